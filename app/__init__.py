@@ -1,0 +1,1 @@
+"""The Streamlit app: reads from and writes to `core`."""

@@ -1,0 +1,1 @@
+"""One thin page each; run by `st.navigation` in Home.py."""

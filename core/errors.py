@@ -1,0 +1,25 @@
+"""The errors that reach a reader: found, expected, what to do, in the reader's words."""
+
+
+class NodelensError(Exception):
+    """Base of every error that the app shows as a sentence instead of a traceback."""
+
+
+class PatchError(NodelensError, ValueError):
+    """One patch cannot be used as it is; the rest of the batch goes on."""
+
+
+class SourceError(NodelensError, OSError):
+    """A folder, ZIP, HDF5 file or CSV cannot be opened or is not what it claims to be."""
+
+
+class BundleError(NodelensError, ValueError):
+    """The model bundle is incomplete, altered, or does not reproduce its own golden scores."""
+
+
+class RunError(NodelensError, RuntimeError):
+    """A scoring or training run cannot start or resume as asked."""
+
+
+class EvidenceError(NodelensError, ValueError):
+    """Labels, scores, slides or assumptions from which no statistic can be computed."""

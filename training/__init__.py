@@ -1,0 +1,1 @@
+"""Recipes, data and the loop that make a model bundle; imports `core`, never the app."""
