@@ -1,0 +1,50 @@
+"""Model bundles: weights with the contract that travels with them."""
+
+from core.bundle.bundle import (
+    Bundle,
+    ValidationScores,
+    read_bundle,
+    read_card,
+    read_validation,
+    write_card,
+    write_golden,
+    write_validation,
+    write_weights,
+)
+from core.bundle.card import (
+    Architecture,
+    Card,
+    DataSummary,
+    GoldenPatch,
+    GoldenPatches,
+    Interval,
+    OperatingPoint,
+    Preprocessing,
+    Validation,
+)
+from core.bundle.network import InputTransform, build_network, load_weights, tumour_logit
+
+__all__ = [
+    "Architecture",
+    "Bundle",
+    "Card",
+    "DataSummary",
+    "GoldenPatch",
+    "GoldenPatches",
+    "InputTransform",
+    "Interval",
+    "OperatingPoint",
+    "Preprocessing",
+    "Validation",
+    "ValidationScores",
+    "build_network",
+    "load_weights",
+    "read_bundle",
+    "read_card",
+    "read_validation",
+    "tumour_logit",
+    "write_card",
+    "write_golden",
+    "write_validation",
+    "write_weights",
+]

@@ -1,0 +1,238 @@
+"""A model bundle on disk: `card.json`, `weights.safetensors`, `golden/*.png`, `validation.csv`.
+
+Nothing in it is executable: weights are safetensors, everything else is JSON, PNG or CSV.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import safetensors.torch
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from pydantic import ValidationError
+from safetensors import SafetensorError
+
+from core.bundle.card import Card, GoldenPatch
+from core.errors import BundleError, PatchError
+from core.patches import ImageU8, decode_patch
+from core.patches.files import read_table
+
+CARD_FILE: Final = "card.json"
+WEIGHTS_FILE: Final = "weights.safetensors"
+VALIDATION_FILE: Final = "validation.csv"
+GOLDEN_FOLDER: Final = "golden"
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A bundle whose parts were checked against the hashes in its card.
+
+    Attributes:
+        folder: Where it was read from.
+        card: Its contract.
+        weights: The network's state, by timm's names.
+        golden_images: (G, 96, 96, 3) uint8, in the order of the card.
+    """
+
+    folder: Path
+    card: Card
+    weights: dict[str, torch.Tensor]
+    golden_images: ImageU8
+
+    @property
+    def golden_logits(self) -> NDArray[np.float32]:
+        """The expected tumour logits of the golden patches, (G,)."""
+        return np.array([patch.logit for patch in self.card.golden.files], np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class ValidationScores:
+    """Scores of patches that the model was not trained on.
+
+    Attributes:
+        ids: (N,) patch ids.
+        slides: (N,) slide or slide group, "" where unknown.
+        labels: (N,) 1 tumour in the centre, 0 none.
+        scores: (N,) calibrated probability of tumour, float64.
+        sha256: Hash of the file they came from.
+    """
+
+    ids: NDArray[np.str_]
+    slides: NDArray[np.str_]
+    labels: NDArray[np.int8]
+    scores: NDArray[np.float64]
+    sha256: str
+
+
+def read_card(folder: Path) -> Card:
+    """Return a bundle's card, checked against the schema.
+
+    Raises:
+        BundleError: There is none, or it does not follow the schema.
+    """
+    try:
+        text = (folder / CARD_FILE).read_text(encoding="utf-8")
+    except OSError as error:
+        raise BundleError(
+            f"No model in {folder}: {CARD_FILE} cannot be read ({error.strerror}). "
+            "Name a folder made by `python -m training export`."
+        ) from None
+    try:
+        return Card.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the card"
+        raise BundleError(
+            f"The model card does not follow the schema: {where}: {first['msg']} "
+            f"({error.error_count()} in all). Export the bundle again."
+        ) from None
+    except UnicodeDecodeError:
+        raise BundleError("The model card is not UTF-8 text. Export the bundle again.") from None
+
+
+def read_bundle(folder: Path) -> Bundle:
+    """Return a bundle with every part checked against its hash.
+
+    The golden patches are not scored here; `core.scoring.open_classifier` does that.
+
+    Raises:
+        BundleError: A part is missing, altered or not what the card says.
+    """
+    card = read_card(folder)
+    data = _checked(folder / WEIGHTS_FILE, card.weights_sha256)
+    try:
+        weights = safetensors.torch.load(data)
+    except SafetensorError as error:
+        raise BundleError(
+            f"{WEIGHTS_FILE} is not a safetensors file ({error}). Export the bundle again."
+        ) from None
+    images = [
+        _golden_image(folder / GOLDEN_FOLDER / patch.file, patch) for patch in card.golden.files
+    ]
+    return Bundle(folder, card, weights, np.stack(images))
+
+
+def _golden_image(path: Path, patch: GoldenPatch) -> ImageU8:
+    try:
+        return decode_patch(_checked(path, patch.sha256)).image_rgb_u8
+    except PatchError as error:
+        raise BundleError(f"Golden patch {patch.file}: {error}") from None
+
+
+def _checked(path: Path, sha256: str) -> bytes:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise BundleError(
+            f"The bundle lacks {path.name} ({error.strerror}). Copy the whole folder again."
+        ) from None
+    found = hashlib.sha256(data).hexdigest()
+    if found != sha256:
+        raise BundleError(
+            f"{path.name} was altered: its SHA-256 is {found[:12]}…, the card says {sha256[:12]}…. "
+            "Copy the whole folder again."
+        )
+    return data
+
+
+def read_validation(folder: Path, sha256: str | None = None) -> ValidationScores:
+    """Return a bundle's validation scores.
+
+    Args:
+        folder: The bundle.
+        sha256: What the card says of the file; None skips the check.
+
+    Raises:
+        BundleError: The file is missing, altered or malformed.
+    """
+    path = folder / VALIDATION_FILE
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise BundleError(
+            f"The bundle lacks {VALIDATION_FILE} ({error.strerror}). Copy the whole folder again."
+        ) from None
+    found = hashlib.sha256(data).hexdigest()
+    if sha256 is not None:
+        _checked(path, sha256)
+    table = read_table(path, required=["id", "slide", "label", "score"])
+    try:
+        labels = table["label"].astype(int).to_numpy(np.int8)
+        scores = table["score"].astype(float).to_numpy(np.float64)
+    except ValueError as error:
+        raise BundleError(
+            f"{VALIDATION_FILE} holds a label or score that is no number ({error})."
+        ) from None
+    if not (np.isin(labels, (0, 1)).all() and ((scores >= 0) & (scores <= 1)).all()):
+        raise BundleError(
+            f"{VALIDATION_FILE} has labels other than 0 and 1 or scores outside 0 to 1. "
+            "Export the bundle again."
+        )
+    return ValidationScores(
+        table["id"].to_numpy(np.str_), table["slide"].to_numpy(np.str_), labels, scores, found
+    )
+
+
+def write_validation(
+    folder: Path,
+    *,
+    ids: Sequence[str],
+    slides: Sequence[str],
+    labels: Sequence[int],
+    scores: Sequence[float],
+) -> str:
+    """Write `validation.csv` (id, slide, label, score) and return its SHA-256.
+
+    Scores are calibrated probabilities, written so that reading them gives the same float64.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / VALIDATION_FILE
+    table = pd.DataFrame({"id": ids, "slide": slides, "label": labels, "score": scores})
+    table.to_csv(path, index=False, lineterminator="\n")
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def write_weights(folder: Path, weights: Mapping[str, torch.Tensor]) -> str:
+    """Write `weights.safetensors` and return its SHA-256."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / WEIGHTS_FILE
+    safetensors.torch.save_file(
+        {name: value.detach().cpu().contiguous() for name, value in weights.items()}, path
+    )
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def write_golden(
+    folder: Path, images_rgb_u8: ImageU8, logits: NDArray[np.float32]
+) -> tuple[GoldenPatch, ...]:
+    """Write the golden patches as PNG and return what the card says of them.
+
+    Args:
+        folder: The bundle.
+        images_rgb_u8: (G, 96, 96, 3), drawn patches, never patients' ones.
+        logits: (G,) tumour logits that the exported network gives them.
+    """
+    golden = folder / GOLDEN_FOLDER
+    golden.mkdir(parents=True, exist_ok=True)
+    patches = []
+    for number, (image, logit) in enumerate(zip(images_rgb_u8, logits, strict=True)):
+        path = golden / f"drawn-{number:02d}.png"
+        Image.fromarray(image).save(path, optimize=True)
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        patches.append(GoldenPatch(file=path.name, sha256=digest, logit=float(logit)))
+    return tuple(patches)
+
+
+def write_card(folder: Path, card: Card) -> None:
+    """Write `card.json`, the last part of a bundle: without it the folder is no bundle."""
+    content: dict[str, Any] = card.model_dump(mode="json")
+    (folder / CARD_FILE).write_text(
+        json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8"
+    )

@@ -1,0 +1,200 @@
+"""The model card: everything a bundle claims about itself, checked against a schema on load."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Share = Annotated[float, Field(ge=0, le=1)]
+Channels = tuple[float, float, float]
+
+
+class _Part(BaseModel):
+    """A frozen part of the card; unknown fields are an error, so a typo cannot pass."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Architecture(_Part):
+    """How to build the network with `timm.create_model(name, **arguments)`.
+
+    Attributes:
+        name: timm's name of the network.
+        arguments: Further arguments; never `pretrained`.
+        outputs: 1 (one tumour logit) or 2 (logits in `class_order`).
+    """
+
+    name: str = Field(min_length=1)
+    arguments: dict[str, JsonValue] = {}
+    outputs: Literal[1, 2] = 1
+
+
+class Preprocessing(_Part):
+    """From a uint8 patch to the network's input, in this order.
+
+    Attributes:
+        input_size_px: Height and width the network sees; patches are resized (bilinear,
+            antialiased) only if it is not 96.
+        crop_px: If given, only the centre of this size is taken before resizing.
+        mean: Per RGB channel, of pixels scaled to 0..1.
+        std: Likewise.
+    """
+
+    input_size_px: int = Field(default=96, ge=16, le=1024)
+    crop_px: int | None = Field(default=None, ge=16, le=96)
+    mean: Channels
+    std: Channels
+
+
+class Interval(_Part):
+    """A value with its 95 % interval.
+
+    Attributes:
+        value: The estimate.
+        low: Lower limit.
+        high: Upper limit.
+        method: How the interval was made, and what was resampled.
+    """
+
+    value: float
+    low: float
+    high: float
+    method: str
+
+
+class OperatingPoint(_Part):
+    """A threshold and where it comes from; a patch is called tumour if probability >= threshold.
+
+    Attributes:
+        version: "shipped", or the lock's version.
+        threshold: On the calibrated probability.
+        rule: The rule that chose it, in words.
+        chosen_on: The evidence that it was chosen on.
+        sensitivity: At this threshold on that evidence.
+        specificity: Likewise.
+    """
+
+    version: str
+    threshold: Share
+    rule: str
+    chosen_on: str
+    sensitivity: Interval | None = None
+    specificity: Interval | None = None
+
+
+class DataSummary(_Part):
+    """A set of patches in counts.
+
+    Attributes:
+        name: What the set is.
+        patches: How many.
+        positives: How many of them are labelled tumour.
+        slides: How many slides (or slide groups) are known among them.
+        patches_without_slide: Patches whose slide is not known.
+        slides_sha256: Hash of each known slide's name, so overlap can be tested without names.
+    """
+
+    name: str
+    patches: int = Field(ge=0)
+    positives: int = Field(ge=0)
+    slides: int = Field(ge=0)
+    patches_without_slide: int = Field(default=0, ge=0)
+    slides_sha256: tuple[Sha256, ...] = ()
+
+
+class Validation(_Part):
+    """How the model did on patches that it was not trained on.
+
+    Attributes:
+        data: The patches.
+        metrics: By name ("auroc", "average_precision", "brier", "ece", ...).
+        scores_sha256: Hash of the bundle's validation.csv.
+        notes: What limits these numbers.
+    """
+
+    data: DataSummary
+    metrics: dict[str, Interval]
+    scores_sha256: Sha256
+    notes: tuple[str, ...] = ()
+
+
+class GoldenPatches(_Part):
+    """Drawn patches with the logits that this model gives them, scored again on every load.
+
+    Attributes:
+        files: File name, hash of the file, expected tumour logit; in order.
+        tolerance_logit: Largest difference that passes, in logits.
+    """
+
+    files: tuple["GoldenPatch", ...] = Field(min_length=1)
+    tolerance_logit: float = Field(gt=0)
+
+
+class GoldenPatch(_Part):
+    """One golden patch.
+
+    Attributes:
+        file: Name within the bundle's folder `golden/`.
+        sha256: Hash of the file.
+        logit: Expected tumour logit before temperature.
+    """
+
+    file: str = Field(pattern=r"^[A-Za-z0-9_-]+\.png$")
+    sha256: Sha256
+    logit: float
+
+
+class Card(_Part):
+    """What a bundle is: the contract that travels with the weights.
+
+    Attributes:
+        schema_version: Of this schema.
+        name: Short name of the model.
+        architecture: The network.
+        preprocessing: Its input.
+        class_order: Meaning of label 0 and 1.
+        temperature: Logits are divided by it before the sigmoid.
+        temperature_fitted_on: The evidence that it was fitted on.
+        operating_point: The shipped threshold.
+        training: What it was trained on.
+        validation: How it was validated.
+        recipe: The complete training configuration.
+        initial_weights: Where training started from, with licence.
+        created: When (with time zone).
+        versions: Libraries that made it.
+        weights_sha256: Hash of `weights.safetensors`.
+        golden: The self-test.
+        licence: Of the weights.
+        limits: What the model is not for, one sentence each.
+    """
+
+    schema_version: Literal[1] = 1
+    name: str = Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")
+    architecture: Architecture
+    preprocessing: Preprocessing
+    class_order: tuple[Literal["no tumour in the centre"], Literal["tumour in the centre"]]
+    temperature: float = Field(gt=0, default=1.0)
+    temperature_fitted_on: str
+    operating_point: OperatingPoint
+    training: DataSummary
+    validation: Validation
+    recipe: dict[str, JsonValue]
+    initial_weights: str
+    created: datetime
+    versions: dict[str, str]
+    weights_sha256: Sha256
+    golden: GoldenPatches
+    licence: str
+    limits: tuple[str, ...]
+
+    @model_validator(mode="after")
+    def _created_is_aware(self) -> "Card":
+        if self.created.tzinfo is None:
+            raise ValueError("'created' has no time zone; write it as UTC")
+        return self
+
+    @property
+    def model_id(self) -> str:
+        """Name and the first 12 digits of the weights' hash: what every score is signed with."""
+        return f"{self.name}-{self.weights_sha256[:12]}"

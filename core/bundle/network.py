@@ -1,0 +1,99 @@
+"""From a card's architecture to a network, and from a uint8 patch to its input."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import timm
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from core.bundle.card import Architecture, Preprocessing
+from core.errors import BundleError
+
+
+def build_network(architecture: Architecture) -> nn.Module:
+    """Return the network with random weights, on the CPU, in evaluation mode.
+
+    Raises:
+        BundleError: timm does not know the name or refuses the arguments.
+    """
+    if "pretrained" in architecture.arguments or "checkpoint_path" in architecture.arguments:
+        raise BundleError(
+            "The card asks timm to load other weights; a bundle brings its own. "
+            "Export the bundle again."
+        )
+    arguments: dict[str, Any] = {**architecture.arguments, "num_classes": architecture.outputs}
+    try:
+        network: nn.Module = timm.create_model(architecture.name, pretrained=False, **arguments)
+    except (RuntimeError, TypeError, ValueError, AssertionError) as error:
+        raise BundleError(
+            f"timm {timm.__version__} cannot build {architecture.name!r} "
+            f"({' '.join(str(error).split())[:160]}). Install the version named in the card."
+        ) from None
+    return network.eval()
+
+
+def load_weights(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Put weights into a network, all of them and nothing else.
+
+    Raises:
+        BundleError: Names or shapes differ, or a weight is not finite.
+    """
+    broken = [
+        name
+        for name, value in weights.items()
+        if value.is_floating_point() and not torch.isfinite(value).all()
+    ]
+    if broken:
+        raise BundleError(
+            f"The weights hold values that are no numbers (first in {broken[0]!r}). "
+            "Export the bundle again."
+        )
+    try:
+        network.load_state_dict(
+            {name: v.float() if v.is_floating_point() else v for name, v in weights.items()}
+        )
+    except RuntimeError as error:
+        raise BundleError(
+            f"The weights do not fit the network ({' '.join(str(error).split())[:200]}). "
+            "Card and weights must come from one export."
+        ) from None
+
+
+class InputTransform(nn.Module):
+    """uint8 patches (N, H, W, 3) to the network's float input (N, 3, S, S), on any device."""
+
+    def __init__(self, preprocessing: Preprocessing) -> None:
+        super().__init__()
+        self.size_px = preprocessing.input_size_px
+        self.crop_px = preprocessing.crop_px
+        # One multiply-add instead of scale, subtract, divide.
+        mean = torch.tensor(preprocessing.mean).view(1, 3, 1, 1)
+        std = torch.tensor(preprocessing.std).view(1, 3, 1, 1)
+        self.register_buffer("gain", 1.0 / (255.0 * std))
+        self.register_buffer("offset", -mean / std)
+        self.gain: Tensor
+        self.offset: Tensor
+
+    def forward(self, images_rgb_u8: Tensor) -> Tensor:
+        """Return normalised input, (N, 3, S, S) float32, channels last in memory."""
+        images = images_rgb_u8.permute(0, 3, 1, 2)  # (N, 3, H, W), still a channels-last view
+        if self.crop_px is not None:
+            margin = (images.shape[-1] - self.crop_px) // 2
+            inside = slice(margin, margin + self.crop_px)
+            images = images[:, :, inside, inside]
+        pixels = images.float()
+        if pixels.shape[-1] != self.size_px:
+            pixels = functional.interpolate(
+                pixels, size=self.size_px, mode="bilinear", antialias=True, align_corners=False
+            )
+        scaled: Tensor = pixels * self.gain + self.offset
+        return scaled.contiguous(memory_format=torch.channels_last)
+
+
+def tumour_logit(outputs: Tensor) -> Tensor:
+    """Return the tumour logit (N,) of one-output (N, 1) or two-output (N, 2) networks."""
+    if outputs.shape[1] == 1:
+        return outputs[:, 0]
+    return outputs[:, 1] - outputs[:, 0]

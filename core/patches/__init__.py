@@ -1,0 +1,93 @@
+"""Patches in: every source read by one interface, in order, with bounded memory."""
+
+from pathlib import Path
+
+from core.errors import SourceError
+from core.patches.archives import ZipSource
+from core.patches.datasets import (
+    PcamSource,
+    is_kaggle_layout,
+    is_pcam_layout,
+    kaggle_source,
+    pcam_file_source,
+)
+from core.patches.decoding import PATCH_SUFFIXES, decode_patch
+from core.patches.files import csv_source, files_source, folder_source
+from core.patches.naming import shown_path, stem
+from core.patches.patch import (
+    CENTRE,
+    PATCH_SIZE_PX,
+    SPACING_UM_PX,
+    DecodedImage,
+    ImageU8,
+    Patch,
+    PatchEntry,
+    UnreadablePatch,
+)
+from core.patches.source import PatchSource
+
+__all__ = [
+    "CENTRE",
+    "PATCH_SIZE_PX",
+    "PATCH_SUFFIXES",
+    "SPACING_UM_PX",
+    "DecodedImage",
+    "ImageU8",
+    "Patch",
+    "PatchEntry",
+    "PatchSource",
+    "UnreadablePatch",
+    "ZipSource",
+    "decode_patch",
+    "files_source",
+    "folder_source",
+    "open_source",
+    "stem",
+]
+
+
+def open_source(path: Path, *, confine_to: Path | None = None) -> PatchSource:
+    """Return the source at a path: folder, ZIP, HDF5, CSV, one image, or a known data set.
+
+    A folder in the layout of the Kaggle competition or of PCam opens with its labels, splits and
+    slides; any other folder is read recursively.
+
+    Args:
+        path: What to open.
+        confine_to: If given, inputs that resolve to a place outside are refused row by row.
+
+    Raises:
+        SourceError: There is nothing there, or it is not what its name says.
+    """
+    if not path.exists():
+        raise SourceError(f"There is no file or folder {shown_path(str(path))}. Check the path.")
+    try:
+        return _open_folder(path, confine_to) if path.is_dir() else _open_file(path, confine_to)
+    except PermissionError as error:
+        raise SourceError(
+            f"{shown_path(path.name)} may not be read ({error.strerror}). Check its permissions."
+        ) from None
+
+
+def _open_folder(path: Path, confine_to: Path | None) -> PatchSource:
+    if is_kaggle_layout(path):
+        return kaggle_source(path, confine_to=confine_to)
+    if is_pcam_layout(path):
+        return PcamSource(path)
+    return folder_source(path, confine_to=confine_to)
+
+
+def _open_file(path: Path, confine_to: Path | None) -> PatchSource:
+    suffix = path.suffix.lower()
+    if suffix == ".zip":
+        return ZipSource(path)
+    if suffix in {".h5", ".hdf5"}:
+        return pcam_file_source(path)
+    if suffix == ".csv":
+        return csv_source(path, confine_to=confine_to)
+    if suffix in PATCH_SUFFIXES:
+        return files_source(path.name, [(path.name, path)])
+    raise SourceError(
+        f"{shown_path(path.name)} is no source of patches: expected a folder, a .zip, a PCam .h5, "
+        "a .csv with a column 'path', or one image."
+    )

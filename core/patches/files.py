@@ -1,0 +1,173 @@
+"""Patches in files: a folder, a list of files under other names (uploads), a CSV of paths."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from core.errors import PatchError, SourceError
+from core.patches.decoding import MAX_PATCH_BYTES
+from core.patches.naming import is_hidden, require_patch_suffix, shown_path, stem
+from core.patches.patch import PatchEntry
+from core.patches.source import PatchSource
+
+
+def read_file(path: Path) -> bytes:
+    """Return a file's bytes, refusing one too large to be a patch before reading it.
+
+    Raises:
+        PatchError: It is missing, no plain file, not readable, or too large.
+    """
+    try:
+        if not path.is_file():
+            raise PatchError("The file is missing. Check the table or copy the file again.")
+        with path.open("rb") as file:
+            return file.read(MAX_PATCH_BYTES + 1)
+    except OSError as error:
+        raise PatchError(
+            f"The file cannot be read ({error.strerror or error}). Check its permissions."
+        ) from None
+
+
+def list_files(root: Path) -> list[str]:
+    """Return the relative paths below a folder, sorted by their parts, hidden ones left out."""
+    found: list[str] = []
+    for folder, folders, names in os.walk(root):
+        relative = Path(folder).relative_to(root)
+        folders[:] = [name for name in folders if not is_hidden(name)]
+        found += [(relative / name).as_posix() for name in names if not is_hidden(name)]
+    return sorted(found, key=lambda path: path.split("/"))
+
+
+class FilesSource(PatchSource):
+    """Files on disk, each with the entry it stands for.
+
+    The path that is shown and the path that is opened are two things: an upload keeps the name
+    that its owner gave it, in the record only.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        kind: str,
+        files: Sequence[tuple[PatchEntry, Path]],
+        *,
+        confine_to: Path | None = None,
+    ) -> None:
+        """Hold entries and their files.
+
+        Args:
+            name: What to call the source.
+            kind: See `PatchSource`.
+            files: Entry and file, in order.
+            confine_to: If given, a file that resolves to a place outside is refused.
+        """
+        self.name = name
+        self.kind = kind
+        self.entries = [entry for entry, _ in files]
+        self._files = [file for _, file in files]
+        self._confine_to = confine_to.resolve() if confine_to else None
+
+    def read_bytes(self, index: int) -> bytes:
+        """Return the bytes of input `index`; see the base class."""
+        require_patch_suffix(self.entries[index].path)
+        file = self._files[index]
+        if self._confine_to and not file.resolve().is_relative_to(self._confine_to):
+            raise PatchError(
+                "The file lies outside the folders that this installation may read. "
+                "Move it there, or ask the operator to allow its folder."
+            )
+        return read_file(file)
+
+
+def folder_source(root: Path, *, confine_to: Path | None = None) -> FilesSource:
+    """Return every file below a folder as an input, foreign ones included, so none is lost."""
+    files = [
+        (PatchEntry(id=stem(shown_path(path)), path=shown_path(path)), root / path)
+        for path in list_files(root)
+    ]
+    return FilesSource(root.name or str(root), "folder", files, confine_to=confine_to)
+
+
+def files_source(name: str, files: Sequence[tuple[str, Path]]) -> FilesSource:
+    """Return uploaded files as inputs, in the given order.
+
+    Args:
+        name: What to call the upload.
+        files: Name as uploaded (hostile text) and the file that holds the bytes.
+    """
+    shown = [(shown_path(original), file) for original, file in files]
+    return FilesSource(
+        name,
+        "files",
+        [
+            (PatchEntry(id=stem(path), path=path), file)
+            for path, file in shown
+            if not is_hidden(path)
+        ],
+    )
+
+
+def csv_source(table: Path, *, confine_to: Path | None = None) -> FilesSource:
+    """Return the files that a CSV lists, in its order.
+
+    Args:
+        table: CSV with a column `path` (relative to the CSV's folder, or absolute), optional
+            `id`, `label` (0 or 1), `slide`, `split`.
+        confine_to: If given, files outside are refused row by row.
+
+    Raises:
+        SourceError: The CSV cannot be read or has no column `path`.
+    """
+    rows = read_table(table, required=["path"])
+    files = []
+    for row in rows.to_dict("records"):
+        path = shown_path(row["path"])
+        entry = PatchEntry(
+            id=row.get("id") or stem(path),
+            path=path,
+            label=parse_label(row.get("label", ""), table),
+            slide=row.get("slide") or None,
+            split=row.get("split") or None,
+        )
+        files.append((entry, table.parent / row["path"]))
+    return FilesSource(table.name, "csv", files, confine_to=confine_to)
+
+
+def read_table(table: Path, *, required: Sequence[str]) -> pd.DataFrame:
+    """Return a CSV as text columns, empty cells as "".
+
+    Raises:
+        SourceError: It cannot be read, or a required column is missing.
+    """
+    try:
+        rows = pd.read_csv(table, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (OSError, ValueError, UnicodeError) as error:
+        raise SourceError(
+            f"{table.name} is not a readable CSV ({' '.join(str(error).split())[:120]}). "
+            "Save it as comma-separated UTF-8 text."
+        ) from None
+    missing = [column for column in required if column not in rows.columns]
+    if missing:
+        raise SourceError(
+            f"{table.name} has the columns {', '.join(map(repr, rows.columns))}; "
+            f"expected also {', '.join(map(repr, missing))}. Name the columns in its first line."
+        )
+    return rows
+
+
+def parse_label(text: str, table: Path) -> int | None:
+    """Return 0, 1, or None for an empty cell.
+
+    Raises:
+        SourceError: The cell holds something else.
+    """
+    if text.strip() == "":
+        return None
+    if text.strip() not in {"0", "1"}:
+        raise SourceError(
+            f"{table.name} has the label {text.strip()[:20]!r}; expected 1 (tumour in the centre), "
+            "0 (none) or an empty cell. Correct the table."
+        )
+    return int(text)

@@ -1,0 +1,95 @@
+"""One interface for every place that patches come from, and the stream that reads them in order."""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final
+
+from core.errors import PatchError
+from core.patches.decoding import decode_patch
+from core.patches.patch import Patch, PatchEntry, UnreadablePatch
+
+READ_AHEAD: Final = 512
+"""Patches decoded ahead of the consumer at most; bounds the memory to about 15 MB."""
+
+
+class PatchSource(ABC):
+    """An ordered, finite collection of inputs, each of which becomes a patch or a reason.
+
+    Attributes:
+        name: What to call the source on screen and in records, without its folder.
+        kind: "folder", "zip", "hdf5", "csv", "files", "kaggle" or "pcam".
+        entries: The inputs in their order.
+    """
+
+    name: str
+    kind: str
+    entries: Sequence[PatchEntry]
+
+    @abstractmethod
+    def read_bytes(self, index: int) -> bytes:
+        """Return the bytes of input `index`.
+
+        Raises:
+            PatchError: The bytes cannot be had.
+        """
+
+    def read(self, index: int) -> Patch | UnreadablePatch:
+        """Return input `index` decoded, or why it cannot be; never raises for a bad input."""
+        entry = self.entries[index]
+        digest = ""
+        try:
+            data = self.read_bytes(index)
+            digest = hashlib.sha256(data).hexdigest()
+            decoded = decode_patch(data)
+        except PatchError as error:
+            return UnreadablePatch(index, entry, str(error), digest)
+        return Patch(index, entry, decoded.image_rgb_u8, digest, decoded.note)
+
+    def stream(
+        self, start: int = 0, stop: int | None = None, *, workers: int = 2
+    ) -> Iterator[Patch | UnreadablePatch]:
+        """Yield the inputs `start` to `stop` in order, read by threads a bounded way ahead.
+
+        Args:
+            start: First input.
+            stop: One past the last input; None means all.
+            workers: Decoding threads; 0 reads in the caller's thread.
+        """
+        indices = range(start, len(self.entries) if stop is None else min(stop, len(self.entries)))
+        if workers == 0:
+            yield from map(self.read, indices)
+            return
+        pool = ThreadPoolExecutor(workers, thread_name_prefix="patch-reader")
+        ahead: deque[Future[Patch | UnreadablePatch]] = deque()
+        try:
+            for index in indices:
+                ahead.append(pool.submit(self.read, index))
+                if len(ahead) >= READ_AHEAD:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def fingerprint(self) -> str:
+        """Return a SHA-256 over the inputs' paths in order; a resumed run must find the same."""
+        digest = hashlib.sha256()
+        for entry in self.entries:
+            digest.update(entry.path.encode("utf-8", "surrogatepass"))
+            digest.update(b"\n")
+        return digest.hexdigest()
+
+    def close(self) -> None:  # noqa: B027 - most sources hold nothing open
+        """Release open files; the source cannot be read afterwards."""
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __enter__(self) -> "PatchSource":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
