@@ -164,8 +164,8 @@ def read_validation(folder: Path, sha256: str | None = None) -> ValidationScores
         _checked(path, sha256)
     table = read_table(path, required=["id", "slide", "label", "score"])
     try:
-        labels = table["label"].astype(int).to_numpy(np.int8)
-        scores = table["score"].astype(float).to_numpy(np.float64)
+        labels = np.array([int(cell) for cell in table["label"]], np.int8)
+        scores = np.array([float(cell) for cell in table["score"]], np.float64)
     except ValueError as error:
         raise BundleError(
             f"{VALIDATION_FILE} holds a label or score that is no number ({error})."

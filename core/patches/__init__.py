@@ -5,11 +5,11 @@ from pathlib import Path
 from core.errors import SourceError
 from core.patches.archives import ZipSource
 from core.patches.datasets import (
-    PcamSource,
     is_kaggle_layout,
     is_pcam_layout,
     kaggle_source,
     pcam_file_source,
+    pcam_source,
 )
 from core.patches.decoding import PATCH_SUFFIXES, decode_patch
 from core.patches.files import csv_source, files_source, folder_source
@@ -24,13 +24,14 @@ from core.patches.patch import (
     PatchEntry,
     UnreadablePatch,
 )
-from core.patches.source import PatchSource
+from core.patches.source import ChainedSource, PatchSource
 
 __all__ = [
     "CENTRE",
     "PATCH_SIZE_PX",
     "PATCH_SUFFIXES",
     "SPACING_UM_PX",
+    "ChainedSource",
     "DecodedImage",
     "ImageU8",
     "Patch",
@@ -73,7 +74,7 @@ def _open_folder(path: Path, confine_to: Path | None) -> PatchSource:
     if is_kaggle_layout(path):
         return kaggle_source(path, confine_to=confine_to)
     if is_pcam_layout(path):
-        return PcamSource(path)
+        return pcam_source(path)
     return folder_source(path, confine_to=confine_to)
 
 

@@ -10,8 +10,8 @@ from core.errors import SourceError
 from core.patches.files import FilesSource, list_files, parse_label, read_table
 from core.patches.hdf5 import Hdf5Source, open_hdf5, own_dataset
 from core.patches.naming import shown_path, stem
-from core.patches.patch import Patch, PatchEntry, UnreadablePatch
-from core.patches.source import PatchSource
+from core.patches.patch import PatchEntry
+from core.patches.source import ChainedSource
 
 LABELS_CSV: Final = "train_labels.csv"
 SLIDES_CSV: Final = "patch_id_wsi.csv"
@@ -111,44 +111,15 @@ def pcam_file_source(file: Path) -> Hdf5Source:
     return Hdf5Source(file, labels=labels, slides=slides, split=split)
 
 
-class PcamSource(PatchSource):
-    """PCam's splits one after the other: train, valid, test, as far as they are there."""
+def pcam_source(root: Path) -> ChainedSource:
+    """Return PCam's splits one after the other: train, valid, test, as far as they are there.
 
-    kind = "pcam"
-
-    def __init__(self, root: Path) -> None:
-        """Open the splits that exist.
-
-        Raises:
-            SourceError: A file is malformed.
-        """
-        self.name = root.name
-        self._parts = [
-            pcam_file_source(file)
-            for split in ("train", "valid", "test")
-            if (file := root / (_PCAM_FILE.format(split=split, part="x") + ".h5")).is_file()
-        ]
-        self.entries = [entry for part in self._parts for entry in part.entries]
-        self._starts = np.cumsum([0, *(len(part) for part in self._parts)])
-
-    def _locate(self, index: int) -> tuple[Hdf5Source, int]:
-        part = int(np.searchsorted(self._starts, index, side="right")) - 1
-        return self._parts[part], index - int(self._starts[part])
-
-    def read_bytes(self, index: int) -> bytes:
-        """Return the row's pixels in C order."""
-        part, row = self._locate(index)
-        return part.read_bytes(row)
-
-    def read(self, index: int) -> Patch | UnreadablePatch:
-        """Return the row under its position in the whole data set."""
-        part, row = self._locate(index)
-        found = part.read(row)
-        if isinstance(found, Patch):
-            return Patch(index, found.entry, found.image_rgb_u8, found.sha256, found.note)
-        return UnreadablePatch(index, found.entry, found.reason, found.sha256)
-
-    def close(self) -> None:
-        """Close every file."""
-        for part in self._parts:
-            part.close()
+    Raises:
+        SourceError: A file is malformed.
+    """
+    parts = [
+        pcam_file_source(file)
+        for split in ("train", "valid", "test")
+        if (file := root / (_PCAM_FILE.format(split=split, part="x") + ".h5")).is_file()
+    ]
+    return ChainedSource(root.name, "pcam", parts)

@@ -2,9 +2,12 @@
 
 import hashlib
 from abc import ABC, abstractmethod
+from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from itertools import accumulate
 from typing import Final
 
 from core.errors import PatchError
@@ -50,7 +53,7 @@ class PatchSource(ABC):
 
     def stream(
         self, start: int = 0, stop: int | None = None, *, workers: int = 2
-    ) -> Iterator[Patch | UnreadablePatch]:
+    ) -> Generator[Patch | UnreadablePatch]:
         """Yield the inputs `start` to `stop` in order, read by threads a bounded way ahead.
 
         Args:
@@ -93,3 +96,34 @@ class PatchSource(ABC):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class ChainedSource(PatchSource):
+    """Several sources one after the other, as one."""
+
+    def __init__(self, name: str, kind: str, parts: Sequence[PatchSource]) -> None:
+        """Chain the parts; closing the chain closes them."""
+        self.name = name
+        self.kind = kind
+        self.entries = [entry for part in parts for entry in part.entries]
+        self._parts = parts
+        self._starts = [0, *accumulate(len(part) for part in parts)]
+
+    def _locate(self, index: int) -> tuple[PatchSource, int]:
+        part = bisect_right(self._starts, index) - 1
+        return self._parts[part], index - self._starts[part]
+
+    def read_bytes(self, index: int) -> bytes:
+        """Return the bytes of input `index` from the part that holds it."""
+        part, within = self._locate(index)
+        return part.read_bytes(within)
+
+    def read(self, index: int) -> Patch | UnreadablePatch:
+        """Return the input under its position in the whole chain."""
+        part, within = self._locate(index)
+        return replace(part.read(within), index=index)
+
+    def close(self) -> None:
+        """Close every part."""
+        for part in self._parts:
+            part.close()

@@ -1,0 +1,118 @@
+"""A look at a source before anything is scored: what can be judged, what cannot, and why."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from core.patches import PatchSource, UnreadablePatch
+from core.scoring.classifier import is_flat
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One kind of obstacle among the inputs.
+
+    Attributes:
+        reason: In words.
+        count: How many inputs.
+        examples: Paths of the first few.
+    """
+
+    reason: str
+    count: int
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class InputReport:
+    """What a source holds.
+
+    Attributes:
+        inputs: How many inputs there are.
+        looked_at: How many were read for this report.
+        readable: Patches that will be scored.
+        flat: Patches of one flat colour, which will be withheld.
+        copies: Inputs whose bytes came before.
+        converted: Patches converted without loss, by note.
+        problems: Unreadable inputs, most frequent reason first.
+        labelled: Inputs with a label.
+        slides: Slides that are known.
+    """
+
+    inputs: int
+    looked_at: int
+    readable: int
+    flat: int
+    copies: int
+    converted: tuple[Problem, ...]
+    problems: tuple[Problem, ...]
+    labelled: int
+    slides: int
+
+    @property
+    def unreadable(self) -> int:
+        """Inputs that will fail."""
+        return sum(problem.count for problem in self.problems)
+
+
+def inspect_source(
+    source: PatchSource,
+    *,
+    limit: int | None = None,
+    on_progress: Callable[[int], None] = lambda _: None,
+    stop: threading.Event | None = None,
+) -> InputReport:
+    """Return what can be judged among the first `limit` inputs of a source.
+
+    Args:
+        source: The inputs.
+        limit: How many to read at most; None reads all.
+        on_progress: Called with the count read so far.
+        stop: Set by another thread to stop early; the report then covers what was read.
+    """
+    seen: set[str] = set()
+    problems: Counter[str] = Counter()
+    notes: Counter[str] = Counter()
+    examples: dict[str, list[str]] = {}
+    readable = flat = copies = looked_at = 0
+    for item in source.stream(stop=limit):
+        looked_at += 1
+        kind = ""
+        if isinstance(item, UnreadablePatch):
+            kind = item.reason
+            problems[kind] += 1
+        elif is_flat(item.image_rgb_u8):
+            flat += 1
+        else:
+            readable += 1
+            if item.note:
+                kind = item.note
+                notes[kind] += 1
+        if item.sha256:
+            copies += item.sha256 in seen
+            seen.add(item.sha256)
+        if kind and len(examples.setdefault(kind, [])) < 5:
+            examples[kind].append(item.entry.path)
+        if looked_at % 64 == 0:
+            on_progress(looked_at)
+        if stop is not None and stop.is_set():
+            break
+    on_progress(looked_at)
+    return InputReport(
+        inputs=len(source),
+        looked_at=looked_at,
+        readable=readable,
+        flat=flat,
+        copies=copies,
+        converted=_ranked(notes, examples),
+        problems=_ranked(problems, examples),
+        labelled=sum(entry.label is not None for entry in source.entries),
+        slides=len({entry.slide for entry in source.entries if entry.slide}),
+    )
+
+
+def _ranked(counts: Counter[str], examples: dict[str, list[str]]) -> tuple[Problem, ...]:
+    return tuple(
+        Problem(reason, count, tuple(examples[reason])) for reason, count in counts.most_common()
+    )

@@ -1,0 +1,221 @@
+"""`python -m core score`: a source in, one row per input out; killed at any moment, it resumes."""
+
+import argparse
+import json
+import platform
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from tqdm import tqdm
+
+from core.errors import RunError
+from core.patches import PatchSource, open_source
+from core.scoring.classifier import Classifier, TestTimeAugmentation, open_classifier
+from core.scoring.journal import Journal, RunSpec, read_rows, read_spec
+from core.scoring.outputs import (
+    OUTPUT_SUFFIXES,
+    metadata_path,
+    read_scores,
+    sha256_of,
+    write_kaggle,
+    write_metadata,
+    write_rows,
+)
+from core.scoring.rows import ScoreRow
+from core.scoring.run import DEFAULT_BATCH_SIZE, open_journal, run_scoring, specify
+
+SHIPPED_MODEL: Final = Path(__file__).resolve().parents[2] / "assets" / "model"
+
+ALL_SCORED: Final = 0
+SOME_NOT_SCORED: Final = 1
+
+
+def add_score_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `score` with its options."""
+    parser = commands.add_parser(
+        "score",
+        help="score patches into a CSV or Parquet file",
+        description="Write one row per input, in input order. Exit status: 0 all scored, 1 some "
+        "inputs could not be scored (their rows say why), 2 wrong usage or no usable model.",
+    )
+    parser.add_argument(
+        "source", type=Path, help="folder, .zip, PCam .h5, .csv with a column 'path', or one image"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="FILE.csv or FILE.parquet")
+    parser.add_argument(
+        "--model", type=Path, default=SHIPPED_MODEL, help="model bundle (default: the shipped one)"
+    )
+    parser.add_argument(
+        "--tta",
+        choices=[str(choice) for choice in TestTimeAugmentation],
+        default=str(TestTimeAugmentation.NONE),
+        help="d4: mean logit over the eight orientations",
+    )
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    parser.add_argument(
+        "--batch-size",
+        type=_positive,
+        help=f"inputs per pass (default: {DEFAULT_BATCH_SIZE}, or that of the resumed run)",
+    )
+    parser.add_argument("--resume", action="store_true", help="continue an interrupted run")
+    parser.add_argument(
+        "--kaggle", type=Path, metavar="FILE", help="also write a Kaggle submission"
+    )
+    parser.add_argument(
+        "--sample-submission",
+        type=Path,
+        metavar="FILE",
+        help="check the submission's ids against this one",
+    )
+    parser.set_defaults(run=score)
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"found {text}, expected 1 or more")
+    return value
+
+
+def score(arguments: argparse.Namespace) -> int:
+    """Run the command and return the exit status.
+
+    Raises:
+        NodelensError: Wrong usage, no usable model; nothing is written then.
+    """
+    out: Path = arguments.out
+    if out.suffix not in OUTPUT_SUFFIXES:
+        raise RunError(f"Found --out {out.name}; expected a name ending in .csv or .parquet.")
+    if not out.parent.is_dir():
+        raise RunError(f"There is no folder {out.parent} to write to. Make it first.")
+    if arguments.sample_submission is not None and not arguments.sample_submission.is_file():
+        raise RunError(f"There is no sample submission {arguments.sample_submission}.")
+    with open_source(arguments.source) as source:
+        classifier = open_classifier(arguments.model, device=arguments.device)
+        journal_path = out.with_name(out.name + ".journal")
+        spec = specify(
+            source,
+            classifier,
+            tta=TestTimeAugmentation(arguments.tta),
+            batch_size=_batch_size(arguments, journal_path, out),
+        )
+        finished = _finished_before(out, spec) if arguments.resume else None
+        if finished is None:
+            if not arguments.resume and journal_path.exists():
+                _say(f"An unfinished run was here and is started anew ({journal_path.name}).")
+            journal = open_journal(journal_path, spec, resume=arguments.resume)
+            counts = _run(source, classifier, journal, out)
+        else:
+            _say(f"{out.name} is complete already.")
+            counts = finished
+        if arguments.kaggle is not None:
+            _kaggle(arguments, classifier, journal_path)
+        journal_path.unlink(missing_ok=True)
+    _say(", ".join(f"{count} {status}" for status, count in counts.items()) + f": {out}")
+    return ALL_SCORED if counts["scored"] == sum(counts.values()) else SOME_NOT_SCORED
+
+
+def _batch_size(arguments: argparse.Namespace, journal_path: Path, out: Path) -> int:
+    if arguments.batch_size is not None:
+        return int(arguments.batch_size)
+    if arguments.resume and journal_path.exists():
+        return read_spec(journal_path).batch_size
+    return DEFAULT_BATCH_SIZE
+
+
+def _finished_before(out: Path, spec: RunSpec) -> dict[str, int] | None:
+    """Return the counts of a finished run of the same specification, None if there is none."""
+    if out.with_name(out.name + ".journal").exists() or not out.is_file():
+        return None
+    try:
+        metadata = json.loads(metadata_path(out).read_text("utf-8"))
+        if RunSpec(**metadata["spec"]) == spec and metadata["output_sha256"] == sha256_of(out):
+            return {str(status): int(count) for status, count in metadata["counts"].items()}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return None
+
+
+def _run(
+    source: PatchSource, classifier: Classifier, journal: Journal, out: Path
+) -> dict[str, int]:
+    started = datetime.now(UTC)
+    clock = time.perf_counter()
+    resumed_at = journal.rows_done
+    bar: tqdm[NoReturn] = tqdm(
+        total=len(source), initial=resumed_at, unit="patch", desc="Scoring", dynamic_ncols=True
+    )
+    with bar:
+        run_scoring(source, classifier, journal, on_rows=lambda rows: _advance(bar, rows))
+    seconds = time.perf_counter() - clock
+    counts = write_rows(out, read_rows(journal.path))
+    write_metadata(
+        out,
+        run_metadata(classifier, journal, counts)
+        | {
+            "started": started.isoformat(),
+            "finished": datetime.now(UTC).isoformat(),
+            "resumed_at_row": resumed_at,
+            "seconds": round(seconds, 3),
+            "patches_per_second": round((len(source) - resumed_at) / seconds, 1)
+            if seconds
+            else None,
+        },
+    )
+    return counts
+
+
+def _advance(bar: "tqdm[NoReturn]", rows: Sequence[ScoreRow]) -> None:
+    bar.update(len(rows))
+
+
+def run_metadata(
+    classifier: Classifier, journal: Journal, counts: dict[str, int]
+) -> dict[str, Any]:
+    """Return what a reader needs to trust or repeat the run, without times."""
+    test = classifier.self_test
+    return {
+        "research_use_only": True,
+        "spec": asdict(journal.spec),
+        "counts": counts,
+        "device": classifier.engine.device,
+        "operating_point": classifier.operating_point.model_dump(mode="json"),
+        "self_test": {
+            "golden_patches": test.patches,
+            "largest_difference_logit": test.largest_difference_logit,
+            "tolerance_logit": test.tolerance_logit,
+            "passed": test.passed,
+        },
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("torch", "timm", "numpy", "pillow")},
+        },
+    }
+
+
+def _kaggle(arguments: argparse.Namespace, classifier: Classifier, journal_path: Path) -> None:
+    training = classifier.bundle.card.training
+    fill = training.positives / training.patches
+    scores: Iterator[tuple[str, float | None]]
+    if journal_path.exists():
+        scores = ((row.id, row.prob_tumour) for row in read_rows(journal_path))
+    else:
+        scores = read_scores(arguments.out)
+    filled = write_kaggle(
+        arguments.kaggle, scores, fill=fill, sample_submission=arguments.sample_submission
+    )
+    if filled:
+        _say(
+            f"{filled} inputs without a score stand in {arguments.kaggle.name} with {fill:.3f}, "
+            "the share of tumour patches in the training data."
+        )
+
+
+def _say(sentence: str) -> None:
+    sys.stderr.write(sentence + "\n")

@@ -1,0 +1,207 @@
+"""Finished rows as CSV, Parquet, Kaggle submission, and the run's metadata beside them."""
+
+import csv
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from core.errors import RunError
+from core.patches.files import read_table
+from core.scoring.rows import COLUMNS, ScoreRow, Status
+
+OUTPUT_SUFFIXES: Final = (".csv", ".parquet")
+_FORMULA_START: Final = ("=", "+", "-", "@", "\t", "\r")
+_TEXT_COLUMNS: Final = frozenset({"id", "path", "reason", "note", "slide", "split"})
+_SCHEMA: Final = pa.schema(
+    [
+        ("id", pa.string()),
+        ("path", pa.string()),
+        ("status", pa.string()),
+        ("prob_tumour", pa.float64()),
+        ("logit", pa.float64()),
+        ("predicted_label", pa.int8()),
+        ("threshold", pa.float64()),
+        ("operating_point", pa.string()),
+        ("model_id", pa.string()),
+        ("sha256", pa.string()),
+        ("reason", pa.string()),
+        ("note", pa.string()),
+        ("d4_sd_logit", pa.float64()),
+        ("label", pa.int8()),
+        ("slide", pa.string()),
+        ("split", pa.string()),
+    ]
+)
+_ROWS_PER_GROUP: Final = 16_384
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path` and move it there, whole and on disk, at the end."""
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_rows(path: Path, rows: Iterable[ScoreRow]) -> dict[str, int]:
+    """Write rows as `.csv` or `.parquet`, by the suffix, and return the count of each status.
+
+    In a CSV, text that a spreadsheet would run as a formula gets a leading apostrophe.
+
+    Raises:
+        RunError: The suffix is another one.
+    """
+    counts: Counter[str] = Counter({str(status): 0 for status in Status})
+
+    def counted() -> Iterator[ScoreRow]:
+        for row in rows:
+            counts[str(row.status)] += 1
+            yield row
+
+    with replacing(path) as temporary:
+        if path.suffix == ".csv":
+            _write_csv(temporary, counted())
+        elif path.suffix == ".parquet":
+            _write_parquet(temporary, counted())
+        else:
+            raise RunError(
+                f"Found the output name {path.name}; expected one that ends in .csv or .parquet."
+            )
+    return dict(counts)
+
+
+def _write_csv(path: Path, rows: Iterable[ScoreRow]) -> None:
+    with path.open("w", newline="", encoding="utf-8", errors="replace") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for row in rows:
+            writer.writerow(csv_cells(row))
+
+
+def csv_cells(row: ScoreRow) -> list[str]:
+    """Return a row's cells: numbers with all their digits, empty for None, no formulas."""
+    return [_cell(column, value) for column, value in row.as_dict().items()]
+
+
+def _cell(column: str, value: str | float | None) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return repr(value)
+    text = str(value)
+    if column in _TEXT_COLUMNS and text.startswith(_FORMULA_START):
+        return f"'{text}"
+    return text
+
+
+def _write_parquet(path: Path, rows: Iterable[ScoreRow]) -> None:
+    with pq.ParquetWriter(path, _SCHEMA) as writer:
+        for group in _groups(rows):
+            columns = zip(*(row.as_dict().values() for row in group), strict=True)
+            writer.write_batch(
+                pa.record_batch(
+                    [
+                        pa.array(list(values), type=field.type)
+                        for values, field in zip(columns, _SCHEMA, strict=True)
+                    ],
+                    schema=_SCHEMA,
+                )
+            )
+
+
+def _groups(rows: Iterable[ScoreRow]) -> Iterator[list[ScoreRow]]:
+    remaining = iter(rows)
+    while group := list(islice(remaining, _ROWS_PER_GROUP)):
+        yield group
+
+
+def metadata_path(out: Path) -> Path:
+    """Return where the run's metadata stands: beside the output, `NAME.run.json`."""
+    return out.with_name(out.name + ".run.json")
+
+
+def write_metadata(out: Path, content: Mapping[str, Any]) -> None:
+    """Write the run's metadata beside its output, with the output's hash."""
+    whole = {**content, "output": out.name, "output_sha256": sha256_of(out)}
+    with replacing(metadata_path(out)) as temporary:
+        temporary.write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_scores(path: Path) -> Iterator[tuple[str, float | None]]:
+    """Yield id and probability of each row of a finished CSV or Parquet output."""
+    if path.suffix == ".csv":
+        table = read_table(path, required=["id", "prob_tumour"])
+    else:
+        table = pd.read_parquet(path, columns=["id", "prob_tumour"])
+    for patch_id, probability in zip(table["id"], table["prob_tumour"], strict=True):
+        scored = probability != "" and not pd.isna(probability)
+        yield patch_id, float(probability) if scored else None
+
+
+def write_kaggle(
+    path: Path,
+    scores: Iterable[tuple[str, float | None]],
+    *,
+    fill: float,
+    sample_submission: Path | None = None,
+) -> int:
+    """Write a Kaggle submission (`id,label` with probabilities) and return how many were filled.
+
+    Args:
+        path: Where to.
+        scores: Id and probability of each input, None where it has no score; each id once.
+        fill: Probability for an input that has no score, because a submission must be complete;
+            the share of tumour patches in the training data is the neutral choice.
+        sample_submission: If given, the ids must be exactly its ids; its order is used.
+
+    Raises:
+        RunError: An id comes twice, or the ids are not those of the sample submission.
+    """
+    probabilities: dict[str, float] = {}
+    filled = 0
+    for patch_id, probability in scores:
+        if patch_id in probabilities:
+            raise RunError(
+                f"The id {patch_id} comes twice; a submission has each once. "
+                "Score one folder of the competition's data."
+            )
+        filled += probability is None
+        probabilities[patch_id] = fill if probability is None else probability
+    order = list(probabilities)
+    if sample_submission is not None:
+        order = read_table(sample_submission, required=["id", "label"])["id"].tolist()
+        missing = [i for i in order if i not in probabilities]
+        foreign = sorted(set(probabilities) - set(order))
+        if missing or foreign or len(set(order)) != len(order):
+            first = next(chain(missing, foreign), "")
+            raise RunError(
+                f"The scored ids do not match {sample_submission.name}: {len(missing)} of its ids "
+                f"have no score, {len(foreign)} scored ids are not in it (first: {first}). "
+                "Score exactly the competition's test folder."
+            )
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("id", "label"))
+        writer.writerows((patch_id, repr(probabilities[patch_id])) for patch_id in order)
+    return filled

@@ -1,0 +1,67 @@
+"""The result of scoring: one row per input, and what happened to it."""
+
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from typing import Any, Final
+
+
+class Status(StrEnum):
+    """What became of an input.
+
+    SCORED has a probability. FAILED could not be read as a patch. WITHHELD is a patch, but one
+    that no model can judge; it gets no probability.
+    """
+
+    SCORED = "scored"
+    FAILED = "failed"
+    WITHHELD = "withheld"
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRow:
+    """One input with its score.
+
+    Attributes:
+        id: The file's stem.
+        path: Path relative to the source.
+        status: See `Status`.
+        prob_tumour: Calibrated probability of tumour in the centre 32 × 32, 0..1; None unless
+            scored.
+        logit: The network's tumour logit before temperature; None unless scored.
+        predicted_label: 1 if `prob_tumour >= threshold`, else 0; None unless scored.
+        threshold: Of the operating point, on the probability.
+        operating_point: Its version.
+        model_id: Name and weights' hash of the model.
+        sha256: Of the input's bytes, "" if they could not be read.
+        reason: Why it was not scored, "" otherwise.
+        note: How the image was converted without loss, "" otherwise.
+        d4_sd_logit: Standard deviation of the logit over the eight orientations; None without
+            test-time augmentation.
+        label: Reference standard where the source knows it.
+        slide: Slide where the source knows it.
+        split: Split where the source knows it.
+    """
+
+    id: str
+    path: str
+    status: Status
+    prob_tumour: float | None
+    logit: float | None
+    predicted_label: int | None
+    threshold: float
+    operating_point: str
+    model_id: str
+    sha256: str
+    reason: str
+    note: str
+    d4_sd_logit: float | None
+    label: int | None
+    slide: str | None
+    split: str | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the row as plain values, in the order of `COLUMNS`."""
+        return asdict(self)
+
+
+COLUMNS: Final = tuple(field.name for field in fields(ScoreRow))

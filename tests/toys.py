@@ -1,0 +1,96 @@
+"""Toy objects for tests: a tiny network in a real bundle, and patches of noise."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import timm
+import torch
+from PIL import Image
+
+from core.bundle import (
+    Architecture,
+    Card,
+    DataSummary,
+    GoldenPatches,
+    Interval,
+    OperatingPoint,
+    Preprocessing,
+    Validation,
+    build_network,
+    write_card,
+    write_golden,
+    write_validation,
+    write_weights,
+)
+from core.engine import TorchEngine
+from core.patches import ImageU8
+
+TOY_ARCHITECTURE = Architecture(name="test_efficientnet")
+TOY_PREPROCESSING = Preprocessing(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+
+
+def noise_patches(count: int, seed: int = 0) -> ImageU8:
+    """Return (count, 96, 96, 3) patches of coloured noise."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 256, (count, 12, 12, 3), dtype=np.uint8)
+    return coarse.repeat(8, axis=1).repeat(8, axis=2)
+
+
+def write_patches(folder: Path, count: int, seed: int = 0, suffix: str = ".png") -> list[Path]:
+    """Write noise patches as files and return their paths in name order."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"patch-{number:03d}{suffix}" for number in range(count)]
+    for path, image in zip(paths, noise_patches(count, seed), strict=True):
+        Image.fromarray(image).save(path)
+    return paths
+
+
+def write_toy_bundle(folder: Path, *, seed: int = 0) -> Path:
+    """Write a complete bundle around timm's smallest test network with random weights."""
+    torch.manual_seed(seed)
+    network = build_network(TOY_ARCHITECTURE)
+    state = network.state_dict()
+    engine = TorchEngine(TOY_ARCHITECTURE, TOY_PREPROCESSING, state, device="cpu")
+    golden = noise_patches(4, seed=99)
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 2, 60)
+    scores = np.clip(0.35 * labels + rng.random(60) * 0.65, 0, 1)
+    slides = [f"s{number % 6}" for number in range(60)]
+    scores_sha256 = write_validation(
+        folder,
+        ids=[f"toy-{number:03d}" for number in range(60)],
+        slides=slides,
+        labels=labels.tolist(),
+        scores=scores.tolist(),
+    )
+    data = DataSummary(name="toy noise", patches=60, positives=int(labels.sum()), slides=6)
+    card = Card(
+        name="toy",
+        architecture=TOY_ARCHITECTURE,
+        preprocessing=TOY_PREPROCESSING,
+        class_order=("no tumour in the centre", "tumour in the centre"),
+        temperature=1.5,
+        temperature_fitted_on="nothing, a toy",
+        operating_point=OperatingPoint(
+            version="shipped", threshold=0.4, rule="a toy", chosen_on="nothing"
+        ),
+        training=data,
+        validation=Validation(
+            data=data,
+            metrics={"auroc": Interval(value=0.8, low=0.7, high=0.9, method="a toy")},
+            scores_sha256=scores_sha256,
+        ),
+        recipe={},
+        initial_weights="random",
+        created=datetime(2026, 1, 1, tzinfo=UTC),
+        versions={"timm": timm.__version__},
+        weights_sha256=write_weights(folder, state),
+        golden=GoldenPatches(
+            files=write_golden(folder, golden, engine.logits(golden)), tolerance_logit=1e-3
+        ),
+        licence="Apache-2.0",
+        limits=("A toy.",),
+    )
+    write_card(folder, card)
+    return folder
