@@ -1,0 +1,145 @@
+"""Augmentation of whole batches on their device: orientation, stain, light.
+
+Sources: D4 after Veeling et al. 2018; stain jitter after Tellez et al. 2018 with the stain matrix
+of Ruifrok & Johnston 2001.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from core.engine import D4_VIEWS
+from training.recipe import Augmentation
+
+RGB_FROM_HED: Final = ((0.65, 0.70, 0.29), (0.07, 0.99, 0.11), (0.27, 0.57, 0.78))
+"""Optical density of red, green and blue per unit of haematoxylin, eosin and residual (DAB)."""
+GREY_WEIGHTS: Final = (0.299, 0.587, 0.114)
+"""Luma of ITU-R BT.601."""
+
+
+@dataclass(frozen=True, eq=False)
+class Variation:
+    """What is done to each patch of a batch of N, drawn on the CPU.
+
+    Attributes:
+        views: (N,) 0..7, the orientation: 4 rotations, 4 of the mirror image.
+        stain_gain: (N, 3) factors of haematoxylin, eosin, residual.
+        stain_shift: (N, 3) added to them, in optical density.
+        brightness: (N, 1) factor.
+        contrast: (N, 1) factor.
+        saturation: (N, 1) factor.
+        channel: (N, 3) factors of red, green, blue.
+    """
+
+    views: Tensor
+    stain_gain: Tensor
+    stain_shift: Tensor
+    brightness: Tensor
+    contrast: Tensor
+    saturation: Tensor
+    channel: Tensor
+
+
+def draw_variation(augmentation: Augmentation, count: int, generator: torch.Generator) -> Variation:
+    """Return random variations for `count` patches, uniform within the recipe's limits."""
+
+    def around(centre: float, reach: float, width: int) -> Tensor:
+        return centre + reach * (2 * torch.rand(count, width, generator=generator) - 1)
+
+    views = torch.randint(D4_VIEWS, (count,), generator=generator)
+    return Variation(
+        views=views if augmentation.d4 else torch.zeros_like(views),
+        stain_gain=around(1, augmentation.stain_gain, 3),
+        stain_shift=around(0, augmentation.stain_shift, 3),
+        brightness=around(1, augmentation.brightness, 1),
+        contrast=around(1, augmentation.contrast, 1),
+        saturation=around(1, augmentation.saturation, 1),
+        channel=around(1, augmentation.channel, 3),
+    )
+
+
+def augment(images_rgb_u8: Tensor, variation: Variation, augmentation: Augmentation) -> Tensor:
+    """Return varied patches (N, H, H, 3) float32, 0..255, on the device of the images.
+
+    Args:
+        images_rgb_u8: (N, H, H, 3) uint8.
+        variation: Of the same N.
+        augmentation: Tells which parts are on; a part that is off leaves the pixels untouched.
+    """
+    if augmentation.d4:
+        images_rgb_u8 = orient(images_rgb_u8, variation.views)
+    pixels = images_rgb_u8.flatten(1, 2).float()  # (N, H * H, 3)
+    if augmentation.stain_gain or augmentation.stain_shift:
+        pixels = vary_stain(pixels, variation.stain_gain, variation.stain_shift)
+    if (
+        augmentation.brightness
+        or augmentation.contrast
+        or augmentation.saturation
+        or augmentation.channel
+    ):
+        pixels = vary_light(pixels, variation)
+    return pixels.view(images_rgb_u8.shape)
+
+
+def orient(images: Tensor, views: Tensor) -> Tensor:
+    """Return each image in its orientation, as `core.engine.d4_views` numbers them.
+
+    Args:
+        images: (N, H, H, 3).
+        views: (N,) 0..7 on the CPU, where grouping by them costs no wait for the device.
+    """
+    oriented = torch.empty_like(images)
+    for view in range(D4_VIEWS):
+        rows = torch.nonzero(views == view)[:, 0].to(images.device, non_blocking=True)
+        if len(rows) == 0:
+            continue
+        group = images.index_select(0, rows)
+        if view >= D4_VIEWS // 2:
+            group = group.flip(2)
+        oriented.index_copy_(0, rows, group.rot90(view % 4, dims=(1, 2)))
+    return oriented
+
+
+def vary_stain(pixels: Tensor, gain: Tensor, shift: Tensor) -> Tensor:
+    """Return pixels with other amounts of haematoxylin, eosin and residual.
+
+    Args:
+        pixels: (N, P, 3), 0..255.
+        gain: (N, 3) factors.
+        shift: (N, 3) added, in optical density.
+    """
+    mix, unmix = _stain_matrices()
+    stains = gain.new_tensor(mix)
+    # density @ unmix = stains; scaled and shifted; @ mix = density again: one matrix per patch.
+    change = torch.einsum("ij,nj,jk->nik", gain.new_tensor(unmix), gain, stains)
+    change, constant = change.to(pixels.device), (shift @ stains).to(pixels.device)
+    density = torch.log((pixels + 1) / 256).neg_()
+    changed = torch.baddbmm(constant[:, None, :], density, change)
+    return changed.neg_().exp_().mul_(256).sub_(1).clamp_(0, 255)
+
+
+def vary_light(pixels: Tensor, variation: Variation) -> Tensor:
+    """Return pixels with other saturation, contrast, brightness and channel gains, in that order.
+
+    Args:
+        pixels: (N, P, 3), 0..255.
+        variation: Of the same N.
+    """
+    grey = torch.tensor(GREY_WEIGHTS)
+    mean_grey = pixels.mean(dim=1) @ grey.to(pixels.device)  # (N,); saturation leaves it as it is
+    saturation = variation.saturation[:, :, None]
+    # x @ saturate = saturation * x + (1 - saturation) * grey(x)
+    saturate = saturation * torch.eye(3) + (1 - saturation) * grey[:, None]
+    gain = variation.brightness * variation.channel  # (N, 3)
+    change = (saturate * (variation.contrast * gain)[:, None, :]).to(pixels.device)
+    constant = ((1 - variation.contrast) * gain).to(pixels.device) * mean_grey[:, None]
+    return torch.baddbmm(constant[:, None, :], pixels, change).clamp_(0, 255)
+
+
+def _stain_matrices() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    mix = np.array(RGB_FROM_HED)
+    return mix, np.linalg.inv(mix)
