@@ -9,6 +9,7 @@ from core.statistics.metrics import Confusion
 from core.statistics.operating import OperatingTable
 from core.statistics.rules import FixedThreshold
 from core.statistics.slide_grid import SlideGrid, grid_thresholds, slide_totals
+from core.statistics.temperature import TemperatureFit, require_other_slides
 
 _GRID_POINTS = 1000
 
@@ -34,18 +35,33 @@ class ChosenThreshold:
     notes: tuple[str, ...]
 
 
-def choose(rule: Rule, evidence: Evidence, table: OperatingTable | None = None) -> ChosenThreshold:
+def choose(
+    rule: Rule,
+    evidence: Evidence,
+    table: OperatingTable | None = None,
+    *,
+    temperature: TemperatureFit | None = None,
+    allow_overlap: bool = False,
+) -> ChosenThreshold:
     """The threshold that a rule picks on some evidence.
 
     Args:
         rule: one of the rules of this module.
         evidence: labels and scores, with slides where the rule asks for bounds over slides.
         table: the evidence's own table, where it is already built.
+        temperature: the fit that these scores were calibrated with, if any.
+        allow_overlap: choose even on slides that the temperature was fitted on; leaves a note.
 
     Raises:
         EvidenceError: no threshold satisfies the rule (says what is attainable), a class the rule
-            needs is absent, or it needs slides and there are none.
+            needs is absent, it needs slides and there are none, or the evidence shares slides
+            with the part that the temperature was fitted on.
     """
+    notes = evidence.notes()
+    if temperature is not None and allow_overlap:
+        notes += (f'Overlap with the temperature part "{temperature.part}" was allowed.',)
+    elif temperature is not None:
+        require_other_slides(temperature, evidence)
     table = OperatingTable.of(evidence) if table is None else table
     if isinstance(rule, FixedThreshold):
         threshold = rule.threshold
@@ -63,7 +79,7 @@ def choose(rule: Rule, evidence: Evidence, table: OperatingTable | None = None) 
         description=rule.description,
         achieved=table.confusion(threshold),
         evidence_digest=evidence.digest,
-        notes=evidence.notes(),
+        notes=notes,
     )
 
 

@@ -19,6 +19,7 @@ from core.statistics.evidence import Evidence, FloatArray
 from core.statistics.intervals import LEVEL, Interval, normal_quantile
 from core.statistics.metrics import RATIO_METRICS, Confusion, MetricName, measure, ratio_parts
 from core.statistics.operating import round_threshold
+from core.statistics.slide_grid import slide_totals
 from core.statistics.slide_rates import SlideRate, slide_rate
 
 REPLICATES = 2000
@@ -178,6 +179,11 @@ class SlideBootstrap:
         return cls(evidence, draw_slides(len(evidence.slide_names), replicates, rng))
 
     @cached_property
+    def degrees_of_freedom(self) -> float:
+        """Effective slides of the class that is on fewer, less one: it limits what slides tell."""
+        return min(_effective(sums) for sums in slide_totals(self.evidence)) - 1
+
+    @cached_property
     def win_matrix(self) -> WinMatrix:
         """Wins between slides, computed once."""
         return WinMatrix.of(self.evidence)
@@ -191,10 +197,12 @@ class SlideBootstrap:
         """
         matrix = self.win_matrix
         value = float(matrix.auroc(np.ones((1, len(self.evidence.slide_names))))[0])
-        # The class on fewer slides limits what the slides can tell.
-        freedom = min(_effective(matrix.positives), _effective(matrix.negatives)) - 1
         return self.estimate(
-            value, matrix.auroc(self.draws), level, freedom=freedom, patch_error=patch_error
+            value,
+            matrix.auroc(self.draws),
+            level,
+            freedom=self.degrees_of_freedom,
+            patch_error=patch_error,
         )
 
     def rate(self, name: MetricName, threshold: float, level: float = LEVEL) -> SlideEstimate:
@@ -209,7 +217,7 @@ class SlideBootstrap:
         replicates = measure(name, *(self.draws @ cell for cell in cells))
         scale: Scale = "ratio" if name in ("lr_plus", "lr_minus") else "share"
         scale = "signed" if name == "mcc" else scale
-        freedom = min(_effective(counts.tp + counts.fn), _effective(counts.fp + counts.tn)) - 1
+        freedom = self.degrees_of_freedom
         found = self.estimate(value, replicates, level, freedom=freedom, scale=scale)
         if name not in RATIO_METRICS:
             return found

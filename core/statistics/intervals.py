@@ -83,13 +83,9 @@ def wilson_interval(successes: float, trials: float, level: float = LEVEL) -> In
 
 
 def wilson_of(name: MetricName, confusion: Confusion, level: float = LEVEL) -> Interval | None:
-    """Wilson interval of a metric of one table; None for metrics that are no share of patches."""
+    """Wilson interval of one metric; None where it is no share of patches, or of no patches."""
     if name not in PROPORTIONS:
         return None
-    counts = (np.float64(count) for count in _counts(confusion))
-    successes, trials = ratio_parts(name, *(np.asarray(count) for count in counts))
-    return wilson_interval(float(successes), float(trials), level)
-
-
-def _counts(confusion: Confusion) -> tuple[float, float, float, float]:
-    return confusion.tp, confusion.fp, confusion.fn, confusion.tn
+    counts = (confusion.tp, confusion.fp, confusion.fn, confusion.tn)
+    successes, trials = ratio_parts(name, *(np.asarray(count, np.float64) for count in counts))
+    return wilson_interval(float(successes), float(trials), level) if trials > 0 else None

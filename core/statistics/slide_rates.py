@@ -21,6 +21,7 @@ brackets):
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import expit, logit, stdtrit
 
 from core.statistics.evidence import FloatArray
@@ -59,7 +60,7 @@ class SlideRateBounds:
     degrees_of_freedom: FloatArray
 
 
-def slide_rate(hits: FloatArray, trials: FloatArray, level: float = LEVEL) -> SlideRate:
+def slide_rate(hits: ArrayLike, trials: ArrayLike, level: float = LEVEL) -> SlideRate:
     """A rate with its slide-cluster interval from per-slide sums of shape (S,)."""
     bounds = slide_rate_bounds(hits, trials, level)
     low, high = float(bounds.low), float(bounds.high)
@@ -73,9 +74,7 @@ def slide_rate(hits: FloatArray, trials: FloatArray, level: float = LEVEL) -> Sl
     )
 
 
-def slide_rate_bounds(
-    hits: FloatArray, trials: FloatArray, level: float = LEVEL
-) -> SlideRateBounds:
+def slide_rate_bounds(hits: ArrayLike, trials: ArrayLike, level: float = LEVEL) -> SlideRateBounds:
     """Slide-cluster bounds of sum(hits) / sum(trials), vectorised over leading axes.
 
     Where every slide has a rate of 0 or all of 1, slides show no spread to estimate from: the
@@ -87,9 +86,7 @@ def slide_rate_bounds(
         level: two-sided confidence.
     """
     normal_quantile(level)  # refuses a level outside 0..1
-    hits, trials = np.broadcast_arrays(
-        np.asarray(hits, dtype=np.float64), np.asarray(trials, dtype=np.float64)
-    )
+    hits, trials = (np.asarray(sums, dtype=np.float64) for sums in (hits, trials))
     total = trials.sum(axis=-1, keepdims=True)
     slides = np.count_nonzero(trials > 0, axis=-1).astype(np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
