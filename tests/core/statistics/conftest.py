@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from core.statistics import Evidence
 
 Make = Callable[..., Evidence]
+"""Type of the `make` fixture."""
 
 
 def clustered(
