@@ -25,6 +25,12 @@ class Canvas:
         """Height and width in pixels."""
         return self.eosin.shape[0], self.eosin.shape[1]
 
+    def roughen(self, thickness: FloatField) -> None:
+        """Multiply every dye by the thickness (H, W) of the section, about 1, in place."""
+        self.haematoxylin[...] *= thickness
+        self.eosin[...] *= thickness
+        self.blood[...] *= thickness
+
     def paint(
         self,
         coverage: FloatField,

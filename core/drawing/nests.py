@@ -23,11 +23,11 @@ def patch_nests(place: TumourPlace, rng: np.random.Generator) -> FloatField:
     waves = smooth_noise(rng, shape, 15.0)
     if place is TumourPlace.CENTRE:
         at = _MIDDLE_PX + rng.uniform(-2.0, 2.0, 2)
-        blob = _disc(at, float(rng.uniform(12.5, 15.5))) + 1.2 * waves
+        blob = _disc(at, float(rng.uniform(13.0, 16.5))) + 1.2 * waves
         return np.maximum(blob, _box(15.5) + 0.5)
     if place is TumourPlace.RING:
         turn = rng.random() * 2 * np.pi
-        away = rng.uniform(44.0, 58.0)
+        away = rng.uniform(42.0, 54.0)
         at = _MIDDLE_PX + away * np.array([np.sin(turn), np.cos(turn)])
         blob = _disc(at, float(rng.uniform(28.0, 40.0))) + 5.0 * waves
         keep_off = 18.0 + 3.0 * np.abs(smooth_noise(rng, shape, 12.0)) - _box(0.0)

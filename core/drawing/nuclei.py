@@ -34,16 +34,16 @@ class NucleusLook:
 
 
 LYMPHOCYTE = NucleusLook(
-    haematoxylin=0.92, eosin=0.3, chromatin=0.2, seam=0.55, cytoplasm_px=2.2, cytoplasm_eosin=0.55
+    haematoxylin=0.88, eosin=0.3, chromatin=0.25, seam=0.6, cytoplasm_px=2.0, cytoplasm_eosin=0.6
 )
 CENTROCYTE = NucleusLook(
-    haematoxylin=0.5,
-    eosin=0.25,
-    membrane=0.25,
+    haematoxylin=0.55,
+    eosin=0.3,
+    membrane=0.15,
     chromatin=0.35,
     seam=0.7,
     cytoplasm_px=2.5,
-    cytoplasm_eosin=0.45,
+    cytoplasm_eosin=0.5,
 )
 SPINDLE = NucleusLook(haematoxylin=0.72, eosin=0.4, membrane=0.1, chromatin=0.2)
 MACROPHAGE = NucleusLook(

@@ -14,7 +14,7 @@ from core.errors import PatchError
 
 # The least tumour, in pixels, that counts as tumour in the centre or in the ring.
 CENTRE_LEAST_PX = 60
-RING_LEAST_PX = 400
+RING_LEAST_PX = 600
 _ATTEMPTS = 50
 
 

@@ -14,7 +14,11 @@ from core.drawing.tumour import paint_tumour
 
 # What else may lie beside the tissue that dominates, and how likely each is.
 COMPANIONS: dict[TissueKind, tuple[tuple[TissueKind, float], ...]] = {
-    TissueKind.LYMPHOCYTES: ((TissueKind.STROMA, 0.35), (TissueKind.BLOOD, 0.15)),
+    TissueKind.LYMPHOCYTES: (
+        (TissueKind.STROMA, 0.4),
+        (TissueKind.BLOOD, 0.15),
+        (TissueKind.BLANK, 0.1),
+    ),
     TissueKind.GERMINAL_CENTRE: ((TissueKind.LYMPHOCYTES, 0.8),),
     TissueKind.STROMA: (
         (TissueKind.LYMPHOCYTES, 0.4),
@@ -56,7 +60,7 @@ def plan_regions(
     kinds = sorted(lead)
     heights = np.stack(
         [
-            lead[kind] + smooth_noise(rng, shape, scale_px) + 0.15 * smooth_noise(rng, shape, 6.0)
+            lead[kind] + smooth_noise(rng, shape, scale_px) + 0.22 * smooth_noise(rng, shape, 5.0)
             for kind in kinds
         ]
     )
@@ -68,11 +72,25 @@ def plan_regions(
 
 def patch_regions(shape: tuple[int, int], tissue: TissueKind, rng: np.random.Generator) -> Regions:
     """Return regions of a patch that `tissue` dominates, with a chance of one or two others."""
-    lead = {tissue: 1.4}
+    lead = {tissue: 1.6 if tissue is TissueKind.BLANK else 1.2}
     for kind, chance in COMPANIONS[tissue]:
         if rng.random() < chance:
             lead[kind] = 0.0
     return plan_regions(shape, lead, 34.0, rng)
+
+
+def embed(regions: Regions, nest_px: FloatField, rng: np.random.Generator) -> Regions:
+    """Return regions in which stroma surrounds the nests: tumour does not float in fat or glass."""
+    shape = (nest_px.shape[0], nest_px.shape[1])
+    rim_px = 7.0 + 5.0 * smooth_noise(rng, shape, 18.0) + 1.0 * smooth_noise(rng, shape, 4.0)
+    rim = np.clip((rim_px - nest_px) / 2.0, 0.0, 1.0)
+    embedded = dict(regions)
+    for kind in (TissueKind.FAT, TissueKind.BLANK):
+        if kind in embedded:
+            moved = embedded[kind] * rim
+            embedded[kind] = embedded[kind] - moved
+            embedded[TissueKind.STROMA] = embedded.get(TissueKind.STROMA, 0.0) + moved
+    return embedded
 
 
 def draw_scene(
@@ -94,6 +112,8 @@ def draw_scene(
     shape = (nest_px.shape[0], nest_px.shape[1])
     canvas = Canvas.glass(shape)
     texture = 0.8 * grain(rng, shape, 0.8) + 0.6 * grain(rng, shape, 1.6)
-    paint_tissue(canvas, regions, texture, rng)
+    paint_tissue(canvas, embed(regions, nest_px, rng), texture, rng)
     mask, nuclei = paint_tumour(canvas, nest_px, texture, rng, nucleus_px)
+    thickness = 1 + 0.2 * grain(rng, shape, 0.55) + 0.07 * smooth_noise(rng, shape, 28.0)
+    canvas.roughen(np.clip(thickness, 0.3, None))
     return Scene(photograph(canvas, stain, rng), mask, nuclei)

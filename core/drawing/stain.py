@@ -17,8 +17,8 @@ RUIFROK_HAEMATOXYLIN: Colour = (0.650, 0.704, 0.286)
 RUIFROK_EOSIN: Colour = (0.072, 0.990, 0.105)
 # The warmer pair that many scanners show: plum nuclei, salmon stroma.
 WARM_HAEMATOXYLIN: Colour = (0.444, 0.780, 0.437)
-WARM_EOSIN: Colour = (0.220, 0.850, 0.480)
-BLOOD: Colour = (0.110, 0.740, 0.660)
+WARM_EOSIN: Colour = (0.290, 0.830, 0.460)
+BLOOD: Colour = (0.190, 0.790, 0.580)
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,12 @@ def draw_stain(rng: np.random.Generator) -> SlideStain:
     warm = float(np.clip(rng.choice([0.1, 0.9]) + 0.12 * rng.standard_normal(), 0.0, 1.0))
     glass = rng.uniform(236, 250)
     return SlideStain(
-        haematoxylin_od=_dye(rng, RUIFROK_HAEMATOXYLIN, WARM_HAEMATOXYLIN, warm, (1.05, 1.5)),
-        eosin_od=_dye(rng, RUIFROK_EOSIN, WARM_EOSIN, 0.35 + 0.6 * warm, (0.38, 0.62)),
-        blood_od=_dye(rng, BLOOD, BLOOD, warm, (0.55, 0.85)),
+        haematoxylin_od=_dye(rng, RUIFROK_HAEMATOXYLIN, WARM_HAEMATOXYLIN, warm, (0.95, 1.35)),
+        eosin_od=_dye(rng, RUIFROK_EOSIN, WARM_EOSIN, 0.45 + 0.55 * warm, (0.26, 0.48)),
+        blood_od=_dye(rng, BLOOD, BLOOD, warm, (0.45, 0.75)),
         glass_rgb=(float(glass), float(glass - rng.uniform(0, 4)), float(glass)),
-        focus_sigma_px=float(rng.uniform(0.45, 0.85)),
-        noise_rgb=float(rng.uniform(1.5, 3.5)),
+        focus_sigma_px=float(rng.uniform(0.3, 0.65)),
+        noise_rgb=float(rng.uniform(0.6, 1.6)),
     )
 
 
@@ -83,7 +83,7 @@ def photograph(canvas: Canvas, stain: SlideStain, rng: np.random.Generator) -> N
     light = np.array(stain.glass_rgb) * 10.0 ** -np.clip(density, 0.0, None)
     sigma = stain.focus_sigma_px
     light = gaussian_filter(light, (sigma, sigma, 0.0), mode="nearest")
-    light += 0.7 * (light - gaussian_filter(light, (1.2, 1.2, 0.0), mode="nearest"))
+    light += 1.0 * (light - gaussian_filter(light, (1.0, 1.0, 0.0), mode="nearest"))
     grey: FloatField = light.mean(axis=2)
     tint = gaussian_filter(light - grey[..., None], (0.8, 0.8, 0.0), mode="nearest")
     grey = grey + stain.noise_rgb * grain(rng, grey.shape, 0.45)

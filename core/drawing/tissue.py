@@ -1,6 +1,6 @@
 """The tissue of a lymph node that is not tumour, each kind painted over its own region."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.ndimage import map_coordinates
@@ -14,7 +14,6 @@ from core.drawing.nuclei import (
     LYMPHOCYTE,
     MACROPHAGE,
     SPINDLE,
-    NucleusLook,
     paint_nuclei,
 )
 
@@ -69,13 +68,13 @@ def wavy_fibres(rng: np.random.Generator, shape: tuple[int, int]) -> Fibres:
     """Return a bundle of wavy parallel fibres through the whole drawing."""
     angle = rng.random() * np.pi
     row, column = np.mgrid[0.0 : shape[0], 0.0 : shape[1]]
-    bend = 7.0 * smooth_noise(rng, shape, 34.0) + 1.3 * smooth_noise(rng, shape, 11.0)
+    bend = 7.0 * smooth_noise(rng, shape, 34.0) + 1.6 * smooth_noise(rng, shape, 9.0)
     across = row * np.cos(angle) - column * np.sin(angle) + bend
     along = column * np.cos(angle) + row * np.sin(angle)
     across_px = across - across.min()
     along_px = along - along.min()
     size = (int(across_px.max()) + 3, int(along_px.max()) + 3)
-    threads = smooth_noise(rng, size, (1.3, 22.0)) + 0.8 * smooth_noise(rng, size, (4.0, 40.0))
+    threads = smooth_noise(rng, size, (1.0, 13.0)) + 0.8 * smooth_noise(rng, size, (3.5, 30.0))
     strength = map_coordinates(threads, [across_px, along_px], order=1, mode="nearest")
     down, right = np.gradient(across)
     return Fibres(across_px, strength / 1.28, np.arctan2(right, -down) + np.pi)
@@ -102,10 +101,11 @@ def _paint_stroma(
     texture: FloatField,
     rng: np.random.Generator,
 ) -> None:
-    loose = rng.uniform(-0.2, 1.0)
-    cleft = np.clip(-1.9 + loose - fibres.strength + 0.3, 0.0, 1.0)
+    # Loose stroma shows glass between its fibres, dense stroma hardly any.
+    open_level = rng.uniform(0.6, 1.8) + 0.5 * smooth_noise(rng, canvas.shape, 26.0)
+    cleft = np.clip(1.6 * (-fibres.strength - open_level), 0.0, 1.0)
     patchy = 1 + 0.15 * smooth_noise(rng, canvas.shape, 24.0)
-    eosin = (0.85 + 0.3 * fibres.strength + 0.06 * texture) * patchy * rng.uniform(0.75, 1.15)
+    eosin = (0.8 + 0.32 * fibres.strength + 0.1 * texture) * patchy * rng.uniform(0.65, 1.2)
     canvas.paint(
         region,
         haematoxylin=np.clip(0.05 + 0.04 * fibres.strength, 0, None) * (1 - cleft),
@@ -131,37 +131,27 @@ def _elongated(
         angle_rad=np.zeros(len(at[0])),
     )
     angle = value_at(along, cells) + 0.15 * rng.standard_normal(len(cells))
-    return Cells(
-        cells.row_px,
-        cells.column_px,
-        cells.radius_px,
-        cells.elongation,
-        angle,
-        cells.lobes,
-        cells.tone,
-    )
+    return replace(cells, angle_rad=angle)
 
 
 def _paint_fat(
     canvas: Canvas, region: FloatField, texture: FloatField, rng: np.random.Generator
 ) -> None:
-    at = scatter(rng, canvas.shape, float(rng.uniform(38.0, 54.0)), 40.0)
+    at = scatter(rng, canvas.shape, float(rng.uniform(40.0, 58.0)), 40.0)
     vacuoles = grow(
         rng,
         at,
-        radius_px=30.0,
+        radius_px=34.0,
         size_spread=0.12,
         elongation=(1, 1.25),
-        lobe_depth=0.03,
+        lobe_depth=0.06,
         tone_spread=0,
     )
     found = nearest(vacuoles, canvas.shape, 14.0)
     # Zero on the line between two vacuoles, growing inwards; and never less than the outline.
     depth = np.minimum(0.5 * (found.second_px - found.distance_px), 1.5 - found.distance_px)
-    depth = depth + 0.7 * smooth_noise(rng, canvas.shape, 9.0)
-    width = np.clip(1.0 + 0.6 * smooth_noise(rng, canvas.shape, 20.0), 0.5, 3.0)
-    membrane = np.clip(width - np.abs(depth) + 0.3, 0.0, 1.0) + (depth < 0)
-    membrane = np.clip(membrane, 0.0, 1.0)
+    width = np.clip(0.7 + 0.8 * smooth_noise(rng, canvas.shape, 16.0), 0.3, 3.0)
+    membrane = np.clip(width - depth + 0.3, 0.0, 1.0)
     canvas.paint(region, eosin=0.0)
     canvas.paint(region * membrane, eosin=0.6 + 0.12 * texture, haematoxylin=0.06)
     points = scatter(rng, canvas.shape, 12.0, 6.0)
@@ -174,7 +164,8 @@ def _paint_fat(
 def _paint_blood(
     canvas: Canvas, region: FloatField, texture: FloatField, rng: np.random.Generator
 ) -> None:
-    canvas.paint(region, eosin=0.08)
+    plasma = np.clip(rng.uniform(-0.1, 0.4) + 0.1 * texture, 0.0, 1.0)
+    canvas.paint(region, eosin=plasma)
     cells = grow(
         rng,
         scatter(rng, canvas.shape, 6.1, 6.0),
@@ -184,13 +175,14 @@ def _paint_blood(
         lobe_depth=0.06,
         tone_spread=0.16,
     )
-    kept = rng.random(len(cells)) < value_at(region, cells) * rng.uniform(0.8, 1.0)
+    packed = np.clip(rng.uniform(0.6, 1.1) + 0.3 * smooth_noise(rng, canvas.shape, 14.0), 0, 1)
+    kept = rng.random(len(cells)) < value_at(region * packed, cells)
     cells = cells.where(kept)
     if len(cells) == 0:
         return
     found = nearest(cells, canvas.shape, 1.0)
     # Erythrocytes are biconcave: a little paler in the middle.
-    body = 0.85 * cells.tone[found.owner] * (1 + 0.08 * texture)
+    body = 0.85 * cells.tone[found.owner] * (1 + 0.04 * texture)
     body = body * (1 - 0.25 * np.clip(-found.distance_px / 3.0, 0, 1))
     canvas.paint(found.coverage * (1 - 0.5 * found.seam(1.2)) * region, blood=body)
 
@@ -198,11 +190,11 @@ def _paint_blood(
 def _paint_germinal_centre(
     canvas: Canvas, region: FloatField, texture: FloatField, rng: np.random.Generator
 ) -> None:
-    canvas.paint(region, eosin=0.3 + 0.06 * texture, haematoxylin=0.06)
+    canvas.paint(region, eosin=0.35 + 0.1 * texture, haematoxylin=0.06)
     cells = grow(
         rng,
-        scatter(rng, canvas.shape, 9.0, 8.0),
-        radius_px=4.0,
+        scatter(rng, canvas.shape, float(rng.uniform(9.0, 10.5)), 8.0),
+        radius_px=3.9,
         size_spread=0.16,
         elongation=(1, 1.5),
         lobe_depth=0.09,
@@ -243,7 +235,10 @@ def _paint_lymphocytes(
     if ground is not None:
         # A loose meshwork: thin eosin with white gaps, hidden where cells are packed.
         mesh = smooth_noise(rng, canvas.shape, 4.5)
-        eosin = np.clip(0.22 + 0.14 * mesh + 0.05 * texture, 0.0, 0.7)
+        strands = np.abs(smooth_noise(rng, canvas.shape, 3.5))
+        filled = rng.uniform(0.1, 0.4)
+        eosin = filled + 0.14 * mesh + 0.5 * np.clip(0.35 - strands, 0.0, 0.3) + 0.06 * texture
+        eosin = np.clip(eosin, 0.02, 0.8)
         canvas.paint(ground, eosin=eosin)
         density *= 1 - ground * np.clip(rng.uniform(-0.4, 0.3) - 0.5 * mesh, 0.0, 0.7) * 0.6
         _paint_macrophages(canvas, ground, texture, rng, spacing_px=60.0)
@@ -251,11 +246,15 @@ def _paint_lymphocytes(
         rng,
         scatter(rng, canvas.shape, float(spacing), 6.0),
         radius_px=float(0.46 * spacing),
-        size_spread=0.13,
-        elongation=(1, 1.4),
-        lobe_depth=0.06,
-        tone_spread=0.14,
+        size_spread=0.15,
+        elongation=(1, 1.5),
+        lobe_depth=0.09,
+        tone_spread=0.16,
     )
     cells = cells.where(rng.random(len(cells)) < value_at(density, cells))
-    look: NucleusLook = LYMPHOCYTE
-    paint_nuclei(canvas, cells, look, texture)
+    # Among them some paler, larger ones: activated cells, endothelium, histiocytes.
+    pale = rng.random(len(cells)) < rng.uniform(0.03, 0.16)
+    paint_nuclei(
+        canvas, replace(cells, radius_px=1.2 * cells.radius_px).where(pale), CENTROCYTE, texture
+    )
+    paint_nuclei(canvas, cells.where(~pale), LYMPHOCYTE, texture)

@@ -1,5 +1,7 @@
 """Tumour: cohesive nests of large pleomorphic cells, and the mask of what was drawn."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,33 +30,36 @@ def paint_tumour(
         rng: source of randomness.
         nucleus_px: median radius of the nuclei.
     """
-    spacing = nucleus_px * rng.uniform(2.3, 2.9)
+    spacing = nucleus_px * rng.uniform(2.4, 3.1)
     bodies = grow(
         rng,
         scatter(rng, canvas.shape, float(spacing), 12.0),
-        radius_px=float(0.7 * spacing),
+        radius_px=float(0.78 * spacing),
         size_spread=0.1,
         elongation=(1, 1.35),
         lobe_depth=0.06,
         tone_spread=0.14,
     )
-    bodies = bodies.where(value_at(nest_px, bodies) < -0.75 * nucleus_px)
+    bodies = bodies.where(value_at(nest_px, bodies) < -0.6 * nucleus_px)
     if len(bodies) == 0:
         nothing = np.zeros(canvas.shape, dtype=np.bool_)
         return nothing, nothing
     found = nearest(bodies, canvas.shape, 3.0)
-    border_px = np.maximum(found.distance_px, nest_px)
+    ragged = 0.7 * smooth_noise(rng, canvas.shape, 3.0)
+    border_px = np.maximum(found.distance_px + ragged, nest_px)
     mask = border_px < 0
     coverage = np.clip(0.5 - border_px, 0.0, 1.0)
-    cleft = rng.uniform(0.0, 1.0) * np.clip(2.2 - border_px, 0.0, 1.0)
+    # Shrinkage parts a nest from its surroundings here and there.
+    gap_px = rng.uniform(-2.0, 1.0) + 1.8 * smooth_noise(rng, canvas.shape, 14.0)
+    cleft = np.clip(gap_px - border_px, 0.0, 1.0)
     canvas.paint(cleft * (1 - coverage), eosin=0.05)
-    shade = bodies.tone[found.owner] + rng.uniform(-0.1, 0.25) * found.seam(1.3)
+    shade = bodies.tone[found.owner] + rng.uniform(-0.5, 0.3) * found.seam(1.6)
     _paint_cytoplasm(canvas, coverage, shade, texture, rng)
     nuclei = _nuclei(rng, bodies, nucleus_px)
     look = NucleusLook(
-        haematoxylin=float(rng.uniform(0.3, 0.55)),
-        eosin=0.35,
-        membrane=float(rng.uniform(0.2, 0.4)),
+        haematoxylin=float(rng.uniform(0.24, 0.46)),
+        eosin=0.4,
+        membrane=float(rng.uniform(0.18, 0.36)),
         chromatin=float(rng.uniform(0.2, 0.4)),
         seam=0.5,
     )
@@ -71,10 +76,10 @@ def _paint_cytoplasm(
     rng: np.random.Generator,
 ) -> None:
     clouds = smooth_noise(rng, canvas.shape, 5.0)
-    foam = np.clip(smooth_noise(rng, canvas.shape, 3.2) - rng.uniform(1.4, 2.6), 0.0, 1.0)
-    eosin = rng.uniform(0.5, 0.85) * shade * (1 + 0.16 * clouds + 0.1 * texture)
+    foam = np.clip(smooth_noise(rng, canvas.shape, 3.2) - rng.uniform(1.2, 2.4), 0.0, 1.0)
+    eosin = rng.uniform(0.45, 0.95) * shade * (1 + 0.22 * clouds + 0.16 * texture)
     eosin = eosin * (1 - 0.8 * foam)
-    blue = rng.uniform(0.03, 0.18) * (1 + 0.3 * clouds + 0.25 * texture)
+    blue = rng.uniform(0.02, 0.13) * (1 + 0.4 * clouds + 0.4 * texture)
     canvas.paint(
         coverage,
         haematoxylin=np.clip(blue, 0.0, None),
@@ -92,23 +97,15 @@ def _nuclei(rng: np.random.Generator, bodies: Cells, nucleus_px: float) -> Cells
         rng,
         at,
         radius_px=nucleus_px,
-        size_spread=0.15,
+        size_spread=0.18,
         elongation=(1.0, 1.6),
-        lobe_depth=0.09,
-        tone_spread=0.22,
+        lobe_depth=0.1,
+        tone_spread=0.2,
         angle_rad=bodies.angle_rad + 0.4 * rng.standard_normal(count),
     )
     # A few nuclei are hyperchromatic: as dark as a lymphocyte, but large and crooked.
-    dark = np.where(rng.random(count) < 0.08, 1.7, 1.0)
-    return Cells(
-        nuclei.row_px,
-        nuclei.column_px,
-        nuclei.radius_px,
-        nuclei.elongation,
-        nuclei.angle_rad,
-        nuclei.lobes,
-        nuclei.tone * dark,
-    )
+    dark = np.where(rng.random(count) < 0.07, 1.6, 1.0)
+    return replace(nuclei, tone=nuclei.tone * dark)
 
 
 def _paint_nucleoli(
