@@ -24,7 +24,7 @@ def patch_nests(place: TumourPlace, rng: np.random.Generator) -> FloatField:
     if place is TumourPlace.CENTRE:
         at = _MIDDLE_PX + rng.uniform(-2.0, 2.0, 2)
         blob = _disc(at, float(rng.uniform(13.0, 16.5))) + 1.2 * waves
-        return np.maximum(blob, _box(15.5) + 0.5)
+        return np.maximum(blob, _rounded_box(15.0))
     if place is TumourPlace.RING:
         turn = rng.random() * 2 * np.pi
         away = rng.uniform(42.0, 54.0)
@@ -51,6 +51,13 @@ def field_nests(
 def _disc(at_px: FloatField, radius_px: float) -> FloatField:
     row, column = np.mgrid[0.0:PATCH_PX, 0.0:PATCH_PX]
     distance: FloatField = np.sqrt((row - at_px[0]) ** 2 + (column - at_px[1]) ** 2) - radius_px
+    return distance
+
+
+def _rounded_box(half_px: float) -> FloatField:
+    # The fourth-power norm: a square without corners, so that no nest shows the frame around it.
+    row, column = np.mgrid[0.0:PATCH_PX, 0.0:PATCH_PX] - _MIDDLE_PX
+    distance: FloatField = np.sqrt(np.sqrt(row**4 + column**4)) - half_px
     return distance
 
 

@@ -51,7 +51,7 @@ def paint_tumour(
     coverage = np.clip(0.5 - border_px, 0.0, 1.0)
     # Shrinkage parts a nest from its surroundings here and there.
     gap_px = rng.uniform(-2.0, 1.0) + 1.8 * smooth_noise(rng, canvas.shape, 14.0)
-    cleft = np.clip(gap_px - border_px, 0.0, 1.0)
+    cleft = np.clip(np.minimum(gap_px, 1.8) - border_px, 0.0, 0.8)
     canvas.paint(cleft * (1 - coverage), eosin=0.05)
     shade = bodies.tone[found.owner] + rng.uniform(-0.5, 0.3) * found.seam(1.6)
     _paint_cytoplasm(canvas, coverage, shade, texture, rng)
