@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Final
 
 from core.errors import NodelensError
+from training.export import ExportOptions, run_export
 from training.fitting import FitOptions, run_fit
 from training.loop import Stopped
 from training.recipe import load_recipe, recipe_names
@@ -30,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_fit(commands)
+    _add_export(commands)
     parsed = parser.parse_args(arguments)
     try:
         return int(parsed.run(parsed))
@@ -110,6 +112,58 @@ def _fit(parsed: argparse.Namespace) -> int:
     )
     with _stop_requests() as requests:
         run_fit(options, should_stop=lambda: bool(requests))
+    return 0
+
+
+def _add_export(commands: "Subparsers[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "export",
+        help="make a model bundle of a finished run",
+        description="Fit the temperature on one half of the validation slides, choose the "
+        "threshold on the other, and write weights, card, golden patches and validation scores.",
+    )
+    parser.add_argument("run_folder", type=Path, metavar="RUN", help="folder of a finished run")
+    parser.add_argument("--to", type=Path, required=True, metavar="DIR", help="the bundle's folder")
+    parser.add_argument("--name", default="", help="of the model (default: the recipe's)")
+    parser.add_argument("--licence", default="Apache-2.0", help="of the weights")
+    parser.add_argument(
+        "--init-source",
+        default="",
+        metavar="TEXT",
+        help="origin and licence of the weights that --init FILE named, for the card",
+    )
+    parser.add_argument(
+        "--note",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="what else limits this validation, one sentence; may be given again",
+    )
+    parser.add_argument("--replace", action="store_true", help="replace the bundle in DIR")
+    parser.set_defaults(run=_export)
+
+
+def _export(parsed: argparse.Namespace) -> int:
+    card = run_export(
+        ExportOptions(
+            run=parsed.run_folder,
+            to=parsed.to,
+            name=parsed.name,
+            licence=parsed.licence,
+            init_source=parsed.init_source,
+            notes=tuple(parsed.note),
+            replace=parsed.replace,
+        )
+    )
+    lines = [
+        f"{card.model_id} in {parsed.to}: temperature {card.temperature:.3f}, threshold "
+        f"{card.operating_point.threshold:.4f}. {card.operating_point.rule}"
+    ]
+    lines += [
+        f"{name}: {found.value:.4f} ({found.low:.4f} to {found.high:.4f}; {found.method})"
+        for name, found in card.validation.metrics.items()
+    ]
+    sys.stdout.write("\n".join(lines) + "\n")
     return 0
 
 

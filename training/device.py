@@ -64,10 +64,10 @@ def cpu_has_bfloat16() -> bool:
 def describe_surroundings(device: torch.device, precision: Precision) -> Surroundings:
     """Return what is recorded of a sitting."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    return Surroundings(name, precision, torch.get_num_threads(), library_versions())
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of Python and of the libraries that a run's numbers depend on."""
     packages = ("torch", "timm", "numpy", "safetensors", "scikit-learn")
-    return Surroundings(
-        device=name,
-        precision=precision,
-        threads=torch.get_num_threads(),
-        versions={"python": python_version(), **{name: version(name) for name in packages}},
-    )
+    return {"python": python_version(), **{name: version(name) for name in packages}}
