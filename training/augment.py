@@ -7,9 +7,7 @@ of Ruifrok & Johnston 2001.
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from core.engine import D4_VIEWS
@@ -65,6 +63,8 @@ def draw_variation(augmentation: Augmentation, count: int, generator: torch.Gene
 def augment(images_rgb_u8: Tensor, variation: Variation, augmentation: Augmentation) -> Tensor:
     """Return varied patches (N, H, H, 3) float32, 0..255, on the device of the images.
 
+    In memory the channels are planes.
+
     Args:
         images_rgb_u8: (N, H, H, 3) uint8.
         variation: Of the same N.
@@ -72,7 +72,9 @@ def augment(images_rgb_u8: Tensor, variation: Variation, augmentation: Augmentat
     """
     if augmentation.d4:
         images_rgb_u8 = orient(images_rgb_u8, variation.views)
-    pixels = images_rgb_u8.flatten(1, 2).float()  # (N, H * H, 3)
+    count, height, width, channels = images_rgb_u8.shape
+    # (N, 3, H * W): one 3 × 3 matrix per patch is fastest from the left, on whole planes.
+    pixels = images_rgb_u8.permute(0, 3, 1, 2).contiguous().flatten(2).float()
     if augmentation.stain_gain or augmentation.stain_shift:
         pixels = vary_stain(pixels, variation.stain_gain, variation.stain_shift)
     if (
@@ -82,7 +84,7 @@ def augment(images_rgb_u8: Tensor, variation: Variation, augmentation: Augmentat
         or augmentation.channel
     ):
         pixels = vary_light(pixels, variation)
-    return pixels.view(images_rgb_u8.shape)
+    return pixels.view(count, channels, height, width).permute(0, 2, 3, 1)
 
 
 def orient(images: Tensor, views: Tensor) -> Tensor:
@@ -108,17 +110,16 @@ def vary_stain(pixels: Tensor, gain: Tensor, shift: Tensor) -> Tensor:
     """Return pixels with other amounts of haematoxylin, eosin and residual.
 
     Args:
-        pixels: (N, P, 3), 0..255.
+        pixels: (N, 3, P), 0..255.
         gain: (N, 3) factors.
         shift: (N, 3) added, in optical density.
     """
-    mix, unmix = _stain_matrices()
-    stains = gain.new_tensor(mix)
-    # density @ unmix = stains; scaled and shifted; @ mix = density again: one matrix per patch.
-    change = torch.einsum("ij,nj,jk->nik", gain.new_tensor(unmix), gain, stains)
-    change, constant = change.to(pixels.device), (shift @ stains).to(pixels.device)
+    mix = torch.tensor(RGB_FROM_HED, dtype=torch.float64).T  # (3 colours, 3 stains)
+    # density = mix @ stains: unmixed, scaled and mixed again by one matrix per patch.
+    change = mix @ (gain.double()[:, :, None] * torch.linalg.inv(mix))
+    constant = (shift.double() @ mix.T).float()[:, :, None].to(pixels.device)
     density = torch.log((pixels + 1) / 256).neg_()
-    changed = torch.baddbmm(constant[:, None, :], density, change)
+    changed = torch.baddbmm(constant, change.float().to(pixels.device), density)
     return changed.neg_().exp_().mul_(256).sub_(1).clamp_(0, 255)
 
 
@@ -126,20 +127,15 @@ def vary_light(pixels: Tensor, variation: Variation) -> Tensor:
     """Return pixels with other saturation, contrast, brightness and channel gains, in that order.
 
     Args:
-        pixels: (N, P, 3), 0..255.
+        pixels: (N, 3, P), 0..255.
         variation: Of the same N.
     """
     grey = torch.tensor(GREY_WEIGHTS)
-    mean_grey = pixels.mean(dim=1) @ grey.to(pixels.device)  # (N,); saturation leaves it as it is
+    mean_grey = pixels.mean(dim=2) @ grey.to(pixels.device)  # (N,); saturation leaves it as it is
     saturation = variation.saturation[:, :, None]
-    # x @ saturate = saturation * x + (1 - saturation) * grey(x)
-    saturate = saturation * torch.eye(3) + (1 - saturation) * grey[:, None]
+    # saturate @ x = saturation * x + (1 - saturation) * grey(x)
+    saturate = saturation * torch.eye(3) + (1 - saturation) * grey
     gain = variation.brightness * variation.channel  # (N, 3)
-    change = (saturate * (variation.contrast * gain)[:, None, :]).to(pixels.device)
+    change = ((variation.contrast * gain)[:, :, None] * saturate).to(pixels.device)
     constant = ((1 - variation.contrast) * gain).to(pixels.device) * mean_grey[:, None]
-    return torch.baddbmm(constant[:, None, :], pixels, change).clamp_(0, 255)
-
-
-def _stain_matrices() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    mix = np.array(RGB_FROM_HED)
-    return mix, np.linalg.inv(mix)
+    return torch.baddbmm(constant[:, :, None], change, pixels).clamp_(0, 255)

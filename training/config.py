@@ -5,6 +5,7 @@ Device, threads and versions are recorded beside it: they change the last digits
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -134,8 +135,13 @@ class RunConfig:
     @property
     def digest(self) -> str:
         """SHA-256 of the config."""
-        text = json.dumps(self.values(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return values_digest(self.values())
+
+
+def values_digest(values: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of plain values, whatever their order."""
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def require_seed(seed: int) -> None:

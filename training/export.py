@@ -35,7 +35,7 @@ from training.config import RunConfig, SetFacts
 from training.device import library_versions
 from training.recipe import recipe_values
 from training.report import rate_interval, validation_metrics
-from training.run_folder import RunFolder, read_config, read_tensors
+from training.run_folder import RecordedRun, RunFolder, read_config, read_tensors
 
 GOLDEN_COUNT: Final = 32
 GOLDEN_SEED: Final = 2016
@@ -114,11 +114,10 @@ def run_export(options: ExportOptions) -> Card:
             f"{options.run} holds no finished run. Give the `fit` command again; it goes on where "
             "it stopped."
         )
-    config, sittings = recorded
     part = options.to.with_name(f".{options.to.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     try:
-        card = _write_bundle(part, options, folder, config, sittings)
+        card = _write_bundle(part, options, folder, recorded)
         open_classifier(part, device="cpu")
         read_bundle(part)
         if options.to.exists():
@@ -133,12 +132,11 @@ def _write_bundle(
     part: Path,
     options: ExportOptions,
     folder: RunFolder,
-    config: RunConfig,
-    sittings: list[dict[str, Any]],
+    recorded: RecordedRun,
 ) -> Card:
-    recipe = config.recipe
+    config, recipe = recorded.config, recorded.config.recipe
     weights, facts = read_tensors(folder.best)
-    if facts.get("config_sha256") != config.digest:
+    if facts.get("config_sha256") != recorded.digest:
         raise RunError(f"{folder.best} is of another run than config.json. Train again.")
     engine = TorchEngine(recipe.network, recipe.preprocessing, weights, device="cpu")
     golden = np.stack([patch.image_rgb_u8 for patch in draw_set(GOLDEN_COUNT, GOLDEN_SEED)])
@@ -167,7 +165,7 @@ def _write_bundle(
             ),
             notes=(*_notes(config, calibration), *options.notes),
         ),
-        recipe={**recipe_values(recipe), "run": _run_values(config, outcome, sittings)},
+        recipe={**recipe_values(recipe), "run": _run_values(recorded, outcome)},
         initial_weights=f"{initial}; {options.init_source}" if options.init_source else initial,
         created=datetime.now(UTC).replace(microsecond=0),
         versions=library_versions(),
@@ -234,15 +232,14 @@ def _notes(config: RunConfig, calibration: Calibration) -> tuple[str, ...]:
     )
 
 
-def _run_values(
-    config: RunConfig, outcome: Mapping[str, Any], sittings: list[dict[str, Any]]
-) -> dict[str, Any]:
+def _run_values(recorded: RecordedRun, outcome: Mapping[str, Any]) -> dict[str, Any]:
+    config = recorded.config
     return {
-        "config_sha256": config.digest,
+        "config_sha256": recorded.digest,
         "seed": config.seed,
         "split": config.split,
         "pixels_sha256": config.pixels_sha256,
         "initial_sha256": config.initial.sha256,
         "outcome": dict(outcome),
-        "sittings": sittings,
+        "sittings": recorded.sittings,
     }

@@ -11,7 +11,7 @@ from torch import nn
 from core.bundle import InputTransform, build_network
 from core.errors import RunError
 from core.patches import open_source
-from training.config import RunConfig, require_same_run, require_seed
+from training.config import RunConfig, require_same_run, require_seed, values_digest
 from training.curves import write_curves
 from training.device import describe_surroundings, pass_precision, prepare_device
 from training.feed import Feed
@@ -78,7 +78,7 @@ def run_fit(options: FitOptions, *, should_stop: Callable[[], bool]) -> RunFolde
     if recorded is None and options.out.is_dir() and any(options.out.iterdir()):
         raise RunError(f"{options.out} is not empty and holds no run. Name a new folder.")
     seed_start(options.seed)
-    network, initial = _start(options, recorded[0] if recorded else None)
+    network, initial = _start(options, recorded.config if recorded else None)
     with open_source(options.data) as source:
         options.out.mkdir(parents=True, exist_ok=True)
         pack = open_pack(source, options.cache or folder.pack)
@@ -92,7 +92,7 @@ def run_fit(options: FitOptions, *, should_stop: Callable[[], bool]) -> RunFolde
         recipe=options.recipe, seed=options.seed, pack=pack, split=split, initial=initial
     )
     if recorded is not None:
-        require_same_run(recorded[0], config)
+        require_same_run(recorded.config, config)
     precision = pass_precision(device, options.recipe.precision)
     sitting = {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -102,15 +102,18 @@ def run_fit(options: FitOptions, *, should_stop: Callable[[], bool]) -> RunFolde
     if folder.outcome.is_file():
         say(f"This run has finished already; {folder.outcome} says how.")
         return folder
-    write_config(folder, config, [*(recorded[1] if recorded else []), sitting])
+    values = recorded.values if recorded else config.values()
+    digest = values_digest(values)
+    write_config(folder, values, [*(recorded.sittings if recorded else []), sitting])
     state = TrainingState.start(
         network, weight_decay=options.recipe.schedule.weight_decay, device=device
     )
     if folder.checkpoint.is_file():
-        restore_checkpoint(folder.checkpoint, state, config_digest=config.digest)
+        restore_checkpoint(folder.checkpoint, state, config_digest=digest)
         say(f"Going on at epoch {state.epoch + 1}, step {state.step}.")
     run = Run(
         config=config,
+        digest=digest,
         table=pack.table,
         split=split,
         feed=Feed(pack, device),

@@ -39,6 +39,7 @@ class Run:
 
     Attributes:
         config: What it is.
+        digest: What its files are signed with.
         table: The patches.
         split: Which of them train and validate.
         feed: Their pixels and labels as batches.
@@ -52,6 +53,7 @@ class Run:
     """
 
     config: RunConfig
+    digest: str
     table: PatchTable
     split: Split
     feed: Feed
@@ -198,7 +200,7 @@ def _validate_epoch(run: Run, state: TrainingState, started: float) -> EpochReco
     )
     state.history.append(record)
     if state.best is record:
-        facts = {"config_sha256": run.config.digest, "epoch": record.epoch, "auc": record.ema_auc}
+        facts = {"config_sha256": run.digest, "epoch": record.epoch, "auc": record.ema_auc}
         write_tensors(run.folder.best, state.average.network.state_dict(), facts)
         write_scores(run.folder.scores, run.table, run.split.val, logits)
     return record
@@ -220,4 +222,4 @@ def _validate(
 
 
 def _checkpoint(run: Run, state: TrainingState, seconds: float) -> None:
-    save_checkpoint(run.folder.checkpoint, state, config_digest=run.config.digest, seconds=seconds)
+    save_checkpoint(run.folder.checkpoint, state, config_digest=run.digest, seconds=seconds)

@@ -17,7 +17,7 @@ from scipy.special import expit
 
 from core.errors import RunError
 from core.scoring.outputs import replacing
-from training.config import RunConfig
+from training.config import RunConfig, values_digest
 from training.split import IntArray, PatchTable
 
 _METADATA_KEY: Final = "json"
@@ -74,13 +74,35 @@ class RunFolder:
         return self.root / "pack"
 
 
-def write_config(folder: RunFolder, config: RunConfig, sittings: list[dict[str, Any]]) -> None:
-    """Write the config with the surroundings of every sitting."""
-    write_json(folder.config, {"config": config.values(), "sittings": sittings})
+@dataclass(frozen=True, eq=False)
+class RecordedRun:
+    """A run's config as it was first written.
+
+    Attributes:
+        config: The run.
+        values: The file's own values; an older version may have known fewer options.
+        sittings: Device and versions of every sitting.
+    """
+
+    config: RunConfig
+    values: dict[str, Any]
+    sittings: list[dict[str, Any]]
+
+    @property
+    def digest(self) -> str:
+        """What checkpoint and best weights are signed with."""
+        return values_digest(self.values)
 
 
-def read_config(folder: RunFolder) -> tuple[RunConfig, list[dict[str, Any]]] | None:
-    """Return a run's config and its sittings, or None where no run was started.
+def write_config(
+    folder: RunFolder, values: Mapping[str, Any], sittings: list[dict[str, Any]]
+) -> None:
+    """Write a config's values with the surroundings of every sitting."""
+    write_json(folder.config, {"config": values, "sittings": sittings})
+
+
+def read_config(folder: RunFolder) -> RecordedRun | None:
+    """Return what is recorded of a run, or None where none was started.
 
     Raises:
         RunError: The file is not a run's config.
@@ -89,7 +111,8 @@ def read_config(folder: RunFolder) -> tuple[RunConfig, list[dict[str, Any]]] | N
         return None
     try:
         content = json.loads(folder.config.read_text("utf-8"))
-        return RunConfig.of_values(content["config"]), list(content["sittings"])
+        values = dict(content["config"])
+        return RecordedRun(RunConfig.of_values(values), values, list(content["sittings"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(
             f"{folder.config} is not a run's config ({error}). Use another run folder."
