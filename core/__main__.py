@@ -3,9 +3,11 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
+from core.bundle import card_table, read_card
 from core.errors import NodelensError
-from core.scoring.command import add_score_parser
+from core.scoring.command import SHIPPED_MODEL, add_score_parser
 
 WRONG_USAGE = 2
 
@@ -19,6 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_score_parser(commands)
+    _add_card_parser(commands)
     parsed = parser.parse_args(arguments)
     try:
         return int(parsed.run(parsed))
@@ -28,6 +31,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("\nStopped. Add --resume to continue.\n")
         return 130
+
+
+def _add_card_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("card", help="print what a model bundle claims, as Markdown")
+    parser.add_argument("--model", type=Path, default=SHIPPED_MODEL)
+    parser.set_defaults(run=_print_card)
+
+
+def _print_card(arguments: argparse.Namespace) -> int:
+    sys.stdout.write(card_table(read_card(arguments.model)))
+    return 0
 
 
 if __name__ == "__main__":

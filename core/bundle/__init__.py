@@ -23,6 +23,7 @@ from core.bundle.card import (
     Validation,
 )
 from core.bundle.network import InputTransform, build_network, load_weights, tumour_logit
+from core.bundle.summary import card_table, interval_text, metric_name
 
 __all__ = [
     "Architecture",
@@ -38,7 +39,10 @@ __all__ = [
     "Validation",
     "ValidationScores",
     "build_network",
+    "card_table",
+    "interval_text",
     "load_weights",
+    "metric_name",
     "read_bundle",
     "read_card",
     "read_validation",

@@ -69,6 +69,8 @@ class OperatingPoint(_Part):
     Attributes:
         version: "shipped", or the lock's version.
         threshold: On the calibrated probability.
+        lower_threshold: If given, there is a grey zone: below it the call is no tumour, between
+            the two there is no call and a person decides.
         rule: The rule that chose it, in words.
         chosen_on: The evidence that it was chosen on.
         sensitivity: At this threshold on that evidence.
@@ -77,10 +79,26 @@ class OperatingPoint(_Part):
 
     version: str
     threshold: Share
+    lower_threshold: Share | None = None
     rule: str
     chosen_on: str
     sensitivity: Interval | None = None
     specificity: Interval | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "OperatingPoint":
+        if self.lower_threshold is not None and self.lower_threshold >= self.threshold:
+            raise ValueError(
+                f"the lower threshold {self.lower_threshold} is not below {self.threshold}"
+            )
+        return self
+
+    def call(self, prob_tumour: float) -> int | None:
+        """Return 1 (tumour), 0 (none), or None in the grey zone, for a calibrated probability."""
+        if prob_tumour >= self.threshold:
+            return 1
+        lower = self.threshold if self.lower_threshold is None else self.lower_threshold
+        return 0 if prob_tumour < lower else None
 
 
 class DataSummary(_Part):

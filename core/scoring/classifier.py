@@ -20,6 +20,9 @@ FLAT_SD: Final = 0.5
 """Grey levels; a patch whose every channel varies less holds one colour and no picture."""
 
 
+_GREY_ZONE: Final = "In the grey zone between the two thresholds: no call, a person decides."
+
+
 class TestTimeAugmentation(StrEnum):
     """NONE scores the patch as it is, D4 averages the logits of its eight orientations."""
 
@@ -58,27 +61,33 @@ class Classifier:
         engine: Where it runs.
         self_test: Passed, or there would be no classifier.
         operating_point: The threshold applied.
+        temperature: Logits are divided by it before the sigmoid; the card's, or a locked one.
     """
 
     bundle: Bundle
     engine: Engine
     self_test: SelfTest
     operating_point: OperatingPoint
+    temperature: float
 
     @property
     def model_id(self) -> str:
         """What every score is signed with."""
         return self.bundle.card.model_id
 
-    def at(self, operating_point: OperatingPoint) -> Self:
-        """Return the same model, sharing the engine, at another operating point."""
-        return replace(self, operating_point=operating_point)
+    def at(self, operating_point: OperatingPoint, *, temperature: float | None = None) -> Self:
+        """Return the same model, sharing the engine, at another operating point.
+
+        Args:
+            operating_point: The threshold to apply.
+            temperature: The temperature that its probabilities are meant with; None keeps it.
+        """
+        chosen = self.temperature if temperature is None else temperature
+        return replace(self, operating_point=operating_point, temperature=chosen)
 
     def probability(self, logits: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return calibrated probabilities of tumour for logits of the same shape, float64."""
-        calibrated: NDArray[np.float64] = expit(
-            logits.astype(np.float64) / self.bundle.card.temperature
-        )
+        calibrated: NDArray[np.float64] = expit(logits.astype(np.float64) / self.temperature)
         return calibrated
 
     def score(
@@ -127,13 +136,14 @@ class Classifier:
         prob_tumour: float,
         d4_sd_logit: float | None,
     ) -> ScoreRow:
-        blank = self._unscored(item, "")
+        call = self.operating_point.call(prob_tumour)
+        blank = self._unscored(item, "" if call is not None else _GREY_ZONE)
         return replace(
             blank,
             status=Status.SCORED,
             logit=logit,
             prob_tumour=prob_tumour,
-            predicted_label=int(prob_tumour >= self.operating_point.threshold),
+            predicted_label=call,
             d4_sd_logit=d4_sd_logit,
         )
 
@@ -146,6 +156,7 @@ class Classifier:
             logit=None,
             predicted_label=None,
             threshold=self.operating_point.threshold,
+            lower_threshold=self.operating_point.lower_threshold,
             operating_point=self.operating_point.version,
             model_id=self.model_id,
             sha256=item.sha256,
@@ -195,7 +206,7 @@ def open_classifier(folder: Path, *, device: str = "auto") -> Classifier:
             f"{self_test.tolerance_logit:.4g}. Nothing is scored with this model on this machine. "
             "Install the pinned versions, or export the bundle again."
         )
-    return Classifier(bundle, engine, self_test, card.operating_point)
+    return Classifier(bundle, engine, self_test, card.operating_point, card.temperature)
 
 
 def run_self_test(bundle: Bundle, engine: Engine) -> SelfTest:

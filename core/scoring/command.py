@@ -15,6 +15,7 @@ from typing import Any, Final, NoReturn
 from tqdm import tqdm
 
 from core.errors import RunError
+from core.operating_points import apply_locked_point, read_locked_point
 from core.patches import PatchSource, open_source
 from core.scoring.classifier import Classifier, TestTimeAugmentation, open_classifier
 from core.scoring.journal import Journal, RunSpec, read_rows, read_spec
@@ -57,6 +58,12 @@ def add_score_parser(commands: "argparse._SubParsersAction[argparse.ArgumentPars
         default=str(TestTimeAugmentation.NONE),
         help="d4: mean logit over the eight orientations",
     )
+    parser.add_argument(
+        "--operating-point",
+        type=Path,
+        metavar="FILE",
+        help="a locked operating point (default: the model's shipped one)",
+    )
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument(
         "--batch-size",
@@ -98,6 +105,9 @@ def score(arguments: argparse.Namespace) -> int:
         raise RunError(f"There is no sample submission {arguments.sample_submission}.")
     with open_source(arguments.source) as source:
         classifier = open_classifier(arguments.model, device=arguments.device)
+        if arguments.operating_point is not None:
+            locked = read_locked_point(arguments.operating_point)
+            classifier = apply_locked_point(classifier, locked)
         journal_path = out.with_name(out.name + ".journal")
         spec = specify(
             source,

@@ -26,6 +26,7 @@ class RunSpec:
         temperature: Of the probability.
         operating_point: Version of the operating point.
         threshold: Its threshold.
+        lower_threshold: Where its grey zone begins, None without one.
         tta: Test-time augmentation.
         batch_size: Inputs per pass; part of the specification because the last digits of a float
             depend on it.
@@ -40,6 +41,7 @@ class RunSpec:
     temperature: float
     operating_point: str
     threshold: float
+    lower_threshold: float | None
     tta: str
     batch_size: int
     device_kind: str

@@ -31,6 +31,7 @@ _SCHEMA: Final = pa.schema(
         ("logit", pa.float64()),
         ("predicted_label", pa.int8()),
         ("threshold", pa.float64()),
+        ("lower_threshold", pa.float64()),
         ("operating_point", pa.string()),
         ("model_id", pa.string()),
         ("sha256", pa.string()),

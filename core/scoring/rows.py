@@ -28,12 +28,14 @@ class ScoreRow:
         prob_tumour: Calibrated probability of tumour in the centre 32 × 32, 0..1; None unless
             scored.
         logit: The network's tumour logit before temperature; None unless scored.
-        predicted_label: 1 if `prob_tumour >= threshold`, else 0; None unless scored.
+        predicted_label: 1 if `prob_tumour >= threshold`, else 0; None in a grey zone and unless
+            scored.
         threshold: Of the operating point, on the probability.
+        lower_threshold: Where the grey zone begins; None where there is no grey zone.
         operating_point: Its version.
         model_id: Name and weights' hash of the model.
         sha256: Of the input's bytes, "" if they could not be read.
-        reason: Why it was not scored, "" otherwise.
+        reason: Why it was not scored or got no label, "" otherwise.
         note: How the image was converted without loss, "" otherwise.
         d4_sd_logit: Standard deviation of the logit over the eight orientations; None without
             test-time augmentation.
@@ -49,6 +51,7 @@ class ScoreRow:
     logit: float | None
     predicted_label: int | None
     threshold: float
+    lower_threshold: float | None
     operating_point: str
     model_id: str
     sha256: str

@@ -35,11 +35,11 @@ def coverage(slides: int, rate: float, correlation: float, spread: float) -> flo
     return float(np.mean((found.low <= rate) & (rate <= found.high)))
 
 
-@pytest.mark.parametrize("slides", [30, 50, 100, 200])
+@pytest.mark.parametrize("slides", [20, 30, 50, 100, 200])
 @pytest.mark.parametrize("correlation", [0.05, 0.2, 0.4])
 @pytest.mark.parametrize("spread", [0.5, 1.0])
-@pytest.mark.parametrize("rate", [0.8, 0.9])
-def test_from_30_slides_on_the_interval_covers_93_to_97_percent(
+@pytest.mark.parametrize("rate", [0.8, 0.9, 0.95])
+def test_from_20_slides_on_the_interval_covers_93_to_97_percent(
     slides: int, rate: float, correlation: float, spread: float
 ) -> None:
     # 1.4 points beyond the promise is what a thousand sets may stray by chance.
@@ -49,23 +49,21 @@ def test_from_30_slides_on_the_interval_covers_93_to_97_percent(
 def test_averaged_over_those_settings_it_covers_95_percent() -> None:
     found = [
         coverage(slides, rate, correlation, spread)
-        for slides in (30, 50, 100, 200)
-        for rate in (0.8, 0.9)
+        for slides in (20, 30, 50, 100, 200)
+        for rate in (0.8, 0.9, 0.95)
         for correlation in (0.05, 0.2, 0.4)
         for spread in (0.5, 1.0)
     ]
-    assert np.mean(found) == pytest.approx(0.95, abs=0.005)
+    assert np.mean(found) == pytest.approx(0.953, abs=0.005)
 
 
-@pytest.mark.parametrize(("slides", "at_least"), [(10, 0.87), (15, 0.89), (20, 0.91)])
-def test_with_fewer_slides_it_covers_less_as_documented(slides: int, at_least: float) -> None:
-    found = [
-        coverage(slides, rate, correlation, spread)
-        for rate in (0.8, 0.9)
-        for correlation in (0.05, 0.2, 0.4)
-        for spread in (0.5, 1.0)
-    ]
-    assert min(found) >= at_least
+@pytest.mark.parametrize("slides", [10, 15])
+@pytest.mark.parametrize("rate", [0.8, 0.9, 0.95])
+def test_with_10_or_15_slides_it_is_rather_too_wide_than_too_narrow(
+    slides: int, rate: float
+) -> None:
+    for correlation in (0.05, 0.2, 0.4):
+        assert coverage(slides, rate, correlation, spread=1.0) >= 0.935
 
 
 def test_wilson_alone_covers_far_less_than_it_says() -> None:
@@ -95,13 +93,33 @@ def test_one_patch_per_slide_is_the_binomial_case() -> None:
     assert (found.interval.low, found.interval.high) == pytest.approx((low, high), abs=0.005)
 
 
-def test_equal_slides_give_the_t_interval_of_slide_means() -> None:
-    # With equal sizes CR2 is the sample variance of the slide rates and has slides - 1 df.
+def test_equal_slides_give_the_variance_of_slide_means() -> None:
     found = slide_rate([7.0, 9.0, 8.0, 10.0], [10.0, 10.0, 10.0, 10.0])
-    assert found.degrees_of_freedom == pytest.approx(3)
     binomial = 0.85 * 0.15 / 40
     variance = np.var([0.7, 0.9, 0.8, 1.0], ddof=1) / 4
     assert found.design_effect == pytest.approx(variance / binomial)
+
+
+def test_equal_slides_have_their_number_less_one_degrees_of_freedom() -> None:
+    # Satterthwaite's, seen at a rate of 1, where no miss limits them.
+    assert slide_rate([10.0] * 12, [10.0] * 12).degrees_of_freedom == pytest.approx(11)
+
+
+def test_few_slides_with_misses_limit_the_degrees_of_freedom_and_leave_a_note() -> None:
+    found = slide_rate([6.0, 7.0, 8.0, 9.0] + [10.0] * 36, [10.0] * 40)
+    assert found.informative_slides == 4
+    assert found.degrees_of_freedom == 2
+    assert "Only 4 slides" in found.notes[0]
+    many = slide_rate([8.0, 9.0] * 20, [10.0] * 40)
+    assert many.notes == ()
+
+
+def test_slides_that_agree_by_chance_are_not_taken_for_more_than_their_patches() -> None:
+    found = slide_rate([8.0] * 20, [10.0] * 20).interval
+    assert found is not None
+    low, high = proportion_confint(160, 200, method="wilson")
+    assert found.low < low
+    assert found.high > high
 
 
 def test_slides_without_spread_fall_back_to_counting_slides() -> None:

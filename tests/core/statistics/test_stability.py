@@ -25,7 +25,7 @@ RULES: list[Rule] = [
     BestF1(),
     SensitivityAtLeast(0.9),
     SensitivityAtLeast(0.8, by="wilson"),
-    SensitivityAtLeast(0.5, by="slides"),
+    SensitivityAtLeast(0.4, by="slides"),
     SpecificityAtLeast(0.7),
     SpecificityAtLeast(0.4, by="slides"),
     LeastExpectedCost(10, 1, 0.1),

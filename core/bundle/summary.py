@@ -1,0 +1,56 @@
+"""A card in words: the table that the README, the command line and the app show."""
+
+from core.bundle.card import Card, Interval
+
+_NAMES = {
+    "auroc": "AUROC",
+    "average_precision": "Average precision",
+    "brier": "Brier score",
+    "ece": "Expected calibration error",
+    "log_loss": "Log-loss",
+    "accuracy": "Accuracy",
+}
+
+
+def interval_text(interval: Interval, digits: int = 3) -> str:
+    """Return "0.975 (0.961 to 0.985)"."""
+    return f"{interval.value:.{digits}f} ({interval.low:.{digits}f} to {interval.high:.{digits}f})"
+
+
+def metric_name(name: str) -> str:
+    """Return a metric's name as a reader knows it."""
+    return _NAMES.get(name, name.replace("_", " ").capitalize())
+
+
+def card_table(card: Card) -> str:
+    """Return a Markdown table of what the card claims about the model, with 95 % intervals."""
+    data, point = card.validation.data, card.operating_point
+    share = data.positives / data.patches
+    rows = [
+        ("Model", f"`{card.model_id}` ({card.architecture.name}, from {card.initial_weights})"),
+        (
+            "Trained on",
+            f"{card.training.patches:,} patches, {card.training.positives:,} with tumour",
+        ),
+        (
+            "Validated on",
+            f"{data.patches:,} patches of {data.slides} slide groups, {share:.1%} with tumour "
+            "(not a clinical prevalence)",
+        ),
+    ]
+    rows += [
+        (metric_name(name), f"{interval_text(value)}; {value.method}")
+        for name, value in card.validation.metrics.items()
+    ]
+    rows.append(("Threshold", f"{point.threshold:.4f}: {point.rule}; chosen on {point.chosen_on}"))
+    rows += [
+        (name, f"{interval_text(value)}; {value.method}")
+        for name, value in (
+            ("Sensitivity there", point.sensitivity),
+            ("Specificity there", point.specificity),
+        )
+        if value is not None
+    ]
+    rows.append(("Temperature", f"{card.temperature:.3f}; fitted on {card.temperature_fitted_on}"))
+    lines = ["| | |", "|---|---|", *(f"| {name} | {text} |" for name, text in rows)]
+    return "\n".join(lines) + "\n"

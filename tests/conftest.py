@@ -1,0 +1,33 @@
+"""Fixtures that more than one room needs."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from core.scoring import Classifier, open_classifier
+from tests.toys import write_toy_bundle
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def toy_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A complete bundle around a tiny random network; not to be changed."""
+    return write_toy_bundle(tmp_path_factory.mktemp("bundle") / "toy")
+
+
+@pytest.fixture(scope="session")
+def toy_classifier(toy_bundle: Path) -> Classifier:
+    """The toy bundle opened on the CPU."""
+    return open_classifier(toy_bundle, device="cpu")
+
+
+@pytest.fixture(scope="session")
+def pcam_dir() -> Path:
+    """Real patches in the Kaggle layout, where the developer has some."""
+    folder = os.environ.get("PCAM_DIR")
+    if not folder:
+        pytest.skip("PCAM_DIR names no folder of real patches in the Kaggle layout")
+    return Path(folder)

@@ -1,0 +1,166 @@
+import io
+import json
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from core.errors import SourceError
+from core.jobs import JobStore, inspect_source
+from core.patches import open_source
+from core.scoring import Classifier, Status, TestTimeAugmentation
+from tests.toys import write_patches
+
+
+class Upload(io.BytesIO):
+    """Bytes with a name, like a browser's upload."""
+
+    def __init__(self, name: str, data: bytes) -> None:
+        super().__init__(data)
+        self.name = name
+
+
+def uploads(folder: Path, count: int = 5) -> list[Upload]:
+    paths = write_patches(folder, count)
+    return [Upload(f"case 7/{path.name}", path.read_bytes()) for path in paths]
+
+
+def scored(store: JobStore, job_owner: str, job_id: str, classifier: Classifier) -> None:
+    job = store.job(job_owner, job_id)
+    assert job is not None
+    store.start(job, classifier)
+    store.wait(job, timeout_s=60)
+    assert store.progress(job).state == "done"
+
+
+def test_uploads_are_scored_under_their_own_names_and_kept_under_ours(
+    tmp_path: Path, toy_classifier: Classifier
+) -> None:
+    store = JobStore(tmp_path / "jobs")
+    job = store.add_upload("alice", "first", uploads(tmp_path / "in"))
+    assert store.progress(job).state == "new"
+    scored(store, "alice", job.id, toy_classifier)
+    rows = store.rows(job)
+    assert [row.path for row in rows] == [f"case 7/patch-{n:03d}.png" for n in range(5)]
+    assert {row.status for row in rows} == {Status.SCORED}
+    stored = sorted(path.name for path in (store.folder / job.id / "input").iterdir())
+    assert stored == [f"{n:06d}" for n in range(5)]
+
+
+def test_owners_see_their_own_jobs_only_and_tokens_are_not_stored(tmp_path: Path) -> None:
+    store = JobStore(tmp_path / "jobs")
+    job = store.add_upload("alice-token", "hers", uploads(tmp_path / "in"))
+    assert [found.id for found in store.jobs("alice-token")] == [job.id]
+    assert store.jobs("bob-token") == []
+    assert store.job("bob-token", job.id) is None
+    assert "alice-token" not in (store.folder / job.id / "job.json").read_text()
+
+
+def test_zips_and_images_of_one_upload_are_one_source(
+    tmp_path: Path, toy_classifier: Classifier
+) -> None:
+    files = uploads(tmp_path / "in", 4)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("zipped/a.png", files[0].getvalue())
+    store = JobStore(tmp_path / "jobs")
+    job = store.add_upload("a", "both", [*files[1:], Upload("x.ZIP", buffer.getvalue())])
+    scored(store, "a", job.id, toy_classifier)
+    assert [row.id for row in store.rows(job)] == ["a", "patch-001", "patch-002", "patch-003"]
+
+
+def test_a_cancelled_job_continues_where_it_stopped_in_another_process(
+    tmp_path: Path, toy_classifier: Classifier
+) -> None:
+    store = JobStore(tmp_path / "jobs")
+    job = store.add_upload("a", "long", uploads(tmp_path / "in", 300))
+    store.start(job, toy_classifier)
+    store.cancel(job)
+    store.wait(job, timeout_s=60)
+    stopped = store.progress(job)
+    assert stopped.state == "stopped"
+    assert 0 < stopped.done < 300
+    later = JobStore(tmp_path / "jobs")  # what a restarted app finds on disk
+    assert later.progress(job) == stopped
+    before = later.rows(job)
+    scored(later, "a", job.id, toy_classifier)
+    assert later.rows(job)[: len(before)] == before
+    assert len(later.rows(job)) == 300
+
+
+def test_a_job_in_progress_can_be_read(tmp_path: Path, toy_classifier: Classifier) -> None:
+    store = JobStore(tmp_path / "jobs")
+    job = store.add_upload("a", "long", uploads(tmp_path / "in", 300))
+    with toy_classifier.engine.lock:  # holds the first pass back
+        store.start(job, toy_classifier)
+        deadline = time.monotonic() + 30
+        while store.progress(job).total == 0 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert store.progress(job).state == "running"
+        assert store.rows(job) == []
+    store.wait(job, timeout_s=60)
+    assert len(store.rows(job, start=290)) == 10
+
+
+def test_a_source_that_vanished_breaks_the_job_in_words(
+    tmp_path: Path, toy_classifier: Classifier
+) -> None:
+    store = JobStore(tmp_path / "jobs")
+    job = store.add_server_path("a", "gone", tmp_path / "absent")
+    store.start(job, toy_classifier)
+    store.wait(job, timeout_s=60)
+    progress = store.progress(job)
+    assert progress.state == "broken"
+    assert "no file or folder" in progress.error
+
+
+def test_an_upload_of_nothing_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    store = JobStore(tmp_path / "jobs")
+    with pytest.raises(SourceError, match="no file was chosen"):
+        store.add_upload("a", "empty", [])
+    assert list(store.folder.iterdir()) == []
+
+
+def test_removing_a_job_removes_its_uploads(tmp_path: Path) -> None:
+    store = JobStore(tmp_path / "jobs")
+    job = store.add_upload("a", "x", uploads(tmp_path / "in"))
+    store.remove(job)
+    assert store.jobs("a") == []
+    assert list(store.folder.iterdir()) == []
+
+
+def test_a_half_written_job_is_not_listed(tmp_path: Path) -> None:
+    store = JobStore(tmp_path / "jobs")
+    (store.folder / ("0" * 32)).mkdir(parents=True)
+    (store.folder / ("1" * 32)).mkdir()
+    (store.folder / ("1" * 32) / "job.json").write_text(json.dumps({"id": "1" * 32}))
+    assert store.jobs("a") == []
+
+
+def test_another_augmentation_forgets_the_rows(tmp_path: Path, toy_classifier: Classifier) -> None:
+    store = JobStore(tmp_path / "jobs")
+    job = store.add_upload("a", "x", uploads(tmp_path / "in"))
+    scored(store, "a", job.id, toy_classifier)
+    changed = store.with_tta(job, TestTimeAugmentation.D4)
+    assert store.rows(changed) == []
+    scored(store, "a", job.id, toy_classifier)
+    assert all(row.d4_sd_logit is not None for row in store.rows(changed))
+
+
+def test_the_report_before_scoring_counts_every_kind_of_input(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    paths = write_patches(folder, 4)
+    (folder / "copy.png").write_bytes(paths[0].read_bytes())
+    (folder / "bad-1.png").write_bytes(b"x")
+    (folder / "bad-2.png").write_bytes(b"y")
+    (folder / "notes.txt").write_text("x")
+    Image.new("RGB", (96, 96), (250, 250, 250)).save(folder / "flat.png")
+    Image.open(paths[1]).convert("L").save(folder / "grey.png")
+    with open_source(folder) as source:
+        report = inspect_source(source)
+    assert (report.inputs, report.looked_at) == (10, 10)
+    assert (report.readable, report.flat, report.copies, report.unreadable) == (6, 1, 1, 3)
+    assert report.problems[0].examples == ("bad-1.png", "bad-2.png")
+    assert [(note.count, note.examples) for note in report.converted] == [(1, ("grey.png",))]

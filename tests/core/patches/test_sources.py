@@ -1,0 +1,293 @@
+import csv
+import hashlib
+import io
+import zipfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from core.errors import SourceError
+from core.patches import Patch, PatchSource, UnreadablePatch, files_source, open_source
+from core.patches import source as source_module
+from core.patches.naming import is_hidden, shown_path
+from tests.toys import noise_patches, write_patches
+
+
+def png(image: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def read_all(source: PatchSource) -> list[Patch | UnreadablePatch]:
+    with source:
+        return list(source.stream())
+
+
+def test_a_folder_is_read_recursively_in_path_order_with_hidden_files_left_out(
+    tmp_path: Path,
+) -> None:
+    images = noise_patches(6)
+    names = ["b/2.png", "b/10.tif", "a.bmp", "b-1.webp", "c/d/e.jpeg", "c/d/E.PNG"]
+    for name, image in zip(names, images, strict=True):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(tmp_path / name)
+    for litter in [".hidden.png", "__MACOSX/._a.png", "b/.DS_Store", "Thumbs.db"]:
+        (tmp_path / litter).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / litter).write_bytes(b"litter")
+    items = read_all(open_source(tmp_path))
+    assert [item.entry.path for item in items] == [
+        "a.bmp",
+        "b/10.tif",
+        "b/2.png",
+        "b-1.webp",
+        "c/d/E.PNG",
+        "c/d/e.jpeg",
+    ]
+    assert [item.entry.id for item in items] == ["a", "10", "2", "b-1", "E", "e"]
+    assert [item.index for item in items] == list(range(6))
+    assert all(isinstance(item, Patch) for item in items)
+
+
+def test_broken_and_foreign_files_are_rows_with_reasons_between_the_good_ones(
+    tmp_path: Path,
+) -> None:
+    good = write_patches(tmp_path, 3)
+    (tmp_path / "patch-000-cut.tif").write_bytes(b"II*\0" + bytes(60))
+    (tmp_path / "patch-001-notes.txt").write_text("not an image")
+    (tmp_path / "patch-001-zero.png").write_bytes(b"")
+    items = read_all(open_source(tmp_path))
+    reasons = {i.entry.path: i.reason for i in items if isinstance(i, UnreadablePatch)}
+    assert len(items) == 6
+    assert set(reasons) == {"patch-000-cut.tif", "patch-001-notes.txt", "patch-001-zero.png"}
+    assert ".txt file" in reasons["patch-001-notes.txt"]
+    assert "empty" in reasons["patch-001-zero.png"]
+    assert sum(isinstance(item, Patch) for item in items) == len(good)
+
+
+def test_the_hash_is_that_of_the_bytes_as_received(tmp_path: Path) -> None:
+    (path,) = write_patches(tmp_path, 1)
+    (item,) = read_all(open_source(tmp_path))
+    assert item.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_zip_gives_its_members_in_archive_order_without_extracting(tmp_path: Path) -> None:
+    images = noise_patches(3)
+    archive = tmp_path / "set.zip"
+    with zipfile.ZipFile(archive, "w") as target:
+        target.writestr("z/2.png", png(images[0]))
+        target.writestr("__MACOSX/z/._2.png", b"litter")
+        target.writestr("../../../etc/1.png", png(images[1]))
+        target.writestr("a\\3.png", png(images[2]))
+        target.writestr("folder/", b"")
+    items = read_all(open_source(archive))
+    assert [item.entry.path for item in items] == ["z/2.png", "../../../etc/1.png", "a/3.png"]
+    for item, image in zip(items, images, strict=True):
+        assert isinstance(item, Patch)
+        np.testing.assert_array_equal(item.image_rgb_u8, image)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["set.zip"]
+
+
+def test_a_zip_bomb_and_damaged_members_fail_alone(tmp_path: Path) -> None:
+    archive = tmp_path / "set.zip"
+    image = png(noise_patches(1)[0])
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as target:
+        target.writestr("bomb.png", bytes(64 * 2**20))
+        target.writestr("good.png", image)
+        target.writestr("damaged.png", image, zipfile.ZIP_STORED)
+    data = bytearray(archive.read_bytes())
+    data[data.rindex(image) + 60] ^= 0xFF
+    archive.write_bytes(data)
+    bomb, good, damaged = read_all(open_source(archive))
+    assert isinstance(bomb, UnreadablePatch)
+    assert "64.0 MiB" in bomb.reason
+    assert isinstance(good, Patch)
+    assert isinstance(damaged, UnreadablePatch)
+    assert "damaged" in damaged.reason
+
+
+def test_what_is_no_zip_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "no.zip").write_bytes(b"PK but no")
+    with pytest.raises(SourceError, match="not a readable ZIP"):
+        open_source(tmp_path / "no.zip")
+
+
+def pcam_file(folder: Path, split: str, images: np.ndarray, labels: np.ndarray) -> Path:
+    base = folder / f"camelyonpatch_level_2_split_{split}"
+    with h5py.File(f"{base}_x.h5", "w") as file:
+        file.create_dataset("x", data=images, chunks=(1, 96, 96, 3), compression="gzip")
+    with h5py.File(f"{base}_y.h5", "w") as file:
+        file["y"] = labels.reshape(-1, 1, 1, 1).astype(np.uint8)
+    rows = "".join(f"{n},slide-{n % 2}\n" for n in range(len(images)))
+    Path(f"{base}_meta.csv").write_text(f"row,wsi\n{rows}")
+    return Path(f"{base}_x.h5")
+
+
+def test_pcam_opens_with_labels_splits_and_slides(tmp_path: Path) -> None:
+    images, labels = noise_patches(5), np.array([0, 1, 1, 0, 1])
+    pcam_file(tmp_path, "valid", images[3:], labels[3:])
+    train = pcam_file(tmp_path, "train", images[:3], labels[:3])
+    items = read_all(open_source(tmp_path))
+    assert [item.entry.label for item in items] == labels.tolist()
+    assert [item.entry.split for item in items] == ["train"] * 3 + ["valid"] * 2
+    assert [item.entry.slide for item in items] == [f"slide-{n}" for n in (0, 1, 0, 0, 1)]
+    assert [item.index for item in items] == list(range(5))
+    for item, image in zip(items, images, strict=True):
+        assert isinstance(item, Patch)
+        np.testing.assert_array_equal(item.image_rgb_u8, image)
+        assert item.sha256 == hashlib.sha256(image.tobytes()).hexdigest()
+    assert len(read_all(open_source(train))) == 3
+
+
+def test_hdf5_that_points_to_another_file_is_refused(tmp_path: Path) -> None:
+    secret = pcam_file(tmp_path, "train", noise_patches(1), np.array([0]))
+    (tmp_path / "other").mkdir()
+    linked = tmp_path / "other" / "linked.h5"
+    with h5py.File(linked, "w") as file:
+        file["x"] = h5py.ExternalLink(str(secret), "x")
+    with pytest.raises(SourceError, match="expected 'x'"):
+        open_source(linked)
+    virtual = tmp_path / "other" / "virtual.h5"
+    layout = h5py.VirtualLayout((1, 96, 96, 3), np.uint8)
+    layout[:] = h5py.VirtualSource(str(secret), "x", (1, 96, 96, 3))
+    with h5py.File(virtual, "w") as file:
+        file.create_virtual_dataset("x", layout)
+    with pytest.raises(SourceError, match="another file"):
+        open_source(virtual)
+
+
+def test_hdf5_of_another_shape_or_still_compressed_is_refused(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "small.h5", "w") as file:
+        file["x"] = np.zeros((2, 64, 64, 3), np.uint8)
+    with pytest.raises(SourceError, match=r"\(2, 64, 64, 3\)"):
+        open_source(tmp_path / "small.h5")
+    (tmp_path / "packed.h5").write_bytes(b"\x1f\x8b\x08" + bytes(20))
+    with pytest.raises(SourceError, match="gunzip"):
+        open_source(tmp_path / "packed.h5")
+
+
+def kaggle_folder(root: Path) -> Path:
+    for path in write_patches(root / "train", 4, suffix=".tif"):
+        path.rename(path.with_name(f"{path.stem[-3:]}.tif"))
+    (root / "train_labels.csv").write_text("id,label\n000,0\n001,1\n002,1\nlost,0\n")
+    (root / "patch_id_wsi.csv").write_text("id,wsi\n000,s1\n002,s2\n")
+    (root / "split.csv").write_text("id,split\n000,train\n001,val\n002,train\n")
+    return root
+
+
+def test_the_kaggle_layout_opens_with_labels_slides_and_both_kinds_of_mismatch(
+    tmp_path: Path,
+) -> None:
+    source = open_source(kaggle_folder(tmp_path))
+    facts = [(e.id, e.label, e.slide, e.split) for e in source.entries]
+    assert source.kind == "kaggle"
+    assert facts == [
+        ("000", 0, "s1", "train"),
+        ("001", 1, None, "val"),
+        ("002", 1, "s2", "train"),
+        ("003", None, None, "train"),
+        ("lost", 0, None, "train"),
+    ]
+    items = read_all(source)
+    assert [isinstance(item, Patch) for item in items] == [True, True, True, True, False]
+    assert isinstance(items[-1], UnreadablePatch)
+    assert "missing" in items[-1].reason
+
+
+def test_a_label_that_is_neither_0_nor_1_is_refused(tmp_path: Path) -> None:
+    kaggle_folder(tmp_path)
+    (tmp_path / "train_labels.csv").write_text("id,label\n000,2\n")
+    with pytest.raises(SourceError, match="label '2'"):
+        open_source(tmp_path)
+
+
+def test_a_csv_of_paths_keeps_its_order_and_may_be_confined(tmp_path: Path) -> None:
+    inside = tmp_path / "inside"
+    write_patches(inside, 2)
+    (outside,) = write_patches(tmp_path / "outside", 1)
+    with (inside / "list.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(
+            [["path", "label", "slide"], ["patch-001.png", "1", "s"], [str(outside), "0", ""]]
+        )
+    free = read_all(open_source(inside / "list.csv"))
+    assert [(i.entry.id, i.entry.label, i.entry.slide) for i in free] == [
+        ("patch-001", 1, "s"),
+        ("patch-000", 0, None),
+    ]
+    assert all(isinstance(item, Patch) for item in free)
+    confined = read_all(open_source(inside / "list.csv", confine_to=inside))
+    assert [isinstance(item, Patch) for item in confined] == [True, False]
+    (inside / "link.png").symlink_to(outside)
+    linked = read_all(open_source(inside, confine_to=inside))
+    reasons = [i.reason for i in linked if isinstance(i, UnreadablePatch)]
+    assert any("outside the folders" in reason for reason in reasons)
+
+
+def test_sources_that_are_none_say_what_was_expected(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="no file or folder"):
+        open_source(tmp_path / "absent")
+    (tmp_path / "slide.svs").write_bytes(b"x")
+    with pytest.raises(SourceError, match="expected a folder"):
+        open_source(tmp_path / "slide.svs")
+    (tmp_path / "list.csv").write_text("file\nx\n")
+    with pytest.raises(SourceError, match="'path'"):
+        open_source(tmp_path / "list.csv")
+
+
+def test_hostile_upload_names_are_shown_harmless_and_never_opened(tmp_path: Path) -> None:
+    (stored,) = write_patches(tmp_path, 1)
+    hostile = "../../etc\\pass\u202ewd\n\x00.png"
+    (item,) = read_all(files_source("upload", [(hostile, stored)]))
+    assert isinstance(item, Patch)
+    assert item.entry.path == "../../etc/pass�wd��.png"
+
+
+@given(st.text(max_size=60))
+def test_shown_paths_hold_no_control_or_direction_characters(name: str) -> None:
+    shown = shown_path(name)
+    assert shown.isprintable() or " " in shown or any(ord(c) > 127 for c in shown)
+    assert not set(shown) & {"\n", "\r", "\0", "\u202e", "\u2066", "\\"}
+    assert shown_path(shown) == shown
+    assert isinstance(is_hidden(shown), bool)
+
+
+@settings(max_examples=25, deadline=None)
+@given(start=st.integers(0, 12), stop=st.integers(0, 12), workers=st.integers(0, 3))
+def test_a_stream_is_the_slice_of_single_reads_whatever_the_workers(
+    tmp_path_factory: pytest.TempPathFactory, start: int, stop: int, workers: int
+) -> None:
+    folder = tmp_path_factory.getbasetemp() / "streamed"
+    if not folder.exists():
+        write_patches(folder, 10)
+        (folder / "patch-004x.png").write_bytes(b"broken")
+    source = open_source(folder)
+    expected = [source.read(index) for index in range(start, min(stop, len(source)))]
+    found = list(source.stream(start, stop, workers=workers))
+    assert [item.index for item in found] == [item.index for item in expected]
+    assert [item.sha256 for item in found] == [item.sha256 for item in expected]
+
+
+def test_the_reader_never_runs_further_ahead_than_its_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source_module, "READ_AHEAD", 4)
+    write_patches(tmp_path, 20)
+    source = open_source(tmp_path)
+    touched: list[int] = []
+    original = source.read_bytes
+
+    def counted(index: int) -> bytes:
+        touched.append(index)
+        return original(index)
+
+    monkeypatch.setattr(source, "read_bytes", counted)
+    stream = source.stream()
+    for taken in range(1, 6):
+        next(stream)
+        assert len(touched) <= taken + 4
+    stream.close()

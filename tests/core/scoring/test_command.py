@@ -1,0 +1,180 @@
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from core.__main__ import main
+from core.patches import open_source
+from core.scoring import COLUMNS, open_classifier, open_journal, specify
+from tests.toys import noise_patches, write_patches, write_toy_bundle
+
+
+def score(*arguments: object) -> int:
+    return main(["score", *map(str, arguments)])
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Path:
+    """Good, broken, foreign, flat and wrongly sized files in one folder."""
+    folder = tmp_path / "mixed"
+    write_patches(folder, 10)
+    (folder / "patch-002b.png").write_bytes(b"broken")
+    (folder / "readme.txt").write_text("foreign")
+    Image.new("RGB", (96, 96), (240, 240, 240)).save(folder / "patch-005-flat.png")
+    Image.new("RGB", (50, 96)).save(folder / "patch-007-small.png")
+    return folder
+
+
+def test_every_input_has_its_row_in_order_and_the_exit_status_tells_of_failures(
+    mixed: Path, toy_bundle: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "scores.csv"
+    assert score(mixed, "--out", out, "--model", toy_bundle, "--batch-size", 3) == 1
+    table = pd.read_csv(out, dtype={"id": str})
+    assert tuple(table.columns) == COLUMNS
+    assert table["path"].tolist() == sorted(path.name for path in mixed.iterdir())
+    assert table["status"].value_counts().to_dict() == {"scored": 10, "failed": 3, "withheld": 1}
+    scored = table[table["status"] == "scored"]
+    expected = open_classifier(toy_bundle).engine.logits(noise_patches(10))
+    np.testing.assert_allclose(scored["logit"], expected, atol=1e-5)
+    assert scored["reason"].isna().all()
+    rest = table[table["status"] != "scored"]
+    assert rest["reason"].str.len().gt(20).all()
+    assert rest[["prob_tumour", "logit", "predicted_label"]].isna().all(axis=None)
+    metadata = json.loads((tmp_path / "scores.csv.run.json").read_text())
+    assert metadata["counts"] == {"scored": 10, "failed": 3, "withheld": 1}
+    assert metadata["self_test"]["passed"] is True
+
+
+def test_parquet_holds_the_same_rows_as_csv(mixed: Path, toy_bundle: Path, tmp_path: Path) -> None:
+    for name in ("a.csv", "a.parquet"):
+        score(mixed, "--out", tmp_path / name, "--model", toy_bundle)
+    csv = pd.read_csv(tmp_path / "a.csv", dtype={"id": str})
+    parquet = pd.read_parquet(tmp_path / "a.parquet")
+    np.testing.assert_array_equal(csv["prob_tumour"], parquet["prob_tumour"].to_numpy(float))
+    assert csv["path"].tolist() == parquet["path"].tolist()
+
+
+def test_all_scored_exits_with_zero(toy_bundle: Path, tmp_path: Path) -> None:
+    write_patches(tmp_path / "good", 3)
+    assert score(tmp_path / "good", "--out", tmp_path / "o.csv", "--model", toy_bundle) == 0
+
+
+def test_without_a_usable_model_nothing_is_written(
+    toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_patches(tmp_path / "good", 3)
+    broken = write_toy_bundle(tmp_path / "broken")
+    (broken / "weights.safetensors").write_bytes(b"nothing")
+    for source, model, complaint in [
+        (tmp_path / "good", broken, "was altered"),
+        (tmp_path / "good", tmp_path / "none", "card.json cannot be read"),
+        (tmp_path / "absent", toy_bundle, "no file or folder"),
+    ]:
+        assert score(source, "--out", tmp_path / "o.csv", "--model", model) == 2
+        assert complaint in capsys.readouterr().err
+    assert score(tmp_path / "good", "--out", tmp_path / "o.xlsx", "--model", toy_bundle) == 2
+    assert not list(tmp_path.glob("o.*"))
+
+
+def test_text_that_a_spreadsheet_would_run_is_quoted(toy_bundle: Path, tmp_path: Path) -> None:
+    (path,) = write_patches(tmp_path / "in", 1)
+    path.rename(path.with_name("=HYPERLINK(1).png"))
+    score(tmp_path / "in", "--out", tmp_path / "o.csv", "--model", toy_bundle)
+    assert pd.read_csv(tmp_path / "o.csv")["id"].tolist() == ["'=HYPERLINK(1)"]
+
+
+def test_a_submission_has_the_sample_s_ids_in_its_order(
+    mixed: Path, toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ids = [path.stem for path in mixed.iterdir()]
+    random.Random(0).shuffle(ids)
+    sample, submission = tmp_path / "sample.csv", tmp_path / "submission.csv"
+    sample.write_text("id,label\n" + "".join(f"{i},0\n" for i in ids))
+    options = ["--out", tmp_path / "o.csv", "--model", toy_bundle, "--kaggle", submission]
+    assert score(mixed, *options, "--sample-submission", sample) == 1
+    table = pd.read_csv(submission, dtype={"id": str})
+    assert table["id"].tolist() == ids
+    assert table["label"].between(0, 1).all()
+    assert "4 inputs without a score" in capsys.readouterr().err
+    first = submission.read_bytes()
+    submission.unlink()
+    assert score(mixed, *options, "--sample-submission", sample, "--resume") == 1
+    assert submission.read_bytes() == first
+    sample.write_text("id,label\nother,0\n")
+    submission.unlink()
+    assert score(mixed, *options, "--sample-submission", sample) == 2
+    assert "do not match" in capsys.readouterr().err
+    assert not submission.exists()
+
+
+def test_resume_under_other_options_is_refused_by_their_names(
+    toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_patches(tmp_path / "in", 8)
+    out = tmp_path / "o.csv"
+    score(tmp_path / "in", "--out", out, "--model", toy_bundle, "--batch-size", 4)
+    expected = out.read_bytes()
+    journal = unfinished(tmp_path / "in", out, toy_bundle)
+    assert (
+        score(tmp_path / "in", "--out", out, "--model", toy_bundle, "--resume", "--tta", "d4") == 2
+    )
+    assert "tta 'none', now 'd4'" in capsys.readouterr().err
+    assert score(tmp_path / "in", "--out", out, "--model", toy_bundle, "--resume") == 0
+    assert out.read_bytes() == expected
+    assert not journal.exists()
+
+
+def unfinished(source: Path, out: Path, bundle: Path) -> Path:
+    """Leave the journal of a run that was killed after its first batch, in mid-write."""
+    classifier = open_classifier(bundle)
+    with open_source(source) as opened:
+        spec = specify(opened, classifier, batch_size=4)
+        journal = open_journal(out.with_name(out.name + ".journal"), spec, resume=False)
+        journal.append(classifier.score(list(opened.stream(0, 4))))
+    with journal.path.open("ab") as file:
+        file.write(b'{"start":4,"rows":[["patch-0')
+    return journal.path
+
+
+def test_killed_at_random_moments_and_resumed_gives_the_bytes_of_an_unbroken_run(
+    toy_bundle: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "in"
+    write_patches(folder, 600)
+    (folder / "patch-033b.png").write_bytes(b"broken")
+    unbroken = tmp_path / "unbroken.csv"
+    options = ["--model", toy_bundle, "--device", "cpu", "--batch-size", 16]
+    assert score(folder, "--out", unbroken, *options) == 1
+    out = tmp_path / "out.csv"
+    command = [sys.executable, "-m", "core", "score", folder, "--out", out, *options, "--resume"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    journal = tmp_path / "out.csv.journal"
+    rng = random.Random(5)
+    kills = 0
+    for _ in range(4):
+        size = journal.stat().st_size if journal.exists() else 0
+        process = subprocess.Popen(list(map(str, command)), env=environment, stderr=-3)
+        while (
+            process.poll() is None and (journal.stat().st_size if journal.exists() else 0) <= size
+        ):
+            time.sleep(0.005)
+        time.sleep(rng.random() * 0.2)
+        process.send_signal(signal.SIGKILL)
+        kills += process.wait() == -signal.SIGKILL
+    assert kills > 0
+    last = subprocess.run(
+        list(map(str, command)), env=environment, check=False, capture_output=True
+    )
+    assert last.returncode == 1, last.stderr.decode()
+    assert out.read_bytes() == unbroken.read_bytes()
+    assert not journal.exists()
