@@ -220,11 +220,13 @@ def _summary(name: str, facts: SetFacts) -> DataSummary:
 
 
 def _notes(config: RunConfig, calibration: Calibration) -> tuple[str, ...]:
+    rates = "The rates at the shipped threshold are too good on the slides that it was chosen on"
+    if calibration.fitting is not calibration.judging:
+        rates += "; those of the calibration slides are free of that"
     return (
         f"Validation patches come from {len(config.val.slides)} slides or slide groups only.",
         "The epoch was chosen by the AUC on these same patches, so the AUROC is slightly too good.",
-        "The rates at the shipped threshold are too good on the slides that it was chosen on; "
-        "those of the calibration slides are not.",
+        f"{rates}.",
         f"{config.val.positives / config.val.patches:.1%} of the patches have tumour, by how the "
         "set was made; this is no clinical prevalence, so predictive values do not carry over.",
         *config.split_warnings,
