@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.bundle import card_table, read_card
-from core.scoring.command import SHIPPED_MODEL
+from core.settings import SHIPPED_MODEL
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
