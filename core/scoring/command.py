@@ -100,12 +100,13 @@ def score(arguments: argparse.Namespace) -> int:
         raise RunError(f"There is no folder {out.parent} to write to. Make it first.")
     if arguments.sample_submission is not None and not arguments.sample_submission.is_file():
         raise RunError(f"There is no sample submission {arguments.sample_submission}.")
-    with open_source(arguments.source) as source:
+    journal_path = out.with_name(out.name + ".journal")
+    own = [out, journal_path, metadata_path(out), *filter(None, [arguments.kaggle])]
+    with open_source(arguments.source, ignore=own) as source:
         classifier = open_classifier(arguments.model, device=arguments.device)
         if arguments.operating_point is not None:
             locked = read_locked_point(arguments.operating_point)
             classifier = apply_locked_point(classifier, locked)
-        journal_path = out.with_name(out.name + ".journal")
         spec = specify(
             source,
             classifier,

@@ -3,6 +3,12 @@
 Nothing is re-ranked in a replicate. The AUROC is a double sum over pairs of slides, so one matrix
 of wins between slides (S x S) turns 2,000 replicates into two matrix products; a rate at a
 threshold needs the per-slide counts only. Both are exact, not approximations.
+
+The interval on the logit scale with a t quantile was simulated for the AUROC (500 sets each, two
+fifths of the slides with most of the tumour, weak and strong slide effects): it covers 94.6 to
+97.0 % with 15 to 100 slides and 96 to 99 % with 10, where the percentile interval covers 86 to
+94 %. The intervals of balanced accuracy, MCC and the likelihood ratios are built in the same way;
+their coverage was not simulated.
 """
 
 from collections.abc import Callable
@@ -63,7 +69,19 @@ class SlideCounts:
         )
 
     def rate(self, name: MetricName, level: float = LEVEL) -> SlideRate:
-        """A metric of `RATIO_METRICS` with its slide-cluster interval; KeyError for the others."""
+        """A metric of `RATIO_METRICS` with its slide-cluster interval; KeyError for the others.
+
+        F1 is no share of patches, but 2 J / (1 + J) of one, the Jaccard index J: its interval is
+        that of J, carried over, and its design effect is that of J.
+        """
+        if name == "f1":
+            jaccard = slide_rate(self.tp, self.tp + self.fp + self.fn, level)
+            span = jaccard.interval
+            return replace(
+                jaccard,
+                value=_f1(jaccard.value),
+                interval=span and replace(span, low=_f1(span.low), high=_f1(span.high)),
+            )
         hits, trials = ratio_parts(name, self.tp, self.fp, self.fn, self.tn)
         return slide_rate(hits, trials, level)
 
@@ -222,7 +240,12 @@ class SlideBootstrap:
         if name not in RATIO_METRICS:
             return found
         robust = counts.rate(name, level)
-        return replace(found, interval=robust.interval, design_effect=robust.design_effect)
+        return replace(
+            found,
+            interval=robust.interval,
+            design_effect=robust.design_effect,
+            notes=found.notes + robust.notes,
+        )
 
     def estimate(
         self,
@@ -291,6 +314,10 @@ def _t_interval(
         level,
         f"slide bootstrap, {scale} scale, t",
     )
+
+
+def _f1(jaccard: float) -> float:
+    return 2 * jaccard / (1 + jaccard)
 
 
 def _effective(counts: FloatArray) -> float:

@@ -18,7 +18,7 @@ SMALL_CLASS_N = 10
 """Fewer positives or negatives than this earn a note: one patch moves the rate by over 10 %."""
 
 FEW_SLIDES = 20
-"""Fewer slides than this earn a note: their intervals were measured to cover too little."""
+"""Fewer slides than this earn a note: intervals over them were measured to be rough."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,8 +177,8 @@ class Evidence:
             said.append("Slides unknown: patch-level intervals are too narrow for clustered data.")
         elif len(self.slide_names) < FEW_SLIDES:
             said.append(
-                f"Only {len(self.slide_names)} slides: slide-cluster intervals may cover less "
-                f"than they say (fewer than {FEW_SLIDES})."
+                f"Only {len(self.slide_names)} slides: intervals over slides are rough "
+                f"(fewer than {FEW_SLIDES})."
             )
         return tuple(said)
 

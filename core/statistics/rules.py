@@ -160,7 +160,7 @@ class SpecificityAtLeast:
 
     def rows(self, candidates: Candidates) -> IntArray:
         """(...) the last row that reaches the target; -1 where none does."""
-        return _last(self._reached(candidates) >= self.target)
+        return _last(self._reached(candidates) >= self.target, candidates)
 
     def attainable(self, candidates: Candidates) -> str:
         """The largest specificity to be had at an observed score."""
@@ -247,7 +247,7 @@ class FlagTopShare:
 
     def rows(self, candidates: Candidates) -> IntArray:
         """(...) the last row within the share; -1 where the top score alone exceeds it."""
-        return _last(_metric("flagged_share", candidates) <= self.share)
+        return _last(_metric("flagged_share", candidates) <= self.share, candidates)
 
     def attainable(self, candidates: Candidates) -> str:
         """The smallest share that an observed score flags."""
@@ -280,9 +280,15 @@ def _first(holds: BoolArray) -> IntArray:
     return np.where(holds.any(axis=-1), holds.argmax(axis=-1), -1)
 
 
-def _last(holds: BoolArray) -> IntArray:
-    rows = holds.shape[-1]
-    return np.where(holds.any(axis=-1), rows - 1 - holds[..., ::-1].argmax(axis=-1), -1)
+def _last(holds: BoolArray, candidates: Candidates) -> IntArray:
+    """Last row that holds, or the highest that flags the same patches; -1 where none holds.
+
+    Rows that flag the same patches occur where a score belongs to a slide that was not drawn.
+    """
+    row = holds.shape[-1] - 1 - holds[..., ::-1].argmax(axis=-1)
+    flagged = candidates.tp + candidates.fp
+    same = flagged >= np.take_along_axis(flagged, row[..., np.newaxis], axis=-1)
+    return np.where(holds.any(axis=-1), same.argmax(axis=-1), -1)
 
 
 def _what(rate: str, rule: SensitivityAtLeast | SpecificityAtLeast) -> str:

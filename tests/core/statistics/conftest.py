@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from core.statistics import Evidence
 
 Make = Callable[..., Evidence]
+"""Type of the `make` fixture."""
 
 
 def clustered(
@@ -39,7 +40,7 @@ def clustered(
         pytest.param({"dtype": np.float32}, id="float32"),
         pytest.param({"decimals": 1}, id="tied"),
         pytest.param({"decimals": 2, "dtype": np.float32}, id="tied-float32"),
-        pytest.param({"rows": 40, "slides": 5}, id="tiny"),
+        pytest.param({"rows": 60, "slides": 10}, id="tiny"),
     ]
 )
 def evidence(request: pytest.FixtureRequest) -> Evidence:

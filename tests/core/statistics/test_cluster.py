@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import f1_score, roc_auc_score
 
 from core.errors import EvidenceError
-from core.statistics import METRIC_NAMES, Evidence, SlideBootstrap, SlideCounts, auroc
+from core.statistics import METRIC_NAMES, Evidence, SlideBootstrap, SlideCounts, auroc, slide_rate
 from core.statistics.cluster import WinMatrix
 
 
@@ -94,3 +94,16 @@ def test_without_slides_nothing_is_resampled() -> None:
     one = Evidence.of([0, 1], [0.1, 0.9], ["a", "a"])
     with pytest.raises(EvidenceError, match="1 slides"):
         SlideBootstrap.of(one, np.random.default_rng(0))
+
+
+def test_f1_carries_the_interval_of_the_jaccard_index(evidence: Evidence) -> None:
+    counts = SlideCounts.of(evidence, 0.5)
+    jaccard = slide_rate(counts.tp, counts.tp + counts.fp + counts.fn)
+    found = counts.rate("f1")
+    assert found.value == pytest.approx(f1_score(evidence.labels, evidence.scores >= 0.5))
+    assert found.interval is not None
+    assert jaccard.interval is not None
+    assert found.interval.low == pytest.approx(
+        2 * jaccard.interval.low / (1 + jaccard.interval.low)
+    )
+    assert found.interval.covers(found.value)

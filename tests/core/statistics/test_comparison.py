@@ -1,0 +1,53 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from core.errors import EvidenceError
+from core.statistics import Evidence, SlideBootstrap, compare_auroc
+
+
+def noisier(evidence: Evidence, noise: float, seed: int = 1) -> Evidence:
+    rng = np.random.default_rng(seed)
+    scores = evidence.scores + rng.normal(0, noise, len(evidence))
+    return Evidence.of(evidence.labels, scores, evidence.slides)
+
+
+def test_replicates_of_the_difference_use_the_same_slides_for_both(
+    make: Callable[..., Evidence],
+) -> None:
+    a = make()
+    b = noisier(a, 0.3)
+    found = compare_auroc(a, b, np.random.default_rng(0), replicates=20)
+    draws = SlideBootstrap.of(a, np.random.default_rng(0), replicates=20).draws
+    expected = [
+        roc_auc_score(a.labels, a.scores, sample_weight=row)
+        - roc_auc_score(a.labels, b.scores, sample_weight=row)
+        for row in draws[:, a.slide_codes]
+    ]
+    np.testing.assert_allclose(found.by_slides.replicates, expected, atol=1e-9)
+
+
+def test_a_clear_difference_is_found_and_none_is_not_invented(
+    make: Callable[..., Evidence],
+) -> None:
+    a = make(rows=4000, slides=60)
+    clear = compare_auroc(a, noisier(a, 1.0), np.random.default_rng(0))
+    assert clear.p_value < 0.001
+    assert clear.share_a_better > 0.99
+    assert clear.by_slides.interval is not None
+    assert clear.by_slides.interval.low > 0
+    same = compare_auroc(noisier(a, 0.1, seed=2), noisier(a, 0.1, seed=3), np.random.default_rng(0))
+    assert same.p_value > 0.01
+
+
+def test_the_same_model_twice_has_no_p_value(make: Callable[..., Evidence]) -> None:
+    found = compare_auroc(make(), make(), np.random.default_rng(0), replicates=50)
+    assert np.isnan(found.p_value)
+    assert found.share_a_better == 0.5
+
+
+def test_other_patches_are_refused(make: Callable[..., Evidence]) -> None:
+    with pytest.raises(EvidenceError, match="Match them by patch id"):
+        compare_auroc(make(), make(seed=1), np.random.default_rng(0))

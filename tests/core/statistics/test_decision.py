@@ -1,0 +1,116 @@
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from core.errors import EvidenceError
+from core.statistics import (
+    Confusion,
+    Evidence,
+    OperatingTable,
+    SlideBootstrap,
+    decision_curve,
+    expected_cost,
+    per_thousand,
+    predictive_values,
+    predictive_values_over_slides,
+)
+
+TABLE = Confusion(threshold=0.5, tp=90, fp=40, fn=10, tn=160)
+
+
+def test_hand_worked_predictive_values() -> None:
+    found = predictive_values(TABLE, prevalence=0.1)
+    # 90 of 100 tumours found, 180 false alarms among 900.
+    assert found.ppv == pytest.approx(90 / 270)
+    assert found.npv == pytest.approx(720 / 730)
+    counts = per_thousand(TABLE, prevalence=0.1)
+    assert (counts.tp, counts.fp, counts.fn, counts.tn) == pytest.approx((90, 180, 10, 720))
+
+
+def test_at_its_own_prevalence_the_values_are_those_of_the_table() -> None:
+    found = predictive_values(TABLE, prevalence=1 / 3)
+    assert (found.ppv, found.npv) == pytest.approx((TABLE.ppv, TABLE.npv))
+
+
+def test_the_interval_is_the_published_logit_delta_form() -> None:
+    # Mercaldo et al. 2007, var(logit PPV) = (1 - se) / (se n1) + sp / ((1 - sp) n0).
+    found = predictive_values(TABLE, prevalence=0.1).ppv_interval
+    assert found is not None
+    half = 1.959963985 * np.sqrt(0.1 / 0.9 / 100 + 0.8 / 0.2 / 200)
+    odds = np.log(0.5)
+    expected = [1 / (1 + np.exp(-(odds - half))), 1 / (1 + np.exp(-(odds + half)))]
+    assert [found.low, found.high] == pytest.approx(expected)
+
+
+def test_the_interval_covers_as_it_says() -> None:
+    rng = np.random.default_rng(1)
+    tp, tn = rng.binomial(200, 0.85, 1000), rng.binomial(400, 0.9, 1000)
+    hits = {"ppv": 0, "npv": 0}
+    true = predictive_values(Confusion(0.5, tp=85, fp=10, fn=15, tn=90), 0.05)
+    for a, d in zip(tp.tolist(), tn.tolist(), strict=True):
+        found = predictive_values(Confusion(0.5, tp=a, fp=400 - d, fn=200 - a, tn=d), 0.05)
+        assert found.ppv_interval is not None
+        assert found.npv_interval is not None
+        hits["ppv"] += found.ppv_interval.covers(true.ppv)
+        hits["npv"] += found.npv_interval.covers(true.npv)
+    assert 930 <= hits["ppv"] <= 970
+    assert 930 <= hits["npv"] <= 970
+
+
+def test_over_slides_the_estimates_are_the_same_and_the_intervals_wider(
+    evidence: Evidence,
+) -> None:
+    if len(evidence.slide_names) < 20:
+        pytest.skip("a handful of slides cannot show it")
+    bootstrap = SlideBootstrap.of(evidence, np.random.default_rng(0))
+    ppv, npv = predictive_values_over_slides(bootstrap, 0.5, prevalence=0.05)
+    simple = predictive_values(OperatingTable.of(evidence).confusion(0.5), prevalence=0.05)
+    assert (ppv.value, npv.value) == pytest.approx((simple.ppv, simple.npv))
+    assert ppv.interval is not None
+    assert simple.ppv_interval is not None
+    assert ppv.interval.width > simple.ppv_interval.width
+
+
+def test_expected_cost_of_the_model_and_of_doing_all_or_nothing() -> None:
+    found = expected_cost(TABLE, miss_cost=20, false_alarm_cost=1, prevalence=0.1)
+    assert found.model == pytest.approx(0.1 * 20 * 0.1 + 0.9 * 1 * 0.2)
+    assert found.flag_all == pytest.approx(0.9)
+    assert found.flag_none == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("prevalence", [None, 0.05])
+def test_net_benefit_equals_dcurves(evidence: Evidence, prevalence: float | None) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the reference's own use of pandas
+        import dcurves  # noqa: PLC0415
+
+        reference = dcurves.dca(
+            data=pd.DataFrame({"label": evidence.labels.astype(int), "m": evidence.scores}),
+            outcome="label",
+            modelnames=["m"],
+            thresholds=np.arange(0.05, 0.95, 0.0625),
+            prevalence=prevalence,
+        )
+    of_model = reference[reference["model"] == "m"]
+    found = decision_curve(OperatingTable.of(evidence), of_model["threshold"], prevalence)
+    np.testing.assert_allclose(found.model, of_model["net_benefit"], atol=1e-9)
+    of_all = reference[reference["model"] == "all"]["net_benefit"]
+    np.testing.assert_allclose(found.flag_all, of_all, atol=1e-9)
+    assert not found.flag_none.any()
+
+
+def test_impossible_assumptions_are_refused() -> None:
+    with pytest.raises(EvidenceError, match="prevalence of 5"):
+        predictive_values(TABLE, prevalence=5)
+    with pytest.raises(EvidenceError, match="prevalence of 0"):
+        per_thousand(TABLE, prevalence=0)
+    with pytest.raises(EvidenceError, match="costs"):
+        expected_cost(TABLE, miss_cost=-1, false_alarm_cost=1, prevalence=0.1)
+    with pytest.raises(EvidenceError, match="through a sigmoid"):
+        decision_curve(OperatingTable.of(Evidence.of([0, 1], [-2.0, 2.0])), [0.5])
+    with pytest.raises(EvidenceError, match="it has no odds"):
+        decision_curve(OperatingTable.of(Evidence.of([0, 1], [0.2, 0.8])), [1.0])
+    with pytest.raises(EvidenceError, match="needs both"):
+        decision_curve(OperatingTable.of(Evidence.of([1, 1], [0.2, 0.8])), [0.5])
