@@ -394,6 +394,11 @@ class JobStore:
         if worker is not None and worker.is_alive():
             raise RunError("The job is being scored. Stop it first.")
 
+    def is_held(self, job: Job) -> bool:
+        """Return whether this process has scored the job, so that its progress costs nothing."""
+        with self._lock:
+            return job.id in self._workers
+
     def progress(self, job: Job) -> JobProgress:
         """Return how far the job is; also for jobs of a process that is gone."""
         with self._lock:
