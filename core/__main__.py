@@ -1,9 +1,13 @@
 """`python -m core`: the engine without the app."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+# Before PyTorch loads: threads that wait must not spin against other programs on the machine.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from core.bundle import card_table, read_card
 from core.errors import NodelensError
