@@ -1,0 +1,239 @@
+"""How well scores are probabilities: reliability bins, ECE, Brier, log-loss, recalibration line.
+
+All of it holds at the prevalence of the evidence only. Formulas are own code on weighted rows,
+checked against scikit-learn and statsmodels in the tests.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy.special import expit, logit, stdtrit, xlog1py, xlogy
+
+from core.errors import EvidenceError
+from core.statistics.evidence import Evidence, FloatArray, IntArray
+from core.statistics.intervals import LEVEL, Interval, normal_quantile, wilson_interval
+from core.statistics.slide_rates import SlideRate, slide_rate
+
+BINS = 10
+"""Bins of a reliability diagram unless another number is asked for."""
+
+EDGE = 1e-7
+"""Scores closer to 0 or 1 than this are moved to it before a logarithm: float32 knows no finer."""
+
+_STEPS = 100
+_SETTLED = 1e-10
+_SINGULAR = 1e12
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """The patches whose score falls into one bin.
+
+    Attributes:
+        low: lower edge, included.
+        high: upper edge, excluded except in the last bin.
+        n: patches, weighted.
+        mean_score: what the model says, 0..1.
+        tumour_share: what was found, 0..1.
+        interval: Wilson interval of the tumour share.
+        over_slides: the same share with its slide-cluster interval; None without slides.
+    """
+
+    low: float
+    high: float
+    n: float
+    mean_score: float
+    tumour_share: float
+    interval: Interval
+    over_slides: SlideRate | None
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """A reliability diagram with the errors it sums up to.
+
+    Attributes:
+        bins: those that hold patches, lowest first.
+        ece: expected calibration error, mean of |tumour share - mean score| weighted by patches,
+            0..1 (Guo et al. 2017). It grows with the number of bins and is biased up by noise.
+        brier: mean squared error of the scores, 0..1.
+        log_loss: mean negative log-likelihood in nats, scores moved `EDGE` off 0 and 1.
+    """
+
+    bins: tuple[ReliabilityBin, ...]
+    ece: float
+    brier: float
+    log_loss: float
+
+
+@dataclass(frozen=True)
+class CalibrationLine:
+    """Logistic recalibration: log odds of tumour = intercept + slope x log odds of the score.
+
+    Attributes:
+        slope: 1 is ideal; below 1 the scores are too extreme, above 1 too timid.
+        intercept: of the same line; 0 is ideal.
+        intercept_at_slope_1: calibration in the large; above 0 the scores are too low.
+        slope_interval: by slides where they are known, else patches as if independent.
+        slide_count: slides behind the interval, 0 where unknown.
+    """
+
+    slope: float
+    intercept: float
+    intercept_at_slope_1: float
+    slope_interval: Interval
+    slide_count: int
+
+
+def reliability(
+    evidence: Evidence,
+    bins: int = BINS,
+    by: Literal["width", "count"] = "width",
+    level: float = LEVEL,
+) -> Reliability:
+    """The reliability diagram of scores that are probabilities.
+
+    Args:
+        evidence: scores 0..1.
+        bins: how many, at least 1.
+        by: bins of equal width over 0..1, or of equal count of patches (quantiles).
+        level: two-sided confidence of the intervals of each bin.
+
+    Raises:
+        EvidenceError: scores outside 0..1, or fewer than 1 bin.
+    """
+    scores = probabilities(evidence)
+    if bins < 1:
+        raise EvidenceError(f"Found {bins} bins; expected at least 1. Ask for 10.")
+    shares = np.linspace(0, 1, bins + 1)
+    edges = shares if by == "width" else np.unique(np.quantile(scores, shares))
+    inside = np.searchsorted(edges[1:-1], scores, side="right")
+    weights = evidence.row_weights
+    kept = []
+    for number in range(max(len(edges) - 1, 1)):
+        rows = inside == number
+        total = float(weights[rows].sum())
+        if total > 0:
+            high = float(edges[min(number + 1, len(edges) - 1)])
+            kept.append(_bin(evidence, scores, rows.nonzero()[0], (edges[number], high), level))
+    everything = weights.sum()
+    squares = (scores - evidence.labels) ** 2
+    return Reliability(
+        bins=tuple(kept),
+        ece=float(sum(b.n * abs(b.tumour_share - b.mean_score) for b in kept) / everything),
+        brier=float(squares @ weights / everything),
+        log_loss=log_loss(evidence),
+    )
+
+
+def log_loss(evidence: Evidence) -> float:
+    """Mean negative log-likelihood in nats; scores 0..1, moved `EDGE` off the ends."""
+    scores = np.clip(probabilities(evidence), EDGE, 1 - EDGE)
+    losses = -xlogy(evidence.labels, scores) - xlog1py(~evidence.labels, -scores)
+    return float(losses @ evidence.row_weights / evidence.row_weights.sum())
+
+
+def calibration_line(evidence: Evidence, level: float = LEVEL) -> CalibrationLine:
+    """Slope and intercept of logistic recalibration (Cox 1958; Van Calster et al. 2019).
+
+    Newton's method on two numbers; the slope's variance is the cluster sandwich over slides, with
+    t of (slides - 1) degrees of freedom, or the likelihood's own without slides.
+
+    Raises:
+        EvidenceError: scores outside 0..1, one class only, all scores equal, or scores that
+            separate the classes, where no finite line exists.
+    """
+    log_odds = score_log_odds(evidence)
+    if not evidence.n_positive or not evidence.n_negative or np.ptp(log_odds) == 0:
+        raise EvidenceError(
+            f"Found {evidence.n_positive} tumour and {evidence.n_negative} tumour-free patches "
+            "with a constant score or one class; a calibration line needs both classes and "
+            "scores that differ. Add patches."
+        )
+    design = np.column_stack((np.ones_like(log_odds), log_odds))
+    line, information = _fit(design, np.zeros_like(log_odds), evidence)
+    large, _ = _fit(design[:, :1], log_odds, evidence)
+    inverse = np.linalg.inv(information)
+    slides, quantile = 0, normal_quantile(level)
+    covariance, method = inverse, "likelihood, patches as if independent"
+    if evidence.slides is not None and len(evidence.slide_names) >= 2:
+        slides = len(evidence.slide_names)
+        residual = (evidence.labels - expit(design @ line)) * evidence.row_weights
+        pulls = np.column_stack(
+            [np.bincount(evidence.slide_codes, residual * column) for column in design.T]
+        )
+        covariance = inverse @ (pulls.T @ pulls) @ inverse * slides / (slides - 1)
+        quantile = float(stdtrit(slides - 1, 0.5 + level / 2))
+        method = "slide-cluster sandwich, t"
+    half = quantile * float(np.sqrt(covariance[1, 1]))
+    return CalibrationLine(
+        slope=float(line[1]),
+        intercept=float(line[0]),
+        intercept_at_slope_1=float(large[0]),
+        slope_interval=Interval(float(line[1]) - half, float(line[1]) + half, level, method),
+        slide_count=slides,
+    )
+
+
+def probabilities(evidence: Evidence) -> FloatArray:
+    """(N,) the scores in float64; EvidenceError unless all lie in 0..1."""
+    low, high = float(evidence.scores.min()), float(evidence.scores.max())
+    if low < 0 or high > 1:
+        raise EvidenceError(
+            f"Found scores from {low:g} to {high:g}; calibration needs probabilities between 0 "
+            "and 1. Pass the scores through a sigmoid first."
+        )
+    return evidence.scores.astype(np.float64)
+
+
+def score_log_odds(evidence: Evidence) -> FloatArray:
+    """(N,) log odds of the scores, moved `EDGE` off 0 and 1."""
+    odds: FloatArray = logit(np.clip(probabilities(evidence), EDGE, 1 - EDGE))
+    return odds
+
+
+def _bin(
+    evidence: Evidence,
+    scores: FloatArray,
+    rows: IntArray,
+    edges: tuple[float, float],
+    level: float,
+) -> ReliabilityBin:
+    weights, hits = evidence.row_weights[rows], evidence.row_weights[rows] * evidence.labels[rows]
+    total = float(weights.sum())
+    over_slides = None
+    if evidence.slides is not None:
+        codes = evidence.slide_codes[rows]
+        over_slides = slide_rate(np.bincount(codes, hits), np.bincount(codes, weights), level)
+    return ReliabilityBin(
+        low=float(edges[0]),
+        high=float(edges[1]),
+        n=total,
+        mean_score=float(scores[rows] @ weights / total),
+        tumour_share=float(hits.sum() / total),
+        interval=wilson_interval(float(hits.sum()), total, level),
+        over_slides=over_slides,
+    )
+
+
+def _fit(
+    design: FloatArray, offset: FloatArray, evidence: Evidence
+) -> tuple[FloatArray, FloatArray]:
+    """Logistic regression of the labels on a design (N, D) with an offset; and its information."""
+    line = np.zeros(design.shape[1])
+    for _ in range(_STEPS):
+        fitted = expit(design @ line + offset)
+        slopes = design.T @ ((evidence.labels - fitted) * evidence.row_weights)
+        information = (design.T * (fitted * (1 - fitted) * evidence.row_weights)) @ design
+        if np.linalg.cond(information) > _SINGULAR:
+            break
+        step = np.linalg.solve(information, slopes)
+        # A full step can overshoot from afar; the likelihood is concave, so half steps get there.
+        line += step / max(1.0, float(np.abs(step).max()) / 2)
+        if np.abs(step).max() < _SETTLED:
+            return line, information
+    raise EvidenceError(
+        "No finite calibration line fits: the scores separate tumour from tumour-free patches "
+        "completely. Use evidence with at least one overlap."
+    )

@@ -1,0 +1,110 @@
+"""A rule applied to evidence: the chosen threshold, with what it achieved there."""
+
+from dataclasses import dataclass
+
+from core.errors import EvidenceError
+from core.statistics.candidates import Candidates, Rule
+from core.statistics.evidence import Evidence, ScoreArray
+from core.statistics.metrics import Confusion
+from core.statistics.operating import OperatingTable
+from core.statistics.rules import FixedThreshold
+from core.statistics.slide_grid import SlideGrid, grid_thresholds, slide_totals
+from core.statistics.temperature import TemperatureFit, require_other_slides
+
+_GRID_POINTS = 1000
+
+
+@dataclass(frozen=True)
+class ChosenThreshold:
+    """A threshold with the rule it came from and what it achieved on the evidence it was chosen on.
+
+    Attributes:
+        threshold: flag when score >= threshold; an observed score, except under `FixedThreshold`.
+        rule: short name.
+        description: one sentence that lets a reader repeat the choice.
+        achieved: the 2 x 2 table on the same evidence; optimistic, because it was chosen there.
+        evidence_digest: SHA-256 of that evidence.
+        notes: what must not be trusted.
+    """
+
+    threshold: float
+    rule: str
+    description: str
+    achieved: Confusion
+    evidence_digest: str
+    notes: tuple[str, ...]
+
+
+def choose(
+    rule: Rule,
+    evidence: Evidence,
+    table: OperatingTable | None = None,
+    *,
+    temperature: TemperatureFit | None = None,
+    allow_overlap: bool = False,
+) -> ChosenThreshold:
+    """The threshold that a rule picks on some evidence.
+
+    Args:
+        rule: one of the rules of this module.
+        evidence: labels and scores, with slides where the rule asks for bounds over slides.
+        table: the evidence's own table, where it is already built.
+        temperature: the fit that these scores were calibrated with, if any.
+        allow_overlap: choose even on slides that the temperature was fitted on; leaves a note.
+
+    Raises:
+        EvidenceError: no threshold satisfies the rule (says what is attainable), a class the rule
+            needs is absent, it needs slides and there are none, or the evidence shares slides
+            with the part that the temperature was fitted on.
+    """
+    notes = evidence.notes()
+    if temperature is not None and allow_overlap:
+        notes += (f'Overlap with the temperature part "{temperature.part}" was allowed.',)
+    elif temperature is not None:
+        require_other_slides(temperature, evidence)
+    table = OperatingTable.of(evidence) if table is None else table
+    if isinstance(rule, FixedThreshold):
+        threshold = rule.threshold
+    elif rule.over_slides:
+        threshold = _choose_over_slides(rule, evidence, table)
+    else:
+        candidates = Candidates.of_table(table)
+        row = int(rule.rows(candidates))
+        if row < 0:
+            raise _unattainable(rule, candidates)
+        threshold = float(table.thresholds[row])
+    return ChosenThreshold(
+        threshold=threshold,
+        rule=rule.name,
+        description=rule.description,
+        achieved=table.confusion(threshold),
+        evidence_digest=evidence.digest,
+        notes=notes,
+    )
+
+
+def _choose_over_slides(rule: Rule, evidence: Evidence, table: OperatingTable) -> float:
+    """Search over a grid of 1,000 ranks, then over every score next to the one it found.
+
+    Exact up to 1,000 distinct scores; beyond, the bound at the chosen score always satisfies the
+    rule, and no better score lies within one grid step of it.
+    """
+    thresholds = grid_thresholds(table, _GRID_POINTS)
+    coarse = _slide_candidates(evidence, thresholds)
+    row = int(rule.rows(coarse))
+    if row < 0:
+        raise _unattainable(rule, coarse)
+    around = thresholds[[max(row - 1, 0), min(row + 1, len(thresholds) - 1)]]
+    near = table.thresholds[(table.thresholds <= around[0]) & (table.thresholds >= around[1])]
+    fine = _slide_candidates(evidence, near)
+    return float(near[int(rule.rows(fine))])
+
+
+def _slide_candidates(evidence: Evidence, thresholds: ScoreArray) -> Candidates:
+    return Candidates.of_grid(SlideGrid.of(evidence, thresholds), *slide_totals(evidence))
+
+
+def _unattainable(rule: Rule, candidates: Candidates) -> EvidenceError:
+    return EvidenceError(
+        f"No threshold satisfies: {rule.description} {rule.attainable(candidates)}"
+    )

@@ -1,0 +1,299 @@
+"""The slide bootstrap: whole slides drawn with replacement, patches stay with their slide.
+
+Nothing is re-ranked in a replicate. The AUROC is a double sum over pairs of slides, so one matrix
+of wins between slides (S x S) turns 2,000 replicates into two matrix products; a rate at a
+threshold needs the per-slide counts only. Both are exact, not approximations.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from scipy import sparse
+from scipy.special import expit, logit, stdtrit
+
+from core.errors import EvidenceError
+from core.statistics.evidence import Evidence, FloatArray
+from core.statistics.intervals import LEVEL, Interval, normal_quantile
+from core.statistics.metrics import RATIO_METRICS, Confusion, MetricName, measure, ratio_parts
+from core.statistics.operating import round_threshold
+from core.statistics.slide_grid import slide_totals
+from core.statistics.slide_rates import SlideRate, slide_rate
+
+REPLICATES = 2000
+"""Replicates of a bootstrap unless another number is asked for."""
+
+Scale = Literal["share", "ratio", "signed", "plain"]
+"""Where a statistic lives: 0..1, 0..inf, -1..1, or anywhere."""
+
+_CELLS = 4_000_000  # cells of one dense block of the win matrix: 32 MB of float64
+
+
+@dataclass(frozen=True, eq=False)
+class SlideCounts:
+    """The 2 x 2 table of every slide at one threshold: arrays (S,) float64."""
+
+    threshold: float
+    tp: FloatArray
+    fp: FloatArray
+    fn: FloatArray
+    tn: FloatArray
+
+    @classmethod
+    def of(cls, evidence: Evidence, threshold: float) -> "SlideCounts":
+        """Counts of `score >= threshold` on each slide, in the order of `evidence.slide_names`."""
+        rounded = round_threshold(threshold, evidence.scores.dtype)
+        flagged = evidence.scores >= evidence.scores.dtype.type(rounded)
+        cell = evidence.slide_codes * 4 + flagged * 2 + evidence.labels
+        slides = len(evidence.slide_names)
+        counts = np.bincount(cell, evidence.weights, minlength=4 * slides).reshape(slides, 4)
+        tn, fn, fp, tp = counts.astype(np.float64).T
+        return cls(threshold=rounded, tp=tp, fp=fp, fn=fn, tn=tn)
+
+    def total(self) -> Confusion:
+        """The table of all slides together."""
+        return Confusion(
+            threshold=self.threshold,
+            tp=float(self.tp.sum()),
+            fp=float(self.fp.sum()),
+            fn=float(self.fn.sum()),
+            tn=float(self.tn.sum()),
+        )
+
+    def rate(self, name: MetricName, level: float = LEVEL) -> SlideRate:
+        """A metric of `RATIO_METRICS` with its slide-cluster interval; KeyError for the others."""
+        hits, trials = ratio_parts(name, self.tp, self.fp, self.fn, self.tn)
+        return slide_rate(hits, trials, level)
+
+
+@dataclass(frozen=True, eq=False)
+class WinMatrix:
+    """Wins of tumour over tumour-free patches between every pair of slides.
+
+    Attributes:
+        wins: (S, S); [i, j] sums over tumour patches of slide i and tumour-free patches of slide j
+            1 where the tumour patch scores higher and 0.5 where they tie.
+        positives: (S,) tumour patches of each slide, weighted.
+        negatives: (S,) tumour-free patches of each slide, weighted.
+    """
+
+    wins: FloatArray
+    positives: FloatArray
+    negatives: FloatArray
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> "WinMatrix":
+        """The win matrix, exact with ties: one sort and N x S additions, under a second."""
+        slides = len(evidence.slide_names)
+        distinct, group = np.unique(evidence.scores, return_inverse=True)
+        shape = (len(distinct), slides)
+        at = (group, evidence.slide_codes)
+        weights = evidence.row_weights
+        positive = sparse.csr_array((weights * evidence.labels, at), shape=shape)
+        negative = sparse.csr_array((weights * ~evidence.labels, at), shape=shape)
+        wins = np.zeros((slides, slides))
+        below = np.zeros(slides)
+        step = max(1, _CELLS // slides)
+        for start in range(0, len(distinct), step):
+            here = negative[start : start + step].toarray()
+            through = below + np.cumsum(here, axis=0)
+            wins += positive[start : start + step].T @ (through - here / 2)
+            below = through[-1]
+        return cls(
+            wins=wins,
+            positives=np.asarray(positive.sum(axis=0), dtype=np.float64).ravel(),
+            negatives=below,
+        )
+
+    def auroc(self, draws: FloatArray) -> FloatArray:
+        """(R,) AUROC under slide weights draws (R, S); NaN where a class is absent."""
+        wins = np.einsum("rs,rs->r", draws @ self.wins, draws)
+        pairs = (draws @ self.positives) * (draws @ self.negatives)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(np.where(pairs > 0, wins / pairs, np.nan))
+
+
+@dataclass(frozen=True, eq=False)
+class SlideEstimate:
+    """A statistic with its slide-bootstrap interval.
+
+    Attributes:
+        value: the statistic on the evidence itself.
+        interval: bootstrap standard error on a scale without bounds (logit for 0..1, log for
+            ratios), with a t quantile; None where it cannot be had.
+        percentile: the plain percentile interval of the replicates. It covers too little with few
+            slides; shown because it is what most papers print.
+        standard_error: standard deviation of the replicates.
+        design_effect: variance of the replicates over the variance if patches were independent,
+            NaN where the caller did not give the latter.
+        replicates: (R,) the replicates that could be computed.
+        undefined: replicates left out because a class or a denominator was absent.
+        notes: what must not be trusted.
+    """
+
+    value: float
+    interval: Interval | None
+    percentile: Interval | None
+    standard_error: float
+    design_effect: float
+    replicates: FloatArray
+    undefined: int
+    notes: tuple[str, ...]
+
+
+def draw_slides(slides: int, replicates: int, rng: np.random.Generator) -> FloatArray:
+    """(R, S) how often each slide was drawn in each replicate; every row sums to S.
+
+    EvidenceError with fewer than 2 slides or replicates, from which nothing can be resampled.
+    """
+    if slides < 2 or replicates < 2:
+        raise EvidenceError(
+            f"Found {slides} slides and {replicates} replicates; expected at least 2 of each. "
+            "Add slides, or read the per-patch intervals with care."
+        )
+    picks = rng.integers(0, slides, size=(replicates, slides))
+    cells = (picks + np.arange(replicates)[:, np.newaxis] * slides).ravel()
+    counts = np.bincount(cells, minlength=replicates * slides)
+    return counts.reshape(replicates, slides).astype(np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class SlideBootstrap:
+    """One evidence with one set of draws, so that every statistic sees the same replicates.
+
+    Attributes:
+        evidence: with slides.
+        draws: (R, S) from `draw_slides`.
+    """
+
+    evidence: Evidence
+    draws: FloatArray
+
+    @classmethod
+    def of(
+        cls, evidence: Evidence, rng: np.random.Generator, replicates: int = REPLICATES
+    ) -> "SlideBootstrap":
+        """A bootstrap of the slides of some evidence. EvidenceError without slides."""
+        return cls(evidence, draw_slides(len(evidence.slide_names), replicates, rng))
+
+    @cached_property
+    def degrees_of_freedom(self) -> float:
+        """Effective slides of the class that is on fewer, less one: it limits what slides tell."""
+        return min(_effective(sums) for sums in slide_totals(self.evidence)) - 1
+
+    @cached_property
+    def win_matrix(self) -> WinMatrix:
+        """Wins between slides, computed once."""
+        return WinMatrix.of(self.evidence)
+
+    def auroc(self, level: float = LEVEL, *, patch_error: float = np.nan) -> SlideEstimate:
+        """AUROC with its slide-bootstrap interval.
+
+        Args:
+            level: two-sided confidence.
+            patch_error: DeLong's standard error, for the design effect.
+        """
+        matrix = self.win_matrix
+        value = float(matrix.auroc(np.ones((1, len(self.evidence.slide_names))))[0])
+        return self.estimate(
+            value,
+            matrix.auroc(self.draws),
+            level,
+            freedom=self.degrees_of_freedom,
+            patch_error=patch_error,
+        )
+
+    def rate(self, name: MetricName, threshold: float, level: float = LEVEL) -> SlideEstimate:
+        """A threshold metric with its slide-bootstrap interval; any of `METRIC_NAMES`.
+
+        For sensitivity, specificity, PPV, NPV, F1, accuracy and flagged share, `interval` is the
+        cluster-robust one of `slide_rates`, whose coverage was measured.
+        """
+        counts = SlideCounts.of(self.evidence, threshold)
+        cells = (counts.tp, counts.fp, counts.fn, counts.tn)
+        value = float(measure(name, *(cell.sum() for cell in cells)))
+        replicates = measure(name, *(self.draws @ cell for cell in cells))
+        scale: Scale = "ratio" if name in ("lr_plus", "lr_minus") else "share"
+        scale = "signed" if name == "mcc" else scale
+        freedom = self.degrees_of_freedom
+        found = self.estimate(value, replicates, level, freedom=freedom, scale=scale)
+        if name not in RATIO_METRICS:
+            return found
+        robust = counts.rate(name, level)
+        return replace(found, interval=robust.interval, design_effect=robust.design_effect)
+
+    def estimate(
+        self,
+        value: float,
+        replicates: FloatArray,
+        level: float = LEVEL,
+        *,
+        freedom: float,
+        scale: Scale = "share",
+        patch_error: float = np.nan,
+    ) -> SlideEstimate:
+        """Intervals from replicates (R,) of any statistic, on its natural scale.
+
+        Args:
+            value: the statistic on the evidence itself.
+            replicates: (R,) with NaN where undefined.
+            level: two-sided confidence.
+            freedom: degrees of freedom of the t quantile; below 1 gives no interval.
+            scale: "share" (0..1), "ratio" (0..inf), "signed" (-1..1) or "plain".
+            patch_error: standard error if patches were independent.
+        """
+        normal_quantile(level)
+        kept = replicates[np.isfinite(replicates)]
+        undefined = len(replicates) - len(kept)
+        notes = self.evidence.notes()
+        if undefined:
+            notes += (f"{undefined} of {len(replicates)} replicates lacked a class or a flag.",)
+        if len(kept) < 2 or not np.isfinite(value):
+            return SlideEstimate(value, None, None, np.nan, np.nan, kept, undefined, notes)
+        tails = [(1 - level) / 2, (1 + level) / 2]
+        low, high = np.quantile(kept, tails)
+        error = float(np.std(kept, ddof=1))
+        return SlideEstimate(
+            value=value,
+            interval=_t_interval(value, kept, level, freedom, scale),
+            percentile=Interval(float(low), float(high), level, "slide bootstrap, percentile"),
+            standard_error=error,
+            design_effect=error**2 / patch_error**2 if patch_error > 0 else np.nan,
+            replicates=kept,
+            undefined=undefined,
+            notes=notes,
+        )
+
+
+_SCALES: dict[Scale, tuple[Callable[..., FloatArray], Callable[..., FloatArray]]] = {
+    "share": (logit, expit),
+    "ratio": (np.log, np.exp),
+    "signed": (np.arctanh, np.tanh),
+    "plain": (np.asarray, np.asarray),
+}
+
+
+def _t_interval(
+    value: float, replicates: FloatArray, level: float, freedom: float, scale: Scale
+) -> Interval | None:
+    to_line, from_line = _SCALES[scale]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        centre, spread = to_line(value), to_line(replicates)
+    spread = spread[np.isfinite(spread)]
+    if not np.isfinite(centre) or len(spread) < 2 or freedom < 1:
+        return None
+    half = float(stdtrit(freedom, 0.5 + level / 2)) * float(np.std(spread, ddof=1))
+    return Interval(
+        float(from_line(centre - half)),
+        float(from_line(centre + half)),
+        level,
+        f"slide bootstrap, {scale} scale, t",
+    )
+
+
+def _effective(counts: FloatArray) -> float:
+    """How many equal slides would carry as much: (sum)^2 / sum of squares."""
+    squares = float((counts**2).sum())
+    return float(counts.sum()) ** 2 / squares if squares else 0.0

@@ -1,0 +1,100 @@
+"""ROC and precision-recall curves: exact points, and few enough of them to draw."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import ConvexHull
+
+from core.statistics.evidence import FloatArray
+from core.statistics.operating import OperatingTable
+
+DRAWN_POINTS = 1000
+"""A page draws about this many pixels across; more points cost time and show nothing."""
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Points of a curve, each with the threshold that yields it.
+
+    Attributes:
+        x: (M,) false-positive rate (ROC) or recall (precision-recall), ascending, 0..1.
+        y: (M,) sensitivity (ROC) or precision (precision-recall), 0..1.
+        thresholds: (M,) float64; infinite at the first ROC point, which flags nothing.
+    """
+
+    x: FloatArray
+    y: FloatArray
+    thresholds: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def thinned(self, points: int = DRAWN_POINTS) -> "Curve":
+        """At most about `points` points, for drawing only: no number may be read from it.
+
+        Keeps both ends and every corner of the upper convex hull (where the best thresholds
+        under any cost lie), then fills up with points at equal steps along the curve. Each point
+        left out lies within one step (length / points, length <= 2 for ROC) of a kept one.
+        """
+        if len(self) <= points:
+            return self
+        keep = np.union1d(self._hull_corners(points // 2), self._even_steps(points // 2))
+        return Curve(self.x[keep], self.y[keep], self.thresholds[keep])
+
+    def _even_steps(self, count: int) -> NDArray[np.int64]:
+        steps = np.abs(np.diff(self.x)) + np.abs(np.diff(self.y))
+        along = np.concatenate(([0.0], np.cumsum(steps)))
+        picks = np.searchsorted(along, np.linspace(0.0, along[-1], count))
+        return np.unique(np.concatenate(([0], picks.clip(0, len(self) - 1), [len(self) - 1])))
+
+    def _hull_corners(self, at_most: int) -> NDArray[np.int64]:
+        low, high = float(self.x.min()), float(self.x.max())
+        if low == high:
+            return np.array([0, len(self) - 1])
+        # Two points below the curve make the hull two-dimensional even for a straight line.
+        floor = float(self.y.min()) - 1.0
+        cloud = np.vstack((np.column_stack((self.x, self.y)), [[low, floor], [high, floor]]))
+        corners = np.sort(ConvexHull(cloud).vertices)
+        corners = corners[corners < len(self)].astype(np.int64)
+        if len(corners) <= at_most:
+            return corners
+        return corners[np.linspace(0, len(corners) - 1, at_most).round().astype(np.int64)]
+
+
+def roc_curve(table: OperatingTable) -> Curve:
+    """The exact ROC curve: K + 1 points from (0, 0) to (1, 1), one for each distinct score.
+
+    x is the false-positive rate, y the sensitivity. NaN along an axis whose class is absent.
+    """
+    counts = table.all()
+    return Curve(
+        x=np.append(0.0 if table.negatives else np.nan, 1.0 - counts.value("specificity")),
+        y=np.append(0.0 if table.positives else np.nan, counts.value("sensitivity")),
+        thresholds=np.append(np.inf, counts.thresholds),
+    )
+
+
+def precision_recall_curve(table: OperatingTable) -> Curve:
+    """The exact precision-recall curve: K points, one for each distinct score, recall ascending.
+
+    x is the recall (sensitivity), y the precision (PPV at the prevalence of this set). No point is
+    invented at recall 0, where precision is undefined. Recall is NaN without positives.
+    """
+    counts = table.all()
+    return Curve(x=counts.value("sensitivity"), y=counts.value("ppv"), thresholds=counts.thresholds)
+
+
+def average_precision(table: OperatingTable) -> float:
+    """Average precision, the step-wise area under the precision-recall curve, 0..1.
+
+    Sum over thresholds of (rise in recall) x precision, as in scikit-learn's
+    `average_precision_score`; ties share one step. NaN without positives. It depends on the
+    prevalence of the set: a random model reaches the prevalence, not 0.5.
+    """
+    if not table.positives:
+        return float("nan")
+    rise = np.diff(table.tp, prepend=0) / table.positives
+    with np.errstate(invalid="ignore"):  # rows of weight zero at the top: 0 / 0, with no rise
+        precision = table.tp / (table.tp + table.fp)
+    return float(np.sum(rise * precision, where=rise > 0))

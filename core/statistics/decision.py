@@ -1,0 +1,240 @@
+"""What a threshold means where the model would be used: at a stated prevalence and stated costs.
+
+Sensitivity and specificity are carried over from the evidence; the prevalence is the reader's.
+Neither the 50 % of PatchCamelyon nor the 40.5 % of its Kaggle form is a clinical prevalence.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import expit, logit
+
+from core.errors import EvidenceError
+from core.statistics.cluster import SlideBootstrap, SlideCounts, SlideEstimate
+from core.statistics.evidence import FloatArray
+from core.statistics.intervals import LEVEL, Interval, normal_quantile
+from core.statistics.metrics import Confusion, measure
+from core.statistics.operating import OperatingTable
+
+
+@dataclass(frozen=True)
+class PredictiveValues:
+    """PPV and NPV at a stated prevalence.
+
+    Attributes:
+        prevalence: share of tumour patches where the model would be used, 0..1.
+        ppv: tumour share of the flagged patches; NaN where sensitivity or specificity is.
+        npv: tumour-free share of the unflagged patches.
+        ppv_interval: logit delta method, patches as if independent; None at a rate of 0 or 1.
+        npv_interval: likewise.
+    """
+
+    prevalence: float
+    ppv: float
+    npv: float
+    ppv_interval: Interval | None
+    npv_interval: Interval | None
+
+
+@dataclass(frozen=True)
+class PerThousand:
+    """Patches expected among 1,000 at a stated prevalence; floats, because they are expectations.
+
+    Attributes:
+        prevalence: as stated, 0..1.
+        tp: tumour and flagged.
+        fp: tumour-free and flagged.
+        fn: tumour and not flagged.
+        tn: tumour-free and not flagged.
+    """
+
+    prevalence: float
+    tp: float
+    fp: float
+    fn: float
+    tn: float
+
+
+@dataclass(frozen=True)
+class ExpectedCost:
+    """Expected cost per patch, in the unit of the stated costs, beside the two trivial policies."""
+
+    model: float
+    flag_all: float
+    flag_none: float
+
+
+@dataclass(frozen=True, eq=False)
+class DecisionCurve:
+    """Net benefit over threshold probabilities (Vickers & Elkin 2006).
+
+    Attributes:
+        probabilities: (M,) threshold probability, 0 <= p < 1: the odds at which a reader would
+            trade false alarms for a found tumour.
+        model: (M,) net benefit of flagging score >= p, in found tumours per patch.
+        flag_all: (M,) net benefit of flagging everything.
+        flag_none: (M,) zeros.
+        prevalence: that the benefit is computed at, 0..1.
+    """
+
+    probabilities: FloatArray
+    model: FloatArray
+    flag_all: FloatArray
+    flag_none: FloatArray
+    prevalence: float
+
+
+def predictive_values(
+    confusion: Confusion, prevalence: float, level: float = LEVEL
+) -> PredictiveValues:
+    """PPV and NPV by Bayes' rule at a stated prevalence, intervals after Mercaldo et al. 2007.
+
+    The intervals take patches as independent and the prevalence as known.
+
+    Raises:
+        EvidenceError: the prevalence is not strictly between 0 and 1.
+    """
+    _require_prevalence(prevalence)
+    quantile = normal_quantile(level)
+    sensitivity, specificity = confusion.sensitivity, confusion.specificity
+    ones, zeros = confusion.tp + confusion.fn, confusion.fp + confusion.tn
+    ppv, npv = (
+        float(value)
+        for value in predictive_pair(np.array(sensitivity), np.array(specificity), prevalence)
+    )
+
+    def bounds(value: float, variance: float) -> Interval | None:
+        if not (0 < value < 1 and 0 < sensitivity < 1 and 0 < specificity < 1):
+            return None
+        half = quantile * np.sqrt(variance)
+        low, high = expit(logit(value) - half), expit(logit(value) + half)
+        return Interval(float(low), float(high), level, "logit delta, patches as if independent")
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        se, sp, n1, n0 = (np.float64(x) for x in (sensitivity, specificity, ones, zeros))
+        of_ppv = (1 - se) / se / n1 + sp / (1 - sp) / n0
+        of_npv = se / (1 - se) / n1 + (1 - sp) / sp / n0
+    return PredictiveValues(
+        prevalence, ppv, npv, bounds(ppv, float(of_ppv)), bounds(npv, float(of_npv))
+    )
+
+
+def predictive_values_over_slides(
+    bootstrap: SlideBootstrap, threshold: float, prevalence: float, level: float = LEVEL
+) -> tuple[SlideEstimate, SlideEstimate]:
+    """PPV and NPV at a stated prevalence, with slide-bootstrap intervals.
+
+    A replicate resamples sensitivity and specificity together, so their dependence through
+    shared slides is kept. The prevalence is taken as known.
+    """
+    _require_prevalence(prevalence)
+    counts = SlideCounts.of(bootstrap.evidence, threshold)
+    cells = (counts.tp, counts.fp, counts.fn, counts.tn)
+    drawn = [bootstrap.draws @ cell for cell in cells]
+    whole = [cell.sum(keepdims=True) for cell in cells]
+    pairs = [
+        predictive_pair(measure("sensitivity", *of), measure("specificity", *of), prevalence)
+        for of in (whole, drawn)
+    ]
+    freedom = bootstrap.degrees_of_freedom
+    ppv, npv = (
+        bootstrap.estimate(float(pairs[0][k][0]), pairs[1][k], level, freedom=freedom)
+        for k in (0, 1)
+    )
+    return ppv, npv
+
+
+def predictive_pair(
+    sensitivity: FloatArray, specificity: FloatArray, prevalence: float
+) -> tuple[FloatArray, FloatArray]:
+    """PPV and NPV arrays by Bayes' rule; NaN where nothing is flagged, or nothing left."""
+    tp, fn = prevalence * sensitivity, prevalence * (1 - sensitivity)
+    tn, fp = (1 - prevalence) * specificity, (1 - prevalence) * (1 - specificity)
+    return measure("ppv", tp, fp, fn, tn), measure("npv", tp, fp, fn, tn)
+
+
+def per_thousand(confusion: Confusion, prevalence: float) -> PerThousand:
+    """What to expect among 1,000 patches at a stated prevalence, 0..1."""
+    _require_prevalence(prevalence)
+    ones, zeros = 1000 * prevalence, 1000 * (1 - prevalence)
+    sensitivity, specificity = confusion.sensitivity, confusion.specificity
+    return PerThousand(
+        prevalence=prevalence,
+        tp=ones * sensitivity,
+        fp=zeros * (1 - specificity),
+        fn=ones * (1 - sensitivity),
+        tn=zeros * specificity,
+    )
+
+
+def expected_cost(
+    confusion: Confusion, *, miss_cost: float, false_alarm_cost: float, prevalence: float
+) -> ExpectedCost:
+    """Expected cost per patch at stated costs (any one unit) and prevalence, 0..1."""
+    _require_prevalence(prevalence)
+    if min(miss_cost, false_alarm_cost) < 0:
+        raise EvidenceError(
+            f"Found costs {miss_cost:g} and {false_alarm_cost:g}; expected zero or more. "
+            "State what a miss and a false alarm cost."
+        )
+    missed = prevalence * miss_cost
+    alarmed = (1 - prevalence) * false_alarm_cost
+    model = missed * (1 - confusion.sensitivity) + alarmed * (1 - confusion.specificity)
+    return ExpectedCost(model=model, flag_all=alarmed, flag_none=missed)
+
+
+def decision_curve(
+    table: OperatingTable, probabilities: ArrayLike, prevalence: float | None = None
+) -> DecisionCurve:
+    """Net benefit of the model, of flagging all and of flagging none (Vickers & Elkin 2006).
+
+    Net benefit = p(tumour) x sensitivity - (1 - p(tumour)) x (1 - specificity) x p / (1 - p). Only
+    calibrated scores make the threshold p mean what it says.
+
+    Args:
+        table: of scores that are probabilities, 0..1.
+        probabilities: (M,) thresholds, 0 <= p < 1.
+        prevalence: of the use; None takes the evidence's own.
+
+    Raises:
+        EvidenceError: scores outside 0..1, a threshold outside 0..1, or one class only.
+    """
+    asked = np.atleast_1d(np.asarray(probabilities, dtype=np.float64))
+    if not (table.positives and table.negatives):
+        raise EvidenceError(
+            f"Found {table.positives:g} tumour and {table.negatives:g} tumour-free patches; a "
+            "decision curve needs both. Add the missing class."
+        )
+    if table.thresholds[-1] < 0 or table.thresholds[0] > 1:
+        raise EvidenceError(
+            f"Found scores from {table.thresholds[-1]:g} to {table.thresholds[0]:g}; a decision "
+            "curve needs probabilities between 0 and 1. Pass the scores through a sigmoid first."
+        )
+    if not ((asked >= 0) & (asked < 1)).all():
+        raise EvidenceError(
+            "Found a threshold probability outside 0 <= p < 1, where it has no odds. Leave it out."
+        )
+    share = table.positives / (table.positives + table.negatives)
+    if prevalence is not None:
+        _require_prevalence(prevalence)
+        share = prevalence
+    odds = asked / (1 - asked)
+    counts = table.confusions(asked)
+    gained = share * counts.value("sensitivity")
+    lost = (1 - share) * (1 - counts.value("specificity")) * odds
+    return DecisionCurve(
+        probabilities=asked,
+        model=gained - lost,
+        flag_all=share - (1 - share) * odds,
+        flag_none=np.zeros_like(asked),
+        prevalence=share,
+    )
+
+
+def _require_prevalence(prevalence: float) -> None:
+    if not 0 < prevalence < 1:
+        raise EvidenceError(
+            f"Found a prevalence of {prevalence:g}; expected a share strictly between 0 and 1, "
+            "such as 0.05. State how common tumour patches are where the model will be used."
+        )

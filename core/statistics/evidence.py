@@ -1,0 +1,227 @@
+"""What a statistic is computed from: labels, scores, slides, weights; checked once."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from core.errors import EvidenceError
+
+BoolArray = NDArray[np.bool_]
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+ScoreArray = NDArray[np.float32] | NDArray[np.float64]
+
+SMALL_CLASS_N = 10
+"""Fewer positives or negatives than this earn a note: one patch moves the rate by over 10 %."""
+
+FEW_SLIDES = 20
+"""Fewer slides than this earn a note: their intervals were measured to cover too little."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Labels and scores of N patches, with the slide and the weight of each where they are known.
+
+    Build it with `Evidence.of`, which converts; the constructor itself only checks. The arrays are
+    made read-only. One class alone is allowed: what cannot be computed from it is NaN downstream.
+
+    Attributes:
+        labels: (N,) bool; True is the positive class, tumour in the centre 32 x 32.
+        scores: (N,) float32 or float64, finite, higher means more tumour. They stay in their own
+            dtype, because a threshold compared in another dtype changes the predictions at ties.
+        slides: (N,) str, the slide each patch was cut from, or None where that is unknown.
+        weights: (N,) float64 >= 0, how many patches each row stands for, or None for one each.
+            Intervals that count patches (Wilson, DeLong) read weights as repeats; for importance
+            weights only the estimates and the slide-cluster intervals can be trusted.
+
+    Raises:
+        EvidenceError: lengths differ, nothing is there, a label is not 0 or 1, a score or weight is
+            not finite, a weight is negative or all are zero, a slide has no name.
+    """
+
+    labels: BoolArray
+    scores: ScoreArray
+    slides: NDArray[np.str_] | None = None
+    weights: FloatArray | None = None
+
+    @classmethod
+    def of(
+        cls,
+        labels: ArrayLike,
+        scores: ArrayLike,
+        slides: ArrayLike | None = None,
+        weights: ArrayLike | None = None,
+    ) -> "Evidence":
+        """The same evidence from any array-likes of length N, converted without loss.
+
+        Float64 and float32 scores keep their dtype; float16 becomes float32, whole numbers float64.
+        Class attributes above say what each argument must hold.
+        """
+        return cls(
+            labels=_labels_as_bool(np.asarray(labels)),
+            scores=_scores_as_float(np.asarray(scores)),
+            slides=None if slides is None else _slides_as_text(slides),
+            weights=None if weights is None else np.array(weights, dtype=np.float64),
+        )
+
+    def __post_init__(self) -> None:
+        n = len(self.labels)
+        if n == 0:
+            raise EvidenceError("Found no patches; expected at least one label with its score.")
+        if self.scores.dtype not in (np.float32, np.float64):
+            raise EvidenceError(
+                f"Scores are {self.scores.dtype}; expected float32 or float64. Use Evidence.of."
+            )
+        for name in ("labels", "scores", "slides", "weights"):
+            column = getattr(self, name)
+            if column is None:
+                continue
+            if column.shape != (n,):
+                raise EvidenceError(
+                    f"Found {name} of shape {column.shape}; expected ({n},), one for each label. "
+                    "Pass one value per patch, in the same order."
+                )
+            column.setflags(write=False)
+        _require_finite("scores", self.scores)
+        if self.weights is not None:
+            _require_finite("weights", self.weights)
+            if self.weights.min() < 0 or self.weights.sum() == 0:
+                raise EvidenceError(
+                    f"Found weights from {self.weights.min()} to {self.weights.max()}; expected "
+                    "zero or more with a positive sum. Drop rows instead of weighting them below 0."
+                )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @cached_property
+    def row_weights(self) -> FloatArray:
+        """(N,) float64: the weights, or ones."""
+        return np.ones(len(self)) if self.weights is None else self.weights
+
+    @cached_property
+    def n_positive(self) -> int:
+        """Rows whose label is 1, unweighted."""
+        return int(np.count_nonzero(self.labels))
+
+    @property
+    def n_negative(self) -> int:
+        """Rows whose label is 0, unweighted."""
+        return len(self) - self.n_positive
+
+    @cached_property
+    def prevalence(self) -> float:
+        """Weighted share of positives, 0..1: of this set, not of any clinic."""
+        return float(self.row_weights[self.labels].sum() / self.row_weights.sum())
+
+    @cached_property
+    def _slide_index(self) -> tuple[tuple[str, ...], IntArray]:
+        if self.slides is None:
+            raise EvidenceError(
+                "Found no slide names; slide-cluster statistics need the slide of each patch. "
+                "Load the map from patch to slide, or read the per-patch intervals with care."
+            )
+        rows = self.slides.tolist()  # a dict beats sorting 220,025 strings by a factor of ten
+        names = tuple(sorted(set(rows)))
+        code_of = {name: code for code, name in enumerate(names)}
+        return names, np.fromiter((code_of[row] for row in rows), np.int64, count=len(rows))
+
+    @property
+    def slide_names(self) -> tuple[str, ...]:
+        """The S distinct slides, in alphabetical order. EvidenceError without slides."""
+        return self._slide_index[0]
+
+    @property
+    def slide_codes(self) -> IntArray:
+        """(N,) index of each patch's slide into `slide_names`. EvidenceError without slides."""
+        return self._slide_index[1]
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 (hex) of dtype, labels, scores, slides and weights, row order included.
+
+        Stable across machines: bytes are little-endian and -0.0 counts as 0.0.
+        """
+        sha = hashlib.sha256(f"evidence 1 {self.scores.dtype.name} {len(self)}\n".encode())
+        sha.update(self.labels.astype(np.uint8).tobytes())
+        sha.update((self.scores + 0).astype(self.scores.dtype.newbyteorder("<")).tobytes())
+        if self.slides is not None:
+            sha.update("\n".join(("slides", *self.slide_names, "")).encode())
+            sha.update(self.slide_codes.astype("<i8").tobytes())
+        if self.weights is not None:
+            sha.update(b"weights\n" + (self.weights + 0).astype("<f8").tobytes())
+        return sha.hexdigest()
+
+    def select(self, rows: BoolArray | IntArray) -> "Evidence":
+        """The evidence of some rows only: rows is a (N,) mask or an (M,) index."""
+        return Evidence(
+            labels=self.labels[rows],
+            scores=self.scores[rows],
+            slides=None if self.slides is None else self.slides[rows],
+            weights=None if self.weights is None else self.weights[rows],
+        )
+
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on what is too small here to be trusted; empty when nothing is."""
+        said = []
+        for count, name in ((self.n_positive, "positive"), (self.n_negative, "negative")):
+            if count < SMALL_CLASS_N:
+                said.append(
+                    f"Only {count} {name} patches: rates over them are coarse "
+                    f"(fewer than {SMALL_CLASS_N})."
+                )
+        if self.slides is None:
+            said.append("Slides unknown: patch-level intervals are too narrow for clustered data.")
+        elif len(self.slide_names) < FEW_SLIDES:
+            said.append(
+                f"Only {len(self.slide_names)} slides: slide-cluster intervals may cover less "
+                f"than they say (fewer than {FEW_SLIDES})."
+            )
+        return tuple(said)
+
+
+def _labels_as_bool(found: NDArray[np.generic]) -> BoolArray:
+    if found.dtype == np.bool_:
+        return np.array(found, dtype=np.bool_)
+    if found.dtype.kind not in "iuf" or not bool(np.isin(found, (0, 1)).all()):
+        strange = [value for value in np.unique(found).tolist() if value not in (0, 1)][:3]
+        raise EvidenceError(
+            f"Found labels such as {strange}; expected only 0 (no tumour in the centre) and "
+            "1 (tumour). Check which column was read as the label."
+        )
+    return found.astype(np.bool_)
+
+
+def _scores_as_float(found: NDArray[np.generic]) -> ScoreArray:
+    if found.dtype.kind not in "iufb":
+        raise EvidenceError(
+            f"Found scores of type {found.dtype}; expected numbers. "
+            "Check which column was read as the score."
+        )
+    if found.dtype in (np.float32, np.float16):
+        return found.astype(np.float32)
+    return found.astype(np.float64)
+
+
+def _slides_as_text(slides: ArrayLike) -> NDArray[np.str_]:
+    rows = np.asarray(slides, dtype=object).tolist()
+    for row, slide in enumerate(rows):
+        # A missing name in a CSV arrives as None, "" or a float NaN.
+        if slide is None or slide == "" or isinstance(slide, float):
+            raise EvidenceError(
+                f"Row {row} has no slide name (found {slide!r}); expected one for every patch. "
+                "Complete the map from patch to slide, or leave slides out altogether."
+            )
+    return np.array([str(slide) for slide in rows], dtype=np.str_)
+
+
+def _require_finite(name: str, column: NDArray[np.floating]) -> None:
+    bad = int(np.count_nonzero(~np.isfinite(column)))
+    if bad:
+        raise EvidenceError(
+            f"Found {bad} {name} that are NaN or infinite; expected finite numbers. "
+            "Score these patches again or leave them out."
+        )

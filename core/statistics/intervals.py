@@ -1,0 +1,91 @@
+"""Intervals of a share of independent patches, and the shape every interval has."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import ndtri
+
+from core.errors import EvidenceError
+from core.statistics.evidence import FloatArray
+from core.statistics.metrics import PROPORTIONS, Confusion, MetricName, ratio_parts
+
+LEVEL = 0.95
+"""The confidence of every interval unless another is asked for."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A confidence interval: bounds in the unit of the estimate, NaN where it is undefined.
+
+    Attributes:
+        low: lower bound.
+        high: upper bound.
+        level: two-sided confidence, such as 0.95.
+        method: how it was made, in words fit for a caption.
+    """
+
+    low: float
+    high: float
+    level: float
+    method: str
+
+    @property
+    def width(self) -> float:
+        """High minus low."""
+        return self.high - self.low
+
+    def covers(self, value: float) -> bool:
+        """Whether the value lies inside, bounds included."""
+        return self.low <= value <= self.high
+
+
+def normal_quantile(level: float) -> float:
+    """The z of a two-sided interval: 1.96 for 0.95. EvidenceError outside 0..1."""
+    if not 0 < level < 1:
+        raise EvidenceError(
+            f"Found a confidence level of {level}; expected one between 0 and 1, such as 0.95."
+        )
+    return float(ndtri(0.5 + level / 2))
+
+
+def wilson_bounds(
+    successes: ArrayLike, trials: ArrayLike, quantile: ArrayLike
+) -> tuple[FloatArray, FloatArray]:
+    """Lower and upper Wilson score bounds of successes / trials, of any common shape.
+
+    Wilson 1927; the formula is own code, because SciPy's `binomtest` takes one whole number at a
+    time and the rules need the bound at 220,025 thresholds. NaN where there are no trials.
+
+    Args:
+        successes: 0..trials, need not be whole (effective sample sizes are not).
+        trials: how many; 0 gives NaN.
+        quantile: the z (or t) that the bounds lie at, see `normal_quantile`.
+    """
+    k, n, z = (np.asarray(given, dtype=np.float64) for given in (successes, trials, quantile))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = k / n
+        centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+        half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    low, high = np.clip(centre - half, 0, 1), np.clip(centre + half, 0, 1)
+    # Exact at the ends, where rounding would leave 1e-17 and an interval without its estimate.
+    return np.where(k == 0, 0 * low, low), np.where(k == n, 1 + 0 * high, high)
+
+
+def wilson_interval(successes: float, trials: float, level: float = LEVEL) -> Interval:
+    """Wilson score interval of a share of independent patches.
+
+    Too narrow for patches of the same slide: about the square root of the design effect. Read the
+    slide-cluster interval beside it. NaN bounds when there are no trials.
+    """
+    low, high = wilson_bounds(successes, trials, normal_quantile(level))
+    return Interval(float(low), float(high), level, "Wilson, patches as if independent")
+
+
+def wilson_of(name: MetricName, confusion: Confusion, level: float = LEVEL) -> Interval | None:
+    """Wilson interval of one metric; None where it is no share of patches, or of no patches."""
+    if name not in PROPORTIONS:
+        return None
+    counts = (confusion.tp, confusion.fp, confusion.fn, confusion.tn)
+    successes, trials = ratio_parts(name, *(np.asarray(count, np.float64) for count in counts))
+    return wilson_interval(float(successes), float(trials), level) if trials > 0 else None

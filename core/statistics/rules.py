@@ -1,0 +1,314 @@
+"""Named rules that choose a threshold, each reproducible from its description.
+
+Every rule but the fixed one returns an observed score, never a midpoint: the prediction is
+`score >= threshold`, so the patch that decided is itself flagged and the number can be checked by
+hand. Among thresholds that do equally well the highest wins: it flags the fewest patches.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from core.errors import EvidenceError
+from core.statistics.candidates import Candidates
+from core.statistics.evidence import BoolArray, FloatArray, IntArray
+from core.statistics.intervals import LEVEL, normal_quantile, wilson_bounds
+from core.statistics.metrics import measure
+from core.statistics.slide_rates import slide_rate_bounds
+
+By = Literal["estimate", "wilson", "slides"]
+"""What must reach a target: the estimate, Wilson's lower bound, or the slide-cluster one."""
+
+
+@dataclass(frozen=True)
+class FixedThreshold:
+    """A threshold given beforehand; chosen on no data, so its rates are not optimistic."""
+
+    threshold: float = 0.5
+    name = "Fixed threshold"
+    over_slides = False
+
+    @property
+    def description(self) -> str:
+        """One sentence that lets a reader repeat the choice."""
+        return f"Flag every patch that scores {self.threshold:g} or more."
+
+    def rows(self, candidates: Candidates) -> IntArray:
+        """Always -1: the threshold need not be an observed score, so no row stands for it."""
+        return np.full(candidates.tp.shape[:-1], -1)
+
+    def attainable(self, candidates: Candidates) -> str:
+        """Nothing to attain."""
+        return "A fixed threshold is used as it stands."
+
+
+@dataclass(frozen=True)
+class YoudenIndex:
+    """The threshold where sensitivity + specificity - 1 is largest (Youden 1950)."""
+
+    name = "Youden index"
+    description = "The highest score at which sensitivity + specificity is largest."
+    over_slides = False
+
+    def rows(self, candidates: Candidates) -> IntArray:
+        """(...) row of the largest index; -1 with one class only."""
+        return _best(_metric("balanced_accuracy", candidates))
+
+    def attainable(self, candidates: Candidates) -> str:
+        """Why there is no index."""
+        return _classes(candidates)
+
+
+@dataclass(frozen=True)
+class BestF1:
+    """The threshold where F1, the harmonic mean of PPV and sensitivity, is largest.
+
+    F1 depends on the prevalence of the set it is computed on; the choice does not carry over to
+    another prevalence.
+    """
+
+    name = "Best F1"
+    description = "The highest score at which F1 is largest."
+    over_slides = False
+
+    def rows(self, candidates: Candidates) -> IntArray:
+        """(...) row of the largest F1; -1 without tumour patches."""
+        f1 = _metric("f1", candidates)
+        return _best(np.where(candidates.positives > 0, f1, np.nan))
+
+    def attainable(self, candidates: Candidates) -> str:
+        """Why there is no F1."""
+        return _classes(candidates)
+
+
+@dataclass(frozen=True)
+class SensitivityAtLeast:
+    """The highest threshold whose sensitivity reaches a target, so specificity is spared.
+
+    Attributes:
+        target: 0..1.
+        by: what must reach it; a lower bound is a promise about new patches, an estimate is not.
+        level: two-sided confidence of the bound; 0.95 leaves 2.5 % below it.
+    """
+
+    target: float
+    by: By = "estimate"
+    level: float = LEVEL
+    name = "Sensitivity at least"
+
+    def __post_init__(self) -> None:
+        _require_share("sensitivity", self.target)
+        normal_quantile(self.level)
+
+    @property
+    def over_slides(self) -> bool:
+        """Whether slides are needed."""
+        return self.by == "slides"
+
+    @property
+    def description(self) -> str:
+        """One sentence that lets a reader repeat the choice."""
+        return (
+            f"The highest score at which {_what('sensitivity', self)} is at least {self.target:g}."
+        )
+
+    def rows(self, candidates: Candidates) -> IntArray:
+        """(...) the first row that reaches the target; -1 where none does."""
+        return _first(self._reached(candidates) >= self.target)
+
+    def attainable(self, candidates: Candidates) -> str:
+        """The largest sensitivity to be had."""
+        return _most(self._reached(candidates), candidates)
+
+    def _reached(self, candidates: Candidates) -> FloatArray:
+        if self.by != "slides" or candidates.grid is None:
+            return _lower(candidates.tp, candidates.positives, self)
+        return slide_rate_bounds(candidates.grid.tp, candidates.slide_positives, self.level).low
+
+
+@dataclass(frozen=True)
+class SpecificityAtLeast:
+    """The lowest threshold whose specificity reaches a target, so sensitivity is spared.
+
+    Attributes:
+        target: 0..1.
+        by: what must reach it.
+        level: two-sided confidence of the bound.
+    """
+
+    target: float
+    by: By = "estimate"
+    level: float = LEVEL
+    name = "Specificity at least"
+
+    def __post_init__(self) -> None:
+        _require_share("specificity", self.target)
+        normal_quantile(self.level)
+
+    @property
+    def over_slides(self) -> bool:
+        """Whether slides are needed."""
+        return self.by == "slides"
+
+    @property
+    def description(self) -> str:
+        """One sentence that lets a reader repeat the choice."""
+        return (
+            f"The lowest score at which {_what('specificity', self)} is at least {self.target:g}."
+        )
+
+    def rows(self, candidates: Candidates) -> IntArray:
+        """(...) the last row that reaches the target; -1 where none does."""
+        return _last(self._reached(candidates) >= self.target)
+
+    def attainable(self, candidates: Candidates) -> str:
+        """The largest specificity to be had at an observed score."""
+        return _most(self._reached(candidates), candidates)
+
+    def _reached(self, candidates: Candidates) -> FloatArray:
+        if self.by != "slides" or candidates.grid is None:
+            return _lower(candidates.tn, candidates.negatives, self)
+        negatives = candidates.slide_negatives
+        return slide_rate_bounds(negatives - candidates.grid.fp, negatives, self.level).low
+
+
+@dataclass(frozen=True)
+class LeastExpectedCost:
+    """The threshold with the least expected cost per patch at a stated prevalence.
+
+    Cost = prevalence x (1 - sensitivity) x miss_cost
+    + (1 - prevalence) x (1 - specificity) x false_alarm_cost.
+
+    Attributes:
+        miss_cost: of a tumour patch not flagged, >= 0, in any unit.
+        false_alarm_cost: of a tumour-free patch flagged, >= 0, in the same unit.
+        prevalence: share of tumour patches where the model will be used, 0..1.
+    """
+
+    miss_cost: float
+    false_alarm_cost: float
+    prevalence: float
+    name = "Least expected cost"
+    over_slides = False
+
+    def __post_init__(self) -> None:
+        _require_share("prevalence", self.prevalence)
+        if not (min(self.miss_cost, self.false_alarm_cost) >= 0 < self.miss_cost):
+            raise EvidenceError(
+                f"Found costs {self.miss_cost:g} and {self.false_alarm_cost:g}; expected a miss "
+                "above zero and a false alarm of zero or more. State what each costs."
+            )
+
+    @property
+    def description(self) -> str:
+        """One sentence that lets a reader repeat the choice."""
+        return (
+            f"The highest score at which the expected cost is least, with a miss at "
+            f"{self.miss_cost:g}, a false alarm at {self.false_alarm_cost:g} and a prevalence of "
+            f"{self.prevalence:g}."
+        )
+
+    def rows(self, candidates: Candidates) -> IntArray:
+        """(...) row of the least cost; -1 with one class only."""
+        missed = 1 - _metric("sensitivity", candidates)
+        alarmed = 1 - _metric("specificity", candidates)
+        return _best(
+            -(self.prevalence * self.miss_cost * missed)
+            - (1 - self.prevalence) * self.false_alarm_cost * alarmed
+        )
+
+    def attainable(self, candidates: Candidates) -> str:
+        """Why there is no cost."""
+        return _classes(candidates)
+
+
+@dataclass(frozen=True)
+class FlagTopShare:
+    """The lowest threshold that flags no more than a share of all patches: a fixed workload.
+
+    Attributes:
+        share: 0..1 of the patches, such as 0.1 for the top tenth.
+    """
+
+    share: float
+    name = "Flag the top share"
+    over_slides = False
+
+    def __post_init__(self) -> None:
+        _require_share("share to flag", self.share)
+
+    @property
+    def description(self) -> str:
+        """One sentence that lets a reader repeat the choice."""
+        return (
+            f"The lowest score at which no more than {self.share:.4g} of the patches are flagged."
+        )
+
+    def rows(self, candidates: Candidates) -> IntArray:
+        """(...) the last row within the share; -1 where the top score alone exceeds it."""
+        return _last(_metric("flagged_share", candidates) <= self.share)
+
+    def attainable(self, candidates: Candidates) -> str:
+        """The smallest share that an observed score flags."""
+        least = float(_metric("flagged_share", candidates)[..., 0].min())
+        return f"The highest score alone flags {least:.4g} of them; ask for at least that share."
+
+
+def _metric(
+    name: Literal["balanced_accuracy", "f1", "sensitivity", "specificity", "flagged_share"],
+    found: Candidates,
+) -> FloatArray:
+    return measure(name, found.tp, found.fp, found.fn, found.tn)
+
+
+def _lower(
+    hits: FloatArray, trials: FloatArray, rule: SensitivityAtLeast | SpecificityAtLeast
+) -> FloatArray:
+    if rule.by == "estimate":
+        return wilson_bounds(hits, trials, 0.0)[0]  # at quantile 0 the bound is the share itself
+    return wilson_bounds(hits, trials, normal_quantile(rule.level))[0]
+
+
+def _best(merit: FloatArray) -> IntArray:
+    """First row of the largest merit, NaN aside; -1 where all are NaN."""
+    ranked = np.where(np.isnan(merit), -np.inf, merit)
+    return np.where(np.isnan(merit).all(axis=-1), -1, ranked.argmax(axis=-1))
+
+
+def _first(holds: BoolArray) -> IntArray:
+    return np.where(holds.any(axis=-1), holds.argmax(axis=-1), -1)
+
+
+def _last(holds: BoolArray) -> IntArray:
+    rows = holds.shape[-1]
+    return np.where(holds.any(axis=-1), rows - 1 - holds[..., ::-1].argmax(axis=-1), -1)
+
+
+def _what(rate: str, rule: SensitivityAtLeast | SpecificityAtLeast) -> str:
+    if rule.by == "estimate":
+        return rate
+    kind = "Wilson" if rule.by == "wilson" else "slide-cluster"
+    return f"the lower bound of the {rule.level:.0%} {kind} interval of {rate}"
+
+
+def _most(reached: FloatArray, candidates: Candidates) -> str:
+    if np.isnan(reached).all():
+        return _classes(candidates)
+    most = np.floor(float(np.nanmax(reached)) * 1e4) / 1e4  # rounded down, so it can be had
+    return f"The most to be had is {most:.4f}; ask for no more than that."
+
+
+def _classes(candidates: Candidates) -> str:
+    return (
+        f"Found {float(candidates.positives.max()):g} tumour and "
+        f"{float(candidates.negatives.max()):g} tumour-free patches; add patches of both classes, "
+        "and at least 2 slides where slides are asked for."
+    )
+
+
+def _require_share(name: str, value: float) -> None:
+    if not 0 <= value <= 1:
+        raise EvidenceError(
+            f"Found a {name} of {value:g}; expected a share between 0 and 1, such as 0.95."
+        )

@@ -1,0 +1,86 @@
+"""One row for each slide at a threshold, the slides with most errors first."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from core.statistics.auroc import placements
+from core.statistics.cluster import SlideCounts
+from core.statistics.evidence import SMALL_CLASS_N, Evidence
+
+
+@dataclass(frozen=True)
+class SlideRow:
+    """One slide at a threshold. Counts are weighted where the evidence is.
+
+    Attributes:
+        slide: its name.
+        n: patches.
+        positives: tumour patches among them.
+        missed: tumour patches not flagged.
+        false_alarms: tumour-free patches flagged.
+        errors: the two together.
+        error_rate: errors / n, 0..1.
+        sensitivity: NaN without tumour patches.
+        specificity: NaN without tumour-free patches.
+        auroc: within the slide; NaN unless both classes are there.
+        small: a class that is there has fewer than 10 patches, so its rate is coarse.
+    """
+
+    slide: str
+    n: float
+    positives: float
+    missed: float
+    false_alarms: float
+    errors: float
+    error_rate: float
+    sensitivity: float
+    specificity: float
+    auroc: float
+    small: bool
+
+
+def slide_table(evidence: Evidence, threshold: float) -> tuple[SlideRow, ...]:
+    """Every slide at a threshold: most errors first, then the highest error rate, then by name.
+
+    Sorted by the number of errors, not their rate, because a slide of one patch can have a rate
+    of 1. EvidenceError without slides.
+    """
+    counts = SlideCounts.of(evidence, threshold)
+    areas = _auroc_by_slide(evidence)
+    rows = []
+    for slide, name in enumerate(evidence.slide_names):
+        tp, fp, fn, tn = (
+            float(cell[slide]) for cell in (counts.tp, counts.fp, counts.fn, counts.tn)
+        )
+        ones, zeros, errors = tp + fn, fp + tn, fp + fn
+        total = ones + zeros
+        rows.append(
+            SlideRow(
+                slide=name,
+                n=total,
+                positives=ones,
+                missed=fn,
+                false_alarms=fp,
+                errors=errors,
+                error_rate=errors / total if total else np.nan,
+                sensitivity=tp / ones if ones else np.nan,
+                specificity=tn / zeros if zeros else np.nan,
+                auroc=areas[slide],
+                small=0 < ones < SMALL_CLASS_N or 0 < zeros < SMALL_CLASS_N,
+            )
+        )
+    return tuple(sorted(rows, key=lambda row: (-row.errors, -row.error_rate, row.slide)))
+
+
+def _auroc_by_slide(evidence: Evidence) -> list[float]:
+    order = np.argsort(evidence.slide_codes, kind="stable")
+    ends = np.searchsorted(evidence.slide_codes[order], np.arange(len(evidence.slide_names) + 1))
+    areas = []
+    for start, end in pairwise(ends):
+        here = evidence.select(order[start:end])
+        weights = here.row_weights * here.labels
+        both = weights.any() and (here.row_weights * ~here.labels).any()
+        areas.append(float(placements(here) @ weights / weights.sum()) if both else np.nan)
+    return areas

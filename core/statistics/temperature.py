@@ -1,0 +1,113 @@
+"""Temperature scaling, fitted on a named part of the validation slides and bound to that part."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import expit, logit
+
+from core.errors import EvidenceError
+from core.statistics.calibration import EDGE, log_loss, score_log_odds
+from core.statistics.evidence import Evidence, ScoreArray
+from core.statistics.parts import Part
+
+_COLDEST = 1e6
+
+
+@dataclass(frozen=True)
+class TemperatureFit:
+    """A temperature and the slides it was fitted on; no threshold may be chosen on those.
+
+    Attributes:
+        temperature: above 0; above 1 softens scores that were too extreme.
+        part: name of the part it was fitted on.
+        slides: that part's slides, sorted; empty where the part has none.
+        digest: SHA-256 of that part's evidence.
+        log_loss_before: on that part, in nats.
+        log_loss_after: on that part, in nats; optimistic.
+    """
+
+    temperature: float
+    part: str
+    slides: tuple[str, ...]
+    digest: str
+    log_loss_before: float
+    log_loss_after: float
+
+    def apply(self, scores: ScoreArray) -> ScoreArray:
+        """(N,) calibrated probabilities in the dtype of the scores, from scores 0..1.
+
+        The order is kept up to rounding, so the AUROC is too; a threshold on raw scores is not one
+        on calibrated scores.
+        """
+        odds = logit(np.clip(scores.astype(np.float64), EDGE, 1 - EDGE))
+        calibrated: ScoreArray = expit(odds / self.temperature).astype(scores.dtype)
+        return calibrated
+
+    def applied(self, evidence: Evidence) -> Evidence:
+        """The same evidence with calibrated scores."""
+        return Evidence(
+            evidence.labels, self.apply(evidence.scores), evidence.slides, evidence.weights
+        )
+
+
+def fit_temperature(part: Part) -> TemperatureFit:
+    """The temperature of least log-loss on one part (Guo et al. 2017).
+
+    The log-loss is convex in 1 / temperature, so SciPy's `brentq` on its derivative finds the one
+    minimum exactly.
+
+    Raises:
+        EvidenceError: scores outside 0..1, one class only, scores that separate the classes (the
+            best temperature is 0) or that point the wrong way (there is none).
+    """
+    evidence = part.evidence
+    odds, weights = score_log_odds(evidence), evidence.row_weights
+    if not evidence.n_positive or not evidence.n_negative:
+        raise EvidenceError(
+            f"Found {evidence.n_positive} tumour and {evidence.n_negative} tumour-free patches in "
+            f'part "{part.name}"; a temperature needs both. Split the slides again.'
+        )
+
+    def slope(inverse: float) -> float:
+        return float(((expit(inverse * odds) - evidence.labels) * odds) @ weights)
+
+    if slope(0.0) >= 0:
+        raise EvidenceError(
+            f'The scores of part "{part.name}" do not rise with tumour around 0.5; no temperature '
+            "helps. Check the labels, or recalibrate with an intercept."
+        )
+    if slope(_COLDEST) <= 0:
+        raise EvidenceError(
+            f'The scores of part "{part.name}" have every patch on the right side of 0.5; the '
+            "best temperature is 0. Use a part with at least one error."
+        )
+    inverse = float(brentq(slope, 0.0, _COLDEST, xtol=1e-12, rtol=1e-12))
+    fit = TemperatureFit(
+        temperature=1 / inverse,
+        part=part.name,
+        slides=() if evidence.slides is None else evidence.slide_names,
+        digest=evidence.digest,
+        log_loss_before=log_loss(evidence),
+        log_loss_after=np.nan,
+    )
+    return replace(fit, log_loss_after=log_loss(fit.applied(evidence)))
+
+
+def require_other_slides(fit: TemperatureFit, evidence: Evidence) -> None:
+    """EvidenceError if some evidence shares a slide with the part a temperature was fitted on.
+
+    Also where either has no slide names, because then nobody can tell.
+    """
+    if evidence.slides is None or not fit.slides:
+        raise EvidenceError(
+            f"Slides unknown: cannot tell whether these patches helped fit the temperature (part "
+            f'"{fit.part}"). Give the slide of each patch, or allow the overlap explicitly.'
+        )
+    shared = sorted(set(fit.slides) & set(evidence.slide_names))
+    if shared:
+        raise EvidenceError(
+            f"{len(shared)} slides, such as {shared[0]}, were used to fit the temperature (part "
+            f'"{fit.part}"); expected none. Choose the threshold on the other part of '
+            "split_slides, or allow the overlap explicitly."
+        )

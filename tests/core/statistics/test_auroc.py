@@ -1,0 +1,102 @@
+import numpy as np
+import pytest
+from confidenceinterval import roc_auc_score as reference_interval
+from sklearn.metrics import roc_auc_score
+
+from core.errors import EvidenceError
+from core.statistics import Evidence, auroc, paired_auroc
+
+
+def slow_delong(labels: np.ndarray, scores: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+    """DeLong's placements straight from the definition, every pair compared."""
+    ones, zeros = scores[labels], scores[~labels]
+    wins = (ones[:, None] > zeros) + 0.5 * (ones[:, None] == zeros)
+    return float(wins.mean()), wins.mean(axis=1), wins.mean(axis=0)
+
+
+def test_area_equals_scikit_learn(evidence: Evidence) -> None:
+    expected = roc_auc_score(evidence.labels, evidence.scores)
+    assert auroc(evidence).value == pytest.approx(expected, abs=1e-12)
+
+
+def test_standard_error_equals_delong_from_the_definition(evidence: Evidence) -> None:
+    area, ones, zeros = slow_delong(evidence.labels, evidence.scores)
+    variance = ones.var(ddof=1) / len(ones) + zeros.var(ddof=1) / len(zeros)
+    found = auroc(evidence)
+    assert found.value == pytest.approx(area, abs=1e-12)
+    assert found.standard_error == pytest.approx(np.sqrt(variance), rel=1e-9)
+
+
+def test_plain_interval_equals_the_confidenceinterval_package(evidence: Evidence) -> None:
+    _, (low, high) = reference_interval(
+        evidence.labels.astype(int).tolist(), evidence.scores.astype(float).tolist()
+    )
+    found = auroc(evidence, on_logit_scale=False).interval
+    assert found is not None
+    assert (found.low, found.high) == pytest.approx((low, high), abs=1e-6)
+
+
+def test_the_logit_interval_stays_inside_and_contains_the_area(evidence: Evidence) -> None:
+    found = auroc(evidence)
+    assert found.interval is not None
+    assert 0 < found.interval.low < found.value < found.interval.high < 1
+
+
+def test_paired_delong_equals_the_definition(evidence: Evidence) -> None:
+    rng = np.random.default_rng(1)
+    other = Evidence.of(
+        evidence.labels, evidence.scores + rng.normal(0, 0.3, len(evidence)), evidence.slides
+    )
+    a, ones_a, zeros_a = slow_delong(evidence.labels, evidence.scores)
+    b, ones_b, zeros_b = slow_delong(other.labels, other.scores)
+    variance = (ones_a - ones_b).var(ddof=1) / len(ones_a) + (zeros_a - zeros_b).var(ddof=1) / len(
+        zeros_a
+    )
+    found = paired_auroc(evidence, other)
+    assert found.difference == pytest.approx(a - b, abs=1e-12)
+    assert found.standard_error == pytest.approx(np.sqrt(variance), rel=1e-8)
+    assert found.interval is not None
+    assert found.p_value < 0.05 or found.interval.covers(0)
+
+
+def test_swapping_the_models_turns_the_sign(evidence: Evidence) -> None:
+    other = Evidence.of(evidence.labels, evidence.scores[::-1].copy(), evidence.slides)
+    one, two = paired_auroc(evidence, other), paired_auroc(other, evidence)
+    assert one.difference == pytest.approx(-two.difference)
+    assert one.p_value == pytest.approx(two.p_value)
+
+
+def test_the_same_model_twice_differs_by_nothing(evidence: Evidence) -> None:
+    found = paired_auroc(evidence, evidence)
+    assert found.difference == 0
+    assert found.interval is None
+
+
+def test_different_patches_cannot_be_compared() -> None:
+    a = Evidence.of([0, 1, 1], [0.1, 0.6, 0.9])
+    with pytest.raises(EvidenceError, match="Match them by patch id"):
+        paired_auroc(a, Evidence.of([1, 0, 1], [0.1, 0.6, 0.9]))
+    with pytest.raises(EvidenceError, match="slides differ"):
+        paired_auroc(a, Evidence.of([0, 1, 1], [0.1, 0.6, 0.9], ["a", "a", "b"]))
+
+
+@pytest.mark.parametrize(("labels", "scores"), [([1, 1], [0.2, 0.3]), ([0], [0.5])])
+def test_one_class_has_no_area(labels: list[int], scores: list[float]) -> None:
+    found = auroc(Evidence.of(labels, scores))
+    assert np.isnan(found.value)
+    assert found.interval is None
+    assert "one class" in found.notes[0]
+
+
+def test_perfect_separation_gets_no_interval_of_width_zero() -> None:
+    found = auroc(Evidence.of([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9]))
+    assert found.value == 1
+    assert found.interval is None
+
+
+def test_weights_count_as_repeats(evidence: Evidence) -> None:
+    repeats = np.random.default_rng(2).integers(0, 4, len(evidence))
+    weighted = auroc(Evidence.of(evidence.labels, evidence.scores, weights=repeats))
+    repeated = auroc(evidence.select(np.repeat(np.arange(len(evidence)), repeats)))
+    assert weighted.value == pytest.approx(repeated.value, abs=1e-12)
+    assert weighted.standard_error == pytest.approx(repeated.standard_error, rel=1e-9)
