@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from core.errors import NodelensError
+from core.explanation.command import add_explain_parser
 from core.scoring.command import add_score_parser
 
 WRONG_USAGE = 2
@@ -19,6 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_score_parser(commands)
+    add_explain_parser(commands)
     parsed = parser.parse_args(arguments)
     try:
         return int(parsed.run(parsed))
