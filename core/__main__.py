@@ -11,8 +11,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from core.bundle import card_table, read_card
 from core.errors import NodelensError
-from core.review.command import add_verify_parser
 from core.explanation.command import add_explain_parser
+from core.review.command import add_verify_parser
 from core.scoring.command import add_score_parser
 from core.settings import SHIPPED_MODEL
 
