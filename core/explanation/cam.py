@@ -13,8 +13,12 @@ class Method(StrEnum):
     """How a map is made.
 
     CAM is the closed form for networks that end in an average and a linear layer (Zhou et al.
-    2016): exact, and hardly dearer than a score. The gradient methods and Eigen-CAM work at any
-    layer. Score-CAM and Ablation-CAM come from the library pytorch-grad-cam, seconds per patch.
+    2016): exact about the cells, and hardly dearer than a score. But each cell of the last map
+    has seen most of the patch, so CAM shares the logit out among cells, not among pixels: on
+    drawn patches it does not tell tumour in the centre from tumour in the ring, where HiResCAM at
+    a 6 x 6 layer and the centre-against-ring test do. The gradient methods and Eigen-CAM work at
+    any layer. Score-CAM and Ablation-CAM come from the library pytorch-grad-cam, seconds per
+    patch.
     """
 
     CAM = "cam"
@@ -105,11 +109,11 @@ class CamBatch:
     Attributes:
         values: (N, h, w) float32, as in `CamMap`.
         logits: (N,) float32 tumour logits before temperature, whatever the target.
-        method: As in `CamMap`, likewise the rest.
-        layer: .
-        target: .
-        span_px: .
-        offset_logit: .
+        method: As in `CamMap`, likewise the fields below.
+        layer: Name of the layer.
+        target: What positive values speak for.
+        span_px: Rows (and columns) of the patch that the grid covers.
+        offset_logit: What CAM's sum lacks to the target's logit.
     """
 
     values: NDArray[np.float32]

@@ -4,6 +4,7 @@ The library scales every map to its own maximum and changes the network while it
 asked for raw maps and given a copy, so scoring goes on meanwhile and nothing is left behind.
 """
 
+import warnings
 from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any, Final
@@ -168,5 +169,8 @@ class RoadMetric:
             stretched = scale_cam_image(batch.values, size)
             metric = ROADCombined(list(ROAD_PERCENTILES))
             targets = [_target(batch.target.sign)] * len(inputs)
-            scores = metric(inputs, stretched, targets, self._copy.network)
+            with warnings.catch_warnings():
+                # The library gives torch tensors to NumPy functions.
+                warnings.filterwarnings("ignore", "__array_wrap__", DeprecationWarning)
+                scores = metric(inputs, stretched, targets, self._copy.network)
         return np.asarray(scores, np.float64).reshape(-1)

@@ -166,7 +166,7 @@ def _boxed(picture: ImageU8, zoom: int) -> ImageU8:
     Two tones stay visible on pale and on dark tissue, and no pixel that decides is covered.
     """
     boxed = picture.copy()
-    line = max(1, zoom // 3)
+    line = max(1, zoom // 2)
     low, high = CENTRE.start * zoom, CENTRE.stop * zoom
     for tone, outer, inner in ((_DARK, 2 * line, line), (_LIGHT, line, 0)):
         frame = np.zeros(picture.shape[:2], bool)
