@@ -4,18 +4,22 @@ Everything is keyed by what decides it: the model by the hash of its card, rows 
 are, pictures by job and row. Job ids are only ever taken from jobs that the owner's token opened.
 """
 
+import base64
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
 
 from app import pictures
+from app.explained import ExplainedPatches, PatchCollection, donors_among, worth_explaining
 from core.bundle import Card, ValidationScores, read_validation
 from core.bundle.bundle import CARD_FILE
+from core.explanation import DonorPool, Explainer, Method, Target
 from core.jobs import InputReport, Job, JobProgress, JobStore, inspect_source
 from core.operating_points import OperatingPointStore, apply_locked_point
-from core.patches import Patch, PatchSource
+from core.patches import Patch, PatchSource, open_source
 from core.scoring import Classifier, ScoreRow, open_classifier
 from core.settings import SAMPLES_TABLE, Settings
 from core.statistics import Curve, Evidence, OperatingTable, roc_curve
@@ -195,9 +199,114 @@ def forget_jobs() -> None:
     """Forget everything kept of any job, pictures included, because one is being removed."""
     for cached in (_source, _input_report, _rows, _progress_on_disk, _thumbnail, _detail):
         cached.clear()
+    for kept in (_job_donors, _explained, picture_uri):
+        kept.clear()
 
 
 @st.cache_data(show_spinner=False, max_entries=16)
 def drawn_sample(path: Path) -> bytes | None:
     """Return a drawn sample enlarged and outlined as PNG, None where the samples are missing."""
     return pictures.enlarged_file(path) if path.is_file() else None
+
+
+def job_collection(store: JobStore, job: Job, *, drawn: bool) -> PatchCollection:
+    """Return the scored patches of a finished job, as a collection to be explained.
+
+    Raises:
+        SourceError: The source is gone or not what it claims to be.
+    """
+    found = rows(store, job)
+    opened = source(store, job)
+    positions, left_out = worth_explaining(found)
+    donors = None if drawn else _job_donors(opened, found, job.id, len(found))
+    return PatchCollection(job.id, job.name, opened, positions, left_out, drawn, donors)
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _job_donors(
+    _source: PatchSource, _rows: tuple[ScoreRow, ...], job_id: str, count: int
+) -> DonorPool | None:
+    return donors_among(_source, _rows)
+
+
+@st.cache_resource(show_spinner=False, max_entries=1)
+def sample_collection() -> PatchCollection:
+    """Return the drawn samples as a collection to be explained.
+
+    Raises:
+        SourceError: They are missing.
+    """
+    opened = open_source(SAMPLES_TABLE)
+    return PatchCollection(
+        f"samples-{opened.fingerprint()}",
+        "Drawn samples",
+        opened,
+        tuple(range(len(opened))),
+        drawn=True,
+    )
+
+
+def explainer(
+    classifier: Classifier, method: Method | None, layer: str | None, target: Target
+) -> Explainer:
+    """Return the model with a way to explain it.
+
+    Raises:
+        RunError: Method, layer and network do not fit.
+    """
+    return _explainer(classifier, _model_key(classifier), method, layer, target)
+
+
+def _model_key(classifier: Classifier) -> str:
+    """Return what decides scores, calls and maps: weights, temperature, operating point, device."""
+    point = classifier.operating_point
+    parts = (
+        classifier.bundle.card.weights_sha256,
+        repr(classifier.temperature),
+        point.model_dump_json(),
+        classifier.engine.device,
+    )
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+@st.cache_resource(show_spinner=False, max_entries=12)
+def _explainer(
+    _classifier: Classifier,
+    model_key: str,
+    method: Method | None,
+    layer: str | None,
+    target: Target,
+) -> Explainer:
+    return Explainer(_classifier, method=method, layer=layer, target=target)
+
+
+def explained(chosen: Explainer, collection: PatchCollection) -> ExplainedPatches:
+    """Return what is known of a collection's patches by now; it grows when asked to measure."""
+    return _explained(
+        chosen,
+        collection.donors,
+        collection.key,
+        _model_key(chosen.classifier),
+        chosen.method,
+        chosen.layer.name,
+        chosen.target,
+    )
+
+
+@st.cache_resource(show_spinner=False, max_entries=12)
+def _explained(
+    _chosen: Explainer,
+    _donors: DonorPool | None,
+    key: str,
+    model_key: str,
+    method: Method,
+    layer: str,
+    target: Target,
+) -> ExplainedPatches:
+    return ExplainedPatches(_chosen, _donors)
+
+
+@st.cache_data(show_spinner=False, max_entries=2_000)
+def picture_uri(_draw: Callable[[], bytes], key: str) -> str:
+    """Return a PNG as a data URI, drawn unless there is one of this key."""
+    return "data:image/png;base64," + base64.b64encode(_draw()).decode()
