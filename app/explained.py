@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from itertools import islice
 from typing import Final
 
 import numpy as np
@@ -33,7 +34,11 @@ MOST_EXPLAINED: Final = 1_000
 PASS: Final = 64
 _FEWEST_DONORS: Final = 12
 _MOST_DONORS: Final = 40
+_MOST_READ: Final = 300
 _DONOR_SCORE: Final = 0.1
+_PALE: Final = 215
+"""Grey level from which a pixel is glass or fat."""
+_FULL: Final = 0.8
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +83,8 @@ def donors_among(source: PatchSource, rows: Sequence[ScoreRow]) -> DonorPool | N
     """Return the patches with the lowest scores as donors, None if there are too few.
 
     Tissue of the same stain makes truer pictures than drawings do. The model itself calls these
-    free of tumour in the centre; their ring may hold some.
+    free of tumour in the centre; their ring may hold some. Patches that are mostly glass or fat
+    have no tissue to lend.
     """
     low = [
         position
@@ -87,13 +93,18 @@ def donors_among(source: PatchSource, rows: Sequence[ScoreRow]) -> DonorPool | N
         and score < _DONOR_SCORE
         and rows[position].label != 1
     ]
-    items = [source.read(position) for position in low[:_MOST_DONORS]]
-    patches = [item for item in items if isinstance(item, Patch)]
+    items = (source.read(position) for position in low[:_MOST_READ])
+    full = (item for item in items if isinstance(item, Patch) and _is_full(item.image_rgb_u8))
+    patches = list(islice(full, _MOST_DONORS))
     if len(patches) < _FEWEST_DONORS:
         return None
     return DonorPool.of(
         [patch.entry.id for patch in patches], np.stack([patch.image_rgb_u8 for patch in patches])
     )
+
+
+def _is_full(image_rgb_u8: ImageU8) -> bool:
+    return float((image_rgb_u8.mean(axis=2) < _PALE).mean()) >= _FULL
 
 
 class ExplainedPatches:

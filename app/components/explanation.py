@@ -7,6 +7,8 @@ import streamlit as st
 
 from app import resources, state
 from app.components.explanation_choice import (
+    OWN_SCALE,
+    Scale,
     filters_in_force,
     look_of_maps,
     order_in_force,
@@ -16,7 +18,8 @@ from app.components.explanation_choice import (
 )
 from app.components.explanation_gallery import GALLERY, ONE_PATCH, explain_all, gallery
 from app.components.explanation_patch import patch_explained, walk
-from app.explained import PatchCollection, listed
+from app.explained import ExplainedPatches, PatchCollection, listed
+from core.errors import NodelensError
 from core.explanation import LIBRARY_METHODS
 from core.jobs import JobStore
 from core.scoring import Classifier
@@ -52,18 +55,32 @@ def _explained(collection: PatchCollection, classifier: Classifier) -> None:
             f"The {len(collection.positions):,} patches with the highest scores are explained; "
             f"{collection.left_out:,} more are not."
         )
-    view = _view(collection)
-    look = look_of_maps(can_share=len(collection.positions) > 1 and not (slow and view != GALLERY))
-    scale = listing.scale(collection.positions) if look.shared else None
+    with st.container(horizontal=True, vertical_alignment="center", key="nl-look"):
+        view = _view(collection)
+        look = look_of_maps(can_compare=not slow or view == GALLERY)
+    scale = OWN_SCALE if look.own else _common_scale(listing, collection)
     if view == GALLERY:
         if slow:
             st.caption("The gallery shows the fast maps; the chosen method makes one at a time.")
-        gallery(listing, collection, look, scale)
+        gallery(listing, collection, look, scale.value)
         return
     rows = listing.rows(collection.positions)
     order, wanted = order_in_force(collection), filters_in_force(collection)
     position = walk(collection, listed(rows, wanted, order))
     patch_explained(known, collection, position, look, scale)
+
+
+def _common_scale(known: ExplainedPatches, collection: PatchCollection) -> Scale:
+    """Return one scale for the collection; one patch alone is measured against the samples."""
+    if len(collection.positions) > 1:
+        return Scale(known.scale(collection.positions), "one scale for all patches here")
+    try:
+        samples = resources.sample_collection()
+    except NodelensError:
+        return OWN_SCALE
+    others = resources.explained(known.explainer, samples)
+    explain_all(others, samples)
+    return Scale(others.scale(samples.positions), "the scale of the drawn samples")
 
 
 def _view(collection: PatchCollection) -> str:

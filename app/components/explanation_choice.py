@@ -190,32 +190,31 @@ class Look:
 
     Attributes:
         style: Colours, opacity, zoom, box.
-        shared: One scale for all patches; else each map has its own.
+        own: Each map has a scale of its own.
     """
 
     style: OverlayStyle
-    shared: bool
+    own: bool
 
 
-def look_of_maps(*, can_share: bool) -> Look:
-    """Draw the settings of the picture and return them."""
-    with st.container(horizontal=True, vertical_alignment="center", key="nl-look"):
-        box = _toggle("Mark the centre", "box", value=True)
-        cells = _toggle("Smooth map", "interpolate", value=False)
-        pixels = _toggle("Smooth zoom", "soft", value=False)
-        own = _toggle("Own scale", "own", value=False, disabled=not can_share)
-        with st.popover("Colours", icon=":material/palette:"):
-            opacity = st.slider(
-                "Opacity", 0.0, 1.0, 0.6, 0.05, key="explain-opacity", persist_state="session"
-            )
-            palette = st.radio(
-                "Colours, against and for",
-                list(Palette),
-                format_func=lambda found: _PALETTES[found],
-                key="explain-palette",
-                persist_state="session",
-                help="All three can be told apart by colour-blind readers.",
-            )
+def look_of_maps(*, can_compare: bool) -> Look:
+    """Draw the settings of the picture, in the row that is open, and return them."""
+    box = _toggle("Mark the centre", "box", value=True)
+    cells = _toggle("Smooth map", "interpolate", value=False)
+    pixels = _toggle("Smooth zoom", "soft", value=False)
+    own = _toggle("Own scale", "own", value=False, disabled=not can_compare)
+    with st.popover("Colours", icon=":material/palette:"):
+        opacity = st.slider(
+            "Opacity", 0.0, 1.0, 0.6, 0.05, key="explain-opacity", persist_state="session"
+        )
+        palette = st.radio(
+            "Colours, against and for",
+            list(Palette),
+            format_func=lambda found: _PALETTES[found],
+            key="explain-palette",
+            persist_state="session",
+            help="All three can be told apart by colour-blind readers.",
+        )
     style = OverlayStyle(
         zoom=ZOOM,
         opacity=opacity,
@@ -224,7 +223,7 @@ def look_of_maps(*, can_share: bool) -> Look:
         smooth_patch=pixels,
         centre_box=box,
     )
-    return Look(style, shared=can_share and not own)
+    return Look(style, own or not can_compare)
 
 
 def _toggle(label: str, name: str, *, value: bool, disabled: bool = False) -> bool:
@@ -275,3 +274,19 @@ def position_key(collection: PatchCollection) -> str:
 def view_key(collection: PatchCollection) -> str:
     """Return the key of the switch between one patch and the gallery."""
     return f"explain-view-{collection.key}"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What value gets the full colour.
+
+    Attributes:
+        value: In the map's unit; None where each map has its own.
+        words: Whose scale it is.
+    """
+
+    value: float | None
+    words: str
+
+
+OWN_SCALE: Final = Scale(None, "this map's own scale: weak evidence looks strong")

@@ -11,7 +11,7 @@ import streamlit as st
 
 from app import state
 from app.components import explanation_words as words
-from app.components.explanation_choice import ZOOM, Look, position_key
+from app.components.explanation_choice import ZOOM, Look, Scale, position_key
 from app.components.parts import Stat, outcome_text, score_text, section, show_problem, stat_strip
 from app.explained import ExplainedPatches, PatchCollection, shown_map, table_csv
 from core.engine import d4_views
@@ -107,7 +107,7 @@ def patch_explained(
     collection: PatchCollection,
     position: int,
     look: Look,
-    scale: float | None,
+    scale: Scale,
 ) -> None:
     """Draw all that is known of one patch.
 
@@ -116,7 +116,7 @@ def patch_explained(
         collection: The patches.
         position: Which of them.
         look: How maps are drawn.
-        scale: Shared by the whole collection; None where each map has its own.
+        scale: What value gets the full colour.
     """
     row = measured_row(known, collection, position)
     image = collection.image(position)
@@ -126,7 +126,7 @@ def patch_explained(
         st.warning(row.score.reason or "This input has no score, so nothing is explained.")
         return
     cam = shown_map(row)
-    drawn_scale = scale or own_scale(row.explanation.cam)
+    drawn_scale = scale.value or own_scale(row.explanation.cam)
     left, right, said = st.columns([1, 1, 1.05], gap="medium")
     with left:
         _picture(draw_patch_box(image, look.style), look.style, "patch", "The patch")
@@ -137,7 +137,7 @@ def patch_explained(
         else:
             picture = draw_overlay(image, cam, scale=drawn_scale, style=look.style)
             _picture(picture, look.style, "overlay", "The patch under its map")
-            _scale_bar(cam, drawn_scale, look)
+            _scale_bar(cam, drawn_scale, scale.words, look.style)
     with said:
         _head(row)
         _measures(words.of_map(row))
@@ -173,14 +173,13 @@ def _no_map(row: ExplanationRow) -> None:
     )
 
 
-def _scale_bar(cam: CamMap, scale: float, look: Look) -> None:
-    bar = base64.b64encode(png_bytes(draw_scale_bar(look.style.palette))).decode()
+def _scale_bar(cam: CamMap, scale: float, whose: str, style: OverlayStyle) -> None:
+    bar = base64.b64encode(png_bytes(draw_scale_bar(style.palette))).decode()
     target = words.target_words(cam.target)
-    whose = "one scale for all patches here" if look.shared else "this map's own scale"
     st.html(
         f'<div class="nl-scale"><img alt="" src="data:image/png;base64,{bar}">'
         f"<div><span>−{scale:.2f} against {target}</span><span>+{scale:.2f} for {target}</span>"
-        f"</div>{cam.unit.value}s per cell · {whose}</div>"
+        f"</div>{cam.unit.value}s a cell · {whose}</div>"
     )
 
 

@@ -57,10 +57,10 @@ class Said:
 def percent(part: float) -> str:
     """Return a part of one as a percentage; never 0 or 100 for one that is neither."""
     if 0 < part < 0.005:
-        return "< 1 %"
+        return "< 1\u00a0%"
     if 0.995 <= part < 1:
-        return "> 99 %"
-    return f"{part:.0%}".replace("%", " %")
+        return "> 99\u00a0%"
+    return f"{part:.0%}".replace("%", "\u00a0%")
 
 
 def target_words(target: Target) -> str:
@@ -95,8 +95,8 @@ def _of_place(explanation: Explanation) -> list[Said]:
         ),
         Said(
             "Inside" if centre.peak_in_centre else "Outside",
-            f"is the map's highest cell, seen from the centre; by area it would be inside in "
-            f"{expected} of patches.",
+            f"the centre lies the map's highest cell; by area {expected} of patches would have it "
+            "inside.",
         ),
     ]
 
@@ -143,7 +143,7 @@ def of_centre_test(test: CentreReliance) -> list[Said]:
         said.append(
             Said(
                 percent(test.centre_part),
-                "of what both raise the logit is the centre's; 11 % would be by area.",
+                "of what both raise the logit is the centre's; 11\u00a0% would be by area.",
             )
         )
     return said
