@@ -29,6 +29,7 @@ class Palette:
         tumour_text: Words in the colour of tumour, dark or light enough to be read.
         no_tumour_text: Likewise of no tumour.
         paper: The background.
+        on_accent: Words on the accent.
     """
 
     tumour: str
@@ -41,6 +42,7 @@ class Palette:
     tumour_text: str
     no_tumour_text: str
     paper: str
+    on_accent: str
 
 
 LIGHT: Final = Palette(
@@ -54,6 +56,7 @@ LIGHT: Final = Palette(
     tumour_text="#A84300",
     no_tumour_text="#00629B",
     paper="#FFFFFF",
+    on_accent="#FFFFFF",
 )
 DARK: Final = Palette(
     tumour="#F08A3C",
@@ -66,6 +69,7 @@ DARK: Final = Palette(
     tumour_text="#F59E5B",
     no_tumour_text="#7CC4EE",
     paper="#11191D",
+    on_accent="#0B1A1A",
 )
 FONT: Final = (
     "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Noto Sans', Arial, sans-serif"
@@ -111,37 +115,32 @@ def score_histogram(
             hovertemplate="Score %{customdata[0]:.2f} to %{customdata[1]:.2f}: %{y} patches"
             "<extra>%{fullData.name}</extra>",
         )
-    for value, name in ((lower_threshold, "Grey zone from"), (threshold, "Threshold")):
-        if value is not None:
-            figure.add_vline(
-                x=value,
-                line={"color": colours.ink, "width": 1.5, "dash": "dash"},
-                annotation={
-                    "text": f"{name} {value:.3f}",
-                    "font": {"color": colours.ink, "size": 12},
-                    "yref": "paper",
-                    "y": 1.0,
-                    "yanchor": "bottom",
-                    "xanchor": "right" if value > 0.8 else "left",
-                    "showarrow": False,
-                },
-            )
+    if lower_threshold is not None:
+        _mark(figure, lower_threshold, f"Grey zone from {lower_threshold:.3f}", "right", colours)
+    side = "left" if threshold <= 0.5 or lower_threshold is not None else "right"
+    _mark(figure, threshold, f"Called tumour from {threshold:.3f}", side, colours)
     _dress(figure, colours, height_px=210)
-    figure.update_layout(
-        barmode="stack",
-        bargap=0.05,
-        legend={
-            "orientation": "h",
-            "x": 1,
-            "xanchor": "right",
-            "y": 1.02,
-            "yanchor": "bottom",
-            "traceorder": "normal",
-        },
-    )
+    figure.update_layout(barmode="stack", bargap=0.05, showlegend=False)
     figure.update_xaxes(title_text="Score: probability of tumour in the centre", range=[0, 1])
     figure.update_yaxes(title_text="Patches", rangemode="tozero", tickformat=",d")
     return figure
+
+
+def _mark(figure: go.Figure, value: float, text: str, side: str, colours: Palette) -> None:
+    """Draw a threshold as a dashed line with its name above; `side` is where its text begins."""
+    figure.add_vline(
+        x=value,
+        line={"color": colours.ink, "width": 1.5, "dash": "dash"},
+        annotation={
+            "text": text,
+            "font": {"color": colours.ink, "size": 12},
+            "yref": "paper",
+            "y": 1.0,
+            "yanchor": "bottom",
+            "xanchor": side,
+            "showarrow": False,
+        },
+    )
 
 
 _CALLED: Final = {

@@ -31,7 +31,7 @@ def patch_detail(
     place = positions.index(position) if position in positions else -1
     with st.container(horizontal=True, vertical_alignment="center", key="nl-walk"):
         st.button(
-            "Previous",
+            "Previous patch",
             icon=":material/chevron_left:",
             key="previous",
             disabled=place <= 0,
@@ -40,7 +40,7 @@ def patch_detail(
             shortcut="Left",
         )
         st.button(
-            "Next",
+            "Next patch",
             icon=":material/chevron_right:",
             icon_position="right",
             key="next",

@@ -151,13 +151,13 @@ def result_table(
         row_height=_ROW_PX,
         height=_TABLE_PX,
         key=table_key,
-        on_select=partial(_on_select, table_key, f"order-{job.id}", shown),
+        on_select=partial(_on_select, job.id, shown),
         selection_mode=["single-row", "single-cell", "single-column"],
         column_config={
             "Patch": st.column_config.ImageColumn(width=66),
             "Score": st.column_config.TextColumn(width=76, alignment="right"),
             "Call": st.column_config.TextColumn(width=110),
-            "File": st.column_config.TextColumn(width="medium"),
+            "File": st.column_config.TextColumn(width="large"),
             "Spread": st.column_config.NumberColumn(
                 format="%.2f", width=70, help="SD of the logit over the eight orientations"
             ),
@@ -208,15 +208,22 @@ def _coloured(frame: pd.DataFrame) -> Styler:
     return frame.style.map(lambda text: f"color: {ink.get(text, colours.muted)}", subset=["Call"])
 
 
-def _on_select(table_key: str, order_key: str, shown: list[int]) -> None:
-    selection = state.selection(table_key)
+def _on_select(job_id: str, shown: list[int]) -> None:
+    """Sort by a clicked head; look at the patch of a clicked row or cell."""
+    selection = state.selection(f"table-{job_id}")
+    rows = [row for row in (*selection.rows, *selection.cell_rows) if row < len(shown)]
+    fresh = [shown[row] for row in rows if shown[row] != state.row()]
     if selection.columns:
-        down, up = _SORTED_BY.get(selection.columns[0], (None, None))
-        if down is not None:
-            state.choose(order_key, up if state.chosen(order_key) == down else down)
-        return
-    rows = [*selection.rows, *selection.cell_rows]
-    looked_at = state.row()
-    fresh = [row for row in rows if row < len(shown) and shown[row] != looked_at]
-    if fresh:
-        state.look_at_row(shown[fresh[0]])
+        state.choose(f"head-{job_id}", selection.columns[0])
+        _sort_by(job_id, selection.columns[0])
+    elif not rows:  # a second click on a head takes its selection back
+        _sort_by(job_id, str(state.chosen(f"head-{job_id}", "")))
+    elif fresh:
+        state.look_at_row(fresh[0])
+
+
+def _sort_by(job_id: str, head: str) -> None:
+    if head in _SORTED_BY:
+        first, second = _SORTED_BY[head]
+        key = f"order-{job_id}"
+        state.choose(key, second if state.chosen(key) == first else first)

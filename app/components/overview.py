@@ -90,7 +90,11 @@ def what_is_loaded(classifier: Classifier) -> None:
                 f"{test.patches} golden patches, largest difference "
                 f"{test.largest_difference_logit:.2g} logits (allowed {test.tolerance_logit:.2g})",
             ),
-            Stat("Threshold", f"{point.threshold:.4f}", f"{point.version}: {point.rule}"),
+            Stat(
+                "Threshold",
+                f"{point.threshold:.4f}",
+                f"{point.version}; called tumour from here on",
+            ),
         ]
     )
     facts(
@@ -114,7 +118,7 @@ def _device_words(device: str) -> str:
 
 def how_validated(classifier: Classifier) -> None:
     """Draw what the card says of patches that the model was not trained on, and the ROC curve."""
-    card = classifier.bundle.card
+    card, point = classifier.bundle.card, classifier.operating_point
     data = card.validation.data
     share = f"{data.positives / data.patches:.1%}" if data.patches else "–"
     section("How it was validated", f"on {data.name}; no patch of it was used for training")
@@ -127,7 +131,15 @@ def how_validated(classifier: Classifier) -> None:
                 Stat("With tumour", share, "in this set; no clinical prevalence"),
             ]
         )
-        interval_table(_measures(classifier))
+        facts(
+            [
+                ("Threshold", f"{point.threshold:.4f} ({point.version}): {point.rule}"),
+                ("Chosen on", point.chosen_on),
+                ("Probabilities", f"calibrated on {card.temperature_fitted_on}"),
+            ]
+        )
+        with st.expander("All measures, and how their intervals were made"):
+            interval_table(_measures(classifier))
     with chart:
         _roc(classifier)
 
@@ -193,7 +205,7 @@ def _roc(classifier: Classifier) -> None:
 
 def what_it_is_not_for(classifier: Classifier) -> None:
     """Draw the limits that the card states, of the model and of its numbers."""
-    card, point = classifier.bundle.card, classifier.operating_point
+    card = classifier.bundle.card
     section("Limits", "what the model is not for, and what its numbers do not say")
     model, numbers = st.columns(2, gap="large")
     with model:
@@ -201,9 +213,5 @@ def what_it_is_not_for(classifier: Classifier) -> None:
     with numbers:
         sentences(
             "Of the numbers",
-            (
-                f"The threshold {point.threshold:.4f} ({point.version}) was chosen on "
-                f"{point.chosen_on}.",
-                *card.validation.notes,
-            ),
+            card.validation.notes,
         )
