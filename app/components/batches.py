@@ -49,14 +49,16 @@ def amount(progress: JobProgress) -> str:
     return "not looked at yet"
 
 
-def batch_list(store: JobStore) -> None:
+def batch_list(store: JobStore, *, can_score: bool) -> None:
     """Draw the workspace's batches, newest first."""
     jobs = store.jobs(state.owner())
     if not jobs:
-        st.html(
-            '<div class="nl-empty"><b>No batch yet.</b> Bring patches above, or open the drawn '
-            "samples to see how a result looks. Only this browser sees its batches.</div>"
+        hint = (
+            "Bring patches above, or open the drawn samples to see how a result looks."
+            if can_score
+            else "There is none to read, and nothing can be scored for now."
         )
+        st.html(f'<div class="nl-empty"><b>No batch yet.</b> {hint}</div>')
         return
     shown = jobs
     if len(jobs) > _LISTED and not st.toggle(f"Show all {len(jobs)}", key="all-batches"):

@@ -30,8 +30,7 @@ _SHOWN_SAMPLE: Final = SAMPLES_TABLE.parent / "patches" / "drawn-02.png"
 
 def where_to_go(store: JobStore, *, can_score: bool) -> None:
     """Draw what is judged, beside the first steps."""
-    hero = st.container(key="nl-hero")
-    words, picture = hero.columns([1.7, 1], gap="large", vertical_alignment="center")
+    words, picture = st.columns([2.4, 1], gap="large", vertical_alignment="center")
     with words:
         page_title(
             "NodeLens",

@@ -48,27 +48,28 @@ def result(store: JobStore, job: Job, *, was_running: bool) -> None:
 
 def start_page(store: JobStore, classifier: Classifier | None) -> None:
     """Draw the ways to bring patches, and the batches there are."""
-    components.page_title(
-        "Batch scoring", "Score many patches at once, look at each, and take the scores home."
-    )
     if classifier is not None:
         components.section("New batch")
         new_batch.new_batch(store, settings)
     components.section("Your batches", "only this browser sees them")
-    batches.batch_list(store)
+    batches.batch_list(store, can_score=classifier is not None)
 
 
 settings = components.settings_or_stop()
 jobs = resources.job_store(settings)
-model = components.classifier_or_problem(settings)
 wanted = state.job_id()
 current = jobs.job(state.owner(), wanted) if wanted else None
+if current is None:
+    components.page_title(
+        "Batch scoring", "Score many patches at once, look at each, and take the scores home."
+    )
 if wanted and current is None:
     state.look_at_job(None)
     st.info(
         "This batch is not in this workspace: it was deleted, or belongs to somebody else.",
         icon=":material/visibility_off:",
     )
+model = components.classifier_or_problem(settings)
 if current is None:
     start_page(jobs, model)
 else:
