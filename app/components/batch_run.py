@@ -112,11 +112,12 @@ def input_report(report: InputReport) -> None:
 
 
 def _problem(problem: Problem, sign: str, tone: str) -> str:
+    reason = problem.reason[:1].upper() + problem.reason[1:]
     more = ", …" if problem.count > len(problem.examples) else ""
     examples = ", ".join(escape(example) for example in problem.examples)
     return (
         f'<li class="nl-problem-{tone}"><b>{sign} {problem.count:,}</b>'
-        f"<span>{escape(problem.reason)}<small>{examples}{more}</small></span></li>"
+        f"<span>{escape(reason)}<small>{examples}{more}</small></span></li>"
     )
 
 

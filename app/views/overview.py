@@ -3,11 +3,6 @@
 from app import components, resources
 from app.components import overview
 
-components.page_title(
-    "NodeLens",
-    "Is there tumour in the centre 32 × 32 of a 96 × 96 px H&E patch of a lymph node? "
-    "A model scores the patches; a pathologist judges.",
-)
 settings = components.settings_or_stop()
 store = resources.job_store(settings)
 classifier = components.classifier_or_problem(settings)
