@@ -37,7 +37,7 @@ def patch_detail(
             disabled=place <= 0,
             on_click=state.look_at_row,
             args=(positions[place - 1] if place > 0 else None,),
-            shortcut="Left",
+            shortcut="K",
         )
         st.button(
             "Next patch",
@@ -47,7 +47,7 @@ def patch_detail(
             disabled=place + 1 >= len(positions),
             on_click=state.look_at_row,
             args=(positions[min(place + 1, len(positions) - 1)],),
-            shortcut="Right",
+            shortcut="J",
         )
         where = f"{place + 1:,} of {len(positions):,} in this list" if place >= 0 else "not in list"
         st.caption(where)

@@ -10,7 +10,14 @@ import streamlit as st
 from pandas.io.formats.style import Styler
 
 from app import charts, resources, state
-from app.components.parts import Stat, outcome_text, outcome_tone, score_text, stat_strip
+from app.components.parts import (
+    Stat,
+    outcome_text,
+    outcome_tone,
+    score_text,
+    share_text,
+    stat_strip,
+)
 from core.jobs import (
     Filter,
     Job,
@@ -22,7 +29,7 @@ from core.jobs import (
     score_histogram,
     select,
 )
-from core.scoring import ScoreRow
+from core.scoring import Classifier, ScoreRow, TestTimeAugmentation
 
 ROWS_A_PAGE: Final = 50
 _ROW_PX: Final = 58
@@ -60,13 +67,38 @@ def result_counts(rows: Sequence[ScoreRow], inputs: int) -> None:
                 Stat(
                     _CALLED[kind],
                     f"{counts[kind]:,}",
-                    f"{counts[kind] / total:.1%}",
+                    share_text(counts[kind], total),
                     outcome_tone(kind),
                 )
                 for kind in shown
             ),
         ]
     )
+
+
+def scored_by(rows: Sequence[ScoreRow]) -> None:
+    """Draw which model and threshold made the rows."""
+    row = rows[0]
+    st.caption(
+        f"Scored by {row.model_id} at threshold {row.threshold:.4f} ({row.operating_point}); "
+        "a score at or above it is called tumour."
+    )
+
+
+def outdated(rows: Sequence[ScoreRow], classifier: Classifier) -> bool:
+    """Return whether another model or threshold is in force now, and if so say which."""
+    row, point = rows[0], classifier.operating_point
+    if row.model_id != classifier.model_id:
+        said = f"These scores are of another model than the one in force, {classifier.model_id}."
+    elif (row.operating_point, row.threshold) != (point.version, point.threshold):
+        said = (
+            "These calls were made at another threshold than the one in force, "
+            f"{point.threshold:.4f} ({point.version})."
+        )
+    else:
+        return False
+    st.warning(said, icon=":material/history:")
+    return True
 
 
 def result_histogram(rows: Sequence[ScoreRow], key: str) -> None:
@@ -122,7 +154,11 @@ def result_filter(job: Job, rows: Sequence[ScoreRow]) -> list[int]:
     with order_part:
         order = st.selectbox(
             "Order",
-            [item for item in Order if item is not Order.UNSTEADY or job.tta == "d4"],
+            [
+                item
+                for item in Order
+                if item is not Order.UNSTEADY or job.tta == TestTimeAugmentation.D4
+            ],
             format_func=str,
             key=order_key,
             persist_state="session",
@@ -183,14 +219,14 @@ def _frame(
         "Patch": list(resources.thumbnails(store, job, list(shown))),
         "Score": ["" if row.prob_tumour is None else score_text(row.prob_tumour) for row in picked],
         "Call": [outcome_text(outcome(row)) for row in picked],
-        "File": [PurePosixPath(row.path).name for row in picked],
     }
-    if job.tta == "d4":
+    if job.tta == TestTimeAugmentation.D4:
         columns["Spread"] = [row.d4_sd_logit for row in picked]
     if any(row.label is not None for row in rows):
         columns["Label"] = [{1: "tumour", 0: "none", None: ""}[row.label] for row in picked]
     if any(row.slide for row in rows):
         columns["Slide"] = [row.slide or "" for row in picked]
+    columns["File"] = [PurePosixPath(row.path).name for row in picked]
     if any("/" in row.path for row in rows):
         columns["Folder"] = [str(PurePosixPath(row.path).parent) for row in picked]
     remarks = [row.reason or row.note for row in picked]

@@ -181,6 +181,18 @@ def after_stop(
         )
 
 
+def offer_anew(store: JobStore, job: Job, classifier: Classifier) -> None:
+    """Draw the way to score a finished batch with what is in force now."""
+    st.button(
+        "Score anew with what is in force",
+        icon=":material/restart_alt:",
+        on_click=_restart,
+        args=(store, job, classifier),
+        key="anew-now",
+        help="The scores that are here now are replaced. Download them first to keep them.",
+    )
+
+
 def _restart(store: JobStore, job: Job, classifier: Classifier) -> None:
     state.look_at_row(None)
     store.start(store.restart(job), classifier)

@@ -68,6 +68,15 @@ def score_text(score: float | None) -> str:
     return f"{score:.3f}"
 
 
+def share_text(part: int, whole: int) -> str:
+    """Return a share in per cent with one digit; never 0.0 % or 100.0 % for one that is neither."""
+    if 0 < part < 0.0005 * whole:
+        return "under 0.1 %"
+    if 0.9995 * whole <= part < whole:
+        return "over 99.9 %"
+    return f"{part / whole:.1%}".replace("%", " %")
+
+
 def page_title(title: str, lead: str) -> None:
     """Draw a page's title and the sentence below it."""
     st.html(f'<div class="nl-title"><h1>{escape(title)}</h1><p>{escape(lead)}</p></div>')

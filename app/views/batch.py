@@ -19,6 +19,12 @@ def look_at(store: JobStore, job: Job, classifier: Classifier | None) -> None:
         return
     if progress.state in {"stopped", "broken"}:
         batch_run.after_stop(store, job, progress, classifier)
+    rows = resources.rows(store, job)
+    if rows:
+        batch_results.scored_by(rows)
+        finished = progress.state == "done"
+        if finished and classifier is not None and batch_results.outdated(rows, classifier):
+            batch_run.offer_anew(store, job, classifier)
     running = progress.state == "running"
     st.fragment(result, run_every=LIVE_EVERY_S if running else None)(
         store, job, was_running=running

@@ -206,3 +206,16 @@ def test_results_are_read_without_a_model(
     monkeypatch.setenv("NODELENS_MODEL", str(tmp_path / "nowhere"))
     page = open_page("batch", job=done)
     assert len(page.dataframe[0].value) == 7
+
+
+def test_a_result_of_another_threshold_says_so_and_can_be_made_anew(
+    open_page: OpenPage, store: JobStore, roots: Path, toy_classifier: Classifier
+) -> None:
+    point = toy_classifier.operating_point.model_copy(update={"threshold": 0.9, "version": "old"})
+    job = scored_folder(store, toy_classifier.at(point), roots / "case 1")
+    page = open_page("batch", job=job)
+    assert "another threshold than the one in force" in page.warning[0].value
+    page.button(key="anew-now").click().run()
+    pages_store = resources.job_store(resources.settings())
+    pages_store.wait(job, timeout_s=60)
+    assert {row.threshold for row in pages_store.rows(job)} == {0.4}
