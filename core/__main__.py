@@ -7,7 +7,8 @@ from pathlib import Path
 
 from core.bundle import card_table, read_card
 from core.errors import NodelensError
-from core.scoring.command import SHIPPED_MODEL, add_score_parser
+from core.scoring.command import add_score_parser
+from core.settings import SHIPPED_MODEL
 
 WRONG_USAGE = 2
 

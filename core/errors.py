@@ -23,3 +23,7 @@ class RunError(NodelensError, RuntimeError):
 
 class EvidenceError(NodelensError, ValueError):
     """Labels, scores, slides or assumptions from which no statistic can be computed."""
+
+
+class SettingsError(NodelensError, ValueError):
+    """An environment variable of this installation says something that cannot be done."""

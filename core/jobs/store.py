@@ -11,11 +11,12 @@ import re
 import secrets
 import shutil
 import threading
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from core.errors import RunError, SourceError
 from core.patches import PatchSource, ZipSource, files_source, open_source
@@ -29,13 +30,16 @@ from core.scoring import (
     open_journal,
     read_rows,
     read_spec,
+    run_metadata,
     run_scoring,
     specify,
 )
 from core.scoring.outputs import replacing
+from core.settings import resolved_below
 
 _JOB_FILE: Final = "job.json"
 _JOURNAL_FILE: Final = "scores.jsonl"
+_RUN_FILE: Final = "run.json"
 _INPUT_FOLDER: Final = "input"
 _JOB_ID: Final = re.compile(r"^[0-9a-f]{32}$")
 _COPY_BYTES: Final = 1024 * 1024
@@ -96,12 +100,19 @@ class JobProgress:
         done: Inputs with a row.
         total: Inputs in all; 0 while not yet known.
         error: Why it is broken, in words.
+        rate_per_s: Inputs a second since it was started here; 0 while not running.
     """
 
     state: str
     done: int
     total: int
     error: str = ""
+    rate_per_s: float = 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long the rest takes at this rate; None while nobody can know."""
+        return (self.total - self.done) / self.rate_per_s if self.rate_per_s > 0 else None
 
 
 class _Worker(threading.Thread):
@@ -114,9 +125,18 @@ class _Worker(threading.Thread):
         self.total = 0
         self.error = ""
         self.finished = False
+        self._resumed_at = 0
+        self._clock: float | None = None
         self._store = store
         self._job = job
         self._classifier = classifier
+
+    @property
+    def rate_per_s(self) -> float:
+        """Inputs a second so far."""
+        if self._clock is None or self.done == self._resumed_at:
+            return 0.0
+        return (self.done - self._resumed_at) / max(time.perf_counter() - self._clock, 1e-6)
 
     def run(self) -> None:
         try:
@@ -129,9 +149,22 @@ class _Worker(threading.Thread):
                     batch_size=DEFAULT_BATCH_SIZE,
                 )
                 journal = open_journal(self._store.journal(self._job), spec, resume=True)
-                self.done = journal.rows_done
+                self.done = self._resumed_at = journal.rows_done
+                started = datetime.now(UTC)
+                self._clock = time.perf_counter()
                 self.finished = run_scoring(
                     source, self._classifier, journal, on_rows=self._advance, stop=self.cancel
+                )
+                self._store.write_run(
+                    self._job,
+                    run_metadata(self._classifier, spec, {})
+                    | {
+                        "started": started.isoformat(),
+                        "finished": datetime.now(UTC).isoformat(),
+                        "resumed_at_row": self._resumed_at,
+                        "seconds": round(time.perf_counter() - self._clock, 3),
+                        "patches_per_second": round(self.rate_per_s, 1),
+                    },
                 )
         except Exception as error:  # noqa: BLE001 - a thread has no caller; the page shows it
             self.error = str(error) or type(error).__name__
@@ -143,9 +176,16 @@ class _Worker(threading.Thread):
 class JobStore:
     """The jobs of every owner in one folder; safe to use from several threads."""
 
-    def __init__(self, folder: Path) -> None:
-        """Keep jobs below `folder`, which is made at need."""
+    def __init__(self, folder: Path, *, server_roots: Sequence[Path] | None = None) -> None:
+        """Keep jobs below `folder`, which is made at need.
+
+        Args:
+            folder: Where to.
+            server_roots: Resolved folders, or single files, below which sources on the server may
+                lie; checked whenever such a job is opened. None trusts whoever adds the job.
+        """
         self.folder = folder
+        self._server_roots = None if server_roots is None else tuple(server_roots)
         self._workers: dict[str, _Worker] = {}
         self._lock = threading.Lock()
 
@@ -248,14 +288,14 @@ class JobStore:
             except (OSError, ValueError, TypeError, KeyError):
                 continue  # half made when the process died, or being removed
 
-    def open(self, job: Job, *, confine_to: Path | None = None) -> PatchSource:
+    def open(self, job: Job) -> PatchSource:
         """Return the job's source.
 
         Raises:
-            SourceError: It is gone, or not what it claims to be.
+            SourceError: It is gone, not what it claims to be, or outside the allowed folders.
         """
         if job.server_path is not None:
-            return open_source(Path(job.server_path), confine_to=confine_to)
+            return self._open_on_server(job.server_path)
         folder = self.folder / job.id / _INPUT_FOLDER
         archives = [file for file in job.uploads if file.name.lower().endswith(".zip")]
         images = [file for file in job.uploads if file not in archives]
@@ -268,6 +308,13 @@ class JobStore:
             )
         return parts[0] if len(parts) == 1 else ChainedSource(job.name, "files", parts)
 
+    def _open_on_server(self, text: str) -> PatchSource:
+        if self._server_roots is None:
+            return open_source(Path(text))
+        path = resolved_below(text, self._server_roots)
+        root = next(root for root in self._server_roots if path.is_relative_to(root))
+        return open_source(path, confine_to=root if root.is_dir() else root.parent)
+
     def journal(self, job: Job) -> Path:
         """Return where the job's rows are."""
         return self.folder / job.id / _JOURNAL_FILE
@@ -276,6 +323,19 @@ class JobStore:
         """Return the rows so far, from `start` on."""
         path = self.journal(job)
         return list(read_rows(path, start)) if path.exists() else []
+
+    def write_run(self, job: Job, metadata: dict[str, Any]) -> None:
+        """Keep what is known of the run beside its rows."""
+        with replacing(self.folder / job.id / _RUN_FILE) as temporary:
+            temporary.write_text(json.dumps(metadata), "utf-8")
+
+    def read_run(self, job: Job) -> dict[str, Any] | None:
+        """Return what is known of the job's last run; None before it ended."""
+        path = self.folder / job.id / _RUN_FILE
+        if not path.exists():
+            return None
+        content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        return content
 
     def start(self, job: Job, classifier: Classifier) -> None:
         """Score the job, or what it still lacks, in a thread of its own; once at a time.
@@ -309,6 +369,7 @@ class JobStore:
         """Forget the job's rows, so that it can be scored anew, and return it."""
         self._require_idle(job)
         self.journal(job).unlink(missing_ok=True)
+        (self.folder / job.id / _RUN_FILE).unlink(missing_ok=True)
         with self._lock:
             self._workers.pop(job.id, None)
         return job
@@ -333,13 +394,20 @@ class JobStore:
         if worker is not None and worker.is_alive():
             raise RunError("The job is being scored. Stop it first.")
 
+    def is_held(self, job: Job) -> bool:
+        """Return whether this process has scored the job, so that its progress costs nothing."""
+        with self._lock:
+            return job.id in self._workers
+
     def progress(self, job: Job) -> JobProgress:
         """Return how far the job is; also for jobs of a process that is gone."""
         with self._lock:
             worker = self._workers.get(job.id)
         if worker is not None:
             if worker.is_alive():
-                return JobProgress("running", worker.done, worker.total)
+                return JobProgress(
+                    "running", worker.done, worker.total, rate_per_s=worker.rate_per_s
+                )
             if worker.error:
                 return JobProgress("broken", worker.done, worker.total, worker.error)
             state = "done" if worker.finished else "stopped"

@@ -1,5 +1,6 @@
 """Patches in: every source read by one interface, in order, with bounded memory."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 from core.errors import SourceError
@@ -47,7 +48,9 @@ __all__ = [
 ]
 
 
-def open_source(path: Path, *, confine_to: Path | None = None) -> PatchSource:
+def open_source(
+    path: Path, *, confine_to: Path | None = None, ignore: Collection[Path] = ()
+) -> PatchSource:
     """Return the source at a path: folder, ZIP, HDF5, CSV, one image, or a known data set.
 
     A folder in the layout of the Kaggle competition or of PCam opens with its labels, splits and
@@ -56,6 +59,7 @@ def open_source(path: Path, *, confine_to: Path | None = None) -> PatchSource:
     Args:
         path: What to open.
         confine_to: If given, inputs that resolve to a place outside are refused row by row.
+        ignore: Files in a folder that are no inputs, such as the output of the run itself.
 
     Raises:
         SourceError: There is nothing there, or it is not what its name says.
@@ -63,19 +67,21 @@ def open_source(path: Path, *, confine_to: Path | None = None) -> PatchSource:
     if not path.exists():
         raise SourceError(f"There is no file or folder {shown_path(str(path))}. Check the path.")
     try:
-        return _open_folder(path, confine_to) if path.is_dir() else _open_file(path, confine_to)
+        if not path.is_dir():
+            return _open_file(path, confine_to)
+        return _open_folder(path, confine_to, frozenset(file.resolve() for file in ignore))
     except PermissionError as error:
         raise SourceError(
             f"{shown_path(path.name)} may not be read ({error.strerror}). Check its permissions."
         ) from None
 
 
-def _open_folder(path: Path, confine_to: Path | None) -> PatchSource:
+def _open_folder(path: Path, confine_to: Path | None, ignore: frozenset[Path]) -> PatchSource:
     if is_kaggle_layout(path):
-        return kaggle_source(path, confine_to=confine_to)
+        return kaggle_source(path, confine_to=confine_to, ignore=ignore)
     if is_pcam_layout(path):
         return pcam_source(path)
-    return folder_source(path, confine_to=confine_to)
+    return folder_source(path, confine_to=confine_to, ignore=ignore)
 
 
 def _open_file(path: Path, confine_to: Path | None) -> PatchSource:

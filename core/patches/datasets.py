@@ -25,13 +25,16 @@ def is_kaggle_layout(root: Path) -> bool:
     return (root / LABELS_CSV).is_file() and (root / "train").is_dir()
 
 
-def kaggle_source(root: Path, *, confine_to: Path | None = None) -> FilesSource:
+def kaggle_source(
+    root: Path, *, confine_to: Path | None = None, ignore: frozenset[Path] = frozenset()
+) -> FilesSource:
     """Return Kaggle's `train/` and `test/` with labels, splits and slides.
 
     Args:
         root: Folder with `train/`, `train_labels.csv` (id, label) and, where given, `test/`,
             `patch_id_wsi.csv` (id, wsi) and `split.csv` (id, split). The tables are no inputs.
         confine_to: If given, files outside are refused row by row.
+        ignore: Resolved paths that are no inputs.
 
     Returns:
         Every file, and an entry for each labelled id without a file, so that both kinds of
@@ -48,7 +51,7 @@ def kaggle_source(root: Path, *, confine_to: Path | None = None) -> FilesSource:
     slides = _column(root / SLIDES_CSV, "wsi")
     splits = _column(root / SPLIT_CSV, "split")
     files: list[tuple[PatchEntry, Path]] = []
-    for path in list_files(root):
+    for path in list_files(root, ignore):
         if path in _TABLES:
             continue
         patch_id = stem(path)
@@ -68,7 +71,7 @@ def kaggle_source(root: Path, *, confine_to: Path | None = None) -> FilesSource:
             slide, split = slides.get(patch_id), splits.get(patch_id) or "train"
             entry = PatchEntry(shown_path(patch_id), shown_path(path), label, slide, split)
             files.append((entry, root / path))
-    return FilesSource(root.name, "kaggle", files, confine_to=confine_to or root)
+    return FilesSource(root.name, "kaggle", files, confine_to=confine_to)
 
 
 def _column(table: Path, column: str) -> dict[str, str]:

@@ -30,13 +30,40 @@ def read_file(path: Path) -> bytes:
         ) from None
 
 
-def list_files(root: Path) -> list[str]:
-    """Return the relative paths below a folder, sorted by their parts, hidden ones left out."""
+def list_files(root: Path, ignore: frozenset[Path] = frozenset()) -> list[str]:
+    """Return the relative paths below a folder, sorted by their parts, hidden ones left out.
+
+    Linked folders are followed, each real folder once.
+
+    Args:
+        root: The folder.
+        ignore: Resolved paths that are no inputs, such as the output of the run itself.
+
+    Raises:
+        SourceError: A folder below cannot be listed; its patches would be lost without a word.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise SourceError(
+            f"The folder {shown_path(str(error.filename))} cannot be listed ({error.strerror}). "
+            "Check its permissions."
+        )
+
     found: list[str] = []
-    for folder, folders, names in os.walk(root):
+    visited: set[str] = set()
+    for folder, folders, names in os.walk(root, onerror=refuse, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in visited:
+            folders.clear()
+            continue
+        visited.add(real)
         relative = Path(folder).relative_to(root)
         folders[:] = [name for name in folders if not is_hidden(name)]
-        found += [(relative / name).as_posix() for name in names if not is_hidden(name)]
+        found += [
+            (relative / name).as_posix()
+            for name in names
+            if not is_hidden(name) and Path(real, name) not in ignore
+        ]
     return sorted(found, key=lambda path: path.split("/"))
 
 
@@ -81,11 +108,13 @@ class FilesSource(PatchSource):
         return read_file(file)
 
 
-def folder_source(root: Path, *, confine_to: Path | None = None) -> FilesSource:
+def folder_source(
+    root: Path, *, confine_to: Path | None = None, ignore: frozenset[Path] = frozenset()
+) -> FilesSource:
     """Return every file below a folder as an input, foreign ones included, so none is lost."""
     files = [
         (PatchEntry(id=stem(shown_path(path)), path=shown_path(path)), root / path)
-        for path in list_files(root)
+        for path in list_files(root, ignore)
     ]
     return FilesSource(root.name or str(root), "folder", files, confine_to=confine_to)
 

@@ -8,6 +8,7 @@ from core.scoring.classifier import (
     run_self_test,
 )
 from core.scoring.journal import Journal, RunSpec, read_rows, read_spec
+from core.scoring.metadata import run_metadata
 from core.scoring.outputs import write_kaggle, write_metadata, write_rows
 from core.scoring.rows import COLUMNS, ScoreRow, Status
 from core.scoring.run import DEFAULT_BATCH_SIZE, open_journal, run_scoring, specify
@@ -26,6 +27,7 @@ __all__ = [
     "open_journal",
     "read_rows",
     "read_spec",
+    "run_metadata",
     "run_scoring",
     "run_self_test",
     "specify",

@@ -2,15 +2,12 @@
 
 import argparse
 import json
-import platform
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
 from tqdm import tqdm
 
@@ -19,6 +16,7 @@ from core.operating_points import apply_locked_point, read_locked_point
 from core.patches import PatchSource, open_source
 from core.scoring.classifier import Classifier, TestTimeAugmentation, open_classifier
 from core.scoring.journal import Journal, RunSpec, read_rows, read_spec
+from core.scoring.metadata import run_metadata
 from core.scoring.outputs import (
     OUTPUT_SUFFIXES,
     metadata_path,
@@ -30,8 +28,7 @@ from core.scoring.outputs import (
 )
 from core.scoring.rows import ScoreRow
 from core.scoring.run import DEFAULT_BATCH_SIZE, open_journal, run_scoring, specify
-
-SHIPPED_MODEL: Final = Path(__file__).resolve().parents[2] / "assets" / "model"
+from core.settings import SHIPPED_MODEL
 
 ALL_SCORED: Final = 0
 SOME_NOT_SCORED: Final = 1
@@ -103,12 +100,13 @@ def score(arguments: argparse.Namespace) -> int:
         raise RunError(f"There is no folder {out.parent} to write to. Make it first.")
     if arguments.sample_submission is not None and not arguments.sample_submission.is_file():
         raise RunError(f"There is no sample submission {arguments.sample_submission}.")
-    with open_source(arguments.source) as source:
+    journal_path = out.with_name(out.name + ".journal")
+    own = [out, journal_path, metadata_path(out), *filter(None, [arguments.kaggle])]
+    with open_source(arguments.source, ignore=own) as source:
         classifier = open_classifier(arguments.model, device=arguments.device)
         if arguments.operating_point is not None:
             locked = read_locked_point(arguments.operating_point)
             classifier = apply_locked_point(classifier, locked)
-        journal_path = out.with_name(out.name + ".journal")
         spec = specify(
             source,
             classifier,
@@ -167,7 +165,7 @@ def _run(
     counts = write_rows(out, read_rows(journal.path))
     write_metadata(
         out,
-        run_metadata(classifier, journal, counts)
+        run_metadata(classifier, journal.spec, counts)
         | {
             "started": started.isoformat(),
             "finished": datetime.now(UTC).isoformat(),
@@ -183,30 +181,6 @@ def _run(
 
 def _advance(bar: "tqdm[NoReturn]", rows: Sequence[ScoreRow]) -> None:
     bar.update(len(rows))
-
-
-def run_metadata(
-    classifier: Classifier, journal: Journal, counts: dict[str, int]
-) -> dict[str, Any]:
-    """Return what a reader needs to trust or repeat the run, without times."""
-    test = classifier.self_test
-    return {
-        "research_use_only": True,
-        "spec": asdict(journal.spec),
-        "counts": counts,
-        "device": classifier.engine.device,
-        "operating_point": classifier.operating_point.model_dump(mode="json"),
-        "self_test": {
-            "golden_patches": test.patches,
-            "largest_difference_logit": test.largest_difference_logit,
-            "tolerance_logit": test.tolerance_logit,
-            "passed": test.passed,
-        },
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("torch", "timm", "numpy", "pillow")},
-        },
-    }
 
 
 def _kaggle(arguments: argparse.Namespace, classifier: Classifier, journal_path: Path) -> None:

@@ -79,8 +79,11 @@ def _auroc_by_slide(evidence: Evidence) -> list[float]:
     ends = np.searchsorted(evidence.slide_codes[order], np.arange(len(evidence.slide_names) + 1))
     areas = []
     for start, end in pairwise(ends):
-        here = evidence.select(order[start:end])
-        weights = here.row_weights * here.labels
-        both = weights.any() and (here.row_weights * ~here.labels).any()
-        areas.append(float(placements(here) @ weights / weights.sum()) if both else np.nan)
+        rows = order[start:end]
+        labels, weights = evidence.labels[rows], evidence.row_weights[rows]
+        ones = weights * labels
+        if ones.any() and (weights * ~labels).any():
+            areas.append(float(placements(evidence.select(rows)) @ ones / ones.sum()))
+        else:
+            areas.append(np.nan)
     return areas

@@ -291,3 +291,13 @@ def test_the_reader_never_runs_further_ahead_than_its_bound(
         next(stream)
         assert len(touched) <= taken + 4
     stream.close()
+
+
+def test_linked_folders_are_followed_once_even_in_a_circle(tmp_path: Path) -> None:
+    write_patches(tmp_path / "real", 2)
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "linked").symlink_to(tmp_path / "real")
+    (tmp_path / "real" / "circle").symlink_to(root)
+    paths = [entry.path for entry in open_source(root).entries]
+    assert paths == ["linked/patch-000.png", "linked/patch-001.png"]

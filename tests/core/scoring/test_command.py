@@ -178,3 +178,12 @@ def test_killed_at_random_moments_and_resumed_gives_the_bytes_of_an_unbroken_run
     assert last.returncode == 1, last.stderr.decode()
     assert out.read_bytes() == unbroken.read_bytes()
     assert not journal.exists()
+
+
+def test_the_output_of_a_run_is_no_input_of_the_next(toy_bundle: Path, tmp_path: Path) -> None:
+    write_patches(tmp_path, 3)
+    out = tmp_path / "scores.csv"
+    options = ["--model", toy_bundle, "--kaggle", tmp_path / "submission.csv"]
+    for _ in range(2):
+        assert score(tmp_path, "--out", out, *options) == 0
+        assert len(pd.read_csv(out)) == 3

@@ -8,7 +8,7 @@ from sklearn.metrics import roc_auc_score
 from core.bundle import read_validation
 from core.patches import open_source
 from core.scoring import open_classifier
-from core.scoring.command import SHIPPED_MODEL
+from core.settings import SHIPPED_MODEL
 
 
 def test_the_shipped_scores_are_those_that_the_shipped_model_gives(pcam_dir: Path) -> None:

@@ -1,6 +1,10 @@
+from random import Random
+
 import numpy as np
 import pytest
 from confidenceinterval import roc_auc_score as reference_interval
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from core.errors import EvidenceError
@@ -100,3 +104,19 @@ def test_weights_count_as_repeats(evidence: Evidence) -> None:
     repeated = auroc(evidence.select(np.repeat(np.arange(len(evidence)), repeats)))
     assert weighted.value == pytest.approx(repeated.value, abs=1e-12)
     assert weighted.standard_error == pytest.approx(repeated.standard_error, rel=1e-9)
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.integers(-50, 50)), min_size=2, max_size=60),
+    st.randoms(use_true_random=False),
+)
+def test_only_the_order_of_the_scores_counts(rows: list[tuple[bool, int]], random: Random) -> None:
+    labels, scores = (np.array(column) for column in zip(*rows, strict=True))
+    base = auroc(Evidence.of(labels, scores))
+    stretched = auroc(Evidence.of(labels, np.exp(scores / 10) * 3 + 1))
+    order = random.sample(range(len(rows)), len(rows))
+    shuffled = auroc(Evidence.of(labels[order], scores[order]))
+    turned = auroc(Evidence.of(~labels, -scores))
+    for other in (stretched, shuffled, turned):
+        assert other.value == pytest.approx(base.value, nan_ok=True, abs=1e-12)
+        assert other.standard_error == pytest.approx(base.standard_error, nan_ok=True, abs=1e-9)

@@ -1,0 +1,27 @@
+"""The router: `streamlit run app/Home.py`."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from app import components
+
+HERE = Path(__file__).parent
+
+st.set_page_config(
+    page_title="NodeLens",
+    page_icon=str(HERE / "icon.svg"),
+    layout="wide",
+    menu_items={"About": components.ABOUT},
+)
+page = st.navigation(
+    [
+        st.Page(
+            HERE / "views" / "overview.py", title="Overview", icon=":material/home:", default=True
+        ),
+        st.Page(HERE / "views" / "batch.py", title="Batch scoring", icon=":material/grid_view:"),
+    ],
+    position="top",
+)
+components.shell()
+page.run()

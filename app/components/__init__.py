@@ -1,0 +1,31 @@
+"""Drawings used by the pages: the shell around each page, and the parts within them."""
+
+from app.components.model import classifier_or_problem, settings_or_stop
+from app.components.parts import (
+    Stat,
+    facts,
+    outcome_text,
+    page_title,
+    patch_picture,
+    score_text,
+    section,
+    show_problem,
+    stat_strip,
+)
+from app.components.shell import ABOUT, shell
+
+__all__ = [
+    "ABOUT",
+    "Stat",
+    "classifier_or_problem",
+    "facts",
+    "outcome_text",
+    "page_title",
+    "patch_picture",
+    "score_text",
+    "section",
+    "settings_or_stop",
+    "shell",
+    "show_problem",
+    "stat_strip",
+]

@@ -1,0 +1,101 @@
+"""The batches of a workspace: their list, their state in words, their head line."""
+
+from datetime import datetime
+from html import escape
+from typing import Final
+
+import streamlit as st
+
+from app import resources, state
+from app.components.new_batch import is_drawn
+from core.jobs import Job, JobProgress, JobStore
+from core.scoring import TestTimeAugmentation
+
+_LISTED: Final = 12
+_STATES: Final = {
+    "new": ("not started", "quiet"),
+    "running": ("running", "accent"),
+    "stopped": ("stopped", "quiet"),
+    "done": ("finished", "good"),
+    "broken": ("cannot go on", "bad"),
+}
+
+
+def state_badge(progress: JobProgress) -> str:
+    """Return the state of a batch as HTML."""
+    words, tone = _STATES[progress.state]
+    return f'<span class="nl-badge nl-badge-{tone}">{words}</span>'
+
+
+def drawn_badge(job: Job) -> str:
+    """Return a mark for batches of drawn samples as HTML, else nothing."""
+    return '<span class="nl-badge nl-badge-drawn">drawn, not tissue</span>' if is_drawn(job) else ""
+
+
+def when(job: Job) -> str:
+    """Return when a batch was made, in the reader's time zone as far as the browser tells it."""
+    made = datetime.fromisoformat(job.created)
+    zone = state.time_zone()
+    return f"{made.astimezone(zone):%d %b %Y, %H:%M}" + ("" if zone else " UTC")
+
+
+def amount(progress: JobProgress) -> str:
+    """Return how much of a batch is scored."""
+    if progress.state == "done":
+        return f"{progress.total:,} inputs"
+    if progress.total:
+        return f"{progress.done:,} of {progress.total:,} inputs"
+    return "not looked at yet"
+
+
+def batch_list(store: JobStore) -> None:
+    """Draw the workspace's batches, newest first."""
+    jobs = store.jobs(state.owner())
+    if not jobs:
+        st.html(
+            '<div class="nl-empty"><b>No batch yet.</b> Bring patches above, or open the drawn '
+            "samples to see how a result looks. Only this browser sees its batches.</div>"
+        )
+        return
+    shown = jobs
+    if len(jobs) > _LISTED and not st.toggle(f"Show all {len(jobs)}", key="all-batches"):
+        shown = jobs[:_LISTED]
+    with st.container(key="nl-batches", gap=None):
+        for job in shown:
+            progress = resources.progress(store, job)
+            with st.container(
+                horizontal=True, vertical_alignment="center", key=f"nl-batch-{job.id}"
+            ):
+                st.html(
+                    f'<div class="nl-batch"><b>{escape(job.name)}</b>{state_badge(progress)}'
+                    f"{drawn_badge(job)}<span>{when(job)} · {amount(progress)}</span></div>"
+                )
+                st.button("Open", key=f"open-{job.id}", on_click=state.look_at_job, args=(job.id,))
+
+
+def batch_head(store: JobStore, job: Job, progress: JobProgress) -> None:
+    """Draw the name of the batch that is looked at, with the way back and the way out."""
+    with st.container(horizontal=True, vertical_alignment="center", key="nl-batch-head"):
+        st.button(
+            "All batches",
+            icon=":material/arrow_back:",
+            on_click=state.look_at_job,
+            args=(None,),
+            key="all",
+        )
+        views = " · eight orientations" if job.tta == TestTimeAugmentation.D4 else ""
+        st.html(
+            f'<div class="nl-batch"><h2>{escape(job.name)}</h2>{state_badge(progress)}'
+            f"{drawn_badge(job)}<span>{when(job)}{views}</span></div>"
+        )
+        with st.popover("Delete", icon=":material/delete:"):
+            st.write("Deletes the uploaded files and the scores of this batch, for good.")
+            st.button(
+                "Delete this batch", type="primary", on_click=_delete, args=(store, job), key="del"
+            )
+
+
+def _delete(store: JobStore, job: Job) -> None:
+    state.look_at_job(None)
+    store.remove(job)
+    resources.forget_jobs()

@@ -1,0 +1,98 @@
+"""Small drawings: titles, numbers in a row, facts in a list, a picture of a patch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Final, Literal
+
+import streamlit as st
+
+from core.errors import NodelensError
+from core.jobs import Outcome
+
+Tone = Literal["plain", "tumour", "no-tumour", "grey-zone", "quiet"]
+
+_OUTCOME_TEXT: Final = {
+    Outcome.TUMOUR: "▲ tumour",
+    Outcome.GREY_ZONE: "◆ grey zone",
+    Outcome.NO_TUMOUR: "▽ no tumour",
+    Outcome.WITHHELD: "– withheld",
+    Outcome.FAILED: "× unreadable",
+}
+
+
+@dataclass(frozen=True)
+class Stat:
+    """A number with its name.
+
+    Attributes:
+        label: What it is.
+        value: As it is to be shown.
+        note: A line below it.
+        tone: Which colour marks it.
+    """
+
+    label: str
+    value: str
+    note: str = ""
+    tone: Tone = "plain"
+
+
+def outcome_text(outcome: Outcome) -> str:
+    """Return an outcome with a sign, so that it does not rest on colour."""
+    return _OUTCOME_TEXT[outcome]
+
+
+def score_text(score: float | None) -> str:
+    """Return a score with three digits; never 0.000 or 1.000 for one that is neither."""
+    if score is None:
+        return "no score"
+    if 0 < score < 0.0005:
+        return "< 0.001"
+    if 0.9995 <= score < 1:
+        return "> 0.999"
+    return f"{score:.3f}"
+
+
+def page_title(title: str, lead: str) -> None:
+    """Draw a page's title and the sentence below it."""
+    st.html(f'<div class="nl-title"><h1>{escape(title)}</h1><p>{escape(lead)}</p></div>')
+
+
+def section(title: str, note: str = "") -> None:
+    """Draw the title of a part of a page."""
+    said = f"<span>{escape(note)}</span>" if note else ""
+    st.html(f'<div class="nl-section"><h2>{escape(title)}</h2>{said}</div>')
+
+
+def stat_strip(stats: Sequence[Stat]) -> None:
+    """Draw numbers in a row that wraps."""
+    cells = "".join(
+        f'<div class="nl-stat nl-{stat.tone}"><dt>{escape(stat.label)}</dt>'
+        f"<dd>{escape(stat.value)}</dd>"
+        f"{f'<p>{escape(stat.note)}</p>' if stat.note else ''}</div>"
+        for stat in stats
+    )
+    st.html(f'<dl class="nl-stats">{cells}</dl>')
+
+
+def facts(pairs: Sequence[tuple[str, str]]) -> None:
+    """Draw names and values, one a line."""
+    lines = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in pairs)
+    st.html(f'<dl class="nl-facts">{lines}</dl>')
+
+
+def show_problem(error: NodelensError) -> None:
+    """Draw an error as its sentence, with nothing in it read as Markdown."""
+    st.error(_plain(str(error)), icon=":material/error:")
+
+
+def _plain(text: str) -> str:
+    """Return Markdown that shows the text as it is, whatever names it quotes."""
+    return "".join(f"\\{char}" if char in "\\`*_{}[]<>()#+-.!|$:~" else char for char in text)
+
+
+def patch_picture(png: bytes, alt: str) -> None:
+    """Draw an enlarged patch with sharp pixels."""
+    with st.container(key=f"nl-patch-{abs(hash(alt)) % 10**8}"):
+        st.image(png, output_format="PNG", width="stretch", alt=alt)

@@ -1,0 +1,52 @@
+"""What surrounds every page: the look, the notice, and the cookie that names the workspace."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+import streamlit as st
+
+from app import charts, state
+
+ABOUT: Final = (
+    "**NodeLens** scores 96 × 96 px H&E patches of lymph nodes for tumour in the centre 32 × 32. "
+    "Research software, not a medical device: nothing it shows is a diagnosis."
+)
+NOTICE: Final = "Research software, not a medical device. Nothing shown here is a diagnosis."
+_APP: Final = Path(__file__).parents[1]
+_STYLE: Final = _APP / "theme.css"
+_ICON: Final = _APP / "icon.svg"
+_KEEP_WORKSPACE: Final = """
+<script>
+(() => {
+  const name = %(name)s, token = %(token)s;
+  const found = document.cookie.split("; ").find((part) => part.startsWith(name + "="));
+  const value = found ? found.slice(name.length + 1) : "";
+  if (/^[A-Za-z0-9_-]{43}$/.test(value) && value !== token) { location.reload(); return; }
+  const secure = location.protocol === "https:" ? "; Secure" : "";
+  document.cookie = `${name}=${token}; Path=/; Max-Age=31536000; SameSite=Strict${secure}`;
+})();
+</script>
+"""
+
+
+def shell() -> None:
+    """Draw what every page has; called once by the router."""
+    colours = asdict(charts.palette(dark=state.is_dark()))
+    variables = "".join(
+        f"--nl-{name.replace('_', '-')}:{colour};" for name, colour in colours.items()
+    )
+    st.html(f"<style>:root{{{variables}}}</style>")
+    st.html(_STYLE)
+    st.logo(str(_ICON), size="large")
+    # Another tab may have named the workspace first: then its name is taken, by loading again.
+    token = state.token_to_keep()
+    keep = ""
+    if token is not None:
+        keep = _KEEP_WORKSPACE % {"name": json.dumps(state.COOKIE), "token": json.dumps(token)}
+    with st.container(key="nl-shell"):
+        st.html(
+            f'<div class="nl-notice" role="note">{NOTICE}</div>{keep}',
+            unsafe_allow_javascript=token is not None,
+        )

@@ -1,0 +1,147 @@
+"""Who is here and what they look at: the only module that touches session state, URL and cookies.
+
+A workspace is named by a random token in a cookie, so that its jobs survive a reload and nobody
+else sees them. Whoever is logged in has the workspace of their identity instead. The token is
+never part of a URL, a log or a file.
+"""
+
+import re
+import secrets
+from dataclasses import dataclass
+from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import streamlit as st
+
+COOKIE: Final = "nodelens_workspace"
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+_WORKSPACE: Final = "workspace"
+_JOB: Final = "job"
+_ROW: Final = "row"
+_UPLOADERS: Final = "uploaders"
+_NOTICE: Final = "notice"
+
+
+def owner() -> str:
+    """Return the secret that names the workspace of whoever is here."""
+    identity = _identity()
+    if identity is not None:
+        return identity
+    if _WORKSPACE not in st.session_state:
+        found = str(st.context.cookies.get(COOKIE, ""))
+        token = found if _TOKEN.fullmatch(found) else secrets.token_urlsafe(32)
+        st.session_state[_WORKSPACE] = token
+    token = st.session_state[_WORKSPACE]
+    return str(token)
+
+
+def _identity() -> str | None:
+    if not st.user.get("is_logged_in"):
+        return None
+    return f"login {st.user.get('iss', '')} {st.user.get('sub') or st.user.get('email', '')}"
+
+
+def token_to_keep() -> str | None:
+    """Return the token that the browser is to keep for a year from now; None if logged in."""
+    return owner() if _identity() is None else None
+
+
+def job_id() -> str | None:
+    """Return the batch that is looked at; it stands in the URL, where a reload finds it."""
+    if _JOB in st.query_params:
+        st.session_state[_JOB] = st.query_params[_JOB]
+    elif st.session_state.get(_JOB):
+        st.query_params[_JOB] = st.session_state[_JOB]
+    found = st.session_state.get(_JOB)
+    return str(found) if found else None
+
+
+def look_at_job(job: str | None) -> None:
+    """Look at another batch, or at the list of them."""
+    st.session_state.pop(_ROW, None)
+    if job is None:
+        st.session_state.pop(_JOB, None)
+        st.query_params.pop(_JOB, None)
+    else:
+        st.session_state[_JOB] = st.query_params[_JOB] = job
+
+
+def row() -> int | None:
+    """Return the row of the batch whose patch is looked at."""
+    found = st.session_state.get(_ROW)
+    return int(found) if found is not None else None
+
+
+def look_at_row(position: int | None) -> None:
+    """Look at the patch of another row."""
+    st.session_state[_ROW] = position
+
+
+def uploader_key(name: str) -> str:
+    """Return the key of a file uploader; another one after `clear_uploader`."""
+    return f"{name}-{st.session_state.get(f'{_UPLOADERS}-{name}', 0)}"
+
+
+def clear_uploader(name: str) -> None:
+    """Forget what an uploader holds, so that its memory is free."""
+    st.session_state[f"{_UPLOADERS}-{name}"] = st.session_state.get(f"{_UPLOADERS}-{name}", 0) + 1
+
+
+def chosen(key: str, default: object = None) -> object:
+    """Return what a widget with this key holds."""
+    return st.session_state.get(key, default)
+
+
+def choose(key: str, value: object) -> None:
+    """Make a widget with this key hold something when it is next drawn."""
+    st.session_state[key] = value
+
+
+def say(sentence: str) -> None:
+    """Keep a sentence for the next time the page is drawn."""
+    st.session_state[_NOTICE] = sentence
+
+
+def said() -> str | None:
+    """Return the sentence that was kept, once."""
+    found = st.session_state.pop(_NOTICE, None)
+    return str(found) if found else None
+
+
+def is_dark() -> bool:
+    """Return whether the page is shown on a dark background."""
+    return st.context.theme.get("type") == "dark"
+
+
+def time_zone() -> ZoneInfo | None:
+    """Return the browser's time zone, None where it is not known."""
+    try:
+        return ZoneInfo(str(st.context.timezone or ""))
+    except (ZoneInfoNotFoundError, ValueError):
+        return None
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What was clicked in a table.
+
+    Attributes:
+        rows: Selected rows of the page.
+        columns: Selected columns, by name.
+        cell_rows: Rows of selected cells.
+    """
+
+    rows: tuple[int, ...]
+    columns: tuple[str, ...]
+    cell_rows: tuple[int, ...]
+
+
+def selection(key: str) -> Selection:
+    """Return what was clicked in the table with this key."""
+    held: Any = st.session_state.get(key) or {}
+    found: Any = held.get("selection", {})
+    return Selection(
+        tuple(found.get("rows", ())),
+        tuple(found.get("columns", ())),
+        tuple(row for row, _ in found.get("cells", ())),
+    )

@@ -1,0 +1,129 @@
+"""A job's rows as a reader looks at them: what was called, filtered, ordered and counted."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.scoring import ScoreRow, Status
+
+
+class Outcome(StrEnum):
+    """What an input ended as; every input has exactly one."""
+
+    TUMOUR = "tumour"
+    GREY_ZONE = "grey zone"
+    NO_TUMOUR = "no tumour"
+    WITHHELD = "withheld"
+    FAILED = "unreadable"
+
+
+class Order(StrEnum):
+    """How rows are sorted; inputs without a score always come last, in input order."""
+
+    HIGHEST = "Highest score first"
+    LOWEST = "Lowest score first"
+    NEAREST = "Nearest to the threshold first"
+    UNSTEADY = "Least agreement of orientations first"
+    INPUT = "As in the input"
+    PATH = "By file name"
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which rows to show.
+
+    Attributes:
+        outcomes: Only these; empty shows all.
+        score_low: Only scores from here; 0 also keeps inputs without a score.
+        score_high: Only scores up to here; 1 also keeps inputs without a score.
+        text: Only rows whose path, slide, reason or note holds it, in either case.
+    """
+
+    outcomes: frozenset[Outcome] = frozenset()
+    score_low: float = 0.0
+    score_high: float = 1.0
+    text: str = ""
+
+
+def outcome(row: ScoreRow) -> Outcome:
+    """Return what an input ended as."""
+    if row.status is Status.FAILED:
+        return Outcome.FAILED
+    if row.status is Status.WITHHELD:
+        return Outcome.WITHHELD
+    if row.predicted_label is None:
+        return Outcome.GREY_ZONE
+    return Outcome.TUMOUR if row.predicted_label == 1 else Outcome.NO_TUMOUR
+
+
+def outcome_counts(rows: Sequence[ScoreRow]) -> dict[Outcome, int]:
+    """Return how many inputs ended as each, zeros included."""
+    found = Counter(outcome(row) for row in rows)
+    return {kind: found[kind] for kind in Outcome}
+
+
+def select(rows: Sequence[ScoreRow], wanted: Filter, order: Order) -> list[int]:
+    """Return the positions of the rows that pass a filter, in an order."""
+    text = wanted.text.strip().casefold()
+    bounded = wanted.score_low > 0 or wanted.score_high < 1
+    kept = []
+    for position, row in enumerate(rows):
+        if wanted.outcomes and outcome(row) not in wanted.outcomes:
+            continue
+        if bounded and (
+            row.prob_tumour is None or not wanted.score_low <= row.prob_tumour <= wanted.score_high
+        ):
+            continue
+        if text and text not in _searched(row):
+            continue
+        kept.append(position)
+    if order is Order.INPUT:
+        return kept
+    if order is Order.PATH:
+        return sorted(kept, key=lambda position: rows[position].path)
+    return sorted(kept, key=lambda position: _rank(rows[position], order))
+
+
+def _searched(row: ScoreRow) -> str:
+    return "\n".join((row.path, row.slide or "", row.reason, row.note)).casefold()
+
+
+def _rank(row: ScoreRow, order: Order) -> tuple[bool, float]:
+    if row.prob_tumour is None:
+        return (True, 0.0)
+    if order is Order.HIGHEST:
+        return (False, -row.prob_tumour)
+    if order is Order.LOWEST:
+        return (False, row.prob_tumour)
+    if order is Order.NEAREST:
+        return (False, abs(row.prob_tumour - row.threshold))
+    return (False, -(row.d4_sd_logit or 0.0))
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreHistogram:
+    """How the scores spread, by what was called.
+
+    Attributes:
+        edges: (B + 1,) limits of the bins, 0 to 1; a bin holds its lower limit.
+        counts: (B,) patches in each bin, for each outcome that has a score.
+    """
+
+    edges: NDArray[np.float64]
+    counts: dict[Outcome, NDArray[np.int64]]
+
+
+def score_histogram(rows: Sequence[ScoreRow], bins: int = 50) -> ScoreHistogram:
+    """Return the spread of the scores in equal bins; the calls are counted, not guessed by bin."""
+    edges = np.linspace(0.0, 1.0, bins + 1)
+    counts = {}
+    for kind in (Outcome.NO_TUMOUR, Outcome.GREY_ZONE, Outcome.TUMOUR):
+        scores = [
+            row.prob_tumour for row in rows if row.prob_tumour is not None and outcome(row) is kind
+        ]
+        counts[kind] = np.histogram(scores, bins=edges)[0].astype(np.int64)
+    return ScoreHistogram(edges, counts)

@@ -1,0 +1,181 @@
+"""What the operator of an installation decides, read from environment variables.
+
+NODELENS_DATA_DIR           where jobs, locked thresholds and verdicts are kept
+NODELENS_MODEL              folder of the model bundle
+NODELENS_DEVICE             auto, cpu or cuda
+NODELENS_SERVER_ROOTS       folders that users may name as a source, joined by ":" (";" on Windows);
+                            empty: no user reads anything on the server
+NODELENS_MAX_UPLOAD_FILES   files in one upload
+NODELENS_MAX_UPLOAD_MIB     size of one upload
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from core.errors import SettingsError, SourceError
+
+PROJECT: Final = Path(__file__).resolve().parents[1]
+SHIPPED_MODEL: Final = PROJECT / "assets" / "model"
+SAMPLES_TABLE: Final = PROJECT / "assets" / "samples" / "samples.csv"
+"""Drawn patches: they show no tissue and come from no patient."""
+
+_DEVICES: Final = ("auto", "cpu", "cuda")
+_MAX_UPLOAD_FILES: Final = 5_000
+_MAX_UPLOAD_MIB: Final = 1_024
+_MIB: Final = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One installation.
+
+    Attributes:
+        data_dir: Where the app keeps what must outlive it.
+        model_dir: The model bundle.
+        device: "auto", "cpu" or "cuda".
+        server_roots: Resolved folders below which users may name sources; empty switches it off.
+        max_upload_files: Files in one upload.
+        max_upload_bytes: Bytes in one upload.
+    """
+
+    data_dir: Path
+    model_dir: Path = SHIPPED_MODEL
+    device: str = "auto"
+    server_roots: tuple[Path, ...] = ()
+    max_upload_files: int = _MAX_UPLOAD_FILES
+    max_upload_bytes: int = _MAX_UPLOAD_MIB * _MIB
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
+        """Return the settings in environment variables; what is not set has its default.
+
+        Raises:
+            SettingsError: A variable holds something that cannot be done.
+        """
+        device = environment.get("NODELENS_DEVICE", "") or "auto"
+        if device not in _DEVICES:
+            raise SettingsError(
+                f"NODELENS_DEVICE is {device!r}; expected auto, cpu or cuda. Correct it and start "
+                "the app again."
+            )
+        mib = _positive(environment, "NODELENS_MAX_UPLOAD_MIB", _MAX_UPLOAD_MIB)
+        return cls(
+            data_dir=_folder(environment, "NODELENS_DATA_DIR", default_data_dir(environment)),
+            model_dir=_folder(environment, "NODELENS_MODEL", SHIPPED_MODEL),
+            device=device,
+            server_roots=_roots(environment.get("NODELENS_SERVER_ROOTS", "")),
+            max_upload_files=_positive(environment, "NODELENS_MAX_UPLOAD_FILES", _MAX_UPLOAD_FILES),
+            max_upload_bytes=mib * _MIB,
+        )
+
+    @property
+    def jobs_dir(self) -> Path:
+        """Where uploads and scores are kept."""
+        return self.data_dir / "jobs"
+
+    @property
+    def operating_points_dir(self) -> Path:
+        """Where locked operating points are kept."""
+        return self.data_dir / "operating_points"
+
+    def server_source(self, text: str) -> Path:
+        """Return the source that a user named, with every link in its path followed.
+
+        Whether something exists is only told of places below the allowed folders.
+
+        Raises:
+            SourceError: It lies outside the allowed folders, or is not there.
+        """
+        path = resolved_below(text, self.server_roots)
+        if not path.exists():
+            raise SourceError("There is no such file or folder on the server. Check the path.")
+        return path
+
+    def check_upload(self, sizes_bytes: list[int]) -> None:
+        """Raise unless an upload of files with these sizes is allowed.
+
+        Raises:
+            SourceError: Too many files, or too large.
+        """
+        if len(sizes_bytes) > self.max_upload_files:
+            raise SourceError(
+                f"Found {len(sizes_bytes):,} files; one upload takes at most "
+                f"{self.max_upload_files:,}. Put the patches into a ZIP and upload that."
+            )
+        total = sum(sizes_bytes)
+        if total > self.max_upload_bytes:
+            raise SourceError(
+                f"The upload has {total / _MIB:,.0f} MiB; at most "
+                f"{self.max_upload_bytes // _MIB:,} MiB are taken. Split it, or ask the "
+                "operator to put the patches on the server."
+            )
+
+
+def resolved_below(text: str, roots: tuple[Path, ...]) -> Path:
+    """Return a path with every link in it followed, if it lies at or below one of the roots.
+
+    Args:
+        text: Path as a user typed it.
+        roots: Resolved folders.
+
+    Raises:
+        SourceError: It does not.
+    """
+    refusal = SourceError(
+        "This path is not below a folder that this installation may read. "
+        "Name one below the folders listed here, or ask the operator to allow it."
+    )
+    try:
+        path = Path(text.strip().strip("\"'"))
+        found = path.resolve() if path.is_absolute() else None
+    except (OSError, ValueError, RuntimeError):  # a zero byte, a loop of links, a name too long
+        raise refusal from None
+    if found is None or not any(found.is_relative_to(root) for root in roots):
+        raise refusal
+    return found
+
+
+def default_data_dir(environment: Mapping[str, str], platform: str = sys.platform) -> Path:
+    """Return the user's folder for data of programs, by the platform's own rule."""
+    home = Path.home()
+    if platform == "win32":
+        base = environment.get("LOCALAPPDATA")
+        return (Path(base) if base else home / "AppData" / "Local") / "nodelens"
+    if platform == "darwin":
+        return home / "Library" / "Application Support" / "nodelens"
+    base = environment.get("XDG_DATA_HOME")
+    return (Path(base) if base else home / ".local" / "share") / "nodelens"
+
+
+def _folder(environment: Mapping[str, str], name: str, default: Path) -> Path:
+    text = environment.get(name, "")
+    return Path(text).expanduser().absolute() if text else default
+
+
+def _positive(environment: Mapping[str, str], name: str, default: int) -> int:
+    text = environment.get(name, "")
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise SettingsError(
+            f"{name} is {text!r}; expected a whole number of 1 or more. Correct it and start the "
+            "app again."
+        )
+    return int(text)
+
+
+def _roots(text: str) -> tuple[Path, ...]:
+    roots = []
+    for part in filter(None, text.split(os.pathsep)):
+        path = Path(part).expanduser()
+        if not path.is_absolute() or not path.is_dir():
+            raise SettingsError(
+                f"NODELENS_SERVER_ROOTS names {part!r}; expected absolute paths of folders that "
+                "exist. Correct it and start the app again."
+            )
+        roots.append(path.resolve())
+    return tuple(roots)
