@@ -195,9 +195,9 @@ class ThresholdStudy:
         """
         return float(_shifted(np.array([score]), self.prevalence, prevalence)[0])
 
-    def score_for(self, probability: float, prevalence: float) -> float:
-        """Return the score that means a probability at a stated prevalence; the inverse."""
-        return float(_shifted(np.array([probability]), prevalence, self.prevalence)[0])
+    def scores_for(self, probabilities: FloatArray, prevalence: float) -> FloatArray:
+        """Return (M,) the scores that mean probabilities (M,) at a stated prevalence."""
+        return _shifted(probabilities, prevalence, self.prevalence)
 
     def decision_curve(self, assumptions: Assumptions) -> DecisionCurve:
         """Return the net benefit at the stated prevalence, scores shifted to it.

@@ -83,14 +83,15 @@ def test_a_rarer_tumour_makes_the_same_score_mean_less(study: ThresholdStudy) ->
     found = study.probability_in_use(0.5, 0.01)
     odds = 0.01 / 0.99 / (study.prevalence / (1 - study.prevalence))
     assert found == pytest.approx(odds / (1 + odds))
-    assert study.score_for(found, 0.01) == pytest.approx(0.5)
+    assert study.scores_for(np.array([found]), 0.01) == pytest.approx(0.5)
 
 
 def test_the_net_benefit_of_the_snapshot_lies_on_the_decision_curve(study: ThresholdStudy) -> None:
     assumed = Assumptions(prevalence=0.1)
     curve = study.decision_curve(assumed)
     probability = float(curve.probabilities[60])
-    found = study.at(study.score_for(probability, 0.1), assumed)
+    score = float(study.scores_for(curve.probabilities[60:61], 0.1)[0])
+    found = study.at(score, assumed)
     assert found.probability_in_use == pytest.approx(probability)
     assert found.net_benefit == pytest.approx(float(curve.model[60]), abs=1e-3)
 

@@ -101,7 +101,7 @@ def score_histogram(
                     "showarrow": False,
                 },
             )
-    _dress(figure, colours, height_px=230)
+    dress(figure, colours, height_px=230)
     figure.update_layout(barmode="stack", bargap=0.05)
     figure.update_layout(legend={"orientation": "h", "y": -0.28, "x": 0, "yanchor": "top"})
     figure.update_xaxes(title="Score: probability of tumour in the centre", range=[0, 1])
@@ -152,14 +152,15 @@ def roc(
             "<extra></extra>",
             name="threshold",
         )
-    _dress(figure, colours, height_px=height_px)
+    dress(figure, colours, height_px=height_px)
     figure.update_layout(showlegend=False)
     figure.update_xaxes(title="False-positive rate (1 − specificity)", range=[-0.01, 1.01])
     figure.update_yaxes(title="Sensitivity", range=[-0.01, 1.02])
     return figure
 
 
-def _dress(figure: go.Figure, colours: Palette, *, height_px: int) -> None:
+def dress(figure: go.Figure, colours: Palette, *, height_px: int) -> None:
+    """Give a figure the app's axes, colours and transparent background."""
     axis = {
         "gridcolor": colours.faint,
         "linecolor": colours.faint,
