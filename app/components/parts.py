@@ -127,10 +127,10 @@ def sentences(title: str, said: Sequence[str]) -> None:
 
 def show_problem(error: NodelensError) -> None:
     """Draw an error as its sentence, with nothing in it read as Markdown."""
-    st.error(_plain(str(error)), icon=":material/error:")
+    st.error(plain(str(error)), icon=":material/error:")
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Return Markdown that shows the text as it is, whatever names it quotes."""
     return "".join(f"\\{char}" if char in "\\`*_{}[]<>()#+-.!|$:~" else char for char in text)
 

@@ -119,7 +119,7 @@ def score_histogram(
         _mark(figure, lower_threshold, f"Grey zone from {lower_threshold:.3f}", "right", colours)
     side = "left" if threshold <= 0.5 or lower_threshold is not None else "right"
     _mark(figure, threshold, f"Called tumour from {threshold:.3f}", side, colours)
-    _dress(figure, colours, height_px=210)
+    dress(figure, colours, height_px=210)
     figure.update_layout(barmode="stack", bargap=0.05, showlegend=False)
     figure.update_xaxes(title_text="Score: probability of tumour in the centre", range=[0, 1])
     figure.update_yaxes(title_text="Patches", rangemode="tozero", tickformat=",d")
@@ -186,14 +186,15 @@ def roc(
             "<extra></extra>",
             name="threshold",
         )
-    _dress(figure, colours, height_px=height_px)
+    dress(figure, colours, height_px=height_px)
     figure.update_layout(showlegend=False)
     figure.update_xaxes(title_text="False-positive rate (1 − specificity)", range=[-0.01, 1.01])
     figure.update_yaxes(title_text="Sensitivity", range=[-0.01, 1.02])
     return figure
 
 
-def _dress(figure: go.Figure, colours: Palette, *, height_px: int) -> None:
+def dress(figure: go.Figure, colours: Palette, *, height_px: int) -> None:
+    """Give a figure the app's axes, colours and transparent background."""
     axis = {
         "gridcolor": colours.faint,
         "linecolor": colours.faint,
