@@ -42,7 +42,9 @@ def downloads(
         training = classifier.bundle.card.training
         fill = training.positives / training.patches
     refusal = why_no_submission(rows, progress.total)
-    with st.popover("Download", icon=":material/download:", disabled=not rows, key="downloads"):
+    with st.popover(
+        "Download", icon=":material/download:", disabled=progress.state == "new", key="downloads"
+    ):
         if not complete:
             st.caption("The batch is not complete: the files hold the rows so far.")
         for kind, (label, meaning) in _FILES.items():

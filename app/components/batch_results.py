@@ -176,6 +176,10 @@ def result_table(
     page_key, table_key = f"page-{job.id}", f"table-{job.id}"
     page = min(int(str(state.chosen(page_key, 1) or 1)), pages)
     shown = list(positions[(page - 1) * ROWS_A_PAGE : page * ROWS_A_PAGE])
+    if not shown:
+        st.html('<div class="nl-empty"><b>No patch passes these filters.</b></div>')
+        st.button("Clear the filters", on_click=_clear_filters, args=(job.id,), key="clear")
+        return
     looked_at = state.row()
     state.choose(
         table_key,
@@ -205,10 +209,16 @@ def result_table(
         alt="Scored patches of this batch",
     )
     with st.container(horizontal=True, vertical_alignment="center"):
-        first = (page - 1) * ROWS_A_PAGE + 1 if shown else 0
-        st.caption(f"{first:,} to {first + len(shown) - bool(shown):,} of {len(positions):,}")
+        first = (page - 1) * ROWS_A_PAGE + 1
+        st.caption(f"{first:,} to {first + len(shown) - 1:,} of {len(positions):,}")
         if pages > 1:
             st.pagination(pages, key=page_key, max_visible_pages=5)
+
+
+def _clear_filters(job_id: str) -> None:
+    state.choose(f"outcomes-{job_id}", [])
+    state.choose(f"text-{job_id}", "")
+    state.choose(f"scores-{job_id}", (0.0, 1.0))
 
 
 def _frame(

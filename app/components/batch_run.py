@@ -87,7 +87,7 @@ def input_report(report: InputReport) -> None:
     stat_strip(
         [
             Stat("Inputs", f"{report.inputs:,}"),
-            Stat("Can be scored", f"{report.readable:,}"),
+            Stat("Can be scored", f"{report.readable:,}", f"of {report.looked_at:,} looked at"),
             Stat("One flat colour", f"{report.flat:,}", "withheld: no tissue to judge"),
             Stat("Unreadable", f"{report.unreadable:,}", "listed below" * bool(report.unreadable)),
             Stat("Copies", f"{report.copies:,}", "same bytes as an earlier input"),

@@ -81,7 +81,9 @@ def what_is_loaded(classifier: Classifier) -> None:
         [
             Stat("Model", card.name, f"{parameters / 1e6:.1f} million parameters"),
             Stat(
-                "Runs on", _device_words(classifier.engine.device), "nothing leaves this computer"
+                "Runs on",
+                _device_words(classifier.engine.device),
+                "nothing is sent to other computers",
             ),
             Stat(
                 "Self-test",

@@ -219,3 +219,13 @@ def test_a_result_of_another_threshold_says_so_and_can_be_made_anew(
     pages_store = resources.job_store(resources.settings())
     pages_store.wait(job, timeout_s=60)
     assert {row.threshold for row in pages_store.rows(job)} == {0.4}
+
+
+def test_a_filter_that_nothing_passes_says_so_and_can_be_cleared(
+    open_page: OpenPage, done: Job
+) -> None:
+    page = open_page("batch", job=done)
+    page.text_input(key=f"text-{done.id}").set_value("no such name").run()
+    assert "No patch passes these filters" in html(page)
+    page.button(key="clear").click().run()
+    assert len(page.dataframe[0].value) == 7

@@ -87,3 +87,23 @@ def test_sources_on_the_server_stay_below_the_roots_whenever_they_are_opened(
     (root / "case").symlink_to(tmp_path / "secret")
     with pytest.raises(SourceError, match="not below a folder"):
         store.open(inside)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "camelyonpatch_level_2_split_test_x.h5",
+        "camelyonpatch_level_2_split_test_meta.csv",
+        "train_labels.csv",
+    ],
+)
+def test_files_that_a_data_set_opens_by_name_may_not_be_links_to_outside(
+    tmp_path: Path, name: str
+) -> None:
+    root = (tmp_path / "root").resolve()
+    write_patches(root / "train", 1)
+    (tmp_path / "secret").write_text("id,label\n")
+    (root / name).symlink_to(tmp_path / "secret")
+    store = JobStore(tmp_path / "jobs", server_roots=(root,))
+    with pytest.raises(SourceError, match="is a link to a place"):
+        store.open(store.add_server_path("a", "in", root))
