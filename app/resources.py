@@ -4,6 +4,7 @@ Everything is keyed by what decides it: the model by the hash of its card, rows 
 are, pictures by job and row. Job ids are only ever taken from jobs that the owner's token opened.
 """
 
+import atexit
 import gc
 import hashlib
 import os
@@ -98,6 +99,7 @@ def _spare_the_garbage_collector() -> None:
     """
     gc.collect()
     gc.freeze()
+    atexit.register(gc.unfreeze)  # or libraries report what they take for leaks at the end
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)

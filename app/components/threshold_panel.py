@@ -16,9 +16,19 @@ from core.bundle import OperatingPoint
 from core.errors import NodelensError
 from core.jobs import Job, JobStore
 from core.operating_points import LockedPoint
-from core.thresholds import GREY, Assumptions, Batch, BatchEffect, Change, Snapshot, ThresholdStudy
+from core.thresholds import (
+    GREY,
+    Assumptions,
+    Batch,
+    BatchEffect,
+    Change,
+    Snapshot,
+    ThresholdStudy,
+    rule_of,
+)
 
 PICTURES: Final = 12
+_BY_HAND: Final = "Chosen by hand."
 _CALLS: Final = {1: "▲ tumour", 0: "▽ no tumour", GREY: "◆ grey zone"}
 
 
@@ -87,7 +97,7 @@ def moving_part(scene: Scene, lock: Callable[[], None]) -> None:
             else numbers.grey_zone(snapshot.deferral, snapshot.threshold)
         )
         + '<div class="nl-pair">'
-        + numbers.confusion(snapshot)
+        + numbers.matrices(snapshot)
         + numbers.in_use(snapshot)
         + "</div>"
         + numbers.metrics(snapshot)
@@ -116,6 +126,19 @@ def _boxes(tuning: state.Tuning) -> None:
     )
 
 
+def chosen_by(study: ThresholdStudy, assumptions: Assumptions) -> str:
+    """Return how the threshold was chosen, in words that let a reader repeat it."""
+    tuning = state.tuning(state.Tuning())
+    if tuning.rule:
+        try:
+            choice = study.choose(rule_of(tuning.rule, assumptions))
+        except NodelensError:
+            return _BY_HAND
+        if (choice.threshold, choice.lower) == (tuning.threshold, tuning.lower):
+            return f"{choice.name}: {choice.description}"
+    return _BY_HAND
+
+
 def standing(scene: Scene, threshold: float, lower: float | None) -> str:
     """Return as HTML whether this threshold is only tried, or locked, or in force."""
     point = scene.in_force
@@ -135,7 +158,8 @@ def standing(scene: Scene, threshold: float, lower: float | None) -> str:
             )
     return (
         '<div class="nl-standing nl-exploring"><span class="nl-badge">exploring</span>'
-        f"<p>Nothing changes until you lock. {now}</p></div>"
+        f"<p>{escape(chosen_by(scene.study, scene.assumptions))} Nothing changes until you lock. "
+        f"{now}</p></div>"
     )
 
 
@@ -222,7 +246,7 @@ def still_part(scene: Scene) -> None:
     show(
         "histogram",
         "Scores by class",
-        "dotted: in force; root scale",
+        "square-root scale; dotted: in force",
         figures.histogram(study.histogram, in_force=point.threshold, colours=colours),
     )
     over_slides = study.auroc_over_slides
@@ -235,15 +259,14 @@ def still_part(scene: Scene) -> None:
         show(
             "roc",
             f"ROC, area {area.value:.3f}",
-            f"95 % {'by patches' if over_slides is None else 'over slides'} "
-            f"{_three(interval)}; ◇ in force",
+            f"95 % {'by patches' if over_slides is None else 'over slides'} {_three(interval)}",
             figures.roc(study.roc, in_force=at_point, colours=colours),
         )
     with right:
         show(
             "precision-recall",
             f"Precision–recall, AP {study.average_precision:.3f}",
-            f"at this set's {study.prevalence:.1%} tumour, no clinical prevalence",
+            f"{study.prevalence:.1%} tumour here, not clinical",
             figures.precision_recall(
                 study.precision_recall,
                 prevalence=study.prevalence,
@@ -263,14 +286,14 @@ def still_part(scene: Scene) -> None:
         show(
             "decision",
             f"Decision curve at {100 * assumed.prevalence:g} %",
-            f"line: flagging pays from {assumed.fair_probability:.3f} at your costs",
+            f"flagging pays from {assumed.fair_probability:.3f} on",
             figures.decision(
                 curve, scores, fair_probability=assumed.fair_probability, colours=colours
             ),
         )
     st.caption(
-        f"All figures: {study.scores.name}, {len(study.scores.evidence):,} patches. A click on a "
-        "curve, a bar or a point sets the threshold there."
+        f"{study.scores.name}, {len(study.scores.evidence):,} patches. Circle and line: the "
+        "threshold tried; ◇ and dots: the one in force. Click a curve, bar or point to try it."
     )
 
 
@@ -282,7 +305,7 @@ def _three(interval: object) -> str:
 def _calibration_words(study: ThresholdStudy) -> str:
     found, line = study.calibration, study.calibration_line
     slope = "" if isinstance(line, str) else f", slope {line.slope:.2f}"
-    return f"ECE {found.ece:.3f}, Brier {found.brier:.3f}{slope}; patches at each point"
+    return f"ECE {found.ece:.3f}, Brier {found.brier:.3f}{slope}"
 
 
 def _figure(scene: Scene, name: str, title: str, note: str, figure: object) -> None:

@@ -62,11 +62,12 @@ with stated:
 if evidence is not None:
     scene = scene_of(evidence, assumed, model, settings)
     store = resources.operating_points(settings)
+    threshold_lock.spent_test_set(scene, card, store)
     left, right = st.columns([1.12, 1], gap="large")
     with left:
         threshold_rules.rules(evidence, assumed)
         threshold_panel.moving_part(scene, partial(threshold_lock.lock_button, scene, card, store))
-        st.toggle("All slides", key="threshold-all-slides")
+        st.toggle("Every slide in the table", key="threshold-all-slides")
         threshold_rules.stability(evidence, assumed)
     with right, st.container(key="nl-still"):
         threshold_panel.still_part(scene)
