@@ -1,12 +1,18 @@
 """`python -m core`: the engine without the app."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+# Before PyTorch loads: threads that wait must not spin against other programs on the machine.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 from core.bundle import card_table, read_card
 from core.errors import NodelensError
+from core.explanation.command import add_explain_parser
+from core.review.command import add_verify_parser
 from core.scoring.command import add_score_parser
 from core.settings import SHIPPED_MODEL
 
@@ -23,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_score_parser(commands)
     _add_card_parser(commands)
+    add_verify_parser(commands)
+    add_explain_parser(commands)
     parsed = parser.parse_args(arguments)
     try:
         return int(parsed.run(parsed))
@@ -30,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{parser.prog}: {error}\n")
         return WRONG_USAGE
     except KeyboardInterrupt:
-        sys.stderr.write("\nStopped. Add --resume to continue.\n")
+        sys.stderr.write("\nStopped. `score` continues with --resume.\n")
         return 130
 
 

@@ -206,6 +206,7 @@ def write_weights(folder: Path, weights: Mapping[str, torch.Tensor]) -> str:
     safetensors.torch.save_file(
         {name: value.detach().cpu().contiguous() for name, value in weights.items()}, path
     )
+    path.chmod(0o644)  # the library leaves it readable to its maker only
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 

@@ -4,6 +4,10 @@ from core.bundle.card import Card, Interval
 
 _NAMES = {
     "auroc": "AUROC",
+    "auroc_by_patches": "AUROC, patches as if independent",
+    "sensitivity_calibration_slides": "Sensitivity on the calibration slides",
+    "specificity_calibration_slides": "Specificity on the calibration slides",
+    "calibration_slope": "Calibration slope",
     "average_precision": "Average precision",
     "brier": "Brier score",
     "ece": "Expected calibration error",
@@ -42,12 +46,17 @@ def card_table(card: Card) -> str:
         (metric_name(name), f"{interval_text(value)}; {value.method}")
         for name, value in card.validation.metrics.items()
     ]
-    rows.append(("Threshold", f"{point.threshold:.4f}: {point.rule}; chosen on {point.chosen_on}"))
+    rows.append(
+        (
+            "Threshold",
+            f"{point.threshold:.4f}: {point.rule.rstrip('.')}; chosen on {point.chosen_on}",
+        )
+    )
     rows += [
         (name, f"{interval_text(value)}; {value.method}")
         for name, value in (
-            ("Sensitivity there", point.sensitivity),
-            ("Specificity there", point.specificity),
+            ("Sensitivity where it was chosen", point.sensitivity),
+            ("Specificity where it was chosen", point.specificity),
         )
         if value is not None
     ]

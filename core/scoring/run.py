@@ -11,7 +11,8 @@ from core.scoring.classifier import Classifier, TestTimeAugmentation
 from core.scoring.journal import Journal, RunSpec
 from core.scoring.rows import ScoreRow
 
-DEFAULT_BATCH_SIZE: Final = 64
+DEFAULT_BATCH_SIZE: Final = 32
+"""Small enough for a batch's activations to stay in the cache of a CPU."""
 
 
 def specify(

@@ -1,0 +1,79 @@
+"""Explanations that cannot fool their reader: raw maps, the centre marked, the centre tested."""
+
+from core.explanation.cam import (
+    LIBRARY_METHODS,
+    CamBatch,
+    CamMap,
+    Method,
+    Target,
+    Unit,
+)
+from core.explanation.centre import CentreMeasures, measure_centre
+from core.explanation.explainer import EXPLAIN_BATCH, Explainer, Explanation
+from core.explanation.faithfulness import TwinTest, TwinTester
+from core.explanation.fillers import DonorPool, FillerKind, shipped_donors
+from core.explanation.layers import Layer
+from core.explanation.overlay import (
+    OverlayStyle,
+    Palette,
+    draw_overlay,
+    draw_pair,
+    draw_patch_box,
+    draw_scale_bar,
+    own_scale,
+    png_bytes,
+    shared_scale,
+)
+from core.explanation.reliance import (
+    CentreReliance,
+    CentreTest,
+    CentreTestSettings,
+    Counterfactual,
+    Decisive,
+    FillerResult,
+)
+from core.explanation.rows import EXPLANATION_COLUMNS, ExplanationRow
+from core.explanation.run import Measurement, explain_batch, explain_source
+from core.explanation.views import D4Views, score_views
+
+__all__ = [
+    "EXPLAIN_BATCH",
+    "EXPLANATION_COLUMNS",
+    "LIBRARY_METHODS",
+    "CamBatch",
+    "CamMap",
+    "CentreMeasures",
+    "CentreReliance",
+    "CentreTest",
+    "CentreTestSettings",
+    "Counterfactual",
+    "D4Views",
+    "Decisive",
+    "DonorPool",
+    "Explainer",
+    "Explanation",
+    "ExplanationRow",
+    "FillerKind",
+    "FillerResult",
+    "Layer",
+    "Measurement",
+    "Method",
+    "OverlayStyle",
+    "Palette",
+    "Target",
+    "TwinTest",
+    "TwinTester",
+    "Unit",
+    "draw_overlay",
+    "draw_pair",
+    "draw_patch_box",
+    "draw_scale_bar",
+    "explain_batch",
+    "explain_source",
+    "measure_centre",
+    "own_scale",
+    "png_bytes",
+    "score_views",
+    "shared_scale",
+    "shipped_donors",
+]

@@ -1,0 +1,205 @@
+"""Patches in, maps with their measures out, safe beside scoring threads."""
+
+import math
+from copy import copy
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Self
+
+import numpy as np
+from torch import Tensor
+
+from core.errors import RunError
+from core.explanation.cam import (
+    LIBRARY_METHODS,
+    CamBatch,
+    CamMap,
+    Method,
+    Target,
+    Unit,
+)
+from core.explanation.centre import CentreMeasures, measure_centre
+from core.explanation.layers import Layer, default_layer, find_layer, layer_choices
+from core.explanation.network import ExplainedNetwork, LinearHead, check_patches
+from core.explanation.weighting import GRADIENT_METHODS, eigen_cam
+from core.patches import ImageU8
+from core.scoring import Classifier
+
+if TYPE_CHECKING:
+    from core.explanation.library import LibraryCam
+
+EXPLAIN_BATCH: Final = 64
+"""Patches per pass; scoring threads get their turn between two passes."""
+WEAK_ODDS: Final = 2.0
+"""Evidence that does not even double the calibrated odds is called weak."""
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """One patch explained.
+
+    Attributes:
+        cam: Its map.
+        logit: Tumour logit before temperature, from the same pass as the map.
+        prob_tumour: Calibrated probability of tumour in the centre 32 x 32, 0..1.
+        centre: Where the map lies.
+        odds_factor: How many times the positive evidence alone multiplies the calibrated odds of
+            the target; None for maps that are not in logits.
+    """
+
+    cam: CamMap
+    logit: float
+    prob_tumour: float
+    centre: CentreMeasures
+    odds_factor: float | None
+
+    @property
+    def weak(self) -> bool | None:
+        """Whether the positive evidence does not even double the odds; None if not in logits."""
+        return None if self.odds_factor is None else self.odds_factor < WEAK_ODDS
+
+
+class Explainer:
+    """A classifier with a method, a layer and a target.
+
+    Attributes:
+        classifier: Whose decisions are explained.
+        method: How maps are made.
+        layer: The layer whose activations are weighed.
+        target: What positive values speak for.
+        network: The network under its lock.
+    """
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        *,
+        method: Method | None = None,
+        layer: str | None = None,
+        target: Target = Target.TUMOUR,
+    ) -> None:
+        """Look the network over once.
+
+        Args:
+            classifier: On the PyTorch engine.
+            method: None takes CAM where it is exact, else Grad-CAM.
+            layer: Name of a layer; None takes the last map.
+            target: What positive values shall speak for.
+
+        Raises:
+            RunError: Method, layer and network do not fit.
+        """
+        self.classifier = classifier
+        self.network = ExplainedNetwork.of(classifier.engine)
+        layers = self.network.layers()
+        last = default_layer(self.network.network, layers)
+        self.method = method or self._exact_or_gradients(layer, last)
+        self.layer = last if layer is None else find_layer(layers, layer)
+        self.target = target
+        self._choices = layer_choices(self.network.network, layers)
+        self._head: LinearHead | None = None
+        if self.method is Method.CAM:
+            # The closed form reads the network's last features, whatever module makes them.
+            if self.layer not in (last, layers[-1]):
+                raise RunError(
+                    f"The closed form exists at the last map only, not at {self.layer.name!r}. "
+                    "Leave the layer out, or use hires-cam there."
+                )
+            self.layer = layers[-1]
+            self._head = self.network.linear_head()
+        self._library = _open_library(self.network, self.method)
+
+    def _exact_or_gradients(self, layer: str | None, last: Layer) -> Method:
+        if layer is None or layer == last.name:
+            try:
+                self.network.linear_head()
+            except RunError:
+                return Method.GRAD_CAM
+            return Method.CAM
+        return Method.GRAD_CAM
+
+    @property
+    def layer_choices(self) -> list[Layer]:
+        """The few layers worth offering, the finest first; any other name works as well."""
+        return list(self._choices)
+
+    def with_private_network(self) -> Self:
+        """Return the same explainer on a copy of the network, for changing the copy."""
+        twin = copy(self)
+        twin.network = self.network.private_copy()
+        return twin.refreshed()
+
+    def refreshed(self) -> Self:
+        """Return the same explainer after the network's weights were changed."""
+        fresh = copy(self)
+        if self._head is not None:
+            fresh._head = fresh.network.linear_head()
+        fresh._library = _open_library(fresh.network, self.method)
+        return fresh
+
+    def maps(self, images_rgb_u8: ImageU8) -> CamBatch:
+        """Return raw maps and tumour logits of patches (N, 96, 96, 3)."""
+        check_patches(images_rgb_u8)
+        parts = [
+            self._pass(images_rgb_u8[start : start + EXPLAIN_BATCH])
+            for start in range(0, len(images_rgb_u8), EXPLAIN_BATCH)
+        ]
+        blank = CamBatch(
+            np.empty((0, *self.layer.grid), np.float32),
+            np.empty(0, np.float32),
+            self.method,
+            self.layer.name,
+            self.target,
+            self.network.span_px,
+            None if self._head is None else self.target.sign * self._head.bias,
+        )
+        if not parts:
+            return blank
+        values = np.concatenate([maps.float().cpu().numpy() for maps, _ in parts])
+        logits = np.concatenate([logits.float().cpu().numpy() for _, logits in parts])
+        return replace(blank, values=values, logits=logits)
+
+    def _pass(self, images_rgb_u8: ImageU8) -> tuple[Tensor, Tensor]:
+        sign, layer = self.target.sign, self.layer.name
+        if self._head is not None:
+            maps, logits = self.network.closed_form(images_rgb_u8, self._head)
+            return sign * maps, logits
+        if self._library is not None:
+            return self._library.maps(images_rgb_u8, layer=layer, sign=sign)
+        if self.method is Method.EIGEN_CAM:
+            activations, logits = self.network.activations(images_rgb_u8, layer)
+            return eigen_cam(activations), logits
+        activations, gradients, logits = self.network.activations_and_gradients(
+            images_rgb_u8, layer, sign
+        )
+        return GRADIENT_METHODS[self.method](activations, gradients), logits
+
+    def explain(self, images_rgb_u8: ImageU8) -> list[Explanation]:
+        """Return one explanation per patch (N, 96, 96, 3), in order; maps and logits of one pass.
+
+        Raises:
+            RunError: These are no patches.
+        """
+        return self.measured(self.maps(images_rgb_u8))
+
+    def measured(self, batch: CamBatch) -> list[Explanation]:
+        """Return maps of this explainer with their measures."""
+        probabilities = self.classifier.probability(batch.logits)
+        temperature = self.classifier.bundle.card.temperature
+        explanations = []
+        for cam, logit, probability in zip(batch, batch.logits, probabilities, strict=True):
+            centre = measure_centre(cam)
+            factor = None
+            if cam.unit is Unit.LOGIT:
+                # Beyond e^700 a double overflows; no reader needs the difference.
+                factor = math.exp(min(centre.evidence_for / temperature, 700.0))
+            explanations.append(Explanation(cam, float(logit), float(probability), centre, factor))
+        return explanations
+
+
+def _open_library(network: ExplainedNetwork, method: Method) -> "LibraryCam | None":
+    if method not in LIBRARY_METHODS:
+        return None
+    # OpenCV, matplotlib and scikit-learn come with the library; only who asks waits.
+    from core.explanation.library import LibraryCam  # noqa: PLC0415
+
+    return LibraryCam(network, method)

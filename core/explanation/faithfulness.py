@@ -1,0 +1,181 @@
+"""Whether a map says something about the decision: compared with maps of randomised heads.
+
+A map that a network with a random last layer would give as well shows what the backbone reacts
+to, not why this model decided (Adebayo et al. 2018, "Sanity checks for saliency maps").
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from core.errors import RunError
+from core.explanation.cam import CamBatch
+from core.explanation.explainer import Explainer
+from core.explanation.fillers import blurred
+from core.explanation.network import check_patches
+from core.patches import ImageU8
+
+TWINS: Final = 19
+"""A random map beats all of 19 random twins in 1 of 20 patches."""
+RELIABLE_SHARE: Final = 0.9
+_BLOCKS: Final = 6
+"""Occlusion blocks per side at most: 36 passes a patch."""
+_BLUR_SIGMA_PX: Final = 8.0
+_SMALLEST_EFFECT_LOGIT: Final = 0.05
+
+
+@dataclass(frozen=True)
+class TwinTest:
+    """A map's faithfulness beside that of its randomised-head twins.
+
+    Faithfulness is the correlation, over the blocks of the map, of its values with the fall of
+    the target's logit when that block is blurred: 1 the map ranks the places as the model does,
+    0 it has nothing to do with them, -1 it has them upside down.
+
+    Attributes:
+        faithfulness: Of the map, -1..1.
+        twins: Of the maps of the twins, each -1..1.
+        largest_effect_logit: Largest change of the logit by one block.
+    """
+
+    faithfulness: float
+    twins: tuple[float, ...]
+    largest_effect_logit: float
+
+    @property
+    def beaten(self) -> float:
+        """Part of the twins whose maps are less faithful, 0..1; a tie is not beaten."""
+        return float(np.mean([self.faithfulness > twin for twin in self.twins]))
+
+    @property
+    def reliable(self) -> bool:
+        """Whether the map may be shown as an explanation.
+
+        It must be faithful at all, do better than nine in ten twins, and there must be an effect
+        to explain. False reads "no reliable explanation": of this patch, by this method.
+        """
+        return (
+            self.faithfulness > 0
+            and self.beaten >= RELIABLE_SHARE
+            and self.largest_effect_logit >= _SMALLEST_EFFECT_LOGIT
+        )
+
+
+class TwinTester:
+    """An explainer with its randomised-head twins.
+
+    A twin shares the backbone and has last-layer weights drawn anew, normal with the spread of
+    the model's own. Methods that ignore the last layer, as Eigen-CAM does, have twins equal to
+    themselves and can never pass.
+    """
+
+    def __init__(self, explainer: Explainer, *, twins: int = TWINS, seed: int = 0) -> None:
+        """Copy the network.
+
+        Args:
+            explainer: Whose maps are tested.
+            twins: How many.
+            seed: Of the twins' weights.
+
+        Raises:
+            RunError: The network has no linear last layer to draw anew.
+        """
+        self._explainer = explainer
+        self._twins = twins
+        self._seed = seed
+        self._twin = explainer.with_private_network()
+        head = self._twin.network.network.get_classifier()  # type: ignore[operator]
+        if not isinstance(head, nn.Linear):
+            raise RunError(
+                f"The network ends in a {type(head).__name__}; twins need a linear last layer. "
+                "Show the map without this test, and say so."
+            )
+        self._head = head
+        self._weights = head.weight.detach().clone()
+
+    def run(self, images_rgb_u8: ImageU8, batch: CamBatch | None = None) -> list[TwinTest]:
+        """Return the test for each patch (N, 96, 96, 3); about 30 passes a patch.
+
+        Args:
+            images_rgb_u8: The patches.
+            batch: Their maps by the explainer, where they are known already.
+        """
+        check_patches(images_rgb_u8)
+        if batch is None:
+            batch = self._explainer.maps(images_rgb_u8)
+        if len(batch) == 0:
+            return []
+        effects = self._effects(images_rgb_u8, batch)  # (N, B)
+        own = _correlations(_blocks(batch.values), effects)  # (N,)
+        twins = np.stack(
+            [_correlations(_blocks(values), effects) for values in self._twin_maps(images_rgb_u8)],
+            axis=1,
+        )  # (N, twins)
+        return [
+            TwinTest(float(faith), tuple(map(float, others)), float(np.abs(effect).max()))
+            for faith, others, effect in zip(own, twins, effects, strict=True)
+        ]
+
+    def _twin_maps(self, images_rgb_u8: ImageU8) -> Iterator[NDArray[np.float32]]:
+        with self._twin.network.lock:
+            try:
+                for number in range(self._twins):
+                    generator = torch.Generator().manual_seed(self._seed * 1_000_003 + number)
+                    drawn = torch.randn(self._weights.shape, generator=generator)
+                    spread = self._weights.std().cpu()
+                    self._head.weight.copy_(drawn * spread)
+                    yield self._twin.refreshed().maps(images_rgb_u8).values
+            finally:
+                self._head.weight.copy_(self._weights)
+
+    def _effects(self, images_rgb_u8: ImageU8, batch: CamBatch) -> NDArray[np.float64]:
+        """Return the fall of the target's logit by blurring each block, (N, blocks)."""
+        rows, columns = (_block_count(cells) for cells in batch.values.shape[1:])
+        edges_y = np.rint(np.linspace(*batch.span_px, rows + 1)).astype(int)
+        edges_x = np.rint(np.linspace(*batch.span_px, columns + 1)).astype(int)
+        effects = np.empty((len(images_rgb_u8), rows * columns))
+        for number, image in enumerate(images_rgb_u8):
+            soft = np.rint(blurred(image, _BLUR_SIGMA_PX).image_rgb).astype(np.uint8)
+            pictures = np.repeat(image[None], rows * columns, axis=0)
+            for block, picture in enumerate(pictures):
+                y, x = divmod(block, columns)
+                place = (slice(*edges_y[y : y + 2]), slice(*edges_x[x : x + 2]))
+                picture[place] = soft[place]
+            logits = self._explainer.classifier.engine.logits(pictures)
+            effects[number] = batch.target.sign * (float(batch.logits[number]) - logits)
+        return effects
+
+
+def _block_count(cells: int) -> int:
+    """Return the largest number of blocks, at most six, that divides the cells evenly."""
+    fitting = (count for count in range(min(_BLOCKS, cells), 0, -1) if cells % count == 0)
+    found = next(fitting)
+    return found if found > 1 else min(_BLOCKS, cells)
+
+
+def _blocks(values: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return maps (N, h, w) as block means (N, blocks)."""
+    rows, columns = (_block_count(cells) for cells in values.shape[1:])
+    starts_y = np.linspace(0, values.shape[1], rows + 1).astype(int)[:-1]
+    starts_x = np.linspace(0, values.shape[2], columns + 1).astype(int)[:-1]
+    sums = np.add.reduceat(np.add.reduceat(values, starts_y, axis=1), starts_x, axis=2)
+    ones = np.ones_like(values[:1])
+    areas = np.add.reduceat(np.add.reduceat(ones, starts_y, axis=1), starts_x, axis=2)
+    means: NDArray[np.float64] = (sums / areas).astype(np.float64).reshape(len(values), -1)
+    return means
+
+
+def _correlations(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return Pearson's correlation of each row (N,), 0 where a row does not vary."""
+    a = left - left.mean(axis=1, keepdims=True)
+    b = right - right.mean(axis=1, keepdims=True)
+    size = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
+    product = (a * b).sum(axis=1)
+    correlations: NDArray[np.float64] = np.zeros_like(product)
+    np.divide(product, size, out=correlations, where=size > 1e-12)
+    return correlations

@@ -1,0 +1,181 @@
+"""What a part of a patch is replaced with, and the seam between the two."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from core.errors import SourceError
+from core.explanation.network import check_patches
+from core.patches import CENTRE, PATCH_SIZE_PX, ImageU8, Patch, files_source
+
+SHIPPED_SAMPLES: Final = Path(__file__).resolve().parents[2] / "assets" / "samples"
+_WHITE: Final = 245.0
+_TISSUE_OD: Final = 0.15
+_MIDDLE: Final = (PATCH_SIZE_PX - 1) / 2
+_HALF_CENTRE: Final = (CENTRE.stop - CENTRE.start) / 2
+
+
+class FillerKind(StrEnum):
+    """BLUR keeps the colours and loses the cells, MEAN loses both, DONOR is other tissue.
+
+    Blur and mean colour are pictures that no scanner gives, so a model may answer them oddly;
+    donor tissue is a true picture, but one with its own content. That is why all three are used.
+    """
+
+    BLUR = "blur"
+    MEAN = "mean"
+    DONOR = "donor"
+
+
+@dataclass(frozen=True, eq=False)
+class Filler:
+    """A whole picture to take pixels from.
+
+    Attributes:
+        name: "blur", "mean", or "donor" with the id of the patch.
+        kind: Its kind.
+        image_rgb: (96, 96, 3) float32, 0..255.
+    """
+
+    name: str
+    kind: FillerKind
+    image_rgb: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class DonorPool:
+    """Patches without tumour that can lend their tissue.
+
+    A negative of this task may hold tumour in its ring: give patches without any where you can.
+
+    Attributes:
+        ids: (D,) what to call them.
+        images_rgb_u8: (D, 96, 96, 3).
+        stains: (D, 3) their mean stain, see `mean_stain`.
+    """
+
+    ids: tuple[str, ...]
+    images_rgb_u8: ImageU8
+    stains: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, ids: Sequence[str], images_rgb_u8: ImageU8) -> "DonorPool":
+        """Return the pool of these patches (D, 96, 96, 3)."""
+        check_patches(images_rgb_u8)
+        stains = np.array([mean_stain(image) for image in images_rgb_u8]).reshape(-1, 3)
+        return cls(tuple(ids), images_rgb_u8, stains)
+
+    def nearest(self, image_rgb_u8: ImageU8, count: int) -> list[Filler]:
+        """Return up to `count` donors whose mean stain is nearest to that of a patch.
+
+        A patch is not its own donor.
+        """
+        distance = np.linalg.norm(self.stains - mean_stain(image_rgb_u8), axis=1)
+        fillers: list[Filler] = []
+        for number in np.argsort(distance, kind="stable"):
+            if len(fillers) == count:
+                break
+            donor = self.images_rgb_u8[number]
+            if not np.array_equal(donor, image_rgb_u8):
+                name = f"donor {self.ids[number]}"
+                fillers.append(Filler(name, FillerKind.DONOR, donor.astype(np.float32)))
+        return fillers
+
+
+def shipped_donors(samples: Path = SHIPPED_SAMPLES) -> DonorPool:
+    """Return the drawn samples that hold no tumour at all.
+
+    They are drawings: for real patches, negatives of the same laboratory are better donors.
+
+    Raises:
+        SourceError: The samples are not there.
+    """
+    table = samples / "samples.csv"
+    try:
+        with table.open(newline="", encoding="utf-8") as file:
+            rows = [row for row in csv.DictReader(file) if row["place"] == "none"]
+    except (OSError, KeyError) as error:
+        raise SourceError(
+            f"The drawn samples cannot be read ({error}). "
+            "Draw them again with `python -m core.drawing`, or give donors of your own."
+        ) from None
+    source = files_source(samples.name, [(row["path"], samples / row["path"]) for row in rows])
+    patches = [source.read(index) for index in range(len(source))]
+    readable = [patch for patch in patches if isinstance(patch, Patch)]
+    if not readable:
+        raise SourceError("There are no drawn samples without tumour. Give donors of your own.")
+    return DonorPool.of(
+        [patch.entry.id for patch in readable], np.stack([p.image_rgb_u8 for p in readable])
+    )
+
+
+def mean_stain(image_rgb_u8: ImageU8) -> NDArray[np.float64]:
+    """Return the mean optical density of red, green and blue over the tissue of a patch, (3,).
+
+    Pixels of glass do not count, so a patch that is half empty keeps its stain.
+    """
+    density = -np.log(np.clip(image_rgb_u8.astype(np.float64), 1.0, _WHITE) / _WHITE)
+    tissue = density.mean(axis=2) > _TISSUE_OD
+    pixels = density[tissue] if tissue.any() else density.reshape(-1, 3)
+    stain: NDArray[np.float64] = pixels.mean(axis=0)
+    return stain
+
+
+def blurred(image_rgb_u8: ImageU8, sigma_px: float) -> Filler:
+    """Return the patch itself, blurred until its cells are gone."""
+    image = gaussian_filter(
+        image_rgb_u8.astype(np.float32), sigma=(sigma_px, sigma_px, 0), mode="reflect"
+    )
+    return Filler("blur", FillerKind.BLUR, image)
+
+
+def mean_coloured(image_rgb_u8: ImageU8) -> Filler:
+    """Return one flat colour, the patch's mean."""
+    colour = image_rgb_u8.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
+    return Filler("mean", FillerKind.MEAN, np.broadcast_to(colour, image_rgb_u8.shape))
+
+
+@lru_cache(maxsize=16)
+def centre_mask(edge_px: float) -> NDArray[np.float32]:
+    """Return 1 in the centre 32 x 32 and 0 outside, with a linear seam `edge_px` wide, (96, 96).
+
+    The seam lies half inside and half outside, so that it gives neither side more area. A hard
+    edge (0) is exact about the region and draws a square that the model may react to.
+    """
+    from_middle = np.abs(np.arange(PATCH_SIZE_PX) - _MIDDLE)
+    outside = np.maximum.outer(from_middle, from_middle) - _HALF_CENTRE
+    mask: NDArray[np.float32] = (outside < 0).astype(np.float32)
+    if edge_px > 0:
+        mask = np.clip(0.5 - outside / edge_px, 0.0, 1.0).astype(np.float32)
+    mask.setflags(write=False)
+    return mask
+
+
+def keep_centre(image_rgb_u8: ImageU8, filler: Filler, edge_px: float) -> ImageU8:
+    """Return the patch's centre in the filler's ring, (96, 96, 3) uint8."""
+    return _blend(image_rgb_u8, filler, centre_mask(edge_px))
+
+
+def keep_ring(image_rgb_u8: ImageU8, filler: Filler, edge_px: float) -> ImageU8:
+    """Return the patch's ring around the filler's centre, (96, 96, 3) uint8."""
+    return _blend(image_rgb_u8, filler, 1 - centre_mask(edge_px))
+
+
+def keep_nothing(filler: Filler) -> ImageU8:
+    """Return the filler alone, (96, 96, 3) uint8."""
+    return np.rint(filler.image_rgb).astype(np.uint8)
+
+
+def _blend(image_rgb_u8: ImageU8, filler: Filler, keep: NDArray[np.float32]) -> ImageU8:
+    weight = keep[..., None]
+    mixed = image_rgb_u8 * weight + filler.image_rgb * (1 - weight)
+    blended: ImageU8 = np.rint(mixed).astype(np.uint8)
+    return blended

@@ -1,0 +1,170 @@
+"""The layers of a network that have a map, found by name; tokens are laid out on their grid."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from core.errors import RunError
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer whose output can be weighed into a map.
+
+    Attributes:
+        name: As in `network.named_modules()`.
+        grid: Rows and columns of its map.
+        channels: Channels of its map.
+    """
+
+    name: str
+    grid: tuple[int, int]
+    channels: int
+
+
+def token_grid(network: nn.Module) -> tuple[int, int] | None:
+    """Return rows and columns of a transformer's patch tokens, None for other networks."""
+    embedding = getattr(network, "patch_embed", None)
+    grid = getattr(embedding, "grid_size", None)
+    if grid is None or not hasattr(network, "num_prefix_tokens"):
+        return None
+    rows, columns = grid
+    return int(rows), int(columns)
+
+
+def as_grid(network: nn.Module, output: object) -> Tensor | None:
+    """Return a layer's output as (N, C, h, w), None if it has no more than one place.
+
+    Class and register tokens are dropped; the patch tokens (N, T, C) are laid out row by row.
+    """
+    if not isinstance(output, Tensor):
+        return None
+    tokens = token_grid(network)
+    if tokens is not None:
+        prefix = int(network.num_prefix_tokens)  # type: ignore[arg-type]  # timm sets an int
+        if output.ndim != 3 or output.shape[1] != prefix + tokens[0] * tokens[1]:
+            return None
+        grid = output[:, prefix:].transpose(1, 2)  # (N, C, T)
+        return grid.reshape(len(output), -1, *tokens)
+    if output.ndim != 4:
+        return None
+    grid = output.permute(0, 3, 1, 2) if channels_last(network) else output
+    return grid if grid.shape[2] * grid.shape[3] > 1 else None
+
+
+def channels_last(network: nn.Module) -> bool:
+    """Return whether the layers give (N, h, w, C), as timm's Swin transformers do."""
+    return str(getattr(network, "output_fmt", "NCHW")) == "NHWC"
+
+
+def trace_layers(network: nn.Module, inputs: Tensor) -> list[Layer]:
+    """Return the layers that have a map, in the order in which they finish.
+
+    Args:
+        network: In evaluation mode; the caller holds its lock.
+        inputs: (N, 3, S, S) any input.
+    """
+    found: dict[str, Layer] = {}
+
+    def note(name: str) -> Any:  # noqa: ANN401 - torch leaves the type of a hook open
+        def hook(_module: nn.Module, _inputs: object, output: object) -> None:
+            grid = as_grid(network, output)
+            if grid is not None:
+                found.pop(name, None)
+                found[name] = Layer(name, (grid.shape[2], grid.shape[3]), grid.shape[1])
+
+        return hook
+
+    handles = [
+        module.register_forward_hook(note(name))
+        for name, module in network.named_modules()
+        if name
+        and not isinstance(module, nn.Identity)
+        # The patch embedding of a channels-last transformer is a convolution, channels first.
+        and not (channels_last(network) and isinstance(module, nn.Conv2d))
+    ]
+    try:
+        with torch.inference_mode():
+            network(inputs)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return list(found.values())
+
+
+def default_layer(network: nn.Module, layers: list[Layer]) -> Layer:
+    """Return the last feature map; in a transformer the last block's input to its attention.
+
+    Behind that point only the class token reaches the score, and patch tokens have no gradient.
+
+    Raises:
+        RunError: The network has no layer with a map.
+    """
+    if not layers:
+        raise RunError(
+            "This network has no layer with a map of more than one place, so nothing can be "
+            "localised. Use a convolutional network or a ViT of timm."
+        )
+    if token_grid(network) is not None:
+        names = [layer for layer in layers if _is_block_input(layer.name)]
+        if names:
+            return names[-1]
+    return layers[-1]
+
+
+def _is_block_input(name: str) -> bool:
+    parts = name.split(".")
+    return len(parts) == 3 and parts[0] == "blocks" and parts[2] == "norm1"
+
+
+def layer_choices(network: nn.Module, layers: list[Layer]) -> list[Layer]:
+    """Return the few layers worth offering: the last at each resolution, or one per ViT block."""
+    if token_grid(network) is not None:
+        return [layer for layer in layers if _is_block_input(layer.name)] or layers[-1:]
+    stages = [layer for layer in layers if layer.name.count(".") <= 1] or layers
+    last = {layer.grid: layer for layer in stages}
+    return sorted(last.values(), key=lambda layer: -layer.grid[0] * layer.grid[1])
+
+
+def find_layer(layers: list[Layer], name: str) -> Layer:
+    """Return the layer of that name.
+
+    Raises:
+        RunError: There is none, or it has no map.
+    """
+    for layer in layers:
+        if layer.name == name:
+            return layer
+    some = ", ".join(layer.name for layer in layers if layer.name.count(".") <= 1)
+    raise RunError(f"Found no layer {name!r} with a map in this network. Choose one of: {some}.")
+
+
+@contextmanager
+def captured_output(module: nn.Module, *, for_gradients: bool) -> Iterator[list[Tensor]]:
+    """Give a list that will hold the module's output; the hook is gone afterwards, come what may.
+
+    Args:
+        module: The layer; the caller holds the network's lock.
+        for_gradients: Start the graph at this output, so that a backward pass ends here and
+            nothing before it is recorded.
+    """
+    outputs: list[Tensor] = []
+
+    def hook(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor | None:
+        outputs.clear()  # of a layer that is used twice, the last use counts
+        if not for_gradients:
+            outputs.append(output.detach().clone())
+            return None
+        leaf = output.detach().requires_grad_()
+        outputs.append(leaf)
+        return leaf.clone()  # the next layer may work in place, which a leaf does not allow
+
+    handle = module.register_forward_hook(hook)
+    try:
+        yield outputs
+    finally:
+        handle.remove()

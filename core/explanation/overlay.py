@@ -1,0 +1,176 @@
+"""Maps drawn over their patches: whole-factor zoom, one shared scale, the centre marked."""
+
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from core.errors import RunError
+from core.explanation.cam import CamMap
+from core.patches import CENTRE, PATCH_SIZE_PX, ImageU8
+
+_DARK: Final = (0, 0, 0)
+_LIGHT: Final = (255, 255, 255)
+_GAP_PX: Final = 2
+_SMALLEST_SCALE: Final = 1e-6
+
+
+class Palette(StrEnum):
+    """Pairs of colours, against and for, that colour-blind readers can tell apart.
+
+    BLUE_ORANGE is Okabe and Ito's blue and vermilion. TEAL_YELLOW stays apart from the pink and
+    violet of H&E. DARK_LIGHT differs in lightness alone.
+    """
+
+    BLUE_ORANGE = "blue-orange"
+    TEAL_YELLOW = "teal-yellow"
+    DARK_LIGHT = "dark-light"
+
+
+_ENDS: Final[dict[Palette, tuple[tuple[int, int, int], tuple[int, int, int]]]] = {
+    Palette.BLUE_ORANGE: ((0, 114, 178), (213, 94, 0)),
+    Palette.TEAL_YELLOW: ((0, 124, 124), (240, 228, 66)),
+    Palette.DARK_LIGHT: ((10, 10, 10), (250, 250, 250)),
+}
+
+
+@dataclass(frozen=True)
+class OverlayStyle:
+    """How a map is drawn.
+
+    Attributes:
+        zoom: Screen pixels per patch pixel, a whole number, so that nothing is resampled.
+        opacity: Of the strongest values, 0..1; weaker ones are fainter in proportion.
+        palette: Its two colours.
+        smooth: Interpolate between the middles of the cells. False shows the cells as they are,
+            which is all that the network knows.
+        smooth_patch: Zoom the patch itself smoothly (bilinear) instead of in squares.
+        centre_box: Mark the centre 32 x 32.
+    """
+
+    zoom: int = 4
+    opacity: float = 0.6
+    palette: Palette = Palette.BLUE_ORANGE
+    smooth: bool = False
+    smooth_patch: bool = False
+    centre_box: bool = True
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.zoom <= 32 or not 0 <= self.opacity <= 1:
+            raise RunError(
+                f"Found zoom {self.zoom} and opacity {self.opacity}; expected a whole zoom of "
+                "1 to 32 and an opacity of 0 to 1."
+            )
+
+
+def shared_scale(cams: Iterable[CamMap], quantile: float = 0.99) -> float:
+    """Return one scale for many maps: the value that gets the full colour.
+
+    It is the given quantile of the maps' strongest values, so that one outlier does not pale all
+    others. Compare pictures only if they were drawn on one scale.
+    """
+    strongest = [float(np.abs(cam.values).max()) for cam in cams]
+    if not strongest:
+        return 1.0
+    return max(float(np.quantile(strongest, quantile)), _SMALLEST_SCALE)
+
+
+def own_scale(cam: CamMap) -> float:
+    """Return the scale of one map alone; it makes weak evidence look strong, so say so."""
+    return max(float(np.abs(cam.values).max()), _SMALLEST_SCALE)
+
+
+def draw_patch_box(image_rgb_u8: ImageU8, style: OverlayStyle) -> ImageU8:
+    """Return the patch without any map, (96 * zoom, 96 * zoom, 3), beside an overlay."""
+    picture = _zoomed(image_rgb_u8, style)
+    return _boxed(picture, style.zoom) if style.centre_box else picture
+
+
+def draw_overlay(
+    image_rgb_u8: ImageU8, cam: CamMap, *, scale: float, style: OverlayStyle
+) -> ImageU8:
+    """Return the patch under its map, (96 * zoom, 96 * zoom, 3) uint8.
+
+    Args:
+        image_rgb_u8: (96, 96, 3).
+        cam: Its map.
+        scale: The value (for, or minus it: against) that gets full colour; beyond is cut.
+        style: How to draw.
+
+    Raises:
+        RunError: The scale is not above zero.
+    """
+    if not scale > 0:
+        raise RunError(f"Found a scale of {scale}; expected one above 0.")
+    picture = _zoomed(image_rgb_u8, style).astype(np.float32)
+    strength = np.clip(_spread(cam, style) / scale, -1.0, 1.0)[..., None]
+    against, favour = (np.array(end, np.float32) for end in _ENDS[style.palette])
+    colour = np.where(strength >= 0, favour, against)
+    cover = style.opacity * np.abs(strength)
+    mixed = np.rint(picture * (1 - cover) + colour * cover).astype(np.uint8)
+    return _boxed(mixed, style.zoom) if style.centre_box else mixed
+
+
+def draw_pair(image_rgb_u8: ImageU8, cam: CamMap, *, scale: float, style: OverlayStyle) -> ImageU8:
+    """Return patch and overlay side by side at the same zoom, the centre marked on both."""
+    left = draw_patch_box(image_rgb_u8, style)
+    right = draw_overlay(image_rgb_u8, cam, scale=scale, style=style)
+    gap = np.full((len(left), _GAP_PX * style.zoom, 3), 255, np.uint8)
+    return np.concatenate([left, gap, right], axis=1)
+
+
+def draw_scale_bar(palette: Palette, *, width_px: int = 256, height_px: int = 16) -> ImageU8:
+    """Return the colours from full "against" (left) to full "for" (right) on white."""
+    strength = np.linspace(-1, 1, width_px, dtype=np.float32)[None, :, None]
+    against, favour = (np.array(end, np.float32) for end in _ENDS[palette])
+    colour = np.where(strength >= 0, favour, against)
+    bar = 255 * (1 - np.abs(strength)) + colour * np.abs(strength)
+    return np.repeat(np.rint(bar).astype(np.uint8), height_px, axis=0)
+
+
+def png_bytes(picture_rgb_u8: ImageU8) -> bytes:
+    """Return a picture (H, W, 3) as a PNG file, without loss."""
+    file = io.BytesIO()
+    Image.fromarray(picture_rgb_u8).save(file, format="PNG")
+    return file.getvalue()
+
+
+def _zoomed(image_rgb_u8: ImageU8, style: OverlayStyle) -> ImageU8:
+    if not style.smooth_patch:
+        return image_rgb_u8.repeat(style.zoom, axis=0).repeat(style.zoom, axis=1)
+    side = PATCH_SIZE_PX * style.zoom
+    smooth = Image.fromarray(image_rgb_u8).resize((side, side), Image.Resampling.BILINEAR)
+    return np.asarray(smooth)
+
+
+def _spread(cam: CamMap, style: OverlayStyle) -> NDArray[np.float32]:
+    """Return the map at screen size, zero where the network does not look."""
+    start, stop = (edge * style.zoom for edge in cam.span_px)
+    side = stop - start
+    how = Image.Resampling.BILINEAR if style.smooth else Image.Resampling.NEAREST
+    # Pillow keeps the middles of the cells in place and extends the outer ones to the border.
+    inside = Image.fromarray(np.ascontiguousarray(cam.values)).resize((side, side), how)
+    whole = np.zeros((PATCH_SIZE_PX * style.zoom,) * 2, np.float32)
+    whole[start:stop, start:stop] = np.asarray(inside)
+    return whole
+
+
+def _boxed(picture: ImageU8, zoom: int) -> ImageU8:
+    """Return the picture with a light line in a dark one around the centre, outside of it.
+
+    Two tones stay visible on pale and on dark tissue, and no pixel that decides is covered.
+    """
+    boxed = picture.copy()
+    line = max(1, zoom // 2)
+    low, high = CENTRE.start * zoom, CENTRE.stop * zoom
+    for tone, outer, inner in ((_DARK, 2 * line, line), (_LIGHT, line, 0)):
+        frame = np.zeros(picture.shape[:2], bool)
+        frame[low - outer : high + outer, low - outer : high + outer] = True
+        frame[low - inner : high + inner, low - inner : high + inner] = False
+        boxed[frame] = tone
+    return boxed

@@ -1,0 +1,102 @@
+"""The table of explanations: one row per input, the columns of a score and then the measures."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from core.explanation.explainer import Explanation
+from core.explanation.faithfulness import TwinTest
+from core.explanation.reliance import CentreReliance
+from core.explanation.views import D4Views
+from core.scoring import COLUMNS, ScoreRow
+from core.scoring.outputs import csv_cells
+
+Value = str | float | bool | None
+
+
+@dataclass(frozen=True, eq=False)
+class ExplanationRow:
+    """One input with its score, and what was asked for of its explanation.
+
+    Attributes:
+        score: As `core score` gives it.
+        explanation: None unless the input was scored.
+        reliance: None unless the centre-against-ring test was made.
+        views: None unless the eight orientations were scored.
+        twins: None unless the map was tested against twins.
+        road_logit: ROAD of the map; None unless it was computed.
+        overlay: File name of the picture, "" where there is none.
+    """
+
+    score: ScoreRow
+    explanation: Explanation | None = None
+    reliance: CentreReliance | None = None
+    views: D4Views | None = None
+    twins: TwinTest | None = None
+    road_logit: float | None = None
+    overlay: str = ""
+
+    def cells(self) -> list[str]:
+        """Return the row's cells in the order of `EXPLANATION_COLUMNS`, empty where unknown."""
+        return csv_cells(self.score) + [_cell(get(self)) for get in _MEASURES.values()]
+
+
+def _of_map(get: Callable[[Explanation], Value]) -> Callable[[ExplanationRow], Value]:
+    return lambda row: None if row.explanation is None else get(row.explanation)
+
+
+def _of_test(get: Callable[[CentreReliance], Value]) -> Callable[[ExplanationRow], Value]:
+    return lambda row: None if row.reliance is None else get(row.reliance)
+
+
+def _of_views(get: Callable[[D4Views], Value]) -> Callable[[ExplanationRow], Value]:
+    return lambda row: None if row.views is None else get(row.views)
+
+
+def _of_twins(get: Callable[[TwinTest], Value]) -> Callable[[ExplanationRow], Value]:
+    return lambda row: None if row.twins is None else get(row.twins)
+
+
+_MEASURES: Final[dict[str, Callable[[ExplanationRow], Value]]] = {
+    "method": _of_map(lambda e: str(e.cam.method)),
+    "layer": _of_map(lambda e: e.cam.layer),
+    "target": _of_map(lambda e: str(e.cam.target)),
+    "unit": _of_map(lambda e: str(e.cam.unit)),
+    "evidence_for": _of_map(lambda e: e.centre.evidence_for),
+    "evidence_against": _of_map(lambda e: e.centre.evidence_against),
+    "evidence_centre": _of_map(lambda e: e.centre.evidence_centre),
+    "evidence_ring": _of_map(lambda e: e.centre.evidence_ring),
+    "weak_evidence": _of_map(lambda e: e.weak),
+    "centre_share": _of_map(lambda e: e.centre.share),
+    "centre_share_expected": _of_map(lambda e: e.centre.expected_share),
+    "peak_in_centre": _of_map(lambda e: e.centre.peak_in_centre),
+    "centre_reliance": _of_test(lambda t: t.score),
+    "centre_reliance_low": _of_test(lambda t: t.low),
+    "centre_reliance_high": _of_test(lambda t: t.high),
+    "centre_reliance_spread": _of_test(lambda t: t.spread),
+    "ring_reliance": _of_test(lambda t: t.ring_score),
+    "centre_part": _of_test(lambda t: t.centre_part),
+    "centre_rise_logit": _of_test(lambda t: t.centre_rise_logit),
+    "ring_rise_logit": _of_test(lambda t: t.ring_rise_logit),
+    "delta_logit_centre_kept": _of_test(lambda t: t.delta_centre_kept),
+    "delta_logit_ring_kept": _of_test(lambda t: t.delta_ring_kept),
+    "decisive_region": _of_test(lambda t: str(t.decisive)),
+    "d4_mean_logit": _of_views(lambda v: v.mean_logit),
+    "d4_spread_logit": _of_views(lambda v: v.sd_logit),
+    "d4_flips": _of_views(lambda v: v.flips),
+    "twin_faithfulness": _of_twins(lambda t: t.faithfulness),
+    "twins_beaten": _of_twins(lambda t: t.beaten),
+    "reliable": _of_twins(lambda t: t.reliable),
+    "road_logit": lambda row: row.road_logit,
+    "overlay": lambda row: row.overlay or None,
+}
+
+EXPLANATION_COLUMNS: Final = (*COLUMNS, *_MEASURES)
+
+
+def _cell(value: Value) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(int(value))
+    return repr(value) if isinstance(value, float) else str(value)

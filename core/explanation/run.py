@@ -1,0 +1,113 @@
+"""A source explained: the rows of scoring, each with its measures, in the source's order."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.engine import Engine
+from core.explanation.cam import CamBatch
+from core.explanation.explainer import Explainer
+from core.explanation.faithfulness import TwinTester
+from core.explanation.reliance import CentreTest
+from core.explanation.rows import ExplanationRow
+from core.explanation.views import score_views
+from core.patches import ImageU8, Patch, PatchSource, UnreadablePatch
+from core.scoring import Status
+from core.scoring.classifier import is_flat
+
+if TYPE_CHECKING:
+    from core.explanation.library import RoadMetric
+
+
+@dataclass(frozen=True, eq=False)
+class Measurement:
+    """What is measured of each patch beside its map; each part costs passes of its own.
+
+    Attributes:
+        centre_test: About 15 passes a patch; None leaves it out.
+        views: The eight orientations, 8 passes a patch.
+        twins: About 30 passes a patch; None leaves it out.
+        road: Seconds a patch; None leaves it out.
+    """
+
+    centre_test: CentreTest | None = None
+    views: bool = False
+    twins: TwinTester | None = None
+    road: "RoadMetric | None" = None
+
+
+class _RecordingEngine(Engine):
+    """Scores by explaining, and keeps the maps of the pass.
+
+    The scorer thus makes the rows, and a table of explanations cannot disagree with one of scores
+    about what is withheld, called, or failed.
+    """
+
+    def __init__(self, explainer: Explainer) -> None:
+        self.lock = explainer.network.lock
+        self.device = explainer.classifier.engine.device
+        self.batch: CamBatch | None = None
+        self._explainer = explainer
+
+    def logits(self, images_rgb_u8: ImageU8) -> NDArray[np.float32]:
+        # Without the lock around it all: the explainer takes it pass by pass.
+        return self.forward(images_rgb_u8)
+
+    def forward(self, images_rgb_u8: ImageU8) -> NDArray[np.float32]:
+        self.batch = self._explainer.maps(images_rgb_u8)
+        return self.batch.logits
+
+
+def explain_source(
+    source: PatchSource, explainer: Explainer, measurement: Measurement, *, batch_size: int = 64
+) -> Iterator[ExplanationRow]:
+    """Yield one row per input, in order; inputs without a score have a row that says why.
+
+    Args:
+        source: The inputs.
+        explainer: Makes the maps.
+        measurement: What else is measured.
+        batch_size: Inputs per pass.
+    """
+    inputs = source.stream()
+    try:
+        while batch := list(islice(inputs, batch_size)):
+            yield from explain_batch(batch, explainer, measurement)
+    finally:
+        inputs.close()
+
+
+def explain_batch(
+    inputs: Sequence[Patch | UnreadablePatch], explainer: Explainer, measurement: Measurement
+) -> list[ExplanationRow]:
+    """Return one row per input, in order; score and map of a patch come from one pass."""
+    recorder = _RecordingEngine(explainer)
+    scores = replace(explainer.classifier, engine=recorder).score(inputs)
+    rows = [ExplanationRow(score) for score in scores]
+    if recorder.batch is None:
+        return rows
+    # The scorer judges what is a patch and not one flat colour, in this order.
+    judged = [
+        (number, item.image_rgb_u8)
+        for number, item in enumerate(inputs)
+        if isinstance(item, Patch) and not is_flat(item.image_rgb_u8)
+    ]
+    images = np.stack([image for _, image in judged])
+    count = len(images)
+    test, twins, road = measurement.centre_test, measurement.twins, measurement.road
+    parts = zip(
+        explainer.measured(recorder.batch),
+        test.run(images, recorder.batch.logits) if test else [None] * count,
+        score_views(explainer.classifier, images) if measurement.views else [None] * count,
+        twins.run(images, recorder.batch) if twins else [None] * count,
+        road(images, recorder.batch).tolist() if road else [None] * count,
+        strict=True,
+    )
+    for (number, _), measures in zip(judged, parts, strict=True):
+        if scores[number].status is Status.SCORED:
+            rows[number] = ExplanationRow(scores[number], *measures)
+    return rows

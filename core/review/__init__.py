@@ -1,0 +1,131 @@
+"""The review: worklists, verdicts, and a record of them that can be checked.
+
+Start with `ReviewStore(path)`; `append` an event, ask `record()` what they amount to, and
+`current_verdicts(record)` for the verdicts that stand. The exports are in `core.review.exports`,
+which loads the scoring room and PyTorch with it; nothing here does.
+"""
+
+from core.review.agreement import (
+    Agreement,
+    agreement,
+    between_readers,
+    repeat_pairs,
+    with_model,
+    within_reader,
+)
+from core.review.chain import Anchor, Link
+from core.review.disagreement import disagreements, disputed_patches, paired_verdicts
+from core.review.errors import ReviewError, StoreError
+from core.review.events import (
+    AiShown,
+    CaseOpened,
+    CasePatch,
+    Commented,
+    Corrected,
+    Event,
+    Reading,
+    Task,
+    Undone,
+    VerdictAfterAi,
+    VerdictGiven,
+)
+from core.review.findings import Finding, Verification
+from core.review.log import export_log, verify_log
+from core.review.outcomes import (
+    FlipMatrix,
+    ReadingTime,
+    TagErrors,
+    flip_matrix,
+    reading_time,
+    tag_errors,
+)
+from core.review.progress import Progress, Shown, next_position, progress, shown_now
+from core.review.record import CurrentVerdict, Entry, Record, TaskState, current_verdicts
+from core.review.roles import Permission, Person, Role
+from core.review.store import ReviewStore
+from core.review.verify import verify_apart, verify_store
+from core.review.vocabulary import (
+    Confidence,
+    OnScreen,
+    Origin,
+    Quality,
+    ReadingMode,
+    ReasonTag,
+    Verdict,
+)
+from core.review.worklist import (
+    Candidate,
+    Filters,
+    Order,
+    Worklist,
+    WorklistPlan,
+    build_worklist,
+    candidates_of,
+)
+
+__all__ = [
+    "Agreement",
+    "AiShown",
+    "Anchor",
+    "Candidate",
+    "CaseOpened",
+    "CasePatch",
+    "Commented",
+    "Confidence",
+    "Corrected",
+    "CurrentVerdict",
+    "Entry",
+    "Event",
+    "Filters",
+    "Finding",
+    "FlipMatrix",
+    "Link",
+    "OnScreen",
+    "Order",
+    "Origin",
+    "Permission",
+    "Person",
+    "Progress",
+    "Quality",
+    "Reading",
+    "ReadingMode",
+    "ReadingTime",
+    "ReasonTag",
+    "Record",
+    "ReviewError",
+    "ReviewStore",
+    "Role",
+    "Shown",
+    "StoreError",
+    "TagErrors",
+    "Task",
+    "TaskState",
+    "Undone",
+    "Verdict",
+    "VerdictAfterAi",
+    "VerdictGiven",
+    "Verification",
+    "Worklist",
+    "WorklistPlan",
+    "agreement",
+    "between_readers",
+    "build_worklist",
+    "candidates_of",
+    "current_verdicts",
+    "disagreements",
+    "disputed_patches",
+    "export_log",
+    "flip_matrix",
+    "next_position",
+    "paired_verdicts",
+    "progress",
+    "reading_time",
+    "repeat_pairs",
+    "shown_now",
+    "tag_errors",
+    "verify_apart",
+    "verify_log",
+    "verify_store",
+    "with_model",
+    "within_reader",
+]

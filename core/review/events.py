@@ -1,0 +1,258 @@
+"""Everything that can happen in a review: a closed set of events, each a frozen dataclass."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Final, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from core.review.errors import ReviewError
+from core.review.vocabulary import (
+    Confidence,
+    OnScreen,
+    Origin,
+    Quality,
+    ReadingMode,
+    ReasonTag,
+    Verdict,
+)
+
+_STRICT: Final = ConfigDict(extra="forbid")
+
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
+Text = Annotated[str, Field(max_length=10_000)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Share = Annotated[float, Field(ge=0, le=1)]
+Label = Annotated[int, Field(ge=0, le=1)]
+Position = Annotated[int, Field(ge=0)]
+Sequence = Annotated[int, Field(ge=1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CasePatch:
+    """A patch of a case and what was known of it when the case was opened.
+
+    Attributes:
+        sha256: Of the input's bytes; a verdict is on these bytes.
+        id: The file's stem.
+        prob_tumour: The model's probability of tumour in the centre 32 × 32; None if withheld.
+        predicted_label: The model's call at the case's operating point.
+        label: Reference standard, where known.
+        slide: Slide, where known.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    sha256: Sha256
+    id: Text
+    prob_tumour: Share | None = None
+    predicted_label: Label | None = None
+    label: Label | None = None
+    slide: Text | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One place in a worklist: a patch to be read.
+
+    Attributes:
+        patch: Index into the case's patches.
+        origin: Why it stands here; not to be shown to the reader.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    patch: Position
+    origin: Origin = Origin.ORDERED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A verdict with all that was said and seen with it.
+
+    Attributes:
+        verdict: On the centre 32 × 32.
+        screen: What was drawn beside the patch; empty for a blinded reading.
+        seconds: From the patch drawn to the verdict given.
+        confidence: If stated.
+        tags: Reasons.
+        quality: If stated.
+        comment: Free text.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    verdict: Verdict
+    screen: tuple[OnScreen, ...]
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    confidence: Confidence | None = None
+    tags: tuple[ReasonTag, ...] = ()
+    quality: Quality | None = None
+    comment: Text = ""
+
+    @property
+    def blinded(self) -> bool:
+        """Whether nothing but the patch was on the screen."""
+        return not self.screen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreMigrated:
+    """The store has had a schema version since here; the first event of every store."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    version: Sequence
+    kind: Literal["store migrated"] = "store migrated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseOpened:
+    """A batch to be read in a fixed order.
+
+    Attributes:
+        case: The case's own id, once per store.
+        reader: Who opened it.
+        name: What to call it.
+        mode: Who sees what.
+        model_id: Name and weights' hash of the model.
+        operating_point: Its version.
+        threshold: On the probability.
+        order: How the worklist was made, in words.
+        patches: The patches, each once.
+        tasks: The worklist.
+        of: Earlier cases: the first reading of a second reading; both of an adjudication.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    case: Name
+    reader: Name
+    name: Name
+    mode: ReadingMode
+    model_id: Text
+    operating_point: Text
+    threshold: Share
+    order: Text
+    patches: tuple[CasePatch, ...]
+    tasks: tuple[Task, ...]
+    of: tuple[Name, ...] = ()
+    kind: Literal["case opened"] = "case opened"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OnTask:
+    """An event on one task of a case, by one reader.
+
+    Attributes:
+        case: The case.
+        reader: Who.
+        task: Position in the case's worklist, from 0.
+        sha256: Of the patch there.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    case: Name
+    reader: Name
+    task: Position
+    sha256: Sha256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictGiven(_OnTask):
+    """The first verdict; in the blind modes nothing but the patch was on the screen."""
+
+    model_id: Text
+    operating_point: Text
+    reading: Reading
+    kind: Literal["verdict given"] = "verdict given"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AiShown(_OnTask):
+    """Score and map are about to be drawn; the first verdict is frozen from here on."""
+
+    kind: Literal["AI shown"] = "AI shown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictAfterAi(_OnTask):
+    """The second verdict, with the AI in view; the same as the first if that is upheld."""
+
+    model_id: Text
+    operating_point: Text
+    reading: Reading
+    kind: Literal["verdict after AI"] = "verdict after AI"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Corrected(_OnTask):
+    """Another reading in place of one that is not frozen.
+
+    Attributes:
+        corrects: Sequence of the event whose reading is replaced.
+        reading: What stands instead.
+    """
+
+    corrects: Sequence
+    reading: Reading
+    kind: Literal["corrected"] = "corrected"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undone(_OnTask):
+    """The reader's last step on this task is taken back.
+
+    Attributes:
+        undoes: Sequence of that step.
+    """
+
+    undoes: Sequence
+    kind: Literal["undone"] = "undone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commented(_OnTask):
+    """A remark on a patch beside the verdict."""
+
+    text: Annotated[str, Field(min_length=1, max_length=10_000)]
+    kind: Literal["commented"] = "commented"
+
+
+TaskEvent = VerdictGiven | AiShown | VerdictAfterAi | Corrected | Undone | Commented
+Event = StoreMigrated | CaseOpened | TaskEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payload:
+    """What is written down of an event, and covered by its hash.
+
+    Attributes:
+        action: The caller's token for this action; the same token is never written twice.
+        at: When it was accepted: UTC, ISO 8601.
+        written_by: The library that wrote it, such as "SQLite 3.40.1".
+        event: What happened.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    action: Name
+    at: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00$")]
+    written_by: Annotated[str, Field(pattern=r"^SQLite \d+\.\d+\.\d+$")]
+    event: Annotated[Event, Field(discriminator="kind")]
+
+
+_PAYLOAD: Final = TypeAdapter(Payload)
+
+
+def payload_as_json(payload: Payload) -> dict[str, object]:
+    """Return a payload as plain JSON values."""
+    plain: dict[str, object] = _PAYLOAD.dump_python(payload, mode="json", warnings=False)
+    return plain
+
+
+def read_payload(text: str) -> Payload:
+    """Return the payload that a JSON text holds.
+
+    Raises:
+        ReviewError: It is none; the message names the first field that is wrong.
+    """
+    try:
+        return _PAYLOAD.validate_json(text, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ReviewError(f"This is no review event: {place}: {first['msg']}.") from None

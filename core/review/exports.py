@@ -1,0 +1,266 @@
+"""Verdicts as CSV or Parquet, and corrected labels that training takes.
+
+Not among the exports of `core.review`, because it loads the scoring room and PyTorch with it.
+"""
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from core.errors import RunError
+from core.review.chain import Anchor
+from core.review.errors import ReviewError
+from core.review.events import CasePatch
+from core.review.progress import seconds_spent
+from core.review.record import CurrentVerdict, Record, StandingReading, current_verdicts
+from core.review.vocabulary import ReadingMode
+from core.scoring.outputs import OUTPUT_SUFFIXES, replacing, write_metadata
+
+_FORMULA_START: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictRow:
+    """One standing verdict, flat. Fields named `first_…` are of the reading before the AI."""
+
+    case: str
+    case_name: str
+    mode: str
+    reader: str
+    position: int
+    origin: str
+    id: str
+    sha256: str
+    slide: str | None
+    label: int | None
+    prob_tumour: float | None
+    predicted_label: int | None
+    verdict: str
+    first_verdict: str
+    overrides_model: bool
+    confidence: str | None
+    tags: str
+    quality: str | None
+    comment: str
+    remarks: str
+    on_screen: str
+    first_on_screen: str
+    seconds: float
+    model_id: str
+    operating_point: str
+    at: str
+    first_at: str
+    event: int
+    event_hash: str
+
+
+VERDICT_COLUMNS: Final = tuple(field.name for field in fields(VerdictRow))
+
+
+def pseudonyms(record: Record) -> dict[str, str]:
+    """Return "reader 1", "reader 2", … for each reader, in the order of their first event.
+
+    The names stay in the record; hand out the table of pseudonyms only where that is meant.
+    """
+    order = dict.fromkeys(reader for _, reader, _ in record.tasks)
+    return {reader: f"reader {number}" for number, reader in enumerate(order, start=1)}
+
+
+def verdict_rows(
+    record: Record, case: str | None = None, *, names: Mapping[str, str] | None = None
+) -> list[VerdictRow]:
+    """Return the verdicts that stand, of one case or of all; `names` replaces readers' names."""
+    return [_row(verdict, names or {}) for verdict in current_verdicts(record, case)]
+
+
+def _row(verdict: CurrentVerdict, names: Mapping[str, str]) -> VerdictRow:
+    first, final, patch = verdict.first, verdict.final, verdict.patch
+    told = final.reading
+    return VerdictRow(
+        case=verdict.case.case,
+        case_name=verdict.case.name,
+        mode=str(verdict.case.mode),
+        reader=names.get(verdict.reader, verdict.reader),
+        position=verdict.position,
+        origin=str(verdict.task.origin),
+        id=patch.id,
+        sha256=patch.sha256,
+        slide=patch.slide,
+        label=patch.label,
+        prob_tumour=patch.prob_tumour,
+        predicted_label=patch.predicted_label,
+        verdict=str(told.verdict),
+        first_verdict=str(first.reading.verdict),
+        overrides_model=verdict.overrides_model,
+        confidence=None if told.confidence is None else str(told.confidence),
+        tags="; ".join(told.tags),
+        quality=None if told.quality is None else str(told.quality),
+        comment=told.comment,
+        remarks="; ".join(verdict.state.comments),
+        on_screen=_screen(final),
+        first_on_screen=_screen(first),
+        seconds=seconds_spent(verdict),
+        model_id=final.model_id,
+        operating_point=final.operating_point,
+        at=final.at,
+        first_at=first.at,
+        event=final.sequence,
+        event_hash=final.hash,
+    )
+
+
+def _screen(standing: StandingReading) -> str:
+    return "; ".join(standing.reading.screen) or "blinded"
+
+
+def write_verdicts(path: Path, rows: Sequence[VerdictRow], *, head: Anchor) -> None:
+    """Write rows as `.csv` or `.parquet`, by the suffix, and the chain's end beside them.
+
+    In a CSV, text that a spreadsheet would run as a formula gets a leading apostrophe.
+
+    Raises:
+        RunError: The suffix is another one.
+    """
+    if path.suffix not in OUTPUT_SUFFIXES:
+        raise RunError(f"Found the name {path.name}; expected one ending in .csv or .parquet.")
+    if path.suffix == ".csv":
+        _write_csv(path, VERDICT_COLUMNS, (asdict(row) for row in rows))
+    else:
+        table = pd.DataFrame([asdict(row) for row in rows], columns=list(VERDICT_COLUMNS))
+        for column in ("label", "predicted_label"):
+            table[column] = table[column].astype("Int8")
+        with replacing(path) as temporary:
+            table.to_parquet(temporary, index=False)
+    write_metadata(path, {"record_head": str(head), "verdicts": len(rows)})
+
+
+class LabelStatus(StrEnum):
+    """Where a label of the corrected list comes from.
+
+    KEPT: no reader contradicts it. CORRECTED: the readers say otherwise. NEW: there was none.
+    DISPUTED: readers differ, so the old label stays.
+    """
+
+    KEPT = "kept"
+    CORRECTED = "corrected"
+    NEW = "new"
+    DISPUTED = "disputed"
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectedLabel:
+    """A label with its provenance.
+
+    Attributes:
+        id: The file's stem.
+        label: 0 or 1, the label to train on.
+        original_label: The one before; None if there was none.
+        status: See `LabelStatus`.
+        sha256: Of the patch.
+        readers: Who judged it, joined by "; ".
+        cases: In which cases.
+        events: Sequences of the verdicts in the record.
+        event_hashes: Their hashes.
+        model_id: Of the model that the readers saw.
+        last_at: Time of the last verdict.
+    """
+
+    id: str
+    label: int
+    original_label: int | None
+    status: LabelStatus
+    sha256: str
+    readers: str
+    cases: str
+    events: str
+    event_hashes: str
+    model_id: str
+    last_at: str
+
+
+def corrected_labels(
+    record: Record,
+    cases: Sequence[str],
+    *,
+    least_readers: int = 1,
+    names: Mapping[str, str] | None = None,
+) -> list[CorrectedLabel]:
+    """Return the labels of all patches of some cases after the readers' verdicts.
+
+    A verdict of an adjudication settles a patch. Without one, all readers who could judge it must
+    agree, and there must be `least_readers` of them; otherwise the old label stays, and a patch
+    that had none is left out. Final verdicts count, hidden repeats do not.
+    """
+    if least_readers < 1:
+        raise ReviewError(f"Found {least_readers} readers; expected 1 or more.")
+    patches: dict[str, CasePatch] = {}
+    judged: dict[str, list[CurrentVerdict]] = {}
+    for case in cases:
+        for patch in record.case(case).patches:
+            patches.setdefault(patch.sha256, patch)
+        for verdict in current_verdicts(record, case):
+            if not verdict.is_repeat and verdict.final.reading.verdict.label is not None:
+                judged.setdefault(verdict.patch.sha256, []).append(verdict)
+    rows = (
+        _corrected(patch, judged.get(sha256, []), least_readers, names or {})
+        for sha256, patch in patches.items()
+    )
+    return [row for row in rows if row is not None]
+
+
+def _corrected(
+    patch: CasePatch, verdicts: list[CurrentVerdict], least_readers: int, names: Mapping[str, str]
+) -> CorrectedLabel | None:
+    settling = [v for v in verdicts if v.case.mode is ReadingMode.ADJUDICATION]
+    deciding = settling or verdicts
+    found = {verdict.final.reading.verdict.label for verdict in deciding}
+    enough = bool(settling) or len({verdict.reader for verdict in verdicts}) >= least_readers
+    label, status = patch.label, LabelStatus.KEPT
+    if len(found) > 1:
+        status = LabelStatus.DISPUTED
+    elif enough and found and found != {patch.label}:
+        label = found.pop()
+        status = LabelStatus.NEW if patch.label is None else LabelStatus.CORRECTED
+    if label is None:
+        return None
+    return CorrectedLabel(
+        id=patch.id,
+        label=label,
+        original_label=patch.label,
+        status=status,
+        sha256=patch.sha256,
+        readers="; ".join(sorted({names.get(v.reader, v.reader) for v in deciding})),
+        cases="; ".join(dict.fromkeys(v.case.case for v in deciding)),
+        events="; ".join(str(v.final.sequence) for v in deciding),
+        event_hashes="; ".join(v.final.hash for v in deciding),
+        model_id="; ".join(sorted({v.final.model_id for v in deciding})),
+        last_at=max((v.final.at for v in deciding), default=""),
+    )
+
+
+def write_corrected_labels(path: Path, rows: Sequence[CorrectedLabel], *, head: Anchor) -> None:
+    """Write `id,label` and the provenance as CSV, and the chain's end and the counts beside it."""
+    columns = [field.name for field in fields(CorrectedLabel)]
+    _write_csv(path, columns, (asdict(row) for row in rows))
+    counts = {str(status): sum(row.status is status for row in rows) for status in LabelStatus}
+    write_metadata(path, {"record_head": str(head), "labels": len(rows), "counts": counts})
+
+
+def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([_cell(row[column]) for column in columns] for row in rows)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str) and value.startswith(_FORMULA_START):
+        return f"'{value}"
+    return repr(value) if isinstance(value, float) else str(value)

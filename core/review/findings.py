@@ -1,0 +1,119 @@
+"""What a verification found, and what none could find."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from core.review.chain import START, Anchor, Link, breaks
+from core.review.errors import ReviewError
+from core.review.events import CaseOpened, read_payload
+from core.review.record import Entry, Record, TaskKey, TaskState, apply
+from core.review.rules import require_allowed
+
+LIMITS: Final = (
+    "What a chain cannot show: somebody who can write the file can also write a whole new chain, "
+    "or restore an older copy, or drop the last events. Note the anchor above elsewhere (on "
+    "paper, in an e-mail) and verify with --anchor later: everything up to it is then fixed.",
+    "It does not show who sat at the screen either, nor that the clock was right.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not as its writer left it.
+
+    Attributes:
+        place: Where, in words.
+        problem: What.
+    """
+
+    place: str
+    problem: str
+
+    def __str__(self) -> str:
+        """Return place and problem as one sentence."""
+        return f"{self.place}: {self.problem}."
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The outcome.
+
+    Attributes:
+        name: Of the file.
+        events: How many events it holds.
+        head: End of the chain.
+        findings: In the order of the file; none if everything is as it was written.
+        checked: What was checked, in words.
+    """
+
+    name: str
+    events: int
+    head: Anchor
+    findings: tuple[Finding, ...]
+    checked: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing was found."""
+        return not self.findings
+
+    def report(self) -> str:
+        """Return everything as text for a terminal."""
+        verdict = (
+            f"OK: {self.checked}"
+            if self.ok
+            else f"BROKEN: {len(self.findings)} findings, the first is where to look"
+        )
+        lines = [f"{self.name}: {self.events} events", verdict]
+        lines += [f"  {finding}" for finding in self.findings]
+        lines.append(f"Anchor: {self.head}")
+        return "\n".join([*lines, *LIMITS]) + "\n"
+
+
+def chain_findings(links: Sequence[Link], anchor: Anchor | None) -> list[Finding]:
+    """Return what is wrong with the entries themselves, and with the anchor."""
+    findings = [Finding(f"Event {found.sequence}", found.problem) for found in breaks(links)]
+    if not findings:
+        findings += _events_that_could_not_be(links)
+    if anchor is not None and anchor != START:
+        held = {link.sequence: link.hash for link in links}
+        if anchor.sequence not in held:
+            findings.append(
+                Finding(
+                    f"Anchor {anchor.sequence}",
+                    f"the record ends at event {len(links)}; the events up to the anchor are gone",
+                )
+            )
+        elif held[anchor.sequence] != anchor.hash:
+            findings.append(
+                Finding(
+                    f"Anchor {anchor.sequence}",
+                    "the event there has another hash than was noted; the record was rewritten",
+                )
+            )
+    return findings
+
+
+def _events_that_could_not_be(links: Sequence[Link]) -> list[Finding]:
+    """Return the first event that the store would not have accepted: the chain was forged."""
+    cases: dict[str, CaseOpened] = {}
+    tasks: dict[TaskKey, TaskState] = {}
+    actions: dict[str, int] = {}
+    record = Record(START, cases, tasks, actions)  # sees the dictionaries grow
+    for link in links:
+        try:
+            entry = Entry(link.sequence, link.hash, read_payload(link.payload))
+            require_allowed(record, entry.payload.event)
+            if entry.payload.action in actions:
+                raise ReviewError("The same action is recorded twice.")
+            apply(entry, cases, tasks, actions)
+        except ReviewError as error:
+            problem = f"the store would not have accepted it: {error}".rstrip(".")
+            return [Finding(f"Event {link.sequence}", problem)]
+    return []
+
+
+def end_of(links: Sequence[Link]) -> Anchor:
+    """Return the anchor at the end of some entries."""
+    return Anchor(links[-1].sequence, links[-1].hash) if links else START

@@ -1,0 +1,104 @@
+"""The record as JSON lines: one event per line, and a last line that seals the file."""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from core.review.chain import Anchor, Link, canonical_json
+from core.review.connection import sync_folder
+from core.review.errors import StoreError
+from core.review.findings import Finding, Verification, chain_findings, end_of
+
+_FIELDS: Final = ["hash", "payload", "previous", "sequence"]
+_CHECKED: Final = (
+    "the chain is unbroken, every event could follow the ones before it, and every byte of the "
+    "log is as it was written"
+)
+
+
+def export_log(path: Path, links: Sequence[Link]) -> Anchor:
+    """Write all entries of a store to a file that `verify` can check; return the chain's end."""
+    temporary = path.with_name(f".{path.name}.part")
+    end = end_of(links)
+    try:
+        with temporary.open("w", encoding="ascii", newline="\n") as file:
+            file.writelines(_line(link) for link in links)
+            file.write(_seal(end))
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        sync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return end
+
+
+def _line(link: Link) -> str:
+    content = {
+        "sequence": link.sequence,
+        "previous": link.previous,
+        "payload": json.loads(link.payload),
+        "hash": link.hash,
+    }
+    return canonical_json(content) + "\n"
+
+
+def _seal(end: Anchor) -> str:
+    return canonical_json({"events": end.sequence, "head": end.hash}) + "\n"
+
+
+def verify_log(path: Path, anchor: Anchor | None = None) -> Verification:
+    """Return what is wrong with an exported log; see `Verification.ok`.
+
+    Raises:
+        StoreError: There is no such file.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise StoreError(f"There is no log {path}. Check the path.") from None
+    links: list[Link] = []
+    findings: list[Finding] = []
+    *lines, rest = data.split(b"\n")
+    if rest:
+        findings.append(Finding("End", "the last line is cut off"))
+    for number, line in enumerate(lines[:-1], start=1):
+        link = _read_line(line)
+        if link is None:
+            findings.append(
+                Finding(f"Line {number}", "it is not an entry in the form in which it was written")
+            )
+        else:
+            links.append(link)
+    if not findings:
+        findings += chain_findings(links, anchor)
+    findings += _seal_findings(lines, end_of(links))
+    return Verification(path.name, len(links), end_of(links), tuple(findings), _CHECKED)
+
+
+def _seal_findings(lines: Sequence[bytes], end: Anchor) -> Iterator[Finding]:
+    if not lines or lines[-1] + b"\n" != _seal(end).encode():
+        yield Finding(
+            f"Line {len(lines)}",
+            "the last line does not state the number of events and the hash of the last one",
+        )
+
+
+def _read_line(line: bytes) -> Link | None:
+    """Return the entry, or None unless the line is exactly as `export_log` writes it."""
+    try:
+        content: Any = json.loads(line.decode("ascii"))
+        if not isinstance(content, dict) or sorted(content) != _FIELDS:
+            return None
+        link = Link(
+            sequence=content["sequence"],
+            previous=content["previous"],
+            payload=canonical_json(content["payload"]),
+            hash=content["hash"],
+        )
+        plain = type(link.sequence) is int and type(link.previous) is type(link.hash) is str
+        return link if plain and _line(link).encode() == line + b"\n" else None
+    except (ValueError, RecursionError):
+        return None

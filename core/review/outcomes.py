@@ -1,0 +1,154 @@
+"""Against the labels: what seeing the AI changed, and which tags go with errors."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.review.errors import ReviewError
+from core.review.progress import seconds_spent
+from core.review.record import CurrentVerdict
+from core.review.vocabulary import ReadingMode, ReasonTag
+from core.statistics import Interval, wilson_interval
+
+
+@dataclass(frozen=True, slots=True)
+class FlipMatrix:
+    """First verdicts against verdicts after the AI, by whether the label agrees.
+
+    Attributes:
+        right_right: Right before and after.
+        right_wrong: The AI led astray.
+        wrong_right: The AI helped.
+        wrong_wrong: Wrong before and after.
+        not_judged: Left out, because one of the two could not judge.
+        unlabelled: Left out for want of a label.
+    """
+
+    right_right: int
+    right_wrong: int
+    wrong_right: int
+    wrong_wrong: int
+    not_judged: int
+    unlabelled: int
+
+    @property
+    def led_astray(self) -> Interval:
+        """Wilson interval of right → wrong among the first right; patches as if independent."""
+        return wilson_interval(self.right_wrong, self.right_wrong + self.right_right)
+
+    @property
+    def helped(self) -> Interval:
+        """Wilson interval of wrong → right among the first wrong; patches as if independent."""
+        return wilson_interval(self.wrong_right, self.wrong_right + self.wrong_wrong)
+
+
+def flip_matrix(verdicts: Sequence[CurrentVerdict]) -> FlipMatrix:
+    """Return how the AI moved the verdicts; only readings in the mode BLIND_FIRST can tell."""
+    cells = {(before, after): 0 for before in (True, False) for after in (True, False)}
+    not_judged = unlabelled = 0
+    for verdict in verdicts:
+        after = verdict.state.after_ai
+        if verdict.case.mode is not ReadingMode.BLIND_FIRST or after is None or verdict.is_repeat:
+            continue
+        label = verdict.patch.label
+        first, final = verdict.first.reading.verdict.label, after.reading.verdict.label
+        if label is None:
+            unlabelled += 1
+        elif first is None or final is None:
+            not_judged += 1
+        else:
+            cells[first == label, final == label] += 1
+    return FlipMatrix(
+        right_right=cells[True, True],
+        right_wrong=cells[True, False],
+        wrong_right=cells[False, True],
+        wrong_wrong=cells[False, False],
+        not_judged=not_judged,
+        unlabelled=unlabelled,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TagErrors:
+    """Errors among the patches that carry a tag.
+
+    Attributes:
+        tag: The tag; None for all patches together.
+        patches: Labelled patches with it, that the reader judged.
+        reader_errors: Final verdicts against the label.
+        reader_interval: Wilson interval of their share, patches as if independent.
+        model_calls: Of these patches, how many the model called.
+        model_errors: The model's calls against the label.
+        model_interval: Likewise.
+    """
+
+    tag: ReasonTag | None
+    patches: int
+    reader_errors: int
+    reader_interval: Interval
+    model_calls: int
+    model_errors: int
+    model_interval: Interval
+
+
+def tag_errors(verdicts: Sequence[CurrentVerdict]) -> tuple[TagErrors, ...]:
+    """Return the errors of reader and model for all patches, then for each tag in use.
+
+    A tag is given by the reader, often because the patch is hard; a high rate says that the tag
+    marks hard patches, not that what it names causes errors.
+    """
+    judged = [
+        verdict
+        for verdict in verdicts
+        if not verdict.is_repeat
+        and verdict.patch.label is not None
+        and verdict.final.reading.verdict.label is not None
+    ]
+    rows = [_tag_row(None, judged)]
+    for tag in ReasonTag:
+        tagged = [verdict for verdict in judged if tag in verdict.final.reading.tags]
+        if tagged:
+            rows.append(_tag_row(tag, tagged))
+    return tuple(rows)
+
+
+def _tag_row(tag: ReasonTag | None, verdicts: Sequence[CurrentVerdict]) -> TagErrors:
+    reader = sum(verdict.final.reading.verdict.label != verdict.patch.label for verdict in verdicts)
+    calls = [verdict for verdict in verdicts if verdict.patch.predicted_label is not None]
+    model = sum(verdict.patch.predicted_label != verdict.patch.label for verdict in calls)
+    return TagErrors(
+        tag=tag,
+        patches=len(verdicts),
+        reader_errors=reader,
+        reader_interval=wilson_interval(reader, len(verdicts)),
+        model_calls=len(calls),
+        model_errors=model,
+        model_interval=wilson_interval(model, len(calls)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingTime:
+    """Seconds per patch.
+
+    Attributes:
+        patches: How many.
+        median_s: Median.
+        lower_quartile_s: 25th percentile.
+        upper_quartile_s: 75th percentile.
+    """
+
+    patches: int
+    median_s: float
+    lower_quartile_s: float
+    upper_quartile_s: float
+
+
+def reading_time(verdicts: Sequence[CurrentVerdict]) -> ReadingTime:
+    """Return the seconds per patch, both readings together where there are two."""
+    if not verdicts:
+        raise ReviewError("There are no verdicts to take the time of.")
+    seconds = [seconds_spent(verdict) for verdict in verdicts]
+    low, middle, high = np.percentile(seconds, [25, 50, 75])
+    return ReadingTime(len(seconds), float(middle), float(low), float(high))

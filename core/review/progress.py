@@ -1,0 +1,147 @@
+"""How far a reader is in a case, and where to go on."""
+
+from dataclasses import dataclass
+from statistics import median
+
+from core.review.errors import ReviewError
+from core.review.events import CaseOpened, CasePatch
+from core.review.record import CurrentVerdict, Record, current_verdicts
+from core.review.vocabulary import ReadingMode
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a reader is.
+
+    Attributes:
+        done: Tasks through with.
+        total: Tasks in all, hidden repeats included, so that they stay hidden.
+        overrides: Verdicts that contradict the model's call; None where telling it would tell a
+            blinded reader what the model says.
+        median_s: Median seconds per patch, None before the first.
+    """
+
+    done: int
+    total: int
+    overrides: int | None
+    median_s: float | None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Median seconds per patch times what is left; None before the first verdict."""
+        return None if self.median_s is None else self.median_s * (self.total - self.done)
+
+    def __str__(self) -> str:
+        """Return "37 of 212, 12 overrides, about 9 minutes left"."""
+        parts = [f"{self.done} of {self.total}"]
+        if self.overrides is not None:
+            parts.append(f"{self.overrides} override{'' if self.overrides == 1 else 's'}")
+        if self.seconds_left is not None and self.done < self.total:
+            parts.append(_time_left(self.seconds_left))
+        return ", ".join(parts)
+
+
+def _time_left(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return "less than a minute left"
+    if minutes < 90:
+        return f"about {minutes} minute{'' if minutes == 1 else 's'} left"
+    return f"about {seconds / 3600:.1f} hours left"
+
+
+def progress(record: Record, case: str, reader: str) -> Progress:
+    """Return how far a reader is in a case."""
+    opened = record.case(case)
+    done = [
+        verdict
+        for verdict in current_verdicts(record, case, reader)
+        if verdict.state.done(opened.mode)
+    ]
+    blinded = opened.mode is ReadingMode.SECOND_READER
+    return Progress(
+        done=len(done),
+        total=len(opened.tasks),
+        overrides=None if blinded else sum(verdict.overrides_model for verdict in done),
+        median_s=median(seconds_spent(verdict) for verdict in done) if done else None,
+    )
+
+
+def seconds_spent(verdict: CurrentVerdict) -> float:
+    """Return the seconds spent on a task: both readings where there are two."""
+    after = verdict.state.after_ai
+    return verdict.first.reading.seconds + (after.reading.seconds if after else 0.0)
+
+
+def next_position(record: Record, case: str, reader: str, *, after: int = -1) -> int | None:
+    """Return the first task that a reader is not through with; None if all are done.
+
+    Args:
+        record: The record.
+        case: The case.
+        reader: Who.
+        after: Look behind this position first, then from the start: for a task left for later.
+    """
+    opened = record.case(case)
+    total = len(opened.tasks)
+    for step in range(total):
+        position = (after + 1 + step) % total
+        if not record.state(case, reader, position).done(opened.mode):
+            return position
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a page may draw of a task now.
+
+    Attributes:
+        position: In the worklist.
+        sha256: Of the patch.
+        id: The file's stem.
+        patch: With score and call; None as long as the reader is blind to them.
+        awaits_ai_verdict: Whether the blinded verdict is given and the AI shown.
+    """
+
+    position: int
+    sha256: str
+    id: str
+    patch: CasePatch | None
+    awaits_ai_verdict: bool
+
+
+def shown_now(record: Record, case: str, reader: str, position: int) -> Shown:
+    """Return what a reader may see of a task, given what is on record.
+
+    Score and call are left out until the record allows them, so that a page cannot draw them by
+    mistake. The label is never among what may be drawn before the verdict: use
+    `core.review.agreement` afterwards.
+    """
+    opened = record.case(case)
+    if not 0 <= position < len(opened.tasks):
+        raise ReviewError(f"Found task {position}; {opened.name} has {len(opened.tasks)}, from 0.")
+    patch = opened.patches[opened.tasks[position].patch]
+    state = record.state(case, reader, position)
+    return Shown(
+        position=position,
+        sha256=patch.sha256,
+        id=patch.id,
+        patch=_unlabelled(patch) if _may_see_ai(opened, ai_shown=state.ai_shown) else None,
+        awaits_ai_verdict=state.ai_shown and state.after_ai is None,
+    )
+
+
+def _may_see_ai(opened: CaseOpened, *, ai_shown: bool) -> bool:
+    if opened.mode is ReadingMode.BLIND_FIRST:
+        return ai_shown
+    return opened.mode is not ReadingMode.SECOND_READER
+
+
+def _unlabelled(patch: CasePatch) -> CasePatch:
+    return CasePatch(
+        sha256=patch.sha256,
+        id=patch.id,
+        prob_tumour=patch.prob_tumour,
+        predicted_label=patch.predicted_label,
+        slide=patch.slide,
+    )

@@ -1,0 +1,252 @@
+"""What the events amount to: cases, and for each reader and task the verdicts that stand."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Final
+
+from core.review.chain import START, Anchor
+from core.review.errors import ReviewError
+from core.review.events import (
+    AiShown,
+    CaseOpened,
+    CasePatch,
+    Commented,
+    Corrected,
+    Payload,
+    Reading,
+    StoreMigrated,
+    Task,
+    TaskEvent,
+    Undone,
+    VerdictAfterAi,
+    VerdictGiven,
+)
+from core.review.vocabulary import Origin, ReadingMode
+
+TaskKey = tuple[str, str, int]
+"""Case, reader, position in the worklist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event with its place in the record."""
+
+    sequence: int
+    hash: str
+    payload: Payload
+
+
+@dataclass(frozen=True, slots=True)
+class StandingReading:
+    """A reading that stands, and the event that it comes from."""
+
+    sequence: int
+    hash: str
+    at: str
+    model_id: str
+    operating_point: str
+    reading: Reading
+
+
+@dataclass(frozen=True, slots=True)
+class TaskState:
+    """What one reader has done on one task.
+
+    Attributes:
+        first: The first verdict.
+        ai_shown: Whether score and map were drawn after it; it is frozen then.
+        after_ai: The verdict with the AI in view.
+        comments: Remarks.
+        steps: Steps that can be undone, the last one last: sequence, and the state before.
+    """
+
+    first: StandingReading | None = None
+    ai_shown: bool = False
+    after_ai: StandingReading | None = None
+    comments: tuple[str, ...] = ()
+    steps: tuple[tuple[int, "TaskState"], ...] = field(default=(), repr=False)
+
+    @property
+    def final(self) -> StandingReading | None:
+        """The verdict that counts: the one after the AI if there is one."""
+        return self.after_ai or self.first
+
+    @property
+    def last_step(self) -> int | None:
+        """Sequence of the step that an undo would take back; None if nothing can be undone."""
+        return self.steps[-1][0] if self.steps else None
+
+    def done(self, mode: ReadingMode) -> bool:
+        """Whether the reader is through with the task."""
+        return (self.after_ai if mode is ReadingMode.BLIND_FIRST else self.first) is not None
+
+
+NOT_BEGUN: Final = TaskState()
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentVerdict:
+    """The verdict of one reader on one task as it stands now.
+
+    Attributes:
+        case: The case.
+        reader: Who.
+        position: In the worklist.
+        task: The task there.
+        patch: The patch there.
+        state: The readings that stand.
+    """
+
+    case: CaseOpened
+    reader: str
+    position: int
+    task: Task
+    patch: CasePatch
+    state: TaskState
+
+    @property
+    def first(self) -> StandingReading:
+        """The first verdict."""
+        if self.state.first is None:
+            raise ReviewError("There is no verdict on this task.")
+        return self.state.first
+
+    @property
+    def final(self) -> StandingReading:
+        """The verdict that counts."""
+        return self.state.after_ai or self.first
+
+    @property
+    def is_repeat(self) -> bool:
+        """Whether the reader has read this patch before in the same case."""
+        return self.task.origin is Origin.REPEAT
+
+    @property
+    def overrides_model(self) -> bool:
+        """Whether the final verdict contradicts the model's call; never if it cannot be judged."""
+        label = self.final.reading.verdict.label
+        call = self.patch.predicted_label
+        return label is not None and call is not None and label != call
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The state after all events up to `end`; never changed, `extended` gives a new one.
+
+    Attributes:
+        end: The last event.
+        cases: By id, in the order of opening.
+        tasks: What each reader has done.
+        actions: Sequence of the event that each action token wrote.
+    """
+
+    end: Anchor = START
+    cases: Mapping[str, CaseOpened] = field(default_factory=lambda: MappingProxyType({}))
+    tasks: Mapping[TaskKey, TaskState] = field(default_factory=lambda: MappingProxyType({}))
+    actions: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+
+    def extended(self, entries: Iterable[Entry]) -> "Record":
+        """Return the record after further events, which must have been admitted."""
+        cases, tasks, actions = dict(self.cases), dict(self.tasks), dict(self.actions)
+        end = self.end
+        for entry in entries:
+            apply(entry, cases, tasks, actions)
+            end = Anchor(entry.sequence, entry.hash)
+        return Record(
+            end, MappingProxyType(cases), MappingProxyType(tasks), MappingProxyType(actions)
+        )
+
+    def case(self, case: str) -> CaseOpened:
+        """Return a case by its id. ReviewError if there is none."""
+        found = self.cases.get(case)
+        if found is None:
+            raise ReviewError(f"There is no case {case} in this store. Open it first.")
+        return found
+
+    def state(self, case: str, reader: str, position: int) -> TaskState:
+        """Return what a reader has done on a task."""
+        return self.tasks.get((case, reader, position), NOT_BEGUN)
+
+    def readers(self, case: str) -> tuple[str, ...]:
+        """Return the readers who have a standing verdict in a case, by name."""
+        found = {
+            reader
+            for (held, reader, _), state in self.tasks.items()
+            if held == case and state.first is not None
+        }
+        return tuple(sorted(found))
+
+    def has_read(self, case: str, reader: str) -> bool:
+        """Whether a reader has begun a case."""
+        return any(
+            (case, reader, position) in self.tasks for position in range(len(self.case(case).tasks))
+        )
+
+
+def current_verdicts(
+    record: Record, case: str | None = None, reader: str | None = None
+) -> tuple[CurrentVerdict, ...]:
+    """Return the verdicts that stand, in the order of case, reader and worklist."""
+    order = {opened: number for number, opened in enumerate(record.cases)}
+    keys = [
+        key
+        for key, state in record.tasks.items()
+        if state.first is not None
+        and (case is None or key[0] == case)
+        and (reader is None or key[1] == reader)
+    ]
+    verdicts = []
+    for key in sorted(keys, key=lambda key: (order[key[0]], key[1], key[2])):
+        opened = record.cases[key[0]]
+        task = opened.tasks[key[2]]
+        patch = opened.patches[task.patch]
+        verdicts.append(CurrentVerdict(opened, key[1], key[2], task, patch, record.tasks[key]))
+    return tuple(verdicts)
+
+
+def apply(
+    entry: Entry,
+    cases: dict[str, CaseOpened],
+    tasks: dict[TaskKey, TaskState],
+    actions: dict[str, int],
+) -> None:
+    """Put one admitted event on top of what a record is made of, in place."""
+    actions[entry.payload.action] = entry.sequence
+    event = entry.payload.event
+    if isinstance(event, CaseOpened):
+        cases[event.case] = event
+    elif not isinstance(event, StoreMigrated):
+        key = (event.case, event.reader, event.task)
+        tasks[key] = _step(tasks.get(key, NOT_BEGUN), entry, event)
+
+
+def _step(state: TaskState, entry: Entry, event: TaskEvent) -> TaskState:
+    if isinstance(event, Undone):
+        return state.steps[-1][1]
+    if isinstance(event, AiShown):
+        return replace(state, ai_shown=True, steps=())
+    steps = (*state.steps, (entry.sequence, state))
+    if isinstance(event, Commented):
+        return replace(state, comments=(*state.comments, event.text), steps=steps)
+    standing = _standing(state, entry, event)
+    if isinstance(event, VerdictAfterAi) or state.after_ai is not None:
+        return replace(state, after_ai=standing, steps=steps)
+    return replace(state, first=standing, steps=steps)
+
+
+def _standing(
+    state: TaskState, entry: Entry, event: VerdictGiven | VerdictAfterAi | Corrected
+) -> StandingReading:
+    """Return the reading of an event; a correction keeps model and operating point."""
+    told = event if not isinstance(event, Corrected) else state.final
+    if told is None:
+        raise ReviewError("There is no verdict to correct.")
+    return StandingReading(
+        sequence=entry.sequence,
+        hash=entry.hash,
+        at=entry.payload.at,
+        model_id=told.model_id,
+        operating_point=told.operating_point,
+        reading=event.reading,
+    )

@@ -1,0 +1,56 @@
+"""Who may do what: the only place that knows the roles."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from core.review.errors import ReviewError
+
+
+class Role(StrEnum):
+    """A reader gives verdicts; a lead may also decide for the others."""
+
+    READER = "reader"
+    LEAD = "lead"
+
+
+class Permission(StrEnum):
+    """What a role can allow."""
+
+    GIVE_VERDICTS = "give verdicts"
+    ADJUDICATE = "settle disagreements"
+    OPEN_CASES = "open cases"
+    LOCK_THRESHOLDS = "lock thresholds"
+    SEE_NAMES = "see who gave which verdict"
+
+
+_ALLOWED: Final = {
+    Role.READER: frozenset(
+        {Permission.GIVE_VERDICTS, Permission.OPEN_CASES, Permission.ADJUDICATE}
+    ),
+    Role.LEAD: frozenset(Permission),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody at the app.
+
+    Attributes:
+        name: As it stands in the record.
+        role: What they may do.
+    """
+
+    name: str
+    role: Role = Role.READER
+
+    def may(self, permission: Permission) -> bool:
+        """Whether the role allows it."""
+        return permission in _ALLOWED[self.role]
+
+    def require(self, permission: Permission) -> None:
+        """Do nothing if the role allows it; ReviewError otherwise."""
+        if not self.may(permission):
+            raise ReviewError(
+                f"{self.name} is a {self.role}; only a lead may {permission}. Ask a lead."
+            )

@@ -1,0 +1,168 @@
+"""What the store lets happen: blinding, freezing, and nobody speaking for another."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from core.review.disagreement import disputed_patches
+from core.review.errors import ReviewError
+from core.review.events import (
+    AiShown,
+    CaseOpened,
+    Corrected,
+    Event,
+    Reading,
+    StoreMigrated,
+    Undone,
+    VerdictAfterAi,
+    VerdictGiven,
+)
+from core.review.record import Record, TaskState
+from core.review.vocabulary import OnScreen, ReadingMode
+
+_EARLIER_CASES: Final[Mapping[ReadingMode, str]] = MappingProxyType(
+    {ReadingMode.SECOND_READER: "one", ReadingMode.ADJUDICATION: "one or more"}
+)
+
+
+def require_allowed(record: Record, event: Event) -> None:
+    """Do nothing if an event may follow the record.
+
+    Raises:
+        ReviewError: It may not: a blinded reading with something on the screen, a verdict after
+            the AI before the first one, a change of a frozen verdict, and the like.
+    """
+    if isinstance(event, StoreMigrated):
+        return
+    if isinstance(event, CaseOpened):
+        _case_may_open(record, event)
+        return
+    case = record.case(event.case)
+    if event.task >= len(case.tasks):
+        raise ReviewError(
+            f"Found task {event.task}; the case {case.name} has {len(case.tasks)}, from 0."
+        )
+    expected = case.patches[case.tasks[event.task].patch].sha256
+    if event.sha256 != expected:
+        raise ReviewError(
+            f"The patch shown has SHA-256 {event.sha256[:12]}…; task {event.task} is on "
+            f"{expected[:12]}…. The file has changed since the case was opened: score it anew."
+        )
+    state = record.state(event.case, event.reader, event.task)
+    if isinstance(event, VerdictGiven):
+        _verdict(record, case, state, event)
+    elif isinstance(event, AiShown):
+        _ai_shown(case, state, event)
+    elif isinstance(event, VerdictAfterAi):
+        _after_ai(case, state, event)
+    elif isinstance(event, Corrected):
+        _correction(case, state, event)
+    elif isinstance(event, Undone):
+        _undo(state, event)
+
+
+def _case_may_open(record: Record, event: CaseOpened) -> None:
+    if event.case in record.cases:
+        raise ReviewError(f"The case {event.case} is open already. Give a new one another id.")
+    if not event.tasks:
+        raise ReviewError("The worklist is empty; loosen the filters.")
+    hashes = [patch.sha256 for patch in event.patches]
+    if len(set(hashes)) != len(hashes):
+        raise ReviewError("A patch comes twice in the case; list each once, repeats as tasks.")
+    if any(task.patch >= len(event.patches) for task in event.tasks):
+        raise ReviewError("A task of the worklist names a patch that the case does not have.")
+    for earlier in event.of:
+        record.case(earlier)
+    needed = _EARLIER_CASES.get(event.mode, "no")
+    counts = {"no": (0, 0), "one": (1, 1), "one or more": (1, len(record.cases))}
+    least, most = counts[needed]
+    if not least <= len(event.of) <= most:
+        raise ReviewError(
+            f"Found {len(event.of)} earlier cases; the mode '{event.mode}' refers to {needed}."
+        )
+    if event.mode is ReadingMode.ADJUDICATION:
+        agreed = set(hashes) - disputed_patches(record, event.of)
+        if agreed:
+            raise ReviewError(
+                f"{len(agreed)} of {len(hashes)} patches are not in dispute in the earlier "
+                "cases. Adjudicate only what is on the disagreement queue."
+            )
+
+
+def _require_screen(case: CaseOpened, reading: Reading, *, after_ai: bool) -> None:
+    screen = set(reading.screen)
+    if len(screen) != len(reading.screen):
+        raise ReviewError("Something stands twice in the list of what was on the screen.")
+    blinded = case.mode is ReadingMode.SECOND_READER or (
+        case.mode is ReadingMode.BLIND_FIRST and not after_ai
+    )
+    if blinded and screen:
+        raise ReviewError(
+            f"The mode '{case.mode}' takes this verdict on the bare patch; found on the screen: "
+            f"{', '.join(sorted(screen))}. Draw nothing but the patch."
+        )
+    if after_ai and not screen & {OnScreen.SCORE, OnScreen.CAM}:
+        raise ReviewError("A verdict after the AI needs score or map on the screen.")
+    if OnScreen.OTHER_VERDICTS in screen and case.mode is not ReadingMode.ADJUDICATION:
+        raise ReviewError("Other readers' verdicts are shown in an adjudication only.")
+
+
+def _verdict(record: Record, case: CaseOpened, state: TaskState, event: VerdictGiven) -> None:
+    if state.first is not None:
+        raise ReviewError(
+            f"{event.reader} has given a verdict on task {event.task} already "
+            f"(event {state.first.sequence}). Correct it, or undo it."
+        )
+    _require_screen(case, event.reading, after_ai=False)
+    if case.mode is ReadingMode.SECOND_READER and record.has_read(case.of[0], event.reader):
+        raise ReviewError(
+            f"{event.reader} gave verdicts in the first reading; the second reader must be "
+            "somebody else."
+        )
+
+
+def _ai_shown(case: CaseOpened, state: TaskState, event: AiShown) -> None:
+    if case.mode is not ReadingMode.BLIND_FIRST:
+        raise ReviewError(f"The mode '{case.mode}' has no step at which the AI is shown.")
+    if state.first is None:
+        raise ReviewError(
+            f"{event.reader} has not given the blinded verdict on task {event.task} yet; it comes "
+            "before score and map."
+        )
+    if state.ai_shown:
+        raise ReviewError("Score and map have been shown already.")
+
+
+def _after_ai(case: CaseOpened, state: TaskState, event: VerdictAfterAi) -> None:
+    if state.first is None or not state.ai_shown:
+        raise ReviewError(
+            "A verdict after the AI needs the blinded verdict first, and then the AI shown; "
+            f"task {event.task} is not there yet."
+        )
+    if state.after_ai is not None:
+        raise ReviewError("The verdict after the AI has been given already. Correct it.")
+    _require_screen(case, event.reading, after_ai=True)
+
+
+def _correction(case: CaseOpened, state: TaskState, event: Corrected) -> None:
+    if state.ai_shown and state.after_ai is None:
+        raise ReviewError(
+            "The blinded verdict is frozen since the AI was shown; give the verdict after the AI."
+        )
+    standing = state.final
+    if standing is None or standing.sequence != event.corrects:
+        found = "none" if standing is None else f"event {standing.sequence}"
+        raise ReviewError(
+            f"The correction is of event {event.corrects}; the verdict that stands is {found}. "
+            "Reload, then correct that one."
+        )
+    _require_screen(case, event.reading, after_ai=state.after_ai is not None)
+
+
+def _undo(state: TaskState, event: Undone) -> None:
+    if state.last_step != event.undoes:
+        possible = "none" if state.last_step is None else f"event {state.last_step}"
+        raise ReviewError(
+            f"Event {event.undoes} cannot be undone; the reader's last step on this task that can "
+            f"be is {possible}. What came before the AI was shown is frozen."
+        )

@@ -1,0 +1,191 @@
+"""The review store: append-only events in one SQLite file, safe for several readers at once."""
+
+import secrets
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from core.review import migrations as schema
+from core.review.chain import Anchor, Link, canonical_json, next_link
+from core.review.connection import BUSY_S, Connect, Connection, connect
+from core.review.errors import ReviewError, StoreError
+from core.review.events import Event, Payload, StoreMigrated, payload_as_json, read_payload
+from core.review.record import Entry, Record
+from core.review.rules import require_allowed
+
+_SELECT: Final = "SELECT sequence, previous, payload, hash FROM events "
+INSERT: Final = "INSERT INTO events (sequence, previous, payload, hash) VALUES (?, ?, ?, ?)"
+
+
+def utc_now() -> datetime:
+    """Return the time now, aware."""
+    return datetime.now(UTC)
+
+
+class ReviewStore:
+    """Events in a file; each write is one transaction on a connection of its own.
+
+    When `append` returns, the event is on disk. Safe to use from several threads and processes.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        connect: Connect = connect,
+        migrations: Sequence[schema.Statements] = schema.MIGRATIONS,
+    ) -> None:
+        """Open the store at `path`; make it, or bring its schema up to date, if need be.
+
+        Raises:
+            StoreError: The folder is missing, or the file is not a review store.
+        """
+        self.path = path
+        self._clock = clock
+        self._connect = connect
+        self._record = Record()
+        self._lock = threading.Lock()
+        if not path.parent.is_dir():
+            raise StoreError(f"There is no folder {path.parent} for the review store. Make it.")
+        with self._connection() as connection:
+            if schema.user_version(connection) != len(migrations):
+                with _write_lock(connection):
+                    self._migrate(connection, migrations)
+
+    def append(self, event: Event, *, action: str | None = None) -> Entry:
+        """Write one event and return its entry; it is on disk then.
+
+        Args:
+            event: What happened.
+            action: The caller's token for this action. If an event with it has been written, that
+                one comes back and nothing is written, so a repeated call does no harm.
+
+        Raises:
+            ReviewError: The event may not follow what is recorded; nothing is written.
+            StoreError: The file cannot be written; nothing is acknowledged.
+        """
+        token = action or secrets.token_hex(16)
+        with self._lock, self._connection() as connection, _write_lock(connection):
+            record = self._caught_up(connection)
+            if token in record.actions:
+                return self._written(connection, record.actions[token], event)
+            require_allowed(record, event)
+            return self._insert(connection, record.end, event, token)
+
+    def record(self) -> Record:
+        """Return what all events so far amount to."""
+        with self._lock, self._connection() as connection:
+            return self._caught_up(connection)
+
+    def links(self, start: int = 1) -> list[Link]:
+        """Return the stored entries from a sequence on."""
+        with self._connection() as connection:
+            return _links(connection, start)
+
+    def entries(self, start: int = 1) -> list[Entry]:
+        """Return the events from a sequence on: the record's history."""
+        return [_entry(link) for link in self.links(start)]
+
+    def head(self) -> Anchor:
+        """Return the end of the chain; noted elsewhere, it shows a later truncation."""
+        return self.record().end
+
+    def _caught_up(self, connection: Connection) -> Record:
+        end = self._record.end
+        if end.sequence:
+            here = connection.execute(
+                "SELECT hash FROM events WHERE sequence = ?", (end.sequence,)
+            ).fetchone()
+            if here is None or here[0] != end.hash:
+                raise StoreError(
+                    f"{self.path.name} no longer holds event {end.sequence} as it was read: the "
+                    "file was replaced or changed. Run `python -m core verify` on it."
+                )
+        new = [_entry(link) for link in _links(connection, end.sequence + 1)]
+        if new:
+            self._record = self._record.extended(new)
+        return self._record
+
+    def _insert(self, connection: Connection, end: Anchor, event: Event, action: str) -> Entry:
+        version = connection.execute("SELECT sqlite_version()").fetchone()[0]
+        payload = Payload(
+            action=action,
+            at=self._clock().astimezone(UTC).isoformat(timespec="microseconds"),
+            written_by=f"SQLite {version}",
+            event=event,
+        )
+        link = next_link(end, canonical_json(payload_as_json(payload)))
+        entry = _entry(link)  # reads back, so that nothing unreadable is ever written
+        connection.execute(INSERT, (link.sequence, link.previous, link.payload, link.hash))
+        return entry
+
+    def _written(self, connection: Connection, sequence: int, event: Event) -> Entry:
+        entry = _entry(_links(connection, sequence)[0])
+        if entry.payload.event != event:
+            raise ReviewError(
+                f"The action {entry.payload.action} was recorded as another event ({sequence}). "
+                "Give each action a token of its own."
+            )
+        return entry
+
+    def _migrate(self, connection: Connection, steps: Sequence[schema.Statements]) -> None:
+        def note(version: int) -> None:
+            ends = connection.execute(
+                "SELECT sequence, hash FROM events ORDER BY sequence DESC LIMIT 1"
+            ).fetchone()
+            end = Anchor(*ends) if ends else Record().end
+            self._insert(
+                connection, end, StoreMigrated(version=version), f"schema version {version}"
+            )
+
+        schema.migrate(connection, self.path, on_step=note, migrations=steps)
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        try:
+            with closing(self._open()) as connection:
+                yield connection
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"The review store {self.path.name} cannot be used: {error}. What was "
+                "acknowledged before is not affected; free the disk or the file and try again."
+            ) from error
+
+    def _open(self) -> Connection:
+        """Return a connection, waiting while another process makes or cleans up the file."""
+        deadline = time.monotonic() + BUSY_S
+        while True:
+            try:
+                return self._connect(self.path)
+            except sqlite3.OperationalError as error:
+                busy = "locked" in str(error) or "busy" in str(error)
+                if not busy or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.005)
+
+
+@contextmanager
+def _write_lock(connection: Connection) -> Iterator[None]:
+    """Hold the write lock; commit at the end, or roll back at an error."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _links(connection: Connection, start: int) -> list[Link]:
+    rows = connection.execute(_SELECT + "WHERE sequence >= ? ORDER BY sequence", (start,))
+    return [Link(*row) for row in rows.fetchall()]
+
+
+def _entry(link: Link) -> Entry:
+    return Entry(link.sequence, link.hash, read_payload(link.payload))

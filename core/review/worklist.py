@@ -1,0 +1,283 @@
+"""What to read in which order: filtered, ordered, with random controls and hidden repeats."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from math import log
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from core.review.errors import ReviewError
+from core.review.events import CasePatch, Task
+from core.review.vocabulary import Origin
+
+if TYPE_CHECKING:  # the scoring room loads PyTorch, which a worklist does not need
+    from core.scoring.rows import ScoreRow
+
+_SMALL: Final = 1e-6
+_NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
+
+
+class Order(StrEnum):
+    """What comes first.
+
+    NEAREST_TO_THRESHOLD goes by the distance on log-odds. D4_SPREAD by the score's standard
+    deviation over the eight orientations, RING_DECIDED by the share of the evidence outside the
+    centre 32 × 32, QUALITY by the measure of poor quality, LABEL_ERROR by how little probability
+    the model gives the label. The largest first; patches without the measure come last.
+    """
+
+    AS_LISTED = "as listed"
+    NEAREST_TO_THRESHOLD = "nearest to the threshold"
+    D4_SPREAD = "spread over orientations"
+    SCORE = "score"
+    RING_DECIDED = "decided by the ring"
+    QUALITY = "poor quality"
+    LABEL_ERROR = "label-error candidates"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A patch that could be read, with the measures that order it.
+
+    Attributes:
+        patch: The patch.
+        d4_sd_logit: See `ScoreRow`.
+        centre_share: Share of the model's evidence inside the centre 32 × 32, 0..1.
+        poor_quality: Any measure that is larger for a worse image.
+    """
+
+    patch: CasePatch
+    d4_sd_logit: float | None = None
+    centre_share: float | None = None
+    poor_quality: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """Which candidates come into question; all conditions must hold.
+
+    Attributes:
+        predicted_label: Only this call of the model.
+        label: Only this label.
+        least_prob: Probability at least this.
+        most_prob: Probability at most this.
+        slides: Only these slides; all if empty.
+        label_contradicts_model: Only patches whose label and call differ.
+    """
+
+    predicted_label: int | None = None
+    label: int | None = None
+    least_prob: float = 0.0
+    most_prob: float = 1.0
+    slides: frozenset[str] = frozenset()
+    label_contradicts_model: bool = False
+
+    def let_pass(self, patch: CasePatch) -> bool:
+        """Whether a patch fulfils all conditions."""
+        if self.predicted_label is not None and patch.predicted_label != self.predicted_label:
+            return False
+        if self.label is not None and patch.label != self.label:
+            return False
+        if self.slides and patch.slide not in self.slides:
+            return False
+        if self.label_contradicts_model and (
+            None in (patch.label, patch.predicted_label) or patch.label == patch.predicted_label
+        ):
+            return False
+        if patch.prob_tumour is None:
+            return self.least_prob <= 0 and self.most_prob >= 1
+        return self.least_prob <= patch.prob_tumour <= self.most_prob
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorklistPlan:
+    """All there is to set about a worklist.
+
+    Attributes:
+        order: What comes first.
+        filters: What comes into question.
+        limit: How many patches, controls included; all if None.
+        control_share: Share of these that are drawn at random from all other candidates,
+            filtered out or not, and stand at random places.
+        repeat_share: Hidden repeats on top, as a share of these.
+        repeat_gap: At least so many tasks lie between a patch and its repeat, where possible.
+        seed: Of the random choices.
+    """
+
+    order: Order = Order.NEAREST_TO_THRESHOLD
+    filters: Filters = field(default_factory=Filters)
+    limit: int | None = None
+    control_share: float = 0.0
+    repeat_share: float = 0.0
+    repeat_gap: int = 10
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, share in (("control", self.control_share), ("repeat", self.repeat_share)):
+            if not 0 <= share <= 1:
+                raise ReviewError(f"Found a {name} share of {share}; expected 0 to 1.")
+        if self.limit is not None and self.limit < 1:
+            raise ReviewError(f"Found a limit of {self.limit} patches; expected 1 or more.")
+
+    def __str__(self) -> str:
+        """Return the plan in words, as it goes on the record."""
+        return (
+            f"{self.order}; limit {self.limit or 'none'}; {self.control_share:.0%} random "
+            f"controls; {self.repeat_share:.0%} hidden repeats; seed {self.seed}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Worklist:
+    """Patches, each once, and the tasks that show them.
+
+    Attributes:
+        patches: As a case takes them.
+        tasks: In reading order.
+    """
+
+    patches: tuple[CasePatch, ...]
+    tasks: tuple[Task, ...]
+
+
+def candidates_of(
+    rows: Iterable["ScoreRow"],
+    *,
+    centre_share: Mapping[str, float] = _NOTHING,
+    poor_quality: Mapping[str, float] = _NOTHING,
+) -> list[Candidate]:
+    """Return the candidates among scored rows: each distinct image once, none unreadable.
+
+    Args:
+        rows: As scoring gives them.
+        centre_share: By SHA-256, where it was measured.
+        poor_quality: Likewise.
+    """
+    found: dict[str, Candidate] = {}
+    for row in rows:
+        if row.status == "failed" or row.sha256 in found:
+            continue
+        patch = CasePatch(
+            sha256=row.sha256,
+            id=row.id,
+            prob_tumour=row.prob_tumour,
+            predicted_label=row.predicted_label,
+            label=row.label,
+            slide=row.slide,
+        )
+        found[row.sha256] = Candidate(
+            patch=patch,
+            d4_sd_logit=row.d4_sd_logit,
+            centre_share=centre_share.get(row.sha256),
+            poor_quality=poor_quality.get(row.sha256),
+        )
+    return list(found.values())
+
+
+def build_worklist(
+    candidates: Sequence[Candidate], plan: WorklistPlan, *, threshold: float
+) -> Worklist:
+    """Return the worklist that a plan makes of candidates; the same for the same seed.
+
+    Raises:
+        ReviewError: No candidate passes the filters, or none has what the order goes by.
+    """
+    rng = np.random.default_rng(plan.seed)
+    eligible = [found for found in candidates if plan.filters.let_pass(found.patch)]
+    if not eligible:
+        raise ReviewError(f"None of {len(candidates)} patches passes the filters. Loosen them.")
+    ranked = _ranked(eligible, plan.order, threshold)
+    size = min(plan.limit or len(ranked), len(ranked))
+    controls = round(plan.control_share * size)
+    leading = ranked[: size - controls]
+    chosen = {found.patch.sha256 for found in leading}
+    others = [found for found in candidates if found.patch.sha256 not in chosen]
+    drawn = rng.choice(len(others), size=min(controls, len(others)), replace=False)
+    patches = [found.patch for found in leading] + [others[index].patch for index in drawn]
+    queue = _mixed_in(
+        [Task(patch=index) for index in range(len(leading))],
+        [Task(patch=len(leading) + k, origin=Origin.CONTROL) for k in range(len(drawn))],
+        rng,
+    )
+    repeats = round(plan.repeat_share * len(queue))
+    return Worklist(tuple(patches), tuple(_with_repeats(queue, repeats, plan.repeat_gap, rng)))
+
+
+def _ranked(candidates: Sequence[Candidate], order: Order, threshold: float) -> list[Candidate]:
+    if order is Order.AS_LISTED:
+        return list(candidates)
+    urgency = _URGENCY[order]
+    measured = [(urgency(found, threshold), found) for found in candidates]
+    if all(value is None for value, _ in measured):
+        raise ReviewError(
+            f"No patch has what the order '{order}' goes by. Choose another order, or score with "
+            "what it needs."
+        )
+    known = [pair for pair in measured if pair[0] is not None]
+    known.sort(key=lambda pair: (-(pair[0] or 0.0), pair[1].patch.sha256))
+    return [found for _, found in known] + [found for value, found in measured if value is None]
+
+
+def _log_odds(probability: float) -> float:
+    inside = min(max(probability, _SMALL), 1 - _SMALL)
+    return log(inside / (1 - inside))
+
+
+def _nearness(found: Candidate, threshold: float) -> float | None:
+    probability = found.patch.prob_tumour
+    return None if probability is None else -abs(_log_odds(probability) - _log_odds(threshold))
+
+
+def _ring(found: Candidate, _: float) -> float | None:
+    return None if found.centre_share is None else 1 - found.centre_share
+
+
+def _label_doubt(found: Candidate, _: float) -> float | None:
+    label, probability = found.patch.label, found.patch.prob_tumour
+    if label is None or probability is None:
+        return None
+    return 1 - probability if label == 1 else probability
+
+
+_URGENCY: Final[Mapping[Order, Callable[[Candidate, float], float | None]]] = MappingProxyType(
+    {
+        Order.NEAREST_TO_THRESHOLD: _nearness,
+        Order.D4_SPREAD: lambda found, _: found.d4_sd_logit,
+        Order.SCORE: lambda found, _: found.patch.prob_tumour,
+        Order.RING_DECIDED: _ring,
+        Order.QUALITY: lambda found, _: found.poor_quality,
+        Order.LABEL_ERROR: _label_doubt,
+    }
+)
+
+
+def _mixed_in(
+    ordered: Sequence[Task], controls: Sequence[Task], rng: np.random.Generator
+) -> list[Task]:
+    """Return both, the ordered in their order, the controls at random places."""
+    total = len(ordered) + len(controls)
+    places = set(rng.choice(total, size=len(controls), replace=False).tolist())
+    one, other = iter(ordered), iter(controls)
+    return [next(other) if place in places else next(one) for place in range(total)]
+
+
+def _with_repeats(
+    queue: Sequence[Task], repeats: int, gap: int, rng: np.random.Generator
+) -> list[Task]:
+    """Return the queue with some tasks a second time, each `gap` or more tasks after the first."""
+    chosen = sorted(rng.choice(len(queue), size=repeats, replace=False).tolist())
+    # Each repeat goes before the queue's task at `slot`, or to the end.
+    inserted: dict[int, list[Task]] = {}
+    for index in chosen:
+        earliest = min(index + 1 + gap, len(queue))
+        slot = int(rng.integers(earliest, len(queue) + 1))
+        again = Task(patch=queue[index].patch, origin=Origin.REPEAT)
+        inserted.setdefault(slot, []).append(again)
+    result: list[Task] = []
+    for slot in range(len(queue) + 1):
+        result += inserted.get(slot, [])
+        result += queue[slot : slot + 1]
+    return result

@@ -1,0 +1,305 @@
+import gc
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from pytorch_grad_cam import EigenCAM, GradCAM, GradCAMPlusPlus, HiResCAM, LayerCAM
+from pytorch_grad_cam.utils.image import scale_cam_image
+from torch import nn
+
+from core.engine import TorchEngine
+from core.errors import RunError
+from core.explanation import Explainer, Method, Target
+from core.explanation.layers import as_grid
+from core.scoring import Classifier
+from tests.core.explanation.conftest import OpenRandom
+from tests.toys import noise_patches
+
+LIBRARY = {
+    Method.GRAD_CAM: GradCAM,
+    Method.GRAD_CAM_PLUS_PLUS: GradCAMPlusPlus,
+    Method.HIRES_CAM: HiResCAM,
+    Method.LAYER_CAM: LayerCAM,
+    Method.EIGEN_CAM: EigenCAM,
+}
+VIT = ("vit_tiny_patch16_224", 1, None, (("img_size", 96),))
+VIT_MEAN = (
+    "vit_tiny_patch16_224",
+    1,
+    None,
+    (("img_size", 96), ("global_pool", "avg"), ("fc_norm", False)),
+)
+
+
+def network_of(classifier: Classifier) -> nn.Module:
+    assert isinstance(classifier.engine, TorchEngine)
+    return classifier.engine.network
+
+
+def as_the_library_scales(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Clip at zero and stretch each map to 0..1 at 96 px, as pytorch-grad-cam does."""
+    return np.asarray(scale_cam_image(scale_cam_image(np.maximum(values, 0), (96, 96))))
+
+
+def library_maps(
+    classifier: Classifier, method: Method, layer: str, images: NDArray[np.uint8], sign: int = 1
+) -> NDArray[np.float32]:
+    engine = classifier.engine
+    assert isinstance(engine, TorchEngine)
+    network = engine.network
+    inputs = engine.transform(torch.from_numpy(images)).requires_grad_()
+    cam: Any = LIBRARY[method](
+        network,
+        [network.get_submodule(layer)],
+        reshape_transform=lambda output: as_grid(network, output),
+    )
+    with cam:
+        targets = [lambda output: sign * output[0]] * len(images)
+        return np.asarray(cam(inputs, targets))
+
+
+def hooks_of(network: nn.Module) -> int:
+    return sum(
+        len(module._forward_hooks) + len(module._backward_hooks) for module in network.modules()
+    )
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        ("test_efficientnet",),
+        ("tf_efficientnet_lite0",),
+        ("resnet18",),
+        ("resnet18", 2),
+        VIT_MEAN,
+        ("swin_tiny_patch4_window7_224", 1, None, (("img_size", 96), ("window_size", 3))),
+    ],
+    ids=lambda network: "-".join(map(str, network[:2])),
+)
+def test_a_closed_form_map_and_its_offset_sum_to_the_logit_of_scoring(
+    open_random: OpenRandom, network: tuple[Any, ...]
+) -> None:
+    classifier = open_random(*network)
+    images = noise_patches(5)
+    explainer = Explainer(classifier)
+    assert explainer.method is Method.CAM
+    batch = explainer.maps(images)
+    logits = classifier.engine.logits(images)
+    np.testing.assert_allclose(batch.logits, logits, rtol=1e-5, atol=1e-6)
+    assert batch.offset_logit is not None
+    total = batch.values.astype(float).sum(axis=(1, 2)) + batch.offset_logit
+    np.testing.assert_allclose(total, logits, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["test_efficientnet", "tf_efficientnet_lite0", "resnet18"])
+@pytest.mark.parametrize("target", list(Target))
+def test_the_closed_form_equals_grad_cam_and_hires_cam_before_clipping(
+    open_random: OpenRandom, name: str, target: Target
+) -> None:
+    classifier = open_random(name)
+    images = noise_patches(3)
+    exact = Explainer(classifier, target=target).maps(images).values
+    for method in (Method.GRAD_CAM, Method.HIRES_CAM):
+        found = Explainer(classifier, method=method, target=target).maps(images).values
+        np.testing.assert_allclose(
+            found / np.abs(exact).max(), exact / np.abs(exact).max(), 0, 1e-4
+        )
+
+
+@pytest.mark.parametrize(
+    ("network", "layer"),
+    [
+        (("tf_efficientnet_lite0",), "bn2"),
+        (("tf_efficientnet_lite0",), "blocks.4"),
+        (("resnet18",), "layer3"),
+        (("resnet18",), "layer4"),
+        (VIT, "blocks.11.norm1"),
+    ],
+    ids=["lite0-last", "lite0-middle", "resnet-middle", "resnet-last", "vit"],
+)
+@pytest.mark.parametrize("method", [m for m in LIBRARY if m is not Method.EIGEN_CAM])
+@pytest.mark.parametrize("target", list(Target))
+def test_gradient_methods_equal_those_of_the_library_once_stretched(
+    open_random: OpenRandom, network: tuple[Any, ...], layer: str, method: Method, target: Target
+) -> None:
+    classifier = open_random(*network)
+    images = noise_patches(3)
+    found = Explainer(classifier, method=method, layer=layer, target=target).maps(images)
+    expected = library_maps(classifier, method, layer, images, target.sign)
+    np.testing.assert_allclose(as_the_library_scales(found.values), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("layer", ["blocks.2", "blocks.4", "bn2"])
+def test_eigen_cam_equals_that_of_the_library_up_to_its_arbitrary_direction(
+    open_random: OpenRandom, layer: str
+) -> None:
+    classifier = open_random("tf_efficientnet_lite0")
+    images = noise_patches(3)
+    found = Explainer(classifier, method=Method.EIGEN_CAM, layer=layer).maps(images).values
+    expected = library_maps(classifier, Method.EIGEN_CAM, layer, images)
+    for values, stretched in zip(found, expected, strict=True):
+        either = [as_the_library_scales(sign * values[None])[0] for sign in (1, -1)]
+        assert min(float(np.abs(one - stretched).max()) for one in either) < 1e-4
+
+
+@pytest.mark.parametrize("method", [Method.SCORE_CAM, Method.ABLATION_CAM])
+@pytest.mark.parametrize("network", [("test_efficientnet",), VIT], ids=["cnn", "vit"])
+def test_the_slow_methods_give_raw_maps_and_leave_the_model_as_it_was(
+    open_random: OpenRandom,
+    method: Method,
+    network: tuple[Any, ...],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    classifier = open_random(*network)
+    images = noise_patches(1)
+    before = classifier.engine.logits(images)
+    explainer = Explainer(classifier, method=method)
+    found = explainer.maps(images)
+    assert found.values.shape[1:] == explainer.layer.grid
+    assert np.isfinite(found.values).all()
+    assert np.abs(found.values).max() > 0
+    np.testing.assert_array_equal(classifier.engine.logits(images), before)
+    assert hooks_of(network_of(classifier)) == 0
+    assert capsys.readouterr().err == ""  # the library draws progress bars
+
+
+def test_ablation_of_the_last_map_is_the_closed_form_channel_by_channel(
+    open_random: OpenRandom,
+) -> None:
+    # Without channel k a linear head loses exactly w_k times the mean of its activations.
+    classifier = open_random("test_efficientnet")
+    images = noise_patches(1)
+    network = network_of(classifier)
+    activations, _ = Explainer(classifier).network.activations(images, "bn2")
+    weights = network.get_submodule("classifier").get_parameter("weight")[0]
+    drop = weights * activations.mean(dim=(2, 3))
+    expected = torch.einsum("nc,nchw->nhw", drop, activations)
+    for target in Target:
+        found = Explainer(classifier, method=Method.ABLATION_CAM, target=target).maps(images)
+        np.testing.assert_allclose(
+            found.values, target.sign * expected.numpy(), atol=1e-4 * float(expected.abs().max())
+        )
+
+
+def test_raw_values_shrink_with_the_weights_and_are_never_stretched(
+    open_random: OpenRandom,
+) -> None:
+    classifier = open_random("resnet18")
+    images = noise_patches(2)
+    strong = Explainer(classifier, method=Method.GRAD_CAM).maps(images).values
+    head = network_of(classifier).get_submodule("fc")
+    with torch.no_grad():
+        head.get_parameter("weight").mul_(0.01)
+    try:
+        weak = Explainer(classifier, method=Method.GRAD_CAM).maps(images).values
+    finally:
+        with torch.no_grad():
+            head.get_parameter("weight").mul_(100)
+    np.testing.assert_allclose(weak, 0.01 * strong, rtol=1e-3, atol=1e-7)
+
+
+def test_the_closed_form_is_refused_where_it_would_be_wrong(open_random: OpenRandom) -> None:
+    for network in (("convnext_atto",), VIT):
+        with pytest.raises(RunError, match="Use the method grad-cam"):
+            Explainer(open_random(*network), method=Method.CAM)
+        assert Explainer(open_random(*network)).method is Method.GRAD_CAM
+    with pytest.raises(RunError, match="at the last map only"):
+        Explainer(open_random("resnet18"), method=Method.CAM, layer="layer2")
+
+
+def test_layers_are_found_by_name_and_unknown_ones_refused_with_the_choices(
+    open_random: OpenRandom,
+) -> None:
+    explainer = Explainer(open_random("resnet18"), method=Method.GRAD_CAM, layer="layer2")
+    assert explainer.layer.grid == (12, 12)
+    grids = [layer.grid for layer in explainer.layer_choices]
+    assert grids == [(48, 48), (24, 24), (12, 12), (6, 6), (3, 3)]
+    with pytest.raises(RunError, match=r"no layer 'layer9'.*layer4"):
+        Explainer(open_random("resnet18"), layer="layer9")
+
+
+def test_a_model_that_sees_a_crop_has_maps_of_the_crop(open_random: OpenRandom) -> None:
+    cam = Explainer(open_random("test_efficientnet", 1, 64)).maps(noise_patches(1))[0]
+    assert cam.span_px == (16, 80)
+    assert cam.spacing_px == (32.0, 32.0)
+
+
+def test_scoring_and_explaining_from_eight_threads_equals_the_serial_results(
+    open_random: OpenRandom,
+) -> None:
+    classifier = open_random("test_efficientnet")
+    explainers = [
+        Explainer(classifier),
+        Explainer(classifier, method=Method.GRAD_CAM_PLUS_PLUS, layer="blocks.2"),
+        Explainer(classifier, method=Method.LAYER_CAM, layer="blocks.1"),
+        Explainer(classifier, method=Method.EIGEN_CAM),
+    ]
+
+    def work(number: int) -> NDArray[np.float32]:
+        images = noise_patches(3, seed=number)
+        if number % 5 == 4:
+            return classifier.engine.logits(images)
+        return explainers[number % 5].maps(images).values
+
+    serial = [work(number) for number in range(80)]
+    with ThreadPoolExecutor(8) as pool:
+        parallel = list(pool.map(work, range(80)))
+    for one, other in zip(serial, parallel, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_no_hook_and_no_gradient_is_left_behind_even_after_an_error(
+    open_random: OpenRandom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classifier = open_random("test_efficientnet")
+    network = network_of(classifier)
+    for method in (Method.CAM, Method.GRAD_CAM, Method.EIGEN_CAM):
+        Explainer(classifier, method=method).maps(noise_patches(2))
+    explainer = Explainer(classifier, method=Method.GRAD_CAM)
+
+    def broken(_: torch.Tensor) -> torch.Tensor:
+        raise IndexError("in the middle of the pass")
+
+    monkeypatch.setattr(network.get_submodule("classifier"), "forward", broken)
+    with pytest.raises(IndexError, match="in the middle"):
+        explainer.maps(noise_patches(2))
+    assert hooks_of(network) == 0
+    assert all(p.grad is None and not p.requires_grad for p in network.parameters())
+
+
+def test_explanations_leave_no_tensors_behind(open_random: OpenRandom) -> None:
+    explainer = Explainer(open_random("test_efficientnet"), method=Method.GRAD_CAM)
+
+    def tensors() -> int:
+        gc.collect()
+        return sum(type(thing) is torch.Tensor for thing in gc.get_objects())
+
+    explainer.explain(noise_patches(4))
+    before = tensors()
+    for _ in range(5):
+        explainer.explain(noise_patches(4))
+    assert tensors() <= before
+
+
+def test_weak_evidence_looks_weak_and_probabilities_are_those_of_scoring(
+    open_random: OpenRandom,
+) -> None:
+    classifier = open_random("test_efficientnet")
+    images = noise_patches(3)
+    found = Explainer(classifier).explain(images)
+    expected = classifier.probability(classifier.engine.logits(images))
+    np.testing.assert_allclose([one.prob_tumour for one in found], expected, atol=1e-7)
+    assert all(one.weak for one in found)  # a random head hardly moves the odds
+    assert Explainer(classifier, method=Method.EIGEN_CAM).explain(images)[0].weak is None
+
+
+def test_no_patches_have_no_explanations_and_other_arrays_are_refused(
+    toy_classifier: Classifier,
+) -> None:
+    explainer = Explainer(toy_classifier)
+    assert explainer.explain(noise_patches(1)[:0]) == []
+    with pytest.raises(RunError, match="expected \\(N, 96, 96, 3\\) uint8"):
+        explainer.explain(noise_patches(1)[:, :64])

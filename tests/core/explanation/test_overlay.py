@@ -1,0 +1,105 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.errors import RunError
+from core.explanation import (
+    CamMap,
+    Method,
+    OverlayStyle,
+    Palette,
+    Target,
+    draw_overlay,
+    draw_pair,
+    draw_patch_box,
+    draw_scale_bar,
+    png_bytes,
+    shared_scale,
+)
+from tests.toys import noise_patches
+
+BARE = OverlayStyle(zoom=1, opacity=1, centre_box=False)
+
+
+def cam(values: list[list[float]], span_px: tuple[int, int] = (0, 96)) -> CamMap:
+    return CamMap(np.array(values, np.float32), Method.CAM, "last", Target.TUMOUR, span_px)
+
+
+def test_the_picture_of_an_empty_map_is_the_patch_itself() -> None:
+    (image,) = noise_patches(1)
+    zero = cam([[0.0] * 3] * 3)
+    np.testing.assert_array_equal(draw_overlay(image, zero, scale=1, style=BARE), image)
+    large = draw_overlay(image, zero, scale=1, style=OverlayStyle(zoom=3, centre_box=False))
+    np.testing.assert_array_equal(large[1::3, 1::3], image)
+
+
+def test_weak_evidence_on_a_shared_scale_hardly_covers_the_patch() -> None:
+    (image,) = noise_patches(1)
+    weak, strong = cam([[0.1]]), cam([[10.0]])
+    scale = shared_scale([weak, strong], quantile=1.0)
+    change = [
+        np.abs(draw_overlay(image, one, scale=scale, style=BARE).astype(int) - image).mean()
+        for one in (weak, strong)
+    ]
+    assert change[0] < 0.05 * change[1]
+
+
+def test_evidence_for_and_against_have_their_own_colours_in_their_own_cells() -> None:
+    image = np.zeros((96, 96, 3), np.uint8)
+    found = draw_overlay(image, cam([[1, -1]]), scale=1, style=BARE)
+    assert found[:, :48].reshape(-1, 3).tolist() == [[213, 94, 0]] * 96 * 48
+    assert found[:, 48:].reshape(-1, 3).tolist() == [[0, 114, 178]] * 96 * 48
+
+
+def test_nothing_is_drawn_where_the_model_does_not_look() -> None:
+    (image,) = noise_patches(1)
+    found = draw_overlay(image, cam([[1.0]], (16, 80)), scale=1, style=BARE)
+    changed = (found != image).any(axis=2)
+    assert not changed[:16].any()
+    assert not changed[80:].any()
+    assert changed[16:80, 16:80].mean() > 0.9
+
+
+@pytest.mark.parametrize("zoom", [1, 2, 4, 7])
+def test_the_box_frames_the_centre_in_two_tones_without_covering_it(zoom: int) -> None:
+    image = np.full((96, 96, 3), 128, np.uint8)
+    found = draw_patch_box(image, OverlayStyle(zoom=zoom))
+    assert found.shape == (96 * zoom, 96 * zoom, 3)
+    centre = slice(32 * zoom, 64 * zoom)
+    assert (found[centre, centre] == 128).all()
+    assert (found[32 * zoom - 1, centre] == 255).all()
+    assert (found == 0).all(axis=2).any()
+
+
+def test_interpolation_keeps_the_middles_of_the_cells_in_place() -> None:
+    image = np.zeros((96, 96, 3), np.uint8)
+    style = OverlayStyle(zoom=1, opacity=1, centre_box=False, smooth=True)
+    found = draw_overlay(image, cam([[0, 0, 0], [0, 1, 0], [0, 0, 0]]), scale=1, style=style)
+    assert divmod(int(found[..., 0].argmax()), 96) in [(47, 47), (47, 48), (48, 48)]
+    np.testing.assert_array_equal(found, found[::-1, ::-1])
+
+
+def test_a_pair_shows_both_at_one_zoom_and_survives_as_png() -> None:
+    (image,) = noise_patches(1)
+    pair = draw_pair(image, cam([[1.0]]), scale=1, style=OverlayStyle(zoom=2))
+    assert pair.shape == (192, 192 * 2 + 4, 3)
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(png_bytes(pair)))), pair)
+
+
+@pytest.mark.parametrize("palette", list(Palette))
+def test_for_and_against_differ_in_lightness_or_blue_for_every_palette(palette: Palette) -> None:
+    bar = draw_scale_bar(palette).astype(float)
+    against, favour = bar[0, 0], bar[0, -1]
+    # Red-green blindness leaves blue against yellow, and lightness.
+    yellow = [c[:2].mean() - c[2] for c in (against, favour)]
+    assert abs(yellow[1] - yellow[0]) > 90 or abs(favour.mean() - against.mean()) > 90
+    np.testing.assert_allclose(bar[0, 127:129], 255, atol=2)
+
+
+def test_nonsense_is_refused() -> None:
+    with pytest.raises(RunError, match="whole zoom"):
+        OverlayStyle(zoom=0)
+    with pytest.raises(RunError, match="above 0"):
+        draw_overlay(noise_patches(1)[0], cam([[1.0]]), scale=0, style=BARE)

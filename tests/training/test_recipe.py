@@ -1,0 +1,84 @@
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from core.bundle import build_network
+from core.errors import RunError
+from training.recipe import (
+    Augmentation,
+    load_recipe,
+    parse_recipe,
+    recipe_names,
+    recipe_of,
+    recipe_values,
+)
+
+SMALLEST = """
+description = "a toy"
+[network]
+name = "test_efficientnet"
+[preprocessing]
+mean = [0.5, 0.5, 0.5]
+std = [0.5, 0.5, 0.5]
+[schedule]
+epochs = 1
+learning_rate = 1e-3
+"""
+
+
+def test_the_promised_recipes_are_shipped() -> None:
+    assert {"ours_lite0", "resnet18", "tiny"} <= set(recipe_names())
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_shipped_recipe_loads_builds_its_network_and_survives_json(name: str) -> None:
+    recipe = load_recipe(name)
+    build_network(recipe.network)
+    assert recipe_of(recipe_values(recipe)) == recipe
+
+
+def test_a_recipe_of_ones_own_is_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(SMALLEST, "utf-8")
+    assert load_recipe(str(file)).name == "mine"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("batchsize = 3", "batchsize"),
+        ("batch_size = 1", "batch_size"),
+        ("label_smoothing = 1.5", "label_smoothing"),
+        ('init = "internet"', "init"),
+        ("ema_decay = nan", "ema_decay"),
+    ],
+)
+def test_a_wrong_key_or_value_is_named(line: str, said: str) -> None:
+    with pytest.raises(RunError, match=said):
+        parse_recipe("mine", line + "\n" + SMALLEST)
+
+
+def test_an_unknown_key_inside_a_part_is_refused() -> None:
+    with pytest.raises(RunError, match=r"schedule\.epoch"):
+        parse_recipe("mine", SMALLEST + "epoch = 3\n")
+
+
+def test_two_outputs_are_refused_because_the_loss_takes_one() -> None:
+    with pytest.raises(RunError, match="one tumour logit"):
+        parse_recipe("mine", SMALLEST.replace("[preprocessing]", "outputs = 2\n[preprocessing]"))
+
+
+def test_text_that_is_no_toml_is_refused() -> None:
+    with pytest.raises(RunError, match="not TOML"):
+        parse_recipe("mine", "description = ")
+
+
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    with pytest.raises(RunError, match="ours_lite0"):
+        load_recipe("resnet")
+
+
+def test_a_part_checks_itself_wherever_it_is_made() -> None:
+    with pytest.raises(ValidationError):
+        Augmentation(brightness=-0.1)

@@ -1,0 +1,68 @@
+"""Toy data for training tests: a Kaggle folder whose positives have a dark centre."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from core.patches import CENTRE, ImageU8
+from training.split import PatchTable
+
+
+def toy_patches(labels: Sequence[int], seed: int = 0) -> ImageU8:
+    """Return (N, 96, 96, 3) pink noise, with a dark purple centre where the label is 1."""
+    rng = np.random.default_rng(seed)
+    images = rng.integers(150, 250, (len(labels), 96, 96, 3), dtype=np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        if label:
+            image[CENTRE, CENTRE] = rng.integers(60, 130, (32, 32, 3), dtype=np.uint8)
+    return images
+
+
+def write_toy_kaggle(
+    folder: Path, *, slides: int = 6, per_slide: int = 10, split: bool = True, known: bool = True
+) -> Path:
+    """Write a Kaggle layout whose last two slides validate.
+
+    Args:
+        folder: Where.
+        slides: How many.
+        per_slide: Patches a slide, every second one with tumour.
+        split: Write split.csv.
+        known: Write patch_id_wsi.csv.
+    """
+    (folder / "train").mkdir(parents=True)
+    labels = [number % 2 for number in range(slides * per_slide)]
+    rows = []
+    for number, image in enumerate(toy_patches(labels)):
+        slide = number // per_slide
+        part = "val" if slide >= slides - 2 else "train"
+        rows.append((f"p{number:03d}", str(labels[number]), f"s{slide}", part))
+        Image.fromarray(image).save(folder / "train" / f"p{number:03d}.tif")
+    _write(folder / "train_labels.csv", ("id", "label"), [(row[0], row[1]) for row in rows])
+    if known:
+        _write(folder / "patch_id_wsi.csv", ("id", "wsi"), [(row[0], row[2]) for row in rows])
+    if split:
+        _write(folder / "split.csv", ("id", "split"), [(row[0], row[3]) for row in rows])
+    return folder
+
+
+def toy_table(
+    labels: Sequence[int], slides: Sequence[str], splits: Sequence[str] | None = None
+) -> PatchTable:
+    """Return a table of patches p0, p1, ..."""
+    return PatchTable(
+        ids=np.array([f"p{number}" for number in range(len(labels))], np.str_),
+        labels=np.array(labels, np.int8),
+        slides=np.array(slides, np.str_),
+        splits=np.array(splits or ["train"] * len(labels), np.str_),
+    )
+
+
+def _write(path: Path, header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        writer.writerows(rows)

@@ -1,0 +1,141 @@
+"""Augmentation of whole batches on their device: orientation, stain, light.
+
+Sources: D4 after Veeling et al. 2018; stain jitter after Tellez et al. 2018 with the stain matrix
+of Ruifrok & Johnston 2001.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from core.engine import D4_VIEWS
+from training.recipe import Augmentation
+
+RGB_FROM_HED: Final = ((0.65, 0.70, 0.29), (0.07, 0.99, 0.11), (0.27, 0.57, 0.78))
+"""Optical density of red, green and blue per unit of haematoxylin, eosin and residual (DAB)."""
+GREY_WEIGHTS: Final = (0.299, 0.587, 0.114)
+"""Luma of ITU-R BT.601."""
+
+
+@dataclass(frozen=True, eq=False)
+class Variation:
+    """What is done to each patch of a batch of N, drawn on the CPU.
+
+    Attributes:
+        views: (N,) 0..7, the orientation: 4 rotations, 4 of the mirror image.
+        stain_gain: (N, 3) factors of haematoxylin, eosin, residual.
+        stain_shift: (N, 3) added to them, in optical density.
+        brightness: (N, 1) factor.
+        contrast: (N, 1) factor.
+        saturation: (N, 1) factor.
+        channel: (N, 3) factors of red, green, blue.
+    """
+
+    views: Tensor
+    stain_gain: Tensor
+    stain_shift: Tensor
+    brightness: Tensor
+    contrast: Tensor
+    saturation: Tensor
+    channel: Tensor
+
+
+def draw_variation(augmentation: Augmentation, count: int, generator: torch.Generator) -> Variation:
+    """Return random variations for `count` patches, uniform within the recipe's limits."""
+
+    def around(centre: float, reach: float, width: int) -> Tensor:
+        return centre + reach * (2 * torch.rand(count, width, generator=generator) - 1)
+
+    views = torch.randint(D4_VIEWS, (count,), generator=generator)
+    return Variation(
+        views=views if augmentation.d4 else torch.zeros_like(views),
+        stain_gain=around(1, augmentation.stain_gain, 3),
+        stain_shift=around(0, augmentation.stain_shift, 3),
+        brightness=around(1, augmentation.brightness, 1),
+        contrast=around(1, augmentation.contrast, 1),
+        saturation=around(1, augmentation.saturation, 1),
+        channel=around(1, augmentation.channel, 3),
+    )
+
+
+def augment(images_rgb_u8: Tensor, variation: Variation, augmentation: Augmentation) -> Tensor:
+    """Return varied patches (N, H, H, 3) float32, 0..255, on the device of the images.
+
+    In memory the channels are planes.
+
+    Args:
+        images_rgb_u8: (N, H, H, 3) uint8.
+        variation: Of the same N.
+        augmentation: Tells which parts are on; a part that is off leaves the pixels untouched.
+    """
+    if augmentation.d4:
+        images_rgb_u8 = orient(images_rgb_u8, variation.views)
+    count, height, width, channels = images_rgb_u8.shape
+    # (N, 3, H * W): one 3 × 3 matrix per patch is fastest from the left, on whole planes.
+    pixels = images_rgb_u8.permute(0, 3, 1, 2).contiguous().flatten(2).float()
+    if augmentation.stain_gain or augmentation.stain_shift:
+        pixels = vary_stain(pixels, variation.stain_gain, variation.stain_shift)
+    if (
+        augmentation.brightness
+        or augmentation.contrast
+        or augmentation.saturation
+        or augmentation.channel
+    ):
+        pixels = vary_light(pixels, variation)
+    return pixels.view(count, channels, height, width).permute(0, 2, 3, 1)
+
+
+def orient(images: Tensor, views: Tensor) -> Tensor:
+    """Return each image in its orientation, as `core.engine.d4_views` numbers them.
+
+    Args:
+        images: (N, H, H, 3).
+        views: (N,) 0..7 on the CPU, where grouping by them costs no wait for the device.
+    """
+    oriented = torch.empty_like(images)
+    for view in range(D4_VIEWS):
+        rows = torch.nonzero(views == view)[:, 0].to(images.device, non_blocking=True)
+        if len(rows) == 0:
+            continue
+        group = images.index_select(0, rows)
+        if view >= D4_VIEWS // 2:
+            group = group.flip(2)
+        oriented.index_copy_(0, rows, group.rot90(view % 4, dims=(1, 2)))
+    return oriented
+
+
+def vary_stain(pixels: Tensor, gain: Tensor, shift: Tensor) -> Tensor:
+    """Return pixels with other amounts of haematoxylin, eosin and residual.
+
+    Args:
+        pixels: (N, 3, P), 0..255.
+        gain: (N, 3) factors.
+        shift: (N, 3) added, in optical density.
+    """
+    mix = torch.tensor(RGB_FROM_HED, dtype=torch.float64).T  # (3 colours, 3 stains)
+    # density = mix @ stains: unmixed, scaled and mixed again by one matrix per patch.
+    change = mix @ (gain.double()[:, :, None] * torch.linalg.inv(mix))
+    constant = (shift.double() @ mix.T).float()[:, :, None].to(pixels.device)
+    density = torch.log((pixels + 1) / 256).neg_()
+    changed = torch.baddbmm(constant, change.float().to(pixels.device), density)
+    return changed.neg_().exp_().mul_(256).sub_(1).clamp_(0, 255)
+
+
+def vary_light(pixels: Tensor, variation: Variation) -> Tensor:
+    """Return pixels with other saturation, contrast, brightness and channel gains, in that order.
+
+    Args:
+        pixels: (N, 3, P), 0..255.
+        variation: Of the same N.
+    """
+    grey = torch.tensor(GREY_WEIGHTS)
+    mean_grey = pixels.mean(dim=2) @ grey.to(pixels.device)  # (N,); saturation leaves it as it is
+    saturation = variation.saturation[:, :, None]
+    # saturate @ x = saturation * x + (1 - saturation) * grey(x)
+    saturate = saturation * torch.eye(3) + (1 - saturation) * grey
+    gain = variation.brightness * variation.channel  # (N, 3)
+    change = ((variation.contrast * gain)[:, :, None] * saturate).to(pixels.device)
+    constant = ((1 - variation.contrast) * gain).to(pixels.device) * mean_grey[:, None]
+    return torch.baddbmm(constant[:, :, None], change, pixels).clamp_(0, 255)

@@ -1,0 +1,143 @@
+"""Temperature and shipped threshold, each from its own half of the validation slides."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from core.errors import EvidenceError
+from core.statistics import (
+    ChosenThreshold,
+    Evidence,
+    Part,
+    SensitivityAtLeast,
+    SlideSplit,
+    TemperatureFit,
+    choose,
+    fit_temperature,
+    split_slides,
+)
+
+RULE: Final = SensitivityAtLeast(0.95)
+"""A second reader may be bothered by false alarms; a missed metastasis is the worse mistake."""
+CALIBRATION_PART: Final = "calibration slides"
+THRESHOLD_PART: Final = "threshold slides"
+_SEEDS: Final = 200
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """What turns logits into probabilities and probabilities into calls.
+
+    Attributes:
+        temperature: Logits are divided by it.
+        temperature_fitted_on: In words.
+        chosen: The threshold on calibrated probabilities.
+        chosen_on: In words.
+        fitting: Calibrated evidence that the temperature saw.
+        judging: Calibrated evidence that the threshold saw; the temperature did not, unless the
+            notes say so.
+        everything: All validation patches, calibrated.
+        notes: What must not be trusted.
+    """
+
+    temperature: float
+    temperature_fitted_on: str
+    chosen: ChosenThreshold
+    chosen_on: str
+    fitting: Evidence
+    judging: Evidence
+    everything: Evidence
+    notes: tuple[str, ...]
+
+
+def calibrate(
+    labels: NDArray[np.int8], logits: NDArray[np.float64], slides: NDArray[np.str_]
+) -> Calibration:
+    """Return temperature and threshold from validation logits.
+
+    Where slides are unknown, or too few for two halves with both classes, both come from all
+    validation patches, and the notes say it.
+
+    Args:
+        labels: (N,) 0 or 1.
+        logits: (N,) before temperature.
+        slides: (N,) slide, "" where unknown.
+
+    Raises:
+        EvidenceError: A class is absent.
+    """
+    notes: list[str] = []
+    known = bool((slides != "").all())
+    raw = Evidence.of(labels, expit(logits), slides if known else None)
+    split = _balanced_halves(raw) if known else None
+    if split is None:
+        why = "are too few for two halves with both classes" if known else "are not all known"
+        notes.append(
+            f"The validation slides {why}: temperature and threshold come from the same patches, "
+            "so calibration and rates are slightly too good."
+        )
+    fit = _temperature(split, raw, notes)
+    temperature = 1.0 if fit is None else fit.temperature
+    everything = Evidence.of(labels, expit(logits / temperature), raw.slides)
+    if split is None:
+        fitting, judging = everything, everything
+        fitted_on = chosen_on = f"all {len(raw):,} validation patches"
+    else:
+        in_first = np.isin(slides, split.first.evidence.slide_names)
+        fitting, judging = everything.select(in_first), everything.select(~in_first)
+        fitted_on, chosen_on = (
+            f"the {name}: {len(part):,} validation patches, {part.n_positive:,} with tumour, of "
+            f"{len(part.slide_names)} slides"
+            for name, part in ((CALIBRATION_PART, fitting), (THRESHOLD_PART, judging))
+        )
+        notes.append(
+            f"Validation slides were halved by core.statistics.split_slides with seed {split.seed}."
+        )
+    chosen = choose(RULE, judging, temperature=fit, allow_overlap=split is None)
+    return Calibration(
+        temperature=temperature,
+        temperature_fitted_on=fitted_on if fit is not None else "nothing; it is 1",
+        chosen=chosen,
+        chosen_on=chosen_on,
+        fitting=fitting,
+        judging=judging,
+        everything=everything,
+        notes=(*notes, *chosen.notes),
+    )
+
+
+def _temperature(
+    split: SlideSplit | None, raw: Evidence, notes: list[str]
+) -> TemperatureFit | None:
+    part = Part("all validation patches", raw) if split is None else split.first
+    try:
+        return fit_temperature(part)
+    except EvidenceError as error:
+        notes.append(f"No temperature could be fitted, so it is 1: {error}")
+        return None
+
+
+def _balanced_halves(evidence: Evidence) -> SlideSplit | None:
+    """Return the split, of the first 200 seeds, most even in patches and tumour patches."""
+    if len(evidence.slide_names) < 2:
+        return None
+    splits = [
+        split_slides(evidence, 0.5, seed, (CALIBRATION_PART, THRESHOLD_PART))
+        for seed in range(_SEEDS)
+    ]
+    usable = [split for split in splits if _has_both_classes(split)]
+    return min(usable, key=_imbalance, default=None)
+
+
+def _has_both_classes(split: SlideSplit) -> bool:
+    parts = (split.first.evidence, split.second.evidence)
+    return all(part.n_positive > 0 and part.n_negative > 0 for part in parts)
+
+
+def _imbalance(split: SlideSplit) -> float:
+    first, second = split.first.evidence, split.second.evidence
+    patches = first.n_positive + first.n_negative, second.n_positive + second.n_negative
+    return sum(abs(a - b) / (a + b) for a, b in (patches, (first.n_positive, second.n_positive)))

@@ -1,0 +1,182 @@
+"""A run from its options to its folder: opens the data, starts or resumes, and finishes."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from torch import nn
+
+from core.bundle import InputTransform, build_network
+from core.errors import RunError
+from core.patches import open_source
+from training.config import RunConfig, require_same_run, require_seed, values_digest
+from training.curves import write_curves
+from training.device import describe_surroundings, pass_precision, prepare_device
+from training.feed import Feed
+from training.initial import IMAGENET, InitialWeights, initial_network
+from training.loop import Run, fit
+from training.pack import open_pack
+from training.randomness import seed_start
+from training.recipe import Recipe
+from training.run_folder import RunFolder, read_config, write_config, write_json
+from training.split import split_patches
+from training.state import TrainingState, restore_checkpoint
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """What `fit` is asked to do.
+
+    Attributes:
+        data: Kaggle's layout, or PCam's.
+        out: The run folder; a run that stopped there goes on.
+        recipe: How to train.
+        init: "imagenet", "none", a .safetensors file, or "" for the recipe's own.
+        seed: 0 or greater.
+        device: "auto", "cpu" or "cuda".
+        threads: Of the CPU; None leaves torch's choice.
+        cache: Where decoded patches are kept; None means in the run folder.
+        random_split: Split without regard to slides.
+        val_share: Share that validates where the data declare no split.
+        checkpoint_minutes: Between checkpoints within an epoch.
+        checkpoint_steps: Likewise, in steps.
+    """
+
+    data: Path
+    out: Path
+    recipe: Recipe
+    init: str = ""
+    seed: int = 0
+    device: str = "auto"
+    threads: int | None = None
+    cache: Path | None = None
+    random_split: bool = False
+    val_share: float = 0.1
+    checkpoint_minutes: float = 2.0
+    checkpoint_steps: int | None = None
+
+    def __post_init__(self) -> None:
+        require_seed(self.seed)
+        if not 0 < self.val_share <= 0.5:
+            raise RunError(f"Found --val-share {self.val_share:g}; expected above 0, up to 0.5.")
+        if self.checkpoint_minutes <= 0 or (self.checkpoint_steps or 1) < 1:
+            raise RunError("Found a checkpoint interval of 0 or less; expected more than 0.")
+
+
+def run_fit(options: FitOptions, *, should_stop: Callable[[], bool]) -> RunFolder:
+    """Train, or go on training, and return the folder with the finished run.
+
+    Raises:
+        Stopped: `should_stop` said so.
+        NodelensError: The run cannot start, go on, or went astray.
+    """
+    folder = RunFolder(options.out)
+    device = prepare_device(options.device, options.threads)
+    recorded = read_config(folder)
+    if recorded is None and options.out.is_dir() and any(options.out.iterdir()):
+        raise RunError(f"{options.out} is not empty and holds no run. Name a new folder.")
+    seed_start(options.seed)
+    network, initial = _start(options, recorded.config if recorded else None)
+    with open_source(options.data) as source:
+        options.out.mkdir(parents=True, exist_ok=True)
+        pack = open_pack(source, options.cache or folder.pack)
+    split = split_patches(
+        pack.table,
+        seed=options.seed,
+        val_share=options.val_share,
+        at_random=options.random_split,
+    )
+    config = RunConfig.of(
+        recipe=options.recipe, seed=options.seed, pack=pack, split=split, initial=initial
+    )
+    if recorded is not None:
+        require_same_run(recorded.config, config)
+    precision = pass_precision(device, options.recipe.precision)
+    sitting = {
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        **asdict(describe_surroundings(device, precision)),
+    }
+    say_what_is_run(config, f"{sitting['device']}, {precision}, {sitting['threads']} threads")
+    if folder.outcome.is_file():
+        say(f"This run has finished already; {folder.outcome} says how.")
+        return folder
+    values = recorded.values if recorded else config.values()
+    digest = values_digest(values)
+    write_config(folder, values, [*(recorded.sittings if recorded else []), sitting])
+    state = TrainingState.start(
+        network, weight_decay=options.recipe.schedule.weight_decay, device=device
+    )
+    if folder.checkpoint.is_file():
+        restore_checkpoint(folder.checkpoint, state, config_digest=digest)
+        say(f"Going on at epoch {state.epoch + 1}, step {state.step}.")
+    run = Run(
+        config=config,
+        digest=digest,
+        table=pack.table,
+        split=split,
+        feed=Feed(pack, device),
+        transform=InputTransform(options.recipe.preprocessing).to(device),
+        device=device,
+        precision=precision,
+        folder=folder,
+        checkpoint_minutes=options.checkpoint_minutes,
+        checkpoint_steps=options.checkpoint_steps,
+        should_stop=should_stop,
+    )
+    fit(run, state)
+    _finish(folder, config, state)
+    return folder
+
+
+def _start(options: FitOptions, recorded: RunConfig | None) -> tuple[nn.Module, InitialWeights]:
+    init = options.init or options.recipe.init
+    if init == IMAGENET and recorded is not None:
+        # The checkpoint brings the weights; going on must not need the network.
+        return build_network(options.recipe.network), recorded.initial
+    return initial_network(options.recipe.network, init)
+
+
+def _finish(folder: RunFolder, config: RunConfig, state: TrainingState) -> None:
+    best = state.best
+    if best is None:
+        raise RunError("The run ended without an epoch. Set schedule.epochs to 1 or more.")
+    write_curves(folder.curves, state.history, folder.scores)
+    planned = config.recipe.schedule.epochs
+    write_json(
+        folder.outcome,
+        {
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "epochs": len(state.history),
+            "stopped_early": len(state.history) < planned,
+            "best_epoch": best.epoch,
+            "validation_auc": best.ema_auc,
+            "training_seconds": sum(record.seconds for record in state.history),
+        },
+    )
+    say(
+        f"Finished after {len(state.history)} of {planned} epochs; best validation AUC "
+        f"{best.ema_auc:.4f} in epoch {best.epoch + 1} (the epoch was chosen by it, so it is "
+        f"slightly too good). Next: python -m training export {folder.root} --to DIR"
+    )
+
+
+def say_what_is_run(config: RunConfig, device: str) -> None:
+    """Tell the reader what is trained on what."""
+    for name, part in (("train", config.train), ("validate", config.val)):
+        say(
+            f"{name}: {part.patches:,} patches, {part.positives / part.patches:.1%} with tumour, "
+            f"{len(part.slides)} known slides, {part.without_slide:,} patches of unknown slide"
+        )
+    say(f"split: {config.split}; recipe: {config.recipe.name}; start: {config.initial.description}")
+    say(f"device: {device}")
+    if config.unreadable:
+        say(f"Left out: {config.unreadable:,} patches that could not be read (see unreadable.csv).")
+    for warning in config.split_warnings:
+        say(f"Note: {warning}")
+
+
+def say(line: str) -> None:
+    """Write a line for the person who waits."""
+    sys.stderr.write(line + "\n")

@@ -1,0 +1,225 @@
+"""The training loop: epochs of steps, validation, early stopping; may stop after any step."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from core.bundle import InputTransform, tumour_logit
+from core.errors import RunError
+from training.augment import augment, draw_variation
+from training.config import RunConfig
+from training.ema import ema_decay
+from training.evaluation import Steering, predict, steer
+from training.feed import Feed
+from training.history import EpochRecord, write_metrics
+from training.optimiser import set_learning_rate
+from training.progress import Progress
+from training.randomness import epoch_order, step_generator
+from training.recipe import Precision
+from training.run_folder import RunFolder, write_scores, write_tensors
+from training.schedule import learning_rate
+from training.split import IntArray, PatchTable, Split
+from training.state import TrainingState, save_checkpoint
+
+
+class Stopped(Exception):  # noqa: N818 - no error: the reader asked for it
+    """The run was asked to stop and has saved where it stands."""
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What stays the same through a run.
+
+    Attributes:
+        config: What it is.
+        digest: What its files are signed with.
+        table: The patches.
+        split: Which of them train and validate.
+        feed: Their pixels and labels as batches.
+        transform: From pixels to the network's input, on the device.
+        device: Where it computes.
+        precision: Of the passes.
+        folder: Where it writes.
+        checkpoint_minutes: Between checkpoints within an epoch.
+        checkpoint_steps: Likewise, in steps; None means by minutes only.
+        should_stop: Asked after every step.
+    """
+
+    config: RunConfig
+    digest: str
+    table: PatchTable
+    split: Split
+    feed: Feed
+    transform: InputTransform
+    device: torch.device
+    precision: Precision
+    folder: RunFolder
+    checkpoint_minutes: float = 2.0
+    checkpoint_steps: int | None = None
+    should_stop: Callable[[], bool] = lambda: False
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Whole batches only: normalisation over a remnant of few patches would be noise."""
+        return max(1, len(self.split.train) // self.config.recipe.batch_size)
+
+    @property
+    def patches_per_epoch(self) -> int:
+        """Patches that an epoch trains on."""
+        return min(len(self.split.train), self.steps_per_epoch * self.config.recipe.batch_size)
+
+
+def fit(run: Run, state: TrainingState) -> None:
+    """Train until the schedule ends or validation stops improving.
+
+    Raises:
+        Stopped: `run.should_stop` said so; the checkpoint is written.
+        RunError: The loss or the scores are no longer finite.
+    """
+    schedule = run.config.recipe.schedule
+    batch = run.config.recipe.batch_size
+    done = state.epoch * run.patches_per_epoch + state.step * batch
+    with Progress(
+        epochs=schedule.epochs, patches_per_epoch=run.patches_per_epoch, done=done
+    ) as progress:
+        while (
+            state.epoch < schedule.epochs and state.epochs_without_gain < schedule.patience_epochs
+        ):
+            progress.start_epoch(state.epoch)
+            started = time.monotonic() - state.seconds
+            _train_epoch(run, state, progress, started)
+            record = _validate_epoch(run, state, started)
+            progress.finish_epoch(record, best=state.best is record)
+            state.epoch, state.step, state.seconds = state.epoch + 1, 0, 0.0
+            state.loss_sum.zero_()
+            write_metrics(run.folder.metrics, state.history)
+            _checkpoint(run, state, 0.0)
+
+
+def _train_epoch(run: Run, state: TrainingState, progress: Progress, started: float) -> None:
+    order = epoch_order(run.config.seed, state.epoch, len(run.split.train))
+    batch = run.config.recipe.batch_size
+    saved = time.monotonic()
+    while state.step < run.steps_per_epoch:
+        rows = run.split.train[order[state.step * batch : (state.step + 1) * batch]]
+        _train_step(run, state, rows)
+        state.step += 1
+        progress.advance(len(rows))
+        stop = run.should_stop()
+        every = run.checkpoint_steps
+        if (
+            stop
+            or (every is not None and state.step % every == 0)
+            or time.monotonic() - saved > run.checkpoint_minutes * 60
+        ):
+            _checkpoint(run, state, time.monotonic() - started)
+            saved = time.monotonic()
+        if stop:
+            raise Stopped
+
+
+def _train_step(run: Run, state: TrainingState, rows: IntArray) -> None:
+    recipe, schedule = run.config.recipe, run.config.recipe.schedule
+    step = state.epoch * run.steps_per_epoch + state.step
+    generator = step_generator(run.config.seed, state.epoch, state.step)
+    with torch.no_grad():
+        variation = draw_variation(recipe.augmentation, len(rows), generator)
+        pixels = augment(run.feed.images(rows), variation, recipe.augmentation)
+        inputs = run.transform(pixels)
+    set_learning_rate(
+        state.optimiser,
+        learning_rate(schedule, step, schedule.epochs * run.steps_per_epoch),
+    )
+    with torch.autocast(run.device.type, dtype=torch.bfloat16, enabled=run.precision == "bfloat16"):
+        outputs = state.network(inputs)
+    loss = tumour_loss(
+        tumour_logit(outputs).float(),
+        run.feed.labels(rows),
+        label_smoothing=recipe.label_smoothing,
+        positive_weight=_positive_weight(run),
+    )
+    state.optimiser.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    if schedule.gradient_clip is not None:
+        torch.nn.utils.clip_grad_norm_(state.network.parameters(), schedule.gradient_clip)
+    state.optimiser.step()
+    state.average.update(ema_decay(recipe.ema_decay, step))
+    state.loss_sum += loss.detach()  # stays on the device: reading it would wait for the step
+
+
+def tumour_loss(
+    logits: Tensor, labels: Tensor, *, label_smoothing: float, positive_weight: float
+) -> Tensor:
+    """Return the mean binary cross-entropy, in nats.
+
+    Args:
+        logits: (N,) tumour logits.
+        labels: (N,) 0 or 1.
+        label_smoothing: Targets become label x (1 - this) + this / 2.
+        positive_weight: Factor of the positives' part.
+    """
+    targets = labels * (1 - label_smoothing) + label_smoothing / 2
+    return functional.binary_cross_entropy_with_logits(
+        logits, targets, pos_weight=logits.new_tensor(positive_weight)
+    )
+
+
+def _positive_weight(run: Run) -> float:
+    if not run.config.recipe.balance_classes:
+        return 1.0
+    train = run.config.train
+    return (train.patches - train.positives) / train.positives
+
+
+def _validate_epoch(run: Run, state: TrainingState, started: float) -> EpochRecord:
+    recipe = run.config.recipe
+    train_loss = float(state.loss_sum) / run.steps_per_epoch
+    _, raw = _validate(run, state.network, train_loss, state.epoch)
+    logits, ema = _validate(run, state.average.network, train_loss, state.epoch)
+    steps = run.steps_per_epoch
+    record = EpochRecord(
+        epoch=state.epoch,
+        learning_rate=learning_rate(
+            recipe.schedule, (state.epoch + 1) * steps - 1, recipe.schedule.epochs * steps
+        ),
+        train_loss=train_loss,
+        raw_auc=raw.auc,
+        raw_ap=raw.ap,
+        raw_loss=raw.loss,
+        ema_auc=ema.auc,
+        ema_ap=ema.ap,
+        ema_loss=ema.loss,
+        seconds=time.monotonic() - started,
+    )
+    state.history.append(record)
+    if state.best is record:
+        facts = {"config_sha256": run.digest, "epoch": record.epoch, "auc": record.ema_auc}
+        write_tensors(run.folder.best, state.average.network.state_dict(), facts)
+        write_scores(run.folder.scores, run.table, run.split.val, logits)
+    return record
+
+
+def _validate(
+    run: Run, network: torch.nn.Module, train_loss: float, epoch: int
+) -> tuple[NDArray[np.float32], Steering]:
+    rows = run.split.val
+    batch = max(256, run.config.recipe.batch_size) if run.device.type == "cuda" else 64
+    logits = predict(network, run.transform, run.feed, rows, batch)
+    if not (math.isfinite(train_loss) and np.isfinite(logits).all()):
+        raise RunError(
+            f"Training went astray in epoch {epoch + 1}: the loss is {train_loss:g} and "
+            f"{int((~np.isfinite(logits)).sum())} validation scores are no numbers. Start again "
+            "with a smaller learning rate, or float32."
+        )
+    return logits, steer(run.table.labels[rows], logits)
+
+
+def _checkpoint(run: Run, state: TrainingState, seconds: float) -> None:
+    save_checkpoint(run.folder.checkpoint, state, config_digest=run.digest, seconds=seconds)

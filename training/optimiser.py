@@ -1,0 +1,53 @@
+"""AdamW with its state in reach, so that a checkpoint can hold it as plain tensors."""
+
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+MOMENTS: Final = ("exp_avg", "exp_avg_sq")
+STEP: Final = "step"
+
+
+def build_adamw(network: nn.Module, weight_decay: float) -> torch.optim.AdamW:
+    """Return AdamW over a network's parameters; vectors (biases, normalisation) do not decay."""
+    named = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
+    return torch.optim.AdamW(
+        [
+            {"params": [p for _, p in named if p.ndim > 1], "weight_decay": weight_decay},
+            {"params": [p for _, p in named if p.ndim <= 1], "weight_decay": 0.0},
+        ],
+        lr=0.0,
+        fused=True,
+    )
+
+
+def set_learning_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate of every group."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+
+
+def optimiser_tensors(network: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Return the moments and step counters by parameter name, e.g. "exp_avg.conv1.weight"."""
+    return {
+        f"{key}.{name}": optimiser.state[parameter][key]
+        for name, parameter in network.named_parameters()
+        if parameter in optimiser.state
+        for key in (*MOMENTS, STEP)
+    }
+
+
+def restore_optimiser(
+    network: nn.Module, optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]
+) -> None:
+    """Put back what `optimiser_tensors` gave, in the memory layout that AdamW itself would use."""
+    for name, parameter in network.named_parameters():
+        if f"{STEP}.{name}" not in tensors:
+            continue
+        state = optimiser.state[parameter]
+        # A fused optimiser keeps its counters on the device of the parameter.
+        state[STEP] = tensors[f"{STEP}.{name}"].to(parameter.device, torch.float32)
+        for key in MOMENTS:
+            state[key] = torch.empty_like(parameter, memory_format=torch.preserve_format)
+            state[key] = state[key].detach().copy_(tensors[f"{key}.{name}"])

@@ -1,0 +1,130 @@
+"""Everything in a run that changes from step to step, and its checkpoint."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from core.errors import RunError
+from training.ema import WeightAverage
+from training.history import EpochRecord
+from training.optimiser import build_adamw, optimiser_tensors, restore_optimiser
+from training.run_folder import read_tensors, write_tensors
+
+
+@dataclass(eq=False)
+class TrainingState:
+    """Where a run stands.
+
+    Attributes:
+        network: In training mode, on its device.
+        average: Of the network's weights.
+        optimiser: Of the network.
+        loss_sum: Sum of the epoch's losses so far, float64 on the device.
+        epoch: The epoch under way, from 0.
+        step: Steps of it that are done.
+        seconds: Spent on it before this sitting.
+        history: Finished epochs.
+    """
+
+    network: nn.Module
+    average: WeightAverage
+    optimiser: torch.optim.Optimizer
+    loss_sum: Tensor
+    epoch: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    history: list[EpochRecord] = field(default_factory=list)
+
+    @classmethod
+    def start(cls, network: nn.Module, *, weight_decay: float, device: torch.device) -> Self:
+        """Return the state before the first step; moves the network to the device."""
+        network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.train()
+        return cls(
+            network=network,
+            average=WeightAverage(network),
+            optimiser=build_adamw(network, weight_decay),
+            loss_sum=torch.zeros((), dtype=torch.float64, device=device),
+        )
+
+    @property
+    def best(self) -> EpochRecord | None:
+        """The first epoch with the best validation AUC of the averaged weights."""
+        return max(self.history, key=lambda record: record.ema_auc, default=None)
+
+    @property
+    def epochs_without_gain(self) -> int:
+        """Finished epochs after the best one."""
+        return 0 if self.best is None else len(self.history) - 1 - self.best.epoch
+
+
+def save_checkpoint(
+    path: Path, state: TrainingState, *, config_digest: str, seconds: float
+) -> None:
+    """Write the state, whole or not at all.
+
+    Args:
+        path: The checkpoint.
+        state: Between two steps.
+        config_digest: Of the run it belongs to.
+        seconds: Spent on the epoch under way, in all sittings.
+    """
+    tensors = {
+        **_named("network", state.network.state_dict()),
+        **_named("average", state.average.network.state_dict()),
+        **_named("adamw", optimiser_tensors(state.network, state.optimiser)),
+        "loss_sum": state.loss_sum,
+    }
+    facts = {
+        "config_sha256": config_digest,
+        "epoch": state.epoch,
+        "step": state.step,
+        "seconds": seconds,
+        "history": [asdict(record) for record in state.history],
+    }
+    write_tensors(path, tensors, facts)
+
+
+def restore_checkpoint(path: Path, state: TrainingState, *, config_digest: str) -> None:
+    """Put a checkpoint into a fresh state of the same run.
+
+    Raises:
+        RunError: It is damaged or of another run.
+    """
+    tensors, facts = read_tensors(path)
+    if facts.get("config_sha256") != config_digest:
+        raise RunError(
+            f"{path} belongs to another run than config.json beside it. Use another run folder."
+        )
+    try:
+        state.network.load_state_dict(_part("network", tensors))
+        state.average.network.load_state_dict(_part("average", tensors))
+        restore_optimiser(state.network, state.optimiser, _part("adamw", tensors))
+        state.loss_sum.copy_(tensors["loss_sum"])
+        state.epoch, state.step = int(facts["epoch"]), int(facts["step"])
+        state.seconds = float(facts["seconds"])
+        state.history = [_record(values) for values in facts["history"]]
+    except (RuntimeError, KeyError, TypeError) as error:
+        raise RunError(
+            f"{path} does not fit this run ({' '.join(str(error).split())[:160]}). "
+            "Use another run folder."
+        ) from None
+
+
+def _record(values: Mapping[str, Any]) -> EpochRecord:
+    return EpochRecord(**values)
+
+
+def _named(part: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{part}/{name}": value for name, value in tensors.items()}
+
+
+def _part(part: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    start = f"{part}/"
+    return {
+        name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)
+    }
