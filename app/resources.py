@@ -289,7 +289,7 @@ def _csv_study(name: str, _data: bytes, sha256: str) -> ThresholdStudy:
     return ThresholdStudy.of(read_scores_csv(name, _data))
 
 
-def scored_batch(store: JobStore, job: Job, temperature: float | None) -> Batch:
+def scored_batch(store: JobStore, job: Job, temperature: float) -> Batch:
     """Return the scored patches of a job, their probabilities at a temperature."""
     found = store.journal(job).stat()
     stamp = (found.st_ino, found.st_mtime_ns, found.st_size)
@@ -302,6 +302,6 @@ def _scored_batch(
     _job: Job,
     job_id: str,
     stamp: tuple[int, int, int],
-    temperature: float | None,
+    temperature: float,
 ) -> Batch:
     return Batch.of(_job.name, rows(_store, _job), temperature)

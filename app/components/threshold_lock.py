@@ -141,10 +141,6 @@ def versions(scene: Scene, card: Card, store: OperatingPointStore) -> None:
         _table(card, scene.versions, scene.in_force.version),
         hide_index=True,
         key="locked-versions",
-        column_config={
-            "Threshold": st.column_config.NumberColumn(format="%.4f"),
-            "Grey zone from": st.column_config.NumberColumn(format="%.4f"),
-        },
         alt="Shipped and locked operating points",
     )
     names = [SHIPPED, *(point.version for point in scene.versions)]
@@ -165,12 +161,12 @@ def versions(scene: Scene, card: Card, store: OperatingPointStore) -> None:
                 state.say(f"New scores use {chosen} from now on.")
                 st.rerun()
             st.warning("Write your name: it is recorded who decided.")
-    st.caption(
-        "Batches that are scored already keep the version that their rows name. On a command "
-        "line: `python -m core score … --operating-point FILE`, with the file below."
-    )
+    st.caption("Batches that are scored already keep the version that their rows name.")
     latest = next(reversed(scene.versions), None)
     if latest is not None:
+        st.caption(
+            "On a command line: `python -m core score … --operating-point FILE`, with this file."
+        )
         path = store.path(card.weights_sha256, latest.version)
         st.download_button(
             f"Download {latest.version}",
@@ -188,8 +184,8 @@ def _table(card: Card, points: Sequence[LockedPoint], in_force: str) -> pd.DataF
         {
             "Version": SHIPPED,
             "In force": "●" if in_force == shipped.version else "",
-            "Threshold": shipped.threshold,
-            "Grey zone from": shipped.lower_threshold,
+            "Threshold": f"{shipped.threshold:.4f}",
+            "Grey zone from": _or_none(shipped.lower_threshold),
             "Locked by": "",
             "Locked at": "",
             "Chosen by": shipped.rule,
@@ -203,8 +199,8 @@ def _table(card: Card, points: Sequence[LockedPoint], in_force: str) -> pd.DataF
             {
                 "Version": f"locked {point.version}",
                 "In force": "●" if in_force == f"locked {point.version}" else "",
-                "Threshold": point.threshold,
-                "Grey zone from": point.lower_threshold,
+                "Threshold": f"{point.threshold:.4f}",
+                "Grey zone from": _or_none(point.lower_threshold),
                 "Locked by": point.locked_by,
                 "Locked at": f"{at:%d %b %Y, %H:%M}" + ("" if zone else " UTC"),
                 "Chosen by": point.rule,
@@ -212,6 +208,10 @@ def _table(card: Card, points: Sequence[LockedPoint], in_force: str) -> pd.DataF
             }
         )
     return pd.DataFrame(rows)
+
+
+def _or_none(threshold: float | None) -> str:
+    return "" if threshold is None else f"{threshold:.4f}"
 
 
 def test_set(scene: Scene, card: Card, store: OperatingPointStore) -> None:
@@ -235,7 +235,8 @@ def test_set(scene: Scene, card: Card, store: OperatingPointStore) -> None:
 
 
 def _opened(scene: Scene, card: Card, store: OperatingPointStore, name: str, data: bytes) -> None:
-    point = scene.versions[-1]
+    now = scene.in_force.version.removeprefix("locked ")
+    point = next((one for one in scene.versions if one.version == now), scene.versions[-1])
     digest = hashlib.sha256(data).hexdigest()
     key = f"opened-{digest[:16]}-{point.version}"
     by = st.text_input("Your name, for the record", value=state.user_name(), key="test-name")

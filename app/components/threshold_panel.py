@@ -23,9 +23,11 @@ from core.thresholds import (
     BatchEffect,
     Change,
     Snapshot,
+    Source,
     ThresholdStudy,
     rule_of,
 )
+from core.thresholds.batch import Calls
 
 PICTURES: Final = 12
 _BY_HAND: Final = "Chosen by hand."
@@ -41,8 +43,11 @@ class Scene:
         assumptions: Of their use.
         in_force: What new scores are called with.
         versions: Locked before, oldest first.
+        comparable: Whether the threshold in force means the same on these scores.
         batch: The scored batch at hand; None without one.
+        calls: What its patches are called at the point in force.
         job: Of that batch.
+        model_id: The model in this app.
         jobs: Where it is.
     """
 
@@ -50,8 +55,11 @@ class Scene:
     assumptions: Assumptions
     in_force: OperatingPoint
     versions: Sequence[LockedPoint]
+    comparable: bool
     batch: Batch | None
+    calls: Calls | None
     job: Job | None
+    model_id: str
     jobs: JobStore
 
 
@@ -143,6 +151,13 @@ def standing(scene: Scene, threshold: float, lower: float | None) -> str:
     """Return as HTML whether this threshold is only tried, or locked, or in force."""
     point = scene.in_force
     now = f"In force for new scores: <b>{escape(point.version)}</b> at {_places(point)}."
+    if not scene.comparable:
+        kind = "training run" if scene.study.scores.source is Source.RUN else "other scores"
+        return (
+            f'<div class="nl-standing nl-exploring"><span class="nl-badge">exploring, {kind}</span>'
+            f"<p>{escape(chosen_by(scene.study, scene.assumptions))} The threshold in force does "
+            "not mean the same on these scores, and is not marked.</p></div>"
+        )
     if (threshold, lower) == (point.threshold, point.lower_threshold):
         return (
             '<div class="nl-standing nl-locked"><span class="nl-badge">'
@@ -174,15 +189,25 @@ def _heading(title: str, note: str) -> str:
 
 
 def _batch(scene: Scene, snapshot: Snapshot, *, pictures: bool) -> str:
-    if scene.batch is None or scene.job is None:
+    if scene.study.scores.source is Source.RUN:
+        return (
+            '<div class="nl-empty">These are scores of a training run; they say nothing about a '
+            "batch that this app's model scored.</div>"
+        )
+    if scene.batch is None or scene.calls is None or scene.job is None:
         return (
             '<div class="nl-empty"><b>No finished batch.</b> Score patches under Batch scoring; '
             "this page then tells how many of them would be called otherwise.</div>"
         )
-    lower = None if snapshot.deferral is None else snapshot.deferral.lower
-    effect = scene.batch.effect(snapshot.threshold, lower, scene.in_force, at_most=PICTURES)
-    if not effect.patches:
+    if not scene.batch.models:
         return '<div class="nl-empty">No patch of this batch has a score.</div>'
+    if scene.batch.models != (scene.model_id,):
+        return (
+            f'<div class="nl-empty">This batch was scored by {escape(scene.batch.models[0])}, not '
+            "by the model in this app. Score it anew to compare.</div>"
+        )
+    lower = None if snapshot.deferral is None else snapshot.deferral.lower
+    effect = scene.batch.effect(snapshot.threshold, lower, scene.calls, at_most=PICTURES)
     share = effect.changed / effect.patches
     lead = (
         f"<p><b>{effect.changed:,}</b> of {effect.patches:,} patches would be called otherwise "
@@ -240,14 +265,15 @@ def still_part(scene: Scene) -> None:
     """Draw the figures; they stay while the slider moves the marks over them."""
     study, point = scene.study, scene.in_force
     colours = charts.palette(dark=state.is_dark())
-    at_point = study.table.confusion(point.threshold)
+    line = point.threshold if scene.comparable else None
+    at_point = study.table.confusion(point.threshold) if scene.comparable else None
     assumed = scene.assumptions
     show = partial(_figure, scene)
     show(
         "histogram",
         "Scores by class",
         "square-root scale; dotted: in force",
-        figures.histogram(study.histogram, in_force=point.threshold, colours=colours),
+        figures.histogram(study.histogram, in_force=line, colours=colours),
     )
     over_slides = study.auroc_over_slides
     area = study.auroc
@@ -280,7 +306,7 @@ def still_part(scene: Scene) -> None:
             "calibration",
             "Calibration",
             _calibration_words(study),
-            figures.calibration(study.calibration, in_force=point.threshold, colours=colours),
+            figures.calibration(study.calibration, in_force=line, colours=colours),
         )
     with right:
         show(

@@ -167,6 +167,7 @@ def test_a_run_on_the_server_can_be_tuned_but_not_locked(data_dir: Path) -> None
     page = opened(scores="run", at=str(run), threshold="0.5")
     assert "training run run-1: 50 patches" in html(page)
     assert page.button(key="lock").disabled
+    assert "exploring, training run" in html(page)
     outside = opened(scores="run", at="/etc", threshold="0.5")
     assert "not below a folder" in outside.error[0].value.replace("\\", "")
 
