@@ -9,9 +9,18 @@ from streamlit.testing.v1 import AppTest
 from app import charts
 from app.charts import threshold as figures
 from core.bundle import read_card
+from core.jobs import JobStore
 from core.operating_points import OperatingPointStore
+from core.scoring import Classifier
 from core.statistics import SensitivityAtLeast, YoudenIndex, choose
-from core.thresholds import Assumptions, ThresholdStudy, bundle_scores
+from core.thresholds import (
+    Assumptions,
+    Batch,
+    ThresholdStudy,
+    bundle_scores,
+    read_scores_csv,
+)
+from tests.toys import write_patches
 
 HOME = Path(__file__).parents[2] / "app" / "Home.py"
 
@@ -173,9 +182,69 @@ def test_a_run_on_the_server_can_be_tuned_but_not_locked(data_dir: Path) -> None
 
 
 @pytest.mark.usefixtures("data_dir")
+@pytest.mark.usefixtures("data_dir")
+def test_a_table_of_mine_is_read_and_stays_for_the_visit() -> None:
+    page = opened(scores="csv", threshold="0.5")
+    key = "threshold-csv-uploader"
+    page.file_uploader(key=key).upload("bad.csv", b"label,score\n0,2\n", "text/csv").run()
+    assert "line 2" in page.error[0].value
+    rows = "\n".join(f"{n % 2},{(n % 2 + n % 5) / 6},s{n % 4}" for n in range(40))
+    data = f"label,score,slide\n{rows}\n".encode()
+    page.file_uploader(key=key).upload("mine.csv", data, "text/csv").run()
+    assert "Measured on mine.csv: 40 patches, 20 with tumour" in html(page)
+    assert query(page, "at")
+    page.switch_page("views/overview.py").run()
+    page.switch_page("views/threshold.py").run()
+    assert "Measured on mine.csv" in html(page)
+
+
+@pytest.mark.usefixtures("data_dir")
 def test_an_uploaded_table_is_asked_for_by_its_hash() -> None:
     page = opened(scores="csv", at="abc123", threshold="0.5")
     assert "SHA-256 begins with abc123" in page.info[0].value
+
+
+def test_the_batch_at_hand_shows_what_would_change(
+    data_dir: Path, toy_classifier: Classifier
+) -> None:
+    page = opened(threshold="0.4")
+    store = JobStore(data_dir / "data" / "jobs")
+    write_patches(data_dir / "patches", 12)
+    owner = str(page.session_state["workspace"])
+    job = store.add_server_path(owner, "my patches", data_dir / "patches")
+    store.start(job, toy_classifier)
+    store.wait(job, 60)
+    batch = Batch.of("my patches", store.rows(job))
+    middle = float(np.median(batch.probabilities))
+    page.number_input(key="threshold-box").set_value(middle).run()
+    page.run()
+    expected = batch.effect(middle, None, batch.calls(0.4, None))
+    assert expected.changed > 0
+    shown = html(page)
+    assert f"<b>{expected.changed}</b> of 12 patches would be called otherwise" in shown
+    assert shown.count("data:image/png;base64") == len(expected.changes)
+
+
+def test_a_test_set_opens_after_a_lock_and_each_opening_is_recorded(
+    data_dir: Path, toy_bundle: Path
+) -> None:
+    rows = "\n".join(f"t{n},test-{n % 4},{n % 2},{(n % 2 + n % 5) / 6}" for n in range(40))
+    data = f"id,slide,label,score\n{rows}\n".encode()
+    page = opened(threshold="0.55")
+    press(page, "lock").text_input(key="lock-name").set_value("Dr A")
+    press(page, "lock-now")
+    page.file_uploader(key="test-csv-uploader").upload("test.csv", data, "text/csv").run()
+    assert "Test set at 0.5500" not in html(page)
+    press(page, "open-test")
+    assert "Test set at 0.5500" not in html(page)
+    page.text_input(key="test-name").set_value("Dr B").run()
+    press(page, "open-test")
+    assert "Test set at 0.5500" in html(page)
+    expected = ThresholdStudy.of(read_scores_csv("test.csv", data)).at(0.55, Assumptions())
+    assert f"sensitivity {100 * expected.confusion.sensitivity:.1f} %" in html(page)
+    store = OperatingPointStore(data_dir / "data" / "operating_points")
+    openings = store.openings(read_card(toy_bundle).weights_sha256)
+    assert [(one["opened_by"], one["version"]) for one in openings] == [("Dr B", "v1")]
 
 
 def test_figures_are_light_and_clear(study: ThresholdStudy) -> None:
