@@ -4,6 +4,7 @@ Everything is keyed by what decides it: the model by the hash of its card, rows 
 are, pictures by job and row. Job ids are only ever taken from jobs that the owner's token opened.
 """
 
+import atexit
 import gc
 import hashlib
 import os
@@ -98,6 +99,7 @@ def _spare_the_garbage_collector() -> None:
     """
     gc.collect()
     gc.freeze()
+    atexit.register(gc.unfreeze)  # or libraries report what they take for leaks at the end
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
@@ -287,7 +289,7 @@ def _csv_study(name: str, _data: bytes, sha256: str) -> ThresholdStudy:
     return ThresholdStudy.of(read_scores_csv(name, _data))
 
 
-def scored_batch(store: JobStore, job: Job, temperature: float | None) -> Batch:
+def scored_batch(store: JobStore, job: Job, temperature: float) -> Batch:
     """Return the scored patches of a job, their probabilities at a temperature."""
     found = store.journal(job).stat()
     stamp = (found.st_ino, found.st_mtime_ns, found.st_size)
@@ -300,6 +302,6 @@ def _scored_batch(
     _job: Job,
     job_id: str,
     stamp: tuple[int, int, int],
-    temperature: float | None,
+    temperature: float,
 ) -> Batch:
     return Batch.of(_job.name, rows(_store, _job), temperature)

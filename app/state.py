@@ -277,4 +277,6 @@ def component_value(key: str, name: str) -> Any:  # noqa: ANN401 - whatever the 
 
 def user_name() -> str:
     """Return the name of whoever is logged in, "" if nobody is."""
+    if not st.user.get("is_logged_in"):
+        return ""
     return str(st.user.get("name") or st.user.get("email") or "")

@@ -16,7 +16,7 @@ from core.statistics import Confusion, Curve, DecisionCurve, Reliability
 from core.thresholds import Histogram, Snapshot
 
 FigureName = Literal["histogram", "roc", "precision-recall", "calibration", "decision"]
-HEIGHT_PX: Final = 268
+HEIGHT_PX: Final = 205
 _TICKS: Final = (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000)
 _REACH_PX: Final = 80
 _LOCKED: Final = "in force"
@@ -93,6 +93,7 @@ def histogram(found: Histogram, *, in_force: float | None, colours: Palette) -> 
     values = [-(tick**0.5) for tick in reversed(ticks)] + [0.0] + [tick**0.5 for tick in ticks]
     names = [f"{tick:,}" for tick in reversed(ticks)] + ["0"] + [f"{tick:,}" for tick in ticks]
     figure.update_layout(
+        margin={"t": 24},
         barmode="overlay",
         showlegend=True,
         legend={"orientation": "h", "x": 0.5, "xanchor": "center", "y": 1.0, "yanchor": "bottom"},
@@ -165,7 +166,7 @@ def calibration(found: Reliability, *, in_force: float | None, colours: Palette)
             "symmetric": False,
             "array": np.array([interval.high for interval in intervals]) - shares,
             "arrayminus": shares - np.array([interval.low for interval in intervals]),
-            "color": colours.accent,
+            "color": colours.grey_zone,
             "thickness": 1,
             "width": 3,
         },
@@ -278,7 +279,7 @@ def _dress(figure: go.Figure, colours: Palette, *, x: str, y: str) -> None:
         showlegend=False,
         hovermode="closest",
         hoverdistance=_REACH_PX,
-        margin={"l": 8, "r": 12, "t": 22, "b": 8},
+        margin={"l": 8, "r": 12, "t": 10, "b": 8},
     )
     figure.update_xaxes(title=x)
     figure.update_yaxes(title=y)

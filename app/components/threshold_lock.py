@@ -9,9 +9,8 @@ import streamlit as st
 
 from app import resources, state
 from app.components import threshold_numbers as numbers
-from app.components.parts import Stat, section, show_problem, stat_strip
-from app.components.threshold_panel import Scene
-from app.components.threshold_rules import chosen_by
+from app.components.parts import Stat, plain, section, show_problem, stat_strip
+from app.components.threshold_panel import Scene, chosen_by
 from app.components.threshold_sources import kept_csv
 from core.bundle import Card
 from core.errors import NodelensError
@@ -54,36 +53,52 @@ def _dialog(scene: Scene, card: Card, store: OperatingPointStore) -> None:
             f"These scores are of the model {card.model_id}. The file does not say so.",
             key="lock-own",
         )
-    name = st.text_input(
+    st.text_input(
         "Your name, as it is to stand in the file",
         value=state.user_name(),
         max_chars=_NAME_CHARS,
         key="lock-name",
     )
-    use = st.checkbox("Use it for new scores from now on", value=True, key="lock-use")
+    st.checkbox("Use it for new scores from now on", value=True, key="lock-use")
     own = bool(scene.study.scores.model_id) or bool(state.chosen("lock-own"))
-    if st.button(
+    st.button(
         "Lock",
         type="primary",
         icon=":material/lock:",
         key="lock-now",
         disabled=not own,
         help=None if own else "Confirm above that the scores are of this model.",
-    ):
-        if not name.strip():
-            st.warning("Write your name: a lock says who decided.")
-            return
-        try:
-            decision = decision_of(scene.study, snapshot, card, rule=rule)
-            before = store.in_force(card.weights_sha256)
-            locked = store.lock(decision, by=name.strip())
-            kept = locked.version if use else SHIPPED if before is None else before.version
-            store.put_in_force(card.weights_sha256, kept, by=name.strip())
-        except (NodelensError, ValueError) as error:
-            show_problem(NodelensError(str(error)))
-            return
-        state.say(f"Locked as {locked.version} at {locked.threshold:.4f}.")
+        on_click=_lock,
+        args=(scene, snapshot, card, store, rule),
+    )
+    done, problem = state.chosen("lock-done"), state.chosen("lock-problem")
+    state.choose("lock-done", False)
+    state.choose("lock-problem", "")
+    if problem:
+        st.warning(plain(str(problem)))
+    if done:
         st.rerun()
+
+
+def _lock(
+    scene: Scene, snapshot: Snapshot, card: Card, store: OperatingPointStore, rule: str
+) -> None:
+    name = str(state.chosen("lock-name", "")).strip()
+    if not name:
+        state.choose("lock-problem", "Write your name: a lock says who decided.")
+        return
+    try:
+        decision = decision_of(scene.study, snapshot, card, rule=rule)
+        before = store.in_force(card.weights_sha256)
+        locked = store.lock(decision, by=name)
+        kept = SHIPPED if before is None else before.version
+        use = bool(state.chosen("lock-use", True))
+        store.put_in_force(card.weights_sha256, locked.version if use else kept, by=name)
+    except (NodelensError, ValueError) as error:
+        state.choose("lock-problem", str(error))
+        return
+    state.say(f"Locked as {locked.version} at {locked.threshold:.4f}.")
+    state.choose("lock-done", True)
 
 
 def _summary(snapshot: Snapshot) -> list[Stat]:
@@ -107,6 +122,18 @@ def _summary(snapshot: Snapshot) -> list[Stat]:
     return stats
 
 
+def spent_test_set(scene: Scene, card: Card, store: OperatingPointStore) -> None:
+    """Say so if the scores that are tuned on were opened as a test set before."""
+    opened = {entry["scores_sha256"]: entry for entry in store.openings(card.weights_sha256)}
+    entry = opened.get(scene.study.scores.sha256)
+    if entry is not None:
+        st.warning(
+            f"These scores were opened as a test set at {entry['version']}. A threshold that is "
+            "chosen on them cannot be tested on them any more.",
+            icon=":material/warning:",
+        )
+
+
 def versions(scene: Scene, card: Card, store: OperatingPointStore) -> None:
     """Draw the versions, which of them is in force, and the way to change that."""
     section("Operating points", f"of the model {card.model_id}")
@@ -114,10 +141,6 @@ def versions(scene: Scene, card: Card, store: OperatingPointStore) -> None:
         _table(card, scene.versions, scene.in_force.version),
         hide_index=True,
         key="locked-versions",
-        column_config={
-            "Threshold": st.column_config.NumberColumn(format="%.4f"),
-            "Grey zone from": st.column_config.NumberColumn(format="%.4f"),
-        },
         alt="Shipped and locked operating points",
     )
     names = [SHIPPED, *(point.version for point in scene.versions)]
@@ -138,12 +161,12 @@ def versions(scene: Scene, card: Card, store: OperatingPointStore) -> None:
                 state.say(f"New scores use {chosen} from now on.")
                 st.rerun()
             st.warning("Write your name: it is recorded who decided.")
-    st.caption(
-        "Batches that are scored already keep the version that their rows name. On a command "
-        "line: `python -m core score … --operating-point FILE`, with the file below."
-    )
+    st.caption("Batches that are scored already keep the version that their rows name.")
     latest = next(reversed(scene.versions), None)
     if latest is not None:
+        st.caption(
+            "On a command line: `python -m core score … --operating-point FILE`, with this file."
+        )
         path = store.path(card.weights_sha256, latest.version)
         st.download_button(
             f"Download {latest.version}",
@@ -161,12 +184,12 @@ def _table(card: Card, points: Sequence[LockedPoint], in_force: str) -> pd.DataF
         {
             "Version": SHIPPED,
             "In force": "●" if in_force == shipped.version else "",
-            "Threshold": shipped.threshold,
-            "Grey zone from": shipped.lower_threshold,
-            "Chosen by": shipped.rule,
-            "Chosen on": shipped.chosen_on,
+            "Threshold": f"{shipped.threshold:.4f}",
+            "Grey zone from": _or_none(shipped.lower_threshold),
             "Locked by": "",
             "Locked at": "",
+            "Chosen by": shipped.rule,
+            "Chosen on": shipped.chosen_on,
         }
     ]
     zone = state.time_zone()
@@ -176,15 +199,19 @@ def _table(card: Card, points: Sequence[LockedPoint], in_force: str) -> pd.DataF
             {
                 "Version": f"locked {point.version}",
                 "In force": "●" if in_force == f"locked {point.version}" else "",
-                "Threshold": point.threshold,
-                "Grey zone from": point.lower_threshold,
-                "Chosen by": point.rule,
-                "Chosen on": point.operating_point.chosen_on,
+                "Threshold": f"{point.threshold:.4f}",
+                "Grey zone from": _or_none(point.lower_threshold),
                 "Locked by": point.locked_by,
                 "Locked at": f"{at:%d %b %Y, %H:%M}" + ("" if zone else " UTC"),
+                "Chosen by": point.rule,
+                "Chosen on": point.operating_point.chosen_on,
             }
         )
     return pd.DataFrame(rows)
+
+
+def _or_none(threshold: float | None) -> str:
+    return "" if threshold is None else f"{threshold:.4f}"
 
 
 def test_set(scene: Scene, card: Card, store: OperatingPointStore) -> None:
@@ -208,7 +235,8 @@ def test_set(scene: Scene, card: Card, store: OperatingPointStore) -> None:
 
 
 def _opened(scene: Scene, card: Card, store: OperatingPointStore, name: str, data: bytes) -> None:
-    point = scene.versions[-1]
+    now = scene.in_force.version.removeprefix("locked ")
+    point = next((one for one in scene.versions if one.version == now), scene.versions[-1])
     digest = hashlib.sha256(data).hexdigest()
     key = f"opened-{digest[:16]}-{point.version}"
     by = st.text_input("Your name, for the record", value=state.user_name(), key="test-name")
@@ -253,7 +281,7 @@ def _result(study: ThresholdStudy, snapshot: Snapshot, point: LockedPoint) -> st
         f"{study.auroc.value:.3f}.</p></div>"
         + numbers.sentences(snapshot, study.scores.name)
         + zone
-        + f'<div class="nl-pair">{numbers.confusion(snapshot)}{numbers.in_use(snapshot)}</div>'
+        + f'<div class="nl-pair">{numbers.matrices(snapshot)}{numbers.in_use(snapshot)}</div>'
         + numbers.metrics(snapshot)
         + numbers.caveats(snapshot, study)
     )

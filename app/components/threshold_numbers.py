@@ -103,8 +103,11 @@ def _sentence(estimate: Estimate, which: str, verb: str, term: str, tone: str) -
 
 
 def in_use(snapshot: Snapshot) -> str:
-    """Return what the threshold would mean at the stated prevalence: values and 1,000 patches."""
-    stated, thousand = snapshot.assumptions, snapshot.per_thousand
+    """Return what the threshold would mean at the stated prevalence, and what it would cost.
+
+    A grey zone counts as not flagged here.
+    """
+    stated = snapshot.assumptions
     lines = [
         f"<p>A score of {snapshot.threshold:.4f} means {percent(snapshot.probability_in_use)} "
         "probability of tumour there <small>(as far as the scores are calibrated and only the "
@@ -131,37 +134,51 @@ def in_use(snapshot: Snapshot) -> str:
         if cost.flag_all == cheapest
         else "more than flagging no patch"
     )
+    grey = "" if snapshot.deferral is None else "; the grey zone counts as not flagged"
     lines.append(
         f"<p>Expected cost per 1,000 patches: <b>{1000 * cost.model:,.1f}</b>, {verdict} "
         f"<small>(every patch {1000 * cost.flag_all:,.1f}, none {1000 * cost.flag_none:,.1f}; a "
-        f"miss counts {stated.miss_cost:g}, a false alarm {stated.false_alarm_cost:g})</small></p>"
+        f"miss counts {stated.miss_cost:g}, a false alarm {stated.false_alarm_cost:g}{grey})"
+        "</small></p>"
     )
-    matrix = _matrix(
-        f"Of 1,000 patches, {percent(stated.prevalence)} with tumour",
-        (f"{thousand.tp:,.1f}", f"{thousand.fn:,.1f}"),
-        (f"{thousand.fp:,.1f}", f"{thousand.tn:,.1f}"),
-    )
-    return f'{matrix}<div class="nl-say">{"".join(lines)}</div>'
+    return f'<div class="nl-say">{"".join(lines)}</div>'
 
 
-def confusion(snapshot: Snapshot) -> str:
-    """Return the table of what was called against what is labelled, in patches of the set."""
-    found = snapshot.confusion
+def matrices(snapshot: Snapshot) -> str:
+    """Return what was called against what is labelled: in this set, and of 1,000 patches in use."""
+    found, zone = snapshot.confusion, snapshot.deferral
+    ones, zeros = found.tp + found.fn, found.fp + found.tn
+    grey = (0.0, 0.0) if zone is None else (zone.tumour, zone.deferred - zone.tumour)
+    tumour = (found.tp, grey[0], found.fn - grey[0])
+    none = (found.fp, grey[1], found.tn - grey[1])
+    share = snapshot.assumptions.prevalence
+    of_tumour, of_none = (
+        1000 * share / ones if ones else math.nan,
+        1000 * (1 - share) / zeros if zeros else math.nan,
+    )
     return _matrix(
         "Patches of this set",
-        (f"{found.tp:,.0f}", f"{found.fn:,.0f}"),
-        (f"{found.fp:,.0f}", f"{found.tn:,.0f}"),
+        [f"{count:,.0f}" for count in tumour],
+        [f"{count:,.0f}" for count in none],
+        grey=zone is not None,
+    ) + _matrix(
+        f"Of 1,000 patches, {percent(share)} with tumour",
+        [f"{of_tumour * count:,.1f}" for count in tumour],
+        [f"{of_none * count:,.1f}" for count in none],
+        grey=zone is not None,
     )
 
 
-def _matrix(title: str, tumour: tuple[str, str], none: tuple[str, str]) -> str:
+def _matrix(title: str, tumour: Sequence[str], none: Sequence[str], *, grey: bool) -> str:
+    zone = ("<th>to a person</th>", f"<td>{tumour[1]}</td>", f"<td>{none[1]}</td>")
+    head, zone_tumour, zone_none = zone if grey else ("", "", "")
     return (
         f'<table class="nl-matrix"><caption>{title}</caption><thead><tr><td></td>'
-        "<th>flagged</th><th>not flagged</th></tr></thead><tbody>"
-        f'<tr><th>tumour</th><td class="nl-hit">{tumour[0]}</td>'
-        f'<td class="nl-miss">{tumour[1]}<small>missed</small></td></tr>'
+        f"<th>flagged</th>{head}<th>{'cleared' if grey else 'not flagged'}</th></tr></thead>"
+        f'<tbody><tr><th>tumour</th><td class="nl-hit">{tumour[0]}</td>{zone_tumour}'
+        f'<td class="nl-miss">{tumour[2]}<small>missed</small></td></tr>'
         f'<tr><th>no tumour</th><td class="nl-alarm">{none[0]}<small>false alarms</small></td>'
-        f'<td class="nl-clear">{none[1]}</td></tr></tbody></table>'
+        f'{zone_none}<td class="nl-clear">{none[2]}</td></tr></tbody></table>'
     )
 
 

@@ -16,9 +16,21 @@ from core.bundle import OperatingPoint
 from core.errors import NodelensError
 from core.jobs import Job, JobStore
 from core.operating_points import LockedPoint
-from core.thresholds import GREY, Assumptions, Batch, BatchEffect, Change, Snapshot, ThresholdStudy
+from core.thresholds import (
+    GREY,
+    Assumptions,
+    Batch,
+    BatchEffect,
+    Change,
+    Snapshot,
+    Source,
+    ThresholdStudy,
+    rule_of,
+)
+from core.thresholds.batch import Calls
 
 PICTURES: Final = 12
+_BY_HAND: Final = "Chosen by hand."
 _CALLS: Final = {1: "▲ tumour", 0: "▽ no tumour", GREY: "◆ grey zone"}
 
 
@@ -31,8 +43,11 @@ class Scene:
         assumptions: Of their use.
         in_force: What new scores are called with.
         versions: Locked before, oldest first.
+        comparable: Whether the threshold in force means the same on these scores.
         batch: The scored batch at hand; None without one.
+        calls: What its patches are called at the point in force.
         job: Of that batch.
+        model_id: The model in this app.
         jobs: Where it is.
     """
 
@@ -40,8 +55,11 @@ class Scene:
     assumptions: Assumptions
     in_force: OperatingPoint
     versions: Sequence[LockedPoint]
+    comparable: bool
     batch: Batch | None
+    calls: Calls | None
     job: Job | None
+    model_id: str
     jobs: JobStore
 
 
@@ -87,7 +105,7 @@ def moving_part(scene: Scene, lock: Callable[[], None]) -> None:
             else numbers.grey_zone(snapshot.deferral, snapshot.threshold)
         )
         + '<div class="nl-pair">'
-        + numbers.confusion(snapshot)
+        + numbers.matrices(snapshot)
         + numbers.in_use(snapshot)
         + "</div>"
         + numbers.metrics(snapshot)
@@ -116,10 +134,30 @@ def _boxes(tuning: state.Tuning) -> None:
     )
 
 
+def chosen_by(study: ThresholdStudy, assumptions: Assumptions) -> str:
+    """Return how the threshold was chosen, in words that let a reader repeat it."""
+    tuning = state.tuning(state.Tuning())
+    if tuning.rule:
+        try:
+            choice = study.choose(rule_of(tuning.rule, assumptions))
+        except NodelensError:
+            return _BY_HAND
+        if (choice.threshold, choice.lower) == (tuning.threshold, tuning.lower):
+            return f"{choice.name}: {choice.description}"
+    return _BY_HAND
+
+
 def standing(scene: Scene, threshold: float, lower: float | None) -> str:
     """Return as HTML whether this threshold is only tried, or locked, or in force."""
     point = scene.in_force
     now = f"In force for new scores: <b>{escape(point.version)}</b> at {_places(point)}."
+    if not scene.comparable:
+        kind = "training run" if scene.study.scores.source is Source.RUN else "other scores"
+        return (
+            f'<div class="nl-standing nl-exploring"><span class="nl-badge">exploring, {kind}</span>'
+            f"<p>{escape(chosen_by(scene.study, scene.assumptions))} The threshold in force does "
+            "not mean the same on these scores, and is not marked.</p></div>"
+        )
     if (threshold, lower) == (point.threshold, point.lower_threshold):
         return (
             '<div class="nl-standing nl-locked"><span class="nl-badge">'
@@ -135,7 +173,8 @@ def standing(scene: Scene, threshold: float, lower: float | None) -> str:
             )
     return (
         '<div class="nl-standing nl-exploring"><span class="nl-badge">exploring</span>'
-        f"<p>Nothing changes until you lock. {now}</p></div>"
+        f"<p>{escape(chosen_by(scene.study, scene.assumptions))} Nothing changes until you lock. "
+        f"{now}</p></div>"
     )
 
 
@@ -150,15 +189,25 @@ def _heading(title: str, note: str) -> str:
 
 
 def _batch(scene: Scene, snapshot: Snapshot, *, pictures: bool) -> str:
-    if scene.batch is None or scene.job is None:
+    if scene.study.scores.source is Source.RUN:
+        return (
+            '<div class="nl-empty">These are scores of a training run; they say nothing about a '
+            "batch that this app's model scored.</div>"
+        )
+    if scene.batch is None or scene.calls is None or scene.job is None:
         return (
             '<div class="nl-empty"><b>No finished batch.</b> Score patches under Batch scoring; '
             "this page then tells how many of them would be called otherwise.</div>"
         )
-    lower = None if snapshot.deferral is None else snapshot.deferral.lower
-    effect = scene.batch.effect(snapshot.threshold, lower, scene.in_force, at_most=PICTURES)
-    if not effect.patches:
+    if not scene.batch.models:
         return '<div class="nl-empty">No patch of this batch has a score.</div>'
+    if scene.batch.models != (scene.model_id,):
+        return (
+            f'<div class="nl-empty">This batch was scored by {escape(scene.batch.models[0])}, not '
+            "by the model in this app. Score it anew to compare.</div>"
+        )
+    lower = None if snapshot.deferral is None else snapshot.deferral.lower
+    effect = scene.batch.effect(snapshot.threshold, lower, scene.calls, at_most=PICTURES)
     share = effect.changed / effect.patches
     lead = (
         f"<p><b>{effect.changed:,}</b> of {effect.patches:,} patches would be called otherwise "
@@ -216,14 +265,15 @@ def still_part(scene: Scene) -> None:
     """Draw the figures; they stay while the slider moves the marks over them."""
     study, point = scene.study, scene.in_force
     colours = charts.palette(dark=state.is_dark())
-    at_point = study.table.confusion(point.threshold)
+    line = point.threshold if scene.comparable else None
+    at_point = study.table.confusion(point.threshold) if scene.comparable else None
     assumed = scene.assumptions
     show = partial(_figure, scene)
     show(
         "histogram",
         "Scores by class",
-        "dotted: in force; root scale",
-        figures.histogram(study.histogram, in_force=point.threshold, colours=colours),
+        "square-root scale; dotted: in force",
+        figures.histogram(study.histogram, in_force=line, colours=colours),
     )
     over_slides = study.auroc_over_slides
     area = study.auroc
@@ -235,15 +285,14 @@ def still_part(scene: Scene) -> None:
         show(
             "roc",
             f"ROC, area {area.value:.3f}",
-            f"95 % {'by patches' if over_slides is None else 'over slides'} "
-            f"{_three(interval)}; ◇ in force",
+            f"95 % {'by patches' if over_slides is None else 'over slides'} {_three(interval)}",
             figures.roc(study.roc, in_force=at_point, colours=colours),
         )
     with right:
         show(
             "precision-recall",
             f"Precision–recall, AP {study.average_precision:.3f}",
-            f"at this set's {study.prevalence:.1%} tumour, no clinical prevalence",
+            f"{study.prevalence:.1%} tumour here, not clinical",
             figures.precision_recall(
                 study.precision_recall,
                 prevalence=study.prevalence,
@@ -257,20 +306,20 @@ def still_part(scene: Scene) -> None:
             "calibration",
             "Calibration",
             _calibration_words(study),
-            figures.calibration(study.calibration, in_force=point.threshold, colours=colours),
+            figures.calibration(study.calibration, in_force=line, colours=colours),
         )
     with right:
         show(
             "decision",
             f"Decision curve at {100 * assumed.prevalence:g} %",
-            f"line: flagging pays from {assumed.fair_probability:.3f} at your costs",
+            f"flagging pays from {assumed.fair_probability:.3f} on",
             figures.decision(
                 curve, scores, fair_probability=assumed.fair_probability, colours=colours
             ),
         )
     st.caption(
-        f"All figures: {study.scores.name}, {len(study.scores.evidence):,} patches. A click on a "
-        "curve, a bar or a point sets the threshold there."
+        f"{study.scores.name}, {len(study.scores.evidence):,} patches. Circle and line: the "
+        "threshold tried; ◇ and dots: the one in force. Click a curve, bar or point to try it."
     )
 
 
@@ -282,7 +331,7 @@ def _three(interval: object) -> str:
 def _calibration_words(study: ThresholdStudy) -> str:
     found, line = study.calibration, study.calibration_line
     slope = "" if isinstance(line, str) else f", slope {line.slope:.2f}"
-    return f"ECE {found.ece:.3f}, Brier {found.brier:.3f}{slope}; patches at each point"
+    return f"ECE {found.ece:.3f}, Brier {found.brier:.3f}{slope}"
 
 
 def _figure(scene: Scene, name: str, title: str, note: str, figure: object) -> None:

@@ -11,7 +11,7 @@ from core.thresholds import Assumptions, GreyZoneTargets, ThresholdStudy, rule_o
 
 _BYS: Final[dict[By, str]] = {
     "estimate": "the estimate",
-    "slides": "the lower bound over slides",
+    "slides": "the lower bound",
 }
 
 
@@ -34,7 +34,8 @@ def rules(study: ThresholdStudy, assumptions: Assumptions) -> None:
             required=True,
             key="threshold-by",
             persist_state="session",
-            help="A lower bound is a promise about new slides; an estimate is not.",
+            help="The lower bound of the 95 % interval over slides is a promise about new slides; "
+            "the estimate is not.",
         )
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom", key="nl-goals"):
         sensitivity = _percent("Sensitivity ≥ %", "threshold-sensitivity", 95.0)
@@ -48,7 +49,7 @@ def rules(study: ThresholdStudy, assumptions: Assumptions) -> None:
         top = _percent("Flag the top %", "threshold-top", 10.0)
         _button(f"top:{top:g}", "Set", "A fixed workload", study, assumptions)
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom", key="nl-grey"):
-        miss = _percent("Grey zone: miss ≤ %", "threshold-grey-miss", 2.0)
+        miss = _percent("Grey: miss ≤ %", "threshold-grey-miss", 2.0)
         alarm = _percent("false alarms ≤ %", "threshold-grey-alarm", 2.0)
         _button(
             f"grey:{miss:g}:{alarm:g}:{by}",
@@ -63,19 +64,6 @@ def rules(study: ThresholdStudy, assumptions: Assumptions) -> None:
             on_click=lambda: state.tune(lower=None, rule=""),
             disabled=state.tuning(state.Tuning()).lower is None,
         )
-
-
-def chosen_by(study: ThresholdStudy, assumptions: Assumptions) -> str:
-    """Return how the threshold was chosen, in words that let a reader repeat it."""
-    tuning = state.tuning(state.Tuning())
-    if not tuning.rule:
-        return "Chosen by hand."
-    try:
-        choice = study.choose(rule_of(tuning.rule, assumptions))
-    except NodelensError:
-        return "Chosen by hand."
-    same = (choice.threshold, choice.lower) == (tuning.threshold, tuning.lower)
-    return f"{choice.name}: {choice.description}" if same else "Chosen by hand."
 
 
 def stability(study: ThresholdStudy, assumptions: Assumptions) -> None:
@@ -115,7 +103,7 @@ def _percent(label: str, key: str, default: float) -> float:
         max_value=99.9,
         step=1.0,
         format="%.4g",
-        width=118,
+        width=128,
         key=key,
         persist_state="session",
     )
@@ -130,7 +118,6 @@ def _button(
         name,
         key=f"rule-{kind}",
         help=why,
-        type="primary" if state.tuning(state.Tuning()).rule == text else "secondary",
         on_click=_apply,
         args=(text, study, assumptions),
     )

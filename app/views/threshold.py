@@ -9,7 +9,7 @@ from app.components import threshold_lock, threshold_panel, threshold_rules, thr
 from core.jobs import Job, JobStore
 from core.scoring import Classifier
 from core.settings import Settings
-from core.thresholds import Assumptions, ThresholdStudy
+from core.thresholds import Assumptions, ThresholdStudy, comparable
 
 
 def latest_done(store: JobStore) -> Job | None:
@@ -26,17 +26,25 @@ def scene_of(
     """Return what surrounds the threshold that is tried."""
     jobs = resources.job_store(settings)
     job = latest_done(jobs)
-    temperature = study.scores.temperature
-    batch = None if job is None else resources.scored_batch(jobs, job, temperature)
-    weights = classifier.bundle.card.weights_sha256
+    card, point = classifier.bundle.card, classifier.operating_point
+    batch = calls = None
+    if job is not None:
+        now = resources.scored_batch(jobs, job, classifier.temperature)
+        calls = now.calls(point.threshold, point.lower_threshold)
+        batch = resources.scored_batch(
+            jobs, job, study.scores.temperature or classifier.temperature
+        )
     return threshold_panel.Scene(
         study=study,
         assumptions=assumptions,
-        in_force=classifier.operating_point,
-        versions=resources.operating_points(settings).versions(weights),
+        in_force=point,
+        versions=resources.operating_points(settings).versions(card.weights_sha256),
+        comparable=comparable(study, card, classifier.temperature),
         batch=batch,
+        calls=calls,
         job=job,
         jobs=jobs,
+        model_id=card.model_id,
     )
 
 
@@ -62,11 +70,12 @@ with stated:
 if evidence is not None:
     scene = scene_of(evidence, assumed, model, settings)
     store = resources.operating_points(settings)
+    threshold_lock.spent_test_set(scene, card, store)
     left, right = st.columns([1.12, 1], gap="large")
     with left:
         threshold_rules.rules(evidence, assumed)
         threshold_panel.moving_part(scene, partial(threshold_lock.lock_button, scene, card, store))
-        st.toggle("All slides", key="threshold-all-slides")
+        st.toggle("Every slide in the table", key="threshold-all-slides")
         threshold_rules.stability(evidence, assumed)
     with right, st.container(key="nl-still"):
         threshold_panel.still_part(scene)

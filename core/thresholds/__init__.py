@@ -6,7 +6,7 @@ then `study.at(threshold, assumptions)` for each threshold that a reader tries.
 
 from core.thresholds.assumptions import Assumptions
 from core.thresholds.batch import GREY, Batch, BatchEffect, Change
-from core.thresholds.locking import decision_of, obstacle_to_lock
+from core.thresholds.locking import comparable, decision_of, obstacle_to_lock
 from core.thresholds.scores import (
     RUN_SCORES_FILE,
     UNKNOWN_SLIDE,
@@ -40,6 +40,7 @@ __all__ = [
     "ThresholdStudy",
     "Wanted",
     "bundle_scores",
+    "comparable",
     "decision_of",
     "obstacle_to_lock",
     "read_scores_csv",

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from core.bundle import OperatingPoint
 from core.scoring.rows import ScoreRow
 
 GREY: Final = -1
@@ -62,12 +61,14 @@ class Batch:
         positions: (M,) which rows have a score.
         probabilities: (M,) of tumour, at one temperature.
         versions: Operating points that its rows name, usually one.
+        models: Models that its rows name, usually one.
     """
 
     name: str
     positions: NDArray[np.int64]
     probabilities: NDArray[np.float64]
     versions: tuple[str, ...]
+    models: tuple[str, ...]
 
     @classmethod
     def of(cls, name: str, rows: Sequence[ScoreRow], temperature: float | None = None) -> "Batch":
@@ -89,6 +90,7 @@ class Batch:
             positions=np.array([place for place, _ in kept], np.int64),
             probabilities=probabilities,
             versions=tuple(sorted({row.operating_point for _, row in kept})),
+            models=tuple(sorted({row.model_id for _, row in kept})),
         )
 
     def calls(self, threshold: float, lower: float | None) -> Calls:
@@ -102,19 +104,18 @@ class Batch:
         self,
         threshold: float,
         lower: float | None,
-        in_force: OperatingPoint,
+        before: Calls,
         *,
         at_most: int = 24,
     ) -> BatchEffect:
-        """Return what a threshold would change against the one in force.
+        """Return what a threshold would change against other calls of the same patches.
 
         Args:
             threshold: Flag from here.
             lower: Start of a grey zone; None without one.
-            in_force: What calls are made with now.
+            before: (M,) what they are called now; see `calls`.
             at_most: How many changes to name.
         """
-        before = self.calls(in_force.threshold, in_force.lower_threshold)
         after = self.calls(threshold, lower)
         changed = np.flatnonzero(before != after)
         near = changed[

@@ -31,6 +31,20 @@ def obstacle_to_lock(study: ThresholdStudy, card: Card) -> str:
     return ""
 
 
+def comparable(study: ThresholdStudy, card: Card, temperature: float) -> bool:
+    """Return whether a threshold of a model means the same on these scores.
+
+    Args:
+        study: The scores.
+        card: Of the model.
+        temperature: That the model's probabilities are meant with.
+    """
+    if obstacle_to_lock(study, card):
+        return False
+    found = study.scores.temperature
+    return found is None or math.isclose(found, temperature, rel_tol=SAME_PRECISION)
+
+
 def decision_of(study: ThresholdStudy, snapshot: Snapshot, card: Card, *, rule: str) -> Decision:
     """Return what is locked when a reader decides for a threshold.
 

@@ -98,12 +98,17 @@ def bundle_scores(folder: Path, card: Card) -> ScoreSet:
         sha256=found.sha256,
         temperature=card.temperature,
         model_id=card.model_id,
-        notes=(*notes, f"Temperature {card.temperature:.3g}, fitted on {_start_low(card)}."),
+        notes=(
+            *notes,
+            f"Temperature {card.temperature:.3g}, fitted on {card.temperature_fitted_on}.",
+            *_limits(card),
+        ),
     )
 
 
-def _start_low(card: Card) -> str:
-    return card.temperature_fitted_on.rstrip(".")
+def _limits(card: Card) -> tuple[str, ...]:
+    """What the card says of its validation, except how the slides were halved."""
+    return tuple(note for note in card.validation.notes if not _SPLIT_NOTE.search(note))
 
 
 def threshold_part(scores: ScoreSet, card: Card) -> ScoreSet | None:
@@ -126,6 +131,7 @@ def threshold_part(scores: ScoreSet, card: Card) -> ScoreSet | None:
         notes=(
             f"Temperature {card.temperature:.3g} was fitted on the other validation slides, so "
             "none of these helped to calibrate the scores.",
+            *_limits(card),
         ),
     )
 

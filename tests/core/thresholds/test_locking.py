@@ -12,6 +12,7 @@ from core.thresholds import (
     Source,
     ThresholdStudy,
     bundle_scores,
+    comparable,
     decision_of,
     obstacle_to_lock,
 )
@@ -59,3 +60,15 @@ def test_a_temperature_found_from_rounded_scores_is_the_cards(
     near = replace(shipped, scores=replace(shipped.scores, temperature=1.5 + 1e-9))
     decision = decision_of(near, near.at(0.5, Assumptions()), toy_classifier.bundle.card, rule="x")
     assert decision.temperature == 1.5
+
+
+def test_a_threshold_means_the_same_only_at_the_same_model_and_temperature(
+    toy_classifier: Classifier, shipped: ThresholdStudy
+) -> None:
+    card = toy_classifier.bundle.card
+    assert comparable(shipped, card, 1.5)
+    assert not comparable(shipped, card, 2.0)
+    unknown = replace(shipped, scores=replace(shipped.scores, temperature=None))
+    assert comparable(unknown, card, 2.0)
+    foreign = replace(shipped, scores=replace(shipped.scores, model_id="other-1"))
+    assert not comparable(foreign, card, 1.5)
