@@ -21,6 +21,7 @@ page = st.navigation(
         ),
         st.Page(HERE / "views" / "batch.py", title="Batch scoring", icon=":material/grid_view:"),
         st.Page(HERE / "views" / "explanation.py", title="Explanation", icon=":material/layers:"),
+        st.Page(HERE / "views" / "threshold.py", title="Threshold", icon=":material/tune:"),
     ],
     position="top",
 )

@@ -5,14 +5,13 @@ import io
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 from PIL import Image
 
 from core.patches import CENTRE, ImageU8, decode_patch
 
 DETAIL_SCALE: Final = 7
 THUMBNAIL_PX: Final = 64
-_LINE_PX: Final = 2
+_LINE_PX: Final = 3
 _INNER: Final = (255, 255, 255)
 _OUTER: Final = (0, 0, 0)
 
@@ -58,8 +57,3 @@ def _png(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=3)
     return buffer.getvalue()
-
-
-def pixels(png: bytes) -> ImageU8:
-    """Return a PNG's pixels (H, W, 3)."""
-    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"), np.uint8)

@@ -4,7 +4,9 @@ Everything is keyed by what decides it: the model by the hash of its card, rows 
 are, pictures by job and row. Job ids are only ever taken from jobs that the owner's token opened.
 """
 
+import atexit
 import base64
+import gc
 import hashlib
 import os
 from collections.abc import Callable
@@ -23,6 +25,15 @@ from core.patches import Patch, PatchSource, open_source
 from core.scoring import Classifier, ScoreRow, open_classifier
 from core.settings import SAMPLES_TABLE, Settings
 from core.statistics import Curve, Evidence, OperatingTable, roc_curve
+from core.thresholds import (
+    RUN_SCORES_FILE,
+    Batch,
+    ThresholdStudy,
+    bundle_scores,
+    read_scores_csv,
+    run_scores,
+    threshold_part,
+)
 
 INSPECTED_INPUTS = 5_000
 """How many inputs are read before scoring; more would keep a reader waiting for over a second."""
@@ -60,13 +71,13 @@ def shipped_classifier(chosen: Settings) -> Classifier:
 
 
 def classifier(chosen: Settings) -> Classifier:
-    """Return the model at the operating point in force: the newest locked one, or the shipped.
+    """Return the model at the operating point in force: shipped, or locked and put in force.
 
     Raises:
-        NodelensError: There is no usable model, or its newest lock was damaged.
+        NodelensError: There is no usable model, or the lock in force was damaged.
     """
     shipped = shipped_classifier(chosen)
-    locked = operating_points(chosen).latest(shipped.bundle.card.weights_sha256)
+    locked = operating_points(chosen).in_force(shipped.bundle.card.weights_sha256)
     return shipped if locked is None else apply_locked_point(shipped, locked)
 
 
@@ -79,7 +90,20 @@ def _card_sha256(folder: Path) -> str:
 
 @st.cache_resource(show_spinner="Opening the model and testing it on its golden patches …")
 def _classifier(folder: Path, card_sha256: str, device: str) -> Classifier:
-    return open_classifier(folder, device=device)
+    found = open_classifier(folder, device=device)
+    _spare_the_garbage_collector()
+    return found
+
+
+def _spare_the_garbage_collector() -> None:
+    """Tell the garbage collector not to look again at what is here to stay.
+
+    Streamlit collects all garbage after each run of a script. With PyTorch, pandas and Plotly
+    loaded that was measured to take 280 ms, in which no session gets an answer; after this, 10.
+    """
+    gc.collect()
+    gc.freeze()
+    atexit.register(gc.unfreeze)  # or libraries report what they take for leaks at the end
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
@@ -197,9 +221,17 @@ def detail(store: JobStore, job: Job, position: int, *, outlined: bool) -> bytes
 
 def forget_jobs() -> None:
     """Forget everything kept of any job, pictures included, because one is being removed."""
-    for cached in (_source, _input_report, _rows, _progress_on_disk, _thumbnail, _detail):
+    for cached in (
+        _source,
+        _input_report,
+        _rows,
+        _progress_on_disk,
+        _thumbnail,
+        _detail,
+        _scored_batch,
+    ):
         cached.clear()
-    for kept in (_job_donors, _explained, picture_uri):
+    for kept in (_job_collection, _explained, picture_uri):
         kept.clear()
 
 
@@ -215,18 +247,34 @@ def job_collection(store: JobStore, job: Job, *, drawn: bool) -> PatchCollection
     Raises:
         SourceError: The source is gone or not what it claims to be.
     """
-    found = rows(store, job)
-    opened = source(store, job)
-    positions, left_out = worth_explaining(found)
-    donors = None if drawn else _job_donors(opened, found, job.id, len(found))
-    return PatchCollection(job.id, job.name, opened, positions, left_out, drawn, donors)
+    return _job_collection(store, job, job.id, _stamp(store, job), drawn)
+
+
+def _stamp(store: JobStore, job: Job) -> tuple[int, int, int]:
+    found = store.journal(job).stat()
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
-def _job_donors(
-    _source: PatchSource, _rows: tuple[ScoreRow, ...], job_id: str, count: int
-) -> DonorPool | None:
-    return donors_among(_source, _rows)
+def _job_collection(
+    _store: JobStore, _job: Job, job_id: str, stamp: tuple[int, int, int], drawn: bool
+) -> PatchCollection:
+    found = rows(_store, _job)
+    opened = source(_store, _job)
+    positions, left_out = worth_explaining(found)
+    digest = hashlib.sha256(job_id.encode())
+    for position in positions:
+        digest.update(f"{position} {found[position].sha256}\n".encode())
+    donors = None if drawn else donors_among(opened, found)
+    return PatchCollection(
+        f"{job_id}-{digest.hexdigest()[:16]}",
+        _job.name,
+        opened,
+        positions,
+        left_out,
+        drawn,
+        donors,
+    )
 
 
 @st.cache_resource(show_spinner=False, max_entries=1)
@@ -310,3 +358,75 @@ def _explained(
 def picture_uri(_draw: Callable[[], bytes], key: str) -> str:
     """Return a PNG as a data URI, drawn unless there is one of this key."""
     return "data:image/png;base64," + base64.b64encode(_draw()).decode()
+
+
+def bundle_study(folder: Path, card: Card, *, whole: bool) -> ThresholdStudy:
+    """Return the study of the bundle's validation scores.
+
+    Args:
+        folder: The bundle.
+        card: Its card.
+        whole: Of all slides; else only of those that the temperature was not fitted on, where the
+            card tells which these are.
+
+    Raises:
+        NodelensError: The scores are missing or altered, or lack a class.
+    """
+    return _bundle_study(folder, card, card.weights_sha256, card.validation.scores_sha256, whole)
+
+
+@st.cache_resource(show_spinner="Preparing the validation scores …", max_entries=4)
+def _bundle_study(
+    folder: Path, _card: Card, weights_sha256: str, scores_sha256: str, whole: bool
+) -> ThresholdStudy:
+    scores = bundle_scores(folder, _card)
+    part = None if whole else threshold_part(scores, _card)
+    return ThresholdStudy.of(scores if part is None else part)
+
+
+def run_study(folder: Path) -> ThresholdStudy:
+    """Return the study of a training run's validation scores.
+
+    Raises:
+        NodelensError: There are none, or none that can be used.
+    """
+    path = folder / RUN_SCORES_FILE
+    stamp = (path.stat().st_mtime_ns, path.stat().st_size) if path.is_file() else (0, 0)
+    return _run_study(folder, stamp)
+
+
+@st.cache_resource(show_spinner="Preparing the run's scores …", max_entries=4)
+def _run_study(folder: Path, stamp: tuple[int, int]) -> ThresholdStudy:
+    return ThresholdStudy.of(run_scores(folder))
+
+
+def csv_study(name: str, data: bytes) -> ThresholdStudy:
+    """Return the study of an uploaded table of scores.
+
+    Raises:
+        NodelensError: It cannot be used; the message names the rows.
+    """
+    return _csv_study(name, data, hashlib.sha256(data).hexdigest())
+
+
+@st.cache_resource(show_spinner="Reading and sorting the scores …", max_entries=4)
+def _csv_study(name: str, _data: bytes, sha256: str) -> ThresholdStudy:
+    return ThresholdStudy.of(read_scores_csv(name, _data))
+
+
+def scored_batch(store: JobStore, job: Job, temperature: float) -> Batch:
+    """Return the scored patches of a job, their probabilities at a temperature."""
+    found = store.journal(job).stat()
+    stamp = (found.st_ino, found.st_mtime_ns, found.st_size)
+    return _scored_batch(store, job, job.id, stamp, temperature)
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _scored_batch(
+    _store: JobStore,
+    _job: Job,
+    job_id: str,
+    stamp: tuple[int, int, int],
+    temperature: float,
+) -> Batch:
+    return Batch.of(_job.name, rows(_store, _job), temperature)

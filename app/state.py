@@ -7,7 +7,7 @@ never part of a URL, a log or a file.
 
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -20,6 +20,17 @@ _JOB: Final = "job"
 _ROW: Final = "row"
 _UPLOADERS: Final = "uploaders"
 _NOTICE: Final = "notice"
+_TUNING: Final = "tuning"
+_URL_NAMES: Final = {
+    "source": "scores",
+    "place": "at",
+    "threshold": "threshold",
+    "lower": "lower",
+    "prevalence": "prevalence",
+    "miss_cost": "miss",
+    "false_alarm_cost": "alarm",
+    "rule": "rule",
+}
 
 
 def owner() -> str:
@@ -145,3 +156,127 @@ def selection(key: str) -> Selection:
         tuple(found.get("columns", ())),
         tuple(row for row, _ in found.get("cells", ())),
     )
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What the threshold page is set to; it stands in the URL, so that it can be shared.
+
+    Attributes:
+        source: Which scores: "part", "all", "run" or "csv".
+        place: The run's folder, or the beginning of the CSV's hash.
+        threshold: Flag from here.
+        lower: Start of a grey zone; None without one.
+        prevalence: Assumed.
+        miss_cost: Assumed.
+        false_alarm_cost: Assumed.
+        rule: Text of the rule that chose the threshold; "" if chosen by hand.
+    """
+
+    source: str = "part"
+    place: str = ""
+    threshold: float = 0.5
+    lower: float | None = None
+    prevalence: float = 0.05
+    miss_cost: float = 10.0
+    false_alarm_cost: float = 1.0
+    rule: str = ""
+
+
+def tuning(start: Tuning) -> Tuning:
+    """Return what the threshold page is set to: in this visit, else by the URL, else `start`."""
+    if _TUNING not in st.session_state:
+        st.session_state[_TUNING] = _tuning_in_url(start)
+    found: Tuning = st.session_state[_TUNING]
+    return found
+
+
+def tune(**changes: Any) -> None:  # noqa: ANN401 - the fields of Tuning
+    """Change what the threshold page is set to; `share_tuning` brings it into the URL."""
+    st.session_state[_TUNING] = replace(st.session_state[_TUNING], **changes)
+
+
+def share_tuning() -> None:
+    """Write what the threshold page is set to into the URL."""
+    found: Tuning = st.session_state[_TUNING]
+    told = {
+        _URL_NAMES[name]: str(value)
+        for name, value in asdict(found).items()
+        if value not in {"", None}
+    }
+    if {name: st.query_params.get(name) for name in told} == told and not (
+        set(_URL_NAMES.values()) - set(told)
+    ) & set(st.query_params):
+        return
+    for name in _URL_NAMES.values():
+        if name not in told:
+            st.query_params.pop(name, None)
+    st.query_params.update(told)
+
+
+def _tuning_in_url(start: Tuning) -> Tuning:
+    if _URL_NAMES["threshold"] not in st.query_params:
+        return start
+    told: dict[str, Any] = {"lower": None}
+    for name, short in _URL_NAMES.items():
+        text = st.query_params.get(short)
+        if text is None:
+            continue
+        if isinstance(getattr(start, name), str):
+            told[name] = text[:500]
+            continue
+        try:
+            told[name] = float(text)
+        except ValueError:
+            continue
+    found = replace(start, **told)
+    shares = 0 <= found.threshold <= 1 and 0 < found.prevalence < 1
+    costs = 0 < found.miss_cost < float("inf") and 0 < found.false_alarm_cost < float("inf")
+    zone = found.lower is None or 0 <= found.lower < found.threshold
+    if shares and costs and zone:
+        return found
+    say("The link holds a setting that cannot be used; the page starts anew.")
+    return start
+
+
+@dataclass(frozen=True)
+class KeptFile:
+    """An uploaded file, held in memory for this visit.
+
+    Attributes:
+        name: From somebody's disk; hostile text.
+        data: Its bytes.
+    """
+
+    name: str
+    data: bytes
+
+
+def uploaded(key: str) -> KeptFile | None:
+    """Return what the uploader with this key holds."""
+    found: Any = st.session_state.get(key)
+    return None if found is None else KeptFile(str(found.name), found.getvalue())
+
+
+def keep_file(key: str, file: KeptFile | None) -> None:
+    """Keep a file for this visit, because an uploader forgets it when the page changes."""
+    st.session_state[f"kept-{key}"] = file
+
+
+def kept_file(key: str) -> KeptFile | None:
+    """Return the file that was kept under a key."""
+    found: KeptFile | None = st.session_state.get(f"kept-{key}")
+    return found
+
+
+def component_value(key: str, name: str) -> Any:  # noqa: ANN401 - whatever the browser sent
+    """Return what an own component with this key has just sent under a name."""
+    held: Any = st.session_state.get(key) or {}
+    return held.get(name)
+
+
+def user_name() -> str:
+    """Return the name of whoever is logged in, "" if nobody is."""
+    if not st.user.get("is_logged_in"):
+        return ""
+    return str(st.user.get("name") or st.user.get("email") or "")

@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{parser.prog}: {error}\n")
         return WRONG_USAGE
     except KeyboardInterrupt:
-        sys.stderr.write("\nStopped. Add --resume to continue.\n")
+        sys.stderr.write("\nStopped. `score` continues with --resume.\n")
         return 130
 
 

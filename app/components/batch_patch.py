@@ -5,7 +5,15 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app import resources, state
-from app.components.parts import Stat, facts, outcome_text, patch_picture, score_text, stat_strip
+from app.components.parts import (
+    Stat,
+    facts,
+    outcome_text,
+    outcome_tone,
+    patch_picture,
+    score_text,
+    stat_strip,
+)
 from core.jobs import Job, JobStore, outcome
 from core.scoring import ScoreRow, Status
 
@@ -23,33 +31,39 @@ def patch_detail(
     place = positions.index(position) if position in positions else -1
     with st.container(horizontal=True, vertical_alignment="center", key="nl-walk"):
         st.button(
-            "Previous",
+            "Previous patch",
             icon=":material/chevron_left:",
             key="previous",
             disabled=place <= 0,
             on_click=state.look_at_row,
             args=(positions[place - 1] if place > 0 else None,),
-            shortcut="Left",
+            shortcut="K",
         )
         st.button(
-            "Next",
+            "Next patch",
             icon=":material/chevron_right:",
             icon_position="right",
             key="next",
             disabled=place + 1 >= len(positions),
             on_click=state.look_at_row,
             args=(positions[min(place + 1, len(positions) - 1)],),
-            shortcut="Right",
+            shortcut="J",
         )
         where = f"{place + 1:,} of {len(positions):,} in this list" if place >= 0 else "not in list"
         st.caption(where)
         outlined = st.toggle("Outline the centre", value=True, key="outline")
+    stat_strip(
+        [
+            Stat("Score", score_text(row.prob_tumour)),
+            Stat("Call", outcome_text(outcome(row)), tone=outcome_tone(outcome(row))),
+        ]
+    )
     picture = resources.detail(store, job, position, outlined=outlined)
     if picture is not None:
         patch_picture(picture, f"Patch {row.path}, enlarged seven times")
         st.caption(
-            "96 × 96 px (about 93 × 93 µm), enlarged 7 times, pixels unsmoothed. "
-            "Only the centre 32 × 32 decides the score's question."
+            "96 × 96 px, about 93 × 93 µm, enlarged up to 7 times. "
+            "The score answers for the outlined centre 32 × 32 only."
         )
     else:
         st.html('<div class="nl-nopicture">No picture: this input could not be read.</div>')
@@ -58,8 +72,6 @@ def patch_detail(
 
 def patch_facts(row: ScoreRow) -> None:
     """Draw what is known of a scored input, in words."""
-    kind = outcome(row)
-    stat_strip([Stat("Score", score_text(row.prob_tumour)), Stat("Call", outcome_text(kind))])
     pairs = [("File", row.path)]
     if row.status is Status.SCORED and row.prob_tumour is not None:
         side = "at or above" if row.prob_tumour >= row.threshold else "below"

@@ -2,36 +2,38 @@
 
 from collections.abc import Sequence
 from functools import partial
+from pathlib import PurePosixPath
 from typing import Final
 
 import pandas as pd
 import streamlit as st
+from pandas.io.formats.style import Styler
 
 from app import charts, resources, state
-from app.components.parts import Stat, Tone, outcome_text, section, stat_strip
+from app.components.parts import (
+    Stat,
+    outcome_text,
+    outcome_tone,
+    score_text,
+    share_text,
+    stat_strip,
+)
 from core.jobs import (
-    Download,
     Filter,
     Job,
     JobStore,
     Order,
     Outcome,
-    download,
     outcome,
     outcome_counts,
     score_histogram,
     select,
 )
-from core.scoring import ScoreRow
+from core.scoring import Classifier, ScoreRow, TestTimeAugmentation
 
 ROWS_A_PAGE: Final = 50
-_TONES: Final[dict[Outcome, Tone]] = {
-    Outcome.TUMOUR: "tumour",
-    Outcome.GREY_ZONE: "grey-zone",
-    Outcome.NO_TUMOUR: "no-tumour",
-    Outcome.WITHHELD: "quiet",
-    Outcome.FAILED: "quiet",
-}
+_ROW_PX: Final = 58
+_TABLE_PX: Final = 36 + 13 * _ROW_PX
 _CALLED: Final = {
     Outcome.TUMOUR: "Called tumour",
     Outcome.GREY_ZONE: "Grey zone, no call",
@@ -43,13 +45,14 @@ _SORTED_BY: Final = {
     "Patch": (Order.INPUT, Order.INPUT),
     "Score": (Order.HIGHEST, Order.LOWEST),
     "Call": (Order.HIGHEST, Order.LOWEST),
+    "Folder": (Order.PATH, Order.PATH),
     "File": (Order.PATH, Order.PATH),
     "Spread": (Order.UNSTEADY, Order.UNSTEADY),
 }
 
 
-def result_counts(rows: Sequence[ScoreRow]) -> None:
-    """Draw how many inputs ended as what."""
+def result_counts(rows: Sequence[ScoreRow], inputs: int) -> None:
+    """Draw how many inputs ended as what, of so many in all."""
     counts = outcome_counts(rows)
     shown = [
         kind for kind in Outcome if counts[kind] or kind in {Outcome.TUMOUR, Outcome.NO_TUMOUR}
@@ -57,18 +60,45 @@ def result_counts(rows: Sequence[ScoreRow]) -> None:
     total = len(rows)
     stat_strip(
         [
-            Stat("Inputs", f"{total:,}"),
+            Stat(
+                "Inputs", f"{total:,}", "all done" if total >= inputs else f"of {inputs:,} so far"
+            ),
             *(
                 Stat(
                     _CALLED[kind],
                     f"{counts[kind]:,}",
-                    f"{counts[kind] / total:.1%} of inputs",
-                    _TONES[kind],
+                    share_text(counts[kind], total),
+                    outcome_tone(kind),
                 )
                 for kind in shown
             ),
         ]
     )
+
+
+def scored_by(rows: Sequence[ScoreRow]) -> None:
+    """Draw which model and threshold made the rows."""
+    row = rows[0]
+    st.caption(
+        f"Scored by {row.model_id} at threshold {row.threshold:.4f} ({row.operating_point}); "
+        "a score at or above it is called tumour."
+    )
+
+
+def outdated(rows: Sequence[ScoreRow], classifier: Classifier) -> bool:
+    """Return whether another model or threshold is in force now, and if so say which."""
+    row, point = rows[0], classifier.operating_point
+    if row.model_id != classifier.model_id:
+        said = f"These scores are of another model than the one in force, {classifier.model_id}."
+    elif (row.operating_point, row.threshold) != (point.version, point.threshold):
+        said = (
+            "These calls were made at another threshold than the one in force, "
+            f"{point.threshold:.4f} ({point.version})."
+        )
+    else:
+        return False
+    st.warning(said, icon=":material/history:")
+    return True
 
 
 def result_histogram(rows: Sequence[ScoreRow], key: str) -> None:
@@ -124,7 +154,11 @@ def result_filter(job: Job, rows: Sequence[ScoreRow]) -> list[int]:
     with order_part:
         order = st.selectbox(
             "Order",
-            [item for item in Order if item is not Order.UNSTEADY or job.tta == "d4"],
+            [
+                item
+                for item in Order
+                if item is not Order.UNSTEADY or job.tta == TestTimeAugmentation.D4
+            ],
             format_func=str,
             key=order_key,
             persist_state="session",
@@ -142,40 +176,49 @@ def result_table(
     page_key, table_key = f"page-{job.id}", f"table-{job.id}"
     page = min(int(str(state.chosen(page_key, 1) or 1)), pages)
     shown = list(positions[(page - 1) * ROWS_A_PAGE : page * ROWS_A_PAGE])
+    if not shown:
+        st.html('<div class="nl-empty"><b>No patch passes these filters.</b></div>')
+        st.button("Clear the filters", on_click=_clear_filters, args=(job.id,), key="clear")
+        return
     looked_at = state.row()
     state.choose(
         table_key,
         {"selection": {"rows": [shown.index(looked_at)] if looked_at in shown else []}},
     )
     st.dataframe(
-        _frame(store, job, rows, shown),
+        _coloured(_frame(store, job, rows, shown)),
         hide_index=True,
-        row_height=58,
-        height=660,
+        row_height=_ROW_PX,
+        height=_TABLE_PX,
         key=table_key,
-        on_select=partial(_on_select, table_key, f"order-{job.id}", shown),
+        on_select=partial(_on_select, job.id, shown),
         selection_mode=["single-row", "single-cell", "single-column"],
         column_config={
             "Patch": st.column_config.ImageColumn(width=66),
-            "Score": st.column_config.ProgressColumn(
-                min_value=0, max_value=1, format="%.3f", width=120
-            ),
+            "Score": st.column_config.TextColumn(width=76, alignment="right"),
             "Call": st.column_config.TextColumn(width=110),
-            "File": st.column_config.TextColumn(width="medium"),
+            "File": st.column_config.TextColumn(width="large"),
             "Spread": st.column_config.NumberColumn(
                 format="%.2f", width=70, help="SD of the logit over the eight orientations"
             ),
             "Label": st.column_config.TextColumn(width=80),
             "Slide": st.column_config.TextColumn(width="small"),
+            "Folder": st.column_config.TextColumn(width="medium"),
             "Remark": st.column_config.TextColumn(width="large"),
         },
         alt="Scored patches of this batch",
     )
     with st.container(horizontal=True, vertical_alignment="center"):
-        first = (page - 1) * ROWS_A_PAGE + 1 if shown else 0
-        st.caption(f"{first:,} to {first + len(shown) - bool(shown):,} of {len(positions):,}")
+        first = (page - 1) * ROWS_A_PAGE + 1
+        st.caption(f"{first:,} to {first + len(shown) - 1:,} of {len(positions):,}")
         if pages > 1:
             st.pagination(pages, key=page_key, max_visible_pages=5)
+
+
+def _clear_filters(job_id: str) -> None:
+    state.choose(f"outcomes-{job_id}", [])
+    state.choose(f"text-{job_id}", "")
+    state.choose(f"scores-{job_id}", (0.0, 1.0))
 
 
 def _frame(
@@ -184,57 +227,49 @@ def _frame(
     picked = [rows[position] for position in shown]
     columns: dict[str, list[object]] = {
         "Patch": list(resources.thumbnails(store, job, list(shown))),
-        "Score": [row.prob_tumour for row in picked],
+        "Score": ["" if row.prob_tumour is None else score_text(row.prob_tumour) for row in picked],
         "Call": [outcome_text(outcome(row)) for row in picked],
-        "File": [row.path for row in picked],
     }
-    if job.tta == "d4":
+    if job.tta == TestTimeAugmentation.D4:
         columns["Spread"] = [row.d4_sd_logit for row in picked]
     if any(row.label is not None for row in rows):
         columns["Label"] = [{1: "tumour", 0: "none", None: ""}[row.label] for row in picked]
     if any(row.slide for row in rows):
         columns["Slide"] = [row.slide or "" for row in picked]
-    columns["Remark"] = [row.reason or row.note for row in picked]
+    columns["File"] = [PurePosixPath(row.path).name for row in picked]
+    if any("/" in row.path for row in rows):
+        columns["Folder"] = [str(PurePosixPath(row.path).parent) for row in picked]
+    remarks = [row.reason or row.note for row in picked]
+    if any(remarks):
+        columns["Remark"] = list(remarks)
     return pd.DataFrame(columns)
 
 
-def _on_select(table_key: str, order_key: str, shown: list[int]) -> None:
-    selection = state.selection(table_key)
-    if selection.columns:
-        down, up = _SORTED_BY.get(selection.columns[0], (None, None))
-        if down is not None:
-            state.choose(order_key, up if state.chosen(order_key) == down else down)
-        return
-    rows = [*selection.rows, *selection.cell_rows]
-    looked_at = state.row()
-    fresh = [row for row in rows if row < len(shown) and shown[row] != looked_at]
-    if fresh:
-        state.look_at_row(shown[fresh[0]])
-
-
-def result_downloads(store: JobStore, job: Job, *, complete: bool, kaggle_fill: float) -> None:
-    """Draw the downloads; each file is made when it is asked for."""
-    kinds = {
-        Download.CSV: ("CSV", "One line for each input, in input order"),
-        Download.PARQUET: ("Parquet", "The same, for analysis"),
-        Download.KAGGLE: (
-            "Kaggle submission",
-            "id and probability; inputs without a score get the share of tumour patches in the "
-            "training data",
-        ),
-        Download.RUN: ("Run record", "Model, threshold, self-test, versions, hashes of the files"),
+def _coloured(frame: pd.DataFrame) -> Styler:
+    colours = charts.palette(dark=state.is_dark())
+    ink = {
+        outcome_text(Outcome.TUMOUR): colours.tumour_text,
+        outcome_text(Outcome.NO_TUMOUR): colours.no_tumour_text,
     }
-    section("Downloads", "" if complete else "of the rows so far")
-    with st.container(horizontal=True):
-        for kind, (label, meaning) in kinds.items():
-            st.download_button(
-                label,
-                data=partial(download, store, job, kind, kaggle_fill=kaggle_fill),
-                file_name=f"{'' if complete else 'part-of-'}{job.id[:8]}-{kind.value}",
-                mime="application/octet-stream",
-                icon=":material/download:",
-                help=meaning,
-                on_click="ignore",
-                disabled=kind is Download.KAGGLE and not complete,
-                key=f"download-{kind.name}",
-            )
+    return frame.style.map(lambda text: f"color: {ink.get(text, colours.muted)}", subset=["Call"])
+
+
+def _on_select(job_id: str, shown: list[int]) -> None:
+    """Sort by a clicked head; look at the patch of a clicked row or cell."""
+    selection = state.selection(f"table-{job_id}")
+    rows = [row for row in (*selection.rows, *selection.cell_rows) if row < len(shown)]
+    fresh = [shown[row] for row in rows if shown[row] != state.row()]
+    if selection.columns:
+        state.choose(f"head-{job_id}", selection.columns[0])
+        _sort_by(job_id, selection.columns[0])
+    elif not rows:  # a second click on a head takes its selection back
+        _sort_by(job_id, str(state.chosen(f"head-{job_id}", "")))
+    elif fresh:
+        state.look_at_row(fresh[0])
+
+
+def _sort_by(job_id: str, head: str) -> None:
+    if head in _SORTED_BY:
+        first, second = _SORTED_BY[head]
+        key = f"order-{job_id}"
+        state.choose(key, second if state.chosen(key) == first else first)

@@ -87,7 +87,7 @@ def input_report(report: InputReport) -> None:
     stat_strip(
         [
             Stat("Inputs", f"{report.inputs:,}"),
-            Stat("Can be scored", f"{report.readable:,}"),
+            Stat("Can be scored", f"{report.readable:,}", f"of {report.looked_at:,} looked at"),
             Stat("One flat colour", f"{report.flat:,}", "withheld: no tissue to judge"),
             Stat("Unreadable", f"{report.unreadable:,}", "listed below" * bool(report.unreadable)),
             Stat("Copies", f"{report.copies:,}", "same bytes as an earlier input"),
@@ -112,11 +112,12 @@ def input_report(report: InputReport) -> None:
 
 
 def _problem(problem: Problem, sign: str, tone: str) -> str:
+    reason = problem.reason[:1].upper() + problem.reason[1:]
     more = ", …" if problem.count > len(problem.examples) else ""
     examples = ", ".join(escape(example) for example in problem.examples)
     return (
         f'<li class="nl-problem-{tone}"><b>{sign} {problem.count:,}</b>'
-        f"<span>{escape(problem.reason)}<small>{examples}{more}</small></span></li>"
+        f"<span>{escape(reason)}<small>{examples}{more}</small></span></li>"
     )
 
 
@@ -178,6 +179,18 @@ def after_stop(
             args=(store, job, classifier),
             key="anew",
         )
+
+
+def offer_anew(store: JobStore, job: Job, classifier: Classifier) -> None:
+    """Draw the way to score a finished batch with what is in force now."""
+    st.button(
+        "Score anew with what is in force",
+        icon=":material/restart_alt:",
+        on_click=_restart,
+        args=(store, job, classifier),
+        key="anew-now",
+        help="The scores that are here now are replaced. Download them first to keep them.",
+    )
 
 
 def _restart(store: JobStore, job: Job, classifier: Classifier) -> None:

@@ -7,9 +7,10 @@ from typing import Final
 import streamlit as st
 
 from app import resources, state
+from app.components import batch_downloads
 from app.components.new_batch import is_drawn
 from core.jobs import Job, JobProgress, JobStore
-from core.scoring import TestTimeAugmentation
+from core.scoring import Classifier, TestTimeAugmentation
 
 _LISTED: Final = 12
 _STATES: Final = {
@@ -48,14 +49,16 @@ def amount(progress: JobProgress) -> str:
     return "not looked at yet"
 
 
-def batch_list(store: JobStore) -> None:
+def batch_list(store: JobStore, *, can_score: bool) -> None:
     """Draw the workspace's batches, newest first."""
     jobs = store.jobs(state.owner())
     if not jobs:
-        st.html(
-            '<div class="nl-empty"><b>No batch yet.</b> Bring patches above, or open the drawn '
-            "samples to see how a result looks. Only this browser sees its batches.</div>"
+        hint = (
+            "Bring patches above, or open the drawn samples to see how a result looks."
+            if can_score
+            else "There is none to read, and nothing can be scored for now."
         )
+        st.html(f'<div class="nl-empty"><b>No batch yet.</b> {hint}</div>')
         return
     shown = jobs
     if len(jobs) > _LISTED and not st.toggle(f"Show all {len(jobs)}", key="all-batches"):
@@ -73,8 +76,10 @@ def batch_list(store: JobStore) -> None:
                 st.button("Open", key=f"open-{job.id}", on_click=state.look_at_job, args=(job.id,))
 
 
-def batch_head(store: JobStore, job: Job, progress: JobProgress) -> None:
-    """Draw the name of the batch that is looked at, with the way back and the way out."""
+def batch_head(
+    store: JobStore, job: Job, progress: JobProgress, classifier: Classifier | None
+) -> None:
+    """Draw the name of the batch that is looked at, the way back, the downloads, the way out."""
     with st.container(horizontal=True, vertical_alignment="center", key="nl-batch-head"):
         st.button(
             "All batches",
@@ -85,10 +90,11 @@ def batch_head(store: JobStore, job: Job, progress: JobProgress) -> None:
         )
         views = " · eight orientations" if job.tta == TestTimeAugmentation.D4 else ""
         st.html(
-            f'<div class="nl-batch"><h2>{escape(job.name)}</h2>{state_badge(progress)}'
+            f'<div class="nl-batch"><h1>{escape(job.name)}</h1>{state_badge(progress)}'
             f"{drawn_badge(job)}<span>{when(job)}{views}</span></div>"
         )
-        with st.popover("Delete", icon=":material/delete:"):
+        batch_downloads.downloads(store, job, progress, resources.rows(store, job), classifier)
+        with st.popover("Delete", icon=":material/delete:", key="delete"):
             st.write("Deletes the uploaded files and the scores of this batch, for good.")
             st.button(
                 "Delete this batch", type="primary", on_click=_delete, args=(store, job), key="del"

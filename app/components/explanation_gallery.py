@@ -126,6 +126,7 @@ def _list_controls(
             format_func=lambda name: f"{name}  {counts[name]:,}",
             key=filter_key(collection),
             persist_state="session",
+            wrap=True,
         )
     with order_part:
         st.selectbox("Order", list(ORDERS), key=order_key(collection), persist_state="session")
@@ -189,12 +190,13 @@ def _tile(
     with st.container(key=f"nl-tile-{position}"):
         call = outcome_text(outcome(row.score))
         measured = "" if order.name.startswith("Score") else f" · {order.text(row)}"
-        none = '<div class="nl-none">No reliable explanation</div>' if unreliable(row) else ""
+        state_of_map = _state_of_map(row)
         st.html(
             f'<figure class="nl-tile" title="{escape(row.score.path)}">'
-            f'<img alt="" src="{picture}">{none}'
+            f'<img alt="" src="{picture}">'
             f"<figcaption>{escape(score)} {escape(call)}{escape(measured)}"
-            f"<small>{escape(row.score.path)}</small></figcaption></figure>"
+            f"<small>{state_of_map}</small><small>{escape(row.score.path)}</small>"
+            "</figcaption></figure>"
         )
         st.button(
             f"Look at patch {position + 1}, score {score}",
@@ -202,6 +204,12 @@ def _tile(
             on_click=_look_at,
             args=(collection, position),
         )
+
+
+def _state_of_map(row: ExplanationRow) -> str:
+    if unreliable(row):
+        return "<b>No reliable explanation</b>"
+    return "map not tested" if row.twins is None else "map passed its test"
 
 
 def _tile_uri(

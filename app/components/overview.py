@@ -1,6 +1,5 @@
 """The parts of the Overview page."""
 
-import math
 from typing import Final
 
 import streamlit as st
@@ -8,7 +7,17 @@ import streamlit as st
 from app import charts, resources, state
 from app.components.model import architecture_words
 from app.components.new_batch import try_samples
-from app.components.parts import Stat, facts, patch_picture, section, show_problem, stat_strip
+from app.components.parts import (
+    Stat,
+    facts,
+    interval_table,
+    page_title,
+    patch_picture,
+    section,
+    sentences,
+    show_problem,
+    stat_strip,
+)
 from core.bundle import Interval, metric_name
 from core.errors import NodelensError
 from core.jobs import JobStore
@@ -20,17 +29,21 @@ _SHOWN_SAMPLE: Final = SAMPLES_TABLE.parent / "patches" / "drawn-02.png"
 
 
 def where_to_go(store: JobStore, *, can_score: bool) -> None:
-    """Draw the first steps beside a picture of what is judged."""
-    picture, words = st.columns([1, 3.2], gap="large", vertical_alignment="center")
-    with picture:
-        png = resources.drawn_sample(_SHOWN_SAMPLE)
-        if png is not None:
-            patch_picture(png, "A drawn sample with the centre 32 × 32 outlined")
-            st.caption("Drawn, not tissue. The outline marks the centre 32 × 32.")
+    """Draw what is judged, beside the first steps."""
+    words, picture = st.columns([2.4, 1], gap="large", vertical_alignment="center")
     with words:
+        page_title(
+            "NodeLens",
+            "Is there tumour in the centre 32 × 32 of a 96 × 96 px H&E patch of a lymph node? "
+            "A model scores the patches; a pathologist judges them.",
+        )
         st.html(
-            '<div class="nl-steps"><p>Tumour anywhere outside the outline does not count: '
-            "the score answers for the centre only.</p></div>"
+            '<ol class="nl-steps">'
+            "<li><b>Bring patches</b> as a folder, files, a ZIP or a place on the server, and see "
+            "what can be judged before anything is scored.</li>"
+            "<li><b>Score them.</b> Each patch gets a score from 0 to 1 and, at the threshold, a "
+            "call. Inputs that cannot be judged are listed with the reason.</li>"
+            "<li><b>Look.</b> Sort, filter, enlarge each patch, and take the scores home.</li></ol>"
         )
         with st.container(horizontal=True):
             if st.button(
@@ -42,7 +55,17 @@ def where_to_go(store: JobStore, *, can_score: bool) -> None:
             ):
                 try_samples(store)
                 st.switch_page("views/batch.py")
-            st.page_link("views/batch.py", label="Score my patches", icon=":material/grid_view:")
+            if st.button("Score my patches", icon=":material/grid_view:", key="overview-batch"):
+                state.look_at_job(None)
+                st.switch_page("views/batch.py")
+    with picture:
+        png = resources.drawn_sample(_SHOWN_SAMPLE)
+        if png is not None:
+            patch_picture(png, "A drawn sample with the centre 32 × 32 outlined")
+            st.caption(
+                "A drawn sample, not tissue. Only tumour inside the outline counts; "
+                "tumour around it does not."
+            )
 
 
 def what_is_loaded(classifier: Classifier) -> None:
@@ -58,7 +81,9 @@ def what_is_loaded(classifier: Classifier) -> None:
         [
             Stat("Model", card.name, f"{parameters / 1e6:.1f} million parameters"),
             Stat(
-                "Runs on", _device_words(classifier.engine.device), "nothing leaves this computer"
+                "Runs on",
+                _device_words(classifier.engine.device),
+                "nothing is sent to other computers",
             ),
             Stat(
                 "Self-test",
@@ -66,7 +91,11 @@ def what_is_loaded(classifier: Classifier) -> None:
                 f"{test.patches} golden patches, largest difference "
                 f"{test.largest_difference_logit:.2g} logits (allowed {test.tolerance_logit:.2g})",
             ),
-            Stat("Threshold", f"{point.threshold:.4f}", f"{point.version}: {point.rule}"),
+            Stat(
+                "Threshold",
+                f"{point.threshold:.4f}",
+                f"{point.version}; called tumour from here on",
+            ),
         ]
     )
     facts(
@@ -92,56 +121,63 @@ def how_validated(classifier: Classifier) -> None:
     """Draw what the card says of patches that the model was not trained on, and the ROC curve."""
     card, point = classifier.bundle.card, classifier.operating_point
     data = card.validation.data
-    share = data.positives / data.patches if data.patches else math.nan
-    section("How it was validated", data.name)
-    words, chart = st.columns([1.5, 1], gap="large")
+    share = f"{data.positives / data.patches:.1%}" if data.patches else "–"
+    section("How it was validated", f"on {data.name}; no patch of it was used for training")
+    words, chart = st.columns([1.6, 1], gap="large")
     with words:
         stat_strip(
             [
-                Stat("Patches", f"{data.patches:,}", "not used for training"),
-                Stat("Slides", f"{data.slides:,}"),
-                Stat("With tumour", f"{share:.1%}", "of these patches; no clinical prevalence"),
-            ]
-        )
-        stat_strip(
-            [
-                *(
-                    _interval_stat(metric_name(name), value)
-                    for name, value in card.validation.metrics.items()
-                ),
-                *(
-                    _interval_stat(f"{name} at the threshold", value)
-                    for name, value in (
-                        ("Sensitivity", point.sensitivity),
-                        ("Specificity", point.specificity),
-                    )
-                    if value is not None
-                ),
+                *_headline(classifier),
+                Stat("Patches", f"{data.patches:,}", f"of {data.slides:,} slides"),
+                Stat("With tumour", share, "in this set; no clinical prevalence"),
             ]
         )
         facts(
             [
-                ("Threshold chosen by", f"{point.rule}; on {point.chosen_on}"),
-                ("Intervals", "; ".join(_methods(classifier))),
+                ("Threshold", f"{point.threshold:.4f} ({point.version}): {point.rule}"),
+                ("Chosen on", point.chosen_on),
+                ("Probabilities", f"calibrated on {card.temperature_fitted_on}"),
             ]
         )
+        with st.expander("All measures, and how their intervals were made"):
+            interval_table(_measures(classifier))
     with chart:
         _roc(classifier)
 
 
-def _interval_stat(name: str, interval: Interval) -> Stat:
+def _headline(classifier: Classifier) -> list[Stat]:
+    """Return AUROC, sensitivity and specificity, each with where it was taken."""
+    metrics, point = classifier.bundle.card.validation.metrics, classifier.operating_point
+    shipped = point == classifier.bundle.card.operating_point
+    stats = [_interval_stat("AUROC", metrics.get("auroc"), "")]
+    for name, chosen_on in (
+        ("sensitivity", point.sensitivity),
+        ("specificity", point.specificity),
+    ):
+        overall = metrics.get(name) if shipped else None
+        where = "" if overall else "where the threshold was chosen; "
+        stats.append(_interval_stat(name.capitalize(), overall or chosen_on, where))
+    return [stat for stat in stats if stat is not None]
+
+
+def _interval_stat(name: str, interval: Interval | None, where: str) -> Stat | None:
+    if interval is None:
+        return None
     return Stat(
-        name, f"{interval.value:.3f}", f"95 % interval {interval.low:.3f} to {interval.high:.3f}"
+        name,
+        f"{interval.value:.3f}",
+        f"{where}95 % interval {interval.low:.3f} to {interval.high:.3f}",
     )
 
 
-def _methods(classifier: Classifier) -> list[str]:
-    point = classifier.operating_point
-    intervals = [
-        *classifier.bundle.card.validation.metrics.values(),
-        *filter(None, (point.sensitivity, point.specificity)),
-    ]
-    return list(dict.fromkeys(interval.method for interval in intervals))
+def _measures(classifier: Classifier) -> list[tuple[str, Interval]]:
+    """Return everything that the card measured, and what came with the threshold in force."""
+    metrics, point = classifier.bundle.card.validation.metrics, classifier.operating_point
+    measures = [(metric_name(name), value) for name, value in metrics.items()]
+    for name, value in (("Sensitivity", point.sensitivity), ("Specificity", point.specificity)):
+        if value is not None:
+            measures.append((f"{name} where the threshold was chosen", value))
+    return measures
 
 
 def _roc(classifier: Classifier) -> None:
@@ -169,8 +205,14 @@ def _roc(classifier: Classifier) -> None:
 
 
 def what_it_is_not_for(classifier: Classifier) -> None:
-    """Draw the limits that the card states."""
+    """Draw the limits that the card states, of the model and of its numbers."""
     card = classifier.bundle.card
-    section("Limits")
-    for sentence in (*card.limits, *card.validation.notes):
-        st.markdown(f"- {sentence}")
+    section("Limits", "what the model is not for, and what its numbers do not say")
+    model, numbers = st.columns(2, gap="large")
+    with model:
+        sentences("Of the model", card.limits)
+    with numbers:
+        sentences(
+            "Of the numbers",
+            card.validation.notes,
+        )

@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 import streamlit as st
 
+from core.bundle import Interval
 from core.errors import NodelensError
 from core.jobs import Outcome
 
@@ -18,6 +19,14 @@ _OUTCOME_TEXT: Final = {
     Outcome.NO_TUMOUR: "▽ no tumour",
     Outcome.WITHHELD: "– withheld",
     Outcome.FAILED: "× unreadable",
+}
+
+_OUTCOME_TONE: Final[dict[Outcome, Tone]] = {
+    Outcome.TUMOUR: "tumour",
+    Outcome.GREY_ZONE: "grey-zone",
+    Outcome.NO_TUMOUR: "no-tumour",
+    Outcome.WITHHELD: "quiet",
+    Outcome.FAILED: "quiet",
 }
 
 
@@ -43,6 +52,11 @@ def outcome_text(outcome: Outcome) -> str:
     return _OUTCOME_TEXT[outcome]
 
 
+def outcome_tone(outcome: Outcome) -> Tone:
+    """Return which colour marks an outcome."""
+    return _OUTCOME_TONE[outcome]
+
+
 def score_text(score: float | None) -> str:
     """Return a score with three digits; never 0.000 or 1.000 for one that is neither."""
     if score is None:
@@ -52,6 +66,15 @@ def score_text(score: float | None) -> str:
     if 0.9995 <= score < 1:
         return "> 0.999"
     return f"{score:.3f}"
+
+
+def share_text(part: int, whole: int) -> str:
+    """Return a share in per cent with one digit; never 0.0 % or 100.0 % for one that is neither."""
+    if 0 < part < 0.0005 * whole:
+        return "under 0.1 %"
+    if 0.9995 * whole <= part < whole:
+        return "over 99.9 %"
+    return f"{part / whole:.1%}".replace("%", " %")
 
 
 def page_title(title: str, lead: str) -> None:
@@ -82,12 +105,32 @@ def facts(pairs: Sequence[tuple[str, str]]) -> None:
     st.html(f'<dl class="nl-facts">{lines}</dl>')
 
 
+def interval_table(named: Sequence[tuple[str, Interval]]) -> None:
+    """Draw numbers with their 95 % intervals and how these were made."""
+    lines = "".join(
+        f"<tr><th scope=row>{escape(name)}</th><td>{value.value:.3f}</td>"
+        f"<td>{value.low:.3f} to {value.high:.3f}</td><td>{escape(value.method)}</td></tr>"
+        for name, value in named
+    )
+    st.html(
+        '<div class="nl-scroll"><table class="nl-table"><thead><tr><th scope=col>Measure</th>'
+        "<th scope=col>Value</th><th scope=col>95 % interval</th><th scope=col>How</th></tr>"
+        f"</thead><tbody>{lines}</tbody></table></div>"
+    )
+
+
+def sentences(title: str, said: Sequence[str]) -> None:
+    """Draw sentences as a list under a small title."""
+    lines = "".join(f"<li>{escape(sentence)}</li>" for sentence in said)
+    st.html(f'<div class="nl-said"><h3>{escape(title)}</h3><ul>{lines}</ul></div>')
+
+
 def show_problem(error: NodelensError) -> None:
     """Draw an error as its sentence, with nothing in it read as Markdown."""
-    st.error(_plain(str(error)), icon=":material/error:")
+    st.error(plain(str(error)), icon=":material/error:")
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Return Markdown that shows the text as it is, whatever names it quotes."""
     return "".join(f"\\{char}" if char in "\\`*_{}[]<>()#+-.!|$:~" else char for char in text)
 

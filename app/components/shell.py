@@ -33,11 +33,7 @@ _KEEP_WORKSPACE: Final = """
 
 def shell() -> None:
     """Draw what every page has; called once by the router."""
-    colours = asdict(charts.palette(dark=state.is_dark()))
-    variables = "".join(
-        f"--nl-{name.replace('_', '-')}:{colour};" for name, colour in colours.items()
-    )
-    st.html(f"<style>:root{{{variables}}}</style>")
+    st.html(f"<style>:root{{{_colour_variables()}}}</style>")
     st.html(_STYLE)
     st.logo(str(_ICON), size="large")
     # Another tab may have named the workspace first: then its name is taken, by loading again.
@@ -50,3 +46,11 @@ def shell() -> None:
             f'<div class="nl-notice" role="note">{NOTICE}</div>{keep}',
             unsafe_allow_javascript=token is not None,
         )
+
+
+def _colour_variables() -> str:
+    """Return the palettes as CSS variables that follow the theme at once, without a rerun."""
+    light, dark = asdict(charts.LIGHT), asdict(charts.DARK)
+    return "".join(
+        f"--nl-{name.replace('_', '-')}:light-dark({light[name]},{dark[name]});" for name in light
+    )

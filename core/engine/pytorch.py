@@ -65,13 +65,13 @@ class TorchEngine(Engine):
 
     def forward(self, images_rgb_u8: ImageU8) -> NDArray[np.float32]:
         """Return tumour logits (N,) before temperature."""
-        with torch.inference_mode(), _full_precision():
+        with torch.inference_mode(), full_precision():
             images = torch.from_numpy(images_rgb_u8).to(self.torch_device, non_blocking=True)
             logits = tumour_logit(self.network(self.transform(images)))
             return logits.float().cpu().numpy()
 
 
-class _full_precision:  # noqa: N801 - reads as a context, like torch.inference_mode
+class full_precision:  # noqa: N801 - reads as a context, like torch.inference_mode
     """Switch TensorFloat-32 off for a pass, and back."""
 
     def __enter__(self) -> None:

@@ -34,8 +34,8 @@ from core.explanation.rows import EXPLANATION_COLUMNS, ExplanationRow
 from core.explanation.run import Measurement, explain_source
 from core.patches import Patch, PatchSource, open_source
 from core.scoring import Classifier, Status, open_classifier, write_metadata
-from core.scoring.command import SHIPPED_MODEL
 from core.scoring.outputs import replacing
+from core.settings import SHIPPED_MODEL
 
 TABLE_NAME: Final = "explanations.csv"
 ALL_EXPLAINED: Final = 0

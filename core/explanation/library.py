@@ -18,7 +18,7 @@ from pytorch_grad_cam.utils.image import scale_cam_image
 from torch import Tensor
 
 from core.bundle import tumour_logit
-from core.engine.pytorch import _full_precision
+from core.engine import full_precision
 from core.errors import RunError
 from core.explanation.cam import CamBatch, Method
 from core.explanation.layers import as_grid, channels_last, token_grid
@@ -60,7 +60,7 @@ class LibraryCam:
             sign: Of the target.
         """
         module = self._copy.network.get_submodule(layer)
-        with self._copy.lock, _full_precision():
+        with self._copy.lock, full_precision():
             inputs = self._copy.inputs(images_rgb_u8)
             with torch.no_grad():
                 logits = tumour_logit(self._copy.network(inputs))
@@ -162,7 +162,7 @@ class RoadMetric:
         start, stop = batch.span_px
         if (start, stop) != (0, images_rgb_u8.shape[1]):
             raise RunError("ROAD needs maps of the whole patch; this model looks at a crop.")
-        with self._copy.lock, _full_precision(), torch.random.fork_rng(devices=[]):
+        with self._copy.lock, full_precision(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)  # the interpolation adds noise
             inputs = self._copy.inputs(images_rgb_u8).contiguous()
             size = (inputs.shape[-1], inputs.shape[-2])

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from core.bundle import InputTransform, tumour_logit
-from core.engine import Engine, TorchEngine
-from core.engine.pytorch import _full_precision
+from core.engine import Engine, TorchEngine, full_precision
 from core.errors import RunError
 from core.explanation.layers import Layer, as_grid, captured_output, trace_layers
 from core.patches import PATCH_SIZE_PX, ImageU8
@@ -101,7 +100,7 @@ class ExplainedNetwork:
         Raises:
             RunError: The network ends otherwise; the closed form would be wrong.
         """
-        with self.lock, torch.inference_mode(), _full_precision():
+        with self.lock, torch.inference_mode(), full_precision():
             classifier = getattr(self.network, "get_classifier", lambda: None)()
             if not isinstance(classifier, nn.Linear):
                 raise RunError(
@@ -136,7 +135,7 @@ class ExplainedNetwork:
             images_rgb_u8: (N, 96, 96, 3).
             head: From `linear_head`.
         """
-        with self.lock, torch.inference_mode(), _full_precision():
+        with self.lock, torch.inference_mode(), full_precision():
             features = self.network.forward_features(self.inputs(images_rgb_u8))  # type: ignore[operator]
             grid = as_grid(self.network, features)
             if grid is None:
@@ -149,7 +148,7 @@ class ExplainedNetwork:
     def activations(self, images_rgb_u8: ImageU8, layer: str) -> tuple[Tensor, Tensor]:
         """Return activations (N, C, h, w) of a layer and logits (N,) of one pass."""
         module = self.network.get_submodule(layer)
-        with self.lock, torch.no_grad(), _full_precision():
+        with self.lock, torch.no_grad(), full_precision():
             with captured_output(module, for_gradients=False) as outputs:
                 logits = tumour_logit(self.network(self.inputs(images_rgb_u8)))
             return self._grid(outputs[0], layer), logits
@@ -165,7 +164,7 @@ class ExplainedNetwork:
             sign: The gradients are those of the tumour logit times this.
         """
         module = self.network.get_submodule(layer)
-        with self.lock, torch.enable_grad(), _full_precision():
+        with self.lock, torch.enable_grad(), full_precision():
             with captured_output(module, for_gradients=True) as outputs:
                 logits = tumour_logit(self.network(self.inputs(images_rgb_u8)))
             # Patches do not see each other, so the gradient of the sum holds each one's own.

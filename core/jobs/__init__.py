@@ -1,6 +1,6 @@
 """Scoring jobs: what users upload or name, scored in the background, kept on disk."""
 
-from core.jobs.downloads import Download, download
+from core.jobs.downloads import Download, download, why_no_submission
 from core.jobs.preflight import InputReport, Problem, inspect_source
 from core.jobs.results import (
     Filter,
@@ -33,4 +33,5 @@ __all__ = [
     "outcome_counts",
     "score_histogram",
     "select",
+    "why_no_submission",
 ]

@@ -22,6 +22,15 @@ class Download(StrEnum):
     RUN = "run.json"
 
 
+def why_no_submission(rows: Sequence[ScoreRow], inputs: int) -> str:
+    """Return why no Kaggle submission can be made of rows, "" if one can."""
+    if len(rows) < inputs:
+        return "A submission must be complete. Let the batch finish first."
+    if len({row.id for row in rows}) < len(rows):
+        return "Two inputs have the same id; a submission has each once."
+    return ""
+
+
 def download(store: JobStore, job: Job, kind: Download, *, kaggle_fill: float = 0.5) -> bytes:
     """Return one of a job's files, made from the rows that it has by now.
 
@@ -42,8 +51,8 @@ def download(store: JobStore, job: Job, kind: Download, *, kaggle_fill: float = 
         if kind is Download.RUN:
             return _run_record(store, job, rows, Path(folder))
         if kind is Download.KAGGLE:
-            if len(rows) < read_spec(store.journal(job)).inputs:
-                raise RunError("A submission must be complete. Let the batch finish first.")
+            if reason := why_no_submission(rows, read_spec(store.journal(job)).inputs):
+                raise RunError(reason)
             scores = ((row.id, row.prob_tumour) for row in rows)
             write_kaggle(out, scores, fill=kaggle_fill)
         else:

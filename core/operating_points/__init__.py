@@ -2,12 +2,14 @@
 
 from core.operating_points.record import Decision, LockedPoint
 from core.operating_points.store import (
+    SHIPPED,
     OperatingPointStore,
     apply_locked_point,
     read_locked_point,
 )
 
 __all__ = [
+    "SHIPPED",
     "Decision",
     "LockedPoint",
     "OperatingPointStore",

@@ -15,6 +15,9 @@ from core.operating_points.record import Decision, LockedPoint
 from core.scoring.classifier import Classifier
 
 _OPENINGS_FILE: Final = "test_openings.jsonl"
+_IN_FORCE_FILE: Final = "in_force.jsonl"
+SHIPPED: Final = "shipped"
+"""Names the operating point of the model's card among the versions."""
 
 
 def read_locked_point(path: Path) -> LockedPoint:
@@ -84,6 +87,38 @@ class OperatingPointStore:
         """Return the newest locked operating point of a model, None if there is none."""
         return next(reversed(self.versions(weights_sha256)), None)
 
+    def put_in_force(self, weights_sha256: str, version: str, *, by: str) -> None:
+        """Decide which operating point new scores use; who decided it, and when, is recorded.
+
+        Args:
+            weights_sha256: Of the model.
+            version: "v1", "v2", … or "shipped".
+            by: Who decides.
+
+        Raises:
+            RunError: There is no such version.
+        """
+        if version != SHIPPED and not self.path(weights_sha256, version).is_file():
+            raise RunError(
+                f"There is no locked operating point {version[:20]}. Choose one of the list."
+            )
+        entry = {"at": datetime.now(UTC).isoformat(), "by": by, "version": version}
+        self._append(weights_sha256, _IN_FORCE_FILE, entry)
+
+    def in_force(self, weights_sha256: str) -> LockedPoint | None:
+        """Return the operating point that new scores use; None for the shipped one.
+
+        Whatever was put in force last; where nobody decided, the newest lock.
+
+        Raises:
+            RunError: Its file was damaged.
+        """
+        decided = self._entries(weights_sha256, _IN_FORCE_FILE)
+        if not decided:
+            return self.latest(weights_sha256)
+        version = decided[-1]["version"]
+        return None if version == SHIPPED else read_locked_point(self.path(weights_sha256, version))
+
     def lock(self, decision: Decision, *, by: str, now: datetime | None = None) -> LockedPoint:
         """Write a decision as the next version and return it.
 
@@ -122,14 +157,23 @@ class OperatingPointStore:
             "version": locked.version,
             "scores_sha256": scores_sha256,
         }
-        with (self._of(locked.weights_sha256) / _OPENINGS_FILE).open("a", encoding="utf-8") as file:
+        self._append(locked.weights_sha256, _OPENINGS_FILE, entry)
+
+    def openings(self, weights_sha256: str) -> list[dict[str, str]]:
+        """Return the recorded openings of test sets, oldest first."""
+        return self._entries(weights_sha256, _OPENINGS_FILE)
+
+    def _append(self, weights_sha256: str, name: str, entry: dict[str, str]) -> None:
+        """Add a line to a record that is never rewritten; it is on disk when this returns."""
+        folder = self._of(weights_sha256)
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / name).open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
             file.flush()
             os.fsync(file.fileno())
 
-    def openings(self, weights_sha256: str) -> list[dict[str, str]]:
-        """Return the recorded openings of test sets, oldest first."""
-        path = self._of(weights_sha256) / _OPENINGS_FILE
+    def _entries(self, weights_sha256: str, name: str) -> list[dict[str, str]]:
+        path = self._of(weights_sha256) / name
         if not path.exists():
             return []
         return [json.loads(line) for line in path.read_text("utf-8").splitlines()]

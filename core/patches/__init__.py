@@ -11,6 +11,7 @@ from core.patches.datasets import (
     kaggle_source,
     pcam_file_source,
     pcam_source,
+    require_inside,
 )
 from core.patches.decoding import PATCH_SUFFIXES, decode_patch
 from core.patches.files import csv_source, files_source, folder_source
@@ -67,6 +68,8 @@ def open_source(
     if not path.exists():
         raise SourceError(f"There is no file or folder {shown_path(str(path))}. Check the path.")
     try:
+        if confine_to is not None:
+            require_inside(path if path.is_dir() else path.parent, confine_to)
         if not path.is_dir():
             return _open_file(path, confine_to)
         return _open_folder(path, confine_to, frozenset(file.resolve() for file in ignore))

@@ -20,6 +20,24 @@ _TABLES: Final = frozenset({LABELS_CSV, SLIDES_CSV, SPLIT_CSV, "sample_submissio
 _PCAM_FILE: Final = "camelyonpatch_level_2_split_{split}_{part}"
 
 
+def require_inside(folder: Path, confine_to: Path) -> None:
+    """Raise unless the data set's own tables and HDF5 files lie below `confine_to`.
+
+    They are opened by their known names, so a link among them would lead outside unseen.
+
+    Raises:
+        SourceError: One of them is a link to a place outside.
+    """
+    own = [folder / name for name in _TABLES]
+    own += folder.glob(_PCAM_FILE.format(split="*", part="*"))
+    for file in own:
+        if not file.resolve().is_relative_to(confine_to.resolve()):
+            raise SourceError(
+                f"{shown_path(file.name)} is a link to a place that this installation may not "
+                "read. Put the file itself into the folder."
+            )
+
+
 def is_kaggle_layout(root: Path) -> bool:
     """Return whether a folder is laid out like the Kaggle competition's data."""
     return (root / LABELS_CSV).is_file() and (root / "train").is_dir()

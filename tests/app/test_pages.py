@@ -1,37 +1,231 @@
+import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-HOME = Path(__file__).parents[2] / "app" / "Home.py"
+from app import resources
+from core.bundle import read_card
+from core.jobs import Job, JobStore
+from core.scoring import Classifier
+from tests.app.conftest import html, scored_folder
+from tests.toys import write_patches
+
+OpenPage = Callable[..., AppTest]
+OTHER = "o" * 43
 
 
 @pytest.fixture
-def environment(tmp_path: Path, toy_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NODELENS_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setenv("NODELENS_MODEL", str(toy_bundle))
-    monkeypatch.setenv("NODELENS_DEVICE", "cpu")
-    monkeypatch.delenv("NODELENS_SERVER_ROOTS", raising=False)
+def roots(tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that the installation may read."""
+    folder = tmp_path / "allowed"
+    folder.mkdir()
+    monkeypatch.setenv("NODELENS_SERVER_ROOTS", str(folder))
+    return folder
 
 
-def home() -> AppTest:
-    return AppTest.from_file(str(HOME), default_timeout=60)
+@pytest.fixture
+def done(roots: Path, store: JobStore, toy_classifier: Classifier) -> Job:
+    return scored_folder(store, toy_classifier, roots / "case 1")
 
 
-def html(page: AppTest) -> str:
-    return "\n".join(element.proto.body for element in page.get("html"))
+def shown(page: AppTest) -> list[str]:
+    return page.dataframe[0].value["File"].tolist()
 
 
-@pytest.mark.usefixtures("environment")
-def test_overview_shows_the_model_and_that_it_is_no_medical_device() -> None:
-    page = home().run()
+def test_overview_says_what_is_loaded_and_how_it_was_validated(
+    open_page: OpenPage, toy_bundle: Path
+) -> None:
+    said = html(open_page())
+    card = read_card(toy_bundle)
+    assert card.model_id in said
+    assert "passed" in said
+    assert "0.4000" in said
+    assert "0.800" in said
+    assert "95 % interval 0.700 to 0.900" in said
+    assert "A toy." in said
+
+
+@pytest.mark.parametrize("view", ["", "batch"])
+def test_every_page_says_that_this_is_no_medical_device(open_page: OpenPage, view: str) -> None:
+    assert "not a medical device" in html(open_page(view))
+
+
+@pytest.mark.parametrize("view", ["", "batch"])
+def test_without_a_model_the_pages_say_why_and_what_to_do(
+    open_page: OpenPage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, view: str
+) -> None:
+    monkeypatch.setenv("NODELENS_MODEL", str(tmp_path / "nowhere"))
+    page = open_page(view)
+    assert "No model in" in page.error[0].value.replace("\\", "")
+    assert "NODELENS_MODEL" in page.info[0].value
+    assert not page.get("file_uploader")
+
+
+def test_a_model_that_fails_its_self_test_scores_nothing(
+    open_page: OpenPage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, toy_bundle: Path
+) -> None:
+    bundle = tmp_path / "wrong"
+    shutil.copytree(toy_bundle, bundle)
+    card = json.loads((bundle / "card.json").read_text())
+    card["golden"]["files"][0]["logit"] += 1.0
+    (bundle / "card.json").write_text(json.dumps(card))
+    monkeypatch.setenv("NODELENS_MODEL", str(bundle))
+    page = open_page("batch")
+    assert "Self-test failed" in page.error[0].value.replace("\\", "")
+    assert not page.get("file_uploader")
+
+
+def test_a_wrong_setting_is_named_and_nothing_else_is_shown(
+    open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NODELENS_DEVICE", "abacus")
+    page = open_page("batch")
+    assert "NODELENS_DEVICE" in page.error[0].value.replace("\\", "")
+    assert not page.button
+
+
+def test_the_batch_page_starts_empty_and_says_what_to_do(open_page: OpenPage) -> None:
+    assert "No batch yet" in html(open_page("batch"))
+
+
+def test_the_drawn_samples_open_in_one_click_and_are_called_drawn(open_page: OpenPage) -> None:
+    page = open_page("batch")
+    page.button(key="try-samples").click().run()
+    said = html(page)
+    assert "drawn, not tissue" in said
+    assert "What the input holds" in said
+    assert page.button(key="start").label == "Start scoring 24 inputs"
+
+
+def test_a_batch_goes_from_start_to_result(open_page: OpenPage, data_dir: Path) -> None:
+    page = open_page("batch")
+    page.button(key="try-samples").click().run()
+    page.button(key="start").click().run()
     assert not page.exception
-    assert "not a medical device" in html(page)
-    assert "toy" in html(page)
+    # What the page's own thread scores is read through another store.
+    store = JobStore(data_dir / "jobs")
+    (job,) = store.jobs("t" * 43)
+    resources.job_store(resources.settings()).wait(job, timeout_s=60)
+    page.run()
+    assert len(page.dataframe[0].value) == 24
+    assert len(store.rows(job)) == 24
 
 
-@pytest.mark.usefixtures("environment")
-def test_batch_page_starts_empty() -> None:
-    page = home().run().switch_page("views/batch.py").run()
-    assert not page.exception
+def test_the_result_holds_every_input_with_its_reason(open_page: OpenPage, done: Job) -> None:
+    page = open_page("batch", job=done)
+    table = page.dataframe[0].value
+    assert len(table) == 7
+    assert "broken.png" in table["File"].tolist()
+    broken = table[table["File"] == "broken.png"].iloc[0]
+    assert broken["Call"] == "× unreadable"
+    assert "Not a readable image" in broken["Remark"]
+    assert broken["Score"] == ""
+
+
+def test_sorting_and_filtering_apply_to_the_whole_batch(
+    open_page: OpenPage, store: JobStore, roots: Path, toy_classifier: Classifier
+) -> None:
+    job = scored_folder(store, toy_classifier, roots / "many", count=60)
+    by_score = sorted(
+        (row for row in store.rows(job) if row.prob_tumour is not None),
+        key=lambda row: -(row.prob_tumour or 0),
+    )
+    page = open_page("batch", job=job)
+    assert shown(page) == [row.path for row in by_score[:50]]
+    page.selectbox(key=f"order-{job.id}").select("Lowest score first").run()
+    assert shown(page)[0] == by_score[-1].path
+    page.text_input(key=f"text-{job.id}").set_value("PATCH-01").run()
+    assert sorted(shown(page)) == [f"patch-01{digit}.png" for digit in range(10)]
+
+
+def test_the_detail_walks_through_the_list(open_page: OpenPage, done: Job) -> None:
+    page = open_page("batch", job=done)
+    first, second = shown(page)[:2]
+    assert first in html(page)
+    page.button(key="next").click().run()
+    assert f"<dd>{second}</dd>" in html(page)
+
+
+def test_nobody_sees_the_batch_of_somebody_else(open_page: OpenPage, done: Job) -> None:
+    page = open_page("batch", token=OTHER, job=done)
+    said = html(page)
+    assert "not in this workspace" in page.info[0].value
+    assert "case 1" not in said
+    assert "No batch yet" in said
+
+
+def test_a_deleted_batch_is_gone_from_disk(open_page: OpenPage, done: Job, data_dir: Path) -> None:
+    page = open_page("batch", job=done)
+    page.button(key="del").click().run()
+    assert not (data_dir / "jobs" / done.id).exists()
     assert "No batch yet" in html(page)
+
+
+def test_paths_on_the_server_are_refused_outside_the_allowed_folders(
+    open_page: OpenPage, roots: Path, tmp_path: Path, store: JobStore
+) -> None:
+    write_patches(tmp_path / "secret", 1)
+    page = open_page("batch")
+    for attempt in (tmp_path / "secret", roots / ".." / "secret"):
+        page.text_input[0].set_value(str(attempt))
+        page.button(key="FormSubmitter:server-path-Look at this source").click().run()
+        assert "not below a folder" in page.error[0].value
+    assert store.jobs("t" * 43) == []
+
+
+def test_links_out_of_an_allowed_folder_are_refused_row_by_row(
+    open_page: OpenPage, roots: Path, tmp_path: Path
+) -> None:
+    (secret,) = write_patches(tmp_path / "secret", 1)
+    write_patches(roots / "case", 2)
+    (roots / "case" / "z-link.png").symlink_to(secret)
+    page = open_page("batch")
+    page.text_input[0].set_value(str(roots / "case"))
+    page.button(key="FormSubmitter:server-path-Look at this source").click().run()
+    assert "outside the folders that this installation may read" in html(page)
+
+
+def test_names_of_files_are_never_read_as_markup(
+    open_page: OpenPage, store: JobStore, roots: Path, toy_classifier: Classifier
+) -> None:
+    folder = roots / "<img src=x onerror=alert(1)>"
+    write_patches(folder, 1)
+    (folder / "<b>bold.png").write_bytes(b"x")
+    job = scored_folder(store, toy_classifier, folder, count=1)
+    said = html(open_page("batch", job=job))
+    assert "<img" not in said
+    assert "<b>bold" not in said
+
+
+def test_results_are_read_without_a_model(
+    open_page: OpenPage, done: Job, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("NODELENS_MODEL", str(tmp_path / "nowhere"))
+    page = open_page("batch", job=done)
+    assert len(page.dataframe[0].value) == 7
+
+
+def test_a_result_of_another_threshold_says_so_and_can_be_made_anew(
+    open_page: OpenPage, store: JobStore, roots: Path, toy_classifier: Classifier
+) -> None:
+    point = toy_classifier.operating_point.model_copy(update={"threshold": 0.9, "version": "old"})
+    job = scored_folder(store, toy_classifier.at(point), roots / "case 1")
+    page = open_page("batch", job=job)
+    assert "another threshold than the one in force" in page.warning[0].value
+    page.button(key="anew-now").click().run()
+    pages_store = resources.job_store(resources.settings())
+    pages_store.wait(job, timeout_s=60)
+    assert {row.threshold for row in pages_store.rows(job)} == {0.4}
+
+
+def test_a_filter_that_nothing_passes_says_so_and_can_be_cleared(
+    open_page: OpenPage, done: Job
+) -> None:
+    page = open_page("batch", job=done)
+    page.text_input(key=f"text-{done.id}").set_value("no such name").run()
+    assert "No patch passes these filters" in html(page)
+    page.button(key="clear").click().run()
+    assert len(page.dataframe[0].value) == 7

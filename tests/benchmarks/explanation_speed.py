@@ -18,7 +18,7 @@ from core.engine import TorchEngine
 from core.explanation import Explainer
 from core.patches import ImageU8
 from core.scoring import Classifier, open_classifier
-from core.scoring.command import SHIPPED_MODEL
+from core.settings import SHIPPED_MODEL
 from tests.toys import noise_patches
 
 ALLOWED_COST = 1.4

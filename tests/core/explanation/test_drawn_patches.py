@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 from core.drawing import TissueKind, TumourPlace, draw_patch
 from core.explanation import CentreTest, Explainer, Method
 from core.scoring import open_classifier
-from core.scoring.command import SHIPPED_MODEL
+from core.settings import SHIPPED_MODEL
 
 PER_KIND = 20
 TISSUES = (TissueKind.LYMPHOCYTES, TissueKind.GERMINAL_CENTRE, TissueKind.STROMA)

@@ -12,6 +12,7 @@ from core.__main__ import main
 from core.bundle import Interval
 from core.errors import RunError
 from core.operating_points import (
+    SHIPPED,
     Decision,
     OperatingPointStore,
     apply_locked_point,
@@ -130,3 +131,20 @@ def test_openings_of_a_test_set_are_recorded_in_order(
         ("Dr A", "v1"),
         ("Dr B", "v1"),
     ]
+
+
+def test_what_was_put_in_force_last_holds_and_the_newest_lock_until_somebody_decides(
+    tmp_path: Path, toy_classifier: Classifier
+) -> None:
+    store = OperatingPointStore(tmp_path)
+    weights = toy_classifier.bundle.card.weights_sha256
+    assert store.in_force(weights) is None
+    first = store.lock(decision(toy_classifier), by="Dr A")
+    second = store.lock(decision(toy_classifier, threshold=0.6), by="Dr A")
+    assert store.in_force(weights) == second
+    store.put_in_force(weights, "v1", by="Dr A")
+    assert store.in_force(weights) == first
+    store.put_in_force(weights, SHIPPED, by="Dr B")
+    assert store.in_force(weights) is None
+    with pytest.raises(RunError, match="no locked operating point v9"):
+        store.put_in_force(weights, "v9", by="Dr B")

@@ -26,7 +26,10 @@ class Palette:
         faint: Grid.
         accent: A curve that is no call.
         muted: Secondary text.
+        tumour_text: Words in the colour of tumour, dark or light enough to be read.
+        no_tumour_text: Likewise of no tumour.
         paper: The background.
+        on_accent: Words on the accent.
     """
 
     tumour: str
@@ -36,14 +39,40 @@ class Palette:
     faint: str
     accent: str
     muted: str
+    tumour_text: str
+    no_tumour_text: str
     paper: str
+    on_accent: str
 
 
 LIGHT: Final = Palette(
-    "#D55E00", "#0072B2", "#8A949A", "#16242B", "#DCE3E6", "#0B6B73", "#566870", "#FFFFFF"
+    tumour="#D55E00",
+    no_tumour="#0072B2",
+    grey_zone="#8A949A",
+    ink="#16242B",
+    faint="#DCE3E6",
+    accent="#0B6B73",
+    muted="#566870",
+    tumour_text="#A84300",
+    no_tumour_text="#00629B",
+    paper="#FFFFFF",
+    on_accent="#FFFFFF",
 )
 DARK: Final = Palette(
-    "#F08A3C", "#56B4E9", "#9AA7AD", "#E6EDEF", "#2E3D44", "#4DB6AC", "#A3B3BA", "#11191D"
+    tumour="#F08A3C",
+    no_tumour="#56B4E9",
+    grey_zone="#9AA7AD",
+    ink="#E6EDEF",
+    faint="#2E3D44",
+    accent="#4DB6AC",
+    muted="#A3B3BA",
+    tumour_text="#F59E5B",
+    no_tumour_text="#7CC4EE",
+    paper="#11191D",
+    on_accent="#0B1A1A",
+)
+FONT: Final = (
+    "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Noto Sans', Arial, sans-serif"
 )
 
 
@@ -86,27 +115,32 @@ def score_histogram(
             hovertemplate="Score %{customdata[0]:.2f} to %{customdata[1]:.2f}: %{y} patches"
             "<extra>%{fullData.name}</extra>",
         )
-    for value, name in ((lower_threshold, "Grey zone from"), (threshold, "Threshold")):
-        if value is not None:
-            figure.add_vline(
-                x=value,
-                line={"color": colours.ink, "width": 1.5, "dash": "dash"},
-                annotation={
-                    "text": f"{name} {value:.3f}",
-                    "font": {"color": colours.ink, "size": 12},
-                    "yref": "paper",
-                    "y": 1.0,
-                    "yanchor": "bottom",
-                    "xanchor": "right" if value > 0.8 else "left",
-                    "showarrow": False,
-                },
-            )
-    _dress(figure, colours, height_px=230)
-    figure.update_layout(barmode="stack", bargap=0.05)
-    figure.update_layout(legend={"orientation": "h", "y": -0.28, "x": 0, "yanchor": "top"})
-    figure.update_xaxes(title="Score: probability of tumour in the centre", range=[0, 1])
-    figure.update_yaxes(title="Patches", rangemode="tozero", tickformat=",d")
+    if lower_threshold is not None:
+        _mark(figure, lower_threshold, f"Grey zone from {lower_threshold:.3f}", "right", colours)
+    side = "left" if threshold <= 0.5 or lower_threshold is not None else "right"
+    _mark(figure, threshold, f"Called tumour from {threshold:.3f}", side, colours)
+    dress(figure, colours, height_px=210)
+    figure.update_layout(barmode="stack", bargap=0.05, showlegend=False)
+    figure.update_xaxes(title_text="Score: probability of tumour in the centre", range=[0, 1])
+    figure.update_yaxes(title_text="Patches", rangemode="tozero", tickformat=",d")
     return figure
+
+
+def _mark(figure: go.Figure, value: float, text: str, side: str, colours: Palette) -> None:
+    """Draw a threshold as a dashed line with its name above; `side` is where its text begins."""
+    figure.add_vline(
+        x=value,
+        line={"color": colours.ink, "width": 1.5, "dash": "dash"},
+        annotation={
+            "text": text,
+            "font": {"color": colours.ink, "size": 12},
+            "yref": "paper",
+            "y": 1.0,
+            "yanchor": "bottom",
+            "xanchor": side,
+            "showarrow": False,
+        },
+    )
 
 
 _CALLED: Final = {
@@ -152,20 +186,21 @@ def roc(
             "<extra></extra>",
             name="threshold",
         )
-    _dress(figure, colours, height_px=height_px)
+    dress(figure, colours, height_px=height_px)
     figure.update_layout(showlegend=False)
-    figure.update_xaxes(title="False-positive rate (1 − specificity)", range=[-0.01, 1.01])
-    figure.update_yaxes(title="Sensitivity", range=[-0.01, 1.02])
+    figure.update_xaxes(title_text="False-positive rate (1 − specificity)", range=[-0.01, 1.01])
+    figure.update_yaxes(title_text="Sensitivity", range=[-0.01, 1.02])
     return figure
 
 
-def _dress(figure: go.Figure, colours: Palette, *, height_px: int) -> None:
+def dress(figure: go.Figure, colours: Palette, *, height_px: int) -> None:
+    """Give a figure the app's axes, colours and transparent background."""
     axis = {
         "gridcolor": colours.faint,
         "linecolor": colours.faint,
         "zeroline": False,
-        "title": {"font": {"size": 12, "color": colours.ink}},
-        "tickfont": {"size": 11, "color": colours.ink},
+        "title": {"font": {"size": 12, "color": colours.muted}, "standoff": 8},
+        "tickfont": {"size": 11, "color": colours.muted},
         "fixedrange": True,
         "automargin": True,
     }
@@ -174,7 +209,7 @@ def _dress(figure: go.Figure, colours: Palette, *, height_px: int) -> None:
         margin={"l": 8, "r": 8, "t": 24, "b": 8},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
-        font={"color": colours.ink},
+        font={"color": colours.ink, "family": FONT, "size": 12},
         hoverlabel={"font": {"size": 12}},
     )
     figure.update_xaxes(**axis)

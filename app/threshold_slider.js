@@ -1,0 +1,126 @@
+// The slider of the threshold page, and the marks that it moves over the page's Plotly figures.
+// At most one value is on its way to the server; while it is, only the newest of the others waits,
+// so a fast hand never starves the numbers of an answer.
+
+const ANSWER_WITHIN_MS = 3000;
+const FIGURE_APPEARS_WITHIN_MS = 20000;
+const SVG = "http://www.w3.org/2000/svg";
+const sliders = new WeakMap();
+
+export default function (component) {
+  const { parentElement, data, setTriggerValue } = component;
+  const range = parentElement.querySelector("input");
+  let slider = sliders.get(range);
+  if (!slider) {
+    slider = { range, count: 0, waiting: false, next: null, held: false, figures: new Map() };
+    sliders.set(range, slider);
+    const value = () => Number(range.value);
+    range.addEventListener("input", () => {
+      slider.held = true;
+      paint(slider, value());
+      ask(slider, value(), false);
+    });
+    range.addEventListener("change", () => {
+      slider.held = false;
+      ask(slider, value(), true);
+    });
+  }
+  slider.set = setTriggerValue;
+  slider.data = data;
+  slider.output = parentElement.querySelector("output");
+  if (data.count >= slider.count || data.count === 0) {
+    slider.waiting = false;
+    clearTimeout(slider.timer);
+  }
+  if (!slider.held) {
+    range.value = String(data.threshold);
+    paint(slider, data.threshold);
+  }
+  tell(slider);
+  const began = performance.now();
+  clearInterval(slider.looking);
+  const look = () => {
+    const all = data.figures.every((name) => draw(slider, name));
+    if (all || performance.now() - began > FIGURE_APPEARS_WITHIN_MS) clearInterval(slider.looking);
+  };
+  slider.looking = setInterval(look, 100);
+  look();
+  return () => clearInterval(slider.looking);
+}
+
+function ask(slider, threshold, settled) {
+  slider.next = { threshold, settled };
+  tell(slider);
+}
+
+function tell(slider) {
+  if (slider.waiting || slider.next === null) return;
+  const value = { ...slider.next, count: ++slider.count };
+  slider.next = null;
+  slider.waiting = true;
+  clearTimeout(slider.timer);
+  slider.timer = setTimeout(() => {
+    slider.waiting = false;
+    tell(slider);
+  }, ANSWER_WITHIN_MS);
+  slider.set("moved", value);
+}
+
+function paint(slider, threshold) {
+  const lower = slider.data.lower === null ? threshold : Math.min(slider.data.lower, threshold);
+  slider.range.style.setProperty("--lower", `${100 * lower}%`);
+  slider.range.style.setProperty("--upper", `${100 * threshold}%`);
+  slider.output.textContent = threshold.toFixed(4);
+}
+
+function draw(slider, name) {
+  const figure = document.querySelector(`.st-key-nl-figure-${name} .js-plotly-plot`);
+  const home = figure?.querySelector(".svg-container");
+  const layout = figure?._fullLayout;
+  if (!home || !layout?.xaxis?.d2p) return false;
+  if (slider.figures.get(name) !== figure) {
+    slider.figures.set(name, figure);
+    figure.on("plotly_afterplot", () => draw(slider, name));
+    figure.on("plotly_click", (event) => {
+      const told = event.points.map((point) => point.customdata).find((cell) => cell?.length);
+      if (told) ask(slider, Math.min(1, Math.max(0, told[told.length - 1])), true);
+    });
+    figure.style.cursor = "pointer";
+  }
+  let marks = home.querySelector(":scope > svg.nl-marks");
+  if (!marks) {
+    marks = document.createElementNS(SVG, "svg");
+    marks.setAttribute("class", "nl-marks");
+    marks.setAttribute("aria-hidden", "true");
+    home.append(marks);
+  }
+  const { xaxis, yaxis } = layout;
+  const left = (x) => xaxis._offset + xaxis.d2p(x);
+  const top = yaxis._offset;
+  const bottom = top + yaxis._length;
+  const shapes = [];
+  for (const mark of slider.data.marks.filter((one) => one.figure === name && one.x !== null)) {
+    if (mark.point) {
+      if (mark.y === null) continue;
+      const height = Math.min(bottom, Math.max(top, yaxis._offset + yaxis.d2p(mark.y)));
+      shapes.push(["line", { x1: left(mark.x), x2: left(mark.x), y1: height, y2: bottom }]);
+      shapes.push(["circle", { cx: left(mark.x), cy: height, r: 6.5 }]);
+      continue;
+    }
+    if (mark.until !== null) {
+      const width = Math.max(0, left(mark.until) - left(mark.x));
+      shapes.push(["rect", { x: left(mark.x), y: top, width, height: bottom - top }]);
+      shapes.push(["line", { x1: left(mark.until), x2: left(mark.until), y1: top, y2: bottom }]);
+    }
+    shapes.push(["line", { x1: left(mark.x), x2: left(mark.x), y1: top, y2: bottom }]);
+  }
+  marks.replaceChildren(
+    ...shapes.map(([kind, attributes]) => {
+      const shape = document.createElementNS(SVG, kind);
+      for (const [key, value] of Object.entries(attributes)) shape.setAttribute(key, String(value));
+      return shape;
+    }),
+  );
+  marks.dataset.threshold = String(slider.data.threshold);
+  return true;
+}

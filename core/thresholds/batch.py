@@ -1,0 +1,143 @@
+"""What another threshold would do to patches that were scored already."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from core.scoring.rows import ScoreRow
+
+GREY: Final = -1
+"""The call of a patch in a grey zone, where a person decides."""
+
+Calls = NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One patch whose call would change.
+
+    Attributes:
+        position: Of its row.
+        probability: Of tumour.
+        before: 1 tumour, 0 none, `GREY`.
+        after: Likewise.
+    """
+
+    position: int
+    probability: float
+    before: int
+    after: int
+
+
+@dataclass(frozen=True, eq=False)
+class BatchEffect:
+    """A batch at two operating points.
+
+    Attributes:
+        patches: With a probability.
+        before: Patches by call: tumour, no tumour, grey.
+        after: Likewise.
+        changed: How many calls differ.
+        changes: The first of them, those nearest to the new threshold first.
+    """
+
+    patches: int
+    before: tuple[int, int, int]
+    after: tuple[int, int, int]
+    changed: int
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """The scored patches of a batch.
+
+    Attributes:
+        name: Of the batch.
+        positions: (M,) which rows have a score.
+        probabilities: (M,) of tumour, at one temperature.
+        versions: Operating points that its rows name, usually one.
+        models: Models that its rows name, usually one.
+    """
+
+    name: str
+    positions: NDArray[np.int64]
+    probabilities: NDArray[np.float64]
+    versions: tuple[str, ...]
+    models: tuple[str, ...]
+
+    @classmethod
+    def of(cls, name: str, rows: Sequence[ScoreRow], temperature: float | None = None) -> "Batch":
+        """Return the rows that have a score.
+
+        Args:
+            name: Of the batch.
+            rows: Of a scoring job, in order.
+            temperature: That probabilities are meant with; None takes them as they were written.
+        """
+        kept = [(place, row) for place, row in enumerate(rows) if row.prob_tumour is not None]
+        if temperature is None:
+            probabilities = np.array([row.prob_tumour for _, row in kept], np.float64)
+        else:
+            logits = np.array([row.logit for _, row in kept], np.float64)
+            probabilities = expit(logits / temperature)
+        return cls(
+            name=name,
+            positions=np.array([place for place, _ in kept], np.int64),
+            probabilities=probabilities,
+            versions=tuple(sorted({row.operating_point for _, row in kept})),
+            models=tuple(sorted({row.model_id for _, row in kept})),
+        )
+
+    def calls(self, threshold: float, lower: float | None) -> Calls:
+        """Return (M,) 1 tumour, 0 none, `GREY`; as `OperatingPoint.call` decides for one."""
+        above = self.probabilities >= threshold
+        cleared = self.probabilities < (threshold if lower is None else lower)
+        calls: Calls = np.where(above, 1, np.where(cleared, 0, GREY)).astype(np.int8)
+        return calls
+
+    def effect(
+        self,
+        threshold: float,
+        lower: float | None,
+        before: Calls,
+        *,
+        at_most: int = 24,
+    ) -> BatchEffect:
+        """Return what a threshold would change against other calls of the same patches.
+
+        Args:
+            threshold: Flag from here.
+            lower: Start of a grey zone; None without one.
+            before: (M,) what they are called now; see `calls`.
+            at_most: How many changes to name.
+        """
+        after = self.calls(threshold, lower)
+        changed = np.flatnonzero(before != after)
+        near = changed[
+            np.argsort(np.abs(self.probabilities[changed] - threshold), kind="stable")[:at_most]
+        ]
+        return BatchEffect(
+            patches=len(self.positions),
+            before=_by_call(before),
+            after=_by_call(after),
+            changed=len(changed),
+            changes=tuple(
+                Change(
+                    int(self.positions[row]),
+                    float(self.probabilities[row]),
+                    int(before[row]),
+                    int(after[row]),
+                )
+                for row in near
+            ),
+        )
+
+
+def _by_call(calls: Calls) -> tuple[int, int, int]:
+    tumour, none = np.count_nonzero(calls == 1), np.count_nonzero(calls == 0)
+    return int(tumour), int(none), len(calls) - int(tumour) - int(none)

@@ -1,0 +1,119 @@
+"""From a tuned threshold to the decision that is locked."""
+
+import math
+
+from core.bundle import Card, Interval
+from core.errors import RunError
+from core.operating_points import Decision
+from core.thresholds.scores import Source
+from core.thresholds.snapshot import Estimate, Snapshot
+from core.thresholds.study import ThresholdStudy
+
+SAME_PRECISION = 1e-6
+
+
+def obstacle_to_lock(study: ThresholdStudy, card: Card) -> str:
+    """Say why a threshold found on these scores cannot be locked for a model; "" if it can.
+
+    A lock holds for one set of weights. Scores of another model say nothing about it.
+    """
+    scores = study.scores
+    if scores.source is Source.RUN:
+        return (
+            "These are scores of a training run, not of the model in this app. Export the run with "
+            "`python -m training export`, open the app with it, and lock there."
+        )
+    if scores.model_id not in ("", card.model_id):
+        return (
+            f"These scores are of the model {scores.model_id}; this app runs {card.model_id}. "
+            "Score the patches with this model, then lock."
+        )
+    return ""
+
+
+def comparable(study: ThresholdStudy, card: Card, temperature: float) -> bool:
+    """Return whether a threshold of a model means the same on these scores.
+
+    Args:
+        study: The scores.
+        card: Of the model.
+        temperature: That the model's probabilities are meant with.
+    """
+    if obstacle_to_lock(study, card):
+        return False
+    found = study.scores.temperature
+    return found is None or math.isclose(found, temperature, rel_tol=SAME_PRECISION)
+
+
+def decision_of(study: ThresholdStudy, snapshot: Snapshot, card: Card, *, rule: str) -> Decision:
+    """Return what is locked when a reader decides for a threshold.
+
+    Args:
+        study: The evidence.
+        snapshot: Of the threshold, under the reader's assumptions.
+        card: Of the model it is locked for.
+        rule: The rule that chose it, in words that let a reader repeat it.
+
+    Raises:
+        RunError: The scores are not this model's.
+    """
+    obstacle = obstacle_to_lock(study, card)
+    if obstacle:
+        raise RunError(obstacle)
+    scores, evidence = study.scores, study.scores.evidence
+    temperature = card.temperature if scores.temperature is None else scores.temperature
+    if math.isclose(temperature, card.temperature, rel_tol=SAME_PRECISION):
+        temperature = card.temperature  # found from rounded scores; the card has it exactly
+    return Decision(
+        model_id=card.model_id,
+        weights_sha256=card.weights_sha256,
+        threshold=snapshot.confusion.threshold,
+        lower_threshold=None if snapshot.deferral is None else snapshot.deferral.lower,
+        rule=rule,
+        temperature=temperature,
+        prevalence=snapshot.assumptions.prevalence,
+        cost_missed=snapshot.assumptions.miss_cost,
+        cost_false_alarm=snapshot.assumptions.false_alarm_cost,
+        metrics=_metrics(study, snapshot),
+        evidence_name=scores.name,
+        evidence_sha256=evidence.digest,
+        patches=len(evidence),
+        positives=evidence.n_positive,
+        slides=scores.slides,
+        notes=(*scores.notes, *snapshot.notes),
+    )
+
+
+def _metrics(study: ThresholdStudy, snapshot: Snapshot) -> dict[str, Interval]:
+    """Every finite metric: over slides where there is such an interval, and by patches."""
+    estimates: dict[str, Estimate] = {str(name): e for name, e in snapshot.metrics.items()}
+    stated = f"at prevalence {snapshot.assumptions.prevalence:g}"
+    estimates[f"ppv {stated}"] = snapshot.ppv
+    estimates[f"npv {stated}"] = snapshot.npv
+    if snapshot.deferral is not None:
+        estimates["grey zone share"] = snapshot.deferral.share
+        estimates["missed below the grey zone"] = snapshot.deferral.missed
+        estimates["errors outside the grey zone"] = snapshot.deferral.errors_outside
+    over_slides = study.auroc_over_slides
+    estimates["auroc"] = Estimate(
+        study.auroc.value,
+        study.auroc.interval,
+        None if over_slides is None else over_slides.interval,
+    )
+    found = {}
+    for name, estimate in estimates.items():
+        for key, interval in (
+            (name, estimate.interval),
+            (f"{name}, by patches", estimate.by_patches if estimate.by_slides else None),
+        ):
+            if interval is None:
+                continue
+            numbers = (estimate.value, interval.low, interval.high)
+            if all(math.isfinite(number) for number in numbers):
+                found[key] = Interval(
+                    value=estimate.value,
+                    low=interval.low,
+                    high=interval.high,
+                    method=interval.method,
+                )
+    return found

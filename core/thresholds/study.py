@@ -1,0 +1,343 @@
+"""A set of scores made ready for tuning: what does not move is computed once."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import EvidenceError
+from core.statistics import (
+    Auroc,
+    CalibrationLine,
+    Curve,
+    DecisionCurve,
+    GreyZone,
+    OperatingTable,
+    Reliability,
+    Rule,
+    SlideBootstrap,
+    SlideCounts,
+    SlideEstimate,
+    SlideRow,
+    Stability,
+    auroc,
+    average_precision,
+    calibration_line,
+    choose,
+    decision_curve,
+    grey_zone,
+    precision_recall_curve,
+    reliability,
+    roc_curve,
+    slide_table,
+    threshold_stability,
+)
+from core.statistics.evidence import SMALL_CLASS_N, FloatArray
+from core.thresholds.assumptions import Assumptions
+from core.thresholds.scores import ScoreSet, require_both_classes
+from core.thresholds.snapshot import (
+    ResampledCounts,
+    Snapshot,
+    deferral_of,
+    metric_estimates,
+    use_of,
+    values_in_use,
+)
+from core.thresholds.wording import GreyZoneTargets, Wanted
+
+DRAWN_POINTS: Final = 400
+"""Points of a drawn curve; a panel is no wider than this in device pixels, give or take."""
+
+_BINS: Final = 40
+_PROBABILITIES: Final = np.linspace(0.0, 0.99, 199)
+_SEED: Final = 20260101
+
+
+@dataclass(frozen=True, eq=False)
+class Histogram:
+    """How the scores of each class spread.
+
+    Attributes:
+        edges: (B + 1,) limits of equal bins over 0..1.
+        tumour: (B,) tumour patches in each.
+        no_tumour: (B,) tumour-free patches in each.
+    """
+
+    edges: FloatArray
+    tumour: NDArray[np.int64]
+    no_tumour: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a rule chose.
+
+    Attributes:
+        threshold: Flag from here.
+        lower: Start of a grey zone below; None without one.
+        name: Of the rule.
+        description: One sentence that lets a reader repeat the choice.
+        notes: What must not be trusted.
+    """
+
+    threshold: float
+    lower: float | None
+    name: str
+    description: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class ThresholdStudy:
+    """Scores with their table of all thresholds, slide bootstrap, curves and calibration.
+
+    Build it with `ThresholdStudy.of`, which takes about a second for 220,025 patches; `at` then
+    takes milliseconds.
+
+    Attributes:
+        scores: The patches.
+        table: Every distinct threshold.
+        bootstrap: Draws of the slides; None with fewer than two slides known.
+    """
+
+    scores: ScoreSet
+    table: OperatingTable
+    bootstrap: SlideBootstrap | None
+
+    @classmethod
+    def of(cls, scores: ScoreSet) -> "ThresholdStudy":
+        """Return the study of some scores, what does not move already computed.
+
+        Raises:
+            EvidenceError: A class is absent.
+        """
+        require_both_classes(scores)
+        evidence = scores.evidence
+        bootstrap = None
+        if len(scores.slides) >= 2:
+            bootstrap = SlideBootstrap.of(evidence, np.random.default_rng(_SEED))
+        study = cls(scores, OperatingTable.of(evidence), bootstrap)
+        for name in ("auroc", "roc", "precision_recall", "histogram", "calibration", "_areas"):
+            getattr(study, name)
+        study.at(0.5, Assumptions())
+        return study
+
+    @property
+    def prevalence(self) -> float:
+        """Tumour share of this set, 0..1; of no clinic."""
+        return self.scores.evidence.prevalence
+
+    @cached_property
+    def auroc(self) -> Auroc:
+        """Area under the ROC curve with DeLong's interval, patches as if independent."""
+        return auroc(self.scores.evidence)
+
+    @cached_property
+    def auroc_over_slides(self) -> SlideEstimate | None:
+        """The same with its interval over slides; None without."""
+        if self.bootstrap is None:
+            return None
+        return self.bootstrap.auroc(patch_error=self.auroc.standard_error)
+
+    @cached_property
+    def average_precision(self) -> float:
+        """Area under the precision-recall curve, 0..1, at this set's prevalence."""
+        return average_precision(self.table)
+
+    @cached_property
+    def roc(self) -> Curve:
+        """The ROC curve, thinned for drawing."""
+        return roc_curve(self.table).thinned(DRAWN_POINTS)
+
+    @cached_property
+    def precision_recall(self) -> Curve:
+        """The precision-recall curve, thinned for drawing."""
+        return precision_recall_curve(self.table).thinned(DRAWN_POINTS)
+
+    @cached_property
+    def histogram(self) -> Histogram:
+        """Scores by class in equal bins; a bin holds its lower limit."""
+        edges = np.linspace(0.0, 1.0, _BINS + 1)
+        scores, labels = self.scores.evidence.scores, self.scores.evidence.labels
+        tumour, no_tumour = (
+            np.histogram(scores[of_class], bins=edges)[0].astype(np.int64)
+            for of_class in (labels, ~labels)
+        )
+        return Histogram(edges, tumour, no_tumour)
+
+    @cached_property
+    def calibration(self) -> Reliability:
+        """How well the scores are probabilities, at this set's prevalence."""
+        return reliability(self.scores.evidence)
+
+    @cached_property
+    def calibration_line(self) -> CalibrationLine | str:
+        """Slope and intercept, or the sentence that says why there are none."""
+        try:
+            return calibration_line(self.scores.evidence)
+        except EvidenceError as error:
+            return str(error)
+
+    @cached_property
+    def _areas(self) -> dict[str, float]:
+        """AUROC within each slide, which no threshold changes."""
+        if self.scores.evidence.slides is None:
+            return {}
+        return {row.slide: row.auroc for row in slide_table(self.scores.evidence, 0.5)}
+
+    def probability_in_use(self, score: float, prevalence: float) -> float:
+        """Return what a score means where tumour patches are as common as stated.
+
+        A score is calibrated at this set's prevalence. If only the prevalence differs, and patches
+        of each kind look alike, its odds change by the ratio of the two prevalence odds (Bayes).
+        """
+        return float(_shifted(np.array([score]), self.prevalence, prevalence)[0])
+
+    def scores_for(self, probabilities: FloatArray, prevalence: float) -> FloatArray:
+        """Return (M,) the scores that mean probabilities (M,) at a stated prevalence."""
+        return _shifted(probabilities, prevalence, self.prevalence)
+
+    def decision_curve(self, assumptions: Assumptions) -> DecisionCurve:
+        """Return the net benefit at the stated prevalence, scores shifted to it.
+
+        See `probability_in_use` for what shifting assumes.
+        """
+        return decision_curve(
+            self._table_in_use(assumptions.prevalence), _PROBABILITIES, assumptions.prevalence
+        )
+
+    def _table_in_use(self, prevalence: float) -> OperatingTable:
+        shifted = _shifted(self.table.thresholds.astype(np.float64), self.prevalence, prevalence)
+        return OperatingTable(shifted, self.table.tp, self.table.fp)
+
+    def at(
+        self, threshold: float, assumptions: Assumptions, lower: float | None = None
+    ) -> Snapshot:
+        """Return everything there is to know at a threshold.
+
+        Args:
+            threshold: Flag from here, 0..1.
+            assumptions: Of the place of use.
+            lower: Start of a grey zone, below the threshold; None without one.
+
+        Raises:
+            EvidenceError: A threshold is outside 0..1, or the lower one is not below the other.
+        """
+        _check(threshold, lower)
+        confusion = self.table.confusion(threshold)
+        slides = None if self.bootstrap is None else ResampledCounts.of(self.bootstrap, threshold)
+        ppv, npv = values_in_use(confusion, assumptions.prevalence, slides)
+        thousand, cost = use_of(confusion, assumptions)
+        probability = self.probability_in_use(threshold, assumptions.prevalence)
+        deferral = None
+        if lower is not None:
+            pair = None
+            if slides is not None:
+                pair = (SlideCounts.of(self.scores.evidence, lower), slides.counts)
+            deferral = deferral_of(lower, self.table.confusion(lower), confusion, pair)
+        return Snapshot(
+            threshold=threshold,
+            assumptions=assumptions,
+            confusion=confusion,
+            metrics=metric_estimates(confusion, slides),
+            ppv=ppv,
+            npv=npv,
+            per_thousand=thousand,
+            cost=cost,
+            probability_in_use=probability,
+            net_benefit=_net_benefit(thousand.tp, thousand.fp, probability),
+            deferral=deferral,
+            notes=self.scores.evidence.notes(),
+        )
+
+    def slides_at(self, threshold: float) -> tuple[SlideRow, ...]:
+        """Return every slide at a threshold, most errors first; empty where slides are unknown."""
+        evidence = self.scores.evidence
+        if evidence.slides is None:
+            return ()
+        counts = SlideCounts.of(evidence, threshold)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ones, zeros = counts.tp + counts.fn, counts.fp + counts.tn
+            errors = counts.fp + counts.fn
+            rate, sensitivity, specificity = (
+                errors / (ones + zeros),
+                counts.tp / ones,
+                counts.tn / zeros,
+            )
+        small = ((ones > 0) & (ones < SMALL_CLASS_N)) | ((zeros > 0) & (zeros < SMALL_CLASS_N))
+        rows = [
+            SlideRow(
+                slide=name,
+                n=float(ones[slide] + zeros[slide]),
+                positives=float(ones[slide]),
+                missed=float(counts.fn[slide]),
+                false_alarms=float(counts.fp[slide]),
+                errors=float(errors[slide]),
+                error_rate=float(rate[slide]),
+                sensitivity=float(sensitivity[slide]),
+                specificity=float(specificity[slide]),
+                auroc=self._areas[name],
+                small=bool(small[slide]),
+            )
+            for slide, name in enumerate(evidence.slide_names)
+        ]
+        return tuple(sorted(rows, key=lambda row: (-row.errors, -row.error_rate, row.slide)))
+
+    def choose(self, wanted: Wanted) -> Choice:
+        """Return what a rule chooses on these scores.
+
+        Raises:
+            EvidenceError: Nothing satisfies it; the message says what would.
+        """
+        evidence = self.scores.evidence
+        if isinstance(wanted, GreyZoneTargets):
+            zone: GreyZone = grey_zone(
+                evidence,
+                miss_rate=wanted.miss_rate,
+                false_alarm_rate=wanted.false_alarm_rate,
+                by=wanted.by,
+                table=self.table,
+            )
+            lower = zone.lower if zone.lower < zone.upper else None
+            return Choice(zone.upper, lower, "Grey zone", zone.description, zone.notes)
+        found = choose(wanted, evidence, self.table)
+        return Choice(found.threshold, None, found.rule, found.description, found.notes)
+
+    def stability(self, rule: Rule) -> Stability | None:
+        """Return how far a rule's threshold moves with other slides; None without slides.
+
+        Raises:
+            EvidenceError: Nothing satisfies the rule on these scores.
+        """
+        if self.bootstrap is None:
+            return None
+        return threshold_stability(rule, self.bootstrap, self.table)
+
+
+def _check(threshold: float, lower: float | None) -> None:
+    if not 0 <= threshold <= 1:
+        raise EvidenceError(
+            f"Found a threshold of {threshold:g}; expected a score from 0 to 1. Move it there."
+        )
+    if lower is not None and not 0 <= lower < threshold:
+        raise EvidenceError(
+            f"Found a grey zone from {lower:g} to {threshold:g}; expected its start to be 0 or "
+            "more and below its end. Move one of the two."
+        )
+
+
+def _shifted(scores: FloatArray, found: float, wanted: float) -> FloatArray:
+    """Probabilities moved from one prevalence to another; 0 and 1 stay."""
+    up = scores * (wanted / found)
+    down = (1 - scores) * ((1 - wanted) / (1 - found))
+    moved: FloatArray = up / (up + down)
+    return moved
+
+
+def _net_benefit(true_per_thousand: float, false_per_thousand: float, probability: float) -> float:
+    if probability >= 1:
+        return float("nan")
+    odds = probability / (1 - probability)
+    return (true_per_thousand - false_per_thousand * odds) / 1000

@@ -1,0 +1,212 @@
+"""One story through a real browser: upload, score, read back, reload, another user, no network."""
+
+import io
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import urlopen
+
+import pandas as pd
+import pytest
+from playwright.sync_api import Browser, Download, Page, Request, expect, sync_playwright
+
+from core.patches import open_source
+from core.scoring import Classifier
+from tests.toys import write_patches
+
+PROJECT = Path(__file__).parents[2]
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+SLOW_MS = 60_000
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium or google-chrome on the path"),
+]
+
+
+@contextmanager
+def served(data: Path, bundle: Path) -> Iterator[str]:
+    """The app on a free port, started as a user starts it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = (data.parent / "server.log").open("wb")
+    server = subprocess.Popen(
+        [sys.executable, "-m", "streamlit", "run", "app/Home.py", "--server.port", str(port)],
+        cwd=PROJECT,
+        env=os.environ
+        | {
+            "NODELENS_DATA_DIR": str(data),
+            "NODELENS_MODEL": str(bundle),
+            "NODELENS_DEVICE": "cpu",
+            "NODELENS_SERVER_ROOTS": "",
+            "PYTHONPATH": str(PROJECT),
+        },
+        stdout=log,
+        stderr=subprocess.STDOUT,
+    )
+    address = f"http://localhost:{port}"
+    try:
+        _wait_for(f"{address}/_stcore/health", server)
+        yield address
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+        log.close()
+
+
+def _wait_for(address: str, server: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert server.poll() is None, "the app ended at once"
+        try:
+            with urlopen(address, timeout=2) as answer:  # noqa: S310 - our own server
+                if answer.status == 200:
+                    return
+        except OSError:
+            time.sleep(0.2)
+    raise TimeoutError(address)
+
+
+@contextmanager
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as driver:
+        opened = driver.chromium.launch(
+            executable_path=CHROMIUM,
+            headless=True,
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--no-first-run",
+            ],
+        )
+        yield opened
+        opened.close()
+
+
+class Reader:
+    """One user with a browser of their own."""
+
+    def __init__(self, opened: Browser, address: str) -> None:
+        self.address = address
+        self.requests: list[str] = []
+        self.context = opened.new_context(viewport={"width": 1400, "height": 1000})
+        self.context.on("request", self._note)
+        self.page: Page = self.context.new_page()
+        self.page.set_default_timeout(SLOW_MS)
+
+    def _note(self, request: Request) -> None:
+        self.requests.append(request.url)
+
+    def go(self, path: str = "batch") -> None:
+        self.page.goto(f"{self.address}/{path}")
+        expect(self.page.locator(".nl-notice")).to_contain_text(
+            "not a medical device", timeout=SLOW_MS
+        )
+
+    def foreign(self) -> list[str]:
+        own = urlsplit(self.address).netloc
+        return [
+            url
+            for url in self.requests
+            if urlsplit(url).scheme not in {"data", "blob"} and urlsplit(url).netloc != own
+        ]
+
+    def score(self) -> str:
+        """Start the batch that is looked at, wait for its end and return its address."""
+        self.page.get_by_role("button", name=re.compile("Start scoring")).click()
+        expect(self.page.locator(".nl-badge-good")).to_have_text("finished", timeout=SLOW_MS)
+        return self.page.url
+
+    def download(self, label: str) -> bytes:
+        self.page.get_by_role("button", name="Download").first.click()
+        with self.page.expect_download() as waited:
+            self.page.get_by_role("button", name=label, exact=True).click()
+        done: Download = waited.value
+        self.page.keyboard.press("Escape")
+        return Path(done.path()).read_bytes()
+
+
+def expected(folder: Path, classifier: Classifier) -> dict[str, float | None]:
+    """Score of each file by name, straight from the core."""
+    with open_source(folder) as source:
+        rows = classifier.score(list(source.stream()))
+    return {Path(row.path).name: row.prob_tumour for row in rows}
+
+
+def assert_scores(table: pd.DataFrame, wanted: dict[str, float | None]) -> None:
+    found = dict(
+        zip(table["path"].map(lambda path: Path(path).name), table["prob_tumour"], strict=True)
+    )
+    assert found.keys() == wanted.keys()
+    for name, score in wanted.items():
+        if score is None:
+            assert pd.isna(found[name])
+        else:
+            assert found[name] == pytest.approx(score, abs=1e-5)
+
+
+def test_a_reader_uploads_scores_downloads_and_comes_back(
+    tmp_path: Path, toy_bundle: Path, toy_classifier: Classifier
+) -> None:
+    folder = tmp_path / "case 7"
+    write_patches(folder / "block a", 5, seed=1)
+    write_patches(folder / "block b", 1, seed=2, suffix=".tif")
+    (folder / "notes.txt").write_text("no patch")
+    archive = tmp_path / "many.zip"
+    zipped = tmp_path / "zipped"
+    with zipfile.ZipFile(archive, "w") as target:
+        for path in write_patches(zipped, 80, seed=3):
+            target.write(path, path.name)
+    with served(tmp_path / "data", toy_bundle) as address, browser() as opened:
+        reader = Reader(opened, address)
+        reader.go("")
+        reader.go()
+        reader.page.get_by_text("Files or ZIP").click()
+        reader.page.locator("input[type=file]:not([webkitdirectory])").set_input_files(archive)
+        expect(reader.page.get_by_text("What the input holds")).to_be_visible(timeout=SLOW_MS)
+        zip_address = reader.score()
+        csv = reader.download("CSV")
+        assert_scores(pd.read_csv(io.BytesIO(csv)), expected(zipped, toy_classifier))
+        parquet = reader.download("Parquet")
+        assert_scores(pd.read_parquet(io.BytesIO(parquet)), expected(zipped, toy_classifier))
+
+        reader.page.get_by_role("button", name="All batches").click()
+        reader.page.locator("input[type=file][webkitdirectory]").set_input_files(folder)
+        expect(reader.page.get_by_text("not a patch image", exact=False).first).to_be_visible(
+            timeout=SLOW_MS
+        )
+        reader.score()
+        table = pd.read_csv(io.BytesIO(reader.download("CSV")))
+        assert_scores(table, expected(folder, toy_classifier))
+        assert set(table["status"]) == {"scored", "failed"}
+
+        reader.page.reload()
+        expect(reader.page.locator(".nl-batch h1")).to_have_text("case 7", timeout=SLOW_MS)
+        reader.page.get_by_role("button", name="All batches").click()
+        expect(reader.page.locator(".nl-batch b")).to_have_text(
+            ["case 7", "many.zip"], timeout=SLOW_MS
+        )
+        (cookie,) = [c for c in reader.context.cookies() if c["name"] == "nodelens_workspace"]
+        assert cookie["sameSite"] == "Strict"
+        assert all(cookie["value"] not in url for url in reader.requests)
+
+        somebody_else = Reader(opened, address)
+        somebody_else.go(zip_address.removeprefix(f"{address}/"))
+        expect(somebody_else.page.get_by_text("No batch yet")).to_be_visible(timeout=SLOW_MS)
+        expect(somebody_else.page.get_by_text("many.zip")).to_have_count(0)
+
+        assert reader.requests
+        assert reader.foreign() == []
+        assert somebody_else.foreign() == []

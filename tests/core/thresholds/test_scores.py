@@ -1,0 +1,100 @@
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.bundle import read_card
+from core.errors import EvidenceError, SourceError
+from core.statistics import split_slides
+from core.thresholds import (
+    UNKNOWN_SLIDE,
+    Source,
+    ThresholdStudy,
+    bundle_scores,
+    read_scores_csv,
+    run_scores,
+    threshold_part,
+)
+
+
+def test_a_csv_of_labels_and_scores_is_enough() -> None:
+    found = read_scores_csv("a.csv", b"label,score\n0,0.1\n1,0.30000000000000004\n")
+    assert found.evidence.scores.tolist() == [0.1, 0.30000000000000004]
+    assert found.evidence.labels.tolist() == [False, True]
+    assert (found.slides, found.ids.tolist(), found.temperature) == ((), ["2", "3"], None)
+
+
+def test_the_temperature_is_found_from_logits_that_agree_with_the_scores() -> None:
+    logits = np.linspace(-4, 4, 9)
+    lines = [f"{int(v > 0)},{1 / (1 + math.exp(-v / 1.7))!r},{v!r}" for v in logits.tolist()]
+    data = "\n".join(["label,score,logit", *lines]).encode()
+    assert read_scores_csv("a.csv", data).temperature == pytest.approx(1.7)
+    assert read_scores_csv("a.csv", data.replace(b"-4.0", b"-9.0")).temperature is None
+
+
+def test_the_apps_own_table_is_taken_and_unscored_inputs_are_counted() -> None:
+    data = (
+        b"id,status,prob_tumour,label,slide,model_id\n"
+        b"a,scored,0.2,0,s1,m-1\nb,failed,,1,s1,m-1\nc,scored,0.9,1,,m-1\n"
+    )
+    found = read_scores_csv("scores.csv", data)
+    assert found.ids.tolist() == ["a", "c"]
+    assert found.model_id == "m-1"
+    assert found.slides == (UNKNOWN_SLIDE, "s1")
+    assert "1 inputs without a score" in found.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "no.*readable CSV"),
+        (b"\xff\xfe\x00", "readable CSV|columns"),
+        (b"id,score\na,0.5\n", "expected label among them"),
+        (b"label,score\n", "no rows"),
+        (b"label,score\n0,0.5\n2,0.5\n", r"1 of 2 rows .*line 3: '2'.*Expected 0 or 1"),
+        (b"label,score\n0,0.5\n1,\n", r"line 3: empty.*probability from 0 to 1"),
+        (b"label,score\n0,-3.5\n1,4\n", r"2 of 2 rows .*line 2.*no logit"),
+        (b"label,score\n\n0,x\n", r"line 3: 'x'"),
+        (b"label,score,model_id\n0,0.1,a\n1,0.2,b\n", "2 models"),
+    ],
+)
+def test_what_cannot_be_used_is_named_with_its_line(data: bytes, said: str) -> None:
+    with pytest.raises(SourceError, match=said):
+        read_scores_csv("bad.csv", data)
+
+
+def test_one_class_is_refused_in_words() -> None:
+    scores = read_scores_csv("a.csv", b"label,score\n1,0.1\n1,0.3\n")
+    with pytest.raises(EvidenceError, match="2 patches with tumour and 0 without"):
+        ThresholdStudy.of(scores)
+
+
+def test_the_bundles_scores_come_with_its_temperature(toy_bundle: Path) -> None:
+    card = read_card(toy_bundle)
+    found = bundle_scores(toy_bundle, card)
+    assert (len(found.evidence), found.temperature, found.model_id) == (60, 1.5, card.model_id)
+    assert found.source is Source.BUNDLE
+    assert threshold_part(found, card) is None
+
+
+def test_the_half_that_the_temperature_did_not_see_is_found_again(toy_bundle: Path) -> None:
+    card = read_card(toy_bundle)
+    note = "Validation slides were halved by core.statistics.split_slides with seed 7."
+    halved = card.model_copy(
+        update={"validation": card.validation.model_copy(update={"notes": (note,)})}
+    )
+    whole = bundle_scores(toy_bundle, card)
+    part = threshold_part(whole, halved)
+    assert part is not None
+    expected = split_slides(whole.evidence, 0.5, 7).second.evidence
+    assert part.evidence.digest == expected.digest
+    assert len(part.ids) == len(expected)
+    assert part.shared_with(whole)[0].startswith("3 slides")
+
+
+def test_a_run_folder_gives_its_validation_scores(tmp_path: Path) -> None:
+    (tmp_path / "validation_scores.csv").write_text("id,slide,label,logit,score\na,s,1,0.0,0.5\n")
+    assert run_scores(tmp_path).source is Source.RUN
+    with pytest.raises(SourceError, match="holds no validation_scores"):
+        run_scores(tmp_path / "none")
