@@ -21,9 +21,10 @@ from core.scoring import Classifier
 from core.settings import SAMPLES_TABLE, Settings
 
 BATCH: Final = "A batch"
-ONE: Final = "One patch"
+ONE: Final = "An upload"
 SAMPLES: Final = "Drawn samples"
-ZOOM: Final = 5
+ZOOM: Final = 4
+"""Two pictures and the words fit side by side without the browser shrinking a pixel."""
 _METHODS: Final = {
     Method.CAM: "CAM, exact for this model",
     Method.GRAD_CAM: "Grad-CAM",
@@ -62,7 +63,7 @@ def patches_to_explain(store: JobStore, settings: Settings) -> PatchCollection |
     key = "explain-what"
     if state.chosen(key) is None:
         state.choose(key, BATCH if done else SAMPLES)
-    kind_part, which_part = st.columns([1, 2], vertical_alignment="bottom")
+    kind_part, which_part = st.columns([1, 2])
     with kind_part:
         kind = st.segmented_control(
             "Patches", [BATCH, ONE, SAMPLES], key=key, persist_state="session", required=True
@@ -136,7 +137,7 @@ def way_to_explain(classifier: Classifier) -> Explainer | None:
     key = "explain-method"
     if state.chosen(key) not in methods:
         state.choose(key, default.method)
-    first, second, third = st.columns([1.2, 1.3, 1], vertical_alignment="bottom")
+    first, second, third = st.columns([1.2, 1.3, 1])
     with first:
         method = st.selectbox(
             "Method",

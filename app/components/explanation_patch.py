@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from html import escape
 from typing import Final
@@ -39,6 +40,7 @@ _FILLERS: Final = {
     FillerKind.DONOR: "Donor",
 }
 _STRIP_ZOOM: Final = 2
+_EXPORT_ZOOM: Final = 8
 
 
 def walk(collection: PatchCollection, positions: Sequence[int]) -> int:
@@ -373,4 +375,5 @@ def _exports(
 
 
 def _pair_png(image: ImageU8, cam: CamMap, scale: float, style: OverlayStyle) -> bytes:
+    style = replace(style, zoom=_EXPORT_ZOOM)
     return png_bytes(draw_pair(image, cam, scale=scale, style=style))

@@ -154,7 +154,7 @@ def of_views(views: D4Views) -> Said:
     called = int(views.calls.sum())
     low, high = (score_text(float(at)) for at in (views.prob_tumour.min(), views.prob_tumour.max()))
     return Said(
-        f"{called} of 8",
+        f"{called}\u00a0of\u00a08",
         f"orientations are called tumour; scores {low} to {high}, SD of the logit "
         f"{views.sd_logit:.2f}.",
         "Orientation means nothing in tissue: expect all eight alike."
@@ -168,7 +168,7 @@ def of_twins(twins: TwinTest) -> Said:
     """Return how the map did against maps of randomised heads."""
     count = len(twins.twins)
     return Said(
-        f"{round(twins.beaten * count)} of {count}",
+        f"{round(twins.beaten * count)}\u00a0of\u00a0{count}",
         "random twins explain the model worse than this map "
         f"(agreement with blurring place by place {_minus(twins.faithfulness)}).",
         "About half would be chance; at least nine in ten are asked for.",
