@@ -53,6 +53,7 @@ class PatchCollection:
         left_out: Scored patches that are too many.
         drawn: Whether these are drawings.
         donors: Tissue for the centre test; None takes the shipped drawings.
+        scored_by: The model that scored them before, "" if none did.
     """
 
     key: str
@@ -62,6 +63,7 @@ class PatchCollection:
     left_out: int = 0
     drawn: bool = False
     donors: DonorPool | None = None
+    scored_by: str = ""
 
     def image(self, position: int) -> ImageU8 | None:
         """Return a patch (96, 96, 3), None where it cannot be read."""

@@ -274,6 +274,7 @@ def _job_collection(
         left_out,
         drawn,
         donors,
+        found[0].model_id if found else "",
     )
 
 

@@ -44,6 +44,11 @@ def _explained(collection: PatchCollection, classifier: Classifier) -> None:
     chosen = way_to_explain(classifier)
     if chosen is None:
         return
+    if collection.scored_by not in {"", classifier.model_id}:
+        st.warning(
+            f"This batch was scored by {collection.scored_by}. Explained, and scored anew on this "
+            f"page, is {classifier.model_id}, the model in force."
+        )
     known = resources.explained(chosen, collection)
     # A method of seconds a patch makes the one that is looked at; the list keeps the fast maps.
     slow = chosen.method in LIBRARY_METHODS

@@ -24,6 +24,7 @@ from core.explanation import (
     FillerKind,
     Measurement,
     OverlayStyle,
+    Unit,
     draw_overlay,
     draw_pair,
     draw_patch_box,
@@ -162,7 +163,7 @@ def patch_explained(
 def _picture(picture: ImageU8, style: OverlayStyle, name: str, alt: str) -> None:
     kind = "soft" if style.smooth_patch else "sharp"
     with st.container(key=f"nl-{kind}-{name}"):
-        st.image(png_bytes(picture), output_format="PNG", width="stretch", alt=alt)
+        st.image(png_bytes(picture), output_format="PNG", alt=alt)
 
 
 def _no_map(row: ExplanationRow) -> None:
@@ -178,9 +179,12 @@ def _no_map(row: ExplanationRow) -> None:
 def _scale_bar(cam: CamMap, scale: float, whose: str, style: OverlayStyle) -> None:
     bar = base64.b64encode(png_bytes(draw_scale_bar(style.palette))).decode()
     target = words.target_words(cam.target)
+    low, high = f"against {target}", f"for {target}"
+    if cam.unit is Unit.ACTIVATION:
+        low, high = "below", "above"
     st.html(
         f'<div class="nl-scale"><img alt="" src="data:image/png;base64,{bar}">'
-        f"<div><span>−{scale:.2f} against {target}</span><span>+{scale:.2f} for {target}</span>"
+        f"<div><span>−{scale:.2f} {low}</span><span>+{scale:.2f} {high}</span>"
         f"</div>{cam.unit.value}s a cell · {whose}</div>"
     )
 

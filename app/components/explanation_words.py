@@ -10,6 +10,7 @@ from core.explanation import (
     Decisive,
     Explanation,
     ExplanationRow,
+    Method,
     Target,
     TwinTest,
     Unit,
@@ -76,20 +77,21 @@ def of_map(row: ExplanationRow) -> list[Said]:
     said = []
     if row.twins is None or row.twins.reliable:
         said += _of_place(explanation)
-    said.append(_of_strength(explanation))
+    said.append(_of_strength(explanation, called=row.score.predicted_label == 1))
     return said
 
 
 def _of_place(explanation: Explanation) -> list[Said]:
     centre, target = explanation.centre, target_words(explanation.cam.target)
-    what = "evidence" if explanation.cam.unit is Unit.LOGIT else "activation"
+    in_logits = explanation.cam.unit is Unit.LOGIT
+    what = f"the evidence for {target}" if in_logits else "the map's positive values"
     if centre.share is None:
         return [Said("None", f"Nothing in the map speaks for {target}.")]
     expected = percent(centre.expected_share)
     return [
         Said(
             percent(centre.share),
-            f"of the {what} for {target} lies in the centre; {expected} would by area.",
+            f"of {what} lies in the centre; {expected} would by area.",
             "A cell of a coarse map has seen more than its own square: the test below is the "
             "stronger measure.",
         ),
@@ -101,13 +103,15 @@ def _of_place(explanation: Explanation) -> list[Said]:
     ]
 
 
-def _of_strength(explanation: Explanation) -> Said:
+def _of_strength(explanation: Explanation, *, called: bool) -> Said:
     centre, target = explanation.centre, target_words(explanation.cam.target)
     if explanation.odds_factor is None:
         return Said(
             f"{centre.evidence_for:.2f}",
             "sum of the map's positive values, in units of activation.",
-            "This method says where the network is busy, not by how much the score moves.",
+            "They rank places and do not add up to the score."
+            if explanation.cam.method is not Method.EIGEN_CAM
+            else "Eigen-CAM shows where the network is busy; it knows nothing of the score.",
         )
     factor = explanation.odds_factor
     times = f"{factor:,.1f}" if factor < 1000 else f"{factor:.0e}"
@@ -116,7 +120,7 @@ def _of_strength(explanation: Explanation) -> Said:
         f"evidence for {target} in logits; alone it multiplies the odds by {times}. "
         f"Against it: {_minus(centre.evidence_against)}.",
         "Weak: it does not even double the odds." if explanation.weak else "",
-        alert=bool(explanation.weak),
+        alert=bool(explanation.weak) and called,
     )
 
 

@@ -33,6 +33,7 @@ from core.jobs import Job, JobStore
 from core.patches import ImageU8
 from core.scoring import Classifier, Status
 from tests.app.conftest import html, scored_folder
+from tests.toys import write_toy_bundle
 
 OpenPage = Callable[..., AppTest]
 
@@ -266,3 +267,12 @@ def test_few_or_suspect_patches_lend_no_tissue(
 )
 def test_percentages_never_round_to_none_or_all(part: float, text: str) -> None:
     assert words.percent(part) == text
+
+
+def test_a_batch_of_another_model_is_explained_with_a_warning(
+    open_page: OpenPage, done: Job, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert done
+    monkeypatch.setenv("NODELENS_MODEL", str(write_toy_bundle(tmp_path / "other", seed=1)))
+    page = open_page("explanation")
+    assert any("was scored by" in found.value for found in page.warning)
