@@ -5,19 +5,23 @@ are, pictures by job and row. Job ids are only ever taken from jobs that the own
 """
 
 import atexit
+import base64
 import gc
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
 
 from app import pictures
+from app.explained import ExplainedPatches, PatchCollection, donors_among, worth_explaining
 from core.bundle import Card, ValidationScores, read_validation
 from core.bundle.bundle import CARD_FILE
+from core.explanation import DonorPool, Explainer, Method, Target
 from core.jobs import InputReport, Job, JobProgress, JobStore, inspect_source
 from core.operating_points import OperatingPointStore, apply_locked_point
-from core.patches import Patch, PatchSource
+from core.patches import Patch, PatchSource, open_source
 from core.scoring import Classifier, ScoreRow, open_classifier
 from core.settings import SAMPLES_TABLE, Settings
 from core.statistics import Curve, Evidence, OperatingTable, roc_curve
@@ -227,12 +231,133 @@ def forget_jobs() -> None:
         _scored_batch,
     ):
         cached.clear()
+    for kept in (_job_collection, _explained, picture_uri):
+        kept.clear()
 
 
 @st.cache_data(show_spinner=False, max_entries=16)
 def drawn_sample(path: Path) -> bytes | None:
     """Return a drawn sample enlarged and outlined as PNG, None where the samples are missing."""
     return pictures.enlarged_file(path) if path.is_file() else None
+
+
+def job_collection(store: JobStore, job: Job, *, drawn: bool) -> PatchCollection:
+    """Return the scored patches of a finished job, as a collection to be explained.
+
+    Raises:
+        SourceError: The source is gone or not what it claims to be.
+    """
+    return _job_collection(store, job, job.id, _stamp(store, job), drawn)
+
+
+def _stamp(store: JobStore, job: Job) -> tuple[int, int, int]:
+    found = store.journal(job).stat()
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _job_collection(
+    _store: JobStore, _job: Job, job_id: str, stamp: tuple[int, int, int], drawn: bool
+) -> PatchCollection:
+    found = rows(_store, _job)
+    opened = source(_store, _job)
+    positions, left_out = worth_explaining(found)
+    digest = hashlib.sha256(job_id.encode())
+    for position in positions:
+        digest.update(f"{position} {found[position].sha256}\n".encode())
+    donors = None if drawn else donors_among(opened, found)
+    return PatchCollection(
+        f"{job_id}-{digest.hexdigest()[:16]}",
+        _job.name,
+        opened,
+        positions,
+        left_out,
+        drawn,
+        donors,
+    )
+
+
+@st.cache_resource(show_spinner=False, max_entries=1)
+def sample_collection() -> PatchCollection:
+    """Return the drawn samples as a collection to be explained.
+
+    Raises:
+        SourceError: They are missing.
+    """
+    opened = open_source(SAMPLES_TABLE)
+    return PatchCollection(
+        f"samples-{opened.fingerprint()}",
+        "Drawn samples",
+        opened,
+        tuple(range(len(opened))),
+        drawn=True,
+    )
+
+
+def explainer(
+    classifier: Classifier, method: Method | None, layer: str | None, target: Target
+) -> Explainer:
+    """Return the model with a way to explain it.
+
+    Raises:
+        RunError: Method, layer and network do not fit.
+    """
+    return _explainer(classifier, _model_key(classifier), method, layer, target)
+
+
+def _model_key(classifier: Classifier) -> str:
+    """Return what decides scores, calls and maps: weights, temperature, operating point, device."""
+    point = classifier.operating_point
+    parts = (
+        classifier.bundle.card.weights_sha256,
+        repr(classifier.temperature),
+        point.model_dump_json(),
+        classifier.engine.device,
+    )
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+@st.cache_resource(show_spinner=False, max_entries=12)
+def _explainer(
+    _classifier: Classifier,
+    model_key: str,
+    method: Method | None,
+    layer: str | None,
+    target: Target,
+) -> Explainer:
+    return Explainer(_classifier, method=method, layer=layer, target=target)
+
+
+def explained(chosen: Explainer, collection: PatchCollection) -> ExplainedPatches:
+    """Return what is known of a collection's patches by now; it grows when asked to measure."""
+    return _explained(
+        chosen,
+        collection.donors,
+        collection.key,
+        _model_key(chosen.classifier),
+        chosen.method,
+        chosen.layer.name,
+        chosen.target,
+    )
+
+
+@st.cache_resource(show_spinner=False, max_entries=12)
+def _explained(
+    _chosen: Explainer,
+    _donors: DonorPool | None,
+    key: str,
+    model_key: str,
+    method: Method,
+    layer: str,
+    target: Target,
+) -> ExplainedPatches:
+    return ExplainedPatches(_chosen, _donors)
+
+
+@st.cache_data(show_spinner=False, max_entries=2_000)
+def picture_uri(_draw: Callable[[], bytes], key: str) -> str:
+    """Return a PNG as a data URI, drawn unless there is one of this key."""
+    return "data:image/png;base64," + base64.b64encode(_draw()).decode()
 
 
 def bundle_study(folder: Path, card: Card, *, whole: bool) -> ThresholdStudy:

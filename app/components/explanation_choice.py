@@ -1,0 +1,292 @@
+"""What is explained and how: the patches, the method, the picture, the list."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import streamlit as st
+
+from app import resources, state
+from app.components.batches import when
+from app.components.new_batch import is_drawn
+from app.components.parts import show_problem
+from app.explained import ORDERS, MeasureOrder, PatchCollection
+from core.errors import NodelensError, RunError
+from core.explanation import Explainer, Method, OverlayStyle, Palette, Target
+from core.jobs import Job, JobStore
+from core.patches import PATCH_SUFFIXES, PatchEntry, PatchSource, stem
+from core.patches.naming import shown_path
+from core.scoring import Classifier
+from core.settings import SAMPLES_TABLE, Settings
+
+BATCH: Final = "A batch"
+ONE: Final = "One patch"
+SAMPLES: Final = "Drawn samples"
+ZOOM: Final = 5
+_METHODS: Final = {
+    Method.CAM: "CAM, exact for this model",
+    Method.GRAD_CAM: "Grad-CAM",
+    Method.GRAD_CAM_PLUS_PLUS: "Grad-CAM++",
+    Method.HIRES_CAM: "HiResCAM",
+    Method.LAYER_CAM: "LayerCAM",
+    Method.EIGEN_CAM: "Eigen-CAM",
+    Method.SCORE_CAM: "Score-CAM (seconds a patch)",
+    Method.ABLATION_CAM: "Ablation-CAM (seconds a patch)",
+}
+_PALETTES: Final = {
+    Palette.BLUE_ORANGE: "Blue – orange",
+    Palette.TEAL_YELLOW: "Teal – yellow",
+    Palette.DARK_LIGHT: "Dark – light",
+}
+
+
+class _OneUpload(PatchSource):
+    """One uploaded file in memory."""
+
+    kind = "files"
+
+    def __init__(self, name: str, data: bytes) -> None:
+        self.name = name
+        self.entries = [PatchEntry(stem(name), name)]
+        self._data = data
+
+    def read_bytes(self, index: int) -> bytes:
+        return self._data
+
+
+def patches_to_explain(store: JobStore, settings: Settings) -> PatchCollection | None:
+    """Draw the choice of patches and return them, None while there are none."""
+    done = [job for job in store.jobs(state.owner()) if resources.progress(store, job).total]
+    done = [job for job in done if resources.progress(store, job).state == "done"]
+    key = "explain-what"
+    if state.chosen(key) is None:
+        state.choose(key, BATCH if done else SAMPLES)
+    kind_part, which_part = st.columns([1, 2], vertical_alignment="bottom")
+    with kind_part:
+        kind = st.segmented_control(
+            "Patches", [BATCH, ONE, SAMPLES], key=key, persist_state="session", required=True
+        )
+    with which_part:
+        try:
+            if kind == BATCH:
+                return _batch(store, done)
+            if kind == ONE:
+                return _one(settings)
+            return _samples()
+        except NodelensError as error:
+            show_problem(error)
+            return None
+
+
+def _batch(store: JobStore, done: list[Job]) -> PatchCollection | None:
+    if not done:
+        st.html(
+            '<div class="nl-empty"><b>No finished batch.</b> Score some patches first, or look at '
+            "the drawn samples.</div>"
+        )
+        st.page_link("views/batch.py", label="Score patches", icon=":material/grid_view:")
+        return None
+    jobs = {job.id: job for job in done}
+    key = "explain-batch"
+    if state.chosen(key) not in jobs:
+        looked_at = state.job_id()
+        state.choose(key, looked_at if looked_at in jobs else done[0].id)
+    chosen = st.selectbox(
+        "Batch",
+        list(jobs),
+        format_func=lambda job_id: f"{jobs[job_id].name} · {when(jobs[job_id])}",
+        key=key,
+        persist_state="session",
+    )
+    return resources.job_collection(store, jobs[chosen], drawn=is_drawn(jobs[chosen]))
+
+
+def _one(settings: Settings) -> PatchCollection | None:
+    file = st.file_uploader(
+        "One patch, 96 × 96 px; it is not kept",
+        type=sorted(suffix[1:] for suffix in PATCH_SUFFIXES),
+        key="explain-upload",
+    )
+    if file is None:
+        return None
+    settings.check_upload([file.size])
+    data = file.getvalue()
+    name = shown_path(file.name)
+    key = f"upload-{hashlib.sha256(data).hexdigest()}"
+    return PatchCollection(key, name, _OneUpload(name, data), (0,))
+
+
+def _samples() -> PatchCollection:
+    if not Path(SAMPLES_TABLE).is_file():
+        raise RunError("The drawn samples are missing. Install the assets folder with the app.")
+    found = resources.sample_collection()
+    st.caption(f"{len(found.positions)} patches drawn by a program: no tissue, from no patient.")
+    return found
+
+
+def way_to_explain(classifier: Classifier) -> Explainer | None:
+    """Draw method, layer and target and return what explains, None where they do not fit."""
+    default = resources.explainer(classifier, None, None, Target.TUMOUR)
+    methods = [
+        method for method in _METHODS if method is not Method.CAM or default.method is Method.CAM
+    ]
+    layers = {layer.name: layer for layer in default.layer_choices}
+    layers.setdefault(default.layer.name, default.layer)
+    key = "explain-method"
+    if state.chosen(key) not in methods:
+        state.choose(key, default.method)
+    first, second, third = st.columns([1.2, 1.3, 1], vertical_alignment="bottom")
+    with first:
+        method = st.selectbox(
+            "Method",
+            methods,
+            format_func=lambda found: _METHODS[found],
+            key=key,
+            persist_state="session",
+            help="CAM splits the score exactly into places, at the cost of one score. The others "
+            "estimate; Score-CAM and Ablation-CAM make one patch at a time.",
+        )
+    exact = method is Method.CAM
+    layer_key = "explain-layer"
+    if exact or state.chosen(layer_key) not in layers:
+        state.choose(layer_key, default.layer.name)
+    with second:
+        layer = st.selectbox(
+            "Layer",
+            list(layers),
+            format_func=lambda name: _layer_words(name, layers[name].grid),
+            key=layer_key,
+            persist_state="session",
+            disabled=exact,
+            help="A finer layer has smaller cells and knows less. CAM exists at the last one only.",
+        )
+    with third:
+        target = st.segmented_control(
+            "Evidence for",
+            list(Target),
+            format_func=lambda found: "tumour" if found is Target.TUMOUR else "no tumour",
+            default=Target.TUMOUR,
+            key="explain-target",
+            persist_state="session",
+            required=True,
+        )
+    try:
+        return resources.explainer(
+            classifier, method, None if exact else layer, target or Target.TUMOUR
+        )
+    except NodelensError as error:
+        show_problem(error)
+        return None
+
+
+def _layer_words(name: str, grid: tuple[int, int]) -> str:
+    return f"{grid[0]} × {grid[1]} cells of {96 // grid[0]} px ({name})"
+
+
+@dataclass(frozen=True)
+class Look:
+    """How maps are drawn.
+
+    Attributes:
+        style: Colours, opacity, zoom, box.
+        own: Each map has a scale of its own.
+    """
+
+    style: OverlayStyle
+    own: bool
+
+
+def look_of_maps(*, can_compare: bool) -> Look:
+    """Draw the settings of the picture, in the row that is open, and return them."""
+    box = _toggle("Mark the centre", "box", value=True)
+    cells = _toggle("Smooth map", "interpolate", value=False)
+    pixels = _toggle("Smooth zoom", "soft", value=False)
+    own = _toggle("Own scale", "own", value=False, disabled=not can_compare)
+    with st.popover("Colours", icon=":material/palette:"):
+        opacity = st.slider(
+            "Opacity", 0.0, 1.0, 0.6, 0.05, key="explain-opacity", persist_state="session"
+        )
+        palette = st.radio(
+            "Colours, against and for",
+            list(Palette),
+            format_func=lambda found: _PALETTES[found],
+            key="explain-palette",
+            persist_state="session",
+            help="All three can be told apart by colour-blind readers.",
+        )
+    style = OverlayStyle(
+        zoom=ZOOM,
+        opacity=opacity,
+        palette=palette or Palette.BLUE_ORANGE,
+        smooth=cells,
+        smooth_patch=pixels,
+        centre_box=box,
+    )
+    return Look(style, own or not can_compare)
+
+
+def _toggle(label: str, name: str, *, value: bool, disabled: bool = False) -> bool:
+    return st.toggle(
+        label,
+        value=value,
+        key=f"explain-{name}",
+        persist_state="session",
+        disabled=disabled,
+        help=_HELP[name],
+    )
+
+
+_HELP: Final = {
+    "box": "The centre 32 × 32 is the only region that decides the question.",
+    "interpolate": "Blends between the cells. Off shows the cells, which is all the network knows.",
+    "soft": "Enlarges the patch smoothly instead of in squares.",
+    "own": "Stretches this map to full colour. Weak evidence then looks strong: do not compare.",
+}
+
+
+def order_key(collection: PatchCollection) -> str:
+    """Return the key of the order of a collection's list."""
+    return f"explain-order-{collection.key}"
+
+
+def filter_key(collection: PatchCollection) -> str:
+    """Return the key of the filters of a collection's list."""
+    return f"explain-filter-{collection.key}"
+
+
+def order_in_force(collection: PatchCollection) -> MeasureOrder:
+    """Return how the list is sorted."""
+    return ORDERS.get(str(state.chosen(order_key(collection))), next(iter(ORDERS.values())))
+
+
+def filters_in_force(collection: PatchCollection) -> list[str]:
+    """Return which filters are on."""
+    found = state.chosen(filter_key(collection))
+    return [str(name) for name in found] if isinstance(found, list) else []
+
+
+def position_key(collection: PatchCollection) -> str:
+    """Return where the patch that is looked at is kept."""
+    return f"explain-at-{collection.key}"
+
+
+def view_key(collection: PatchCollection) -> str:
+    """Return the key of the switch between one patch and the gallery."""
+    return f"explain-view-{collection.key}"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What value gets the full colour.
+
+    Attributes:
+        value: In the map's unit; None where each map has its own.
+        words: Whose scale it is.
+    """
+
+    value: float | None
+    words: str
+
+
+OWN_SCALE: Final = Scale(None, "this map's own scale: weak evidence looks strong")

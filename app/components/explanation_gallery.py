@@ -1,0 +1,242 @@
+"""Many patches with their maps, sorted by a measure; a click looks at one."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from html import escape
+from typing import Final
+
+import streamlit as st
+
+from app import resources, state
+from app.components.explanation_choice import (
+    Look,
+    filter_key,
+    filters_in_force,
+    order_key,
+    position_key,
+    view_key,
+)
+from app.components.parts import outcome_text, score_text, show_problem
+from app.explained import (
+    FILTERS,
+    NEED_TESTS,
+    ORDERS,
+    PASS,
+    ExplainedPatches,
+    MeasureOrder,
+    PatchCollection,
+    listed,
+    shown_map,
+    table_csv,
+    unreliable,
+)
+from core.errors import NodelensError
+from core.explanation import (
+    ExplanationRow,
+    Measurement,
+    OverlayStyle,
+    draw_overlay,
+    draw_patch_box,
+    own_scale,
+    png_bytes,
+)
+from core.jobs import outcome
+
+ONE_PATCH: Final = "One patch"
+GALLERY: Final = "Gallery"
+_TILES: Final = 24
+_TILE_ZOOM: Final = 2
+_TEST_PASS: Final = 8
+
+
+def explain_all(known: ExplainedPatches, collection: PatchCollection) -> None:
+    """Explain what is not explained yet, pass by pass, with progress."""
+    missing = known.missing(collection.positions)
+    if not missing:
+        return
+    total = len(collection.positions)
+    bar = st.progress(1 - len(missing) / total, _so_far("Explained", len(missing), total))
+    try:
+        while missing:
+            known.measure(collection.source, missing[:PASS], Measurement())
+            missing = known.missing(collection.positions)
+            bar.progress(1 - len(missing) / total, _so_far("Explained", len(missing), total))
+    except NodelensError as error:
+        show_problem(error)
+    bar.empty()
+
+
+def _so_far(done: str, left: int, total: int) -> str:
+    return f"{done} {total - left:,} of {total:,} patches"
+
+
+def gallery(
+    known: ExplainedPatches, collection: PatchCollection, look: Look, scale: float | None
+) -> None:
+    """Draw the list's controls, its tiles and its downloads."""
+    rows = known.rows(collection.positions)
+    wanted, order = _list_controls(collection, rows)
+    _tests(known, collection, wanted, order)
+    positions = listed(known.rows(collection.positions), wanted, order)
+    if not positions:
+        st.html(
+            '<div class="nl-empty"><b>No patch passes these filters.</b> Patches that were not '
+            "tested pass no filter that needs the tests.</div>"
+        )
+        return
+    pages = -(-len(positions) // _TILES)
+    page_key = f"explain-page-{collection.key}"
+    held = state.chosen(page_key, 1)
+    page = min(held if isinstance(held, int) else 1, pages)
+    shown = positions[(page - 1) * _TILES : page * _TILES]
+    with st.container(horizontal=True, key="nl-tiles"):
+        for position in shown:
+            _tile(known, collection, position, order=order, look=look, scale=scale)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        first = (page - 1) * _TILES + 1
+        st.caption(f"{first:,} to {first + len(shown) - 1:,} of {len(positions):,}")
+        if pages > 1:
+            st.pagination(pages, key=page_key, max_visible_pages=5)
+        st.download_button(
+            "This list as CSV",
+            data=partial(_csv, known, positions),
+            file_name=f"explanations-{collection.key[:8]}.csv",
+            mime="text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+            key="explain-list-csv",
+        )
+
+
+def _csv(known: ExplainedPatches, positions: Sequence[int]) -> bytes:
+    return table_csv(list(known.rows(positions).values()))
+
+
+def _list_controls(
+    collection: PatchCollection, rows: dict[int, ExplanationRow]
+) -> tuple[list[str], MeasureOrder]:
+    counts = {name: sum(map(passes, rows.values())) for name, passes in FILTERS.items()}
+    filter_part, order_part = st.columns([2.4, 1], vertical_alignment="bottom")
+    with filter_part:
+        st.pills(
+            "Only",
+            list(FILTERS),
+            selection_mode="multi",
+            format_func=lambda name: f"{name}  {counts[name]:,}",
+            key=filter_key(collection),
+            persist_state="session",
+            wrap=True,
+        )
+    with order_part:
+        st.selectbox("Order", list(ORDERS), key=order_key(collection), persist_state="session")
+    name = state.chosen(order_key(collection))
+    return filters_in_force(collection), ORDERS[str(name)]
+
+
+def _tests(
+    known: ExplainedPatches,
+    collection: PatchCollection,
+    wanted: Sequence[str],
+    order: MeasureOrder,
+) -> None:
+    untested = known.untested(collection.positions)
+    if not untested:
+        return
+    done = len(collection.positions) - len(untested)
+    needed = bool(NEED_TESTS.intersection(wanted)) or order.tested
+    with st.container(horizontal=True, vertical_alignment="center"):
+        pressed = st.button(
+            f"Test {len(untested):,} patches",
+            icon=":material/rule:",
+            type="primary" if needed else "secondary",
+            key="explain-test-all",
+        )
+        st.caption(
+            f"{done:,} of {len(collection.positions):,} tested. The tests replace centre and "
+            "ring, turn the patch and compare its map with random twins: about 80 scores a patch. "
+            "Maps that were not tested may explain nothing."
+        )
+    if not pressed:
+        return
+    total = len(untested)
+    bar = st.progress(0.0, _so_far("Tested", total, total))
+    try:
+        while untested:
+            known.measure(collection.source, untested[:_TEST_PASS], known.tests())
+            untested = known.untested(collection.positions)
+            bar.progress(1 - len(untested) / total, _so_far("Tested", len(untested), total))
+    except NodelensError as error:
+        show_problem(error)
+        return
+    st.rerun()
+
+
+def _tile(
+    known: ExplainedPatches,
+    collection: PatchCollection,
+    position: int,
+    *,
+    order: MeasureOrder,
+    look: Look,
+    scale: float | None,
+) -> None:
+    row = known.row(position)
+    if row is None:
+        return
+    score = score_text(row.score.prob_tumour)
+    style = replace(look.style, zoom=_TILE_ZOOM)
+    picture = _tile_uri(known, collection, position, row=row, style=style, scale=scale)
+    with st.container(key=f"nl-tile-{position}"):
+        call = outcome_text(outcome(row.score))
+        measured = "" if order.name.startswith("Score") else f" · {order.text(row)}"
+        state_of_map = _state_of_map(row)
+        st.html(
+            f'<figure class="nl-tile" title="{escape(row.score.path)}">'
+            f'<img alt="" src="{picture}">'
+            f"<figcaption>{escape(score)} {escape(call)}{escape(measured)}"
+            f"<small>{state_of_map}</small><small>{escape(row.score.path)}</small>"
+            "</figcaption></figure>"
+        )
+        st.button(
+            f"Look at patch {position + 1}, score {score}",
+            key=f"explain-tile-{position}",
+            on_click=_look_at,
+            args=(collection, position),
+        )
+
+
+def _state_of_map(row: ExplanationRow) -> str:
+    if unreliable(row):
+        return "<b>No reliable explanation</b>"
+    return "map not tested" if row.twins is None else "map passed its test"
+
+
+def _tile_uri(
+    known: ExplainedPatches,
+    collection: PatchCollection,
+    position: int,
+    *,
+    row: ExplanationRow,
+    style: OverlayStyle,
+    scale: float | None,
+) -> str:
+    cam = shown_map(row)
+    mapped = "" if cam is None else f"{cam.method} {cam.layer} {cam.target}"
+    key = f"{known.explainer.classifier.model_id} {collection.key} {position} {mapped} {style}"
+
+    def draw() -> bytes:
+        image = collection.image(position)
+        if image is None:
+            return b""
+        if cam is None:
+            return png_bytes(draw_patch_box(image, style))
+        chosen = scale or own_scale(cam)
+        return png_bytes(draw_overlay(image, cam, scale=chosen, style=style))
+
+    return resources.picture_uri(draw, f"{key} {scale}")
+
+
+def _look_at(collection: PatchCollection, position: int) -> None:
+    state.choose(position_key(collection), position)
+    state.choose(view_key(collection), ONE_PATCH)
