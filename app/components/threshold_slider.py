@@ -1,6 +1,7 @@
 """The slider that drives the threshold page, and the marks that it moves over the figures.
 
-Own component, because Streamlit's slider waits 200 ms after each move before it tells the server.
+Own component, because Streamlit's slider (1.67) tells the server only when the hand lets go, and
+because Plotly needs longer to draw its figures again than a reader should wait.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,98 +1,23 @@
 """One story through a real browser: upload, score, read back, reload, another user, no network."""
 
 import io
-import os
 import re
-import shutil
-import socket
-import subprocess
-import sys
-import time
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
-from urllib.request import urlopen
 
 import pandas as pd
 import pytest
-from playwright.sync_api import Browser, Download, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Download, Page, Request, expect
 
 from core.patches import open_source
 from core.scoring import Classifier
+from tests.browsing import browser, needs_chromium, served
 from tests.toys import write_patches
 
-PROJECT = Path(__file__).parents[2]
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 SLOW_MS = 60_000
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium or google-chrome on the path"),
-]
-
-
-@contextmanager
-def served(data: Path, bundle: Path) -> Iterator[str]:
-    """The app on a free port, started as a user starts it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    log = (data.parent / "server.log").open("wb")
-    server = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app/Home.py", "--server.port", str(port)],
-        cwd=PROJECT,
-        env=os.environ
-        | {
-            "NODELENS_DATA_DIR": str(data),
-            "NODELENS_MODEL": str(bundle),
-            "NODELENS_DEVICE": "cpu",
-            "NODELENS_SERVER_ROOTS": "",
-            "PYTHONPATH": str(PROJECT),
-        },
-        stdout=log,
-        stderr=subprocess.STDOUT,
-    )
-    address = f"http://localhost:{port}"
-    try:
-        _wait_for(f"{address}/_stcore/health", server)
-        yield address
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
-        log.close()
-
-
-def _wait_for(address: str, server: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        assert server.poll() is None, "the app ended at once"
-        try:
-            with urlopen(address, timeout=2) as answer:  # noqa: S310 - our own server
-                if answer.status == 200:
-                    return
-        except OSError:
-            time.sleep(0.2)
-    raise TimeoutError(address)
-
-
-@contextmanager
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as driver:
-        opened = driver.chromium.launch(
-            executable_path=CHROMIUM,
-            headless=True,
-            args=[
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--no-first-run",
-            ],
-        )
-        yield opened
-        opened.close()
+pytestmark = needs_chromium
 
 
 class Reader:

@@ -1,69 +1,27 @@
 """The threshold page in a real browser: what AppTest cannot see, because it happens there."""
 
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
-playwright = pytest.importorskip("playwright.sync_api")
-ROOT = Path(__file__).parents[2]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--no-first-run",
-]
+from tests.browsing import browser, needs_chromium, served
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this machine"),
-]
+pytestmark = needs_chromium
 
 
 @pytest.fixture
 def address(tmp_path: Path, toy_bundle: Path) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = os.environ | {
-        "NODELENS_DATA_DIR": str(tmp_path / "data"),
-        "NODELENS_MODEL": str(toy_bundle),
-        "NODELENS_DEVICE": "cpu",
-        "PYTHONPATH": str(ROOT),
-    }
-    command = [sys.executable, "-m", "streamlit", "run", "app/Home.py", "--server.port", str(port)]
-    with (tmp_path / "log").open("w") as log:
-        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
-        try:
-            found = f"http://localhost:{port}"
-            for _ in range(600):
-                try:
-                    urllib.request.urlopen(f"{found}/_stcore/health", timeout=1).close()  # noqa: S310
-                    break
-                except OSError:
-                    time.sleep(0.1)
-            yield found
-        finally:
-            server.terminate()
-            server.wait(20)
+    with served(tmp_path / "data", toy_bundle) as found:
+        yield found
 
 
 def test_a_threshold_is_dragged_clicked_chosen_locked_and_shared(address: str) -> None:
-    with playwright.sync_playwright() as playing:
-        browser = playing.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        context = browser.new_context(viewport={"width": 1440, "height": 1000})
+    with browser() as opened:
+        context = opened.new_context(viewport={"width": 1440, "height": 1000})
         context.set_default_timeout(60_000)
         page = context.new_page()
-        expect = playwright.expect
         expect.set_options(timeout=30_000)
 
         def open_page(at: str) -> None:
@@ -71,9 +29,8 @@ def test_a_threshold_is_dragged_clicked_chosen_locked_and_shared(address: str) -
             page.wait_for_selector(".st-key-nl-figure-roc svg.nl-marks circle", state="attached")
 
         def threshold() -> float:
-            return float(
-                page.locator(".st-key-nl-figure-roc svg.nl-marks").get_attribute("data-threshold")
-            )
+            marks = page.locator(".st-key-nl-figure-roc svg.nl-marks")
+            return float(marks.get_attribute("data-threshold") or "nan")
 
         def moved(before: float) -> float:
             page.wait_for_function(
@@ -98,6 +55,7 @@ def test_a_threshold_is_dragged_clicked_chosen_locked_and_shared(address: str) -
 
         # A drag ends where the hand lets go; the URL then holds it.
         box = slider.bounding_box()
+        assert box is not None
         middle = box["y"] + box["height"] / 2
         page.mouse.move(box["x"] + 0.401 * box["width"], middle)
         page.mouse.down()
@@ -110,6 +68,7 @@ def test_a_threshold_is_dragged_clicked_chosen_locked_and_shared(address: str) -
 
         # A click on the ROC curve sets the threshold of the point there.
         plot = page.locator(".st-key-nl-figure-roc .nsewdrag").first.bounding_box()
+        assert plot is not None
         page.mouse.move(plot["x"] + 0.1 * plot["width"], plot["y"] + 0.5 * plot["height"])
         page.mouse.move(plot["x"] + 0.12 * plot["width"], plot["y"] + 0.5 * plot["height"])
         page.wait_for_selector(".st-key-nl-figure-roc .hoverlayer .hovertext")
@@ -135,9 +94,8 @@ def test_a_threshold_is_dragged_clicked_chosen_locked_and_shared(address: str) -
         page.reload()
         expect(standing).to_contain_text("locked v1")
         expect(numbers).to_have_text(said, use_inner_text=True)
-        other = browser.new_context().new_page()
+        other = opened.new_context().new_page()
         other.goto(link)
         expect(other.locator(".nl-standing").first).to_contain_text("locked v1")
         expect(other.locator(".nl-say").first).to_have_text(said, use_inner_text=True)
         assert f"threshold={youden}" in link
-        browser.close()
