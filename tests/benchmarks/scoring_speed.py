@@ -1,6 +1,6 @@
 """How fast a folder is scored, against the loop that a tutorial would write, in one run.
 
-    python tests/benchmarks/scoring_speed.py [--patches 600]
+    python -m tests.benchmarks.scoring_speed [--patches 600]
 
 Both read the same PNG files and run the shipped network in float32 on the same device; the plain
 loop is Pillow, torchvision transforms, a DataLoader without workers and batches of 64.
