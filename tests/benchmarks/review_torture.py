@@ -1,6 +1,6 @@
 """Kill, cut the power of, crowd and damage review stores, and count what is lost or missed.
 
-`python tests/benchmarks/review_torture.py` runs the full numbers (about five minutes); the
+`python -m tests.benchmarks.review_torture` runs the full numbers (about five minutes); the
 tests run small ones. Writes one JSON object; the exit status is 1 if anything was lost, doubled,
 broken or missed.
 """

@@ -1,6 +1,6 @@
 """Prints how fast the statistics engine is at 220,025 patches of 216 slides, against its targets.
 
-Run it as `python tests/benchmarks/statistics_speed.py`. Each line ends with target / measured, so
+Run it as `python -m tests.benchmarks.statistics_speed`. Each line ends with target / measured, so
 that above 1 is met; for the comparison with scikit-learn, measured / target. Use one thread
 (OMP_NUM_THREADS=1) to compare machines. Not a test: a busy machine is no bug.
 """
