@@ -20,6 +20,12 @@ page = st.navigation(
             HERE / "views" / "overview.py", title="Overview", icon=":material/home:", default=True
         ),
         st.Page(HERE / "views" / "batch.py", title="Batch scoring", icon=":material/grid_view:"),
+        st.Page(HERE / "views" / "review.py", title="Review", icon=":material/rate_review:"),
+        st.Page(
+            HERE / "views" / "review_results.py",
+            title="Review results",
+            icon=":material/fact_check:",
+        ),
     ],
     position="top",
 )

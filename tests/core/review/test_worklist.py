@@ -108,7 +108,7 @@ def test_filters_that_nothing_passes_are_refused() -> None:
 def test_candidates_are_distinct_images_that_could_be_read() -> None:
     def row(name: str, status: Status, sha256: str) -> ScoreRow:
         return ScoreRow(
-            name, name, status, 0.5, 0.0, 1, 0.5, "v", "m", sha256, "", "", 0.1, 1, "s", "test"
+            name, name, status, 0.5, 0.0, 1, 0.5, None, "v", "m", sha256, "", "", 0.1, 1, "s", "test"
         )
 
     rows = [
