@@ -108,7 +108,23 @@ def test_filters_that_nothing_passes_are_refused() -> None:
 def test_candidates_are_distinct_images_that_could_be_read() -> None:
     def row(name: str, status: Status, sha256: str) -> ScoreRow:
         return ScoreRow(
-            name, name, status, 0.5, 0.0, 1, 0.5, None, "v", "m", sha256, "", "", 0.1, 1, "s", "test"
+            id=name,
+            path=name,
+            status=status,
+            prob_tumour=0.5,
+            logit=0.0,
+            predicted_label=1,
+            threshold=0.5,
+            lower_threshold=None,
+            operating_point="v",
+            model_id="m",
+            sha256=sha256,
+            reason="",
+            note="",
+            d4_sd_logit=0.1,
+            label=1,
+            slide="s",
+            split="test",
         )
 
     rows = [
