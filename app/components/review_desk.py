@@ -35,8 +35,8 @@ from core.review import (
 )
 from core.review.patches import PatchFolder
 
-LEAST_S: Final = 0.2
-"""A press sooner after the drawing comes from a key held down, not from somebody who looked."""
+LEAST_S: Final = 0.4
+"""A press sooner after the drawing is a key held down or pressed twice: nobody has looked yet."""
 READ_AHEAD: Final = 4
 _KEYS: Final = {Verdict.TUMOUR: "T", Verdict.NO_TUMOUR: "N", Verdict.CANNOT_JUDGE: "X"}
 _NAMES: Final = {
@@ -91,7 +91,7 @@ def desk(store: ReviewStore, kept: PatchFolder, case_id: str, reader: str) -> No
     stage = "after" if shown.awaits_ai_verdict else "first"
     drawn = state.drawn((case_id, reader, position, stage))
     with st.container(key=f"nl-desk-{stage}"):
-        left, right = st.columns([1.2, 1], gap="medium")
+        left, right = st.columns([1.65, 1], gap="medium")
         with left:
             _patch(picture, position, len(case.tasks))
         with right:
@@ -115,7 +115,8 @@ def _patch(picture: str, position: int, total: int) -> None:
     box = "" if state.chosen(_HIDDEN_BOX) else "<i></i>"
     st.html(
         f'<figure class="nl-read"><div><img src="{picture}" alt="Patch {position + 1} of {total}">'
-        f"{box}</div><figcaption>Patch {position + 1} of {total} · 96 × 96 px, about 93 × 93 µm · "
+        f'{box}</div><aside><img src="{picture}" alt="The same patch at twice its size"></aside>'
+        f"<figcaption>Patch {position + 1} of {total} · 96 × 96 px, about 93 × 93 µm, unsmoothed · "
         "only the outlined centre, about 31 × 31 µm, counts</figcaption></figure>"
     )
 
@@ -133,12 +134,13 @@ def _verdict_buttons(seat: Seat, record: Record, shown: Shown, drawn: state.Draw
             "<span>One key gives the verdict and goes on.</span></div>"
         )
     write = partial(_give, seat, shown, drawn)
-    stamp = f"{shown.position}-{drawn.action[:6]}"
+    # The keys stay the same from patch to patch: Streamlit unbinds the shortcut of a button that
+    # goes only some time later, and a press meanwhile would be lost.
     with st.container(key="nl-verdicts", gap="small"):
         if shown.awaits_ai_verdict and standing is not None:
             st.button(
                 f"Keep {_SIGNS[standing.reading.verdict]}",
-                key=f"keep-{stamp}",
+                key="keep",
                 shortcut="K",
                 type="primary",
                 width="stretch",
@@ -148,7 +150,7 @@ def _verdict_buttons(seat: Seat, record: Record, shown: Shown, drawn: state.Draw
         for column, (verdict, key) in zip(st.columns(3, gap="small"), _KEYS.items(), strict=True):
             column.button(
                 _NAMES[verdict],
-                key=f"verdict-{key}-{stamp}",
+                key=f"verdict-{key}",
                 shortcut=key,
                 width="stretch",
                 on_click=write,
@@ -249,7 +251,7 @@ def _remarks(record: Record, case: CaseOpened, reader: str, shown: Shown) -> Non
             chosen = state.chosen(f"confidence-{what}") == level
             st.button(
                 f"{'✓ ' * chosen}{str(level).capitalize()}",
-                key=f"confidence-{key}-{what}",
+                key=f"confidence-{key}",
                 shortcut=key,
                 type="secondary",
                 on_click=state.choose,

@@ -209,6 +209,7 @@ def _tags(verdicts: Sequence[CurrentVerdict]) -> None:
             + "</td></tr>"
         )
     st.html(
-        '<div class="nl-scroll"><table class="nl-table"><thead><tr><th>Tag</th><th>Errors of the readers'
-        f"</th><th>Errors of the model</th></tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
+        '<div class="nl-scroll"><table class="nl-table"><thead><tr><th>Tag</th>'
+        "<th>Errors of the readers</th><th>Errors of the model</th></tr></thead>"
+        f"<tbody>{''.join(lines)}</tbody></table></div>"
     )

@@ -51,6 +51,7 @@ class FlaggedPatch:
     Attributes:
         sha256: Of the patch.
         title: What to call it.
+        source: File and slide; empty where they are left out.
         why: Why it is flagged.
         model: Score and call in words.
         label: Reference label in words.
@@ -59,6 +60,7 @@ class FlaggedPatch:
 
     sha256: str
     title: str
+    source: str
     why: str
     model: str
     label: str
@@ -194,13 +196,14 @@ def _flagged(
         if not reasons:
             continue
         patch = found[0].patch
-        number = f"Patch {order[sha256] + 1}"
         slide = f", slide {patch.slide}" if patch.slide else ""
+        source = "" if plan.pseudonymised else f"{patch.id}{slide}"
         label = {1: "tumour", 0: "no tumour", None: "none known"}[patch.label]
         flagged.append(
             FlaggedPatch(
                 sha256=sha256,
-                title=number if plan.pseudonymised else f"{number}: {patch.id}{slide}",
+                title=f"Patch {order[sha256] + 1}",
+                source=source,
                 why=", ".join(reasons),
                 model=_model_words(found[0]),
                 label=label,

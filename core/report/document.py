@@ -22,8 +22,8 @@ _INK: Final = (22, 36, 43)
 _MUTED: Final = (86, 104, 112)
 _FAINT: Final = (213, 221, 224)
 _ACCENT: Final = (11, 107, 115)
-_PICTURE_MM: Final = 48.0
-_GAP_MM: Final = 6.0
+_PICTURE_MM: Final = 44.0
+_GAP_MM: Final = 5.0
 _MARGIN_MM: Final = 18.0
 _NAME_MM: Final = 36.0
 _COUNT_WIDTHS: Final = (30, 13, 16, 16, 16, 19, 34, 30)
@@ -97,7 +97,7 @@ def _batch_page(sheets: FPDF, report: Report) -> None:
     _heading(sheets, "Read with care", size=12)
     sheets.set_font(_FONT, size=8.5)
     for note in report.notes:
-        sheets.multi_cell(0, 4.6, f"– {note}", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+        sheets.multi_cell(0, 4.6, f"– {note}", align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
 
 
 def _fact(sheets: FPDF, name: str, value: str) -> None:
@@ -128,11 +128,11 @@ def _counts(sheets: FPDF, rows: Sequence[tuple[str, ...]]) -> None:
 def _flagged_patch(sheets: FPDF, patch: FlaggedPatch, image_rgb_u8: ImageU8) -> None:
     """Draw a patch beside what was said of it; never over the end of a page."""
     lines = [
+        *([("File", patch.source)] if patch.source else []),
         ("Flagged", patch.why),
         ("Model", patch.model),
         ("Reference label", patch.label),
         *(("Reading", line) for line in patch.readings),
-        ("SHA-256", patch.sha256),
     ]
     left = _MARGIN_MM + _PICTURE_MM + _GAP_MM
     height = max(_PICTURE_MM, _text_height(sheets, lines, sheets.epw - _PICTURE_MM - _GAP_MM))
@@ -148,7 +148,10 @@ def _flagged_patch(sheets: FPDF, patch: FlaggedPatch, image_rgb_u8: ImageU8) -> 
     sheets.set_xy(left, top)
     sheets.set_text_color(*_INK)
     sheets.set_font(_FONT, style="B", size=9)
-    sheets.multi_cell(0, 4.6, patch.title, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+    sheets.cell(18, 4.6, patch.title)
+    sheets.set_font(_FONT, size=6)
+    sheets.set_text_color(*_MUTED)
+    sheets.cell(0, 4.6, patch.sha256, align="R", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
     sheets.set_font(_FONT, size=8)
     for name, value in lines:
         sheets.set_text_color(*_INK)
@@ -161,7 +164,7 @@ def _flagged_patch(sheets: FPDF, patch: FlaggedPatch, image_rgb_u8: ImageU8) -> 
 
 def _text_height(sheets: FPDF, lines: Sequence[tuple[str, str]], width: float) -> float:
     sheets.set_font(_FONT, size=8)
-    total = 2 * 4.6  # the title takes two lines at most
+    total = 4.6
     for name, value in lines:
         wrapped = sheets.multi_cell(
             width, 4.2, f"{name}: {value}", dry_run=True, output=MethodReturnValue.LINES
