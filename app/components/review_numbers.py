@@ -27,6 +27,7 @@ from core.review import (
 from core.statistics import Interval
 
 FEW_PAIRS: Final = 30
+_NO_WIDTH: Final = 1e-9
 _NARROW: Final = "intervals are 95 % and take patches as independent"
 
 
@@ -131,9 +132,16 @@ def _agreement_row(name: str, found: Agreement) -> str:
 def _with_interval(value: float, interval: Interval) -> str:
     if isnan(value):
         return "–"
-    if isnan(interval.low):
-        return f"<b>{value:.2f}</b>"
-    return f"<b>{value:.2f}</b> <small>{interval.low:.2f} to {interval.high:.2f}</small>"
+    told = f"<b>{_signed(value)}</b>"
+    # Where one of the two gave a single call throughout, kappa is 0 whatever happens: no interval.
+    if isnan(interval.low) or interval.high - interval.low < _NO_WIDTH:
+        return told
+    return f"{told} <small>{_signed(interval.low)} to {_signed(interval.high)}</small>"
+
+
+def _signed(value: float) -> str:
+    """Return two digits with a minus sign that is one, and no minus before zero."""
+    return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
 
 
 def _flips(verdicts: Sequence[CurrentVerdict]) -> None:

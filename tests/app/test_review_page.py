@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -6,14 +7,18 @@ from streamlit.testing.v1 import AppTest
 from app.components import review_desk
 from core.review import (
     OnScreen,
+    Permission,
     ReadingMode,
+    ReviewError,
     ReviewStore,
     Verdict,
     current_verdicts,
+    person,
     verify_store,
 )
 from core.scoring import Classifier
-from tests.app.review_toys import scored_case
+from core.settings import Settings
+from tests.app.review_toys import OWNER, scored_case
 
 HOME = Path(__file__).parents[2] / "app" / "Home.py"
 
@@ -193,3 +198,43 @@ def test_a_damaged_store_is_told_in_a_sentence(data: Path) -> None:
     found = page("review")
     assert not found.exception
     assert found.error
+
+
+def test_without_a_list_of_leads_the_only_user_may_lock_and_with_one_others_may_not(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert Settings(data_dir=data).leads == frozenset()
+    alone = person("Ann", leads=frozenset(), logged_in=False)
+    assert alone.may(Permission.LOCK_THRESHOLDS)
+    assert not person("Ann", leads=frozenset(), logged_in=True).may(Permission.LOCK_THRESHOLDS)
+    monkeypatch.setenv("NODELENS_LEADS", " Lea Lead ,, Max ")
+    leads = Settings.from_environment(os.environ).leads
+    assert leads == {"Lea Lead", "Max"}
+    person("Max", leads=leads, logged_in=True).require(Permission.LOCK_THRESHOLDS)
+    with pytest.raises(ReviewError, match="only a lead may lock thresholds"):
+        person("Ann", leads=leads, logged_in=False).require(Permission.LOCK_THRESHOLDS)
+
+
+def test_a_case_is_started_from_a_scored_batch_and_a_second_reading_from_the_case(
+    data: Path, toy_classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scored_case(data, toy_classifier, mode=ReadingMode.AI_FIRST)
+    monkeypatch.setattr("app.state.owner", lambda: OWNER)
+    monkeypatch.setenv("NODELENS_SERVER_ROOTS", str(data.parent))
+    found = page("review", reader="Ann")
+    found.button(key="start-case").click().run()
+    assert not found.exception
+    assert not found.error
+    record = ReviewStore(data / "review.sqlite").record()
+    case = list(record.cases.values())[-1]
+    assert case.mode is ReadingMode.BLIND_FIRST
+    assert "Patch 1 of" in html(found)
+    found.button(key="verdict-T").click().run()
+    again = page("review", reader="Ben")
+    again.segmented_control(key="new-mode").set_value(ReadingMode.SECOND_READER).run()
+    again.button(key="start-case").click().run()
+    assert not again.exception
+    second = list(ReviewStore(data / "review.sqlite").record().cases.values())[-1]
+    assert second.of == (case.case,)
+    assert "no score, no map, no other verdicts" in html(again)
+    assert "nl-read-score" not in html(again)
