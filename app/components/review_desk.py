@@ -234,7 +234,7 @@ def _other_verdicts(record: Record, case: CaseOpened, sha256: str) -> None:
                 sure = f" ({told.confidence})" if told.confidence else ""
                 said = f" “{told.comment}”" if told.comment else ""
                 lines.append(f"<li>{_SIGNS[told.verdict]}{sure}{escape(said)}</li>")
-    st.html(f'<ul class="nl-read-others">{"".join(lines)}</ul>')
+    st.html(f'<div class="nl-read-others"><b>Earlier verdicts</b><ul>{"".join(lines)}</ul></div>')
 
 
 def _remarks(record: Record, case: CaseOpened, reader: str, shown: Shown) -> None:

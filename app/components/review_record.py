@@ -91,7 +91,7 @@ def _line(entry: Entry, names: Mapping[str, str]) -> dict[str, object]:
     return {
         "Event": entry.sequence,
         "When": f"{when.tz_convert(zone):%d %b %Y %H:%M:%S}" if zone else f"{when:%d %b %H:%M:%S}Z",
-        "Reader": names.get(reader, reader),
+        "Reader": names.get(reader, "a lead or reader without verdicts") if names else reader,
         "What": str(event.kind),
         "Patch": None if task is None else task + 1,
         "Said": said,

@@ -63,6 +63,7 @@ def report_pdf(report: Report, picture: _Pictures, *, fonts: Path = FONTS) -> by
     sheets.set_producer("NodeLens")
     sheets.foot = f"{report.title} · record {report.made_of[:24]}…"
     sheets.set_margins(_MARGIN_MM, _MARGIN_MM, _MARGIN_MM)
+    sheets.c_margin = 0  # text begins where pictures do
     sheets.set_auto_page_break(auto=True, margin=_MARGIN_MM)
     sheets.add_font(_FONT, fname=fonts / "DejaVuSans.ttf")
     sheets.add_font(_FONT, style="B", fname=fonts / "DejaVuSans-Bold.ttf")
