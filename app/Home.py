@@ -22,6 +22,12 @@ page = st.navigation(
         st.Page(HERE / "views" / "batch.py", title="Batch scoring", icon=":material/grid_view:"),
         st.Page(HERE / "views" / "explanation.py", title="Explanation", icon=":material/layers:"),
         st.Page(HERE / "views" / "threshold.py", title="Threshold", icon=":material/tune:"),
+        st.Page(HERE / "views" / "review.py", title="Review", icon=":material/rate_review:"),
+        st.Page(
+            HERE / "views" / "review_results.py",
+            title="Review results",
+            icon=":material/fact_check:",
+        ),
     ],
     position="top",
 )

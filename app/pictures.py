@@ -21,7 +21,16 @@ def thumbnail_uri(image_rgb_u8: ImageU8) -> str:
     small = Image.fromarray(image_rgb_u8).resize(
         (THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.LANCZOS
     )
-    return f"data:image/png;base64,{base64.b64encode(_png(small)).decode()}"
+    return _uri(small)
+
+
+def png_uri(image_rgb_u8: ImageU8) -> str:
+    """Return a patch (96, 96, 3) as it is, as PNG in a data URI; the page enlarges it."""
+    return _uri(Image.fromarray(image_rgb_u8))
+
+
+def _uri(image: Image.Image) -> str:
+    return f"data:image/png;base64,{base64.b64encode(_png(image)).decode()}"
 
 
 def enlarged_png(

@@ -22,6 +22,8 @@ from core.explanation import DonorPool, Explainer, Method, Target
 from core.jobs import InputReport, Job, JobProgress, JobStore, inspect_source
 from core.operating_points import OperatingPointStore, apply_locked_point
 from core.patches import Patch, PatchSource, open_source
+from core.review import ReviewStore
+from core.review.patches import PatchFolder
 from core.scoring import Classifier, ScoreRow, open_classifier
 from core.settings import SAMPLES_TABLE, Settings
 from core.statistics import Curve, Evidence, OperatingTable, roc_curve
@@ -431,3 +433,37 @@ def _scored_batch(
     temperature: float,
 ) -> Batch:
     return Batch.of(_job.name, rows(_store, _job), temperature)
+
+
+def review_store(chosen: Settings) -> ReviewStore:
+    """Return the one record of verdicts.
+
+    Raises:
+        StoreError: The file is none, or cannot be written; nothing is cached then.
+    """
+    return _review_store(chosen.review_store)
+
+
+@st.cache_resource(show_spinner=False)
+def _review_store(path: Path) -> ReviewStore:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return ReviewStore(path)
+
+
+def review_patches(chosen: Settings) -> PatchFolder:
+    """Return the patches of opened cases."""
+    return PatchFolder(chosen.review_patches_dir)
+
+
+@st.cache_data(show_spinner=False, max_entries=2_000)
+def _review_picture(folder: Path, sha256: str) -> str:
+    return pictures.png_uri(PatchFolder(folder).image(sha256))
+
+
+def review_picture(kept: PatchFolder, sha256: str) -> str:
+    """Return a kept patch, 96 × 96, as PNG in a data URI.
+
+    Raises:
+        StoreError: It is gone, or has changed; nothing is cached then.
+    """
+    return _review_picture(kept.folder, sha256)

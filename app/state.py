@@ -7,8 +7,11 @@ never part of a URL, a log or a file.
 
 import re
 import secrets
+import time
+from collections.abc import Hashable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
+from urllib.parse import quote, unquote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
@@ -31,6 +34,11 @@ _URL_NAMES: Final = {
     "false_alarm_cost": "alarm",
     "rule": "rule",
 }
+READER_COOKIE: Final = "nodelens_reader"
+_READER: Final = "reader"
+_CASE: Final = "case"
+_PLACE: Final = "place"
+_DRAWN: Final = "drawn"
 
 
 def owner() -> str:
@@ -280,3 +288,99 @@ def user_name() -> str:
     if not st.user.get("is_logged_in"):
         return ""
     return str(st.user.get("name") or st.user.get("email") or "")
+
+
+def login_name() -> str | None:
+    """Return the name that a login vouches for; None where nobody is logged in."""
+    if _identity() is None:
+        return None
+    return str(st.user.get("email") or st.user.get("name") or st.user.get("sub"))[:200]
+
+
+def reader_name() -> str | None:
+    """Return who reads: the login, or the name given here or kept in a cookie; None if unknown."""
+    login = login_name()
+    if login is not None:
+        return login
+    if _READER not in st.session_state:
+        kept = unquote(str(st.context.cookies.get(READER_COOKIE, ""))).strip()[:200]
+        st.session_state[_READER] = kept if kept.isprintable() else ""
+    return str(st.session_state[_READER]) or None
+
+
+def be_reader(name: str) -> None:
+    """Read under another name, or under none yet."""
+    st.session_state[_READER] = name.strip()[:200]
+    st.session_state.pop(_PLACE, None)
+    st.session_state.pop(_DRAWN, None)
+
+
+def reader_cookie() -> str | None:
+    """Return what the browser is to keep of the reader's name; None where a login tells it."""
+    return quote(reader_name() or "", safe="") if _identity() is None else None
+
+
+def case_id() -> str | None:
+    """Return the case that is looked at; it stands in the URL, where a reload finds it."""
+    if _CASE in st.query_params:
+        st.session_state[_CASE] = st.query_params[_CASE]
+    elif st.session_state.get(_CASE):
+        st.query_params[_CASE] = st.session_state[_CASE]
+    found = st.session_state.get(_CASE)
+    return str(found) if found else None
+
+
+def look_at_case(case: str | None) -> None:
+    """Look at another case, or at the list of them."""
+    st.session_state.pop(_PLACE, None)
+    st.session_state.pop(_DRAWN, None)
+    if case is None:
+        st.session_state.pop(_CASE, None)
+        st.query_params.pop(_CASE, None)
+    else:
+        st.session_state[_CASE] = st.query_params[_CASE] = case
+
+
+def place() -> int:
+    """Return the position in the worklist behind which to go on; -1 at first."""
+    return int(st.session_state.get(_PLACE, -1))
+
+
+def go_on_behind(position: int) -> None:
+    """Go on with the first unread patch behind a position."""
+    st.session_state[_PLACE] = position
+    st.session_state.pop(_DRAWN, None)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Something that was drawn for a verdict.
+
+    Attributes:
+        what: What, as given.
+        action: The token under which its verdict is recorded, once.
+        since_s: When it was drawn, by a clock that only counts.
+    """
+
+    what: Hashable
+    action: str
+    since_s: float
+
+    @property
+    def seconds(self) -> float:
+        """How long ago it was drawn."""
+        return time.monotonic() - self.since_s
+
+
+def drawn(what: Hashable) -> Drawn:
+    """Return when something was first drawn, which is now unless it was drawn last time too."""
+    found = st.session_state.get(_DRAWN)
+    if not isinstance(found, Drawn) or found.what != what:
+        found = Drawn(what, secrets.token_hex(16), time.monotonic())
+        st.session_state[_DRAWN] = found
+    return found
+
+
+def still_drawn(earlier: Drawn) -> bool:
+    """Whether nothing was drawn since; false for a second press on the same button."""
+    return st.session_state.get(_DRAWN) == earlier

@@ -12,6 +12,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 from core.bundle import card_table, read_card
 from core.errors import NodelensError
 from core.explanation.command import add_explain_parser
+from core.report.command import add_report_parser
 from core.review.command import add_verify_parser
 from core.scoring.command import add_score_parser
 from core.settings import SHIPPED_MODEL
@@ -31,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _add_card_parser(commands)
     add_verify_parser(commands)
     add_explain_parser(commands)
+    add_report_parser(commands)
     parsed = parser.parse_args(arguments)
     try:
         return int(parsed.run(parsed))

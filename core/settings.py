@@ -7,6 +7,8 @@ NODELENS_SERVER_ROOTS       folders that users may name as a source, joined by "
                             empty: no user reads anything on the server
 NODELENS_MAX_UPLOAD_FILES   files in one upload
 NODELENS_MAX_UPLOAD_MIB     size of one upload
+NODELENS_LEADS              names or logins of those who may lock thresholds and see who gave which
+                            verdict, joined by ","; empty: everybody, unless a login is in use
 """
 
 import os
@@ -40,6 +42,7 @@ class Settings:
         server_roots: Resolved folders below which users may name sources; empty switches it off.
         max_upload_files: Files in one upload.
         max_upload_bytes: Bytes in one upload.
+        leads: Names or logins of the leads.
     """
 
     data_dir: Path
@@ -48,6 +51,7 @@ class Settings:
     server_roots: tuple[Path, ...] = ()
     max_upload_files: int = _MAX_UPLOAD_FILES
     max_upload_bytes: int = _MAX_UPLOAD_MIB * _MIB
+    leads: frozenset[str] = frozenset()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -70,6 +74,9 @@ class Settings:
             server_roots=_roots(environment.get("NODELENS_SERVER_ROOTS", "")),
             max_upload_files=_positive(environment, "NODELENS_MAX_UPLOAD_FILES", _MAX_UPLOAD_FILES),
             max_upload_bytes=mib * _MIB,
+            leads=frozenset(
+                filter(None, map(str.strip, environment.get("NODELENS_LEADS", "").split(",")))
+            ),
         )
 
     @property
@@ -81,6 +88,16 @@ class Settings:
     def operating_points_dir(self) -> Path:
         """Where locked operating points are kept."""
         return self.data_dir / "operating_points"
+
+    @property
+    def review_store(self) -> Path:
+        """The record of all verdicts."""
+        return self.data_dir / "review.sqlite"
+
+    @property
+    def review_patches_dir(self) -> Path:
+        """Where the patches of opened cases are kept, by hash."""
+        return self.data_dir / "review_patches"
 
     def server_source(self, text: str) -> Path:
         """Return the source that a user named, with every link in its path followed.

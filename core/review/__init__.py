@@ -13,6 +13,7 @@ from core.review.agreement import (
     with_model,
     within_reader,
 )
+from core.review.blinding import unfinished_blind_reading
 from core.review.chain import Anchor, Link
 from core.review.disagreement import disagreements, disputed_patches, paired_verdicts
 from core.review.errors import ReviewError, StoreError
@@ -41,7 +42,17 @@ from core.review.outcomes import (
 )
 from core.review.progress import Progress, Shown, next_position, progress, shown_now
 from core.review.record import CurrentVerdict, Entry, Record, TaskState, current_verdicts
-from core.review.roles import Permission, Person, Role
+from core.review.roles import Permission, Person, Role, person
+from core.review.steps import (
+    Undoable,
+    ai_shown_event,
+    awaits_ai,
+    comment_event,
+    patch_at,
+    screen_of,
+    undoable,
+    verdict_event,
+)
 from core.review.store import ReviewStore
 from core.review.verify import verify_apart, verify_store
 from core.review.vocabulary import (
@@ -100,6 +111,7 @@ __all__ = [
     "TagErrors",
     "Task",
     "TaskState",
+    "Undoable",
     "Undone",
     "Verdict",
     "VerdictAfterAi",
@@ -108,9 +120,12 @@ __all__ = [
     "Worklist",
     "WorklistPlan",
     "agreement",
+    "ai_shown_event",
+    "awaits_ai",
     "between_readers",
     "build_worklist",
     "candidates_of",
+    "comment_event",
     "current_verdicts",
     "disagreements",
     "disputed_patches",
@@ -118,11 +133,17 @@ __all__ = [
     "flip_matrix",
     "next_position",
     "paired_verdicts",
+    "patch_at",
+    "person",
     "progress",
     "reading_time",
     "repeat_pairs",
+    "screen_of",
     "shown_now",
     "tag_errors",
+    "undoable",
+    "unfinished_blind_reading",
+    "verdict_event",
     "verify_apart",
     "verify_log",
     "verify_store",

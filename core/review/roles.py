@@ -1,5 +1,6 @@
 """Who may do what: the only place that knows the roles."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -54,3 +55,16 @@ class Person:
             raise ReviewError(
                 f"{self.name} is a {self.role}; only a lead may {permission}. Ask a lead."
             )
+
+
+def person(name: str, *, leads: Collection[str], logged_in: bool) -> Person:
+    """Return who somebody is.
+
+    Args:
+        name: As they gave it, or as the login knows them.
+        leads: Names of the leads. Without any, and without a login, whoever sits at the machine
+            is the lead: a single user must be able to lock a threshold.
+        logged_in: Whether a login vouches for the name. Without one a name is only a claim.
+    """
+    alone = not leads and not logged_in
+    return Person(name, Role.LEAD if alone or name in leads else Role.READER)

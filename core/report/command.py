@@ -1,0 +1,75 @@
+"""`python -m core report`: the PDF report of a case, rebuilt from its record."""
+
+import argparse
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from core.bundle import read_card
+from core.operating_points import OperatingPointStore
+from core.report.content import ReportPlan, report_of
+from core.report.document import report_pdf
+from core.report.points import point_of
+from core.review import Record, ReviewError, ReviewStore
+from core.review.patches import PatchFolder
+from core.scoring.outputs import replacing
+from core.settings import Settings
+
+WRITTEN: Final = 0
+
+
+def add_report_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `report` with its options."""
+    parser = commands.add_parser(
+        "report",
+        help="write the PDF report of a reviewed case",
+        description="The same record, patches and operating point give the same bytes.",
+    )
+    parser.add_argument("case", help="id of the case, as in the page's address")
+    parser.add_argument("--out", type=Path, required=True, help="PDF to write")
+    parser.add_argument("--data", type=Path, help="the app's data folder (NODELENS_DATA_DIR)")
+    parser.add_argument("--until", type=int, metavar="N", help="leave out what came after event N")
+    parser.add_argument("--pseudonymised", action="store_true")
+    parser.set_defaults(run=write_report)
+
+
+def record_until(store: ReviewStore, sequence: int | None) -> Record:
+    """Return the record as it was after an event; as it is if None.
+
+    Raises:
+        ReviewError: There is no such event.
+    """
+    if sequence is None:
+        return store.record()
+    entries = store.entries()
+    if not 1 <= sequence <= len(entries):
+        raise ReviewError(f"Found event {sequence}; the record has events 1 to {len(entries)}.")
+    return Record().extended(entries[:sequence])
+
+
+def write_report(arguments: argparse.Namespace) -> int:
+    """Run the command and return the exit status.
+
+    Raises:
+        NodelensError: No such store, case or patch.
+    """
+    settings = Settings.from_environment(os.environ)
+    if arguments.data is not None:
+        settings = replace(settings, data_dir=arguments.data.absolute())
+    if not settings.review_store.is_file():
+        raise ReviewError(f"There is no review store {settings.review_store}. Check the folder.")
+    record = record_until(ReviewStore(settings.review_store), arguments.until)
+    point = point_of(
+        record.case(arguments.case),
+        read_card(settings.model_dir),
+        OperatingPointStore(settings.operating_points_dir),
+    )
+    plan = ReportPlan(arguments.case, pseudonymised=arguments.pseudonymised, point=point)
+    kept = PatchFolder(settings.review_patches_dir)
+    content = report_pdf(report_of(record, plan), kept.image)
+    with replacing(arguments.out) as temporary:
+        temporary.write_bytes(content)
+    sys.stdout.write(f"{arguments.out}: case {arguments.case}, record {record.end}\n")
+    return WRITTEN

@@ -1,0 +1,67 @@
+"""The patches of opened cases, kept beside the record under their own hashes.
+
+A record names patches by SHA-256 only. Keeping the bytes lets every reader go on after the batch is
+gone, and lets a report be rebuilt; nothing that was reviewed can be exchanged unnoticed.
+"""
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Final
+
+from core.patches import ImageU8, decode_patch
+from core.review.errors import ReviewError, StoreError
+from core.scoring.outputs import replacing
+
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+
+
+class PatchFolder:
+    """Files named by the SHA-256 of their bytes; each is written once."""
+
+    def __init__(self, folder: Path) -> None:
+        """Keep them below `folder`, which is made at need."""
+        self.folder = folder
+
+    def keep(self, data: bytes, *, sha256: str) -> None:
+        """Keep the bytes of a patch.
+
+        Raises:
+            ReviewError: They are not the bytes that were scored.
+        """
+        found = hashlib.sha256(data).hexdigest()
+        if found != sha256:
+            raise ReviewError(
+                f"A patch has SHA-256 {found[:12]}…; the one that was scored has {sha256[:12]}…. "
+                "The file has changed since: score the batch anew."
+            )
+        path = self._path(sha256)
+        if path.exists():
+            return
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with replacing(path) as temporary:
+            temporary.write_bytes(data)
+
+    def image(self, sha256: str) -> ImageU8:
+        """Return a patch (96, 96, 3), its bytes checked against the hash.
+
+        Raises:
+            StoreError: It is not here, or its bytes have changed.
+        """
+        try:
+            data = self._path(sha256).read_bytes()
+        except OSError:
+            raise StoreError(
+                f"The patch {sha256[:12]}… is not among the kept patches. Restore the folder "
+                f"{self.folder.name} from a backup."
+            ) from None
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise StoreError(
+                f"The kept patch {sha256[:12]}… has changed on disk. Restore it from a backup."
+            )
+        return decode_patch(data).image_rgb_u8
+
+    def _path(self, sha256: str) -> Path:
+        if not _SHA256.fullmatch(sha256):
+            raise ReviewError(f"{sha256[:20]!r} is no SHA-256.")
+        return self.folder / sha256[:2] / sha256

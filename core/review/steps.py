@@ -1,0 +1,101 @@
+"""A reader's steps through a case as the events that a page writes."""
+
+from dataclasses import dataclass
+
+from core.review.events import (
+    AiShown,
+    CaseOpened,
+    CasePatch,
+    Commented,
+    Reading,
+    Undone,
+    VerdictAfterAi,
+    VerdictGiven,
+)
+from core.review.record import Record, StandingReading
+from core.review.vocabulary import OnScreen, ReadingMode
+
+
+def patch_at(case: CaseOpened, position: int) -> CasePatch:
+    """Return the patch at a place of a worklist, with its label: not to be drawn."""
+    return case.patches[case.tasks[position].patch]
+
+
+def verdict_event(
+    record: Record, case: CaseOpened, reader: str, position: int, reading: Reading
+) -> VerdictGiven | VerdictAfterAi:
+    """Return the first verdict, or the one after the AI where that has been shown."""
+    kind = VerdictAfterAi if record.state(case.case, reader, position).ai_shown else VerdictGiven
+    return kind(
+        case=case.case,
+        reader=reader,
+        task=position,
+        sha256=patch_at(case, position).sha256,
+        model_id=case.model_id,
+        operating_point=case.operating_point,
+        reading=reading,
+    )
+
+
+def ai_shown_event(case: CaseOpened, reader: str, position: int) -> AiShown:
+    """Return that score and map are about to be drawn."""
+    sha256 = patch_at(case, position).sha256
+    return AiShown(case=case.case, reader=reader, task=position, sha256=sha256)
+
+
+def comment_event(case: CaseOpened, reader: str, position: int, text: str) -> Commented:
+    """Return a remark beside the verdict."""
+    sha256 = patch_at(case, position).sha256
+    return Commented(case=case.case, reader=reader, task=position, sha256=sha256, text=text)
+
+
+def awaits_ai(record: Record, case: CaseOpened, reader: str, position: int) -> bool:
+    """Whether a blinded verdict stands and the AI has yet to be shown, as after a crash."""
+    state = record.state(case.case, reader, position)
+    return case.mode is ReadingMode.BLIND_FIRST and state.first is not None and not state.ai_shown
+
+
+def screen_of(
+    patch: CasePatch | None, *, with_map: bool, adjudicated: bool
+) -> tuple[OnScreen, ...]:
+    """Return what is drawn beside a patch; nothing of a patch whose score may not be seen."""
+    if patch is None:
+        return ()
+    shown = [OnScreen.SCORE]
+    if with_map:
+        shown.append(OnScreen.CAM)
+    if adjudicated:
+        shown.append(OnScreen.OTHER_VERDICTS)
+    return tuple(shown)
+
+
+@dataclass(frozen=True, slots=True)
+class Undoable:
+    """The reader's last step in a case that can be taken back.
+
+    Attributes:
+        position: Of the task.
+        event: The undo, ready to be written.
+        taken_back: The verdict that goes; None if the step was another one.
+    """
+
+    position: int
+    event: Undone
+    taken_back: StandingReading | None
+
+
+def undoable(record: Record, case: CaseOpened, reader: str) -> Undoable | None:
+    """Return the last step that an undo would take back; None if all is frozen or nothing done."""
+    steps = [
+        (state.last_step, position, state)
+        for (held, who, position), state in record.tasks.items()
+        if held == case.case and who == reader and state.last_step is not None
+    ]
+    if not steps:
+        return None
+    last, position, state = max(steps, key=lambda step: step[0])
+    sha256 = patch_at(case, position).sha256
+    event = Undone(case=case.case, reader=reader, task=position, sha256=sha256, undoes=last)
+    standing = state.final
+    told = standing if standing is not None and standing.sequence == last else None
+    return Undoable(position, event, told)
