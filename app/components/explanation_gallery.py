@@ -7,12 +7,14 @@ from html import escape
 from typing import Final
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app import resources, state
 from app.components.explanation_choice import (
     Look,
     filter_key,
     filters_in_force,
+    order_in_force,
     order_key,
     position_key,
     view_key,
@@ -52,11 +54,12 @@ _TEST_PASS: Final = 8
 
 def explain_all(known: ExplainedPatches, collection: PatchCollection) -> None:
     """Explain what is not explained yet, pass by pass, with progress."""
+    place = st.empty()
     missing = known.missing(collection.positions)
     if not missing:
         return
     total = len(collection.positions)
-    bar = st.progress(1 - len(missing) / total, _so_far("Explained", len(missing), total))
+    bar = place.progress(1 - len(missing) / total, _so_far("Explained", len(missing), total))
     try:
         while missing:
             known.measure(collection.source, missing[:PASS], Measurement())
@@ -77,7 +80,17 @@ def gallery(
     """Draw the list's controls, its tiles and its downloads."""
     rows = known.rows(collection.positions)
     wanted, order = _list_controls(collection, rows)
-    _tests(known, collection, wanted, order)
+    place = st.empty()
+    pressed = _wants_tests(known, collection, wanted, order)
+    _list(known, collection, look, scale)
+    if pressed:  # last, so that the tiles stay on the page and can be clicked meanwhile
+        _test_all(known, collection, place)
+
+
+def _list(
+    known: ExplainedPatches, collection: PatchCollection, look: Look, scale: float | None
+) -> None:
+    wanted, order = filters_in_force(collection), order_in_force(collection)
     positions = listed(known.rows(collection.positions), wanted, order)
     if not positions:
         st.html(
@@ -134,15 +147,15 @@ def _list_controls(
     return filters_in_force(collection), ORDERS[str(name)]
 
 
-def _tests(
+def _wants_tests(
     known: ExplainedPatches,
     collection: PatchCollection,
     wanted: Sequence[str],
     order: MeasureOrder,
-) -> None:
+) -> bool:
     untested = known.untested(collection.positions)
     if not untested:
-        return
+        return False
     done = len(collection.positions) - len(untested)
     needed = bool(NEED_TESTS.intersection(wanted)) or order.tested
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -157,10 +170,13 @@ def _tests(
             "ring, turn the patch and compare its map with random twins: about 80 scores a patch. "
             "Maps that were not tested may explain nothing."
         )
-    if not pressed:
-        return
+    return pressed
+
+
+def _test_all(known: ExplainedPatches, collection: PatchCollection, place: DeltaGenerator) -> None:
+    untested = known.untested(collection.positions)
     total = len(untested)
-    bar = st.progress(0.0, _so_far("Tested", total, total))
+    bar = place.progress(0.0, _so_far("Tested", total, total))
     try:
         while untested:
             known.measure(collection.source, untested[:_TEST_PASS], known.tests())
