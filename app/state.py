@@ -283,13 +283,6 @@ def component_value(key: str, name: str) -> Any:  # noqa: ANN401 - whatever the 
     return held.get(name)
 
 
-def user_name() -> str:
-    """Return the name of whoever is logged in, "" if nobody is."""
-    if not st.user.get("is_logged_in"):
-        return ""
-    return str(st.user.get("name") or st.user.get("email") or "")
-
-
 def login_name() -> str | None:
     """Return the name that a login vouches for; None where nobody is logged in."""
     if _identity() is None:

@@ -15,6 +15,7 @@ from app.components.threshold_sources import kept_csv
 from core.bundle import Card
 from core.errors import NodelensError
 from core.operating_points import SHIPPED, LockedPoint, OperatingPointStore
+from core.review import Permission, person
 from core.thresholds import Assumptions, Snapshot, ThresholdStudy, decision_of, obstacle_to_lock
 
 _NAME_CHARS: Final = 200
@@ -55,7 +56,7 @@ def _dialog(scene: Scene, card: Card, store: OperatingPointStore) -> None:
         )
     st.text_input(
         "Your name, as it is to stand in the file",
-        value=state.user_name(),
+        value=state.login_name() or "",
         max_chars=_NAME_CHARS,
         key="lock-name",
     )
@@ -83,11 +84,12 @@ def _dialog(scene: Scene, card: Card, store: OperatingPointStore) -> None:
 def _lock(
     scene: Scene, snapshot: Snapshot, card: Card, store: OperatingPointStore, rule: str
 ) -> None:
-    name = str(state.chosen("lock-name", "")).strip()
+    name = state.login_name() or str(state.chosen("lock-name", "")).strip()
     if not name:
         state.choose("lock-problem", "Write your name: a lock says who decided.")
         return
     try:
+        _require_lead(name)
         decision = decision_of(scene.study, snapshot, card, rule=rule)
         before = store.in_force(card.weights_sha256)
         locked = store.lock(decision, by=name)
@@ -99,6 +101,16 @@ def _lock(
         return
     state.say(f"Locked as {locked.version} at {locked.threshold:.4f}.")
     state.choose("lock-done", True)
+
+
+def _require_lead(name: str) -> None:
+    """Raise unless a person of this name may lock thresholds here.
+
+    Raises:
+        ReviewError: They may not; the message says who can change that.
+    """
+    who = person(name, leads=resources.settings().leads, logged_in=state.login_name() is not None)
+    who.require(Permission.LOCK_THRESHOLDS)
 
 
 def _summary(snapshot: Snapshot) -> list[Stat]:
@@ -134,6 +146,21 @@ def spent_test_set(scene: Scene, card: Card, store: OperatingPointStore) -> None
         )
 
 
+def _put_in_force(store: OperatingPointStore, card: Card, version: str, by: str) -> bool:
+    """Put a version in force and return True, or draw why not."""
+    if not by:
+        st.warning("Write your name: it is recorded who decided.")
+        return False
+    try:
+        _require_lead(by)
+        store.put_in_force(card.weights_sha256, version, by=by)
+    except NodelensError as error:
+        show_problem(error)
+        return False
+    state.say(f"New scores use {version} from now on.")
+    return True
+
+
 def versions(scene: Scene, card: Card, store: OperatingPointStore) -> None:
     """Draw the versions, which of them is in force, and the way to change that."""
     section("Operating points", f"of the model {card.model_id}")
@@ -154,13 +181,11 @@ def versions(scene: Scene, card: Card, store: OperatingPointStore) -> None:
             width=220,
             key=f"in-force-{now}-{len(names)}",
         )
-        by = st.text_input("Your name", value=state.user_name(), width=220, key="force-name")
+        by = st.text_input("Your name", value=state.login_name() or "", width=220, key="force-name")
         if st.button("Put in force", disabled=chosen == now, key="force"):
-            if by.strip():
-                store.put_in_force(card.weights_sha256, chosen, by=by.strip())
-                state.say(f"New scores use {chosen} from now on.")
+            by = state.login_name() or by
+            if _put_in_force(store, card, chosen, by.strip()):
                 st.rerun()
-            st.warning("Write your name: it is recorded who decided.")
     st.caption("Batches that are scored already keep the version that their rows name.")
     latest = next(reversed(scene.versions), None)
     if latest is not None:
@@ -239,7 +264,7 @@ def _opened(scene: Scene, card: Card, store: OperatingPointStore, name: str, dat
     point = next((one for one in scene.versions if one.version == now), scene.versions[-1])
     digest = hashlib.sha256(data).hexdigest()
     key = f"opened-{digest[:16]}-{point.version}"
-    by = st.text_input("Your name, for the record", value=state.user_name(), key="test-name")
+    by = st.text_input("Your name, for the record", value=state.login_name() or "", key="test-name")
     st.button(
         f"Open it at {point.version}",
         icon=":material/visibility:",

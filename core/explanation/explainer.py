@@ -184,7 +184,7 @@ class Explainer:
     def measured(self, batch: CamBatch) -> list[Explanation]:
         """Return maps of this explainer with their measures."""
         probabilities = self.classifier.probability(batch.logits)
-        temperature = self.classifier.bundle.card.temperature
+        temperature = self.classifier.temperature
         explanations = []
         for cam, logit, probability in zip(batch, batch.logits, probabilities, strict=True):
             centre = measure_centre(cam)

@@ -317,7 +317,7 @@ class CentreTest:
                 for picture in (one.centre_kept_rgb_u8, one.ring_kept_rgb_u8, one.neither_rgb_u8)
             ]
         ).reshape(-1, 3)
-        temperature = self.classifier.bundle.card.temperature
+        temperature = self.classifier.temperature
         threshold = self.classifier.operating_point.threshold
         return CentreReliance(
             tuple(

@@ -1,63 +1,18 @@
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
-import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from core.review import ReadingMode, ReviewStore, current_verdicts, verify_store
 from core.scoring import Classifier
 from tests.app.review_toys import scored_case
+from tests.browsing import browser, needs_chromium, served
 
-ROOT = Path(__file__).parents[2]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = needs_chromium
 LOOKED_MS = 600
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 
 
-@contextmanager
-def server(data: Path, model: Path) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = os.environ | {
-        "NODELENS_DATA_DIR": str(data),
-        "NODELENS_MODEL": str(model),
-        "NODELENS_DEVICE": "cpu",
-        "PYTHONPATH": str(ROOT),
-    }
-    command = [sys.executable, "-m", "streamlit", "run", "app/Home.py", "--server.port", str(port)]
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    address = f"http://localhost:{port}"
-    try:
-        for _ in range(240):
-            try:
-                with urlopen(f"{address}/_stcore/health", timeout=2):  # noqa: S310 - our server
-                    break
-            except (URLError, OSError):
-                time.sleep(0.25)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def open_page(browser: Browser, address: str, reader: str) -> Page:
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
+def open_page(opened: Browser, address: str, reader: str) -> Page:
+    context = opened.new_context(viewport={"width": 1440, "height": 900})
     context.add_cookies([{"name": "nodelens_reader", "value": reader, "url": address}])
     found = context.new_page()
     found.goto(f"{address}/review?case=toycase")
@@ -78,17 +33,14 @@ def read_patch(page: Page, number: int, first: str, then: str) -> None:
     page.keyboard.press(then)
 
 
-@pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium found")
 def test_two_browsers_read_blind_first_by_keyboard_alone_with_a_reload(
     tmp_path: Path, toy_bundle: Path, toy_classifier: Classifier
 ) -> None:
     data = tmp_path / "data"
     data.mkdir()
     scored_case(data, toy_classifier, mode=ReadingMode.BLIND_FIRST)
-    with server(data, toy_bundle) as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        ann, ben = (open_page(browser, address, reader) for reader in ("Ann", "Ben"))
+    with served(data, toy_bundle) as address, browser() as opened:
+        ann, ben = (open_page(opened, address, reader) for reader in ("Ann", "Ben"))
         for number in range(1, 5):
             read_patch(ann, number, "t" if number % 2 else "n", "k")
             if number <= 3:
@@ -106,7 +58,6 @@ def test_two_browsers_read_blind_first_by_keyboard_alone_with_a_reload(
         for number in range(6, 11):
             read_patch(ann, number, "t" if number % 2 else "n", "k")
         ann.get_by_text("Every patch of this case is read").wait_for(timeout=60_000)
-        browser.close()
     store = ReviewStore(data / "review.sqlite")
     by_ann = current_verdicts(store.record(), "toycase", "Ann")
     by_ben = current_verdicts(store.record(), "toycase", "Ben")

@@ -166,6 +166,23 @@ def test_the_shipped_point_can_be_put_in_force_again(data_dir: Path, toy_bundle:
     assert store.in_force(read_card(toy_bundle).weights_sha256) is None
 
 
+def test_only_a_lead_may_lock_where_the_operator_names_leads(
+    data_dir: Path, toy_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NODELENS_LEADS", "Dr A")
+    store = OperatingPointStore(data_dir / "data" / "operating_points")
+    weights = read_card(toy_bundle).weights_sha256
+    page = opened(threshold="0.55")
+    press(page, "lock").text_input(key="lock-name").set_value("Dr B")
+    press(page, "lock-now")
+    assert store.versions(weights) == []
+    assert "lead" in str(page.session_state["lock-problem"])
+    page = opened(threshold="0.55")
+    press(page, "lock").text_input(key="lock-name").set_value("Dr A")
+    press(page, "lock-now")
+    assert [point.locked_by for point in store.versions(weights)] == ["Dr A"]
+
+
 def test_a_run_on_the_server_can_be_tuned_but_not_locked(data_dir: Path) -> None:
     run = data_dir / "run-1"
     run.mkdir()
