@@ -20,14 +20,14 @@ page = st.navigation(
             HERE / "views" / "overview.py", title="Overview", icon=":material/home:", default=True
         ),
         st.Page(HERE / "views" / "batch.py", title="Batch scoring", icon=":material/grid_view:"),
-        st.Page(HERE / "views" / "explanation.py", title="Explanation", icon=":material/layers:"),
-        st.Page(HERE / "views" / "threshold.py", title="Threshold", icon=":material/tune:"),
         st.Page(HERE / "views" / "review.py", title="Review", icon=":material/rate_review:"),
         st.Page(
             HERE / "views" / "review_results.py",
             title="Review results",
             icon=":material/fact_check:",
         ),
+        st.Page(HERE / "views" / "explanation.py", title="Explanation", icon=":material/layers:"),
+        st.Page(HERE / "views" / "threshold.py", title="Threshold", icon=":material/tune:"),
     ],
     position="top",
 )
