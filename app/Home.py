@@ -1,8 +1,12 @@
 """The router: `streamlit run app/Home.py`."""
 
+import os
 from pathlib import Path
 
 import streamlit as st
+
+# Before PyTorch loads: threads that wait must not spin against other programs on the machine.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from app import components
 
