@@ -155,8 +155,7 @@ def _input_report(_store: JobStore, _job: Job, job_id: str) -> InputReport:
 
 def progress(store: JobStore, job: Job) -> JobProgress:
     """Return how far a job is; rows of jobs that do not run are counted once."""
-    journal = store.journal(job)
-    stamp = (journal.stat().st_mtime_ns, journal.stat().st_size) if journal.exists() else (0, 0)
+    stamp = _stamp(store.journal(job))
     if store.is_held(job):
         return store.progress(job)
     return _progress_on_disk(store, job, job.id, stamp)
@@ -167,7 +166,7 @@ def _progress_on_disk(
     _store: JobStore,
     _job: Job,
     job_id: str,
-    stamp: tuple[int, int],
+    stamp: tuple[int, int, int],
 ) -> JobProgress:
     return _store.progress(_job)
 
@@ -177,8 +176,7 @@ def rows(store: JobStore, job: Job) -> tuple[ScoreRow, ...]:
     journal = store.journal(job)
     if not journal.exists():
         return ()
-    found = journal.stat()
-    return _rows(store, job, job.id, (found.st_ino, found.st_mtime_ns, found.st_size))
+    return _rows(store, job, job.id, _stamp(journal))
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
@@ -249,11 +247,14 @@ def job_collection(store: JobStore, job: Job, *, drawn: bool) -> PatchCollection
     Raises:
         SourceError: The source is gone or not what it claims to be.
     """
-    return _job_collection(store, job, job.id, _stamp(store, job), drawn)
+    return _job_collection(store, job, job.id, _stamp(store.journal(job)), drawn)
 
 
-def _stamp(store: JobStore, job: Job) -> tuple[int, int, int]:
-    found = store.journal(job).stat()
+def _stamp(path: Path) -> tuple[int, int, int]:
+    """Return what changes when a file does; zeros while there is none."""
+    if not path.is_file():
+        return 0, 0, 0
+    found = path.stat()
     return found.st_ino, found.st_mtime_ns, found.st_size
 
 
@@ -393,13 +394,11 @@ def run_study(folder: Path) -> ThresholdStudy:
     Raises:
         NodelensError: There are none, or none that can be used.
     """
-    path = folder / RUN_SCORES_FILE
-    stamp = (path.stat().st_mtime_ns, path.stat().st_size) if path.is_file() else (0, 0)
-    return _run_study(folder, stamp)
+    return _run_study(folder, _stamp(folder / RUN_SCORES_FILE))
 
 
 @st.cache_resource(show_spinner="Preparing the run's scores …", max_entries=4)
-def _run_study(folder: Path, stamp: tuple[int, int]) -> ThresholdStudy:
+def _run_study(folder: Path, stamp: tuple[int, int, int]) -> ThresholdStudy:
     return ThresholdStudy.of(run_scores(folder))
 
 
@@ -419,9 +418,7 @@ def _csv_study(name: str, _data: bytes, sha256: str) -> ThresholdStudy:
 
 def scored_batch(store: JobStore, job: Job, temperature: float) -> Batch:
     """Return the scored patches of a job, their probabilities at a temperature."""
-    found = store.journal(job).stat()
-    stamp = (found.st_ino, found.st_mtime_ns, found.st_size)
-    return _scored_batch(store, job, job.id, stamp, temperature)
+    return _scored_batch(store, job, job.id, _stamp(store.journal(job)), temperature)
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)

@@ -67,22 +67,32 @@ def token_to_keep() -> str | None:
 
 def job_id() -> str | None:
     """Return the batch that is looked at; it stands in the URL, where a reload finds it."""
-    if _JOB in st.query_params:
-        st.session_state[_JOB] = st.query_params[_JOB]
-    elif st.session_state.get(_JOB):
-        st.query_params[_JOB] = st.session_state[_JOB]
-    found = st.session_state.get(_JOB)
-    return str(found) if found else None
+    return _in_url(_JOB)
 
 
 def look_at_job(job: str | None) -> None:
     """Look at another batch, or at the list of them."""
     st.session_state.pop(_ROW, None)
-    if job is None:
-        st.session_state.pop(_JOB, None)
-        st.query_params.pop(_JOB, None)
+    _keep_in_url(_JOB, job)
+
+
+def _in_url(key: str) -> str | None:
+    """Return what the URL holds under a key, else what this visit does, and let both hold it."""
+    if key in st.query_params:
+        st.session_state[key] = st.query_params[key]
+    elif st.session_state.get(key):
+        st.query_params[key] = st.session_state[key]
+    found = st.session_state.get(key)
+    return str(found) if found else None
+
+
+def _keep_in_url(key: str, value: str | None) -> None:
+    """Keep a value for this visit and in the URL; None forgets it."""
+    if value is None:
+        st.session_state.pop(key, None)
+        st.query_params.pop(key, None)
     else:
-        st.session_state[_JOB] = st.query_params[_JOB] = job
+        st.session_state[key] = st.query_params[key] = value
 
 
 def row() -> int | None:
@@ -315,23 +325,14 @@ def reader_cookie() -> str | None:
 
 def case_id() -> str | None:
     """Return the case that is looked at; it stands in the URL, where a reload finds it."""
-    if _CASE in st.query_params:
-        st.session_state[_CASE] = st.query_params[_CASE]
-    elif st.session_state.get(_CASE):
-        st.query_params[_CASE] = st.session_state[_CASE]
-    found = st.session_state.get(_CASE)
-    return str(found) if found else None
+    return _in_url(_CASE)
 
 
 def look_at_case(case: str | None) -> None:
     """Look at another case, or at the list of them."""
     st.session_state.pop(_PLACE, None)
     st.session_state.pop(_DRAWN, None)
-    if case is None:
-        st.session_state.pop(_CASE, None)
-        st.query_params.pop(_CASE, None)
-    else:
-        st.session_state[_CASE] = st.query_params[_CASE] = case
+    _keep_in_url(_CASE, case)
 
 
 def place() -> int:
