@@ -57,19 +57,25 @@ def initial_network(architecture: Architecture, init: str) -> tuple[nn.Module, I
 def _from_hub(architecture: Architecture) -> tuple[nn.Module, InitialWeights]:
     arguments: dict[str, Any] = {**architecture.arguments, "num_classes": architecture.outputs}
     try:
-        network: nn.Module = timm.create_model(architecture.name, pretrained=True, **arguments)
+        hub: nn.Module = timm.create_model(architecture.name, pretrained=True, **arguments)
     except Exception as error:  # noqa: BLE001 - hub, HTTP and DNS errors share no base class
         raise RunError(
             f"The ImageNet weights of {architecture.name} could not be had from timm's hub "
             f"({type(error).__name__}). Connect this machine to the network, name a file with "
             "--init FILE.safetensors, or start from chance with --init none."
         ) from None
-    configuration: dict[str, Any] = getattr(network, "pretrained_cfg", {})
+    configuration: dict[str, Any] = getattr(hub, "pretrained_cfg", {})
+    weights = hub.state_dict()
     digest = hashlib.sha256()
-    for name, value in sorted(network.state_dict().items()):
+    for name, value in sorted(weights.items()):
         digest.update(name.encode() + value.cpu().contiguous().numpy().tobytes())
     origin = configuration.get("hf_hub_id") or configuration.get("url") or architecture.name
     licence = configuration.get("license") or "not stated"
+    network = build_network(architecture)
+    head = _head_names(network)
+    network.load_state_dict(
+        {name: value for name, value in weights.items() if not name.startswith(head)}, strict=False
+    )
     _calm_head(network)
     return network.eval(), InitialWeights(
         f"ImageNet, {origin} by timm {timm.__version__}, licence {licence}", digest.hexdigest()

@@ -23,12 +23,14 @@ from core.bundle.card import (
     Validation,
 )
 from core.bundle.network import InputTransform, build_network, load_weights, tumour_logit
+from core.bundle.pooling import CentreAndContextPool
 from core.bundle.summary import card_table, interval_text, metric_name
 
 __all__ = [
     "Architecture",
     "Bundle",
     "Card",
+    "CentreAndContextPool",
     "DataSummary",
     "GoldenPatch",
     "GoldenPatches",

@@ -23,11 +23,14 @@ class Architecture(_Part):
         name: timm's name of the network.
         arguments: Further arguments; never `pretrained`.
         outputs: 1 (one tumour logit) or 2 (logits in `class_order`).
+        pooling: "network" keeps the network's own; "centre-and-context" joins the mean of the
+            whole last map with the mean of its centre 32 × 32 px.
     """
 
     name: str = Field(min_length=1)
     arguments: dict[str, JsonValue] = {}
     outputs: Literal[1, 2] = 1
+    pooling: Literal["network", "centre-and-context"] = "network"
 
 
 class Preprocessing(_Part):

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core.bundle.card import Architecture, Preprocessing
+from core.bundle.pooling import pool_centre_and_context
 from core.errors import BundleError
 
 
@@ -16,7 +17,8 @@ def build_network(architecture: Architecture) -> nn.Module:
     """Return the network with random weights, on the CPU, in evaluation mode.
 
     Raises:
-        BundleError: timm does not know the name or refuses the arguments.
+        BundleError: timm does not know the name or refuses the arguments, or the network cannot
+            take the pooling.
     """
     if "pretrained" in architecture.arguments or "checkpoint_path" in architecture.arguments:
         raise BundleError(
@@ -31,6 +33,8 @@ def build_network(architecture: Architecture) -> nn.Module:
             f"timm {timm.__version__} cannot build {architecture.name!r} "
             f"({' '.join(str(error).split())[:160]}). Install the version named in the card."
         ) from None
+    if architecture.pooling == "centre-and-context":
+        pool_centre_and_context(network)
     return network.eval()
 
 

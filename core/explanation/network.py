@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.bundle import InputTransform, tumour_logit
+from core.bundle import CentreAndContextPool, InputTransform, tumour_logit
 from core.engine import Engine, TorchEngine, full_precision
 from core.errors import RunError
 from core.explanation.layers import Layer, as_grid, captured_output, trace_layers
@@ -20,15 +20,22 @@ _EXACT_LOGIT = 1e-4
 
 @dataclass(frozen=True, eq=False)
 class LinearHead:
-    """The last layer of a network whose logit is linear in the mean of its last map.
+    """The last layer of a network whose logit is linear in fixed means of its last map.
 
     Attributes:
-        weights: (C,) of the tumour logit.
+        weights: (K, C) of the tumour logit, for each of K means over the map's cells.
+        cells: (K, h, w) each cell's share in each mean; K is 1 and the shares are equal for a
+            plain average.
         bias: Of the tumour logit.
     """
 
     weights: Tensor
+    cells: Tensor
     bias: float
+
+    def maps(self, features: Tensor) -> Tensor:
+        """Return (N, h, w) for features (N, C, h, w); a map and the bias sum to the logit."""
+        return (torch.einsum("nchw,kc->nkhw", features, self.weights) * self.cells).sum(dim=1)
 
 
 class ExplainedNetwork:
@@ -95,7 +102,7 @@ class ExplainedNetwork:
             return trace_layers(self.network, self.inputs(_probe(1)))
 
     def linear_head(self) -> LinearHead:
-        """Return the head, if the logit is exactly the mean of the last map times weights.
+        """Return the head, if the logit is exactly means of the last map times weights.
 
         Raises:
             RunError: The network ends otherwise; the closed form would be wrong.
@@ -109,15 +116,21 @@ class ExplainedNetwork:
                 )
             inputs = self.inputs(_probe(2))
             features = self._last_map(inputs)
-            head = _tumour_row(classifier)
-            if features is None or features.shape[1] != len(head.weights):
+            cells = None if features is None else _cells(self.network, features)
+            if (
+                features is None
+                or cells is None
+                or classifier.in_features != len(cells) * features.shape[1]
+            ):
                 raise RunError(
                     "The network's last features are no map that its linear layer reads: the "
                     "closed form does not hold. Use the method grad-cam."
                 )
-            pooled = features.mean(dim=(2, 3)) @ head.weights + head.bias
+            weights, bias = _tumour_row(classifier)
+            head = LinearHead(weights.reshape(len(cells), -1), cells, bias)
             logits = tumour_logit(self.network(inputs))
-            difference = float((pooled - logits).abs().max())
+            summed = head.maps(features).sum(dim=(1, 2)) + head.bias
+            difference = float((summed - logits).abs().max())
             if difference > _EXACT_LOGIT * max(1.0, float(logits.abs().max())):
                 raise RunError(
                     "The network does more than average and weigh its last map (the closed form "
@@ -140,8 +153,7 @@ class ExplainedNetwork:
             grid = as_grid(self.network, features)
             if grid is None:
                 raise RunError("The network's last features are no map. Use the method grad-cam.")
-            places = grid.shape[2] * grid.shape[3]
-            maps = torch.einsum("nchw,c->nhw", grid, head.weights / places)
+            maps = head.maps(grid)
             logits = tumour_logit(self.network.forward_head(features))  # type: ignore[operator]
             return maps, logits
 
@@ -198,9 +210,19 @@ def _probe(count: int) -> ImageU8:
     return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
 
 
-def _tumour_row(classifier: nn.Linear) -> LinearHead:
+def _cells(network: nn.Module, features: Tensor) -> Tensor:
+    """Return (K, h, w): each cell's share in each of the K means that the head reads."""
+    rows, columns = features.shape[2:]
+    pool = getattr(network, "global_pool", None)
+    if isinstance(pool, CentreAndContextPool):
+        return pool.cell_weights(rows, columns).to(features)
+    return features.new_full((1, rows, columns), 1 / (rows * columns))
+
+
+def _tumour_row(classifier: nn.Linear) -> tuple[Tensor, float]:
+    """Return weights (K * C,) and bias of the tumour logit."""
     weight, bias = classifier.weight.detach(), classifier.bias
     offset = torch.zeros(len(weight)) if bias is None else bias.detach()
     if len(weight) == 1:
-        return LinearHead(weight[0], float(offset[0]))
-    return LinearHead(weight[1] - weight[0], float(offset[1] - offset[0]))
+        return weight[0], float(offset[0])
+    return weight[1] - weight[0], float(offset[1] - offset[0])

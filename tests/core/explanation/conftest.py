@@ -25,10 +25,16 @@ def open_random(toy_classifier: Classifier) -> OpenRandom:
         outputs: int = 1,
         crop_px: int | None = None,
         arguments: tuple[tuple[str, str | int | bool], ...] = (),
+        pooling: str = "network",
     ) -> Classifier:
         torch.manual_seed(3)
         architecture = Architecture.model_validate(
-            {"name": name, "outputs": outputs, "arguments": dict(arguments)}
+            {
+                "name": name,
+                "outputs": outputs,
+                "arguments": dict(arguments),
+                "pooling": pooling,
+            }
         )
         weights = build_network(architecture).state_dict()
         preprocessing = Preprocessing(

@@ -74,10 +74,12 @@ def hooks_of(network: nn.Module) -> int:
         ("tf_efficientnet_lite0",),
         ("resnet18",),
         ("resnet18", 2),
+        ("test_efficientnet", 2, None, (), "centre-and-context"),
+        ("resnet18", 1, None, (), "centre-and-context"),
         VIT_MEAN,
         ("swin_tiny_patch4_window7_224", 1, None, (("img_size", 96), ("window_size", 3))),
     ],
-    ids=lambda network: "-".join(map(str, network[:2])),
+    ids=lambda network: "-".join(str(part) for part in network if part),
 )
 def test_a_closed_form_map_and_its_offset_sum_to_the_logit_of_scoring(
     open_random: OpenRandom, network: tuple[Any, ...]
@@ -92,6 +94,16 @@ def test_a_closed_form_map_and_its_offset_sum_to_the_logit_of_scoring(
     assert batch.offset_logit is not None
     total = batch.values.astype(float).sum(axis=(1, 2)) + batch.offset_logit
     np.testing.assert_allclose(total, logits, rtol=1e-4, atol=1e-4)
+
+
+def test_with_the_centre_weighed_apart_the_closed_form_equals_hires_cam(
+    open_random: OpenRandom,
+) -> None:
+    classifier = open_random("resnet18", 1, None, (), "centre-and-context")
+    images = noise_patches(3)
+    exact = Explainer(classifier).maps(images).values
+    found = Explainer(classifier, method=Method.HIRES_CAM).maps(images).values
+    np.testing.assert_allclose(found / np.abs(exact).max(), exact / np.abs(exact).max(), 0, 1e-4)
 
 
 @pytest.mark.parametrize("name", ["test_efficientnet", "tf_efficientnet_lite0", "resnet18"])
