@@ -5,8 +5,9 @@ Every rule but the fixed one returns an observed score, never a midpoint: the pr
 hand. Among thresholds that do equally well the highest wins: it flags the fewest patches.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -83,8 +84,8 @@ class BestF1:
 
 
 @dataclass(frozen=True)
-class SensitivityAtLeast:
-    """The highest threshold whose sensitivity reaches a target, so specificity is spared.
+class _RateAtLeast(ABC):
+    """A rate that must reach a target.
 
     Attributes:
         target: 0..1.
@@ -95,10 +96,10 @@ class SensitivityAtLeast:
     target: float
     by: By = "estimate"
     level: float = LEVEL
-    name = "Sensitivity at least"
+    rate: ClassVar[str]
 
     def __post_init__(self) -> None:
-        _require_share("sensitivity", self.target)
+        _require_share(self.rate, self.target)
         normal_quantile(self.level)
 
     @property
@@ -106,71 +107,86 @@ class SensitivityAtLeast:
         """Whether slides are needed."""
         return self.by == "slides"
 
+    def attainable(self, candidates: Candidates) -> str:
+        """The largest rate to be had at an observed score."""
+        reached = self._reached(candidates)
+        if np.isnan(reached).all():
+            return _classes(candidates)
+        most = np.floor(float(np.nanmax(reached)) * 1e4) / 1e4  # rounded down, so it can be had
+        return f"The most to be had is {most:.4f}; ask for no more than that."
+
+    @property
+    def _what(self) -> str:
+        if self.by == "estimate":
+            return self.rate
+        kind = "Wilson" if self.by == "wilson" else "slide-cluster"
+        return f"the lower bound of the {self.level:.0%} {kind} interval of {self.rate}"
+
+    def _reached(self, candidates: Candidates) -> FloatArray:
+        """(...) what is compared with the target at each threshold."""
+        hits, trials = self._counts(candidates)
+        if self.by == "estimate":
+            return wilson_bounds(hits, trials, 0.0)[0]  # at quantile 0 the bound is the share
+        by_slide = self._slide_counts(candidates) if self.by == "slides" else None
+        if by_slide is None:
+            return wilson_bounds(hits, trials, normal_quantile(self.level))[0]
+        return slide_rate_bounds(*by_slide, self.level).low
+
+    @abstractmethod
+    def _counts(self, candidates: Candidates) -> tuple[FloatArray, FloatArray]:
+        """Hits and trials of the rate at each threshold."""
+
+    @abstractmethod
+    def _slide_counts(self, candidates: Candidates) -> tuple[FloatArray, FloatArray] | None:
+        """The same by slide; None without slides."""
+
+
+@dataclass(frozen=True)
+class SensitivityAtLeast(_RateAtLeast):
+    """The highest threshold whose sensitivity reaches a target, so specificity is spared."""
+
+    name = "Sensitivity at least"
+    rate = "sensitivity"
+
     @property
     def description(self) -> str:
         """One sentence that lets a reader repeat the choice."""
-        return (
-            f"The highest score at which {_what('sensitivity', self)} is at least {self.target:g}."
-        )
+        return f"The highest score at which {self._what} is at least {self.target:g}."
 
     def rows(self, candidates: Candidates) -> IntArray:
         """(...) the first row that reaches the target; -1 where none does."""
         return _first(self._reached(candidates) >= self.target)
 
-    def attainable(self, candidates: Candidates) -> str:
-        """The largest sensitivity to be had."""
-        return _most(self._reached(candidates), candidates)
+    def _counts(self, candidates: Candidates) -> tuple[FloatArray, FloatArray]:
+        return candidates.tp, candidates.positives
 
-    def _reached(self, candidates: Candidates) -> FloatArray:
-        if self.by != "slides" or candidates.grid is None:
-            return _lower(candidates.tp, candidates.positives, self)
-        return slide_rate_bounds(candidates.grid.tp, candidates.slide_positives, self.level).low
+    def _slide_counts(self, candidates: Candidates) -> tuple[FloatArray, FloatArray] | None:
+        grid = candidates.grid
+        return None if grid is None else (grid.tp, candidates.slide_positives)
 
 
 @dataclass(frozen=True)
-class SpecificityAtLeast:
-    """The lowest threshold whose specificity reaches a target, so sensitivity is spared.
+class SpecificityAtLeast(_RateAtLeast):
+    """The lowest threshold whose specificity reaches a target, so sensitivity is spared."""
 
-    Attributes:
-        target: 0..1.
-        by: what must reach it.
-        level: two-sided confidence of the bound.
-    """
-
-    target: float
-    by: By = "estimate"
-    level: float = LEVEL
     name = "Specificity at least"
-
-    def __post_init__(self) -> None:
-        _require_share("specificity", self.target)
-        normal_quantile(self.level)
-
-    @property
-    def over_slides(self) -> bool:
-        """Whether slides are needed."""
-        return self.by == "slides"
+    rate = "specificity"
 
     @property
     def description(self) -> str:
         """One sentence that lets a reader repeat the choice."""
-        return (
-            f"The lowest score at which {_what('specificity', self)} is at least {self.target:g}."
-        )
+        return f"The lowest score at which {self._what} is at least {self.target:g}."
 
     def rows(self, candidates: Candidates) -> IntArray:
         """(...) the last row that reaches the target; -1 where none does."""
         return _last(self._reached(candidates) >= self.target, candidates)
 
-    def attainable(self, candidates: Candidates) -> str:
-        """The largest specificity to be had at an observed score."""
-        return _most(self._reached(candidates), candidates)
+    def _counts(self, candidates: Candidates) -> tuple[FloatArray, FloatArray]:
+        return candidates.tn, candidates.negatives
 
-    def _reached(self, candidates: Candidates) -> FloatArray:
-        if self.by != "slides" or candidates.grid is None:
-            return _lower(candidates.tn, candidates.negatives, self)
-        negatives = candidates.slide_negatives
-        return slide_rate_bounds(negatives - candidates.grid.fp, negatives, self.level).low
+    def _slide_counts(self, candidates: Candidates) -> tuple[FloatArray, FloatArray] | None:
+        grid, negatives = candidates.grid, candidates.slide_negatives
+        return None if grid is None else (negatives - grid.fp, negatives)
 
 
 @dataclass(frozen=True)
@@ -262,14 +278,6 @@ def _metric(
     return measure(name, found.tp, found.fp, found.fn, found.tn)
 
 
-def _lower(
-    hits: FloatArray, trials: FloatArray, rule: SensitivityAtLeast | SpecificityAtLeast
-) -> FloatArray:
-    if rule.by == "estimate":
-        return wilson_bounds(hits, trials, 0.0)[0]  # at quantile 0 the bound is the share itself
-    return wilson_bounds(hits, trials, normal_quantile(rule.level))[0]
-
-
 def _best(merit: FloatArray) -> IntArray:
     """First row of the largest merit, NaN aside; -1 where all are NaN."""
     ranked = np.where(np.isnan(merit), -np.inf, merit)
@@ -289,20 +297,6 @@ def _last(holds: BoolArray, candidates: Candidates) -> IntArray:
     flagged = candidates.tp + candidates.fp
     same = flagged >= np.take_along_axis(flagged, row[..., np.newaxis], axis=-1)
     return np.where(holds.any(axis=-1), same.argmax(axis=-1), -1)
-
-
-def _what(rate: str, rule: SensitivityAtLeast | SpecificityAtLeast) -> str:
-    if rule.by == "estimate":
-        return rate
-    kind = "Wilson" if rule.by == "wilson" else "slide-cluster"
-    return f"the lower bound of the {rule.level:.0%} {kind} interval of {rate}"
-
-
-def _most(reached: FloatArray, candidates: Candidates) -> str:
-    if np.isnan(reached).all():
-        return _classes(candidates)
-    most = np.floor(float(np.nanmax(reached)) * 1e4) / 1e4  # rounded down, so it can be had
-    return f"The most to be had is {most:.4f}; ask for no more than that."
 
 
 def _classes(candidates: Candidates) -> str:
