@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 
 from core.errors import RunError
+
+FINE_CELLS: Final = 6
+"""Cells per side from which one is no larger than half the centre."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,12 @@ def layer_choices(network: nn.Module, layers: list[Layer]) -> list[Layer]:
     stages = [layer for layer in layers if layer.name.count(".") <= 1] or layers
     last = {layer.grid: layer for layer in stages}
     return sorted(last.values(), key=lambda layer: -layer.grid[0] * layer.grid[1])
+
+
+def fine_layer(choices: list[Layer], last: Layer) -> Layer:
+    """Return the last of some layers whose cells are at most 16 px; without one, `last`."""
+    fine = [layer for layer in choices if min(layer.grid) >= FINE_CELLS]
+    return min(fine, key=lambda layer: layer.grid[0] * layer.grid[1], default=last)
 
 
 def find_layer(layers: list[Layer], name: str) -> Layer:
