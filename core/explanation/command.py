@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from core.errors import RunError
 from core.explanation.archive import TABLE_NAME, picture_archive, picture_name
-from core.explanation.cam import LIBRARY_METHODS, Method, Target, unit_of
+from core.explanation.cam import LIBRARY_METHODS, CamMap, Method, Target, unit_of
 from core.explanation.distributions import DISTRIBUTION_COLUMNS, Collected, distribution_table
 from core.explanation.donors import read_donors
 from core.explanation.explainer import EXPLAIN_BATCH, Explainer
@@ -124,6 +124,7 @@ class _Drawn:
 
     index: int
     row: ExplanationRow
+    cam: CamMap
 
 
 def explain(arguments: argparse.Namespace) -> int:
@@ -263,7 +264,9 @@ def _write_table(
             named = row
             if overlays and row.explanation is not None:
                 named = replace(row, overlay=picture_name(index, row.score.id))
-                drawn.append(_Drawn(index, named))
+                # What the picture does not show is not kept, so that memory holds large sources.
+                kept = replace(named, reliance=None, views=None)
+                drawn.append(_Drawn(index, kept, row.explanation.cam))
             writer.writerow(named.cells())
     return _Written(dict(counts), drawn, collected)
 
@@ -286,11 +289,14 @@ def _write_pictures(
         for name, png in pictures:
             (out / name).write_bytes(png)
         return
-    with replacing(archive) as temporary, temporary.open("wb") as file:
-        with picture_archive(file) as members:
-            members.add_table(table.read_bytes())
-            for name, png in pictures:
-                members.add_picture(name, png)
+    with (
+        replacing(archive) as temporary,
+        temporary.open("wb") as file,
+        picture_archive(file) as members,
+    ):
+        members.add_table(table.read_bytes())
+        for name, png in pictures:
+            members.add_picture(name, png)
 
 
 def _write_report(out: Path, collected: Collected, facts: dict[str, str], table: Path) -> None:

@@ -191,9 +191,9 @@ class TwinTester:
 
 
 def _set_weights(head: nn.Linear, weights: Tensor) -> None:
-    """Give a linear layer other weights (O, C), and no bias, which no map depends on."""
+    """Give a linear layer other weights (O, C), and no bias: no map depends on it."""
     head.weight = nn.Parameter(weights, requires_grad=False)
-    head.bias = None
+    head.bias = nn.Parameter(weights.new_zeros(len(weights)), requires_grad=False)
     head.out_features = len(weights)
 
 

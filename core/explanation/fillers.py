@@ -170,7 +170,8 @@ def _outside(ends: tuple[int, int]) -> NDArray[np.float64]:
     start, stop = ends
     before = start - 0.5 - at if start > 0 else np.full(PATCH_SIZE_PX, -np.inf)
     behind = at - stop + 0.5 if stop < PATCH_SIZE_PX else np.full(PATCH_SIZE_PX, -np.inf)
-    return np.maximum(before, behind)
+    outside: NDArray[np.float64] = np.maximum(before, behind)
+    return outside
 
 
 def centre_mask(edge_px: float) -> Mask:

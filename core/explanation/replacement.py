@@ -98,8 +98,8 @@ def _pictures(image_rgb_u8: ImageU8, donor: Filler) -> list[ImageU8]:
 
 
 def _masks() -> list[Mask]:
-    ends = np.linspace(0, PATCH_SIZE_PX, SQUARES + 1).astype(int)
-    spans = [(int(low), int(high)) for low, high in zip(ends, ends[1:], strict=False)]
+    side = PATCH_SIZE_PX // SQUARES
+    spans = [(start, start + side) for start in range(0, PATCH_SIZE_PX, side)]
     return [square_mask(rows, columns, _EDGE_PX) for rows in spans for columns in spans]
 
 
