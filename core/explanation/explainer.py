@@ -21,11 +21,11 @@ from core.explanation.cam import (
 from core.explanation.centre import CentreMeasures, measure_centre
 from core.explanation.fillers import DonorPool
 from core.explanation.layers import (
-    FINE_CELLS,
     Layer,
     default_layer,
     find_layer,
     fine_layer,
+    is_fine,
     layer_choices,
     token_grid,
 )
@@ -113,7 +113,7 @@ class Explainer:
             self.layer = find_layer(layers, layer)
         else:
             fine = self.method is Method.HIRES_CAM
-            self.layer = fine_layer(self._choices, last) if fine else last
+            self.layer = fine_layer(self._choices, last, self._side_px) if fine else last
         self.target = target
         self._head: LinearHead | None = None
         self._replacement: ReplacementMaps | None = None
@@ -143,7 +143,8 @@ class Explainer:
         from tumour in the ring no better than chance, HiResCAM at 6 x 6 cells well.
         """
         if layer is None or layer == last.name:
-            if token_grid(self.network.network) is None and min(last.grid) < FINE_CELLS:
+            transformer = token_grid(self.network.network) is not None
+            if not transformer and not is_fine(last, self._side_px):
                 return Method.HIRES_CAM
             try:
                 self.network.linear_head()
@@ -151,6 +152,11 @@ class Explainer:
                 return Method.GRAD_CAM
             return Method.CAM
         return Method.GRAD_CAM
+
+    @property
+    def _side_px(self) -> int:
+        start, stop = self.network.span_px
+        return stop - start
 
     @cached_property
     def exact(self) -> bool:

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from core.errors import RunError
 
-FINE_CELLS: Final = 6
-"""Cells per side from which one is no larger than half the centre."""
+FINE_CELL_PX: Final = 16.0
+"""Half the centre: cells up to this size tell the centre from the ring."""
 
 
 @dataclass(frozen=True)
@@ -133,9 +133,14 @@ def layer_choices(network: nn.Module, layers: list[Layer]) -> list[Layer]:
     return sorted(last.values(), key=lambda layer: -layer.grid[0] * layer.grid[1])
 
 
-def fine_layer(choices: list[Layer], last: Layer) -> Layer:
-    """Return the last of some layers whose cells are at most 16 px; without one, `last`."""
-    fine = [layer for layer in choices if min(layer.grid) >= FINE_CELLS]
+def is_fine(layer: Layer, side_px: int) -> bool:
+    """Return whether a layer's cells are small enough, over a map that covers `side_px`."""
+    return side_px / min(layer.grid) <= FINE_CELL_PX
+
+
+def fine_layer(choices: list[Layer], last: Layer, side_px: int) -> Layer:
+    """Return the coarsest of some layers with cells small enough; without one, `last`."""
+    fine = [layer for layer in choices if is_fine(layer, side_px)]
     return min(fine, key=lambda layer: layer.grid[0] * layer.grid[1], default=last)
 
 
