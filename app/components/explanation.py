@@ -7,6 +7,7 @@ import streamlit as st
 
 from app import resources, state
 from app.components.explanation_choice import (
+    MEASURED_SCALE,
     OWN_SCALE,
     Scale,
     filters_in_force,
@@ -21,7 +22,7 @@ from app.components.explanation_gallery import GALLERY, ONE_PATCH, explain_all, 
 from app.components.explanation_patch import patch_explained, walk
 from app.explained import ExplainedPatches, PatchCollection
 from core.errors import NodelensError
-from core.explanation import SLOW_METHODS
+from core.explanation import SLOW_METHODS, Method
 from core.explanation.listing import listed
 from core.jobs import JobStore
 from core.scoring import Classifier
@@ -64,8 +65,12 @@ def _explained(collection: PatchCollection, classifier: Classifier) -> None:
         )
     with st.container(horizontal=True, vertical_alignment="center", key="nl-look"):
         view = _view(collection)
-        look = look_of_maps(can_compare=not slow or view == GALLERY)
-    scale = OWN_SCALE if look.own else _common_scale(listing, collection)
+        measured = chosen.method is Method.REPLACEMENT
+        look = look_of_maps(can_compare=not slow or measured or view == GALLERY)
+    scale = OWN_SCALE
+    if not look.own:
+        fixed = measured and view != GALLERY
+        scale = MEASURED_SCALE if fixed else _common_scale(listing, collection)
     if view == GALLERY:
         if slow:
             st.caption(

@@ -14,6 +14,7 @@ from app.components.parts import show_problem
 from app.explained import PatchCollection
 from core.errors import NodelensError, RunError
 from core.explanation import Explainer, Method, OverlayStyle, Palette, Target
+from core.explanation.cam import MEASURED_SCALE_LOGIT
 from core.explanation.listing import ORDERS, MeasureOrder
 from core.jobs import Job, JobStore
 from core.patches import PATCH_SUFFIXES, PatchEntry, PatchSource, stem
@@ -310,3 +311,6 @@ class Scale:
 
 
 OWN_SCALE: Final = Scale(None, "this map's own scale: weak evidence looks strong")
+MEASURED_SCALE: Final = Scale(
+    MEASURED_SCALE_LOGIT, "one scale for every patch: full colour changes the odds about 20-fold"
+)

@@ -65,6 +65,8 @@ LEAST_AGREEMENT: Final = 0.5
 """Three random maps of nine squares agree so well in about 1 of 50 cases."""
 SMALLEST_EFFECT_LOGIT: Final = 0.05
 """A largest effect below this is nothing to explain."""
+MEASURED_SCALE_LOGIT: Final = 3.0
+"""Full colour of maps by replacement, for every patch: the odds change about 20-fold."""
 LIBRARY_METHODS: Final = frozenset({Method.SCORE_CAM, Method.ABLATION_CAM})
 _ACTIVATION_METHODS: Final = LIBRARY_METHODS | {Method.EIGEN_CAM}
 

@@ -95,8 +95,8 @@ class Explainer:
             classifier: On the PyTorch engine.
             method: None takes CAM where it is exact and its cells are small enough to tell the
                 centre from the ring, else HiResCAM, and Grad-CAM for transformers.
-            layer: Name of a layer; None takes the last map, for HiResCAM the last whose cells
-                are small enough.
+            layer: Name of a layer; None takes the last map, and where the method is None too
+                and HiResCAM was taken, the last whose cells are small enough.
             target: What positive values shall speak for.
             donors: Tissue for the method replacement; None takes the shipped drawings.
 
@@ -112,7 +112,7 @@ class Explainer:
         if layer is not None:
             self.layer = find_layer(layers, layer)
         else:
-            fine = self.method is Method.HIRES_CAM
+            fine = method is None and self.method is Method.HIRES_CAM
             self.layer = fine_layer(self._choices, last, self._side_px) if fine else last
         self.target = target
         self._head: LinearHead | None = None
