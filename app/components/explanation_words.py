@@ -118,8 +118,14 @@ def _of_strength(explanation: Explanation, *, called: bool) -> Said:
             if explanation.cam.method is not Method.EIGEN_CAM
             else "Eigen-CAM shows where the network is busy; it knows nothing of the score.",
         )
+    if explanation.cam.method is Method.REPLACEMENT:
+        return Said(
+            f"{float(explanation.cam.values.max()):+.2f}".replace("-", "−"),
+            f"logits for {target} by the square that raises the score most.",
+            "Squares act together: their values do not add up to the score.",
+        )
     factor = explanation.odds_factor
-    times = f"{factor:,.1f}" if factor < 1000 else f"{factor:.0e}"
+    times = f"{factor:,.1f}" if factor < 1000 else "more than 1,000"
     return Said(
         f"{centre.evidence_for:+.2f}",
         f"evidence for {target} in logits; alone it multiplies the odds by {times}. "

@@ -270,7 +270,7 @@ def _table(groups: Sequence[Group], measures: Sequence[Measure]) -> str:
 
 def _size(spread: Spread) -> str:
     slides = spread.slide_count
-    return f"{len(spread):,}" + (f" of {slides:,} slides" if slides and len(spread) else "")
+    return f"{len(spread):,}" + (f" on {slides:,} slides" if slides and len(spread) else "")
 
 
 def _estimate(found: Estimate | None, measure: Measure, beside: str = "") -> str:
