@@ -70,6 +70,8 @@ def gallery(
     known: ExplainedPatches, collection: PatchCollection, look: Look, scale: float | None
 ) -> None:
     """Draw the list's controls, its tiles and its downloads."""
+    # Before anything is counted or drawn: no map is shown, and none is said to be fine, untested.
+    _test_maps(known, collection, _on_page(known, collection)[2])
     rows = known.rows(collection.positions)
     wanted, order = _list_controls(collection, rows)
     place = st.empty()
@@ -82,28 +84,24 @@ def gallery(
 def _list(
     known: ExplainedPatches, collection: PatchCollection, look: Look, scale: float | None
 ) -> None:
-    wanted, order = filters_in_force(collection), order_in_force(collection)
-    positions = listed(known.rows(collection.positions), wanted, order)
+    order = order_in_force(collection)
+    positions, page, shown = _on_page(known, collection)
     if not positions:
         st.html(
             '<div class="nl-empty"><b>No patch passes these filters.</b> Patches that were not '
             "tested pass no filter that needs the tests.</div>"
         )
         return
-    pages = -(-len(positions) // _TILES)
-    page_key = f"explain-page-{collection.key}"
-    held = state.chosen(page_key, 1)
-    page = min(held if isinstance(held, int) else 1, pages)
-    shown = positions[(page - 1) * _TILES : page * _TILES]
-    _test_maps(known, collection, shown)
+    _test_maps(known, collection, shown)  # of patches that a new filter or order brought up
     with st.container(horizontal=True, key="nl-tiles"):
         for position in shown:
             _tile(known, collection, position, order=order, look=look, scale=scale)
     with st.container(horizontal=True, vertical_alignment="center"):
         first = (page - 1) * _TILES + 1
         st.caption(f"{first:,} to {first + len(shown) - 1:,} of {len(positions):,}")
-        if pages > 1:
-            st.pagination(pages, key=page_key, max_visible_pages=5)
+        if len(positions) > _TILES:
+            pages = -(-len(positions) // _TILES)
+            st.pagination(pages, key=_page_key(collection), max_visible_pages=5)
         st.download_button(
             "This list as CSV",
             data=partial(_csv, known, positions),
@@ -126,6 +124,22 @@ def _list(
             "map passed its test. Maps that were not tested are tested first: about 0.2 seconds "
             "a patch.",
         )
+
+
+def _page_key(collection: PatchCollection) -> str:
+    return f"explain-page-{collection.key}"
+
+
+def _on_page(
+    known: ExplainedPatches, collection: PatchCollection
+) -> tuple[list[int], int, list[int]]:
+    """Return the whole list, the page that is open, from 1, and what of the list is on it."""
+    wanted, order = filters_in_force(collection), order_in_force(collection)
+    positions = listed(known.rows(collection.positions), wanted, order)
+    held = state.chosen(_page_key(collection), 1)
+    pages = max(1, -(-len(positions) // _TILES))
+    page = min(held if isinstance(held, int) else 1, pages)
+    return positions, page, positions[(page - 1) * _TILES : page * _TILES]
 
 
 def _test_maps(known: ExplainedPatches, collection: PatchCollection, shown: Sequence[int]) -> None:
