@@ -15,10 +15,11 @@ from pathlib import Path
 import streamlit as st
 
 from app import pictures
-from app.explained import ExplainedPatches, PatchCollection, donors_among, worth_explaining
+from app.explained import ExplainedPatches, PatchCollection
 from core.bundle import Card, ValidationScores, read_validation
 from core.bundle.bundle import CARD_FILE
-from core.explanation import DonorPool, Explainer, Method, Target
+from core.explanation import DonorPool, Explainer, Method, Target, choose_donors
+from core.explanation.listing import worth_explaining
 from core.jobs import InputReport, Job, JobProgress, JobStore, inspect_source
 from core.operating_points import OperatingPointStore, apply_locked_point
 from core.patches import Patch, PatchSource, open_source
@@ -268,7 +269,7 @@ def _job_collection(
     digest = hashlib.sha256(job_id.encode())
     for position in positions:
         digest.update(f"{position} {found[position].sha256}\n".encode())
-    donors = None if drawn else donors_among(opened, found)
+    donors = None if drawn else choose_donors(opened, found)
     return PatchCollection(
         f"{job_id}-{digest.hexdigest()[:16]}",
         _job.name,
@@ -299,14 +300,22 @@ def sample_collection() -> PatchCollection:
 
 
 def explainer(
-    classifier: Classifier, method: Method | None, layer: str | None, target: Target
+    classifier: Classifier,
+    method: Method | None,
+    layer: str | None,
+    target: Target,
+    collection: PatchCollection | None = None,
 ) -> Explainer:
-    """Return the model with a way to explain it.
+    """Return the model with a way to explain it; replacing takes the collection's donors.
 
     Raises:
         RunError: Method, layer and network do not fit.
     """
-    return _explainer(classifier, _model_key(classifier), method, layer, target)
+    donors = None
+    if method is Method.REPLACEMENT and collection is not None:
+        donors = collection.donors
+    key = "" if donors is None or collection is None else collection.key
+    return _explainer(donors, classifier, _model_key(classifier), method, layer, target, key)
 
 
 def _model_key(classifier: Classifier) -> str:
@@ -323,13 +332,15 @@ def _model_key(classifier: Classifier) -> str:
 
 @st.cache_resource(show_spinner=False, max_entries=12)
 def _explainer(
+    _donors: DonorPool | None,
     _classifier: Classifier,
     model_key: str,
     method: Method | None,
     layer: str | None,
     target: Target,
+    donors_of: str,
 ) -> Explainer:
-    return Explainer(_classifier, method=method, layer=layer, target=target)
+    return Explainer(_classifier, method=method, layer=layer, target=target, donors=_donors)
 
 
 def explained(chosen: Explainer, collection: PatchCollection) -> ExplainedPatches:
