@@ -1,0 +1,89 @@
+"""The columns of an audit's tables: what each holds, in which unit.
+
+`patches.parquet` has one row per input, in input order. Beside the columns below it holds those of
+`core.audit.relations.signatures`. The other tables are described by `TABLES`.
+"""
+
+from typing import Final
+
+import pyarrow as pa
+
+REGIONS: Final = ("whole", "centre", "ring")
+"""The 96 × 96 patch; its centre 32 × 32, which decides the label; what is around the centre."""
+
+CHANNELS: Final = (
+    "red",
+    "green",
+    "blue",
+    "hue",
+    "saturation",
+    "value",
+    "haematoxylin",
+    "eosin",
+)
+"""Red, green, blue: 0..255. Hue: degrees, 0..360; its mean is circular and weighted by saturation.
+Saturation and value: 0..1 (HSV). Haematoxylin and eosin: optical density by colour deconvolution
+(Ruifrok & Johnston 2001), not clipped, so slightly negative where a stain is absent."""
+
+MOMENTS: Final = ("mean", "sd")
+
+IDENTITY: Final = pa.schema(
+    [
+        ("row", pa.int64()),  # position in the source, from 0
+        ("id", pa.string()),
+        ("path", pa.string()),  # hostile text: to be shown, never opened
+        ("label", pa.int8()),  # 1 tumour in the centre, 0 none, null unknown
+        ("slide", pa.string()),  # null unknown
+        ("split", pa.string()),  # null unknown
+        ("sha256", pa.string()),  # of the file's bytes (of the pixels for HDF5); "" if unreadable
+        ("fault", pa.string()),  # a `Fault`; "" for a patch that could be measured
+        ("reason", pa.string()),  # the fault in words
+        ("note", pa.string()),  # lossless conversion on reading, "" if none
+    ]
+)
+
+QUALITY: Final = {
+    "grey_mean": "mean of the luma, 0..255",
+    "grey_sd": "standard deviation of the luma, 0..255",
+    "channel_sd": "largest standard deviation of red, green, blue; 0 is one flat colour",
+    "white_share": "share of pixels whose red, green and blue are all at least 220",
+    "black_share": "share of pixels whose red, green and blue are all at most 30",
+    "tissue_share": "share of pixels of saturation 0.07 or more that are not black",
+    "saturation_max": "largest saturation after a 3 × 3 mean, 0..1: PCam left out below 0.07",
+    "laplacian_sd": "standard deviation of the Laplacian of the luma; low without fine detail",
+    "detail_share": "share of the luma's fine contrast that one more slight blur removes, 0..1; "
+    "low in a blurred patch, whatever its contrast; NaN where there is no contrast at all",
+    "ink_share": "share of saturated green, turquoise or blue pixels, or black ones beside tissue",
+    "colour_spread": "largest difference between the channels of one pixel, 0 in a grey image",
+}
+"""Measures that `QualityLimits` is applied to; NaN for an unreadable input."""
+
+STATISTICS: Final = tuple(
+    f"{region}_{channel}_{moment}"
+    for region in REGIONS
+    for channel in CHANNELS
+    for moment in MOMENTS
+)
+
+MEASURES: Final = (*QUALITY, *STATISTICS)
+"""Every number measured per patch, float32."""
+
+TABLES: Final = {
+    "patches": "one row per input: IDENTITY, MEASURES, the signatures",
+    "table_faults": "one row per fault of the tables beside the patches: kind, table, id, detail",
+    "balance": "patches and tumour share: by ('all', 'split' or 'slide'), name, patches, readable, "
+    "labelled, positives, splits (how many splits the slide is in)",
+    "summaries": "by ('all', 'label', 'split' or 'slide'), name, measure, patches, mean, sd, q05, "
+    "median, q95",
+    "contrasts": "centre minus ring by label: channel, label, patches, centre, ring, difference, "
+    "sd, slides, low, high (interval over slides, NaN without them)",
+    "associations": "each measure alone as a score for the label: measure, patches, auroc, low, "
+    "high, method, slides, notes; an AUROC below 0.5 speaks for 'no tumour'",
+    "pairs": "related patches, from `core.audit.relations.find_relations`",
+    "groups": "their connected groups, from the same",
+    "splits": "leakage between splits, from `core.audit.relations.split_audit`",
+    "probes": "what trivial models reach, from `core.audit.relations.probes`",
+    "embedding": "the map of patches, from `core.audit.relations.embedding`",
+    "label_candidates": "labels worth a second look, from `core.audit.relations.label_candidates`",
+}
+"""Each table's name (its file is NAME.parquet in the audit folder) and what its rows are."""
