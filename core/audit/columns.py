@@ -1,7 +1,6 @@
 """The columns of an audit's tables: what each holds, in which unit.
 
-`patches.parquet` has one row per input, in input order. Beside the columns below it holds those of
-`core.audit.relations.signatures`. The other tables are described by `TABLES`.
+`patches.parquet` has one row per input, in input order. `TABLES` describes the other tables.
 """
 
 from typing import Final
@@ -21,9 +20,10 @@ CHANNELS: Final = (
     "haematoxylin",
     "eosin",
 )
-"""Red, green, blue: 0..255. Hue: degrees, 0..360; its mean is circular and weighted by saturation.
-Saturation and value: 0..1 (HSV). Haematoxylin and eosin: optical density by colour deconvolution
-(Ruifrok & Johnston 2001), not clipped, so slightly negative where a stain is absent."""
+"""Red, green, blue: 0..255. Hue: degrees, 0..360, of the mean colour: that is the circular mean of
+the pixels' hues, each weighted by its chroma; it has no SD. Saturation and value: 0..1 (HSV).
+Haematoxylin and eosin: optical density by colour deconvolution (Ruifrok & Johnston 2001), not
+clipped, so slightly negative where a stain is absent."""
 
 MOMENTS: Final = ("mean", "sd")
 
@@ -50,10 +50,11 @@ QUALITY: Final = {
     "black_share": "share of pixels whose red, green and blue are all at most 30",
     "tissue_share": "share of pixels of saturation 0.07 or more that are not black",
     "saturation_max": "largest saturation after a 3 × 3 mean, 0..1: PCam left out below 0.07",
-    "laplacian_sd": "standard deviation of the Laplacian of the luma; low without fine detail",
-    "detail_share": "share of the luma's fine contrast that one more slight blur removes, 0..1; "
-    "low in a blurred patch, whatever its contrast; NaN where there is no contrast at all",
-    "ink_share": "share of saturated green, turquoise or blue pixels, or black ones beside tissue",
+    "laplacian_rms": "root mean square of the Laplacian of the luma; low without fine detail",
+    "detail_share": "share of the contrast between neighbouring pixels (squared differences of the "
+    "luma) that a 3 × 3 mean removes, 0..1; low in a blurred patch, whatever its contrast; NaN "
+    "without any contrast",
+    "ink_share": "share of saturated green, turquoise or blue pixels, hue 75 to 215 degrees",
     "colour_spread": "largest difference between the channels of one pixel, 0 in a grey image",
 }
 """Measures that `QualityLimits` is applied to; NaN for an unreadable input."""
@@ -63,13 +64,15 @@ STATISTICS: Final = tuple(
     for region in REGIONS
     for channel in CHANNELS
     for moment in MOMENTS
+    if (channel, moment) != ("hue", "sd")
 )
 
 MEASURES: Final = (*QUALITY, *STATISTICS)
 """Every number measured per patch, float32."""
 
 TABLES: Final = {
-    "patches": "one row per input: IDENTITY, MEASURES, the signatures",
+    "patches": "one row per input: IDENTITY, MEASURES",
+    "signatures": "row, and the columns of `core.audit.relations.signatures`; zeros if unreadable",
     "table_faults": "one row per fault of the tables beside the patches: kind, table, id, detail",
     "balance": "patches and tumour share: by ('all', 'split' or 'slide'), name, patches, readable, "
     "labelled, positives, splits (how many splits the slide is in)",

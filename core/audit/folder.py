@@ -14,12 +14,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
-import pyarrow.parquet as pq
 
-from core.audit.columns import TABLES
+from core.audit.columns import IDENTITY, MEASURES, TABLES
 from core.errors import RunError
 from core.scoring.outputs import replacing
 
@@ -125,24 +124,27 @@ class AuditFolder:
         """Return a table, None if it is not there yet; `patches` as far as it is measured."""
         file = self.table(name)
         wanted = None if columns is None else list(columns)
-        try:
-            return pq.read_table(file, columns=wanted).to_pandas()
-        except FileNotFoundError:
-            pass
-        if name != "patches" or not (parts := self.part_files()):
+        if name != "patches":
+            return pd.read_parquet(file, columns=wanted) if file.is_file() else None
+        wanted = wanted or [*IDENTITY.names, *MEASURES]
+        parts = [] if file.is_file() else self.part_files()
+        if not parts and not file.is_file():
             return None
         try:
-            blocks = [pq.read_table(part, columns=wanted).to_pandas() for part in parts]
+            table = pd.concat(
+                [pd.read_parquet(part, columns=wanted) for part in parts or [file]],
+                ignore_index=True,
+            )
         except FileNotFoundError:  # the audit has just moved the blocks into their table
-            return pq.read_table(file, columns=wanted).to_pandas()
-        return pd.concat(blocks, ignore_index=True)
+            table = pd.read_parquet(file, columns=wanted)
+        return table.astype({"label": "Int8"}) if "label" in wanted else table
 
     def write(self, name: str, table: pd.DataFrame) -> None:
         """Write a table, whole or not at all."""
         with replacing(self.table(name)) as temporary:
             table.to_parquet(temporary, index=False)
 
-    def write_json(self, file: Path, content: Any) -> None:
+    def write_json(self, file: Path, content: object) -> None:
         """Write a JSON file, whole or not at all."""
         with replacing(file) as temporary:
             temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
