@@ -5,7 +5,7 @@ the block size, whatever was interrupted before, so a resumed audit has the same
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
@@ -109,7 +109,7 @@ def _block_file(folder: AuditFolder, start: int) -> Path:
 
 def _pieces(
     source: PatchSource, blocks: list[int], signatures: Signatures | None
-) -> Iterator[_Piece]:
+) -> Generator[_Piece]:
     """Yield pieces in order, measured by threads a bounded way ahead."""
     total = len(source)
     starts = (start for block in blocks for start in range(block, min(block + BLOCK, total), PIECE))
