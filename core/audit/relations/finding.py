@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.audit.relations.exact import equal_pairs, same_bytes, same_views
-from core.audit.relations.relation import Match, Relations, relate
+from core.audit.relations.relation import Relations, relate
 
 Load = Callable[[Sequence[int]], NDArray[np.uint8]]
 Progress = Callable[[int, int], None]

@@ -106,10 +106,9 @@ def _differ(
 ) -> pd.Series:
     if column not in table.columns:
         return pd.Series(pd.NA, index=range(len(first)), dtype="boolean")
-    values = table[column].to_numpy(dtype=object)
-    unknown = pd.isna(values)
-    differ = pd.Series(values[first] != values[second], dtype="boolean")
-    return differ.mask(unknown[first] | unknown[second])
+    code, _ = pd.factorize(table[column])  # -1 where not known
+    differ = pd.Series(code[first] != code[second], dtype="boolean")
+    return differ.mask((code[first] < 0) | (code[second] < 0))
 
 
 def _groups(count: int, pairs: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
