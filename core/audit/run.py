@@ -7,13 +7,21 @@ from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
 from core.audit.audit import Audit
+from core.audit.finding import Fault
 from core.audit.folder import STEPS, AuditFolder, AuditProgress
 from core.audit.inputs import Inputs
 from core.audit.measuring import Signatures, join_blocks, measure_source
+from core.audit.reading import read_input
+from core.audit.relations import find_relations, signatures
 from core.audit.report import write_report
 from core.audit.summaries import associations, balance, contrasts, summaries
 from core.errors import RunError
+from core.patches import ImageU8, Patch
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +83,7 @@ def run_audit(
     folder: AuditFolder,
     *,
     watch: Watch | None = None,
-    signatures: Signatures | None = None,
+    signatures: Signatures | None = signatures,
 ) -> bool:
     """Do the steps that are not done yet; return whether the audit is complete.
 
@@ -156,7 +164,41 @@ class _Run:
         return ""
 
     def _relations(self) -> str | None:
-        return "not part of this version"
+        kept = self.folder.read("signatures")
+        patches = self._audit().patches
+        if kept is None or len(kept.columns) == 1:
+            return "the patches were measured without signatures"
+        table = patches[["label", "slide", "split"]].assign(file_sha256=patches["sha256"])
+        table = pd.concat([table, kept], axis=1)
+        table = table[(patches["fault"] == Fault.NONE).to_numpy()].reset_index(drop=True)
+        rows = table["row"].to_numpy(np.int64)
+        found = find_relations(
+            table,
+            lambda places: self._load(rows[list(places)]),
+            self.tell,
+            self.watch.should_stop,
+        )
+        if found.stopped:
+            return None
+        pairs, groups = found.pairs, found.groups
+        self.folder.write("groups", groups.assign(row=rows[groups["row"]]))
+        self.folder.write(
+            "pairs", pairs.assign(row_a=rows[pairs["row_a"]], row_b=rows[pairs["row_b"]])
+        )
+        return ""
+
+    def _load(self, rows: NDArray[np.int64]) -> ImageU8:
+        """Return the pixels (N, 96, 96, 3) of rows that could be read before."""
+        images = []
+        for row in rows.tolist():
+            item = read_input(self.inputs.source, row)
+            if not isinstance(item, Patch):
+                raise RunError(
+                    f"{item.entry.path} could be read before and cannot be now: {item.reason} "
+                    "Leave the data alone while it is audited, and start anew."
+                )
+            images.append(item.image_rgb_u8)
+        return np.stack(images)
 
     def _splits(self) -> str | None:
         return "not part of this version"
