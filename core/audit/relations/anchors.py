@@ -1,4 +1,4 @@
-"""Local fingerprints at places that the tissue itself chooses, so that a shifted crop chooses them too.
+"""Local fingerprints at places that the tissue chooses, so that a shifted crop chooses them too.
 
 An anchor is a pixel that is the darkest or the brightest of its 11 x 11 neighbourhood in the
 smoothed grey image: the middle of a nucleus, or of a gap. Whatever window is cut from the slide,
@@ -82,10 +82,11 @@ def _anchors(plane: NDArray[np.float32]) -> Anchors:
     patch, y, x = np.nonzero(bright != dark)  # both at once only where all is flat
     is_bright = bright[patch, y, x]
     y, x = y + MARGIN_PX, x + MARGIN_PX
+    side = 2 * _HALF + 1
     step = np.arange(-_HALF, _HALF + 1) * _STEP_PX
     windows = plane[patch[:, None, None], y[:, None, None] + step[:, None], x[:, None, None] + step]
-    coefficients, code = canonical(windows.reshape(len(windows), -1) @ basis(2 * _HALF + 1))
-    mean = coefficients[:, 0] / (2 * _HALF + 1)
+    coefficients, code = canonical(windows.reshape(-1, side * side) @ basis(side))
+    mean = coefficients[:, 0] / side
     shape = coefficients[:, used()]
     contrast = np.linalg.norm(shape, axis=1)
     # The strongest of each patch, in order of contrast; `rank` counts within the patch.

@@ -110,7 +110,14 @@ def _compare(
     if candidate.placed is None:
         return match_near(row_a, row_b, grey(image_a), grey(image_b))
     orientation, shift_y, shift_x = candidate.placed
-    return match_placed(row_a, row_b, grey(image_a), grey(image_b), orientation, (shift_y, shift_x))
+    return match_placed(
+        row_a,
+        row_b,
+        grey(image_a),
+        grey(image_b),
+        orientation=orientation,
+        shift_px=(shift_y, shift_x),
+    )
 
 
 def _rows(
