@@ -50,15 +50,17 @@ class Anchors:
     def pack(self) -> NDArray[np.uint8]:
         """Return one row of bytes a patch, (N, KEPT * 19)."""
         flat = [self.y, self.x, self.code, self.contrast, self.grey]
-        shape = self.shape.view(np.uint8).reshape(len(self.y), -1)
+        shape = self.shape.view(np.uint8).reshape(len(self.y), KEPT * self.shape.shape[2])
         return np.concatenate([*flat, shape], axis=1)
 
     @classmethod
     def unpack(cls, packed: NDArray[np.uint8]) -> "Anchors":
         """Return what `pack` took, from (N, KEPT * 19)."""
-        flat = [packed[:, place * KEPT : (place + 1) * KEPT] for place in range(5)]
+        y, x, code, contrast, grey = (
+            packed[:, place * KEPT : (place + 1) * KEPT] for place in range(5)
+        )
         shape = np.ascontiguousarray(packed[:, 5 * KEPT :]).view(np.int8)
-        return cls(*flat, shape.reshape(len(packed), KEPT, -1))
+        return cls(y, x, code, contrast, grey, shape.reshape(len(packed), KEPT, 14))
 
 
 def find_anchors(images_rgb_u8: NDArray[np.uint8]) -> tuple[Anchors, NDArray[np.float32]]:
@@ -66,7 +68,7 @@ def find_anchors(images_rgb_u8: NDArray[np.uint8]) -> tuple[Anchors, NDArray[np.
     count, side = images_rgb_u8.shape[:2]
     smoothed = np.empty((count, side, side), dtype=np.float32)
     parts = []
-    for start in range(0, count, _BLOCK):
+    for start in range(0, max(count, 1), _BLOCK):
         block = images_rgb_u8[start : start + _BLOCK]
         blur = _blur(side)
         plane = smoothed[start : start + len(block)]
@@ -134,7 +136,8 @@ def _blur(side: int) -> NDArray[np.float32]:
     reach = int(3 * _SIGMA_PX)
     offset = np.subtract.outer(np.arange(side), np.arange(side))
     kernel = np.where(np.abs(offset) <= reach, np.exp(-0.5 * (offset / _SIGMA_PX) ** 2), 0)
-    return (kernel / kernel.sum(axis=1, keepdims=True)).astype(np.float32)
+    out: NDArray[np.float32] = (kernel / kernel.sum(axis=1, keepdims=True)).astype(np.float32)
+    return out
 
 
 def _joined(parts: list[Anchors]) -> Anchors:

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 
 from core.errors import EvidenceError
 
-COLUMNS = ("id", "label", "prob_tumour", "self_confidence", "rank", "slide", "reason")
-
 
 def label_candidates(
     ids: NDArray[np.str_],
@@ -38,7 +36,9 @@ def label_candidates(
 
     Returns:
         id, label, prob_tumour, self_confidence (the probability that the model gives to the label
-        as it is), rank (1 the most doubtful), slide, reason.
+        as it is), rank (1 the most doubtful), confident, slide, reason. First come the labels that
+        confident learning counts as wrong (`confident`), then those that the model merely gives
+        less than 0.5; in each part the least self-confidence first.
 
     Raises:
         EvidenceError: lengths differ, a label is not 0 or 1, a probability is not within 0 to 1,
@@ -63,8 +63,10 @@ def label_candidates(
         )
     labels = labels.astype(np.int64)
     both = np.column_stack([1 - prob_tumour, prob_tumour])
-    doubtful = find_label_issues(labels, both, return_indices_ranked_by="self_confidence", n_jobs=1)
     confidence = get_self_confidence_for_each_label(labels, both)
+    confident = find_label_issues(labels, both, n_jobs=1)
+    doubtful = np.flatnonzero(confident | (confidence < 0.5))
+    doubtful = doubtful[np.lexsort((confidence[doubtful], ~confident[doubtful]))]
     of_label = [float(both[labels == value, value].mean()) for value in (0, 1)]
     frame = pd.DataFrame(
         {
@@ -73,6 +75,7 @@ def label_candidates(
             "prob_tumour": prob_tumour[doubtful],
             "self_confidence": confidence[doubtful],
             "rank": np.arange(1, len(doubtful) + 1),
+            "confident": confident[doubtful],
         }
     )
     frame["slide"] = None if slide is None else slide.to_numpy(dtype=object)[doubtful]

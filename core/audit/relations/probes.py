@@ -89,8 +89,8 @@ def _probe(
 ) -> Probe:
     known = target.notna().to_numpy() & np.isfinite(features).all(axis=1)
     codes, names = pd.factorize(target)
-    counts = np.bincount(codes[known & (codes >= 0)], minlength=len(names))
-    known &= (codes >= 0) & (counts[codes] >= _LEAST_PER_CLASS)
+    counts = np.bincount(codes[known], minlength=len(names))
+    known[known] = counts[codes[known]] >= _LEAST_PER_CLASS
     slides = pd.factorize(slide)[0]
     # A slide cannot be told from slides kept apart; a label must be. A split that holds whole
     # slides can be told only through them, so it too is scored on slides never seen.

@@ -149,8 +149,8 @@ def _stain(
         of_slides = parts.mean()
         middle, counts = of_slides.mean().to_numpy(), parts.size()
         slide_rows = [
-            (name, int(counts[name]), distance(row.to_numpy() - middle))
-            for name, row in of_slides.iterrows()
+            (name, int(count), distance(row - middle))
+            for name, count, row in zip(of_slides.index, counts, of_slides.to_numpy(), strict=True)
         ]
     slide_frame = pd.DataFrame(slide_rows, columns=slide_columns)
     return (

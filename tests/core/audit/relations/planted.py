@@ -1,6 +1,8 @@
 """Faults of known kinds, planted among patches."""
 
 import io
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,11 +16,11 @@ from core.patches import ImageU8
 STEPS_PX = (0, 8, 13, 16, 24, 31, 40, 48)
 
 
-def search(images: ImageU8, **columns: list[object]) -> Relations:
+def search(images: ImageU8, **columns: Sequence[Any]) -> Relations:
     """Search images (N, 96, 96, 3) for relations, with columns such as `label` beside them."""
     table = pd.DataFrame(signatures(images))
     for name, values in columns.items():
-        table[name] = values
+        table[name] = pd.Series(list(values), dtype="object")
     return find_relations(table, lambda rows: images[list(rows)])
 
 
@@ -26,12 +28,13 @@ def recompressed(image: ImageU8, quality: int) -> ImageU8:
     """One patch through JPEG."""
     file = io.BytesIO()
     Image.fromarray(image).save(file, "JPEG", quality=quality)
-    return np.asarray(Image.open(file))
+    return np.asarray(Image.open(file), dtype=np.uint8).copy()
 
 
 def turned(image: ImageU8, orientation: int) -> ImageU8:
     """One patch in one of the eight orientations."""
-    return turn(image[np.newaxis], orientation)[0]
+    out: ImageU8 = turn(image[np.newaxis], orientation)[0]
+    return out
 
 
 def shifted(seed: int) -> tuple[ImageU8, ImageU8, tuple[int, int]]:

@@ -3,6 +3,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
@@ -10,9 +11,10 @@ from core.audit.relations import embedding, label_candidates, nearest_neighbours
 from core.errors import EvidenceError, SettingsError
 
 
-def features(count: int = 300, seed: int = 0) -> np.ndarray:  # type: ignore[type-arg]
-    scale = np.array([5, 3, 1, 1, 1, 1])
-    return (np.random.default_rng(seed).normal(size=(count, 6)) * scale).astype(np.float32)
+def features(count: int = 300, seed: int = 0) -> NDArray[np.float32]:
+    out = np.random.default_rng(seed).standard_normal((count, 6), dtype=np.float32)
+    out *= np.array([5, 3, 1, 1, 1, 1], dtype=np.float32)
+    return out
 
 
 def test_a_probe_tells_what_is_in_the_features_and_nothing_else() -> None:
@@ -52,15 +54,18 @@ def test_swapped_labels_lead_the_candidates_for_review() -> None:
     assert frame["rank"].tolist() == list(range(1, len(frame) + 1))
     own = np.where(frame["label"] == 1, frame["prob_tumour"], 1 - frame["prob_tumour"])
     assert frame["self_confidence"].to_numpy() == pytest.approx(own)
-    assert frame["self_confidence"].is_monotonic_increasing
+    for _, part in frame.groupby("confident"):
+        assert part["self_confidence"].is_monotonic_increasing
+    assert frame["confident"].is_monotonic_decreasing
+    assert frame["confident"].sum() >= 10
     assert "warning" not in frame.attrs
 
 
 def test_scores_of_training_patches_come_with_a_warning() -> None:
     frame = label_candidates(
-        np.array(["a", "b", "c"]),
-        np.array([0, 1, 1]),
-        np.array([0.1, 0.9, 0.8]),
+        np.array(["a", "b", "c", "d"] * 5),
+        np.array([0, 0, 1, 1] * 5),
+        np.array([0.1, 0.2, 0.9, 0.8] * 5),
         out_of_fold=False,
     )
     assert "not out of fold" in frame.attrs["warning"]

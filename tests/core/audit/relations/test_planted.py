@@ -38,9 +38,8 @@ def test_every_recompressed_copy_is_found_in_every_orientation(
     relations = search(np.concatenate([drawn, np.stack(copies)]))
     assert pairs_of(relations) == {(k, count + k) for k in range(count)}
     assert set(relations.pairs["kind"]) == {"near"}
-    for row in relations.pairs.itertuples():
-        back = turned(turned(drawn[row.row_a], row.row_a % 8), row.orientation)
-        assert np.array_equal(back, drawn[row.row_a])
+    for a, found in relations.pairs[["row_a", "orientation"]].to_numpy().tolist():
+        assert np.array_equal(turned(turned(drawn[a], a % 8), found), drawn[a])
 
 
 @pytest.mark.parametrize(("gain", "offset"), [(1.0, 8.0), (0.93, 0.0), (1.05, -5.0)])
@@ -72,16 +71,16 @@ def test_a_shifted_crop_is_found_however_it_is_turned(
         images += [one, recompressed(turned(other, k % 8), 85)]
     relations = search(np.stack(images))
     assert pairs_of(relations) == {(2 * k, 2 * k + 1) for k in SEEDS}
-    for row in relations.pairs.itertuples():
-        k = row.row_a // 2
-        assert (row.shift_y_px, row.shift_x_px) == crops[k][2]
-        sample = np.arange(96 * 96).reshape(96, 96)
-        assert np.array_equal(turned(turned(sample, k % 8), row.orientation), sample)
+    columns = ["row_a", "orientation", "shift_y_px", "shift_x_px"]
+    for a, orientation, down, right in relations.pairs[columns].to_numpy().tolist():
+        one, _, shift = crops[a // 2]
+        assert (down, right) == shift
+        assert np.array_equal(turned(turned(one, a // 2 % 8), orientation), one)
 
 
 def test_labels_that_differ_on_copies_are_conflicts(drawn: ImageU8) -> None:
     images = np.concatenate([drawn[:20], drawn[:20]])
-    labels: list[object] = [0] * 20 + [k % 2 for k in range(20)]
+    labels = [0] * 20 + [k % 2 for k in range(20)]
     pairs = search(images, label=labels).pairs
     assert pairs["label_conflict"].tolist() == [bool(k % 2) for k in pairs["row_a"]]
     assert pairs["label_conflict"].sum() == 10
@@ -113,3 +112,7 @@ def test_a_stopped_search_says_so(drawn: ImageU8) -> None:
     relations = find_relations(table, lambda rows: images[list(rows)], should_stop=lambda: True)
     assert relations.stopped
     assert relations.pairs.empty
+
+
+def test_nothing_is_related_to_nothing() -> None:
+    assert search(np.empty((0, 96, 96, 3), dtype=np.uint8)).pairs.empty
