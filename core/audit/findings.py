@@ -153,17 +153,17 @@ def _pairs(pairs: pd.DataFrame) -> Iterator[Finding]:
         return pairs[column].astype("boolean").fillna(value=False).astype(bool)
 
     for kind, words in _PAIRS.items():
-        chosen = pairs[pairs["kind"].astype(str) == kind]
-        if len(chosen):
+        of_kind = pairs[pairs["kind"].astype(str) == kind]
+        if len(of_kind):
             severity = Severity.NOTE if kind == "overlap" else Severity.WARNING
             yield Finding(
                 kind,
                 Area.RELATIONS,
                 severity,
-                f"{counted(len(chosen), 'pair is', 'pairs are')} {words}.",
+                f"{counted(len(of_kind), 'pair is', 'pairs are')} {words}.",
                 "Keep one of each, or keep them in one split.",
-                len(chosen),
-                rows_of(chosen),
+                len(of_kind),
+                rows_of(of_kind),
             )
     across, conflict = true("across_splits"), true("label_conflict")
     shifted = pairs["kind"].astype(str) == "overlap"
