@@ -16,6 +16,7 @@ import streamlit as st
 
 from app import pictures
 from app.explained import ExplainedPatches, PatchCollection
+from app.review_maps import PreparedMaps
 from core.bundle import Card, ValidationScores, read_validation
 from core.bundle.bundle import CARD_FILE
 from core.explanation import DonorPool, Explainer, Method, Target, choose_donors
@@ -24,6 +25,7 @@ from core.jobs import InputReport, Job, JobProgress, JobStore, inspect_source
 from core.operating_points import OperatingPointStore, apply_locked_point
 from core.patches import Patch, PatchSource, open_source
 from core.review import ReviewStore
+from core.review.maps import MapMaker
 from core.review.patches import PatchFolder
 from core.scoring import Classifier, ScoreRow, open_classifier
 from core.settings import SAMPLES_TABLE, Settings
@@ -475,3 +477,18 @@ def review_picture(kept: PatchFolder, sha256: str) -> str:
         StoreError: It is gone, or has changed; nothing is cached then.
     """
     return _review_picture(kept.folder, sha256)
+
+
+def review_maps(chosen: Settings) -> PreparedMaps:
+    """Return the maps of reviewed patches by the installed model.
+
+    Raises:
+        NodelensError: There is no usable model, or it cannot be explained; nothing is cached then.
+    """
+    found = shipped_classifier(chosen)
+    return _review_maps(found, _model_key(found), chosen.review_patches_dir)
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _review_maps(_classifier: Classifier, model_key: str, folder: Path) -> PreparedMaps:
+    return PreparedMaps(MapMaker(_classifier), PatchFolder(folder).image)

@@ -1,10 +1,12 @@
 import os
+import time
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.components import review_desk
+from app.components import review_verdict
+from core.explanation import TwinTest
 from core.review import (
     OnScreen,
     Permission,
@@ -19,6 +21,7 @@ from core.review import (
 from core.scoring import Classifier
 from core.settings import Settings
 from tests.app.review_toys import OWNER, scored_case
+from tests.toys import write_toy_bundle
 
 HOME = Path(__file__).parents[2] / "app" / "Home.py"
 
@@ -30,7 +33,7 @@ def data(tmp_path: Path, toy_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> P
     monkeypatch.setenv("NODELENS_DEVICE", "cpu")
     monkeypatch.delenv("NODELENS_SERVER_ROOTS", raising=False)
     monkeypatch.delenv("NODELENS_LEADS", raising=False)
-    monkeypatch.setattr(review_desk, "LEAST_S", 0.0)
+    monkeypatch.setattr(review_verdict, "LEAST_S", 0.0)
     (tmp_path / "data").mkdir()
     return tmp_path / "data"
 
@@ -74,7 +77,7 @@ def test_blind_first_draws_no_score_before_the_verdict_is_on_record(
     scored_case(data, toy_classifier, mode=ReadingMode.BLIND_FIRST)
     found = page("review", case="toycase")
     assert not found.exception
-    assert "Score hidden" in html(found)
+    assert "Score and map hidden" in html(found)
     assert "nl-read-score" not in html(found)
     assert "patch-0" not in html(found)  # a file name would give hidden repeats away
     found.button(key="verdict-T").click().run()
@@ -135,7 +138,7 @@ def test_a_key_held_down_gives_one_verdict(
 ) -> None:
     scored_case(data, toy_classifier, mode=ReadingMode.AI_FIRST)
     found = page("review", case="toycase")
-    monkeypatch.setattr(review_desk, "LEAST_S", 30.0)
+    monkeypatch.setattr(review_verdict, "LEAST_S", 30.0)
     found.button(key="verdict-T").click().run()
     assert verdicts(data) == []
     assert "Too soon" in found.toast[0].value
@@ -238,3 +241,100 @@ def test_a_case_is_started_from_a_scored_batch_and_a_second_reading_from_the_cas
     assert second.of == (case.case,)
     assert "no score, no map, no other verdicts" in html(again)
     assert "nl-read-score" not in html(again)
+
+
+def shown_with_map(found: AppTest) -> str:
+    """Return what the page says once the map is there."""
+    deadline = time.monotonic() + 30
+    while "being made" in html(found):
+        assert time.monotonic() < deadline
+        found.run()
+    return html(found)
+
+
+@pytest.mark.parametrize("reliable", [True, False])
+def test_the_map_comes_by_key_and_goes_on_the_record_as_it_was_shown(
+    data: Path, toy_classifier: Classifier, monkeypatch: pytest.MonkeyPatch, *, reliable: bool
+) -> None:
+    monkeypatch.setattr(TwinTest, "reliable", property(lambda _: reliable))
+    scored_case(data, toy_classifier, mode=ReadingMode.AI_FIRST)
+    found = page("review", case="toycase")
+    assert "nl-read-map" not in html(found)
+    found.button(key="map").click().run()
+    said = shown_with_map(found)
+    assert ("nl-read-pair" in said) is reliable
+    assert ("No reliable explanation" in said) is not reliable
+    found.button(key="map").click().run()  # hidden again: it was seen all the same
+    assert "nl-read-map" not in html(found)
+    found.button(key="verdict-T").click().run()
+    (verdict,) = current_verdicts(ReviewStore(data / "review.sqlite").record())
+    told = verdict.final.reading
+    assert told.map is not None
+    assert (told.map.method, told.map.drawn) == ("cam", reliable)
+    assert told.map.model_id == toy_classifier.model_id
+    assert (OnScreen.CAM in told.screen) is reliable
+    found.button(key="verdict-T").click().run()
+    second = current_verdicts(ReviewStore(data / "review.sqlite").record())[1].final.reading
+    assert second.map is None
+
+
+def test_blind_first_draws_no_map_before_the_verdict_is_on_record(
+    data: Path, toy_classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TwinTest, "reliable", property(lambda _: True))
+    scored_case(data, toy_classifier, mode=ReadingMode.BLIND_FIRST)
+    found = page("review", case="toycase")
+    assert found.button(key="map").disabled
+    found.session_state["review-map"] = True
+    found.run()
+    assert "nl-read-pair" not in html(found)
+    assert "nl-read-map" not in html(found)
+    found.button(key="verdict-T").click().run()
+    assert "nl-read-pair" in shown_with_map(found)
+    found.button(key="keep").click().run()
+    assert "nl-read-pair" not in html(found)
+    (verdict,) = current_verdicts(ReviewStore(data / "review.sqlite").record())
+    assert verdict.first.reading.map is None
+    assert verdict.final.reading.screen == (OnScreen.SCORE, OnScreen.CAM)
+
+
+def test_a_case_of_another_model_has_no_map_and_says_so(
+    data: Path, toy_classifier: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scored_case(data, toy_classifier, mode=ReadingMode.AI_FIRST)
+    monkeypatch.setenv("NODELENS_MODEL", str(write_toy_bundle(tmp_path / "other", seed=5)))
+    found = page("review", case="toycase")
+    found.button(key="map").click().run()
+    assert "No map. The case was scored by" in html(found)
+    found.button(key="verdict-T").click().run()
+    assert verdicts(data) == [Verdict.TUMOUR]
+
+
+def test_an_earlier_verdict_is_corrected_by_a_new_event(
+    data: Path, toy_classifier: Classifier
+) -> None:
+    scored_case(data, toy_classifier, mode=ReadingMode.BLIND_FIRST)
+    found = page("review", case="toycase")
+    for key in ("verdict-T", "keep", "verdict-N", "keep", "verdict-N", "keep"):
+        found.button(key=key).click().run()
+    store = ReviewStore(data / "review.sqlite")
+    before = store.links()
+    found.button(key="earlier").click().run()
+    table = found.dataframe[0].value
+    assert table["Patch"].tolist() == [3, 2, 1]
+    assert table["Blind before"].tolist() == ["no tumour", "no tumour", "tumour"]
+    found.session_state["again"] = 0
+    found.session_state["looks-back"] = False
+    found.run()
+    assert "Patch 1 of 10" in html(found)
+    assert "On record: ▲ tumour" in html(found)
+    found.text_area[0].set_value("seen again").run()
+    found.button(key="verdict-N").click().run()
+    assert "Patch 4 of 10" in html(found)
+    (first, *_) = current_verdicts(store.record(), "toycase", "Ann")
+    assert first.final.reading.verdict is Verdict.NO_TUMOUR
+    assert first.final.reading.comment == "seen again"
+    assert first.first.reading.verdict is Verdict.TUMOUR  # frozen
+    assert store.links()[: len(before)] == before
+    assert store.entries()[-1].payload.event.kind == "corrected"
+    assert verify_store(store.path).ok
