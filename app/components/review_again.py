@@ -70,7 +70,7 @@ def earlier_verdicts(record: Record, case: CaseOpened, reader: str) -> None:
         st.dataframe(
             pd.DataFrame(lines),
             hide_index=True,
-            height=min(36 * len(lines) + 40, 480),
+            height=min(35 * len(lines) + 38, 480),
             on_select=_choose,
             selection_mode="single-row",
             key=_TABLE,

@@ -58,6 +58,7 @@ def desk(store: ReviewStore, kept: PatchFolder, case_id: str, reader: str) -> No
         return
     position = next_position(record, case_id, reader, after=state.place())
     if position is None:
+        store.note_end()
         _done(record, case, reader)
         return
     try:
@@ -99,13 +100,13 @@ def _patch(seat: Seat, record: Record, kept: PatchFolder, position: int, *, agai
                 view,
                 boxed=not state.chosen(_HIDDEN_BOX),
             )
+            _steps(seat, record, position, again=again, map_allowed=shown.patch is not None)
         with right:
             verdict_buttons(sitting)
             evidence(record, case, shown.patch, view)
             if view is not None and view.waiting:
                 wait_for_map(shown.sha256)
             remarks(sitting)
-            _steps(seat, record, position, again=again, map_allowed=shown.patch is not None)
     _read_ahead(kept, hashes[1:])
 
 

@@ -6,9 +6,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.components import review_verdict
+from app.components.review_orders import ORDER_NOTES
 from core.explanation import TwinTest
 from core.review import (
     OnScreen,
+    Order,
     Permission,
     ReadingMode,
     ReviewError,
@@ -338,3 +340,34 @@ def test_an_earlier_verdict_is_corrected_by_a_new_event(
     assert store.links()[: len(before)] == before
     assert store.entries()[-1].payload.event.kind == "corrected"
     assert verify_store(store.path).ok
+
+
+@pytest.mark.parametrize(
+    ("mode", "order"),
+    [
+        (ReadingMode.BLIND_FIRST, Order.QUALITY),
+        (ReadingMode.AI_FIRST, Order.RING_DECIDED),
+    ],
+)
+def test_a_case_is_ordered_by_what_is_measured_for_it(
+    data: Path,
+    toy_classifier: Classifier,
+    monkeypatch: pytest.MonkeyPatch,
+    mode: ReadingMode,
+    order: Order,
+) -> None:
+    scored_case(data, toy_classifier, mode=ReadingMode.AI_FIRST)
+    monkeypatch.setattr("app.state.owner", lambda: OWNER)
+    monkeypatch.setenv("NODELENS_SERVER_ROOTS", str(data.parent))
+    found = page("review", reader="Ann")
+    found.segmented_control(key="new-mode").set_value(mode).run()
+    offered = found.selectbox(key=f"new-order-{mode}")
+    assert (str(Order.RING_DECIDED) in offered.options) is (mode is ReadingMode.AI_FIRST)
+    offered.set_value(order).run()
+    assert ORDER_NOTES[order] in [caption.value for caption in found.caption]
+    found.button(key="start-case").click().run()
+    assert not found.exception
+    assert not found.error
+    case = list(ReviewStore(data / "review.sqlite").record().cases.values())[-1]
+    assert case.order.startswith(str(order))
+    assert "random controls" in case.order
