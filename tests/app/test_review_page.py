@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app import state
 from app.components import review_verdict
 from app.components.review_orders import ORDER_NOTES
 from core.explanation import TwinTest
@@ -371,3 +372,38 @@ def test_a_case_is_ordered_by_what_is_measured_for_it(
     case = list(ReviewStore(data / "review.sqlite").record().cases.values())[-1]
     assert case.order.startswith(str(order))
     assert "random controls" in case.order
+
+
+def logged_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Streamlit tell of somebody whom an identity provider vouches for."""
+    claims = {"is_logged_in": True, "iss": "https://id.example", "sub": "7", "email": "ann@x.org"}
+    monkeypatch.setattr("streamlit.user", claims)
+
+
+def test_a_login_is_the_reader_whatever_name_the_browser_kept(
+    data: Path, toy_classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged_in(monkeypatch)
+    scored_case(data, toy_classifier, mode=ReadingMode.AI_FIRST)
+    found = page("review", reader="Somebody else", case="toycase")
+    found.button(key="verdict-T").click().run()
+    (verdict,) = current_verdicts(ReviewStore(data / "review.sqlite").record())
+    assert verdict.reader == "ann@x.org"
+    cases = page("review", reader="Somebody else")
+    assert "ann@x.org" in html(cases)
+    assert "Somebody else" not in html(cases)
+    assert "other-reader" not in [button.key for button in cases.button]
+    assert state.owner() == "login https://id.example 7"
+
+
+def test_whoever_is_logged_in_is_a_lead_only_by_the_list(
+    data: Path, toy_classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged_in(monkeypatch)
+    scored_case(data, toy_classifier, mode=ReadingMode.AI_FIRST)
+    page("review", case="toycase").button(key="verdict-T").click().run()
+    reader = page("review_results", case="toycase")
+    assert reader.toggle(key="pseudonymise").disabled
+    assert reader.toggle(key="pseudonymise").value
+    monkeypatch.setenv("NODELENS_LEADS", "ann@x.org")
+    assert not page("review_results", case="toycase").toggle(key="pseudonymise").disabled
