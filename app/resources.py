@@ -461,6 +461,7 @@ def review_store(chosen: Settings) -> ReviewStore:
 @st.cache_resource(show_spinner=False)
 def _review_store(path: Path, anchors: Path) -> ReviewStore:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _spare_the_garbage_collector()  # who only reads never opens the model
     return ReviewStore(path, anchors=AnchorFile(anchors))
 
 
