@@ -15,7 +15,7 @@ import pandas as pd
 from core.errors import RunError
 from core.review.chain import Anchor
 from core.review.errors import ReviewError
-from core.review.events import CasePatch
+from core.review.events import CasePatch, MapShown
 from core.review.progress import seconds_spent
 from core.review.pseudonyms import Pseudonyms
 from core.review.record import CurrentVerdict, Record, StandingReading, current_verdicts
@@ -51,6 +51,7 @@ class VerdictRow:
     remarks: str
     on_screen: str
     first_on_screen: str
+    map_shown: str
     seconds: float
     model_id: str
     operating_point: str
@@ -127,6 +128,7 @@ def _row(verdict: CurrentVerdict) -> VerdictRow:
         remarks="; ".join(verdict.state.comments),
         on_screen=_screen(final),
         first_on_screen=_screen(first),
+        map_shown=_map(told.map),
         seconds=seconds_spent(verdict),
         model_id=final.model_id,
         operating_point=final.operating_point,
@@ -139,6 +141,13 @@ def _row(verdict: CurrentVerdict) -> VerdictRow:
 
 def _screen(standing: StandingReading) -> str:
     return "; ".join(standing.reading.screen) or "blinded"
+
+
+def _map(shown: MapShown | None) -> str:
+    if shown is None:
+        return ""
+    drawn = "drawn" if shown.drawn else "called not reliable"
+    return f"{shown.method} at {shown.layer} of {shown.model_id}, for {shown.target}: {drawn}"
 
 
 def write_verdicts(path: Path, rows: Sequence[VerdictRow], *, head: Anchor) -> None:

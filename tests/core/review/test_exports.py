@@ -48,6 +48,8 @@ def test_csv_and_parquet_hold_the_same_verdicts(store: ReviewStore, tmp_path: Pa
     assert [row["verdict"] for row in table] == parquet["verdict"].tolist()
     assert [int(row["event"]) for row in table] == parquet["event"].tolist()
     assert parquet["on_screen"].tolist()[:1] == ["cam; score"]
+    assert parquet["map_shown"][0] == "cam at last of toy-1, for tumour: drawn"
+    assert table[-1]["map_shown"] == ""
     assert table[0]["comment"] == "'=1+1"  # a spreadsheet would run it
     assert parquet["comment"][0] == "=1+1"
     beside = json.loads((tmp_path / "verdicts.csv.run.json").read_text("utf-8"))
