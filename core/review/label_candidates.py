@@ -51,7 +51,10 @@ def read_label_candidates(name: str, data: bytes) -> dict[str, LabelCandidate]:
     twice = table["id"].duplicated()
     if twice.any():
         raise ReviewError(f"{name} lists {table['id'][twice].iloc[0]!r} twice; list each id once.")
-    return {row.id: LabelCandidate(int(row.label), int(row.rank)) for row in table.itertuples()}
+    return {
+        str(row["id"]): LabelCandidate(int(row["label"]), int(row["rank"]))
+        for row in table.to_dict("records")
+    }
 
 
 def with_label_candidates(

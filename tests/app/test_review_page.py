@@ -21,6 +21,7 @@ from core.review import (
     person,
     verify_store,
 )
+from core.review.anchors import read_anchors
 from core.scoring import Classifier
 from core.settings import Settings
 from tests.app.review_toys import OWNER, scored_case
@@ -340,6 +341,8 @@ def test_an_earlier_verdict_is_corrected_by_a_new_event(
     assert first.first.reading.verdict is Verdict.TUMOUR  # frozen
     assert store.links()[: len(before)] == before
     assert store.entries()[-1].payload.event.kind == "corrected"
+    noted = read_anchors(data / "review_anchors.txt")
+    assert [anchor.sequence for anchor in noted.anchors] == [10]
     assert verify_store(store.path).ok
 
 

@@ -9,6 +9,7 @@ from core.review.log import export_log, verify_log
 from core.review.store import ReviewStore
 from core.review.verify import verify_apart, verify_store
 from core.review.vocabulary import Verdict
+from core.settings import Settings
 from tests.core.review.toys import given, toy_case, toy_patch
 
 
@@ -91,3 +92,11 @@ def test_a_verdict_is_recorded_when_the_anchors_file_cannot_be_written(tmp_path:
     (tmp_path / "no").mkdir()
     store.note_end()
     assert store.anchor_problem == ""
+
+
+def test_the_operator_says_where_ends_are_noted(tmp_path: Path) -> None:
+    environment = {"NODELENS_DATA_DIR": str(tmp_path)}
+    assert Settings.from_environment(environment).review_anchors == tmp_path / ANCHORS_NAME
+    environment["NODELENS_REVIEW_ANCHORS"] = str(tmp_path / "elsewhere" / "ends.txt")
+    settings = Settings.from_environment(environment)
+    assert settings.review_anchors == tmp_path / "elsewhere" / "ends.txt"
