@@ -9,7 +9,8 @@ from tests.toys import noise_patches
 def tissue(number: int) -> ImageU8:
     """Return a sharp, pink patch without glass."""
     grain = noise_patches(1, seed=number)[0] // 4
-    return (grain + np.array([150, 60, 130], np.uint8)).astype(np.uint8)
+    pink: ImageU8 = (grain + np.array([150, 60, 130], np.uint8)).astype(np.uint8)
+    return pink
 
 
 def ranked(worse: ImageU8) -> dict[str, float]:
