@@ -197,7 +197,7 @@ def _no_picture(sheets: FPDF, left: float, top: float) -> None:
     sheets.set_xy(left, top + _PICTURE_MM / 2 - 4)
     sheets.set_font(_FONT, size=8)
     sheets.set_text_color(*_MUTED)
-    sheets.multi_cell(_PICTURE_MM, 4.2, UNRELIABLE.replace(" ", "\n", 1), align="C")
+    sheets.multi_cell(_PICTURE_MM, 4.2, "\n".join(UNRELIABLE.rsplit(" ", 1)), align="C")
 
 
 def _text_height(sheets: FPDF, lines: Sequence[tuple[str, str]], width: float) -> float:
