@@ -14,6 +14,7 @@ from tests.browsing import browser, needs_chromium, served
 
 pytestmark = needs_chromium
 PATCHES = 50
+PATIENCE_MS = 180_000
 LOOKED_MS = 420
 """A little longer than the desk asks for."""
 _WATCH = """
@@ -51,9 +52,9 @@ class Reader:
         self.page.evaluate(_WATCH)
 
     def wait(self) -> None:
-        self.page.get_by_text(f"Patch {self.number} of {PATCHES}").wait_for(timeout=60_000)
+        self.page.get_by_text(f"Patch {self.number} of {PATCHES}").wait_for(timeout=PATIENCE_MS)
         part = ".nl-read-score" if self.scored else ".nl-read-hidden"
-        self.page.locator(part).wait_for(timeout=60_000)
+        self.page.locator(part).wait_for(timeout=PATIENCE_MS)
 
     def press(self, key: str) -> None:
         """Press a key once the patch was looked at; then the score, or the next patch, comes."""
@@ -107,7 +108,7 @@ def test_fifty_patches_are_read_blind_first_by_keyboard_alone_beside_another_rea
         ann.press("t")
         for number in range(26, PATCHES + 1):
             ann.read("t" if number % 2 else "n", "k")
-        ann.page.get_by_text("Every patch of this case is read").wait_for(timeout=60_000)
+        ann.page.get_by_text("Every patch of this case is read").wait_for(timeout=PATIENCE_MS)
         taken += ann.page.evaluate("window.drawnAfterMs")
     assert len(taken) >= 2 * PATCHES - 4
     told = statistics.quantiles(taken, n=10)
