@@ -55,6 +55,7 @@ class Reader:
         self.page.get_by_text(f"Patch {self.number} of {PATCHES}").wait_for(timeout=PATIENCE_MS)
         part = ".nl-read-score" if self.scored else ".nl-read-hidden"
         self.page.locator(part).wait_for(timeout=PATIENCE_MS)
+        self.page.get_by_role("button", name="Cannot judge").wait_for(timeout=PATIENCE_MS)
 
     def press(self, key: str) -> None:
         """Press a key once the patch was looked at; then the score, or the next patch, comes."""
