@@ -81,7 +81,7 @@ class MapMaker:
             )
 
     def maps(self, images_rgb_u8: ImageU8) -> Iterator[PatchMap]:
-        """Yield what may be shown of each patch (N, 96, 96, 3); about 30 passes a patch."""
+        """Yield what may be shown of each patch (N, 96, 96, 3); some 10 to 50 passes a patch."""
         for start in range(0, len(images_rgb_u8), _PASS):
             images = images_rgb_u8[start : start + _PASS]
             batch = self._explainer.maps(images)

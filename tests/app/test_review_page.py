@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 from app import state
 from app.components import review_verdict
 from app.components.review_orders import ORDER_NOTES
-from core.explanation import TwinTest
+from core.explanation import Explainer, TwinTest
 from core.review import (
     OnScreen,
     Order,
@@ -274,7 +274,9 @@ def test_the_map_comes_by_key_and_goes_on_the_record_as_it_was_shown(
     (verdict,) = current_verdicts(ReviewStore(data / "review.sqlite").record())
     told = verdict.final.reading
     assert told.map is not None
-    assert (told.map.method, told.map.drawn) == ("cam", reliable)
+    explainer = Explainer(toy_classifier)
+    assert (told.map.method, told.map.layer) == (explainer.method, explainer.layer.name)
+    assert told.map.drawn is reliable
     assert told.map.model_id == toy_classifier.model_id
     assert (OnScreen.CAM in told.screen) is reliable
     found.button(key="verdict-T").click().run()
