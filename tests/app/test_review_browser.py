@@ -49,13 +49,15 @@ class Reader:
 
     def watch(self) -> None:
         self.wait()
+        idle = '[data-test-script-state="notRunning"]'
+        self.page.locator(idle).wait_for(timeout=PATIENCE_MS)
         self.page.evaluate(_WATCH)
 
     def wait(self) -> None:
         self.page.get_by_text(f"Patch {self.number} of {PATCHES}").wait_for(timeout=PATIENCE_MS)
         part = ".nl-read-score" if self.scored else ".nl-read-hidden"
         self.page.locator(part).wait_for(timeout=PATIENCE_MS)
-        self.page.get_by_role("button", name="Cannot judge").wait_for(timeout=PATIENCE_MS)
+        self.page.locator(".st-key-verdict-X button").wait_for(timeout=PATIENCE_MS)
 
     def press(self, key: str) -> None:
         """Press a key once the patch was looked at; then the score, or the next patch, comes."""
