@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from core.audit.relations.cosines import basis, canonical, used
 
 KEPT = 48
-"""Anchors kept of a patch, those of most contrast first."""
+"""Anchors kept of a patch: turn by turn the one of most contrast in each quarter."""
 
 _RADIUS_PX = 5  # of the neighbourhood in which an anchor is the extreme
 _SIGMA_PX = 2.0
@@ -91,12 +91,17 @@ def _anchors(plane: NDArray[np.float32]) -> Anchors:
     mean = coefficients[:, 0] / side
     shape = coefficients[:, used()]
     contrast = np.linalg.norm(shape, axis=1)
-    # The strongest of each patch, in order of contrast; `rank` counts within the patch.
-    order = np.lexsort((-contrast, patch))
+    # Turn by turn the strongest of each quarter: a crop shifted by half a patch shares one quarter
+    # only, and what it does not share must not crowd out what it does.
+    half = plane.shape[1] // 2
+    quarter = patch * 4 + (y >= half) * 2 + (x >= half)
+    order = np.lexsort((-contrast, quarter))
     order = order[contrast[order] >= _LEAST_CONTRAST]
+    place = _counted(quarter[order])
+    order = order[np.lexsort((-contrast[order], place, patch[order]))]
+    rank = _counted(patch[order])
+    order, rank = order[rank < KEPT], rank[rank < KEPT]
     of = patch[order]
-    rank = np.arange(len(of)) - np.searchsorted(of, of)
-    order, of, rank = order[rank < KEPT], of[rank < KEPT], rank[rank < KEPT]
 
     def column(values: NDArray[np.generic]) -> NDArray[np.uint8]:
         out = np.zeros((len(plane), KEPT), dtype=np.uint8)
@@ -113,6 +118,11 @@ def _anchors(plane: NDArray[np.float32]) -> Anchors:
         grey=column(np.rint(mean)),
         shape=unit,
     )
+
+
+def _counted(group: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return 0, 1, ... within each run of a sorted column."""
+    return np.arange(len(group)) - np.searchsorted(group, group)
 
 
 def _greatest(plane: NDArray[np.float32]) -> NDArray[np.float32]:
