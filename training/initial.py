@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
-from core.bundle import Architecture, build_network
+from core.bundle import SIMPLE_CNN, Architecture, build_network
 from core.errors import RunError
 
 IMAGENET: Final = "imagenet"
@@ -55,6 +55,11 @@ def initial_network(architecture: Architecture, init: str) -> tuple[nn.Module, I
 
 
 def _from_hub(architecture: Architecture) -> tuple[nn.Module, InitialWeights]:
+    if architecture.name == SIMPLE_CNN:
+        raise RunError(
+            f"There are no ImageNet weights of {SIMPLE_CNN}. Name a file with "
+            "--init FILE.safetensors, or start from chance with --init none."
+        )
     arguments: dict[str, Any] = {**architecture.arguments, "num_classes": architecture.outputs}
     try:
         hub: nn.Module = timm.create_model(architecture.name, pretrained=True, **arguments)

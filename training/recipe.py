@@ -4,9 +4,9 @@ import tomllib
 from dataclasses import field
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from core.bundle import Architecture, Preprocessing
@@ -45,14 +45,15 @@ class Augmentation:
 
 @dataclass(frozen=True, config=_CHECKED)
 class Schedule:
-    """AdamW with linear warm-up and cosine decay, step by step; stops early.
+    """AdamW with linear warm-up and a learning rate that changes step by step; stops early.
 
     Attributes:
         epochs: At most this many passes over the training patches.
         learning_rate: At the end of the warm-up.
         weight_decay: Of weight matrices and kernels; never of biases and normalisation.
+        shape: After the warm-up: half a "cosine" down, or "constant".
         warmup_share: Share of all steps.
-        final_share: Learning rate at the very end, as a share of the largest.
+        final_share: Learning rate at the very end of a cosine, as a share of the largest.
         patience_epochs: Epochs without a better validation AUC before the run stops.
         gradient_clip: Largest norm of the whole gradient; None does not clip.
     """
@@ -60,6 +61,7 @@ class Schedule:
     epochs: Annotated[int, Field(ge=1)]
     learning_rate: Positive
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    shape: Literal["cosine", "constant"] = "cosine"
     warmup_share: Share = 0.05
     final_share: Share = 0.01
     patience_epochs: Annotated[int, Field(ge=1)] = 5
@@ -110,12 +112,6 @@ class Recipe:
     balance_classes: bool = False
     batch_size: Annotated[int, Field(ge=2)] = 64
     ema_decay: Share = 0.995
-
-    @model_validator(mode="after")
-    def _one_output(self) -> Self:
-        if self.network.outputs != 1:
-            raise ValueError("the loss is for one tumour logit; set network.outputs = 1")
-        return self
 
 
 _RECIPE: Final = TypeAdapter(Recipe)

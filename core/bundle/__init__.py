@@ -24,9 +24,11 @@ from core.bundle.card import (
 )
 from core.bundle.network import InputTransform, build_network, load_weights, tumour_logit
 from core.bundle.pooling import CentreAndContextPool
+from core.bundle.simple_cnn import SIMPLE_CNN
 from core.bundle.summary import card_table, interval_text, metric_name
 
 __all__ = [
+    "SIMPLE_CNN",
     "Architecture",
     "Bundle",
     "Card",

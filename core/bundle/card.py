@@ -20,7 +20,7 @@ class Architecture(_Part):
     """How to build the network with `timm.create_model(name, **arguments)`.
 
     Attributes:
-        name: timm's name of the network.
+        name: timm's name of the network, or "nodelens_simple_cnn".
         arguments: Further arguments; never `pretrained`.
         outputs: 1 (one tumour logit) or 2 (logits in `class_order`).
         pooling: "network" keeps the network's own; "centre-and-context" joins the mean of the

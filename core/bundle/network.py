@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from core.bundle.card import Architecture, Preprocessing
 from core.bundle.pooling import pool_centre_and_context
+from core.bundle.simple_cnn import SIMPLE_CNN, SimpleCnn
 from core.errors import BundleError
 
 
@@ -17,8 +18,8 @@ def build_network(architecture: Architecture) -> nn.Module:
     """Return the network with random weights, on the CPU, in evaluation mode.
 
     Raises:
-        BundleError: timm does not know the name or refuses the arguments, or the network cannot
-            take the pooling.
+        BundleError: Neither we nor timm know the name, the arguments are refused, or the network
+            cannot take the pooling.
     """
     if "pretrained" in architecture.arguments or "checkpoint_path" in architecture.arguments:
         raise BundleError(
@@ -27,7 +28,11 @@ def build_network(architecture: Architecture) -> nn.Module:
         )
     arguments: dict[str, Any] = {**architecture.arguments, "num_classes": architecture.outputs}
     try:
-        network: nn.Module = timm.create_model(architecture.name, pretrained=False, **arguments)
+        network: nn.Module = (
+            SimpleCnn(**arguments)
+            if architecture.name == SIMPLE_CNN
+            else timm.create_model(architecture.name, pretrained=False, **arguments)
+        )
     except (RuntimeError, TypeError, ValueError, AssertionError) as error:
         raise BundleError(
             f"timm {timm.__version__} cannot build {architecture.name!r} "

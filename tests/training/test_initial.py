@@ -7,7 +7,7 @@ import timm
 import torch
 from torch import Tensor
 
-from core.bundle import Architecture
+from core.bundle import SIMPLE_CNN, Architecture
 from core.errors import RunError
 from training.initial import initial_network
 
@@ -109,3 +109,8 @@ def test_without_the_hub_the_ways_out_are_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(timm, "create_model", offline)
     with pytest.raises(RunError, match=r"--init FILE\.safetensors, .* --init none"):
         initial_network(ARCHITECTURE, "imagenet")
+
+
+def test_our_own_network_has_no_imagenet_weights() -> None:
+    with pytest.raises(RunError, match="no ImageNet weights of nodelens_simple_cnn"):
+        initial_network(Architecture(name=SIMPLE_CNN, outputs=2), "imagenet")

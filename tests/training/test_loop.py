@@ -2,7 +2,9 @@ import math
 
 import pytest
 import torch
+from torch.nn import functional
 
+from core.bundle import tumour_logit
 from training.loop import tumour_loss
 
 
@@ -30,3 +32,13 @@ def test_smoothing_moves_the_best_logit_off_infinity() -> None:
 
     best = math.log(0.9 / 0.1)
     assert loss(best) < min(loss(best - 0.5), loss(best + 0.5))
+
+
+def test_with_two_outputs_the_loss_is_the_cross_entropy_of_the_softmax() -> None:
+    torch.manual_seed(0)
+    outputs, labels = torch.randn(16, 2), torch.arange(16) % 2
+    found = tumour_loss(
+        tumour_logit(outputs), labels.float(), label_smoothing=0.1, positive_weight=1
+    )
+    expected = functional.cross_entropy(outputs, labels, label_smoothing=0.1)
+    torch.testing.assert_close(found, expected)

@@ -28,3 +28,9 @@ def test_without_warm_up_the_first_step_has_the_full_rate() -> None:
 
 def test_a_run_of_one_step_has_a_rate() -> None:
     assert learning_rate(SCHEDULE, 0, 1) > 0
+
+
+def test_a_constant_rate_stays_after_the_warm_up() -> None:
+    constant = Schedule(epochs=1, learning_rate=0.3, warmup_share=0.2, shape="constant")
+    rates = [learning_rate(constant, step, 10) for step in range(10)]
+    assert rates == pytest.approx([0.15] + [0.3] * 9)
