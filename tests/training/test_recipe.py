@@ -84,7 +84,7 @@ def test_a_wrong_key_or_value_is_named(line: str, said: str) -> None:
 
 def test_phases_that_do_not_fill_the_epochs_are_refused() -> None:
     phase = '[[schedule.phases]]\nname = "head"\nepochs = 2\n'
-    with pytest.raises(RunError, match="phases have 2 epochs and schedule.epochs is 1"):
+    with pytest.raises(RunError, match=r"phases have 2 epochs and schedule\.epochs is 1"):
         parse_recipe("mine", SMALLEST + phase)
 
 
