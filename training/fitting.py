@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from core.bundle import InputTransform, build_network
@@ -15,7 +16,7 @@ from training.config import RunConfig, require_same_run, require_seed, values_di
 from training.curves import write_curves
 from training.device import describe_surroundings, pass_precision, prepare_device
 from training.feed import Feed
-from training.initial import IMAGENET, InitialWeights, initial_network
+from training.initial import CHANCE, IMAGENET, InitialWeights, initial_network
 from training.loop import Run, fit
 from training.pack import open_pack
 from training.randomness import seed_start
@@ -23,6 +24,7 @@ from training.recipe import Recipe
 from training.run_folder import RunFolder, read_config, write_config, write_json
 from training.split import split_patches
 from training.state import TrainingState, restore_checkpoint
+from training.teacher import read_teacher
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class FitOptions:
         device: "auto", "cpu" or "cuda".
         threads: Of the CPU; None leaves torch's choice.
         cache: Where decoded patches are kept; None means in the run folder.
+        teacher_scores: CSV or Parquet with `id` and `prob_tumour` of every training patch, which
+            the recipe's distillation follows.
         random_split: Split without regard to slides.
         val_share: Share that validates where the data declare no split.
         checkpoint_minutes: Between checkpoints within an epoch.
@@ -52,6 +56,7 @@ class FitOptions:
     device: str = "auto"
     threads: int | None = None
     cache: Path | None = None
+    teacher_scores: Path | None = None
     random_split: bool = False
     val_share: float = 0.1
     checkpoint_minutes: float = 2.0
@@ -59,6 +64,12 @@ class FitOptions:
 
     def __post_init__(self) -> None:
         require_seed(self.seed)
+        if (self.teacher_scores is None) != (self.recipe.distillation.weight == 0):
+            raise RunError(
+                f"Found distillation.weight = {self.recipe.distillation.weight:g} in the recipe "
+                f"and {'no' if self.teacher_scores is None else 'a'} teacher's scores; expected "
+                "both or neither. Set a weight above 0 and name the scores, or leave both out."
+            )
         if not 0 < self.val_share <= 0.5:
             raise RunError(f"Found --val-share {self.val_share:g}; expected above 0, up to 0.5.")
         if self.checkpoint_minutes <= 0 or (self.checkpoint_steps or 1) < 1:
@@ -88,8 +99,18 @@ def run_fit(options: FitOptions, *, should_stop: Callable[[], bool]) -> RunFolde
         val_share=options.val_share,
         at_random=options.random_split,
     )
+    teacher = (
+        read_teacher(options.teacher_scores, pack.table, split.train)
+        if options.teacher_scores
+        else None
+    )
     config = RunConfig.of(
-        recipe=options.recipe, seed=options.seed, pack=pack, split=split, initial=initial
+        recipe=options.recipe,
+        seed=options.seed,
+        pack=pack,
+        split=split,
+        initial=initial,
+        teacher_sha256=teacher.sha256 if teacher else "",
     )
     if recorded is not None:
         require_same_run(recorded.config, config)
@@ -106,7 +127,10 @@ def run_fit(options: FitOptions, *, should_stop: Callable[[], bool]) -> RunFolde
     digest = values_digest(values)
     write_config(folder, values, [*(recorded.sittings if recorded else []), sitting])
     state = TrainingState.start(
-        network, weight_decay=options.recipe.schedule.weight_decay, device=device
+        network,
+        weight_decay=options.recipe.schedule.weight_decay,
+        device=device,
+        layer_decay=options.recipe.schedule.layer_decay,
     )
     if folder.checkpoint.is_file():
         restore_checkpoint(folder.checkpoint, state, config_digest=digest)
@@ -121,6 +145,7 @@ def run_fit(options: FitOptions, *, should_stop: Callable[[], bool]) -> RunFolde
         device=device,
         precision=precision,
         folder=folder,
+        teacher_logits=torch.from_numpy(teacher.logits).to(device) if teacher else None,
         checkpoint_minutes=options.checkpoint_minutes,
         checkpoint_steps=options.checkpoint_steps,
         should_stop=should_stop,
@@ -175,6 +200,11 @@ def say_what_is_run(config: RunConfig, device: str) -> None:
         say(f"Left out: {config.unreadable:,} patches that could not be read (see unreadable.csv).")
     for warning in config.split_warnings:
         say(f"Note: {warning}")
+    if config.recipe.schedule.freezes and config.initial.description == CHANCE:
+        say(
+            "Warning: the recipe freezes layers, and they start at random and stay so. The result "
+            "says nothing about the recipe; name trained weights with --init."
+        )
 
 
 def say(line: str) -> None:

@@ -3,11 +3,14 @@
 import csv
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from core.bundle import Architecture, Preprocessing
 from core.patches import CENTRE, ImageU8
+from training.recipe import Recipe, Schedule
 from training.split import PatchTable
 
 
@@ -41,11 +44,11 @@ def write_toy_kaggle(
         part = "val" if slide >= slides - 2 else "train"
         rows.append((f"p{number:03d}", str(labels[number]), f"s{slide}", part))
         Image.fromarray(image).save(folder / "train" / f"p{number:03d}.tif")
-    _write(folder / "train_labels.csv", ("id", "label"), [(row[0], row[1]) for row in rows])
+    write_table(folder / "train_labels.csv", ("id", "label"), [(row[0], row[1]) for row in rows])
     if known:
-        _write(folder / "patch_id_wsi.csv", ("id", "wsi"), [(row[0], row[2]) for row in rows])
+        write_table(folder / "patch_id_wsi.csv", ("id", "wsi"), [(row[0], row[2]) for row in rows])
     if split:
-        _write(folder / "split.csv", ("id", "split"), [(row[0], row[3]) for row in rows])
+        write_table(folder / "split.csv", ("id", "split"), [(row[0], row[3]) for row in rows])
     return folder
 
 
@@ -61,7 +64,22 @@ def toy_table(
     )
 
 
-def _write(path: Path, header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+def toy_recipe(**changes: Any) -> Recipe:  # noqa: ANN401 - any of the recipe's fields
+    """Return a recipe of one epoch with the smallest network of timm, changed in some fields."""
+    values: dict[str, Any] = {
+        "name": "toy",
+        "description": "A toy.",
+        "network": Architecture(name="test_efficientnet"),
+        "preprocessing": Preprocessing(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
+        "schedule": Schedule(epochs=1, learning_rate=1e-3),
+        "init": "none",
+        "batch_size": 4,
+    }
+    return Recipe(**{**values, **changes})
+
+
+def write_table(path: Path, header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    """Write a CSV file."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(header)
