@@ -50,6 +50,7 @@ class Run:
         checkpoint_minutes: Between checkpoints within an epoch.
         checkpoint_steps: Likewise, in steps; None means by minutes only.
         should_stop: Asked after every step.
+        on_epoch: Told of every finished epoch.
     """
 
     config: RunConfig
@@ -64,6 +65,7 @@ class Run:
     checkpoint_minutes: float = 2.0
     checkpoint_steps: int | None = None
     should_stop: Callable[[], bool] = lambda: False
+    on_epoch: Callable[[EpochRecord], None] = lambda _: None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -101,6 +103,7 @@ def fit(run: Run, state: TrainingState) -> None:
             state.loss_sum.zero_()
             write_metrics(run.folder.metrics, state.history)
             _checkpoint(run, state, 0.0)
+            run.on_epoch(record)
 
 
 def _train_epoch(run: Run, state: TrainingState, progress: Progress, started: float) -> None:

@@ -32,6 +32,7 @@ ENSEMBLE_FILE: Final = "ensemble.json"
 ENSEMBLE_SCORES: Final = "scores.csv"
 CROSSVAL_FILE: Final = "crossval.json"
 OUT_OF_FOLD_SCORES: Final = "out_of_fold.csv"
+OUT_OF_FOLD_PARQUET: Final = "out_of_fold.parquet"
 TABLE_SUFFIXES: Final = (".csv", ".parquet")
 
 

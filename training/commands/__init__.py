@@ -9,10 +9,17 @@ from collections.abc import Sequence
 from typing import Final
 
 from core.errors import NodelensError
+from training.commands.crossval import add_crossval_parser
+from training.commands.curve import add_curve_parser
+from training.commands.distill import add_distill_parser
+from training.commands.ensemble import add_ensemble_parser
 from training.commands.evaluate import add_evaluate_parser
 from training.commands.export import add_export_parser
+from training.commands.fetch import add_fetch_parser
 from training.commands.fit import add_fit_parser
 from training.commands.leaderboard import add_leaderboard_parser
+from training.commands.predict import add_predict_parser
+from training.commands.search import add_search_parser
 
 WRONG_USAGE: Final = 2
 INTERRUPTED: Final = 130
@@ -27,9 +34,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in (
+        add_fetch_parser,
         add_fit_parser,
+        add_crossval_parser,
+        add_search_parser,
+        add_curve_parser,
         add_evaluate_parser,
+        add_ensemble_parser,
+        add_distill_parser,
         add_export_parser,
+        add_predict_parser,
         add_leaderboard_parser,
     ):
         add(commands)

@@ -1,9 +1,10 @@
 """`fit`: its options."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
-from training.commands.options import Subparsers, add_training_options
+from training.commands.options import Subparsers, add_training_options, fit_options
 from training.commands.stopping import until_stopped
 
 
@@ -25,30 +26,11 @@ def add_fit_parser(commands: "Subparsers[argparse.ArgumentParser]") -> None:
         help="share of the patches of known slide that validates where split.csv is not given "
         "(default: 0.1)",
     )
-    parser.add_argument(
-        "--random-split",
-        action="store_true",
-        help="split without regard to slides; validation scores are then too good",
-    )
     parser.set_defaults(run=_fit)
 
 
 def _fit(parsed: argparse.Namespace) -> int:
-    from training.fitting import FitOptions, run_fit
-    from training.recipe import load_recipe
+    from training.fitting import run_fit
 
-    options = FitOptions(
-        data=parsed.data,
-        out=parsed.out,
-        recipe=load_recipe(parsed.recipe),
-        init=parsed.init,
-        seed=parsed.seed,
-        device=parsed.device,
-        threads=parsed.threads,
-        cache=parsed.cache,
-        random_split=parsed.random_split,
-        val_share=parsed.val_share,
-        checkpoint_minutes=parsed.checkpoint_minutes,
-        checkpoint_steps=parsed.checkpoint_steps,
-    )
+    options = replace(fit_options(parsed), val_share=parsed.val_share)
     return until_stopped(lambda should_stop: run_fit(options, should_stop=should_stop))

@@ -3,7 +3,10 @@
 import argparse
 from importlib import resources
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from training.fitting import FitOptions
 
 Subparsers = argparse._SubParsersAction  # argparse names this type no other way
 
@@ -20,7 +23,9 @@ def shipped_recipes() -> tuple[str, ...]:
     return tuple(sorted(f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml")))
 
 
-def add_training_options(parser: argparse.ArgumentParser) -> None:
+def add_training_options(
+    parser: argparse.ArgumentParser, *, with_train_patches: bool = True
+) -> None:
     """Add what every command that trains asks: data, recipe, start, seed, device, checkpoints."""
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help=DATA_HELP)
     parser.add_argument(
@@ -49,8 +54,58 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="where decoded patches are kept, 27 kB each (default: in the output folder)",
     )
-    parser.add_argument("--checkpoint-minutes", type=float, default=2.0, metavar="M")
-    parser.add_argument("--checkpoint-steps", type=int, metavar="N")
+    parser.add_argument(
+        "--checkpoint-minutes",
+        type=float,
+        default=2.0,
+        metavar="M",
+        help="a kill costs at most this much (default: 2)",
+    )
+    parser.add_argument("--checkpoint-steps", type=int, metavar="N", help="likewise, in steps")
+    parser.add_argument(
+        "--random-split",
+        action="store_true",
+        help="split without regard to slides; validation scores are then too good",
+    )
+    if with_train_patches:
+        parser.add_argument(
+            "--train-patches",
+            type=int,
+            metavar="N",
+            help="train on N patches only; a smaller N gives a part of what a larger one gives",
+        )
+    parser.add_argument(
+        "--deterministic",
+        action="store_true",
+        help="fail rather than run an operation that is not repeatable on this device; slower on "
+        "a GPU",
+    )
+    parser.add_argument(
+        "--no-tensorboard", action="store_true", help="write no TensorBoard event files"
+    )
+
+
+def fit_options(parsed: argparse.Namespace) -> "FitOptions":
+    """Return the options of a run from what `add_training_options` parsed, and --out."""
+    from training.fitting import FitOptions
+    from training.recipe import load_recipe
+
+    return FitOptions(
+        data=parsed.data,
+        out=parsed.out,
+        recipe=load_recipe(parsed.recipe),
+        init=parsed.init,
+        seed=parsed.seed,
+        device=parsed.device,
+        threads=parsed.threads,
+        cache=parsed.cache,
+        random_split=parsed.random_split,
+        checkpoint_minutes=parsed.checkpoint_minutes,
+        checkpoint_steps=parsed.checkpoint_steps,
+        train_patches=parsed.train_patches,
+        deterministic=parsed.deterministic,
+        tensorboard=not parsed.no_tensorboard,
+    )
 
 
 def add_device_option(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,96 @@
+"""`distill`: a network trained on what better models say of the training patches."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from core.errors import RunError
+from core.patches import open_source
+from core.scoring.outputs import replacing
+from training.fitting import FitOptions, run_fit, say
+from training.run_folder import RunFolder
+from training.scoring import ALL
+from training.subject import CROSSVAL_FILE, TABLE_SUFFIXES, ScoringOptions, open_subject
+
+TEACHER_FILE: Final = "teacher_scores.csv"
+
+
+@dataclass(frozen=True)
+class DistillOptions:
+    """What `distill` is asked to do.
+
+    Attributes:
+        fit: How the student is trained.
+        teacher: A cross-validation (its out-of-fold scores), a table of scores, or a model that
+            scores the patches now.
+        tta: Of a model: "none" or "d4".
+        batch_size: Of a model; None means 32.
+    """
+
+    fit: FitOptions
+    teacher: Path
+    tta: str = "none"
+    batch_size: int | None = None
+
+
+def run_distill(options: DistillOptions, *, should_stop: Callable[[], bool]) -> RunFolder:
+    """Write the teacher's scores beside the run, train the student, and return its folder.
+
+    Killed at any moment, the same call goes on.
+
+    Raises:
+        Stopped: `should_stop` said so.
+        NodelensError: The teacher has no scores for these patches, or the run cannot go on.
+    """
+    out = options.fit.out
+    work = out.with_name(f"{out.name}.teacher")
+    table = work / TEACHER_FILE
+    if not table.is_file():
+        work.mkdir(parents=True, exist_ok=True)
+        write_teacher_scores(options, work, table)
+    return run_fit(replace(options.fit, teacher_scores=table), should_stop=should_stop)
+
+
+def write_teacher_scores(options: DistillOptions, work: Path, table: Path) -> None:
+    """Write `id,probability` of every patch that the teacher has scored.
+
+    Raises:
+        NodelensError: None of the patches is scored, or the teacher is no model or table.
+    """
+    of_table = options.teacher.suffix in TABLE_SUFFIXES
+    out_of_fold = (options.teacher / CROSSVAL_FILE).is_file()
+    scoring = ScoringOptions(
+        data=None if of_table or out_of_fold else options.fit.data,
+        split=ALL,
+        tta=options.tta,
+        device=options.fit.device,
+        batch_size=options.batch_size,
+    )
+    subject = open_subject(options.teacher, scoring, work)
+    with open_source(options.fit.data) as source:
+        wanted = {entry.id for entry in source.entries if entry.label is not None}
+    known = np.isin(subject.scores.ids, list(wanted))
+    if not known.any():
+        raise RunError(
+            f"{options.teacher} has no score for any patch of {options.fit.data.name}. Name a "
+            "teacher of these patches."
+        )
+    if not (of_table or out_of_fold):
+        say(
+            "Note: where the teacher trained on these very patches, its scores are surer than "
+            "they would be on new ones. Out-of-fold scores (`crossval`) teach better."
+        )
+    scores = pd.DataFrame(
+        {
+            "id": subject.scores.ids[known],
+            "probability": subject.scores.evidence.scores[known].astype("float64"),
+        }
+    )
+    if len(scores) < len(wanted):
+        say(f"The teacher has no score for {len(wanted) - len(scores):,} patches.")
+    with replacing(table) as file:
+        scores.to_csv(file, index=False, lineterminator="\n")
