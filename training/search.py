@@ -26,6 +26,17 @@ _STUDY: Final = "search"
 _SETTINGS: Final = "settings"
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Optuna from writing a line for every study and trial."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)
+
+
 @dataclass(frozen=True)
 class SearchOptions:
     """What `search` is asked to do.
@@ -67,12 +78,13 @@ class SearchOptions:
         if self.sampler == "grid":
             return dict(self.space.grid()[number])
         seed = int(np.random.SeedSequence([self.fit.seed, number]).generate_state(1)[0])
-        study = optuna.create_study(
-            direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed)
-        )
-        study.add_trials(before)
-        distributions: dict[str, BaseDistribution] = dict(self.space.distributions)
-        return dict(study.ask(distributions).params)
+        with _quiet():
+            study = optuna.create_study(
+                direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed)
+            )
+            study.add_trials(before)
+            distributions: dict[str, BaseDistribution] = dict(self.space.distributions)
+            return dict(study.ask(distributions).params)
 
 
 def run_search(options: SearchOptions, *, should_stop: Callable[[], bool]) -> optuna.Study:
@@ -103,16 +115,6 @@ def run_search(options: SearchOptions, *, should_stop: Callable[[], bool]) -> op
             say(f"Best so far {_best_value(study)}; about {minutes:,.0f} min left.")
         _write_results(options, study)
         return study
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        yield
-    finally:
-        optuna.logging.set_verbosity(before)
 
 
 def _open_study(path: Path, options: SearchOptions) -> optuna.Study:

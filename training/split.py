@@ -143,7 +143,8 @@ def split_fold(table: PatchTable, fold: Fold, *, seed: int, at_random: bool = Fa
         # A class with fewer patches than folds is told below, where a side lacks it.
         warnings.filterwarnings("ignore", "The least populated class")
         try:
-            parts = list(splitter.split(known, table.labels[known], table.slides[known]))
+            groups = None if at_random else table.slides[known]
+            parts = list(splitter.split(known, table.labels[known], groups))
         except ValueError as error:
             raise RunError(
                 f"The patches cannot be split into {fold.of} folds ({error}). Add patches or ask "
