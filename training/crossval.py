@@ -18,6 +18,7 @@ from training.performance import Performance, measure_performance
 from training.run_folder import RunFolder, read_config, write_json
 from training.split import Fold
 from training.subject import CROSSVAL_FILE, OUT_OF_FOLD_PARQUET, OUT_OF_FOLD_SCORES
+from training.team import require_one_process
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ def run_crossval(options: CrossvalOptions, *, should_stop: Callable[[], bool]) -
         Stopped: `should_stop` said so.
         NodelensError: A fold cannot be trained.
     """
+    require_one_process("crossval")
     root = options.fit.out
     _require_fresh_or_crossval(root)
     cache = options.fit.cache or RunFolder(root).pack

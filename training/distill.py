@@ -15,6 +15,7 @@ from training.fitting import FitOptions, run_fit, say
 from training.run_folder import RunFolder
 from training.scoring import ALL
 from training.subject import CROSSVAL_FILE, TABLE_SUFFIXES, ScoringOptions, open_subject
+from training.team import require_one_process
 
 TEACHER_FILE: Final = "teacher_scores.csv"
 
@@ -46,6 +47,7 @@ def run_distill(options: DistillOptions, *, should_stop: Callable[[], bool]) -> 
         Stopped: `should_stop` said so.
         NodelensError: The teacher has no scores for these patches, or the run cannot go on.
     """
+    require_one_process("distill")
     out = options.fit.out
     work = out.with_name(f"{out.name}.teacher")
     table = work / TEACHER_FILE
@@ -56,7 +58,7 @@ def run_distill(options: DistillOptions, *, should_stop: Callable[[], bool]) -> 
 
 
 def write_teacher_scores(options: DistillOptions, work: Path, table: Path) -> None:
-    """Write `id,probability` of every patch that the teacher has scored.
+    """Write `id,prob_tumour` of every patch that the teacher has scored.
 
     Raises:
         NodelensError: None of the patches is scored, or the teacher is no model or table.
@@ -87,7 +89,7 @@ def write_teacher_scores(options: DistillOptions, work: Path, table: Path) -> No
     scores = pd.DataFrame(
         {
             "id": subject.scores.ids[known],
-            "probability": subject.scores.evidence.scores[known].astype("float64"),
+            "prob_tumour": subject.scores.evidence.scores[known].astype("float64"),
         }
     )
     if len(scores) < len(wanted):

@@ -43,13 +43,13 @@ def open_event_log(
 
     for old in folder.events.glob("events.out.tfevents.*"):
         old.unlink()
-    with SummaryWriter(str(folder.events)) as writer:  # type: ignore[no-untyped-call]
+    with SummaryWriter(str(folder.events)) as writer:
 
         def log(record: EpochRecord) -> None:
             values = asdict(record)
             for name, tag in _TAGS.items():
-                writer.add_scalar(tag, values[name], record.epoch + 1)  # type: ignore[no-untyped-call]
-            writer.flush()  # type: ignore[no-untyped-call]
+                writer.add_scalar(tag, values[name], record.epoch + 1)
+            writer.flush()
 
         for record in history:
             log(record)

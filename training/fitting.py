@@ -31,6 +31,7 @@ from training.split import (
     split_patches,
 )
 from training.state import TrainingState, restore_checkpoint
+from training.team import Team, open_team, synchronised
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,11 @@ def run_fit(options: FitOptions, *, should_stop: Callable[[], bool]) -> RunFolde
         Stopped: `should_stop` said so.
         NodelensError: The run cannot start, go on, or went astray.
     """
+    with open_team(options.device) as team:
+        return _fit(options, team, should_stop)
+
+
+def _fit(options: FitOptions, team: Team, should_stop: Callable[[], bool]) -> RunFolder:
     folder = RunFolder(options.out)
     device = prepare_device(options.device, options.threads, deterministic=options.deterministic)
     recorded = read_config(folder)
@@ -95,7 +101,8 @@ def run_fit(options: FitOptions, *, should_stop: Callable[[], bool]) -> RunFolde
         raise RunError(f"{options.out} is not empty and holds no run. Name a new folder.")
     seed_start(options.seed)
     network, initial = _start(options, recorded.config if recorded else None)
-    with open_source(options.data) as source:
+    team.wait()  # until here nobody has written, so all have found the same
+    with team.first_alone(), open_source(options.data) as source:
         options.out.mkdir(parents=True, exist_ok=True)
         pack = open_pack(source, options.cache or folder.pack)
     split = _split(options, pack.table)
@@ -107,6 +114,7 @@ def run_fit(options: FitOptions, *, should_stop: Callable[[], bool]) -> RunFolde
     precision = pass_precision(device, options.recipe.precision)
     sitting = {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "processes": team.size,
         **asdict(describe_surroundings(device, precision)),
     }
     say_what_is_run(config, f"{sitting['device']}, {precision}, {sitting['threads']} threads")
@@ -115,9 +123,13 @@ def run_fit(options: FitOptions, *, should_stop: Callable[[], bool]) -> RunFolde
         return folder
     values = recorded.values if recorded else config.values()
     digest = values_digest(values)
-    write_config(folder, values, [*(recorded.sittings if recorded else []), sitting])
+    own = RunFolder(team.folder(folder.root))
+    team.require_equal_shares(options.recipe.batch_size, len(split.train))
+    write_config(own, values, [*(recorded.sittings if recorded else []), sitting])
     state = TrainingState.start(
-        network, weight_decay=options.recipe.schedule.weight_decay, device=device
+        synchronised(network, team, device),
+        weight_decay=options.recipe.schedule.weight_decay,
+        device=device,
     )
     if folder.checkpoint.is_file():
         restore_checkpoint(folder.checkpoint, state, config_digest=digest)
@@ -131,14 +143,15 @@ def run_fit(options: FitOptions, *, should_stop: Callable[[], bool]) -> RunFolde
         transform=InputTransform(options.recipe.preprocessing).to(device),
         device=device,
         precision=precision,
-        folder=folder,
+        folder=own,
+        team=team,
         checkpoint_minutes=options.checkpoint_minutes,
         checkpoint_steps=options.checkpoint_steps,
         should_stop=should_stop,
     )
-    with open_event_log(folder, state.history, wanted=options.tensorboard) as log:
+    with open_event_log(own, state.history, wanted=options.tensorboard) as log:
         fit(replace(run, on_epoch=log), state)
-    _finish(folder, config, state)
+    _finish(own, config, state)
     return folder
 
 

@@ -13,6 +13,7 @@ from core.thresholds.scores import run_scores
 from training.fitting import FitOptions, run_fit, say
 from training.performance import Measure, measure_performance
 from training.run_folder import RunFolder, read_config
+from training.team import require_one_process
 
 TABLE_FILE: Final = "learning_curve.csv"
 PAGE_FILE: Final = "learning_curve.html"
@@ -92,6 +93,7 @@ def run_curve(options: CurveOptions, *, should_stop: Callable[[], bool]) -> list
         Stopped: `should_stop` said so.
         NodelensError: A size is more than there are, or cannot be trained.
     """
+    require_one_process("curve")
     root = options.fit.out
     cache = options.fit.cache or RunFolder(root).pack
     points = []

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from training.run_folder import RunFolder, write_scores, write_tensors
 from training.schedule import learning_rate
 from training.split import IntArray, PatchTable, Split
 from training.state import TrainingState, save_checkpoint
+from training.team import Team
 
 
 class Stopped(Exception):  # noqa: N818 - no error: the reader asked for it
@@ -51,6 +52,7 @@ class Run:
         checkpoint_steps: Likewise, in steps; None means by minutes only.
         should_stop: Asked after every step.
         on_epoch: Told of every finished epoch.
+        team: The processes that share every batch.
     """
 
     config: RunConfig
@@ -66,6 +68,7 @@ class Run:
     checkpoint_steps: int | None = None
     should_stop: Callable[[], bool] = lambda: False
     on_epoch: Callable[[EpochRecord], None] = lambda _: None
+    team: Team = field(default_factory=Team)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -115,7 +118,7 @@ def _train_epoch(run: Run, state: TrainingState, progress: Progress, started: fl
         _train_step(run, state, rows)
         state.step += 1
         progress.advance(len(rows))
-        stop = run.should_stop()
+        stop = run.team.any(wish=run.should_stop(), device=run.device)
         every = run.checkpoint_steps
         if (
             stop
@@ -141,20 +144,23 @@ def _train_step(run: Run, state: TrainingState, rows: IntArray) -> None:
         learning_rate(schedule, step, schedule.epochs * run.steps_per_epoch),
     )
     with torch.autocast(run.device.type, dtype=torch.bfloat16, enabled=run.precision == "bfloat16"):
-        outputs = state.network(inputs)
+        outputs = state.network(run.team.share(inputs))
     loss = tumour_loss(
         tumour_logit(outputs).float(),
-        run.feed.labels(rows),
+        run.team.share(run.feed.labels(rows)),
         label_smoothing=recipe.label_smoothing,
         positive_weight=_positive_weight(run),
     )
     state.optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
+    run.team.average_gradients(state.network)
     if schedule.gradient_clip is not None:
         torch.nn.utils.clip_grad_norm_(state.network.parameters(), schedule.gradient_clip)
     state.optimiser.step()
     state.average.update(ema_decay(recipe.ema_decay, step))
-    state.loss_sum += loss.detach()  # stays on the device: reading it would wait for the step
+    state.loss_sum += run.team.mean(
+        loss.detach()
+    )  # stays on the device: reading it would wait for the step
 
 
 def tumour_loss(
@@ -214,7 +220,9 @@ def _validate(
 ) -> tuple[NDArray[np.float32], Steering]:
     rows = run.split.val
     batch = max(256, run.config.recipe.batch_size) if run.device.type == "cuda" else 64
-    logits = predict(network, run.transform, run.feed, rows, batch)
+    logits = run.team.joined(
+        rows, lambda part: predict(network, run.transform, run.feed, part, batch)
+    )
     if not (math.isfinite(train_loss) and np.isfinite(logits).all()):
         raise RunError(
             f"Training went astray in epoch {epoch + 1}: the loss is {train_loss:g} and "

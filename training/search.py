@@ -18,6 +18,7 @@ from core.scoring.outputs import replacing
 from training.fitting import FitOptions, run_fit, say
 from training.run_folder import RunFolder, write_json
 from training.space import Space, recipe_toml, vary_recipe
+from training.team import require_one_process
 
 STUDY_FILE: Final = "search.sqlite"
 RESULT_FILE: Final = "search.json"
@@ -97,6 +98,7 @@ def run_search(options: SearchOptions, *, should_stop: Callable[[], bool]) -> op
         Stopped: `should_stop` said so.
         NodelensError: The folder holds another search, or nothing can be trained at all.
     """
+    require_one_process("search")
     root = options.fit.out
     if root.is_dir() and any(root.iterdir()) and not (root / STUDY_FILE).is_file():
         raise RunError(f"{root} is not empty and holds no search. Name a new folder.")

@@ -115,7 +115,7 @@ def vary_recipe(recipe: Recipe, parameters: Mapping[str, Any]) -> Recipe:
     values = recipe_values(recipe)
     for path, value in parameters.items():
         *parents, last = path.split(".")
-        part = values
+        part: Any = values
         for parent in parents:
             part = part.get(parent) if isinstance(part, dict) else None
         if not isinstance(part, dict) or (last not in part and parents != ["network", "arguments"]):

@@ -13,7 +13,7 @@ def add_distill_parser(commands: "Subparsers[argparse.ArgumentParser]") -> None:
         "distill",
         help="train a network on the scores of better ones",
         description="Collect the teacher's score of every training patch (OUT.teacher/"
-        "teacher_scores.csv: id, probability) and train with it as `fit` does; the recipe's "
+        "teacher_scores.csv: id, prob_tumour) and train with it as `fit` does; the recipe's "
         "distillation part says how much it weighs. A cross-validation teaches with its "
         "out-of-fold scores, which is best: a model is too sure of patches that it trained on. "
         "Killed at any moment, the same command goes on.",
