@@ -64,6 +64,7 @@ class RunConfig:
         train: What trains.
         val: What validates.
         initial: Where the weights start.
+        teacher_sha256: Of the teacher's scores; "" without one.
     """
 
     recipe: Recipe
@@ -76,6 +77,7 @@ class RunConfig:
     train: SetFacts
     val: SetFacts
     initial: InitialWeights
+    teacher_sha256: str = ""
 
     def __post_init__(self) -> None:
         require_seed(self.seed)
@@ -84,7 +86,14 @@ class RunConfig:
 
     @classmethod
     def of(
-        cls, *, recipe: Recipe, seed: int, pack: Pack, split: Split, initial: InitialWeights
+        cls,
+        *,
+        recipe: Recipe,
+        seed: int,
+        pack: Pack,
+        split: Split,
+        initial: InitialWeights,
+        teacher_sha256: str = "",
     ) -> Self:
         """Return the config of a run on a pack."""
         return cls(
@@ -98,6 +107,7 @@ class RunConfig:
             train=SetFacts.of(pack.table, split.train),
             val=SetFacts.of(pack.table, split.val),
             initial=initial,
+            teacher_sha256=teacher_sha256,
         )
 
     def values(self) -> dict[str, Any]:

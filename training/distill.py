@@ -1,7 +1,7 @@
 """`distill`: a network trained on what better models say of the training patches."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -12,12 +12,15 @@ from core.errors import RunError
 from core.patches import open_source
 from core.scoring.outputs import replacing
 from training.fitting import FitOptions, run_fit, say
+from training.recipe import Recipe
 from training.run_folder import RunFolder
 from training.scoring import ALL
+from training.space import vary_recipe
 from training.subject import CROSSVAL_FILE, TABLE_SUFFIXES, ScoringOptions, open_subject
 from training.team import require_one_process
 
 TEACHER_FILE: Final = "teacher_scores.csv"
+DEFAULT_WEIGHT: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class DistillOptions:
     """What `distill` is asked to do.
 
     Attributes:
-        fit: How the student is trained.
+        fit: How the student is trained; its `teacher_scores` is where they are collected.
         teacher: A cross-validation (its out-of-fold scores), a table of scores, or a model that
             scores the patches now.
         tta: Of a model: "none" or "d4".
@@ -48,16 +51,40 @@ def run_distill(options: DistillOptions, *, should_stop: Callable[[], bool]) -> 
         NodelensError: The teacher has no scores for these patches, or the run cannot go on.
     """
     require_one_process("distill")
-    out = options.fit.out
-    work = out.with_name(f"{out.name}.teacher")
-    table = work / TEACHER_FILE
+    table = options.fit.teacher_scores
+    if table is None:
+        raise RunError("No place for the teacher's scores was named. Set fit.teacher_scores.")
     if not table.is_file():
-        work.mkdir(parents=True, exist_ok=True)
-        write_teacher_scores(options, work, table)
-    return run_fit(replace(options.fit, teacher_scores=table), should_stop=should_stop)
+        table.parent.mkdir(parents=True, exist_ok=True)
+        write_teacher_scores(options, table)
+    return run_fit(options.fit, should_stop=should_stop)
 
 
-def write_teacher_scores(options: DistillOptions, work: Path, table: Path) -> None:
+def teacher_table(out: Path) -> Path:
+    """Return where the teacher's scores stand for a run folder: beside it."""
+    return out.with_name(f"{out.name}.teacher") / TEACHER_FILE
+
+
+def follow(recipe: Recipe, weight: float | None, temperature: float | None) -> Recipe:
+    """Return a recipe that follows a teacher.
+
+    Args:
+        recipe: The student's.
+        weight: Share of the loss, 0..1; None means the recipe's, or a half where it has none.
+        temperature: Of the logits; None means the recipe's.
+
+    Raises:
+        RunError: A number is out of range.
+    """
+    own = recipe.distillation
+    asked = {
+        "distillation.weight": (own.weight or DEFAULT_WEIGHT) if weight is None else weight,
+        "distillation.temperature": own.temperature if temperature is None else temperature,
+    }
+    return vary_recipe(recipe, asked)
+
+
+def write_teacher_scores(options: DistillOptions, table: Path) -> None:
     """Write `id,prob_tumour` of every patch that the teacher has scored.
 
     Raises:
@@ -72,7 +99,7 @@ def write_teacher_scores(options: DistillOptions, work: Path, table: Path) -> No
         device=options.fit.device,
         batch_size=options.batch_size,
     )
-    subject = open_subject(options.teacher, scoring, work)
+    subject = open_subject(options.teacher, scoring, table.parent)
     with open_source(options.fit.data) as source:
         wanted = {entry.id for entry in source.entries if entry.label is not None}
     known = np.isin(subject.scores.ids, list(wanted))

@@ -1,9 +1,11 @@
-"""The exponential moving average of the weights, which is what is validated and kept."""
+"""The running mean of the weights, which is what is validated and kept."""
 
 import copy
 
 import torch
 from torch import nn
+
+from training.recipe import Recipe
 
 
 def ema_decay(decay: float, step: int) -> float:
@@ -12,6 +14,16 @@ def ema_decay(decay: float, step: int) -> float:
     min(decay, (1 + step) / (10 + step)), as in TensorFlow's ExponentialMovingAverage.
     """
     return min(decay, (1 + step) / (10 + step))
+
+
+def average_decay(recipe: Recipe, step: int, total_steps: int) -> float:
+    """Return the decay of the mean at a step (from 0) of a run.
+
+    In the last `swa_share` of the steps it is n / (n + 1) at the n-th of them (from 0): the mean
+    is then that of the weights after each of these steps, all alike.
+    """
+    since = step - (total_steps - round(recipe.swa_share * total_steps))
+    return since / (since + 1) if since >= 0 else ema_decay(recipe.ema_decay, step)
 
 
 class WeightAverage:

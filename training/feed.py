@@ -8,6 +8,7 @@ from torch import Tensor
 
 from training.pack import Pack
 from training.split import IntArray
+from training.transfer import to_device
 
 _RESIDENT_SHARE: Final = 0.5
 """Share of the free memory of a CUDA device that the patches may fill."""
@@ -31,13 +32,13 @@ class Feed:
         """Return the patches of some rows, (N, 96, 96, 3) uint8."""
         stored = self._pack.image_rows[rows]
         if self._resident is not None:
-            return self._resident[torch.from_numpy(stored).to(self._device, non_blocking=True)]
+            return self._resident[to_device(torch.from_numpy(stored), self._device)]
         # Fancy indexing copies out of the read-only file.
-        return torch.from_numpy(self._pack.images_rgb_u8[stored]).to(self._device)
+        return to_device(torch.from_numpy(self._pack.images_rgb_u8[stored]), self._device)
 
     def labels(self, rows: IntArray) -> Tensor:
         """Return the labels of some rows, (N,) float32, 0 or 1."""
-        return self._labels[torch.from_numpy(rows).to(self._device, non_blocking=True)]
+        return self._labels[to_device(torch.from_numpy(rows), self._device)]
 
 
 def _upload(pack: Pack, device: torch.device) -> Tensor:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from core.bundle import InputTransform, build_network
@@ -16,7 +17,7 @@ from training.curves import write_curves
 from training.device import describe_surroundings, pass_precision, prepare_device
 from training.events import open_event_log
 from training.feed import Feed
-from training.initial import IMAGENET, InitialWeights, initial_network
+from training.initial import CHANCE, IMAGENET, InitialWeights, initial_network
 from training.loop import Run, fit
 from training.pack import open_pack
 from training.randomness import seed_start
@@ -31,6 +32,7 @@ from training.split import (
     split_patches,
 )
 from training.state import TrainingState, restore_checkpoint
+from training.teacher import read_teacher
 from training.team import Team, open_team, synchronised
 
 
@@ -47,6 +49,8 @@ class FitOptions:
         device: "auto", "cpu" or "cuda".
         threads: Of the CPU; None leaves torch's choice.
         cache: Where decoded patches are kept; None means in the run folder.
+        teacher_scores: CSV or Parquet with `id` and `prob_tumour` of every training patch, which
+            the recipe's distillation follows.
         random_split: Split without regard to slides.
         val_share: Share that validates where the data declare no split.
         checkpoint_minutes: Between checkpoints within an epoch.
@@ -65,6 +69,7 @@ class FitOptions:
     device: str = "auto"
     threads: int | None = None
     cache: Path | None = None
+    teacher_scores: Path | None = None
     random_split: bool = False
     val_share: float = 0.1
     checkpoint_minutes: float = 2.0
@@ -76,6 +81,12 @@ class FitOptions:
 
     def __post_init__(self) -> None:
         require_seed(self.seed)
+        if (self.teacher_scores is None) != (self.recipe.distillation.weight == 0):
+            raise RunError(
+                f"Found distillation.weight = {self.recipe.distillation.weight:g} in the recipe "
+                f"and {'no' if self.teacher_scores is None else 'a'} teacher's scores; expected "
+                "both or neither. Set a weight above 0 and name the scores, or leave both out."
+            )
         if not 0 < self.val_share <= 0.5:
             raise RunError(f"Found --val-share {self.val_share:g}; expected above 0, up to 0.5.")
         if self.checkpoint_minutes <= 0 or (self.checkpoint_steps or 1) < 1:
@@ -106,8 +117,18 @@ def _fit(options: FitOptions, team: Team, should_stop: Callable[[], bool]) -> Ru
         options.out.mkdir(parents=True, exist_ok=True)
         pack = open_pack(source, options.cache or folder.pack)
     split = _split(options, pack.table)
+    teacher = (
+        read_teacher(options.teacher_scores, pack.table, split.train)
+        if options.teacher_scores
+        else None
+    )
     config = RunConfig.of(
-        recipe=options.recipe, seed=options.seed, pack=pack, split=split, initial=initial
+        recipe=options.recipe,
+        seed=options.seed,
+        pack=pack,
+        split=split,
+        initial=initial,
+        teacher_sha256=teacher.sha256 if teacher else "",
     )
     if recorded is not None:
         require_same_run(recorded.config, config)
@@ -130,6 +151,7 @@ def _fit(options: FitOptions, team: Team, should_stop: Callable[[], bool]) -> Ru
         synchronised(network, team, device),
         weight_decay=options.recipe.schedule.weight_decay,
         device=device,
+        layer_decay=options.recipe.schedule.layer_decay,
     )
     if folder.checkpoint.is_file():
         restore_checkpoint(folder.checkpoint, state, config_digest=digest)
@@ -145,6 +167,7 @@ def _fit(options: FitOptions, team: Team, should_stop: Callable[[], bool]) -> Ru
         precision=precision,
         folder=own,
         team=team,
+        teacher_logits=torch.from_numpy(teacher.logits).to(device) if teacher else None,
         checkpoint_minutes=options.checkpoint_minutes,
         checkpoint_steps=options.checkpoint_steps,
         should_stop=should_stop,
@@ -211,6 +234,11 @@ def say_what_is_run(config: RunConfig, device: str) -> None:
         say(f"Left out: {config.unreadable:,} patches that could not be read (see unreadable.csv).")
     for warning in config.split_warnings:
         say(f"Note: {warning}")
+    if config.recipe.schedule.freezes and config.initial.description == CHANCE:
+        say(
+            "Warning: the recipe freezes layers, and they start at random and stay so. The result "
+            "says nothing about the recipe; name trained weights with --init."
+        )
 
 
 def say(line: str) -> None:

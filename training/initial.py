@@ -11,11 +11,21 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
-from core.bundle import Architecture, build_network
+from core.bundle import (
+    HIDDEN_LAYER,
+    SIMPLE_CNN,
+    Architecture,
+    TwoStreams,
+    build_network,
+    classifier_names,
+    head_names,
+)
 from core.errors import RunError
 
 IMAGENET: Final = "imagenet"
 NONE: Final = "none"
+CHANCE: Final = "random"
+"""How weights that nothing was loaded into are described."""
 _HEAD_STD: Final = 0.01
 
 
@@ -46,38 +56,55 @@ def initial_network(architecture: Architecture, init: str) -> tuple[nn.Module, I
     if init == NONE:
         network = build_network(architecture)
         _calm_head(network)
-        return network, InitialWeights("random", "")
-    if init == IMAGENET:
-        return _from_hub(architecture)
+        return network, InitialWeights(CHANCE, "")
     network = build_network(architecture)
+    if init == IMAGENET:
+        initial = _from_hub(network, architecture)
+        _calm_head(network)
+        return network.eval(), initial
     _calm_head(network)
     return network, _from_file(network, architecture, Path(init))
 
 
-def _from_hub(architecture: Architecture) -> tuple[nn.Module, InitialWeights]:
+def _from_hub(network: nn.Module, architecture: Architecture) -> InitialWeights:
+    """Load ImageNet weights into a network, into each of its streams where it has two."""
+    if not isinstance(network, TwoStreams):
+        return _stream_from_hub(network, architecture.name, architecture)
+    alone = architecture.model_copy(update={"centre_stream": None})
+    context = _stream_from_hub(network.context, architecture.name, alone)
+    name = str(architecture.centre_stream)
+    centre = _stream_from_hub(network.centre, name, Architecture(name=name))
+    digest = hashlib.sha256((context.sha256 + centre.sha256).encode()).hexdigest()
+    return InitialWeights(f"{context.description}; centre: {centre.description}", digest)
+
+
+def _stream_from_hub(network: nn.Module, name: str, architecture: Architecture) -> InitialWeights:
+    if name == SIMPLE_CNN:
+        raise RunError(
+            f"There are no ImageNet weights of {SIMPLE_CNN}. Name a file with "
+            "--init FILE.safetensors, or start from chance with --init none."
+        )
     arguments: dict[str, Any] = {**architecture.arguments, "num_classes": architecture.outputs}
     try:
-        hub: nn.Module = timm.create_model(architecture.name, pretrained=True, **arguments)
+        hub: nn.Module = timm.create_model(name, pretrained=True, **arguments)
     except Exception as error:  # noqa: BLE001 - hub, HTTP and DNS errors share no base class
         raise RunError(
-            f"The ImageNet weights of {architecture.name} could not be had from timm's hub "
+            f"The ImageNet weights of {name} could not be had from timm's hub "
             f"({type(error).__name__}). Connect this machine to the network, name a file with "
             "--init FILE.safetensors, or start from chance with --init none."
         ) from None
     configuration: dict[str, Any] = getattr(hub, "pretrained_cfg", {})
     weights = hub.state_dict()
     digest = hashlib.sha256()
-    for name, value in sorted(weights.items()):
-        digest.update(name.encode() + value.cpu().contiguous().numpy().tobytes())
-    origin = configuration.get("hf_hub_id") or configuration.get("url") or architecture.name
+    for key, value in sorted(weights.items()):
+        digest.update(key.encode() + value.cpu().contiguous().numpy().tobytes())
+    origin = configuration.get("hf_hub_id") or configuration.get("url") or name
     licence = configuration.get("license") or "not stated"
-    network = build_network(architecture)
-    head = _head_names(network)
+    head = head_names(network)
     network.load_state_dict(
-        {name: value for name, value in weights.items() if not name.startswith(head)}, strict=False
+        {key: value for key, value in weights.items() if not key.startswith(head)}, strict=False
     )
-    _calm_head(network)
-    return network.eval(), InitialWeights(
+    return InitialWeights(
         f"ImageNet, {origin} by timm {timm.__version__}, licence {licence}", digest.hexdigest()
     )
 
@@ -95,7 +122,21 @@ def _from_file(network: nn.Module, architecture: Architecture, file: Path) -> In
             f"{file.name} is not a safetensors file ({error}). Pickled weights (.pt, .pth) are "
             "not read, because they can run code; convert them to safetensors."
         ) from None
-    head = _head_names(network)
+    description = f"{file.name} (timm naming)"
+    parts: list[tuple[nn.Module, str]] = [(network, architecture.name)]
+    if isinstance(network, TwoStreams) and not any(name.startswith("context.") for name in found):
+        parts = [(network.context, architecture.name)]
+        if architecture.centre_stream == architecture.name:
+            parts.append((network.centre, architecture.name))
+        else:
+            description += "; the centre stream at random"
+    for part, name in parts:
+        _load(part, found, f"{file.name} for {name}")
+    return InitialWeights(description, hashlib.sha256(data).hexdigest())
+
+
+def _load(network: nn.Module, found: dict[str, torch.Tensor], what: str) -> None:
+    head = head_names(network)
     own = network.state_dict()
     weights = {
         name: value.float() if value.is_floating_point() else value
@@ -103,9 +144,8 @@ def _from_file(network: nn.Module, architecture: Architecture, file: Path) -> In
         # A head for other classes is left out; one that fits is fine-tuned further.
         if not (name.startswith(head) and (name not in own or value.shape != own[name].shape))
     }
-    _require_fit(own, weights, head, f"{file.name} for {architecture.name}")
+    _require_fit(own, weights, head, what)
     network.load_state_dict(weights, strict=False)
-    return InitialWeights(f"{file.name} (timm naming)", hashlib.sha256(data).hexdigest())
 
 
 def _require_fit(
@@ -143,17 +183,11 @@ def _calm_head(network: nn.Module) -> None:
 
     timm scales a head by its number of classes; with one class, logits would start beyond ±5.
     """
-    head = _head_names(network)
-    for name, parameter in network.named_parameters():
-        if name.startswith(head):
-            if parameter.ndim > 1:
-                parameter.normal_(std=_HEAD_STD)
-            else:
-                parameter.zero_()
-
-
-def _head_names(network: nn.Module) -> tuple[str, ...]:
-    configuration: dict[str, Any] = getattr(network, "pretrained_cfg", {})
-    head = configuration.get("classifier") or "classifier"
-    names = (head,) if isinstance(head, str) else tuple(head)
-    return tuple(f"{name}." for name in names)
+    for name, module in list(network.named_modules()):
+        if not f"{name}.".startswith(classifier_names(network)) or list(module.children()):
+            continue
+        # Of a head with a hidden layer only the last layer decides the size of the logits.
+        if isinstance(module, nn.Linear | nn.Conv2d) and not name.endswith(HIDDEN_LAYER):
+            module.weight.normal_(std=_HEAD_STD)
+            if module.bias is not None:
+                module.bias.zero_()

@@ -9,25 +9,28 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from core.bundle import InputTransform, tumour_logit
 from core.errors import RunError
 from training.augment import augment, draw_variation
 from training.config import RunConfig
-from training.ema import ema_decay
+from training.ema import average_decay
 from training.evaluation import Steering, predict, steer
 from training.feed import Feed
+from training.freezing import freeze
 from training.history import EpochRecord, write_metrics
+from training.loss import distillation_loss, tumour_loss
+from training.mixing import draw_mixture
 from training.optimiser import set_learning_rate
+from training.phases import Position, next_epoch
 from training.progress import Progress
-from training.randomness import epoch_order, step_generator
+from training.randomness import balanced_order, epoch_order, step_generator
 from training.recipe import Precision
 from training.run_folder import RunFolder, write_scores, write_tensors
-from training.schedule import learning_rate
 from training.split import IntArray, PatchTable, Split
 from training.state import TrainingState, save_checkpoint
 from training.team import Team
+from training.transfer import to_device
 
 
 class Stopped(Exception):  # noqa: N818 - no error: the reader asked for it
@@ -48,6 +51,7 @@ class Run:
         device: Where it computes.
         precision: Of the passes.
         folder: Where it writes.
+        teacher_logits: By row of the table, float32 on the device, where a teacher is followed.
         checkpoint_minutes: Between checkpoints within an epoch.
         checkpoint_steps: Likewise, in steps; None means by minutes only.
         should_stop: Asked after every step.
@@ -64,6 +68,7 @@ class Run:
     device: torch.device
     precision: Precision
     folder: RunFolder
+    teacher_logits: Tensor | None = None
     checkpoint_minutes: float = 2.0
     checkpoint_steps: int | None = None
     should_stop: Callable[[], bool] = lambda: False
@@ -94,13 +99,12 @@ def fit(run: Run, state: TrainingState) -> None:
     with Progress(
         epochs=schedule.epochs, patches_per_epoch=run.patches_per_epoch, done=done
     ) as progress:
-        while (
-            state.epoch < schedule.epochs and state.epochs_without_gain < schedule.patience_epochs
-        ):
+        while (position := next_epoch(schedule, state.aucs)) is not None:
             progress.start_epoch(state.epoch)
             started = time.monotonic() - state.seconds
-            _train_epoch(run, state, progress, started)
-            record = _validate_epoch(run, state, started)
+            freeze(state.network, position.frozen)
+            _train_epoch(run, state, position, progress, started)
+            record = _validate_epoch(run, state, position, started)
             progress.finish_epoch(record, best=state.best is record)
             state.epoch, state.step, state.seconds = state.epoch + 1, 0, 0.0
             state.loss_sum.zero_()
@@ -109,13 +113,15 @@ def fit(run: Run, state: TrainingState) -> None:
             run.on_epoch(record)
 
 
-def _train_epoch(run: Run, state: TrainingState, progress: Progress, started: float) -> None:
-    order = epoch_order(run.config.seed, state.epoch, len(run.split.train))
+def _train_epoch(
+    run: Run, state: TrainingState, position: Position, progress: Progress, started: float
+) -> None:
+    order = _order(run, state.epoch)
     batch = run.config.recipe.batch_size
     saved = time.monotonic()
     while state.step < run.steps_per_epoch:
         rows = run.split.train[order[state.step * batch : (state.step + 1) * batch]]
-        _train_step(run, state, rows)
+        train_step(run, state, position, rows)
         state.step += 1
         progress.advance(len(rows))
         stop = run.team.any(wish=run.should_stop(), device=run.device)
@@ -131,53 +137,60 @@ def _train_epoch(run: Run, state: TrainingState, progress: Progress, started: fl
             raise Stopped
 
 
-def _train_step(run: Run, state: TrainingState, rows: IntArray) -> None:
+def _order(run: Run, epoch: int) -> IntArray:
+    train = run.split.train
+    if run.config.recipe.weighted_sampling:
+        return balanced_order(run.config.seed, epoch, run.table.labels[train])
+    return epoch_order(run.config.seed, epoch, len(train))
+
+
+def train_step(run: Run, state: TrainingState, position: Position, rows: IntArray) -> None:
+    """Take one step of an epoch on some rows of the table."""
     recipe, schedule = run.config.recipe, run.config.recipe.schedule
     step = state.epoch * run.steps_per_epoch + state.step
     generator = step_generator(run.config.seed, state.epoch, state.step)
     with torch.no_grad():
         variation = draw_variation(recipe.augmentation, len(rows), generator)
         pixels = augment(run.feed.images(rows), variation, recipe.augmentation)
-        inputs = run.transform(pixels)
-    set_learning_rate(
-        state.optimiser,
-        learning_rate(schedule, step, schedule.epochs * run.steps_per_epoch),
-    )
+        inputs, labels, teacher = run.transform(pixels), run.feed.labels(rows), _teacher(run, rows)
+        if recipe.mixup_alpha:
+            mixture = draw_mixture(recipe.mixup_alpha, len(rows), generator, run.device)
+            inputs, labels = mixture.of(inputs), mixture.of(labels)
+            teacher = None if teacher is None else mixture.of(teacher)
+    set_learning_rate(state.optimiser, position.learning_rate(state.step, run.steps_per_epoch))
     with torch.autocast(run.device.type, dtype=torch.bfloat16, enabled=run.precision == "bfloat16"):
         outputs = state.network(run.team.share(inputs))
+    logits = tumour_logit(outputs).float()
     loss = tumour_loss(
-        tumour_logit(outputs).float(),
-        run.team.share(run.feed.labels(rows)),
+        logits,
+        run.team.share(labels),
         label_smoothing=recipe.label_smoothing,
         positive_weight=_positive_weight(run),
+        focal_gamma=recipe.focal_gamma,
     )
+    if teacher is not None:
+        share = recipe.distillation.weight
+        followed = distillation_loss(
+            logits, run.team.share(teacher), recipe.distillation.temperature
+        )
+        loss = (1 - share) * loss + share * followed
     state.optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     run.team.average_gradients(state.network)
     if schedule.gradient_clip is not None:
         torch.nn.utils.clip_grad_norm_(state.network.parameters(), schedule.gradient_clip)
     state.optimiser.step()
-    state.average.update(ema_decay(recipe.ema_decay, step))
-    state.loss_sum += run.team.mean(
-        loss.detach()
-    )  # stays on the device: reading it would wait for the step
+    state.average.update(average_decay(recipe, step, schedule.epochs * run.steps_per_epoch))
+    # Stays on the device: reading it would wait for the step.
+    state.loss_sum += run.team.mean(loss.detach())
 
 
-def tumour_loss(
-    logits: Tensor, labels: Tensor, *, label_smoothing: float, positive_weight: float
-) -> Tensor:
-    """Return the mean binary cross-entropy, in nats.
-
-    Args:
-        logits: (N,) tumour logits.
-        labels: (N,) 0 or 1.
-        label_smoothing: Targets become label x (1 - this) + this / 2.
-        positive_weight: Factor of the positives' part.
-    """
-    targets = labels * (1 - label_smoothing) + label_smoothing / 2
-    return functional.binary_cross_entropy_with_logits(
-        logits, targets, pos_weight=logits.new_tensor(positive_weight)
-    )
+def _teacher(run: Run, rows: IntArray) -> Tensor | None:
+    """Return the teacher's probabilities (N,) at the temperature of the distillation."""
+    if run.teacher_logits is None:
+        return None
+    logits = run.teacher_logits[to_device(torch.from_numpy(rows), run.device)]
+    return torch.sigmoid(logits / run.config.recipe.distillation.temperature)
 
 
 def _positive_weight(run: Run) -> float:
@@ -187,17 +200,17 @@ def _positive_weight(run: Run) -> float:
     return (train.patches - train.positives) / train.positives
 
 
-def _validate_epoch(run: Run, state: TrainingState, started: float) -> EpochRecord:
-    recipe = run.config.recipe
+def _validate_epoch(
+    run: Run, state: TrainingState, position: Position, started: float
+) -> EpochRecord:
     train_loss = float(state.loss_sum) / run.steps_per_epoch
-    _, raw = _validate(run, state.network, train_loss, state.epoch)
-    logits, ema = _validate(run, state.average.network, train_loss, state.epoch)
-    steps = run.steps_per_epoch
+    logits, raw = _validate(run, state.network, train_loss, state.epoch)
+    ema = raw
+    if run.config.recipe.averages:
+        logits, ema = _validate(run, state.average.network, train_loss, state.epoch)
     record = EpochRecord(
         epoch=state.epoch,
-        learning_rate=learning_rate(
-            recipe.schedule, (state.epoch + 1) * steps - 1, recipe.schedule.epochs * steps
-        ),
+        learning_rate=position.learning_rate(run.steps_per_epoch - 1, run.steps_per_epoch),
         train_loss=train_loss,
         raw_auc=raw.auc,
         raw_ap=raw.ap,

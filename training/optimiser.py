@@ -3,14 +3,27 @@
 from typing import Final
 
 import torch
+from timm.optim import param_groups_layer_decay
 from torch import Tensor, nn
 
 MOMENTS: Final = ("exp_avg", "exp_avg_sq")
 STEP: Final = "step"
 
 
-def build_adamw(network: nn.Module, weight_decay: float) -> torch.optim.AdamW:
-    """Return AdamW over a network's parameters; vectors (biases, normalisation) do not decay."""
+def build_adamw(
+    network: nn.Module, weight_decay: float, layer_decay: float = 1.0
+) -> torch.optim.AdamW:
+    """Return AdamW over a network's parameters; vectors (biases, normalisation) do not decay.
+
+    Args:
+        network: All its parameters may learn.
+        weight_decay: Of matrices and kernels.
+        layer_decay: Each layer's rate is this times that of the layer after it, layers as timm
+            groups them.
+    """
+    if layer_decay < 1:
+        groups = param_groups_layer_decay(network, weight_decay, layer_decay=layer_decay)
+        return torch.optim.AdamW(groups, lr=0.0, fused=True)
     named = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
     return torch.optim.AdamW(
         [
@@ -23,9 +36,9 @@ def build_adamw(network: nn.Module, weight_decay: float) -> torch.optim.AdamW:
 
 
 def set_learning_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
-    """Set the learning rate of every group."""
+    """Set the learning rate of every group, by its layer's share of it."""
     for group in optimiser.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get("lr_scale", 1.0)
 
 
 def optimiser_tensors(network: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:

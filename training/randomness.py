@@ -16,6 +16,13 @@ def epoch_order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
     return np.random.default_rng([seed, _ORDER, epoch]).permutation(count)
 
 
+def balanced_order(seed: int, epoch: int, labels: NDArray[np.int8]) -> NDArray[np.int64]:
+    """Return rows (N,) of labels (N,), drawn with replacement, 0 and 1 as likely."""
+    chances = np.where(labels == 1, 0.5 / (labels == 1).sum(), 0.5 / (labels != 1).sum())
+    rng = np.random.default_rng([seed, _ORDER, epoch])
+    return rng.choice(len(labels), len(labels), p=chances)
+
+
 def step_generator(seed: int, epoch: int, step: int) -> torch.Generator:
     """Return the CPU generator of one step's augmentation, and seed torch (dropout) for the step.
 

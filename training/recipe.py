@@ -14,6 +14,7 @@ from core.errors import RunError
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
+Frozen = Annotated[int, Field(ge=0)] | Literal["backbone"]
 Precision = Literal["float32", "bfloat16"]
 
 # A frozen dataclass that checks types and ranges itself and knows no other keys.
@@ -26,6 +27,11 @@ class Augmentation:
 
     Attributes:
         d4: One of the eight orientations of the square, each as likely.
+        horizontal_flip: Mirrored left to right or not, each as likely; part of d4 already.
+        vertical_flip: Likewise, top to bottom.
+        rotation_degrees: Turned by any angle up to ± this; what is missing is reflected.
+        zoom: Enlarged by the factor 1 ± this.
+        shear_degrees: Sheared by any angle up to ± this.
         stain_gain: Haematoxylin, eosin and residual are each multiplied by 1 ± this.
         stain_shift: And shifted by ± this, in optical density.
         brightness: Factor 1 ± this.
@@ -35,6 +41,11 @@ class Augmentation:
     """
 
     d4: bool = True
+    horizontal_flip: bool = False
+    vertical_flip: bool = False
+    rotation_degrees: Annotated[float, Field(ge=0, le=180)] = 0.0
+    zoom: Share = 0.0
+    shear_degrees: Annotated[float, Field(ge=0, le=45)] = 0.0
     stain_gain: Share = 0.0
     stain_shift: Share = 0.0
     brightness: Share = 0.0
@@ -42,28 +53,95 @@ class Augmentation:
     saturation: Share = 0.0
     channel: Share = 0.0
 
+    @property
+    def turns(self) -> bool:
+        """Whether patches are turned by right angles or mirrored."""
+        return self.d4 or self.horizontal_flip or self.vertical_flip
+
+    @property
+    def warps(self) -> bool:
+        """Whether patches are turned, enlarged or sheared by any amount."""
+        return bool(self.rotation_degrees or self.zoom or self.shear_degrees)
+
+
+@dataclass(frozen=True, config=_CHECKED)
+class Phase:
+    """A part of a run with its own trainable layers and learning rate.
+
+    The next phase goes on from the weights at its end. Warm-up, shape, plateaus and patience
+    count within a phase; a phase that stops early makes room for the next.
+
+    Attributes:
+        name: In a word.
+        epochs: At most this many.
+        frozen: This many leading layers with weights stay as they are, or the whole "backbone".
+        learning_rate: The schedule's, unless given.
+    """
+
+    name: str
+    epochs: Annotated[int, Field(ge=1)]
+    frozen: Frozen = 0
+    learning_rate: Positive | None = None
+
 
 @dataclass(frozen=True, config=_CHECKED)
 class Schedule:
-    """AdamW with linear warm-up and cosine decay, step by step; stops early.
+    """AdamW with linear warm-up and a learning rate that changes step by step; stops early.
 
     Attributes:
         epochs: At most this many passes over the training patches.
         learning_rate: At the end of the warm-up.
         weight_decay: Of weight matrices and kernels; never of biases and normalisation.
+        shape: After a linear warm-up: half a "cosine" down, "constant", or "plateau", which
+            multiplies by `plateau_factor` after `plateau_patience_epochs` epochs without a better
+            validation AUC. "one-cycle" rises by half a cosine from a 25th, and falls by another.
         warmup_share: Share of all steps.
-        final_share: Learning rate at the very end, as a share of the largest.
+        final_share: Learning rate at the very end of a cosine, as a share of the largest.
+        plateau_factor: See `shape`.
+        plateau_patience_epochs: See `shape`.
+        layer_decay: Each layer's rate is this times that of the layer after it; 1 is off.
         patience_epochs: Epochs without a better validation AUC before the run stops.
         gradient_clip: Largest norm of the whole gradient; None does not clip.
+        phases: One after the other; their epochs sum to `epochs`. None is one phase of all.
     """
 
     epochs: Annotated[int, Field(ge=1)]
     learning_rate: Positive
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    shape: Literal["cosine", "constant", "plateau", "one-cycle"] = "cosine"
     warmup_share: Share = 0.05
     final_share: Share = 0.01
+    plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    plateau_patience_epochs: Annotated[int, Field(ge=1)] = 2
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
     patience_epochs: Annotated[int, Field(ge=1)] = 5
     gradient_clip: Positive | None = None
+    phases: tuple[Phase, ...] = ()
+
+    @model_validator(mode="after")
+    def _phases_fill_the_epochs(self) -> Self:
+        total = sum(phase.epochs for phase in self.phases)
+        if self.phases and total != self.epochs:
+            raise ValueError(f"the phases have {total} epochs and schedule.epochs is {self.epochs}")
+        return self
+
+    @property
+    def freezes(self) -> bool:
+        """Whether some phase keeps layers as they started."""
+        return any(phase.frozen != 0 for phase in self.phases)
+
+
+@dataclass(frozen=True, config=_CHECKED)
+class Distillation:
+    """How much of the loss follows a teacher's scores (Hinton et al. 2015).
+
+    Attributes:
+        weight: Share of the loss; the labels have the rest.
+        temperature: Both logits are divided by it.
+    """
+
+    weight: Annotated[float, Field(ge=0, le=1)] = 0.0
+    temperature: Positive = 2.0
 
 
 @dataclass(frozen=True, config=_CHECKED)
@@ -93,9 +171,17 @@ class Recipe:
         precision: Of the passes.
         init: Where weights start unless the command says otherwise.
         label_smoothing: Labels become this half away from 0 and 1.
+        focal_gamma: Patches that are right already count less, by (1 - p)^gamma (Lin et al. 2017).
         balance_classes: Weight positives by negatives / positives in the loss.
+        weighted_sampling: Draw patches with replacement, both classes as often.
+        mixup_alpha: Blend pairs of patches and labels by a share of Beta(alpha, alpha) (Zhang et
+            al. 2018); 0 is off.
+        distillation: From a teacher's scores.
         batch_size: Patches a step.
-        ema_decay: Of the running mean of the weights, which is what is validated and kept.
+        ema_decay: Of the running mean of the weights, which is what is validated and kept; 0 keeps
+            the weights as they are.
+        swa_share: The last part of all steps, in which the mean is that of the weights after each
+            of these steps, all alike (Izmailov et al. 2018); 0 is off.
     """
 
     name: str
@@ -107,15 +193,27 @@ class Recipe:
     precision: Precisions = field(default_factory=Precisions)
     init: Literal["imagenet", "none"] = "imagenet"
     label_smoothing: Share = 0.0
+    focal_gamma: Annotated[float, Field(ge=0)] = 0.0
     balance_classes: bool = False
+    weighted_sampling: bool = False
+    mixup_alpha: Annotated[float, Field(ge=0)] = 0.0
+    distillation: Distillation = field(default_factory=Distillation)
     batch_size: Annotated[int, Field(ge=2)] = 64
     ema_decay: Share = 0.995
+    swa_share: Share = 0.0
 
     @model_validator(mode="after")
-    def _one_output(self) -> Self:
-        if self.network.outputs != 1:
-            raise ValueError("the loss is for one tumour logit; set network.outputs = 1")
+    def _parts_agree(self) -> Self:
+        if self.balance_classes and self.weighted_sampling:
+            raise ValueError("balance_classes and weighted_sampling do the same; set one")
+        if self.network.centre_stream and self.schedule.layer_decay < 1:
+            raise ValueError("layer_decay orders the layers of one network, not of two streams")
         return self
+
+    @property
+    def averages(self) -> bool:
+        """Whether a mean of the weights is kept, and not the weights as they are."""
+        return self.ema_decay > 0 or self.swa_share > 0
 
 
 _RECIPE: Final = TypeAdapter(Recipe)

@@ -40,14 +40,21 @@ class TrainingState:
     history: list[EpochRecord] = field(default_factory=list)
 
     @classmethod
-    def start(cls, network: nn.Module, *, weight_decay: float, device: torch.device) -> Self:
+    def start(
+        cls,
+        network: nn.Module,
+        *,
+        weight_decay: float,
+        device: torch.device,
+        layer_decay: float = 1.0,
+    ) -> Self:
         """Return the state before the first step; moves the network to the device."""
         network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         network.train()
         return cls(
             network=network,
             average=WeightAverage(network),
-            optimiser=build_adamw(network, weight_decay),
+            optimiser=build_adamw(network, weight_decay, layer_decay),
             loss_sum=torch.zeros((), dtype=torch.float64, device=device),
         )
 
@@ -57,9 +64,9 @@ class TrainingState:
         return max(self.history, key=lambda record: record.ema_auc, default=None)
 
     @property
-    def epochs_without_gain(self) -> int:
-        """Finished epochs after the best one."""
-        return 0 if self.best is None else len(self.history) - 1 - self.best.epoch
+    def aucs(self) -> list[float]:
+        """Validation AUC of the averaged weights after every finished epoch."""
+        return [record.ema_auc for record in self.history]
 
 
 def save_checkpoint(

@@ -22,11 +22,15 @@ from core.bundle.card import (
     Preprocessing,
     Validation,
 )
+from core.bundle.head import HIDDEN_LAYER, TwoStreams, classifier_names, head_names
 from core.bundle.network import InputTransform, build_network, load_weights, tumour_logit
 from core.bundle.pooling import CentreAndContextPool
+from core.bundle.simple_cnn import SIMPLE_CNN
 from core.bundle.summary import card_table, interval_text, metric_name
 
 __all__ = [
+    "HIDDEN_LAYER",
+    "SIMPLE_CNN",
     "Architecture",
     "Bundle",
     "Card",
@@ -38,10 +42,13 @@ __all__ = [
     "Interval",
     "OperatingPoint",
     "Preprocessing",
+    "TwoStreams",
     "Validation",
     "ValidationScores",
     "build_network",
     "card_table",
+    "classifier_names",
+    "head_names",
     "interval_text",
     "load_weights",
     "metric_name",

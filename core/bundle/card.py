@@ -20,17 +20,27 @@ class Architecture(_Part):
     """How to build the network with `timm.create_model(name, **arguments)`.
 
     Attributes:
-        name: timm's name of the network.
+        name: timm's name of the network, or "nodelens_simple_cnn".
         arguments: Further arguments; never `pretrained`.
         outputs: 1 (one tumour logit) or 2 (logits in `class_order`).
         pooling: "network" keeps the network's own; "centre-and-context" joins the mean of the
-            whole last map with the mean of its centre 32 × 32 px.
+            whole last map with the mean of its centre 32 × 32 px; "gem" is a generalised mean
+            with a learnt exponent; "attention" a mean with learnt weights.
+        head: "linear", or "mlp" with one hidden layer.
+        head_width: Of the hidden layer.
+        head_dropout: Behind the hidden layer.
+        centre_stream: timm's name of a second network that sees the centre 32 px alone; its
+            features are joined with those of the first before one linear layer.
     """
 
     name: str = Field(min_length=1)
     arguments: dict[str, JsonValue] = {}
     outputs: Literal[1, 2] = 1
-    pooling: Literal["network", "centre-and-context"] = "network"
+    pooling: Literal["network", "centre-and-context", "gem", "attention"] = "network"
+    head: Literal["linear", "mlp"] = "linear"
+    head_width: int = Field(default=256, ge=1)
+    head_dropout: float = Field(default=0.5, ge=0, lt=1)
+    centre_stream: str | None = Field(default=None, min_length=1)
 
 
 class Preprocessing(_Part):

@@ -9,7 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core.bundle.card import Architecture, Preprocessing
-from core.bundle.pooling import pool_centre_and_context
+from core.bundle.head import TwoStreams, replace_with_mlp
+from core.bundle.pooling import replace_pooling
+from core.bundle.simple_cnn import SIMPLE_CNN, SimpleCnn
 from core.errors import BundleError
 
 
@@ -17,25 +19,37 @@ def build_network(architecture: Architecture) -> nn.Module:
     """Return the network with random weights, on the CPU, in evaluation mode.
 
     Raises:
-        BundleError: timm does not know the name or refuses the arguments, or the network cannot
-            take the pooling.
+        BundleError: Neither we nor timm know the name, the arguments are refused, or the network
+            cannot take the pooling or the head.
     """
     if "pretrained" in architecture.arguments or "checkpoint_path" in architecture.arguments:
         raise BundleError(
             "The card asks timm to load other weights; a bundle brings its own. "
             "Export the bundle again."
         )
-    arguments: dict[str, Any] = {**architecture.arguments, "num_classes": architecture.outputs}
+    network = _create(architecture.name, architecture.arguments, architecture.outputs)
+    if architecture.pooling != "network":
+        replace_pooling(network, architecture.pooling)
+    if architecture.centre_stream is not None:
+        centre = _create(architecture.centre_stream, {}, architecture.outputs)
+        network = TwoStreams(network, centre, architecture.outputs)
+    if architecture.head == "mlp":
+        replace_with_mlp(network, width=architecture.head_width, dropout=architecture.head_dropout)
+    return network.eval()
+
+
+def _create(name: str, arguments: Mapping[str, Any], outputs: int) -> nn.Module:
+    complete: dict[str, Any] = {**arguments, "num_classes": outputs}
     try:
-        network: nn.Module = timm.create_model(architecture.name, pretrained=False, **arguments)
+        if name == SIMPLE_CNN:
+            return SimpleCnn(**complete)
+        network: nn.Module = timm.create_model(name, pretrained=False, **complete)
     except (RuntimeError, TypeError, ValueError, AssertionError) as error:
         raise BundleError(
-            f"timm {timm.__version__} cannot build {architecture.name!r} "
+            f"timm {timm.__version__} cannot build {name!r} "
             f"({' '.join(str(error).split())[:160]}). Install the version named in the card."
         ) from None
-    if architecture.pooling == "centre-and-context":
-        pool_centre_and_context(network)
-    return network.eval()
+    return network
 
 
 def load_weights(network: nn.Module, weights: Mapping[str, Tensor]) -> None:

@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from training.ema import WeightAverage, ema_decay
+from tests.training.toys import toy_recipe
+from training.ema import WeightAverage, average_decay, ema_decay
 
 
 def test_the_decay_warms_up() -> None:
@@ -43,3 +44,20 @@ def test_the_ends_of_the_decay_are_the_source_and_standstill(decay: float) -> No
     average.update(decay)
     expected = before if decay == 1.0 else network.weight
     assert torch.equal(average.network.state_dict()["weight"], expected)
+
+
+def test_in_the_last_part_the_mean_is_of_all_its_steps_alike() -> None:
+    recipe = toy_recipe(ema_decay=0.9, swa_share=0.5)
+    network = nn.Linear(1, 1, bias=False)
+    average = WeightAverage(network)
+    for step in range(10):
+        with torch.no_grad():
+            network.weight.fill_(float(step))
+        average.update(average_decay(recipe, step, 10))
+    assert float(average.network.get_parameter("weight")) == pytest.approx((5 + 6 + 7 + 8 + 9) / 5)
+
+
+def test_before_the_last_part_the_decay_is_the_moving_averages() -> None:
+    recipe = toy_recipe(ema_decay=0.9, swa_share=0.5)
+    assert average_decay(recipe, 4, 10) == ema_decay(0.9, 4)
+    assert average_decay(toy_recipe(ema_decay=0.9), 9, 10) == ema_decay(0.9, 9)

@@ -7,7 +7,7 @@ import timm
 import torch
 from torch import Tensor
 
-from core.bundle import Architecture
+from core.bundle import SIMPLE_CNN, Architecture
 from core.errors import RunError
 from training.initial import initial_network
 
@@ -103,9 +103,49 @@ def test_a_pickle_is_not_opened(tmp_path: Path) -> None:
 
 
 def test_without_the_hub_the_ways_out_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    def offline(*_: object, **__: object) -> None:
-        raise ConnectionError("no route to host")
+    create = timm.create_model
+
+    def offline(name: str, *, pretrained: bool, **arguments: object) -> object:
+        if pretrained:
+            raise ConnectionError("no route to host")
+        return create(name, **arguments)
 
     monkeypatch.setattr(timm, "create_model", offline)
     with pytest.raises(RunError, match=r"--init FILE\.safetensors, .* --init none"):
         initial_network(ARCHITECTURE, "imagenet")
+
+
+def test_our_own_network_has_no_imagenet_weights() -> None:
+    with pytest.raises(RunError, match="no ImageNet weights of nodelens_simple_cnn"):
+        initial_network(Architecture(name=SIMPLE_CNN, outputs=2), "imagenet")
+
+
+def test_both_streams_of_one_kind_start_from_the_same_file(
+    backbone: dict[str, Tensor], tmp_path: Path
+) -> None:
+    streams = ARCHITECTURE.model_copy(update={"centre_stream": ARCHITECTURE.name})
+    network, initial = initial_network(streams, save(tmp_path, backbone))
+    for part in ("context", "centre"):
+        found = network.get_parameter(f"{part}.conv_stem.weight")
+        assert torch.equal(found, backbone["conv_stem.weight"].float())
+    assert "random" not in initial.description
+
+
+def test_a_centre_stream_of_another_kind_starts_at_random_and_says_so(
+    backbone: dict[str, Tensor], tmp_path: Path
+) -> None:
+    streams = ARCHITECTURE.model_copy(update={"centre_stream": "test_resnet"})
+    _, initial = initial_network(streams, save(tmp_path, backbone))
+    assert "the centre stream at random" in initial.description
+
+
+def test_a_head_with_a_hidden_layer_and_learnt_pooling_need_no_weights(
+    backbone: dict[str, Tensor], tmp_path: Path
+) -> None:
+    changed = ARCHITECTURE.model_copy(update={"head": "mlp", "pooling": "gem"})
+    network, _ = initial_network(changed, save(tmp_path, backbone))
+    assert network.get_parameter("global_pool.exponent").item() == 3.0
+    # The last layer starts small, the hidden one and its normalisation do not.
+    assert network.get_parameter("classifier.output.weight").abs().max() < 0.1
+    assert network.get_parameter("classifier.hidden.weight").std() > 0.02
+    assert (network.get_parameter("classifier.norm.weight") == 1).all()

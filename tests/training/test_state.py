@@ -103,7 +103,7 @@ def test_the_best_epoch_is_the_first_of_the_highest_auc() -> None:
     state = fresh(0)
     state.history = [record(0, 0.7), record(1, 0.9), record(2, 0.9), record(3, 0.8)]
     assert state.best == record(1, 0.9)
-    assert state.epochs_without_gain == 2
+    assert state.aucs == [0.7, 0.9, 0.9, 0.8]
 
 
 def test_biases_and_normalisation_do_not_decay() -> None:

@@ -6,12 +6,14 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from PIL import Image
 
+from core.bundle import Architecture, Preprocessing
 from core.patches import CENTRE, ImageU8
+from training.recipe import Recipe, Schedule
 from training.split import PatchTable
 
 KILL_BY_S: Final = 400  # most of it is imports on a busy machine
@@ -65,6 +67,20 @@ def toy_table(
         slides=np.array(slides, np.str_),
         splits=np.array(splits or ["train"] * len(labels), np.str_),
     )
+
+
+def toy_recipe(**changes: Any) -> Recipe:  # noqa: ANN401 - any of the recipe's fields
+    """Return a recipe of one epoch with the smallest network of timm, changed in some fields."""
+    values: dict[str, Any] = {
+        "name": "toy",
+        "description": "A toy.",
+        "network": Architecture(name="test_efficientnet"),
+        "preprocessing": Preprocessing(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
+        "schedule": Schedule(epochs=1, learning_rate=1e-3),
+        "init": "none",
+        "batch_size": 4,
+    }
+    return Recipe(**{**values, **changes})
 
 
 def _write(path: Path, header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

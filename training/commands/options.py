@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from training.fitting import FitOptions
+    from training.recipe import Recipe
 
 Subparsers = argparse._SubParsersAction  # argparse names this type no other way
 
@@ -85,20 +86,32 @@ def add_training_options(
     )
 
 
-def fit_options(parsed: argparse.Namespace) -> "FitOptions":
-    """Return the options of a run from what `add_training_options` parsed, and --out."""
+def fit_options(
+    parsed: argparse.Namespace,
+    *,
+    recipe: "Recipe | None" = None,
+    teacher_scores: Path | None = None,
+) -> "FitOptions":
+    """Return the options of a run from what `add_training_options` parsed, and --out.
+
+    Args:
+        parsed: With these options.
+        recipe: Instead of the one that --recipe names.
+        teacher_scores: That the run follows.
+    """
     from training.fitting import FitOptions
     from training.recipe import load_recipe
 
     return FitOptions(
         data=parsed.data,
         out=parsed.out,
-        recipe=load_recipe(parsed.recipe),
+        recipe=recipe or load_recipe(parsed.recipe),
         init=parsed.init,
         seed=parsed.seed,
         device=parsed.device,
         threads=parsed.threads,
         cache=parsed.cache,
+        teacher_scores=teacher_scores,
         random_split=parsed.random_split,
         checkpoint_minutes=parsed.checkpoint_minutes,
         checkpoint_steps=parsed.checkpoint_steps,

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from core.bundle import Architecture, CentreAndContextPool, build_network
+from core.bundle.pooling import AttentionPool, GemPool
 from core.errors import BundleError
 
 
@@ -33,3 +34,40 @@ def test_the_head_reads_centre_and_context() -> None:
 def test_a_network_that_does_not_average_last_is_refused(name: str) -> None:
     with pytest.raises(BundleError, match="does not end in an average and a linear layer"):
         build_network(Architecture(name=name, pooling="centre-and-context"))
+
+
+def test_the_generalised_mean_lies_between_mean_and_maximum() -> None:
+    features = torch.rand(2, 4, 3, 3, generator=torch.Generator().manual_seed(0)) + 0.1
+    torch.testing.assert_close(GemPool(1.0)(features), features.mean(dim=(2, 3)))
+    torch.testing.assert_close(
+        GemPool(200.0)(features), features.amax(dim=(2, 3)), rtol=0.02, atol=0
+    )
+    cubes = features.pow(3).mean(dim=(2, 3)).pow(1 / 3)
+    torch.testing.assert_close(GemPool()(features), cubes)
+
+
+def test_the_exponent_learns_even_where_features_are_zero() -> None:
+    pool = GemPool()
+    pool(torch.relu(torch.randn(2, 4, 3, 3))).sum().backward()
+    assert pool.exponent.grad is not None
+    assert torch.isfinite(pool.exponent.grad).all()
+    assert float(pool.exponent.grad) != 0
+
+
+def test_attention_starts_as_the_mean_and_then_weighs_cells() -> None:
+    torch.manual_seed(0)
+    features, pool = torch.randn(2, 4, 3, 3), AttentionPool(4)
+    torch.testing.assert_close(pool(features), features.mean(dim=(2, 3)))
+    torch.nn.init.normal_(pool.score.weight, std=5.0)
+    cells = features.flatten(2)  # (N, C, cells)
+    found = pool(features)
+    assert (found <= cells.amax(dim=2)).all()
+    assert (found >= cells.amin(dim=2)).all()
+    assert not torch.allclose(found, features.mean(dim=(2, 3)), atol=0.01)
+
+
+@pytest.mark.parametrize("pooling", ["gem", "attention"])
+def test_a_network_is_served_with_learnt_pooling(pooling: str) -> None:
+    network = build_network(Architecture(name="test_resnet", pooling=pooling))  # type: ignore[arg-type]
+    assert any(name.startswith("global_pool.") for name in network.state_dict())
+    assert network(torch.zeros(2, 3, 96, 96)).shape == (2, 1)

@@ -1,0 +1,76 @@
+import pytest
+import torch
+from torch import nn
+
+from core.bundle import SIMPLE_CNN, Architecture, TwoStreams, build_network, head_names
+from core.errors import BundleError
+
+INPUTS = torch.randn(2, 3, 96, 96, generator=torch.Generator().manual_seed(0))
+
+
+def test_a_hidden_layer_stands_between_the_mean_and_the_outputs() -> None:
+    torch.manual_seed(0)
+    network = build_network(
+        Architecture(name="test_resnet", head="mlp", head_width=16, head_dropout=0.3, outputs=2)
+    )
+    head = network.get_submodule("fc")
+    kinds = [type(module) for module in head.children()]
+    assert kinds == [nn.Linear, nn.ReLU, nn.Dropout, nn.BatchNorm1d, nn.Linear]
+    with torch.no_grad():
+        pooled = network.forward_features(INPUTS).mean(dim=(2, 3))  # type: ignore[operator]
+        torch.testing.assert_close(network(INPUTS), head(pooled))
+    assert network(INPUTS).shape == (2, 2)
+
+
+@pytest.mark.parametrize("name", ["vit_tiny_patch16_224", "convnext_atto", "mobilenetv3_small_050"])
+def test_networks_of_any_kind_take_a_hidden_layer(name: str) -> None:
+    arguments = {"img_size": 96} if name.startswith("vit") else {}
+    network = build_network(Architecture(name=name, head="mlp", arguments=arguments))
+    names = [key for key, _ in network.named_parameters() if key.startswith(head_names(network))]
+    assert len(names) == 6
+    assert network(INPUTS).shape == (2, 1)
+
+
+def test_two_streams_join_the_features_of_patch_and_centre() -> None:
+    torch.manual_seed(0)
+    network = build_network(Architecture(name="test_efficientnet", centre_stream="test_resnet"))
+    assert isinstance(network, TwoStreams)
+    with torch.no_grad():
+        context = network.context(INPUTS)
+        centre = network.centre(INPUTS[:, :, 32:64, 32:64])
+        expected = network.get_classifier()(torch.cat([context, centre], dim=1))
+        torch.testing.assert_close(network(INPUTS), expected)
+
+
+def test_the_centre_stream_sees_nothing_else() -> None:
+    torch.manual_seed(0)
+    network = build_network(Architecture(name="test_efficientnet", centre_stream="test_resnet"))
+    ring = INPUTS.clone()
+    ring[:, :, :32] += 1.0
+    with torch.no_grad():
+        assert torch.equal(
+            network.centre(ring[:, :, 32:64, 32:64]),  # type: ignore[operator]
+            network.centre(INPUTS[:, :, 32:64, 32:64]),  # type: ignore[operator]
+        )
+        assert not torch.equal(network(ring), network(INPUTS))
+
+
+def test_two_streams_take_another_pooling_and_a_hidden_layer() -> None:
+    network = build_network(
+        Architecture(
+            name="resnet18", pooling="centre-and-context", centre_stream="test_resnet", head="mlp"
+        )
+    )
+    width = build_network(Architecture(name="test_resnet")).get_submodule("fc").in_features
+    assert network.get_submodule("classifier.hidden").in_features == 2 * 512 + width
+    assert network(INPUTS).shape == (2, 1)
+
+
+def test_our_own_network_takes_a_hidden_layer_too() -> None:
+    network = build_network(Architecture(name=SIMPLE_CNN, head="mlp"))
+    assert network(torch.zeros(2, 3, 32, 32)).shape == (2, 1)
+
+
+def test_a_network_that_does_not_end_in_a_linear_layer_is_refused() -> None:
+    with pytest.raises(BundleError, match="another head needs one that ends in a linear layer"):
+        build_network(Architecture(name="vgg11", head="mlp", arguments={"num_classes": 0}))
