@@ -156,11 +156,7 @@ def _try(
 ) -> FrozenTrial:
     root = options.fit.out
     folder = RunFolder(root / f"trial-{number + 1:03d}")
-    common = {
-        "params": parameters,
-        "distributions": dict(options.space.distributions),
-        "user_attrs": {"run": folder.root.name},
-    }
+    distributions: dict[str, BaseDistribution] = dict(options.space.distributions)
     try:
         one = replace(
             options.fit,
@@ -173,10 +169,19 @@ def _try(
         if number == 0:
             raise  # most likely none can be trained: wrong data, start or device
         say(f"This trial failed: {error}")
-        common["user_attrs"] = {"run": folder.root.name, "error": str(error)}
-        return create_trial(state=TrialState.FAIL, **common)
+        return create_trial(
+            state=TrialState.FAIL,
+            params=parameters,
+            distributions=distributions,
+            user_attrs={"run": folder.root.name, "error": str(error)},
+        )
     outcome = json.loads(folder.outcome.read_text("utf-8"))
-    return create_trial(value=float(outcome["validation_auc"]), **common)
+    return create_trial(
+        value=float(outcome["validation_auc"]),
+        params=parameters,
+        distributions=distributions,
+        user_attrs={"run": folder.root.name},
+    )
 
 
 def _write_results(options: SearchOptions, study: optuna.Study) -> None:

@@ -173,5 +173,5 @@ def synchronised(network: nn.Module, team: Team, device: torch.device) -> nn.Mod
     """
     if team.size == 1 or device.type != "cuda":
         return network
-    converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(network)
+    converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
     return converted
