@@ -92,7 +92,11 @@ def _thresholds(subject: Subject, options: EvaluateOptions) -> list[Threshold]:
     if subject.shipped is not None:
         point = subject.shipped
         found.append(
-            Threshold(point.version, point.threshold, f"{point.rule}; chosen on {point.chosen_on}")
+            Threshold(
+                point.version,
+                point.threshold,
+                f"{point.rule.rstrip('.')}; chosen on {point.chosen_on}",
+            )
         )
     for path in options.operating_points:
         locked = read_locked_point(path)
@@ -114,7 +118,7 @@ def _thresholds(subject: Subject, options: EvaluateOptions) -> list[Threshold]:
                 Threshold(
                     "chosen here",
                     chosen.threshold,
-                    f"{chosen.description}; chosen on these very patches, so its rates are too "
+                    f"{chosen.description.rstrip('.')}; chosen on these very patches, so its rates are too "
                     "good",
                 )
             )

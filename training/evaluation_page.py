@@ -44,7 +44,7 @@ _STYLE: Final = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1c1c1c; background: #fff;
        max-width: 1100px; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin-bottom: 0; } h2 { font-size: 1.15rem; margin-top: 2rem; }
-.wide { overflow-x: auto; }
+.wide { overflow-x: auto; } .curves { min-width: 900px; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid #ddd;
          vertical-align: top; }
@@ -68,7 +68,9 @@ def evaluation_page(
         f"<p class=small>{performance.patches:,} patches, {slides}, {share:.1%} with tumour (not "
         f"a clinical prevalence); {escape(subject.scores.name)}. Intervals are 95 %. Research "
         "software, not a medical device.</p>",
+        "<div class=wide><div class=curves>",
         curves_figure(subjects).to_html(full_html=False, include_plotlyjs=True),
+        "</div></div>",
         "<h2>Ranking and calibration</h2>",
         _measures(performance.metrics),
     ]
