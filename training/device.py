@@ -1,5 +1,6 @@
 """Where a run computes, and in which precision."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -29,8 +30,14 @@ class Surroundings:
     versions: dict[str, str]
 
 
-def prepare_device(wish: str, threads: int | None) -> torch.device:
+def prepare_device(wish: str, threads: int | None, *, deterministic: bool = False) -> torch.device:
     """Return the device for "auto", "cpu" or "cuda", set up for repeatable float32 arithmetic.
+
+    Args:
+        wish: The device.
+        threads: Of the CPU; None leaves torch's choice.
+        deterministic: Make torch raise where an operation has no repeatable form on the device;
+            slower on CUDA.
 
     Raises:
         RunError: CUDA is asked for and not there, or the number of threads is not positive.
@@ -39,6 +46,11 @@ def prepare_device(wish: str, threads: int | None) -> torch.device:
         if threads < 1:
             raise RunError(f"Found --threads {threads}; expected 1 or more.")
         torch.set_num_threads(threads)
+    if deterministic:
+        # cuBLAS reads it when it starts; without it, matrix products are not repeatable.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(deterministic)
+    torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False

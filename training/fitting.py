@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from core.patches import open_source
 from training.config import RunConfig, require_same_run, require_seed, values_digest
 from training.curves import write_curves
 from training.device import describe_surroundings, pass_precision, prepare_device
+from training.events import open_event_log
 from training.feed import Feed
 from training.initial import CHANCE, IMAGENET, InitialWeights, initial_network
 from training.loop import Run, fit
@@ -22,9 +23,17 @@ from training.pack import open_pack
 from training.randomness import seed_start
 from training.recipe import Recipe
 from training.run_folder import RunFolder, read_config, write_config, write_json
-from training.split import split_patches
+from training.split import (
+    Fold,
+    PatchTable,
+    Split,
+    limit_training,
+    split_fold,
+    split_patches,
+)
 from training.state import TrainingState, restore_checkpoint
 from training.teacher import read_teacher
+from training.team import Team, open_team, synchronised
 
 
 @dataclass(frozen=True)
@@ -46,6 +55,10 @@ class FitOptions:
         val_share: Share that validates where the data declare no split.
         checkpoint_minutes: Between checkpoints within an epoch.
         checkpoint_steps: Likewise, in steps.
+        fold: Part of a cross-validation that validates; None means one split.
+        train_patches: Train on this many patches only, drawn by the seed; None means all.
+        deterministic: Refuse operations whose result depends on the order of threads.
+        tensorboard: Write event files into the run folder.
     """
 
     data: Path
@@ -61,6 +74,10 @@ class FitOptions:
     val_share: float = 0.1
     checkpoint_minutes: float = 2.0
     checkpoint_steps: int | None = None
+    fold: Fold | None = None
+    train_patches: int | None = None
+    deterministic: bool = False
+    tensorboard: bool = True
 
     def __post_init__(self) -> None:
         require_seed(self.seed)
@@ -83,22 +100,23 @@ def run_fit(options: FitOptions, *, should_stop: Callable[[], bool]) -> RunFolde
         Stopped: `should_stop` said so.
         NodelensError: The run cannot start, go on, or went astray.
     """
+    with open_team(options.device) as team:
+        return _fit(options, team, should_stop)
+
+
+def _fit(options: FitOptions, team: Team, should_stop: Callable[[], bool]) -> RunFolder:
     folder = RunFolder(options.out)
-    device = prepare_device(options.device, options.threads)
+    device = prepare_device(options.device, options.threads, deterministic=options.deterministic)
     recorded = read_config(folder)
     if recorded is None and options.out.is_dir() and any(options.out.iterdir()):
         raise RunError(f"{options.out} is not empty and holds no run. Name a new folder.")
     seed_start(options.seed)
     network, initial = _start(options, recorded.config if recorded else None)
-    with open_source(options.data) as source:
+    team.wait()  # until here nobody has written, so all have found the same
+    with team.first_alone(), open_source(options.data) as source:
         options.out.mkdir(parents=True, exist_ok=True)
         pack = open_pack(source, options.cache or folder.pack)
-    split = split_patches(
-        pack.table,
-        seed=options.seed,
-        val_share=options.val_share,
-        at_random=options.random_split,
-    )
+    split = _split(options, pack.table)
     teacher = (
         read_teacher(options.teacher_scores, pack.table, split.train)
         if options.teacher_scores
@@ -117,6 +135,7 @@ def run_fit(options: FitOptions, *, should_stop: Callable[[], bool]) -> RunFolde
     precision = pass_precision(device, options.recipe.precision)
     sitting = {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "processes": team.size,
         **asdict(describe_surroundings(device, precision)),
     }
     say_what_is_run(config, f"{sitting['device']}, {precision}, {sitting['threads']} threads")
@@ -125,9 +144,11 @@ def run_fit(options: FitOptions, *, should_stop: Callable[[], bool]) -> RunFolde
         return folder
     values = recorded.values if recorded else config.values()
     digest = values_digest(values)
-    write_config(folder, values, [*(recorded.sittings if recorded else []), sitting])
+    own = RunFolder(team.folder(folder.root))
+    team.require_equal_shares(options.recipe.batch_size, len(split.train))
+    write_config(own, values, [*(recorded.sittings if recorded else []), sitting])
     state = TrainingState.start(
-        network,
+        synchronised(network, team, device),
         weight_decay=options.recipe.schedule.weight_decay,
         device=device,
         layer_decay=options.recipe.schedule.layer_decay,
@@ -144,15 +165,28 @@ def run_fit(options: FitOptions, *, should_stop: Callable[[], bool]) -> RunFolde
         transform=InputTransform(options.recipe.preprocessing).to(device),
         device=device,
         precision=precision,
-        folder=folder,
+        folder=own,
+        team=team,
         teacher_logits=torch.from_numpy(teacher.logits).to(device) if teacher else None,
         checkpoint_minutes=options.checkpoint_minutes,
         checkpoint_steps=options.checkpoint_steps,
         should_stop=should_stop,
     )
-    fit(run, state)
-    _finish(folder, config, state)
+    with open_event_log(own, state.history, wanted=options.tensorboard) as log:
+        fit(replace(run, on_epoch=log), state)
+    _finish(own, config, state)
     return folder
+
+
+def _split(options: FitOptions, table: PatchTable) -> Split:
+    seed, at_random = options.seed, options.random_split
+    if options.fold is not None:
+        split = split_fold(table, options.fold, seed=seed, at_random=at_random)
+    else:
+        split = split_patches(table, seed=seed, val_share=options.val_share, at_random=at_random)
+    if options.train_patches is None:
+        return split
+    return limit_training(table, split, options.train_patches, seed=seed)
 
 
 def _start(options: FitOptions, recorded: RunConfig | None) -> tuple[nn.Module, InitialWeights]:

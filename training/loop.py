@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -29,6 +29,7 @@ from training.recipe import Precision
 from training.run_folder import RunFolder, write_scores, write_tensors
 from training.split import IntArray, PatchTable, Split
 from training.state import TrainingState, save_checkpoint
+from training.team import Team
 from training.transfer import to_device
 
 
@@ -54,6 +55,8 @@ class Run:
         checkpoint_minutes: Between checkpoints within an epoch.
         checkpoint_steps: Likewise, in steps; None means by minutes only.
         should_stop: Asked after every step.
+        on_epoch: Told of every finished epoch.
+        team: The processes that share every batch.
     """
 
     config: RunConfig
@@ -69,6 +72,8 @@ class Run:
     checkpoint_minutes: float = 2.0
     checkpoint_steps: int | None = None
     should_stop: Callable[[], bool] = lambda: False
+    on_epoch: Callable[[EpochRecord], None] = lambda _: None
+    team: Team = field(default_factory=Team)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -105,6 +110,7 @@ def fit(run: Run, state: TrainingState) -> None:
             state.loss_sum.zero_()
             write_metrics(run.folder.metrics, state.history)
             _checkpoint(run, state, 0.0)
+            run.on_epoch(record)
 
 
 def _train_epoch(
@@ -118,7 +124,7 @@ def _train_epoch(
         train_step(run, state, position, rows)
         state.step += 1
         progress.advance(len(rows))
-        stop = run.should_stop()
+        stop = run.team.any(wish=run.should_stop(), device=run.device)
         every = run.checkpoint_steps
         if (
             stop
@@ -153,26 +159,30 @@ def train_step(run: Run, state: TrainingState, position: Position, rows: IntArra
             teacher = None if teacher is None else mixture.of(teacher)
     set_learning_rate(state.optimiser, position.learning_rate(state.step, run.steps_per_epoch))
     with torch.autocast(run.device.type, dtype=torch.bfloat16, enabled=run.precision == "bfloat16"):
-        outputs = state.network(inputs)
+        outputs = state.network(run.team.share(inputs))
     logits = tumour_logit(outputs).float()
     loss = tumour_loss(
         logits,
-        labels,
+        run.team.share(labels),
         label_smoothing=recipe.label_smoothing,
         positive_weight=_positive_weight(run),
         focal_gamma=recipe.focal_gamma,
     )
     if teacher is not None:
         share = recipe.distillation.weight
-        followed = distillation_loss(logits, teacher, recipe.distillation.temperature)
+        followed = distillation_loss(
+            logits, run.team.share(teacher), recipe.distillation.temperature
+        )
         loss = (1 - share) * loss + share * followed
     state.optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
+    run.team.average_gradients(state.network)
     if schedule.gradient_clip is not None:
         torch.nn.utils.clip_grad_norm_(state.network.parameters(), schedule.gradient_clip)
     state.optimiser.step()
     state.average.update(average_decay(recipe, step, schedule.epochs * run.steps_per_epoch))
-    state.loss_sum += loss.detach()  # stays on the device: reading it would wait for the step
+    # Stays on the device: reading it would wait for the step.
+    state.loss_sum += run.team.mean(loss.detach())
 
 
 def _teacher(run: Run, rows: IntArray) -> Tensor | None:
@@ -223,7 +233,9 @@ def _validate(
 ) -> tuple[NDArray[np.float32], Steering]:
     rows = run.split.val
     batch = max(256, run.config.recipe.batch_size) if run.device.type == "cuda" else 64
-    logits = predict(network, run.transform, run.feed, rows, batch)
+    logits = run.team.joined(
+        rows, lambda part: predict(network, run.transform, run.feed, part, batch)
+    )
     if not (math.isfinite(train_loss) and np.isfinite(logits).all()):
         raise RunError(
             f"Training went astray in epoch {epoch + 1}: the loss is {train_loss:g} and "

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.bundle import Interval
 from core.errors import EvidenceError
@@ -74,27 +75,37 @@ def rate_interval(evidence: Evidence, name: MetricName, threshold: float) -> Int
 
 
 def _calibration_metrics(evidence: Evidence) -> dict[str, Interval | None]:
-    scores, labels = evidence.scores.astype(np.float64), evidence.labels
-    diagram = reliability(evidence, bins=_BINS)
-    bins = np.minimum((scores * _BINS).astype(np.int64), _BINS - 1)
-
-    def brier(slides: SlideBootstrap) -> SlideEstimate:
-        squares = np.bincount(evidence.slide_codes, (scores - labels) ** 2)
-        resampled = slides.draws @ squares / (slides.draws @ np.bincount(evidence.slide_codes))
-        return slides.estimate(diagram.brier, resampled, freedom=slides.degrees_of_freedom)
-
-    def ece(slides: SlideBootstrap) -> SlideEstimate:
-        gaps = np.zeros((len(evidence.slide_names), _BINS))
-        np.add.at(gaps, (evidence.slide_codes, bins), scores - labels)
-        patches = slides.draws @ np.bincount(evidence.slide_codes)
-        resampled = np.abs(slides.draws @ gaps).sum(axis=1) / patches
-        return slides.estimate(diagram.ece, resampled, freedom=slides.degrees_of_freedom)
-
     return {
-        "brier": _over_slides(evidence, brier),
-        "ece": _over_slides(evidence, ece),
+        "brier": _over_slides(evidence, brier_over_slides),
+        "ece": _over_slides(evidence, ece_over_slides),
         "calibration_slope": _slope(evidence),
     }
+
+
+def brier_over_slides(slides: SlideBootstrap) -> SlideEstimate:
+    """Return the Brier score with its slide-bootstrap interval."""
+    evidence = slides.evidence
+    squares = (evidence.scores.astype(np.float64) - evidence.labels) ** 2
+    return mean_over_slides(slides, squares)
+
+
+def mean_over_slides(slides: SlideBootstrap, values: NDArray[np.float64]) -> SlideEstimate:
+    """Return the mean of a value 0..1 of each patch (N,) with its slide-bootstrap interval."""
+    codes = slides.evidence.slide_codes
+    resampled = slides.draws @ np.bincount(codes, values) / (slides.draws @ np.bincount(codes))
+    return slides.estimate(float(values.mean()), resampled, freedom=slides.degrees_of_freedom)
+
+
+def ece_over_slides(slides: SlideBootstrap) -> SlideEstimate:
+    """Return the expected calibration error in 10 bins with its slide-bootstrap interval."""
+    evidence = slides.evidence
+    scores, codes = evidence.scores.astype(np.float64), evidence.slide_codes
+    bins = np.minimum((scores * _BINS).astype(np.int64), _BINS - 1)
+    gaps = np.zeros((len(evidence.slide_names), _BINS))
+    np.add.at(gaps, (codes, bins), scores - evidence.labels)
+    resampled = np.abs(slides.draws @ gaps).sum(axis=1) / (slides.draws @ np.bincount(codes))
+    value = reliability(evidence, bins=_BINS).ece
+    return slides.estimate(value, resampled, freedom=slides.degrees_of_freedom)
 
 
 def _slope(evidence: Evidence) -> Interval | None:

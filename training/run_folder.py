@@ -64,6 +64,11 @@ class RunFolder:
         return self.root / "curves.html"
 
     @property
+    def events(self) -> Path:
+        """TensorBoard's event files."""
+        return self.root / "tensorboard"
+
+    @property
     def outcome(self) -> Path:
         """How the run ended; there only when it has."""
         return self.root / "outcome.json"

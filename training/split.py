@@ -1,11 +1,12 @@
 """Which patches train and which validate: no slide on both sides."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedShuffleSplit
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, StratifiedShuffleSplit
 
 from core.errors import RunError
 
@@ -14,7 +15,14 @@ TextArray = NDArray[np.str_]
 
 VALIDATION_NAMES: Final = frozenset({"val", "valid", "validation"})
 TRAIN_NAME: Final = "train"
+TEST_NAME: Final = "test"
+RANDOM_WARNING: Final = (
+    "The split is random: patches of one slide train and validate, so the validation scores are "
+    "too good. Peers report 0.99 that falls to 0.84 to 0.92 on other slides."
+)
 _SHOWN: Final = 3
+_SUBSET: Final = 3
+"""Keeps the draw of a subset apart from the other draws of a seed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +90,98 @@ def split_patches(
     return split
 
 
+@dataclass(frozen=True)
+class Fold:
+    """One part of a k-fold cross-validation.
+
+    Attributes:
+        number: From 0; this part validates, the others train.
+        of: How many parts, 2 or more.
+    """
+
+    number: int
+    of: int
+
+    def __post_init__(self) -> None:
+        if self.of < 2 or not 0 <= self.number < self.of:
+            raise RunError(
+                f"Found fold {self.number} of {self.of}; expected 2 folds or more, counted from 0."
+            )
+
+
+def split_fold(table: PatchTable, fold: Fold, *, seed: int, at_random: bool = False) -> Split:
+    """Return one fold of a stratified cross-validation by whole slides.
+
+    Patches that the data declare as "test" take no part. Patches whose slide is unknown train in
+    every fold and validate in none: nobody can say whether their slide is in training too.
+
+    Args:
+        table: The patches.
+        fold: Which one.
+        seed: Of the folds; the same for all of them.
+        at_random: Make folds of patches without regard to slides; the scores then mislead.
+
+    Raises:
+        RunError: Slides are too few or unknown, or a side lacks a class.
+    """
+    usable = np.flatnonzero(table.splits != TEST_NAME)
+    known = usable if at_random else usable[table.slides[usable] != ""]
+    slides = len(np.unique(table.slides[known]))
+    if not at_random and slides < fold.of:
+        raise RunError(
+            f"Found {slides} known slides; {fold.of} folds by slides need at least {fold.of}. Put "
+            "patch_id_wsi.csv (id,wsi) beside train_labels.csv, or ask for fewer folds. "
+            "--random-split goes on without, but scores on slides that were trained on say 0.99 "
+            "where new slides give 0.84 to 0.92."
+        )
+    splitter: StratifiedKFold | StratifiedGroupKFold
+    if at_random:
+        splitter = StratifiedKFold(fold.of, shuffle=True, random_state=seed)
+    else:
+        splitter = StratifiedGroupKFold(fold.of, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        # A class with fewer patches than folds is told below, where a side lacks it.
+        warnings.filterwarnings("ignore", "The least populated class")
+        try:
+            groups = None if at_random else table.slides[known]
+            parts = list(splitter.split(known, table.labels[known], groups))
+        except ValueError as error:
+            raise RunError(
+                f"The patches cannot be split into {fold.of} folds ({error}). Add patches or ask "
+                "for fewer folds."
+            ) from None
+    val = np.sort(known[parts[fold.number][1]])
+    train = np.setdiff1d(usable, val)
+    how = "at random" if at_random else "grouped by slide"
+    origin = f"fold {fold.number + 1} of {fold.of}, stratified by label, {how}, seed {seed}"
+    notes = (RANDOM_WARNING,) if at_random else _unknown_slides(table, train)
+    split = Split(train, val, origin, notes)
+    _require_both_classes(table, split)
+    if not at_random:
+        require_disjoint_slides(table, split)
+    return split
+
+
+def limit_training(table: PatchTable, split: Split, patches: int, *, seed: int) -> Split:
+    """Return a split that trains on some of its training patches only; validation stays.
+
+    The patches are the first of one permutation, so that a smaller set lies in every larger one.
+
+    Raises:
+        RunError: There are not as many, or a class is absent from them.
+    """
+    if not 2 <= patches <= len(split.train):
+        raise RunError(
+            f"Found --train-patches {patches:,}; expected 2 to {len(split.train):,}, the training "
+            "patches that there are."
+        )
+    order = np.random.default_rng([seed, _SUBSET]).permutation(len(split.train))
+    origin = f"{split.origin}; {patches:,} of {len(split.train):,} training patches, seed {seed}"
+    limited = Split(np.sort(split.train[order[:patches]]), split.val, origin, split.warnings)
+    _require_both_classes(table, limited)
+    return limited
+
+
 def require_disjoint_slides(table: PatchTable, split: Split) -> None:
     """Check that no known slide both trains and validates.
 
@@ -139,10 +239,7 @@ def _at_random(table: PatchTable, seed: int, val_share: float) -> Split:
         np.sort(train),
         np.sort(val),
         f"at random, stratified by label, seed {seed}",
-        (
-            "The split is random: patches of one slide train and validate, so the validation "
-            "scores are too good. Peers report 0.99 that falls to 0.84 to 0.92 on other slides.",
-        ),
+        (RANDOM_WARNING,),
     )
 
 

@@ -113,12 +113,12 @@ def score(arguments: argparse.Namespace) -> int:
             tta=TestTimeAugmentation(arguments.tta),
             batch_size=_batch_size(arguments, journal_path, out),
         )
-        finished = _finished_before(out, spec) if arguments.resume else None
+        finished = finished_before(out, spec) if arguments.resume else None
         if finished is None:
             if not arguments.resume and journal_path.exists():
                 _say(f"An unfinished run was here and is started anew ({journal_path.name}).")
             journal = open_journal(journal_path, spec, resume=arguments.resume)
-            counts = _run(source, classifier, journal, out)
+            counts = score_into(out, source, classifier, journal)
         else:
             _say(f"{out.name} is complete already.")
             counts = finished
@@ -137,7 +137,7 @@ def _batch_size(arguments: argparse.Namespace, journal_path: Path, out: Path) ->
     return DEFAULT_BATCH_SIZE
 
 
-def _finished_before(out: Path, spec: RunSpec) -> dict[str, int] | None:
+def finished_before(out: Path, spec: RunSpec) -> dict[str, int] | None:
     """Return the counts of a finished run of the same specification, None if there is none."""
     if out.with_name(out.name + ".journal").exists() or not out.is_file():
         return None
@@ -150,9 +150,10 @@ def _finished_before(out: Path, spec: RunSpec) -> dict[str, int] | None:
     return None
 
 
-def _run(
-    source: PatchSource, classifier: Classifier, journal: Journal, out: Path
+def score_into(
+    out: Path, source: PatchSource, classifier: Classifier, journal: Journal
 ) -> dict[str, int]:
+    """Score what the journal lacks, write output and metadata, return the count of each status."""
     started = datetime.now(UTC)
     clock = time.perf_counter()
     resumed_at = journal.rows_done

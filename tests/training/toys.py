@@ -1,9 +1,12 @@
 """Toy data for training tests: a Kaggle folder whose positives have a dark centre."""
 
 import csv
-from collections.abc import Sequence
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from PIL import Image
@@ -12,6 +15,8 @@ from core.bundle import Architecture, Preprocessing
 from core.patches import CENTRE, ImageU8
 from training.recipe import Recipe, Schedule
 from training.split import PatchTable
+
+KILL_BY_S: Final = 400  # most of it is imports on a busy machine
 
 
 def toy_patches(labels: Sequence[int], seed: int = 0) -> ImageU8:
@@ -84,3 +89,19 @@ def write_table(path: Path, header: tuple[str, ...], rows: Sequence[tuple[str, .
         writer = csv.writer(file)
         writer.writerow(header)
         writer.writerows(rows)
+
+
+def kill_when(command: Sequence[str], ready: Callable[[], bool], seconds: float) -> None:
+    """Start a command and end it with SIGKILL some seconds after `ready` first says yes.
+
+    Raises:
+        AssertionError: The command ended by itself first, so nothing was killed.
+    """
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    stop_by = time.monotonic() + KILL_BY_S
+    while time.monotonic() < stop_by and process.poll() is None and not ready():
+        time.sleep(0.01)
+    time.sleep(seconds)
+    process.send_signal(signal.SIGKILL)
+    if process.wait() != -signal.SIGKILL:
+        raise AssertionError("The command ended before it was killed; give it more to do.")

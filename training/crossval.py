@@ -1,0 +1,157 @@
+"""`crossval`: stratified folds by whole slides, and the out-of-fold score of every patch."""
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from core.errors import RunError
+from core.patches.files import read_table
+from core.scoring.outputs import replacing
+from core.statistics import Evidence
+from training.fitting import FitOptions, run_fit, say
+from training.performance import Performance, measure_performance
+from training.run_folder import RunFolder, read_config, write_json
+from training.split import Fold
+from training.subject import CROSSVAL_FILE, OUT_OF_FOLD_PARQUET, OUT_OF_FOLD_SCORES
+from training.team import require_one_process
+
+
+@dataclass(frozen=True)
+class CrossvalOptions:
+    """What `crossval` is asked to do.
+
+    Attributes:
+        fit: How each fold is trained; `out` is the folder that holds the folds.
+        folds: How many, 2 or more.
+    """
+
+    fit: FitOptions
+    folds: int = 5
+
+    def __post_init__(self) -> None:
+        Fold(0, self.folds)
+
+
+def run_crossval(options: CrossvalOptions, *, should_stop: Callable[[], bool]) -> Performance:
+    """Train every fold, write the out-of-fold scores, and return what they are worth.
+
+    Killed at any moment, the same call goes on and ends with the same files.
+
+    Raises:
+        Stopped: `should_stop` said so.
+        NodelensError: A fold cannot be trained.
+    """
+    require_one_process("crossval")
+    root = options.fit.out
+    _require_fresh_or_crossval(root)
+    cache = options.fit.cache or RunFolder(root).pack
+    runs = []
+    started, trained = time.monotonic(), 0
+    for number in range(options.folds):
+        folder = RunFolder(root / f"fold-{number + 1}")
+        say(f"Fold {number + 1} of {options.folds}")
+        before = folder.outcome.is_file()
+        one = replace(options.fit, out=folder.root, cache=cache, fold=Fold(number, options.folds))
+        runs.append(run_fit(one, should_stop=should_stop))
+        trained += not before
+        left = options.folds - number - 1
+        if trained and left:
+            minutes = (time.monotonic() - started) / trained * left / 60
+            say(f"About {minutes:,.0f} min left for {left} more folds.")
+    return _gather(options, runs)
+
+
+def _require_fresh_or_crossval(root: Path) -> None:
+    if not root.is_dir():
+        return
+    known = {"pack", CROSSVAL_FILE, OUT_OF_FOLD_SCORES, OUT_OF_FOLD_PARQUET}
+    strange = [
+        path.name
+        for path in root.iterdir()
+        if path.name not in known and not path.name.startswith(("fold-", "."))
+    ]
+    if strange:
+        raise RunError(
+            f"{root} holds something else than a cross-validation ({sorted(strange)[0]}). "
+            "Name a new folder."
+        )
+
+
+def _gather(options: CrossvalOptions, runs: list[RunFolder]) -> Performance:
+    root = options.fit.out
+    table = out_of_fold(runs)
+    with replacing(root / OUT_OF_FOLD_SCORES) as file:
+        table.to_csv(file, index=False, lineterminator="\n")
+    with replacing(root / OUT_OF_FOLD_PARQUET) as file:
+        table.to_parquet(file, index=False)
+    known = bool((table["slide"] != "").all())
+    evidence = Evidence.of(
+        table["label"].to_numpy(),
+        table["prob_tumour"].to_numpy(),
+        table["slide"].to_numpy() if known else None,
+    )
+    judged = measure_performance(evidence, ())
+    write_json(root / CROSSVAL_FILE, _facts(options, runs, table, judged))
+    return judged
+
+
+def out_of_fold(runs: list[RunFolder]) -> pd.DataFrame:
+    """Return id, label, slide, fold (from 1) and prob_tumour of every validated patch, by id."""
+    parts = []
+    for number, run in enumerate(runs, start=1):
+        scores = read_table(run.scores, required=["id", "label", "slide", "score"])
+        parts.append(
+            pd.DataFrame(
+                {
+                    "id": scores["id"],
+                    "label": scores["label"].astype("int8"),
+                    "slide": scores["slide"],
+                    "fold": number,
+                    "prob_tumour": scores["score"].astype("float64"),
+                }
+            )
+        )
+    return pd.concat(parts).sort_values("id", kind="stable", ignore_index=True)
+
+
+def _facts(
+    options: CrossvalOptions, runs: list[RunFolder], table: pd.DataFrame, judged: Performance
+) -> dict[str, Any]:
+    configs = [recorded.config for run in runs if (recorded := read_config(run)) is not None]
+    first = configs[0]
+    notes = [
+        "Scores are sigmoid(logit) without a temperature: each fold has a model of its own.",
+        "Each fold's epoch was chosen on the fold itself, so the scores are slightly too good.",
+        *dict.fromkeys(warning for config in configs for warning in config.split_warnings),
+    ]
+    if unknown := first.train.without_slide:
+        notes.append(
+            f"{unknown:,} patches of unknown slide train in every fold and have no score here."
+        )
+    return {
+        "schema_version": 1,
+        "folds": options.folds,
+        "recipe": first.recipe.name,
+        "init": first.initial.description,
+        "seed": first.seed,
+        "random_split": options.fit.random_split,
+        "data": first.data,
+        "ids_sha256": hashlib.sha256("\n".join(table["id"]).encode()).hexdigest(),
+        "patches": judged.patches,
+        "positives": judged.positives,
+        "slides": judged.slides,
+        "metrics": {name: asdict(one) for name, one in judged.metrics.items()},
+        "auroc_by_fold": [_fold_auc(run) for run in runs],
+        "notes": notes,
+    }
+
+
+def _fold_auc(run: RunFolder) -> float:
+    scores = read_table(run.scores, required=["label", "score"])
+    evidence = Evidence.of(scores["label"].astype(int), scores["score"].astype(float))
+    return measure_performance(evidence, ()).metrics["auroc"].value

@@ -1,0 +1,125 @@
+"""`distill`: a network trained on what better models say of the training patches."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from core.errors import RunError
+from core.patches import open_source
+from core.scoring.outputs import replacing
+from training.fitting import FitOptions, run_fit, say
+from training.recipe import Recipe
+from training.run_folder import RunFolder
+from training.scoring import ALL
+from training.space import vary_recipe
+from training.subject import CROSSVAL_FILE, TABLE_SUFFIXES, ScoringOptions, open_subject
+from training.team import require_one_process
+
+TEACHER_FILE: Final = "teacher_scores.csv"
+DEFAULT_WEIGHT: Final = 0.5
+
+
+@dataclass(frozen=True)
+class DistillOptions:
+    """What `distill` is asked to do.
+
+    Attributes:
+        fit: How the student is trained; its `teacher_scores` is where they are collected.
+        teacher: A cross-validation (its out-of-fold scores), a table of scores, or a model that
+            scores the patches now.
+        tta: Of a model: "none" or "d4".
+        batch_size: Of a model; None means 32.
+    """
+
+    fit: FitOptions
+    teacher: Path
+    tta: str = "none"
+    batch_size: int | None = None
+
+
+def run_distill(options: DistillOptions, *, should_stop: Callable[[], bool]) -> RunFolder:
+    """Write the teacher's scores beside the run, train the student, and return its folder.
+
+    Killed at any moment, the same call goes on.
+
+    Raises:
+        Stopped: `should_stop` said so.
+        NodelensError: The teacher has no scores for these patches, or the run cannot go on.
+    """
+    require_one_process("distill")
+    table = options.fit.teacher_scores
+    if table is None:
+        raise RunError("No place for the teacher's scores was named. Set fit.teacher_scores.")
+    if not table.is_file():
+        table.parent.mkdir(parents=True, exist_ok=True)
+        write_teacher_scores(options, table)
+    return run_fit(options.fit, should_stop=should_stop)
+
+
+def teacher_table(out: Path) -> Path:
+    """Return where the teacher's scores stand for a run folder: beside it."""
+    return out.with_name(f"{out.name}.teacher") / TEACHER_FILE
+
+
+def follow(recipe: Recipe, weight: float | None, temperature: float | None) -> Recipe:
+    """Return a recipe that follows a teacher.
+
+    Args:
+        recipe: The student's.
+        weight: Share of the loss, 0..1; None means the recipe's, or a half where it has none.
+        temperature: Of the logits; None means the recipe's.
+
+    Raises:
+        RunError: A number is out of range.
+    """
+    own = recipe.distillation
+    asked = {
+        "distillation.weight": (own.weight or DEFAULT_WEIGHT) if weight is None else weight,
+        "distillation.temperature": own.temperature if temperature is None else temperature,
+    }
+    return vary_recipe(recipe, asked)
+
+
+def write_teacher_scores(options: DistillOptions, table: Path) -> None:
+    """Write `id,prob_tumour` of every patch that the teacher has scored.
+
+    Raises:
+        NodelensError: None of the patches is scored, or the teacher is no model or table.
+    """
+    of_table = options.teacher.suffix in TABLE_SUFFIXES
+    out_of_fold = (options.teacher / CROSSVAL_FILE).is_file()
+    scoring = ScoringOptions(
+        data=None if of_table or out_of_fold else options.fit.data,
+        split=ALL,
+        tta=options.tta,
+        device=options.fit.device,
+        batch_size=options.batch_size,
+    )
+    subject = open_subject(options.teacher, scoring, table.parent)
+    with open_source(options.fit.data) as source:
+        wanted = {entry.id for entry in source.entries if entry.label is not None}
+    known = np.isin(subject.scores.ids, list(wanted))
+    if not known.any():
+        raise RunError(
+            f"{options.teacher} has no score for any patch of {options.fit.data.name}. Name a "
+            "teacher of these patches."
+        )
+    if not (of_table or out_of_fold):
+        say(
+            "Note: where the teacher trained on these very patches, its scores are surer than "
+            "they would be on new ones. Out-of-fold scores (`crossval`) teach better."
+        )
+    scores = pd.DataFrame(
+        {
+            "id": subject.scores.ids[known],
+            "prob_tumour": subject.scores.evidence.scores[known].astype("float64"),
+        }
+    )
+    if len(scores) < len(wanted):
+        say(f"The teacher has no score for {len(wanted) - len(scores):,} patches.")
+    with replacing(table) as file:
+        scores.to_csv(file, index=False, lineterminator="\n")

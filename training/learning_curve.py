@@ -1,0 +1,150 @@
+"""`curve`: validation AUROC against the number of training patches."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Final
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from core.errors import RunError
+from core.scoring.outputs import replacing
+from core.thresholds.scores import run_scores
+from training.fitting import FitOptions, run_fit, say
+from training.performance import Measure, measure_performance
+from training.run_folder import RunFolder, read_config
+from training.team import require_one_process
+
+TABLE_FILE: Final = "learning_curve.csv"
+PAGE_FILE: Final = "learning_curve.html"
+SIZES: Final = (100, 300, 1000, 3000)
+
+
+@dataclass(frozen=True)
+class CurveOptions:
+    """What `curve` is asked to do.
+
+    Attributes:
+        fit: How each point is trained; `out` is the folder that holds the runs.
+        sizes: Numbers of training patches; None among them means all.
+    """
+
+    fit: FitOptions
+    sizes: Sequence[int | None] = (*SIZES, None)
+
+    def __post_init__(self) -> None:
+        whole = [size for size in self.sizes if size is not None]
+        if (
+            not self.sizes
+            or any(size < 2 for size in whole)
+            or len(set(self.sizes)) < len(self.sizes)
+        ):
+            raise RunError(
+                "Found sizes that are below 2, repeated or missing; expected such as "
+                "100,300,1000,3000,all."
+            )
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """One run of the curve.
+
+    Attributes:
+        run: Its folder.
+        train_patches: That trained.
+        steps: Of the optimiser: with few patches an epoch has few.
+        auroc: On the validation patches, the same for all points, with slide bounds.
+        low: None where slides are unknown.
+        high: Likewise.
+    """
+
+    run: str
+    train_patches: int
+    steps: int
+    auroc: float
+    low: float | None
+    high: float | None
+
+
+def parse_sizes(text: str) -> tuple[int | None, ...]:
+    """Return the sizes in "100,300,all", None for all.
+
+    Raises:
+        RunError: One is no whole number.
+    """
+    try:
+        return tuple(
+            None if part.strip() == "all" else int(part.replace("_", ""))
+            for part in text.split(",")
+        )
+    except ValueError:
+        raise RunError(
+            f"Found --sizes {text}; expected whole numbers and all, such as 100,300,1000,all."
+        ) from None
+
+
+def run_curve(options: CurveOptions, *, should_stop: Callable[[], bool]) -> list[CurvePoint]:
+    """Train every size, write table and picture, and return the points.
+
+    The patches of a smaller size are among those of a larger one; validation is the same. Killed
+    at any moment, the same call goes on.
+
+    Raises:
+        Stopped: `should_stop` said so.
+        NodelensError: A size is more than there are, or cannot be trained.
+    """
+    require_one_process("curve")
+    root = options.fit.out
+    cache = options.fit.cache or RunFolder(root).pack
+    points = []
+    for size in options.sizes:
+        name = "train-all" if size is None else f"train-{size:06d}"
+        say(f"Training on {'all patches' if size is None else f'{size:,} patches'}")
+        one = replace(options.fit, out=root / name, cache=cache, train_patches=size)
+        points.append(_point(run_fit(one, should_stop=should_stop)))
+    points.sort(key=lambda point: point.train_patches)
+    with replacing(root / TABLE_FILE) as file:
+        pd.DataFrame(map(asdict, points)).to_csv(file, index=False, lineterminator="\n")
+    with replacing(root / PAGE_FILE) as file:
+        curve_figure(points).write_html(file, include_plotlyjs=True)
+    return points
+
+
+def _point(folder: RunFolder) -> CurvePoint:
+    recorded = read_config(folder)
+    if recorded is None:  # pragma: no cover - the run was just finished
+        raise RunError(f"{folder.root} holds no run.")
+    config = recorded.config
+    epochs = len(pd.read_csv(folder.metrics))
+    judged = measure_performance(run_scores(folder.root).evidence, ())
+    found: Measure = judged.metrics["auroc"]
+    return CurvePoint(
+        run=folder.root.name,
+        train_patches=config.train.patches,
+        steps=epochs * max(1, config.train.patches // config.recipe.batch_size),
+        auroc=found.value,
+        low=found.low,
+        high=found.high,
+    )
+
+
+def curve_figure(points: Sequence[CurvePoint]) -> go.Figure:
+    """Return AUROC against training patches on a logarithmic axis, with slide bounds."""
+    known = [point for point in points if point.low is not None and point.high is not None]
+    bounds = {
+        "type": "data",
+        "symmetric": False,
+        "array": [(point.high or 0) - point.auroc for point in points],
+        "arrayminus": [point.auroc - (point.low or 0) for point in points],
+    }
+    figure = go.Figure(
+        go.Scatter(
+            x=[point.train_patches for point in points],
+            y=[point.auroc for point in points],
+            error_y=bounds if len(known) == len(points) else None,
+            mode="lines+markers",
+        )
+    )
+    figure.update_xaxes(type="log", title_text="training patches")
+    figure.update_yaxes(title_text="validation AUROC, 95 % over slides")
+    return figure.update_layout(template="plotly_white", height=480)

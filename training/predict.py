@@ -1,0 +1,103 @@
+"""`predict`: a Kaggle submission, `id,label` with probabilities, of a test folder."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from core.errors import RunError, SourceError
+from core.patches import PatchSource, open_source
+from core.patches.datasets import is_kaggle_layout
+from core.scoring import write_kaggle
+from core.scoring.outputs import read_scores
+from training.scoring import open_model, score_patches
+from training.subject import ENSEMBLE_FILE
+
+SAMPLE_FILE: Final = "sample_submission.csv"
+TEST_FOLDER: Final = "test"
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """What `predict` is asked to do.
+
+    Attributes:
+        model: A bundle, a finished run folder, or an ensemble.
+        data: Kaggle's folder, of which `test/` is scored, or any source of patches.
+        out: The submission.
+        sample_submission: Whose ids must match; None takes the one in Kaggle's folder, if any.
+        tta: "none" or "d4"; None means none, or what an ensemble was judged with.
+        device: "auto", "cpu" or "cuda".
+        batch_size: Inputs per pass; None means 32.
+    """
+
+    model: Path
+    data: Path
+    out: Path
+    sample_submission: Path | None = None
+    tta: str | None = None
+    device: str = "auto"
+    batch_size: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.out.suffix != ".csv":
+            raise RunError(f"Found --out {self.out.name}; expected a name ending in .csv.")
+
+
+def run_predict(options: PredictOptions) -> int:
+    """Write the submission and return how many patches got the share of tumour for want of a score.
+
+    The scores of each model are kept in the folder OUT.scores; killed at any moment, the same
+    call goes on from there.
+
+    Raises:
+        NodelensError: There is no test folder or no model, or the ids do not match.
+    """
+    members, tta = _members(options)
+    work = options.out.with_name(options.out.name + ".scores")
+    tables = []
+    shares = []
+    for number, member in enumerate(members):
+        classifier = open_model(member, options.device)
+        training = classifier.bundle.card.training
+        shares.append(training.positives / training.patches)
+        tables.append(work / f"{number + 1:02d}-{classifier.model_id}.csv")
+        with _test_source(options.data) as source:
+            score_patches(source, classifier, tables[-1], tta=tta, batch_size=options.batch_size)
+    sample = options.sample_submission or options.data / SAMPLE_FILE
+    given = options.sample_submission is not None
+    return write_kaggle(
+        options.out,
+        _means(tables),
+        fill=sum(shares) / len(shares),
+        sample_submission=sample if given or sample.is_file() else None,
+    )
+
+
+def _members(options: PredictOptions) -> tuple[list[Path], str]:
+    file = options.model / ENSEMBLE_FILE
+    if not file.is_file():
+        return [options.model], options.tta or "none"
+    content = json.loads(file.read_text("utf-8"))
+    members = [(options.model / member).resolve() for member in content["members"]]
+    return members, options.tta or str(content["tta"])
+
+
+def _test_source(data: Path) -> PatchSource:
+    if not data.is_dir() or not is_kaggle_layout(data):
+        return open_source(data)
+    if not (data / TEST_FOLDER).is_dir():
+        raise SourceError(
+            f"{data} has no folder {TEST_FOLDER}/; a submission scores the competition's test "
+            "patches. Unpack test/ there, or name the folder of the patches with --data."
+        )
+    return open_source(data / TEST_FOLDER)
+
+
+def _means(tables: list[Path]) -> Iterator[tuple[str, float | None]]:
+    """Id and mean probability of each patch; None where a model has no score for it."""
+    for rows in zip(*map(read_scores, tables), strict=True):
+        values = [probability for _, probability in rows]
+        known = [value for value in values if value is not None]
+        yield rows[0][0], sum(known) / len(known) if len(known) == len(values) else None

@@ -1,0 +1,227 @@
+"""`search`: recipes tried one after the other, by grid or by TPE, with Optuna."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from core.errors import RunError
+from core.scoring.outputs import replacing
+from training.fitting import FitOptions, run_fit, say
+from training.run_folder import RunFolder, write_json
+from training.space import Space, recipe_toml, vary_recipe
+from training.team import require_one_process
+
+STUDY_FILE: Final = "search.sqlite"
+RESULT_FILE: Final = "search.json"
+BEST_FILE: Final = "best.toml"
+_STUDY: Final = "search"
+_SETTINGS: Final = "settings"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Optuna from writing a line for every study and trial."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """What `search` is asked to do.
+
+    Attributes:
+        fit: How each trial is trained; `out` is the folder that holds the trials, `recipe` what
+            they vary.
+        space: What varies.
+        trials: How many; None means the whole grid.
+        sampler: "tpe" learns from the trials before, "grid" goes through all choices.
+    """
+
+    fit: FitOptions
+    space: Space
+    trials: int | None = None
+    sampler: Literal["tpe", "grid"] = "tpe"
+
+    def __post_init__(self) -> None:
+        if self.sampler == "tpe" and (self.trials is None or self.trials < 1):
+            raise RunError("Found no number of trials; give --trials N, 1 or more, or a grid.")
+        if self.sampler == "grid":
+            self.space.grid()
+        else:
+            vary_recipe(self.fit.recipe, self.draw([]))
+
+    def planned(self) -> int:
+        """How many trials the whole search has."""
+        if self.sampler == "tpe":
+            return int(self.trials or 0)
+        whole = len(self.space.grid())
+        return whole if self.trials is None else min(self.trials, whole)
+
+    def draw(self, before: list[FrozenTrial]) -> dict[str, Any]:
+        """Return the next trial's parameters: a function of the seed and the trials before it.
+
+        So a search that was killed and goes on tries what the unbroken one would have tried.
+        """
+        number = len(before)
+        if self.sampler == "grid":
+            return dict(self.space.grid()[number])
+        seed = int(np.random.SeedSequence([self.fit.seed, number]).generate_state(1)[0])
+        with _quiet():
+            study = optuna.create_study(
+                direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed)
+            )
+            study.add_trials(before)
+            distributions: dict[str, BaseDistribution] = dict(self.space.distributions)
+            return dict(study.ask(distributions).params)
+
+
+def run_search(options: SearchOptions, *, should_stop: Callable[[], bool]) -> optuna.Study:
+    """Try the recipes that are still to be tried, write the results, and return the study.
+
+    Only finished trials are in the study, each written in one transaction; the one under way has
+    its run folder only. Killed at any moment, the same call goes on with that very trial.
+
+    Raises:
+        Stopped: `should_stop` said so.
+        NodelensError: The folder holds another search, or nothing can be trained at all.
+    """
+    require_one_process("search")
+    root = options.fit.out
+    if root.is_dir() and any(root.iterdir()) and not (root / STUDY_FILE).is_file():
+        raise RunError(f"{root} is not empty and holds no search. Name a new folder.")
+    root.mkdir(parents=True, exist_ok=True)
+    with _quiet():
+        study = _open_study(root / STUDY_FILE, options)
+        started, first = time.monotonic(), len(study.trials)
+        for number in range(first, options.planned()):
+            parameters = options.draw(study.trials)
+            said = ", ".join(f"{name} {_shown(value)}" for name, value in parameters.items())
+            say(f"Trial {number + 1} of {options.planned()}: {said}")
+            study.add_trial(_try(options, number, parameters, should_stop))
+            _write_results(options, study)
+            left = options.planned() - number - 1
+            minutes = (time.monotonic() - started) / (number + 1 - first) * left / 60
+            say(f"Best so far {_best_value(study)}; about {minutes:,.0f} min left.")
+        _write_results(options, study)
+        return study
+
+
+def _open_study(path: Path, options: SearchOptions) -> optuna.Study:
+    study = optuna.create_study(
+        storage=f"sqlite:///{path.absolute()}",
+        study_name=_STUDY,
+        direction="maximize",
+        load_if_exists=True,
+    )
+    settings = {
+        "sampler": options.sampler,
+        "space": dict(options.space.spelling),
+        "seed": options.fit.seed,
+        "recipe": options.fit.recipe.name,
+        "data": options.fit.data.name,
+        "init": options.fit.init,
+        "random_split": options.fit.random_split,
+        "train_patches": options.fit.train_patches,
+    }
+    recorded = study.user_attrs.get(_SETTINGS)
+    if recorded is None:
+        study.set_user_attr(_SETTINGS, settings)
+    elif recorded != settings:
+        differing = [name for name, value in settings.items() if recorded.get(name) != value]
+        raise RunError(
+            f"{path.parent} holds another search: {', '.join(differing)} differ. Give the same "
+            "options to go on (only --trials may grow), or another --out."
+        )
+    return study
+
+
+def _try(
+    options: SearchOptions,
+    number: int,
+    parameters: dict[str, Any],
+    should_stop: Callable[[], bool],
+) -> FrozenTrial:
+    root = options.fit.out
+    folder = RunFolder(root / f"trial-{number + 1:03d}")
+    distributions: dict[str, BaseDistribution] = dict(options.space.distributions)
+    try:
+        one = replace(
+            options.fit,
+            out=folder.root,
+            recipe=vary_recipe(options.fit.recipe, parameters),
+            cache=options.fit.cache or RunFolder(root).pack,
+        )
+        run_fit(one, should_stop=should_stop)
+    except RunError as error:
+        if number == 0:
+            raise  # most likely none can be trained: wrong data, start or device
+        say(f"This trial failed: {error}")
+        return create_trial(
+            state=TrialState.FAIL,
+            params=parameters,
+            distributions=distributions,
+            user_attrs={"run": folder.root.name, "error": str(error)},
+        )
+    outcome = json.loads(folder.outcome.read_text("utf-8"))
+    return create_trial(
+        value=float(outcome["validation_auc"]),
+        params=parameters,
+        distributions=distributions,
+        user_attrs={"run": folder.root.name},
+    )
+
+
+def _write_results(options: SearchOptions, study: optuna.Study) -> None:
+    done = [trial for trial in study.trials if trial.state is TrialState.COMPLETE]
+    ranked = sorted(done, key=lambda trial: (-float(trial.value or 0), trial.number))
+    failed = [trial for trial in study.trials if trial.state is not TrialState.COMPLETE]
+    root = options.fit.out
+    write_json(
+        root / RESULT_FILE,
+        {
+            "schema_version": 1,
+            "recipe": options.fit.recipe.name,
+            "sampler": options.sampler,
+            "seed": options.fit.seed,
+            "planned": options.planned(),
+            "trials": [
+                {
+                    "run": trial.user_attrs["run"],
+                    "validation_auc": trial.value,
+                    "parameters": trial.params,
+                    "error": trial.user_attrs.get("error", ""),
+                }
+                for trial in [*ranked, *failed]
+            ],
+            "notes": [
+                "The best of several trials on the same validation patches is too good by luck: "
+                "judge it on slides that no trial saw."
+            ],
+        },
+    )
+    if ranked:
+        best = vary_recipe(options.fit.recipe, ranked[0].params)
+        with replacing(root / BEST_FILE) as file:
+            file.write_text(recipe_toml(best), "utf-8")
+
+
+def _best_value(study: optuna.Study) -> str:
+    values = [trial.value for trial in study.trials if trial.value is not None]
+    return f"AUC {max(values):.4f}" if values else "nothing"
+
+
+def _shown(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
