@@ -116,6 +116,11 @@ class AuditFolder:
             raise KeyError(name)
         return self.path / f"{name}.parquet"
 
+    def files(self) -> list[Path]:
+        """Return every file that an audit writes, there or not, blocks left out."""
+        own = [self.path / "audit.json", self.path / "progress.json", self.findings, self.report]
+        return own + [self.table(name) for name in TABLES]
+
     def part_files(self) -> list[Path]:
         """Return the measured blocks in order."""
         return sorted(self.parts.glob("patches-*.parquet")) if self.parts.is_dir() else []

@@ -8,7 +8,7 @@ Stain separation after Ruifrok & Johnston, Anal Quant Cytol Histol 23 (2001) 291
 matrix and the same offset as the training's stain augmentation.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -119,7 +119,7 @@ def _quality(image: ImageU8, hsv: ImageU8, channel_sd: float) -> list[float]:
     ]
 
 
-def _contrast(grey: ImageU8) -> float:
+def _contrast(grey: NDArray[Any]) -> float:
     """Return the sum of squared differences between neighbours."""
     return float(
         cv2.norm(grey[1:], grey[:-1], cv2.NORM_L2SQR)

@@ -5,7 +5,7 @@ the block size, whatever was interrupted before, so a resumed audit has the same
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
@@ -109,7 +109,7 @@ def _block_file(folder: AuditFolder, start: int) -> Path:
 
 def _pieces(
     source: PatchSource, blocks: list[int], signatures: Signatures | None
-) -> Iterator[_Piece]:
+) -> Generator[_Piece]:
     """Yield pieces in order, measured by threads a bounded way ahead."""
     total = len(source)
     starts = (start for block in blocks for start in range(block, min(block + BLOCK, total), PIECE))
@@ -146,10 +146,7 @@ def _measure_piece(
         # An audit without one readable patch in a piece still needs the columns.
         found = signatures(images if len(images) else np.zeros_like(images, shape=(1, 96, 96, 3)))
         for name, values in found.items():
-            spread = np.zeros((len(inputs), *values.shape[1:]), values.dtype)
-            if readable:
-                spread[readable] = values
-            columns[name] = _arrow(spread)
+            columns[name] = _spread(values, readable, len(inputs))
     return _Piece(start, pa.RecordBatch.from_pydict(columns))
 
 
@@ -176,12 +173,16 @@ def _identity(inputs: list[Patch | UnreadablePatch]) -> dict[str, pa.Array]:
     }
 
 
-def _arrow(values: NDArray[Any]) -> pa.Array:
-    """Return a column of numbers, or of fixed-length bytes for a row of them or for bytes."""
-    if values.ndim == 1 and values.dtype.kind in "biuf":
-        return pa.array(values)
-    whole = np.ascontiguousarray(values)
-    width = whole.nbytes // len(whole)
-    return pa.FixedSizeBinaryArray.from_buffers(
-        pa.binary(width), len(whole), [None, pa.py_buffer(whole.tobytes())]
-    )
+def _spread(values: NDArray[Any], places: list[int], count: int) -> pa.Array:
+    """Return values of some places as a column of `count`: whole numbers, or bytes of one length.
+
+    Elsewhere numbers are 0, so that they stay whole when they are read, and bytes null.
+    """
+    if values.dtype.kind == "O":
+        filled: list[bytes | None] = [None] * count
+        for place, value in zip(places, values, strict=False):
+            filled[place] = value
+        return pa.array(filled, pa.binary(len(values[0])))
+    spread = np.zeros(count, values.dtype)
+    spread[places] = values[: len(places)]
+    return pa.array(spread)

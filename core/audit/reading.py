@@ -61,7 +61,7 @@ def fault_of(unreadable: UnreadablePatch) -> Fault:
     return Fault.DAMAGED
 
 
-def plain_tiff(data: bytes) -> ImageU8 | None:
+def plain_tiff(data: bytes) -> ImageU8 | None:  # noqa: PLR0911 - each return is one refusal
     """Return the pixels (96, 96, 3) of an uncompressed 8-bit RGB TIFF in one strip.
 
     None for everything else, damaged files included: those are for the decoder, which says why.

@@ -1,0 +1,77 @@
+"""The judgement on pixels: do two patches show the same tissue where they are said to?"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.audit.relations.orientation import ORIENTATIONS, turn
+from core.audit.relations.relation import Kind, Match
+
+# Measured on 12,000 real patches: true pairs, recompressed to JPEG quality 70, score above 0.9 in
+# 99 of 100; of candidates that are other tissue the highest of some thousand was below 0.75.
+LEAST_SCORE = 0.85
+LEAST_TEXTURE = 2.0
+"""Standard deviation in grey levels below which an area is too flat to be compared."""
+
+_GREY = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+_CELL_PX = 2  # recompression changes single pixels more than means of four
+
+
+def grey(image_rgb_u8: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the grey levels (S, S) of a patch (S, S, 3)."""
+    return image_rgb_u8.astype(np.float32) @ _GREY
+
+
+def match_near(
+    row_a: int, row_b: int, grey_a: NDArray[np.float32], grey_b: NDArray[np.float32]
+) -> Match | None:
+    """Return the match of two whole patches in the orientation that fits best, if it fits."""
+    turned = [turn(grey_b[np.newaxis], orientation)[0] for orientation in range(ORIENTATIONS)]
+    scores = [correlation(grey_a, view) for view in turned]
+    best = int(np.argmax(scores))
+    if scores[best] < LEAST_SCORE:
+        return None
+    return Match(row_a, row_b, Kind.NEAR, best, 0, 0, scores[best])
+
+
+def match_placed(
+    row_a: int,
+    row_b: int,
+    grey_a: NDArray[np.float32],
+    grey_b: NDArray[np.float32],
+    orientation: int,
+    shift_px: tuple[int, int],
+) -> Match | None:
+    """Return the match of b, turned, at a shift (down, right) or one pixel beside it, if it fits."""
+    turned = turn(grey_b[np.newaxis], orientation)[0]
+    best, best_y, best_x = -1.0, 0, 0
+    for step_y, step_x in [(0, 0), (0, -1), (0, 1), (-1, 0), (1, 0)]:
+        y, x = shift_px[0] + step_y, shift_px[1] + step_x
+        score = correlation(_common(grey_a, y, x), _common(turned, -y, -x))
+        if score > best:
+            best, best_y, best_x = score, y, x
+    if best < LEAST_SCORE:
+        return None
+    kind = Kind.OVERLAP if best_y or best_x else Kind.NEAR
+    return Match(row_a, row_b, kind, orientation, best_x, best_y, best)
+
+
+def correlation(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    """Return the normalised cross-correlation of two planes, -1 to 1; 0 where one is too flat."""
+    a, b = _cells(a), _cells(b)
+    a, b = a - a.mean(), b - b.mean()
+    norm_a, norm_b = float(np.linalg.norm(a)), float(np.linalg.norm(b))
+    if min(norm_a, norm_b) < LEAST_TEXTURE * a.size**0.5:
+        return 0.0
+    return float(np.vdot(a, b)) / (norm_a * norm_b)
+
+
+def _common(plane: NDArray[np.float32], y: int, x: int) -> NDArray[np.float32]:
+    side = len(plane)
+    return plane[max(y, 0) : side + min(y, 0), max(x, 0) : side + min(x, 0)]
+
+
+def _cells(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    height, width = (length // _CELL_PX * _CELL_PX for length in plane.shape)
+    cells = plane[:height, :width].reshape(height // _CELL_PX, _CELL_PX, width // _CELL_PX, -1)
+    out: NDArray[np.float32] = cells.mean(axis=(1, 3))
+    return out
