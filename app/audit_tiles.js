@@ -4,7 +4,7 @@ const drawn = new WeakMap();
 
 export default function (component) {
   const { parentElement, data, setTriggerValue } = component;
-  const home = parentElement.querySelector("div");
+  const home = parentElement.querySelector("section");
   const held = drawn.get(home) ?? {};
   held.tell = (row) => setTriggerValue("picked", { row, count: Date.now() });
   if (held.stamp !== data.stamp) {
@@ -51,6 +51,7 @@ function drawTile(tile, data, held) {
     picture.append(element("em", "", tile.missing || "no picture"));
   }
   button.append(picture, element("b", tile.tone, tile.label));
+  if (tile.why) button.append(element("small", "why", tile.why));
   for (const line of tile.lines) {
     const small = element("small", "", line);
     small.title = line;

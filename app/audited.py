@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from typing import Final
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from core.audit import FLAGS, MEASURES, Audit, Finding, QualityLimits
+from core.audit import CHANNELS, FLAGS, MEASURES, Audit, Finding, QualityLimits
 
 Rows = NDArray[np.int64]
 
@@ -126,7 +126,6 @@ class AuditView:
     limits: QualityLimits
     flags: pd.DataFrame
     findings: tuple[Finding, ...]
-    _kept: dict[str, object] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, key: str, audit: Audit, limits: QualityLimits) -> "AuditView":
@@ -156,9 +155,30 @@ class AuditView:
         return found
 
     @property
+    def job_id(self) -> str:
+        """Which audit it is; the same while its tables grow."""
+        return self.key.partition("-")[0]
+
+    @property
     def splits(self) -> list[str]:
         """The names of the splits."""
         return sorted(self.patches["split"].dropna().unique())
+
+    @cached_property
+    def standardised(self) -> NDArray[np.float64]:
+        """Colour and stain means of centre and ring, each of mean 0 and SD 1 over the patches."""
+        names = [
+            f"{region}_{channel}_mean"
+            for region in ("centre", "ring")
+            for channel in CHANNELS
+            if channel != "hue"
+        ]
+        values = self.patches[names].to_numpy(np.float64)
+        spread = np.nanstd(values, axis=0)
+        found: NDArray[np.float64] = (values - np.nanmean(values, axis=0)) / np.where(
+            spread > 0, spread, 1
+        )
+        return found
 
     @cached_property
     def relations_of(self) -> dict[int, list[int]]:
@@ -351,28 +371,12 @@ def nearest(view: AuditView, row: int, count: int = 12) -> tuple[Rows, str]:
             distance = ((points - points[here[0]]) ** 2).sum(axis=1)
             order = rows[np.argsort(distance, kind="stable")]
             return order[order != row][:count], "nearest on the map"
-    points = _standardised(view)
+    points = view.standardised
     distance = ((points - points[row]) ** 2).sum(axis=1)
     distance[~np.isfinite(distance)] = np.inf
     order = np.argsort(distance, kind="stable")
     order = order[np.isfinite(distance[order])]
     return order[order != row][:count], "nearest in colour and stain of centre and ring"
-
-
-def _standardised(view: AuditView) -> NDArray[np.float64]:
-    kept = view._kept.get("standardised")
-    if isinstance(kept, np.ndarray):
-        return kept
-    names = [
-        name
-        for name in MEASURES
-        if name.startswith(("centre_", "ring_")) and "hue" not in name and name.endswith("_mean")
-    ]
-    values = view.patches[names].to_numpy(np.float64)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        found = (values - np.nanmean(values, axis=0)) / np.nanstd(values, axis=0)
-    view._kept["standardised"] = found
-    return found
 
 
 def exported(view: AuditView, rows: Rows) -> pd.DataFrame:

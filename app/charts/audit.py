@@ -48,7 +48,7 @@ def measure_histogram(
     Each bar's customdata is [label, low, high, patches].
     """
     labels = list(counts)
-    figure = make_subplots(rows=max(len(labels), 1), shared_xaxes=True, vertical_spacing=0.05)
+    figure = make_subplots(rows=max(len(labels), 1), shared_xaxes=True, vertical_spacing=0.16)
     middles = (edges[:-1] + edges[1:]) / 2
     for place, label in enumerate(labels):
         count = counts[label]
@@ -71,15 +71,15 @@ def measure_histogram(
             text=_SIGNS[label],
             xref="x domain" if place == 0 else f"x{place + 1} domain",
             yref="y domain" if place == 0 else f"y{place + 1} domain",
-            x=0.995,
-            y=0.97,
-            xanchor="right",
-            yanchor="top",
+            x=0,
+            y=1,
+            xanchor="left",
+            yanchor="bottom",
             showarrow=False,
             font={"color": colours.ink, "size": 12},
         )
-    dress(figure, colours, height_px=120 + 115 * max(len(labels), 1))
-    figure.update_layout(showlegend=False, bargap=0, margin={"t": 10})
+    dress(figure, colours, height_px=90 + 130 * max(len(labels), 1))
+    figure.update_layout(showlegend=False, bargap=0, margin={"t": 24})
     figure.update_yaxes(tickformat=".0%", rangemode="tozero", nticks=4)
     figure.update_xaxes(title_text=title, row=max(len(labels), 1), col=1)
     _selectable(figure, "select")
@@ -152,7 +152,7 @@ def contrast_dots(table: pd.DataFrame, *, colours: Palette) -> go.Figure:
                 x=of_class["difference"],
                 y=heights,
                 mode="markers",
-                name=_SIGNS[words],
+                name=words,
                 legendgroup=words,
                 showlegend=place == 1,
                 marker={
@@ -259,7 +259,7 @@ def patch_scatter(
             customdata=rows[chosen].astype(np.int32),
             mode="markers",
             name=name,
-            marker={"color": colour, "size": 4, "opacity": 0.65, "symbol": symbol},
+            marker={"color": colour, "size": 4, "opacity": 0.55, "symbol": symbol},
             selected={"marker": {"opacity": 1}},
             unselected={"marker": {"opacity": 0.12}},
             hovertemplate="row %{customdata}<extra>%{fullData.name}</extra>",
@@ -283,7 +283,7 @@ def _coloured(groups: NDArray[np.object_], colours: Palette) -> Sequence[Group]:
     names, counts = np.unique(groups.astype(str), return_counts=True)
     if set(names) <= set(_SIGNS):
         return [
-            (_SIGNS[name], label_colours(colours)[name], _SYMBOLS[name], groups == name)
+            (name, label_colours(colours)[name], _SYMBOLS[name], groups == name)
             for name in ("no tumour", "tumour", "unknown")
             if name in names
         ]

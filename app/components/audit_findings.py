@@ -5,10 +5,10 @@ from html import escape
 import streamlit as st
 
 from app.audited import AuditView, Shown
-from app.components import audit_patches
+from app.components import audit_pairs, audit_parts, audit_patches
 from app.components.audit_words import SEVERITIES
 from app.components.parts import Stat, share_text, stat_strip
-from core.audit import Finding, Severity
+from core.audit import Area, Finding, Severity
 from core.audit.finding import MOST_ROWS
 
 
@@ -59,10 +59,10 @@ def finding_list(view: AuditView) -> None:
     looked_at = audit_patches.shown_now()
     with st.container(key="nl-findings", gap=None):
         for place, found in enumerate(view.findings):
-            _finding(found, place, chosen=looked_at == Shown("finding", found.kind))
+            _finding(found, place, view.job_id, chosen=looked_at == Shown("finding", found.kind))
 
 
-def _finding(found: Finding, place: int, *, chosen: bool) -> None:
+def _finding(found: Finding, place: int, job_id: str, *, chosen: bool) -> None:
     sign, word, tone = SEVERITIES[found.severity]
     with st.container(horizontal=True, vertical_alignment="center", key=f"nl-finding-{place}"):
         st.html(
@@ -70,15 +70,33 @@ def _finding(found: Finding, place: int, *, chosen: bool) -> None:
             f'<span class="nl-badge">{sign} {word}</span>'
             f"<div><b>{escape(found.headline)}</b><p>{escape(found.action)}</p></div></div>"
         )
-        if found.rows or found.ids:
-            st.button(
-                "Shown" if chosen else "Show me",
-                icon=":material/visibility:",
-                key=f"show-{place}-{found.kind}",
-                on_click=audit_patches.show,
-                args=(Shown("finding", found.kind),),
-                help=_help(found),
-            )
+        st.button(
+            "Shown" if chosen else "Show me",
+            icon=":material/visibility:",
+            key=f"show-{place}-{found.kind}",
+            on_click=_show,
+            args=(found, job_id),
+            help=_help(found),
+        )
+
+
+def _show(found: Finding, job_id: str) -> None:
+    """Choose a finding's patches, or go to the part of the page that shows it."""
+    filters = audit_pairs.pairs_of(found.kind)
+    if filters is not None:
+        audit_pairs.show_pairs(job_id, *filters)
+        audit_parts.go_to(job_id, audit_parts.PAIRS)
+    elif found.rows:
+        audit_patches.show(Shown("finding", found.kind))
+    elif found.ids and found.area is Area.SPLITS:
+        audit_patches.show(Shown("slide", "|".join(found.ids)))
+        audit_parts.go_to(job_id, audit_parts.BALANCE)
+    elif found.ids:
+        audit_patches.show(Shown("finding", found.kind))
+    elif found.area is Area.STATISTICS:
+        audit_parts.go_to(job_id, audit_parts.MEASURES)
+    else:
+        audit_parts.go_to(job_id, audit_parts.BALANCE)
 
 
 def _help(found: Finding) -> str | None:

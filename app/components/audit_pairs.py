@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 import streamlit as st
+from numpy.typing import NDArray
 
 from app import state
 from app.audited import AuditView, csv_bytes
@@ -16,7 +17,10 @@ from app.components.parts import Stat, stat_strip
 from core.jobs import AuditStore, Job
 from core.patches import PATCH_SIZE_PX, PatchSource
 
+Mask = NDArray[np.bool_]
 _A_PAGE: Final = 12
+KINDS_KEY: Final = "pairs-kinds"
+ONLY_KEY: Final = "pairs-only"
 _CONFLICT: Final = "different labels"
 _SPLITS: Final = "across splits"
 _SLIDES: Final = "across slides"
@@ -52,7 +56,7 @@ def pairs_panel(store: AuditStore, job: Job, view: AuditView) -> None:
             Stat("Across two slides", f"{int(crossings[_SLIDES].sum()):,}"),
         ]
     )
-    order = _filtered(pairs, crossings)
+    order = _filtered(pairs, crossings, view.job_id)
     if not len(order):
         st.html('<div class="nl-empty"><b>No pair passes these filters.</b></div>')
         return
@@ -81,7 +85,22 @@ def pairs_panel(store: AuditStore, job: Job, view: AuditView) -> None:
     )
 
 
-def _filtered(pairs: pd.DataFrame, crossings: dict[str, np.ndarray]) -> np.ndarray:
+def pairs_of(finding: str) -> tuple[list[str], list[str]] | None:
+    """Return the filters (kinds, crossings) that show a finding's pairs; None if it has none."""
+    if finding in KINDS:
+        return [finding], []
+    only = {"related-across-splits": _SPLITS, "related-with-other-label": _CONFLICT}.get(finding)
+    return None if only is None else ([], [only])
+
+
+def show_pairs(job_id: str, kinds: list[str], only: list[str]) -> None:
+    """Set the filters, so that these pairs are shown."""
+    state.choose(f"{KINDS_KEY}-{job_id}", kinds)
+    state.choose(f"{ONLY_KEY}-{job_id}", only)
+    state.choose("pairs-page", 1)
+
+
+def _filtered(pairs: pd.DataFrame, crossings: dict[str, Mask], job_id: str) -> NDArray[np.int64]:
     """Draw the filters and return the positions of the pairs that pass, the worst first."""
     kinds = pairs["kind"].astype(str).to_numpy()
     present = [kind for kind in KINDS if (kinds == kind).any()]
@@ -92,7 +111,7 @@ def _filtered(pairs: pd.DataFrame, crossings: dict[str, np.ndarray]) -> np.ndarr
             present,
             selection_mode="multi",
             format_func=lambda kind: f"{KINDS[kind]}  {int((kinds == kind).sum()):,}",
-            key="pairs-kinds",
+            key=f"{KINDS_KEY}-{job_id}",
             persist_state="session",
         )
     with second:
@@ -101,20 +120,21 @@ def _filtered(pairs: pd.DataFrame, crossings: dict[str, np.ndarray]) -> np.ndarr
             [words for words, found in crossings.items() if found.any()],
             selection_mode="multi",
             format_func=lambda words: f"{words}  {int(crossings[words].sum()):,}",
-            key="pairs-only",
+            key=f"{ONLY_KEY}-{job_id}",
             persist_state="session",
         )
     chosen = np.isin(kinds, wanted) if wanted else np.ones(len(pairs), bool)
     for words in only:
         chosen &= crossings[words]
     rank = pd.Series(kinds).map({kind: place for place, kind in enumerate(KINDS)}).fillna(9)
-    worst = ~(crossings[_CONFLICT] & chosen), ~crossings[_SPLITS]
-    order = np.lexsort((np.arange(len(pairs)), rank.to_numpy(), worst[1], worst[0]))
-    return order[chosen[order]]
+    order = np.lexsort((rank.to_numpy(), ~crossings[_SPLITS], ~crossings[_CONFLICT]))
+    passing: NDArray[np.int64] = order[chosen[order]]
+    return passing
 
 
-def _true(pairs: pd.DataFrame, column: str) -> np.ndarray:
-    return pairs[column].astype("boolean").fillna(value=False).to_numpy(bool)
+def _true(pairs: pd.DataFrame, column: str) -> Mask:
+    found: Mask = pairs[column].astype("boolean").fillna(value=False).to_numpy(bool)
+    return found
 
 
 def _card(view: AuditView, source: PatchSource | None, pair: pd.Series) -> Card:
@@ -129,9 +149,11 @@ def _card(view: AuditView, source: PatchSource | None, pair: pd.Series) -> Card:
         orientation=orientation,
         region=_region(-shift_x, -shift_y) if moved else (),
     )
-    marks = [words for words, column in _CROSSINGS.items() if pair[column] is True or (
-        not pd.isna(pair[column]) and bool(pair[column])
-    )]  # fmt: skip
+    marks = [
+        words
+        for words, column in _CROSSINGS.items()
+        if not pd.isna(pair[column]) and bool(pair[column])
+    ]
     kind = KINDS.get(str(pair["kind"]), str(pair["kind"])).capitalize()
     where = orientation_text(orientation, shift_x, shift_y)
     words = f"{where} · correlation {pair['score']:.3f}" + "".join(f" · {mark}" for mark in marks)
@@ -148,7 +170,7 @@ def _region(shift_x: int, shift_y: int) -> tuple[float, ...]:
     return tuple(100 * part / size for part in (left, top, right - left, bottom - top))
 
 
-def _csv(view: AuditView, order: np.ndarray) -> bytes:
+def _csv(view: AuditView, order: NDArray[np.int64]) -> bytes:
     pairs = view.audit.pairs
     if pairs is None:
         return b""

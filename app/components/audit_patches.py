@@ -31,6 +31,9 @@ from core.jobs import AuditStore, Job
 from core.patches import PatchSource
 
 _SIZES: Final = {"Small": 96, "Medium": 192, "Large": 288}
+_MEDIUM: Final = "Medium"
+_SIZE: Final = "audit-size"
+_SEED: Final = "audit-seed"
 _TILES: Final = {96: 60, 192: 36, 288: 16}
 _TILES_BESIDE: Final = 36
 _PAGE: Final = "show-page"
@@ -69,7 +72,7 @@ def patches_beside(store: AuditStore, job: Job, view: AuditView) -> None:
     order = st.pills(
         "Order",
         [Order.AS_FOUND, Order.RANDOM],
-        format_func=str,
+        format_func=lambda each: _order_text(chosen, each),
         default=Order.AS_FOUND,
         required=True,
         key="audit-order-beside",
@@ -83,22 +86,13 @@ def patches_alone(store: AuditStore, job: Job, view: AuditView) -> None:
     """Draw the patches that are looked at with filters, order, size and downloads."""
     chosen = choose(view, shown_now())
     headline(chosen)
-    wanted = _filters(view)
+    wanted = _filters(view, chosen)
     rows = listed(view, chosen, wanted)
-    side = _SIZES[str(state.chosen("audit-size", "Medium"))]
+    side = _SIZES[str(state.chosen(_SIZE, _MEDIUM))]
     measure = wanted.measure if wanted.order in {Order.HIGHEST, Order.LOWEST} else chosen.measure
     shown = Chosen(chosen.rows, chosen.sentence, measure)
     _page(store, job, view, shown, rows, side=side, a_page=_TILES[side])
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.segmented_control(
-            "Size",
-            list(_SIZES),
-            default="Medium",
-            required=True,
-            key="audit-size",
-            persist_state="session",
-            label_visibility="collapsed",
-        )
         downloads(view, rows, name=job.name)
 
 
@@ -123,61 +117,98 @@ def _file(make: Make, view: AuditView, rows: Rows) -> bytes:
 
 def headline(chosen: Chosen) -> None:
     """Draw what is looked at and how many, with the way back to all."""
-    sentence = _in_words(chosen.sentence)
-    some = f"the first {len(chosen.rows):,} of {chosen.of:,}"
-    count = some if chosen.of > len(chosen.rows) else f"{len(chosen.rows):,}"
+    sentence = _in_words(chosen.sentence).rstrip(".")
+    count = f"{len(chosen.rows):,} {'patch' if len(chosen.rows) == 1 else 'patches'}"
+    if chosen.of > len(chosen.rows):
+        count = f"{count}, the first of {chosen.of:,}"
+    told = "" if count in sentence else f" · {count}"
     with st.container(horizontal=True, vertical_alignment="center", key="nl-audit-shown"):
-        st.markdown(f"**{plain(sentence)}** · {count} {'patch' * (count == '1') or 'patches'}")
+        st.markdown(f"**{plain(sentence)}**{told}")
         if shown_now() != Shown():
             st.button("Show all", icon=":material/close:", on_click=show_all, key="audit-show-all")
 
 
 def _in_words(sentence: str) -> str:
     """Return a sentence with measures as they are called on the page."""
-    first, *rest = sentence.split(" ")
-    if first in MEASURES:
-        return " ".join([measure_text(first).capitalize(), *rest])
-    return " ".join(measure_text(word) if word in MEASURES else word for word in (first, *rest))
+    words = " ".join(measure_text(w) if w in MEASURES else w for w in sentence.split(" "))
+    return words[:1].upper() + words[1:]
 
 
-def _filters(view: AuditView) -> PatchFilter:
-    first, second, third = st.columns([1.2, 1, 1], vertical_alignment="bottom")
-    with first:
+def _order_text(chosen: Chosen, order: Order) -> str:
+    if order is Order.AS_FOUND and not chosen.measure:
+        return "in the order of the data set"
+    return str(order)
+
+
+def _filters(view: AuditView, chosen: Chosen) -> PatchFilter:
+    text_part, order_part, more_part, size_part = st.columns(
+        [1.4, 1, 1, 1], vertical_alignment="bottom"
+    )
+    with text_part:
         text = st.text_input(
-            "Find in id, path or slide", icon=":material/search:", key="audit-text",
+            "Find in id, path or slide",
+            icon=":material/search:",
+            key=f"audit-text-{view.job_id}",
             persist_state="session",
-        )  # fmt: skip
-    with second:
-        order = st.selectbox("Order", list(Order), format_func=str, key="audit-order",
-                             persist_state="session")  # fmt: skip
-    with third:
-        measure, seed = "detail_share", 0
-        if order in {Order.HIGHEST, Order.LOWEST}:
-            measure = st.selectbox(
-                "Measure", MEASURES, format_func=measure_text, key="audit-order-measure",
-                persist_state="session",
-            )  # fmt: skip
-        elif order is Order.RANDOM:
-            seed = int(str(state.chosen("audit-seed", 0)))
-            st.button("Draw others", icon=":material/casino:", key="audit-draw", on_click=_redraw)
-    labels = _pills("Label", list(pd.unique(view.label_words)), "audit-labels")
-    splits = _pills("Split", view.splits, "audit-splits") if len(view.splits) > 1 else []
-    counts = view.flags.sum()
-    flagged = [name for name in FLAG_NAMES if counts.get(name, 0)]
-    flags = _pills("Quality", flagged, "audit-flags") if flagged else []
+        )
+    with order_part:
+        order = st.selectbox(
+            "Order",
+            list(Order),
+            format_func=lambda each: _order_text(chosen, each),
+            key="audit-order",
+            persist_state="session",
+        )
+    with more_part:
+        measure, seed = _order_more(order)
+    with size_part:
+        st.segmented_control(
+            "Size",
+            list(_SIZES),
+            default=_MEDIUM,
+            required=True,
+            key=_SIZE,
+            persist_state="session",
+        )
+    label_part, split_part, flag_part = st.columns([1, 1, 2.4])
+    with label_part:
+        labels = _pills("Label", list(pd.unique(view.label_words)), f"audit-labels-{view.job_id}")
+    with split_part:
+        splits = _pills("Split", view.splits, f"audit-splits-{view.job_id}") if view.splits else []
+    with flag_part:
+        flags = _pills("Quality", list(FLAG_NAMES), f"audit-flags-{view.job_id}")
     return PatchFilter(
         frozenset(labels),
         frozenset(splits),
         frozenset(flags),
         (text or "").strip(),
-        order or Order.AS_FOUND,
-        measure or "detail_share",
+        order,
+        measure,
         seed,
     )
 
 
+def _order_more(order: Order) -> tuple[str, int]:
+    """Draw what an order needs besides, and return the measure and the seed."""
+    seed = int(str(state.chosen(_SEED, 0)))
+    if order is Order.RANDOM:
+        st.button("Draw others", icon=":material/casino:", key="audit-draw", on_click=_redraw)
+    elif order in {Order.HIGHEST, Order.LOWEST}:
+        return (
+            st.selectbox(
+                "Measure",
+                MEASURES,
+                format_func=measure_text,
+                key="audit-order-measure",
+                persist_state="session",
+            ),
+            seed,
+        )
+    return "detail_share", seed
+
+
 def _redraw() -> None:
-    state.choose("audit-seed", int(str(state.chosen("audit-seed", 0))) + 1)
+    state.choose(_SEED, int(str(state.chosen(_SEED, 0))) + 1)
 
 
 def _pills(label: str, options: list[str], key: str) -> list[str]:

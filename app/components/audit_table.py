@@ -6,12 +6,13 @@ import pandas as pd
 import streamlit as st
 
 from app import state
-from app.audited import AuditView, PatchFilter, choose, csv_bytes, listed, review_table
+from app.audited import AuditView, PatchFilter, Rows, choose, csv_bytes, listed, review_table
 from app.components import audit_patches
 from app.components.audit_words import flags_text, label_text, measure_text
 from core.audit import FLAGS, MEASURES, QUALITY
 from core.jobs import Job
 
+_LABELS: Final = {"tumour": 1, "no tumour": 0, "unknown": None}
 _KEY: Final = "audit-everything"
 _FIRST: Final = ("detail_share", "tissue_share", "white_share", "ink_share")
 
@@ -57,12 +58,12 @@ def table_panel(job: Job, view: AuditView) -> None:
     )
 
 
-def _frame(view: AuditView, rows: "audit_patches.Rows", names: list[str]) -> pd.DataFrame:
-    part = view.patches.iloc[rows]
+def _frame(view: AuditView, rows: Rows, names: list[str]) -> pd.DataFrame:
+    part: pd.DataFrame = view.patches.iloc[rows]
     columns: dict[str, object] = {
         "Row": part["row"],
         "Id": part["id"],
-        "Label": part["label"].map({1: label_text(1), 0: label_text(0)}).fillna(label_text(None)),
+        "Label": [label_text(_LABELS[word]) for word in view.label_words[rows]],
         "Slide": part["slide"],
         "Split": part["split"],
         "Quality": [flags_text(text) for text in view.flag_words[rows]],
@@ -70,7 +71,8 @@ def _frame(view: AuditView, rows: "audit_patches.Rows", names: list[str]) -> pd.
     }
     columns |= {measure_text(name): part[name] for name in names}
     frame = pd.DataFrame(columns)
-    return frame.dropna(axis="columns", how="all").loc[:, lambda f: ~(f == "").all()]
+    told = [name for name in frame.columns if not frame[name].isin(["", None]).all()]
+    return frame[told]
 
 
 def _picked(rows: list[int]) -> None:

@@ -33,6 +33,7 @@ class Tile:
         src: The picture as data URI; None without one.
         label: In words, with a sign.
         tone: Which colour the label has.
+        why: Why it is here.
         lines: What else is said of it.
         region: Left, top, width and height in per cent of what is to be outlined besides the
             centre; empty for nothing.
@@ -44,6 +45,7 @@ class Tile:
     src: str | None
     label: str
     tone: str
+    why: str
     lines: tuple[str, ...]
     region: tuple[float, ...] = ()
     missing: str = ""
@@ -62,7 +64,7 @@ class Card:
 def _component() -> Callable[..., Any]:
     return st.components.v2.component(
         "nodelens_tiles",
-        html='<div class="single"></div>',
+        html='<section class="tiles"></section>',
         css=(_APP / "audit_tiles.css").read_text("utf-8"),
         js=(_APP / "audit_tiles.js").read_text("utf-8"),
     )
@@ -98,7 +100,8 @@ def tile(
         picture,
         label_text(patch["label"]),
         _TONES[str(view.label_words[row])],
-        tuple(filter(None, (str(patch["id"]), " · ".join(known), why))),
+        why,
+        (*known, str(patch["id"])),
         region,
         str(patch["reason"]) or _GONE,
     )

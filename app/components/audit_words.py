@@ -88,7 +88,7 @@ def flags_text(joined: str) -> str:
     return ", ".join(FLAGS[name] for name in joined.split(", ") if name)
 
 
-def label_text(label: object) -> str:
+def label_text(label: float | None) -> str:
     """Return a label with a sign, so that it does not rest on colour."""
     if label is None or pd.isna(label):
         return "? no label"

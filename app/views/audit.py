@@ -11,6 +11,7 @@ from app.components import (
     audit_map,
     audit_measures,
     audit_pairs,
+    audit_parts,
     audit_patch,
     audit_patches,
     audit_style,
@@ -21,17 +22,6 @@ from app.components import (
 from core.jobs import AuditStore, Job
 
 LIVE_EVERY_S = 1.5
-FINDINGS, PATCHES, BALANCE, PAIRS, MEASURES, MAP, LIMITS, TABLE = PARTS = (
-    "Findings",
-    "Patches",
-    "Classes and slides",
-    "Duplicates and leaks",
-    "Measures",
-    "Map",
-    "Limits",
-    "Table",
-)
-ALONE = (PATCHES, PAIRS, TABLE)
 
 
 def look_at(store: AuditStore, job: Job) -> None:
@@ -63,34 +53,25 @@ def result(store: AuditStore, job: Job, inputs: int) -> None:
     """Draw what there is of the result."""
     view = resources.audit_view(store, job, audit_limits.limits_now())
     audit_findings.headline_numbers(view, inputs)
-    part = st.segmented_control(
-        "Part",
-        PARTS,
-        default=state.audit_part(FINDINGS) if state.audit_part(FINDINGS) in PARTS else FINDINGS,
-        required=True,
-        key="audit-part",
-        label_visibility="collapsed",
-    )
-    state.look_at_audit_part(part or FINDINGS)
-    draw_part(store, job, view, part or FINDINGS)
+    draw_part(store, job, view, audit_parts.part_choice(job.id))
     audit_patch.patch_dialog(store, job, view)
 
 
 def draw_part(store: AuditStore, job: Job, view: AuditView, part: str) -> None:
     """Draw one part: alone, or with the patches that are looked at beside it."""
-    if part == PATCHES:
+    if part == audit_parts.PATCHES:
         audit_patches.patches_alone(store, job, view)
-    elif part == PAIRS:
+    elif part == audit_parts.PAIRS:
         audit_pairs.pairs_panel(store, job, view)
-    elif part == TABLE:
+    elif part == audit_parts.TABLE:
         audit_table.table_panel(job, view)
     else:
         panels = {
-            FINDINGS: audit_findings.finding_list,
-            BALANCE: audit_balance.balance_panel,
-            MEASURES: audit_measures.measures_panel,
-            MAP: audit_map.map_panel,
-            LIMITS: audit_limits.limits_panel,
+            audit_parts.FINDINGS: audit_findings.finding_list,
+            audit_parts.BALANCE: audit_balance.balance_panel,
+            audit_parts.MEASURES: audit_measures.measures_panel,
+            audit_parts.MAP: audit_map.map_panel,
+            audit_parts.LIMITS: audit_limits.limits_panel,
         }
         evidence, patches = st.columns([1, 1], gap="medium")
         with evidence:
