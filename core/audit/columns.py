@@ -21,9 +21,9 @@ CHANNELS: Final = (
     "eosin",
 )
 """Red, green, blue: 0..255. Hue: degrees, 0..360, of the mean colour: that is the circular mean of
-the pixels' hues, each weighted by its chroma; it has no SD. Saturation and value: 0..1 (HSV).
-Haematoxylin and eosin: optical density by colour deconvolution (Ruifrok & Johnston 2001), not
-clipped, so slightly negative where a stain is absent."""
+the pixels' hues, each weighted by its chroma; NaN for grey; it has no SD. Saturation and value:
+0..1 (HSV). Haematoxylin and eosin: optical density by colour deconvolution (Ruifrok & Johnston
+2001), not clipped, so slightly negative where a stain is absent."""
 
 MOMENTS: Final = ("mean", "sd")
 
@@ -82,11 +82,16 @@ TABLES: Final = {
     "sd, slides, low, high (interval over slides, NaN without them)",
     "associations": "each measure alone as a score for the label: measure, patches, auroc, low, "
     "high, method, slides, notes; an AUROC below 0.5 speaks for 'no tumour'",
-    "pairs": "related patches, from `core.audit.relations.find_relations`",
-    "groups": "their connected groups, from the same",
-    "splits": "leakage between splits, from `core.audit.relations.split_audit`",
-    "probes": "what trivial models reach, from `core.audit.relations.probes`",
-    "embedding": "the map of patches, from `core.audit.relations.embedding`",
-    "label_candidates": "labels worth a second look, from `core.audit.relations.label_candidates`",
+    "pairs": "row_a, row_b, kind, orientation, shift_x_px, shift_y_px, score, label_conflict, "
+    "across_splits, across_slides: related patches, by row; see `relations.Relations`",
+    "groups": "row, group, size, label_conflict: their connected groups",
+    "splits": "kind, a, b, detail, count, of, distance. common-slide: slide a is in the splits "
+    "`detail`; crossing: `count` pairs of kind `detail` between splits a and b; touched: `count` "
+    "patches of split a, `of` all, have relatives in another; split-stain: `distance` of splits a "
+    "and b; slide-stain: `distance` of slide a from the mean (see `relations.split_audit`)",
+    "probes": "what a logistic regression tells from plain statistics; see `relations.Probe`",
+    "embedding": "row, x, y, share_x, share_y, method: readable patches on two axes",
+    "label_candidates": "id, row, label, prob_tumour, self_confidence, rank, slide, reason, "
+    "out_of_fold: labels worth a second look, from `relations.label_candidates`",
 }
 """Each table's name (its file is NAME.parquet in the audit folder) and what its rows are."""

@@ -10,7 +10,8 @@ from tqdm import tqdm
 from core.audit.audit import open_audit
 from core.audit.finding import Severity
 from core.audit.inputs import open_inputs
-from core.audit.run import Watch, prepare, run_audit
+from core.audit.run import Scores, Watch, prepare, run_audit
+from core.errors import RunError
 
 NOTHING_WRONG = 0
 ERRORS_FOUND = 1
@@ -30,6 +31,17 @@ def add_audit_parser(commands: "argparse._SubParsersAction[argparse.ArgumentPars
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="for the results")
     parser.add_argument("--resume", action="store_true", help="continue an interrupted audit")
+    parser.add_argument(
+        "--scores",
+        type=Path,
+        metavar="FILE",
+        help="scores of these patches (from `score`), to find labels worth a second look",
+    )
+    parser.add_argument(
+        "--out-of-fold",
+        action="store_true",
+        help="no score is of a model that was trained on its patch",
+    )
     parser.set_defaults(run=audit)
 
 
@@ -40,13 +52,18 @@ def audit(arguments: argparse.Namespace) -> int:
         NodelensError: Wrong usage; nothing is written then.
     """
     out: Path = arguments.out
+    scores = None
+    if arguments.scores is not None:
+        if not arguments.scores.is_file():
+            raise RunError(f"There is no file of scores {arguments.scores}. Check the path.")
+        scores = Scores(arguments.scores, arguments.out_of_fold)
     own = [path for path in out.rglob("*") if path.is_file()] if out.is_dir() else []
     inputs = open_inputs(arguments.source, ignore=own)
     with inputs.source:
         folder = prepare(inputs, out, resume=arguments.resume)
         bars = _Bars()
         try:
-            run_audit(inputs, folder, watch=Watch(on_progress=bars.show))
+            run_audit(inputs, folder, watch=Watch(on_progress=bars.show), scores=scores)
         finally:
             bars.close()
     found = open_audit(out).findings()

@@ -1,5 +1,6 @@
 """What an audit found, in sentences, each with the rows that show it."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -74,3 +75,18 @@ class Finding:
             "rows": list(self.rows),
             "ids": list(self.ids),
         }
+
+
+def of_rows(
+    kind: str, where: tuple[Area, Severity], headline: str, action: str, rows: Iterable[int]
+) -> Iterator[Finding]:
+    """Yield the finding unless there is no row; `{n}` in the headline becomes the count."""
+    numbers = [int(row) for row in rows]
+    if numbers:
+        text = headline.replace("{n}", counted(len(numbers)))
+        yield Finding(kind, *where, text, action, len(numbers), tuple(numbers[:MOST_ROWS]))
+
+
+def counted(count: int, one: str = "patch", many: str = "patches") -> str:
+    """Return "1 patch" or "1,234 patches"."""
+    return f"{count:,} {one if count == 1 else many}"

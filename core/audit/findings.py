@@ -1,13 +1,19 @@
 """From tables to findings, each a sentence with its number."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final, Protocol
 
 import numpy as np
 import pandas as pd
 
-from core.audit.finding import MOST_ROWS, Area, Fault, Finding, Severity
-from core.audit.limits import QualityLimits, quality_flags
+from core.audit.faults import (
+    label_findings,
+    quality_findings,
+    table_findings,
+    unreadable_findings,
+)
+from core.audit.finding import MOST_ROWS, Area, Finding, Severity, counted, of_rows
+from core.audit.limits import QualityLimits
 
 _SEVERITIES: Final = tuple(Severity)
 _BALANCE_GAP: Final = 0.1
@@ -38,21 +44,43 @@ class Tables(Protocol):
     def pairs(self) -> pd.DataFrame | None:
         """Related patches."""
 
+    @property
+    def splits(self) -> pd.DataFrame | None:
+        """Leakage between splits."""
+
+    @property
+    def probes(self) -> pd.DataFrame | None:
+        """What plain models tell."""
+
+    @property
+    def label_candidates(self) -> pd.DataFrame | None:
+        """Labels worth a second look."""
+
 
 def find(tables: Tables, limits: QualityLimits) -> tuple[Finding, ...]:
     """Return the findings, errors first, then in the order of `Area`, the largest count first."""
     patches = tables.patches
     if patches.empty:
         return ()
-    found = [*_unreadable(patches), *_labels(patches), *_quality(patches, limits)]
+    found = [
+        *unreadable_findings(patches),
+        *label_findings(patches),
+        *quality_findings(patches, limits),
+    ]
     if tables.table_faults is not None:
-        found += _table_faults(tables.table_faults)
+        found += table_findings(tables.table_faults)
     if tables.balance is not None:
         found += _balance(tables.balance)
     if tables.pairs is not None:
         found += _pairs(tables.pairs)
+    if tables.splits is not None:
+        found += _splits(tables.splits)
     if tables.associations is not None:
         found += _associations(tables.associations)
+    if tables.probes is not None:
+        found += _probes(tables.probes)
+    if tables.label_candidates is not None:
+        found += _doubtful(tables.label_candidates)
     areas = list(Area)
     return tuple(
         sorted(
@@ -64,158 +92,6 @@ def find(tables: Tables, limits: QualityLimits) -> tuple[Finding, ...]:
             ),
         )
     )
-
-
-def _of_rows(
-    kind: str, where: tuple[Area, Severity], headline: str, action: str, rows: Iterable[int]
-) -> Iterator[Finding]:
-    """Yield the finding unless there is no row; `{n}` in the headline becomes the count."""
-    numbers = [int(row) for row in rows]
-    if numbers:
-        text = headline.replace("{n}", counted(len(numbers)))
-        yield Finding(kind, *where, text, action, len(numbers), tuple(numbers[:MOST_ROWS]))
-
-
-def counted(count: int, one: str = "patch", many: str = "patches") -> str:
-    """Return "1 patch" or "1,234 patches"."""
-    return f"{count:,} {one if count == 1 else many}"
-
-
-_FAULTS: Final = (
-    (
-        Fault.MISSING,
-        Severity.ERROR,
-        "Labelled but not there: {n}.",
-        "Copy the missing files again, or take their rows out of the table.",
-    ),
-    (
-        Fault.DAMAGED,
-        Severity.ERROR,
-        "Damaged or cut off: {n}.",
-        "Copy or export these files again.",
-    ),
-    (
-        Fault.WRONG_SIZE,
-        Severity.ERROR,
-        "Not 96 × 96 pixels: {n}.",
-        "Cut these patches again; do not resize them.",
-    ),
-    (
-        Fault.WRONG_MODE,
-        Severity.ERROR,
-        "Not 8-bit RGB: {n}.",
-        "Export these patches as 8-bit RGB without transparency.",
-    ),
-    (
-        Fault.NOT_AN_IMAGE,
-        Severity.NOTE,
-        "Files that are no patch images: {n}.",
-        "Move them out of the folder if they do not belong there.",
-    ),
-)
-
-
-def _unreadable(patches: pd.DataFrame) -> Iterator[Finding]:
-    for fault, severity, headline, action in _FAULTS:
-        rows = patches.loc[patches["fault"] == fault, "row"]
-        yield from _of_rows(str(fault), (Area.INTEGRITY, severity), headline, action, rows)
-
-
-def _labels(patches: pd.DataFrame) -> Iterator[Finding]:
-    images = patches["fault"] != Fault.NOT_AN_IMAGE
-    split = patches["split"].fillna("")
-    has_labels = patches["label"].notna().groupby(split).transform("any")
-    without = images & has_labels & patches["label"].isna()
-    yield from _of_rows(
-        "patch-without-label",
-        (Area.INTEGRITY, Severity.ERROR),
-        "Without a label in a labelled part of the data: {n}.",
-        "Add their labels, or move them out.",
-        patches.loc[without, "row"],
-    )
-    repeated = images & patches["id"].duplicated(keep=False)
-    yield from _of_rows(
-        "repeated-patch-id",
-        (Area.INTEGRITY, Severity.ERROR),
-        "Sharing an id with another patch: {n}.",
-        "Give each patch an id of its own; a label is found by its id.",
-        patches.loc[repeated, "row"],
-    )
-    unknown = images & patches["slide"].isna()
-    if unknown.any():
-        yield from _of_rows(
-            "slide-unknown",
-            (Area.SPLITS, Severity.WARNING),
-            "Of unknown slide: {n}; whether a slide is in two splits cannot be seen for them.",
-            "Add the map from patch to slide (patch_id_wsi.csv).",
-            patches.loc[unknown, "row"],
-        )
-
-
-_FLAGS: Final = (
-    ("flat", Severity.WARNING, "One flat colour: {n}.", "Look whether the export failed."),
-    ("blank", Severity.WARNING, "Blank, nothing but glass: {n}.", "Leave them out."),
-    (
-        "dark",
-        Severity.WARNING,
-        "Dark or black: {n}.",
-        "Leave out what shows nothing.",
-    ),
-    ("blurred", Severity.WARNING, "Blurred: {n}.", "Look at them; scan their slides again."),
-    ("pen", Severity.WARNING, "With pen or tissue ink: {n}.", "Look at them; leave out the marks."),
-    ("grey_image", Severity.WARNING, "Grey, without any colour: {n}.", "Export them in colour."),
-    (
-        "extreme_stain",
-        Severity.NOTE,
-        "Stained far more or less than the rest: {n}.",
-        "Look at them; their slides may come from another laboratory.",
-    ),
-    (
-        "low_saturation",
-        Severity.NOTE,
-        "Without tissue by PCam's own rule (no saturation of 0.07): {n}.",
-        "Expect a few; PCam left these out when it was made.",
-    ),
-    ("low_tissue", Severity.NOTE, "With little tissue: {n}.", "Expect some: fat and glass."),
-)
-
-
-def _quality(patches: pd.DataFrame, limits: QualityLimits) -> Iterator[Finding]:
-    flags = quality_flags(patches, limits)
-    for flag, severity, headline, action in _FLAGS:
-        rows = patches.loc[flags[flag], "row"]
-        yield from _of_rows(flag, (Area.QUALITY, severity), headline, action, rows)
-
-
-_TABLE_FAULTS: Final = {
-    "repeated-id": (Severity.WARNING, "listed more than once", "Delete the repeated rows."),
-    "conflicting-rows": (
-        Severity.ERROR,
-        "listed more than once with different values",
-        "Find out which row is right and delete the others.",
-    ),
-    "unknown-id": (Severity.WARNING, "listed but of no patch", "Look for the missing patches."),
-    "empty-id": (Severity.ERROR, "empty", "Fill in the ids."),
-    "label-without-patch": (
-        Severity.ERROR,
-        "labelled but of no patch",
-        "Copy the missing files again, or take their rows out of the table.",
-    ),
-}
-
-
-def _table_faults(faults: pd.DataFrame) -> Iterator[Finding]:
-    for (kind, table), group in faults.groupby(["kind", "table"]):
-        severity, what, action = _TABLE_FAULTS[str(kind)]
-        yield Finding(
-            str(kind),
-            Area.INTEGRITY,
-            severity,
-            f"{table}: {counted(len(group), 'id', 'ids')} {what}.",
-            action,
-            len(group),
-            ids=tuple(group["id"].head(MOST_ROWS)),
-        )
 
 
 def _balance(balance: pd.DataFrame) -> Iterator[Finding]:
@@ -347,3 +223,49 @@ def _associations(associations: pd.DataFrame) -> Iterator[Finding]:
             "A model that reaches no more than this may have learned nothing else.",
             int(best["patches"]),
         )
+
+
+def _splits(splits: pd.DataFrame) -> Iterator[Finding]:
+    touched = splits[(splits["kind"] == "touched") & (splits["count"] > 0)]
+    for row in touched.to_dict("records"):
+        yield Finding(
+            "split-touched",
+            Area.SPLITS,
+            Severity.ERROR,
+            f"Of split {row['a']}, {counted(int(row['count']))} of {int(row['of']):,} show tissue "
+            "that another split shows too.",
+            "Put related patches into one split; read scores on this split with care.",
+            int(row["count"]),
+            ids=(str(row["a"]),),
+        )
+
+
+def _probes(probes: pd.DataFrame) -> Iterator[Finding]:
+    for row in probes.to_dict("records"):
+        if np.isnan(row["score"]) or row["seen"] != "ring" or row["told"] == "label":
+            continue
+        above = row["score"] - row["chance"]
+        yield Finding(
+            f"{row['told']}-told-from-colour",
+            Area.STATISTICS,
+            Severity.WARNING if row["told"] == "split" and above > _BALANCE_GAP else Severity.NOTE,
+            f"Plain colour of the ring tells the {row['told']} with a {row['measure']} of "
+            f"{row['score']:.2f}, where guessing gives {row['chance']:.2f}.",
+            "Whatever the slides differ in besides tumour can be told by colour too: vary the "
+            "stain in training.",
+            int(row["patches"]),
+        )
+
+
+def _doubtful(candidates: pd.DataFrame) -> Iterator[Finding]:
+    if candidates.empty:
+        return
+    own = bool(candidates["out_of_fold"].iloc[0])
+    warning = "" if own else " The scores may be of patches that were trained on: most stay hidden."
+    yield from of_rows(
+        "doubtful-label",
+        (Area.LABELS, Severity.WARNING),
+        "Labels that the scores contradict: {n}." + warning,
+        "Look at them again, the most doubtful first; the scores may be wrong instead.",
+        candidates["row"],
+    )

@@ -36,6 +36,7 @@ _STAINS_FROM_DENSITY: Final = np.ascontiguousarray(
 _PIXELS: Final = PATCH_SIZE_PX**2
 _CENTRE_PIXELS: Final = (CENTRE.stop - CENTRE.start) ** 2
 _TINY: Final = 1e-9
+_NO_CHROMA: Final = 1e-6
 
 FloatArray = NDArray[np.float64]
 
@@ -84,7 +85,9 @@ def _named(moments: FloatArray) -> FloatArray:
     """Return one region's statistics (N, 15) in the order of `STATISTICS`."""
     mean, sd = moments[:, 0].copy(), moments[:, 1].copy()
     red, green, blue = mean[:, 0], mean[:, 1], mean[:, 2]
-    hue = np.degrees(np.arctan2(np.sqrt(0.75) * (green - blue), red - (green + blue) / 2)) % 360
+    across, up = red - (green + blue) / 2, np.sqrt(0.75) * (green - blue)
+    hue = np.degrees(np.arctan2(up, across)) % 360
+    hue[np.hypot(across, up) < _NO_CHROMA] = np.nan
     mean[:, 4:6] /= 255
     sd[:, 4:6] /= 255
     columns = []

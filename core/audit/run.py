@@ -6,22 +6,38 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
-
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
+from typing import Final
 
 from core.audit.audit import Audit
-from core.audit.finding import Fault
 from core.audit.folder import STEPS, AuditFolder, AuditProgress
 from core.audit.inputs import Inputs
 from core.audit.measuring import Signatures, join_blocks, measure_source
-from core.audit.reading import read_input
-from core.audit.relations import find_relations, signatures
+from core.audit.relating import (
+    candidate_table,
+    embedding_table,
+    probe_table,
+    related,
+    split_table,
+)
+from core.audit.relations import signatures
 from core.audit.report import write_report
 from core.audit.summaries import associations, balance, contrasts, summaries
 from core.errors import RunError
-from core.patches import ImageU8, Patch
+
+NO_SCORES: Final = "no scores were given (--scores)"
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of the same patches, for labels worth a second look.
+
+    Attributes:
+        file: Output of `python -m core score`, or any CSV with `id` and `prob_tumour`.
+        out_of_fold: Whether no score is of a model that was trained on the patch.
+    """
+
+    file: Path
+    out_of_fold: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +99,7 @@ def run_audit(
     folder: AuditFolder,
     *,
     watch: Watch | None = None,
+    scores: Scores | None = None,
     signatures: Signatures | None = signatures,
 ) -> bool:
     """Do the steps that are not done yet; return whether the audit is complete.
@@ -91,9 +108,11 @@ def run_audit(
         inputs: As they were given to `prepare`.
         folder: From `prepare`.
         watch: Progress and stop.
+        scores: For the step "labels"; given to a finished audit, that step and the report follow.
         signatures: See `measure_source`.
     """
-    run = _Run(inputs, folder, watch or Watch(), signatures)
+    run = _Run(inputs, folder, watch or Watch(), scores, signatures)
+    run.reopen()
     return all(run.step(name) for name in STEPS)
 
 
@@ -101,14 +120,27 @@ class _Run:
     """One run over the steps."""
 
     def __init__(
-        self, inputs: Inputs, folder: AuditFolder, watch: Watch, signatures: Signatures | None
+        self,
+        inputs: Inputs,
+        folder: AuditFolder,
+        watch: Watch,
+        scores: Scores | None,
+        signatures: Signatures | None,
     ) -> None:
         self.inputs = inputs
         self.folder = folder
         self.watch = watch
+        self.scores = scores
         self.signatures = signatures
         self.progress = folder.read_progress()
         self._told = 0.0
+
+    def reopen(self) -> None:
+        """Take back that there were no scores, if there are now."""
+        if self.scores is not None and self.progress.skipped.get("labels") == NO_SCORES:
+            skipped = {key: why for key, why in self.progress.skipped.items() if key != "labels"}
+            finished = tuple(name for name in self.progress.finished if name != "report")
+            self._write(replace(self.progress, skipped=skipped, finished=finished))
 
     def step(self, name: str) -> bool:
         """Do a step unless it is done; return False if it was stopped."""
@@ -165,43 +197,31 @@ class _Run:
 
     def _relations(self) -> str | None:
         kept = self.folder.read("signatures")
-        patches = self._audit().patches
         if kept is None or len(kept.columns) == 1:
             return "the patches were measured without signatures"
-        table = patches[["label", "slide", "split"]].assign(file_sha256=patches["sha256"])
-        table = pd.concat([table, kept], axis=1)
-        table = table[(patches["fault"] == Fault.NONE).to_numpy()].reset_index(drop=True)
-        rows = table["row"].to_numpy(np.int64)
-        found = find_relations(
-            table,
-            lambda places: self._load(rows[list(places)]),
+        found = related(
+            self._audit().patches,
+            kept,
+            self.inputs.source,
             self.tell,
             self.watch.should_stop,
         )
-        if found.stopped:
+        if found is None:
             return None
-        pairs, groups = found.pairs, found.groups
-        self.folder.write("groups", groups.assign(row=rows[groups["row"]]))
-        self.folder.write(
-            "pairs", pairs.assign(row_a=rows[pairs["row_a"]], row_b=rows[pairs["row_b"]])
-        )
+        pairs, groups = found
+        self.folder.write("groups", groups)
+        self.folder.write("pairs", pairs)
         return ""
 
-    def _load(self, rows: NDArray[np.int64]) -> ImageU8:
-        """Return the pixels (N, 96, 96, 3) of rows that could be read before."""
-        images = []
-        for row in rows.tolist():
-            item = read_input(self.inputs.source, row)
-            if not isinstance(item, Patch):
-                raise RunError(
-                    f"{item.entry.path} could be read before and cannot be now: {item.reason} "
-                    "Leave the data alone while it is audited, and start anew."
-                )
-            images.append(item.image_rgb_u8)
-        return np.stack(images)
-
     def _splits(self) -> str | None:
-        return "not part of this version"
+        audit = self._audit()
+        if audit.pairs is None or audit.groups is None:
+            return "related patches were not searched"
+        table = split_table(audit.patches, audit.pairs, audit.groups)
+        if table is None:
+            return "the data names no splits"
+        self.folder.write("splits", table)
+        return ""
 
     def _statistics(self) -> str | None:
         patches = self._audit().patches
@@ -214,13 +234,25 @@ class _Run:
         return ""
 
     def _probes(self) -> str | None:
-        return "not part of this version"
+        self.folder.write("probes", probe_table(self._audit().patches))
+        return ""
 
     def _embedding(self) -> str | None:
-        return "not part of this version"
+        table = embedding_table(self._audit().patches)
+        if table is None:
+            return "fewer than three patches can be read"
+        self.folder.write("embedding", table)
+        return ""
 
     def _labels(self) -> str | None:
-        return "not part of this version"
+        patches = self._audit().patches
+        if self.scores is None:
+            return NO_SCORES
+        if patches.loc[patches["fault"] == "", "label"].nunique() < 2:
+            return "the data has no labels of both classes"
+        table = candidate_table(patches, self.scores.file, out_of_fold=self.scores.out_of_fold)
+        self.folder.write("label_candidates", table)
+        return ""
 
     def _report(self) -> str | None:
         audit = self._audit()

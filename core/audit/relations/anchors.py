@@ -1,4 +1,4 @@
-"""Local fingerprints at places that the tissue itself chooses, so that a shifted crop chooses them too.
+"""Local fingerprints at places that the tissue chooses, so that a shifted crop chooses them too.
 
 An anchor is a pixel that is the darkest or the brightest of its 11 x 11 neighbourhood in the
 smoothed grey image: the middle of a nucleus, or of a gap. Whatever window is cut from the slide,
@@ -50,15 +50,17 @@ class Anchors:
     def pack(self) -> NDArray[np.uint8]:
         """Return one row of bytes a patch, (N, KEPT * 19)."""
         flat = [self.y, self.x, self.code, self.contrast, self.grey]
-        shape = self.shape.view(np.uint8).reshape(len(self.y), -1)
+        shape = self.shape.view(np.uint8).reshape(len(self.y), KEPT * self.shape.shape[2])
         return np.concatenate([*flat, shape], axis=1)
 
     @classmethod
     def unpack(cls, packed: NDArray[np.uint8]) -> "Anchors":
         """Return what `pack` took, from (N, KEPT * 19)."""
-        flat = [packed[:, place * KEPT : (place + 1) * KEPT] for place in range(5)]
+        y, x, code, contrast, grey = (
+            packed[:, place * KEPT : (place + 1) * KEPT] for place in range(5)
+        )
         shape = np.ascontiguousarray(packed[:, 5 * KEPT :]).view(np.int8)
-        return cls(*flat, shape.reshape(len(packed), KEPT, -1))
+        return cls(y, x, code, contrast, grey, shape.reshape(len(packed), KEPT, 14))
 
 
 def find_anchors(images_rgb_u8: NDArray[np.uint8]) -> tuple[Anchors, NDArray[np.float32]]:
@@ -66,7 +68,7 @@ def find_anchors(images_rgb_u8: NDArray[np.uint8]) -> tuple[Anchors, NDArray[np.
     count, side = images_rgb_u8.shape[:2]
     smoothed = np.empty((count, side, side), dtype=np.float32)
     parts = []
-    for start in range(0, count, _BLOCK):
+    for start in range(0, max(count, 1), _BLOCK):
         block = images_rgb_u8[start : start + _BLOCK]
         blur = _blur(side)
         plane = smoothed[start : start + len(block)]
@@ -82,10 +84,11 @@ def _anchors(plane: NDArray[np.float32]) -> Anchors:
     patch, y, x = np.nonzero(bright != dark)  # both at once only where all is flat
     is_bright = bright[patch, y, x]
     y, x = y + MARGIN_PX, x + MARGIN_PX
+    side = 2 * _HALF + 1
     step = np.arange(-_HALF, _HALF + 1) * _STEP_PX
     windows = plane[patch[:, None, None], y[:, None, None] + step[:, None], x[:, None, None] + step]
-    coefficients, code = canonical(windows.reshape(len(windows), -1) @ basis(2 * _HALF + 1))
-    mean = coefficients[:, 0] / (2 * _HALF + 1)
+    coefficients, code = canonical(windows.reshape(-1, side * side) @ basis(side))
+    mean = coefficients[:, 0] / side
     shape = coefficients[:, used()]
     contrast = np.linalg.norm(shape, axis=1)
     # The strongest of each patch, in order of contrast; `rank` counts within the patch.
@@ -133,7 +136,8 @@ def _blur(side: int) -> NDArray[np.float32]:
     reach = int(3 * _SIGMA_PX)
     offset = np.subtract.outer(np.arange(side), np.arange(side))
     kernel = np.where(np.abs(offset) <= reach, np.exp(-0.5 * (offset / _SIGMA_PX) ** 2), 0)
-    return (kernel / kernel.sum(axis=1, keepdims=True)).astype(np.float32)
+    out: NDArray[np.float32] = (kernel / kernel.sum(axis=1, keepdims=True)).astype(np.float32)
+    return out
 
 
 def _joined(parts: list[Anchors]) -> Anchors:

@@ -15,7 +15,8 @@ def basis(side: int) -> NDArray[np.float32]:
     lines = np.cos(np.outer(np.arange(_HIGHEST + 1), place))
     lines /= np.linalg.norm(lines, axis=1, keepdims=True)
     both = np.einsum("vy,ux->yxvu", lines, lines)
-    return both.reshape(side * side, -1).astype(np.float32)
+    out: NDArray[np.float32] = both.reshape(side * side, -1).astype(np.float32)
+    return out
 
 
 @cache
@@ -28,7 +29,7 @@ def used() -> NDArray[np.intp]:
 def canonical(
     coefficients: NDArray[np.float32],
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Return the coefficients (M, 25) as the window has them in its own canonical view, and a code.
+    """Return the coefficients (M, 25) in the own canonical view of the window, and a code.
 
     In the canonical view the window grows darker neither rightwards nor downwards overall, and
     changes at least as much rightwards as downwards. The code (M,), 0 to 7, says how it got there:
@@ -43,8 +44,9 @@ def canonical(
     square = square * np.where(mirror_x[:, None, None], sign[None, None, :], one)
     square *= np.where(mirror_y[:, None, None], sign[None, :, None], one)
     square = np.where(transpose[:, None, None], square.transpose(0, 2, 1), square)
-    code = mirror_x.astype(np.uint8) | mirror_y.astype(np.uint8) << 1
-    return square.reshape(len(square), -1), code | transpose.astype(np.uint8) << 2
+    code = mirror_x + 2 * mirror_y.astype(np.uint8) + 4 * transpose.astype(np.uint8)
+    out: NDArray[np.float32] = square.reshape(coefficients.shape)
+    return out, code.astype(np.uint8)
 
 
 def invariant(coefficients: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -56,4 +58,4 @@ def invariant(coefficients: NDArray[np.float32]) -> NDArray[np.float32]:
     swapped = square.transpose(0, 2, 1)
     upper = np.triu(np.ones(square.shape[1:], dtype=bool))
     both = np.where(upper, square + swapped, np.abs(square - swapped)) * np.float32(0.5**0.5)
-    return both.reshape(len(square), -1)[:, used()]
+    return both.reshape(coefficients.shape)[:, used()]

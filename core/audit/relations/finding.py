@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,8 @@ from core.audit.relations.outline import alike
 from core.audit.relations.placement import placements
 from core.audit.relations.relation import Match, Relations, relate
 from core.audit.relations.signatures import SIDE_PX
+
+T = TypeVar("T", bound=np.generic)
 
 Load = Callable[[Sequence[int]], NDArray[np.uint8]]
 Progress = Callable[[int, int], None]
@@ -53,6 +56,8 @@ def find_relations(
         progress: called with (pairs compared, pairs to compare).
         should_stop: asked between blocks of pairs; what was found so far is returned.
     """
+    if table.empty:
+        return relate([], table, stopped=False, refused=0)
     matches = same_bytes(table)
     seen = {(match.row_a, match.row_b) for match in matches}
     candidates = [one for one in _candidates(table) if (one.row_a, one.row_b) not in seen]
@@ -110,13 +115,16 @@ def _compare(
     if candidate.placed is None:
         return match_near(row_a, row_b, grey(image_a), grey(image_b))
     orientation, shift_y, shift_x = candidate.placed
-    return match_placed(row_a, row_b, grey(image_a), grey(image_b), orientation, (shift_y, shift_x))
+    return match_placed(
+        row_a,
+        row_b,
+        grey(image_a),
+        grey(image_b),
+        orientation=orientation,
+        shift_px=(shift_y, shift_x),
+    )
 
 
-def _rows(
-    column: pd.Series, rows: NDArray[np.intp], dtype: type[np.generic]
-) -> NDArray[np.generic]:
-    if not len(rows):
-        return np.empty((0, 0), dtype=dtype)
-    values = column.to_numpy(dtype=object)
-    return np.frombuffer(b"".join(values[rows]), dtype=dtype).reshape(len(rows), -1)
+def _rows(column: pd.Series, rows: NDArray[np.intp], dtype: type[T]) -> NDArray[T]:
+    joined = b"".join(column.to_numpy(dtype=object)[rows])
+    return np.frombuffer(joined, dtype=dtype).reshape(len(rows), -1)

@@ -21,9 +21,10 @@ def pixel_hashes(images_rgb_u8: NDArray[np.uint8]) -> tuple[NDArray[np.int64], N
     Args:
         images_rgb_u8: (N, 96, 96, 3).
     """
-    flat = images_rgb_u8.reshape(len(images_rgb_u8), -1).astype(np.float64)
+    count, side_px = images_rgb_u8.shape[:2]
+    flat = images_rgb_u8.reshape(count, side_px * side_px * 3).astype(np.float64)
     # (N, 8): every term and every partial sum is a whole number below 2^53, so order is no matter.
-    of_views = (flat @ _weights(images_rgb_u8.shape[1])).astype(np.int64)
+    of_views = (flat @ _weights(side_px)).astype(np.int64)
     return of_views[:, 0].copy(), of_views.min(axis=1)
 
 

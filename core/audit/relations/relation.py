@@ -31,7 +31,7 @@ class Match:
         orientation: 0 to 7, how b is turned to lie as a does (see `orientation.turn`).
         shift_x_px: where the left edge of the turned b lies in a.
         shift_y_px: where the top edge of the turned b lies in a.
-        score: normalised cross-correlation of what both show, 1 for the same pixels.
+        score: normalised cross-correlation of the detail that both show, 1 for the same pixels.
     """
 
     row_a: int

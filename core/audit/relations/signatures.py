@@ -42,7 +42,7 @@ def signatures(images_rgb_u8: NDArray[np.uint8]) -> dict[str, Column]:
     cell_px = SIDE_PX // _CELLS
     cells = smoothed.reshape(len(smoothed), _CELLS, cell_px, _CELLS, cell_px).mean(axis=(2, 4))
     # 64 coefficients of cell means over 8: grey levels, root mean square.
-    outline = invariant(cells.reshape(len(cells), -1) @ basis(_CELLS)) / np.float32(_CELLS)
+    outline = invariant(cells.reshape(len(cells), _CELLS**2) @ basis(_CELLS)) / np.float32(_CELLS)
     return {
         "pixel_hash": pixel_hash,
         "turned_hash": turned_hash,

@@ -1,19 +1,13 @@
 import hashlib
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from core.audit.relations import Relations, find_relations, signatures
+from core.audit.relations import signatures
 from core.audit.relations.orientation import ORIENTATIONS, turn
 from core.errors import PatchError
-from core.patches import ImageU8
+from tests.core.audit.relations.planted import search
 from tests.toys import noise_patches
-
-
-def search(images: ImageU8, **columns: object) -> Relations:
-    table = pd.DataFrame(signatures(images)).assign(**columns)
-    return find_relations(table, lambda rows: images[list(rows)])
 
 
 def test_the_eight_orientations_are_eight_different_views() -> None:
@@ -67,7 +61,7 @@ def test_one_value_of_one_pixel_makes_another_patch() -> None:
 def test_unknown_labels_make_no_conflict() -> None:
     images = noise_patches(2)
     images[1] = images[0]
-    relations = search(images, label=pd.array([1, None], dtype="Int64"))
+    relations = search(images, label=[1, None])
     assert relations.pairs["label_conflict"].isna().all()
     assert relations.pairs["across_slides"].isna().all()
 
