@@ -356,27 +356,13 @@ def distribution(view: AuditView, measure: str) -> Distribution | None:
     return Distribution(edges, shown, int(known.sum()) - inside)
 
 
-def nearest(view: AuditView, row: int, count: int = 12) -> tuple[Rows, str]:
-    """Return the rows nearest to a row, and in what sense they are near.
-
-    By the map's coordinates where there is a map; else by the standardised colour and stain
-    means of centre and ring.
-    """
-    embedding = view.audit.embedding
-    if embedding is not None and {"row", "x", "y"} <= set(embedding.columns):
-        points = embedding[["x", "y"]].to_numpy(np.float64)
-        rows = embedding["row"].to_numpy(np.int64)
-        here = np.flatnonzero(rows == row)
-        if len(here):
-            distance = ((points - points[here[0]]) ** 2).sum(axis=1)
-            order = rows[np.argsort(distance, kind="stable")]
-            return order[order != row][:count], "nearest on the map"
+def nearest(view: AuditView, row: int, count: int = 12) -> Rows:
+    """Return the rows nearest to a row in the colour and stain means of centre and ring."""
     points = view.standardised
     distance = ((points - points[row]) ** 2).sum(axis=1)
-    distance[~np.isfinite(distance)] = np.inf
-    order = np.argsort(distance, kind="stable")
-    order = order[np.isfinite(distance[order])]
-    return order[order != row][:count], "nearest in colour and stain of centre and ring"
+    order = np.argsort(distance, kind="stable")  # NaN last
+    near: Rows = order[np.isfinite(distance[order]) & (order != row)][:count]
+    return near
 
 
 def exported(view: AuditView, rows: Rows) -> pd.DataFrame:

@@ -219,7 +219,7 @@ def group_bars(table: pd.DataFrame, *, colours: Palette, name: str) -> go.Figure
             hovertemplate="%{customdata[0]}: %{y:,} patches, tumour share %{customdata[1]}"
             "<extra>%{fullData.name}</extra>",
         )
-    dress(figure, colours, height_px=300)
+    dress(figure, colours, height_px=300 if len(table) > 8 else 220)
     figure.update_layout(
         barmode="stack",
         legend={"orientation": "h", "y": 1.14, "x": 0},

@@ -1,6 +1,7 @@
 """Classes, slides and splits: how many patches, how many of them tumour, leaks."""
 
-from typing import Final
+from collections.abc import Hashable
+from typing import Any, Final
 
 import pandas as pd
 import streamlit as st
@@ -9,10 +10,12 @@ from app import charts, state
 from app.audited import AuditView, Shown
 from app.charts import audit as audit_charts
 from app.components import audit_patches
-from app.components.parts import section
+from app.components.audit_words import KINDS
+from app.components.parts import plain, section
 
 _SLIDES: Final = "audit-slides"
 _SPLITS: Final = "audit-splits-chart"
+_MOST_LEAKS: Final = 30
 
 
 def balance_panel(view: AuditView) -> None:
@@ -100,4 +103,35 @@ def _leaks(view: AuditView) -> None:
     if not len(splits):
         st.caption("None was found.")
         return
-    st.dataframe(splits, hide_index=True, key="audit-leaks")
+    st.markdown("\n".join(f"- {plain(_leak_text(row))}" for row in _leak_rows(splits)))
+    stained = splits[splits["kind"] == "slide-stain"].head(8)
+    if len(stained):
+        names = ", ".join(
+            f"{row['a']} ({row['distance']:.1f})" for row in stained.to_dict("records")
+        )
+        st.caption(
+            f"Slides whose stain is farthest from the mean of all slides: {names}. 1 is about one "
+            "SD of a patch about its own slide."
+        )
+
+
+def _leak_rows(splits: pd.DataFrame) -> list[dict[Hashable, Any]]:
+    order = ("touched", "common-slide", "crossing", "split-stain")
+    rows = splits[splits["kind"].isin(order)].to_dict("records")
+    return sorted(rows, key=lambda row: order.index(row["kind"]))[:_MOST_LEAKS]
+
+
+def _leak_text(row: dict[Hashable, Any]) -> str:
+    """Return a row of `splits` as a sentence."""
+    kind = row["kind"]
+    if kind == "touched":
+        return (
+            f"{row['a']}: {row['count']:,.0f} of {row['of']:,.0f} patches have relatives in "
+            "another split."
+        )
+    if kind == "common-slide":
+        return f"Slide {row['a']} is in several splits: {row['detail']}."
+    if kind == "crossing":
+        words = KINDS.get(str(row["detail"]), row["detail"])
+        return f"{row['a']} and {row['b']}: {row['count']:,.0f} pairs, {words}."
+    return f"{row['a']} and {row['b']}: mean stains are {row['distance']:.2f} SD apart."

@@ -59,10 +59,10 @@ def finding_list(view: AuditView) -> None:
     looked_at = audit_patches.shown_now()
     with st.container(key="nl-findings", gap=None):
         for place, found in enumerate(view.findings):
-            _finding(found, place, view.job_id, chosen=looked_at == Shown("finding", found.kind))
+            _finding(found, place, view, chosen=looked_at == Shown("finding", found.kind))
 
 
-def _finding(found: Finding, place: int, job_id: str, *, chosen: bool) -> None:
+def _finding(found: Finding, place: int, view: AuditView, *, chosen: bool) -> None:
     sign, word, tone = SEVERITIES[found.severity]
     with st.container(horizontal=True, vertical_alignment="center", key=f"nl-finding-{place}"):
         st.html(
@@ -75,13 +75,14 @@ def _finding(found: Finding, place: int, job_id: str, *, chosen: bool) -> None:
             icon=":material/visibility:",
             key=f"show-{place}-{found.kind}",
             on_click=_show,
-            args=(found, job_id),
+            args=(found, view),
             help=_help(found),
         )
 
 
-def _show(found: Finding, job_id: str) -> None:
+def _show(found: Finding, view: AuditView) -> None:
     """Choose a finding's patches, or go to the part of the page that shows it."""
+    job_id = view.job_id
     filters = audit_pairs.pairs_of(found.kind)
     if filters is not None:
         audit_pairs.show_pairs(job_id, *filters)
@@ -89,7 +90,8 @@ def _show(found: Finding, job_id: str) -> None:
     elif found.rows:
         audit_patches.show(Shown("finding", found.kind))
     elif found.ids and found.area is Area.SPLITS:
-        audit_patches.show(Shown("slide", "|".join(found.ids)))
+        kind = "split" if set(found.ids) <= set(view.splits) else "slide"
+        audit_patches.show(Shown(kind, "|".join(found.ids)))
         audit_parts.go_to(job_id, audit_parts.BALANCE)
     elif found.ids:
         audit_patches.show(Shown("finding", found.kind))

@@ -13,18 +13,18 @@ from core.audit import QualityLimits
 
 _DEFAULTS: Final = QualityLimits()
 _SLIDERS: Final[dict[str, tuple[str, str, float, float, str]]] = {
-    "flat_sd": ("flat", "One flat colour: SD of every channel below", 10.0, 0.1, "%.1f"),
-    "blank_white_share": ("blank", "Blank: share of white pixels from", 1.0, 0.01, "%.2f"),
-    "blank_sd": ("blank", "… and no channel's SD from", 20.0, 0.5, "%.1f"),
-    "dark_mean": ("dark", "Dark: mean grey level below", 150.0, 1.0, "%.0f"),
+    "flat_sd": ("flat", "SD of every channel below", 10.0, 0.1, "%.1f"),
+    "blank_white_share": ("blank", "Share of white pixels from", 1.0, 0.01, "%.2f"),
+    "blank_sd": ("blank", "… and SD of every channel below", 20.0, 0.5, "%.1f"),
+    "dark_mean": ("dark", "Mean grey level below", 150.0, 1.0, "%.0f"),
     "low_saturation": (
-        "low_saturation", "No tissue by PCam's rule: highest saturation below", 0.5, 0.01, "%.2f",
+        "low_saturation", "Highest saturation below", 0.5, 0.01, "%.2f",
     ),
-    "low_tissue_share": ("low_tissue", "Little tissue: share of tissue below", 1.0, 0.01, "%.2f"),
-    "blur_detail_share": ("blurred", "Blurred: share of fine detail below", 1.0, 0.01, "%.2f"),
+    "low_tissue_share": ("low_tissue", "Share of tissue below", 1.0, 0.01, "%.2f"),
+    "blur_detail_share": ("blurred", "Share of fine detail below", 1.0, 0.01, "%.2f"),
     "blur_guard_sd": ("blurred", "… unless the grey levels' SD is below", 30.0, 0.5, "%.1f"),
-    "ink_share": ("pen", "Pen or ink: share of ink pixels from", 0.5, 0.005, "%.3f"),
-    "stain_z": ("extreme_stain", "Extreme stain: robust SDs from the median", 12.0, 0.1, "%.1f"),
+    "ink_share": ("pen", "Share of ink pixels from", 0.5, 0.005, "%.3f"),
+    "stain_z": ("extreme_stain", "Robust SDs from the median, from", 12.0, 0.1, "%.1f"),
 }  # fmt: skip
 
 
@@ -56,7 +56,9 @@ def limits_panel(view: AuditView) -> None:
         names = [name for name, slider in _SLIDERS.items() if slider[0] == flag]
         count = int(view.flags[flag].sum())
         with st.container(horizontal=True, vertical_alignment="center", key=f"nl-limit-{flag}"):
-            st.markdown(f"**{FLAGS[flag].capitalize()}**: {count:,} of {readable:,}")
+            st.markdown(
+                f"**{FLAGS[flag][:1].upper()}{FLAGS[flag][1:]}**: {count:,} of {readable:,}"
+            )
             st.button(
                 "Show",
                 key=f"audit-limit-show-{place}",

@@ -3,6 +3,7 @@
 from typing import Final
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
@@ -42,7 +43,7 @@ def map_panel(view: AuditView) -> None:
     if kind == _MAP and embedding is not None and has_map:
         rows = embedding["row"].to_numpy(np.int64)
         x, y = embedding["x"].to_numpy(float), embedding["y"].to_numpy(float)
-        titles = ("", "")
+        titles = _axes(embedding)
     else:
         names = _two_measures()
         values = view.patches[list(names)].to_numpy(np.float64)
@@ -68,8 +69,19 @@ def map_panel(view: AuditView) -> None:
     )
     said = "Drag a lasso around points for their patches; double-click to let go."
     if kind == _MAP:
-        said += " Near points look alike; distances and empty space on such a map mean little."
+        said += " Near points have like colours and stains; the two axes do not show everything."
     st.caption(said)
+
+
+def _axes(embedding: pd.DataFrame) -> tuple[str, str]:
+    if not {"share_x", "share_y", "method"} <= set(embedding.columns):
+        return "First axis", "Second axis"
+    first = embedding.iloc[0]
+    said = [
+        f"{name} axis" + ("" if np.isnan(share) else f" ({share:.0%} of the variance)")
+        for name, share in (("First", first["share_x"]), ("Second", first["share_y"]))
+    ]
+    return f"{said[0]}, {first['method']}", said[1]
 
 
 def _two_measures() -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+import pandas as pd
 import streamlit as st
 
 from app import charts, resources, state
@@ -113,8 +114,36 @@ def _associations(view: AuditView, colours: charts.Palette) -> None:
     )
     probes = view.audit.probes
     if probes is not None and len(probes):
-        st.markdown("**Trivial models**")
-        st.dataframe(probes, hide_index=True, key="audit-probes")
+        _probes(probes)
+
+
+def _probes(probes: pd.DataFrame) -> None:
+    """Draw what trivial models reach, where they reach anything."""
+    section("What a trivial model tells", "logistic regression on plain colours, out of fold")
+    shown = pd.DataFrame(
+        {
+            "Tells": probes["told"],
+            "From the": probes["seen"],
+            "Score": probes["score"],
+            "Guessing": probes["chance"],
+            "Measure": probes["measure"],
+            "Patches": probes["patches"],
+            "Folds": probes["folds"],
+            "Note": probes["note"],
+        }
+    )
+    st.dataframe(
+        shown,
+        hide_index=True,
+        column_config={
+            name: st.column_config.NumberColumn(format="%.3f") for name in ("Score", "Guessing")
+        },
+        key="audit-probes",
+    )
+    st.caption(
+        "Tumour in the centre often reaches the ring, so a label told from the ring is no error "
+        "by itself. A slide told far above guessing means that stain can stand in for it."
+    )
 
 
 def _picked_dot(key: str) -> None:

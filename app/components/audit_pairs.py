@@ -24,6 +24,11 @@ ONLY_KEY: Final = "pairs-only"
 _CONFLICT: Final = "different labels"
 _SPLITS: Final = "across splits"
 _SLIDES: Final = "across slides"
+_FINDINGS: Final = {
+    "related-across-splits": "across splits",
+    "split-touched": "across splits",
+    "related-with-other-label": "different labels",
+}
 _CROSSINGS: Final = {
     _CONFLICT: "label_conflict",
     _SPLITS: "across_splits",
@@ -89,7 +94,7 @@ def pairs_of(finding: str) -> tuple[list[str], list[str]] | None:
     """Return the filters (kinds, crossings) that show a finding's pairs; None if it has none."""
     if finding in KINDS:
         return [finding], []
-    only = {"related-across-splits": _SPLITS, "related-with-other-label": _CONFLICT}.get(finding)
+    only = _FINDINGS.get(finding)
     return None if only is None else ([], [only])
 
 

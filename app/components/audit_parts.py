@@ -10,11 +10,12 @@ FINDINGS: Final = "Findings"
 PATCHES: Final = "Patches"
 BALANCE: Final = "Classes and slides"
 PAIRS: Final = "Duplicates and leaks"
+LABELS: Final = "Doubtful labels"
 MEASURES: Final = "Measures"
 MAP: Final = "Map"
 LIMITS: Final = "Limits"
 TABLE: Final = "Table"
-PARTS: Final = (FINDINGS, PATCHES, BALANCE, PAIRS, MEASURES, MAP, LIMITS, TABLE)
+PARTS: Final = (FINDINGS, PATCHES, BALANCE, PAIRS, LABELS, MEASURES, MAP, LIMITS, TABLE)
 
 
 def part_choice(job_id: str) -> str:

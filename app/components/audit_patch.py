@@ -13,7 +13,7 @@ from app.components.audit_words import (
     measure_text,
     orientation_text,
 )
-from app.components.parts import facts, patch_picture
+from app.components.parts import facts, patch_picture, section
 from app.pictures import enlarged_png
 from core.audit import QUALITY
 from core.jobs import AuditStore, Job
@@ -59,9 +59,11 @@ def _patch(store: AuditStore, job: Job, view: AuditView) -> None:
     with known:
         _facts(view, row)
     _related(view, source, row)
-    rows, sense = nearest(view, row, _NEIGHBOURS)
-    if len(rows) and not patch["fault"]:
-        st.html(f'<div class="nl-section"><h2>Nearest patches</h2><span>{sense}</span></div>')
+    if patch["fault"]:
+        return
+    rows = nearest(view, row, _NEIGHBOURS)
+    if len(rows):
+        section("Nearest patches", "in the colour and stain means of centre and ring")
         cards = [Card((tile(view, source, int(near)),)) for near in rows]
         tiles(cards, key="audit-neighbours")
 
@@ -96,9 +98,7 @@ def _related(view: AuditView, source: PatchSource | None, row: int) -> None:
     places = view.relations_of.get(row, [])
     if pairs is None or not places:
         return
-    st.html(
-        f'<div class="nl-section"><h2>Related patches</h2><span>{len(places):,} found</span></div>'
-    )
+    section("Related patches", f"{len(places):,} found, each confirmed on its pixels")
     cards = []
     for place in places[:_MOST_RELATED]:
         pair = pairs.iloc[place]

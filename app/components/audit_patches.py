@@ -151,10 +151,11 @@ def _filters(view: AuditView, chosen: Chosen) -> PatchFilter:
             key=f"audit-text-{view.job_id}",
             persist_state="session",
         )
+    orders = list(Order)
     with order_part:
         order = st.selectbox(
             "Order",
-            list(Order),
+            orders,
             format_func=lambda each: _order_text(chosen, each),
             key="audit-order",
             persist_state="session",

@@ -64,8 +64,8 @@ def _frame(view: AuditView, rows: Rows, names: list[str]) -> pd.DataFrame:
         "Row": part["row"],
         "Id": part["id"],
         "Label": [label_text(_LABELS[word]) for word in view.label_words[rows]],
-        "Slide": part["slide"],
-        "Split": part["split"],
+        "Slide": part["slide"].fillna(""),
+        "Split": part["split"].fillna(""),
         "Quality": [flags_text(text) for text in view.flag_words[rows]],
         "Not readable": part["reason"],
     }

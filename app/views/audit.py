@@ -7,6 +7,7 @@ from app.audited import AuditView
 from app.components import (
     audit_balance,
     audit_findings,
+    audit_labels,
     audit_limits,
     audit_map,
     audit_measures,
@@ -63,6 +64,8 @@ def draw_part(store: AuditStore, job: Job, view: AuditView, part: str) -> None:
         audit_patches.patches_alone(store, job, view)
     elif part == audit_parts.PAIRS:
         audit_pairs.pairs_panel(store, job, view)
+    elif part == audit_parts.LABELS:
+        audit_labels.labels_panel(store, job, view)
     elif part == audit_parts.TABLE:
         audit_table.table_panel(job, view)
     else:

@@ -11,13 +11,15 @@ from typing import Final
 
 from core.audit import AuditFolder, AuditProgress
 from core.audit.inputs import Inputs, open_inputs
-from core.audit.run import Watch, prepare, run_audit
+from core.audit.run import Scores, Watch, prepare, run_audit
 from core.errors import RunError, SourceError
 from core.jobs.labelled import label_uploads
 from core.jobs.store import Job, JobStore
+from core.scoring.outputs import replacing
 from core.settings import resolved_below
 
 _AUDIT_FOLDER: Final = "audit"
+_SCORES: Final = {"scores.csv": False, "scores-out-of-fold.csv": True}
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,11 @@ class _Worker(threading.Thread):
                     )
                 folder = prepare(inputs, self._store.folder(self._job).path, resume=True)
                 watch = Watch(on_progress=self._advance, should_stop=self.cancel.is_set)
-                run_audit(inputs, folder, watch=watch)
+                run_audit(inputs, folder, watch=watch, scores=self._store.scores(self._job))
         except Exception as error:  # noqa: BLE001 - a thread has no caller; the page shows it
             self.error = str(error) or type(error).__name__
+            if self.under_way[0] in {"", "labels"}:
+                self._store.forget_scores(self._job)  # or the audit could never go on
 
     def _advance(self, step: str, done: int, total: int) -> None:
         self.under_way = (step, done, total)
@@ -106,6 +110,32 @@ class AuditStore:
         """Raise unless the tables beside the patches lie where this installation may read."""
         for table in path.glob("*.csv"):
             resolved_below(str(table), self._server_roots)
+
+    def keep_scores(self, job: Job, data: bytes, *, out_of_fold: bool) -> None:
+        """Keep scores of the patches, for labels worth a second look; `start` uses them.
+
+        Args:
+            job: The audit.
+            data: A CSV with `id` and `prob_tumour`.
+            out_of_fold: Whether no score is of a model that was trained on its patch.
+        """
+        self.forget_scores(job)
+        name = next(name for name, apart in _SCORES.items() if apart is out_of_fold)
+        with replacing(self.jobs.folder / job.id / name) as temporary:
+            temporary.write_bytes(data)
+
+    def forget_scores(self, job: Job) -> None:
+        """Delete the scores that were kept."""
+        for name in _SCORES:
+            (self.jobs.folder / job.id / name).unlink(missing_ok=True)
+
+    def scores(self, job: Job) -> Scores | None:
+        """Return the scores that were kept."""
+        for name, out_of_fold in _SCORES.items():
+            file = self.jobs.folder / job.id / name
+            if file.is_file():
+                return Scores(file, out_of_fold)
+        return None
 
     def start(self, job: Job) -> None:
         """Audit the data set, or do the steps that are missing, in a thread; once at a time."""
