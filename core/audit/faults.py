@@ -43,12 +43,14 @@ _FAULTS: Final = (
 
 
 def unreadable_findings(patches: pd.DataFrame) -> Iterator[Finding]:
+    """Yield what could not be read, by fault."""
     for fault, severity, headline, action in _FAULTS:
         rows = patches.loc[patches["fault"] == fault, "row"]
         yield from of_rows(str(fault), (Area.INTEGRITY, severity), headline, action, rows)
 
 
 def label_findings(patches: pd.DataFrame) -> Iterator[Finding]:
+    """Yield missing labels, shared ids, unknown slides."""
     images = patches["fault"] != Fault.NOT_AN_IMAGE
     split = patches["split"].fillna("")
     has_labels = patches["label"].notna().groupby(split).transform("any")
@@ -108,6 +110,7 @@ _FLAGS: Final = (
 
 
 def quality_findings(patches: pd.DataFrame, limits: QualityLimits) -> Iterator[Finding]:
+    """Yield one finding for each quality flag that is raised."""
     flags = quality_flags(patches, limits)
     for flag, severity, headline, action in _FLAGS:
         rows = patches.loc[flags[flag], "row"]
@@ -132,6 +135,7 @@ _TABLE_FAULTS: Final = {
 
 
 def table_findings(faults: pd.DataFrame) -> Iterator[Finding]:
+    """Yield the faults of the tables, by kind and table."""
     for (kind, table), group in faults.groupby(["kind", "table"]):
         severity, what, action = _TABLE_FAULTS[str(kind)]
         yield Finding(

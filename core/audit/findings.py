@@ -208,18 +208,19 @@ def _associations(associations: pd.DataFrame) -> Iterator[Finding]:
         if table.empty:
             continue
         best = table.iloc[0]
-        strength = max(best["auroc"], 1 - best["auroc"])
-        interval = (
-            ""
-            if np.isnan(best["low"])
-            else f" (95 % interval {best['low']:.2f}–{best['high']:.2f})"
-        )
+        strength, low, high = best["auroc"], best["low"], best["high"]
+        less = strength < 0.5
+        if less:
+            strength, low, high = 1 - strength, 1 - high, 1 - low
+        interval = "" if np.isnan(low) else f" (95 % interval {low:.2f}–{high:.2f})"
+        direction = "lower" if less else "higher"
         words = what.format(measure=str(best["measure"]).replace("_", " "))
         yield Finding(
             kind,
             Area.STATISTICS,
             Severity.WARNING if strength >= _TELLING_AUROC else Severity.NOTE,
-            f"{words[0].upper()}{words[1:]} with an AUROC of {best['auroc']:.2f}{interval}.",
+            f"{words[0].upper()}{words[1:]} with an AUROC of {strength:.2f}{interval}; "
+            f"it is {direction} with tumour.",
             "A model that reaches no more than this may have learned nothing else.",
             int(best["patches"]),
         )
@@ -240,6 +241,9 @@ def _splits(splits: pd.DataFrame) -> Iterator[Finding]:
         )
 
 
+_ARTICLES: Final = {"AUROC": "an"}
+
+
 def _probes(probes: pd.DataFrame) -> Iterator[Finding]:
     for row in probes.to_dict("records"):
         if np.isnan(row["score"]) or row["seen"] != "ring" or row["told"] == "label":
@@ -249,7 +253,8 @@ def _probes(probes: pd.DataFrame) -> Iterator[Finding]:
             f"{row['told']}-told-from-colour",
             Area.STATISTICS,
             Severity.WARNING if row["told"] == "split" and above > _BALANCE_GAP else Severity.NOTE,
-            f"Plain colour of the ring tells the {row['told']} with a {row['measure']} of "
+            f"Plain colour of the ring tells the {row['told']} with {_ARTICLES.get(row['measure'], 'a')} "
+            f"{row['measure']} of "
             f"{row['score']:.2f}, where guessing gives {row['chance']:.2f}.",
             "Whatever the slides differ in besides tumour can be told by colour too: vary the "
             "stain in training.",

@@ -15,13 +15,14 @@ from plotly.offline import get_plotlyjs
 
 from core.audit.audit import Audit
 from core.audit.columns import CHANNELS
-from core.audit.finding import Finding, Severity
+from core.audit.finding import Finding, Severity, counted
 from core.audit.reading import read_input
 from core.audit.summaries import readable
 from core.patches import Patch, PatchSource
 from core.scoring.outputs import replacing
 
 _THUMBNAILS: Final = 12
+_PAIRS_SHOWN: Final = 4
 _SIGNS: Final = {Severity.ERROR: "✖", Severity.WARNING: "▲", Severity.NOTE: "•"}
 _CLASSES: Final = {
     0: ("no tumour in the centre", "#4477aa"),
@@ -83,6 +84,10 @@ def _parts(audit: Audit, source: PatchSource) -> Iterator[str]:
         yield from _contrasts(audit.contrasts)
     if audit.associations is not None and len(audit.associations):
         yield from _associations(audit.associations)
+    if audit.probes is not None:
+        yield from _probes(audit.probes)
+    if audit.pairs is not None and len(audit.pairs):
+        yield from _pairs(audit.pairs, audit.patches, source)
     if audit.progress.skipped:
         yield "<h2>Not done</h2><ul>"
         for step, reason in audit.progress.skipped.items():
@@ -249,6 +254,45 @@ def _associations(associations: pd.DataFrame) -> Iterator[str]:
     figure.add_vline(x=0.5, line_dash="dot")
     figure.update_layout(height=640, xaxis_title="AUROC with 95 % interval")
     yield _chart(figure, "The 25 most telling measures")
+
+
+def _probes(probes: pd.DataFrame) -> Iterator[str]:
+    yield "<h2>What a simple model tells from plain colour</h2>"
+    yield (
+        "<p class='quiet'>Logistic regression on means and spreads of colour and stain, scored on "
+        "folds it has not seen.</p>"
+    )
+    yield _table(
+        ("told", "from", "measure", "score", "guessing", "patches", "folds", "note"),
+        [
+            (
+                str(row["told"]),
+                str(row["seen"]),
+                str(row["measure"]),
+                _number(float(row["score"]), "{:.2f}"),
+                _number(float(row["chance"]), "{:.2f}"),
+                f"{row['patches']:,}",
+                str(row["folds"]),
+                str(row["note"]),
+            )
+            for row in probes.to_dict("records")
+        ],
+    )
+
+
+def _pairs(pairs: pd.DataFrame, patches: pd.DataFrame, source: PatchSource) -> Iterator[str]:
+    yield "<h2>Related patches, pair by pair</h2>"
+    for kind, group in pairs.groupby("kind", sort=False):
+        yield f"<h3>{html.escape(str(kind))}: {counted(len(group), 'pair', 'pairs')}</h3>"
+        for row in group.head(_PAIRS_SHOWN).to_dict("records"):
+            both = (int(row["row_a"]), int(row["row_b"]))
+            labels = " and ".join(str(patches["label"].iloc[number]) for number in both)
+            yield _pictures(both, patches, source)
+            yield (
+                f"<p class='quiet'>labels {html.escape(labels)}; orientation {row['orientation']}, "
+                f"shift {row['shift_x_px']}, {row['shift_y_px']} px; correlation "
+                f"{row['score']:.3f}</p>"
+            )
 
 
 def _chart(figure: go.Figure, title: str) -> str:
