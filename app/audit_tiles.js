@@ -1,5 +1,6 @@
 // Patches as tiles, one or two a card; a click on a tile tells the server its row.
 
+const FOLLOWED_BELOW_PX = 640;
 const drawn = new WeakMap();
 
 export default function (component) {
@@ -8,16 +9,21 @@ export default function (component) {
   const held = drawn.get(home) ?? {};
   held.tell = (row) => setTriggerValue("picked", { row, count: Date.now() });
   if (held.stamp !== data.stamp) {
+    const before = held.stamp;
     held.stamp = data.stamp;
     home.style.setProperty("--side", `${data.side}px`);
     home.className = data.pairs ? "pairs" : "single";
     home.replaceChildren(...data.cards.map((card) => drawCard(card, data, held)));
+    // Below a long list on a narrow screen, what was just chosen would be out of sight.
+    if (before && data.followed && window.innerWidth < FOLLOWED_BELOW_PX) {
+      home.getRootNode().host?.scrollIntoView({ block: "start", behavior: "smooth" });
+    }
   }
   drawn.set(home, held);
 }
 
 function drawCard(card, data, held) {
-  const tiles = card.tiles.map((tile) => drawTile(tile, data, held));
+  const tiles = card.tiles.map((tile) => drawTile(tile, held));
   if (!data.pairs) return tiles[0];
   const figure = element("figure", "card");
   const both = element("div", "both");
@@ -28,7 +34,7 @@ function drawCard(card, data, held) {
   return figure;
 }
 
-function drawTile(tile, data, held) {
+function drawTile(tile, held) {
   const button = element("button", "tile");
   button.type = "button";
   button.setAttribute("aria-label", `Look at patch ${tile.title}`);
@@ -40,7 +46,7 @@ function drawTile(tile, data, held) {
     image.src = tile.src;
     image.alt = "";
     picture.append(image);
-    if (data.outlined) picture.append(element("i"));
+    picture.append(element("i"));
     if (tile.region) {
       const region = element("u");
       const [left, top, width, height] = tile.region;

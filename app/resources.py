@@ -477,6 +477,7 @@ def audit_store(chosen: Settings) -> AuditStore:
 @st.cache_resource(show_spinner=False)
 def _audit_store(folder: Path, server_roots: tuple[Path, ...]) -> AuditStore:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _spare_the_garbage_collector()  # this page opens no model, which would do so
     return AuditStore(folder, server_roots=server_roots)
 
 

@@ -181,11 +181,12 @@ def contrast_dots(table: pd.DataFrame, *, colours: Palette) -> go.Figure:
             row=place,
             col=1,
         )
-    dress(figure, colours, height_px=430)
+    dress(figure, colours, height_px=450)
     figure.update_annotations(font={"size": 12, "color": colours.muted})
     figure.update_layout(
-        legend={"orientation": "h", "y": 1.12, "x": 0}, clickmode="event+select", dragmode=False,
-        margin={"t": 46},
+        legend={"orientation": "h", "y": 1.08, "yanchor": "bottom", "x": 0},
+        clickmode="event+select", dragmode=False,
+        margin={"t": 66},
     )  # fmt: skip
     figure.update_xaxes(title_text="Centre minus ring, mean over patches", row=3, col=1)
     return figure
@@ -222,7 +223,7 @@ def group_bars(table: pd.DataFrame, *, colours: Palette, name: str) -> go.Figure
     dress(figure, colours, height_px=300 if len(table) > 8 else 220)
     figure.update_layout(
         barmode="stack",
-        legend={"orientation": "h", "y": 1.14, "x": 0},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         clickmode="event+select",
         dragmode="select",
         margin={"t": 34},

@@ -35,6 +35,7 @@ _MEDIUM: Final = "Medium"
 _SIZE: Final = "audit-size"
 _SEED: Final = "audit-seed"
 _TILES: Final = {96: 60, 192: 36, 288: 16}
+_BESIDE: Final = 96
 _TILES_BESIDE: Final = 36
 _PAGE: Final = "show-page"
 Make = Callable[[pd.DataFrame], bytes]
@@ -79,7 +80,7 @@ def patches_beside(store: AuditStore, job: Job, view: AuditView) -> None:
         label_visibility="collapsed",
     )
     rows = listed(view, chosen, PatchFilter(order=order or Order.AS_FOUND))
-    _page(store, job, view, chosen, rows, side=96, a_page=_TILES_BESIDE)
+    _page(store, job, view, chosen, rows, side=_BESIDE, a_page=_TILES_BESIDE)
 
 
 def patches_alone(store: AuditStore, job: Job, view: AuditView) -> None:
@@ -244,7 +245,7 @@ def _page(
         Card((tile(view, source, int(row), why=_why(view, int(row), chosen.measure)),))
         for row in shown
     ]
-    tiles(cards, key="audit-tiles", side=side)
+    tiles(cards, key="audit-tiles", side=side, followed=side == _BESIDE)
     with st.container(horizontal=True, vertical_alignment="center"):
         first = (page - 1) * a_page + 1
         st.caption(f"{first:,} to {first + len(shown) - 1:,} of {len(rows):,}")

@@ -107,14 +107,14 @@ def tile(
     )
 
 
-def tiles(cards: Sequence[Card], *, key: str, side: int = 96, outlined: bool = True) -> None:
+def tiles(cards: Sequence[Card], *, key: str, side: int = 96, followed: bool = False) -> None:
     """Draw cards; a click looks at the patch.
 
     Args:
         cards: With one tile each, or with two each.
         key: Of the component.
         side: Of a picture in CSS pixels, a multiple of 96.
-        outlined: Whether the centre 32 × 32 has its box.
+        followed: Whether a narrow page moves to them when they change.
     """
 
     def picked() -> None:
@@ -125,7 +125,7 @@ def tiles(cards: Sequence[Card], *, key: str, side: int = 96, outlined: bool = T
     data: dict[str, Any] = {
         "cards": [asdict(card) for card in cards],
         "side": side,
-        "outlined": outlined,
+        "followed": followed,
         "pairs": any(len(card.tiles) > 1 for card in cards),
     }
     data["stamp"] = hashlib.sha256(json.dumps(data).encode()).hexdigest()

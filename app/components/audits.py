@@ -11,6 +11,7 @@ from app.components.batches import drawn_badge, when
 from app.components.parts import show_problem
 from core.audit import STEPS as STEP_NAMES
 from core.audit import AuditProgress
+from core.audit.run import NO_SCORES
 from core.errors import NodelensError
 from core.jobs import AuditState, AuditStore, Job
 
@@ -147,12 +148,17 @@ def after_stop(store: AuditStore, job: Job, found: AuditState) -> None:
     )
 
 
+def _in_words(reason: str) -> str:
+    """Return a reason without what only the command line knows."""
+    return 'no scores were given; see the part "Doubtful labels"' if reason == NO_SCORES else reason
+
+
 def skipped_steps(progress: AuditProgress) -> None:
     """Draw which steps were left out, each with its reason."""
     if not progress.skipped:
         return
     lines = "".join(
-        f"<li>{escape(STEPS.get(name, name))}: {escape(reason)}.</li>"
+        f"<li>{escape(STEPS.get(name, name))}: {escape(_in_words(reason))}.</li>"
         for name, reason in progress.skipped.items()
     )
     st.html(f'<div class="nl-said"><h3>Left out</h3><ul>{lines}</ul></div>')

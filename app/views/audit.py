@@ -79,7 +79,7 @@ def draw_part(store: AuditStore, job: Job, view: AuditView, part: str) -> None:
         evidence, patches = st.columns([1, 1], gap="medium")
         with evidence:
             panels[part](view)
-        with patches:
+        with patches, st.container(key="nl-audit-beside"):
             audit_patches.patches_beside(store, job, view)
 
 
