@@ -146,53 +146,57 @@ _PAIRS: Final = {
 
 def _pairs(pairs: pd.DataFrame) -> Iterator[Finding]:
     def rows_of(chosen: pd.DataFrame) -> tuple[int, ...]:
-        both = np.unique(chosen[["row_a", "row_b"]].to_numpy(np.int64))
-        return tuple(int(row) for row in both[:MOST_ROWS])
+        both = chosen[["row_a", "row_b"]].to_numpy(np.int64).ravel().tolist()
+        return tuple(dict.fromkeys(both))[:MOST_ROWS]  # each once, pairs side by side
 
     def true(column: str) -> "pd.Series[bool]":
         return pairs[column].astype("boolean").fillna(value=False).astype(bool)
 
     for kind, words in _PAIRS.items():
-        chosen = pairs[pairs["kind"].astype(str) == kind]
-        if len(chosen):
+        of_kind = pairs[pairs["kind"].astype(str) == kind]
+        if len(of_kind):
             severity = Severity.NOTE if kind == "overlap" else Severity.WARNING
             yield Finding(
                 kind,
                 Area.RELATIONS,
                 severity,
-                f"{counted(len(chosen), 'pair is', 'pairs are')} {words}.",
+                f"{counted(len(of_kind), 'pair is', 'pairs are')} {words}.",
                 "Keep one of each, or keep them in one split.",
-                len(chosen),
-                rows_of(chosen),
+                len(of_kind),
+                rows_of(of_kind),
             )
-    for column, kind, area, words, action in (
+    across, conflict = true("across_splits"), true("label_conflict")
+    shifted = pairs["kind"].astype(str) == "overlap"
+    for chosen, kind, area, severity, headline, action in (
         (
-            "across_splits",
+            across,
             "related-across-splits",
             Area.SPLITS,
-            "across two splits: the same tissue is learned and tested",
+            Severity.ERROR,
+            "{n} of the same tissue in two splits: it is learned and tested.",
             "Put both of each pair into one split.",
         ),
         (
-            "label_conflict",
-            "related-with-other-label",
+            conflict & ~shifted,
+            "copy-with-other-label",
             Area.LABELS,
-            "with different labels",
-            "Look at both; one label may be wrong. Overlapping crops have other centres and may "
-            "differ rightly.",
+            Severity.ERROR,
+            "{n} of the same picture with different labels.",
+            "Look at both: one label is wrong.",
+        ),
+        (
+            conflict & shifted,
+            "overlap-with-other-label",
+            Area.LABELS,
+            Severity.NOTE,
+            "{n} of overlapping crops with different labels.",
+            "Expect some: their centres are not the same; look where they nearly are.",
         ),
     ):
-        crossing = pairs[true(column)]
-        if len(crossing):
-            yield Finding(
-                kind,
-                area,
-                Severity.ERROR,
-                f"Related {counted(len(crossing), 'pair', 'pairs')} {words}.",
-                action,
-                len(crossing),
-                rows_of(crossing),
-            )
+        found = pairs[chosen]
+        if len(found):
+            words = headline.replace("{n}", counted(len(found), "pair", "pairs"))
+            yield Finding(kind, area, severity, words, action, len(found), rows_of(found))
 
 
 def _associations(associations: pd.DataFrame) -> Iterator[Finding]:
@@ -241,9 +245,6 @@ def _splits(splits: pd.DataFrame) -> Iterator[Finding]:
         )
 
 
-_ARTICLES: Final = {"AUROC": "an"}
-
-
 def _probes(probes: pd.DataFrame) -> Iterator[Finding]:
     for row in probes.to_dict("records"):
         if np.isnan(row["score"]) or row["seen"] != "ring" or row["told"] == "label":
@@ -253,8 +254,7 @@ def _probes(probes: pd.DataFrame) -> Iterator[Finding]:
             f"{row['told']}-told-from-colour",
             Area.STATISTICS,
             Severity.WARNING if row["told"] == "split" and above > _BALANCE_GAP else Severity.NOTE,
-            f"Plain colour of the ring tells the {row['told']} with {_ARTICLES.get(row['measure'], 'a')} "
-            f"{row['measure']} of "
+            f"Plain colour of the ring tells the {row['told']}: {row['measure']} "
             f"{row['score']:.2f}, where guessing gives {row['chance']:.2f}.",
             "Whatever the slides differ in besides tumour can be told by colour too: vary the "
             "stain in training.",

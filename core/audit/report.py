@@ -15,7 +15,7 @@ from plotly.offline import get_plotlyjs
 
 from core.audit.audit import Audit
 from core.audit.columns import CHANNELS
-from core.audit.finding import Finding, Severity, counted
+from core.audit.finding import Area, Finding, Severity, counted
 from core.audit.reading import read_input
 from core.audit.summaries import readable
 from core.patches import Patch, PatchSource
@@ -23,6 +23,7 @@ from core.scoring.outputs import replacing
 
 _THUMBNAILS: Final = 12
 _PAIRS_SHOWN: Final = 4
+_CAPTION: Final = 26
 _SIGNS: Final = {Severity.ERROR: "✖", Severity.WARNING: "▲", Severity.NOTE: "•"}
 _CLASSES: Final = {
     0: ("no tumour in the centre", "#4477aa"),
@@ -112,20 +113,25 @@ def _finding(finding: Finding, patches: pd.DataFrame, source: PatchSource) -> st
         f"<p class='quiet'>{finding.severity}, {finding.area}. {html.escape(finding.action)}</p>"
     )
     if finding.ids:
-        more = " …" if finding.count > 20 else ""
+        more = " …" if len(finding.ids) > 20 else ""
         text += f"<p class='quiet'>{html.escape(', '.join(finding.ids[:20]))}{more}</p>"
-    return text + _pictures(finding.rows, patches, source) + "</div>"
+    spread = finding.area is Area.QUALITY  # elsewhere neighbours belong together
+    return text + _pictures(finding.rows, patches, source, spread=spread) + "</div>"
 
 
-def _pictures(rows: Sequence[int], patches: pd.DataFrame, source: PatchSource) -> str:
-    """Return thumbnails of some rows, spread over all of them; paths where there is no picture."""
+def _pictures(
+    rows: Sequence[int], patches: pd.DataFrame, source: PatchSource, *, spread: bool = False
+) -> str:
+    """Return thumbnails of the first rows, or of some of all; paths where there is no picture."""
     if not rows:
         return ""
-    places = np.unique(np.linspace(0, len(rows) - 1, min(_THUMBNAILS, len(rows))).astype(int))
+    last = len(rows) - 1 if spread else min(_THUMBNAILS, len(rows)) - 1
+    places = np.unique(np.linspace(0, last, min(_THUMBNAILS, len(rows))).astype(int))
     figures = []
     for row in (rows[place] for place in places):
         item = read_input(source, row)
-        name = html.escape(str(patches["path"].iloc[row]))
+        path = str(patches["path"].iloc[row])
+        name = f"<span title='{html.escape(path)}'>{html.escape(_short(path))}</span>"
         if isinstance(item, Patch):
             figures.append(
                 f"<figure><img alt='' src='data:image/png;base64,{_png(item)}'>"
@@ -134,6 +140,11 @@ def _pictures(rows: Sequence[int], patches: pd.DataFrame, source: PatchSource) -
         else:
             figures.append(f"<figure><figcaption>✖ {name}</figcaption></figure>")
     return f"<div class='row'>{''.join(figures)}</div>"
+
+
+def _short(path: str) -> str:
+    """Return a path that fits under a thumbnail."""
+    return path if len(path) <= _CAPTION else f"{path[: _CAPTION // 2]}…{path[-_CAPTION // 2 :]}"
 
 
 def _png(patch: Patch) -> str:

@@ -5,14 +5,24 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 from core.__main__ import main
-from core.audit import Audit, QualityLimits, Severity, measuring, open_audit, quality_flags
+from core.audit import (
+    MEASURES,
+    Audit,
+    QualityLimits,
+    Severity,
+    measuring,
+    open_audit,
+    quality_flags,
+)
 from core.audit.inputs import open_inputs
 from core.audit.measures import measure
 from core.audit.run import Watch, prepare, run_audit
@@ -113,6 +123,32 @@ def test_a_killed_audit_continues_to_the_same_rows(
     pd.testing.assert_frame_equal(resumed.patches, unbroken.patches)
 
 
+def test_a_turned_copy_in_another_split_is_found_by_its_row(
+    clean_set: Path, tmp_path: Path, drawn: ImageU8
+) -> None:
+    turned = np.ascontiguousarray(np.rot90(drawn[0]))
+    Image.fromarray(turned).save(clean_set / "train" / "p011.tif")
+    audit = audited(clean_set, tmp_path / "out")
+    assert audit.progress.complete
+    assert ids_of(audit, "same-under-orientation") == {"p000", "p011"}
+    assert ids_of(audit, "related-across-splits") == {"p000", "p011"}
+    assert ids_of(audit, "copy-with-other-label") == {"p000", "p011"}
+
+
+def test_scores_given_later_add_the_labels_they_contradict(clean_set: Path, tmp_path: Path) -> None:
+    audit = audited(clean_set, tmp_path / "out")
+    assert audit.label_candidates is None
+    patches = audit.patches
+    wrong = (patches["id"] == "p020").to_numpy()
+    prob = np.where((patches["label"] == 1).to_numpy(bool) ^ wrong, 0.95, 0.05)
+    pd.DataFrame({"id": patches["id"], "prob_tumour": prob}).to_csv(tmp_path / "s.csv")
+    again_with = ["--resume", "--out-of-fold", "--scores", str(tmp_path / "s.csv")]
+    main(["audit", str(clean_set), "--out", str(tmp_path / "out"), *again_with])
+    again = open_audit(tmp_path / "out")
+    assert ids_of(again, "doubtful-label") == {"p020"}
+    assert "Labels that the scores contradict" in (tmp_path / "out" / "report.html").read_text()
+
+
 def test_an_audit_does_not_continue_on_other_data(clean_set: Path, tmp_path: Path) -> None:
     audited(clean_set, tmp_path / "out")
     (clean_set / "train" / "p000.tif").rename(clean_set / "train" / "q000.tif")
@@ -143,8 +179,6 @@ def test_associations_are_the_auroc_of_scikit_learn(clean_set: Path, tmp_path: P
 
 
 def test_labels_come_from_folders_or_from_a_table_beside(tmp_path: Path, drawn: ImageU8) -> None:
-    from PIL import Image  # noqa: PLC0415
-
     for number, place in enumerate(["train/0", "train/1", "test/1"]):
         (tmp_path / "set" / place).mkdir(parents=True)
         Image.fromarray(drawn[number]).save(tmp_path / "set" / place / f"x{number}.png")
@@ -203,8 +237,6 @@ def test_hostile_names_are_text_in_the_report(tmp_path: Path) -> None:
 
 
 def test_real_patches_are_seldom_blamed_and_their_blurred_copies_are(pcam_dir: Path) -> None:
-    import cv2  # noqa: PLC0415
-
     source = open_inputs(pcam_dir).source
     step = max(1, len(source) // 500)
     images = np.stack(
@@ -212,7 +244,7 @@ def test_real_patches_are_seldom_blamed_and_their_blurred_copies_are(pcam_dir: P
     )
 
     def flags(patches: ImageU8) -> pd.DataFrame:
-        table = pd.DataFrame(measure(patches), columns=list(QUALITY_AND_STATISTICS))
+        table = pd.DataFrame(measure(patches), columns=list(MEASURES))
         return quality_flags(table.assign(fault=""), QualityLimits())
 
     real = flags(images)
@@ -221,6 +253,3 @@ def test_real_patches_are_seldom_blamed_and_their_blurred_copies_are(pcam_dir: P
     for sigma in (2.0, 3.0, 4.0):
         blurred = np.stack([cv2.GaussianBlur(image, (0, 0), sigma) for image in images])
         assert flags(blurred.astype(np.uint8))["blurred"][judged].mean() > 0.99
-
-
-QUALITY_AND_STATISTICS = measuring.MEASURES
