@@ -85,8 +85,10 @@ def _show(found: Finding, view: AuditView) -> None:
     job_id = view.job_id
     filters = audit_pairs.pairs_of(found.kind)
     if filters is not None:
-        audit_pairs.show_pairs(job_id, *filters)
+        audit_pairs.show_pairs(view, *filters)
         audit_parts.go_to(job_id, audit_parts.PAIRS)
+    elif found.kind == "doubtful-label":
+        audit_parts.go_to(job_id, audit_parts.LABELS)
     elif found.rows:
         audit_patches.show(Shown("finding", found.kind))
     elif found.ids and found.area is Area.SPLITS:

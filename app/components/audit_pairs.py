@@ -24,10 +24,12 @@ ONLY_KEY: Final = "pairs-only"
 _CONFLICT: Final = "different labels"
 _SPLITS: Final = "across splits"
 _SLIDES: Final = "across slides"
-_FINDINGS: Final = {
-    "related-across-splits": "across splits",
-    "split-touched": "across splits",
-    "related-with-other-label": "different labels",
+_FINDINGS: Final[dict[str, tuple[list[str], list[str]]]] = {
+    **{kind: ([kind], []) for kind in KINDS},
+    "related-across-splits": ([], [_SPLITS]),
+    "split-touched": ([], [_SPLITS]),
+    "copy-with-other-label": ([kind for kind in KINDS if kind != "overlap"], [_CONFLICT]),
+    "overlap-with-other-label": (["overlap"], [_CONFLICT]),
 }
 _CROSSINGS: Final = {
     _CONFLICT: "label_conflict",
@@ -92,16 +94,15 @@ def pairs_panel(store: AuditStore, job: Job, view: AuditView) -> None:
 
 def pairs_of(finding: str) -> tuple[list[str], list[str]] | None:
     """Return the filters (kinds, crossings) that show a finding's pairs; None if it has none."""
-    if finding in KINDS:
-        return [finding], []
-    only = _FINDINGS.get(finding)
-    return None if only is None else ([], [only])
+    return _FINDINGS.get(finding)
 
 
-def show_pairs(job_id: str, kinds: list[str], only: list[str]) -> None:
+def show_pairs(view: AuditView, kinds: list[str], only: list[str]) -> None:
     """Set the filters, so that these pairs are shown."""
-    state.choose(f"{KINDS_KEY}-{job_id}", kinds)
-    state.choose(f"{ONLY_KEY}-{job_id}", only)
+    pairs = view.audit.pairs
+    present = set() if pairs is None else set(pairs["kind"].astype(str))
+    state.choose(f"{KINDS_KEY}-{view.job_id}", [kind for kind in kinds if kind in present])
+    state.choose(f"{ONLY_KEY}-{view.job_id}", only)
     state.choose("pairs-page", 1)
 
 

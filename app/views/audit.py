@@ -29,10 +29,11 @@ def look_at(store: AuditStore, job: Job) -> None:
     """Draw the audit that is looked at, in whatever state it is."""
     found = store.state(job)
     audits.audit_head(store, job, found)
-    if found.name == "running":
-        st.fragment(progress, run_every=LIVE_EVERY_S)(store, job, found.progress.finished)
-    elif found.name != "done":
-        audits.after_stop(store, job, found)
+    with st.container():  # always there, so that what is below stays where it is
+        if found.name == "running":
+            st.fragment(progress, run_every=LIVE_EVERY_S)(store, job, found.progress.finished)
+        elif found.name != "done":
+            audits.after_stop(store, job, found)
     if found.name == "new" or not (
         store.folder(job).table("patches").is_file() or store.folder(job).part_files()
     ):

@@ -32,7 +32,9 @@ def test_samples_are_audited_a_box_around_points_and_a_tile_lead_to_patches(addr
         expect(tiles).to_have_count(24)
 
         # A box over half of the map chooses some of the 24, not all.
-        page.get_by_role("radio", name="Map", exact=True).click()
+        map_part = page.get_by_role("radio", name="Map", exact=True)
+        expect(map_part).to_have_count(1)
+        map_part.click()
         plot = page.locator(".js-plotly-plot .nsewdrag").first
         page.locator("[data-attr=dragmode][data-val=select]").first.click()
         box = plot.bounding_box()
@@ -42,6 +44,7 @@ def test_samples_are_audited_a_box_around_points_and_a_tile_lead_to_patches(addr
         page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] - 2, steps=6)
         page.mouse.up()
         expect(page.locator(".st-key-nl-audit-shown")).to_contain_text("Selected in the chart")
+        expect(tiles).not_to_have_count(24)
         chosen = tiles.count()
         assert 0 < chosen < 24
         expect(page.locator(".st-key-nl-audit-shown")).to_contain_text(f"{chosen} patch")
