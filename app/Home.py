@@ -23,6 +23,7 @@ page = st.navigation(
         st.Page(
             HERE / "views" / "overview.py", title="Overview", icon=":material/home:", default=True
         ),
+        st.Page(HERE / "views" / "audit.py", title="Data set", icon=":material/dataset:"),
         st.Page(HERE / "views" / "batch.py", title="Batch scoring", icon=":material/grid_view:"),
         st.Page(HERE / "views" / "review.py", title="Review", icon=":material/rate_review:"),
         st.Page(

@@ -5,6 +5,7 @@ import io
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 from PIL import Image
 
 from core.patches import CENTRE, ImageU8, decode_patch
@@ -22,6 +23,18 @@ def thumbnail_uri(image_rgb_u8: ImageU8) -> str:
         (THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.LANCZOS
     )
     return _uri(small)
+
+
+def turned(image_rgb_u8: ImageU8, orientation: int) -> ImageU8:
+    """Return a patch (96, 96, 3) turned.
+
+    Args:
+        image_rgb_u8: The patch.
+        orientation: 0 to 7; `orientation % 4` quarter turns counter-clockwise, after a left-right
+            mirror from 4 on.
+    """
+    mirrored = image_rgb_u8[:, ::-1] if orientation >= 4 else image_rgb_u8
+    return np.ascontiguousarray(np.rot90(mirrored, orientation % 4))
 
 
 def png_uri(image_rgb_u8: ImageU8) -> str:

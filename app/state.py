@@ -41,6 +41,11 @@ _PLACE: Final = "place"
 _DRAWN: Final = "drawn"
 _AGAIN: Final = "again"
 _BACK: Final = "looks-back"
+_AUDIT: Final = "audit"
+_AUDIT_PART: Final = "part"
+_AUDIT_SHOWN: Final = "show"
+_AUDIT_PATCH: Final = "patch"
+_AUDIT_ROWS: Final = "audit-rows"
 
 
 def owner() -> str:
@@ -408,3 +413,55 @@ def drawn(what: Hashable) -> Drawn:
 def still_drawn(earlier: Drawn) -> bool:
     """Whether nothing was drawn since; false for a second press on the same button."""
     return st.session_state.get(_DRAWN) == earlier
+
+
+def audit_id() -> str | None:
+    """Return the audit that is looked at; it stands in the URL, where a reload finds it."""
+    return _in_url(_AUDIT)
+
+
+def look_at_audit(audit: str | None) -> None:
+    """Look at another audit, or at the list of them."""
+    for key in (_AUDIT_PART, _AUDIT_SHOWN, _AUDIT_PATCH):
+        _keep_in_url(key, None)
+    st.session_state.pop(_AUDIT_ROWS, None)
+    _keep_in_url(_AUDIT, audit)
+
+
+def audit_part(default: str) -> str:
+    """Return which part of the audit is looked at."""
+    return _in_url(_AUDIT_PART) or default
+
+
+def look_at_audit_part(part: str) -> None:
+    """Look at another part of the audit."""
+    _keep_in_url(_AUDIT_PART, part)
+
+
+def audit_shown() -> tuple[str, tuple[int, ...]]:
+    """Return what the patches of the audit are chosen by, and the rows of a choice by hand."""
+    return _in_url(_AUDIT_SHOWN) or "", st.session_state.get(_AUDIT_ROWS, ())
+
+
+def show_in_audit(shown: str | None, rows: tuple[int, ...] = ()) -> None:
+    """Choose the patches of the audit; a choice by hand is too long for a URL."""
+    st.session_state[_AUDIT_ROWS] = rows
+    _keep_in_url(_AUDIT_SHOWN, shown)
+    st.session_state[f"{_AUDIT_SHOWN}-page"] = 1
+
+
+def audit_patch() -> int | None:
+    """Return the row of the audit whose patch is looked at."""
+    found = _in_url(_AUDIT_PATCH)
+    return int(found) if found is not None and found.isascii() and found.isdigit() else None
+
+
+def look_at_audit_patch(row: int | None) -> None:
+    """Look at one patch of the audit, or at none."""
+    _keep_in_url(_AUDIT_PATCH, None if row is None else str(row))
+
+
+def points(key: str) -> list[dict[str, Any]]:
+    """Return the points that are selected in the chart with this key."""
+    held: Any = st.session_state.get(key) or {}
+    return list(held.get("selection", {}).get("points", ()))

@@ -91,6 +91,11 @@ class Settings:
         return self.data_dir / "jobs"
 
     @property
+    def audits_dir(self) -> Path:
+        """Where audits of data sets and what was uploaded for them are kept."""
+        return self.data_dir / "audits"
+
+    @property
     def operating_points_dir(self) -> Path:
         """Where locked operating points are kept."""
         return self.data_dir / "operating_points"

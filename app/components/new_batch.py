@@ -1,6 +1,6 @@
 """Where a batch comes from: a folder, files, a ZIP, a place on the server, the drawn samples."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -15,6 +15,8 @@ from core.patches import PATCH_SUFFIXES
 from core.settings import SAMPLES_TABLE, Settings
 
 SAMPLES_NAME: Final = "Drawn samples (not tissue)"
+Brought = Callable[[Job], None]
+"""Takes a job that was just made of what somebody brought."""
 
 
 def is_drawn(job: Job) -> bool:
@@ -22,14 +24,27 @@ def is_drawn(job: Job) -> bool:
     return job.server_path == str(SAMPLES_TABLE)
 
 
-def try_samples(store: JobStore) -> None:
-    """Make a batch of the drawn samples and look at it."""
-    job = store.add_server_path(state.owner(), SAMPLES_NAME, SAMPLES_TABLE)
+def look_at(job: Job) -> None:
+    """Look at a batch."""
     state.look_at_job(job.id)
 
 
-def new_batch(store: JobStore, settings: Settings) -> None:
-    """Draw the ways to bring patches; whichever is used makes a batch and looks at it."""
+def try_samples(store: JobStore, brought: Brought = look_at) -> None:
+    """Make a batch of the drawn samples and look at it."""
+    brought(store.add_server_path(state.owner(), SAMPLES_NAME, SAMPLES_TABLE))
+
+
+def new_batch(
+    store: JobStore, settings: Settings, brought: Brought = look_at, *, tables: bool = False
+) -> None:
+    """Draw the ways to bring patches; whichever is used makes a job.
+
+    Args:
+        store: Takes the job.
+        settings: Limits of uploads, and the folders on the server.
+        brought: Takes the job; looks at it as a batch unless told otherwise.
+        tables: Whether CSVs with labels may be among single files.
+    """
     folder, files, server, samples = st.tabs(
         ["Folder", "Files or ZIP", "On the server", "Drawn samples"]
     )
@@ -45,7 +60,7 @@ def new_batch(store: JobStore, settings: Settings) -> None:
             key=key,
             label_visibility="collapsed",
         )
-        _keep_upload(store, settings, "folder", chosen)
+        _keep_upload(store, settings, "folder", chosen, brought)
     with files:
         st.caption(
             "Single images (.tif, .png, .jpg, .bmp, .webp), or one ZIP for thousands of patches. "
@@ -55,14 +70,14 @@ def new_batch(store: JobStore, settings: Settings) -> None:
         key = state.uploader_key("files")
         chosen = st.file_uploader(
             "Images or ZIP",
-            type=["zip", *sorted(suffix[1:] for suffix in PATCH_SUFFIXES)],
+            type=["zip", *["csv"] * tables, *sorted(suffix[1:] for suffix in PATCH_SUFFIXES)],
             accept_multiple_files=True,
             key=key,
             label_visibility="collapsed",
         )
-        _keep_upload(store, settings, "files", chosen)
+        _keep_upload(store, settings, "files", chosen, brought)
     with server:
-        _server_path(store, settings)
+        _server_path(store, settings, brought)
     with samples:
         st.caption(
             "24 patches drawn by a computer program. They imitate H&E-stained lymph node so that "
@@ -73,14 +88,18 @@ def new_batch(store: JobStore, settings: Settings) -> None:
             "Open the drawn samples",
             icon=":material/draw:",
             on_click=try_samples,
-            args=(store,),
+            args=(store, brought),
             disabled=not SAMPLES_TABLE.is_file(),
             key="try-samples",
         )
 
 
 def _keep_upload(
-    store: JobStore, settings: Settings, uploader: str, files: Sequence[UploadedFile]
+    store: JobStore,
+    settings: Settings,
+    uploader: str,
+    files: Sequence[UploadedFile],
+    brought: Brought,
 ) -> None:
     if not files:
         return
@@ -92,7 +111,7 @@ def _keep_upload(
         show_problem(error)
         return
     state.clear_uploader(uploader)
-    state.look_at_job(job.id)
+    brought(job)
     st.rerun()
 
 
@@ -107,11 +126,11 @@ def _upload_name(files: Sequence[UploadedFile]) -> str:
     return f"{paths[0].name} and {len(files) - 1:,} more"
 
 
-def _server_path(store: JobStore, settings: Settings) -> None:
+def _server_path(store: JobStore, settings: Settings, brought: Brought) -> None:
     if not settings.server_roots:
         st.caption(
             "Switched off. The operator can allow folders on the server with "
-            "NODELENS_SERVER_ROOTS; whole data sets and HDF5 files are then scored in place."
+            "NODELENS_SERVER_ROOTS; whole data sets and HDF5 files are then read in place."
         )
         return
     st.caption(
@@ -128,5 +147,5 @@ def _server_path(store: JobStore, settings: Settings) -> None:
     except NodelensError as error:
         show_problem(error)
         return
-    state.look_at_job(store.add_server_path(state.owner(), path.name, path).id)
+    brought(store.add_server_path(state.owner(), path.name, path))
     st.rerun()

@@ -1,5 +1,6 @@
 """Scoring jobs: what users upload or name, scored in the background, kept on disk."""
 
+from core.jobs.audits import AuditState, AuditStore
 from core.jobs.downloads import Download, download, why_no_submission
 from core.jobs.preflight import InputReport, Problem, inspect_source
 from core.jobs.results import (
@@ -15,6 +16,8 @@ from core.jobs.results import (
 from core.jobs.store import Job, JobProgress, JobStore, NamedBytes, StoredFile
 
 __all__ = [
+    "AuditState",
+    "AuditStore",
     "Download",
     "Filter",
     "InputReport",

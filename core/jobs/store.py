@@ -315,6 +315,11 @@ class JobStore:
         root = next(root for root in self._server_roots if path.is_relative_to(root))
         return open_source(path, confine_to=root if root.is_dir() else root.parent)
 
+    def uploaded_files(self, job: Job) -> list[tuple[str, Path]]:
+        """Return the owner's name of each uploaded file, safe to show, and where its bytes are."""
+        folder = self.folder / job.id / _INPUT_FOLDER
+        return [(file.name, folder / file.stored) for file in job.uploads]
+
     def journal(self, job: Job) -> Path:
         """Return where the job's rows are."""
         return self.folder / job.id / _JOURNAL_FILE

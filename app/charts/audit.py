@@ -1,0 +1,302 @@
+"""Figures of an audit; no Streamlit in here. What is selected in each leads to rows of patches."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from plotly.subplots import make_subplots
+
+from app.charts.batch import Palette, dress
+
+_CATEGORIES: Final = (
+    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8F7A00", "#6A51A3",
+)  # fmt: skip
+"""Okabe and Ito's, the yellow darkened, and a violet: eight that can be told apart."""
+_SYMBOLS: Final = {"tumour": "triangle-up", "no tumour": "triangle-down", "unknown": "circle"}
+_SIGNS: Final = {"tumour": "▲ tumour", "no tumour": "▽ no tumour", "unknown": "? no label"}
+
+
+def label_colours(colours: Palette) -> dict[str, str]:
+    """Return the colour of each label in words."""
+    return {
+        "tumour": colours.tumour,
+        "no tumour": colours.no_tumour,
+        "unknown": colours.grey_zone,
+    }
+
+
+def _selectable(figure: go.Figure, mode: str) -> None:
+    figure.update_layout(
+        dragmode=mode, clickmode="event+select", newselection={"line": {"width": 1}}
+    )
+    figure.update_xaxes(fixedrange=False)
+    figure.update_yaxes(fixedrange=False)
+
+
+def measure_histogram(
+    edges: NDArray[np.float64],
+    counts: Mapping[str, NDArray[np.int64]],
+    *,
+    title: str,
+    colours: Palette,
+) -> go.Figure:
+    """Return a measure's distribution, one row of bars per class, each as a share of its class.
+
+    Each bar's customdata is [label, low, high, patches].
+    """
+    labels = list(counts)
+    figure = make_subplots(rows=max(len(labels), 1), shared_xaxes=True, vertical_spacing=0.16)
+    middles = (edges[:-1] + edges[1:]) / 2
+    for place, label in enumerate(labels):
+        count = counts[label]
+        figure.add_bar(
+            x=middles,
+            y=count / max(count.sum(), 1),
+            width=(edges[1] - edges[0]) * 0.95,
+            name=_SIGNS[label],
+            marker={"color": label_colours(colours)[label], "line": {"width": 0}},
+            customdata=[
+                [label, float(low), float(high), int(n)]
+                for low, high, n in zip(edges[:-1], edges[1:], count, strict=True)
+            ],
+            hovertemplate="%{customdata[1]:.4g} to %{customdata[2]:.4g}: "
+            "%{customdata[3]:,} patches<extra>%{fullData.name}</extra>",
+            row=place + 1,
+            col=1,
+        )
+        figure.add_annotation(
+            text=_SIGNS[label],
+            xref="x domain" if place == 0 else f"x{place + 1} domain",
+            yref="y domain" if place == 0 else f"y{place + 1} domain",
+            x=0,
+            y=1,
+            xanchor="left",
+            yanchor="bottom",
+            showarrow=False,
+            font={"color": colours.ink, "size": 12},
+        )
+    dress(figure, colours, height_px=90 + 130 * max(len(labels), 1))
+    figure.update_layout(showlegend=False, bargap=0, margin={"t": 24})
+    figure.update_yaxes(tickformat=".0%", rangemode="tozero", nticks=4)
+    figure.update_xaxes(title_text=title, row=max(len(labels), 1), col=1)
+    _selectable(figure, "select")
+    return figure
+
+
+def association_dots(
+    table: pd.DataFrame, names: Callable[[str], str], *, colours: Palette
+) -> go.Figure:
+    """Return the AUROC of each measure alone with its interval, the strongest at the top.
+
+    Args:
+        table: Rows of `associations`, strongest first.
+        names: A measure in words.
+        colours: Of the page.
+    """
+    shown = table.iloc[::-1]
+    figure = go.Figure()
+    figure.add_vline(x=0.5, line={"color": colours.grey_zone, "width": 1.5, "dash": "dash"})
+    figure.add_scatter(
+        x=shown["auroc"],
+        y=[names(name) for name in shown["measure"]],
+        mode="markers",
+        marker={"color": colours.accent, "size": 9},
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": (shown["high"] - shown["auroc"]).fillna(0),
+            "arrayminus": (shown["auroc"] - shown["low"]).fillna(0),
+            "color": colours.muted,
+            "thickness": 1.5,
+            "width": 3,
+        },
+        customdata=shown[["measure", "low", "high", "patches"]].astype(object).to_numpy(),
+        hovertemplate="%{y}<br>AUROC %{x:.3f}, 95 % interval %{customdata[1]:.3f} to "
+        "%{customdata[2]:.3f}, %{customdata[3]:,} patches<extra></extra>",
+    )
+    dress(figure, colours, height_px=70 + 21 * max(len(shown), 4))
+    figure.update_xaxes(title_text="AUROC of the measure alone (0.5: tells nothing)")
+    figure.update_layout(showlegend=False, clickmode="event+select", dragmode=False)
+    return figure
+
+
+_PANELS: Final = (
+    ("Colour, 0–255", ("red", "green", "blue")),
+    ("Saturation and value, 0–1", ("saturation", "value")),
+    ("Optical density", ("haematoxylin", "eosin")),
+)
+
+
+def contrast_dots(table: pd.DataFrame, *, colours: Palette) -> go.Figure:
+    """Return centre minus ring of each channel and class, with intervals; units have own panels.
+
+    Each point's customdata is [channel, label in words].
+    """
+    figure = make_subplots(
+        rows=3,
+        row_heights=[3, 2, 2],
+        vertical_spacing=0.13,
+        subplot_titles=[title for title, _ in _PANELS],
+    )
+    for place, (_, channels) in enumerate(_PANELS, start=1):
+        figure.add_vline(
+            x=0, line={"color": colours.grey_zone, "width": 1.5, "dash": "dash"}, row=place, col=1
+        )
+        for label, words, shift in ((1, "tumour", 0.16), (0, "no tumour", -0.16)):
+            of_class = table[(table["label"] == label) & table["channel"].isin(channels)]
+            heights = [len(channels) - 1 - channels.index(c) + shift for c in of_class["channel"]]
+            figure.add_scatter(
+                x=of_class["difference"],
+                y=heights,
+                mode="markers",
+                name=words,
+                legendgroup=words,
+                showlegend=place == 1,
+                marker={
+                    "color": label_colours(colours)[words],
+                    "symbol": _SYMBOLS[words],
+                    "size": 10,
+                },
+                error_x={
+                    "type": "data",
+                    "symmetric": False,
+                    "array": (of_class["high"] - of_class["difference"]).fillna(0),
+                    "arrayminus": (of_class["difference"] - of_class["low"]).fillna(0),
+                    "thickness": 1.5,
+                    "width": 3,
+                },
+                customdata=[[c, words] for c in of_class["channel"]],
+                hovertemplate="%{customdata[0]}: centre − ring %{x:.4g}"
+                "<extra>%{fullData.name}</extra>",
+                row=place,
+                col=1,
+            )
+        figure.update_yaxes(
+            tickvals=list(range(len(channels))),
+            ticktext=list(reversed(channels)),
+            range=[-0.6, len(channels) - 0.4],
+            row=place,
+            col=1,
+        )
+    dress(figure, colours, height_px=450)
+    figure.update_annotations(font={"size": 12, "color": colours.muted})
+    figure.update_layout(
+        legend={"orientation": "h", "y": 1.08, "yanchor": "bottom", "x": 0},
+        clickmode="event+select", dragmode=False,
+        margin={"t": 66},
+    )  # fmt: skip
+    figure.update_xaxes(title_text="Centre minus ring, mean over patches", row=3, col=1)
+    return figure
+
+
+def group_bars(table: pd.DataFrame, *, colours: Palette, name: str) -> go.Figure:
+    """Return patches per slide or split, stacked by label; customdata is the group's name.
+
+    Args:
+        table: Rows of `balance` of one kind.
+        colours: Of the page.
+        name: What the groups are, for the axis.
+    """
+    table = table.sort_values("patches", ascending=False)
+    parts = (
+        ("no tumour", table["labelled"] - table["positives"]),
+        ("tumour", table["positives"]),
+        ("unknown", table["patches"] - table["labelled"]),
+    )
+    figure = go.Figure()
+    share = table["prevalence"].map(lambda value: "no label" if value != value else f"{value:.0%}")  # noqa: PLR0124
+    for label, count in parts:
+        if not count.any():
+            continue
+        figure.add_bar(
+            x=table["name"],
+            y=count,
+            name=_SIGNS[label],
+            marker={"color": label_colours(colours)[label], "line": {"width": 0}},
+            customdata=np.column_stack([table["name"], share]).tolist(),
+            hovertemplate="%{customdata[0]}: %{y:,} patches, tumour share %{customdata[1]}"
+            "<extra>%{fullData.name}</extra>",
+        )
+    dress(figure, colours, height_px=300 if len(table) > 8 else 220)
+    figure.update_layout(
+        barmode="stack",
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        clickmode="event+select",
+        dragmode="select",
+        margin={"t": 34},
+    )
+    figure.update_xaxes(title_text=name, type="category", tickangle=-60 if len(table) > 8 else 0)
+    figure.update_yaxes(title_text="Patches", tickformat=",d")
+    return figure
+
+
+def patch_scatter(
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    rows: NDArray[np.int64],
+    groups: NDArray[np.object_],
+    *,
+    titles: tuple[str, str],
+    colours: Palette,
+) -> go.Figure:
+    """Return one point a patch, coloured by group, for a lasso; customdata is the row.
+
+    Args:
+        x: (N,).
+        y: (N,).
+        rows: (N,) of the patches.
+        groups: (N,) names; the eight largest have a colour, all others share grey.
+        titles: Of the axes.
+        colours: Of the page.
+    """
+    figure = go.Figure()
+    for name, colour, symbol, chosen in _coloured(groups, colours):
+        figure.add_scattergl(
+            x=x[chosen].astype(np.float32),
+            y=y[chosen].astype(np.float32),
+            customdata=rows[chosen].astype(np.int32),
+            mode="markers",
+            name=name,
+            marker={"color": colour, "size": 4, "opacity": 0.55, "symbol": symbol},
+            selected={"marker": {"opacity": 1}},
+            unselected={"marker": {"opacity": 0.12}},
+            hovertemplate="row %{customdata}<extra>%{fullData.name}</extra>",
+        )
+    dress(figure, colours, height_px=560)
+    figure.update_layout(
+        legend={"orientation": "h", "y": -0.12, "x": 0, "itemsizing": "constant"},
+        margin={"t": 10},
+    )
+    _selectable(figure, "lasso")
+    figure.update_xaxes(title_text=titles[0])
+    figure.update_yaxes(title_text=titles[1])
+    return figure
+
+
+Group = tuple[str, str, str, NDArray[np.bool_]]
+
+
+def _coloured(groups: NDArray[np.object_], colours: Palette) -> Sequence[Group]:
+    """Return name, colour, symbol and members of each group, the largest first."""
+    names, counts = np.unique(groups.astype(str), return_counts=True)
+    if set(names) <= set(_SIGNS):
+        return [
+            (name, label_colours(colours)[name], _SYMBOLS[name], groups == name)
+            for name in ("no tumour", "tumour", "unknown")
+            if name in names
+        ]
+    quiet = [name for name in ("none", "unknown") if name in names]
+    own = [name for name in names[np.argsort(-counts, kind="stable")] if name not in quiet]
+    others = own[len(_CATEGORIES) :]
+    found: list[Group] = []
+    if others:
+        found.append((f"{len(others)} more", colours.grey_zone, "circle", np.isin(groups, others)))
+    found += [(name, colours.grey_zone, "circle-open", groups == name) for name in quiet]
+    found += [
+        (name, _CATEGORIES[place], "circle", groups == name)
+        for place, name in enumerate(own[: len(_CATEGORIES)])
+    ]
+    return found

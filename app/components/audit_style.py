@@ -1,0 +1,14 @@
+"""The look of the data-set page, beside the shell's."""
+
+from pathlib import Path
+from typing import Final
+
+import streamlit as st
+
+_STYLE: Final = Path(__file__).parents[1] / "audit.css"
+
+
+def audit_style() -> None:
+    """Load the style; called once by the page."""
+    with st.container(key="nl-keep-style"):
+        st.html(_STYLE)

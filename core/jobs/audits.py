@@ -1,0 +1,191 @@
+"""Audits that outlive a page, a browser tab and the process that started them.
+
+The data set is kept as any batch is, as a job; the audit's tables lie in a folder of that job.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from core.audit import AuditFolder, AuditProgress
+from core.audit.inputs import Inputs, open_inputs
+from core.audit.run import Scores, Watch, prepare, run_audit
+from core.errors import RunError, SourceError
+from core.jobs.labelled import label_uploads
+from core.jobs.store import Job, JobStore
+from core.scoring.outputs import replacing
+from core.settings import resolved_below
+
+_AUDIT_FOLDER: Final = "audit"
+_SCORES: Final = {"scores.csv": False, "scores-out-of-fold.csv": True}
+
+
+@dataclass(frozen=True)
+class AuditState:
+    """How far an audit is.
+
+    Attributes:
+        name: "new", "running", "stopped" (continue when you like), "done" or "broken".
+        progress: Its steps.
+        error: Why it is broken, in words.
+    """
+
+    name: str
+    progress: AuditProgress
+    error: str = ""
+
+
+class _Worker(threading.Thread):
+    """One running audit."""
+
+    def __init__(self, store: "AuditStore", job: Job) -> None:
+        super().__init__(name=f"audit-{job.id[:8]}", daemon=True)
+        self.cancel = threading.Event()
+        self.under_way = ("", 0, 0)
+        self.error = ""
+        self._store = store
+        self._job = job
+
+    def run(self) -> None:
+        try:
+            inputs = self._store.inputs(self._job)
+            with inputs.source:
+                if not len(inputs.source):
+                    raise SourceError(
+                        "There is no file in this data set. Choose a folder, ZIP, PCam .h5 file "
+                        "or CSV that holds patches."
+                    )
+                folder = prepare(inputs, self._store.folder(self._job).path, resume=True)
+                watch = Watch(on_progress=self._advance, should_stop=self.cancel.is_set)
+                run_audit(inputs, folder, watch=watch, scores=self._store.scores(self._job))
+        except Exception as error:  # noqa: BLE001 - a thread has no caller; the page shows it
+            self.error = str(error) or type(error).__name__
+            if self.under_way[0] in {"", "labels"}:
+                self._store.forget_scores(self._job)  # or the audit could never go on
+
+    def _advance(self, step: str, done: int, total: int) -> None:
+        self.under_way = (step, done, total)
+
+
+class AuditStore:
+    """The audits of every owner in one folder; safe to use from several threads."""
+
+    def __init__(self, folder: Path, *, server_roots: Sequence[Path] = ()) -> None:
+        """Keep audits below `folder`.
+
+        Args:
+            folder: Where to.
+            server_roots: Resolved folders, or single files, below which sources on the server may
+                lie; checked whenever one is opened.
+        """
+        self.jobs = JobStore(folder, server_roots=server_roots)
+        self._server_roots = tuple(server_roots)
+        self._workers: dict[str, _Worker] = {}
+        self._lock = threading.Lock()
+
+    def folder(self, job: Job) -> AuditFolder:
+        """Return where the audit's tables are."""
+        return AuditFolder(self.jobs.folder / job.id / _AUDIT_FOLDER)
+
+    def inputs(self, job: Job) -> Inputs:
+        """Return the patches with the labels, slides and splits that are known of them.
+
+        Raises:
+            SourceError: They are gone, not what they claim to be, or outside the allowed folders.
+        """
+        source = self.jobs.open(job)  # refuses what lies outside the allowed folders
+        if job.server_path is None:
+            return label_uploads(source, self.jobs.uploaded_files(job))
+        path = resolved_below(job.server_path, self._server_roots)
+        if path.is_dir():
+            self._require_inside(path)
+        found = open_inputs(path)
+        with found.source:
+            source.entries = found.source.entries
+        return Inputs(source, found.table_faults)
+
+    def _require_inside(self, path: Path) -> None:
+        """Raise unless the tables beside the patches lie where this installation may read."""
+        for table in path.glob("*.csv"):
+            resolved_below(str(table), self._server_roots)
+
+    def keep_scores(self, job: Job, data: bytes, *, out_of_fold: bool) -> None:
+        """Keep scores of the patches, for labels worth a second look; `start` uses them.
+
+        Args:
+            job: The audit.
+            data: A CSV with `id` and `prob_tumour`.
+            out_of_fold: Whether no score is of a model that was trained on its patch.
+        """
+        self.forget_scores(job)
+        name = next(name for name, apart in _SCORES.items() if apart is out_of_fold)
+        with replacing(self.jobs.folder / job.id / name) as temporary:
+            temporary.write_bytes(data)
+
+    def forget_scores(self, job: Job) -> None:
+        """Delete the scores that were kept."""
+        for name in _SCORES:
+            (self.jobs.folder / job.id / name).unlink(missing_ok=True)
+
+    def scores(self, job: Job) -> Scores | None:
+        """Return the scores that were kept."""
+        for name, out_of_fold in _SCORES.items():
+            file = self.jobs.folder / job.id / name
+            if file.is_file():
+                return Scores(file, out_of_fold)
+        return None
+
+    def start(self, job: Job) -> None:
+        """Audit the data set, or do the steps that are missing, in a thread; once at a time."""
+        with self._lock:
+            worker = self._workers.get(job.id)
+            if worker is not None and worker.is_alive():
+                return
+            worker = self._workers[job.id] = _Worker(self, job)
+            worker.start()
+
+    def cancel(self, job: Job) -> None:
+        """Ask a running audit to stop soon; the steps that are done stay."""
+        worker = self._worker(job)
+        if worker is not None:
+            worker.cancel.set()
+
+    def wait(self, job: Job, timeout_s: float | None = None) -> None:
+        """Wait until the audit's thread has ended."""
+        worker = self._worker(job)
+        if worker is not None:
+            worker.join(timeout_s)
+
+    def remove(self, job: Job) -> None:
+        """Delete an audit with its uploaded files."""
+        self.cancel(job)
+        self.wait(job)
+        with self._lock:
+            self._workers.pop(job.id, None)
+        self.jobs.remove(job)
+
+    def state(self, job: Job) -> AuditState:
+        """Return how far the audit is; also for audits of a process that is gone."""
+        worker = self._worker(job)
+        progress = self.folder(job).read_progress()
+        if worker is not None and worker.is_alive():
+            step, done, total = worker.under_way
+            fresh = AuditProgress(
+                step, done, total, progress.finished, progress.skipped, progress.seconds
+            )
+            return AuditState("running", fresh if step == progress.step else progress)
+        if worker is not None and worker.error:
+            return AuditState("broken", progress, worker.error)
+        if progress.complete:
+            return AuditState("done", progress)
+        try:
+            self.folder(job).read_spec()
+        except RunError:
+            return AuditState("new", progress)
+        return AuditState("stopped", progress)
+
+    def _worker(self, job: Job) -> _Worker | None:
+        with self._lock:
+            return self._workers.get(job.id)
