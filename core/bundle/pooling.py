@@ -58,8 +58,7 @@ class GemPool(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Return (N, C) for (N, C, h, w); values below 0 count as 0."""
         powers = features.float().clamp(min=_LEAST).pow(self.exponent)
-        mean: Tensor = powers.mean(dim=(2, 3)).pow(1 / self.exponent).to(features.dtype)
-        return mean
+        return powers.mean(dim=(2, 3)).pow(1 / self.exponent).to(features.dtype)
 
 
 class AttentionPool(nn.Module):
@@ -77,7 +76,7 @@ class AttentionPool(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Return (N, C) for (N, C, h, w)."""
         cells = features.flatten(2).transpose(1, 2)  # (N, h * w, C)
-        weights = self.score(torch.tanh(self.hidden(cells))).softmax(dim=1)
+        weights: Tensor = self.score(torch.tanh(self.hidden(cells))).softmax(dim=1)
         return (weights * cells).sum(dim=1)
 
 
