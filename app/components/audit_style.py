@@ -5,6 +5,8 @@ from typing import Final
 
 import streamlit as st
 
+from app import state
+
 _STYLE: Final = Path(__file__).parents[1] / "audit.css"
 
 
@@ -12,3 +14,6 @@ def audit_style() -> None:
     """Load the style; called once by the page."""
     with st.container(key="nl-keep-style"):
         st.html(_STYLE)
+        # Dialogs lie outside of what Streamlit gives the theme's colour scheme to.
+        scheme = "dark" if state.is_dark() else "light"
+        st.html(f'<style>[data-testid="stDialog"]{{color-scheme:{scheme}}}</style>')

@@ -329,7 +329,7 @@ def test_the_scatter_has_every_patch_once_whatever_colours_it(view: AuditView) -
     slides = np.array([f"s{row % 11}" for row in range(len(values))], object)
     for groups in (view.label_words, slides):
         figure = audit_charts.patch_scatter(
-            *values[rows].T, rows, groups[rows], titles=("", ""), colours=LIGHT
+            values[rows, 0], values[rows, 1], rows, groups[rows], titles=("", ""), colours=LIGHT
         )
         drawn = np.concatenate([trace.customdata for trace in figure.data])
         assert sorted(drawn) == list(rows)
