@@ -1,44 +1,34 @@
 """Explanations of a collection of patches as they come in; no Streamlit in here."""
 
-import csv
-import io
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from itertools import islice
 from typing import Final
-
-import numpy as np
 
 from core.errors import RunError
 from core.explanation import (
-    EXPLANATION_COLUMNS,
-    CamMap,
     CentreTest,
-    Decisive,
     DonorPool,
     Explainer,
     ExplanationRow,
+    MapState,
     Measurement,
+    Method,
+    OverlayStyle,
     TwinTester,
+    archive_bytes,
     explain_batch,
+    explained_picture,
+    own_scale,
+    picture_name,
+    png_bytes,
     shared_scale,
 )
-from core.jobs import Filter, Order, Outcome, outcome, select
+from core.explanation.listing import is_tested
 from core.patches import ImageU8, Patch, PatchSource
-from core.scoring import ScoreRow, Status
 
-MOST_EXPLAINED: Final = 1_000
-"""Of a larger batch, the patches with the highest scores."""
 PASS: Final = 64
-_FEWEST_DONORS: Final = 12
-_MOST_DONORS: Final = 40
-_MOST_READ: Final = 300
-_DONOR_SCORE: Final = 0.1
-_PALE: Final = 215
-"""Grey level from which a pixel is glass or fat."""
-_FULL: Final = 0.8
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,44 +61,6 @@ class PatchCollection:
         return item.image_rgb_u8 if isinstance(item, Patch) else None
 
 
-def worth_explaining(rows: Sequence[ScoreRow]) -> tuple[tuple[int, ...], int]:
-    """Return the positions of scored rows, highest score first, and how many were too many."""
-    scored = [
-        position
-        for position in select(rows, Filter(), Order.HIGHEST)
-        if rows[position].status is Status.SCORED
-    ]
-    return tuple(scored[:MOST_EXPLAINED]), max(0, len(scored) - MOST_EXPLAINED)
-
-
-def donors_among(source: PatchSource, rows: Sequence[ScoreRow]) -> DonorPool | None:
-    """Return the patches with the lowest scores as donors, None if there are too few.
-
-    Tissue of the same stain makes truer pictures than drawings do. The model itself calls these
-    free of tumour in the centre; their ring may hold some. Patches that are mostly glass or fat
-    have no tissue to lend.
-    """
-    low = [
-        position
-        for position in select(rows, Filter(), Order.LOWEST)
-        if (score := rows[position].prob_tumour) is not None
-        and score < _DONOR_SCORE
-        and rows[position].label != 1
-    ]
-    items = (source.read(position) for position in low[:_MOST_READ])
-    full = (item for item in items if isinstance(item, Patch) and _is_full(item.image_rgb_u8))
-    patches = list(islice(full, _MOST_DONORS))
-    if len(patches) < _FEWEST_DONORS:
-        return None
-    return DonorPool.of(
-        [patch.entry.id for patch in patches], np.stack([patch.image_rgb_u8 for patch in patches])
-    )
-
-
-def _is_full(image_rgb_u8: ImageU8) -> bool:
-    return float((image_rgb_u8.mean(axis=2) < _PALE).mean()) >= _FULL
-
-
 class ExplainedPatches:
     """The rows of one collection by one explainer; they grow, and any thread may ask for more.
 
@@ -132,7 +84,9 @@ class ExplainedPatches:
 
     @cached_property
     def twins(self) -> TwinTester | None:
-        """The test against randomised heads, None if this network has no such head."""
+        """The test against randomised heads, None where there is no such test."""
+        if self.explainer.method is Method.REPLACEMENT:
+            return None  # measured, not estimated: the donors' agreement is its test
         try:
             return TwinTester(self.explainer)
         except RunError as error:
@@ -160,6 +114,16 @@ class ExplainedPatches:
     def untested(self, positions: Sequence[int]) -> list[int]:
         """Return the positions that were explained but not put to the tests."""
         return [at for at in positions if (row := self._rows.get(at)) and not is_tested(row)]
+
+    def untested_maps(self, positions: Sequence[int]) -> list[int]:
+        """Return the positions whose maps could be tested but were not."""
+        rows = self.rows(positions)
+        untested = [at for at, row in rows.items() if row.map_state is MapState.UNTESTED]
+        return untested if untested and self.twins is not None else []
+
+    def test_maps(self, source: PatchSource, positions: Sequence[int]) -> None:
+        """Test maps against randomised heads, without the other tests."""
+        self.measure(source, positions, Measurement(twins=self.twins))
 
     def measure(
         self, source: PatchSource, positions: Sequence[int], measurement: Measurement
@@ -192,151 +156,41 @@ def _merged(known: ExplanationRow | None, found: ExplanationRow) -> ExplanationR
     return replace(known, **changes)
 
 
-def is_tested(row: ExplanationRow) -> bool:
-    """Return whether the centre and the orientations of a patch were tested."""
-    return row.explanation is None or (row.reliance is not None and row.views is not None)
+def zipped(
+    known: ExplainedPatches,
+    collection: PatchCollection,
+    positions: Sequence[int],
+    *,
+    scale: float | None,
+    style: OverlayStyle,
+) -> bytes:
+    """Return a ZIP file of pictures and the table of some patches; maps that failed are left out.
 
+    Maps that were not tested are tested first, so that no picture leaves without its state.
 
-def shown_map(row: ExplanationRow | None) -> CamMap | None:
-    """Return the map that may be drawn: none where the test says that it explains nothing."""
-    if row is None or row.explanation is None or unreliable(row):
-        return None
-    return row.explanation.cam
-
-
-def unreliable(row: ExplanationRow) -> bool:
-    """Return whether the map did no better than maps of randomised heads."""
-    return row.twins is not None and not row.twins.reliable
-
-
-@dataclass(frozen=True)
-class MeasureOrder:
-    """A measure to sort by.
-
-    Attributes:
-        name: What the reader calls it.
-        get: The measure of a row, None where it is not known.
-        tested: Whether it needs the tests.
-        lowest_first: Which end is worth looking at first.
-        percent: Whether it reads as a percentage.
+    Args:
+        known: The rows.
+        collection: The patches.
+        positions: Which, in the order of the table.
+        scale: The value that gets full colour; None gives each map its own.
+        style: How to draw.
     """
+    untested = known.untested_maps(positions)
+    for start in range(0, len(untested), PASS):
+        known.test_maps(collection.source, untested[start : start + PASS])
+    rows = known.rows(positions)
+    named = {
+        at: replace(row, overlay=picture_name(at, row.score.id))
+        for at, row in rows.items()
+        if row.explanation is not None
+    }
 
-    name: str
-    get: Callable[[ExplanationRow], float | None]
-    tested: bool = False
-    lowest_first: bool = False
-    percent: bool = False
+    def pictures() -> Iterator[tuple[str, bytes]]:
+        for at, row in named.items():
+            image = collection.image(at)
+            if image is not None and row.explanation is not None:
+                chosen = scale or own_scale(row.explanation.cam)
+                picture = explained_picture(image, row, scale=chosen, style=style)
+                yield row.overlay, png_bytes(picture)
 
-    def text(self, row: ExplanationRow) -> str:
-        """Return the measure as a reader wants it."""
-        value = self.get(row)
-        if value is None:
-            return "not tested" if self.tested and not is_tested(row) else "none"
-        return f"{value:.0%}" if self.percent else f"{value:.2f}"
-
-
-ORDERS: Final = {
-    order.name: order
-    for order in (
-        MeasureOrder("Score, highest first", lambda row: row.score.prob_tumour),
-        MeasureOrder("Score, lowest first", lambda row: row.score.prob_tumour, lowest_first=True),
-        MeasureOrder(
-            "Nearest to the threshold",
-            lambda row: (
-                None
-                if row.score.prob_tumour is None
-                else abs(row.score.prob_tumour - row.score.threshold)
-            ),
-            lowest_first=True,
-        ),
-        MeasureOrder(
-            "Most evidence in the centre",
-            lambda row: None if row.explanation is None else row.explanation.centre.share,
-            percent=True,
-        ),
-        MeasureOrder(
-            "Least evidence in the centre",
-            lambda row: None if row.explanation is None else row.explanation.centre.share,
-            lowest_first=True,
-            percent=True,
-        ),
-        MeasureOrder(
-            "Strongest evidence",
-            lambda row: None if row.explanation is None else row.explanation.centre.evidence_for,
-        ),
-        MeasureOrder(
-            "Weakest evidence",
-            lambda row: None if row.explanation is None else row.explanation.centre.evidence_for,
-            lowest_first=True,
-        ),
-        MeasureOrder(
-            "Lowest centre reliance",
-            lambda row: None if row.reliance is None else row.reliance.score,
-            tested=True,
-            lowest_first=True,
-        ),
-        MeasureOrder(
-            "Highest centre reliance",
-            lambda row: None if row.reliance is None else row.reliance.score,
-            tested=True,
-        ),
-        MeasureOrder(
-            "Highest ring reliance",
-            lambda row: None if row.reliance is None else row.reliance.ring_score,
-            tested=True,
-        ),
-        MeasureOrder(
-            "Fillers disagree most",
-            lambda row: None if row.reliance is None else row.reliance.spread,
-            tested=True,
-        ),
-        MeasureOrder(
-            "Orientations disagree most",
-            lambda row: None if row.views is None else row.views.sd_logit,
-            tested=True,
-        ),
-        MeasureOrder(
-            "Least faithful map",
-            lambda row: None if row.twins is None else row.twins.faithfulness,
-            tested=True,
-            lowest_first=True,
-        ),
-    )
-}
-
-FILTERS: Final[dict[str, Callable[[ExplanationRow], bool]]] = {
-    "Decided by the ring": lambda row: (
-        row.reliance is not None and row.reliance.decisive is Decisive.RING
-    ),
-    "Weak evidence": lambda row: row.explanation is not None and bool(row.explanation.weak),
-    "No reliable explanation": unreliable,
-    "Orientations flip the call": lambda row: row.views is not None and row.views.flips > 0,
-    "Called tumour": lambda row: outcome(row.score) is Outcome.TUMOUR,
-}
-NEED_TESTS: Final = frozenset(
-    {"Decided by the ring", "No reliable explanation", "Orientations flip the call"}
-)
-
-
-def table_csv(rows: Sequence[ExplanationRow]) -> bytes:
-    """Return rows as a CSV file with the columns of the command line."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(EXPLANATION_COLUMNS)
-    writer.writerows(row.cells() for row in rows)
-    return text.getvalue().encode("utf-8", "replace")
-
-
-def listed(
-    rows: dict[int, ExplanationRow], wanted: Sequence[str], order: MeasureOrder
-) -> list[int]:
-    """Return the positions whose rows pass every filter, sorted; unknown measures come last."""
-    kept = [at for at, row in rows.items() if all(FILTERS[name](row) for name in wanted)]
-
-    def rank(position: int) -> tuple[bool, float]:
-        value = order.get(rows[position])
-        if value is None:
-            return (True, 0.0)
-        return (False, value if order.lowest_first else -value)
-
-    return sorted(kept, key=rank)
+    return archive_bytes(pictures(), [named.get(at, row) for at, row in rows.items()])

@@ -15,16 +15,22 @@ from pathlib import Path
 import streamlit as st
 
 from app import pictures
-from app.explained import ExplainedPatches, PatchCollection, donors_among, worth_explaining
+from app.explained import ExplainedPatches, PatchCollection
+from app.review_maps import PreparedMaps
 from core.bundle import Card, ValidationScores, read_validation
 from core.bundle.bundle import CARD_FILE
-from core.explanation import DonorPool, Explainer, Method, Target
+from core.explanation import DonorPool, Explainer, Method, Target, choose_donors
+from core.explanation.listing import worth_explaining
 from core.jobs import InputReport, Job, JobProgress, JobStore, inspect_source
 from core.operating_points import OperatingPointStore, apply_locked_point
 from core.patches import Patch, PatchSource, open_source
 from core.review import ReviewStore
+from core.review.anchors import AnchorFile
+from core.review.maps import MapMaker
 from core.review.patches import PatchFolder
-from core.scoring import Classifier, ScoreRow, open_classifier
+from core.review.quality import image_quality
+from core.review.quality import poor_quality as ranked_quality
+from core.scoring import Classifier, ScoreRow, Status, open_classifier
 from core.settings import SAMPLES_TABLE, Settings
 from core.statistics import Curve, Evidence, OperatingTable, roc_curve
 from core.thresholds import (
@@ -229,6 +235,7 @@ def forget_jobs() -> None:
         _thumbnail,
         _detail,
         _scored_batch,
+        _poor_quality,
     ):
         cached.clear()
     for kept in (_job_collection, _explained, picture_uri):
@@ -268,7 +275,7 @@ def _job_collection(
     digest = hashlib.sha256(job_id.encode())
     for position in positions:
         digest.update(f"{position} {found[position].sha256}\n".encode())
-    donors = None if drawn else donors_among(opened, found)
+    donors = None if drawn else choose_donors(opened, found)
     return PatchCollection(
         f"{job_id}-{digest.hexdigest()[:16]}",
         _job.name,
@@ -299,14 +306,22 @@ def sample_collection() -> PatchCollection:
 
 
 def explainer(
-    classifier: Classifier, method: Method | None, layer: str | None, target: Target
+    classifier: Classifier,
+    method: Method | None,
+    layer: str | None,
+    target: Target,
+    collection: PatchCollection | None = None,
 ) -> Explainer:
-    """Return the model with a way to explain it.
+    """Return the model with a way to explain it; replacing takes the collection's donors.
 
     Raises:
         RunError: Method, layer and network do not fit.
     """
-    return _explainer(classifier, _model_key(classifier), method, layer, target)
+    donors = None
+    if method is Method.REPLACEMENT and collection is not None:
+        donors = collection.donors
+    key = "" if donors is None or collection is None else collection.key
+    return _explainer(donors, classifier, _model_key(classifier), method, layer, target, key)
 
 
 def _model_key(classifier: Classifier) -> str:
@@ -323,13 +338,15 @@ def _model_key(classifier: Classifier) -> str:
 
 @st.cache_resource(show_spinner=False, max_entries=12)
 def _explainer(
+    _donors: DonorPool | None,
     _classifier: Classifier,
     model_key: str,
     method: Method | None,
     layer: str | None,
     target: Target,
+    donors_of: str,
 ) -> Explainer:
-    return Explainer(_classifier, method=method, layer=layer, target=target)
+    return Explainer(_classifier, method=method, layer=layer, target=target, donors=_donors)
 
 
 def explained(chosen: Explainer, collection: PatchCollection) -> ExplainedPatches:
@@ -438,13 +455,14 @@ def review_store(chosen: Settings) -> ReviewStore:
     Raises:
         StoreError: The file is none, or cannot be written; nothing is cached then.
     """
-    return _review_store(chosen.review_store)
+    return _review_store(chosen.review_store, chosen.review_anchors)
 
 
 @st.cache_resource(show_spinner=False)
-def _review_store(path: Path) -> ReviewStore:
+def _review_store(path: Path, anchors: Path) -> ReviewStore:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return ReviewStore(path)
+    _spare_the_garbage_collector()  # who only reads never opens the model
+    return ReviewStore(path, anchors=AnchorFile(anchors))
 
 
 def review_patches(chosen: Settings) -> PatchFolder:
@@ -464,3 +482,41 @@ def review_picture(kept: PatchFolder, sha256: str) -> str:
         StoreError: It is gone, or has changed; nothing is cached then.
     """
     return _review_picture(kept.folder, sha256)
+
+
+def review_maps(chosen: Settings) -> PreparedMaps:
+    """Return the maps of reviewed patches by the installed model.
+
+    Raises:
+        NodelensError: There is no usable model, or it cannot be explained; nothing is cached then.
+    """
+    found = shipped_classifier(chosen)
+    return _review_maps(found, _model_key(found), chosen.review_patches_dir)
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _review_maps(_classifier: Classifier, model_key: str, folder: Path) -> PreparedMaps:
+    return PreparedMaps(MapMaker(_classifier), PatchFolder(folder).image)
+
+
+QUALITY_INPUTS = 10_000
+"""How many patches of a batch are measured for their quality; a second is about a thousand."""
+
+
+def poor_quality(store: JobStore, job: Job) -> dict[str, float]:
+    """Return how poor each patch of a batch is among the others, 0..1, by SHA-256."""
+    return _poor_quality(store, job, job.id, _stamp(store.journal(job)))
+
+
+@st.cache_data(show_spinner="Looking at the quality of each patch …", max_entries=8)
+def _poor_quality(
+    _store: JobStore, _job: Job, job_id: str, stamp: tuple[int, int, int]
+) -> dict[str, float]:
+    opened = source(_store, _job)
+    found = {}
+    for position, row in enumerate(rows(_store, _job)[:QUALITY_INPUTS]):
+        if row.status is not Status.FAILED and row.sha256 not in found:
+            item = opened.read(position)
+            if isinstance(item, Patch):
+                found[row.sha256] = image_quality(item.image_rgb_u8)
+    return ranked_quality(found)

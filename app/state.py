@@ -39,6 +39,8 @@ _READER: Final = "reader"
 _CASE: Final = "case"
 _PLACE: Final = "place"
 _DRAWN: Final = "drawn"
+_AGAIN: Final = "again"
+_BACK: Final = "looks-back"
 
 
 def owner() -> str:
@@ -314,8 +316,7 @@ def reader_name() -> str | None:
 def be_reader(name: str) -> None:
     """Read under another name, or under none yet."""
     st.session_state[_READER] = name.strip()[:200]
-    st.session_state.pop(_PLACE, None)
-    st.session_state.pop(_DRAWN, None)
+    _leave_desk()
 
 
 def reader_cookie() -> str | None:
@@ -330,9 +331,38 @@ def case_id() -> str | None:
 
 def look_at_case(case: str | None) -> None:
     """Look at another case, or at the list of them."""
-    st.session_state.pop(_PLACE, None)
-    st.session_state.pop(_DRAWN, None)
+    _leave_desk()
     _keep_in_url(_CASE, case)
+
+
+def _leave_desk() -> None:
+    for key in (_PLACE, _DRAWN, _AGAIN, _BACK):
+        st.session_state.pop(key, None)
+
+
+def looks_back() -> bool:
+    """Whether the reader's own earlier verdicts are listed."""
+    return bool(st.session_state.get(_BACK))
+
+
+def look_back(on: bool) -> None:
+    """List the reader's own earlier verdicts, or go on reading."""
+    st.session_state[_BACK] = on
+    st.session_state.pop(_AGAIN, None)
+    st.session_state.pop(_DRAWN, None)
+
+
+def again() -> int | None:
+    """Return the position whose verdict is to be corrected; None while reading on."""
+    found = st.session_state.get(_AGAIN)
+    return None if found is None else int(found)
+
+
+def look_again(position: int | None) -> None:
+    """Look at a patch again to correct its verdict, or at no such patch any more."""
+    st.session_state[_AGAIN] = position
+    st.session_state[_BACK] = False
+    st.session_state.pop(_DRAWN, None)
 
 
 def place() -> int:

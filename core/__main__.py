@@ -9,6 +9,7 @@ from pathlib import Path
 # Before PyTorch loads: threads that wait must not spin against other programs on the machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+from core.audit.command import add_audit_parser
 from core.bundle import card_table, read_card
 from core.errors import NodelensError
 from core.explanation.command import add_explain_parser
@@ -33,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_verify_parser(commands)
     add_explain_parser(commands)
     add_report_parser(commands)
+    add_audit_parser(commands)
     parsed = parser.parse_args(arguments)
     try:
         return int(parsed.run(parsed))
@@ -40,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{parser.prog}: {error}\n")
         return WRONG_USAGE
     except KeyboardInterrupt:
-        sys.stderr.write("\nStopped. `score` continues with --resume.\n")
+        sys.stderr.write("\nStopped. `score` and `audit` continue with --resume.\n")
         return 130
 
 

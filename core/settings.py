@@ -7,6 +7,8 @@ NODELENS_SERVER_ROOTS       folders that users may name as a source, joined by "
                             empty: no user reads anything on the server
 NODELENS_MAX_UPLOAD_FILES   files in one upload
 NODELENS_MAX_UPLOAD_MIB     size of one upload
+NODELENS_REVIEW_ANCHORS     file in which the ends of the record of verdicts are noted; best where
+                            nobody who can write the data folder can change it
 NODELENS_LEADS              names or logins of those who may lock thresholds and see who gave which
                             verdict, joined by ","; empty: everybody, unless a login is in use
 """
@@ -43,6 +45,7 @@ class Settings:
         max_upload_files: Files in one upload.
         max_upload_bytes: Bytes in one upload.
         leads: Names or logins of the leads.
+        anchors_file: Where ends of the record are noted; None is beside the record.
     """
 
     data_dir: Path
@@ -52,6 +55,7 @@ class Settings:
     max_upload_files: int = _MAX_UPLOAD_FILES
     max_upload_bytes: int = _MAX_UPLOAD_MIB * _MIB
     leads: frozenset[str] = frozenset()
+    anchors_file: Path | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -66,6 +70,7 @@ class Settings:
                 f"NODELENS_DEVICE is {device!r}; expected auto, cpu or cuda. Correct it and start "
                 "the app again."
             )
+        anchors = environment.get("NODELENS_REVIEW_ANCHORS", "")
         mib = _positive(environment, "NODELENS_MAX_UPLOAD_MIB", _MAX_UPLOAD_MIB)
         return cls(
             data_dir=_folder(environment, "NODELENS_DATA_DIR", default_data_dir(environment)),
@@ -77,6 +82,7 @@ class Settings:
             leads=frozenset(
                 filter(None, map(str.strip, environment.get("NODELENS_LEADS", "").split(",")))
             ),
+            anchors_file=Path(anchors).expanduser().absolute() if anchors else None,
         )
 
     @property
@@ -93,6 +99,16 @@ class Settings:
     def review_store(self) -> Path:
         """The record of all verdicts."""
         return self.data_dir / "review.sqlite"
+
+    @property
+    def review_anchors(self) -> Path:
+        """Where ends of the record are noted."""
+        return self.anchors_file or self.data_dir / "review_anchors.txt"
+
+    @property
+    def pseudonym_key(self) -> Path:
+        """The key under which exports hide names, files and slides."""
+        return self.data_dir / "pseudonym_key.txt"
 
     @property
     def review_patches_dir(self) -> Path:

@@ -118,8 +118,8 @@ def _thresholds(subject: Subject, options: EvaluateOptions) -> list[Threshold]:
                 Threshold(
                     "chosen here",
                     chosen.threshold,
-                    f"{chosen.description.rstrip('.')}; chosen on these very patches, so its rates "
-                    "are too good",
+                    f"{chosen.description.rstrip('.')}; chosen on these very patches, so its "
+                    "rates are too good",
                 )
             )
         found.append(Threshold("at 0.5", 0.5, "by convention, chosen by nobody"))

@@ -34,7 +34,7 @@ def freeze(network: nn.Module, frozen: Frozen) -> None:
         still = {name for name, _ in modules[: layers[frozen]]}
     for name, module in modules:
         for weight in _weights(module):
-            weight.requires_grad_(requires_grad=name not in still)
+            weight.requires_grad = name not in still
         if name in still and (_weights(module) or not list(module.children())):
             module.training = False  # its own flag alone: a container may hold layers that learn
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 import torch
-from timm.optim import param_groups_layer_decay
+from timm.optim import param_groups_layer_decay  # type: ignore[attr-defined]
 from torch import Tensor, nn
 
 MOMENTS: Final = ("exp_avg", "exp_avg_sq")

@@ -7,6 +7,7 @@ import streamlit as st
 
 from app import resources, state
 from app.components.explanation_choice import (
+    MEASURED_SCALE,
     OWN_SCALE,
     Scale,
     filters_in_force,
@@ -14,13 +15,15 @@ from app.components.explanation_choice import (
     order_in_force,
     patches_to_explain,
     view_key,
+    way_in_words,
     way_to_explain,
 )
 from app.components.explanation_gallery import GALLERY, ONE_PATCH, explain_all, gallery
 from app.components.explanation_patch import patch_explained, walk
-from app.explained import ExplainedPatches, PatchCollection, listed
+from app.explained import ExplainedPatches, PatchCollection
 from core.errors import NodelensError
-from core.explanation import LIBRARY_METHODS
+from core.explanation import SLOW_METHODS, Method
+from core.explanation.listing import listed
 from core.jobs import JobStore
 from core.scoring import Classifier
 from core.settings import Settings
@@ -41,7 +44,7 @@ def explanation(store: JobStore, settings: Settings, classifier: Classifier) -> 
 
 
 def _explained(collection: PatchCollection, classifier: Classifier) -> None:
-    chosen = way_to_explain(classifier)
+    chosen = way_to_explain(classifier, collection)
     if chosen is None:
         return
     if collection.scored_by not in {"", classifier.model_id}:
@@ -50,8 +53,8 @@ def _explained(collection: PatchCollection, classifier: Classifier) -> None:
             f"page, is {classifier.model_id}, the model in force."
         )
     known = resources.explained(chosen, collection)
-    # A method of seconds a patch makes the one that is looked at; the list keeps the fast maps.
-    slow = chosen.method in LIBRARY_METHODS
+    # A slow method makes the map that is looked at; the list keeps the fast maps.
+    slow = chosen.method in SLOW_METHODS
     fast = resources.explainer(classifier, None, None, chosen.target) if slow else chosen
     listing = resources.explained(fast, collection)
     explain_all(listing, collection)
@@ -62,11 +65,18 @@ def _explained(collection: PatchCollection, classifier: Classifier) -> None:
         )
     with st.container(horizontal=True, vertical_alignment="center", key="nl-look"):
         view = _view(collection)
-        look = look_of_maps(can_compare=not slow or view == GALLERY)
-    scale = OWN_SCALE if look.own else _common_scale(listing, collection)
+        measured = chosen.method is Method.REPLACEMENT
+        look = look_of_maps(can_compare=not slow or measured or view == GALLERY)
+    scale = OWN_SCALE
+    if not look.own:
+        fixed = measured and view != GALLERY
+        scale = MEASURED_SCALE if fixed else _common_scale(listing, collection)
     if view == GALLERY:
         if slow:
-            st.caption("The gallery shows the fast maps; the chosen method makes one at a time.")
+            st.caption(
+                f"The gallery shows {way_in_words(listing.explainer)}; the chosen method makes "
+                "one map at a time."
+            )
         gallery(listing, collection, look, scale.value)
         return
     rows = listing.rows(collection.positions)

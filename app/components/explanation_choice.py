@@ -11,9 +11,11 @@ from app import resources, state
 from app.components.batches import when
 from app.components.new_batch import is_drawn
 from app.components.parts import show_problem
-from app.explained import ORDERS, MeasureOrder, PatchCollection
+from app.explained import PatchCollection
 from core.errors import NodelensError, RunError
 from core.explanation import Explainer, Method, OverlayStyle, Palette, Target
+from core.explanation.cam import MEASURED_SCALE_LOGIT
+from core.explanation.listing import ORDERS, MeasureOrder
 from core.jobs import Job, JobStore
 from core.patches import PATCH_SUFFIXES, PatchEntry, PatchSource, stem
 from core.patches.naming import shown_path
@@ -26,6 +28,7 @@ SAMPLES: Final = "Drawn samples"
 ZOOM: Final = 4
 """Two pictures and the words fit side by side without the browser shrinking a pixel."""
 _METHODS: Final = {
+    Method.REPLACEMENT: "Replacement (measured)",
     Method.CAM: "CAM, exact for this model",
     Method.GRAD_CAM: "Grad-CAM",
     Method.GRAD_CAM_PLUS_PLUS: "Grad-CAM++",
@@ -126,17 +129,19 @@ def _samples() -> PatchCollection:
     return found
 
 
-def way_to_explain(classifier: Classifier) -> Explainer | None:
-    """Draw method, layer and target and return what explains, None where they do not fit."""
+def way_to_explain(classifier: Classifier, collection: PatchCollection) -> Explainer | None:
+    """Draw method, layer and target and return what explains, None where they do not fit.
+
+    A single patch is explained by replacement unless the reader chooses otherwise: on drawn
+    patches it told best where the tumour is (`python -m tests.benchmarks.pointing`).
+    """
     default = resources.explainer(classifier, None, None, Target.TUMOUR)
-    methods = [
-        method for method in _METHODS if method is not Method.CAM or default.method is Method.CAM
-    ]
+    methods = [method for method in _METHODS if method is not Method.CAM or default.exact]
     layers = {layer.name: layer for layer in default.layer_choices}
     layers.setdefault(default.layer.name, default.layer)
     key = "explain-method"
     if state.chosen(key) not in methods:
-        state.choose(key, default.method)
+        state.choose(key, Method.REPLACEMENT)
     first, second, third = st.columns([1.2, 1.3, 1])
     with first:
         method = st.selectbox(
@@ -145,22 +150,24 @@ def way_to_explain(classifier: Classifier) -> Explainer | None:
             format_func=lambda found: _METHODS[found],
             key=key,
             persist_state="session",
-            help="CAM splits the score exactly into places, at the cost of one score. The others "
-            "estimate; Score-CAM and Ablation-CAM make one patch at a time.",
+            help="Replacement puts donor tissue into each of nine squares and scores the patch "
+            "again: it measures. CAM splits the score exactly into the cells of the last map, "
+            "which see more than their own place. The others estimate.",
         )
-    exact = method is Method.CAM
+    fixed = method in {Method.CAM, Method.REPLACEMENT}
     layer_key = "explain-layer"
-    if exact or state.chosen(layer_key) not in layers:
+    if fixed or state.chosen(layer_key) not in layers:
         state.choose(layer_key, default.layer.name)
     with second:
         layer = st.selectbox(
             "Layer",
             list(layers),
-            format_func=lambda name: _layer_words(name, layers[name].grid),
+            format_func=lambda name: _layer_words(name, layers[name].grid, method),
             key=layer_key,
             persist_state="session",
-            disabled=exact,
-            help="A finer layer has smaller cells and knows less. CAM exists at the last one only.",
+            disabled=fixed,
+            help="A finer layer has smaller cells and knows less. CAM exists at the last one only; "
+            "replacement needs no layer.",
         )
     with third:
         target = st.segmented_control(
@@ -174,15 +181,28 @@ def way_to_explain(classifier: Classifier) -> Explainer | None:
         )
     try:
         return resources.explainer(
-            classifier, method, None if exact else layer, target or Target.TUMOUR
+            classifier,
+            method,
+            None if fixed else layer,
+            target or Target.TUMOUR,
+            collection,
         )
     except NodelensError as error:
         show_problem(error)
         return None
 
 
-def _layer_words(name: str, grid: tuple[int, int]) -> str:
+def _layer_words(name: str, grid: tuple[int, int], method: Method | None) -> str:
+    if method is Method.REPLACEMENT:
+        return "3 × 3 squares of 32 px"
     return f"{grid[0]} × {grid[1]} cells of {96 // grid[0]} px ({name})"
+
+
+def way_in_words(explainer: Explainer) -> str:
+    """Return method and cells of an explainer."""
+    name = _METHODS[explainer.method].split(",")[0]
+    rows, columns = explainer.layer.grid
+    return f"{name} at {rows} × {columns} cells"
 
 
 @dataclass(frozen=True)
@@ -291,3 +311,6 @@ class Scale:
 
 
 OWN_SCALE: Final = Scale(None, "this map's own scale: weak evidence looks strong")
+MEASURED_SCALE: Final = Scale(
+    MEASURED_SCALE_LOGIT, "one scale for every patch: full colour changes the odds about 20-fold"
+)

@@ -20,29 +20,20 @@ from app.components.explanation_choice import (
     view_key,
 )
 from app.components.parts import outcome_text, score_text, show_problem
-from app.explained import (
-    FILTERS,
-    NEED_TESTS,
-    ORDERS,
-    PASS,
-    ExplainedPatches,
-    MeasureOrder,
-    PatchCollection,
-    listed,
-    shown_map,
-    table_csv,
-    unreliable,
-)
+from app.explained import PASS, ExplainedPatches, PatchCollection, zipped
 from core.errors import NodelensError
 from core.explanation import (
     ExplanationRow,
+    MapState,
     Measurement,
     OverlayStyle,
     draw_overlay,
     draw_patch_box,
     own_scale,
     png_bytes,
+    table_csv,
 )
+from core.explanation.listing import FILTERS, NEED_TESTS, ORDERS, MeasureOrder, listed
 from core.jobs import outcome
 
 ONE_PATCH: Final = "One patch"
@@ -50,6 +41,7 @@ GALLERY: Final = "Gallery"
 _TILES: Final = 24
 _TILE_ZOOM: Final = 2
 _TEST_PASS: Final = 8
+_EXPORT_ZOOM: Final = 3
 
 
 def explain_all(known: ExplainedPatches, collection: PatchCollection) -> None:
@@ -78,6 +70,8 @@ def gallery(
     known: ExplainedPatches, collection: PatchCollection, look: Look, scale: float | None
 ) -> None:
     """Draw the list's controls, its tiles and its downloads."""
+    # Before anything is counted or drawn: no map is shown, and none is said to be fine, untested.
+    _test_maps(known, collection, _on_page(known, collection)[2])
     rows = known.rows(collection.positions)
     wanted, order = _list_controls(collection, rows)
     place = st.empty()
@@ -90,27 +84,24 @@ def gallery(
 def _list(
     known: ExplainedPatches, collection: PatchCollection, look: Look, scale: float | None
 ) -> None:
-    wanted, order = filters_in_force(collection), order_in_force(collection)
-    positions = listed(known.rows(collection.positions), wanted, order)
+    order = order_in_force(collection)
+    positions, page, shown = _on_page(known, collection)
     if not positions:
         st.html(
             '<div class="nl-empty"><b>No patch passes these filters.</b> Patches that were not '
             "tested pass no filter that needs the tests.</div>"
         )
         return
-    pages = -(-len(positions) // _TILES)
-    page_key = f"explain-page-{collection.key}"
-    held = state.chosen(page_key, 1)
-    page = min(held if isinstance(held, int) else 1, pages)
-    shown = positions[(page - 1) * _TILES : page * _TILES]
+    _test_maps(known, collection, shown)  # of patches that a new filter or order brought up
     with st.container(horizontal=True, key="nl-tiles"):
         for position in shown:
             _tile(known, collection, position, order=order, look=look, scale=scale)
     with st.container(horizontal=True, vertical_alignment="center"):
         first = (page - 1) * _TILES + 1
         st.caption(f"{first:,} to {first + len(shown) - 1:,} of {len(positions):,}")
-        if pages > 1:
-            st.pagination(pages, key=page_key, max_visible_pages=5)
+        if len(positions) > _TILES:
+            pages = -(-len(positions) // _TILES)
+            st.pagination(pages, key=_page_key(collection), max_visible_pages=5)
         st.download_button(
             "This list as CSV",
             data=partial(_csv, known, positions),
@@ -120,6 +111,53 @@ def _list(
             on_click="ignore",
             key="explain-list-csv",
         )
+        style = replace(look.style, zoom=_EXPORT_ZOOM)
+        st.download_button(
+            "Pictures and table as ZIP",
+            data=partial(zipped, known, collection, positions, scale=scale, style=style),
+            file_name=f"explanations-{collection.key[:8]}.zip",
+            mime="application/zip",
+            icon=":material/folder_zip:",
+            on_click="ignore",
+            key="explain-list-zip",
+            help="Patch beside map for each patch of this list, with its scale and whether the "
+            "map passed its test. Maps that were not tested are tested first: about 0.2 seconds "
+            "a patch.",
+        )
+
+
+def _page_key(collection: PatchCollection) -> str:
+    return f"explain-page-{collection.key}"
+
+
+def _on_page(
+    known: ExplainedPatches, collection: PatchCollection
+) -> tuple[list[int], int, list[int]]:
+    """Return the whole list, the page that is open, from 1, and what of the list is on it."""
+    wanted, order = filters_in_force(collection), order_in_force(collection)
+    positions = listed(known.rows(collection.positions), wanted, order)
+    held = state.chosen(_page_key(collection), 1)
+    pages = max(1, -(-len(positions) // _TILES))
+    page = min(held if isinstance(held, int) else 1, pages)
+    return positions, page, positions[(page - 1) * _TILES : page * _TILES]
+
+
+def _test_maps(known: ExplainedPatches, collection: PatchCollection, shown: Sequence[int]) -> None:
+    """Test the maps that are about to be drawn, so that none is shown that explains nothing."""
+    untested = known.untested_maps(shown)
+    if not untested:
+        return
+    total = len(untested)
+    place = st.empty()
+    try:
+        while untested:
+            said = _so_far("Testing the maps of this page:", len(untested), total)
+            place.progress(1 - len(untested) / total, said)
+            known.test_maps(collection.source, untested[:_TEST_PASS])
+            untested = known.untested_maps(shown)
+    except NodelensError as error:
+        show_problem(error)
+    place.empty()
 
 
 def _csv(known: ExplainedPatches, positions: Sequence[int]) -> bytes:
@@ -167,8 +205,7 @@ def _wants_tests(
         )
         st.caption(
             f"{done:,} of {len(collection.positions):,} tested. The tests replace centre and "
-            "ring, turn the patch and compare its map with random twins: about 80 scores a patch. "
-            "Maps that were not tested may explain nothing."
+            "ring, turn the patch and compare its map with random twins: about 70 scores a patch."
         )
     return pressed
 
@@ -207,8 +244,10 @@ def _tile(
         call = outcome_text(outcome(row.score))
         measured = "" if order.name.startswith("Score") else f" · {order.text(row)}"
         state_of_map = _state_of_map(row)
+        untested = row.map_state is MapState.UNTESTED
         st.html(
-            f'<figure class="nl-tile" title="{escape(row.score.path)}">'
+            f'<figure class="nl-tile{" nl-untested" if untested else ""}" '
+            f'title="{escape(row.score.path)}">'
             f'<img alt="" src="{picture}">'
             f"<figcaption>{escape(score)} {escape(call)}{escape(measured)}"
             f"<small>{state_of_map}</small><small>{escape(row.score.path)}</small>"
@@ -223,9 +262,9 @@ def _tile(
 
 
 def _state_of_map(row: ExplanationRow) -> str:
-    if unreliable(row):
-        return "<b>No reliable explanation</b>"
-    return "map not tested" if row.twins is None else "map passed its test"
+    words = row.map_state.value
+    strong = row.map_state in (MapState.UNRELIABLE, MapState.UNTESTED)
+    return f"<b>{words.capitalize()}</b>" if strong else words
 
 
 def _tile_uri(
@@ -237,7 +276,7 @@ def _tile_uri(
     style: OverlayStyle,
     scale: float | None,
 ) -> str:
-    cam = shown_map(row)
+    cam = row.shown_map
     mapped = "" if cam is None else f"{cam.method} {cam.layer} {cam.target}"
     key = f"{known.explainer.classifier.model_id} {collection.key} {position} {mapped} {style}"
 

@@ -7,40 +7,34 @@ from functools import partial
 from html import escape
 from typing import Final
 
-import numpy as np
 import streamlit as st
 
 from app import state
 from app.components import explanation_words as words
 from app.components.explanation_choice import ZOOM, Look, Scale, position_key
-from app.components.parts import Stat, outcome_text, score_text, section, show_problem, stat_strip
-from app.explained import ExplainedPatches, PatchCollection, shown_map, table_csv
-from core.engine import d4_views
+from app.components.explanation_tests import centre_strip, draw_measures, orientations
+from app.components.parts import Stat, outcome_text, score_text, show_problem, stat_strip
+from app.explained import ExplainedPatches, PatchCollection
 from core.errors import NodelensError
 from core.explanation import (
-    LIBRARY_METHODS,
+    SLOW_METHODS,
     CamMap,
     ExplanationRow,
-    FillerKind,
+    MapState,
     Measurement,
     OverlayStyle,
     Unit,
     draw_overlay,
-    draw_pair,
     draw_patch_box,
     draw_scale_bar,
+    explained_picture,
     own_scale,
     png_bytes,
+    table_csv,
 )
 from core.jobs import outcome
 from core.patches import ImageU8
 
-_FILLERS: Final = {
-    FillerKind.BLUR: "Blurred",
-    FillerKind.MEAN: "Mean colour",
-    FillerKind.DONOR: "Donor",
-}
-_STRIP_ZOOM: Final = 2
 _EXPORT_ZOOM: Final = 8
 
 
@@ -94,7 +88,7 @@ def measured_row(
     known: ExplainedPatches, collection: PatchCollection, position: int
 ) -> ExplanationRow | None:
     """Return a patch's row with the tests, made now if need be; None after saying why not."""
-    slow = known.explainer.method in LIBRARY_METHODS
+    slow = known.explainer.method in SLOW_METHODS
     row = known.row(position)
     try:
         if row is None or known.untested([position]):
@@ -128,7 +122,7 @@ def patch_explained(
     if image is None or row.explanation is None:
         st.warning(row.score.reason or "This input has no score, so nothing is explained.")
         return
-    cam = shown_map(row)
+    cam = row.shown_map
     drawn_scale = scale.value or own_scale(row.explanation.cam)
     left, right, said = st.columns([1, 1, 1.05], gap="medium")
     with left:
@@ -143,18 +137,17 @@ def patch_explained(
             _scale_bar(cam, drawn_scale, scale.words, look.style)
     with said:
         _head(row)
-        _measures(words.of_map(row))
+        draw_measures(words.of_map(row))
         _twin_result(known, collection, position, row)
     st.html(f'<div class="nl-warn">{words.NOT_A_FINDING}</div>')
-    _centre_strip(known, collection, image, row)
-    _orientations(image, row)
+    centre_strip(known, collection, image, row)
+    orientations(image, row)
     _exports(
         known,
         collection,
         position,
         image=image,
         row=row,
-        cam=cam,
         scale=drawn_scale,
         style=look.style,
     )
@@ -167,7 +160,7 @@ def _picture(picture: ImageU8, style: OverlayStyle, name: str, alt: str) -> None
 
 
 def _no_map(row: ExplanationRow) -> None:
-    why = words.why_unreliable(row.twins) if row.twins is not None else ""
+    why = words.why_not_shown(row)
     st.html(
         '<div class="nl-nomap"><b>No reliable explanation</b>'
         f"<span>{escape(why)}</span>"
@@ -207,16 +200,6 @@ def _label_words(label: int | None) -> str:
     return "reference: tumour" if label else "reference: no tumour"
 
 
-def _measures(said: Sequence[words.Said]) -> None:
-    items = "".join(
-        f'<li class="{"nl-alert" if one.alert else ""}"><b>{escape(one.value)}</b><div>'
-        f"{escape(one.sentence)}"
-        f"{f'<small>{escape(one.beside)}</small>' if one.beside else ''}</div></li>"
-        for one in said
-    )
-    st.html(f'<ul class="nl-measures">{items}</ul>')
-
-
 def _twin_result(
     known: ExplainedPatches, collection: PatchCollection, position: int, row: ExplanationRow
 ) -> None:
@@ -231,11 +214,13 @@ def _twin_result(
                     alert=row.road_logit <= 0,
                 )
             )
-        _measures(said)
+        draw_measures(said)
+    elif row.map_state is not MapState.UNTESTED:
+        draw_measures(words.of_agreement(row))
     elif known.untestable:
         st.caption(f"Not tested against random twins. {known.untestable}")
     with st.container(horizontal=True):
-        if row.twins is None and not known.untestable:
+        if row.map_state is MapState.UNTESTED and not known.untestable:
             st.caption("Not tested against random twins: with this method that takes minutes.")
             if st.button("Test this map", key="explain-test-map", icon=":material/rule:"):
                 _measure_now(
@@ -275,76 +260,6 @@ def _measure_now(
     st.rerun()
 
 
-def _centre_strip(
-    known: ExplainedPatches, collection: PatchCollection, image: ImageU8, row: ExplanationRow
-) -> None:
-    test = row.reliance
-    if test is None:
-        return
-    section("Centre against ring", "the patch scored again with one of the two replaced")
-    said, strip = st.columns([1, 1.9], gap="medium")
-    with said:
-        _measures(words.of_centre_test(test))
-        donors = (
-            "tissue from this batch's patches with the lowest scores, nearest in stain"
-            if collection.donors is not None
-            else "the drawn samples, which are no tissue: take their scores with care"
-        )
-        st.caption(f"Donors: {donors}. Percentages are means over the donors.")
-    with strip:
-        pictures = known.centre_test.counterfactuals(image)
-        threshold = row.score.threshold
-        style = OverlayStyle(zoom=_STRIP_ZOOM)
-        heads, kept_centre, kept_ring = [], [], []
-        logits = np.array(
-            [[one.logit_centre_kept, one.logit_ring_kept] for one in test.fillers], np.float32
-        )
-        scores = known.explainer.classifier.probability(logits)
-        number = 0
-        for picture, (centre, ring) in zip(pictures, scores.tolist(), strict=True):
-            name = _FILLERS[picture.kind]
-            if picture.kind is FillerKind.DONOR:
-                number += 1
-                name = f"{name} {number}"
-            heads.append(f'<strong title="{escape(picture.name)}">{name}</strong>')
-            kept_centre.append(_figure(picture.centre_kept_rgb_u8, style, centre, threshold))
-            kept_ring.append(_figure(picture.ring_kept_rgb_u8, style, ring, threshold))
-        columns = f"grid-template-columns:4.2rem repeat({len(heads)},max-content)"
-        st.html(
-            f'<div class="nl-strip" style="{columns}" tabindex="0" role="group" '
-            'aria-label="The patch with its centre or its ring replaced">'
-            f"<span></span>{''.join(heads)}"
-            f"<span>Centre kept, ring replaced</span>{''.join(kept_centre)}"
-            f"<span>Ring kept, centre replaced</span>{''.join(kept_ring)}</div>"
-        )
-
-
-def _figure(picture: ImageU8, style: OverlayStyle | None, score: float, threshold: float) -> str:
-    drawn = picture if style is None else draw_patch_box(picture, style)
-    data = base64.b64encode(png_bytes(drawn)).decode()
-    sign = "▲" if score >= threshold else "▽"
-    call = "called tumour" if score >= threshold else "not called tumour"
-    return (
-        f'<figure><img alt="{call}" src="data:image/png;base64,{data}">'
-        f'<figcaption title="{call}">{sign} {escape(score_text(score))}</figcaption></figure>'
-    )
-
-
-def _orientations(image: ImageU8, row: ExplanationRow) -> None:
-    if row.views is None:
-        return
-    section("Eight orientations", "the same tissue turned and mirrored, scored again")
-    said, strip = st.columns([1, 1.9], gap="medium")
-    with said:
-        _measures([words.of_views(row.views)])
-    with strip:
-        figures = "".join(
-            _figure(turned[0], None, float(score), row.views.threshold)
-            for turned, score in zip(d4_views(image[None]), row.views.prob_tumour, strict=True)
-        )
-        st.html(f'<div class="nl-strip nl-views">{figures}</div>')
-
-
 def _exports(
     known: ExplainedPatches,
     collection: PatchCollection,
@@ -352,21 +267,19 @@ def _exports(
     *,
     image: ImageU8,
     row: ExplanationRow,
-    cam: CamMap | None,
     scale: float,
     style: OverlayStyle,
 ) -> None:
     with st.container(horizontal=True):
-        if cam is not None:
-            st.download_button(
-                "Patch and map as PNG",
-                data=partial(_pair_png, image, cam, scale, style),
-                file_name=f"{position:06d}-{known.explainer.method}.png",
-                mime="image/png",
-                icon=":material/download:",
-                on_click="ignore",
-                key="explain-png",
-            )
+        st.download_button(
+            "Patch and map as PNG",
+            data=partial(_pair_png, image, row, scale, style),
+            file_name=f"{position:06d}-{known.explainer.method}.png",
+            mime="image/png",
+            icon=":material/download:",
+            on_click="ignore",
+            key="explain-png",
+        )
         st.download_button(
             "Measures as CSV",
             data=partial(table_csv, [row]),
@@ -378,6 +291,6 @@ def _exports(
         )
 
 
-def _pair_png(image: ImageU8, cam: CamMap, scale: float, style: OverlayStyle) -> bytes:
+def _pair_png(image: ImageU8, row: ExplanationRow, scale: float, style: OverlayStyle) -> bytes:
     style = replace(style, zoom=_EXPORT_ZOOM)
-    return png_bytes(draw_pair(image, cam, scale=scale, style=style))
+    return png_bytes(explained_picture(image, row, scale=scale, style=style))

@@ -10,11 +10,14 @@ from core.explanation import (
     Decisive,
     Explanation,
     ExplanationRow,
+    MapState,
     Method,
     Target,
     TwinTest,
     Unit,
 )
+from core.explanation.cam import LEAST_AGREEMENT
+from core.explanation.faithfulness import RELIABLE_SHARE
 
 NOT_A_FINDING: Final = (
     "A map is not a finding. It shows which places raised or lowered the model's score, "
@@ -75,7 +78,7 @@ def of_map(row: ExplanationRow) -> list[Said]:
     if explanation is None:
         return []
     said = []
-    if row.twins is None or row.twins.reliable:
+    if row.shown_map is not None:
         said += _of_place(explanation)
     said.append(_of_strength(explanation, called=row.score.predicted_label == 1))
     return said
@@ -92,7 +95,9 @@ def _of_place(explanation: Explanation) -> list[Said]:
         Said(
             percent(centre.share),
             f"of {what} lies in the centre; {expected} would by area.",
-            "A cell of a coarse map has seen more than its own square: the test below is the "
+            ""
+            if explanation.cam.method is Method.REPLACEMENT
+            else "A cell of a map has seen more than its own square: the test below is the "
             "stronger measure.",
         ),
         Said(
@@ -113,8 +118,14 @@ def _of_strength(explanation: Explanation, *, called: bool) -> Said:
             if explanation.cam.method is not Method.EIGEN_CAM
             else "Eigen-CAM shows where the network is busy; it knows nothing of the score.",
         )
+    if explanation.cam.method is Method.REPLACEMENT:
+        return Said(
+            f"{float(explanation.cam.values.max()):+.2f}".replace("-", "−"),
+            f"logits for {target} by the square that raises the score most.",
+            "Squares act together: their values do not add up to the score.",
+        )
     factor = explanation.odds_factor
-    times = f"{factor:,.1f}" if factor < 1000 else f"{factor:.0e}"
+    times = f"{factor:,.1f}" if factor < 1000 else "more than 1,000"
     return Said(
         f"{centre.evidence_for:+.2f}",
         f"evidence for {target} in logits; alone it multiplies the odds by {times}. "
@@ -180,16 +191,39 @@ def of_twins(twins: TwinTest) -> Said:
     )
 
 
-def why_unreliable(twins: TwinTest) -> str:
-    """Return why a map is not drawn."""
-    if twins.faithfulness <= 0:
-        return "Blurring the places that the map marks does not change the score as it claims."
-    count = len(twins.twins)
-    beaten = round(twins.beaten * count)
-    if twins.beaten < 0.9:
+def of_agreement(row: ExplanationRow) -> list[Said]:
+    """Return how the donors agree on a map by replacement; nothing for other maps."""
+    cam = None if row.explanation is None else row.explanation.cam
+    if cam is None or cam.agreement is None:
+        return []
+    return [
+        Said(
+            _minus(cam.agreement),
+            "agreement of the donors on the nine squares, 1 at best.",
+            f"At least {LEAST_AGREEMENT} is asked for. Measured, not estimated: each square "
+            "replaced by donor tissue, and put alone into it.",
+            alert=not cam.measured,
+        )
+    ]
+
+
+def why_not_shown(row: ExplanationRow) -> str:
+    """Return why a map is not drawn, "" if it may be."""
+    if row.map_state is not MapState.UNRELIABLE or row.explanation is None:
+        return ""
+    agreement = row.explanation.cam.agreement
+    if agreement is not None and agreement < LEAST_AGREEMENT:
         return (
-            f"Maps of networks with a random last layer do about as well: this one beats {beaten} "
-            f"of {count}; nine in ten are asked for."
+            "The answer hangs on whose tissue is put in: the donors agree "
+            f"{_minus(agreement)} on the nine squares; at least {LEAST_AGREEMENT} is asked for."
+        )
+    if row.twins is not None and row.twins.faithfulness <= 0:
+        return "Blurring the places that the map marks does not change the score as it claims."
+    if row.twins is not None and row.twins.beaten < RELIABLE_SHARE:
+        count = len(row.twins.twins)
+        return (
+            "Maps of networks with a random last layer do about as well: this one beats "
+            f"{round(row.twins.beaten * count)} of {count}; nine in ten are asked for."
         )
     return "No single place changes the score, so there is nothing that a map could show."
 

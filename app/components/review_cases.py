@@ -86,7 +86,8 @@ def verification_box(outcome: Verification) -> None:
     """Draw what a verification of the record found."""
     if outcome.ok:
         st.success(
-            f"{outcome.events:,} events: {outcome.checked}.", icon=":material/verified_user:"
+            f"{outcome.events:,} events: {outcome.checked}. {outcome.noted}.",
+            icon=":material/verified_user:",
         )
     else:
         lines = "".join(f"<li><b>×</b><span>{escape(str(f))}</span></li>" for f in outcome.findings)

@@ -13,7 +13,7 @@ from app import resources, state
 from app.components.parts import section, show_problem
 from app.components.review_cases import verification_box
 from core.errors import NodelensError
-from core.report import ReportPlan, point_of, report_of, report_pdf
+from core.report import ReportPlan, point_of, report_maps, report_of, report_pdf
 from core.review import (
     CaseOpened,
     Commented,
@@ -29,24 +29,31 @@ from core.review import (
 )
 from core.review.exports import (
     corrected_labels,
-    pseudonyms,
     verdict_rows,
     write_corrected_labels,
     write_verdicts,
 )
+from core.review.pseudonyms import Pseudonyms, stored_pseudonyms
 from core.settings import Settings
 
 LISTED_EVENTS: Final = 500
 _VERIFIED: Final = "verified"
 
 
-def history(store: ReviewStore, case: CaseOpened, names: Mapping[str, str]) -> None:
+def history(
+    settings: Settings, store: ReviewStore, case: CaseOpened, names: Mapping[str, str]
+) -> None:
     """Draw the events of a case, the last one first, and the verification of the whole record."""
     section("Record", "append-only; each event carries the hash of the one before")
+    store.note_end()
+    if store.anchor_problem:
+        st.warning(store.anchor_problem, icon=":material/anchor:")
     if st.button("Verify the whole record", icon=":material/verified_user:", key="verify"):
         try:
             with st.spinner("Checking every event and every byte …"):
-                state.choose(_VERIFIED, verify_apart(store.path))
+                noted = settings.review_anchors
+                file = noted if noted.is_file() else None
+                state.choose(_VERIFIED, verify_apart(store.path, anchors_file=file))
         except NodelensError as error:
             show_problem(error)
     outcome = state.chosen(_VERIFIED)
@@ -110,31 +117,37 @@ def exports(
         disabled=not may_name,
         key="pseudonymise",
         persist_state="session",
-        help="Readers are numbered. The report also leaves out file names, slides and comments; "
-        "the tables keep them. Only a lead may take the names home.",
+        help="Readers, patches, slides and cases get pseudonyms, the same in every export and not "
+        "to be undone without the key in the data folder; comments and file names are left out. "
+        "Only a lead may take the names home.",
     )
-    names = pseudonyms(record) if hidden else {}
-    short = case.case[:8]
+    try:
+        hide = stored_pseudonyms(settings.pseudonym_key) if hidden else None
+    except NodelensError as error:
+        show_problem(error)
+        return
+    short = case.case[:8] if hide is None else hide.of("case", case.case)
     files: dict[str, tuple[str, Callable[[], bytes], str]] = {
         "Verdicts, CSV": (
             f"{short}-verdicts.csv",
-            partial(_verdicts, record, case, names, ".csv"),
+            partial(_verdicts, record, case, hide, ".csv"),
             "One line for each verdict that stands",
         ),
         "Verdicts, Parquet": (
             f"{short}-verdicts.parquet",
-            partial(_verdicts, record, case, names, ".parquet"),
+            partial(_verdicts, record, case, hide, ".parquet"),
             "The same, for analysis",
         ),
         "Corrected labels": (
             "labels_corrected.csv",
-            partial(_labels, record, case, names),
-            "id, label and where each comes from; the training takes it",
+            partial(_labels, record, case, hide),
+            "id, label and where each comes from; the training takes it, unless its ids are hidden",
         ),
         "Report, PDF": (
             f"{short}-report.pdf",
-            partial(_report, settings, record, case, pseudonymised=hidden),
-            "The batch, then every flagged patch; the same record gives the same bytes",
+            partial(_report, settings, record, case, hide),
+            "The batch, then every flagged patch with its map; the same record, patches and model "
+            "give the same bytes. Five flagged patches take about a second",
         ),
     }
     if may_name:
@@ -165,26 +178,29 @@ def _made(write: Callable[[Path], object], name: str) -> bytes:
         return path.read_bytes()
 
 
-def _verdicts(record: Record, case: CaseOpened, names: Mapping[str, str], suffix: str) -> bytes:
-    rows = verdict_rows(record, case.case, names=names)
+def _verdicts(record: Record, case: CaseOpened, hide: Pseudonyms | None, suffix: str) -> bytes:
+    rows = verdict_rows(record, case.case, hide=hide)
     return _made(lambda path: write_verdicts(path, rows, head=record.end), f"verdicts{suffix}")
 
 
-def _labels(record: Record, case: CaseOpened, names: Mapping[str, str]) -> bytes:
-    rows = corrected_labels(record, (case.case, *case.of), names=names)
+def _labels(record: Record, case: CaseOpened, hide: Pseudonyms | None) -> bytes:
+    rows = corrected_labels(record, (case.case, *case.of), hide=hide)
     return _made(
         lambda path: write_corrected_labels(path, rows, head=record.end), "labels_corrected.csv"
     )
 
 
-def _report(settings: Settings, record: Record, case: CaseOpened, *, pseudonymised: bool) -> bytes:
+def _report(settings: Settings, record: Record, case: CaseOpened, hide: Pseudonyms | None) -> bytes:
     point = point_of(
         case,
         resources.shipped_classifier(settings).bundle.card,
         resources.operating_points(settings),
     )
-    plan = ReportPlan(case.case, pseudonymised=pseudonymised, point=point)
-    return report_pdf(report_of(record, plan), resources.review_patches(settings).image)
+    plan = ReportPlan(case.case, hide=hide, point=point)
+    report = report_of(record, plan)
+    picture = resources.review_patches(settings).image
+    maps = report_maps(report, case, lambda: resources.review_maps(settings).maker, picture)
+    return report_pdf(report, picture, maps)
 
 
 def _log(store: ReviewStore) -> bytes:

@@ -45,7 +45,7 @@ def results(
     else:
         review_numbers.case_numbers(record, case, names)
         review_record.exports(settings, store, record, case, may_name=may_name)
-    review_record.history(store, case, names)
+    review_record.history(settings, store, case, names)
 
 
 review_style.review_style()

@@ -58,7 +58,8 @@ class GemPool(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Return (N, C) for (N, C, h, w); values below 0 count as 0."""
         powers = features.float().clamp(min=_LEAST).pow(self.exponent)
-        return powers.mean(dim=(2, 3)).pow(1 / self.exponent).to(features.dtype)
+        mean: Tensor = powers.mean(dim=(2, 3)).pow(1 / self.exponent).to(features.dtype)
+        return mean
 
 
 class AttentionPool(nn.Module):

@@ -1,7 +1,8 @@
 """Explanations that cannot fool their reader: raw maps, the centre marked, the centre tested."""
 
+from core.explanation.archive import archive_bytes, picture_name, table_csv
 from core.explanation.cam import (
-    LIBRARY_METHODS,
+    SLOW_METHODS,
     CamBatch,
     CamMap,
     Method,
@@ -9,6 +10,8 @@ from core.explanation.cam import (
     Unit,
 )
 from core.explanation.centre import CentreMeasures, measure_centre
+from core.explanation.distributions import Collected, distribution_table
+from core.explanation.donors import choose_donors
 from core.explanation.explainer import EXPLAIN_BATCH, Explainer, Explanation
 from core.explanation.faithfulness import TwinTest, TwinTester
 from core.explanation.fillers import DonorPool, FillerKind, shipped_donors
@@ -24,6 +27,7 @@ from core.explanation.overlay import (
     png_bytes,
     shared_scale,
 )
+from core.explanation.picture import explained_picture
 from core.explanation.reliance import (
     CentreReliance,
     CentreTest,
@@ -32,20 +36,21 @@ from core.explanation.reliance import (
     Decisive,
     FillerResult,
 )
-from core.explanation.rows import EXPLANATION_COLUMNS, ExplanationRow
+from core.explanation.rows import EXPLANATION_COLUMNS, ExplanationRow, MapState
 from core.explanation.run import Measurement, explain_batch, explain_source
 from core.explanation.views import D4Views, score_views
 
 __all__ = [
     "EXPLAIN_BATCH",
     "EXPLANATION_COLUMNS",
-    "LIBRARY_METHODS",
+    "SLOW_METHODS",
     "CamBatch",
     "CamMap",
     "CentreMeasures",
     "CentreReliance",
     "CentreTest",
     "CentreTestSettings",
+    "Collected",
     "Counterfactual",
     "D4Views",
     "Decisive",
@@ -56,6 +61,7 @@ __all__ = [
     "FillerKind",
     "FillerResult",
     "Layer",
+    "MapState",
     "Measurement",
     "Method",
     "OverlayStyle",
@@ -64,16 +70,22 @@ __all__ = [
     "TwinTest",
     "TwinTester",
     "Unit",
+    "archive_bytes",
+    "choose_donors",
+    "distribution_table",
     "draw_overlay",
     "draw_pair",
     "draw_patch_box",
     "draw_scale_bar",
     "explain_batch",
     "explain_source",
+    "explained_picture",
     "measure_centre",
     "own_scale",
+    "picture_name",
     "png_bytes",
     "score_views",
     "shared_scale",
     "shipped_donors",
+    "table_csv",
 ]

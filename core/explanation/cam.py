@@ -12,15 +12,17 @@ from numpy.typing import NDArray
 class Method(StrEnum):
     """How a map is made.
 
-    CAM is the closed form for networks that end in an average and a linear layer (Zhou et al.
-    2016): exact about the cells, and hardly dearer than a score. But each cell of the last map
-    has seen most of the patch, so CAM shares the logit out among cells, not among pixels: on
-    drawn patches it does not tell tumour in the centre from tumour in the ring, where HiResCAM at
-    a 6 x 6 layer and the centre-against-ring test do. The gradient methods and Eigen-CAM work at
+    REPLACEMENT scores the patch with each of nine squares replaced by donor tissue: 57 passes a
+    patch, and the only one that measures instead of estimating. CAM is the closed form for
+    networks that end in an average and a linear layer (Zhou et al. 2016): exact about the cells,
+    and hardly dearer than a score. But each cell of a 3 x 3 map has seen most of the patch, so CAM
+    shares the logit out among cells, not among pixels. The gradient methods and Eigen-CAM work at
     any layer. Score-CAM and Ablation-CAM come from the library pytorch-grad-cam, seconds per
-    patch.
+    patch. How well each tells tumour in the centre from tumour in the ring on drawn patches:
+    `python -m tests.benchmarks.pointing --model DIR`.
     """
 
+    REPLACEMENT = "replacement"
     CAM = "cam"
     GRAD_CAM = "grad-cam"
     GRAD_CAM_PLUS_PLUS = "grad-cam++"
@@ -57,6 +59,14 @@ class Unit(StrEnum):
     ACTIVATION = "activation"
 
 
+SLOW_METHODS: Final = frozenset({Method.REPLACEMENT, Method.SCORE_CAM, Method.ABLATION_CAM})
+"""Methods that make one map at a time."""
+LEAST_AGREEMENT: Final = 0.5
+"""Three random maps of nine squares agree so well in about 1 of 50 cases."""
+SMALLEST_EFFECT_LOGIT: Final = 0.05
+"""A largest effect below this is nothing to explain."""
+MEASURED_SCALE_LOGIT: Final = 3.0
+"""Full colour of maps by replacement, for every patch: the odds change about 20-fold."""
 LIBRARY_METHODS: Final = frozenset({Method.SCORE_CAM, Method.ABLATION_CAM})
 _ACTIVATION_METHODS: Final = LIBRARY_METHODS | {Method.EIGEN_CAM}
 
@@ -80,6 +90,8 @@ class CamMap:
             (0, 96) unless the model looks at a crop.
         offset_logit: For CAM, `values.sum() + offset_logit` is the target's logit exactly; None
             for methods without such a sum.
+        agreement: For maps by replacement, the mean correlation between the donors' maps, -1..1;
+            None for other methods.
     """
 
     values: NDArray[np.float32]
@@ -88,6 +100,18 @@ class CamMap:
     target: Target
     span_px: tuple[int, int]
     offset_logit: float | None = None
+    agreement: float | None = None
+
+    @property
+    def measured(self) -> bool | None:
+        """Whether a map by replacement may be shown: donors agree and there is an effect.
+
+        None for other methods, which estimate and are tested against randomised twins.
+        """
+        if self.agreement is None:
+            return None
+        effect = float(np.abs(self.values).max())
+        return self.agreement >= LEAST_AGREEMENT and effect >= SMALLEST_EFFECT_LOGIT
 
     @property
     def unit(self) -> Unit:
@@ -114,6 +138,7 @@ class CamBatch:
         target: What positive values speak for.
         span_px: Rows (and columns) of the patch that the grid covers.
         offset_logit: What CAM's sum lacks to the target's logit.
+        agreements: (N,) of maps by replacement, else None.
     """
 
     values: NDArray[np.float32]
@@ -123,6 +148,7 @@ class CamBatch:
     target: Target
     span_px: tuple[int, int]
     offset_logit: float | None = None
+    agreements: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -135,6 +161,7 @@ class CamBatch:
             self.target,
             self.span_px,
             self.offset_logit,
+            None if self.agreements is None else float(self.agreements[index]),
         )
 
     def __iter__(self) -> Iterator[CamMap]:

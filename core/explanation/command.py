@@ -3,7 +3,6 @@
 import argparse
 import csv
 import platform
-import re
 import sys
 import time
 from collections import Counter
@@ -14,34 +13,31 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
+import pandas as pd
 from tqdm import tqdm
 
 from core.errors import RunError
-from core.explanation.cam import CamMap, Method, Target, unit_of
+from core.explanation.archive import TABLE_NAME, picture_archive, picture_name
+from core.explanation.cam import LIBRARY_METHODS, CamMap, Method, Target, unit_of
+from core.explanation.distributions import DISTRIBUTION_COLUMNS, Collected, distribution_table
+from core.explanation.donors import read_donors
 from core.explanation.explainer import EXPLAIN_BATCH, Explainer
 from core.explanation.faithfulness import TwinTester
 from core.explanation.fillers import DonorPool
-from core.explanation.overlay import (
-    OverlayStyle,
-    Palette,
-    draw_pair,
-    png_bytes,
-    shared_scale,
-)
+from core.explanation.overlay import OverlayStyle, Palette, png_bytes, shared_scale
+from core.explanation.picture import explained_picture
 from core.explanation.reliance import CentreTest
+from core.explanation.report import report_html
 from core.explanation.rows import EXPLANATION_COLUMNS, ExplanationRow
 from core.explanation.run import Measurement, explain_source
 from core.patches import Patch, PatchSource, open_source
 from core.scoring import Classifier, Status, open_classifier, write_metadata
-from core.scoring.outputs import replacing
+from core.scoring.outputs import replacing, sha256_of
 from core.settings import SHIPPED_MODEL
 
-TABLE_NAME: Final = "explanations.csv"
+REPORT_STEM: Final = "explanations-by-class"
 ALL_EXPLAINED: Final = 0
 SOME_NOT_EXPLAINED: Final = 1
-_MOST_DONORS: Final = 500
-_SAFE_ID_LENGTH: Final = 64
 
 
 def add_explain_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -65,7 +61,8 @@ def add_explain_parser(commands: "argparse._SubParsersAction[argparse.ArgumentPa
         "--method",
         type=Method,
         choices=list(Method),
-        help="default: cam where it is exact, else grad-cam",
+        help="default: cam where it is exact and fine enough, else hires-cam, or grad-cam for "
+        "transformers; replacement measures instead of estimating, at 57 passes a patch",
         metavar="{" + ",".join(Method) + "}",
     )
     parser.add_argument("--layer", help="name of a layer (default: the last map)")
@@ -89,12 +86,23 @@ def add_explain_parser(commands: "argparse._SubParsersAction[argparse.ArgumentPa
         "laboratory (default: the drawn samples)",
     )
     parser.add_argument(
-        "--quick", action="store_true", help="maps only: no centre test, no eight orientations"
+        "--quick",
+        action="store_true",
+        help="maps only and untested: no centre test, no eight orientations, no random twins",
     )
     parser.add_argument(
         "--faithfulness",
         action="store_true",
-        help="also test each map against randomised twins, and by ROAD; seconds a patch",
+        help="also measure each map by ROAD, and test slow methods too; seconds a patch",
+    )
+    parser.add_argument(
+        "--report",
+        action="store_true",
+        help=f"write {REPORT_STEM}.html, .csv and .parquet: how the measures spread by class and "
+        "outcome (always done where the source knows labels)",
+    )
+    parser.add_argument(
+        "--zip", type=Path, metavar="FILE", help="pictures and table in one ZIP file instead"
     )
     parser.add_argument("--no-overlays", action="store_true", help="write the table only")
     parser.add_argument("--zoom", type=int, default=OverlayStyle.zoom, help="whole factor, 1 to 32")
@@ -115,7 +123,7 @@ class _Drawn:
     """What the second pass needs to draw a patch."""
 
     index: int
-    overlay: str
+    row: ExplanationRow
     cam: CamMap
 
 
@@ -131,24 +139,34 @@ def explain(arguments: argparse.Namespace) -> int:
     style = OverlayStyle(zoom=arguments.zoom, palette=arguments.palette, smooth=arguments.smooth)
     with open_source(arguments.source) as source:
         classifier = open_classifier(arguments.model, device=arguments.device)
+        donors = None if arguments.donors is None else read_donors(arguments.donors)
         explainer = Explainer(
             classifier,
             method=arguments.method,
             layer=arguments.layer,
             target=arguments.target,
+            donors=donors,
         )
-        measurement = _measurement(arguments, explainer)
+        measurement = _measurement(arguments, explainer, donors)
         out.mkdir(parents=True, exist_ok=True)
         started, clock = datetime.now(UTC), time.perf_counter()
-        counts, drawn = _write_table(
+        written = _write_table(
             table,
             source,
             explain_source(source, explainer, measurement, batch_size=arguments.batch_size),
             overlays=not arguments.no_overlays,
         )
-        scale = shared_scale(one.cam for one in drawn)
-        _draw(source, drawn, out, scale=scale, style=style)
+        scale = shared_scale(
+            one.row.explanation.cam for one in written.drawn if one.row.explanation
+        )
+        pictures = _pictures(source, written.drawn, scale=scale, style=style)
+        _write_pictures(pictures, out, arguments.zip, table)
+        if arguments.report or written.collected.has_labels:
+            facts = _facts(classifier, explainer, measurement, source)
+            _write_report(out, written.collected, facts, table)
+            _say(f"By class: {out / REPORT_STEM}.html, .csv, .parquet")
         seconds = time.perf_counter() - clock
+    counts, drawn = written.counts, written.drawn
     write_metadata(
         table,
         _metadata(classifier, explainer, measurement, source)
@@ -163,8 +181,15 @@ def explain(arguments: argparse.Namespace) -> int:
     _say(", ".join(f"{count} {status}" for status, count in counts.items()) + f": {table}")
     if drawn:
         unit = unit_of(explainer.method)
-        _say(f"{len(drawn)} pictures in {out}; full colour is {scale:.4g} {unit} per cell.")
+        where = arguments.zip or out
+        _say(f"{len(drawn)} pictures in {where}; full colour is {scale:.4g} {unit} per cell.")
+        _say_states(drawn)
     return ALL_EXPLAINED if counts["scored"] == sum(counts.values()) else SOME_NOT_EXPLAINED
+
+
+def _say_states(drawn: list[_Drawn]) -> None:
+    states = Counter(one.row.map_state for one in drawn)
+    _say(", ".join(f"{count} {state}" for state, count in states.items()) + ".")
 
 
 def _check_usage(arguments: argparse.Namespace, out: Path, table: Path) -> None:
@@ -174,51 +199,58 @@ def _check_usage(arguments: argparse.Namespace, out: Path, table: Path) -> None:
         raise RunError(f"Found --csv {table.name}; expected a name ending in .csv.")
     if arguments.csv is not None and not table.parent.is_dir() and table.parent != out:
         raise RunError(f"There is no folder {table.parent} to write to. Make it first.")
+    archive: Path | None = arguments.zip
+    if archive is not None and (archive.suffix != ".zip" or not archive.parent.is_dir()):
+        raise RunError(f"Found --zip {archive.name}; expected a .zip in a folder that is there.")
     if arguments.batch_size < 1:
         raise RunError(f"Found --batch-size {arguments.batch_size}; expected 1 or more.")
 
 
-def _measurement(arguments: argparse.Namespace, explainer: Explainer) -> Measurement:
+def _twins(explainer: Explainer, *, slow: bool) -> TwinTester | None:
+    if explainer.method is Method.REPLACEMENT:
+        return None  # measured, not estimated
+    if explainer.method in LIBRARY_METHODS and not slow:
+        _say(f"Maps by {explainer.method} are not tested: that takes minutes. Add --faithfulness.")
+        return None
+    try:
+        return TwinTester(explainer)
+    except RunError as error:
+        _say(f"The maps are not tested. {error}")
+        return None
+
+
+def _measurement(
+    arguments: argparse.Namespace, explainer: Explainer, donors: DonorPool | None
+) -> Measurement:
     measurement = Measurement()
     if not arguments.quick:
-        donors = None if arguments.donors is None else read_donors(arguments.donors)
         test = CentreTest(explainer.classifier, donors=donors)
         measurement = replace(measurement, centre_test=test, views=True)
+        measurement = replace(measurement, twins=_twins(explainer, slow=arguments.faithfulness))
     if arguments.faithfulness:
         # OpenCV, matplotlib and scikit-learn come with the library; only who asks waits.
         from core.explanation.library import RoadMetric  # noqa: PLC0415
 
-        measurement = replace(
-            measurement, twins=TwinTester(explainer), road=RoadMetric(explainer.network)
-        )
+        twins = measurement.twins or _twins(explainer, slow=True)
+        measurement = replace(measurement, twins=twins, road=RoadMetric(explainer.network))
     return measurement
 
 
-def read_donors(path: Path) -> DonorPool:
-    """Return up to 500 patches of a source as donors, those labelled tumour left out.
+@dataclass(frozen=True, eq=False)
+class _Written:
+    """What is left of the rows when they are written."""
 
-    Raises:
-        SourceError: The source cannot be opened.
-        RunError: It holds no patch that can lend its tissue.
-    """
-    with open_source(path) as source:
-        free = [index for index, entry in enumerate(source.entries) if entry.label != 1]
-        if len(free) > _MOST_DONORS:
-            free = free[:: -(-len(free) // _MOST_DONORS)]
-        patches = [item for i in free if isinstance(item := source.read(i), Patch)]
-    if not patches:
-        raise RunError(
-            f"Found no readable patch without tumour in {path.name}. Give a folder of negatives."
-        )
-    ids = [patch.entry.id for patch in patches]
-    return DonorPool.of(ids, np.stack([patch.image_rgb_u8 for patch in patches]))
+    counts: dict[str, int]
+    drawn: list[_Drawn]
+    collected: Collected
 
 
 def _write_table(
     table: Path, source: PatchSource, rows: Iterator[ExplanationRow], *, overlays: bool
-) -> tuple[dict[str, int], list[_Drawn]]:
+) -> _Written:
     counts: Counter[str] = Counter({str(status): 0 for status in Status})
     drawn: list[_Drawn] = []
+    collected = Collected()
     with (
         replacing(table) as temporary,
         temporary.open("w", newline="", encoding="utf-8", errors="replace") as file,
@@ -228,29 +260,72 @@ def _write_table(
         bar = tqdm(rows, total=len(source), unit="patch", desc="Explaining", dynamic_ncols=True)
         for index, row in enumerate(bar):
             counts[str(row.score.status)] += 1
+            collected.add(row)
             named = row
             if overlays and row.explanation is not None:
-                named = replace(row, overlay=overlay_name(index, row.score.id))
-                drawn.append(_Drawn(index, named.overlay, row.explanation.cam))
+                named = replace(row, overlay=picture_name(index, row.score.id))
+                # What the picture does not show is not kept, so that memory holds large sources.
+                kept = replace(named, reliance=None, views=None)
+                drawn.append(_Drawn(index, kept, row.explanation.cam))
             writer.writerow(named.cells())
-    return dict(counts), drawn
+    return _Written(dict(counts), drawn, collected)
 
 
-def overlay_name(index: int, patch_id: str) -> str:
-    """Return a picture's file name: position and id, with nothing that a file system minds."""
-    safe = re.sub(r"[^A-Za-z0-9._-]", "_", patch_id)[:_SAFE_ID_LENGTH]
-    return f"{index:06d}-{safe}.png"
-
-
-def _draw(
-    source: PatchSource, drawn: list[_Drawn], out: Path, *, scale: float, style: OverlayStyle
-) -> None:
-    """Read the patches again and draw them, now that the scale of all of them is known."""
+def _pictures(
+    source: PatchSource, drawn: list[_Drawn], *, scale: float, style: OverlayStyle
+) -> Iterator[tuple[str, bytes]]:
+    """Yield names and PNG files: the patches read again, the scale of all of them being known."""
     for one in tqdm(drawn, unit="picture", desc="Drawing", dynamic_ncols=True, disable=not drawn):
         patch = source.read(one.index)
         if isinstance(patch, Patch):
-            pair = draw_pair(patch.image_rgb_u8, one.cam, scale=scale, style=style)
-            (out / one.overlay).write_bytes(png_bytes(pair))
+            picture = explained_picture(patch.image_rgb_u8, one.row, scale=scale, style=style)
+            yield one.row.overlay, png_bytes(picture)
+
+
+def _write_pictures(
+    pictures: Iterator[tuple[str, bytes]], out: Path, archive: Path | None, table: Path
+) -> None:
+    if archive is None:
+        for name, png in pictures:
+            (out / name).write_bytes(png)
+        return
+    with (
+        replacing(archive) as temporary,
+        temporary.open("wb") as file,
+        picture_archive(file) as members,
+    ):
+        members.add_table(table.read_bytes())
+        for name, png in pictures:
+            members.add_picture(name, png)
+
+
+def _write_report(out: Path, collected: Collected, facts: dict[str, str], table: Path) -> None:
+    rows = pd.DataFrame(distribution_table(collected.groups()), columns=list(DISTRIBUTION_COLUMNS))
+    rows = rows.astype({"slides": "Int64"})
+    with replacing(out / f"{REPORT_STEM}.csv") as temporary:
+        rows.to_csv(temporary, index=False, lineterminator="\n")
+    with replacing(out / f"{REPORT_STEM}.parquet") as temporary:
+        rows.to_parquet(temporary, index=False)
+    seal = f"Made from {table.name}, SHA-256 {sha256_of(table)}."
+    with replacing(out / f"{REPORT_STEM}.html") as temporary:
+        temporary.write_text(report_html(collected, facts, seal=seal), "utf-8")
+
+
+def _facts(
+    classifier: Classifier, explainer: Explainer, measurement: Measurement, source: PatchSource
+) -> dict[str, str]:
+    point, test = classifier.operating_point, measurement.centre_test
+    rows, columns = explainer.layer.grid
+    facts = {
+        "Source": source.name,
+        "Model": classifier.model_id,
+        "Operating point": f"{point.version}: tumour from {point.threshold:.4f}",
+        "Map": f"{explainer.method} at {explainer.layer.name}, {rows} × {columns} cells, "
+        f"positive for {explainer.target}",
+    }
+    if test is not None:
+        facts["Donors"] = f"{len(test.donors.ids)} tumour-free patches, the nearest in stain"
+    return facts
 
 
 def _metadata(

@@ -3,6 +3,7 @@
 import math
 from copy import copy
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
@@ -18,10 +19,20 @@ from core.explanation.cam import (
     Unit,
 )
 from core.explanation.centre import CentreMeasures, measure_centre
-from core.explanation.layers import Layer, default_layer, find_layer, layer_choices
+from core.explanation.fillers import DonorPool
+from core.explanation.layers import (
+    Layer,
+    default_layer,
+    find_layer,
+    fine_layer,
+    is_fine,
+    layer_choices,
+    token_grid,
+)
 from core.explanation.network import ExplainedNetwork, LinearHead, check_patches
+from core.explanation.replacement import SQUARES, ReplacementMaps
 from core.explanation.weighting import GRADIENT_METHODS, eigen_cam
-from core.patches import ImageU8
+from core.patches import PATCH_SIZE_PX, ImageU8
 from core.scoring import Classifier
 
 if TYPE_CHECKING:
@@ -76,14 +87,18 @@ class Explainer:
         method: Method | None = None,
         layer: str | None = None,
         target: Target = Target.TUMOUR,
+        donors: DonorPool | None = None,
     ) -> None:
         """Look the network over once.
 
         Args:
             classifier: On the PyTorch engine.
-            method: None takes CAM where it is exact, else Grad-CAM.
-            layer: Name of a layer; None takes the last map.
+            method: None takes CAM where it is exact and its cells are small enough to tell the
+                centre from the ring, else HiResCAM, and Grad-CAM for transformers.
+            layer: Name of a layer; None takes the last map, and where the method is None too
+                and HiResCAM was taken, the last whose cells are small enough.
             target: What positive values shall speak for.
+            donors: Tissue for the method replacement; None takes the shipped drawings.
 
         Raises:
             RunError: Method, layer and network do not fit.
@@ -92,11 +107,24 @@ class Explainer:
         self.network = ExplainedNetwork.of(classifier.engine)
         layers = self.network.layers()
         last = default_layer(self.network.network, layers)
-        self.method = method or self._exact_or_gradients(layer, last)
-        self.layer = last if layer is None else find_layer(layers, layer)
-        self.target = target
         self._choices = layer_choices(self.network.network, layers)
+        self.method = method or self._best_method(layer, last)
+        if layer is not None:
+            self.layer = find_layer(layers, layer)
+        else:
+            fine = method is None and self.method is Method.HIRES_CAM
+            self.layer = fine_layer(self._choices, last, self._side_px) if fine else last
+        self.target = target
         self._head: LinearHead | None = None
+        self._replacement: ReplacementMaps | None = None
+        if self.method is Method.REPLACEMENT:
+            if layer is not None:
+                raise RunError(
+                    f"Replacing works on the patch itself, not at the layer {layer!r}. "
+                    "Leave the layer out, or use hires-cam there."
+                )
+            self.layer = Layer("patch", (SQUARES, SQUARES), 1)
+            self._replacement = ReplacementMaps(classifier, donors)
         if self.method is Method.CAM:
             # The closed form reads the network's last features, whatever module makes them.
             if self.layer not in (last, layers[-1]):
@@ -108,14 +136,36 @@ class Explainer:
             self._head = self.network.linear_head()
         self._library = _open_library(self.network, self.method)
 
-    def _exact_or_gradients(self, layer: str | None, last: Layer) -> Method:
+    def _best_method(self, layer: str | None, last: Layer) -> Method:
+        """Return CAM, HiResCAM or Grad-CAM by what the pointing benchmark found.
+
+        On drawn patches that the model called tumour, CAM at 3 x 3 cells told tumour in the centre
+        from tumour in the ring no better than chance, HiResCAM at 6 x 6 cells well.
+        """
         if layer is None or layer == last.name:
+            transformer = token_grid(self.network.network) is not None
+            if not transformer and not is_fine(last, self._side_px):
+                return Method.HIRES_CAM
             try:
                 self.network.linear_head()
             except RunError:
                 return Method.GRAD_CAM
             return Method.CAM
         return Method.GRAD_CAM
+
+    @property
+    def _side_px(self) -> int:
+        start, stop = self.network.span_px
+        return stop - start
+
+    @cached_property
+    def exact(self) -> bool:
+        """Whether the closed form holds for this network."""
+        try:
+            self.network.linear_head()
+        except RunError:
+            return False
+        return True
 
     @property
     def layer_choices(self) -> list[Layer]:
@@ -139,6 +189,8 @@ class Explainer:
     def maps(self, images_rgb_u8: ImageU8) -> CamBatch:
         """Return raw maps and tumour logits of patches (N, 96, 96, 3)."""
         check_patches(images_rgb_u8)
+        if self._replacement is not None:
+            return self._replaced(images_rgb_u8, self._replacement)
         parts = [
             self._pass(images_rgb_u8[start : start + EXPLAIN_BATCH])
             for start in range(0, len(images_rgb_u8), EXPLAIN_BATCH)
@@ -157,6 +209,18 @@ class Explainer:
         values = np.concatenate([maps.float().cpu().numpy() for maps, _ in parts])
         logits = np.concatenate([logits.float().cpu().numpy() for _, logits in parts])
         return replace(blank, values=values, logits=logits)
+
+    def _replaced(self, images_rgb_u8: ImageU8, replacement: ReplacementMaps) -> CamBatch:
+        values, logits, agreements = replacement.maps(images_rgb_u8)
+        return CamBatch(
+            self.target.sign * values,
+            logits,
+            self.method,
+            self.layer.name,
+            self.target,
+            (0, PATCH_SIZE_PX),
+            agreements=agreements,
+        )
 
     def _pass(self, images_rgb_u8: ImageU8) -> tuple[Tensor, Tensor]:
         sign, layer = self.target.sign, self.layer.name

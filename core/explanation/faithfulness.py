@@ -4,20 +4,21 @@ A map that a network with a random last layer would give as well shows what the 
 to, not why this model decided (Adebayo et al. 2018, "Sanity checks for saliency maps").
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from core.errors import RunError
-from core.explanation.cam import CamBatch
+from core.explanation.cam import SMALLEST_EFFECT_LOGIT, CamBatch, Method
 from core.explanation.explainer import Explainer
 from core.explanation.fillers import blurred
 from core.explanation.network import check_patches
+from core.explanation.weighting import GRADIENT_METHODS
 from core.patches import ImageU8
 
 TWINS: Final = 19
@@ -26,7 +27,9 @@ RELIABLE_SHARE: Final = 0.9
 _BLOCKS: Final = 6
 """Occlusion blocks per side at most: 36 passes a patch."""
 _BLUR_SIGMA_PX: Final = 8.0
-_SMALLEST_EFFECT_LOGIT: Final = 0.05
+_GRAPH_BATCH: Final = 16
+_TWIN_METHOD: Final = {Method.CAM: Method.HIRES_CAM}
+"""At the last map of a linear head the two are the same; gradients need no head of their own."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class TwinTest:
         return (
             self.faithfulness > 0
             and self.beaten >= RELIABLE_SHARE
-            and self.largest_effect_logit >= _SMALLEST_EFFECT_LOGIT
+            and self.largest_effect_logit >= SMALLEST_EFFECT_LOGIT
         )
 
 
@@ -85,9 +88,13 @@ class TwinTester:
         Raises:
             RunError: The network has no linear last layer to draw anew.
         """
+        if explainer.method is Method.REPLACEMENT:
+            raise RunError(
+                "A map by replacement is measured and has no randomised twins; its donors' "
+                "agreement is its test."
+            )
         self._explainer = explainer
         self._twins = twins
-        self._seed = seed
         self._twin = explainer.with_private_network()
         head = self._twin.network.network.get_classifier()  # type: ignore[operator]
         if not isinstance(head, nn.Linear):
@@ -96,10 +103,17 @@ class TwinTester:
                 "Show the map without this test, and say so."
             )
         self._head = head
-        self._weights = head.weight.detach().clone()
+        self._weights = self._drawn(head, seed)
+
+    def _drawn(self, head: nn.Linear, seed: int) -> Tensor:
+        """Return the twins' last-layer weights, (twins, outputs, C)."""
+        own = head.weight.detach()
+        generator = torch.Generator().manual_seed(seed)
+        drawn = torch.randn((self._twins, *own.shape), generator=generator)
+        return drawn.to(own.device) * own.std()
 
     def run(self, images_rgb_u8: ImageU8, batch: CamBatch | None = None) -> list[TwinTest]:
-        """Return the test for each patch (N, 96, 96, 3); about 30 passes a patch.
+        """Return the test for each patch (N, 96, 96, 3); 10 to 50 passes a patch.
 
         Args:
             images_rgb_u8: The patches.
@@ -122,16 +136,41 @@ class TwinTester:
         ]
 
     def _twin_maps(self, images_rgb_u8: ImageU8) -> Iterator[NDArray[np.float32]]:
+        method = _TWIN_METHOD.get(self._explainer.method, self._explainer.method)
+        if method is Method.EIGEN_CAM:
+            own = self._explainer.maps(images_rgb_u8).values
+            return iter([own] * self._twins)
+        if method in GRADIENT_METHODS:
+            return iter(self._by_gradients(images_rgb_u8, GRADIENT_METHODS[method]))
+        return self._one_by_one(images_rgb_u8)
+
+    def _by_gradients(
+        self, images_rgb_u8: ImageU8, weigh: Callable[[Tensor, Tensor], Tensor]
+    ) -> NDArray[np.float32]:
+        """Return the maps (twins, N, h, w) of all twins from one forward pass.
+
+        The copy gets as many outputs as there are twins.
+        """
+        sign, layer = self._explainer.target.sign, self._explainer.layer.name
+        rows = self._weights[:, -1]
+        if self._weights.shape[1] == 2:
+            rows = rows - self._weights[:, 0]
+        parts = []
         with self._twin.network.lock:
-            try:
-                for number in range(self._twins):
-                    generator = torch.Generator().manual_seed(self._seed * 1_000_003 + number)
-                    drawn = torch.randn(self._weights.shape, generator=generator)
-                    spread = self._weights.std().cpu()
-                    self._head.weight.copy_(drawn * spread)
-                    yield self._twin.refreshed().maps(images_rgb_u8).values
-            finally:
-                self._head.weight.copy_(self._weights)
+            _set_weights(self._head, rows)
+            for start in range(0, len(images_rgb_u8), _GRAPH_BATCH):
+                found = self._twin.network.gradients_by_output(
+                    images_rgb_u8[start : start + _GRAPH_BATCH], layer
+                )
+                maps = [weigh(activations, sign * gradient) for activations, gradient in found]
+                parts.append(torch.stack(maps).float().cpu().numpy())
+        return np.concatenate(parts, axis=1)
+
+    def _one_by_one(self, images_rgb_u8: ImageU8) -> Iterator[NDArray[np.float32]]:
+        with self._twin.network.lock:
+            for weights in self._weights:
+                _set_weights(self._head, weights)
+                yield self._twin.refreshed().maps(images_rgb_u8).values
 
     def _effects(self, images_rgb_u8: ImageU8, batch: CamBatch) -> NDArray[np.float64]:
         """Return the fall of the target's logit by blurring each block, (N, blocks)."""
@@ -149,6 +188,13 @@ class TwinTester:
             logits = self._explainer.classifier.engine.logits(pictures)
             effects[number] = batch.target.sign * (float(batch.logits[number]) - logits)
         return effects
+
+
+def _set_weights(head: nn.Linear, weights: Tensor) -> None:
+    """Give a linear layer other weights (O, C), and no bias: no map depends on it."""
+    head.weight = nn.Parameter(weights, requires_grad=False)
+    head.bias = nn.Parameter(weights.new_zeros(len(weights)), requires_grad=False)
+    head.out_features = len(weights)
 
 
 def _block_count(cells: int) -> int:

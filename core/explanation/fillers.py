@@ -19,8 +19,8 @@ from core.patches import CENTRE, PATCH_SIZE_PX, ImageU8, Patch, files_source
 SHIPPED_SAMPLES: Final = Path(__file__).resolve().parents[2] / "assets" / "samples"
 _WHITE: Final = 245.0
 _TISSUE_OD: Final = 0.15
-_MIDDLE: Final = (PATCH_SIZE_PX - 1) / 2
-_HALF_CENTRE: Final = (CENTRE.stop - CENTRE.start) / 2
+
+Mask = NDArray[np.float32]
 
 
 class FillerKind(StrEnum):
@@ -143,30 +143,51 @@ def mean_coloured(image_rgb_u8: ImageU8) -> Filler:
     return Filler("mean", FillerKind.MEAN, np.broadcast_to(colour, image_rgb_u8.shape))
 
 
-@lru_cache(maxsize=16)
-def centre_mask(edge_px: float) -> NDArray[np.float32]:
-    """Return 1 in the centre 32 x 32 and 0 outside, with a linear seam `edge_px` wide, (96, 96).
+@lru_cache(maxsize=64)
+def square_mask(rows: tuple[int, int], columns: tuple[int, int], edge_px: float) -> Mask:
+    """Return 1 in a rectangle and 0 outside, with a linear seam `edge_px` wide, (96, 96).
 
     The seam lies half inside and half outside, so that it gives neither side more area. A hard
-    edge (0) is exact about the region and draws a square that the model may react to.
+    edge (0) is exact about the region and draws a square that the model may react to. There is no
+    seam at the border of the patch.
+
+    Args:
+        rows: First row, and one past the last.
+        columns: First column, and one past the last.
+        edge_px: Width of the seam.
     """
-    from_middle = np.abs(np.arange(PATCH_SIZE_PX) - _MIDDLE)
-    outside = np.maximum.outer(from_middle, from_middle) - _HALF_CENTRE
-    mask: NDArray[np.float32] = (outside < 0).astype(np.float32)
+    outside = np.maximum.outer(_outside(rows), _outside(columns))
+    mask: Mask = (outside < 0).astype(np.float32)
     if edge_px > 0:
         mask = np.clip(0.5 - outside / edge_px, 0.0, 1.0).astype(np.float32)
     mask.setflags(write=False)
     return mask
 
 
+def _outside(ends: tuple[int, int]) -> NDArray[np.float64]:
+    """Return how far each row lies outside of an interval, less than zero inside, (96,)."""
+    at = np.arange(PATCH_SIZE_PX)
+    start, stop = ends
+    before = start - 0.5 - at if start > 0 else np.full(PATCH_SIZE_PX, -np.inf)
+    behind = at - stop + 0.5 if stop < PATCH_SIZE_PX else np.full(PATCH_SIZE_PX, -np.inf)
+    outside: NDArray[np.float64] = np.maximum(before, behind)
+    return outside
+
+
+def centre_mask(edge_px: float) -> Mask:
+    """Return 1 in the centre 32 x 32 and 0 outside, with a seam, (96, 96)."""
+    ends = (CENTRE.start, CENTRE.stop)
+    return square_mask(ends, ends, edge_px)
+
+
 def keep_centre(image_rgb_u8: ImageU8, filler: Filler, edge_px: float) -> ImageU8:
     """Return the patch's centre in the filler's ring, (96, 96, 3) uint8."""
-    return _blend(image_rgb_u8, filler, centre_mask(edge_px))
+    return keep(image_rgb_u8, filler, centre_mask(edge_px))
 
 
 def keep_ring(image_rgb_u8: ImageU8, filler: Filler, edge_px: float) -> ImageU8:
     """Return the patch's ring around the filler's centre, (96, 96, 3) uint8."""
-    return _blend(image_rgb_u8, filler, 1 - centre_mask(edge_px))
+    return keep(image_rgb_u8, filler, 1 - centre_mask(edge_px))
 
 
 def keep_nothing(filler: Filler) -> ImageU8:
@@ -174,8 +195,9 @@ def keep_nothing(filler: Filler) -> ImageU8:
     return np.rint(filler.image_rgb).astype(np.uint8)
 
 
-def _blend(image_rgb_u8: ImageU8, filler: Filler, keep: NDArray[np.float32]) -> ImageU8:
-    weight = keep[..., None]
+def keep(image_rgb_u8: ImageU8, filler: Filler, mask: Mask) -> ImageU8:
+    """Return the patch where a mask (96, 96) is 1 and the filler where it is 0."""
+    weight = mask[..., None]
     mixed = image_rgb_u8 * weight + filler.image_rgb * (1 - weight)
     blended: ImageU8 = np.rint(mixed).astype(np.uint8)
     return blended

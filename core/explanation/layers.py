@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 
 from core.errors import RunError
+
+FINE_CELL_PX: Final = 16.0
+"""Half the centre: cells up to this size tell the centre from the ring."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,17 @@ def layer_choices(network: nn.Module, layers: list[Layer]) -> list[Layer]:
     stages = [layer for layer in layers if layer.name.count(".") <= 1] or layers
     last = {layer.grid: layer for layer in stages}
     return sorted(last.values(), key=lambda layer: -layer.grid[0] * layer.grid[1])
+
+
+def is_fine(layer: Layer, side_px: int) -> bool:
+    """Return whether a layer's cells are small enough, over a map that covers `side_px`."""
+    return side_px / min(layer.grid) <= FINE_CELL_PX
+
+
+def fine_layer(choices: list[Layer], last: Layer, side_px: int) -> Layer:
+    """Return the coarsest of some layers with cells small enough; without one, `last`."""
+    fine = [layer for layer in choices if is_fine(layer, side_px)]
+    return min(fine, key=lambda layer: layer.grid[0] * layer.grid[1], default=last)
 
 
 def find_layer(layers: list[Layer], name: str) -> Layer:

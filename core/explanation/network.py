@@ -2,6 +2,7 @@
 
 import copy
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -183,6 +184,19 @@ class ExplainedNetwork:
             (gradient,) = torch.autograd.grad(sign * logits.sum(), outputs[0])
             activations = outputs[0].detach()
             return self._grid(activations, layer), self._grid(gradient, layer), logits.detach()
+
+    def gradients_by_output(
+        self, images_rgb_u8: ImageU8, layer: str
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield activations and gradients (N, C, h, w) of a layer for each output of one pass."""
+        module = self.network.get_submodule(layer)
+        with self.lock, torch.enable_grad(), full_precision():
+            with captured_output(module, for_gradients=True) as captured:
+                outputs = self.network(self.inputs(images_rgb_u8))
+            activations = self._grid(captured[0].detach(), layer)
+            for output in outputs.unbind(dim=1):
+                (gradient,) = torch.autograd.grad(output.sum(), captured[0], retain_graph=True)
+                yield activations, self._grid(gradient, layer)
 
     def _grid(self, output: Tensor, layer: str) -> Tensor:
         grid = as_grid(self.network, output)

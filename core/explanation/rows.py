@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
+from core.explanation.cam import CamMap
 from core.explanation.explainer import Explanation
 from core.explanation.faithfulness import TwinTest
 from core.explanation.reliance import CentreReliance
@@ -12,6 +14,20 @@ from core.scoring import COLUMNS, ScoreRow
 from core.scoring.outputs import csv_cells
 
 Value = str | float | bool | None
+
+
+class MapState(StrEnum):
+    """What may be done with a map.
+
+    RELIABLE maps did better than those of randomised heads, or were measured by replacing with
+    donors that agree. UNRELIABLE ones were not: they are never drawn. UNTESTED ones are drawn only
+    with these words beside them.
+    """
+
+    NONE = "no map"
+    UNTESTED = "map not tested"
+    RELIABLE = "map passed its test"
+    UNRELIABLE = "no reliable explanation"
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +52,25 @@ class ExplanationRow:
     road_logit: float | None = None
     overlay: str = ""
 
+    @property
+    def map_state(self) -> MapState:
+        """What may be done with the map."""
+        if self.explanation is None:
+            return MapState.NONE
+        passed = self.explanation.cam.measured
+        if passed is None and self.twins is not None:
+            passed = self.twins.reliable
+        if passed is None:
+            return MapState.UNTESTED
+        return MapState.RELIABLE if passed else MapState.UNRELIABLE
+
+    @property
+    def shown_map(self) -> CamMap | None:
+        """The map that may be drawn: none where its test says that it explains nothing."""
+        if self.explanation is None or self.map_state is MapState.UNRELIABLE:
+            return None
+        return self.explanation.cam
+
     def cells(self) -> list[str]:
         """Return the row's cells in the order of `EXPLANATION_COLUMNS`, empty where unknown."""
         return csv_cells(self.score) + [_cell(get(self)) for get in _MEASURES.values()]
@@ -57,6 +92,12 @@ def _of_twins(get: Callable[[TwinTest], Value]) -> Callable[[ExplanationRow], Va
     return lambda row: None if row.twins is None else get(row.twins)
 
 
+_RELIABLE: Final = {
+    MapState.NONE: None,
+    MapState.UNTESTED: None,
+    MapState.RELIABLE: True,
+    MapState.UNRELIABLE: False,
+}
 _MEASURES: Final[dict[str, Callable[[ExplanationRow], Value]]] = {
     "method": _of_map(lambda e: str(e.cam.method)),
     "layer": _of_map(lambda e: e.cam.layer),
@@ -86,7 +127,8 @@ _MEASURES: Final[dict[str, Callable[[ExplanationRow], Value]]] = {
     "d4_flips": _of_views(lambda v: v.flips),
     "twin_faithfulness": _of_twins(lambda t: t.faithfulness),
     "twins_beaten": _of_twins(lambda t: t.beaten),
-    "reliable": _of_twins(lambda t: t.reliable),
+    "donor_agreement": _of_map(lambda e: e.cam.agreement),
+    "reliable": lambda row: _RELIABLE[row.map_state],
     "road_logit": lambda row: row.road_logit,
     "overlay": lambda row: row.overlay or None,
 }

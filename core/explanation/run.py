@@ -30,7 +30,7 @@ class Measurement:
     Attributes:
         centre_test: About 15 passes a patch; None leaves it out.
         views: The eight orientations, 8 passes a patch.
-        twins: About 30 passes a patch; None leaves it out.
+        twins: 10 to 50 passes a patch, more with finer cells; None leaves it out.
         road: Seconds a patch; None leaves it out.
     """
 

@@ -11,9 +11,13 @@ from core.bundle import read_card
 from core.operating_points import OperatingPointStore
 from core.report.content import ReportPlan, report_of
 from core.report.document import report_pdf
+from core.report.maps import report_maps
 from core.report.points import point_of
 from core.review import Record, ReviewError, ReviewStore
+from core.review.maps import MapMaker
 from core.review.patches import PatchFolder
+from core.review.pseudonyms import stored_pseudonyms
+from core.scoring import open_classifier
 from core.scoring.outputs import replacing
 from core.settings import Settings
 
@@ -25,7 +29,8 @@ def add_report_parser(commands: "argparse._SubParsersAction[argparse.ArgumentPar
     parser = commands.add_parser(
         "report",
         help="write the PDF report of a reviewed case",
-        description="The same record, patches and operating point give the same bytes.",
+        description="The same record, patches, model and operating point give the same bytes on "
+        "the same machine.",
     )
     parser.add_argument("case", help="id of the case, as in the page's address")
     parser.add_argument("--out", type=Path, required=True, help="PDF to write")
@@ -66,9 +71,17 @@ def write_report(arguments: argparse.Namespace) -> int:
         read_card(settings.model_dir),
         OperatingPointStore(settings.operating_points_dir),
     )
-    plan = ReportPlan(arguments.case, pseudonymised=arguments.pseudonymised, point=point)
+    hide = stored_pseudonyms(settings.pseudonym_key) if arguments.pseudonymised else None
+    plan = ReportPlan(arguments.case, hide=hide, point=point)
     kept = PatchFolder(settings.review_patches_dir)
-    content = report_pdf(report_of(record, plan), kept.image)
+    report = report_of(record, plan)
+    maps = report_maps(
+        report,
+        record.case(arguments.case),
+        lambda: MapMaker(open_classifier(settings.model_dir, device=settings.device)),
+        kept.image,
+    )
+    content = report_pdf(report, kept.image, maps)
     with replacing(arguments.out) as temporary:
         temporary.write_bytes(content)
     sys.stdout.write(f"{arguments.out}: case {arguments.case}, record {record.end}\n")

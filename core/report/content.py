@@ -1,6 +1,6 @@
 """What a report says, as plain values taken from the record and nothing else."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isnan
 from typing import Final
@@ -18,10 +18,13 @@ from core.review import (
     reading_time,
     with_model,
 )
-from core.review.exports import pseudonyms
+from core.review.pseudonyms import Pseudonyms
 from core.statistics import Interval
 
-LEFT_OUT: Final = "Names, file names, slides and comments are left out or replaced."
+LEFT_OUT: Final = (
+    "Names and patches have pseudonyms, the same in every export of this installation; file names, "
+    "slides and comments are left out."
+)
 SIGNS: Final = {
     Verdict.TUMOUR: "▲ tumour",
     Verdict.NO_TUMOUR: "▽ no tumour",
@@ -35,13 +38,18 @@ class ReportPlan:
 
     Attributes:
         case: The case.
-        pseudonymised: Without names of readers, files and slides, and without comments.
+        hide: Replaces names of readers, files and slides, and leaves out comments; None hides
+            nothing.
         point: The operating point in force when the case was opened, for its error rates.
     """
 
     case: str
-    pseudonymised: bool = False
+    hide: Pseudonyms | None = None
     point: OperatingPoint | None = None
+
+    def name(self, kind: str, name: str) -> str:
+        """Return a name, or what stands for it."""
+        return name if self.hide is None else self.hide.of(kind, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +57,8 @@ class FlaggedPatch:
     """A patch that somebody should look at again.
 
     Attributes:
-        sha256: Of the patch.
+        sha256: Of the patch; not to be printed.
+        mark: What to print instead: the hash, or its pseudonym.
         title: What to call it.
         source: File and slide; empty where they are left out.
         why: Why it is flagged.
@@ -59,6 +68,7 @@ class FlaggedPatch:
     """
 
     sha256: str
+    mark: str
     title: str
     source: str
     why: str
@@ -90,6 +100,11 @@ class Report:
     notes: tuple[str, ...]
 
 
+_SEEN: Final = {
+    OnScreen.SCORE: "score",
+    OnScreen.CAM: "map",
+    OnScreen.OTHER_VERDICTS: "other verdicts",
+}
 COUNT_COLUMNS: Final = (
     "Reader",
     "Read",
@@ -112,31 +127,30 @@ def report_of(record: Record, plan: ReportPlan) -> Report:
     verdicts = current_verdicts(record, plan.case)
     if not verdicts:
         raise ReviewError(f"There is no verdict in {case.name} yet. Read some patches first.")
-    names = pseudonyms(record) if plan.pseudonymised else {}
     by_reader: dict[str, list[CurrentVerdict]] = {}
     for verdict in verdicts:
         by_reader.setdefault(verdict.reader, []).append(verdict)
     times = sorted(at for verdict in verdicts for at in (verdict.first.at, verdict.final.at))
     facts = [
-        ("Case", case.case if plan.pseudonymised else f"{case.name} ({case.case})"),
+        ("Case", plan.name("case", case.case) if plan.hide else f"{case.name} ({case.case})"),
         ("Reading mode", str(case.mode)),
         ("Worklist", case.order),
         ("Patches", f"{len(case.patches)}, shown {len(case.tasks)} times"),
         ("Model", case.model_id),
         ("Operating point", f"{case.operating_point}: tumour from a score of {case.threshold:.4f}"),
         *_error_rates(plan.point),
-        ("Readers", ", ".join(names.get(reader, reader) for reader in by_reader)),
+        ("Readers", ", ".join(plan.name("reader", reader) for reader in by_reader)),
         ("First verdict", _when(times[0])),
         ("Last verdict", _when(times[-1])),
         ("Record", f"up to event {record.end.sequence}, hash {record.end.hash}"),
     ]
     return Report(
-        title=f"Case {case.case}" if plan.pseudonymised else case.name,
+        title=plan.name("case", case.case) if plan.hide else case.name,
         made_of=str(record.end),
         last_at=times[-1],
         facts=tuple(facts),
-        counts=tuple(_counts(names.get(who, who), found) for who, found in by_reader.items()),
-        flagged=_flagged(verdicts, names, plan),
+        counts=tuple(_counts(plan.name("reader", who), found) for who, found in by_reader.items()),
+        flagged=_flagged(verdicts, plan),
         notes=_notes(case.mode, plan),
     )
 
@@ -182,9 +196,7 @@ def share_text(share: float, interval: Interval) -> str:
     return f"{share:.2f} ({interval.low:.2f} to {interval.high:.2f})"
 
 
-def _flagged(
-    verdicts: Sequence[CurrentVerdict], names: Mapping[str, str], plan: ReportPlan
-) -> tuple[FlaggedPatch, ...]:
+def _flagged(verdicts: Sequence[CurrentVerdict], plan: ReportPlan) -> tuple[FlaggedPatch, ...]:
     """Return the patches of the case that give reason to look again, in its order."""
     by_patch: dict[str, list[CurrentVerdict]] = {}
     for verdict in verdicts:
@@ -197,20 +209,18 @@ def _flagged(
             continue
         patch = found[0].patch
         slide = f", slide {patch.slide}" if patch.slide else ""
-        source = "" if plan.pseudonymised else f"{patch.id}{slide}"
+        source = "" if plan.hide else f"{patch.id}{slide}"
         label = {1: "tumour", 0: "no tumour", None: "none known"}[patch.label]
         flagged.append(
             FlaggedPatch(
                 sha256=sha256,
+                mark=plan.hide.of("patch", sha256) if plan.hide else f"SHA-256 {sha256}",
                 title=f"Patch {order[sha256] + 1}",
                 source=source,
                 why=", ".join(reasons),
                 model=_model_words(found[0]),
                 label=label,
-                readings=tuple(
-                    _reading_line(verdict, names, comments=not plan.pseudonymised)
-                    for verdict in found
-                ),
+                readings=tuple(_reading_line(verdict, plan) for verdict in found),
             )
         )
     return tuple(flagged)
@@ -244,7 +254,7 @@ def _model_words(verdict: CurrentVerdict) -> str:
     return f"{call}, score {patch.prob_tumour:.4f}"
 
 
-def _reading_line(verdict: CurrentVerdict, names: Mapping[str, str], *, comments: bool) -> str:
+def _reading_line(verdict: CurrentVerdict, plan: ReportPlan) -> str:
     first, final = verdict.first.reading, verdict.final.reading
     parts = [SIGNS[final.verdict]]
     if final.confidence:
@@ -254,19 +264,19 @@ def _reading_line(verdict: CurrentVerdict, names: Mapping[str, str], *, comments
         parts.append("upheld after the AI" if same else f"was {first.verdict} before the AI")
     elif not final.screen:
         parts.append("blind")
-    elif OnScreen.OTHER_VERDICTS in final.screen:
-        parts.append("other verdicts in view")
-    else:
-        parts.append("AI in view")
+    if final.screen:
+        parts.append(f"{' and '.join(_SEEN[part] for part in final.screen)} in view")
+    if final.map is not None and not final.map.drawn:
+        parts.append("map called not reliable")
     if verdict.is_repeat:
         parts.append("second showing")
     if final.tags:
         parts.append(" and ".join(final.tags))
     if final.quality:
         parts.append(f"quality {final.quality}")
-    said = f"“{final.comment}”" if comments and final.comment else ""
+    said = f"“{final.comment}”" if plan.hide is None and final.comment else ""
     event = f"event {verdict.final.sequence}"
-    who = names.get(verdict.reader, verdict.reader)
+    who = plan.name("reader", verdict.reader)
     return f"{who}: {', '.join(parts)} ({event}). {said}".strip()
 
 
@@ -281,6 +291,6 @@ def _notes(mode: ReadingMode, plan: ReportPlan) -> tuple[str, ...]:
             "The score was on the screen before each verdict, so agreement with the model is not "
             "independent of it."
         )
-    if plan.pseudonymised:
+    if plan.hide:
         notes.append(LEFT_OUT)
     return tuple(notes)

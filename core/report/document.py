@@ -12,6 +12,8 @@ from PIL import Image
 
 from core.patches import ImageU8
 from core.report.content import COUNT_COLUMNS, FlaggedPatch, Report
+from core.report.maps import ReportMaps
+from core.review.maps import UNRELIABLE, PatchMap
 from core.settings import PROJECT
 
 FONTS: Final = PROJECT / "assets" / "fonts"
@@ -22,7 +24,8 @@ _INK: Final = (22, 36, 43)
 _MUTED: Final = (86, 104, 112)
 _FAINT: Final = (213, 221, 224)
 _ACCENT: Final = (11, 107, 115)
-_PICTURE_MM: Final = 44.0
+_PICTURE_MM: Final = 38.0
+_BETWEEN_MM: Final = 2.0
 _GAP_MM: Final = 5.0
 _MARGIN_MM: Final = 18.0
 _NAME_MM: Final = 36.0
@@ -45,12 +48,15 @@ class _Sheets(FPDF):
         self.cell(0, 4, f"{self.page_no()} / {{nb}}", align="R")
 
 
-def report_pdf(report: Report, picture: _Pictures, *, fonts: Path = FONTS) -> bytes:
+def report_pdf(
+    report: Report, picture: _Pictures, maps: ReportMaps, *, fonts: Path = FONTS
+) -> bytes:
     """Return a report as PDF: one page on the batch, then the flagged patches.
 
     Args:
         report: What it says.
         picture: Gives a patch (96, 96, 3) by its SHA-256.
+        maps: Of the flagged patches.
         fonts: Folder with the fonts.
 
     Raises:
@@ -67,12 +73,12 @@ def report_pdf(report: Report, picture: _Pictures, *, fonts: Path = FONTS) -> by
     sheets.set_auto_page_break(auto=True, margin=_MARGIN_MM)
     sheets.add_font(_FONT, fname=fonts / "DejaVuSans.ttf")
     sheets.add_font(_FONT, style="B", fname=fonts / "DejaVuSans-Bold.ttf")
-    _batch_page(sheets, report)
+    _batch_page(sheets, report, maps)
     if report.flagged:
         sheets.add_page()
         _heading(sheets, f"Flagged patches: {len(report.flagged)}", size=14)
         for patch in report.flagged:
-            _flagged_patch(sheets, patch, picture(patch.sha256))
+            _flagged_patch(sheets, patch, picture(patch.sha256), maps.of_patch.get(patch.sha256))
     return bytes(sheets.output())
 
 
@@ -83,13 +89,13 @@ def _heading(sheets: FPDF, text: str, *, size: float) -> None:
     sheets.ln(2)
 
 
-def _batch_page(sheets: FPDF, report: Report) -> None:
+def _batch_page(sheets: FPDF, report: Report, maps: ReportMaps) -> None:
     sheets.add_page()
     sheets.set_font(_FONT, style="B", size=8)
     sheets.set_text_color(*_ACCENT)
     sheets.cell(0, 5, "NODELENS · REVIEW REPORT", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
     _heading(sheets, report.title, size=20)
-    for name, value in report.facts:
+    for name, value in (*report.facts, ("Maps", maps.told())):
         _fact(sheets, name, value)
     sheets.ln(5)
     _heading(sheets, "Verdicts", size=12)
@@ -126,49 +132,80 @@ def _counts(sheets: FPDF, rows: Sequence[tuple[str, ...]]) -> None:
             table.row(row)
 
 
-def _flagged_patch(sheets: FPDF, patch: FlaggedPatch, image_rgb_u8: ImageU8) -> None:
-    """Draw a patch beside what was said of it; never over the end of a page."""
+def _flagged_patch(
+    sheets: FPDF, patch: FlaggedPatch, image_rgb_u8: ImageU8, found: PatchMap | None
+) -> None:
+    """Draw a patch and its map beside what was said of it; never over the end of a page."""
     lines = [
         *([("File", patch.source)] if patch.source else []),
         ("Flagged", patch.why),
         ("Model", patch.model),
+        *([("Map", " ".join(found.sentences))] if found else []),
         ("Reference label", patch.label),
         *(("Reading", line) for line in patch.readings),
+        ("", patch.mark),
     ]
-    left = _MARGIN_MM + _PICTURE_MM + _GAP_MM
-    height = max(_PICTURE_MM, _text_height(sheets, lines, sheets.epw - _PICTURE_MM - _GAP_MM))
+    pictures = _PICTURE_MM * (1 if found is None else 2) + (0 if found is None else _BETWEEN_MM)
+    left = _MARGIN_MM + pictures + _GAP_MM
+    height = max(_PICTURE_MM, _text_height(sheets, lines, sheets.epw - pictures - _GAP_MM))
     if sheets.get_y() + height > sheets.page_break_trigger:
         sheets.add_page()
     top = sheets.get_y()
-    large = image_rgb_u8.repeat(ENLARGED, axis=0).repeat(ENLARGED, axis=1)
-    buffer = BytesIO()
-    Image.fromarray(large).save(buffer, "PNG")
-    sheets.image(buffer, _MARGIN_MM, top, _PICTURE_MM, _PICTURE_MM, alt_text=patch.title)
-    _box(sheets, _MARGIN_MM + _PICTURE_MM / 3, top + _PICTURE_MM / 3, _PICTURE_MM / 3)
+    _picture(sheets, image_rgb_u8, _MARGIN_MM, top, patch.title)
+    if found is not None:
+        beside = _MARGIN_MM + _PICTURE_MM + _BETWEEN_MM
+        if found.picture_rgb_u8 is None:
+            _no_picture(sheets, beside, top)
+        else:
+            _picture(sheets, found.picture_rgb_u8, beside, top, f"{patch.title} under its map")
     sheets.set_left_margin(left)
     sheets.set_xy(left, top)
     sheets.set_text_color(*_INK)
     sheets.set_font(_FONT, style="B", size=9)
-    sheets.cell(18, 4.6, patch.title)
-    sheets.set_font(_FONT, size=6)
-    sheets.set_text_color(*_MUTED)
-    sheets.cell(0, 4.6, patch.sha256, align="R", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
-    sheets.set_font(_FONT, size=8)
+    sheets.cell(0, 4.6, patch.title, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
     for name, value in lines:
-        sheets.set_text_color(*_INK)
+        sheets.set_font(_FONT, size=_size(name))
+        sheets.set_text_color(*(_INK if name else _MUTED))
         sheets.multi_cell(
-            0, 4.2, f"{name}: {value}", align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT
+            0, 4.2, _line(name, value), align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT
         )
     sheets.set_left_margin(_MARGIN_MM)
     sheets.set_xy(_MARGIN_MM, top + height + _GAP_MM)
 
 
-def _text_height(sheets: FPDF, lines: Sequence[tuple[str, str]], width: float) -> float:
+def _size(name: str) -> float:
+    return 8 if name else 5.5
+
+
+def _line(name: str, value: str) -> str:
+    return f"{name}: {value}" if name else value
+
+
+def _picture(sheets: FPDF, image_rgb_u8: ImageU8, left: float, top: float, told: str) -> None:
+    large = image_rgb_u8.repeat(ENLARGED, axis=0).repeat(ENLARGED, axis=1)
+    buffer = BytesIO()
+    Image.fromarray(large).save(buffer, "PNG")
+    sheets.image(buffer, left, top, _PICTURE_MM, _PICTURE_MM, alt_text=told)
+    _box(sheets, left + _PICTURE_MM / 3, top + _PICTURE_MM / 3, _PICTURE_MM / 3)
+
+
+def _no_picture(sheets: FPDF, left: float, top: float) -> None:
+    """Draw an empty frame where a map would mislead."""
+    sheets.set_draw_color(*_FAINT)
+    sheets.set_line_width(0.3)
+    sheets.rect(left, top, _PICTURE_MM, _PICTURE_MM)
+    sheets.set_xy(left, top + _PICTURE_MM / 2 - 4)
     sheets.set_font(_FONT, size=8)
+    sheets.set_text_color(*_MUTED)
+    sheets.multi_cell(_PICTURE_MM, 4.2, "\n".join(UNRELIABLE.rsplit(" ", 1)), align="C")
+
+
+def _text_height(sheets: FPDF, lines: Sequence[tuple[str, str]], width: float) -> float:
     total = 4.6
     for name, value in lines:
+        sheets.set_font(_FONT, size=_size(name))
         wrapped = sheets.multi_cell(
-            width, 4.2, f"{name}: {value}", dry_run=True, output=MethodReturnValue.LINES
+            width, 4.2, _line(name, value), dry_run=True, output=MethodReturnValue.LINES
         )
         total += 4.2 * len(cast("list[str]", wrapped))
     return total

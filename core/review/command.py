@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
+from core.review.anchors import ANCHORS_NAME, read_anchors
 from core.review.chain import Anchor
 from core.review.findings import Verification
 from core.review.log import verify_log
@@ -35,6 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--anchor", metavar="N:HASH", help="an end of the chain that was noted earlier"
     )
+    parser.add_argument(
+        "--anchors",
+        type=Path,
+        metavar="FILE",
+        help=f"file of noted anchors; without it {ANCHORS_NAME} beside the store, if there is one",
+    )
     parser.add_argument("--json", action="store_true", help="write the outcome as JSON")
 
 
@@ -46,7 +53,10 @@ def verify(arguments: argparse.Namespace) -> int:
     """
     anchor = None if arguments.anchor is None else Anchor.parse(arguments.anchor)
     check = verify_log if arguments.path.suffix == ".jsonl" else verify_store
-    outcome = check(arguments.path, anchor)
+    beside = arguments.path.with_name(ANCHORS_NAME)
+    file = arguments.anchors or (beside if beside.is_file() else None)
+    noted = None if file is None else read_anchors(file)
+    outcome = check(arguments.path, anchor, noted=noted)
     sys.stdout.write(_as_json(outcome) if arguments.json else outcome.report())
     return UNBROKEN if outcome.ok else BROKEN
 

@@ -64,6 +64,26 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MapShown:
+    """The model's map as the reader met it, at any time before the verdict.
+
+    Attributes:
+        model_id: Whose map.
+        method: How it was made, such as "cam".
+        layer: Whose activations it weighs.
+        target: What it speaks for.
+        drawn: Whether it lay over the patch; else the words "no reliable explanation" stood there.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    model_id: Text
+    method: Name
+    layer: Text
+    target: Name
+    drawn: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """A verdict with all that was said and seen with it.
 
@@ -75,6 +95,7 @@ class Reading:
         tags: Reasons.
         quality: If stated.
         comment: Free text.
+        map: The map that was asked for; None if none was.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -85,6 +106,7 @@ class Reading:
     tags: tuple[ReasonTag, ...] = ()
     quality: Quality | None = None
     comment: Text = ""
+    map: MapShown | None = None
 
     @property
     def blinded(self) -> bool:

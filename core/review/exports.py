@@ -5,7 +5,7 @@ Not among the exports of `core.review`, because it loads the scoring room and Py
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -15,8 +15,9 @@ import pandas as pd
 from core.errors import RunError
 from core.review.chain import Anchor
 from core.review.errors import ReviewError
-from core.review.events import CasePatch
+from core.review.events import CasePatch, MapShown
 from core.review.progress import seconds_spent
+from core.review.pseudonyms import Pseudonyms
 from core.review.record import CurrentVerdict, Record, StandingReading, current_verdicts
 from core.review.vocabulary import ReadingMode
 from core.scoring.outputs import OUTPUT_SUFFIXES, replacing, write_metadata
@@ -50,6 +51,7 @@ class VerdictRow:
     remarks: str
     on_screen: str
     first_on_screen: str
+    map_shown: str
     seconds: float
     model_id: str
     operating_point: str
@@ -65,27 +67,49 @@ VERDICT_COLUMNS: Final = tuple(field.name for field in fields(VerdictRow))
 def pseudonyms(record: Record) -> dict[str, str]:
     """Return "reader 1", "reader 2", … for each reader, in the order of their first event.
 
-    The names stay in the record; hand out the table of pseudonyms only where that is meant.
+    For the screen, where people talk about them; files have keyed pseudonyms instead.
     """
     order = dict.fromkeys(reader for _, reader, _ in record.tasks)
     return {reader: f"reader {number}" for number, reader in enumerate(order, start=1)}
 
 
 def verdict_rows(
-    record: Record, case: str | None = None, *, names: Mapping[str, str] | None = None
+    record: Record, case: str | None = None, *, hide: Pseudonyms | None = None
 ) -> list[VerdictRow]:
-    """Return the verdicts that stand, of one case or of all; `names` replaces readers' names."""
-    return [_row(verdict, names or {}) for verdict in current_verdicts(record, case)]
+    """Return the verdicts that stand, of one case or of all.
+
+    Args:
+        record: The record.
+        case: The case; None takes all.
+        hide: Replaces readers, patches, slides and cases, and leaves out what is free text.
+    """
+    rows = [_row(verdict) for verdict in current_verdicts(record, case)]
+    return rows if hide is None else [_hidden_row(row, hide) for row in rows]
 
 
-def _row(verdict: CurrentVerdict, names: Mapping[str, str]) -> VerdictRow:
+def _hidden_row(row: VerdictRow, hide: Pseudonyms) -> VerdictRow:
+    return replace(
+        row,
+        case=hide.of("case", row.case),
+        case_name="",
+        reader=hide.of("reader", row.reader),
+        id=hide.of("patch", row.sha256),
+        sha256="",  # whoever has the files could look them up
+        slide=None if row.slide is None else hide.of("slide", row.slide),
+        comment="",
+        remarks="",
+        event_hash="",
+    )
+
+
+def _row(verdict: CurrentVerdict) -> VerdictRow:
     first, final, patch = verdict.first, verdict.final, verdict.patch
     told = final.reading
     return VerdictRow(
         case=verdict.case.case,
         case_name=verdict.case.name,
         mode=str(verdict.case.mode),
-        reader=names.get(verdict.reader, verdict.reader),
+        reader=verdict.reader,
         position=verdict.position,
         origin=str(verdict.task.origin),
         id=patch.id,
@@ -104,6 +128,7 @@ def _row(verdict: CurrentVerdict, names: Mapping[str, str]) -> VerdictRow:
         remarks="; ".join(verdict.state.comments),
         on_screen=_screen(final),
         first_on_screen=_screen(first),
+        map_shown=_map(told.map),
         seconds=seconds_spent(verdict),
         model_id=final.model_id,
         operating_point=final.operating_point,
@@ -116,6 +141,13 @@ def _row(verdict: CurrentVerdict, names: Mapping[str, str]) -> VerdictRow:
 
 def _screen(standing: StandingReading) -> str:
     return "; ".join(standing.reading.screen) or "blinded"
+
+
+def _map(shown: MapShown | None) -> str:
+    if shown is None:
+        return ""
+    drawn = "drawn" if shown.drawn else "called not reliable"
+    return f"{shown.method} at {shown.layer} of {shown.model_id}, for {shown.target}: {drawn}"
 
 
 def write_verdicts(path: Path, rows: Sequence[VerdictRow], *, head: Anchor) -> None:
@@ -188,9 +220,12 @@ def corrected_labels(
     cases: Sequence[str],
     *,
     least_readers: int = 1,
-    names: Mapping[str, str] | None = None,
+    hide: Pseudonyms | None = None,
 ) -> list[CorrectedLabel]:
     """Return the labels of all patches of some cases after the readers' verdicts.
+
+    With `hide`, readers, patches and cases have pseudonyms; such a list cannot train, because its
+    ids name no files.
 
     A verdict of an adjudication settles a patch. Without one, all readers who could judge it must
     agree, and there must be `least_readers` of them; otherwise the old label stays, and a patch
@@ -207,14 +242,14 @@ def corrected_labels(
             if not verdict.is_repeat and verdict.final.reading.verdict.label is not None:
                 judged.setdefault(verdict.patch.sha256, []).append(verdict)
     rows = (
-        _corrected(patch, judged.get(sha256, []), least_readers, names or {})
+        _corrected(patch, judged.get(sha256, []), least_readers, hide)
         for sha256, patch in patches.items()
     )
     return [row for row in rows if row is not None]
 
 
 def _corrected(
-    patch: CasePatch, verdicts: list[CurrentVerdict], least_readers: int, names: Mapping[str, str]
+    patch: CasePatch, verdicts: list[CurrentVerdict], least_readers: int, hide: Pseudonyms | None
 ) -> CorrectedLabel | None:
     settling = [v for v in verdicts if v.case.mode is ReadingMode.ADJUDICATION]
     deciding = settling or verdicts
@@ -228,16 +263,20 @@ def _corrected(
         status = LabelStatus.NEW if patch.label is None else LabelStatus.CORRECTED
     if label is None:
         return None
+
+    def told(kind: str, name: str) -> str:
+        return name if hide is None else hide.of(kind, name)
+
     return CorrectedLabel(
-        id=patch.id,
+        id=patch.id if hide is None else hide.of("patch", patch.sha256),
         label=label,
         original_label=patch.label,
         status=status,
-        sha256=patch.sha256,
-        readers="; ".join(sorted({names.get(v.reader, v.reader) for v in deciding})),
-        cases="; ".join(dict.fromkeys(v.case.case for v in deciding)),
+        sha256=patch.sha256 if hide is None else "",
+        readers="; ".join(sorted({told("reader", v.reader) for v in deciding})),
+        cases="; ".join(dict.fromkeys(told("case", v.case.case) for v in deciding)),
         events="; ".join(str(v.final.sequence) for v in deciding),
-        event_hashes="; ".join(v.final.hash for v in deciding),
+        event_hashes="" if hide else "; ".join(v.final.hash for v in deciding),
         model_id="; ".join(sorted({v.final.model_id for v in deciding})),
         last_at=max((v.final.at for v in deciding), default=""),
     )

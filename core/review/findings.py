@@ -1,9 +1,10 @@
 """What a verification found, and what none could find."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from core.review.anchors import NotedAnchors
 from core.review.chain import START, Anchor, Link, breaks
 from core.review.errors import ReviewError
 from core.review.events import CaseOpened, read_payload
@@ -12,10 +13,15 @@ from core.review.rules import require_allowed
 
 LIMITS: Final = (
     "What a chain cannot show: somebody who can write the file can also write a whole new chain, "
-    "or restore an older copy, or drop the last events. Note the anchor above elsewhere (on "
-    "paper, in an e-mail) and verify with --anchor later: everything up to it is then fixed.",
+    "or restore an older copy, or drop the last events. The app notes anchors in a file of its "
+    "own against that; somebody who can write that file too can change both. Keep it elsewhere, or "
+    "note the anchor above (on paper, in an e-mail) and verify with --anchor later: everything up "
+    "to it is then fixed.",
     "It does not show who sat at the screen either, nor that the clock was right.",
 )
+
+
+NO_ANCHORS: Final = "No noted anchor was compared: a cut of the last events would not be seen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,7 @@ class Verification:
         head: End of the chain.
         findings: In the order of the file; none if everything is as it was written.
         checked: What was checked, in words.
+        noted: Which anchors were compared, in words.
     """
 
     name: str
@@ -52,6 +59,7 @@ class Verification:
     head: Anchor
     findings: tuple[Finding, ...]
     checked: str
+    noted: str = NO_ANCHORS
 
     @property
     def ok(self) -> bool:
@@ -67,32 +75,42 @@ class Verification:
         )
         lines = [f"{self.name}: {self.events} events", verdict]
         lines += [f"  {finding}" for finding in self.findings]
-        lines.append(f"Anchor: {self.head}")
+        lines += [f"{self.noted}.", f"Anchor: {self.head}"]
         return "\n".join([*lines, *LIMITS]) + "\n"
 
 
-def chain_findings(links: Sequence[Link], anchor: Anchor | None) -> list[Finding]:
-    """Return what is wrong with the entries themselves, and with the anchor."""
+def chain_findings(links: Sequence[Link]) -> list[Finding]:
+    """Return what is wrong with the entries themselves."""
     findings = [Finding(f"Event {found.sequence}", found.problem) for found in breaks(links)]
     if not findings:
         findings += _events_that_could_not_be(links)
-    if anchor is not None and anchor != START:
-        held = {link.sequence: link.hash for link in links}
-        if anchor.sequence not in held:
-            findings.append(
-                Finding(
-                    f"Anchor {anchor.sequence}",
-                    f"the record ends at event {len(links)}; the events up to the anchor are gone",
-                )
-            )
-        elif held[anchor.sequence] != anchor.hash:
-            findings.append(
-                Finding(
-                    f"Anchor {anchor.sequence}",
-                    "the event there has another hash than was noted; the record was rewritten",
-                )
-            )
     return findings
+
+
+def anchor_findings(links: Sequence[Link], anchors: Iterable[Anchor]) -> list[Finding]:
+    """Return the first anchor that the entries contradict: those after it say the same."""
+    held = {link.sequence: link.hash for link in links}
+    for anchor in anchors:
+        place = f"Anchor {anchor.sequence}"
+        if anchor == START or held.get(anchor.sequence) == anchor.hash:
+            continue
+        if anchor.sequence not in held:
+            problem = f"the record ends at event {len(links)}; the events up to the anchor are gone"
+        else:
+            problem = "the event there has another hash than was noted; the record was rewritten"
+        return [Finding(place, problem)]
+    return []
+
+
+def noted_findings(links: Sequence[Link], noted: NotedAnchors | None) -> list[Finding]:
+    """Return what an anchors file tells against the entries, and what is wrong with the file."""
+    if noted is None:
+        return []
+    garbled = [
+        Finding(f"{noted.name}, line {number}", "it is no anchor, and so fixes nothing")
+        for number in noted.unreadable
+    ]
+    return anchor_findings(links, noted.anchors) + garbled
 
 
 def _events_that_could_not_be(links: Sequence[Link]) -> list[Finding]:

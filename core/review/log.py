@@ -6,10 +6,19 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from core.review.anchors import NotedAnchors
 from core.review.chain import Anchor, Link, canonical_json
 from core.review.connection import sync_folder
 from core.review.errors import StoreError
-from core.review.findings import Finding, Verification, chain_findings, end_of
+from core.review.findings import (
+    NO_ANCHORS,
+    Finding,
+    Verification,
+    anchor_findings,
+    chain_findings,
+    end_of,
+    noted_findings,
+)
 
 _FIELDS: Final = ["hash", "payload", "previous", "sequence"]
 _CHECKED: Final = (
@@ -49,7 +58,9 @@ def _seal(end: Anchor) -> str:
     return canonical_json({"events": end.sequence, "head": end.hash}) + "\n"
 
 
-def verify_log(path: Path, anchor: Anchor | None = None) -> Verification:
+def verify_log(
+    path: Path, anchor: Anchor | None = None, noted: NotedAnchors | None = None
+) -> Verification:
     """Return what is wrong with an exported log; see `Verification.ok`.
 
     Raises:
@@ -73,9 +84,12 @@ def verify_log(path: Path, anchor: Anchor | None = None) -> Verification:
         else:
             links.append(link)
     if not findings:
-        findings += chain_findings(links, anchor)
+        findings += chain_findings(links)
+        findings += anchor_findings(links, [anchor] if anchor else [])
+        findings += noted_findings(links, noted)
     findings += _seal_findings(lines, end_of(links))
-    return Verification(path.name, len(links), end_of(links), tuple(findings), _CHECKED)
+    told = NO_ANCHORS if noted is None else noted.told(links)
+    return Verification(path.name, len(links), end_of(links), tuple(findings), _CHECKED, told)
 
 
 def _seal_findings(lines: Sequence[bytes], end: Anchor) -> Iterator[Finding]:

@@ -93,9 +93,17 @@ def _require_screen(case: CaseOpened, reading: Reading, *, after_ai: bool) -> No
     screen = set(reading.screen)
     if len(screen) != len(reading.screen):
         raise ReviewError("Something stands twice in the list of what was on the screen.")
+    drawn = reading.map is not None and reading.map.drawn
+    if drawn != (OnScreen.CAM in screen):
+        raise ReviewError(
+            "A map on the screen and what is said of it belong together: name method and layer of "
+            "a map that was drawn, and of no other."
+        )
     blinded = case.mode is ReadingMode.SECOND_READER or (
         case.mode is ReadingMode.BLIND_FIRST and not after_ai
     )
+    if blinded and reading.map is not None and not screen:
+        raise ReviewError(f"The mode '{case.mode}' takes this verdict without a word on any map.")
     if blinded and screen:
         raise ReviewError(
             f"The mode '{case.mode}' takes this verdict on the bare patch; found on the screen: "

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 
+from core.review.errors import ReviewError
 from core.review.events import (
     AiShown,
     CaseOpened,
     CasePatch,
     Commented,
+    Corrected,
     Reading,
     Undone,
     VerdictAfterAi,
@@ -33,6 +35,33 @@ def verdict_event(
         sha256=patch_at(case, position).sha256,
         model_id=case.model_id,
         operating_point=case.operating_point,
+        reading=reading,
+    )
+
+
+def may_correct(record: Record, case: CaseOpened, reader: str, position: int) -> bool:
+    """Whether a reader's verdict on a task stands and is not frozen half way."""
+    state = record.state(case.case, reader, position)
+    return state.done(case.mode)
+
+
+def correction_event(
+    record: Record, case: CaseOpened, reader: str, position: int, reading: Reading
+) -> Corrected:
+    """Return a reading that replaces the one that stands.
+
+    Raises:
+        ReviewError: There is none.
+    """
+    standing = record.state(case.case, reader, position).final
+    if standing is None:
+        raise ReviewError("There is no verdict on this patch to correct. Read it first.")
+    return Corrected(
+        case=case.case,
+        reader=reader,
+        task=position,
+        sha256=patch_at(case, position).sha256,
+        corrects=standing.sequence,
         reading=reading,
     )
 

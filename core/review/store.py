@@ -11,10 +11,18 @@ from pathlib import Path
 from typing import Final
 
 from core.review import migrations as schema
+from core.review.anchors import AnchorFile
 from core.review.chain import Anchor, Link, canonical_json, next_link
 from core.review.connection import BUSY_S, Connect, Connection, connect
 from core.review.errors import ReviewError, StoreError
-from core.review.events import Event, Payload, StoreMigrated, payload_as_json, read_payload
+from core.review.events import (
+    CaseOpened,
+    Event,
+    Payload,
+    StoreMigrated,
+    payload_as_json,
+    read_payload,
+)
 from core.review.record import Entry, Record
 from core.review.rules import require_allowed
 
@@ -31,6 +39,11 @@ class ReviewStore:
     """Events in a file; each write is one transaction on a connection of its own.
 
     When `append` returns, the event is on disk. Safe to use from several threads and processes.
+
+    Attributes:
+        path: The file.
+        anchor_problem: Why the last anchor could not be noted, "" if it could: no verdict is lost
+            for that, but somebody should know.
     """
 
     def __init__(
@@ -40,13 +53,23 @@ class ReviewStore:
         clock: Callable[[], datetime] = utc_now,
         connect: Connect = connect,
         migrations: Sequence[schema.Statements] = schema.MIGRATIONS,
+        anchors: AnchorFile | None = None,
     ) -> None:
         """Open the store at `path`; make it, or bring its schema up to date, if need be.
+
+        Args:
+            path: The file.
+            clock: Gives the time, aware.
+            connect: Opens the file.
+            migrations: Of the schema.
+            anchors: Where the chain's end is noted beside; None notes it nowhere.
 
         Raises:
             StoreError: The folder is missing, or the file is not a review store.
         """
         self.path = path
+        self.anchor_problem = ""
+        self._anchors = anchors
         self._clock = clock
         self._connect = connect
         self._record = Record()
@@ -76,7 +99,12 @@ class ReviewStore:
             if token in record.actions:
                 return self._written(connection, record.actions[token], event)
             require_allowed(record, event)
-            return self._insert(connection, record.end, event, token)
+            entry = self._insert(connection, record.end, event, token)
+        if self._anchors is not None and (
+            entry.sequence % self._anchors.every == 0 or isinstance(event, CaseOpened)
+        ):
+            self._note(Anchor(entry.sequence, entry.hash))
+        return entry
 
     def record(self) -> Record:
         """Return what all events so far amount to."""
@@ -95,6 +123,19 @@ class ReviewStore:
     def head(self) -> Anchor:
         """Return the end of the chain; noted elsewhere, it shows a later truncation."""
         return self.record().end
+
+    def note_end(self) -> None:
+        """Note the end of the chain in the anchors file, as when somebody is through."""
+        self._note(self.head())
+
+    def _note(self, end: Anchor) -> None:
+        if self._anchors is None:
+            return
+        try:
+            self._anchors.note(end, self._clock().astimezone(UTC).isoformat(timespec="seconds"))
+            self.anchor_problem = ""
+        except StoreError as error:
+            self.anchor_problem = str(error)
 
     def _caught_up(self, connection: Connection) -> Record:
         end = self._record.end

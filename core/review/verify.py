@@ -14,10 +14,19 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from core.review.anchors import NotedAnchors
 from core.review.chain import Anchor, Link
 from core.review.connection import PAGE_BYTES
 from core.review.errors import StoreError
-from core.review.findings import Finding, Verification, chain_findings, end_of
+from core.review.findings import (
+    NO_ANCHORS,
+    Finding,
+    Verification,
+    anchor_findings,
+    chain_findings,
+    end_of,
+    noted_findings,
+)
 from core.review.image import (
     CHANGE_COUNTER,
     JOURNAL_MODE,
@@ -43,9 +52,17 @@ def verify_store(
     path: Path,
     anchor: Anchor | None = None,
     *,
+    noted: NotedAnchors | None = None,
     migrations: Sequence[Statements] = MIGRATIONS,
 ) -> Verification:
     """Return what is wrong with a store; see `Verification.ok`.
+
+    Args:
+        path: The store.
+        anchor: An end of the chain that was noted earlier.
+        noted: Those of an anchors file; to be read before this is called, or an event written
+            meanwhile is taken for a lost one.
+        migrations: Of the schema.
 
     Raises:
         StoreError: There is no such file, or it is being written all the time.
@@ -64,18 +81,25 @@ def verify_store(
         findings += damage
     except (sqlite3.Error, UnicodeDecodeError) as error:
         findings.append(Finding("File", f"SQLite cannot read it: {error}"))
-    chain = chain_findings(links, anchor)
+    chain = chain_findings(links)
     findings += chain
-    if not chain or (anchor is not None and not chain_findings(links, None)):
+    findings += anchor_findings(links, [anchor] if anchor else [])
+    findings += noted_findings(links, noted)
+    if not chain:
         findings += _layout_findings(main, wal, image, links, migrations)
-    return Verification(path.name, len(links), end_of(links), tuple(findings), _CHECKED)
+    told = NO_ANCHORS if noted is None else noted.told(links)
+    return Verification(path.name, len(links), end_of(links), tuple(findings), _CHECKED, told)
 
 
-def verify_apart(path: Path, anchor: Anchor | None = None) -> Verification:
+def verify_apart(
+    path: Path, anchor: Anchor | None = None, *, anchors_file: Path | None = None
+) -> Verification:
     """Return what `verify_store` finds, in a process of its own; safe beside open connections."""
     command = [sys.executable, "-m", "core.review", str(path), "--json"]
     if anchor is not None:
         command += ["--anchor", str(anchor)]
+    if anchors_file is not None:
+        command += ["--anchors", str(anchors_file)]
     done = subprocess.run(  # noqa: S603 - our own module with a path
         command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2]
     )
@@ -88,6 +112,7 @@ def verify_apart(path: Path, anchor: Anchor | None = None) -> Verification:
         head=Anchor.parse(content["head"]),
         findings=tuple(Finding(**found) for found in content["findings"]),
         checked=content["checked"],
+        noted=content["noted"],
     )
 
 

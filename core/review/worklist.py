@@ -23,10 +23,11 @@ _NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
 class Order(StrEnum):
     """What comes first.
 
-    NEAREST_TO_THRESHOLD goes by the distance on log-odds. D4_SPREAD by the score's standard
-    deviation over the eight orientations, RING_DECIDED by the share of the evidence outside the
-    centre 32 × 32, QUALITY by the measure of poor quality, LABEL_ERROR by how little probability
-    the model gives the label. The largest first; patches without the measure come last.
+    NEAREST_TO_THRESHOLD goes by the distance on log-odds, D4_SPREAD by the score's standard
+    deviation over the eight orientations. RING_DECIDED goes by how little of the odds of tumour
+    rest on the centre 32 × 32, among patches called tumour, QUALITY by the measure of poor
+    quality. LABEL_ERROR takes the listed candidates by rank, then the others by how little
+    probability the model gives their label. The largest first; patches without the measure last.
     """
 
     AS_LISTED = "as listed"
@@ -45,14 +46,17 @@ class Candidate:
     Attributes:
         patch: The patch.
         d4_sd_logit: See `ScoreRow`.
-        centre_share: Share of the model's evidence inside the centre 32 × 32, 0..1.
+        centre_reliance: Part of the odds of tumour that the centre 32 × 32 carries, 0..1; see
+            `core.explanation.CentreReliance`.
         poor_quality: Any measure that is larger for a worse image.
+        label_rank: On a list of doubtful labels, 1 the most doubtful.
     """
 
     patch: CasePatch
     d4_sd_logit: float | None = None
-    centre_share: float | None = None
+    centre_reliance: float | None = None
     poor_quality: float | None = None
+    label_rank: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,14 +150,14 @@ class Worklist:
 def candidates_of(
     rows: Iterable["ScoreRow"],
     *,
-    centre_share: Mapping[str, float] = _NOTHING,
+    centre_reliance: Mapping[str, float] = _NOTHING,
     poor_quality: Mapping[str, float] = _NOTHING,
 ) -> list[Candidate]:
     """Return the candidates among scored rows: each distinct image once, none unreadable.
 
     Args:
         rows: As scoring gives them.
-        centre_share: By SHA-256, where it was measured.
+        centre_reliance: By SHA-256, where it was measured.
         poor_quality: Likewise.
     """
     found: dict[str, Candidate] = {}
@@ -171,7 +175,7 @@ def candidates_of(
         found[row.sha256] = Candidate(
             patch=patch,
             d4_sd_logit=row.d4_sd_logit,
-            centre_share=centre_share.get(row.sha256),
+            centre_reliance=centre_reliance.get(row.sha256),
             poor_quality=poor_quality.get(row.sha256),
         )
     return list(found.values())
@@ -232,10 +236,14 @@ def _nearness(found: Candidate, threshold: float) -> float | None:
 
 
 def _ring(found: Candidate, _: float) -> float | None:
-    return None if found.centre_share is None else 1 - found.centre_share
+    if found.centre_reliance is None or found.patch.predicted_label != 1:
+        return None
+    return 1 - found.centre_reliance
 
 
 def _label_doubt(found: Candidate, _: float) -> float | None:
+    if found.label_rank is not None:
+        return 1 + 1 / found.label_rank  # before all that are not listed
     label, probability = found.patch.label, found.patch.prob_tumour
     if label is None or probability is None:
         return None

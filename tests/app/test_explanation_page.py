@@ -1,5 +1,6 @@
 import csv
 import io
+import zipfile
 from collections.abc import Callable
 from html import unescape
 from pathlib import Path
@@ -10,25 +11,19 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from app.components import explanation_words as words
-from app.explained import (
-    FILTERS,
-    ORDERS,
-    ExplainedPatches,
-    PatchCollection,
-    donors_among,
-    listed,
-    shown_map,
-    table_csv,
-    worth_explaining,
-)
+from app.explained import ExplainedPatches, PatchCollection, zipped
 from core.explanation import (
     EXPLANATION_COLUMNS,
     CentreTest,
     Explainer,
+    MapState,
     Measurement,
-    TwinTester,
+    Method,
+    OverlayStyle,
     score_views,
+    table_csv,
 )
+from core.explanation.listing import FILTERS, ORDERS, listed, worth_explaining
 from core.jobs import Job, JobStore
 from core.patches import ImageU8
 from core.scoring import Classifier, Status
@@ -73,17 +68,18 @@ def test_the_first_patch_has_the_numbers_that_the_engine_gives(
     rows = store.rows(done)
     first = rows[worth_explaining(rows)[0][0]]
     image = image_of(folder, first.path)[None]
-    explained = Explainer(toy_classifier).explain(image)[0]
+    explained = Explainer(toy_classifier, method=Method.REPLACEMENT).explain(image)[0]
     test = CentreTest(toy_classifier).run(image)[0]
     views = score_views(toy_classifier, image)[0]
-    twins = TwinTester(Explainer(toy_classifier)).run(image)[0]
 
     said = unescape(html(open_page("explanation")))
     assert first.path in said
     assert f"{explained.prob_tumour:.3f}" in said
-    for one in (*words.of_centre_test(test), words.of_views(views), words.of_twins(twins)):
+    for one in (*words.of_centre_test(test), words.of_views(views)):
         assert one.value in said
-    if twins.reliable:
+    assert explained.cam.agreement is not None
+    assert f"{explained.cam.agreement:.2f}".replace("-", "−") in said
+    if explained.cam.measured:
         assert words.percent(explained.centre.share or 0) in said
     else:
         assert "No reliable explanation" in said
@@ -104,10 +100,10 @@ def test_a_map_is_drawn_if_and_only_if_it_passes_its_test(
 ) -> None:
     assert done
     page = open_page("explanation")
-    explainer = Explainer(toy_classifier)
+    explainer = Explainer(toy_classifier, method=Method.REPLACEMENT)
     image = collection.image(collection.positions[0])
     assert image is not None
-    reliable = TwinTester(explainer).run(image[None])[0].reliable
+    reliable = explainer.maps(image[None])[0].measured
     assert len(page.get("image")) == (2 if reliable else 1)
     assert ("No reliable explanation" in html(page)) == (not reliable)
 
@@ -135,14 +131,36 @@ def test_a_click_on_a_tile_looks_at_that_patch(open_page: OpenPage, done: Job) -
     assert path in html(page)
 
 
+def test_no_map_in_the_gallery_was_left_untested(open_page: OpenPage, done: Job) -> None:
+    assert done
+    page = gallery(open_page("explanation"))
+    said = html(page).casefold()
+    assert "map not tested" not in said
+    states = said.count("no reliable explanation") + said.count("map passed its test")
+    assert states == 6  # one per tile
+
+
 def test_testing_the_list_fills_the_filters(open_page: OpenPage, done: Job) -> None:
     assert done
     page = gallery(open_page("explanation"))
-    assert "map not tested" in html(page)
     next(found for found in page.button if str(found.key) == "explain-test-all").click().run()
     assert not page.exception
-    assert "map not tested" not in html(page)
     assert not any(str(found.key) == "explain-test-all" for found in page.button)
+
+
+def test_an_archive_holds_the_table_and_pictures_of_tested_maps_only(
+    collection: PatchCollection, toy_classifier: Classifier
+) -> None:
+    known = ExplainedPatches(Explainer(toy_classifier), None)
+    known.measure(collection.source, collection.positions, Measurement())
+    style = OverlayStyle(zoom=1)
+    data = zipped(known, collection, collection.positions, scale=0.1, style=style)
+    assert data == zipped(known, collection, collection.positions, scale=0.1, style=style)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        table = list(csv.DictReader(io.StringIO(archive.read("explanations.csv").decode())))
+        pictures = [f"pictures/{row['overlay']}" for row in table]
+        assert archive.namelist() == ["explanations.csv", *pictures]
+    assert all(row["reliable"] in {"0", "1"} for row in table)
 
 
 def test_without_a_batch_the_drawn_samples_are_explained(open_page: OpenPage) -> None:
@@ -222,10 +240,14 @@ def test_a_map_no_better_than_random_twins_is_never_given_out_for_drawing(
     collection: PatchCollection, toy_classifier: Classifier
 ) -> None:
     known = ExplainedPatches(Explainer(toy_classifier), None)
-    known.measure(collection.source, collection.positions, known.tests())
+    known.measure(collection.source, collection.positions, Measurement())
+    assert known.untested_maps(collection.positions) == list(collection.positions)
+    known.test_maps(collection.source, collection.positions)
+    assert known.untested_maps(collection.positions) == []
     for row in known.rows(collection.positions).values():
         assert row.twins is not None
-        assert (shown_map(row) is None) == (not row.twins.reliable)
+        assert (row.shown_map is None) == (not row.twins.reliable)
+        assert row.map_state is not MapState.UNTESTED
 
 
 def test_lists_are_sorted_by_the_measure_and_unknown_ones_come_last(
@@ -253,12 +275,6 @@ def test_the_table_has_the_columns_and_cells_of_the_command(
     table = list(csv.reader(io.StringIO(table_csv(rows).decode())))
     assert tuple(table[0]) == EXPLANATION_COLUMNS
     assert table[1:] == [row.cells() for row in rows]
-
-
-def test_few_or_suspect_patches_lend_no_tissue(
-    store: JobStore, done: Job, collection: PatchCollection
-) -> None:
-    assert donors_among(collection.source, store.rows(done)) is None
 
 
 @pytest.mark.parametrize(

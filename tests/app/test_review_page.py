@@ -1,12 +1,17 @@
 import os
+import time
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.components import review_desk
+from app import state
+from app.components import review_verdict
+from app.components.review_orders import ORDER_NOTES
+from core.explanation import Explainer, TwinTest
 from core.review import (
     OnScreen,
+    Order,
     Permission,
     ReadingMode,
     ReviewError,
@@ -16,9 +21,11 @@ from core.review import (
     person,
     verify_store,
 )
+from core.review.anchors import read_anchors
 from core.scoring import Classifier
 from core.settings import Settings
 from tests.app.review_toys import OWNER, scored_case
+from tests.toys import write_toy_bundle
 
 HOME = Path(__file__).parents[2] / "app" / "Home.py"
 
@@ -30,7 +37,7 @@ def data(tmp_path: Path, toy_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> P
     monkeypatch.setenv("NODELENS_DEVICE", "cpu")
     monkeypatch.delenv("NODELENS_SERVER_ROOTS", raising=False)
     monkeypatch.delenv("NODELENS_LEADS", raising=False)
-    monkeypatch.setattr(review_desk, "LEAST_S", 0.0)
+    monkeypatch.setattr(review_verdict, "LEAST_S", 0.0)
     (tmp_path / "data").mkdir()
     return tmp_path / "data"
 
@@ -74,7 +81,7 @@ def test_blind_first_draws_no_score_before_the_verdict_is_on_record(
     scored_case(data, toy_classifier, mode=ReadingMode.BLIND_FIRST)
     found = page("review", case="toycase")
     assert not found.exception
-    assert "Score hidden" in html(found)
+    assert "Score and map hidden" in html(found)
     assert "nl-read-score" not in html(found)
     assert "patch-0" not in html(found)  # a file name would give hidden repeats away
     found.button(key="verdict-T").click().run()
@@ -135,7 +142,7 @@ def test_a_key_held_down_gives_one_verdict(
 ) -> None:
     scored_case(data, toy_classifier, mode=ReadingMode.AI_FIRST)
     found = page("review", case="toycase")
-    monkeypatch.setattr(review_desk, "LEAST_S", 30.0)
+    monkeypatch.setattr(review_verdict, "LEAST_S", 30.0)
     found.button(key="verdict-T").click().run()
     assert verdicts(data) == []
     assert "Too soon" in found.toast[0].value
@@ -238,3 +245,170 @@ def test_a_case_is_started_from_a_scored_batch_and_a_second_reading_from_the_cas
     assert second.of == (case.case,)
     assert "no score, no map, no other verdicts" in html(again)
     assert "nl-read-score" not in html(again)
+
+
+def shown_with_map(found: AppTest) -> str:
+    """Return what the page says once the map is there."""
+    deadline = time.monotonic() + 30
+    while "being made" in html(found):
+        assert time.monotonic() < deadline
+        found.run()
+    return html(found)
+
+
+@pytest.mark.parametrize("reliable", [True, False])
+def test_the_map_comes_by_key_and_goes_on_the_record_as_it_was_shown(
+    data: Path, toy_classifier: Classifier, monkeypatch: pytest.MonkeyPatch, *, reliable: bool
+) -> None:
+    monkeypatch.setattr(TwinTest, "reliable", property(lambda _: reliable))
+    scored_case(data, toy_classifier, mode=ReadingMode.AI_FIRST)
+    found = page("review", case="toycase")
+    assert "nl-read-map" not in html(found)
+    found.button(key="map").click().run()
+    said = shown_with_map(found)
+    assert ("nl-read-pair" in said) is reliable
+    assert ("No reliable explanation" in said) is not reliable
+    found.button(key="map").click().run()  # hidden again: it was seen all the same
+    assert "nl-read-map" not in html(found)
+    found.button(key="verdict-T").click().run()
+    (verdict,) = current_verdicts(ReviewStore(data / "review.sqlite").record())
+    told = verdict.final.reading
+    assert told.map is not None
+    explainer = Explainer(toy_classifier)
+    assert (told.map.method, told.map.layer) == (explainer.method, explainer.layer.name)
+    assert told.map.drawn is reliable
+    assert told.map.model_id == toy_classifier.model_id
+    assert (OnScreen.CAM in told.screen) is reliable
+    found.button(key="verdict-T").click().run()
+    second = current_verdicts(ReviewStore(data / "review.sqlite").record())[1].final.reading
+    assert second.map is None
+
+
+def test_blind_first_draws_no_map_before_the_verdict_is_on_record(
+    data: Path, toy_classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TwinTest, "reliable", property(lambda _: True))
+    scored_case(data, toy_classifier, mode=ReadingMode.BLIND_FIRST)
+    found = page("review", case="toycase")
+    assert found.button(key="map").disabled
+    found.session_state["review-map"] = True
+    found.run()
+    assert "nl-read-pair" not in html(found)
+    assert "nl-read-map" not in html(found)
+    found.button(key="verdict-T").click().run()
+    assert "nl-read-pair" in shown_with_map(found)
+    found.button(key="keep").click().run()
+    assert "nl-read-pair" not in html(found)
+    (verdict,) = current_verdicts(ReviewStore(data / "review.sqlite").record())
+    assert verdict.first.reading.map is None
+    assert verdict.final.reading.screen == (OnScreen.SCORE, OnScreen.CAM)
+
+
+def test_a_case_of_another_model_has_no_map_and_says_so(
+    data: Path, toy_classifier: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scored_case(data, toy_classifier, mode=ReadingMode.AI_FIRST)
+    monkeypatch.setenv("NODELENS_MODEL", str(write_toy_bundle(tmp_path / "other", seed=5)))
+    found = page("review", case="toycase")
+    found.button(key="map").click().run()
+    assert "No map. The case was scored by" in html(found)
+    found.button(key="verdict-T").click().run()
+    assert verdicts(data) == [Verdict.TUMOUR]
+
+
+def test_an_earlier_verdict_is_corrected_by_a_new_event(
+    data: Path, toy_classifier: Classifier
+) -> None:
+    scored_case(data, toy_classifier, mode=ReadingMode.BLIND_FIRST)
+    found = page("review", case="toycase")
+    for key in ("verdict-T", "keep", "verdict-N", "keep", "verdict-N", "keep"):
+        found.button(key=key).click().run()
+    store = ReviewStore(data / "review.sqlite")
+    before = store.links()
+    found.button(key="earlier").click().run()
+    table = found.dataframe[0].value
+    assert table["Patch"].tolist() == [3, 2, 1]
+    assert table["Blind before"].tolist() == ["no tumour", "no tumour", "tumour"]
+    found.session_state["again"] = 0
+    found.session_state["looks-back"] = False
+    found.run()
+    assert "Patch 1 of 10" in html(found)
+    assert "On record: ▲ tumour" in html(found)
+    found.text_area[0].set_value("seen again").run()
+    found.button(key="verdict-N").click().run()
+    assert "Patch 4 of 10" in html(found)
+    (first, *_) = current_verdicts(store.record(), "toycase", "Ann")
+    assert first.final.reading.verdict is Verdict.NO_TUMOUR
+    assert first.final.reading.comment == "seen again"
+    assert first.first.reading.verdict is Verdict.TUMOUR  # frozen
+    assert store.links()[: len(before)] == before
+    assert store.entries()[-1].payload.event.kind == "corrected"
+    noted = read_anchors(data / "review_anchors.txt")
+    assert [anchor.sequence for anchor in noted.anchors] == [10]
+    assert verify_store(store.path).ok
+
+
+@pytest.mark.parametrize(
+    ("mode", "order"),
+    [
+        (ReadingMode.BLIND_FIRST, Order.QUALITY),
+        (ReadingMode.AI_FIRST, Order.RING_DECIDED),
+    ],
+)
+def test_a_case_is_ordered_by_what_is_measured_for_it(
+    data: Path,
+    toy_classifier: Classifier,
+    monkeypatch: pytest.MonkeyPatch,
+    mode: ReadingMode,
+    order: Order,
+) -> None:
+    scored_case(data, toy_classifier, mode=ReadingMode.AI_FIRST)
+    monkeypatch.setattr("app.state.owner", lambda: OWNER)
+    monkeypatch.setenv("NODELENS_SERVER_ROOTS", str(data.parent))
+    found = page("review", reader="Ann")
+    found.segmented_control(key="new-mode").set_value(mode).run()
+    offered = found.selectbox(key=f"new-order-{mode}")
+    assert (str(Order.RING_DECIDED) in offered.options) is (mode is ReadingMode.AI_FIRST)
+    offered.set_value(order).run()
+    assert ORDER_NOTES[order] in [caption.value for caption in found.caption]
+    found.button(key="start-case").click().run()
+    assert not found.exception
+    assert not found.error
+    case = list(ReviewStore(data / "review.sqlite").record().cases.values())[-1]
+    assert case.order.startswith(str(order))
+    assert "random controls" in case.order
+
+
+def logged_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Streamlit tell of somebody whom an identity provider vouches for."""
+    claims = {"is_logged_in": True, "iss": "https://id.example", "sub": "7", "email": "ann@x.org"}
+    monkeypatch.setattr("streamlit.user", claims)
+
+
+def test_a_login_is_the_reader_whatever_name_the_browser_kept(
+    data: Path, toy_classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged_in(monkeypatch)
+    scored_case(data, toy_classifier, mode=ReadingMode.AI_FIRST)
+    found = page("review", reader="Somebody else", case="toycase")
+    found.button(key="verdict-T").click().run()
+    (verdict,) = current_verdicts(ReviewStore(data / "review.sqlite").record())
+    assert verdict.reader == "ann@x.org"
+    cases = page("review", reader="Somebody else")
+    assert "ann@x.org" in html(cases)
+    assert "Somebody else" not in html(cases)
+    assert "other-reader" not in [button.key for button in cases.button]
+    assert state.owner() == "login https://id.example 7"
+
+
+def test_whoever_is_logged_in_is_a_lead_only_by_the_list(
+    data: Path, toy_classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged_in(monkeypatch)
+    scored_case(data, toy_classifier, mode=ReadingMode.AI_FIRST)
+    page("review", case="toycase").button(key="verdict-T").click().run()
+    reader = page("review_results", case="toycase")
+    assert reader.toggle(key="pseudonymise").disabled
+    assert reader.toggle(key="pseudonymise").value
+    monkeypatch.setenv("NODELENS_LEADS", "ann@x.org")
+    assert not page("review_results", case="toycase").toggle(key="pseudonymise").disabled

@@ -15,7 +15,7 @@ import torch
 from pytorch_grad_cam import GradCAM
 
 from core.engine import TorchEngine
-from core.explanation import Explainer
+from core.explanation import Explainer, Method
 from core.patches import ImageU8
 from core.scoring import Classifier, open_classifier
 from core.settings import SHIPPED_MODEL
@@ -62,6 +62,8 @@ def main() -> int:
     if not isinstance(engine, TorchEngine):
         return 1
     explainer = Explainer(classifier)
+    if explainer.exact:
+        explainer = Explainer(classifier, method=Method.CAM)
     images = noise_patches(arguments.patches)
     few = images[: arguments.library_patches]
     scoring, explaining, library = [], [], []

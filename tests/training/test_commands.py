@@ -47,3 +47,15 @@ def test_an_unknown_command_is_wrong_usage() -> None:
     with pytest.raises(SystemExit) as stop:
         main(["train"])
     assert stop.value.code == 2
+
+
+def test_frozen_layers_that_start_at_random_are_warned_of(
+    kaggle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shipped = Path(__file__).parents[2] / "training" / "recipes" / "tiny.toml"
+    phase = 'epochs = 1\nphases = [{ name = "head", epochs = 1, frozen = "backbone" }]'
+    recipe = tmp_path / "frozen.toml"
+    recipe.write_text(shipped.read_text("utf-8").replace("epochs = 2", phase, 1), "utf-8")
+    arguments = ["fit", "--data", str(kaggle), "--out", str(tmp_path / "run")]
+    assert main([*arguments, "--recipe", str(recipe)]) == 0
+    assert "Warning: the recipe freezes layers" in capsys.readouterr().err

@@ -10,7 +10,7 @@ from training.recipe import load_recipe
 
 def network(**changes: object) -> nn.Module:
     torch.manual_seed(0)
-    return build_network(Architecture(name="test_efficientnet", **changes)).train()  # type: ignore[arg-type]
+    return build_network(Architecture(name="test_efficientnet", **changes)).train()
 
 
 def learning(module: nn.Module) -> set[str]:

@@ -12,6 +12,8 @@ from training.recipe import Augmentation
 
 IMAGES = torch.from_numpy(toy_patches([0, 1]))
 PLANES = IMAGES.permute(0, 3, 1, 2).float()
+STEPS = (slice(None, None, 1), slice(None, None, -1))
+FLIPS = [(rows, columns) for rows in STEPS for columns in STEPS]
 STILL = {"angle": torch.zeros(2), "zoom": torch.ones(2), "shear": torch.zeros(2)}
 
 
@@ -38,9 +40,8 @@ def test_a_zoom_of_two_shows_the_middle_half_enlarged() -> None:
 def test_a_shear_moves_rows_by_their_distance_from_the_middle() -> None:
     stripes = torch.zeros(1, 1, 96, 96)
     stripes[..., 48] = 1.0
-    found = warp(
-        stripes, warps(angle=torch.zeros(1), zoom=torch.ones(1), shear=torch.ones(1) * 0.2)
-    )
+    leaning = warps(angle=torch.zeros(1), zoom=torch.ones(1), shear=torch.full((1,), 0.2))
+    found = warp(stripes, leaning)
     columns = found[0, 0, 20:76].argmax(dim=1).float()
     expected = 48 - (torch.arange(20, 76) - 47.5) * math.tan(0.2)
     assert (columns - expected).abs().max() <= 1
@@ -75,8 +76,3 @@ def test_recipes_without_warps_keep_their_random_numbers() -> None:
     assert torch.equal(plain.channel, warping.channel)
     assert plain.warps is None
     assert warping.warps is not None
-
-
-FLIPS = [
-    (slice(None, None, rows), slice(None, None, columns)) for rows in (1, -1) for columns in (1, -1)
-]

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import safetensors.torch
@@ -105,7 +106,7 @@ def test_a_pickle_is_not_opened(tmp_path: Path) -> None:
 def test_without_the_hub_the_ways_out_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     create = timm.create_model
 
-    def offline(name: str, *, pretrained: bool, **arguments: object) -> object:
+    def offline(name: str, *, pretrained: bool, **arguments: Any) -> object:  # noqa: ANN401
         if pretrained:
             raise ConnectionError("no route to host")
         return create(name, **arguments)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from core.bundle import read_bundle
 from core.errors import RunError
 from tests.training.toys import write_toy_kaggle
 from training.commands import main
@@ -32,9 +33,96 @@ def write_recipe(folder: Path) -> Path:
     return recipe
 
 
-def options(data: Path, out: Path, recipe: Path) -> FitOptions:
+EVERYTHING = """
+description = "Every option at once."
+init = "none"
+batch_size = 4
+label_smoothing = 0.05
+focal_gamma = 1.0
+weighted_sampling = true
+mixup_alpha = 0.4
+ema_decay = 0.9
+swa_share = 0.4
+
+[distillation]
+weight = 0.3
+temperature = 3.0
+
+[network]
+name = "test_efficientnet"
+outputs = 2
+pooling = "gem"
+head = "mlp"
+head_width = 16
+arguments = { drop_rate = 0.1, drop_path_rate = 0.1 }
+
+[preprocessing]
+mean = [0.5, 0.5, 0.5]
+std = [0.5, 0.5, 0.5]
+
+[augmentation]
+d4 = false
+horizontal_flip = true
+vertical_flip = true
+rotation_degrees = 30
+zoom = 0.1
+shear_degrees = 5
+stain_gain = 0.1
+stain_shift = 0.02
+brightness = 0.1
+contrast = 0.1
+saturation = 0.1
+channel = 0.05
+
+[schedule]
+epochs = 6
+learning_rate = 1e-3
+weight_decay = 0.02
+shape = "plateau"
+plateau_factor = 0.5
+plateau_patience_epochs = 1
+layer_decay = 0.8
+gradient_clip = 1.0
+patience_epochs = 3
+
+[[schedule.phases]]
+name = "head"
+epochs = 1
+frozen = "backbone"
+learning_rate = 1e-2
+
+[[schedule.phases]]
+name = "top"
+epochs = 2
+frozen = 4
+
+[[schedule.phases]]
+name = "all"
+epochs = 3
+
+[precision]
+cpu = "bfloat16"
+"""
+
+
+def everything(data: Path, folder: Path, out: Path) -> FitOptions:
+    folder.mkdir(exist_ok=True)
+    recipe, scores = folder / "everything.toml", folder / "teacher.csv"
+    recipe.write_text(EVERYTHING, "utf-8")
+    labels = (data / "train_labels.csv").read_text("utf-8").split()[1:]
+    rows = [f"{row.split(',')[0]},{0.2 + 0.6 * int(row.split(',')[1])}" for row in labels]
+    scores.write_text("\n".join(["id,prob_tumour", *rows]) + "\n", "utf-8")
+    return options(data, out, recipe, scores)
+
+
+def options(data: Path, out: Path, recipe: Path, teacher: Path | None = None) -> FitOptions:
     return FitOptions(
-        data=data, out=out, recipe=load_recipe(str(recipe)), threads=1, checkpoint_steps=3
+        data=data,
+        out=out,
+        recipe=load_recipe(str(recipe)),
+        teacher_scores=teacher,
+        threads=1,
+        checkpoint_steps=3,
     )
 
 
@@ -53,6 +141,12 @@ def unbroken(kaggle: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolde
     folder = tmp_path_factory.mktemp("unbroken")
     recipe = write_recipe(folder)
     return run_fit(options(kaggle, folder / "run", recipe), should_stop=lambda: False)
+
+
+@pytest.fixture(scope="module")
+def unbroken_everything(kaggle: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    folder = tmp_path_factory.mktemp("everything")
+    return run_fit(everything(kaggle, folder, folder / "run"), should_stop=lambda: False)
 
 
 def test_a_run_killed_within_an_epoch_ends_with_the_same_weights(
@@ -92,6 +186,47 @@ def test_a_run_asked_to_stop_saves_at_once_and_goes_on(
     assert (facts["epoch"], facts["step"]) == (1, 4)  # 14 steps at 10 an epoch
     again = run_fit(options(kaggle, tmp_path / "run", recipe), should_stop=lambda: False)
     assert_same_end(unbroken, again)
+
+
+@pytest.mark.parametrize("stopped_after", [7, 23, 55])
+def test_with_every_option_on_a_stopped_run_ends_with_the_same_weights(
+    unbroken_everything: RunFolder, stopped_after: int, kaggle: Path, tmp_path: Path
+) -> None:
+    """Stops within the first phase, the second, and the last, after a plateau, averaging."""
+    asked = iter([False] * stopped_after + [True])
+    wanted = everything(kaggle, tmp_path / "in", tmp_path / "run")
+    with pytest.raises(Stopped):
+        run_fit(wanted, should_stop=lambda: next(asked))
+    again = run_fit(wanted, should_stop=lambda: False)
+    assert_same_end(unbroken_everything, again)
+
+
+def test_the_run_with_every_option_on_went_through_phases_and_a_plateau(
+    unbroken_everything: RunFolder,
+) -> None:
+    rows = unbroken_everything.metrics.read_text("utf-8").splitlines()
+    rates = [float(row.split(",")[1]) for row in rows[1:]]
+    assert rates == pytest.approx([1e-2, 1e-3, 1e-3, 1e-3, 1e-3, 5e-4])
+
+
+def test_another_teacher_makes_another_run(
+    unbroken_everything: RunFolder, kaggle: Path, tmp_path: Path
+) -> None:
+    wanted = everything(kaggle, tmp_path / "in", unbroken_everything.root)
+    assert wanted.teacher_scores is not None
+    scores = wanted.teacher_scores.read_text("utf-8").replace("0.8", "0.9")
+    wanted.teacher_scores.write_text(scores, "utf-8")
+    with pytest.raises(RunError, match="teacher_sha256 differ"):
+        run_fit(wanted, should_stop=lambda: False)
+
+
+def test_a_run_with_every_option_on_is_served(
+    unbroken_everything: RunFolder, tmp_path: Path
+) -> None:
+    assert main(["export", str(unbroken_everything.root), "--to", str(tmp_path / "model")]) == 0
+    bundle = read_bundle(tmp_path / "model")
+    assert bundle.card.architecture.head == "mlp"
+    assert bundle.card.architecture.pooling == "gem"
 
 
 def test_a_finished_run_is_left_as_it_is(unbroken: RunFolder, kaggle: Path) -> None:

@@ -49,11 +49,11 @@ def write_toy_kaggle(
         part = "val" if slide >= slides - 2 else "train"
         rows.append((f"p{number:03d}", str(labels[number]), f"s{slide}", part))
         Image.fromarray(image).save(folder / "train" / f"p{number:03d}.tif")
-    _write(folder / "train_labels.csv", ("id", "label"), [(row[0], row[1]) for row in rows])
+    write_table(folder / "train_labels.csv", ("id", "label"), [(row[0], row[1]) for row in rows])
     if known:
-        _write(folder / "patch_id_wsi.csv", ("id", "wsi"), [(row[0], row[2]) for row in rows])
+        write_table(folder / "patch_id_wsi.csv", ("id", "wsi"), [(row[0], row[2]) for row in rows])
     if split:
-        _write(folder / "split.csv", ("id", "split"), [(row[0], row[3]) for row in rows])
+        write_table(folder / "split.csv", ("id", "split"), [(row[0], row[3]) for row in rows])
     return folder
 
 
@@ -83,7 +83,8 @@ def toy_recipe(**changes: Any) -> Recipe:  # noqa: ANN401 - any of the recipe's 
     return Recipe(**{**values, **changes})
 
 
-def _write(path: Path, header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+def write_table(path: Path, header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    """Write a CSV file."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(header)

@@ -1,8 +1,11 @@
+from typing import ClassVar
+
 import pytest
 import torch
 from torch import nn
 
 from core.bundle import SIMPLE_CNN, Architecture, TwoStreams, build_network, head_names
+from core.bundle.head import replace_with_mlp
 from core.errors import BundleError
 
 INPUTS = torch.randn(2, 3, 96, 96, generator=torch.Generator().manual_seed(0))
@@ -61,8 +64,9 @@ def test_two_streams_take_another_pooling_and_a_hidden_layer() -> None:
             name="resnet18", pooling="centre-and-context", centre_stream="test_resnet", head="mlp"
         )
     )
-    width = build_network(Architecture(name="test_resnet")).get_submodule("fc").in_features
-    assert network.get_submodule("classifier.hidden").in_features == 2 * 512 + width
+    alone = build_network(Architecture(name="test_resnet")).get_parameter("fc.weight")
+    joined = network.get_parameter("classifier.hidden.weight")
+    assert joined.shape[1] == 2 * 512 + alone.shape[1]
     assert network(INPUTS).shape == (2, 1)
 
 
@@ -71,6 +75,14 @@ def test_our_own_network_takes_a_hidden_layer_too() -> None:
     assert network(torch.zeros(2, 3, 32, 32)).shape == (2, 1)
 
 
+class Convolutional(nn.Module):
+    pretrained_cfg: ClassVar[dict[str, str]] = {"classifier": "classifier"}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.classifier = nn.Conv2d(3, 1, 1)
+
+
 def test_a_network_that_does_not_end_in_a_linear_layer_is_refused() -> None:
     with pytest.raises(BundleError, match="another head needs one that ends in a linear layer"):
-        build_network(Architecture(name="vgg11", head="mlp", arguments={"num_classes": 0}))
+        replace_with_mlp(Convolutional(), width=8, dropout=0.0)

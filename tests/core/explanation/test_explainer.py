@@ -12,10 +12,21 @@ from torch import nn
 
 from core.engine import TorchEngine
 from core.errors import RunError
-from core.explanation import Explainer, Method, Target
+from core.explanation import (
+    CentreTest,
+    Explainer,
+    MapState,
+    Measurement,
+    Method,
+    OverlayStyle,
+    Target,
+    TwinTester,
+    explain_batch,
+    explained_picture,
+)
 from core.explanation.layers import as_grid
 from core.scoring import Classifier
-from tests.core.explanation.conftest import OpenRandom
+from tests.core.explanation.conftest import OpenRandom, patch_of
 from tests.toys import noise_patches
 
 LIBRARY = {
@@ -86,7 +97,7 @@ def test_a_closed_form_map_and_its_offset_sum_to_the_logit_of_scoring(
 ) -> None:
     classifier = open_random(*network)
     images = noise_patches(5)
-    explainer = Explainer(classifier)
+    explainer = Explainer(classifier, method=Method.CAM)
     assert explainer.method is Method.CAM
     batch = explainer.maps(images)
     logits = classifier.engine.logits(images)
@@ -101,7 +112,7 @@ def test_with_the_centre_weighed_apart_the_closed_form_equals_hires_cam(
 ) -> None:
     classifier = open_random("resnet18", 1, None, (), "centre-and-context")
     images = noise_patches(3)
-    exact = Explainer(classifier).maps(images).values
+    exact = Explainer(classifier, method=Method.CAM).maps(images).values
     found = Explainer(classifier, method=Method.HIRES_CAM).maps(images).values
     np.testing.assert_allclose(found / np.abs(exact).max(), exact / np.abs(exact).max(), 0, 1e-4)
 
@@ -113,7 +124,7 @@ def test_the_closed_form_equals_grad_cam_and_hires_cam_before_clipping(
 ) -> None:
     classifier = open_random(name)
     images = noise_patches(3)
-    exact = Explainer(classifier, target=target).maps(images).values
+    exact = Explainer(classifier, method=Method.CAM, target=target).maps(images).values
     for method in (Method.GRAD_CAM, Method.HIRES_CAM):
         found = Explainer(classifier, method=method, target=target).maps(images).values
         np.testing.assert_allclose(
@@ -217,9 +228,48 @@ def test_the_closed_form_is_refused_where_it_would_be_wrong(open_random: OpenRan
     for network in (("convnext_atto",), VIT):
         with pytest.raises(RunError, match="Use the method grad-cam"):
             Explainer(open_random(*network), method=Method.CAM)
-        assert Explainer(open_random(*network)).method is Method.GRAD_CAM
     with pytest.raises(RunError, match="at the last map only"):
         Explainer(open_random("resnet18"), method=Method.CAM, layer="layer2")
+
+
+@pytest.mark.parametrize(
+    ("network", "method", "grid"),
+    [
+        (("test_efficientnet",), Method.HIRES_CAM, (6, 6)),  # its last map has 3 x 3 cells
+        (("convnext_atto",), Method.HIRES_CAM, (6, 6)),
+        (("test_efficientnet", 1, 192), Method.CAM, (6, 6)),
+        (("test_efficientnet", 1, 192, (), "centre-and-context"), Method.CAM, (6, 6)),
+        (("test_efficientnet", 1, 64), Method.HIRES_CAM, (4, 4)),
+        (VIT, Method.GRAD_CAM, (6, 6)),
+        (VIT_MEAN, Method.CAM, (6, 6)),
+    ],
+    ids=str,
+)
+def test_by_default_cells_are_small_enough_to_tell_the_centre_from_the_ring(
+    open_random: OpenRandom, network: tuple[Any, ...], method: Method, grid: tuple[int, int]
+) -> None:
+    explainer = Explainer(open_random(*network))
+    assert (explainer.method, explainer.layer.grid) == (method, grid)
+    images = noise_patches(2)
+    rows = explain_batch(
+        [patch_of(number, image) for number, image in enumerate(images)],
+        explainer,
+        Measurement(
+            centre_test=CentreTest(explainer.classifier),
+            views=True,
+            twins=TwinTester(explainer, twins=3),
+        ),
+    )
+    measured = Explainer(explainer.classifier, method=Method.REPLACEMENT)
+    for row, cam in zip(rows, measured.maps(images), strict=True):
+        assert row.explanation is not None
+        assert row.reliance is not None
+        assert row.map_state in {MapState.RELIABLE, MapState.UNRELIABLE}
+        assert cam.values.shape == (3, 3)
+        # The middle square is the centre of the centre-against-ring test.
+        assert cam.values[1, 1] == pytest.approx(row.reliance.centre_rise_logit, abs=1e-4)
+        picture = explained_picture(images[0], row, scale=1.0, style=OverlayStyle(zoom=2))
+        assert picture.shape[1] == 2 * 192 + 4
 
 
 def test_layers_are_found_by_name_and_unknown_ones_refused_with_the_choices(
@@ -234,7 +284,9 @@ def test_layers_are_found_by_name_and_unknown_ones_refused_with_the_choices(
 
 
 def test_a_model_that_sees_a_crop_has_maps_of_the_crop(open_random: OpenRandom) -> None:
-    cam = Explainer(open_random("test_efficientnet", 1, 64)).maps(noise_patches(1))[0]
+    cam = Explainer(open_random("test_efficientnet", 1, 64), method=Method.CAM).maps(
+        noise_patches(1)
+    )[0]
     assert cam.span_px == (16, 80)
     assert cam.spacing_px == (32.0, 32.0)
 
@@ -244,7 +296,7 @@ def test_scoring_and_explaining_from_eight_threads_equals_the_serial_results(
 ) -> None:
     classifier = open_random("test_efficientnet")
     explainers = [
-        Explainer(classifier),
+        Explainer(classifier, method=Method.CAM),
         Explainer(classifier, method=Method.GRAD_CAM_PLUS_PLUS, layer="blocks.2"),
         Explainer(classifier, method=Method.LAYER_CAM, layer="blocks.1"),
         Explainer(classifier, method=Method.EIGEN_CAM),

@@ -1,10 +1,13 @@
 import csv
+import hmac
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from core.review.errors import StoreError
 from core.review.exports import (
     LabelStatus,
     corrected_labels,
@@ -13,6 +16,7 @@ from core.review.exports import (
     write_corrected_labels,
     write_verdicts,
 )
+from core.review.pseudonyms import Pseudonyms, stored_pseudonyms
 from core.review.store import ReviewStore
 from core.review.vocabulary import OnScreen, ReadingMode, Verdict
 from tests.core.review.toys import given, reading, toy_case, toy_patch
@@ -44,18 +48,50 @@ def test_csv_and_parquet_hold_the_same_verdicts(store: ReviewStore, tmp_path: Pa
     assert [row["verdict"] for row in table] == parquet["verdict"].tolist()
     assert [int(row["event"]) for row in table] == parquet["event"].tolist()
     assert parquet["on_screen"].tolist()[:1] == ["cam; score"]
+    assert parquet["map_shown"][0] == "cam at last of toy-1, for tumour: drawn"
+    assert table[-1]["map_shown"] == ""
     assert table[0]["comment"] == "'=1+1"  # a spreadsheet would run it
     assert parquet["comment"][0] == "=1+1"
     beside = json.loads((tmp_path / "verdicts.csv.run.json").read_text("utf-8"))
     assert beside["record_head"] == str(store.head())
 
 
-def test_pseudonyms_replace_every_name(store: ReviewStore, tmp_path: Path) -> None:
-    record = store.record()
-    rows = verdict_rows(record, names=pseudonyms(record))
-    assert {row.reader for row in rows} == {"reader 1", "reader 2"}
-    write_verdicts(tmp_path / "v.csv", rows, head=store.head())
-    assert "Ann" not in (tmp_path / "v.csv").read_text("utf-8")
+def test_readers_are_numbered_on_the_screen(store: ReviewStore) -> None:
+    assert pseudonyms(store.record()) == {"Ann": "reader 1", "Bob": "reader 2"}
+
+
+def test_a_hidden_export_tells_no_name_file_slide_hash_or_text(
+    store: ReviewStore, tmp_path: Path
+) -> None:
+    record, hide = store.record(), Pseudonyms(b"k" * 32)
+    write_verdicts(tmp_path / "v.csv", verdict_rows(record, hide=hide), head=store.head())
+    labels = corrected_labels(record, ["c1"], hide=hide)
+    write_corrected_labels(tmp_path / "l.csv", labels, head=store.head())
+    files = [(tmp_path / name).read_text("utf-8") for name in ("v.csv", "l.csv")]
+    parquet = pd.DataFrame([asdict(row) for row in verdict_rows(record, hide=hide)]).to_csv()
+    told = ["Ann", "Bob", "patch-00", "toy c1", "=1+1", *(link.hash for link in store.links())]
+    told += [patch.sha256 for patch in record.case("c1").patches]
+    for text in (*files, parquet):
+        assert [name for name in told if name in text] == []
+        assert "s0," not in text
+    plain = verdict_rows(record)
+    hidden = verdict_rows(record, hide=hide)
+    pairs = {(one.id, other.id) for one, other in zip(plain, hidden, strict=True)}
+    assert len(pairs) == len({one.id for one in plain}) == 5  # alike for alike, else different
+    assert {row.id for row in labels} == {row.id for row in hidden}
+    assert [row.verdict for row in hidden] == [row.verdict for row in plain]
+
+
+def test_another_key_gives_other_pseudonyms_and_a_stored_key_the_same(tmp_path: Path) -> None:
+    first = stored_pseudonyms(tmp_path / "key").of("reader", "Ann")
+    assert stored_pseudonyms(tmp_path / "key").of("reader", "Ann") == first
+    assert stored_pseudonyms(tmp_path / "other").of("reader", "Ann") != first
+    assert Pseudonyms(b"k" * 32).of("slide", "Ann") != Pseudonyms(b"k" * 32).of("reader", "Ann")
+    expected = hmac.new(b"k" * 32, b"reader\nAnn", "sha256").hexdigest()[:16]
+    assert Pseudonyms(b"k" * 32).of("reader", "Ann") == f"reader-{expected}"
+    (tmp_path / "key").write_text("no key")
+    with pytest.raises(StoreError, match="cannot be used"):
+        stored_pseudonyms(tmp_path / "key")
 
 
 def test_labels_are_corrected_only_where_all_readers_agree(

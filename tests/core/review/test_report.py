@@ -1,4 +1,5 @@
 import hashlib
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -6,13 +7,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.report import Report, ReportPlan, report_of, report_pdf
+from core.errors import RunError
+from core.explanation import TwinTest
+from core.report import Report, ReportMaps, ReportPlan, report_maps, report_of, report_pdf
 from core.report.command import record_until
 from core.review import CaseOpened, CasePatch, OnScreen, ReviewError, ReviewStore, StoreError
+from core.review.maps import MapMaker
 from core.review.patches import PatchFolder
+from core.review.pseudonyms import Pseudonyms
 from core.review.vocabulary import Verdict
+from core.scoring import Classifier
 from tests.core.review.toys import filled_store, given, reading, toy_case
 from tests.toys import noise_patches
+
+NONE = ReportMaps()
 
 
 def png(number: int) -> bytes:
@@ -57,37 +65,37 @@ def everything(report: Report) -> str:
 
 def test_the_same_record_gives_the_same_bytes(tmp_path: Path) -> None:
     store, folder = read_case(tmp_path)
-    first = report_pdf(report_of(store.record(), ReportPlan("c1")), folder.image)
+    first = report_pdf(report_of(store.record(), ReportPlan("c1")), folder.image, NONE)
     again = ReviewStore(store.path)
-    assert report_pdf(report_of(again.record(), ReportPlan("c1")), folder.image) == first
+    assert report_pdf(report_of(again.record(), ReportPlan("c1")), folder.image, NONE) == first
     assert first.startswith(b"%PDF")
 
 
 def test_a_report_is_rebuilt_after_further_verdicts(tmp_path: Path) -> None:
     store, folder = read_case(tmp_path)
     end = store.head().sequence
-    before = report_pdf(report_of(store.record(), ReportPlan("c1")), folder.image)
+    before = report_pdf(report_of(store.record(), ReportPlan("c1")), folder.image, NONE)
     store.append(given(store.record().case("c1"), "Ben", 0, reading(Verdict.TUMOUR)))
     assert report_of(store.record(), ReportPlan("c1")).made_of != ""
     rebuilt = report_of(record_until(store, end), ReportPlan("c1"))
-    assert report_pdf(rebuilt, folder.image) == before
+    assert report_pdf(rebuilt, folder.image, NONE) == before
 
 
 def test_one_other_verdict_gives_other_bytes(tmp_path: Path) -> None:
     store, folder = read_case(tmp_path)
-    before = report_pdf(report_of(store.record(), ReportPlan("c1")), folder.image)
+    before = report_pdf(report_of(store.record(), ReportPlan("c1")), folder.image, NONE)
     store.append(given(store.record().case("c1"), "Ben", 0, reading(Verdict.TUMOUR)))
-    assert report_pdf(report_of(store.record(), ReportPlan("c1")), folder.image) != before
+    assert report_pdf(report_of(store.record(), ReportPlan("c1")), folder.image, NONE) != before
 
 
 def test_a_pseudonymised_report_holds_no_name_file_slide_or_comment(tmp_path: Path) -> None:
     store, _ = read_case(tmp_path)
     named = everything(report_of(store.record(), ReportPlan("c1")))
-    hidden = everything(report_of(store.record(), ReportPlan("c1", pseudonymised=True)))
+    hidden = everything(report_of(store.record(), ReportPlan("c1", hide=Pseudonyms(b"k" * 32))))
     for told in ("Ann", "Mustermann", "B26-", "Łukasz", "toy c1"):
         assert told in named
         assert told not in hidden
-    assert "reader 1" in hidden
+    assert "reader-" in hidden
 
 
 def test_verdicts_against_the_model_are_flagged_and_others_are_not(tmp_path: Path) -> None:
@@ -117,3 +125,42 @@ def test_kept_patches_are_checked_against_their_hash(tmp_path: Path) -> None:
     (folder.folder / sha256[:2] / sha256).write_bytes(b"else")
     with pytest.raises(StoreError, match="changed on disk"):
         folder.image(sha256)
+
+
+@pytest.mark.parametrize("reliable", [True, False])
+def test_a_report_with_maps_is_rebuilt_byte_for_byte(
+    tmp_path: Path,
+    toy_classifier: Classifier,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    reliable: bool,
+) -> None:
+    monkeypatch.setattr(TwinTest, "reliable", property(lambda _: reliable))
+    store, folder = read_case(tmp_path)
+    case = replace(store.record().case("c1"), model_id=toy_classifier.model_id)
+    report = report_of(store.record(), ReportPlan("c1"))
+
+    def built() -> bytes:
+        maps = report_maps(report, case, lambda: MapMaker(toy_classifier), folder.image)
+        assert [found.shown.drawn for found in maps.of_patch.values()] == [reliable] * 5
+        return report_pdf(report, folder.image, maps)
+
+    first = built()
+    assert built() == first
+    assert first != report_pdf(report, folder.image, NONE)
+
+
+def test_a_report_says_why_there_are_no_maps(tmp_path: Path, toy_classifier: Classifier) -> None:
+    store, folder = read_case(tmp_path)
+    report = report_of(store.record(), ReportPlan("c1"))
+    case = store.record().case("c1")
+    other = report_maps(report, case, lambda: MapMaker(toy_classifier), folder.image)
+    assert "The case was scored by toy-1" in other.told()
+
+    def no_model() -> MapMaker:
+        raise RunError("There is no model here.")
+
+    assert report_maps(report, case, no_model, folder.image).told() == (
+        "none. There is no model here."
+    )
+    assert not other.of_patch

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tests.core.review.toys import (
     sha256_of_number,
     shown,
     toy_case,
+    toy_map,
     toy_patch,
     undone,
 )
@@ -155,3 +157,25 @@ def test_other_readers_verdicts_are_not_shown_outside_adjudication(store: Review
     store.append(case)
     with pytest.raises(ReviewError, match="in an adjudication only"):
         store.append(given(case, "Ann", 0, reading(Verdict.TUMOUR, OnScreen.OTHER_VERDICTS)))
+
+
+def test_a_map_on_the_screen_is_named_and_no_other_is(store: ReviewStore) -> None:
+    case = toy_case()
+    store.append(case)
+    seen = reading(Verdict.TUMOUR, OnScreen.SCORE, OnScreen.CAM)
+    with pytest.raises(ReviewError, match="belong together"):
+        store.append(given(case, "Ann", 0, replace(seen, map=None)))
+    with pytest.raises(ReviewError, match="belong together"):
+        store.append(given(case, "Ann", 0, replace(seen, screen=(OnScreen.SCORE,))))
+    store.append(given(case, "Ann", 0, seen))
+    refused = replace(seen, screen=(OnScreen.SCORE,), map=toy_map(drawn=False))
+    store.append(given(case, "Ann", 1, refused))
+    assert store.record().state("c1", "Ann", 1).final is not None
+
+
+def test_a_blinded_reading_knows_of_no_map(store: ReviewStore) -> None:
+    case = toy_case(mode=ReadingMode.BLIND_FIRST)
+    store.append(case)
+    told = replace(reading(Verdict.TUMOUR), map=toy_map(drawn=False))
+    with pytest.raises(ReviewError, match="without a word on any map"):
+        store.append(given(case, "Ann", 0, told))

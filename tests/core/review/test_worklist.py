@@ -24,7 +24,7 @@ def candidates(count: int = 5) -> list[Candidate]:
         Candidate(
             patch=toy_patch(n, label=n % 2, prob=PROBS[n % 5]),
             d4_sd_logit=float(n),
-            centre_share=1 - n / count,
+            centre_reliance=1 - n / count,
             poor_quality=float(-n),
         )
         for n in range(count)
@@ -42,7 +42,7 @@ def order_of(worklist: Worklist) -> list[str]:
         (Order.SCORE, "23140"),
         (Order.NEAREST_TO_THRESHOLD, "13402"),
         (Order.D4_SPREAD, "43210"),
-        (Order.RING_DECIDED, "43210"),
+        (Order.RING_DECIDED, "32014"),
         (Order.QUALITY, "01234"),
         (Order.LABEL_ERROR, "21340"),  # 0.97 called no tumour, 0.45 called tumour, …
     ],
@@ -133,6 +133,6 @@ def test_candidates_are_distinct_images_that_could_be_read() -> None:
         row("broken", Status.FAILED, sha256_of_number(2)),
         row("flat", Status.WITHHELD, sha256_of_number(3)),
     ]
-    found = candidates_of(rows, centre_share={sha256_of_number(1): 0.4})
+    found = candidates_of(rows, centre_reliance={sha256_of_number(1): 0.4})
     assert [candidate.patch.id for candidate in found] == ["a", "flat"]
-    assert [candidate.centre_share for candidate in found] == [0.4, None]
+    assert [candidate.centre_reliance for candidate in found] == [0.4, None]

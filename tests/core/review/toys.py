@@ -8,6 +8,7 @@ from core.review.events import (
     CaseOpened,
     CasePatch,
     Corrected,
+    MapShown,
     Reading,
     Task,
     Undone,
@@ -65,7 +66,18 @@ def reading(
     verdict: Verdict = Verdict.TUMOUR, *screen: OnScreen, seconds: float = 4.0, comment: str = ""
 ) -> Reading:
     """Return a reading; blinded unless something is on the screen."""
-    return Reading(verdict=verdict, screen=screen, seconds=seconds, comment=comment)
+    return Reading(
+        verdict=verdict,
+        screen=screen,
+        seconds=seconds,
+        comment=comment,
+        map=toy_map() if OnScreen.CAM in screen else None,
+    )
+
+
+def toy_map(*, drawn: bool = True) -> MapShown:
+    """Return what is recorded of a map."""
+    return MapShown(model_id="toy-1", method="cam", layer="last", target="tumour", drawn=drawn)
 
 
 def given(

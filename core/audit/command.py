@@ -1,0 +1,99 @@
+"""`python -m core audit`: a data set in, tables, findings and a report out; killed, it resumes."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from tqdm import tqdm
+
+from core.audit.audit import open_audit
+from core.audit.finding import Severity
+from core.audit.inputs import open_inputs
+from core.audit.run import Scores, Watch, prepare, run_audit
+from core.errors import RunError
+
+NOTHING_WRONG = 0
+ERRORS_FOUND = 1
+_MOST_PRINTED = 12
+
+
+def add_audit_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `audit` with its options."""
+    parser = commands.add_parser(
+        "audit",
+        help="check a data set: files, labels, splits, quality, duplicates, plain statistics",
+        description="Write tables (Parquet), findings.json and report.html, which needs no "
+        "network. Exit status: 0 no errors among the findings, 1 some, 2 wrong usage.",
+    )
+    parser.add_argument(
+        "source", type=Path, help="folder (Kaggle, PCam or plain), .zip, PCam .h5, or .csv"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="for the results")
+    parser.add_argument("--resume", action="store_true", help="continue an interrupted audit")
+    parser.add_argument(
+        "--scores",
+        type=Path,
+        metavar="FILE",
+        help="scores of these patches (from `score`), to find labels worth a second look",
+    )
+    parser.add_argument(
+        "--out-of-fold",
+        action="store_true",
+        help="no score is of a model that was trained on its patch",
+    )
+    parser.set_defaults(run=audit)
+
+
+def audit(arguments: argparse.Namespace) -> int:
+    """Run the command and return the exit status.
+
+    Raises:
+        NodelensError: Wrong usage; nothing is written then.
+    """
+    out: Path = arguments.out
+    scores = None
+    if arguments.scores is not None:
+        if not arguments.scores.is_file():
+            raise RunError(f"There is no file of scores {arguments.scores}. Check the path.")
+        scores = Scores(arguments.scores, arguments.out_of_fold)
+    own = [path for path in out.rglob("*") if path.is_file()] if out.is_dir() else []
+    inputs = open_inputs(arguments.source, ignore=own)
+    with inputs.source:
+        folder = prepare(inputs, out, resume=arguments.resume)
+        bars = _Bars()
+        try:
+            run_audit(inputs, folder, watch=Watch(on_progress=bars.show), scores=scores)
+        finally:
+            bars.close()
+    found = open_audit(out).findings()
+    for finding in found[:_MOST_PRINTED]:
+        sys.stdout.write(f"{finding.severity}: {finding.headline}\n")
+    if len(found) > _MOST_PRINTED:
+        sys.stdout.write(f"and {len(found) - _MOST_PRINTED} more.\n")
+    sys.stderr.write(f"Report: {folder.report}\n")
+    errors = any(finding.severity is Severity.ERROR for finding in found)
+    return ERRORS_FOUND if errors else NOTHING_WRONG
+
+
+class _Bars:
+    """One progress bar at a time, that of the step under way."""
+
+    def __init__(self) -> None:
+        self._step = ""
+        self._bar: tqdm[NoReturn] | None = None
+
+    def show(self, step: str, done: int, total: int) -> None:
+        """Show how far a step is."""
+        if step != self._step or self._bar is None:
+            self.close()
+            self._step = step
+            self._bar = tqdm(total=total, initial=done, desc=step, dynamic_ncols=True)
+        self._bar.total = total
+        self._bar.update(done - self._bar.n)
+
+    def close(self) -> None:
+        """End the bar."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None

@@ -1,0 +1,276 @@
+"""From tables to findings, each a sentence with its number."""
+
+from collections.abc import Iterator
+from typing import Final, Protocol
+
+import numpy as np
+import pandas as pd
+
+from core.audit.faults import (
+    label_findings,
+    quality_findings,
+    table_findings,
+    unreadable_findings,
+)
+from core.audit.finding import MOST_ROWS, Area, Finding, Severity, counted, of_rows
+from core.audit.limits import QualityLimits
+
+_SEVERITIES: Final = tuple(Severity)
+_BALANCE_GAP: Final = 0.1
+"""Tumour share of two splits that differ by more than this is worth a warning."""
+_TELLING_AUROC: Final = 0.7
+
+
+class Tables(Protocol):
+    """What findings are drawn from; `Audit` has it. None: not there yet."""
+
+    @property
+    def patches(self) -> pd.DataFrame:
+        """One row per input."""
+
+    @property
+    def table_faults(self) -> pd.DataFrame | None:
+        """Faults of the tables."""
+
+    @property
+    def balance(self) -> pd.DataFrame | None:
+        """Patches and tumour share."""
+
+    @property
+    def associations(self) -> pd.DataFrame | None:
+        """AUROC of each measure alone."""
+
+    @property
+    def pairs(self) -> pd.DataFrame | None:
+        """Related patches."""
+
+    @property
+    def splits(self) -> pd.DataFrame | None:
+        """Leakage between splits."""
+
+    @property
+    def probes(self) -> pd.DataFrame | None:
+        """What plain models tell."""
+
+    @property
+    def label_candidates(self) -> pd.DataFrame | None:
+        """Labels worth a second look."""
+
+
+def find(tables: Tables, limits: QualityLimits) -> tuple[Finding, ...]:
+    """Return the findings, errors first, then in the order of `Area`, the largest count first."""
+    patches = tables.patches
+    if patches.empty:
+        return ()
+    found = [
+        *unreadable_findings(patches),
+        *label_findings(patches),
+        *quality_findings(patches, limits),
+    ]
+    if tables.table_faults is not None:
+        found += table_findings(tables.table_faults)
+    if tables.balance is not None:
+        found += _balance(tables.balance)
+    if tables.pairs is not None:
+        found += _pairs(tables.pairs)
+    if tables.splits is not None:
+        found += _splits(tables.splits)
+    if tables.associations is not None:
+        found += _associations(tables.associations)
+    if tables.probes is not None:
+        found += _probes(tables.probes)
+    if tables.label_candidates is not None:
+        found += _doubtful(tables.label_candidates)
+    areas = list(Area)
+    return tuple(
+        sorted(
+            found,
+            key=lambda each: (
+                _SEVERITIES.index(each.severity),
+                areas.index(each.area),
+                -each.count,
+            ),
+        )
+    )
+
+
+def _balance(balance: pd.DataFrame) -> Iterator[Finding]:
+    shared = balance[(balance["by"] == "slide") & (balance["splits"] > 1)]
+    if len(shared):
+        yield Finding(
+            "slide-in-two-splits",
+            Area.SPLITS,
+            Severity.ERROR,
+            f"In more than one split: {counted(len(shared), 'slide', 'slides')}. "
+            "Scores on such a split are too good.",
+            "Split by slide, so that every slide is in one part only.",
+            len(shared),
+            ids=tuple(shared["name"].head(MOST_ROWS)),
+        )
+    whole = balance[balance["by"] == "all"].iloc[0]
+    if whole["labelled"]:
+        yield Finding(
+            "class-balance",
+            Area.STATISTICS,
+            Severity.NOTE,
+            f"{whole['prevalence']:.1%} of {counted(int(whole['labelled']), 'label', 'labels')} "
+            "are tumour: the make-up of this set, not of any clinic.",
+            "State a prevalence before reading predictive values.",
+            int(whole["labelled"]),
+        )
+    splits = balance[(balance["by"] == "split") & (balance["labelled"] > 0)]
+    shares = splits["prevalence"]
+    if len(splits) > 1 and shares.max() - shares.min() > _BALANCE_GAP:
+        parts = ", ".join(
+            f"{name} {share:.0%}" for name, share in zip(splits["name"], shares, strict=True)
+        )
+        yield Finding(
+            "splits-differ-in-balance",
+            Area.SPLITS,
+            Severity.WARNING,
+            f"The splits differ in their share of tumour: {parts}.",
+            "Choose no threshold on a split that is made up differently from the next.",
+            len(splits),
+            ids=tuple(splits["name"]),
+        )
+
+
+_PAIRS: Final = {
+    "same-bytes": "the same file",
+    "same-pixels": "the same picture in another file",
+    "same-under-orientation": "the same picture turned or mirrored",
+    "near": "nearly the same picture",
+    "overlap": "overlapping crops of one place",
+}
+
+
+def _pairs(pairs: pd.DataFrame) -> Iterator[Finding]:
+    def rows_of(chosen: pd.DataFrame) -> tuple[int, ...]:
+        both = chosen[["row_a", "row_b"]].to_numpy(np.int64).ravel().tolist()
+        return tuple(dict.fromkeys(both))[:MOST_ROWS]  # each once, pairs side by side
+
+    def true(column: str) -> "pd.Series[bool]":
+        return pairs[column].astype("boolean").fillna(value=False).astype(bool)
+
+    for kind, words in _PAIRS.items():
+        of_kind = pairs[pairs["kind"].astype(str) == kind]
+        if len(of_kind):
+            severity = Severity.NOTE if kind == "overlap" else Severity.WARNING
+            yield Finding(
+                kind,
+                Area.RELATIONS,
+                severity,
+                f"{counted(len(of_kind), 'pair is', 'pairs are')} {words}.",
+                "Keep one of each, or keep them in one split.",
+                len(of_kind),
+                rows_of(of_kind),
+            )
+    across, conflict = true("across_splits"), true("label_conflict")
+    shifted = pairs["kind"].astype(str) == "overlap"
+    for chosen, kind, area, severity, headline, action in (
+        (
+            across,
+            "related-across-splits",
+            Area.SPLITS,
+            Severity.ERROR,
+            "{n} of the same tissue in two splits: it is learned and tested.",
+            "Put both of each pair into one split.",
+        ),
+        (
+            conflict & ~shifted,
+            "copy-with-other-label",
+            Area.LABELS,
+            Severity.ERROR,
+            "{n} of the same picture with different labels.",
+            "Look at both: one label is wrong.",
+        ),
+        (
+            conflict & shifted,
+            "overlap-with-other-label",
+            Area.LABELS,
+            Severity.NOTE,
+            "{n} of overlapping crops with different labels.",
+            "Expect some: their centres are not the same; look where they nearly are.",
+        ),
+    ):
+        found = pairs[chosen]
+        if len(found):
+            words = headline.replace("{n}", counted(len(found), "pair", "pairs"))
+            yield Finding(kind, area, severity, words, action, len(found), rows_of(found))
+
+
+def _associations(associations: pd.DataFrame) -> Iterator[Finding]:
+    ring = associations[associations["measure"].str.startswith("ring_")]
+    for kind, table, what in (
+        ("plain-measure-tells-label", associations, "{measure} alone tells the label"),
+        (
+            "ring-tells-label",
+            ring,
+            "{measure} alone, from outside the centre that decides the label, tells it",
+        ),
+    ):
+        if table.empty:
+            continue
+        best = table.iloc[0]
+        strength, low, high = best["auroc"], best["low"], best["high"]
+        less = strength < 0.5
+        if less:
+            strength, low, high = 1 - strength, 1 - high, 1 - low
+        interval = "" if np.isnan(low) else f" (95 % interval {low:.2f}–{high:.2f})"
+        direction = "lower" if less else "higher"
+        words = what.format(measure=str(best["measure"]).replace("_", " "))
+        yield Finding(
+            kind,
+            Area.STATISTICS,
+            Severity.WARNING if strength >= _TELLING_AUROC else Severity.NOTE,
+            f"{words[0].upper()}{words[1:]} with an AUROC of {strength:.2f}{interval}; "
+            f"it is {direction} with tumour.",
+            "A model that reaches no more than this may have learned nothing else.",
+            int(best["patches"]),
+        )
+
+
+def _splits(splits: pd.DataFrame) -> Iterator[Finding]:
+    touched = splits[(splits["kind"] == "touched") & (splits["count"] > 0)]
+    for row in touched.to_dict("records"):
+        yield Finding(
+            "split-touched",
+            Area.SPLITS,
+            Severity.ERROR,
+            f"Of split {row['a']}, {counted(int(row['count']))} of {int(row['of']):,} show tissue "
+            "that another split shows too.",
+            "Put related patches into one split; read scores on this split with care.",
+            int(row["count"]),
+            ids=(str(row["a"]),),
+        )
+
+
+def _probes(probes: pd.DataFrame) -> Iterator[Finding]:
+    for row in probes.to_dict("records"):
+        if np.isnan(row["score"]) or row["seen"] != "ring" or row["told"] == "label":
+            continue
+        above = row["score"] - row["chance"]
+        yield Finding(
+            f"{row['told']}-told-from-colour",
+            Area.STATISTICS,
+            Severity.WARNING if row["told"] == "split" and above > _BALANCE_GAP else Severity.NOTE,
+            f"Plain colour of the ring tells the {row['told']}: {row['measure']} "
+            f"{row['score']:.2f}, where guessing gives {row['chance']:.2f}.",
+            "Whatever the slides differ in besides tumour can be told by colour too: vary the "
+            "stain in training.",
+            int(row["patches"]),
+        )
+
+
+def _doubtful(candidates: pd.DataFrame) -> Iterator[Finding]:
+    if candidates.empty:
+        return
+    own = bool(candidates["out_of_fold"].iloc[0])
+    warning = "" if own else " The scores may be of patches that were trained on: most stay hidden."
+    yield from of_rows(
+        "doubtful-label",
+        (Area.LABELS, Severity.WARNING),
+        "Labels that the scores contradict: {n}." + warning,
+        "Look at them again, the most doubtful first; the scores may be wrong instead.",
+        candidates["row"],
+    )

@@ -1,0 +1,188 @@
+"""An audit on disk: a folder of tables, readable while the audit still runs.
+
+    audit.json       what is audited (`AuditSpec`); an audit resumes only under the same
+    progress.json    how far it is (`AuditProgress`)
+    parts/           rows of `patches` as they are measured, one file a block, until all are there
+    NAME.parquet     the tables of `columns.TABLES`, each there once its step is done
+    findings.json    the findings at the default limits
+    report.html      the report, once written
+
+Every file is replaced whole, so a reader never sees a torn one.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from core.audit.columns import IDENTITY, MEASURES, TABLES
+from core.errors import RunError
+from core.scoring.outputs import replacing
+
+FORMAT: Final = 1
+"""Of the tables; another number means other measures, which must not be mixed."""
+
+STEPS: Final = (
+    "measure",
+    "relations",
+    "splits",
+    "statistics",
+    "probes",
+    "embedding",
+    "labels",
+    "report",
+)
+"""The steps of an audit in their order."""
+
+
+@dataclass(frozen=True)
+class AuditSpec:
+    """All that decides the rows of an audit.
+
+    Attributes:
+        source: Name of the source.
+        source_kind: See `PatchSource.kind`.
+        source_fingerprint: Hash over the inputs' paths, labels, slides and splits.
+        inputs: How many.
+        format: `FORMAT` of the code that measured.
+    """
+
+    source: str
+    source_kind: str
+    source_fingerprint: str
+    inputs: int
+    format: int = FORMAT
+
+
+@dataclass(frozen=True)
+class AuditProgress:
+    """How far an audit is.
+
+    Attributes:
+        step: The step under way, "" before the first and after the last.
+        done: Units of that step that are done.
+        total: Of how many; 0 if unknown.
+        finished: Steps that are done.
+        skipped: Steps that were not asked for or could not be done, each with the reason.
+        seconds: Time spent in each finished step, over all runs.
+        updated: When this was written, ISO 8601 in UTC.
+    """
+
+    step: str = ""
+    done: int = 0
+    total: int = 0
+    finished: tuple[str, ...] = ()
+    skipped: dict[str, str] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    updated: str = ""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every step is done or skipped."""
+        return set(STEPS) <= {*self.finished, *self.skipped}
+
+
+@dataclass(frozen=True)
+class AuditFolder:
+    """The files of one audit.
+
+    Attributes:
+        path: The folder.
+    """
+
+    path: Path
+
+    @property
+    def parts(self) -> Path:
+        """Where measured blocks wait."""
+        return self.path / "parts"
+
+    @property
+    def findings(self) -> Path:
+        """The findings as JSON."""
+        return self.path / "findings.json"
+
+    @property
+    def report(self) -> Path:
+        """The report as HTML."""
+        return self.path / "report.html"
+
+    def table(self, name: str) -> Path:
+        """Return the file of a table; KeyError if there is no table of that name."""
+        if name not in TABLES:
+            raise KeyError(name)
+        return self.path / f"{name}.parquet"
+
+    def files(self) -> list[Path]:
+        """Return every file that an audit writes, there or not, blocks left out."""
+        own = [self.path / "audit.json", self.path / "progress.json", self.findings, self.report]
+        return own + [self.table(name) for name in TABLES]
+
+    def part_files(self) -> list[Path]:
+        """Return the measured blocks in order."""
+        return sorted(self.parts.glob("patches-*.parquet")) if self.parts.is_dir() else []
+
+    def read(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame | None:
+        """Return a table, None if it is not there yet; `patches` as far as it is measured."""
+        file = self.table(name)
+        wanted = None if columns is None else list(columns)
+        if name != "patches":
+            return pd.read_parquet(file, columns=wanted) if file.is_file() else None
+        wanted = wanted or [*IDENTITY.names, *MEASURES]
+        parts = [] if file.is_file() else self.part_files()
+        if not parts and not file.is_file():
+            return None
+        try:
+            table = pd.concat(
+                [pd.read_parquet(part, columns=wanted) for part in parts or [file]],
+                ignore_index=True,
+            )
+        except FileNotFoundError:  # the audit has just moved the blocks into their table
+            table = pd.read_parquet(file, columns=wanted)
+        return table.astype({"label": "Int8"}) if "label" in wanted else table
+
+    def write(self, name: str, table: pd.DataFrame) -> None:
+        """Write a table, whole or not at all."""
+        with replacing(self.table(name)) as temporary:
+            table.to_parquet(temporary, index=False)
+
+    def write_json(self, file: Path, content: object) -> None:
+        """Write a JSON file, whole or not at all."""
+        with replacing(file) as temporary:
+            temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+    def read_spec(self) -> AuditSpec:
+        """Return what is audited.
+
+        Raises:
+            RunError: The folder holds no audit.
+        """
+        try:
+            content = json.loads((self.path / "audit.json").read_text("utf-8"))
+            return AuditSpec(**content)
+        except (OSError, ValueError, TypeError):
+            raise RunError(
+                f"{self.path.name} holds no audit. Run `python -m core audit SOURCE --out "
+                f"{self.path.name}` first."
+            ) from None
+
+    def write_spec(self, spec: AuditSpec) -> None:
+        """Write what is audited."""
+        self.write_json(self.path / "audit.json", asdict(spec))
+
+    def read_progress(self) -> AuditProgress:
+        """Return how far the audit is; nothing done if it has not begun."""
+        try:
+            content = json.loads((self.path / "progress.json").read_text("utf-8"))
+        except (OSError, ValueError):
+            return AuditProgress()
+        known = {each.name for each in fields(AuditProgress)}
+        kept = {key: value for key, value in content.items() if key in known}
+        return AuditProgress(**(kept | {"finished": tuple(kept.get("finished", ()))}))
+
+    def write_progress(self, progress: AuditProgress) -> None:
+        """Write how far the audit is."""
+        self.write_json(self.path / "progress.json", asdict(progress))

@@ -1,0 +1,188 @@
+"""The one pass over the pixels: blocks of inputs in, one Parquet file per block out.
+
+A block on disk is never measured again, so a kill costs one block. Blocks start at multiples of
+the block size, whatever was interrupted before, so a resumed audit has the same rows.
+"""
+
+from collections import deque
+from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from core.audit.columns import IDENTITY, MEASURES
+from core.audit.finding import Fault
+from core.audit.folder import AuditFolder
+from core.audit.measures import measure
+from core.audit.reading import fault_of, read_input
+from core.patches import PATCH_SIZE_PX, ImageU8, Patch, PatchSource, UnreadablePatch
+from core.scoring.outputs import replacing
+
+BLOCK: Final = 4096
+"""Inputs per file; a multiple of `PIECE`."""
+PIECE: Final = 128
+"""Inputs that one thread reads and measures at a time; bounds the memory."""
+WORKERS: Final = 2
+
+Signatures = Callable[[ImageU8], Mapping[str, NDArray[Any]]]
+
+
+@dataclass(frozen=True, eq=False)
+class _Piece:
+    start: int
+    batch: pa.RecordBatch
+
+
+def measure_source(
+    source: PatchSource,
+    folder: AuditFolder,
+    *,
+    signatures: Signatures | None = None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Measure every input that has no block on disk; return whether all are measured.
+
+    Args:
+        source: The inputs.
+        folder: Takes the blocks, and at the end the table.
+        signatures: Columns for the search of related patches, of images (N, 96, 96, 3).
+        on_progress: Called with (inputs measured, inputs).
+        should_stop: Asked after each piece; the block under way is then lost.
+    """
+    total = len(source)
+    folder.parts.mkdir(parents=True, exist_ok=True)
+    missing = [
+        start for start in range(0, total, BLOCK) if not _block_file(folder, start).is_file()
+    ]
+    done = total - sum(min(BLOCK, total - start) for start in missing)
+    on_progress(done, total)
+    pieces = _pieces(source, missing, signatures)
+    try:
+        for start, of_block in groupby(pieces, key=lambda piece: piece.start // BLOCK * BLOCK):
+            batches = []
+            for piece in of_block:
+                batches.append(piece.batch)
+                done += piece.batch.num_rows
+                on_progress(done, total)
+                if should_stop():
+                    return False
+            with replacing(_block_file(folder, start)) as temporary:
+                pq.write_table(pa.Table.from_batches(batches), temporary)
+    finally:
+        pieces.close()
+    return True
+
+
+def join_blocks(folder: AuditFolder) -> None:
+    """Move all blocks into the tables `patches` and `signatures`, one block in memory at a time."""
+    own = [*IDENTITY.names, *MEASURES]
+    files = folder.part_files()
+    for table, wanted in (("signatures", False), ("patches", True)):
+        with replacing(folder.table(table)) as temporary:
+            writer: pq.ParquetWriter | None = None
+            try:
+                for file in files:
+                    block = pq.read_table(file)
+                    names = [name for name in block.column_names if (name in own) is wanted]
+                    block = block.select(names if wanted else ["row", *names])
+                    writer = writer or pq.ParquetWriter(temporary, block.schema)
+                    writer.write_table(block)
+            finally:
+                if writer is not None:
+                    writer.close()
+    for file in files:
+        file.unlink()
+    folder.parts.rmdir()
+
+
+def _block_file(folder: AuditFolder, start: int) -> Path:
+    return folder.parts / f"patches-{start:09d}.parquet"
+
+
+def _pieces(
+    source: PatchSource, blocks: list[int], signatures: Signatures | None
+) -> Generator[_Piece]:
+    """Yield pieces in order, measured by threads a bounded way ahead."""
+    total = len(source)
+    starts = (start for block in blocks for start in range(block, min(block + BLOCK, total), PIECE))
+    pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="audit")
+    ahead: deque[Future[_Piece]] = deque()
+    try:
+        for start in starts:
+            stop = min(start + PIECE, total)
+            ahead.append(pool.submit(_measure_piece, source, start, stop, signatures))
+            if len(ahead) > 2 * WORKERS:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _measure_piece(
+    source: PatchSource, start: int, stop: int, signatures: Signatures | None
+) -> _Piece:
+    inputs = [read_input(source, index) for index in range(start, stop)]
+    readable = [number for number, item in enumerate(inputs) if isinstance(item, Patch)]
+    images = np.zeros((len(readable), PATCH_SIZE_PX, PATCH_SIZE_PX, 3), np.uint8)
+    for place, number in enumerate(readable):
+        item = inputs[number]
+        if isinstance(item, Patch):
+            images[place] = item.image_rgb_u8
+    columns = _identity(inputs)
+    measures = np.full((len(inputs), len(MEASURES)), np.nan, np.float32)
+    measures[readable] = measure(images)
+    for place, name in enumerate(MEASURES):
+        columns[name] = pa.array(measures[:, place])
+    if signatures is not None:
+        # An audit without one readable patch in a piece still needs the columns.
+        found = signatures(images if len(images) else np.zeros_like(images, shape=(1, 96, 96, 3)))
+        for name, values in found.items():
+            columns[name] = _spread(values, readable, len(inputs))
+    return _Piece(start, pa.RecordBatch.from_pydict(columns))
+
+
+def _identity(inputs: list[Patch | UnreadablePatch]) -> dict[str, pa.Array]:
+    rows = [
+        (
+            item.index,
+            item.entry.id,
+            item.entry.path,
+            item.entry.label,
+            item.entry.slide,
+            item.entry.split,
+            item.sha256,
+            str(Fault.NONE if isinstance(item, Patch) else fault_of(item)),
+            "" if isinstance(item, Patch) else item.reason,
+            item.note if isinstance(item, Patch) else "",
+        )
+        for item in inputs
+    ]
+    columns = zip(*rows, strict=True)
+    return {
+        field.name: pa.array(list(values), type=field.type)
+        for field, values in zip(IDENTITY, columns, strict=True)
+    }
+
+
+def _spread(values: NDArray[Any], places: list[int], count: int) -> pa.Array:
+    """Return values of some places as a column of `count`: whole numbers, or bytes of one length.
+
+    Elsewhere numbers are 0, so that they stay whole when they are read, and bytes null.
+    """
+    if values.dtype.kind == "O":
+        filled: list[bytes | None] = [None] * count
+        for place, value in zip(places, values, strict=False):
+            filled[place] = value
+        return pa.array(filled, pa.binary(len(values[0])))
+    spread = np.zeros(count, values.dtype)
+    spread[places] = values[: len(places)]
+    return pa.array(spread)

@@ -1,0 +1,97 @@
+"""One input read as fast as it can be: an uncompressed TIFF is its header and its pixels."""
+
+import hashlib
+import struct
+from typing import Final
+
+import numpy as np
+
+from core.audit.finding import Fault
+from core.errors import PatchError
+from core.patches import (
+    PATCH_SIZE_PX,
+    ImageU8,
+    Patch,
+    PatchSource,
+    UnreadablePatch,
+    decode_patch,
+)
+
+_PIXEL_BYTES: Final = PATCH_SIZE_PX * PATCH_SIZE_PX * 3
+_STORED_AS_PIXELS: Final = frozenset({"hdf5", "pcam"})
+_MOST_TAGS: Final = 24
+_SHORT, _LONG, _RATIONAL = 3, 4, 5
+
+_REQUIRED: Final = {256: 96, 257: 96, 259: 1, 262: 2, 277: 3}
+"""Width, height, no compression, RGB, three samples: tag and its only value here."""
+_ALLOWED: Final = {284: 1, 278: 96, 279: _PIXEL_BYTES, 274: 1, 254: 0, 266: 1, 296: None}
+_REASONS: Final = (
+    ("The file is missing", Fault.MISSING),
+    ("Not a patch image", Fault.NOT_AN_IMAGE),
+    ("Patch is ", Fault.WRONG_SIZE),
+    ("The file holds ", Fault.WRONG_MODE),
+    ("The image has ", Fault.WRONG_MODE),
+    ("The image is in colour mode", Fault.WRONG_MODE),
+)
+
+
+def read_input(source: PatchSource, index: int) -> Patch | UnreadablePatch:
+    """Return what `source.read(index)` returns, sooner where the file is an uncompressed TIFF."""
+    if source.kind in _STORED_AS_PIXELS:
+        return source.read(index)
+    entry = source.entries[index]
+    digest = ""
+    try:
+        data = source.read_bytes(index)
+        digest = hashlib.sha256(data).hexdigest()
+        image = plain_tiff(data)
+        if image is not None:
+            return Patch(index, entry, image, digest)
+        decoded = decode_patch(data)
+    except PatchError as error:
+        return UnreadablePatch(index, entry, str(error), digest)
+    return Patch(index, entry, decoded.image_rgb_u8, digest, decoded.note)
+
+
+def fault_of(unreadable: UnreadablePatch) -> Fault:
+    """Return the kind of fault that the reason of an unreadable input names."""
+    for beginning, fault in _REASONS:
+        if unreadable.reason.startswith(beginning):
+            return fault
+    return Fault.DAMAGED
+
+
+def plain_tiff(data: bytes) -> ImageU8 | None:  # noqa: PLR0911 - each return is one refusal
+    """Return the pixels (96, 96, 3) of an uncompressed 8-bit RGB TIFF in one strip.
+
+    None for everything else, damaged files included: those are for the decoder, which says why.
+    """
+    if data[:4] != b"II*\x00" or len(data) < _PIXEL_BYTES + 8:
+        return None
+    start = int.from_bytes(data[4:8], "little")
+    count = int.from_bytes(data[start : start + 2], "little")
+    end = start + 2 + 12 * count
+    if not 0 < count <= _MOST_TAGS or end + 4 > len(data) or any(data[end : end + 4]):
+        return None  # the last four bytes would point to another picture
+    found: dict[int, int] = {}
+    for tag, kind, values, value in struct.iter_unpack("<HHII", data[start + 2 : end]):
+        if tag == 258:
+            eights = data[value : value + 6]
+            if kind != _SHORT or values != 3 or eights != b"\x08\x00\x08\x00\x08\x00":
+                return None
+        elif tag in {282, 283} and kind == _RATIONAL:
+            continue  # resolution says nothing about the pixels
+        elif values != 1 or kind not in {_SHORT, _LONG}:
+            return None
+        found[tag] = value
+    offset = found.pop(273, len(data))
+    if found.pop(258, None) is None or any(
+        found.pop(tag, None) != expected for tag, expected in _REQUIRED.items()
+    ):
+        return None
+    if any(tag not in _ALLOWED or _ALLOWED[tag] not in {None, v} for tag, v in found.items()):
+        return None
+    if offset + _PIXEL_BYTES > len(data):
+        return None
+    pixels = np.frombuffer(data, np.uint8, _PIXEL_BYTES, offset)
+    return pixels.reshape(PATCH_SIZE_PX, PATCH_SIZE_PX, 3)

@@ -1,0 +1,155 @@
+"""Local fingerprints at places that the tissue chooses, so that a shifted crop chooses them too.
+
+An anchor is a pixel that is the darkest or the brightest of its 11 x 11 neighbourhood in the
+smoothed grey image: the middle of a nucleus, or of a gap. Whatever window is cut from the slide,
+an anchor that lies well inside it is found again. Around each, low cosine coefficients describe
+13 x 13 px in the window's own canonical view, so that turning the patch changes nothing.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.audit.relations.cosines import basis, canonical, used
+
+KEPT = 48
+"""Anchors kept of a patch: turn by turn the one of most contrast in each quarter."""
+
+_RADIUS_PX = 5  # of the neighbourhood in which an anchor is the extreme
+_SIGMA_PX = 2.0
+_HALF, _STEP_PX = 3, 2  # 7 x 7 samples, 2 px apart
+MARGIN_PX = _HALF * _STEP_PX
+_LEAST_CONTRAST = 15.0  # grey levels over 49 samples: about 2 a sample; less is noise
+_GREY = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+_BLOCK = 16  # patches at a time: their planes stay in the processor's cache
+_CONTRAST_STEPS = 32.0  # a step of log contrast is 1/32
+
+
+@dataclass(frozen=True, eq=False)
+class Anchors:
+    """The anchors of N patches; unused places have contrast 0.
+
+    Attributes:
+        y, x: (N, KEPT) uint8, pixels.
+        code: (N, KEPT) uint8, bits 0 to 2 how the canonical view was reached (`cosines.canonical`),
+            bit 3 set for a bright anchor.
+        contrast: (N, KEPT) uint8, log of the norm of the coefficients in steps of 1/32; 0 unused.
+        grey: (N, KEPT) uint8, the mean grey level of the window.
+        shape: (N, KEPT, 14) int8, coefficients of norm 1, times 127.
+    """
+
+    y: NDArray[np.uint8]
+    x: NDArray[np.uint8]
+    code: NDArray[np.uint8]
+    contrast: NDArray[np.uint8]
+    grey: NDArray[np.uint8]
+    shape: NDArray[np.int8]
+
+    def pack(self) -> NDArray[np.uint8]:
+        """Return one row of bytes a patch, (N, KEPT * 19)."""
+        flat = [self.y, self.x, self.code, self.contrast, self.grey]
+        shape = self.shape.view(np.uint8).reshape(len(self.y), KEPT * self.shape.shape[2])
+        return np.concatenate([*flat, shape], axis=1)
+
+    @classmethod
+    def unpack(cls, packed: NDArray[np.uint8]) -> "Anchors":
+        """Return what `pack` took, from (N, KEPT * 19)."""
+        y, x, code, contrast, grey = (
+            packed[:, place * KEPT : (place + 1) * KEPT] for place in range(5)
+        )
+        shape = np.ascontiguousarray(packed[:, 5 * KEPT :]).view(np.int8)
+        return cls(y, x, code, contrast, grey, shape.reshape(len(packed), KEPT, 14))
+
+
+def find_anchors(images_rgb_u8: NDArray[np.uint8]) -> tuple[Anchors, NDArray[np.float32]]:
+    """Return the anchors of patches (N, S, S, 3), and their smoothed grey images (N, S, S)."""
+    count, side = images_rgb_u8.shape[:2]
+    smoothed = np.empty((count, side, side), dtype=np.float32)
+    parts = []
+    for start in range(0, max(count, 1), _BLOCK):
+        block = images_rgb_u8[start : start + _BLOCK]
+        blur = _blur(side)
+        plane = smoothed[start : start + len(block)]
+        np.matmul(blur @ (block.astype(np.float32) @ _GREY), blur.T, out=plane)
+        parts.append(_anchors(plane))
+    return _joined(parts), smoothed
+
+
+def _anchors(plane: NDArray[np.float32]) -> Anchors:
+    inner = (slice(None), slice(MARGIN_PX, -MARGIN_PX), slice(MARGIN_PX, -MARGIN_PX))
+    bright = plane[inner] == _greatest(plane)[inner]
+    dark = plane[inner] == -_greatest(-plane)[inner]
+    patch, y, x = np.nonzero(bright != dark)  # both at once only where all is flat
+    is_bright = bright[patch, y, x]
+    y, x = y + MARGIN_PX, x + MARGIN_PX
+    side = 2 * _HALF + 1
+    step = np.arange(-_HALF, _HALF + 1) * _STEP_PX
+    windows = plane[patch[:, None, None], y[:, None, None] + step[:, None], x[:, None, None] + step]
+    coefficients, code = canonical(windows.reshape(-1, side * side) @ basis(side))
+    mean = coefficients[:, 0] / side
+    shape = coefficients[:, used()]
+    contrast = np.linalg.norm(shape, axis=1)
+    # Turn by turn the strongest of each quarter: a crop shifted by half a patch shares one quarter
+    # only, and what it does not share must not crowd out what it does.
+    half = plane.shape[1] // 2
+    quarter = patch * 4 + (y >= half) * 2 + (x >= half)
+    order = np.lexsort((-contrast, quarter))
+    order = order[contrast[order] >= _LEAST_CONTRAST]
+    place = _counted(quarter[order])
+    order = order[np.lexsort((-contrast[order], place, patch[order]))]
+    rank = _counted(patch[order])
+    order, rank = order[rank < KEPT], rank[rank < KEPT]
+    of = patch[order]
+
+    def column(values: NDArray[np.generic]) -> NDArray[np.uint8]:
+        out = np.zeros((len(plane), KEPT), dtype=np.uint8)
+        out[of, rank] = values[order]
+        return out
+
+    unit = np.zeros((len(plane), KEPT, shape.shape[1]), dtype=np.int8)
+    unit[of, rank] = np.rint(shape[order] / contrast[order, None] * 127)
+    return Anchors(
+        y=column(y),
+        x=column(x),
+        code=column(code | is_bright.astype(np.uint8) << 3),
+        contrast=column(np.rint(np.log(np.maximum(contrast, 1)) * _CONTRAST_STEPS)),
+        grey=column(np.rint(mean)),
+        shape=unit,
+    )
+
+
+def _counted(group: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return 0, 1, ... within each run of a sorted column."""
+    return np.arange(len(group)) - np.searchsorted(group, group)
+
+
+def _greatest(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the greatest value within `_RADIUS_PX` of each pixel, by doubling."""
+    width = 2 * _RADIUS_PX + 1
+    pad = ((0, 0), (_RADIUS_PX, _RADIUS_PX), (_RADIUS_PX, _RADIUS_PX))
+    out = np.pad(plane, pad, constant_values=-np.inf)
+    for axis in (1, 2):
+        span = 1
+        while span < width:
+            step = min(span, width - span)
+            length = out.shape[axis]
+            head = (slice(None),) * axis
+            out = np.maximum(out[(*head, slice(length - step))], out[(*head, slice(step, None))])
+            span += step
+    return out
+
+
+@cache
+def _blur(side: int) -> NDArray[np.float32]:
+    reach = int(3 * _SIGMA_PX)
+    offset = np.subtract.outer(np.arange(side), np.arange(side))
+    kernel = np.where(np.abs(offset) <= reach, np.exp(-0.5 * (offset / _SIGMA_PX) ** 2), 0)
+    out: NDArray[np.float32] = (kernel / kernel.sum(axis=1, keepdims=True)).astype(np.float32)
+    return out
+
+
+def _joined(parts: list[Anchors]) -> Anchors:
+    names = ("y", "x", "code", "contrast", "grey", "shape")
+    return Anchors(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))

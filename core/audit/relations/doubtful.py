@@ -1,0 +1,93 @@
+"""Labels that the scores contradict, by confident learning, ranked for review.
+
+Northcutt, Jiang and Chuang 2021, "Confident Learning: Estimating Uncertainty in Dataset Labels",
+JAIR 70; computed by the authors' library, cleanlab.
+"""
+
+import numpy as np
+import pandas as pd
+from cleanlab.filter import find_label_issues
+from cleanlab.rank import get_self_confidence_for_each_label
+from numpy.typing import NDArray
+
+from core.errors import EvidenceError
+
+
+def label_candidates(
+    ids: NDArray[np.str_],
+    labels: NDArray[np.int64],
+    prob_tumour: NDArray[np.float64],
+    *,
+    out_of_fold: bool,
+    slide: pd.Series | None = None,
+) -> pd.DataFrame:
+    """Return the patches whose labels should be looked at again, the most doubtful first.
+
+    Confident learning holds each score against the mean score of its own label, so that a model
+    that is unsure of one class throughout does not put all of that class in doubt.
+
+    Args:
+        ids: (N,).
+        labels: (N,) 0 or 1.
+        prob_tumour: (N,) 0 to 1, each by a model that had not seen the patch in training.
+        out_of_fold: whether that is so. If not, the frame says so in `attrs["warning"]`: a model
+            agrees with the wrong labels that it was trained on, so most of them stay hidden.
+        slide: (N,), carried over for the review.
+
+    Returns:
+        id, label, prob_tumour, self_confidence (the probability that the model gives to the label
+        as it is), rank (1 the most doubtful), confident, slide, reason. First come the labels that
+        confident learning counts as wrong (`confident`), then those that the model merely gives
+        less than 0.5; in each part the least self-confidence first.
+
+    Raises:
+        EvidenceError: lengths differ, a label is not 0 or 1, a probability is not within 0 to 1,
+            or only one label occurs.
+    """
+    labels, prob_tumour = np.asarray(labels), np.asarray(prob_tumour, dtype=np.float64)
+    if not len(ids) == len(labels) == len(prob_tumour) or (
+        slide is not None and len(slide) != len(ids)
+    ):
+        raise EvidenceError(
+            f"{len(ids)} ids, {len(labels)} labels and {len(prob_tumour)} probabilities; "
+            "expected one of each a patch. Join them by id first."
+        )
+    if set(np.unique(labels).tolist()) != {0, 1}:
+        raise EvidenceError(
+            f"Labels are {np.unique(labels).tolist()[:5]}; expected both 0 and 1, since each is "
+            "held against the other. Give the labels of a whole set."
+        )
+    if not ((prob_tumour >= 0) & (prob_tumour <= 1)).all():
+        raise EvidenceError(
+            "A probability is missing or not within 0 to 1. Leave out patches without a score."
+        )
+    labels = labels.astype(np.int64)
+    both = np.column_stack([1 - prob_tumour, prob_tumour])
+    confidence = get_self_confidence_for_each_label(labels, both)
+    confident = find_label_issues(labels, both, n_jobs=1)
+    doubtful = np.flatnonzero(confident | (confidence < 0.5))
+    doubtful = doubtful[np.lexsort((confidence[doubtful], ~confident[doubtful]))]
+    of_label = [float(both[labels == value, value].mean()) for value in (0, 1)]
+    frame = pd.DataFrame(
+        {
+            "id": np.asarray(ids)[doubtful],
+            "label": labels[doubtful],
+            "prob_tumour": prob_tumour[doubtful],
+            "self_confidence": confidence[doubtful],
+            "rank": np.arange(1, len(doubtful) + 1),
+            "confident": confident[doubtful],
+        }
+    )
+    frame["slide"] = None if slide is None else slide.to_numpy(dtype=object)[doubtful]
+    frame["reason"] = [
+        f"Labelled {label}, but the model gives that label {own:.3f}; it gives patches of "
+        f"label {label} {of_label[label]:.3f} on average."
+        for label, own in zip(frame["label"], frame["self_confidence"], strict=True)
+    ]
+    frame.attrs["out_of_fold"] = out_of_fold
+    if not out_of_fold:
+        frame.attrs["warning"] = (
+            "The scores are not out of fold: a model agrees with labels that it was trained on, "
+            "so wrong labels of its own training patches are mostly missing here."
+        )
+    return frame

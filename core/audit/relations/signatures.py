@@ -1,0 +1,57 @@
+"""What is kept of each patch, so that related patches can be found without its pixels."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.audit.relations.anchors import find_anchors
+from core.audit.relations.cosines import basis, invariant
+from core.audit.relations.hashing import pixel_hashes
+from core.errors import PatchError
+
+SIDE_PX = 96
+_CELLS = 8  # the outline sees the patch as 8 x 8 cells of 12 px
+
+Column = NDArray[np.int64] | NDArray[np.object_]
+
+
+def signatures(images_rgb_u8: NDArray[np.uint8]) -> dict[str, Column]:
+    """Return one-dimensional columns of length N: `pandas.DataFrame(...)` takes them as they are.
+
+    About 1 kB a patch. A patch's row does not depend on the batch that it came in.
+
+    Args:
+        images_rgb_u8: (N, 96, 96, 3).
+
+    Returns:
+        pixel_hash: int64, equal for equal pixels.
+        turned_hash: int64, equal for patches that are equal in one of the eight orientations.
+        outline: bytes, 14 float32; the low cosine coefficients of the whole patch in grey levels,
+            free of mirrors, quarter turns and overall brightness.
+        anchors: bytes, see `anchors.Anchors.pack`.
+
+    Raises:
+        PatchError: the shape or the type is another.
+    """
+    if images_rgb_u8.shape[1:] != (SIDE_PX, SIDE_PX, 3) or images_rgb_u8.dtype != np.uint8:
+        raise PatchError(
+            f"Patches are {images_rgb_u8.dtype} {images_rgb_u8.shape}; expected uint8 "
+            f"(N, {SIDE_PX}, {SIDE_PX}, 3). Cut patches at 0.97 µm/px."
+        )
+    pixel_hash, turned_hash = pixel_hashes(images_rgb_u8)
+    anchors, smoothed = find_anchors(images_rgb_u8)
+    cell_px = SIDE_PX // _CELLS
+    cells = smoothed.reshape(len(smoothed), _CELLS, cell_px, _CELLS, cell_px).mean(axis=(2, 4))
+    # 64 coefficients of cell means over 8: grey levels, root mean square.
+    outline = invariant(cells.reshape(len(cells), _CELLS**2) @ basis(_CELLS)) / np.float32(_CELLS)
+    return {
+        "pixel_hash": pixel_hash,
+        "turned_hash": turned_hash,
+        "outline": _bytes(outline),
+        "anchors": _bytes(anchors.pack()),
+    }
+
+
+def _bytes(rows: NDArray[np.generic]) -> NDArray[np.object_]:
+    out = np.empty(len(rows), dtype=object)
+    out[:] = [row.tobytes() for row in rows]
+    return out

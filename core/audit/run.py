@@ -1,0 +1,265 @@
+"""An audit from start to finish: named steps, each of which leaves a table and is done once."""
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from core.audit.audit import Audit
+from core.audit.folder import STEPS, AuditFolder, AuditProgress
+from core.audit.inputs import Inputs
+from core.audit.measuring import Signatures, join_blocks, measure_source
+from core.audit.relating import (
+    candidate_table,
+    embedding_table,
+    probe_table,
+    related,
+    split_table,
+)
+from core.audit.relations import signatures
+from core.audit.report import write_report
+from core.audit.summaries import associations, balance, contrasts, summaries
+from core.errors import RunError
+
+NO_SCORES: Final = "no scores were given (--scores)"
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of the same patches, for labels worth a second look.
+
+    Attributes:
+        file: Output of `python -m core score`, or any CSV with `id` and `prob_tumour`.
+        out_of_fold: Whether no score is of a model that was trained on the patch.
+    """
+
+    file: Path
+    out_of_fold: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Watch:
+    """Who is told of progress and asked whether to stop.
+
+    Attributes:
+        on_progress: Called with (step, units done, units).
+        should_stop: Asked often; an audit that stopped goes on where it was.
+    """
+
+    on_progress: Callable[[str, int, int], None] = lambda step, done, total: None
+    should_stop: Callable[[], bool] = lambda: False
+
+
+def prepare(inputs: Inputs, path: Path, *, resume: bool) -> AuditFolder:
+    """Return the folder of an audit, new or to be continued.
+
+    Args:
+        inputs: What to audit.
+        path: The folder, made if missing.
+        resume: Continue what is there instead of starting anew.
+
+    Raises:
+        RunError: What is there is of other inputs, or not an audit at all.
+    """
+    folder = AuditFolder(path)
+    spec = inputs.spec()
+    path.mkdir(parents=True, exist_ok=True)
+    if any(path.iterdir()):
+        found = folder.read_spec()
+        if resume:
+            different = [
+                f"{field.name} {getattr(found, field.name)!r}, now {getattr(spec, field.name)!r}"
+                for field in fields(spec)
+                if getattr(found, field.name) != getattr(spec, field.name)
+            ]
+            if different:
+                raise RunError(
+                    f"The audit in {path.name} cannot be continued: it had "
+                    f"{'; '.join(different)}. Give the same source, or start anew elsewhere."
+                )
+            return folder
+        _clear(folder)
+    folder.write_spec(spec)
+    folder.write_progress(AuditProgress())
+    return folder
+
+
+def _clear(folder: AuditFolder) -> None:
+    """Delete the files of an audit, and nothing else."""
+    shutil.rmtree(folder.parts, ignore_errors=True)
+    for file in folder.files():
+        file.unlink(missing_ok=True)
+
+
+def run_audit(
+    inputs: Inputs,
+    folder: AuditFolder,
+    *,
+    watch: Watch | None = None,
+    scores: Scores | None = None,
+    signatures: Signatures | None = signatures,
+) -> bool:
+    """Do the steps that are not done yet; return whether the audit is complete.
+
+    Args:
+        inputs: As they were given to `prepare`.
+        folder: From `prepare`.
+        watch: Progress and stop.
+        scores: For the step "labels"; given to a finished audit, that step and the report follow.
+        signatures: See `measure_source`.
+    """
+    run = _Run(inputs, folder, watch or Watch(), scores, signatures)
+    run.reopen()
+    return all(run.step(name) for name in STEPS)
+
+
+class _Run:
+    """One run over the steps."""
+
+    def __init__(
+        self,
+        inputs: Inputs,
+        folder: AuditFolder,
+        watch: Watch,
+        scores: Scores | None,
+        signatures: Signatures | None,
+    ) -> None:
+        self.inputs = inputs
+        self.folder = folder
+        self.watch = watch
+        self.scores = scores
+        self.signatures = signatures
+        self.progress = folder.read_progress()
+        self._told = 0.0
+
+    def reopen(self) -> None:
+        """Take back that there were no scores, if there are now."""
+        if self.scores is not None and self.progress.skipped.get("labels") == NO_SCORES:
+            skipped = {key: why for key, why in self.progress.skipped.items() if key != "labels"}
+            finished = tuple(name for name in self.progress.finished if name != "report")
+            self._write(replace(self.progress, skipped=skipped, finished=finished))
+
+    def step(self, name: str) -> bool:
+        """Do a step unless it is done; return False if it was stopped."""
+        if name in self.progress.finished or name in self.progress.skipped:
+            return True
+        if self.watch.should_stop():
+            return False
+        started = time.perf_counter()
+        self._write(replace(self.progress, step=name, done=0, total=0))
+        reason = getattr(self, f"_{name}")()
+        seconds = self.progress.seconds.get(name, 0.0) + time.perf_counter() - started
+        spent = self.progress.seconds | {name: round(seconds, 3)}
+        if reason is None:
+            self._write(replace(self.progress, seconds=spent))
+            return False
+        if reason:
+            skipped = self.progress.skipped | {name: reason}
+            self._write(replace(self.progress, step="", skipped=skipped))
+            return True
+        finished = (*self.progress.finished, name)
+        self._write(replace(self.progress, step="", finished=finished, seconds=spent))
+        return True
+
+    def _write(self, progress: AuditProgress) -> None:
+        self.progress = replace(progress, updated=datetime.now(UTC).isoformat(timespec="seconds"))
+        self.folder.write_progress(self.progress)
+
+    def tell(self, done: int, total: int) -> None:
+        """Pass progress on, and write it down at most twice a second."""
+        self.watch.on_progress(self.progress.step, done, total)
+        now = time.monotonic()
+        if now - self._told > 0.5:
+            self._told = now
+            self._write(replace(self.progress, done=done, total=total))
+
+    # Each step returns "" when done, None when stopped, or why it cannot be done.
+
+    def _measure(self) -> str | None:
+        if not self.folder.table("patches").is_file():
+            whole = measure_source(
+                self.inputs.source,
+                self.folder,
+                signatures=self.signatures,
+                on_progress=self.tell,
+                should_stop=self.watch.should_stop,
+            )
+            if not whole:
+                return None
+            join_blocks(self.folder)
+        shutil.rmtree(self.folder.parts, ignore_errors=True)
+        self.folder.write("table_faults", self.inputs.table_faults)
+        self.folder.write("balance", balance(self._audit().patches))
+        return ""
+
+    def _relations(self) -> str | None:
+        kept = self.folder.read("signatures")
+        if kept is None or len(kept.columns) == 1:
+            return "the patches were measured without signatures"
+        found = related(
+            self._audit().patches,
+            kept,
+            self.inputs.source,
+            self.tell,
+            self.watch.should_stop,
+        )
+        if found is None:
+            return None
+        pairs, groups = found
+        self.folder.write("groups", groups)
+        self.folder.write("pairs", pairs)
+        return ""
+
+    def _splits(self) -> str | None:
+        audit = self._audit()
+        if audit.pairs is None or audit.groups is None:
+            return "related patches were not searched"
+        table = split_table(audit.patches, audit.pairs, audit.groups)
+        if table is None:
+            return "the data names no splits"
+        self.folder.write("splits", table)
+        return ""
+
+    def _statistics(self) -> str | None:
+        patches = self._audit().patches
+        self.folder.write("summaries", summaries(patches))
+        self.folder.write("contrasts", contrasts(patches))
+        table = associations(patches, self.tell, self.watch.should_stop)
+        if table is None:
+            return None
+        self.folder.write("associations", table)
+        return ""
+
+    def _probes(self) -> str | None:
+        self.folder.write("probes", probe_table(self._audit().patches))
+        return ""
+
+    def _embedding(self) -> str | None:
+        table = embedding_table(self._audit().patches)
+        if table is None:
+            return "fewer than three patches can be read"
+        self.folder.write("embedding", table)
+        return ""
+
+    def _labels(self) -> str | None:
+        patches = self._audit().patches
+        if self.scores is None:
+            return NO_SCORES
+        if patches.loc[patches["fault"] == "", "label"].nunique() < 2:
+            return "the data has no labels of both classes"
+        table = candidate_table(patches, self.scores.file, out_of_fold=self.scores.out_of_fold)
+        self.folder.write("label_candidates", table)
+        return ""
+
+    def _report(self) -> str | None:
+        audit = self._audit()
+        findings = [finding.as_dict() for finding in audit.findings()]
+        self.folder.write_json(self.folder.findings, findings)
+        write_report(audit, self.inputs.source, self.folder.report)
+        return ""
+
+    def _audit(self) -> Audit:
+        return Audit(self.folder, self.folder.read_spec())

@@ -1,0 +1,210 @@
+"""Statistics of a measured data set: balance, summaries, centre against ring, associations."""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from core.audit.columns import CHANNELS, MEASURES
+from core.audit.finding import Fault
+from core.statistics import Evidence, SlideBootstrap, auroc
+
+_SEED: Final = 20_180_601
+_LEAST_HUE_DEGREES: Final = 120.0
+"""Hues are cut open at green, where neither stain lies, before they are ranked."""
+_QUANTILES: Final = {"q05": 0.05, "median": 0.5, "q95": 0.95}
+
+
+def readable(patches: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that have measures."""
+    return patches[patches["fault"] == Fault.NONE]
+
+
+def balance(patches: pd.DataFrame) -> pd.DataFrame:
+    """Return patches and tumour share in all, per split and per slide; see `columns.TABLES`."""
+    counts = pd.DataFrame(
+        {
+            "split": patches["split"],
+            "slide": patches["slide"],
+            "patches": 1,
+            "readable": (patches["fault"] == Fault.NONE).astype(int),
+            "labelled": patches["label"].notna().astype(int),
+            "positives": (patches["label"] == 1).fillna(value=False).astype(int),
+        }
+    )
+    columns = ["patches", "readable", "labelled", "positives"]
+    parts = [counts[columns].sum().to_frame().T.assign(by="all", name="all", splits=0)]
+    for by in ("split", "slide"):
+        part = counts.groupby(by)[columns].sum().reset_index(names="name").assign(by=by)
+        splits = counts.groupby(by)["split"].nunique() if by == "slide" else None
+        part["splits"] = 0 if splits is None else splits.to_numpy()
+        parts.append(part)
+    table = pd.concat(parts, ignore_index=True)
+    table["prevalence"] = table["positives"] / table["labelled"].replace(0, np.nan)
+    return table[["by", "name", *columns, "prevalence", "splits"]].astype({"name": str})
+
+
+def summaries(patches: pd.DataFrame) -> pd.DataFrame:
+    """Return each measure's distribution in all, per class, split and slide."""
+    known = readable(patches)
+    parts = []
+    for by in ("all", "label", "split", "slide"):
+        keys = pd.Series("all", index=known.index) if by == "all" else known[by]
+        groups = known[list(MEASURES)].astype(np.float64).groupby(keys.to_numpy(), dropna=True)
+        columns = {
+            "patches": groups.count(),
+            "mean": groups.mean(),
+            "sd": groups.std(),
+            **{name: groups.quantile(share) for name, share in _QUANTILES.items()},
+        }
+        if not len(columns["mean"]):
+            continue
+        names = columns["mean"].index.astype(str)
+        long = pd.DataFrame(
+            {
+                "by": by,
+                "name": np.repeat(names.to_numpy(), len(MEASURES)),
+                "measure": np.tile(MEASURES, len(names)),
+                **{name: table.to_numpy().ravel() for name, table in columns.items()},
+            }
+        )
+        parts.append(long)
+    if not parts:
+        return pd.DataFrame(columns=["by", "name", "measure", *_SUMMARY])
+    return pd.concat(parts, ignore_index=True)[["by", "name", "measure", *_SUMMARY]]
+
+
+_SUMMARY: Final = ("patches", "mean", "sd", *_QUANTILES)
+
+
+def contrasts(patches: pd.DataFrame) -> pd.DataFrame:
+    """Return centre minus ring of each channel by class, with intervals over slides.
+
+    Hue is left out: a difference of angles has no sign to speak of.
+    """
+    rng = np.random.default_rng(_SEED)
+    known = readable(patches)
+    rows = []
+    for channel in CHANNELS:
+        if channel == "hue":
+            continue
+        for label in (0, 1):
+            of_class = known[(known["label"] == label).fillna(value=False)]
+            centre = of_class[f"centre_{channel}_mean"].to_numpy(np.float64)
+            ring = of_class[f"ring_{channel}_mean"].to_numpy(np.float64)
+            if not len(centre):
+                continue
+            low, high, slides = _mean_interval(centre - ring, of_class["slide"], rng)
+            rows.append(
+                {
+                    "channel": channel,
+                    "label": label,
+                    "patches": len(centre),
+                    "centre": centre.mean(),
+                    "ring": ring.mean(),
+                    "difference": (centre - ring).mean(),
+                    "sd": (centre - ring).std(),
+                    "slides": slides,
+                    "low": low,
+                    "high": high,
+                }
+            )
+    return pd.DataFrame(rows, columns=list(_CONTRAST))
+
+
+_CONTRAST: Final = (
+    "channel", "label", "patches", "centre", "ring", "difference", "sd", "slides", "low", "high"
+)  # fmt: skip
+
+
+def _mean_interval(
+    values: NDArray[np.float64], slides: "pd.Series[str]", rng: np.random.Generator
+) -> tuple[float, float, int]:
+    """Return the interval of a mean from resampled slides, and how many slides; NaN below two."""
+    named = slides.notna().to_numpy()
+    codes, names = pd.factorize(slides[named])
+    if len(names) < 2:
+        return np.nan, np.nan, len(names)
+    evidence = Evidence.of(np.zeros(named.sum()), values[named], slides[named].to_numpy(str))
+    bootstrap = SlideBootstrap.of(evidence, rng)
+    codes = evidence.slide_codes
+    sums = np.bincount(codes, values[named], minlength=len(names))
+    counts = np.bincount(codes, minlength=len(names))
+    replicates = (bootstrap.draws @ sums) / (bootstrap.draws @ counts)
+    value = float(values[named].mean())
+    found = bootstrap.estimate(value, replicates, freedom=len(names) - 1, scale="plain")
+    if found.interval is None:
+        return np.nan, np.nan, len(names)
+    return found.interval.low, found.interval.high, len(names)
+
+
+def associations(
+    patches: pd.DataFrame,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> pd.DataFrame | None:
+    """Return the AUROC of each measure alone, what a model could learn without seeing tissue.
+
+    Where the slides of at least two are known, the interval resamples slides and both it and the
+    AUROC are of the patches whose slide is known; else it is DeLong's, as if patches were
+    independent, and too narrow.
+
+    Args:
+        patches: Rows of `patches`.
+        on_progress: Called with (measures done, measures).
+        should_stop: Asked after each; None is returned then.
+    """
+    known = readable(patches)
+    known = known[known["label"].notna()]
+    with_slides = known[known["slide"].notna()]
+    by_slide = with_slides["slide"].nunique() >= 2 and with_slides["label"].nunique() == 2
+    rows = []
+    for done, row in enumerate(_associations(with_slides if by_slide else known, by_slide)):
+        rows.append(row)
+        on_progress(done + 1, len(MEASURES))
+        if should_stop():
+            return None
+    table = pd.DataFrame(rows, columns=list(_ASSOCIATION))
+    strength = (table["auroc"] - 0.5).abs()
+    return table.iloc[np.argsort(-strength.to_numpy(), kind="stable")].reset_index(drop=True)
+
+
+_ASSOCIATION: Final = ("measure", "patches", "auroc", "low", "high", "method", "slides", "notes")
+
+
+def _associations(known: pd.DataFrame, by_slide: bool) -> Iterator[dict[str, object]]:
+    if known["label"].nunique() < 2:
+        return
+    labels = known["label"].to_numpy(int)
+    slides = known["slide"].to_numpy(str) if by_slide else None
+    for measure in MEASURES:
+        values = known[measure].to_numpy(np.float64)
+        if measure.endswith("hue_mean"):
+            values = (values - _LEAST_HUE_DEGREES) % 360
+        kept = np.isfinite(values)
+        if not 0 < labels[kept].sum() < kept.sum():
+            continue
+        evidence = Evidence.of(
+            labels[kept],
+            values[kept].astype(np.float32),
+            None if slides is None else slides[kept],
+        )
+        row: dict[str, object] = {"measure": measure, "patches": len(evidence)}
+        if slides is None:
+            plain = auroc(evidence)
+            value, interval, notes = plain.value, plain.interval, plain.notes
+            count = 0
+        else:
+            found = SlideBootstrap.of(evidence, np.random.default_rng(_SEED)).auroc()
+            value, interval, notes = found.value, found.interval, found.notes
+            count = len(evidence.slide_names)
+        yield row | {
+            "auroc": value,
+            "low": interval.low if interval else np.nan,
+            "high": interval.high if interval else np.nan,
+            "method": interval.method if interval else "none",
+            "slides": count,
+            "notes": " ".join(notes),
+        }

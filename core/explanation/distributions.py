@@ -1,0 +1,394 @@
+"""How the measures of many explanations spread, by class and by outcome, with intervals."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.explanation.reliance import Decisive
+from core.explanation.rows import ExplanationRow, MapState
+from core.scoring import Status
+from core.statistics import Interval
+from core.statistics.slide_rates import slide_rate
+
+FloatArray = NDArray[np.float64]
+QUARTILES: Final = (0.25, 0.5, 0.75)
+
+
+class Basis(StrEnum):
+    """What puts a patch into a group."""
+
+    LABEL = "reference label"
+    CALL = "the model's call"
+    OUTCOME = "call against reference label"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measure whose distribution is reported.
+
+    Attributes:
+        key: Its column.
+        name: What the reader calls it.
+        get: The measure of a row, None where it was not made.
+        rate: Whether it is yes or no (1 or 0), so that its mean is a rate.
+        bounds: Smallest and largest possible value, None open.
+        by_area: What a map without any preference would give; None where there is no such value.
+    """
+
+    key: str
+    name: str
+    get: Callable[[ExplanationRow], float | None]
+    rate: bool = False
+    bounds: tuple[float | None, float | None] = (0.0, 1.0)
+    by_area: float | None = None
+
+
+def _passed(row: ExplanationRow) -> bool:
+    return row.map_state is MapState.RELIABLE
+
+
+def _reliable(row: ExplanationRow) -> float | None:
+    tested = row.map_state in (MapState.RELIABLE, MapState.UNRELIABLE)
+    return _passed(row) if tested else None
+
+
+def _share(row: ExplanationRow) -> float | None:
+    return None if row.explanation is None else row.explanation.centre.share
+
+
+def _peak(row: ExplanationRow) -> float | None:
+    return None if row.explanation is None else row.explanation.centre.peak_in_centre
+
+
+def _decided(region: Decisive) -> Callable[[ExplanationRow], float | None]:
+    def decided(row: ExplanationRow) -> float | None:
+        if row.reliance is None or row.reliance.decisive is Decisive.NO_CALL:
+            return None
+        return row.reliance.decisive is region
+
+    return decided
+
+
+MEASURES: Final = (
+    Measure("centre_share", "Part of the map's evidence in the centre", _share, by_area=1 / 9),
+    Measure(
+        "centre_share_reliable",
+        "The same, only maps that passed their test",
+        lambda row: _share(row) if _passed(row) else None,
+        by_area=1 / 9,
+    ),
+    Measure(
+        "peak_in_centre",
+        "Pointing game: highest cell in the centre",
+        _peak,
+        rate=True,
+        by_area=1 / 9,
+    ),
+    Measure(
+        "peak_in_centre_reliable",
+        "The same, only maps that passed their test",
+        lambda row: _peak(row) if _passed(row) else None,
+        rate=True,
+        by_area=1 / 9,
+    ),
+    Measure(
+        "evidence_for",
+        "Evidence for the target (sum of positive values)",
+        lambda row: None if row.explanation is None else row.explanation.centre.evidence_for,
+        bounds=(0.0, None),
+    ),
+    Measure(
+        "weak_evidence",
+        "Weak evidence: does not double the odds",
+        lambda row: None if row.explanation is None else row.explanation.weak,
+        rate=True,
+    ),
+    Measure(
+        "centre_reliance",
+        "Centre reliance: part of the odds that rests on the centre",
+        lambda row: None if row.reliance is None else row.reliance.score,
+    ),
+    Measure(
+        "ring_reliance",
+        "Ring reliance: part of the odds that rests on the ring",
+        lambda row: None if row.reliance is None else row.reliance.ring_score,
+    ),
+    Measure(
+        "centre_reliance_spread",
+        "Spread of centre reliance over fillers (SD)",
+        lambda row: None if row.reliance is None else row.reliance.spread,
+        bounds=(0.0, 0.5),
+    ),
+    *(
+        Measure(f"decided_{key}", f"Tumour call decided by: {region}", _decided(region), rate=True)
+        for key, region in (
+            ("centre", Decisive.CENTRE),
+            ("ring", Decisive.RING),
+            ("either", Decisive.EITHER),
+            ("together", Decisive.TOGETHER),
+        )
+    ),
+    Measure(
+        "twins_beaten",
+        "Part of the randomised twins that the map beats",
+        lambda row: None if row.twins is None else row.twins.beaten,
+    ),
+    Measure(
+        "reliable",
+        "Map passed its test",
+        _reliable,
+        rate=True,
+    ),
+    Measure(
+        "road_logit", "ROAD of the map, in logits", lambda row: row.road_logit, bounds=(None, None)
+    ),
+    Measure(
+        "d4_spread_logit",
+        "Spread of the logit over eight orientations (SD)",
+        lambda row: None if row.views is None else row.views.sd_logit,
+        bounds=(0.0, None),
+    ),
+    Measure(
+        "d4_flips",
+        "Some orientation is called otherwise",
+        lambda row: None if row.views is None else row.views.flips > 0,
+        rate=True,
+    ),
+)
+DECIDED: Final = tuple(one for one in MEASURES if one.key.startswith("decided_"))
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its interval.
+
+    Attributes:
+        value: The number.
+        interval: Its bounds; None where there are too few slides.
+    """
+
+    value: float
+    interval: Interval | None
+
+
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """One measure in one group.
+
+    Attributes:
+        measure: Which measure.
+        values: (N,) of the patches that have it, in input order.
+        slides: (N,) theirs; None where some patch has none.
+    """
+
+    measure: Measure
+    values: FloatArray
+    slides: tuple[str, ...] | None
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def slide_count(self) -> int | None:
+        """How many slides; None where some patch has none."""
+        return None if self.slides is None else len(set(self.slides))
+
+    @cached_property
+    def estimates(self) -> dict[str, Estimate]:
+        """The rate of a rate, else the quartiles; empty without patches."""
+        if len(self) == 0:
+            return {}
+        if self.measure.rate:
+            return {"rate": self._rate(self.values > 0.5)}
+        names = ("lower quartile", "median", "upper quartile")
+        return {name: self._quantile(part) for name, part in zip(names, QUARTILES, strict=True)}
+
+    def _rate(self, hits: NDArray[np.bool_]) -> Estimate:
+        codes = np.arange(len(hits))
+        if self.slides is not None:
+            codes = np.unique(np.array(self.slides), return_inverse=True)[1]
+        found = slide_rate(np.bincount(codes, weights=hits), np.bincount(codes))
+        interval = found.interval
+        if interval is not None and self.slides is None:
+            method = "Wilson-t, patches as if independent: too narrow"
+            interval = Interval(interval.low, interval.high, interval.level, method)
+        return Estimate(found.value, interval)
+
+    def _quantile(self, part: float) -> Estimate:
+        """Return a quantile with Woodruff's interval (1952).
+
+        The part of patches at or below the quantile is a rate with an interval over slides; the
+        quantiles at the ends of that interval are the bounds.
+        """
+        value = float(np.quantile(self.values, part))
+        rate = self._rate(self.values <= value)
+        if rate.interval is None:
+            return Estimate(value, None)
+        ends = np.clip(part - rate.value + np.array([rate.interval.low, rate.interval.high]), 0, 1)
+        low, high = map(float, np.quantile(self.values, ends))
+        method = rate.interval.method.replace("Wilson-t", "Woodruff")
+        return Estimate(value, Interval(low, high, rate.interval.level, method))
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Patches of one class or one outcome.
+
+    Attributes:
+        name: What a reader calls it.
+        basis: What puts a patch into it.
+        patches: How many.
+        spreads: One per measure that any patch of any group has.
+    """
+
+    name: str
+    basis: Basis
+    patches: int
+    spreads: tuple[Spread, ...]
+
+    def __getitem__(self, key: str) -> Spread:
+        return next(spread for spread in self.spreads if spread.measure.key == key)
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    label: int | None
+    call: int | None
+    slide: str | None
+    values: tuple[float, ...]
+
+
+@dataclass(eq=False)
+class Collected:
+    """What the report needs of rows that go by; a few hundred bytes a patch, no maps.
+
+    Attributes:
+        left_out: Inputs without an explanation.
+    """
+
+    left_out: int = 0
+    _records: list[_Record] = field(default_factory=list)
+
+    def add(self, row: ExplanationRow) -> None:
+        """Take a row's measures."""
+        if row.explanation is None or row.score.status is not Status.SCORED:
+            self.left_out += 1
+            return
+        found = (measure.get(row) for measure in MEASURES)
+        values = tuple(np.nan if value is None else float(value) for value in found)
+        score = row.score
+        self._records.append(_Record(score.label, score.predicted_label, score.slide, values))
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether any patch has a reference label."""
+        return any(record.label is not None for record in self._records)
+
+    @property
+    def unlabelled(self) -> int:
+        """How many patches have no reference label."""
+        return sum(record.label is None for record in self._records)
+
+    def groups(self) -> list[Group]:
+        """Return the two classes, and where labels are known the four outcomes.
+
+        The class is the reference label's where any is known; patches without one are in no group
+        then. Else it is the call. A patch in the grey zone has a label but no call, so it is in
+        its class and in no outcome.
+        """
+        if not self.has_labels:
+            return self._of(
+                Basis.CALL,
+                {
+                    "Called tumour": lambda one: one.call == 1,
+                    "Not called tumour": lambda one: one.call == 0,
+                },
+            )
+        classes = self._of(
+            Basis.LABEL,
+            {
+                "Tumour in the centre": lambda one: one.label == 1,
+                "No tumour in the centre": lambda one: one.label == 0,
+            },
+        )
+        outcomes = self._of(
+            Basis.OUTCOME,
+            {
+                "True positive": lambda one: (one.label, one.call) == (1, 1),
+                "False positive": lambda one: (one.label, one.call) == (0, 1),
+                "False negative": lambda one: (one.label, one.call) == (1, 0),
+                "True negative": lambda one: (one.label, one.call) == (0, 0),
+            },
+        )
+        return classes + outcomes
+
+    def _of(self, basis: Basis, rules: dict[str, Callable[[_Record], bool]]) -> list[Group]:
+        table = np.array([one.values for one in self._records]).reshape(-1, len(MEASURES))
+        made = np.isfinite(table).any(axis=0)
+        groups = []
+        for name, belongs in rules.items():
+            rows = [number for number, one in enumerate(self._records) if belongs(one)]
+            slides = [self._records[number].slide for number in rows]
+            spreads = tuple(
+                _spread(measure, table[rows, column], slides)
+                for column, measure in enumerate(MEASURES)
+                if made[column]
+            )
+            groups.append(Group(name, basis, len(rows), spreads))
+        return groups
+
+
+def _spread(measure: Measure, values: FloatArray, slides: Sequence[str | None]) -> Spread:
+    known = np.isfinite(values)
+    held = [slide for slide, has in zip(slides, known, strict=True) if has]
+    named = tuple(slide for slide in held if slide is not None)
+    return Spread(measure, values[known], named if len(named) == len(held) else None)
+
+
+DISTRIBUTION_COLUMNS: Final = (
+    "basis",
+    "group",
+    "group_patches",
+    "measure",
+    "patches",
+    "slides",
+    "statistic",
+    "value",
+    "low",
+    "high",
+    "level",
+    "method",
+    "by_area",
+)
+
+
+def distribution_table(groups: Iterable[Group]) -> list[tuple[str | float | int | None, ...]]:
+    """Return one row per group, measure and statistic, with `DISTRIBUTION_COLUMNS`."""
+    rows: list[tuple[str | float | int | None, ...]] = []
+    for group in groups:
+        for spread in group.spreads:
+            held = (str(group.basis), group.name, group.patches, spread.measure.key)
+            for name, one in spread.estimates.items():
+                found = one.interval
+                ends = (found.low, found.high, found.level) if found else (None, None, None)
+                rows.append(
+                    (
+                        *held,
+                        len(spread),
+                        spread.slide_count,
+                        name,
+                        one.value,
+                        *ends,
+                        found.method if found else "",
+                        spread.measure.by_area,
+                    )
+                )
+    return rows

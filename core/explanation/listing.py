@@ -1,0 +1,152 @@
+"""Lists of explained patches: which are worth explaining, filtered and sorted by a measure."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from core.explanation.reliance import Decisive
+from core.explanation.rows import ExplanationRow, MapState
+from core.jobs import Filter, Order, Outcome, outcome, select
+from core.scoring import ScoreRow, Status
+
+MOST_EXPLAINED: Final = 1_000
+"""Of a larger batch, the patches with the highest scores."""
+
+
+def worth_explaining(rows: Sequence[ScoreRow]) -> tuple[tuple[int, ...], int]:
+    """Return the positions of scored rows, highest score first, and how many were too many."""
+    scored = [
+        position
+        for position in select(rows, Filter(), Order.HIGHEST)
+        if rows[position].status is Status.SCORED
+    ]
+    return tuple(scored[:MOST_EXPLAINED]), max(0, len(scored) - MOST_EXPLAINED)
+
+
+def is_tested(row: ExplanationRow) -> bool:
+    """Return whether the centre and the orientations of a patch were tested."""
+    return row.explanation is None or (row.reliance is not None and row.views is not None)
+
+
+@dataclass(frozen=True)
+class MeasureOrder:
+    """A measure to sort by.
+
+    Attributes:
+        name: What the reader calls it.
+        get: The measure of a row, None where it is not known.
+        tested: Whether it needs the tests.
+        lowest_first: Which end is worth looking at first.
+        percent: Whether it reads as a percentage.
+    """
+
+    name: str
+    get: Callable[[ExplanationRow], float | None]
+    tested: bool = False
+    lowest_first: bool = False
+    percent: bool = False
+
+    def text(self, row: ExplanationRow) -> str:
+        """Return the measure as a reader wants it."""
+        value = self.get(row)
+        if value is None:
+            return "not tested" if self.tested and not is_tested(row) else "none"
+        return f"{value:.0%}" if self.percent else f"{value:.2f}"
+
+
+ORDERS: Final = {
+    order.name: order
+    for order in (
+        MeasureOrder("Score, highest first", lambda row: row.score.prob_tumour),
+        MeasureOrder("Score, lowest first", lambda row: row.score.prob_tumour, lowest_first=True),
+        MeasureOrder(
+            "Nearest to the threshold",
+            lambda row: (
+                None
+                if row.score.prob_tumour is None
+                else abs(row.score.prob_tumour - row.score.threshold)
+            ),
+            lowest_first=True,
+        ),
+        MeasureOrder(
+            "Most evidence in the centre",
+            lambda row: None if row.explanation is None else row.explanation.centre.share,
+            percent=True,
+        ),
+        MeasureOrder(
+            "Least evidence in the centre",
+            lambda row: None if row.explanation is None else row.explanation.centre.share,
+            lowest_first=True,
+            percent=True,
+        ),
+        MeasureOrder(
+            "Strongest evidence",
+            lambda row: None if row.explanation is None else row.explanation.centre.evidence_for,
+        ),
+        MeasureOrder(
+            "Weakest evidence",
+            lambda row: None if row.explanation is None else row.explanation.centre.evidence_for,
+            lowest_first=True,
+        ),
+        MeasureOrder(
+            "Lowest centre reliance",
+            lambda row: None if row.reliance is None else row.reliance.score,
+            tested=True,
+            lowest_first=True,
+        ),
+        MeasureOrder(
+            "Highest centre reliance",
+            lambda row: None if row.reliance is None else row.reliance.score,
+            tested=True,
+        ),
+        MeasureOrder(
+            "Highest ring reliance",
+            lambda row: None if row.reliance is None else row.reliance.ring_score,
+            tested=True,
+        ),
+        MeasureOrder(
+            "Fillers disagree most",
+            lambda row: None if row.reliance is None else row.reliance.spread,
+            tested=True,
+        ),
+        MeasureOrder(
+            "Orientations disagree most",
+            lambda row: None if row.views is None else row.views.sd_logit,
+            tested=True,
+        ),
+        MeasureOrder(
+            "Least faithful map",
+            lambda row: None if row.twins is None else row.twins.faithfulness,
+            tested=True,
+            lowest_first=True,
+        ),
+    )
+}
+
+FILTERS: Final[dict[str, Callable[[ExplanationRow], bool]]] = {
+    "Decided by the ring": lambda row: (
+        row.reliance is not None and row.reliance.decisive is Decisive.RING
+    ),
+    "Weak evidence": lambda row: row.explanation is not None and bool(row.explanation.weak),
+    "No reliable explanation": lambda row: row.map_state is MapState.UNRELIABLE,
+    "Orientations flip the call": lambda row: row.views is not None and row.views.flips > 0,
+    "Called tumour": lambda row: outcome(row.score) is Outcome.TUMOUR,
+}
+NEED_TESTS: Final = frozenset(
+    {"Decided by the ring", "No reliable explanation", "Orientations flip the call"}
+)
+
+
+def listed(
+    rows: dict[int, ExplanationRow], wanted: Sequence[str], order: MeasureOrder
+) -> list[int]:
+    """Return the positions whose rows pass every filter, sorted; unknown measures come last."""
+    kept = [at for at, row in rows.items() if all(FILTERS[name](row) for name in wanted)]
+
+    def rank(position: int) -> tuple[bool, float]:
+        value = order.get(rows[position])
+        if value is None:
+            return (True, 0.0)
+        return (False, value if order.lowest_first else -value)
+
+    return sorted(kept, key=rank)

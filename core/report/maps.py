@@ -1,0 +1,71 @@
+"""The maps of a report's flagged patches, made anew from patches and model, or why there are none.
+
+Loads the explanation room and PyTorch with it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import numpy as np
+
+from core.errors import NodelensError
+from core.patches import ImageU8
+from core.report.content import Report
+from core.review import CaseOpened
+from core.review.maps import MapMaker, PatchMap
+
+
+@dataclass(frozen=True, slots=True)
+class ReportMaps:
+    """What a report shows of the model's maps.
+
+    Attributes:
+        of_patch: By SHA-256; each says itself if it must not be drawn.
+        why_none: Why there are none at all, "" if there are.
+    """
+
+    of_patch: Mapping[str, PatchMap] = field(default_factory=lambda: MappingProxyType({}))
+    why_none: str = ""
+
+    def told(self) -> str:
+        """Return how the maps were made, or why there are none, for the page on the batch."""
+        if self.why_none:
+            return f"none. {self.why_none}"
+        if not self.of_patch:
+            return "none, because no patch is flagged"
+        shown = next(iter(self.of_patch.values())).shown
+        return (
+            f"{shown.method} at {shown.layer} of {shown.model_id}, all on the scale of the drawn "
+            "samples; orange raised the score, blue lowered it. A map is not a finding."
+        )
+
+
+def report_maps(
+    report: Report,
+    case: CaseOpened,
+    maker: Callable[[], MapMaker],
+    picture: Callable[[str], ImageU8],
+) -> ReportMaps:
+    """Return the maps of the flagged patches; the same on the same machine each time.
+
+    Args:
+        report: Whose flagged patches.
+        case: The case that it reports.
+        maker: Opens the model that makes maps; may fail as models can.
+        picture: Gives a patch (96, 96, 3) by its SHA-256.
+
+    Raises:
+        StoreError: A flagged patch is not among the kept ones.
+    """
+    hashes = [patch.sha256 for patch in report.flagged]
+    images = [picture(sha256) for sha256 in hashes]
+    if not images:
+        return ReportMaps()
+    try:
+        found = maker()
+        found.require_model_of(case)
+        made = list(found.maps(np.stack(images)))
+    except NodelensError as error:
+        return ReportMaps(why_none=str(error))
+    return ReportMaps(dict(zip(hashes, made, strict=True)))

@@ -1,0 +1,146 @@
+"""The model's map of a reviewed patch, or why none may be drawn; the same for page and report.
+
+Not among the exports of `core.review`, because it loads the explanation room and PyTorch with it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from core.errors import RunError
+from core.explanation import (
+    Explainer,
+    Explanation,
+    OverlayStyle,
+    TwinTest,
+    TwinTester,
+    Unit,
+    draw_overlay,
+    shared_scale,
+)
+from core.patches import ImageU8, Patch, open_source
+from core.review.errors import ReviewError
+from core.review.events import CaseOpened, MapShown
+from core.scoring import Classifier
+from core.settings import SAMPLES_TABLE
+
+UNRELIABLE: Final = "No reliable explanation"
+_STYLE: Final = OverlayStyle(zoom=1, centre_box=False)
+"""One pixel a pixel: whoever draws it enlarges it beside the patch, and marks the centre alike."""
+_PASS: Final = 32
+
+
+@dataclass(frozen=True, eq=False)
+class PatchMap:
+    """What may be shown of a map.
+
+    Attributes:
+        shown: Whose it is and how it was made, as it goes on the record.
+        picture_rgb_u8: (96, 96, 3) the patch under its map; None if the map explains nothing.
+        sentences: What it says, or why it is not drawn.
+    """
+
+    shown: MapShown
+    picture_rgb_u8: ImageU8 | None
+    sentences: tuple[str, ...]
+
+
+class MapMaker:
+    """Makes the maps of one model, all on the scale of the drawn samples, each tested.
+
+    A map is drawn only if it tells more about the score than maps of networks with a random last
+    layer do. The same patches in the same order give the same pictures on the same machine.
+    """
+
+    def __init__(self, classifier: Classifier) -> None:
+        """Look at the samples once, for the scale.
+
+        Raises:
+            RunError: The model cannot be explained.
+            SourceError: The drawn samples are missing.
+        """
+        self._explainer = Explainer(classifier)
+        self._model_id = classifier.model_id
+        self._untested = ""
+        try:
+            self._twins: TwinTester | None = TwinTester(self._explainer)
+        except RunError as error:
+            self._twins, self._untested = None, str(error)
+        samples = [item for item in open_source(SAMPLES_TABLE).stream() if isinstance(item, Patch)]
+        images = np.stack([item.image_rgb_u8 for item in samples])
+        self._scale = shared_scale(self._explainer.maps(images))
+
+    def require_model_of(self, case: CaseOpened) -> None:
+        """Do nothing if this model scored a case; ReviewError otherwise."""
+        if case.model_id != self._model_id:
+            raise ReviewError(
+                f"The case was scored by {case.model_id}; installed is {self._model_id}. A map of "
+                "another model would explain another score."
+            )
+
+    def maps(self, images_rgb_u8: ImageU8) -> Iterator[PatchMap]:
+        """Yield what may be shown of each patch (N, 96, 96, 3); some 10 to 50 passes a patch."""
+        for start in range(0, len(images_rgb_u8), _PASS):
+            images = images_rgb_u8[start : start + _PASS]
+            batch = self._explainer.maps(images)
+            tests = self._twins.run(images, batch) if self._twins else [None] * len(images)
+            for image, explanation, test in zip(
+                images, self._explainer.measured(batch), tests, strict=True
+            ):
+                yield self._patch_map(image, explanation, test)
+
+    def _patch_map(
+        self, image_rgb_u8: ImageU8, explanation: Explanation, test: TwinTest | None
+    ) -> PatchMap:
+        cam = explanation.cam
+        reliable = test is None or test.reliable
+        shown = MapShown(
+            model_id=self._model_id,
+            method=str(cam.method),
+            layer=cam.layer,
+            target=str(cam.target),
+            drawn=reliable,
+        )
+        if not reliable:
+            return PatchMap(shown, None, (f"{UNRELIABLE}: {_why(test)}",))
+        picture = draw_overlay(image_rgb_u8, cam, scale=self._scale, style=_STYLE)
+        said = _place(explanation)
+        if explanation.weak:
+            said.append("The evidence is weak: alone it does not even double the odds.")
+        said.append(
+            f"Not tested against random networks. {self._untested}"
+            if test is None
+            else f"Explains the score better than {_beaten(test)} maps of networks with a random "
+            "last layer; half would be chance."
+        )
+        return PatchMap(shown, picture, tuple(said))
+
+
+def _place(explanation: Explanation) -> list[str]:
+    centre = explanation.centre
+    if centre.share is None:
+        return ["Nothing in the map speaks for tumour."]
+    what = "evidence for tumour" if explanation.cam.unit is Unit.LOGIT else "map's positive values"
+    where = "in" if centre.peak_in_centre else "outside"
+    return [
+        f"{centre.share:.0%} of the {what} lies in the centre; {centre.expected_share:.0%} would "
+        f"by area. Its strongest place lies {where} the centre.",
+        "A cell has seen more than its own square, so this does not prove which part decided.",
+    ]
+
+
+def _beaten(test: TwinTest) -> str:
+    return f"{round(test.beaten * len(test.twins))} of {len(test.twins)}"
+
+
+def _why(test: TwinTest | None) -> str:
+    if test is None or test.faithfulness <= 0:
+        return "blurring the places that the map marks does not change the score as it claims."
+    if test.beaten < 0.9:
+        return (
+            "maps of networks with a random last layer do about as well; this one beats "
+            f"{_beaten(test)}, and nine in ten are asked for."
+        )
+    return "no single place changes the score, so there is nothing that a map could show."

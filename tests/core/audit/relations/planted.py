@@ -1,0 +1,51 @@
+"""Faults of known kinds, planted among patches."""
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from core.audit.relations import Relations, find_relations, signatures
+from core.audit.relations.orientation import turn
+from core.drawing import draw_field
+from core.patches import ImageU8
+
+STEPS_PX = (0, 8, 13, 16, 24, 31, 40, 48)
+
+
+def search(images: ImageU8, **columns: Sequence[Any]) -> Relations:
+    """Search images (N, 96, 96, 3) for relations, with columns such as `label` beside them."""
+    table = pd.DataFrame(signatures(images))
+    for name, values in columns.items():
+        table[name] = pd.Series(list(values), dtype="object")
+    return find_relations(table, lambda rows: images[list(rows)])
+
+
+def recompressed(image: ImageU8, quality: int) -> ImageU8:
+    """One patch through JPEG."""
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file), dtype=np.uint8).copy()
+
+
+def turned(image: ImageU8, orientation: int) -> ImageU8:
+    """One patch in one of the eight orientations."""
+    out: ImageU8 = turn(image[np.newaxis], orientation)[0]
+    return out
+
+
+def shifted(seed: int) -> tuple[ImageU8, ImageU8, tuple[int, int]]:
+    """Two crops of one drawn field and the shift (down, right) of the second, 8 to 48 px."""
+    rng = np.random.default_rng(seed)
+    down, right = 0, 0
+    while not (down or right):
+        down, right = (int(step) for step in rng.choice(STEPS_PX, 2))
+    left = int(rng.choice([-1, 1]))
+    field = draw_field(size_px=(144, 144), seed=seed).image_rgb_u8
+    start = 0 if left == 1 else right
+    one = field[:96, start : start + 96]
+    other = field[down : down + 96, right - start : right - start + 96]
+    return one.copy(), other.copy(), (down, left * right)
