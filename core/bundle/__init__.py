@@ -22,13 +22,14 @@ from core.bundle.card import (
     Preprocessing,
     Validation,
 )
-from core.bundle.head import HIDDEN_LAYER, TwoStreams, classifier_names, head_names
+from core.bundle.head import CENTRE_STREAM, HIDDEN_LAYER, TwoStreams, classifier_names, head_names
 from core.bundle.network import InputTransform, build_network, load_weights, tumour_logit
 from core.bundle.pooling import CentreAndContextPool
 from core.bundle.simple_cnn import SIMPLE_CNN
 from core.bundle.summary import card_table, interval_text, metric_name
 
 __all__ = [
+    "CENTRE_STREAM",
     "HIDDEN_LAYER",
     "SIMPLE_CNN",
     "Architecture",

@@ -9,6 +9,8 @@ from core.errors import BundleError
 
 HIDDEN_LAYER: Final = "hidden"
 """Name of the hidden layer within a head that has one."""
+CENTRE_STREAM: Final = "centre"
+"""Name of the stream that sees the centre alone, within two streams."""
 
 
 class MlpHead(nn.Sequential):
@@ -39,9 +41,14 @@ class TwoStreams(nn.Module):
         """Join two networks, whose own last layers are dropped.
 
         Raises:
-            BundleError: One does not end in a linear layer.
+            BundleError: One does not end in a linear layer, or the context has tokens and no map.
         """
         super().__init__()
+        if hasattr(context, "patch_embed"):
+            raise BundleError(
+                f"{type(context).__name__} sees tokens; the network that a centre stream joins "
+                "must be convolutional. Take a ResNet or an EfficientNet."
+            )
         widths = [_replace_last(network, nn.Identity()) for network in (context, centre)]
         self.context = context
         self.centre = centre

@@ -8,6 +8,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
+from core.bundle import CENTRE_STREAM, TwoStreams
 from core.errors import RunError
 
 FINE_CELL_PX: Final = 16.0
@@ -87,6 +88,8 @@ def trace_layers(network: nn.Module, inputs: Tensor) -> list[Layer]:
         for name, module in network.named_modules()
         if name
         and not isinstance(module, nn.Identity)
+        # Maps of a stream that sees the centre alone would be drawn over the whole patch.
+        and not (isinstance(network, TwoStreams) and name.split(".")[0] == CENTRE_STREAM)
         # The patch embedding of a channels-last transformer is a convolution, channels first.
         and not (channels_last(network) and isinstance(module, nn.Conv2d))
     ]

@@ -7,6 +7,7 @@ from torch import nn
 from core.bundle import SIMPLE_CNN, Architecture, TwoStreams, build_network, head_names
 from core.bundle.head import replace_with_mlp
 from core.errors import BundleError
+from core.explanation.layers import trace_layers
 
 INPUTS = torch.randn(2, 3, 96, 96, generator=torch.Generator().manual_seed(0))
 
@@ -56,6 +57,22 @@ def test_the_centre_stream_sees_nothing_else() -> None:
             network.centre(INPUTS[:, :, 32:64, 32:64]),  # type: ignore[operator]
         )
         assert not torch.equal(network(ring), network(INPUTS))
+
+
+def test_a_transformer_takes_no_centre_stream() -> None:
+    tokens = Architecture(
+        name="vit_tiny_patch16_224", arguments={"img_size": 96}, centre_stream="test_resnet"
+    )
+    with pytest.raises(BundleError, match="must be convolutional"):
+        build_network(tokens)
+
+
+def test_layers_of_the_centre_stream_are_not_explained_over_the_whole_patch() -> None:
+    network = build_network(Architecture(name="resnet18", centre_stream="resnet18"))
+    names = [layer.name for layer in trace_layers(network, INPUTS[:1])]
+    assert names
+    assert all(name.startswith("context.") for name in names)
+    assert names[-1] == "context.layer4"
 
 
 def test_two_streams_take_another_pooling_and_a_hidden_layer() -> None:
