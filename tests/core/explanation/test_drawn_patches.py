@@ -38,11 +38,9 @@ def measured() -> Measured:
     ]
     images = np.stack([one.image_rgb_u8 for one in drawn])
     logits = classifier.engine.logits(images)
-    finer = [
-        layer.name for layer in Explainer(classifier).layer_choices if layer.grid == (6, 6)
-    ]  # twice the resolution of the last map
-    if not finer:
-        pytest.skip("the shipped network has no 6 x 6 map")
+    layers = Explainer(classifier).layer_choices
+    twice = (2 * layers[-1].grid[0], 2 * layers[-1].grid[1])
+    finer = [layer.name for layer in layers if layer.grid == twice]
     maps = Explainer(classifier, method=Method.HIRES_CAM, layer=finer[-1]).explain(images)
     return Measured(
         in_centre=np.array([one.place is TumourPlace.CENTRE for one in drawn]),

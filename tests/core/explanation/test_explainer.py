@@ -25,6 +25,7 @@ from core.explanation import (
     explained_picture,
 )
 from core.explanation.layers import as_grid
+from core.explanation.weighting import GRADIENT_METHODS
 from core.scoring import Classifier
 from tests.core.explanation.conftest import OpenRandom, patch_of
 from tests.toys import noise_patches
@@ -152,7 +153,27 @@ def test_gradient_methods_equal_those_of_the_library_once_stretched(
     images = noise_patches(3)
     found = Explainer(classifier, method=method, layer=layer, target=target).maps(images)
     expected = library_maps(classifier, method, layer, images, target.sign)
-    np.testing.assert_allclose(as_the_library_scales(found.values), expected, atol=1e-4)
+    # Grad-CAM++ divides by sums that may nearly cancel: it enlarges the rounding of the two passes.
+    tolerance = 1e-3 if method is Method.GRAD_CAM_PLUS_PLUS else 1e-4
+    np.testing.assert_allclose(as_the_library_scales(found.values), expected, atol=tolerance)
+
+
+@pytest.mark.parametrize("method", [Method.GRAD_CAM, Method.GRAD_CAM_PLUS_PLUS, Method.LAYER_CAM])
+def test_gradient_methods_equal_those_of_the_library_on_the_same_activations(
+    open_random: OpenRandom, method: Method
+) -> None:
+    classifier = open_random("tf_efficientnet_lite0")
+    network = Explainer(classifier).network
+    found = network.activations_and_gradients(noise_patches(3), "blocks.4", 1)
+    activations, gradients = found[0].double(), found[1].double()
+    cam: Any = LIBRARY[method](network_of(classifier), [network_of(classifier).bn2])
+    expected = cam.get_cam_image(
+        None, None, None, activations.numpy(), gradients.numpy(), eigen_smooth=False
+    )
+    maps = GRADIENT_METHODS[method](activations, gradients).numpy()
+    if method is Method.LAYER_CAM:
+        maps, expected = np.maximum(maps, 0), np.maximum(expected, 0)
+    np.testing.assert_allclose(maps / maps.max(), expected / maps.max(), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("layer", ["blocks.2", "blocks.4", "bn2"])
