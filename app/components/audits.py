@@ -7,7 +7,7 @@ import streamlit as st
 
 from app import resources, state
 from app.components.audit_words import STEPS
-from app.components.batches import drawn_badge, when
+from app.components.batches import drawn_badge, state_badge, when
 from app.components.parts import show_problem
 from core.audit import STEPS as STEP_NAMES
 from core.audit import AuditProgress
@@ -16,25 +16,12 @@ from core.errors import NodelensError
 from core.jobs import AuditState, AuditStore, Job
 
 _LISTED: Final = 12
-_STATES: Final = {
-    "new": ("not started", "quiet"),
-    "running": ("running", "accent"),
-    "stopped": ("stopped", "quiet"),
-    "done": ("finished", "good"),
-    "broken": ("cannot go on", "bad"),
-}
 
 
 def begin(store: AuditStore, job: Job) -> None:
     """Start an audit and look at it."""
     store.start(job)
     state.look_at_audit(job.id)
-
-
-def state_badge(found: AuditState) -> str:
-    """Return the state of an audit as HTML."""
-    words, tone = _STATES[found.name]
-    return f'<span class="nl-badge nl-badge-{tone}">{words}</span>'
 
 
 def audit_list(store: AuditStore) -> None:
@@ -56,7 +43,7 @@ def audit_list(store: AuditStore) -> None:
                 horizontal=True, vertical_alignment="center", key=f"nl-audit-{job.id}"
             ):
                 st.html(
-                    f'<div class="nl-batch"><b>{escape(job.name)}</b>{state_badge(found)}'
+                    f'<div class="nl-batch"><b>{escape(job.name)}</b>{state_badge(found.name)}'
                     f"{drawn_badge(job)}<span>{when(job)}</span></div>"
                 )
                 st.button(
@@ -75,7 +62,7 @@ def audit_head(store: AuditStore, job: Job, found: AuditState) -> None:
             key="all-of-audits",
         )
         st.html(
-            f'<div class="nl-batch"><h1>{escape(job.name)}</h1>{state_badge(found)}'
+            f'<div class="nl-batch"><h1>{escape(job.name)}</h1>{state_badge(found.name)}'
             f"{drawn_badge(job)}<span>{when(job)}</span></div>"
         )
         report = store.folder(job).report

@@ -22,9 +22,9 @@ _STATES: Final = {
 }
 
 
-def state_badge(progress: JobProgress) -> str:
-    """Return the state of a batch as HTML."""
-    words, tone = _STATES[progress.state]
+def state_badge(name: str) -> str:
+    """Return the state of a batch or an audit, by its name, as HTML."""
+    words, tone = _STATES[name]
     return f'<span class="nl-badge nl-badge-{tone}">{words}</span>'
 
 
@@ -70,7 +70,7 @@ def batch_list(store: JobStore, *, can_score: bool) -> None:
                 horizontal=True, vertical_alignment="center", key=f"nl-batch-{job.id}"
             ):
                 st.html(
-                    f'<div class="nl-batch"><b>{escape(job.name)}</b>{state_badge(progress)}'
+                    f'<div class="nl-batch"><b>{escape(job.name)}</b>{state_badge(progress.state)}'
                     f"{drawn_badge(job)}<span>{when(job)} · {amount(progress)}</span></div>"
                 )
                 st.button("Open", key=f"open-{job.id}", on_click=state.look_at_job, args=(job.id,))
@@ -90,7 +90,7 @@ def batch_head(
         )
         views = " · eight orientations" if job.tta == TestTimeAugmentation.D4 else ""
         st.html(
-            f'<div class="nl-batch"><h1>{escape(job.name)}</h1>{state_badge(progress)}'
+            f'<div class="nl-batch"><h1>{escape(job.name)}</h1>{state_badge(progress.state)}'
             f"{drawn_badge(job)}<span>{when(job)}{views}</span></div>"
         )
         batch_downloads.downloads(store, job, progress, resources.rows(store, job), classifier)
