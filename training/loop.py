@@ -31,6 +31,7 @@ from training.split import IntArray, PatchTable, Split
 from training.state import TrainingState, save_checkpoint
 from training.team import Team
 from training.transfer import to_device
+from training.transplant import draw_transplants
 
 
 class Stopped(Exception):  # noqa: N818 - no error: the reader asked for it
@@ -150,9 +151,17 @@ def train_step(run: Run, state: TrainingState, position: Position, rows: IntArra
     step = state.epoch * run.steps_per_epoch + state.step
     generator = step_generator(run.config.seed, state.epoch, state.step)
     with torch.no_grad():
+        images, labels, teacher = run.feed.images(rows), run.feed.labels(rows), _teacher(run, rows)
+        if recipe.transplant_share:
+            transplants = draw_transplants(
+                recipe.transplant_share, len(rows), generator, run.device
+            )
+            images = transplants.of(images)
+            # The teacher has not seen these patches; their labels are certain.
+            if teacher is not None:
+                teacher = teacher.index_copy(0, transplants.rows, labels[transplants.rows])
         variation = draw_variation(recipe.augmentation, len(rows), generator)
-        pixels = augment(run.feed.images(rows), variation, recipe.augmentation)
-        inputs, labels, teacher = run.transform(pixels), run.feed.labels(rows), _teacher(run, rows)
+        inputs = run.transform(augment(images, variation, recipe.augmentation))
         if recipe.mixup_alpha:
             mixture = draw_mixture(recipe.mixup_alpha, len(rows), generator, run.device)
             inputs, labels = mixture.of(inputs), mixture.of(labels)

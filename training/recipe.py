@@ -176,6 +176,8 @@ class Recipe:
         weighted_sampling: Draw patches with replacement, both classes as often.
         mixup_alpha: Blend pairs of patches and labels by a share of Beta(alpha, alpha) (Zhang et
             al. 2018); 0 is off.
+        transplant_share: Of the patches of a step whose centre is put into the surroundings of
+            another; they keep their label. See `training.transplant`.
         distillation: From a teacher's scores.
         batch_size: Patches a step.
         ema_decay: Of the running mean of the weights, which is what is validated and kept; 0 keeps
@@ -197,6 +199,7 @@ class Recipe:
     balance_classes: bool = False
     weighted_sampling: bool = False
     mixup_alpha: Annotated[float, Field(ge=0)] = 0.0
+    transplant_share: Share = 0.0
     distillation: Distillation = field(default_factory=Distillation)
     batch_size: Annotated[int, Field(ge=2)] = 64
     ema_decay: Share = 0.995
