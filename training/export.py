@@ -1,9 +1,7 @@
 """A finished run as a model bundle: weights, card, golden patches, validation scores."""
 
 import hashlib
-import json
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,7 +33,7 @@ from training.config import RunConfig, SetFacts
 from training.device import library_versions
 from training.recipe import recipe_values
 from training.report import rate_interval, validation_metrics
-from training.run_folder import RecordedRun, RunFolder, read_config, read_tensors
+from training.run_folder import FinishedRun, read_finished
 
 GOLDEN_COUNT: Final = 32
 GOLDEN_SEED: Final = 2016
@@ -107,17 +105,11 @@ def run_export(options: ExportOptions) -> Card:
         RunError: The run is not finished or damaged, or the folder is taken.
         NodelensError: The bundle cannot be made, or does not pass its own test.
     """
-    folder = RunFolder(options.run)
-    recorded = read_config(folder)
-    if recorded is None or not folder.outcome.is_file():
-        raise RunError(
-            f"{options.run} holds no finished run. Give the `fit` command again; it goes on where "
-            "it stopped."
-        )
+    run = read_finished(options.run)
     part = options.to.with_name(f".{options.to.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     try:
-        card = _write_bundle(part, options, folder, recorded)
+        card = _write_bundle(part, options, run)
         open_classifier(part, device="cpu")
         read_bundle(part)
         if options.to.exists():
@@ -128,21 +120,12 @@ def run_export(options: ExportOptions) -> Card:
     return card
 
 
-def _write_bundle(
-    part: Path,
-    options: ExportOptions,
-    folder: RunFolder,
-    recorded: RecordedRun,
-) -> Card:
-    config, recipe = recorded.config, recorded.config.recipe
-    weights, facts = read_tensors(folder.best)
-    if facts.get("config_sha256") != recorded.digest:
-        raise RunError(f"{folder.best} is of another run than config.json. Train again.")
-    engine = TorchEngine(recipe.network, recipe.preprocessing, weights, device="cpu")
+def _write_bundle(part: Path, options: ExportOptions, run: FinishedRun) -> Card:
+    config, recipe = run.recorded.config, run.recorded.config.recipe
+    engine = TorchEngine(recipe.network, recipe.preprocessing, run.weights, device="cpu")
     golden = np.stack([patch.image_rgb_u8 for patch in draw_set(GOLDEN_COUNT, GOLDEN_SEED)])
-    scores = read_validation_logits(folder.scores)
+    scores = read_validation_logits(run.folder.scores)
     calibration = calibrate(scores.labels, scores.logits, scores.slides)
-    outcome = json.loads(folder.outcome.read_text("utf-8"))
     initial = config.initial.description
     card = Card(
         name=options.name or recipe.name,
@@ -165,11 +148,11 @@ def _write_bundle(
             ),
             notes=(*_notes(config, calibration), *options.notes),
         ),
-        recipe={**recipe_values(recipe), "run": _run_values(recorded, outcome)},
+        recipe={**recipe_values(recipe), "run": _run_values(run)},
         initial_weights=f"{initial}; {options.init_source}" if options.init_source else initial,
         created=datetime.now(UTC).replace(microsecond=0),
         versions=library_versions(),
-        weights_sha256=write_weights(part, weights),
+        weights_sha256=write_weights(part, run.weights),
         golden=GoldenPatches(
             files=write_golden(part, golden, engine.logits(golden)),
             tolerance_logit=GOLDEN_TOLERANCE_LOGIT,
@@ -234,14 +217,14 @@ def _notes(config: RunConfig, calibration: Calibration) -> tuple[str, ...]:
     )
 
 
-def _run_values(recorded: RecordedRun, outcome: Mapping[str, Any]) -> dict[str, Any]:
-    config = recorded.config
+def _run_values(run: FinishedRun) -> dict[str, Any]:
+    config = run.recorded.config
     return {
-        "config_sha256": recorded.digest,
+        "config_sha256": run.recorded.digest,
         "seed": config.seed,
         "split": config.split,
         "pixels_sha256": config.pixels_sha256,
         "initial_sha256": config.initial.sha256,
-        "outcome": dict(outcome),
-        "sittings": recorded.sittings,
+        "outcome": run.outcome,
+        "sittings": run.recorded.sittings,
     }

@@ -99,6 +99,42 @@ class RecordedRun:
         return values_digest(self.values)
 
 
+@dataclass(frozen=True, eq=False)
+class FinishedRun:
+    """A run that has ended.
+
+    Attributes:
+        folder: Where it is.
+        recorded: What it was.
+        outcome: How it ended.
+        weights: Its best.
+    """
+
+    folder: RunFolder
+    recorded: RecordedRun
+    outcome: dict[str, Any]
+    weights: dict[str, torch.Tensor]
+
+
+def read_finished(root: Path) -> FinishedRun:
+    """Return a finished run.
+
+    Raises:
+        RunError: It is not finished, or damaged.
+    """
+    folder = RunFolder(root)
+    recorded = read_config(folder)
+    if recorded is None or not folder.outcome.is_file():
+        raise RunError(
+            f"{root} holds no finished run. Give the `fit` command again; it goes on where "
+            "it stopped."
+        )
+    weights, facts = read_tensors(folder.best)
+    if facts.get("config_sha256") != recorded.digest:
+        raise RunError(f"{folder.best} is of another run than config.json. Train again.")
+    return FinishedRun(folder, recorded, json.loads(folder.outcome.read_text("utf-8")), weights)
+
+
 def write_config(
     folder: RunFolder, values: Mapping[str, Any], sittings: list[dict[str, Any]]
 ) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from core.errors import NodelensError
+from training.commands.average import add_average_parser
 from training.commands.crossval import add_crossval_parser
 from training.commands.curve import add_curve_parser
 from training.commands.distill import add_distill_parser
@@ -41,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         add_curve_parser,
         add_evaluate_parser,
         add_ensemble_parser,
+        add_average_parser,
         add_distill_parser,
         add_export_parser,
         add_predict_parser,

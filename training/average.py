@@ -1,0 +1,199 @@
+"""Several runs of one network as one: the mean of their weights, judged like a run of its own.
+
+Source: Wortsman et al. 2022 ("model soups"). It serves one that was fine-tuned from the other, or
+all from the same start: the mean of unrelated networks is worth nothing.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.bundle import InputTransform, build_network, load_weights
+from core.errors import RunError
+from core.patches import open_source
+from core.patches.files import read_table
+from training.device import describe_surroundings, prepare_device
+from training.evaluation import predict, steer
+from training.feed import Feed
+from training.fitting import say
+from training.initial import InitialWeights
+from training.pack import Pack, open_pack
+from training.run_folder import (
+    FinishedRun,
+    RunFolder,
+    read_finished,
+    write_config,
+    write_json,
+    write_scores,
+    write_tensors,
+)
+from training.split import IntArray
+
+_BATCH: Final = 64
+
+
+@dataclass(frozen=True)
+class AverageOptions:
+    """What `average` is asked to do.
+
+    Attributes:
+        runs: Finished run folders, two or more; the first lends its recipe.
+        shares: One per run, above 0, summing to 1; empty means equal ones.
+        data: The data set that they were trained on, to score its validation patches.
+        out: The run folder to write.
+        device: "auto", "cpu" or "cuda".
+        threads: Of the CPU; None leaves torch's choice.
+        cache: Where decoded patches are kept; None means in the run folder.
+    """
+
+    runs: tuple[Path, ...]
+    data: Path
+    out: Path
+    shares: tuple[float, ...] = ()
+    device: str = "auto"
+    threads: int | None = None
+    cache: Path | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.runs) < 2:
+            raise RunError(f"Found {len(self.runs)} run; expected two or more to average.")
+        if self.shares and (
+            len(self.shares) != len(self.runs)
+            or min(self.shares) <= 0
+            or abs(sum(self.shares) - 1) > 1e-6
+        ):
+            raise RunError(
+                f"Found the shares {', '.join(f'{share:g}' for share in self.shares)} for "
+                f"{len(self.runs)} runs; expected one per run, above 0, summing to 1."
+            )
+        if self.out.is_dir() and any(self.out.iterdir()):
+            raise RunError(f"{self.out} is not empty. Name a new folder.")
+
+    @property
+    def weighting(self) -> tuple[float, ...]:
+        """Share of each run."""
+        return self.shares or (1 / len(self.runs),) * len(self.runs)
+
+
+def run_average(options: AverageOptions) -> RunFolder:
+    """Write the run whose weights are the mean of others, and return its folder.
+
+    Raises:
+        RunError: The runs are of different networks, data or splits, or not finished.
+        NodelensError: The data cannot be read.
+    """
+    members = [read_finished(path) for path in options.runs]
+    for member in members[1:]:
+        _require_alike(members[0], member)
+    weights = mean_weights([member.weights for member in members], options.weighting)
+    folder = RunFolder(options.out)
+    device = prepare_device(options.device, options.threads)
+    with open_source(options.data) as source:
+        options.out.mkdir(parents=True, exist_ok=True)
+        pack = open_pack(source, options.cache or folder.pack)
+    config = replace(members[0].recorded.config, initial=_origin(members, options.weighting))
+    rows = _validation_rows(members[0], pack)
+    network = build_network(config.recipe.network)
+    load_weights(network, weights)
+    network.to(device).to(memory_format=torch.channels_last)
+    transform = InputTransform(config.recipe.preprocessing).to(device)
+    logits = predict(network, transform, Feed(pack, device), rows, _BATCH)
+    auc = steer(pack.table.labels[rows], logits).auc
+    sitting = {
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        **vars(describe_surroundings(device, "float32")),
+    }
+    write_config(folder, config.values(), [sitting])
+    facts = {"config_sha256": config.digest, "epoch": 0, "auc": auc}
+    write_tensors(folder.best, weights, facts)
+    write_scores(folder.scores, pack.table, rows, logits)
+    write_json(folder.outcome, _outcome(members, options.weighting, auc))
+    say(
+        f"Mean of the weights of {len(members)} runs: validation AUC {auc:.4f}. "
+        f"Next: python -m training export {folder.root} --to DIR"
+    )
+    return folder
+
+
+def mean_weights(
+    weights: Sequence[Mapping[str, Tensor]], shares: Sequence[float]
+) -> dict[str, Tensor]:
+    """Return the weighted mean of networks' tensors; whole numbers are those of the first.
+
+    Running means and variances of normalisation are averaged like weights.
+    """
+    first = weights[0]
+    return {
+        name: torch.stack([one[name].double() * s for one, s in zip(weights, shares, strict=True)])
+        .sum(dim=0)
+        .to(value.dtype)
+        if value.is_floating_point()
+        else value
+        for name, value in first.items()
+    }
+
+
+def _require_alike(first: FinishedRun, other: FinishedRun) -> None:
+    one, two = first.recorded.config, other.recorded.config
+    for what, same in (
+        ("networks", one.recipe.network == two.recipe.network),
+        ("preprocessings", one.recipe.preprocessing == two.recipe.preprocessing),
+        ("patches", one.pixels_sha256 == two.pixels_sha256),
+        ("splits", (one.train, one.val) == (two.train, two.val)),
+    ):
+        if not same:
+            raise RunError(
+                f"{first.folder.root.name} and {other.folder.root.name} have different {what}; "
+                "the mean of their weights is no network. Average runs of one network on one "
+                "split, or use `ensemble`, which averages scores."
+            )
+
+
+def _validation_rows(member: FinishedRun, pack: Pack) -> IntArray:
+    """Return the rows of the patches that validated a run."""
+    if pack.pixels_sha256 != member.recorded.config.pixels_sha256:
+        raise RunError(
+            f"{pack.source} is not what {member.folder.root.name} was trained on: its pixels "
+            "differ. Check --data."
+        )
+    row_of = {patch: row for row, patch in enumerate(pack.table.ids.tolist())}
+    ids = read_table(member.folder.scores, required=["id"])["id"]
+    return np.array([row_of[patch] for patch in ids], dtype=np.int64)
+
+
+def _origin(members: Sequence[FinishedRun], shares: Sequence[float]) -> InitialWeights:
+    parts = [
+        f"{share:.0%} {member.folder.root.name} ({member.recorded.config.recipe.name}, from "
+        f"{member.recorded.config.initial.description})"
+        for member, share in zip(members, shares, strict=True)
+    ]
+    digest = hashlib.sha256("".join(member.recorded.digest for member in members).encode())
+    return InitialWeights(f"mean of the weights of {' and '.join(parts)}", digest.hexdigest())
+
+
+def _outcome(members: Sequence[FinishedRun], shares: Sequence[float], auc: float) -> dict[str, Any]:
+    outcomes = [member.outcome for member in members]
+    return {
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "epochs": sum(int(outcome["epochs"]) for outcome in outcomes),
+        "stopped_early": False,
+        "best_epoch": max(int(outcome["best_epoch"]) for outcome in outcomes),
+        "validation_auc": auc,
+        "training_seconds": sum(float(outcome["training_seconds"]) for outcome in outcomes),
+        "mean_of": [
+            {
+                "run": member.folder.root.name,
+                "share": share,
+                "config_sha256": member.recorded.digest,
+                "outcome": dict(member.outcome),
+            }
+            for member, share in zip(members, shares, strict=True)
+        ],
+    }
