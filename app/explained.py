@@ -2,9 +2,12 @@
 
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Final
+
+import numpy as np
 
 from core.errors import RunError
 from core.explanation import (
@@ -23,12 +26,13 @@ from core.explanation import (
     own_scale,
     picture_name,
     png_bytes,
+    score_views,
     shared_scale,
 )
 from core.explanation.listing import is_tested
 from core.patches import ImageU8, Patch, PatchSource
 
-PASS: Final = 64
+_PASS: Final = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +80,8 @@ class ExplainedPatches:
         self._donors = donors
         self._rows: dict[int, ExplanationRow] = {}
         self._lock = threading.Lock()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="explained")
+        self._ahead: Future[None] | None = None
 
     @cached_property
     def centre_test(self) -> CentreTest:
@@ -128,12 +134,49 @@ class ExplainedPatches:
     def measure(
         self, source: PatchSource, positions: Sequence[int], measurement: Measurement
     ) -> None:
-        """Explain some patches and keep what comes out, beside what was known of them."""
+        """Explain some patches and keep what comes out, beside what was known of them.
+
+        A map that is known is not made again unless a test needs its pass.
+        """
         with self._lock:
-            items = [source.read(position) for position in positions]
+            lacking = [at for at in positions if not _has(self._rows.get(at), measurement)]
+            needs_pass = measurement.twins is not None or measurement.road is not None
+            anew = [at for at in lacking if needs_pass or at not in self._rows]
+            items = [source.read(position) for position in anew]
             found = explain_batch(items, self.explainer, measurement)
-            for position, row in zip(positions, found, strict=True):
+            for position, row in zip(anew, found, strict=True):
                 self._rows[position] = _merged(self._rows.get(position), row)
+            for position in lacking:
+                if position not in anew:
+                    item, row = source.read(position), self._rows[position]
+                    if isinstance(item, Patch):
+                        self._rows[position] = self._tested(row, item.image_rgb_u8, measurement)
+
+    def _tested(
+        self, row: ExplanationRow, image_rgb_u8: ImageU8, measurement: Measurement
+    ) -> ExplanationRow:
+        """Return a row with the tests that rest on no map."""
+        if row.explanation is None:
+            return row
+        logits = np.array([row.explanation.logit], np.float32)
+        test, images = measurement.centre_test, image_rgb_u8[None]
+        return replace(
+            row,
+            reliance=test.run(images, logits)[0] if test else row.reliance,
+            views=score_views(self.explainer.classifier, images)[0]
+            if measurement.views
+            else row.views,
+        )
+
+    def prepare(self, source: PatchSource, position: int, measurement: Measurement) -> None:
+        """Have a patch measured in the background, unless another one is being measured so.
+
+        What goes wrong shows when the patch is asked for.
+        """
+        if self._ahead is not None and not self._ahead.done():
+            return
+        if not _has(self.row(position), measurement):
+            self._ahead = self._thread.submit(self.measure, source, [position], measurement)
 
     def scale(self, positions: Sequence[int]) -> float:
         """Return the value that gets the full colour if all these maps are to be compared."""
@@ -142,6 +185,38 @@ class ExplainedPatches:
             for row in self.rows(positions).values()
             if row.explanation is not None
         )
+
+
+def _has(row: ExplanationRow | None, measurement: Measurement) -> bool:
+    """Return whether a row has all that would be measured."""
+    if row is None or row.explanation is None:
+        return row is not None
+    return (
+        (measurement.centre_test is None or row.reliance is not None)
+        and (not measurement.views or row.views is not None)
+        and (measurement.twins is None or row.twins is not None)
+        and (measurement.road is None or row.road_logit is not None)
+    )
+
+
+def list_rows(
+    chosen: ExplainedPatches, scored: ExplainedPatches, positions: Sequence[int]
+) -> dict[int, ExplanationRow]:
+    """Return the rows of a list: by the method that was chosen, or without a map as yet.
+
+    Args:
+        chosen: By the method whose maps are shown.
+        scored: By a fast method, which has scored them all; may be the same.
+        positions: Which patches.
+    """
+    rows = scored.rows(positions)
+    if chosen is scored:
+        return rows
+    made = chosen.rows(positions)
+    return {
+        at: made.get(at) or replace(row, explanation=None, twins=None, road_logit=None)
+        for at, row in rows.items()
+    }
 
 
 def _merged(known: ExplanationRow | None, found: ExplanationRow) -> ExplanationRow:
@@ -166,7 +241,7 @@ def zipped(
 ) -> bytes:
     """Return a ZIP file of pictures and the table of some patches; maps that failed are left out.
 
-    Maps that were not tested are tested first, so that no picture leaves without its state.
+    Maps that were not made or not tested are so first: no picture leaves without its state.
 
     Args:
         known: The rows.
@@ -175,9 +250,12 @@ def zipped(
         scale: The value that gets full colour; None gives each map its own.
         style: How to draw.
     """
+    missing = known.missing(positions)
+    for start in range(0, len(missing), _PASS):
+        known.measure(collection.source, missing[start : start + _PASS], Measurement())
     untested = known.untested_maps(positions)
-    for start in range(0, len(untested), PASS):
-        known.test_maps(collection.source, untested[start : start + PASS])
+    for start in range(0, len(untested), _PASS):
+        known.test_maps(collection.source, untested[start : start + _PASS])
     rows = known.rows(positions)
     named = {
         at: replace(row, overlay=picture_name(at, row.score.id))

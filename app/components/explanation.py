@@ -7,23 +7,22 @@ import streamlit as st
 
 from app import resources, state
 from app.components.explanation_choice import (
-    MEASURED_SCALE,
-    OWN_SCALE,
-    Scale,
     filters_in_force,
-    look_of_maps,
     order_in_force,
     patches_to_explain,
     view_key,
     way_in_words,
     way_to_explain,
 )
-from app.components.explanation_gallery import GALLERY, ONE_PATCH, explain_all, gallery
-from app.components.explanation_patch import patch_explained, walk
-from app.explained import ExplainedPatches, PatchCollection
+from app.components.explanation_gallery import explain_all, gallery
+from app.components.explanation_look import MEASURED_SCALE, OWN_SCALE, Scale, look_of_maps
+from app.components.explanation_patch import patch_explained, prepare
+from app.components.explanation_tiles import GALLERY, ONE_PATCH
+from app.components.explanation_walk import walk
+from app.explained import ExplainedPatches, PatchCollection, list_rows
 from core.errors import NodelensError
 from core.explanation import SLOW_METHODS, Method
-from core.explanation.listing import listed
+from core.explanation.listing import ORDERS, listed
 from core.jobs import JobStore
 from core.scoring import Classifier
 from core.settings import Settings
@@ -53,11 +52,12 @@ def _explained(collection: PatchCollection, classifier: Classifier) -> None:
             f"page, is {classifier.model_id}, the model in force."
         )
     known = resources.explained(chosen, collection)
-    # A slow method makes the map that is looked at; the list keeps the fast maps.
-    slow = chosen.method in SLOW_METHODS
+    # A fast method scores them all for the list. Maps by replacement are made for the patches that
+    # are on the screen; those of other slow methods for the one patch that is looked at.
+    slow, measured = chosen.method in SLOW_METHODS, chosen.method is Method.REPLACEMENT
     fast = resources.explainer(classifier, None, None, chosen.target) if slow else chosen
-    listing = resources.explained(fast, collection)
-    explain_all(listing, collection)
+    scored = resources.explained(fast, collection)
+    in_list = known if measured else scored
     if collection.left_out:
         st.caption(
             f"The {len(collection.positions):,} patches with the highest scores are explained; "
@@ -65,24 +65,41 @@ def _explained(collection: PatchCollection, classifier: Classifier) -> None:
         )
     with st.container(horizontal=True, vertical_alignment="center", key="nl-look"):
         view = _view(collection)
-        measured = chosen.method is Method.REPLACEMENT
         look = look_of_maps(can_compare=not slow or measured or view == GALLERY)
-    scale = OWN_SCALE
-    if not look.own:
-        fixed = measured and view != GALLERY
-        scale = MEASURED_SCALE if fixed else _common_scale(listing, collection)
-    if view == GALLERY:
-        if slow:
-            st.caption(
-                f"The gallery shows {way_in_words(listing.explainer)}; the chosen method makes "
-                "one map at a time."
-            )
-        gallery(listing, collection, look, scale.value)
-        return
-    rows = listing.rows(collection.positions)
     order, wanted = order_in_force(collection), filters_in_force(collection)
-    position = walk(collection, listed(rows, wanted, order))
-    patch_explained(known, collection, position, look, scale)
+    as_scored = (
+        measured
+        and view != GALLERY
+        and not wanted
+        and order is next(iter(ORDERS.values()))
+        and collection.scored_by == classifier.model_id
+    )
+    # The place of the other view is emptied: it would stand here until all is drawn.
+    if view == GALLERY:
+        st.empty()
+    body = st.container()
+    if view != GALLERY:
+        st.empty()
+    with body:
+        if not as_scored:  # a batch is in this order already, and its patches can wait their turn
+            explain_all(scored, collection)
+        scale = OWN_SCALE
+        if not look.own:
+            scale = MEASURED_SCALE if measured else _common_scale(scored, collection)
+        if view == GALLERY:
+            if in_list is not known:
+                st.caption(
+                    f"The gallery shows {way_in_words(scored.explainer)}; the chosen method makes "
+                    "one map at a time."
+                )
+            gallery(in_list, scored, collection, look, scale)
+            return
+        rows = list_rows(in_list, scored, collection.positions)
+        positions = list(collection.positions) if as_scored else listed(rows, wanted, order)
+        position, following = walk(collection, positions, wanted, order.name)
+        patch_explained(known, collection, position, look, scale)
+    if following is not None:
+        prepare(known, collection, following)
 
 
 def _common_scale(known: ExplainedPatches, collection: PatchCollection) -> Scale:

@@ -1,7 +1,6 @@
-"""What is explained and how: the patches, the method, the picture, the list."""
+"""What is explained and how: the patches, the method, the list."""
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -13,8 +12,7 @@ from app.components.new_batch import is_drawn
 from app.components.parts import show_problem
 from app.explained import PatchCollection
 from core.errors import NodelensError, RunError
-from core.explanation import Explainer, Method, OverlayStyle, Palette, Target
-from core.explanation.cam import MEASURED_SCALE_LOGIT
+from core.explanation import Explainer, Method, Target
 from core.explanation.listing import ORDERS, MeasureOrder
 from core.jobs import Job, JobStore
 from core.patches import PATCH_SUFFIXES, PatchEntry, PatchSource, stem
@@ -25,8 +23,7 @@ from core.settings import SAMPLES_TABLE, Settings
 BATCH: Final = "A batch"
 ONE: Final = "An upload"
 SAMPLES: Final = "Drawn samples"
-ZOOM: Final = 4
-"""Two pictures and the words fit side by side without the browser shrinking a pixel."""
+_UPLOAD_MIB: Final = 10
 _METHODS: Final = {
     Method.REPLACEMENT: "Replacement (measured)",
     Method.CAM: "CAM, exact for this model",
@@ -37,11 +34,6 @@ _METHODS: Final = {
     Method.EIGEN_CAM: "Eigen-CAM",
     Method.SCORE_CAM: "Score-CAM (seconds a patch)",
     Method.ABLATION_CAM: "Ablation-CAM (seconds a patch)",
-}
-_PALETTES: Final = {
-    Palette.BLUE_ORANGE: "Blue – orange",
-    Palette.TEAL_YELLOW: "Teal – yellow",
-    Palette.DARK_LIGHT: "Dark – light",
 }
 
 
@@ -111,8 +103,14 @@ def _one(settings: Settings) -> PatchCollection | None:
         "One patch, 96 × 96 px; it is not kept",
         type=sorted(suffix[1:] for suffix in PATCH_SUFFIXES),
         key="explain-upload",
+        max_upload_size=_UPLOAD_MIB,
     )
     if file is None:
+        st.html(
+            '<div class="nl-empty"><b>No patch yet.</b> Give one H&amp;E patch of 96 × 96 px as '
+            "the model was trained on: 0.97 µm per pixel, the question being its centre "
+            "32 × 32.</div>"
+        )
         return None
     settings.check_upload([file.size])
     data = file.getvalue()
@@ -205,67 +203,6 @@ def way_in_words(explainer: Explainer) -> str:
     return f"{name} at {rows} × {columns} cells"
 
 
-@dataclass(frozen=True)
-class Look:
-    """How maps are drawn.
-
-    Attributes:
-        style: Colours, opacity, zoom, box.
-        own: Each map has a scale of its own.
-    """
-
-    style: OverlayStyle
-    own: bool
-
-
-def look_of_maps(*, can_compare: bool) -> Look:
-    """Draw the settings of the picture, in the row that is open, and return them."""
-    box = _toggle("Mark the centre", "box", value=True)
-    cells = _toggle("Smooth map", "interpolate", value=False)
-    pixels = _toggle("Smooth zoom", "soft", value=False)
-    own = _toggle("Own scale", "own", value=False, disabled=not can_compare)
-    with st.popover("Colours", icon=":material/palette:"):
-        opacity = st.slider(
-            "Opacity", 0.0, 1.0, 0.6, 0.05, key="explain-opacity", persist_state="session"
-        )
-        palette = st.radio(
-            "Colours, against and for",
-            list(Palette),
-            format_func=lambda found: _PALETTES[found],
-            key="explain-palette",
-            persist_state="session",
-            help="All three can be told apart by colour-blind readers.",
-        )
-    style = OverlayStyle(
-        zoom=ZOOM,
-        opacity=opacity,
-        palette=palette or Palette.BLUE_ORANGE,
-        smooth=cells,
-        smooth_patch=pixels,
-        centre_box=box,
-    )
-    return Look(style, own or not can_compare)
-
-
-def _toggle(label: str, name: str, *, value: bool, disabled: bool = False) -> bool:
-    return st.toggle(
-        label,
-        value=value,
-        key=f"explain-{name}",
-        persist_state="session",
-        disabled=disabled,
-        help=_HELP[name],
-    )
-
-
-_HELP: Final = {
-    "box": "The centre 32 × 32 is the only region that decides the question.",
-    "interpolate": "Blends between the cells. Off shows the cells, which is all the network knows.",
-    "soft": "Enlarges the patch smoothly instead of in squares.",
-    "own": "Stretches this map to full colour. Weak evidence then looks strong: do not compare.",
-}
-
-
 def order_key(collection: PatchCollection) -> str:
     """Return the key of the order of a collection's list."""
     return f"explain-order-{collection.key}"
@@ -292,25 +229,22 @@ def position_key(collection: PatchCollection) -> str:
     return f"explain-at-{collection.key}"
 
 
+def clear_filters(collection: PatchCollection, place: str) -> None:
+    """Draw a button that shows the whole list again.
+
+    Args:
+        collection: Whose list.
+        place: Where the button is, for it may be on the page twice.
+    """
+    st.button(
+        "Clear the filters",
+        key=f"explain-clear-{place}",
+        icon=":material/filter_alt_off:",
+        on_click=state.choose,
+        args=(filter_key(collection), []),
+    )
+
+
 def view_key(collection: PatchCollection) -> str:
     """Return the key of the switch between one patch and the gallery."""
     return f"explain-view-{collection.key}"
-
-
-@dataclass(frozen=True)
-class Scale:
-    """What value gets the full colour.
-
-    Attributes:
-        value: In the map's unit; None where each map has its own.
-        words: Whose scale it is.
-    """
-
-    value: float | None
-    words: str
-
-
-OWN_SCALE: Final = Scale(None, "this map's own scale: weak evidence looks strong")
-MEASURED_SCALE: Final = Scale(
-    MEASURED_SCALE_LOGIT, "one scale for every patch: full colour changes the odds about 20-fold"
-)

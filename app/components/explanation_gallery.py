@@ -9,38 +9,41 @@ from typing import Final
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import resources, state
+from app import state
 from app.components.explanation_choice import (
-    Look,
+    clear_filters,
     filter_key,
     filters_in_force,
     order_in_force,
     order_key,
-    position_key,
-    view_key,
+    way_in_words,
 )
-from app.components.parts import outcome_text, score_text, show_problem
-from app.explained import PASS, ExplainedPatches, PatchCollection, zipped
+from app.components.explanation_look import Look, Scale, scale_bar
+from app.components.explanation_tiles import Tiles
+from app.components.explanation_words import NOT_A_FINDING, target_words
+from app.components.parts import show_problem
+from app.explained import ExplainedPatches, PatchCollection, list_rows, zipped
 from core.errors import NodelensError
 from core.explanation import (
     ExplanationRow,
-    MapState,
     Measurement,
     OverlayStyle,
-    draw_overlay,
-    draw_patch_box,
-    own_scale,
-    png_bytes,
     table_csv,
 )
-from core.explanation.listing import FILTERS, NEED_TESTS, ORDERS, MeasureOrder, listed
-from core.jobs import outcome
+from core.explanation.cam import unit_of
+from core.explanation.listing import (
+    FILTERS,
+    NEED_MAPS,
+    NEED_TESTS,
+    ORDERS,
+    is_tested,
+    listed,
+)
 
-ONE_PATCH: Final = "One patch"
-GALLERY: Final = "Gallery"
 _TILES: Final = 24
-_TILE_ZOOM: Final = 2
-_TEST_PASS: Final = 8
+_SCORES_PASS: Final = 16
+_MAPS_PASS: Final = 2
+_MOST_MADE_FOR_ZIP: Final = 48
 _EXPORT_ZOOM: Final = 3
 
 
@@ -54,7 +57,7 @@ def explain_all(known: ExplainedPatches, collection: PatchCollection) -> None:
     bar = place.progress(1 - len(missing) / total, _so_far("Explained", len(missing), total))
     try:
         while missing:
-            known.measure(collection.source, missing[:PASS], Measurement())
+            known.measure(collection.source, missing[:_SCORES_PASS], Measurement())
             missing = known.missing(collection.positions)
             bar.progress(1 - len(missing) / total, _so_far("Explained", len(missing), total))
     except NodelensError as error:
@@ -67,63 +70,137 @@ def _so_far(done: str, left: int, total: int) -> str:
 
 
 def gallery(
-    known: ExplainedPatches, collection: PatchCollection, look: Look, scale: float | None
+    shown: ExplainedPatches,
+    scored: ExplainedPatches,
+    collection: PatchCollection,
+    look: Look,
+    scale: Scale,
 ) -> None:
-    """Draw the list's controls, its tiles and its downloads."""
-    # Before anything is counted or drawn: no map is shown, and none is said to be fine, untested.
-    _test_maps(known, collection, _on_page(known, collection)[2])
-    rows = known.rows(collection.positions)
-    wanted, order = _list_controls(collection, rows)
+    """Draw the list's controls, its tiles and its downloads; maps come when they are made.
+
+    Args:
+        shown: Whose maps the tiles show.
+        scored: What has scored all patches; may be the same.
+        collection: The patches.
+        look: How maps are drawn.
+        scale: What value gets the full colour.
+    """
+    rows = list_rows(shown, scored, collection.positions)
+    _list_controls(collection, rows)
+    pressed = _wants_tests(shown, scored, collection)
     place = st.empty()
-    pressed = _wants_tests(known, collection, wanted, order)
-    _list(known, collection, look, scale)
+    tiles = _list(shown, collection, rows, look, scale)
     if pressed:  # last, so that the tiles stay on the page and can be clicked meanwhile
-        _test_all(known, collection, place)
+        _test_all(shown, collection, place)
+    else:
+        _make_maps(shown, collection, tiles, place)
 
 
 def _list(
-    known: ExplainedPatches, collection: PatchCollection, look: Look, scale: float | None
-) -> None:
+    shown: ExplainedPatches,
+    collection: PatchCollection,
+    rows: dict[int, ExplanationRow],
+    look: Look,
+    scale: Scale,
+) -> Tiles:
     order = order_in_force(collection)
-    positions, page, shown = _on_page(known, collection)
+    positions, page, on_page = _on_page(collection, rows)
+    tiles = Tiles(shown, collection, order, look.style, scale.value)
     if not positions:
-        st.html(
-            '<div class="nl-empty"><b>No patch passes these filters.</b> Patches that were not '
-            "tested pass no filter that needs the tests.</div>"
-        )
-        return
-    _test_maps(known, collection, shown)  # of patches that a new filter or order brought up
+        _no_match(collection, rows)
+        return tiles
+    st.html(_legend(shown, scale, look.style))
     with st.container(horizontal=True, key="nl-tiles"):
-        for position in shown:
-            _tile(known, collection, position, order=order, look=look, scale=scale)
+        for position in on_page:
+            tiles.draw(position, rows[position])
     with st.container(horizontal=True, vertical_alignment="center"):
         first = (page - 1) * _TILES + 1
-        st.caption(f"{first:,} to {first + len(shown) - 1:,} of {len(positions):,}")
+        st.caption(f"{first:,} to {first + len(on_page) - 1:,} of {len(positions):,}")
         if len(positions) > _TILES:
             pages = -(-len(positions) // _TILES)
             st.pagination(pages, key=_page_key(collection), max_visible_pages=5)
-        st.download_button(
-            "This list as CSV",
-            data=partial(_csv, known, positions),
-            file_name=f"explanations-{collection.key[:8]}.csv",
-            mime="text/csv",
-            icon=":material/download:",
-            on_click="ignore",
-            key="explain-list-csv",
-        )
-        style = replace(look.style, zoom=_EXPORT_ZOOM)
-        st.download_button(
-            "Pictures and table as ZIP",
-            data=partial(zipped, known, collection, positions, scale=scale, style=style),
-            file_name=f"explanations-{collection.key[:8]}.zip",
-            mime="application/zip",
-            icon=":material/folder_zip:",
-            on_click="ignore",
-            key="explain-list-zip",
-            help="Patch beside map for each patch of this list, with its scale and whether the "
-            "map passed its test. Maps that were not tested are tested first: about 0.2 seconds "
-            "a patch.",
-        )
+        _downloads(shown, collection, positions, rows=rows, style=look.style, scale=scale.value)
+    return tiles
+
+
+def _downloads(
+    shown: ExplainedPatches,
+    collection: PatchCollection,
+    positions: Sequence[int],
+    *,
+    rows: dict[int, ExplanationRow],
+    style: OverlayStyle,
+    scale: float | None,
+) -> None:
+    st.download_button(
+        "This list as CSV",
+        data=partial(table_csv, [rows[at] for at in positions]),
+        file_name=f"explanations-{collection.key[:8]}.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+        key="explain-list-csv",
+        help="Measures that were not made are empty.",
+    )
+    waiting = len(shown.missing(positions)) + len(shown.untested_maps(positions))
+    many = waiting > _MOST_MADE_FOR_ZIP
+    st.download_button(
+        "Pictures and table as ZIP",
+        data=partial(
+            zipped,
+            shown,
+            collection,
+            positions,
+            scale=scale,
+            style=replace(style, zoom=_EXPORT_ZOOM),
+        ),
+        file_name=f"explanations-{collection.key[:8]}.zip",
+        mime="application/zip",
+        icon=":material/folder_zip:",
+        on_click="ignore",
+        key="explain-list-zip",
+        disabled=many,
+        help=f"{waiting:,} maps of this list are not made or not tested yet. Measure the patches "
+        "first, with the button above."
+        if many
+        else "Patch beside map for each patch of this list, with its scale and whether the map "
+        "passed its test. Maps that are not there yet are made first.",
+    )
+
+
+def _legend(shown: ExplainedPatches, scale: Scale, style: OverlayStyle) -> str:
+    explainer = shown.explainer
+    most = "" if scale.value is None else f"{scale.value:.2f}"
+    bar = scale_bar(explainer.target, unit_of(explainer.method), most, scale.words, style)
+    point = explainer.classifier.operating_point.threshold
+    return (
+        f'<div class="nl-legend">{bar}<ul><li>{escape(way_in_words(explainer))}, for '
+        f"{target_words(explainer.target)}.</li>"
+        f"<li>▲ called tumour from {point:.3f} on, ▽ below.</li>"
+        f"<li>The box is the centre 32 × 32 px.</li>"
+        f"<li>{NOT_A_FINDING}</li></ul></div>"
+    )
+
+
+def _no_match(collection: PatchCollection, rows: dict[int, ExplanationRow]) -> None:
+    wanted = filters_in_force(collection)
+    names = " and ".join(f"“{escape(name)}”" for name in wanted)
+    unknown = sum(not _is_measured(row) for row in rows.values())
+    note = (
+        f" {unknown:,} of {len(rows):,} were not measured; they pass no filter that needs it."
+        if unknown and (NEED_TESTS | NEED_MAPS).intersection(wanted)
+        else ""
+    )
+    st.html(
+        f'<div class="nl-empty" role="status"><b>No patch passes {names or "this list"}.</b>'
+        f"{note}</div>"
+    )
+    if wanted:
+        clear_filters(collection, "gallery")
+
+
+def _is_measured(row: ExplanationRow) -> bool:
+    return row.explanation is not None and is_tested(row)
 
 
 def _page_key(collection: PatchCollection) -> str:
@@ -131,42 +208,47 @@ def _page_key(collection: PatchCollection) -> str:
 
 
 def _on_page(
-    known: ExplainedPatches, collection: PatchCollection
+    collection: PatchCollection, rows: dict[int, ExplanationRow]
 ) -> tuple[list[int], int, list[int]]:
     """Return the whole list, the page that is open, from 1, and what of the list is on it."""
     wanted, order = filters_in_force(collection), order_in_force(collection)
-    positions = listed(known.rows(collection.positions), wanted, order)
+    positions = listed(rows, wanted, order)
     held = state.chosen(_page_key(collection), 1)
     pages = max(1, -(-len(positions) // _TILES))
     page = min(held if isinstance(held, int) else 1, pages)
     return positions, page, positions[(page - 1) * _TILES : page * _TILES]
 
 
-def _test_maps(known: ExplainedPatches, collection: PatchCollection, shown: Sequence[int]) -> None:
-    """Test the maps that are about to be drawn, so that none is shown that explains nothing."""
-    untested = known.untested_maps(shown)
-    if not untested:
+def _make_maps(
+    shown: ExplainedPatches, collection: PatchCollection, tiles: Tiles, place: DeltaGenerator
+) -> None:
+    """Make and test the maps of the open page; each is drawn as soon as its test is passed."""
+    missing = shown.missing(list(tiles.places))
+    untested = [] if missing else shown.untested_maps(list(tiles.places))
+    waiting = missing or untested
+    total = len(waiting)
+    if not total:
         return
-    total = len(untested)
-    place = st.empty()
     try:
-        while untested:
-            said = _so_far("Testing the maps of this page:", len(untested), total)
-            place.progress(1 - len(untested) / total, said)
-            known.test_maps(collection.source, untested[:_TEST_PASS])
-            untested = known.untested_maps(shown)
+        for start in range(0, total, _MAPS_PASS):
+            said = _so_far("Making and testing the maps of this page:", total - start, total)
+            place.progress(start / total, said)
+            some = waiting[start : start + _MAPS_PASS]
+            if missing:
+                shown.measure(collection.source, some, Measurement(twins=shown.twins))
+            else:
+                shown.test_maps(collection.source, some)
+            for position in some:
+                if (row := shown.row(position)) is not None:
+                    tiles.redraw(position, row)
     except NodelensError as error:
-        show_problem(error)
-    place.empty()
+        with place.container():
+            show_problem(error)
+        return
+    st.rerun()  # the counts and the order may have changed
 
 
-def _csv(known: ExplainedPatches, positions: Sequence[int]) -> bytes:
-    return table_csv(list(known.rows(positions).values()))
-
-
-def _list_controls(
-    collection: PatchCollection, rows: dict[int, ExplanationRow]
-) -> tuple[list[str], MeasureOrder]:
+def _list_controls(collection: PatchCollection, rows: dict[int, ExplanationRow]) -> None:
     counts = {name: sum(map(passes, rows.values())) for name, passes in FILTERS.items()}
     filter_part, order_part = st.columns([2.4, 1], vertical_alignment="bottom")
     with filter_part:
@@ -181,117 +263,50 @@ def _list_controls(
         )
     with order_part:
         st.selectbox("Order", list(ORDERS), key=order_key(collection), persist_state="session")
-    name = state.chosen(order_key(collection))
-    return filters_in_force(collection), ORDERS[str(name)]
+
+
+def _lacking(shown: ExplainedPatches, collection: PatchCollection) -> list[int]:
+    positions = collection.positions
+    return [*shown.missing(positions), *shown.untested(positions)]
 
 
 def _wants_tests(
-    known: ExplainedPatches,
-    collection: PatchCollection,
-    wanted: Sequence[str],
-    order: MeasureOrder,
+    shown: ExplainedPatches, scored: ExplainedPatches, collection: PatchCollection
 ) -> bool:
-    untested = known.untested(collection.positions)
-    if not untested:
+    lacking = _lacking(shown, collection)
+    if not lacking:
         return False
-    done = len(collection.positions) - len(untested)
+    wanted, order = filters_in_force(collection), order_in_force(collection)
+    done = len(collection.positions) - len(lacking)
     needed = bool(NEED_TESTS.intersection(wanted)) or order.tested
+    if shown is not scored:  # its maps are made on demand
+        needed = needed or bool(NEED_MAPS.intersection(wanted)) or order.of_map
     with st.container(horizontal=True, vertical_alignment="center"):
         pressed = st.button(
-            f"Test {len(untested):,} patches",
+            f"Measure {len(lacking):,} patches",
             icon=":material/rule:",
             type="primary" if needed else "secondary",
             key="explain-test-all",
         )
+        unknown = " The rest pass no such filter and come last." if needed else ""
         st.caption(
-            f"{done:,} of {len(collection.positions):,} tested. The tests replace centre and "
-            "ring, turn the patch and compare its map with random twins: about 70 scores a patch."
+            f"{done:,} of {len(collection.positions):,} are measured in full: the map and its "
+            f"test, centre against ring, eight orientations; about 80 scores a patch.{unknown}"
         )
     return pressed
 
 
-def _test_all(known: ExplainedPatches, collection: PatchCollection, place: DeltaGenerator) -> None:
-    untested = known.untested(collection.positions)
-    total = len(untested)
-    bar = place.progress(0.0, _so_far("Tested", total, total))
+def _test_all(shown: ExplainedPatches, collection: PatchCollection, place: DeltaGenerator) -> None:
+    lacking = _lacking(shown, collection)
+    total = len(collection.positions)
     try:
-        while untested:
-            known.measure(collection.source, untested[:_TEST_PASS], known.tests())
-            untested = known.untested(collection.positions)
-            bar.progress(1 - len(untested) / total, _so_far("Tested", len(untested), total))
+        while lacking:
+            left = len(lacking)
+            place.progress(1 - left / total, _so_far("Measured", left, total))
+            shown.measure(collection.source, lacking[:_MAPS_PASS], shown.tests())
+            lacking = _lacking(shown, collection)
     except NodelensError as error:
-        show_problem(error)
+        with place.container():
+            show_problem(error)
         return
     st.rerun()
-
-
-def _tile(
-    known: ExplainedPatches,
-    collection: PatchCollection,
-    position: int,
-    *,
-    order: MeasureOrder,
-    look: Look,
-    scale: float | None,
-) -> None:
-    row = known.row(position)
-    if row is None:
-        return
-    score = score_text(row.score.prob_tumour)
-    style = replace(look.style, zoom=_TILE_ZOOM)
-    picture = _tile_uri(known, collection, position, row=row, style=style, scale=scale)
-    with st.container(key=f"nl-tile-{position}"):
-        call = outcome_text(outcome(row.score))
-        measured = "" if order.name.startswith("Score") else f" · {order.text(row)}"
-        state_of_map = _state_of_map(row)
-        untested = row.map_state is MapState.UNTESTED
-        st.html(
-            f'<figure class="nl-tile{" nl-untested" if untested else ""}" '
-            f'title="{escape(row.score.path)}">'
-            f'<img alt="" src="{picture}">'
-            f"<figcaption>{escape(score)} {escape(call)}{escape(measured)}"
-            f"<small>{state_of_map}</small><small>{escape(row.score.path)}</small>"
-            "</figcaption></figure>"
-        )
-        st.button(
-            f"Look at patch {position + 1}, score {score}",
-            key=f"explain-tile-{position}",
-            on_click=_look_at,
-            args=(collection, position),
-        )
-
-
-def _state_of_map(row: ExplanationRow) -> str:
-    words = row.map_state.value
-    strong = row.map_state in (MapState.UNRELIABLE, MapState.UNTESTED)
-    return f"<b>{words.capitalize()}</b>" if strong else words
-
-
-def _tile_uri(
-    known: ExplainedPatches,
-    collection: PatchCollection,
-    position: int,
-    *,
-    row: ExplanationRow,
-    style: OverlayStyle,
-    scale: float | None,
-) -> str:
-    cam = row.shown_map
-    mapped = "" if cam is None else f"{cam.method} {cam.layer} {cam.target}"
-    key = f"{known.explainer.classifier.model_id} {collection.key} {position} {mapped} {style}"
-
-    def draw() -> bytes:
-        image = collection.image(position)
-        if image is None:
-            return b""
-        if cam is None:
-            return png_bytes(draw_patch_box(image, style))
-        chosen = scale or own_scale(cam)
-        return png_bytes(draw_overlay(image, cam, scale=chosen, style=style))
-
-    return resources.picture_uri(draw, f"{key} {scale}")
-
-
-def _look_at(collection: PatchCollection, position: int) -> None:
-    state.choose(position_key(collection), position)
-    state.choose(view_key(collection), ONE_PATCH)

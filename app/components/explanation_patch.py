@@ -1,7 +1,5 @@
 """One patch explained: beside its map, in words, and with its parts replaced."""
 
-import base64
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from html import escape
@@ -9,94 +7,55 @@ from typing import Final
 
 import streamlit as st
 
-from app import state
 from app.components import explanation_words as words
-from app.components.explanation_choice import ZOOM, Look, Scale, position_key
+from app.components.explanation_look import ZOOM, Look, Scale, scale_bar
 from app.components.explanation_tests import centre_strip, draw_measures, orientations
-from app.components.parts import Stat, outcome_text, score_text, show_problem, stat_strip
+from app.components.parts import (
+    Stat,
+    outcome_text,
+    outcome_tone,
+    plain,
+    score_text,
+    show_problem,
+    stat_strip,
+)
 from app.explained import ExplainedPatches, PatchCollection
 from core.errors import NodelensError
 from core.explanation import (
     SLOW_METHODS,
-    CamMap,
     ExplanationRow,
     MapState,
     Measurement,
+    Method,
     OverlayStyle,
-    Unit,
     draw_overlay,
     draw_patch_box,
-    draw_scale_bar,
     explained_picture,
     own_scale,
     png_bytes,
     table_csv,
 )
 from core.jobs import outcome
-from core.patches import ImageU8
+from core.patches import CENTRE, PATCH_SIZE_PX, SPACING_UM_PX, ImageU8
 
 _EXPORT_ZOOM: Final = 8
+_SIZE_WORDS: Final = (
+    f"{PATCH_SIZE_PX} × {PATCH_SIZE_PX} px, enlarged {ZOOM} times; "
+    f"{PATCH_SIZE_PX * SPACING_UM_PX:.0f} µm wide if cut at {SPACING_UM_PX} µm per pixel. The box "
+    f"is the centre {CENTRE.stop - CENTRE.start} × {CENTRE.stop - CENTRE.start} px, the only part "
+    "that the question is about."
+)
 
 
-def walk(collection: PatchCollection, positions: Sequence[int]) -> int:
-    """Draw the way to the patches before and after, and return the one that is looked at."""
-    key = position_key(collection)
-    held = state.chosen(key)
-    at = held if isinstance(held, int) and held in collection.positions else None
-    if at is None:
-        at = positions[0] if positions else collection.positions[0]
-    place = positions.index(at) if at in positions else -1
-    if len(collection.positions) > 1:
-        with st.container(horizontal=True, vertical_alignment="center", key="nl-explain-walk"):
-            _step(
-                "Previous",
-                ":material/chevron_left:",
-                key,
-                positions,
-                place=place - 1,
-                possible=place > 0,
-            )
-            _step(
-                "Next",
-                ":material/chevron_right:",
-                key,
-                positions,
-                place=place + 1,
-                possible=place + 1 < len(positions),
-            )
-            st.caption(
-                f"{place + 1:,} of {len(positions):,} in this list" if place >= 0 else "not in list"
-            )
-    return at
+def _tests(known: ExplainedPatches) -> Measurement:
+    return known.tests(twins=known.explainer.method not in SLOW_METHODS)
 
 
-def _step(
-    label: str, icon: str, key: str, positions: Sequence[int], *, place: int, possible: bool
-) -> None:
-    st.button(
-        label,
-        icon=icon,
-        key=f"explain-{label}",
-        disabled=not possible,
-        on_click=state.choose,
-        args=(key, positions[place] if possible else None),
-        shortcut="Left" if label == "Previous" else "Right",
-    )
-
-
-def measured_row(
-    known: ExplainedPatches, collection: PatchCollection, position: int
-) -> ExplanationRow | None:
-    """Return a patch's row with the tests, made now if need be; None after saying why not."""
-    slow = known.explainer.method in SLOW_METHODS
-    row = known.row(position)
-    try:
-        if row is None or known.untested([position]):
-            with st.spinner("Replacing the centre and the ring, turning the patch …"):
-                known.measure(collection.source, [position], known.tests(twins=not slow))
-    except NodelensError as error:
-        show_problem(error)
-    return known.row(position)
+def prepare(known: ExplainedPatches, collection: PatchCollection, position: int) -> None:
+    """Have the patch that comes next measured meanwhile, if that takes no minutes."""
+    method = known.explainer.method
+    if method is Method.REPLACEMENT or method not in SLOW_METHODS:
+        known.prepare(collection.source, position, _tests(known))
 
 
 def patch_explained(
@@ -106,7 +65,7 @@ def patch_explained(
     look: Look,
     scale: Scale,
 ) -> None:
-    """Draw all that is known of one patch.
+    """Draw all that is known of one patch; measure it first, with the patch on the screen.
 
     Args:
         known: The rows.
@@ -115,42 +74,77 @@ def patch_explained(
         look: How maps are drawn.
         scale: What value gets the full colour.
     """
-    row = measured_row(known, collection, position)
     image = collection.image(position)
-    if row is None:
-        return
-    if image is None or row.explanation is None:
-        st.warning(row.score.reason or "This input has no score, so nothing is explained.")
-        return
-    cam = row.shown_map
-    drawn_scale = scale.value or own_scale(row.explanation.cam)
     left, right, said = st.columns([1, 1, 1.05], gap="medium")
-    with left:
-        _picture(draw_patch_box(image, look.style), look.style, "patch", "The patch")
-        st.caption(f"96 × 96 px, enlarged {ZOOM} times.")
-    with right:
-        if cam is None:
-            _no_map(row)
-        else:
-            picture = draw_overlay(image, cam, scale=drawn_scale, style=look.style)
-            _picture(picture, look.style, "overlay", "The patch under its map")
-            _scale_bar(cam, drawn_scale, scale.words, look.style)
-    with said:
+    # Emptied before anything is measured: nothing of the patch before may stand beside this one.
+    row = known.row(position)
+    waits = row is None or bool(known.untested([position]))
+    places = [
+        where.empty() if waits else where.container() for where in (right, said, st.container())
+    ]
+    if image is not None:
+        with left:
+            _titled("The patch")
+            _picture(draw_patch_box(image, look.style), look.style, "patch", "The patch")
+            st.caption(_SIZE_WORDS)
+    if waits:
+        places[0].html('<div class="nl-nomap" role="status"><b>Being measured …</b></div>')
+        try:
+            with places[1], st.spinner("Replacing the centre and the ring, turning the patch …"):
+                known.measure(collection.source, [position], _tests(known))
+        except NodelensError as error:
+            places[0].empty()
+            with places[1].container():
+                show_problem(error)
+            return
+        row = known.row(position)
+    if image is None or row is None or row.explanation is None:
+        for place in places[:2]:
+            place.empty()
+        reason = "" if row is None else row.score.reason
+        with places[2 if image is None else 0].container():
+            st.warning(
+                plain(reason or "This input has no score, so nothing is explained."),
+                icon=":material/warning:",
+            )
+        return
+    drawn_scale = scale.value or own_scale(row.explanation.cam)
+    with places[0].container():
+        _map(image, row, drawn_scale, scale.words, look.style)
+    with places[1].container():
         _head(row)
-        draw_measures(words.of_map(row))
-        _twin_result(known, collection, position, row)
-    st.html(f'<div class="nl-warn">{words.NOT_A_FINDING}</div>')
-    centre_strip(known, collection, image, row)
-    orientations(image, row)
-    _exports(
-        known,
-        collection,
-        position,
-        image=image,
-        row=row,
-        scale=drawn_scale,
-        style=look.style,
-    )
+        draw_measures([*words.of_map(row), *_of_test(row)], "The map")
+        _more_tests(known, collection, position, row)
+    with places[2].container():
+        st.html(f'<div class="nl-warn">{words.NOT_A_FINDING}</div>')
+        centre_strip(known, collection, position, image=image, row=row)
+        orientations(image, row)
+        _exports(
+            known,
+            collection,
+            position,
+            image=image,
+            row=row,
+            scale=drawn_scale,
+            style=look.style,
+        )
+
+
+def _titled(title: str, badge: str = "") -> None:
+    st.html(f'<div class="nl-pictitle"><b>{escape(title)}</b>{badge}</div>')
+
+
+def _map(
+    image: ImageU8, row: ExplanationRow, scale: float, whose: str, style: OverlayStyle
+) -> None:
+    cam = row.shown_map
+    _titled("Its map", words.state_badge(row.map_state))
+    if cam is None:
+        _no_map(row)
+        return
+    picture = draw_overlay(image, cam, scale=scale, style=style)
+    _picture(picture, style, "overlay", "The patch under its map")
+    st.html(scale_bar(cam.target, cam.unit, f"{scale:.2f}", whose, style))
 
 
 def _picture(picture: ImageU8, style: OverlayStyle, name: str, alt: str) -> None:
@@ -169,26 +163,18 @@ def _no_map(row: ExplanationRow) -> None:
     )
 
 
-def _scale_bar(cam: CamMap, scale: float, whose: str, style: OverlayStyle) -> None:
-    bar = base64.b64encode(png_bytes(draw_scale_bar(style.palette))).decode()
-    target = words.target_words(cam.target)
-    low, high = f"against {target}", f"for {target}"
-    if cam.unit is Unit.ACTIVATION:
-        low, high = "below", "above"
-    st.html(
-        f'<div class="nl-scale"><img alt="" src="data:image/png;base64,{bar}">'
-        f"<div><span>−{scale:.2f} {low}</span><span>+{scale:.2f} {high}</span>"
-        f"</div>{cam.unit.value}s a cell · {whose}</div>"
-    )
-
-
 def _head(row: ExplanationRow) -> None:
     score = row.score
     side = "at or above" if (score.prob_tumour or 0) >= score.threshold else "below"
     stat_strip(
         [
             Stat("Score", score_text(score.prob_tumour), f"{side} {score.threshold:.3f}"),
-            Stat("Call", outcome_text(outcome(score)), _label_words(score.label)),
+            Stat(
+                "The model's call",
+                outcome_text(outcome(score)),
+                _label_words(score.label),
+                outcome_tone(outcome(score)),
+            ),
         ]
     )
     st.html(f'<div class="nl-path">{escape(score.path)}</div>')
@@ -200,27 +186,19 @@ def _label_words(label: int | None) -> str:
     return "reference: tumour" if label else "reference: no tumour"
 
 
-def _twin_result(
+def _of_test(row: ExplanationRow) -> list[words.Said]:
+    said = words.of_agreement(row) if row.twins is None else [words.of_twins(row.twins)]
+    return said if row.road_logit is None else [*said, words.of_road(row.road_logit)]
+
+
+def _more_tests(
     known: ExplainedPatches, collection: PatchCollection, position: int, row: ExplanationRow
 ) -> None:
-    if row.twins is not None:
-        said = [words.of_twins(row.twins)]
-        if row.road_logit is not None:
-            said.append(
-                words.Said(
-                    f"{row.road_logit:+.2f}".replace("-", "−"),
-                    "ROAD, in logits: what the map calls relevant matters more than the rest if "
-                    "this is above 0.",
-                    alert=row.road_logit <= 0,
-                )
-            )
-        draw_measures(said)
-    elif row.map_state is not MapState.UNTESTED:
-        draw_measures(words.of_agreement(row))
-    elif known.untestable:
-        st.caption(f"Not tested against random twins. {known.untestable}")
+    untested = row.map_state is MapState.UNTESTED
+    if untested and known.untestable:
+        st.caption(f"Not tested against random twins. {plain(known.untestable)}")
     with st.container(horizontal=True):
-        if row.map_state is MapState.UNTESTED and not known.untestable:
+        if untested and not known.untestable:
             st.caption("Not tested against random twins: with this method that takes minutes.")
             if st.button("Test this map", key="explain-test-map", icon=":material/rule:"):
                 _measure_now(

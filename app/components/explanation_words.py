@@ -1,5 +1,6 @@
 """What the measures of an explanation say, in plain words with what to expect; never a finding."""
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,7 +17,8 @@ from core.explanation import (
     TwinTest,
     Unit,
 )
-from core.explanation.cam import LEAST_AGREEMENT
+from core.explanation.cam import LEAST_AGREEMENT, SMALLEST_EFFECT_LOGIT
+from core.explanation.explainer import WEAK_ODDS
 from core.explanation.faithfulness import RELIABLE_SHARE
 
 NOT_A_FINDING: Final = (
@@ -25,6 +27,12 @@ NOT_A_FINDING: Final = (
 )
 _DISAGREEING: Final = 0.25
 _TARGETS: Final = {Target.TUMOUR: "tumour", Target.NO_TUMOUR: "no tumour"}
+_BADGES: Final = {
+    MapState.NONE: "",
+    MapState.UNTESTED: "nl-badge-drawn",
+    MapState.RELIABLE: "nl-badge-accent",
+    MapState.UNRELIABLE: "nl-badge-bad",
+}
 _DECISIVE: Final = {
     Decisive.CENTRE: (
         "Centre",
@@ -46,15 +54,17 @@ class Said:
     """A measure for a reader.
 
     Attributes:
-        value: The number or word.
-        sentence: What it is.
-        beside: What to expect, or when not to trust it.
+        name: What it is.
+        value: The number or word for this patch.
+        expected: What to compare it with.
+        note: What it means, or when not to trust it.
         alert: Whether it deserves a mark.
     """
 
+    name: str
     value: str
-    sentence: str
-    beside: str = ""
+    expected: str
+    note: str = ""
     alert: bool = False
 
 
@@ -72,6 +82,11 @@ def target_words(target: Target) -> str:
     return _TARGETS[target]
 
 
+def state_badge(map_state: MapState) -> str:
+    """Return what may be done with a map, as HTML."""
+    return f'<span class="nl-badge {_BADGES[map_state]}">{map_state.value}</span>'
+
+
 def of_map(row: ExplanationRow) -> list[Said]:
     """Return what the map says of itself; where it lies is left out if it is not reliable."""
     explanation = row.explanation
@@ -87,23 +102,24 @@ def of_map(row: ExplanationRow) -> list[Said]:
 def _of_place(explanation: Explanation) -> list[Said]:
     centre, target = explanation.centre, target_words(explanation.cam.target)
     in_logits = explanation.cam.unit is Unit.LOGIT
-    what = f"the evidence for {target}" if in_logits else "the map's positive values"
+    what = f"Evidence for {target}" if in_logits else "Positive values"
+    expected = f"{percent(centre.expected_share)} by area"
     if centre.share is None:
-        return [Said("None", f"Nothing in the map speaks for {target}.")]
-    expected = percent(centre.expected_share)
+        return [Said(f"{what} in the centre", "none", expected, "Nothing speaks for it.")]
     return [
         Said(
+            f"{what} in the centre",
             percent(centre.share),
-            f"of {what} lies in the centre; {expected} would by area.",
+            expected,
             ""
             if explanation.cam.method is Method.REPLACEMENT
             else "A cell of a map has seen more than its own square: the test below is the "
             "stronger measure.",
         ),
         Said(
-            "Inside" if centre.peak_in_centre else "Outside",
-            f"the centre lies the map's highest cell; by area {expected} of patches would have it "
-            "inside.",
+            "Highest cell",
+            "in the centre" if centre.peak_in_centre else "in the ring",
+            f"centre: {expected}",
         ),
     ]
 
@@ -112,25 +128,28 @@ def _of_strength(explanation: Explanation, *, called: bool) -> Said:
     centre, target = explanation.centre, target_words(explanation.cam.target)
     if explanation.odds_factor is None:
         return Said(
+            "Sum of the positive values",
             f"{centre.evidence_for:.2f}",
-            "sum of the map's positive values, in units of activation.",
-            "They rank places and do not add up to the score."
+            "no fixed scale",
+            "In units of activation: they rank places and do not add up to the score."
             if explanation.cam.method is not Method.EIGEN_CAM
             else "Eigen-CAM shows where the network is busy; it knows nothing of the score.",
         )
     if explanation.cam.method is Method.REPLACEMENT:
         return Said(
-            f"{float(explanation.cam.values.max()):+.2f}".replace("-", "−"),
-            f"logits for {target} by the square that raises the score most.",
-            "Squares act together: their values do not add up to the score.",
+            "Strongest square",
+            signed(float(explanation.cam.values.max())),
+            f"above {SMALLEST_EFFECT_LOGIT}",
+            f"Logits for {target}. Squares act together: they do not add up to the score.",
         )
     factor = explanation.odds_factor
-    times = f"{factor:,.1f}" if factor < 1000 else "more than 1,000"
+    times = f"{factor:,.1f}" if factor < 1000 else "> 1,000"
     return Said(
-        f"{centre.evidence_for:+.2f}",
-        f"evidence for {target} in logits; alone it multiplies the odds by {times}. "
-        f"Against it: {_minus(centre.evidence_against)}.",
-        "Weak: it does not even double the odds." if explanation.weak else "",
+        f"Evidence for {target}",
+        f"odds × {times}",
+        f"× {WEAK_ODDS:.0f} or more",
+        f"{'Weak. ' if explanation.weak else ''}{signed(centre.evidence_for)} logits for, "
+        f"{_minus(centre.evidence_against)} against.",
         alert=bool(explanation.weak) and called,
     )
 
@@ -138,27 +157,37 @@ def _of_strength(explanation: Explanation, *, called: bool) -> Said:
 def of_centre_test(test: CentreReliance) -> list[Said]:
     """Return what replacing the centre and the ring did."""
     value, sentence = _DECISIVE[test.decisive]
-    doubt = (
-        "The fillers disagree: the answer hangs on what was put in place."
-        if test.spread > _DISAGREEING
-        else ""
-    )
+    no_call = test.decisive is Decisive.NO_CALL
+    doubt = test.spread > _DISAGREEING
     said = [
-        Said(value, sentence, alert=test.decisive is Decisive.RING),
         Said(
-            percent(test.score),
-            f"of the odds of tumour rest on the centre: {percent(test.low)} to "
-            f"{percent(test.high)}, by what it is replaced with.",
-            doubt,
-            alert=bool(doubt),
+            "What keeps the call",
+            value,
+            "nothing to keep" if no_call else "Centre",
+            sentence,
+            alert=test.decisive is Decisive.RING,
         ),
-        Said(percent(test.ring_score), "of the odds rest on the ring; both can be high."),
+        Said(
+            "Odds that rest on the centre",
+            percent(test.score),
+            "near 0\u00a0%" if no_call else "near 100\u00a0%",
+            f"{percent(test.low)} to {percent(test.high)}, by what it is replaced with."
+            + (" The fillers disagree: the answer hangs on what was put in." if doubt else ""),
+            alert=doubt,
+        ),
+        Said(
+            "Odds that rest on the ring",
+            percent(test.ring_score),
+            "near 0\u00a0%",
+            "The ring does not count for the question. Both can be high.",
+        ),
     ]
     if test.centre_part is not None:
         said.append(
             Said(
+                "The centre's part of what both raise",
                 percent(test.centre_part),
-                "of what both raise the logit is the centre's; 11\u00a0% would be by area.",
+                "11\u00a0% by area",
             )
         )
     return said
@@ -168,13 +197,16 @@ def of_views(views: D4Views) -> Said:
     """Return how the eight orientations agree."""
     called = int(views.calls.sum())
     low, high = (score_text(float(at)) for at in (views.prob_tumour.min(), views.prob_tumour.max()))
+    flips = (
+        f" {views.flips} of the 7 others are called otherwise than the patch as given."
+        if views.flips
+        else ""
+    )
     return Said(
+        "Orientations called tumour",
         f"{called}\u00a0of\u00a08",
-        f"orientations are called tumour; scores {low} to {high}, SD of the logit "
-        f"{views.sd_logit:.2f}.",
-        "Orientation means nothing in tissue: expect all eight alike."
-        if views.flips == 0
-        else f"{views.flips} of the 7 others are called otherwise than the patch as given.",
+        "all alike",
+        f"Scores {low} to {high}, SD of the logit {views.sd_logit:.2f}.{flips}",
         alert=views.flips > 0,
     )
 
@@ -183,10 +215,11 @@ def of_twins(twins: TwinTest) -> Said:
     """Return how the map did against maps of randomised heads."""
     count = len(twins.twins)
     return Said(
+        "Random twins that explain worse",
         f"{round(twins.beaten * count)}\u00a0of\u00a0{count}",
-        "random twins explain the model worse than this map "
-        f"(agreement with blurring place by place {_minus(twins.faithfulness)}).",
-        "About half would be chance; at least nine in ten are asked for.",
+        f"{math.ceil(RELIABLE_SHARE * count)} or more",
+        "About half would be chance. Agreement of the map with blurring place by place: "
+        f"{_minus(twins.faithfulness)}.",
         alert=not twins.reliable,
     )
 
@@ -198,13 +231,25 @@ def of_agreement(row: ExplanationRow) -> list[Said]:
         return []
     return [
         Said(
+            "Donors agree on the nine squares",
             _minus(cam.agreement),
-            "agreement of the donors on the nine squares, 1 at best.",
-            f"At least {LEAST_AGREEMENT} is asked for. Measured, not estimated: each square "
-            "replaced by donor tissue, and put alone into it.",
+            f"{LEAST_AGREEMENT} or more",
+            "Measured, not estimated: each square replaced by donor tissue, and put alone into "
+            "it. 1 at best.",
             alert=not cam.measured,
         )
     ]
+
+
+def of_road(road_logit: float) -> Said:
+    """Return whether what a map calls relevant matters more than the rest."""
+    return Said(
+        "ROAD",
+        signed(road_logit),
+        "above 0",
+        "Logits. Whether what the map calls relevant matters more than the rest.",
+        alert=road_logit <= 0,
+    )
 
 
 def why_not_shown(row: ExplanationRow) -> str:
@@ -226,6 +271,11 @@ def why_not_shown(row: ExplanationRow) -> str:
             f"{round(row.twins.beaten * count)} of {count}; nine in ten are asked for."
         )
     return "No single place changes the score, so there is nothing that a map could show."
+
+
+def signed(value: float) -> str:
+    """Return a number with its sign, two digits."""
+    return f"{value:+.2f}".replace("-", "−")
 
 
 def _minus(value: float) -> str:

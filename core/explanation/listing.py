@@ -38,6 +38,7 @@ class MeasureOrder:
         tested: Whether it needs the tests.
         lowest_first: Which end is worth looking at first.
         percent: Whether it reads as a percentage.
+        of_map: Whether it is a measure of the map.
     """
 
     name: str
@@ -45,12 +46,14 @@ class MeasureOrder:
     tested: bool = False
     lowest_first: bool = False
     percent: bool = False
+    of_map: bool = False
 
     def text(self, row: ExplanationRow) -> str:
         """Return the measure as a reader wants it."""
         value = self.get(row)
         if value is None:
-            return "not tested" if self.tested and not is_tested(row) else "none"
+            made = row.explanation is not None and (not self.tested or is_tested(row))
+            return "none" if made else "not measured"
         return f"{value:.0%}" if self.percent else f"{value:.2f}"
 
 
@@ -72,21 +75,25 @@ ORDERS: Final = {
             "Most evidence in the centre",
             lambda row: None if row.explanation is None else row.explanation.centre.share,
             percent=True,
+            of_map=True,
         ),
         MeasureOrder(
             "Least evidence in the centre",
             lambda row: None if row.explanation is None else row.explanation.centre.share,
             lowest_first=True,
             percent=True,
+            of_map=True,
         ),
         MeasureOrder(
             "Strongest evidence",
             lambda row: None if row.explanation is None else row.explanation.centre.evidence_for,
+            of_map=True,
         ),
         MeasureOrder(
             "Weakest evidence",
             lambda row: None if row.explanation is None else row.explanation.centre.evidence_for,
             lowest_first=True,
+            of_map=True,
         ),
         MeasureOrder(
             "Lowest centre reliance",
@@ -119,6 +126,13 @@ ORDERS: Final = {
             lambda row: None if row.twins is None else row.twins.faithfulness,
             tested=True,
             lowest_first=True,
+            of_map=True,
+        ),
+        MeasureOrder(
+            "Donors disagree most",
+            lambda row: None if row.explanation is None else row.explanation.cam.agreement,
+            lowest_first=True,
+            of_map=True,
         ),
     )
 }
@@ -135,6 +149,7 @@ FILTERS: Final[dict[str, Callable[[ExplanationRow], bool]]] = {
 NEED_TESTS: Final = frozenset(
     {"Decided by the ring", "No reliable explanation", "Orientations flip the call"}
 )
+NEED_MAPS: Final = frozenset({"Weak evidence", "No reliable explanation"})
 
 
 def listed(

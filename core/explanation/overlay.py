@@ -16,6 +16,8 @@ from core.patches import CENTRE, PATCH_SIZE_PX, ImageU8
 
 _DARK: Final = (0, 0, 0)
 _LIGHT: Final = (255, 255, 255)
+PALE_TISSUE: Final = (208, 176, 200)
+"""What a scale bar lies on; about the mean colour of H&E patches."""
 _GAP_PX: Final = 2
 _SMALLEST_SCALE: Final = 1e-6
 
@@ -124,13 +126,20 @@ def draw_pair(image_rgb_u8: ImageU8, cam: CamMap, *, scale: float, style: Overla
     return np.concatenate([left, gap, right], axis=1)
 
 
-def draw_scale_bar(palette: Palette, *, width_px: int = 256, height_px: int = 16) -> ImageU8:
-    """Return the colours from full "against" (left) to full "for" (right) on white."""
+def draw_scale_bar(
+    palette: Palette, *, opacity: float = 1.0, width_px: int = 256, height_px: int = 16
+) -> ImageU8:
+    """Return the colours from full "against" (left) to full "for" (right), over pale tissue.
+
+    They lie over it as they do over a patch: on white, the light end of a palette would be lost.
+    """
     strength = np.linspace(-1, 1, width_px, dtype=np.float32)[None, :, None]
-    against, favour = (np.array(end, np.float32) for end in _ENDS[palette])
+    against, favour, tissue = (np.array(end, np.float32) for end in (*_ENDS[palette], PALE_TISSUE))
     colour = np.where(strength >= 0, favour, against)
-    bar = 255 * (1 - np.abs(strength)) + colour * np.abs(strength)
-    return np.repeat(np.rint(bar).astype(np.uint8), height_px, axis=0)
+    cover = opacity * np.abs(strength)
+    return np.repeat(
+        np.rint(tissue * (1 - cover) + colour * cover).astype(np.uint8), height_px, axis=0
+    )
 
 
 def png_bytes(picture_rgb_u8: ImageU8) -> bytes:

@@ -1,5 +1,6 @@
 import csv
 import io
+import time
 import zipfile
 from collections.abc import Callable
 from html import unescape
@@ -11,7 +12,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from app.components import explanation_words as words
-from app.explained import ExplainedPatches, PatchCollection, zipped
+from app.explained import ExplainedPatches, PatchCollection, list_rows, zipped
 from core.explanation import (
     EXPLANATION_COLUMNS,
     CentreTest,
@@ -76,7 +77,7 @@ def test_the_first_patch_has_the_numbers_that_the_engine_gives(
     assert first.path in said
     assert f"{explained.prob_tumour:.3f}" in said
     for one in (*words.of_centre_test(test), words.of_views(views)):
-        assert one.value in said
+        assert f"{one.name}</th><td>{one.value}</td><td>{one.expected}</td>" in said
     assert explained.cam.agreement is not None
     assert f"{explained.cam.agreement:.2f}".replace("-", "−") in said
     if explained.cam.measured:
@@ -140,6 +141,45 @@ def test_no_map_in_the_gallery_was_left_untested(open_page: OpenPage, done: Job)
     assert states == 6  # one per tile
 
 
+def test_the_gallery_says_what_its_colours_mean(open_page: OpenPage, done: Job) -> None:
+    assert done
+    said = html(gallery(open_page("explanation")))
+    assert "−3.00 against tumour" in said
+    assert "+3.00 for tumour" in said
+    assert "logits a cell" in said
+    assert words.NOT_A_FINDING in unescape(said)
+
+
+def test_gallery_and_one_patch_show_the_map_of_the_same_method(
+    open_page: OpenPage, done: Job, collection: PatchCollection, toy_classifier: Classifier
+) -> None:
+    assert done
+    explainer = Explainer(toy_classifier, method=Method.REPLACEMENT)
+    images = [collection.image(at) for at in collection.positions]
+    found = explainer.maps(np.stack([image for image in images if image is not None]))
+    failed = sum(not cam.measured for cam in found)
+    assert f"No reliable explanation  {failed}" in _filters(gallery(open_page("explanation")))
+
+
+def test_a_filter_that_nothing_passes_says_so_and_can_be_cleared(
+    open_page: OpenPage, done: Job, toy_classifier: Classifier
+) -> None:
+    assert done
+    page = gallery(open_page("explanation"))
+    pills = next(group for group in page.button_group if group.label == "Only")
+    pills.set_value(["Decided by the ring"]).run()  # nothing was measured for it
+    assert "No patch passes “Decided by the ring”." in unescape(html(page))
+    assert "were not measured" in html(page)
+    next(found for found in page.button if found.label == "Clear the filters").click().run()
+    assert not page.exception
+    assert "No patch passes" not in html(page)
+    assert len([b for b in page.button if b.label.startswith("Look at patch")]) == 6
+
+
+def _filters(page: AppTest) -> list[str]:
+    return next(group for group in page.button_group if group.label == "Only").options
+
+
 def test_testing_the_list_fills_the_filters(open_page: OpenPage, done: Job) -> None:
     assert done
     page = gallery(open_page("explanation"))
@@ -192,6 +232,8 @@ def test_an_uploaded_patch_is_explained_and_a_damaged_one_is_refused(
     page.file_uploader[0].set_value(("bad.png", b"not an image", "image/png")).run()
     assert not page.exception
     assert page.warning
+    assert "Being measured" not in html(page)
+    assert "Centre against ring" not in html(page)
 
 
 def test_nobody_sees_the_batch_of_another(open_page: OpenPage, done: Job) -> None:
@@ -234,6 +276,65 @@ def test_tests_are_kept_beside_the_map(
     assert row.reliance is not None
     assert row.twins is not None
     assert known.untested([first]) == []
+
+
+def test_the_tests_of_a_known_map_do_not_make_it_again(
+    collection: PatchCollection, toy_classifier: Classifier
+) -> None:
+    first = collection.positions[0]
+    at_once, in_steps = (
+        ExplainedPatches(Explainer(toy_classifier, method=Method.REPLACEMENT), None)
+        for _ in range(2)
+    )
+    at_once.measure(collection.source, [first], at_once.tests())
+    in_steps.measure(collection.source, [first], Measurement())
+    map_alone = in_steps.row(first)
+    in_steps.measure(collection.source, [first], in_steps.tests())
+    one, other = at_once.row(first), in_steps.row(first)
+    assert one is not None
+    assert other is not None
+    assert map_alone is not None
+    assert other.explanation is map_alone.explanation
+    assert one.reliance is not None
+    assert other.reliance is not None
+    assert other.reliance.score == pytest.approx(one.reliance.score, abs=1e-5)
+    assert one.views is not None
+    assert other.views is not None
+    np.testing.assert_allclose(other.views.prob_tumour, one.views.prob_tumour, atol=1e-6)
+
+
+def test_a_patch_that_was_prepared_needs_no_measuring(
+    collection: PatchCollection, toy_classifier: Classifier
+) -> None:
+    known = ExplainedPatches(Explainer(toy_classifier, method=Method.REPLACEMENT), None)
+    first = collection.positions[0]
+    known.prepare(collection.source, first, known.tests())
+    for _ in range(600):
+        if known.row(first) is not None:
+            break
+        time.sleep(0.05)
+    row = known.row(first)
+    assert row is not None
+    assert known.untested([first]) == []
+
+
+def test_a_list_has_scores_of_all_and_maps_of_those_made(
+    collection: PatchCollection, toy_classifier: Classifier
+) -> None:
+    scored = ExplainedPatches(Explainer(toy_classifier), None)
+    scored.measure(collection.source, collection.positions, Measurement())
+    chosen = ExplainedPatches(Explainer(toy_classifier, method=Method.REPLACEMENT), None)
+    first = collection.positions[0]
+    chosen.measure(collection.source, [first], Measurement())
+    rows = list_rows(chosen, scored, collection.positions)
+    assert set(rows) == set(collection.positions)
+    for at, row in rows.items():
+        method = None if row.explanation is None else row.explanation.cam.method
+        assert method == (Method.REPLACEMENT if at == first else None)
+        assert row.score.prob_tumour is not None
+    order = ORDERS["Most evidence in the centre"]
+    assert order.text(rows[collection.positions[1]]) == "not measured"
+    assert list_rows(scored, scored, collection.positions) == scored.rows(collection.positions)
 
 
 def test_a_map_no_better_than_random_twins_is_never_given_out_for_drawing(

@@ -18,6 +18,7 @@ from core.explanation import (
     png_bytes,
     shared_scale,
 )
+from core.explanation.overlay import PALE_TISSUE
 from tests.toys import noise_patches
 
 BARE = OverlayStyle(zoom=1, opacity=1, centre_box=False)
@@ -95,7 +96,15 @@ def test_for_and_against_differ_in_lightness_or_blue_for_every_palette(palette: 
     # Red-green blindness leaves blue against yellow, and lightness.
     yellow = [c[:2].mean() - c[2] for c in (against, favour)]
     assert abs(yellow[1] - yellow[0]) > 90 or abs(favour.mean() - against.mean()) > 90
-    np.testing.assert_allclose(bar[0, 127:129], 255, atol=2)
+    np.testing.assert_allclose(bar[0, 127:129], [PALE_TISSUE] * 2, atol=2)
+    paler = draw_scale_bar(palette, opacity=0.5).astype(float)[0, [0, -1]]
+    np.testing.assert_allclose(paler, (bar[0, [0, -1]] + PALE_TISSUE) / 2, atol=1)
+
+
+@pytest.mark.parametrize("palette", list(Palette))
+def test_both_ends_of_every_palette_stand_out_from_tissue(palette: Palette) -> None:
+    ends = draw_scale_bar(palette, opacity=0.6).astype(float)[0, [0, -1]]
+    assert (np.abs(ends - PALE_TISSUE).max(axis=1) > 25).all()
 
 
 def test_nonsense_is_refused() -> None:
