@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from app.audited.view import AuditView, Rows
+from core.scoring.outputs import no_formula
 
 
 def exported(view: AuditView, rows: Rows) -> pd.DataFrame:
@@ -17,13 +18,12 @@ def exported(view: AuditView, rows: Rows) -> pd.DataFrame:
 def csv_bytes(frame: pd.DataFrame) -> bytes:
     """Return a table as CSV whose text cannot be run by a spreadsheet."""
     text = frame.select_dtypes(include=["object", "str"]).columns
-    safe = frame.assign(**{name: frame[name].map(_no_formula) for name in text})
+    safe = frame.assign(**{name: frame[name].map(_cell) for name in text})
     return safe.to_csv(index=False).encode()
 
 
-def _no_formula(cell: object) -> object:
-    """Return text with a quote before what a spreadsheet would take for a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in {"=", "+", "-", "@", "\t"} else cell
+def _cell(cell: object) -> object:
+    return no_formula(cell) if isinstance(cell, str) else cell
 
 
 def parquet_bytes(frame: pd.DataFrame) -> bytes:

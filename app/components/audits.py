@@ -8,7 +8,7 @@ import streamlit as st
 from app import resources, state
 from app.components.audit_words import STEPS
 from app.components.batches import drawn_badge, state_badge, when
-from app.components.parts import show_problem
+from app.components.parts import head_line, show_problem, way_back
 from core.audit import STEPS as STEP_NAMES
 from core.audit import AuditProgress
 from core.audit.run import NO_SCORES
@@ -54,17 +54,9 @@ def audit_list(store: AuditStore) -> None:
 def audit_head(store: AuditStore, job: Job, found: AuditState) -> None:
     """Draw the name of the audit that is looked at, the way back, the report, the way out."""
     with st.container(horizontal=True, vertical_alignment="center", key="nl-batch-head"):
-        st.button(
-            "All data sets",
-            icon=":material/arrow_back:",
-            on_click=state.look_at_audit,
-            args=(None,),
-            key="all-of-audits",
-        )
-        st.html(
-            f'<div class="nl-batch"><h1>{escape(job.name)}</h1>{state_badge(found.name)}'
-            f"{drawn_badge(job)}<span>{when(job)}</span></div>"
-        )
+        way_back("All data sets", "all-of-audits", state.look_at_audit)
+        marks = f"{state_badge(found.name)}{drawn_badge(job)}<span>{when(job)}</span>"
+        head_line(job.name, marks)
         report = store.folder(job).report
         if report.is_file():
             st.download_button(
