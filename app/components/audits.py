@@ -1,5 +1,6 @@
 """The audits of a workspace: their list, their head line, progress, stop, continue, delete."""
 
+from functools import partial
 from html import escape
 from typing import Final
 
@@ -8,7 +9,7 @@ import streamlit as st
 from app import resources, state
 from app.components.audit_words import STEPS
 from app.components.batches import drawn_badge, state_badge, when
-from app.components.parts import head_line, show_problem, way_back
+from app.components.parts import head_line, running_line, show_problem, way_back
 from core.audit import STEPS as STEP_NAMES
 from core.audit import AuditProgress
 from core.audit.run import NO_SCORES
@@ -90,10 +91,8 @@ def _delete(store: AuditStore, job: Job) -> None:
 def progress_line(store: AuditStore, job: Job, found: AuditState) -> None:
     """Draw how far a running audit is, with the way to stop it."""
     progress = found.progress
-    share = progress.done / progress.total if progress.total else 0.0
-    with st.container(horizontal=True, vertical_alignment="center", key="nl-progress"):
-        st.progress(min(share, 1.0), text=_step_text(progress))
-        st.button("Stop", icon=":material/stop:", on_click=store.cancel, args=(job,), key="stop")
+    stop = partial(store.cancel, job)
+    running_line(progress.done, progress.total, _step_text(progress), stop)
 
 
 def _step_text(progress: AuditProgress) -> str:
