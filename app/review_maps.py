@@ -7,7 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 from core.patches import ImageU8
-from core.review.maps import MapMaker, PatchMap
+from core.review.maps import MapMaker
+from core.review.patch_map import PatchMap
 
 KEPT_MAPS: Final = 256
 _MOST_WAITING: Final = 6

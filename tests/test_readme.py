@@ -1,6 +1,7 @@
-"""Claims of the README that a machine can check."""
+"""Claims of the README and the changelog that a machine can check."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,12 @@ def test_the_validation_table_is_the_shipped_card() -> None:
 def test_what_the_readme_points_to_exists(path: str) -> None:
     assert path in README
     assert (ROOT / path).exists()
+
+
+def test_the_changelog_begins_with_the_version_of_the_package() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+    headings = re.findall(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.M)
+    assert next(name for name in headings if name != "Unreleased") == version
 
 
 def test_the_commands_of_ci_are_those_of_the_readme() -> None:

@@ -10,6 +10,7 @@ from app import state
 from app.audited import AuditView, csv_bytes, review_table
 from app.components.audit_patches import source_or_none
 from app.components.audit_tiles import Card, tile, tiles
+from app.components.pager import page_of, pager
 from app.components.parts import score_text, section
 from core.audit.run import NO_SCORES
 from core.jobs import AuditStore, Job
@@ -44,10 +45,8 @@ def labels_panel(store: AuditStore, job: Job, view: AuditView) -> None:
             "labels stay hidden."
         )
     )
-    pages = -(-len(found) // _A_PAGE)
-    page = min(int(str(state.chosen("labels-page", 1) or 1)), pages)
+    page = page_of(len(found), _A_PAGE, key="labels-page")
     source = source_or_none(store, job)
-    shown = found.iloc[(page - 1) * _A_PAGE : page * _A_PAGE]
     tiles(
         [
             Card(
@@ -60,16 +59,13 @@ def labels_panel(store: AuditStore, job: Job, view: AuditView) -> None:
                     ),
                 )
             )
-            for row in shown.to_dict("records")
+            for row in found.iloc[page.part].to_dict("records")
         ],
         key="audit-doubtful",
         side=192,
     )
     with st.container(horizontal=True, vertical_alignment="center"):
-        first = (page - 1) * _A_PAGE + 1
-        st.caption(f"{first:,} to {first + len(shown) - 1:,} of {len(found):,}")
-        if pages > 1:
-            st.pagination(pages, key="labels-page", max_visible_pages=5)
+        pager(page)
         st.download_button(
             "List for the review, CSV",
             data=partial(_csv, view, found),

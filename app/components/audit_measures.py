@@ -83,12 +83,8 @@ def _picked_bins(measure: str) -> None:
 
 def _associations(view: AuditView, colours: charts.Palette) -> None:
     section("What one plain measure tells about the label", "click a point for its patches")
-    table = view.audit.associations
+    table = _table_or_reason(view, view.audit.associations, "labels of both classes")
     if table is None:
-        _not_ready(view, "statistics")
-        return
-    if not len(table):
-        st.caption("It needs labels of both classes.")
         return
     whole = st.toggle(f"Show all {len(table)} measures", key="audit-all-measures")
     shown = table if whole else table.head(_FIRST)
@@ -154,12 +150,8 @@ def _picked_dot(key: str) -> None:
 
 def _contrasts(view: AuditView, colours: charts.Palette) -> None:
     section("Centre against ring", "click a point for the patches that differ most")
-    table = view.audit.contrasts
+    table = _table_or_reason(view, view.audit.contrasts, "labels")
     if table is None:
-        _not_ready(view, "statistics")
-        return
-    if not len(table):
-        st.caption("It needs labels.")
         return
     st.plotly_chart(
         audit_charts.contrast_dots(table, colours=colours),
@@ -183,5 +175,15 @@ def _picked_contrast() -> None:
         audit_patches.show(Shown("contrast", f"{channel}|{label}"))
 
 
-def _not_ready(view: AuditView, step: str) -> None:
-    st.caption(f"Not there: {view.audit.progress.skipped.get(step, 'this step is not done yet')}.")
+def _table_or_reason(
+    view: AuditView, table: pd.DataFrame | None, needs: str
+) -> pd.DataFrame | None:
+    """Return a table of the statistics step that has rows, else say why there is none."""
+    if table is None:
+        reason = view.audit.progress.skipped.get("statistics", "this step is not done yet")
+        st.caption(f"Not there: {reason}.")
+        return None
+    if table.empty:
+        st.caption(f"It needs {needs}.")
+        return None
+    return table

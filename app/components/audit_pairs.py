@@ -13,12 +13,14 @@ from app.audited import AuditView, csv_bytes
 from app.components.audit_patches import source_or_none
 from app.components.audit_tiles import Card, tile, tiles
 from app.components.audit_words import KINDS, orientation_text
+from app.components.pager import page_of, pager
 from app.components.parts import Stat, stat_strip
 from core.jobs import AuditStore, Job
 from core.patches import PATCH_SIZE_PX, PatchSource
 
 Mask = NDArray[np.bool_]
 _A_PAGE: Final = 12
+_PAGE_KEY: Final = "pairs-page"
 KINDS_KEY: Final = "pairs-kinds"
 ONLY_KEY: Final = "pairs-only"
 _CONFLICT: Final = "different labels"
@@ -67,16 +69,12 @@ def pairs_panel(store: AuditStore, job: Job, view: AuditView) -> None:
     if not len(order):
         st.html('<div class="nl-empty"><b>No pair passes these filters.</b></div>')
         return
-    pages = -(-len(order) // _A_PAGE)
-    page = min(int(str(state.chosen("pairs-page", 1) or 1)), pages)
-    shown = order[(page - 1) * _A_PAGE : page * _A_PAGE]
+    page = page_of(len(order), _A_PAGE, key=_PAGE_KEY)
     source = source_or_none(store, job)
-    tiles([_card(view, source, pairs.iloc[place]) for place in shown], key="audit-pairs", side=192)
+    cards = [_card(view, source, pairs.iloc[place]) for place in order[page.part]]
+    tiles(cards, key="audit-pairs", side=192)
     with st.container(horizontal=True, vertical_alignment="center"):
-        first = (page - 1) * _A_PAGE + 1
-        st.caption(f"{first:,} to {first + len(shown) - 1:,} of {len(order):,} pairs")
-        if pages > 1:
-            st.pagination(pages, key="pairs-page", max_visible_pages=5)
+        pager(page, "pairs")
         st.download_button(
             "These pairs as CSV",
             data=partial(_csv, view, order),
@@ -103,7 +101,7 @@ def show_pairs(view: AuditView, kinds: list[str], only: list[str]) -> None:
     present = set() if pairs is None else set(pairs["kind"].astype(str))
     state.choose(f"{KINDS_KEY}-{view.job_id}", [kind for kind in kinds if kind in present])
     state.choose(f"{ONLY_KEY}-{view.job_id}", only)
-    state.choose("pairs-page", 1)
+    state.choose(_PAGE_KEY, 1)
 
 
 def _filtered(pairs: pd.DataFrame, crossings: dict[str, Mask], job_id: str) -> NDArray[np.int64]:

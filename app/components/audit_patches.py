@@ -23,6 +23,7 @@ from app.audited import (
 )
 from app.components.audit_tiles import Card, tile, tiles
 from app.components.audit_words import FLAGS, flags_text, measure_text
+from app.components.pager import page_of, pager
 from app.components.parts import plain
 from core.audit import FLAGS as FLAG_NAMES
 from core.audit import MEASURES
@@ -237,20 +238,15 @@ def _page(
     if not len(rows):
         st.html('<div class="nl-empty"><b>No patch.</b> None passes these filters.</div>')
         return
-    pages = -(-len(rows) // a_page)
-    page = min(int(str(state.chosen(_PAGE, 1) or 1)), pages)
-    shown = rows[(page - 1) * a_page : page * a_page]
+    page = page_of(len(rows), a_page, key=_PAGE)
     source = source_or_none(store, job)
     cards = [
         Card((tile(view, source, int(row), why=_why(view, int(row), chosen.measure)),))
-        for row in shown
+        for row in rows[page.part]
     ]
     tiles(cards, key="audit-tiles", side=side, followed=side == _BESIDE)
     with st.container(horizontal=True, vertical_alignment="center"):
-        first = (page - 1) * a_page + 1
-        st.caption(f"{first:,} to {first + len(shown) - 1:,} of {len(rows):,}")
-        if pages > 1:
-            st.pagination(pages, key=_PAGE, max_visible_pages=5)
+        pager(page)
 
 
 def _why(view: AuditView, row: int, measure: str) -> str:

@@ -1,5 +1,6 @@
 """The audits of a workspace: their list, their head line, progress, stop, continue, delete."""
 
+from functools import partial
 from html import escape
 from typing import Final
 
@@ -8,7 +9,7 @@ import streamlit as st
 from app import resources, state
 from app.components.audit_words import STEPS
 from app.components.batches import drawn_badge, state_badge, when
-from app.components.parts import show_problem
+from app.components.parts import head_line, running_line, show_problem, way_back
 from core.audit import STEPS as STEP_NAMES
 from core.audit import AuditProgress
 from core.audit.run import NO_SCORES
@@ -54,17 +55,9 @@ def audit_list(store: AuditStore) -> None:
 def audit_head(store: AuditStore, job: Job, found: AuditState) -> None:
     """Draw the name of the audit that is looked at, the way back, the report, the way out."""
     with st.container(horizontal=True, vertical_alignment="center", key="nl-batch-head"):
-        st.button(
-            "All data sets",
-            icon=":material/arrow_back:",
-            on_click=state.look_at_audit,
-            args=(None,),
-            key="all-of-audits",
-        )
-        st.html(
-            f'<div class="nl-batch"><h1>{escape(job.name)}</h1>{state_badge(found.name)}'
-            f"{drawn_badge(job)}<span>{when(job)}</span></div>"
-        )
+        way_back("All data sets", "all-of-audits", state.look_at_audit)
+        marks = f"{state_badge(found.name)}{drawn_badge(job)}<span>{when(job)}</span>"
+        head_line(job.name, marks)
         report = store.folder(job).report
         if report.is_file():
             st.download_button(
@@ -98,10 +91,8 @@ def _delete(store: AuditStore, job: Job) -> None:
 def progress_line(store: AuditStore, job: Job, found: AuditState) -> None:
     """Draw how far a running audit is, with the way to stop it."""
     progress = found.progress
-    share = progress.done / progress.total if progress.total else 0.0
-    with st.container(horizontal=True, vertical_alignment="center", key="nl-progress"):
-        st.progress(min(share, 1.0), text=_step_text(progress))
-        st.button("Stop", icon=":material/stop:", on_click=store.cancel, args=(job,), key="stop")
+    stop = partial(store.cancel, job)
+    running_line(progress.done, progress.total, _step_text(progress), stop)
 
 
 def _step_text(progress: AuditProgress) -> str:

@@ -10,6 +10,7 @@ import streamlit as st
 from pandas.io.formats.style import Styler
 
 from app import charts, resources, state
+from app.components.pager import page_of, pager
 from app.components.parts import (
     Stat,
     outcome_text,
@@ -172,10 +173,9 @@ def result_table(
     store: JobStore, job: Job, rows: Sequence[ScoreRow], positions: Sequence[int]
 ) -> None:
     """Draw one page of rows with thumbnails; a click looks at a patch."""
-    pages = max(1, -(-len(positions) // ROWS_A_PAGE))
-    page_key, table_key = f"page-{job.id}", f"table-{job.id}"
-    page = min(int(str(state.chosen(page_key, 1) or 1)), pages)
-    shown = list(positions[(page - 1) * ROWS_A_PAGE : page * ROWS_A_PAGE])
+    table_key = f"table-{job.id}"
+    page = page_of(len(positions), ROWS_A_PAGE, key=f"page-{job.id}")
+    shown = list(positions[page.part])
     if not shown:
         st.html('<div class="nl-empty"><b>No patch passes these filters.</b></div>')
         st.button("Clear the filters", on_click=_clear_filters, args=(job.id,), key="clear")
@@ -209,10 +209,7 @@ def result_table(
         alt="Scored patches of this batch",
     )
     with st.container(horizontal=True, vertical_alignment="center"):
-        first = (page - 1) * ROWS_A_PAGE + 1
-        st.caption(f"{first:,} to {first + len(shown) - 1:,} of {len(positions):,}")
-        if pages > 1:
-            st.pagination(pages, key=page_key, max_visible_pages=5)
+        pager(page)
 
 
 def _clear_filters(job_id: str) -> None:

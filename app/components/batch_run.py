@@ -1,12 +1,13 @@
 """A batch before and while it is scored: what the input holds, start, progress, stop."""
 
+from functools import partial
 from html import escape
 from typing import Final
 
 import streamlit as st
 
 from app import resources, state
-from app.components.parts import Stat, section, show_problem, stat_strip
+from app.components.parts import Stat, running_line, section, show_problem, stat_strip
 from core.errors import NodelensError
 from core.jobs import InputReport, Job, JobProgress, JobStore, Problem
 from core.scoring import Classifier, TestTimeAugmentation
@@ -123,10 +124,8 @@ def _problem(problem: Problem, sign: str, tone: str) -> str:
 
 def progress_line(store: JobStore, job: Job, progress: JobProgress) -> None:
     """Draw how far a running batch is, with the way to stop it."""
-    share = progress.done / progress.total if progress.total else 0.0
-    with st.container(horizontal=True, vertical_alignment="center", key="nl-progress"):
-        st.progress(min(share, 1.0), text=_progress_text(progress))
-        st.button("Stop", icon=":material/stop:", on_click=store.cancel, args=(job,), key="stop")
+    stop = partial(store.cancel, job)
+    running_line(progress.done, progress.total, _progress_text(progress), stop)
 
 
 def _progress_text(progress: JobProgress) -> str:

@@ -9,6 +9,7 @@ import streamlit as st
 from app import resources, state
 from app.components import batch_downloads
 from app.components.new_batch import is_drawn
+from app.components.parts import head_line, way_back
 from core.jobs import Job, JobProgress, JobStore
 from core.scoring import Classifier, TestTimeAugmentation
 
@@ -81,18 +82,10 @@ def batch_head(
 ) -> None:
     """Draw the name of the batch that is looked at, the way back, the downloads, the way out."""
     with st.container(horizontal=True, vertical_alignment="center", key="nl-batch-head"):
-        st.button(
-            "All batches",
-            icon=":material/arrow_back:",
-            on_click=state.look_at_job,
-            args=(None,),
-            key="all",
-        )
+        way_back("All batches", "all", state.look_at_job)
         views = " · eight orientations" if job.tta == TestTimeAugmentation.D4 else ""
-        st.html(
-            f'<div class="nl-batch"><h1>{escape(job.name)}</h1>{state_badge(progress.state)}'
-            f"{drawn_badge(job)}<span>{when(job)}{views}</span></div>"
-        )
+        marks = f"{state_badge(progress.state)}{drawn_badge(job)}<span>{when(job)}{views}</span>"
+        head_line(job.name, marks)
         batch_downloads.downloads(store, job, progress, resources.rows(store, job), classifier)
         with st.popover("Delete", icon=":material/delete:", key="delete"):
             st.write("Deletes the uploaded files and the scores of this batch, for good.")

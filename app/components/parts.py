@@ -1,6 +1,6 @@
 """Small drawings: titles, numbers in a row, facts in a list, a picture of a patch."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Final, Literal
@@ -80,6 +80,30 @@ def share_text(part: int, whole: int) -> str:
 def page_title(title: str, lead: str) -> None:
     """Draw a page's title and the sentence below it."""
     st.html(f'<div class="nl-title"><h1>{escape(title)}</h1><p>{escape(lead)}</p></div>')
+
+
+def head_line(name: str, marks: str, *, level: int = 1) -> None:
+    """Draw the name of the one thing that is looked at, with its badges.
+
+    Args:
+        name: As its owner calls it.
+        marks: HTML that follows it.
+        level: Of the heading, 1 to 6.
+    """
+    st.html(f'<div class="nl-batch"><h{level}>{escape(name)}</h{level}>{marks}</div>')
+
+
+def way_back(label: str, key: str, look_at: Callable[[None], None]) -> None:
+    """Draw the button that leads from the one thing that is looked at to the list."""
+    st.button(label, icon=":material/arrow_back:", on_click=look_at, args=(None,), key=key)
+
+
+def running_line(done: int, total: int, text: str, stop: Callable[[], None]) -> None:
+    """Draw how far something is that runs in the background, with the way to stop it."""
+    share = done / total if total else 0.0
+    with st.container(horizontal=True, vertical_alignment="center", key="nl-progress"):
+        st.progress(min(share, 1.0), text=text)
+        st.button("Stop", icon=":material/stop:", on_click=stop, key="stop")
 
 
 def section(title: str, note: str = "") -> None:

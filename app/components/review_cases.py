@@ -6,6 +6,7 @@ from typing import Final
 import streamlit as st
 
 from app import state
+from app.components.parts import head_line, way_back
 from core.review import CaseOpened, Person, ReadingMode, Record, Verification, progress
 
 MODE_WORDS: Final = {
@@ -64,17 +65,9 @@ def case_list(record: Record, who: Person) -> None:
 def case_head(case: CaseOpened) -> bool:
     """Draw the name of a case with the ways out; return whether it is read page by page."""
     with st.container(horizontal=True, vertical_alignment="center", key="nl-batch-head"):
-        st.button(
-            "All cases",
-            icon=":material/arrow_back:",
-            on_click=state.look_at_case,
-            args=(None,),
-            key="all-cases",
-        )
-        st.html(
-            f'<div class="nl-batch"><h2>{escape(case.name)}</h2>'
-            f'<span class="nl-badge">{MODE_WORDS[case.mode]}</span></div>'
-        )
+        way_back("All cases", "all-cases", state.look_at_case)
+        mode = f'<span class="nl-badge">{MODE_WORDS[case.mode]}</span>'
+        head_line(case.name, mode, level=2)
         by_page = False
         if case.mode is ReadingMode.AI_FIRST:
             by_page = st.toggle("Twelve at a time", key="by-page")

@@ -18,13 +18,11 @@ ERRORS_FOUND = 1
 _MOST_PRINTED = 12
 
 
-def add_audit_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `audit` with its options."""
-    parser = commands.add_parser(
-        "audit",
-        help="check a data set: files, labels, splits, quality, duplicates, plain statistics",
-        description="Write tables (Parquet), findings.json and report.html, which needs no "
-        "network. Exit status: 0 no errors among the findings, 1 some, 2 wrong usage.",
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
+    parser.description = (
+        "Write tables (Parquet), findings.json and report.html, which needs no "
+        "network. Exit status: 0 no errors among the findings, 1 some, 2 wrong usage."
     )
     parser.add_argument(
         "source", type=Path, help="folder (Kaggle, PCam or plain), .zip, PCam .h5, or .csv"

@@ -11,11 +11,11 @@ import pandas as pd
 from core.audit.folder import AuditSpec
 from core.errors import SourceError
 from core.patches import PatchEntry, PatchSource, open_source
-from core.patches.datasets import LABELS_CSV, SLIDES_CSV, SPLIT_CSV
+from core.patches.datasets import LABELS_CSV, SLIDES_CSV, SPLIT_CSV, require_inside
 from core.patches.files import parse_label, read_table
 
 FAULT_COLUMNS: Final = ("kind", "table", "id", "detail")
-_SLIDE_COLUMNS: Final = ("slide", "wsi")
+SLIDE_COLUMNS: Final = ("slide", "wsi")
 _SPLITS: Final = frozenset({"train", "valid", "val", "validation", "test"})
 _LABELS: Final = {"0": 0, "1": 1}
 
@@ -45,22 +45,29 @@ class Inputs:
         )
 
 
-def open_inputs(path: Path, *, ignore: Sequence[Path] = ()) -> Inputs:
+def open_inputs(
+    path: Path, *, confine_to: Path | None = None, ignore: Sequence[Path] = ()
+) -> Inputs:
     """Open whatever `core.patches.open_source` opens, with the labels that lie beside it.
 
     A plain folder may have one CSV in it with the columns `id` and `label` (and `slide` or `wsi`,
     and `split`); without one, folders named 0 and 1 give the label and folders named train, valid
     or test the split.
 
+    Args:
+        path: What to open.
+        confine_to: If given, tables outside are refused, and patches outside row by row.
+        ignore: Files in a folder that are no inputs, such as those of the audit itself.
+
     Raises:
-        SourceError: There is nothing there, or a table is malformed.
+        SourceError: There is nothing there, or a table is malformed or outside.
     """
-    source = open_source(path, ignore=ignore)
+    source = open_source(path, confine_to=confine_to, ignore=ignore)
     faults: list[tuple[str, str, str, str]] = []
     if source.kind == "kaggle":
         faults += _kaggle_faults(path, source.entries)
     elif source.kind == "folder":
-        tables = _label_tables(path)
+        tables = _label_tables(path, confine_to)
         if len(tables) > 1:
             raise SourceError(
                 f"Found {len(tables)} tables with the columns 'id' and 'label' in {path.name} "
@@ -101,9 +108,11 @@ def _column_faults(
             yield "unknown-id", table.name, str(patch_id), "no such patch"
 
 
-def _label_tables(root: Path) -> list[Path]:
+def _label_tables(root: Path, confine_to: Path | None) -> list[Path]:
     tables = []
     for table in sorted(root.glob("*.csv")):
+        if confine_to is not None:
+            require_inside([table], confine_to)
         with table.open(encoding="utf-8-sig", errors="replace") as file:
             columns = {name.strip().strip('"') for name in file.readline().split(",")}
         if {"id", "label"} <= columns:
@@ -114,7 +123,7 @@ def _label_tables(root: Path) -> list[Path]:
 def _with_table(source: PatchSource, table: Path) -> list[tuple[str, str, str, str]]:
     """Give a folder's entries what its table says; return the table's faults."""
     rows = read_table(table, required=["id", "label"])
-    slide = next((name for name in _SLIDE_COLUMNS if name in rows.columns), None)
+    slide = next((name for name in SLIDE_COLUMNS if name in rows.columns), None)
     known = {row["id"]: row for row in rows.to_dict("records")}
     entries, used = [], set()
     for entry in source.entries:
@@ -141,13 +150,15 @@ def _with_table(source: PatchSource, table: Path) -> list[tuple[str, str, str, s
     return faults
 
 
+def told_by_folders(path: str) -> tuple[int | None, str | None]:
+    """Return the label and the split that the folders of a path name, None where they do not."""
+    folders = PurePosixPath(path).parts[:-1]
+    labels = [_LABELS[name] for name in folders if name in _LABELS]
+    splits = [name.lower() for name in folders if name.lower() in _SPLITS]
+    return labels[-1] if labels else None, splits[0] if splits else None
+
+
 def _from_folders(entry: PatchEntry, *, label: bool = True) -> PatchEntry:
     """Return an entry with the label and split that its folders name."""
-    folders = PurePosixPath(entry.path).parts[:-1]
-    labels = [_LABELS[name] for name in folders if name in _LABELS] if label else []
-    splits = [name.lower() for name in folders if name.lower() in _SPLITS]
-    return replace(
-        entry,
-        label=labels[-1] if labels else None,
-        split=splits[0] if splits else entry.split,
-    )
+    told, split = told_by_folders(entry.path)
+    return replace(entry, label=told if label else None, split=split or entry.split)

@@ -1,5 +1,7 @@
 """Model bundles: weights with the contract that travels with them."""
 
+from typing import TYPE_CHECKING
+
 from core.bundle.bundle import (
     Bundle,
     ValidationScores,
@@ -22,11 +24,36 @@ from core.bundle.card import (
     Preprocessing,
     Validation,
 )
-from core.bundle.head import CENTRE_STREAM, HIDDEN_LAYER, TwoStreams, classifier_names, head_names
-from core.bundle.network import InputTransform, build_network, load_weights, tumour_logit
-from core.bundle.pooling import CentreAndContextPool
-from core.bundle.simple_cnn import SIMPLE_CNN
 from core.bundle.summary import card_table, interval_text, metric_name
+from core.late_exports import late_exports
+
+if TYPE_CHECKING:
+    from core.bundle.head import (
+        CENTRE_STREAM,
+        HIDDEN_LAYER,
+        TwoStreams,
+        classifier_names,
+        head_names,
+    )
+    from core.bundle.network import InputTransform, build_network, load_weights, tumour_logit
+    from core.bundle.pooling import CentreAndContextPool
+    from core.bundle.simple_cnn import SIMPLE_CNN
+else:
+    __getattr__ = late_exports(
+        __name__,
+        {
+            "head": (
+                "CENTRE_STREAM",
+                "HIDDEN_LAYER",
+                "TwoStreams",
+                "classifier_names",
+                "head_names",
+            ),
+            "network": ("InputTransform", "build_network", "load_weights", "tumour_logit"),
+            "pooling": ("CentreAndContextPool",),
+            "simple_cnn": ("SIMPLE_CNN",),
+        },
+    )
 
 __all__ = [
     "CENTRE_STREAM",

@@ -8,12 +8,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
-import safetensors.torch
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 from pydantic import ValidationError
@@ -23,6 +21,9 @@ from core.bundle.card import Card, GoldenPatch
 from core.errors import BundleError, PatchError
 from core.patches import ImageU8, decode_patch
 from core.patches.files import read_table
+
+if TYPE_CHECKING:
+    import torch
 
 CARD_FILE: Final = "card.json"
 WEIGHTS_FILE: Final = "weights.safetensors"
@@ -43,7 +44,7 @@ class Bundle:
 
     folder: Path
     card: Card
-    weights: dict[str, torch.Tensor]
+    weights: "dict[str, torch.Tensor]"
     golden_images: ImageU8
 
     @property
@@ -105,6 +106,8 @@ def read_bundle(folder: Path) -> Bundle:
     Raises:
         BundleError: A part is missing, altered or not what the card says.
     """
+    import safetensors.torch  # noqa: PLC0415 - loads PyTorch, which a card does without
+
     card = read_card(folder)
     data = _checked(folder / WEIGHTS_FILE, card.weights_sha256)
     try:
@@ -192,8 +195,10 @@ def write_validation(
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def write_weights(folder: Path, weights: Mapping[str, torch.Tensor]) -> str:
+def write_weights(folder: Path, weights: "Mapping[str, torch.Tensor]") -> str:
     """Write `weights.safetensors` and return its SHA-256."""
+    import safetensors.torch  # noqa: PLC0415 - loads PyTorch, which a card does without
+
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / WEIGHTS_FILE
     safetensors.torch.save_file(

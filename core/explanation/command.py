@@ -40,15 +40,13 @@ ALL_EXPLAINED: Final = 0
 SOME_NOT_EXPLAINED: Final = 1
 
 
-def add_explain_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `explain` with its options."""
-    parser = commands.add_parser(
-        "explain",
-        help="draw maps over patches, test their centre, and write a table of the measures",
-        description="Write one row per input, in input order, and a picture per scored patch: the "
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
+    parser.description = (
+        "Write one row per input, in input order, and a picture per scored patch: the "
         "patch beside its map, the centre 32 × 32 marked, all on one scale. Exit status: 0 all "
         "explained, 1 some inputs could not be (their rows say why), 2 wrong usage or no usable "
-        "model. A map shows what the network reacted to; it is no finding.",
+        "model. A map shows what the network reacted to; it is no finding."
     )
     parser.add_argument(
         "source", type=Path, help="folder, .zip, PCam .h5, .csv with a column 'path', or one image"

@@ -10,15 +10,14 @@ from plotly.offline import get_plotlyjs
 from plotly.subplots import make_subplots
 
 from core.explanation.distributions import (
-    DECIDED,
     Basis,
     Collected,
     Estimate,
     FloatArray,
     Group,
-    Measure,
     Spread,
 )
+from core.explanation.measures import DECIDED, Measure
 
 _BINS: Final = 20
 _COLOURS: Final = {

@@ -16,7 +16,6 @@ from core.errors import RunError, SourceError
 from core.jobs.labelled import label_uploads
 from core.jobs.store import Job, JobStore
 from core.scoring.outputs import replacing
-from core.settings import resolved_below
 
 _AUDIT_FOLDER: Final = "audit"
 _SCORES: Final = {"scores.csv": False, "scores-out-of-fold.csv": True}
@@ -81,7 +80,6 @@ class AuditStore:
                 lie; checked whenever one is opened.
         """
         self.jobs = JobStore(folder, server_roots=server_roots)
-        self._server_roots = tuple(server_roots)
         self._workers: dict[str, _Worker] = {}
         self._lock = threading.Lock()
 
@@ -95,21 +93,10 @@ class AuditStore:
         Raises:
             SourceError: They are gone, not what they claim to be, or outside the allowed folders.
         """
-        source = self.jobs.open(job)  # refuses what lies outside the allowed folders
         if job.server_path is None:
-            return label_uploads(source, self.jobs.uploaded_files(job))
-        path = resolved_below(job.server_path, self._server_roots)
-        if path.is_dir():
-            self._require_inside(path)
-        found = open_inputs(path)
-        with found.source:
-            source.entries = found.source.entries
-        return Inputs(source, found.table_faults)
-
-    def _require_inside(self, path: Path) -> None:
-        """Raise unless the tables beside the patches lie where this installation may read."""
-        for table in path.glob("*.csv"):
-            resolved_below(str(table), self._server_roots)
+            return label_uploads(self.jobs.open(job), self.jobs.uploaded_files(job))
+        path, confine_to = self.jobs.place_on_server(job.server_path)
+        return open_inputs(path, confine_to=confine_to)
 
     def keep_scores(self, job: Job, data: bytes, *, out_of_fold: bool) -> None:
         """Keep scores of the patches, for labels worth a second look; `start` uses them.

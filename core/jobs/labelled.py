@@ -3,18 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Final
 
 import pandas as pd
 
-from core.audit.inputs import FAULT_COLUMNS, Inputs
+from core.audit.inputs import FAULT_COLUMNS, SLIDE_COLUMNS, Inputs, told_by_folders
 from core.errors import SourceError
 from core.patches import PatchEntry, PatchSource
 from core.patches.files import parse_label, read_table
-
-_SLIDE_COLUMNS: Final = ("slide", "wsi")
-_SPLITS: Final = frozenset({"train", "valid", "val", "validation", "test"})
-_LABELS: Final = {"0": 0, "1": 1}
 
 
 def label_uploads(source: PatchSource, files: Sequence[tuple[str, Path]]) -> Inputs:
@@ -58,13 +53,11 @@ def label_uploads(source: PatchSource, files: Sequence[tuple[str, Path]]) -> Inp
 def _told(entry: PatchEntry, known: dict[str, dict[str, str]], *, by_folder: bool) -> PatchEntry:
     path = PurePosixPath(entry.path)
     row = known.get(entry.id) or known.get(path.name) or {}
-    folders = path.parts[:-1]
-    labels = [_LABELS[name] for name in folders if by_folder and name in _LABELS]
-    splits = [name.lower() for name in folders if name.lower() in _SPLITS]
+    by_name, split = told_by_folders(entry.path)
     label = parse_label(row["label"], Path("the uploaded table")) if "label" in row else None
     return replace(
         entry,
-        label=labels[-1] if labels else label,
-        slide=next((row[name] for name in _SLIDE_COLUMNS if name in row), entry.slide),
-        split=row.get("split") or (splits[0] if splits else entry.split),
+        label=by_name if by_folder and by_name is not None else label,
+        slide=next((row[name] for name in SLIDE_COLUMNS if name in row), entry.slide),
+        split=row.get("split") or split or entry.split,
     )

@@ -295,7 +295,8 @@ class JobStore:
             SourceError: It is gone, not what it claims to be, or outside the allowed folders.
         """
         if job.server_path is not None:
-            return self._open_on_server(job.server_path)
+            path, confine_to = self.place_on_server(job.server_path)
+            return open_source(path, confine_to=confine_to)
         folder = self.folder / job.id / _INPUT_FOLDER
         archives = [file for file in job.uploads if file.name.lower().endswith(".zip")]
         images = [file for file in job.uploads if file not in archives]
@@ -308,12 +309,17 @@ class JobStore:
             )
         return parts[0] if len(parts) == 1 else ChainedSource(job.name, "files", parts)
 
-    def _open_on_server(self, text: str) -> PatchSource:
+    def place_on_server(self, text: str) -> tuple[Path, Path | None]:
+        """Return a source on the server, and the folder that nothing it names may lead out of.
+
+        Raises:
+            SourceError: It is outside the allowed folders.
+        """
         if self._server_roots is None:
-            return open_source(Path(text))
+            return Path(text), None
         path = resolved_below(text, self._server_roots)
         root = next(root for root in self._server_roots if path.is_relative_to(root))
-        return open_source(path, confine_to=root if root.is_dir() else root.parent)
+        return path, root if root.is_dir() else root.parent
 
     def uploaded_files(self, job: Job) -> list[tuple[str, Path]]:
         """Return the owner's name of each uploaded file, safe to show, and where its bytes are."""

@@ -9,6 +9,7 @@ from core.patches.datasets import (
     is_kaggle_layout,
     is_pcam_layout,
     kaggle_source,
+    own_files,
     pcam_file_source,
     pcam_source,
     require_inside,
@@ -69,7 +70,7 @@ def open_source(
         raise SourceError(f"There is no file or folder {shown_path(str(path))}. Check the path.")
     try:
         if confine_to is not None:
-            require_inside(path if path.is_dir() else path.parent, confine_to)
+            require_inside(own_files(path if path.is_dir() else path.parent), confine_to)
         if not path.is_dir():
             return _open_file(path, confine_to)
         return _open_folder(path, confine_to, frozenset(file.resolve() for file in ignore))

@@ -1,6 +1,6 @@
 """The two published layouts of this task, opened with labels, splits and slides where known."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -20,17 +20,21 @@ _TABLES: Final = frozenset({LABELS_CSV, SLIDES_CSV, SPLIT_CSV, "sample_submissio
 _PCAM_FILE: Final = "camelyonpatch_level_2_split_{split}_{part}"
 
 
-def require_inside(folder: Path, confine_to: Path) -> None:
-    """Raise unless the data set's own tables and HDF5 files lie below `confine_to`.
+def own_files(folder: Path) -> list[Path]:
+    """Return the tables and HDF5 files that a data set in a folder would be opened by."""
+    return [
+        *(folder / name for name in _TABLES),
+        *folder.glob(_PCAM_FILE.format(split="*", part="*")),
+    ]
 
-    They are opened by their known names, so a link among them would lead outside unseen.
+
+def require_inside(files: Iterable[Path], confine_to: Path) -> None:
+    """Raise unless files that are opened by their names lie below `confine_to`.
 
     Raises:
         SourceError: One of them is a link to a place outside.
     """
-    own = [folder / name for name in _TABLES]
-    own += folder.glob(_PCAM_FILE.format(split="*", part="*"))
-    for file in own:
+    for file in files:
         if not file.resolve().is_relative_to(confine_to.resolve()):
             raise SourceError(
                 f"{shown_path(file.name)} is a link to a place that this installation may not "
@@ -68,7 +72,7 @@ def kaggle_source(
     }
     slides = _column(root / SLIDES_CSV, "wsi")
     splits = _column(root / SPLIT_CSV, "split")
-    files: list[tuple[PatchEntry, Path]] = []
+    files: list[tuple[PatchEntry, Path | None]] = []
     for path in list_files(root, ignore):
         if path in _TABLES:
             continue
@@ -88,7 +92,7 @@ def kaggle_source(
             path = f"train/{patch_id}.tif"
             slide, split = slides.get(patch_id), splits.get(patch_id) or "train"
             entry = PatchEntry(shown_path(patch_id), shown_path(path), label, slide, split)
-            files.append((entry, root / path))
+            files.append((entry, None))  # an id may read like a path; it opens nothing
     return FilesSource(root.name, "kaggle", files, confine_to=confine_to)
 
 

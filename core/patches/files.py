@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 
@@ -11,6 +12,8 @@ from core.patches.decoding import MAX_PATCH_BYTES
 from core.patches.naming import is_hidden, require_patch_suffix, shown_path, stem
 from core.patches.patch import PatchEntry
 from core.patches.source import PatchSource
+
+_MISSING: Final = "The file is missing. Check the table or copy the file again."
 
 
 def read_file(path: Path) -> bytes:
@@ -21,7 +24,7 @@ def read_file(path: Path) -> bytes:
     """
     try:
         if not path.is_file():
-            raise PatchError("The file is missing. Check the table or copy the file again.")
+            raise PatchError(_MISSING)
         with path.open("rb") as file:
             return file.read(MAX_PATCH_BYTES + 1)
     except OSError as error:
@@ -78,7 +81,7 @@ class FilesSource(PatchSource):
         self,
         name: str,
         kind: str,
-        files: Sequence[tuple[PatchEntry, Path]],
+        files: Sequence[tuple[PatchEntry, Path | None]],
         *,
         confine_to: Path | None = None,
     ) -> None:
@@ -87,7 +90,7 @@ class FilesSource(PatchSource):
         Args:
             name: What to call the source.
             kind: See `PatchSource`.
-            files: Entry and file, in order.
+            files: Entry and file, in order; None where a table names a patch without a file.
             confine_to: If given, a file that resolves to a place outside is refused.
         """
         self.name = name
@@ -100,12 +103,22 @@ class FilesSource(PatchSource):
         """Return the bytes of input `index`; see the base class."""
         require_patch_suffix(self.entries[index].path)
         file = self._files[index]
-        if self._confine_to and not file.resolve().is_relative_to(self._confine_to):
+        if file is None:
+            raise PatchError(_MISSING)
+        if self._confine_to and not _is_inside(file, self._confine_to):
             raise PatchError(
                 "The file lies outside the folders that this installation may read. "
                 "Move it there, or ask the operator to allow its folder."
             )
         return read_file(file)
+
+
+def _is_inside(file: Path, folder: Path) -> bool:
+    """Return whether a path, its links followed, lies below a resolved folder."""
+    try:
+        return file.resolve().is_relative_to(folder)
+    except (OSError, ValueError, RuntimeError):  # a zero byte, a loop of links
+        return False
 
 
 def folder_source(

@@ -5,7 +5,7 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from core.bundle import read_card
 from core.operating_points import OperatingPointStore
@@ -14,23 +14,23 @@ from core.report.document import report_pdf
 from core.report.maps import report_maps
 from core.report.points import point_of
 from core.review import Record, ReviewError, ReviewStore
-from core.review.maps import MapMaker
 from core.review.patches import PatchFolder
 from core.review.pseudonyms import stored_pseudonyms
 from core.scoring import open_classifier
 from core.scoring.outputs import replacing
 from core.settings import Settings
 
+if TYPE_CHECKING:
+    from core.review.maps import MapMaker
+
 WRITTEN: Final = 0
 
 
-def add_report_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `report` with its options."""
-    parser = commands.add_parser(
-        "report",
-        help="write the PDF report of a reviewed case",
-        description="The same record, patches, model and operating point give the same bytes on "
-        "the same machine.",
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
+    parser.description = (
+        "The same record, patches, model and operating point give the same bytes on "
+        "the same machine."
     )
     parser.add_argument("case", help="id of the case, as in the page's address")
     parser.add_argument("--out", type=Path, required=True, help="PDF to write")
@@ -38,6 +38,12 @@ def add_report_parser(commands: "argparse._SubParsersAction[argparse.ArgumentPar
     parser.add_argument("--until", type=int, metavar="N", help="leave out what came after event N")
     parser.add_argument("--pseudonymised", action="store_true")
     parser.set_defaults(run=write_report)
+
+
+def _map_maker(settings: Settings) -> "MapMaker":
+    from core.review.maps import MapMaker  # noqa: PLC0415 - only who has maps to draw loads PyTorch
+
+    return MapMaker(open_classifier(settings.model_dir, device=settings.device))
 
 
 def record_until(store: ReviewStore, sequence: int | None) -> Record:
@@ -78,7 +84,7 @@ def write_report(arguments: argparse.Namespace) -> int:
     maps = report_maps(
         report,
         record.case(arguments.case),
-        lambda: MapMaker(open_classifier(settings.model_dir, device=settings.device)),
+        lambda: _map_maker(settings),
         kept.image,
     )
     content = report_pdf(report, kept.image, maps)

@@ -13,7 +13,7 @@ from PIL import Image
 from core.patches import ImageU8
 from core.report.content import COUNT_COLUMNS, FlaggedPatch, Report
 from core.report.maps import ReportMaps
-from core.review.maps import UNRELIABLE, PatchMap
+from core.review.patch_map import UNRELIABLE, PatchMap
 from core.settings import PROJECT
 
 FONTS: Final = PROJECT / "assets" / "fonts"

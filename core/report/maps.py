@@ -1,11 +1,9 @@
-"""The maps of a report's flagged patches, made anew from patches and model, or why there are none.
-
-Loads the explanation room and PyTorch with it.
-"""
+"""The maps of a report's flagged patches, made anew from patches and model, or why none are."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,7 +11,10 @@ from core.errors import NodelensError
 from core.patches import ImageU8
 from core.report.content import Report
 from core.review import CaseOpened
-from core.review.maps import MapMaker, PatchMap
+from core.review.patch_map import PatchMap
+
+if TYPE_CHECKING:
+    from core.review.maps import MapMaker  # loads the explanation room and PyTorch with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class ReportMaps:
 def report_maps(
     report: Report,
     case: CaseOpened,
-    maker: Callable[[], MapMaker],
+    maker: "Callable[[], MapMaker]",
     picture: Callable[[str], ImageU8],
 ) -> ReportMaps:
     """Return the maps of the flagged patches; the same on the same machine each time.

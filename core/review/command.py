@@ -17,21 +17,13 @@ UNBROKEN: Final = 0
 BROKEN: Final = 1
 
 
-def add_verify_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `verify` with its options."""
-    parser = commands.add_parser(
-        "verify",
-        help="check a review store or an exported log for any change",
-        description="Check the chain of hashes, that every event could follow the ones before, "
-        "and every byte of the file. Reads only. Exit status: 0 unbroken, 1 broken (the findings "
-        "say where), 2 wrong usage.",
-    )
-    add_arguments(parser)
-    parser.set_defaults(run=verify)
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
+    parser.description = (
+        "Check the chain of hashes, that every event could follow the ones before, and every byte "
+        "of the file. Reads only. Exit status: 0 unbroken, 1 broken (the findings say where), "
+        "2 wrong usage."
+    )
     parser.add_argument("path", type=Path, help="review store, or exported log ending in .jsonl")
     parser.add_argument(
         "--anchor", metavar="N:HASH", help="an end of the chain that was noted earlier"
@@ -43,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"file of noted anchors; without it {ANCHORS_NAME} beside the store, if there is one",
     )
     parser.add_argument("--json", action="store_true", help="write the outcome as JSON")
+    parser.set_defaults(run=verify)
 
 
 def verify(arguments: argparse.Namespace) -> int:

@@ -20,9 +20,7 @@ from core.review.progress import seconds_spent
 from core.review.pseudonyms import Pseudonyms
 from core.review.record import CurrentVerdict, Record, StandingReading, current_verdicts
 from core.review.vocabulary import ReadingMode
-from core.scoring.outputs import OUTPUT_SUFFIXES, replacing, write_metadata
-
-_FORMULA_START: Final = ("=", "+", "-", "@", "\t", "\r")
+from core.scoring.outputs import OUTPUT_SUFFIXES, no_formula, replacing, write_metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +298,6 @@ def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, A
 def _cell(value: object) -> str:
     if value is None:
         return ""
-    if isinstance(value, str) and value.startswith(_FORMULA_START):
-        return f"'{value}"
+    if isinstance(value, str):
+        return no_formula(value)
     return repr(value) if isinstance(value, float) else str(value)

@@ -4,7 +4,6 @@ Not among the exports of `core.review`, because it loads the explanation room an
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -23,28 +22,13 @@ from core.explanation import (
 from core.patches import ImageU8, Patch, open_source
 from core.review.errors import ReviewError
 from core.review.events import CaseOpened, MapShown
+from core.review.patch_map import UNRELIABLE, PatchMap
 from core.scoring import Classifier
 from core.settings import SAMPLES_TABLE
 
-UNRELIABLE: Final = "No reliable explanation"
 _STYLE: Final = OverlayStyle(zoom=1, centre_box=False)
 """One pixel a pixel: whoever draws it enlarges it beside the patch, and marks the centre alike."""
 _PASS: Final = 32
-
-
-@dataclass(frozen=True, eq=False)
-class PatchMap:
-    """What may be shown of a map.
-
-    Attributes:
-        shown: Whose it is and how it was made, as it goes on the record.
-        picture_rgb_u8: (96, 96, 3) the patch under its map; None if the map explains nothing.
-        sentences: What it says, or why it is not drawn.
-    """
-
-    shown: MapShown
-    picture_rgb_u8: ImageU8 | None
-    sentences: tuple[str, ...]
 
 
 class MapMaker:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from core.bundle import Bundle, OperatingPoint, read_bundle
-from core.engine import Engine, TorchEngine
+from core.engine import Engine
 from core.errors import BundleError
 from core.patches import ImageU8, Patch, UnreadablePatch
 from core.scoring.rows import ScoreRow, Status
@@ -195,6 +195,8 @@ def open_classifier(folder: Path, *, device: str = "auto") -> Classifier:
             than its card says.
         RunError: The device is not there.
     """
+    from core.engine import TorchEngine  # noqa: PLC0415 - loads PyTorch, tables do without
+
     bundle = read_bundle(folder)
     card = bundle.card
     engine = TorchEngine(card.architecture, card.preprocessing, bundle.weights, device=device)

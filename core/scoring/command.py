@@ -34,13 +34,11 @@ ALL_SCORED: Final = 0
 SOME_NOT_SCORED: Final = 1
 
 
-def add_score_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `score` with its options."""
-    parser = commands.add_parser(
-        "score",
-        help="score patches into a CSV or Parquet file",
-        description="Write one row per input, in input order. Exit status: 0 all scored, 1 some "
-        "inputs could not be scored (their rows say why), 2 wrong usage or no usable model.",
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
+    parser.description = (
+        "Write one row per input, in input order. Exit status: 0 all scored, 1 some "
+        "inputs could not be scored (their rows say why), 2 wrong usage or no usable model."
     )
     parser.add_argument(
         "source", type=Path, help="folder, .zip, PCam .h5, .csv with a column 'path', or one image"

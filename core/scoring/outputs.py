@@ -104,10 +104,12 @@ def _cell(column: str, value: str | float | None) -> str:
         return ""
     if isinstance(value, float):
         return repr(value)
-    text = str(value)
-    if column in _TEXT_COLUMNS and text.startswith(_FORMULA_START):
-        return f"'{text}"
-    return text
+    return no_formula(str(value)) if column in _TEXT_COLUMNS else str(value)
+
+
+def no_formula(text: str) -> str:
+    """Return text with a leading apostrophe if a spreadsheet would run it as a formula."""
+    return f"'{text}" if text.startswith(_FORMULA_START) else text
 
 
 def _write_parquet(path: Path, rows: Iterable[ScoreRow]) -> None:

@@ -97,6 +97,7 @@ class _RateAtLeast(ABC):
     by: By = "estimate"
     level: float = LEVEL
     rate: ClassVar[str]
+    end: ClassVar[Literal["highest", "lowest"]]
 
     def __post_init__(self) -> None:
         _require_share(self.rate, self.target)
@@ -106,6 +107,16 @@ class _RateAtLeast(ABC):
     def over_slides(self) -> bool:
         """Whether slides are needed."""
         return self.by == "slides"
+
+    @property
+    def description(self) -> str:
+        """One sentence that lets a reader repeat the choice."""
+        return f"The {self.end} score at which {self._what} is at least {self.target:g}."
+
+    def rows(self, candidates: Candidates) -> IntArray:
+        """(...) the row at that end that reaches the target; -1 where none does."""
+        reaching = self._reached(candidates) >= self.target
+        return _first(reaching) if self.end == "highest" else _last(reaching, candidates)
 
     def attainable(self, candidates: Candidates) -> str:
         """The largest rate to be had at an observed score."""
@@ -147,15 +158,7 @@ class SensitivityAtLeast(_RateAtLeast):
 
     name = "Sensitivity at least"
     rate = "sensitivity"
-
-    @property
-    def description(self) -> str:
-        """One sentence that lets a reader repeat the choice."""
-        return f"The highest score at which {self._what} is at least {self.target:g}."
-
-    def rows(self, candidates: Candidates) -> IntArray:
-        """(...) the first row that reaches the target; -1 where none does."""
-        return _first(self._reached(candidates) >= self.target)
+    end = "highest"
 
     def _counts(self, candidates: Candidates) -> tuple[FloatArray, FloatArray]:
         return candidates.tp, candidates.positives
@@ -171,15 +174,7 @@ class SpecificityAtLeast(_RateAtLeast):
 
     name = "Specificity at least"
     rate = "specificity"
-
-    @property
-    def description(self) -> str:
-        """One sentence that lets a reader repeat the choice."""
-        return f"The lowest score at which {self._what} is at least {self.target:g}."
-
-    def rows(self, candidates: Candidates) -> IntArray:
-        """(...) the last row that reaches the target; -1 where none does."""
-        return _last(self._reached(candidates) >= self.target, candidates)
+    end = "lowest"
 
     def _counts(self, candidates: Candidates) -> tuple[FloatArray, FloatArray]:
         return candidates.tn, candidates.negatives

@@ -4,11 +4,9 @@ What a command does is imported when it runs, so that --help does not wait for P
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
-from typing import Final
 
-from core.errors import NodelensError
+from core.command_line import run_command
 from training.commands.average import add_average_parser
 from training.commands.crossval import add_crossval_parser
 from training.commands.curve import add_curve_parser
@@ -21,9 +19,6 @@ from training.commands.fit import add_fit_parser
 from training.commands.leaderboard import add_leaderboard_parser
 from training.commands.predict import add_predict_parser
 from training.commands.search import add_search_parser
-
-WRONG_USAGE: Final = 2
-INTERRUPTED: Final = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,12 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         add_leaderboard_parser,
     ):
         add(commands)
-    parsed = parser.parse_args(arguments)
-    try:
-        return int(parsed.run(parsed))
-    except NodelensError as error:
-        sys.stderr.write(f"{parser.prog}: {error}\n")
-        return WRONG_USAGE
-    except KeyboardInterrupt:
-        sys.stderr.write("\nStopped at once; the same command goes on from what was saved last.\n")
-        return INTERRUPTED
+    return run_command(
+        parser,
+        arguments,
+        stopped="Stopped at once; the same command goes on from what was saved last.",
+    )

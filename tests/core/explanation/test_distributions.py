@@ -16,7 +16,8 @@ from core.explanation import (
     TwinTester,
     explain_batch,
 )
-from core.explanation.distributions import MEASURES, Basis, Measure, Spread
+from core.explanation.distributions import Basis, Spread
+from core.explanation.measures import MEASURES, Measure
 from core.explanation.report import report_html
 from core.scoring import Classifier
 from core.statistics.slide_rates import slide_rate

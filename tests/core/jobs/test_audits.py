@@ -9,6 +9,7 @@ from PIL import Image
 from core.audit import open_audit
 from core.errors import SourceError
 from core.jobs import AuditStore
+from core.patches import Patch
 from tests.toys import noise_patches, write_patches
 
 OWNER = "o" * 43
@@ -66,8 +67,21 @@ def test_a_table_that_leads_out_of_the_allowed_folders_is_refused(tmp_path: Path
     root = (tmp_path / "allowed").resolve()
     store = AuditStore(tmp_path / "audits", server_roots=(root,))
     job = store.jobs.add_server_path(OWNER, "set", root / "set")
-    with pytest.raises(SourceError, match="not below a folder"):
+    with pytest.raises(SourceError, match="is a link to a place"):
         store.inputs(job)
+
+
+def test_patches_that_a_table_names_outside_are_refused_one_by_one(tmp_path: Path) -> None:
+    write_patches(tmp_path / "allowed", 1)
+    (secret,) = write_patches(tmp_path / "secret", 1)
+    table = tmp_path / "allowed" / "list.csv"
+    table.write_text(f"path\npatch-000.png\n../secret/patch-000.png\n{secret}\n")
+    root = (tmp_path / "allowed").resolve()
+    store = AuditStore(tmp_path / "audits", server_roots=(root,))
+    inputs = store.inputs(store.jobs.add_server_path(OWNER, "set", root / "list.csv"))
+    read = [inputs.source.read(row) for row in range(3)]
+    assert isinstance(read[0], Patch)
+    assert all("outside the folders" in getattr(item, "reason", "") for item in read[1:])
 
 
 def test_a_stopped_audit_goes_on_to_the_same_tables(tmp_path: Path) -> None:

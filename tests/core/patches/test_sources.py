@@ -228,6 +228,26 @@ def test_a_csv_of_paths_keeps_its_order_and_may_be_confined(tmp_path: Path) -> N
     assert any("outside the folders" in reason for reason in reasons)
 
 
+@pytest.mark.parametrize("path", ["a\0b.png", "loop.png", "x" * 5000 + ".png", "../" * 40 + "a"])
+def test_a_confined_path_that_cannot_be_followed_fails_alone(tmp_path: Path, path: str) -> None:
+    write_patches(tmp_path, 1)
+    (tmp_path / "loop.png").symlink_to(tmp_path / "loop.png")
+    (tmp_path / "list.csv").write_text(f"path\n{path}\npatch-000.png\n")
+    read = read_all(open_source(tmp_path / "list.csv", confine_to=tmp_path))
+    assert [isinstance(item, Patch) for item in read] == [False, True]
+
+
+def test_a_label_for_a_path_instead_of_an_id_opens_nothing(tmp_path: Path) -> None:
+    root = tmp_path / "set"
+    write_patches(root / "train", 1, suffix=".tif")
+    write_patches(tmp_path / "secret", 1, suffix=".tif")
+    (root / "train_labels.csv").write_text("id,label\npatch-000,1\n../../secret/patch-000,1\n")
+    read = read_all(open_source(root))
+    assert [isinstance(item, Patch) for item in read] == [True, False]
+    assert isinstance(read[1], UnreadablePatch)
+    assert "missing" in read[1].reason
+
+
 def test_sources_that_are_none_say_what_was_expected(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="no file or folder"):
         open_source(tmp_path / "absent")

@@ -1,0 +1,115 @@
+"""An audit under some limits, as the page shows it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from core.audit import CHANNELS, FLAGS, Audit, Finding, QualityLimits
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class AuditView:
+    """An audit under some limits.
+
+    Attributes:
+        key: Changes when the tables do.
+        audit: Its tables.
+        limits: Of quality.
+        flags: One column of booleans for each of `FLAGS`.
+        findings: Errors first.
+    """
+
+    key: str
+    audit: Audit
+    limits: QualityLimits
+    flags: pd.DataFrame
+    findings: tuple[Finding, ...]
+
+    @classmethod
+    def of(cls, key: str, audit: Audit, limits: QualityLimits) -> "AuditView":
+        """Return the audit as it is under some limits."""
+        empty = audit.patches.empty
+        flags = pd.DataFrame(columns=list(FLAGS)) if empty else audit.flags(limits)
+        return cls(key, audit, limits, flags, audit.findings(limits))
+
+    @property
+    def patches(self) -> pd.DataFrame:
+        """One row per input; the position is the row in the source."""
+        return self.audit.patches
+
+    @cached_property
+    def label_words(self) -> NDArray[np.object_]:
+        """The label of each row in words."""
+        words = self.patches["label"].map({1: "tumour", 0: "no tumour"}).fillna("unknown")
+        return words.to_numpy(object)
+
+    @cached_property
+    def flag_words(self) -> NDArray[np.object_]:
+        """The quality flags of each row, joined."""
+        found = np.full(len(self.flags), "", dtype=object)
+        for name in FLAGS:
+            chosen = self.flags[name].to_numpy(bool)
+            found[chosen] = [f"{text}, {name}" if text else name for text in found[chosen]]
+        return found
+
+    @property
+    def job_id(self) -> str:
+        """Which audit it is; the same while its tables grow."""
+        return self.key.partition("-")[0]
+
+    @property
+    def splits(self) -> list[str]:
+        """The names of the splits."""
+        return sorted(self.patches["split"].dropna().unique())
+
+    @cached_property
+    def standardised(self) -> NDArray[np.float64]:
+        """Colour and stain means of centre and ring, each of mean 0 and SD 1 over the patches."""
+        names = [
+            f"{region}_{channel}_mean"
+            for region in ("centre", "ring")
+            for channel in CHANNELS
+            if channel != "hue"
+        ]
+        values = self.patches[names].to_numpy(np.float64)
+        spread = np.nanstd(values, axis=0)
+        found: NDArray[np.float64] = (values - np.nanmean(values, axis=0)) / np.where(
+            spread > 0, spread, 1
+        )
+        return found
+
+    @cached_property
+    def relations_of(self) -> dict[int, list[int]]:
+        """Positions in `pairs` by row."""
+        found: dict[int, list[int]] = {}
+        pairs = self.audit.pairs
+        if pairs is not None:
+            for place, (a, b) in enumerate(zip(pairs["row_a"], pairs["row_b"], strict=True)):
+                found.setdefault(int(a), []).append(place)
+                found.setdefault(int(b), []).append(place)
+        return found
+
+    def finding(self, kind: str) -> Finding | None:
+        """Return the finding of a kind."""
+        return next((found for found in self.findings if found.kind == kind), None)
+
+
+def by_measure(view: AuditView, rows: Rows, measure: str, *, high: bool) -> Rows:
+    """Return rows in the order of a measure, NaN last."""
+    values = view.patches[measure].to_numpy(np.float64)[rows]
+    ordered: Rows = rows[np.argsort(-values if high else values, kind="stable")]
+    return ordered
+
+
+def nearest(view: AuditView, row: int, count: int = 12) -> Rows:
+    """Return the rows nearest to a row in the colour and stain means of centre and ring."""
+    points = view.standardised
+    distance = ((points - points[row]) ** 2).sum(axis=1)
+    order = np.argsort(distance, kind="stable")  # NaN last
+    near: Rows = order[np.isfinite(distance[order]) & (order != row)][:count]
+    return near

@@ -1,0 +1,95 @@
+"""What is kept between reruns and shared by sessions: the only use of Streamlit's caches.
+
+Everything is keyed by what decides it: the model by the hash of its card, rows by the journal that
+they are in, pictures by job and row.
+"""
+
+from app.resources.audits import (
+    audit_distribution,
+    audit_picture,
+    audit_source,
+    audit_store,
+    audit_view,
+    forget_audits,
+)
+from app.resources.batches import (
+    detail,
+    drawn_sample,
+    input_report,
+    job_store,
+    poor_quality,
+    progress,
+    rows,
+    scored_batch,
+    source,
+    thumbnails,
+)
+from app.resources.explanations import (
+    explained,
+    explainer,
+    job_collection,
+    picture_uri,
+    sample_collection,
+)
+from app.resources.installation import (
+    settings,
+)
+from app.resources.model import (
+    classifier,
+    operating_points,
+    shipped_classifier,
+    validation_roc,
+    validation_scores,
+)
+from app.resources.removal import (
+    forget_jobs,
+)
+from app.resources.reviews import (
+    review_maps,
+    review_patches,
+    review_picture,
+    review_store,
+)
+from app.resources.thresholds import (
+    bundle_study,
+    csv_study,
+    run_study,
+)
+
+__all__ = [
+    "audit_distribution",
+    "audit_picture",
+    "audit_source",
+    "audit_store",
+    "audit_view",
+    "bundle_study",
+    "classifier",
+    "csv_study",
+    "detail",
+    "drawn_sample",
+    "explained",
+    "explainer",
+    "forget_audits",
+    "forget_jobs",
+    "input_report",
+    "job_collection",
+    "job_store",
+    "operating_points",
+    "picture_uri",
+    "poor_quality",
+    "progress",
+    "review_maps",
+    "review_patches",
+    "review_picture",
+    "review_store",
+    "rows",
+    "run_study",
+    "sample_collection",
+    "scored_batch",
+    "settings",
+    "shipped_classifier",
+    "source",
+    "thumbnails",
+    "validation_roc",
+    "validation_scores",
+]

@@ -1,0 +1,82 @@
+"""The model, its operating points and its validation scores; keyed by the hash of its card."""
+
+import hashlib
+from pathlib import Path
+
+import streamlit as st
+
+from app.resources.memory import spare_the_garbage_collector
+from core.bundle import Card, ValidationScores, read_validation
+from core.bundle.bundle import CARD_FILE
+from core.operating_points import OperatingPointStore, apply_locked_point
+from core.scoring import Classifier, open_classifier
+from core.settings import Settings
+from core.statistics import Curve, Evidence, OperatingTable, roc_curve
+
+
+def shipped_classifier(chosen: Settings) -> Classifier:
+    """Return the self-tested model at the operating point that it was shipped with.
+
+    Raises:
+        NodelensError: There is no usable model; nothing is cached then.
+    """
+    return _classifier(chosen.model_dir, _card_sha256(chosen.model_dir), chosen.device)
+
+
+def classifier(chosen: Settings) -> Classifier:
+    """Return the model at the operating point in force: shipped, or locked and put in force.
+
+    Raises:
+        NodelensError: There is no usable model, or the lock in force was damaged.
+    """
+    shipped = shipped_classifier(chosen)
+    locked = operating_points(chosen).in_force(shipped.bundle.card.weights_sha256)
+    return shipped if locked is None else apply_locked_point(shipped, locked)
+
+
+def operating_points(chosen: Settings) -> OperatingPointStore:
+    """Return the store of locked operating points."""
+    return OperatingPointStore(chosen.operating_points_dir)
+
+
+def _card_sha256(folder: Path) -> str:
+    try:
+        return hashlib.sha256((folder / CARD_FILE).read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+@st.cache_resource(show_spinner="Opening the model and testing it on its golden patches …")
+def _classifier(folder: Path, card_sha256: str, device: str) -> Classifier:
+    found = open_classifier(folder, device=device)
+    spare_the_garbage_collector()
+    return found
+
+
+def model_key(classifier: Classifier) -> str:
+    """Return what decides scores, calls and maps: weights, temperature, operating point, device."""
+    point = classifier.operating_point
+    parts = (
+        classifier.bundle.card.weights_sha256,
+        repr(classifier.temperature),
+        point.model_dump_json(),
+        classifier.engine.device,
+    )
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def validation_scores(folder: Path, sha256: str) -> ValidationScores:
+    """Return the bundle's validation scores, checked against the hash in its card."""
+    return read_validation(folder, sha256)
+
+
+def validation_roc(folder: Path, card: Card) -> Curve:
+    """Return the ROC curve of the validation scores, thinned for drawing."""
+    return _roc(folder, card.validation.scores_sha256)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _roc(folder: Path, sha256: str) -> Curve:
+    scores = validation_scores(folder, sha256)
+    return roc_curve(OperatingTable.of(Evidence.of(scores.labels, scores.scores))).thinned(300)
