@@ -44,18 +44,26 @@ class Architecture(_Part):
 
 
 class Preprocessing(_Part):
-    """From a uint8 patch to the network's input, in this order.
+    """From a patch to the network's input: crop, stains, size, scale.
+
+    It is the same in training and in serving. Training varies a patch before it comes here, so
+    that a network that normalises stains learns from what this makes of differently stained
+    tissue; most of a variation of stain and light is then taken away again.
 
     Attributes:
         input_size_px: Height and width the network sees; patches are resized (bilinear,
             antialiased) only if it is not 96.
-        crop_px: If given, only the centre of this size is taken before resizing.
+        crop_px: If given, only the centre of this size is taken, before all else: what lies
+            around it then does not count, for the stains neither.
+        stain_normalisation: "macenko" brings each patch's haematoxylin and eosin to a reference,
+            as `core.bundle.stain` says; "none" leaves the pixels as they are.
         mean: Per RGB channel, of pixels scaled to 0..1.
         std: Likewise.
     """
 
     input_size_px: int = Field(default=96, ge=16, le=1024)
     crop_px: int | None = Field(default=None, ge=16, le=96)
+    stain_normalisation: Literal["none", "macenko"] = "none"
     mean: Channels
     std: Channels
 

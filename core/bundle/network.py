@@ -12,6 +12,7 @@ from core.bundle.card import Architecture, Preprocessing
 from core.bundle.head import TwoStreams, replace_with_mlp
 from core.bundle.pooling import replace_pooling
 from core.bundle.simple_cnn import SIMPLE_CNN, SimpleCnn
+from core.bundle.stain import normalise_stains
 from core.errors import BundleError
 
 
@@ -80,12 +81,13 @@ def load_weights(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
 
 
 class InputTransform(nn.Module):
-    """uint8 patches (N, H, W, 3) to the network's float input (N, 3, S, S), on any device."""
+    """Patches (N, H, W, 3), 0..255, to the network's input (N, 3, S, S), on any device."""
 
     def __init__(self, preprocessing: Preprocessing) -> None:
         super().__init__()
         self.size_px = preprocessing.input_size_px
         self.crop_px = preprocessing.crop_px
+        self.stain_normalisation = preprocessing.stain_normalisation
         # One multiply-add instead of scale, subtract, divide.
         mean = torch.tensor(preprocessing.mean).view(1, 3, 1, 1)
         std = torch.tensor(preprocessing.std).view(1, 3, 1, 1)
@@ -102,6 +104,8 @@ class InputTransform(nn.Module):
             inside = slice(margin, margin + self.crop_px)
             images = images[:, :, inside, inside]
         pixels = images.float()
+        if self.stain_normalisation == "macenko":
+            pixels = normalise_stains(pixels)
         if pixels.shape[-1] != self.size_px:
             pixels = functional.interpolate(
                 pixels, size=self.size_px, mode="bilinear", antialias=True, align_corners=False
