@@ -133,7 +133,7 @@ class RunConfig:
                     "split_warnings": tuple(values["split_warnings"]),
                     "train": _facts(values["train"]),
                     "val": _facts(values["val"]),
-                    "initial": InitialWeights(**values["initial"]),
+                    "initial": _initial(values["initial"]),
                 }
             )
         except (KeyError, TypeError) as error:
@@ -182,3 +182,7 @@ def require_same_run(recorded: RunConfig, wanted: RunConfig) -> None:
 
 def _facts(values: dict[str, Any]) -> SetFacts:
     return SetFacts(**{**values, "slides": tuple(values["slides"])})
+
+
+def _initial(values: dict[str, Any]) -> InitialWeights:
+    return InitialWeights(**{**values, "slides_sha256": tuple(values.get("slides_sha256", ()))})

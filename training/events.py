@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Final
 
-from training.history import EpochRecord
+from training.history import R
 from training.run_folder import RunFolder
 
 _TAGS: Final = {
@@ -17,14 +17,19 @@ _TAGS: Final = {
     "raw_ap": "average precision/validation, raw weights",
     "ema_ap": "average precision/validation, averaged weights",
     "learning_rate": "learning rate",
+    "loss": "pre-training/loss",
+    "invariance": "pre-training/invariance",
+    "variance": "pre-training/variance",
+    "covariance": "pre-training/covariance",
+    "spread": "pre-training/spread of the features",
     "seconds": "seconds an epoch",
 }
 
 
 @contextmanager
 def open_event_log(
-    folder: RunFolder, history: Sequence[EpochRecord], *, wanted: bool
-) -> Iterator[Callable[[EpochRecord], None]]:
+    folder: RunFolder, history: Sequence[R], *, wanted: bool
+) -> Iterator[Callable[[R], None]]:
     """Give what logs an epoch.
 
     The log starts anew from the checkpoint's history every time: what a kill left behind, half a
@@ -45,10 +50,10 @@ def open_event_log(
         old.unlink()
     with SummaryWriter(str(folder.events)) as writer:
 
-        def log(record: EpochRecord) -> None:
-            values = asdict(record)
-            for name, tag in _TAGS.items():
-                writer.add_scalar(tag, values[name], record.epoch + 1)
+        def log(record: R) -> None:
+            for name, value in asdict(record).items():
+                if name in _TAGS:
+                    writer.add_scalar(_TAGS[name], value, record.epoch + 1)
             writer.flush()
 
         for record in history:

@@ -23,6 +23,7 @@ from training.pack import open_pack
 from training.randomness import seed_start
 from training.recipe import Recipe
 from training.run_folder import RunFolder, read_config, write_config, write_json
+from training.scoring import trained_slides
 from training.split import (
     Fold,
     PatchTable,
@@ -32,6 +33,7 @@ from training.split import (
     split_patches,
 )
 from training.state import TrainingState, restore_checkpoint
+from training.stepping import Pauses
 from training.teacher import read_teacher
 from training.team import Team, open_team, synchronised
 
@@ -116,7 +118,7 @@ def _fit(options: FitOptions, team: Team, should_stop: Callable[[], bool]) -> Ru
     with team.first_alone(), open_source(options.data) as source:
         options.out.mkdir(parents=True, exist_ok=True)
         pack = open_pack(source, options.cache or folder.pack)
-    split = _split(options, pack.table)
+    split = _noting_pretraining(_split(options, pack.table), pack.table, initial)
     teacher = (
         read_teacher(options.teacher_scores, pack.table, split.train)
         if options.teacher_scores
@@ -168,9 +170,7 @@ def _fit(options: FitOptions, team: Team, should_stop: Callable[[], bool]) -> Ru
         folder=own,
         team=team,
         teacher_logits=torch.from_numpy(teacher.logits).to(device) if teacher else None,
-        checkpoint_minutes=options.checkpoint_minutes,
-        checkpoint_steps=options.checkpoint_steps,
-        should_stop=should_stop,
+        pauses=Pauses(options.checkpoint_minutes, options.checkpoint_steps, should_stop),
     )
     with open_event_log(own, state.history, wanted=options.tensorboard) as log:
         fit(replace(run, on_epoch=log), state)
@@ -187,6 +187,19 @@ def _split(options: FitOptions, table: PatchTable) -> Split:
     if options.train_patches is None:
         return split
     return limit_training(table, split, options.train_patches, seed=seed)
+
+
+def _noting_pretraining(split: Split, table: PatchTable, initial: InitialWeights) -> Split:
+    """Return a split whose warnings say which validation slides the initial weights have seen."""
+    slides = set(table.slides[split.val].tolist()) - {""}
+    seen = trained_slides(slides, initial.slides_sha256)
+    if not seen:
+        return split
+    warning = (
+        f"{len(seen)} of {len(slides)} validation slides are among those that the initial weights "
+        "were pre-trained on, without labels; the scores may be too good."
+    )
+    return replace(split, warnings=(*split.warnings, warning))
 
 
 def _start(options: FitOptions, recorded: RunConfig | None) -> tuple[nn.Module, InitialWeights]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 
@@ -37,10 +38,58 @@ class EpochRecord:
     ema_loss: float
     seconds: float
 
+    @property
+    def summary(self) -> str:
+        """The epoch in a line."""
+        return (
+            f"train loss {self.train_loss:.4f}, validation AUC {self.ema_auc:.4f} "
+            f"(raw weights {self.raw_auc:.4f}), AP {self.ema_ap:.4f}, loss {self.ema_loss:.4f}, "
+            f"{self.seconds:.0f} s"
+        )
 
-def write_metrics(path: Path, history: Sequence[EpochRecord]) -> None:
+
+@dataclass(frozen=True)
+class PretrainingRecord:
+    """What an epoch of pre-training cost and brought; means over its steps.
+
+    Attributes:
+        epoch: From 0.
+        learning_rate: At its last step.
+        loss: The three terms below, weighted.
+        invariance: How far the two views of a patch are apart.
+        variance: By how much the projections vary too little.
+        covariance: How much the projections say twice.
+        spread: Of the features' directions: 1 where they point everywhere alike, 0 where all
+            patches look the same to the network, which has then collapsed.
+        seconds: Spent on it, in all sittings.
+    """
+
+    epoch: int
+    learning_rate: float
+    loss: float
+    invariance: float
+    variance: float
+    covariance: float
+    spread: float
+    seconds: float
+
+    @property
+    def summary(self) -> str:
+        """The epoch in a line."""
+        return (
+            f"loss {self.loss:.3f} (invariance {self.invariance:.3f}, variance "
+            f"{self.variance:.3f}, covariance {self.covariance:.3f}), spread of the features "
+            f"{self.spread:.2f}, {self.seconds:.0f} s"
+        )
+
+
+AnyRecord = EpochRecord | PretrainingRecord
+R = TypeVar("R", EpochRecord, PretrainingRecord)
+
+
+def write_metrics(path: Path, history: Sequence[R], kind: type[R]) -> None:
     """Write the history as CSV, whole or not at all."""
-    columns = [field.name for field in fields(EpochRecord)]
+    columns = [field.name for field in fields(kind)]
     table = pd.DataFrame([asdict(record) for record in history], columns=columns)
     with replacing(path) as file:
         table.to_csv(file, index=False, lineterminator="\n")

@@ -1,6 +1,7 @@
 """Where a network's weights start: ImageNet from timm's hub, a file in timm's naming, or chance."""
 
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -26,7 +27,11 @@ IMAGENET: Final = "imagenet"
 NONE: Final = "none"
 CHANCE: Final = "random"
 """How weights that nothing was loaded into are described."""
+METADATA_KEY: Final = "json"
+"""Of what a safetensors file of ours says of itself."""
 _HEAD_STD: Final = 0.01
+_LONGEST: Final = 400
+"""Characters of a file's own description that are believed."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +41,12 @@ class InitialWeights:
     Attributes:
         description: In words, for the model card.
         sha256: Of the file; for hub weights of the tensors in name order; "" for chance.
+        slides_sha256: Hash of each slide's name that the file says it was pre-trained on.
     """
 
     description: str
     sha256: str
+    slides_sha256: tuple[str, ...] = ()
 
 
 def initial_network(architecture: Architecture, init: str) -> tuple[nn.Module, InitialWeights]:
@@ -122,7 +129,8 @@ def _from_file(network: nn.Module, architecture: Architecture, file: Path) -> In
             f"{file.name} is not a safetensors file ({error}). Pickled weights (.pt, .pth) are "
             "not read, because they can run code; convert them to safetensors."
         ) from None
-    description = f"{file.name} (timm naming)"
+    told, slides = _provenance(data)
+    description = f"{file.name} ({told or 'timm naming'})"
     parts: list[tuple[nn.Module, str]] = [(network, architecture.name)]
     if isinstance(network, TwoStreams) and not any(name.startswith("context.") for name in found):
         parts = [(network.context, architecture.name)]
@@ -132,7 +140,19 @@ def _from_file(network: nn.Module, architecture: Architecture, file: Path) -> In
             description += "; the centre stream at random"
     for part, name in parts:
         _load(part, found, f"{file.name} for {name}")
-    return InitialWeights(description, hashlib.sha256(data).hexdigest())
+    return InitialWeights(description, hashlib.sha256(data).hexdigest(), slides)
+
+
+def _provenance(data: bytes) -> tuple[str, tuple[str, ...]]:
+    """Return what a safetensors file says of itself, if `pretrain` wrote it: words, and slides."""
+    # Eight bytes tell the length of the JSON header; the library has checked both by now.
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    try:
+        facts = json.loads(header["__metadata__"][METADATA_KEY])
+        slides = tuple(str(slide) for slide in facts["slides_sha256"])
+        return str(facts["description"])[:_LONGEST], slides
+    except (KeyError, TypeError, ValueError):
+        return "", ()
 
 
 def _load(network: nn.Module, found: dict[str, torch.Tensor], what: str) -> None:

@@ -1,9 +1,9 @@
-"""The training loop: epochs of steps, validation, early stopping; may stop after any step."""
+"""The training loop: epochs of steps, validation, early stopping."""
 
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -29,13 +29,10 @@ from training.recipe import Precision
 from training.run_folder import RunFolder, write_scores, write_tensors
 from training.split import IntArray, PatchTable, Split
 from training.state import TrainingState, save_checkpoint
+from training.stepping import Pauses, steps_in, take_steps
 from training.team import Team
 from training.transfer import to_device
 from training.transplant import draw_transplants
-
-
-class Stopped(Exception):  # noqa: N818 - no error: the reader asked for it
-    """The run was asked to stop and has saved where it stands."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,9 +50,7 @@ class Run:
         precision: Of the passes.
         folder: Where it writes.
         teacher_logits: By row of the table, float32 on the device, where a teacher is followed.
-        checkpoint_minutes: Between checkpoints within an epoch.
-        checkpoint_steps: Likewise, in steps; None means by minutes only.
-        should_stop: Asked after every step.
+        pauses: When an epoch is interrupted.
         on_epoch: Told of every finished epoch.
         team: The processes that share every batch.
     """
@@ -70,16 +65,14 @@ class Run:
     precision: Precision
     folder: RunFolder
     teacher_logits: Tensor | None = None
-    checkpoint_minutes: float = 2.0
-    checkpoint_steps: int | None = None
-    should_stop: Callable[[], bool] = lambda: False
+    pauses: Pauses = field(default_factory=Pauses)
     on_epoch: Callable[[EpochRecord], None] = lambda _: None
     team: Team = field(default_factory=Team)
 
     @property
     def steps_per_epoch(self) -> int:
-        """Whole batches only: normalisation over a remnant of few patches would be noise."""
-        return max(1, len(self.split.train) // self.config.recipe.batch_size)
+        """Steps of an epoch."""
+        return steps_in(len(self.split.train), self.config.recipe.batch_size)
 
     @property
     def patches_per_epoch(self) -> int:
@@ -91,7 +84,7 @@ def fit(run: Run, state: TrainingState) -> None:
     """Train until the schedule ends or validation stops improving.
 
     Raises:
-        Stopped: `run.should_stop` said so; the checkpoint is written.
+        Stopped: `run.pauses.should_stop` said so; the checkpoint is written.
         RunError: The loss or the scores are no longer finite.
     """
     schedule = run.config.recipe.schedule
@@ -107,9 +100,8 @@ def fit(run: Run, state: TrainingState) -> None:
             _train_epoch(run, state, position, progress, started)
             record = _validate_epoch(run, state, position, started)
             progress.finish_epoch(record, best=state.best is record)
-            state.epoch, state.step, state.seconds = state.epoch + 1, 0, 0.0
-            state.loss_sum.zero_()
-            write_metrics(run.folder.metrics, state.history)
+            state.next_epoch()
+            write_metrics(run.folder.metrics, state.history, EpochRecord)
             _checkpoint(run, state, 0.0)
             run.on_epoch(record)
 
@@ -117,25 +109,18 @@ def fit(run: Run, state: TrainingState) -> None:
 def _train_epoch(
     run: Run, state: TrainingState, position: Position, progress: Progress, started: float
 ) -> None:
-    order = _order(run, state.epoch)
-    batch = run.config.recipe.batch_size
-    saved = time.monotonic()
-    while state.step < run.steps_per_epoch:
-        rows = run.split.train[order[state.step * batch : (state.step + 1) * batch]]
-        train_step(run, state, position, rows)
-        state.step += 1
-        progress.advance(len(rows))
-        stop = run.team.any(wish=run.should_stop(), device=run.device)
-        every = run.checkpoint_steps
-        if (
-            stop
-            or (every is not None and state.step % every == 0)
-            or time.monotonic() - saved > run.checkpoint_minutes * 60
-        ):
-            _checkpoint(run, state, time.monotonic() - started)
-            saved = time.monotonic()
-        if stop:
-            raise Stopped
+    def anyone_stops() -> bool:
+        return run.team.any(wish=run.pauses.should_stop(), device=run.device)
+
+    take_steps(
+        state,
+        run.split.train[_order(run, state.epoch)],
+        run.config.recipe.batch_size,
+        lambda rows: train_step(run, state, position, rows),
+        pauses=replace(run.pauses, should_stop=anyone_stops),
+        save=lambda: _checkpoint(run, state, time.monotonic() - started),
+        progress=progress,
+    )
 
 
 def _order(run: Run, epoch: int) -> IntArray:

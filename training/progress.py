@@ -6,7 +6,7 @@ from typing import Final, Self
 
 from tqdm import tqdm
 
-from training.history import EpochRecord
+from training.history import AnyRecord
 
 _FORMAT: Final = (
     "{desc} {percentage:3.0f}% |{bar:20}| {n_fmt}/{total_fmt} patches "
@@ -40,12 +40,10 @@ class Progress:
         """Count trained patches."""
         self._bar.update(patches)
 
-    def finish_epoch(self, record: EpochRecord, *, best: bool) -> None:
+    def finish_epoch(self, record: AnyRecord, *, best: bool = False) -> None:
         """Print the epoch's line above the bar."""
         self._bar.write(
-            f"epoch {record.epoch + 1}/{self._epochs}: train loss {record.train_loss:.4f}, "
-            f"validation AUC {record.ema_auc:.4f} (raw weights {record.raw_auc:.4f}), "
-            f"AP {record.ema_ap:.4f}, loss {record.ema_loss:.4f}, {record.seconds:.0f} s"
+            f"epoch {record.epoch + 1}/{self._epochs}: {record.summary}"
             + (", best so far" if best else ""),
             file=sys.stderr,
         )

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,9 +18,8 @@ from scipy.special import expit
 from core.errors import RunError
 from core.scoring.outputs import replacing
 from training.config import RunConfig, values_digest
+from training.initial import METADATA_KEY
 from training.split import IntArray, PatchTable
-
-_METADATA_KEY: Final = "json"
 
 
 @dataclass(frozen=True)
@@ -72,6 +71,16 @@ class RunFolder:
     def outcome(self) -> Path:
         """How the run ended; there only when it has."""
         return self.root / "outcome.json"
+
+    @property
+    def pretraining(self) -> Path:
+        """The config of a pre-training, in place of a run's."""
+        return self.root / "pretraining.json"
+
+    @property
+    def backbone(self) -> Path:
+        """What a pre-training ends with: weights that `fit --init` takes."""
+        return self.root / "backbone.safetensors"
 
     @property
     def pack(self) -> Path:
@@ -172,7 +181,7 @@ def write_tensors(
     """Write tensors and facts as one safetensors file, so that they cannot part."""
     plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     with replacing(path) as file:
-        safetensors.torch.save_file(plain, file, {_METADATA_KEY: json.dumps(facts)})
+        safetensors.torch.save_file(plain, file, {METADATA_KEY: json.dumps(facts)})
 
 
 def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
@@ -183,7 +192,7 @@ def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            facts: dict[str, Any] = json.loads((file.metadata() or {})[_METADATA_KEY])
+            facts: dict[str, Any] = json.loads((file.metadata() or {})[METADATA_KEY])
             return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118 - no dict
     except (OSError, SafetensorError, ValueError, KeyError) as error:
         raise RunError(

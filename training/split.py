@@ -16,6 +16,7 @@ TextArray = NDArray[np.str_]
 VALIDATION_NAMES: Final = frozenset({"val", "valid", "validation"})
 TRAIN_NAME: Final = "train"
 TEST_NAME: Final = "test"
+UNKNOWN_LABEL: Final = -1
 RANDOM_WARNING: Final = (
     "The split is random: patches of one slide train and validate, so the validation scores are "
     "too good. Peers report 0.99 that falls to 0.84 to 0.92 on other slides."
@@ -27,11 +28,12 @@ _SUBSET: Final = 3
 
 @dataclass(frozen=True, eq=False)
 class PatchTable:
-    """What is known of N labelled patches.
+    """What is known of N patches.
 
     Attributes:
         ids: (N,) patch ids.
-        labels: (N,) int8, 1 tumour in the centre, 0 none.
+        labels: (N,) int8, 1 tumour in the centre, 0 none; -1 unknown, which only pre-training
+            can do with.
         slides: (N,) slide or slide group, "" where unknown.
         splits: (N,) the part of the data set that a patch is declared to be in, "" where unknown.
     """

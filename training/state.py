@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -14,16 +14,18 @@ from training.history import EpochRecord
 from training.optimiser import build_adamw, optimiser_tensors, restore_optimiser
 from training.run_folder import read_tensors, write_tensors
 
+R = TypeVar("R")
 
-@dataclass(eq=False)
-class TrainingState:
-    """Where a run stands.
+
+@dataclass(eq=False, kw_only=True)
+class LoopState(Generic[R]):
+    """Where a run through epochs of steps stands.
 
     Attributes:
         network: In training mode, on its device.
-        average: Of the network's weights.
         optimiser: Of the network.
         loss_sum: Sum of the epoch's losses so far, float64 on the device.
+        record: The kind of a finished epoch's record.
         epoch: The epoch under way, from 0.
         step: Steps of it that are done.
         seconds: Spent on it before this sitting.
@@ -31,13 +33,43 @@ class TrainingState:
     """
 
     network: nn.Module
-    average: WeightAverage
     optimiser: torch.optim.Optimizer
     loss_sum: Tensor
+    record: type[R]
     epoch: int = 0
     step: int = 0
     seconds: float = 0.0
-    history: list[EpochRecord] = field(default_factory=list)
+    history: list[R] = field(default_factory=list)
+
+    def next_epoch(self) -> None:
+        """Stand at the beginning of the epoch after this one."""
+        self.epoch, self.step, self.seconds = self.epoch + 1, 0, 0.0
+        self.loss_sum.zero_()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return every tensor that the next step depends on."""
+        return {
+            **_named("network", self.network.state_dict()),
+            **_named("adamw", optimiser_tensors(self.network, self.optimiser)),
+            "loss_sum": self.loss_sum,
+        }
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Put back what `tensors` gave."""
+        self.network.load_state_dict(_part("network", tensors))
+        restore_optimiser(self.network, self.optimiser, _part("adamw", tensors))
+        self.loss_sum.copy_(tensors["loss_sum"])
+
+
+@dataclass(eq=False, kw_only=True)
+class TrainingState(LoopState[EpochRecord]):
+    """Where the training of a classifier stands.
+
+    Attributes:
+        average: Of the network's weights.
+    """
+
+    average: WeightAverage
 
     @classmethod
     def start(
@@ -56,7 +88,17 @@ class TrainingState:
             average=WeightAverage(network),
             optimiser=build_adamw(network, weight_decay, layer_decay),
             loss_sum=torch.zeros((), dtype=torch.float64, device=device),
+            record=EpochRecord,
         )
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return every tensor that the next step depends on."""
+        return {**super().tensors(), **_named("average", self.average.network.state_dict())}
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Put back what `tensors` gave."""
+        super().restore(tensors)
+        self.average.network.load_state_dict(_part("average", tensors))
 
     @property
     def best(self) -> EpochRecord | None:
@@ -70,7 +112,7 @@ class TrainingState:
 
 
 def save_checkpoint(
-    path: Path, state: TrainingState, *, config_digest: str, seconds: float
+    path: Path, state: LoopState[Any], *, config_digest: str, seconds: float
 ) -> None:
     """Write the state, whole or not at all.
 
@@ -80,12 +122,6 @@ def save_checkpoint(
         config_digest: Of the run it belongs to.
         seconds: Spent on the epoch under way, in all sittings.
     """
-    tensors = {
-        **_named("network", state.network.state_dict()),
-        **_named("average", state.average.network.state_dict()),
-        **_named("adamw", optimiser_tensors(state.network, state.optimiser)),
-        "loss_sum": state.loss_sum,
-    }
     facts = {
         "config_sha256": config_digest,
         "epoch": state.epoch,
@@ -93,10 +129,10 @@ def save_checkpoint(
         "seconds": seconds,
         "history": [asdict(record) for record in state.history],
     }
-    write_tensors(path, tensors, facts)
+    write_tensors(path, state.tensors(), facts)
 
 
-def restore_checkpoint(path: Path, state: TrainingState, *, config_digest: str) -> None:
+def restore_checkpoint(path: Path, state: LoopState[Any], *, config_digest: str) -> None:
     """Put a checkpoint into a fresh state of the same run.
 
     Raises:
@@ -108,22 +144,15 @@ def restore_checkpoint(path: Path, state: TrainingState, *, config_digest: str) 
             f"{path} belongs to another run than config.json beside it. Use another run folder."
         )
     try:
-        state.network.load_state_dict(_part("network", tensors))
-        state.average.network.load_state_dict(_part("average", tensors))
-        restore_optimiser(state.network, state.optimiser, _part("adamw", tensors))
-        state.loss_sum.copy_(tensors["loss_sum"])
+        state.restore(tensors)
         state.epoch, state.step = int(facts["epoch"]), int(facts["step"])
         state.seconds = float(facts["seconds"])
-        state.history = [_record(values) for values in facts["history"]]
+        state.history = [state.record(**values) for values in facts["history"]]
     except (RuntimeError, KeyError, TypeError) as error:
         raise RunError(
             f"{path} does not fit this run ({' '.join(str(error).split())[:160]}). "
             "Use another run folder."
         ) from None
-
-
-def _record(values: Mapping[str, Any]) -> EpochRecord:
-    return EpochRecord(**values)
 
 
 def _named(part: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

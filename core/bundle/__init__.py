@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         HIDDEN_LAYER,
         TwoStreams,
         classifier_names,
+        drop_classifier,
         head_names,
     )
     from core.bundle.network import InputTransform, build_network, load_weights, tumour_logit
@@ -47,6 +48,7 @@ else:
                 "HIDDEN_LAYER",
                 "TwoStreams",
                 "classifier_names",
+                "drop_classifier",
                 "head_names",
             ),
             "network": ("InputTransform", "build_network", "load_weights", "tumour_logit"),
@@ -76,6 +78,7 @@ __all__ = [
     "build_network",
     "card_table",
     "classifier_names",
+    "drop_classifier",
     "head_names",
     "interval_text",
     "load_weights",

@@ -49,7 +49,7 @@ class TwoStreams(nn.Module):
                 f"{type(context).__name__} sees tokens; the network that a centre stream joins "
                 "must be convolutional. Take a ResNet or an EfficientNet."
             )
-        widths = [_replace_last(network, nn.Identity()) for network in (context, centre)]
+        widths = [drop_classifier(network) for network in (context, centre)]
         self.context = context
         self.centre = centre
         self.classifier: nn.Module = nn.Linear(sum(widths), outputs)
@@ -94,19 +94,23 @@ def replace_with_mlp(network: nn.Module, *, width: int, dropout: float) -> None:
     """
     last = network.get_submodule(_last_name(network))
     outputs = last.out_features if isinstance(last, nn.Linear) else 1
-    features = _replace_last(network, nn.Identity())
+    features = drop_classifier(network)
     _replace(network, MlpHead(features, outputs, width=width, dropout=dropout))
 
 
-def _replace_last(network: nn.Module, module: nn.Module) -> int:
-    """Put a module in the place of the last, linear layer and return how many features it read."""
+def drop_classifier(network: nn.Module) -> int:
+    """Let a network end in its pooled features, and return how many they are.
+
+    Raises:
+        BundleError: It does not end in a linear layer.
+    """
     last = network.get_submodule(_last_name(network))
     if not isinstance(last, nn.Linear):
         raise BundleError(
             f"{type(network).__name__} ends in a {type(last).__name__}; another head needs one "
             "that ends in a linear layer. Take a ResNet or an EfficientNet."
         )
-    _replace(network, module)
+    _replace(network, nn.Identity())
     return last.in_features
 
 

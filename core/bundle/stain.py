@@ -90,7 +90,8 @@ def _unmix(stains: Tensor) -> Tensor:
     shared = (stains[:, :, 0] * stains[:, :, 1]).sum(dim=1)[:, None, None]
     # (S^T S)^-1 = [[1, -s], [-s, 1]] / (1 - s^2) for unit columns with the product s
     transposed = stains.transpose(1, 2)
-    return (transposed - shared * transposed.flip(1)) / (1 - shared**2).clamp(min=1e-6)
+    crossed: Tensor = transposed - shared * transposed.flip(1)
+    return crossed / (1 - shared.square()).clamp(min=1e-6)
 
 
 def _from_top(values: Tensor, tissue: Tensor) -> Tensor:

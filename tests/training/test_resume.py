@@ -15,9 +15,9 @@ from core.errors import RunError
 from tests.training.toys import write_toy_kaggle
 from training.commands import main
 from training.fitting import FitOptions, run_fit
-from training.loop import Stopped
 from training.recipe import load_recipe
 from training.run_folder import RunFolder, read_tensors
+from training.stepping import Stopped
 
 EPOCHS = 8
 KILL_BY_S = 400  # most of it is imports on a busy machine
@@ -57,6 +57,7 @@ head_width = 16
 arguments = { drop_rate = 0.1, drop_path_rate = 0.1 }
 
 [preprocessing]
+stain_normalisation = "macenko"
 mean = [0.5, 0.5, 0.5]
 std = [0.5, 0.5, 0.5]
 

@@ -18,6 +18,7 @@ from training.commands.fetch import add_fetch_parser
 from training.commands.fit import add_fit_parser
 from training.commands.leaderboard import add_leaderboard_parser
 from training.commands.predict import add_predict_parser
+from training.commands.pretrain import add_pretrain_parser
 from training.commands.search import add_search_parser
 
 
@@ -31,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in (
         add_fetch_parser,
+        add_pretrain_parser,
         add_fit_parser,
         add_crossval_parser,
         add_search_parser,

@@ -27,8 +27,25 @@ def shipped_recipes() -> tuple[str, ...]:
 def add_training_options(
     parser: argparse.ArgumentParser, *, with_train_patches: bool = True
 ) -> None:
-    """Add what every command that trains asks: data, recipe, start, seed, device, checkpoints."""
+    """Add what every command asks that trains with labels."""
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help=DATA_HELP)
+    add_run_options(parser)
+    parser.add_argument(
+        "--random-split",
+        action="store_true",
+        help="split without regard to slides; validation scores are then too good",
+    )
+    if with_train_patches:
+        parser.add_argument(
+            "--train-patches",
+            type=int,
+            metavar="N",
+            help="train on N patches only; a smaller N gives a part of what a larger one gives",
+        )
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add what every run asks: recipe, start, seed, device, checkpoints."""
     parser.add_argument(
         "--recipe",
         default=DEFAULT_RECIPE,
@@ -63,18 +80,6 @@ def add_training_options(
         help="a kill costs at most this much (default: 2)",
     )
     parser.add_argument("--checkpoint-steps", type=int, metavar="N", help="likewise, in steps")
-    parser.add_argument(
-        "--random-split",
-        action="store_true",
-        help="split without regard to slides; validation scores are then too good",
-    )
-    if with_train_patches:
-        parser.add_argument(
-            "--train-patches",
-            type=int,
-            metavar="N",
-            help="train on N patches only; a smaller N gives a part of what a larger one gives",
-        )
     parser.add_argument(
         "--deterministic",
         action="store_true",
