@@ -96,6 +96,28 @@ def test_the_runs_logits_are_those_of_the_exported_network(run: Path, bundle: Pa
     np.testing.assert_allclose(classifier.engine.logits(images), logits, atol=1e-4)
 
 
+def test_a_network_that_normalises_stains_is_served_as_it_was_trained(
+    run: Path, tmp_path: Path
+) -> None:
+    shipped = Path(__file__).parents[2] / "training" / "recipes" / "tiny.toml"
+    recipe, out = tmp_path / "normalised.toml", tmp_path / "run"
+    text = shipped.read_text("utf-8")
+    changed = text.replace("[preprocessing]", '[preprocessing]\nstain_normalisation = "macenko"')
+    recipe.write_text(changed, "utf-8")
+    arguments = ["fit", "--data", str(run.parent / "data"), "--out", str(out)]
+    assert main([*arguments, "--cache", str(run / "pack"), "--recipe", str(recipe)]) == 0
+    assert main(["export", str(out), "--to", str(tmp_path / "model")]) == 0
+    images = np.load(next(run.glob("pack/*/images.npy")))[40:]
+    read = read_bundle(tmp_path / "model")
+    with (out / "validation_scores.csv").open(encoding="utf-8") as file:
+        logits = [float(row["logit"]) for row in csv.DictReader(file)]
+    served = open_classifier(tmp_path / "model", device="cpu").engine.logits(images)
+    np.testing.assert_allclose(served, logits, atol=1e-4)
+    plain = read.card.preprocessing.model_copy(update={"stain_normalisation": "none"})
+    engine = TorchEngine(read.card.architecture, plain, read.weights, device="cpu")
+    assert np.abs(engine.logits(images) - served).max() > 1e-3
+
+
 def test_the_card_says_how_it_was_validated(bundle: Path) -> None:
     card = read_bundle(bundle).card
     assert (card.training.patches, card.training.slides) == (40, 4)

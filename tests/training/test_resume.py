@@ -57,7 +57,6 @@ head_width = 16
 arguments = { drop_rate = 0.1, drop_path_rate = 0.1 }
 
 [preprocessing]
-stain_normalisation = "macenko"
 mean = [0.5, 0.5, 0.5]
 std = [0.5, 0.5, 0.5]
 
