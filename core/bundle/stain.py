@@ -13,6 +13,7 @@ from typing import Final
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 WHITE: Final = 240.0
 """Value (0..255) at which light passed unhindered."""
@@ -72,7 +73,7 @@ def _stains(density: Tensor, tissue: Tensor) -> tuple[Tensor, Tensor]:
     covariance = (centred @ centred.transpose(1, 2)).double() / (count[:, None] - 1)
     _, directions = torch.linalg.eigh(covariance)  # ascending
     normal = directions[:, :, 0].float()  # of the plane
-    ahead = _unit(mean - (mean * normal).sum(dim=1, keepdim=True) * normal)
+    ahead = functional.normalize(mean - (mean * normal).sum(dim=1, keepdim=True) * normal, eps=1e-6)
     aside = torch.linalg.cross(normal, ahead)
     axes = torch.stack([ahead, aside], dim=1)  # (N, 2, 3)
     along, across = (axes @ density).unbind(dim=1)
@@ -104,7 +105,3 @@ def _from_top(values: Tensor, tissue: Tensor) -> Tensor:
     index = torch.stack([below, below + 1], dim=1)[:, None].expand(-1, values.shape[1], -1)
     upper, lower = top.gather(2, index).unbind(dim=2)
     return torch.lerp(upper, lower, (place - below)[:, None].to(upper))
-
-
-def _unit(vectors: Tensor) -> Tensor:
-    return vectors / vectors.norm(dim=1, keepdim=True).clamp(min=1e-6)

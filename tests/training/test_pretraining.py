@@ -61,7 +61,7 @@ def test_a_killed_pretraining_ends_with_the_same_bytes(kaggle: Path, tmp_path: P
                 if not checkpoint.is_file():
                     return False
                 _, facts = read_tensors(checkpoint)
-                return facts["epoch"] >= 1 and facts["step"] > 0
+                return bool(facts["epoch"] >= 1 and facts["step"] > 0)
 
             kill_when([sys.executable, "-m", "training", *command], within_an_epoch, 0)
             assert not folder.backbone.exists()
