@@ -23,7 +23,7 @@ from training.device import describe_surroundings, prepare_device
 from training.evaluation import predict, steer
 from training.feed import Feed
 from training.fitting import say
-from training.initial import InitialWeights
+from training.initial import MEAN, InitialWeights
 from training.pack import Pack, open_pack
 from training.run_folder import (
     FinishedRun,
@@ -175,7 +175,7 @@ def _origin(members: Sequence[FinishedRun], shares: Sequence[float]) -> InitialW
         for member, share in zip(members, shares, strict=True)
     ]
     digest = hashlib.sha256("".join(member.recorded.digest for member in members).encode())
-    return InitialWeights(f"mean of the weights of {' and '.join(parts)}", digest.hexdigest())
+    return InitialWeights(f"{MEAN} of {' and '.join(parts)}", digest.hexdigest())
 
 
 def _outcome(members: Sequence[FinishedRun], shares: Sequence[float], auc: float) -> dict[str, Any]:

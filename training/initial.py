@@ -27,6 +27,8 @@ IMAGENET: Final = "imagenet"
 NONE: Final = "none"
 CHANCE: Final = "random"
 """How weights that nothing was loaded into are described."""
+MEAN: Final = "mean of the weights"
+"""How the description of averaged weights starts."""
 METADATA_KEY: Final = "json"
 """Of what a safetensors file of ours says of itself."""
 _HEAD_STD: Final = 0.01

@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 
 from core.errors import RunError
 from core.scoring.outputs import replacing
+from training.initial import MEAN
 from training.performance import Measure, Performance, measure_performance
 from training.run_folder import RecordedRun, RunFolder, read_config
 from training.subject import (
@@ -203,7 +204,9 @@ def count_parameters(weights: Path) -> int | None:
 
 
 def _short(description: str) -> str:
-    """The first words of where weights start: "ImageNet", "random", or a file's name."""
+    """The first words of where weights start: "ImageNet", "random", a file's name, or a mean."""
+    if description.startswith(MEAN):
+        return MEAN
     return description.split(",", maxsplit=1)[0].removesuffix(" (timm naming)")
 
 

@@ -23,6 +23,7 @@ _STATES: Final = {
     MapState.UNRELIABLE: "NO RELIABLE EXPLANATION: the map failed its test and is not drawn.",
     MapState.NONE: "No map.",
 }
+_DONORS_AGREE: Final = "Measured by replacing squares; the donors of tissue agree on this map."
 _NOTICE: Final = "Research use. A map is no finding."
 
 
@@ -48,8 +49,14 @@ def explained_picture(
         pair = np.concatenate([patch, gap, field], axis=1)
     else:
         pair = draw_pair(image_rgb_u8, cam, scale=scale, style=style)
-    lines = [_STATES[row.map_state], *_of_scale(cam, scale), _NOTICE]
+    lines = [_of_test(row.map_state, cam), *_of_scale(cam, scale), _NOTICE]
     return np.concatenate([pair, _caption(lines, pair.shape[1])])
+
+
+def _of_test(state: MapState, cam: CamMap | None) -> str:
+    if state is MapState.RELIABLE and cam is not None and cam.agreement is not None:
+        return _DONORS_AGREE
+    return _STATES[state]
 
 
 def _of_scale(cam: CamMap | None, scale: float) -> list[str]:

@@ -6,6 +6,7 @@ import pytest
 from core.explanation import (
     Explainer,
     ExplanationRow,
+    MapState,
     OverlayStyle,
     TwinTest,
     archive_bytes,
@@ -52,6 +53,24 @@ def test_a_map_that_passed_is_drawn_and_an_untested_one_says_that_it_is(
     np.testing.assert_array_equal(passed[TISSUE], pair)
     np.testing.assert_array_equal(untested[TISSUE], pair)
     assert (passed[192:].shape != untested[192:].shape) or (passed[192:] != untested[192:]).any()
+
+
+def test_a_measured_map_is_not_said_to_have_beaten_random_networks(row: ExplanationRow) -> None:
+    assert row.explanation is not None
+    strong = np.full_like(row.explanation.cam.values, 1.0)
+    cam = replace(row.explanation.cam, values=strong, agreement=0.9)
+    measured = replace(row, explanation=replace(row.explanation, cam=cam))
+    assert measured.map_state is MapState.RELIABLE
+    estimated = replace(
+        row,
+        explanation=replace(row.explanation, cam=replace(cam, agreement=None)),
+        twins=PASSED,
+    )
+    pictures = [
+        explained_picture(IMAGE, one, scale=1.0, style=STYLE) for one in (measured, estimated)
+    ]
+    np.testing.assert_array_equal(pictures[0][TISSUE], pictures[1][TISSUE])
+    assert not np.array_equal(pictures[0][192:], pictures[1][192:])
 
 
 def test_the_same_rows_make_the_same_archive(row: ExplanationRow) -> None:
