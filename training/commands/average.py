@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from training.commands.options import Subparsers
+from training.commands.options import Subparsers, add_machine_options
 
 
 def add_average_parser(commands: "Subparsers[argparse.ArgumentParser]") -> None:
@@ -29,9 +29,7 @@ def add_average_parser(commands: "Subparsers[argparse.ArgumentParser]") -> None:
         metavar="S",
         help="of each run, summing to 1 (default: equal)",
     )
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads")
-    parser.add_argument("--cache", type=Path, metavar="DIR", help="where decoded patches are kept")
+    add_machine_options(parser)
     parser.set_defaults(run=_average)
 
 

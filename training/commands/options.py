@@ -64,14 +64,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         default=0,
         help="of order, augmentation, dropout, random weights and split (default: 0)",
     )
-    add_device_option(parser)
-    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: PyTorch's)")
-    parser.add_argument(
-        "--cache",
-        type=Path,
-        metavar="DIR",
-        help="where decoded patches are kept, 27 kB each (default: in the output folder)",
-    )
+    add_machine_options(parser)
     parser.add_argument(
         "--checkpoint-minutes",
         type=float,
@@ -123,6 +116,18 @@ def fit_options(
         train_patches=parsed.train_patches,
         deterministic=parsed.deterministic,
         tensorboard=not parsed.no_tensorboard,
+    )
+
+
+def add_machine_options(parser: argparse.ArgumentParser) -> None:
+    """Add where to compute, with how many threads, and where decoded patches are kept."""
+    add_device_option(parser)
+    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: PyTorch's)")
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        help="where decoded patches are kept, 27 kB each (default: in the output folder)",
     )
 
 
