@@ -1,6 +1,6 @@
 """How fast a network is trained, against the loop that a tutorial would write, in one run.
 
-    python -m tests.benchmarks.training_speed [--recipe resnet18] [--patches 512] [--turns 3]
+    python -m tests.benchmarks.training_speed [--recipe resnet18] [--patches 1024] [--turns 3]
 
 Same network, batch size, files, device and threads. The plain loop is Pillow, torchvision's
 transforms, a DataLoader with one worker per processor, float32, AdamW, and a loss read after every
@@ -160,7 +160,7 @@ def main() -> None:
     """Time the loops in turn and write the ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--recipe", default="resnet18")
-    parser.add_argument("--patches", type=int, default=512)
+    parser.add_argument("--patches", type=int, default=1024)
     parser.add_argument("--turns", type=int, default=3)
     parsed = parser.parse_args()
     recipe = load_recipe(parsed.recipe)
