@@ -19,13 +19,13 @@ from core.bundle import InputTransform, build_network, load_weights
 from core.errors import RunError
 from core.patches import open_source
 from core.patches.files import read_table
-from training.device import describe_surroundings, prepare_device
-from training.evaluation import predict, steer
-from training.feed import Feed
+from training.data.feed import Feed
+from training.data.pack import Pack, open_pack
+from training.data.split import IntArray
 from training.fitting import say
-from training.initial import MEAN, InitialWeights
-from training.pack import Pack, open_pack
-from training.run_folder import (
+from training.learning.validation import predict, steer
+from training.runs.device import describe_surroundings, prepare_device
+from training.runs.folder import (
     FinishedRun,
     RunFolder,
     read_finished,
@@ -34,7 +34,7 @@ from training.run_folder import (
     write_scores,
     write_tensors,
 )
-from training.split import IntArray
+from training.runs.initial import MEAN, InitialWeights
 
 _BATCH: Final = 64
 

@@ -13,12 +13,12 @@ from core.errors import RunError
 from core.patches.files import read_table
 from core.scoring.outputs import replacing
 from core.statistics import Evidence
+from training.data.split import Fold
 from training.fitting import FitOptions, run_fit, say
-from training.performance import Performance, measure_performance
-from training.run_folder import RunFolder, read_config, write_json
-from training.split import Fold
-from training.subject import CROSSVAL_FILE, OUT_OF_FOLD_PARQUET, OUT_OF_FOLD_SCORES
-from training.team import require_one_process
+from training.judging.performance import Performance, measure_performance
+from training.judging.subject import CROSSVAL_FILE, OUT_OF_FOLD_PARQUET, OUT_OF_FOLD_SCORES
+from training.learning.team import require_one_process
+from training.runs.folder import RunFolder, read_config, write_json
 
 
 @dataclass(frozen=True)

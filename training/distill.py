@@ -11,13 +11,13 @@ import pandas as pd
 from core.errors import RunError
 from core.patches import open_source
 from core.scoring.outputs import replacing
+from training.bundling.scoring import ALL
 from training.fitting import FitOptions, run_fit, say
-from training.recipe import Recipe
-from training.run_folder import RunFolder
-from training.scoring import ALL
-from training.space import vary_recipe
-from training.subject import CROSSVAL_FILE, TABLE_SUFFIXES, ScoringOptions, open_subject
-from training.team import require_one_process
+from training.judging.subject import CROSSVAL_FILE, TABLE_SUFFIXES, ScoringOptions, open_subject
+from training.learning.team import require_one_process
+from training.recipes.recipe import Recipe
+from training.recipes.space import vary_recipe
+from training.runs.folder import RunFolder
 
 TEACHER_FILE: Final = "teacher_scores.csv"
 DEFAULT_WEIGHT: Final = 0.5

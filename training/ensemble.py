@@ -11,14 +11,14 @@ import pandas as pd
 
 from core.errors import RunError
 from core.scoring.outputs import replacing
-from training.run_folder import write_json
-from training.subject import (
+from training.judging.subject import (
     ENSEMBLE_FILE,
     ENSEMBLE_SCORES,
     ScoringOptions,
     Subject,
     mean_scores,
 )
+from training.runs.folder import write_json
 
 FEWEST: Final = 2
 

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from core.errors import RunError
 from core.patches.files import read_table
 from core.scoring.outputs import sha256_of
-from training.run_folder import write_json
+from training.runs.folder import write_json
 
 RECORD_FILE: Final = "fetched.json"
 COMPETITION: Final = "histopathologic-cancer-detection"

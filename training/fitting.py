@@ -12,19 +12,10 @@ from torch import nn
 from core.bundle import InputTransform, build_network
 from core.errors import RunError
 from core.patches import open_source
-from training.config import RunConfig, require_same_run, require_seed, values_digest
-from training.curves import write_curves
-from training.device import describe_surroundings, pass_precision, prepare_device
-from training.events import open_event_log
-from training.feed import Feed
-from training.initial import CHANCE, IMAGENET, InitialWeights, initial_network
-from training.loop import Run, fit
-from training.pack import open_pack
-from training.randomness import seed_start
-from training.recipe import Recipe
-from training.run_folder import RunFolder, read_config, write_config, write_json
-from training.scoring import trained_slides
-from training.split import (
+from training.bundling.scoring import trained_slides
+from training.data.feed import Feed
+from training.data.pack import open_pack
+from training.data.split import (
     Fold,
     PatchTable,
     Split,
@@ -32,10 +23,19 @@ from training.split import (
     split_fold,
     split_patches,
 )
-from training.state import TrainingState, restore_checkpoint
-from training.stepping import Pauses
-from training.teacher import read_teacher
-from training.team import Team, open_team, synchronised
+from training.data.teacher import read_teacher
+from training.learning.loop import Run, fit
+from training.learning.randomness import seed_start
+from training.learning.state import TrainingState, restore_checkpoint
+from training.learning.stepping import Pauses
+from training.learning.team import Team, open_team, synchronised
+from training.recipes.recipe import Recipe
+from training.runs.config import RunConfig, require_same_run, require_seed, values_digest
+from training.runs.curves import write_curves
+from training.runs.device import describe_surroundings, pass_precision, prepare_device
+from training.runs.events import open_event_log
+from training.runs.folder import RunFolder, read_config, write_config, write_json
+from training.runs.initial import CHANCE, IMAGENET, InitialWeights, initial_network
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from core.errors import RunError
 from core.scoring.outputs import replacing
 from core.thresholds.scores import run_scores
 from training.fitting import FitOptions, run_fit, say
-from training.performance import Measure, measure_performance
-from training.run_folder import RunFolder, read_config
-from training.team import require_one_process
+from training.judging.performance import Measure, measure_performance
+from training.learning.team import require_one_process
+from training.runs.folder import RunFolder, read_config
 
 TABLE_FILE: Final = "learning_curve.csv"
 PAGE_FILE: Final = "learning_curve.html"

@@ -11,8 +11,8 @@ from core.patches import PatchSource, open_source
 from core.patches.datasets import is_kaggle_layout
 from core.scoring import write_kaggle
 from core.scoring.outputs import read_scores
-from training.scoring import open_model, score_patches
-from training.subject import ENSEMBLE_FILE
+from training.bundling.scoring import open_model, score_patches
+from training.judging.subject import ENSEMBLE_FILE
 
 SAMPLE_FILE: Final = "sample_submission.csv"
 TEST_FOLDER: Final = "test"

@@ -16,9 +16,9 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from core.errors import RunError
 from core.scoring.outputs import replacing
 from training.fitting import FitOptions, run_fit, say
-from training.run_folder import RunFolder, write_json
-from training.space import Space, recipe_toml, vary_recipe
-from training.team import require_one_process
+from training.learning.team import require_one_process
+from training.recipes.space import Space, recipe_toml, vary_recipe
+from training.runs.folder import RunFolder, write_json
 
 STUDY_FILE: Final = "search.sqlite"
 RESULT_FILE: Final = "search.json"

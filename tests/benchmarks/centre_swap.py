@@ -22,8 +22,8 @@ from core.explanation.fillers import Filler, FillerKind, keep_centre
 from core.patches import ImageU8, open_source
 from core.scoring import Classifier, open_classifier
 from core.settings import SHIPPED_MODEL
-from training.pack import open_pack
-from training.split import split_patches
+from training.data.pack import open_pack
+from training.data.split import split_patches
 
 
 def swapped(

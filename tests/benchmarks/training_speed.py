@@ -28,18 +28,18 @@ from core.bundle import InputTransform
 from core.drawing import draw_set
 from core.patches import open_source
 from tests.training.toys import write_table
-from training.config import RunConfig
-from training.device import pass_precision, prepare_device
-from training.feed import Feed
-from training.initial import initial_network
-from training.loop import Run, train_step
-from training.pack import open_pack
-from training.phases import next_epoch
-from training.randomness import epoch_order
-from training.recipe import Augmentation, Precision, Recipe, load_recipe
-from training.run_folder import RunFolder
-from training.split import split_patches
-from training.state import TrainingState
+from training.data.feed import Feed
+from training.data.pack import open_pack
+from training.data.split import split_patches
+from training.learning.loop import Run, train_step
+from training.learning.randomness import epoch_order
+from training.learning.state import TrainingState
+from training.recipes.phases import next_epoch
+from training.recipes.recipe import Augmentation, Precision, Recipe, load_recipe
+from training.runs.config import RunConfig
+from training.runs.device import pass_precision, prepare_device
+from training.runs.folder import RunFolder
+from training.runs.initial import initial_network
 
 WORKERS = torch.get_num_threads()
 

@@ -11,8 +11,8 @@ from safetensors.torch import load_file
 from core.scoring import open_classifier
 from training.average import mean_weights
 from training.commands import main
-from training.config import values_digest
-from training.run_folder import RunFolder, read_finished, read_tensors, write_tensors
+from training.runs.config import values_digest
+from training.runs.folder import RunFolder, read_finished, read_tensors, write_tensors
 
 
 @pytest.fixture(scope="module")

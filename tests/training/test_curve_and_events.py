@@ -9,11 +9,11 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from training.commands import main
-from training.device import prepare_device
-from training.events import open_event_log
 from training.fetch import FetchOptions, run_fetch
-from training.history import EpochRecord
-from training.run_folder import RunFolder
+from training.runs.device import prepare_device
+from training.runs.events import open_event_log
+from training.runs.folder import RunFolder
+from training.runs.history import EpochRecord
 
 KNOWN = "AUC/validation, averaged weights"
 

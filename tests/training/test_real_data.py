@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from core.patches import open_source
-from training.split import PatchTable, split_patches
+from training.data.split import PatchTable, split_patches
 
 
 def test_the_declared_split_of_real_patches_shares_no_slide(pcam_dir: Path) -> None:

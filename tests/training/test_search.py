@@ -12,9 +12,9 @@ from core.errors import RunError
 from tests.training.toys import kill_when
 from training.commands import main
 from training.fitting import FitOptions
-from training.recipe import load_recipe, recipe_names, recipe_of, recipe_values
+from training.recipes.recipe import load_recipe, recipe_names, recipe_of, recipe_values
+from training.recipes.space import parse_space, recipe_toml, vary_recipe
 from training.search import SearchOptions
-from training.space import parse_space, recipe_toml, vary_recipe
 
 
 def command(data: Path, out: Path, *further: str, trials: int = 3) -> list[str]:

@@ -13,8 +13,8 @@ from PIL import Image
 
 from core.bundle import Architecture, Preprocessing
 from core.patches import CENTRE, ImageU8
-from training.recipe import Recipe, Schedule
-from training.split import PatchTable
+from training.data.split import PatchTable
+from training.recipes.recipe import Recipe, Schedule
 
 KILL_BY_S: Final = 400  # most of it is imports on a busy machine
 

@@ -31,7 +31,7 @@ def add_crossval_parser(commands: "Subparsers[argparse.ArgumentParser]") -> None
 
 def _crossval(parsed: argparse.Namespace) -> int:
     from training.crossval import CrossvalOptions, run_crossval
-    from training.evaluation_page import shown
+    from training.judging.page import shown
 
     options = CrossvalOptions(fit=fit_options(parsed), folds=parsed.folds)
 

@@ -48,7 +48,7 @@ def add_distill_parser(commands: "Subparsers[argparse.ArgumentParser]") -> None:
 
 def _distill(parsed: argparse.Namespace) -> int:
     from training.distill import DistillOptions, follow, run_distill, teacher_table
-    from training.recipe import load_recipe
+    from training.recipes.recipe import load_recipe
 
     recipe = follow(load_recipe(parsed.recipe), parsed.weight, parsed.temperature)
     options = DistillOptions(

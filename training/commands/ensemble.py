@@ -29,9 +29,9 @@ def add_ensemble_parser(commands: "Subparsers[argparse.ArgumentParser]") -> None
 
 def _ensemble(parsed: argparse.Namespace) -> int:
     from training.ensemble import EnsembleOptions, run_ensemble
-    from training.evaluation_page import shown
-    from training.performance import measure_performance
-    from training.subject import ScoringOptions
+    from training.judging.page import shown
+    from training.judging.performance import measure_performance
+    from training.judging.subject import ScoringOptions
 
     subject = run_ensemble(
         EnsembleOptions(

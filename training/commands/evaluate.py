@@ -64,9 +64,9 @@ def add_evaluate_parser(commands: "Subparsers[argparse.ArgumentParser]") -> None
 
 
 def _evaluate(parsed: argparse.Namespace) -> int:
-    from training.evaluate import EvaluateOptions, run_evaluate
-    from training.evaluation_page import shown
-    from training.subject import ScoringOptions
+    from training.judging.evaluate import EvaluateOptions, run_evaluate
+    from training.judging.page import shown
+    from training.judging.subject import ScoringOptions
 
     found = run_evaluate(
         EvaluateOptions(

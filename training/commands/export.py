@@ -37,7 +37,7 @@ def add_export_parser(commands: "Subparsers[argparse.ArgumentParser]") -> None:
 
 
 def _export(parsed: argparse.Namespace) -> int:
-    from training.export import ExportOptions, run_export
+    from training.bundling.export import ExportOptions, run_export
 
     card = run_export(
         ExportOptions(

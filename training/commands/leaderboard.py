@@ -30,7 +30,7 @@ def add_leaderboard_parser(commands: "Subparsers[argparse.ArgumentParser]") -> N
 
 
 def _leaderboard(parsed: argparse.Namespace) -> int:
-    from training.leaderboard import (
+    from training.judging.leaderboard import (
         markdown_table,
         put_between_markers,
         read_entries,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from training.fitting import FitOptions
-    from training.recipe import Recipe
+    from training.recipes.recipe import Recipe
 
 Subparsers = argparse._SubParsersAction  # argparse names this type no other way
 
@@ -98,7 +98,7 @@ def fit_options(
         teacher_scores: That the run follows.
     """
     from training.fitting import FitOptions
-    from training.recipe import load_recipe
+    from training.recipes.recipe import load_recipe
 
     return FitOptions(
         data=parsed.data,

@@ -44,10 +44,10 @@ def add_pretrain_parser(commands: "Subparsers[argparse.ArgumentParser]") -> None
 
 
 def _pretrain(parsed: argparse.Namespace) -> int:
-    from training.pretraining import PretrainOptions, run_pretraining
-    from training.pretraining_config import pretraining_of
-    from training.recipe import load_recipe
-    from training.stepping import Pauses
+    from training.learning.stepping import Pauses
+    from training.pretraining.config import pretraining_of
+    from training.pretraining.run import PretrainOptions, run_pretraining
+    from training.recipes.recipe import load_recipe
 
     wished: dict[str, Any] = {
         "epochs": parsed.epochs,

@@ -43,8 +43,8 @@ def add_search_parser(commands: "Subparsers[argparse.ArgumentParser]") -> None:
 
 
 def _search(parsed: argparse.Namespace) -> int:
+    from training.recipes.space import parse_space
     from training.search import SearchOptions, run_search
-    from training.space import parse_space
 
     options = SearchOptions(
         fit=fit_options(parsed),

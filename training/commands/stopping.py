@@ -14,9 +14,9 @@ def until_stopped(work: Callable[[Callable[[], bool]], object]) -> int:
     """Do work that asks now and then whether to stop, and return the exit status.
 
     Args:
-        work: Called with the question; raises `training.stepping.Stopped` once it has stopped.
+        work: Called with the question; raises `Stopped` once it has stopped.
     """
-    from training.stepping import Stopped
+    from training.learning.stepping import Stopped
 
     with _stop_requests() as requests:
         try:

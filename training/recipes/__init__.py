@@ -1,1 +1,1 @@
-"""The shipped recipes, one TOML file each; `training.recipe` reads them."""
+"""The recipes: one TOML file each, the dataclass behind them, and what a schedule makes of them."""

@@ -11,8 +11,8 @@ from core.review.store import ReviewStore
 from core.review.vocabulary import Verdict
 from tests.core.review.toys import given, sha256_of_number, toy_case
 from tests.toys import write_patches
-from training.pack import open_pack
-from training.split import split_patches
+from training.data.pack import open_pack
+from training.data.split import split_patches
 
 PATCHES = 40
 

@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from core.errors import EvidenceError
+from training.bundling.calibration import calibrate
+from training.bundling.report import validation_metrics
+
+
+def toy_logits(
+    slides: int, per_slide: int = 40, heat: float = 3.0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Labels drawn from true probabilities, logits `heat` times too extreme, and slides."""
+    rng = np.random.default_rng(5)
+    true_logits = rng.normal(0, 2, slides * per_slide)
+    labels = (rng.random(len(true_logits)) < expit(true_logits)).astype(np.int8)
+    names = np.array([f"s{number // per_slide}" for number in range(len(labels))], np.str_)
+    return labels, true_logits * heat, names
+
+
+def test_the_temperature_undoes_logits_that_are_too_extreme() -> None:
+    found = calibrate(*toy_logits(slides=40))
+    assert found.temperature == pytest.approx(3.0, rel=0.15)
+
+
+def test_temperature_and_threshold_come_from_different_slides() -> None:
+    found = calibrate(*toy_logits(slides=11))
+    fitting, judging = found.fitting.slide_names, found.judging.slide_names
+    assert not set(fitting) & set(judging)
+    assert len(fitting) + len(judging) == 11
+    assert abs(len(found.fitting) - len(found.judging)) <= 40
+    assert "calibration slides" in found.temperature_fitted_on
+    assert "threshold slides" in found.chosen_on
+
+
+def test_the_threshold_is_the_highest_with_the_promised_sensitivity() -> None:
+    found = calibrate(*toy_logits(slides=11))
+    positives = found.judging.scores[found.judging.labels]
+    assert (positives >= found.chosen.threshold).mean() >= 0.95
+    assert (positives > found.chosen.threshold).mean() < 0.95
+
+
+def test_every_metric_lies_in_its_interval_and_says_its_method() -> None:
+    metrics = validation_metrics(calibrate(*toy_logits(slides=11)))
+    assert {"auroc", "average_precision", "sensitivity", "specificity", "brier", "ece"} <= set(
+        metrics
+    )
+    for name, found in metrics.items():
+        if name != "ece":  # resampled noise biases it upwards
+            assert found.low <= found.value <= found.high, name
+        assert "slide" in found.method or name == "auroc_by_patches"
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_too_few_or_unknown_slides_are_used_twice_and_it_is_said(known: bool) -> None:
+    labels, logits, slides = toy_logits(slides=1)
+    found = calibrate(labels, logits, slides if known else np.full_like(slides, ""))
+    assert found.fitting is found.judging
+    assert any("same patches" in note for note in found.notes)
+    assert "all 40" in found.chosen_on
+    assert "sensitivity" in validation_metrics(found)
+
+
+def test_scores_without_an_error_keep_temperature_1_and_say_why() -> None:
+    labels = np.array([0, 1] * 20, np.int8)
+    slides = np.array([f"s{n // 10}" for n in range(40)], np.str_)
+    found = calibrate(labels, np.where(labels, 4.0, -4.0), slides)
+    assert found.temperature == 1.0
+    assert any("No temperature" in note for note in found.notes)
+
+
+def test_one_class_alone_is_refused() -> None:
+    with pytest.raises(EvidenceError):
+        calibrate(np.zeros(10, np.int8), np.zeros(10), np.full(10, "s", np.str_))

@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.errors import RunError
+from core.patches import Patch, open_source
+from tests.training.toys import write_toy_kaggle
+from training.data.pack import open_pack
+
+
+def test_a_pack_holds_the_sources_pixels_labels_and_slides(kaggle: Path, tmp_path: Path) -> None:
+    with open_source(kaggle) as source:
+        pack = open_pack(source, tmp_path)
+        patches = [patch for patch in source.stream() if isinstance(patch, Patch)]
+    assert pack.table.ids.tolist() == [patch.entry.id for patch in patches]
+    assert pack.table.labels.tolist() == [patch.entry.label for patch in patches]
+    assert pack.table.slides.tolist() == [patch.entry.slide for patch in patches]
+    for row, patch in zip(pack.image_rows, patches, strict=True):
+        np.testing.assert_array_equal(pack.images_rgb_u8[row], patch.image_rgb_u8)
+
+
+def test_a_pack_is_decoded_once_and_labels_are_read_anew(tmp_path: Path) -> None:
+    data = write_toy_kaggle(tmp_path / "data")
+    with open_source(data) as source:
+        first = open_pack(source, tmp_path / "cache")
+    for file in (data / "train").iterdir():
+        file.write_bytes(b"")
+    labels = data / "train_labels.csv"
+    labels.write_text(labels.read_text("utf-8").replace("p000,0", "p000,1"), "utf-8")
+    with open_source(data) as source:
+        again = open_pack(source, tmp_path / "cache")
+    np.testing.assert_array_equal(first.images_rgb_u8, again.images_rgb_u8)
+    assert again.table.labels[0] == 1
+
+
+def test_unreadable_patches_are_left_out_and_listed(tmp_path: Path) -> None:
+    data = write_toy_kaggle(tmp_path / "data")
+    (data / "train" / "p003.tif").unlink()
+    Image.new("RGB", (128, 128)).save(data / "train" / "p005.tif")
+    with open_source(data) as source:
+        pack = open_pack(source, tmp_path / "cache")
+    assert pack.unreadable == 2
+    assert not set(pack.table.ids) & {"p003", "p005"}
+    assert len(pack) == len(pack.image_rows) == 58
+    listed = next((tmp_path / "cache").glob("*/unreadable.csv")).read_text("utf-8")
+    assert "p003" in listed
+    assert "128" in listed
+
+
+def test_a_folder_without_labels_is_refused(tmp_path: Path) -> None:
+    Image.new("RGB", (96, 96)).save(tmp_path / "a.png")
+    with open_source(tmp_path) as source, pytest.raises(RunError, match=r"train_labels\.csv"):
+        open_pack(source, tmp_path / "cache")
+
+
+def test_a_damaged_pack_is_refused_with_its_folder(kaggle: Path, tmp_path: Path) -> None:
+    with open_source(kaggle) as source:
+        open_pack(source, tmp_path)
+        file = next(tmp_path.glob("*/images.npy"))
+        file.write_bytes(file.read_bytes()[:-10])
+        with pytest.raises(RunError, match="Delete that folder"):
+            open_pack(source, tmp_path)

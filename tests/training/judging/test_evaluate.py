@@ -1,0 +1,203 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import (
+    average_precision_score,
+    brier_score_loss,
+    matthews_corrcoef,
+    roc_auc_score,
+)
+
+from core.errors import EvidenceError, NodelensError
+from core.settings import SHIPPED_MODEL
+from training.commands import main
+from training.judging.contest import contest
+from training.judging.evaluate import EvaluateOptions, run_evaluate
+from training.judging.subject import ScoringOptions, Subject, open_subject
+
+
+def write_scores(path: Path, seed: int, noise: float, *, slides: bool = True) -> pd.DataFrame:
+    """400 patches of 20 slides; the labels do not depend on the seed, the noise does."""
+    labels = (np.random.default_rng(7).random(400) < 0.4).astype(int)
+    scores = 1 / (
+        1 + np.exp(-(labels * 3 - 1.5 + np.random.default_rng(seed).normal(0, noise, 400)))
+    )
+    table = pd.DataFrame({"id": [f"p{n:03d}" for n in range(400)], "label": labels})
+    if slides:
+        table["slide"] = [f"s{n // 20:02d}" for n in range(400)]
+    table["prob_tumour"] = scores
+    if path.suffix == ".csv":
+        table.to_csv(path, index=False)
+    else:
+        table.to_parquet(path, index=False)
+    return table
+
+
+def read_json(folder: Path) -> dict[str, object]:
+    content: dict[str, object] = json.loads((folder / "evaluation.json").read_text("utf-8"))
+    return content
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_the_metrics_of_a_table_are_those_of_scikit_learn(suffix: str, tmp_path: Path) -> None:
+    file = tmp_path / f"scores{suffix}"
+    table = write_scores(file, 1, 1.5)
+    found = run_evaluate(EvaluateOptions(file, tmp_path / "out", thresholds=(0.3,))).performance
+    labels, scores = table["label"], table["prob_tumour"]
+    assert found.metrics["auroc"].value == pytest.approx(roc_auc_score(labels, scores))
+    assert found.metrics["average_precision"].value == pytest.approx(
+        average_precision_score(labels, scores)
+    )
+    assert found.metrics["brier"].value == pytest.approx(brier_score_loss(labels, scores))
+    point = found.points[0]
+    assert point.metrics["mcc"].value == pytest.approx(matthews_corrcoef(labels, scores >= 0.3))
+    assert point.metrics["sensitivity"].value == pytest.approx((scores[labels == 1] >= 0.3).mean())
+    for measure in (found.metrics["auroc"], point.metrics["sensitivity"]):
+        assert measure.low is not None
+        assert measure.high is not None
+        assert measure.low < measure.value < measure.high
+        assert "slide" in measure.method
+
+
+def test_without_slides_the_intervals_say_that_patches_count_as_independent(
+    tmp_path: Path,
+) -> None:
+    write_scores(tmp_path / "scores.csv", 1, 1.5, slides=False)
+    found = run_evaluate(EvaluateOptions(tmp_path / "scores.csv", tmp_path / "out")).performance
+    assert found.metrics["auroc"].low is None
+    assert "independent" in found.metrics["auroc_by_patches"].method
+    assert any("Slides unknown" in note for note in found.notes)
+
+
+def test_json_and_page_hold_the_same_numbers_and_the_page_needs_no_network(tmp_path: Path) -> None:
+    write_scores(tmp_path / "scores.csv", 1, 1.5)
+    assert main(["evaluate", str(tmp_path / "scores.csv"), "--out", str(tmp_path / "out")]) == 0
+    content = json.loads((tmp_path / "out" / "evaluation.json").read_text("utf-8"))
+    page = (tmp_path / "out" / "evaluation.html").read_text("utf-8")
+    assert f"{content['metrics']['auroc']['value']:.3f}" in page
+    assert "<script src=" not in page
+    assert [point["name"] for point in content["operating_points"]] == ["chosen here", "at 0.5"]
+    assert "too good" in content["operating_points"][0]["origin"]
+
+
+def test_the_shipped_model_is_judged_by_its_own_validation_scores(tmp_path: Path) -> None:
+    found = run_evaluate(EvaluateOptions(SHIPPED_MODEL, tmp_path))
+    card = json.loads((SHIPPED_MODEL / "card.json").read_text("utf-8"))
+    for name in ("auroc", "average_precision"):
+        claimed = card["validation"]["metrics"][name]
+        measure = found.performance.metrics[name]
+        assert (measure.value, measure.low, measure.high) == pytest.approx(
+            (claimed["value"], claimed["low"], claimed["high"])
+        )
+    assert found.performance.points[0].threshold == card["operating_point"]["threshold"]
+
+
+def test_a_paired_comparison_is_surer_than_its_two_sides(tmp_path: Path) -> None:
+    base = write_scores(tmp_path / "a.csv", 1, 1.5)
+    blurred = base.assign(prob_tumour=base["prob_tumour"] * 0.9 + 0.05)
+    noise = np.random.default_rng(3).normal(0, 0.05, len(base))
+    blurred["prob_tumour"] = (blurred["prob_tumour"] + noise).clip(0, 1)
+    blurred.sample(frac=1, random_state=0).to_csv(tmp_path / "b.csv", index=False)  # other order
+    options = EvaluateOptions(tmp_path / "a.csv", tmp_path / "out", against=tmp_path / "b.csv")
+    found = run_evaluate(options)
+    assert found.contest is not None
+    ranked = found.contest.metrics["auroc"]
+    expected = roc_auc_score(base["label"], base["prob_tumour"]) - roc_auc_score(
+        blurred["label"], blurred["prob_tumour"]
+    )
+    assert ranked.difference.value == pytest.approx(expected)
+    own = found.performance.metrics["auroc"]
+    assert ranked.difference.low is not None
+    assert ranked.difference.high is not None
+    assert own.low is not None
+    assert own.high is not None
+    assert ranked.difference.high - ranked.difference.low < own.high - own.low
+    assert json.loads((tmp_path / "out" / "evaluation.json").read_text("utf-8"))["comparison"]
+
+
+def test_a_model_against_itself_differs_by_nothing(tmp_path: Path) -> None:
+    write_scores(tmp_path / "a.csv", 1, 1.5)
+    subject = open_subject(tmp_path / "a.csv", ScoringOptions(), tmp_path)
+    found = contest(subject, subject)
+    assert {one.difference.value for one in found.metrics.values()} == {0.0}
+    assert found.share_first_better == 0.5
+
+
+def test_only_the_patches_that_both_scored_are_compared(tmp_path: Path) -> None:
+    table = write_scores(tmp_path / "a.csv", 1, 1.5)
+    write_scores(tmp_path / "b.csv", 2, 1.5)
+    table.iloc[100:].to_csv(tmp_path / "a.csv", index=False)
+    one, other = (
+        open_subject(tmp_path / name, ScoringOptions(), tmp_path) for name in ("a.csv", "b.csv")
+    )
+    found = contest(one, other)
+    assert found.patches == 300
+    assert any("100 patches of b.csv" in note for note in found.notes)
+
+
+def test_other_labels_for_the_same_patches_are_no_comparison(tmp_path: Path) -> None:
+    table = write_scores(tmp_path / "a.csv", 1, 1.5)
+    table.assign(label=1 - table["label"]).to_csv(tmp_path / "b.csv", index=False)
+    subjects: list[Subject] = [
+        open_subject(tmp_path / name, ScoringOptions(), tmp_path) for name in ("a.csv", "b.csv")
+    ]
+    with pytest.raises(EvidenceError, match="another label"):
+        contest(*subjects)
+
+
+def test_a_run_scores_a_data_set_and_says_where_it_trained_on_it(
+    finished_runs: Path, kaggle: Path, tmp_path: Path
+) -> None:
+    own = run_evaluate(EvaluateOptions(finished_runs / "a", tmp_path / "own"))
+    options = EvaluateOptions(finished_runs / "a", tmp_path / "new", ScoringOptions(data=kaggle))
+    scored = run_evaluate(options)
+    assert scored.performance.patches == own.performance.patches == 20
+    assert scored.subject.scores.ids.tolist() == own.subject.scores.ids.tolist()
+    np.testing.assert_allclose(
+        scored.subject.scores.evidence.scores, own.subject.scores.evidence.scores, atol=1e-5
+    )
+    everything = ScoringOptions(data=kaggle, split="all")
+    seen = run_evaluate(EvaluateOptions(finished_runs / "a", tmp_path / "all", everything))
+    assert seen.performance.patches == 60
+    assert any("4 of 6 slides (40 of 60 patches) trained" in n for n in seen.subject.scores.notes)
+
+
+def test_a_submission_gets_its_labels_from_the_data(kaggle: Path, tmp_path: Path) -> None:
+    labels = pd.read_csv(kaggle / "train_labels.csv")
+    submission = tmp_path / "submission.csv"
+    labels.assign(label=labels["label"] * 0.5 + 0.25).to_csv(submission, index=False)
+    options = EvaluateOptions(submission, tmp_path / "out", ScoringOptions(data=kaggle))
+    found = run_evaluate(options).performance
+    assert (found.patches, found.slides, found.metrics["auroc"].value) == (20, 2, 1.0)
+    labels.iloc[:50].assign(label=0.5).to_csv(submission, index=False)
+    with pytest.raises(NodelensError, match="expected all of them"):
+        run_evaluate(options)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nowhere"], "nothing to judge"),
+        (["nowhere.csv"], "There is no file"),
+        ([str(SHIPPED_MODEL), "--threshold", "2"], "probability from 0 to 1"),
+    ],
+)
+def test_what_cannot_be_judged_is_told(
+    arguments: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", *arguments, "--out", str(tmp_path / "out")]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_hostile_name_is_only_text_on_the_page(tmp_path: Path) -> None:
+    write_scores(tmp_path / "scores.csv", 1, 1.5)
+    hostile = tmp_path / "<script>alert(1)<"
+    hostile.mkdir()
+    shutil.move(tmp_path / "scores.csv", tmp_path / "<script>alert(1).csv")
+    run_evaluate(EvaluateOptions(tmp_path / "<script>alert(1).csv", tmp_path / "out"))
+    page = (tmp_path / "out" / "evaluation.html").read_text("utf-8")
+    assert "<script>alert(1)" not in page

@@ -1,0 +1,77 @@
+import pytest
+import torch
+from torch import nn
+
+from core.bundle import Architecture, build_network
+from core.errors import RunError
+from training.learning.freezing import freeze
+from training.recipes.recipe import load_recipe
+
+
+def network(**changes: object) -> nn.Module:
+    torch.manual_seed(0)
+    return build_network(Architecture(name="test_efficientnet", **changes)).train()
+
+
+def learning(module: nn.Module) -> set[str]:
+    return {name for name, weight in module.named_parameters() if weight.requires_grad}
+
+
+def test_a_frozen_backbone_neither_learns_nor_counts() -> None:
+    frozen = network()
+    freeze(frozen, "backbone")
+    assert learning(frozen) == {"classifier.weight", "classifier.bias"}
+    before = {name: value.clone() for name, value in frozen.state_dict().items()}
+    optimiser = torch.optim.SGD(frozen.parameters(), lr=1.0)
+    frozen(torch.randn(4, 3, 32, 32)).sum().backward()
+    optimiser.step()
+    changed = {n for n, value in frozen.state_dict().items() if not torch.equal(value, before[n])}
+    assert changed == {"classifier.weight", "classifier.bias"}  # no running mean, no counter
+
+
+def test_learnt_pooling_and_a_hidden_layer_are_no_backbone() -> None:
+    frozen = network(pooling="gem", head="mlp")
+    freeze(frozen, "backbone")
+    assert {name.split(".")[0] for name in learning(frozen)} == {"classifier", "global_pool"}
+    assert frozen.get_submodule("classifier").training
+
+
+def test_leading_layers_are_counted_in_the_order_of_the_network() -> None:
+    frozen = network()
+    freeze(frozen, 2)
+    names = [name for name, _ in frozen.named_parameters()]
+    assert learning(frozen) == set(names[3:])  # a kernel, then scale and shift
+    assert names[:3] == ["conv_stem.weight", "bn1.weight", "bn1.bias"]
+    assert not frozen.get_submodule("bn1").training
+    assert frozen.get_submodule("blocks.0.0.bn1").training
+
+
+def test_a_later_phase_sets_layers_free_again() -> None:
+    thawed = network()
+    freeze(thawed, "backbone")
+    thawed.train()
+    freeze(thawed, 0)
+    assert learning(thawed) == {name for name, _ in thawed.named_parameters()}
+    assert all(m.training for m in thawed.modules() if isinstance(m, nn.BatchNorm2d))
+
+
+def test_a_recipe_that_freezes_everything_is_refused() -> None:
+    with pytest.raises(RunError, match="freezes 500 layers"):
+        freeze(network(), 500)
+
+
+def test_the_fine_tuned_efficientnet_thaws_from_where_keras_counts_100_layers() -> None:
+    recipe = load_recipe("efficientnet_b0_finetuned")
+    with torch.device("meta"):
+        whole = build_network(recipe.network).train()
+    first = []
+    for phase in recipe.schedule.phases:
+        freeze(whole, phase.frozen)
+        first.append(next(n for n, weight in whole.named_parameters() if weight.requires_grad))
+    # Keras: 8 layers of stem, 10 + 14 + 15 + 14 + 15 + 14 of the blocks up to 4a, 10 of 4b.
+    assert first == [
+        "classifier.weight",
+        "blocks.6.0.conv_pw.weight",
+        "blocks.5.0.conv_pw.weight",
+        "blocks.3.1.conv_pwl.weight",
+    ]

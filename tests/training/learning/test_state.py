@@ -1,0 +1,114 @@
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from core.bundle import Architecture, build_network
+from core.errors import RunError
+from training.learning.optimiser import build_adamw, optimiser_tensors, set_learning_rate
+from training.learning.state import TrainingState, restore_checkpoint, save_checkpoint
+from training.runs.folder import read_tensors
+from training.runs.history import EpochRecord
+
+CPU = torch.device("cpu")
+
+
+def fresh(seed: int) -> TrainingState:
+    torch.manual_seed(seed)
+    network = build_network(Architecture(name="test_efficientnet"))
+    return TrainingState.start(network, weight_decay=0.1, device=CPU)
+
+
+def train_a_step(state: TrainingState, seed: int) -> None:
+    torch.manual_seed(seed)
+    set_learning_rate(state.optimiser, 1e-2)
+    state.optimiser.zero_grad()
+    loss = state.network(torch.randn(4, 3, 32, 32)).square().mean()
+    loss.backward()
+    state.optimiser.step()
+    state.average.update(0.9)
+    state.loss_sum += loss.detach()
+    state.step += 1
+
+
+def record(epoch: int, auc: float) -> EpochRecord:
+    return EpochRecord(epoch, 1e-3, 0.5, auc, auc, 0.4, auc, auc, 0.4, 1.0)
+
+
+def tensors_of(state: TrainingState) -> dict[str, torch.Tensor]:
+    return {
+        **state.network.state_dict(prefix="network."),
+        **state.average.network.state_dict(prefix="average."),
+        **optimiser_tensors(state.network, state.optimiser),
+        "loss_sum": state.loss_sum,
+    }
+
+
+def test_a_restored_state_takes_the_very_same_next_step(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    state, other = fresh(0), fresh(1)
+    train_a_step(state, 10)
+    state.history.append(record(0, 0.7))
+    state.epoch = 1
+    save_checkpoint(path, state, config_digest="run", seconds=2.5)
+    restore_checkpoint(path, other, config_digest="run")
+    assert (other.epoch, other.step, other.seconds) == (1, 1, 2.5)
+    assert other.history == state.history
+    for one in (state, other):
+        train_a_step(one, 11)
+    found = tensors_of(other)
+    for name, value in tensors_of(state).items():
+        assert torch.equal(value, found[name]), name
+
+
+def test_a_checkpoint_before_the_first_step_restores(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    state, other = fresh(0), fresh(1)
+    save_checkpoint(path, state, config_digest="run", seconds=0)
+    restore_checkpoint(path, other, config_digest="run")
+    for one in (state, other):
+        train_a_step(one, 11)
+    assert torch.equal(
+        tensors_of(state)["network.conv_stem.weight"], tensors_of(other)["network.conv_stem.weight"]
+    )
+
+
+def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    save_checkpoint(path, fresh(0), config_digest="one", seconds=0)
+    with pytest.raises(RunError, match="another run"):
+        restore_checkpoint(path, fresh(0), config_digest="two")
+
+
+def test_a_cut_checkpoint_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    save_checkpoint(path, fresh(0), config_digest="one", seconds=0)
+    path.write_bytes(path.read_bytes()[:-1000])
+    with pytest.raises(RunError, match="cannot be read"):
+        read_tensors(path)
+
+
+def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    save_checkpoint(path, fresh(0), config_digest="run", seconds=0)
+    other = TrainingState.start(
+        build_network(Architecture(name="test_resnet")), weight_decay=0.1, device=CPU
+    )
+    with pytest.raises(RunError, match="does not fit"):
+        restore_checkpoint(path, other, config_digest="run")
+
+
+def test_the_best_epoch_is_the_first_of_the_highest_auc() -> None:
+    state = fresh(0)
+    state.history = [record(0, 0.7), record(1, 0.9), record(2, 0.9), record(3, 0.8)]
+    assert state.best == record(1, 0.9)
+    assert state.aucs == [0.7, 0.9, 0.9, 0.8]
+
+
+def test_biases_and_normalisation_do_not_decay() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+    decayed, spared = build_adamw(network, 0.1).param_groups
+    assert [p.ndim for p in decayed["params"]] == [4]
+    assert {p.ndim for p in spared["params"]} == {1}
+    assert (decayed["weight_decay"], spared["weight_decay"]) == (0.1, 0.0)

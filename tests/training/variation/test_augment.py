@@ -1,0 +1,142 @@
+import colorsys
+
+import numpy as np
+import pytest
+import torch
+
+from core.engine import D4_VIEWS, d4_views
+from tests.training.toys import toy_patches
+from training.recipes.recipe import Augmentation
+from training.variation.augment import (
+    RGB_FROM_HED,
+    Variation,
+    augment,
+    draw_variation,
+    orient,
+    vary_stain,
+)
+
+ALL = Augmentation(
+    d4=True,
+    stain_gain=0.3,
+    stain_shift=0.1,
+    brightness=0.3,
+    contrast=0.3,
+    saturation=0.3,
+    channel=0.2,
+)
+IMAGES = toy_patches([0, 1] * 8)
+
+
+def light(
+    brightness: float = 1, contrast: float = 1, saturation: float = 1, channel: float = 1
+) -> Variation:
+    """Return a variation of one patch's light alone."""
+    return Variation(
+        views=torch.zeros(1, dtype=torch.int64),
+        stain_gain=torch.ones(1, 3),
+        stain_shift=torch.zeros(1, 3),
+        brightness=torch.full((1, 1), float(brightness)),
+        contrast=torch.full((1, 1), float(contrast)),
+        saturation=torch.full((1, 1), float(saturation)),
+        channel=torch.tensor([[float(channel), 1.0, 1.0]]),
+    )
+
+
+def test_each_view_is_the_engines_view_of_that_number() -> None:
+    for view, expected in enumerate(d4_views(IMAGES)):
+        found = orient(torch.from_numpy(IMAGES), torch.full((len(IMAGES),), view))
+        np.testing.assert_array_equal(found.numpy(), expected)
+
+
+def test_a_batch_of_mixed_views_turns_each_patch_by_its_own() -> None:
+    views = torch.arange(16) % D4_VIEWS
+    found = orient(torch.from_numpy(IMAGES), views).numpy()
+    for image, view, turned in zip(IMAGES, views.tolist(), found, strict=True):
+        start = image[:, ::-1] if view >= 4 else image
+        np.testing.assert_array_equal(turned, np.rot90(start, view % 4))
+
+
+def test_the_views_are_a_group() -> None:
+    image = torch.from_numpy(IMAGES[:1])
+    views = [orient(image, torch.tensor([view])) for view in range(D4_VIEWS)]
+    for once in views:
+        twice = [orient(once, torch.tensor([view])) for view in range(D4_VIEWS)]
+        matches = [sum(torch.equal(a, b) for b in views) for a in twice]
+        assert matches == [1] * D4_VIEWS
+
+
+def test_augmented_patches_keep_shape_and_range() -> None:
+    variation = draw_variation(ALL, 16, torch.Generator().manual_seed(1))
+    found = augment(torch.from_numpy(IMAGES), variation, ALL)
+    assert found.shape == IMAGES.shape
+    assert found.dtype == torch.float32
+    assert 0 <= float(found.min()) < float(found.max()) <= 255
+
+
+def test_with_everything_off_pixels_are_untouched() -> None:
+    off = Augmentation(d4=False)
+    variation = draw_variation(off, 16, torch.Generator().manual_seed(1))
+    np.testing.assert_array_equal(augment(torch.from_numpy(IMAGES), variation, off), IMAGES)
+
+
+def test_at_strength_zero_every_part_is_the_identity() -> None:
+    still = draw_variation(Augmentation(d4=False), 16, torch.Generator().manual_seed(1))
+    moved = augment(torch.from_numpy(IMAGES), still, ALL.__class__(d4=False, stain_gain=0.1))
+    np.testing.assert_allclose(moved, IMAGES, atol=2e-3)
+    lit = augment(torch.from_numpy(IMAGES), still, ALL.__class__(d4=False, contrast=0.1))
+    np.testing.assert_allclose(lit, IMAGES, atol=1e-3)
+
+
+def test_stain_jitter_agrees_with_unmixing_patch_by_patch() -> None:
+    rng = np.random.default_rng(3)
+    gain, shift = rng.uniform(0.7, 1.3, (16, 3)), rng.uniform(-0.1, 0.1, (16, 3))
+    planes = torch.from_numpy(IMAGES).permute(0, 3, 1, 2).flatten(2).float()
+    found = vary_stain(planes, torch.tensor(gain).float(), torch.tensor(shift).float())
+    for image, by, to, out in zip(IMAGES, gain, shift, found.numpy(), strict=True):
+        density = -np.log((image.reshape(-1, 3) + 1.0) / 256)
+        stains = np.linalg.solve(np.array(RGB_FROM_HED).T, density.T).T  # (P, 3)
+        changed = (stains * by + to) @ np.array(RGB_FROM_HED)
+        expected = np.clip(256 * np.exp(-changed) - 1, 0, 255)
+        np.testing.assert_allclose(out.T, expected, atol=0.02)
+
+
+def test_more_haematoxylin_is_darker_and_bluer() -> None:
+    planes = torch.full((1, 3, 4), 150.0)
+    found = vary_stain(planes, torch.ones(1, 3), torch.tensor([[0.3, 0.0, 0.0]]))[0, :, 0]
+    assert (found < 150).all()
+    assert found[2] > found[0]
+
+
+def test_brightness_scales_and_clips() -> None:
+    on = Augmentation(d4=False, brightness=0.5)
+    found = augment(torch.from_numpy(IMAGES[:1]), light(brightness=1.5), on)
+    np.testing.assert_allclose(found[0], np.clip(IMAGES[0] * 1.5, 0, 255), atol=1e-3)
+
+
+def test_zero_contrast_leaves_the_mean_grey_alone() -> None:
+    on = Augmentation(d4=False, contrast=0.5)
+    found = augment(torch.from_numpy(IMAGES[:1]), light(contrast=0), on)
+    grey = (IMAGES[0] @ np.array([0.299, 0.587, 0.114])).mean()
+    np.testing.assert_allclose(found[0], np.full((96, 96, 3), grey), atol=0.01)
+
+
+def test_zero_saturation_is_grey_and_keeps_luma() -> None:
+    on = Augmentation(d4=False, saturation=0.5)
+    found = augment(torch.from_numpy(IMAGES[:1]), light(saturation=0), on)[0].numpy()
+    expected = [colorsys.rgb_to_yiq(*(image / 255))[0] for image in IMAGES[0].reshape(-1, 3)]
+    np.testing.assert_allclose(found[..., 0].ravel(), np.array(expected) * 255, atol=1.5)
+    np.testing.assert_allclose(found[..., 0], found[..., 2], atol=1e-3)
+
+
+def test_the_channel_gain_acts_on_its_channel_only() -> None:
+    on = Augmentation(d4=False, channel=0.2)
+    found = augment(torch.from_numpy(IMAGES[:1]), light(channel=0.9), on)[0].numpy()
+    np.testing.assert_allclose(found, IMAGES[0] * [0.9, 1, 1], atol=1e-3)
+
+
+@pytest.mark.parametrize("seed", [0, 5])
+def test_the_same_generator_state_draws_the_same_variation(seed: int) -> None:
+    first, again = (draw_variation(ALL, 8, torch.Generator().manual_seed(seed)) for _ in range(2))
+    for name in vars(first).keys() - {"warps"}:
+        assert torch.equal(getattr(first, name), getattr(again, name))

@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from core.patches import CENTRE
+from training.variation.transplant import MARGIN_PX, SEAM_PX, Transplants, draw_transplants
+
+CPU = torch.device("cpu")
+COUNT = 6
+
+
+@pytest.fixture
+def images() -> Tensor:
+    noise = torch.randint(40, 216, (COUNT, 96, 96, 3), generator=torch.Generator().manual_seed(0))
+    return noise.byte()
+
+
+def drawn(share: float, seed: int = 1) -> Transplants:
+    return draw_transplants(share, COUNT, torch.Generator().manual_seed(seed), CPU)
+
+
+def all_moved(matching: float) -> Transplants:
+    margin, seam = torch.rand(2, COUNT, generator=torch.Generator().manual_seed(2))
+    return Transplants(
+        rows=torch.arange(COUNT),
+        partners=torch.arange(COUNT).roll(1),
+        margin_px=margin * MARGIN_PX,
+        seam_px=1 + seam * (SEAM_PX - 1),
+        matching=torch.full((COUNT,), matching),
+    )
+
+
+def test_the_centre_that_decides_the_label_keeps_every_pixel(images: Tensor) -> None:
+    found = all_moved(0.5).of(images)
+    assert torch.equal(found[:, CENTRE, CENTRE], images[:, CENTRE, CENTRE])
+    assert not torch.equal(found, images)
+
+
+def test_the_surroundings_beyond_the_seam_are_the_partners(images: Tensor) -> None:
+    found = all_moved(0.0).of(images)
+    reach = int(np.ceil(MARGIN_PX + SEAM_PX))
+    outside = torch.ones(96, 96, dtype=torch.bool)
+    outside[
+        CENTRE.start - reach : CENTRE.stop + reach, CENTRE.start - reach : CENTRE.stop + reach
+    ] = False
+    assert torch.equal(found[:, outside], images.roll(1, 0)[:, outside])
+
+
+def test_in_the_seam_both_are_blended_and_never_exceed_either(images: Tensor) -> None:
+    found = all_moved(0.0).of(images).int()
+    partner = images.roll(1, 0)
+    low, high = torch.minimum(images, partner).int(), torch.maximum(images, partner).int()
+    assert bool(((found >= low) & (found <= high)).all())
+    between = (found > low) & (found < high)
+    assert bool(between.any())
+
+
+def test_matched_surroundings_have_the_colours_of_the_own_patch() -> None:
+    generator = np.random.default_rng(0)
+    own = generator.normal(160, 12, (96, 96, 3))
+    other = generator.normal(110, 20, (96, 96, 3))
+    images = torch.from_numpy(np.stack([own, other]).clip(0, 255).astype(np.uint8))
+    transplants = Transplants(
+        rows=torch.tensor([0]),
+        partners=torch.tensor([1]),
+        margin_px=torch.zeros(1),
+        seam_px=torch.ones(1),
+        matching=torch.ones(1),
+    )
+    found = transplants.of(images)
+    corner = found[0, :30].float()
+    assert abs(float(corner.mean()) - 160) < 1
+    assert abs(float(corner.std()) - 12) < 1
+    assert torch.equal(found[1], images[1])
+
+
+def test_only_the_drawn_share_is_moved_and_the_same_seed_draws_the_same() -> None:
+    generator = torch.Generator().manual_seed(3)
+    moved = sum(len(draw_transplants(0.25, 50, generator, CPU).rows) for _ in range(80))
+    assert abs(moved / 4000 - 0.25) < 0.03
+    first, again = drawn(0.5), drawn(0.5)
+    for name, value in vars(first).items():
+        assert torch.equal(value, getattr(again, name))
+        assert len(value) == len(first.rows)
+
+
+def test_nothing_moved_leaves_every_pixel(images: Tensor) -> None:
+    assert torch.equal(drawn(0.0).of(images), images)

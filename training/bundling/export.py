@@ -1,0 +1,230 @@
+"""A finished run as a model bundle: weights, card, golden patches, validation scores."""
+
+import hashlib
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.bundle import (
+    Card,
+    DataSummary,
+    GoldenPatches,
+    OperatingPoint,
+    Validation,
+    read_bundle,
+    write_card,
+    write_golden,
+    write_validation,
+    write_weights,
+)
+from core.bundle.bundle import CARD_FILE
+from core.drawing import draw_set
+from core.engine import TorchEngine
+from core.errors import RunError
+from core.patches.files import read_table
+from core.scoring import open_classifier
+from training.bundling.calibration import Calibration, calibrate
+from training.bundling.report import rate_interval, validation_metrics
+from training.recipes.recipe import recipe_values
+from training.runs.config import RunConfig, SetFacts
+from training.runs.device import library_versions
+from training.runs.folder import FinishedRun, read_finished
+
+GOLDEN_COUNT: Final = 32
+GOLDEN_SEED: Final = 2016
+GOLDEN_TOLERANCE_LOGIT: Final = 2e-3
+"""Float32 differs by about 1e-4 logits between processors, a wrong model by whole logits."""
+LIMITS: Final = (
+    "Research only; not a medical device and not for diagnosis.",
+    "For H&E patches of lymph node, 96 × 96 px at 0.97 µm per pixel; other sizes, spacings, "
+    "organs and stains were not tested.",
+    "The score concerns the centre 32 × 32 px only: tumour in the outer ring alone is no tumour.",
+    "Slides of other centres, scanners and staining protocols than the training's may score "
+    "differently.",
+    "A patch score is no slide or patient diagnosis.",
+)
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What `export` is asked to do.
+
+    Attributes:
+        run: A finished run folder.
+        to: The bundle's folder.
+        name: Of the model; "" means the recipe's.
+        licence: Of the weights.
+        init_source: Origin and licence of the weights that --init FILE named; "" adds nothing.
+        notes: What else limits the validation of this run, one sentence each.
+        replace: Replace a bundle that is there already.
+    """
+
+    run: Path
+    to: Path
+    name: str = ""
+    licence: str = "Apache-2.0"
+    init_source: str = ""
+    notes: tuple[str, ...] = ()
+    replace: bool = False
+
+    def __post_init__(self) -> None:
+        taken = self.to.exists() and (not self.to.is_dir() or any(self.to.iterdir()))
+        if taken and not (self.replace and (self.to / CARD_FILE).is_file()):
+            raise RunError(
+                f"{self.to} is there already. Name a new folder, or add --replace if it is a "
+                "bundle."
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class ValidationLogits:
+    """A run's validation_scores.csv.
+
+    Attributes:
+        ids: (N,) patch ids.
+        slides: (N,) slide, "" where unknown.
+        labels: (N,) 0 or 1.
+        logits: (N,) before temperature; float32 values in float64, as the app computes them.
+    """
+
+    ids: list[str]
+    slides: NDArray[np.str_]
+    labels: NDArray[np.int8]
+    logits: NDArray[np.float64]
+
+
+def run_export(options: ExportOptions) -> Card:
+    """Write the bundle of a finished run, check it as the app will, and return its card.
+
+    Raises:
+        RunError: The run is not finished or damaged, or the folder is taken.
+        NodelensError: The bundle cannot be made, or does not pass its own test.
+    """
+    run = read_finished(options.run)
+    part = options.to.with_name(f".{options.to.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        card = _write_bundle(part, options, run)
+        open_classifier(part, device="cpu")
+        read_bundle(part)
+        if options.to.exists():
+            shutil.rmtree(options.to)
+        part.rename(options.to)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return card
+
+
+def _write_bundle(part: Path, options: ExportOptions, run: FinishedRun) -> Card:
+    config, recipe = run.recorded.config, run.recorded.config.recipe
+    engine = TorchEngine(recipe.network, recipe.preprocessing, run.weights, device="cpu")
+    golden = np.stack([patch.image_rgb_u8 for patch in draw_set(GOLDEN_COUNT, GOLDEN_SEED)])
+    scores = read_validation_logits(run.folder.scores)
+    calibration = calibrate(scores.labels, scores.logits, scores.slides)
+    initial = config.initial.description
+    card = Card(
+        name=options.name or recipe.name,
+        architecture=recipe.network,
+        preprocessing=recipe.preprocessing,
+        class_order=("no tumour in the centre", "tumour in the centre"),
+        temperature=calibration.temperature,
+        temperature_fitted_on=calibration.temperature_fitted_on,
+        operating_point=_operating_point(calibration),
+        training=_summary(f"{config.data}, training part", config.train),
+        validation=Validation(
+            data=_summary(f"{config.data}, validation part", config.val),
+            metrics=validation_metrics(calibration),
+            scores_sha256=write_validation(
+                part,
+                ids=scores.ids,
+                slides=scores.slides.tolist(),
+                labels=scores.labels.tolist(),
+                scores=calibration.everything.scores.tolist(),
+            ),
+            notes=(*_notes(config, calibration), *options.notes),
+        ),
+        recipe={**recipe_values(recipe), "run": _run_values(run)},
+        initial_weights=f"{initial}; {options.init_source}" if options.init_source else initial,
+        created=datetime.now(UTC).replace(microsecond=0),
+        versions=library_versions(),
+        weights_sha256=write_weights(part, run.weights),
+        golden=GoldenPatches(
+            files=write_golden(part, golden, engine.logits(golden)),
+            tolerance_logit=GOLDEN_TOLERANCE_LOGIT,
+        ),
+        licence=options.licence,
+        limits=LIMITS,
+    )
+    write_card(part, card)
+    return card
+
+
+def read_validation_logits(path: Path) -> ValidationLogits:
+    """Return a run's validation logits.
+
+    Raises:
+        SourceError: The table is missing or malformed.
+    """
+    table = read_table(path, required=["id", "slide", "label", "logit"])
+    return ValidationLogits(
+        ids=table["id"].tolist(),
+        slides=table["slide"].to_numpy(np.str_),
+        labels=table["label"].astype(int).to_numpy().astype(np.int8),
+        logits=table["logit"].to_numpy().astype(np.float64),
+    )
+
+
+def _operating_point(calibration: Calibration) -> OperatingPoint:
+    chosen, judging = calibration.chosen, calibration.judging
+    return OperatingPoint(
+        version="shipped",
+        threshold=chosen.threshold,
+        rule=chosen.description,
+        chosen_on=calibration.chosen_on,
+        sensitivity=rate_interval(judging, "sensitivity", chosen.threshold),
+        specificity=rate_interval(judging, "specificity", chosen.threshold),
+    )
+
+
+def _summary(name: str, facts: SetFacts) -> DataSummary:
+    return DataSummary(
+        name=name,
+        patches=facts.patches,
+        positives=facts.positives,
+        slides=len(facts.slides),
+        patches_without_slide=facts.without_slide,
+        slides_sha256=tuple(hashlib.sha256(slide.encode()).hexdigest() for slide in facts.slides),
+    )
+
+
+def _notes(config: RunConfig, calibration: Calibration) -> tuple[str, ...]:
+    rates = "The rates at the shipped threshold are too good on the slides that it was chosen on"
+    if calibration.fitting is not calibration.judging:
+        rates += "; those of the calibration slides are free of that"
+    return (
+        f"Validation patches come from {len(config.val.slides)} slides or slide groups only.",
+        "The epoch was chosen by the AUC on these same patches, so the AUROC is slightly too good.",
+        f"{rates}.",
+        f"{config.val.positives / config.val.patches:.1%} of the patches have tumour, by how the "
+        "set was made; this is no clinical prevalence, so predictive values do not carry over.",
+        *config.split_warnings,
+        *calibration.notes,
+    )
+
+
+def _run_values(run: FinishedRun) -> dict[str, Any]:
+    config = run.recorded.config
+    return {
+        "config_sha256": run.recorded.digest,
+        "seed": config.seed,
+        "split": config.split,
+        "pixels_sha256": config.pixels_sha256,
+        "initial_sha256": config.initial.sha256,
+        "outcome": run.outcome,
+        "sittings": run.recorded.sittings,
+    }

@@ -1,0 +1,150 @@
+"""Patches scored by a bundle or a run: the app's own engine, resumable, with bounded memory."""
+
+import hashlib
+import sys
+import tempfile
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from core.bundle.bundle import CARD_FILE
+from core.errors import RunError, SourceError
+from core.patches import Patch, PatchSource, UnreadablePatch, open_source
+from core.scoring import (
+    DEFAULT_BATCH_SIZE,
+    Classifier,
+    TestTimeAugmentation,
+    open_classifier,
+    open_journal,
+    specify,
+)
+from core.scoring.command import finished_before, score_into
+from training.bundling.export import ExportOptions, run_export
+from training.data.split import VALIDATION_NAMES
+
+CONFIG_FILE: Final = "config.json"
+ALL: Final = "all"
+
+
+class SelectedSource(PatchSource):
+    """Some inputs of another source, in its order."""
+
+    def __init__(self, base: PatchSource, rows: Sequence[int]) -> None:
+        self.name = base.name
+        self.kind = base.kind
+        self.entries = [base.entries[row] for row in rows]
+        self._base = base
+        self._rows = rows
+
+    def read_bytes(self, index: int) -> bytes:
+        """Return the bytes of input `index`; see the base class."""
+        return self._base.read_bytes(self._rows[index])
+
+    def read(self, index: int) -> Patch | UnreadablePatch:
+        """Return the input under its position in the selection."""
+        return replace(self._base.read(self._rows[index]), index=index)
+
+    def close(self) -> None:
+        """Close the source that was selected from."""
+        self._base.close()
+
+
+def labelled_source(data: Path, split: str = "") -> SelectedSource:
+    """Return the labelled patches of a data set, for judging a model.
+
+    Args:
+        data: Kaggle's layout, PCam's, or a .csv with `path` and `label`.
+        split: Which part; "" means what the data declare as validation, else every labelled
+            patch; "all" means every one.
+
+    Raises:
+        SourceError: There is no labelled patch in that part.
+    """
+    source = open_source(data)
+    labelled = [row for row, entry in enumerate(source.entries) if entry.label is not None]
+    rows = labelled
+    if split != ALL:
+        names = VALIDATION_NAMES if split in {"", *VALIDATION_NAMES} else {split}
+        rows = [row for row in labelled if source.entries[row].split in names]
+        if not rows and split == "":
+            rows = labelled
+    if not rows:
+        known = sorted({source.entries[row].split or "no name" for row in labelled})
+        source.close()
+        raise SourceError(
+            f"Found no labelled patch of split {split!r} in {data.name}; "
+            + (f"it has {', '.join(known)}. " if known else "it has no labels at all. ")
+            + "Name one of its splits with --split, or give a folder with train_labels.csv."
+        )
+    return SelectedSource(source, rows)
+
+
+def open_model(folder: Path, device: str) -> Classifier:
+    """Return the self-tested model of a bundle, or of a finished run as it would be exported.
+
+    Raises:
+        NodelensError: It is neither, or does not reproduce its golden scores.
+    """
+    if (folder / CARD_FILE).is_file():
+        return open_classifier(folder, device=device)
+    if not (folder / CONFIG_FILE).is_file():
+        raise RunError(
+            f"{folder} is no model: expected a bundle (with {CARD_FILE}) or the folder of a "
+            f"finished run (with {CONFIG_FILE}). Check the path."
+        )
+    with tempfile.TemporaryDirectory() as temporary:
+        bundle = Path(temporary) / "model"
+        run_export(ExportOptions(folder, bundle))
+        return open_classifier(bundle, device=device)
+
+
+def score_patches(
+    source: PatchSource,
+    classifier: Classifier,
+    out: Path,
+    *,
+    tta: str = "none",
+    batch_size: int | None = None,
+) -> dict[str, int]:
+    """Score a source into a CSV or Parquet file and return the count of each status.
+
+    Killed at any moment, the same call goes on and ends with the same bytes; once finished, it
+    does nothing.
+
+    Args:
+        source: The inputs.
+        classifier: The model.
+        out: A .csv or .parquet file; the journal of a run under way stands beside it.
+        tta: "none" or "d4".
+        batch_size: Inputs per pass; None means 32.
+
+    Raises:
+        RunError: Another run stands unfinished there.
+    """
+    if batch_size is not None and batch_size < 1:
+        raise RunError(f"Found --batch-size {batch_size}; expected 1 or more.")
+    spec = specify(
+        source,
+        classifier,
+        tta=TestTimeAugmentation(tta),
+        batch_size=batch_size or DEFAULT_BATCH_SIZE,
+    )
+    finished = finished_before(out, spec)
+    if finished is not None:
+        return finished
+    out.parent.mkdir(parents=True, exist_ok=True)
+    journal_path = out.with_name(out.name + ".journal")
+    counts = score_into(out, source, classifier, open_journal(journal_path, spec, resume=True))
+    journal_path.unlink()
+    left_out = {name: count for name, count in counts.items() if name != "scored" and count}
+    if left_out:
+        said = ", ".join(f"{count:,} {name}" for name, count in left_out.items())
+        sys.stderr.write(f"{said}: no score; the column `reason` of {out} says why.\n")
+    return counts
+
+
+def trained_slides(slides: Collection[str], slides_sha256: Collection[str]) -> list[str]:
+    """Return those of some slides that a model was trained on, by the hashes in its card."""
+    trained = frozenset(slides_sha256)
+    return sorted(s for s in set(slides) if hashlib.sha256(s.encode()).hexdigest() in trained)

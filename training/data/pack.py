@@ -1,0 +1,144 @@
+"""Patches decoded once into one memory-mapped array, so that training reads no image files."""
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from core.errors import RunError
+from core.patches import PATCH_SIZE_PX, ImageU8, PatchEntry, PatchSource, UnreadablePatch
+from core.patches.files import read_table
+from core.scoring.outputs import replacing
+from training.data.split import UNKNOWN_LABEL, IntArray, PatchTable
+
+IMAGES_FILE: Final = "images.npy"
+UNREADABLE_FILE: Final = "unreadable.csv"
+FACTS_FILE: Final = "pack.json"
+_SHAPE: Final = (PATCH_SIZE_PX, PATCH_SIZE_PX, 3)
+
+
+@dataclass(frozen=True, eq=False)
+class Pack:
+    """The readable patches of a source that were asked for, the labelled ones or all.
+
+    Attributes:
+        source: Its name.
+        table: What is known of the N patches.
+        images_rgb_u8: (M, 96, 96, 3) memory-mapped, read-only.
+        image_rows: (N,) where in `images_rgb_u8` each patch lies.
+        unreadable: How many more could not be read; listed in `unreadable.csv`.
+        pixels_sha256: Hash of all pixels in order.
+    """
+
+    source: str
+    table: PatchTable
+    images_rgb_u8: ImageU8
+    image_rows: IntArray
+    unreadable: int
+    pixels_sha256: str
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+
+def open_pack(source: PatchSource, cache: Path, *, unlabelled: bool = False) -> Pack:
+    """Return a source's patches from the cache, decoding them into it first if need be.
+
+    The cache is found again by the paths of the patches. Labels, slides and splits are
+    not cached: they come from the source each time.
+
+    Args:
+        source: Opened with labels, where it has any.
+        cache: Folder for packs of any number of sources.
+        unlabelled: Take patches without a label too.
+
+    Raises:
+        RunError: There is no patch, or none with a label; none is readable; the cache is damaged.
+    """
+    chosen = [
+        index for index, entry in enumerate(source.entries) if unlabelled or entry.label is not None
+    ]
+    if not chosen and unlabelled:
+        raise RunError(f"Found no patch in {source.name}. Check --data.")
+    if not chosen:
+        raise RunError(
+            f"Found no labelled patch in {source.name}; expected Kaggle's layout with train/ and "
+            "train_labels.csv (id,label). Check --data."
+        )
+    digest = hashlib.sha256()
+    for index in chosen:
+        digest.update(source.entries[index].path.encode("utf-8", "surrogatepass") + b"\n")
+    folder = cache / digest.hexdigest()[:16]
+    if not (folder / FACTS_FILE).is_file():
+        _write_pack(source, chosen, folder)
+    return _read_pack(source, chosen, folder)
+
+
+def _write_pack(source: PatchSource, chosen: list[int], folder: Path) -> None:
+    part = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    images = np.lib.format.open_memmap(
+        part / IMAGES_FILE, mode="w+", dtype=np.uint8, shape=(len(chosen), *_SHAPE)
+    )
+    unreadable: list[tuple[int, str, str]] = []
+    pixels = hashlib.sha256()
+    row_of = {index: row for row, index in enumerate(chosen)}
+    stream = source.stream(chosen[0], chosen[-1] + 1)
+    for patch in tqdm(stream, total=chosen[-1] + 1 - chosen[0], desc="decode", unit="patch"):
+        row = row_of.get(patch.index)
+        if row is None:
+            continue
+        if isinstance(patch, UnreadablePatch):
+            unreadable.append((row, patch.entry.path, patch.reason))
+            continue
+        images[row] = patch.image_rgb_u8
+        pixels.update(patch.image_rgb_u8.tobytes())
+    images.flush()
+    pd.DataFrame(unreadable, columns=["row", "path", "reason"]).to_csv(
+        part / UNREADABLE_FILE, index=False
+    )
+    facts = {"source": source.name, "patches": len(chosen), "pixels_sha256": pixels.hexdigest()}
+    with replacing(part / FACTS_FILE) as file:
+        file.write_text(json.dumps(facts, indent=2) + "\n", "utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    part.rename(folder)
+
+
+def _read_pack(source: PatchSource, chosen: list[int], folder: Path) -> Pack:
+    try:
+        images: ImageU8 = np.load(folder / IMAGES_FILE, mmap_mode="r", allow_pickle=False)
+        facts = json.loads((folder / FACTS_FILE).read_text("utf-8"))
+        pixels_sha256 = str(facts["pixels_sha256"])
+    except (OSError, ValueError, KeyError) as error:
+        raise RunError(f"The pack {folder} is damaged ({error}). Delete that folder.") from None
+    if images.shape != (len(chosen), *_SHAPE):
+        raise RunError(
+            f"The pack {folder} holds {images.shape}; expected {(len(chosen), *_SHAPE)}. "
+            "Delete that folder."
+        )
+    bad = read_table(folder / UNREADABLE_FILE, required=["row"])["row"].astype(int).to_numpy()
+    rows = np.setdiff1d(np.arange(len(chosen)), bad)
+    if len(rows) == 0:
+        raise RunError(
+            f"None of the {len(chosen):,} patches could be read; "
+            f"{folder / UNREADABLE_FILE} says why."
+        )
+    entries = [source.entries[chosen[row]] for row in rows]
+    table = PatchTable(
+        ids=np.array([entry.id for entry in entries], np.str_),
+        labels=np.array([_label(entry) for entry in entries], np.int8),
+        slides=np.array([entry.slide or "" for entry in entries], np.str_),
+        splits=np.array([entry.split or "" for entry in entries], np.str_),
+    )
+    return Pack(source.name, table, images, rows.astype(np.int64), len(bad), pixels_sha256)
+
+
+def _label(entry: PatchEntry) -> int:
+    return UNKNOWN_LABEL if entry.label is None else entry.label

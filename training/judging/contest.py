@@ -1,0 +1,192 @@
+"""Two models on the same patches: their differences, with intervals that resample slides."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import EvidenceError
+from core.statistics import (
+    Evidence,
+    OperatingTable,
+    SlideBootstrap,
+    SlideEstimate,
+    average_precision,
+    average_precision_over_slides,
+    compare_auroc,
+    paired_auroc,
+    reliability,
+)
+from core.thresholds.scores import ScoreSet
+from training.bundling.report import brier_over_slides, ece_over_slides
+from training.judging.performance import BOOTSTRAP_SEED, Measure
+from training.judging.subject import Subject
+
+_RATES: Final = ("sensitivity", "specificity")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A metric of two models, and the first minus the second.
+
+    Attributes:
+        first: Of the first model.
+        second: Of the second model.
+        difference: First minus second, with its interval.
+        p_value: Two-sided, of no difference; None where it is not computed.
+    """
+
+    first: float
+    second: float
+    difference: Measure
+    p_value: float | None = None
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Two models on the patches that both scored.
+
+    Attributes:
+        patches: How many both scored.
+        slides: Known slides among them, 0 where unknown.
+        metrics: By name.
+        share_first_better: Share of slide resamples in which the first has the higher AUROC; None
+            without slides.
+        notes: What must not be trusted.
+    """
+
+    patches: int
+    slides: int
+    metrics: Mapping[str, Difference]
+    share_first_better: float | None
+    notes: tuple[str, ...]
+
+
+def contest(first: Subject, second: Subject) -> Contest:
+    """Return the paired comparison of two models on the patches that both scored.
+
+    Each slide resample is the same for both, so what makes a slide hard for both cancels. Without
+    slides the AUROC alone has an interval, and it takes patches as independent.
+
+    Raises:
+        EvidenceError: They share no patch, an id comes twice, or the labels differ.
+    """
+    a, b, notes = matched(first.scores, second.scores)
+    if a.slides is None or len(a.slide_names) < 2:
+        return _by_patches(a, b, notes)
+    compared = compare_auroc(a, b, np.random.default_rng(BOOTSTRAP_SEED))
+    of_a = SlideBootstrap.of(a, np.random.default_rng(BOOTSTRAP_SEED))
+    of_b = SlideBootstrap(b, of_a.draws)
+    patches = compared.by_patches
+    metrics = {
+        "auroc": Difference(
+            patches.value_a,
+            patches.value_b,
+            Measure.of_estimate(compared.by_slides),
+            compared.p_value if np.isfinite(compared.p_value) else None,
+        )
+    }
+    statistics: dict[str, Callable[[SlideBootstrap], SlideEstimate]] = {
+        "average_precision": lambda slides: average_precision_over_slides(
+            slides, OperatingTable.of(slides.evidence)
+        ),
+        "brier": brier_over_slides,
+        "ece": ece_over_slides,
+    }
+    for name, statistic in statistics.items():
+        metrics[name] = _paired(of_a, statistic(of_a), statistic(of_b))
+    if first.shipped is not None and second.shipped is not None:
+        for rate in _RATES:
+            metrics[rate] = _paired(
+                of_a,
+                of_a.rate(rate, first.shipped.threshold),
+                of_b.rate(rate, second.shipped.threshold),
+            )
+    return Contest(
+        patches=len(a),
+        slides=len(a.slide_names),
+        metrics=metrics,
+        share_first_better=compared.share_a_better,
+        notes=(*notes, *a.notes()),
+    )
+
+
+def matched(a: ScoreSet, b: ScoreSet) -> tuple[Evidence, Evidence, tuple[str, ...]]:
+    """Return the evidence of the patches in both sets, in the same order, and what was left out.
+
+    Raises:
+        EvidenceError: They share no patch, an id comes twice, or the labels differ.
+    """
+    for one in (a, b):
+        if len(set(one.ids.tolist())) != len(one.ids):
+            raise EvidenceError(
+                f"{one.name} has patch ids more than once; a paired comparison needs each once. "
+                "Leave the repeats out."
+            )
+    shared, rows_a, rows_b = np.intersect1d(a.ids, b.ids, assume_unique=True, return_indices=True)
+    if not len(shared):
+        raise EvidenceError(
+            f"{a.name} and {b.name} have no patch in common; a paired comparison is on the same "
+            "patches. Name data that both score with --data."
+        )
+    labels = a.evidence.labels[rows_a]
+    differing = int((labels != b.evidence.labels[rows_b]).sum())
+    if differing:
+        raise EvidenceError(
+            f"{differing:,} of {len(shared):,} patches have another label in {b.name} than in "
+            f"{a.name}; expected the same. Take the labels from one table."
+        )
+    slides = _slides(a, b, rows_a, rows_b)
+    first = Evidence.of(labels, a.evidence.scores[rows_a].astype(np.float64), slides)
+    second = Evidence.of(labels, b.evidence.scores[rows_b].astype(np.float64), slides)
+    notes = tuple(
+        f"{len(one.ids) - len(shared):,} patches of {one.name} are not in the other and left out."
+        for one in (a, b)
+        if len(one.ids) > len(shared)
+    )
+    return first, second, notes
+
+
+def _slides(
+    a: ScoreSet, b: ScoreSet, rows_a: NDArray[np.intp], rows_b: NDArray[np.intp]
+) -> NDArray[np.str_] | None:
+    if a.evidence.slides is not None:
+        return a.evidence.slides[rows_a]
+    return None if b.evidence.slides is None else b.evidence.slides[rows_b]
+
+
+def _paired(slides: SlideBootstrap, a: SlideEstimate, b: SlideEstimate) -> Difference:
+    """The difference of two statistics over the same resamples.
+
+    Which resamples are undefined depends on labels and slides only, so the two stay aligned; a
+    rate's does too, as its denominator is a class.
+    """
+    difference = slides.estimate(
+        a.value - b.value,
+        a.replicates - b.replicates,
+        freedom=slides.degrees_of_freedom,
+        scale="plain",
+    )
+    return Difference(a.value, b.value, Measure.of_estimate(difference))
+
+
+def _by_patches(a: Evidence, b: Evidence, notes: tuple[str, ...]) -> Contest:
+    ranked = paired_auroc(a, b)
+    metrics = {
+        "auroc": Difference(
+            ranked.value_a,
+            ranked.value_b,
+            Measure.of(ranked.difference, ranked.interval),
+            ranked.p_value if np.isfinite(ranked.p_value) else None,
+        )
+    }
+    pairs = {
+        "average_precision": [average_precision(OperatingTable.of(one)) for one in (a, b)],
+        "brier": [reliability(one).brier for one in (a, b)],
+        "ece": [reliability(one).ece for one in (a, b)],
+    }
+    for name, (value_a, value_b) in pairs.items():
+        metrics[name] = Difference(value_a, value_b, Measure(value_a - value_b))
+    return Contest(len(a), 0, metrics, None, (*notes, *a.notes()))

@@ -1,0 +1,311 @@
+"""`leaderboard`: the finished runs of a folder as one table, rebuilt from their own files."""
+
+import json
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+import safetensors
+from safetensors import SafetensorError
+
+from core.errors import RunError
+from core.scoring.outputs import replacing
+from training.judging.performance import Measure, Performance, measure_performance
+from training.judging.subject import (
+    CROSSVAL_FILE,
+    ENSEMBLE_FILE,
+    ScoringOptions,
+    Subject,
+    open_subject,
+)
+from training.runs.folder import RecordedRun, RunFolder, read_config
+from training.runs.initial import MEAN
+
+BEGIN: Final = "<!-- leaderboard -->"
+END: Final = "<!-- /leaderboard -->"
+_NOT_LEARNT: Final = ("running_mean", "running_var", "num_batches_tracked")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the table.
+
+    Attributes:
+        run: Folder, relative to the one that was searched.
+        kind: "run", "cross-validation" or "ensemble".
+        recipe: Its name; "" for an ensemble.
+        init: Where the weights started.
+        parameters: Learnt numbers of the network; None where not one network.
+        epochs: Trained, of those planned; None where not one run.
+        train_patches: Patches that trained; None likewise.
+        seed: Of the run; None likewise.
+        patches_per_second: Trained, with validation in between, on `device`; None likewise.
+        device: Where it was trained last.
+        validation_patches: Patches behind the metrics.
+        validation_slides: Their known slides, 0 where unknown.
+        validation_sha256: Hash of their ids: only rows with the same one can be compared.
+        random_split: Patches of one slide trained and validated; the metrics are too good.
+        auroc: On the validation patches, with bounds that resample slides.
+        auroc_low: None where slides are unknown.
+        auroc_high: Likewise.
+        average_precision: On the same patches.
+        ece: Expected calibration error, temperature applied where the run is calibrated.
+    """
+
+    run: str
+    kind: str
+    recipe: str
+    init: str
+    parameters: int | None
+    epochs: int | None
+    train_patches: int | None
+    seed: int | None
+    patches_per_second: float | None
+    device: str
+    validation_patches: int
+    validation_slides: int
+    validation_sha256: str
+    random_split: bool
+    auroc: float
+    auroc_low: float | None
+    auroc_high: float | None
+    average_precision: float
+    ece: float
+
+
+def read_entries(root: Path) -> list[Entry]:
+    """Return the finished runs, ensembles and cross-validations below a folder.
+
+    Those judged on the same patches stand together, the largest such set first; within a set the
+    highest AUROC comes first. The folds of a cross-validation are no lines of their own.
+
+    Raises:
+        RunError: There is no folder, or nothing finished in it.
+    """
+    if not root.is_dir():
+        raise RunError(f"There is no folder {root}. Name the folder that holds the runs.")
+    entries = [_entry(root, folder) for folder in _finished(root)]
+    if not entries:
+        raise RunError(
+            f"Found no finished run below {root}; expected folders made by `python -m training "
+            "fit`, `crossval` or `ensemble`. Finish one first."
+        )
+    size: dict[str, int] = {}
+    for entry in entries:
+        size[entry.validation_sha256] = size.get(entry.validation_sha256, 0) + 1
+    return sorted(
+        entries,
+        key=lambda e: (-size[e.validation_sha256], e.validation_sha256, -e.auroc, e.run),
+    )
+
+
+def _finished(root: Path) -> list[Path]:
+    found = []
+    for folder, below, names in os.walk(root):
+        path = Path(folder)
+        single = RunFolder(path)
+        whole = {CROSSVAL_FILE, ENSEMBLE_FILE} & set(names)
+        if whole or single.config.name in names:
+            below.clear()  # folds and members are part of what holds them
+            if whole or single.outcome.name in names:
+                found.append(path)
+    return sorted(found)
+
+
+def _entry(root: Path, folder: Path) -> Entry:
+    name = folder.relative_to(root).as_posix()
+    name = folder.name if name == "." else name
+    subject = open_subject(folder, ScoringOptions(), folder)
+    judged = measure_performance(subject.scores.evidence, ())
+    recorded = None
+    if not (folder / CROSSVAL_FILE).is_file() and not (folder / ENSEMBLE_FILE).is_file():
+        recorded = read_config(RunFolder(folder))
+    if recorded is not None:
+        return _of_run(name, RunFolder(folder), recorded, judged)
+    return _of_several(name, folder, subject, judged)
+
+
+def _of_run(name: str, folder: RunFolder, recorded: RecordedRun, judged: Performance) -> Entry:
+    config = recorded.config
+    outcome = json.loads(folder.outcome.read_text("utf-8"))
+    epochs = int(outcome["epochs"])
+    batch = config.recipe.batch_size
+    patches = config.train.patches
+    per_epoch = min(patches, max(1, patches // batch) * batch)
+    seconds = float(outcome["training_seconds"])
+    return Entry(
+        run=name,
+        kind="run",
+        recipe=config.recipe.name,
+        init=_short(config.initial.description),
+        parameters=count_parameters(folder.best),
+        epochs=epochs,
+        train_patches=patches,
+        seed=config.seed,
+        patches_per_second=round(epochs * per_epoch / seconds, 1) if seconds else None,
+        device=str(recorded.sittings[-1].get("device", "")) if recorded.sittings else "",
+        validation_patches=judged.patches,
+        validation_slides=judged.slides,
+        validation_sha256=config.val.ids_sha256,
+        random_split="at random" in config.split,
+        **_metrics(judged),
+    )
+
+
+def _of_several(name: str, folder: Path, subject: Subject, judged: Performance) -> Entry:
+    crossval = folder / CROSSVAL_FILE
+    facts = json.loads((crossval if crossval.is_file() else folder / ENSEMBLE_FILE).read_text())
+    return Entry(
+        run=name,
+        kind="cross-validation" if crossval.is_file() else "ensemble",
+        recipe=str(facts.get("recipe", "")),
+        init=_short(str(facts.get("init", ""))),
+        parameters=None,
+        epochs=None,
+        train_patches=None,
+        seed=facts.get("seed"),
+        patches_per_second=None,
+        device="",
+        validation_patches=judged.patches,
+        validation_slides=judged.slides,
+        validation_sha256=str(facts.get("ids_sha256", subject.scores.sha256)),
+        random_split=bool(facts.get("random_split", False)),
+        **_metrics(judged),
+    )
+
+
+def _metrics(judged: Performance) -> dict[str, Any]:
+    ranking: Measure = judged.metrics["auroc"]
+    return {
+        "auroc": ranking.value,
+        "auroc_low": ranking.low,
+        "auroc_high": ranking.high,
+        "average_precision": judged.metrics["average_precision"].value,
+        "ece": judged.metrics["ece"].value,
+    }
+
+
+def count_parameters(weights: Path) -> int | None:
+    """Return how many numbers of a safetensors file were learnt, reading its header only."""
+    try:
+        with safetensors.safe_open(weights, framework="pt") as file:
+            shapes: list[list[int]] = [
+                file.get_slice(name).get_shape()
+                for name in file.keys()  # noqa: SIM118 - no dict
+                if not name.endswith(_NOT_LEARNT)
+            ]
+    except (OSError, SafetensorError):
+        return None
+    return sum(math.prod(shape) for shape in shapes)
+
+
+def _short(description: str) -> str:
+    """The first words of where weights start: "ImageNet", "random", a file's name, or a mean."""
+    if description.startswith(MEAN):
+        return MEAN
+    return description.split(",", maxsplit=1)[0].removesuffix(" (timm naming)")
+
+
+def markdown_table(entries: Sequence[Entry]) -> str:
+    """Return the table with its notes, one set of validation patches after the other."""
+    sets = list(dict.fromkeys(entry.validation_sha256 for entry in entries))
+    lines = []
+    for validation in sets:
+        rows = [entry for entry in entries if entry.validation_sha256 == validation]
+        first = rows[0]
+        slides = (
+            f"{first.validation_slides:,} slides" if first.validation_slides else ("slides unknown")
+        )
+        lines += [
+            f"Judged on {first.validation_patches:,} patches, {slides}:",
+            "",
+            "| run | recipe | start | parameters | epochs | train patches | AUROC (95 %, slides) "
+            "| AP | ECE | patches/s |",
+            "|---|---|---|--:|--:|--:|---|--:|--:|--:|",
+            *map(_row, rows),
+            "",
+        ]
+    lines.append(
+        "Generated by `python -m training leaderboard`. AUROC, average precision (AP) and expected "
+        "calibration error (ECE) are of the epoch that validated best, so slightly too good. "
+        "Patches/s is training with validation in between, on the machine named in the CSV."
+    )
+    if len(sets) > 1:
+        lines.append("Only rows of one table were judged on the same patches.")
+    if any(entry.random_split for entry in entries):
+        lines.append(
+            "† Split at random: patches of one slide trained and validated, so these scores are "
+            "too good."
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _row(entry: Entry) -> str:
+    bounds = (
+        ""
+        if entry.auroc_low is None or entry.auroc_high is None
+        else f" ({entry.auroc_low:.3f} to {entry.auroc_high:.3f})"
+    )
+    speed = entry.patches_per_second
+    cells = (
+        entry.run + (" †" if entry.random_split else ""),
+        entry.recipe or entry.kind,
+        entry.init,
+        "" if entry.parameters is None else f"{entry.parameters / 1e6:.2f} M",
+        _whole(entry.epochs),
+        _whole(entry.train_patches),
+        f"{entry.auroc:.4f}{bounds}",
+        f"{entry.average_precision:.4f}",
+        f"{entry.ece:.3f}",
+        "" if speed is None else f"{speed:,.0f}",
+    )
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _whole(number: int | None) -> str:
+    return "" if number is None else f"{number:,}"
+
+
+def put_between_markers(path: Path, table: str) -> bool:
+    """Put the table between the markers of a Markdown file and return whether it changed.
+
+    A file that is not there is made, with the markers.
+
+    Raises:
+        RunError: The file has no markers, or they are out of order.
+    """
+    before = path.read_text("utf-8") if path.is_file() else f"{BEGIN}\n{END}\n"
+    start, end = before.find(BEGIN), before.find(END)
+    if not 0 <= start < end or before.count(BEGIN) != 1 or before.count(END) != 1:
+        raise RunError(
+            f"{path} lacks the lines {BEGIN} and {END}, once each, in this order. Put them where "
+            "the table belongs."
+        )
+    after = before[: start + len(BEGIN)] + "\n" + table + before[end:]
+    if path.is_file() and after == before:
+        return False
+    with replacing(path) as file:
+        file.write_text(after, "utf-8")
+    return True
+
+
+def write_entries(path: Path, entries: Sequence[Entry]) -> None:
+    """Write the entries as .csv or .json, with every column.
+
+    Raises:
+        RunError: The name ends otherwise.
+    """
+    rows = [asdict(entry) for entry in entries]
+    if path.suffix == ".json":
+        text = json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
+    elif path.suffix == ".csv":
+        table = pd.DataFrame(rows, columns=[field.name for field in fields(Entry)], dtype=object)
+        text = table.to_csv(index=False, lineterminator="\n")
+    else:
+        raise RunError(f"Found {path.name}; expected a name ending in .csv or .json.")
+    with replacing(path) as file:
+        file.write_text(text, "utf-8")

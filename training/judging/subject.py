@@ -1,0 +1,270 @@
+"""What is judged: the scores of a bundle, run, ensemble or table, with labels and slides."""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from core.bundle import Card, OperatingPoint, read_card
+from core.bundle.bundle import CARD_FILE
+from core.errors import EvidenceError, SourceError
+from core.patches.files import read_table
+from core.scoring import Classifier
+from core.statistics import Evidence
+from core.thresholds.scores import ScoreSet, bundle_scores, read_scores_csv, run_scores
+from training.bundling.calibration import calibrate
+from training.bundling.export import read_validation_logits
+from training.bundling.scoring import (
+    CONFIG_FILE,
+    labelled_source,
+    open_model,
+    score_patches,
+    trained_slides,
+)
+from training.runs.folder import RunFolder
+
+ENSEMBLE_FILE: Final = "ensemble.json"
+ENSEMBLE_SCORES: Final = "scores.csv"
+CROSSVAL_FILE: Final = "crossval.json"
+OUT_OF_FOLD_SCORES: Final = "out_of_fold.csv"
+OUT_OF_FOLD_PARQUET: Final = "out_of_fold.parquet"
+TABLE_SUFFIXES: Final = (".csv", ".parquet")
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """Scores to be judged, and the operating point that they are meant for.
+
+    Attributes:
+        name: What to call it.
+        scores: Of patches with labels.
+        shipped: The threshold that comes with the model, None where none does.
+    """
+
+    name: str
+    scores: ScoreSet
+    shipped: OperatingPoint | None = None
+
+
+@dataclass(frozen=True)
+class ScoringOptions:
+    """How a model scores a data set.
+
+    Attributes:
+        data: The data set; None means the scores that the model's folder holds.
+        split: Part of it, see `labelled_source`.
+        tta: "none" or "d4".
+        device: "auto", "cpu" or "cuda".
+        batch_size: Inputs per pass; None means 32.
+    """
+
+    data: Path | None = None
+    split: str = ""
+    tta: str = "none"
+    device: str = "auto"
+    batch_size: int | None = None
+
+
+def open_subject(path: Path, options: ScoringOptions, work: Path) -> Subject:
+    """Return the scores of a bundle, run, ensemble, cross-validation or table.
+
+    Args:
+        path: Where it is.
+        options: With `data`, a model scores that data, and a table gets its labels from there.
+        work: Folder for the scores of a model on that data; an unfinished one goes on.
+
+    Raises:
+        NodelensError: It is none of these, or its scores cannot be judged.
+    """
+    if path.suffix in TABLE_SUFFIXES:
+        return _table(path, options)
+    if (path / CROSSVAL_FILE).is_file():
+        if options.data is not None:
+            raise SourceError(
+                f"{path} is a cross-validation: its out-of-fold scores are of its own data. Leave "
+                "out --data, or make an ensemble of its folds."
+            )
+        return _named(path.name, _table(path / OUT_OF_FOLD_SCORES, options))
+    if (path / ENSEMBLE_FILE).is_file():
+        return _ensemble(path, options, work)
+    if options.data is not None:
+        return _scored(path, options, work)
+    if (path / CARD_FILE).is_file():
+        card = read_card(path)
+        return Subject(card.model_id, bundle_scores(path, card), card.operating_point)
+    if (path / CONFIG_FILE).is_file():
+        return _run(path)
+    raise SourceError(
+        f"{path} holds nothing to judge; expected a bundle, a run folder, an ensemble, a "
+        "cross-validation, or a .csv or .parquet file of scores. Check the path."
+    )
+
+
+def _run(path: Path) -> Subject:
+    """The validation scores of a run, calibrated as `export` would."""
+    scores = run_scores(path)
+    raw = read_validation_logits(RunFolder(path).scores)
+    calibration = calibrate(raw.labels, raw.logits, raw.slides)
+    chosen = calibration.chosen
+    point = OperatingPoint(
+        version="as exported",
+        threshold=chosen.threshold,
+        rule=chosen.description,
+        chosen_on=calibration.chosen_on,
+    )
+    evidence = Evidence.of(
+        raw.labels, expit(raw.logits / calibration.temperature), scores.evidence.slides
+    )
+    notes = (
+        f"Temperature {calibration.temperature:.3f}, fitted on "
+        f"{calibration.temperature_fitted_on}.",
+        f"Threshold chosen on {calibration.chosen_on}: calibration and rates are slightly too "
+        "good here, because these patches helped to choose them; so is the AUROC, because the "
+        "epoch was chosen by it.",
+    )
+    return Subject(
+        path.name,
+        replace(
+            scores,
+            evidence=evidence,
+            temperature=calibration.temperature,
+            notes=(*scores.notes, *notes),
+        ),
+        point,
+    )
+
+
+def _scored(path: Path, options: ScoringOptions, work: Path) -> Subject:
+    classifier = open_model(path, options.device)
+    scores = _score(classifier, options, work / f"{path.name}.scores.csv")
+    return Subject(classifier.model_id, scores, classifier.operating_point)
+
+
+def _score(classifier: Classifier, options: ScoringOptions, out: Path) -> ScoreSet:
+    if options.data is None:  # pragma: no cover - callers ask first
+        raise SourceError("There is no data to score. Name it with --data.")
+    with labelled_source(options.data, options.split) as source:
+        score_patches(source, classifier, out, tta=options.tta, batch_size=options.batch_size)
+    scores = read_scores_csv(out.name, out.read_bytes())
+    notes = (*scores.notes, *_seen_in_training(scores, classifier.bundle.card))
+    return replace(scores, name=f"{options.data.name}", notes=notes)
+
+
+def _seen_in_training(scores: ScoreSet, card: Card) -> tuple[str, ...]:
+    trained = trained_slides(scores.slides, card.training.slides_sha256)
+    if not trained or scores.evidence.slides is None:
+        return ()
+    patches = int(np.isin(scores.evidence.slides, trained).sum())
+    return (
+        f"{len(trained)} of {len(scores.slides)} slides ({patches:,} of {len(scores.ids):,} "
+        "patches) trained this model: these numbers are too good. Judge it on other slides.",
+    )
+
+
+def _ensemble(path: Path, options: ScoringOptions, work: Path) -> Subject:
+    if options.data is None:
+        return _named(path.name, _table(path / ENSEMBLE_SCORES, options))
+    content = json.loads((path / ENSEMBLE_FILE).read_text("utf-8"))
+    members = [(path / member).resolve() for member in content["members"]]
+    return Subject(
+        path.name, mean_scores(members, replace(options, tta=content["tta"]), work, path.name)
+    )
+
+
+def mean_scores(members: list[Path], options: ScoringOptions, work: Path, name: str) -> ScoreSet:
+    """Return the plain mean of the calibrated probabilities of several models on the same patches.
+
+    Raises:
+        EvidenceError: The models scored different patches.
+    """
+    subjects = [
+        open_subject(member, options, work / f"member-{number}")
+        for number, member in enumerate(members)
+    ]
+    first = subjects[0].scores
+    total = np.zeros(len(first.ids))
+    for subject in subjects:
+        total += _in_order(first, subject.scores)
+    notes = tuple(dict.fromkeys(note for subject in subjects for note in subject.scores.notes))
+    return replace(
+        first,
+        name=name,
+        evidence=Evidence.of(first.evidence.labels, total / len(subjects), first.evidence.slides),
+        temperature=None,
+        model_id="",
+        notes=notes,
+    )
+
+
+def _in_order(first: ScoreSet, other: ScoreSet) -> NDArray[np.float64]:
+    """The scores of `other` in the order of `first`'s patches."""
+    by_id = dict(zip(other.ids.tolist(), other.evidence.scores.tolist(), strict=True))
+    if len(by_id) != len(other.ids) or by_id.keys() != set(first.ids.tolist()):
+        shared = len(by_id.keys() & set(first.ids.tolist()))
+        raise EvidenceError(
+            f"The models judge different patches: {len(first.ids):,} and {len(other.ids):,}, "
+            f"{shared:,} of them the same. Name data that all of them score with --data."
+        )
+    return np.array([by_id[patch] for patch in first.ids.tolist()], np.float64)
+
+
+def _table(path: Path, options: ScoringOptions) -> Subject:
+    if not path.is_file():
+        raise SourceError(f"There is no file {path}. Check the path.")
+    if options.data is not None:
+        data = _with_labels(path, options.data, options.split).to_csv(index=False).encode()
+    elif path.suffix == ".parquet":
+        data = _read_parquet(path).to_csv(index=False).encode()
+    else:
+        data = path.read_bytes()
+    return Subject(path.stem, read_scores_csv(path.name, data))
+
+
+def _with_labels(path: Path, data: Path, split: str) -> pd.DataFrame:
+    """A table of scores with the labels and slides that a data set knows, matched by id."""
+    with labelled_source(data, split) as source:
+        entries = {entry.id: entry for entry in source.entries}
+    table = _read_ids(path)
+    known = table["id"].isin(entries.keys())
+    if int(table.loc[known, "id"].nunique()) < len(entries):
+        raise SourceError(
+            f"{path.name} has scores for {int(known.sum()):,} of the {len(entries):,} labelled "
+            f"patches of {data.name}; expected all of them, so that no hard patch is left out "
+            "unseen. Score the others, or name the part that was scored with --split."
+        )
+    table = table[known].drop(columns=["label", "slide"], errors="ignore")
+    table["label"] = [entries[patch].label for patch in table["id"]]
+    table["slide"] = [entries[patch].slide or "" for patch in table["id"]]
+    return table
+
+
+def _read_ids(path: Path) -> pd.DataFrame:
+    if path.suffix == ".parquet":
+        table = _read_parquet(path)
+        if "id" not in table:
+            raise SourceError(f"{path.name} has no column id, so its patches cannot be matched.")
+        return table.astype({"id": str})
+    table = read_table(path, required=["id"])
+    if not {"score", "prob_tumour"} & set(table.columns):
+        # A Kaggle submission names its probabilities `label`.
+        table = table.rename(columns={"label": "score"})
+    return table
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise SourceError(
+            f"{path.name} is not a readable Parquet file ({' '.join(str(error).split())[:120]}). "
+            "Write it again."
+        ) from None
+
+
+def _named(name: str, subject: Subject) -> Subject:
+    return replace(subject, name=name, scores=replace(subject.scores, name=name))

@@ -1,0 +1,243 @@
+"""The training loop: epochs of steps, validation, early stopping."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from core.bundle import InputTransform, tumour_logit
+from core.errors import RunError
+from training.data.feed import Feed
+from training.data.split import IntArray, PatchTable, Split
+from training.data.transfer import to_device
+from training.learning.ema import average_decay
+from training.learning.freezing import freeze
+from training.learning.loss import distillation_loss, tumour_loss
+from training.learning.optimiser import set_learning_rate
+from training.learning.progress import Progress
+from training.learning.randomness import balanced_order, epoch_order, step_generator
+from training.learning.state import TrainingState, save_checkpoint
+from training.learning.stepping import Pauses, steps_in, take_steps
+from training.learning.team import Team
+from training.learning.validation import Steering, predict, steer
+from training.recipes.phases import Position, next_epoch
+from training.recipes.recipe import Precision
+from training.runs.config import RunConfig
+from training.runs.folder import RunFolder, write_scores, write_tensors
+from training.runs.history import EpochRecord, write_metrics
+from training.variation.augment import augment, draw_variation
+from training.variation.mixing import draw_mixture
+from training.variation.transplant import draw_transplants
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What stays the same through a run.
+
+    Attributes:
+        config: What it is.
+        digest: What its files are signed with.
+        table: The patches.
+        split: Which of them train and validate.
+        feed: Their pixels and labels as batches.
+        transform: From pixels to the network's input, on the device.
+        device: Where it computes.
+        precision: Of the passes.
+        folder: Where it writes.
+        teacher_logits: By row of the table, float32 on the device, where a teacher is followed.
+        pauses: When an epoch is interrupted.
+        on_epoch: Told of every finished epoch.
+        team: The processes that share every batch.
+    """
+
+    config: RunConfig
+    digest: str
+    table: PatchTable
+    split: Split
+    feed: Feed
+    transform: InputTransform
+    device: torch.device
+    precision: Precision
+    folder: RunFolder
+    teacher_logits: Tensor | None = None
+    pauses: Pauses = field(default_factory=Pauses)
+    on_epoch: Callable[[EpochRecord], None] = lambda _: None
+    team: Team = field(default_factory=Team)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps of an epoch."""
+        return steps_in(len(self.split.train), self.config.recipe.batch_size)
+
+    @property
+    def patches_per_epoch(self) -> int:
+        """Patches that an epoch trains on."""
+        return min(len(self.split.train), self.steps_per_epoch * self.config.recipe.batch_size)
+
+
+def fit(run: Run, state: TrainingState) -> None:
+    """Train until the schedule ends or validation stops improving.
+
+    Raises:
+        Stopped: `run.pauses.should_stop` said so; the checkpoint is written.
+        RunError: The loss or the scores are no longer finite.
+    """
+    schedule = run.config.recipe.schedule
+    batch = run.config.recipe.batch_size
+    done = state.epoch * run.patches_per_epoch + state.step * batch
+    with Progress(
+        epochs=schedule.epochs, patches_per_epoch=run.patches_per_epoch, done=done
+    ) as progress:
+        while (position := next_epoch(schedule, state.aucs)) is not None:
+            progress.start_epoch(state.epoch)
+            started = time.monotonic() - state.seconds
+            freeze(state.network, position.frozen)
+            _train_epoch(run, state, position, progress, started)
+            record = _validate_epoch(run, state, position, started)
+            progress.finish_epoch(record, best=state.best is record)
+            state.next_epoch()
+            write_metrics(run.folder.metrics, state.history, EpochRecord)
+            _checkpoint(run, state, 0.0)
+            run.on_epoch(record)
+
+
+def _train_epoch(
+    run: Run, state: TrainingState, position: Position, progress: Progress, started: float
+) -> None:
+    def anyone_stops() -> bool:
+        return run.team.any(wish=run.pauses.should_stop(), device=run.device)
+
+    take_steps(
+        state,
+        run.split.train[_order(run, state.epoch)],
+        run.config.recipe.batch_size,
+        lambda rows: train_step(run, state, position, rows),
+        pauses=replace(run.pauses, should_stop=anyone_stops),
+        save=lambda: _checkpoint(run, state, time.monotonic() - started),
+        progress=progress,
+    )
+
+
+def _order(run: Run, epoch: int) -> IntArray:
+    train = run.split.train
+    if run.config.recipe.weighted_sampling:
+        return balanced_order(run.config.seed, epoch, run.table.labels[train])
+    return epoch_order(run.config.seed, epoch, len(train))
+
+
+def train_step(run: Run, state: TrainingState, position: Position, rows: IntArray) -> None:
+    """Take one step of an epoch on some rows of the table."""
+    recipe, schedule = run.config.recipe, run.config.recipe.schedule
+    step = state.epoch * run.steps_per_epoch + state.step
+    generator = step_generator(run.config.seed, state.epoch, state.step)
+    with torch.no_grad():
+        images, labels, teacher = run.feed.images(rows), run.feed.labels(rows), _teacher(run, rows)
+        if recipe.transplant_share:
+            transplants = draw_transplants(
+                recipe.transplant_share, len(rows), generator, run.device
+            )
+            images = transplants.of(images)
+            # The teacher has not seen these patches; their labels are certain.
+            if teacher is not None:
+                teacher = teacher.index_copy(0, transplants.rows, labels[transplants.rows])
+        variation = draw_variation(recipe.augmentation, len(rows), generator)
+        inputs = run.transform(augment(images, variation, recipe.augmentation))
+        if recipe.mixup_alpha:
+            mixture = draw_mixture(recipe.mixup_alpha, len(rows), generator, run.device)
+            inputs, labels = mixture.of(inputs), mixture.of(labels)
+            teacher = None if teacher is None else mixture.of(teacher)
+    set_learning_rate(state.optimiser, position.learning_rate(state.step, run.steps_per_epoch))
+    with torch.autocast(run.device.type, dtype=torch.bfloat16, enabled=run.precision == "bfloat16"):
+        outputs = state.network(run.team.share(inputs))
+    logits = tumour_logit(outputs).float()
+    loss = tumour_loss(
+        logits,
+        run.team.share(labels),
+        label_smoothing=recipe.label_smoothing,
+        positive_weight=_positive_weight(run),
+        focal_gamma=recipe.focal_gamma,
+    )
+    if teacher is not None:
+        share = recipe.distillation.weight
+        followed = distillation_loss(
+            logits, run.team.share(teacher), recipe.distillation.temperature
+        )
+        loss = (1 - share) * loss + share * followed
+    state.optimiser.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    run.team.average_gradients(state.network)
+    if schedule.gradient_clip is not None:
+        torch.nn.utils.clip_grad_norm_(state.network.parameters(), schedule.gradient_clip)
+    state.optimiser.step()
+    state.average.update(average_decay(recipe, step, schedule.epochs * run.steps_per_epoch))
+    # Stays on the device: reading it would wait for the step.
+    state.loss_sum += run.team.mean(loss.detach())
+
+
+def _teacher(run: Run, rows: IntArray) -> Tensor | None:
+    """Return the teacher's probabilities (N,) at the temperature of the distillation."""
+    if run.teacher_logits is None:
+        return None
+    logits = run.teacher_logits[to_device(torch.from_numpy(rows), run.device)]
+    return torch.sigmoid(logits / run.config.recipe.distillation.temperature)
+
+
+def _positive_weight(run: Run) -> float:
+    if not run.config.recipe.balance_classes:
+        return 1.0
+    train = run.config.train
+    return (train.patches - train.positives) / train.positives
+
+
+def _validate_epoch(
+    run: Run, state: TrainingState, position: Position, started: float
+) -> EpochRecord:
+    train_loss = float(state.loss_sum) / run.steps_per_epoch
+    logits, raw = _validate(run, state.network, train_loss, state.epoch)
+    ema = raw
+    if run.config.recipe.averages:
+        logits, ema = _validate(run, state.average.network, train_loss, state.epoch)
+    record = EpochRecord(
+        epoch=state.epoch,
+        learning_rate=position.learning_rate(run.steps_per_epoch - 1, run.steps_per_epoch),
+        train_loss=train_loss,
+        raw_auc=raw.auc,
+        raw_ap=raw.ap,
+        raw_loss=raw.loss,
+        ema_auc=ema.auc,
+        ema_ap=ema.ap,
+        ema_loss=ema.loss,
+        seconds=time.monotonic() - started,
+    )
+    state.history.append(record)
+    if state.best is record:
+        facts = {"config_sha256": run.digest, "epoch": record.epoch, "auc": record.ema_auc}
+        write_tensors(run.folder.best, state.average.network.state_dict(), facts)
+        write_scores(run.folder.scores, run.table, run.split.val, logits)
+    return record
+
+
+def _validate(
+    run: Run, network: torch.nn.Module, train_loss: float, epoch: int
+) -> tuple[NDArray[np.float32], Steering]:
+    rows = run.split.val
+    batch = max(256, run.config.recipe.batch_size) if run.device.type == "cuda" else 64
+    logits = run.team.joined(
+        rows, lambda part: predict(network, run.transform, run.feed, part, batch)
+    )
+    if not (math.isfinite(train_loss) and np.isfinite(logits).all()):
+        raise RunError(
+            f"Training went astray in epoch {epoch + 1}: the loss is {train_loss:g} and "
+            f"{int((~np.isfinite(logits)).sum())} validation scores are no numbers. Start again "
+            "with a smaller learning rate, or float32."
+        )
+    return logits, steer(run.table.labels[rows], logits)
+
+
+def _checkpoint(run: Run, state: TrainingState, seconds: float) -> None:
+    save_checkpoint(run.folder.checkpoint, state, config_digest=run.digest, seconds=seconds)

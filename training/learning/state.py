@@ -1,0 +1,166 @@
+"""Everything in a run that changes from step to step, and its checkpoint."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Generic, Self, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from core.errors import RunError
+from training.learning.ema import WeightAverage
+from training.learning.optimiser import build_adamw, optimiser_tensors, restore_optimiser
+from training.runs.folder import read_tensors, write_tensors
+from training.runs.history import EpochRecord
+
+R = TypeVar("R")
+
+
+@dataclass(eq=False, kw_only=True)
+class LoopState(Generic[R]):
+    """Where a run through epochs of steps stands.
+
+    Attributes:
+        network: In training mode, on its device.
+        optimiser: Of the network.
+        loss_sum: Sum of the epoch's losses so far, float64 on the device.
+        record: The kind of a finished epoch's record.
+        epoch: The epoch under way, from 0.
+        step: Steps of it that are done.
+        seconds: Spent on it before this sitting.
+        history: Finished epochs.
+    """
+
+    network: nn.Module
+    optimiser: torch.optim.Optimizer
+    loss_sum: Tensor
+    record: type[R]
+    epoch: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    history: list[R] = field(default_factory=list)
+
+    def next_epoch(self) -> None:
+        """Stand at the beginning of the epoch after this one."""
+        self.epoch, self.step, self.seconds = self.epoch + 1, 0, 0.0
+        self.loss_sum.zero_()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return every tensor that the next step depends on."""
+        return {
+            **_named("network", self.network.state_dict()),
+            **_named("adamw", optimiser_tensors(self.network, self.optimiser)),
+            "loss_sum": self.loss_sum,
+        }
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Put back what `tensors` gave."""
+        self.network.load_state_dict(_part("network", tensors))
+        restore_optimiser(self.network, self.optimiser, _part("adamw", tensors))
+        self.loss_sum.copy_(tensors["loss_sum"])
+
+
+@dataclass(eq=False, kw_only=True)
+class TrainingState(LoopState[EpochRecord]):
+    """Where the training of a classifier stands.
+
+    Attributes:
+        average: Of the network's weights.
+    """
+
+    average: WeightAverage
+
+    @classmethod
+    def start(
+        cls,
+        network: nn.Module,
+        *,
+        weight_decay: float,
+        device: torch.device,
+        layer_decay: float = 1.0,
+    ) -> Self:
+        """Return the state before the first step; moves the network to the device."""
+        network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.train()
+        return cls(
+            network=network,
+            average=WeightAverage(network),
+            optimiser=build_adamw(network, weight_decay, layer_decay),
+            loss_sum=torch.zeros((), dtype=torch.float64, device=device),
+            record=EpochRecord,
+        )
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return every tensor that the next step depends on."""
+        return {**super().tensors(), **_named("average", self.average.network.state_dict())}
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Put back what `tensors` gave."""
+        super().restore(tensors)
+        self.average.network.load_state_dict(_part("average", tensors))
+
+    @property
+    def best(self) -> EpochRecord | None:
+        """The first epoch with the best validation AUC of the averaged weights."""
+        return max(self.history, key=lambda record: record.ema_auc, default=None)
+
+    @property
+    def aucs(self) -> list[float]:
+        """Validation AUC of the averaged weights after every finished epoch."""
+        return [record.ema_auc for record in self.history]
+
+
+def save_checkpoint(
+    path: Path, state: LoopState[Any], *, config_digest: str, seconds: float
+) -> None:
+    """Write the state, whole or not at all.
+
+    Args:
+        path: The checkpoint.
+        state: Between two steps.
+        config_digest: Of the run it belongs to.
+        seconds: Spent on the epoch under way, in all sittings.
+    """
+    facts = {
+        "config_sha256": config_digest,
+        "epoch": state.epoch,
+        "step": state.step,
+        "seconds": seconds,
+        "history": [asdict(record) for record in state.history],
+    }
+    write_tensors(path, state.tensors(), facts)
+
+
+def restore_checkpoint(path: Path, state: LoopState[Any], *, config_digest: str) -> None:
+    """Put a checkpoint into a fresh state of the same run.
+
+    Raises:
+        RunError: It is damaged or of another run.
+    """
+    tensors, facts = read_tensors(path)
+    if facts.get("config_sha256") != config_digest:
+        raise RunError(
+            f"{path} belongs to another run than config.json beside it. Use another run folder."
+        )
+    try:
+        state.restore(tensors)
+        state.epoch, state.step = int(facts["epoch"]), int(facts["step"])
+        state.seconds = float(facts["seconds"])
+        state.history = [state.record(**values) for values in facts["history"]]
+    except (RuntimeError, KeyError, TypeError) as error:
+        raise RunError(
+            f"{path} does not fit this run ({' '.join(str(error).split())[:160]}). "
+            "Use another run folder."
+        ) from None
+
+
+def _named(part: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{part}/{name}": value for name, value in tensors.items()}
+
+
+def _part(part: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    start = f"{part}/"
+    return {
+        name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)
+    }

@@ -1,0 +1,55 @@
+"""The tumour logits of validation patches, and the numbers that steer a run."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score, roc_auc_score
+from torch import nn
+
+from core.bundle import InputTransform, tumour_logit
+from training.data.feed import Feed
+from training.data.split import IntArray
+
+
+@dataclass(frozen=True)
+class Steering:
+    """How validation went; for choosing an epoch, not for reporting (no intervals).
+
+    Attributes:
+        auc: Area under the ROC curve.
+        ap: Average precision.
+        loss: Mean binary cross-entropy of the plain labels, in nats.
+    """
+
+    auc: float
+    ap: float
+    loss: float
+
+
+def predict(
+    network: nn.Module, transform: InputTransform, feed: Feed, rows: IntArray, batch_size: int
+) -> NDArray[np.float32]:
+    """Return the tumour logits (N,) of some rows in float32, leaving the network's mode alone."""
+    was_training = network.training
+    network.eval()
+    with torch.inference_mode():
+        logits = [
+            tumour_logit(network(transform(feed.images(rows[start : start + batch_size])))).float()
+            for start in range(0, len(rows), batch_size)
+        ]
+        joined: NDArray[np.float32] = torch.cat(logits).cpu().numpy()
+    network.train(was_training)
+    return joined
+
+
+def steer(labels: NDArray[np.int8], logits: NDArray[np.float32]) -> Steering:
+    """Return AUC, average precision and loss of logits (N,) that are finite."""
+    wide = logits.astype(np.float64)
+    losses = np.logaddexp(0, wide) - labels * wide
+    return Steering(
+        auc=float(roc_auc_score(labels, logits)),
+        ap=float(average_precision_score(labels, logits)),
+        loss=float(losses.mean()),
+    )

@@ -1,0 +1,199 @@
+"""A pre-training from its options to its backbone."""
+
+import hashlib
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from core.bundle import InputTransform
+from core.errors import RunError
+from core.patches import open_source
+from training.data.feed import Feed
+from training.data.pack import Pack, open_pack
+from training.data.unlabelled import Selection, select_patches
+from training.fitting import say
+from training.learning.randomness import seed_start
+from training.learning.state import restore_checkpoint
+from training.learning.stepping import Pauses
+from training.learning.team import require_one_process
+from training.pretraining.backbone import ProjectedBackbone, initial_backbone, write_backbone
+from training.pretraining.config import (
+    Pretraining,
+    PretrainingConfig,
+    read_pretraining,
+    require_same_pretraining,
+)
+from training.pretraining.loop import PretrainingRun, PretrainingState, pretrain, start_pretraining
+from training.recipes.recipe import Recipe
+from training.runs.config import require_seed, values_digest
+from training.runs.device import describe_surroundings, pass_precision, prepare_device
+from training.runs.events import open_event_log
+from training.runs.folder import RunFolder, write_json
+from training.runs.initial import IMAGENET, NONE, InitialWeights
+
+
+@dataclass(frozen=True)
+class PretrainOptions:
+    """What `pretrain` is asked to do.
+
+    Attributes:
+        data: Patches, with or without labels.
+        out: The run folder; a pre-training that stopped there goes on.
+        recipe: Says which network, its input and the precision; nothing else of it counts.
+        settings: How the network learns.
+        init: "imagenet", "none", a .safetensors file, or "" for the recipe's own.
+        seed: 0 or greater.
+        device: "auto", "cpu" or "cuda".
+        threads: Of the CPU; None leaves torch's choice.
+        cache: Where decoded patches are kept; None means in the run folder.
+        with_held_out: Take declared validation and test patches too.
+        pauses: When it is interrupted.
+        deterministic: Refuse operations whose result depends on the order of threads.
+        tensorboard: Write event files into the run folder.
+    """
+
+    data: Path
+    out: Path
+    recipe: Recipe
+    settings: Pretraining = field(default_factory=Pretraining)
+    init: str = ""
+    seed: int = 0
+    device: str = "auto"
+    threads: int | None = None
+    cache: Path | None = None
+    with_held_out: bool = False
+    pauses: Pauses = field(default_factory=Pauses)
+    deterministic: bool = False
+    tensorboard: bool = True
+
+    def __post_init__(self) -> None:
+        require_seed(self.seed)
+
+
+def run_pretraining(options: PretrainOptions) -> RunFolder:
+    """Pre-train, or go on, and return the folder with the backbone.
+
+    Raises:
+        Stopped: `options.pauses.should_stop` said so.
+        NodelensError: It cannot start, go on, or went astray.
+    """
+    require_one_process("pretrain")
+    folder = RunFolder(options.out)
+    device = prepare_device(options.device, options.threads, deterministic=options.deterministic)
+    recorded = read_pretraining(folder)
+    if recorded is None and options.out.is_dir() and any(options.out.iterdir()):
+        raise RunError(f"{options.out} is not empty and holds no pre-training. Name a new folder.")
+    seed_start(options.seed)
+    network, initial = _start(options, recorded.config if recorded else None)
+    with open_source(options.data) as source:
+        options.out.mkdir(parents=True, exist_ok=True)
+        pack = open_pack(source, options.cache or folder.pack, unlabelled=True)
+    selection = select_patches(pack.table, with_held_out=options.with_held_out)
+    _require_a_batch(selection, options.settings)
+    config = PretrainingConfig.of(
+        settings=options.settings,
+        recipe=options.recipe,
+        seed=options.seed,
+        pack=pack,
+        selection=selection,
+        initial=initial,
+    )
+    if recorded is not None:
+        require_same_pretraining(recorded.config, config)
+    precision = pass_precision(device, options.recipe.precision)
+    sitting = {
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        **asdict(describe_surroundings(device, precision)),
+    }
+    _say_what_is_run(config, pack, selection)
+    say(f"device: {sitting['device']}, {precision}, {sitting['threads']} threads")
+    if folder.outcome.is_file():
+        say(f"This pre-training has finished already: {folder.backbone}")
+        return folder
+    values = recorded.values if recorded else config.values()
+    sittings = [*(recorded.sittings if recorded else []), sitting]
+    write_json(folder.pretraining, {"config": values, "sittings": sittings})
+    state = start_pretraining(network, options.settings, device)
+    digest = values_digest(values)
+    if folder.checkpoint.is_file():
+        restore_checkpoint(folder.checkpoint, state, config_digest=digest)
+        say(f"Going on at epoch {state.epoch + 1}, step {state.step}.")
+    run = PretrainingRun(
+        settings=options.settings,
+        seed=options.seed,
+        digest=digest,
+        rows=selection.rows,
+        feed=Feed(pack, device),
+        transform=InputTransform(options.recipe.preprocessing).to(device),
+        device=device,
+        precision=precision,
+        folder=folder,
+        pauses=options.pauses,
+    )
+    with open_event_log(folder, state.history, wanted=options.tensorboard) as log:
+        pretrain(replace(run, on_epoch=log), state)
+    _finish(folder, config, digest, network, state)
+    return folder
+
+
+def _start(
+    options: PretrainOptions, recorded: PretrainingConfig | None
+) -> tuple[ProjectedBackbone, InitialWeights]:
+    init = options.init or options.recipe.init
+    width = options.settings.projector_width
+    if init == IMAGENET and recorded is not None:
+        # The checkpoint brings the weights; going on must not need the network.
+        network, _ = initial_backbone(options.recipe.network, NONE, width)
+        return network, recorded.initial
+    return initial_backbone(options.recipe.network, init, width)
+
+
+def _require_a_batch(selection: Selection, settings: Pretraining) -> None:
+    if len(selection.rows) < settings.batch_size:
+        raise RunError(
+            f"Found {len(selection.rows):,} patches to pre-train on ({selection.origin}) and "
+            f"batches of {settings.batch_size}; expected a batch at least. Add patches, or ask "
+            "for a smaller --batch-size."
+        )
+
+
+def _finish(
+    folder: RunFolder,
+    config: PretrainingConfig,
+    digest: str,
+    network: ProjectedBackbone,
+    state: PretrainingState,
+) -> None:
+    facts = {
+        "config_sha256": digest,
+        "description": config.description,
+        "slides_sha256": [hashlib.sha256(slide.encode()).hexdigest() for slide in config.slides],
+    }
+    write_backbone(folder, network, facts)
+    last = state.history[-1]
+    write_json(
+        folder.outcome,
+        {
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "epochs": len(state.history),
+            "loss": last.loss,
+            "spread": last.spread,
+            "training_seconds": sum(record.seconds for record in state.history),
+        },
+    )
+    say(
+        f"Finished after {len(state.history)} epochs. Next: python -m training fit --data DIR "
+        f"--out RUN --recipe {config.recipe} --init {folder.backbone}"
+    )
+
+
+def _say_what_is_run(config: PretrainingConfig, pack: Pack, selection: Selection) -> None:
+    say(
+        f"pre-train: {config.patches:,} patches of {len(config.slides)} known slides "
+        f"({selection.origin}); {selection.held_out:,} left out"
+    )
+    say(f"recipe: {config.recipe}; start: {config.initial.description}")
+    if pack.unreadable:
+        say(f"Left out: {pack.unreadable:,} patches that could not be read (see unreadable.csv).")
+    for warning in selection.warnings:
+        say(f"Note: {warning}")

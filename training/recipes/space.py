@@ -1,0 +1,157 @@
+"""What a search may vary: recipe fields with their ranges or choices."""
+
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+
+from core.errors import RunError
+from training.recipes.recipe import Recipe, recipe_of, recipe_values
+
+Choice = str | int | float | bool | None
+_SPELLING: Final = (
+    "expected FIELD=LOW..HIGH, FIELD=LOW..HIGH:log or FIELD=A,B,C, such as "
+    "schedule.learning_rate=1e-4..1e-2:log"
+)
+
+
+@dataclass(frozen=True)
+class Space:
+    """The recipe fields that vary.
+
+    Attributes:
+        spelling: By field, as it was asked.
+        distributions: By field.
+    """
+
+    spelling: Mapping[str, str]
+    distributions: Mapping[str, BaseDistribution]
+
+    def grid(self) -> list[dict[str, Choice]]:
+        """Return every combination of choices, the last field fastest.
+
+        Raises:
+            RunError: A field has a range instead of choices.
+        """
+        columns = []
+        for name, one in self.distributions.items():
+            if not isinstance(one, CategoricalDistribution):
+                raise RunError(
+                    f"Found the range {name}={self.spelling[name]}; a grid needs choices, such as "
+                    f"{name}=A,B,C. List them, or use --sampler tpe."
+                )
+            columns.append(one.choices)
+        return [
+            dict(zip(self.distributions, choice, strict=True))
+            for choice in itertools.product(*columns)
+        ]
+
+
+def parse_space(asked: Sequence[str]) -> Space:
+    """Return the space in the texts of --vary.
+
+    Raises:
+        RunError: A text is spelt otherwise, a field comes twice, or nothing varies.
+    """
+    spelling: dict[str, str] = {}
+    distributions: dict[str, BaseDistribution] = {}
+    for text in asked:
+        name, equals, values = text.partition("=")
+        if not (name and equals and values):
+            raise RunError(f"Found --vary {text}; {_SPELLING}.")
+        if name in spelling:
+            raise RunError(f"Found --vary {name} twice; expected each field once.")
+        spelling[name] = values
+        distributions[name] = _distribution(text, values)
+    if not spelling:
+        raise RunError(f"Nothing varies: give --vary at least once; {_SPELLING}.")
+    return Space(spelling, distributions)
+
+
+def _distribution(text: str, values: str) -> BaseDistribution:
+    low, dots, rest = values.partition("..")
+    if not dots:
+        return CategoricalDistribution([_value(one) for one in values.split(",")])
+    high, _, scale = rest.partition(":")
+    start, end = _value(low), _value(high)
+    if not _is_number(start) or not _is_number(end) or scale not in {"", "log"}:
+        raise RunError(f"Found --vary {text}; {_SPELLING}.")
+    log = scale == "log"
+    try:
+        if isinstance(start, int) and isinstance(end, int):
+            return IntDistribution(start, end, log=log)
+        return FloatDistribution(float(start), float(end), log=log)  # type: ignore[arg-type]
+    except ValueError as error:
+        raise RunError(f"Found --vary {text}: {error} Correct the range.") from None
+
+
+def _is_number(value: Choice) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _value(text: str) -> Choice:
+    """A number, true, false or null as JSON spells them, else the text itself."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text.strip()
+    return value if isinstance(value, str | int | float | bool | None) else text.strip()
+
+
+def vary_recipe(recipe: Recipe, parameters: Mapping[str, Any]) -> Recipe:
+    """Return a recipe with some fields replaced, named by their path, such as `schedule.epochs`.
+
+    Raises:
+        RunError: There is no such field, or its value is out of range.
+    """
+    values = recipe_values(recipe)
+    for path, value in parameters.items():
+        *parents, last = path.split(".")
+        part: Any = values
+        for parent in parents:
+            part = part.get(parent) if isinstance(part, dict) else None
+        if not isinstance(part, dict) or (last not in part and parents != ["network", "arguments"]):
+            raise RunError(
+                f"Found no field {path!r} in the recipe {recipe.name!r}; expected one such as "
+                "schedule.learning_rate, batch_size or augmentation.stain_gain."
+            )
+        part[last] = value
+    return recipe_of(values)
+
+
+def recipe_toml(recipe: Recipe) -> str:
+    """Return a recipe as TOML that `--recipe FILE.toml` reads; its name is the file's."""
+    plain = {
+        name: value
+        for name, value in recipe_values(recipe).items()
+        if name != "name" and value is not None
+    }
+    lines = [f"{key} = {_toml(value)}" for key, value in plain.items() if _is_plain(value)]
+    for key, table in plain.items():
+        if not _is_plain(table):
+            lines += ["", f"[{key}]"]
+            lines += [f"{name} = {_toml(one)}" for name, one in table.items() if one is not None]
+    return "\n".join(lines) + "\n"
+
+
+def _is_plain(value: Any) -> bool:  # noqa: ANN401 - TOML
+    return not isinstance(value, dict)
+
+
+def _toml(value: Any) -> str:  # noqa: ANN401 - TOML
+    if isinstance(value, dict):
+        pairs = ", ".join(
+            f"{json.dumps(key)} = {_toml(one)}" for key, one in value.items() if one is not None
+        )
+        return f"{{ {pairs} }}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json.dumps(value, ensure_ascii=False)  # numbers, text and booleans are spelt alike

@@ -1,0 +1,85 @@
+"""Where a run computes, and in which precision."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from platform import python_version
+
+import torch
+
+from core.engine import resolve_device
+from core.errors import RunError
+from training.recipes.recipe import Precision, Precisions
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Device and versions of one sitting; they change the last digits of a run, not its meaning.
+
+    Attributes:
+        device: In words.
+        precision: Of forward and backward passes.
+        threads: Of the CPU.
+        versions: Of Python and the libraries.
+    """
+
+    device: str
+    precision: Precision
+    threads: int
+    versions: dict[str, str]
+
+
+def prepare_device(wish: str, threads: int | None, *, deterministic: bool = False) -> torch.device:
+    """Return the device for "auto", "cpu" or "cuda", set up for repeatable float32 arithmetic.
+
+    Args:
+        wish: The device.
+        threads: Of the CPU; None leaves torch's choice.
+        deterministic: Make torch raise where an operation has no repeatable form on the device;
+            slower on CUDA.
+
+    Raises:
+        RunError: CUDA is asked for and not there, or the number of threads is not positive.
+    """
+    if threads is not None:
+        if threads < 1:
+            raise RunError(f"Found --threads {threads}; expected 1 or more.")
+        torch.set_num_threads(threads)
+    if deterministic:
+        # cuBLAS reads it when it starts; without it, matrix products are not repeatable.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(deterministic)
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False
+    return resolve_device(wish)
+
+
+def pass_precision(device: torch.device, wish: Precisions) -> Precision:
+    """Return the precision that a recipe's passes get on a device."""
+    if device.type == "cuda":
+        return wish.cuda
+    return wish.cpu if cpu_has_bfloat16() else "float32"
+
+
+def cpu_has_bfloat16() -> bool:
+    """Return whether the CPU multiplies bfloat16 in hardware (AVX-512 BF16 or AMX)."""
+    capabilities: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    if capabilities:
+        return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    older = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    return bool(older())
+
+
+def describe_surroundings(device: torch.device, precision: Precision) -> Surroundings:
+    """Return what is recorded of a sitting."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    return Surroundings(name, precision, torch.get_num_threads(), library_versions())
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of Python and of the libraries that a run's numbers depend on."""
+    packages = ("torch", "timm", "numpy", "safetensors", "scikit-learn")
+    return {"python": python_version(), **{name: version(name) for name in packages}}

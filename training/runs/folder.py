@@ -1,0 +1,216 @@
+"""The files of a run folder, each written whole or not at all."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import safetensors
+import safetensors.torch
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from scipy.special import expit
+
+from core.errors import RunError
+from core.scoring.outputs import replacing
+from training.data.split import IntArray, PatchTable
+from training.runs.config import RunConfig, values_digest
+from training.runs.initial import METADATA_KEY
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Where a run keeps what.
+
+    Attributes:
+        root: The folder.
+    """
+
+    root: Path
+
+    @property
+    def config(self) -> Path:
+        """The config, and every sitting's device and versions."""
+        return self.root / "config.json"
+
+    @property
+    def checkpoint(self) -> Path:
+        """Everything needed to go on."""
+        return self.root / "checkpoint.safetensors"
+
+    @property
+    def best(self) -> Path:
+        """Averaged weights of the epoch with the best validation AUC."""
+        return self.root / "best.safetensors"
+
+    @property
+    def metrics(self) -> Path:
+        """One row per epoch."""
+        return self.root / "metrics.csv"
+
+    @property
+    def scores(self) -> Path:
+        """Validation scores of the best weights, one row per patch."""
+        return self.root / "validation_scores.csv"
+
+    @property
+    def curves(self) -> Path:
+        """Learning, ROC and precision-recall curves."""
+        return self.root / "curves.html"
+
+    @property
+    def events(self) -> Path:
+        """TensorBoard's event files."""
+        return self.root / "tensorboard"
+
+    @property
+    def outcome(self) -> Path:
+        """How the run ended; there only when it has."""
+        return self.root / "outcome.json"
+
+    @property
+    def pretraining(self) -> Path:
+        """The config of a pre-training, in place of a run's."""
+        return self.root / "pretraining.json"
+
+    @property
+    def backbone(self) -> Path:
+        """What a pre-training ends with: weights that `fit --init` takes."""
+        return self.root / "backbone.safetensors"
+
+    @property
+    def pack(self) -> Path:
+        """Decoded patches, unless another cache is named."""
+        return self.root / "pack"
+
+
+@dataclass(frozen=True, eq=False)
+class RecordedRun:
+    """A run's config as it was first written.
+
+    Attributes:
+        config: The run.
+        values: The file's own values; an older version may have known fewer options.
+        sittings: Device and versions of every sitting.
+    """
+
+    config: RunConfig
+    values: dict[str, Any]
+    sittings: list[dict[str, Any]]
+
+    @property
+    def digest(self) -> str:
+        """What checkpoint and best weights are signed with."""
+        return values_digest(self.values)
+
+
+@dataclass(frozen=True, eq=False)
+class FinishedRun:
+    """A run that has ended.
+
+    Attributes:
+        folder: Where it is.
+        recorded: What it was.
+        outcome: How it ended.
+        weights: Its best.
+    """
+
+    folder: RunFolder
+    recorded: RecordedRun
+    outcome: dict[str, Any]
+    weights: dict[str, torch.Tensor]
+
+
+def read_finished(root: Path) -> FinishedRun:
+    """Return a finished run.
+
+    Raises:
+        RunError: It is not finished, or damaged.
+    """
+    folder = RunFolder(root)
+    recorded = read_config(folder)
+    if recorded is None or not folder.outcome.is_file():
+        raise RunError(
+            f"{root} holds no finished run. Give the `fit` command again; it goes on where "
+            "it stopped."
+        )
+    weights, facts = read_tensors(folder.best)
+    if facts.get("config_sha256") != recorded.digest:
+        raise RunError(f"{folder.best} is of another run than config.json. Train again.")
+    return FinishedRun(folder, recorded, json.loads(folder.outcome.read_text("utf-8")), weights)
+
+
+def write_config(
+    folder: RunFolder, values: Mapping[str, Any], sittings: list[dict[str, Any]]
+) -> None:
+    """Write a config's values with the surroundings of every sitting."""
+    write_json(folder.config, {"config": values, "sittings": sittings})
+
+
+def read_config(folder: RunFolder) -> RecordedRun | None:
+    """Return what is recorded of a run, or None where none was started.
+
+    Raises:
+        RunError: The file is not a run's config.
+    """
+    if not folder.config.is_file():
+        return None
+    try:
+        content = json.loads(folder.config.read_text("utf-8"))
+        values = dict(content["config"])
+        return RecordedRun(RunConfig.of_values(values), values, list(content["sittings"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(
+            f"{folder.config} is not a run's config ({error}). Use another run folder."
+        ) from None
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write JSON for people and programs."""
+    with replacing(path) as file:
+        file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
+def write_tensors(
+    path: Path, tensors: Mapping[str, torch.Tensor], facts: Mapping[str, Any]
+) -> None:
+    """Write tensors and facts as one safetensors file, so that they cannot part."""
+    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    with replacing(path) as file:
+        safetensors.torch.save_file(plain, file, {METADATA_KEY: json.dumps(facts)})
+
+
+def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Return what `write_tensors` wrote.
+
+    Raises:
+        RunError: The file is missing or damaged.
+    """
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            facts: dict[str, Any] = json.loads((file.metadata() or {})[METADATA_KEY])
+            return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118 - no dict
+    except (OSError, SafetensorError, ValueError, KeyError) as error:
+        raise RunError(
+            f"{path} cannot be read ({error}). Train again into another folder."
+        ) from None
+
+
+def write_scores(
+    path: Path, table: PatchTable, rows: IntArray, logits: NDArray[np.float32]
+) -> None:
+    """Write id, slide, label, logit and uncalibrated score of validation patches."""
+    wide = logits.astype(np.float64)
+    columns = {
+        "id": table.ids[rows],
+        "slide": table.slides[rows],
+        "label": table.labels[rows],
+        "logit": wide,
+        "score": expit(wide),
+    }
+    with replacing(path) as file:
+        pd.DataFrame(columns).to_csv(file, index=False, lineterminator="\n")

@@ -1,0 +1,1 @@
+"""What varies a batch of patches on the device: turns, stain, mixtures, transplants."""

@@ -1,0 +1,163 @@
+"""Augmentation of whole batches on their device: orientation, geometry, stain, light.
+
+Sources: D4 after Veeling et al. 2018; stain jitter after Tellez et al. 2018 with the stain matrix
+of Ruifrok & Johnston 2001.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from core.engine import D4_VIEWS
+from training.data.transfer import to_device
+from training.recipes.recipe import Augmentation
+from training.variation.geometry import draw_warps, warp
+
+RGB_FROM_HED: Final = ((0.65, 0.70, 0.29), (0.07, 0.99, 0.11), (0.27, 0.57, 0.78))
+"""Optical density of red, green and blue per unit of haematoxylin, eosin and residual (DAB)."""
+GREY_WEIGHTS: Final = (0.299, 0.587, 0.114)
+"""Luma of ITU-R BT.601."""
+
+
+@dataclass(frozen=True, eq=False)
+class Variation:
+    """What is done to each patch of a batch of N, drawn on the CPU.
+
+    Attributes:
+        views: (N,) 0..7, the orientation: 4 rotations, 4 of the mirror image.
+        warps: (N, 2, 3) from new places to old ones, as `training.variation.geometry` has them.
+        stain_gain: (N, 3) factors of haematoxylin, eosin, residual.
+        stain_shift: (N, 3) added to them, in optical density.
+        brightness: (N, 1) factor.
+        contrast: (N, 1) factor.
+        saturation: (N, 1) factor.
+        channel: (N, 3) factors of red, green, blue.
+    """
+
+    views: Tensor
+    stain_gain: Tensor
+    stain_shift: Tensor
+    brightness: Tensor
+    contrast: Tensor
+    saturation: Tensor
+    channel: Tensor
+    warps: Tensor | None = None
+
+
+def draw_variation(augmentation: Augmentation, count: int, generator: torch.Generator) -> Variation:
+    """Return random variations for `count` patches, uniform within the recipe's limits."""
+
+    def around(centre: float, reach: float, width: int) -> Tensor:
+        return centre + reach * (2 * torch.rand(count, width, generator=generator) - 1)
+
+    views = torch.randint(D4_VIEWS, (count,), generator=generator)
+    variation = Variation(
+        views=views if augmentation.d4 else torch.zeros_like(views),
+        stain_gain=around(1, augmentation.stain_gain, 3),
+        stain_shift=around(0, augmentation.stain_shift, 3),
+        brightness=around(1, augmentation.brightness, 1),
+        contrast=around(1, augmentation.contrast, 1),
+        saturation=around(1, augmentation.saturation, 1),
+        channel=around(1, augmentation.channel, 3),
+    )
+    # Drawn last and only where asked for: recipes without them keep their random numbers.
+    if augmentation.turns and not augmentation.d4:
+        variation = replace(variation, views=_draw_flips(augmentation, count, generator))
+    if augmentation.warps:
+        variation = replace(variation, warps=draw_warps(augmentation, count, generator))
+    return variation
+
+
+def _draw_flips(augmentation: Augmentation, count: int, generator: torch.Generator) -> Tensor:
+    sides, heads = torch.randint(2, (2, count), generator=generator).bool()
+    views = torch.tensor([[0, 6], [4, 2]])  # upside down is half a turn of the mirror image
+    return views[
+        (sides & augmentation.horizontal_flip).long(), (heads & augmentation.vertical_flip).long()
+    ]
+
+
+def augment(images_rgb_u8: Tensor, variation: Variation, augmentation: Augmentation) -> Tensor:
+    """Return varied patches (N, H, H, 3) float32, 0..255, on the device of the images.
+
+    In memory the channels are planes.
+
+    Args:
+        images_rgb_u8: (N, H, H, 3) uint8.
+        variation: Of the same N.
+        augmentation: Tells which parts are on; a part that is off leaves the pixels untouched.
+    """
+    if augmentation.turns:
+        images_rgb_u8 = orient(images_rgb_u8, variation.views)
+    count, height, width, channels = images_rgb_u8.shape
+    # (N, 3, H * W): one 3 × 3 matrix per patch is fastest from the left, on whole planes.
+    planes = images_rgb_u8.permute(0, 3, 1, 2).contiguous().float()
+    if variation.warps is not None:
+        planes = warp(planes, variation.warps)
+    pixels = planes.flatten(2)
+    if augmentation.stain_gain or augmentation.stain_shift:
+        pixels = vary_stain(pixels, variation.stain_gain, variation.stain_shift)
+    if (
+        augmentation.brightness
+        or augmentation.contrast
+        or augmentation.saturation
+        or augmentation.channel
+    ):
+        pixels = vary_light(pixels, variation)
+    return pixels.view(count, channels, height, width).permute(0, 2, 3, 1)
+
+
+def orient(images: Tensor, views: Tensor) -> Tensor:
+    """Return each image in its orientation, as `core.engine.d4_views` numbers them.
+
+    Args:
+        images: (N, H, H, 3).
+        views: (N,) 0..7 on the CPU, where grouping by them costs no wait for the device.
+    """
+    oriented = torch.empty_like(images)
+    for view in range(D4_VIEWS):
+        rows = to_device(torch.nonzero(views == view)[:, 0], images.device)
+        if len(rows) == 0:
+            continue
+        group = images.index_select(0, rows)
+        if view >= D4_VIEWS // 2:
+            group = group.flip(2)
+        oriented.index_copy_(0, rows, group.rot90(view % 4, dims=(1, 2)))
+    return oriented
+
+
+def vary_stain(pixels: Tensor, gain: Tensor, shift: Tensor) -> Tensor:
+    """Return pixels with other amounts of haematoxylin, eosin and residual.
+
+    Args:
+        pixels: (N, 3, P), 0..255.
+        gain: (N, 3) factors.
+        shift: (N, 3) added, in optical density.
+    """
+    mix = torch.tensor(RGB_FROM_HED, dtype=torch.float64).T  # (3 colours, 3 stains)
+    # density = mix @ stains: unmixed, scaled and mixed again by one matrix per patch.
+    change = mix @ (gain.double()[:, :, None] * torch.linalg.inv(mix))
+    constant = to_device((shift.double() @ mix.T).float()[:, :, None], pixels.device)
+    density = torch.log((pixels + 1) / 256).neg_()
+    changed = torch.baddbmm(constant, to_device(change.float(), pixels.device), density)
+    return changed.neg_().exp_().mul_(256).sub_(1).clamp_(0, 255)
+
+
+def vary_light(pixels: Tensor, variation: Variation) -> Tensor:
+    """Return pixels with other saturation, contrast, brightness and channel gains, in that order.
+
+    Args:
+        pixels: (N, 3, P), 0..255.
+        variation: Of the same N.
+    """
+    grey = torch.tensor(GREY_WEIGHTS)
+    # (N,); saturation leaves it as it is
+    mean_grey = pixels.mean(dim=2) @ to_device(grey, pixels.device)
+    saturation = variation.saturation[:, :, None]
+    # saturate @ x = saturation * x + (1 - saturation) * grey(x)
+    saturate = saturation * torch.eye(3) + (1 - saturation) * grey
+    gain = variation.brightness * variation.channel  # (N, 3)
+    change = to_device((variation.contrast * gain)[:, :, None] * saturate, pixels.device)
+    constant = to_device((1 - variation.contrast) * gain, pixels.device) * mean_grey[:, None]
+    return torch.baddbmm(constant[:, :, None], change, pixels).clamp_(0, 255)
