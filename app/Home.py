@@ -8,16 +8,22 @@ import streamlit as st
 # Before PyTorch loads: threads that wait must not spin against other programs on the machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from app import components
-
 HERE = Path(__file__).parent
+ABOUT = (
+    "**NodeLens** scores 96 × 96 px H&E patches of lymph nodes for tumour in the centre 32 × 32. "
+    "Research software, not a medical device: nothing it shows is a diagnosis."
+)
 
 st.set_page_config(
     page_title="NodeLens",
     page_icon=str(HERE / "icon.svg"),
     layout="wide",
-    menu_items={"About": components.ABOUT},
+    menu_items={"About": ABOUT},
 )
+# The first visit after a start waits for the libraries; it shall see that it waits, and for what.
+with st.spinner("NodeLens is starting. Only the first visit after a start waits.", show_time=True):
+    from app import components
+
 page = st.navigation(
     [
         st.Page(

@@ -15,10 +15,9 @@ from app.components.parts import (
     show_problem,
     stat_strip,
 )
-from app.components.shell import ABOUT, shell
+from app.components.shell import shell
 
 __all__ = [
-    "ABOUT",
     "Stat",
     "classifier_or_problem",
     "facts",

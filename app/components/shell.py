@@ -9,10 +9,6 @@ import streamlit as st
 
 from app import charts, state
 
-ABOUT: Final = (
-    "**NodeLens** scores 96 × 96 px H&E patches of lymph nodes for tumour in the centre 32 × 32. "
-    "Research software, not a medical device: nothing it shows is a diagnosis."
-)
 NOTICE: Final = "Research software, not a medical device. Nothing shown here is a diagnosis."
 _APP: Final = Path(__file__).parents[1]
 _STYLE: Final = _APP / "theme.css"
