@@ -32,7 +32,8 @@ export default function (component) {
     slider.waiting = false;
     clearTimeout(slider.timer);
   }
-  if (!slider.held) {
+  // An answer to a place on the way must not put back what the hand has meanwhile let go of.
+  if (!slider.held && !slider.waiting && slider.next === null) {
     range.value = String(data.threshold);
     paint(slider, data.threshold);
   }

@@ -54,7 +54,7 @@ def test_a_threshold_is_dragged_clicked_chosen_locked_and_shared(address: str) -
         assert moved(0.4) == 0.401
         expect(standing).to_contain_text("exploring")
 
-        # A drag ends where the hand lets go; the URL then holds it.
+        # A drag ends where the hand lets go, at once; the URL then holds it.
         box = slider.bounding_box()
         assert box is not None
         middle = box["y"] + box["height"] / 2
@@ -64,11 +64,12 @@ def test_a_threshold_is_dragged_clicked_chosen_locked_and_shared(address: str) -
             page.mouse.move(box["x"] + (0.4 + 0.03 * step) * box["width"], middle)
         page.mouse.up()
         expect(slider).to_have_value(re.compile(r"0\.7[2-6]"))  # not a place on the way
-        # Past every place on the way: an earlier rerun may put the slider back for a moment.
-        page.wait_for_function(
-            "Number(new URLSearchParams(location.search).get('threshold')) > .72"
-        )
         dragged = float(slider.input_value())
+        page.wait_for_function(
+            "at => Number(new URLSearchParams(location.search).get('threshold')) === at",
+            arg=dragged,
+        )
+        assert float(slider.input_value()) == dragged  # answers to places on the way left it there
         expect(page.locator(f'svg.nl-marks[data-threshold="{dragged}"]').first).to_be_attached()
 
         # A click on the ROC curve sets the threshold of the point there.
