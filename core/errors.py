@@ -1,5 +1,10 @@
 """The errors that reach a reader: found, expected, what to do, in the reader's words."""
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
 
 class NodelensError(Exception):
     """Base of every error that the app shows as a sentence instead of a traceback."""
@@ -27,3 +32,14 @@ class EvidenceError(NodelensError, ValueError):
 
 class SettingsError(NodelensError, ValueError):
     """An environment variable of this installation says something that cannot be done."""
+
+
+def first_fault(error: "ValidationError") -> str:
+    """Return where a file first breaks its schema and how, e.g. "threshold: Input should be …".
+
+    Args:
+        error: What pydantic found; told of further faults is only their number.
+    """
+    first, count = error.errors()[0], error.error_count()
+    where = ".".join(str(part) for part in first["loc"]) or "as a whole"
+    return f"{where}: {first['msg']}" + (f" ({count} in all)" if count > 1 else "")

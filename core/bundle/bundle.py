@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 
 from core.bundle.card import Card, GoldenPatch
-from core.errors import BundleError, PatchError
+from core.errors import BundleError, PatchError, first_fault
 from core.patches import ImageU8, decode_patch
 from core.patches.files import read_table
 
@@ -88,11 +88,9 @@ def read_card(folder: Path) -> Card:
     try:
         return Card.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the card"
         raise BundleError(
-            f"The model card does not follow the schema: {where}: {first['msg']} "
-            f"({error.error_count()} in all). Export the bundle again."
+            f"The model card does not follow the schema: {first_fault(error)}. "
+            "Export the bundle again."
         ) from None
     except UnicodeDecodeError:
         raise BundleError("The model card is not UTF-8 text. Export the bundle again.") from None

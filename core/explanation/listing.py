@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from core.explanation.measures import measured
 from core.explanation.reliance import Decisive
 from core.explanation.rows import ExplanationRow, MapState
 from core.jobs import Filter, Order, Outcome, outcome, select
@@ -73,52 +74,52 @@ ORDERS: Final = {
         ),
         MeasureOrder(
             "Most evidence in the centre",
-            lambda row: None if row.explanation is None else row.explanation.centre.share,
+            measured("centre_share"),
             percent=True,
             of_map=True,
         ),
         MeasureOrder(
             "Least evidence in the centre",
-            lambda row: None if row.explanation is None else row.explanation.centre.share,
+            measured("centre_share"),
             lowest_first=True,
             percent=True,
             of_map=True,
         ),
         MeasureOrder(
             "Strongest evidence",
-            lambda row: None if row.explanation is None else row.explanation.centre.evidence_for,
+            measured("evidence_for"),
             of_map=True,
         ),
         MeasureOrder(
             "Weakest evidence",
-            lambda row: None if row.explanation is None else row.explanation.centre.evidence_for,
+            measured("evidence_for"),
             lowest_first=True,
             of_map=True,
         ),
         MeasureOrder(
             "Lowest centre reliance",
-            lambda row: None if row.reliance is None else row.reliance.score,
+            measured("centre_reliance"),
             tested=True,
             lowest_first=True,
         ),
         MeasureOrder(
             "Highest centre reliance",
-            lambda row: None if row.reliance is None else row.reliance.score,
+            measured("centre_reliance"),
             tested=True,
         ),
         MeasureOrder(
             "Highest ring reliance",
-            lambda row: None if row.reliance is None else row.reliance.ring_score,
+            measured("ring_reliance"),
             tested=True,
         ),
         MeasureOrder(
             "Fillers disagree most",
-            lambda row: None if row.reliance is None else row.reliance.spread,
+            measured("centre_reliance_spread"),
             tested=True,
         ),
         MeasureOrder(
             "Orientations disagree most",
-            lambda row: None if row.views is None else row.views.sd_logit,
+            measured("d4_spread_logit"),
             tested=True,
         ),
         MeasureOrder(

@@ -142,3 +142,8 @@ MEASURES: Final = (
     ),
 )
 DECIDED: Final = tuple(one for one in MEASURES if one.key.startswith("decided_"))
+
+
+def measured(key: str) -> Callable[[ExplanationRow], float | None]:
+    """Return what reads the measure of a column from a row."""
+    return next(one.get for one in MEASURES if one.key == key)

@@ -10,7 +10,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from core.errors import RunError
+from core.errors import RunError, first_fault
 from core.operating_points.record import Decision, LockedPoint
 from core.scoring.classifier import Classifier
 
@@ -34,13 +34,9 @@ def read_locked_point(path: Path) -> LockedPoint:
             "Name a file that the app wrote when a threshold was locked."
         ) from None
     except (ValidationError, UnicodeDecodeError) as error:
-        first = (
-            ".".join(map(str, error.errors()[0]["loc"])) + ": " + error.errors()[0]["msg"]
-            if isinstance(error, ValidationError)
-            else "not UTF-8 text"
-        )
+        fault = first_fault(error) if isinstance(error, ValidationError) else "not UTF-8 text"
         raise RunError(
-            f"{path.name} is no locked operating point ({first}). Lock the threshold again."
+            f"{path.name} is no locked operating point ({fault}). Lock the threshold again."
         ) from None
 
 

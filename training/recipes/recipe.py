@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_vali
 from pydantic.dataclasses import dataclass
 
 from core.bundle import Architecture, Preprocessing
-from core.errors import RunError
+from core.errors import RunError, first_fault
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -273,11 +273,9 @@ def recipe_of(values: dict[str, Any]) -> Recipe:
     try:
         return _RECIPE.validate_python(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "as a whole"
         raise RunError(
-            f"The recipe {values.get('name')!r} does not follow the schema: {where}: "
-            f"{first['msg']} ({error.error_count()} in all). Correct the recipe."
+            f"The recipe {values.get('name')!r} does not follow the schema: {first_fault(error)}. "
+            "Correct the recipe."
         ) from None
 
 
