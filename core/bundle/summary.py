@@ -31,7 +31,8 @@ def card_table(card: Card) -> str:
     data, point = card.validation.data, card.operating_point
     share = data.positives / data.patches
     rows = [
-        ("Model", f"`{card.model_id}` ({card.architecture.name}, from {card.initial_weights})"),
+        ("Model", f"`{card.model_id}` ({card.architecture.name})"),
+        ("Weights", f"from {card.initial_weights}"),
         (
             "Trained on",
             f"{card.training.patches:,} patches, {card.training.positives:,} with tumour",
