@@ -3,6 +3,7 @@
 from typing import Final
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app import state
 from core.errors import NodelensError
@@ -38,16 +39,19 @@ def rules(study: ThresholdStudy, assumptions: Assumptions) -> None:
             "the estimate is not.",
         )
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom", key="nl-goals"):
-        sensitivity = _percent("Sensitivity ≥ %", "threshold-sensitivity", 95.0)
-        _button(
-            f"sensitivity:{sensitivity:g}:{by}", "Set", "Spares specificity", study, assumptions
-        )
-        specificity = _percent("Specificity ≥ %", "threshold-specificity", 95.0)
-        _button(
-            f"specificity:{specificity:g}:{by}", "Set", "Spares sensitivity", study, assumptions
-        )
-        top = _percent("Flag the top %", "threshold-top", 10.0)
-        _button(f"top:{top:g}", "Set", "A fixed workload", study, assumptions)
+        with _together("sensitivity"):
+            sensitivity = _percent("Sensitivity ≥ %", "threshold-sensitivity", 95.0)
+            _button(
+                f"sensitivity:{sensitivity:g}:{by}", "Set", "Spares specificity", study, assumptions
+            )
+        with _together("specificity"):
+            specificity = _percent("Specificity ≥ %", "threshold-specificity", 95.0)
+            _button(
+                f"specificity:{specificity:g}:{by}", "Set", "Spares sensitivity", study, assumptions
+            )
+        with _together("top"):
+            top = _percent("Flag the top %", "threshold-top", 10.0)
+            _button(f"top:{top:g}", "Set", "A fixed workload", study, assumptions)
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom", key="nl-grey"):
         miss = _percent("Grey: miss ≤ %", "threshold-grey-miss", 2.0)
         alarm = _percent("false alarms ≤ %", "threshold-grey-alarm", 2.0)
@@ -91,6 +95,17 @@ def stability(study: ThresholdStudy, assumptions: Assumptions) -> None:
         f"On other slides the same rule would choose between {found.interval.low:.3f} and "
         f"{found.interval.high:.3f} (95 % of {len(found.replicates):,} slide-bootstrap draws). "
         f"Without slide {slide}, which matters most, it would choose {without:.3f}."
+    )
+
+
+def _together(key: str) -> DeltaGenerator:
+    """Return a box for a number and its button, so that a narrow page does not part them."""
+    return st.container(
+        horizontal=True,
+        gap="small",
+        vertical_alignment="bottom",
+        width="content",
+        key=f"nl-goal-{key}",
     )
 
 
