@@ -206,6 +206,7 @@ def decision(
             y=values,
             mode="lines",
             name=name,
+            showlegend=name != "model",  # drawn as in every figure of the page
             line={"color": colour, "width": 2.5 if name == "model" else 1.5, "dash": dash},
             customdata=scores[:, np.newaxis],
             hovertemplate=f"{name}: net benefit %{{y:.4f}} at probability %{{x:.3f}}"
@@ -218,7 +219,14 @@ def decision(
     figure.update_yaxes(range=[-0.25 * top, 1.12 * top])
     figure.update_layout(
         showlegend=True,
-        legend={"x": 1.0, "xanchor": "right", "y": 1.02, "yanchor": "top", "font": {"size": 11}},
+        legend={
+            "orientation": "h",
+            "x": 0.5,
+            "xanchor": "center",
+            "y": 1.0,
+            "yanchor": "bottom",
+            "font": {"size": 11},
+        },
     )
     return figure
 
