@@ -1,8 +1,10 @@
 """The errors that reach a reader: found, expected, what to do, in the reader's words."""
 
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
     from pydantic import ValidationError
 
 
@@ -43,3 +45,15 @@ def first_fault(error: "ValidationError") -> str:
     first, count = error.errors()[0], error.error_count()
     where = ".".join(str(part) for part in first["loc"]) or "as a whole"
     return f"{where}: {first['msg']}" + (f" ({count} in all)" if count > 1 else "")
+
+
+def what_differs(was: "DataclassInstance", now: "DataclassInstance") -> str:
+    """Return in which fields two of one dataclass differ, "" if in none.
+
+    E.g. "batch_size 32, now 64; device 'cpu', now 'cuda'".
+    """
+    return "; ".join(
+        f"{field.name} {getattr(was, field.name)!r}, now {getattr(now, field.name)!r}"
+        for field in fields(now)
+        if getattr(was, field.name) != getattr(now, field.name)
+    )

@@ -3,7 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -22,7 +22,7 @@ from core.audit.relating import (
 from core.audit.relations import signatures
 from core.audit.report import write_report
 from core.audit.summaries import associations, balance, contrasts, summaries
-from core.errors import RunError
+from core.errors import RunError, what_differs
 
 NO_SCORES: Final = "no scores were given (--scores)"
 
@@ -70,15 +70,10 @@ def prepare(inputs: Inputs, path: Path, *, resume: bool) -> AuditFolder:
     if any(path.iterdir()):
         found = folder.read_spec()
         if resume:
-            different = [
-                f"{field.name} {getattr(found, field.name)!r}, now {getattr(spec, field.name)!r}"
-                for field in fields(spec)
-                if getattr(found, field.name) != getattr(spec, field.name)
-            ]
-            if different:
+            if different := what_differs(found, spec):
                 raise RunError(
-                    f"The audit in {path.name} cannot be continued: it had "
-                    f"{'; '.join(different)}. Give the same source, or start anew elsewhere."
+                    f"The audit in {path.name} cannot be continued: it had {different}. "
+                    "Give the same source, or start anew elsewhere."
                 )
             return folder
         _clear(folder)

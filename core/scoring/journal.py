@@ -3,11 +3,11 @@
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from core.errors import RunError
+from core.errors import RunError, what_differs
 from core.scoring.rows import COLUMNS, ScoreRow, Status
 
 _FORMAT: Final = 1
@@ -75,16 +75,10 @@ class Journal:
         Raises:
             RunError: It is of another run; the message names what differs.
         """
-        found = read_spec(path)
-        different = [
-            f"{field.name} {getattr(found, field.name)!r}, now {getattr(spec, field.name)!r}"
-            for field in fields(RunSpec)
-            if getattr(found, field.name) != getattr(spec, field.name)
-        ]
-        if different:
+        if different := what_differs(read_spec(path), spec):
             raise RunError(
-                f"The interrupted run in {path.name} cannot be continued: it had "
-                f"{'; '.join(different)}. Give the same source, model and options, or start anew."
+                f"The interrupted run in {path.name} cannot be continued: it had {different}. "
+                "Give the same source, model and options, or start anew."
             )
         journal = cls(path, spec)
         end = 0
