@@ -20,7 +20,7 @@ st.set_page_config(
     layout="wide",
     menu_items={"About": ABOUT},
 )
-# The first visit after a start waits for the libraries; it shall see that it waits, and for what.
+# The first visit after a start waits for the libraries; it shall see that it waits.
 with st.spinner("NodeLens is starting. Only the first visit after a start waits.", show_time=True):
     from app import components
 

@@ -20,6 +20,13 @@ HEIGHT_PX: Final = 205
 _TICKS: Final = (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000)
 _REACH_PX: Final = 80
 _LOCKED: Final = "in force"
+_LEGEND_ABOVE: Final = {
+    "orientation": "h",
+    "x": 0.5,
+    "xanchor": "center",
+    "y": 1.0,
+    "yanchor": "bottom",
+}
 
 
 @dataclass(frozen=True)
@@ -96,7 +103,7 @@ def histogram(found: Histogram, *, in_force: float | None, colours: Palette) -> 
         margin={"t": 24},
         barmode="overlay",
         showlegend=True,
-        legend={"orientation": "h", "x": 0.5, "xanchor": "center", "y": 1.0, "yanchor": "bottom"},
+        legend=_LEGEND_ABOVE,
     )
     figure.update_xaxes(range=[0, 1])
     figure.update_yaxes(
@@ -219,14 +226,7 @@ def decision(
     figure.update_yaxes(range=[-0.25 * top, 1.12 * top])
     figure.update_layout(
         showlegend=True,
-        legend={
-            "orientation": "h",
-            "x": 0.5,
-            "xanchor": "center",
-            "y": 1.0,
-            "yanchor": "bottom",
-            "font": {"size": 11},
-        },
+        legend=_LEGEND_ABOVE | {"font": {"size": 11}},
     )
     return figure
 

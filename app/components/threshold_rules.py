@@ -1,6 +1,6 @@
 """The rules as buttons: each sets the threshold and says how it did."""
 
-from typing import Final
+from typing import Final, Literal
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -18,7 +18,7 @@ _BYS: Final[dict[By, str]] = {
 
 def rules(study: ThresholdStudy, assumptions: Assumptions) -> None:
     """Draw the rules; a click chooses a threshold on the scores of the page."""
-    with st.container(horizontal=True, gap="small", vertical_alignment="bottom", key="nl-rules"):
+    with _row("nl-rules"):
         for text, name, why in (
             ("fixed:0.5", "0.5", "Chosen on no data"),
             ("youden", "Youden", "Largest sensitivity + specificity"),
@@ -38,21 +38,21 @@ def rules(study: ThresholdStudy, assumptions: Assumptions) -> None:
             help="The lower bound of the 95 % interval over slides is a promise about new slides; "
             "the estimate is not.",
         )
-    with st.container(horizontal=True, gap="small", vertical_alignment="bottom", key="nl-goals"):
-        with _together("sensitivity"):
+    with _row("nl-goals"):
+        with _row("nl-goal-sensitivity", width="content"):
             sensitivity = _percent("Sensitivity ≥ %", "threshold-sensitivity", 95.0)
             _button(
                 f"sensitivity:{sensitivity:g}:{by}", "Set", "Spares specificity", study, assumptions
             )
-        with _together("specificity"):
+        with _row("nl-goal-specificity", width="content"):
             specificity = _percent("Specificity ≥ %", "threshold-specificity", 95.0)
             _button(
                 f"specificity:{specificity:g}:{by}", "Set", "Spares sensitivity", study, assumptions
             )
-        with _together("top"):
+        with _row("nl-goal-top", width="content"):
             top = _percent("Flag the top %", "threshold-top", 10.0)
             _button(f"top:{top:g}", "Set", "A fixed workload", study, assumptions)
-    with st.container(horizontal=True, gap="small", vertical_alignment="bottom", key="nl-grey"):
+    with _row("nl-grey"):
         miss = _percent("Grey: miss ≤ %", "threshold-grey-miss", 2.0)
         alarm = _percent("false alarms ≤ %", "threshold-grey-alarm", 2.0)
         _button(
@@ -98,14 +98,10 @@ def stability(study: ThresholdStudy, assumptions: Assumptions) -> None:
     )
 
 
-def _together(key: str) -> DeltaGenerator:
-    """Return a box for a number and its button, so that a narrow page does not part them."""
+def _row(key: str, *, width: Literal["stretch", "content"] = "stretch") -> DeltaGenerator:
+    """Return a row; of the content's width, a narrow page does not part what is in it."""
     return st.container(
-        horizontal=True,
-        gap="small",
-        vertical_alignment="bottom",
-        width="content",
-        key=f"nl-goal-{key}",
+        horizontal=True, gap="small", vertical_alignment="bottom", width=width, key=key
     )
 
 
