@@ -1,6 +1,7 @@
 """The errors that reach a reader: found, expected, what to do, in the reader's words."""
 
 from dataclasses import fields
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,8 +13,27 @@ class NodelensError(Exception):
     """Base of every error that the app shows as a sentence instead of a traceback."""
 
 
+class Fault(StrEnum):
+    """Why an input cannot be judged; NONE is a patch that can."""
+
+    NONE = ""
+    MISSING = "missing"
+    NOT_AN_IMAGE = "not-an-image"
+    WRONG_SIZE = "wrong-size"
+    WRONG_MODE = "wrong-mode"
+    DAMAGED = "damaged"
+
+
 class PatchError(NodelensError, ValueError):
-    """One patch cannot be used as it is; the rest of the batch goes on."""
+    """One patch cannot be used as it is; the rest of the batch goes on.
+
+    Attributes:
+        kind: What is wrong with it, for code; the message is for people.
+    """
+
+    def __init__(self, message: str, kind: Fault = Fault.DAMAGED) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class SourceError(NodelensError, OSError):

@@ -5,7 +5,7 @@ Run it with `run_audit` or `python -m core audit`; read it with `open_audit`.
 
 from core.audit.audit import Audit, open_audit
 from core.audit.columns import CHANNELS, MEASURES, QUALITY, REGIONS, STATISTICS, TABLES
-from core.audit.finding import Area, Fault, Finding, Severity
+from core.audit.finding import Area, Finding, Severity
 from core.audit.folder import STEPS, AuditFolder, AuditProgress, AuditSpec
 from core.audit.limits import FLAGS, QualityLimits, quality_flags
 
@@ -23,7 +23,6 @@ __all__ = [
     "AuditFolder",
     "AuditProgress",
     "AuditSpec",
-    "Fault",
     "Finding",
     "QualityLimits",
     "Severity",

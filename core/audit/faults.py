@@ -5,8 +5,9 @@ from typing import Final
 
 import pandas as pd
 
-from core.audit.finding import MOST_ROWS, Area, Fault, Finding, Severity, counted, of_rows
+from core.audit.finding import MOST_ROWS, Area, Finding, Severity, counted, of_rows
 from core.audit.limits import QualityLimits, quality_flags
+from core.errors import Fault
 
 _FAULTS: Final = (
     (

@@ -9,17 +9,6 @@ MOST_ROWS: Final = 1000
 """Rows that a finding lists; `count` is exact whatever it is."""
 
 
-class Fault(StrEnum):
-    """Why an input has no measures."""
-
-    NONE = ""
-    MISSING = "missing"
-    NOT_AN_IMAGE = "not-an-image"
-    WRONG_SIZE = "wrong-size"
-    WRONG_MODE = "wrong-mode"
-    DAMAGED = "damaged"
-
-
 class Severity(StrEnum):
     """How much a finding matters; a clean data set has none above NOTE."""
 

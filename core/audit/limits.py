@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from core.audit.finding import Fault
-from core.errors import EvidenceError
+from core.errors import EvidenceError, Fault
 
 PCAM_SATURATION: Final = 0.07
 """PCam's own rule for a patch without tissue: no blurred pixel reaches this saturation."""

@@ -18,10 +18,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from core.audit.columns import IDENTITY, MEASURES
-from core.audit.finding import Fault
 from core.audit.folder import AuditFolder
 from core.audit.measures import measure
-from core.audit.reading import fault_of, read_input
+from core.errors import Fault
 from core.patches import PATCH_SIZE_PX, ImageU8, Patch, PatchSource, UnreadablePatch
 from core.scoring.outputs import replacing
 
@@ -130,7 +129,7 @@ def _pieces(
 def _measure_piece(
     source: PatchSource, start: int, stop: int, signatures: Signatures | None
 ) -> _Piece:
-    inputs = [read_input(source, index) for index in range(start, stop)]
+    inputs = [source.read(index) for index in range(start, stop)]
     readable = [number for number, item in enumerate(inputs) if isinstance(item, Patch)]
     images = np.zeros((len(readable), PATCH_SIZE_PX, PATCH_SIZE_PX, 3), np.uint8)
     for place, number in enumerate(readable):
@@ -160,7 +159,7 @@ def _identity(inputs: list[Patch | UnreadablePatch]) -> dict[str, pa.Array]:
             item.entry.slide,
             item.entry.split,
             item.sha256,
-            str(Fault.NONE if isinstance(item, Patch) else fault_of(item)),
+            str(Fault.NONE if isinstance(item, Patch) else item.kind),
             "" if isinstance(item, Patch) else item.reason,
             item.note if isinstance(item, Patch) else "",
         )

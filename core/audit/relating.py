@@ -10,8 +10,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.audit.columns import STATISTICS
-from core.audit.finding import Fault
-from core.audit.reading import read_input
 from core.audit.relations import (
     Relations,
     embedding,
@@ -20,7 +18,7 @@ from core.audit.relations import (
     probes,
     split_audit,
 )
-from core.errors import RunError
+from core.errors import Fault, RunError
 from core.patches import ImageU8, Patch, PatchSource
 from core.scoring.outputs import read_scores
 
@@ -59,7 +57,7 @@ def _pixels(source: PatchSource, rows: NDArray[np.int64]) -> ImageU8:
     """Return the pixels (N, 96, 96, 3) of rows that could be read before."""
     images = []
     for row in rows.tolist():
-        item = read_input(source, row)
+        item = source.read(row)
         if not isinstance(item, Patch):
             raise RunError(
                 f"{item.entry.path} could be read before and cannot be now: {item.reason} "

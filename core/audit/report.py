@@ -16,7 +16,6 @@ from plotly.offline import get_plotlyjs
 from core.audit.audit import Audit
 from core.audit.columns import CHANNELS
 from core.audit.finding import Area, Finding, Severity, counted
-from core.audit.reading import read_input
 from core.audit.summaries import readable
 from core.patches import Patch, PatchSource
 from core.scoring.outputs import replacing
@@ -129,7 +128,7 @@ def _pictures(
     places = np.unique(np.linspace(0, last, min(_THUMBNAILS, len(rows))).astype(int))
     figures = []
     for row in (rows[place] for place in places):
-        item = read_input(source, row)
+        item = source.read(row)
         path = str(patches["path"].iloc[row])
         name = f"<span title='{html.escape(path)}'>{html.escape(_short(path))}</span>"
         if isinstance(item, Patch):

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.audit.columns import CHANNELS, MEASURES
-from core.audit.finding import Fault
+from core.errors import Fault
 from core.statistics import Evidence, SlideBootstrap, auroc
 
 _SEED: Final = 20_180_601

@@ -8,8 +8,9 @@ from typing import Final
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from core.errors import PatchError
+from core.errors import Fault, PatchError
 from core.patches.patch import PATCH_SIZE_PX, SPACING_UM_PX, DecodedImage
+from core.patches.plain import plain_tiff
 
 PATCH_SUFFIXES: Final = frozenset({".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".webp"})
 MAX_PATCH_BYTES: Final = 8 * 1024 * 1024
@@ -44,6 +45,9 @@ def decode_patch(data: bytes) -> DecodedImage:
             f"The file has {len(data) / 2**20:.1f} MiB; a patch has at most "
             f"{MAX_PATCH_BYTES // 2**20} MiB. Whole slides must be cut into 96 × 96 patches first."
         )
+    plain = plain_tiff(data)
+    if plain is not None:
+        return DecodedImage(plain, "")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # odd metadata of a foreign file is no news to anyone
@@ -79,18 +83,21 @@ def _check_header(image: Image.Image, data: bytes) -> None:
     if (width, height) != (PATCH_SIZE_PX, PATCH_SIZE_PX):
         raise PatchError(
             f"Patch is {width} × {height} px; this model judges {PATCH_SIZE_PX} × {PATCH_SIZE_PX}. "
-            f"Cut patches at {SPACING_UM_PX} µm/px, do not resize them."
+            f"Cut patches at {SPACING_UM_PX} µm/px, do not resize them.",
+            Fault.WRONG_SIZE,
         )
     frames = getattr(image, "n_frames", 1)
     if frames != 1:
         raise PatchError(
-            f"The file holds {frames} images; a patch file holds 1. Save each image on its own."
+            f"The file holds {frames} images; a patch file holds 1. Save each image on its own.",
+            Fault.WRONG_MODE,
         )
     bits = _bits_per_sample(image, data)
     if bits > 8:
         raise PatchError(
             f"The image has {bits} bits per channel; this model judges 8-bit RGB. "
-            "Export it as 8-bit RGB."
+            "Export it as 8-bit RGB.",
+            Fault.WRONG_MODE,
         )
 
 
@@ -117,7 +124,8 @@ def _to_rgb(image: Image.Image) -> DecodedImage:
         if mode != "RGBX" and rgba[..., 3].min() != 255:
             raise PatchError(
                 "The image has transparent pixels, whose colour is not defined; this model judges "
-                "8-bit RGB. Export it without an alpha channel."
+                "8-bit RGB. Export it without an alpha channel.",
+                Fault.WRONG_MODE,
             )
         note = f"{mode} image without transparent pixels, alpha channel dropped"
         return DecodedImage(np.ascontiguousarray(rgba[..., :3]), note)
@@ -125,7 +133,8 @@ def _to_rgb(image: Image.Image) -> DecodedImage:
         return DecodedImage(_pixels(image), "palette image expanded to RGB")
     raise PatchError(
         f"The image is in colour mode {mode}; this model judges 8-bit RGB, and the conversion "
-        "would change its colours. Export it as 8-bit RGB."
+        "would change its colours. Export it as 8-bit RGB.",
+        Fault.WRONG_MODE,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import pandas as pd
 
-from core.errors import PatchError, SourceError
+from core.errors import Fault, PatchError, SourceError
 from core.patches.decoding import MAX_PATCH_BYTES
 from core.patches.naming import is_hidden, require_patch_suffix, shown_path, stem
 from core.patches.patch import PatchEntry
@@ -24,7 +24,7 @@ def read_file(path: Path) -> bytes:
     """
     try:
         if not path.is_file():
-            raise PatchError(_MISSING)
+            raise PatchError(_MISSING, Fault.MISSING)
         with path.open("rb") as file:
             return file.read(MAX_PATCH_BYTES + 1)
     except OSError as error:
@@ -104,7 +104,7 @@ class FilesSource(PatchSource):
         require_patch_suffix(self.entries[index].path)
         file = self._files[index]
         if file is None:
-            raise PatchError(_MISSING)
+            raise PatchError(_MISSING, Fault.MISSING)
         if self._confine_to and not _is_inside(file, self._confine_to):
             raise PatchError(
                 "The file lies outside the folders that this installation may read. "

@@ -77,7 +77,7 @@ class Hdf5Source(PatchSource):
         try:
             image = self._row(index)
         except PatchError as error:
-            return UnreadablePatch(index, entry, str(error))
+            return UnreadablePatch(index, entry, str(error), kind=error.kind)
         return Patch(index, entry, image, hashlib.sha256(image.tobytes()).hexdigest())
 
     def _row(self, index: int) -> ImageU8:

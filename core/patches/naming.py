@@ -4,7 +4,7 @@ import unicodedata
 from pathlib import PurePosixPath
 from typing import Final
 
-from core.errors import PatchError
+from core.errors import Fault, PatchError
 from core.patches.decoding import PATCH_SUFFIXES
 
 _SYSTEM_NAMES: Final = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
@@ -45,5 +45,6 @@ def require_patch_suffix(path: str) -> None:
         found = f"a {suffix} file" if suffix else "a file without a suffix"
         raise PatchError(
             f"Not a patch image: found {found}, expected .tif, .png, .jpg, .bmp or .webp. "
-            "Leave it out, or export the patch as an image."
+            "Leave it out, or export the patch as an image.",
+            Fault.NOT_AN_IMAGE,
         )

@@ -6,6 +6,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from core.errors import Fault
+
 ImageU8 = NDArray[np.uint8]
 
 PATCH_SIZE_PX: Final = 96
@@ -64,12 +66,14 @@ class UnreadablePatch:
         entry: Where it comes from.
         reason: Found, expected, what to do; one sentence or two.
         sha256: Hash of the bytes as received, empty if they could not be read.
+        kind: What is wrong with it, for code.
     """
 
     index: int
     entry: PatchEntry
     reason: str
     sha256: str = ""
+    kind: Fault = Fault.DAMAGED
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -48,7 +48,7 @@ class PatchSource(ABC):
             digest = hashlib.sha256(data).hexdigest()
             decoded = decode_patch(data)
         except PatchError as error:
-            return UnreadablePatch(index, entry, str(error), digest)
+            return UnreadablePatch(index, entry, str(error), digest, error.kind)
         return Patch(index, entry, decoded.image_rgb_u8, digest, decoded.note)
 
     def stream(

@@ -1,64 +1,19 @@
-"""One input read as fast as it can be: an uncompressed TIFF is its header and its pixels."""
+"""The fast way for the usual file: an uncompressed TIFF is its header and its pixels."""
 
-import hashlib
 import struct
 from typing import Final
 
 import numpy as np
 
-from core.audit.finding import Fault
-from core.errors import PatchError
-from core.patches import (
-    PATCH_SIZE_PX,
-    ImageU8,
-    Patch,
-    PatchSource,
-    UnreadablePatch,
-    decode_patch,
-)
+from core.patches.patch import PATCH_SIZE_PX, ImageU8
 
 _PIXEL_BYTES: Final = PATCH_SIZE_PX * PATCH_SIZE_PX * 3
-_STORED_AS_PIXELS: Final = frozenset({"hdf5", "pcam"})
 _MOST_TAGS: Final = 24
 _SHORT, _LONG, _RATIONAL = 3, 4, 5
 
 _REQUIRED: Final = {256: 96, 257: 96, 259: 1, 262: 2, 277: 3}
 """Width, height, no compression, RGB, three samples: tag and its only value here."""
 _ALLOWED: Final = {284: 1, 278: 96, 279: _PIXEL_BYTES, 274: 1, 254: 0, 266: 1, 296: None}
-_REASONS: Final = (
-    ("The file is missing", Fault.MISSING),
-    ("Not a patch image", Fault.NOT_AN_IMAGE),
-    ("Patch is ", Fault.WRONG_SIZE),
-    ("The file holds ", Fault.WRONG_MODE),
-    ("The image has ", Fault.WRONG_MODE),
-    ("The image is in colour mode", Fault.WRONG_MODE),
-)
-
-
-def read_input(source: PatchSource, index: int) -> Patch | UnreadablePatch:
-    """Return what `source.read(index)` returns, sooner where the file is an uncompressed TIFF."""
-    if source.kind in _STORED_AS_PIXELS:
-        return source.read(index)
-    entry = source.entries[index]
-    digest = ""
-    try:
-        data = source.read_bytes(index)
-        digest = hashlib.sha256(data).hexdigest()
-        image = plain_tiff(data)
-        if image is not None:
-            return Patch(index, entry, image, digest)
-        decoded = decode_patch(data)
-    except PatchError as error:
-        return UnreadablePatch(index, entry, str(error), digest)
-    return Patch(index, entry, decoded.image_rgb_u8, digest, decoded.note)
-
-
-def fault_of(unreadable: UnreadablePatch) -> Fault:
-    """Return the kind of fault that the reason of an unreadable input names."""
-    for beginning, fault in _REASONS:
-        if unreadable.reason.startswith(beginning):
-            return fault
-    return Fault.DAMAGED
 
 
 def plain_tiff(data: bytes) -> ImageU8 | None:  # noqa: PLR0911 - each return is one refusal
@@ -94,4 +49,4 @@ def plain_tiff(data: bytes) -> ImageU8 | None:  # noqa: PLR0911 - each return is
     if offset + _PIXEL_BYTES > len(data):
         return None
     pixels = np.frombuffer(data, np.uint8, _PIXEL_BYTES, offset)
-    return pixels.reshape(PATCH_SIZE_PX, PATCH_SIZE_PX, 3)
+    return pixels.reshape(PATCH_SIZE_PX, PATCH_SIZE_PX, 3).copy()  # the bytes are read-only
