@@ -16,13 +16,13 @@ ABOUT = (
 
 st.set_page_config(
     page_title="NodeLens",
-    page_icon=str(HERE / "icon.svg"),
+    page_icon=str(HERE / "screens" / "shared" / "icon.svg"),
     layout="wide",
     menu_items={"About": ABOUT},
 )
 # The first visit after a start waits for the libraries; it shall see that it waits.
 with st.spinner("NodeLens is starting. Only the first visit after a start waits.", show_time=True):
-    from app import components
+    from app.screens import shared
 
 page = st.navigation(
     [
@@ -42,5 +42,5 @@ page = st.navigation(
     ],
     position="top",
 )
-components.shell()
+shared.shell()
 page.run()

@@ -1,15 +1,7 @@
 """Figures from results; no Streamlit in here."""
 
-from app.charts.batch import (
-    DARK,
-    LIGHT,
-    Palette,
-    dress,
-    outcome_colours,
-    palette,
-    roc,
-    score_histogram,
-)
+from app.charts.batch import roc, score_histogram
+from app.charts.palette import DARK, LIGHT, Palette, dress, outcome_colours, palette
 
 __all__ = [
     "DARK",

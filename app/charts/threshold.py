@@ -11,7 +11,7 @@ from typing import Final, Literal
 import numpy as np
 import plotly.graph_objects as go
 
-from app.charts.batch import Palette, dress
+from app.charts.palette import Palette, dress
 from core.statistics import Confusion, Curve, DecisionCurve, Reliability
 from core.thresholds import Histogram, Snapshot
 

@@ -31,9 +31,7 @@ from app.resources.explanations import (
     picture_uri,
     sample_collection,
 )
-from app.resources.installation import (
-    settings,
-)
+from app.resources.installation import settings
 from app.resources.model import (
     classifier,
     operating_points,
@@ -41,20 +39,9 @@ from app.resources.model import (
     validation_roc,
     validation_scores,
 )
-from app.resources.removal import (
-    forget_jobs,
-)
-from app.resources.reviews import (
-    review_maps,
-    review_patches,
-    review_picture,
-    review_store,
-)
-from app.resources.thresholds import (
-    bundle_study,
-    csv_study,
-    run_study,
-)
+from app.resources.removal import forget_jobs
+from app.resources.reviews import review_maps, review_patches, review_picture, review_store
+from app.resources.thresholds import bundle_study, csv_study, run_study
 
 __all__ = [
     "audit_distribution",

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import pictures
-from app.audited import AuditView, Distribution, distribution
 from app.resources.memory import spare_the_garbage_collector
 from app.resources.stamp import file_stamp
+from core import pictures
 from core.audit import Audit, QualityLimits, open_audit
+from core.audit.browse import AuditView, Distribution, distribution
 from core.jobs import AuditStore, Job
 from core.patches import Patch, PatchSource
 from core.settings import SAMPLES_TABLE, Settings

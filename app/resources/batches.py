@@ -7,8 +7,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import pictures
 from app.resources.stamp import file_stamp
+from core import pictures
 from core.jobs import InputReport, Job, JobProgress, JobStore, inspect_source
 from core.patches import Patch, PatchSource
 from core.review.quality import image_quality

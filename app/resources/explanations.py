@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from app.explained import ExplainedPatches, PatchCollection
 from app.resources.batches import rows, source
 from app.resources.model import model_key
 from app.resources.stamp import file_stamp
 from core.explanation import DonorPool, Explainer, Method, Target, choose_donors
+from core.explanation.explained import ExplainedPatches, PatchCollection
 from core.explanation.listing import worth_explaining
 from core.jobs import Job, JobStore
 from core.patches import open_source

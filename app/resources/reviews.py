@@ -4,14 +4,14 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import pictures
 from app.resources.memory import spare_the_garbage_collector
 from app.resources.model import model_key, shipped_classifier
-from app.review_maps import PreparedMaps
+from core import pictures
 from core.review import ReviewStore
 from core.review.anchors import AnchorFile
 from core.review.maps import MapMaker
 from core.review.patches import PatchFolder
+from core.review.prepared_maps import PreparedMaps
 from core.scoring import Classifier
 from core.settings import Settings
 

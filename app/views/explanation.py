@@ -1,14 +1,15 @@
 """Explanation: what a score reacted to, whether the map can be trusted, what the centre did."""
 
-from app import components, resources
-from app.components.explanation import explanation
+from app import resources
+from app.screens import shared
+from app.screens.explanation.page import explanation
 
-components.page_title(
+shared.page_title(
     "Explanation",
     "What the model reacted to, whether its map can be trusted, and whether the centre decided.",
 )
-settings = components.settings_or_stop()
+settings = shared.settings_or_stop()
 store = resources.job_store(settings)
-classifier = components.classifier_or_problem(settings)
+classifier = shared.classifier_or_problem(settings)
 if classifier is not None:
     explanation(store, settings, classifier)

@@ -2,13 +2,14 @@
 
 import streamlit as st
 
-from app import components, resources
-from app.components import overview
+from app import resources
+from app.screens import shared
+from app.screens.overview import overview
 
-settings = components.settings_or_stop()
+settings = shared.settings_or_stop()
 store = resources.job_store(settings)
 first_steps = st.container()
-classifier = components.classifier_or_problem(settings)
+classifier = shared.classifier_or_problem(settings)
 with first_steps:
     overview.where_to_go(store, can_score=classifier is not None)
 if classifier is not None:

@@ -2,8 +2,10 @@
 
 import streamlit as st
 
-from app import components, resources, state
-from app.components import review_numbers, review_record, review_style, review_who
+from app import resources
+from app.screens import shared
+from app.screens.review import numbers, record, style, who
+from app.state import address
 from core.errors import NodelensError
 from core.review import (
     CaseOpened,
@@ -18,10 +20,10 @@ from core.settings import Settings
 
 
 def results(
-    settings: Settings, store: ReviewStore, record: Record, case: CaseOpened, who: Person
+    settings: Settings, store: ReviewStore, on_record: Record, case: CaseOpened, person: Person
 ) -> None:
     """Draw the results of a case, or why this reader must not see them yet."""
-    pending = unfinished_blind_reading(record, case.case, who.name)
+    pending = unfinished_blind_reading(on_record, case.case, person.name)
     if pending is not None:
         st.info(
             "You are in the middle of a blind reading that these results would give away. They "
@@ -32,34 +34,34 @@ def results(
             "Go on reading",
             type="primary",
             icon=":material/rate_review:",
-            on_click=state.look_at_case,
+            on_click=address.look_at_case,
             args=(pending,),
             key="go-on",
         )
         st.page_link("views/review.py", label="To the review", icon=":material/arrow_back:")
         return
-    may_name = who.may(Permission.SEE_NAMES)
-    names = {} if may_name else pseudonyms(record) | {who.name: f"{who.name} (you)"}
-    if not record.readers(case.case):
+    may_name = person.may(Permission.SEE_NAMES)
+    names = {} if may_name else pseudonyms(on_record) | {person.name: f"{person.name} (you)"}
+    if not on_record.readers(case.case):
         st.html('<div class="nl-empty"><b>No verdict in this case yet.</b></div>')
     else:
-        review_numbers.case_numbers(record, case, names)
-        review_record.exports(settings, store, record, case, may_name=may_name)
-    review_record.history(settings, store, case, names)
+        numbers.case_numbers(on_record, case, names)
+        record.exports(settings, store, on_record, case, may_name=may_name)
+    record.history(settings, store, case, names)
 
 
-review_style.review_style()
-components.page_title(
+style.review_style()
+shared.page_title(
     "Review results", "What the verdicts of a case amount to, and the record behind them."
 )
-settings = components.settings_or_stop()
+settings = shared.settings_or_stop()
 try:
     verdicts = resources.review_store(settings)
     on_record = verdicts.record()
 except NodelensError as error:
-    components.show_problem(error)
+    shared.show_problem(error)
     st.stop()
-reader = review_who.person_or_ask(settings)
+reader = who.person_or_ask(settings)
 if reader is not None:
     cases = list(reversed(list(on_record.cases.values())))
     if not cases:
@@ -68,7 +70,7 @@ if reader is not None:
         )
         st.page_link("views/review.py", label="Start a case", icon=":material/rate_review:")
     else:
-        wanted = state.case_id()
+        wanted = address.case_id()
         chosen = st.selectbox(
             "Case",
             cases,

@@ -4,8 +4,10 @@ from functools import partial
 
 import streamlit as st
 
-from app import components, resources, state
-from app.components import threshold_lock, threshold_panel, threshold_rules, threshold_sources
+from app import resources
+from app.screens import shared
+from app.screens.threshold import lock, panel, rules, sources
+from app.state import address, identity, tuning, widgets
 from core.jobs import Job, JobStore
 from core.scoring import Classifier
 from core.settings import Settings
@@ -14,15 +16,15 @@ from core.thresholds import Assumptions, ThresholdStudy, comparable
 
 def latest_done(store: JobStore) -> Job | None:
     """Return the batch that is looked at if it is finished, else the newest finished one."""
-    jobs = store.jobs(state.owner())
-    wanted = state.job_id()
+    jobs = store.jobs(identity.owner())
+    wanted = address.job_id()
     jobs.sort(key=lambda job: job.id != wanted)  # stable: the rest stays newest first
     return next((job for job in jobs if resources.progress(store, job).state == "done"), None)
 
 
 def scene_of(
     study: ThresholdStudy, assumptions: Assumptions, classifier: Classifier, settings: Settings
-) -> threshold_panel.Scene:
+) -> panel.Scene:
     """Return what surrounds the threshold that is tried."""
     jobs = resources.job_store(settings)
     job = latest_done(jobs)
@@ -34,7 +36,7 @@ def scene_of(
         batch = resources.scored_batch(
             jobs, job, study.scores.temperature or classifier.temperature
         )
-    return threshold_panel.Scene(
+    return panel.Scene(
         study=study,
         assumptions=assumptions,
         in_force=point,
@@ -48,37 +50,37 @@ def scene_of(
     )
 
 
-components.page_title(
+shared.page_title(
     "Threshold",
     "From which score on should a patch be flagged? Try it on patches with known labels, see what "
     "is missed and what is flagged in vain, then lock it.",
 )
-settings = components.settings_or_stop()
-model = components.classifier_or_problem(settings)
+settings = shared.settings_or_stop()
+model = shared.classifier_or_problem(settings)
 if model is None:
     st.stop()
 card = model.bundle.card
 point = model.operating_point
-state.tuning(state.Tuning(threshold=point.threshold, lower=point.lower_threshold))
-if sentence := state.said():
+tuning.current(tuning.Tuning(threshold=point.threshold, lower=point.lower_threshold))
+if sentence := widgets.said():
     st.info(sentence, icon=":material/info:")
 source, stated = st.columns([1, 1.3], gap="large", vertical_alignment="top")
 with source:
-    evidence = threshold_sources.study_or_none(model, settings)
+    evidence = sources.study_or_none(model, settings)
 with stated:
-    assumed = threshold_sources.assumptions()
+    assumed = sources.assumptions()
 if evidence is not None:
     scene = scene_of(evidence, assumed, model, settings)
     store = resources.operating_points(settings)
-    threshold_lock.spent_test_set(scene, card, store)
+    lock.spent_test_set(scene, card, store)
     left, right = st.columns([1.12, 1], gap="large")
     with left:
-        threshold_rules.rules(evidence, assumed)
-        threshold_panel.moving_part(scene, partial(threshold_lock.lock_button, scene, card, store))
+        rules.rules(evidence, assumed)
+        panel.moving_part(scene, partial(lock.lock_button, scene, card, store))
         st.toggle("Every slide in the table", key="threshold-all-slides")
-        threshold_rules.stability(evidence, assumed)
+        rules.stability(evidence, assumed)
     with right, st.container(key="nl-still"):
-        threshold_panel.still_part(scene)
-    threshold_lock.versions(scene, card, store)
-    threshold_lock.test_set(scene, card, store)
-state.share_tuning()
+        panel.still_part(scene)
+    lock.versions(scene, card, store)
+    lock.test_set(scene, card, store)
+tuning.share()

@@ -1,0 +1,111 @@
+"""Colours and dress of every figure.
+
+The two colours of the calls are Okabe and Ito's, which readers of every kind of colour vision can
+tell apart; on a dark background their lighter partners are used.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import plotly.graph_objects as go
+
+from core.jobs import Outcome
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Colours on one background.
+
+    Attributes:
+        tumour: Called tumour.
+        no_tumour: Called no tumour.
+        grey_zone: No call.
+        ink: Lines and text.
+        faint: Grid.
+        accent: A curve that is no call.
+        muted: Secondary text.
+        tumour_text: Words in the colour of tumour, dark or light enough to be read.
+        no_tumour_text: Likewise of no tumour.
+        paper: The background.
+        on_accent: Words on the accent.
+    """
+
+    tumour: str
+    no_tumour: str
+    grey_zone: str
+    ink: str
+    faint: str
+    accent: str
+    muted: str
+    tumour_text: str
+    no_tumour_text: str
+    paper: str
+    on_accent: str
+
+
+LIGHT: Final = Palette(
+    tumour="#D55E00",
+    no_tumour="#0072B2",
+    grey_zone="#8A949A",
+    ink="#16242B",
+    faint="#DCE3E6",
+    accent="#0B6B73",
+    muted="#566870",
+    tumour_text="#A84300",
+    no_tumour_text="#00629B",
+    paper="#FFFFFF",
+    on_accent="#FFFFFF",
+)
+DARK: Final = Palette(
+    tumour="#F08A3C",
+    no_tumour="#56B4E9",
+    grey_zone="#9AA7AD",
+    ink="#E6EDEF",
+    faint="#2E3D44",
+    accent="#4DB6AC",
+    muted="#A3B3BA",
+    tumour_text="#F59E5B",
+    no_tumour_text="#7CC4EE",
+    paper="#11191D",
+    on_accent="#0B1A1A",
+)
+FONT: Final = (
+    "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Noto Sans', Arial, sans-serif"
+)
+
+
+def palette(*, dark: bool) -> Palette:
+    """Return the colours for a background."""
+    return DARK if dark else LIGHT
+
+
+def outcome_colours(colours: Palette) -> dict[Outcome, str]:
+    """Return the colour of each outcome that has a score."""
+    return {
+        Outcome.NO_TUMOUR: colours.no_tumour,
+        Outcome.GREY_ZONE: colours.grey_zone,
+        Outcome.TUMOUR: colours.tumour,
+    }
+
+
+def dress(figure: go.Figure, colours: Palette, *, height_px: int) -> None:
+    """Give a figure the app's axes, colours and transparent background."""
+    axis = {
+        "gridcolor": colours.faint,
+        "linecolor": colours.faint,
+        "zeroline": False,
+        "title": {"font": {"size": 12, "color": colours.muted}, "standoff": 8},
+        "tickfont": {"size": 11, "color": colours.muted},
+        "fixedrange": True,
+        "automargin": True,
+    }
+    figure.update_layout(
+        height=height_px,
+        margin={"l": 8, "r": 8, "t": 24, "b": 8},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"color": colours.ink, "family": FONT, "size": 12},
+        hoverlabel={"font": {"size": 12}},
+    )
+    figure.update_xaxes(**axis)
+    figure.update_yaxes(**axis)

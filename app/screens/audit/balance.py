@@ -1,0 +1,138 @@
+"""Classes, slides and splits: how many patches, how many of them tumour, leaks."""
+
+from collections.abc import Hashable
+from typing import Any, Final
+
+import pandas as pd
+import streamlit as st
+
+from app import charts
+from app.charts import audit as audit_charts
+from app.screens.audit import patches
+from app.screens.audit.words import KINDS
+from app.screens.shared.parts import plain, section
+from app.state import widgets
+from core.audit.browse import AuditView, Shown
+
+_SLIDES: Final = "audit-slides"
+_SPLITS: Final = "audit-splits-chart"
+_MOST_LEAKS: Final = 30
+
+
+def balance_panel(view: AuditView) -> None:
+    """Draw slides and splits; a click on a bar chooses its patches."""
+    balance = view.audit.balance
+    if balance is None:
+        st.html('<div class="nl-empty"><b>Not ready yet.</b> It follows the measuring.</div>')
+        return
+    colours = charts.palette(dark=widgets.is_dark())
+    for by, key, title in (("split", _SPLITS, "Splits"), ("slide", _SLIDES, "Slides")):
+        table = balance[balance["by"] == by]
+        section(title, f"{len(table):,}; click a bar for its patches" if len(table) else "")
+        if not len(table):
+            st.caption(f"No {by} is known for any patch.")
+            continue
+        if by == "slide":
+            _slide_notes(table, view)
+        st.plotly_chart(
+            audit_charts.group_bars(table, colours=colours, name=title[:-1]),
+            theme=None,
+            key=key,
+            on_select=_picked_split if by == "split" else _picked_slide,
+            selection_mode=["points", "box"],
+            config={"displayModeBar": False},
+            alt=f"Patches of each {by}, stacked by label",
+        )
+        st.dataframe(
+            _table(table, slides=by == "slide"),
+            hide_index=True,
+            height=min(36 + 35 * len(table), 320),
+            column_config={
+                "Tumour share": st.column_config.ProgressColumn(
+                    format="percent", min_value=0, max_value=1
+                )
+            },
+            key=f"audit-table-{by}",
+        )
+    _leaks(view)
+
+
+def _slide_notes(table: pd.DataFrame, view: AuditView) -> None:
+    unknown = int(view.patches["slide"].isna().sum())
+    one_class = int(((table["positives"] == 0) | (table["positives"] == table["labelled"])).sum())
+    said = [f"{one_class} of {len(table)} slides have patches of one class only"]
+    if unknown:
+        said.append(f"the slide of {unknown:,} patches is unknown; they are in no bar")
+    st.caption("; ".join(said).capitalize() + ".")
+
+
+def _table(table: pd.DataFrame, *, slides: bool) -> pd.DataFrame:
+    shown = table.sort_values("patches", ascending=False)
+    columns = {
+        "Slide" if slides else "Split": shown["name"],
+        "Patches": shown["patches"],
+        "Tumour": shown["positives"],
+        "Tumour share": shown["prevalence"],
+        "Unreadable": shown["patches"] - shown["readable"],
+    }
+    if slides:
+        columns["In splits"] = shown["splits"]
+    return pd.DataFrame(columns)
+
+
+def _picked_slide() -> None:
+    _picked("slide", _SLIDES)
+
+
+def _picked_split() -> None:
+    _picked("split", _SPLITS)
+
+
+def _picked(kind: str, key: str) -> None:
+    names = sorted({str(point["customdata"][0]) for point in widgets.points(key)})
+    patches.show(Shown(kind, "|".join(names)) if names else Shown())
+
+
+def _leaks(view: AuditView) -> None:
+    """Draw what is known of leaks between splits."""
+    splits = view.audit.splits
+    section("Leaks between splits")
+    if splits is None:
+        reason = view.audit.progress.skipped.get("splits", "this step is not done yet")
+        st.caption(f"Not looked for: {reason}.")
+        return
+    if not len(splits):
+        st.caption("None was found.")
+        return
+    st.markdown("\n".join(f"- {plain(_leak_text(row))}" for row in _leak_rows(splits)))
+    stained = splits[splits["kind"] == "slide-stain"].head(8)
+    if len(stained):
+        names = ", ".join(
+            f"{row['a']} ({row['distance']:.1f})" for row in stained.to_dict("records")
+        )
+        st.caption(
+            f"Slides whose stain is farthest from the mean of all slides: {names}. 1 is about one "
+            "SD of a patch about its own slide."
+        )
+
+
+def _leak_rows(splits: pd.DataFrame) -> list[dict[Hashable, Any]]:
+    order = ("touched", "common-slide", "crossing", "split-stain")
+    rows = splits[splits["kind"].isin(order)].to_dict("records")
+    return sorted(rows, key=lambda row: order.index(row["kind"]))[:_MOST_LEAKS]
+
+
+def _leak_text(row: dict[Hashable, Any]) -> str:
+    """Return a row of `splits` as a sentence."""
+    kind = row["kind"]
+    if kind == "touched":
+        return (
+            f"{row['a']}: {row['count']:,.0f} of {row['of']:,.0f} patches have relatives in "
+            "another split."
+        )
+    if kind == "common-slide":
+        return f"Slide {row['a']} is in several splits: {row['detail']}."
+    if kind == "crossing":
+        words = KINDS.get(str(row["detail"]), row["detail"])
+        return f"{row['a']} and {row['b']}: {row['count']:,.0f} pairs, {words}."
+    return f"{row['a']} and {row['b']}: mean stains are {row['distance']:.2f} SD apart."

@@ -1,0 +1,186 @@
+"""Related patches side by side: duplicates, turned copies, overlaps; conflicts first."""
+
+from functools import partial
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from app.screens.audit.patches import source_or_none
+from app.screens.audit.tiles import Card, tile, tiles
+from app.screens.audit.words import KINDS, orientation_text
+from app.screens.shared.pager import page_of, pager
+from app.screens.shared.parts import Stat, stat_strip
+from app.state import widgets
+from core.audit.browse import AuditView, csv_bytes
+from core.jobs import AuditStore, Job
+from core.patches import PATCH_SIZE_PX, PatchSource
+
+Mask = NDArray[np.bool_]
+_A_PAGE: Final = 12
+_PAGE_KEY: Final = "pairs-page"
+KINDS_KEY: Final = "pairs-kinds"
+ONLY_KEY: Final = "pairs-only"
+_CONFLICT: Final = "different labels"
+_SPLITS: Final = "across splits"
+_SLIDES: Final = "across slides"
+_FINDINGS: Final[dict[str, tuple[list[str], list[str]]]] = {
+    **{kind: ([kind], []) for kind in KINDS},
+    "related-across-splits": ([], [_SPLITS]),
+    "split-touched": ([], [_SPLITS]),
+    "copy-with-other-label": ([kind for kind in KINDS if kind != "overlap"], [_CONFLICT]),
+    "overlap-with-other-label": (["overlap"], [_CONFLICT]),
+}
+_CROSSINGS: Final = {
+    _CONFLICT: "label_conflict",
+    _SPLITS: "across_splits",
+    _SLIDES: "across_slides",
+}
+
+
+def pairs_panel(store: AuditStore, job: Job, view: AuditView) -> None:
+    """Draw the pairs of related patches."""
+    pairs = view.audit.pairs
+    if pairs is None:
+        reason = view.audit.progress.skipped.get("relations", "this step is not done yet")
+        st.html(
+            '<div class="nl-empty"><b>Duplicates and overlaps were not looked for.</b> '
+            f"Reason: {reason}.</div>"
+        )
+        return
+    if not len(pairs):
+        st.html(
+            '<div class="nl-empty"><b>No related patches were found.</b> No copies, turned copies '
+            "or overlapping crops.</div>"
+        )
+        return
+    crossings = {words: _true(pairs, column) for words, column in _CROSSINGS.items()}
+    stat_strip(
+        [
+            Stat("Pairs", f"{len(pairs):,}", "each confirmed on its pixels"),
+            Stat("With different labels", f"{int(crossings[_CONFLICT].sum()):,}"),
+            Stat("Across two splits", f"{int(crossings[_SPLITS].sum()):,}"),
+            Stat("Across two slides", f"{int(crossings[_SLIDES].sum()):,}"),
+        ]
+    )
+    order = _filtered(pairs, crossings, view.job_id)
+    if not len(order):
+        st.html('<div class="nl-empty"><b>No pair passes these filters.</b></div>')
+        return
+    page = page_of(len(order), _A_PAGE, key=_PAGE_KEY)
+    source = source_or_none(store, job)
+    cards = [_card(view, source, pairs.iloc[place]) for place in order[page.part]]
+    tiles(cards, key="audit-pairs", side=192)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        pager(page, "pairs")
+        st.download_button(
+            "These pairs as CSV",
+            data=partial(_csv, view, order),
+            file_name=f"pairs-{job.name[:40]}.csv",
+            mime="text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+            key="audit-pairs-csv",
+        )
+    st.caption(
+        "The right patch is drawn turned as the left one lies. The dashed frame is what both show. "
+        "Overlapping crops have different centres, so their labels may rightly differ."
+    )
+
+
+def pairs_of(finding: str) -> tuple[list[str], list[str]] | None:
+    """Return the filters (kinds, crossings) that show a finding's pairs; None if it has none."""
+    return _FINDINGS.get(finding)
+
+
+def show_pairs(view: AuditView, kinds: list[str], only: list[str]) -> None:
+    """Set the filters, so that these pairs are shown."""
+    pairs = view.audit.pairs
+    present = set() if pairs is None else set(pairs["kind"].astype(str))
+    widgets.choose(f"{KINDS_KEY}-{view.job_id}", [kind for kind in kinds if kind in present])
+    widgets.choose(f"{ONLY_KEY}-{view.job_id}", only)
+    widgets.choose(_PAGE_KEY, 1)
+
+
+def _filtered(pairs: pd.DataFrame, crossings: dict[str, Mask], job_id: str) -> NDArray[np.int64]:
+    """Draw the filters and return the positions of the pairs that pass, the worst first."""
+    kinds = pairs["kind"].astype(str).to_numpy()
+    present = [kind for kind in KINDS if (kinds == kind).any()]
+    first, second = st.columns(2)
+    with first:
+        wanted = st.pills(
+            "Kind",
+            present,
+            selection_mode="multi",
+            format_func=lambda kind: f"{KINDS[kind]}  {int((kinds == kind).sum()):,}",
+            key=f"{KINDS_KEY}-{job_id}",
+            persist_state="session",
+        )
+    with second:
+        only = st.pills(
+            "Only",
+            [words for words, found in crossings.items() if found.any()],
+            selection_mode="multi",
+            format_func=lambda words: f"{words}  {int(crossings[words].sum()):,}",
+            key=f"{ONLY_KEY}-{job_id}",
+            persist_state="session",
+        )
+    chosen = np.isin(kinds, wanted) if wanted else np.ones(len(pairs), bool)
+    for words in only:
+        chosen &= crossings[words]
+    rank = pd.Series(kinds).map({kind: place for place, kind in enumerate(KINDS)}).fillna(9)
+    order = np.lexsort((rank.to_numpy(), ~crossings[_SPLITS], ~crossings[_CONFLICT]))
+    passing: NDArray[np.int64] = order[chosen[order]]
+    return passing
+
+
+def _true(pairs: pd.DataFrame, column: str) -> Mask:
+    found: Mask = pairs[column].astype("boolean").fillna(value=False).to_numpy(bool)
+    return found
+
+
+def _card(view: AuditView, source: PatchSource | None, pair: pd.Series) -> Card:
+    shift_x, shift_y = int(pair["shift_x_px"]), int(pair["shift_y_px"])
+    orientation = int(pair["orientation"])
+    moved = bool(shift_x or shift_y)
+    left = tile(view, source, int(pair["row_a"]), region=_region(shift_x, shift_y) if moved else ())
+    right = tile(
+        view,
+        source,
+        int(pair["row_b"]),
+        orientation=orientation,
+        region=_region(-shift_x, -shift_y) if moved else (),
+    )
+    marks = [
+        words
+        for words, column in _CROSSINGS.items()
+        if not pd.isna(pair[column]) and bool(pair[column])
+    ]
+    kind = KINDS.get(str(pair["kind"]), str(pair["kind"])).capitalize()
+    where = orientation_text(orientation, shift_x, shift_y)
+    words = f"{where} · correlation {pair['score']:.3f}" + "".join(f" · {mark}" for mark in marks)
+    return Card((left, right), ("✖ " if _CONFLICT in marks else "") + kind, words)
+
+
+def _region(shift_x: int, shift_y: int) -> tuple[float, ...]:
+    """Return what a patch shares with one whose corner lies at a shift, in per cent of its side."""
+    size = PATCH_SIZE_PX
+    left, top = max(shift_x, 0), max(shift_y, 0)
+    right, bottom = min(shift_x, 0) + size, min(shift_y, 0) + size
+    if right <= left or bottom <= top:
+        return ()
+    return tuple(100 * part / size for part in (left, top, right - left, bottom - top))
+
+
+def _csv(view: AuditView, order: NDArray[np.int64]) -> bytes:
+    pairs = view.audit.pairs
+    if pairs is None:
+        return b""
+    shown = pairs.iloc[order].reset_index(drop=True)
+    for side in ("a", "b"):
+        known = view.patches.iloc[shown[f"row_{side}"]].reset_index(drop=True)
+        for name in ("id", "label", "slide", "split"):
+            shown[f"{name}_{side}"] = known[name]
+    return csv_bytes(shown)

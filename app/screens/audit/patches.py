@@ -1,0 +1,259 @@
+"""The patches of an audit that are looked at: what they are, filters, order, pages of tiles."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+import pandas as pd
+import streamlit as st
+
+from app import resources
+from app.screens.audit.tiles import Card, tile, tiles
+from app.screens.audit.words import FLAGS, flags_text, measure_text
+from app.screens.shared.pager import page_of, pager
+from app.screens.shared.parts import plain
+from app.state import address, widgets
+from core.audit import FLAGS as FLAG_NAMES
+from core.audit import MEASURES
+from core.audit.browse import (
+    AuditView,
+    Chosen,
+    Order,
+    PatchFilter,
+    Rows,
+    Shown,
+    choose,
+    csv_bytes,
+    exported,
+    listed,
+    parquet_bytes,
+)
+from core.errors import NodelensError
+from core.jobs import AuditStore, Job
+from core.patches import PatchSource
+
+_SIZES: Final = {"Small": 96, "Medium": 192, "Large": 288}
+_MEDIUM: Final = "Medium"
+_SIZE: Final = "audit-size"
+_SEED: Final = "audit-seed"
+_TILES: Final = {96: 60, 192: 36, 288: 16}
+_BESIDE: Final = 96
+_TILES_BESIDE: Final = 36
+_PAGE: Final = "show-page"
+Make = Callable[[pd.DataFrame], bytes]
+
+
+def shown_now() -> Shown:
+    """Return what is looked at."""
+    text, rows = address.audit_shown()
+    return Shown("rows", "Selected in the chart", rows) if rows else Shown.parse(text)
+
+
+def show(shown: Shown) -> None:
+    """Look at other patches."""
+    address.show_in_audit(None if shown.kind in {"all", "rows"} else str(shown), shown.rows)
+
+
+def show_all() -> None:
+    """Look at all patches."""
+    show(Shown())
+
+
+def source_or_none(store: AuditStore, job: Job) -> PatchSource | None:
+    """Return the audited patches, or say why there are no pictures."""
+    try:
+        return resources.audit_source(store, job)
+    except NodelensError as error:
+        st.caption(f"No pictures: {error}")
+        return None
+
+
+def patches_beside(store: AuditStore, job: Job, view: AuditView) -> None:
+    """Draw the patches that are looked at in a narrow place."""
+    chosen = choose(view, shown_now())
+    headline(chosen)
+    order = st.pills(
+        "Order",
+        [Order.AS_FOUND, Order.RANDOM],
+        format_func=lambda each: _order_text(chosen, each),
+        default=Order.AS_FOUND,
+        required=True,
+        key="audit-order-beside",
+        label_visibility="collapsed",
+    )
+    rows = listed(view, chosen, PatchFilter(order=order or Order.AS_FOUND))
+    _page(store, job, view, chosen, rows, side=_BESIDE, a_page=_TILES_BESIDE)
+
+
+def patches_alone(store: AuditStore, job: Job, view: AuditView) -> None:
+    """Draw the patches that are looked at with filters, order, size and downloads."""
+    chosen = choose(view, shown_now())
+    headline(chosen)
+    wanted = _filters(view, chosen)
+    rows = listed(view, chosen, wanted)
+    side = _SIZES[str(widgets.chosen(_SIZE, _MEDIUM))]
+    measure = wanted.measure if wanted.order in {Order.HIGHEST, Order.LOWEST} else chosen.measure
+    shown = Chosen(chosen.rows, chosen.sentence, measure)
+    _page(store, job, view, shown, rows, side=side, a_page=_TILES[side])
+    with st.container(horizontal=True, vertical_alignment="center"):
+        downloads(view, rows, name=job.name)
+
+
+def downloads(view: AuditView, rows: Rows, *, name: str) -> None:
+    """Draw the downloads of rows; each file is made when it is asked for."""
+    for label, suffix, make in (("CSV", "csv", csv_bytes), ("Parquet", "parquet", parquet_bytes)):
+        st.download_button(
+            f"{label}, {len(rows):,} rows",
+            data=partial(_file, make, view, rows),
+            file_name=f"audit-{name[:40]}.{suffix}",
+            mime="application/octet-stream",
+            icon=":material/download:",
+            on_click="ignore",
+            disabled=not len(rows),
+            key=f"audit-rows-{suffix}",
+        )
+
+
+def _file(make: Make, view: AuditView, rows: Rows) -> bytes:
+    return make(exported(view, rows))
+
+
+def headline(chosen: Chosen) -> None:
+    """Draw what is looked at and how many, with the way back to all."""
+    sentence = _in_words(chosen.sentence).rstrip(".")
+    count = f"{len(chosen.rows):,} {'patch' if len(chosen.rows) == 1 else 'patches'}"
+    if chosen.of > len(chosen.rows):
+        count = f"{count}, the first of {chosen.of:,}"
+    told = "" if count in sentence else f" · {count}"
+    with st.container(horizontal=True, vertical_alignment="center", key="nl-audit-shown"):
+        st.markdown(f"**{plain(sentence)}**{told}")
+        if shown_now() != Shown():
+            st.button("Show all", icon=":material/close:", on_click=show_all, key="audit-show-all")
+
+
+def _in_words(sentence: str) -> str:
+    """Return a sentence with measures as they are called on the page."""
+    words = " ".join(measure_text(w) if w in MEASURES else w for w in sentence.split(" "))
+    return words[:1].upper() + words[1:]
+
+
+def _order_text(chosen: Chosen, order: Order) -> str:
+    if order is Order.AS_FOUND and not chosen.measure:
+        return "in the order of the data set"
+    return str(order)
+
+
+def _filters(view: AuditView, chosen: Chosen) -> PatchFilter:
+    text_part, order_part, more_part, size_part = st.columns(
+        [1.4, 1, 1, 1], vertical_alignment="bottom"
+    )
+    with text_part:
+        text = st.text_input(
+            "Find in id, path or slide",
+            icon=":material/search:",
+            key=f"audit-text-{view.job_id}",
+            persist_state="session",
+        )
+    orders = list(Order)
+    with order_part:
+        order = st.selectbox(
+            "Order",
+            orders,
+            format_func=lambda each: _order_text(chosen, each),
+            key="audit-order",
+            persist_state="session",
+        )
+    with more_part:
+        measure, seed = _order_more(order)
+    with size_part:
+        st.segmented_control(
+            "Size",
+            list(_SIZES),
+            default=_MEDIUM,
+            required=True,
+            key=_SIZE,
+            persist_state="session",
+        )
+    label_part, split_part, flag_part = st.columns([1, 1, 2.4])
+    with label_part:
+        labels = _pills("Label", list(pd.unique(view.label_words)), f"audit-labels-{view.job_id}")
+    with split_part:
+        splits = _pills("Split", view.splits, f"audit-splits-{view.job_id}") if view.splits else []
+    with flag_part:
+        flags = _pills("Quality", list(FLAG_NAMES), f"audit-flags-{view.job_id}")
+    return PatchFilter(
+        frozenset(labels),
+        frozenset(splits),
+        frozenset(flags),
+        (text or "").strip(),
+        order,
+        measure,
+        seed,
+    )
+
+
+def _order_more(order: Order) -> tuple[str, int]:
+    """Draw what an order needs besides, and return the measure and the seed."""
+    seed = int(str(widgets.chosen(_SEED, 0)))
+    if order is Order.RANDOM:
+        st.button("Draw others", icon=":material/casino:", key="audit-draw", on_click=_redraw)
+    elif order in {Order.HIGHEST, Order.LOWEST}:
+        return (
+            st.selectbox(
+                "Measure",
+                MEASURES,
+                format_func=measure_text,
+                key="audit-order-measure",
+                persist_state="session",
+            ),
+            seed,
+        )
+    return "detail_share", seed
+
+
+def _redraw() -> None:
+    widgets.choose(_SEED, int(str(widgets.chosen(_SEED, 0))) + 1)
+
+
+def _pills(label: str, options: list[str], key: str) -> list[str]:
+    return st.pills(
+        label,
+        options,
+        selection_mode="multi",
+        format_func=lambda name: FLAGS.get(name, name),
+        key=key,
+        persist_state="session",
+    )
+
+
+def _page(
+    store: AuditStore,
+    job: Job,
+    view: AuditView,
+    chosen: Chosen,
+    rows: Rows,
+    *,
+    side: int,
+    a_page: int,
+) -> None:
+    if not len(rows):
+        st.html('<div class="nl-empty"><b>No patch.</b> None passes these filters.</div>')
+        return
+    page = page_of(len(rows), a_page, key=_PAGE)
+    source = source_or_none(store, job)
+    cards = [
+        Card((tile(view, source, int(row), why=_why(view, int(row), chosen.measure)),))
+        for row in rows[page.part]
+    ]
+    tiles(cards, key="audit-tiles", side=side, followed=side == _BESIDE)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        pager(page)
+
+
+def _why(view: AuditView, row: int, measure: str) -> str:
+    said = []
+    if measure:
+        said.append(f"{measure_text(measure)} {view.patches[measure].iloc[row]:.3g}")
+    if view.flag_words[row]:
+        said.append(flags_text(str(view.flag_words[row])))
+    return " · ".join(said)

@@ -1,0 +1,133 @@
+"""Patches as tiles that can be clicked, one by one or in pairs.
+
+Own component, because sixty pictures with sixty buttons over them are slow in Streamlit.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import streamlit as st
+
+from app import resources
+from app.screens.audit.words import label_text
+from app.state import address, widgets
+from core.audit.browse import AuditView
+from core.patches import PatchSource
+
+_HERE: Final = Path(__file__).parent
+_TONES: Final = {"tumour": "tumour", "no tumour": "no-tumour", "unknown": ""}
+_GONE: Final = "not in its place any more, or changed since the audit"
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A patch on the page.
+
+    Attributes:
+        row: Of the audit.
+        title: Its id.
+        src: The picture as data URI; None without one.
+        label: In words, with a sign.
+        tone: Which colour the label has.
+        why: Why it is here.
+        lines: What else is said of it.
+        region: Left, top, width and height in per cent of what is to be outlined besides the
+            centre; empty for nothing.
+        missing: Why there is no picture.
+    """
+
+    row: int
+    title: str
+    src: str | None
+    label: str
+    tone: str
+    why: str
+    lines: tuple[str, ...]
+    region: tuple[float, ...] = ()
+    missing: str = ""
+
+
+@dataclass(frozen=True)
+class Card:
+    """One tile, or two that belong together with words above them."""
+
+    tiles: tuple[Tile, ...]
+    title: str = ""
+    words: str = ""
+
+
+@cache
+def _component() -> Callable[..., Any]:
+    return st.components.v2.component(
+        "nodelens_tiles",
+        html='<section class="tiles"></section>',
+        css=(_HERE / "tiles.css").read_text("utf-8"),
+        js=(_HERE / "tiles.js").read_text("utf-8"),
+    )
+
+
+def tile(
+    view: AuditView,
+    source: PatchSource | None,
+    row: int,
+    *,
+    why: str = "",
+    orientation: int = 0,
+    region: tuple[float, ...] = (),
+) -> Tile:
+    """Return a row as a tile.
+
+    Args:
+        view: The audit.
+        source: Of the pictures; None if it cannot be opened.
+        row: Which.
+        why: Why it is here.
+        orientation: How to turn the picture.
+        region: See `Tile`.
+    """
+    patch = view.patches.iloc[row]
+    picture = None
+    if source is not None and not patch["fault"]:
+        picture = resources.audit_picture(source, row, str(patch["sha256"]), orientation)
+    known = [f"{name} {patch[name]}" for name in ("slide", "split") if isinstance(patch[name], str)]
+    return Tile(
+        row,
+        str(patch["id"]),
+        picture,
+        label_text(patch["label"]),
+        _TONES[str(view.label_words[row])],
+        why,
+        (*known, str(patch["id"])),
+        region,
+        str(patch["reason"]) or _GONE,
+    )
+
+
+def tiles(cards: Sequence[Card], *, key: str, side: int = 96, followed: bool = False) -> None:
+    """Draw cards; a click looks at the patch.
+
+    Args:
+        cards: With one tile each, or with two each.
+        key: Of the component.
+        side: Of a picture in CSS pixels, a multiple of 96.
+        followed: Whether a narrow page moves to them when they change.
+    """
+
+    def picked() -> None:
+        found = widgets.component_value(key, "picked")
+        if found:
+            address.look_at_audit_patch(int(found["row"]))
+
+    data: dict[str, Any] = {
+        "cards": [asdict(card) for card in cards],
+        "side": side,
+        "followed": followed,
+        "pairs": any(len(card.tiles) > 1 for card in cards),
+    }
+    data["stamp"] = hashlib.sha256(json.dumps(data).encode()).hexdigest()
+    _component()(key=key, data=data, on_picked_change=picked, height="content")

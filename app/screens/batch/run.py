@@ -1,0 +1,198 @@
+"""A batch before and while it is scored: what the input holds, start, progress, stop."""
+
+from functools import partial
+from html import escape
+from typing import Final
+
+import streamlit as st
+
+from app import resources
+from app.screens.shared.parts import Stat, running_line, section, show_problem, stat_strip
+from app.state import address, widgets
+from core.errors import NodelensError
+from core.jobs import InputReport, Job, JobProgress, JobStore, Problem
+from core.scoring import Classifier, TestTimeAugmentation
+
+_VIEWS: Final = {
+    TestTimeAugmentation.NONE: "As it is",
+    TestTimeAugmentation.D4: "Average of eight orientations",
+}
+_VIEW_NOTES: Final = {
+    TestTimeAugmentation.NONE: "Each patch is scored once.",
+    TestTimeAugmentation.D4: "Each patch is scored in all rotations and mirror images: steadier, "
+    "and tells how far the orientations agree, but takes eight times as long.",
+}
+_TTA: Final = "tta"
+
+
+def before_start(store: JobStore, job: Job, classifier: Classifier | None) -> None:
+    """Draw what the input holds, and the start."""
+    try:
+        report = resources.input_report(store, job)
+    except NodelensError as error:
+        show_problem(error)
+        return
+    section("What the input holds", _looked_at(report))
+    input_report(report)
+    if report.readable == 0:
+        st.warning(
+            "Nothing here can be scored. The reasons are listed above; a batch of rows that say "
+            "only this helps nobody, so it is not started.",
+            icon=":material/block:",
+        )
+        return
+    if classifier is None:
+        return
+    point = classifier.operating_point
+    section("Start", f"threshold {point.threshold:.4f} ({point.version})")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        views = st.segmented_control(
+            "Score each patch",
+            list(_VIEWS),
+            format_func=lambda choice: _VIEWS[choice],
+            default=TestTimeAugmentation.NONE,
+            required=True,
+            key=_TTA,
+        )
+        st.button(
+            f"Start scoring {report.inputs:,} inputs",
+            type="primary",
+            icon=":material/play_arrow:",
+            on_click=_start,
+            args=(store, job, classifier),
+            key="start",
+        )
+    st.caption(_VIEW_NOTES[views or TestTimeAugmentation.NONE])
+
+
+def _looked_at(report: InputReport) -> str:
+    if report.looked_at < report.inputs:
+        return f"counts are of the first {report.looked_at:,} of {report.inputs:,} inputs"
+    return "every input was read"
+
+
+def _start(store: JobStore, job: Job, classifier: Classifier) -> None:
+    views = TestTimeAugmentation(str(widgets.chosen(_TTA, TestTimeAugmentation.NONE)))
+    if str(views) != job.tta:
+        job = store.with_tta(job, views)
+    store.start(job, classifier)
+
+
+def input_report(report: InputReport) -> None:
+    """Draw the quality of an input."""
+    known = []
+    if report.labelled:
+        known.append(Stat("With a reference label", f"{report.labelled:,}"))
+    if report.slides:
+        known.append(Stat("Slides known", f"{report.slides:,}"))
+    converted = sum(problem.count for problem in report.converted)
+    stat_strip(
+        [
+            Stat("Inputs", f"{report.inputs:,}"),
+            Stat("Can be scored", f"{report.readable:,}", f"of {report.looked_at:,} looked at"),
+            Stat("One flat colour", f"{report.flat:,}", "withheld: no tissue to judge"),
+            Stat("Unreadable", f"{report.unreadable:,}", "listed below" * bool(report.unreadable)),
+            Stat("Copies", f"{report.copies:,}", "same bytes as an earlier input"),
+            Stat("Converted", f"{converted:,}", "without loss"),
+            *known,
+        ]
+    )
+    parts = (
+        ("ok", report.readable),
+        ("flat", report.flat),
+        ("bad", report.unreadable),
+    )
+    st.html(
+        '<div class="nl-bar" aria-hidden="true">'
+        + "".join(f'<i class="nl-bar-{kind}" style="flex:{n}"></i>' for kind, n in parts if n)
+        + "</div>"
+    )
+    lines = [_problem(problem, "×", "bad") for problem in report.problems]
+    lines += [_problem(note, "✓", "ok") for note in report.converted]
+    if lines:
+        st.html(f'<ul class="nl-problems">{"".join(lines)}</ul>')
+
+
+def _problem(problem: Problem, sign: str, tone: str) -> str:
+    reason = problem.reason[:1].upper() + problem.reason[1:]
+    more = ", …" if problem.count > len(problem.examples) else ""
+    examples = ", ".join(escape(example) for example in problem.examples)
+    return (
+        f'<li class="nl-problem-{tone}"><b>{sign} {problem.count:,}</b>'
+        f"<span>{escape(reason)}<small>{examples}{more}</small></span></li>"
+    )
+
+
+def progress_line(store: JobStore, job: Job, progress: JobProgress) -> None:
+    """Draw how far a running batch is, with the way to stop it."""
+    stop = partial(store.cancel, job)
+    running_line(progress.done, progress.total, _progress_text(progress), stop)
+
+
+def _progress_text(progress: JobProgress) -> str:
+    if not progress.total:
+        return "Opening the source …"
+    said = f"{progress.done:,} of {progress.total:,}"
+    left = progress.seconds_left
+    if left is None:
+        return said
+    return f"{said} · {progress.rate_per_s:,.0f} patches a second · {duration(left)} left"
+
+
+def duration(seconds: float) -> str:
+    """Return a time span in words, coarse enough to be true."""
+    if seconds < 60:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 3600:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def after_stop(
+    store: JobStore, job: Job, progress: JobProgress, classifier: Classifier | None
+) -> None:
+    """Draw why a batch does not go on, and how it can."""
+    if progress.state == "broken":
+        show_problem(NodelensError(progress.error))
+    else:
+        st.info(
+            f"Stopped at {progress.done:,} of {progress.total:,}. What was scored stays; "
+            "it goes on where it stopped.",
+            icon=":material/pause_circle:",
+        )
+    if classifier is None:
+        return
+    with st.container(horizontal=True):
+        if progress.state == "stopped":
+            st.button(
+                "Continue",
+                type="primary",
+                icon=":material/play_arrow:",
+                on_click=store.start,
+                args=(job, classifier),
+                key="continue",
+            )
+        st.button(
+            "Score anew from the start",
+            icon=":material/restart_alt:",
+            on_click=_restart,
+            args=(store, job, classifier),
+            key="anew",
+        )
+
+
+def offer_anew(store: JobStore, job: Job, classifier: Classifier) -> None:
+    """Draw the way to score a finished batch with what is in force now."""
+    st.button(
+        "Score anew with what is in force",
+        icon=":material/restart_alt:",
+        on_click=_restart,
+        args=(store, job, classifier),
+        key="anew-now",
+        help="The scores that are here now are replaced. Download them first to keep them.",
+    )
+
+
+def _restart(store: JobStore, job: Job, classifier: Classifier) -> None:
+    address.look_at_row(None)
+    store.start(store.restart(job), classifier)

@@ -1,0 +1,274 @@
+"""One patch explained: beside its map, in words, and with its parts replaced."""
+
+from dataclasses import replace
+from functools import partial
+from html import escape
+from typing import Final
+
+import streamlit as st
+
+from app.screens.explanation import words
+from app.screens.explanation.look import ZOOM, Look, Scale, scale_bar
+from app.screens.explanation.tests import centre_strip, draw_measures, orientations
+from app.screens.shared.parts import (
+    Stat,
+    outcome_text,
+    outcome_tone,
+    plain,
+    score_text,
+    show_problem,
+    stat_strip,
+)
+from core.errors import NodelensError
+from core.explanation import (
+    SLOW_METHODS,
+    ExplanationRow,
+    MapState,
+    Measurement,
+    Method,
+    OverlayStyle,
+    draw_overlay,
+    draw_patch_box,
+    explained_picture,
+    own_scale,
+    png_bytes,
+    table_csv,
+)
+from core.explanation.explained import ExplainedPatches, PatchCollection
+from core.jobs import outcome
+from core.patches import CENTRE, PATCH_SIZE_PX, SPACING_UM_PX, ImageU8
+
+_EXPORT_ZOOM: Final = 8
+_SIZE_WORDS: Final = (
+    f"{PATCH_SIZE_PX} × {PATCH_SIZE_PX} px, enlarged {ZOOM} times; "
+    f"{PATCH_SIZE_PX * SPACING_UM_PX:.0f} µm wide if cut at {SPACING_UM_PX} µm per pixel. The box "
+    f"is the centre {CENTRE.stop - CENTRE.start} × {CENTRE.stop - CENTRE.start} px, the only part "
+    "that the question is about."
+)
+
+
+def _tests(known: ExplainedPatches) -> Measurement:
+    return known.tests(twins=known.explainer.method not in SLOW_METHODS)
+
+
+def prepare(known: ExplainedPatches, collection: PatchCollection, position: int) -> None:
+    """Have the patch that comes next measured meanwhile, if that takes no minutes."""
+    method = known.explainer.method
+    if method is Method.REPLACEMENT or method not in SLOW_METHODS:
+        known.prepare(collection.source, position, _tests(known))
+
+
+def patch_explained(
+    known: ExplainedPatches,
+    collection: PatchCollection,
+    position: int,
+    look: Look,
+    scale: Scale,
+) -> None:
+    """Draw all that is known of one patch; measure it first, with the patch on the screen.
+
+    Args:
+        known: The rows.
+        collection: The patches.
+        position: Which of them.
+        look: How maps are drawn.
+        scale: What value gets the full colour.
+    """
+    image = collection.image(position)
+    left, right, said = st.columns([1, 1, 1.05], gap="medium")
+    # Emptied before anything is measured: nothing of the patch before may stand beside this one.
+    row = known.row(position)
+    waits = row is None or bool(known.untested([position]))
+    places = [
+        where.empty() if waits else where.container() for where in (right, said, st.container())
+    ]
+    if image is not None:
+        with left:
+            _titled("The patch")
+            _picture(draw_patch_box(image, look.style), look.style, "patch", "The patch")
+            st.caption(_SIZE_WORDS)
+    if waits:
+        places[0].html('<div class="nl-nomap" role="status"><b>Being measured …</b></div>')
+        try:
+            with places[1], st.spinner("Replacing the centre and the ring, turning the patch …"):
+                known.measure(collection.source, [position], _tests(known))
+        except NodelensError as error:
+            places[0].empty()
+            with places[1].container():
+                show_problem(error)
+            return
+        row = known.row(position)
+    if image is None or row is None or row.explanation is None:
+        for place in places[:2]:
+            place.empty()
+        reason = "" if row is None else row.score.reason
+        with places[2 if image is None else 0].container():
+            st.warning(
+                plain(reason or "This input has no score, so nothing is explained."),
+                icon=":material/warning:",
+            )
+        return
+    drawn_scale = scale.value or own_scale(row.explanation.cam)
+    with places[0].container():
+        _map(image, row, drawn_scale, scale.words, look.style)
+    with places[1].container():
+        _head(row)
+        draw_measures([*words.of_map(row), *_of_test(row)], "The map")
+        _more_tests(known, collection, position, row)
+    with places[2].container():
+        st.html(f'<div class="nl-warn">{words.NOT_A_FINDING}</div>')
+        centre_strip(known, collection, position, image=image, row=row)
+        orientations(image, row)
+        _exports(
+            known,
+            collection,
+            position,
+            image=image,
+            row=row,
+            scale=drawn_scale,
+            style=look.style,
+        )
+
+
+def _titled(title: str, badge: str = "") -> None:
+    st.html(f'<div class="nl-pictitle"><b>{escape(title)}</b>{badge}</div>')
+
+
+def _map(
+    image: ImageU8, row: ExplanationRow, scale: float, whose: str, style: OverlayStyle
+) -> None:
+    cam = row.shown_map
+    _titled("Its map", words.state_badge(row.map_state))
+    if cam is None:
+        _no_map(row)
+        return
+    picture = draw_overlay(image, cam, scale=scale, style=style)
+    _picture(picture, style, "overlay", "The patch under its map")
+    st.html(scale_bar(cam.target, cam.unit, f"{scale:.2f}", whose, style))
+
+
+def _picture(picture: ImageU8, style: OverlayStyle, name: str, alt: str) -> None:
+    kind = "soft" if style.smooth_patch else "sharp"
+    with st.container(key=f"nl-{kind}-{name}"):
+        st.image(png_bytes(picture), output_format="PNG", alt=alt)
+
+
+def _no_map(row: ExplanationRow) -> None:
+    why = words.why_not_shown(row)
+    st.html(
+        '<div class="nl-nomap"><b>No reliable explanation</b>'
+        f"<span>{escape(why)}</span>"
+        "<span>The score stands as it is; only its map is not shown. Replacing the centre and "
+        "the ring, below, does not rest on a map.</span></div>"
+    )
+
+
+def _head(row: ExplanationRow) -> None:
+    score = row.score
+    side = "at or above" if (score.prob_tumour or 0) >= score.threshold else "below"
+    stat_strip(
+        [
+            Stat("Score", score_text(score.prob_tumour), f"{side} {score.threshold:.3f}"),
+            Stat(
+                "The model's call",
+                outcome_text(outcome(score)),
+                _label_words(score.label),
+                outcome_tone(outcome(score)),
+            ),
+        ]
+    )
+    st.html(f'<div class="nl-path">{escape(score.path)}</div>')
+
+
+def _label_words(label: int | None) -> str:
+    if label is None:
+        return ""
+    return "reference: tumour" if label else "reference: no tumour"
+
+
+def _of_test(row: ExplanationRow) -> list[words.Said]:
+    said = words.of_agreement(row) if row.twins is None else [words.of_twins(row.twins)]
+    return said if row.road_logit is None else [*said, words.of_road(row.road_logit)]
+
+
+def _more_tests(
+    known: ExplainedPatches, collection: PatchCollection, position: int, row: ExplanationRow
+) -> None:
+    untested = row.map_state is MapState.UNTESTED
+    if untested and known.untestable:
+        st.caption(f"Not tested against random twins. {plain(known.untestable)}")
+    with st.container(horizontal=True):
+        if untested and not known.untestable:
+            st.caption("Not tested against random twins: with this method that takes minutes.")
+            if st.button("Test this map", key="explain-test-map", icon=":material/rule:"):
+                _measure_now(
+                    known, collection, position, Measurement(twins=known.twins), "Testing the map …"
+                )
+        if row.road_logit is None and st.button(
+            "Measure ROAD",
+            key="explain-road",
+            icon=":material/timer:",
+            help="Takes some seconds: the most and the least relevant pixels are replaced by "
+            "noise, and the patch is scored again.",
+        ):
+            _road(known, collection, position)
+
+
+def _road(known: ExplainedPatches, collection: PatchCollection, position: int) -> None:
+    # OpenCV, matplotlib and scikit-learn come with the library; only who asks waits.
+    from core.explanation.library import RoadMetric  # noqa: PLC0415
+
+    metric = RoadMetric(known.explainer.network)
+    _measure_now(known, collection, position, Measurement(road=metric), "Replacing pixels …")
+
+
+def _measure_now(
+    known: ExplainedPatches,
+    collection: PatchCollection,
+    position: int,
+    measurement: Measurement,
+    doing: str,
+) -> None:
+    try:
+        with st.spinner(doing, show_time=True):
+            known.measure(collection.source, [position], measurement)
+    except NodelensError as error:
+        show_problem(error)
+        return
+    st.rerun()
+
+
+def _exports(
+    known: ExplainedPatches,
+    collection: PatchCollection,
+    position: int,
+    *,
+    image: ImageU8,
+    row: ExplanationRow,
+    scale: float,
+    style: OverlayStyle,
+) -> None:
+    with st.container(horizontal=True):
+        st.download_button(
+            "Patch and map as PNG",
+            data=partial(_pair_png, image, row, scale, style),
+            file_name=f"{position:06d}-{known.explainer.method}.png",
+            mime="image/png",
+            icon=":material/download:",
+            on_click="ignore",
+            key="explain-png",
+        )
+        st.download_button(
+            "Measures as CSV",
+            data=partial(table_csv, [row]),
+            file_name=f"{position:06d}-measures.csv",
+            mime="text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+            key="explain-csv",
+        )
+
+
+def _pair_png(image: ImageU8, row: ExplanationRow, scale: float, style: OverlayStyle) -> bytes:
+    style = replace(style, zoom=_EXPORT_ZOOM)
+    return png_bytes(explained_picture(image, row, scale=scale, style=style))

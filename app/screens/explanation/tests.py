@@ -1,0 +1,156 @@
+"""The tests that rest on no map: centre against ring, and eight orientations."""
+
+from collections.abc import Sequence
+from functools import partial
+from html import escape
+from typing import Final
+
+import numpy as np
+import streamlit as st
+
+from app import resources
+from app.screens.explanation import words
+from app.screens.shared.parts import score_text, section
+from core.engine import d4_views
+from core.explanation import (
+    ExplanationRow,
+    FillerKind,
+    OverlayStyle,
+    draw_patch_box,
+    png_bytes,
+)
+from core.explanation.donors import DONOR_SCORE, FEWEST_DONORS
+from core.explanation.explained import ExplainedPatches, PatchCollection
+from core.patches import ImageU8
+from core.pictures import png_uri
+
+_FILLERS: Final = {
+    FillerKind.BLUR: "Blurred",
+    FillerKind.MEAN: "Mean colour",
+    FillerKind.DONOR: "Donor",
+}
+_KEPT: Final = ("Centre kept, ring replaced", "Ring kept, centre replaced", "Filler alone")
+_VIEWS: Final = tuple(
+    f"{mirrored}{turned}"
+    for mirrored in ("", "Mirrored, ")
+    for turned in ("as given", "turned by 90°", "turned by 180°", "turned by 270°")
+)
+_STRIP_STYLE: Final = OverlayStyle(zoom=2)
+
+
+def draw_measures(said: Sequence[words.Said], title: str) -> None:
+    """Draw measures as a table: what it is, this patch, what to expect.
+
+    Args:
+        said: The measures.
+        title: What they are of; read out, not drawn.
+    """
+    lines = "".join(
+        f'<tr class="{"nl-alert" if one.alert else ""}"><th scope="row">{escape(one.name)}</th>'
+        f"<td>{escape(one.value)}</td><td>{escape(one.expected)}</td></tr>"
+        + (f'<tr class="nl-note"><td colspan="3">{escape(one.note)}</td></tr>' if one.note else "")
+        for one in said
+    )
+    st.html(
+        f'<table class="nl-measures" aria-label="{escape(title)}"><thead><tr>'
+        '<th scope="col">Measure</th><th scope="col">This patch</th><th scope="col">Expected</th>'
+        f"</tr></thead><tbody>{lines}</tbody></table>"
+    )
+
+
+def centre_strip(
+    known: ExplainedPatches,
+    collection: PatchCollection,
+    position: int,
+    *,
+    image: ImageU8,
+    row: ExplanationRow,
+) -> None:
+    """Draw what became of the score with the centre or the ring replaced."""
+    test = row.reliance
+    if test is None:
+        return
+    as_given = _sign(row.score.prob_tumour or 0, row.score.threshold)
+    section(
+        "Centre against ring",
+        f"the patch scored again with one of the two replaced; as it is: {as_given}",
+    )
+    said, strip = st.columns([1, 1.75], gap="medium")
+    with said:
+        draw_measures(words.of_centre_test(test), "Centre against ring")
+        donors = (
+            "tissue from this batch's patches with the lowest scores, nearest in stain"
+            if collection.donors is not None
+            else "the drawn samples, which are no tissue: take their scores with care. A batch "
+            f"with at least {FEWEST_DONORS} patches full of tissue that score below "
+            f"{DONOR_SCORE} lends its own"
+        )
+        st.caption(f"Donors: {donors}. Percentages are means over the donors.")
+    with strip:
+        _strip(known, image, row, f"strip {collection.key} {position}")
+
+
+def _strip(known: ExplainedPatches, image: ImageU8, row: ExplanationRow, key: str) -> None:
+    test, threshold = row.reliance, row.score.threshold
+    if test is None:
+        return
+    logits = np.array(
+        [[one.logit_centre_kept, one.logit_ring_kept, one.logit_neither] for one in test.fillers],
+        np.float32,
+    )
+    scores = known.explainer.classifier.probability(logits)  # (fillers, 3)
+    heads, rows, number = [], [list[str](), list[str](), list[str]()], 0
+    for picture, of_one in zip(known.centre_test.counterfactuals(image), scores, strict=True):
+        name, below = _FILLERS[picture.kind], ""
+        if picture.kind is FillerKind.DONOR:
+            number += 1
+            name, below = f"{name} {number}", picture.name.removeprefix("donor ")
+        heads.append(
+            f'<strong title="{escape(picture.name)}">{name}<small>{escape(below)}</small></strong>'
+        )
+        pictures = (picture.centre_kept_rgb_u8, picture.ring_kept_rgb_u8, picture.neither_rgb_u8)
+        for line, what, drawn, score in zip(rows, _KEPT, pictures, of_one.tolist(), strict=True):
+            uri = resources.picture_uri(partial(_boxed_png, drawn), f"{key} {len(heads)} {what}")
+            line.append(_figure(uri, score, threshold, f"{what}: {name}"))
+    lines = "".join(
+        f"<span>{what}</span>{''.join(line)}" for what, line in zip(_KEPT, rows, strict=True)
+    )
+    columns = f"grid-template-columns:4.2rem repeat({len(heads)},max-content)"
+    st.html(
+        f'<div class="nl-strip" style="{columns}" tabindex="0" role="group" '
+        'aria-label="The patch with its centre or its ring replaced, and its score; '
+        f'▲ from {threshold:.3f} on"><span></span>{"".join(heads)}{lines}</div>'
+    )
+
+
+def _sign(score: float, threshold: float) -> str:
+    return f"{'▲' if score >= threshold else '▽'} {score_text(score)}"
+
+
+def _figure(uri: str, score: float, threshold: float, what: str) -> str:
+    call = "called tumour" if score >= threshold else "not called tumour"
+    return (
+        f'<figure><img alt="{escape(what)}, {call}" src="{uri}">'
+        f'<figcaption title="{call}">{escape(_sign(score, threshold))}</figcaption></figure>'
+    )
+
+
+def _boxed_png(picture: ImageU8) -> bytes:
+    return png_bytes(draw_patch_box(picture, _STRIP_STYLE))
+
+
+def orientations(image: ImageU8, row: ExplanationRow) -> None:
+    """Draw the scores of the eight orientations."""
+    if row.views is None:
+        return
+    section("Eight orientations", "the same tissue turned and mirrored, scored again")
+    said, strip = st.columns([1, 1.75], gap="medium")
+    with said:
+        draw_measures([words.of_views(row.views)], "Eight orientations")
+    with strip:
+        views = zip(d4_views(image[None]), row.views.prob_tumour, _VIEWS, strict=True)
+        figures = "".join(
+            _figure(png_uri(turned[0]), float(score), row.views.threshold, name)
+            for turned, score, name in views
+        )
+        st.html(f'<div class="nl-strip nl-views">{figures}</div>')

@@ -1,0 +1,133 @@
+"""The tiles of the gallery: a patch under its map, its score, and what may be done with the map."""
+
+from dataclasses import replace
+from html import escape
+from typing import Final
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from app import resources
+from app.screens.explanation.choice import position_key, view_key
+from app.screens.shared.parts import outcome_text, score_text
+from app.state import widgets
+from core.explanation import (
+    ExplanationRow,
+    MapState,
+    OverlayStyle,
+    draw_overlay,
+    draw_patch_box,
+    own_scale,
+    png_bytes,
+)
+from core.explanation.explained import ExplainedPatches, PatchCollection
+from core.explanation.listing import MeasureOrder
+from core.jobs import outcome
+from core.scoring import Status
+
+ONE_PATCH: Final = "One patch"
+GALLERY: Final = "Gallery"
+_TILE_ZOOM: Final = 2
+
+
+class Tiles:
+    """The tiles of the open page; a tile can be drawn again when its map is there.
+
+    Attributes:
+        places: Where the picture and the words of a position are.
+    """
+
+    def __init__(
+        self,
+        shown: ExplainedPatches,
+        collection: PatchCollection,
+        order: MeasureOrder,
+        style: OverlayStyle,
+        scale: float | None,
+    ) -> None:
+        """Start with none."""
+        self.places: dict[int, DeltaGenerator] = {}
+        self._shown = shown
+        self._collection = collection
+        self._order = order
+        self._style = replace(style, zoom=_TILE_ZOOM)
+        self._scale = scale
+
+    def draw(self, position: int, row: ExplanationRow) -> None:
+        """Draw a tile with the button that looks at its patch."""
+        with st.container(key=f"nl-tile-{position}"):
+            self.places[position] = st.empty()
+            self.redraw(position, row)
+            st.button(
+                f"Look at patch {position + 1}, score {score_text(row.score.prob_tumour)}, "
+                f"{_call(row)}, {_state_of_map(row)}",
+                key=f"explain-tile-{position}",
+                on_click=_look_at,
+                args=(self._collection, position),
+            )
+
+    def redraw(self, position: int, row: ExplanationRow) -> None:
+        """Draw the picture and the words of a tile."""
+        drawn = row
+        if row.map_state is MapState.UNTESTED and not self._shown.untestable:
+            drawn = replace(row, explanation=None)  # no map is shown untested that can be tested
+        picture = _tile_uri(
+            self._shown,
+            self._collection,
+            position,
+            row=drawn,
+            style=self._style,
+            scale=self._scale,
+        )
+        order = self._order
+        measured = "" if order.name.startswith("Score") else f"<i>{escape(order.text(row))}</i>"
+        words = _state_of_map(drawn)
+        strong = drawn.map_state in (MapState.UNRELIABLE, MapState.UNTESTED)
+        untested = " nl-untested" if drawn.map_state is MapState.UNTESTED else ""
+        self.places[position].html(
+            f'<figure class="nl-tile{untested}" title="{escape(row.score.path)}">'
+            f'<img alt="" src="{picture}"><figcaption>'
+            f"<span>{escape(score_text(row.score.prob_tumour))} {escape(_call(row))}{measured}"
+            f"</span><small>{f'<b>{words}</b>' if strong else words}</small>"
+            f"<small>{escape(row.score.path)}</small></figcaption></figure>"
+        )
+
+
+def _call(row: ExplanationRow) -> str:
+    return outcome_text(outcome(row.score))
+
+
+def _state_of_map(row: ExplanationRow) -> str:
+    if row.map_state is MapState.NONE:
+        return "map being made …" if row.score.status is Status.SCORED else "no map"
+    return row.map_state.value.capitalize()
+
+
+def _tile_uri(
+    known: ExplainedPatches,
+    collection: PatchCollection,
+    position: int,
+    *,
+    row: ExplanationRow,
+    style: OverlayStyle,
+    scale: float | None,
+) -> str:
+    cam = row.shown_map
+    mapped = "" if cam is None else f"{cam.method} {cam.layer} {cam.target}"
+    key = f"{known.explainer.classifier.model_id} {collection.key} {position} {mapped} {style}"
+
+    def draw() -> bytes:
+        image = collection.image(position)
+        if image is None:
+            return b""
+        if cam is None:
+            return png_bytes(draw_patch_box(image, style))
+        chosen = scale or own_scale(cam)
+        return png_bytes(draw_overlay(image, cam, scale=chosen, style=style))
+
+    return resources.picture_uri(draw, f"{key} {scale}")
+
+
+def _look_at(collection: PatchCollection, position: int) -> None:
+    widgets.choose(position_key(collection), position)
+    widgets.choose(view_key(collection), ONE_PATCH)

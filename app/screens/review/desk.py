@@ -1,0 +1,197 @@
+"""The desk: one patch large, its verdict by one key, and the ways back, past and around."""
+
+from collections.abc import Iterator
+from html import escape
+from itertools import islice
+from typing import Final
+
+import streamlit as st
+
+from app import resources
+from app.screens.review.again import earlier_button, earlier_verdicts, leave_button
+from app.screens.review.heat_map import map_button, map_view, wait_for_map
+from app.screens.review.patch import SIGNS, evidence, patch_figure
+from app.screens.review.verdict import AFTER, AGAIN, FIRST, Seat, Sitting, remarks, verdict_buttons
+from app.screens.shared.parts import show_problem
+from app.state import reading, widgets
+from core.errors import NodelensError
+from core.review import (
+    CaseOpened,
+    Record,
+    ReviewStore,
+    Verdict,
+    ai_shown_event,
+    awaits_ai,
+    current_verdicts,
+    may_correct,
+    next_position,
+    patch_at,
+    progress,
+    shown_now,
+    undoable,
+)
+from core.review.patches import PatchFolder
+
+READ_AHEAD: Final = 4
+_HIDDEN_BOX: Final = "hidden-box"
+
+
+def desk(store: ReviewStore, kept: PatchFolder, case_id: str, reader: str) -> None:
+    """Draw the next patch to read, an earlier one to be corrected, or that there is none."""
+    record = store.record()
+    case = record.case(case_id)
+    seat = Seat(store, case, reader)
+    _head(record, case, reader)
+    if reading.looks_back():
+        earlier_verdicts(record, case, reader)
+        return
+    again = reading.again()
+    if again is not None and may_correct(record, case, reader, again):
+        _patch(seat, record, kept, again, again=True)
+        return
+    position = next_position(record, case_id, reader, after=reading.place())
+    if position is None:
+        store.note_end()
+        _done(record, case, reader)
+        return
+    try:
+        if awaits_ai(record, case, reader, position):
+            store.append(ai_shown_event(case, reader, position))
+            record = store.record()
+    except NodelensError as error:
+        show_problem(error)
+        return
+    _patch(seat, record, kept, position, again=False)
+
+
+def _patch(seat: Seat, record: Record, kept: PatchFolder, position: int, *, again: bool) -> None:
+    case, reader = seat.case, seat.reader
+    total = len(case.tasks)
+    following = list(_following(seat, record, position))
+    hashes = [patch_at(case, at).sha256 for at in (position, *following)]
+    try:
+        shown = shown_now(record, case.case, reader, position)
+        picture = resources.review_picture(kept, shown.sha256)
+    except NodelensError as error:
+        show_problem(error)
+        _steps(seat, record, position, again=again, map_allowed=False)
+        return
+    stage = AGAIN if again else AFTER if shown.awaits_ai_verdict else FIRST
+    standing = record.state(case.case, reader, position).final
+    before = standing.reading if standing is not None else None
+    view = map_view(case, shown.patch, hashes)
+    drawn = reading.drawn((case.case, reader, position, stage))
+    sitting = Sitting(seat, shown, stage, before, drawn)
+    if view is not None:
+        sitting.saw(view.shown)
+    with st.container(key=f"nl-desk-{stage}"):
+        left, right = st.columns([1.65, 1], gap="medium")
+        with left:
+            patch_figure(
+                picture,
+                f"Patch {position + 1} of {total}",
+                view,
+                boxed=not widgets.chosen(_HIDDEN_BOX),
+            )
+            _steps(seat, record, position, again=again, map_allowed=shown.patch is not None)
+        with right:
+            verdict_buttons(sitting)
+            evidence(record, case, shown.patch, view)
+            if view is not None and view.waiting:
+                wait_for_map(shown.sha256)
+            remarks(sitting)
+    _read_ahead(kept, hashes[1:])
+
+
+def _head(record: Record, case: CaseOpened, reader: str) -> None:
+    told = progress(record, case.case, reader)
+    share = told.done / told.total
+    st.html(
+        f'<div class="nl-read-head"><div>{escape(str(told))}</div>'
+        f'<div class="nl-read-bar"><i style="width:{share:.2%}"></i></div></div>'
+    )
+
+
+def _steps(seat: Seat, record: Record, position: int, *, again: bool, map_allowed: bool) -> None:
+    """Draw the way back, the way past, the map and the box."""
+    hidden = bool(widgets.chosen(_HIDDEN_BOX))
+    with st.container(horizontal=True, key="nl-steps", gap="small"):
+        if again:
+            leave_button()
+        else:
+            _undo_button(seat, record)
+            st.button(
+                "Later",
+                key="later",
+                shortcut="L",
+                icon=":material/skip_next:",
+                help="Leaves this patch for the end.",
+                on_click=reading.go_on_behind,
+                args=(position,),
+            )
+        map_button(allowed=map_allowed)
+        st.button(
+            "Show box" if hidden else "Hide box",
+            key="box",
+            shortcut="B",
+            icon=":material/crop_free:",
+            on_click=widgets.choose,
+            args=(_HIDDEN_BOX, not hidden),
+        )
+        earlier_button(record, seat.case, seat.reader)
+
+
+def _undo_button(seat: Seat, record: Record) -> None:
+    back = undoable(record, seat.case, seat.reader)
+    told = ""
+    if back is not None and back.taken_back is not None:
+        told = f" {back.position + 1}: {back.taken_back.reading.verdict}"
+    st.button(
+        f"Undo{told}",
+        key="undo",
+        shortcut="U",
+        icon=":material/undo:",
+        disabled=back is None,
+        on_click=_undo,
+        args=(seat,),
+    )
+
+
+def _undo(seat: Seat) -> None:
+    try:
+        back = undoable(seat.store.record(), seat.case, seat.reader)
+        if back is not None:
+            seat.store.append(back.event)
+            reading.go_on_behind(back.position - 1)
+    except NodelensError as error:
+        widgets.say(str(error))
+
+
+def _done(record: Record, case: CaseOpened, reader: str) -> None:
+    found = current_verdicts(record, case.case, reader)
+    counts = {v: sum(one.final.reading.verdict is v for one in found) for v in Verdict}
+    said = " · ".join(f"{SIGNS[verdict]} {count}" for verdict, count in counts.items())
+    st.html(
+        '<div class="nl-empty"><b>Every patch of this case is read.</b><br>'
+        f"{said}<br>What they amount to stands on the results page.</div>"
+    )
+    earlier_button(record, case, reader)
+
+
+def _following(seat: Seat, record: Record, position: int) -> Iterator[int]:
+    """Yield the next places to be read after this one."""
+    unread = (
+        at
+        for at in range(position + 1, len(seat.case.tasks))
+        if not record.state(seat.case.case, seat.reader, at).done(seat.case.mode)
+    )
+    return islice(unread, READ_AHEAD)
+
+
+def _read_ahead(kept: PatchFolder, hashes: list[str]) -> None:
+    """Read the next patches, so that they need not be waited for."""
+    for sha256 in hashes:
+        try:
+            resources.review_picture(kept, sha256)
+        except NodelensError:
+            return  # told when it is its turn

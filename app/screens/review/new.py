@@ -1,0 +1,183 @@
+"""A new case: who sees what, which patches, in which order."""
+
+import secrets
+from typing import Final
+
+import numpy as np
+import streamlit as st
+
+from app import resources
+from app.screens.review.cases import MODE_NOTES, MODE_WORDS
+from app.screens.review.plan import Source, plan_of, seed
+from app.screens.shared.parts import show_problem
+from app.state import address, identity
+from core.errors import NodelensError
+from core.jobs import Job, JobStore
+from core.review import (
+    Candidate,
+    CaseOpened,
+    Person,
+    ReadingMode,
+    Record,
+    ReviewStore,
+    build_worklist,
+    candidates_of,
+    disputed_patches,
+)
+from core.review.patches import PatchFolder
+
+_FROM_BATCH: Final = (ReadingMode.AI_FIRST, ReadingMode.BLIND_FIRST)
+
+
+def new_case(
+    store: ReviewStore, kept: PatchFolder, jobs: JobStore, record: Record, who: Person
+) -> None:
+    """Draw the choices for a new case, and its start."""
+    mode = st.segmented_control(
+        "Who sees what",
+        list(ReadingMode),
+        format_func=lambda choice: MODE_WORDS[choice],
+        default=ReadingMode.BLIND_FIRST,
+        required=True,
+        key="new-mode",
+        persist_state="session",
+    )
+    mode = mode or ReadingMode.BLIND_FIRST
+    st.caption(MODE_NOTES[mode])
+    source = _from_batch(jobs) if mode in _FROM_BATCH else _from_cases(record, mode, who)
+    if source is None:
+        return
+    name = st.text_input(
+        "Name of the case", value=source.name, max_chars=120, key=f"new-name-{mode}-{source.name}"
+    )
+    try:
+        planned = plan_of(jobs, source, mode)
+        made = build_worklist(planned.candidates, planned.plan, threshold=source.threshold)
+    except NodelensError as error:
+        show_problem(error)
+        return
+    extra = len(made.tasks) - len(made.patches)
+    repeats = f" and {extra} hidden repeat{'s' * (extra != 1)}" if extra else ""
+    start = st.button(
+        f"Start with {len(made.patches):,} patches{repeats}",
+        type="primary",
+        icon=":material/play_arrow:",
+        key="start-case",
+    )
+    st.caption(
+        "Opening a case writes its worklist to the record and keeps a copy of these patches beside "
+        "it, also when the batch is deleted. Everybody who uses this installation can read it."
+    )
+    if not start:
+        return
+    case = CaseOpened(
+        case=secrets.token_hex(6),
+        reader=who.name,
+        name=(name or "").strip() or source.name,
+        mode=mode,
+        model_id=source.model_id,
+        operating_point=source.operating_point,
+        threshold=source.threshold,
+        order=planned.told,
+        patches=made.patches,
+        tasks=made.tasks,
+        of=source.of,
+    )
+    try:
+        with st.spinner("Keeping the patches …"):
+            if source.job is not None:
+                _keep_patches(jobs, source.job, case, kept)
+            store.append(case)
+    except NodelensError as error:
+        show_problem(error)
+        return
+    address.look_at_case(case.case)
+    st.rerun()
+
+
+def _from_batch(jobs: JobStore) -> Source | None:
+    finished = [
+        job
+        for job in jobs.jobs(identity.owner())
+        if resources.progress(jobs, job).state == "done"
+        and any(row.status != "failed" for row in resources.rows(jobs, job))
+    ]
+    if not finished:
+        st.html(
+            '<div class="nl-empty"><b>No scored batch yet.</b> Score patches first, or open the '
+            "drawn samples on the batch page; then start a case from them.</div>"
+        )
+        st.page_link("views/batch.py", label="Score patches", icon=":material/grid_view:")
+        return None
+    looked_at = address.job_id()
+    job = st.selectbox(
+        "Scored batch",
+        finished,
+        index=next((n for n, job in enumerate(finished) if job.id == looked_at), 0),
+        format_func=lambda job: f"{job.name} · {len(resources.rows(jobs, job)):,} inputs",
+        key="new-batch",
+    )
+    rows = resources.rows(jobs, job or finished[0])
+    return Source(
+        name=(job or finished[0]).name,
+        candidates=candidates_of(rows),
+        model_id=rows[0].model_id,
+        operating_point=rows[0].operating_point,
+        threshold=rows[0].threshold,
+        job=job,
+    )
+
+
+def _from_cases(record: Record, mode: ReadingMode, who: Person) -> Source | None:
+    adjudicate = mode is ReadingMode.ADJUDICATION
+    suitable = [
+        case
+        for case in record.cases.values()
+        if record.readers(case.case)
+        and case.mode is not ReadingMode.ADJUDICATION
+        and (adjudicate or not record.has_read(case.case, who.name))
+    ]
+    if not suitable:
+        what = "read" if adjudicate else "read by somebody else"
+        st.html(f'<div class="nl-empty"><b>No case {what} yet.</b> It needs one to go by.</div>')
+        return None
+    if not adjudicate:
+        first = st.selectbox(
+            "First reading", suitable, format_func=lambda case: case.name, key="new-first"
+        )
+        chosen = [first or suitable[0]]
+    else:
+        chosen = st.multiselect(
+            "Readings to compare", suitable, format_func=lambda case: case.name, key="new-readings"
+        )
+    if not chosen:
+        return None
+    patches = {patch.sha256: patch for case in chosen for patch in case.patches}
+    if adjudicate:
+        disputed = disputed_patches(record, tuple(case.case for case in chosen))
+        patches = {sha256: patch for sha256, patch in patches.items() if sha256 in disputed}
+        if not patches:
+            st.info("These readings do not differ on any patch.", icon=":material/handshake:")
+            return None
+    listed = list(patches.values())
+    if not adjudicate:  # the first case's order goes by the score
+        order = np.random.default_rng(seed()).permutation(len(listed))
+        listed = [listed[int(index)] for index in order]
+    word = "disagreements" if adjudicate else "second reading"
+    return Source(
+        name=f"{chosen[0].name}, {word}",
+        candidates=[Candidate(patch=patch) for patch in listed],
+        model_id=chosen[0].model_id,
+        operating_point=chosen[0].operating_point,
+        threshold=chosen[0].threshold,
+        of=tuple(case.case for case in chosen),
+    )
+
+
+def _keep_patches(jobs: JobStore, job: Job, case: CaseOpened, kept: PatchFolder) -> None:
+    source = resources.source(jobs, job)
+    places: dict[str, int] = {}
+    for number, row in enumerate(resources.rows(jobs, job)):
+        places.setdefault(row.sha256, number)
+    for patch in case.patches:
+        kept.keep(source.read_bytes(places[patch.sha256]), sha256=patch.sha256)

@@ -1,0 +1,143 @@
+"""The plan of a new worklist: how many patches, which first, with controls and repeats."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import streamlit as st
+
+from app.screens.review.orders import measured, note_of, orders
+from app.state import widgets
+from core.jobs import Job, JobStore
+from core.review import Candidate, Filters, Order, ReadingMode, WorklistPlan
+
+MOST_PATCHES: Final = 2_000
+_USUAL: Final = 200
+_CALLS: Final = {1: "called tumour", 0: "called no tumour"}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the patches of a new case come from.
+
+    Attributes:
+        name: What to call the case.
+        candidates: The patches.
+        model_id: Whose scores they carry.
+        operating_point: Version of the threshold.
+        threshold: The threshold.
+        of: Earlier cases.
+        job: The batch; None where the patches are kept already.
+    """
+
+    name: str
+    candidates: Sequence[Candidate]
+    model_id: str
+    operating_point: str
+    threshold: float
+    of: tuple[str, ...] = ()
+    job: Job | None = None
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan with the patches that it is for.
+
+    Attributes:
+        plan: What was set.
+        candidates: With what the order goes by.
+        told: The plan in words, as it goes on the record.
+    """
+
+    plan: WorklistPlan
+    candidates: Sequence[Candidate]
+    told: str
+
+
+def plan_of(jobs: JobStore, source: Source, mode: ReadingMode) -> Planned:
+    """Draw what can be set about a worklist and return it.
+
+    Raises:
+        NodelensError: What the order goes by cannot be measured.
+    """
+    amount, order_part, controls_part, repeats_part = st.columns(4, vertical_alignment="bottom")
+    most = min(len(source.candidates), MOST_PATCHES)
+    with amount:
+        limit = st.number_input(
+            "Patches at most", 1, most, min(_USUAL, most), key=f"new-limit-{most}"
+        )
+    with order_part:
+        order = st.selectbox(
+            "Most urgent first by",
+            orders(source.candidates, mode, measurable=source.job is not None),
+            format_func=str,
+            key=f"new-order-{mode}",
+        )
+    with controls_part:
+        controls = st.slider(
+            "Random controls",
+            0,
+            50,
+            0 if source.of else 10,
+            5,
+            format="%d %%",
+            key="new-controls",
+            help="Drawn at random from all patches and mixed in, so that the reading is not only "
+            "of hard patches. The reader is not told which they are.",
+        )
+    with repeats_part:
+        repeats = st.slider(
+            "Hidden repeats",
+            0,
+            30,
+            0 if source.of else 5,
+            5,
+            format="%d %%",
+            key="new-repeats",
+            help="Shown a second time later on, to see how well a reader agrees with themselves.",
+        )
+    order = order or Order.AS_LISTED
+    note_of(order)
+    found = measured(jobs, source.job, source.candidates, order)
+    plan = WorklistPlan(
+        order=order,
+        filters=Filters() if source.of else _filters(source, mode),
+        limit=int(limit),
+        control_share=controls / 100,
+        repeat_share=repeats / 100,
+        seed=seed(),
+    )
+    return Planned(plan, found.candidates, f"{plan}{found.note}")
+
+
+def seed() -> int:
+    """Return the seed of the next case; the same until the session ends, so the preview holds."""
+    if widgets.chosen("new-seed") is None:
+        widgets.choose("new-seed", secrets.randbelow(2**31))
+    return int(str(widgets.chosen("new-seed")))
+
+
+def _filters(source: Source, mode: ReadingMode) -> Filters:
+    """Draw the filters; those that would tell a blinded reader the call are not offered."""
+    slides = sorted({found.patch.slide for found in source.candidates if found.patch.slide})
+    blind = mode is ReadingMode.BLIND_FIRST
+    if blind and not slides:
+        return Filters()
+    call, low, high, contradicted = None, 0.0, 1.0, False
+    with st.expander("Only some of the patches", icon=":material/filter_alt:"):
+        if not blind:
+            call = st.pills(
+                "Called", list(_CALLS), format_func=lambda label: _CALLS[label], key="new-call"
+            )
+            low, high = st.slider("Score from … to", 0.0, 1.0, (0.0, 1.0), 0.01, key="new-scores")
+            if any(found.patch.label is not None for found in source.candidates):
+                contradicted = st.toggle("Only where label and call differ", key="new-contradicted")
+        chosen = st.multiselect("Slides", slides, key="new-slides") if slides else []
+    return Filters(
+        predicted_label=call,
+        least_prob=low,
+        most_prob=high,
+        slides=frozenset(chosen),
+        label_contradicts_model=contradicted,
+    )

@@ -1,0 +1,215 @@
+"""The verdict on a patch: three keys, what may be said with it, and how it goes on the record."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+import streamlit as st
+
+from app.screens.review.patch import SIGNS
+from app.state import reading, widgets
+from core.errors import NodelensError
+from core.review import (
+    CaseOpened,
+    Confidence,
+    MapShown,
+    Quality,
+    Reading,
+    ReadingMode,
+    ReasonTag,
+    ReviewStore,
+    Shown,
+    Verdict,
+    correction_event,
+    screen_of,
+    verdict_event,
+)
+
+LEAST_S: Final = 0.4
+"""A press sooner after the drawing is a key held down or pressed twice: nobody has looked yet."""
+FIRST: Final = "first"
+AFTER: Final = "after"
+AGAIN: Final = "again"
+_KEYS: Final = {Verdict.TUMOUR: "T", Verdict.NO_TUMOUR: "N", Verdict.CANNOT_JUDGE: "X"}
+_NAMES: Final = {
+    Verdict.TUMOUR: "Tumour",
+    Verdict.NO_TUMOUR: "No tumour",
+    Verdict.CANNOT_JUDGE: "Cannot judge",
+}
+_CONFIDENCE_KEYS: Final = {Confidence.SURE: "1", Confidence.PROBABLE: "2", Confidence.UNSURE: "3"}
+
+
+@dataclass(frozen=True)
+class Seat:
+    """Who reads what.
+
+    Attributes:
+        store: Where the verdicts go.
+        case: What is read.
+        reader: Who reads.
+    """
+
+    store: ReviewStore
+    case: CaseOpened
+    reader: str
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """A patch in front of a reader.
+
+    Attributes:
+        seat: Who reads what.
+        shown: The patch, with what may be seen of it.
+        stage: FIRST, AFTER the AI, or AGAIN for a correction.
+        before: The reading that stands: the blind one AFTER, the one to be corrected AGAIN.
+        drawn: Since when it is on the screen.
+    """
+
+    seat: Seat
+    shown: Shown
+    stage: str
+    before: Reading | None
+    drawn: reading.Drawn
+
+    def draft(self, what: str) -> str:
+        """Return what a draft of this reading is kept under."""
+        # Another correction of the same verdict begins with what then stands.
+        turn = f"-{self.drawn.action[:8]}" if self.stage == AGAIN else ""
+        return f"{what}-{self.seat.case.case}-{self.shown.position}-{self.stage}{turn}"
+
+    def saw(self, shown: MapShown | None) -> None:
+        """Note that a map is drawn, or said not to be reliable; it counts when hidden again."""
+        if shown is not None:
+            widgets.choose(self.draft("map"), shown)
+
+
+def verdict_buttons(sitting: Sitting) -> None:
+    """Draw the question and the keys that answer it."""
+    stage, before = sitting.stage, sitting.before
+    question, note = "Is there tumour in the centre?", "One key gives the verdict and goes on."
+    if before is not None and stage == AFTER:
+        question = "Now with the score: keep or change?"
+        note = f"Your verdict on the bare patch: {SIGNS[before.verdict]}"
+    elif before is not None and stage == AGAIN:
+        question = "What should stand instead?"
+        note = (
+            f"On record: {SIGNS[before.verdict]}. A correction is a new event; the earlier one "
+            "stays where it is."
+        )
+    st.html(f'<div class="nl-read-question"><b>{question}</b><span>{note}</span></div>')
+    write = partial(_give, sitting)
+    # The keys stay the same from patch to patch: Streamlit unbinds the shortcut of a button that
+    # goes only some time later, and a press meanwhile would be lost.
+    with st.container(key="nl-verdicts", gap="small"):
+        if before is not None and stage == AFTER:
+            st.button(
+                f"Keep {SIGNS[before.verdict]}",
+                key="keep",
+                shortcut="K",
+                type="primary",
+                width="stretch",
+                on_click=write,
+                args=(before.verdict,),
+            )
+        for column, (verdict, key) in zip(st.columns(3, gap="small"), _KEYS.items(), strict=True):
+            column.button(
+                _NAMES[verdict],
+                key=f"verdict-{key}",
+                shortcut=key,
+                width="stretch",
+                on_click=write,
+                args=(verdict,),
+            )
+
+
+def remarks(sitting: Sitting) -> None:
+    """Draw what may be said with the verdict; kept as a draft until it is given."""
+    draft, before = sitting.draft, sitting.before
+    if before is not None and widgets.chosen(draft("tags")) is None:
+        widgets.choose(draft("tags"), list(before.tags))
+        widgets.choose(draft("quality"), before.quality)
+        widgets.choose(draft("confidence"), before.confidence)
+        if sitting.stage == AGAIN:
+            widgets.choose(draft("comment"), before.comment)
+    with st.container(horizontal=True, key="nl-confidence", gap="small"):
+        for level, key in _CONFIDENCE_KEYS.items():
+            chosen = widgets.chosen(draft("confidence")) == level
+            st.button(
+                f"{'✓ ' * chosen}{str(level).capitalize()}",
+                key=f"confidence-{key}",
+                shortcut=key,
+                type="secondary",
+                on_click=widgets.choose,
+                args=(draft("confidence"), None if chosen else level),
+            )
+    st.pills(
+        "Because of",
+        list(ReasonTag),
+        selection_mode="multi",
+        format_func=str,
+        key=draft("tags"),
+        wrap=True,
+        persist_state="session",
+    )
+    st.pills(
+        "Image quality",
+        list(Quality),
+        format_func=str,
+        key=draft("quality"),
+        persist_state="session",
+    )
+    st.text_area(
+        "Comment, recorded with the verdict",
+        key=draft("comment"),
+        persist_state="session",
+        height=68,
+        max_chars=2_000,
+        help="Tab leaves the field; then the keys work again.",
+    )
+
+
+def _reading(sitting: Sitting, verdict: Verdict) -> Reading:
+    """Return the verdict with what was said and seen."""
+    draft = sitting.draft
+    confidence, quality = widgets.chosen(draft("confidence")), widgets.chosen(draft("quality"))
+    tags, seen = widgets.chosen(draft("tags")), widgets.chosen(draft("map"))
+    shown_map = seen if isinstance(seen, MapShown) else None
+    return Reading(
+        verdict=verdict,
+        screen=screen_of(
+            sitting.shown.patch,
+            with_map=shown_map is not None and shown_map.drawn,
+            adjudicated=sitting.seat.case.mode is ReadingMode.ADJUDICATION,
+        ),
+        seconds=round(sitting.drawn.seconds, 3),
+        confidence=Confidence(str(confidence)) if confidence else None,
+        tags=tuple(tag for tag in ReasonTag if tag in tags) if isinstance(tags, list) else (),
+        quality=Quality(str(quality)) if quality else None,
+        comment=str(widgets.chosen(draft("comment")) or "").strip(),
+        map=shown_map,
+    )
+
+
+def _give(sitting: Sitting, verdict: Verdict) -> None:
+    seat, position = sitting.seat, sitting.shown.position
+    if not reading.still_drawn(sitting.drawn):
+        return  # a second press; the first one is on record
+    if sitting.drawn.seconds < LEAST_S:
+        st.toast("Too soon after the patch was drawn; not recorded.", icon=":material/timer:")
+        return
+    what = _reading(sitting, verdict)
+    make = correction_event if sitting.stage == AGAIN else verdict_event
+    try:
+        event = make(seat.store.record(), seat.case, seat.reader, position, what)
+        seat.store.append(event, action=sitting.drawn.action)
+    except NodelensError as error:
+        widgets.say(str(error))
+        return
+    if sitting.stage == AGAIN:
+        reading.look_again(None)
+        st.toast(f"Patch {position + 1} corrected to {verdict}.", icon=":material/edit:")
+        return
+    # In the blind-first mode the same patch comes again, now with the score.
+    first_of_two = seat.case.mode is ReadingMode.BLIND_FIRST and sitting.stage == FIRST
+    reading.go_on_behind(position - first_of_two)

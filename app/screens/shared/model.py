@@ -1,0 +1,61 @@
+"""The model in force, or why there is none."""
+
+from typing import Final
+
+import streamlit as st
+
+from app import resources
+from app.screens.shared.parts import show_problem
+from core.bundle import Card
+from core.errors import NodelensError
+from core.scoring import Classifier
+from core.settings import Settings
+
+_FAMILIES: Final = {
+    "resnet": "a residual convolutional network",
+    "resnext": "a residual convolutional network",
+    "wide_resnet": "a residual convolutional network",
+    "densenet": "a densely connected convolutional network",
+    "efficientnet": "a compact convolutional network",
+    "tf_efficientnet": "a compact convolutional network",
+    "test_efficientnet": "a tiny convolutional network for tests",
+    "mobilenet": "a small convolutional network",
+    "convnext": "a modern convolutional network",
+    "regnet": "a convolutional network",
+    "vit": "a vision transformer",
+    "deit": "a vision transformer",
+    "swin": "a vision transformer with shifted windows",
+}
+
+
+def settings_or_stop() -> Settings:
+    """Return what the operator decided, or say what is wrong with it and end the page."""
+    try:
+        return resources.settings()
+    except NodelensError as error:
+        show_problem(error)
+        st.stop()
+
+
+def classifier_or_problem(settings: Settings) -> Classifier | None:
+    """Return the model in force, or say why nothing can be scored."""
+    try:
+        return resources.classifier(settings)
+    except NodelensError as error:
+        show_problem(error)
+        st.info(
+            "Nothing is scored without a model that has passed its self-test. The operator of this "
+            "installation names the model's folder in NODELENS_MODEL and its device in "
+            "NODELENS_DEVICE, then starts the app again. Earlier results can still be read.",
+            icon=":material/info:",
+        )
+        return None
+
+
+def architecture_words(card: Card) -> str:
+    """Return what kind of network a card describes, in plain words."""
+    name = card.architecture.name
+    family = next(
+        (words for start, words in _FAMILIES.items() if name.startswith(start)), "a neural network"
+    )
+    return f"{name}, {family}"

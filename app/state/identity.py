@@ -1,0 +1,74 @@
+"""Who is here: the owner of the workspace, and the reader of patches.
+
+A workspace is named by a random token in a cookie, so that its jobs survive a reload and nobody
+else sees them. Whoever is logged in has the workspace of their identity instead. The token is
+never part of a URL, a log or a file.
+"""
+
+import re
+import secrets
+from typing import Final
+from urllib.parse import quote, unquote
+
+import streamlit as st
+
+from app.state import reading
+
+COOKIE: Final = "nodelens_workspace"
+READER_COOKIE: Final = "nodelens_reader"
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+_WORKSPACE: Final = "workspace"
+_READER: Final = "reader"
+
+
+def owner() -> str:
+    """Return the secret that names the workspace of whoever is here."""
+    identity = _identity()
+    if identity is not None:
+        return identity
+    if _WORKSPACE not in st.session_state:
+        found = str(st.context.cookies.get(COOKIE, ""))
+        token = found if _TOKEN.fullmatch(found) else secrets.token_urlsafe(32)
+        st.session_state[_WORKSPACE] = token
+    token = st.session_state[_WORKSPACE]
+    return str(token)
+
+
+def token_to_keep() -> str | None:
+    """Return the token that the browser is to keep for a year from now; None if logged in."""
+    return owner() if _identity() is None else None
+
+
+def login_name() -> str | None:
+    """Return the name that a login vouches for; None where nobody is logged in."""
+    if _identity() is None:
+        return None
+    return str(st.user.get("email") or st.user.get("name") or st.user.get("sub"))[:200]
+
+
+def reader_name() -> str | None:
+    """Return who reads: the login, or the name given here or kept in a cookie; None if unknown."""
+    login = login_name()
+    if login is not None:
+        return login
+    if _READER not in st.session_state:
+        kept = unquote(str(st.context.cookies.get(READER_COOKIE, ""))).strip()[:200]
+        st.session_state[_READER] = kept if kept.isprintable() else ""
+    return str(st.session_state[_READER]) or None
+
+
+def be_reader(name: str) -> None:
+    """Read under another name, or under none yet."""
+    st.session_state[_READER] = name.strip()[:200]
+    reading.leave_desk()
+
+
+def reader_cookie() -> str | None:
+    """Return what the browser is to keep of the reader's name; None where a login tells it."""
+    return quote(reader_name() or "", safe="") if _identity() is None else None
+
+
+def _identity() -> str | None:
+    if not st.user.get("is_logged_in"):
+        return None
+    return f"login {st.user.get('iss', '')} {st.user.get('sub') or st.user.get('email', '')}"

@@ -1,0 +1,122 @@
+"""What widgets hold, and what the browser tells of itself."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import streamlit as st
+
+_UPLOADERS: Final = "uploaders"
+_NOTICE: Final = "notice"
+
+
+def chosen(key: str, default: object = None) -> object:
+    """Return what a widget with this key holds."""
+    return st.session_state.get(key, default)
+
+
+def choose(key: str, value: object) -> None:
+    """Make a widget with this key hold something when it is next drawn."""
+    st.session_state[key] = value
+
+
+def uploader_key(name: str) -> str:
+    """Return the key of a file uploader; another one after `clear_uploader`."""
+    return f"{name}-{st.session_state.get(f'{_UPLOADERS}-{name}', 0)}"
+
+
+def clear_uploader(name: str) -> None:
+    """Forget what an uploader holds, so that its memory is free."""
+    st.session_state[f"{_UPLOADERS}-{name}"] = st.session_state.get(f"{_UPLOADERS}-{name}", 0) + 1
+
+
+@dataclass(frozen=True)
+class KeptFile:
+    """An uploaded file, held in memory for this visit.
+
+    Attributes:
+        name: From somebody's disk; hostile text.
+        data: Its bytes.
+    """
+
+    name: str
+    data: bytes
+
+
+def uploaded(key: str) -> KeptFile | None:
+    """Return what the uploader with this key holds."""
+    found: Any = st.session_state.get(key)
+    return None if found is None else KeptFile(str(found.name), found.getvalue())
+
+
+def keep_file(key: str, file: KeptFile | None) -> None:
+    """Keep a file for this visit, because an uploader forgets it when the page changes."""
+    st.session_state[f"kept-{key}"] = file
+
+
+def kept_file(key: str) -> KeptFile | None:
+    """Return the file that was kept under a key."""
+    found: KeptFile | None = st.session_state.get(f"kept-{key}")
+    return found
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What was clicked in a table.
+
+    Attributes:
+        rows: Selected rows of the page.
+        columns: Selected columns, by name.
+        cell_rows: Rows of selected cells.
+    """
+
+    rows: tuple[int, ...]
+    columns: tuple[str, ...]
+    cell_rows: tuple[int, ...]
+
+
+def selection(key: str) -> Selection:
+    """Return what was clicked in the table with this key."""
+    held: Any = st.session_state.get(key) or {}
+    found: Any = held.get("selection", {})
+    return Selection(
+        tuple(found.get("rows", ())),
+        tuple(found.get("columns", ())),
+        tuple(row for row, _ in found.get("cells", ())),
+    )
+
+
+def points(key: str) -> list[dict[str, Any]]:
+    """Return the points that are selected in the chart with this key."""
+    held: Any = st.session_state.get(key) or {}
+    return list(held.get("selection", {}).get("points", ()))
+
+
+def component_value(key: str, name: str) -> Any:  # noqa: ANN401 - whatever the browser sent
+    """Return what an own component with this key has just sent under a name."""
+    held: Any = st.session_state.get(key) or {}
+    return held.get(name)
+
+
+def say(sentence: str) -> None:
+    """Keep a sentence for the next time the page is drawn."""
+    st.session_state[_NOTICE] = sentence
+
+
+def said() -> str | None:
+    """Return the sentence that was kept, once."""
+    found = st.session_state.pop(_NOTICE, None)
+    return str(found) if found else None
+
+
+def is_dark() -> bool:
+    """Return whether the page is shown on a dark background."""
+    return st.context.theme.get("type") == "dark"
+
+
+def time_zone() -> ZoneInfo | None:
+    """Return the browser's time zone, None where it is not known."""
+    try:
+        return ZoneInfo(str(st.context.timezone or ""))
+    except (ZoneInfoNotFoundError, ValueError):
+        return None

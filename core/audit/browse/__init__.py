@@ -1,0 +1,25 @@
+"""An audit as the page shows it: which rows are looked at, why, in which order; no Streamlit."""
+
+from core.audit.browse.distribution import Distribution, distribution
+from core.audit.browse.filter import Order, PatchFilter, listed
+from core.audit.browse.shown import Chosen, Shown, choose
+from core.audit.browse.tables import csv_bytes, exported, parquet_bytes, review_table
+from core.audit.browse.view import AuditView, Rows, nearest
+
+__all__ = [
+    "AuditView",
+    "Chosen",
+    "Distribution",
+    "Order",
+    "PatchFilter",
+    "Rows",
+    "Shown",
+    "choose",
+    "csv_bytes",
+    "distribution",
+    "exported",
+    "listed",
+    "nearest",
+    "parquet_bytes",
+    "review_table",
+]

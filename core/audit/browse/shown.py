@@ -1,0 +1,160 @@
+"""Which rows of an audit are looked at, and what they are in words."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from core.audit import FLAGS, MEASURES
+from core.audit.browse.view import AuditView, Rows, by_measure
+
+DECIDED_BY: Final = {
+    "flat": ("channel_sd", False),
+    "blank": ("white_share", True),
+    "dark": ("grey_mean", False),
+    "low_saturation": ("saturation_max", False),
+    "low_tissue": ("tissue_share", False),
+    "blurred": ("detail_share", False),
+    "pen": ("ink_share", True),
+    "extreme_stain": ("whole_haematoxylin_mean", True),
+    "grey_image": ("colour_spread", False),
+}
+"""The measure that a quality flag goes by, and whether a high value is what is flagged."""
+_LABELS: Final = {"tumour": 1, "no tumour": 0}
+_IN_URL: Final = frozenset({"all", "finding", "slide", "split", "bins", "measure", "contrast"})
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is looked at.
+
+    Attributes:
+        kind: "all", "finding", "slide", "split", "bins", "measure", "contrast" or "rows".
+        value: Which one; for bins, `measure|region of bins`.
+        rows: The rows of a selection by hand; empty for every other kind.
+    """
+
+    kind: str = "all"
+    value: str = ""
+    rows: tuple[int, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str | None) -> "Shown":
+        """Return what a URL names; everything if it names nothing that can be kept in one."""
+        kind, _, value = (text or "all").partition(":")
+        return cls(kind, value) if kind in _IN_URL else cls()
+
+    def __str__(self) -> str:
+        """Return the text that `parse` understands."""
+        return f"{self.kind}:{self.value}" if self.value else self.kind
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Rows to look at.
+
+    Attributes:
+        rows: In the order in which they tell most.
+        sentence: What they are.
+        measure: What the order goes by; "" if by no measure.
+        of: How many there are in all, where only the first of them are known by row.
+    """
+
+    rows: Rows
+    sentence: str
+    measure: str = ""
+    of: int = 0
+
+
+def choose(view: AuditView, shown: Shown) -> Chosen:
+    """Return the rows that are looked at; all of them if what was named is not there any more."""
+    found = _CHOOSERS.get(shown.kind, _all)(view, shown)
+    return found if found is not None else _all(view, shown)
+
+
+def _all(view: AuditView, _: Shown) -> Chosen:
+    return Chosen(np.arange(len(view.patches)), "All patches")
+
+
+def _of_finding(view: AuditView, shown: Shown) -> Chosen | None:
+    found = view.finding(shown.value)
+    if found is None:
+        if shown.value not in FLAGS:
+            return None
+        return Chosen(np.empty(0, np.int64), "None at these limits")
+    if shown.value in FLAGS:
+        measure, high = DECIDED_BY[shown.value]
+        rows = np.flatnonzero(view.flags[shown.value].to_numpy(bool))
+        return Chosen(by_measure(view, rows, measure, high=high), found.headline, measure)
+    if found.rows:
+        return Chosen(np.array(found.rows, np.int64), found.headline, of=found.count)
+    names = set(found.ids)
+    patches = view.patches
+    rows = np.flatnonzero((patches["id"].isin(names) | patches["slide"].isin(names)).to_numpy())
+    return Chosen(rows, found.headline) if len(rows) else None
+
+
+def _of_column(view: AuditView, shown: Shown) -> Chosen | None:
+    names = shown.value.split("|")
+    rows = np.flatnonzero(view.patches[shown.kind].isin(names).to_numpy())
+    said = shown.kind.capitalize() + "s" * (len(names) > 1)
+    return Chosen(rows, f"{said} {', '.join(names)}") if len(rows) else None
+
+
+def _of_bins(view: AuditView, shown: Shown) -> Chosen | None:
+    """Take `measure|label:low:high|…`."""
+    measure, *parts = shown.value.split("|")
+    if measure not in MEASURES or not parts:
+        return None
+    values = view.patches[measure].to_numpy(np.float64)
+    chosen = np.zeros(len(values), bool)
+    lows, highs = [], []
+    try:
+        for part in parts:
+            label, low, high = part.split(":")
+            inside = (values >= float(low)) & (values <= float(high))
+            chosen |= inside & (view.label_words == label)
+            lows.append(float(low))
+            highs.append(float(high))
+    except ValueError:
+        return None
+    rows = by_measure(view, np.flatnonzero(chosen), measure, high=True)
+    return Chosen(rows, f"{measure} from {min(lows):.4g} to {max(highs):.4g}", measure)
+
+
+def _of_measure(view: AuditView, shown: Shown) -> Chosen | None:
+    if shown.value not in MEASURES:
+        return None
+    known = np.flatnonzero(np.isfinite(view.patches[shown.value].to_numpy(np.float64)))
+    rows = by_measure(view, known, shown.value, high=True)
+    return Chosen(rows, f"All patches, highest {shown.value} first", shown.value)
+
+
+def _of_contrast(view: AuditView, shown: Shown) -> Chosen | None:
+    """Take `channel|label`: that class, the largest difference between centre and ring first."""
+    channel, _, label = shown.value.partition("|")
+    centre = f"centre_{channel}_mean"
+    if centre not in MEASURES or label not in _LABELS:
+        return None
+    patches = view.patches
+    values = np.abs(patches[centre].to_numpy(float) - patches[f"ring_{channel}_mean"].to_numpy())
+    rows = np.flatnonzero((view.label_words == label) & np.isfinite(values))
+    rows = rows[np.argsort(-values[rows], kind="stable")]
+    words = f"Label {label}: centre and ring differ most in {channel}"
+    return Chosen(rows, words, centre)
+
+
+def _of_rows(view: AuditView, shown: Shown) -> Chosen | None:
+    rows = np.array([row for row in shown.rows if 0 <= row < len(view.patches)], np.int64)
+    return Chosen(rows, shown.value or "Selected") if len(rows) else None
+
+
+_CHOOSERS: Final = {
+    "finding": _of_finding,
+    "slide": _of_column,
+    "split": _of_column,
+    "bins": _of_bins,
+    "measure": _of_measure,
+    "contrast": _of_contrast,
+    "rows": _of_rows,
+}

@@ -1,0 +1,341 @@
+"""The data-set page, opened through the router as a user opens it."""
+
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from app import resources
+from app.charts import LIGHT
+from app.charts import audit as audit_charts
+from app.screens.audit.words import FLAGS as FLAG_WORDS
+from app.screens.audit.words import measure_text, unit_text
+from core.audit import FLAGS, MEASURES, QualityLimits, open_audit
+from core.audit.browse import (
+    AuditView,
+    Order,
+    PatchFilter,
+    Shown,
+    choose,
+    csv_bytes,
+    distribution,
+    exported,
+    listed,
+    nearest,
+)
+from core.jobs import AuditStore, Job
+from tests.app.conftest import TOKEN, html
+from tests.toys import noise_patches
+
+OpenPage = Callable[..., AppTest]
+PATCHES = 24
+
+
+def write_data_set(folder: Path) -> None:
+    """Write 24 noise patches of four slides, and three faults.
+
+    Patch 24 is a copy of patch 0 with the other label in the other split, patch 25 is one flat
+    colour, and broken.png is no image.
+    """
+    folder.mkdir(parents=True)
+    lines = ["id,label,slide,split"]
+    images = [*list(noise_patches(PATCHES)), noise_patches(1)[0], np.full((96, 96, 3), 120, "u1")]
+    for number, image in enumerate(images):
+        copied = number == PATCHES
+        Image.fromarray(image).save(folder / f"p{number:02d}.png")
+        split = "valid" if copied or number % 4 == 3 else "train"
+        lines.append(f"p{number:02d},{1 - number % 2 if not copied else 0},s{number % 4},{split}")
+    (folder / "broken.png").write_bytes(b"not an image")
+    (folder / "labels.csv").write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture
+def roots(tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that the installation may read."""
+    folder = tmp_path / "allowed"
+    folder.mkdir()
+    monkeypatch.setenv("NODELENS_SERVER_ROOTS", str(folder))
+    return folder
+
+
+@pytest.fixture
+def audits(data_dir: Path, roots: Path) -> AuditStore:
+    """Another view of the installation's audits."""
+    return AuditStore(data_dir / "audits", server_roots=(roots.resolve(),))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[AuditStore, Job]:
+    """A finished audit of the data set with faults, made once."""
+    root = tmp_path_factory.mktemp("audited")
+    write_data_set(root / "set")
+    store = AuditStore(root / "audits", server_roots=(root.resolve(),))
+    job = store.jobs.add_server_path(TOKEN, "set", (root / "set").resolve())
+    store.start(job)
+    store.wait(job, timeout_s=120)
+    assert store.state(job).name == "done", store.state(job).error
+    return store, job
+
+
+@pytest.fixture
+def view(finished: tuple[AuditStore, Job]) -> AuditView:
+    store, job = finished
+    return AuditView.of(f"{job.id}-0", open_audit(store.folder(job).path), QualityLimits())
+
+
+@pytest.fixture
+def look_at(
+    finished: tuple[AuditStore, Job],
+    data_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    open_page: OpenPage,
+) -> Callable[..., AppTest]:
+    """Open the finished audit at a part of the page."""
+    store, job = finished
+    folder = store.jobs.folder
+    data_dir.mkdir(parents=True)
+    (data_dir / "audits").symlink_to(folder)
+    monkeypatch.setenv("NODELENS_SERVER_ROOTS", str(folder.parent))
+
+    def opened(part: str = "Findings", *, token: str = TOKEN, **told: str) -> AppTest:
+        page = open_page("audit", token=token)
+        for name, value in {"audit": job.id, "part": part, **told}.items():
+            page.query_params[name] = value
+        page.run()
+        assert not page.exception, page.exception
+        return page
+
+    return opened
+
+
+def test_without_a_data_set_the_page_says_what_to_do(open_page: OpenPage) -> None:
+    page = open_page("audit")
+    assert "No data set yet" in html(page)
+    assert page.button(key="try-samples").label == "Open the drawn samples"
+
+
+def test_the_drawn_samples_are_audited_in_one_click_and_called_drawn(
+    open_page: OpenPage, data_dir: Path
+) -> None:
+    page = open_page("audit")
+    page.button(key="try-samples").click().run()
+    assert "drawn, not tissue" in html(page)
+    store = AuditStore(data_dir / "audits")
+    (job,) = store.jobs.jobs(TOKEN)
+    page_until_done(page, job)
+    assert ">finished</span>" in html(page)
+    assert "all measured" in html(page)
+    assert store.state(job).progress.complete
+
+
+def page_until_done(page: AppTest, job: Job) -> None:
+    """Draw the page again once the page's own thread has ended."""
+    resources.audit_store(resources.settings()).wait(job, timeout_s=120)
+    page.run()
+    assert not page.exception, page.exception
+
+
+def test_findings_come_first_and_the_worst_of_them_at_the_top(
+    look_at: Callable[..., AppTest], view: AuditView
+) -> None:
+    said = html(look_at())
+    places = [said.index(f"<b>{escape(found.headline)}</b>") for found in view.findings]
+    assert places == sorted(places)
+    severities = [str(found.severity) for found in view.findings]
+    assert severities == sorted(severities, key=["error", "warning", "note"].index)
+    assert {"copy-with-other-label", "flat"} <= {found.kind for found in view.findings}
+    assert "✖ Error" in said
+
+
+def test_show_me_chooses_the_patches_of_a_finding(
+    look_at: Callable[..., AppTest], view: AuditView
+) -> None:
+    page = look_at()
+    place = [found.kind for found in view.findings].index("flat")
+    page.button(key=f"show-{place}-flat").click().run()
+    assert page.query_params["show"] in ("finding:flat", ["finding:flat"])
+    lines = [line.value.replace("\\", "") for line in page.markdown]
+    assert "**One flat colour: 1 patch**" in lines
+    page.button(key="audit-show-all").click().run()
+    assert "show" not in page.query_params
+
+
+def test_show_me_of_conflicting_pairs_leads_to_the_pairs(
+    look_at: Callable[..., AppTest], view: AuditView
+) -> None:
+    page = look_at()
+    place = [found.kind for found in view.findings].index("copy-with-other-label")
+    page.button(key=f"show-{place}-copy-with-other-label").click().run()
+    assert not page.exception
+    assert page.query_params["part"] in ("Duplicates and leaks", ["Duplicates and leaks"])
+    assert "With different labels" in html(page)
+    assert any("1 to 1 of 1 pairs" in caption.value for caption in page.caption)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "Patches",
+        "Classes and slides",
+        "Duplicates and leaks",
+        "Doubtful labels",
+        "Measures",
+        "Map",
+        "Limits",
+        "Table",
+    ],
+)
+def test_every_part_is_drawn(look_at: Callable[..., AppTest], part: str) -> None:
+    page = look_at(part)
+    assert not page.error
+    assert not page.warning
+
+
+def test_a_patch_opens_with_what_is_known_of_it(
+    look_at: Callable[..., AppTest], view: AuditView
+) -> None:
+    row = list(view.patches["id"]).index("p00")
+    said = html(look_at("Patches", patch=str(row)))
+    assert "Related patches" in said
+    assert "Nearest patches" in said
+    assert "p00" in said
+
+
+def test_a_moved_limit_is_in_force_at_once_and_can_be_taken_back(
+    look_at: Callable[..., AppTest], view: AuditView
+) -> None:
+    page = look_at("Limits")
+    readable = int((view.patches["fault"] == "").sum())
+    assert f"**Dark**: 0 of {readable}" in [line.value for line in page.markdown]
+    page.slider(key="audit-limit-dark_mean").set_value(150.0).run()
+    dark = int((view.audit.flags(QualityLimits(dark_mean=150.0))["dark"]).sum())
+    assert dark > 0
+    assert f"**Dark**: {dark} of {readable}" in [line.value for line in page.markdown]
+    page.button(key="audit-limits-reset").click().run()
+    assert f"**Dark**: 0 of {readable}" in [line.value for line in page.markdown]
+
+
+def test_nobody_else_sees_an_audit(look_at: Callable[..., AppTest]) -> None:
+    page = look_at(token="o" * 43)
+    assert "not in this workspace" in page.info[0].value
+    assert "set" not in [button.label for button in page.button]
+
+
+def test_a_path_outside_the_roots_is_refused(
+    open_page: OpenPage, roots: Path, tmp_path: Path, audits: AuditStore
+) -> None:
+    write_data_set(tmp_path / "secret")
+    page = open_page("audit")
+    page.text_input[0].set_value(str(tmp_path / "secret"))
+    next(b for b in page.button if b.label == "Look at this source").click().run()
+    assert "not below a folder" in page.error[0].value
+    assert not audits.jobs.jobs(TOKEN)
+
+
+def test_a_folder_without_a_file_says_so_and_can_be_tried_again(
+    open_page: OpenPage, roots: Path, audits: AuditStore
+) -> None:
+    (roots / "empty").mkdir()
+    page = open_page("audit")
+    page.text_input[0].set_value(str(roots / "empty"))
+    next(b for b in page.button if b.label == "Look at this source").click().run()
+    (job,) = audits.jobs.jobs(TOKEN)
+    page_until_done(page, job)
+    assert "There is no file in this data set" in page.error[0].value.replace("\\", "")
+    assert page.button(key="continue-audit").label == "Try again"
+
+
+def test_a_deleted_audit_leaves_nothing(
+    open_page: OpenPage, roots: Path, audits: AuditStore
+) -> None:
+    write_data_set(roots / "set")
+    job = audits.jobs.add_server_path(TOKEN, "set", (roots / "set").resolve())
+    page = open_page("audit")
+    page.query_params["audit"] = job.id
+    page.run()
+    page.button(key="delete-this-audit").click().run()
+    assert not audits.jobs.jobs(TOKEN)
+    assert not audits.folder(job).path.exists()
+    assert (roots / "set" / "labels.csv").is_file()
+
+
+def test_a_selection_in_the_histogram_is_the_rows_in_its_bins(view: AuditView) -> None:
+    found = distribution(view, "grey_mean")
+    assert found is not None
+    low, high = float(found.edges[3]), float(found.edges[20])
+    shown = Shown.parse(f"bins:grey_mean|tumour:{low!r}:{high!r}")
+    values = view.patches["grey_mean"]
+    expected = view.patches[(values >= low) & (values <= high) & (view.patches["label"] == 1)]
+    chosen = choose(view, shown)
+    assert len(expected) > 2
+    assert set(chosen.rows) == set(expected["row"])
+    assert list(values.iloc[chosen.rows]) == sorted(expected["grey_mean"], reverse=True)
+
+
+def test_every_readable_patch_is_counted_in_a_histogram_once(view: AuditView) -> None:
+    known = int(view.patches["grey_mean"].notna().sum())
+    found = distribution(view, "grey_mean")
+    assert found is not None
+    assert sum(int(count.sum()) for count in found.counts.values()) + found.outside == known
+
+
+@pytest.mark.parametrize(
+    "text", ["finding:nothing", "bins:grey_mean|x", "bins:a|b", "measure:?", "slide:none", "rows:1"]
+)
+def test_a_link_that_names_nothing_shows_everything(view: AuditView, text: str) -> None:
+    assert len(choose(view, Shown.parse(text)).rows) == len(view.patches)
+
+
+def test_filters_keep_only_what_passes_all_of_them(view: AuditView) -> None:
+    everything = choose(view, Shown())
+    wanted = PatchFilter(frozenset({"tumour"}), frozenset({"train"}), text="s2")
+    rows = listed(view, everything, wanted)
+    part = view.patches.iloc[rows]
+    assert len(part) > 2
+    assert set(part["label"]) == {1}
+    assert set(part["split"]) == {"train"}
+    assert set(part["slide"]) == {"s2"}
+
+
+def test_a_random_order_is_the_same_patches_and_the_same_for_the_same_seed(
+    view: AuditView,
+) -> None:
+    everything = choose(view, Shown())
+    first = listed(view, everything, PatchFilter(order=Order.RANDOM, seed=1))
+    assert list(first) == list(listed(view, everything, PatchFilter(order=Order.RANDOM, seed=1)))
+    assert list(first) != list(listed(view, everything, PatchFilter(order=Order.RANDOM, seed=2)))
+    assert sorted(first) == list(range(len(view.patches)))
+
+
+def test_the_nearest_patch_of_a_copy_is_its_original(view: AuditView) -> None:
+    ids = list(view.patches["id"])
+    assert nearest(view, ids.index(f"p{PATCHES}"))[0] == ids.index("p00")
+
+
+def test_an_exported_cell_is_never_a_formula(view: AuditView) -> None:
+    table = exported(view, np.array([0, 1])).assign(id=["=1+1", "@x"])
+    text = csv_bytes(table).decode()
+    assert "'=1+1" in text
+    assert "'@x" in text
+
+
+def test_the_scatter_has_every_patch_once_whatever_colours_it(view: AuditView) -> None:
+    values = view.patches[["grey_mean", "grey_sd"]].to_numpy(float)
+    rows = np.flatnonzero(np.isfinite(values).all(axis=1))
+    slides = np.array([f"s{row % 11}" for row in range(len(values))], object)
+    for groups in (view.label_words, slides):
+        figure = audit_charts.patch_scatter(
+            values[rows, 0], values[rows, 1], rows, groups[rows], titles=("", ""), colours=LIGHT
+        )
+        drawn = np.concatenate([trace.customdata for trace in figure.data])
+        assert sorted(drawn) == list(rows)
+
+
+def test_every_measure_and_flag_has_words() -> None:
+    assert set(FLAG_WORDS) == set(FLAGS)
+    assert len({measure_text(name) for name in MEASURES}) == len(MEASURES)
+    assert all(unit_text(name) for name in MEASURES)

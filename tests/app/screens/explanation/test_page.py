@@ -1,0 +1,395 @@
+import csv
+import io
+import time
+import zipfile
+from collections.abc import Callable
+from html import unescape
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from app.screens.explanation import words
+from core.explanation import (
+    EXPLANATION_COLUMNS,
+    CentreTest,
+    Explainer,
+    MapState,
+    Measurement,
+    Method,
+    OverlayStyle,
+    score_views,
+    table_csv,
+)
+from core.explanation.explained import ExplainedPatches, PatchCollection, list_rows, zipped
+from core.explanation.listing import FILTERS, ORDERS, listed, worth_explaining
+from core.jobs import Job, JobStore
+from core.patches import ImageU8
+from core.scoring import Classifier, Status
+from tests.app.conftest import html, scored_folder
+from tests.toys import write_toy_bundle
+
+OpenPage = Callable[..., AppTest]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that the installation may read."""
+    allowed = tmp_path / "allowed"
+    allowed.mkdir()
+    monkeypatch.setenv("NODELENS_SERVER_ROOTS", str(allowed))
+    return allowed / "case 1"
+
+
+@pytest.fixture
+def done(folder: Path, store: JobStore, toy_classifier: Classifier) -> Job:
+    return scored_folder(store, toy_classifier, folder)
+
+
+@pytest.fixture
+def collection(store: JobStore, done: Job) -> PatchCollection:
+    positions, _ = worth_explaining(store.rows(done))
+    return PatchCollection("key", done.name, store.open(done), positions)
+
+
+def gallery(page: AppTest) -> AppTest:
+    view = next(group for group in page.button_group if "Gallery" in group.options)
+    return view.set_value("Gallery").run()
+
+
+def image_of(folder: Path, name: str) -> ImageU8:
+    return np.array(Image.open(folder / name).convert("RGB"), np.uint8)
+
+
+def test_the_first_patch_has_the_numbers_that_the_engine_gives(
+    open_page: OpenPage, done: Job, folder: Path, store: JobStore, toy_classifier: Classifier
+) -> None:
+    rows = store.rows(done)
+    first = rows[worth_explaining(rows)[0][0]]
+    image = image_of(folder, first.path)[None]
+    explained = Explainer(toy_classifier, method=Method.REPLACEMENT).explain(image)[0]
+    test = CentreTest(toy_classifier).run(image)[0]
+    views = score_views(toy_classifier, image)[0]
+
+    said = unescape(html(open_page("explanation")))
+    assert first.path in said
+    assert f"{explained.prob_tumour:.3f}" in said
+    for one in (*words.of_centre_test(test), words.of_views(views)):
+        assert f"{one.name}</th><td>{one.value}</td><td>{one.expected}</td>" in said
+    assert explained.cam.agreement is not None
+    assert f"{explained.cam.agreement:.2f}".replace("-", "−") in said
+    if explained.cam.measured:
+        assert words.percent(explained.centre.share or 0) in said
+    else:
+        assert "No reliable explanation" in said
+
+
+def test_a_map_is_called_no_finding_and_nothing_clinical_is_said(
+    open_page: OpenPage, done: Job
+) -> None:
+    assert done
+    said = html(open_page("explanation")).casefold()
+    assert "a map is not a finding" in said
+    for word in ("malignant", "benign", "metastasis", "carcinoma", "patient has", "diagnosed"):
+        assert word not in said
+
+
+def test_a_map_is_drawn_if_and_only_if_it_passes_its_test(
+    open_page: OpenPage, done: Job, collection: PatchCollection, toy_classifier: Classifier
+) -> None:
+    assert done
+    page = open_page("explanation")
+    explainer = Explainer(toy_classifier, method=Method.REPLACEMENT)
+    image = collection.image(collection.positions[0])
+    assert image is not None
+    reliable = explainer.maps(image[None])[0].measured
+    assert len(page.get("image")) == (2 if reliable else 1)
+    assert ("No reliable explanation" in html(page)) == (not reliable)
+
+
+def test_the_gallery_has_a_tile_for_each_scored_patch_and_none_for_the_broken_file(
+    open_page: OpenPage, done: Job, store: JobStore
+) -> None:
+    page = gallery(open_page("explanation"))
+    assert not page.exception
+    scored = [row for row in store.rows(done) if row.status is Status.SCORED]
+    tiles = [found for found in page.button if found.label.startswith("Look at patch")]
+    assert len(tiles) == len(scored) == 6
+    assert "broken.png" not in html(page)
+
+
+def test_a_click_on_a_tile_looks_at_that_patch(open_page: OpenPage, done: Job) -> None:
+    assert done
+    page = gallery(open_page("explanation"))
+    tile = [found for found in page.button if found.label.startswith("Look at patch")][-1]
+    position = int(str(tile.key).rsplit("-", 1)[1])
+    tile.click().run()
+    assert not page.exception
+    assert "Centre against ring" in html(page)
+    path = f"patch-{position - 1:03d}.png"  # broken.png comes first
+    assert path in html(page)
+
+
+def test_no_map_in_the_gallery_was_left_untested(open_page: OpenPage, done: Job) -> None:
+    assert done
+    page = gallery(open_page("explanation"))
+    said = html(page).casefold()
+    assert "map not tested" not in said
+    states = said.count("no reliable explanation") + said.count("map passed its test")
+    assert states == 6  # one per tile
+
+
+def test_the_gallery_says_what_its_colours_mean(open_page: OpenPage, done: Job) -> None:
+    assert done
+    said = html(gallery(open_page("explanation")))
+    assert "−3.00 against tumour" in said
+    assert "+3.00 for tumour" in said
+    assert "logits a cell" in said
+    assert words.NOT_A_FINDING in unescape(said)
+
+
+def test_gallery_and_one_patch_show_the_map_of_the_same_method(
+    open_page: OpenPage, done: Job, collection: PatchCollection, toy_classifier: Classifier
+) -> None:
+    assert done
+    explainer = Explainer(toy_classifier, method=Method.REPLACEMENT)
+    images = [collection.image(at) for at in collection.positions]
+    found = explainer.maps(np.stack([image for image in images if image is not None]))
+    failed = sum(not cam.measured for cam in found)
+    assert f"No reliable explanation  {failed}" in _filters(gallery(open_page("explanation")))
+
+
+def test_a_filter_that_nothing_passes_says_so_and_can_be_cleared(
+    open_page: OpenPage, done: Job, toy_classifier: Classifier
+) -> None:
+    assert done
+    page = gallery(open_page("explanation"))
+    pills = next(group for group in page.button_group if group.label == "Only")
+    pills.set_value(["Decided by the ring"]).run()  # nothing was measured for it
+    assert "No patch passes “Decided by the ring”." in unescape(html(page))
+    assert "were not measured" in html(page)
+    next(found for found in page.button if found.label == "Clear the filters").click().run()
+    assert not page.exception
+    assert "No patch passes" not in html(page)
+    assert len([b for b in page.button if b.label.startswith("Look at patch")]) == 6
+
+
+def _filters(page: AppTest) -> list[str]:
+    return next(group for group in page.button_group if group.label == "Only").options
+
+
+def test_testing_the_list_fills_the_filters(open_page: OpenPage, done: Job) -> None:
+    assert done
+    page = gallery(open_page("explanation"))
+    next(found for found in page.button if str(found.key) == "explain-test-all").click().run()
+    assert not page.exception
+    assert not any(str(found.key) == "explain-test-all" for found in page.button)
+
+
+def test_an_archive_holds_the_table_and_pictures_of_tested_maps_only(
+    collection: PatchCollection, toy_classifier: Classifier
+) -> None:
+    known = ExplainedPatches(Explainer(toy_classifier), None)
+    known.measure(collection.source, collection.positions, Measurement())
+    style = OverlayStyle(zoom=1)
+    data = zipped(known, collection, collection.positions, scale=0.1, style=style)
+    assert data == zipped(known, collection, collection.positions, scale=0.1, style=style)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        table = list(csv.DictReader(io.StringIO(archive.read("explanations.csv").decode())))
+        pictures = [f"pictures/{row['overlay']}" for row in table]
+        assert archive.namelist() == ["explanations.csv", *pictures]
+    assert all(row["reliable"] in {"0", "1"} for row in table)
+
+
+def test_without_a_batch_the_drawn_samples_are_explained(open_page: OpenPage) -> None:
+    page = open_page("explanation")
+    assert "drawn-" in html(page)
+    assert any("no tissue" in found.value for found in page.caption)
+
+
+def test_without_a_finished_batch_the_page_says_so(open_page: OpenPage) -> None:
+    page = open_page("explanation")
+    choice = next(group for group in page.button_group if "A batch" in group.options)
+    choice.set_value("A batch").run()
+    assert not page.exception
+    assert "No finished batch" in html(page)
+
+
+def test_an_uploaded_patch_is_explained_and_a_damaged_one_is_refused(
+    open_page: OpenPage, done: Job, folder: Path
+) -> None:
+    assert done
+    page = open_page("explanation")
+    choice = next(group for group in page.button_group if "An upload" in group.options)
+    choice.set_value("An upload").run()
+    data = (folder / "patch-002.png").read_bytes()
+    page.file_uploader[0].set_value(("mine.png", data, "image/png")).run()
+    assert not page.exception
+    assert "mine.png" in html(page)
+    assert "Centre against ring" in html(page)
+    page.file_uploader[0].set_value(("bad.png", b"not an image", "image/png")).run()
+    assert not page.exception
+    assert page.warning
+    assert "Being measured" not in html(page)
+    assert "Centre against ring" not in html(page)
+
+
+def test_nobody_sees_the_batch_of_another(open_page: OpenPage, done: Job) -> None:
+    assert "patch-000.png" not in html(open_page("explanation", token="o" * 43, job=done))
+
+
+@pytest.mark.parametrize("method", ["hires-cam", "eigen-cam"])
+def test_other_methods_can_be_chosen(open_page: OpenPage, done: Job, method: str) -> None:
+    assert done
+    page = open_page("explanation")
+    box = next(found for found in page.selectbox if found.label == "Method")
+    index = next(
+        number
+        for number, text in enumerate(box.options)
+        if text.casefold().replace("hirescam", "hires-cam") == method
+    )
+    box.select_index(index).run()
+    assert not page.exception
+    assert not page.error
+
+
+def test_without_a_model_the_page_says_why(
+    open_page: OpenPage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("NODELENS_MODEL", str(tmp_path / "nowhere"))
+    assert open_page("explanation").error
+
+
+def test_tests_are_kept_beside_the_map(
+    collection: PatchCollection, toy_classifier: Classifier
+) -> None:
+    known = ExplainedPatches(Explainer(toy_classifier), None)
+    known.measure(collection.source, collection.positions, Measurement())
+    assert known.untested(collection.positions) == list(collection.positions)
+    first = collection.positions[0]
+    known.measure(collection.source, [first], known.tests())
+    known.measure(collection.source, [first], Measurement())
+    row = known.row(first)
+    assert row is not None
+    assert row.reliance is not None
+    assert row.twins is not None
+    assert known.untested([first]) == []
+
+
+def test_the_tests_of_a_known_map_do_not_make_it_again(
+    collection: PatchCollection, toy_classifier: Classifier
+) -> None:
+    first = collection.positions[0]
+    at_once, in_steps = (
+        ExplainedPatches(Explainer(toy_classifier, method=Method.REPLACEMENT), None)
+        for _ in range(2)
+    )
+    at_once.measure(collection.source, [first], at_once.tests())
+    in_steps.measure(collection.source, [first], Measurement())
+    map_alone = in_steps.row(first)
+    in_steps.measure(collection.source, [first], in_steps.tests())
+    one, other = at_once.row(first), in_steps.row(first)
+    assert one is not None
+    assert other is not None
+    assert map_alone is not None
+    assert other.explanation is map_alone.explanation
+    assert one.reliance is not None
+    assert other.reliance is not None
+    assert other.reliance.score == pytest.approx(one.reliance.score, abs=1e-5)
+    assert one.views is not None
+    assert other.views is not None
+    np.testing.assert_allclose(other.views.prob_tumour, one.views.prob_tumour, atol=1e-6)
+
+
+def test_a_patch_that_was_prepared_needs_no_measuring(
+    collection: PatchCollection, toy_classifier: Classifier
+) -> None:
+    known = ExplainedPatches(Explainer(toy_classifier, method=Method.REPLACEMENT), None)
+    first = collection.positions[0]
+    known.prepare(collection.source, first, known.tests())
+    for _ in range(600):
+        if known.row(first) is not None:
+            break
+        time.sleep(0.05)
+    row = known.row(first)
+    assert row is not None
+    assert known.untested([first]) == []
+
+
+def test_a_list_has_scores_of_all_and_maps_of_those_made(
+    collection: PatchCollection, toy_classifier: Classifier
+) -> None:
+    scored = ExplainedPatches(Explainer(toy_classifier), None)
+    scored.measure(collection.source, collection.positions, Measurement())
+    chosen = ExplainedPatches(Explainer(toy_classifier, method=Method.REPLACEMENT), None)
+    first = collection.positions[0]
+    chosen.measure(collection.source, [first], Measurement())
+    rows = list_rows(chosen, scored, collection.positions)
+    assert set(rows) == set(collection.positions)
+    for at, row in rows.items():
+        method = None if row.explanation is None else row.explanation.cam.method
+        assert method == (Method.REPLACEMENT if at == first else None)
+        assert row.score.prob_tumour is not None
+    order = ORDERS["Most evidence in the centre"]
+    assert order.text(rows[collection.positions[1]]) == "not measured"
+    assert list_rows(scored, scored, collection.positions) == scored.rows(collection.positions)
+
+
+def test_a_map_no_better_than_random_twins_is_never_given_out_for_drawing(
+    collection: PatchCollection, toy_classifier: Classifier
+) -> None:
+    known = ExplainedPatches(Explainer(toy_classifier), None)
+    known.measure(collection.source, collection.positions, Measurement())
+    assert known.untested_maps(collection.positions) == list(collection.positions)
+    known.test_maps(collection.source, collection.positions)
+    assert known.untested_maps(collection.positions) == []
+    for row in known.rows(collection.positions).values():
+        assert row.twins is not None
+        assert (row.shown_map is None) == (not row.twins.reliable)
+        assert row.map_state is not MapState.UNTESTED
+
+
+def test_lists_are_sorted_by_the_measure_and_unknown_ones_come_last(
+    collection: PatchCollection, toy_classifier: Classifier
+) -> None:
+    known = ExplainedPatches(Explainer(toy_classifier), None)
+    known.measure(collection.source, collection.positions, Measurement())
+    known.measure(collection.source, collection.positions[:3], known.tests())
+    rows = known.rows(collection.positions)
+    for order in ORDERS.values():
+        found = [order.get(rows[at]) for at in listed(rows, [], order)]
+        values = [value for value in found if value is not None]
+        assert values == sorted(values, reverse=not order.lowest_first)
+        assert found[: len(values)] == values
+    weak = listed(rows, ["Weak evidence"], ORDERS["Weakest evidence"])
+    assert all(FILTERS["Weak evidence"](rows[at]) for at in weak)
+
+
+def test_the_table_has_the_columns_and_cells_of_the_command(
+    collection: PatchCollection, toy_classifier: Classifier
+) -> None:
+    known = ExplainedPatches(Explainer(toy_classifier), None)
+    known.measure(collection.source, collection.positions, Measurement())
+    rows = list(known.rows(collection.positions).values())
+    table = list(csv.reader(io.StringIO(table_csv(rows).decode())))
+    assert tuple(table[0]) == EXPLANATION_COLUMNS
+    assert table[1:] == [row.cells() for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [(0.0, "0\u00a0%"), (0.001, "< 1\u00a0%"), (0.311, "31\u00a0%"), (0.999, "> 99\u00a0%")],
+)
+def test_percentages_never_round_to_none_or_all(part: float, text: str) -> None:
+    assert words.percent(part) == text
+
+
+def test_a_batch_of_another_model_is_explained_with_a_warning(
+    open_page: OpenPage, done: Job, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert done
+    monkeypatch.setenv("NODELENS_MODEL", str(write_toy_bundle(tmp_path / "other", seed=1)))
+    page = open_page("explanation")
+    assert any("was scored by" in found.value for found in page.warning)

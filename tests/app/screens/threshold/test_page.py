@@ -1,0 +1,303 @@
+import html as entities
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import charts
+from app.charts import threshold as figures
+from core.bundle import read_card
+from core.jobs import JobStore
+from core.operating_points import OperatingPointStore
+from core.scoring import Classifier
+from core.statistics import SensitivityAtLeast, YoudenIndex, choose
+from core.thresholds import (
+    Assumptions,
+    Batch,
+    ThresholdStudy,
+    bundle_scores,
+    read_scores_csv,
+)
+from tests.toys import write_patches
+
+HOME = Path(__file__).parents[4] / "app" / "Home.py"
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, toy_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("NODELENS_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("NODELENS_MODEL", str(toy_bundle))
+    monkeypatch.setenv("NODELENS_DEVICE", "cpu")
+    monkeypatch.setenv("NODELENS_SERVER_ROOTS", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def study(toy_bundle: Path) -> ThresholdStudy:
+    return ThresholdStudy.of(bundle_scores(toy_bundle, read_card(toy_bundle)))
+
+
+def opened(**query: str) -> AppTest:
+    page = AppTest.from_file(str(HOME), default_timeout=90).run()
+    page.switch_page("views/threshold.py")
+    for name, value in query.items():
+        page.query_params[name] = value
+    page.run()
+    assert not page.exception
+    return page
+
+
+def html(page: AppTest) -> str:
+    return entities.unescape("\n".join(element.proto.body for element in page.get("html")))
+
+
+def query(page: AppTest, name: str) -> str:
+    found = page.query_params[name]
+    return found[0] if isinstance(found, list) else str(found)
+
+
+def press(page: AppTest, key: str) -> AppTest:
+    page.button(key=key).click().run()
+    assert not page.exception
+    return page
+
+
+@pytest.mark.usefixtures("data_dir")
+def test_the_page_starts_at_the_threshold_in_force_and_shows_cores_numbers(
+    study: ThresholdStudy,
+) -> None:
+    page = opened()
+    shown = html(page)
+    snapshot = study.at(0.4, Assumptions())
+    assert "This is the threshold in force" in shown
+    sensitivity = snapshot.metrics["sensitivity"]
+    assert sensitivity.by_slides is not None
+    low, high = sensitivity.by_slides.low, sensitivity.by_slides.high
+    assert (
+        f"sensitivity {sensitivity.value:.1%}".replace("%", " %")
+        + f", 95 % interval over slides {100 * low:.1f}–{100 * high:.1f}"
+    ) in shown
+    assert f"{snapshot.confusion.tp:,.0f} of" in shown
+    assert "Only 6 slides" in shown
+    assert "toy noise: 60 patches" in shown
+
+
+@pytest.mark.usefixtures("data_dir")
+def test_a_typed_threshold_changes_the_numbers_and_the_url(study: ThresholdStudy) -> None:
+    page = opened()
+    page.number_input(key="threshold-box").set_value(0.7).run()
+    found = study.at(0.7, Assumptions())
+    of_100 = round(100 * found.confusion.sensitivity)
+    assert f'Of 100 patches with tumour, <b class="nl-tumour-ink">{of_100}</b>' in html(page)
+    assert "exploring" in html(page)
+    assert float(query(page, "threshold")) == 0.7
+
+
+@pytest.mark.usefixtures("data_dir")
+@pytest.mark.parametrize(
+    ("key", "rule"),
+    [("rule-youden", YoudenIndex()), ("rule-sensitivity", SensitivityAtLeast(0.95))],
+)
+def test_rules_are_buttons_that_choose_as_core_does(
+    study: ThresholdStudy, key: str, rule: YoudenIndex
+) -> None:
+    page = press(opened(), key)
+    chosen = choose(rule, study.scores.evidence)
+    assert float(query(page, "threshold")) == chosen.threshold
+    assert chosen.description in html(page)
+
+
+@pytest.mark.usefixtures("data_dir")
+def test_a_rule_that_cannot_be_met_says_what_can() -> None:
+    page = opened()
+    page.segmented_control(key="threshold-by").set_value("slides").run()
+    page.number_input(key="threshold-sensitivity").set_value(99.9).run()
+    press(page, "rule-sensitivity")
+    assert "The most to be had is" in " ".join(info.value for info in page.info)
+
+
+@pytest.mark.usefixtures("data_dir")
+def test_a_link_brings_the_whole_setting(study: ThresholdStudy) -> None:
+    page = opened(threshold="0.6", lower="0.3", prevalence="0.02", miss="20", alarm="2")
+    found = study.at(0.6, Assumptions(0.02, 20, 2), 0.3)
+    assert found.deferral is not None
+    assert f"<b>{found.deferral.deferred:,.0f}</b> patches are left to a person" in html(page)
+    assert f"<b>{1000 * found.cost.model:,.1f}</b>" in html(page)
+    assert page.number_input(key="threshold-prevalence").value == 2
+
+
+@pytest.mark.usefixtures("data_dir")
+@pytest.mark.parametrize("wrong", ["7", "nan", "<script>"])
+def test_a_link_with_nonsense_is_answered_with_the_start(wrong: str) -> None:
+    page = opened(threshold=wrong)
+    assert page.number_input(key="threshold-box").value in {0.4, 0.5}
+
+
+def test_a_lock_is_written_once_put_in_force_and_shown(data_dir: Path, toy_bundle: Path) -> None:
+    page = opened(threshold="0.55", prevalence="0.1")
+    assert "Closed." in html(page)
+    press(page, "lock").text_input(key="lock-name").set_value("Dr A")
+    press(page, "lock-now")
+    assert "Locked as v1 at 0.5500" in page.info[0].value
+    weights = read_card(toy_bundle).weights_sha256
+    store = OperatingPointStore(data_dir / "data" / "operating_points")
+    locked = store.in_force(weights)
+    assert locked is not None
+    assert (locked.version, locked.threshold, locked.prevalence) == ("v1", 0.55, 0.1)
+    assert (locked.locked_by, locked.rule) == ("Dr A", "Chosen by hand.")
+    again = opened(threshold="0.55", prevalence="0.1")
+    assert "locked v1" in html(again)
+    assert "Closed." not in html(again)
+    written = json.loads(store.path(weights, "v1").read_text())
+    assert written["metrics"]["sensitivity"]["method"].startswith("slide-cluster")
+
+
+def test_the_shipped_point_can_be_put_in_force_again(data_dir: Path, toy_bundle: Path) -> None:
+    page = opened(threshold="0.55")
+    press(page, "lock").text_input(key="lock-name").set_value("Dr A")
+    press(page, "lock-now")
+    page = opened()
+    page.selectbox(key="in-force-v1-2").set_value("shipped").run()
+    page.text_input(key="force-name").set_value("Dr B").run()
+    press(page, "force")
+    store = OperatingPointStore(data_dir / "data" / "operating_points")
+    assert store.in_force(read_card(toy_bundle).weights_sha256) is None
+
+
+def test_only_a_lead_may_lock_where_the_operator_names_leads(
+    data_dir: Path, toy_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NODELENS_LEADS", "Dr A")
+    store = OperatingPointStore(data_dir / "data" / "operating_points")
+    weights = read_card(toy_bundle).weights_sha256
+    page = opened(threshold="0.55")
+    press(page, "lock").text_input(key="lock-name").set_value("Dr B")
+    press(page, "lock-now")
+    assert store.versions(weights) == []
+    assert "lead" in str(page.session_state["lock-problem"])
+    page = opened(threshold="0.55")
+    press(page, "lock").text_input(key="lock-name").set_value("Dr A")
+    press(page, "lock-now")
+    assert [point.locked_by for point in store.versions(weights)] == ["Dr A"]
+
+
+def test_a_run_on_the_server_can_be_tuned_but_not_locked(data_dir: Path) -> None:
+    run = data_dir / "run-1"
+    run.mkdir()
+    lines = [
+        f"p{n},s{n % 5},{n % 2},{n % 2 + n % 7 / 3 - 1},{(n % 2 + n % 7) / 9}" for n in range(50)
+    ]
+    (run / "validation_scores.csv").write_text("id,slide,label,logit,score\n" + "\n".join(lines))
+    page = opened(scores="run", at=str(run), threshold="0.5")
+    assert "training run run-1: 50 patches" in html(page)
+    assert page.button(key="lock").disabled
+    assert "exploring, training run" in html(page)
+    outside = opened(scores="run", at="/etc", threshold="0.5")
+    assert "not below a folder" in outside.error[0].value.replace("\\", "")
+
+
+@pytest.mark.usefixtures("data_dir")
+@pytest.mark.usefixtures("data_dir")
+def test_a_table_of_mine_is_read_and_stays_for_the_visit() -> None:
+    page = opened(scores="csv", threshold="0.5")
+    key = "threshold-csv-uploader"
+    page.file_uploader(key=key).upload("bad.csv", b"label,score\n0,2\n", "text/csv").run()
+    assert "line 2" in page.error[0].value
+    rows = "\n".join(f"{n % 2},{(n % 2 + n % 5) / 6},s{n % 4}" for n in range(40))
+    data = f"label,score,slide\n{rows}\n".encode()
+    page.file_uploader(key=key).upload("mine.csv", data, "text/csv").run()
+    assert "Measured on mine.csv: 40 patches, 20 with tumour" in html(page)
+    assert query(page, "at")
+    page.switch_page("views/overview.py").run()
+    page.switch_page("views/threshold.py").run()
+    assert "Measured on mine.csv" in html(page)
+
+
+@pytest.mark.usefixtures("data_dir")
+def test_an_uploaded_table_is_asked_for_by_its_hash() -> None:
+    page = opened(scores="csv", at="abc123", threshold="0.5")
+    assert "SHA-256 begins with abc123" in page.info[0].value
+
+
+def test_the_batch_at_hand_shows_what_would_change(
+    data_dir: Path, toy_classifier: Classifier
+) -> None:
+    page = opened(threshold="0.4")
+    store = JobStore(data_dir / "data" / "jobs")
+    write_patches(data_dir / "patches", 12)
+    owner = str(page.session_state["workspace"])
+    job = store.add_server_path(owner, "my patches", data_dir / "patches")
+    store.start(job, toy_classifier)
+    store.wait(job, 60)
+    batch = Batch.of("my patches", store.rows(job))
+    middle = float(np.median(batch.probabilities))
+    page.number_input(key="threshold-box").set_value(middle).run()
+    page.run()
+    expected = batch.effect(middle, None, batch.calls(0.4, None))
+    assert expected.changed > 0
+    shown = html(page)
+    assert f"<b>{expected.changed}</b> of 12 patches would be called otherwise" in shown
+    assert shown.count("data:image/png;base64") == len(expected.changes)
+
+
+def test_a_test_set_opens_after_a_lock_and_each_opening_is_recorded(
+    data_dir: Path, toy_bundle: Path
+) -> None:
+    rows = "\n".join(f"t{n},test-{n % 4},{n % 2},{(n % 2 + n % 5) / 6}" for n in range(40))
+    data = f"id,slide,label,score\n{rows}\n".encode()
+    page = opened(threshold="0.55")
+    press(page, "lock").text_input(key="lock-name").set_value("Dr A")
+    press(page, "lock-now")
+    page.file_uploader(key="test-csv-uploader").upload("test.csv", data, "text/csv").run()
+    assert "Test set at 0.5500" not in html(page)
+    press(page, "open-test")
+    assert "Test set at 0.5500" not in html(page)
+    page.text_input(key="test-name").set_value("Dr B").run()
+    press(page, "open-test")
+    assert "Test set at 0.5500" in html(page)
+    expected = ThresholdStudy.of(read_scores_csv("test.csv", data)).at(0.55, Assumptions())
+    assert f"sensitivity {100 * expected.confusion.sensitivity:.1f} %" in html(page)
+    store = OperatingPointStore(data_dir / "data" / "operating_points")
+    openings = store.openings(read_card(toy_bundle).weights_sha256)
+    assert [(one["opened_by"], one["version"]) for one in openings] == [("Dr B", "v1")]
+
+
+def test_figures_are_light_and_clear(study: ThresholdStudy) -> None:
+    colours = charts.palette(dark=False)
+    at_point = study.table.confusion(0.4)
+    curve = study.decision_curve(Assumptions())
+    drawn = [
+        figures.histogram(study.histogram, in_force=0.4, colours=colours),
+        figures.roc(study.roc, in_force=at_point, colours=colours),
+        figures.precision_recall(
+            study.precision_recall, prevalence=0.5, in_force=at_point, colours=colours
+        ),
+        figures.calibration(study.calibration, in_force=0.4, colours=colours),
+        figures.decision(
+            curve,
+            study.scores_for(curve.probabilities, 0.05),
+            fair_probability=0.1,
+            colours=colours,
+        ),
+    ]
+    for figure in drawn:
+        assert figure.layout.plot_bgcolor == "rgba(0,0,0,0)"
+        assert max(len(trace.x) for trace in figure.data) <= 1000
+        assert len(figure.to_json()) < 100_000
+    bars = drawn[0].data
+    assert bars[0].marker.color == "#D55E00"
+    assert int(sum(np.asarray(bars[0].customdata)[:, 2])) == study.scores.evidence.n_positive
+    diamond = drawn[1].data[-1]
+    assert (diamond.x[0], diamond.y[0]) == (1 - at_point.specificity, at_point.sensitivity)
+
+
+def test_marks_stand_where_core_says(study: ThresholdStudy) -> None:
+    snapshot = study.at(0.7, Assumptions(), 0.2)
+    found = {mark.figure: mark for mark in figures.marks(snapshot)}
+    assert (found["histogram"].x, found["histogram"].until) == (0.2, 0.7)
+    assert found["roc"].y == snapshot.confusion.sensitivity
+    assert found["decision"].x == snapshot.probability_in_use
+    nothing = figures.marks(study.at(1.0, Assumptions()))
+    assert [mark.as_dict()["y"] for mark in nothing if mark.figure == "precision-recall"] == [None]
