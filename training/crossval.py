@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 
 from core.errors import RunError
+from core.files import replacing
 from core.patches.files import read_table
-from core.scoring.outputs import replacing
 from core.statistics import Evidence
 from training.data.split import Fold
 from training.fitting import FitOptions, run_fit, say

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from core.errors import RunError
+from core.files import replacing
 from core.patches import open_source
-from core.scoring.outputs import replacing
 from training.bundling.scoring import ALL
 from training.fitting import FitOptions, run_fit, say
 from training.judging.subject import CROSSVAL_FILE, TABLE_SUFFIXES, ScoringOptions, open_subject

@@ -10,7 +10,7 @@ from typing import Final
 import pandas as pd
 
 from core.errors import RunError
-from core.scoring.outputs import replacing
+from core.files import replacing
 from training.judging.subject import (
     ENSEMBLE_FILE,
     ENSEMBLE_SCORES,

@@ -14,8 +14,8 @@ from torchvision.datasets import PCAM
 from tqdm import tqdm
 
 from core.errors import RunError
+from core.files import sha256_of
 from core.patches.files import read_table
-from core.scoring.outputs import sha256_of
 from training.runs.folder import write_json
 
 RECORD_FILE: Final = "fetched.json"

@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.errors import RunError
-from core.scoring.outputs import replacing
+from core.files import replacing
 from core.thresholds.scores import run_scores
 from training.fitting import FitOptions, run_fit, say
 from training.judging.performance import Measure, measure_performance

@@ -14,7 +14,7 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from core.errors import RunError
-from core.scoring.outputs import replacing
+from core.files import replacing
 from training.fitting import FitOptions, run_fit, say
 from training.learning.team import require_one_process
 from training.recipes.space import Space, recipe_toml, vary_recipe

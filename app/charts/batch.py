@@ -6,7 +6,7 @@ from typing import Final
 import plotly.graph_objects as go
 
 from app.charts.palette import Palette, dress, outcome_colours
-from core.jobs import Outcome, ScoreHistogram
+from core.scoring import Outcome, ScoreHistogram
 from core.statistics import Curve
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import plotly.graph_objects as go
 
-from core.jobs import Outcome
+from core.scoring import Outcome
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.charts.palette import Palette, dress
-from core.statistics import Confusion, Curve, DecisionCurve, Reliability
-from core.thresholds import Histogram, Snapshot
+from core.statistics import Confusion, Curve, Reliability
+from core.thresholds import DecisionCurve, Histogram, Snapshot
 
 FigureName = Literal["histogram", "roc", "precision-recall", "calibration", "decision"]
 HEIGHT_PX: Final = 205

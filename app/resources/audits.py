@@ -10,7 +10,8 @@ from app.resources.stamp import file_stamp
 from core import pictures
 from core.audit import Audit, QualityLimits, open_audit
 from core.audit.browse import AuditView, Distribution, distribution
-from core.jobs import AuditStore, Job
+from core.audit.store import AuditStore
+from core.jobs import Job
 from core.patches import Patch, PatchSource
 from core.settings import SAMPLES_TABLE, Settings
 

@@ -13,9 +13,8 @@ from core.jobs import InputReport, Job, JobProgress, JobStore, inspect_source
 from core.patches import Patch, PatchSource
 from core.review.quality import image_quality
 from core.review.quality import poor_quality as ranked_quality
-from core.scoring import ScoreRow, Status
+from core.scoring import Batch, ScoreRow, Status
 from core.settings import SAMPLES_TABLE, Settings
-from core.thresholds import Batch
 
 INSPECTED_INPUTS = 5_000
 """How many inputs are read before scoring; more would keep a reader waiting for over a second."""

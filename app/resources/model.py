@@ -8,10 +8,10 @@ import streamlit as st
 from app.resources.memory import spare_the_garbage_collector
 from core.bundle import Card, ValidationScores, read_validation
 from core.bundle.bundle import CARD_FILE
-from core.operating_points import OperatingPointStore, apply_locked_point
-from core.scoring import Classifier, open_classifier
+from core.scoring import Classifier, apply_locked_point, open_classifier
 from core.settings import Settings
 from core.statistics import Curve, Evidence, OperatingTable, roc_curve
+from core.thresholds import OperatingPointStore
 
 
 def shipped_classifier(chosen: Settings) -> Classifier:

@@ -22,7 +22,8 @@ from app.screens.audit import (
 from app.screens.shared import sources
 from app.state import address, identity
 from core.audit.browse import AuditView
-from core.jobs import AuditStore, Job
+from core.audit.store import AuditStore
+from core.jobs import Job
 
 LIVE_EVERY_S = 1.5
 

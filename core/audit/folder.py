@@ -20,7 +20,7 @@ import pandas as pd
 
 from core.audit.columns import IDENTITY, MEASURES, TABLES
 from core.errors import RunError
-from core.scoring.outputs import replacing
+from core.files import replacing
 
 FORMAT: Final = 1
 """Of the tables; another number means other measures, which must not be mixed."""

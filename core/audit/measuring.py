@@ -21,8 +21,8 @@ from core.audit.columns import IDENTITY, MEASURES
 from core.audit.folder import AuditFolder
 from core.audit.measures import measure
 from core.errors import Fault
+from core.files import replacing
 from core.patches import PATCH_SIZE_PX, ImageU8, Patch, PatchSource, UnreadablePatch
-from core.scoring.outputs import replacing
 
 BLOCK: Final = 4096
 """Inputs per file; a multiple of `PIECE`."""

@@ -17,8 +17,8 @@ from core.audit.audit import Audit
 from core.audit.columns import CHANNELS
 from core.audit.finding import Area, Finding, Severity, counted
 from core.audit.summaries import readable
+from core.files import replacing
 from core.patches import Patch, PatchSource
-from core.scoring.outputs import replacing
 
 _THUMBNAILS: Final = 12
 _PAIRS_SHOWN: Final = 4

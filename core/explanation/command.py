@@ -30,9 +30,9 @@ from core.explanation.reliance import CentreTest
 from core.explanation.report import report_html
 from core.explanation.rows import EXPLANATION_COLUMNS, ExplanationRow
 from core.explanation.run import Measurement, explain_source
+from core.files import replacing, sha256_of
 from core.patches import Patch, PatchSource, open_source
 from core.scoring import Classifier, Status, open_classifier, write_metadata
-from core.scoring.outputs import replacing, sha256_of
 from core.settings import SHIPPED_MODEL
 
 REPORT_STEM: Final = "explanations-by-class"

@@ -7,8 +7,7 @@ from typing import Final
 from core.explanation.measures import measured
 from core.explanation.reliance import Decisive
 from core.explanation.rows import ExplanationRow, MapState
-from core.jobs import Filter, Order, Outcome, outcome, select
-from core.scoring import ScoreRow, Status
+from core.scoring import Filter, Order, Outcome, ScoreRow, Status, outcome, select
 
 MOST_EXPLAINED: Final = 1_000
 """Of a larger batch, the patches with the highest scores."""

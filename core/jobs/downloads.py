@@ -8,9 +8,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from core.errors import RunError
+from core.files import sha256_of
 from core.jobs.store import Job, JobStore
 from core.scoring import ScoreRow, read_spec, write_kaggle, write_rows
-from core.scoring.outputs import sha256_of
 
 
 class Download(StrEnum):

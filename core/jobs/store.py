@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from core.errors import RunError, SourceError
+from core.files import replacing
 from core.patches import PatchSource, ZipSource, files_source, open_source
 from core.patches.naming import shown_path
 from core.patches.source import ChainedSource
@@ -34,7 +35,6 @@ from core.scoring import (
     run_scoring,
     specify,
 )
-from core.scoring.outputs import replacing
 from core.settings import resolved_below
 
 _JOB_FILE: Final = "job.json"

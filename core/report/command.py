@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from core.bundle import read_card
-from core.operating_points import OperatingPointStore
+from core.files import replacing
 from core.report.content import ReportPlan, report_of
 from core.report.document import report_pdf
 from core.report.maps import report_maps
@@ -17,8 +17,8 @@ from core.review import Record, ReviewError, ReviewStore
 from core.review.patches import PatchFolder
 from core.review.pseudonyms import stored_pseudonyms
 from core.scoring import open_classifier
-from core.scoring.outputs import replacing
 from core.settings import Settings
+from core.thresholds import OperatingPointStore
 
 if TYPE_CHECKING:
     from core.review.maps import MapMaker

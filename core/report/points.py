@@ -1,8 +1,8 @@
 """Which operating point a case was read at, with the error rates that were stated for it."""
 
 from core.bundle import Card, OperatingPoint
-from core.operating_points import OperatingPointStore
 from core.review import CaseOpened
+from core.thresholds import OperatingPointStore
 
 
 def point_of(case: CaseOpened, card: Card, locked: OperatingPointStore) -> OperatingPoint | None:

@@ -13,6 +13,7 @@ from typing import Any, Final
 import pandas as pd
 
 from core.errors import RunError
+from core.files import no_formula, replacing
 from core.review.chain import Anchor
 from core.review.errors import ReviewError
 from core.review.events import CasePatch, MapShown
@@ -20,7 +21,7 @@ from core.review.progress import seconds_spent
 from core.review.pseudonyms import Pseudonyms
 from core.review.record import CurrentVerdict, Record, StandingReading, current_verdicts
 from core.review.vocabulary import ReadingMode
-from core.scoring.outputs import OUTPUT_SUFFIXES, no_formula, replacing, write_metadata
+from core.scoring.outputs import OUTPUT_SUFFIXES, write_metadata
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,10 @@ from scipy.special import expit
 
 from core.bundle import Bundle, OperatingPoint, read_bundle
 from core.engine import Engine
-from core.errors import BundleError
+from core.errors import BundleError, RunError
 from core.patches import ImageU8, Patch, UnreadablePatch
 from core.scoring.rows import ScoreRow, Status
+from core.thresholds import LockedPoint
 
 FLAT_SD: Final = 0.5
 """Grey levels; a patch whose every channel varies less holds one colour and no picture."""
@@ -209,6 +210,21 @@ def open_classifier(folder: Path, *, device: str = "auto") -> Classifier:
             "Install the pinned versions, or export the bundle again."
         )
     return Classifier(bundle, engine, self_test, card.operating_point, card.temperature)
+
+
+def apply_locked_point(classifier: Classifier, locked: LockedPoint) -> Classifier:
+    """Return the model at a locked operating point.
+
+    Raises:
+        RunError: It was locked for other weights.
+    """
+    weights = classifier.bundle.card.weights_sha256
+    if locked.weights_sha256 != weights:
+        raise RunError(
+            f"Operating point {locked.version} was locked for the model {locked.model_id}; this "
+            f"model is {classifier.model_id}. Lock a threshold on this model's own scores."
+        )
+    return classifier.at(locked.operating_point, temperature=locked.temperature)
 
 
 def run_self_test(bundle: Bundle, engine: Engine) -> SelfTest:

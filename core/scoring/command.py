@@ -12,8 +12,9 @@ from typing import Final, NoReturn
 from tqdm import tqdm
 
 from core.errors import RunError
-from core.operating_points import apply_locked_point, read_locked_point
+from core.files import sha256_of
 from core.patches import PatchSource, open_source
+from core.scoring import apply_locked_point
 from core.scoring.classifier import Classifier, TestTimeAugmentation, open_classifier
 from core.scoring.journal import Journal, RunSpec, read_rows, read_spec
 from core.scoring.metadata import run_metadata
@@ -21,7 +22,6 @@ from core.scoring.outputs import (
     OUTPUT_SUFFIXES,
     metadata_path,
     read_scores,
-    sha256_of,
     write_kaggle,
     write_metadata,
     write_rows,
@@ -29,6 +29,7 @@ from core.scoring.outputs import (
 from core.scoring.rows import ScoreRow
 from core.scoring.run import DEFAULT_BATCH_SIZE, open_journal, run_scoring, specify
 from core.settings import SHIPPED_MODEL
+from core.thresholds import read_locked_point
 
 ALL_SCORED: Final = 0
 SOME_NOT_SCORED: Final = 1

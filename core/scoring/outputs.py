@@ -1,12 +1,9 @@
 """Finished rows as CSV, Parquet, Kaggle submission, and the run's metadata beside them."""
 
 import csv
-import hashlib
 import json
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
@@ -16,11 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.errors import RunError
+from core.files import no_formula, replacing, sha256_of
 from core.patches.files import read_table
 from core.scoring.rows import COLUMNS, ScoreRow, Status
 
 OUTPUT_SUFFIXES: Final = (".csv", ".parquet")
-_FORMULA_START: Final = ("=", "+", "-", "@", "\t", "\r")
 _TEXT_COLUMNS: Final = frozenset({"id", "path", "reason", "note", "slide", "split"})
 _SCHEMA: Final = pa.schema(
     [
@@ -44,19 +41,6 @@ _SCHEMA: Final = pa.schema(
     ]
 )
 _ROWS_PER_GROUP: Final = 16_384
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path` and move it there, whole and on disk, at the end."""
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_rows(path: Path, rows: Iterable[ScoreRow]) -> dict[str, int]:
@@ -107,11 +91,6 @@ def _cell(column: str, value: str | float | None) -> str:
     return no_formula(str(value)) if column in _TEXT_COLUMNS else str(value)
 
 
-def no_formula(text: str) -> str:
-    """Return text with a leading apostrophe if a spreadsheet would run it as a formula."""
-    return f"'{text}" if text.startswith(_FORMULA_START) else text
-
-
 def _write_parquet(path: Path, rows: Iterable[ScoreRow]) -> None:
     with pq.ParquetWriter(path, _SCHEMA) as writer:
         for group in _groups(rows):
@@ -143,12 +122,6 @@ def write_metadata(out: Path, content: Mapping[str, Any]) -> None:
     whole = {**content, "output": out.name, "output_sha256": sha256_of(out)}
     with replacing(metadata_path(out)) as temporary:
         temporary.write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", "utf-8")
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_scores(path: Path) -> Iterator[tuple[str, float | None]]:

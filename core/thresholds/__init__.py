@@ -1,12 +1,38 @@
-"""Threshold tuning: scores from anywhere, everything at one threshold, and the lock.
+"""Thresholds: rules that choose one, everything at one, the lock, and the one in force.
 
 Start with `bundle_scores`, `run_scores` or `read_scores_csv`, then `ThresholdStudy.of(scores)`,
-then `study.at(threshold, assumptions)` for each threshold that a reader tries.
+then `study.at(threshold, assumptions)` for each threshold that a reader tries. `choose(rule,
+evidence)` is the bare choice; `OperatingPointStore` keeps what was locked.
 """
 
 from core.thresholds.assumptions import Assumptions
-from core.thresholds.batch import GREY, Batch, BatchEffect, Change
+from core.thresholds.candidates import Rule
+from core.thresholds.choosing import ChosenThreshold, choose
+from core.thresholds.decision import (
+    DecisionCurve,
+    ExpectedCost,
+    PerThousand,
+    PredictiveValues,
+    decision_curve,
+    expected_cost,
+    per_thousand,
+    predictive_values,
+    predictive_values_over_slides,
+)
+from core.thresholds.grey_zone import GreyZone, grey_zone
 from core.thresholds.locking import comparable, decision_of, obstacle_to_lock
+from core.thresholds.operating_point import MetricRow, OperatingPoint, operating_point
+from core.thresholds.record import Decision, LockedPoint
+from core.thresholds.rules import (
+    BestF1,
+    By,
+    FixedThreshold,
+    FlagTopShare,
+    LeastExpectedCost,
+    SensitivityAtLeast,
+    SpecificityAtLeast,
+    YoudenIndex,
+)
 from core.thresholds.scores import (
     RUN_SCORES_FILE,
     UNKNOWN_SLIDE,
@@ -18,33 +44,63 @@ from core.thresholds.scores import (
     threshold_part,
 )
 from core.thresholds.snapshot import Deferral, Estimate, Snapshot
+from core.thresholds.stability import Stability, threshold_stability
+from core.thresholds.store import SHIPPED, OperatingPointStore, read_locked_point
 from core.thresholds.study import Choice, Histogram, ThresholdStudy
 from core.thresholds.wording import GreyZoneTargets, Wanted, rule_of
 
 __all__ = [
-    "GREY",
     "RUN_SCORES_FILE",
+    "SHIPPED",
     "UNKNOWN_SLIDE",
     "Assumptions",
-    "Batch",
-    "BatchEffect",
-    "Change",
+    "BestF1",
+    "By",
     "Choice",
+    "ChosenThreshold",
+    "Decision",
+    "DecisionCurve",
     "Deferral",
     "Estimate",
+    "ExpectedCost",
+    "FixedThreshold",
+    "FlagTopShare",
+    "GreyZone",
     "GreyZoneTargets",
     "Histogram",
+    "LeastExpectedCost",
+    "LockedPoint",
+    "MetricRow",
+    "OperatingPoint",
+    "OperatingPointStore",
+    "PerThousand",
+    "PredictiveValues",
+    "Rule",
     "ScoreSet",
+    "SensitivityAtLeast",
     "Snapshot",
     "Source",
+    "SpecificityAtLeast",
+    "Stability",
     "ThresholdStudy",
     "Wanted",
+    "YoudenIndex",
     "bundle_scores",
+    "choose",
     "comparable",
+    "decision_curve",
     "decision_of",
+    "expected_cost",
+    "grey_zone",
     "obstacle_to_lock",
+    "operating_point",
+    "per_thousand",
+    "predictive_values",
+    "predictive_values_over_slides",
+    "read_locked_point",
     "read_scores_csv",
     "rule_of",
     "run_scores",
     "threshold_part",
+    "threshold_stability",
 ]

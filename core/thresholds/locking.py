@@ -4,7 +4,7 @@ import math
 
 from core.bundle import Card, Interval
 from core.errors import RunError
-from core.operating_points import Decision
+from core.thresholds.record import Decision
 from core.thresholds.scores import Source
 from core.thresholds.snapshot import Estimate, Snapshot
 from core.thresholds.study import ThresholdStudy

@@ -8,25 +8,27 @@ import numpy as np
 from core.statistics import (
     METRIC_NAMES,
     Confusion,
-    ExpectedCost,
     Interval,
     MetricName,
-    PerThousand,
     SlideBootstrap,
     SlideCounts,
-    expected_cost,
     measure,
-    per_thousand,
-    predictive_values,
     slide_rate,
     wilson_interval,
     wilson_of,
 )
 from core.statistics.cluster import Scale
-from core.statistics.decision import predictive_pair
 from core.statistics.evidence import FloatArray
 from core.statistics.metrics import RATIO_METRICS, ratio_parts
 from core.thresholds.assumptions import Assumptions
+from core.thresholds.decision import (
+    ExpectedCost,
+    PerThousand,
+    expected_cost,
+    per_thousand,
+    predictive_pair,
+    predictive_values,
+)
 
 _SCALES: Final[dict[MetricName, Scale]] = {
     "balanced_accuracy": "share",

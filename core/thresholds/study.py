@@ -12,30 +12,26 @@ from core.statistics import (
     Auroc,
     CalibrationLine,
     Curve,
-    DecisionCurve,
-    GreyZone,
     OperatingTable,
     Reliability,
-    Rule,
     SlideBootstrap,
     SlideCounts,
     SlideEstimate,
     SlideRow,
-    Stability,
     auroc,
     average_precision,
     calibration_line,
-    choose,
-    decision_curve,
-    grey_zone,
     precision_recall_curve,
     reliability,
     roc_curve,
     slide_table,
-    threshold_stability,
 )
 from core.statistics.evidence import SMALL_CLASS_N, FloatArray
 from core.thresholds.assumptions import Assumptions
+from core.thresholds.candidates import Rule
+from core.thresholds.choosing import choose
+from core.thresholds.decision import DecisionCurve, decision_curve
+from core.thresholds.grey_zone import GreyZone, grey_zone
 from core.thresholds.scores import ScoreSet, require_both_classes
 from core.thresholds.snapshot import (
     ResampledCounts,
@@ -45,6 +41,7 @@ from core.thresholds.snapshot import (
     use_of,
     values_in_use,
 )
+from core.thresholds.stability import Stability, threshold_stability
 from core.thresholds.wording import GreyZoneTargets, Wanted
 
 DRAWN_POINTS: Final = 400

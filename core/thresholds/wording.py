@@ -4,18 +4,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from core.errors import EvidenceError
-from core.statistics import (
+from core.thresholds.assumptions import Assumptions
+from core.thresholds.candidates import Rule
+from core.thresholds.rules import (
     BestF1,
+    By,
     FixedThreshold,
     FlagTopShare,
     LeastExpectedCost,
-    Rule,
     SensitivityAtLeast,
     SpecificityAtLeast,
     YoudenIndex,
 )
-from core.statistics.rules import By
-from core.thresholds.assumptions import Assumptions
 
 _BYS: Final[tuple[By, ...]] = ("estimate", "wilson", "slides")
 

@@ -9,16 +9,14 @@ from scipy.special import expit
 
 from core.errors import EvidenceError
 from core.statistics import (
-    ChosenThreshold,
     Evidence,
     Part,
-    SensitivityAtLeast,
     SlideSplit,
     TemperatureFit,
-    choose,
     fit_temperature,
     split_slides,
 )
+from core.thresholds import ChosenThreshold, SensitivityAtLeast, choose
 
 RULE: Final = SensitivityAtLeast(0.95)
 """A second reader may be bothered by false alarms; a missed metastasis is the worse mistake."""

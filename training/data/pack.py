@@ -12,9 +12,9 @@ import pandas as pd
 from tqdm import tqdm
 
 from core.errors import RunError
+from core.files import replacing
 from core.patches import PATCH_SIZE_PX, ImageU8, PatchEntry, PatchSource, UnreadablePatch
 from core.patches.files import read_table
-from core.scoring.outputs import replacing
 from training.data.split import UNKNOWN_LABEL, IntArray, PatchTable
 
 IMAGES_FILE: Final = "images.npy"

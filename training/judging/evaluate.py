@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from core.errors import EvidenceError, RunError
-from core.operating_points import read_locked_point
-from core.scoring.outputs import replacing
-from core.statistics import OperatingTable, choose
+from core.files import replacing
+from core.statistics import OperatingTable
+from core.thresholds import choose, read_locked_point
 from training.bundling.calibration import RULE
 from training.judging.contest import Contest, contest
 from training.judging.page import evaluation_page

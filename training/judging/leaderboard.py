@@ -13,7 +13,7 @@ import safetensors
 from safetensors import SafetensorError
 
 from core.errors import RunError
-from core.scoring.outputs import replacing
+from core.files import replacing
 from training.judging.performance import Measure, Performance, measure_performance
 from training.judging.subject import (
     CROSSVAL_FILE,

@@ -10,7 +10,6 @@ from core.errors import EvidenceError
 from core.statistics import (
     Evidence,
     Interval,
-    MetricRow,
     OperatingTable,
     SlideBootstrap,
     SlideEstimate,
@@ -19,9 +18,9 @@ from core.statistics import (
     average_precision_over_slides,
     calibration_line,
     log_loss,
-    operating_point,
     reliability,
 )
+from core.thresholds import MetricRow, operating_point
 from training.bundling.report import brier_over_slides, ece_over_slides
 
 BOOTSTRAP_SEED: Final = 0

@@ -7,8 +7,8 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 from sklearn.metrics import precision_recall_curve, roc_curve
 
+from core.files import replacing
 from core.patches.files import read_table
-from core.scoring.outputs import replacing
 from training.runs.history import EpochRecord
 
 _GREY = {"color": "#9a9a9a", "dash": "dot"}

@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from scipy.special import expit
 
 from core.errors import RunError
-from core.scoring.outputs import replacing
+from core.files import replacing
 from training.data.split import IntArray, PatchTable
 from training.runs.config import RunConfig, values_digest
 from training.runs.initial import METADATA_KEY

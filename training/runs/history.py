@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import pandas as pd
 
-from core.scoring.outputs import replacing
+from core.files import replacing
 
 
 @dataclass(frozen=True)

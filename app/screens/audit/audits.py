@@ -14,8 +14,9 @@ from app.state import address, identity
 from core.audit import STEPS as STEP_NAMES
 from core.audit import AuditProgress
 from core.audit.run import NO_SCORES
+from core.audit.store import AuditState, AuditStore
 from core.errors import NodelensError
-from core.jobs import AuditState, AuditStore, Job
+from core.jobs import Job
 
 _LISTED: Final = 12
 

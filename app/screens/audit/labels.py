@@ -13,7 +13,8 @@ from app.screens.shared.parts import score_text, section
 from app.state import widgets
 from core.audit.browse import AuditView, csv_bytes, review_table
 from core.audit.run import NO_SCORES
-from core.jobs import AuditStore, Job
+from core.audit.store import AuditStore
+from core.jobs import Job
 
 _A_PAGE: Final = 30
 _UPLOADER: Final = "audit-scores"

@@ -15,7 +15,8 @@ from app.screens.shared.pager import page_of, pager
 from app.screens.shared.parts import Stat, stat_strip
 from app.state import widgets
 from core.audit.browse import AuditView, csv_bytes
-from core.jobs import AuditStore, Job
+from core.audit.store import AuditStore
+from core.jobs import Job
 from core.patches import PATCH_SIZE_PX, PatchSource
 
 Mask = NDArray[np.bool_]

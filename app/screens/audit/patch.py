@@ -9,7 +9,8 @@ from app.screens.shared.parts import facts, patch_picture, section
 from app.state import address
 from core.audit import QUALITY
 from core.audit.browse import AuditView, nearest
-from core.jobs import AuditStore, Job
+from core.audit.store import AuditStore
+from core.jobs import Job
 from core.patches import Patch, PatchSource
 from core.pictures import enlarged_png
 

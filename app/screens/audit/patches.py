@@ -28,8 +28,9 @@ from core.audit.browse import (
     listed,
     parquet_bytes,
 )
+from core.audit.store import AuditStore
 from core.errors import NodelensError
-from core.jobs import AuditStore, Job
+from core.jobs import Job
 from core.patches import PatchSource
 
 _SIZES: Final = {"Small": 96, "Medium": 192, "Large": 288}

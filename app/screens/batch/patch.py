@@ -15,8 +15,8 @@ from app.screens.shared.parts import (
     stat_strip,
 )
 from app.state import address
-from core.jobs import Job, JobStore, outcome
-from core.scoring import ScoreRow, Status
+from core.jobs import Job, JobStore
+from core.scoring import ScoreRow, Status, outcome
 
 
 def patch_detail(

@@ -20,18 +20,19 @@ from app.screens.shared.parts import (
     stat_strip,
 )
 from app.state import address, widgets
-from core.jobs import (
+from core.jobs import Job, JobStore
+from core.scoring import (
+    Classifier,
     Filter,
-    Job,
-    JobStore,
     Order,
     Outcome,
+    ScoreRow,
+    TestTimeAugmentation,
     outcome,
     outcome_counts,
     score_histogram,
     select,
 )
-from core.scoring import Classifier, ScoreRow, TestTimeAugmentation
 
 ROWS_A_PAGE: Final = 50
 _ROW_PX: Final = 58

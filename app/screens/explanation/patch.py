@@ -35,8 +35,8 @@ from core.explanation import (
     table_csv,
 )
 from core.explanation.explained import ExplainedPatches, PatchCollection
-from core.jobs import outcome
 from core.patches import CENTRE, PATCH_SIZE_PX, SPACING_UM_PX, ImageU8
+from core.scoring import outcome
 
 _EXPORT_ZOOM: Final = 8
 _SIZE_WORDS: Final = (

@@ -22,8 +22,7 @@ from core.explanation import (
 )
 from core.explanation.explained import ExplainedPatches, PatchCollection
 from core.explanation.listing import MeasureOrder
-from core.jobs import outcome
-from core.scoring import Status
+from core.scoring import Status, outcome
 
 ONE_PATCH: Final = "One patch"
 GALLERY: Final = "Gallery"

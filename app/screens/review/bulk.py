@@ -9,7 +9,6 @@ from app import resources
 from app.screens.shared.parts import outcome_text, score_text, show_problem
 from app.state import reading, widgets
 from core.errors import NodelensError
-from core.jobs import Outcome
 from core.review import (
     CaseOpened,
     Reading,
@@ -23,6 +22,7 @@ from core.review import (
     verdict_event,
 )
 from core.review.patches import PatchFolder
+from core.scoring import Outcome
 
 PATCHES_A_PAGE: Final = 12
 _CALLS: Final = {

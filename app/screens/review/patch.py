@@ -7,8 +7,8 @@ import streamlit as st
 
 from app.screens.review.heat_map import MapView
 from app.screens.shared.parts import outcome_text, score_text
-from core.jobs import Outcome
 from core.review import CaseOpened, CasePatch, ReadingMode, Record, Verdict, current_verdicts
+from core.scoring import Outcome
 
 SIGNS: Final = {
     Verdict.TUMOUR: "▲ tumour",

@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.bundle import Interval
 from core.errors import NodelensError
-from core.jobs import Outcome
+from core.scoring import Outcome
 
 Tone = Literal["plain", "tumour", "no-tumour", "grey-zone", "quiet"]
 

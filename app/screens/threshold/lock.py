@@ -15,9 +15,17 @@ from app.screens.threshold.sources import kept_csv
 from app.state import identity, tuning, widgets
 from core.bundle import Card
 from core.errors import NodelensError
-from core.operating_points import SHIPPED, LockedPoint, OperatingPointStore
 from core.review import Permission, person
-from core.thresholds import Assumptions, Snapshot, ThresholdStudy, decision_of, obstacle_to_lock
+from core.thresholds import (
+    SHIPPED,
+    Assumptions,
+    LockedPoint,
+    OperatingPointStore,
+    Snapshot,
+    ThresholdStudy,
+    decision_of,
+    obstacle_to_lock,
+)
 
 _NAME_CHARS: Final = 200
 

@@ -16,19 +16,9 @@ from app.state import tuning, widgets
 from core.bundle import OperatingPoint
 from core.errors import NodelensError
 from core.jobs import Job, JobStore
-from core.operating_points import LockedPoint
-from core.thresholds import (
-    GREY,
-    Assumptions,
-    Batch,
-    BatchEffect,
-    Change,
-    Snapshot,
-    Source,
-    ThresholdStudy,
-    rule_of,
-)
-from core.thresholds.batch import Calls
+from core.scoring import GREY, Batch, BatchEffect, Change
+from core.scoring.what_if import Calls
+from core.thresholds import Assumptions, LockedPoint, Snapshot, Source, ThresholdStudy, rule_of
 
 PICTURES: Final = 12
 _BY_HAND: Final = "Chosen by hand."

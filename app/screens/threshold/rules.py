@@ -7,8 +7,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app.state import tuning, widgets
 from core.errors import NodelensError
-from core.statistics.rules import By
 from core.thresholds import Assumptions, GreyZoneTargets, ThresholdStudy, rule_of
+from core.thresholds.rules import By
 
 _BYS: Final[dict[By, str]] = {
     "estimate": "the estimate",

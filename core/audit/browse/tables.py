@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from core.audit.browse.view import AuditView, Rows
-from core.scoring.outputs import no_formula
+from core.files import no_formula
 
 
 def exported(view: AuditView, rows: Rows) -> pd.DataFrame:

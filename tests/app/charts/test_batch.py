@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from app import charts
-from core.jobs import score_histogram
-from core.scoring import ScoreRow, Status
+from core.scoring import ScoreRow, Status, score_histogram
 from core.statistics import Evidence, OperatingTable, roc_curve
 
 

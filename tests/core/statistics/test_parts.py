@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from core.errors import EvidenceError
-from core.statistics import Evidence, YoudenIndex, choose, fit_temperature, split_slides
+from core.statistics import Evidence, fit_temperature, split_slides
+from core.thresholds import YoudenIndex, choose
 
 
 def test_the_parts_share_no_slide_and_lose_no_patch(evidence: Evidence) -> None:

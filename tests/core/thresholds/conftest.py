@@ -5,7 +5,9 @@ import pytest
 
 from core.statistics import Evidence
 from core.thresholds import ScoreSet, Source, ThresholdStudy
-from tests.core.statistics.conftest import clustered
+from tests.core.statistics.conftest import clustered, evidence, make
+
+__all__ = ["evidence", "make", "study"]
 
 
 def score_set(evidence: Evidence) -> ScoreSet:

@@ -5,10 +5,10 @@ import pytest
 
 from core.bundle import read_card
 from core.errors import RunError
-from core.operating_points import OperatingPointStore, apply_locked_point
-from core.scoring import Classifier
+from core.scoring import Classifier, apply_locked_point
 from core.thresholds import (
     Assumptions,
+    OperatingPointStore,
     Source,
     ThresholdStudy,
     bundle_scores,

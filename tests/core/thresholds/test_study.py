@@ -5,20 +5,16 @@ import pytest
 from sklearn.metrics import confusion_matrix, roc_auc_score
 
 from core.errors import EvidenceError
-from core.statistics import (
-    METRIC_NAMES,
-    Evidence,
+from core.statistics import METRIC_NAMES, Evidence, slide_table
+from core.thresholds import (
+    Assumptions,
+    GreyZoneTargets,
+    ThresholdStudy,
     YoudenIndex,
     decision_curve,
     grey_zone,
     operating_point,
     predictive_values_over_slides,
-    slide_table,
-)
-from core.thresholds import (
-    Assumptions,
-    GreyZoneTargets,
-    ThresholdStudy,
     rule_of,
 )
 from tests.core.statistics.conftest import clustered

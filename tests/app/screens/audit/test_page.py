@@ -27,7 +27,8 @@ from core.audit.browse import (
     listed,
     nearest,
 )
-from core.jobs import AuditStore, Job
+from core.audit.store import AuditStore
+from core.jobs import Job
 from tests.app.conftest import TOKEN, html
 from tests.toys import noise_patches
 

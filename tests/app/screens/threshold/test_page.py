@@ -10,14 +10,15 @@ from app import charts
 from app.charts import threshold as figures
 from core.bundle import read_card
 from core.jobs import JobStore
-from core.operating_points import OperatingPointStore
-from core.scoring import Classifier
-from core.statistics import SensitivityAtLeast, YoudenIndex, choose
+from core.scoring import Batch, Classifier
 from core.thresholds import (
     Assumptions,
-    Batch,
+    OperatingPointStore,
+    SensitivityAtLeast,
     ThresholdStudy,
+    YoudenIndex,
     bundle_scores,
+    choose,
     read_scores_csv,
 )
 from tests.toys import write_patches

@@ -12,11 +12,11 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from core.errors import EvidenceError
-from core.statistics.candidates import Candidates
 from core.statistics.evidence import BoolArray, FloatArray, IntArray
 from core.statistics.intervals import LEVEL, normal_quantile, wilson_bounds
 from core.statistics.metrics import measure
 from core.statistics.slide_rates import slide_rate_bounds
+from core.thresholds.candidates import Candidates
 
 By = Literal["estimate", "wilson", "slides"]
 """What must reach a target: the estimate, Wilson's lower bound, or the slide-cluster one."""

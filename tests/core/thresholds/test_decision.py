@@ -5,11 +5,8 @@ import pandas as pd
 import pytest
 
 from core.errors import EvidenceError
-from core.statistics import (
-    Confusion,
-    Evidence,
-    OperatingTable,
-    SlideBootstrap,
+from core.statistics import Confusion, Evidence, OperatingTable, SlideBootstrap
+from core.thresholds import (
     decision_curve,
     expected_cost,
     per_thousand,

@@ -11,14 +11,8 @@ from pydantic import ValidationError
 from core.__main__ import main
 from core.bundle import Interval
 from core.errors import RunError
-from core.operating_points import (
-    SHIPPED,
-    Decision,
-    OperatingPointStore,
-    apply_locked_point,
-    read_locked_point,
-)
-from core.scoring import Classifier
+from core.scoring import Classifier, apply_locked_point
+from core.thresholds import SHIPPED, Decision, OperatingPointStore, read_locked_point
 from tests.toys import write_patches
 
 

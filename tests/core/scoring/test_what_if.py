@@ -5,8 +5,7 @@ import pytest
 from scipy.special import expit
 
 from core.bundle import OperatingPoint
-from core.scoring import ScoreRow, Status
-from core.thresholds import GREY, Batch, BatchEffect
+from core.scoring import GREY, Batch, BatchEffect, ScoreRow, Status
 
 SHIPPED = OperatingPoint(version="shipped", threshold=0.5, rule="a toy", chosen_on="nothing")
 

@@ -3,14 +3,13 @@ import pytest
 from scipy.stats import binomtest
 
 from core.errors import EvidenceError
-from core.statistics import (
+from core.statistics import Evidence, SlideCounts
+from core.thresholds import (
     BestF1,
-    Evidence,
     FixedThreshold,
     FlagTopShare,
     LeastExpectedCost,
     SensitivityAtLeast,
-    SlideCounts,
     SpecificityAtLeast,
     YoudenIndex,
     choose,

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.statistics.candidates import Candidates, Rule
-from core.statistics.choosing import choose
 from core.statistics.cluster import SlideBootstrap
 from core.statistics.evidence import FloatArray, IntArray
 from core.statistics.intervals import LEVEL, Interval
 from core.statistics.operating import OperatingTable
-from core.statistics.rules import FixedThreshold
 from core.statistics.slide_grid import SlideGrid, grid_thresholds, slide_totals
+from core.thresholds.candidates import Candidates, Rule
+from core.thresholds.choosing import choose
+from core.thresholds.rules import FixedThreshold
 
 _GRID_POINTS = 1000
 _GRID_POINTS_OVER_SLIDES = 200  # such a rule needs every slide at every threshold and replicate

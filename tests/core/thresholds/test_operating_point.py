@@ -7,9 +7,9 @@ from core.statistics import (
     OperatingTable,
     SlideBootstrap,
     SlideCounts,
-    operating_point,
     wilson_of,
 )
+from core.thresholds import operating_point
 
 
 def test_every_metric_comes_with_both_its_intervals(evidence: Evidence) -> None:

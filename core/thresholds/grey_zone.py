@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from core.errors import EvidenceError
-from core.statistics.choosing import choose
 from core.statistics.evidence import Evidence
 from core.statistics.intervals import LEVEL, Interval, wilson_interval
 from core.statistics.metrics import Confusion
 from core.statistics.operating import OperatingTable
-from core.statistics.rules import By, SensitivityAtLeast, SpecificityAtLeast
 from core.statistics.temperature import TemperatureFit
+from core.thresholds.choosing import choose
+from core.thresholds.rules import By, SensitivityAtLeast, SpecificityAtLeast
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.jobs import Filter, Order, Outcome, outcome, outcome_counts, score_histogram, select
-from core.scoring import ScoreRow, Status
+from core.scoring import (
+    Filter,
+    Order,
+    Outcome,
+    ScoreRow,
+    Status,
+    outcome,
+    outcome_counts,
+    score_histogram,
+    select,
+)
 
 BLANK = ScoreRow(
     id="i", path="a/i.png", status=Status.SCORED, prob_tumour=None, logit=None,

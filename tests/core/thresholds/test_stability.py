@@ -4,16 +4,14 @@ import numpy as np
 import pytest
 
 from core.errors import EvidenceError
-from core.statistics import (
+from core.statistics import Evidence, OperatingTable, SlideBootstrap
+from core.thresholds import (
     BestF1,
-    Evidence,
     FixedThreshold,
     FlagTopShare,
     LeastExpectedCost,
-    OperatingTable,
     Rule,
     SensitivityAtLeast,
-    SlideBootstrap,
     SpecificityAtLeast,
     YoudenIndex,
     choose,

@@ -8,7 +8,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from core.scoring import ScoreRow, Status
+from core.scoring.rows import ScoreRow, Status
 
 
 class Outcome(StrEnum):

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from core.audit import open_audit
+from core.audit.store import AuditStore
 from core.errors import SourceError
-from core.jobs import AuditStore
 from core.patches import Patch
 from tests.toys import noise_patches, write_patches
 

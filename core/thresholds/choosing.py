@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from core.errors import EvidenceError
-from core.statistics.candidates import Candidates, Rule
 from core.statistics.evidence import Evidence, ScoreArray
 from core.statistics.metrics import Confusion
 from core.statistics.operating import OperatingTable
-from core.statistics.rules import FixedThreshold
 from core.statistics.slide_grid import SlideGrid, grid_thresholds, slide_totals
 from core.statistics.temperature import TemperatureFit, require_other_slides
+from core.thresholds.candidates import Candidates, Rule
+from core.thresholds.rules import FixedThreshold
 
 _GRID_POINTS = 1000
 

@@ -11,8 +11,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from core.errors import RunError, first_fault
-from core.operating_points.record import Decision, LockedPoint
-from core.scoring.classifier import Classifier
+from core.thresholds.record import Decision, LockedPoint
 
 _OPENINGS_FILE: Final = "test_openings.jsonl"
 _IN_FORCE_FILE: Final = "in_force.jsonl"
@@ -38,21 +37,6 @@ def read_locked_point(path: Path) -> LockedPoint:
         raise RunError(
             f"{path.name} is no locked operating point ({fault}). Lock the threshold again."
         ) from None
-
-
-def apply_locked_point(classifier: Classifier, locked: LockedPoint) -> Classifier:
-    """Return the model at a locked operating point.
-
-    Raises:
-        RunError: It was locked for other weights.
-    """
-    weights = classifier.bundle.card.weights_sha256
-    if locked.weights_sha256 != weights:
-        raise RunError(
-            f"Operating point {locked.version} was locked for the model {locked.model_id}; this "
-            f"model is {classifier.model_id}. Lock a threshold on this model's own scores."
-        )
-    return classifier.at(locked.operating_point, temperature=locked.temperature)
 
 
 class OperatingPointStore:

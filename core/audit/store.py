@@ -11,11 +11,11 @@ from typing import Final
 
 from core.audit import AuditFolder, AuditProgress
 from core.audit.inputs import Inputs, open_inputs
+from core.audit.labelled import label_uploads
 from core.audit.run import Scores, Watch, prepare, run_audit
 from core.errors import RunError, SourceError
-from core.jobs.labelled import label_uploads
+from core.files import replacing
 from core.jobs.store import Job, JobStore
-from core.scoring.outputs import replacing
 
 _AUDIT_FOLDER: Final = "audit"
 _SCORES: Final = {"scores.csv": False, "scores-out-of-fold.csv": True}

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from core.errors import EvidenceError
-from core.statistics import Evidence, grey_zone
+from core.statistics import Evidence
+from core.thresholds import grey_zone
 
 
 def test_hand_worked_grey_zone() -> None:
