@@ -57,7 +57,7 @@ from core.review.steps import (
     verdict_event,
 )
 from core.review.store import ReviewStore
-from core.review.verify import verify_apart, verify_store
+from core.review.verify import verify_store
 from core.review.vocabulary import (
     Confidence,
     OnScreen,
@@ -150,7 +150,6 @@ __all__ = [
     "undoable",
     "unfinished_blind_reading",
     "verdict_event",
-    "verify_apart",
     "verify_log",
     "verify_store",
     "with_model",

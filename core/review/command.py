@@ -20,8 +20,8 @@ BROKEN: Final = 1
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
     parser.description = (
-        "Check the chain of hashes, that every event could follow the ones before, and every byte "
-        "of the file. Reads only. Exit status: 0 unbroken, 1 broken (the findings say where), "
+        "Check the chain of hashes, that every event could follow the ones before, the schema and "
+        "the file. Reads only. Exit status: 0 unbroken, 1 broken (the findings say where), "
         "2 wrong usage."
     )
     parser.add_argument("path", type=Path, help="review store, or exported log ending in .jsonl")

@@ -4,54 +4,23 @@ import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final
 
 from core.review.errors import StoreError
 
 BUSY_S: Final = 30.0
-PAGE_BYTES: Final = 32_768
-"""Large, so that a tree page splits once in about 100,000 events; see `core.review.image`."""
-LAYOUT: Final = (
-    f"PRAGMA page_size = {PAGE_BYTES}",
+_SETTINGS: Final = (
     "PRAGMA secure_delete = ON",  # what is replaced leaves zeros, so the file has no history
-)
-_DURABLE: Final = (
     "PRAGMA synchronous = FULL",  # NORMAL may lose acknowledged verdicts at a power cut
     "PRAGMA fullfsync = ON",  # the same on macOS, where fsync alone is not enough
     "PRAGMA checkpoint_fullfsync = ON",
     "PRAGMA journal_size_limit = 0",  # no old frames behind the end of the log
     "PRAGMA trusted_schema = OFF",
 )
+Connect = Callable[[Path], sqlite3.Connection]
 
 
-class Cursor(Protocol):
-    """What a statement returns."""
-
-    def fetchone(self) -> Any:  # noqa: ANN401 - rows are tuples of what was selected
-        """Return the next row, None at the end."""
-        ...
-
-    def fetchall(self) -> list[Any]:
-        """Return all remaining rows."""
-        ...
-
-
-class Connection(Protocol):
-    """The little of a database connection that the store uses; `sqlite3` has it."""
-
-    def execute(self, sql: str, parameters: Any = (), /) -> Cursor:  # noqa: ANN401
-        """Run one statement."""
-        ...
-
-    def close(self) -> None:
-        """Give it back."""
-        ...
-
-
-Connect = Callable[[Path], Connection]
-
-
-def connect(path: Path) -> Connection:
+def connect(path: Path) -> sqlite3.Connection:
     """Return a new connection to the store's file, which is made at need."""
     made = not path.exists()
     connection = sqlite3.connect(
@@ -67,21 +36,19 @@ def connect(path: Path) -> Connection:
     return connection
 
 
-def prepare(connection: Connection) -> None:
+def prepare(connection: sqlite3.Connection) -> None:
     """Set a fresh connection up: write-ahead log, every commit on disk before it returns.
 
     Raises:
         StoreError: The file system cannot do it.
     """
-    for statement in LAYOUT:
-        connection.execute(statement)
     mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
     if mode != "wal":
         raise StoreError(
             f"Found the journal mode '{mode}'; the review store needs 'wal'. Keep it on a local "
             "disk: network file systems cannot share a write-ahead log."
         )
-    for statement in _DURABLE:
+    for statement in _SETTINGS:
         connection.execute(statement)
 
 

@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from core.review.connection import Connection, sync_folder
+from core.review.connection import sync_folder
 from core.review.errors import StoreError
 
 APPLICATION_ID: Final = 0x4E4C5256  # "NLRV"
@@ -36,7 +36,7 @@ MIGRATIONS: Final[tuple[Statements, ...]] = (
 
 
 def migrate(
-    connection: Connection,
+    connection: sqlite3.Connection,
     path: Path,
     *,
     on_step: Callable[[int], None],
@@ -62,19 +62,19 @@ def migrate(
         on_step(number + 1)
 
 
-def apply(connection: Connection, version: int, statements: Statements) -> None:
+def apply(connection: sqlite3.Connection, version: int, statements: Statements) -> None:
     """Run the statements of one version and note the version."""
     for statement in statements:
         connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {version}")
 
 
-def user_version(connection: Connection) -> int:
+def user_version(connection: sqlite3.Connection) -> int:
     """Return the schema version that a file says it has, 0 for an empty one."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _require_ours(connection: Connection, path: Path, version: int, known: int) -> None:
+def _require_ours(connection: sqlite3.Connection, path: Path, version: int, known: int) -> None:
     tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     if (tables or version) and application != APPLICATION_ID:

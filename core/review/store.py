@@ -13,7 +13,7 @@ from typing import Final
 from core.review import migrations as schema
 from core.review.anchors import AnchorFile
 from core.review.chain import Anchor, Link, canonical_json, next_link
-from core.review.connection import BUSY_S, Connect, Connection, connect
+from core.review.connection import BUSY_S, Connect, connect
 from core.review.errors import ReviewError, StoreError
 from core.review.events import (
     CaseOpened,
@@ -137,7 +137,7 @@ class ReviewStore:
         except StoreError as error:
             self.anchor_problem = str(error)
 
-    def _caught_up(self, connection: Connection) -> Record:
+    def _caught_up(self, connection: sqlite3.Connection) -> Record:
         end = self._record.end
         if end.sequence:
             here = connection.execute(
@@ -153,7 +153,9 @@ class ReviewStore:
             self._record = self._record.extended(new)
         return self._record
 
-    def _insert(self, connection: Connection, end: Anchor, event: Event, action: str) -> Entry:
+    def _insert(
+        self, connection: sqlite3.Connection, end: Anchor, event: Event, action: str
+    ) -> Entry:
         version = connection.execute("SELECT sqlite_version()").fetchone()[0]
         payload = Payload(
             action=action,
@@ -166,7 +168,7 @@ class ReviewStore:
         connection.execute(INSERT, (link.sequence, link.previous, link.payload, link.hash))
         return entry
 
-    def _written(self, connection: Connection, sequence: int, event: Event) -> Entry:
+    def _written(self, connection: sqlite3.Connection, sequence: int, event: Event) -> Entry:
         entry = _entry(_links(connection, sequence)[0])
         if entry.payload.event != event:
             raise ReviewError(
@@ -175,7 +177,7 @@ class ReviewStore:
             )
         return entry
 
-    def _migrate(self, connection: Connection, steps: Sequence[schema.Statements]) -> None:
+    def _migrate(self, connection: sqlite3.Connection, steps: Sequence[schema.Statements]) -> None:
         def note(version: int) -> None:
             ends = connection.execute(
                 "SELECT sequence, hash FROM events ORDER BY sequence DESC LIMIT 1"
@@ -188,7 +190,7 @@ class ReviewStore:
         schema.migrate(connection, self.path, on_step=note, migrations=steps)
 
     @contextmanager
-    def _connection(self) -> Iterator[Connection]:
+    def _connection(self) -> Iterator[sqlite3.Connection]:
         try:
             with closing(self._open()) as connection:
                 yield connection
@@ -198,7 +200,7 @@ class ReviewStore:
                 "acknowledged before is not affected; free the disk or the file and try again."
             ) from error
 
-    def _open(self) -> Connection:
+    def _open(self) -> sqlite3.Connection:
         """Return a connection, waiting while another process makes or cleans up the file."""
         deadline = time.monotonic() + BUSY_S
         while True:
@@ -212,7 +214,7 @@ class ReviewStore:
 
 
 @contextmanager
-def _write_lock(connection: Connection) -> Iterator[None]:
+def _write_lock(connection: sqlite3.Connection) -> Iterator[None]:
     """Hold the write lock; commit at the end, or roll back at an error."""
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -223,7 +225,7 @@ def _write_lock(connection: Connection) -> Iterator[None]:
         raise
 
 
-def _links(connection: Connection, start: int) -> list[Link]:
+def _links(connection: sqlite3.Connection, start: int) -> list[Link]:
     rows = connection.execute(_SELECT + "WHERE sequence >= ? ORDER BY sequence", (start,))
     return [Link(*row) for row in rows.fetchall()]
 

@@ -26,8 +26,9 @@ from core.review import (
     VerdictGiven,
     Verification,
     export_log,
-    verify_apart,
+    verify_store,
 )
+from core.review.anchors import read_anchors
 from core.review.exports import (
     corrected_labels,
     verdict_rows,
@@ -51,10 +52,10 @@ def history(
         st.warning(store.anchor_problem, icon=":material/anchor:")
     if st.button("Verify the whole record", icon=":material/verified_user:", key="verify"):
         try:
-            with st.spinner("Checking every event and every byte …"):
-                noted = settings.review_anchors
-                file = noted if noted.is_file() else None
-                widgets.choose(_VERIFIED, verify_apart(store.path, anchors_file=file))
+            with st.spinner("Checking every event …"):
+                file = settings.review_anchors
+                noted = read_anchors(file) if file.is_file() else None
+                widgets.choose(_VERIFIED, verify_store(store.path, noted=noted))
         except NodelensError as error:
             show_problem(error)
     outcome = widgets.chosen(_VERIFIED)

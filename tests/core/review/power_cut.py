@@ -7,8 +7,9 @@ first sync of a new journal or log.
 """
 
 import random
+import sqlite3
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import apsw
 
@@ -165,9 +166,10 @@ class DiskVfs(apsw.VFS):
         """The cut is expected: nothing to print."""
         return True
 
-    def connect(self, path: Path) -> apsw.Connection:
+    def connect(self, path: Path) -> sqlite3.Connection:
         """Return a store connection on this disk; exclusive, because it has no shared memory."""
-        connection = apsw.Connection(path.name, vfs=self.vfs_name)
+        # apsw's connection has what the store uses of sqlite3's: execute and close.
+        connection = cast("sqlite3.Connection", apsw.Connection(path.name, vfs=self.vfs_name))
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         prepare(connection)
         connection.execute(f"PRAGMA synchronous = {self.synchronous}")
@@ -179,15 +181,15 @@ class HeldOpen:
 
     def __init__(self, vfs: DiskVfs) -> None:
         self.vfs = vfs
-        self.inner: apsw.Connection | None = None
+        self.inner: sqlite3.Connection | None = None
 
-    def connect(self, _: Path) -> "HeldOpen":
+    def connect(self, _: Path) -> sqlite3.Connection:
         """Return this connection, opened at the first call."""
         if self.inner is None:
             self.inner = self.vfs.connect(_)
-        return self
+        return cast("sqlite3.Connection", self)
 
-    def execute(self, sql: str, parameters: tuple[object, ...] = (), /) -> apsw.Cursor:
+    def execute(self, sql: str, parameters: tuple[Any, ...] = (), /) -> sqlite3.Cursor:
         """Run one statement."""
         if self.inner is None:
             raise RuntimeError("not connected")

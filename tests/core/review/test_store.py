@@ -3,10 +3,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from core.review.connection import Connection, Cursor, connect
+from core.review.connection import prepare
 from core.review.errors import ReviewError, StoreError
 from core.review.events import StoreMigrated
 from core.review.migrations import MIGRATIONS
@@ -144,21 +145,20 @@ def test_a_failed_write_acknowledges_nothing_and_breaks_nothing(tmp_path: Path) 
     path = tmp_path / "reviews.sqlite"
     filled_store(path)
 
-    class Full:
+    class Full(sqlite3.Connection):
         """A connection on a full disk."""
 
-        def __init__(self, inner: Connection) -> None:
-            self.inner = inner
-
-        def execute(self, sql: str, parameters: tuple[object, ...] = (), /) -> Cursor:
+        def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:  # noqa: ANN401
             if sql == "COMMIT":
                 raise sqlite3.OperationalError("database or disk is full")
-            return self.inner.execute(sql, parameters)
+            return super().execute(sql, parameters)
 
-        def close(self) -> None:
-            self.inner.close()
+    def connect_full(place: Path) -> sqlite3.Connection:
+        connection = sqlite3.connect(place, factory=Full, isolation_level=None)
+        prepare(connection)
+        return connection
 
-    full = ReviewStore(path, connect=lambda place: Full(connect(place)))
+    full = ReviewStore(path, connect=connect_full)
     before = full.head()
     with pytest.raises(StoreError, match="disk is full"):
         full.append(given(toy_case(), "Bob", 0))
