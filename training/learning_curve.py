@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from core.errors import RunError
 from core.files import replacing
+from core.pages import dressed, figures_page
 from core.thresholds.scores import run_scores
 from training.fitting import FitOptions, run_fit, say
 from training.judging.performance import Measure, measure_performance
@@ -106,7 +107,8 @@ def run_curve(options: CurveOptions, *, should_stop: Callable[[], bool]) -> list
     with replacing(root / TABLE_FILE) as file:
         pd.DataFrame(map(asdict, points)).to_csv(file, index=False, lineterminator="\n")
     with replacing(root / PAGE_FILE) as file:
-        curve_figure(points).write_html(file, include_plotlyjs=True)
+        figures = {"curve": curve_figure(points)}
+        file.write_text(figures_page("AUROC against training patches", figures), "utf-8")
     return points
 
 
@@ -147,4 +149,4 @@ def curve_figure(points: Sequence[CurvePoint]) -> go.Figure:
     )
     figure.update_xaxes(type="log", title_text="training patches")
     figure.update_yaxes(title_text="validation AUROC, 95 % over slides")
-    return figure.update_layout(template="plotly_white", height=480)
+    return dressed(figure, 480)

@@ -1,14 +1,14 @@
 """The distributions of an explained source as one HTML file that needs nothing from anywhere."""
 
-from collections.abc import Mapping, Sequence
-from html import escape
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import plotly.graph_objects as go
-from plotly.offline import get_plotlyjs
 from plotly.subplots import make_subplots
 
+from core import pages
 from core.explanation.distributions import (
     Basis,
     Collected,
@@ -19,38 +19,26 @@ from core.explanation.distributions import (
 )
 from core.explanation.measures import DECIDED, Measure
 
+_TEMPLATE: Final = Path(__file__).with_name("report.html.j2")
+_NOTICE: Final = (
+    "These numbers describe what the model reacted to. They say nothing about the tissue of any "
+    "patient."
+)
 _BINS: Final = 20
 _COLOURS: Final = {
-    "Tumour in the centre": "#D55E00",
-    "Called tumour": "#D55E00",
-    "No tumour in the centre": "#0072B2",
-    "Not called tumour": "#0072B2",
-    "True positive": "#D55E00",
+    "Tumour in the centre": pages.TUMOUR,
+    "Called tumour": pages.TUMOUR,
+    "No tumour in the centre": pages.NO_TUMOUR,
+    "Not called tumour": pages.NO_TUMOUR,
+    "True positive": pages.TUMOUR,
     "False positive": "#CC79A7",
     "False negative": "#009E73",
-    "True negative": "#0072B2",
+    "True negative": pages.NO_TUMOUR,
 }
 _DASHES: Final = {"False positive": "dash", "False negative": "dash"}
-_DECIDED_COLOURS: Final = ("#0B6B73", "#D55E00", "#8A949A", "#E0C341")
-_INK: Final = "#16242B"
-_FAINT: Final = "#DCE3E6"
-_CONTENT_POLICY: Final = (
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
-)
-_STYLE: Final = """
-:root{color-scheme:light}
-body{font:15px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans',Arial,sans-serif;
-  color:#16242B;background:#fff;max-width:1080px;margin:2rem auto;padding:0 1rem}
-h1{font-size:1.6rem;margin:0 0 .3rem}h2{font-size:1.15rem;margin:2.2rem 0 .3rem}
-p{max-width:46rem;margin:.4rem 0}.muted,small{color:#566870}
-.notice{border-left:3px solid #0B6B73;padding:.4rem .8rem}
-.wide{overflow-x:auto}
-table{border-collapse:collapse;font-size:.88rem;font-variant-numeric:tabular-nums;margin:.5rem 0}
-th,td{text-align:left;padding:.3rem .8rem .3rem 0;border-bottom:1px solid #DCE3E6;
-  vertical-align:top}
-th{font-weight:600}td small{display:block;white-space:nowrap}
-@media print{.figure{break-inside:avoid}}
-"""
+_DECIDED_COLOURS: Final = ("#0B6B73", pages.TUMOUR, "#8A949A", "#E0C341")
+_BY_AREA: Final = {"color": pages.INK, "dash": "dot", "width": 1}
+_QUARTILES: Final = ("lower quartile", "median", "upper quartile")
 _NOTES: Final = {
     "centre_share": "Each cell of a coarse map has seen most of the patch, so a share near the "
     "value by area is no proof that the ring decided; centre reliance is the causal measure.",
@@ -75,82 +63,65 @@ def report_html(collected: Collected, facts: Mapping[str, str], *, seal: str = "
         seal: A last line, such as the hash of the table.
     """
     groups = collected.groups()
-    parts = [
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width,initial-scale=1">',
-        f'<meta http-equiv="Content-Security-Policy" content="{_CONTENT_POLICY}">',
-        f"<title>Explanations by class</title><style>{_STYLE}</style>",
-        f"<script>{get_plotlyjs()}</script></head><body>",
-        "<h1>Explanations by class</h1>",
-        '<p class="notice">Research software, not a medical device. These numbers describe what '
-        "the model reacted to. They say nothing about the tissue of any patient.</p>",
-        _facts(collected, facts),
-        _sizes(groups),
-    ]
-    if any(group.patches for group in groups):
-        parts += _sections(groups)
-    else:
-        parts.append("<p><b>Nothing to compare.</b> No input has an explanation.</p>")
-    parts += [_method(groups), f'<p class="muted">{escape(seal)}</p>' if seal else ""]
-    return "\n".join(parts) + "</body></html>\n"
+    any_patch = any(group.patches for group in groups)
+    measures = [spread.measure for spread in groups[0].spreads] if any_patch else []
+    decided = [one for one in measures if one in DECIDED]
+    return pages.page(
+        _TEMPLATE,
+        title="Explanations by class",
+        notice=_NOTICE,
+        facts=list(_facts(collected, facts)),
+        groups=[(group.name, f"{group.patches:,}", str(group.basis)) for group in groups],
+        decided=_rates(groups, decided) | {"figure": _decided_figure(groups)} if decided else {},
+        measures=[_distribution(groups, measure) for measure in measures if not measure.rate],
+        rates=_rates(groups, [one for one in measures if one.rate and one not in DECIDED]),
+        method=" ".join(_method(groups)),
+        seal=seal,
+    )
 
 
-def _facts(collected: Collected, facts: Mapping[str, str]) -> str:
-    rows = [*facts.items(), ("Explained", f"{len(collected):,} patches")]
+def _facts(collected: Collected, facts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    yield from facts.items()
+    yield "Explained", f"{len(collected):,} patches"
     if collected.left_out:
-        rows.append(("Without an explanation", f"{collected.left_out:,} inputs, left out"))
+        yield "Without an explanation", f"{collected.left_out:,} inputs, left out"
     if collected.has_labels and collected.unlabelled:
-        rows.append(("Without a reference label", f"{collected.unlabelled:,} patches, left out"))
-    cells = "".join(f"<tr><th>{escape(k)}</th><td>{escape(v)}</td></tr>" for k, v in rows)
-    return f'<div class="wide"><table>{cells}</table></div>'
+        yield "Without a reference label", f"{collected.unlabelled:,} patches, left out"
 
 
-def _sizes(groups: Sequence[Group]) -> str:
-    cells = "".join(
-        f"<tr><td>{escape(group.name)}</td><td>{group.patches:,}</td>"
-        f"<td>{escape(str(group.basis))}</td></tr>"
-        for group in groups
-    )
-    return (
-        '<h2>Groups</h2><div class="wide"><table><tr><th>Group</th><th>Patches</th><th>By</th>'
-        f"</tr>{cells}</table></div>"
-    )
+def _distribution(groups: Sequence[Group], measure: Measure) -> dict[str, Any]:
+    """Return what the template shows of one measure: groups as rows, quartiles as columns."""
+    rows = []
+    for group in groups:
+        spread = group[measure.key]
+        cells = [(_estimate(spread.estimates.get(name), measure), "") for name in _QUARTILES]
+        rows.append({"group": group.name, "size": _size(spread), "cells": cells})
+    return {
+        "key": measure.key,
+        "name": measure.name,
+        "note": _NOTES.get(measure.key, ""),
+        "figure": _histograms(groups, measure),
+        "heads": [name.capitalize() for name in _QUARTILES],
+        "rows": rows,
+        "by_area": _by_area([measure]),
+    }
 
 
-def _sections(groups: Sequence[Group]) -> list[str]:
-    measures = [spread.measure for spread in groups[0].spreads]
-    parts = []
-    if any(measure in DECIDED for measure in measures):
-        parts.append(
-            "<h2>What decides the tumour calls</h2><p>Of the patches called tumour: whether the "
-            "call stays when the ring, or the centre, is replaced by tumour-free tissue. "
-            "“Decided by the ring” means that the call rests on what does not count.</p>"
-            + _inline(_decided_figure(groups), "decided")
-            + _table(groups, [one for one in measures if one in DECIDED])
-        )
-    parts += [_distribution(groups, measure) for measure in measures if not measure.rate]
-    rates = [one for one in measures if one.rate and one not in DECIDED]
-    parts.append(f"<h2>Rates</h2>{_table(groups, rates)}")
-    return parts
+def _rates(groups: Sequence[Group], measures: Sequence[Measure]) -> dict[str, Any]:
+    """Return what the template shows of several rates: groups as rows, rates as columns."""
+    if not measures:
+        return {}
+    rows = []
+    for group in groups:
+        spreads = [group[measure.key] for measure in measures]
+        cells = [(_estimate(one.estimates.get("rate"), one.measure), _size(one)) for one in spreads]
+        rows.append({"group": group.name, "size": f"{group.patches:,}", "cells": cells})
+    heads = [measure.name for measure in measures]
+    return {"figure": None, "heads": heads, "rows": rows, "by_area": _by_area(measures)}
 
 
-def _distribution(groups: Sequence[Group], measure: Measure) -> str:
-    note = f"<p>{escape(_NOTES[measure.key])}</p>" if measure.key in _NOTES else ""
-    return (
-        f"<h2>{escape(measure.name)}</h2>{note}"
-        + _inline(_histograms(groups, measure), measure.key)
-        + _table(groups, [measure])
-    )
-
-
-def _inline(figure: go.Figure, key: str) -> str:
-    drawn = figure.to_html(
-        full_html=False,
-        include_plotlyjs=False,
-        div_id=f"figure-{key}",  # no random one, so that the same rows make the same file
-        config={"displayModeBar": False, "responsive": True},
-    )
-    return f'<div class="figure">{drawn}</div>'
+def _by_area(measures: Sequence[Measure]) -> str:
+    return next((f"{one.by_area:.1%}" for one in measures if one.by_area is not None), "")
 
 
 def _histograms(groups: Sequence[Group], measure: Measure) -> go.Figure:
@@ -167,11 +138,14 @@ def _histograms(groups: Sequence[Group], measure: Measure) -> go.Figure:
                 figure.add_trace(_steps(edges, 100 * share / len(spread), group), 1, column)
         if measure.by_area is not None:
             figure.add_vline(
-                measure.by_area, line={"color": _INK, "dash": "dot", "width": 1}, row=1, col=column
+                measure.by_area,
+                line={"color": pages.INK, "dash": "dot", "width": 1},
+                row=1,
+                col=column,
             )
-    figure.update_xaxes(gridcolor=_FAINT, range=[edges[0], edges[-1]], zeroline=False)
-    figure.update_yaxes(gridcolor=_FAINT, ticksuffix=" %", rangemode="tozero", zeroline=False)
-    return _dressed(figure, 300)
+    figure.update_xaxes(range=[edges[0], edges[-1]])
+    figure.update_yaxes(ticksuffix=" %", rangemode="tozero")
+    return pages.dressed(figure, 300)
 
 
 def _steps(edges: FloatArray, percent: FloatArray, group: Group) -> go.Scatter:
@@ -215,56 +189,8 @@ def _decided_figure(groups: Sequence[Group]) -> go.Figure:
             )
         )
     figure.update_layout(barmode="stack", legend={"traceorder": "normal"})
-    figure.update_xaxes(range=[0, 100], ticksuffix=" %", gridcolor=_FAINT)
-    return _dressed(figure, 120 + 42 * len(called))
-
-
-def _dressed(figure: go.Figure, height: int) -> go.Figure:
-    figure.update_layout(
-        height=height,
-        margin={"l": 10, "r": 10, "t": 36, "b": 10},
-        paper_bgcolor="#fff",
-        plot_bgcolor="#fff",
-        font={"color": _INK, "size": 12},
-        legend={"orientation": "h", "y": -0.15, "yanchor": "top"},
-    )
-    figure.update_yaxes(automargin=True)
-    return figure
-
-
-def _table(groups: Sequence[Group], measures: Sequence[Measure]) -> str:
-    """Return groups as rows; the statistics of one measure, or the rates of several, as columns."""
-    if not measures:
-        return ""
-    one = measures[0] if len(measures) == 1 and not measures[0].rate else None
-    names = ["lower quartile", "median", "upper quartile"]
-    heads = [name.capitalize() for name in names] if one else [m.name for m in measures]
-    rows = []
-    for group in groups:
-        if one:
-            spread = group[one.key]
-            cells = [_estimate(spread.estimates.get(name), one) for name in names]
-            size = _size(spread)
-        else:
-            cells = [
-                _estimate(group[m.key].estimates.get("rate"), m, _size(group[m.key]))
-                for m in measures
-            ]
-            size = f"{group.patches:,}"
-        filled = "".join(f"<td>{cell}</td>" for cell in cells)
-        rows.append(f"<tr><td>{escape(group.name)}</td><td>{size}</td>{filled}</tr>")
-    area = sorted({m.by_area for m in measures if m.by_area is not None})
-    by_area = (
-        f'<p class="muted">Without any preference, by area: {area[0]:.1%}.'
-        f"{' Dotted line.' if one else ''}</p>"
-        if area
-        else ""
-    )
-    head = "".join(f"<th>{escape(name)}</th>" for name in heads)
-    return (
-        f'<div class="wide"><table><tr><th>Group</th><th>Patches</th>{head}</tr>'
-        f"{''.join(rows)}</table></div>{by_area}"
-    )
+    figure.update_xaxes(range=[0, 100], ticksuffix=" %")
+    return pages.dressed(figure, 120 + 42 * len(called))
 
 
 def _size(spread: Spread) -> str:
@@ -272,32 +198,27 @@ def _size(spread: Spread) -> str:
     return f"{len(spread):,}" + (f" on {slides:,} slides" if slides and len(spread) else "")
 
 
-def _estimate(found: Estimate | None, measure: Measure, beside: str = "") -> str:
+def _estimate(found: Estimate | None, measure: Measure) -> str:
     if found is None:
         return "–"
     form = "{:.1%}" if measure.rate else "{:.2f}"
     text = form.format(found.value)
-    if found.interval is not None:
-        text += " (" + " to ".join(map(form.format, (found.interval.low, found.interval.high)))
-        text += ")"
-    return f"{text}<small>{escape(beside)}</small>" if beside else text
+    if found.interval is None:
+        return text
+    low, high = found.interval.low, found.interval.high
+    return f"{text} ({form.format(low)} to {form.format(high)})"
 
 
-def _method(groups: Sequence[Group]) -> str:
-    clustered = any(spread.slides is not None for group in groups for spread in group.spreads)
-    alone = any(
-        spread.slides is None and len(spread) for group in groups for spread in group.spreads
-    )
-    said = [
-        "Intervals are 95 %. Rates: slide-cluster, Wilson-t. Quartiles: the quantiles at the ends "
-        "of that interval (Woodruff 1952). What is random is the slide."
-        if clustered
-        else "",
-        "Where a patch has no slide, patches are taken as if independent, and intervals are too "
-        "narrow, by about the square root of the patches per slide."
-        if alone
-        else "",
-        "No interval: fewer than two slides.",
-    ]
-    text = " ".join(part for part in said if part)
-    return f'<h2>How the intervals were made</h2><p class="muted">{escape(text)}</p>'
+def _method(groups: Sequence[Group]) -> Iterator[str]:
+    spreads = [spread for group in groups for spread in group.spreads]
+    if any(spread.slides is not None for spread in spreads):
+        yield (
+            "Intervals are 95 %. Rates: slide-cluster, Wilson-t. Quartiles: the quantiles at the "
+            "ends of that interval (Woodruff 1952). What is random is the slide."
+        )
+    if any(spread.slides is None and len(spread) for spread in spreads):
+        yield (
+            "Where a patch has no slide, patches are taken as if independent, and intervals are "
+            "too narrow, by about the square root of the patches per slide."
+        )
+    yield "No interval: fewer than two slides."

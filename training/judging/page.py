@@ -1,13 +1,14 @@
 """An evaluation as one HTML page that needs no network: curves, tables, notes."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from html import escape
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from core import pages
 from core.statistics import (
     OperatingTable,
     precision_recall_curve,
@@ -36,21 +37,10 @@ _NAMES: Final = {
     "lr_minus": "Negative likelihood ratio",
     "flagged_share": "Share flagged",
 }
-_COLOURS: Final = ("#1f5fa8", "#c25a00")
+_TEMPLATE: Final = Path(__file__).with_name("evaluation.html.j2")
+_COLOURS: Final = (pages.NO_TUMOUR, pages.TUMOUR)
 _GREY: Final = {"color": "#9a9a9a", "dash": "dot"}
 _CURVE_POINTS: Final = 2000
-_STYLE: Final = """
-:root { color-scheme: light; }
-body { font: 16px/1.5 system-ui, sans-serif; color: #1c1c1c; background: #fff;
-       max-width: 1100px; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; margin-bottom: 0; } h2 { font-size: 1.15rem; margin-top: 2rem; }
-.wide { overflow-x: auto; } .curves { min-width: 900px; }
-table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid #ddd;
-         vertical-align: top; }
-td.number { font-variant-numeric: tabular-nums; white-space: nowrap; }
-.small { color: #555; font-size: .9rem; }
-"""
 
 
 def evaluation_page(
@@ -60,35 +50,21 @@ def evaluation_page(
     contest: Contest | None = None,
 ) -> str:
     """Return the page; the drawing library is inside."""
-    share = performance.positives / performance.patches
     slides = f"{performance.slides:,} slides" if performance.slides else "slides unknown"
-    subjects = [subject] if against is None else [subject, against]
-    parts = [
-        f"<h1>{escape(subject.name)}</h1>",
-        f"<p class=small>{performance.patches:,} patches, {slides}, {share:.1%} with tumour (not "
-        f"a clinical prevalence); {escape(subject.scores.name)}. Intervals are 95 %. Research "
-        "software, not a medical device.</p>",
-        "<div class=wide><div class=curves>",
-        curves_figure(subjects).to_html(full_html=False, include_plotlyjs=True),
-        "</div></div>",
-        "<h2>Ranking and calibration</h2>",
-        _measures(performance.metrics),
-    ]
-    for point in performance.points:
-        counts = ", ".join(f"{name.upper()} {count:,.0f}" for name, count in point.counts.items())
-        parts += [
-            f"<h2>Operating point “{escape(point.name)}”: {point.threshold:.4f}</h2>",
-            f"<p class=small>{escape(point.origin)}. {counts}.</p>",
-            _measures(point.metrics),
-        ]
-    if contest is not None and against is not None:
-        parts += _comparison(subject, against, contest)
-    parts.append(_notes("Notes", dict.fromkeys((*subject.scores.notes, *performance.notes))))
-    return (
-        "<!doctype html><html lang=en><head><meta charset=utf-8>"
-        "<meta name=viewport content='width=device-width, initial-scale=1'>"
-        f"<title>Evaluation of {escape(subject.name)}</title><style>{_STYLE}</style></head>"
-        f"<body>{''.join(parts)}</body></html>\n"
+    share = performance.positives / performance.patches
+    return pages.page(
+        _TEMPLATE,
+        title=f"Evaluation of {subject.name}",
+        set=f"{performance.patches:,} patches, {slides}, {share:.1%} with tumour (not a clinical "
+        f"prevalence); {subject.scores.name}.",
+        curves=curves_figure([subject] if against is None else [subject, against]),
+        performance=performance,
+        notes=list(dict.fromkeys((*subject.scores.notes, *performance.notes))),
+        subject=subject,
+        against=against,
+        contest=contest if against is not None else None,
+        named=_named,
+        shown=shown,
     )
 
 
@@ -153,13 +129,7 @@ def curves_figure(subjects: Sequence[Subject]) -> go.Figure:
     ):
         figure.update_xaxes(title_text=x, range=[-0.01, 1.01], row=1, col=column)
         figure.update_yaxes(title_text=y, range=[-0.01, 1.01], row=1, col=column)
-    return figure.update_layout(
-        height=420,
-        template="plotly_white",
-        margin={"l": 50, "r": 10, "t": 40, "b": 50},
-        legend={"orientation": "h", "y": -0.25},
-        showlegend=len(subjects) > 1,
-    )
+    return pages.dressed(figure, 420).update_layout(showlegend=len(subjects) > 1)
 
 
 def shown(measure: Measure, digits: int = 3) -> str:
@@ -171,54 +141,5 @@ def shown(measure: Measure, digits: int = 3) -> str:
     return f"{measure.value:.{digits}f} ({measure.low:.{digits}f} to {measure.high:.{digits}f})"
 
 
-def _measures(measures: Mapping[str, Measure]) -> str:
-    rows = [(_named(name), shown(one), one.method) for name, one in measures.items()]
-    return _table(("Metric", "Value", "Interval by"), rows)
-
-
-def _comparison(subject: Subject, against: Subject, contest: Contest) -> list[str]:
-    rows = [
-        (
-            _named(name),
-            f"{one.first:.4f}",
-            f"{one.second:.4f}",
-            shown(one.difference, 4),
-            "" if one.p_value is None else f"{one.p_value:.3f}",
-        )
-        for name, one in contest.metrics.items()
-    ]
-    ahead = (
-        ""
-        if contest.share_first_better is None
-        else f" {escape(subject.name)} has the higher AUROC in {contest.share_first_better:.1%} of "
-        "the slide resamples."
-    )
-    return [
-        f"<h2>Against {escape(against.name)}</h2>",
-        f"<p class=small>{contest.patches:,} patches that both scored, {contest.slides:,} slides; "
-        "the same slides are resampled for both. Sensitivity and specificity are each at the "
-        f"model's own threshold.{ahead}</p>",
-        _table(("Metric", subject.name, against.name, "Difference", "p"), rows),
-        _notes("Notes on the comparison", contest.notes),
-    ]
-
-
 def _named(name: str) -> str:
     return _NAMES.get(name, name.replace("_", " ").capitalize())
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
-    body = "".join(
-        "<tr>"
-        + f"<td>{escape(first)}</td>"
-        + "".join(f"<td class=number>{escape(cell)}</td>" for cell in rest)
-        + "</tr>"
-        for first, *rest in rows
-    )
-    return f"<div class=wide><table><tr>{head}</tr>{body}</table></div>"
-
-
-def _notes(title: str, notes: Iterable[str]) -> str:
-    items = "".join(f"<li>{escape(note)}</li>" for note in notes)
-    return f"<h2>{escape(title)}</h2><ul class=small>{items}</ul>" if items else ""

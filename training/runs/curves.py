@@ -8,6 +8,7 @@ from plotly.subplots import make_subplots
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from core.files import replacing
+from core.pages import dressed, figures_page
 from core.patches.files import read_table
 from training.runs.history import EpochRecord
 
@@ -23,7 +24,8 @@ def write_curves(path: Path, history: Sequence[EpochRecord], scores: Path) -> No
         scores: The run's validation_scores.csv.
     """
     with replacing(path) as file:
-        run_figure(history, scores).write_html(file, include_plotlyjs=True)
+        figures = {"curves": run_figure(history, scores)}
+        file.write_text(figures_page("Curves of the run", figures), "utf-8")
 
 
 def run_figure(history: Sequence[EpochRecord], scores: Path) -> go.Figure:
@@ -60,4 +62,4 @@ def run_figure(history: Sequence[EpochRecord], scores: Path) -> go.Figure:
     figure.update_yaxes(title_text="sensitivity", row=2, col=1)
     figure.update_xaxes(title_text="recall", row=2, col=2)
     figure.update_yaxes(title_text="precision", row=2, col=2)
-    return figure.update_layout(height=800, template="plotly_white")
+    return dressed(figure, 800)

@@ -1,7 +1,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from html import escape
+from html import unescape
 
 import numpy as np
 import pytest
@@ -103,6 +103,7 @@ def test_the_report_loads_nothing_is_the_same_each_time_and_runs_no_foreign_text
     assert page == report_html(collected(rows), facts, seal="<b>seal</b>")
     assert page.count(get_plotlyjs()) == 1
     own = page.replace(get_plotlyjs(), "")
+    text = unescape(own)
     assert not re.findall(r"(?:src|href)\s*=", own)
     assert "<script>alert" not in own
     assert "<b>seal" not in own
@@ -110,7 +111,7 @@ def test_the_report_loads_nothing_is_the_same_each_time_and_runs_no_foreign_text
     assert {"centre_share", "centre_reliance", "decided_ring", "reliable"} <= made
     for measure in MEASURES:
         if measure.key in made:
-            assert escape(measure.name.split(": ")[-1]) in own
+            assert measure.name.split(": ")[-1] in text
 
 
 def test_a_report_of_nothing_says_so() -> None:
