@@ -21,6 +21,7 @@ class Fault(StrEnum):
     NOT_AN_IMAGE = "not-an-image"
     WRONG_SIZE = "wrong-size"
     WRONG_MODE = "wrong-mode"
+    UNSUPPORTED = "unsupported"
     DAMAGED = "damaged"
 
 

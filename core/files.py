@@ -2,12 +2,13 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-_FORMULA_START: Final = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA: Final = re.compile(r"'*\s*[=+\-@＝＋－＠\t\r]")  # noqa: RUF001 - full-width on purpose
 
 
 @contextmanager
@@ -30,5 +31,13 @@ def sha256_of(path: Path) -> str:
 
 
 def no_formula(text: str) -> str:
-    """Return text with a leading apostrophe if a spreadsheet would run it as a formula."""
-    return f"'{text}" if text.startswith(_FORMULA_START) else text
+    """Return text with a leading apostrophe if a spreadsheet would run it as a formula.
+
+    Text that looks guarded already gets one more, so that `unguarded` gives back what was there.
+    """
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def unguarded(text: str) -> str:
+    """Return the text that `no_formula` was given."""
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text

@@ -18,7 +18,7 @@ from torch import Tensor
 from core.bundle import InputTransform, build_network, load_weights
 from core.errors import RunError
 from core.patches import open_source
-from core.patches.files import read_table
+from core.tables import read_table
 from training.data.feed import Feed
 from training.data.pack import Pack, open_pack
 from training.data.split import IntArray
@@ -164,7 +164,7 @@ def _validation_rows(member: FinishedRun, pack: Pack) -> IntArray:
             "differ. Check --data."
         )
     row_of = {patch: row for row, patch in enumerate(pack.table.ids.tolist())}
-    ids = read_table(member.folder.scores, required=["id"])["id"]
+    ids = read_table(member.folder.scores, required=["id"]).rows["id"]
     return np.array([row_of[patch] for patch in ids], dtype=np.int64)
 
 

@@ -11,8 +11,8 @@ import pandas as pd
 
 from core.errors import RunError
 from core.files import replacing
-from core.patches.files import read_table
 from core.statistics import Evidence
+from core.tables import read_table
 from training.data.split import Fold
 from training.fitting import FitOptions, run_fit, say
 from training.judging.performance import Performance, measure_performance
@@ -104,7 +104,7 @@ def out_of_fold(runs: list[RunFolder]) -> pd.DataFrame:
     """Return id, label, slide, fold (from 1) and prob_tumour of every validated patch, by id."""
     parts = []
     for number, run in enumerate(runs, start=1):
-        scores = read_table(run.scores, required=["id", "label", "slide", "score"])
+        scores = read_table(run.scores, required=["id", "label", "slide", "score"]).rows
         parts.append(
             pd.DataFrame(
                 {
@@ -152,6 +152,6 @@ def _facts(
 
 
 def _fold_auc(run: RunFolder) -> float:
-    scores = read_table(run.scores, required=["label", "score"])
+    scores = read_table(run.scores, required=["label", "score"]).rows
     evidence = Evidence.of(scores["label"].astype(int), scores["score"].astype(float))
     return measure_performance(evidence, ()).metrics["auroc"].value

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from core.errors import RunError
 from core.files import sha256_of
-from core.patches.files import read_table
+from core.tables import read_table
 from training.runs.folder import write_json
 
 RECORD_FILE: Final = "fetched.json"
@@ -87,7 +87,7 @@ def _fetch_kaggle(root: Path) -> Path:
     if not archive.is_file():
         _download_from_kaggle(root)
     _unpack(archive, root)
-    labels = len(read_table(root / "train_labels.csv", required=["id", "label"]))
+    labels = len(read_table(root / "train_labels.csv", required=["id", "label"]).rows)
     patches = sum(1 for _ in (root / "train").glob("*.tif"))
     if labels != KAGGLE_LABELS or patches != labels:
         raise RunError(

@@ -118,6 +118,8 @@ def _fit(options: FitOptions, team: Team, should_stop: Callable[[], bool]) -> Ru
     with team.first_alone(), open_source(options.data) as source:
         options.out.mkdir(parents=True, exist_ok=True)
         pack = open_pack(source, options.cache or folder.pack)
+        for note in source.notes:
+            say(f"Note: {note}")
     split = _noting_pretraining(_split(options, pack.table), pack.table, initial)
     teacher = (
         read_teacher(options.teacher_scores, pack.table, split.train)

@@ -8,7 +8,7 @@ from typing import Final
 
 from core.errors import RunError, SourceError
 from core.patches import PatchSource, open_source
-from core.patches.datasets import is_kaggle_layout
+from core.patches.kaggle import is_kaggle_layout
 from core.scoring import write_kaggle
 from core.scoring.outputs import read_scores
 from training.bundling.scoring import open_model, score_patches

@@ -35,6 +35,12 @@ _FAULTS: Final = (
         "Export these patches as 8-bit RGB without transparency.",
     ),
     (
+        Fault.UNSUPPORTED,
+        Severity.ERROR,
+        "In a form that is not read here: {n}; the files are intact.",
+        "Export these patches as the reasons in the table say.",
+    ),
+    (
         Fault.NOT_AN_IMAGE,
         Severity.NOTE,
         "Files that are no patch images: {n}.",
@@ -136,8 +142,18 @@ _TABLE_FAULTS: Final = {
 
 
 def table_findings(faults: pd.DataFrame) -> Iterator[Finding]:
-    """Yield the faults of the tables, by kind and table."""
-    for (kind, table), group in faults.groupby(["kind", "table"]):
+    """Yield the faults of the tables, by kind and table, and what was mended in them."""
+    mended = faults["kind"] == "mended"
+    for note in faults.loc[mended, "detail"]:
+        yield Finding(
+            "table-mended",
+            Area.INTEGRITY,
+            Severity.NOTE,
+            note,
+            "Correct the table if this is not what you meant.",
+            1,
+        )
+    for (kind, table), group in faults[~mended].groupby(["kind", "table"]):
         severity, what, action = _TABLE_FAULTS[str(kind)]
         yield Finding(
             str(kind),

@@ -1,8 +1,9 @@
 """What is audited: the source with all that is known of each input, and its tables' own faults."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -10,12 +11,21 @@ import pandas as pd
 
 from core.audit.folder import AuditSpec
 from core.errors import SourceError
-from core.patches import PatchEntry, PatchSource, open_source
-from core.patches.datasets import LABELS_CSV, SLIDES_CSV, SPLIT_CSV, require_inside
-from core.patches.files import parse_label, read_table
+from core.patches import PatchEntry, PatchSource, ZipSource, open_source
+from core.patches.datasets import require_inside
+from core.patches.kaggle import LABELS_CSV, SLIDES_CSV, SPLIT_CSV
+from core.tables import (
+    SLIDE_COLUMNS,
+    KnownById,
+    Table,
+    id_key,
+    known_by_id,
+    parse_label,
+    read_table,
+    spelled,
+)
 
 FAULT_COLUMNS: Final = ("kind", "table", "id", "detail")
-SLIDE_COLUMNS: Final = ("slide", "wsi")
 _SPLITS: Final = frozenset({"train", "valid", "val", "validation", "test"})
 _LABELS: Final = {"0": 0, "1": 1}
 
@@ -66,8 +76,8 @@ def open_inputs(
     faults: list[tuple[str, str, str, str]] = []
     if source.kind == "kaggle":
         faults += _kaggle_faults(path, source.entries)
-    elif source.kind == "folder":
-        tables = _label_tables(path, confine_to)
+    elif source.kind == "folder" or (isinstance(source, ZipSource) and not source.has_labels):
+        tables = _label_tables(path, source, confine_to)
         if len(tables) > 1:
             raise SourceError(
                 f"Found {len(tables)} tables with the columns 'id' and 'label' in {path.name} "
@@ -77,77 +87,113 @@ def open_inputs(
             faults += _with_table(source, tables[0])
         else:
             source.entries = [_from_folders(entry) for entry in source.entries]
-    return Inputs(source, pd.DataFrame(faults, columns=list(FAULT_COLUMNS)).astype(str))
+    faults += [("mended", source.name, "", note) for note in source.notes]
+    return Inputs(source, fault_table(faults))
+
+
+def fault_table(faults: Sequence[tuple[str, str, str, str]]) -> pd.DataFrame:
+    """Return faults of tables as `FAULT_COLUMNS`."""
+    return pd.DataFrame(list(faults), columns=list(FAULT_COLUMNS)).astype(str)
 
 
 def _kaggle_faults(
     root: Path, entries: Sequence[PatchEntry]
 ) -> Iterator[tuple[str, str, str, str]]:
-    known = {entry.id for entry in entries}
-    yield from _column_faults(root / LABELS_CSV, "label", None)
-    yield from _column_faults(root / SLIDES_CSV, "wsi", known)
-    yield from _column_faults(root / SPLIT_CSV, "split", known)
+    for name, columns in (
+        (LABELS_CSV, ("label",)),
+        (SLIDES_CSV, SLIDE_COLUMNS),
+        (SPLIT_CSV, ("split",)),
+    ):
+        if (root / name).is_file():
+            table = read_table(root / name, required=["id"])
+            yield from repeated_ids(table, columns)
+            if name != LABELS_CSV:
+                yield from _unknown_ids(known_by_id(table, ()), entries, name)
 
 
-def _column_faults(
-    table: Path, column: str, known: set[str] | None
+def _unknown_ids(
+    known: KnownById, entries: Sequence[PatchEntry], name: str
 ) -> Iterator[tuple[str, str, str, str]]:
-    """Yield ids that come twice, twice with different values, or are nobody's."""
-    if not table.is_file():
-        return
-    rows = read_table(table, required=["id", column])
-    if empty := int((rows["id"].str.strip() == "").sum()):
+    met = {known.key_of(entry.id, entry.path) for entry in entries}
+    for key in known.rows:
+        if key not in met:
+            yield "unknown-id", name, known.ids[key], "no such patch"
+
+
+def repeated_ids(table: Table, columns: Sequence[str]) -> Iterator[tuple[str, str, str, str]]:
+    """Yield ids that are empty, come twice, or come twice with different values."""
+    ids = table.rows["id"]
+    if empty := int((ids == "").sum()):
         yield "empty-id", table.name, "", f"{empty} rows without an id"
-    twice = rows[rows["id"].duplicated(keep=False)]
-    for patch_id, group in twice.groupby("id"):
-        values = sorted(set(group[column]))
-        kind = "repeated-id" if len(values) == 1 else "conflicting-rows"
-        yield kind, table.name, str(patch_id), f"{len(group)} rows: {column} {', '.join(values)}"
-    if known is not None:
-        for patch_id in rows.loc[~rows["id"].isin(known), "id"]:
-            yield "unknown-id", table.name, str(patch_id), "no such patch"
+    values, _ = spelled(table, columns)
+    for column, cells in values.items():
+        keys = pd.Series([id_key(patch_id) for patch_id in ids])
+        twice = keys.duplicated(keep=False) & (keys != "")
+        cell = pd.Series(cells)
+        for key, rows in keys[twice].groupby(keys[twice]).groups.items():
+            found = sorted(set(cell[rows]))
+            kind = "repeated-id" if len(found) == 1 else "conflicting-rows"
+            yield kind, table.name, str(key), f"{len(rows)} rows: {column} {', '.join(found)}"
 
 
-def _label_tables(root: Path, confine_to: Path | None) -> list[Path]:
-    tables = []
-    for table in sorted(root.glob("*.csv")):
+def _label_tables(root: Path, source: PatchSource, confine_to: Path | None) -> list[Table]:
+    """The tables in a folder, or in a ZIP, that give labels by id."""
+    read: list[Callable[[], Table]] = []
+    if isinstance(source, ZipSource):
+        read = [partial(source.table, name) for name in source.tables()]
+    else:
+        files = sorted(root.glob("*.csv"))
         if confine_to is not None:
-            require_inside([table], confine_to)
-        with table.open(encoding="utf-8-sig", errors="replace") as file:
-            columns = {name.strip().strip('"') for name in file.readline().split(",")}
-        if {"id", "label"} <= columns:
+            require_inside(files, confine_to)
+        read = [partial(read_table, file) for file in files]
+    tables = []
+    for one in read:
+        try:
+            table = one()
+        except SourceError:
+            continue  # a table of something else; it stays in the list of inputs
+        if {"id", "label"} <= set(table.rows.columns):
             tables.append(table)
     return tables
 
 
-def _with_table(source: PatchSource, table: Path) -> list[tuple[str, str, str, str]]:
-    """Give a folder's entries what its table says; return the table's faults."""
-    rows = read_table(table, required=["id", "label"])
-    slide = next((name for name in SLIDE_COLUMNS if name in rows.columns), None)
-    known = {row["id"]: row for row in rows.to_dict("records")}
+def _with_table(source: PatchSource, table: Table) -> list[tuple[str, str, str, str]]:
+    """Give a source's entries what a table says; return the table's faults."""
+    known = known_by_id(table, ("label", *SLIDE_COLUMNS, "split"))
     entries, used = [], set()
     for entry in source.entries:
-        row = known.get(entry.id) or known.get(PurePosixPath(entry.path).name)
-        if row is None:
-            entries.append(_from_folders(replace(entry, label=None), label=False))
+        key = known.key_of(entry.id, entry.path)
+        by_folder = _from_folders(replace(entry, label=None), label=False)
+        if key is None:
+            entries.append(by_folder)
             continue
-        used.add(row["id"])
-        entries.append(
-            replace(
-                _from_folders(entry, label=False),
-                label=parse_label(row["label"], table),
-                slide=(row[slide] or None) if slide else None,
-                **({"split": row["split"]} if row.get("split") else {}),
-            )
-        )
+        used.add(key)
+        entries.append(told_by_row(by_folder, known.rows[key], table.name))
     source.entries = entries
-    faults = list(_column_faults(table, "label", None))
-    faults += [
-        ("label-without-patch", table.name, patch_id, "no such patch")
-        for patch_id in known
-        if patch_id not in used
+    source.notes, source.contradictions = known.notes, known.contradictions
+    return [
+        *repeated_ids(table, ("label",)),
+        *(
+            ("label-without-patch", table.name, known.ids[key], "no such patch")
+            for key in known.rows
+            if key not in used
+        ),
     ]
-    return faults
+
+
+def told_by_row(entry: PatchEntry, row: Mapping[str, str], name: str) -> PatchEntry:
+    """Return an entry with the label, slide and split that a row of a table gives.
+
+    Raises:
+        SourceError: The label is neither 0 nor 1.
+    """
+    slides = (row[column] for column in SLIDE_COLUMNS if column in row)
+    return replace(
+        entry,
+        label=parse_label(row["label"], name) if "label" in row else entry.label,
+        slide=next(filter(None, slides), entry.slide),
+        split=row.get("split") or entry.split,
+    )
 
 
 def told_by_folders(path: str) -> tuple[int | None, str | None]:

@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-import pandas as pd
-
-from core.audit.inputs import FAULT_COLUMNS, SLIDE_COLUMNS, Inputs, told_by_folders
+from core.audit.inputs import Inputs, fault_table, repeated_ids, told_by_folders, told_by_row
 from core.errors import SourceError
 from core.patches import PatchEntry, PatchSource
-from core.patches.files import parse_label, read_table
+from core.tables import SLIDE_COLUMNS, KnownById, known_by_id, read_table
 
 
 def label_uploads(source: PatchSource, files: Sequence[tuple[str, Path]]) -> Inputs:
@@ -26,38 +24,30 @@ def label_uploads(source: PatchSource, files: Sequence[tuple[str, Path]]) -> Inp
     Raises:
         SourceError: A table holds a label other than 0 and 1.
     """
-    known: dict[str, dict[str, str]] = {}
+    merged: dict[str, dict[str, str]] = {}
     faults: list[tuple[str, str, str, str]] = []
     for name, path in files:
         if not name.lower().endswith(".csv"):
             continue
         try:
-            rows = read_table(path, required=["id"])
+            table = replace(read_table(path, required=["id"]), name=PurePosixPath(name).name)
         except SourceError:
             continue  # a table of something else; it stays in the list of inputs
-        table = PurePosixPath(name).name
-        if "label" in rows.columns:
-            faults += [
-                ("repeated-id", table, str(patch_id), "listed more than once")
-                for patch_id in rows.loc[rows["id"].duplicated(), "id"].unique()
-            ]
-        for row in rows.to_dict("records"):
-            known.setdefault(str(row["id"]), {}).update(
-                {str(key): str(value) for key, value in row.items() if value}
-            )
-    labelled = any("label" in row for row in known.values())
-    source.entries = [_told(entry, known, by_folder=not labelled) for entry in source.entries]
-    return Inputs(source, pd.DataFrame(faults, columns=list(FAULT_COLUMNS)).astype(str))
+        known = known_by_id(table, ("label", *SLIDE_COLUMNS, "split"))
+        for key, row in known.rows.items():
+            given = {column: cell for column, cell in row.items() if cell}
+            merged.setdefault(key, {}).update(given)
+        faults += repeated_ids(table, ("label",))
+        faults += [("mended", table.name, "", note) for note in known.notes]
+    everything = KnownById(merged)
+    labelled = any("label" in row for row in merged.values())
+    source.entries = [_told(entry, everything, by_folder=not labelled) for entry in source.entries]
+    return Inputs(source, fault_table(faults))
 
 
-def _told(entry: PatchEntry, known: dict[str, dict[str, str]], *, by_folder: bool) -> PatchEntry:
-    path = PurePosixPath(entry.path)
-    row = known.get(entry.id) or known.get(path.name) or {}
-    by_name, split = told_by_folders(entry.path)
-    label = parse_label(row["label"], Path("the uploaded table")) if "label" in row else None
-    return replace(
-        entry,
-        label=by_name if by_folder and by_name is not None else label,
-        slide=next((row[name] for name in SLIDE_COLUMNS if name in row), entry.slide),
-        split=row.get("split") or split or entry.split,
-    )
+def _told(entry: PatchEntry, known: KnownById, *, by_folder: bool) -> PatchEntry:
+    label, split = told_by_folders(entry.path)
+    if by_folder and entry.label is None:
+        entry = replace(entry, label=label)
+    entry = replace(entry, split=split or entry.split)
+    return told_by_row(entry, known.of(entry.id, entry.path), "the uploaded table")

@@ -20,7 +20,8 @@ from core.audit.relations import (
 )
 from core.errors import Fault, RunError
 from core.patches import ImageU8, Patch, PatchSource
-from core.scoring.outputs import read_scores
+from core.scoring.outputs import scores_by_id
+from core.tables import id_key
 
 STAIN: Final = tuple(
     f"whole_{stain}_{moment}" for stain in ("haematoxylin", "eosin") for moment in ("mean", "sd")
@@ -150,8 +151,8 @@ def candidate_table(patches: pd.DataFrame, scores: Path, *, out_of_fold: bool) -
         RunError: No labelled patch has a score.
     """
     known = patches[patches["label"].notna() & (patches["fault"] == Fault.NONE)]
-    probability = {name: value for name, value in read_scores(scores) if value is not None}
-    known = known.assign(prob=known["id"].map(probability)).dropna(subset=["prob"])
+    probability = scores_by_id(scores)
+    known = known.assign(prob=known["id"].map(id_key).map(probability)).dropna(subset=["prob"])
     if known.empty:
         raise RunError(
             f"{scores.name} has a score for none of the labelled patches; expected their ids in "

@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from core.bundle.card import Card, GoldenPatch
 from core.errors import BundleError, PatchError, first_fault
 from core.patches import ImageU8, decode_patch
-from core.patches.files import read_table
+from core.tables import read_table
 
 if TYPE_CHECKING:
     import torch
@@ -156,7 +156,7 @@ def read_validation(folder: Path, sha256: str | None = None) -> ValidationScores
     """
     path = folder / VALIDATION_FILE
     found = hashlib.sha256(_checked(path, sha256)).hexdigest()
-    table = read_table(path, required=["id", "slide", "label", "score"])
+    table = read_table(path, required=["id", "slide", "label", "score"]).rows
     try:
         labels = np.array([int(cell) for cell in table["label"]], np.int8)
         scores = np.array([float(cell) for cell in table["score"]], np.float64)

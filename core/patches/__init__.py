@@ -6,9 +6,7 @@ from pathlib import Path
 from core.errors import SourceError
 from core.patches.archives import ZipSource
 from core.patches.datasets import (
-    is_kaggle_layout,
     is_pcam_layout,
-    kaggle_source,
     own_files,
     pcam_file_source,
     pcam_source,
@@ -16,6 +14,7 @@ from core.patches.datasets import (
 )
 from core.patches.decoding import PATCH_SUFFIXES, decode_patch
 from core.patches.files import csv_source, files_source, folder_source
+from core.patches.kaggle import is_kaggle_layout, kaggle_source
 from core.patches.naming import shown_path, stem
 from core.patches.patch import (
     CENTRE,

@@ -1,23 +1,47 @@
 """Patches in a ZIP, read member by member in memory: nothing is extracted, no name is trusted."""
 
+import struct
 import threading
 import zipfile
-import zlib
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
-from core.errors import PatchError, SourceError
+from core.errors import Fault, PatchError, SourceError
 from core.patches.decoding import MAX_PATCH_BYTES
+from core.patches.kaggle import LABELS_CSV, TABLES, KaggleData
 from core.patches.naming import is_hidden, require_patch_suffix, shown_path, stem
 from core.patches.patch import PatchEntry
 from core.patches.source import PatchSource
+from core.tables import Table, parse_table
 
 MAX_MEMBERS: Final = 1_000_000
+_MAX_DIRECTORY_BYTES: Final = 256 * 1024 * 1024
+_MAX_TABLE_BYTES: Final = 64 * 1024 * 1024
 _ENCRYPTED: Final = 0x1
+_METHODS: Final = {
+    1: "Shrink",
+    6: "Implode",
+    9: "Deflate64, as Windows does above 2 GB",
+    93: "Zstandard",
+    95: "XZ",
+    96: "JPEG",
+    98: "PPMd",
+    99: "AES encryption",
+}
+_UNBOUNDED: Final = frozenset({zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA})
+"""The library unpacks all it was given of these at once; so it is given little."""
+_STEP_BYTES: Final = 4096
+_READABLE: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, *_UNBOUNDED})
+_END: Final = b"PK\x05\x06"
+_END64: Final = b"PK\x06\x06"
+_LOCAL_HEADER_BYTES: Final = 30
 
 
 class ZipSource(PatchSource):
-    """The members of a ZIP in archive order, folders and hidden files left out."""
+    """The members of a ZIP in archive order, folders and litter left out.
+
+    A ZIP in the layout of the Kaggle competition has its labels, slides and splits.
+    """
 
     kind = "zip"
 
@@ -25,58 +49,189 @@ class ZipSource(PatchSource):
         """Open the archive and read its table of contents.
 
         Raises:
-            SourceError: It is no ZIP, is damaged, or lists more than a million members.
+            SourceError: It is no ZIP, is damaged, lists more than a million members, or is built
+                so that its members overlap.
         """
         self.name = name or archive.name
         self._lock = threading.Lock()
         try:
+            _require_few_members(archive, self.name)
             self._zip = zipfile.ZipFile(archive)
-        except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        except SourceError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a hostile archive fails in any way
             raise SourceError(
-                f"{self.name} is not a readable ZIP ({error}). "
+                f"{self.name} is not a readable ZIP ({_in_a_line(error)}). "
                 "Make the archive again, without splitting it."
             ) from None
-        members = self._zip.infolist()
-        if len(members) > MAX_MEMBERS:
+        try:
+            self._members: list[zipfile.ZipInfo | None] = []
+            self.entries = []
+            self._take(self._zip.infolist())
+        except SourceError:
             self._zip.close()
-            raise SourceError(
-                f"{self.name} lists {len(members):,} files; at most {MAX_MEMBERS:,} are read. "
-                "Split the patches over several archives."
-            )
+            raise
+
+    def _take(self, infos: list[zipfile.ZipInfo]) -> None:
+        _require_apart(infos, self.name)
         inputs = [
-            (shown, member)
-            for member in members
-            if not member.is_dir() and not is_hidden(shown := shown_path(member.filename))
+            info
+            for info in infos
+            if info.filename
+            and not _slashes(info.filename).endswith("/")
+            and not is_hidden(shown_path(info.filename))
         ]
-        self.entries = [PatchEntry(id=stem(shown), path=shown) for shown, _ in inputs]
-        self._members = [member for _, member in inputs]
+        root = _kaggle_root([info.filename for info in inputs])
+        if root is None:
+            paths = [shown_path(info.filename) for info in inputs]
+            self.entries = [PatchEntry(id=stem(path), path=path) for path in paths]
+            self._members = list(inputs)
+            return
+        below = {_slashes(info.filename).removeprefix(root): info for info in inputs}
+
+        def table(name: str) -> Table | None:
+            return self.table(below[name].filename) if name in below else None
+
+        data = KaggleData.of(list(below), table)
+        self.entries = [entry for entry, _ in data.entries]
+        self._members = [below[path] if path else None for _, path in data.entries]
+        self.notes, self.contradictions = data.notes, data.contradictions
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether it is laid out like the competition's data."""
+        return any(entry.label is not None for entry in self.entries)
+
+    def tables(self) -> list[str]:
+        """Return the members that are CSV files at the top or one folder below."""
+        names = (info.filename for info in self._members if info is not None)
+        return [
+            name
+            for name in names
+            if name.lower().endswith(".csv") and len(PurePosixPath(_slashes(name)).parts) <= 2
+        ]
+
+    def table(self, member: str) -> Table:
+        """Return a member read as a table.
+
+        Raises:
+            SourceError: It cannot be read.
+        """
+        info = self._zip.getinfo(member)
+        name = PurePosixPath(shown_path(member)).name
+        if info.file_size > _MAX_TABLE_BYTES:
+            raise SourceError(
+                f"{name} in {self.name} unpacks to {info.file_size / 2**20:.0f} MiB; a table in a "
+                f"ZIP has at most {_MAX_TABLE_BYTES // 2**20} MiB. Unpack the archive."
+            )
+        try:
+            return parse_table(name, self._bytes(info, _MAX_TABLE_BYTES))
+        except PatchError as error:
+            raise SourceError(f"{name} in {self.name}: {error}") from None
 
     def read_bytes(self, index: int) -> bytes:
         """Return one member's bytes, at most as many as a patch can have."""
         require_patch_suffix(self.entries[index].path)
         member = self._members[index]
-        if member.flag_bits & _ENCRYPTED:
-            raise PatchError("The file is encrypted. Make the archive without a password.")
+        if member is None:
+            raise PatchError(
+                "The file is missing. Check the table or make the archive again.", Fault.MISSING
+            )
         if member.file_size > MAX_PATCH_BYTES:
             raise PatchError(
                 f"The file unpacks to {member.file_size / 2**20:.1f} MiB; a patch has at most "
-                f"{MAX_PATCH_BYTES // 2**20} MiB. Leave it out of the archive."
+                f"{MAX_PATCH_BYTES // 2**20} MiB. Leave it out of the archive.",
+                Fault.NOT_AN_IMAGE,
+            )
+        return self._bytes(member, MAX_PATCH_BYTES)
+
+    def _bytes(self, member: zipfile.ZipInfo, most: int) -> bytes:
+        if member.flag_bits & _ENCRYPTED:
+            raise PatchError(
+                "The file is encrypted. Make the archive without a password.", Fault.UNSUPPORTED
+            )
+        if member.compress_type not in _READABLE:
+            method = _METHODS.get(member.compress_type, f"method {member.compress_type}")
+            raise PatchError(
+                f"The file is compressed with {method}, which is not read here. Make the archive "
+                "with ordinary Deflate compression.",
+                Fault.UNSUPPORTED,
             )
         try:
             with self._lock, self._zip.open(member) as file:
-                return file.read(MAX_PATCH_BYTES + 1)
-        except (OSError, RuntimeError, ValueError, EOFError, zlib.error) as error:
-            raise _damaged(error) from None
-        except (zipfile.BadZipFile, NotImplementedError) as error:
-            raise _damaged(error) from None
+                if member.compress_type not in _UNBOUNDED:
+                    return file.read(most + 1)
+                data = bytearray()
+                while len(data) <= most and (more := file.read(_STEP_BYTES)):
+                    data += more
+                return bytes(data)
+        except Exception as error:  # noqa: BLE001 - a hostile member fails in any way
+            raise PatchError(
+                f"The archive is damaged at this file ({_in_a_line(error)}). "
+                "Make the archive again."
+            ) from None
 
     def close(self) -> None:
         """Close the archive."""
         self._zip.close()
 
 
-def _damaged(error: Exception) -> PatchError:
-    return PatchError(
-        f"The archive is damaged at this file ({error or type(error).__name__}). "
-        "Make the archive again."
-    )
+def _slashes(name: str) -> str:
+    return name.replace("\\", "/")
+
+
+def _in_a_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:120] or type(error).__name__
+
+
+def _kaggle_root(names: list[str]) -> str | None:
+    """The folder of the competition's layout within an archive, None where it has none."""
+    paths = [_slashes(name) for name in names]
+    for path in paths:
+        parts = path.split("/")
+        root = "/".join(parts[:-1]) + "/" if len(parts) > 1 else ""
+        if (
+            parts[-1] == LABELS_CSV
+            and len(parts) <= 2
+            and any(other.startswith(f"{root}train/") for other in paths)
+            and all(other.startswith(root) for other in paths if other not in TABLES)
+        ):
+            return root
+    return None
+
+
+def _require_few_members(archive: Path, name: str) -> None:
+    """Refuse an archive by what its end says, before its table of contents fills the memory."""
+    with archive.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - 66_000))
+        tail = file.read()
+    found = tail.rfind(_END)
+    if found < 0 or len(tail) < found + 22:
+        return  # zipfile says what is wrong
+    members, directory = struct.unpack("<HI", tail[found + 10 : found + 16])
+    end64 = tail.rfind(_END64, 0, found)
+    if end64 >= 0 and len(tail) >= end64 + 48 and (members == 0xFFFF or directory == 0xFFFFFFFF):
+        members, directory = struct.unpack("<QQ", tail[end64 + 32 : end64 + 48])
+    if members > MAX_MEMBERS or directory > _MAX_DIRECTORY_BYTES:
+        raise SourceError(
+            f"{name} lists {members:,} files; at most {MAX_MEMBERS:,} are read. "
+            "Split the patches over several archives."
+        )
+
+
+def _require_apart(infos: list[zipfile.ZipInfo], name: str) -> None:
+    """Refuse an archive whose members share bytes: a small file would unpack without end."""
+    if len(infos) > MAX_MEMBERS:
+        raise SourceError(
+            f"{name} lists {len(infos):,} files; at most {MAX_MEMBERS:,} are read. "
+            "Split the patches over several archives."
+        )
+    end = -1
+    for info in sorted(infos, key=lambda one: one.header_offset):
+        if info.header_offset < end:
+            raise SourceError(
+                f"{name} is built so that files in it overlap, which no packing program does. "
+                "Make the archive again."
+            )
+        end = info.header_offset + _LOCAL_HEADER_BYTES + info.compress_size

@@ -1,17 +1,16 @@
 """Patches in files: a folder, a list of files under other names (uploads), a CSV of paths."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
-
-import pandas as pd
 
 from core.errors import Fault, PatchError, SourceError
 from core.patches.decoding import MAX_PATCH_BYTES
 from core.patches.naming import is_hidden, require_patch_suffix, shown_path, stem
 from core.patches.patch import PatchEntry
 from core.patches.source import PatchSource
+from core.tables import SLIDE_COLUMNS, counted, parse_label, read_table, spelled
 
 _MISSING: Final = "The file is missing. Check the table or copy the file again."
 
@@ -156,60 +155,49 @@ def csv_source(table: Path, *, confine_to: Path | None = None) -> FilesSource:
 
     Args:
         table: CSV with a column `path` (relative to the CSV's folder, or absolute), optional
-            `id`, `label` (0 or 1), `slide`, `split`.
+            `id`, `label` (0 or 1), `slide` or `wsi`, `split`.
         confine_to: If given, files outside are refused row by row.
 
     Raises:
         SourceError: The CSV cannot be read or has no column `path`.
     """
     rows = read_table(table, required=["path"])
-    files = []
-    for row in rows.to_dict("records"):
-        path = shown_path(row["path"])
+    known, said = spelled(rows, ("path", "id", "label", *SLIDE_COLUMNS, "split"))
+    nothing = [""] * len(rows.rows)
+    slides = next((known[name] for name in SLIDE_COLUMNS if name in known), nothing)
+    columns = (known["path"], *(known.get(name, nothing) for name in ("id", "label", "split")))
+    files: list[tuple[PatchEntry, Path | None]] = []
+    backslashes = 0
+    labels: dict[str, dict[str, None]] = {}
+    for path, patch_id, label, split, slide in zip(*columns, slides, strict=True):
+        shown = shown_path(path)
         entry = PatchEntry(
-            id=row.get("id") or stem(path),
-            path=path,
-            label=parse_label(row.get("label", ""), table),
-            slide=row.get("slide") or None,
-            split=row.get("split") or None,
+            id=patch_id or stem(shown),
+            path=shown,
+            label=parse_label(label, table.name),
+            slide=slide or None,
+            split=split or None,
         )
-        files.append((entry, table.parent / row["path"]))
-    return FilesSource(table.name, "csv", files, confine_to=confine_to)
-
-
-def read_table(table: Path, *, required: Sequence[str]) -> pd.DataFrame:
-    """Return a CSV as text columns, empty cells as "".
-
-    Raises:
-        SourceError: It cannot be read, or a required column is missing.
-    """
-    try:
-        rows = pd.read_csv(table, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (OSError, ValueError, UnicodeError) as error:
-        raise SourceError(
-            f"{table.name} is not a readable CSV ({' '.join(str(error).split())[:120]}). "
-            "Save it as comma-separated UTF-8 text."
-        ) from None
-    missing = [column for column in required if column not in rows.columns]
-    if missing:
-        raise SourceError(
-            f"{table.name} has the columns {', '.join(map(repr, rows.columns))}; "
-            f"expected also {', '.join(map(repr, missing))}. Name the columns in its first line."
+        labels.setdefault(shown, {})[label] = None
+        file = table.parent / path
+        if "\\" in path and not file.exists():  # written on Windows
+            file = table.parent / path.replace("\\", "/")
+            backslashes += 1
+        files.append((entry, file))
+    source = FilesSource(table.name, "csv", files, confine_to=confine_to)
+    source.notes = (*rows.notes, *said, *_path_notes(table.name, files, backslashes, labels))
+    both = [path for path, said_labels in labels.items() if len(said_labels) > 1]
+    if both:
+        source.contradictions = (
+            f"{table.name} gives {counted(len(both), 'path')} more than one label ({both[0]}).",
         )
-    return rows
+    return source
 
 
-def parse_label(text: str, table: Path) -> int | None:
-    """Return 0, 1, or None for an empty cell.
-
-    Raises:
-        SourceError: The cell holds something else.
-    """
-    if text.strip() == "":
-        return None
-    if text.strip() not in {"0", "1"}:
-        raise SourceError(
-            f"{table.name} has the label {text.strip()[:20]!r}; expected 1 (tumour in the centre), "
-            "0 (none) or an empty cell. Correct the table."
-        )
-    return int(text)
+def _path_notes(
+    name: str, files: Sequence[object], backslashes: int, labels: Mapping[str, object]
+) -> Iterator[str]:
+    if backslashes:
+        yield f"{name}: {counted(backslashes, 'path')} with backslashes read as folders."
+    if len(labels) < len(files):
+        yield f"{name}: {counted(len(files) - len(labels), 'row')} with a path listed before."

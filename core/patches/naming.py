@@ -1,11 +1,11 @@
 """Names of inputs: which count as inputs, and how hostile text is made safe to show."""
 
-import unicodedata
 from pathlib import PurePosixPath
 from typing import Final
 
 from core.errors import Fault, PatchError
 from core.patches.decoding import PATCH_SUFFIXES
+from core.tables import plain_text
 
 _SYSTEM_NAMES: Final = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
 _LONGEST_PATH: Final = 1024
@@ -22,10 +22,7 @@ def is_hidden(path: str) -> bool:
 
 def shown_path(name: str) -> str:
     """Return a path as it may be shown: forward slashes, no control or direction characters."""
-    text = "".join(
-        "�" if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"} else char
-        for char in name.replace("\\", "/")
-    )
+    text = plain_text(name.replace("\\", "/"))
     return text if len(text) <= _LONGEST_PATH else text[: _LONGEST_PATH - 1] + "…"
 
 

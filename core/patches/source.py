@@ -25,11 +25,16 @@ class PatchSource(ABC):
         name: What to call the source on screen and in records, without its folder.
         kind: "folder", "zip", "hdf5", "csv", "files", "kaggle" or "pcam".
         entries: The inputs in their order.
+        notes: What was mended or left out in its tables, each with its number.
+        contradictions: What its tables say in two ways, in sentences; nothing may be trained on
+            or judged by such labels.
     """
 
     name: str
     kind: str
     entries: Sequence[PatchEntry]
+    notes: tuple[str, ...] = ()
+    contradictions: tuple[str, ...] = ()
 
     @abstractmethod
     def read_bytes(self, index: int) -> bytes:
@@ -106,6 +111,8 @@ class ChainedSource(PatchSource):
         self.name = name
         self.kind = kind
         self.entries = [entry for part in parts for entry in part.entries]
+        self.notes = tuple(note for part in parts for note in part.notes)
+        self.contradictions = tuple(one for part in parts for one in part.contradictions)
         self._parts = parts
         self._starts = [0, *accumulate(len(part) for part in parts)]
 

@@ -1,14 +1,13 @@
 """A list of labels that may be wrong, as the audit of a data set writes it."""
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-import pandas as pd
-
+from core.errors import SourceError
 from core.review.errors import ReviewError
 from core.review.worklist import Candidate
+from core.tables import parse_table
 
 COLUMNS: Final = ("id", "label", "prob_tumour", "self_confidence", "rank")
 
@@ -33,17 +32,12 @@ def read_label_candidates(name: str, data: bytes) -> dict[str, LabelCandidate]:
         ReviewError: It is none; the message names what is wrong.
     """
     try:
-        table = pd.read_csv(io.BytesIO(data), dtype=str, keep_default_na=False)
-    except (ValueError, UnicodeDecodeError) as error:  # pandas' own errors are ValueErrors
-        raise ReviewError(f"{name} cannot be read as CSV: {error}.") from None
-    missing = [column for column in COLUMNS if column not in table.columns]
-    if missing:
-        raise ReviewError(
-            f"{name} lacks the columns {', '.join(missing)}; expected {', '.join(COLUMNS)}."
-        )
+        table = parse_table(name, data).require(*COLUMNS).rows
+    except SourceError as error:
+        raise ReviewError(str(error)) from None
     wrong = ~table["label"].isin(["0", "1"]) | ~table["rank"].str.fullmatch(r"[1-9]\d{0,8}")
     if wrong.any():
-        line = int(wrong.to_numpy().argmax()) + 2
+        line = table.index[int(wrong.to_numpy().argmax())]
         raise ReviewError(
             f"{name}, line {line}: expected a label of 0 or 1 and a rank from 1 on. Write the list "
             "anew."

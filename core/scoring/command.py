@@ -102,6 +102,8 @@ def score(arguments: argparse.Namespace) -> int:
     journal_path = out.with_name(out.name + ".journal")
     own = [out, journal_path, metadata_path(out), *filter(None, [arguments.kaggle])]
     with open_source(arguments.source, ignore=own) as source:
+        for note in (*source.notes, *source.contradictions):
+            _say(f"Note: {note}")
         classifier = open_classifier(arguments.model, device=arguments.device)
         if arguments.operating_point is not None:
             locked = read_locked_point(arguments.operating_point)

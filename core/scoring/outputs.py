@@ -2,20 +2,20 @@
 
 import csv
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from core.errors import RunError
-from core.files import no_formula, replacing, sha256_of
-from core.patches.files import read_table
+from core.errors import RunError, SourceError
+from core.files import no_formula, replacing, sha256_of, unguarded
 from core.scoring.rows import COLUMNS, ScoreRow, Status
+from core.tables import known_by_id, read_table
 
 OUTPUT_SUFFIXES: Final = (".csv", ".parquet")
 _TEXT_COLUMNS: Final = frozenset({"id", "path", "reason", "note", "slide", "split"})
@@ -125,14 +125,40 @@ def write_metadata(out: Path, content: Mapping[str, Any]) -> None:
 
 
 def read_scores(path: Path) -> Iterator[tuple[str, float | None]]:
-    """Yield id and probability of each row of a finished CSV or Parquet output."""
-    if path.suffix == ".csv":
-        table = read_table(path, required=["id", "prob_tumour"])
-    else:
-        table = pd.read_parquet(path, columns=["id", "prob_tumour"])
-    for patch_id, probability in zip(table["id"], table["prob_tumour"], strict=True):
-        scored = probability != "" and not pd.isna(probability)
-        yield patch_id, float(probability) if scored else None
+    """Yield id and probability of each row of a finished CSV or Parquet output of ours, exactly."""
+    if path.suffix == ".parquet":
+        columns = pq.read_table(path, columns=["id", "prob_tumour"]).to_pydict()
+        yield from zip(columns["id"], columns["prob_tumour"], strict=True)
+        return
+    with path.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            yield unguarded(row["id"]), float(row["prob_tumour"]) if row["prob_tumour"] else None
+
+
+def scores_by_id(path: Path) -> dict[str, float]:
+    """Return the probabilities of a table of scores, ours or not, by `id_key`.
+
+    Raises:
+        SourceError: It is no such table, a score is no probability, or an id has two.
+    """
+    table = read_table(path, required=["id", "prob_tumour"])
+    known = known_by_id(table, ["prob_tumour"])
+    if known.contradictions:
+        raise SourceError(f"{known.contradictions[0]} Leave one row for each id.")
+    found: dict[str, float] = {}
+    for key, row in known.rows.items():
+        if not row["prob_tumour"]:
+            continue
+        try:
+            found[key] = float(row["prob_tumour"])
+        except ValueError:
+            found[key] = math.nan
+        if not 0 <= found[key] <= 1:
+            raise SourceError(
+                f"{path.name} has the score {row['prob_tumour'][:20]!r} for {known.ids[key]}; "
+                "expected a probability from 0 to 1."
+            )
+    return found
 
 
 def write_kaggle(
@@ -166,7 +192,7 @@ def write_kaggle(
         probabilities[patch_id] = fill if probability is None else probability
     order = list(probabilities)
     if sample_submission is not None:
-        order = read_table(sample_submission, required=["id", "label"])["id"].tolist()
+        order = read_table(sample_submission, required=["id", "label"]).rows["id"].tolist()
         missing = [i for i in order if i not in probabilities]
         foreign = sorted(set(probabilities) - set(order))
         if missing or foreign or len(set(order)) != len(order):

@@ -1,8 +1,8 @@
 """Scores with their labels, from wherever they are kept: a bundle, a training run, an upload."""
 
 import hashlib
-import io
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
@@ -16,7 +16,8 @@ from scipy.special import expit, logit
 
 from core.bundle import Card, ValidationScores, read_validation
 from core.errors import EvidenceError, SourceError
-from core.statistics import Evidence, split_slides
+from core.statistics import Evidence, auroc, split_slides
+from core.tables import SLIDE_COLUMNS, Table, id_key, parse_table, spelled
 
 RUN_SCORES_FILE: Final = "validation_scores.csv"
 UNKNOWN_SLIDE: Final = "(slide unknown)"
@@ -27,6 +28,8 @@ _SPLIT_NOTE: Final = re.compile(r"split_slides with seed (\d+)")
 _LABEL_COLUMNS: Final = ("label",)
 _SCORE_COLUMNS: Final = ("score", "prob_tumour")
 _SAME_PROBABILITY: Final = 1e-5
+_REVERSED: Final = 0.4
+_NAMELESS: Final = "The table has no column id, so it can be paired with no other."
 
 
 class Source(StrEnum):
@@ -50,6 +53,8 @@ class ScoreSet:
         temperature: The scores are sigmoid(logit / temperature); None where no logit tells.
         model_id: Which model scored them, where the file says so, else "".
         notes: What limits them, in words.
+        named: Whether `ids` are the patches' own; else they are lines of a file, and the set may
+            be paired with no other.
     """
 
     source: Source
@@ -60,6 +65,7 @@ class ScoreSet:
     temperature: float | None = None
     model_id: str = ""
     notes: tuple[str, ...] = ()
+    named: bool = True
 
     @property
     def slides(self) -> tuple[str, ...]:
@@ -168,14 +174,19 @@ def read_scores_csv(name: str, data: bytes) -> ScoreSet:
         SourceError: It is no CSV, lacks a column, or a row holds what cannot be used; the message
             names the first rows.
     """
-    table = _read(name, data)
+    return scores_of_table(parse_table(name, data), hashlib.sha256(data).hexdigest())
+
+
+def scores_of_table(read: Table, sha256: str) -> ScoreSet:
+    """Return the scores in a table; see `read_scores_csv`."""
+    table, name = read.rows, read.name
     label_column = _column(table, name, _LABEL_COLUMNS)
     score_column = _column(table, name, _SCORE_COLUMNS)
-    notes: tuple[str, ...] = ()
+    notes = read.notes
     if score_column == "prob_tumour" and "status" in table:
         scored = table["status"].astype(str) == "scored"
         if not scored.all():
-            notes = (f"{int((~scored).sum()):,} inputs without a score are left out.",)
+            notes += (f"{int((~scored).sum()):,} inputs without a score are left out.",)
             table = table[scored]
     if table.empty:
         raise SourceError(f"{name} has no rows with a score. Give one patch a line.")
@@ -187,43 +198,48 @@ def read_scores_csv(name: str, data: bytes) -> ScoreSet:
         score_column,
         (scores < 0) | (scores > 1),
         name,
-        "a probability from 0 to 1, no logit",
+        "a probability from 0 to 1, no logit and no per cent",
     )
-    slides, slide_notes = (
-        _slides(table["slide"].fillna("").astype(str).to_numpy(np.str_))
-        if "slide" in table
-        else (None, ())
-    )
-    ids = table["id"].astype(str) if "id" in table else (table.index + 2).astype(str)
+    values, said = spelled(Table(name, table), SLIDE_COLUMNS)
+    slides, slide_notes = next((_slides(np.array(v, np.str_)) for v in values.values()), (None, ()))
+    named = "id" in table
+    ids = pd.Series([id_key(cell) for cell in (table["id"] if named else table.index.astype(str))])
     return ScoreSet(
         source=Source.UPLOAD,
         name=name,
         ids=ids.to_numpy(np.str_),
+        named=named,
         evidence=Evidence.of(labels.astype(np.int8), scores, slides),
-        sha256=hashlib.sha256(data).hexdigest(),
+        sha256=sha256,
         temperature=_temperature(table, scores),
         model_id=_only(table, "model_id", name),
-        notes=(*notes, *slide_notes, *_repeats(ids)),
+        notes=(
+            *_implausible(labels, scores),
+            *notes,
+            *said,
+            *slide_notes,
+            *(_repeats(ids) if named else (_NAMELESS,)),
+        ),
     )
 
 
-def _read(name: str, data: bytes) -> pd.DataFrame:
-    text = {"id": str, "slide": str, "model_id": str}
-    try:
-        # Without NA values, so that an empty cell or a "nan" is reported with its row.
-        table = pd.read_csv(
-            io.BytesIO(data),
-            dtype=text,
-            encoding="utf-8-sig",
-            skip_blank_lines=False,
+def _implausible(labels: NDArray[np.float64], scores: NDArray[np.float64]) -> Iterator[str]:
+    """What scores look like when they are not what they should be."""
+    values = len(np.unique(scores))
+    if values <= 2 < len(scores):
+        yield (
+            f"The scores have {values} distinct value{'s' if values > 1 else ''}: they look like "
+            "labels, not probabilities. A curve, a threshold and a calibration need probabilities."
         )
-    except (ValueError, UnicodeError, pd.errors.ParserError) as error:
-        raise SourceError(
-            f"{name} is not a readable CSV ({' '.join(str(error).split())[:120]}). "
-            "Save it as comma-separated UTF-8 text with the columns id, label, score and slide."
-        ) from None
-    table.columns = [str(column).strip().lower() for column in table.columns]
-    return table.dropna(how="all")
+    positive = labels == 1
+    if not 0 < positive.sum() < len(labels):
+        return
+    value = float(auroc(Evidence.of(labels.astype(np.int8), scores)).value)
+    if value < _REVERSED:
+        yield (
+            f"The AUROC is {value:.3f}, far below chance: the scores look reversed, as if they "
+            "were of no tumour. Check which class the column is of."
+        )
 
 
 def _column(table: pd.DataFrame, name: str, wanted: tuple[str, ...]) -> str:
@@ -250,9 +266,7 @@ def _refuse(
     if not bad.any():
         return
     rows = np.flatnonzero(bad)[:_NAMED]
-    found = "; ".join(
-        f"line {table.index[row] + 2}: {_shown(table[column].iloc[row])}" for row in rows
-    )
+    found = "; ".join(f"line {table.index[row]}: {_shown(table[column].iloc[row])}" for row in rows)
     more = int(bad.sum()) - len(rows)
     raise SourceError(
         f"{name}: {int(bad.sum()):,} of {len(table):,} rows have a {column} that cannot be used "
@@ -262,7 +276,7 @@ def _refuse(
 
 
 def _shown(cell: object) -> str:
-    return "empty" if isinstance(cell, float) and np.isnan(cell) else repr(str(cell)[:20])
+    return repr(str(cell)[:20]) if cell else "empty"
 
 
 def _slides(slides: NDArray[np.str_]) -> tuple[NDArray[np.str_] | None, tuple[str, ...]]:
@@ -295,7 +309,7 @@ def _temperature(table: pd.DataFrame, scores: NDArray[np.float64]) -> float | No
 def _only(table: pd.DataFrame, column: str, name: str) -> str:
     if column not in table:
         return ""
-    found = sorted(table[column].dropna().astype(str).unique())
+    found = sorted(set(table[column]) - {""})
     if len(found) > 1:
         raise SourceError(
             f"{name} mixes scores of {len(found)} models ({', '.join(found[:3])}); expected one. "

@@ -26,8 +26,8 @@ from core.bundle.bundle import CARD_FILE
 from core.drawing import draw_set
 from core.engine import TorchEngine
 from core.errors import RunError
-from core.patches.files import read_table
 from core.scoring import open_classifier
+from core.tables import read_table
 from training.bundling.calibration import Calibration, calibrate
 from training.bundling.report import rate_interval, validation_metrics
 from training.recipes.recipe import recipe_values
@@ -170,7 +170,7 @@ def read_validation_logits(path: Path) -> ValidationLogits:
     Raises:
         SourceError: The table is missing or malformed.
     """
-    table = read_table(path, required=["id", "slide", "label", "logit"])
+    table = read_table(path, required=["id", "slide", "label", "logit"]).rows
     return ValidationLogits(
         ids=table["id"].tolist(),
         slides=table["slide"].to_numpy(np.str_),

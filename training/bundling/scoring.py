@@ -20,8 +20,9 @@ from core.scoring import (
     specify,
 )
 from core.scoring.command import finished_before, score_into
+from core.tables import split_name
 from training.bundling.export import ExportOptions, run_export
-from training.data.split import VALIDATION_NAMES
+from training.data.split import VAL_NAME, require_consistent
 
 CONFIG_FILE: Final = "config.json"
 ALL: Final = "all"
@@ -33,6 +34,7 @@ class SelectedSource(PatchSource):
     def __init__(self, base: PatchSource, rows: Sequence[int]) -> None:
         self.name = base.name
         self.kind = base.kind
+        self.notes, self.contradictions = base.notes, base.contradictions
         self.entries = [base.entries[row] for row in rows]
         self._base = base
         self._rows = rows
@@ -62,11 +64,12 @@ def labelled_source(data: Path, split: str = "") -> SelectedSource:
         SourceError: There is no labelled patch in that part.
     """
     source = open_source(data)
+    require_consistent(source)
     labelled = [row for row, entry in enumerate(source.entries) if entry.label is not None]
     rows = labelled
     if split != ALL:
-        names = VALIDATION_NAMES if split in {"", *VALIDATION_NAMES} else {split}
-        rows = [row for row in labelled if source.entries[row].split in names]
+        name = split_name(split) or VAL_NAME
+        rows = [row for row in labelled if split_name(source.entries[row].split or "") == name]
         if not rows and split == "":
             rows = labelled
     if not rows:

@@ -89,6 +89,7 @@ def _evaluate(parsed: argparse.Namespace) -> int:
         f"{found.subject.name}: {performance.patches:,} patches, {performance.positives:,} with "
         f"tumour, {performance.slides:,} slides"
     ]
+    lines += [f"Note: {note}" for note in found.subject.scores.notes]
     lines += [f"{name}: {shown(one, 4)}" for name, one in performance.metrics.items()]
     for point in performance.points:
         rates = ", ".join(

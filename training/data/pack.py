@@ -14,8 +14,8 @@ from tqdm import tqdm
 from core.errors import RunError
 from core.files import replacing
 from core.patches import PATCH_SIZE_PX, ImageU8, PatchEntry, PatchSource, UnreadablePatch
-from core.patches.files import read_table
-from training.data.split import UNKNOWN_LABEL, IntArray, PatchTable
+from core.tables import read_table, split_name
+from training.data.split import UNKNOWN_LABEL, IntArray, PatchTable, require_consistent
 
 IMAGES_FILE: Final = "images.npy"
 UNREADABLE_FILE: Final = "unreadable.csv"
@@ -61,6 +61,8 @@ def open_pack(source: PatchSource, cache: Path, *, unlabelled: bool = False) -> 
     Raises:
         RunError: There is no patch, or none with a label; none is readable; the cache is damaged.
     """
+    if not unlabelled:
+        require_consistent(source)
     chosen = [
         index for index, entry in enumerate(source.entries) if unlabelled or entry.label is not None
     ]
@@ -123,7 +125,8 @@ def _read_pack(source: PatchSource, chosen: list[int], folder: Path) -> Pack:
             f"The pack {folder} holds {images.shape}; expected {(len(chosen), *_SHAPE)}. "
             "Delete that folder."
         )
-    bad = read_table(folder / UNREADABLE_FILE, required=["row"])["row"].astype(int).to_numpy()
+    unreadable = read_table(folder / UNREADABLE_FILE, required=["row"]).rows
+    bad = unreadable["row"].astype(int).to_numpy()
     rows = np.setdiff1d(np.arange(len(chosen)), bad)
     if len(rows) == 0:
         raise RunError(
@@ -135,7 +138,7 @@ def _read_pack(source: PatchSource, chosen: list[int], folder: Path) -> Pack:
         ids=np.array([entry.id for entry in entries], np.str_),
         labels=np.array([_label(entry) for entry in entries], np.int8),
         slides=np.array([entry.slide or "" for entry in entries], np.str_),
-        splits=np.array([entry.split or "" for entry in entries], np.str_),
+        splits=np.array([split_name(entry.split or "") for entry in entries], np.str_),
     )
     return Pack(source.name, table, images, rows.astype(np.int64), len(bad), pixels_sha256)
 

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, StratifiedShuffleSplit
 
 from core.errors import RunError
+from core.patches import PatchSource
 
 IntArray = NDArray[np.int64]
 TextArray = NDArray[np.str_]
 
-VALIDATION_NAMES: Final = frozenset({"val", "valid", "validation"})
+VAL_NAME: Final = "val"
 TRAIN_NAME: Final = "train"
 TEST_NAME: Final = "test"
 UNKNOWN_LABEL: Final = -1
@@ -35,7 +36,8 @@ class PatchTable:
         labels: (N,) int8, 1 tumour in the centre, 0 none; -1 unknown, which only pre-training
             can do with.
         slides: (N,) slide or slide group, "" where unknown.
-        splits: (N,) the part of the data set that a patch is declared to be in, "" where unknown.
+        splits: (N,) the part of the data set that a patch is declared to be in, in the words of
+            `core.tables.split_name`, "" where unknown.
     """
 
     ids: TextArray
@@ -69,7 +71,8 @@ def split_patches(
 ) -> Split:
     """Return the split that the data declare, else a stratified one by whole slides.
 
-    Patches whose slide is unknown only train, unless the data declare them validation.
+    Patches whose slide is unknown only train, unless the data declare them validation. Patches
+    that the data declare as test take no part, however the others are split.
 
     Args:
         table: The patches.
@@ -80,9 +83,10 @@ def split_patches(
     Raises:
         RunError: A slide is on both sides, slides are too few or unknown, or a side lacks a class.
     """
+    _require_known_parts(table)
     if at_random:
         split = _at_random(table, seed, val_share)
-    elif np.isin(table.splits, list(VALIDATION_NAMES)).any():
+    elif (table.splits == VAL_NAME).any():
         split = _declared(table)
     else:
         split = _by_slide(table, seed, val_share)
@@ -126,6 +130,7 @@ def split_fold(table: PatchTable, fold: Fold, *, seed: int, at_random: bool = Fa
     Raises:
         RunError: Slides are too few or unknown, or a side lacks a class.
     """
+    _require_known_parts(table)
     usable = np.flatnonzero(table.splits != TEST_NAME)
     known = usable if at_random else usable[table.slides[usable] != ""]
     slides = len(np.unique(table.slides[known]))
@@ -157,7 +162,7 @@ def split_fold(table: PatchTable, fold: Fold, *, seed: int, at_random: bool = Fa
     how = "at random" if at_random else "grouped by slide"
     origin = f"fold {fold.number + 1} of {fold.of}, stratified by label, {how}, seed {seed}"
     notes = (RANDOM_WARNING,) if at_random else _unknown_slides(table, train)
-    split = Split(train, val, origin, notes)
+    split = Split(train, val, origin, (*notes, *_test_slides(table, usable)))
     _require_both_classes(table, split)
     if not at_random:
         require_disjoint_slides(table, split)
@@ -201,7 +206,7 @@ def require_disjoint_slides(table: PatchTable, split: Split) -> None:
 
 
 def _declared(table: PatchTable) -> Split:
-    val = np.flatnonzero(np.isin(table.splits, list(VALIDATION_NAMES)))
+    val = np.flatnonzero(table.splits == VAL_NAME)
     train = np.flatnonzero(table.splits == TRAIN_NAME)
     warnings = []
     if unknown := int((table.slides[val] == "").sum()):
@@ -209,11 +214,17 @@ def _declared(table: PatchTable) -> Split:
             f"{unknown:,} of {len(val):,} validation patches have no known slide; whether their "
             "slides are in training cannot be checked."
         )
-    return Split(train, val, "as the data declare it", (*warnings, *_unknown_slides(table, train)))
+    notes = (
+        *warnings,
+        *_unknown_slides(table, train),
+        *_test_slides(table, np.union1d(train, val)),
+    )
+    return Split(train, val, "as the data declare it", notes)
 
 
 def _by_slide(table: PatchTable, seed: int, val_share: float) -> Split:
-    known = np.flatnonzero(table.slides != "")
+    usable = np.flatnonzero(table.splits != TEST_NAME)
+    known = usable[table.slides[usable] != ""]
     folds = max(2, round(1 / val_share))
     slides = len(np.unique(table.slides[known]))
     if slides < folds:
@@ -224,25 +235,76 @@ def _by_slide(table: PatchTable, seed: int, val_share: float) -> Split:
             "0.99 where new slides give 0.84 to 0.92."
         )
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    _, fold = next(splitter.split(known, table.labels[known], table.slides[known]))
+    try:
+        _, fold = next(splitter.split(known, table.labels[known], table.slides[known]))
+    except ValueError as error:
+        positives = int(table.labels[known].sum())
+        raise RunError(
+            f"Found {len(known):,} patches of known slide, {positives:,} with tumour and "
+            f"{len(known) - positives:,} without; a split into {folds} parts needs {folds} of "
+            f"each ({error}). Add patches, or ask for a larger --val-share."
+        ) from None
     val = np.sort(known[fold])
-    train = np.setdiff1d(np.arange(len(table)), val)
+    train = np.setdiff1d(usable, val)
     origin = f"stratified by label, grouped by slide, 1 of {folds} folds, seed {seed}"
-    return Split(train, val, origin, _unknown_slides(table, train))
+    notes = (*_unknown_slides(table, train), *_test_slides(table, usable))
+    return Split(train, val, origin, notes)
 
 
 def _at_random(table: PatchTable, seed: int, val_share: float) -> Split:
+    usable = np.flatnonzero(table.splits != TEST_NAME)
     splitter = StratifiedShuffleSplit(1, test_size=val_share, random_state=seed)
     try:
-        train, val = next(splitter.split(np.arange(len(table)), table.labels))
+        train, val = next(splitter.split(usable, table.labels[usable]))
     except ValueError as error:
         raise RunError(f"The patches cannot be split ({error}). Add patches.") from None
     return Split(
-        np.sort(train),
-        np.sort(val),
+        np.sort(usable[train]),
+        np.sort(usable[val]),
         f"at random, stratified by label, seed {seed}",
-        (RANDOM_WARNING,),
+        (RANDOM_WARNING, *_test_slides(table, usable)),
     )
+
+
+def _test_slides(table: PatchTable, used: IntArray) -> tuple[str, ...]:
+    """What is held out as test, and whether its slides train all the same."""
+    test = table.splits == TEST_NAME
+    if not test.any():
+        return ()
+    notes = [f"{int(test.sum()):,} patches are declared test: they neither train nor validate."]
+    shared = np.intersect1d(table.slides[test], table.slides[used])
+    if count := int((shared != "").sum()):
+        notes.append(
+            f"{count:,} slides have patches in the declared test part and in training or "
+            "validation; scores on that test part will be too good."
+        )
+    return tuple(notes)
+
+
+def _require_known_parts(table: PatchTable) -> None:
+    """Refuse parts whose role nobody can know: they would train without a word."""
+    names, counts = np.unique(table.splits, return_counts=True)
+    parts = dict(zip(names.tolist(), counts.tolist(), strict=True))
+    foreign = [name for name in parts if name not in {"", TRAIN_NAME, VAL_NAME, TEST_NAME}]
+    if foreign:
+        named = ", ".join(f"{name!r} ({parts[name]:,} patches)" for name in foreign[:_SHOWN])
+        raise RunError(
+            f"The data declare the parts {named}; expected train, val or test. Correct split.csv."
+        )
+
+
+def require_consistent(source: PatchSource) -> None:
+    """Refuse labels, slides or splits that the tables give in two ways.
+
+    Raises:
+        RunError: There are some; nobody can say which one is right.
+    """
+    if source.contradictions:
+        raise RunError(
+            " ".join(source.contradictions)
+            + " Nothing is trained on or judged by such tables. Correct them; `python -m core "
+            "audit` lists the ids."
+        )
 
 
 def _unknown_slides(table: PatchTable, train: IntArray) -> tuple[str, ...]:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import RunError
-from core.scoring.outputs import read_scores
+from core.scoring.outputs import scores_by_id
+from core.tables import id_key
 from training.data.split import IntArray, PatchTable
 
 _LEAST: Final = 1e-6
@@ -46,8 +47,8 @@ def read_teacher(path: Path, table: PatchTable, train: IntArray) -> Teacher:
         raise RunError(
             f"The teacher's scores {path.name} cannot be read ({error.strerror}). Check the path."
         ) from None
-    known = {name: value for name, value in read_scores(path) if value is not None}
-    found = np.array([known.get(name, np.nan) for name in table.ids.tolist()], np.float64)
+    known = scores_by_id(path)
+    found = np.array([known.get(id_key(name), np.nan) for name in table.ids.tolist()], np.float64)
     missing = int(np.isnan(found[train]).sum())
     if missing:
         raise RunError(

@@ -5,9 +5,9 @@ from typing import Final
 
 import numpy as np
 
-from training.data.split import TEST_NAME, VALIDATION_NAMES, IntArray, PatchTable
+from training.data.split import TEST_NAME, VAL_NAME, IntArray, PatchTable
 
-HELD_OUT: Final = (*sorted(VALIDATION_NAMES), TEST_NAME)
+HELD_OUT: Final = (VAL_NAME, TEST_NAME)
 
 
 @dataclass(frozen=True, eq=False)

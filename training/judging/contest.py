@@ -120,6 +120,11 @@ def matched(a: ScoreSet, b: ScoreSet) -> tuple[Evidence, Evidence, tuple[str, ..
         EvidenceError: They share no patch, an id comes twice, or the labels differ.
     """
     for one in (a, b):
+        if not one.named:
+            raise EvidenceError(
+                f"{one.name} has no column id, so its patches cannot be paired with others; rows "
+                "in the same order may be of different patches. Name the column of the ids id."
+            )
         if len(set(one.ids.tolist())) != len(one.ids):
             raise EvidenceError(
                 f"{one.name} has patch ids more than once; a paired comparison needs each once. "

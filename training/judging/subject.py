@@ -1,22 +1,29 @@
 """What is judged: the scores of a bundle, run, ensemble or table, with labels and slides."""
 
+import hashlib
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit
 
 from core.bundle import Card, OperatingPoint, read_card
 from core.bundle.bundle import CARD_FILE
 from core.errors import EvidenceError, SourceError
-from core.patches.files import read_table
+from core.files import sha256_of
 from core.scoring import Classifier
 from core.statistics import Evidence
-from core.thresholds.scores import ScoreSet, bundle_scores, read_scores_csv, run_scores
+from core.tables import SLIDE_COLUMNS, Table, id_key, read_table
+from core.thresholds.scores import (
+    ScoreSet,
+    bundle_scores,
+    read_scores_csv,
+    run_scores,
+    scores_of_table,
+)
 from training.bundling.calibration import calibrate
 from training.bundling.export import read_validation_logits
 from training.bundling.scoring import (
@@ -186,6 +193,12 @@ def mean_scores(members: list[Path], options: ScoringOptions, work: Path, name: 
         open_subject(member, options, work / f"member-{number}")
         for number, member in enumerate(members)
     ]
+    nameless = next((one for one in subjects if not one.scores.named), None)
+    if nameless is not None:
+        raise EvidenceError(
+            f"{nameless.name} has no column id, so its patches cannot be paired with those of the "
+            "others. Name the column of the ids id."
+        )
     first = subjects[0].scores
     total = np.zeros(len(first.ids))
     for subject in subjects:
@@ -216,54 +229,36 @@ def _in_order(first: ScoreSet, other: ScoreSet) -> NDArray[np.float64]:
 def _table(path: Path, options: ScoringOptions) -> Subject:
     if not path.is_file():
         raise SourceError(f"There is no file {path}. Check the path.")
+    table, sha256 = read_table(path), sha256_of(path)
     if options.data is not None:
-        data = _with_labels(path, options.data, options.split).to_csv(index=False).encode()
-    elif path.suffix == ".parquet":
-        data = _read_parquet(path).to_csv(index=False).encode()
-    else:
-        data = path.read_bytes()
-    return Subject(path.stem, read_scores_csv(path.name, data))
+        table = _with_labels(table, options.data, options.split)
+        cells = "\n".join(map(repr, table.rows.to_numpy(str).tolist()))
+        sha256 = hashlib.sha256(f"{sha256}{cells}".encode()).hexdigest()
+    return Subject(path.stem, scores_of_table(table, sha256))
 
 
-def _with_labels(path: Path, data: Path, split: str) -> pd.DataFrame:
+def _with_labels(table: Table, data: Path, split: str) -> Table:
     """A table of scores with the labels and slides that a data set knows, matched by id."""
     with labelled_source(data, split) as source:
-        entries = {entry.id: entry for entry in source.entries}
-    table = _read_ids(path)
-    known = table["id"].isin(entries.keys())
-    if int(table.loc[known, "id"].nunique()) < len(entries):
+        entries = {id_key(entry.id): entry for entry in source.entries}
+        notes = source.notes
+    rows = table.require("id").rows
+    if not {"score", "prob_tumour"} & set(rows.columns):
+        # A Kaggle submission names its probabilities `label`.
+        rows = rows.rename(columns={"label": "score"})
+    keys = rows["id"].map(id_key)
+    known = keys.isin(entries.keys())
+    if int(keys[known].nunique()) < len(entries):
         raise SourceError(
-            f"{path.name} has scores for {int(known.sum()):,} of the {len(entries):,} labelled "
+            f"{table.name} has scores for {int(known.sum()):,} of the {len(entries):,} labelled "
             f"patches of {data.name}; expected all of them, so that no hard patch is left out "
             "unseen. Score the others, or name the part that was scored with --split."
         )
-    table = table[known].drop(columns=["label", "slide"], errors="ignore")
-    table["label"] = [entries[patch].label for patch in table["id"]]
-    table["slide"] = [entries[patch].slide or "" for patch in table["id"]]
-    return table
-
-
-def _read_ids(path: Path) -> pd.DataFrame:
-    if path.suffix == ".parquet":
-        table = _read_parquet(path)
-        if "id" not in table:
-            raise SourceError(f"{path.name} has no column id, so its patches cannot be matched.")
-        return table.astype({"id": str})
-    table = read_table(path, required=["id"])
-    if not {"score", "prob_tumour"} & set(table.columns):
-        # A Kaggle submission names its probabilities `label`.
-        table = table.rename(columns={"label": "score"})
-    return table
-
-
-def _read_parquet(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise SourceError(
-            f"{path.name} is not a readable Parquet file ({' '.join(str(error).split())[:120]}). "
-            "Write it again."
-        ) from None
+    told = [entries[key] for key in keys[known]]
+    rows = rows[known].drop(columns=["label", *SLIDE_COLUMNS], errors="ignore")
+    rows["label"] = [str(entry.label) for entry in told]
+    rows["slide"] = [entry.slide or "" for entry in told]
+    return Table(table.name, rows, (*table.notes, *notes))
 
 
 def _named(name: str, subject: Subject) -> Subject:

@@ -9,7 +9,7 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 
 from core.files import replacing
 from core.pages import dressed, figures_page
-from core.patches.files import read_table
+from core.tables import read_table
 from training.runs.history import EpochRecord
 
 _GREY = {"color": "#9a9a9a", "dash": "dot"}
@@ -30,7 +30,7 @@ def write_curves(path: Path, history: Sequence[EpochRecord], scores: Path) -> No
 
 def run_figure(history: Sequence[EpochRecord], scores: Path) -> go.Figure:
     """Return the four panels: loss, AUC by epoch, ROC, precision-recall."""
-    table = read_table(scores, required=["label", "logit"])
+    table = read_table(scores, required=["label", "logit"]).rows
     labels, logits = table["label"].astype(int), table["logit"].astype(float)
     fpr, tpr, _ = roc_curve(labels, logits)
     precision, recall, _ = precision_recall_curve(labels, logits)

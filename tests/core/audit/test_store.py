@@ -43,7 +43,9 @@ def test_uploaded_tables_tell_label_slide_and_split(tmp_path: Path) -> None:
     inputs = store.inputs(job)
     known = {e.id: (e.label, e.slide, e.split) for e in inputs.source.entries[:2]}
     assert known == {"a": (1, "s1", None), "b": (0, None, "val")}
-    assert list(inputs.table_faults["id"]) == ["b"]
+    faults = inputs.table_faults
+    assert list(faults.loc[faults["kind"] != "mended", "id"]) == ["b"]
+    assert "1 id more than once" in faults.loc[faults["kind"] == "mended", "detail"].item()
 
 
 def test_without_a_table_folders_tell_label_and_split(tmp_path: Path) -> None:

@@ -42,12 +42,12 @@ def test_a_list_of_other_labels_or_of_other_patches_is_refused() -> None:
 @pytest.mark.parametrize(
     ("data", "told"),
     [
-        (b"id,label\na,1\n", "lacks the columns prob_tumour, self_confidence, rank"),
+        (b"id,label\na,1\n", "expected also 'prob_tumour', 'self_confidence', 'rank'"),
         (of("a,2,0.5,0.5,1"), "line 2"),
         (of("a,1,0.5,0.5,1", "b,1,0.5,0.5,0"), "line 3"),
         (of("a,1,0.5,0.5,1", "a,1,0.5,0.5,2"), "twice"),
-        (b"", "cannot be read as CSV"),
-        (b"\xff\xfe\x00", "cannot be read as CSV"),
+        (b"", "is empty"),
+        (b"\xff\xfe\x00", "is no text"),
     ],
 )
 def test_what_is_no_list_is_refused_in_words(data: bytes, told: str) -> None:

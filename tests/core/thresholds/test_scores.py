@@ -48,8 +48,8 @@ def test_the_apps_own_table_is_taken_and_unscored_inputs_are_counted() -> None:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"", "no.*readable CSV"),
-        (b"\xff\xfe\x00", "readable CSV|columns"),
+        (b"", "is empty"),
+        (b"\xff\xfe\x00", "is no text"),
         (b"id,score\na,0.5\n", "expected label among them"),
         (b"label,score\n", "no rows"),
         (b"label,score\n0,0.5\n2,0.5\n", r"1 of 2 rows .*line 3: '2'.*Expected 0 or 1"),

@@ -2,7 +2,7 @@ from tests.training.toys import toy_table
 from training.data.unlabelled import select_patches
 
 SLIDES = ["a", "b", "c", "c", "d", "", ""]
-SPLITS = ["train", "train", "val", "train", "test", "valid", "train"]
+SPLITS = ["train", "train", "val", "train", "test", "val", "train"]
 TABLE = toy_table([0, 1, 0, 1, 0, 1, -1], SLIDES, SPLITS)
 
 

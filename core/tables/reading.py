@@ -9,14 +9,15 @@ import io
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import pandas as pd
 
 from core.errors import SourceError
+from core.files import unguarded
 
 MAX_TABLE_BYTES: Final = 512 * 1024 * 1024
 UNKNOWN_WORDS: Final = frozenset(
@@ -26,15 +27,8 @@ _NAMES: Final = frozenset({"id", "path"})
 """Columns in which such a word is a name like any other."""
 _NUMBERS: Final = frozenset({"label", "score", "prob_tumour", "logit"})
 _DELIMITERS: Final = (",", ";", "\t")
-_GUARDED: Final = re.compile(r"'+[=+\-@＝＋－＠\t\r\n]")  # noqa: RUF001 - full-width on purpose
 _DECIMAL_COMMA: Final = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
-_IMAGE_SUFFIX: Final = re.compile(r"\.(tiff?|png|jpe?g|bmp|webp)$", re.IGNORECASE)
 _UNSHOWABLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-_SPLIT_WORDS: Final = {
-    **dict.fromkeys(("train", "training", "trn"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "validate", "dev"), "val"),
-    **dict.fromkeys(("test", "testing", "tst", "held-out", "heldout", "holdout"), "test"),
-}
 _SHOWN: Final = 3
 
 
@@ -124,7 +118,7 @@ def parse_table(name: str, data: bytes) -> Table:
         place for place, column in enumerate(columns) if not column and any(c[place] for c in cells)
     ]
     if nameless:
-        said += (f"{name}: {_counted(len(nameless), 'column')} without a name left out.",)
+        said += (f"{name}: {counted(len(nameless), 'column')} without a name left out.",)
     return _mended(name, rows, (*notes, *said))
 
 
@@ -138,7 +132,7 @@ def _decoded(name: str, data: bytes) -> tuple[str, tuple[str, ...]]:
     except UnicodeDecodeError:
         text = data.decode("cp1252", errors="replace")
         notes = (f"{name} is not UTF-8; its letters are read as Windows-1252.",)
-    if "\0" in text[:4096]:
+    if text.count("\0", 0, 4096) > min(len(text), 4096) // 8:
         raise SourceError(f"{name} is no text. Save it as comma-separated UTF-8 text.")
     if not text.strip():
         raise SourceError(f"{name} is empty. Name the columns in its first line.")
@@ -172,7 +166,7 @@ def _refuse_double_columns(name: str, columns: list[str]) -> None:
     double = [column for column, count in Counter(columns).items() if column and count > 1]
     if double:
         raise SourceError(
-            f"{name} has {_counted(len(double), 'column name')} more than once "
+            f"{name} has {counted(len(double), 'column name')} more than once "
             f"({', '.join(double[:_SHOWN])}); expected each once. Delete or rename one."
         )
 
@@ -212,7 +206,7 @@ def _cells(
         (trimmed, "cell", "with spaces around the text, which were taken off"),
         (replaced, "cell", "with characters that cannot be shown, which were replaced"),
     )
-    notes = tuple(f"{name}: {_counted(n, what)} {how}." for n, what, how in said if n)
+    notes = tuple(f"{name}: {counted(n, what)} {how}." for n, what, how in said if n)
     return cells, numbers, notes
 
 
@@ -249,8 +243,8 @@ def _mended(name: str, rows: pd.DataFrame, notes: tuple[str, ...]) -> Table:
         for place, cell in enumerate(cells):
             if not cell:
                 continue
-            if cell[0] == "'" and _GUARDED.match(cell):
-                cells[place] = cell[1:]
+            if cell[0] == "'":
+                cells[place] = unguarded(cell)
             elif column not in _NAMES and cell.lower() in UNKNOWN_WORDS:
                 cells[place] = ""
                 unknown += 1
@@ -259,9 +253,9 @@ def _mended(name: str, rows: pd.DataFrame, notes: tuple[str, ...]) -> Table:
                 commas += 1
         rows[column] = cells
         if unknown:
-            said.append(f"{name}: {_counted(unknown, 'cell')} in {column!r} count as unknown.")
+            said.append(f"{name}: {counted(unknown, 'cell')} in {column!r} count as unknown.")
         if commas:
-            said.append(f"{name}: {_counted(commas, 'number')} in {column!r} with a decimal comma.")
+            said.append(f"{name}: {counted(commas, 'number')} in {column!r} with a decimal comma.")
     return Table(name, rows, (*notes, *said))
 
 
@@ -281,151 +275,6 @@ def _showable(cell: str) -> str:
     return plain_text(unicodedata.normalize("NFC", cell))
 
 
-def _counted(count: int, what: str) -> str:
+def counted(count: int, what: str) -> str:
+    """Return e.g. "1 row" or "1,200 rows"."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
-def split_name(text: str) -> str:
-    """Return the part of a data set that a word names: train, val or test, else the word."""
-    folded = text.strip().lower()
-    return _SPLIT_WORDS.get(folded, folded)
-
-
-def parse_label(text: str, name: str) -> int | None:
-    """Return 0, 1, or None for an empty cell.
-
-    Args:
-        text: The cell.
-        name: The table's, for the message.
-
-    Raises:
-        SourceError: The cell holds something else.
-    """
-    text = text.strip()
-    if not text:
-        return None
-    if text not in {"0", "1", "0.0", "1.0"}:
-        raise SourceError(
-            f"{name} has the label {text[:20]!r}; expected 1 (tumour in the centre), "
-            "0 (none) or an empty cell. Correct the table."
-        )
-    return int(text[0])
-
-
-def id_key(text: str) -> str:
-    """Return an id, or a path, in the one spelling that ids are compared in.
-
-    Forward slashes, composed letters, without the suffix of an image file.
-    """
-    text = text.replace("\\", "/").removeprefix("./")
-    if not text.isascii():
-        text = unicodedata.normalize("NFC", text)
-    return _IMAGE_SUFFIX.sub("", text)
-
-
-@dataclass(frozen=True, eq=False)
-class KnownById:
-    """What a table says of each id.
-
-    Attributes:
-        rows: Cells by `id_key`, in the table's order; of ids that come twice the first row.
-        ids: The id as the table has it, by `id_key`.
-        notes: What was mended, left out or repeated, each with its number.
-        contradictions: Ids with two values, in sentences; nobody can say which one is right.
-    """
-
-    rows: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    ids: Mapping[str, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    contradictions: tuple[str, ...] = ()
-
-    def key_of(self, patch_id: str, path: str) -> str | None:
-        """Return under which key a patch is listed, by its id or the end of its path; else None."""
-        own = id_key(patch_id)
-        if own in self.rows or patch_id in self.rows:
-            return own if own in self.rows else patch_id
-        parts = id_key(path).split("/")
-        tails = ("/".join(parts[start:]) for start in range(len(parts) - 1, -1, -1))
-        return next((tail for tail in tails if tail in self.rows), None)
-
-    def of(self, patch_id: str, path: str) -> Mapping[str, str]:
-        """Return what is known of a patch, nothing if it is not listed."""
-        key = self.key_of(patch_id, path)
-        return {} if key is None else self.rows[key]
-
-
-def known_by_id(table: Table, columns: Sequence[str]) -> KnownById:
-    """Return some columns of a table by id.
-
-    A column "split" is brought to train, val and test; slides whose names differ in capitals only
-    are one slide.
-
-    Args:
-        table: With a column `id`.
-        columns: Which columns; those that it lacks are skipped.
-    """
-    table.require("id")
-    present = [column for column in columns if column in table.rows.columns]
-    values = {column: table.rows[column].tolist() for column in present}
-    notes = list(table.notes)
-    if "split" in values:
-        values["split"] = _rewritten(values["split"], split_name, table.name, "split", notes)
-    for column in ("slide", "wsi"):
-        if column in values:
-            first: dict[str, str] = {}
-            values[column] = _rewritten(
-                values[column],
-                lambda cell, first=first: first.setdefault(cell.casefold(), cell),  # type: ignore[misc]
-                table.name,
-                column,
-                notes,
-            )
-    rows: dict[str, Mapping[str, str]] = {}
-    ids: dict[str, str] = {}
-    repeated: set[str] = set()
-    contradictory: dict[str, list[str]] = {column: [] for column in present}
-    suffixed = 0
-    for number, patch_id in enumerate(table.rows["id"].tolist()):
-        if not patch_id:
-            continue
-        key = id_key(patch_id)
-        suffixed += _IMAGE_SUFFIX.search(patch_id) is not None
-        row = {column: values[column][number] for column in present}
-        if key not in rows:
-            rows[key], ids[key] = row, patch_id
-            continue
-        repeated.add(key)
-        for column in present:
-            if row[column] != rows[key][column] and key not in contradictory[column]:
-                contradictory[column].append(key)
-    if suffixed:
-        notes.append(
-            f"{table.name}: {_counted(suffixed, 'id')} with the suffix of a file, such as .tif; "
-            "matched without it."
-        )
-    empty = int((table.rows["id"] == "").sum())
-    if empty:
-        notes.append(f"{table.name}: {_counted(empty, 'row')} without an id left out.")
-    if repeated:
-        notes.append(
-            f"{table.name}: {_counted(len(repeated), 'id')} more than once; the first row counts."
-        )
-    contradictions = tuple(
-        f"{table.name} gives {_counted(len(keys), 'id')} more than one {column} "
-        f"({', '.join(ids[key] for key in keys[:_SHOWN])}{', …' if len(keys) > _SHOWN else ''})."
-        for column, keys in contradictory.items()
-        if keys
-    )
-    return KnownById(rows, ids, tuple(notes), contradictions)
-
-
-def _rewritten(
-    cells: list[str], rule: Callable[[str], str], name: str, column: str, notes: list[str]
-) -> list[str]:
-    """Cells under a rule; how many changed is noted."""
-    changed = [rule(cell) if cell else "" for cell in cells]
-    different = sum(a != b for a, b in zip(cells, changed, strict=True))
-    if different:
-        example = next(f"{a!r} is {b!r}" for a, b in zip(cells, changed, strict=True) if a != b)
-        notes.append(f"{name}: {_counted(different, 'cell')} in {column!r} spelt anew ({example}).")
-    return changed

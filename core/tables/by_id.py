@@ -1,0 +1,159 @@
+"""What tables say of each patch: ids in one spelling, splits and slides by one name."""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from core.errors import SourceError
+from core.tables.reading import Table, counted
+
+_IMAGE_SUFFIX: Final = re.compile(r"\.(tiff?|png|jpe?g|bmp|webp)$", re.IGNORECASE)
+_SPLIT_WORDS: Final = {
+    **dict.fromkeys(("train", "training", "trn"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "validate", "dev"), "val"),
+    **dict.fromkeys(("test", "testing", "tst", "held-out", "heldout", "holdout"), "test"),
+}
+SLIDE_COLUMNS: Final = ("slide", "wsi")
+_SHOWN: Final = 3
+
+
+def split_name(text: str) -> str:
+    """Return the part of a data set that a word names: train, val or test, else the word."""
+    folded = text.strip().lower()
+    return _SPLIT_WORDS.get(folded, folded)
+
+
+def parse_label(text: str, name: str) -> int | None:
+    """Return 0, 1, or None for an empty cell.
+
+    Args:
+        text: The cell.
+        name: The table's, for the message.
+
+    Raises:
+        SourceError: The cell holds something else.
+    """
+    text = text.strip()
+    if not text:
+        return None
+    if text not in {"0", "1", "0.0", "1.0"}:
+        raise SourceError(
+            f"{name} has the label {text[:20]!r}; expected 1 (tumour in the centre), "
+            "0 (none) or an empty cell. Correct the table."
+        )
+    return int(text[0])
+
+
+def id_key(text: str) -> str:
+    """Return an id, or a path, in the one spelling that ids are compared in.
+
+    Forward slashes, composed letters, without the suffix of an image file.
+    """
+    text = text.replace("\\", "/").removeprefix("./")
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
+    return _IMAGE_SUFFIX.sub("", text)
+
+
+@dataclass(frozen=True, eq=False)
+class KnownById:
+    """What a table says of each id.
+
+    Attributes:
+        rows: Cells by `id_key`, in the table's order; of ids that come twice the first row.
+        ids: The id as the table has it, by `id_key`.
+        notes: What was mended, left out or repeated, each with its number.
+        contradictions: Ids with two values, in sentences; nobody can say which one is right.
+    """
+
+    rows: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    ids: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    contradictions: tuple[str, ...] = ()
+
+    def key_of(self, patch_id: str, path: str) -> str | None:
+        """Return under which key a patch is listed, by its id or the end of its path; else None."""
+        own = id_key(patch_id)
+        if own in self.rows or patch_id in self.rows:
+            return own if own in self.rows else patch_id
+        parts = id_key(path).split("/")
+        tails = ("/".join(parts[start:]) for start in range(len(parts) - 1, -1, -1))
+        return next((tail for tail in tails if tail in self.rows), None)
+
+    def of(self, patch_id: str, path: str) -> Mapping[str, str]:
+        """Return what is known of a patch, nothing if it is not listed."""
+        key = self.key_of(patch_id, path)
+        return {} if key is None else self.rows[key]
+
+
+def spelled(table: Table, columns: Sequence[str]) -> tuple[dict[str, list[str]], tuple[str, ...]]:
+    """Return the cells of some columns in one spelling each, and what was changed.
+
+    A column "split" is brought to train, val and test; slides whose names differ in capitals only
+    are one slide. Columns that the table lacks are skipped.
+    """
+    values = {
+        column: table.rows[column].tolist() for column in columns if column in table.rows.columns
+    }
+    notes: list[str] = []
+    for column, cells in values.items():
+        if column == "split":
+            changed = [split_name(cell) for cell in cells]
+        elif column in SLIDE_COLUMNS:
+            first: dict[str, str] = {}
+            changed = [first.setdefault(cell.casefold(), cell) for cell in cells]
+        else:
+            continue
+        different = [(old, new) for old, new in zip(cells, changed, strict=True) if old != new]
+        if different:
+            notes.append(
+                f"{table.name}: {counted(len(different), 'cell')} in {column!r} spelt anew "
+                f"({different[0][0]!r} is {different[0][1]!r})."
+            )
+        values[column] = changed
+    return values, tuple(notes)
+
+
+def known_by_id(table: Table, columns: Sequence[str]) -> KnownById:
+    """Return some columns of a table by id; see `spelled`.
+
+    Args:
+        table: With a column `id`.
+        columns: Which columns.
+
+    Raises:
+        SourceError: It has no column `id`.
+    """
+    ids = table.require("id").rows["id"].tolist()
+    values, said = spelled(table, columns)
+    rows: dict[str, Mapping[str, str]] = {}
+    written: dict[str, str] = {}
+    repeated: set[str] = set()
+    contradictory: dict[str, dict[str, None]] = {column: {} for column in values}
+    for number, patch_id in enumerate(ids):
+        key = id_key(patch_id)
+        row = {column: cells[number] for column, cells in values.items()}
+        if not key:
+            continue
+        if key not in rows:
+            rows[key], written[key] = row, patch_id
+            continue
+        repeated.add(key)
+        for column in values:
+            if row[column] != rows[key][column]:
+                contradictory[column][key] = None
+    counts = (
+        (sum(_IMAGE_SUFFIX.search(i) is not None for i in ids), "id", "matched without the suffix"),
+        (ids.count(""), "row", "without an id left out"),
+        (len(repeated), "id", "more than once; the first row counts"),
+    )
+    notes = [f"{table.name}: {counted(n, what)} {how}." for n, what, how in counts if n]
+    contradictions = tuple(
+        f"{table.name} gives {counted(len(keys), 'id')} more than one {column} "
+        f"({', '.join(written[key] for key in list(keys)[:_SHOWN])})."
+        for column, keys in contradictory.items()
+        if keys
+    )
+    return KnownById(rows, written, (*table.notes, *said, *notes), contradictions)

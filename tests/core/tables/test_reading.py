@@ -1,0 +1,170 @@
+"""One table, written in the ways that spreadsheets and scripts write it."""
+
+import csv
+import io
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from core.errors import SourceError
+from core.files import no_formula, unguarded
+from core.tables import id_key, known_by_id, parse_table, read_table, split_name
+
+PLAIN = {"id": ["a1", "b2"], "label": ["0", "1"], "slide": ["s1", ""]}
+
+
+def rows(data: bytes) -> dict[str, list[str]]:
+    table = parse_table("t.csv", data).rows
+    return {str(column): table[column].tolist() for column in table}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"id,label,slide\na1,0,s1\nb2,1,\n",
+        b"\xef\xbb\xbfid,label,slide\r\na1,0,s1\r\nb2,1,\r\n",
+        b"id;label;slide\na1;0;s1\nb2;1;\n",
+        b"sep=;\nid;label;slide\na1;0;s1\nb2;1;\n",
+        b"id\tlabel\tslide\na1\t0\ts1\nb2\t1\t\n",
+        b"ID, Label ,SLIDE\n a1 ,0 ,s1\nb2,1,\n",
+        b'"id","label","slide"\n"a1","0","s1"\n"b2","1",""\n',
+        b"id,label,slide,\na1,0,s1,\nb2,1,,\n",
+        b"id,label,slide\na1,0,s1,\nb2,1,,\n",
+        b"id,label,slide\na1,0,s1\nb2,1\n",
+        b"id,label,slide\na1,0,s1\nb2,1,nan\n",
+        b"id,label,slide\na1,0,s1\nb2,1,N/A\n",
+        b"id,label,slide\n\na1,0,s1\n,,\nb2,1,\n\n",
+        "id,label,slide\na1,0,s1\nb2,1,\n".encode("utf-16"),
+        b"id,label,slide\ra1,0,s1\rb2,1,\r",
+        b",id,label,slide\n0,a1,0,s1\n1,b2,1,\n",
+    ],
+)
+def test_the_same_table_is_read_however_it_is_written(data: bytes) -> None:
+    assert rows(data) == PLAIN
+
+
+@pytest.mark.parametrize(
+    ("data", "note"),
+    [
+        (b"id,label\na,1,\nb,0,\n", "2 rows ending in a separator too many"),
+        (b"id,label\na,1\nb\n", "1 row with fewer cells"),
+        (b"id,label\n a,1\nb,0 \n", "2 cells with spaces"),
+        (b"id,slide\na,nan\nb,NA\n", "2 cells in 'slide' count as unknown"),
+        (b"id;score\na;0,25\nb;0,5\n", "2 numbers in 'score' with a decimal comma"),
+        (b"id;label\na;1\n", "separated by semicolons"),
+        (b"id,label\n,,\na,1\n", "1 row without any content"),
+        (b"id,slide\na,M\xfcller\n", "not UTF-8"),
+        (b",id\n0,a\n", "1 column without a name left out"),
+        (b"id,slide\na,x\x1b[31m\n", "1 cell with characters that cannot be shown"),
+    ],
+)
+def test_what_is_mended_is_said_with_its_number(data: bytes, note: str) -> None:
+    assert any(note in said for said in parse_table("t.csv", data).notes)
+
+
+def test_a_plain_table_needs_no_word() -> None:
+    assert parse_table("t.csv", b"id,label\na,1\nb,0\n").notes == ()
+
+
+@pytest.mark.parametrize(
+    ("data", "refusal"),
+    [
+        (b"path\nA.tif,C.tif\n", "line 2: found 2 cells, expected 1"),
+        (b"id,label\na,1\nb,0,x\n", "line 3: found 3 cells, expected 2"),
+        (b"path,label,path\na,1,b\n", "1 column name more than once"),
+        (b"", "is empty"),
+        (b"\0" * 100, "is no text"),
+        (b'id,label\n"a\n' + b"x" * 200_000, "not a readable CSV"),
+    ],
+)
+def test_what_could_mean_two_things_is_refused(data: bytes, refusal: str) -> None:
+    with pytest.raises(SourceError, match=refusal):
+        parse_table("t.csv", data)
+
+
+def test_decimal_commas_are_numbers_and_names_keep_theirs() -> None:
+    found = rows(b"id;score\n1,5;0,125\n")
+    assert found == {"id": ["1,5"], "score": ["0.125"]}
+
+
+def test_a_patch_called_nan_keeps_its_name() -> None:
+    assert rows(b"id,slide\nnan,nan\n") == {"id": ["nan"], "slide": [""]}
+
+
+def test_lines_are_those_of_the_file() -> None:
+    table = parse_table("t.csv", b'id,label\n\na,1\n"b\nc",0\nd,1\n')
+    assert table.rows.index.tolist() == [3, 4, 6]
+
+
+@pytest.mark.parametrize(
+    "text", ["-x", "'-x", "''=1", "=1+1", "plain", "'quoted", "\t=", "\uff1d1"]
+)
+def test_a_guarded_name_comes_back_as_it_was(text: str) -> None:
+    assert unguarded(no_formula(text)) == text
+
+
+@pytest.mark.parametrize("text", ["=1", "+1", "-1", "@x", " =1", "\n=1", "\uff1d1", "'=1"])
+def test_no_cell_starts_as_a_formula(text: str) -> None:
+    assert no_formula(text).startswith("'")
+    assert no_formula(text) != text
+
+
+def test_a_guarded_id_is_read_as_the_file_name() -> None:
+    out = io.StringIO()
+    csv.writer(out).writerow(["id"])
+    csv.writer(out).writerow([no_formula("-1a.x")])
+    assert rows(out.getvalue().encode()) == {"id": ["-1a.x"]}
+
+
+def test_an_index_called_id_in_parquet_is_a_column(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"label": [1.0, 0.0], "score": [0.5, 0.125], "slide": ["s", None]})
+    frame.set_axis(pd.Index(["a", "b"], name="id")).to_parquet(tmp_path / "t.parquet")
+    table = read_table(tmp_path / "t.parquet", required=["id"]).rows
+    assert table["id"].tolist() == ["a", "b"]
+    assert table["score"].tolist() == ["0.5", "0.125"]
+    assert table["slide"].tolist() == ["s", ""]
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("Train", "train"),
+        ("TRAINING", "train"),
+        ("Val ", "val"),
+        ("valid", "val"),
+        ("Validation", "val"),
+        ("dev", "val"),
+        ("Test", "test"),
+        ("hold-out", "hold-out"),
+        ("fold 3", "fold 3"),
+    ],
+)
+def test_parts_are_known_by_their_usual_names_only(text: str, part: str) -> None:
+    assert split_name(text) == part
+
+
+def test_ids_meet_files_whatever_their_spelling() -> None:
+    composed, decomposed = "M\u00fcller", "Mu\u0308ller"
+    assert id_key(decomposed + ".TIF") == id_key(composed)
+    data = f"id,label\n{decomposed}.tif,1\nsub\\x.png,0\ny.v2,1\n".encode()
+    known = known_by_id(parse_table("t.csv", data), ["label"])
+    assert known.of(composed, f"train/{composed}.tif") == {"label": "1"}
+    assert known.of("x", "set/sub/x.png") == {"label": "0"}
+    assert known.of("x", "set/other/x.png") == {}
+    assert known.of("y.v2", "y.v2.tif") == {"label": "1"}
+    assert any("2 ids matched without the suffix" in note for note in known.notes)
+
+
+def test_repeats_are_counted_and_contradictions_named() -> None:
+    data = b"id,label,slide\na,1,s\na.tif,1,s\nb,0,s\nb,1,s\n,1,s\n"
+    known = known_by_id(parse_table("t.csv", data), ["label", "slide"])
+    assert known.contradictions == ("t.csv gives 1 id more than one label (b).",)
+    assert any("2 ids more than once" in note for note in known.notes)
+    assert any("1 row without an id" in note for note in known.notes)
+
+
+def test_slides_that_differ_in_capitals_are_one() -> None:
+    known = known_by_id(parse_table("t.csv", b"id,wsi\na,B03\nb,b03\nc,b04\n"), ["wsi"])
+    assert [row["wsi"] for row in known.rows.values()] == ["B03", "B03", "b04"]
+    assert any("1 cell in 'wsi' spelt anew" in note for note in known.notes)
