@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 
@@ -123,10 +123,8 @@ def parse_table(name: str, data: bytes) -> Table:
 
 
 def _decoded(name: str, data: bytes) -> tuple[str, tuple[str, ...]]:
-    if data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
-        encoding, notes = "utf-16", (f"{name} is UTF-16 text.",)
-    else:
-        encoding, notes = "utf-8-sig", ()
+    encoding = "utf-16" if data[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
+    notes: tuple[str, ...] = ()
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError:
@@ -226,7 +224,7 @@ def _read_parquet(file: Path) -> Table:
     return _mended(file.name, rows, ())
 
 
-def _as_text(column: "pd.Series[str]") -> list[str]:
+def _as_text(column: "pd.Series[Any]") -> list[str]:
     unknown = column.isna().tolist()
     return [
         "" if empty else _clean(repr(cell) if isinstance(cell, float) else str(cell))
