@@ -1,14 +1,7 @@
 """Explanations that cannot fool their reader: raw maps, the centre marked, the centre tested."""
 
 from core.explanation.archive import archive_bytes, picture_name, table_csv
-from core.explanation.cam import (
-    SLOW_METHODS,
-    CamBatch,
-    CamMap,
-    Method,
-    Target,
-    Unit,
-)
+from core.explanation.cam import CamBatch, CamMap, Method, Target, Unit
 from core.explanation.centre import CentreMeasures, measure_centre
 from core.explanation.distributions import Collected, distribution_table
 from core.explanation.donors import choose_donors
@@ -43,7 +36,6 @@ from core.explanation.views import D4Views, score_views
 __all__ = [
     "EXPLAIN_BATCH",
     "EXPLANATION_COLUMNS",
-    "SLOW_METHODS",
     "CamBatch",
     "CamMap",
     "CentreMeasures",

@@ -17,8 +17,8 @@ class Method(StrEnum):
     networks that end in an average and a linear layer (Zhou et al. 2016): exact about the cells,
     and hardly dearer than a score. But each cell of a 3 x 3 map has seen most of the patch, so CAM
     shares the logit out among cells, not among pixels. The gradient methods and Eigen-CAM work at
-    any layer. Score-CAM and Ablation-CAM come from the library pytorch-grad-cam, seconds per
-    patch. How well each tells tumour in the centre from tumour in the ring on drawn patches:
+    any layer; they, Score-CAM and Ablation-CAM, which take seconds a patch, are pytorch-grad-cam's.
+    How well each tells tumour in the centre from tumour in the ring on drawn patches:
     `python -m tests.benchmarks.pointing --model DIR`.
     """
 
@@ -59,16 +59,13 @@ class Unit(StrEnum):
     ACTIVATION = "activation"
 
 
-SLOW_METHODS: Final = frozenset({Method.REPLACEMENT, Method.SCORE_CAM, Method.ABLATION_CAM})
-"""Methods that make one map at a time."""
 LEAST_AGREEMENT: Final = 0.5
 """Three random maps of nine squares agree so well in about 1 of 50 cases."""
 SMALLEST_EFFECT_LOGIT: Final = 0.05
 """A largest effect below this is nothing to explain."""
 MEASURED_SCALE_LOGIT: Final = 3.0
 """Full colour of maps by replacement, for every patch: the odds change about 20-fold."""
-LIBRARY_METHODS: Final = frozenset({Method.SCORE_CAM, Method.ABLATION_CAM})
-_ACTIVATION_METHODS: Final = LIBRARY_METHODS | {Method.EIGEN_CAM}
+_ACTIVATION_METHODS: Final = {Method.EIGEN_CAM, Method.SCORE_CAM, Method.ABLATION_CAM}
 
 
 def unit_of(method: Method) -> Unit:

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from core.errors import RunError
 from core.explanation.archive import TABLE_NAME, picture_archive, picture_name
-from core.explanation.cam import LIBRARY_METHODS, CamMap, Method, Target, unit_of
+from core.explanation.cam import CamMap, Method, Target, unit_of
 from core.explanation.distributions import DISTRIBUTION_COLUMNS, Collected, distribution_table
 from core.explanation.donors import read_donors
 from core.explanation.explainer import EXPLAIN_BATCH, Explainer
@@ -87,11 +87,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--quick",
         action="store_true",
         help="maps only and untested: no centre test, no eight orientations, no random twins",
-    )
-    parser.add_argument(
-        "--faithfulness",
-        action="store_true",
-        help="also measure each map by ROAD, and test slow methods too; seconds a patch",
     )
     parser.add_argument(
         "--report",
@@ -204,12 +199,9 @@ def _check_usage(arguments: argparse.Namespace, out: Path, table: Path) -> None:
         raise RunError(f"Found --batch-size {arguments.batch_size}; expected 1 or more.")
 
 
-def _twins(explainer: Explainer, *, slow: bool) -> TwinTester | None:
+def _twins(explainer: Explainer) -> TwinTester | None:
     if explainer.method is Method.REPLACEMENT:
         return None  # measured, not estimated
-    if explainer.method in LIBRARY_METHODS and not slow:
-        _say(f"Maps by {explainer.method} are not tested: that takes minutes. Add --faithfulness.")
-        return None
     try:
         return TwinTester(explainer)
     except RunError as error:
@@ -220,18 +212,10 @@ def _twins(explainer: Explainer, *, slow: bool) -> TwinTester | None:
 def _measurement(
     arguments: argparse.Namespace, explainer: Explainer, donors: DonorPool | None
 ) -> Measurement:
-    measurement = Measurement()
-    if not arguments.quick:
-        test = CentreTest(explainer.classifier, donors=donors)
-        measurement = replace(measurement, centre_test=test, views=True)
-        measurement = replace(measurement, twins=_twins(explainer, slow=arguments.faithfulness))
-    if arguments.faithfulness:
-        # OpenCV, matplotlib and scikit-learn come with the library; only who asks waits.
-        from core.explanation.library import RoadMetric  # noqa: PLC0415
-
-        twins = measurement.twins or _twins(explainer, slow=True)
-        measurement = replace(measurement, twins=twins, road=RoadMetric(explainer.network))
-    return measurement
+    if arguments.quick:
+        return Measurement()
+    test = CentreTest(explainer.classifier, donors=donors)
+    return Measurement(centre_test=test, views=True, twins=_twins(explainer))
 
 
 @dataclass(frozen=True, eq=False)

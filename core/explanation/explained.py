@@ -140,8 +140,7 @@ class ExplainedPatches:
         """
         with self._lock:
             lacking = [at for at in positions if not _has(self._rows.get(at), measurement)]
-            needs_pass = measurement.twins is not None or measurement.road is not None
-            anew = [at for at in lacking if needs_pass or at not in self._rows]
+            anew = [at for at in lacking if measurement.twins or at not in self._rows]
             items = [source.read(position) for position in anew]
             found = explain_batch(items, self.explainer, measurement)
             for position, row in zip(anew, found, strict=True):
@@ -195,7 +194,6 @@ def _has(row: ExplanationRow | None, measurement: Measurement) -> bool:
         (measurement.centre_test is None or row.reliance is not None)
         and (not measurement.views or row.views is not None)
         and (measurement.twins is None or row.twins is not None)
-        and (measurement.road is None or row.road_logit is not None)
     )
 
 
@@ -214,8 +212,7 @@ def list_rows(
         return rows
     made = chosen.rows(positions)
     return {
-        at: made.get(at) or replace(row, explanation=None, twins=None, road_logit=None)
-        for at, row in rows.items()
+        at: made.get(at) or replace(row, explanation=None, twins=None) for at, row in rows.items()
     }
 
 

@@ -4,20 +4,13 @@ import math
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Self
 
 import numpy as np
 from torch import Tensor
 
 from core.errors import RunError
-from core.explanation.cam import (
-    LIBRARY_METHODS,
-    CamBatch,
-    CamMap,
-    Method,
-    Target,
-    Unit,
-)
+from core.explanation.cam import CamBatch, CamMap, Method, Target, Unit
 from core.explanation.centre import CentreMeasures, measure_centre
 from core.explanation.fillers import DonorPool
 from core.explanation.layers import (
@@ -29,14 +22,11 @@ from core.explanation.layers import (
     layer_choices,
     token_grid,
 )
+from core.explanation.library import LIBRARY_METHODS, LibraryCam
 from core.explanation.network import ExplainedNetwork, LinearHead, check_patches
 from core.explanation.replacement import SQUARES, ReplacementMaps
-from core.explanation.weighting import GRADIENT_METHODS, eigen_cam
 from core.patches import PATCH_SIZE_PX, ImageU8
 from core.scoring import Classifier
-
-if TYPE_CHECKING:
-    from core.explanation.library import LibraryCam
 
 EXPLAIN_BATCH: Final = 64
 """Patches per pass; scoring threads get their turn between two passes."""
@@ -134,7 +124,12 @@ class Explainer:
                 )
             self.layer = layers[-1]
             self._head = self.network.linear_head()
-        self._library = _open_library(self.network, self.method)
+        self._library = self._open_library()
+
+    def _open_library(self) -> LibraryCam | None:
+        if self.method not in LIBRARY_METHODS:
+            return None
+        return LibraryCam(self.network, self.method)
 
     def _best_method(self, layer: str | None, last: Layer) -> Method:
         """Return CAM, HiResCAM or Grad-CAM by what the pointing benchmark found.
@@ -183,7 +178,7 @@ class Explainer:
         fresh = copy(self)
         if self._head is not None:
             fresh._head = fresh.network.linear_head()
-        fresh._library = _open_library(fresh.network, self.method)
+        fresh._library = fresh._open_library()
         return fresh
 
     def maps(self, images_rgb_u8: ImageU8) -> CamBatch:
@@ -223,19 +218,13 @@ class Explainer:
         )
 
     def _pass(self, images_rgb_u8: ImageU8) -> tuple[Tensor, Tensor]:
-        sign, layer = self.target.sign, self.layer.name
-        if self._head is not None:
-            maps, logits = self.network.closed_form(images_rgb_u8, self._head)
-            return sign * maps, logits
+        sign = self.target.sign
         if self._library is not None:
-            return self._library.maps(images_rgb_u8, layer=layer, sign=sign)
-        if self.method is Method.EIGEN_CAM:
-            activations, logits = self.network.activations(images_rgb_u8, layer)
-            return eigen_cam(activations), logits
-        activations, gradients, logits = self.network.activations_and_gradients(
-            images_rgb_u8, layer, sign
-        )
-        return GRADIENT_METHODS[self.method](activations, gradients), logits
+            return self._library.maps(images_rgb_u8, layer=self.layer.name, sign=sign)
+        if self._head is None:
+            raise RunError(f"Found no way to make maps by {self.method}.")
+        maps, logits = self.network.closed_form(images_rgb_u8, self._head)
+        return sign * maps, logits
 
     def explain(self, images_rgb_u8: ImageU8) -> list[Explanation]:
         """Return one explanation per patch (N, 96, 96, 3), in order; maps and logits of one pass.
@@ -258,12 +247,3 @@ class Explainer:
                 factor = math.exp(min(centre.evidence_for / temperature, 700.0))
             explanations.append(Explanation(cam, float(logit), float(probability), centre, factor))
         return explanations
-
-
-def _open_library(network: ExplainedNetwork, method: Method) -> "LibraryCam | None":
-    if method not in LIBRARY_METHODS:
-        return None
-    # OpenCV, matplotlib and scikit-learn come with the library; only who asks waits.
-    from core.explanation.library import LibraryCam  # noqa: PLC0415
-
-    return LibraryCam(network, method)

@@ -4,7 +4,6 @@ A map that a network with a random last layer would give as well shows what the 
 to, not why this model decided (Adebayo et al. 2018, "Sanity checks for saliency maps").
 """
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,8 +16,8 @@ from core.errors import RunError
 from core.explanation.cam import SMALLEST_EFFECT_LOGIT, CamBatch, Method
 from core.explanation.explainer import Explainer
 from core.explanation.fillers import blurred
+from core.explanation.library import LibraryCam
 from core.explanation.network import check_patches
-from core.explanation.weighting import GRADIENT_METHODS
 from core.patches import ImageU8
 
 TWINS: Final = 19
@@ -30,6 +29,7 @@ _BLUR_SIGMA_PX: Final = 8.0
 _GRAPH_BATCH: Final = 16
 _TWIN_METHOD: Final = {Method.CAM: Method.HIRES_CAM}
 """At the last map of a linear head the two are the same; gradients need no head of their own."""
+_WITHOUT_GRADIENTS: Final = {Method.EIGEN_CAM, Method.SCORE_CAM, Method.ABLATION_CAM}
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,10 @@ class TwinTester:
     """An explainer with its randomised-head twins.
 
     A twin shares the backbone and has last-layer weights drawn anew, normal with the spread of
-    the model's own. Methods that ignore the last layer, as Eigen-CAM does, have twins equal to
-    themselves and can never pass.
+    the model's own.
+
+    Attributes:
+        weights: Of the twins' last layers, (twins, outputs, C).
     """
 
     def __init__(self, explainer: Explainer, *, twins: int = TWINS, seed: int = 0) -> None:
@@ -86,12 +88,18 @@ class TwinTester:
             seed: Of the twins' weights.
 
         Raises:
-            RunError: The network has no linear last layer to draw anew.
+            RunError: The network has no linear last layer to draw anew, or the method asks it no
+                gradients.
         """
         if explainer.method is Method.REPLACEMENT:
             raise RunError(
                 "A map by replacement is measured and has no randomised twins; its donors' "
                 "agreement is its test."
+            )
+        if explainer.method in _WITHOUT_GRADIENTS:
+            raise RunError(
+                f"Maps by {explainer.method} use no gradients of the decision, so they are not "
+                "tested against randomised twins. Use grad-cam for a tested map."
             )
         self._explainer = explainer
         self._twins = twins
@@ -103,7 +111,7 @@ class TwinTester:
                 "Show the map without this test, and say so."
             )
         self._head = head
-        self._weights = self._drawn(head, seed)
+        self.weights = self._drawn(head, seed)
 
     def _drawn(self, head: nn.Linear, seed: int) -> Tensor:
         """Return the twins' last-layer weights, (twins, outputs, C)."""
@@ -127,7 +135,7 @@ class TwinTester:
         effects = self._effects(images_rgb_u8, batch)  # (N, B)
         own = _correlations(_blocks(batch.values), effects)  # (N,)
         twins = np.stack(
-            [_correlations(_blocks(values), effects) for values in self._twin_maps(images_rgb_u8)],
+            [_correlations(_blocks(values), effects) for values in self.twin_maps(images_rgb_u8)],
             axis=1,
         )  # (N, twins)
         return [
@@ -135,26 +143,17 @@ class TwinTester:
             for faith, others, effect in zip(own, twins, effects, strict=True)
         ]
 
-    def _twin_maps(self, images_rgb_u8: ImageU8) -> Iterator[NDArray[np.float32]]:
-        method = _TWIN_METHOD.get(self._explainer.method, self._explainer.method)
-        if method is Method.EIGEN_CAM:
-            own = self._explainer.maps(images_rgb_u8).values
-            return iter([own] * self._twins)
-        if method in GRADIENT_METHODS:
-            return iter(self._by_gradients(images_rgb_u8, GRADIENT_METHODS[method]))
-        return self._one_by_one(images_rgb_u8)
-
-    def _by_gradients(
-        self, images_rgb_u8: ImageU8, weigh: Callable[[Tensor, Tensor], Tensor]
-    ) -> NDArray[np.float32]:
+    def twin_maps(self, images_rgb_u8: ImageU8) -> NDArray[np.float32]:
         """Return the maps (twins, N, h, w) of all twins from one forward pass.
 
         The copy gets as many outputs as there are twins.
         """
+        method = _TWIN_METHOD.get(self._explainer.method, self._explainer.method)
+        weigh = LibraryCam(self._twin.network, method).weigh
         sign, layer = self._explainer.target.sign, self._explainer.layer.name
-        rows = self._weights[:, -1]
-        if self._weights.shape[1] == 2:
-            rows = rows - self._weights[:, 0]
+        rows = self.weights[:, -1]
+        if self.weights.shape[1] == 2:
+            rows = rows - self.weights[:, 0]
         parts = []
         with self._twin.network.lock:
             _set_weights(self._head, rows)
@@ -165,12 +164,6 @@ class TwinTester:
                 maps = [weigh(activations, sign * gradient) for activations, gradient in found]
                 parts.append(torch.stack(maps).float().cpu().numpy())
         return np.concatenate(parts, axis=1)
-
-    def _one_by_one(self, images_rgb_u8: ImageU8) -> Iterator[NDArray[np.float32]]:
-        with self._twin.network.lock:
-            for weights in self._weights:
-                _set_weights(self._head, weights)
-                yield self._twin.refreshed().maps(images_rgb_u8).values
 
     def _effects(self, images_rgb_u8: ImageU8, batch: CamBatch) -> NDArray[np.float64]:
         """Return the fall of the target's logit by blurring each block, (N, blocks)."""

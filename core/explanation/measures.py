@@ -126,9 +126,6 @@ MEASURES: Final = (
         rate=True,
     ),
     Measure(
-        "road_logit", "ROAD of the map, in logits", lambda row: row.road_logit, bounds=(None, None)
-    ),
-    Measure(
         "d4_spread_logit",
         "Spread of the logit over eight orientations (SD)",
         lambda row: None if row.views is None else row.views.sd_logit,

@@ -49,7 +49,6 @@ _NOTES: Final = {
     "near 1.",
     "centre_reliance_spread": "Above 0.25 the answer hangs on what was put in place.",
     "twins_beaten": "Chance is one half. At least nine in ten are asked for before a map is shown.",
-    "road_logit": "Above 0: what the map calls relevant matters more than the rest.",
     "evidence_for": "In the map's unit. Weak evidence does not double the odds.",
 }
 

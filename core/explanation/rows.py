@@ -40,7 +40,6 @@ class ExplanationRow:
         reliance: None unless the centre-against-ring test was made.
         views: None unless the eight orientations were scored.
         twins: None unless the map was tested against twins.
-        road_logit: ROAD of the map; None unless it was computed.
         overlay: File name of the picture, "" where there is none.
     """
 
@@ -49,7 +48,6 @@ class ExplanationRow:
     reliance: CentreReliance | None = None
     views: D4Views | None = None
     twins: TwinTest | None = None
-    road_logit: float | None = None
     overlay: str = ""
 
     @property
@@ -129,7 +127,6 @@ _MEASURES: Final[dict[str, Callable[[ExplanationRow], Value]]] = {
     "twins_beaten": _of_twins(lambda t: t.beaten),
     "donor_agreement": _of_map(lambda e: e.cam.agreement),
     "reliable": lambda row: _RELIABLE[row.map_state],
-    "road_logit": lambda row: row.road_logit,
     "overlay": lambda row: row.overlay or None,
 }
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +18,6 @@ from core.patches import ImageU8, Patch, PatchSource, UnreadablePatch
 from core.scoring import Status
 from core.scoring.classifier import is_flat
 
-if TYPE_CHECKING:
-    from core.explanation.library import RoadMetric
-
 
 @dataclass(frozen=True, eq=False)
 class Measurement:
@@ -31,13 +27,11 @@ class Measurement:
         centre_test: About 15 passes a patch; None leaves it out.
         views: The eight orientations, 8 passes a patch.
         twins: 10 to 50 passes a patch, more with finer cells; None leaves it out.
-        road: Seconds a patch; None leaves it out.
     """
 
     centre_test: CentreTest | None = None
     views: bool = False
     twins: TwinTester | None = None
-    road: "RoadMetric | None" = None
 
 
 class _RecordingEngine(Engine):
@@ -98,13 +92,12 @@ def explain_batch(
     ]
     images = np.stack([image for _, image in judged])
     count = len(images)
-    test, twins, road = measurement.centre_test, measurement.twins, measurement.road
+    test, twins = measurement.centre_test, measurement.twins
     parts = zip(
         explainer.measured(recorder.batch),
         test.run(images, recorder.batch.logits) if test else [None] * count,
         score_views(explainer.classifier, images) if measurement.views else [None] * count,
         twins.run(images, recorder.batch) if twins else [None] * count,
-        road(images, recorder.batch).tolist() if road else [None] * count,
         strict=True,
     )
     for (number, _), measures in zip(judged, parts, strict=True):

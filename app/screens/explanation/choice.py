@@ -29,11 +29,6 @@ _METHODS: Final = {
     Method.CAM: "CAM, exact for this model",
     Method.GRAD_CAM: "Grad-CAM",
     Method.GRAD_CAM_PLUS_PLUS: "Grad-CAM++",
-    Method.HIRES_CAM: "HiResCAM",
-    Method.LAYER_CAM: "LayerCAM",
-    Method.EIGEN_CAM: "Eigen-CAM",
-    Method.SCORE_CAM: "Score-CAM (seconds a patch)",
-    Method.ABLATION_CAM: "Ablation-CAM (seconds a patch)",
 }
 
 
@@ -198,7 +193,7 @@ def _layer_words(name: str, grid: tuple[int, int], method: Method | None) -> str
 
 def way_in_words(explainer: Explainer) -> str:
     """Return method and cells of an explainer."""
-    name = _METHODS[explainer.method].split(",")[0]
+    name = _METHODS.get(explainer.method, str(explainer.method)).split(",")[0]
     rows, columns = explainer.layer.grid
     return f"{name} at {rows} × {columns} cells"
 

@@ -52,12 +52,12 @@ class Look:
     own: bool
 
 
-def look_of_maps(*, can_compare: bool) -> Look:
+def look_of_maps() -> Look:
     """Draw the settings of the picture, in the row that is open, and return them."""
     box = _toggle("Mark the centre", "box", value=True)
     cells = _toggle("Smooth map", "interpolate", value=False)
     pixels = _toggle("Smooth zoom", "soft", value=False)
-    own = _toggle("Own scale", "own", value=False, disabled=not can_compare)
+    own = _toggle("Own scale", "own", value=False)
     with st.popover("Opacity and colours", icon=":material/palette:"):
         opacity = st.slider(
             "Opacity", 0.0, 1.0, 0.6, 0.05, key="explain-opacity", persist_state="session"
@@ -78,16 +78,15 @@ def look_of_maps(*, can_compare: bool) -> Look:
         smooth_patch=pixels,
         centre_box=box,
     )
-    return Look(style, own or not can_compare)
+    return Look(style, own)
 
 
-def _toggle(label: str, name: str, *, value: bool, disabled: bool = False) -> bool:
+def _toggle(label: str, name: str, *, value: bool) -> bool:
     return st.toggle(
         label,
         value=value,
         key=f"explain-{name}",
         persist_state="session",
-        disabled=disabled,
         help=_HELP[name],
     )
 

@@ -11,7 +11,6 @@ from app.screens.explanation.choice import (
     order_in_force,
     patches_to_explain,
     view_key,
-    way_in_words,
     way_to_explain,
 )
 from app.screens.explanation.gallery import explain_all, gallery
@@ -21,7 +20,7 @@ from app.screens.explanation.tiles import GALLERY, ONE_PATCH
 from app.screens.explanation.walk import walk
 from app.state import widgets
 from core.errors import NodelensError
-from core.explanation import SLOW_METHODS, Method
+from core.explanation import Method
 from core.explanation.explained import ExplainedPatches, PatchCollection, list_rows
 from core.explanation.listing import ORDERS, listed
 from core.jobs import JobStore
@@ -53,12 +52,11 @@ def _explained(collection: PatchCollection, classifier: Classifier) -> None:
             f"page, is {classifier.model_id}, the model in force."
         )
     known = resources.explained(chosen, collection)
-    # A fast method scores them all for the list. Maps by replacement are made for the patches that
-    # are on the screen; those of other slow methods for the one patch that is looked at.
-    slow, measured = chosen.method in SLOW_METHODS, chosen.method is Method.REPLACEMENT
-    fast = resources.explainer(classifier, None, None, chosen.target) if slow else chosen
+    # A fast method scores them all for the list; maps by replacement are made for the patches that
+    # are on the screen.
+    measured = chosen.method is Method.REPLACEMENT
+    fast = resources.explainer(classifier, None, None, chosen.target) if measured else chosen
     scored = resources.explained(fast, collection)
-    in_list = known if measured else scored
     if collection.left_out:
         st.caption(
             f"The {len(collection.positions):,} patches with the highest scores are explained; "
@@ -66,7 +64,7 @@ def _explained(collection: PatchCollection, classifier: Classifier) -> None:
         )
     with st.container(horizontal=True, vertical_alignment="center", key="nl-look"):
         view = _view(collection)
-        look = look_of_maps(can_compare=not slow or measured or view == GALLERY)
+        look = look_of_maps()
     order, wanted = order_in_force(collection), filters_in_force(collection)
     as_scored = (
         measured
@@ -88,14 +86,9 @@ def _explained(collection: PatchCollection, classifier: Classifier) -> None:
         if not look.own:
             scale = MEASURED_SCALE if measured else _common_scale(scored, collection)
         if view == GALLERY:
-            if in_list is not known:
-                st.caption(
-                    f"The gallery shows {way_in_words(scored.explainer)}; the chosen method makes "
-                    "one map at a time."
-                )
-            gallery(in_list, scored, collection, look, scale)
+            gallery(known, scored, collection, look, scale)
             return
-        rows = list_rows(in_list, scored, collection.positions)
+        rows = list_rows(known, scored, collection.positions)
         positions = list(collection.positions) if as_scored else listed(rows, wanted, order)
         position, following = walk(collection, positions, wanted, order.name)
         patch_explained(known, collection, position, look, scale)

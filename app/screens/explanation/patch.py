@@ -21,11 +21,8 @@ from app.screens.shared.parts import (
 )
 from core.errors import NodelensError
 from core.explanation import (
-    SLOW_METHODS,
     ExplanationRow,
     MapState,
-    Measurement,
-    Method,
     OverlayStyle,
     draw_overlay,
     draw_patch_box,
@@ -47,15 +44,9 @@ _SIZE_WORDS: Final = (
 )
 
 
-def _tests(known: ExplainedPatches) -> Measurement:
-    return known.tests(twins=known.explainer.method not in SLOW_METHODS)
-
-
 def prepare(known: ExplainedPatches, collection: PatchCollection, position: int) -> None:
-    """Have the patch that comes next measured meanwhile, if that takes no minutes."""
-    method = known.explainer.method
-    if method is Method.REPLACEMENT or method not in SLOW_METHODS:
-        known.prepare(collection.source, position, _tests(known))
+    """Have the patch that comes next measured meanwhile."""
+    known.prepare(collection.source, position, known.tests())
 
 
 def patch_explained(
@@ -91,7 +82,7 @@ def patch_explained(
         places[0].html('<div class="nl-nomap" role="status"><b>Being measured …</b></div>')
         try:
             with places[1], st.spinner("Replacing the centre and the ring, turning the patch …"):
-                known.measure(collection.source, [position], _tests(known))
+                known.measure(collection.source, [position], known.tests())
         except NodelensError as error:
             places[0].empty()
             with places[1].container():
@@ -114,7 +105,8 @@ def patch_explained(
     with places[1].container():
         _head(row)
         draw_measures([*words.of_map(row), *_of_test(row)], "The map")
-        _more_tests(known, collection, position, row)
+        if row.map_state is MapState.UNTESTED and known.untestable:
+            st.caption(f"Not tested against random twins. {plain(known.untestable)}")
     with places[2].container():
         st.html(f'<div class="nl-warn">{words.NOT_A_FINDING}</div>')
         centre_strip(known, collection, position, image=image, row=row)
@@ -187,55 +179,7 @@ def _label_words(label: int | None) -> str:
 
 
 def _of_test(row: ExplanationRow) -> list[words.Said]:
-    said = words.of_agreement(row) if row.twins is None else [words.of_twins(row.twins)]
-    return said if row.road_logit is None else [*said, words.of_road(row.road_logit)]
-
-
-def _more_tests(
-    known: ExplainedPatches, collection: PatchCollection, position: int, row: ExplanationRow
-) -> None:
-    untested = row.map_state is MapState.UNTESTED
-    if untested and known.untestable:
-        st.caption(f"Not tested against random twins. {plain(known.untestable)}")
-    with st.container(horizontal=True):
-        if untested and not known.untestable:
-            st.caption("Not tested against random twins: with this method that takes minutes.")
-            if st.button("Test this map", key="explain-test-map", icon=":material/rule:"):
-                _measure_now(
-                    known, collection, position, Measurement(twins=known.twins), "Testing the map …"
-                )
-        if row.road_logit is None and st.button(
-            "Measure ROAD",
-            key="explain-road",
-            icon=":material/timer:",
-            help="Takes some seconds: the most and the least relevant pixels are replaced by "
-            "noise, and the patch is scored again.",
-        ):
-            _road(known, collection, position)
-
-
-def _road(known: ExplainedPatches, collection: PatchCollection, position: int) -> None:
-    # OpenCV, matplotlib and scikit-learn come with the library; only who asks waits.
-    from core.explanation.library import RoadMetric  # noqa: PLC0415
-
-    metric = RoadMetric(known.explainer.network)
-    _measure_now(known, collection, position, Measurement(road=metric), "Replacing pixels …")
-
-
-def _measure_now(
-    known: ExplainedPatches,
-    collection: PatchCollection,
-    position: int,
-    measurement: Measurement,
-    doing: str,
-) -> None:
-    try:
-        with st.spinner(doing, show_time=True):
-            known.measure(collection.source, [position], measurement)
-    except NodelensError as error:
-        show_problem(error)
-        return
-    st.rerun()
+    return words.of_agreement(row) if row.twins is None else [words.of_twins(row.twins)]
 
 
 def _exports(

@@ -241,17 +241,6 @@ def of_agreement(row: ExplanationRow) -> list[Said]:
     ]
 
 
-def of_road(road_logit: float) -> Said:
-    """Return whether what a map calls relevant matters more than the rest."""
-    return Said(
-        "ROAD",
-        signed(road_logit),
-        "above 0",
-        "Logits. Whether what the map calls relevant matters more than the rest.",
-        alert=road_logit <= 0,
-    )
-
-
 def why_not_shown(row: ExplanationRow) -> str:
     """Return why a map is not drawn, "" if it may be."""
     if row.map_state is not MapState.UNRELIABLE or row.explanation is None:

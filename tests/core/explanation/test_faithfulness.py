@@ -4,17 +4,18 @@ import numpy as np
 import pytest
 import torch
 
+from core.errors import RunError
 from core.explanation import Explainer, Method, Target, TwinTest, TwinTester
-from core.explanation.library import RoadMetric
 from tests.core.explanation.conftest import OpenRandom
 from tests.toys import noise_patches
 
 
-def test_a_map_that_ignores_the_decision_is_never_called_reliable(open_random: OpenRandom) -> None:
-    explainer = Explainer(open_random("test_efficientnet"), method=Method.EIGEN_CAM)
-    found = TwinTester(explainer, twins=3).run(noise_patches(3))
-    assert not any(one.reliable for one in found)
-    assert all(one.beaten == 0 for one in found)  # the twins' maps are the map itself
+@pytest.mark.parametrize("method", [Method.EIGEN_CAM, Method.SCORE_CAM, Method.ABLATION_CAM])
+def test_a_map_without_gradients_of_the_decision_has_no_test(
+    open_random: OpenRandom, method: Method
+) -> None:
+    with pytest.raises(RunError, match="use no gradients of the decision"):
+        TwinTester(Explainer(open_random("test_efficientnet"), method=method))
 
 
 def test_the_map_of_another_head_is_called_reliable_as_rarely_as_chance_allows(
@@ -35,7 +36,10 @@ def test_the_map_of_another_head_is_called_reliable_as_rarely_as_chance_allows(
         logits = explainer.maps(images).logits
         found = TwinTester(explainer, seed=7).run(images, replace(foreign, logits=logits))
         verdicts += [one.faithfulness > 0 and one.beaten >= 0.9 for one in found]
-    assert 0 < np.mean([0.0, *verdicts]) <= 0.25  # 0.1 by chance; not never, or nothing is tested
+    # By chance 1 in 10 of 32 maps: more than 8 would be a 1 in 300 event.
+    assert sum(verdicts) <= 8
+    own = TwinTester(explainer, seed=7).run(images)
+    assert np.mean([one.beaten for one in own]) > 0.5
 
 
 @pytest.mark.parametrize("method", [Method.CAM, Method.HIRES_CAM, Method.LAYER_CAM])
@@ -46,9 +50,8 @@ def test_a_twin_s_map_is_the_map_of_the_network_with_that_head(
     explainer = Explainer(open_random("test_efficientnet", outputs), method=method)
     images = noise_patches(3)
     tester = TwinTester(explainer, twins=2)
-    drawn = tester._weights.clone()
-    twins = np.stack(list(tester._twin_maps(images)))
-    for weights, maps in zip(drawn, twins, strict=True):
+    twins = tester.twin_maps(images)
+    for weights, maps in zip(tester.weights, twins, strict=True):
         other = explainer.with_private_network()
         head = other.network.network.get_submodule("classifier")
         with torch.no_grad():
@@ -82,20 +85,3 @@ def test_reliable_needs_faith_an_effect_and_nine_in_ten_twins_beaten() -> None:
     assert not TwinTest(0.2, twins, 1.0).reliable
     assert not TwinTest(0.8, twins, 0.0).reliable
     assert not TwinTest(-0.1, (-0.5,) * 19, 1.0).reliable
-
-
-def test_road_is_finite_repeatable_and_leaves_random_numbers_alone(
-    open_random: OpenRandom,
-) -> None:
-    explainer = Explainer(open_random("test_efficientnet"))
-    images = noise_patches(1)
-    batch = explainer.maps(images)
-    metric = RoadMetric(explainer.network)
-    torch.manual_seed(5)
-    first = metric(images, batch)
-    after = torch.rand(1)
-    torch.manual_seed(5)
-    assert torch.rand(1) == after
-    np.testing.assert_array_equal(metric(images, batch), first)
-    assert np.isfinite(first).all()
-    assert first.shape == (1,)
