@@ -3,7 +3,17 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PlainSerializer,
+    PlainValidator,
+    model_validator,
+)
+
+from core.statistics.measured import Measured
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -68,20 +78,36 @@ class Preprocessing(_Part):
     std: Channels
 
 
-class Interval(_Part):
-    """A value with its 95 % interval.
+def _read_measured(found: object) -> object:
+    return found if isinstance(found, Measured) else _Published.model_validate(found).measured
 
-    Attributes:
-        value: The estimate.
-        low: Lower limit.
-        high: Upper limit.
-        method: How the interval was made, and what was resampled.
-    """
+
+def _write_measured(measured: Measured) -> dict[str, float | str]:
+    return {
+        "value": measured.value,
+        "low": measured.low,
+        "high": measured.high,
+        "method": measured.method,
+    }
+
+
+class _Published(_Part):
+    """A number in a card or a lock: all finite, with the interval to believe."""
 
     value: float
     low: float
     high: float
     method: str
+
+    @property
+    def measured(self) -> Measured:
+        return Measured(self.value, self.low, self.high, self.method)
+
+
+Published = Annotated[
+    Measured, PlainValidator(_read_measured), PlainSerializer(_write_measured, return_type=dict)
+]
+"""A number with its 95 % interval and how this was made, as it stands in a file."""
 
 
 class OperatingPoint(_Part):
@@ -103,8 +129,8 @@ class OperatingPoint(_Part):
     lower_threshold: Share | None = None
     rule: str
     chosen_on: str
-    sensitivity: Interval | None = None
-    specificity: Interval | None = None
+    sensitivity: Published | None = None
+    specificity: Published | None = None
 
     @model_validator(mode="after")
     def _ordered(self) -> "OperatingPoint":
@@ -153,7 +179,7 @@ class Validation(_Part):
     """
 
     data: DataSummary
-    metrics: dict[str, Interval]
+    metrics: dict[str, Published]
     scores_sha256: Sha256
     notes: tuple[str, ...] = ()
 

@@ -1,6 +1,7 @@
 """A card in words: the table that the README, the command line and the app show."""
 
-from core.bundle.card import Card, Interval
+from core.bundle.card import Card
+from core.statistics.measured import Measured
 
 _NAMES = {
     "auroc": "AUROC",
@@ -16,9 +17,9 @@ _NAMES = {
 }
 
 
-def interval_text(interval: Interval, digits: int = 3) -> str:
+def interval_text(measured: Measured, digits: int = 3) -> str:
     """Return "0.975 (0.961 to 0.985)"."""
-    return f"{interval.value:.{digits}f} ({interval.low:.{digits}f} to {interval.high:.{digits}f})"
+    return f"{measured.value:.{digits}f} ({measured.low:.{digits}f} to {measured.high:.{digits}f})"
 
 
 def metric_name(name: str) -> str:

@@ -5,7 +5,8 @@ threshold and `SlideBootstrap.of(evidence, rng)` for slide-cluster intervals. No
 rules, grey zones and locks are in `core.thresholds`.
 """
 
-from core.statistics.auroc import Auroc, AurocDifference, auroc, paired_auroc
+from core.statistics.at_threshold import ResampledCounts, SlideCounts, metrics_at
+from core.statistics.auroc import AurocDifference, auroc, paired_auroc
 from core.statistics.average_precision import average_precision_over_slides
 from core.statistics.calibration import (
     BINS,
@@ -16,16 +17,17 @@ from core.statistics.calibration import (
     log_loss,
     reliability,
 )
-from core.statistics.cluster import REPLICATES, SlideBootstrap, SlideCounts, SlideEstimate
+from core.statistics.cluster import REPLICATES, Resampled, SlideBootstrap
 from core.statistics.comparison import Comparison, compare_auroc
 from core.statistics.curves import Curve, average_precision, precision_recall_curve, roc_curve
 from core.statistics.evidence import Evidence
-from core.statistics.intervals import LEVEL, Interval, wilson_interval, wilson_of
+from core.statistics.intervals import wilson_interval, wilson_of
+from core.statistics.measured import LEVEL, Measured
 from core.statistics.metrics import METRIC_NAMES, Confusion, Confusions, MetricName, measure
 from core.statistics.operating import OperatingTable, round_threshold
 from core.statistics.parts import Part, SlideSplit, split_slides
-from core.statistics.slide_rates import SlideRate, slide_rate
-from core.statistics.slides import SlideRow, slide_table
+from core.statistics.slide_rates import slide_rate
+from core.statistics.slides import SlideRow, auroc_by_slide, slide_table
 from core.statistics.temperature import TemperatureFit, fit_temperature, require_other_slides
 
 __all__ = [
@@ -33,7 +35,6 @@ __all__ = [
     "LEVEL",
     "METRIC_NAMES",
     "REPLICATES",
-    "Auroc",
     "AurocDifference",
     "CalibrationLine",
     "Comparison",
@@ -41,20 +42,21 @@ __all__ = [
     "Confusions",
     "Curve",
     "Evidence",
-    "Interval",
+    "Measured",
     "MetricName",
     "OperatingTable",
     "Part",
     "Reliability",
     "ReliabilityBin",
+    "Resampled",
+    "ResampledCounts",
     "SlideBootstrap",
     "SlideCounts",
-    "SlideEstimate",
-    "SlideRate",
     "SlideRow",
     "SlideSplit",
     "TemperatureFit",
     "auroc",
+    "auroc_by_slide",
     "average_precision",
     "average_precision_over_slides",
     "calibration_line",
@@ -62,6 +64,7 @@ __all__ = [
     "fit_temperature",
     "log_loss",
     "measure",
+    "metrics_at",
     "paired_auroc",
     "precision_recall_curve",
     "reliability",

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from core.statistics.cluster import SlideBootstrap, SlideEstimate
+from core.statistics.cluster import Resampled, SlideBootstrap
 from core.statistics.curves import average_precision
 from core.statistics.evidence import FloatArray
-from core.statistics.intervals import LEVEL
+from core.statistics.measured import LEVEL
 from core.statistics.operating import OperatingTable
 from core.statistics.slide_grid import SlideGrid, grid_thresholds
 
@@ -15,7 +15,7 @@ _CHUNK = 250  # replicates at a time: 250 x 2,000 cells, a few megabytes each
 
 def average_precision_over_slides(
     bootstrap: SlideBootstrap, table: OperatingTable, level: float = LEVEL
-) -> SlideEstimate:
+) -> Resampled:
     """Average precision with its slide-bootstrap interval.
 
     Exact up to 2,000 distinct scores. Beyond, replicates are summed over 2,000 thresholds at equal

@@ -1,7 +1,7 @@
 """How well scores are probabilities: reliability bins, ECE, Brier, log-loss, recalibration line.
 
-All of it holds at the prevalence of the evidence only. Formulas are own code on weighted rows,
-checked against scikit-learn and statsmodels in the tests.
+All of it holds at the prevalence of the evidence only. Formulas are own code, checked
+against scikit-learn and statsmodels in the tests.
 """
 
 from dataclasses import dataclass
@@ -12,8 +12,9 @@ from scipy.special import expit, logit, stdtrit, xlog1py, xlogy
 
 from core.errors import EvidenceError
 from core.statistics.evidence import Evidence, FloatArray, IntArray
-from core.statistics.intervals import LEVEL, Interval, normal_quantile, wilson_interval
-from core.statistics.slide_rates import SlideRate, slide_rate
+from core.statistics.intervals import normal_quantile, wilson_interval
+from core.statistics.measured import LEVEL, Measured
+from core.statistics.slide_rates import slide_rate
 
 BINS = 10
 """Bins of a reliability diagram unless another number is asked for."""
@@ -33,20 +34,16 @@ class ReliabilityBin:
     Attributes:
         low: lower edge, included.
         high: upper edge, excluded except in the last bin.
-        n: patches, weighted.
+        n: patches.
         mean_score: what the model says, 0..1.
-        tumour_share: what was found, 0..1.
-        interval: Wilson interval of the tumour share.
-        over_slides: the same share with its slide-cluster interval; None without slides.
+        tumour_share: what was found, 0..1, over slides where these are known.
     """
 
     low: float
     high: float
-    n: float
+    n: int
     mean_score: float
-    tumour_share: float
-    interval: Interval
-    over_slides: SlideRate | None
+    tumour_share: Measured
 
 
 @dataclass(frozen=True)
@@ -55,7 +52,7 @@ class Reliability:
 
     Attributes:
         bins: those that hold patches, lowest first.
-        ece: expected calibration error, mean of |tumour share - mean score| weighted by patches,
+        ece: expected calibration error, mean of |tumour share - mean score| over patches,
             0..1 (Guo et al. 2017). It grows with the number of bins and is biased up by noise.
         brier: mean squared error of the scores, 0..1.
         log_loss: mean negative log-likelihood in nats, scores moved `EDGE` off 0 and 1.
@@ -72,17 +69,16 @@ class CalibrationLine:
     """Logistic recalibration: log odds of tumour = intercept + slope x log odds of the score.
 
     Attributes:
-        slope: 1 is ideal; below 1 the scores are too extreme, above 1 too timid.
+        slope: 1 is ideal; below 1 the scores are too extreme, above 1 too timid. Its interval is
+            by slides where they are known, else by patches.
         intercept: of the same line; 0 is ideal.
         intercept_at_slope_1: calibration in the large; above 0 the scores are too low.
-        slope_interval: by slides where they are known, else patches as if independent.
         slide_count: slides behind the interval, 0 where unknown.
     """
 
-    slope: float
+    slope: Measured
     intercept: float
     intercept_at_slope_1: float
-    slope_interval: Interval
     slide_count: int
 
 
@@ -109,20 +105,16 @@ def reliability(
     shares = np.linspace(0, 1, bins + 1)
     edges = shares if by == "width" else np.unique(np.quantile(scores, shares))
     inside = np.searchsorted(edges[1:-1], scores, side="right")
-    weights = evidence.row_weights
     kept = []
     for number in range(max(len(edges) - 1, 1)):
         rows = inside == number
-        total = float(weights[rows].sum())
-        if total > 0:
+        if rows.any():
             high = float(edges[min(number + 1, len(edges) - 1)])
             kept.append(_bin(evidence, scores, rows.nonzero()[0], (edges[number], high), level))
-    everything = weights.sum()
-    squares = (scores - evidence.labels) ** 2
     return Reliability(
         bins=tuple(kept),
-        ece=float(sum(b.n * abs(b.tumour_share - b.mean_score) for b in kept) / everything),
-        brier=float(squares @ weights / everything),
+        ece=sum(b.n * abs(b.tumour_share.value - b.mean_score) for b in kept) / len(evidence),
+        brier=float(np.mean((scores - evidence.labels) ** 2)),
         log_loss=log_loss(evidence),
     )
 
@@ -131,7 +123,7 @@ def log_loss(evidence: Evidence) -> float:
     """Mean negative log-likelihood in nats; scores 0..1, moved `EDGE` off the ends."""
     scores = np.clip(probabilities(evidence), EDGE, 1 - EDGE)
     losses = -xlogy(evidence.labels, scores) - xlog1py(~evidence.labels, -scores)
-    return float(losses @ evidence.row_weights / evidence.row_weights.sum())
+    return float(losses.mean())
 
 
 def calibration_line(evidence: Evidence, level: float = LEVEL) -> CalibrationLine:
@@ -159,7 +151,7 @@ def calibration_line(evidence: Evidence, level: float = LEVEL) -> CalibrationLin
     covariance, method = inverse, "likelihood, patches as if independent"
     if evidence.slides is not None and len(evidence.slide_names) >= 2:
         slides = len(evidence.slide_names)
-        residual = (evidence.labels - expit(design @ line)) * evidence.row_weights
+        residual = evidence.labels - expit(design @ line)
         pulls = np.column_stack(
             [np.bincount(evidence.slide_codes, residual * column) for column in design.T]
         )
@@ -168,10 +160,16 @@ def calibration_line(evidence: Evidence, level: float = LEVEL) -> CalibrationLin
         method = "slide-cluster sandwich, t"
     half = quantile * float(np.sqrt(covariance[1, 1]))
     return CalibrationLine(
-        slope=float(line[1]),
+        slope=Measured(
+            float(line[1]),
+            float(line[1]) - half,
+            float(line[1]) + half,
+            method,
+            "slides" if slides else "patches",
+            level,
+        ),
         intercept=float(line[0]),
         intercept_at_slope_1=float(large[0]),
-        slope_interval=Interval(float(line[1]) - half, float(line[1]) + half, level, method),
         slide_count=slides,
     )
 
@@ -200,20 +198,17 @@ def _bin(
     edges: tuple[float, float],
     level: float,
 ) -> ReliabilityBin:
-    weights, hits = evidence.row_weights[rows], evidence.row_weights[rows] * evidence.labels[rows]
-    total = float(weights.sum())
-    over_slides = None
+    labels = evidence.labels[rows]
+    share = wilson_interval(int(labels.sum()), len(rows), level)
     if evidence.slides is not None:
         codes = evidence.slide_codes[rows]
-        over_slides = slide_rate(np.bincount(codes, hits), np.bincount(codes, weights), level)
+        share = slide_rate(np.bincount(codes, labels), np.bincount(codes), level).over(share)
     return ReliabilityBin(
         low=float(edges[0]),
         high=float(edges[1]),
-        n=total,
-        mean_score=float(scores[rows] @ weights / total),
-        tumour_share=float(hits.sum() / total),
-        interval=wilson_interval(float(hits.sum()), total, level),
-        over_slides=over_slides,
+        n=len(rows),
+        mean_score=float(scores[rows].mean()),
+        tumour_share=share,
     )
 
 
@@ -224,8 +219,8 @@ def _fit(
     line = np.zeros(design.shape[1])
     for _ in range(_STEPS):
         fitted = expit(design @ line + offset)
-        slopes = design.T @ ((evidence.labels - fitted) * evidence.row_weights)
-        information = (design.T * (fitted * (1 - fitted) * evidence.row_weights)) @ design
+        slopes = design.T @ (evidence.labels - fitted)
+        information = (design.T * (fitted * (1 - fitted))) @ design
         if np.linalg.cond(information) > _SINGULAR:
             break
         step = np.linalg.solve(information, slopes)

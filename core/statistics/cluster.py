@@ -1,14 +1,13 @@
 """The slide bootstrap: whole slides drawn with replacement, patches stay with their slide.
 
 Nothing is re-ranked in a replicate. The AUROC is a double sum over pairs of slides, so one matrix
-of wins between slides (S x S) turns 2,000 replicates into two matrix products; a rate at a
-threshold needs the per-slide counts only. Both are exact, not approximations.
+of wins between slides (S x S) turns 2,000 replicates into two matrix products; it is exact, not an
+approximation.
 
 The interval on the logit scale with a t quantile was simulated for the AUROC (500 sets each, two
 fifths of the slides with most of the tumour, weak and strong slide effects): it covers 94.6 to
 97.0 % with 15 to 100 slides and 96 to 99 % with 10, where the percentile interval covers 86 to
-94 %. The intervals of balanced accuracy, MCC and the likelihood ratios are built in the same way;
-their coverage was not simulated.
+94 %. The intervals of other statistics are built in the same way; their coverage was not simulated.
 """
 
 from collections.abc import Callable
@@ -22,11 +21,9 @@ from scipy.special import expit, logit, stdtrit
 
 from core.errors import EvidenceError
 from core.statistics.evidence import Evidence, FloatArray
-from core.statistics.intervals import LEVEL, Interval, normal_quantile
-from core.statistics.metrics import RATIO_METRICS, Confusion, MetricName, measure, ratio_parts
-from core.statistics.operating import round_threshold
+from core.statistics.intervals import normal_quantile
+from core.statistics.measured import LEVEL, Measured
 from core.statistics.slide_grid import slide_totals
-from core.statistics.slide_rates import SlideRate, slide_rate
 
 REPLICATES = 2000
 """Replicates of a bootstrap unless another number is asked for."""
@@ -38,63 +35,14 @@ _CELLS = 4_000_000  # cells of one dense block of the win matrix: 32 MB of float
 
 
 @dataclass(frozen=True, eq=False)
-class SlideCounts:
-    """The 2 x 2 table of every slide at one threshold: arrays (S,) float64."""
-
-    threshold: float
-    tp: FloatArray
-    fp: FloatArray
-    fn: FloatArray
-    tn: FloatArray
-
-    @classmethod
-    def of(cls, evidence: Evidence, threshold: float) -> "SlideCounts":
-        """Counts of `score >= threshold` on each slide, in the order of `evidence.slide_names`."""
-        rounded = round_threshold(threshold, evidence.scores.dtype)
-        flagged = evidence.scores >= evidence.scores.dtype.type(rounded)
-        cell = evidence.slide_codes * 4 + flagged * 2 + evidence.labels
-        slides = len(evidence.slide_names)
-        counts = np.bincount(cell, evidence.weights, minlength=4 * slides).reshape(slides, 4)
-        tn, fn, fp, tp = counts.astype(np.float64).T
-        return cls(threshold=rounded, tp=tp, fp=fp, fn=fn, tn=tn)
-
-    def total(self) -> Confusion:
-        """The table of all slides together."""
-        return Confusion(
-            threshold=self.threshold,
-            tp=float(self.tp.sum()),
-            fp=float(self.fp.sum()),
-            fn=float(self.fn.sum()),
-            tn=float(self.tn.sum()),
-        )
-
-    def rate(self, name: MetricName, level: float = LEVEL) -> SlideRate:
-        """A metric of `RATIO_METRICS` with its slide-cluster interval; KeyError for the others.
-
-        F1 is no share of patches, but 2 J / (1 + J) of one, the Jaccard index J: its interval is
-        that of J, carried over, and its design effect is that of J.
-        """
-        if name == "f1":
-            jaccard = slide_rate(self.tp, self.tp + self.fp + self.fn, level)
-            span = jaccard.interval
-            return replace(
-                jaccard,
-                value=_f1(jaccard.value),
-                interval=span and replace(span, low=_f1(span.low), high=_f1(span.high)),
-            )
-        hits, trials = ratio_parts(name, self.tp, self.fp, self.fn, self.tn)
-        return slide_rate(hits, trials, level)
-
-
-@dataclass(frozen=True, eq=False)
 class WinMatrix:
     """Wins of tumour over tumour-free patches between every pair of slides.
 
     Attributes:
         wins: (S, S); [i, j] sums over tumour patches of slide i and tumour-free patches of slide j
             1 where the tumour patch scores higher and 0.5 where they tie.
-        positives: (S,) tumour patches of each slide, weighted.
-        negatives: (S,) tumour-free patches of each slide, weighted.
+        positives: (S,) tumour patches of each slide.
+        negatives: (S,) tumour-free patches of each slide.
     """
 
     wins: FloatArray
@@ -108,9 +56,8 @@ class WinMatrix:
         distinct, group = np.unique(evidence.scores, return_inverse=True)
         shape = (len(distinct), slides)
         at = (group, evidence.slide_codes)
-        weights = evidence.row_weights
-        positive = sparse.csr_array((weights * evidence.labels, at), shape=shape)
-        negative = sparse.csr_array((weights * ~evidence.labels, at), shape=shape)
+        positive = sparse.csr_array((evidence.labels.astype(np.float64), at), shape=shape)
+        negative = sparse.csr_array(((~evidence.labels).astype(np.float64), at), shape=shape)
         wins = np.zeros((slides, slides))
         below = np.zeros(slides)
         step = max(1, _CELLS // slides)
@@ -134,31 +81,28 @@ class WinMatrix:
 
 
 @dataclass(frozen=True, eq=False)
-class SlideEstimate:
-    """A statistic with its slide-bootstrap interval.
+class Resampled:
+    """A statistic and what the slide bootstrap made of it.
 
     Attributes:
-        value: the statistic on the evidence itself.
-        interval: bootstrap standard error on a scale without bounds (logit for 0..1, log for
-            ratios), with a t quantile; None where it cannot be had.
-        percentile: the plain percentile interval of the replicates. It covers too little with few
-            slides; shown because it is what most papers print.
-        standard_error: standard deviation of the replicates.
-        design_effect: variance of the replicates over the variance if patches were independent,
-            NaN where the caller did not give the latter.
+        measured: the statistic on the evidence itself, with the replicates' standard error and the
+            interval that this makes on a scale without bounds (logit for 0..1, log for ratios),
+            with a t quantile; without an interval where that cannot be had.
+        percentile: the same with the plain percentile interval of the replicates. It covers too
+            little with few slides; kept because it is what most papers print.
         replicates: (R,) the replicates that could be computed.
         undefined: replicates left out because a class or a denominator was absent.
-        notes: what must not be trusted.
     """
 
-    value: float
-    interval: Interval | None
-    percentile: Interval | None
-    standard_error: float
-    design_effect: float
+    measured: Measured
+    percentile: Measured
     replicates: FloatArray
     undefined: int
-    notes: tuple[str, ...]
+
+    @property
+    def best(self) -> Measured:
+        """With the percentile interval where there is no better one."""
+        return self.measured if self.measured.has_interval else self.percentile
 
 
 def draw_slides(slides: int, replicates: int, rng: np.random.Generator) -> FloatArray:
@@ -206,7 +150,7 @@ class SlideBootstrap:
         """Wins between slides, computed once."""
         return WinMatrix.of(self.evidence)
 
-    def auroc(self, level: float = LEVEL, *, patch_error: float = np.nan) -> SlideEstimate:
+    def auroc(self, level: float = LEVEL, *, patch_error: float = np.nan) -> Resampled:
         """AUROC with its slide-bootstrap interval.
 
         Args:
@@ -223,30 +167,6 @@ class SlideBootstrap:
             patch_error=patch_error,
         )
 
-    def rate(self, name: MetricName, threshold: float, level: float = LEVEL) -> SlideEstimate:
-        """A threshold metric with its slide-bootstrap interval; any of `METRIC_NAMES`.
-
-        For sensitivity, specificity, PPV, NPV, F1, accuracy and flagged share, `interval` is the
-        cluster-robust one of `slide_rates`, whose coverage was measured.
-        """
-        counts = SlideCounts.of(self.evidence, threshold)
-        cells = (counts.tp, counts.fp, counts.fn, counts.tn)
-        value = float(measure(name, *(cell.sum() for cell in cells)))
-        replicates = measure(name, *(self.draws @ cell for cell in cells))
-        scale: Scale = "ratio" if name in ("lr_plus", "lr_minus") else "share"
-        scale = "signed" if name == "mcc" else scale
-        freedom = self.degrees_of_freedom
-        found = self.estimate(value, replicates, level, freedom=freedom, scale=scale)
-        if name not in RATIO_METRICS:
-            return found
-        robust = counts.rate(name, level)
-        return replace(
-            found,
-            interval=robust.interval,
-            design_effect=robust.design_effect,
-            notes=found.notes + robust.notes,
-        )
-
     def estimate(
         self,
         value: float,
@@ -256,7 +176,7 @@ class SlideBootstrap:
         freedom: float,
         scale: Scale = "share",
         patch_error: float = np.nan,
-    ) -> SlideEstimate:
+    ) -> Resampled:
         """Intervals from replicates (R,) of any statistic, on its natural scale.
 
         Args:
@@ -273,21 +193,25 @@ class SlideBootstrap:
         notes = self.evidence.notes()
         if undefined:
             notes += (f"{undefined} of {len(replicates)} replicates lacked a class or a flag.",)
+        bare = Measured(value, by="slides", level=level, notes=notes)
         if len(kept) < 2 or not np.isfinite(value):
-            return SlideEstimate(value, None, None, np.nan, np.nan, kept, undefined, notes)
-        tails = [(1 - level) / 2, (1 + level) / 2]
-        low, high = np.quantile(kept, tails)
+            return Resampled(bare, bare, kept, undefined)
         error = float(np.std(kept, ddof=1))
-        return SlideEstimate(
-            value=value,
-            interval=_t_interval(value, kept, level, freedom, scale),
-            percentile=Interval(float(low), float(high), level, "slide bootstrap, percentile"),
+        bare = replace(
+            bare,
             standard_error=error,
             design_effect=error**2 / patch_error**2 if patch_error > 0 else np.nan,
-            replicates=kept,
-            undefined=undefined,
-            notes=notes,
         )
+        low, high = np.quantile(kept, [(1 - level) / 2, (1 + level) / 2])
+        percentile = replace(
+            bare, low=float(low), high=float(high), method="slide bootstrap, percentile"
+        )
+        bounds = _t_bounds(value, kept, level, freedom, scale)
+        if bounds is None:
+            return Resampled(bare, percentile, kept, undefined)
+        method = f"slide bootstrap, {scale} scale, t"
+        measured = replace(bare, low=bounds[0], high=bounds[1], method=method)
+        return Resampled(measured, percentile, kept, undefined)
 
 
 _SCALES: dict[Scale, tuple[Callable[..., FloatArray], Callable[..., FloatArray]]] = {
@@ -298,9 +222,9 @@ _SCALES: dict[Scale, tuple[Callable[..., FloatArray], Callable[..., FloatArray]]
 }
 
 
-def _t_interval(
+def _t_bounds(
     value: float, replicates: FloatArray, level: float, freedom: float, scale: Scale
-) -> Interval | None:
+) -> tuple[float, float] | None:
     to_line, from_line = _SCALES[scale]
     with np.errstate(divide="ignore", invalid="ignore"):
         centre, spread = to_line(value), to_line(replicates)
@@ -308,16 +232,7 @@ def _t_interval(
     if not np.isfinite(centre) or len(spread) < 2 or freedom < 1:
         return None
     half = float(stdtrit(freedom, 0.5 + level / 2)) * float(np.std(spread, ddof=1))
-    return Interval(
-        float(from_line(centre - half)),
-        float(from_line(centre + half)),
-        level,
-        f"slide bootstrap, {scale} scale, t",
-    )
-
-
-def _f1(jaccard: float) -> float:
-    return 2 * jaccard / (1 + jaccard)
+    return float(from_line(centre - half)), float(from_line(centre + half))
 
 
 def _effective(counts: FloatArray) -> float:

@@ -6,9 +6,9 @@ import numpy as np
 from scipy.special import stdtr
 
 from core.statistics.auroc import AurocDifference, paired_auroc, require_same_patches
-from core.statistics.cluster import REPLICATES, SlideBootstrap, SlideEstimate
+from core.statistics.cluster import REPLICATES, Resampled, SlideBootstrap
 from core.statistics.evidence import Evidence
-from core.statistics.intervals import LEVEL
+from core.statistics.measured import LEVEL
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Comparison:
     """
 
     by_patches: AurocDifference
-    by_slides: SlideEstimate
+    by_slides: Resampled
     p_value: float
     share_a_better: float
 
@@ -55,16 +55,17 @@ def compare_auroc(
     differences = of_a.win_matrix.auroc(of_a.draws) - of_b.win_matrix.auroc(of_b.draws)
     freedom = of_a.degrees_of_freedom
     by_slides = of_a.estimate(
-        by_patches.difference,
+        by_patches.difference.value,
         differences,
         level,
         freedom=freedom,
         scale="plain",
-        patch_error=by_patches.standard_error,
+        patch_error=by_patches.difference.standard_error,
     )
     p_value = np.nan
-    if by_slides.standard_error > 0 and freedom >= 1:
-        t = abs(by_patches.difference) / by_slides.standard_error
+    error = by_slides.measured.standard_error
+    if error > 0 and freedom >= 1:
+        t = abs(by_patches.difference.value) / error
         p_value = float(2 * stdtr(freedom, -t))
     kept = by_slides.replicates
     ahead = float(np.mean((kept > 0) + (kept == 0) / 2)) if len(kept) else np.nan

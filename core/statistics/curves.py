@@ -95,6 +95,4 @@ def average_precision(table: OperatingTable) -> float:
     if not table.positives:
         return float("nan")
     rise = np.diff(table.tp, prepend=0) / table.positives
-    with np.errstate(invalid="ignore"):  # rows of weight zero at the top: 0 / 0, with no rise
-        precision = table.tp / (table.tp + table.fp)
-    return float(np.sum(rise * precision, where=rise > 0))
+    return float(np.sum(rise * (table.tp / (table.tp + table.fp))))

@@ -1,4 +1,4 @@
-"""What a statistic is computed from: labels, scores, slides, weights; checked once."""
+"""What a statistic is computed from: labels, scores, slides; checked once."""
 
 import hashlib
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ FEW_SLIDES = 20
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """Labels and scores of N patches, with the slide and the weight of each where they are known.
+    """Labels and scores of N patches, with the slide of each where it is known.
 
     Build it with `Evidence.of`, which converts; the constructor itself only checks. The arrays are
     made read-only. One class alone is allowed: what cannot be computed from it is NaN downstream.
@@ -33,19 +33,15 @@ class Evidence:
         scores: (N,) float32 or float64, finite, higher means more tumour. They stay in their own
             dtype, because a threshold compared in another dtype changes the predictions at ties.
         slides: (N,) str, the slide each patch was cut from, or None where that is unknown.
-        weights: (N,) float64 >= 0, how many patches each row stands for, or None for one each.
-            Intervals that count patches (Wilson, DeLong) read weights as repeats; for importance
-            weights only the estimates and the slide-cluster intervals can be trusted.
 
     Raises:
-        EvidenceError: lengths differ, nothing is there, a label is not 0 or 1, a score or weight is
-            not finite, a weight is negative or all are zero, a slide has no name.
+        EvidenceError: lengths differ, nothing is there, a label is not 0 or 1, a score is
+            not finite, a slide has no name.
     """
 
     labels: BoolArray
     scores: ScoreArray
     slides: NDArray[np.str_] | None = None
-    weights: FloatArray | None = None
 
     @classmethod
     def of(
@@ -53,7 +49,6 @@ class Evidence:
         labels: ArrayLike,
         scores: ArrayLike,
         slides: ArrayLike | None = None,
-        weights: ArrayLike | None = None,
     ) -> "Evidence":
         """The same evidence from any array-likes of length N, converted without loss.
 
@@ -64,7 +59,6 @@ class Evidence:
             labels=_labels_as_bool(np.asarray(labels)),
             scores=_scores_as_float(np.asarray(scores)),
             slides=None if slides is None else _slides_as_text(slides),
-            weights=None if weights is None else np.array(weights, dtype=np.float64),
         )
 
     def __post_init__(self) -> None:
@@ -75,7 +69,7 @@ class Evidence:
             raise EvidenceError(
                 f"Scores are {self.scores.dtype}; expected float32 or float64. Use Evidence.of."
             )
-        for name in ("labels", "scores", "slides", "weights"):
+        for name in ("labels", "scores", "slides"):
             column = getattr(self, name)
             if column is None:
                 continue
@@ -86,36 +80,24 @@ class Evidence:
                 )
             column.setflags(write=False)
         _require_finite("scores", self.scores)
-        if self.weights is not None:
-            _require_finite("weights", self.weights)
-            if self.weights.min() < 0 or self.weights.sum() == 0:
-                raise EvidenceError(
-                    f"Found weights from {self.weights.min()} to {self.weights.max()}; expected "
-                    "zero or more with a positive sum. Drop rows instead of weighting them below 0."
-                )
 
     def __len__(self) -> int:
         return len(self.labels)
 
     @cached_property
-    def row_weights(self) -> FloatArray:
-        """(N,) float64: the weights, or ones."""
-        return np.ones(len(self)) if self.weights is None else self.weights
-
-    @cached_property
     def n_positive(self) -> int:
-        """Rows whose label is 1, unweighted."""
+        """Rows whose label is 1."""
         return int(np.count_nonzero(self.labels))
 
     @property
     def n_negative(self) -> int:
-        """Rows whose label is 0, unweighted."""
+        """Rows whose label is 0."""
         return len(self) - self.n_positive
 
     @cached_property
     def prevalence(self) -> float:
-        """Weighted share of positives, 0..1: of this set, not of any clinic."""
-        return float(self.row_weights[self.labels].sum() / self.row_weights.sum())
+        """Share of positives, 0..1: of this set, not of any clinic."""
+        return self.n_positive / len(self)
 
     @cached_property
     def _slide_index(self) -> tuple[tuple[str, ...], IntArray]:
@@ -141,7 +123,7 @@ class Evidence:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 (hex) of dtype, labels, scores, slides and weights, row order included.
+        """SHA-256 (hex) of dtype, labels, scores and slides, row order included.
 
         Stable across machines: bytes are little-endian and -0.0 counts as 0.0.
         """
@@ -151,8 +133,6 @@ class Evidence:
         if self.slides is not None:
             sha.update("\n".join(("slides", *self.slide_names, "")).encode())
             sha.update(self.slide_codes.astype("<i8").tobytes())
-        if self.weights is not None:
-            sha.update(b"weights\n" + (self.weights + 0).astype("<f8").tobytes())
         return sha.hexdigest()
 
     def select(self, rows: BoolArray | IntArray) -> "Evidence":
@@ -161,7 +141,6 @@ class Evidence:
             labels=self.labels[rows],
             scores=self.scores[rows],
             slides=None if self.slides is None else self.slides[rows],
-            weights=None if self.weights is None else self.weights[rows],
         )
 
     def notes(self) -> tuple[str, ...]:

@@ -1,6 +1,4 @@
-"""Intervals of a share of independent patches, and the shape every interval has."""
-
-from dataclasses import dataclass
+"""Intervals of a share of independent patches."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -8,36 +6,8 @@ from scipy.special import ndtri
 
 from core.errors import EvidenceError
 from core.statistics.evidence import FloatArray
-from core.statistics.metrics import PROPORTIONS, Confusion, MetricName, ratio_parts
-
-LEVEL = 0.95
-"""The confidence of every interval unless another is asked for."""
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A confidence interval: bounds in the unit of the estimate, NaN where it is undefined.
-
-    Attributes:
-        low: lower bound.
-        high: upper bound.
-        level: two-sided confidence, such as 0.95.
-        method: how it was made, in words fit for a caption.
-    """
-
-    low: float
-    high: float
-    level: float
-    method: str
-
-    @property
-    def width(self) -> float:
-        """High minus low."""
-        return self.high - self.low
-
-    def covers(self, value: float) -> bool:
-        """Whether the value lies inside, bounds included."""
-        return self.low <= value <= self.high
+from core.statistics.measured import LEVEL, Measured
+from core.statistics.metrics import PROPORTIONS, RATIO_METRICS, Confusion, MetricName, ratio_parts
 
 
 def normal_quantile(level: float) -> float:
@@ -72,20 +42,35 @@ def wilson_bounds(
     return np.where(k == 0, 0 * low, low), np.where(k == n, 1 + 0 * high, high)
 
 
-def wilson_interval(successes: float, trials: float, level: float = LEVEL) -> Interval:
-    """Wilson score interval of a share of independent patches.
+def wilson_interval(successes: float, trials: float, level: float = LEVEL) -> Measured:
+    """A share of independent patches with its Wilson score interval; NaN without trials.
 
     Too narrow for patches of the same slide: about the square root of the design effect. Read the
-    slide-cluster interval beside it. NaN bounds when there are no trials.
+    slide-cluster interval beside it.
     """
     low, high = wilson_bounds(successes, trials, normal_quantile(level))
-    return Interval(float(low), float(high), level, "Wilson, patches as if independent")
+    if not trials:
+        return Measured(float("nan"), hits=successes, trials=trials)
+    return Measured(
+        successes / trials,
+        float(low),
+        float(high),
+        "Wilson, patches as if independent",
+        "patches",
+        level,
+        hits=successes,
+        trials=trials,
+    )
 
 
-def wilson_of(name: MetricName, confusion: Confusion, level: float = LEVEL) -> Interval | None:
-    """Wilson interval of one metric; None where it is no share of patches, or of no patches."""
-    if name not in PROPORTIONS:
-        return None
-    counts = (confusion.tp, confusion.fp, confusion.fn, confusion.tn)
-    successes, trials = ratio_parts(name, *(np.asarray(count, np.float64) for count in counts))
-    return wilson_interval(float(successes), float(trials), level) if trials > 0 else None
+def wilson_of(name: MetricName, confusion: Confusion, level: float = LEVEL) -> Measured:
+    """A metric with its Wilson interval; without one where it is no share of patches."""
+    if name not in RATIO_METRICS:
+        return Measured(confusion.value(name))
+    cells = (confusion.tp, confusion.fp, confusion.fn, confusion.tn)
+    hits, trials = map(
+        float, ratio_parts(name, *(np.asarray(count, np.float64) for count in cells))
+    )
+    if name in PROPORTIONS:
+        return wilson_interval(hits, trials, level)
+    return Measured(confusion.value(name), hits=hits, trials=trials)

@@ -106,8 +106,7 @@ def _ratio(above: FloatArray, below: FloatArray, at_zero: float = np.nan) -> Flo
 class Confusion:
     """The 2 x 2 table at one threshold; a patch is flagged when score >= threshold.
 
-    Counts are whole numbers, or sums of weights where the evidence has weights. The positive class
-    is tumour. A rate that cannot be computed is NaN.
+    The positive class is tumour. A rate that cannot be computed is NaN.
     """
 
     threshold: float

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from core.errors import EvidenceError
-from core.statistics.evidence import Evidence, FloatArray, IntArray, ScoreArray
+from core.statistics.evidence import Evidence, IntArray, ScoreArray
 from core.statistics.metrics import Confusion, Confusions
 
 _SAFE = 1e38
@@ -39,8 +39,8 @@ def round_threshold(threshold: float, dtype: np.dtype[np.floating]) -> float:
 class OperatingTable:
     """Every distinct threshold of a set of scores with what it flags; K rows, highest first.
 
-    Row k holds what `score >= thresholds[k]` flags. Counts are int64, or float64 sums of weights
-    where the evidence has weights. Ties share a row, so no order within ties can leak in.
+    Row k holds what `score >= thresholds[k]` flags. Ties share a row, so no order
+    within ties can leak in.
 
     Attributes:
         thresholds: (K,) distinct scores, descending, in the dtype of the scores.
@@ -49,8 +49,8 @@ class OperatingTable:
     """
 
     thresholds: ScoreArray
-    tp: IntArray | FloatArray
-    fp: IntArray | FloatArray
+    tp: IntArray
+    fp: IntArray
 
     @classmethod
     def of(cls, evidence: Evidence) -> "OperatingTable":
@@ -59,30 +59,18 @@ class OperatingTable:
         scores = evidence.scores[order]
         labels = evidence.labels[order]
         last = np.append(np.flatnonzero(scores[1:] != scores[:-1]), len(scores) - 1)
-        if evidence.weights is None:
-            tp = np.cumsum(labels, dtype=np.int64)[last]
-            return cls(thresholds=scores[last], tp=tp, fp=last + 1 - tp)
-        weights = evidence.weights[order]
-        return cls(
-            thresholds=scores[last],
-            tp=np.cumsum(np.where(labels, weights, 0.0))[last],
-            fp=np.cumsum(np.where(labels, 0.0, weights))[last],
-        )
+        tp = np.cumsum(labels, dtype=np.int64)[last]
+        return cls(thresholds=scores[last], tp=tp, fp=last + 1 - tp)
 
     @cached_property
-    def positives(self) -> float:
-        """Tumour patches in all, weighted where weights were given."""
-        return self._total(self.tp)
+    def positives(self) -> int:
+        """Tumour patches in all."""
+        return int(self.tp[-1])
 
     @cached_property
-    def negatives(self) -> float:
-        """Tumour-free patches in all, weighted where weights were given."""
-        return self._total(self.fp)
-
-    @staticmethod
-    def _total(counts: IntArray | FloatArray) -> float:
-        total: float = counts[-1].item()  # int for counts, float for weights
-        return total
+    def negatives(self) -> int:
+        """Tumour-free patches in all."""
+        return int(self.fp[-1])
 
     @cached_property
     def _ascending(self) -> ScoreArray:

@@ -14,7 +14,7 @@ class SlideGrid:
 
     Attributes:
         thresholds: (B,) observed scores, descending, in their own dtype; the last is the lowest.
-        tp: (B, S) tumour patches of each slide at or above each threshold, weighted.
+        tp: (B, S) tumour patches of each slide at or above each threshold.
         fp: (B, S) tumour-free patches likewise.
     """
 
@@ -36,18 +36,17 @@ class SlideGrid:
         cell = reached * slides + evidence.slide_codes
         sums = []
         for of_class in (evidence.labels, ~evidence.labels):
-            weights = evidence.row_weights * of_class
-            flat = np.bincount(cell, weights, minlength=(rows + 1) * slides)
+            flat = np.bincount(cell, of_class, minlength=(rows + 1) * slides)
             sums.append(np.cumsum(flat.reshape(rows + 1, slides)[:rows], axis=0, dtype=np.float64))
         return cls(thresholds=thresholds, tp=sums[0], fp=sums[1])
 
 
 def slide_totals(evidence: Evidence) -> tuple[FloatArray, FloatArray]:
-    """(S,) tumour and (S,) tumour-free patches of each slide, weighted."""
-    slides, weights = len(evidence.slide_names), evidence.row_weights
+    """(S,) tumour and (S,) tumour-free patches of each slide."""
+    slides = len(evidence.slide_names)
     return (
-        np.bincount(evidence.slide_codes, weights * evidence.labels, slides).astype(float),
-        np.bincount(evidence.slide_codes, weights * ~evidence.labels, slides).astype(float),
+        np.bincount(evidence.slide_codes, evidence.labels, slides).astype(float),
+        np.bincount(evidence.slide_codes, ~evidence.labels, slides).astype(float),
     )
 
 

@@ -28,39 +28,27 @@ from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 
 from core.statistics.evidence import FloatArray
-from core.statistics.intervals import LEVEL, Interval, normal_quantile, wilson_bounds
+from core.statistics.intervals import normal_quantile, wilson_bounds
+from core.statistics.measured import LEVEL, Measured
 
 FEW_INFORMATIVE_SLIDES = 8
 """With fewer slides than this that hold hits, or misses, an interval deserves a note."""
 
 
-@dataclass(frozen=True)
-class SlideRate:
-    """A rate with its slide-cluster interval.
+@dataclass(frozen=True, eq=False)
+class SlideRateBounds:
+    """Rates with their slide-cluster bounds, over any leading shape (...): NaN where undefined.
 
     Attributes:
-        value: the rate over all patches, 0..1; NaN without any.
-        interval: slide-cluster bounds; None with fewer than 2 slides that count.
+        value: over all patches, 0..1.
+        low: lower bound; NaN with fewer than 2 slides that count.
+        high: upper bound.
         design_effect: slide-cluster variance over the variance of as many independent patches;
-            NaN at a rate of 0 or 1. 1 means that slides do not matter.
+            NaN at a rate of 0 or 1.
         slides: slides with at least one patch in the denominator.
         informative_slides: slides with a hit, or slides with a miss, whichever are fewer.
         degrees_of_freedom: of the t quantile; below 5 the interval is fragile.
-        notes: what must not be trusted.
     """
-
-    value: float
-    interval: Interval | None
-    design_effect: float
-    slides: int
-    informative_slides: int
-    degrees_of_freedom: float
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class SlideRateBounds:
-    """The arrays behind `SlideRate`, over any leading shape (...): NaN where undefined."""
 
     value: FloatArray
     low: FloatArray
@@ -71,23 +59,26 @@ class SlideRateBounds:
     degrees_of_freedom: FloatArray
 
 
-def slide_rate(hits: ArrayLike, trials: ArrayLike, level: float = LEVEL) -> SlideRate:
+def slide_rate(hits: ArrayLike, trials: ArrayLike, level: float = LEVEL) -> Measured:
     """A rate with its slide-cluster interval from per-slide sums of shape (S,)."""
     bounds = slide_rate_bounds(hits, trials, level)
-    low, high, informative = float(bounds.low), float(bounds.high), int(bounds.informative_slides)
+    informative = int(bounds.informative_slides)
     notes: tuple[str, ...] = ()
     if informative < FEW_INFORMATIVE_SLIDES:
         notes = (
             f"Only {informative} slides hold hits, or misses: the interval hangs on them "
             f"(fewer than {FEW_INFORMATIVE_SLIDES}).",
         )
-    return SlideRate(
-        value=float(bounds.value),
-        interval=None if np.isnan(low) else Interval(low, high, level, "slide-cluster, Wilson-t"),
+    return Measured(
+        float(bounds.value),
+        float(bounds.low),
+        float(bounds.high),
+        "" if np.isnan(bounds.low) else "slide-cluster, Wilson-t",
+        "slides",
+        level,
         design_effect=float(bounds.design_effect),
-        slides=int(bounds.slides),
-        informative_slides=informative,
-        degrees_of_freedom=float(bounds.degrees_of_freedom),
+        hits=float(np.sum(hits)),
+        trials=float(np.sum(trials)),
         notes=notes,
     )
 

@@ -46,9 +46,7 @@ class TemperatureFit:
 
     def applied(self, evidence: Evidence) -> Evidence:
         """The same evidence with calibrated scores."""
-        return Evidence(
-            evidence.labels, self.apply(evidence.scores), evidence.slides, evidence.weights
-        )
+        return Evidence(evidence.labels, self.apply(evidence.scores), evidence.slides)
 
 
 def fit_temperature(part: Part) -> TemperatureFit:
@@ -62,7 +60,7 @@ def fit_temperature(part: Part) -> TemperatureFit:
             best temperature is 0) or that point the wrong way (there is none).
     """
     evidence = part.evidence
-    odds, weights = score_log_odds(evidence), evidence.row_weights
+    odds = score_log_odds(evidence)
     if not evidence.n_positive or not evidence.n_negative:
         raise EvidenceError(
             f"Found {evidence.n_positive} tumour and {evidence.n_negative} tumour-free patches in "
@@ -70,7 +68,7 @@ def fit_temperature(part: Part) -> TemperatureFit:
         )
 
     def slope(inverse: float) -> float:
-        return float(((expit(inverse * odds) - evidence.labels) * odds) @ weights)
+        return float(np.sum((expit(inverse * odds) - evidence.labels) * odds))
 
     if slope(0.0) >= 0:
         raise EvidenceError(

@@ -7,21 +7,18 @@ evidence)` is the bare choice; `OperatingPointStore` keeps what was locked.
 
 from core.thresholds.assumptions import Assumptions
 from core.thresholds.candidates import Rule
-from core.thresholds.choosing import ChosenThreshold, choose
+from core.thresholds.choosing import Choice, choose
 from core.thresholds.decision import (
     DecisionCurve,
     ExpectedCost,
     PerThousand,
-    PredictiveValues,
     decision_curve,
     expected_cost,
     per_thousand,
     predictive_values,
-    predictive_values_over_slides,
 )
-from core.thresholds.grey_zone import GreyZone, grey_zone
+from core.thresholds.grey_zone import grey_zone
 from core.thresholds.locking import comparable, decision_of, obstacle_to_lock
-from core.thresholds.operating_point import MetricRow, OperatingPoint, operating_point
 from core.thresholds.record import Decision, LockedPoint
 from core.thresholds.rules import (
     BestF1,
@@ -43,10 +40,10 @@ from core.thresholds.scores import (
     run_scores,
     threshold_part,
 )
-from core.thresholds.snapshot import Deferral, Estimate, Snapshot
+from core.thresholds.snapshot import Deferral, Snapshot
 from core.thresholds.stability import Stability, threshold_stability
 from core.thresholds.store import SHIPPED, OperatingPointStore, read_locked_point
-from core.thresholds.study import Choice, Histogram, ThresholdStudy
+from core.thresholds.study import Histogram, ThresholdStudy
 from core.thresholds.wording import GreyZoneTargets, Wanted, rule_of
 
 __all__ = [
@@ -57,24 +54,18 @@ __all__ = [
     "BestF1",
     "By",
     "Choice",
-    "ChosenThreshold",
     "Decision",
     "DecisionCurve",
     "Deferral",
-    "Estimate",
     "ExpectedCost",
     "FixedThreshold",
     "FlagTopShare",
-    "GreyZone",
     "GreyZoneTargets",
     "Histogram",
     "LeastExpectedCost",
     "LockedPoint",
-    "MetricRow",
-    "OperatingPoint",
     "OperatingPointStore",
     "PerThousand",
-    "PredictiveValues",
     "Rule",
     "ScoreSet",
     "SensitivityAtLeast",
@@ -93,10 +84,8 @@ __all__ = [
     "expected_cost",
     "grey_zone",
     "obstacle_to_lock",
-    "operating_point",
     "per_thousand",
     "predictive_values",
-    "predictive_values_over_slides",
     "read_locked_point",
     "read_scores_csv",
     "rule_of",

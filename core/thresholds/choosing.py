@@ -15,7 +15,7 @@ _GRID_POINTS = 1000
 
 
 @dataclass(frozen=True)
-class ChosenThreshold:
+class Choice:
     """A threshold with the rule it came from and what it achieved on the evidence it was chosen on.
 
     Attributes:
@@ -23,16 +23,16 @@ class ChosenThreshold:
         rule: short name.
         description: one sentence that lets a reader repeat the choice.
         achieved: the 2 x 2 table on the same evidence; optimistic, because it was chosen there.
-        evidence_digest: SHA-256 of that evidence.
         notes: what must not be trusted.
+        lower: start of a grey zone below, an observed score; None without one.
     """
 
     threshold: float
     rule: str
     description: str
     achieved: Confusion
-    evidence_digest: str
     notes: tuple[str, ...]
+    lower: float | None = None
 
 
 def choose(
@@ -42,11 +42,11 @@ def choose(
     *,
     temperature: TemperatureFit | None = None,
     allow_overlap: bool = False,
-) -> ChosenThreshold:
+) -> Choice:
     """The threshold that a rule picks on some evidence.
 
     Args:
-        rule: one of the rules of this module.
+        rule: one of `core.thresholds.rules`.
         evidence: labels and scores, with slides where the rule asks for bounds over slides.
         table: the evidence's own table, where it is already built.
         temperature: the fit that these scores were calibrated with, if any.
@@ -73,12 +73,11 @@ def choose(
         if row < 0:
             raise _unattainable(rule, candidates)
         threshold = float(table.thresholds[row])
-    return ChosenThreshold(
+    return Choice(
         threshold=threshold,
         rule=rule.name,
         description=rule.description,
         achieved=table.confusion(threshold),
-        evidence_digest=evidence.digest,
         notes=notes,
     )
 

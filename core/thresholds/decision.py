@@ -11,30 +11,11 @@ from numpy.typing import ArrayLike
 from scipy.special import expit, logit
 
 from core.errors import EvidenceError
-from core.statistics.cluster import SlideBootstrap, SlideCounts, SlideEstimate
 from core.statistics.evidence import FloatArray
-from core.statistics.intervals import LEVEL, Interval, normal_quantile
+from core.statistics.intervals import normal_quantile
+from core.statistics.measured import LEVEL, Measured
 from core.statistics.metrics import Confusion, measure
 from core.statistics.operating import OperatingTable
-
-
-@dataclass(frozen=True)
-class PredictiveValues:
-    """PPV and NPV at a stated prevalence.
-
-    Attributes:
-        prevalence: share of tumour patches where the model would be used, 0..1.
-        ppv: tumour share of the flagged patches; NaN where sensitivity or specificity is.
-        npv: tumour-free share of the unflagged patches.
-        ppv_interval: logit delta method, patches as if independent; None at a rate of 0 or 1.
-        npv_interval: likewise.
-    """
-
-    prevalence: float
-    ppv: float
-    npv: float
-    ppv_interval: Interval | None
-    npv_interval: Interval | None
 
 
 @dataclass(frozen=True)
@@ -87,10 +68,11 @@ class DecisionCurve:
 
 def predictive_values(
     confusion: Confusion, prevalence: float, level: float = LEVEL
-) -> PredictiveValues:
+) -> tuple[Measured, Measured]:
     """PPV and NPV by Bayes' rule at a stated prevalence, intervals after Mercaldo et al. 2007.
 
-    The intervals take patches as independent and the prevalence as known.
+    The intervals are the logit delta method's; they take patches as independent and the prevalence
+    as known. There is none at a rate of 0 or 1.
 
     Raises:
         EvidenceError: the prevalence is not strictly between 0 and 1.
@@ -104,45 +86,19 @@ def predictive_values(
         for value in predictive_pair(np.array(sensitivity), np.array(specificity), prevalence)
     )
 
-    def bounds(value: float, variance: float) -> Interval | None:
+    def bounded(value: float, variance: float) -> Measured:
         if not (0 < value < 1 and 0 < sensitivity < 1 and 0 < specificity < 1):
-            return None
+            return Measured(value)
         half = quantile * np.sqrt(variance)
-        low, high = expit(logit(value) - half), expit(logit(value) + half)
-        return Interval(float(low), float(high), level, "logit delta, patches as if independent")
+        low, high = (float(expit(logit(value) + step)) for step in (-half, half))
+        method = "logit delta, patches as if independent"
+        return Measured(value, low, high, method, "patches", level)
 
     with np.errstate(divide="ignore", invalid="ignore"):
         se, sp, n1, n0 = (np.float64(x) for x in (sensitivity, specificity, ones, zeros))
         of_ppv = (1 - se) / se / n1 + sp / (1 - sp) / n0
         of_npv = se / (1 - se) / n1 + (1 - sp) / sp / n0
-    return PredictiveValues(
-        prevalence, ppv, npv, bounds(ppv, float(of_ppv)), bounds(npv, float(of_npv))
-    )
-
-
-def predictive_values_over_slides(
-    bootstrap: SlideBootstrap, threshold: float, prevalence: float, level: float = LEVEL
-) -> tuple[SlideEstimate, SlideEstimate]:
-    """PPV and NPV at a stated prevalence, with slide-bootstrap intervals.
-
-    A replicate resamples sensitivity and specificity together, so their dependence through
-    shared slides is kept. The prevalence is taken as known.
-    """
-    _require_prevalence(prevalence)
-    counts = SlideCounts.of(bootstrap.evidence, threshold)
-    cells = (counts.tp, counts.fp, counts.fn, counts.tn)
-    drawn = [bootstrap.draws @ cell for cell in cells]
-    whole = [cell.sum(keepdims=True) for cell in cells]
-    pairs = [
-        predictive_pair(measure("sensitivity", *of), measure("specificity", *of), prevalence)
-        for of in (whole, drawn)
-    ]
-    freedom = bootstrap.degrees_of_freedom
-    ppv, npv = (
-        bootstrap.estimate(float(pairs[0][k][0]), pairs[1][k], level, freedom=freedom)
-        for k in (0, 1)
-    )
-    return ppv, npv
+    return bounded(ppv, float(of_ppv)), bounded(npv, float(of_npv))
 
 
 def predictive_pair(

@@ -2,11 +2,12 @@
 
 import math
 
-from core.bundle import Card, Interval
+from core.bundle import Card
 from core.errors import RunError
+from core.statistics import Measured
 from core.thresholds.record import Decision
 from core.thresholds.scores import Source
-from core.thresholds.snapshot import Estimate, Snapshot
+from core.thresholds.snapshot import Snapshot
 from core.thresholds.study import ThresholdStudy
 
 SAME_PRECISION = 1e-6
@@ -84,36 +85,24 @@ def decision_of(study: ThresholdStudy, snapshot: Snapshot, card: Card, *, rule: 
     )
 
 
-def _metrics(study: ThresholdStudy, snapshot: Snapshot) -> dict[str, Interval]:
+def _metrics(study: ThresholdStudy, snapshot: Snapshot) -> dict[str, Measured]:
     """Every finite metric: over slides where there is such an interval, and by patches."""
-    estimates: dict[str, Estimate] = {str(name): e for name, e in snapshot.metrics.items()}
+    metrics: dict[str, Measured] = {str(name): one for name, one in snapshot.metrics.items()}
     stated = f"at prevalence {snapshot.assumptions.prevalence:g}"
-    estimates[f"ppv {stated}"] = snapshot.ppv
-    estimates[f"npv {stated}"] = snapshot.npv
+    metrics[f"ppv {stated}"] = snapshot.ppv
+    metrics[f"npv {stated}"] = snapshot.npv
     if snapshot.deferral is not None:
-        estimates["grey zone share"] = snapshot.deferral.share
-        estimates["missed below the grey zone"] = snapshot.deferral.missed
-        estimates["errors outside the grey zone"] = snapshot.deferral.errors_outside
-    over_slides = study.auroc_over_slides
-    estimates["auroc"] = Estimate(
-        study.auroc.value,
-        study.auroc.interval,
-        None if over_slides is None else over_slides.interval,
-    )
-    found = {}
-    for name, estimate in estimates.items():
-        for key, interval in (
-            (name, estimate.interval),
-            (f"{name}, by patches", estimate.by_patches if estimate.by_slides else None),
-        ):
-            if interval is None:
-                continue
-            numbers = (estimate.value, interval.low, interval.high)
-            if all(math.isfinite(number) for number in numbers):
-                found[key] = Interval(
-                    value=estimate.value,
-                    low=interval.low,
-                    high=interval.high,
-                    method=interval.method,
-                )
-    return found
+        metrics["grey zone share"] = snapshot.deferral.share
+        metrics["missed below the grey zone"] = snapshot.deferral.missed
+        metrics["errors outside the grey zone"] = snapshot.deferral.errors_outside
+    metrics["auroc"] = study.auroc
+    both = {
+        key: one
+        for name, metric in metrics.items()
+        for key, one in ((name, metric), (f"{name}, by patches", metric.naive))
+    }
+    return {
+        key: one
+        for key, one in both.items()
+        if one is not None and all(map(math.isfinite, (one.value, one.low, one.high)))
+    }

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from core.bundle import Interval, OperatingPoint
-from core.bundle.card import Sha256, Share
+from core.bundle import OperatingPoint
+from core.bundle.card import Published, Sha256, Share
 
 Version = Annotated[str, Field(pattern=r"^v[1-9][0-9]{0,5}$")]
 
@@ -44,7 +44,7 @@ class Decision(BaseModel):
     prevalence: Share | None = None
     cost_missed: float | None = Field(default=None, ge=0)
     cost_false_alarm: float | None = Field(default=None, ge=0)
-    metrics: dict[str, Interval]
+    metrics: dict[str, Published]
     evidence_name: str
     evidence_sha256: Sha256
     patches: int = Field(gt=0)

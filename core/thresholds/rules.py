@@ -13,7 +13,8 @@ import numpy as np
 
 from core.errors import EvidenceError
 from core.statistics.evidence import BoolArray, FloatArray, IntArray
-from core.statistics.intervals import LEVEL, normal_quantile, wilson_bounds
+from core.statistics.intervals import normal_quantile, wilson_bounds
+from core.statistics.measured import LEVEL
 from core.statistics.metrics import measure
 from core.statistics.slide_rates import slide_rate_bounds
 from core.thresholds.candidates import Candidates

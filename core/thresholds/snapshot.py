@@ -1,25 +1,17 @@
 """Everything a page shows of one threshold, in one value."""
 
 from dataclasses import dataclass, replace
-from typing import Final
-
-import numpy as np
 
 from core.statistics import (
-    METRIC_NAMES,
     Confusion,
-    Interval,
+    Measured,
     MetricName,
-    SlideBootstrap,
+    ResampledCounts,
     SlideCounts,
-    measure,
     slide_rate,
     wilson_interval,
-    wilson_of,
 )
-from core.statistics.cluster import Scale
 from core.statistics.evidence import FloatArray
-from core.statistics.metrics import RATIO_METRICS, ratio_parts
 from core.thresholds.assumptions import Assumptions
 from core.thresholds.decision import (
     ExpectedCost,
@@ -29,42 +21,6 @@ from core.thresholds.decision import (
     predictive_pair,
     predictive_values,
 )
-
-_SCALES: Final[dict[MetricName, Scale]] = {
-    "balanced_accuracy": "share",
-    "mcc": "signed",
-    "lr_plus": "ratio",
-    "lr_minus": "ratio",
-}
-"""Where a metric that is no ratio of counts lives."""
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number with its interval by patches and by slides.
-
-    Attributes:
-        value: NaN where its denominator is zero.
-        by_patches: As if patches were independent; None where there is no such interval.
-        by_slides: Slide-cluster; None without slides, or where slides cannot tell.
-        design_effect: Slide-cluster variance over that of independent patches; NaN if unknown.
-        hits: Patches counted; NaN for what is no share of patches.
-        trials: Out of how many.
-        notes: What must not be trusted.
-    """
-
-    value: float
-    by_patches: Interval | None = None
-    by_slides: Interval | None = None
-    design_effect: float = float("nan")
-    hits: float = float("nan")
-    trials: float = float("nan")
-    notes: tuple[str, ...] = ()
-
-    @property
-    def interval(self) -> Interval | None:
-        """The one to believe: over slides where there is one."""
-        return self.by_slides or self.by_patches
 
 
 @dataclass(frozen=True)
@@ -83,11 +39,11 @@ class Deferral:
 
     lower: float
     deferred: float
-    share: Estimate
+    share: Measured
     tumour: float
     cleared: float
-    missed: Estimate
-    errors_outside: Estimate
+    missed: Measured
+    errors_outside: Measured
 
 
 @dataclass(frozen=True)
@@ -112,9 +68,9 @@ class Snapshot:
     threshold: float
     assumptions: Assumptions
     confusion: Confusion
-    metrics: dict[MetricName, Estimate]
-    ppv: Estimate
-    npv: Estimate
+    metrics: dict[MetricName, Measured]
+    ppv: Measured
+    npv: Measured
     per_thousand: PerThousand
     cost: ExpectedCost
     probability_in_use: float
@@ -123,80 +79,24 @@ class Snapshot:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class ResampledCounts:
-    """The 2 x 2 tables of all slides at one threshold, and of every bootstrap replicate.
-
-    Attributes:
-        bootstrap: Draws of the slides.
-        counts: Of each slide.
-        drawn: (R, 4) tp, fp, fn, tn of each replicate.
-    """
-
-    bootstrap: SlideBootstrap
-    counts: SlideCounts
-    drawn: FloatArray
-
-    @classmethod
-    def of(cls, bootstrap: SlideBootstrap, threshold: float) -> "ResampledCounts":
-        """Return the tables at a threshold: one matrix product for all replicates."""
-        counts = SlideCounts.of(bootstrap.evidence, threshold)
-        cells = np.column_stack((counts.tp, counts.fp, counts.fn, counts.tn))
-        return cls(bootstrap, counts, bootstrap.draws @ cells)
-
-    def replicates(self, name: MetricName) -> FloatArray:
-        """Return (R,) a metric in every replicate."""
-        return measure(name, *self.drawn.T)
-
-    def interval(self, value: float, replicates: FloatArray, scale: Scale) -> Interval | None:
-        """Return the slide-bootstrap interval of a value with these replicates."""
-        freedom = self.bootstrap.degrees_of_freedom
-        return self.bootstrap.estimate(value, replicates, freedom=freedom, scale=scale).interval
-
-
-def metric_estimates(
-    confusion: Confusion, slides: ResampledCounts | None
-) -> dict[MetricName, Estimate]:
-    """Return every metric with both intervals; the same numbers as `operating_point`, faster.
-
-    The slides' counts are made once for all metrics instead of once for each.
-    """
-    found = {}
-    for name in METRIC_NAMES:
-        estimate = Estimate(confusion.value(name), wilson_of(name, confusion))
-        if name in RATIO_METRICS:
-            hits, trials = _counted(name, confusion)
-            estimate = replace(estimate, hits=hits, trials=trials)
-            if slides is not None:
-                rate = slides.counts.rate(name)
-                estimate = replace(
-                    estimate,
-                    by_slides=rate.interval,
-                    design_effect=rate.design_effect,
-                    notes=rate.notes,
-                )
-        elif slides is not None:
-            by_slides = slides.interval(estimate.value, slides.replicates(name), _SCALES[name])
-            estimate = replace(estimate, by_slides=by_slides)
-        found[name] = estimate
-    return found
-
-
 def values_in_use(
     confusion: Confusion, prevalence: float, slides: ResampledCounts | None
-) -> tuple[Estimate, Estimate]:
-    """Return PPV and NPV at a stated prevalence, with both intervals."""
-    values = predictive_values(confusion, prevalence)
-    ppv = Estimate(values.ppv, values.ppv_interval)
-    npv = Estimate(values.npv, values.npv_interval)
+) -> tuple[Measured, Measured]:
+    """Return PPV and NPV at a stated prevalence, over slides where these can tell.
+
+    A replicate resamples sensitivity and specificity together, so their dependence through
+    shared slides is kept. The prevalence is taken as known.
+    """
+    ppv, npv = predictive_values(confusion, prevalence)
     if slides is None:
         return ppv, npv
     rates = slides.replicates("sensitivity"), slides.replicates("specificity")
-    drawn_ppv, drawn_npv = predictive_pair(*rates, prevalence)
-    return (
-        replace(ppv, by_slides=slides.interval(ppv.value, drawn_ppv, "share")),
-        replace(npv, by_slides=slides.interval(npv.value, drawn_npv, "share")),
+    over_slides = (
+        replace(slides.estimate(value.value, drawn).measured, notes=()).over(value)
+        for value, drawn in zip((ppv, npv), predictive_pair(*rates, prevalence), strict=True)
     )
+    ppv, npv = over_slides
+    return ppv, npv
 
 
 def use_of(confusion: Confusion, assumptions: Assumptions) -> tuple[PerThousand, ExpectedCost]:
@@ -245,19 +145,6 @@ def deferral_of(
     )
 
 
-def _share(hits: float, trials: float, by_slide: tuple[FloatArray, FloatArray] | None) -> Estimate:
-    if not trials:
-        return Estimate(float("nan"), hits=hits, trials=trials)
-    found = Estimate(hits / trials, wilson_interval(hits, trials), hits=hits, trials=trials)
-    if by_slide is None:
-        return found
-    rate = slide_rate(*by_slide)
-    return replace(
-        found, by_slides=rate.interval, design_effect=rate.design_effect, notes=rate.notes
-    )
-
-
-def _counted(name: MetricName, confusion: Confusion) -> tuple[float, float]:
-    cells = (confusion.tp, confusion.fp, confusion.fn, confusion.tn)
-    hits, trials = ratio_parts(name, *(np.asarray(cell, np.float64) for cell in cells))
-    return float(hits), float(trials)
+def _share(hits: float, trials: float, by_slide: tuple[FloatArray, FloatArray] | None) -> Measured:
+    naive = wilson_interval(hits, trials)
+    return naive if by_slide is None or not trials else slide_rate(*by_slide).over(naive)

@@ -1,12 +1,12 @@
 """How far a chosen threshold moves when the slides had been others."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from core.statistics.cluster import SlideBootstrap
 from core.statistics.evidence import FloatArray, IntArray
-from core.statistics.intervals import LEVEL, Interval
+from core.statistics.measured import LEVEL, Measured
 from core.statistics.operating import OperatingTable
 from core.statistics.slide_grid import SlideGrid, grid_thresholds, slide_totals
 from core.thresholds.candidates import Candidates, Rule
@@ -23,9 +23,9 @@ class Stability:
     """The thresholds that a rule would have chosen on other slides.
 
     Attributes:
-        threshold: chosen on the evidence itself.
+        threshold: chosen on the evidence itself, with the percentile interval of the replicates;
+            without one where fewer than 2 allowed a choice.
         replicates: (R,) chosen in each slide-bootstrap replicate that allowed a choice.
-        interval: percentile interval of the replicates; None with fewer than 2.
         sensitivity: (R,) of each replicate's threshold on the evidence itself.
         specificity: (R,) likewise.
         unattainable: replicates in which no threshold satisfied the rule.
@@ -34,9 +34,8 @@ class Stability:
         slide_names: the S slides.
     """
 
-    threshold: float
+    threshold: Measured
     replicates: FloatArray
-    interval: Interval | None
     sensitivity: FloatArray
     specificity: FloatArray
     unattainable: int
@@ -49,7 +48,7 @@ class Stability:
 
         A slide without which the rule cannot be satisfied counts as moving it most.
         """
-        moved = np.abs(self.without_slide - self.threshold)
+        moved = np.abs(self.without_slide - self.threshold.value)
         slide = int(np.argmax(np.where(np.isnan(moved), np.inf, moved)))
         return self.slide_names[slide], float(self.without_slide[slide])
 
@@ -84,15 +83,14 @@ def threshold_stability(
         drawn = _chosen(rule, grid, totals, bootstrap.draws)
         without = _chosen(rule, grid, totals, 1.0 - np.eye(slides))
     kept = drawn[~np.isnan(drawn)]
-    interval = None
+    threshold = Measured(chosen, by="slides", level=level)
     if len(kept) >= 2:
-        low, high = np.quantile(kept, [(1 - level) / 2, (1 + level) / 2])
-        interval = Interval(float(low), float(high), level, "slide bootstrap, percentile")
+        low, high = map(float, np.quantile(kept, [(1 - level) / 2, (1 + level) / 2]))
+        threshold = replace(threshold, low=low, high=high, method="slide bootstrap, percentile")
     there = table.confusions(kept)
     return Stability(
-        threshold=chosen,
+        threshold=threshold,
         replicates=kept,
-        interval=interval,
         sensitivity=there.value("sensitivity"),
         specificity=there.value("specificity"),
         unattainable=len(drawn) - len(kept),

@@ -9,38 +9,33 @@ from numpy.typing import NDArray
 
 from core.errors import EvidenceError
 from core.statistics import (
-    Auroc,
     CalibrationLine,
     Curve,
+    Measured,
     OperatingTable,
     Reliability,
+    ResampledCounts,
     SlideBootstrap,
     SlideCounts,
-    SlideEstimate,
     SlideRow,
     auroc,
+    auroc_by_slide,
     average_precision,
     calibration_line,
+    metrics_at,
     precision_recall_curve,
     reliability,
     roc_curve,
     slide_table,
 )
-from core.statistics.evidence import SMALL_CLASS_N, FloatArray
+from core.statistics.evidence import FloatArray
 from core.thresholds.assumptions import Assumptions
 from core.thresholds.candidates import Rule
-from core.thresholds.choosing import choose
+from core.thresholds.choosing import Choice, choose
 from core.thresholds.decision import DecisionCurve, decision_curve
-from core.thresholds.grey_zone import GreyZone, grey_zone
+from core.thresholds.grey_zone import grey_zone
 from core.thresholds.scores import ScoreSet, require_both_classes
-from core.thresholds.snapshot import (
-    ResampledCounts,
-    Snapshot,
-    deferral_of,
-    metric_estimates,
-    use_of,
-    values_in_use,
-)
+from core.thresholds.snapshot import Snapshot, deferral_of, use_of, values_in_use
 from core.thresholds.stability import Stability, threshold_stability
 from core.thresholds.wording import GreyZoneTargets, Wanted
 
@@ -65,25 +60,6 @@ class Histogram:
     edges: FloatArray
     tumour: NDArray[np.int64]
     no_tumour: NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What a rule chose.
-
-    Attributes:
-        threshold: Flag from here.
-        lower: Start of a grey zone below; None without one.
-        name: Of the rule.
-        description: One sentence that lets a reader repeat the choice.
-        notes: What must not be trusted.
-    """
-
-    threshold: float
-    lower: float | None
-    name: str
-    description: str
-    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,16 +103,13 @@ class ThresholdStudy:
         return self.scores.evidence.prevalence
 
     @cached_property
-    def auroc(self) -> Auroc:
-        """Area under the ROC curve with DeLong's interval, patches as if independent."""
-        return auroc(self.scores.evidence)
-
-    @cached_property
-    def auroc_over_slides(self) -> SlideEstimate | None:
-        """The same with its interval over slides; None without."""
+    def auroc(self) -> Measured:
+        """Area under the ROC curve, over slides where these can tell, DeLong's interval beside."""
+        naive = auroc(self.scores.evidence)
         if self.bootstrap is None:
-            return None
-        return self.bootstrap.auroc(patch_error=self.auroc.standard_error)
+            return naive
+        over_slides = self.bootstrap.auroc(patch_error=naive.standard_error).measured
+        return over_slides.over(naive)
 
     @cached_property
     def average_precision(self) -> float:
@@ -178,11 +151,9 @@ class ThresholdStudy:
             return str(error)
 
     @cached_property
-    def _areas(self) -> dict[str, float]:
+    def _areas(self) -> list[float]:
         """AUROC within each slide, which no threshold changes."""
-        if self.scores.evidence.slides is None:
-            return {}
-        return {row.slide: row.auroc for row in slide_table(self.scores.evidence, 0.5)}
+        return auroc_by_slide(self.scores.evidence)
 
     def probability_in_use(self, score: float, prevalence: float) -> float:
         """Return what a score means where tumour patches are as common as stated.
@@ -238,7 +209,7 @@ class ThresholdStudy:
             threshold=threshold,
             assumptions=assumptions,
             confusion=confusion,
-            metrics=metric_estimates(confusion, slides),
+            metrics=metrics_at(confusion, slides),
             ppv=ppv,
             npv=npv,
             per_thousand=thousand,
@@ -254,33 +225,7 @@ class ThresholdStudy:
         evidence = self.scores.evidence
         if evidence.slides is None:
             return ()
-        counts = SlideCounts.of(evidence, threshold)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ones, zeros = counts.tp + counts.fn, counts.fp + counts.tn
-            errors = counts.fp + counts.fn
-            rate, sensitivity, specificity = (
-                errors / (ones + zeros),
-                counts.tp / ones,
-                counts.tn / zeros,
-            )
-        small = ((ones > 0) & (ones < SMALL_CLASS_N)) | ((zeros > 0) & (zeros < SMALL_CLASS_N))
-        rows = [
-            SlideRow(
-                slide=name,
-                n=float(ones[slide] + zeros[slide]),
-                positives=float(ones[slide]),
-                missed=float(counts.fn[slide]),
-                false_alarms=float(counts.fp[slide]),
-                errors=float(errors[slide]),
-                error_rate=float(rate[slide]),
-                sensitivity=float(sensitivity[slide]),
-                specificity=float(specificity[slide]),
-                auroc=self._areas[name],
-                small=bool(small[slide]),
-            )
-            for slide, name in enumerate(evidence.slide_names)
-        ]
-        return tuple(sorted(rows, key=lambda row: (-row.errors, -row.error_rate, row.slide)))
+        return slide_table(evidence, threshold, self._areas)
 
     def choose(self, wanted: Wanted) -> Choice:
         """Return what a rule chooses on these scores.
@@ -290,17 +235,14 @@ class ThresholdStudy:
         """
         evidence = self.scores.evidence
         if isinstance(wanted, GreyZoneTargets):
-            zone: GreyZone = grey_zone(
+            return grey_zone(
                 evidence,
                 miss_rate=wanted.miss_rate,
                 false_alarm_rate=wanted.false_alarm_rate,
                 by=wanted.by,
                 table=self.table,
             )
-            lower = zone.lower if zone.lower < zone.upper else None
-            return Choice(zone.upper, lower, "Grey zone", zone.description, zone.notes)
-        found = choose(wanted, evidence, self.table)
-        return Choice(found.threshold, None, found.rule, found.description, found.notes)
+        return choose(wanted, evidence, self.table)
 
     def stability(self, rule: Rule) -> Stability | None:
         """Return how far a rule's threshold moves with other slides; None without slides.
