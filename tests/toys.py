@@ -13,7 +13,6 @@ from core.bundle import (
     Card,
     DataSummary,
     GoldenPatches,
-    Interval,
     OperatingPoint,
     Preprocessing,
     Validation,
@@ -25,6 +24,7 @@ from core.bundle import (
 )
 from core.engine import TorchEngine
 from core.patches import ImageU8
+from core.statistics import Measured
 
 TOY_ARCHITECTURE = Architecture(name="test_efficientnet")
 TOY_PREPROCESSING = Preprocessing(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
@@ -78,7 +78,7 @@ def write_toy_bundle(folder: Path, *, seed: int = 0) -> Path:
         training=data,
         validation=Validation(
             data=data,
-            metrics={"auroc": Interval(value=0.8, low=0.7, high=0.9, method="a toy")},
+            metrics={"auroc": Measured(0.8, 0.7, 0.9, "a toy")},
             scores_sha256=scores_sha256,
         ),
         recipe={},

@@ -12,7 +12,7 @@ from core.files import replacing
 from core.pages import dressed, figures_page
 from core.thresholds.scores import run_scores
 from training.fitting import FitOptions, run_fit, say
-from training.judging.performance import Measure, measure_performance
+from training.judging.performance import measure_performance
 from training.learning.team import require_one_process
 from training.runs.folder import RunFolder, read_config
 
@@ -119,14 +119,14 @@ def _point(folder: RunFolder) -> CurvePoint:
     config = recorded.config
     epochs = len(pd.read_csv(folder.metrics))
     judged = measure_performance(run_scores(folder.root).evidence, ())
-    found: Measure = judged.metrics["auroc"]
+    area = judged.metrics["auroc"]
     return CurvePoint(
         run=folder.root.name,
         train_patches=config.train.patches,
         steps=epochs * max(1, config.train.patches // config.recipe.batch_size),
-        auroc=found.value,
-        low=found.low,
-        high=found.high,
+        auroc=area.value,
+        low=area.low if area.has_interval else None,
+        high=area.high if area.has_interval else None,
     )
 
 

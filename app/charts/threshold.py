@@ -150,13 +150,8 @@ def precision_recall(
 def calibration(found: Reliability, *, in_force: float | None, colours: Palette) -> go.Figure:
     """Return what the scores say against what was found, with counts and intervals."""
     bins = found.bins
-    intervals = [
-        bin_.over_slides.interval
-        if bin_.over_slides is not None and bin_.over_slides.interval is not None
-        else bin_.interval
-        for bin_ in bins
-    ]
-    shares = np.array([bin_.tumour_share for bin_ in bins])
+    intervals = [bin_.tumour_share for bin_ in bins]
+    shares = np.array([share.value for share in intervals])
     figure = go.Figure()
     _guide(figure, [0, 1], [0, 1], "ideal", colours)
     figure.add_scatter(

@@ -135,9 +135,7 @@ def _mean_interval(
     replicates = (bootstrap.draws @ sums) / (bootstrap.draws @ counts)
     value = float(values[named].mean())
     found = bootstrap.estimate(value, replicates, freedom=len(names) - 1, scale="plain")
-    if found.interval is None:
-        return np.nan, np.nan, len(names)
-    return found.interval.low, found.interval.high, len(names)
+    return found.measured.low, found.measured.high, len(names)
 
 
 def associations(
@@ -193,18 +191,15 @@ def _associations(known: pd.DataFrame, by_slide: bool) -> Iterator[dict[str, obj
         )
         row: dict[str, object] = {"measure": measure, "patches": len(evidence)}
         if slides is None:
-            plain = auroc(evidence)
-            value, interval, notes = plain.value, plain.interval, plain.notes
-            count = 0
+            area, count = auroc(evidence), 0
         else:
-            found = SlideBootstrap.of(evidence, np.random.default_rng(_SEED)).auroc()
-            value, interval, notes = found.value, found.interval, found.notes
+            area = SlideBootstrap.of(evidence, np.random.default_rng(_SEED)).auroc().measured
             count = len(evidence.slide_names)
         yield row | {
-            "auroc": value,
-            "low": interval.low if interval else np.nan,
-            "high": interval.high if interval else np.nan,
-            "method": interval.method if interval else "none",
+            "auroc": area.value,
+            "low": area.low,
+            "high": area.high,
+            "method": area.method or "none",
             "slides": count,
-            "notes": " ".join(notes),
+            "notes": " ".join(area.notes),
         }

@@ -82,15 +82,6 @@ def _read_measured(found: object) -> object:
     return found if isinstance(found, Measured) else _Published.model_validate(found).measured
 
 
-def _write_measured(measured: Measured) -> dict[str, float | str]:
-    return {
-        "value": measured.value,
-        "low": measured.low,
-        "high": measured.high,
-        "method": measured.method,
-    }
-
-
 class _Published(_Part):
     """A number in a card or a lock: all finite, with the interval to believe."""
 
@@ -104,9 +95,7 @@ class _Published(_Part):
         return Measured(self.value, self.low, self.high, self.method)
 
 
-Published = Annotated[
-    Measured, PlainValidator(_read_measured), PlainSerializer(_write_measured, return_type=dict)
-]
+Published = Annotated[Measured, PlainValidator(_read_measured), PlainSerializer(Measured.published)]
 """A number with its 95 % interval and how this was made, as it stands in a file."""
 
 

@@ -1,7 +1,7 @@
 """How the measures of many explanations spread, by class and by outcome, with intervals."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Final
@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from core.explanation.measures import MEASURES, Measure
 from core.explanation.rows import ExplanationRow
 from core.scoring import Status
-from core.statistics import Interval
-from core.statistics.slide_rates import slide_rate
+from core.statistics import Measured, slide_rate
 
 FloatArray = NDArray[np.float64]
 QUARTILES: Final = (0.25, 0.5, 0.75)
@@ -25,19 +24,6 @@ class Basis(StrEnum):
     LABEL = "reference label"
     CALL = "the model's call"
     OUTCOME = "call against reference label"
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number with its interval.
-
-    Attributes:
-        value: The number.
-        interval: Its bounds; None where there are too few slides.
-    """
-
-    value: float
-    interval: Interval | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +49,7 @@ class Spread:
         return None if self.slides is None else len(set(self.slides))
 
     @cached_property
-    def estimates(self) -> dict[str, Estimate]:
+    def estimates(self) -> dict[str, Measured]:
         """The rate of a rate, else the quartiles; empty without patches."""
         if len(self) == 0:
             return {}
@@ -72,31 +58,28 @@ class Spread:
         names = ("lower quartile", "median", "upper quartile")
         return {name: self._quantile(part) for name, part in zip(names, QUARTILES, strict=True)}
 
-    def _rate(self, hits: NDArray[np.bool_]) -> Estimate:
-        codes = np.arange(len(hits))
+    def _rate(self, hits: NDArray[np.bool_], method: str = "Wilson-t") -> Measured:
         if self.slides is not None:
             codes = np.unique(np.array(self.slides), return_inverse=True)[1]
-        found = slide_rate(np.bincount(codes, weights=hits), np.bincount(codes))
-        interval = found.interval
-        if interval is not None and self.slides is None:
-            method = "Wilson-t, patches as if independent: too narrow"
-            interval = Interval(interval.low, interval.high, interval.level, method)
-        return Estimate(found.value, interval)
+            rate = slide_rate(np.bincount(codes, weights=hits), np.bincount(codes))
+            return replace(rate, method=f"slide-cluster, {method}") if rate.has_interval else rate
+        rate = slide_rate(hits, np.ones(len(hits)))
+        method = f"{method}, patches as if independent: too narrow"
+        return replace(rate, method=method, by="patches")
 
-    def _quantile(self, part: float) -> Estimate:
+    def _quantile(self, part: float) -> Measured:
         """Return a quantile with Woodruff's interval (1952).
 
         The part of patches at or below the quantile is a rate with an interval over slides; the
         quantiles at the ends of that interval are the bounds.
         """
         value = float(np.quantile(self.values, part))
-        rate = self._rate(self.values <= value)
-        if rate.interval is None:
-            return Estimate(value, None)
-        ends = np.clip(part - rate.value + np.array([rate.interval.low, rate.interval.high]), 0, 1)
+        rate = self._rate(self.values <= value, "Woodruff")
+        if not rate.has_interval:
+            return Measured(value)
+        ends = np.clip(part - rate.value + np.array([rate.low, rate.high]), 0, 1)
         low, high = map(float, np.quantile(self.values, ends))
-        method = rate.interval.method.replace("Wilson-t", "Woodruff")
-        return Estimate(value, Interval(low, high, rate.interval.level, method))
+        return Measured(value, low, high, rate.method, rate.by, rate.level)
 
 
 @dataclass(frozen=True, eq=False)
@@ -241,8 +224,7 @@ def distribution_table(groups: Iterable[Group]) -> list[tuple[str | float | int 
         for spread in group.spreads:
             held = (str(group.basis), group.name, group.patches, spread.measure.key)
             for name, one in spread.estimates.items():
-                found = one.interval
-                ends = (found.low, found.high, found.level) if found else (None, None, None)
+                ends = (one.low, one.high, one.level) if one.has_interval else (None, None, None)
                 rows.append(
                     (
                         *held,
@@ -251,7 +233,7 @@ def distribution_table(groups: Iterable[Group]) -> list[tuple[str | float | int 
                         name,
                         one.value,
                         *ends,
-                        found.method if found else "",
+                        one.method,
                         spread.measure.by_area,
                     )
                 )

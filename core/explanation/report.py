@@ -12,12 +12,12 @@ from core import pages
 from core.explanation.distributions import (
     Basis,
     Collected,
-    Estimate,
     FloatArray,
     Group,
     Spread,
 )
 from core.explanation.measures import DECIDED, Measure
+from core.statistics import Measured
 
 _TEMPLATE: Final = Path(__file__).with_name("report.html.j2")
 _NOTICE: Final = (
@@ -197,15 +197,14 @@ def _size(spread: Spread) -> str:
     return f"{len(spread):,}" + (f" on {slides:,} slides" if slides and len(spread) else "")
 
 
-def _estimate(found: Estimate | None, measure: Measure) -> str:
+def _estimate(found: Measured | None, measure: Measure) -> str:
     if found is None:
         return "–"
     form = "{:.1%}" if measure.rate else "{:.2f}"
     text = form.format(found.value)
-    if found.interval is None:
+    if not found.has_interval:
         return text
-    low, high = found.interval.low, found.interval.high
-    return f"{text} ({form.format(low)} to {form.format(high)})"
+    return f"{text} ({form.format(found.low)} to {form.format(found.high)})"
 
 
 def _method(groups: Sequence[Group]) -> Iterator[str]:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from math import isnan
 from typing import Final
 
-from core.bundle import Interval as CardInterval
 from core.bundle import OperatingPoint
 from core.review import (
     CurrentVerdict,
@@ -19,7 +18,7 @@ from core.review import (
     with_model,
 )
 from core.review.pseudonyms import Pseudonyms
-from core.statistics import Interval
+from core.statistics import Measured
 
 LEFT_OUT: Final = (
     "Names and patches have pseudonyms, the same in every export of this installation; file names, "
@@ -162,7 +161,7 @@ def _when(at: str) -> str:
 def _error_rates(point: OperatingPoint | None) -> list[tuple[str, str]]:
     if point is None:
         return [("Its error rates", "not known to this installation")]
-    rates: list[tuple[str, CardInterval | None]] = [
+    rates: list[tuple[str, Measured | None]] = [
         ("Sensitivity", point.sensitivity),
         ("Specificity", point.specificity),
     ]
@@ -184,16 +183,16 @@ def _counts(name: str, verdicts: Sequence[CurrentVerdict]) -> tuple[str, ...]:
         str(len(verdicts)),
         *(str(found.count(kind)) for kind in Verdict),
         str(sum(verdict.overrides_model for verdict in verdicts)),
-        share_text(agreed.percent, agreed.percent_interval),
+        share_text(agreed.percent),
         f"{time.median_s:.1f} ({time.lower_quartile_s:.1f} to {time.upper_quartile_s:.1f})",
     )
 
 
-def share_text(share: float, interval: Interval) -> str:
+def share_text(share: Measured) -> str:
     """Return a share with its interval, or a dash where there is none."""
-    if isnan(share):
+    if isnan(share.value):
         return "–"
-    return f"{share:.2f} ({interval.low:.2f} to {interval.high:.2f})"
+    return f"{share.value:.2f} ({share.low:.2f} to {share.high:.2f})"
 
 
 def _flagged(verdicts: Sequence[CurrentVerdict], plan: ReportPlan) -> tuple[FlaggedPatch, ...]:

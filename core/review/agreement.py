@@ -13,7 +13,7 @@ from core.review.disagreement import Pair, paired_verdicts
 from core.review.events import Reading
 from core.review.record import CurrentVerdict, Record, current_verdicts
 from core.review.vocabulary import Verdict
-from core.statistics import LEVEL, Interval, wilson_interval
+from core.statistics import LEVEL, Measured, wilson_interval
 from core.statistics.intervals import normal_quantile
 
 CALLS: Final = (Verdict.NO_TUMOUR, Verdict.TUMOUR)
@@ -30,22 +30,17 @@ class Agreement:
     Attributes:
         table: Counts (2, 2): first rater's call by second rater's, no tumour before tumour.
         not_judged: Pairs left out.
-        percent: Share of agreeing pairs; NaN of none.
-        percent_interval: Wilson.
-        kappa: Cohen's; NaN where chance agreement is certain, as when both say one thing only.
-        kappa_interval: Of the large-sample standard error; NaN where kappa is.
+        percent: Share of agreeing pairs, with Wilson's interval; NaN of none.
+        kappa: Cohen's, with the interval of its large-sample standard error; NaN where chance
+            agreement is certain, as when both say one thing only.
         pabak: Kappa at even prevalence and without bias, 2 × share − 1.
-        pabak_interval: From the interval of the share.
     """
 
     table: tuple[tuple[int, int], tuple[int, int]]
     not_judged: int
-    percent: float
-    percent_interval: Interval
-    kappa: float
-    kappa_interval: Interval
-    pabak: float
-    pabak_interval: Interval
+    percent: Measured
+    kappa: Measured
+    pabak: Measured
 
     @property
     def pairs(self) -> int:
@@ -71,18 +66,22 @@ def agreement(pairs: Sequence[tuple[Verdict, Verdict]], level: float = LEVEL) ->
             (int(table[1, 0]), int(table[1, 1])),
         ),
         not_judged=len(pairs) - total,
-        percent=agreed / total if total else float("nan"),
-        percent_interval=share,
-        kappa=kappa,
-        kappa_interval=Interval(
+        percent=share,
+        kappa=Measured(
+            kappa,
             max(kappa - half, -1.0) if total else float("nan"),
             min(kappa + half, 1.0) if total else float("nan"),
-            level,
             "large-sample standard error of kappa, patches as if independent",
+            "patches",
+            level,
         ),
-        pabak=2 * agreed / total - 1 if total else float("nan"),
-        pabak_interval=Interval(
-            2 * share.low - 1, 2 * share.high - 1, level, f"2 × share − 1; {share.method}"
+        pabak=Measured(
+            2 * share.value - 1,
+            2 * share.low - 1,
+            2 * share.high - 1,
+            f"2 × share − 1; {share.method}",
+            "patches",
+            level,
         ),
     )
 

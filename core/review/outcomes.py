@@ -9,7 +9,7 @@ from core.review.errors import ReviewError
 from core.review.progress import seconds_spent
 from core.review.record import CurrentVerdict
 from core.review.vocabulary import ReadingMode, ReasonTag
-from core.statistics import Interval, wilson_interval
+from core.statistics import Measured, wilson_interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +33,13 @@ class FlipMatrix:
     unlabelled: int
 
     @property
-    def led_astray(self) -> Interval:
-        """Wilson interval of right → wrong among the first right; patches as if independent."""
+    def led_astray(self) -> Measured:
+        """Share of right → wrong among the first right; patches as if independent."""
         return wilson_interval(self.right_wrong, self.right_wrong + self.right_right)
 
     @property
-    def helped(self) -> Interval:
-        """Wilson interval of wrong → right among the first wrong; patches as if independent."""
+    def helped(self) -> Measured:
+        """Share of wrong → right among the first wrong; patches as if independent."""
         return wilson_interval(self.wrong_right, self.wrong_right + self.wrong_wrong)
 
 
@@ -76,20 +76,14 @@ class TagErrors:
     Attributes:
         tag: The tag; None for all patches together.
         patches: Labelled patches with it, that the reader judged.
-        reader_errors: Final verdicts against the label.
-        reader_interval: Wilson interval of their share, patches as if independent.
-        model_calls: Of these patches, how many the model called.
-        model_errors: The model's calls against the label.
-        model_interval: Likewise.
+        reader_errors: Final verdicts against the label, with Wilson's interval of their share.
+        model_errors: The model's calls against the label, of the patches that it called.
     """
 
     tag: ReasonTag | None
     patches: int
-    reader_errors: int
-    reader_interval: Interval
-    model_calls: int
-    model_errors: int
-    model_interval: Interval
+    reader_errors: Measured
+    model_errors: Measured
 
 
 def tag_errors(verdicts: Sequence[CurrentVerdict]) -> tuple[TagErrors, ...]:
@@ -120,11 +114,8 @@ def _tag_row(tag: ReasonTag | None, verdicts: Sequence[CurrentVerdict]) -> TagEr
     return TagErrors(
         tag=tag,
         patches=len(verdicts),
-        reader_errors=reader,
-        reader_interval=wilson_interval(reader, len(verdicts)),
-        model_calls=len(calls),
-        model_errors=model,
-        model_interval=wilson_interval(model, len(calls)),
+        reader_errors=wilson_interval(reader, len(verdicts)),
+        model_errors=wilson_interval(model, len(calls)),
     )
 
 

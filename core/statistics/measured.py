@@ -63,6 +63,10 @@ class Measured:
             return self
         return self.naive
 
+    def published(self) -> dict[str, float | str]:
+        """The number as it stands in a file: value, low, high, method."""
+        return {"value": self.value, "low": self.low, "high": self.high, "method": self.method}
+
     @property
     def width(self) -> float:
         """High minus low."""

@@ -152,8 +152,9 @@ class ThresholdStudy:
 
     @cached_property
     def _areas(self) -> list[float]:
-        """AUROC within each slide, which no threshold changes."""
-        return auroc_by_slide(self.scores.evidence)
+        """AUROC within each slide, which no threshold changes; empty where slides are unknown."""
+        evidence = self.scores.evidence
+        return [] if evidence.slides is None else auroc_by_slide(evidence)
 
     def probability_in_use(self, score: float, prevalence: float) -> float:
         """Return what a score means where tumour patches are as common as stated.

@@ -16,7 +16,7 @@ from core.statistics import (
     fit_temperature,
     split_slides,
 )
-from core.thresholds import ChosenThreshold, SensitivityAtLeast, choose
+from core.thresholds import Choice, SensitivityAtLeast, choose
 
 RULE: Final = SensitivityAtLeast(0.95)
 """A second reader may be bothered by false alarms; a missed metastasis is the worse mistake."""
@@ -43,7 +43,7 @@ class Calibration:
 
     temperature: float
     temperature_fitted_on: str
-    chosen: ChosenThreshold
+    chosen: Choice
     chosen_on: str
     fitting: Evidence
     judging: Evidence

@@ -10,9 +10,12 @@ from numpy.typing import NDArray
 from core.errors import EvidenceError
 from core.statistics import (
     Evidence,
+    Measured,
+    MetricName,
     OperatingTable,
+    Resampled,
+    ResampledCounts,
     SlideBootstrap,
-    SlideEstimate,
     average_precision,
     average_precision_over_slides,
     compare_auroc,
@@ -20,11 +23,10 @@ from core.statistics import (
     reliability,
 )
 from core.thresholds.scores import ScoreSet
-from training.bundling.report import brier_over_slides, ece_over_slides
-from training.judging.performance import BOOTSTRAP_SEED, Measure
+from training.bundling.report import BOOTSTRAP_SEED, brier_over_slides, ece_over_slides
 from training.judging.subject import Subject
 
-_RATES: Final = ("sensitivity", "specificity")
+_RATES: Final[tuple[MetricName, ...]] = ("sensitivity", "specificity")
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Difference:
 
     first: float
     second: float
-    difference: Measure
+    difference: Measured
     p_value: float | None = None
 
 
@@ -84,11 +86,11 @@ def contest(first: Subject, second: Subject) -> Contest:
         "auroc": Difference(
             patches.value_a,
             patches.value_b,
-            Measure.of_estimate(compared.by_slides),
+            compared.by_slides.best,
             compared.p_value if np.isfinite(compared.p_value) else None,
         )
     }
-    statistics: dict[str, Callable[[SlideBootstrap], SlideEstimate]] = {
+    statistics: dict[str, Callable[[SlideBootstrap], Resampled]] = {
         "average_precision": lambda slides: average_precision_over_slides(
             slides, OperatingTable.of(slides.evidence)
         ),
@@ -101,8 +103,8 @@ def contest(first: Subject, second: Subject) -> Contest:
         for rate in _RATES:
             metrics[rate] = _paired(
                 of_a,
-                of_a.rate(rate, first.shipped.threshold),
-                of_b.rate(rate, second.shipped.threshold),
+                ResampledCounts.of(of_a, first.shipped.threshold).resampled(rate),
+                ResampledCounts.of(of_b, second.shipped.threshold).resampled(rate),
             )
     return Contest(
         patches=len(a),
@@ -162,19 +164,19 @@ def _slides(
     return None if b.evidence.slides is None else b.evidence.slides[rows_b]
 
 
-def _paired(slides: SlideBootstrap, a: SlideEstimate, b: SlideEstimate) -> Difference:
+def _paired(slides: SlideBootstrap, a: Resampled, b: Resampled) -> Difference:
     """The difference of two statistics over the same resamples.
 
     Which resamples are undefined depends on labels and slides only, so the two stay aligned; a
     rate's does too, as its denominator is a class.
     """
     difference = slides.estimate(
-        a.value - b.value,
+        a.measured.value - b.measured.value,
         a.replicates - b.replicates,
         freedom=slides.degrees_of_freedom,
         scale="plain",
     )
-    return Difference(a.value, b.value, Measure.of_estimate(difference))
+    return Difference(a.measured.value, b.measured.value, difference.best)
 
 
 def _by_patches(a: Evidence, b: Evidence, notes: tuple[str, ...]) -> Contest:
@@ -183,7 +185,7 @@ def _by_patches(a: Evidence, b: Evidence, notes: tuple[str, ...]) -> Contest:
         "auroc": Difference(
             ranked.value_a,
             ranked.value_b,
-            Measure.of(ranked.difference, ranked.interval),
+            ranked.difference,
             ranked.p_value if np.isfinite(ranked.p_value) else None,
         )
     }
@@ -193,5 +195,5 @@ def _by_patches(a: Evidence, b: Evidence, notes: tuple[str, ...]) -> Contest:
         "ece": [reliability(one).ece for one in (a, b)],
     }
     for name, (value_a, value_b) in pairs.items():
-        metrics[name] = Difference(value_a, value_b, Measure(value_a - value_b))
+        metrics[name] = Difference(value_a, value_b, Measured(value_a - value_b))
     return Contest(len(a), 0, metrics, None, (*notes, *a.notes()))

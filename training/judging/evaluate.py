@@ -3,18 +3,18 @@
 import math
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from core.errors import EvidenceError, RunError
 from core.files import replacing
-from core.statistics import OperatingTable
+from core.statistics import Measured, OperatingTable
 from core.thresholds import choose, read_locked_point
 from training.bundling.calibration import RULE
 from training.judging.contest import Contest, contest
 from training.judging.page import evaluation_page
-from training.judging.performance import Measure, Performance, Threshold, measure_performance
+from training.judging.performance import Performance, Threshold, measure_performance
 from training.judging.subject import ScoringOptions, Subject, open_subject
 from training.runs.folder import write_json
 
@@ -158,7 +158,10 @@ def evaluation_values(evaluation: Evaluation) -> dict[str, Any]:
             "against_scores_sha256": evaluation.against.scores.sha256,
             "patches": found.patches,
             "slides": found.slides,
-            "differences": {name: asdict(one) for name, one in found.metrics.items()},
+            "differences": {
+                name: vars(one) | {"difference": one.difference.published()}
+                for name, one in found.metrics.items()
+            },
             "share_first_better": found.share_first_better,
             "notes": list(found.notes),
         }
@@ -166,8 +169,8 @@ def evaluation_values(evaluation: Evaluation) -> dict[str, Any]:
     return plain
 
 
-def _measures(measures: Mapping[str, Measure]) -> dict[str, Any]:
-    return {name: asdict(one) for name, one in measures.items()}
+def _measures(measures: Mapping[str, Measured]) -> dict[str, Any]:
+    return {name: one.published() for name, one in measures.items()}
 
 
 def _finite(value: Any) -> Any:  # noqa: ANN401 - JSON

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 
 from core.errors import RunError
 from core.files import replacing
-from training.judging.performance import Measure, Performance, measure_performance
+from training.judging.performance import Performance, measure_performance
 from training.judging.subject import (
     CROSSVAL_FILE,
     ENSEMBLE_FILE,
@@ -179,11 +179,11 @@ def _of_several(name: str, folder: Path, subject: Subject, judged: Performance) 
 
 
 def _metrics(judged: Performance) -> dict[str, Any]:
-    ranking: Measure = judged.metrics["auroc"]
+    ranking = judged.metrics["auroc"]
     return {
         "auroc": ranking.value,
-        "auroc_low": ranking.low,
-        "auroc_high": ranking.high,
+        "auroc_low": ranking.low if ranking.has_interval else None,
+        "auroc_high": ranking.high if ranking.has_interval else None,
         "average_precision": judged.metrics["average_precision"].value,
         "ece": judged.metrics["ece"].value,
     }

@@ -10,13 +10,14 @@ from plotly.subplots import make_subplots
 
 from core import pages
 from core.statistics import (
+    Measured,
     OperatingTable,
     precision_recall_curve,
     reliability,
     roc_curve,
 )
 from training.judging.contest import Contest
-from training.judging.performance import Measure, Performance
+from training.judging.performance import Performance
 from training.judging.subject import Subject
 
 _NAMES: Final = {
@@ -92,19 +93,16 @@ def curves_figure(subjects: Sequence[Subject]) -> go.Figure:
             1,
             2,
         )
-        spans = [one.over_slides.interval if one.over_slides else None for one in bins]
-        shown = [span or one.interval for span, one in zip(spans, bins, strict=True)]
+        shares = [one.tumour_share for one in bins]
         figure.add_trace(
             go.Scatter(
                 x=[one.mean_score for one in bins],
-                y=[one.tumour_share for one in bins],
+                y=[share.value for share in shares],
                 error_y={
                     "type": "data",
                     "symmetric": False,
-                    "array": [s.high - o.tumour_share for s, o in zip(shown, bins, strict=True)],
-                    "arrayminus": [
-                        o.tumour_share - s.low for s, o in zip(shown, bins, strict=True)
-                    ],
+                    "array": [share.high - share.value for share in shares],
+                    "arrayminus": [share.value - share.low for share in shares],
                     "thickness": 1,
                 },
                 mode="lines+markers",
@@ -132,11 +130,11 @@ def curves_figure(subjects: Sequence[Subject]) -> go.Figure:
     return pages.dressed(figure, 420).update_layout(showlegend=len(subjects) > 1)
 
 
-def shown(measure: Measure, digits: int = 3) -> str:
+def shown(measure: Measured, digits: int = 3) -> str:
     """Return "0.978 (0.907 to 0.995)", without bounds where there are none."""
     if not math.isfinite(measure.value):
         return "not defined" if math.isnan(measure.value) else "infinite"
-    if measure.low is None or measure.high is None:
+    if not measure.has_interval:
         return f"{measure.value:.{digits}f}"
     return f"{measure.value:.{digits}f} ({measure.low:.{digits}f} to {measure.high:.{digits}f})"
 

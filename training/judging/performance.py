@@ -2,57 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
-
-import numpy as np
 
 from core.errors import EvidenceError
 from core.statistics import (
     Evidence,
-    Interval,
+    Measured,
     OperatingTable,
+    ResampledCounts,
     SlideBootstrap,
-    SlideEstimate,
     auroc,
     average_precision,
     average_precision_over_slides,
     calibration_line,
     log_loss,
+    metrics_at,
     reliability,
 )
-from core.thresholds import MetricRow, operating_point
-from training.bundling.report import brier_over_slides, ece_over_slides
-
-BOOTSTRAP_SEED: Final = 0
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A number with its 95 % interval.
-
-    Attributes:
-        value: NaN where it cannot be computed.
-        low: None where there is no interval.
-        high: Likewise.
-        method: How the interval was made, "" without one.
-    """
-
-    value: float
-    low: float | None = None
-    high: float | None = None
-    method: str = ""
-
-    @classmethod
-    def of(cls, value: float, interval: Interval | None) -> "Measure":
-        """Return a value with an interval, if its bounds are finite."""
-        if interval is None or not np.isfinite([interval.low, interval.high]).all():
-            return cls(value)
-        return cls(value, interval.low, interval.high, interval.method)
-
-    @classmethod
-    def of_estimate(cls, estimate: SlideEstimate) -> "Measure":
-        """Return a slide estimate; the percentile interval where there is no better one."""
-        return cls.of(estimate.value, estimate.interval or estimate.percentile)
+from training.bundling.report import brier_over_slides, ece_over_slides, slide_bootstrap
 
 
 @dataclass(frozen=True)
@@ -71,7 +37,7 @@ class RatesAt:
     threshold: float
     origin: str
     counts: Mapping[str, float]
-    metrics: Mapping[str, Measure]
+    metrics: Mapping[str, Measured]
 
 
 @dataclass(frozen=True)
@@ -105,7 +71,7 @@ class Performance:
     patches: int
     positives: int
     slides: int
-    metrics: Mapping[str, Measure]
+    metrics: Mapping[str, Measured]
     points: tuple[RatesAt, ...]
     notes: tuple[str, ...]
 
@@ -128,70 +94,49 @@ def measure_performance(evidence: Evidence, thresholds: Sequence[Threshold]) -> 
         positives=evidence.n_positive,
         slides=0 if evidence.slides is None else len(evidence.slide_names),
         metrics={**_ranking(evidence, table, bootstrap), **_calibration(evidence, bootstrap)},
-        points=tuple(_rates(evidence, table, bootstrap, one) for one in thresholds),
+        points=tuple(_rates(table, bootstrap, one) for one in thresholds),
         notes=evidence.notes(),
     )
 
 
-def slide_bootstrap(evidence: Evidence) -> SlideBootstrap | None:
-    """Return the bootstrap of the slides, with a fixed seed; None with fewer than 2."""
-    if evidence.slides is None or len(evidence.slide_names) < 2:
-        return None
-    return SlideBootstrap.of(evidence, np.random.default_rng(BOOTSTRAP_SEED))
-
-
 def _ranking(
     evidence: Evidence, table: OperatingTable, bootstrap: SlideBootstrap | None
-) -> dict[str, Measure]:
+) -> dict[str, Measured]:
     by_patches = auroc(evidence)
-    measured = {
-        "auroc": Measure(by_patches.value),
-        "auroc_by_patches": Measure.of(by_patches.value, by_patches.interval),
-        "average_precision": Measure(average_precision(table)),
-    }
-    if bootstrap is not None:
-        over_slides = bootstrap.auroc(patch_error=by_patches.standard_error)
-        measured["auroc"] = Measure.of_estimate(over_slides)
-        measured["average_precision"] = Measure.of_estimate(
-            average_precision_over_slides(bootstrap, table)
-        )
-    return measured
+    if bootstrap is None:
+        area = Measured(by_patches.value)
+        precision = Measured(average_precision(table))
+    else:
+        area = bootstrap.auroc(patch_error=by_patches.standard_error).best
+        precision = average_precision_over_slides(bootstrap, table).best
+    return {"auroc": area, "auroc_by_patches": by_patches, "average_precision": precision}
 
 
-def _calibration(evidence: Evidence, bootstrap: SlideBootstrap | None) -> dict[str, Measure]:
+def _calibration(evidence: Evidence, bootstrap: SlideBootstrap | None) -> dict[str, Measured]:
     diagram = reliability(evidence)
-    measured = {"brier": Measure(diagram.brier), "ece": Measure(diagram.ece)}
+    measured = {"brier": Measured(diagram.brier), "ece": Measured(diagram.ece)}
     if bootstrap is not None:
-        measured["brier"] = Measure.of_estimate(brier_over_slides(bootstrap))
-        measured["ece"] = Measure.of_estimate(ece_over_slides(bootstrap))
-    measured["log_loss"] = Measure(log_loss(evidence))
+        measured["brier"] = brier_over_slides(bootstrap).best
+        measured["ece"] = ece_over_slides(bootstrap).best
+    measured["log_loss"] = Measured(log_loss(evidence))
     try:
         line = calibration_line(evidence)
     except EvidenceError:
         return measured  # separable or constant scores have no line
-    measured["calibration_slope"] = Measure.of(line.slope, line.slope_interval)
-    measured["calibration_in_the_large"] = Measure(line.intercept_at_slope_1)
+    measured["calibration_slope"] = line.slope
+    measured["calibration_in_the_large"] = Measured(line.intercept_at_slope_1)
     return measured
 
 
 def _rates(
-    evidence: Evidence,
-    table: OperatingTable,
-    bootstrap: SlideBootstrap | None,
-    threshold: Threshold,
+    table: OperatingTable, bootstrap: SlideBootstrap | None, threshold: Threshold
 ) -> RatesAt:
-    point = operating_point(evidence, threshold.value, table, bootstrap)
-    confusion = point.confusion
+    confusion = table.confusion(threshold.value)
+    slides = None if bootstrap is None else ResampledCounts.of(bootstrap, threshold.value)
     return RatesAt(
         name=threshold.name,
         threshold=threshold.value,
         origin=threshold.origin,
         counts={name: getattr(confusion, name) for name in ("tp", "fp", "fn", "tn")},
-        metrics={row.name: _measured(row) for row in point.rows},
+        metrics={str(name): one for name, one in metrics_at(confusion, slides).items()},
     )
-
-
-def _measured(row: MetricRow) -> Measure:
-    if row.by_slides is not None:
-        return Measure.of_estimate(row.by_slides)
-    return Measure.of(row.value, row.by_patches)

@@ -19,12 +19,12 @@ from app.screens.shared.parts import (
 )
 from app.screens.shared.sources import try_samples
 from app.state import address, widgets
-from core.bundle import Interval, metric_name
+from core.bundle import metric_name
 from core.errors import NodelensError
 from core.jobs import JobStore
 from core.scoring import Classifier
 from core.settings import SAMPLES_TABLE
-from core.statistics import Evidence, OperatingTable
+from core.statistics import Evidence, Measured, OperatingTable
 
 _SHOWN_SAMPLE: Final = SAMPLES_TABLE.parent / "patches" / "drawn-02.png"
 
@@ -161,17 +161,17 @@ def _headline(classifier: Classifier) -> list[Stat]:
     return [stat for stat in stats if stat is not None]
 
 
-def _interval_stat(name: str, interval: Interval | None, where: str) -> Stat | None:
-    if interval is None:
+def _interval_stat(name: str, measured: Measured | None, where: str) -> Stat | None:
+    if measured is None:
         return None
     return Stat(
         name,
-        f"{interval.value:.3f}",
-        f"{where}95 % interval {interval.low:.3f} to {interval.high:.3f}",
+        f"{measured.value:.3f}",
+        f"{where}95 % interval {measured.low:.3f} to {measured.high:.3f}",
     )
 
 
-def _measures(classifier: Classifier) -> list[tuple[str, Interval]]:
+def _measures(classifier: Classifier) -> list[tuple[str, Measured]]:
     """Return everything that the card measured, and what came with the threshold in force."""
     metrics, point = classifier.bundle.card.validation.metrics, classifier.operating_point
     measures = [(metric_name(name), value) for name, value in metrics.items()]

@@ -24,7 +24,7 @@ from core.review import (
     with_model,
     within_reader,
 )
-from core.statistics import Interval
+from core.statistics import Measured
 
 FEW_PAIRS: Final = 30
 _NO_WIDTH: Final = 1e-9
@@ -96,7 +96,7 @@ def _agreements(
         notes.append("The score was in view before each verdict: agreement with the model is led.")
     if any(found.pairs < FEW_PAIRS for _, found in rows):
         notes.append(f"Below {FEW_PAIRS} patches read the share, not kappa.")
-    if any(isnan(found.kappa) and found.pairs for _, found in rows):
+    if any(isnan(found.kappa.value) and found.pairs for _, found in rows):
         notes.append("No kappa (–) where both gave one and the same call throughout.")
     if notes:
         st.caption(" ".join(notes))
@@ -121,22 +121,20 @@ def _reader_pairs(
 def _agreement_row(name: str, found: Agreement) -> str:
     cells = (
         str(found.pairs),
-        _with_interval(found.percent, found.percent_interval),
-        _with_interval(found.kappa, found.kappa_interval),
-        _with_interval(found.pabak, found.pabak_interval),
+        *map(_with_interval, (found.percent, found.kappa, found.pabak)),
         str(found.not_judged),
     )
     return f"<tr><th>{escape(name)}</th>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
-def _with_interval(value: float, interval: Interval) -> str:
-    if isnan(value):
+def _with_interval(number: Measured) -> str:
+    if isnan(number.value):
         return "–"
-    told = f"<b>{_signed(value)}</b>"
+    told = f"<b>{_signed(number.value)}</b>"
     # Where one of the two gave a single call throughout, kappa is 0 whatever happens: no interval.
-    if isnan(interval.low) or interval.high - interval.low < _NO_WIDTH:
+    if not number.has_interval or number.width < _NO_WIDTH:
         return told
-    return f"{told} <small>{_signed(interval.low)} to {_signed(interval.high)}</small>"
+    return f"{told} <small>{_signed(number.low)} to {_signed(number.high)}</small>"
 
 
 def _signed(value: float) -> str:
@@ -165,16 +163,16 @@ def _flips(verdicts: Sequence[CurrentVerdict]) -> None:
     with words:
         lines = []
         if found.right_right + found.right_wrong:
-            lines.append(_share_line("Led astray", found.right_wrong, found.led_astray, "right"))
+            lines.append(_share_line("Led astray", found.led_astray, "right"))
         if found.wrong_right + found.wrong_wrong:
-            lines.append(_share_line("Helped", found.wrong_right, found.helped, "wrong"))
+            lines.append(_share_line("Helped", found.helped, "wrong"))
         left_out = f"{found.unlabelled} without a label, {found.not_judged} not judged"
         st.html(f'<div class="nl-lines">{"".join(lines)}<small>Left out: {left_out}.</small></div>')
 
 
-def _share_line(name: str, count: int, interval: Interval, before: str) -> str:
+def _share_line(name: str, share: Measured, before: str) -> str:
     return (
-        f"<p><b>{name}: {count}</b>, {interval.low:.0%} to {interval.high:.0%} of the first "
+        f"<p><b>{name}: {share.hits:g}</b>, {share.low:.0%} to {share.high:.0%} of the first "
         f"{before}</p>"
     )
 
@@ -203,21 +201,21 @@ def _tags(verdicts: Sequence[CurrentVerdict]) -> None:
         return
     lines = []
     for row in rows:
-        model = f"{row.model_errors} of {row.model_calls}" if row.model_calls else "–"
-        lines.append(
-            f"<tr><th>{row.tag or 'all patches'}</th>"
-            f"<td><b>{row.reader_errors} of {row.patches}</b> <small>"
-            f"{row.reader_interval.low:.0%} to {row.reader_interval.high:.0%}</small></td>"
-            f"<td><b>{model}</b>"
-            + (
-                f" <small>{row.model_interval.low:.0%} to {row.model_interval.high:.0%}</small>"
-                if row.model_calls
-                else ""
-            )
-            + "</td></tr>"
+        cells = "".join(
+            f"<td>{_errors(part)}</td>" for part in (row.reader_errors, row.model_errors)
         )
+        lines.append(f"<tr><th>{row.tag or 'all patches'}</th>{cells}</tr>")
     st.html(
         '<div class="nl-scroll"><table class="nl-table"><thead><tr><th>Tag</th>'
         "<th>Errors of the readers</th><th>Errors of the model</th></tr></thead>"
         f"<tbody>{''.join(lines)}</tbody></table></div>"
+    )
+
+
+def _errors(share: Measured) -> str:
+    if not share.trials:
+        return "<b>–</b>"
+    return (
+        f"<b>{share.hits:g} of {share.trials:g}</b> "
+        f"<small>{share.low:.0%} to {share.high:.0%}</small>"
     )

@@ -7,9 +7,9 @@ from typing import Final, Literal
 
 import streamlit as st
 
-from core.bundle import Interval
 from core.errors import NodelensError
 from core.scoring import Outcome
+from core.statistics import Measured
 
 Tone = Literal["plain", "tumour", "no-tumour", "grey-zone", "quiet"]
 
@@ -129,7 +129,7 @@ def facts(pairs: Sequence[tuple[str, str]]) -> None:
     st.html(f'<dl class="nl-facts">{lines}</dl>')
 
 
-def interval_table(named: Sequence[tuple[str, Interval]]) -> None:
+def interval_table(named: Sequence[tuple[str, Measured]]) -> None:
     """Draw numbers with their 95 % intervals and how these were made."""
     lines = "".join(
         f"<tr><th scope=row>{escape(name)}</th><td>{value.value:.3f}</td>"

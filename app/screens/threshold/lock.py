@@ -139,7 +139,7 @@ def _summary(snapshot: Snapshot) -> list[Stat]:
             Stat(
                 label,
                 numbers.percent(estimate.value),
-                f"95 % {kind} {numbers.span(estimate.interval)}",
+                f"95 % {kind} {numbers.span(estimate)}",
             )
         )
     return stats

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import Final
 
-from core.statistics import Interval, MetricName, SlideRow
-from core.thresholds import Deferral, Estimate, Snapshot, ThresholdStudy
+from core.statistics import Measured, MetricName, SlideRow
+from core.thresholds import Deferral, Snapshot, ThresholdStudy
 
 SLIDES_SHOWN: Final = 8
 _DIGITS_OF_A_RATE: Final = 1
@@ -37,17 +37,17 @@ def percent(value: float) -> str:
     return f"{shown} %"
 
 
-def span(interval: Interval | None, *, share: bool = True) -> str:
+def span(number: Measured | None, *, share: bool = True) -> str:
     """Return an interval as from–to."""
-    if interval is None or not math.isfinite(interval.low):
+    if number is None or not math.isfinite(number.low):
         return "–"
     if share:
-        return f"{100 * interval.low:.1f}–{100 * interval.high:.1f}"
-    high = f"{interval.high:.2f}" if math.isfinite(interval.high) else "∞"
-    return f"{interval.low:.2f}–{high}"
+        return f"{100 * number.low:.1f}–{100 * number.high:.1f}"
+    high = f"{number.high:.2f}" if math.isfinite(number.high) else "∞"
+    return f"{number.low:.2f}–{high}"
 
 
-def _believed(estimate: Estimate) -> str:
+def _believed(estimate: Measured) -> str:
     """The interval to believe, in words."""
     if estimate.by_slides is not None:
         return f"95 % interval over slides {span(estimate.by_slides)}"
@@ -92,7 +92,7 @@ def sentences(snapshot: Snapshot, data_name: str) -> str:
     )
 
 
-def _sentence(estimate: Estimate, which: str, verb: str, term: str, tone: str) -> str:
+def _sentence(estimate: Measured, which: str, verb: str, term: str, tone: str) -> str:
     if math.isnan(estimate.value):
         return f"<p>There are no {which}, so there is no {term}.</p>"
     base, count = _of(estimate.value)
@@ -216,7 +216,7 @@ def metrics(snapshot: Snapshot) -> str:
     )
 
 
-def _row(name: str, why: str, estimate: Estimate, *, share: bool = True) -> str:
+def _row(name: str, why: str, estimate: Measured, *, share: bool = True) -> str:
     value = percent(estimate.value) if share else _number(estimate.value)
     counted = (
         ""

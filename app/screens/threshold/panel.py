@@ -18,6 +18,7 @@ from core.errors import NodelensError
 from core.jobs import Job, JobStore
 from core.scoring import GREY, Batch, BatchEffect, Change
 from core.scoring.what_if import Calls
+from core.statistics import Measured
 from core.thresholds import Assumptions, LockedPoint, Snapshot, Source, ThresholdStudy, rule_of
 
 PICTURES: Final = 12
@@ -134,7 +135,7 @@ def chosen_by(study: ThresholdStudy, assumptions: Assumptions) -> str:
         except NodelensError:
             return _BY_HAND
         if (choice.threshold, choice.lower) == (now.threshold, now.lower):
-            return f"{choice.name}: {choice.description}"
+            return f"{choice.rule}: {choice.description}"
     return _BY_HAND
 
 
@@ -266,9 +267,7 @@ def still_part(scene: Scene) -> None:
         "square-root scale; dotted: in force",
         figures.histogram(study.histogram, in_force=line, colours=colours),
     )
-    over_slides = study.auroc_over_slides
     area = study.auroc
-    interval = area.interval if over_slides is None else over_slides.interval
     curve = study.decision_curve(assumed)
     scores = study.scores_for(curve.probabilities, assumed.prevalence)
     left, right = st.columns(2)
@@ -276,7 +275,7 @@ def still_part(scene: Scene) -> None:
         show(
             "roc",
             f"ROC, area {area.value:.3f}",
-            f"95 % {'by patches' if over_slides is None else 'over slides'} {_three(interval)}",
+            f"95 % {'over slides' if area.by_slides else 'by patches'} {_three(area)}",
             figures.roc(study.roc, in_force=at_point, colours=colours),
         )
     with right:
@@ -314,14 +313,13 @@ def still_part(scene: Scene) -> None:
     )
 
 
-def _three(interval: object) -> str:
-    low, high = getattr(interval, "low", None), getattr(interval, "high", None)
-    return "–" if low is None or high is None else f"{low:.3f}–{high:.3f}"
+def _three(area: Measured) -> str:
+    return f"{area.low:.3f}–{area.high:.3f}" if area.has_interval else "–"
 
 
 def _calibration_words(study: ThresholdStudy) -> str:
     found, line = study.calibration, study.calibration_line
-    slope = "" if isinstance(line, str) else f", slope {line.slope:.2f}"
+    slope = "" if isinstance(line, str) else f", slope {line.slope.value:.2f}"
     return f"ECE {found.ece:.3f}, Brier {found.brier:.3f}{slope}"
 
 

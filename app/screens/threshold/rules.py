@@ -87,13 +87,13 @@ def stability(study: ThresholdStudy, assumptions: Assumptions) -> None:
     except NodelensError as error:
         st.caption(str(error))
         return
-    if found is None or found.interval is None:
+    if found is None or not found.threshold.has_interval:
         st.caption("Too few slides to tell.")
         return
     slide, without = found.most_influential
     st.caption(
-        f"On other slides the same rule would choose between {found.interval.low:.3f} and "
-        f"{found.interval.high:.3f} (95 % of {len(found.replicates):,} slide-bootstrap draws). "
+        f"On other slides the same rule would choose between {found.threshold.low:.3f} and "
+        f"{found.threshold.high:.3f} (95 % of {len(found.replicates):,} slide-bootstrap draws). "
         f"Without slide {slide}, which matters most, it would choose {without:.3f}."
     )
 

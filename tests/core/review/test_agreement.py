@@ -39,37 +39,39 @@ def test_kappa_and_its_interval_are_those_of_statsmodels_and_sklearn(seed: int) 
     pairs = pairs_of(table)
     found = agreement(pairs)
     reference = cohens_kappa(np.array(table))
-    assert found.kappa == pytest.approx(reference.kappa)
-    assert found.kappa_interval.low == pytest.approx(reference.kappa_low)
-    assert found.kappa_interval.high == pytest.approx(reference.kappa_upp)
-    assert found.kappa == pytest.approx(cohen_kappa_score(*zip(*pairs, strict=True)))
+    assert found.kappa.value == pytest.approx(reference.kappa)
+    assert found.kappa.low == pytest.approx(reference.kappa_low)
+    assert found.kappa.high == pytest.approx(reference.kappa_upp)
+    assert found.kappa.value == pytest.approx(cohen_kappa_score(*zip(*pairs, strict=True)))
 
 
 def test_kappa_of_the_textbook_example() -> None:
     found = agreement(pairs_of([[20, 5], [10, 15]]))  # Cohen 1960's form: 0.70 against 0.50
-    assert (found.percent, found.kappa, found.pabak) == pytest.approx((0.7, 0.4, 0.4))
-    assert found.percent_interval.covers(0.7)
-    assert found.pabak_interval.low == pytest.approx(2 * found.percent_interval.low - 1)
+    assert (found.percent.value, found.kappa.value, found.pabak.value) == pytest.approx(
+        (0.7, 0.4, 0.4)
+    )
+    assert found.percent.covers(0.7)
+    assert found.pabak.low == pytest.approx(2 * found.percent.low - 1)
 
 
 def test_kappa_is_undefined_when_both_always_say_the_same() -> None:
     found = agreement([(N, N)] * 20)
-    assert (found.percent, found.pabak) == (1.0, 1.0)
-    assert isnan(found.kappa)
+    assert (found.percent.value, found.pabak.value) == (1.0, 1.0)
+    assert isnan(found.kappa.value)
 
 
 def test_no_pairs_give_no_numbers_and_no_error() -> None:
     found = agreement([(X, N)])
     assert (found.pairs, found.not_judged) == (0, 1)
-    assert isnan(found.percent)
-    assert isnan(found.kappa)
+    assert isnan(found.percent.value)
+    assert isnan(found.kappa.value)
 
 
 def test_kappa_does_not_depend_on_who_is_first() -> None:
     pairs = pairs_of([[30, 4], [9, 12]])
     swapped = agreement([(b, a) for a, b in pairs])
-    assert swapped.kappa == pytest.approx(agreement(pairs).kappa)
-    assert swapped.kappa_interval.low == pytest.approx(agreement(pairs).kappa_interval.low)
+    assert swapped.kappa.value == pytest.approx(agreement(pairs).kappa.value)
+    assert swapped.kappa.low == pytest.approx(agreement(pairs).kappa.low)
 
 
 @pytest.fixture
@@ -127,6 +129,6 @@ def test_errors_are_counted_for_each_tag(store: ReviewStore) -> None:
             told = replace(told, tags=(ReasonTag.SINUS,))
         store.append(given(case, "Ann", task, told))
     every, sinus = tag_errors(current_verdicts(store.record()))
-    assert (every.patches, every.reader_errors, every.model_errors) == (3, 2, 2)
-    assert (sinus.tag, sinus.patches, sinus.reader_errors) == (ReasonTag.SINUS, 2, 1)
+    assert (every.patches, every.reader_errors.hits, every.model_errors.hits) == (3, 2, 2)
+    assert (sinus.tag, sinus.patches, sinus.reader_errors.hits) == (ReasonTag.SINUS, 2, 1)
     assert reading_time(current_verdicts(store.record())).median_s == 2.5

@@ -52,9 +52,10 @@ def test_bins_carry_slide_intervals_wider_than_wilson() -> None:
     slides = np.repeat([f"s{number}" for number in range(20)], 100)
     labels = np.repeat(np.arange(20) % 2, 100)  # each slide is all tumour or none
     found = reliability(Evidence.of(labels, np.full(2000, 0.5), slides)).bins[0]
-    assert found.over_slides is not None
-    assert found.over_slides.interval is not None
-    assert found.over_slides.interval.width > 3 * found.interval.width
+    share = found.tumour_share
+    assert share.by_slides is not None
+    assert share.by_patches is not None
+    assert share.by_slides.width > 3 * share.by_patches.width
 
 
 def test_the_line_equals_statsmodels_logistic_regression(evidence: Evidence) -> None:
@@ -63,9 +64,9 @@ def test_the_line_equals_statsmodels_logistic_regression(evidence: Evidence) -> 
     model = sm.GLM(labels, sm.add_constant(odds), family=sm.families.Binomial()).fit(tol=1e-12)
     large = sm.GLM(labels, np.ones((len(odds), 1)), offset=odds, family=sm.families.Binomial())
     alone = calibration_line(Evidence.of(evidence.labels, evidence.scores))
-    assert (alone.intercept, alone.slope) == pytest.approx(tuple(model.params), abs=1e-7)
+    assert (alone.intercept, alone.slope.value) == pytest.approx(tuple(model.params), abs=1e-7)
     assert alone.intercept_at_slope_1 == pytest.approx(large.fit(tol=1e-12).params[0], abs=1e-7)
-    assert (alone.slope_interval.low, alone.slope_interval.high) == pytest.approx(
+    assert (alone.slope.low, alone.slope.high) == pytest.approx(
         tuple(model.conf_int()[1]), abs=1e-6
     )
     assert alone.slide_count == 0
@@ -77,7 +78,7 @@ def test_the_slide_sandwich_equals_statsmodels(evidence: Evidence) -> None:
         disp=0, cov_type="cluster", cov_kwds={"groups": evidence.slide_codes}
     )
     quantile = student_t.ppf(0.975, len(evidence.slide_names) - 1)
-    found = calibration_line(evidence).slope_interval.width / 2 / quantile
+    found = calibration_line(evidence).slope.width / 2 / quantile
     # statsmodels also corrects for the number of rows, which is not what is random here.
     rows = len(evidence)
     assert found == pytest.approx(model.bse[1] / np.sqrt((rows - 1) / (rows - 2)), rel=1e-5)
@@ -89,7 +90,7 @@ def test_perfect_probabilities_have_slope_one_and_intercept_zero() -> None:
     line = calibration_line(Evidence.of(rng.random(100_000) < truth, truth))
     assert line.slope == pytest.approx(1, abs=0.03)
     assert line.intercept == pytest.approx(0, abs=0.03)
-    assert line.slope_interval.covers(1)
+    assert line.slope.covers(1)
 
 
 def test_scores_that_are_no_probabilities_are_refused() -> None:

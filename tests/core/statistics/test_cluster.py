@@ -3,7 +3,15 @@ import pytest
 from sklearn.metrics import f1_score, roc_auc_score
 
 from core.errors import EvidenceError
-from core.statistics import METRIC_NAMES, Evidence, SlideBootstrap, SlideCounts, auroc, slide_rate
+from core.statistics import (
+    METRIC_NAMES,
+    Evidence,
+    ResampledCounts,
+    SlideBootstrap,
+    SlideCounts,
+    auroc,
+    slide_rate,
+)
 from core.statistics.cluster import WinMatrix
 
 
@@ -35,7 +43,7 @@ def test_every_replicate_of_the_area_equals_scikit_learn_on_the_resampled_rows(
 @pytest.mark.parametrize("name", METRIC_NAMES)
 def test_every_replicate_of_a_rate_equals_the_resampled_rows(evidence: Evidence, name: str) -> None:
     bootstrap = SlideBootstrap.of(evidence, np.random.default_rng(1), replicates=20)
-    found = bootstrap.rate(name, 0.5)  # type: ignore[arg-type]
+    found = ResampledCounts.of(bootstrap, 0.5).resampled(name)  # type: ignore[arg-type]
     expected = []
     for draw in bootstrap.draws:
         resampled = evidence.select(rows_of(evidence, draw))
@@ -66,8 +74,8 @@ def test_slides_that_agree_within_themselves_have_a_large_design_effect(
     if len(evidence.slide_names) < 20:
         pytest.skip("a handful of slides cannot show it")
     bootstrap = SlideBootstrap.of(evidence, np.random.default_rng(3))
-    assert bootstrap.auroc(patch_error=auroc(evidence).standard_error).design_effect > 2
-    assert bootstrap.rate("sensitivity", 0.5).design_effect > 2
+    assert bootstrap.auroc(patch_error=auroc(evidence).standard_error).measured.design_effect > 2
+    assert SlideCounts.of(evidence, 0.5).rate("sensitivity").design_effect > 2
 
 
 def test_shuffled_slides_have_a_design_effect_near_one() -> None:
@@ -77,15 +85,17 @@ def test_shuffled_slides_have_a_design_effect_near_one() -> None:
     names = np.array([f"s{number}" for number in range(200)])
     evidence = Evidence.of(labels, scores, names[rng.integers(0, 200, 20_000)])
     bootstrap = SlideBootstrap.of(evidence, np.random.default_rng(5))
-    found = bootstrap.auroc(patch_error=auroc(evidence).standard_error)
+    found = bootstrap.auroc(patch_error=auroc(evidence).standard_error).measured
     assert found.design_effect == pytest.approx(1, abs=0.25)
-    assert bootstrap.rate("specificity", 0.5).design_effect == pytest.approx(1, abs=0.25)
+    assert SlideCounts.of(evidence, 0.5).rate("specificity").design_effect == pytest.approx(
+        1, abs=0.25
+    )
 
 
 def test_the_same_seed_gives_the_same_interval(evidence: Evidence) -> None:
     one, two = (SlideBootstrap.of(evidence, np.random.default_rng(6)).auroc() for _ in range(2))
-    assert one.interval == two.interval
-    assert one.percentile == two.percentile
+    for found, again in ((one.measured, two.measured), (one.percentile, two.percentile)):
+        assert (found.low, found.high) == (again.low, again.high)
 
 
 def test_without_slides_nothing_is_resampled() -> None:
@@ -101,9 +111,5 @@ def test_f1_carries_the_interval_of_the_jaccard_index(evidence: Evidence) -> Non
     jaccard = slide_rate(counts.tp, counts.tp + counts.fp + counts.fn)
     found = counts.rate("f1")
     assert found.value == pytest.approx(f1_score(evidence.labels, evidence.scores >= 0.5))
-    assert found.interval is not None
-    assert jaccard.interval is not None
-    assert found.interval.low == pytest.approx(
-        2 * jaccard.interval.low / (1 + jaccard.interval.low)
-    )
-    assert found.interval.covers(found.value)
+    assert found.low == pytest.approx(2 * jaccard.low / (1 + jaccard.low))
+    assert found.covers(found.value)

@@ -118,16 +118,6 @@ def test_one_class_leaves_what_is_undefined_as_nan() -> None:
     assert np.isnan(average_precision(OperatingTable.of(Evidence.of([0], [0.2]))))
 
 
-def test_weights_count_as_repeats(evidence: Evidence) -> None:
-    repeats = np.random.default_rng(2).integers(0, 4, len(evidence))
-    weighted = Evidence.of(evidence.labels, evidence.scores, weights=repeats)
-    repeated = evidence.select(np.repeat(np.arange(len(evidence)), repeats))
-    one, other = OperatingTable.of(weighted), OperatingTable.of(repeated)
-    for threshold in (0.1, 0.5, 0.9):
-        assert one.confusion(threshold) == other.confusion(threshold)
-    assert average_precision(one) == pytest.approx(average_precision(other))
-
-
 def test_the_order_of_the_rows_does_not_matter(evidence: Evidence) -> None:
     shuffled = evidence.select(np.random.default_rng(3).permutation(len(evidence)))
     one, other = OperatingTable.of(evidence), OperatingTable.of(shuffled)

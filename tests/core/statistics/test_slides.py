@@ -38,10 +38,3 @@ def test_rows_sum_to_the_whole_and_equal_scikit_learn(evidence: Evidence) -> Non
 def test_without_slides_there_is_no_table() -> None:
     with pytest.raises(EvidenceError, match="no slide names"):
         slide_table(Evidence.of([0, 1], [0.1, 0.9]), 0.5)
-
-
-def test_a_slide_of_weight_zero_has_no_rates() -> None:
-    evidence = Evidence.of([0, 1, 1], [0.1, 0.9, 0.8], ["a", "a", "b"], weights=[1, 1, 0])
-    rows = {row.slide: row for row in slide_table(evidence, 0.5)}
-    assert rows["a"].auroc == 1
-    assert np.isnan([rows["b"].error_rate, rows["b"].sensitivity, rows["b"].auroc]).all()

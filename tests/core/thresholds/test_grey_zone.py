@@ -14,11 +14,8 @@ def test_hand_worked_grey_zone() -> None:
     )
     found = grey_zone(evidence, miss_rate=0.2, false_alarm_rate=0.2)
     # Four of five tumours reach 0.4; one of five normals reaches 0.6.
-    assert (found.lower, found.upper) == (0.4, 0.6)
-    assert (found.deferred, found.deferred_tumour) == (2, 1)
-    assert found.deferred_share == pytest.approx(0.2)
-    assert (found.miss_rate, found.false_alarm_rate) == pytest.approx((0.2, 0.2))
-    assert found.error_share_outside == pytest.approx(2 / 8)
+    assert (found.lower, found.threshold) == (0.4, 0.6)
+    assert (found.achieved.fp, found.achieved.tn) == (1, 4)
 
 
 def test_both_targets_hold_and_every_patch_goes_one_way(evidence: Evidence) -> None:
@@ -28,28 +25,27 @@ def test_both_targets_hold_and_every_patch_goes_one_way(evidence: Evidence) -> N
         except EvidenceError:
             continue  # coarse ties may not allow it
         scores, labels = evidence.scores, evidence.labels
-        cleared, flagged = scores < found.lower, scores >= found.upper
+        lower = found.threshold if found.lower is None else found.lower
+        cleared, flagged = scores < lower, scores >= found.threshold
         assert np.count_nonzero(cleared & labels) / evidence.n_positive <= target + 1e-12
         assert np.count_nonzero(flagged & ~labels) / evidence.n_negative <= target + 1e-12
-        assert found.deferred == np.count_nonzero(~cleared & ~flagged)
-        errors = np.count_nonzero(cleared & labels) + np.count_nonzero(flagged & ~labels)
-        outside = np.count_nonzero(cleared | flagged)
-        assert found.error_share_outside == pytest.approx(errors / outside)
+        assert found.achieved.fp == np.count_nonzero(flagged & ~labels)
 
 
 def test_nothing_is_deferred_where_one_threshold_meets_both_targets() -> None:
     found = grey_zone(
         Evidence.of([1, 1, 0, 0], [0.9, 0.8, 0.2, 0.1]), miss_rate=0.5, false_alarm_rate=0.5
     )
-    assert found.lower == found.upper
-    assert found.deferred == 0
+    assert found.lower is None
+    assert (found.achieved.fp, found.achieved.fn) == (0, 1)
 
 
 def test_bounds_widen_the_zone(evidence: Evidence) -> None:
     plain = grey_zone(evidence, miss_rate=0.4, false_alarm_rate=0.45)
     bound = grey_zone(evidence, miss_rate=0.4, false_alarm_rate=0.45, by="wilson")
-    assert bound.lower <= plain.lower
-    assert bound.deferred_share >= plain.deferred_share
+    starts = [zone.threshold if zone.lower is None else zone.lower for zone in (bound, plain)]
+    assert starts[0] <= starts[1]
+    assert bound.threshold - starts[0] >= plain.threshold - starts[1]
 
 
 def test_what_cannot_be_had_is_refused() -> None:

@@ -9,9 +9,9 @@ import pytest
 from pydantic import ValidationError
 
 from core.__main__ import main
-from core.bundle import Interval
 from core.errors import RunError
 from core.scoring import Classifier, apply_locked_point
+from core.statistics import Measured
 from core.thresholds import SHIPPED, Decision, OperatingPointStore, read_locked_point
 from tests.toys import write_patches
 
@@ -24,7 +24,7 @@ def decision(classifier: Classifier, **changes: Any) -> Decision:  # noqa: ANN40
         "rule": "sensitivity >= 0.95 by point estimate",
         "temperature": 2.0,
         "prevalence": 0.02,
-        "metrics": {"sensitivity": Interval(value=0.95, low=0.9, high=0.98, method="slides")},
+        "metrics": {"sensitivity": Measured(0.95, 0.9, 0.98, "slides")},
         "evidence_name": "toy",
         "evidence_sha256": "0" * 64,
         "patches": 60,

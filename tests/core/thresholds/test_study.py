@@ -5,7 +5,15 @@ import pytest
 from sklearn.metrics import confusion_matrix, roc_auc_score
 
 from core.errors import EvidenceError
-from core.statistics import METRIC_NAMES, Evidence, slide_table
+from core.statistics import (
+    METRIC_NAMES,
+    Evidence,
+    OperatingTable,
+    SlideCounts,
+    slide_table,
+    wilson_of,
+)
+from core.statistics.metrics import RATIO_METRICS
 from core.thresholds import (
     Assumptions,
     GreyZoneTargets,
@@ -13,8 +21,6 @@ from core.thresholds import (
     YoudenIndex,
     decision_curve,
     grey_zone,
-    operating_point,
-    predictive_values_over_slides,
     rule_of,
 )
 from tests.core.statistics.conftest import clustered
@@ -24,18 +30,19 @@ from tests.core.thresholds.conftest import score_set
 @pytest.mark.parametrize("threshold", [0.0, 0.2, 0.5, 0.9, 1.0])
 def test_a_snapshot_has_the_numbers_of_the_engine(study: ThresholdStudy, threshold: float) -> None:
     found = study.at(threshold, Assumptions())
-    expected = operating_point(study.scores.evidence, threshold, study.table, study.bootstrap)
-    assert found.confusion == expected.confusion
-    for row in expected.rows:
-        estimate = found.metrics[row.name]
-        assert estimate.value == pytest.approx(row.value, nan_ok=True)
-        assert estimate.by_patches == row.by_patches
-        assert row.by_slides is not None
-        if row.by_slides.interval is None or estimate.by_slides is None:
-            assert row.by_slides.interval is estimate.by_slides is None
-        else:
-            assert estimate.by_slides.low == pytest.approx(row.by_slides.interval.low)
-            assert estimate.by_slides.high == pytest.approx(row.by_slides.interval.high)
+    evidence = study.scores.evidence
+    assert found.confusion == OperatingTable.of(evidence).confusion(threshold)
+    assert tuple(found.metrics) == METRIC_NAMES
+    for name, metric in found.metrics.items():
+        assert metric.value == pytest.approx(found.confusion.value(name), nan_ok=True)
+        if metric.by_slides is not None:
+            assert metric.covers(metric.value)
+        if name in RATIO_METRICS:
+            alone = SlideCounts.of(evidence, threshold).rate(name)
+            assert (metric.low, metric.high) == (alone.low, alone.high) or metric.by != "slides"
+            assert metric.by_patches == (
+                naive if (naive := wilson_of(name, found.confusion)).has_interval else None
+            )
 
 
 def test_counts_agree_with_scikit_learn(study: ThresholdStudy) -> None:
@@ -50,11 +57,9 @@ def test_values_at_a_stated_prevalence_follow_bayes(study: ThresholdStudy) -> No
     se, sp = found.confusion.sensitivity, found.confusion.specificity
     assert found.ppv.value == pytest.approx(0.02 * se / (0.02 * se + 0.98 * (1 - sp)))
     assert found.per_thousand.fp == pytest.approx(980 * (1 - sp))
-    assert study.bootstrap is not None
-    expected, _ = predictive_values_over_slides(study.bootstrap, 0.6, 0.02)
-    assert expected.interval is not None
     assert found.ppv.by_slides is not None
-    assert found.ppv.by_slides.low == pytest.approx(expected.interval.low)
+    assert found.ppv.by_patches is not None
+    assert found.ppv.by_slides.width > found.ppv.by_patches.width
 
 
 def test_the_slide_table_is_the_engines_and_worst_first(study: ThresholdStudy) -> None:
@@ -111,12 +116,16 @@ def test_the_histogram_counts_every_patch_once(study: ThresholdStudy) -> None:
 def test_a_grey_zone_has_the_numbers_of_the_engine(study: ThresholdStudy) -> None:
     choice = study.choose(GreyZoneTargets(0.02, 0.05))
     expected = grey_zone(study.scores.evidence, miss_rate=0.02, false_alarm_rate=0.05)
-    assert (choice.lower, choice.threshold) == (expected.lower, expected.upper)
+    assert (choice.lower, choice.threshold) == (expected.lower, expected.threshold)
     found = study.at(choice.threshold, Assumptions(), choice.lower).deferral
     assert found is not None
-    assert (found.deferred, found.tumour) == (expected.deferred, expected.deferred_tumour)
-    assert found.missed.value == pytest.approx(expected.miss_rate)
-    assert found.errors_outside.value == pytest.approx(expected.error_share_outside)
+    scores, labels = study.scores.evidence.scores, study.scores.evidence.labels
+    cleared, flagged = scores < found.lower, scores >= choice.threshold
+    zone = ~cleared & ~flagged
+    assert (found.deferred, found.tumour) == (zone.sum(), (zone & labels).sum())
+    assert found.missed.value == pytest.approx((cleared & labels).sum() / labels.sum())
+    wrong = (cleared & labels) | (flagged & ~labels)
+    assert found.errors_outside.value == pytest.approx(wrong.sum() / (~zone).sum())
     assert found.share.by_slides is not None
 
 
