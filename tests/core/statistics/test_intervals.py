@@ -31,14 +31,16 @@ def test_wilson_bounds_take_arrays_and_leave_nothing_undefined_as_a_number() -> 
 def test_only_shares_of_patches_get_a_wilson_interval() -> None:
     table = Confusion(threshold=0.5, tp=8, fp=2, fn=2, tn=18)
     sensitivity = wilson_of("sensitivity", table)
-    assert sensitivity is not None
     assert (sensitivity.low, sensitivity.high) == pytest.approx(
         (binomtest(8, 10).proportion_ci(method="wilson").low, 0.9433), abs=1e-4
     )
-    assert wilson_of("f1", table) is None
-    assert wilson_of("mcc", table) is None
+    assert (sensitivity.hits, sensitivity.trials) == (8, 10)
+    for name in ("f1", "mcc"):
+        bare = wilson_of(name, table)
+        assert bare.value == table.value(name)
+        assert not bare.has_interval
     nothing = OperatingTable.of(Evidence.of([1], [0.5])).confusion(0.5)
-    assert wilson_of("specificity", nothing) is None
+    assert np.isnan(wilson_of("specificity", nothing).value)
 
 
 def test_a_level_given_in_percent_is_refused() -> None:
