@@ -19,7 +19,7 @@ def test_the_validation_table_is_the_shipped_card() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["assets/screenshots/batch.png", "core/drawing", "assets/model/validation.csv"]
+    "path", ["assets/screenshots/batch.png", "tools/drawing", "assets/model/validation.csv"]
 )
 def test_what_the_readme_points_to_exists(path: str) -> None:
     assert path in README

@@ -105,7 +105,7 @@ def shipped_donors(samples: Path = SHIPPED_SAMPLES) -> DonorPool:
     except (OSError, KeyError) as error:
         raise SourceError(
             f"The drawn samples cannot be read ({error}). "
-            "Draw them again with `python -m core.drawing`, or give donors of your own."
+            "Draw them again with `python -m tools.drawing`, or give donors of your own."
         ) from None
     source = files_source(samples.name, [(row["path"], samples / row["path"]) for row in rows])
     patches = [source.read(index) for index in range(len(source))]

@@ -19,9 +19,9 @@ from PIL import Image
 
 from core.audit import MEASURES, AuditFolder
 from core.audit.measuring import measure_source
-from core.drawing import draw_set
 from core.patches import open_source
 from tests.core.audit.reference import measure_plainly, read_plainly
+from tools.drawing import draw_set
 
 
 def plain_loop(files: list[Path]) -> tuple[float, float, pd.DataFrame]:

@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from core.drawing import TissueKind, TumourPlace, draw_patch
 from core.explanation import CamBatch, CentreTest, Explainer, Method, measure_centre
 from core.patches import ImageU8
 from core.scoring import Classifier, open_classifier
 from core.settings import SHIPPED_MODEL
+from tools.drawing import TissueKind, TumourPlace, draw_patch
 
 TISSUES = (TissueKind.LYMPHOCYTES, TissueKind.GERMINAL_CENTRE, TissueKind.STROMA)
 PLACES = (TumourPlace.CENTRE, TumourPlace.RING)

@@ -18,10 +18,10 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from core.bundle import build_network, load_weights
-from core.drawing import draw_set
 from core.patches import open_source
 from core.scoring import Classifier, open_classifier, open_journal, run_scoring, specify
 from core.settings import SHIPPED_MODEL
+from tools.drawing import draw_set
 
 
 class PlainPatches(Dataset[torch.Tensor]):

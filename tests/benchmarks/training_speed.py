@@ -29,9 +29,9 @@ import torch
 from PIL import Image
 
 from core.bundle import InputTransform
-from core.drawing import draw_set
 from core.patches import open_source
 from tests.training.toys import write_table
+from tools.drawing import draw_set
 from training.data.feed import Feed
 from training.data.pack import open_pack
 from training.data.split import split_patches

@@ -23,10 +23,10 @@ from core.bundle import (
     write_weights,
 )
 from core.bundle.bundle import CARD_FILE
-from core.drawing import draw_set
 from core.engine import TorchEngine
 from core.errors import RunError
 from core.scoring import open_classifier
+from core.settings import SHIPPED_MODEL
 from core.tables import read_table
 from training.bundling.calibration import Calibration, calibrate
 from training.bundling.report import rate_interval, validation_metrics
@@ -35,8 +35,6 @@ from training.runs.config import RunConfig, SetFacts
 from training.runs.device import library_versions
 from training.runs.folder import FinishedRun, read_finished
 
-GOLDEN_COUNT: Final = 32
-GOLDEN_SEED: Final = 2016
 GOLDEN_TOLERANCE_LOGIT: Final = 2e-3
 """Float32 differs by about 1e-4 logits between processors, a wrong model by whole logits."""
 LIMITS: Final = (
@@ -123,7 +121,7 @@ def run_export(options: ExportOptions) -> Card:
 def _write_bundle(part: Path, options: ExportOptions, run: FinishedRun) -> Card:
     config, recipe = run.recorded.config, run.recorded.config.recipe
     engine = TorchEngine(recipe.network, recipe.preprocessing, run.weights, device="cpu")
-    golden = np.stack([patch.image_rgb_u8 for patch in draw_set(GOLDEN_COUNT, GOLDEN_SEED)])
+    golden = read_bundle(SHIPPED_MODEL).golden_images
     scores = read_validation_logits(run.folder.scores)
     calibration = calibrate(scores.labels, scores.logits, scores.slides)
     initial = config.initial.description

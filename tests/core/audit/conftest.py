@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.drawing import draw_set
 from core.patches import ImageU8
+from tools.drawing import draw_set
 
 CLEAN = 48
 

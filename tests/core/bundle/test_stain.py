@@ -10,10 +10,10 @@ from torch import Tensor
 
 from core.bundle import InputTransform, Preprocessing, build_network, tumour_logit
 from core.bundle.stain import normalise_stains
-from core.drawing import draw_set
 from core.engine import TorchEngine
 from core.patches import ImageU8
 from tests.toys import TOY_ARCHITECTURE, TOY_PREPROCESSING
+from tools.drawing import draw_set
 
 PLAIN: dict[str, Any] = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
 

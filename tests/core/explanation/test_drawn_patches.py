@@ -7,10 +7,10 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from core.drawing import TissueKind, TumourPlace, draw_patch
 from core.explanation import CentreTest, Explainer, Method
 from core.scoring import open_classifier
 from core.settings import SHIPPED_MODEL
+from tools.drawing import TissueKind, TumourPlace, draw_patch
 
 PER_KIND = 20
 TISSUES = (TissueKind.LYMPHOCYTES, TissueKind.GERMINAL_CENTRE, TissueKind.STROMA)

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from core.bundle import read_bundle, read_validation
-from core.drawing import draw_set
 from core.engine import TorchEngine
 from core.scoring import open_classifier
 from core.statistics import Evidence, auroc
 from tests.training.toys import write_toy_kaggle
+from tools.drawing import draw_set
 from training.commands import main
 
 

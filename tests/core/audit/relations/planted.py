@@ -10,8 +10,10 @@ from PIL import Image
 
 from core.audit.relations import Relations, find_relations, signatures
 from core.audit.relations.orientation import turn
-from core.drawing import draw_field
 from core.patches import ImageU8
+from tools.drawing import TissueKind, draw_stain
+from tools.drawing.noise import smooth_noise
+from tools.drawing.scene import draw_scene, plan_regions
 
 STEPS_PX = (0, 8, 13, 16, 24, 31, 40, 48)
 
@@ -37,6 +39,17 @@ def turned(image: ImageU8, orientation: int) -> ImageU8:
     return out
 
 
+def drawn_field(seed: int) -> ImageU8:
+    """Draw a piece of a slide, 144 px a side, of mixed tissue with nests in a quarter of it."""
+    rng = np.random.default_rng([seed, 1_000_003])
+    stain, size_px = draw_stain(rng), (144, 144)
+    lead = dict(zip(TissueKind, (1.0, 0.1, 0.4, -0.2, -0.8, -0.5), strict=True))
+    regions = plan_regions(size_px, lead, 80.0, rng)
+    waves = smooth_noise(rng, size_px, 48.0) + 0.3 * smooth_noise(rng, size_px, 14.0)
+    nests = (waves - np.quantile(waves, 0.25)) * 22.0  # negative inside
+    return draw_scene(regions, nests, stain, rng, rng.uniform(5.4, 8.0)).image_rgb_u8
+
+
 def shifted(seed: int) -> tuple[ImageU8, ImageU8, tuple[int, int]]:
     """Two crops of one drawn field and the shift (down, right) of the second, 8 to 48 px."""
     rng = np.random.default_rng(seed)
@@ -44,7 +57,7 @@ def shifted(seed: int) -> tuple[ImageU8, ImageU8, tuple[int, int]]:
     while not (down or right):
         down, right = (int(step) for step in rng.choice(STEPS_PX, 2))
     left = int(rng.choice([-1, 1]))
-    field = draw_field(size_px=(144, 144), seed=seed).image_rgb_u8
+    field = drawn_field(seed)
     start = 0 if left == 1 else right
     one = field[:96, start : start + 96]
     other = field[down : down + 96, right - start : right - start + 96]

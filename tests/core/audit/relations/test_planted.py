@@ -3,9 +3,9 @@ import pandas as pd
 import pytest
 
 from core.audit.relations import Relations, find_relations, signatures
-from core.drawing import TissueKind, TumourPlace, draw_patch, draw_set
 from core.patches import ImageU8
 from tests.core.audit.relations.planted import recompressed, search, shifted, turned
+from tools.drawing import TissueKind, TumourPlace, draw_patch, draw_set
 
 SEEDS = range(24)
 

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from core.drawing.canvas import Canvas
-from core.drawing.noise import FloatField, grain
+from tools.drawing.canvas import Canvas
+from tools.drawing.noise import FloatField, grain
 
 Colour = tuple[float, float, float]
 

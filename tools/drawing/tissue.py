@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.ndimage import map_coordinates
 
-from core.drawing.canvas import Canvas
-from core.drawing.cells import Cells, grow, nearest, scatter, value_at
-from core.drawing.kinds import TissueKind
-from core.drawing.noise import FloatField, smooth_noise
-from core.drawing.nuclei import (
+from tools.drawing.canvas import Canvas
+from tools.drawing.cells import Cells, grow, nearest, scatter, value_at
+from tools.drawing.kinds import TissueKind
+from tools.drawing.noise import FloatField, smooth_noise
+from tools.drawing.nuclei import (
     CENTROCYTE,
     LYMPHOCYTE,
     MACROPHAGE,

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from core.drawing.noise import FloatField
+from tools.drawing.noise import FloatField
 
 # Distance in pixels that stands for "no cell near here".
 FAR_PX = 99.0

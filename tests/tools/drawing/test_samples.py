@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.drawing import TissueKind, TumourPlace, draw_patch, draw_set
-from core.drawing.__main__ import main
+from tools.drawing import TissueKind, TumourPlace, draw_patch, draw_set
+from tools.drawing.__main__ import main
 
 SHIPPED = Path(__file__).parents[3] / "assets" / "samples"
 

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.drawing import DrawnPatch, TissueKind, TumourPlace, draw_patch, draw_set
-from core.drawing.patch import CENTRE_LEAST_PX, RING_LEAST_PX
 from core.errors import PatchError
+from tools.drawing import DrawnPatch, TissueKind, TumourPlace, draw_patch, draw_set
+from tools.drawing.patch import CENTRE_LEAST_PX, RING_LEAST_PX
 
 seeds = st.integers(0, 2**31)
 tissues = st.sampled_from(TissueKind)

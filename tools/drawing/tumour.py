@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from core.drawing.canvas import Canvas
-from core.drawing.cells import Cells, grow, nearest, scatter, value_at
-from core.drawing.noise import FloatField, smooth_noise
-from core.drawing.nuclei import NucleusLook, paint_nuclei
+from tools.drawing.canvas import Canvas
+from tools.drawing.cells import Cells, grow, nearest, scatter, value_at
+from tools.drawing.noise import FloatField, smooth_noise
+from tools.drawing.nuclei import NucleusLook, paint_nuclei
 
 
 def paint_tumour(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.drawing.noise import FloatField
+from tools.drawing.noise import FloatField
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.drawing.canvas import Canvas
-from core.drawing.kinds import TissueKind
-from core.drawing.noise import FloatField, grain, smooth_noise
-from core.drawing.stain import SlideStain, photograph
-from core.drawing.tissue import Regions, paint_tissue
-from core.drawing.tumour import paint_tumour
+from tools.drawing.canvas import Canvas
+from tools.drawing.kinds import TissueKind
+from tools.drawing.noise import FloatField, grain, smooth_noise
+from tools.drawing.stain import SlideStain, photograph
+from tools.drawing.tissue import Regions, paint_tissue
+from tools.drawing.tumour import paint_tumour
 
 # What else may lie beside the tissue that dominates, and how likely each is.
 COMPANIONS: dict[TissueKind, tuple[tuple[TissueKind, float], ...]] = {

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from PIL import Image
 
-from core.drawing.patch import DrawnPatch
+from tools.drawing.patch import DrawnPatch
 
 COLUMNS = ("id", "path", "label", "place", "tissue", "seed", "sha256")
 
 README = """# Drawn samples: not tissue
 
-These {count} patches were drawn by a computer program, the procedural renderer in `core/drawing`.
+These {count} patches were drawn by a computer program, the procedural renderer in `tools/drawing`.
 They are not photographs of tissue, come from no patient and contain no part of any data set.
 They imitate H&E stained lymph node at 10x (about 0.97 um per pixel), 96 x 96 px, so that the app
 can be tried and tested without any data. No score on them says anything about real patches.
@@ -25,7 +25,7 @@ can be tried and tested without any data. No score on them says anything about r
 
 Draw them again from the root of the project:
 
-    python -m core.drawing --out assets/samples --count {count} --seed {seed}
+    python -m tools.drawing --out assets/samples --count {count} --seed {seed}
 
 Licence: Apache-2.0, as the project.
 """

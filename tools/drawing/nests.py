@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from core.drawing.kinds import TumourPlace
-from core.drawing.noise import FloatField, smooth_noise
+from tools.drawing.kinds import TumourPlace
+from tools.drawing.noise import FloatField, smooth_noise
 
 PATCH_PX = 96
 CENTRE = slice(32, 64)
@@ -34,18 +34,6 @@ def patch_nests(place: TumourPlace, rng: np.random.Generator) -> FloatField:
         return np.maximum(blob, keep_off)
     at = _MIDDLE_PX + rng.uniform(-26.0, 26.0, 2)
     return _disc(at, float(rng.uniform(28.0, 60.0))) + 6.0 * waves
-
-
-def field_nests(
-    shape: tuple[int, int], tumour_share: float, rng: np.random.Generator
-) -> FloatField:
-    """Return the distance (H, W) to nests that fill about `tumour_share` of a field."""
-    if tumour_share <= 0:
-        return np.full(shape, 99.0)
-    waves = smooth_noise(rng, shape, 48.0) + 0.3 * smooth_noise(rng, shape, 14.0)
-    level = float(np.quantile(waves, tumour_share))
-    # Waves rise by about their standard deviation over a third of their scale.
-    return (waves - level) * 22.0
 
 
 def _disc(at_px: FloatField, radius_px: float) -> FloatField:

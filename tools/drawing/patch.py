@@ -6,11 +6,11 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from core.drawing.kinds import TissueKind, TumourPlace
-from core.drawing.nests import CENTRE, PATCH_PX, patch_nests
-from core.drawing.scene import Scene, draw_scene, patch_regions
-from core.drawing.stain import SlideStain, draw_stain
 from core.errors import PatchError
+from tools.drawing.kinds import TissueKind, TumourPlace
+from tools.drawing.nests import CENTRE, PATCH_PX, patch_nests
+from tools.drawing.scene import Scene, draw_scene, patch_regions
+from tools.drawing.stain import SlideStain, draw_stain
 
 # The least tumour, in pixels, that counts as tumour in the centre or in the ring.
 CENTRE_LEAST_PX = 60

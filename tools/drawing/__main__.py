@@ -4,15 +4,15 @@ import argparse
 import sys
 from pathlib import Path
 
-from core.drawing.patch import draw_set
-from core.drawing.samples import write_samples
 from core.errors import NodelensError
+from tools.drawing.patch import draw_set
+from tools.drawing.samples import write_samples
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Draw the samples that the command line asks for; return the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m core.drawing",
+        prog="python -m tools.drawing",
         description="Draw sample patches that look like H&E lymph node. They are not tissue.",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder to write into")

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.drawing.canvas import Canvas
-from core.drawing.cells import Cells, nearest
-from core.drawing.noise import FloatField
+from tools.drawing.canvas import Canvas
+from tools.drawing.cells import Cells, nearest
+from tools.drawing.noise import FloatField
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy.ndimage import label as connected
 
-from core.drawing import TissueKind, TumourPlace, draw_patch, draw_set
-from core.drawing.canvas import Canvas
-from core.drawing.cells import grow, nearest, scatter
-from core.drawing.noise import grain, smooth_noise
-from core.drawing.tumour import paint_tumour
+from tools.drawing import TissueKind, TumourPlace, draw_patch, draw_set
+from tools.drawing.canvas import Canvas
+from tools.drawing.cells import grow, nearest, scatter
+from tools.drawing.noise import grain, smooth_noise
+from tools.drawing.tumour import paint_tumour
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""Programs beside the product: what makes its assets."""
