@@ -20,9 +20,9 @@ st.set_page_config(
     layout="wide",
     menu_items={"About": ABOUT},
 )
-# The first visit after a start waits for the libraries; it shall see that it waits.
-with st.spinner("NodeLens is starting. Only the first visit after a start waits.", show_time=True):
-    from app.screens import shared
+# The first visit after a start waits for the libraries; say so while they load.
+with st.spinner("Starting up. This happens once after each restart.", show_time=True):
+    from app.screens.shared import model, shell  # noqa: F401 - the model brings the libraries
 
 page = st.navigation(
     [
@@ -42,5 +42,5 @@ page = st.navigation(
     ],
     position="top",
 )
-shared.shell()
+shell.shell()
 page.run()

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from app.charts.palette import Palette, dress
+from core.wording import call_text
 
 _CATEGORIES: Final = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8F7A00", "#6A51A3",
 )  # fmt: skip
 """Okabe and Ito's, the yellow darkened, and a violet: eight that can be told apart."""
 _SYMBOLS: Final = {"tumour": "triangle-up", "no tumour": "triangle-down", "unknown": "circle"}
-_SIGNS: Final = {"tumour": "▲ tumour", "no tumour": "▽ no tumour", "unknown": "? no label"}
 
 
 def label_colours(colours: Palette) -> dict[str, str]:
@@ -56,7 +56,7 @@ def measure_histogram(
             x=middles,
             y=count / max(count.sum(), 1),
             width=(edges[1] - edges[0]) * 0.95,
-            name=_SIGNS[label],
+            name=call_text(label),
             marker={"color": label_colours(colours)[label], "line": {"width": 0}},
             customdata=[
                 [label, float(low), float(high), int(n)]
@@ -68,7 +68,7 @@ def measure_histogram(
             col=1,
         )
         figure.add_annotation(
-            text=_SIGNS[label],
+            text=call_text(label),
             xref="x domain" if place == 0 else f"x{place + 1} domain",
             yref="y domain" if place == 0 else f"y{place + 1} domain",
             x=0,
@@ -214,7 +214,7 @@ def group_bars(table: pd.DataFrame, *, colours: Palette, name: str) -> go.Figure
         figure.add_bar(
             x=table["name"],
             y=count,
-            name=_SIGNS[label],
+            name=call_text(label),
             marker={"color": label_colours(colours)[label], "line": {"width": 0}},
             customdata=np.column_stack([table["name"], share]).tolist(),
             hovertemplate="%{customdata[0]}: %{y:,} patches, tumour share %{customdata[1]}"
@@ -282,7 +282,7 @@ Group = tuple[str, str, str, NDArray[np.bool_]]
 def _coloured(groups: NDArray[np.object_], colours: Palette) -> Sequence[Group]:
     """Return name, colour, symbol and members of each group, the largest first."""
     names, counts = np.unique(groups.astype(str), return_counts=True)
-    if set(names) <= set(_SIGNS):
+    if set(names) <= set(_SYMBOLS):
         return [
             (name, label_colours(colours)[name], _SYMBOLS[name], groups == name)
             for name in ("no tumour", "tumour", "unknown")

@@ -20,6 +20,12 @@ def choose(key: str, value: object) -> None:
     st.session_state[key] = value
 
 
+def start(key: str, value: object) -> None:
+    """Make a widget with this key hold something, unless it holds something already."""
+    if st.session_state.get(key) is None:
+        st.session_state[key] = value
+
+
 def uploader_key(name: str) -> str:
     """Return the key of a file uploader; another one after `clear_uploader`."""
     return f"{name}-{st.session_state.get(f'{_UPLOADERS}-{name}', 0)}"

@@ -1,9 +1,10 @@
 """Data set: choose one, see what is wrong with it first, then look at anything in it."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from app import resources
-from app.screens import shared
 from app.screens.audit import (
     audits,
     balance,
@@ -12,15 +13,17 @@ from app.screens.audit import (
     limits,
     measures,
     pairs,
-    parts,
     patch,
     patches,
     point_map,
-    style,
     table,
+    tabs,
+    words,
 )
-from app.screens.shared import sources
-from app.state import address, identity
+from app.screens.shared import listing, model, sources
+from app.screens.shared.parts import page_title, section, style
+from app.screens.shared.words import ANOTHER_TAB
+from app.state import address, identity, widgets
 from core.audit.browse import AuditView
 from core.audit.store import AuditStore
 from core.jobs import Job
@@ -58,27 +61,27 @@ def result(store: AuditStore, job: Job, inputs: int) -> None:
     """Draw what there is of the result."""
     view = resources.audit_view(store, job, limits.limits_now())
     findings.headline_numbers(view, inputs)
-    draw_part(store, job, view, parts.part_choice(job.id))
+    draw_part(store, job, view, tabs.part_choice(job.id))
     patch.patch_dialog(store, job, view)
 
 
 def draw_part(store: AuditStore, job: Job, view: AuditView, part: str) -> None:
     """Draw one part: alone, or with the patches that are looked at beside it."""
-    if part == parts.PATCHES:
+    if part == tabs.PATCHES:
         patches.patches_alone(store, job, view)
-    elif part == parts.PAIRS:
+    elif part == tabs.PAIRS:
         pairs.pairs_panel(store, job, view)
-    elif part == parts.LABELS:
+    elif part == tabs.LABELS:
         labels.labels_panel(store, job, view)
-    elif part == parts.TABLE:
+    elif part == tabs.TABLE:
         table.table_panel(job, view)
     else:
         panels = {
-            parts.FINDINGS: findings.finding_list,
-            parts.BALANCE: balance.balance_panel,
-            parts.MEASURES: measures.measures_panel,
-            parts.MAP: point_map.map_panel,
-            parts.LIMITS: limits.limits_panel,
+            tabs.FINDINGS: findings.finding_list,
+            tabs.BALANCE: balance.balance_panel,
+            tabs.MEASURES: measures.measures_panel,
+            tabs.MAP: point_map.map_panel,
+            tabs.LIMITS: limits.limits_panel,
         }
         evidence, beside = st.columns([1, 1], gap="medium")
         with evidence:
@@ -89,28 +92,24 @@ def draw_part(store: AuditStore, job: Job, view: AuditView, part: str) -> None:
 
 def start_page(store: AuditStore) -> None:
     """Draw the ways to bring a data set, and the audits there are."""
-    shared.page_title(
-        "Data set",
-        "Before anything is trained or scored: what is wrong with these patches, their labels and "
-        "their splits, how many, and which.",
-    )
-    shared.section("Choose a data set")
+    page_title(words.TITLE, words.LEAD)
+    section("Choose a data set")
     sources.new_batch(store.jobs, settings, lambda job: audits.begin(store, job), tables=True)
-    shared.section("Your data sets", "only this browser sees them")
+    section("Your data sets", ANOTHER_TAB)
     audits.audit_list(store)
 
 
-style.audit_style()
-settings = shared.settings_or_stop()
+style(Path(audits.__file__).with_name("audit.css"))
+# Dialogs lie outside of what Streamlit gives the theme's colour scheme to.
+scheme = "dark" if widgets.is_dark() else "light"
+st.html(f'<style>[data-testid="stDialog"]{{color-scheme:{scheme}}}</style>')
+settings = model.settings_or_stop()
 kept = resources.audit_store(settings)
 wanted = address.audit_id()
 current = kept.jobs.job(identity.owner(), wanted) if wanted else None
 if wanted and current is None:
     address.look_at_audit(None)
-    st.info(
-        "This data set is not in this workspace: it was deleted, or belongs to somebody else.",
-        icon=":material/visibility_off:",
-    )
+    listing.not_here("data set")
 if current is None:
     start_page(kept)
 else:

@@ -3,9 +3,9 @@
 import streamlit as st
 
 from app import resources
-from app.screens import shared
-from app.screens.batch import batches, patch, results, run
-from app.screens.shared import sources
+from app.screens.batch import batches, patch, results, run, words
+from app.screens.shared import listing, model, parts, sources
+from app.screens.shared.words import ANOTHER_TAB
 from app.state import address, identity
 from core.jobs import Job, JobStore
 from core.scoring import Classifier
@@ -58,28 +58,23 @@ def result(store: JobStore, job: Job, *, was_running: bool) -> None:
 def start_page(store: JobStore, classifier: Classifier | None) -> None:
     """Draw the ways to bring patches, and the batches there are."""
     if classifier is not None:
-        shared.section("New batch")
+        parts.section("New batch")
         sources.new_batch(store, settings)
-    shared.section("Your batches", "only this browser sees them")
+    parts.section("Your batches", ANOTHER_TAB)
     batches.batch_list(store, can_score=classifier is not None)
 
 
-settings = shared.settings_or_stop()
+settings = model.settings_or_stop()
 jobs = resources.job_store(settings)
 wanted = address.job_id()
 current = jobs.job(identity.owner(), wanted) if wanted else None
 if current is None:
-    shared.page_title(
-        "Batch scoring", "Score many patches at once, look at each, and take the scores home."
-    )
+    parts.page_title(words.TITLE, words.LEAD)
 if wanted and current is None:
     address.look_at_job(None)
-    st.info(
-        "This batch is not in this workspace: it was deleted, or belongs to somebody else.",
-        icon=":material/visibility_off:",
-    )
-model = shared.classifier_or_problem(settings)
+    listing.not_here("batch")
+loaded = model.classifier_or_problem(settings)
 if current is None:
-    start_page(jobs, model)
+    start_page(jobs, loaded)
 else:
-    look_at(jobs, current, model)
+    look_at(jobs, current, loaded)

@@ -1,15 +1,15 @@
 """Explanation: what a score reacted to, whether the map can be trusted, what the centre did."""
 
 from app import resources
-from app.screens import shared
 from app.screens.explanation.page import explanation
+from app.screens.shared import model, parts
 
-shared.page_title(
+parts.page_title(
     "Explanation",
     "What the model reacted to, whether its map can be trusted, and whether the centre decided.",
 )
-settings = shared.settings_or_stop()
+settings = model.settings_or_stop()
 store = resources.job_store(settings)
-classifier = shared.classifier_or_problem(settings)
+classifier = model.classifier_or_problem(settings)
 if classifier is not None:
     explanation(store, settings, classifier)

@@ -3,13 +3,13 @@
 import streamlit as st
 
 from app import resources
-from app.screens import shared
 from app.screens.overview import overview
+from app.screens.shared import model
 
-settings = shared.settings_or_stop()
+settings = model.settings_or_stop()
 store = resources.job_store(settings)
 first_steps = st.container()
-classifier = shared.classifier_or_problem(settings)
+classifier = model.classifier_or_problem(settings)
 with first_steps:
     overview.where_to_go(store, can_score=classifier is not None)
 if classifier is not None:

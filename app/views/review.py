@@ -3,8 +3,8 @@
 import streamlit as st
 
 from app import resources
-from app.screens import shared
 from app.screens.review import bulk, cases, desk, new, style, who
+from app.screens.shared import model, parts
 from app.state import address, widgets
 from core.errors import NodelensError
 from core.review import Person, Record, ReviewStore
@@ -19,26 +19,26 @@ def read(
     by_page = cases.case_head(case)
     told = widgets.said()
     if told:
-        shared.show_problem(NodelensError(told))
+        parts.show_problem(NodelensError(told))
     draw = bulk.page_of_patches if by_page else desk.desk
     st.fragment(draw)(store, kept, case_id, person.name)
 
 
 style.review_style()
-settings = shared.settings_or_stop()
+settings = model.settings_or_stop()
 reader = who.current_person(settings)
 wanted = address.case_id()
 try:
     verdicts = resources.review_store(settings)
     on_record = verdicts.record()
 except NodelensError as error:
-    shared.page_title("Review", "Verdicts on patches, on a record that can be checked.")
-    shared.show_problem(error)
+    parts.page_title("Review", "Verdicts on patches, on a record that can be checked.")
+    parts.show_problem(error)
     st.stop()
 if reader is not None and wanted is not None and wanted in on_record.cases:
     read(verdicts, on_record, resources.review_patches(settings), wanted, reader)
 else:
-    shared.page_title(
+    parts.page_title(
         "Review",
         "Read patches one by one. Every verdict goes on a record that can be checked.",
     )
@@ -48,9 +48,9 @@ else:
     reader = who.person_or_ask(settings)
     if reader is not None:
         who.who_line(reader)
-        shared.section("Cases")
+        parts.section("Cases")
         cases.case_list(on_record, reader)
-        shared.section("New case")
+        parts.section("New case")
         new.new_case(
             verdicts,
             resources.review_patches(settings),

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from app import resources
-from app.screens import shared
 from app.screens.review import numbers, record, style, who
+from app.screens.shared import model, parts
 from app.state import address
 from core.errors import NodelensError
 from core.review import (
@@ -51,15 +51,15 @@ def results(
 
 
 style.review_style()
-shared.page_title(
+parts.page_title(
     "Review results", "What the verdicts of a case amount to, and the record behind them."
 )
-settings = shared.settings_or_stop()
+settings = model.settings_or_stop()
 try:
     verdicts = resources.review_store(settings)
     on_record = verdicts.record()
 except NodelensError as error:
-    shared.show_problem(error)
+    parts.show_problem(error)
     st.stop()
 reader = who.person_or_ask(settings)
 if reader is not None:

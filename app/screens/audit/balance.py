@@ -1,6 +1,7 @@
 """Classes, slides and splits: how many patches, how many of them tumour, leaks."""
 
 from collections.abc import Hashable
+from functools import partial
 from typing import Any, Final
 
 import pandas as pd
@@ -8,14 +9,11 @@ import streamlit as st
 
 from app import charts
 from app.charts import audit as audit_charts
-from app.screens.audit import patches
-from app.screens.audit.words import KINDS
-from app.screens.shared.parts import plain, section
+from app.screens.audit import patches, words
+from app.screens.shared.parts import chart, empty, plain, section
 from app.state import widgets
 from core.audit.browse import AuditView, Shown
 
-_SLIDES: Final = "audit-slides"
-_SPLITS: Final = "audit-splits-chart"
 _MOST_LEAKS: Final = 30
 
 
@@ -23,25 +21,23 @@ def balance_panel(view: AuditView) -> None:
     """Draw slides and splits; a click on a bar chooses its patches."""
     balance = view.audit.balance
     if balance is None:
-        st.html('<div class="nl-empty"><b>Not ready yet.</b> It follows the measuring.</div>')
+        empty(*words.BALANCE_NOT_YET)
         return
     colours = charts.palette(dark=widgets.is_dark())
-    for by, key, title in (("split", _SPLITS, "Splits"), ("slide", _SLIDES, "Slides")):
+    for by, title in (("split", "Splits"), ("slide", "Slides")):
         table = balance[balance["by"] == by]
-        section(title, f"{len(table):,}; click a bar for its patches" if len(table) else "")
+        section(title, f"{len(table):,}; click a bar to see its patches" if len(table) else "")
         if not len(table):
             st.caption(f"No {by} is known for any patch.")
             continue
         if by == "slide":
             _slide_notes(table, view)
-        st.plotly_chart(
+        chart(
             audit_charts.group_bars(table, colours=colours, name=title[:-1]),
-            theme=None,
-            key=key,
-            on_select=_picked_split if by == "split" else _picked_slide,
+            f"audit-{by}-chart",
+            f"Patches of each {by}, stacked by label",
+            on_select=partial(_select, by),
             selection_mode=["points", "box"],
-            config={"displayModeBar": False},
-            alt=f"Patches of each {by}, stacked by label",
         )
         st.dataframe(
             _table(table, slides=by == "slide"),
@@ -60,10 +56,10 @@ def balance_panel(view: AuditView) -> None:
 def _slide_notes(table: pd.DataFrame, view: AuditView) -> None:
     unknown = int(view.patches["slide"].isna().sum())
     one_class = int(((table["positives"] == 0) | (table["positives"] == table["labelled"])).sum())
-    said = [f"{one_class} of {len(table)} slides have patches of one class only"]
+    note = f"{one_class} of {len(table)} slides have patches of one class only."
     if unknown:
-        said.append(f"the slide of {unknown:,} patches is unknown; they are in no bar")
-    st.caption("; ".join(said).capitalize() + ".")
+        note += f" {unknown:,} patches have no slide ID and are not shown in the bars."
+    st.caption(note)
 
 
 def _table(table: pd.DataFrame, *, slides: bool) -> pd.DataFrame:
@@ -80,16 +76,9 @@ def _table(table: pd.DataFrame, *, slides: bool) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _picked_slide() -> None:
-    _picked("slide", _SLIDES)
-
-
-def _picked_split() -> None:
-    _picked("split", _SPLITS)
-
-
-def _picked(kind: str, key: str) -> None:
-    names = sorted({str(point["customdata"][0]) for point in widgets.points(key)})
+def _select(kind: str) -> None:
+    points = widgets.points(f"audit-{kind}-chart")
+    names = sorted({str(point["customdata"][0]) for point in points})
     patches.show(Shown(kind, "|".join(names)) if names else Shown())
 
 
@@ -98,11 +87,10 @@ def _leaks(view: AuditView) -> None:
     splits = view.audit.splits
     section("Leaks between splits")
     if splits is None:
-        reason = view.audit.progress.skipped.get("splits", "this step is not done yet")
-        st.caption(f"Not looked for: {reason}.")
+        st.caption(f"Not checked: {view.audit.progress.skipped.get('splits', words.NOT_YET)}.")
         return
     if not len(splits):
-        st.caption("None was found.")
+        st.caption("None found.")
         return
     st.markdown("\n".join(f"- {plain(_leak_text(row))}" for row in _leak_rows(splits)))
     stained = splits[splits["kind"] == "slide-stain"].head(8)
@@ -110,10 +98,7 @@ def _leaks(view: AuditView) -> None:
         names = ", ".join(
             f"{row['a']} ({row['distance']:.1f})" for row in stained.to_dict("records")
         )
-        st.caption(
-            f"Slides whose stain is farthest from the mean of all slides: {names}. 1 is about one "
-            "SD of a patch about its own slide."
-        )
+        st.caption(words.STAIN.format(names=names))
 
 
 def _leak_rows(splits: pd.DataFrame) -> list[dict[Hashable, Any]]:
@@ -127,12 +112,12 @@ def _leak_text(row: dict[Hashable, Any]) -> str:
     kind = row["kind"]
     if kind == "touched":
         return (
-            f"{row['a']}: {row['count']:,.0f} of {row['of']:,.0f} patches have relatives in "
-            "another split."
+            f"{row['a']}: {row['count']:,.0f} of {row['of']:,.0f} patches have related patches "
+            "in another split."
         )
     if kind == "common-slide":
         return f"Slide {row['a']} is in several splits: {row['detail']}."
     if kind == "crossing":
-        words = KINDS.get(str(row["detail"]), row["detail"])
-        return f"{row['a']} and {row['b']}: {row['count']:,.0f} pairs, {words}."
+        relation = words.KINDS.get(str(row["detail"]), row["detail"])
+        return f"{row['a']} and {row['b']}: {row['count']:,.0f} pairs, {relation}."
     return f"{row['a']} and {row['b']}: mean stains are {row['distance']:.2f} SD apart."

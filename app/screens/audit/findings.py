@@ -1,19 +1,19 @@
-"""What an audit found: the numbers in a row, then each finding with the way to its patches."""
+"""The findings of an audit: numbers in a row, then each finding with the way to its patches."""
 
 from html import escape
 
 import streamlit as st
 
-from app.screens.audit import pairs, parts, patches
-from app.screens.audit.words import SEVERITIES
-from app.screens.shared.parts import Stat, share_text, stat_strip
+from app.screens.audit import pairs, patches, tabs, words
+from app.screens.shared.parts import Stat, empty, stat_strip
 from core.audit import Area, Finding, Severity
 from core.audit.browse import AuditView, Shown
 from core.audit.finding import MOST_ROWS
+from core.wording import percent
 
 
 def headline_numbers(view: AuditView, inputs: int) -> None:
-    """Draw how large the data set is and how much was found."""
+    """Draw how large the data set is and how much was finding."""
     table = view.patches
     labelled = int(table["label"].notna().sum())
     positives = int((table["label"] == 1).sum())
@@ -27,12 +27,12 @@ def headline_numbers(view: AuditView, inputs: int) -> None:
             f"{len(table):,}",
             "all measured" if len(table) >= inputs else f"of {inputs:,} so far",
         ),
-        Stat("Readable", f"{readable:,}", share_text(readable, max(len(table), 1))),
-        Stat("Labelled", f"{labelled:,}", share_text(labelled, max(len(table), 1))),
+        Stat("Readable", f"{readable:,}", percent(readable / max(len(table), 1))),
+        Stat("Labelled", f"{labelled:,}", percent(labelled / max(len(table), 1))),
         Stat(
             "Tumour in the centre",
             f"{positives:,}" if labelled else "–",
-            f"{share_text(positives, labelled)} of the labelled" if labelled else "no labels",
+            f"{percent(positives / labelled)} of labelled patches" if labelled else "no labels",
         ),
         Stat("Slides", f"{slides:,}", f"unknown for {unknown:,} patches" if unknown else ""),
         Stat("Splits", f"{len(view.splits)}" if view.splits else "–", ", ".join(view.splits[:4])),
@@ -54,56 +54,56 @@ def _counted(count: int, name: str) -> str:
 def finding_list(view: AuditView) -> None:
     """Draw the findings, errors first; "Show me" chooses their patches."""
     if not view.findings:
-        st.html('<div class="nl-empty"><b>Nothing was found so far.</b></div>')
+        empty(words.NOTHING_FOUND)
         return
     looked_at = patches.shown_now()
     with st.container(key="nl-findings", gap=None):
-        for place, found in enumerate(view.findings):
-            _finding(found, place, view, chosen=looked_at == Shown("finding", found.kind))
+        for place, finding in enumerate(view.findings):
+            _finding(finding, place, view, chosen=looked_at == Shown("finding", finding.kind))
 
 
-def _finding(found: Finding, place: int, view: AuditView, *, chosen: bool) -> None:
-    sign, word, tone = SEVERITIES[found.severity]
+def _finding(finding: Finding, place: int, view: AuditView, *, chosen: bool) -> None:
+    sign, severity, tone = words.SEVERITIES[finding.severity]
     with st.container(horizontal=True, vertical_alignment="center", key=f"nl-finding-{place}"):
         st.html(
             f'<div class="nl-finding nl-finding-{tone}{" nl-finding-now" * chosen}">'
-            f'<span class="nl-badge">{sign} {word}</span>'
-            f"<div><b>{escape(found.headline)}</b><p>{escape(found.action)}</p></div></div>"
+            f'<span class="nl-badge">{sign} {severity}</span>'
+            f"<div><b>{escape(finding.headline)}</b><p>{escape(finding.action)}</p></div></div>"
         )
         st.button(
             "Shown" if chosen else "Show me",
             icon=":material/visibility:",
-            key=f"show-{place}-{found.kind}",
+            key=f"show-{place}-{finding.kind}",
             on_click=_show,
-            args=(found, view),
-            help=_help(found),
+            args=(finding, view),
+            help=_help(finding),
         )
 
 
-def _show(found: Finding, view: AuditView) -> None:
+def _show(finding: Finding, view: AuditView) -> None:
     """Choose a finding's patches, or go to the part of the page that shows it."""
     job_id = view.job_id
-    filters = pairs.pairs_of(found.kind)
+    filters = pairs.pairs_of(finding.kind)
     if filters is not None:
         pairs.show_pairs(view, *filters)
-        parts.go_to(job_id, parts.PAIRS)
-    elif found.kind == "doubtful-label":
-        parts.go_to(job_id, parts.LABELS)
-    elif found.rows:
-        patches.show(Shown("finding", found.kind))
-    elif found.ids and found.area is Area.SPLITS:
-        kind = "split" if set(found.ids) <= set(view.splits) else "slide"
-        patches.show(Shown(kind, "|".join(found.ids)))
-        parts.go_to(job_id, parts.BALANCE)
-    elif found.ids:
-        patches.show(Shown("finding", found.kind))
-    elif found.area is Area.STATISTICS:
-        parts.go_to(job_id, parts.MEASURES)
+        tabs.go_to(job_id, tabs.PAIRS)
+    elif finding.kind == "doubtful-label":
+        tabs.go_to(job_id, tabs.LABELS)
+    elif finding.rows:
+        patches.show(Shown("finding", finding.kind))
+    elif finding.ids and finding.area is Area.SPLITS:
+        kind = "split" if set(finding.ids) <= set(view.splits) else "slide"
+        patches.show(Shown(kind, "|".join(finding.ids)))
+        tabs.go_to(job_id, tabs.BALANCE)
+    elif finding.ids:
+        patches.show(Shown("finding", finding.kind))
+    elif finding.area is Area.STATISTICS:
+        tabs.go_to(job_id, tabs.MEASURES)
     else:
-        parts.go_to(job_id, parts.BALANCE)
+        tabs.go_to(job_id, tabs.BALANCE)
 
 
-def _help(found: Finding) -> str | None:
-    if found.count > MOST_ROWS and found.rows:
-        return f"The first {MOST_ROWS:,} of {found.count:,}, unless it is a matter of quality."
+def _help(finding: Finding) -> str | None:
+    if finding.count > MOST_ROWS and finding.rows:
+        return words.FIRST_ROWS.format(rows=MOST_ROWS, count=finding.count)
     return None

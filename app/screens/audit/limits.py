@@ -4,11 +4,9 @@ from typing import Final
 
 import streamlit as st
 
-from app.screens.audit import patches
-from app.screens.audit.words import FLAGS
+from app.screens.audit import patches, words
 from app.state import widgets
-from core.audit import FLAGS as FLAG_NAMES
-from core.audit import QualityLimits
+from core.audit import FLAGS, QualityLimits
 from core.audit.browse import AuditView, Shown
 
 _DEFAULTS: Final = QualityLimits()
@@ -41,24 +39,20 @@ def limits_panel(view: AuditView) -> None:
     """Draw a slider for each limit with the count of what it flags."""
     readable = int((view.patches["fault"] == "").sum())
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(
-            "Limits decide which patches are called blurred, blank or dark. Nothing is measured "
-            "again; the findings follow at once. The report has the default limits."
-        )
+        st.caption(words.LIMITS)
         st.button(
-            "Reset to the defaults",
+            "Reset to defaults",
             icon=":material/restart_alt:",
             on_click=_reset,
             disabled=view.limits == _DEFAULTS,
             key="audit-limits-reset",
         )
-    for place, flag in enumerate(FLAG_NAMES):
+    for place, flag in enumerate(FLAGS):
         names = [name for name, slider in _SLIDERS.items() if slider[0] == flag]
         count = int(view.flags[flag].sum())
         with st.container(horizontal=True, vertical_alignment="center", key=f"nl-limit-{flag}"):
-            st.markdown(
-                f"**{FLAGS[flag][:1].upper()}{FLAGS[flag][1:]}**: {count:,} of {readable:,}"
-            )
+            name = words.FLAGS[flag]
+            st.markdown(f"**{name[:1].upper()}{name[1:]}**: {count:,} of {readable:,}")
             st.button(
                 "Show",
                 key=f"audit-limit-show-{place}",
@@ -69,18 +63,17 @@ def limits_panel(view: AuditView) -> None:
         for name in names:
             _slider(name, view.limits)
         if not names:
-            st.caption("No limit: red, green and blue are the same everywhere.")
+            st.caption(words.NO_LIMIT)
 
 
 def _slider(name: str, limits: QualityLimits) -> None:
-    _, words, most, step, text = _SLIDERS[name]
+    _, label, most, step, text = _SLIDERS[name]
     default = getattr(_DEFAULTS, name)
     key = f"audit-limit-{name}"
-    if widgets.chosen(key) is None:
-        widgets.choose(key, float(getattr(limits, name)))
+    widgets.start(key, float(getattr(limits, name)))
     moved = getattr(limits, name) != default
     st.slider(
-        words + (f" (default {text % default})" if moved else ""),
+        label + (f" (default {text % default})" if moved else ""),
         0.0,
         most,
         step=step,

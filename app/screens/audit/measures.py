@@ -7,9 +7,9 @@ import streamlit as st
 
 from app import charts, resources
 from app.charts import audit as audit_charts
-from app.screens.audit import patches
+from app.screens.audit import patches, words
 from app.screens.audit.words import measure_text, unit_text
-from app.screens.shared.parts import section
+from app.screens.shared.parts import chart, section
 from app.state import widgets
 from core.audit import CHANNELS, QUALITY, REGIONS
 from core.audit.browse import AuditView, Shown
@@ -25,24 +25,23 @@ def measures_panel(view: AuditView) -> None:
     """Draw distributions, contrasts and associations; a selection in each chooses patches."""
     colours = charts.palette(dark=widgets.is_dark())
     measure = _choice()
-    section("Distribution by class", "drag over bars or click one for its patches")
+    section("Distribution by class", "drag over bars, or click one, to see its patches")
     found = resources.audit_distribution(view, measure)
     if found is None:
-        st.caption("No patch has a value.")
+        st.caption("No patch has a value for this measure.")
     else:
-        st.plotly_chart(
+        name = measure_text(measure)
+        chart(
             audit_charts.measure_histogram(
                 found.edges,
                 found.counts,
-                title=f"{measure_text(measure).capitalize()} ({unit_text(measure)})",
+                title=f"{name.capitalize()} ({unit_text(measure)})",
                 colours=colours,
             ),
-            theme=None,
-            key=f"{_HISTOGRAM}-{measure}",
-            on_select=lambda: _picked_bins(measure),
+            f"{_HISTOGRAM}-{measure}",
+            f"Distribution of {name} in each class",
+            on_select=lambda: _select_bins(measure),
             selection_mode=["points", "box"],
-            config={"displayModeBar": False},
-            alt=f"Distribution of {measure_text(measure)} in each class",
         )
         outside = f" {found.outside:,} values lie beyond the ends." if found.outside else ""
         st.caption(f"Share of the class in each of {len(found.edges) - 1} bins.{outside}")
@@ -61,7 +60,7 @@ def _choice() -> str:
         with second:
             return st.selectbox(
                 "Which", list(QUALITY), format_func=measure_text, key="audit-measure-quality",
-                help="\n\n".join(f"{measure_text(name)}: {said}" for name, said in QUALITY.items()),
+                help="\n\n".join(f"{measure_text(name)}: {text}" for name, text in QUALITY.items()),
                 persist_state="session",
             )  # fmt: skip
     with second:
@@ -74,7 +73,7 @@ def _choice() -> str:
     return f"{region}_{kind}_{moment}"
 
 
-def _picked_bins(measure: str) -> None:
+def _select_bins(measure: str) -> None:
     points = widgets.points(f"{_HISTOGRAM}-{measure}")
     parts = [
         f"{label}:{low!r}:{high!r}" for label, low, high, _ in (p["customdata"] for p in points)
@@ -83,46 +82,37 @@ def _picked_bins(measure: str) -> None:
 
 
 def _associations(view: AuditView, colours: charts.Palette) -> None:
-    section("What one plain measure tells about the label", "click a point for its patches")
+    section("How well single image measures predict the label", "click a point")
     table = _table_or_reason(view, view.audit.associations, "labels of both classes")
     if table is None:
         return
     whole = st.toggle(f"Show all {len(table)} measures", key="audit-all-measures")
     shown = table if whole else table.head(_FIRST)
-    st.plotly_chart(
+    key = f"{_DOTS}-{len(shown)}"
+    chart(
         audit_charts.association_dots(shown, measure_text, colours=colours),
-        theme=None,
-        key=f"{_DOTS}-{len(shown)}",
-        on_select=lambda: _picked_dot(f"{_DOTS}-{len(shown)}"),
+        key,
+        "AUROC of each measure alone, with 95 % intervals",
+        on_select=lambda: _select_dot(key),
         selection_mode="points",
-        config={"displayModeBar": False},
-        alt="AUROC of each measure alone, with 95 % intervals",
     )
     slides = int(table["slides"].max())
-    how = (
-        f"Intervals resample {slides} slides; patches of unknown slide are left out."
-        if slides
-        else "Intervals take patches as independent, because slides are unknown; they are too "
-        "narrow."
-    )
-    st.caption(
-        "Below 0.5 a low value speaks for tumour. A model that reaches no more than the best of "
-        f"these may have learned nothing else. {how}"
-    )
+    how = words.SLIDE_INTERVALS.format(slides=slides) if slides else words.PATCH_INTERVALS
+    st.caption(words.ASSOCIATIONS.format(intervals=how))
     probes = view.audit.probes
     if probes is not None and len(probes):
         _probes(probes)
 
 
 def _probes(probes: pd.DataFrame) -> None:
-    """Draw what trivial models reach, where they reach anything."""
-    section("What a trivial model tells", "logistic regression on plain colours, out of fold")
+    """Draw how well baseline models predict, where they predict anything."""
+    section("Baseline model on colour alone", "logistic regression, out of fold")
     shown = pd.DataFrame(
         {
-            "Tells": probes["told"],
+            "Predicts": probes["told"],
             "From the": probes["seen"],
             "Score": probes["score"],
-            "Guessing": probes["chance"],
+            "Chance": probes["chance"],
             "Measure": probes["measure"],
             "Patches": probes["patches"],
             "Folds": probes["folds"],
@@ -133,43 +123,35 @@ def _probes(probes: pd.DataFrame) -> None:
         shown,
         hide_index=True,
         column_config={
-            name: st.column_config.NumberColumn(format="%.3f") for name in ("Score", "Guessing")
+            name: st.column_config.NumberColumn(format="%.3f") for name in ("Score", "Chance")
         },
         key="audit-probes",
     )
-    st.caption(
-        "Tumour in the centre often reaches the ring, so a label told from the ring is no error "
-        "by itself. A slide told far above guessing means that stain can stand in for it."
-    )
+    st.caption(words.BASELINE)
 
 
-def _picked_dot(key: str) -> None:
+def _select_dot(key: str) -> None:
     points = widgets.points(key)
     if points:
         patches.show(Shown("measure", str(points[0]["customdata"][0])))
 
 
 def _contrasts(view: AuditView, colours: charts.Palette) -> None:
-    section("Centre against ring", "click a point for the patches that differ most")
+    section("Centre against ring", "click a point to see the patches that differ most")
     table = _table_or_reason(view, view.audit.contrasts, "labels")
     if table is None:
         return
-    st.plotly_chart(
+    chart(
         audit_charts.contrast_dots(table, colours=colours),
-        theme=None,
-        key=_CONTRASTS,
-        on_select=_picked_contrast,
+        _CONTRASTS,
+        "Mean difference between centre and ring of each channel and class, with intervals",
+        on_select=_select_contrast,
         selection_mode="points",
-        config={"displayModeBar": False},
-        alt="Mean difference between centre and ring of each channel and class, with intervals",
     )
-    st.caption(
-        "The label answers for the centre 32 × 32 only; the ring is what is around it. Intervals "
-        "(95 %) are over slides where at least two are known."
-    )
+    st.caption(words.CONTRASTS)
 
 
-def _picked_contrast() -> None:
+def _select_contrast() -> None:
     points = widgets.points(_CONTRASTS)
     if points:
         channel, label = points[0]["customdata"]
@@ -181,10 +163,10 @@ def _table_or_reason(
 ) -> pd.DataFrame | None:
     """Return a table of the statistics step that has rows, else say why there is none."""
     if table is None:
-        reason = view.audit.progress.skipped.get("statistics", "this step is not done yet")
-        st.caption(f"Not there: {reason}.")
+        reason = view.audit.progress.skipped.get("statistics", words.NOT_YET)
+        st.caption(f"Not available: {reason}.")
         return None
     if table.empty:
-        st.caption(f"It needs {needs}.")
+        st.caption(f"This needs {needs}.")
         return None
     return table

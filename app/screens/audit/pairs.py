@@ -8,11 +8,12 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
+from app.screens.audit import words
 from app.screens.audit.patches import source_or_none
-from app.screens.audit.tiles import Card, tile, tiles
+from app.screens.audit.tiles import TileCard, tile, tiles
 from app.screens.audit.words import KINDS, orientation_text
 from app.screens.shared.pager import page_of, pager
-from app.screens.shared.parts import Stat, stat_strip
+from app.screens.shared.parts import Stat, download, empty, stat_strip
 from app.state import widgets
 from core.audit.browse import AuditView, csv_bytes
 from core.audit.store import AuditStore
@@ -45,22 +46,16 @@ def pairs_panel(store: AuditStore, job: Job, view: AuditView) -> None:
     """Draw the pairs of related patches."""
     pairs = view.audit.pairs
     if pairs is None:
-        reason = view.audit.progress.skipped.get("relations", "this step is not done yet")
-        st.html(
-            '<div class="nl-empty"><b>Duplicates and overlaps were not looked for.</b> '
-            f"Reason: {reason}.</div>"
-        )
+        reason = view.audit.progress.skipped.get("relations", words.NOT_YET)
+        empty(words.RELATIONS_SKIPPED, f"Reason: {reason}.")
         return
     if not len(pairs):
-        st.html(
-            '<div class="nl-empty"><b>No related patches were found.</b> No copies, turned copies '
-            "or overlapping crops.</div>"
-        )
+        empty(*words.NO_PAIRS)
         return
-    crossings = {words: _true(pairs, column) for words, column in _CROSSINGS.items()}
+    crossings = {name: _true(pairs, column) for name, column in _CROSSINGS.items()}
     stat_strip(
         [
-            Stat("Pairs", f"{len(pairs):,}", "each confirmed on its pixels"),
+            Stat("Pairs", f"{len(pairs):,}", "each confirmed pixel by pixel"),
             Stat("With different labels", f"{int(crossings[_CONFLICT].sum()):,}"),
             Stat("Across two splits", f"{int(crossings[_SPLITS].sum()):,}"),
             Stat("Across two slides", f"{int(crossings[_SLIDES].sum()):,}"),
@@ -68,7 +63,7 @@ def pairs_panel(store: AuditStore, job: Job, view: AuditView) -> None:
     )
     order = _filtered(pairs, crossings, view.job_id)
     if not len(order):
-        st.html('<div class="nl-empty"><b>No pair passes these filters.</b></div>')
+        empty(words.NO_PAIR_MATCH)
         return
     page = page_of(len(order), _A_PAGE, key=_PAGE_KEY)
     source = source_or_none(store, job)
@@ -76,19 +71,13 @@ def pairs_panel(store: AuditStore, job: Job, view: AuditView) -> None:
     tiles(cards, key="audit-pairs", side=192)
     with st.container(horizontal=True, vertical_alignment="center"):
         pager(page, "pairs")
-        st.download_button(
+        download(
             "These pairs as CSV",
-            data=partial(_csv, view, order),
-            file_name=f"pairs-{job.name[:40]}.csv",
-            mime="text/csv",
-            icon=":material/download:",
-            on_click="ignore",
-            key="audit-pairs-csv",
+            partial(_csv, view, order),
+            f"pairs-{job.name}.csv",
+            "audit-pairs-csv",
         )
-    st.caption(
-        "The right patch is drawn turned as the left one lies. The dashed frame is what both show. "
-        "Overlapping crops have different centres, so their labels may rightly differ."
-    )
+    st.caption(words.PAIRS)
 
 
 def pairs_of(finding: str) -> tuple[list[str], list[str]] | None:
@@ -111,7 +100,7 @@ def _filtered(pairs: pd.DataFrame, crossings: dict[str, Mask], job_id: str) -> N
     present = [kind for kind in KINDS if (kinds == kind).any()]
     first, second = st.columns(2)
     with first:
-        wanted = st.pills(
+        of_kind = st.pills(
             "Kind",
             present,
             selection_mode="multi",
@@ -122,15 +111,15 @@ def _filtered(pairs: pd.DataFrame, crossings: dict[str, Mask], job_id: str) -> N
     with second:
         only = st.pills(
             "Only",
-            [words for words, found in crossings.items() if found.any()],
+            [name for name, crossing in crossings.items() if crossing.any()],
             selection_mode="multi",
-            format_func=lambda words: f"{words}  {int(crossings[words].sum()):,}",
+            format_func=lambda name: f"{name}  {int(crossings[name].sum()):,}",
             key=f"{ONLY_KEY}-{job_id}",
             persist_state="session",
         )
-    chosen = np.isin(kinds, wanted) if wanted else np.ones(len(pairs), bool)
-    for words in only:
-        chosen &= crossings[words]
+    chosen = np.isin(kinds, of_kind) if of_kind else np.ones(len(pairs), bool)
+    for name in only:
+        chosen &= crossings[name]
     rank = pd.Series(kinds).map({kind: place for place, kind in enumerate(KINDS)}).fillna(9)
     order = np.lexsort((rank.to_numpy(), ~crossings[_SPLITS], ~crossings[_CONFLICT]))
     passing: NDArray[np.int64] = order[chosen[order]]
@@ -142,7 +131,7 @@ def _true(pairs: pd.DataFrame, column: str) -> Mask:
     return found
 
 
-def _card(view: AuditView, source: PatchSource | None, pair: pd.Series) -> Card:
+def _card(view: AuditView, source: PatchSource | None, pair: pd.Series) -> TileCard:
     shift_x, shift_y = int(pair["shift_x_px"]), int(pair["shift_y_px"])
     orientation = int(pair["orientation"])
     moved = bool(shift_x or shift_y)
@@ -155,14 +144,14 @@ def _card(view: AuditView, source: PatchSource | None, pair: pd.Series) -> Card:
         region=_region(-shift_x, -shift_y) if moved else (),
     )
     marks = [
-        words
-        for words, column in _CROSSINGS.items()
+        name
+        for name, column in _CROSSINGS.items()
         if not pd.isna(pair[column]) and bool(pair[column])
     ]
     kind = KINDS.get(str(pair["kind"]), str(pair["kind"])).capitalize()
     where = orientation_text(orientation, shift_x, shift_y)
-    words = f"{where} · correlation {pair['score']:.3f}" + "".join(f" · {mark}" for mark in marks)
-    return Card((left, right), ("✖ " if _CONFLICT in marks else "") + kind, words)
+    line = " · ".join([where, f"correlation {pair['score']:.3f}", *marks])
+    return TileCard((left, right), ("✖ " if _CONFLICT in marks else "") + kind, line)
 
 
 def _region(shift_x: int, shift_y: int) -> tuple[float, ...]:

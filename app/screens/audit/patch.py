@@ -1,10 +1,13 @@
 """One patch of an audit: large, with what is known of it, its relations and its neighbours."""
 
+from math import isnan
+
 import streamlit as st
 
+from app.screens.audit import words
 from app.screens.audit.patches import source_or_none
-from app.screens.audit.tiles import Card, tile, tiles
-from app.screens.audit.words import KINDS, flags_text, label_text, measure_text, orientation_text
+from app.screens.audit.tiles import TileCard, tile, tiles
+from app.screens.audit.words import KINDS, flags_text, measure_text, orientation_text
 from app.screens.shared.parts import facts, patch_picture, section
 from app.state import address
 from core.audit import QUALITY
@@ -13,6 +16,7 @@ from core.audit.store import AuditStore
 from core.jobs import Job
 from core.patches import Patch, PatchSource
 from core.pictures import enlarged_png
+from core.wording import NOTHING, call_text
 
 _NEIGHBOURS = 12
 _MOST_RELATED = 12
@@ -46,11 +50,10 @@ def _patch(store: AuditStore, job: Job, view: AuditView) -> None:
         if isinstance(item, Patch) and item.sha256 == patch["sha256"]:
             png = enlarged_png(item.image_rgb_u8, scale=4)
             patch_picture(png, f"Patch {patch['id']}, enlarged four times")
-            st.caption("96 × 96 px; the label answers for the outlined centre 32 × 32 only.")
+            st.caption(words.LABEL_CENTRE)
         else:
-            said = str(patch["reason"]) or "It is not in its place, or changed since the audit."
             st.html('<div class="nl-nopicture">No picture</div>')
-            st.caption(said)
+            st.caption(str(patch["reason"]) or words.MOVED)
     with known:
         _facts(view, row)
     _related(view, source, row)
@@ -58,33 +61,33 @@ def _patch(store: AuditStore, job: Job, view: AuditView) -> None:
         return
     rows = nearest(view, row, _NEIGHBOURS)
     if len(rows):
-        section("Nearest patches", "in the colour and stain means of centre and ring")
-        cards = [Card((tile(view, source, int(near)),)) for near in rows]
+        section("Nearest patches", "by mean colour and stain of centre and ring")
+        cards = [TileCard((tile(view, source, int(near)),)) for near in rows]
         tiles(cards, key="audit-neighbours")
 
 
 def _facts(view: AuditView, row: int) -> None:
     patch = view.patches.iloc[row]
     pairs = [
-        ("Id", str(patch["id"])),
-        ("Label", label_text(patch["label"])),
+        ("ID", str(patch["id"])),
+        ("Label", call_text(str(view.label_words[row]))),
         ("Slide", str(patch["slide"]) if isinstance(patch["slide"], str) else "unknown"),
         ("Split", str(patch["split"]) if isinstance(patch["split"], str) else "unknown"),
         ("File", str(patch["path"])),
         ("Row", f"{row:,}"),
     ]
-    for name, words in (("reason", "Not readable"), ("note", "Converted")):
+    for name, label in (("reason", "Unreadable"), ("note", "Converted")):
         if patch[name]:
-            pairs.append((words, str(patch[name])))
-    if view.flag_words[row]:
-        pairs.append(("Quality", flags_text(str(view.flag_words[row]))))
+            pairs.append((label, str(patch[name])))
+    if flags := view.flags_of(row):
+        pairs.append(("Quality", flags_text(flags)))
     if not patch["fault"]:
         for name in QUALITY:
             value = float(patch[name])
             below = float((view.patches[name] < value).mean())
-            said = f"{value:.3g}" if value == value else "not defined"  # noqa: PLR0124 - NaN
-            pairs.append((measure_text(name).capitalize(), f"{said}, above {below:.0%} of patches"))
-    pairs.append(("SHA-256", f"{patch['sha256'][:16]}…" if patch["sha256"] else "–"))
+            text = "not defined" if isnan(value) else f"{value:.3g}"
+            pairs.append((measure_text(name).capitalize(), f"{text}, above {below:.0%} of patches"))
+    pairs.append(("SHA-256", f"{patch['sha256'][:16]}…" if patch["sha256"] else NOTHING))
     facts(pairs)
 
 
@@ -93,7 +96,7 @@ def _related(view: AuditView, source: PatchSource | None, row: int) -> None:
     places = view.relations_of.get(row, [])
     if pairs is None or not places:
         return
-    section("Related patches", f"{len(places):,} found, each confirmed on its pixels")
+    section("Related patches", f"{len(places):,}, each confirmed pixel by pixel")
     cards = []
     for place in places[:_MOST_RELATED]:
         pair = pairs.iloc[place]
@@ -102,5 +105,5 @@ def _related(view: AuditView, source: PatchSource | None, row: int) -> None:
             int(pair["orientation"]), int(pair["shift_x_px"]), int(pair["shift_y_px"])
         )
         why = f"{KINDS.get(str(pair['kind']), pair['kind'])}, {where}"
-        cards.append(Card((tile(view, source, other, why=why),)))
+        cards.append(TileCard((tile(view, source, other, why=why),)))
     tiles(cards, key="audit-related")

@@ -8,13 +8,13 @@ import pandas as pd
 import streamlit as st
 
 from app import resources
-from app.screens.audit.tiles import Card, tile, tiles
-from app.screens.audit.words import FLAGS, flags_text, measure_text
+from app.screens.audit import words
+from app.screens.audit.tiles import TileCard, tile, tiles
+from app.screens.audit.words import flags_text, measure_text
 from app.screens.shared.pager import page_of, pager
-from app.screens.shared.parts import plain
+from app.screens.shared.parts import download, empty, plain
 from app.state import address, widgets
-from core.audit import FLAGS as FLAG_NAMES
-from core.audit import MEASURES
+from core.audit import FLAGS, MEASURES
 from core.audit.browse import (
     AuditView,
     Chosen,
@@ -103,15 +103,12 @@ def patches_alone(store: AuditStore, job: Job, view: AuditView) -> None:
 def downloads(view: AuditView, rows: Rows, *, name: str) -> None:
     """Draw the downloads of rows; each file is made when it is asked for."""
     for label, suffix, make in (("CSV", "csv", csv_bytes), ("Parquet", "parquet", parquet_bytes)):
-        st.download_button(
+        download(
             f"{label}, {len(rows):,} rows",
-            data=partial(_file, make, view, rows),
-            file_name=f"audit-{name[:40]}.{suffix}",
-            mime="application/octet-stream",
-            icon=":material/download:",
-            on_click="ignore",
+            partial(_file, make, view, rows),
+            f"audit-{name}.{suffix}",
+            f"audit-rows-{suffix}",
             disabled=not len(rows),
-            key=f"audit-rows-{suffix}",
         )
 
 
@@ -125,17 +122,17 @@ def headline(chosen: Chosen) -> None:
     count = f"{len(chosen.rows):,} {'patch' if len(chosen.rows) == 1 else 'patches'}"
     if chosen.of > len(chosen.rows):
         count = f"{count}, the first of {chosen.of:,}"
-    told = "" if count in sentence else f" · {count}"
+    note = "" if count in sentence else f" · {count}"
     with st.container(horizontal=True, vertical_alignment="center", key="nl-audit-shown"):
-        st.markdown(f"**{plain(sentence)}**{told}")
+        st.markdown(f"**{plain(sentence)}**{note}")
         if shown_now() != Shown():
             st.button("Show all", icon=":material/close:", on_click=show_all, key="audit-show-all")
 
 
 def _in_words(sentence: str) -> str:
     """Return a sentence with measures as they are called on the page."""
-    words = " ".join(measure_text(w) if w in MEASURES else w for w in sentence.split(" "))
-    return words[:1].upper() + words[1:]
+    text = " ".join(measure_text(w) if w in MEASURES else w for w in sentence.split(" "))
+    return text[:1].upper() + text[1:]
 
 
 def _order_text(chosen: Chosen, order: Order) -> str:
@@ -150,7 +147,7 @@ def _filters(view: AuditView, chosen: Chosen) -> PatchFilter:
     )
     with text_part:
         text = st.text_input(
-            "Find in id, path or slide",
+            "Search ID, path or slide",
             icon=":material/search:",
             key=f"audit-text-{view.job_id}",
             persist_state="session",
@@ -181,7 +178,7 @@ def _filters(view: AuditView, chosen: Chosen) -> PatchFilter:
     with split_part:
         splits = _pills("Split", view.splits, f"audit-splits-{view.job_id}") if view.splits else []
     with flag_part:
-        flags = _pills("Quality", list(FLAG_NAMES), f"audit-flags-{view.job_id}")
+        flags = _pills("Quality", list(FLAGS), f"audit-flags-{view.job_id}")
     return PatchFilter(
         frozenset(labels),
         frozenset(splits),
@@ -197,7 +194,7 @@ def _order_more(order: Order) -> tuple[str, int]:
     """Draw what an order needs besides, and return the measure and the seed."""
     seed = int(str(widgets.chosen(_SEED, 0)))
     if order is Order.RANDOM:
-        st.button("Draw others", icon=":material/casino:", key="audit-draw", on_click=_redraw)
+        st.button("Draw again", icon=":material/casino:", key="audit-draw", on_click=_redraw)
     elif order in {Order.HIGHEST, Order.LOWEST}:
         return (
             st.selectbox(
@@ -221,7 +218,7 @@ def _pills(label: str, options: list[str], key: str) -> list[str]:
         label,
         options,
         selection_mode="multi",
-        format_func=lambda name: FLAGS.get(name, name),
+        format_func=lambda name: words.FLAGS.get(name, name),
         key=key,
         persist_state="session",
     )
@@ -238,12 +235,12 @@ def _page(
     a_page: int,
 ) -> None:
     if not len(rows):
-        st.html('<div class="nl-empty"><b>No patch.</b> None passes these filters.</div>')
+        empty(*words.NO_PATCH)
         return
     page = page_of(len(rows), a_page, key=_PAGE)
     source = source_or_none(store, job)
     cards = [
-        Card((tile(view, source, int(row), why=_why(view, int(row), chosen.measure)),))
+        TileCard((tile(view, source, int(row), why=_why(view, int(row), chosen.measure)),))
         for row in rows[page.part]
     ]
     tiles(cards, key="audit-tiles", side=side, followed=side == _BESIDE)
@@ -252,9 +249,9 @@ def _page(
 
 
 def _why(view: AuditView, row: int, measure: str) -> str:
-    said = []
+    reasons = []
     if measure:
-        said.append(f"{measure_text(measure)} {view.patches[measure].iloc[row]:.3g}")
-    if view.flag_words[row]:
-        said.append(flags_text(str(view.flag_words[row])))
-    return " · ".join(said)
+        reasons.append(f"{measure_text(measure)} {view.patches[measure].iloc[row]:.3g}")
+    if flags := view.flags_of(row):
+        reasons.append(flags_text(flags))
+    return " · ".join(reasons)

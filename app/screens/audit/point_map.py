@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from app import charts
 from app.charts import audit as audit_charts
-from app.screens.audit import patches
-from app.screens.audit.words import FLAGS, measure_text, unit_text
+from app.screens.audit import patches, words
+from app.screens.audit.words import measure_text, unit_text
+from app.screens.shared.parts import chart
 from app.state import widgets
-from core.audit import FLAGS as FLAG_NAMES
-from core.audit import MEASURES
+from core.audit import FLAGS, MEASURES
 from core.audit.browse import AuditView, Shown
 
 _KEY: Final = "audit-scatter"
@@ -39,8 +39,8 @@ def map_panel(view: AuditView) -> None:
             persist_state="session",
         )  # fmt: skip
     if not has_map:
-        reason = view.audit.progress.skipped.get("embedding", "this step is not done yet")
-        st.caption(f"The map of patches is not there: {reason}. Two measures are drawn instead.")
+        reason = view.audit.progress.skipped.get("embedding", words.NOT_YET)
+        st.caption(words.NO_MAP.format(reason=reason))
     if kind == _MAP and embedding is not None and has_map:
         rows = embedding["row"].to_numpy(np.int64)
         x, y = embedding["x"].to_numpy(float), embedding["y"].to_numpy(float)
@@ -54,35 +54,31 @@ def map_panel(view: AuditView) -> None:
     if len(rows) > _MOST_POINTS:
         kept = np.sort(np.random.default_rng(0).permutation(len(rows))[:_MOST_POINTS])
         rows, x, y = rows[kept], x[kept], y[kept]
-        st.caption(f"{_MOST_POINTS:,} patches drawn at random of all.")
+        st.caption(f"Showing a random sample of {_MOST_POINTS:,} patches.")
     groups = _groups(view, _COLOURS[str(colour or "Label")])[rows]
     key = f"{_KEY}-{kind}-{colour}-{hash(titles)}"
-    st.plotly_chart(
+    chart(
         audit_charts.patch_scatter(
             x, y, rows, groups, titles=titles, colours=charts.palette(dark=widgets.is_dark())
         ),
-        theme=None,
-        key=key,
-        on_select=lambda: _picked(key),
+        key,
+        f"Every patch as a point, coloured by {colour}",
+        on_select=lambda: _select(key),
         selection_mode=["lasso", "box", "points"],
         config={"displaylogo": False, "modeBarButtonsToRemove": ["autoScale2d"]},
-        alt=f"Every patch as a point, coloured by {colour}",
     )
-    said = "Drag a lasso around points for their patches; double-click to let go."
-    if kind == _MAP:
-        said += " Near points have like colours and stains; the two axes do not show everything."
-    st.caption(said)
+    st.caption(words.LASSO + (words.MAP if kind == _MAP else ""))
 
 
 def _axes(embedding: pd.DataFrame) -> tuple[str, str]:
     if not {"share_x", "share_y", "method"} <= set(embedding.columns):
         return "First axis", "Second axis"
     first = embedding.iloc[0]
-    said = [
+    axes = [
         f"{name} axis" + ("" if np.isnan(share) else f" ({share:.0%} of the variance)")
         for name, share in (("First", first["share_x"]), ("Second", first["share_y"]))
     ]
-    return f"{said[0]}, {first['method']}", said[1]
+    return f"{axes[0]}, {first['method']}", axes[1]
 
 
 def _two_measures() -> tuple[str, str]:
@@ -110,12 +106,12 @@ def _groups(view: AuditView, by: str) -> NDArray[np.object_]:
     if by in {"slide", "split"}:
         return view.patches[by].fillna("unknown").to_numpy(object)
     found = np.full(len(view.flags), "none", dtype=object)
-    for name in reversed(FLAG_NAMES):
-        found[view.flags[name].to_numpy(bool)] = FLAGS[name]
+    for name in reversed(FLAGS):
+        found[view.flags[name].to_numpy(bool)] = words.FLAGS[name]
     return found
 
 
-def _picked(key: str) -> None:
+def _select(key: str) -> None:
     rows = tuple(sorted({int(_first(point["customdata"])) for point in widgets.points(key)}))
     patches.show(Shown("rows", "", rows) if rows else Shown())
 

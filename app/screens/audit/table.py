@@ -5,14 +5,15 @@ from typing import Final
 import pandas as pd
 import streamlit as st
 
-from app.screens.audit import patches
-from app.screens.audit.words import flags_text, label_text, measure_text
+from app.screens.audit import patches, words
+from app.screens.audit.words import flags_text, measure_text
+from app.screens.shared.parts import download
 from app.state import address, widgets
 from core.audit import FLAGS, MEASURES, QUALITY
 from core.audit.browse import AuditView, PatchFilter, Rows, choose, csv_bytes, listed, review_table
 from core.jobs import Job
+from core.wording import call_text
 
-_LABELS: Final = {"tumour": 1, "no tumour": 0, "unknown": None}
 _KEY: Final = "audit-everything"
 _FIRST: Final = ("detail_share", "tissue_share", "white_share", "ink_share")
 
@@ -32,7 +33,7 @@ def table_panel(job: Job, view: AuditView) -> None:
         hide_index=True,
         height=640,
         key=_KEY,
-        on_select=lambda: _picked([int(row) for row in rows]),
+        on_select=lambda: _select([int(row) for row in rows]),
         selection_mode="single-row",
         column_config={
             measure_text(name): st.column_config.NumberColumn(format="%.3f") for name in names
@@ -41,41 +42,37 @@ def table_panel(job: Job, view: AuditView) -> None:
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         patches.downloads(view, rows, name=job.name)
-        st.download_button(
-            "List for the review, CSV",
-            data=lambda: csv_bytes(review_table(view, [int(row) for row in rows])),
-            file_name=f"review-{job.name[:40]}.csv",
-            mime="text/csv",
+        download(
+            "List for review, CSV",
+            lambda: csv_bytes(review_table(view, [int(row) for row in rows])),
+            f"review-{job.name}.csv",
+            "audit-review-csv",
             icon=":material/rate_review:",
-            on_click="ignore",
             disabled=not len(rows),
-            key="audit-review-csv",
-            help="Id, path, SHA-256, label, slide and split of these patches.",
+            help=words.REVIEW_LIST,
         )
-    st.caption(
-        f"The downloads hold all {len(MEASURES)} measures, {len(QUALITY)} of them for quality, and "
-        f"{len(FLAGS)} quality flags at the limits that are set."
-    )
+    counts = {"measures": len(MEASURES), "quality": len(QUALITY), "flags": len(FLAGS)}
+    st.caption(words.TABLE.format(**counts))
 
 
 def _frame(view: AuditView, rows: Rows, names: list[str]) -> pd.DataFrame:
     part: pd.DataFrame = view.patches.iloc[rows]
     columns: dict[str, object] = {
         "Row": part["row"],
-        "Id": part["id"],
-        "Label": [label_text(_LABELS[word]) for word in view.label_words[rows]],
+        "ID": part["id"],
+        "Label": [call_text(str(label)) for label in view.label_words[rows]],
         "Slide": part["slide"].fillna(""),
         "Split": part["split"].fillna(""),
-        "Quality": [flags_text(text) for text in view.flag_words[rows]],
-        "Not readable": part["reason"],
+        "Quality": [flags_text(view.flags_of(row)) for row in rows],
+        "Unreadable": part["reason"],
     }
     columns |= {measure_text(name): part[name] for name in names}
     frame = pd.DataFrame(columns)
-    told = [name for name in frame.columns if not frame[name].isin(["", None]).all()]
-    return frame[told]
+    known = [name for name in frame.columns if not frame[name].isin(["", None]).all()]
+    return frame[known]
 
 
-def _picked(rows: list[int]) -> None:
-    found = widgets.selection(_KEY).rows
-    if found and found[0] < len(rows):
-        address.look_at_audit_patch(rows[found[0]])
+def _select(rows: list[int]) -> None:
+    selected = widgets.selection(_KEY).rows
+    if selected and selected[0] < len(rows):
+        address.look_at_audit_patch(rows[selected[0]])

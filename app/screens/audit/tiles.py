@@ -14,14 +14,14 @@ from typing import Any, Final
 import streamlit as st
 
 from app import resources
-from app.screens.audit.words import label_text
+from app.screens.audit.words import MOVED
 from app.state import address, widgets
 from core.audit.browse import AuditView
 from core.patches import PatchSource
+from core.wording import call_text
 
 _HERE: Final = Path(__file__).parent
 _TONES: Final = {"tumour": "tumour", "no tumour": "no-tumour", "unknown": ""}
-_GONE: Final = "not in its place any more, or changed since the audit"
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Tile:
 
 
 @dataclass(frozen=True)
-class Card:
+class TileCard:
     """One tile, or two that belong together with words above them."""
 
     tiles: tuple[Tile, ...]
@@ -91,7 +91,7 @@ def tile(
         region: See `Tile`.
     """
     patch = view.patches.iloc[row]
-    picture = None
+    label, picture = str(view.label_words[row]), None
     if source is not None and not patch["fault"]:
         picture = resources.audit_picture(source, row, str(patch["sha256"]), orientation)
     known = [f"{name} {patch[name]}" for name in ("slide", "split") if isinstance(patch[name], str)]
@@ -99,16 +99,16 @@ def tile(
         row,
         str(patch["id"]),
         picture,
-        label_text(patch["label"]),
-        _TONES[str(view.label_words[row])],
+        call_text(label),
+        _TONES[label],
         why,
         (*known, str(patch["id"])),
         region,
-        str(patch["reason"]) or _GONE,
+        str(patch["reason"]) or MOVED,
     )
 
 
-def tiles(cards: Sequence[Card], *, key: str, side: int = 96, followed: bool = False) -> None:
+def tiles(cards: Sequence[TileCard], *, key: str, side: int = 96, followed: bool = False) -> None:
     """Draw cards; a click looks at the patch.
 
     Args:
@@ -119,9 +119,9 @@ def tiles(cards: Sequence[Card], *, key: str, side: int = 96, followed: bool = F
     """
 
     def picked() -> None:
-        found = widgets.component_value(key, "picked")
-        if found:
-            address.look_at_audit_patch(int(found["row"]))
+        clicked = widgets.component_value(key, "picked")
+        if clicked:
+            address.look_at_audit_patch(int(clicked["row"]))
 
     data: dict[str, Any] = {
         "cards": [asdict(card) for card in cards],

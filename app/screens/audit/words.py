@@ -1,22 +1,21 @@
-"""The words of an audit: measures, flags, severities, relations, steps."""
+"""What the data-set page says: measures, flags, severities, relations, steps, sentences."""
 
+from collections.abc import Iterable
 from typing import Final
-
-import pandas as pd
 
 from core.audit import Severity
 
 SEVERITIES: Final = {
     Severity.ERROR: ("✖", "Error", "bad"),
-    Severity.WARNING: ("▲", "Warning", "warn"),
+    Severity.WARNING: ("!", "Warning", "warn"),
     Severity.NOTE: ("●", "Note", "quiet"),
 }
 STEPS: Final = {
-    "measure": "Reading and measuring patches",
+    "measure": "Reading and measuring the patches",
     "relations": "Looking for duplicates and overlaps",
     "splits": "Checking the splits for leaks",
     "statistics": "Comparing classes and slides",
-    "probes": "Training trivial models",
+    "probes": "Training baseline models",
     "embedding": "Drawing the map of patches",
     "labels": "Looking for doubtful labels",
     "report": "Writing the report",
@@ -83,16 +82,9 @@ def unit_text(name: str) -> str:
     return "grey levels, 0–255"
 
 
-def flags_text(joined: str) -> str:
+def flags_text(flags: Iterable[str]) -> str:
     """Return quality flags in words."""
-    return ", ".join(FLAGS[name] for name in joined.split(", ") if name)
-
-
-def label_text(label: float | None) -> str:
-    """Return a label with a sign, so that it does not rest on colour."""
-    if label is None or pd.isna(label):
-        return "? no label"
-    return "▲ tumour" if label == 1 else "▽ no tumour"
+    return ", ".join(FLAGS[name] for name in flags)
 
 
 def orientation_text(orientation: int, shift_x_px: int, shift_y_px: int) -> str:
@@ -109,3 +101,89 @@ def orientation_text(orientation: int, shift_x_px: int, shift_y_px: int) -> str:
         if shift:
             words.append(f"{abs(shift)} px {ahead if shift > 0 else back}")
     return ", ".join(words) or "in place"
+
+
+TITLE: Final = "Data set"
+LEAD: Final = (
+    "Before you train or score anything: see what is wrong with these patches, their labels and "
+    "their splits, how many are affected, and which."
+)
+NO_DATA_SET: Final = (
+    "No data set yet.",
+    "Choose one above, or open the drawn samples to see what an audit shows.",
+)
+REPORT: Final = "A single HTML file that works offline. It uses the default limits."
+DELETE: Final = (
+    "Permanently deletes this audit and the files uploaded for it. Files on the server are kept."
+)
+STOPPED: Final = (
+    "Stopped after {done} of {steps} steps. The results so far are kept; the audit resumes from "
+    "here."
+)
+NOT_BEGUN: Final = "This audit has not started."
+SCORES_NEEDED: Final = "no scores were given; see the tab “Doubtful labels”"
+NOT_YET: Final = "this step has not run yet"
+BALANCE_NOT_YET: Final = ("Not ready yet.", "It becomes available after the measurements.")
+STAIN: Final = (
+    "Slides whose stain is furthest from the mean of all slides: {names}. A distance of 1 is about "
+    "one SD of the patches within a slide."
+)
+NOTHING_FOUND: Final = "No findings so far."
+FIRST_ROWS: Final = "The first {rows:,} of {count:,}; quality findings show all."
+NO_DOUBTFUL: Final = "The scores contradict no label."
+DOUBTFUL: Final = (
+    "The scores contradict these labels. Either may be wrong; only a reader can decide."
+)
+IN_SAMPLE: Final = (
+    " These scores may come from a model that was trained on these patches. If so, most wrong "
+    "labels stay hidden."
+)
+SCORES_CSV: Final = (
+    "A CSV with the columns id and prob_tumour, such as the one from Batch scoring. Scores from "
+    "models that were not trained on the patch work best."
+)
+OUT_OF_FOLD: Final = "No score comes from a model that was trained on that patch"
+LIMITS: Final = (
+    "The limits decide which patches are called blurred, blank or dark. Nothing is measured again "
+    "and the findings update at once. The report uses the default limits."
+)
+NO_LIMIT: Final = "No limit: red, green and blue are identical everywhere."
+SLIDE_INTERVALS: Final = (
+    "Intervals resample {slides} slides; patches without a slide ID are left out."
+)
+PATCH_INTERVALS: Final = (
+    "Intervals treat patches as independent because slides are unknown, so they are too narrow."
+)
+ASSOCIATIONS: Final = (
+    "Below 0.5, a low value suggests tumour. A model that does no better than the best of these "
+    "measures may have learned nothing else. {intervals}"
+)
+BASELINE: Final = (
+    "Tumour in the centre often extends into the ring, so predicting the label from the ring is "
+    "not an error in itself. If the slide can be predicted far above chance, stain can stand in "
+    "for the slide."
+)
+CONTRASTS: Final = (
+    "The label refers only to the centre (32 × 32 px); the ring is the tissue around it. 95 % "
+    "intervals are over slides if at least two are known."
+)
+RELATIONS_SKIPPED: Final = "Duplicates and overlaps were not searched for."
+NO_PAIRS: Final = ("No related patches found.", "No copies, turned copies or overlapping crops.")
+NO_PAIR_MATCH: Final = "No pair matches these filters."
+PAIRS: Final = (
+    "The right patch is shown turned to match the left one. The dashed frame marks the area shown "
+    "in both. Overlapping crops have different centres, so their labels can correctly differ."
+)
+MOVED: Final = "It is missing, or it has changed since the audit."
+LABEL_CENTRE: Final = "96 × 96 px; the label refers only to the outlined centre (32 × 32 px)."
+NO_PATCH: Final = ("No patch.", "None matches these filters.")
+NO_MAP: Final = "The map of patches is not available: {reason}. Two measures are shown instead."
+LASSO: Final = "Drag a lasso around points to see their patches; double-click to clear."
+MAP: Final = (
+    " Neighbouring points have similar colours and stains; two axes cannot show everything."
+)
+TABLE: Final = (
+    "The downloads contain all {measures} measures, {quality} of them for quality, and {flags} "
+    "quality flags at the current limits."
+)
+REVIEW_LIST: Final = "ID, path, SHA-256, label, slide and split of these patches."

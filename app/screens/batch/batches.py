@@ -1,57 +1,46 @@
-"""The batches of a workspace: their list, their state in words, their head line."""
+"""The batches of a workspace: their list, and the head line of the one that is looked at."""
 
-from html import escape
+from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import streamlit as st
 
 from app import resources
-from app.screens.batch import downloads
-from app.screens.shared.badges import drawn_badge, state_badge, when
-from app.screens.shared.parts import head_line, way_back
+from app.screens.batch import words
+from app.screens.shared.listing import delete_button, job_list, marks
+from app.screens.shared.parts import download as download_button
+from app.screens.shared.parts import empty, head_line, way_back
 from app.state import address, identity
-from core.jobs import Job, JobProgress, JobStore
-from core.scoring import Classifier, TestTimeAugmentation
+from core.jobs import Download, Job, JobProgress, JobStore, download, why_no_submission
+from core.scoring import Classifier, ScoreRow, TestTimeAugmentation
 
-_LISTED: Final = 12
-
-
-def amount(progress: JobProgress) -> str:
-    """Return how much of a batch is scored."""
-    if progress.state == "done":
-        return f"{progress.total:,} inputs"
-    if progress.total:
-        return f"{progress.done:,} of {progress.total:,} inputs"
-    return "not looked at yet"
+_NEUTRAL: Final = 0.5
+_FILES: Final = {
+    Download.CSV: "CSV",
+    Download.PARQUET: "Parquet",
+    Download.KAGGLE: "Kaggle submission",
+    Download.RUN: "Run record",
+}
 
 
 def batch_list(store: JobStore, *, can_score: bool) -> None:
     """Draw the workspace's batches, newest first."""
     jobs = store.jobs(identity.owner())
     if not jobs:
-        hint = (
-            "Bring patches above, or open the drawn samples to see how a result looks."
-            if can_score
-            else "There is none to read, and nothing can be scored for now."
-        )
-        st.html(f'<div class="nl-empty"><b>No batch yet.</b> {hint}</div>')
+        empty(*(words.NO_BATCH if can_score else words.NO_BATCH_NO_MODEL))
         return
-    shown = jobs
-    if len(jobs) > _LISTED and not st.toggle(f"Show all {len(jobs)}", key="all-batches"):
-        shown = jobs[:_LISTED]
-    with st.container(key="nl-batches", gap=None):
-        for job in shown:
-            progress = resources.progress(store, job)
-            with st.container(
-                horizontal=True, vertical_alignment="center", key=f"nl-batch-{job.id}"
-            ):
-                st.html(
-                    f'<div class="nl-batch"><b>{escape(job.name)}</b>{state_badge(progress.state)}'
-                    f"{drawn_badge(job)}<span>{when(job)} · {amount(progress)}</span></div>"
-                )
-                st.button(
-                    "Open", key=f"open-{job.id}", on_click=address.look_at_job, args=(job.id,)
-                )
+    job_list(jobs, partial(_status, store), address.look_at_job, "open")
+
+
+def _status(store: JobStore, job: Job) -> tuple[str, str]:
+    """Return the name of a batch's state, and how much of it is scored."""
+    progress = resources.progress(store, job)
+    if progress.state == "done":
+        return progress.state, f"{progress.total:,} inputs"
+    if progress.total:
+        return progress.state, f"{progress.done:,} of {progress.total:,} inputs"
+    return progress.state, "not opened yet"
 
 
 def batch_head(
@@ -60,15 +49,42 @@ def batch_head(
     """Draw the name of the batch that is looked at, the way back, the downloads, the way out."""
     with st.container(horizontal=True, vertical_alignment="center", key="nl-batch-head"):
         way_back("All batches", "all", address.look_at_job)
-        views = " · eight orientations" if job.tta == TestTimeAugmentation.D4 else ""
-        marks = f"{state_badge(progress.state)}{drawn_badge(job)}<span>{when(job)}{views}</span>"
-        head_line(job.name, marks)
-        downloads.downloads(store, job, progress, resources.rows(store, job), classifier)
-        with st.popover("Delete", icon=":material/delete:", key="delete"):
-            st.write("Deletes the uploaded files and the scores of this batch, for good.")
-            st.button(
-                "Delete this batch", type="primary", on_click=_delete, args=(store, job), key="del"
+        eight = job.tta == TestTimeAugmentation.D4
+        head_line(job.name, marks(job, progress.state, "eight orientations" if eight else ""))
+        _downloads(store, job, progress, resources.rows(store, job), classifier)
+        delete_button("batch", words.DELETE, partial(_delete, store, job), "del")
+
+
+def _downloads(
+    store: JobStore,
+    job: Job,
+    progress: JobProgress,
+    rows: Sequence[ScoreRow],
+    classifier: Classifier | None,
+) -> None:
+    """Draw the downloads; each file is made when it is asked for, of the rows there are then."""
+    complete = progress.state == "done"
+    fill = _NEUTRAL
+    if classifier is not None:
+        training = classifier.bundle.card.training
+        fill = training.positives / training.patches
+    no_submission = why_no_submission(rows, progress.total)
+    with st.popover(
+        "Download", icon=":material/download:", disabled=progress.state == "new", key="downloads"
+    ):
+        if not complete:
+            st.caption(words.PART_SO_FAR)
+        for kind, label in _FILES.items():
+            obstacle = no_submission if kind is Download.KAGGLE else ""
+            download_button(
+                label,
+                partial(download, store, job, kind, kaggle_fill=fill),
+                f"{'' if complete else 'part-of-'}{job.id[:8]}-{kind.value}",
+                f"download-{kind.name}",
+                disabled=bool(obstacle),
+                width="stretch",
             )
+            st.caption(obstacle or words.FILES[kind.name])
 
 
 def _delete(store: JobStore, job: Job) -> None:

@@ -1,4 +1,4 @@
-"""What came of a batch: counts, spread of the scores, the table, the downloads."""
+"""The results of a batch: counts, distribution of the scores, the table."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -10,15 +10,9 @@ import streamlit as st
 from pandas.io.formats.style import Styler
 
 from app import charts, resources
+from app.screens.batch import words
 from app.screens.shared.pager import page_of, pager
-from app.screens.shared.parts import (
-    Stat,
-    outcome_text,
-    outcome_tone,
-    score_text,
-    share_text,
-    stat_strip,
-)
+from app.screens.shared.parts import TONES, Stat, chart, empty, stat_strip
 from app.state import address, widgets
 from core.jobs import Job, JobStore
 from core.scoring import (
@@ -33,6 +27,7 @@ from core.scoring import (
     score_histogram,
     select,
 )
+from core.wording import call_text, label_text, percent, score_text
 
 ROWS_A_PAGE: Final = 50
 _ROW_PX: Final = 58
@@ -56,51 +51,37 @@ _SORTED_BY: Final = {
 
 def result_counts(rows: Sequence[ScoreRow], inputs: int) -> None:
     """Draw how many inputs ended as what, of so many in all."""
-    counts = outcome_counts(rows)
-    shown = [
-        kind for kind in Outcome if counts[kind] or kind in {Outcome.TUMOUR, Outcome.NO_TUMOUR}
+    counts, total = outcome_counts(rows), len(rows)
+    stats = [
+        Stat("Inputs", f"{total:,}", "all done" if total >= inputs else f"of {inputs:,} so far")
     ]
-    total = len(rows)
-    stat_strip(
-        [
-            Stat(
-                "Inputs", f"{total:,}", "all done" if total >= inputs else f"of {inputs:,} so far"
-            ),
-            *(
-                Stat(
-                    _CALLED[kind],
-                    f"{counts[kind]:,}",
-                    share_text(counts[kind], total),
-                    outcome_tone(kind),
-                )
-                for kind in shown
-            ),
-        ]
-    )
+    for kind in Outcome:
+        if counts[kind] or kind in {Outcome.TUMOUR, Outcome.NO_TUMOUR}:
+            share = percent(counts[kind] / total)
+            stats.append(Stat(_CALLED[kind], f"{counts[kind]:,}", share, TONES[kind]))
+    stat_strip(stats)
 
 
 def scored_by(rows: Sequence[ScoreRow]) -> None:
     """Draw which model and threshold made the rows."""
     row = rows[0]
     st.caption(
-        f"Scored by {row.model_id} at threshold {row.threshold:.4f} ({row.operating_point}); "
-        "a score at or above it is called tumour."
+        words.SCORED_BY.format(
+            model=row.model_id, threshold=row.threshold, version=row.operating_point
+        )
     )
 
 
 def outdated(rows: Sequence[ScoreRow], classifier: Classifier) -> bool:
-    """Return whether another model or threshold is in force now, and if so say which."""
+    """Return whether model or threshold have changed since, and if so say which is current."""
     row, point = rows[0], classifier.operating_point
     if row.model_id != classifier.model_id:
-        said = f"These scores are of another model than the one in force, {classifier.model_id}."
+        text = words.OTHER_MODEL.format(model=classifier.model_id)
     elif (row.operating_point, row.threshold) != (point.version, point.threshold):
-        said = (
-            "These calls were made at another threshold than the one in force, "
-            f"{point.threshold:.4f} ({point.version})."
-        )
+        text = words.OTHER_THRESHOLD.format(threshold=point.threshold, version=point.version)
     else:
         return False
-    st.warning(said, icon=":material/history:")
+    st.warning(text, icon=":material/history:")
     return True
 
 
@@ -112,12 +93,10 @@ def result_histogram(rows: Sequence[ScoreRow], key: str) -> None:
         lower_threshold=rows[0].lower_threshold,
         colours=charts.palette(dark=widgets.is_dark()),
     )
-    st.plotly_chart(
+    chart(
         figure,
-        theme=None,
-        key=key,
-        config={"displayModeBar": False},
-        alt="Histogram of the scores, coloured by call, with the threshold as a dashed line",
+        key,
+        "Histogram of the scores, coloured by call, with the threshold as a dashed line",
     )
 
 
@@ -125,13 +104,12 @@ def result_filter(job: Job, rows: Sequence[ScoreRow]) -> list[int]:
     """Draw the filters and return the positions of the rows to show, in order."""
     counts = outcome_counts(rows)
     order_key = f"order-{job.id}"
-    if widgets.chosen(order_key) is None:
-        widgets.choose(order_key, Order.HIGHEST)
+    widgets.start(order_key, Order.HIGHEST)
     chosen = st.pills(
         "Show",
         [kind for kind in Outcome if counts[kind]],
         selection_mode="multi",
-        format_func=lambda kind: f"{outcome_text(kind)}  {counts[kind]:,}",
+        format_func=lambda kind: f"{call_text(kind)}  {counts[kind]:,}",
         key=f"outcomes-{job.id}",
         persist_state="session",
         label_visibility="collapsed",
@@ -139,14 +117,14 @@ def result_filter(job: Job, rows: Sequence[ScoreRow]) -> list[int]:
     text_part, score_part, order_part = st.columns([1.1, 1.2, 1], vertical_alignment="bottom")
     with text_part:
         text = st.text_input(
-            "Find in file name, slide or remark",
+            "Search file names, slides and remarks",
             key=f"text-{job.id}",
             persist_state="session",
             icon=":material/search:",
         )
     with score_part:
         low, high = st.slider(
-            "Score from … to",
+            "Score range",
             0.0,
             1.0,
             (0.0, 1.0),
@@ -165,7 +143,7 @@ def result_filter(job: Job, rows: Sequence[ScoreRow]) -> list[int]:
             format_func=str,
             key=order_key,
             persist_state="session",
-            help="Sorts the whole batch, not only this page. A click on a column's head does too.",
+            help=words.ORDER_HELP,
         )
     wanted = Filter(frozenset(chosen), low, high, text or "")
     return select(rows, wanted, order)
@@ -179,8 +157,8 @@ def result_table(
     page = page_of(len(positions), ROWS_A_PAGE, key=f"page-{job.id}")
     shown = list(positions[page.part])
     if not shown:
-        st.html('<div class="nl-empty"><b>No patch passes these filters.</b></div>')
-        st.button("Clear the filters", on_click=_clear_filters, args=(job.id,), key="clear")
+        empty(words.NO_MATCH)
+        st.button("Clear filters", on_click=_clear_filters, args=(job.id,), key="clear")
         return
     looked_at = address.row()
     widgets.choose(
@@ -201,9 +179,9 @@ def result_table(
             "Call": st.column_config.TextColumn(width=110),
             "File": st.column_config.TextColumn(width="large"),
             "Spread": st.column_config.NumberColumn(
-                format="%.2f", width=70, help="SD of the logit over the eight orientations"
+                format="%.2f", width=70, help=words.SPREAD_HELP
             ),
-            "Label": st.column_config.TextColumn(width=80),
+            "Label": st.column_config.TextColumn(width=110),
             "Slide": st.column_config.TextColumn(width="small"),
             "Folder": st.column_config.TextColumn(width="medium"),
             "Remark": st.column_config.TextColumn(width="large"),
@@ -227,12 +205,12 @@ def _frame(
     columns: dict[str, list[object]] = {
         "Patch": list(resources.thumbnails(store, job, list(shown))),
         "Score": ["" if row.prob_tumour is None else score_text(row.prob_tumour) for row in picked],
-        "Call": [outcome_text(outcome(row)) for row in picked],
+        "Call": [call_text(outcome(row)) for row in picked],
     }
     if job.tta == TestTimeAugmentation.D4:
         columns["Spread"] = [row.d4_sd_logit for row in picked]
     if any(row.label is not None for row in rows):
-        columns["Label"] = [{1: "tumour", 0: "none", None: ""}[row.label] for row in picked]
+        columns["Label"] = [label_text(row.label) for row in picked]
     if any(row.slide for row in rows):
         columns["Slide"] = [row.slide or "" for row in picked]
     columns["File"] = [PurePosixPath(row.path).name for row in picked]
@@ -247,8 +225,8 @@ def _frame(
 def _coloured(frame: pd.DataFrame) -> Styler:
     colours = charts.palette(dark=widgets.is_dark())
     ink = {
-        outcome_text(Outcome.TUMOUR): colours.tumour_text,
-        outcome_text(Outcome.NO_TUMOUR): colours.no_tumour_text,
+        call_text(Outcome.TUMOUR): colours.tumour_text,
+        call_text(Outcome.NO_TUMOUR): colours.no_tumour_text,
     }
     return frame.style.map(lambda text: f"color: {ink.get(text, colours.muted)}", subset=["Call"])
 

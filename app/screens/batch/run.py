@@ -1,4 +1,4 @@
-"""A batch before and while it is scored: what the input holds, start, progress, stop."""
+"""A batch before and while it is scored: what the input contains, start, progress, stop."""
 
 from functools import partial
 from html import escape
@@ -7,6 +7,7 @@ from typing import Final
 import streamlit as st
 
 from app import resources
+from app.screens.batch import words
 from app.screens.shared.parts import Stat, running_line, section, show_problem, stat_strip
 from app.state import address, widgets
 from core.errors import NodelensError
@@ -14,32 +15,27 @@ from core.jobs import InputReport, Job, JobProgress, JobStore, Problem
 from core.scoring import Classifier, TestTimeAugmentation
 
 _VIEWS: Final = {
-    TestTimeAugmentation.NONE: "As it is",
+    TestTimeAugmentation.NONE: "Once",
     TestTimeAugmentation.D4: "Average of eight orientations",
 }
 _VIEW_NOTES: Final = {
-    TestTimeAugmentation.NONE: "Each patch is scored once.",
-    TestTimeAugmentation.D4: "Each patch is scored in all rotations and mirror images: steadier, "
-    "and tells how far the orientations agree, but takes eight times as long.",
+    TestTimeAugmentation.NONE: words.VIEWS_ONE,
+    TestTimeAugmentation.D4: words.VIEWS_EIGHT,
 }
 _TTA: Final = "tta"
 
 
 def before_start(store: JobStore, job: Job, classifier: Classifier | None) -> None:
-    """Draw what the input holds, and the start."""
+    """Draw what the input contains, and the start."""
     try:
         report = resources.input_report(store, job)
     except NodelensError as error:
         show_problem(error)
         return
-    section("What the input holds", _looked_at(report))
+    section("What the input contains", _looked_at(report))
     input_report(report)
     if report.readable == 0:
-        st.warning(
-            "Nothing here can be scored. The reasons are listed above; a batch of rows that say "
-            "only this helps nobody, so it is not started.",
-            icon=":material/block:",
-        )
+        st.warning(words.NOTHING_READABLE, icon=":material/block:")
         return
     if classifier is None:
         return
@@ -67,7 +63,7 @@ def before_start(store: JobStore, job: Job, classifier: Classifier | None) -> No
 
 def _looked_at(report: InputReport) -> str:
     if report.looked_at < report.inputs:
-        return f"counts are of the first {report.looked_at:,} of {report.inputs:,} inputs"
+        return f"based on the first {report.looked_at:,} of {report.inputs:,} inputs"
     return "every input was read"
 
 
@@ -89,10 +85,10 @@ def input_report(report: InputReport) -> None:
     stat_strip(
         [
             Stat("Inputs", f"{report.inputs:,}"),
-            Stat("Can be scored", f"{report.readable:,}", f"of {report.looked_at:,} looked at"),
-            Stat("One flat colour", f"{report.flat:,}", "withheld: no tissue to judge"),
+            Stat("Can be scored", f"{report.readable:,}", f"of {report.looked_at:,} checked"),
+            Stat("One flat colour", f"{report.flat:,}", "no score: no tissue to judge"),
             Stat("Unreadable", f"{report.unreadable:,}", "listed below" * bool(report.unreadable)),
-            Stat("Copies", f"{report.copies:,}", "same bytes as an earlier input"),
+            Stat("Copies", f"{report.copies:,}", "identical to an earlier input"),
             Stat("Converted", f"{converted:,}", "without loss"),
             *known,
         ]
@@ -132,11 +128,11 @@ def progress_line(store: JobStore, job: Job, progress: JobProgress) -> None:
 def _progress_text(progress: JobProgress) -> str:
     if not progress.total:
         return "Opening the source …"
-    said = f"{progress.done:,} of {progress.total:,}"
+    count = f"{progress.done:,} of {progress.total:,}"
     left = progress.seconds_left
     if left is None:
-        return said
-    return f"{said} · {progress.rate_per_s:,.0f} patches a second · {duration(left)} left"
+        return count
+    return f"{count} · {progress.rate_per_s:,.0f} patches per second · {duration(left)} left"
 
 
 def duration(seconds: float) -> str:
@@ -151,15 +147,12 @@ def duration(seconds: float) -> str:
 def after_stop(
     store: JobStore, job: Job, progress: JobProgress, classifier: Classifier | None
 ) -> None:
-    """Draw why a batch does not go on, and how it can."""
+    """Draw why a batch has stopped, and how to resume it."""
     if progress.state == "broken":
         show_problem(NodelensError(progress.error))
     else:
-        st.info(
-            f"Stopped at {progress.done:,} of {progress.total:,}. What was scored stays; "
-            "it goes on where it stopped.",
-            icon=":material/pause_circle:",
-        )
+        text = words.STOPPED.format(done=progress.done, total=progress.total)
+        st.info(text, icon=":material/pause_circle:")
     if classifier is None:
         return
     with st.container(horizontal=True):
@@ -172,24 +165,24 @@ def after_stop(
                 args=(job, classifier),
                 key="continue",
             )
-        st.button(
-            "Score anew from the start",
-            icon=":material/restart_alt:",
-            on_click=_restart,
-            args=(store, job, classifier),
-            key="anew",
-        )
+        _again_button("Start again from the beginning", store, job, classifier, "anew")
 
 
 def offer_anew(store: JobStore, job: Job, classifier: Classifier) -> None:
-    """Draw the way to score a finished batch with what is in force now."""
+    """Draw the way to score a finished batch with the current model and threshold."""
+    _again_button(
+        "Re-score with the current model and threshold", store, job, classifier, "anew-now"
+    )
+
+
+def _again_button(label: str, store: JobStore, job: Job, classifier: Classifier, key: str) -> None:
     st.button(
-        "Score anew with what is in force",
+        label,
         icon=":material/restart_alt:",
         on_click=_restart,
         args=(store, job, classifier),
-        key="anew-now",
-        help="The scores that are here now are replaced. Download them first to keep them.",
+        key=key,
+        help=words.RESCORE_HELP,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Final
 import streamlit as st
 
 from app import resources
-from app.screens.shared.badges import is_drawn, when
+from app.screens.shared.listing import is_drawn, when
 from app.screens.shared.parts import show_problem
 from app.state import address, identity, widgets
 from core.errors import NodelensError, RunError

@@ -10,15 +10,7 @@ import streamlit as st
 from app.screens.explanation import words
 from app.screens.explanation.look import ZOOM, Look, Scale, scale_bar
 from app.screens.explanation.tests import centre_strip, draw_measures, orientations
-from app.screens.shared.parts import (
-    Stat,
-    outcome_text,
-    outcome_tone,
-    plain,
-    score_text,
-    show_problem,
-    stat_strip,
-)
+from app.screens.shared.parts import TONES, Stat, plain, show_problem, stat_strip
 from core.errors import NodelensError
 from core.explanation import (
     ExplanationRow,
@@ -34,6 +26,7 @@ from core.explanation import (
 from core.explanation.explained import ExplainedPatches, PatchCollection
 from core.patches import CENTRE, PATCH_SIZE_PX, SPACING_UM_PX, ImageU8
 from core.scoring import outcome
+from core.wording import call_text, score_text
 
 _EXPORT_ZOOM: Final = 8
 _SIZE_WORDS: Final = (
@@ -163,9 +156,9 @@ def _head(row: ExplanationRow) -> None:
             Stat("Score", score_text(score.prob_tumour), f"{side} {score.threshold:.3f}"),
             Stat(
                 "The model's call",
-                outcome_text(outcome(score)),
+                call_text(outcome(score)),
                 _label_words(score.label),
-                outcome_tone(outcome(score)),
+                TONES[outcome(score)],
             ),
         ]
     )

@@ -10,7 +10,7 @@ import streamlit as st
 
 from app import resources
 from app.screens.explanation import words
-from app.screens.shared.parts import score_text, section
+from app.screens.shared.parts import section
 from core.engine import d4_views
 from core.explanation import (
     ExplanationRow,
@@ -23,6 +23,7 @@ from core.explanation.donors import DONOR_SCORE, FEWEST_DONORS
 from core.explanation.explained import ExplainedPatches, PatchCollection
 from core.patches import ImageU8
 from core.pictures import png_uri
+from core.wording import score_text
 
 _FILLERS: Final = {
     FillerKind.BLUR: "Blurred",

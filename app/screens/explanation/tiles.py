@@ -9,7 +9,6 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app import resources
 from app.screens.explanation.choice import position_key, view_key
-from app.screens.shared.parts import outcome_text, score_text
 from app.state import widgets
 from core.explanation import (
     ExplanationRow,
@@ -23,6 +22,7 @@ from core.explanation import (
 from core.explanation.explained import ExplainedPatches, PatchCollection
 from core.explanation.listing import MeasureOrder
 from core.scoring import Status, outcome
+from core.wording import call_text, score_text
 
 ONE_PATCH: Final = "One patch"
 GALLERY: Final = "Gallery"
@@ -93,7 +93,7 @@ class Tiles:
 
 
 def _call(row: ExplanationRow) -> str:
-    return outcome_text(outcome(row.score))
+    return call_text(outcome(row.score))
 
 
 def _state_of_map(row: ExplanationRow) -> str:

@@ -4,7 +4,6 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from app.screens.shared.parts import score_text
 from core.explanation import (
     CentreReliance,
     D4Views,
@@ -20,6 +19,7 @@ from core.explanation import (
 from core.explanation.cam import LEAST_AGREEMENT, SMALLEST_EFFECT_LOGIT
 from core.explanation.explainer import WEAK_ODDS
 from core.explanation.faithfulness import RELIABLE_SHARE
+from core.wording import score_text
 
 NOT_A_FINDING: Final = (
     "A map is not a finding. It shows which places raised or lowered the model's score, "

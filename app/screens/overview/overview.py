@@ -5,17 +5,19 @@ from typing import Final
 import streamlit as st
 
 from app import charts, resources
+from app.screens.overview import words
 from app.screens.shared.model import architecture_words
 from app.screens.shared.parts import (
     Stat,
+    bullets,
+    chart,
     facts,
-    interval_table,
     page_title,
     patch_picture,
     section,
-    sentences,
     show_problem,
     stat_strip,
+    table,
 )
 from app.screens.shared.sources import try_samples
 from app.state import address, widgets
@@ -25,27 +27,18 @@ from core.jobs import JobStore
 from core.scoring import Classifier
 from core.settings import SAMPLES_TABLE
 from core.statistics import Evidence, Measured, OperatingTable
+from core.wording import NOTHING, interval_text, percent
 
 _SHOWN_SAMPLE: Final = SAMPLES_TABLE.parent / "patches" / "drawn-02.png"
 
 
 def where_to_go(store: JobStore, *, can_score: bool) -> None:
     """Draw what is judged, beside the first steps."""
-    words, picture = st.columns([2.4, 1], gap="large", vertical_alignment="center")
-    with words:
-        page_title(
-            "NodeLens",
-            "Is there tumour in the centre 32 × 32 of a 96 × 96 px H&E patch of a lymph node? "
-            "A model scores the patches; a pathologist judges them.",
-        )
-        st.html(
-            '<ol class="nl-steps">'
-            "<li><b>Bring patches</b> as a folder, files, a ZIP or a place on the server, and see "
-            "what can be judged before anything is scored.</li>"
-            "<li><b>Score them.</b> Each patch gets a score from 0 to 1 and, at the threshold, a "
-            "call. Inputs that cannot be judged are listed with the reason.</li>"
-            "<li><b>Look.</b> Sort, filter, enlarge each patch, and take the scores home.</li></ol>"
-        )
+    steps, picture = st.columns([2.4, 1], gap="large", vertical_alignment="center")
+    with steps:
+        page_title("NodeLens", words.LEAD)
+        lines = "".join(f"<li><b>{step}</b> {text}</li>" for step, text in words.STEPS)
+        st.html(f'<ol class="nl-steps">{lines}</ol>')
         with st.container(horizontal=True):
             if st.button(
                 "Try the drawn samples",
@@ -62,30 +55,23 @@ def where_to_go(store: JobStore, *, can_score: bool) -> None:
     with picture:
         png = resources.drawn_sample(_SHOWN_SAMPLE)
         if png is not None:
-            patch_picture(png, "A drawn sample with the centre 32 × 32 outlined")
-            st.caption(
-                "A drawn sample, not tissue. Only tumour inside the outline counts; "
-                "tumour around it does not."
-            )
+            patch_picture(png, words.SAMPLE_ALT)
+            st.caption(words.SAMPLE)
 
 
 def what_is_loaded(classifier: Classifier) -> None:
-    """Draw the model, the device, the self-test and the threshold in force."""
+    """Draw the model, the device, the self-test and the current threshold."""
     card, test, point = (
         classifier.bundle.card,
         classifier.self_test,
         classifier.operating_point,
     )
-    section("What is loaded")
+    section("Model")
     parameters = sum(weights.numel() for weights in classifier.bundle.weights.values())
     stat_strip(
         [
             Stat("Model", card.name, f"{parameters / 1e6:.1f} million parameters"),
-            Stat(
-                "Runs on",
-                _device_words(classifier.engine.device),
-                "nothing is sent to other computers",
-            ),
+            Stat("Runs on", _device_words(classifier.engine.device), words.LOCAL),
             Stat(
                 "Self-test",
                 "passed" if test.passed else "failed",
@@ -101,7 +87,7 @@ def what_is_loaded(classifier: Classifier) -> None:
     )
     facts(
         [
-            ("Signed as", classifier.model_id),
+            ("Model ID", classifier.model_id),
             ("Network", architecture_words(card)),
             ("Started from", card.initial_weights),
             (
@@ -119,18 +105,18 @@ def _device_words(device: str) -> str:
 
 
 def how_validated(classifier: Classifier) -> None:
-    """Draw what the card says of patches that the model was not trained on, and the ROC curve."""
+    """Draw what the card says about patches that the model was not trained on, and the ROC."""
     card, point = classifier.bundle.card, classifier.operating_point
     data = card.validation.data
-    share = f"{data.positives / data.patches:.1%}" if data.patches else "–"
-    section("How it was validated", f"on {data.name}; no patch of it was used for training")
-    words, chart = st.columns([1.6, 1], gap="large")
-    with words:
+    share = percent(data.positives / data.patches) if data.patches else NOTHING
+    section("Validation", f"on {data.name}; none of these patches was used for training")
+    numbers, curve = st.columns([1.6, 1], gap="large")
+    with numbers:
         stat_strip(
             [
                 *_headline(classifier),
                 Stat("Patches", f"{data.patches:,}", f"of {data.slides:,} slides"),
-                Stat("With tumour", share, "in this set; no clinical prevalence"),
+                Stat("With tumour", share, words.NOT_CLINICAL),
             ]
         )
         facts(
@@ -140,9 +126,15 @@ def how_validated(classifier: Classifier) -> None:
                 ("Probabilities", f"calibrated on {card.temperature_fitted_on}"),
             ]
         )
-        with st.expander("All measures, and how their intervals were made"):
-            interval_table(_measures(classifier))
-    with chart:
+        with st.expander(words.ALL_MEASURES):
+            table(
+                ("Measure", "Value", "95 % interval", "Method"),
+                [
+                    (name, f"{one.value:.3f}", interval_text(one.low, one.high), one.method)
+                    for name, one in _measures(classifier)
+                ],
+            )
+    with curve:
         _roc(classifier)
 
 
@@ -150,25 +142,16 @@ def _headline(classifier: Classifier) -> list[Stat]:
     """Return AUROC, sensitivity and specificity, each with where it was taken."""
     metrics, point = classifier.bundle.card.validation.metrics, classifier.operating_point
     shipped = point == classifier.bundle.card.operating_point
-    stats = [_interval_stat("AUROC", metrics.get("auroc"), "")]
-    for name, chosen_on in (
-        ("sensitivity", point.sensitivity),
-        ("specificity", point.specificity),
-    ):
+    known = [("AUROC", metrics.get("auroc"), "")]
+    for name, chosen_on in (("sensitivity", point.sensitivity), ("specificity", point.specificity)):
         overall = metrics.get(name) if shipped else None
         where = "" if overall else "where the threshold was chosen; "
-        stats.append(_interval_stat(name.capitalize(), overall or chosen_on, where))
-    return [stat for stat in stats if stat is not None]
-
-
-def _interval_stat(name: str, measured: Measured | None, where: str) -> Stat | None:
-    if measured is None:
-        return None
-    return Stat(
-        name,
-        f"{measured.value:.3f}",
-        f"{where}95 % interval {measured.low:.3f} to {measured.high:.3f}",
-    )
+        known.append((name.capitalize(), overall or chosen_on, where))
+    return [
+        Stat(name, f"{one.value:.3f}", f"{where}95 % interval {interval_text(one.low, one.high)}")
+        for name, one, where in known
+        if one is not None
+    ]
 
 
 def _measures(classifier: Classifier) -> list[tuple[str, Measured]]:
@@ -189,31 +172,22 @@ def _roc(classifier: Classifier) -> None:
     except NodelensError as error:
         show_problem(error)
         return
-    table = OperatingTable.of(Evidence.of(scores.labels, scores.scores))
-    confusion = table.confusion(classifier.operating_point.threshold)
+    counts = OperatingTable.of(Evidence.of(scores.labels, scores.scores))
+    confusion = counts.confusion(classifier.operating_point.threshold)
     point = (1 - confusion.value("specificity"), confusion.value("sensitivity"))
-    st.plotly_chart(
-        charts.roc(curve, point=point, colours=charts.palette(dark=widgets.is_dark())),
-        theme=None,
-        key="overview-roc",
-        config={"displayModeBar": False},
-        alt="ROC curve of the validation scores with the threshold marked",
-    )
+    figure = charts.roc(curve, point=point, colours=charts.palette(dark=widgets.is_dark()))
+    chart(figure, "overview-roc", words.ROC_ALT)
     st.caption(
-        f"ROC of the {len(scores.scores):,} validation scores. The diamond is the threshold "
-        f"in force: sensitivity {point[1]:.3f}, specificity {1 - point[0]:.3f} on these patches."
+        words.ROC.format(patches=len(scores.scores), sensitivity=point[1], specificity=1 - point[0])
     )
 
 
 def what_it_is_not_for(classifier: Classifier) -> None:
     """Draw the limits that the card states, of the model and of its numbers."""
     card = classifier.bundle.card
-    section("Limits", "what the model is not for, and what its numbers do not say")
-    model, numbers = st.columns(2, gap="large")
-    with model:
-        sentences("Of the model", card.limits)
-    with numbers:
-        sentences(
-            "Of the numbers",
-            card.validation.notes,
-        )
+    section("Limits", words.LIMITS)
+    of_model, of_numbers = st.columns(2, gap="large")
+    with of_model:
+        bullets("Of the model", card.limits)
+    with of_numbers:
+        bullets("Of the numbers", card.validation.notes)

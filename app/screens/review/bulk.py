@@ -6,7 +6,7 @@ from typing import Final
 import streamlit as st
 
 from app import resources
-from app.screens.shared.parts import outcome_text, score_text, show_problem
+from app.screens.shared.parts import show_problem
 from app.state import reading, widgets
 from core.errors import NodelensError
 from core.review import (
@@ -23,6 +23,7 @@ from core.review import (
 )
 from core.review.patches import PatchFolder
 from core.scoring import Outcome
+from core.wording import call_text, score_text
 
 PATCHES_A_PAGE: Final = 12
 _CALLS: Final = {
@@ -64,7 +65,7 @@ def page_of_patches(store: ReviewStore, kept: PatchFolder, case_id: str, reader:
 def _cell(shown: Shown, picture: str) -> str:
     patch = shown.patch
     score = score_text(patch.prob_tumour if patch else None)
-    call = outcome_text(_CALLS[patch.predicted_label if patch else None][0])
+    call = call_text(_CALLS[patch.predicted_label if patch else None][0])
     return (
         f'<figure class="nl-read"><div><img src="{picture}" alt="Patch {shown.position + 1}">'
         f"<i></i></div><figcaption><b>{shown.position + 1}</b> {escape(call)} · {score}"

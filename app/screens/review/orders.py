@@ -8,7 +8,7 @@ from typing import Final
 import streamlit as st
 
 from app import resources
-from app.screens.shared.badges import is_drawn
+from app.screens.shared.listing import is_drawn
 from core.explanation import Measurement, Target
 from core.jobs import Job, JobStore
 from core.review import Candidate, Order, ReadingMode, ReviewError

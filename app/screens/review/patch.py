@@ -6,9 +6,9 @@ from typing import Final
 import streamlit as st
 
 from app.screens.review.heat_map import MapView
-from app.screens.shared.parts import outcome_text, score_text
 from core.review import CaseOpened, CasePatch, ReadingMode, Record, Verdict, current_verdicts
 from core.scoring import Outcome
+from core.wording import call_text, score_text
 
 SIGNS: Final = {
     Verdict.TUMOUR: "▲ tumour",
@@ -54,7 +54,7 @@ def evidence(
         st.html(
             '<div class="nl-read-score"><div class="nl-read-call">'
             f"<b>{score_text(patch.prob_tumour)}</b>"
-            f"<span>model: {outcome_text(_CALLS[patch.predicted_label])}</span></div>"
+            f"<span>model: {call_text(_CALLS[patch.predicted_label])}</span></div>"
             f'<div class="nl-read-scale"><u style="left:{case.threshold:.2%}"></u>'
             f'<i style="left:{patch.prob_tumour:.2%}"></i></div>'
             f"<small>Score, 0 to 1. Threshold {case.threshold:.3f} "

@@ -1,10 +1,11 @@
-"""The model in force, or why there is none."""
+"""The current model, or why there is none."""
 
 from typing import Final
 
 import streamlit as st
 
 from app import resources
+from app.screens.shared import words
 from app.screens.shared.parts import show_problem
 from core.bundle import Card
 from core.errors import NodelensError
@@ -38,17 +39,12 @@ def settings_or_stop() -> Settings:
 
 
 def classifier_or_problem(settings: Settings) -> Classifier | None:
-    """Return the model in force, or say why nothing can be scored."""
+    """Return the current model, or say why nothing can be scored."""
     try:
         return resources.classifier(settings)
     except NodelensError as error:
         show_problem(error)
-        st.info(
-            "Nothing is scored without a model that has passed its self-test. The operator of this "
-            "installation names the model's folder in NODELENS_MODEL and its device in "
-            "NODELENS_DEVICE, then starts the app again. Earlier results can still be read.",
-            icon=":material/info:",
-        )
+        st.info(words.NO_MODEL, icon=":material/info:")
         return None
 
 

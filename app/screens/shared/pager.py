@@ -1,5 +1,6 @@
 """A long list page by page: which part of it is looked at, and the line that turns the pages."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import streamlit as st
@@ -45,7 +46,38 @@ def pager(page: Page, what: str = "") -> None:
         page: What is shown.
         what: What the entries are; "" goes without saying.
     """
-    said = f"{page.part.start + 1:,} to {page.part.stop:,} of {page.length:,}"
-    st.caption(f"{said} {what}".rstrip())
+    line = f"{page.part.start + 1:,} to {page.part.stop:,} of {page.length:,} {what}"
+    st.caption(line.rstrip())
     if page.pages > 1:
         st.pagination(page.pages, key=page.key, max_visible_pages=5)
+
+
+def step_button(
+    label: str,
+    look_at: Callable[[int | None], None],
+    position: int | None,
+    key: str,
+    shortcut: str,
+    *,
+    forward: bool = False,
+) -> None:
+    """Draw the way to the entry before or after.
+
+    Args:
+        label: On the button.
+        look_at: Takes the position.
+        position: Where it leads; None if it leads nowhere.
+        key: Of the button.
+        shortcut: On the keyboard.
+        forward: Whether it leads on.
+    """
+    st.button(
+        label,
+        icon=":material/chevron_right:" if forward else ":material/chevron_left:",
+        icon_position="right" if forward else "left",
+        key=key,
+        disabled=position is None,
+        on_click=look_at,
+        args=(position,),
+        shortcut=shortcut,
+    )

@@ -1,33 +1,27 @@
-"""Small drawings: titles, numbers in a row, facts in a list, a picture of a patch."""
+"""Small drawings: titles, numbers in a row, tables, figures, downloads, a picture of a patch."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from html import escape
-from typing import Final, Literal
+from pathlib import Path
+from typing import Any, Final, Literal
 
+import plotly.graph_objects as go
 import streamlit as st
+from markupsafe import Markup, escape
 
 from core.errors import NodelensError
-from core.scoring import Outcome
-from core.statistics import Measured
+from core.scoring.results import Outcome
 
 Tone = Literal["plain", "tumour", "no-tumour", "grey-zone", "quiet"]
-
-_OUTCOME_TEXT: Final = {
-    Outcome.TUMOUR: "▲ tumour",
-    Outcome.GREY_ZONE: "◆ grey zone",
-    Outcome.NO_TUMOUR: "▽ no tumour",
-    Outcome.WITHHELD: "– withheld",
-    Outcome.FAILED: "× unreadable",
-}
-
-_OUTCOME_TONE: Final[dict[Outcome, Tone]] = {
+TONES: Final[dict[Outcome, Tone]] = {
     Outcome.TUMOUR: "tumour",
     Outcome.GREY_ZONE: "grey-zone",
     Outcome.NO_TUMOUR: "no-tumour",
     Outcome.WITHHELD: "quiet",
     Outcome.FAILED: "quiet",
 }
+"""Which colour marks an outcome."""
+_SHORT_NAME: Final = 60
 
 
 @dataclass(frozen=True)
@@ -47,34 +41,10 @@ class Stat:
     tone: Tone = "plain"
 
 
-def outcome_text(outcome: Outcome) -> str:
-    """Return an outcome with a sign, so that it does not rest on colour."""
-    return _OUTCOME_TEXT[outcome]
-
-
-def outcome_tone(outcome: Outcome) -> Tone:
-    """Return which colour marks an outcome."""
-    return _OUTCOME_TONE[outcome]
-
-
-def score_text(score: float | None) -> str:
-    """Return a score with three digits; never 0.000 or 1.000 for one that is neither."""
-    if score is None:
-        return "no score"
-    if 0 < score < 0.0005:
-        return "< 0.001"
-    if 0.9995 <= score < 1:
-        return "> 0.999"
-    return f"{score:.3f}"
-
-
-def share_text(part: int, whole: int) -> str:
-    """Return a share in per cent with one digit; never 0.0 % or 100.0 % for one that is neither."""
-    if 0 < part < 0.0005 * whole:
-        return "under 0.1 %"
-    if 0.9995 * whole <= part < whole:
-        return "over 99.9 %"
-    return f"{part / whole:.1%}".replace("%", " %")
+def style(path: Path) -> None:
+    """Load the style sheet of a page, beside the shell's; called once by the page."""
+    with st.container(key="nl-keep-style"):
+        st.html(path)
 
 
 def page_title(title: str, lead: str) -> None:
@@ -106,13 +76,29 @@ def running_line(done: int, total: int, text: str, stop: Callable[[], None]) -> 
         st.button("Stop", icon=":material/stop:", on_click=stop, key="stop")
 
 
+def section_html(title: str, note: str = "") -> Markup:
+    """Return the title of a part of a page."""
+    aside = Markup("<span>{}</span>").format(note) if note else ""
+    return Markup('<div class="nl-section"><h2>{}</h2>{}</div>').format(title, aside)
+
+
 def section(title: str, note: str = "") -> None:
     """Draw the title of a part of a page."""
-    said = f"<span>{escape(note)}</span>" if note else ""
-    st.html(f'<div class="nl-section"><h2>{escape(title)}</h2>{said}</div>')
+    st.html(section_html(title, note))
 
 
-def stat_strip(stats: Sequence[Stat]) -> None:
+def empty_html(title: str, text: str = "") -> Markup:
+    """Return what stands where there is nothing to show: what is missing, and what to do."""
+    head = Markup("<b>{}</b> ").format(title) if title else ""
+    return Markup('<div class="nl-empty">{}{}</div>').format(head, text)
+
+
+def empty(title: str, text: str = "") -> None:
+    """Draw what stands where there is nothing to show: what is missing, and what to do."""
+    st.html(empty_html(title, text))
+
+
+def stat_strip(stats: Iterable[Stat]) -> None:
     """Draw numbers in a row that wraps."""
     cells = "".join(
         f'<div class="nl-stat nl-{stat.tone}"><dt>{escape(stat.label)}</dt>'
@@ -129,24 +115,53 @@ def facts(pairs: Sequence[tuple[str, str]]) -> None:
     st.html(f'<dl class="nl-facts">{lines}</dl>')
 
 
-def interval_table(named: Sequence[tuple[str, Measured]]) -> None:
-    """Draw numbers with their 95 % intervals and how these were made."""
-    lines = "".join(
-        f"<tr><th scope=row>{escape(name)}</th><td>{value.value:.3f}</td>"
-        f"<td>{value.low:.3f} to {value.high:.3f}</td><td>{escape(value.method)}</td></tr>"
-        for name, value in named
+def table_html(
+    head: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "nl-table", name: str = ""
+) -> Markup:
+    """Return a table whose first column names the rows.
+
+    Args:
+        head: Names of the columns.
+        rows: Their cells; text is escaped, `Markup` is taken as it is. A cell that begins with
+            `<td` or `<th` is a whole one, so that it can have a class or a title.
+        kind: Class of the table.
+        name: Read out, not drawn.
+    """
+    join = Markup("").join
+    heads = join(_cell(text, "th", Markup(" scope=col")) for text in head)
+    lines = join(
+        Markup("<tr>{}{}</tr>").format(
+            _cell(first, "th", Markup(" scope=row")), join(_cell(cell, "td") for cell in rest)
+        )
+        for first, *rest in rows
     )
-    st.html(
-        '<div class="nl-scroll"><table class="nl-table"><thead><tr><th scope=col>Measure</th>'
-        "<th scope=col>Value</th><th scope=col>95 % interval</th><th scope=col>How</th></tr>"
-        f"</thead><tbody>{lines}</tbody></table></div>"
-    )
+    label = Markup(' aria-label="{}"').format(name) if name else ""
+    return Markup(
+        '<div class="nl-scroll"><table class="{}"{}><thead><tr>{}</tr></thead>'
+        "<tbody>{}</tbody></table></div>"
+    ).format(kind, label, heads, lines)
 
 
-def sentences(title: str, said: Sequence[str]) -> None:
+def _cell(text: str, tag: str, attributes: str = "") -> Markup:
+    if isinstance(text, Markup) and text.startswith(("<td", "<th")):
+        return text
+    return Markup("<{0}{1}>{2}</{0}>").format(tag, attributes, text)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "nl-table") -> None:
+    """Draw a table, see `table_html`."""
+    st.html(table_html(head, rows, kind))
+
+
+def with_small(value: str, note: str) -> Markup:
+    """Return a cell: a value, and its interval or count in small print."""
+    return Markup("<b>{}</b> <small>{}</small>").format(value, note)
+
+
+def bullets(title: str, lines: Sequence[str]) -> None:
     """Draw sentences as a list under a small title."""
-    lines = "".join(f"<li>{escape(sentence)}</li>" for sentence in said)
-    st.html(f'<div class="nl-said"><h3>{escape(title)}</h3><ul>{lines}</ul></div>')
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    st.html(f'<div class="nl-said"><h3>{escape(title)}</h3><ul>{items}</ul></div>')
 
 
 def show_problem(error: NodelensError) -> None:
@@ -163,3 +178,40 @@ def patch_picture(png: bytes, alt: str) -> None:
     """Draw an enlarged patch with sharp pixels."""
     with st.container(key=f"nl-patch-{abs(hash(alt)) % 10**8}"):
         st.image(png, output_format="PNG", width="stretch", alt=alt)
+
+
+def download(
+    label: str,
+    data: Callable[[], bytes] | bytes,
+    file_name: str,
+    key: str,
+    **more: Any,  # noqa: ANN401 - what Streamlit's button takes besides
+) -> None:
+    """Draw a button that gives a file; a function makes it when it is asked for.
+
+    Args:
+        label: On the button.
+        data: The file, or what makes it.
+        file_name: What to call it; the part before its suffix is cut to a sane length.
+        key: Of the button.
+        more: Help, width and the like; they take the place of what is usual here.
+    """
+    usual = {"mime": "application/octet-stream", "icon": ":material/download:"}
+    stem, dot, suffix = file_name.rpartition(".")
+    name = f"{stem[:_SHORT_NAME]}{dot}{suffix}"
+    st.download_button(
+        label, data=data, file_name=name, on_click="ignore", key=key, **(usual | more)
+    )
+
+
+def chart(figure: go.Figure, key: str, alt: str, **more: Any) -> None:  # noqa: ANN401 - likewise
+    """Draw a figure as `app.charts` dressed it.
+
+    Args:
+        figure: What to draw.
+        key: Of the chart.
+        alt: What it shows, read out.
+        more: What a selection does, and which kinds there are.
+    """
+    config = {"displayModeBar": False}
+    st.plotly_chart(figure, theme=None, key=key, alt=alt, **({"config": config} | more))

@@ -8,9 +8,9 @@ from typing import Final
 import streamlit as st
 
 from app import charts
+from app.screens.shared import words
 from app.state import identity
 
-NOTICE: Final = "Research software, not a medical device. Nothing shown here is a diagnosis."
 _HERE: Final = Path(__file__).parent
 _STYLE: Final = _HERE / "theme.css"
 _ICON: Final = _HERE / "icon.svg"
@@ -40,7 +40,7 @@ def shell() -> None:
         keep = _KEEP_WORKSPACE % {"name": json.dumps(identity.COOKIE), "token": json.dumps(token)}
     with st.container(key="nl-shell"):
         st.html(
-            f'<div class="nl-notice" role="note">{NOTICE}</div>{keep}',
+            f'<div class="nl-notice" role="note">{words.NOTICE}</div>{keep}',
             unsafe_allow_javascript=token is not None,
         )
 

@@ -2,130 +2,102 @@
 
 import math
 from collections.abc import Sequence
-from html import escape
-from typing import Final
+from typing import Final, cast
 
+from markupsafe import Markup
+
+from app.screens.shared.parts import empty_html, table_html
+from app.screens.threshold import words
 from core.statistics import Measured, MetricName, SlideRow
 from core.thresholds import Deferral, Snapshot, ThresholdStudy
+from core.wording import NOTHING, interval_text, number, percent, percent_interval
 
 SLIDES_SHOWN: Final = 8
-_DIGITS_OF_A_RATE: Final = 1
-_SHARES: Final[tuple[tuple[MetricName, str, str], ...]] = (
-    ("sensitivity", "Sensitivity", "tumour patches that are flagged"),
-    ("specificity", "Specificity", "tumour-free patches that are not flagged"),
-    ("ppv", "PPV in this set", "flagged patches that hold tumour; not at a clinical prevalence"),
-    ("npv", "NPV in this set", "unflagged patches without tumour; not at a clinical prevalence"),
-    ("accuracy", "Accuracy in this set", "patches called as labelled"),
-    ("balanced_accuracy", "Balanced accuracy", "mean of sensitivity and specificity"),
-    ("f1", "F1 in this set", "harmonic mean of PPV and sensitivity"),
-    ("flagged_share", "Flagged share", "of all patches of this set"),
-)
-_PLAIN: Final[tuple[tuple[MetricName, str, str], ...]] = (
-    ("mcc", "MCC", "Matthews correlation, −1 to 1"),
-    ("lr_plus", "LR+", "odds of tumour multiply by this when a patch is flagged"),
-    ("lr_minus", "LR−", "odds of tumour multiply by this when a patch is not flagged"),
-)
+JOIN: Final = Markup("").join
+_SAY: Final = Markup("<p>{} <small>({})</small></p>")
 
 
-def percent(value: float) -> str:
-    """Return a share in per cent; never 0 or 100 for one that is neither."""
-    if math.isnan(value):
-        return "–"
-    shown = f"{100 * value:.{_DIGITS_OF_A_RATE}f}"
-    if 0 < value < 1 and shown in {"0.0", "100.0"}:
-        return f"{'&lt; 0.1' if value < 0.5 else '&gt; 99.9'} %"
-    return f"{shown} %"
+def place(threshold: float, lower: float | None) -> str:
+    """Return where an operating point lies: its threshold, after the start of its grey zone."""
+    return f"{threshold:.4f}" if lower is None else f"{lower:.4f} / {threshold:.4f}"
 
 
-def span(number: Measured | None, *, share: bool = True) -> str:
-    """Return an interval as from–to."""
-    if number is None or not math.isfinite(number.low):
-        return "–"
-    if share:
-        return f"{100 * number.low:.1f}–{100 * number.high:.1f}"
-    high = f"{number.high:.2f}" if math.isfinite(number.high) else "∞"
-    return f"{number.low:.2f}–{high}"
+def span(measured: Measured | None, *, digits: int = 0) -> str:
+    """Return an interval from low to high, in per cent unless digits are asked for."""
+    if measured is None or not measured.has_interval:
+        return NOTHING
+    if digits:
+        return interval_text(measured.low, measured.high, digits)
+    return percent_interval(measured.low, measured.high)
 
 
-def _believed(estimate: Measured) -> str:
-    """The interval to believe, in words."""
+def _interval(estimate: Measured) -> str:
+    """Return the interval to rely on, in words."""
     if estimate.by_slides is not None:
         return f"95 % interval over slides {span(estimate.by_slides)}"
     if estimate.by_patches is not None:
-        return f"95 % interval {span(estimate.by_patches)}, patches as if independent"
+        return f"95 % interval {span(estimate.by_patches)}, patches treated as independent"
     return "no interval"
 
 
-def _of(value: float) -> tuple[str, str]:
-    """A share as so many of 100, or of 1,000 or 10,000 where that would round to all or none."""
+def _of(share: float) -> tuple[str, str]:
+    """Return a share as so many of 100; of 1,000 or 10,000 if that would round to all or none."""
     base = next(
-        (base for base in (100, 1_000) if value in {0.0, 1.0} or 0 < round(base * value) < base),
+        (base for base in (100, 1_000) if share in {0.0, 1.0} or 0 < round(base * share) < base),
         10_000,
     )
-    return f"{base:,}", f"{round(base * value):,}"
+    return f"{base:,}", f"{round(base * share):,}"
 
 
-def sentences(snapshot: Snapshot, data_name: str) -> str:
+def sentences(snapshot: Snapshot, data_name: str) -> Markup:
     """Return what the threshold does, in sentences a pathologist would say."""
     cleared = "not flagged" if snapshot.deferral is None else "not flagged, grey zone included"
-    lines = [
-        _sentence(
-            snapshot.metrics["sensitivity"],
-            "patches with tumour",
-            "are flagged",
-            "sensitivity",
-            "tumour",
-        ),
-        _sentence(
-            snapshot.metrics["specificity"],
-            "patches without tumour",
-            f"are {cleared}",
-            "specificity",
-            "no-tumour",
-        ),
-    ]
-    return (
-        f'<div class="nl-say">{"".join(lines)}'
-        f'<p class="nl-from">Measured on {escape(data_name)}: '
-        f"{snapshot.confusion.n:,.0f} patches, "
-        f"{snapshot.confusion.tp + snapshot.confusion.fn:,.0f} with tumour.</p></div>"
+    counts = snapshot.confusion
+    source = Markup(
+        '<p class="nl-from">Measured on {}: {:,.0f} patches, {:,.0f} with tumour.</p>'
+    ).format(data_name, counts.n, counts.tp + counts.fn)
+    return _say(
+        _sentence(snapshot, "sensitivity", "with tumour", "are flagged", "tumour"),
+        _sentence(snapshot, "specificity", "without tumour", f"are {cleared}", "no-tumour"),
+        source,
     )
 
 
-def _sentence(estimate: Measured, which: str, verb: str, term: str, tone: str) -> str:
+def _say(*lines: Markup, kind: str = "nl-say") -> Markup:
+    return Markup('<div class="{}">{}</div>').format(kind, JOIN(lines))
+
+
+def _sentence(snapshot: Snapshot, metric: MetricName, which: str, verb: str, tone: str) -> Markup:
+    estimate = snapshot.metrics[metric]
     if math.isnan(estimate.value):
-        return f"<p>There are no {which}, so there is no {term}.</p>"
+        return Markup("<p>There are no patches {}, so there is no {}.</p>").format(which, metric)
     base, count = _of(estimate.value)
-    return (
-        f'<p>Of {base} {which}, <b class="nl-{tone}-ink">{count}</b> {verb} '
-        f"<small>({term} {percent(estimate.value)}, {_believed(estimate)})</small></p>"
+    text = Markup('Of {} patches {}, <b class="nl-{}-ink">{}</b> {}').format(
+        base, which, tone, count, verb
     )
+    return _SAY.format(text, f"{metric} {percent(estimate.value)}, {_interval(estimate)}")
 
 
-def in_use(snapshot: Snapshot) -> str:
+def in_use(snapshot: Snapshot) -> Markup:
     """Return what the threshold would mean at the stated prevalence, and what it would cost.
 
     A grey zone counts as not flagged here.
     """
-    stated = snapshot.assumptions
-    lines = [
-        f"<p>A score of {snapshot.threshold:.4f} means {percent(snapshot.probability_in_use)} "
-        "probability of tumour there <small>(as far as the scores are calibrated and only the "
-        "prevalence differs)</small></p>"
-    ]
-    if not math.isnan(snapshot.ppv.value):
-        base, count = _of(snapshot.ppv.value)
-        lines.append(
-            f"<p>Of {base} flagged patches, <b>{count}</b> hold tumour "
-            f"<small>(PPV {percent(snapshot.ppv.value)}, {_believed(snapshot.ppv)})</small></p>"
-        )
-    if not math.isnan(snapshot.npv.value):
-        base, count = _of(1 - snapshot.npv.value)
-        lines.append(
-            f"<p>Of {base} unflagged patches, <b>{count}</b> hold tumour all the same "
-            f"<small>(NPV {percent(snapshot.npv.value)}, {_believed(snapshot.npv)})</small></p>"
-        )
-    cost = snapshot.cost
+    stated, cost = snapshot.assumptions, snapshot.cost
+    meaning = (
+        f"A score of {snapshot.threshold:.4f} means a {percent(snapshot.probability_in_use)} "
+        "probability of tumour there"
+    )
+    lines = [_SAY.format(meaning, words.CALIBRATED)]
+    for name, which, estimate in (
+        ("PPV", "flagged patches", snapshot.ppv),
+        ("NPV", "unflagged patches", snapshot.npv),
+    ):
+        if math.isnan(estimate.value):
+            continue
+        base, count = _of(estimate.value if name == "PPV" else 1 - estimate.value)
+        text = Markup("Of {} {}, <b>{}</b> contain tumour").format(base, which, count)
+        lines.append(_SAY.format(text, f"{name} {percent(estimate.value)}, {_interval(estimate)}"))
     cheapest = min(cost.model, cost.flag_all, cost.flag_none)
     verdict = (
         "less than flagging every patch or none"
@@ -135,140 +107,166 @@ def in_use(snapshot: Snapshot) -> str:
         else "more than flagging no patch"
     )
     grey = "" if snapshot.deferral is None else "; the grey zone counts as not flagged"
-    lines.append(
-        f"<p>Expected cost per 1,000 patches: <b>{1000 * cost.model:,.1f}</b>, {verdict} "
-        f"<small>(every patch {1000 * cost.flag_all:,.1f}, none {1000 * cost.flag_none:,.1f}; a "
-        f"miss counts {stated.miss_cost:g}, a false alarm {stated.false_alarm_cost:g}{grey})"
-        "</small></p>"
+    expected = Markup("Expected cost per 1,000 patches: <b>{:,.1f}</b>, {}").format(
+        1000 * cost.model, verdict
     )
-    return f'<div class="nl-say">{"".join(lines)}</div>'
+    terms = (
+        f"every patch {1000 * cost.flag_all:,.1f}, none {1000 * cost.flag_none:,.1f}; a miss "
+        f"counts {stated.miss_cost:g}, a false alarm {stated.false_alarm_cost:g}{grey}"
+    )
+    return _say(*lines, _SAY.format(expected, terms))
 
 
-def matrices(snapshot: Snapshot) -> str:
+def matrices(snapshot: Snapshot) -> Markup:
     """Return what was called against what is labelled: in this set, and of 1,000 patches in use."""
-    found, zone = snapshot.confusion, snapshot.deferral
-    ones, zeros = found.tp + found.fn, found.fp + found.tn
+    counts, zone = snapshot.confusion, snapshot.deferral
+    ones, zeros = counts.tp + counts.fn, counts.fp + counts.tn
     grey = (0.0, 0.0) if zone is None else (zone.tumour, zone.deferred - zone.tumour)
-    tumour = (found.tp, grey[0], found.fn - grey[0])
-    none = (found.fp, grey[1], found.tn - grey[1])
+    tumour = (counts.tp, grey[0], counts.fn - grey[0])
+    none = (counts.fp, grey[1], counts.tn - grey[1])
     share = snapshot.assumptions.prevalence
-    of_tumour, of_none = (
-        1000 * share / ones if ones else math.nan,
-        1000 * (1 - share) / zeros if zeros else math.nan,
-    )
+    per_tumour = 1000 * share / ones if ones else math.nan
+    per_none = 1000 * (1 - share) / zeros if zeros else math.nan
     return _matrix(
-        "Patches of this set",
+        "Patches in this set",
         [f"{count:,.0f}" for count in tumour],
         [f"{count:,.0f}" for count in none],
         grey=zone is not None,
     ) + _matrix(
         f"Of 1,000 patches, {percent(share)} with tumour",
-        [f"{of_tumour * count:,.1f}" for count in tumour],
-        [f"{of_none * count:,.1f}" for count in none],
+        [f"{per_tumour * count:,.1f}" for count in tumour],
+        [f"{per_none * count:,.1f}" for count in none],
         grey=zone is not None,
     )
 
 
-def _matrix(title: str, tumour: Sequence[str], none: Sequence[str], *, grey: bool) -> str:
-    zone = ("<th>to a person</th>", f"<td>{tumour[1]}</td>", f"<td>{none[1]}</td>")
-    head, zone_tumour, zone_none = zone if grey else ("", "", "")
-    return (
-        f'<table class="nl-matrix"><caption>{title}</caption><thead><tr><td></td>'
-        f"<th>flagged</th>{head}<th>{'cleared' if grey else 'not flagged'}</th></tr></thead>"
-        f'<tbody><tr><th>tumour</th><td class="nl-hit">{tumour[0]}</td>{zone_tumour}'
-        f'<td class="nl-miss">{tumour[2]}<small>missed</small></td></tr>'
-        f'<tr><th>no tumour</th><td class="nl-alarm">{none[0]}<small>false alarms</small></td>'
-        f'{zone_none}<td class="nl-clear">{none[2]}</td></tr></tbody></table>'
+def _matrix(title: str, tumour: Sequence[str], none: Sequence[str], *, grey: bool) -> Markup:
+    zone = Markup("<td>{}</td>")
+    return Markup(
+        '<table class="nl-matrix"><caption>{}</caption><thead><tr><td></td><th>flagged</th>{}'
+        '<th>{}</th></tr></thead><tbody><tr><th>tumour</th><td class="nl-hit">{}</td>{}'
+        '<td class="nl-miss">{}<small>missed</small></td></tr><tr><th>no tumour</th>'
+        '<td class="nl-alarm">{}<small>false alarms</small></td>{}<td class="nl-clear">{}</td>'
+        "</tr></tbody></table>"
+    ).format(
+        title,
+        Markup("<th>for a reader</th>") if grey else "",
+        "cleared" if grey else "not flagged",
+        tumour[0],
+        zone.format(tumour[1]) if grey else "",
+        tumour[2],
+        none[0],
+        zone.format(none[1]) if grey else "",
+        none[2],
     )
 
 
-def grey_zone(deferral: Deferral, threshold: float) -> str:
-    """Return what a grey zone leaves to a person, and the errors outside it."""
-    return (
-        '<div class="nl-say nl-zone"><p>Grey zone from '
-        f"{deferral.lower:.4f} up to {threshold:.4f}: <b>{deferral.deferred:,.0f}</b> patches are "
-        f"left to a person, {deferral.tumour:,.0f} of them with tumour <small>"
-        f"({percent(deferral.share.value)} of all, {_believed(deferral.share)})</small></p>"
-        f"<p>Cleared below it: {deferral.cleared:,.0f}, of which "
-        f"<b>{deferral.missed.hits:,.0f}</b> hold tumour <small>(missed "
-        f"{percent(deferral.missed.value)} of all tumour patches, "
-        f"{_believed(deferral.missed)})</small></p>"
-        f"<p>Wrong outside the zone: {percent(deferral.errors_outside.value)} <small>("
-        f"{_believed(deferral.errors_outside)})</small></p></div>"
+def grey_zone(deferral: Deferral | None, threshold: float) -> Markup:
+    """Return what a grey zone leaves to a reader, and the errors outside it; "" without one."""
+    if deferral is None:
+        return Markup()
+    share, missed, errors = deferral.share, deferral.missed, deferral.errors_outside
+    left = Markup(
+        "Grey zone from {:.4f} up to {:.4f}: <b>{:,.0f}</b> patches are left to a reader, {:,.0f} "
+        "of them with tumour"
+    ).format(deferral.lower, threshold, deferral.deferred, deferral.tumour)
+    cleared = Markup("Cleared below it: {:,.0f}, of which <b>{:,.0f}</b> contain tumour").format(
+        deferral.cleared, missed.hits
+    )
+    return _say(
+        _SAY.format(left, f"{percent(share.value)} of all, {_interval(share)}"),
+        _SAY.format(
+            cleared, f"missed: {percent(missed.value)} of all tumour patches, {_interval(missed)}"
+        ),
+        _SAY.format(f"Wrong outside the zone: {percent(errors.value)}", _interval(errors)),
+        kind="nl-say nl-zone",
     )
 
 
-def metrics(snapshot: Snapshot) -> str:
+def metrics(snapshot: Snapshot) -> Markup:
     """Return every metric with both intervals and the design effect."""
     prevalence = percent(snapshot.assumptions.prevalence)
-    rows = [_row(name, why, snapshot.metrics[metric]) for metric, name, why in _SHARES]
+    known = snapshot.metrics
+    rows = [_row(name, why, known[cast("MetricName", key)]) for key, name, why in words.SHARES]
     rows[2:2] = [
-        _row(f"PPV at {prevalence}", "flagged patches that hold tumour, there", snapshot.ppv),
-        _row(f"NPV at {prevalence}", "unflagged patches without tumour, there", snapshot.npv),
+        _row(f"PPV at {prevalence}", "flagged patches that contain tumour", snapshot.ppv),
+        _row(f"NPV at {prevalence}", "unflagged patches without tumour", snapshot.npv),
     ]
-    rows += [_row(name, why, snapshot.metrics[key], share=False) for key, name, why in _PLAIN]
-    return (
-        '<table class="nl-metrics"><thead><tr><th>At this threshold</th><th>estimate</th>'
-        '<th title="Whole slides are what is random: believe this one">95 % over slides</th>'
-        '<th title="As if patches were independent: too narrow">95 % by patches</th>'
-        '<th title="How many times larger the variance is because patches share slides">'
-        f"design effect</th></tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    rows += [
+        _row(name, why, known[cast("MetricName", key)], digits=2) for key, name, why in words.RATIOS
+    ]
+    head = (
+        "At this threshold",
+        "estimate",
+        _titled("th", "95 % over slides", words.OVER_SLIDES),
+        _titled("th", "95 % by patches", words.BY_PATCHES),
+        _titled("th", "design effect", words.DESIGN_EFFECT),
     )
+    return table_html(head, rows, "nl-metrics")
 
 
-def _row(name: str, why: str, estimate: Measured, *, share: bool = True) -> str:
-    value = percent(estimate.value) if share else _number(estimate.value)
-    counted = (
-        ""
-        if math.isnan(estimate.trials)
-        else f"<small>{estimate.hits:,.0f} of {estimate.trials:,.0f}</small>"
-    )
-    effect = "–" if math.isnan(estimate.design_effect) else f"{estimate.design_effect:.1f}"
-    mark = f'<abbr title="{escape(" ".join(estimate.notes))}">†</abbr>' if estimate.notes else ""
-    return (
-        f'<tr><th title="{escape(why)}">{name}{mark}</th>'
-        f"<td>{value}{counted}</td><td>{span(estimate.by_slides, share=share)}</td>"
-        f"<td>{span(estimate.by_patches, share=share)}</td><td>{effect}</td></tr>"
-    )
+def _titled(tag: str, text: str, title: str) -> Markup:
+    return Markup('<{0} title="{1}">{2}</{0}>').format(tag, title, text)
 
 
-def _number(value: float) -> str:
-    if math.isnan(value):
-        return "–"
-    return "∞" if math.isinf(value) else f"{value:.3f}"
+def _row(name: str, why: str, estimate: Measured, *, digits: int = 0) -> list[str]:
+    value = number(estimate.value) if digits else percent(estimate.value)
+    if not math.isnan(estimate.trials):
+        counted = f"{estimate.hits:,.0f} of {estimate.trials:,.0f}"
+        value = Markup("{}<small>{}</small>").format(value, counted)
+    mark = _titled("abbr", "†", " ".join(estimate.notes)) if estimate.notes else ""
+    return [
+        Markup('<th scope=row title="{}">{}{}</th>').format(why, name, mark),
+        value,
+        span(estimate.by_slides, digits=digits),
+        span(estimate.by_patches, digits=digits),
+        number(estimate.design_effect, 1),
+    ]
 
 
-def caveats(snapshot: Snapshot, study: ThresholdStudy) -> str:
+def caveats(snapshot: Snapshot, study: ThresholdStudy) -> Markup:
     """Return what must not be trusted, one line each; empty if there is nothing."""
     fragile = (*snapshot.metrics["sensitivity"].notes, *snapshot.metrics["specificity"].notes)
-    said = dict.fromkeys((*study.scores.notes, *snapshot.notes, *fragile))
-    lines = "".join(f"<li>{escape(note)}</li>" for note in said)
-    return f'<ul class="nl-caveats">{lines}</ul>' if lines else ""
+    notes = dict.fromkeys((*study.scores.notes, *snapshot.notes, *fragile))
+    lines = JOIN(Markup("<li>{}</li>").format(note) for note in notes)
+    return Markup('<ul class="nl-caveats">{}</ul>').format(lines) if notes else lines
 
 
-def slides(rows: Sequence[SlideRow], *, at_most: int) -> str:
+def everything(snapshot: Snapshot, study: ThresholdStudy) -> Markup:
+    """Return all that can be said of one threshold on some scores, but for the slides."""
+    pair = _say(matrices(snapshot), in_use(snapshot), kind="nl-pair")
+    return JOIN(
+        (
+            sentences(snapshot, study.scores.name),
+            grey_zone(snapshot.deferral, snapshot.threshold),
+            pair,
+            metrics(snapshot),
+            caveats(snapshot, study),
+        )
+    )
+
+
+def slides(rows: Sequence[SlideRow], *, at_most: int) -> Markup:
     """Return the slides with most errors first."""
     if not rows:
-        return (
-            '<div class="nl-empty">Slides are unknown here. A column <b>slide</b> in the table '
-            "of scores would show which slides the errors come from.</div>"
+        return empty_html(*words.NO_SLIDES)
+    head = (
+        *("Slide", "patches", "with tumour", "missed", "false alarms", "wrong"),
+        *("sensitivity", "specificity", _titled("th", "AUROC", words.WITHIN_SLIDE)),
+    )
+    lines = [
+        (
+            f"{row.slide}{'†' if row.small else ''}",
+            *(f"{count:,.0f}" for count in (row.n, row.positives, row.missed, row.false_alarms)),
+            _bar(row.error_rate) + percent(row.error_rate),
+            percent(row.sensitivity),
+            percent(row.specificity),
+            number(row.auroc),
         )
-    lines = "".join(
-        f"<tr><th>{escape(row.slide)}{'†' if row.small else ''}</th><td>{row.n:,.0f}</td>"
-        f"<td>{row.positives:,.0f}</td><td>{row.missed:,.0f}</td><td>{row.false_alarms:,.0f}</td>"
-        f"<td>{_bar(row.error_rate)}{percent(row.error_rate)}</td>"
-        f"<td>{percent(row.sensitivity)}</td><td>{percent(row.specificity)}</td>"
-        f"<td>{_number(row.auroc)}</td></tr>"
         for row in rows[:at_most]
-    )
-    return (
-        '<table class="nl-metrics nl-slides"><thead><tr><th>Slide</th><th>patches</th>'
-        "<th>with tumour</th><th>missed</th><th>false alarms</th><th>wrong</th>"
-        "<th>sensitivity</th><th>specificity</th>"
-        '<th title="within the slide; no threshold changes it">AUROC</th></tr></thead>'
-        f"<tbody>{lines}</tbody></table>"
-    )
+    ]
+    return table_html(head, lines, "nl-metrics nl-slides")
 
 
-def _bar(share: float) -> str:
-    return f'<i style="--part:{0 if math.isnan(share) else share:.4f}"></i>'
+def _bar(share: float) -> Markup:
+    return Markup('<i style="--part:{:.4f}"></i>').format(0 if math.isnan(share) else share)

@@ -1,58 +1,28 @@
 """Everything the slider moves, drawn as few and light elements, and the figures that stay."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
-from html import escape
 from typing import Final
 
+import plotly.graph_objects as go
 import streamlit as st
+from markupsafe import Markup, escape
 
 from app import charts, resources
 from app.charts import threshold as figures
-from app.screens.threshold import numbers
+from app.screens.shared.parts import chart, empty_html, section_html, table_html
+from app.screens.threshold import numbers, words
+from app.screens.threshold.lock import chosen_by, lock_button
+from app.screens.threshold.scene import Scene
 from app.screens.threshold.slider import threshold_slider
 from app.state import tuning, widgets
-from core.bundle import OperatingPoint
 from core.errors import NodelensError
-from core.jobs import Job, JobStore
-from core.scoring import GREY, Batch, BatchEffect, Change
-from core.scoring.what_if import Calls
-from core.statistics import Measured
-from core.thresholds import Assumptions, LockedPoint, Snapshot, Source, ThresholdStudy, rule_of
+from core.jobs import Job
+from core.scoring import GREY, BatchEffect, Change
+from core.thresholds import Snapshot, Source, ThresholdStudy
+from core.wording import call_of, call_text, number, percent
 
 PICTURES: Final = 12
-_BY_HAND: Final = "Chosen by hand."
-_CALLS: Final = {1: "▲ tumour", 0: "▽ no tumour", GREY: "◆ grey zone"}
-
-
-@dataclass(frozen=True, eq=False)
-class Scene:
-    """What surrounds the threshold that is tried.
-
-    Attributes:
-        study: The scores.
-        assumptions: Of their use.
-        in_force: What new scores are called with.
-        versions: Locked before, oldest first.
-        comparable: Whether the threshold in force means the same on these scores.
-        batch: The scored batch at hand; None without one.
-        calls: What its patches are called at the point in force.
-        job: Of that batch.
-        model_id: The model in this app.
-        jobs: Where it is.
-    """
-
-    study: ThresholdStudy
-    assumptions: Assumptions
-    in_force: OperatingPoint
-    versions: Sequence[LockedPoint]
-    comparable: bool
-    batch: Batch | None
-    calls: Calls | None
-    job: Job | None
-    model_id: str
-    jobs: JobStore
+_CALLS: Final = (1, 0, GREY)
 
 
 def settle(threshold: float, settled: bool) -> None:
@@ -69,193 +39,151 @@ def settle(threshold: float, settled: bool) -> None:
 
 
 @st.fragment
-def moving_part(scene: Scene, lock: Callable[[], None]) -> None:
-    """Draw the slider and all numbers that it moves; a move runs this again and nothing else.
-
-    Args:
-        scene: What surrounds the threshold.
-        lock: Draws the way to lock it.
-    """
+def moving_part(scene: Scene) -> None:
+    """Draw the slider and all numbers that it moves; a move runs this again and nothing else."""
     now = tuning.current()
     study = scene.study
     snapshot = study.at(now.threshold, scene.assumptions, now.lower)
-    said, action = st.columns([3.2, 1.25], vertical_alignment="center")
-    with said:
+    status, action = st.columns([3.2, 1.25], vertical_alignment="center")
+    with status:
         st.html(standing(scene, now.threshold, now.lower))
     with action:
-        lock()
+        lock_button(scene)
     slider, box = st.columns([3.2, 1.25], vertical_alignment="center")
     with slider:
         threshold_slider(now.threshold, now.lower, figures.marks(snapshot), settle)
     with box:
-        _boxes(now)
-    st.html(
-        numbers.sentences(snapshot, study.scores.name)
-        + (
-            ""
-            if snapshot.deferral is None
-            else numbers.grey_zone(snapshot.deferral, snapshot.threshold)
+        widgets.choose("threshold-box", now.threshold)
+        st.number_input(
+            "Threshold",
+            min_value=0.0,
+            max_value=1.0,
+            step=0.01,
+            format="%.6f",
+            key="threshold-box",
+            label_visibility="collapsed",
+            on_change=lambda: settle(float(str(widgets.chosen("threshold-box"))), True),
         )
-        + '<div class="nl-pair">'
-        + numbers.matrices(snapshot)
-        + numbers.in_use(snapshot)
-        + "</div>"
-        + numbers.metrics(snapshot)
-        + numbers.caveats(snapshot, study)
-        + _heading("Slides, most errors first", f"at {now.threshold:.4f}")
-        + numbers.slides(
-            study.slides_at(now.threshold),
-            at_most=10**6 if widgets.chosen("threshold-all-slides") else numbers.SLIDES_SHOWN,
-        )
-        + _heading("Your batch at this threshold", scene.batch.name if scene.batch else "")
-        + _batch(scene, snapshot, pictures=not widgets.chosen("threshold-moving", False))
+    every_slide = bool(widgets.chosen("threshold-all-slides"))
+    at_most = 10**6 if every_slide else numbers.SLIDES_SHOWN
+    parts = (
+        numbers.everything(snapshot, study),
+        section_html("Slides, most errors first", f"at {now.threshold:.4f}"),
+        numbers.slides(study.slides_at(now.threshold), at_most=at_most),
+        section_html("Your batch at this threshold", scene.batch.name if scene.batch else ""),
+        _batch(scene, snapshot, pictures=not widgets.chosen("threshold-moving", False)),
     )
+    st.html(numbers.JOIN(parts))
 
 
-def _boxes(now: tuning.Tuning) -> None:
-    widgets.choose("threshold-box", now.threshold)
-    st.number_input(
-        "Threshold",
-        min_value=0.0,
-        max_value=1.0,
-        step=0.01,
-        format="%.6f",
-        key="threshold-box",
-        label_visibility="collapsed",
-        on_change=lambda: settle(float(str(widgets.chosen("threshold-box"))), True),
+def standing(scene: Scene, threshold: float, lower: float | None) -> Markup:
+    """Return whether this threshold is only tried, or locked, or in use."""
+    point = scene.current
+    by = chosen_by(scene.study, scene.assumptions)
+    now = Markup("{} <b>{}</b> at {}.").format(
+        words.CURRENT, point.version, numbers.place(point.threshold, point.lower_threshold)
     )
-
-
-def chosen_by(study: ThresholdStudy, assumptions: Assumptions) -> str:
-    """Return how the threshold was chosen, in words that let a reader repeat it."""
-    now = tuning.current()
-    if now.rule:
-        try:
-            choice = study.choose(rule_of(now.rule, assumptions))
-        except NodelensError:
-            return _BY_HAND
-        if (choice.threshold, choice.lower) == (now.threshold, now.lower):
-            return f"{choice.rule}: {choice.description}"
-    return _BY_HAND
-
-
-def standing(scene: Scene, threshold: float, lower: float | None) -> str:
-    """Return as HTML whether this threshold is only tried, or locked, or in force."""
-    point = scene.in_force
-    now = f"In force for new scores: <b>{escape(point.version)}</b> at {_places(point)}."
     if not scene.comparable:
         kind = "training run" if scene.study.scores.source is Source.RUN else "other scores"
-        return (
-            f'<div class="nl-standing nl-exploring"><span class="nl-badge">exploring, {kind}</span>'
-            f"<p>{escape(chosen_by(scene.study, scene.assumptions))} The threshold in force does "
-            "not mean the same on these scores, and is not marked.</p></div>"
-        )
-    if (threshold, lower) == (point.threshold, point.lower_threshold):
-        return (
-            '<div class="nl-standing nl-locked"><span class="nl-badge">'
-            f"{'🔒 ' if point.version != 'shipped' else ''}{escape(point.version)}</span>"
-            f"<p>This is the threshold in force. {escape(point.rule)}</p></div>"
-        )
+        return _standing("exploring", f"exploring, {kind}", f"{by} {words.NOT_COMPARABLE}")
+    tried = (threshold, lower)
+    if tried == (point.threshold, point.lower_threshold):
+        lock = "" if scene.current_version == "shipped" else "🔒 "
+        return _standing("locked", f"{lock}{point.version}", f"{words.IS_CURRENT} {point.rule}")
     for locked in reversed(scene.versions):
-        if (threshold, lower) == (locked.threshold, locked.lower_threshold):
-            return (
-                f'<div class="nl-standing nl-locked"><span class="nl-badge">🔒 locked '
-                f"{locked.version}</span><p>Locked by {escape(locked.locked_by)}, but not in "
-                f"force. {now}</p></div>"
-            )
-    return (
-        '<div class="nl-standing nl-exploring"><span class="nl-badge">exploring</span>'
-        f"<p>{escape(chosen_by(scene.study, scene.assumptions))} Nothing changes until you lock. "
-        f"{now}</p></div>"
-    )
+        if tried == (locked.threshold, locked.lower_threshold):
+            text = Markup("Locked by {}, but not in use. {}").format(locked.locked_by, now)
+            return _standing("locked", f"🔒 locked {locked.version}", text)
+    text = Markup("{} {} {}").format(by, words.NOTHING_CHANGES, now)
+    return _standing("exploring", "exploring", text)
 
 
-def _places(point: OperatingPoint) -> str:
-    if point.lower_threshold is None:
-        return f"{point.threshold:.4f}"
-    return f"{point.lower_threshold:.4f} / {point.threshold:.4f}"
+def _standing(kind: str, badge: str, text: str) -> Markup:
+    return Markup(
+        '<div class="nl-standing nl-{}"><span class="nl-badge">{}</span><p>{}</p></div>'
+    ).format(kind, badge, text)
 
 
-def _heading(title: str, note: str) -> str:
-    return f'<div class="nl-section"><h2>{title}</h2><span>{escape(note)}</span></div>'
-
-
-def _batch(scene: Scene, snapshot: Snapshot, *, pictures: bool) -> str:
+def _batch(scene: Scene, snapshot: Snapshot, *, pictures: bool) -> Markup:
     if scene.study.scores.source is Source.RUN:
-        return (
-            '<div class="nl-empty">These are scores of a training run; they say nothing about a '
-            "batch that this app's model scored.</div>"
-        )
+        return empty_html("", words.RUN_NO_BATCH)
     if scene.batch is None or scene.calls is None or scene.job is None:
-        return (
-            '<div class="nl-empty"><b>No finished batch.</b> Score patches under Batch scoring; '
-            "this page then tells how many of them would be called otherwise.</div>"
-        )
+        return empty_html(*words.NO_BATCH)
     if not scene.batch.models:
-        return '<div class="nl-empty">No patch of this batch has a score.</div>'
-    if scene.batch.models != (scene.model_id,):
-        return (
-            f'<div class="nl-empty">This batch was scored by {escape(scene.batch.models[0])}, not '
-            "by the model in this app. Score it anew to compare.</div>"
-        )
+        return empty_html("", words.NO_SCORED_PATCH)
+    if scene.batch.models != (scene.classifier.model_id,):
+        return empty_html("", words.BATCH_OTHER_MODEL.format(model=scene.batch.models[0]))
+    point = scene.current
     lower = None if snapshot.deferral is None else snapshot.deferral.lower
     effect = scene.batch.effect(snapshot.threshold, lower, scene.calls, at_most=PICTURES)
-    share = effect.changed / effect.patches
-    lead = (
-        f"<p><b>{effect.changed:,}</b> of {effect.patches:,} patches would be called otherwise "
-        f"<small>({numbers.percent(share)}; against {escape(scene.in_force.version)} at "
-        f"{_places(scene.in_force)})</small></p>"
+    lead = Markup(
+        "<p><b>{:,}</b> of {:,} patches would be called differently <small>({}; compared with {} "
+        "at {})</small></p>"
+    ).format(
+        effect.changed,
+        effect.patches,
+        percent(effect.changed / effect.patches),
+        point.version,
+        numbers.place(point.threshold, point.lower_threshold),
     )
-    foreign = [name for name in scene.batch.versions if name != scene.in_force.version]
+    foreign = ", ".join(name for name in scene.batch.versions if name != point.version)
     if foreign:
-        lead += (
-            f"<p><small>Its rows were written at {escape(', '.join(foreign))}, and stay so.</small>"
-            "</p>"
-        )
+        note = Markup("<p><small>Its rows were scored at {} and keep that version.</small></p>")
+        lead += note.format(foreign)
     shown = _pictures(scene, scene.job, effect) if pictures and effect.changes else ""
-    return f'<div class="nl-say">{lead}</div>{_calls(effect)}{shown}'
+    return Markup('<div class="nl-say">{}</div>{}{}').format(lead, _calls(effect), shown)
 
 
-def _calls(effect: BatchEffect) -> str:
-    names = ("▲ tumour", "▽ no tumour", "◆ grey zone")
-    cells = "".join(
-        f"<tr><th>{name}</th><td>{before:,}</td><td>{after:,}</td><td>{after - before:+,}</td></tr>"
-        for name, before, after in zip(names, effect.before, effect.after, strict=True)
-        if before or after or name != names[2]
-    )
-    return (
-        '<table class="nl-metrics nl-calls"><thead><tr><th>Called</th><th>in force</th>'
-        f"<th>here</th><th>change</th></tr></thead><tbody>{cells}</tbody></table>"
-    )
+def _call(call: int) -> str:
+    return call_text(call_of(None if call == GREY else call))
 
 
-def _pictures(scene: Scene, job: Job, effect: BatchEffect) -> str:
+def _calls(effect: BatchEffect) -> Markup:
+    rows = [
+        (_call(call), f"{before:,}", f"{after:,}", number(after - before, 0, signed=True))
+        for call, before, after in zip(_CALLS, effect.before, effect.after, strict=True)
+        if before or after or call != GREY
+    ]
+    return table_html(("Call", "current", "here", "change"), rows, "nl-metrics nl-calls")
+
+
+def _pictures(scene: Scene, job: Job, effect: BatchEffect) -> Markup:
     positions = [change.position for change in effect.changes]
     try:
-        found = resources.thumbnails(scene.jobs, job, positions)
+        pictures = resources.thumbnails(scene.jobs, job, positions)
         rows = resources.rows(scene.jobs, job)
     except NodelensError:
-        return ""
-    cards = "".join(
-        _card(change, picture, rows[change.position].path)
-        for change, picture in zip(effect.changes, found, strict=True)
+        return Markup()
+    cards = numbers.JOIN(
+        _change_card(change, picture, rows[change.position].path)
+        for change, picture in zip(effect.changes, pictures, strict=True)
     )
     more = effect.changed - len(effect.changes)
-    rest = f"<p>and {more:,} more, further from the threshold</p>" if more > 0 else ""
-    return f'<div class="nl-changes">{cards}</div><div class="nl-from">{rest}</div>'
+    rest = f"and {more:,} more, further from the threshold" if more > 0 else ""
+    return Markup('<div class="nl-changes">{}</div><div class="nl-from"><p>{}</p></div>').format(
+        cards, rest
+    )
 
 
-def _card(change: Change, picture: str | None, path: str) -> str:
-    image = f'<img src="{picture}" alt="">' if picture else '<span class="nl-noimage"></span>'
-    return (
-        f'<figure title="{escape(path)}">{image}<figcaption><b>{change.probability:.3f}</b>'
-        f"<small>{_CALLS[change.before]}<br>→ {_CALLS[change.after]}</small></figcaption></figure>"
+def _change_card(change: Change, picture: str | None, path: str) -> Markup:
+    image = Markup('<img src="{}" alt="">').format(picture)
+    if picture is None:
+        image = Markup('<span class="nl-noimage"></span>')
+    return Markup(
+        '<figure title="{}">{}<figcaption><b>{:.3f}</b><small>{}<br>→ {}</small></figcaption>'
+        "</figure>"
+    ).format(
+        path,
+        image,
+        change.probability,
+        _call(change.before),
+        _call(change.after),
     )
 
 
 def still_part(scene: Scene) -> None:
     """Draw the figures; they stay while the slider moves the marks over them."""
-    study, point = scene.study, scene.in_force
+    study, point = scene.study, scene.current
     colours = charts.palette(dark=widgets.is_dark())
     line = point.threshold if scene.comparable else None
     at_point = study.table.confusion(point.threshold) if scene.comparable else None
@@ -264,25 +192,26 @@ def still_part(scene: Scene) -> None:
     show(
         "histogram",
         "Scores by class",
-        "square-root scale; dotted: in force",
+        "square-root scale; dotted: current threshold",
         figures.histogram(study.histogram, in_force=line, colours=colours),
     )
     area = study.auroc
     curve = study.decision_curve(assumed)
-    scores = study.scores_for(curve.probabilities, assumed.prevalence)
+    at_score = study.scores_for(curve.probabilities, assumed.prevalence)
     left, right = st.columns(2)
     with left:
         show(
             "roc",
             f"ROC, area {area.value:.3f}",
-            f"95 % {'over slides' if area.by_slides else 'by patches'} {_three(area)}",
+            f"95 % {'over slides' if area.by_slides else 'by patches'} "
+            f"{numbers.span(area, digits=3)}",
             figures.roc(study.roc, in_force=at_point, colours=colours),
         )
     with right:
         show(
             "precision-recall",
             f"Precision–recall, AP {study.average_precision:.3f}",
-            f"{study.prevalence:.1%} tumour here, not clinical",
+            f"{percent(study.prevalence)} tumour here, not clinical",
             figures.precision_recall(
                 study.precision_recall,
                 prevalence=study.prevalence,
@@ -302,34 +231,23 @@ def still_part(scene: Scene) -> None:
         show(
             "decision",
             f"Decision curve at {100 * assumed.prevalence:g} %",
-            f"flagging pays from {assumed.fair_probability:.3f} on",
+            f"flagging pays off from {assumed.fair_probability:.3f}",
             figures.decision(
-                curve, scores, fair_probability=assumed.fair_probability, colours=colours
+                curve, at_score, fair_probability=assumed.fair_probability, colours=colours
             ),
         )
-    st.caption(
-        f"{study.scores.name}, {len(study.scores.evidence):,} patches. Circle and line: the "
-        "threshold tried; ◇ and dots: the one in force. Click a curve, bar or point to try it."
-    )
-
-
-def _three(area: Measured) -> str:
-    return f"{area.low:.3f}–{area.high:.3f}" if area.has_interval else "–"
+    scores = study.scores
+    st.caption(words.FIGURES.format(name=scores.name, patches=len(scores.evidence)))
 
 
 def _calibration_words(study: ThresholdStudy) -> str:
-    found, line = study.calibration, study.calibration_line
+    bins, line = study.calibration, study.calibration_line
     slope = "" if isinstance(line, str) else f", slope {line.slope.value:.2f}"
-    return f"ECE {found.ece:.3f}, Brier {found.brier:.3f}{slope}"
+    return f"ECE {bins.ece:.3f}, Brier {bins.brier:.3f}{slope}"
 
 
-def _figure(scene: Scene, name: str, title: str, note: str, figure: object) -> None:
+def _figure(scene: Scene, name: str, title: str, note: str, figure: go.Figure) -> None:
     st.html(f'<div class="nl-figure"><b>{escape(title)}</b><span>{escape(note)}</span></div>')
     with st.container(key=f"nl-figure-{name}"):
-        st.plotly_chart(
-            figure,
-            theme=None,
-            key=f"threshold-{name}-{scene.study.scores.sha256[:8]}",
-            config={"displayModeBar": False},
-            alt=f"{title}. {note}",
-        )
+        key = f"threshold-{name}-{scene.study.scores.sha256[:8]}"
+        chart(figure, key, f"{title}. {note}")

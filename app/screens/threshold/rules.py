@@ -1,10 +1,11 @@
-"""The rules as buttons: each sets the threshold and says how it did."""
+"""The rules as buttons: each sets the threshold and says how it chose."""
 
 from typing import Final, Literal
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from app.screens.threshold import words
 from app.state import tuning, widgets
 from core.errors import NodelensError
 from core.thresholds import Assumptions, GreyZoneTargets, ThresholdStudy, rule_of
@@ -19,12 +20,7 @@ _BYS: Final[dict[By, str]] = {
 def rules(study: ThresholdStudy, assumptions: Assumptions) -> None:
     """Draw the rules; a click chooses a threshold on the scores of the page."""
     with _row("nl-rules"):
-        for text, name, why in (
-            ("fixed:0.5", "0.5", "Chosen on no data"),
-            ("youden", "Youden", "Largest sensitivity + specificity"),
-            ("f1", "Best F1", "Depends on the prevalence of this set"),
-            ("cost", "Least cost", "At the costs and the prevalence stated above"),
-        ):
+        for text, name, why in words.RULES:
             _button(text, name, why, study, assumptions)
         by_slides = study.bootstrap is not None
         by = st.segmented_control(
@@ -35,33 +31,22 @@ def rules(study: ThresholdStudy, assumptions: Assumptions) -> None:
             required=True,
             key="threshold-by",
             persist_state="session",
-            help="The lower bound of the 95 % interval over slides is a promise about new slides; "
-            "the estimate is not.",
+            help=words.BY_HELP,
         )
     with _row("nl-goals"):
-        with _row("nl-goal-sensitivity", width="content"):
-            sensitivity = _percent("Sensitivity ≥ %", "threshold-sensitivity", 95.0)
-            _button(
-                f"sensitivity:{sensitivity:g}:{by}", "Set", "Spares specificity", study, assumptions
-            )
-        with _row("nl-goal-specificity", width="content"):
-            specificity = _percent("Specificity ≥ %", "threshold-specificity", 95.0)
-            _button(
-                f"specificity:{specificity:g}:{by}", "Set", "Spares sensitivity", study, assumptions
-            )
+        for metric, other in (("sensitivity", "specificity"), ("specificity", "sensitivity")):
+            with _row(f"nl-goal-{metric}", width="content"):
+                goal = _percent(f"{metric.capitalize()} ≥ %", f"threshold-{metric}", 95.0)
+                why = f"The highest {other} that meets this target"
+                _button(f"{metric}:{goal:g}:{by}", "Set", why, study, assumptions)
         with _row("nl-goal-top", width="content"):
             top = _percent("Flag the top %", "threshold-top", 10.0)
             _button(f"top:{top:g}", "Set", "A fixed workload", study, assumptions)
     with _row("nl-grey"):
-        miss = _percent("Grey: miss ≤ %", "threshold-grey-miss", 2.0)
+        miss = _percent("Grey zone: missed ≤ %", "threshold-grey-miss", 2.0)
         alarm = _percent("false alarms ≤ %", "threshold-grey-alarm", 2.0)
-        _button(
-            f"grey:{miss:g}:{alarm:g}:{by}",
-            "Set",
-            "Two thresholds; a person decides between them",
-            study,
-            assumptions,
-        )
+        why = "Two thresholds; a reader decides on the patches between them"
+        _button(f"grey:{miss:g}:{alarm:g}:{by}", "Set", why, study, assumptions)
         st.button(
             "No grey zone",
             key="rule-no-grey",
@@ -75,26 +60,29 @@ def stability(study: ThresholdStudy, assumptions: Assumptions) -> None:
     now = tuning.current()
     if not now.rule or now.rule.startswith("fixed") or study.bootstrap is None:
         return
-    if not st.toggle("How steady is this choice?", key="threshold-steady"):
+    if not st.toggle("How stable is this choice?", key="threshold-steady"):
         return
     try:
-        wanted = rule_of(now.rule, assumptions)
-        if isinstance(wanted, GreyZoneTargets):
-            st.caption("Not computed for a grey zone.")
+        rule = rule_of(now.rule, assumptions)
+        if isinstance(rule, GreyZoneTargets):
+            st.caption(words.NO_STABILITY_GREY)
             return
         with st.spinner("Choosing again on 2,000 draws of the slides …"):
-            found = study.stability(wanted)
+            stable = study.stability(rule)
     except NodelensError as error:
         st.caption(str(error))
         return
-    if found is None or not found.threshold.has_interval:
-        st.caption("Too few slides to tell.")
+    if stable is None or not stable.threshold.has_interval:
+        st.caption(words.TOO_FEW_SLIDES)
         return
-    slide, without = found.most_influential
+    slide, without = stable.most_influential
     st.caption(
-        f"On other slides the same rule would choose between {found.threshold.low:.3f} and "
-        f"{found.threshold.high:.3f} (95 % of {len(found.replicates):,} slide-bootstrap draws). "
-        f"Without slide {slide}, which matters most, it would choose {without:.3f}."
+        words.STABILITY.format(
+            low=f"{stable.threshold.low:.3f} and {stable.threshold.high:.3f}",
+            draws=len(stable.replicates),
+            slide=slide,
+            without=without,
+        )
     )
 
 
@@ -106,9 +94,8 @@ def _row(key: str, *, width: Literal["stretch", "content"] = "stretch") -> Delta
 
 
 def _percent(label: str, key: str, default: float) -> float:
-    if widgets.chosen(key) is None:
-        widgets.choose(key, default)
-    found = st.number_input(
+    widgets.start(key, default)
+    share = st.number_input(
         label,
         min_value=0.1,
         max_value=99.9,
@@ -118,7 +105,7 @@ def _percent(label: str, key: str, default: float) -> float:
         key=key,
         persist_state="session",
     )
-    return round(found / 100, 6)
+    return round(share / 100, 6)
 
 
 def _button(

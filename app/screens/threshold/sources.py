@@ -6,6 +6,7 @@ import streamlit as st
 
 from app import resources
 from app.screens.shared.parts import plain, show_problem
+from app.screens.threshold import words
 from app.state import tuning, widgets
 from core.bundle import Card
 from core.errors import NodelensError
@@ -13,15 +14,6 @@ from core.scoring import Classifier
 from core.settings import Settings
 from core.thresholds import Assumptions, ThresholdStudy
 
-CSV_EXAMPLE: Final = (
-    "id,slide,label,score\npatch-1,slide-07,1,0.93\npatch-2,slide-07,0,0.12\npatch-3,slide-11,0,0.4"
-)
-_SOURCES: Final = {
-    "part": "This model's validation scores",
-    "all": "This model's validation scores, all slides",
-    "run": "A training run on the server",
-    "csv": "A CSV of mine",
-}
 _HASH_DIGITS: Final = 16
 
 
@@ -30,7 +22,7 @@ def study_or_none(classifier: Classifier, settings: Settings) -> ThresholdStudy 
     card = classifier.bundle.card
     sources = [
         name
-        for name in _SOURCES
+        for name in words.SOURCES
         if (name != "all" or _is_halved(card)) and (name != "run" or settings.server_roots)
     ]
     widgets.choose("threshold-source", tuning.current().source)
@@ -39,10 +31,10 @@ def study_or_none(classifier: Classifier, settings: Settings) -> ThresholdStudy 
     chosen = st.selectbox(
         "Scores to tune on",
         sources,
-        format_func=lambda name: _SOURCES[name],
+        format_func=lambda name: words.SOURCES[name],
         key="threshold-source",
         on_change=_change_source,
-        help="Patches with a label and a score that the model was not trained on.",
+        help=words.SOURCE_HELP,
     )
     try:
         if chosen == "run":
@@ -70,42 +62,29 @@ def _run(settings: Settings) -> ThresholdStudy | None:
         "Folder of the training run",
         key="threshold-run",
         on_change=lambda: tuning.change(place=str(widgets.chosen("threshold-run"))),
-        placeholder="a folder that holds validation_scores.csv",
+        placeholder=words.RUN_PLACEHOLDER,
         help=f"Below {roots}.",
     )
     return resources.run_study(settings.server_source(text)) if text else None
 
 
 def _csv(settings: Settings) -> ThresholdStudy | None:
-    found = kept_csv("threshold-csv", "CSV with label and score, better with id and slide too")
-    wanted = tuning.current().place
-    if found is None:
-        if wanted:
-            st.info(
-                f"This setting was made on a file whose SHA-256 begins with {wanted}. "
-                "Bring that file to see the same numbers.",
-                icon=":material/link:",
-            )
-        with st.expander("What the file must hold"):
-            st.code(CSV_EXAMPLE, language=None)
-            st.caption(
-                "label: 1 tumour in the centre, 0 none. score: probability from 0 to 1. slide: so "
-                "that intervals are honest. The table that Batch scoring writes is taken as it is, "
-                "if its patches have labels. The file stays in this session's memory; it is not "
-                "kept on disk."
-            )
+    file = kept_csv("threshold-csv", words.CSV_LABEL)
+    expected = tuning.current().place
+    if file is None:
+        if expected:
+            st.info(words.CSV_WANTED.format(digest=expected), icon=":material/link:")
+        with st.expander("What the file must contain"):
+            st.code(words.CSV_EXAMPLE, language=None)
+            st.caption(words.CSV_FORMAT)
         return None
-    settings.check_upload([len(found.data)])
-    study = resources.csv_study(found.name, found.data)
+    settings.check_upload([len(file.data)])
+    study = resources.csv_study(file.name, file.data)
     digest = study.scores.sha256[:_HASH_DIGITS]
-    if wanted != digest:
-        if wanted:
-            st.warning(
-                f"This is another file than the one the setting was made on ({wanted}…).",
-                icon=":material/compare_arrows:",
-            )
-        else:
-            tuning.change(place=digest)
+    if not expected:
+        tuning.change(place=digest)
+    elif expected != digest:
+        st.warning(words.CSV_OTHER.format(digest=expected), icon=":material/compare_arrows:")
     return study
 
 
@@ -115,14 +94,12 @@ def kept_csv(key: str, label: str) -> widgets.KeptFile | None:
     def changed() -> None:
         widgets.keep_file(key, widgets.uploaded(f"{key}-uploader"))
 
-    found = st.file_uploader(label, type="csv", key=f"{key}-uploader", on_change=changed)
+    uploaded = st.file_uploader(label, type="csv", key=f"{key}-uploader", on_change=changed)
     kept = widgets.kept_file(key)
-    if found is None and kept is not None:
+    if uploaded is None and kept is not None:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(f"{plain(kept.name)}, brought before")
-            st.button(
-                "Forget it", key=f"{key}-forget", on_click=widgets.keep_file, args=(key, None)
-            )
+            st.caption(f"{plain(kept.name)}, uploaded earlier")
+            st.button("Remove", key=f"{key}-forget", on_click=widgets.keep_file, args=(key, None))
     return kept
 
 
@@ -135,15 +112,14 @@ def assumptions() -> Assumptions:
     prevalence, miss, alarm = st.columns([1.25, 1, 1], vertical_alignment="bottom")
     with prevalence:
         share = st.number_input(
-            "Prevalence assumed, %",
+            "Assumed prevalence, %",
             min_value=0.01,
             max_value=99.99,
             step=1.0,
             format="%.4g",
             key="threshold-prevalence",
             on_change=_assume,
-            help="Share of tumour patches where the model would be used. That of a validation set "
-            "is no clinical one: such sets are filled up with tumour.",
+            help=words.PREVALENCE_HELP,
         )
     with miss:
         missed = st.number_input(
@@ -154,7 +130,7 @@ def assumptions() -> Assumptions:
             format="%g",
             key="threshold-miss",
             on_change=_assume,
-            help="In any unit; only the ratio to a false alarm matters for the threshold.",
+            help=words.COST_HELP,
         )
     with alarm:
         alarmed = st.number_input(

@@ -51,11 +51,16 @@ class AuditView:
     @cached_property
     def flag_words(self) -> NDArray[np.object_]:
         """The quality flags of each row, joined."""
-        found = np.full(len(self.flags), "", dtype=object)
-        for name in FLAGS:
-            chosen = self.flags[name].to_numpy(bool)
-            found[chosen] = [f"{text}, {name}" if text else name for text in found[chosen]]
-        return found
+        joined = [", ".join(self.flags_of(row)) for row in range(len(self.flags))]
+        return np.array(joined, dtype=object)
+
+    def flags_of(self, row: int) -> list[str]:
+        """Return the quality flags of a row."""
+        return [name for name, column in self._flag_columns.items() if column[row]]
+
+    @cached_property
+    def _flag_columns(self) -> dict[str, NDArray[np.bool_]]:
+        return {name: self.flags[name].to_numpy(bool) for name in FLAGS}
 
     @property
     def job_id(self) -> str:

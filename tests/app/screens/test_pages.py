@@ -96,7 +96,7 @@ def test_the_drawn_samples_open_in_one_click_and_are_called_drawn(open_page: Ope
     page.button(key="try-samples").click().run()
     said = html(page)
     assert "drawn, not tissue" in said
-    assert "What the input holds" in said
+    assert "What the input contains" in said
     assert page.button(key="start").label == "Start scoring 24 inputs"
 
 
@@ -152,7 +152,7 @@ def test_the_detail_walks_through_the_list(open_page: OpenPage, done: Job) -> No
 def test_nobody_sees_the_batch_of_somebody_else(open_page: OpenPage, done: Job) -> None:
     page = open_page("batch", token=OTHER, job=done)
     said = html(page)
-    assert "not in this workspace" in page.info[0].value
+    assert "not in your workspace" in page.info[0].value
     assert "case 1" not in said
     assert "No batch yet" in said
 
@@ -171,7 +171,7 @@ def test_paths_on_the_server_are_refused_outside_the_allowed_folders(
     page = open_page("batch")
     for attempt in (tmp_path / "secret", roots / ".." / "secret"):
         page.text_input[0].set_value(str(attempt))
-        page.button(key="FormSubmitter:server-path-Look at this source").click().run()
+        page.button(key="FormSubmitter:server-path-Open this source").click().run()
         assert "not below a folder" in page.error[0].value
     assert store.jobs("t" * 43) == []
 
@@ -184,7 +184,7 @@ def test_links_out_of_an_allowed_folder_are_refused_row_by_row(
     (roots / "case" / "z-link.png").symlink_to(secret)
     page = open_page("batch")
     page.text_input[0].set_value(str(roots / "case"))
-    page.button(key="FormSubmitter:server-path-Look at this source").click().run()
+    page.button(key="FormSubmitter:server-path-Open this source").click().run()
     assert "outside the folders that this installation may read" in html(page)
 
 
@@ -214,7 +214,7 @@ def test_a_result_of_another_threshold_says_so_and_can_be_made_anew(
     point = toy_classifier.operating_point.model_copy(update={"threshold": 0.9, "version": "old"})
     job = scored_folder(store, toy_classifier.at(point), roots / "case 1")
     page = open_page("batch", job=job)
-    assert "another threshold than the one in force" in page.warning[0].value
+    assert "made at a different threshold" in page.warning[0].value
     page.button(key="anew-now").click().run()
     pages_store = resources.job_store(resources.settings())
     pages_store.wait(job, timeout_s=60)
@@ -226,6 +226,6 @@ def test_a_filter_that_nothing_passes_says_so_and_can_be_cleared(
 ) -> None:
     page = open_page("batch", job=done)
     page.text_input(key=f"text-{done.id}").set_value("no such name").run()
-    assert "No patch passes these filters" in html(page)
+    assert "No patch matches these filters" in html(page)
     page.button(key="clear").click().run()
     assert len(page.dataframe[0].value) == 7

@@ -222,7 +222,7 @@ def test_a_moved_limit_is_in_force_at_once_and_can_be_taken_back(
 
 def test_nobody_else_sees_an_audit(look_at: Callable[..., AppTest]) -> None:
     page = look_at(token="o" * 43)
-    assert "not in this workspace" in page.info[0].value
+    assert "not in your workspace" in page.info[0].value
     assert "set" not in [button.label for button in page.button]
 
 
@@ -232,7 +232,7 @@ def test_a_path_outside_the_roots_is_refused(
     write_data_set(tmp_path / "secret")
     page = open_page("audit")
     page.text_input[0].set_value(str(tmp_path / "secret"))
-    next(b for b in page.button if b.label == "Look at this source").click().run()
+    next(b for b in page.button if b.label == "Open this source").click().run()
     assert "not below a folder" in page.error[0].value
     assert not audits.jobs.jobs(TOKEN)
 
@@ -243,7 +243,7 @@ def test_a_folder_without_a_file_says_so_and_can_be_tried_again(
     (roots / "empty").mkdir()
     page = open_page("audit")
     page.text_input[0].set_value(str(roots / "empty"))
-    next(b for b in page.button if b.label == "Look at this source").click().run()
+    next(b for b in page.button if b.label == "Open this source").click().run()
     (job,) = audits.jobs.jobs(TOKEN)
     page_until_done(page, job)
     assert "There is no file in this data set" in page.error[0].value.replace("\\", "")

@@ -88,8 +88,8 @@ def test_a_threshold_is_dragged_clicked_chosen_locked_and_shared(address: str) -
 
         # The lock, and what everybody sees after it.
         page.get_by_role("button", name="Lock …").click()
-        page.get_by_label("Your name, as it is to stand in the file").fill("Dr A")
-        page.get_by_label("Your name, as it is to stand in the file").press("Enter")
+        page.get_by_label("Your name, as it will appear in the file").fill("Dr A")
+        page.get_by_label("Your name, as it will appear in the file").press("Enter")
         page.get_by_role("button", name="Lock", exact=True).click()
         expect(standing).to_contain_text("locked v1")
         said = numbers.inner_text()

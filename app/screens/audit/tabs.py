@@ -22,8 +22,8 @@ def part_choice(job_id: str) -> str:
     """Draw the choice of a part and return it; it stands in the URL."""
     key = _key(job_id)
     if widgets.chosen(key) is None:
-        told = address.audit_part(FINDINGS)
-        widgets.choose(key, told if told in PARTS else FINDINGS)
+        named = address.audit_part(FINDINGS)
+        widgets.choose(key, named if named in PARTS else FINDINGS)
     part = st.segmented_control(
         "Part",
         PARTS,

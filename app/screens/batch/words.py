@@ -1,0 +1,49 @@
+"""What the batch page says."""
+
+from typing import Final
+
+TITLE: Final = "Batch scoring"
+LEAD: Final = "Score many patches at once, look at each of them, and download the scores."
+NO_BATCH: Final = (
+    "No batch yet.",
+    "Add patches above, or open the drawn samples to see what a result looks like.",
+)
+NO_BATCH_NO_MODEL: Final = ("No batch yet.", "Nothing can be scored at the moment.")
+DELETE: Final = "Permanently deletes the uploaded files and the scores of this batch."
+PART_SO_FAR: Final = "The batch is not finished: the files hold the scores so far."
+NOTHING_READABLE: Final = (
+    "None of these inputs can be scored, for the reasons listed above, so scoring was not started."
+)
+VIEWS_ONE: Final = "Each patch is scored once."
+VIEWS_EIGHT: Final = (
+    "Each patch is scored in all eight rotations and mirror images. This is steadier and shows how "
+    "far the orientations agree, but takes eight times as long."
+)
+STOPPED: Final = (
+    "Stopped at {done:,} of {total:,}. The scores so far are kept; scoring resumes from here."
+)
+RESCORE_HELP: Final = "Replaces the scores shown here. Download them first if you need them."
+SCORED_BY: Final = (
+    "Scored by {model} at threshold {threshold:.4f} ({version}). A score at or above the threshold "
+    "is called tumour."
+)
+OTHER_MODEL: Final = "These scores come from a different model. The current model is {model}."
+OTHER_THRESHOLD: Final = (
+    "These calls were made at a different threshold. The current threshold is {threshold:.4f} "
+    "({version})."
+)
+ORDER_HELP: Final = (
+    "Sorts the whole batch, not only this page. Clicking a column heading does the same."
+)
+NO_MATCH: Final = "No patch matches these filters."
+SPREAD_HELP: Final = "SD of the logit over the eight orientations"
+SIZE: Final = "96 × 96 px, about 93 × 93 µm, enlarged up to 7 times."
+NO_PICTURE: Final = "No picture: this input could not be read."
+FILES: Final = {
+    "CSV": "One line per input, in input order, with the reason if there is no score.",
+    "PARQUET": "The same rows with their data types, for analysis.",
+    "KAGGLE": "ID and score. Inputs without a score get the proportion of tumour patches in the "
+    "training data.",
+    "RUN": "Model, threshold, self-test, software versions, and the hashes of the CSV and Parquet "
+    "files.",
+}

@@ -1,0 +1,36 @@
+"""What the overview says."""
+
+from typing import Final
+
+LEAD: Final = (
+    "Is there tumour in the centre 32 × 32 px of a 96 × 96 px H&E patch of a lymph node? The model "
+    "scores the patches; the pathologist judges them."
+)
+STEPS: Final = (
+    (
+        "Add patches",
+        "as a folder, files, a ZIP or a path on the server, and see which of them can be scored.",
+    ),
+    (
+        "Score them.",
+        "Each patch gets a score from 0 to 1 and, at the threshold, a call. Inputs that cannot be "
+        "scored are listed with the reason.",
+    ),
+    (
+        "Review them.",
+        "Sort, filter and enlarge the patches, record your verdicts, and download the scores.",
+    ),
+)
+SAMPLE_ALT: Final = "A drawn sample with the centre 32 × 32 outlined"
+SAMPLE: Final = (
+    "A drawn sample, not tissue. Only tumour inside the outline counts; tumour around it does not."
+)
+LOCAL: Final = "nothing is sent to other computers"
+NOT_CLINICAL: Final = "in this set; not a clinical prevalence"
+ALL_MEASURES: Final = "All measures, and how their intervals were calculated"
+ROC_ALT: Final = "ROC curve of the validation scores with the threshold marked"
+ROC: Final = (
+    "ROC curve of the {patches:,} validation scores. The diamond marks the current threshold: "
+    "sensitivity {sensitivity:.3f}, specificity {specificity:.3f} on these patches."
+)
+LIMITS: Final = "what the model is not for, and what its numbers do not tell you"

@@ -1,0 +1,35 @@
+"""What several pages say."""
+
+from typing import Final
+
+NOTICE: Final = "Research software, not a medical device. Nothing shown here is a diagnosis."
+NOT_HERE: Final = (
+    "This {what} is not in your workspace. It was deleted, or it belongs to someone else."
+)
+NO_MODEL: Final = (
+    "Scoring needs a model that has passed its self-test. The operator of this installation sets "
+    "the model's folder in NODELENS_MODEL and its device in NODELENS_DEVICE, then restarts the "
+    "app. You can still read earlier results."
+)
+FOLDER: Final = (
+    "For up to about 1,000 patches. Subfolders are included. Every file is listed, including files "
+    "that turn out not to be patches."
+)
+FILES: Final = (
+    "Single images (.tif, .png, .jpg, .bmp, .webp), or one ZIP for thousands of patches. "
+    "Limit: {files:,} files and {mib:,} MiB per upload."
+)
+SERVER_OFF: Final = (
+    "Switched off. The operator can allow folders on the server with NODELENS_SERVER_ROOTS. Whole "
+    "data sets and HDF5 files are then read in place."
+)
+SERVER: Final = (
+    "A folder, ZIP, PCam .h5 file or CSV of paths, read where it is. Allowed folders: {roots}"
+)
+SAMPLES: Final = (
+    "24 patches drawn by a computer program. They imitate H&E-stained lymph node so that you can "
+    "try every page. They are not tissue, come from no patient, and their scores say nothing about "
+    "real patches."
+)
+ANOTHER_TAB: Final = "Only this browser can see them"
+CENTRE_ONLY: Final = "The score refers only to the outlined centre (32 × 32 px)."

@@ -1,0 +1,106 @@
+"""What surrounds the threshold that is tried: scores, model, stores, and the batch at hand."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from app import resources
+from app.state import address, identity
+from core.bundle import Card, OperatingPoint
+from core.jobs import Job, JobStore
+from core.scoring import Batch, Classifier
+from core.scoring.what_if import Calls
+from core.settings import Settings
+from core.thresholds import (
+    SHIPPED,
+    Assumptions,
+    LockedPoint,
+    OperatingPointStore,
+    ThresholdStudy,
+    comparable,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """What surrounds the threshold that is tried.
+
+    Attributes:
+        study: The scores.
+        assumptions: Of their use.
+        classifier: The model at the current operating point.
+        store: The locked operating points.
+        jobs: The scored batches.
+        job: The batch at hand; None without a finished one.
+    """
+
+    study: ThresholdStudy
+    assumptions: Assumptions
+    classifier: Classifier
+    store: OperatingPointStore
+    jobs: JobStore
+    job: Job | None
+
+    @property
+    def card(self) -> Card:
+        """The card of the model."""
+        return self.classifier.bundle.card
+
+    @property
+    def weights(self) -> str:
+        """The hash that the locked points of the model are kept under."""
+        return self.card.weights_sha256
+
+    @property
+    def current(self) -> OperatingPoint:
+        """What new scores are called with."""
+        return self.classifier.operating_point
+
+    @cached_property
+    def current_version(self) -> str:
+        """The version of it: "v1", "v2", … or "shipped"."""
+        locked = self.store.in_force(self.weights)
+        return SHIPPED if locked is None else locked.version
+
+    @cached_property
+    def versions(self) -> Sequence[LockedPoint]:
+        """What was locked before, oldest first."""
+        return self.store.versions(self.weights)
+
+    @cached_property
+    def comparable(self) -> bool:
+        """Whether the current threshold means the same on these scores."""
+        return comparable(self.study, self.card, self.classifier.temperature)
+
+    @cached_property
+    def batch(self) -> Batch | None:
+        """The scored batch at hand, its probabilities at the temperature of the study."""
+        if self.job is None:
+            return None
+        temperature = self.study.scores.temperature or self.classifier.temperature
+        return resources.scored_batch(self.jobs, self.job, temperature)
+
+    @cached_property
+    def calls(self) -> Calls | None:
+        """What the patches of the batch are called at the current operating point."""
+        if self.job is None:
+            return None
+        now = resources.scored_batch(self.jobs, self.job, self.classifier.temperature)
+        return now.calls(self.current.threshold, self.current.lower_threshold)
+
+
+def scene_of(
+    study: ThresholdStudy, assumptions: Assumptions, classifier: Classifier, settings: Settings
+) -> Scene:
+    """Return what surrounds the threshold that is tried."""
+    jobs = resources.job_store(settings)
+    store = resources.operating_points(settings)
+    return Scene(study, assumptions, classifier, store, jobs, _latest_done(jobs))
+
+
+def _latest_done(store: JobStore) -> Job | None:
+    """Return the batch that is looked at if it is finished, else the newest finished one."""
+    jobs = store.jobs(identity.owner())
+    looked_at = address.job_id()
+    jobs.sort(key=lambda job: job.id != looked_at)  # stable: the rest stays newest first
+    return next((job for job in jobs if resources.progress(store, job).state == "done"), None)
