@@ -59,7 +59,8 @@ def prepare(inputs: Inputs, path: Path, *, resume: bool) -> AuditFolder:
     Args:
         inputs: What to audit.
         path: The folder, made if missing.
-        resume: Continue what is there instead of starting anew.
+        resume: Continue what is there instead of starting anew; if a file that was measured has
+            changed since, everything is measured anew.
 
     Raises:
         RunError: What is there is of other inputs, or not an audit at all.
@@ -75,7 +76,9 @@ def prepare(inputs: Inputs, path: Path, *, resume: bool) -> AuditFolder:
                     f"The audit in {path.name} cannot be continued: it had {different}. "
                     "Give the same source, or start anew elsewhere."
                 )
-            return folder
+            measured = folder.read("patches", ["row", "sha256"])
+            if measured is None or inputs.changed_since(measured) is None:
+                return folder
         _clear(folder)
     folder.write_spec(spec)
     folder.write_progress(AuditProgress())

@@ -13,6 +13,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -148,13 +149,14 @@ class _Worker(threading.Thread):
                     tta=TestTimeAugmentation(self._job.tta),
                     batch_size=DEFAULT_BATCH_SIZE,
                 )
-                journal = open_journal(self._store.journal(self._job), spec, resume=True)
+                journal = open_journal(self._store.journal(self._job), spec, source, resume=True)
                 self.done = self._resumed_at = journal.rows_done
                 started = datetime.now(UTC)
                 self._clock = time.perf_counter()
-                self.finished = run_scoring(
-                    source, self._classifier, journal, on_rows=self._advance, stop=self.cancel
-                )
+                with closing(journal):
+                    self.finished = run_scoring(
+                        source, self._classifier, journal, on_rows=self._advance, stop=self.cancel
+                    )
                 self._store.write_run(
                     self._job,
                     run_metadata(self._classifier, spec, {})

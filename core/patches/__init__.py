@@ -63,20 +63,29 @@ def open_source(
         ignore: Files in a folder that are no inputs, such as the output of the run itself.
 
     Raises:
-        SourceError: There is nothing there, or it is not what its name says.
+        SourceError: There is nothing there, nothing in it, or it is not what its name says.
     """
     if not path.exists():
         raise SourceError(f"There is no file or folder {shown_path(str(path))}. Check the path.")
     try:
         if confine_to is not None:
             require_inside(own_files(path if path.is_dir() else path.parent), confine_to)
-        if not path.is_dir():
-            return _open_file(path, confine_to)
-        return _open_folder(path, confine_to, frozenset(file.resolve() for file in ignore))
+        if path.is_dir():
+            own = frozenset(file.resolve() for file in ignore)
+            source = _open_folder(path, confine_to, own)
+        else:
+            source = _open_file(path, confine_to)
     except PermissionError as error:
         raise SourceError(
             f"{shown_path(path.name)} may not be read ({error.strerror}). Check its permissions."
         ) from None
+    if not len(source):
+        source.close()
+        raise SourceError(
+            f"No patches found in {shown_path(path.name)}. Name a folder, ZIP, HDF5 file or table "
+            "that holds some."
+        )
+    return source
 
 
 def _open_folder(path: Path, confine_to: Path | None, ignore: frozenset[Path]) -> PatchSource:

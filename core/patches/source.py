@@ -4,15 +4,17 @@ import hashlib
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from itertools import accumulate
-from typing import Final
+from typing import Final, TypeVar
 
 from core.errors import PatchError
 from core.patches.decoding import decode_patch
 from core.patches.patch import Patch, PatchEntry, UnreadablePatch
+
+_Result = TypeVar("_Result")
 
 READ_AHEAD: Final = 512
 """Patches decoded ahead of the consumer at most; bounds the memory to about 15 MB."""
@@ -70,25 +72,33 @@ class PatchSource(ABC):
         if workers == 0:
             yield from map(self.read, indices)
             return
-        pool = ThreadPoolExecutor(workers, thread_name_prefix="patch-reader")
-        ahead: deque[Future[Patch | UnreadablePatch]] = deque()
-        try:
-            for index in indices:
-                ahead.append(pool.submit(self.read, index))
-                if len(ahead) >= READ_AHEAD:
-                    yield ahead.popleft().result()
-            while ahead:
-                yield ahead.popleft().result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        yield from _ahead(self.read, indices, workers)
 
     def fingerprint(self) -> str:
-        """Return a SHA-256 over the inputs' paths in order; a resumed run must find the same."""
+        """Return a SHA-256 over the inputs' paths in order; it says nothing of their contents."""
         digest = hashlib.sha256()
         for entry in self.entries:
             digest.update(entry.path.encode("utf-8", "surrogatepass"))
             digest.update(b"\n")
         return digest.hexdigest()
+
+    def facts_sha256(self) -> str:
+        """Return a SHA-256 over what is known of the inputs: ids, labels, slides and splits."""
+        digest = hashlib.sha256()
+        for entry in self.entries:
+            digest.update(repr((entry.id, entry.label, entry.slide, entry.split)).encode())
+        return digest.hexdigest()
+
+    def digest(self, index: int) -> str:
+        """Return the `sha256` that reading input `index` gives, "" if its bytes cannot be had."""
+        try:
+            return hashlib.sha256(self.read_bytes(index)).hexdigest()
+        except PatchError:
+            return ""
+
+    def digests(self, indices: Iterable[int], *, workers: int = 4) -> Generator[str]:
+        """Yield the `digest` of some inputs in order, read by threads a bounded way ahead."""
+        yield from _ahead(self.digest, indices, workers)
 
     def close(self) -> None:  # noqa: B027 - most sources hold nothing open
         """Release open files; the source cannot be read afterwards."""
@@ -101,6 +111,23 @@ class PatchSource(ABC):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _ahead(
+    task: "Callable[[int], _Result]", indices: Iterable[int], workers: int
+) -> "Generator[_Result]":
+    """Results in order, by threads a bounded way ahead."""
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="patch-reader")
+    ahead: deque[Future[_Result]] = deque()
+    try:
+        for index in indices:
+            ahead.append(pool.submit(task, index))
+            if len(ahead) >= READ_AHEAD:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 class ChainedSource(PatchSource):

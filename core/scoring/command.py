@@ -5,6 +5,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NoReturn
@@ -21,13 +22,20 @@ from core.scoring.metadata import run_metadata
 from core.scoring.outputs import (
     OUTPUT_SUFFIXES,
     metadata_path,
+    read_digests,
     read_scores,
     write_kaggle,
     write_metadata,
     write_rows,
 )
 from core.scoring.rows import ScoreRow
-from core.scoring.run import DEFAULT_BATCH_SIZE, open_journal, run_scoring, specify
+from core.scoring.run import (
+    DEFAULT_BATCH_SIZE,
+    first_change,
+    open_journal,
+    run_scoring,
+    specify,
+)
 from core.settings import SHIPPED_MODEL
 from core.thresholds import read_locked_point
 
@@ -114,11 +122,11 @@ def score(arguments: argparse.Namespace) -> int:
             tta=TestTimeAugmentation(arguments.tta),
             batch_size=_batch_size(arguments, journal_path, out),
         )
-        finished = finished_before(out, spec) if arguments.resume else None
+        finished = finished_before(out, spec, source) if arguments.resume else None
         if finished is None:
             if not arguments.resume and journal_path.exists():
                 _say(f"An unfinished run was here and is started anew ({journal_path.name}).")
-            journal = open_journal(journal_path, spec, resume=arguments.resume)
+            journal = open_journal(journal_path, spec, source, resume=arguments.resume)
             counts = score_into(out, source, classifier, journal)
         else:
             _say(f"{out.name} is complete already.")
@@ -138,17 +146,25 @@ def _batch_size(arguments: argparse.Namespace, journal_path: Path, out: Path) ->
     return DEFAULT_BATCH_SIZE
 
 
-def finished_before(out: Path, spec: RunSpec) -> dict[str, int] | None:
-    """Return the counts of a finished run of the same specification, None if there is none."""
+def finished_before(out: Path, spec: RunSpec, source: PatchSource) -> dict[str, int] | None:
+    """Return the counts of a finished run of the same on the same, None if there is none.
+
+    Every input is read again: what a file was called says nothing of what is in it now.
+    """
     if out.with_name(out.name + ".journal").exists() or not out.is_file():
         return None
     try:
         metadata = json.loads(metadata_path(out).read_text("utf-8"))
-        if RunSpec(**metadata["spec"]) == spec and metadata["output_sha256"] == sha256_of(out):
-            return {str(status): int(count) for status, count in metadata["counts"].items()}
+        before = RunSpec(**metadata["spec"])
+        if before != spec or metadata["output_sha256"] != sha256_of(out):
+            return None
+        changed = first_change(source, read_digests(out))
+        if changed is not None:
+            _say(f"{source.entries[changed].path} has changed since; all inputs are scored anew.")
+            return None
+        return {str(status): int(count) for status, count in metadata["counts"].items()}
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return None
 
 
 def score_into(
@@ -161,7 +177,7 @@ def score_into(
     bar: tqdm[NoReturn] = tqdm(
         total=len(source), initial=resumed_at, unit="patch", desc="Scoring", dynamic_ncols=True
     )
-    with bar:
+    with bar, closing(journal):
         run_scoring(source, classifier, journal, on_rows=lambda rows: _advance(bar, rows))
     seconds = time.perf_counter() - clock
     counts = write_rows(out, read_rows(journal.path))

@@ -2,12 +2,14 @@
 
 import json
 import os
+import weakref
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from core.errors import RunError, what_differs
+from core.files import take_lock
 from core.scoring.rows import COLUMNS, ScoreRow, Status
 
 _FORMAT: Final = 1
@@ -16,6 +18,8 @@ _FORMAT: Final = 1
 @dataclass(frozen=True)
 class RunSpec:
     """All that decides the rows of a run; a run resumes only under the same specification.
+
+    The contents of the inputs are not part of it: each row keeps the hash of its own.
 
     Attributes:
         source: Name of the source.
@@ -31,6 +35,8 @@ class RunSpec:
         batch_size: Inputs per pass; part of the specification because the last digits of a float
             depend on it.
         device_kind: "cpu" or "cuda", for the same reason.
+        facts_sha256: Hash over ids, labels, slides and splits; "" in records from before there
+            was one.
     """
 
     source: str
@@ -45,65 +51,101 @@ class RunSpec:
     tta: str
     batch_size: int
     device_kind: str
+    facts_sha256: str = ""
+
+    def differs_from(self, before: "RunSpec") -> str:
+        """Say in which fields an earlier specification is another, "" if in none."""
+        if not before.facts_sha256:
+            before = replace(before, facts_sha256=self.facts_sha256)
+        return what_differs(before, self)
 
 
 class Journal:
-    """Rows of a run in batches, one JSON line each; a torn last line is dropped on opening."""
+    """Rows of a run in batches, one JSON line each; a torn end is dropped on opening.
+
+    While it is open no other process can write to it.
+    """
 
     def __init__(self, path: Path, spec: RunSpec) -> None:
-        """Hold the place; use `create` or `resume`."""
+        """Hold the place; use `create` or `resume`.
+
+        Raises:
+            RunError: Another process, or another run in this one, writes to it.
+        """
         self.path = path
         self.spec = spec
         self.rows_done = 0
+        self._fd = os.open(path, os.O_RDWR | os.O_APPEND)
+        self._close = weakref.finalize(self, os.close, self._fd)
+        if not take_lock(self._fd):
+            self.close()
+            raise RunError(
+                f"{path.name} is being written by another run. Wait for it, or stop it first."
+            )
 
     @classmethod
     def create(cls, path: Path, spec: RunSpec) -> "Journal":
-        """Start a journal, replacing one that is there."""
-        journal = cls(path, spec)
+        """Start a journal, replacing one that is there.
+
+        Raises:
+            RunError: The one that is there is being written.
+        """
+        if path.exists():
+            cls(path, spec).close()
         temporary = path.with_name(path.name + ".new")
         with temporary.open("wb") as file:
             file.write(_line({"format": _FORMAT, "spec": asdict(spec), "columns": COLUMNS}))
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-        return journal
+        return cls(path, spec)
 
     @classmethod
     def resume(cls, path: Path, spec: RunSpec) -> "Journal":
         """Open the journal of an interrupted run, at its last whole batch.
 
         Raises:
-            RunError: It is of another run; the message names what differs.
+            RunError: It is of another run, or being written; the message names what differs.
         """
-        if different := what_differs(read_spec(path), spec):
+        if different := spec.differs_from(read_spec(path)):
             raise RunError(
                 f"The interrupted run in {path.name} cannot be continued: it had {different}. "
                 "Give the same source, model and options, or start anew."
             )
         journal = cls(path, spec)
-        end = 0
-        with path.open("rb") as file:
-            for number, line in enumerate(file):
-                content = _parse(line)
-                if content is None:
-                    break
-                if number > 0:
-                    if content.get("start") != journal.rows_done:
-                        break
-                    journal.rows_done += len(content["rows"])
-                end += len(line)
-        if end < path.stat().st_size:
-            os.truncate(path, end)
+        journal.keep(None)
         return journal
+
+    def keep(self, most: int | None) -> None:
+        """Drop what is torn at the end, and batches with rows from `most` on."""
+        end = done = 0
+        with self.path.open("rb") as file:
+            for number, line in enumerate(file):
+                if number > 0:
+                    batch = _batch(line)
+                    if batch is None or batch[0] != done or not _are_rows(batch[1]):
+                        break
+                    if most is not None and done + len(batch[1]) > most:
+                        break
+                    done += len(batch[1])
+                end += len(line)
+        if end < self.path.stat().st_size:
+            os.truncate(self.path, end)
+        self.rows_done = done
 
     def append(self, rows: Sequence[ScoreRow]) -> None:
         """Add a batch; when this returns, the batch is on disk."""
         batch = [[getattr(row, column) for column in COLUMNS] for row in rows]
-        with self.path.open("ab") as file:
-            file.write(_line({"start": self.rows_done, "rows": batch}))
+        line = _line({"start": self.rows_done, "rows": batch})
+        with os.fdopen(os.dup(self._fd), "ab") as file:
+            file.write(line)
             file.flush()
             os.fsync(file.fileno())
         self.rows_done += len(rows)
+
+    def close(self) -> None:
+        """Let others write; nothing can be appended afterwards."""
+        self._close()
 
     @property
     def complete(self) -> bool:
@@ -128,24 +170,62 @@ def read_spec(path: Path) -> RunSpec:
 
 
 def read_rows(path: Path, start: int = 0) -> Iterator[ScoreRow]:
-    """Yield the journal's rows from `start` on; safe while the run appends to it."""
+    """Yield the journal's rows from `start` on; safe while the run appends to it.
+
+    A batch stands where its `start` says: rows that are there already are passed over, and after
+    a gap or a line that is no batch nothing more is known.
+    """
     with path.open("rb") as file:
         file.readline()
         position = 0
         for line in file:
-            content = _parse(line)
-            if content is None:
+            batch = _batch(line)
+            if batch is None or batch[0] > position:
                 return
-            for values in content["rows"]:
-                if position >= start:
+            first, rows = batch
+            fresh = rows[position - first :]
+            for values in fresh[max(0, start - position) :]:
+                try:
                     yield _row(values)
-                position += 1
+                except (TypeError, ValueError):
+                    return
+            position += len(fresh)
+
+
+def _batch(line: bytes) -> tuple[int, list[list[Any]]] | None:
+    """Where a batch starts and the values of its rows, None if the line is torn or no batch."""
+    content = _parse(line)
+    if content is None:
+        return None
+    start, rows = content.get("start"), content.get("rows")
+    if type(start) is not int or start < 0 or not isinstance(rows, list):
+        return None
+    return start, rows
+
+
+def _are_rows(rows: list[list[Any]]) -> bool:
+    try:
+        return all(_row(values) is not None for values in rows)
+    except (TypeError, ValueError):
+        return False
 
 
 def _row(values: list[Any]) -> ScoreRow:
     content = dict(zip(COLUMNS, values, strict=True))
     content["status"] = Status(content["status"])
+    for name, value in content.items():
+        if not isinstance(value, _TYPES[name]) or isinstance(value, bool):
+            raise ValueError(f"{name} is {value!r}")
     return ScoreRow(**content)
+
+
+_TEXT = ("id", "path", "status", "operating_point", "model_id", "sha256", "reason", "note")
+_TYPES: Final[dict[str, type | tuple[type, ...]]] = {
+    **dict.fromkeys(COLUMNS, (int, float, type(None))),
+    **dict.fromkeys(_TEXT, str),
+    **dict.fromkeys(("slide", "split"), (str, type(None))),
+    "threshold": (int, float),
+}
 
 
 def _line(content: dict[str, Any]) -> bytes:
@@ -158,6 +238,6 @@ def _parse(line: bytes) -> dict[str, Any] | None:
         return None
     try:
         content = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None

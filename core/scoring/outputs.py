@@ -135,6 +135,14 @@ def read_scores(path: Path) -> Iterator[tuple[str, float | None]]:
             yield unguarded(row["id"]), float(row["prob_tumour"]) if row["prob_tumour"] else None
 
 
+def read_digests(path: Path) -> list[str]:
+    """Return the hash of each row's input, from a finished CSV or Parquet output of ours."""
+    if path.suffix == ".parquet":
+        return [str(one) for one in pq.read_table(path, columns=["sha256"])["sha256"].to_pylist()]
+    with path.open(newline="", encoding="utf-8") as file:
+        return [row["sha256"] for row in csv.DictReader(file)]
+
+
 def scores_by_id(path: Path) -> dict[str, float]:
     """Return the probabilities of a table of scores, ours or not, by `id_key`.
 

@@ -1,14 +1,14 @@
 """A scoring run: source through model into journal, in batches that never shift."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from core.patches import Patch, PatchSource, UnreadablePatch
 from core.scoring.classifier import Classifier, TestTimeAugmentation
-from core.scoring.journal import Journal, RunSpec
+from core.scoring.journal import Journal, RunSpec, read_rows
 from core.scoring.rows import ScoreRow
 
 DEFAULT_BATCH_SIZE: Final = 32
@@ -36,19 +36,39 @@ def specify(
         tta=str(tta),
         batch_size=batch_size,
         device_kind=classifier.engine.device.split(":")[0],
+        facts_sha256=source.facts_sha256(),
     )
 
 
-def open_journal(path: Path, spec: RunSpec, *, resume: bool) -> Journal:
+def open_journal(path: Path, spec: RunSpec, source: PatchSource, *, resume: bool) -> Journal:
     """Return the interrupted run's journal if `resume` and there is one, else a new one.
 
+    Rows of inputs whose contents have changed since, and all rows after them, are dropped.
+
     Raises:
-        RunError: The interrupted run was of something else.
+        RunError: The interrupted run was of something else, or goes on elsewhere.
     """
-    if resume and path.exists():
-        return Journal.resume(path, spec)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return Journal.create(path, spec)
+    if not resume or not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return Journal.create(path, spec)
+    journal = Journal.resume(path, spec)
+    changed = first_change(source, (row.sha256 for row in read_rows(path)))
+    if changed is not None:
+        journal.keep(changed)
+    return journal
+
+
+def first_change(source: PatchSource, digests: Iterable[str]) -> int | None:
+    """Return the first input whose contents are not those of its digest, None if there is none."""
+    known = list(digests)
+    now = source.digests(range(min(len(known), len(source))))
+    try:
+        for index, digest in enumerate(now):
+            if digest != known[index]:
+                return index
+    finally:
+        now.close()
+    return None
 
 
 def run_scoring(

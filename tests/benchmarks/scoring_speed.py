@@ -63,7 +63,9 @@ def our_run(folder: Path, classifier: Classifier) -> tuple[float, list[float]]:
     probabilities: list[float] = []
     with tempfile.TemporaryDirectory() as place, open_source(folder) as source:
         started = time.perf_counter()
-        journal = open_journal(Path(place) / "journal", specify(source, classifier), resume=False)
+        journal = open_journal(
+            Path(place) / "journal", specify(source, classifier), source, resume=False
+        )
         run_scoring(
             source,
             classifier,

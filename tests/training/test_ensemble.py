@@ -141,10 +141,11 @@ def test_a_prediction_goes_on_where_its_journal_ends(
     with open_source(competition / "test") as source:
         spec = specify(source, classifier, batch_size=2)
         journal_path = work / f"01-{classifier.model_id}.csv.journal"
-        journal = open_journal(journal_path, spec, resume=True)
+        journal = open_journal(journal_path, spec, source, resume=True)
         enough = threading.Event()
         enough.set()
         run_scoring(source, classifier, journal, on_rows=done.extend, stop=enough)
+        journal.close()
     assert len(done) == 2
     with journal_path.open("ab") as file:
         file.write(b'{"start":2,"rows":[["t02"')  # torn by the kill

@@ -133,12 +133,13 @@ def score_patches(
         tta=TestTimeAugmentation(tta),
         batch_size=batch_size or DEFAULT_BATCH_SIZE,
     )
-    finished = finished_before(out, spec)
+    finished = finished_before(out, spec, source)
     if finished is not None:
         return finished
     out.parent.mkdir(parents=True, exist_ok=True)
     journal_path = out.with_name(out.name + ".journal")
-    counts = score_into(out, source, classifier, open_journal(journal_path, spec, resume=True))
+    journal = open_journal(journal_path, spec, source, resume=True)
+    counts = score_into(out, source, classifier, journal)
     journal_path.unlink()
     left_out = {name: count for name, count in counts.items() if name != "scored" and count}
     if left_out:

@@ -50,8 +50,8 @@ class Pack:
 def open_pack(source: PatchSource, cache: Path, *, unlabelled: bool = False) -> Pack:
     """Return a source's patches from the cache, decoding them into it first if need be.
 
-    The cache is found again by the paths of the patches. Labels, slides and splits are
-    not cached: they come from the source each time.
+    The cache is found again by the paths and the contents of the patches, so every file is read
+    once more. Labels, slides and splits are not cached: they come from the source each time.
 
     Args:
         source: Opened with labels, where it has any.
@@ -74,8 +74,9 @@ def open_pack(source: PatchSource, cache: Path, *, unlabelled: bool = False) -> 
             "train_labels.csv (id,label). Check --data."
         )
     digest = hashlib.sha256()
-    for index in chosen:
-        digest.update(source.entries[index].path.encode("utf-8", "surrogatepass") + b"\n")
+    for index, contents in zip(chosen, source.digests(chosen), strict=True):
+        path = source.entries[index].path.encode("utf-8", "surrogatepass")
+        digest.update(path + b"\n" + contents.encode() + b"\n")
     folder = cache / digest.hexdigest()[:16]
     if not (folder / FACTS_FILE).is_file():
         _write_pack(source, chosen, folder)

@@ -29,6 +29,7 @@ from core.audit.run import Watch, prepare, run_audit
 from core.errors import RunError
 from core.patches import ImageU8
 from tests.core.audit.conftest import CLEAN, Planted
+from tests.toys import write_patches
 
 
 def audited(source: Path, out: Path, watch: Watch | None = None, *, resume: bool = False) -> Audit:
@@ -253,3 +254,14 @@ def test_real_patches_are_seldom_blamed_and_their_blurred_copies_are(pcam_dir: P
     for sigma in (2.0, 3.0, 4.0):
         blurred = np.stack([cv2.GaussianBlur(image, (0, 0), sigma) for image in images])
         assert flags(blurred.astype(np.uint8))["blurred"][judged].mean() > 0.99
+
+
+def test_a_file_that_was_repaired_is_measured_when_a_finished_audit_resumes(tmp_path: Path) -> None:
+    files = write_patches(tmp_path / "in", 6)
+    good = files[3].read_bytes()
+    files[3].write_bytes(b"")
+    first = audited(tmp_path / "in", tmp_path / "out")
+    assert first.patches["fault"].tolist().count("damaged") == 1
+    files[3].write_bytes(good)
+    again = audited(tmp_path / "in", tmp_path / "out", resume=True)
+    assert (again.patches["fault"] == "").all()

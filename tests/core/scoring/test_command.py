@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,9 @@ import pytest
 from PIL import Image
 
 from core.__main__ import main
+from core.errors import RunError
 from core.patches import open_source
-from core.scoring import COLUMNS, open_classifier, open_journal, specify
+from core.scoring import COLUMNS, open_classifier, open_journal, read_rows, specify
 from tests.toys import noise_patches, write_patches, write_toy_bundle
 
 
@@ -139,8 +141,9 @@ def unfinished(source: Path, out: Path, bundle: Path) -> Path:
     classifier = open_classifier(bundle)
     with open_source(source) as opened:
         spec = specify(opened, classifier, batch_size=4)
-        journal = open_journal(out.with_name(out.name + ".journal"), spec, resume=False)
+        journal = open_journal(out.with_name(out.name + ".journal"), spec, opened, resume=False)
         journal.append(classifier.score(list(opened.stream(0, 4))))
+        journal.close()
     with journal.path.open("ab") as file:
         file.write(b'{"start":4,"rows":[["patch-0')
     return journal.path
@@ -187,3 +190,132 @@ def test_the_output_of_a_run_is_no_input_of_the_next(toy_bundle: Path, tmp_path:
     for _ in range(2):
         assert score(tmp_path, "--out", out, *options) == 0
         assert len(pd.read_csv(out)) == 3
+
+
+def test_nothing_to_score_is_wrong_usage_and_writes_nothing(
+    toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in").mkdir()
+    with zipfile.ZipFile(tmp_path / "in.zip", "w"):
+        pass
+    (tmp_path / "in.csv").write_text("path\n")
+    for name in ("in", "in.zip", "in.csv"):
+        options = ("--out", tmp_path / "o.csv", "--kaggle", tmp_path / "k.csv")
+        assert score(tmp_path / name, *options, "--model", toy_bundle) == 2
+        assert f"No patches found in {name}" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "in.csv", "in.zip"]
+
+
+@pytest.mark.parametrize("out", ["s.csv", "s.parquet"])
+def test_a_file_that_was_repaired_is_scored_when_a_finished_run_resumes(
+    toy_bundle: Path, tmp_path: Path, out: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, good, *_ = tmp_path / "in", *write_patches(tmp_path / "other", 6, seed=5)
+    files = write_patches(folder, 6)
+    files[3].write_bytes(b"")
+    command = (folder, "--out", tmp_path / out, "--model", toy_bundle)
+    assert score(*command) == 1
+    assert score(*command, "--resume") == 1
+    assert "complete already" in capsys.readouterr().err
+    files[3].write_bytes(good.read_bytes())
+    assert score(*command, "--resume") == 0
+    assert "patch-003.png has changed since" in capsys.readouterr().err
+    assert score(*command, "--resume") == 0
+    assert "complete already" in capsys.readouterr().err
+
+
+def test_a_file_that_changed_while_a_run_was_interrupted_is_scored_as_it_is_now(
+    toy_bundle: Path, tmp_path: Path
+) -> None:
+    files = write_patches(tmp_path / "in", 8)
+    out = tmp_path / "s.csv"
+    unfinished(tmp_path / "in", out, toy_bundle)
+    files[1].write_bytes(files[7].read_bytes())
+    assert score(tmp_path / "in", "--out", out, "--model", toy_bundle, "--resume") == 0
+    again = tmp_path / "again.csv"
+    score(tmp_path / "in", "--out", again, "--model", toy_bundle, "--batch-size", 4)
+    assert out.read_bytes() == again.read_bytes()
+
+
+def test_changed_labels_are_not_those_of_the_finished_run(toy_bundle: Path, tmp_path: Path) -> None:
+    files = write_patches(tmp_path / "in", 2)
+    table, out = tmp_path / "list.csv", tmp_path / "s.csv"
+    for label in (0, 1):
+        table.write_text("path,label\n" + "".join(f"{file},{label}\n" for file in files))
+        assert score(table, "--out", out, "--model", toy_bundle, "--resume") == 0
+        assert pd.read_csv(out)["label"].tolist() == [label, label]
+
+
+def test_a_submission_is_the_same_before_and_after_resuming_whatever_its_ids(
+    toy_bundle: Path, tmp_path: Path
+) -> None:
+    for number, file in enumerate(write_patches(tmp_path / "in", 4)):
+        file.rename(file.with_name(("-1", "'-1", " spaced", "=x")[number] + ".png"))
+    command = (tmp_path / "in", "--out", tmp_path / "s.csv", "--model", toy_bundle)
+    score(*command, "--kaggle", tmp_path / "one.csv")
+    score(*command, "--kaggle", tmp_path / "two.csv", "--resume")
+    assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()
+    ids = {line.rsplit(",", 1)[0] for line in (tmp_path / "one.csv").read_text().splitlines()[1:]}
+    assert ids == {"-1", "'-1", " spaced", "=x"}
+
+
+def test_two_runs_never_write_one_journal(toy_bundle: Path, tmp_path: Path) -> None:
+    write_patches(tmp_path / "in", 4)
+    classifier = open_classifier(toy_bundle)
+    with open_source(tmp_path / "in") as source:
+        spec = specify(source, classifier, batch_size=2)
+        place = tmp_path / "journal"
+        journal = open_journal(place, spec, source, resume=False)
+        for resume in (True, False):
+            with pytest.raises(RunError, match="is being written by another run"):
+                open_journal(place, spec, source, resume=resume)
+        journal.append(classifier.score(list(source.stream(0, 2))))
+        journal.close()
+        assert open_journal(place, spec, source, resume=True).rows_done == 2
+
+
+def test_rows_stand_where_they_start_and_a_batch_that_comes_twice_counts_once(
+    toy_bundle: Path, tmp_path: Path
+) -> None:
+    write_patches(tmp_path / "in", 6)
+    classifier = open_classifier(toy_bundle)
+    with open_source(tmp_path / "in") as source:
+        spec = specify(source, classifier, batch_size=2)
+        place = tmp_path / "journal"
+        journal = open_journal(place, spec, source, resume=False)
+        for start in (0, 2):
+            journal.append(classifier.score(list(source.stream(start, start + 2))))
+        journal.close()
+        header, first, second = place.read_bytes().splitlines(keepends=True)
+        place.write_bytes(header + first + second + first + second)
+        assert [row.path for row in read_rows(place)] == [e.path for e in source.entries[:4]]
+        assert [row.path for row in read_rows(place, 3)] == [source.entries[3].path]
+        place.write_bytes(header + second)
+        assert list(read_rows(place)) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"start":0}',
+        b'{"start":0,"rows":[[]]}',
+        b'{"start":0,"rows":[["a","a","unheard"]]}',
+        b'{"start":null,"rows":[]}',
+        b'{"start":0,"rows":null}',
+        b'{"start":-1,"rows":[]}',
+        b"null",
+        b"[" * 100_000,
+    ],
+)
+def test_a_line_that_is_no_batch_ends_what_is_known(
+    toy_bundle: Path, tmp_path: Path, line: bytes
+) -> None:
+    write_patches(tmp_path / "in", 2)
+    classifier = open_classifier(toy_bundle)
+    with open_source(tmp_path / "in") as source:
+        spec = specify(source, classifier)
+        place = tmp_path / "journal"
+        open_journal(place, spec, source, resume=False).close()
+        place.write_bytes(place.read_bytes() + line + b"\n")
+        assert list(read_rows(place)) == []
+        assert open_journal(place, spec, source, resume=True).rows_done == 0

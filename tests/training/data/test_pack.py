@@ -25,14 +25,25 @@ def test_a_pack_is_decoded_once_and_labels_are_read_anew(tmp_path: Path) -> None
     data = write_toy_kaggle(tmp_path / "data")
     with open_source(data) as source:
         first = open_pack(source, tmp_path / "cache")
-    for file in (data / "train").iterdir():
-        file.write_bytes(b"")
+    files = {file: file.stat().st_mtime_ns for file in (tmp_path / "cache").rglob("*.*")}
     labels = data / "train_labels.csv"
     labels.write_text(labels.read_text("utf-8").replace("p000,0", "p000,1"), "utf-8")
     with open_source(data) as source:
         again = open_pack(source, tmp_path / "cache")
+    assert {file: file.stat().st_mtime_ns for file in (tmp_path / "cache").rglob("*.*")} == files
     np.testing.assert_array_equal(first.images_rgb_u8, again.images_rgb_u8)
     assert again.table.labels[0] == 1
+
+
+def test_data_sets_with_the_same_names_never_share_a_pack(tmp_path: Path) -> None:
+    one, other = (write_toy_kaggle(tmp_path / name / "data") for name in ("one", "other"))
+    Image.fromarray(np.full((96, 96, 3), 200, np.uint8)).save(other / "train" / "p000.tif")
+    packs = []
+    for data in (one, other):
+        with open_source(data) as source:
+            packs.append(open_pack(source, tmp_path / "cache"))
+    assert packs[0].pixels_sha256 != packs[1].pixels_sha256
+    assert (packs[1].images_rgb_u8[packs[1].image_rows[0]] == 200).all()
 
 
 def test_unreadable_patches_are_left_out_and_listed(tmp_path: Path) -> None:

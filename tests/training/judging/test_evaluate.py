@@ -14,6 +14,7 @@ from sklearn.metrics import (
 
 from core.errors import EvidenceError, NodelensError
 from core.settings import SHIPPED_MODEL
+from tests.training.toys import write_toy_kaggle
 from training.commands import main
 from training.judging.contest import contest
 from training.judging.evaluate import EvaluateOptions, run_evaluate
@@ -170,6 +171,43 @@ def test_a_submission_gets_its_labels_from_the_data(kaggle: Path, tmp_path: Path
     labels.iloc[:50].assign(label=0.5).to_csv(submission, index=False)
     with pytest.raises(NodelensError, match="expected all of them"):
         run_evaluate(options)
+
+
+def test_a_label_that_was_changed_changes_the_metric(finished_runs: Path, tmp_path: Path) -> None:
+    data = write_toy_kaggle(tmp_path / "data")
+    options = EvaluateOptions(finished_runs / "a", tmp_path / "out", ScoringOptions(data=data))
+    before = run_evaluate(options).performance
+    labels = data / "train_labels.csv"
+    labels.write_text(labels.read_text("utf-8").replace("p040,0", "p040,1"), "utf-8")
+    after = run_evaluate(options).performance
+    assert after.positives == before.positives + 1
+
+
+def test_tables_without_ids_are_paired_with_nothing(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.csv").write_text("image_id,label,score\nx,0,0.1\ny,1,0.8\nz,1,0.9\n")
+    alone = run_evaluate(EvaluateOptions(tmp_path / "a.csv", tmp_path / "out"))
+    assert any("no column id" in note for note in alone.subject.scores.notes)
+    options = EvaluateOptions(tmp_path / "a.csv", tmp_path / "out", against=tmp_path / "b.csv")
+    with pytest.raises(NodelensError, match="has no column id"):
+        run_evaluate(options)
+
+
+@pytest.mark.parametrize(
+    ("scores", "note"),
+    [
+        ((0.9, 0.8, 0.2, 0.1), "AUROC is 0.000, far below chance: the scores look reversed"),
+        ((0.0, 1.0, 1.0, 1.0), "2 distinct values: they look like labels"),
+        ((0.5, 0.5, 0.5, 0.5), "1 distinct value: they look like labels"),
+    ],
+)
+def test_implausible_scores_are_told_before_their_numbers(
+    tmp_path: Path, scores: tuple[float, ...], note: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [f"p{n},{int(n > 1)},{score}\n" for n, score in enumerate(scores)]
+    (tmp_path / "s.csv").write_text("id,label,score\n" + "".join(lines))
+    assert main(["evaluate", str(tmp_path / "s.csv"), "--out", str(tmp_path / "out")]) == 0
+    assert note in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
