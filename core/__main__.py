@@ -1,74 +1,103 @@
 """`python -m core`: the engine without the app.
 
-Only the command that was asked for is imported: `card` does not wait for what `score` needs.
+What a command does is imported when it runs: `card` does not wait for what `score` needs, and
+--help for nothing.
 """
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib import import_module
-from typing import Final
+from pathlib import Path
+from typing import Annotated, Final
 
-from core.command_line import run_command
+from core.command_line import Flat, Program, run_program, settings
+from core.options import AuditOptions, ExplainOptions, ReportOptions, ScoreOptions, VerifyOptions
 
 # Before PyTorch loads: threads that wait must not spin against other programs on the machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-@dataclass(frozen=True)
-class Command:
-    """A command before it is imported.
+def score(options: Annotated[ScoreOptions, Flat]) -> int:
+    """Score patches into a CSV or Parquet file.
 
-    Attributes:
-        name: As it is typed.
-        module: Where `add_arguments(parser)` is.
-        help: What it is for.
+    Write one row per input, in input order. Exit status: 0 all scored, 1 some inputs could not be
+    scored (their rows say why), 2 wrong usage or no usable model.
     """
+    from core.scoring.command import score_command
 
-    name: str
-    module: str
-    help: str
+    return score_command(options)
 
 
-COMMANDS: Final = (
-    Command("score", "core.scoring.command", "score patches into a CSV or Parquet file"),
-    Command("card", "core.bundle.command", "print what a model bundle claims, as Markdown"),
-    Command(
-        "verify", "core.review.command", "check a review store or an exported log for any change"
-    ),
-    Command(
-        "explain",
-        "core.explanation.command",
-        "draw maps over patches, test their centre, and write a table of the measures",
-    ),
-    Command("report", "core.report.command", "write the PDF report of a reviewed case"),
-    Command(
-        "audit",
-        "core.audit.command",
-        "check a data set: files, labels, splits, quality, duplicates, plain statistics",
-    ),
+def card(*, model: Path | None = None) -> int:
+    """Print what a model bundle claims, as Markdown.
+
+    Args:
+        model: Model bundle (default: NODELENS_MODEL, else the shipped one).
+    """
+    from core.bundle import card_table, read_card
+
+    sys.stdout.write(card_table(read_card(model or settings().model_dir)))
+    return 0
+
+
+def verify(options: Annotated[VerifyOptions, Flat]) -> int:
+    """Check a review store or an exported log for any change.
+
+    Check the chain of hashes, that every event could follow the ones before, the schema and the
+    file. Reads only. Exit status: 0 unbroken, 1 broken (the findings say where), 2 wrong usage.
+    """
+    from core.review.command import verify_command
+
+    return verify_command(options)
+
+
+def explain(options: Annotated[ExplainOptions, Flat]) -> int:
+    """Draw maps over patches, test their centre, and write a table of the measures.
+
+    Write one row per input, in input order, and a picture per scored patch: the patch beside its
+    map, the centre 32 × 32 marked, all on one scale. Exit status: 0 all explained, 1 some inputs
+    could not be (their rows say why), 2 wrong usage or no usable model. A map shows what the
+    network reacted to; it is no finding.
+    """
+    from core.explanation.command import explain_command
+
+    return explain_command(options)
+
+
+def report(options: Annotated[ReportOptions, Flat]) -> int:
+    """Write the PDF report of a reviewed case.
+
+    The same record, patches, model and operating point give the same bytes on the same machine.
+    """
+    from core.report.command import report_command
+
+    return report_command(options)
+
+
+def audit(options: Annotated[AuditOptions, Flat]) -> int:
+    """Check a data set: files, labels, splits, quality, duplicates, plain statistics.
+
+    Write tables (Parquet), findings.json and report.html, which needs no network. Exit status: 0
+    no errors among the findings, 1 some, 2 wrong usage.
+    """
+    from core.audit.command import audit_command
+
+    return audit_command(options)
+
+
+PROGRAM: Final = Program(
+    "python -m core",
+    "Score 96 × 96 lymph-node patches for tumour in the centre 32 × 32. Research software, not a "
+    "medical device. Exit status: 0 done, 1 something could not be scored or was found, 2 wrong "
+    "usage, 70 a fault of the program or the machine.",
+    (score, card, verify, explain, report, audit),
+    stopped="Stopped. `score` and `audit` continue with --resume.",
 )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit status; errors are sentences, not tracebacks."""
-    given = sys.argv[1:] if arguments is None else arguments
-    parser = argparse.ArgumentParser(
-        prog="python -m core",
-        description="Score 96 × 96 lymph-node patches for tumour in the centre 32 × 32. "
-        "Research software, not a medical device.",
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    asked_for = next((word for word in given if not word.startswith("-")), None)
-    for command in COMMANDS:
-        own = commands.add_parser(command.name, help=command.help)
-        if command.name == asked_for:
-            import_module(command.module).add_arguments(own)
-    return run_command(
-        parser, given, stopped="Stopped. `score` and `audit` continue with --resume."
-    )
+    return run_program(PROGRAM, arguments)
 
 
 if __name__ == "__main__":

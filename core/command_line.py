@@ -1,35 +1,146 @@
-"""What the command lines of `core` and `training` share: exit statuses, errors as sentences."""
+"""What the command lines of `core` and `training` share: options, statuses, errors as sentences.
 
-import argparse
+Cyclopts reads a command's options from its signature: a frozen dataclass marked `Flat` gives one
+option per field, and the dataclass's docstring gives their help.
+"""
+
+import os
 import sys
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
+from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
+from cyclopts.argument import Argument
+
+from core.command_help import PlainHelp
 from core.errors import NodelensError
+from core.settings import Device, Settings
 
 WRONG_USAGE: Final = 2
+UNEXPECTED: Final = 70
+"""sysexits' EX_SOFTWARE: 1 means that some inputs have no result, so a fault must not say 1."""
 INTERRUPTED: Final = 130
 
+Flat: Final = Parameter(name="*")
+"""Marks a dataclass whose fields are options of the command itself."""
+Internal: Final = Parameter(parse=False)
+"""Marks a field that programs set and the command line does not."""
 
-def run_command(
-    parser: argparse.ArgumentParser,
-    arguments: Sequence[str] | None,
-    *,
-    stopped: str = "Stopped.",
-) -> int:
-    """Run what the arguments ask for and return the exit status; errors are sentences.
 
-    Args:
-        parser: Sets `run`, which takes the parsed arguments and returns an exit status.
-        arguments: The arguments; None takes those of the process.
+def no_flag(name: str) -> Parameter:
+    """Return the mark of a field that is true unless its flag is given, such as --no-overlays."""
+    return Parameter(name=(), negative=name, show_default=False)
+
+
+def settings() -> Settings:
+    """Return what this installation's environment variables say.
+
+    Raises:
+        SettingsError: One of them says something that cannot be done.
+    """
+    return Settings.from_environment(os.environ)
+
+
+def device() -> Device:
+    """Return NODELENS_DEVICE, "auto" where it is not set."""
+    return settings().device
+
+
+@dataclass(frozen=True)
+class Program:
+    """A command line.
+
+    Attributes:
+        name: As it is called.
+        about: What it is for.
+        commands: Each function is a command of its own name, and returns its exit status; its
+            docstring is its help.
         stopped: What to say when somebody stops it by Ctrl-C.
     """
-    parsed = parser.parse_args(arguments)
+
+    name: str
+    about: str
+    commands: Sequence[Callable[..., int]]
+    stopped: str = "Stopped."
+
+
+def _app(program: Program, wanted: str) -> App:
+    app = App(
+        name=program.name,
+        help=program.about,
+        help_format="plaintext",
+        help_formatter=PlainHelp(),
+        version_flags=[],
+        result_action="return_value",
+        default_parameter=Parameter(negative=(), show_default=_shown_default),
+    )
+    for order, command in enumerate(program.commands):
+        name = command.__name__
+        if name == wanted:
+            app.command(command, name=name, sort_key=order)
+        else:  # only its first line is shown, so its options need not be looked at
+            first_line = (command.__doc__ or "").partition("\n")[0]
+            place = f"{command.__module__}:{name}"
+            app.command(place, name=name, help=first_line, sort_key=order)
+    return app
+
+
+def run_program(program: Program, arguments: Sequence[str] | None) -> int:
+    """Run the command that the arguments name and return the exit status; errors are sentences.
+
+    Args:
+        program: The commands.
+        arguments: The arguments; None takes those of the process.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    name = program.name
     try:
-        return int(parsed.run(parsed))
+        app = _app(program, given[0] if given else "")
+        status = app(given or ["--help"], exit_on_error=False, print_error=False)
+        return int(status or 0) if given else WRONG_USAGE
+    except CycloptsError as error:
+        commands = [one.__name__ for one in program.commands]
+        command = f" {given[0]}" if given and given[0] in commands else ""
+        _say(f"{name}: {_usage_fault(error)} See {name}{command} --help.")
+        return WRONG_USAGE
     except NodelensError as error:
-        sys.stderr.write(f"{parser.prog}: {error}\n")
+        _say(f"{name}: {error}")
         return WRONG_USAGE
     except KeyboardInterrupt:
-        sys.stderr.write(f"\n{stopped}\n")
+        _say(f"\n{program.stopped}")
         return INTERRUPTED
+    except OSError as error:
+        _say(f"{name}: {error}. Check the path, its permissions and the free space.")
+        return UNEXPECTED
+    except Exception:  # noqa: BLE001 - the last frame: whatever it is must not look like status 1
+        traceback.print_exc()
+        _say(f"{name}: this is a fault of the program. Report it with the lines above.")
+        return UNEXPECTED
+
+
+def _usage_fault(error: CycloptsError) -> str:
+    argument = error.argument if isinstance(error, MissingArgumentError) else None
+    missing = sorted(_missing(argument)) if argument else []
+    return f"{' and '.join(missing)} must be given." if missing else str(error)
+
+
+def _missing(argument: Argument) -> set[str]:
+    """Names of what is required of an argument, or of the fields of its dataclass."""
+    if not argument.children:
+        if argument.has_tokens or not argument.required:
+            return set()
+        place = argument.field_info.is_positional
+        return {argument.name.lstrip("-").upper() if place else argument.name}
+    return set().union(*map(_missing, argument.children))
+
+
+def _shown_default(default: object) -> str:
+    """What help says of a default: nothing of switches, of nothing and of the installation's."""
+    plain = isinstance(default, str | int | float) and not isinstance(default, bool)
+    return str(default) if plain else ""
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")

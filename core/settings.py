@@ -18,7 +18,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, get_args
 
 from core.errors import SettingsError, SourceError
 
@@ -27,7 +27,7 @@ SHIPPED_MODEL: Final = PROJECT / "assets" / "model"
 SAMPLES_TABLE: Final = PROJECT / "assets" / "samples" / "samples.csv"
 """Drawn patches: they show no tissue and come from no patient."""
 
-_DEVICES: Final = ("auto", "cpu", "cuda")
+Device = Literal["auto", "cpu", "cuda"]
 _MAX_UPLOAD_FILES: Final = 5_000
 _MAX_UPLOAD_MIB: Final = 1_024
 _MIB: Final = 1024 * 1024
@@ -50,7 +50,7 @@ class Settings:
 
     data_dir: Path
     model_dir: Path = SHIPPED_MODEL
-    device: str = "auto"
+    device: Device = "auto"
     server_roots: tuple[Path, ...] = ()
     max_upload_files: int = _MAX_UPLOAD_FILES
     max_upload_bytes: int = _MAX_UPLOAD_MIB * _MIB
@@ -64,10 +64,11 @@ class Settings:
         Raises:
             SettingsError: A variable holds something that cannot be done.
         """
-        device = environment.get("NODELENS_DEVICE", "") or "auto"
-        if device not in _DEVICES:
+        named = environment.get("NODELENS_DEVICE", "") or "auto"
+        device: Device | None = next((one for one in get_args(Device) if one == named), None)
+        if device is None:
             raise SettingsError(
-                f"NODELENS_DEVICE is {device!r}; expected auto, cpu or cuda. Correct it and start "
+                f"NODELENS_DEVICE is {named!r}; expected auto, cpu or cuda. Correct it and start "
                 "the app again."
             )
         anchors = environment.get("NODELENS_REVIEW_ANCHORS", "")

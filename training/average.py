@@ -6,9 +6,8 @@ all from the same start: the mean of unrelated networks is worth nothing.
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -24,6 +23,7 @@ from training.data.pack import Pack, open_pack
 from training.data.split import IntArray
 from training.fitting import say
 from training.learning.validation import predict, steer
+from training.options import AverageOptions
 from training.runs.device import describe_surroundings, prepare_device
 from training.runs.folder import (
     FinishedRun,
@@ -39,49 +39,6 @@ from training.runs.initial import MEAN, InitialWeights
 _BATCH: Final = 64
 
 
-@dataclass(frozen=True)
-class AverageOptions:
-    """What `average` is asked to do.
-
-    Attributes:
-        runs: Finished run folders, two or more; the first lends its recipe.
-        shares: One per run, above 0, summing to 1; empty means equal ones.
-        data: The data set that they were trained on, to score its validation patches.
-        out: The run folder to write.
-        device: "auto", "cpu" or "cuda".
-        threads: Of the CPU; None leaves torch's choice.
-        cache: Where decoded patches are kept; None means in the run folder.
-    """
-
-    runs: tuple[Path, ...]
-    data: Path
-    out: Path
-    shares: tuple[float, ...] = ()
-    device: str = "auto"
-    threads: int | None = None
-    cache: Path | None = None
-
-    def __post_init__(self) -> None:
-        if len(self.runs) < 2:
-            raise RunError(f"Found {len(self.runs)} run; expected two or more to average.")
-        if self.shares and (
-            len(self.shares) != len(self.runs)
-            or min(self.shares) <= 0
-            or abs(sum(self.shares) - 1) > 1e-6
-        ):
-            raise RunError(
-                f"Found the shares {', '.join(f'{share:g}' for share in self.shares)} for "
-                f"{len(self.runs)} runs; expected one per run, above 0, summing to 1."
-            )
-        if self.out.is_dir() and any(self.out.iterdir()):
-            raise RunError(f"{self.out} is not empty. Name a new folder.")
-
-    @property
-    def weighting(self) -> tuple[float, ...]:
-        """Share of each run."""
-        return self.shares or (1 / len(self.runs),) * len(self.runs)
-
-
 def run_average(options: AverageOptions) -> RunFolder:
     """Write the run whose weights are the mean of others, and return its folder.
 
@@ -94,10 +51,10 @@ def run_average(options: AverageOptions) -> RunFolder:
         _require_alike(members[0], member)
     weights = mean_weights([member.weights for member in members], options.weighting)
     folder = RunFolder(options.out)
-    device = prepare_device(options.device, options.threads)
+    device = prepare_device(options.machine.device, options.machine.threads)
     with open_source(options.data) as source:
         options.out.mkdir(parents=True, exist_ok=True)
-        pack = open_pack(source, options.cache or folder.pack)
+        pack = open_pack(source, options.machine.cache or folder.pack)
     config = replace(members[0].recorded.config, initial=_origin(members, options.weighting))
     rows = _validation_rows(members[0], pack)
     network = build_network(config.recipe.network)

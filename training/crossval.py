@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,28 +13,12 @@ from core.errors import RunError
 from core.files import replacing
 from core.statistics import Evidence
 from core.tables import read_table
-from training.data.split import Fold
-from training.fitting import FitOptions, run_fit, say
+from training.fitting import run_fit, say
 from training.judging.performance import Performance, measure_performance
 from training.judging.subject import CROSSVAL_FILE, OUT_OF_FOLD_PARQUET, OUT_OF_FOLD_SCORES
 from training.learning.team import require_one_process
+from training.options import CrossvalOptions, Fold
 from training.runs.folder import RunFolder, read_config, write_json
-
-
-@dataclass(frozen=True)
-class CrossvalOptions:
-    """What `crossval` is asked to do.
-
-    Attributes:
-        fit: How each fold is trained; `out` is the folder that holds the folds.
-        folds: How many, 2 or more.
-    """
-
-    fit: FitOptions
-    folds: int = 5
-
-    def __post_init__(self) -> None:
-        Fold(0, self.folds)
 
 
 def run_crossval(options: CrossvalOptions, *, should_stop: Callable[[], bool]) -> Performance:

@@ -1,7 +1,7 @@
 """`distill`: a network trained on what better models say of the training patches."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -12,33 +12,16 @@ from core.errors import RunError
 from core.files import replacing
 from core.patches import open_source
 from training.bundling.scoring import ALL
-from training.fitting import FitOptions, run_fit, say
-from training.judging.subject import CROSSVAL_FILE, TABLE_SUFFIXES, ScoringOptions, open_subject
+from training.fitting import run_fit, say
+from training.judging.subject import CROSSVAL_FILE, TABLE_SUFFIXES, open_subject
 from training.learning.team import require_one_process
+from training.options import DistillOptions, ScoringOptions
 from training.recipes.recipe import Recipe
 from training.recipes.space import vary_recipe
 from training.runs.folder import RunFolder
 
 TEACHER_FILE: Final = "teacher_scores.csv"
 DEFAULT_WEIGHT: Final = 0.5
-
-
-@dataclass(frozen=True)
-class DistillOptions:
-    """What `distill` is asked to do.
-
-    Attributes:
-        fit: How the student is trained; its `teacher_scores` is where they are collected.
-        teacher: A cross-validation (its out-of-fold scores), a table of scores, or a model that
-            scores the patches now.
-        tta: Of a model: "none" or "d4".
-        batch_size: Of a model; None means 32.
-    """
-
-    fit: FitOptions
-    teacher: Path
-    tta: str = "none"
-    batch_size: int | None = None
 
 
 def run_distill(options: DistillOptions, *, should_stop: Callable[[], bool]) -> RunFolder:
@@ -51,13 +34,13 @@ def run_distill(options: DistillOptions, *, should_stop: Callable[[], bool]) -> 
         NodelensError: The teacher has no scores for these patches, or the run cannot go on.
     """
     require_one_process("distill")
-    table = options.fit.teacher_scores
-    if table is None:
-        raise RunError("No place for the teacher's scores was named. Set fit.teacher_scores.")
+    table = teacher_table(options.fit.out)
+    recipe = follow(options.fit.recipe, options.weight, options.temperature)
+    student = replace(options.fit, recipe=recipe, teacher_scores=table)
     if not table.is_file():
         table.parent.mkdir(parents=True, exist_ok=True)
         write_teacher_scores(options, table)
-    return run_fit(options.fit, should_stop=should_stop)
+    return run_fit(student, should_stop=should_stop)
 
 
 def teacher_table(out: Path) -> Path:
@@ -95,9 +78,8 @@ def write_teacher_scores(options: DistillOptions, table: Path) -> None:
     scoring = ScoringOptions(
         data=None if of_table or out_of_fold else options.fit.data,
         split=ALL,
-        tta=options.tta,
+        tta=options.teacher_tta,
         device=options.fit.device,
-        batch_size=options.batch_size,
     )
     subject = open_subject(options.teacher, scoring, table.parent)
     with open_source(options.fit.data) as source:

@@ -5,10 +5,9 @@ import shutil
 import subprocess
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from torchvision.datasets import PCAM
 from tqdm import tqdm
@@ -16,29 +15,13 @@ from tqdm import tqdm
 from core.errors import RunError
 from core.files import sha256_of
 from core.tables import read_table
+from training.options import FetchOptions
 from training.runs.folder import write_json
 
 RECORD_FILE: Final = "fetched.json"
 COMPETITION: Final = "histopathologic-cancer-detection"
 KAGGLE_LABELS: Final = 220_025
 _SPARE_BYTES: Final = {"pcam": 16_000_000_000, "kaggle": 16_000_000_000}
-
-DataSet = Literal["pcam", "kaggle"]
-
-
-@dataclass(frozen=True)
-class FetchOptions:
-    """What `fetch` is asked to do.
-
-    Attributes:
-        data_set: "pcam" (torchvision, CC0) or "kaggle" (the competition's client and rules).
-        to: Folder.
-        splits: Of PCam: "train", "val", "test".
-    """
-
-    data_set: DataSet
-    to: Path
-    splits: Sequence[str] = ("train", "val", "test")
 
 
 def run_fetch(options: FetchOptions) -> Path:
@@ -53,7 +36,7 @@ def run_fetch(options: FetchOptions) -> Path:
     _require_room(options)
     if options.data_set == "kaggle":
         return _fetch_kaggle(options.to)
-    return _fetch_pcam(options.to, options.splits)
+    return _fetch_pcam(options.to, options.split)
 
 
 def _require_room(options: FetchOptions) -> None:

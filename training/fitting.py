@@ -2,9 +2,8 @@
 
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import torch
 from torch import nn
@@ -16,7 +15,6 @@ from training.bundling.scoring import trained_slides
 from training.data.feed import Feed
 from training.data.pack import open_pack
 from training.data.split import (
-    Fold,
     PatchTable,
     Split,
     limit_training,
@@ -29,70 +27,13 @@ from training.learning.randomness import seed_start
 from training.learning.state import TrainingState, restore_checkpoint
 from training.learning.stepping import Pauses
 from training.learning.team import Team, open_team, synchronised
-from training.recipes.recipe import Recipe
-from training.runs.config import RunConfig, require_same_run, require_seed, values_digest
+from training.options import FitOptions
+from training.runs.config import RunConfig, require_same_run, values_digest
 from training.runs.curves import write_curves
 from training.runs.device import describe_surroundings, pass_precision, prepare_device
 from training.runs.events import open_event_log
 from training.runs.folder import RunFolder, read_config, write_config, write_json
 from training.runs.initial import CHANCE, IMAGENET, InitialWeights, initial_network
-
-
-@dataclass(frozen=True)
-class FitOptions:
-    """What `fit` is asked to do.
-
-    Attributes:
-        data: Kaggle's layout, or PCam's.
-        out: The run folder; a run that stopped there goes on.
-        recipe: How to train.
-        init: "imagenet", "none", a .safetensors file, or "" for the recipe's own.
-        seed: 0 or greater.
-        device: "auto", "cpu" or "cuda".
-        threads: Of the CPU; None leaves torch's choice.
-        cache: Where decoded patches are kept; None means in the run folder.
-        teacher_scores: CSV or Parquet with `id` and `prob_tumour` of every training patch, which
-            the recipe's distillation follows.
-        random_split: Split without regard to slides.
-        val_share: Share that validates where the data declare no split.
-        checkpoint_minutes: Between checkpoints within an epoch.
-        checkpoint_steps: Likewise, in steps.
-        fold: Part of a cross-validation that validates; None means one split.
-        train_patches: Train on this many patches only, drawn by the seed; None means all.
-        deterministic: Refuse operations whose result depends on the order of threads.
-        tensorboard: Write event files into the run folder.
-    """
-
-    data: Path
-    out: Path
-    recipe: Recipe
-    init: str = ""
-    seed: int = 0
-    device: str = "auto"
-    threads: int | None = None
-    cache: Path | None = None
-    teacher_scores: Path | None = None
-    random_split: bool = False
-    val_share: float = 0.1
-    checkpoint_minutes: float = 2.0
-    checkpoint_steps: int | None = None
-    fold: Fold | None = None
-    train_patches: int | None = None
-    deterministic: bool = False
-    tensorboard: bool = True
-
-    def __post_init__(self) -> None:
-        require_seed(self.seed)
-        if (self.teacher_scores is None) != (self.recipe.distillation.weight == 0):
-            raise RunError(
-                f"Found distillation.weight = {self.recipe.distillation.weight:g} in the recipe "
-                f"and {'no' if self.teacher_scores is None else 'a'} teacher's scores; expected "
-                "both or neither. Set a weight above 0 and name the scores, or leave both out."
-            )
-        if not 0 < self.val_share <= 0.5:
-            raise RunError(f"Found --val-share {self.val_share:g}; expected above 0, up to 0.5.")
-        if self.checkpoint_minutes <= 0 or (self.checkpoint_steps or 1) < 1:
-            raise RunError("Found a checkpoint interval of 0 or less; expected more than 0.")
 
 
 def run_fit(options: FitOptions, *, should_stop: Callable[[], bool]) -> RunFolder:

@@ -11,39 +11,14 @@ from core.errors import RunError
 from core.files import replacing
 from core.pages import dressed, figures_page
 from core.thresholds.scores import run_scores
-from training.fitting import FitOptions, run_fit, say
+from training.fitting import run_fit, say
 from training.judging.performance import measure_performance
 from training.learning.team import require_one_process
+from training.options import CurveOptions
 from training.runs.folder import RunFolder, read_config
 
 TABLE_FILE: Final = "learning_curve.csv"
 PAGE_FILE: Final = "learning_curve.html"
-SIZES: Final = (100, 300, 1000, 3000)
-
-
-@dataclass(frozen=True)
-class CurveOptions:
-    """What `curve` is asked to do.
-
-    Attributes:
-        fit: How each point is trained; `out` is the folder that holds the runs.
-        sizes: Numbers of training patches; None among them means all.
-    """
-
-    fit: FitOptions
-    sizes: Sequence[int | None] = (*SIZES, None)
-
-    def __post_init__(self) -> None:
-        whole = [size for size in self.sizes if size is not None]
-        if (
-            not self.sizes
-            or any(size < 2 for size in whole)
-            or len(set(self.sizes)) < len(self.sizes)
-        ):
-            raise RunError(
-                "Found sizes that are below 2, repeated or missing; expected such as "
-                "100,300,1000,3000,all."
-            )
 
 
 @dataclass(frozen=True)
@@ -71,17 +46,22 @@ def parse_sizes(text: str) -> tuple[int | None, ...]:
     """Return the sizes in "100,300,all", None for all.
 
     Raises:
-        RunError: One is no whole number.
+        RunError: One is no whole number, below 2, or there twice.
     """
     try:
-        return tuple(
+        sizes = tuple(
             None if part.strip() == "all" else int(part.replace("_", ""))
             for part in text.split(",")
         )
     except ValueError:
+        sizes = ()
+    too_small = any(size is not None and size < 2 for size in sizes)
+    if not sizes or too_small or len(set(sizes)) < len(sizes):
         raise RunError(
-            f"Found --sizes {text}; expected whole numbers and all, such as 100,300,1000,all."
-        ) from None
+            f"Found --sizes {text}; expected different whole numbers of 2 or more and all, such as "
+            "100,300,1000,all."
+        )
+    return sizes
 
 
 def run_curve(options: CurveOptions, *, should_stop: Callable[[], bool]) -> list[CurvePoint]:
@@ -98,7 +78,7 @@ def run_curve(options: CurveOptions, *, should_stop: Callable[[], bool]) -> list
     root = options.fit.out
     cache = options.fit.cache or RunFolder(root).pack
     points = []
-    for size in options.sizes:
+    for size in parse_sizes(options.sizes):
         name = "train-all" if size is None else f"train-{size:06d}"
         say(f"Training on {'all patches' if size is None else f'{size:,} patches'}")
         one = replace(options.fit, out=root / name, cache=cache, train_patches=size)

@@ -2,47 +2,20 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from core.errors import RunError, SourceError
+from core.errors import SourceError
 from core.patches import PatchSource, open_source
 from core.patches.kaggle import is_kaggle_layout
 from core.scoring import write_kaggle
 from core.scoring.outputs import read_scores
 from training.bundling.scoring import open_model, score_patches
 from training.judging.subject import ENSEMBLE_FILE
+from training.options import PredictOptions
 
 SAMPLE_FILE: Final = "sample_submission.csv"
 TEST_FOLDER: Final = "test"
-
-
-@dataclass(frozen=True)
-class PredictOptions:
-    """What `predict` is asked to do.
-
-    Attributes:
-        model: A bundle, a finished run folder, or an ensemble.
-        data: Kaggle's folder, of which `test/` is scored, or any source of patches.
-        out: The submission.
-        sample_submission: Whose ids must match; None takes the one in Kaggle's folder, if any.
-        tta: "none" or "d4"; None means none, or what an ensemble was judged with.
-        device: "auto", "cpu" or "cuda".
-        batch_size: Inputs per pass; None means 32.
-    """
-
-    model: Path
-    data: Path
-    out: Path
-    sample_submission: Path | None = None
-    tta: str | None = None
-    device: str = "auto"
-    batch_size: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.out.suffix != ".csv":
-            raise RunError(f"Found --out {self.out.name}; expected a name ending in .csv.")
 
 
 def run_predict(options: PredictOptions) -> int:

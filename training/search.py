@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self
 
 import numpy as np
 import optuna
@@ -15,9 +15,10 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from core.errors import RunError
 from core.files import replacing
-from training.fitting import FitOptions, run_fit, say
+from training.fitting import run_fit, say
 from training.learning.team import require_one_process
-from training.recipes.space import Space, recipe_toml, vary_recipe
+from training.options import FitOptions, SearchOptions
+from training.recipes.space import Space, parse_space, recipe_toml, vary_recipe
 from training.runs.folder import RunFolder, write_json
 
 STUDY_FILE: Final = "search.sqlite"
@@ -39,8 +40,8 @@ def _quiet() -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class SearchOptions:
-    """What `search` is asked to do.
+class SearchPlan:
+    """Which recipes are tried, and in which order.
 
     Attributes:
         fit: How each trial is trained; `out` is the folder that holds the trials, `recipe` what
@@ -62,6 +63,15 @@ class SearchOptions:
             self.space.grid()
         else:
             vary_recipe(self.fit.recipe, self.draw([]))
+
+    @classmethod
+    def of(cls, options: SearchOptions) -> Self:
+        """Return the plan that the options ask for.
+
+        Raises:
+            RunError: The space cannot be read, or does not go with the sampler.
+        """
+        return cls(options.fit, parse_space(options.vary), options.trials, options.sampler)
 
     def planned(self) -> int:
         """How many trials the whole search has."""
@@ -88,7 +98,7 @@ class SearchOptions:
             return dict(study.ask(distributions).params)
 
 
-def run_search(options: SearchOptions, *, should_stop: Callable[[], bool]) -> optuna.Study:
+def run_search(options: SearchPlan, *, should_stop: Callable[[], bool]) -> optuna.Study:
     """Try the recipes that are still to be tried, write the results, and return the study.
 
     Only finished trials are in the study, each written in one transaction; the one under way has
@@ -119,7 +129,7 @@ def run_search(options: SearchOptions, *, should_stop: Callable[[], bool]) -> op
         return study
 
 
-def _open_study(path: Path, options: SearchOptions) -> optuna.Study:
+def _open_study(path: Path, options: SearchPlan) -> optuna.Study:
     study = optuna.create_study(
         storage=f"sqlite:///{path.absolute()}",
         study_name=_STUDY,
@@ -149,7 +159,7 @@ def _open_study(path: Path, options: SearchOptions) -> optuna.Study:
 
 
 def _try(
-    options: SearchOptions,
+    options: SearchPlan,
     number: int,
     parameters: dict[str, Any],
     should_stop: Callable[[], bool],
@@ -184,7 +194,7 @@ def _try(
     )
 
 
-def _write_results(options: SearchOptions, study: optuna.Study) -> None:
+def _write_results(options: SearchPlan, study: optuna.Study) -> None:
     done = [trial for trial in study.trials if trial.state is TrialState.COMPLETE]
     ranked = sorted(done, key=lambda trial: (-float(trial.value or 0), trial.number))
     failed = [trial for trial in study.trials if trial.state is not TrialState.COMPLETE]

@@ -1,8 +1,6 @@
 """`python -m core audit`: a data set in, tables, findings and a report out; killed, it resumes."""
 
-import argparse
 import sys
-from pathlib import Path
 from typing import NoReturn
 
 from tqdm import tqdm
@@ -12,53 +10,29 @@ from core.audit.finding import Severity
 from core.audit.inputs import open_inputs
 from core.audit.run import Scores, Watch, prepare, run_audit
 from core.errors import RunError
+from core.options import AuditOptions
 
 NOTHING_WRONG = 0
 ERRORS_FOUND = 1
 _MOST_PRINTED = 12
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what the command takes."""
-    parser.description = (
-        "Write tables (Parquet), findings.json and report.html, which needs no "
-        "network. Exit status: 0 no errors among the findings, 1 some, 2 wrong usage."
-    )
-    parser.add_argument(
-        "source", type=Path, help="folder (Kaggle, PCam or plain), .zip, PCam .h5, or .csv"
-    )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="for the results")
-    parser.add_argument("--resume", action="store_true", help="continue an interrupted audit")
-    parser.add_argument(
-        "--scores",
-        type=Path,
-        metavar="FILE",
-        help="scores of these patches (from `score`), to find labels worth a second look",
-    )
-    parser.add_argument(
-        "--out-of-fold",
-        action="store_true",
-        help="no score is of a model that was trained on its patch",
-    )
-    parser.set_defaults(run=audit)
-
-
-def audit(arguments: argparse.Namespace) -> int:
+def audit_command(options: AuditOptions) -> int:
     """Run the command and return the exit status.
 
     Raises:
         NodelensError: Wrong usage; nothing is written then.
     """
-    out: Path = arguments.out
+    out = options.out
     scores = None
-    if arguments.scores is not None:
-        if not arguments.scores.is_file():
-            raise RunError(f"There is no file of scores {arguments.scores}. Check the path.")
-        scores = Scores(arguments.scores, arguments.out_of_fold)
+    if options.scores is not None:
+        if not options.scores.is_file():
+            raise RunError(f"There is no file of scores {options.scores}. Check the path.")
+        scores = Scores(options.scores, options.out_of_fold)
     own = [path for path in out.rglob("*") if path.is_file()] if out.is_dir() else []
-    inputs = open_inputs(arguments.source, ignore=own)
+    inputs = open_inputs(options.source, ignore=own)
     with inputs.source:
-        folder = prepare(inputs, out, resume=arguments.resume)
+        folder = prepare(inputs, out, resume=options.resume)
         bars = _Bars()
         try:
             run_audit(inputs, folder, watch=Watch(on_progress=bars.show), scores=scores)

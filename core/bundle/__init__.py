@@ -2,17 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from core.bundle.bundle import (
-    Bundle,
-    ValidationScores,
-    read_bundle,
-    read_card,
-    read_validation,
-    write_card,
-    write_golden,
-    write_validation,
-    write_weights,
-)
 from core.bundle.card import (
     Architecture,
     Card,
@@ -27,6 +16,17 @@ from core.bundle.summary import card_table, interval_text, metric_name
 from core.late_exports import late_exports
 
 if TYPE_CHECKING:
+    from core.bundle.bundle import (
+        Bundle,
+        ValidationScores,
+        read_bundle,
+        read_card,
+        read_validation,
+        write_card,
+        write_golden,
+        write_validation,
+        write_weights,
+    )
     from core.bundle.head import (
         CENTRE_STREAM,
         HIDDEN_LAYER,
@@ -42,6 +42,17 @@ else:
     __getattr__ = late_exports(
         __name__,
         {
+            "bundle": (
+                "Bundle",
+                "ValidationScores",
+                "read_bundle",
+                "read_card",
+                "read_validation",
+                "write_card",
+                "write_golden",
+                "write_validation",
+                "write_weights",
+            ),
             "head": (
                 "CENTRE_STREAM",
                 "HIDDEN_LAYER",

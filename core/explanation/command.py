@@ -1,6 +1,5 @@
 """`python -m core explain`: a source in, overlays and one row of measures per input out."""
 
-import argparse
 import csv
 import platform
 import sys
@@ -21,7 +20,7 @@ from core.explanation.archive import TABLE_NAME, picture_archive, picture_name
 from core.explanation.cam import CamMap, Method, Target, unit_of
 from core.explanation.distributions import DISTRIBUTION_COLUMNS, Collected, distribution_table
 from core.explanation.donors import read_donors
-from core.explanation.explainer import EXPLAIN_BATCH, Explainer
+from core.explanation.explainer import Explainer
 from core.explanation.faithfulness import TwinTester
 from core.explanation.fillers import DonorPool
 from core.explanation.overlay import OverlayStyle, Palette, png_bytes, shared_scale
@@ -31,84 +30,13 @@ from core.explanation.report import report_html
 from core.explanation.rows import EXPLANATION_COLUMNS, ExplanationRow
 from core.explanation.run import Measurement, explain_source
 from core.files import replacing, sha256_of
+from core.options import ExplainOptions
 from core.patches import Patch, PatchSource, open_source
 from core.scoring import Classifier, Status, open_classifier, write_metadata
-from core.settings import SHIPPED_MODEL
 
 REPORT_STEM: Final = "explanations-by-class"
 ALL_EXPLAINED: Final = 0
 SOME_NOT_EXPLAINED: Final = 1
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what the command takes."""
-    parser.description = (
-        "Write one row per input, in input order, and a picture per scored patch: the "
-        "patch beside its map, the centre 32 × 32 marked, all on one scale. Exit status: 0 all "
-        "explained, 1 some inputs could not be (their rows say why), 2 wrong usage or no usable "
-        "model. A map shows what the network reacted to; it is no finding."
-    )
-    parser.add_argument(
-        "source", type=Path, help="folder, .zip, PCam .h5, .csv with a column 'path', or one image"
-    )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="for the pictures")
-    parser.add_argument(
-        "--csv", type=Path, metavar="FILE", help=f"the table (default: DIR/{TABLE_NAME})"
-    )
-    parser.add_argument(
-        "--method",
-        type=Method,
-        choices=list(Method),
-        help="default: cam where it is exact and fine enough, else hires-cam, or grad-cam for "
-        "transformers; replacement measures instead of estimating, at 57 passes a patch",
-        metavar="{" + ",".join(Method) + "}",
-    )
-    parser.add_argument("--layer", help="name of a layer (default: the last map)")
-    parser.add_argument(
-        "--target",
-        type=Target,
-        choices=list(Target),
-        default=Target.TUMOUR,
-        metavar="{" + ",".join(Target) + "}",
-        help="what positive values speak for (default: tumour)",
-    )
-    parser.add_argument(
-        "--model", type=Path, default=SHIPPED_MODEL, help="model bundle (default: the shipped one)"
-    )
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    parser.add_argument(
-        "--donors",
-        type=Path,
-        metavar="SOURCE",
-        help="patches without tumour whose tissue the centre test puts in, best of the same "
-        "laboratory (default: the drawn samples)",
-    )
-    parser.add_argument(
-        "--quick",
-        action="store_true",
-        help="maps only and untested: no centre test, no eight orientations, no random twins",
-    )
-    parser.add_argument(
-        "--report",
-        action="store_true",
-        help=f"write {REPORT_STEM}.html, .csv and .parquet: how the measures spread by class and "
-        "outcome (always done where the source knows labels)",
-    )
-    parser.add_argument(
-        "--zip", type=Path, metavar="FILE", help="pictures and table in one ZIP file instead"
-    )
-    parser.add_argument("--no-overlays", action="store_true", help="write the table only")
-    parser.add_argument("--zoom", type=int, default=OverlayStyle.zoom, help="whole factor, 1 to 32")
-    parser.add_argument(
-        "--palette",
-        type=Palette,
-        choices=list(Palette),
-        default=OverlayStyle.palette,
-        metavar="{" + ",".join(Palette) + "}",
-    )
-    parser.add_argument("--smooth", action="store_true", help="interpolate between the cells")
-    parser.add_argument("--batch-size", type=int, default=EXPLAIN_BATCH, help="inputs per pass")
-    parser.set_defaults(run=explain)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,41 +48,41 @@ class _Drawn:
     cam: CamMap
 
 
-def explain(arguments: argparse.Namespace) -> int:
+def explain_command(options: ExplainOptions) -> int:
     """Run the command and return the exit status.
 
     Raises:
         NodelensError: Wrong usage, no usable model; nothing is written then.
     """
-    out: Path = arguments.out
-    table: Path = arguments.csv or out / TABLE_NAME
-    _check_usage(arguments, out, table)
-    style = OverlayStyle(zoom=arguments.zoom, palette=arguments.palette, smooth=arguments.smooth)
-    with open_source(arguments.source) as source:
-        classifier = open_classifier(arguments.model, device=arguments.device)
-        donors = None if arguments.donors is None else read_donors(arguments.donors)
+    out = options.out
+    table: Path = options.csv or out / TABLE_NAME
+    _check_usage(options, out, table)
+    style = OverlayStyle(zoom=options.zoom, palette=Palette(options.palette), smooth=options.smooth)
+    with open_source(options.source) as source:
+        classifier = open_classifier(options.model, device=options.device)
+        donors = None if options.donors is None else read_donors(options.donors)
         explainer = Explainer(
             classifier,
-            method=arguments.method,
-            layer=arguments.layer,
-            target=arguments.target,
+            method=Method(options.method) if options.method else None,
+            layer=options.layer,
+            target=Target(options.target),
             donors=donors,
         )
-        measurement = _measurement(arguments, explainer, donors)
+        measurement = _measurement(options, explainer, donors)
         out.mkdir(parents=True, exist_ok=True)
         started, clock = datetime.now(UTC), time.perf_counter()
         written = _write_table(
             table,
             source,
-            explain_source(source, explainer, measurement, batch_size=arguments.batch_size),
-            overlays=not arguments.no_overlays,
+            explain_source(source, explainer, measurement, batch_size=options.batch_size),
+            overlays=options.overlays,
         )
         scale = shared_scale(
             one.row.explanation.cam for one in written.drawn if one.row.explanation
         )
         pictures = _pictures(source, written.drawn, scale=scale, style=style)
-        _write_pictures(pictures, out, arguments.zip, table)
-        if arguments.report or written.collected.has_labels:
+        _write_pictures(pictures, out, options.zip, table)
+        if options.report or written.collected.has_labels:
             facts = _facts(classifier, explainer, measurement, source)
             _write_report(out, written.collected, facts, table)
             _say(f"By class: {out / REPORT_STEM}.html, .csv, .parquet")
@@ -174,7 +102,7 @@ def explain(arguments: argparse.Namespace) -> int:
     _say(", ".join(f"{count} {status}" for status, count in counts.items()) + f": {table}")
     if drawn:
         unit = unit_of(explainer.method)
-        where = arguments.zip or out
+        where = options.zip or out
         _say(f"{len(drawn)} pictures in {where}; full colour is {scale:.4g} {unit} per cell.")
         _say_states(drawn)
     return ALL_EXPLAINED if counts["scored"] == sum(counts.values()) else SOME_NOT_EXPLAINED
@@ -185,18 +113,18 @@ def _say_states(drawn: list[_Drawn]) -> None:
     _say(", ".join(f"{count} {state}" for state, count in states.items()) + ".")
 
 
-def _check_usage(arguments: argparse.Namespace, out: Path, table: Path) -> None:
+def _check_usage(options: ExplainOptions, out: Path, table: Path) -> None:
     if out.exists() and not out.is_dir():
         raise RunError(f"Found a file at --out {out.name}; expected a folder or nothing there.")
     if table.suffix != ".csv":
         raise RunError(f"Found --csv {table.name}; expected a name ending in .csv.")
-    if arguments.csv is not None and not table.parent.is_dir() and table.parent != out:
+    if options.csv is not None and not table.parent.is_dir() and table.parent != out:
         raise RunError(f"There is no folder {table.parent} to write to. Make it first.")
-    archive: Path | None = arguments.zip
+    archive = options.zip
     if archive is not None and (archive.suffix != ".zip" or not archive.parent.is_dir()):
         raise RunError(f"Found --zip {archive.name}; expected a .zip in a folder that is there.")
-    if arguments.batch_size < 1:
-        raise RunError(f"Found --batch-size {arguments.batch_size}; expected 1 or more.")
+    if options.batch_size < 1:
+        raise RunError(f"Found --batch-size {options.batch_size}; expected 1 or more.")
 
 
 def _twins(explainer: Explainer) -> TwinTester | None:
@@ -210,9 +138,9 @@ def _twins(explainer: Explainer) -> TwinTester | None:
 
 
 def _measurement(
-    arguments: argparse.Namespace, explainer: Explainer, donors: DonorPool | None
+    options: ExplainOptions, explainer: Explainer, donors: DonorPool | None
 ) -> Measurement:
-    if arguments.quick:
+    if options.quick:
         return Measurement()
     test = CentreTest(explainer.classifier, donors=donors)
     return Measurement(centre_test=test, views=True, twins=_twins(explainer))

@@ -1,14 +1,13 @@
 """`python -m core report`: the PDF report of a case, rebuilt from its record."""
 
-import argparse
 import os
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from core.bundle import read_card
 from core.files import replacing
+from core.options import ReportOptions
 from core.report.content import ReportPlan, report_of
 from core.report.document import report_pdf
 from core.report.maps import report_maps
@@ -24,20 +23,6 @@ if TYPE_CHECKING:
     from core.review.maps import MapMaker
 
 WRITTEN: Final = 0
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what the command takes."""
-    parser.description = (
-        "The same record, patches, model and operating point give the same bytes on "
-        "the same machine."
-    )
-    parser.add_argument("case", help="id of the case, as in the page's address")
-    parser.add_argument("--out", type=Path, required=True, help="PDF to write")
-    parser.add_argument("--data", type=Path, help="the app's data folder (NODELENS_DATA_DIR)")
-    parser.add_argument("--until", type=int, metavar="N", help="leave out what came after event N")
-    parser.add_argument("--pseudonymised", action="store_true")
-    parser.set_defaults(run=write_report)
 
 
 def _map_maker(settings: Settings) -> "MapMaker":
@@ -60,35 +45,35 @@ def record_until(store: ReviewStore, sequence: int | None) -> Record:
     return Record().extended(entries[:sequence])
 
 
-def write_report(arguments: argparse.Namespace) -> int:
+def report_command(options: ReportOptions) -> int:
     """Run the command and return the exit status.
 
     Raises:
         NodelensError: No such store, case or patch.
     """
     settings = Settings.from_environment(os.environ)
-    if arguments.data is not None:
-        settings = replace(settings, data_dir=arguments.data.absolute())
+    if options.data is not None:
+        settings = replace(settings, data_dir=options.data.absolute())
     if not settings.review_store.is_file():
         raise ReviewError(f"There is no review store {settings.review_store}. Check the folder.")
-    record = record_until(ReviewStore(settings.review_store), arguments.until)
+    record = record_until(ReviewStore(settings.review_store), options.until)
     point = point_of(
-        record.case(arguments.case),
+        record.case(options.case),
         read_card(settings.model_dir),
         OperatingPointStore(settings.operating_points_dir),
     )
-    hide = stored_pseudonyms(settings.pseudonym_key) if arguments.pseudonymised else None
-    plan = ReportPlan(arguments.case, hide=hide, point=point)
+    hide = stored_pseudonyms(settings.pseudonym_key) if options.pseudonymised else None
+    plan = ReportPlan(options.case, hide=hide, point=point)
     kept = PatchFolder(settings.review_patches_dir)
     report = report_of(record, plan)
     maps = report_maps(
         report,
-        record.case(arguments.case),
+        record.case(options.case),
         lambda: _map_maker(settings),
         kept.image,
     )
     content = report_pdf(report, kept.image, maps)
-    with replacing(arguments.out) as temporary:
+    with replacing(options.out) as temporary:
         temporary.write_bytes(content)
-    sys.stdout.write(f"{arguments.out}: case {arguments.case}, record {record.end}\n")
+    sys.stdout.write(f"{options.out}: case {options.case}, record {record.end}\n")
     return WRITTEN

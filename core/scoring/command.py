@@ -1,6 +1,5 @@
 """`python -m core score`: a source in, one row per input out; killed at any moment, it resumes."""
 
-import argparse
 import json
 import sys
 import time
@@ -14,6 +13,7 @@ from tqdm import tqdm
 
 from core.errors import RunError
 from core.files import sha256_of
+from core.options import ScoreOptions
 from core.patches import PatchSource, open_source
 from core.scoring import apply_locked_point
 from core.scoring.classifier import Classifier, TestTimeAugmentation, open_classifier
@@ -36,112 +36,61 @@ from core.scoring.run import (
     run_scoring,
     specify,
 )
-from core.settings import SHIPPED_MODEL
 from core.thresholds import read_locked_point
 
 ALL_SCORED: Final = 0
 SOME_NOT_SCORED: Final = 1
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what the command takes."""
-    parser.description = (
-        "Write one row per input, in input order. Exit status: 0 all scored, 1 some "
-        "inputs could not be scored (their rows say why), 2 wrong usage or no usable model."
-    )
-    parser.add_argument(
-        "source", type=Path, help="folder, .zip, PCam .h5, .csv with a column 'path', or one image"
-    )
-    parser.add_argument("--out", type=Path, required=True, help="FILE.csv or FILE.parquet")
-    parser.add_argument(
-        "--model", type=Path, default=SHIPPED_MODEL, help="model bundle (default: the shipped one)"
-    )
-    parser.add_argument(
-        "--tta",
-        choices=[str(choice) for choice in TestTimeAugmentation],
-        default=str(TestTimeAugmentation.NONE),
-        help="d4: mean logit over the eight orientations",
-    )
-    parser.add_argument(
-        "--operating-point",
-        type=Path,
-        metavar="FILE",
-        help="a locked operating point (default: the model's shipped one)",
-    )
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    parser.add_argument(
-        "--batch-size",
-        type=_positive,
-        help=f"inputs per pass (default: {DEFAULT_BATCH_SIZE}, or that of the resumed run)",
-    )
-    parser.add_argument("--resume", action="store_true", help="continue an interrupted run")
-    parser.add_argument(
-        "--kaggle", type=Path, metavar="FILE", help="also write a Kaggle submission"
-    )
-    parser.add_argument(
-        "--sample-submission",
-        type=Path,
-        metavar="FILE",
-        help="check the submission's ids against this one",
-    )
-    parser.set_defaults(run=score)
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"found {text}, expected 1 or more")
-    return value
-
-
-def score(arguments: argparse.Namespace) -> int:
+def score_command(options: ScoreOptions) -> int:
     """Run the command and return the exit status.
 
     Raises:
         NodelensError: Wrong usage, no usable model; nothing is written then.
     """
-    out: Path = arguments.out
+    out = options.out
     if out.suffix not in OUTPUT_SUFFIXES:
         raise RunError(f"Found --out {out.name}; expected a name ending in .csv or .parquet.")
     if not out.parent.is_dir():
         raise RunError(f"There is no folder {out.parent} to write to. Make it first.")
-    if arguments.sample_submission is not None and not arguments.sample_submission.is_file():
-        raise RunError(f"There is no sample submission {arguments.sample_submission}.")
+    if options.sample_submission is not None and not options.sample_submission.is_file():
+        raise RunError(f"There is no sample submission {options.sample_submission}.")
     journal_path = out.with_name(out.name + ".journal")
-    own = [out, journal_path, metadata_path(out), *filter(None, [arguments.kaggle])]
-    with open_source(arguments.source, ignore=own) as source:
+    own = [out, journal_path, metadata_path(out), *filter(None, [options.kaggle])]
+    with open_source(options.source, ignore=own) as source:
         for note in (*source.notes, *source.contradictions):
             _say(f"Note: {note}")
-        classifier = open_classifier(arguments.model, device=arguments.device)
-        if arguments.operating_point is not None:
-            locked = read_locked_point(arguments.operating_point)
+        classifier = open_classifier(options.model, device=options.device)
+        if options.operating_point is not None:
+            locked = read_locked_point(options.operating_point)
             classifier = apply_locked_point(classifier, locked)
         spec = specify(
             source,
             classifier,
-            tta=TestTimeAugmentation(arguments.tta),
-            batch_size=_batch_size(arguments, journal_path, out),
+            tta=TestTimeAugmentation(options.tta),
+            batch_size=_batch_size(options, journal_path, out),
         )
-        finished = finished_before(out, spec, source) if arguments.resume else None
+        finished = finished_before(out, spec, source) if options.resume else None
         if finished is None:
-            if not arguments.resume and journal_path.exists():
+            if not options.resume and journal_path.exists():
                 _say(f"An unfinished run was here and is started anew ({journal_path.name}).")
-            journal = open_journal(journal_path, spec, source, resume=arguments.resume)
+            journal = open_journal(journal_path, spec, source, resume=options.resume)
             counts = score_into(out, source, classifier, journal)
         else:
             _say(f"{out.name} is complete already.")
             counts = finished
-        if arguments.kaggle is not None:
-            _kaggle(arguments, classifier, journal_path)
+        if options.kaggle is not None:
+            _kaggle(options.kaggle, options, classifier, journal_path)
         journal_path.unlink(missing_ok=True)
-    _say(", ".join(f"{count} {status}" for status, count in counts.items()) + f": {out}")
+    told = ", ".join(f"{count} {status}" for status, count in counts.items())
+    _say(f"{told} by {classifier.model_id}: {out}")
     return ALL_SCORED if counts["scored"] == sum(counts.values()) else SOME_NOT_SCORED
 
 
-def _batch_size(arguments: argparse.Namespace, journal_path: Path, out: Path) -> int:
-    if arguments.batch_size is not None:
-        return int(arguments.batch_size)
-    if arguments.resume and journal_path.exists():
+def _batch_size(options: ScoreOptions, journal_path: Path, out: Path) -> int:
+    if options.batch_size is not None:
+        return options.batch_size
+    if options.resume and journal_path.exists():
         return read_spec(journal_path).batch_size
     return DEFAULT_BATCH_SIZE
 
@@ -201,20 +150,18 @@ def _advance(bar: "tqdm[NoReturn]", rows: Sequence[ScoreRow]) -> None:
     bar.update(len(rows))
 
 
-def _kaggle(arguments: argparse.Namespace, classifier: Classifier, journal_path: Path) -> None:
+def _kaggle(file: Path, options: ScoreOptions, classifier: Classifier, journal_path: Path) -> None:
     training = classifier.bundle.card.training
     fill = training.positives / training.patches
     scores: Iterator[tuple[str, float | None]]
     if journal_path.exists():
         scores = ((row.id, row.prob_tumour) for row in read_rows(journal_path))
     else:
-        scores = read_scores(arguments.out)
-    filled = write_kaggle(
-        arguments.kaggle, scores, fill=fill, sample_submission=arguments.sample_submission
-    )
+        scores = read_scores(options.out)
+    filled = write_kaggle(file, scores, fill=fill, sample_submission=options.sample_submission)
     if filled:
         _say(
-            f"{filled} inputs without a score stand in {arguments.kaggle.name} with {fill:.3f}, "
+            f"{filled} inputs without a score stand in {file.name} with {fill:.3f}, "
             "the share of tumour patches in the training data."
         )
 

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.toys import write_patches
 
 _RUN = """
@@ -11,10 +13,7 @@ import sys
 from core.__main__ import main
 
 for line in sys.stdin.read().splitlines():
-    try:
-        main(line.split())
-    except SystemExit:
-        pass
+    main(line.split())
     print("\\nran", line.split()[0], "torch" in sys.modules)
 """
 
@@ -49,5 +48,12 @@ def test_what_draws_and_scores_nothing_starts_without_pytorch(tmp_path: Path) ->
     assert (tmp_path / "audit" / "report.html").is_file()
 
 
-def test_what_explains_loads_pytorch() -> None:
-    assert loaded_pytorch(["explain --help"]) == {"explain": True}
+@pytest.mark.parametrize("command", ["score", "card", "verify", "explain", "report", "audit"])
+def test_help_loads_neither_pandas_nor_pytorch(command: str) -> None:
+    code = (
+        f"import sys\nfrom core.__main__ import main\nassert main(['{command}', '--help']) == 0\n"
+        "sys.exit(any(heavy in sys.modules for heavy in ('torch', 'pandas', 'numpy')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Parameters:" in done.stdout

@@ -10,7 +10,8 @@ from core.errors import RunError
 from core.thresholds.scores import read_scores_csv
 from tests.training.toys import kill_when, toy_table, write_toy_kaggle
 from training.commands import main
-from training.data.split import Fold, limit_training, split_fold, split_patches
+from training.data.split import limit_training, split_fold, split_patches
+from training.options import Fold
 
 FILES = ("out_of_fold.csv", "out_of_fold.parquet", "crossval.json")
 

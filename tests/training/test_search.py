@@ -11,10 +11,10 @@ from optuna.trial import create_trial
 from core.errors import RunError
 from tests.training.toys import kill_when
 from training.commands import main
-from training.fitting import FitOptions
+from training.options import FitOptions
 from training.recipes.recipe import load_recipe, recipe_names, recipe_of, recipe_values
 from training.recipes.space import parse_space, recipe_toml, vary_recipe
-from training.search import SearchOptions
+from training.search import SearchPlan
 
 
 def command(data: Path, out: Path, *further: str, trials: int = 3) -> list[str]:
@@ -70,10 +70,10 @@ def test_another_search_in_the_same_folder_is_refused(
     assert "seed differ" in capsys.readouterr().err
 
 
-def options(**changes: object) -> SearchOptions:
+def options(**changes: object) -> SearchPlan:
     space = parse_space(["schedule.learning_rate=1e-4..1e-2:log", "ema_decay=0.5,0.9"])
     fit = FitOptions(data=Path("data"), out=Path("out"), recipe=load_recipe("tiny"))
-    return SearchOptions(**{"fit": fit, "space": space, "trials": 30, **changes})  # type: ignore[arg-type]
+    return SearchPlan(**{"fit": fit, "space": space, "trials": 30, **changes})  # type: ignore[arg-type]
 
 
 def test_what_is_tried_next_follows_from_the_seed_and_the_trials_before() -> None:

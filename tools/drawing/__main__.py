@@ -1,31 +1,31 @@
 """Command: write a folder of drawn sample patches."""
 
-import argparse
 import sys
 from pathlib import Path
 
-from core.errors import NodelensError
+from core.command_line import Program, run_program
 from tools.drawing.patch import draw_set
 from tools.drawing.samples import write_samples
 
 
+def draw(*, out: Path, count: int = 24, seed: int = 7) -> int:
+    """Draw sample patches that look like H&E lymph node. They are not tissue.
+
+    Args:
+        out: Folder to write into.
+        count: How many patches.
+        seed: Seed of the set.
+    """
+    rows = write_samples(draw_set(count, seed), out, set_seed=seed)
+    sys.stdout.write(f"{len(rows)} drawn patches in {out}\n")
+    return 0
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Draw the samples that the command line asks for; return the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.drawing",
-        description="Draw sample patches that look like H&E lymph node. They are not tissue.",
-    )
-    parser.add_argument("--out", type=Path, required=True, help="folder to write into")
-    parser.add_argument("--count", type=int, default=24, help="how many patches (default 24)")
-    parser.add_argument("--seed", type=int, default=7, help="seed of the set (default 7)")
-    asked = parser.parse_args(arguments)
-    try:
-        rows = write_samples(draw_set(asked.count, asked.seed), asked.out, set_seed=asked.seed)
-    except (NodelensError, OSError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    sys.stdout.write(f"{len(rows)} drawn patches in {asked.out}\n")
-    return 0
+    given = sys.argv[1:] if arguments is None else arguments
+    program = Program("python -m tools.drawing", "Drawn sample patches.", [draw])
+    return run_program(program, ["draw", *given])
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ from core.settings import SHIPPED_MODEL
 from core.tables import read_table
 from training.bundling.calibration import Calibration, calibrate
 from training.bundling.report import rate_interval, validation_metrics
+from training.options import ExportOptions
 from training.recipes.recipe import recipe_values
 from training.runs.config import RunConfig, SetFacts
 from training.runs.device import library_versions
@@ -46,37 +47,6 @@ LIMITS: Final = (
     "differently.",
     "A patch score is no slide or patient diagnosis.",
 )
-
-
-@dataclass(frozen=True)
-class ExportOptions:
-    """What `export` is asked to do.
-
-    Attributes:
-        run: A finished run folder.
-        to: The bundle's folder.
-        name: Of the model; "" means the recipe's.
-        licence: Of the weights.
-        init_source: Origin and licence of the weights that --init FILE named; "" adds nothing.
-        notes: What else limits the validation of this run, one sentence each.
-        replace: Replace a bundle that is there already.
-    """
-
-    run: Path
-    to: Path
-    name: str = ""
-    licence: str = "Apache-2.0"
-    init_source: str = ""
-    notes: tuple[str, ...] = ()
-    replace: bool = False
-
-    def __post_init__(self) -> None:
-        taken = self.to.exists() and (not self.to.is_dir() or any(self.to.iterdir()))
-        if taken and not (self.replace and (self.to / CARD_FILE).is_file()):
-            raise RunError(
-                f"{self.to} is there already. Name a new folder, or add --replace if it is a "
-                "bundle."
-            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +73,12 @@ def run_export(options: ExportOptions) -> Card:
         RunError: The run is not finished or damaged, or the folder is taken.
         NodelensError: The bundle cannot be made, or does not pass its own test.
     """
+    to = options.to
+    taken = to.exists() and (not to.is_dir() or any(to.iterdir()))
+    if taken and not (options.replace and (to / CARD_FILE).is_file()):
+        raise RunError(
+            f"{to} is there already. Name a new folder, or add --replace if it is a bundle."
+        )
     run = read_finished(options.run)
     part = options.to.with_name(f".{options.to.name}.part")
     shutil.rmtree(part, ignore_errors=True)
@@ -144,7 +120,7 @@ def _write_bundle(part: Path, options: ExportOptions, run: FinishedRun) -> Card:
                 labels=scores.labels.tolist(),
                 scores=calibration.everything.scores.tolist(),
             ),
-            notes=(*_notes(config, calibration), *options.notes),
+            notes=(*_notes(config, calibration), *options.note),
         ),
         recipe={**recipe_values(recipe), "run": _run_values(run)},
         initial_weights=f"{initial}; {options.init_source}" if options.init_source else initial,

@@ -21,8 +21,9 @@ from core.scoring import (
 )
 from core.scoring.command import finished_before, score_into
 from core.tables import split_name
-from training.bundling.export import ExportOptions, run_export
+from training.bundling.export import run_export
 from training.data.split import VAL_NAME, require_consistent
+from training.options import ExportOptions
 
 CONFIG_FILE: Final = "config.json"
 ALL: Final = "all"
@@ -98,7 +99,7 @@ def open_model(folder: Path, device: str) -> Classifier:
         )
     with tempfile.TemporaryDirectory() as temporary:
         bundle = Path(temporary) / "model"
-        run_export(ExportOptions(folder, bundle))
+        run_export(ExportOptions(folder, to=bundle))
         return open_classifier(bundle, device=device)
 
 

@@ -10,6 +10,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, Strat
 
 from core.errors import RunError
 from core.patches import PatchSource
+from training.options import Fold
 
 IntArray = NDArray[np.int64]
 TextArray = NDArray[np.str_]
@@ -94,25 +95,6 @@ def split_patches(
     if not at_random:
         require_disjoint_slides(table, split)
     return split
-
-
-@dataclass(frozen=True)
-class Fold:
-    """One part of a k-fold cross-validation.
-
-    Attributes:
-        number: From 0; this part validates, the others train.
-        of: How many parts, 2 or more.
-    """
-
-    number: int
-    of: int
-
-    def __post_init__(self) -> None:
-        if self.of < 2 or not 0 <= self.number < self.of:
-            raise RunError(
-                f"Found fold {self.number} of {self.of}; expected 2 folds or more, counted from 0."
-            )
 
 
 def split_fold(table: PatchTable, fold: Fold, *, seed: int, at_random: bool = False) -> Split:

@@ -3,8 +3,7 @@
 import math
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, Final
 
 from core.errors import EvidenceError, RunError
@@ -15,39 +14,12 @@ from training.bundling.calibration import RULE
 from training.judging.contest import Contest, contest
 from training.judging.page import evaluation_page
 from training.judging.performance import Performance, Threshold, measure_performance
-from training.judging.subject import ScoringOptions, Subject, open_subject
+from training.judging.subject import Subject, open_subject
+from training.options import EvaluateOptions
 from training.runs.folder import write_json
 
 JSON_FILE: Final = "evaluation.json"
 PAGE_FILE: Final = "evaluation.html"
-
-
-@dataclass(frozen=True)
-class EvaluateOptions:
-    """What `evaluate` is asked to do.
-
-    Attributes:
-        what: A bundle, run folder, ensemble, cross-validation, or table of scores.
-        out: Folder for the results.
-        scoring: Which data, and how a model scores them.
-        against: Another of the same, on the same patches.
-        operating_points: Locked operating points to judge.
-        thresholds: Further thresholds, on the probability.
-    """
-
-    what: Path
-    out: Path
-    scoring: ScoringOptions = field(default_factory=ScoringOptions)
-    against: Path | None = None
-    operating_points: tuple[Path, ...] = ()
-    thresholds: tuple[float, ...] = ()
-
-    def __post_init__(self) -> None:
-        for threshold in self.thresholds:
-            if not 0 <= threshold <= 1:
-                raise RunError(
-                    f"Found --threshold {threshold:g}; expected a probability from 0 to 1."
-                )
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +70,7 @@ def _thresholds(subject: Subject, options: EvaluateOptions) -> list[Threshold]:
                 f"{point.rule.rstrip('.')}; chosen on {point.chosen_on}",
             )
         )
-    for path in options.operating_points:
+    for path in options.operating_point:
         locked = read_locked_point(path)
         if subject.scores.model_id and locked.model_id != subject.scores.model_id:
             raise RunError(
@@ -106,7 +78,7 @@ def _thresholds(subject: Subject, options: EvaluateOptions) -> list[Threshold]:
                 f"{subject.scores.model_id}. Name a threshold that was locked for this model."
             )
         found.append(Threshold(locked.version, locked.operating_point.threshold, "locked"))
-    found += [Threshold(f"at {value:g}", value, "as asked") for value in options.thresholds]
+    found += [Threshold(f"at {value:g}", value, "as asked") for value in options.threshold]
     if not found:
         evidence = subject.scores.evidence
         try:

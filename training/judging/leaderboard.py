@@ -18,10 +18,10 @@ from training.judging.performance import Performance, measure_performance
 from training.judging.subject import (
     CROSSVAL_FILE,
     ENSEMBLE_FILE,
-    ScoringOptions,
     Subject,
     open_subject,
 )
+from training.options import ScoringOptions
 from training.runs.folder import RecordedRun, RunFolder, read_config
 from training.runs.initial import MEAN
 

@@ -33,6 +33,7 @@ from training.bundling.scoring import (
     score_patches,
     trained_slides,
 )
+from training.options import ScoringOptions
 from training.runs.folder import RunFolder
 
 ENSEMBLE_FILE: Final = "ensemble.json"
@@ -56,25 +57,6 @@ class Subject:
     name: str
     scores: ScoreSet
     shipped: OperatingPoint | None = None
-
-
-@dataclass(frozen=True)
-class ScoringOptions:
-    """How a model scores a data set.
-
-    Attributes:
-        data: The data set; None means the scores that the model's folder holds.
-        split: Part of it, see `labelled_source`.
-        tta: "none" or "d4".
-        device: "auto", "cpu" or "cuda".
-        batch_size: Inputs per pass; None means 32.
-    """
-
-    data: Path | None = None
-    split: str = ""
-    tta: str = "none"
-    device: str = "auto"
-    batch_size: int | None = None
 
 
 def open_subject(path: Path, options: ScoringOptions, work: Path) -> Subject:

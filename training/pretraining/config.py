@@ -2,27 +2,32 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
 from typing import Annotated, Any, Final, Self
 
 import numpy as np
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
-from pydantic.dataclasses import dataclass as checked_dataclass
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
 
 from core.bundle import Architecture, Preprocessing
 from core.errors import RunError
 from training.data.pack import Pack
 from training.data.unlabelled import Selection
-from training.recipes.recipe import Augmentation, Positive, Precisions, Recipe, Schedule, Share
-from training.runs.config import values_digest
+from training.recipes.recipe import (
+    CHECKED,
+    Augmentation,
+    Positive,
+    Precisions,
+    Recipe,
+    Schedule,
+    Share,
+)
+from training.runs.config import require_same
 from training.runs.folder import RunFolder
 from training.runs.initial import InitialWeights
 from training.variation.views import LEAST_SIDE, VIEW
 
-_CHECKED: Final = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-
-@checked_dataclass(frozen=True, config=_CHECKED)
+@dataclass(frozen=True, config=CHECKED)
 class Pretraining:
     """How a network learns without labels; the weights of the terms are those of the paper.
 
@@ -80,7 +85,7 @@ def pretraining_of(values: dict[str, Any]) -> Pretraining:
         raise RunError(f"Found {option} {first['input']}: {first['msg']}. Correct it.") from None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=CHECKED)
 class PretrainingConfig:
     """Everything that decides what a pre-training computes.
 
@@ -202,10 +207,4 @@ def require_same_pretraining(recorded: PretrainingConfig, wanted: PretrainingCon
         RunError: It holds another one; says in what they differ.
     """
     old, new = recorded.values(), wanted.values()
-    if values_digest(old) == values_digest(new):
-        return
-    differing = [name for name in new if old[name] != new[name]]
-    raise RunError(
-        f"The run folder holds another pre-training: {', '.join(differing)} differ. "
-        "Give the same options to resume it, or another --out to start anew."
-    )
+    require_same(old, new, "pre-training")

@@ -1,9 +1,9 @@
 """A pre-training from its options to its backbone."""
 
 import hashlib
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 from core.bundle import InputTransform
 from core.errors import RunError
@@ -16,82 +16,46 @@ from training.learning.randomness import seed_start
 from training.learning.state import restore_checkpoint
 from training.learning.stepping import Pauses
 from training.learning.team import require_one_process
+from training.options import PretrainOptions
 from training.pretraining.backbone import ProjectedBackbone, initial_backbone, write_backbone
 from training.pretraining.config import (
     Pretraining,
     PretrainingConfig,
+    pretraining_of,
     read_pretraining,
     require_same_pretraining,
 )
 from training.pretraining.loop import PretrainingRun, PretrainingState, pretrain, start_pretraining
-from training.recipes.recipe import Recipe
-from training.runs.config import require_seed, values_digest
+from training.runs.config import values_digest
 from training.runs.device import describe_surroundings, pass_precision, prepare_device
 from training.runs.events import open_event_log
 from training.runs.folder import RunFolder, write_json
 from training.runs.initial import IMAGENET, NONE, InitialWeights
 
 
-@dataclass(frozen=True)
-class PretrainOptions:
-    """What `pretrain` is asked to do.
-
-    Attributes:
-        data: Patches, with or without labels.
-        out: The run folder; a pre-training that stopped there goes on.
-        recipe: Says which network, its input and the precision; nothing else of it counts.
-        settings: How the network learns.
-        init: "imagenet", "none", a .safetensors file, or "" for the recipe's own.
-        seed: 0 or greater.
-        device: "auto", "cpu" or "cuda".
-        threads: Of the CPU; None leaves torch's choice.
-        cache: Where decoded patches are kept; None means in the run folder.
-        with_held_out: Take declared validation and test patches too.
-        pauses: When it is interrupted.
-        deterministic: Refuse operations whose result depends on the order of threads.
-        tensorboard: Write event files into the run folder.
-    """
-
-    data: Path
-    out: Path
-    recipe: Recipe
-    settings: Pretraining = field(default_factory=Pretraining)
-    init: str = ""
-    seed: int = 0
-    device: str = "auto"
-    threads: int | None = None
-    cache: Path | None = None
-    with_held_out: bool = False
-    pauses: Pauses = field(default_factory=Pauses)
-    deterministic: bool = False
-    tensorboard: bool = True
-
-    def __post_init__(self) -> None:
-        require_seed(self.seed)
-
-
-def run_pretraining(options: PretrainOptions) -> RunFolder:
+def run_pretraining(options: PretrainOptions, *, should_stop: Callable[[], bool]) -> RunFolder:
     """Pre-train, or go on, and return the folder with the backbone.
 
     Raises:
-        Stopped: `options.pauses.should_stop` said so.
+        Stopped: `should_stop` said so.
         NodelensError: It cannot start, go on, or went astray.
     """
     require_one_process("pretrain")
+    settings = pretraining_of(options.wishes)
     folder = RunFolder(options.out)
     device = prepare_device(options.device, options.threads, deterministic=options.deterministic)
     recorded = read_pretraining(folder)
     if recorded is None and options.out.is_dir() and any(options.out.iterdir()):
         raise RunError(f"{options.out} is not empty and holds no pre-training. Name a new folder.")
     seed_start(options.seed)
-    network, initial = _start(options, recorded.config if recorded else None)
+    network, initial = _start(options, settings, recorded.config if recorded else None)
     with open_source(options.data) as source:
         options.out.mkdir(parents=True, exist_ok=True)
         pack = open_pack(source, options.cache or folder.pack, unlabelled=True)
     selection = select_patches(pack.table, with_held_out=options.with_held_out)
-    _require_a_batch(selection, options.settings)
+    _require_a_batch(selection, settings)
     config = PretrainingConfig.of(
-        settings=options.settings,
+        settings=settings,
         recipe=options.recipe,
         seed=options.seed,
         pack=pack,
@@ -113,13 +77,13 @@ def run_pretraining(options: PretrainOptions) -> RunFolder:
     values = recorded.values if recorded else config.values()
     sittings = [*(recorded.sittings if recorded else []), sitting]
     write_json(folder.pretraining, {"config": values, "sittings": sittings})
-    state = start_pretraining(network, options.settings, device)
+    state = start_pretraining(network, settings, device)
     digest = values_digest(values)
     if folder.checkpoint.is_file():
         restore_checkpoint(folder.checkpoint, state, config_digest=digest)
         say(f"Going on at epoch {state.epoch + 1}, step {state.step}.")
     run = PretrainingRun(
-        settings=options.settings,
+        settings=settings,
         seed=options.seed,
         digest=digest,
         rows=selection.rows,
@@ -128,7 +92,7 @@ def run_pretraining(options: PretrainOptions) -> RunFolder:
         device=device,
         precision=precision,
         folder=folder,
-        pauses=options.pauses,
+        pauses=Pauses(options.checkpoint_minutes, options.checkpoint_steps, should_stop),
     )
     with open_event_log(folder, state.history, wanted=options.tensorboard) as log:
         pretrain(replace(run, on_epoch=log), state)
@@ -137,10 +101,10 @@ def run_pretraining(options: PretrainOptions) -> RunFolder:
 
 
 def _start(
-    options: PretrainOptions, recorded: PretrainingConfig | None
+    options: PretrainOptions, settings: Pretraining, recorded: PretrainingConfig | None
 ) -> tuple[ProjectedBackbone, InitialWeights]:
     init = options.init or options.recipe.init
-    width = options.settings.projector_width
+    width = settings.projector_width
     if init == IMAGENET and recorded is not None:
         # The checkpoint brings the weights; going on must not need the network.
         network, _ = initial_backbone(options.recipe.network, NONE, width)

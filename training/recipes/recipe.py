@@ -18,10 +18,10 @@ Frozen = Annotated[int, Field(ge=0)] | Literal["backbone"]
 Precision = Literal["float32", "bfloat16"]
 
 # A frozen dataclass that checks types and ranges itself and knows no other keys.
-_CHECKED: Final = ConfigDict(extra="forbid", allow_inf_nan=False)
+CHECKED: Final = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
-@dataclass(frozen=True, config=_CHECKED)
+@dataclass(frozen=True, config=CHECKED)
 class Augmentation:
     """How a training patch is varied; 0 or false switches a part off, exactly.
 
@@ -64,7 +64,7 @@ class Augmentation:
         return bool(self.rotation_degrees or self.zoom or self.shear_degrees)
 
 
-@dataclass(frozen=True, config=_CHECKED)
+@dataclass(frozen=True, config=CHECKED)
 class Phase:
     """A part of a run with its own trainable layers and learning rate.
 
@@ -84,7 +84,7 @@ class Phase:
     learning_rate: Positive | None = None
 
 
-@dataclass(frozen=True, config=_CHECKED)
+@dataclass(frozen=True, config=CHECKED)
 class Schedule:
     """AdamW with linear warm-up and a learning rate that changes step by step; stops early.
 
@@ -131,7 +131,7 @@ class Schedule:
         return any(phase.frozen != 0 for phase in self.phases)
 
 
-@dataclass(frozen=True, config=_CHECKED)
+@dataclass(frozen=True, config=CHECKED)
 class Distillation:
     """How much of the loss follows a teacher's scores (Hinton et al. 2015).
 
@@ -144,7 +144,7 @@ class Distillation:
     temperature: Positive = 2.0
 
 
-@dataclass(frozen=True, config=_CHECKED)
+@dataclass(frozen=True, config=CHECKED)
 class Precisions:
     """What forward and backward passes compute in; weights and validation are always float32.
 
@@ -157,7 +157,7 @@ class Precisions:
     cuda: Precision = "bfloat16"
 
 
-@dataclass(frozen=True, config=_CHECKED)
+@dataclass(frozen=True, config=CHECKED)
 class Recipe:
     """The whole training configuration, saved beside everything that it made.
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import tomli_w
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -129,29 +130,13 @@ def vary_recipe(recipe: Recipe, parameters: Mapping[str, Any]) -> Recipe:
 
 def recipe_toml(recipe: Recipe) -> str:
     """Return a recipe as TOML that `--recipe FILE.toml` reads; its name is the file's."""
-    plain = {
-        name: value
-        for name, value in recipe_values(recipe).items()
-        if name != "name" and value is not None
-    }
-    lines = [f"{key} = {_toml(value)}" for key, value in plain.items() if _is_plain(value)]
-    for key, table in plain.items():
-        if not _is_plain(table):
-            lines += ["", f"[{key}]"]
-            lines += [f"{name} = {_toml(one)}" for name, one in table.items() if one is not None]
-    return "\n".join(lines) + "\n"
+    values = recipe_values(recipe)
+    del values["name"]
+    return tomli_w.dumps(_without_nothing(values))
 
 
-def _is_plain(value: Any) -> bool:  # noqa: ANN401 - TOML
-    return not isinstance(value, dict)
-
-
-def _toml(value: Any) -> str:  # noqa: ANN401 - TOML
-    if isinstance(value, dict):
-        pairs = ", ".join(
-            f"{json.dumps(key)} = {_toml(one)}" for key, one in value.items() if one is not None
-        )
-        return f"{{ {pairs} }}"
-    if isinstance(value, list):
-        return f"[{', '.join(map(_toml, value))}]"
-    return json.dumps(value, ensure_ascii=False)  # numbers, text and booleans are spelt alike
+def _without_nothing(values: Any) -> Any:  # noqa: ANN401 - TOML
+    """Plain values without those that are None, for which TOML has no word."""
+    if isinstance(values, dict):
+        return {name: _without_nothing(one) for name, one in values.items() if one is not None}
+    return [_without_nothing(one) for one in values] if isinstance(values, list) else values

@@ -6,19 +6,20 @@ Device, threads and versions are recorded beside it: they change the last digits
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
 
-from core.errors import RunError
+from core.errors import RunError, first_fault
 from training.data.pack import Pack
 from training.data.split import IntArray, PatchTable, Split
-from training.recipes.recipe import Recipe, recipe_of, recipe_values
+from training.recipes.recipe import CHECKED, Recipe
 from training.runs.initial import InitialWeights
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=CHECKED)
 class SetFacts:
     """One side of the split in counts.
 
@@ -49,7 +50,7 @@ class SetFacts:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=CHECKED)
 class RunConfig:
     """Everything that decides what a run computes.
 
@@ -80,7 +81,6 @@ class RunConfig:
     teacher_sha256: str = ""
 
     def __post_init__(self) -> None:
-        require_seed(self.seed)
         if self.train.ids_sha256 == self.val.ids_sha256:
             raise RunError("Training and validation are the same patches. Correct split.csv.")
 
@@ -112,33 +112,21 @@ class RunConfig:
 
     def values(self) -> dict[str, Any]:
         """Return the config as plain values for JSON."""
-        plain = {name: value for name, value in vars(self).items() if name != "recipe"}
-        plain["train"], plain["val"] = asdict(self.train), asdict(self.val)
-        plain["initial"] = asdict(self.initial)
-        values: dict[str, Any] = json.loads(json.dumps(plain))
-        return {"recipe": recipe_values(self.recipe), **values}
+        values: dict[str, Any] = _CONFIG.dump_python(self, mode="json")
+        return values
 
     @classmethod
-    def of_values(cls, values: dict[str, Any]) -> Self:
+    def of_values(cls, values: dict[str, Any]) -> "RunConfig":
         """Return the config that `values` gave.
 
         Raises:
             RunError: They are not a config.
         """
         try:
-            return cls(
-                **{
-                    **values,
-                    "recipe": recipe_of(values["recipe"]),
-                    "split_warnings": tuple(values["split_warnings"]),
-                    "train": _facts(values["train"]),
-                    "val": _facts(values["val"]),
-                    "initial": _initial(values["initial"]),
-                }
-            )
-        except (KeyError, TypeError) as error:
+            return _CONFIG.validate_python(values)
+        except ValidationError as error:
             raise RunError(
-                f"config.json is not one of this version's runs ({error!r}). "
+                f"config.json is not one of this version's runs ({first_fault(error)}). "
                 "Use another --out, or the version that wrote it."
             ) from None
 
@@ -148,20 +136,13 @@ class RunConfig:
         return values_digest(self.values())
 
 
+_CONFIG: Final = TypeAdapter(RunConfig)
+
+
 def values_digest(values: Mapping[str, Any]) -> str:
     """Return the SHA-256 of plain values, whatever their order."""
     text = json.dumps(values, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def require_seed(seed: int) -> None:
-    """Check a seed.
-
-    Raises:
-        RunError: It is negative.
-    """
-    if seed < 0:
-        raise RunError(f"Found the seed {seed}; expected 0 or greater. Use a whole number.")
 
 
 def require_same_run(recorded: RunConfig, wanted: RunConfig) -> None:
@@ -170,19 +151,30 @@ def require_same_run(recorded: RunConfig, wanted: RunConfig) -> None:
     Raises:
         RunError: It holds another one; says in what they differ.
     """
-    if recorded.digest == wanted.digest:
-        return
-    old, new = recorded.values(), wanted.values()
-    differing = [name for name in new if old.get(name) != new[name]]
-    raise RunError(
-        f"The run folder holds another run: {', '.join(differing)} differ. "
-        "Give the same options to resume it, or another --out to start anew."
-    )
+    require_same(recorded.values(), wanted.values(), "run")
 
 
-def _facts(values: dict[str, Any]) -> SetFacts:
-    return SetFacts(**{**values, "slides": tuple(values["slides"])})
+def require_same(recorded: Mapping[str, Any], wanted: Mapping[str, Any], what: str) -> None:
+    """Check that two configs are the same.
+
+    Raises:
+        RunError: They are not; names the fields that differ.
+    """
+    differing = sorted(_differences(recorded, wanted))
+    if differing:
+        raise RunError(
+            f"The run folder holds another {what}: {', '.join(differing)} differ. "
+            "Give the same options to resume it, or another --out to start anew."
+        )
 
 
-def _initial(values: dict[str, Any]) -> InitialWeights:
-    return InitialWeights(**{**values, "slides_sha256": tuple(values.get("slides_sha256", ()))})
+def _differences(recorded: Mapping[str, Any], wanted: Mapping[str, Any], at: str = "") -> set[str]:
+    """Paths of the values that differ, such as recipe.schedule.epochs."""
+    paths: set[str] = set()
+    for name in recorded.keys() | wanted.keys():
+        old, new = recorded.get(name), wanted.get(name)
+        if isinstance(old, dict) and isinstance(new, dict):
+            paths |= _differences(old, new, f"{at}{name}.")
+        elif old != new:
+            paths.add(at + name)
+    return paths

@@ -11,7 +11,8 @@ from core.patches import open_source
 from tests.training.toys import toy_table, write_table, write_toy_kaggle
 from training.commands import main
 from training.data.pack import Pack, open_pack
-from training.data.split import Fold, Split, split_fold, split_patches
+from training.data.split import Split, split_fold, split_patches
+from training.options import Fold
 
 
 def rewrite(table: Path, rule: Callable[[str], str]) -> None:

@@ -7,7 +7,7 @@ import pytest
 from core.errors import RunError
 from tests.training.toys import toy_recipe, toy_table
 from training.data.teacher import read_teacher
-from training.fitting import FitOptions
+from training.options import FitOptions
 from training.recipes.recipe import Distillation
 
 TABLE = toy_table([0, 1, 1], ["a", "a", "b"])

@@ -17,8 +17,9 @@ from core.settings import SHIPPED_MODEL
 from tests.training.toys import write_toy_kaggle
 from training.commands import main
 from training.judging.contest import contest
-from training.judging.evaluate import EvaluateOptions, run_evaluate
-from training.judging.subject import ScoringOptions, Subject, open_subject
+from training.judging.evaluate import run_evaluate
+from training.judging.subject import Subject, open_subject
+from training.options import EvaluateOptions, ScoringOptions
 
 
 def write_scores(path: Path, seed: int, noise: float, *, slides: bool = True) -> pd.DataFrame:
@@ -47,7 +48,7 @@ def read_json(folder: Path) -> dict[str, object]:
 def test_the_metrics_of_a_table_are_those_of_scikit_learn(suffix: str, tmp_path: Path) -> None:
     file = tmp_path / f"scores{suffix}"
     table = write_scores(file, 1, 1.5)
-    found = run_evaluate(EvaluateOptions(file, tmp_path / "out", thresholds=(0.3,))).performance
+    found = run_evaluate(EvaluateOptions(file, out=tmp_path / "out", threshold=(0.3,))).performance
     labels, scores = table["label"], table["prob_tumour"]
     assert found.metrics["auroc"].value == pytest.approx(roc_auc_score(labels, scores))
     assert found.metrics["average_precision"].value == pytest.approx(
@@ -66,7 +67,7 @@ def test_without_slides_the_intervals_say_that_patches_count_as_independent(
     tmp_path: Path,
 ) -> None:
     write_scores(tmp_path / "scores.csv", 1, 1.5, slides=False)
-    found = run_evaluate(EvaluateOptions(tmp_path / "scores.csv", tmp_path / "out")).performance
+    found = run_evaluate(EvaluateOptions(tmp_path / "scores.csv", out=tmp_path / "out")).performance
     assert not found.metrics["auroc"].has_interval
     assert "independent" in found.metrics["auroc_by_patches"].method
     assert any("Slides unknown" in note for note in found.notes)
@@ -84,7 +85,7 @@ def test_json_and_page_hold_the_same_numbers_and_the_page_needs_no_network(tmp_p
 
 
 def test_the_shipped_model_is_judged_by_its_own_validation_scores(tmp_path: Path) -> None:
-    found = run_evaluate(EvaluateOptions(SHIPPED_MODEL, tmp_path))
+    found = run_evaluate(EvaluateOptions(SHIPPED_MODEL, out=tmp_path))
     card = json.loads((SHIPPED_MODEL / "card.json").read_text("utf-8"))
     for name in ("auroc", "average_precision"):
         claimed = card["validation"]["metrics"][name]
@@ -101,7 +102,7 @@ def test_a_paired_comparison_is_surer_than_its_two_sides(tmp_path: Path) -> None
     noise = np.random.default_rng(3).normal(0, 0.05, len(base))
     blurred["prob_tumour"] = (blurred["prob_tumour"] + noise).clip(0, 1)
     blurred.sample(frac=1, random_state=0).to_csv(tmp_path / "b.csv", index=False)  # other order
-    options = EvaluateOptions(tmp_path / "a.csv", tmp_path / "out", against=tmp_path / "b.csv")
+    options = EvaluateOptions(tmp_path / "a.csv", out=tmp_path / "out", against=tmp_path / "b.csv")
     found = run_evaluate(options)
     assert found.contest is not None
     ranked = found.contest.metrics["auroc"]
@@ -147,8 +148,10 @@ def test_other_labels_for_the_same_patches_are_no_comparison(tmp_path: Path) -> 
 def test_a_run_scores_a_data_set_and_says_where_it_trained_on_it(
     finished_runs: Path, kaggle: Path, tmp_path: Path
 ) -> None:
-    own = run_evaluate(EvaluateOptions(finished_runs / "a", tmp_path / "own"))
-    options = EvaluateOptions(finished_runs / "a", tmp_path / "new", ScoringOptions(data=kaggle))
+    own = run_evaluate(EvaluateOptions(finished_runs / "a", out=tmp_path / "own"))
+    options = EvaluateOptions(
+        finished_runs / "a", out=tmp_path / "new", scoring=ScoringOptions(data=kaggle)
+    )
     scored = run_evaluate(options)
     assert scored.performance.patches == own.performance.patches == 20
     assert scored.subject.scores.ids.tolist() == own.subject.scores.ids.tolist()
@@ -156,7 +159,9 @@ def test_a_run_scores_a_data_set_and_says_where_it_trained_on_it(
         scored.subject.scores.evidence.scores, own.subject.scores.evidence.scores, atol=1e-5
     )
     everything = ScoringOptions(data=kaggle, split="all")
-    seen = run_evaluate(EvaluateOptions(finished_runs / "a", tmp_path / "all", everything))
+    seen = run_evaluate(
+        EvaluateOptions(finished_runs / "a", out=tmp_path / "all", scoring=everything)
+    )
     assert seen.performance.patches == 60
     assert any("4 of 6 slides (40 of 60 patches) trained" in n for n in seen.subject.scores.notes)
 
@@ -165,7 +170,7 @@ def test_a_submission_gets_its_labels_from_the_data(kaggle: Path, tmp_path: Path
     labels = pd.read_csv(kaggle / "train_labels.csv")
     submission = tmp_path / "submission.csv"
     labels.assign(label=labels["label"] * 0.5 + 0.25).to_csv(submission, index=False)
-    options = EvaluateOptions(submission, tmp_path / "out", ScoringOptions(data=kaggle))
+    options = EvaluateOptions(submission, out=tmp_path / "out", scoring=ScoringOptions(data=kaggle))
     found = run_evaluate(options).performance
     assert (found.patches, found.slides, found.metrics["auroc"].value) == (20, 2, 1.0)
     labels.iloc[:50].assign(label=0.5).to_csv(submission, index=False)
@@ -175,7 +180,9 @@ def test_a_submission_gets_its_labels_from_the_data(kaggle: Path, tmp_path: Path
 
 def test_a_label_that_was_changed_changes_the_metric(finished_runs: Path, tmp_path: Path) -> None:
     data = write_toy_kaggle(tmp_path / "data")
-    options = EvaluateOptions(finished_runs / "a", tmp_path / "out", ScoringOptions(data=data))
+    options = EvaluateOptions(
+        finished_runs / "a", out=tmp_path / "out", scoring=ScoringOptions(data=data)
+    )
     before = run_evaluate(options).performance
     labels = data / "train_labels.csv"
     labels.write_text(labels.read_text("utf-8").replace("p040,0", "p040,1"), "utf-8")
@@ -186,9 +193,9 @@ def test_a_label_that_was_changed_changes_the_metric(finished_runs: Path, tmp_pa
 def test_tables_without_ids_are_paired_with_nothing(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / f"{name}.csv").write_text("image_id,label,score\nx,0,0.1\ny,1,0.8\nz,1,0.9\n")
-    alone = run_evaluate(EvaluateOptions(tmp_path / "a.csv", tmp_path / "out"))
+    alone = run_evaluate(EvaluateOptions(tmp_path / "a.csv", out=tmp_path / "out"))
     assert any("no column id" in note for note in alone.subject.scores.notes)
-    options = EvaluateOptions(tmp_path / "a.csv", tmp_path / "out", against=tmp_path / "b.csv")
+    options = EvaluateOptions(tmp_path / "a.csv", out=tmp_path / "out", against=tmp_path / "b.csv")
     with pytest.raises(NodelensError, match="has no column id"):
         run_evaluate(options)
 
@@ -230,6 +237,6 @@ def test_a_hostile_name_is_only_text_on_the_page(tmp_path: Path) -> None:
     hostile = tmp_path / "<script>alert(1)<"
     hostile.mkdir()
     shutil.move(tmp_path / "scores.csv", tmp_path / "<script>alert(1).csv")
-    run_evaluate(EvaluateOptions(tmp_path / "<script>alert(1).csv", tmp_path / "out"))
+    run_evaluate(EvaluateOptions(tmp_path / "<script>alert(1).csv", out=tmp_path / "out"))
     page = (tmp_path / "out" / "evaluation.html").read_text("utf-8")
     assert "<script>alert(1)" not in page

@@ -1,0 +1,165 @@
+"""What each command of `python -m core` is asked to do; the fields are its options.
+
+Nothing here loads pandas or PyTorch, so that --help does not wait for them.
+"""
+
+from dataclasses import KW_ONLY, dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from core.command_line import device, no_flag, settings
+from core.settings import Device
+
+InstalledDevice = Annotated[Device, Parameter(show_default=False)]
+InstalledModel = Annotated[Path, Parameter(show_default=False)]
+Count = Annotated[int, Parameter(validator=Number(gte=1))]
+MethodName = Literal[
+    "replacement",
+    "cam",
+    "grad-cam",
+    "grad-cam++",
+    "hires-cam",
+    "layer-cam",
+    "eigen-cam",
+    "score-cam",
+    "ablation-cam",
+]
+
+
+@dataclass(frozen=True)
+class ScoreOptions:
+    """What `score` is asked to do.
+
+    Attributes:
+        source: Folder, .zip, PCam .h5, .csv with a column 'path', or one image.
+        out: FILE.csv or FILE.parquet.
+        model: Model bundle (default: NODELENS_MODEL, else the shipped one).
+        tta: d4: mean logit over the eight orientations.
+        operating_point: A locked operating point (default: the model's shipped one).
+        device: Where to compute (default: NODELENS_DEVICE, else a GPU where PyTorch finds one).
+        batch_size: Inputs per pass (default: 32, or that of the resumed run).
+        resume: Continue an interrupted run.
+        kaggle: Also write a Kaggle submission to this file.
+        sample_submission: Check the submission's ids against this file.
+    """
+
+    source: Path
+    _: KW_ONLY
+    out: Path
+    model: InstalledModel = field(default_factory=lambda: settings().model_dir)
+    tta: Literal["none", "d4"] = "none"
+    operating_point: Path | None = None
+    device: InstalledDevice = field(default_factory=device)
+    batch_size: Count | None = None
+    resume: bool = False
+    kaggle: Path | None = None
+    sample_submission: Path | None = None
+
+
+@dataclass(frozen=True)
+class ExplainOptions:
+    """What `explain` is asked to do.
+
+    Attributes:
+        source: Folder, .zip, PCam .h5, .csv with a column 'path', or one image.
+        out: Folder for the pictures.
+        csv: The table (default: explanations.csv in the folder).
+        method: Default: cam where it is exact and fine enough, else hires-cam, or grad-cam for
+            transformers; replacement measures instead of estimating, at 57 passes a patch.
+        layer: Name of a layer (default: the last map).
+        target: What positive values speak for.
+        model: Model bundle (default: NODELENS_MODEL, else the shipped one).
+        device: Where to compute (default: NODELENS_DEVICE, else a GPU where PyTorch finds one).
+        donors: Patches without tumour whose tissue the centre test puts in, best of the same
+            laboratory (default: the drawn samples).
+        quick: Maps only and untested: no centre test, no eight orientations, no random twins.
+        report: Write explanations-by-class.html, .csv and .parquet: how the measures spread by
+            class and outcome (always done where the source knows labels).
+        zip: Put pictures and table into this ZIP file instead.
+        overlays: Write the table only.
+        zoom: Whole factor, 1 to 32.
+        palette: Colours of the map.
+        smooth: Interpolate between the cells.
+        batch_size: Inputs per pass.
+    """
+
+    source: Path
+    _: KW_ONLY
+    out: Path
+    csv: Path | None = None
+    method: MethodName | None = None
+    layer: str | None = None
+    target: Literal["tumour", "no-tumour"] = "tumour"
+    model: InstalledModel = field(default_factory=lambda: settings().model_dir)
+    device: InstalledDevice = field(default_factory=device)
+    donors: Path | None = None
+    quick: bool = False
+    report: bool = False
+    zip: Path | None = None
+    overlays: Annotated[bool, no_flag("--no-overlays")] = True
+    zoom: int = 4
+    palette: Literal["blue-orange", "teal-yellow", "dark-light"] = "blue-orange"
+    smooth: bool = False
+    batch_size: int = 64
+
+
+@dataclass(frozen=True)
+class AuditOptions:
+    """What `audit` is asked to do.
+
+    Attributes:
+        source: Folder (Kaggle, PCam or plain), .zip, PCam .h5, or .csv.
+        out: Folder for the results.
+        resume: Continue an interrupted audit.
+        scores: File of scores of these patches (from `score`), to find labels worth a second look.
+        out_of_fold: No score is of a model that was trained on its patch.
+    """
+
+    source: Path
+    _: KW_ONLY
+    out: Path
+    resume: bool = False
+    scores: Path | None = None
+    out_of_fold: bool = False
+
+
+@dataclass(frozen=True)
+class VerifyOptions:
+    """What `verify` is asked to do.
+
+    Attributes:
+        path: Review store, or exported log ending in .jsonl.
+        anchor: An end of the chain that was noted earlier, as N:HASH.
+        anchors: File of noted anchors; without it review_anchors.txt beside the store, if there is
+            one.
+        json: Write the outcome as JSON.
+    """
+
+    path: Path
+    _: KW_ONLY
+    anchor: str | None = None
+    anchors: Path | None = None
+    json: bool = False
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """What `report` is asked to do.
+
+    Attributes:
+        case: Id of the case, as in the page's address.
+        out: PDF to write.
+        data: The app's data folder (default: NODELENS_DATA_DIR, else the user's own).
+        until: Leave out what came after event number N.
+        pseudonymised: Hide names, files and slides.
+    """
+
+    case: str
+    _: KW_ONLY
+    out: Path
+    data: Path | None = None
+    until: int | None = None
+    pseudonymised: bool = False

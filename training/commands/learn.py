@@ -1,0 +1,150 @@
+"""The commands that bring data and train networks."""
+
+import sys
+from collections.abc import Callable
+from typing import Annotated
+
+from core.command_line import Flat
+from training.commands.stopping import until_stopped
+from training.options import (
+    AverageOptions,
+    CrossvalOptions,
+    CurveOptions,
+    DistillOptions,
+    FetchOptions,
+    FitOptions,
+    PretrainOptions,
+    SearchOptions,
+)
+
+
+def fetch(options: Annotated[FetchOptions, Flat]) -> int:
+    """Download PCam or the Kaggle data.
+
+    Download a data set from where it is published, check it, and record its SHA-256 in
+    fetched.json. pcam: by torchvision, about 8 GB, needs `pip install gdown`. kaggle: by Kaggle's
+    own client with your token, once you accepted the competition's rules. No other command asks
+    the network, except fit with --init imagenet.
+    """
+    from training.fetch import run_fetch
+
+    folder = run_fetch(options)
+    sys.stdout.write(f"Next: python -m training fit --data {folder} --out RUN\n")
+    return 0
+
+
+def pretrain(options: Annotated[PretrainOptions, Flat]) -> int:
+    """Let a network learn from patches without labels, before `fit`.
+
+    Train the recipe's network, without its last layer, to see two varied views of a patch as the
+    same and different patches as different (VICReg). No label is looked at, and none is needed.
+    Declared validation and test patches, and all others of their slides, are left out. Ends with
+    OUT/backbone.safetensors for `fit --init`. Killed at any moment, the same command goes on and
+    ends with the same bytes.
+    """
+    from training.pretraining.run import run_pretraining
+
+    return until_stopped(lambda should_stop: run_pretraining(options, should_stop=should_stop))
+
+
+def fit(options: Annotated[FitOptions, Flat]) -> int:
+    """Train a network into a run folder.
+
+    Train, validating on slides that do not train. Killed at any moment, the same command goes on
+    and ends with the same weights.
+    """
+    from training.fitting import run_fit
+
+    return until_stopped(lambda should_stop: run_fit(options, should_stop=should_stop))
+
+
+def crossval(options: Annotated[CrossvalOptions, Flat]) -> int:
+    """Train k folds by whole slides and keep every out-of-fold score.
+
+    Train one run for each fold (OUT/fold-1, ...), stratified by label and grouped by slide, and
+    write the score that each patch got from the model that did not see its slide to
+    OUT/out_of_fold.csv and .parquet (id, label, slide, fold, prob_tumour), which the data audit's
+    search for label errors and the Threshold page read. Patches of unknown slide train in every
+    fold and are never scored; patches declared as test take no part. Killed at any moment, the
+    same command goes on.
+    """
+    from training.crossval import run_crossval
+    from training.judging.page import shown
+
+    def work(should_stop: Callable[[], bool]) -> None:
+        judged = run_crossval(options, should_stop=should_stop)
+        sys.stdout.write(
+            f"Out-of-fold AUROC {shown(judged.metrics['auroc'], 4)} on {judged.patches:,} patches "
+            f"of {judged.slides:,} slides.\n{options.fit.out / 'out_of_fold.csv'}\n"
+        )
+
+    return until_stopped(work)
+
+
+def search(options: Annotated[SearchOptions, Flat]) -> int:
+    """Try recipes by grid or by TPE (Optuna).
+
+    Vary fields of a recipe and train one run for each trial (OUT/trial-001, ...). The trials stand
+    in OUT/search.sqlite (Optuna's storage) and ranked in OUT/search.json; OUT/best.toml is the
+    best recipe, for --recipe. Killed at any moment, the same command goes on with the same trials;
+    a larger --trials adds to them. The best of many is too good by luck on the patches that chose
+    it: judge it on other slides.
+    """
+    from training.search import SearchPlan, run_search
+
+    plan = SearchPlan.of(options)
+
+    def work(should_stop: Callable[[], bool]) -> None:
+        study = run_search(plan, should_stop=should_stop)
+        best = study.best_trial
+        settings = ", ".join(f"{name} {value}" for name, value in best.params.items())
+        sys.stdout.write(
+            f"Best of {len(study.trials)} trials: validation AUC {best.value:.4f} with {settings}."
+            f"\n{options.fit.out / 'best.toml'}\n"
+        )
+
+    return until_stopped(work)
+
+
+def curve(options: Annotated[CurveOptions, Flat]) -> int:
+    """Train on more and more patches: would more data help?
+
+    Train one run for each number of training patches, all validated on the same slides, and write
+    AUROC with slide intervals to OUT/learning_curve.csv and .html. The patches of a smaller number
+    are among those of a larger one. The recipe's epochs stay, so few patches also mean few steps;
+    the table says how many. Killed at any moment, the same command goes on.
+    """
+    from training.learning_curve import run_curve
+
+    def work(should_stop: Callable[[], bool]) -> None:
+        for point in run_curve(options, should_stop=should_stop):
+            bounds = "" if point.low is None else f" ({point.low:.4f} to {point.high:.4f})"
+            sys.stdout.write(f"{point.train_patches:,} patches: AUROC {point.auroc:.4f}{bounds}\n")
+
+    return until_stopped(work)
+
+
+def average(options: Annotated[AverageOptions, Flat]) -> int:
+    """Make one network from the mean weights of several.
+
+    Write a run folder whose weights are the mean of those of finished runs, one of which was
+    fine-tuned from the other, or all from the same start; score its validation patches. It costs
+    no more to serve than one. `export`, `evaluate` and `leaderboard` take it like any run.
+    """
+    from training.average import run_average
+
+    run_average(options)
+    return 0
+
+
+def distill(options: Annotated[DistillOptions, Flat]) -> int:
+    """Train a network on the scores of better ones.
+
+    Collect the teacher's score of every training patch (OUT.teacher/teacher_scores.csv: id,
+    prob_tumour) and train with it as `fit` does; --weight says how much it counts beside the
+    labels. A cross-validation teaches with its out-of-fold scores, which is best: a model is too
+    sure of patches that it trained on. Killed at any moment, the same command goes on.
+    """
+    from training.distill import run_distill
+
+    return until_stopped(lambda should_stop: run_distill(options, should_stop=should_stop))

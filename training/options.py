@@ -1,0 +1,464 @@
+"""What each command of `python -m training` is asked to do; the fields are its options.
+
+Nothing here loads pandas or PyTorch, so that --help does not wait for them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from cyclopts import Parameter, Token
+
+from core.command_line import Flat, Internal, device, no_flag
+from core.errors import RunError
+from core.settings import Device
+from training.recipes.recipe import Recipe, load_recipe, recipe_names
+
+DEFAULT_RECIPE: Final = "ours_lite0"
+Orientations = Literal["none", "d4"]
+
+
+def _named_recipe(_: object, tokens: tuple[Token, ...]) -> Recipe:
+    return load_recipe(tokens[0].value)
+
+
+@cache
+def _default_recipe() -> Recipe:
+    return load_recipe(DEFAULT_RECIPE)
+
+
+NamedRecipe = Annotated[
+    Recipe,
+    Parameter(
+        converter=_named_recipe,
+        accepts_keys=False,
+        n_tokens=1,
+        show_default=False,
+        help=f"{', '.join(recipe_names())}, or a .toml file (default: {DEFAULT_RECIPE}).",
+    ),
+]
+InstalledDevice = Annotated[Device, Parameter(show_default=False)]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One part of a k-fold cross-validation.
+
+    Attributes:
+        number: From 0; this part validates, the others train.
+        of: How many parts, 2 or more.
+    """
+
+    number: int
+    of: int
+
+    def __post_init__(self) -> None:
+        if self.of < 2 or not 0 <= self.number < self.of:
+            raise RunError(
+                f"Found fold {self.number} of {self.of}; expected 2 folds or more, counted from 0."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineOptions:
+    """Where to compute, and where decoded patches are kept.
+
+    Attributes:
+        device: Where to compute (default: NODELENS_DEVICE, else a GPU where PyTorch finds one).
+        threads: CPU threads (default: PyTorch's own choice).
+        cache: Folder for decoded patches, 27 kB each (default: in the output folder).
+    """
+
+    device: InstalledDevice = field(default_factory=device)
+    threads: int | None = None
+    cache: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(MachineOptions):
+    """What every run is asked: recipe, start, seed, checkpoints.
+
+    Attributes:
+        recipe: How to train.
+        init: Initial weights: a .safetensors file in timm's naming, imagenet (from timm's hub) or
+            none (from chance); default: the recipe's.
+        seed: Of order, augmentation, dropout, random weights and split.
+        checkpoint_minutes: A kill costs at most this much.
+        checkpoint_steps: Likewise, in steps.
+        deterministic: Fail rather than run an operation that is not repeatable on this device;
+            slower on a GPU.
+        tensorboard: Write no TensorBoard event files.
+    """
+
+    recipe: NamedRecipe = field(default_factory=_default_recipe)
+    init: str = ""
+    seed: int = 0
+    checkpoint_minutes: float = 2.0
+    checkpoint_steps: int | None = None
+    deterministic: bool = False
+    tensorboard: Annotated[bool, no_flag("--no-tensorboard")] = True
+
+    def __post_init__(self) -> None:
+        require_seed(self.seed)
+        steps = 1 if self.checkpoint_steps is None else self.checkpoint_steps
+        if self.checkpoint_minutes <= 0 or steps < 1:
+            raise RunError("Found a checkpoint interval of 0 or less; expected more than 0.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitOptions(RunOptions):
+    """What `fit`, and every run of a command that trains with labels, is asked to do.
+
+    Attributes:
+        data: Kaggle's layout (train/, train_labels.csv; patch_id_wsi.csv and split.csv where
+            given), PCam's .h5 files, or a .csv with the columns path and label, and slide and
+            split where known.
+        out: Folder for what is trained; what stopped there goes on.
+        random_split: Split without regard to slides; validation scores are then too good.
+        val_share: Share of the patches of known slide that validates where no split is given.
+        train_patches: Train on this many patches only; fewer are a part of what more would be.
+        teacher_scores: CSV or Parquet with `id` and `prob_tumour` of the training patches, which
+            the recipe's distillation follows.
+        fold: Part of a cross-validation that validates; None means one split.
+    """
+
+    data: Path
+    out: Path
+    random_split: bool = False
+    val_share: float = 0.1
+    train_patches: int | None = None
+    teacher_scores: Annotated[Path | None, Internal] = None
+    fold: Annotated[Fold | None, Internal] = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.teacher_scores is None) != (self.recipe.distillation.weight == 0):
+            raise RunError(
+                f"Found distillation.weight = {self.recipe.distillation.weight:g} in the recipe "
+                f"and {'no' if self.teacher_scores is None else 'a'} teacher's scores; expected "
+                "both or neither. Set a weight above 0 and name the scores, or leave both out."
+            )
+        if not 0 < self.val_share <= 0.5:
+            raise RunError(f"Found --val-share {self.val_share:g}; expected above 0, up to 0.5.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossvalOptions:
+    """What `crossval` is asked to do.
+
+    Attributes:
+        fit: How each fold is trained; `out` is the folder that holds the folds.
+        folds: How many, 2 or more.
+    """
+
+    fit: Annotated[FitOptions, Flat]
+    folds: int = 5
+
+    def __post_init__(self) -> None:
+        Fold(0, self.folds)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchOptions:
+    """What `search` is asked to do.
+
+    Attributes:
+        fit: How each trial is trained; `out` is the folder that holds the trials, `recipe` what
+            they vary.
+        vary: A recipe field with LOW..HIGH, LOW..HIGH:log or A,B,C, such as
+            schedule.learning_rate=1e-4..1e-2:log or batch_size=32,64; may be given again.
+        sampler: tpe learns from the trials before, grid tries every combination of choices.
+        trials: How many (default with grid: all combinations).
+    """
+
+    fit: Annotated[FitOptions, Flat]
+    vary: tuple[str, ...] = ()
+    sampler: Literal["tpe", "grid"] = "tpe"
+    trials: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurveOptions:
+    """What `curve` is asked to do.
+
+    Attributes:
+        fit: How each point is trained; `out` is the folder that holds the runs.
+        sizes: Numbers of training patches, with commas between them; all means all.
+    """
+
+    fit: Annotated[FitOptions, Flat]
+    sizes: str = "100,300,1000,3000,all"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DistillOptions:
+    """What `distill` is asked to do.
+
+    Attributes:
+        fit: How the student is trained.
+        teacher: A cross-validation (its out-of-fold scores), a table of scores (id, label,
+            prob_tumour), a bundle, a run or an ensemble.
+        teacher_tta: Of a model that teaches; d4: mean logit over the eight orientations.
+        weight: Share of the loss that follows the teacher, 0..1 (default: the recipe's, or 0.5).
+        temperature: Both logits are divided by it (default: the recipe's).
+    """
+
+    fit: Annotated[FitOptions, Flat]
+    teacher: Path
+    teacher_tta: Orientations = "none"
+    weight: float | None = None
+    temperature: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainOptions(RunOptions):
+    """What `pretrain` is asked to do.
+
+    Attributes:
+        data: Patches, with or without labels: a folder, .zip or .h5 of patches, or .csv of paths;
+            Kaggle's and PCam's layout too.
+        out: Run folder; a pre-training that stopped there goes on.
+        epochs: Passes over the patches (default: 30).
+        batch_size: Patches a step, two views of each (default: 128).
+        learning_rate: The largest, after the warm-up (default: 0.001).
+        with_held_out: Take declared validation and test patches too; scores on them may be too
+            good.
+        settings: Of the pre-training that have no option.
+    """
+
+    data: Path
+    out: Path
+    epochs: int | None = None
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    with_held_out: bool = False
+    settings: Annotated[Mapping[str, Any], Internal] = field(default_factory=dict)
+
+    @property
+    def wishes(self) -> dict[str, Any]:
+        """What is asked of the pre-training's own settings."""
+        asked = {
+            "epochs": self.epochs,
+            "batch_size": self.batch_size,
+            "learning_rate": self.learning_rate,
+        }
+        return {**self.settings, **{name: one for name, one in asked.items() if one is not None}}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoringOptions:
+    """How a model scores a data set.
+
+    Attributes:
+        data: Labelled patches to judge on: Kaggle's layout, PCam's .h5 files, or a .csv of paths
+            (default: the scores that the model's folder holds).
+        split: Part of the data, such as val or test; all for every labelled patch (default: what
+            the data declare as validation, else all).
+        tta: d4: mean logit over the eight orientations, at eight times the cost.
+        device: Where to compute (default: NODELENS_DEVICE, else a GPU where PyTorch finds one).
+        batch_size: Patches per pass (default: 32).
+    """
+
+    data: Path | None = None
+    split: str = ""
+    tta: Orientations = "none"
+    device: InstalledDevice = field(default_factory=device)
+    batch_size: int | None = None
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """What `evaluate` is asked to do.
+
+    Attributes:
+        what: A bundle, run folder, ensemble, cross-validation, or table of scores.
+        out: Folder for the results.
+        scoring: Which data, and how a model scores them.
+        against: Compare, patch by patch, with another of the same; the interval of the difference
+            resamples slides.
+        operating_point: A threshold locked in the app; may be given again.
+        threshold: Another threshold, on the probability; may be given again.
+    """
+
+    what: Path
+    _: KW_ONLY
+    out: Path
+    scoring: Annotated[ScoringOptions, Flat] = field(default_factory=ScoringOptions)
+    against: Path | None = None
+    operating_point: tuple[Path, ...] = ()
+    threshold: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        for threshold in self.threshold:
+            if not 0 <= threshold <= 1:
+                raise RunError(
+                    f"Found --threshold {threshold:g}; expected a probability from 0 to 1."
+                )
+
+
+@dataclass(frozen=True)
+class EnsembleOptions:
+    """What `ensemble` is asked to do.
+
+    Attributes:
+        models: Bundles and finished run folders, 2 or more.
+        out: The ensemble's folder.
+        scoring: Which data they score, and how; without data the members' own validation scores.
+    """
+
+    models: tuple[Path, ...]
+    _: KW_ONLY
+    out: Path
+    scoring: Annotated[ScoringOptions, Flat] = field(default_factory=ScoringOptions)
+
+    def __post_init__(self) -> None:
+        places = {model.resolve() for model in self.models}
+        if len(places) < 2 or len(places) < len(self.models):
+            raise RunError(
+                f"Found {len(places)} different models; an ensemble needs at least 2, each once."
+            )
+        if self.scoring.data is None and self.scoring.tta != "none":
+            raise RunError(
+                f"Found --tta {self.scoring.tta} without data; the models' own validation scores "
+                "are of the upright patch. Name the data with --data."
+            )
+
+
+@dataclass(frozen=True)
+class AverageOptions:
+    """What `average` is asked to do.
+
+    Attributes:
+        runs: Finished run folders, two or more; the first lends its recipe.
+        data: The data set that they were trained on, to score its validation patches.
+        out: The run folder to write.
+        shares: Of each run, above 0, summing to 1 (default: equal).
+        machine: Where to compute.
+    """
+
+    runs: tuple[Path, ...]
+    _: KW_ONLY
+    data: Path
+    out: Path
+    shares: Annotated[tuple[float, ...], Parameter(consume_multiple=True)] = ()
+    machine: Annotated[MachineOptions, Flat] = field(default_factory=MachineOptions)
+
+    def __post_init__(self) -> None:
+        if len(self.runs) < 2:
+            raise RunError(f"Found {len(self.runs)} run; expected two or more to average.")
+        if self.shares and (
+            len(self.shares) != len(self.runs)
+            or min(self.shares) <= 0
+            or abs(sum(self.shares) - 1) > 1e-6
+        ):
+            raise RunError(
+                f"Found the shares {', '.join(f'{share:g}' for share in self.shares)} for "
+                f"{len(self.runs)} runs; expected one per run, above 0, summing to 1."
+            )
+        if self.out.is_dir() and any(self.out.iterdir()):
+            raise RunError(f"{self.out} is not empty. Name a new folder.")
+
+    @property
+    def weighting(self) -> tuple[float, ...]:
+        """Share of each run."""
+        return self.shares or (1 / len(self.runs),) * len(self.runs)
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """What `predict` is asked to do.
+
+    Attributes:
+        model: A bundle, a finished run folder, or an ensemble.
+        data: The competition's folder, of which test/ is scored, or any folder, .zip or .h5 of
+            patches.
+        out: The submission, FILE.csv.
+        sample_submission: File whose ids must match (default: the one in the competition's folder).
+        tta: d4: mean logit over the eight orientations (default: none, or what the ensemble was
+            judged with).
+        device: Where to compute (default: NODELENS_DEVICE, else a GPU where PyTorch finds one).
+        batch_size: Patches per pass (default: 32).
+    """
+
+    model: Path
+    _: KW_ONLY
+    data: Path
+    out: Path
+    sample_submission: Path | None = None
+    tta: Orientations | None = None
+    device: InstalledDevice = field(default_factory=device)
+    batch_size: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.out.suffix != ".csv":
+            raise RunError(f"Found --out {self.out.name}; expected a name ending in .csv.")
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What `export` is asked to do.
+
+    Attributes:
+        run: Folder of a finished run.
+        to: The bundle's folder.
+        name: Of the model (default: the recipe's).
+        licence: Of the weights.
+        init_source: Origin and licence of the weights that --init FILE named, for the card.
+        note: What else limits this validation, one sentence; may be given again.
+        replace: Replace the bundle that is there already.
+    """
+
+    run: Path
+    _: KW_ONLY
+    to: Path
+    name: str = ""
+    licence: str = "Apache-2.0"
+    init_source: str = ""
+    note: tuple[str, ...] = ()
+    replace: bool = False
+
+
+@dataclass(frozen=True)
+class FetchOptions:
+    """What `fetch` is asked to do.
+
+    Attributes:
+        data_set: pcam (by torchvision, CC0) or kaggle (by the competition's client and rules).
+        to: Folder for it.
+        split: Of PCam; may be given again (default: all three).
+    """
+
+    data_set: Literal["pcam", "kaggle"]
+    _: KW_ONLY
+    to: Path
+    split: tuple[Literal["train", "val", "test"], ...] = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class LeaderboardOptions:
+    """What `leaderboard` is asked to do.
+
+    Attributes:
+        runs: Folder that holds the runs.
+        to: FILE.md: put the table between its lines <!-- leaderboard --> and <!-- /leaderboard -->.
+        csv: Also write every column to this file.
+        json: Likewise as JSON.
+    """
+
+    runs: Path
+    _: KW_ONLY
+    to: Path | None = None
+    csv: Path | None = None
+    json: Path | None = None
+
+
+def require_seed(seed: int) -> None:
+    """Check a seed.
+
+    Raises:
+        RunError: It is negative.
+    """
+    if seed < 0:
+        raise RunError(f"Found the seed {seed}; expected 0 or greater. Use a whole number.")
