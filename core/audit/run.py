@@ -12,14 +12,14 @@ from core.audit.audit import Audit
 from core.audit.folder import STEPS, AuditFolder, AuditProgress
 from core.audit.inputs import Inputs
 from core.audit.measuring import Signatures, join_blocks, measure_source
-from core.audit.relating import (
+from core.audit.relations import (
     candidate_table,
     embedding_table,
     probe_table,
-    related,
+    related_patches,
+    signatures,
     split_table,
 )
-from core.audit.relations import signatures
 from core.audit.report import write_report
 from core.audit.summaries import associations, balance, contrasts, summaries
 from core.errors import RunError, what_differs
@@ -197,7 +197,7 @@ class _Run:
         kept = self.folder.read("signatures")
         if kept is None or len(kept.columns) == 1:
             return "the patches were measured without signatures"
-        found = related(
+        found = related_patches(
             self._audit().patches,
             kept,
             self.inputs.source,

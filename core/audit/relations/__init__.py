@@ -1,25 +1,25 @@
 """Which patches show the same tissue, and what that does to labels, splits and scores."""
 
-from core.audit.relations.doubtful import label_candidates
-from core.audit.relations.embedding import Embedding, embedding, nearest_neighbours
-from core.audit.relations.finding import find_relations
-from core.audit.relations.probes import Probe, probes
+from core.audit.relations.doubtful import candidate_table, label_candidates
+from core.audit.relations.embedding import embedding_table
+from core.audit.relations.probes import Probe, probe_table, probes
+from core.audit.relations.related import find_relations, related_patches
 from core.audit.relations.relation import Kind, Match, Relations
 from core.audit.relations.signatures import signatures
-from core.audit.relations.splits import SplitAudit, split_audit
+from core.audit.relations.splits import split_table
 
 __all__ = [
-    "Embedding",
     "Kind",
     "Match",
     "Probe",
     "Relations",
-    "SplitAudit",
-    "embedding",
+    "candidate_table",
+    "embedding_table",
     "find_relations",
     "label_candidates",
-    "nearest_neighbours",
+    "probe_table",
     "probes",
+    "related_patches",
     "signatures",
-    "split_audit",
+    "split_table",
 ]

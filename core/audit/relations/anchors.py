@@ -9,10 +9,9 @@ an anchor that lies well inside it is found again. Around each, low cosine coeff
 from dataclasses import dataclass
 from functools import cache
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-
-from core.audit.relations.cosines import basis, canonical, used
 
 KEPT = 48
 """Anchors kept of a patch: turn by turn the one of most contrast in each quarter."""
@@ -25,6 +24,7 @@ _LEAST_CONTRAST = 15.0  # grey levels over 49 samples: about 2 a sample; less is
 _GREY = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 _BLOCK = 16  # patches at a time: their planes stay in the processor's cache
 _CONTRAST_STEPS = 32.0  # a step of log contrast is 1/32
+_HIGHEST = 4  # cosine coefficient along each axis
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,9 +70,9 @@ def find_anchors(images_rgb_u8: NDArray[np.uint8]) -> tuple[Anchors, NDArray[np.
     parts = []
     for start in range(0, max(count, 1), _BLOCK):
         block = images_rgb_u8[start : start + _BLOCK]
-        blur = _blur(side)
         plane = smoothed[start : start + len(block)]
-        np.matmul(blur @ (block.astype(np.float32) @ _GREY), blur.T, out=plane)
+        for grey, out in zip(block.astype(np.float32) @ _GREY, plane, strict=True):
+            out[:] = _blurred(grey) / _reached(side)
         parts.append(_anchors(plane))
     return _joined(parts), smoothed
 
@@ -125,31 +125,79 @@ def _counted(group: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.arange(len(group)) - np.searchsorted(group, group)
 
 
-def _greatest(plane: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the greatest value within `_RADIUS_PX` of each pixel, by doubling."""
+def _greatest(planes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the greatest value within `_RADIUS_PX` of each pixel."""
     width = 2 * _RADIUS_PX + 1
-    pad = ((0, 0), (_RADIUS_PX, _RADIUS_PX), (_RADIUS_PX, _RADIUS_PX))
-    out = np.pad(plane, pad, constant_values=-np.inf)
-    for axis in (1, 2):
-        span = 1
-        while span < width:
-            step = min(span, width - span)
-            length = out.shape[axis]
-            head = (slice(None),) * axis
-            out = np.maximum(out[(*head, slice(length - step))], out[(*head, slice(step, None))])
-            span += step
-    return out
+    around = np.ones((width, width), np.uint8)
+    dilated = [cv2.dilate(plane, around) for plane in planes]
+    return np.array(dilated, np.float32).reshape(planes.shape)
+
+
+def _blurred(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    reach = 2 * int(3 * _SIGMA_PX) + 1
+    out = cv2.GaussianBlur(plane, (reach, reach), _SIGMA_PX, borderType=cv2.BORDER_CONSTANT)
+    return np.asarray(out, np.float32)
 
 
 @cache
-def _blur(side: int) -> NDArray[np.float32]:
-    reach = int(3 * _SIGMA_PX)
-    offset = np.subtract.outer(np.arange(side), np.arange(side))
-    kernel = np.where(np.abs(offset) <= reach, np.exp(-0.5 * (offset / _SIGMA_PX) ** 2), 0)
-    out: NDArray[np.float32] = (kernel / kernel.sum(axis=1, keepdims=True)).astype(np.float32)
-    return out
+def _reached(side: int) -> NDArray[np.float32]:
+    """Return how much of the kernel lies inside a patch, so that its border is not darkened."""
+    return _blurred(np.ones((side, side), np.float32))
 
 
 def _joined(parts: list[Anchors]) -> Anchors:
     names = ("y", "x", "code", "contrast", "grey", "shape")
     return Anchors(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+@cache
+def basis(side: int) -> NDArray[np.float32]:
+    """Return the matrix (side * side, 25) that takes a window to c[v, u], rows of v from 0 to 4."""
+    place = (np.arange(side) + 0.5) * np.pi / side
+    lines = np.cos(np.outer(np.arange(_HIGHEST + 1), place))
+    lines /= np.linalg.norm(lines, axis=1, keepdims=True)
+    both = np.einsum("vy,ux->yxvu", lines, lines)
+    out: NDArray[np.float32] = both.reshape(side * side, -1).astype(np.float32)
+    return out
+
+
+@cache
+def used() -> NDArray[np.intp]:
+    """Return the places, in the 25, of the 14 coefficients with 1 <= v + u <= 4."""
+    total = np.add.outer(np.arange(_HIGHEST + 1), np.arange(_HIGHEST + 1)).ravel()
+    return np.flatnonzero((total >= 1) & (total <= _HIGHEST))
+
+
+def canonical(
+    coefficients: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """Return the coefficients (M, 25) in the own canonical view of the window, and a code.
+
+    In the canonical view the window grows darker neither rightwards nor downwards overall, and
+    changes at least as much rightwards as downwards. The code (M,), 0 to 7, says how it got there:
+    bit 0 a left-right mirror, bit 1 a top-bottom mirror, bit 2 a transposition after these.
+    """
+    square = coefficients.reshape(-1, _HIGHEST + 1, _HIGHEST + 1)
+    sign = np.array([1, -1, 1, -1, 1], dtype=np.float32)
+    mirror_x = square[:, 0, 1] > 0
+    mirror_y = square[:, 1, 0] > 0
+    transpose = np.abs(square[:, 0, 1]) < np.abs(square[:, 1, 0])
+    one = np.float32(1)
+    square = square * np.where(mirror_x[:, None, None], sign[None, None, :], one)
+    square *= np.where(mirror_y[:, None, None], sign[None, :, None], one)
+    square = np.where(transpose[:, None, None], square.transpose(0, 2, 1), square)
+    code = mirror_x + 2 * mirror_y.astype(np.uint8) + 4 * transpose.astype(np.uint8)
+    out: NDArray[np.float32] = square.reshape(coefficients.shape)
+    return out, code.astype(np.uint8)
+
+
+def invariant(coefficients: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return (M, 14) numbers of coefficients (M, 25) that no mirror and no quarter turn changes.
+
+    Sizes only: unlike the canonical view they do not jump where two views are nearly alike.
+    """
+    square = np.abs(coefficients.reshape(-1, _HIGHEST + 1, _HIGHEST + 1))
+    swapped = square.transpose(0, 2, 1)
+    upper = np.triu(np.ones(square.shape[1:], dtype=bool))
+    both = np.where(upper, square + swapped, np.abs(square - swapped)) * np.float32(0.5**0.5)
+    return both.reshape(coefficients.shape)[:, used()]

@@ -24,6 +24,17 @@ def grey(image_rgb_u8: NDArray[np.uint8]) -> NDArray[np.float32]:
     return image_rgb_u8.astype(np.float32) @ _GREY
 
 
+def same_views(
+    row_a: int, row_b: int, image_a: NDArray[np.uint8], image_b: NDArray[np.uint8]
+) -> Match | None:
+    """Return the match of two patches (S, S, 3) that are equal in one of the eight views."""
+    for orientation in range(ORIENTATIONS):
+        if np.array_equal(image_a, turn(image_b[np.newaxis], orientation)[0]):
+            kind = Kind.SAME_UNDER_ORIENTATION if orientation else Kind.SAME_PIXELS
+            return Match(row_a, row_b, kind, orientation, 0, 0, 1.0)
+    return None
+
+
 def match_near(
     row_a: int, row_b: int, grey_a: NDArray[np.float32], grey_b: NDArray[np.float32]
 ) -> Match | None:

@@ -4,13 +4,45 @@ Northcutt, Jiang and Chuang 2021, "Confident Learning: Estimating Uncertainty in
 JAIR 70; computed by the authors' library, cleanlab.
 """
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 from cleanlab.filter import find_label_issues
 from cleanlab.rank import get_self_confidence_for_each_label
 from numpy.typing import NDArray
 
-from core.errors import EvidenceError
+from core.errors import EvidenceError, Fault, RunError
+from core.scoring.outputs import read_scores
+
+
+def candidate_table(patches: pd.DataFrame, scores: Path, *, out_of_fold: bool) -> pd.DataFrame:
+    """Return labels that scores contradict, the most doubtful first, with their rows.
+
+    Args:
+        patches: Rows of `patches`.
+        scores: Output of `python -m core score`, or any CSV with `id` and `prob_tumour`.
+        out_of_fold: Whether no score is of a model that was trained on the patch.
+
+    Raises:
+        RunError: No labelled patch has a score.
+    """
+    known = patches[patches["label"].notna() & (patches["fault"] == Fault.NONE)]
+    probability = {name: value for name, value in read_scores(scores) if value is not None}
+    known = known.assign(prob=known["id"].map(probability)).dropna(subset=["prob"])
+    if known.empty:
+        raise RunError(
+            f"{scores.name} has a score for none of the labelled patches; expected their ids in "
+            "its column 'id'. Score this data set first: python -m core score."
+        )
+    found = label_candidates(
+        known["id"].to_numpy(str),
+        known["label"].to_numpy(np.int64),
+        known["prob"].to_numpy(np.float64),
+        slide=known["slide"].reset_index(drop=True),
+    )
+    first = known.drop_duplicates("id").set_index("id")["row"]
+    return found.assign(row=found["id"].map(first), out_of_fold=out_of_fold)
 
 
 def label_candidates(
@@ -18,7 +50,6 @@ def label_candidates(
     labels: NDArray[np.int64],
     prob_tumour: NDArray[np.float64],
     *,
-    out_of_fold: bool,
     slide: pd.Series | None = None,
 ) -> pd.DataFrame:
     """Return the patches whose labels should be looked at again, the most doubtful first.
@@ -29,8 +60,7 @@ def label_candidates(
     Args:
         ids: (N,).
         labels: (N,) 0 or 1.
-        prob_tumour: (N,) 0 to 1, each by a model that had not seen the patch in training.
-        out_of_fold: whether that is so. If not, the frame says so in `attrs["warning"]`: a model
+        prob_tumour: (N,) 0 to 1, best of a model that had not seen the patch in training: a model
             agrees with the wrong labels that it was trained on, so most of them stay hidden.
         slide: (N,), carried over for the review.
 
@@ -84,10 +114,4 @@ def label_candidates(
         f"label {label} {of_label[label]:.3f} on average."
         for label, own in zip(frame["label"], frame["self_confidence"], strict=True)
     ]
-    frame.attrs["out_of_fold"] = out_of_fold
-    if not out_of_fold:
-        frame.attrs["warning"] = (
-            "The scores are not out of fold: a model agrees with labels that it was trained on, "
-            "so wrong labels of its own training patches are mostly missing here."
-        )
     return frame

@@ -1,6 +1,6 @@
 """Light probes: what can be told from plain statistics of the ring or the centre alone."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,9 @@ from sklearn.metrics import recall_score, roc_auc_score
 from sklearn.model_selection import GroupKFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+
+from core.audit.columns import STATISTICS
+from core.errors import Fault
 
 _FOLDS = 5
 _LEAST_PER_CLASS = 10
@@ -41,6 +44,19 @@ class Probe:
     classes: int
     folds: str
     note: str
+
+
+def probe_table(patches: pd.DataFrame) -> pd.DataFrame:
+    """Return what a logistic regression tells from plain colours; one row a `Probe`."""
+    known = patches[patches["fault"] == Fault.NONE].reset_index(drop=True)
+    ring, centre = (
+        known[
+            [name for name in STATISTICS if name.startswith(region) and "hue" not in name]
+        ].to_numpy(np.float32)
+        for region in ("ring", "centre")
+    )
+    found = probes(ring, centre, known["slide"], known["split"], known["label"])
+    return pd.DataFrame([asdict(probe) for probe in found])
 
 
 def probes(

@@ -48,7 +48,6 @@ class Relations:
     """Every relation that was found and confirmed.
 
     Attributes:
-        patches: how many patches were searched.
         pairs: one row a pair: row_a, row_b, kind, orientation, shift_x_px, shift_y_px, score
             (see `Match`), label_conflict, across_splits, across_slides (pandas "boolean"; NA where
             a label, split or slide is not known). Of k patches with the same bytes, pixels or
@@ -59,7 +58,6 @@ class Relations:
         refused: candidate pairs that were compared on pixels and were not the same tissue.
     """
 
-    patches: int
     pairs: pd.DataFrame
     groups: pd.DataFrame
     stopped: bool
@@ -93,7 +91,6 @@ def relate(matches: list[Match], table: pd.DataFrame, *, stopped: bool, refused:
     pairs["across_splits"] = _differ(table, "split", first, second)
     pairs["across_slides"] = _differ(table, "slide", first, second)
     return Relations(
-        patches=len(table),
         pairs=pairs,
         groups=_groups(len(table), pairs, table),
         stopped=stopped,

@@ -1,136 +1,107 @@
 """Whether the splits of a data set are independent: slides, copies, overlaps and stain."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 from itertools import combinations
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.covariance import LedoitWolf
 
-from core.audit.relations.relation import Relations
-from core.errors import EvidenceError
+_COLUMNS: Final = {
+    "kind": str,
+    "a": object,
+    "b": object,
+    "detail": object,
+    "count": float,
+    "of": float,
+    "distance": float,
+}
+_STAIN: Final = tuple(
+    f"whole_{stain}_{moment}" for stain in ("haematoxylin", "eosin") for moment in ("mean", "sd")
+)
+
+Row = dict[str, Any]
 
 
-@dataclass(frozen=True, eq=False)
-class SplitAudit:
-    """What the splits have in common.
-
-    Attributes:
-        common_slides: one row a slide with patches in more than one split: slide, splits, patches.
-        patches_without_slide: patches of which the slide is not known, so that `common_slides`
-            cannot tell.
-        crossings: one row for each two splits and each kind of relation: split_a, split_b, kind,
-            pairs.
-        patches_touched: one row a split: split, patches, touched (patches with a relation into
-            another split, directly or through their group).
-        split_stain: one row for each two splits: split_a, split_b, distance; empty without stain
-            measures.
-        slide_stain: one row a slide: slide, patches, distance of its mean from the mean of all
-            slides, farthest first; empty without stain measures or slides.
-    """
-
-    common_slides: pd.DataFrame
-    patches_without_slide: int
-    crossings: pd.DataFrame
-    patches_touched: pd.DataFrame
-    split_stain: pd.DataFrame
-    slide_stain: pd.DataFrame
-
-
-def split_audit(
-    table: pd.DataFrame, relations: Relations, stain: pd.DataFrame | None = None
-) -> SplitAudit:
-    """Return what the splits have in common.
+def split_table(
+    patches: pd.DataFrame, pairs: pd.DataFrame, groups: pd.DataFrame
+) -> pd.DataFrame | None:
+    """Return what the splits have in common; see `columns.TABLES`. None without splits.
 
     Args:
-        table: one row a patch with `split`, and `slide` where known.
-        relations: found over the same table.
-        stain: numeric stain measures, one row a patch in the same order; missing rows are left
-            out. Distances are Mahalanobis distances between means with the (Ledoit-Wolf)
-            covariance within slides (within splits where no slide is known): 1 is about one
-            standard deviation of a patch about its own slide.
-
-    Raises:
-        EvidenceError: no splits, or tables of different lengths.
+        patches: Rows of `patches`, in input order.
+        pairs: Related patches by row.
+        groups: Their groups.
     """
-    if "split" not in table.columns or not table["split"].notna().any():
-        raise EvidenceError("The table names no split; expected a column split. Add it.")
-    if len(table) != relations.patches or (stain is not None and len(stain) != len(table)):
-        raise EvidenceError(
-            f"Table of {len(table)}, relations of {relations.patches} and stain of "
-            f"{len(table) if stain is None else len(stain)} patches; expected the same patches. "
-            "Compute them from one table."
-        )
-    split = table["split"].reset_index(drop=True)
-    slide = (
-        table["slide"].reset_index(drop=True)
-        if "slide" in table.columns
-        else pd.Series(pd.NA, index=split.index, dtype="object")
-    )
-    split_stain, slide_stain = _stain(stain, split, slide)
-    return SplitAudit(
-        common_slides=_common_slides(split, slide),
-        patches_without_slide=int(slide.isna().sum()),
-        crossings=_crossings(split, relations),
-        patches_touched=_touched(split, relations),
-        split_stain=split_stain,
-        slide_stain=slide_stain,
-    )
-
-
-def _common_slides(split: pd.Series, slide: pd.Series) -> pd.DataFrame:
-    known = pd.DataFrame({"slide": slide, "split": split}).dropna()
+    if not patches["split"].notna().any():
+        return None
     rows = [
-        (name, ", ".join(sorted(map(str, set(part["split"])))), len(part))
-        for name, part in known.groupby("slide")
-        if len(set(part["split"])) > 1
+        *_common_slides(patches),
+        *_crossings(patches["split"], pairs),
+        *_touched(patches["split"], groups),
+        *_stain(patches),
     ]
-    return pd.DataFrame(rows, columns=["slide", "splits", "patches"])
+    return pd.DataFrame(rows, columns=list(_COLUMNS)).astype(_COLUMNS)
 
 
-def _crossings(split: pd.Series, relations: Relations) -> pd.DataFrame:
-    pairs = relations.pairs[relations.pairs["across_splits"].fillna(False).astype(bool)]
-    first = split.iloc[pairs["row_a"]].astype(str).to_numpy(dtype=object)
-    second = split.iloc[pairs["row_b"]].astype(str).to_numpy(dtype=object)
+def _common_slides(patches: pd.DataFrame) -> Iterator[Row]:
+    """Yield the slides with patches in more than one split."""
+    for name, part in patches[["slide", "split"]].dropna().groupby("slide"):
+        splits = sorted(map(str, set(part["split"])))
+        if len(splits) > 1:
+            yield {
+                "kind": "common-slide",
+                "a": name,
+                "detail": ", ".join(splits),
+                "count": len(part),
+            }
+
+
+def _crossings(split: pd.Series, pairs: pd.DataFrame) -> Iterator[Row]:
+    """Yield how many pairs of each kind two splits share."""
+    across = pairs[pairs["across_splits"].fillna(False).astype(bool)]
+    first = split.iloc[across["row_a"]].astype(str).to_numpy(dtype=object)
+    second = split.iloc[across["row_b"]].astype(str).to_numpy(dtype=object)
     frame = pd.DataFrame(
         {
-            "split_a": np.where(first < second, first, second),
-            "split_b": np.where(first < second, second, first),
-            "kind": pairs["kind"].to_numpy(),
+            "a": np.where(first < second, first, second),
+            "b": np.where(first < second, second, first),
+            "detail": across["kind"].to_numpy(),
         }
     )
-    return frame.groupby(["split_a", "split_b", "kind"]).size().reset_index(name="pairs")
+    counts = frame.groupby(["a", "b", "detail"]).size().reset_index(name="count")
+    for a, b, kind, count in counts.itertuples(index=False):
+        yield {"kind": "crossing", "a": a, "b": b, "detail": kind, "count": count}
 
 
-def _touched(split: pd.Series, relations: Relations) -> pd.DataFrame:
-    groups = relations.groups.assign(split=split.iloc[relations.groups["row"]].to_numpy())
-    splits_in_group = groups.groupby("group")["split"].transform("nunique")
-    touched = groups[(splits_in_group > 1) & groups["split"].notna()]
-    return pd.DataFrame(
-        [
-            (name, int((split == name).sum()), int((touched["split"] == name).sum()))
-            for name in sorted(split.dropna().unique())
-        ],
-        columns=["split", "patches", "touched"],
-    )
+def _touched(split: pd.Series, groups: pd.DataFrame) -> Iterator[Row]:
+    """Yield how many patches of each split have a relative in another, also through their group."""
+    named = groups.assign(split=split.iloc[groups["row"]].to_numpy())
+    splits_in_group = named.groupby("group")["split"].transform("nunique")
+    touched = named[(splits_in_group > 1) & named["split"].notna()]
+    for name in sorted(split.dropna().unique()):
+        count, whole = int((touched["split"] == name).sum()), int((split == name).sum())
+        yield {"kind": "touched", "a": name, "count": count, "of": whole}
 
 
-def _stain(
-    stain: pd.DataFrame | None, split: pd.Series, slide: pd.Series
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    split_columns, slide_columns = (
-        ["split_a", "split_b", "distance"],
-        ["slide", "patches", "distance"],
-    )
-    if stain is None:
-        return pd.DataFrame(columns=split_columns), pd.DataFrame(columns=slide_columns)
-    values = stain.to_numpy(dtype=np.float64)
+def _stain(patches: pd.DataFrame) -> Iterator[Row]:
+    """Yield how far apart the mean stains of splits are, and of each slide from all slides.
+
+    Mahalanobis distances with the (Ledoit-Wolf) covariance within slides, or within splits where no
+    slide is known: 1 is about one standard deviation of a patch about its own slide.
+    """
+    split, slide = patches["split"], patches["slide"]
+    values = patches[list(_STAIN)].to_numpy(np.float64)
     whole = np.isfinite(values).all(axis=1) & split.notna().to_numpy()
-    within = (whole & slide.notna().to_numpy()) if slide.notna().any() else whole
-    group = (slide if slide.notna().any() else split)[within]
+    if not whole.any():
+        return
+    with_slides = bool(slide.notna().any())
+    within = whole & slide.notna().to_numpy() if with_slides else whole
+    group = (slide if with_slides else split)[within].to_numpy()
     frame = pd.DataFrame(values[within])
-    centred = frame - frame.groupby(group.to_numpy()).transform("mean")
+    centred = frame - frame.groupby(group).transform("mean")
     scale = np.maximum(centred.std().to_numpy(), 1e-9)
     inverse = LedoitWolf(assume_centered=True).fit(centred.to_numpy() / scale).precision_
 
@@ -139,21 +110,19 @@ def _stain(
         return float(np.sqrt(gap @ inverse @ gap))
 
     means = pd.DataFrame(values[whole]).groupby(split[whole].to_numpy()).mean()
-    split_rows = [
-        (a, b, distance(means.loc[a].to_numpy() - means.loc[b].to_numpy()))
-        for a, b in combinations(means.index, 2)
-    ]
-    slide_rows: list[tuple[object, int, float]] = []
-    if slide.notna().any():
-        parts = frame.groupby(group.to_numpy())
-        of_slides = parts.mean()
-        middle, counts = of_slides.mean().to_numpy(), parts.size()
-        slide_rows = [
-            (name, int(count), distance(row - middle))
-            for name, count, row in zip(of_slides.index, counts, of_slides.to_numpy(), strict=True)
+    for a, b in combinations(means.index, 2):
+        gap = means.loc[a].to_numpy() - means.loc[b].to_numpy()
+        yield {"kind": "split-stain", "a": a, "b": b, "distance": distance(gap)}
+    if with_slides:
+        counts, of_slides = frame.groupby(group).size(), frame.groupby(group).mean()
+        middle = of_slides.mean().to_numpy()
+        rows = [
+            {
+                "kind": "slide-stain",
+                "a": name,
+                "count": int(counts[name]),
+                "distance": distance(row - middle),
+            }
+            for name, row in zip(of_slides.index, of_slides.to_numpy(), strict=True)
         ]
-    slide_frame = pd.DataFrame(slide_rows, columns=slide_columns)
-    return (
-        pd.DataFrame(split_rows, columns=split_columns),
-        slide_frame.sort_values("distance", ascending=False, ignore_index=True),
-    )
+        yield from sorted(rows, key=lambda row: -row["distance"])

@@ -1,14 +1,12 @@
-import sys
-
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
-from sklearn.neighbors import NearestNeighbors
 
-from core.audit.relations import embedding, label_candidates, nearest_neighbours, probes
-from core.errors import EvidenceError, SettingsError
+from core.audit.columns import STATISTICS
+from core.audit.relations import embedding_table, label_candidates, probes
+from core.errors import EvidenceError
 
 
 def features(count: int = 300, seed: int = 0) -> NDArray[np.float32]:
@@ -49,7 +47,7 @@ def test_swapped_labels_lead_the_candidates_for_review() -> None:
     swapped = rng.choice(1000, 30, replace=False)
     labels[swapped] ^= 1
     ids = np.array([f"p{k}" for k in range(1000)])
-    frame = label_candidates(ids, labels, prob, out_of_fold=True)
+    frame = label_candidates(ids, labels, prob)
     assert set(frame["id"][:30]) == {f"p{k}" for k in swapped}
     assert frame["rank"].tolist() == list(range(1, len(frame) + 1))
     own = np.where(frame["label"] == 1, frame["prob_tumour"], 1 - frame["prob_tumour"])
@@ -58,45 +56,33 @@ def test_swapped_labels_lead_the_candidates_for_review() -> None:
         assert part["self_confidence"].is_monotonic_increasing
     assert frame["confident"].is_monotonic_decreasing
     assert frame["confident"].sum() >= 10
-    assert "warning" not in frame.attrs
-
-
-def test_scores_of_training_patches_come_with_a_warning() -> None:
-    frame = label_candidates(
-        np.array(["a", "b", "c", "d"] * 5),
-        np.array([0, 0, 1, 1] * 5),
-        np.array([0.1, 0.2, 0.9, 0.8] * 5),
-        out_of_fold=False,
-    )
-    assert "not out of fold" in frame.attrs["warning"]
 
 
 def test_one_label_alone_cannot_be_doubted() -> None:
     with pytest.raises(EvidenceError, match="both 0 and 1"):
-        label_candidates(np.array(["a"]), np.array([1]), np.array([0.1]), out_of_fold=True)
+        label_candidates(np.array(["a"]), np.array([1]), np.array([0.1]))
 
 
 def test_the_map_agrees_with_principal_components() -> None:
-    values = features()
-    found = embedding(values)
-    reference = PCA(2, svd_solver="full").fit(values)
-    expected = reference.transform(values)
-    assert np.abs(found.xy) == pytest.approx(np.abs(expected), abs=1e-3)
-    assert found.explained_share == pytest.approx(reference.explained_variance_ratio_, abs=1e-5)
+    rng = np.random.default_rng(0)
+    names = [name for name in STATISTICS if "hue" not in name]
+    values = rng.normal(size=(300, len(names))) @ rng.normal(size=(len(names), len(names)))
+    patches = pd.DataFrame(values, columns=names).assign(row=np.arange(300) * 2, fault="")
+    patches.loc[::10, "fault"] = "damaged"
+    table = embedding_table(patches)
+    assert table is not None
+    known = patches[patches["fault"] == ""]
+    standard = known[names] - known[names].mean()
+    standard /= standard.std(ddof=0)
+    reference = PCA(2, svd_solver="full").fit(standard)
+    expected = reference.transform(standard)
+    assert table["row"].tolist() == known["row"].tolist()
+    assert np.abs(table[["x", "y"]].to_numpy()) == pytest.approx(np.abs(expected), abs=1e-3)
+    shares = table[["share_x", "share_y"]].iloc[0].tolist()
+    assert shares == pytest.approx(reference.explained_variance_ratio_, abs=1e-5)
 
 
-def test_umap_that_is_not_installed_says_how_to_install_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setitem(sys.modules, "umap.umap_", None)
-    with pytest.raises(SettingsError, match="pip install umap-learn"):
-        embedding(features(), umap=True)
-
-
-def test_nearest_neighbours_agree_with_scikit_learn() -> None:
-    values = features(1500)
-    rows, similarity = nearest_neighbours(values, 5)
-    reference = NearestNeighbors(n_neighbors=6, metric="cosine").fit(values)
-    distance, expected = reference.kneighbors(values)
-    assert (rows == expected[:, 1:]).mean() > 0.999
-    assert similarity == pytest.approx(1 - distance[:, 1:], abs=1e-5)
+def test_two_patches_have_no_map() -> None:
+    names = [name for name in STATISTICS if "hue" not in name]
+    patches = pd.DataFrame(np.zeros((2, len(names))), columns=names).assign(row=[0, 1], fault="")
+    assert embedding_table(patches) is None

@@ -9,12 +9,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.audit.relations.anchors import Anchors
-from core.audit.relations.confirm import grey, match_near, match_placed
-from core.audit.relations.exact import equal_pairs, same_bytes, same_views
-from core.audit.relations.outline import alike
-from core.audit.relations.placement import placements
-from core.audit.relations.relation import Match, Relations, relate
+from core.audit.relations.candidates import alike, placements
+from core.audit.relations.confirm import grey, match_near, match_placed, same_views
+from core.audit.relations.relation import Kind, Match, Relations, relate
 from core.audit.relations.signatures import SIDE_PX
+from core.errors import Fault, RunError
+from core.patches import ImageU8, Patch, PatchSource
 
 T = TypeVar("T", bound=np.generic)
 
@@ -32,6 +32,53 @@ class _Candidate:
     row_b: int
     exact: bool = False
     placed: tuple[int, int, int] | None = None
+
+
+def related_patches(
+    patches: pd.DataFrame,
+    signatures: pd.DataFrame,
+    source: PatchSource,
+    on_progress: Progress,
+    should_stop: Callable[[], bool],
+) -> tuple[pd.DataFrame, pd.DataFrame] | None:
+    """Return the tables `pairs` and `groups`, by row of the source; None if stopped.
+
+    Args:
+        patches: Rows of `patches`.
+        signatures: Theirs.
+        source: Where the pixels are.
+        on_progress: As in `find_relations`, likewise the next.
+        should_stop: Asked between blocks.
+
+    Raises:
+        RunError: A patch that was read before cannot be read any more.
+    """
+    table = patches[["label", "slide", "split"]].assign(file_sha256=patches["sha256"])
+    table = pd.concat([table, signatures], axis=1)
+    table = table[(patches["fault"] == Fault.NONE).to_numpy()].reset_index(drop=True)
+    rows = table["row"].to_numpy(np.int64)
+
+    def load(places: Sequence[int]) -> ImageU8:
+        return np.stack([_pixels(source, row) for row in rows[list(places)].tolist()])
+
+    found = find_relations(table, load, on_progress, should_stop)
+    if found.stopped:
+        return None
+    pairs, groups = found.pairs, found.groups
+    return (
+        pairs.assign(row_a=rows[pairs["row_a"]], row_b=rows[pairs["row_b"]]),
+        groups.assign(row=rows[groups["row"]]),
+    )
+
+
+def _pixels(source: PatchSource, row: int) -> ImageU8:
+    item = source.read(row)
+    if not isinstance(item, Patch):
+        raise RunError(
+            f"{item.entry.path} could be read before and cannot be now: {item.reason} "
+            "Leave the data alone while it is audited, and start anew."
+        )
+    return item.image_rgb_u8
 
 
 def find_relations(
@@ -58,7 +105,7 @@ def find_relations(
     """
     if table.empty:
         return relate([], table, stopped=False, refused=0)
-    matches = same_bytes(table)
+    matches = _same_bytes(table)
     seen = {(match.row_a, match.row_b) for match in matches}
     candidates = [one for one in _candidates(table) if (one.row_a, one.row_b) not in seen]
     refused: set[tuple[int, int]] = set()
@@ -84,10 +131,33 @@ def find_relations(
     return relate(matches, table, stopped=stopped, refused=len(refused - seen))
 
 
+def _same_bytes(table: pd.DataFrame) -> list[Match]:
+    """Return the pairs with equal `file_sha256`, where that column is there and known."""
+    if "file_sha256" not in table.columns:
+        return []
+    known = np.flatnonzero(table["file_sha256"].notna().to_numpy())
+    values = table["file_sha256"].to_numpy(dtype=object)[known]
+    return [
+        Match(int(known[a]), int(known[b]), Kind.SAME_BYTES, 0, 0, 0, 1.0)
+        for a, b in _equal_pairs(pd.factorize(values)[0])
+    ]
+
+
+def _equal_pairs(keys: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """Yield (first, other) for each key that occurs more than once, first < other."""
+    order = np.argsort(keys, kind="stable")
+    same = keys[order[1:]] == keys[order[:-1]]
+    first = -1
+    for place in np.flatnonzero(same):
+        if place == 0 or not same[place - 1]:
+            first = int(order[place])
+        yield first, int(order[place + 1])
+
+
 def _candidates(table: pd.DataFrame) -> Iterator[_Candidate]:
     """Yield what to compare, the closest kinds first."""
     turned = table["turned_hash"].to_numpy(dtype=np.int64)
-    for row_a, row_b in equal_pairs(turned):
+    for row_a, row_b in _equal_pairs(turned):
         yield _Candidate(row_a, row_b, exact=True)
     # Positions of the first of each class of equal patches, in ascending order.
     first = np.sort(np.unique(turned, return_index=True)[1])
