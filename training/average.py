@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.bundle import InputTransform, build_network, load_weights
+from core.bundle import InputTransform, Parent, build_network, load_weights
 from core.errors import RunError
 from core.patches import open_source
 from core.tables import read_table
@@ -34,7 +34,7 @@ from training.runs.folder import (
     write_scores,
     write_tensors,
 )
-from training.runs.initial import MEAN, InitialWeights
+from training.runs.initial import InitialWeights
 
 _BATCH: Final = 64
 
@@ -126,13 +126,18 @@ def _validation_rows(member: FinishedRun, pack: Pack) -> IntArray:
 
 
 def _origin(members: Sequence[FinishedRun], shares: Sequence[float]) -> InitialWeights:
-    parts = [
-        f"{share:.0%} {member.folder.root.name} ({member.recorded.config.recipe.name}, from "
-        f"{member.recorded.config.initial.description})"
+    parents = tuple(
+        Parent(
+            member.folder.root.name,
+            share,
+            member.recorded.config.recipe.name,
+            member.recorded.config.initial.description,
+        )
         for member, share in zip(members, shares, strict=True)
-    ]
+    )
     digest = hashlib.sha256("".join(member.recorded.digest for member in members).encode())
-    return InitialWeights(f"{MEAN} of {' and '.join(parts)}", digest.hexdigest())
+    description = f"mean of the weights of {len(members)} runs"
+    return InitialWeights(description, digest.hexdigest(), parents=parents)
 
 
 def _outcome(members: Sequence[FinishedRun], shares: Sequence[float], auc: float) -> dict[str, Any]:

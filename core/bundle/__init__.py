@@ -3,13 +3,16 @@
 from typing import TYPE_CHECKING
 
 from core.bundle.card import (
+    SHIPPED,
     Architecture,
     Card,
     DataSummary,
     GoldenPatch,
     GoldenPatches,
     OperatingPoint,
+    Parent,
     Preprocessing,
+    StartingWeights,
     Validation,
 )
 from core.bundle.summary import card_table, interval_text, metric_name
@@ -70,6 +73,7 @@ else:
 __all__ = [
     "CENTRE_STREAM",
     "HIDDEN_LAYER",
+    "SHIPPED",
     "SIMPLE_CNN",
     "Architecture",
     "Bundle",
@@ -80,7 +84,9 @@ __all__ = [
     "GoldenPatches",
     "InputTransform",
     "OperatingPoint",
+    "Parent",
     "Preprocessing",
+    "StartingWeights",
     "TwoStreams",
     "Validation",
     "ValidationScores",

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 
 from core.bundle.card import Card, GoldenPatch
+from core.bundle.card_v1 import upgraded
 from core.errors import BundleError, PatchError, first_fault
 from core.patches import ImageU8, decode_patch
 from core.tables import read_table
@@ -86,7 +87,14 @@ def read_card(folder: Path) -> Card:
             "Name a folder made by `python -m training export`."
         ) from None
     try:
+        content = json.loads(text)
+        if content.get("schema_version") == 1:
+            text = json.dumps(upgraded(content))
         return Card.model_validate_json(text)
+    except (AttributeError, KeyError, TypeError, json.JSONDecodeError) as error:
+        raise BundleError(
+            f"The model card does not follow the schema ({error!r}). Export the bundle again."
+        ) from None
     except ValidationError as error:
         raise BundleError(
             f"The model card does not follow the schema: {first_fault(error)}. "

@@ -1,7 +1,8 @@
 """The model card: everything a bundle claims about itself, checked against a schema on load."""
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import (
     BaseModel,
@@ -18,6 +19,9 @@ from core.statistics.measured import Measured
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 Channels = tuple[float, float, float]
+
+SHIPPED: Final = "shipped"
+"""Version of the operating point that a card brings."""
 
 
 class _Part(BaseModel):
@@ -103,7 +107,7 @@ class OperatingPoint(_Part):
     """A threshold and where it comes from; a patch is called tumour if probability >= threshold.
 
     Attributes:
-        version: "shipped", or the lock's version.
+        version: `SHIPPED`, or the lock's version, such as "v1".
         threshold: On the calibrated probability.
         lower_threshold: If given, there is a grey zone: below it the call is no tumour, between
             the two there is no call and a person decides.
@@ -128,6 +132,11 @@ class OperatingPoint(_Part):
                 f"the lower threshold {self.lower_threshold} is not below {self.threshold}"
             )
         return self
+
+    @property
+    def name(self) -> str:
+        """What scores and cases call it: "shipped" or "locked v1"."""
+        return self.version if self.version == SHIPPED else f"locked {self.version}"
 
     def call(self, prob_tumour: float) -> int | None:
         """Return 1 (tumour), 0 (none), or None in the grey zone, for a calibrated probability."""
@@ -164,12 +173,16 @@ class Validation(_Part):
         data: The patches.
         metrics: By name ("auroc", "average_precision", "brier", "ece", ...).
         scores_sha256: Hash of the bundle's validation.csv.
+        split_seed: `core.statistics.split_slides` with it halves the slides: the temperature was
+            fitted on the first half, the threshold chosen on the second; None where they share
+            patches.
         notes: What limits these numbers.
     """
 
     data: DataSummary
     metrics: dict[str, Published]
     scores_sha256: Sha256
+    split_seed: int | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -199,6 +212,44 @@ class GoldenPatch(_Part):
     logit: float
 
 
+@dataclass(frozen=True)
+class Parent:
+    """A run whose weights were averaged with others.
+
+    Attributes:
+        run: Name of its folder.
+        share: Of the mean, 0..1.
+        recipe: Name of its recipe.
+        description: What it started from itself, in words.
+    """
+
+    run: str
+    share: float
+    recipe: str
+    description: str
+
+
+class StartingWeights(_Part):
+    """What training started from.
+
+    Attributes:
+        description: In words.
+        source: Origin and licence, where the weights were a file.
+        parents: The runs that were averaged, if it is a mean.
+    """
+
+    description: str
+    source: str = ""
+    parents: tuple[Parent, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        """In words, with the parents of a mean by name, and the source."""
+        named = " and ".join(f"{parent.share:.0%} {parent.run}" for parent in self.parents)
+        start = f"mean of the weights of {named}" if named else self.description
+        return f"{start}; {self.source}" if self.source else start
+
+
 class Card(_Part):
     """What a bundle is: the contract that travels with the weights.
 
@@ -223,7 +274,7 @@ class Card(_Part):
         limits: What the model is not for, one sentence each.
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     name: str = Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")
     architecture: Architecture
     preprocessing: Preprocessing
@@ -234,7 +285,7 @@ class Card(_Part):
     training: DataSummary
     validation: Validation
     recipe: dict[str, JsonValue]
-    initial_weights: str
+    initial_weights: StartingWeights
     created: datetime
     versions: dict[str, str]
     weights_sha256: Sha256

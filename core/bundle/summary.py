@@ -33,7 +33,7 @@ def card_table(card: Card) -> str:
     share = data.positives / data.patches
     rows = [
         ("Model", f"`{card.model_id}` ({card.architecture.name})"),
-        ("Weights", f"from {card.initial_weights}"),
+        ("Weights", f"from {card.initial_weights.summary}"),
         (
             "Trained on",
             f"{card.training.patches:,} patches, {card.training.positives:,} with tumour",

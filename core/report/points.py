@@ -24,7 +24,7 @@ def point_of(case: CaseOpened, card: Card, locked: OperatingPointStore) -> Opera
         (
             point
             for point in known
-            if point.version == case.operating_point and point.threshold == case.threshold
+            if point.name == case.operating_point and point.threshold == case.threshold
         ),
         None,
     )

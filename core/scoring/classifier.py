@@ -146,6 +146,7 @@ class Classifier:
             prob_tumour=prob_tumour,
             predicted_label=call,
             d4_sd_logit=d4_sd_logit,
+            temperature=self.temperature,
         )
 
     def _unscored(self, item: Patch | UnreadablePatch, reason: str) -> ScoreRow:
@@ -158,7 +159,7 @@ class Classifier:
             predicted_label=None,
             threshold=self.operating_point.threshold,
             lower_threshold=self.operating_point.lower_threshold,
-            operating_point=self.operating_point.version,
+            operating_point=self.operating_point.name,
             model_id=self.model_id,
             sha256=item.sha256,
             reason=reason,

@@ -13,6 +13,8 @@ from core.files import take_lock
 from core.scoring.rows import COLUMNS, ScoreRow, Status
 
 _FORMAT: Final = 1
+_KEPT: Final = tuple(column for column in COLUMNS if column != "temperature")
+"""What is written of a row; the temperature is that of the run."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ class Journal:
             cls(path, spec).close()
         temporary = path.with_name(path.name + ".new")
         with temporary.open("wb") as file:
-            file.write(_line({"format": _FORMAT, "spec": asdict(spec), "columns": COLUMNS}))
+            file.write(_line({"format": _FORMAT, "spec": asdict(spec), "columns": _KEPT}))
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -135,7 +137,7 @@ class Journal:
 
     def append(self, rows: Sequence[ScoreRow]) -> None:
         """Add a batch; when this returns, the batch is on disk."""
-        batch = [[getattr(row, column) for column in COLUMNS] for row in rows]
+        batch = [[getattr(row, column) for column in _KEPT] for row in rows]
         line = _line({"start": self.rows_done, "rows": batch})
         with os.fdopen(os.dup(self._fd), "ab") as file:
             file.write(line)
@@ -176,7 +178,10 @@ def read_rows(path: Path, start: int = 0) -> Iterator[ScoreRow]:
     a gap or a line that is no batch nothing more is known.
     """
     with path.open("rb") as file:
-        file.readline()
+        head = _parse(file.readline())
+        if head is None:
+            return
+        temperature = head["spec"]["temperature"]
         position = 0
         for line in file:
             batch = _batch(line)
@@ -186,7 +191,7 @@ def read_rows(path: Path, start: int = 0) -> Iterator[ScoreRow]:
             fresh = rows[position - first :]
             for values in fresh[max(0, start - position) :]:
                 try:
-                    yield _row(values)
+                    yield _row(values, temperature)
                 except (TypeError, ValueError):
                     return
             position += len(fresh)
@@ -205,18 +210,19 @@ def _batch(line: bytes) -> tuple[int, list[list[Any]]] | None:
 
 def _are_rows(rows: list[list[Any]]) -> bool:
     try:
-        return all(_row(values) is not None for values in rows)
+        return all(_row(values, 1.0) is not None for values in rows)
     except (TypeError, ValueError):
         return False
 
 
-def _row(values: list[Any]) -> ScoreRow:
-    content = dict(zip(COLUMNS, values, strict=True))
+def _row(values: list[Any], temperature: float) -> ScoreRow:
+    content = dict(zip(_KEPT, values, strict=True))
     content["status"] = Status(content["status"])
     for name, value in content.items():
         if not isinstance(value, _TYPES[name]) or isinstance(value, bool):
             raise ValueError(f"{name} is {value!r}")
-    return ScoreRow(**content)
+    scored = content["status"] is Status.SCORED
+    return ScoreRow(**content, temperature=temperature if scored else None)
 
 
 _TEXT = ("id", "path", "status", "operating_point", "model_id", "sha256", "reason", "note")

@@ -38,6 +38,7 @@ _SCHEMA: Final = pa.schema(
         ("label", pa.int8()),
         ("slide", pa.string()),
         ("split", pa.string()),
+        ("temperature", pa.float64()),
     ]
 )
 _ROWS_PER_GROUP: Final = 16_384

@@ -42,6 +42,7 @@ class ScoreRow:
         label: Reference standard where the source knows it.
         slide: Slide where the source knows it.
         split: Split where the source knows it.
+        temperature: The probability is sigmoid(logit / temperature); None unless scored.
     """
 
     id: str
@@ -61,6 +62,7 @@ class ScoreRow:
     label: int | None
     slide: str | None
     split: str | None
+    temperature: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the row as plain values, in the order of `COLUMNS`."""

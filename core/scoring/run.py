@@ -30,7 +30,7 @@ def specify(
         inputs=len(source),
         model_id=classifier.model_id,
         temperature=classifier.temperature,
-        operating_point=classifier.operating_point.version,
+        operating_point=classifier.operating_point.name,
         threshold=classifier.operating_point.threshold,
         lower_threshold=classifier.operating_point.lower_threshold,
         tta=str(tta),

@@ -42,13 +42,12 @@ from core.thresholds.scores import (
 )
 from core.thresholds.snapshot import Deferral, Snapshot
 from core.thresholds.stability import Stability, threshold_stability
-from core.thresholds.store import SHIPPED, OperatingPointStore, read_locked_point
+from core.thresholds.store import OperatingPointStore, read_locked_point
 from core.thresholds.study import Histogram, ThresholdStudy
 from core.thresholds.wording import GreyZoneTargets, Wanted, rule_of
 
 __all__ = [
     "RUN_SCORES_FILE",
-    "SHIPPED",
     "UNKNOWN_SLIDE",
     "Assumptions",
     "BestF1",

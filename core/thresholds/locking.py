@@ -10,8 +10,6 @@ from core.thresholds.scores import Source
 from core.thresholds.snapshot import Snapshot
 from core.thresholds.study import ThresholdStudy
 
-SAME_PRECISION = 1e-6
-
 
 def obstacle_to_lock(study: ThresholdStudy, card: Card) -> str:
     """Say why a threshold found on these scores cannot be locked for a model; "" if it can.
@@ -43,7 +41,7 @@ def comparable(study: ThresholdStudy, card: Card, temperature: float) -> bool:
     if obstacle_to_lock(study, card):
         return False
     found = study.scores.temperature
-    return found is None or math.isclose(found, temperature, rel_tol=SAME_PRECISION)
+    return found is None or found == temperature
 
 
 def decision_of(study: ThresholdStudy, snapshot: Snapshot, card: Card, *, rule: str) -> Decision:
@@ -62,16 +60,13 @@ def decision_of(study: ThresholdStudy, snapshot: Snapshot, card: Card, *, rule: 
     if obstacle:
         raise RunError(obstacle)
     scores, evidence = study.scores, study.scores.evidence
-    temperature = card.temperature if scores.temperature is None else scores.temperature
-    if math.isclose(temperature, card.temperature, rel_tol=SAME_PRECISION):
-        temperature = card.temperature  # found from rounded scores; the card has it exactly
     return Decision(
         model_id=card.model_id,
         weights_sha256=card.weights_sha256,
         threshold=snapshot.confusion.threshold,
         lower_threshold=None if snapshot.deferral is None else snapshot.deferral.lower,
         rule=rule,
-        temperature=temperature,
+        temperature=card.temperature if scores.temperature is None else scores.temperature,
         prevalence=snapshot.assumptions.prevalence,
         cost_missed=snapshot.assumptions.miss_cost,
         cost_false_alarm=snapshot.assumptions.false_alarm_cost,

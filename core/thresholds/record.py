@@ -78,9 +78,9 @@ class LockedPoint(Decision):
 
     @property
     def operating_point(self) -> OperatingPoint:
-        """The threshold as scoring uses it; scores name it `locked v1`."""
+        """The threshold as scoring uses it."""
         return OperatingPoint(
-            version=f"locked {self.version}",
+            version=self.version,
             threshold=self.threshold,
             lower_threshold=self.lower_threshold,
             rule=self.rule,

@@ -1,7 +1,6 @@
 """Scores with their labels, from wherever they are kept: a bundle, a training run, an upload."""
 
 import hashlib
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -12,7 +11,6 @@ from typing import Final
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import expit, logit
 
 from core.bundle import Card, ValidationScores, read_validation
 from core.errors import EvidenceError, SourceError
@@ -24,10 +22,8 @@ UNKNOWN_SLIDE: Final = "(slide unknown)"
 """Patches without a slide count as one slide together, which is wide rather than narrow."""
 
 _NAMED: Final = 3  # rows that an error names
-_SPLIT_NOTE: Final = re.compile(r"split_slides with seed (\d+)")
 _LABEL_COLUMNS: Final = ("label",)
 _SCORE_COLUMNS: Final = ("score", "prob_tumour")
-_SAME_PROBABILITY: Final = 1e-5
 _REVERSED: Final = 0.4
 _NAMELESS: Final = "The table has no column id, so it can be paired with no other."
 
@@ -50,7 +46,7 @@ class ScoreSet:
         ids: (N,) patch ids.
         evidence: Labels, scores in 0..1, slides where any is known.
         sha256: Hash of the file.
-        temperature: The scores are sigmoid(logit / temperature); None where no logit tells.
+        temperature: The scores are sigmoid(logit / temperature); None where the file is silent.
         model_id: Which model scored them, where the file says so, else "".
         notes: What limits them, in words.
         named: Whether `ids` are the patches' own; else they are lines of a file, and the set may
@@ -107,14 +103,9 @@ def bundle_scores(folder: Path, card: Card) -> ScoreSet:
         notes=(
             *notes,
             f"Temperature {card.temperature:.3g}, fitted on {card.temperature_fitted_on}.",
-            *_limits(card),
+            *card.validation.notes,
         ),
     )
-
-
-def _limits(card: Card) -> tuple[str, ...]:
-    """What the card says of its validation, except how the slides were halved."""
-    return tuple(note for note in card.validation.notes if not _SPLIT_NOTE.search(note))
 
 
 def threshold_part(scores: ScoreSet, card: Card) -> ScoreSet | None:
@@ -123,11 +114,10 @@ def threshold_part(scores: ScoreSet, card: Card) -> ScoreSet | None:
     None where the card does not say how the slides were halved; then temperature and threshold
     may share slides, and rates may be slightly too good.
     """
-    found = next((hit for note in card.validation.notes if (hit := _SPLIT_NOTE.search(note))), None)
-    evidence = scores.evidence
-    if found is None or evidence.slides is None or UNKNOWN_SLIDE in evidence.slide_names:
+    seed, evidence = card.validation.split_seed, scores.evidence
+    if seed is None or evidence.slides is None or UNKNOWN_SLIDE in evidence.slide_names:
         return None
-    part = split_slides(evidence, 0.5, int(found.group(1))).second.evidence
+    part = split_slides(evidence, 0.5, seed).second.evidence
     rows = np.isin(evidence.slides, part.slide_names)
     return replace(
         scores,
@@ -137,7 +127,7 @@ def threshold_part(scores: ScoreSet, card: Card) -> ScoreSet | None:
         notes=(
             f"Temperature {card.temperature:.3g} was fitted on the other validation slides, so "
             "none of these helped to calibrate the scores.",
-            *_limits(card),
+            *card.validation.notes,
         ),
     )
 
@@ -161,7 +151,7 @@ def run_scores(folder: Path) -> ScoreSet:
 
 
 def read_scores_csv(name: str, data: bytes) -> ScoreSet:
-    """Return the scores in a CSV: `label` and `score`, optionally `id`, `slide`, `logit`.
+    """Return the scores in a CSV: `label` and `score`, optionally `id`, `slide`, `temperature`.
 
     The app's own result tables are taken too: their `prob_tumour` is the score, rows without one
     (unreadable or withheld inputs) are left out and counted in a note.
@@ -211,7 +201,7 @@ def scores_of_table(read: Table, sha256: str) -> ScoreSet:
         named=named,
         evidence=Evidence.of(labels.astype(np.int8), scores, slides),
         sha256=sha256,
-        temperature=_temperature(table, scores),
+        temperature=_temperature(table, name),
         model_id=_only(table, "model_id", name),
         notes=(
             *_implausible(labels, scores),
@@ -291,19 +281,26 @@ def _slides(slides: NDArray[np.str_]) -> tuple[NDArray[np.str_] | None, tuple[st
     )
 
 
-def _temperature(table: pd.DataFrame, scores: NDArray[np.float64]) -> float | None:
-    """The temperature that turns the column `logit` into the scores; None where none does."""
-    if "logit" not in table:
+def _temperature(table: pd.DataFrame, name: str) -> float | None:
+    """What the table says in the column `temperature`; None without one."""
+    if "temperature" not in table:
         return None
-    logits = pd.to_numeric(table["logit"], errors="coerce").to_numpy(np.float64)
-    inner = (scores > 1e-4) & (scores < 1 - 1e-4) & (np.abs(logits) > 1e-2)
-    if not inner.any():
-        return None
-    temperature = float(np.median(logits[inner] / logit(scores[inner])))
-    if not temperature > 0:
-        return None
-    agree = np.abs(expit(logits / temperature) - scores) < _SAME_PROBABILITY
-    return float(f"{temperature:.9g}") if bool(agree.all()) else None
+    expected = "the temperature of the score, a number above 0"
+    temperatures = _numbers(table, "temperature", name, expected)
+    _refuse(table, "temperature", temperatures <= 0, name, expected)
+    if len(found := np.unique(temperatures)) > 1:
+        raise SourceError(
+            f"{name} mixes scores of {len(found)} temperatures ({found[0]:g} to {found[-1]:g}); "
+            "expected one. Give one file for each."
+        )
+    return float(found[0])
+
+
+def _silence(table: pd.DataFrame) -> tuple[str, ...]:
+    """A note where a table of a model's scores does not say which temperature they have."""
+    if "model_id" not in table or "temperature" in table:
+        return ()
+    return ("The table does not state a temperature; the scores are taken to have the model's.",)
 
 
 def _only(table: pd.DataFrame, column: str, name: str) -> str:

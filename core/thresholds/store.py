@@ -10,13 +10,12 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from core.bundle.card import SHIPPED
 from core.errors import RunError, first_fault
 from core.thresholds.record import Decision, LockedPoint
 
 _OPENINGS_FILE: Final = "test_openings.jsonl"
 _IN_FORCE_FILE: Final = "in_force.jsonl"
-SHIPPED: Final = "shipped"
-"""Names the operating point of the model's card among the versions."""
 
 
 def read_locked_point(path: Path) -> LockedPoint:

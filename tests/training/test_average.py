@@ -46,7 +46,9 @@ def test_the_mean_of_a_network_and_itself_is_that_network(finished_runs: Path) -
 def test_the_mean_is_exported_and_scores_as_recorded(averaged: Path, tmp_path: Path) -> None:
     assert main(["export", str(averaged), "--to", str(tmp_path / "model")]) == 0
     card = open_classifier(tmp_path / "model", device="cpu").bundle.card
-    assert "mean of the weights of 25% a" in card.initial_weights
+    parents = card.initial_weights.parents
+    assert [(parent.run, parent.share) for parent in parents] == [("a", 0.25), ("b", 0.75)]
+    assert card.initial_weights.summary == "mean of the weights of 25% a and 75% b"
     outcome = json.loads(RunFolder(averaged).outcome.read_text("utf-8"))
     assert [one["share"] for one in outcome["mean_of"]] == [0.25, 0.75]
 

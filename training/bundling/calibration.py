@@ -38,6 +38,7 @@ class Calibration:
         judging: Calibrated evidence that the threshold saw; the temperature did not, unless the
             notes say so.
         everything: All validation patches, calibrated.
+        split_seed: Of `split_slides` into fitting and judging; None where they are the same.
         notes: What must not be trusted.
     """
 
@@ -48,6 +49,7 @@ class Calibration:
     fitting: Evidence
     judging: Evidence
     everything: Evidence
+    split_seed: int | None
     notes: tuple[str, ...]
 
 
@@ -91,9 +93,6 @@ def calibrate(
             f"{len(part.slide_names)} slides"
             for name, part in ((CALIBRATION_PART, fitting), (THRESHOLD_PART, judging))
         )
-        notes.append(
-            f"Validation slides were halved by core.statistics.split_slides with seed {split.seed}."
-        )
     chosen = choose(RULE, judging, temperature=fit, allow_overlap=split is None)
     return Calibration(
         temperature=temperature,
@@ -103,6 +102,7 @@ def calibrate(
         fitting=fitting,
         judging=judging,
         everything=everything,
+        split_seed=None if split is None else split.seed,
         notes=(*notes, *chosen.notes),
     )
 

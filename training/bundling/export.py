@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.bundle import (
+    SHIPPED,
     Card,
     DataSummary,
     GoldenPatches,
     OperatingPoint,
+    StartingWeights,
     Validation,
     read_bundle,
     write_card,
@@ -100,7 +102,6 @@ def _write_bundle(part: Path, options: ExportOptions, run: FinishedRun) -> Card:
     golden = read_bundle(SHIPPED_MODEL).golden_images
     scores = read_validation_logits(run.folder.scores)
     calibration = calibrate(scores.labels, scores.logits, scores.slides)
-    initial = config.initial.description
     card = Card(
         name=options.name or recipe.name,
         architecture=recipe.network,
@@ -120,10 +121,15 @@ def _write_bundle(part: Path, options: ExportOptions, run: FinishedRun) -> Card:
                 labels=scores.labels.tolist(),
                 scores=calibration.everything.scores.tolist(),
             ),
+            split_seed=calibration.split_seed,
             notes=(*_notes(config, calibration), *options.note),
         ),
         recipe={**recipe_values(recipe), "run": _run_values(run)},
-        initial_weights=f"{initial}; {options.init_source}" if options.init_source else initial,
+        initial_weights=StartingWeights(
+            description=config.initial.description,
+            source=options.init_source,
+            parents=config.initial.parents,
+        ),
         created=datetime.now(UTC).replace(microsecond=0),
         versions=library_versions(),
         weights_sha256=write_weights(part, run.weights),
@@ -156,7 +162,7 @@ def read_validation_logits(path: Path) -> ValidationLogits:
 def _operating_point(calibration: Calibration) -> OperatingPoint:
     chosen, judging = calibration.chosen, calibration.judging
     return OperatingPoint(
-        version="shipped",
+        version=SHIPPED,
         threshold=chosen.threshold,
         rule=chosen.description,
         chosen_on=calibration.chosen_on,

@@ -1,7 +1,7 @@
 """Which patches train and which validate: no slide on both sides."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -59,12 +59,14 @@ class Split:
         val: (V,) rows that validate.
         origin: How it was made, in words.
         warnings: What a reader of the scores must know.
+        at_random: Whether it has no regard to slides.
     """
 
     train: IntArray
     val: IntArray
     origin: str
     warnings: tuple[str, ...] = ()
+    at_random: bool = False
 
 
 def split_patches(
@@ -144,7 +146,7 @@ def split_fold(table: PatchTable, fold: Fold, *, seed: int, at_random: bool = Fa
     how = "at random" if at_random else "grouped by slide"
     origin = f"fold {fold.number + 1} of {fold.of}, stratified by label, {how}, seed {seed}"
     notes = (RANDOM_WARNING,) if at_random else _unknown_slides(table, train)
-    split = Split(train, val, origin, (*notes, *_test_slides(table, usable)))
+    split = Split(train, val, origin, (*notes, *_test_slides(table, usable)), at_random)
     _require_both_classes(table, split)
     if not at_random:
         require_disjoint_slides(table, split)
@@ -166,7 +168,7 @@ def limit_training(table: PatchTable, split: Split, patches: int, *, seed: int) 
         )
     order = np.random.default_rng([seed, _SUBSET]).permutation(len(split.train))
     origin = f"{split.origin}; {patches:,} of {len(split.train):,} training patches, seed {seed}"
-    limited = Split(np.sort(split.train[order[:patches]]), split.val, origin, split.warnings)
+    limited = replace(split, train=np.sort(split.train[order[:patches]]), origin=origin)
     _require_both_classes(table, limited)
     return limited
 
@@ -245,6 +247,7 @@ def _at_random(table: PatchTable, seed: int, val_share: float) -> Split:
         np.sort(usable[val]),
         f"at random, stratified by label, seed {seed}",
         (RANDOM_WARNING, *_test_slides(table, usable)),
+        at_random=True,
     )
 
 

@@ -65,7 +65,7 @@ def _thresholds(subject: Subject, options: EvaluateOptions) -> list[Threshold]:
         point = subject.shipped
         found.append(
             Threshold(
-                point.version,
+                point.name,
                 point.threshold,
                 f"{point.rule.rstrip('.')}; chosen on {point.chosen_on}",
             )

@@ -23,7 +23,6 @@ from training.judging.subject import (
 )
 from training.options import ScoringOptions
 from training.runs.folder import RecordedRun, RunFolder, read_config
-from training.runs.initial import MEAN
 
 BEGIN: Final = "<!-- leaderboard -->"
 END: Final = "<!-- /leaderboard -->"
@@ -141,7 +140,7 @@ def _of_run(name: str, folder: RunFolder, recorded: RecordedRun, judged: Perform
         run=name,
         kind="run",
         recipe=config.recipe.name,
-        init=_short(config.initial.description),
+        init="mean of the weights" if "mean_of" in outcome else _short(config.initial.description),
         parameters=count_parameters(folder.best),
         epochs=epochs,
         train_patches=patches,
@@ -151,7 +150,7 @@ def _of_run(name: str, folder: RunFolder, recorded: RecordedRun, judged: Perform
         validation_patches=judged.patches,
         validation_slides=judged.slides,
         validation_sha256=config.val.ids_sha256,
-        random_split="at random" in config.split,
+        random_split=config.at_random or bool({*config.train.slides} & {*config.val.slides}),
         **_metrics(judged),
     )
 
@@ -204,10 +203,8 @@ def count_parameters(weights: Path) -> int | None:
 
 
 def _short(description: str) -> str:
-    """The first words of where weights start: "ImageNet", "random", a file's name, or a mean."""
-    if description.startswith(MEAN):
-        return MEAN
-    return description.split(",", maxsplit=1)[0].removesuffix(" (timm naming)")
+    """Return the first part of a description."""
+    return description.split(",", maxsplit=1)[0]
 
 
 def markdown_table(entries: Sequence[Entry]) -> str:

@@ -66,6 +66,7 @@ class RunConfig:
         val: What validates.
         initial: Where the weights start.
         teacher_sha256: Of the teacher's scores; "" without one.
+        at_random: Whether the split has no regard to slides.
     """
 
     recipe: Recipe
@@ -79,6 +80,7 @@ class RunConfig:
     val: SetFacts
     initial: InitialWeights
     teacher_sha256: str = ""
+    at_random: bool = False
 
     def __post_init__(self) -> None:
         if self.train.ids_sha256 == self.val.ids_sha256:
@@ -108,11 +110,20 @@ class RunConfig:
             val=SetFacts.of(pack.table, split.val),
             initial=initial,
             teacher_sha256=teacher_sha256,
+            at_random=split.at_random,
         )
 
     def values(self) -> dict[str, Any]:
-        """Return the config as plain values for JSON."""
+        """Return the config as plain values for JSON.
+
+        What runs of earlier versions did not state is left out where it says nothing, so that
+        their digest stays.
+        """
         values: dict[str, Any] = _CONFIG.dump_python(self, mode="json")
+        if not self.at_random:
+            del values["at_random"]
+        if not self.initial.parents:
+            del values["initial"]["parents"]
         return values
 
     @classmethod

@@ -203,7 +203,7 @@ def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
 def write_scores(
     path: Path, table: PatchTable, rows: IntArray, logits: NDArray[np.float32]
 ) -> None:
-    """Write id, slide, label, logit and uncalibrated score of validation patches."""
+    """Write id, slide, label, logit and score of validation patches, at temperature 1."""
     wide = logits.astype(np.float64)
     columns = {
         "id": table.ids[rows],
@@ -211,6 +211,7 @@ def write_scores(
         "label": table.labels[rows],
         "logit": wide,
         "score": expit(wide),
+        "temperature": 1.0,
     }
     with replacing(path) as file:
         pd.DataFrame(columns).to_csv(file, index=False, lineterminator="\n")

@@ -16,6 +16,7 @@ from core.bundle import (
     HIDDEN_LAYER,
     SIMPLE_CNN,
     Architecture,
+    Parent,
     TwoStreams,
     build_network,
     classifier_names,
@@ -27,8 +28,6 @@ IMAGENET: Final = "imagenet"
 NONE: Final = "none"
 CHANCE: Final = "random"
 """How weights that nothing was loaded into are described."""
-MEAN: Final = "mean of the weights"
-"""How the description of averaged weights starts."""
 METADATA_KEY: Final = "json"
 """Of what a safetensors file of ours says of itself."""
 _HEAD_STD: Final = 0.01
@@ -44,11 +43,13 @@ class InitialWeights:
         description: In words, for the model card.
         sha256: Of the file; for hub weights of the tensors in name order; "" for chance.
         slides_sha256: Hash of each slide's name that the file says it was pre-trained on.
+        parents: The runs that were averaged, if it is a mean.
     """
 
     description: str
     sha256: str
     slides_sha256: tuple[str, ...] = ()
+    parents: tuple[Parent, ...] = ()
 
 
 def initial_network(architecture: Architecture, init: str) -> tuple[nn.Module, InitialWeights]:
@@ -132,7 +133,7 @@ def _from_file(network: nn.Module, architecture: Architecture, file: Path) -> In
             "not read, because they can run code; convert them to safetensors."
         ) from None
     told, slides = _provenance(data)
-    description = f"{file.name} ({told or 'timm naming'})"
+    description = f"{file.name} ({told})" if told else file.name
     parts: list[tuple[nn.Module, str]] = [(network, architecture.name)]
     if isinstance(network, TwoStreams) and not any(name.startswith("context.") for name in found):
         parts = [(network.context, architecture.name)]

@@ -77,8 +77,8 @@ def outdated(rows: Sequence[ScoreRow], classifier: Classifier) -> bool:
     row, point = rows[0], classifier.operating_point
     if row.model_id != classifier.model_id:
         text = words.OTHER_MODEL.format(model=classifier.model_id)
-    elif (row.operating_point, row.threshold) != (point.version, point.threshold):
-        text = words.OTHER_THRESHOLD.format(threshold=point.threshold, version=point.version)
+    elif (row.operating_point, row.threshold) != (point.name, point.threshold):
+        text = words.OTHER_THRESHOLD.format(threshold=point.threshold, version=point.name)
     else:
         return False
     st.warning(text, icon=":material/history:")

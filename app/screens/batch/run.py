@@ -40,7 +40,7 @@ def before_start(store: JobStore, job: Job, classifier: Classifier | None) -> No
     if classifier is None:
         return
     point = classifier.operating_point
-    section("Start", f"threshold {point.threshold:.4f} ({point.version})")
+    section("Start", f"threshold {point.threshold:.4f} ({point.name})")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         views = st.segmented_control(
             "Score each patch",

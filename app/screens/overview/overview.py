@@ -81,7 +81,7 @@ def what_is_loaded(classifier: Classifier) -> None:
             Stat(
                 "Threshold",
                 f"{point.threshold:.4f}",
-                f"{point.version}; called tumour from here on",
+                f"{point.name}; called tumour from here on",
             ),
         ]
     )
@@ -89,7 +89,7 @@ def what_is_loaded(classifier: Classifier) -> None:
         [
             ("Model ID", classifier.model_id),
             ("Network", architecture_words(card)),
-            ("Started from", card.initial_weights),
+            ("Started from", card.initial_weights.summary),
             (
                 "Trained on",
                 f"{card.training.name}: {card.training.patches:,} patches, "
@@ -121,7 +121,7 @@ def how_validated(classifier: Classifier) -> None:
         )
         facts(
             [
-                ("Threshold", f"{point.threshold:.4f} ({point.version}): {point.rule}"),
+                ("Threshold", f"{point.threshold:.4f} ({point.name}): {point.rule}"),
                 ("Chosen on", point.chosen_on),
                 ("Probabilities", f"calibrated on {card.temperature_fitted_on}"),
             ]

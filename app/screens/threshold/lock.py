@@ -21,10 +21,10 @@ from app.screens.threshold import numbers, words
 from app.screens.threshold.scene import Scene
 from app.screens.threshold.sources import kept_csv
 from app.state import identity, tuning, widgets
+from core.bundle import SHIPPED
 from core.errors import NodelensError
 from core.review import Permission, person
 from core.thresholds import (
-    SHIPPED,
     Assumptions,
     LockedPoint,
     Snapshot,
@@ -120,7 +120,7 @@ def _lock(scene: Scene, snapshot: Snapshot, rule: str) -> None:
         decision = decision_of(scene.study, snapshot, scene.card, rule=rule)
         locked = scene.store.lock(decision, by=name)
         use = bool(widgets.chosen("lock-use", True))
-        version = locked.version if use else scene.current_version
+        version = locked.version if use else scene.current.version
         scene.store.put_in_force(scene.weights, version, by=name)
     except (NodelensError, ValueError) as error:
         widgets.choose("lock-problem", str(error))
@@ -185,7 +185,7 @@ def versions(scene: Scene) -> None:
         table, hide_index=True, key="locked-versions", alt="Shipped and locked operating points"
     )
     names = [SHIPPED, *(point.version for point in scene.versions)]
-    now, login = scene.current_version, identity.login_name()
+    now, login = scene.current.version, identity.login_name()
     with st.container(horizontal=True, vertical_alignment="bottom", key="nl-force"):
         chosen = st.selectbox(
             "Use for new scores",
@@ -221,8 +221,8 @@ def _table(scene: Scene) -> pd.DataFrame:
         lines.append((locked.version, locked.operating_point, locked.locked_by, when))
     return pd.DataFrame(
         {
-            "Version": version,
-            "In use": "●" if version == scene.current_version else "",
+            "Version": point.name,
+            "In use": "●" if version == scene.current.version else "",
             "Threshold": numbers.place(point.threshold, point.lower_threshold),
             "Locked by": by,
             "Locked at": when,
@@ -249,7 +249,7 @@ def test_set(scene: Scene) -> None:
 
 
 def _opened(scene: Scene, file: widgets.KeptFile) -> None:
-    in_use = [point for point in scene.versions if point.version == scene.current_version]
+    in_use = [point for point in scene.versions if point.version == scene.current.version]
     point = in_use[0] if in_use else scene.versions[-1]
     digest = hashlib.sha256(file.data).hexdigest()
     key = f"opened-{digest[:16]}-{point.version}"

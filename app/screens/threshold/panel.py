@@ -15,6 +15,7 @@ from app.screens.threshold.lock import chosen_by, lock_button
 from app.screens.threshold.scene import Scene
 from app.screens.threshold.slider import threshold_slider
 from app.state import tuning, widgets
+from core.bundle import SHIPPED
 from core.errors import NodelensError
 from core.jobs import Job
 from core.scoring import GREY, BatchEffect, Change
@@ -81,19 +82,19 @@ def standing(scene: Scene, threshold: float, lower: float | None) -> Markup:
     point = scene.current
     by = chosen_by(scene.study, scene.assumptions)
     now = Markup("{} <b>{}</b> at {}.").format(
-        words.CURRENT, point.version, numbers.place(point.threshold, point.lower_threshold)
+        words.CURRENT, point.name, numbers.place(point.threshold, point.lower_threshold)
     )
     if not scene.comparable:
         kind = "training run" if scene.study.scores.source is Source.RUN else "other scores"
         return _standing("exploring", f"exploring, {kind}", f"{by} {words.NOT_COMPARABLE}")
     tried = (threshold, lower)
     if tried == (point.threshold, point.lower_threshold):
-        lock = "" if scene.current_version == "shipped" else "🔒 "
-        return _standing("locked", f"{lock}{point.version}", f"{words.IS_CURRENT} {point.rule}")
+        lock = "" if point.version == SHIPPED else "🔒 "
+        return _standing("locked", f"{lock}{point.name}", f"{words.IS_CURRENT} {point.rule}")
     for locked in reversed(scene.versions):
         if tried == (locked.threshold, locked.lower_threshold):
             text = Markup("Locked by {}, but not in use. {}").format(locked.locked_by, now)
-            return _standing("locked", f"🔒 locked {locked.version}", text)
+            return _standing("locked", f"🔒 {locked.operating_point.name}", text)
     text = Markup("{} {} {}").format(by, words.NOTHING_CHANGES, now)
     return _standing("exploring", "exploring", text)
 
@@ -123,10 +124,10 @@ def _batch(scene: Scene, snapshot: Snapshot, *, pictures: bool) -> Markup:
         effect.changed,
         effect.patches,
         percent(effect.changed / effect.patches),
-        point.version,
+        point.name,
         numbers.place(point.threshold, point.lower_threshold),
     )
-    foreign = ", ".join(name for name in scene.batch.versions if name != point.version)
+    foreign = ", ".join(name for name in scene.batch.versions if name != point.name)
     if foreign:
         note = Markup("<p><small>Its rows were scored at {} and keep that version.</small></p>")
         lead += note.format(foreign)

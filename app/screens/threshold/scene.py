@@ -12,7 +12,6 @@ from core.scoring import Batch, Classifier
 from core.scoring.what_if import Calls
 from core.settings import Settings
 from core.thresholds import (
-    SHIPPED,
     Assumptions,
     LockedPoint,
     OperatingPointStore,
@@ -55,12 +54,6 @@ class Scene:
     def current(self) -> OperatingPoint:
         """What new scores are called with."""
         return self.classifier.operating_point
-
-    @cached_property
-    def current_version(self) -> str:
-        """The version of it: "v1", "v2", … or "shipped"."""
-        locked = self.store.in_force(self.weights)
-        return SHIPPED if locked is None else locked.version
 
     @cached_property
     def versions(self) -> Sequence[LockedPoint]:

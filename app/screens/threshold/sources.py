@@ -8,7 +8,6 @@ from app import resources
 from app.screens.shared.parts import plain, show_problem
 from app.screens.threshold import words
 from app.state import tuning, widgets
-from core.bundle import Card
 from core.errors import NodelensError
 from core.scoring import Classifier
 from core.settings import Settings
@@ -20,10 +19,11 @@ _HASH_DIGITS: Final = 16
 def study_or_none(classifier: Classifier, settings: Settings) -> ThresholdStudy | None:
     """Draw the choice of scores and return their study; None while there is none to show."""
     card = classifier.bundle.card
+    halved = card.validation.split_seed is not None
     sources = [
         name
         for name in words.SOURCES
-        if (name != "all" or _is_halved(card)) and (name != "run" or settings.server_roots)
+        if (name != "all" or halved) and (name != "run" or settings.server_roots)
     ]
     widgets.choose("threshold-source", tuning.current().source)
     if widgets.chosen("threshold-source") not in sources:
@@ -45,10 +45,6 @@ def study_or_none(classifier: Classifier, settings: Settings) -> ThresholdStudy 
     except NodelensError as error:
         show_problem(error)
         return None
-
-
-def _is_halved(card: Card) -> bool:
-    return any("split_slides with seed" in note for note in card.validation.notes)
 
 
 def _change_source() -> None:

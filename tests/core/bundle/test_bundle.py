@@ -13,6 +13,7 @@ from core.bundle import Preprocessing, read_bundle, read_card, read_validation
 from core.bundle.network import InputTransform, build_network, tumour_logit
 from core.errors import BundleError
 from core.scoring import open_classifier
+from core.settings import SHIPPED_MODEL
 from tests.toys import TOY_ARCHITECTURE, noise_patches
 
 
@@ -82,6 +83,17 @@ def test_a_card_off_the_schema_is_refused_by_the_name_of_the_field(
     change_card(bundle, **changes)
     with pytest.raises(BundleError, match=complaint):
         read_card(bundle)
+
+
+def test_the_shipped_card_of_schema_1_still_opens_and_says_the_same(tmp_path: Path) -> None:
+    shutil.copy(Path(__file__).parent / "cards" / "shipped_v1.json", tmp_path / "card.json")
+    was = json.loads((tmp_path / "card.json").read_text("utf-8"))
+    old, new = read_card(tmp_path), read_card(SHIPPED_MODEL)
+    assert old.validation.split_seed == new.validation.split_seed == 98
+    changed = {"initial_weights": new.initial_weights}
+    assert old.model_copy(update=changed) == new
+    assert old.initial_weights.description == was["initial_weights"]
+    assert len(old.validation.notes) == len(was["validation"]["notes"]) - 1
 
 
 def test_a_card_cannot_make_timm_load_other_weights(bundle: Path) -> None:

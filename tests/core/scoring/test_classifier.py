@@ -69,4 +69,4 @@ def test_a_threshold_equal_to_the_probability_calls_tumour(toy_classifier: Class
     ]:
         point = OperatingPoint(version="v1", threshold=threshold, rule="", chosen_on="")
         (again,) = toy_classifier.at(point).score([item])
-        assert (again.predicted_label, again.operating_point) == (label, "v1")
+        assert (again.predicted_label, again.operating_point) == (label, "locked v1")

@@ -1,7 +1,5 @@
-import math
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from core.bundle import read_card
@@ -25,12 +23,16 @@ def test_a_csv_of_labels_and_scores_is_enough() -> None:
     assert (found.slides, found.ids.tolist(), found.temperature) == ((), ["2", "3"], None)
 
 
-def test_the_temperature_is_found_from_logits_that_agree_with_the_scores() -> None:
-    logits = np.linspace(-4, 4, 9)
-    lines = [f"{int(v > 0)},{1 / (1 + math.exp(-v / 1.7))!r},{v!r}" for v in logits.tolist()]
-    data = "\n".join(["label,score,logit", *lines]).encode()
-    assert read_scores_csv("a.csv", data).temperature == pytest.approx(1.7)
-    assert read_scores_csv("a.csv", data.replace(b"-4.0", b"-9.0")).temperature is None
+def test_the_temperature_is_the_one_that_is_written() -> None:
+    data = b"label,score,temperature\n0,0.1,1.7\n1,0.9,1.7\n"
+    assert read_scores_csv("a.csv", data).temperature == 1.7
+    with pytest.raises(SourceError, match=r"2 temperatures \(1.7 to 1.8\)"):
+        read_scores_csv("a.csv", data.replace(b"0.9,1.7", b"0.9,1.8"))
+    with pytest.raises(SourceError, match=r"line 3: .0\.0.*above 0"):
+        read_scores_csv("a.csv", data.replace(b"0.9,1.7", b"0.9,0.0"))
+    old = read_scores_csv("a.csv", b"label,score,model_id\n0,0.1,m-1\n1,0.9,m-1\n")
+    assert old.temperature is None
+    assert any("does not state a temperature" in note for note in old.notes)
 
 
 def test_the_apps_own_table_is_taken_and_unscored_inputs_are_counted() -> None:
@@ -80,10 +82,8 @@ def test_the_bundles_scores_come_with_its_temperature(toy_bundle: Path) -> None:
 
 def test_the_half_that_the_temperature_did_not_see_is_found_again(toy_bundle: Path) -> None:
     card = read_card(toy_bundle)
-    note = "Validation slides were halved by core.statistics.split_slides with seed 7."
-    halved = card.model_copy(
-        update={"validation": card.validation.model_copy(update={"notes": (note,)})}
-    )
+    validation = card.validation.model_copy(update={"split_seed": 7})
+    halved = card.model_copy(update={"validation": validation})
     whole = bundle_scores(toy_bundle, card)
     part = threshold_part(whole, halved)
     assert part is not None

@@ -9,10 +9,11 @@ import pytest
 from pydantic import ValidationError
 
 from core.__main__ import main
+from core.bundle import SHIPPED
 from core.errors import RunError
 from core.scoring import Classifier, apply_locked_point
 from core.statistics import Measured
-from core.thresholds import SHIPPED, Decision, OperatingPointStore, read_locked_point
+from core.thresholds import Decision, OperatingPointStore, read_locked_point
 from tests.toys import write_patches
 
 
