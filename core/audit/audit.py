@@ -1,6 +1,6 @@
 """A finished or running audit, opened for reading; everything in it is filtered, not computed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -25,6 +25,7 @@ class Audit:
 
     folder: AuditFolder
     spec: AuditSpec
+    _read: dict[str, pd.DataFrame | None] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def progress(self) -> AuditProgress:
@@ -37,60 +38,11 @@ class Audit:
         table = self.folder.read("patches")
         return pd.DataFrame() if table is None else table
 
-    @cached_property
-    def table_faults(self) -> pd.DataFrame | None:
-        """Faults of the tables beside the patches; this and all below: None until ready."""
-        return self.folder.read("table_faults")
-
-    @cached_property
-    def balance(self) -> pd.DataFrame | None:
-        """Patches and tumour share: in all, per split, per slide."""
-        return self.folder.read("balance")
-
-    @cached_property
-    def summaries(self) -> pd.DataFrame | None:
-        """Each measure per class, split and slide."""
-        return self.folder.read("summaries")
-
-    @cached_property
-    def contrasts(self) -> pd.DataFrame | None:
-        """Centre against ring by class."""
-        return self.folder.read("contrasts")
-
-    @cached_property
-    def associations(self) -> pd.DataFrame | None:
-        """The AUROC of each measure alone."""
-        return self.folder.read("associations")
-
-    @cached_property
-    def pairs(self) -> pd.DataFrame | None:
-        """Related patches."""
-        return self.folder.read("pairs")
-
-    @cached_property
-    def groups(self) -> pd.DataFrame | None:
-        """Groups of related patches."""
-        return self.folder.read("groups")
-
-    @cached_property
-    def splits(self) -> pd.DataFrame | None:
-        """Leakage between splits."""
-        return self.folder.read("splits")
-
-    @cached_property
-    def probes(self) -> pd.DataFrame | None:
-        """What trivial models reach."""
-        return self.folder.read("probes")
-
-    @cached_property
-    def embedding(self) -> pd.DataFrame | None:
-        """The map of patches."""
-        return self.folder.read("embedding")
-
-    @cached_property
-    def label_candidates(self) -> pd.DataFrame | None:
-        """Labels worth a second look."""
-        return self.folder.read("label_candidates")
+    def table(self, name: str) -> pd.DataFrame | None:
+        """Return another table of `columns.TABLES`; None until its step is done."""
+        if name not in self._read:
+            self._read[name] = self.folder.read(name)
+        return self._read[name]
 
     def flags(self, limits: QualityLimits = _DEFAULTS) -> pd.DataFrame:
         """Return the quality flags of every patch under some limits."""
@@ -98,7 +50,7 @@ class Audit:
 
     def findings(self, limits: QualityLimits = _DEFAULTS) -> tuple[Finding, ...]:
         """Return what was found so far, errors first, under some limits."""
-        return find(self, limits)
+        return find(self.patches, self.table, limits)
 
 
 def open_audit(folder: Path) -> Audit:

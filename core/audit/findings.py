@@ -1,7 +1,7 @@
 """From tables to findings, each a sentence with its number."""
 
-from collections.abc import Iterator
-from typing import Final, Protocol
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -21,45 +21,16 @@ _BALANCE_GAP: Final = 0.1
 _TELLING_AUROC: Final = 0.7
 
 
-class Tables(Protocol):
-    """What findings are drawn from; `Audit` has it. None: not there yet."""
+def find(
+    patches: pd.DataFrame, table: Callable[[str], pd.DataFrame | None], limits: QualityLimits
+) -> tuple[Finding, ...]:
+    """Return the findings, errors first, then in the order of `Area`, the largest count first.
 
-    @property
-    def patches(self) -> pd.DataFrame:
-        """One row per input."""
-
-    @property
-    def table_faults(self) -> pd.DataFrame | None:
-        """Faults of the tables."""
-
-    @property
-    def balance(self) -> pd.DataFrame | None:
-        """Patches and tumour share."""
-
-    @property
-    def associations(self) -> pd.DataFrame | None:
-        """AUROC of each measure alone."""
-
-    @property
-    def pairs(self) -> pd.DataFrame | None:
-        """Related patches."""
-
-    @property
-    def splits(self) -> pd.DataFrame | None:
-        """Leakage between splits."""
-
-    @property
-    def probes(self) -> pd.DataFrame | None:
-        """What plain models tell."""
-
-    @property
-    def label_candidates(self) -> pd.DataFrame | None:
-        """Labels worth a second look."""
-
-
-def find(tables: Tables, limits: QualityLimits) -> tuple[Finding, ...]:
-    """Return the findings, errors first, then in the order of `Area`, the largest count first."""
-    patches = tables.patches
+    Args:
+        patches: Rows of `patches`.
+        table: Gives any other table of the audit, None while it is not there.
+        limits: Of the quality measures.
+    """
     if patches.empty:
         return ()
     found = [
@@ -67,20 +38,10 @@ def find(tables: Tables, limits: QualityLimits) -> tuple[Finding, ...]:
         *label_findings(patches),
         *quality_findings(patches, limits),
     ]
-    if tables.table_faults is not None:
-        found += table_findings(tables.table_faults)
-    if tables.balance is not None:
-        found += _balance(tables.balance)
-    if tables.pairs is not None:
-        found += _pairs(tables.pairs)
-    if tables.splits is not None:
-        found += _splits(tables.splits)
-    if tables.associations is not None:
-        found += _associations(tables.associations)
-    if tables.probes is not None:
-        found += _probes(tables.probes)
-    if tables.label_candidates is not None:
-        found += _doubtful(tables.label_candidates)
+    for name, findings_of in _OF_TABLES.items():
+        rows = table(name)
+        if rows is not None:
+            found += findings_of(rows)
     areas = list(Area)
     return tuple(
         sorted(
@@ -274,3 +235,14 @@ def _doubtful(candidates: pd.DataFrame) -> Iterator[Finding]:
         "Look at them again, the most doubtful first; the scores may be wrong instead.",
         candidates["row"],
     )
+
+
+_OF_TABLES: Final[Mapping[str, Callable[[pd.DataFrame], Iterator[Finding]]]] = {
+    "table_faults": table_findings,
+    "balance": _balance,
+    "pairs": _pairs,
+    "splits": _splits,
+    "associations": _associations,
+    "probes": _probes,
+    "label_candidates": _doubtful,
+}

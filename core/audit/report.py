@@ -37,7 +37,8 @@ def write_report(audit: Audit, source: PatchSource, path: Path) -> None:
         source: For the pictures; the inputs that were audited.
         path: Of the HTML file.
     """
-    known, probes = readable(audit.patches), audit.probes
+    known = readable(audit.patches)
+    contrasts, probes, pairs = (audit.table(name) for name in ("contrasts", "probes", "pairs"))
     text = pages.page(
         _TEMPLATE,
         title=f"Audit of {audit.spec.source}",
@@ -48,12 +49,12 @@ def write_report(audit: Audit, source: PatchSource, path: Path) -> None:
             (one, _pictures(one.rows, audit, source, spread=one.area is Area.QUALITY))
             for one in audit.findings()
         ],
-        **_balance(audit.balance),
+        **_balance(audit.table("balance")),
         distributions={} if known.empty else dict(_distributions(known)),
-        contrasts=[] if audit.contrasts is None else list(_contrasts(audit.contrasts)),
-        **_associations(audit.associations),
+        contrasts=[] if contrasts is None else list(_contrasts(contrasts)),
+        **_associations(audit.table("associations")),
         probes=[] if probes is None else list(_probes(probes)),
-        pairs=[] if audit.pairs is None else list(_pairs(audit.pairs, audit, source)),
+        pairs=[] if pairs is None else list(_pairs(pairs, audit, source)),
         skipped=[f"{step}: {reason}" for step, reason in audit.progress.skipped.items()],
     )
     with replacing(path) as temporary:

@@ -213,9 +213,10 @@ class _Run:
 
     def _splits(self) -> str | None:
         audit = self._audit()
-        if audit.pairs is None or audit.groups is None:
+        pairs, groups = audit.table("pairs"), audit.table("groups")
+        if pairs is None or groups is None:
             return "related patches were not searched"
-        table = split_table(audit.patches, audit.pairs, audit.groups)
+        table = split_table(audit.patches, pairs, groups)
         if table is None:
             return "the data names no splits"
         self.folder.write("splits", table)

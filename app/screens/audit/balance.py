@@ -19,7 +19,7 @@ _MOST_LEAKS: Final = 30
 
 def balance_panel(view: AuditView) -> None:
     """Draw slides and splits; a click on a bar chooses its patches."""
-    balance = view.audit.balance
+    balance = view.audit.table("balance")
     if balance is None:
         empty(*words.BALANCE_NOT_YET)
         return
@@ -84,7 +84,7 @@ def _select(kind: str) -> None:
 
 def _leaks(view: AuditView) -> None:
     """Draw what is known of leaks between splits."""
-    splits = view.audit.splits
+    splits = view.audit.table("splits")
     section("Leaks between splits")
     if splits is None:
         st.caption(f"Not checked: {view.audit.progress.skipped.get('splits', words.NOT_YET)}.")

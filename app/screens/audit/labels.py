@@ -24,7 +24,7 @@ _UPLOADER: Final = "audit-scores"
 
 def labels_panel(store: AuditStore, job: Job, view: AuditView) -> None:
     """Draw the candidates, or what is missing to find them."""
-    candidates = view.audit.label_candidates
+    candidates = view.audit.table("label_candidates")
     if candidates is None:
         reason = view.audit.progress.skipped.get("labels", words.NOT_YET)
         if reason == NO_SCORES:

@@ -83,7 +83,7 @@ def _select_bins(measure: str) -> None:
 
 def _associations(view: AuditView, colours: charts.Palette) -> None:
     section("How well single image measures predict the label", "click a point")
-    table = _table_or_reason(view, view.audit.associations, "labels of both classes")
+    table = _table_or_reason(view, view.audit.table("associations"), "labels of both classes")
     if table is None:
         return
     whole = st.toggle(f"Show all {len(table)} measures", key="audit-all-measures")
@@ -99,7 +99,7 @@ def _associations(view: AuditView, colours: charts.Palette) -> None:
     slides = int(table["slides"].max())
     how = words.SLIDE_INTERVALS.format(slides=slides) if slides else words.PATCH_INTERVALS
     st.caption(words.ASSOCIATIONS.format(intervals=how))
-    probes = view.audit.probes
+    probes = view.audit.table("probes")
     if probes is not None and len(probes):
         _probes(probes)
 
@@ -138,7 +138,7 @@ def _select_dot(key: str) -> None:
 
 def _contrasts(view: AuditView, colours: charts.Palette) -> None:
     section("Centre against ring", "click a point to see the patches that differ most")
-    table = _table_or_reason(view, view.audit.contrasts, "labels")
+    table = _table_or_reason(view, view.audit.table("contrasts"), "labels")
     if table is None:
         return
     chart(

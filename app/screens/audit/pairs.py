@@ -44,7 +44,7 @@ _CROSSINGS: Final = {
 
 def pairs_panel(store: AuditStore, job: Job, view: AuditView) -> None:
     """Draw the pairs of related patches."""
-    pairs = view.audit.pairs
+    pairs = view.audit.table("pairs")
     if pairs is None:
         reason = view.audit.progress.skipped.get("relations", words.NOT_YET)
         empty(words.RELATIONS_SKIPPED, f"Reason: {reason}.")
@@ -87,7 +87,7 @@ def pairs_of(finding: str) -> tuple[list[str], list[str]] | None:
 
 def show_pairs(view: AuditView, kinds: list[str], only: list[str]) -> None:
     """Set the filters, so that these pairs are shown."""
-    pairs = view.audit.pairs
+    pairs = view.audit.table("pairs")
     present = set() if pairs is None else set(pairs["kind"].astype(str))
     widgets.choose(f"{KINDS_KEY}-{view.job_id}", [kind for kind in kinds if kind in present])
     widgets.choose(f"{ONLY_KEY}-{view.job_id}", only)
@@ -165,7 +165,7 @@ def _region(shift_x: int, shift_y: int) -> tuple[float, ...]:
 
 
 def _csv(view: AuditView, order: NDArray[np.int64]) -> bytes:
-    pairs = view.audit.pairs
+    pairs = view.audit.table("pairs")
     if pairs is None:
         return b""
     shown = pairs.iloc[order].reset_index(drop=True)

@@ -92,7 +92,7 @@ def _facts(view: AuditView, row: int) -> None:
 
 
 def _related(view: AuditView, source: PatchSource | None, row: int) -> None:
-    pairs = view.audit.pairs
+    pairs = view.audit.table("pairs")
     places = view.relations_of.get(row, [])
     if pairs is None or not places:
         return

@@ -25,7 +25,7 @@ _MOST_POINTS: Final = 50_000
 
 def map_panel(view: AuditView) -> None:
     """Draw the scatter; box, lasso or click choose patches."""
-    embedding = view.audit.embedding
+    embedding = view.audit.table("embedding")
     has_map = embedding is not None and {"row", "x", "y"} <= set(embedding.columns)
     first, second = st.columns([1, 1], vertical_alignment="bottom")
     with first:

@@ -92,7 +92,7 @@ class AuditView:
     def relations_of(self) -> dict[int, list[int]]:
         """Positions in `pairs` by row."""
         found: dict[int, list[int]] = {}
-        pairs = self.audit.pairs
+        pairs = self.audit.table("pairs")
         if pairs is not None:
             for place, (a, b) in enumerate(zip(pairs["row_a"], pairs["row_b"], strict=True)):
                 found.setdefault(int(a), []).append(place)

@@ -138,7 +138,7 @@ def test_a_turned_copy_in_another_split_is_found_by_its_row(
 
 def test_scores_given_later_add_the_labels_they_contradict(clean_set: Path, tmp_path: Path) -> None:
     audit = audited(clean_set, tmp_path / "out")
-    assert audit.label_candidates is None
+    assert audit.table("label_candidates") is None
     patches = audit.patches
     wrong = (patches["id"] == "p020").to_numpy()
     prob = np.where((patches["label"] == 1).to_numpy(bool) ^ wrong, 0.95, 0.05)
@@ -168,7 +168,7 @@ def test_a_folder_that_holds_something_else_is_left_alone(clean_set: Path, tmp_p
 
 def test_associations_are_the_auroc_of_scikit_learn(clean_set: Path, tmp_path: Path) -> None:
     audit = audited(clean_set, tmp_path / "out")
-    table = audit.associations
+    table = audit.table("associations")
     assert table is not None
     assert table["slides"].eq(6).all()
     labels = audit.patches["label"].to_numpy(int)

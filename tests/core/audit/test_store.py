@@ -125,6 +125,6 @@ def test_scores_of_other_patches_are_refused_and_the_audit_can_go_on(tmp_path: P
     store.keep_scores(job, "\n".join(lines).encode(), out_of_fold=True)
     store.start(job)
     store.wait(job, timeout_s=60)
-    found = open_audit(store.folder(job).path).label_candidates
+    found = open_audit(store.folder(job).path).table("label_candidates")
     assert found is not None
     assert {"p2", "p7"} >= set(found["id"]) != set()
