@@ -1,9 +1,11 @@
 """Review: start or choose a case, then read it patch by patch."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from app import resources
-from app.screens.review import bulk, cases, desk, new, style, who
+from app.screens.review import bulk, cases, desk, new, who, words
 from app.screens.shared import model, parts
 from app.state import address, widgets
 from core.errors import NodelensError
@@ -17,34 +19,30 @@ def read(
     """Draw the case that is read."""
     case = record.case(case_id)
     by_page = cases.case_head(case)
-    told = widgets.said()
-    if told:
-        parts.show_problem(NodelensError(told))
+    if notice := widgets.said():
+        parts.show_problem(NodelensError(notice))
     draw = bulk.page_of_patches if by_page else desk.desk
     st.fragment(draw)(store, kept, case_id, person.name)
 
 
-style.review_style()
+parts.style(Path(desk.__file__).with_name("review.css"))
 settings = model.settings_or_stop()
 reader = who.current_person(settings)
-wanted = address.case_id()
+looked_at = address.case_id()
 try:
     verdicts = resources.review_store(settings)
     on_record = verdicts.record()
 except NodelensError as error:
-    parts.page_title("Review", "Verdicts on patches, on a record that can be checked.")
+    parts.page_title(words.TITLE, words.LEAD)
     parts.show_problem(error)
     st.stop()
-if reader is not None and wanted is not None and wanted in on_record.cases:
-    read(verdicts, on_record, resources.review_patches(settings), wanted, reader)
+if reader is not None and looked_at is not None and looked_at in on_record.cases:
+    read(verdicts, on_record, resources.review_patches(settings), looked_at, reader)
 else:
-    parts.page_title(
-        "Review",
-        "Read patches one by one. Every verdict goes on a record that can be checked.",
-    )
-    if wanted and wanted not in on_record.cases:
+    parts.page_title(words.TITLE, words.LEAD)
+    if looked_at and looked_at not in on_record.cases:
         address.look_at_case(None)
-        st.info("This case is not on the record of this installation.")
+        st.info(words.NOT_ON_RECORD)
     reader = who.person_or_ask(settings)
     if reader is not None:
         who.who_line(reader)

@@ -3,8 +3,11 @@
 import pandas as pd
 import streamlit as st
 
+from app.screens.review import words
+from app.screens.review.patch import question
+from app.screens.shared.parts import empty
 from app.state import reading, widgets
-from core.review import CaseOpened, Record, current_verdicts, may_correct
+from core.review import CaseOpened, CurrentVerdict, Record, current_verdicts, may_correct
 
 _TABLE = "own-verdicts"
 
@@ -17,7 +20,7 @@ def earlier_button(record: Record, case: CaseOpened, reader: str) -> None:
         shortcut="E",
         icon=":material/history:",
         disabled=not record.has_read(case.case, reader),
-        help="Your verdicts in this case; each can be corrected.",
+        help=words.EARLIER_HELP,
         on_click=reading.look_back,
         args=(True,),
     )
@@ -26,7 +29,7 @@ def earlier_button(record: Record, case: CaseOpened, reader: str) -> None:
 def leave_button() -> None:
     """Draw the way out of a correction."""
     st.button(
-        "Leave it as it is",
+        "Keep as it is",
         key="leave",
         shortcut="L",
         icon=":material/close:",
@@ -37,35 +40,14 @@ def leave_button() -> None:
 
 def earlier_verdicts(record: Record, case: CaseOpened, reader: str) -> None:
     """Draw the reader's verdicts, the last one first; a click looks at the patch again."""
-    found = [
+    correctable = [
         verdict
         for verdict in current_verdicts(record, case.case, reader)
         if may_correct(record, case, reader, verdict.position)
     ]
-    found.sort(key=lambda verdict: -verdict.final.sequence)
-    st.html(
-        '<div class="nl-read-question"><b>Your verdicts in this case, the last one first</b>'
-        "<span>Choose one to look at its patch again and to correct it. A correction is a new "
-        "event; the record keeps the earlier one, and your blind verdicts stay frozen.</span></div>"
-    )
-    zone = widgets.time_zone()
-    lines = []
-    for verdict in found:
-        told = verdict.final.reading
-        when = pd.Timestamp(verdict.final.at)
-        blind = verdict.first.reading.verdict if verdict.state.after_ai is not None else None
-        lines.append(
-            {
-                "Patch": verdict.position + 1,
-                "Verdict": str(told.verdict),
-                "Blind before": "" if blind is None else str(blind),
-                "Sure": str(told.confidence or ""),
-                "Because of": ", ".join(told.tags),
-                "Comment": told.comment,
-                "When": f"{when.tz_convert(zone):%d %b %H:%M:%S}" if zone else f"{when:%H:%M:%S}Z",
-                "Event": verdict.final.sequence,
-            }
-        )
+    correctable.sort(key=lambda verdict: -verdict.final.sequence)
+    question(*words.EARLIER)
+    lines = [_line(verdict) for verdict in correctable]
     if lines:
         st.dataframe(
             pd.DataFrame(lines),
@@ -76,17 +58,38 @@ def earlier_verdicts(record: Record, case: CaseOpened, reader: str) -> None:
             key=_TABLE,
             alt="Your verdicts in this case",
         )
-        widgets.choose(f"{_TABLE}-places", [verdict.position for verdict in found])
+        widgets.choose(f"{_TABLE}-places", [verdict.position for verdict in correctable])
     else:
-        st.html('<div class="nl-empty"><b>No verdict that could be corrected yet.</b></div>')
+        empty(words.NO_EARLIER)
     st.button(
-        "Go on reading",
+        "Continue reading",
         key="go-on-reading",
         shortcut="L",
         icon=":material/arrow_back:",
         on_click=reading.look_back,
         args=(False,),
     )
+
+
+def _line(verdict: CurrentVerdict) -> dict[str, object]:
+    final = verdict.final.reading
+    blind = verdict.first.reading.verdict if verdict.state.after_ai is not None else ""
+    return {
+        "Patch": verdict.position + 1,
+        "Verdict": str(final.verdict),
+        "Blind verdict": str(blind),
+        "Confidence": str(final.confidence or ""),
+        "Reasons": ", ".join(final.tags),
+        "Comment": final.comment,
+        "When": clock(verdict.final.at),
+        "Event": verdict.final.sequence,
+    }
+
+
+def clock(at: str) -> str:
+    """Return when an event was recorded, in the reader's time zone as far as it is known."""
+    when, zone = pd.Timestamp(at), widgets.time_zone()
+    return f"{when.tz_convert(zone):%d %b %Y %H:%M:%S}" if zone else f"{when:%d %b %H:%M:%S}Z"
 
 
 def _choose() -> None:

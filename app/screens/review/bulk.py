@@ -6,7 +6,8 @@ from typing import Final
 import streamlit as st
 
 from app import resources
-from app.screens.shared.parts import show_problem
+from app.screens.review import words
+from app.screens.shared.parts import empty, show_problem
 from app.state import reading, widgets
 from core.errors import NodelensError
 from core.review import (
@@ -22,15 +23,10 @@ from core.review import (
     verdict_event,
 )
 from core.review.patches import PatchFolder
-from core.scoring import Outcome
-from core.wording import call_text, score_text
+from core.wording import call_of, call_text, score_text
 
 PATCHES_A_PAGE: Final = 12
-_CALLS: Final = {
-    1: (Outcome.TUMOUR, Verdict.TUMOUR),
-    0: (Outcome.NO_TUMOUR, Verdict.NO_TUMOUR),
-    None: (Outcome.GREY_ZONE, None),
-}
+_VERDICTS: Final = {1: Verdict.TUMOUR, 0: Verdict.NO_TUMOUR}
 
 
 def page_of_patches(store: ReviewStore, kept: PatchFolder, case_id: str, reader: str) -> None:
@@ -40,14 +36,14 @@ def page_of_patches(store: ReviewStore, kept: PatchFolder, case_id: str, reader:
     positions: list[int] = []
     after = -1
     while len(positions) < PATCHES_A_PAGE:
-        found = next_position(record, case_id, reader, after=after)
-        if found is None or found <= after:
+        position = next_position(record, case_id, reader, after=after)
+        if position is None or position <= after:
             break
-        positions.append(found)
-        after = found
+        positions.append(position)
+        after = position
     st.caption(str(progress(record, case_id, reader)))
     if not positions:
-        st.html('<div class="nl-empty"><b>Every patch of this case is read.</b></div>')
+        empty(words.DONE)
         return
     page = [shown_now(record, case_id, reader, position) for position in positions]
     drawn = reading.drawn((case_id, reader, tuple(positions)))
@@ -65,7 +61,7 @@ def page_of_patches(store: ReviewStore, kept: PatchFolder, case_id: str, reader:
 def _cell(shown: Shown, picture: str) -> str:
     patch = shown.patch
     score = score_text(patch.prob_tumour if patch else None)
-    call = call_text(_CALLS[patch.predicted_label if patch else None][0])
+    call = call_text(call_of(patch.predicted_label if patch else None))
     return (
         f'<figure class="nl-read"><div><img src="{picture}" alt="Patch {shown.position + 1}">'
         f"<i></i></div><figcaption><b>{shown.position + 1}</b> {escape(call)} · {score}"
@@ -82,23 +78,19 @@ def _agree(
 ) -> None:
     called = [shown for shown in page if shown.patch and shown.patch.predicted_label is not None]
     lines = []
-    for label, word in ((1, "tumour"), (0, "no tumour")):
+    for label, verdict in _VERDICTS.items():
         numbers = [
             str(shown.position + 1)
             for shown in called
             if shown.patch and shown.patch.predicted_label == label
         ]
         if numbers:
-            lines.append(f"<li>verdict <b>{word}</b> on {', '.join(numbers)}</li>")
+            lines.append(f"verdict “{verdict}” on {', '.join(numbers)}")
     left_out = len(page) - len(called)
     if left_out:
-        lines.append(f"<li>nothing on {left_out} without a call; read these one by one</li>")
-    st.html(
-        '<div class="nl-read-does"><b>“Agree to all” does this, in your name:</b><ul>'
-        f"{''.join(lines)}<li>each verdict is an event of its own, given with the score in view, "
-        "without confidence or tags; the time since this page was drawn is shared among them</li>"
-        "<li>each can be undone, one by one, the last one first</li></ul></div>"
-    )
+        lines.append(words.NO_CALL.format(count=left_out))
+    items = "".join(f"<li>{line}</li>" for line in (*lines, *words.AGREE_NOTES))
+    st.html(f'<div class="nl-read-does"><b>{words.AGREE_ALL}</b><ul>{items}</ul></div>')
     st.button(
         f"Agree to all {len(called)} on this page",
         type="primary",
@@ -119,11 +111,10 @@ def _agree_to_all(
     try:
         record = store.record()
         for shown in called:
-            verdict = _CALLS[shown.patch.predicted_label if shown.patch else None][1]
-            if verdict is None:
+            if shown.patch is None or shown.patch.predicted_label is None:
                 continue
             what = Reading(
-                verdict=verdict,
+                verdict=_VERDICTS[shown.patch.predicted_label],
                 screen=screen_of(shown.patch, with_map=False, adjudicated=False),
                 seconds=seconds,
             )

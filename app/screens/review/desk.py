@@ -1,18 +1,19 @@
 """The desk: one patch large, its verdict by one key, and the ways back, past and around."""
 
 from collections.abc import Iterator
-from html import escape
 from itertools import islice
 from typing import Final
 
 import streamlit as st
+from markupsafe import Markup, escape
 
 from app import resources
+from app.screens.review import words
 from app.screens.review.again import earlier_button, earlier_verdicts, leave_button
 from app.screens.review.heat_map import map_button, map_view, wait_for_map
-from app.screens.review.patch import SIGNS, evidence, patch_figure
+from app.screens.review.patch import evidence, patch_figure
 from app.screens.review.verdict import AFTER, AGAIN, FIRST, Seat, Sitting, remarks, verdict_buttons
-from app.screens.shared.parts import show_problem
+from app.screens.shared.parts import empty, show_problem
 from app.state import reading, widgets
 from core.errors import NodelensError
 from core.review import (
@@ -31,6 +32,7 @@ from core.review import (
     undoable,
 )
 from core.review.patches import PatchFolder
+from core.wording import call_text
 
 READ_AHEAD: Final = 4
 _HIDDEN_BOX: Final = "hidden-box"
@@ -104,10 +106,10 @@ def _patch(seat: Seat, record: Record, kept: PatchFolder, position: int, *, agai
 
 
 def _head(record: Record, case: CaseOpened, reader: str) -> None:
-    told = progress(record, case.case, reader)
-    share = told.done / told.total
+    so_far = progress(record, case.case, reader)
+    share = so_far.done / so_far.total
     st.html(
-        f'<div class="nl-read-head"><div>{escape(str(told))}</div>'
+        f'<div class="nl-read-head"><div>{escape(str(so_far))}</div>'
         f'<div class="nl-read-bar"><i style="width:{share:.2%}"></i></div></div>'
     )
 
@@ -125,7 +127,7 @@ def _steps(seat: Seat, record: Record, position: int, *, again: bool, map_allowe
                 key="later",
                 shortcut="L",
                 icon=":material/skip_next:",
-                help="Leaves this patch for the end.",
+                help=words.LATER_HELP,
                 on_click=reading.go_on_behind,
                 args=(position,),
             )
@@ -143,11 +145,11 @@ def _steps(seat: Seat, record: Record, position: int, *, again: bool, map_allowe
 
 def _undo_button(seat: Seat, record: Record) -> None:
     back = undoable(record, seat.case, seat.reader)
-    told = ""
+    last = ""
     if back is not None and back.taken_back is not None:
-        told = f" {back.position + 1}: {back.taken_back.reading.verdict}"
+        last = f" {back.position + 1}: {back.taken_back.reading.verdict}"
     st.button(
-        f"Undo{told}",
+        f"Undo{last}",
         key="undo",
         shortcut="U",
         icon=":material/undo:",
@@ -168,13 +170,9 @@ def _undo(seat: Seat) -> None:
 
 
 def _done(record: Record, case: CaseOpened, reader: str) -> None:
-    found = current_verdicts(record, case.case, reader)
-    counts = {v: sum(one.final.reading.verdict is v for one in found) for v in Verdict}
-    said = " · ".join(f"{SIGNS[verdict]} {count}" for verdict, count in counts.items())
-    st.html(
-        '<div class="nl-empty"><b>Every patch of this case is read.</b><br>'
-        f"{said}<br>What they amount to stands on the results page.</div>"
-    )
+    given = [one.final.reading.verdict for one in current_verdicts(record, case.case, reader)]
+    counts = " · ".join(f"{call_text(verdict)} {given.count(verdict)}" for verdict in Verdict)
+    empty(words.DONE, Markup("<br>{}<br>{}").format(counts, words.DONE_NEXT))
     earlier_button(record, case, reader)
 
 

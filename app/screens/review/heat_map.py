@@ -8,6 +8,7 @@ from typing import Final
 import streamlit as st
 
 from app import resources
+from app.screens.review import words
 from app.state import widgets
 from core.errors import NodelensError
 from core.explanation import png_bytes
@@ -49,41 +50,41 @@ def map_view(case: CaseOpened, patch: CasePatch | None, hashes: Sequence[str]) -
     try:
         maps = resources.review_maps(resources.settings())
         maps.maker.require_model_of(case)
-        found = None if patch is None else maps.ready(patch.sha256)
+        ready = None if patch is None else maps.ready(patch.sha256)
         maps.prepare(hashes)
     except NodelensError as error:
         return None if patch is None else MapView(None, "", (f"No map. {error}",))
     if patch is None:
         return None
-    if found is None:
+    if ready is None:
         return MapView(None, "", (), waiting=True)
-    shown = found.shown
+    shown = ready.shown
     uri = ""
-    if found.picture_rgb_u8 is not None:
+    if ready.picture_rgb_u8 is not None:
         key = f"review-map-{shown.model_id}-{patch.sha256}"
-        uri = resources.picture_uri(partial(png_bytes, found.picture_rgb_u8), key)
-    return MapView(shown, uri, found.sentences, f"Method {shown.method} at {shown.layer}.")
+        uri = resources.picture_uri(partial(png_bytes, ready.picture_rgb_u8), key)
+    return MapView(shown, uri, ready.sentences, f"Method: {shown.method} at {shown.layer}.")
 
 
 def map_button(*, allowed: bool) -> None:
     """Draw the switch of the map; it holds from patch to patch."""
-    wanted = bool(widgets.chosen(_WANTED))
+    on = bool(widgets.chosen(_WANTED))
     st.button(
-        "Hide map" if wanted else "Map",
+        "Hide map" if on else "Map",
         key="map",
         shortcut="M",
         icon=":material/layers:",
         disabled=not allowed,
-        help="The model's map beside the patch. It comes with the score, never before.",
+        help=words.MAP_HELP,
         on_click=widgets.choose,
-        args=(_WANTED, not wanted),
+        args=(_WANTED, not on),
     )
 
 
 @st.fragment(run_every=_LOOK_EVERY_S)
 def wait_for_map(sha256: str) -> None:
     """Draw that a map is being made, and the page anew when it is there."""
-    st.html('<div class="nl-read-hidden">The map is being made …</div>')
+    st.html(f'<div class="nl-read-hidden">{words.MAP_WAIT}</div>')
     try:
         ready = resources.review_maps(resources.settings()).ready(sha256) is not None
     except NodelensError:

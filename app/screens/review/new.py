@@ -7,9 +7,9 @@ import numpy as np
 import streamlit as st
 
 from app import resources
-from app.screens.review.cases import MODE_NOTES, MODE_WORDS
-from app.screens.review.plan import Source, plan_of, seed
-from app.screens.shared.parts import show_problem
+from app.screens.review import words
+from app.screens.review.plan import PatchesOfCase, plan_of, seed
+from app.screens.shared.parts import empty, show_problem
 from app.state import address, identity
 from core.errors import NodelensError
 from core.jobs import Job, JobStore
@@ -34,16 +34,16 @@ def new_case(
 ) -> None:
     """Draw the choices for a new case, and its start."""
     mode = st.segmented_control(
-        "Who sees what",
+        "Reading mode",
         list(ReadingMode),
-        format_func=lambda choice: MODE_WORDS[choice],
+        format_func=lambda choice: words.MODES[choice],
         default=ReadingMode.BLIND_FIRST,
         required=True,
         key="new-mode",
         persist_state="session",
     )
     mode = mode or ReadingMode.BLIND_FIRST
-    st.caption(MODE_NOTES[mode])
+    st.caption(words.MODE_NOTES[mode])
     source = _from_batch(jobs) if mode in _FROM_BATCH else _from_cases(record, mode, who)
     if source is None:
         return
@@ -64,10 +64,7 @@ def new_case(
         icon=":material/play_arrow:",
         key="start-case",
     )
-    st.caption(
-        "Opening a case writes its worklist to the record and keeps a copy of these patches beside "
-        "it, also when the batch is deleted. Everybody who uses this installation can read it."
-    )
+    st.caption(words.OPENING)
     if not start:
         return
     case = CaseOpened(
@@ -78,13 +75,13 @@ def new_case(
         model_id=source.model_id,
         operating_point=source.operating_point,
         threshold=source.threshold,
-        order=planned.told,
+        order=planned.in_words,
         patches=made.patches,
         tasks=made.tasks,
         of=source.of,
     )
     try:
-        with st.spinner("Keeping the patches …"):
+        with st.spinner("Storing the patches …"):
             if source.job is not None:
                 _keep_patches(jobs, source.job, case, kept)
             store.append(case)
@@ -95,7 +92,7 @@ def new_case(
     st.rerun()
 
 
-def _from_batch(jobs: JobStore) -> Source | None:
+def _from_batch(jobs: JobStore) -> PatchesOfCase | None:
     finished = [
         job
         for job in jobs.jobs(identity.owner())
@@ -103,10 +100,7 @@ def _from_batch(jobs: JobStore) -> Source | None:
         and any(row.status != "failed" for row in resources.rows(jobs, job))
     ]
     if not finished:
-        st.html(
-            '<div class="nl-empty"><b>No scored batch yet.</b> Score patches first, or open the '
-            "drawn samples on the batch page; then start a case from them.</div>"
-        )
+        empty(*words.NO_BATCH)
         st.page_link("views/batch.py", label="Score patches", icon=":material/grid_view:")
         return None
     looked_at = address.job_id()
@@ -118,7 +112,7 @@ def _from_batch(jobs: JobStore) -> Source | None:
         key="new-batch",
     )
     rows = resources.rows(jobs, job or finished[0])
-    return Source(
+    return PatchesOfCase(
         name=(job or finished[0]).name,
         candidates=candidates_of(rows),
         model_id=rows[0].model_id,
@@ -128,7 +122,7 @@ def _from_batch(jobs: JobStore) -> Source | None:
     )
 
 
-def _from_cases(record: Record, mode: ReadingMode, who: Person) -> Source | None:
+def _from_cases(record: Record, mode: ReadingMode, who: Person) -> PatchesOfCase | None:
     adjudicate = mode is ReadingMode.ADJUDICATION
     suitable = [
         case
@@ -138,8 +132,8 @@ def _from_cases(record: Record, mode: ReadingMode, who: Person) -> Source | None
         and (adjudicate or not record.has_read(case.case, who.name))
     ]
     if not suitable:
-        what = "read" if adjudicate else "read by somebody else"
-        st.html(f'<div class="nl-empty"><b>No case {what} yet.</b> It needs one to go by.</div>')
+        by = "" if adjudicate else " by another reader"
+        empty(f"No case has been read{by} yet.", words.NEED_A_CASE)
         return None
     if not adjudicate:
         first = st.selectbox(
@@ -157,14 +151,14 @@ def _from_cases(record: Record, mode: ReadingMode, who: Person) -> Source | None
         disputed = disputed_patches(record, tuple(case.case for case in chosen))
         patches = {sha256: patch for sha256, patch in patches.items() if sha256 in disputed}
         if not patches:
-            st.info("These readings do not differ on any patch.", icon=":material/handshake:")
+            st.info(words.NO_DISAGREEMENT, icon=":material/handshake:")
             return None
     listed = list(patches.values())
     if not adjudicate:  # the first case's order goes by the score
         order = np.random.default_rng(seed()).permutation(len(listed))
         listed = [listed[int(index)] for index in order]
     word = "disagreements" if adjudicate else "second reading"
-    return Source(
+    return PatchesOfCase(
         name=f"{chosen[0].name}, {word}",
         candidates=[Candidate(patch=patch) for patch in listed],
         model_id=chosen[0].model_id,

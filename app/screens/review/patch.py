@@ -1,26 +1,21 @@
 """The patch that is read, its map at the same size, and the evidence that the mode allows."""
 
 from html import escape
-from typing import Final
 
 import streamlit as st
 
+from app.screens.review import words
 from app.screens.review.heat_map import MapView
-from core.review import CaseOpened, CasePatch, ReadingMode, Record, Verdict, current_verdicts
-from core.scoring import Outcome
-from core.wording import call_text, score_text
-
-SIGNS: Final = {
-    Verdict.TUMOUR: "▲ tumour",
-    Verdict.NO_TUMOUR: "▽ no tumour",
-    Verdict.CANNOT_JUDGE: "? cannot judge",
-}
-_CALLS: Final = {1: Outcome.TUMOUR, 0: Outcome.NO_TUMOUR, None: Outcome.GREY_ZONE}
+from core.review import CaseOpened, CasePatch, ReadingMode, Record, current_verdicts
+from core.wording import call_of, call_text, score_text
 
 
-def patch_figure(
-    picture: str, title: str, view: MapView | None, *, boxed: bool, where: str = ""
-) -> None:
+def question(text: str, note: str) -> None:
+    """Draw what the reader is asked, with a line below it."""
+    st.html(f'<div class="nl-read-question"><b>{text}</b><span>{note}</span></div>')
+
+
+def patch_figure(picture: str, title: str, view: MapView | None, *, boxed: bool) -> None:
     """Draw a patch large; beside it the same under its map, or twice its size."""
     box = "<i></i>" if boxed else ""
     panels = f'<div><img src="{picture}" alt="{escape(title)}">{box}</div>'
@@ -30,9 +25,8 @@ def patch_figure(
         panels += f'<aside><img src="{picture}" alt="The same patch at twice its size"></aside>'
     pair = " nl-read-pair" if view is not None and view.picture else ""
     st.html(
-        f'<figure class="nl-read{pair}">{panels}<figcaption>{escape(title)}{escape(where)} · '
-        "96 × 96 px, about 93 × 93 µm, unsmoothed · only the outlined centre, about 31 × 31 µm, "
-        "counts</figcaption></figure>"
+        f'<figure class="nl-read{pair}">{panels}<figcaption>{escape(title)} · {words.SIZE}'
+        "</figcaption></figure>"
     )
 
 
@@ -41,20 +35,16 @@ def evidence(
 ) -> None:
     """Draw score and map where the record allows them, else why there are none."""
     if patch is None:
-        said = (
-            "Second reader: no score, no map, no other verdicts."
-            if case.mode is ReadingMode.SECOND_READER
-            else "Score and map hidden until your verdict is on record."
-        )
-        st.html(f'<div class="nl-read-hidden">{said}</div>')
+        second = case.mode is ReadingMode.SECOND_READER
+        _hidden(words.HIDDEN_SECOND if second else words.HIDDEN)
         return
     if patch.prob_tumour is None:
-        st.html('<div class="nl-read-hidden">No score: the model withheld one.</div>')
+        _hidden(words.WITHHELD)
     else:
         st.html(
             '<div class="nl-read-score"><div class="nl-read-call">'
             f"<b>{score_text(patch.prob_tumour)}</b>"
-            f"<span>model: {call_text(_CALLS[patch.predicted_label])}</span></div>"
+            f"<span>model: {call_text(call_of(patch.predicted_label))}</span></div>"
             f'<div class="nl-read-scale"><u style="left:{case.threshold:.2%}"></u>'
             f'<i style="left:{patch.prob_tumour:.2%}"></i></div>'
             f"<small>Score, 0 to 1. Threshold {case.threshold:.3f} "
@@ -66,11 +56,15 @@ def evidence(
         _other_verdicts(record, case, patch.sha256)
 
 
+def _hidden(reason: str) -> None:
+    st.html(f'<div class="nl-read-hidden">{reason}</div>')
+
+
 def _map_words(view: MapView) -> None:
     first, *others = view.sentences
     if view.picture:
-        first = f"<b>Map: orange raised the score, blue lowered it.</b> {escape(first)}"
-        others.append("A map is not a finding.")
+        first = f"<b>{words.MAP_COLOURS}</b> {escape(first)}"
+        others.append(words.NOT_A_FINDING)
     else:
         first = f"<b>{escape(first)}</b>"
     if view.how:
@@ -83,8 +77,8 @@ def _other_verdicts(record: Record, case: CaseOpened, sha256: str) -> None:
     for earlier in case.of:
         for verdict in current_verdicts(record, earlier):
             if verdict.patch.sha256 == sha256 and not verdict.is_repeat:
-                told = verdict.final.reading
-                sure = f" ({told.confidence})" if told.confidence else ""
-                said = f" “{told.comment}”" if told.comment else ""
-                lines.append(f"<li>{SIGNS[told.verdict]}{sure}{escape(said)}</li>")
+                final = verdict.final.reading
+                sure = f" ({final.confidence})" if final.confidence else ""
+                comment = f" “{final.comment}”" if final.comment else ""
+                lines.append(f"<li>{call_text(final.verdict)}{sure}{escape(comment)}</li>")
     st.html(f'<div class="nl-read-others"><b>Earlier verdicts</b><ul>{"".join(lines)}</ul></div>')

@@ -7,18 +7,19 @@ from typing import Final
 
 import streamlit as st
 
-from app.screens.review.orders import measured, note_of, orders
+from app.screens.review import words
+from app.screens.review.orders import orders, ranked
 from app.state import widgets
 from core.jobs import Job, JobStore
 from core.review import Candidate, Filters, Order, ReadingMode, WorklistPlan
+from core.wording import call_of, call_text
 
 MOST_PATCHES: Final = 2_000
 _USUAL: Final = 200
-_CALLS: Final = {1: "called tumour", 0: "called no tumour"}
 
 
 @dataclass(frozen=True)
-class Source:
+class PatchesOfCase:
     """Where the patches of a new case come from.
 
     Attributes:
@@ -41,21 +42,21 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Planned:
+class CasePlan:
     """A plan with the patches that it is for.
 
     Attributes:
         plan: What was set.
         candidates: With what the order goes by.
-        told: The plan in words, as it goes on the record.
+        in_words: The plan, as it goes on the record.
     """
 
     plan: WorklistPlan
     candidates: Sequence[Candidate]
-    told: str
+    in_words: str
 
 
-def plan_of(jobs: JobStore, source: Source, mode: ReadingMode) -> Planned:
+def plan_of(jobs: JobStore, source: PatchesOfCase, mode: ReadingMode) -> CasePlan:
     """Draw what can be set about a worklist and return it.
 
     Raises:
@@ -65,11 +66,11 @@ def plan_of(jobs: JobStore, source: Source, mode: ReadingMode) -> Planned:
     most = min(len(source.candidates), MOST_PATCHES)
     with amount:
         limit = st.number_input(
-            "Patches at most", 1, most, min(_USUAL, most), key=f"new-limit-{most}"
+            "Maximum number of patches", 1, most, min(_USUAL, most), key=f"new-limit-{most}"
         )
     with order_part:
         order = st.selectbox(
-            "Most urgent first by",
+            "Sort by",
             orders(source.candidates, mode, measurable=source.job is not None),
             format_func=str,
             key=f"new-order-{mode}",
@@ -83,8 +84,7 @@ def plan_of(jobs: JobStore, source: Source, mode: ReadingMode) -> Planned:
             5,
             format="%d %%",
             key="new-controls",
-            help="Drawn at random from all patches and mixed in, so that the reading is not only "
-            "of hard patches. The reader is not told which they are.",
+            help=words.CONTROLS_HELP,
         )
     with repeats_part:
         repeats = st.slider(
@@ -95,11 +95,11 @@ def plan_of(jobs: JobStore, source: Source, mode: ReadingMode) -> Planned:
             5,
             format="%d %%",
             key="new-repeats",
-            help="Shown a second time later on, to see how well a reader agrees with themselves.",
+            help=words.REPEATS_HELP,
         )
     order = order or Order.AS_LISTED
-    note_of(order)
-    found = measured(jobs, source.job, source.candidates, order)
+    st.caption(words.ORDERS[order])
+    by_order = ranked(jobs, source.job, source.candidates, order)
     plan = WorklistPlan(
         order=order,
         filters=Filters() if source.of else _filters(source, mode),
@@ -108,30 +108,29 @@ def plan_of(jobs: JobStore, source: Source, mode: ReadingMode) -> Planned:
         repeat_share=repeats / 100,
         seed=seed(),
     )
-    return Planned(plan, found.candidates, f"{plan}{found.note}")
+    return CasePlan(plan, by_order.candidates, f"{plan}{by_order.note}")
 
 
 def seed() -> int:
     """Return the seed of the next case; the same until the session ends, so the preview holds."""
-    if widgets.chosen("new-seed") is None:
-        widgets.choose("new-seed", secrets.randbelow(2**31))
+    widgets.start("new-seed", secrets.randbelow(2**31))
     return int(str(widgets.chosen("new-seed")))
 
 
-def _filters(source: Source, mode: ReadingMode) -> Filters:
+def _filters(source: PatchesOfCase, mode: ReadingMode) -> Filters:
     """Draw the filters; those that would tell a blinded reader the call are not offered."""
-    slides = sorted({found.patch.slide for found in source.candidates if found.patch.slide})
+    slides = sorted({one.patch.slide for one in source.candidates if one.patch.slide})
     blind = mode is ReadingMode.BLIND_FIRST
     if blind and not slides:
         return Filters()
     call, low, high, contradicted = None, 0.0, 1.0, False
-    with st.expander("Only some of the patches", icon=":material/filter_alt:"):
+    with st.expander("Only some patches", icon=":material/filter_alt:"):
         if not blind:
             call = st.pills(
-                "Called", list(_CALLS), format_func=lambda label: _CALLS[label], key="new-call"
+                "Call", [1, 0], format_func=lambda label: call_text(call_of(label)), key="new-call"
             )
-            low, high = st.slider("Score from … to", 0.0, 1.0, (0.0, 1.0), 0.01, key="new-scores")
-            if any(found.patch.label is not None for found in source.candidates):
+            low, high = st.slider("Score range", 0.0, 1.0, (0.0, 1.0), 0.01, key="new-scores")
+            if any(one.patch.label is not None for one in source.candidates):
                 contradicted = st.toggle("Only where label and call differ", key="new-contradicted")
         chosen = st.multiselect("Slides", slides, key="new-slides") if slides else []
     return Filters(

@@ -8,10 +8,12 @@ from typing import Final
 
 import pandas as pd
 import streamlit as st
+from markupsafe import escape
 
 from app import resources
-from app.screens.review.cases import verification_box
-from app.screens.shared.parts import section, show_problem
+from app.screens.review import words
+from app.screens.review.again import clock
+from app.screens.shared.parts import download, section, show_problem
 from app.state import widgets
 from core.errors import NodelensError
 from core.report import ReportPlan, point_of, report_maps, report_of, report_pdf
@@ -46,7 +48,7 @@ def history(
     settings: Settings, store: ReviewStore, case: CaseOpened, names: Mapping[str, str]
 ) -> None:
     """Draw the events of a case, the last one first, and the verification of the whole record."""
-    section("Record", "append-only; each event carries the hash of the one before")
+    section("Record", words.RECORD_NOTE)
     store.note_end()
     if store.anchor_problem:
         st.warning(store.anchor_problem, icon=":material/anchor:")
@@ -60,7 +62,7 @@ def history(
             show_problem(error)
     outcome = widgets.chosen(_VERIFIED)
     if isinstance(outcome, Verification):
-        verification_box(outcome)
+        _verification(outcome)
     entries = [
         entry for entry in store.entries() if getattr(entry.payload.event, "case", "") == case.case
     ]
@@ -83,29 +85,45 @@ def history(
 
 def _line(entry: Entry, names: Mapping[str, str]) -> dict[str, object]:
     event = entry.payload.event
-    zone = widgets.time_zone()
-    when = pd.Timestamp(entry.payload.at)
     reader = getattr(event, "reader", "")
     task = getattr(event, "task", None)
-    said = ""
+    content = ""
     if isinstance(event, VerdictGiven | VerdictAfterAi | Corrected):
-        told = event.reading
-        seen = ", ".join(told.screen) or "blind"
-        said = f"{told.verdict} · {seen} · {told.seconds:.1f} s"
-        said += f" · {', '.join(told.tags)}" if told.tags else ""
+        given = event.reading
+        seen = ", ".join(given.screen) or "blind"
+        parts = [str(given.verdict), seen, f"{given.seconds:.1f} s", ", ".join(given.tags)]
+        content = " · ".join(filter(None, parts))
     elif isinstance(event, Commented):
-        said = event.text
+        content = event.text
     elif isinstance(event, CaseOpened):
-        said = event.order
+        content = event.order
     return {
         "Event": entry.sequence,
-        "When": f"{when.tz_convert(zone):%d %b %Y %H:%M:%S}" if zone else f"{when:%d %b %H:%M:%S}Z",
-        "Reader": names.get(reader, "a lead or reader without verdicts") if names else reader,
-        "What": str(event.kind),
+        "When": clock(entry.payload.at),
+        "Reader": names.get(reader, words.UNKNOWN_READER) if names else reader,
+        "Event type": str(event.kind),
         "Patch": None if task is None else task + 1,
-        "Said": said,
+        "Content": content,
         "Hash": entry.hash[:12],
     }
+
+
+def _verification(outcome: Verification) -> None:
+    """Draw what a verification of the record found."""
+    if outcome.ok:
+        st.success(
+            f"{outcome.events:,} events: {outcome.checked}. {outcome.noted}.",
+            icon=":material/verified_user:",
+        )
+    else:
+        count = len(outcome.findings)
+        st.error(words.DAMAGED.format(findings=count), icon=":material/gpp_bad:")
+        lines = "".join(
+            f"<li><b>×</b><span>{escape(str(finding))}</span></li>" for finding in outcome.findings
+        )
+        st.html(f'<ul class="nl-problems">{lines}</ul>')
+    st.caption(words.CHAIN_END)
+    st.code(str(outcome.head), language=None)
 
 
 def exports(
@@ -119,9 +137,7 @@ def exports(
         disabled=not may_name,
         key="pseudonymise",
         persist_state="session",
-        help="Readers, patches, slides and cases get pseudonyms, the same in every export and not "
-        "to be undone without the key in the data folder; comments and file names are left out. "
-        "Only a lead may take the names home.",
+        help=words.PSEUDONYMS_HELP,
     )
     try:
         hide = stored_pseudonyms(settings.pseudonym_key) if hidden else None
@@ -129,48 +145,23 @@ def exports(
         show_problem(error)
         return
     short = case.case[:8] if hide is None else hide.of("case", case.case)
-    files: dict[str, tuple[str, Callable[[], bytes], str]] = {
+    files: dict[str, tuple[str, Callable[[], bytes]]] = {
         "Verdicts, CSV": (
             f"{short}-verdicts.csv",
             partial(_verdicts, record, case, hide, ".csv"),
-            "One line for each verdict that stands",
         ),
         "Verdicts, Parquet": (
             f"{short}-verdicts.parquet",
             partial(_verdicts, record, case, hide, ".parquet"),
-            "The same, for analysis",
         ),
-        "Corrected labels": (
-            "labels_corrected.csv",
-            partial(_labels, record, case, hide),
-            "id, label and where each comes from; the training takes it, unless its ids are hidden",
-        ),
-        "Report, PDF": (
-            f"{short}-report.pdf",
-            partial(_report, settings, record, case, hide),
-            "The batch, then every flagged patch with its map; the same record, patches and model "
-            "give the same bytes. Five flagged patches take about a second",
-        ),
+        "Corrected labels": ("labels_corrected.csv", partial(_labels, record, case, hide)),
+        "Report, PDF": (f"{short}-report.pdf", partial(_report, settings, record, case, hide)),
     }
     if may_name:
-        files["Whole record"] = (
-            "review-log.jsonl",
-            partial(_log, store),
-            "Every event of every case with its hash, names included; `python -m core verify` "
-            "checks it",
-        )
+        files["Whole record"] = ("review-log.jsonl", partial(_log, store))
     with st.container(horizontal=True, key="nl-review-files"):
-        for label, (file_name, make, meaning) in files.items():
-            st.download_button(
-                label,
-                data=make,
-                file_name=file_name,
-                mime="application/octet-stream",
-                icon=":material/download:",
-                help=meaning,
-                on_click="ignore",
-                key=f"file-{label}",
-            )
+        for label, (name, make) in files.items():
+            download(label, make, name, f"file-{label}", help=words.FILES[label])
 
 
 def _made(write: Callable[[Path], object], name: str) -> bytes:

@@ -6,7 +6,8 @@ from typing import Final
 
 import streamlit as st
 
-from app.screens.review.patch import SIGNS
+from app.screens.review import words
+from app.screens.review.patch import question
 from app.state import reading, widgets
 from core.errors import NodelensError
 from core.review import (
@@ -24,6 +25,7 @@ from core.review import (
     screen_of,
     verdict_event,
 )
+from core.wording import call_text
 
 LEAST_S: Final = 0.4
 """A press sooner after the drawing is a key held down or pressed twice: nobody has looked yet."""
@@ -31,11 +33,6 @@ FIRST: Final = "first"
 AFTER: Final = "after"
 AGAIN: Final = "again"
 _KEYS: Final = {Verdict.TUMOUR: "T", Verdict.NO_TUMOUR: "N", Verdict.CANNOT_JUDGE: "X"}
-_NAMES: Final = {
-    Verdict.TUMOUR: "Tumour",
-    Verdict.NO_TUMOUR: "No tumour",
-    Verdict.CANNOT_JUDGE: "Cannot judge",
-}
 _CONFIDENCE_KEYS: Final = {Confidence.SURE: "1", Confidence.PROBABLE: "2", Confidence.UNSURE: "3"}
 
 
@@ -87,24 +84,18 @@ class Sitting:
 def verdict_buttons(sitting: Sitting) -> None:
     """Draw the question and the keys that answer it."""
     stage, before = sitting.stage, sitting.before
-    question, note = "Is there tumour in the centre?", "One key gives the verdict and goes on."
-    if before is not None and stage == AFTER:
-        question = "Now with the score: keep or change?"
-        note = f"Your verdict on the bare patch: {SIGNS[before.verdict]}"
-    elif before is not None and stage == AGAIN:
-        question = "What should stand instead?"
-        note = (
-            f"On record: {SIGNS[before.verdict]}. A correction is a new event; the earlier one "
-            "stays where it is."
-        )
-    st.html(f'<div class="nl-read-question"><b>{question}</b><span>{note}</span></div>')
+    text, note = words.QUESTION
+    if before is not None and stage != FIRST:
+        text, note = words.QUESTION_AFTER if stage == AFTER else words.QUESTION_AGAIN
+        note = note.format(verdict=call_text(before.verdict))
+    question(text, note)
     write = partial(_give, sitting)
     # The keys stay the same from patch to patch: Streamlit unbinds the shortcut of a button that
     # goes only some time later, and a press meanwhile would be lost.
     with st.container(key="nl-verdicts", gap="small"):
         if before is not None and stage == AFTER:
             st.button(
-                f"Keep {SIGNS[before.verdict]}",
+                f"Keep {call_text(before.verdict)}",
                 key="keep",
                 shortcut="K",
                 type="primary",
@@ -114,7 +105,7 @@ def verdict_buttons(sitting: Sitting) -> None:
             )
         for column, (verdict, key) in zip(st.columns(3, gap="small"), _KEYS.items(), strict=True):
             column.button(
-                _NAMES[verdict],
+                str(verdict).capitalize(),
                 key=f"verdict-{key}",
                 shortcut=key,
                 width="stretch",
@@ -144,7 +135,7 @@ def remarks(sitting: Sitting) -> None:
                 args=(draft("confidence"), None if chosen else level),
             )
     st.pills(
-        "Because of",
+        "Reasons",
         list(ReasonTag),
         selection_mode="multi",
         format_func=str,
@@ -165,7 +156,7 @@ def remarks(sitting: Sitting) -> None:
         persist_state="session",
         height=68,
         max_chars=2_000,
-        help="Tab leaves the field; then the keys work again.",
+        help=words.COMMENT_HELP,
     )
 
 
@@ -196,7 +187,7 @@ def _give(sitting: Sitting, verdict: Verdict) -> None:
     if not reading.still_drawn(sitting.drawn):
         return  # a second press; the first one is on record
     if sitting.drawn.seconds < LEAST_S:
-        st.toast("Too soon after the patch was drawn; not recorded.", icon=":material/timer:")
+        st.toast(words.TOO_SOON, icon=":material/timer:")
         return
     what = _reading(sitting, verdict)
     make = correction_event if sitting.stage == AGAIN else verdict_event
@@ -208,7 +199,8 @@ def _give(sitting: Sitting, verdict: Verdict) -> None:
         return
     if sitting.stage == AGAIN:
         reading.look_again(None)
-        st.toast(f"Patch {position + 1} corrected to {verdict}.", icon=":material/edit:")
+        text = words.CORRECTED.format(number=position + 1, verdict=verdict)
+        st.toast(text, icon=":material/edit:")
         return
     # In the blind-first mode the same patch comes again, now with the score.
     first_of_two = seat.case.mode is ReadingMode.BLIND_FIRST and sitting.stage == FIRST

@@ -1,11 +1,14 @@
 """Who is reading: asked once, shown on each page of the review."""
 
 import json
-from html import escape
 from typing import Final
 
 import streamlit as st
+from markupsafe import escape
 
+from app.screens.review import words
+from app.screens.shared.listing import badge
+from app.screens.shared.parts import empty
 from app.state import identity
 from core.review import Person, person
 from core.settings import Settings
@@ -31,26 +34,22 @@ def current_person(settings: Settings) -> Person | None:
 
 def person_or_ask(settings: Settings) -> Person | None:
     """Return who is here; without a name, draw the question for it and return None."""
-    found = current_person(settings)
-    if found is None:
+    who = current_person(settings)
+    if who is None:
         _ask()
-    return found
+    return who
 
 
 def _ask() -> None:
-    st.html(
-        '<div class="nl-empty nl-left"><b>Who is reading?</b> Every verdict is recorded under a '
-        "name. Nothing checks it here: where names must be proven, the operator sets up a login."
-        "</div>"
-    )
+    empty(*words.WHO)
     with st.form("who", border=False):
         given = st.text_input("Your name", max_chars=80, key=_NAME, placeholder="Dr Ann Example")
-        sent = st.form_submit_button("Go on", type="primary", icon=":material/badge:")
+        sent = st.form_submit_button("Continue", type="primary", icon=":material/badge:")
     if sent and given and given.strip().isprintable() and given.strip():
         identity.be_reader(given)
         st.rerun()
     elif sent:
-        st.warning("Type a name of visible characters.", icon=":material/badge:")
+        st.warning(words.BAD_NAME, icon=":material/badge:")
 
 
 def who_line(who: Person) -> None:
@@ -59,11 +58,11 @@ def who_line(who: Person) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="nl-who"):
         st.html(
             f'<div class="nl-batch"><span>Reading as</span><b>{escape(who.name)}</b>'
-            f'<span class="nl-badge">{who.role}</span></div>'
+            f"{badge(str(who.role))}</div>"
         )
         if cookie is not None:
             st.button(
-                "Somebody else",
+                "Switch reader",
                 icon=":material/switch_account:",
                 type="tertiary",
                 on_click=identity.be_reader,

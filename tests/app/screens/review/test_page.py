@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.screens.review import verdict
-from app.screens.review.orders import ORDER_NOTES
+from app.screens.review import verdict, words
 from app.state import identity
 from core.explanation import Explainer, TwinTest
 from core.review import (
@@ -81,7 +80,7 @@ def test_blind_first_draws_no_score_before_the_verdict_is_on_record(
     scored_case(data, toy_classifier, mode=ReadingMode.BLIND_FIRST)
     found = page("review", case="toycase")
     assert not found.exception
-    assert "Score and map hidden" in html(found)
+    assert "Score and map are hidden" in html(found)
     assert "nl-read-score" not in html(found)
     assert "patch-0" not in html(found)  # a file name would give hidden repeats away
     found.button(key="verdict-T").click().run()
@@ -120,7 +119,7 @@ def test_a_patch_left_for_later_comes_again_at_the_end(
     found.button(key="verdict-N").click().run()
     assert "Patch 1 of 2" in html(found)
     found.button(key="verdict-N").click().run()
-    assert "Every patch of this case is read" in html(found)
+    assert "You have read every patch" in html(found)
 
 
 def test_what_is_said_goes_on_the_record_with_the_verdict(
@@ -250,7 +249,7 @@ def test_a_case_is_started_from_a_scored_batch_and_a_second_reading_from_the_cas
 def shown_with_map(found: AppTest) -> str:
     """Return what the page says once the map is there."""
     deadline = time.monotonic() + 30
-    while "being made" in html(found):
+    while "Preparing the map" in html(found):
         assert time.monotonic() < deadline
         found.run()
     return html(found)
@@ -265,20 +264,20 @@ def test_the_map_comes_by_key_and_goes_on_the_record_as_it_was_shown(
     found = page("review", case="toycase")
     assert "nl-read-map" not in html(found)
     found.button(key="map").click().run()
-    said = shown_with_map(found)
-    assert ("nl-read-pair" in said) is reliable
-    assert ("No reliable explanation" in said) is not reliable
+    shown = shown_with_map(found)
+    assert ("nl-read-pair" in shown) is reliable
+    assert ("No reliable explanation" in shown) is not reliable
     found.button(key="map").click().run()  # hidden again: it was seen all the same
     assert "nl-read-map" not in html(found)
     found.button(key="verdict-T").click().run()
     (given,) = current_verdicts(ReviewStore(data / "review.sqlite").record())
-    told = given.final.reading
-    assert told.map is not None
+    noted = given.final.reading
+    assert noted.map is not None
     explainer = Explainer(toy_classifier)
-    assert (told.map.method, told.map.layer) == (explainer.method, explainer.layer.name)
-    assert told.map.drawn is reliable
-    assert told.map.model_id == toy_classifier.model_id
-    assert (OnScreen.CAM in told.screen) is reliable
+    assert (noted.map.method, noted.map.layer) == (explainer.method, explainer.layer.name)
+    assert noted.map.drawn is reliable
+    assert noted.map.model_id == toy_classifier.model_id
+    assert (OnScreen.CAM in noted.screen) is reliable
     found.button(key="verdict-T").click().run()
     second = current_verdicts(ReviewStore(data / "review.sqlite").record())[1].final.reading
     assert second.map is None
@@ -328,7 +327,7 @@ def test_an_earlier_verdict_is_corrected_by_a_new_event(
     found.button(key="earlier").click().run()
     table = found.dataframe[0].value
     assert table["Patch"].tolist() == [3, 2, 1]
-    assert table["Blind before"].tolist() == ["no tumour", "no tumour", "tumour"]
+    assert table["Blind verdict"].tolist() == ["no tumour", "no tumour", "tumour"]
     found.session_state["again"] = 0
     found.session_state["looks-back"] = False
     found.run()
@@ -370,7 +369,7 @@ def test_a_case_is_ordered_by_what_is_measured_for_it(
     offered = found.selectbox(key=f"new-order-{mode}")
     assert (str(Order.RING_DECIDED) in offered.options) is (mode is ReadingMode.AI_FIRST)
     offered.set_value(order).run()
-    assert ORDER_NOTES[order] in [caption.value for caption in found.caption]
+    assert words.ORDERS[order] in [caption.value for caption in found.caption]
     found.button(key="start-case").click().run()
     assert not found.exception
     assert not found.error

@@ -1,0 +1,166 @@
+"""What the review and its results say."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from core.review import Order, ReadingMode
+
+TITLE: Final = "Review"
+LEAD: Final = "Read patches one by one. Every verdict goes on a record that can be verified."
+RESULTS_TITLE: Final = "Review results"
+RESULTS_LEAD: Final = "Agreement, errors and reading times for a case, and the record behind them."
+MODES: Final = {
+    ReadingMode.AI_FIRST: "AI first",
+    ReadingMode.BLIND_FIRST: "Blind first",
+    ReadingMode.SECOND_READER: "Second reader",
+    ReadingMode.ADJUDICATION: "Disagreements",
+}
+MODE_NOTES: Final = {
+    ReadingMode.AI_FIRST: "The score is shown with the patch. This is the fastest mode, but the "
+    "score influences you: agreement with the model then says little.",
+    ReadingMode.BLIND_FIRST: "You judge the patch alone and that verdict is frozen. Then the score "
+    "is shown and you keep or change your verdict. Shows how the AI changes your verdicts.",
+    ReadingMode.SECOND_READER: "The patches of an earlier case, read by another reader who sees "
+    "neither the score nor the first verdicts.",
+    ReadingMode.ADJUDICATION: "Only patches on which readers disagree, with the score and all "
+    "verdicts shown, to settle them.",
+}
+ORDERS: Final[Mapping[Order, str]] = MappingProxyType(
+    {
+        Order.NEAREST_TO_THRESHOLD: "Patches with scores closest to the threshold, where a small "
+        "change would change the call.",
+        Order.SCORE: "The highest scores first.",
+        Order.D4_SPREAD: "Patches whose score changes most when they are rotated or mirrored, "
+        "although orientation has no meaning in tissue.",
+        Order.RING_DECIDED: "Among patches called tumour, those whose score depends least on the "
+        "centre: replacing the centre with other tissue hardly lowers it. Only the centre counts, "
+        "so these calls may be right for the wrong reason. The other patches follow.",
+        Order.QUALITY: "Patches that are blurred, mostly glass or fat, or weakly stained first: "
+        "the worst of the three, compared with the other patches in this batch.",
+        Order.LABEL_ERROR: "Patches whose label the model doubts most. A doubted label is not "
+        "necessarily wrong; the reader decides.",
+        Order.AS_LISTED: "In the order of the batch.",
+    }
+)
+NO_CASE: Final = (
+    "No case yet.",
+    "Start one below. Everyone who uses this installation can then read it.",
+)
+NOT_ON_RECORD: Final = "This case is not on the record of this installation."
+NO_BATCH: Final = (
+    "No scored batch yet.",
+    "First score patches, or open the drawn samples on the batch page. Then start a case from "
+    "them.",
+)
+NEED_A_CASE: Final = "Finish one first."
+NO_DISAGREEMENT: Final = "These readings do not differ on any patch."
+OPENING: Final = (
+    "Opening a case writes its worklist to the record and keeps a copy of these patches, even if "
+    "the batch is deleted later. Everyone who uses this installation can read it."
+)
+CONTROLS_HELP: Final = (
+    "Drawn at random from all patches and mixed in, so that the worklist does not consist only of "
+    "difficult patches. The reader is not told which they are."
+)
+REPEATS_HELP: Final = (
+    "Shown a second time later, to measure how well readers agree with themselves."
+)
+ONLY_HIGHEST: Final = (
+    "Measured on the {known:,} highest-scoring of {called:,} patches called tumour."
+)
+BATCH_OTHER_MODEL: Final = (
+    "This batch was scored by {model}; the current model is {current}. Re-score it to sort it by "
+    "what the current model relies on."
+)
+LABEL_LIST: Final = "List of doubtful labels, CSV"
+LABEL_LIST_HELP: Final = (
+    "As exported from the data-set audit: {columns}. Patches on the list come first."
+)
+NO_LABELS: Final = (
+    "This batch has no labels. Add the list of doubtful labels, or choose a different order."
+)
+LISTED: Final = (
+    "{listed:,} of the {total:,} patches on the list are in this batch; they come first."
+)
+WHO: Final = (
+    "Who is reading?",
+    "Every verdict is recorded under a name. Names are not checked here; if they must be proven, "
+    "the operator can set up a login.",
+)
+BAD_NAME: Final = "Enter a name with visible characters."
+QUESTION: Final = ("Is there tumour in the centre?", "One key gives the verdict and moves on.")
+QUESTION_AFTER: Final = ("Now with the score: keep or change?", "Your blind verdict: {verdict}")
+QUESTION_AGAIN: Final = (
+    "What should the verdict be?",
+    "On record: {verdict}. A correction is a new event; the earlier one stays on the record.",
+)
+COMMENT_HELP: Final = "Tab leaves the field; then the keys work again."
+TOO_SOON: Final = "Too soon after the patch appeared; not recorded."
+CORRECTED: Final = "Patch {number} corrected to {verdict}."
+EARLIER: Final = (
+    "Your verdicts in this case, latest first",
+    "Select one to see its patch again and correct it. A correction is a new event; the earlier "
+    "one stays on the record, and your blind verdicts stay frozen.",
+)
+EARLIER_HELP: Final = "Your verdicts in this case; each can be corrected."
+NO_EARLIER: Final = "No verdict to correct yet."
+LATER_HELP: Final = "Moves this patch to the end."
+MAP_HELP: Final = "Shows the model's map beside the patch. It comes with the score, never before."
+MAP_WAIT: Final = "Preparing the map …"
+DONE: Final = "You have read every patch in this case."
+DONE_NEXT: Final = "See the results page for the analysis."
+AGREE_ALL: Final = "“Agree to all” does this, in your name:"
+AGREE_NOTES: Final = (
+    "each verdict is a separate event, given with the score shown, without confidence or tags; the "
+    "time since this page appeared is shared among them",
+    "each can be undone, one at a time, the last one first",
+)
+NO_CALL: Final = "nothing on {count} without a call; read these one by one"
+SIZE: Final = (
+    "96 × 96 px, about 93 × 93 µm, unsmoothed · only the outlined centre, about 31 × 31 µm, counts"
+)
+HIDDEN: Final = "Score and map are hidden until your verdict is on record."
+HIDDEN_SECOND: Final = "Second reader: no score, no map, no other verdicts."
+WITHHELD: Final = "No score: the model withheld one."
+MAP_COLOURS: Final = "Map: orange raised the score, blue lowered it."
+NOT_A_FINDING: Final = "A map is not a finding."
+BLIND_PENDING: Final = (
+    "You are in the middle of a blind reading, and these results would unblind you. They are shown "
+    "once you have read its last patch."
+)
+NO_VERDICT: Final = "No verdict in this case yet."
+NO_RESULTS: Final = ("No case yet.", "Results appear with the first verdicts.")
+INDEPENDENT: Final = "95 % intervals; patches are treated as independent"
+INFLUENCED: Final = (
+    "The score was shown before each verdict, so agreement may be biased by the model."
+)
+FEW_PAIRS: Final = "With fewer than {pairs} patches, use percent agreement instead of kappa."
+NO_KAPPA: Final = "Kappa is not defined (–) where both gave the same call for every patch."
+CHANGED: Final = ("What seeing the AI changed", "compared with the reference labels")
+NO_LABELLED_CHANGE: Final = "No patch that was read before and after the AI has a reference label."
+TAGS: Final = ("Errors by tag", "a tag marks difficult patches; it need not cause the errors")
+NO_LABELLED: Final = "No labelled patch was judged, so errors cannot be counted."
+RECORD_NOTE: Final = "append-only; each event contains the hash of the one before"
+DAMAGED: Final = (
+    "The record is damaged: {findings} findings. Keep the file as it is, restore a backup, and do "
+    "not continue reading in it."
+)
+CHAIN_END: Final = (
+    "End of the chain. Note it elsewhere; it shows later whether events were removed:"
+)
+UNKNOWN_READER: Final = "a lead or a reader without verdicts"
+PSEUDONYMS_HELP: Final = (
+    "Readers, patches, slides and cases get pseudonyms, the same in every export. They cannot be "
+    "reversed without the key in the data folder. Comments and file names are left out. Only a "
+    "lead can export names."
+)
+FILES: Final = {
+    "Verdicts, CSV": "One line per current verdict",
+    "Verdicts, Parquet": "The same, for analysis",
+    "Corrected labels": "ID, label and its source; training accepts it unless IDs are hidden",
+    "Report, PDF": "The batch, then every flagged patch with its map. The same record, patches and "
+    "model give an identical file. Five flagged patches take about a second.",
+    "Whole record": "Every event of every case with its hash, including names; check it with "
+    "`python -m core verify`",
+}
