@@ -88,7 +88,9 @@ def test_a_stopped_audit_continues_to_the_same_tables(
     resumed = audited(planted.root, tmp_path / "out", resume=True)
     assert resumed.progress.complete
     for name in ("patches", "balance", "summaries", "contrasts", "associations"):
-        pd.testing.assert_frame_equal(getattr(resumed, name), getattr(unbroken, name))
+        found = resumed.table(name)
+        assert found is not None
+        pd.testing.assert_frame_equal(found, unbroken.table(name))
     assert resumed.findings() == unbroken.findings()
 
 
