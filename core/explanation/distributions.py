@@ -126,8 +126,7 @@ class Collected:
         if row.explanation is None or row.score.status is not Status.SCORED:
             self.left_out += 1
             return
-        found = (measure.get(row) for measure in MEASURES)
-        values = tuple(np.nan if value is None else float(value) for value in found)
+        values = tuple(_value(measure, row) for measure in MEASURES)
         score = row.score
         self._records.append(_Record(score.label, score.predicted_label, score.slide, values))
 
@@ -191,6 +190,13 @@ class Collected:
             )
             groups.append(Group(name, basis, len(rows), spreads))
         return groups
+
+
+def _value(measure: Measure, row: ExplanationRow) -> float:
+    value = measure.get(row)
+    if value is None:
+        return np.nan
+    return float(value > 0) if measure.rate else float(value)
 
 
 def _spread(measure: Measure, values: FloatArray, slides: Sequence[str | None]) -> Spread:

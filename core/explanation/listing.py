@@ -4,9 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from core.explanation.measures import measured
 from core.explanation.reliance import Decisive
-from core.explanation.rows import ExplanationRow, MapState
+from core.explanation.rows import ExplanationRow, MapState, number
 from core.scoring import Filter, Order, Outcome, ScoreRow, Status, outcome, select
 
 MOST_EXPLAINED: Final = 1_000
@@ -57,85 +56,47 @@ class MeasureOrder:
         return f"{value:.0%}" if self.percent else f"{value:.2f}"
 
 
-ORDERS: Final = {
-    order.name: order
-    for order in (
-        MeasureOrder("Score, highest first", lambda row: row.score.prob_tumour),
-        MeasureOrder("Score, lowest first", lambda row: row.score.prob_tumour, lowest_first=True),
-        MeasureOrder(
-            "Nearest to the threshold",
-            lambda row: (
-                None
-                if row.score.prob_tumour is None
-                else abs(row.score.prob_tumour - row.score.threshold)
-            ),
-            lowest_first=True,
+_ORDERS: Final = (
+    MeasureOrder("Score, highest first", lambda row: row.score.prob_tumour),
+    MeasureOrder("Score, lowest first", lambda row: row.score.prob_tumour, lowest_first=True),
+    MeasureOrder(
+        "Nearest to the threshold",
+        lambda row: (
+            None
+            if row.score.prob_tumour is None
+            else abs(row.score.prob_tumour - row.score.threshold)
         ),
-        MeasureOrder(
-            "Most evidence in the centre",
-            measured("centre_share"),
-            percent=True,
-            of_map=True,
-        ),
-        MeasureOrder(
-            "Least evidence in the centre",
-            measured("centre_share"),
-            lowest_first=True,
-            percent=True,
-            of_map=True,
-        ),
-        MeasureOrder(
-            "Strongest evidence",
-            measured("evidence_for"),
-            of_map=True,
-        ),
-        MeasureOrder(
-            "Weakest evidence",
-            measured("evidence_for"),
-            lowest_first=True,
-            of_map=True,
-        ),
-        MeasureOrder(
-            "Lowest centre reliance",
-            measured("centre_reliance"),
-            tested=True,
-            lowest_first=True,
-        ),
-        MeasureOrder(
-            "Highest centre reliance",
-            measured("centre_reliance"),
-            tested=True,
-        ),
-        MeasureOrder(
-            "Highest ring reliance",
-            measured("ring_reliance"),
-            tested=True,
-        ),
-        MeasureOrder(
-            "Fillers disagree most",
-            measured("centre_reliance_spread"),
-            tested=True,
-        ),
-        MeasureOrder(
-            "Orientations disagree most",
-            measured("d4_spread_logit"),
-            tested=True,
-        ),
-        MeasureOrder(
-            "Least faithful map",
-            lambda row: None if row.twins is None else row.twins.faithfulness,
-            tested=True,
-            lowest_first=True,
-            of_map=True,
-        ),
-        MeasureOrder(
-            "Donors disagree most",
-            lambda row: None if row.explanation is None else row.explanation.cam.agreement,
-            lowest_first=True,
-            of_map=True,
-        ),
-    )
-}
+        lowest_first=True,
+    ),
+    *(
+        MeasureOrder(name, number(key), lowest_first=lowest, percent=percent, of_map=True)
+        for name, key, lowest, percent in (
+            ("Most evidence in the centre", "centre_share", False, True),
+            ("Least evidence in the centre", "centre_share", True, True),
+            ("Strongest evidence", "evidence_for", False, False),
+            ("Weakest evidence", "evidence_for", True, False),
+        )
+    ),
+    *(
+        MeasureOrder(name, number(key), tested=True, lowest_first=lowest)
+        for name, key, lowest in (
+            ("Lowest centre reliance", "centre_reliance", True),
+            ("Highest centre reliance", "centre_reliance", False),
+            ("Highest ring reliance", "ring_reliance", False),
+            ("Fillers disagree most", "centre_reliance_spread", False),
+            ("Orientations disagree most", "d4_spread_logit", False),
+        )
+    ),
+    MeasureOrder(
+        "Least faithful map",
+        number("twin_faithfulness"),
+        tested=True,
+        lowest_first=True,
+        of_map=True,
+    ),
+    MeasureOrder("Donors disagree most", number("donor_agreement"), lowest_first=True, of_map=True),
+)
+ORDERS: Final = {order.name: order for order in _ORDERS}
 
 FILTERS: Final[dict[str, Callable[[ExplanationRow], bool]]] = {
     "Decided by the ring": lambda row: (

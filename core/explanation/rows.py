@@ -71,7 +71,7 @@ class ExplanationRow:
 
     def cells(self) -> list[str]:
         """Return the row's cells in the order of `EXPLANATION_COLUMNS`, empty where unknown."""
-        return csv_cells(self.score) + [_cell(get(self)) for get in _MEASURES.values()]
+        return csv_cells(self.score) + [_cell(get(self)) for get in _VALUES.values()]
 
 
 def _of_map(get: Callable[[Explanation], Value]) -> Callable[[ExplanationRow], Value]:
@@ -96,7 +96,7 @@ _RELIABLE: Final = {
     MapState.RELIABLE: True,
     MapState.UNRELIABLE: False,
 }
-_MEASURES: Final[dict[str, Callable[[ExplanationRow], Value]]] = {
+_VALUES: Final[dict[str, Callable[[ExplanationRow], Value]]] = {
     "method": _of_map(lambda e: str(e.cam.method)),
     "layer": _of_map(lambda e: e.cam.layer),
     "target": _of_map(lambda e: str(e.cam.target)),
@@ -130,7 +130,18 @@ _MEASURES: Final[dict[str, Callable[[ExplanationRow], Value]]] = {
     "overlay": lambda row: row.overlay or None,
 }
 
-EXPLANATION_COLUMNS: Final = (*COLUMNS, *_MEASURES)
+EXPLANATION_COLUMNS: Final = (*COLUMNS, *_VALUES)
+
+
+def number(key: str) -> Callable[[ExplanationRow], float | None]:
+    """Return what reads a column that holds numbers, yes or no (1 or 0)."""
+    get = _VALUES[key]
+
+    def read(row: ExplanationRow) -> float | None:
+        value = get(row)
+        return None if value is None else float(value)
+
+    return read
 
 
 def _cell(value: Value) -> str:
