@@ -88,9 +88,10 @@ def test_a_stopped_audit_continues_to_the_same_tables(
     resumed = audited(planted.root, tmp_path / "out", resume=True)
     assert resumed.progress.complete
     for name in ("patches", "balance", "summaries", "contrasts", "associations"):
-        found = resumed.table(name)
+        found, expected = resumed.table(name), unbroken.table(name)
         assert found is not None
-        pd.testing.assert_frame_equal(found, unbroken.table(name))
+        assert expected is not None
+        pd.testing.assert_frame_equal(found, expected)
     assert resumed.findings() == unbroken.findings()
 
 
