@@ -3,6 +3,7 @@
 NODELENS_DATA_DIR           where jobs, locked thresholds and verdicts are kept
 NODELENS_MODEL              folder of the model bundle
 NODELENS_DEVICE             auto, cpu or cuda
+NODELENS_ENGINES_DIR        where networks converted for this machine are kept
 NODELENS_SERVER_ROOTS       folders that users may name as a source, joined by ":" (";" on Windows);
                             empty: no user reads anything on the server
 NODELENS_MAX_UPLOAD_FILES   files in one upload
@@ -46,6 +47,7 @@ class Settings:
         max_upload_bytes: Bytes in one upload.
         leads: Names or logins of the leads.
         anchors_file: Where ends of the record are noted; None is beside the record.
+        engines_dir: Where converted networks are kept; None is in the data folder.
     """
 
     data_dir: Path
@@ -56,6 +58,7 @@ class Settings:
     max_upload_bytes: int = _MAX_UPLOAD_MIB * _MIB
     leads: frozenset[str] = frozenset()
     anchors_file: Path | None = None
+    engines_dir: Path | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -72,6 +75,7 @@ class Settings:
                 "the app again."
             )
         anchors = environment.get("NODELENS_REVIEW_ANCHORS", "")
+        engines = environment.get("NODELENS_ENGINES_DIR", "")
         mib = _positive(environment, "NODELENS_MAX_UPLOAD_MIB", _MAX_UPLOAD_MIB)
         return cls(
             data_dir=_folder(environment, "NODELENS_DATA_DIR", default_data_dir(environment)),
@@ -84,12 +88,18 @@ class Settings:
                 filter(None, map(str.strip, environment.get("NODELENS_LEADS", "").split(",")))
             ),
             anchors_file=Path(anchors).expanduser().absolute() if anchors else None,
+            engines_dir=Path(engines).expanduser().absolute() if engines else None,
         )
 
     @property
     def jobs_dir(self) -> Path:
         """Where uploads and scores are kept."""
         return self.data_dir / "jobs"
+
+    @property
+    def graphs_dir(self) -> Path:
+        """Where networks converted for this machine's engine are kept."""
+        return self.engines_dir or self.data_dir / "engines"
 
     @property
     def audits_dir(self) -> Path:

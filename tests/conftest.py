@@ -1,6 +1,7 @@
 """Fixtures that more than one room needs."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,15 @@ from tests.toys import write_toy_bundle
 torch.set_num_threads(1)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def engines_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where networks are converted to; one for all tests and the processes that they start."""
+    folder = tmp_path_factory.mktemp("engines")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NODELENS_ENGINES_DIR", str(folder))
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def toy_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A complete bundle around a tiny random network; not to be changed."""
@@ -19,7 +29,7 @@ def toy_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def toy_classifier(toy_bundle: Path) -> Classifier:
+def toy_classifier(toy_bundle: Path, engines_folder: Path) -> Classifier:
     """The toy bundle opened on the CPU."""
     return open_classifier(toy_bundle, device="cpu")
 

@@ -1,11 +1,13 @@
 """Toy objects for tests: a tiny network in a real bundle, and patches of noise."""
 
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import timm
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 
 from core.bundle import (
@@ -23,12 +25,33 @@ from core.bundle import (
     write_validation,
     write_weights,
 )
-from core.engine import TorchEngine
+from core.engine import Details, Engine, Finished, TorchEngine
 from core.patches import ImageU8
 from core.statistics import Measured
 
 TOY_ARCHITECTURE = Architecture(name="test_efficientnet")
 TOY_PREPROCESSING = Preprocessing(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+
+
+class ToyEngine(Engine):
+    """An engine that is a rule; subclasses say which."""
+
+    name, device = "toy", "cpu"
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+
+    def forward(self, images_rgb_u8: ImageU8) -> NDArray[np.float32]:
+        raise NotImplementedError
+
+    def submit(self, images_rgb_u8: ImageU8) -> Finished:
+        return Finished(self.forward(images_rgb_u8))
+
+    def details(self, images_rgb_u8: ImageU8) -> Details:
+        return Details(self.logits(images_rgb_u8), None, None)
+
+    def pytorch(self) -> TorchEngine:
+        raise NotImplementedError
 
 
 def noise_patches(count: int, seed: int = 0) -> ImageU8:

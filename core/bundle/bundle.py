@@ -5,13 +5,16 @@ Nothing in it is executable: weights are safetensors, everything else is JSON, P
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
+import safetensors
 from numpy.typing import NDArray
 from PIL import Image
 from pydantic import ValidationError
@@ -39,14 +42,28 @@ class Bundle:
     Attributes:
         folder: Where it was read from.
         card: Its contract.
-        weights: The network's state, by timm's names.
+        safetensors: The bytes of the weights' file.
         golden_images: (G, 96, 96, 3) uint8, in the order of the card.
     """
 
     folder: Path
     card: Card
-    weights: "dict[str, torch.Tensor]"
+    safetensors: bytes
     golden_images: ImageU8
+
+    @cached_property
+    def weights(self) -> "dict[str, torch.Tensor]":
+        """The network's state, by timm's names; PyTorch is loaded when first asked for."""
+        import safetensors.torch  # noqa: PLC0415 - a converted network does without
+
+        weights: dict[str, torch.Tensor] = safetensors.torch.load(self.safetensors)
+        return weights
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the weights are."""
+        parts = safetensors.deserialize(self.safetensors)  # type: ignore[no-untyped-call]
+        return sum(math.prod(part["shape"]) for _, part in parts)
 
     @property
     def golden_logits(self) -> NDArray[np.float32]:
@@ -112,12 +129,10 @@ def read_bundle(folder: Path) -> Bundle:
     Raises:
         BundleError: A part is missing, altered or not what the card says.
     """
-    import safetensors.torch  # noqa: PLC0415 - loads PyTorch, which a card does without
-
     card = read_card(folder)
     data = _checked(folder / WEIGHTS_FILE, card.weights_sha256)
     try:
-        weights = safetensors.torch.load(data)
+        safetensors.deserialize(data)  # type: ignore[no-untyped-call]
     except SafetensorError as error:
         raise BundleError(
             f"{WEIGHTS_FILE} is not a safetensors file ({error}). Export the bundle again."
@@ -125,7 +140,7 @@ def read_bundle(folder: Path) -> Bundle:
     images = [
         _golden_image(folder / GOLDEN_FOLDER / patch.file, patch) for patch in card.golden.files
     ]
-    return Bundle(folder, card, weights, np.stack(images))
+    return Bundle(folder, card, data, np.stack(images))
 
 
 def _golden_image(path: Path, patch: GoldenPatch) -> ImageU8:

@@ -250,6 +250,41 @@ class StartingWeights(_Part):
         return f"{start}; {self.source}" if self.source else start
 
 
+class Orientations(_Part):
+    """How far scoring all eight orientations moves a patch's logit, on the validation patches.
+
+    Attributes:
+        patches: How many were measured.
+        band_logit: Largest distance between a patch's logit and the mean over its eight
+            orientations: further from a threshold than this, none of them changed its call.
+        share: Of the patches that lie within the band around the shipped threshold.
+        changed_calls: Calls at the shipped threshold that eight orientations change.
+    """
+
+    patches: int = Field(ge=1)
+    band_logit: float = Field(ge=0)
+    share: Share
+    changed_calls: int = Field(ge=0)
+
+
+class FastPrecision(_Part):
+    """What 16-bit arithmetic changes against float32, on the validation patches.
+
+    Attributes:
+        patches: How many were measured.
+        arithmetic: Engine and arithmetic ("openvino, bfloat16").
+        changed_calls: Calls at the shipped threshold that differ.
+        auroc_difference: AUROC of the fast scores minus that of the exact ones.
+        largest_difference_logit: Of any patch.
+    """
+
+    patches: int = Field(ge=1)
+    arithmetic: str
+    changed_calls: int = Field(ge=0)
+    auroc_difference: float
+    largest_difference_logit: float = Field(ge=0)
+
+
 class Card(_Part):
     """What a bundle is: the contract that travels with the weights.
 
@@ -272,6 +307,8 @@ class Card(_Part):
         golden: The self-test.
         licence: Of the weights.
         limits: What the model is not for, one sentence each.
+        orientations: What scoring all eight changes; None where nobody measured it.
+        fast: What 16-bit arithmetic changes; None where nobody measured it.
     """
 
     schema_version: Literal[2] = 2
@@ -292,6 +329,8 @@ class Card(_Part):
     golden: GoldenPatches
     licence: str
     limits: tuple[str, ...]
+    orientations: Orientations | None = None
+    fast: FastPrecision | None = None
 
     @model_validator(mode="after")
     def _created_is_aware(self) -> "Card":

@@ -1,7 +1,7 @@
 """From a card's architecture to a network, and from a uint8 patch to its input."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 import timm
 import torch
@@ -20,14 +20,9 @@ def build_network(architecture: Architecture) -> nn.Module:
     """Return the network with random weights, on the CPU, in evaluation mode.
 
     Raises:
-        BundleError: Neither we nor timm know the name, the arguments are refused, or the network
-            cannot take the pooling or the head.
+        BundleError: Neither we nor timm's own list know the name, an argument is not one that a
+            card may give, or the network cannot take the pooling or the head.
     """
-    if "pretrained" in architecture.arguments or "checkpoint_path" in architecture.arguments:
-        raise BundleError(
-            "The card asks timm to load other weights; a bundle brings its own. "
-            "Export the bundle again."
-        )
     network = _create(architecture.name, architecture.arguments, architecture.outputs)
     if architecture.pooling != "network":
         replace_pooling(network, architecture.pooling)
@@ -40,17 +35,77 @@ def build_network(architecture: Architecture) -> nn.Module:
 
 
 def _create(name: str, arguments: Mapping[str, Any], outputs: int) -> nn.Module:
+    _check_name(name)
+    _check_arguments(arguments)
     complete: dict[str, Any] = {**arguments, "num_classes": outputs}
     try:
         if name == SIMPLE_CNN:
             return SimpleCnn(**complete)
         network: nn.Module = timm.create_model(name, pretrained=False, **complete)
-    except (RuntimeError, TypeError, ValueError, AssertionError) as error:
+    except (RuntimeError, TypeError, ValueError, AssertionError, KeyError) as error:
         raise BundleError(
             f"timm {timm.__version__} cannot build {name!r} "
             f"({' '.join(str(error).split())[:160]}). Install the version named in the card."
         ) from None
     return network
+
+
+def _check_name(name: str) -> None:
+    """Refuse what is no network of timm's own list: its other names lead to hubs and folders.
+
+    Raises:
+        BundleError: It is refused.
+    """
+    if name != SIMPLE_CNN and (":" in name or "/" in name or not timm.is_model(name)):
+        raise BundleError(
+            f"timm {timm.__version__} cannot build {name!r}: expected a name in its own list. "
+            "A card never names a hub or a folder. Install the version named in the card."
+        )
+
+
+def _check_arguments(arguments: Mapping[str, Any]) -> None:
+    """Refuse arguments that are not known to change the network's shape and nothing else.
+
+    Raises:
+        BundleError: One is unknown, or its value is none that it can have.
+    """
+    for argument, value in arguments.items():
+        if argument in {"pretrained", "checkpoint_path"}:
+            raise BundleError(
+                "The card asks timm to load other weights; a bundle brings its own. "
+                "Export the bundle again."
+            )
+        allowed = _ARGUMENTS.get(argument)
+        if allowed is None or not allowed(value):
+            known = ", ".join(sorted(_ARGUMENTS))
+            raise BundleError(
+                f"The card gives the network {argument} = {value!r}; a card may give {known}, "
+                "each with a value of its kind. Export the bundle again."
+            )
+
+
+def _is_share(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _LARGEST
+
+
+_LARGEST: Final = 4096
+_ARGUMENTS: Final[dict[str, Callable[[object], bool]]] = {
+    **dict.fromkeys(
+        ("drop_rate", "drop_path_rate", "attn_drop_rate", "proj_drop_rate", "pos_drop_rate"),
+        _is_share,
+    ),
+    **dict.fromkeys(
+        ("img_size", "patch_size", "window_size", "output_stride", "depth", "embed_dim"), _is_count
+    ),
+    "num_heads": _is_count,
+    "global_pool": lambda value: value in {"", "avg", "max", "avgmax", "catavgmax", "token", "map"},
+    **dict.fromkeys(("fc_norm", "class_token"), lambda value: isinstance(value, bool)),
+}
+"""What a card may tell timm of a network, and the values that each may have."""
 
 
 def load_weights(network: nn.Module, weights: Mapping[str, Tensor]) -> None:

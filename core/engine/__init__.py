@@ -1,8 +1,18 @@
-"""Inference behind one interface; PyTorch now."""
+"""Inference behind one interface: OpenVINO on the processor, CUDA, PyTorch where neither is."""
 
 from typing import TYPE_CHECKING
 
-from core.engine.engine import D4_VIEWS, Engine, d4_views
+from core.engine.choice import EngineKind, open_engine
+from core.engine.engine import (
+    D4_VIEWS,
+    Details,
+    Engine,
+    Finished,
+    Pending,
+    Precision,
+    check_patches,
+    d4_views,
+)
 from core.late_exports import late_exports
 
 if TYPE_CHECKING:
@@ -12,4 +22,18 @@ else:
         __name__, {"pytorch": ("TorchEngine", "full_precision", "resolve_device")}
     )
 
-__all__ = ["D4_VIEWS", "Engine", "TorchEngine", "d4_views", "full_precision", "resolve_device"]
+__all__ = [
+    "D4_VIEWS",
+    "Details",
+    "Engine",
+    "EngineKind",
+    "Finished",
+    "Pending",
+    "Precision",
+    "TorchEngine",
+    "check_patches",
+    "d4_views",
+    "full_precision",
+    "open_engine",
+    "resolve_device",
+]

@@ -2,7 +2,9 @@
 
 import threading
 from abc import ABC, abstractmethod
-from typing import Final
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,25 +12,84 @@ from numpy.typing import NDArray
 from core.errors import RunError
 from core.patches import PATCH_SIZE_PX, ImageU8
 
+if TYPE_CHECKING:
+    from core.engine.pytorch import TorchEngine
+
 D4_VIEWS: Final = 8
 """Rotations by 90 degrees of the patch and of its mirror image."""
+
+
+class Precision(StrEnum):
+    """EXACT computes in float32; FAST in 16 bits where the device has them.
+
+    EXACT gives the calls of PyTorch in float32. FAST moves logits by some hundredths; what that
+    changes on the validation patches is what `python -m training measure` writes into the card.
+    """
+
+    EXACT = "exact"
+    FAST = "fast"
+
+
+@dataclass(frozen=True, eq=False)
+class Details:
+    """What one pass knows of patches beside their logits.
+
+    Attributes:
+        logits: (N,) float32 before temperature, the very values of `Engine.logits`.
+        evidence: (N, h, w) float32; the share of each cell of the last map in the logit: a map
+            and the head's bias sum to the logit. None where the network has no such closed form.
+        features: (N, F) float32 what the last layer reads; None where timm names none.
+    """
+
+    logits: NDArray[np.float32]
+    evidence: NDArray[np.float32] | None
+    features: NDArray[np.float32] | None
+
+
+class Pending(Protocol):
+    """Logits that an engine works on."""
+
+    def result(self) -> NDArray[np.float32]:
+        """Wait for the logits and return them, (N,) float32."""
+        ...
 
 
 class Engine(ABC):
     """A network ready to score.
 
     Attributes:
+        name: Of the engine ("openvino", "pytorch", "cuda").
+        precision: EXACT, or FAST where that is what it computes in.
+        arithmetic: The precision in words ("float32", "bfloat16").
         device: Where it runs, in words ("cpu", "cuda:0 NVIDIA H200").
-        lock: Held during every pass; whoever hooks into the network (explanations) holds it too,
-            because hooks of one thread would otherwise record another thread's pass.
+        batch_size: Patches in one `submit` that keep it busy.
+        tolerance_logit: Largest difference from float32 on the golden patches that its precision
+            explains; the card's own tolerance holds for EXACT.
+        lock: Held while a pass is started.
     """
 
+    name: str
+    precision: Precision = Precision.EXACT
+    arithmetic: str = "float32"
     device: str
+    batch_size: int = 32
+    tolerance_logit: float = 0.0
     lock: threading.RLock
 
     @abstractmethod
-    def forward(self, images_rgb_u8: ImageU8) -> NDArray[np.float32]:
-        """Return tumour logits (N,) before temperature; called with the lock held."""
+    def submit(self, images_rgb_u8: ImageU8) -> Pending:
+        """Start on patches (N, 96, 96, 3) and return at once, or when there is room again.
+
+        Several may be under way; the logit of a patch does not depend on the others.
+        """
+
+    @abstractmethod
+    def details(self, images_rgb_u8: ImageU8) -> Details:
+        """Return logits with their evidence and features, of one pass."""
+
+    @abstractmethod
+    def pytorch(self) -> "TorchEngine":
+        """Return the same network in PyTorch and float32, for whoever looks into its layers."""
 
     def logits(self, images_rgb_u8: ImageU8) -> NDArray[np.float32]:
         """Return the tumour logits of patches.
@@ -38,18 +99,36 @@ class Engine(ABC):
 
         Returns:
             (N,) float32 before temperature; positive means tumour is likelier than not.
+
+        Raises:
+            RunError: These are no patches.
         """
-        _check_shape(images_rgb_u8)
+        check_patches(images_rgb_u8)
         if len(images_rgb_u8) == 0:
             return np.empty(0, np.float32)
-        with self.lock:
-            return self.forward(images_rgb_u8)
+        return self.submit(images_rgb_u8).result()
 
     def d4_logits(self, images_rgb_u8: ImageU8) -> NDArray[np.float32]:
         """Return the logits of the eight orientations, (N, 8) float32, the given one first."""
-        _check_shape(images_rgb_u8)
-        views = [self.logits(view) for view in d4_views(images_rgb_u8)]
-        return np.stack(views, axis=1)
+        check_patches(images_rgb_u8)
+        views = d4_views(images_rgb_u8)
+        return self.logits(np.concatenate(views)).reshape(D4_VIEWS, -1).T
+
+    @property
+    def description(self) -> str:
+        """Engine, arithmetic and device in one line."""
+        return f"{self.name}, {self.arithmetic}, {self.device}"
+
+
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """Logits that are there already."""
+
+    logits: NDArray[np.float32]
+
+    def result(self) -> NDArray[np.float32]:
+        """Return them."""
+        return self.logits
 
 
 def d4_views(images_rgb_u8: ImageU8) -> list[ImageU8]:
@@ -62,7 +141,12 @@ def d4_views(images_rgb_u8: ImageU8) -> list[ImageU8]:
     ]
 
 
-def _check_shape(images_rgb_u8: ImageU8) -> None:
+def check_patches(images_rgb_u8: ImageU8) -> None:
+    """Raise unless these are patches.
+
+    Raises:
+        RunError: The shape is not (N, 96, 96, 3) or the type not uint8.
+    """
     expected = (PATCH_SIZE_PX, PATCH_SIZE_PX, 3)
     if images_rgb_u8.shape[1:] != expected or images_rgb_u8.dtype != np.uint8:
         raise RunError(

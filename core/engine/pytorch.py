@@ -1,14 +1,15 @@
-"""The PyTorch engine: CPU or CUDA, float32, channels last."""
+"""The PyTorch engine on the CPU, the reference of all others; and where CUDA's starts."""
 
 import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from core.bundle.card import Architecture, Preprocessing
-from core.bundle.network import InputTransform, build_network, load_weights, tumour_logit
-from core.engine.engine import Engine
+from core.engine.engine import Details, Engine, check_patches
+from core.engine.served import serve
 from core.errors import RunError
 from core.patches import ImageU8
 
@@ -29,11 +30,16 @@ def resolve_device(wish: str) -> torch.device:
 
 
 class TorchEngine(Engine):
-    """A timm network in PyTorch.
+    """A timm network in PyTorch and float32, TensorFloat-32 off, channels last.
 
-    Float32 everywhere (TensorFloat-32 off): the golden patches then agree between devices, and a
-    96-px network is limited by reading files long before it is by arithmetic.
+    Attributes:
+        network: The network; whoever hooks into it holds `lock`, because hooks of one thread
+            would otherwise record another thread's pass.
+        transform: From patches to its input.
+        torch_device: Where both are.
     """
+
+    name = "pytorch"
 
     def __init__(
         self,
@@ -51,24 +57,65 @@ class TorchEngine(Engine):
         """
         self.lock = threading.RLock()
         self.torch_device = resolve_device(device)
-        self.network = build_network(architecture)
-        load_weights(self.network, weights)
-        self.network.requires_grad_(requires_grad=False)
-        self.network.to(self.torch_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.transform = InputTransform(preprocessing).to(self.torch_device)
-        self.device = (
-            f"{self.torch_device.type}:{torch.cuda.current_device()} "
-            f"{torch.cuda.get_device_name(self.torch_device)}"
-            if self.torch_device.type == "cuda"
-            else "cpu"
-        )
+        served = serve(architecture, preprocessing, weights)
+        served.to(self.torch_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.served = served
+        if served.head is not None:
+            served.head = served.head.to(self.torch_device)
+        self.network = served.network
+        self.transform = served.transform
+        self.device = device_name(self.torch_device)
+        self._worker: ThreadPoolExecutor | None = None
+
+    def submit(self, images_rgb_u8: ImageU8) -> Future[NDArray[np.float32]]:
+        """Start on patches in a thread of the engine's own."""
+        if self._worker is None:
+            self._worker = ThreadPoolExecutor(1, thread_name_prefix="engine")
+        return self._worker.submit(self.forward, images_rgb_u8)
+
+    def logits(self, images_rgb_u8: ImageU8) -> NDArray[np.float32]:
+        """Return the tumour logits (N,) of patches, computed in the caller's thread."""
+        check_patches(images_rgb_u8)
+        return self.forward(images_rgb_u8)
 
     def forward(self, images_rgb_u8: ImageU8) -> NDArray[np.float32]:
         """Return tumour logits (N,) before temperature."""
-        with torch.inference_mode(), full_precision():
-            images = torch.from_numpy(images_rgb_u8).to(self.torch_device, non_blocking=True)
-            logits = tumour_logit(self.network(self.transform(images)))
-            return logits.float().cpu().numpy()
+        if len(images_rgb_u8) == 0:
+            return np.empty(0, np.float32)
+        with self.lock, torch.inference_mode(), full_precision():
+            logits, _, _ = self.served(self._on_device(images_rgb_u8))
+            return as_array(logits)
+
+    def details(self, images_rgb_u8: ImageU8) -> Details:
+        """Return logits with their evidence and features, of one pass."""
+        check_patches(images_rgb_u8)
+        with self.lock, torch.inference_mode(), full_precision():
+            logits, features, evidence = self.served(self._on_device(images_rgb_u8))
+            return Details(
+                as_array(logits),
+                None if evidence is None else as_array(evidence),
+                None if features is None else as_array(features),
+            )
+
+    def pytorch(self) -> "TorchEngine":
+        """Return itself."""
+        return self
+
+    def _on_device(self, images_rgb_u8: ImageU8) -> torch.Tensor:
+        images = np.ascontiguousarray(images_rgb_u8)
+        return torch.from_numpy(images).to(self.torch_device, non_blocking=True)
+
+
+def device_name(device: torch.device) -> str:
+    """Return a device in words ("cpu", "cuda:0 NVIDIA H200")."""
+    if device.type != "cuda":
+        return "cpu"
+    return f"cuda:{torch.cuda.current_device()} {torch.cuda.get_device_name(device)}"
+
+
+def as_array(values: torch.Tensor) -> NDArray[np.float32]:
+    """Return a tensor's values as float32."""
+    return values.float().cpu().numpy()
 
 
 class full_precision:  # noqa: N801 - reads as a context, like torch.inference_mode

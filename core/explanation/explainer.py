@@ -7,8 +7,11 @@ from functools import cached_property
 from typing import Final, Self
 
 import numpy as np
-from torch import Tensor
+from numpy.typing import NDArray
 
+from core.bundle.last_map import LinearHead, token_grid
+from core.engine import check_patches
+from core.engine.pytorch import as_array
 from core.errors import RunError
 from core.explanation.cam import CamBatch, CamMap, Method, Target, Unit
 from core.explanation.centre import CentreMeasures, measure_centre
@@ -20,13 +23,14 @@ from core.explanation.layers import (
     fine_layer,
     is_fine,
     layer_choices,
-    token_grid,
 )
 from core.explanation.library import LIBRARY_METHODS, LibraryCam
-from core.explanation.network import ExplainedNetwork, LinearHead, check_patches
+from core.explanation.network import ExplainedNetwork
 from core.explanation.replacement import SQUARES, ReplacementMaps
 from core.patches import PATCH_SIZE_PX, ImageU8
 from core.scoring import Classifier
+
+Floats = NDArray[np.float32]
 
 EXPLAIN_BATCH: Final = 64
 """Patches per pass; scoring threads get their turn between two passes."""
@@ -82,7 +86,7 @@ class Explainer:
         """Look the network over once.
 
         Args:
-            classifier: On the PyTorch engine.
+            classifier: On any engine; what looks into layers uses its network in PyTorch.
             method: None takes CAM where it is exact and its cells are small enough to tell the
                 centre from the ring, else HiResCAM, and Grad-CAM for transformers.
             layer: Name of a layer; None takes the last map, and where the method is None too
@@ -106,6 +110,7 @@ class Explainer:
             self.layer = fine_layer(self._choices, last, self._side_px) if fine else last
         self.target = target
         self._head: LinearHead | None = None
+        self._private = False
         self._replacement: ReplacementMaps | None = None
         if self.method is Method.REPLACEMENT:
             if layer is not None:
@@ -171,6 +176,7 @@ class Explainer:
         """Return the same explainer on a copy of the network, for changing the copy."""
         twin = copy(self)
         twin.network = self.network.private_copy()
+        twin._private = True
         return twin.refreshed()
 
     def refreshed(self) -> Self:
@@ -201,8 +207,7 @@ class Explainer:
         )
         if not parts:
             return blank
-        values = np.concatenate([maps.float().cpu().numpy() for maps, _ in parts])
-        logits = np.concatenate([logits.float().cpu().numpy() for _, logits in parts])
+        values, logits = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         return replace(blank, values=values, logits=logits)
 
     def _replaced(self, images_rgb_u8: ImageU8, replacement: ReplacementMaps) -> CamBatch:
@@ -217,14 +222,26 @@ class Explainer:
             agreements=agreements,
         )
 
-    def _pass(self, images_rgb_u8: ImageU8) -> tuple[Tensor, Tensor]:
-        sign = self.target.sign
+    def _pass(self, images_rgb_u8: ImageU8) -> tuple[Floats, Floats]:
+        """Return maps (N, h, w) and logits (N,).
+
+        The logits are those of the engine that scores, whose graph gives closed-form maps as well;
+        a private network may have been changed and answers for itself.
+        """
+        sign, engine = self.target.sign, self.classifier.engine
+        if self._head is not None and not self._private:
+            details = engine.details(images_rgb_u8)
+            if details.evidence is not None:
+                return sign * details.evidence, details.logits
         if self._library is not None:
-            return self._library.maps(images_rgb_u8, layer=self.layer.name, sign=sign)
-        if self._head is None:
+            maps, logits = self._library.maps(images_rgb_u8, layer=self.layer.name, sign=sign)
+        elif self._head is not None:
+            maps, logits = self.network.closed_form(images_rgb_u8, self._head)
+            maps = sign * maps
+        else:
             raise RunError(f"Found no way to make maps by {self.method}.")
-        maps, logits = self.network.closed_form(images_rgb_u8, self._head)
-        return sign * maps, logits
+        scores = as_array(logits) if self._private else engine.logits(images_rgb_u8)
+        return as_array(maps), scores
 
     def explain(self, images_rgb_u8: ImageU8) -> list[Explanation]:
         """Return one explanation per patch (N, 96, 96, 3), in order; maps and logits of one pass.

@@ -12,12 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from core.engine import check_patches
 from core.errors import RunError
 from core.explanation.cam import SMALLEST_EFFECT_LOGIT, CamBatch, Method
 from core.explanation.explainer import Explainer
 from core.explanation.fillers import blurred
 from core.explanation.library import LibraryCam
-from core.explanation.network import check_patches
 from core.patches import ImageU8
 
 TWINS: Final = 19

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from core.engine import check_patches
 from core.errors import SourceError
-from core.explanation.network import check_patches
 from core.patches import CENTRE, PATCH_SIZE_PX, ImageU8, Patch, files_source
 
 SHIPPED_SAMPLES: Final = Path(__file__).resolve().parents[2] / "assets" / "samples"

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from core.bundle import CENTRE_STREAM, TwoStreams
+from core.bundle.last_map import as_grid, channels_last, token_grid
 from core.errors import RunError
 
 FINE_CELL_PX: Final = 16.0
@@ -28,41 +29,6 @@ class Layer:
     name: str
     grid: tuple[int, int]
     channels: int
-
-
-def token_grid(network: nn.Module) -> tuple[int, int] | None:
-    """Return rows and columns of a transformer's patch tokens, None for other networks."""
-    embedding = getattr(network, "patch_embed", None)
-    grid = getattr(embedding, "grid_size", None)
-    if grid is None or not hasattr(network, "num_prefix_tokens"):
-        return None
-    rows, columns = grid
-    return int(rows), int(columns)
-
-
-def as_grid(network: nn.Module, output: object) -> Tensor | None:
-    """Return a layer's output as (N, C, h, w), None if it has no more than one place.
-
-    Class and register tokens are dropped; the patch tokens (N, T, C) are laid out row by row.
-    """
-    if not isinstance(output, Tensor):
-        return None
-    tokens = token_grid(network)
-    if tokens is not None:
-        prefix = int(network.num_prefix_tokens)  # type: ignore[arg-type]  # timm sets an int
-        if output.ndim != 3 or output.shape[1] != prefix + tokens[0] * tokens[1]:
-            return None
-        grid = output[:, prefix:].transpose(1, 2)  # (N, C, T)
-        return grid.reshape(len(output), -1, *tokens)
-    if output.ndim != 4:
-        return None
-    grid = output.permute(0, 3, 1, 2) if channels_last(network) else output
-    return grid if grid.shape[2] * grid.shape[3] > 1 else None
-
-
-def channels_last(network: nn.Module) -> bool:
-    """Return whether the layers give (N, h, w, C), as timm's Swin transformers do."""
-    return str(getattr(network, "output_fmt", "NCHW")) == "NHWC"
 
 
 def trace_layers(network: nn.Module, inputs: Tensor) -> list[Layer]:

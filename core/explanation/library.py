@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from core.bundle import tumour_logit
+from core.bundle.last_map import as_grid
 from core.engine import full_precision
 from core.explanation.cam import Method
-from core.explanation.layers import as_grid
 from core.explanation.network import ExplainedNetwork
 from core.patches import ImageU8
 

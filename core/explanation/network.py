@@ -3,40 +3,17 @@
 import copy
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.bundle import CentreAndContextPool, InputTransform, tumour_logit
-from core.engine import Engine, TorchEngine, full_precision
+from core.bundle import InputTransform, tumour_logit
+from core.bundle.last_map import LinearHead, as_grid, linear_head
+from core.engine import Engine, check_patches, full_precision
 from core.errors import RunError
-from core.explanation.layers import Layer, as_grid, captured_output, trace_layers
+from core.explanation.layers import Layer, captured_output, trace_layers
 from core.patches import PATCH_SIZE_PX, ImageU8
-
-_EXACT_LOGIT = 1e-4
-"""Largest difference, relative to logits above 1, that rounding explains."""
-
-
-@dataclass(frozen=True, eq=False)
-class LinearHead:
-    """The last layer of a network whose logit is linear in fixed means of its last map.
-
-    Attributes:
-        weights: (K, C) of the tumour logit, for each of K means over the map's cells.
-        cells: (K, h, w) each cell's share in each mean; K is 1 and the shares are equal for a
-            plain average.
-        bias: Of the tumour logit.
-    """
-
-    weights: Tensor
-    cells: Tensor
-    bias: float
-
-    def maps(self, features: Tensor) -> Tensor:
-        """Return (N, h, w) for features (N, C, h, w); a map and the bias sum to the logit."""
-        return (torch.einsum("nchw,kc->nkhw", features, self.weights) * self.cells).sum(dim=1)
 
 
 class ExplainedNetwork:
@@ -64,17 +41,14 @@ class ExplainedNetwork:
 
     @classmethod
     def of(cls, engine: Engine) -> "ExplainedNetwork":
-        """Return the engine's own network, under the engine's lock.
-
-        Raises:
-            RunError: The engine is not the PyTorch one.
-        """
-        if not isinstance(engine, TorchEngine):
-            raise RunError(
-                f"Found a {type(engine).__name__}; explanations look into the network and need "
-                "the PyTorch engine. Open the model with it."
-            )
-        return cls(engine.network, engine.transform, engine.torch_device, engine.lock)
+        """Return the engine's network in PyTorch, under that engine's lock."""
+        torch_engine = engine.pytorch()
+        return cls(
+            torch_engine.network,
+            torch_engine.transform,
+            torch_engine.torch_device,
+            torch_engine.lock,
+        )
 
     def private_copy(self) -> "ExplainedNetwork":
         """Return a copy with a lock of its own, for work that is slow or alters the network."""
@@ -109,38 +83,7 @@ class ExplainedNetwork:
             RunError: The network ends otherwise; the closed form would be wrong.
         """
         with self.lock, torch.inference_mode(), full_precision():
-            classifier = getattr(self.network, "get_classifier", lambda: None)()
-            if not isinstance(classifier, nn.Linear):
-                raise RunError(
-                    f"The network ends in a {type(classifier).__name__}, not in a linear layer: "
-                    "the closed form does not hold. Use the method grad-cam."
-                )
-            inputs = self.inputs(_probe(2))
-            features = self._last_map(inputs)
-            cells = None if features is None else _cells(self.network, features)
-            if (
-                features is None
-                or cells is None
-                or classifier.in_features != len(cells) * features.shape[1]
-            ):
-                raise RunError(
-                    "The network's last features are no map that its linear layer reads: the "
-                    "closed form does not hold. Use the method grad-cam."
-                )
-            weights, bias = _tumour_row(classifier)
-            head = LinearHead(weights.reshape(len(cells), -1), cells, bias)
-            logits = tumour_logit(self.network(inputs))
-            summed = head.maps(features).sum(dim=(1, 2)) + head.bias
-            difference = float((summed - logits).abs().max())
-            if difference > _EXACT_LOGIT * max(1.0, float(logits.abs().max())):
-                raise RunError(
-                    "The network does more than average and weigh its last map (the closed form "
-                    f"is off by {difference:.3g} logits). Use the method grad-cam."
-                )
-        return head
-
-    def _last_map(self, inputs: Tensor) -> Tensor | None:
-        return as_grid(self.network, self.network.forward_features(inputs))  # type: ignore[operator]
+            return linear_head(self.network, self.inputs(_probe(2)))
 
     def closed_form(self, images_rgb_u8: ImageU8, head: LinearHead) -> tuple[Tensor, Tensor]:
         """Return maps (N, h, w) and logits (N,) of one pass; a map and the bias sum to the logit.
@@ -205,38 +148,6 @@ class ExplainedNetwork:
         return grid
 
 
-def check_patches(images_rgb_u8: ImageU8) -> None:
-    """Raise unless these are patches.
-
-    Raises:
-        RunError: The shape is not (N, 96, 96, 3) or the type not uint8.
-    """
-    expected = (PATCH_SIZE_PX, PATCH_SIZE_PX, 3)
-    if images_rgb_u8.shape[1:] != expected or images_rgb_u8.dtype != np.uint8:
-        raise RunError(
-            f"Found an array {images_rgb_u8.shape} {images_rgb_u8.dtype}; "
-            "expected (N, 96, 96, 3) uint8."
-        )
-
-
 def _probe(count: int) -> ImageU8:
     shape = (count, PATCH_SIZE_PX, PATCH_SIZE_PX, 3)
     return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-
-
-def _cells(network: nn.Module, features: Tensor) -> Tensor:
-    """Return (K, h, w): each cell's share in each of the K means that the head reads."""
-    rows, columns = features.shape[2:]
-    pool = getattr(network, "global_pool", None)
-    if isinstance(pool, CentreAndContextPool):
-        return pool.cell_weights(rows, columns).to(features)
-    return features.new_full((1, rows, columns), 1 / (rows * columns))
-
-
-def _tumour_row(classifier: nn.Linear) -> tuple[Tensor, float]:
-    """Return weights (K * C,) and bias of the tumour logit."""
-    weight, bias = classifier.weight.detach(), classifier.bias
-    offset = torch.zeros(len(weight)) if bias is None else bias.detach()
-    if len(weight) == 1:
-        return weight[0], float(offset[0])
-    return weight[1] - weight[0], float(offset[1] - offset[0])

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logit as log_odds
 
+from core.engine import check_patches
 from core.errors import RunError
 from core.explanation.fillers import (
     DonorPool,
@@ -22,7 +23,6 @@ from core.explanation.fillers import (
     mean_coloured,
     shipped_donors,
 )
-from core.explanation.network import check_patches
 from core.patches import ImageU8
 from core.scoring import Classifier
 

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from core.engine import check_patches
 from core.errors import RunError
 from core.explanation.fillers import (
     DonorPool,
@@ -20,7 +21,6 @@ from core.explanation.fillers import (
     shipped_donors,
     square_mask,
 )
-from core.explanation.network import check_patches
 from core.patches import PATCH_SIZE_PX, ImageU8
 from core.scoring import Classifier
 

@@ -5,9 +5,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
-from numpy.typing import NDArray
 
-from core.engine import Engine
+from core.engine import Details, Engine, Finished, TorchEngine
 from core.explanation.cam import CamBatch
 from core.explanation.explainer import Explainer
 from core.explanation.faithfulness import TwinTester
@@ -42,18 +41,19 @@ class _RecordingEngine(Engine):
     """
 
     def __init__(self, explainer: Explainer) -> None:
-        self.lock = explainer.network.lock
         self.device = explainer.classifier.engine.device
         self.batch: CamBatch | None = None
         self._explainer = explainer
 
-    def logits(self, images_rgb_u8: ImageU8) -> NDArray[np.float32]:
-        # Without the lock around it all: the explainer takes it pass by pass.
-        return self.forward(images_rgb_u8)
-
-    def forward(self, images_rgb_u8: ImageU8) -> NDArray[np.float32]:
+    def submit(self, images_rgb_u8: ImageU8) -> Finished:
         self.batch = self._explainer.maps(images_rgb_u8)
-        return self.batch.logits
+        return Finished(self.batch.logits)
+
+    def details(self, images_rgb_u8: ImageU8) -> Details:
+        return self._explainer.classifier.engine.details(images_rgb_u8)
+
+    def pytorch(self) -> TorchEngine:
+        return self._explainer.classifier.engine.pytorch()
 
 
 def explain_source(

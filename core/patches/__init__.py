@@ -16,6 +16,7 @@ from core.patches.decoding import PATCH_SUFFIXES, decode_patch
 from core.patches.files import csv_source, files_source, folder_source
 from core.patches.kaggle import is_kaggle_layout, kaggle_source
 from core.patches.naming import shown_path, stem
+from core.patches.packed import PackedSource
 from core.patches.patch import (
     CENTRE,
     PATCH_SIZE_PX,
@@ -102,11 +103,13 @@ def _open_file(path: Path, confine_to: Path | None) -> PatchSource:
         return ZipSource(path)
     if suffix in {".h5", ".hdf5"}:
         return pcam_file_source(path)
+    if suffix == ".npy":
+        return PackedSource(path)
     if suffix == ".csv":
         return csv_source(path, confine_to=confine_to)
     if suffix in PATCH_SUFFIXES:
         return files_source(path.name, [(path.name, path)])
     raise SourceError(
         f"{shown_path(path.name)} is no source of patches: expected a folder, a .zip, a PCam .h5, "
-        "a .csv with a column 'path', or one image."
+        "a packed .npy, a .csv with a column 'path', or one image."
     )

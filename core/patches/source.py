@@ -1,6 +1,7 @@
 """One interface for every place that patches come from, and the stream that reads them in order."""
 
 import hashlib
+import os
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections import deque
@@ -14,10 +15,12 @@ from core.errors import PatchError
 from core.patches.decoding import decode_patch
 from core.patches.patch import Patch, PatchEntry, UnreadablePatch
 
+_Input = TypeVar("_Input")
 _Result = TypeVar("_Result")
 
 READ_AHEAD: Final = 512
 """Patches decoded ahead of the consumer at most; bounds the memory to about 15 MB."""
+READERS: Final = max(2, min(8, (os.cpu_count() or 2) // 2))
 
 
 class PatchSource(ABC):
@@ -25,7 +28,7 @@ class PatchSource(ABC):
 
     Attributes:
         name: What to call the source on screen and in records, without its folder.
-        kind: "folder", "zip", "hdf5", "csv", "files", "kaggle" or "pcam".
+        kind: "folder", "zip", "hdf5", "packed", "csv", "files", "kaggle" or "pcam".
         entries: The inputs in their order.
         notes: What was mended or left out in its tables, each with its number.
         contradictions: What its tables say in two ways, in sentences; nothing may be trained on
@@ -58,21 +61,39 @@ class PatchSource(ABC):
             return UnreadablePatch(index, entry, str(error), digest, error.kind)
         return Patch(index, entry, decoded.image_rgb_u8, digest, decoded.note)
 
-    def stream(
-        self, start: int = 0, stop: int | None = None, *, workers: int = 2
-    ) -> Generator[Patch | UnreadablePatch]:
-        """Yield the inputs `start` to `stop` in order, read by threads a bounded way ahead.
+    def read_many(self, indices: range) -> list[Patch | UnreadablePatch]:
+        """Return some neighbouring inputs; sources that hold them in one piece read it once."""
+        return [self.read(index) for index in indices]
+
+    def batches(
+        self, size: int, *, start: int = 0, stop: int | None = None, workers: int = READERS
+    ) -> Generator[list[Patch | UnreadablePatch]]:
+        """Yield the inputs `start` to `stop` in order, `size` at a time, read a bounded way ahead.
 
         Args:
+            size: Inputs in a batch; the last may have fewer.
             start: First input.
             stop: One past the last input; None means all.
-            workers: Decoding threads; 0 reads in the caller's thread.
+            workers: Reading threads; 0 reads in the caller's thread.
         """
-        indices = range(start, len(self.entries) if stop is None else min(stop, len(self.entries)))
+        end = len(self.entries) if stop is None else min(stop, len(self.entries))
+        ranges = [range(first, min(first + size, end)) for first in range(start, end, size)]
         if workers == 0:
-            yield from map(self.read, indices)
+            yield from map(self.read_many, ranges)
             return
-        yield from _ahead(self.read, indices, workers)
+        most = max(2, READ_AHEAD // size)
+        yield from _ahead(self.read_many, ranges, workers, most)
+
+    def stream(
+        self, start: int = 0, stop: int | None = None, *, workers: int = READERS
+    ) -> Generator[Patch | UnreadablePatch]:
+        """Yield the inputs `start` to `stop` one by one; see `batches`."""
+        batches = self.batches(1, start=start, stop=stop, workers=workers)
+        try:
+            for batch in batches:
+                yield from batch
+        finally:
+            batches.close()
 
     def fingerprint(self) -> str:
         """Return a SHA-256 over the inputs' paths in order; it says nothing of their contents."""
@@ -114,15 +135,18 @@ class PatchSource(ABC):
 
 
 def _ahead(
-    task: "Callable[[int], _Result]", indices: Iterable[int], workers: int
+    task: "Callable[[_Input], _Result]",
+    inputs: "Iterable[_Input]",
+    workers: int,
+    most: int | None = None,
 ) -> "Generator[_Result]":
     """Results in order, by threads a bounded way ahead."""
     pool = ThreadPoolExecutor(workers, thread_name_prefix="patch-reader")
     ahead: deque[Future[_Result]] = deque()
     try:
-        for index in indices:
-            ahead.append(pool.submit(task, index))
-            if len(ahead) >= READ_AHEAD:
+        for one in inputs:
+            ahead.append(pool.submit(task, one))
+            if len(ahead) >= (most or READ_AHEAD):
                 yield ahead.popleft().result()
         while ahead:
             yield ahead.popleft().result()

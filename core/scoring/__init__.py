@@ -3,13 +3,13 @@
 from core.scoring.classifier import (
     Classifier,
     SelfTest,
-    TestTimeAugmentation,
     apply_locked_point,
     open_classifier,
     run_self_test,
 )
 from core.scoring.journal import Journal, RunSpec, read_rows, read_spec
 from core.scoring.metadata import run_metadata
+from core.scoring.orientations import TestTimeAugmentation
 from core.scoring.outputs import write_kaggle, write_metadata, write_rows
 from core.scoring.results import (
     Filter,

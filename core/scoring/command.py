@@ -16,9 +16,10 @@ from core.files import sha256_of
 from core.options import ScoreOptions
 from core.patches import PatchSource, open_source
 from core.scoring import apply_locked_point
-from core.scoring.classifier import Classifier, TestTimeAugmentation, open_classifier
+from core.scoring.classifier import Classifier, open_classifier
 from core.scoring.journal import Journal, RunSpec, read_rows, read_spec
 from core.scoring.metadata import run_metadata
+from core.scoring.orientations import TestTimeAugmentation
 from core.scoring.outputs import (
     OUTPUT_SUFFIXES,
     metadata_path,

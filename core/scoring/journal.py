@@ -34,11 +34,13 @@ class RunSpec:
         threshold: Its threshold.
         lower_threshold: Where its grey zone begins, None without one.
         tta: Test-time augmentation.
-        batch_size: Inputs per pass; part of the specification because the last digits of a float
-            depend on it.
+        batch_size: Inputs per pass; part of the specification because with some engines the last
+            digits of a float depend on it.
         device_kind: "cpu" or "cuda", for the same reason.
         facts_sha256: Hash over ids, labels, slides and splits; "" in records from before there
             was one.
+        engine: Its name; runs from before there were several were PyTorch's.
+        precision: "exact" or "fast".
     """
 
     source: str
@@ -54,6 +56,8 @@ class RunSpec:
     batch_size: int
     device_kind: str
     facts_sha256: str = ""
+    engine: str = "pytorch"
+    precision: str = "exact"
 
     def differs_from(self, before: "RunSpec") -> str:
         """Say in which fields an earlier specification is another, "" if in none."""
@@ -216,6 +220,8 @@ def _are_rows(rows: list[list[Any]]) -> bool:
 
 
 def _row(values: list[Any], temperature: float) -> ScoreRow:
+    if len(values) == len(_KEPT) - 1:
+        values = [*values, ""]  # from before the orientations were noted
     content = dict(zip(_KEPT, values, strict=True))
     content["status"] = Status(content["status"])
     for name, value in content.items():
@@ -225,7 +231,17 @@ def _row(values: list[Any], temperature: float) -> ScoreRow:
     return ScoreRow(**content, temperature=temperature if scored else None)
 
 
-_TEXT = ("id", "path", "status", "operating_point", "model_id", "sha256", "reason", "note")
+_TEXT = (
+    "id",
+    "path",
+    "status",
+    "operating_point",
+    "model_id",
+    "sha256",
+    "reason",
+    "note",
+    "orientations",
+)
 _TYPES: Final[dict[str, type | tuple[type, ...]]] = {
     **dict.fromkeys(COLUMNS, (int, float, type(None))),
     **dict.fromkeys(_TEXT, str),

@@ -4,10 +4,14 @@ import platform
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
-from typing import Any
+from importlib.util import find_spec
+from typing import Any, Final
 
 from core.scoring.classifier import Classifier
 from core.scoring.journal import RunSpec
+
+_PACKAGES: Final = ("torch", "timm", "openvino", "numpy", "pillow")
+_MODULES: Final = {"pillow": "PIL"}
 
 
 def run_metadata(
@@ -26,6 +30,9 @@ def run_metadata(
         "spec": asdict(spec),
         "counts": dict(counts),
         "device": classifier.engine.device,
+        "engine": classifier.engine.name,
+        "precision": str(classifier.engine.precision),
+        "arithmetic": classifier.engine.arithmetic,
         "operating_point": classifier.operating_point.model_dump(mode="json"),
         "self_test": {
             "golden_patches": test.patches,
@@ -35,6 +42,6 @@ def run_metadata(
         },
         "versions": {
             "python": platform.python_version(),
-            **{name: version(name) for name in ("torch", "timm", "numpy", "pillow")},
+            **{name: version(name) for name in _PACKAGES if find_spec(_MODULES.get(name, name))},
         },
     }

@@ -39,6 +39,7 @@ _SCHEMA: Final = pa.schema(
         ("slide", pa.string()),
         ("split", pa.string()),
         ("temperature", pa.float64()),
+        ("orientations", pa.string()),
     ]
 )
 _ROWS_PER_GROUP: Final = 16_384

@@ -43,6 +43,8 @@ class ScoreRow:
         slide: Slide where the source knows it.
         split: Split where the source knows it.
         temperature: The probability is sigmoid(logit / temperature); None unless scored.
+        orientations: How many orientations the score is the mean of, and by which rule; "" unless
+            scored, and in rows of runs from before this was noted.
     """
 
     id: str
@@ -63,6 +65,7 @@ class ScoreRow:
     slide: str | None
     split: str | None
     temperature: float | None = None
+    orientations: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the row as plain values, in the order of `COLUMNS`."""

@@ -1,18 +1,23 @@
 """A scoring run: source through model into journal, in batches that never shift."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-from core.patches import Patch, PatchSource, UnreadablePatch
-from core.scoring.classifier import Classifier, TestTimeAugmentation
+from core.patches import PatchSource
+from core.scoring.classifier import Classifier, RowsUnderWay
 from core.scoring.journal import Journal, RunSpec, read_rows
+from core.scoring.orientations import TestTimeAugmentation
 from core.scoring.rows import ScoreRow
 
 DEFAULT_BATCH_SIZE: Final = 32
 """Small enough for a batch's activations to stay in the cache of a CPU."""
+_BATCHES_UNDER_WAY: Final = 2
+"""Begun beyond the one that is waited for; bounds what a kill costs."""
+_BATCHES_UNWRITTEN: Final = 4
 
 
 def specify(
@@ -37,6 +42,8 @@ def specify(
         batch_size=batch_size,
         device_kind=classifier.engine.device.split(":")[0],
         facts_sha256=source.facts_sha256(),
+        engine=classifier.engine.name,
+        precision=str(classifier.engine.precision),
     )
 
 
@@ -81,32 +88,62 @@ def run_scoring(
 ) -> bool:
     """Score what the journal still lacks and return whether it is complete.
 
-    Batches start at multiples of the batch size, whatever was interrupted before, so a resumed
-    run computes exactly what an unbroken one does.
+    Reading, scoring and writing go on at once: while the engine has the next batches, the record
+    of the last one goes to disk. Batches start at multiples of the batch size, whatever was
+    interrupted before, so a resumed run computes exactly what an unbroken one does.
 
     Args:
         source: The inputs.
         classifier: The model.
         journal: Takes the rows; each batch is on disk before `on_rows` hears of it.
         on_rows: Called with every new batch of rows, in order.
-        stop: Set by another thread to stop after the current batch.
+        stop: Set by another thread to stop; what the engine has begun is finished.
     """
     tta = TestTimeAugmentation(journal.spec.tta)
-    inputs = source.stream(start=journal.rows_done)
+    batches = source.batches(journal.spec.batch_size, start=journal.rows_done)
+    under_way: deque[RowsUnderWay] = deque()
+    record = _Record(journal, on_rows)
     try:
-        for batch in _batches(inputs, journal.spec.batch_size):
-            rows = classifier.score(batch, tta)
-            journal.append(rows)
-            on_rows(rows)
+        for batch in batches:
+            under_way.append(classifier.begin(batch, tta))
+            if len(under_way) > _BATCHES_UNDER_WAY:
+                record.write(under_way.popleft().result())
             if stop is not None and stop.is_set():
                 break
+        while under_way:
+            record.write(under_way.popleft().result())
     finally:
-        inputs.close()
+        batches.close()
+        record.close()
     return journal.complete
 
 
-def _batches(
-    items: Iterator[Patch | UnreadablePatch], size: int
-) -> Iterator[list[Patch | UnreadablePatch]]:
-    while batch := list(islice(items, size)):
-        yield batch
+class _Record:
+    """Writes batches in a thread of its own and tells of them when they are on disk."""
+
+    def __init__(self, journal: Journal, on_rows: Callable[[Sequence[ScoreRow]], None]) -> None:
+        self._journal = journal
+        self._on_rows = on_rows
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        self._waiting: deque[tuple[Future[None], Sequence[ScoreRow]]] = deque()
+
+    def write(self, rows: Sequence[ScoreRow]) -> None:
+        """Hand a batch over; waits only where the disk is many batches behind."""
+        self._waiting.append((self._writer.submit(self._journal.append, rows), rows))
+        while self._waiting and (
+            self._waiting[0][0].done() or len(self._waiting) > _BATCHES_UNWRITTEN
+        ):
+            self._tell()
+
+    def close(self) -> None:
+        """Wait until everything is on disk."""
+        try:
+            while self._waiting:
+                self._tell()
+        finally:
+            self._writer.shutdown(wait=True)
+
+    def _tell(self) -> None:
+        done, rows = self._waiting.popleft()
+        done.result()
+        self._on_rows(rows)

@@ -67,7 +67,7 @@ def what_is_loaded(classifier: Classifier) -> None:
         classifier.operating_point,
     )
     section("Model")
-    parameters = sum(weights.numel() for weights in classifier.bundle.weights.values())
+    parameters = classifier.bundle.parameters
     stat_strip(
         [
             Stat("Model", card.name, f"{parameters / 1e6:.1f} million parameters"),

@@ -10,6 +10,7 @@ from pytorch_grad_cam import GradCAM, GradCAMPlusPlus, HiResCAM, LayerCAM
 from pytorch_grad_cam.utils.image import scale_cam_image
 from torch import nn
 
+from core.bundle.last_map import as_grid
 from core.engine import TorchEngine
 from core.errors import RunError
 from core.explanation import (
@@ -24,7 +25,6 @@ from core.explanation import (
     explain_batch,
     explained_picture,
 )
-from core.explanation.layers import as_grid
 from core.explanation.library import LIBRARY_METHODS
 from core.scoring import Classifier
 from tests.core.explanation.conftest import OpenRandom, patch_of

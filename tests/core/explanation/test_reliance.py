@@ -1,4 +1,3 @@
-import threading
 from dataclasses import replace
 
 import numpy as np
@@ -18,14 +17,14 @@ from core.explanation import (
 from core.explanation.fillers import centre_mask
 from core.patches import CENTRE, ImageU8
 from core.scoring import Classifier
-from tests.toys import noise_patches
+from tests.toys import ToyEngine, noise_patches
 
 
-class DarkFinder(Engine):
+class DarkFinder(ToyEngine):
     """Calls dark patches tumour: looks at the centre or at the ring only, or at both."""
 
     def __init__(self, centre: float, ring: float) -> None:
-        self.device, self.lock = "toy", threading.RLock()
+        super().__init__()
         self.centre, self.ring = centre, ring
 
     def forward(self, images_rgb_u8: ImageU8) -> NDArray[np.float32]:

@@ -1,11 +1,9 @@
-import threading
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from core.engine import Engine
 from core.errors import RunError
 from core.explanation import DonorPool, Explainer, MapState, Method, Target
 from core.explanation.cam import LEAST_AGREEMENT
@@ -14,14 +12,14 @@ from core.explanation.rows import ExplanationRow
 from core.patches import ImageU8
 from core.scoring import Classifier
 from tests.core.explanation.conftest import patch_of
-from tests.toys import noise_patches
+from tests.toys import ToyEngine, noise_patches
 
 
-class DarkSquare(Engine):
+class DarkSquare(ToyEngine):
     """The logit is the dark part of one of the nine squares, times 9."""
 
     def __init__(self, row: int, column: int) -> None:
-        self.device, self.lock = "toy", threading.RLock()
+        super().__init__()
         self._place = (slice(32 * row, 32 * row + 32), slice(32 * column, 32 * column + 32))
 
     def forward(self, images_rgb_u8: ImageU8) -> NDArray[np.float32]:

@@ -1,0 +1,95 @@
+"""A network of PyTorch written out as one graph, for OpenVINO and, as ONNX, for others."""
+
+import sys
+import warnings
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from core.bundle.bundle import read_bundle
+from core.engine.openvino_cpu import EVIDENCE, FEATURES, LOGITS, import_openvino
+from core.engine.served import ServedNetwork, probe_patches, serve
+from core.errors import NodelensError, RunError
+from core.patches import PATCH_SIZE_PX
+
+
+class _Present(nn.Module):
+    """A served network that gives only what there is."""
+
+    def __init__(self, served: ServedNetwork) -> None:
+        super().__init__()
+        self.served = served
+
+    def forward(self, images_rgb_u8: Tensor) -> tuple[Tensor, ...]:
+        return tuple(output for output in self.served(images_rgb_u8) if output is not None)
+
+
+def write_graph(folder: Path, to: Path) -> None:
+    """Convert a bundle's network into `to` (.xml, its weights beside it as .bin).
+
+    Raises:
+        BundleError: The bundle is damaged.
+        RunError: The network holds an operation that OpenVINO lacks.
+    """
+    served, names = _served(folder)
+    openvino = import_openvino()
+    try:
+        with warnings.catch_warnings(), torch.inference_mode():
+            warnings.simplefilter("ignore")  # tracing is said to be old, and warns of constants
+            model = openvino.convert_model(
+                _Present(served),
+                example_input=probe_patches(2),
+                input=[openvino.PartialShape([-1, PATCH_SIZE_PX, PATCH_SIZE_PX, 3])],
+            )
+    except Exception as error:  # noqa: BLE001 - the converter raises errors of many kinds
+        raise RunError(
+            f"The network cannot be converted ({' '.join(str(error).split())[:160]})."
+        ) from None
+    for output, name in zip(model.outputs, names, strict=True):
+        output.get_tensor().set_names({name})
+    openvino.save_model(model, to, compress_to_fp16=False)
+
+
+def write_onnx(folder: Path, to: Path) -> None:
+    """Write a bundle's network as ONNX: uint8 patches (N, 96, 96, 3) in, logits and more out.
+
+    Raises:
+        BundleError: The bundle is damaged.
+        RunError: ONNX is not installed, or cannot hold the network.
+    """
+    served, names = _served(folder)
+    try:
+        with warnings.catch_warnings(), torch.inference_mode():
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                _Present(served),
+                (probe_patches(2),),
+                str(to),
+                input_names=["images_rgb_u8"],
+                output_names=list(names),
+                dynamic_axes={name: {0: "patches"} for name in ("images_rgb_u8", *names)},
+                dynamo=False,
+            )
+    except Exception as error:  # noqa: BLE001 - the exporter raises errors of many kinds
+        raise RunError(
+            f"The network cannot be written as ONNX ({' '.join(str(error).split())[:160]}). "
+            "Install onnx, or use the bundle."
+        ) from None
+
+
+def _served(folder: Path) -> tuple[ServedNetwork, tuple[str, ...]]:
+    bundle = read_bundle(folder)
+    served = serve(bundle.card.architecture, bundle.card.preprocessing, bundle.weights)
+    with torch.inference_mode():
+        outputs = served(probe_patches(2))
+    named = zip((LOGITS, FEATURES, EVIDENCE), outputs, strict=True)
+    return served, tuple(name for name, output in named if output is not None)
+
+
+if __name__ == "__main__":
+    # A process of its own, so that whoever only scores never holds PyTorch.
+    try:
+        write_graph(Path(sys.argv[1]), Path(sys.argv[2]))
+    except NodelensError as trouble:
+        sys.exit(str(trouble))

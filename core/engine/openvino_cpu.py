@@ -1,0 +1,182 @@
+"""The OpenVINO engine: the processor's own arithmetic, several patches at once, no PyTorch.
+
+Each patch is a request of its own. That is as fast as batches (what a patch needs fits the cache,
+and every stream of the processor works on another one), and a patch's logit is the same bits
+whatever stands beside it.
+"""
+
+import queue
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.engine.engine import Details, Engine, Precision, check_patches
+from core.errors import RunError
+from core.patches import ImageU8
+
+if TYPE_CHECKING:
+    from core.engine.pytorch import TorchEngine
+
+LOGITS, FEATURES, EVIDENCE = "logits", "features", "evidence"
+FAST_TOLERANCE_LOGIT: Final = 0.4
+"""Bfloat16 keeps 8 bits of a factor; measured on the shipped model's golden patches: 0.15."""
+_HINTS: Final = {Precision.EXACT: "f32", Precision.FAST: "bf16"}
+_PATCHES_PER_TASK: Final = 4
+
+
+def import_openvino() -> Any:  # noqa: ANN401 - a module
+    """Return OpenVINO, imported so that it tells nobody.
+
+    It reports each import to its maker through the package `openvino_telemetry`, unless that
+    package cannot be imported. Here it cannot; nothing is written to the user's folder either.
+
+    Raises:
+        ImportError: OpenVINO is not installed.
+    """
+    if "openvino" not in sys.modules:
+        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # Python's own sign
+    import openvino  # noqa: PLC0415 - after the line above
+
+    return openvino
+
+
+class OpenVinoEngine(Engine):
+    """A converted network on the processor.
+
+    EXACT is float32. FAST is bfloat16 where the processor multiplies it (AVX-512 BF16 or AMX), and
+    the same as EXACT elsewhere.
+    """
+
+    name = "openvino"
+    device = "cpu"
+
+    def __init__(
+        self,
+        graph: Path,
+        *,
+        precision: Precision = Precision.EXACT,
+        pytorch: "Callable[[], TorchEngine]",
+    ) -> None:
+        """Compile a graph for this processor.
+
+        Args:
+            graph: From `core.engine.graphs`.
+            precision: See the class.
+            pytorch: Makes the same network in PyTorch, when somebody asks for it.
+
+        Raises:
+            RunError: OpenVINO cannot read or compile the graph.
+        """
+        self.lock = threading.RLock()
+        openvino = import_openvino()
+        core = openvino.Core()
+        if precision is Precision.FAST and "BF16" in _capabilities(core):
+            self.precision, self.arithmetic = Precision.FAST, "bfloat16"
+            self.tolerance_logit = FAST_TOLERANCE_LOGIT
+        settings = {
+            "INFERENCE_PRECISION_HINT": _HINTS[self.precision],
+            "PERFORMANCE_HINT": "THROUGHPUT",
+        }
+        try:
+            model = core.read_model(graph)
+            model.reshape([1, *model.inputs[0].partial_shape.get_max_shape()[1:]])
+            self._compiled = core.compile_model(model, "CPU", settings)
+        except RuntimeError as error:
+            raise RunError(
+                f"OpenVINO cannot run the converted network ({' '.join(str(error).split())[:160]})."
+            ) from None
+        self._outputs = {
+            name: number
+            for number, output in enumerate(self._compiled.outputs)
+            for name in output.names
+        }
+        streams = int(self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+        # One more than the streams: while a thread hands over a result, its stream has work.
+        self._workers = ThreadPoolExecutor(streams + 1, thread_name_prefix="engine")
+        self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        for _ in range(streams + 1):
+            self._idle.put(self._compiled.create_infer_request())
+        self._make_pytorch = pytorch
+        self._pytorch: TorchEngine | None = None
+
+    def submit(self, images_rgb_u8: ImageU8) -> "_PendingTasks":
+        """Start on patches."""
+        logits = np.empty(len(images_rgb_u8), np.float32)
+        tasks = self._start(images_rgb_u8, lambda at, request: self._take(logits, at, request))
+        return _PendingTasks(logits, tasks)
+
+    def details(self, images_rgb_u8: ImageU8) -> Details:
+        """Return logits with their evidence and features, of one pass."""
+        check_patches(images_rgb_u8)
+        found: dict[str, NDArray[np.float32]] = {}
+        for name, number in self._outputs.items():
+            shape = self._compiled.outputs[number].shape
+            found[name] = np.empty((len(images_rgb_u8), *list(shape)[1:]), np.float32)
+
+        def take(at: int, request: Any) -> None:  # noqa: ANN401 - OpenVINO's request
+            for name, number in self._outputs.items():
+                found[name][at] = request.get_output_tensor(number).data[0]
+
+        for task in self._start(images_rgb_u8, take):
+            task.result()
+        return Details(found[LOGITS], found.get(EVIDENCE), found.get(FEATURES))
+
+    def pytorch(self) -> "TorchEngine":
+        """Return the same network in PyTorch and float32, made when first asked for."""
+        with self.lock:
+            if self._pytorch is None:
+                self._pytorch = self._make_pytorch()
+            return self._pytorch
+
+    def _take(self, logits: NDArray[np.float32], at: int, request: Any) -> None:  # noqa: ANN401
+        logits[at] = request.get_output_tensor(self._outputs[LOGITS]).data[0]
+
+    def _start(
+        self, images_rgb_u8: ImageU8, take: Callable[[int, Any], None]
+    ) -> list[Future[None]]:
+        images = np.ascontiguousarray(images_rgb_u8)
+
+        def run(start: int) -> None:
+            request = self._idle.get()
+            try:
+                for at in range(start, min(start + _PATCHES_PER_TASK, len(images))):
+                    request.infer([images[at : at + 1]], share_inputs=True)
+                    take(at, request)
+            finally:
+                self._idle.put(request)
+
+        with self.lock:
+            return [
+                self._workers.submit(run, start)
+                for start in range(0, len(images), _PATCHES_PER_TASK)
+            ]
+
+
+class _PendingTasks:
+    """Logits that the tasks of a batch write."""
+
+    def __init__(self, logits: NDArray[np.float32], tasks: Sequence[Future[None]]) -> None:
+        self._logits = logits
+        self._tasks = tasks
+
+    def result(self) -> NDArray[np.float32]:
+        """Wait for the logits and return them, (N,) float32."""
+        for task in self._tasks:
+            task.result()
+        return self._logits
+
+
+def fast_on_this_cpu() -> bool:
+    """Return whether FAST is faster than EXACT here: the processor multiplies bfloat16."""
+    return "BF16" in _capabilities(import_openvino().Core())
+
+
+def _capabilities(core: Any) -> Sequence[str]:  # noqa: ANN401 - OpenVINO's core
+    found: Sequence[str] = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return found

@@ -1,0 +1,85 @@
+"""The network as it is served: uint8 patches in; logit, evidence and features out, in one graph."""
+
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from core.bundle.card import Architecture, Preprocessing
+from core.bundle.last_map import LinearHead, as_grid, linear_head
+from core.bundle.network import InputTransform, build_network, load_weights, tumour_logit
+from core.errors import RunError
+from core.patches import PATCH_SIZE_PX
+
+_PROBE_SEED: Final = 0
+
+
+class ServedNetwork(nn.Module):
+    """A network behind its input transform, ended by what `core.engine.Details` holds.
+
+    Attributes:
+        network: timm's or ours, in evaluation mode, without gradients.
+        transform: From patches to its input.
+        head: Of the closed form; None where there is none.
+    """
+
+    def __init__(self, network: nn.Module, transform: InputTransform) -> None:
+        super().__init__()
+        self.network = network
+        self.transform = transform
+        self.head = self._closed_form()
+        last = getattr(network, "get_classifier", lambda: None)()
+        self.last = last if isinstance(last, nn.Module) else None
+
+    def _closed_form(self) -> LinearHead | None:
+        try:
+            with torch.inference_mode():
+                return linear_head(self.network, self.transform(probe_patches(2)))
+        except RunError:
+            return None
+
+    def forward(self, images_rgb_u8: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Return logits (N,), features (N, F) and evidence (N, h, w) of patches (N, H, W, 3).
+
+        Features are what the last layer reads, None where timm names no last layer.
+        """
+        seen: list[Tensor] = []
+        handle = None
+        if self.last is not None:
+            handle = self.last.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+        try:
+            inputs = self.transform(images_rgb_u8)
+            logits, evidence = self._judge(inputs)
+        finally:
+            if handle is not None:
+                handle.remove()
+        return logits, seen[-1].flatten(1) if seen else None, evidence
+
+    def _judge(self, inputs: Tensor) -> tuple[Tensor, Tensor | None]:
+        if self.head is None:
+            return tumour_logit(self.network(inputs)), None
+        features = self.network.forward_features(inputs)  # type: ignore[operator]
+        logits = tumour_logit(self.network.forward_head(features))  # type: ignore[operator]
+        grid = as_grid(self.network, features)
+        return logits, None if grid is None else self.head.maps(grid)
+
+
+def serve(
+    architecture: Architecture, preprocessing: Preprocessing, weights: dict[str, Tensor]
+) -> ServedNetwork:
+    """Return a bundle's network on the CPU, ready to run.
+
+    Raises:
+        BundleError: Network and weights do not fit.
+    """
+    network = build_network(architecture)
+    load_weights(network, weights)
+    network.requires_grad_(requires_grad=False)
+    return ServedNetwork(network, InputTransform(preprocessing)).eval()
+
+
+def probe_patches(count: int) -> Tensor:
+    """Return (count, 96, 96, 3) uint8 noise, always the same."""
+    generator = torch.Generator().manual_seed(_PROBE_SEED)
+    shape = (count, PATCH_SIZE_PX, PATCH_SIZE_PX, 3)
+    return torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
