@@ -32,6 +32,9 @@ _TWIN_METHOD: Final = {Method.CAM: Method.HIRES_CAM}
 _WITHOUT_GRADIENTS: Final = {Method.EIGEN_CAM, Method.SCORE_CAM, Method.ABLATION_CAM}
 
 
+NO_EFFECT: Final = "No single place changes the score, so there is nothing for a map to show."
+
+
 @dataclass(frozen=True)
 class TwinTest:
     """A map's faithfulness beside that of its randomised-head twins.
@@ -67,6 +70,23 @@ class TwinTest:
             and self.beaten >= RELIABLE_SHARE
             and self.largest_effect_logit >= SMALLEST_EFFECT_LOGIT
         )
+
+    @property
+    def beaten_of(self) -> str:
+        """How many of the twins' maps are less faithful, "17 of 19"."""
+        return f"{round(self.beaten * len(self.twins))} of {len(self.twins)}"
+
+    @property
+    def why_unreliable(self) -> str:
+        """Why a map that is not reliable is not; to be read only of such a map."""
+        if self.faithfulness <= 0:
+            return "Blurring the places that the map marks does not change the score as it claims."
+        if self.beaten < RELIABLE_SHARE:
+            return (
+                "Maps of networks with a randomised last layer do about as well: this map beats "
+                f"{self.beaten_of}; nine in ten are required."
+            )
+        return NO_EFFECT
 
 
 class TwinTester:

@@ -87,25 +87,25 @@ class MapMaker:
             target=str(cam.target),
             drawn=reliable,
         )
-        if not reliable:
-            return PatchMap(shown, None, (f"{UNRELIABLE}: {_why(test)}",))
+        if test is not None and not test.reliable:
+            return PatchMap(shown, None, (f"{UNRELIABLE}. {test.why_unreliable}",))
         picture = draw_overlay(image_rgb_u8, cam, scale=self._scale, style=_STYLE)
-        said = _place(explanation)
+        sentences = _place(explanation)
         if explanation.weak:
-            said.append("The evidence is weak: alone it does not even double the odds.")
-        said.append(
+            sentences.append("The evidence is weak: on its own it does not even double the odds.")
+        sentences.append(
             f"Not tested against random networks. {self._untested}"
             if test is None
-            else f"Explains the score better than {_beaten(test)} maps of networks with a random "
-            "last layer; half would be chance."
+            else f"Explains the score better than {test.beaten_of} maps of networks with a "
+            "randomised last layer; half would be expected by chance."
         )
-        return PatchMap(shown, picture, tuple(said))
+        return PatchMap(shown, picture, tuple(sentences))
 
 
 def _place(explanation: Explanation) -> list[str]:
     centre = explanation.centre
     if centre.share is None:
-        return ["Nothing in the map speaks for tumour."]
+        return ["Nothing in the map is evidence for tumour."]
     what = "evidence for tumour" if explanation.cam.unit is Unit.LOGIT else "map's positive values"
     where = "in" if centre.peak_in_centre else "outside"
     return [
@@ -113,18 +113,3 @@ def _place(explanation: Explanation) -> list[str]:
         f"by area. Its strongest place lies {where} the centre.",
         "A cell has seen more than its own square, so this does not prove which part decided.",
     ]
-
-
-def _beaten(test: TwinTest) -> str:
-    return f"{round(test.beaten * len(test.twins))} of {len(test.twins)}"
-
-
-def _why(test: TwinTest | None) -> str:
-    if test is None or test.faithfulness <= 0:
-        return "blurring the places that the map marks does not change the score as it claims."
-    if test.beaten < 0.9:
-        return (
-            "maps of networks with a random last layer do about as well; this one beats "
-            f"{_beaten(test)}, and nine in ten are asked for."
-        )
-    return "no single place changes the score, so there is nothing that a map could show."

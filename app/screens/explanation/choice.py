@@ -7,13 +7,13 @@ from typing import Final
 import streamlit as st
 
 from app import resources
+from app.screens.explanation import words
 from app.screens.shared.listing import is_drawn, when
-from app.screens.shared.parts import show_problem
+from app.screens.shared.parts import empty, show_problem
 from app.state import address, identity, widgets
 from core.errors import NodelensError, RunError
 from core.explanation import Explainer, Method, Target
 from core.explanation.explained import PatchCollection
-from core.explanation.listing import ORDERS, MeasureOrder
 from core.jobs import Job, JobStore
 from core.patches import PATCH_SUFFIXES, PatchEntry, PatchSource, stem
 from core.patches.naming import shown_path
@@ -24,12 +24,6 @@ BATCH: Final = "A batch"
 ONE: Final = "An upload"
 SAMPLES: Final = "Drawn samples"
 _UPLOAD_MIB: Final = 10
-_METHODS: Final = {
-    Method.REPLACEMENT: "Replacement (measured)",
-    Method.CAM: "CAM, exact for this model",
-    Method.GRAD_CAM: "Grad-CAM",
-    Method.GRAD_CAM_PLUS_PLUS: "Grad-CAM++",
-}
 
 
 class _OneUpload(PatchSource):
@@ -51,8 +45,7 @@ def patches_to_explain(store: JobStore, settings: Settings) -> PatchCollection |
     done = [job for job in store.jobs(identity.owner()) if resources.progress(store, job).total]
     done = [job for job in done if resources.progress(store, job).state == "done"]
     key = "explain-what"
-    if widgets.chosen(key) is None:
-        widgets.choose(key, BATCH if done else SAMPLES)
+    widgets.start(key, BATCH if done else SAMPLES)
     kind_part, which_part = st.columns([1, 2])
     with kind_part:
         kind = st.segmented_control(
@@ -72,10 +65,7 @@ def patches_to_explain(store: JobStore, settings: Settings) -> PatchCollection |
 
 def _batch(store: JobStore, done: list[Job]) -> PatchCollection | None:
     if not done:
-        st.html(
-            '<div class="nl-empty"><b>No finished batch.</b> Score some patches first, or look at '
-            "the drawn samples.</div>"
-        )
+        empty(*words.NO_BATCH)
         st.page_link("views/batch.py", label="Score patches", icon=":material/grid_view:")
         return None
     jobs = {job.id: job for job in done}
@@ -95,17 +85,13 @@ def _batch(store: JobStore, done: list[Job]) -> PatchCollection | None:
 
 def _one(settings: Settings) -> PatchCollection | None:
     file = st.file_uploader(
-        "One patch, 96 × 96 px; it is not kept",
+        words.UPLOAD,
         type=sorted(suffix[1:] for suffix in PATCH_SUFFIXES),
         key="explain-upload",
         max_upload_size=_UPLOAD_MIB,
     )
     if file is None:
-        st.html(
-            '<div class="nl-empty"><b>No patch yet.</b> Give one H&amp;E patch of 96 × 96 px as '
-            "the model was trained on: 0.97 µm per pixel, the question being its centre "
-            "32 × 32.</div>"
-        )
+        empty(*words.NO_UPLOAD)
         return None
     settings.check_upload([file.size])
     data = file.getvalue()
@@ -116,10 +102,10 @@ def _one(settings: Settings) -> PatchCollection | None:
 
 def _samples() -> PatchCollection:
     if not Path(SAMPLES_TABLE).is_file():
-        raise RunError("The drawn samples are missing. Install the assets folder with the app.")
-    found = resources.sample_collection()
-    st.caption(f"{len(found.positions)} patches drawn by a program: no tissue, from no patient.")
-    return found
+        raise RunError(words.NO_SAMPLES)
+    samples = resources.sample_collection()
+    st.caption(words.SAMPLES.format(patches=len(samples.positions)))
+    return samples
 
 
 def way_to_explain(classifier: Classifier, collection: PatchCollection) -> Explainer | None:
@@ -129,7 +115,7 @@ def way_to_explain(classifier: Classifier, collection: PatchCollection) -> Expla
     patches it told best where the tumour is (`python -m tests.benchmarks.pointing`).
     """
     default = resources.explainer(classifier, None, None, Target.TUMOUR)
-    methods = [method for method in _METHODS if method is not Method.CAM or default.exact]
+    methods = [method for method in words.METHODS if method is not Method.CAM or default.exact]
     layers = {layer.name: layer for layer in default.layer_choices}
     layers.setdefault(default.layer.name, default.layer)
     key = "explain-method"
@@ -140,12 +126,10 @@ def way_to_explain(classifier: Classifier, collection: PatchCollection) -> Expla
         method = st.selectbox(
             "Method",
             methods,
-            format_func=lambda found: _METHODS[found],
+            format_func=words.METHODS.__getitem__,
             key=key,
             persist_state="session",
-            help="Replacement puts donor tissue into each of nine squares and scores the patch "
-            "again: it measures. CAM splits the score exactly into the cells of the last map, "
-            "which see more than their own place. The others estimate.",
+            help=words.METHOD_HELP,
         )
     fixed = method in {Method.CAM, Method.REPLACEMENT}
     layer_key = "explain-layer"
@@ -159,14 +143,13 @@ def way_to_explain(classifier: Classifier, collection: PatchCollection) -> Expla
             key=layer_key,
             persist_state="session",
             disabled=fixed,
-            help="A finer layer has smaller cells and knows less. CAM exists at the last one only; "
-            "replacement needs no layer.",
+            help=words.LAYER_HELP,
         )
     with third:
         target = st.segmented_control(
             "Evidence for",
             list(Target),
-            format_func=lambda found: "tumour" if found is Target.TUMOUR else "no tumour",
+            format_func=words.TARGETS.__getitem__,
             default=Target.TUMOUR,
             key="explain-target",
             persist_state="session",
@@ -193,53 +176,6 @@ def _layer_words(name: str, grid: tuple[int, int], method: Method | None) -> str
 
 def way_in_words(explainer: Explainer) -> str:
     """Return method and cells of an explainer."""
-    name = _METHODS.get(explainer.method, str(explainer.method)).split(",")[0]
+    name = words.METHODS.get(explainer.method, str(explainer.method)).split(",")[0]
     rows, columns = explainer.layer.grid
     return f"{name} at {rows} × {columns} cells"
-
-
-def order_key(collection: PatchCollection) -> str:
-    """Return the key of the order of a collection's list."""
-    return f"explain-order-{collection.key}"
-
-
-def filter_key(collection: PatchCollection) -> str:
-    """Return the key of the filters of a collection's list."""
-    return f"explain-filter-{collection.key}"
-
-
-def order_in_force(collection: PatchCollection) -> MeasureOrder:
-    """Return how the list is sorted."""
-    return ORDERS.get(str(widgets.chosen(order_key(collection))), next(iter(ORDERS.values())))
-
-
-def filters_in_force(collection: PatchCollection) -> list[str]:
-    """Return which filters are on."""
-    found = widgets.chosen(filter_key(collection))
-    return [str(name) for name in found] if isinstance(found, list) else []
-
-
-def position_key(collection: PatchCollection) -> str:
-    """Return where the patch that is looked at is kept."""
-    return f"explain-at-{collection.key}"
-
-
-def clear_filters(collection: PatchCollection, place: str) -> None:
-    """Draw a button that shows the whole list again.
-
-    Args:
-        collection: Whose list.
-        place: Where the button is, for it may be on the page twice.
-    """
-    st.button(
-        "Clear the filters",
-        key=f"explain-clear-{place}",
-        icon=":material/filter_alt_off:",
-        on_click=widgets.choose,
-        args=(filter_key(collection), []),
-    )
-
-
-def view_key(collection: PatchCollection) -> str:
-    """Return the key of the switch between one patch and the gallery."""
-    return f"explain-view-{collection.key}"

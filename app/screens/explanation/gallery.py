@@ -9,19 +9,19 @@ from typing import Final
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app.screens.explanation.choice import (
-    clear_filters,
-    filter_key,
-    filters_in_force,
-    order_in_force,
-    order_key,
-    way_in_words,
-)
+from app.screens.explanation import words
+from app.screens.explanation.choice import way_in_words
 from app.screens.explanation.look import Look, Scale, scale_bar
+from app.screens.explanation.patch_list import (
+    clear_filters,
+    filter_names,
+    filters_in_use,
+    key,
+    order_in_use,
+)
 from app.screens.explanation.tiles import Tiles
-from app.screens.explanation.words import NOT_A_FINDING, target_words
-from app.screens.shared.parts import show_problem
-from app.state import widgets
+from app.screens.shared.pager import page_of, pager
+from app.screens.shared.parts import download, empty, show_problem
 from core.errors import NodelensError
 from core.explanation import (
     ExplanationRow,
@@ -87,7 +87,7 @@ def gallery(
     """
     rows = list_rows(shown, scored, collection.positions)
     _list_controls(collection, rows)
-    pressed = _wants_tests(shown, scored, collection)
+    pressed = _measure_button(shown, scored, collection)
     place = st.empty()
     tiles = _list(shown, collection, rows, look, scale)
     if pressed:  # last, so that the tiles stay on the page and can be clicked meanwhile
@@ -103,23 +103,21 @@ def _list(
     look: Look,
     scale: Scale,
 ) -> Tiles:
-    order = order_in_force(collection)
-    positions, page, on_page = _on_page(collection, rows)
+    order = order_in_use(collection)
+    positions = listed(rows, filters_in_use(collection), order)
     tiles = Tiles(shown, collection, order, look.style, scale.value)
     if not positions:
         _no_match(collection, rows)
         return tiles
+    page = page_of(len(positions), _TILES, key=key("page", collection))
     st.html(_legend(shown, scale, look.style))
     with st.container(horizontal=True, key="nl-tiles"):
-        for position in on_page:
+        for position in positions[page.part]:
             tiles.draw(position, rows[position])
     with st.container(horizontal=True, vertical_alignment="center"):
-        first = (page - 1) * _TILES + 1
-        st.caption(f"{first:,} to {first + len(on_page) - 1:,} of {len(positions):,}")
-        if len(positions) > _TILES:
-            pages = -(-len(positions) // _TILES)
-            st.pagination(pages, key=_page_key(collection), max_visible_pages=5)
-        _downloads(shown, collection, positions, rows=rows, style=look.style, scale=scale.value)
+        pager(page)
+        style = replace(look.style, zoom=_EXPORT_ZOOM)
+        _downloads(shown, collection, positions, rows=rows, style=style, scale=scale)
     return tiles
 
 
@@ -130,41 +128,27 @@ def _downloads(
     *,
     rows: dict[int, ExplanationRow],
     style: OverlayStyle,
-    scale: float | None,
+    scale: Scale,
 ) -> None:
-    st.download_button(
+    name = f"explanations-{collection.key[:8]}"
+    listed_rows = [rows[at] for at in positions]
+    download(
         "This list as CSV",
-        data=partial(table_csv, [rows[at] for at in positions]),
-        file_name=f"explanations-{collection.key[:8]}.csv",
-        mime="text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-        key="explain-list-csv",
-        help="Measures that were not made are empty.",
+        partial(table_csv, listed_rows),
+        f"{name}.csv",
+        "explain-list-csv",
+        help=words.LIST_CSV_HELP,
     )
     waiting = len(shown.missing(positions)) + len(shown.untested_maps(positions))
     many = waiting > _MOST_MADE_FOR_ZIP
-    st.download_button(
+    download(
         "Pictures and table as ZIP",
-        data=partial(
-            zipped,
-            shown,
-            collection,
-            positions,
-            scale=scale,
-            style=replace(style, zoom=_EXPORT_ZOOM),
-        ),
-        file_name=f"explanations-{collection.key[:8]}.zip",
-        mime="application/zip",
+        partial(zipped, shown, collection, positions, scale=scale.value, style=style),
+        f"{name}.zip",
+        "explain-list-zip",
         icon=":material/folder_zip:",
-        on_click="ignore",
-        key="explain-list-zip",
         disabled=many,
-        help=f"{waiting:,} maps of this list are not made or not tested yet. Measure the patches "
-        "first, with the button above."
-        if many
-        else "Patch beside map for each patch of this list, with its scale and whether the map "
-        "passed its test. Maps that are not there yet are made first.",
+        help=words.ZIP_WAITS.format(maps=waiting) if many else words.ZIP_HELP,
     )
 
 
@@ -175,48 +159,21 @@ def _legend(shown: ExplainedPatches, scale: Scale, style: OverlayStyle) -> str:
     point = explainer.classifier.operating_point.threshold
     return (
         f'<div class="nl-legend">{bar}<ul><li>{escape(way_in_words(explainer))}, for '
-        f"{target_words(explainer.target)}.</li>"
-        f"<li>▲ called tumour from {point:.3f} on, ▽ below.</li>"
+        f"{words.TARGETS[explainer.target]}.</li>"
+        f"<li>▲ called tumour at {point:.3f} or above, ▽ below.</li>"
         f"<li>The box is the centre 32 × 32 px.</li>"
-        f"<li>{NOT_A_FINDING}</li></ul></div>"
+        f"<li>{words.NOT_A_FINDING}</li></ul></div>"
     )
 
 
 def _no_match(collection: PatchCollection, rows: dict[int, ExplanationRow]) -> None:
-    wanted = filters_in_force(collection)
-    names = " and ".join(f"“{escape(name)}”" for name in wanted)
-    unknown = sum(not _is_measured(row) for row in rows.values())
-    note = (
-        f" {unknown:,} of {len(rows):,} were not measured; they pass no filter that needs it."
-        if unknown and (NEED_TESTS | NEED_MAPS).intersection(wanted)
-        else ""
-    )
-    st.html(
-        f'<div class="nl-empty" role="status"><b>No patch passes {names or "this list"}.</b>'
-        f"{note}</div>"
-    )
-    if wanted:
+    filters = filters_in_use(collection)
+    unknown = sum(row.explanation is None or not is_tested(row) for row in rows.values())
+    needs = unknown and (NEED_TESTS | NEED_MAPS).intersection(filters)
+    note = words.NOT_MEASURED.format(unknown=unknown, total=len(rows)) if needs else ""
+    empty(f"No patch matches {filter_names(filters) or 'this list'}.", note)
+    if filters:
         clear_filters(collection, "gallery")
-
-
-def _is_measured(row: ExplanationRow) -> bool:
-    return row.explanation is not None and is_tested(row)
-
-
-def _page_key(collection: PatchCollection) -> str:
-    return f"explain-page-{collection.key}"
-
-
-def _on_page(
-    collection: PatchCollection, rows: dict[int, ExplanationRow]
-) -> tuple[list[int], int, list[int]]:
-    """Return the whole list, the page that is open, from 1, and what of the list is on it."""
-    wanted, order = filters_in_force(collection), order_in_force(collection)
-    positions = listed(rows, wanted, order)
-    held = widgets.chosen(_page_key(collection), 1)
-    pages = max(1, -(-len(positions) // _TILES))
-    page = min(held if isinstance(held, int) else 1, pages)
-    return positions, page, positions[(page - 1) * _TILES : page * _TILES]
 
 
 def _make_maps(
@@ -231,8 +188,8 @@ def _make_maps(
         return
     try:
         for start in range(0, total, _MAPS_PASS):
-            said = _so_far("Making and testing the maps of this page:", total - start, total)
-            place.progress(start / total, said)
+            text = _so_far("Making and testing the maps on this page:", total - start, total)
+            place.progress(start / total, text)
             some = waiting[start : start + _MAPS_PASS]
             if missing:
                 shown.measure(collection.source, some, Measurement(twins=shown.twins))
@@ -257,12 +214,12 @@ def _list_controls(collection: PatchCollection, rows: dict[int, ExplanationRow])
             list(FILTERS),
             selection_mode="multi",
             format_func=lambda name: f"{name}  {counts[name]:,}",
-            key=filter_key(collection),
+            key=key("filter", collection),
             persist_state="session",
             wrap=True,
         )
     with order_part:
-        st.selectbox("Order", list(ORDERS), key=order_key(collection), persist_state="session")
+        st.selectbox("Order", list(ORDERS), key=key("order", collection), persist_state="session")
 
 
 def _lacking(shown: ExplainedPatches, collection: PatchCollection) -> list[int]:
@@ -270,17 +227,17 @@ def _lacking(shown: ExplainedPatches, collection: PatchCollection) -> list[int]:
     return [*shown.missing(positions), *shown.untested(positions)]
 
 
-def _wants_tests(
+def _measure_button(
     shown: ExplainedPatches, scored: ExplainedPatches, collection: PatchCollection
 ) -> bool:
     lacking = _lacking(shown, collection)
     if not lacking:
         return False
-    wanted, order = filters_in_force(collection), order_in_force(collection)
+    filters, order = filters_in_use(collection), order_in_use(collection)
     done = len(collection.positions) - len(lacking)
-    needed = bool(NEED_TESTS.intersection(wanted)) or order.tested
+    needed = bool(NEED_TESTS.intersection(filters)) or order.tested
     if shown is not scored:  # its maps are made on demand
-        needed = needed or bool(NEED_MAPS.intersection(wanted)) or order.of_map
+        needed = needed or bool(NEED_MAPS.intersection(filters)) or order.of_map
     with st.container(horizontal=True, vertical_alignment="center"):
         pressed = st.button(
             f"Measure {len(lacking):,} patches",
@@ -288,11 +245,8 @@ def _wants_tests(
             type="primary" if needed else "secondary",
             key="explain-test-all",
         )
-        unknown = " The rest pass no such filter and come last." if needed else ""
-        st.caption(
-            f"{done:,} of {len(collection.positions):,} are measured in full: the map and its "
-            f"test, centre against ring, eight orientations; about 80 scores a patch.{unknown}"
-        )
+        text = words.MEASURED_SO_FAR.format(done=done, total=len(collection.positions))
+        st.caption(text + words.REST_LAST * needed)
     return pressed
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import streamlit as st
 
-from app.screens.explanation.words import target_words
+from app.screens.explanation import words
 from core.explanation import OverlayStyle, Palette, Target, Unit, draw_scale_bar, png_bytes
 from core.explanation.cam import MEASURED_SCALE_LOGIT
 
@@ -33,10 +33,8 @@ class Scale:
     words: str
 
 
-OWN_SCALE: Final = Scale(None, "each map on its own scale: weak evidence looks strong")
-MEASURED_SCALE: Final = Scale(
-    MEASURED_SCALE_LOGIT, "one scale for every patch: full colour changes the odds about 20-fold"
-)
+OWN_SCALE: Final = Scale(None, words.OWN_SCALE)
+MEASURED_SCALE: Final = Scale(MEASURED_SCALE_LOGIT, words.MEASURED_SCALE)
 
 
 @dataclass(frozen=True)
@@ -54,10 +52,10 @@ class Look:
 
 def look_of_maps() -> Look:
     """Draw the settings of the picture, in the row that is open, and return them."""
-    box = _toggle("Mark the centre", "box", value=True)
-    cells = _toggle("Smooth map", "interpolate", value=False)
-    pixels = _toggle("Smooth zoom", "soft", value=False)
-    own = _toggle("Own scale", "own", value=False)
+    box = _toggle("Mark the centre", "box", words.BOX_HELP, value=True)
+    cells = _toggle("Smooth map", "interpolate", words.SMOOTH_HELP)
+    pixels = _toggle("Smooth zoom", "soft", words.ZOOM_HELP)
+    own = _toggle("Own scale", "own", words.OWN_HELP)
     with st.popover("Opacity and colours", icon=":material/palette:"):
         opacity = st.slider(
             "Opacity", 0.0, 1.0, 0.6, 0.05, key="explain-opacity", persist_state="session"
@@ -65,10 +63,10 @@ def look_of_maps() -> Look:
         palette = st.radio(
             "Colours, against and for",
             list(Palette),
-            format_func=lambda found: _PALETTES[found],
+            format_func=_PALETTES.__getitem__,
             key="explain-palette",
             persist_state="session",
-            help="All three can be told apart by colour-blind readers.",
+            help=words.COLOURS_HELP,
         )
     style = OverlayStyle(
         zoom=ZOOM,
@@ -81,22 +79,9 @@ def look_of_maps() -> Look:
     return Look(style, own)
 
 
-def _toggle(label: str, name: str, *, value: bool) -> bool:
-    return st.toggle(
-        label,
-        value=value,
-        key=f"explain-{name}",
-        persist_state="session",
-        help=_HELP[name],
-    )
-
-
-_HELP: Final = {
-    "box": "The centre 32 × 32 is the only region that decides the question.",
-    "interpolate": "Blends between the cells. Off shows the cells, which is all the network knows.",
-    "soft": "Enlarges the patch smoothly instead of in squares.",
-    "own": "Stretches this map to full colour. Weak evidence then looks strong: do not compare.",
-}
+def _toggle(label: str, name: str, meaning: str, *, value: bool = False) -> bool:
+    key = f"explain-{name}"
+    return st.toggle(label, value=value, key=key, persist_state="session", help=meaning)
 
 
 def scale_bar(target: Target, unit: Unit, most: str, whose: str, style: OverlayStyle) -> str:
@@ -110,8 +95,7 @@ def scale_bar(target: Target, unit: Unit, most: str, whose: str, style: OverlayS
         style: How maps are drawn.
     """
     bar = png_bytes(draw_scale_bar(style.palette, opacity=style.opacity))
-    said = target_words(target)
-    low, high = f"against {said}", f"for {said}"
+    low, high = f"against {words.TARGETS[target]}", f"for {words.TARGETS[target]}"
     if unit is Unit.ACTIVATION:
         low, high = "below", "above"
     least, most = (f"−{most} ", f"+{most} ") if most else ("", "")
@@ -120,5 +104,5 @@ def scale_bar(target: Target, unit: Unit, most: str, whose: str, style: OverlayS
         f'<div class="nl-scale"><img alt="{alt}" '
         f'src="data:image/png;base64,{base64.b64encode(bar).decode()}">'
         f"<div><span>{least}{low}</span><span>0</span><span>{most}{high}</span></div>"
-        f"{unit.value}s a cell · {escape(whose)}</div>"
+        f"{unit.value}s per cell · {escape(whose)}</div>"
     )

@@ -6,18 +6,14 @@ from typing import Final
 import streamlit as st
 
 from app import resources
-from app.screens.explanation.choice import (
-    filters_in_force,
-    order_in_force,
-    patches_to_explain,
-    view_key,
-    way_to_explain,
-)
+from app.screens.explanation import words
+from app.screens.explanation.choice import patches_to_explain, way_to_explain
 from app.screens.explanation.gallery import explain_all, gallery
 from app.screens.explanation.look import MEASURED_SCALE, OWN_SCALE, Scale, look_of_maps
 from app.screens.explanation.patch import patch_explained, prepare
+from app.screens.explanation.patch_list import filters_in_use, key, order_in_use, walk
 from app.screens.explanation.tiles import GALLERY, ONE_PATCH
-from app.screens.explanation.walk import walk
+from app.screens.shared.parts import empty, style
 from app.state import widgets
 from core.errors import NodelensError
 from core.explanation import Method
@@ -32,12 +28,12 @@ _STYLE: Final = Path(__file__).with_name("explanation.css")
 
 def explanation(store: JobStore, settings: Settings, classifier: Classifier) -> None:
     """Draw the whole of it."""
-    st.html(_STYLE)
+    style(_STYLE)
     collection = patches_to_explain(store, settings)
     if collection is None:
         return
     if not collection.positions:
-        st.html('<div class="nl-empty"><b>Nothing to explain.</b> No input has a score.</div>')
+        empty(*words.NOTHING_TO_EXPLAIN)
         return
     _explained(collection, classifier)
 
@@ -47,10 +43,8 @@ def _explained(collection: PatchCollection, classifier: Classifier) -> None:
     if chosen is None:
         return
     if collection.scored_by not in {"", classifier.model_id}:
-        st.warning(
-            f"This batch was scored by {collection.scored_by}. Explained, and scored anew on this "
-            f"page, is {classifier.model_id}, the model in force."
-        )
+        model, current = collection.scored_by, classifier.model_id
+        st.warning(words.OTHER_MODEL.format(model=model, current=current))
     known = resources.explained(chosen, collection)
     # A fast method scores them all for the list; maps by replacement are made for the patches that
     # are on the screen.
@@ -58,18 +52,16 @@ def _explained(collection: PatchCollection, classifier: Classifier) -> None:
     fast = resources.explainer(classifier, None, None, chosen.target) if measured else chosen
     scored = resources.explained(fast, collection)
     if collection.left_out:
-        st.caption(
-            f"The {len(collection.positions):,} patches with the highest scores are explained; "
-            f"{collection.left_out:,} more are not."
-        )
+        shown, more = len(collection.positions), collection.left_out
+        st.caption(words.LEFT_OUT.format(shown=shown, more=more))
     with st.container(horizontal=True, vertical_alignment="center", key="nl-look"):
         view = _view(collection)
         look = look_of_maps()
-    order, wanted = order_in_force(collection), filters_in_force(collection)
+    order, filters = order_in_use(collection), filters_in_use(collection)
     as_scored = (
         measured
         and view != GALLERY
-        and not wanted
+        and not filters
         and order is next(iter(ORDERS.values()))
         and collection.scored_by == classifier.model_id
     )
@@ -89,8 +81,8 @@ def _explained(collection: PatchCollection, classifier: Classifier) -> None:
             gallery(known, scored, collection, look, scale)
             return
         rows = list_rows(known, scored, collection.positions)
-        positions = list(collection.positions) if as_scored else listed(rows, wanted, order)
-        position, following = walk(collection, positions, wanted, order.name)
+        positions = list(collection.positions) if as_scored else listed(rows, filters, order)
+        position, following = walk(collection, positions, filters, order.name)
         patch_explained(known, collection, position, look, scale)
     if following is not None:
         prepare(known, collection, following)
@@ -99,27 +91,26 @@ def _explained(collection: PatchCollection, classifier: Classifier) -> None:
 def _common_scale(known: ExplainedPatches, collection: PatchCollection) -> Scale:
     """Return one scale for the collection; one patch alone is measured against the samples."""
     if len(collection.positions) > 1:
-        return Scale(known.scale(collection.positions), "one scale for all patches here")
+        return Scale(known.scale(collection.positions), words.COMMON_SCALE)
     try:
         samples = resources.sample_collection()
     except NodelensError:
         return OWN_SCALE
     others = resources.explained(known.explainer, samples)
     explain_all(others, samples)
-    return Scale(others.scale(samples.positions), "the scale of the drawn samples")
+    return Scale(others.scale(samples.positions), words.SAMPLE_SCALE)
 
 
 def _view(collection: PatchCollection) -> str:
     if len(collection.positions) == 1:
         return ONE_PATCH
-    key = view_key(collection)
-    if widgets.chosen(key) is None:
-        widgets.choose(key, ONE_PATCH)
+    view = key("view", collection)
+    widgets.start(view, ONE_PATCH)
     return str(
         st.segmented_control(
             "View",
             [ONE_PATCH, GALLERY],
-            key=key,
+            key=view,
             persist_state="session",
             required=True,
             label_visibility="collapsed",

@@ -9,8 +9,10 @@ import streamlit as st
 
 from app.screens.explanation import words
 from app.screens.explanation.look import ZOOM, Look, Scale, scale_bar
+from app.screens.explanation.measures import of_map, of_map_test, why_not_shown
 from app.screens.explanation.tests import centre_strip, draw_measures, orientations
-from app.screens.shared.parts import TONES, Stat, plain, show_problem, stat_strip
+from app.screens.shared.listing import badge
+from app.screens.shared.parts import TONES, Stat, download, plain, show_problem, stat_strip
 from core.errors import NodelensError
 from core.explanation import (
     ExplanationRow,
@@ -24,17 +26,11 @@ from core.explanation import (
     table_csv,
 )
 from core.explanation.explained import ExplainedPatches, PatchCollection
-from core.patches import CENTRE, PATCH_SIZE_PX, SPACING_UM_PX, ImageU8
+from core.patches import ImageU8
 from core.scoring import outcome
-from core.wording import call_text, score_text
+from core.wording import call_text, label_text, score_text
 
 _EXPORT_ZOOM: Final = 8
-_SIZE_WORDS: Final = (
-    f"{PATCH_SIZE_PX} × {PATCH_SIZE_PX} px, enlarged {ZOOM} times; "
-    f"{PATCH_SIZE_PX * SPACING_UM_PX:.0f} µm wide if cut at {SPACING_UM_PX} µm per pixel. The box "
-    f"is the centre {CENTRE.stop - CENTRE.start} × {CENTRE.stop - CENTRE.start} px, the only part "
-    "that the question is about."
-)
 
 
 def prepare(known: ExplainedPatches, collection: PatchCollection, position: int) -> None:
@@ -59,22 +55,22 @@ def patch_explained(
         scale: What value gets the full colour.
     """
     image = collection.image(position)
-    left, right, said = st.columns([1, 1, 1.05], gap="medium")
+    left, right, numbers = st.columns([1, 1, 1.05], gap="medium")
     # Emptied before anything is measured: nothing of the patch before may stand beside this one.
     row = known.row(position)
     waits = row is None or bool(known.untested([position]))
     places = [
-        where.empty() if waits else where.container() for where in (right, said, st.container())
+        where.empty() if waits else where.container() for where in (right, numbers, st.container())
     ]
     if image is not None:
         with left:
             _titled("The patch")
             _picture(draw_patch_box(image, look.style), look.style, "patch", "The patch")
-            st.caption(_SIZE_WORDS)
+            st.caption(words.SIZE.format(zoom=ZOOM))
     if waits:
-        places[0].html('<div class="nl-nomap" role="status"><b>Being measured …</b></div>')
+        places[0].html(f'<div class="nl-nomap" role="status"><b>{words.MEASURING}</b></div>')
         try:
-            with places[1], st.spinner("Replacing the centre and the ring, turning the patch …"):
+            with places[1], st.spinner("Replacing the centre and the ring, rotating the patch …"):
                 known.measure(collection.source, [position], known.tests())
         except NodelensError as error:
             places[0].empty()
@@ -88,7 +84,7 @@ def patch_explained(
         reason = "" if row is None else row.score.reason
         with places[2 if image is None else 0].container():
             st.warning(
-                plain(reason or "This input has no score, so nothing is explained."),
+                plain(reason or words.NO_SCORE),
                 icon=":material/warning:",
             )
         return
@@ -97,22 +93,15 @@ def patch_explained(
         _map(image, row, drawn_scale, scale.words, look.style)
     with places[1].container():
         _head(row)
-        draw_measures([*words.of_map(row), *_of_test(row)], "The map")
+        draw_measures([*of_map(row), *of_map_test(row)], "The map")
         if row.map_state is MapState.UNTESTED and known.untestable:
-            st.caption(f"Not tested against random twins. {plain(known.untestable)}")
+            st.caption(words.UNTESTABLE.format(reason=plain(known.untestable)))
     with places[2].container():
         st.html(f'<div class="nl-warn">{words.NOT_A_FINDING}</div>')
         centre_strip(known, collection, position, image=image, row=row)
         orientations(image, row)
-        _exports(
-            known,
-            collection,
-            position,
-            image=image,
-            row=row,
-            scale=drawn_scale,
-            style=look.style,
-        )
+        name = f"{position:06d}-{known.explainer.method}"
+        _exports(image, row, drawn_scale, look.style, name)
 
 
 def _titled(title: str, badge: str = "") -> None:
@@ -123,9 +112,12 @@ def _map(
     image: ImageU8, row: ExplanationRow, scale: float, whose: str, style: OverlayStyle
 ) -> None:
     cam = row.shown_map
-    _titled("Its map", words.state_badge(row.map_state))
+    _titled("Its map", badge(str(row.map_state), words.BADGES[row.map_state]))
     if cam is None:
-        _no_map(row)
+        st.html(
+            f'<div class="nl-nomap"><b>{words.NO_MAP}</b><span>{escape(why_not_shown(row))}</span>'
+            f"<span>{words.SCORE_STANDS}</span></div>"
+        )
         return
     picture = draw_overlay(image, cam, scale=scale, style=style)
     _picture(picture, style, "overlay", "The patch under its map")
@@ -138,16 +130,6 @@ def _picture(picture: ImageU8, style: OverlayStyle, name: str, alt: str) -> None
         st.image(png_bytes(picture), output_format="PNG", alt=alt)
 
 
-def _no_map(row: ExplanationRow) -> None:
-    why = words.why_not_shown(row)
-    st.html(
-        '<div class="nl-nomap"><b>No reliable explanation</b>'
-        f"<span>{escape(why)}</span>"
-        "<span>The score stands as it is; only its map is not shown. Replacing the centre and "
-        "the ring, below, does not rest on a map.</span></div>"
-    )
-
-
 def _head(row: ExplanationRow) -> None:
     score = row.score
     side = "at or above" if (score.prob_tumour or 0) >= score.threshold else "below"
@@ -155,9 +137,9 @@ def _head(row: ExplanationRow) -> None:
         [
             Stat("Score", score_text(score.prob_tumour), f"{side} {score.threshold:.3f}"),
             Stat(
-                "The model's call",
+                "Model's call",
                 call_text(outcome(score)),
-                _label_words(score.label),
+                "" if score.label is None else f"reference: {label_text(score.label)}",
                 TONES[outcome(score)],
             ),
         ]
@@ -165,47 +147,20 @@ def _head(row: ExplanationRow) -> None:
     st.html(f'<div class="nl-path">{escape(score.path)}</div>')
 
 
-def _label_words(label: int | None) -> str:
-    if label is None:
-        return ""
-    return "reference: tumour" if label else "reference: no tumour"
-
-
-def _of_test(row: ExplanationRow) -> list[words.Said]:
-    return words.of_agreement(row) if row.twins is None else [words.of_twins(row.twins)]
-
-
 def _exports(
-    known: ExplainedPatches,
-    collection: PatchCollection,
-    position: int,
-    *,
-    image: ImageU8,
-    row: ExplanationRow,
-    scale: float,
-    style: OverlayStyle,
+    image: ImageU8, row: ExplanationRow, scale: float, style: OverlayStyle, name: str
 ) -> None:
     with st.container(horizontal=True):
-        st.download_button(
+        download(
             "Patch and map as PNG",
-            data=partial(_pair_png, image, row, scale, style),
-            file_name=f"{position:06d}-{known.explainer.method}.png",
-            mime="image/png",
-            icon=":material/download:",
-            on_click="ignore",
-            key="explain-png",
+            partial(_pair_png, image, row, scale, replace(style, zoom=_EXPORT_ZOOM)),
+            f"{name}.png",
+            "explain-png",
         )
-        st.download_button(
-            "Measures as CSV",
-            data=partial(table_csv, [row]),
-            file_name=f"{position:06d}-measures.csv",
-            mime="text/csv",
-            icon=":material/download:",
-            on_click="ignore",
-            key="explain-csv",
+        download(
+            "Measures as CSV", partial(table_csv, [row]), f"{name}-measures.csv", "explain-csv"
         )
 
 
 def _pair_png(image: ImageU8, row: ExplanationRow, scale: float, style: OverlayStyle) -> bytes:
-    style = replace(style, zoom=_EXPORT_ZOOM)
     return png_bytes(explained_picture(image, row, scale=scale, style=style))

@@ -10,6 +10,7 @@ import streamlit as st
 
 from app import resources
 from app.screens.explanation import words
+from app.screens.explanation.measures import MeasureLine, of_centre_test, of_views
 from app.screens.shared.parts import section
 from core.engine import d4_views
 from core.explanation import (
@@ -19,43 +20,42 @@ from core.explanation import (
     draw_patch_box,
     png_bytes,
 )
-from core.explanation.donors import DONOR_SCORE, FEWEST_DONORS
 from core.explanation.explained import ExplainedPatches, PatchCollection
 from core.patches import ImageU8
 from core.pictures import png_uri
-from core.wording import score_text
+from core.wording import SIGNS, call_of, score_text
 
 _FILLERS: Final = {
     FillerKind.BLUR: "Blurred",
     FillerKind.MEAN: "Mean colour",
     FillerKind.DONOR: "Donor",
 }
-_KEPT: Final = ("Centre kept, ring replaced", "Ring kept, centre replaced", "Filler alone")
+_KEPT: Final = ("Centre kept, ring replaced", "Ring kept, centre replaced", "Replacement alone")
 _VIEWS: Final = tuple(
     f"{mirrored}{turned}"
     for mirrored in ("", "Mirrored, ")
-    for turned in ("as given", "turned by 90°", "turned by 180°", "turned by 270°")
+    for turned in ("as given", "rotated by 90°", "rotated by 180°", "rotated by 270°")
 )
 _STRIP_STYLE: Final = OverlayStyle(zoom=2)
 
 
-def draw_measures(said: Sequence[words.Said], title: str) -> None:
+def draw_measures(lines: Sequence[MeasureLine], title: str) -> None:
     """Draw measures as a table: what it is, this patch, what to expect.
 
     Args:
-        said: The measures.
+        lines: The measures.
         title: What they are of; read out, not drawn.
     """
-    lines = "".join(
+    rows = "".join(
         f'<tr class="{"nl-alert" if one.alert else ""}"><th scope="row">{escape(one.name)}</th>'
         f"<td>{escape(one.value)}</td><td>{escape(one.expected)}</td></tr>"
         + (f'<tr class="nl-note"><td colspan="3">{escape(one.note)}</td></tr>' if one.note else "")
-        for one in said
+        for one in lines
     )
     st.html(
         f'<table class="nl-measures" aria-label="{escape(title)}"><thead><tr>'
         '<th scope="col">Measure</th><th scope="col">This patch</th><th scope="col">Expected</th>'
-        f"</tr></thead><tbody>{lines}</tbody></table>"
+        f"</tr></thead><tbody>{rows}</tbody></table>"
     )
 
 
@@ -72,21 +72,13 @@ def centre_strip(
     if test is None:
         return
     as_given = _sign(row.score.prob_tumour or 0, row.score.threshold)
-    section(
-        "Centre against ring",
-        f"the patch scored again with one of the two replaced; as it is: {as_given}",
-    )
-    said, strip = st.columns([1, 1.75], gap="medium")
-    with said:
-        draw_measures(words.of_centre_test(test), "Centre against ring")
-        donors = (
-            "tissue from this batch's patches with the lowest scores, nearest in stain"
-            if collection.donors is not None
-            else "the drawn samples, which are no tissue: take their scores with care. A batch "
-            f"with at least {FEWEST_DONORS} patches full of tissue that score below "
-            f"{DONOR_SCORE} lends its own"
-        )
-        st.caption(f"Donors: {donors}. Percentages are means over the donors.")
+    title, note = words.CENTRE_TEST
+    section(title, note.format(score=as_given))
+    numbers, strip = st.columns([1, 1.75], gap="medium")
+    with numbers:
+        draw_measures(of_centre_test(test), title)
+        donors = words.DRAWN_DONORS if collection.donors is None else words.OWN_DONORS
+        st.caption(words.DONORS.format(donors=donors))
     with strip:
         _strip(known, image, row, f"strip {collection.key} {position}")
 
@@ -120,12 +112,13 @@ def _strip(known: ExplainedPatches, image: ImageU8, row: ExplanationRow, key: st
     st.html(
         f'<div class="nl-strip" style="{columns}" tabindex="0" role="group" '
         'aria-label="The patch with its centre or its ring replaced, and its score; '
-        f'▲ from {threshold:.3f} on"><span></span>{"".join(heads)}{lines}</div>'
+        f'▲ at {threshold:.3f} or above"><span></span>{"".join(heads)}{lines}</div>'
     )
 
 
 def _sign(score: float, threshold: float) -> str:
-    return f"{'▲' if score >= threshold else '▽'} {score_text(score)}"
+    call = call_of(int(score >= threshold))
+    return f"{SIGNS[call]} {score_text(score)}"
 
 
 def _figure(uri: str, score: float, threshold: float, what: str) -> str:
@@ -144,10 +137,10 @@ def orientations(image: ImageU8, row: ExplanationRow) -> None:
     """Draw the scores of the eight orientations."""
     if row.views is None:
         return
-    section("Eight orientations", "the same tissue turned and mirrored, scored again")
-    said, strip = st.columns([1, 1.75], gap="medium")
-    with said:
-        draw_measures([words.of_views(row.views)], "Eight orientations")
+    section(*words.ORIENTATIONS)
+    numbers, strip = st.columns([1, 1.75], gap="medium")
+    with numbers:
+        draw_measures([of_views(row.views)], words.ORIENTATIONS[0])
     with strip:
         views = zip(d4_views(image[None]), row.views.prob_tumour, _VIEWS, strict=True)
         figures = "".join(

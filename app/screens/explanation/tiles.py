@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app import resources
-from app.screens.explanation.choice import position_key, view_key
+from app.screens.explanation.patch_list import key
 from app.state import widgets
 from core.explanation import (
     ExplanationRow,
@@ -58,7 +58,7 @@ class Tiles:
             self.places[position] = st.empty()
             self.redraw(position, row)
             st.button(
-                f"Look at patch {position + 1}, score {score_text(row.score.prob_tumour)}, "
+                f"View patch {position + 1}, score {score_text(row.score.prob_tumour)}, "
                 f"{_call(row)}, {_state_of_map(row)}",
                 key=f"explain-tile-{position}",
                 on_click=_look_at,
@@ -70,26 +70,36 @@ class Tiles:
         drawn = row
         if row.map_state is MapState.UNTESTED and not self._shown.untestable:
             drawn = replace(row, explanation=None)  # no map is shown untested that can be tested
-        picture = _tile_uri(
-            self._shown,
-            self._collection,
-            position,
-            row=drawn,
-            style=self._style,
-            scale=self._scale,
-        )
+        picture = self._picture(position, drawn)
         order = self._order
         measured = "" if order.name.startswith("Score") else f"<i>{escape(order.text(row))}</i>"
-        words = _state_of_map(drawn)
+        state = _state_of_map(drawn)
         strong = drawn.map_state in (MapState.UNRELIABLE, MapState.UNTESTED)
         untested = " nl-untested" if drawn.map_state is MapState.UNTESTED else ""
         self.places[position].html(
             f'<figure class="nl-tile{untested}" title="{escape(row.score.path)}">'
             f'<img alt="" src="{picture}"><figcaption>'
             f"<span>{escape(score_text(row.score.prob_tumour))} {escape(_call(row))}{measured}"
-            f"</span><small>{f'<b>{words}</b>' if strong else words}</small>"
+            f"</span><small>{f'<b>{state}</b>' if strong else state}</small>"
             f"<small>{escape(row.score.path)}</small></figcaption></figure>"
         )
+
+    def _picture(self, position: int, row: ExplanationRow) -> str:
+        """Return a patch under its map, or alone, as a data URI."""
+        cam, style, scale = row.shown_map, self._style, self._scale
+        mapped = "" if cam is None else f"{cam.method} {cam.layer} {cam.target}"
+        model, collection = self._shown.explainer.classifier.model_id, self._collection
+
+        def draw() -> bytes:
+            image = collection.image(position)
+            if image is None:
+                return b""
+            if cam is None:
+                return png_bytes(draw_patch_box(image, style))
+            return png_bytes(draw_overlay(image, cam, scale=scale or own_scale(cam), style=style))
+
+        key = f"{model} {collection.key} {position} {mapped} {style} {scale}"
+        return resources.picture_uri(draw, key)
 
 
 def _call(row: ExplanationRow) -> str:
@@ -98,35 +108,10 @@ def _call(row: ExplanationRow) -> str:
 
 def _state_of_map(row: ExplanationRow) -> str:
     if row.map_state is MapState.NONE:
-        return "map being made …" if row.score.status is Status.SCORED else "no map"
+        return "preparing the map …" if row.score.status is Status.SCORED else "no map"
     return row.map_state.value.capitalize()
 
 
-def _tile_uri(
-    known: ExplainedPatches,
-    collection: PatchCollection,
-    position: int,
-    *,
-    row: ExplanationRow,
-    style: OverlayStyle,
-    scale: float | None,
-) -> str:
-    cam = row.shown_map
-    mapped = "" if cam is None else f"{cam.method} {cam.layer} {cam.target}"
-    key = f"{known.explainer.classifier.model_id} {collection.key} {position} {mapped} {style}"
-
-    def draw() -> bytes:
-        image = collection.image(position)
-        if image is None:
-            return b""
-        if cam is None:
-            return png_bytes(draw_patch_box(image, style))
-        chosen = scale or own_scale(cam)
-        return png_bytes(draw_overlay(image, cam, scale=chosen, style=style))
-
-    return resources.picture_uri(draw, f"{key} {scale}")
-
-
 def _look_at(collection: PatchCollection, position: int) -> None:
-    widgets.choose(position_key(collection), position)
-    widgets.choose(view_key(collection), ONE_PATCH)
+    widgets.choose(key("at", collection), position)
+    widgets.choose(key("view", collection), ONE_PATCH)

@@ -1,0 +1,177 @@
+"""The measures of an explanation, each with what to expect; never a finding."""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from app.screens.explanation import words
+from core.explanation import (
+    CentreReliance,
+    D4Views,
+    Decisive,
+    Explanation,
+    ExplanationRow,
+    MapState,
+    Method,
+    TwinTest,
+    Unit,
+)
+from core.explanation.cam import LEAST_AGREEMENT, SMALLEST_EFFECT_LOGIT
+from core.explanation.explainer import WEAK_ODDS
+from core.explanation.faithfulness import NO_EFFECT, RELIABLE_SHARE
+from core.wording import number, percent, score_text
+
+_DISAGREEING: Final = 0.25
+
+
+@dataclass(frozen=True)
+class MeasureLine:
+    """A measure for a reader.
+
+    Attributes:
+        name: What it is.
+        value: The number or word for this patch.
+        expected: What to compare it with.
+        note: What it means, or when not to trust it.
+        alert: Whether it deserves a mark.
+    """
+
+    name: str
+    value: str
+    expected: str
+    note: str = ""
+    alert: bool = False
+
+
+def of_map(row: ExplanationRow) -> list[MeasureLine]:
+    """Return the measures of the map; where it lies is left out if it is not reliable."""
+    explanation = row.explanation
+    if explanation is None:
+        return []
+    lines = [] if row.shown_map is None else _of_place(explanation)
+    return [*lines, _of_strength(explanation, called=row.score.predicted_label == 1)]
+
+
+def _of_place(explanation: Explanation) -> list[MeasureLine]:
+    centre, target = explanation.centre, words.TARGETS[explanation.cam.target]
+    in_logits = explanation.cam.unit is Unit.LOGIT
+    name = f"{f'Evidence for {target}' if in_logits else 'Positive values'} in the centre"
+    expected = f"{percent(centre.expected_share, 0)} by area"
+    if centre.share is None:
+        return [MeasureLine(name, "none", expected, words.NO_POSITIVE)]
+    note = "" if explanation.cam.method is Method.REPLACEMENT else words.LARGE_CELLS
+    where = "in the centre" if centre.peak_in_centre else "in the ring"
+    return [
+        MeasureLine(name, percent(centre.share, 0), expected, note),
+        MeasureLine("Highest cell", where, f"centre: {expected}"),
+    ]
+
+
+def _of_strength(explanation: Explanation, *, called: bool) -> MeasureLine:
+    centre, cam = explanation.centre, explanation.cam
+    target = words.TARGETS[cam.target]
+    if explanation.odds_factor is None:
+        note = words.EIGEN if cam.method is Method.EIGEN_CAM else words.NOT_ADDITIVE
+        value = number(centre.evidence_for, 2)
+        return MeasureLine("Sum of the positive values", value, "no fixed scale", note)
+    if cam.method is Method.REPLACEMENT:
+        strongest = number(float(cam.values.max()), 2, signed=True)
+        note = words.SQUARES.format(target=target)
+        return MeasureLine("Strongest square", strongest, f"above {SMALLEST_EFFECT_LOGIT}", note)
+    factor = explanation.odds_factor
+    times = f"{factor:,.1f}" if factor < 1000 else "> 1,000"
+    evidence = f"{number(centre.evidence_for, 2, signed=True)} logits for"
+    return MeasureLine(
+        f"Evidence for {target}",
+        f"odds × {times}",
+        f"× {WEAK_ODDS:.0f} or more",
+        f"{'Weak. ' * bool(explanation.weak)}{evidence}, "
+        f"{number(centre.evidence_against, 2)} against.",
+        alert=bool(explanation.weak) and called,
+    )
+
+
+def of_centre_test(test: CentreReliance) -> list[MeasureLine]:
+    """Return what replacing the centre and the ring did."""
+    value, sentence = words.DECISIVE[test.decisive]
+    no_call = test.decisive is Decisive.NO_CALL
+    doubt = test.spread > _DISAGREEING
+    span = f"{percent(test.low, 0)} to {percent(test.high, 0)}"
+    lines = [
+        MeasureLine(
+            "Region that decides the call",
+            value,
+            "no call to keep" if no_call else "Centre",
+            sentence,
+            alert=test.decisive is Decisive.RING,
+        ),
+        MeasureLine(
+            "Share of the evidence in the centre",
+            percent(test.score, 0),
+            "near 0\u00a0%" if no_call else "near 100\u00a0%",
+            words.FILLERS.format(span=span) + words.FILLERS_DISAGREE * doubt,
+            alert=doubt,
+        ),
+        MeasureLine(
+            "Share of the evidence in the ring",
+            percent(test.ring_score, 0),
+            "near 0\u00a0%",
+            words.RING,
+        ),
+    ]
+    if test.centre_part is not None:
+        share = percent(test.centre_part, 0)
+        lines.append(MeasureLine("Centre's share of the joint effect", share, "11\u00a0% by area"))
+    return lines
+
+
+def of_views(views: D4Views) -> MeasureLine:
+    """Return how the eight orientations agree."""
+    low, high = (score_text(float(at)) for at in (views.prob_tumour.min(), views.prob_tumour.max()))
+    flips = words.FLIPS.format(flips=views.flips) if views.flips else ""
+    return MeasureLine(
+        "Orientations called tumour",
+        f"{int(views.calls.sum())}\u00a0of\u00a08",
+        "all the same",
+        f"Scores {low} to {high}, SD of the logit {views.sd_logit:.2f}.{flips}",
+        alert=views.flips > 0,
+    )
+
+
+def of_map_test(row: ExplanationRow) -> list[MeasureLine]:
+    """Return how the map did in its test: against randomised maps, or between donors."""
+    if row.twins is not None:
+        return [_of_twins(row.twins)]
+    cam = None if row.explanation is None else row.explanation.cam
+    if cam is None or cam.agreement is None:
+        return []
+    return [
+        MeasureLine(
+            "Agreement between donors on the nine squares",
+            number(cam.agreement, 2),
+            f"{LEAST_AGREEMENT} or more",
+            words.AGREEMENT,
+            alert=not cam.measured,
+        )
+    ]
+
+
+def _of_twins(twins: TwinTest) -> MeasureLine:
+    count = len(twins.twins)
+    return MeasureLine(
+        "Randomised maps that this map beats",
+        f"{round(twins.beaten * count)}\u00a0of\u00a0{count}",
+        f"{math.ceil(RELIABLE_SHARE * count)} or more",
+        words.TWINS.format(faithfulness=number(twins.faithfulness, 2)),
+        alert=not twins.reliable,
+    )
+
+
+def why_not_shown(row: ExplanationRow) -> str:
+    """Return why a map is not drawn, "" if it may be."""
+    if row.map_state is not MapState.UNRELIABLE or row.explanation is None:
+        return ""
+    agreement = row.explanation.cam.agreement
+    if agreement is not None and agreement < LEAST_AGREEMENT:
+        return words.DONORS_DISAGREE.format(agreement=number(agreement, 2), least=LEAST_AGREEMENT)
+    return NO_EFFECT if row.twins is None else row.twins.why_unreliable
