@@ -48,7 +48,7 @@ QUALITY: Final = {
     "channel_sd": "largest standard deviation of red, green, blue; 0 is one flat colour",
     "white_share": "share of pixels whose red, green and blue are all at least 220",
     "black_share": "share of pixels whose red, green and blue are all at most 30",
-    "tissue_share": "share of pixels of saturation 0.07 or more that are not black",
+    "tissue_share": "share of pixels neither glass (mean of the channels 215 or more) nor black",
     "saturation_max": "largest saturation after a 3 × 3 mean, 0..1: PCam left out below 0.07",
     "laplacian_rms": "root mean square of the Laplacian of the luma; low without fine detail",
     "detail_share": "share of the contrast between neighbouring pixels (squared differences of the "

@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.errors import EvidenceError, Fault
+from core.patches.content import FLAT_SD
 
 PCAM_SATURATION: Final = 0.07
 """PCam's own rule for a patch without tissue: no blurred pixel reaches this saturation."""
@@ -19,7 +20,7 @@ class QualityLimits:
 
     The defaults were set on 11,990 real patches, of which each flags fewer than 1 in 1,000 (and
     those flagged are indeed glass, out of focus, black or inked), but for `low_saturation` (2 in
-    1,000) and `low_tissue` (12 in 1,000): real patches of glass and fat. Of real patches blurred by
+    1,000) and `low_tissue` (16 in 1,000): real patches of glass and fat. Of real patches blurred by
     a Gaussian of 2 px and more, all but the flat ones fall below `blur_detail_share`.
 
     Attributes:
@@ -37,7 +38,7 @@ class QualityLimits:
             on, a patch is extremely stained.
     """
 
-    flat_sd: float = 0.5
+    flat_sd: float = FLAT_SD
     blank_white_share: float = 0.98
     blank_sd: float = 1.5
     dark_mean: float = 40.0

@@ -15,14 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.audit.columns import MEASURES, QUALITY, STATISTICS
-from core.patches import CENTRE, PATCH_SIZE_PX, ImageU8
+from core.patches import CENTRE, PATCH_SIZE_PX, ImageU8, tissue_mask
+from core.patches.content import BLACK_TO
 
 RGB_FROM_HED: Final = ((0.65, 0.70, 0.29), (0.07, 0.99, 0.11), (0.27, 0.57, 0.78))
 """Optical density of red, green and blue per unit of haematoxylin, eosin and residual (DAB)."""
 WHITE_FROM: Final = 220
-BLACK_TO: Final = 30
-TISSUE_SATURATION: Final = 18
-"""Of 255; PCam's 0.07."""
 INK_HUES_DEGREES: Final = (75, 215)
 """Green, turquoise, blue: haematoxylin and eosin are beyond 215."""
 INK_SATURATION: Final = 77
@@ -113,7 +111,7 @@ def _quality(image: ImageU8, hsv: ImageU8, channel_sd: float) -> list[float]:
         channel_sd,
         int(np.count_nonzero(low >= WHITE_FROM)) / _PIXELS,
         black / _PIXELS,
-        int(np.count_nonzero((saturation >= TISSUE_SATURATION) & (value > BLACK_TO))) / _PIXELS,
+        int(np.count_nonzero(tissue_mask(image))) / _PIXELS,
         cv2.minMaxLoc(cv2.blur(saturation, (3, 3)))[1] / 255,
         float(np.sqrt(cv2.norm(cv2.Laplacian(grey, cv2.CV_16S), cv2.NORM_L2SQR) / _PIXELS)),
         1 - _contrast(cv2.blur(grey, (3, 3))) / detail if detail > _TINY else np.nan,

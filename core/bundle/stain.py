@@ -17,8 +17,9 @@ from torch.nn import functional
 
 WHITE: Final = 240.0
 """Value (0..255) at which light passed unhindered."""
-TISSUE_DENSITY: Final = 0.15
-"""A pixel is tissue where red, green and blue all absorb this much, in natural optical density."""
+STAINED_DENSITY: Final = 0.15
+"""A pixel is stained where red, green and blue all absorb this much, in natural optical density:
+Macenko's rule, narrower than `core.patches.tissue_mask`; weights were trained on what it gives."""
 OUTER_PERCENT: Final = 1.0
 """The stains' directions are this percentile of the tissue's angles from either end; the stains'
 strengths are this percentile from the top."""
@@ -47,7 +48,7 @@ def normalise_stains(pixels: Tensor) -> Tensor:
     """
     flat = pixels.flatten(2)  # (N, 3, P)
     density = torch.log((flat + 1) / WHITE).neg_()
-    tissue = (density >= TISSUE_DENSITY).all(dim=1)  # (N, P)
+    tissue = (density >= STAINED_DENSITY).all(dim=1)  # (N, P)
     stains, distinct = _stains(density, tissue)
     amounts = _unmix(stains) @ density  # (N, 2, P)
     reference = flat.new_tensor(REFERENCE_STRENGTHS)

@@ -9,7 +9,7 @@ import numpy as np
 
 from core.errors import RunError
 from core.explanation.fillers import DonorPool
-from core.patches import ImageU8, Patch, PatchSource, open_source
+from core.patches import ImageU8, Patch, PatchSource, open_source, tissue_mask
 from core.scoring import ScoreRow
 
 FEWEST_DONORS: Final = 12
@@ -18,8 +18,6 @@ MOST_DONORS: Final = 40
 DONOR_SCORE: Final = 0.1
 _MOST_READ: Final = 300
 _MOST_GIVEN: Final = 500
-_PALE: Final = 215
-"""Grey level from which a pixel is glass or fat."""
 _TISSUE_PART: Final = 0.8
 
 
@@ -67,7 +65,7 @@ def read_donors(path: Path) -> DonorPool:
 
 def is_full(image_rgb_u8: ImageU8) -> bool:
     """Return whether a patch (96, 96, 3) is mostly tissue; glass and fat have none to lend."""
-    return float((image_rgb_u8.mean(axis=2) < _PALE).mean()) >= _TISSUE_PART
+    return float(tissue_mask(image_rgb_u8).mean()) >= _TISSUE_PART
 
 
 def _pool(patches: Sequence[Patch]) -> DonorPool:

@@ -14,11 +14,10 @@ from scipy.ndimage import gaussian_filter
 
 from core.engine import check_patches
 from core.errors import SourceError
-from core.patches import CENTRE, PATCH_SIZE_PX, ImageU8, Patch, files_source
+from core.patches import CENTRE, PATCH_SIZE_PX, ImageU8, Patch, files_source, tissue_mask
 
 SHIPPED_SAMPLES: Final = Path(__file__).resolve().parents[2] / "assets" / "samples"
 _WHITE: Final = 245.0
-_TISSUE_OD: Final = 0.15
 
 Mask = NDArray[np.float32]
 
@@ -123,7 +122,7 @@ def mean_stain(image_rgb_u8: ImageU8) -> NDArray[np.float64]:
     Pixels of glass do not count, so a patch that is half empty keeps its stain.
     """
     density = -np.log(np.clip(image_rgb_u8.astype(np.float64), 1.0, _WHITE) / _WHITE)
-    tissue = density.mean(axis=2) > _TISSUE_OD
+    tissue = tissue_mask(image_rgb_u8)
     pixels = density[tissue] if tissue.any() else density.reshape(-1, 3)
     stain: NDArray[np.float64] = pixels.mean(axis=0)
     return stain

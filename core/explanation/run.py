@@ -13,9 +13,8 @@ from core.explanation.faithfulness import TwinTester
 from core.explanation.reliance import CentreTest
 from core.explanation.rows import ExplanationRow
 from core.explanation.views import score_views
-from core.patches import ImageU8, Patch, PatchSource, UnreadablePatch
+from core.patches import ImageU8, Patch, PatchSource, UnreadablePatch, can_be_judged
 from core.scoring import Status
-from core.scoring.classifier import is_flat
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,11 +83,9 @@ def explain_batch(
     rows = [ExplanationRow(score) for score in scores]
     if recorder.batch is None:
         return rows
-    # The scorer judges what is a patch and not one flat colour, in this order.
+    # What the scorer judges, in this order.
     judged = [
-        (number, item.image_rgb_u8)
-        for number, item in enumerate(inputs)
-        if isinstance(item, Patch) and not is_flat(item.image_rgb_u8)
+        (number, item.image_rgb_u8) for number, item in enumerate(inputs) if can_be_judged(item)
     ]
     images = np.stack([image for _, image in judged])
     count = len(images)

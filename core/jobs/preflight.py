@@ -5,8 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from core.patches import PatchSource, UnreadablePatch
-from core.scoring.classifier import is_flat
+from core.patches import PatchSource, UnreadablePatch, can_be_judged
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ def inspect_source(
         if isinstance(item, UnreadablePatch):
             kind = item.reason
             problems[kind] += 1
-        elif is_flat(item.image_rgb_u8):
+        elif not can_be_judged(item):
             flat += 1
         else:
             readable += 1

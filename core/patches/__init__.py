@@ -5,6 +5,7 @@ from pathlib import Path
 
 from core.errors import SourceError
 from core.patches.archives import ZipSource
+from core.patches.content import are_flat, can_be_judged, tissue_mask
 from core.patches.datasets import (
     is_pcam_layout,
     own_files,
@@ -42,11 +43,14 @@ __all__ = [
     "PatchSource",
     "UnreadablePatch",
     "ZipSource",
+    "are_flat",
+    "can_be_judged",
     "decode_patch",
     "files_source",
     "folder_source",
     "open_source",
     "stem",
+    "tissue_mask",
 ]
 
 

@@ -12,10 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from core.patches import ImageU8
+from core.patches import ImageU8, tissue_mask
 
-_GLASS: Final = 215
-"""Mean of the three channels from which a pixel is glass or fat."""
 _LEAST_TISSUE: Final = 0.02
 
 
@@ -25,7 +23,7 @@ class ImageQuality:
 
     Attributes:
         sharpness: Standard deviation of the Laplacian of the grey values; small if blurred.
-        tissue: Share of the pixels that are not glass or fat, 0..1.
+        tissue: Share of the pixels that are tissue, 0..1.
         stain: Mean colour saturation of the tissue, 0..1; small if washed out, grey or black.
             1 where there is hardly any tissue: that is told by `tissue` already.
     """
@@ -41,11 +39,11 @@ def image_quality(image_rgb_u8: ImageU8) -> ImageQuality:
     grey = colour.mean(axis=2)
     inner = grey[1:-1, 1:-1]
     laplacian = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:] - 4 * inner
-    is_tissue = grey < _GLASS
-    share = float(is_tissue.mean())
+    tissue = tissue_mask(image_rgb_u8)
+    share = float(tissue.mean())
     stain = 1.0
     if share >= _LEAST_TISSUE:
-        most, least = colour.max(axis=2)[is_tissue], colour.min(axis=2)[is_tissue]
+        most, least = colour.max(axis=2)[tissue], colour.min(axis=2)[tissue]
         stain = float(((most - least) / np.maximum(most, 1.0)).mean())
     return ImageQuality(float(laplacian.std()), share, stain)
 

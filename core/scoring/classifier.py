@@ -14,15 +14,12 @@ from scipy.special import expit
 from core.bundle import Bundle, OperatingPoint, read_bundle
 from core.engine import Engine, EngineKind, Precision, open_engine
 from core.errors import BundleError, RunError
-from core.patches import ImageU8, Patch, UnreadablePatch
+from core.patches import Patch, UnreadablePatch, are_flat
 from core.scoring.orientations import LogitsUnderWay, Scored, TestTimeAugmentation
 from core.scoring.rows import ScoreRow, Status
 from core.settings import Settings
 from core.thresholds import LockedPoint
 
-FLAT_SD: Final = 0.5
-"""Grey levels; a patch whose every channel varies less holds one colour and no picture."""
-_STEP: Final = 8
 MOST_TOLERANCE_LOGIT: Final = 0.05
 """Float32 differs by about 1e-4 logits between processors; a card cannot ask for more than this."""
 
@@ -176,26 +173,6 @@ class RowsUnderWay:
             number = self.positions.get(item.index)
             rows.append(self.classifier.row(item, None if number is None else scored[number]))
         return rows
-
-
-def is_flat(image_rgb_u8: ImageU8) -> bool:
-    """Return whether a patch (H, W, 3) holds one flat colour: every channel's SD below 0.5."""
-    return bool(are_flat(image_rgb_u8[None])[0])
-
-
-def are_flat(images_rgb_u8: ImageU8) -> NDArray[np.bool_]:
-    """Return which patches (N, H, W, 3) hold one flat colour: every channel's SD below 0.5, (N,).
-
-    Two pixels of a channel that differ by d give its variance at least d² / 2 HW; where a few
-    pixels tell that much apart, the rest need no look.
-    """
-    count, height, width, channels = images_rgb_u8.shape
-    some = images_rgb_u8[:, ::_STEP, ::_STEP].reshape(count, -1, channels)
-    spread = np.ptp(some, axis=1).max(axis=1).astype(np.float64)
-    flat: NDArray[np.bool_] = spread**2 / (2 * height * width) < FLAT_SD**2
-    for number in np.flatnonzero(flat):
-        flat[number] = images_rgb_u8[number].std(axis=(0, 1)).max() < FLAT_SD
-    return flat
 
 
 def _why_not(item: Patch | UnreadablePatch) -> str:

@@ -74,7 +74,7 @@ def quality(
         "grey_sd": grey.std(),
         "white_share": (low >= 220).mean(),
         "black_share": (high <= 30).mean(),
-        "tissue_share": ((saturation >= 0.07) & (high > 30)).mean(),
+        "tissue_share": ((rgb.mean(axis=2) < 215) & (high > 30)).mean(),
         "saturation_max": box_mean(saturation).max(),
         "laplacian_rms": np.sqrt((laplacian**2).mean()),
         "detail_share": 1 - neighbour_contrast(np.rint(box_mean(grey))) / contrast

@@ -9,7 +9,7 @@ from core.patches import ImageU8
 from tests.core.audit.reference import measure_plainly
 from tests.toys import noise_patches
 
-SHARES = {"tissue_share", "ink_share", "saturation_max"}
+SHARES = {"ink_share", "saturation_max"}
 """They rest on a saturation that is rounded to 8 bits here and not in the reference."""
 
 

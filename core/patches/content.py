@@ -1,0 +1,48 @@
+"""What a patch shows: one flat colour, or tissue, and where. Every room asks here."""
+
+from typing import Final, TypeGuard
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.patches.patch import ImageU8, Patch, UnreadablePatch
+
+FLAT_SD: Final = 0.5
+"""Grey levels; a patch whose every channel varies less holds one colour and no picture."""
+_STEP: Final = 8
+GLASS_FROM: Final = 215
+"""Mean of red, green and blue, 0..255, from which a pixel is glass or fat."""
+BLACK_TO: Final = 30
+"""Greatest of the three up to which a pixel is ink, a fold or the rim of the scan."""
+
+
+def is_flat(image_rgb_u8: ImageU8) -> bool:
+    """Return whether a patch (H, W, 3) holds one flat colour: every channel's SD below 0.5."""
+    return bool(are_flat(image_rgb_u8[None])[0])
+
+
+def are_flat(images_rgb_u8: ImageU8) -> NDArray[np.bool_]:
+    """Return which patches (N, H, W, 3) hold one flat colour: every channel's SD below 0.5, (N,).
+
+    Two pixels of a channel that differ by d give its variance at least d² / 2 HW; where a few
+    pixels tell that much apart, the rest need no look.
+    """
+    count, height, width, channels = images_rgb_u8.shape
+    some = images_rgb_u8[:, ::_STEP, ::_STEP].reshape(count, -1, channels)
+    spread = np.ptp(some, axis=1).max(axis=1).astype(np.float64)
+    flat: NDArray[np.bool_] = spread**2 / (2 * height * width) < FLAT_SD**2
+    for number in np.flatnonzero(flat):
+        flat[number] = images_rgb_u8[number].std(axis=(0, 1)).max() < FLAT_SD
+    return flat
+
+
+def can_be_judged(item: Patch | UnreadablePatch) -> TypeGuard[Patch]:
+    """Return whether an input is scored; a flat patch is withheld, an unreadable one failed."""
+    return isinstance(item, Patch) and not is_flat(item.image_rgb_u8)
+
+
+def tissue_mask(image_rgb_u8: ImageU8) -> NDArray[np.bool_]:
+    """Return where a patch (H, W, 3) shows tissue, (H, W): neither glass or fat, nor black."""
+    total = image_rgb_u8.sum(axis=2, dtype=np.uint16)
+    mask: NDArray[np.bool_] = (total < 3 * GLASS_FROM) & (image_rgb_u8.max(axis=2) > BLACK_TO)
+    return mask
