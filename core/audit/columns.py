@@ -59,13 +59,16 @@ QUALITY: Final = {
 }
 """Measures that `QualityLimits` is applied to; NaN for an unreadable input."""
 
-STATISTICS: Final = tuple(
-    f"{region}_{channel}_{moment}"
+STATISTICS_OF: Final = {
+    region: tuple(
+        f"{region}_{channel}_{moment}"
+        for channel in CHANNELS
+        for moment in MOMENTS
+        if (channel, moment) != ("hue", "sd")
+    )
     for region in REGIONS
-    for channel in CHANNELS
-    for moment in MOMENTS
-    if (channel, moment) != ("hue", "sd")
-)
+}
+STATISTICS: Final = tuple(name for region in REGIONS for name in STATISTICS_OF[region])
 
 MEASURES: Final = (*QUALITY, *STATISTICS)
 """Every number measured per patch, float32."""

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from core.audit.columns import STATISTICS_OF
 from core.audit.faults import (
     label_findings,
     quality_findings,
@@ -161,7 +162,7 @@ def _pairs(pairs: pd.DataFrame) -> Iterator[Finding]:
 
 
 def _associations(associations: pd.DataFrame) -> Iterator[Finding]:
-    ring = associations[associations["measure"].str.startswith("ring_")]
+    ring = associations[associations["measure"].isin(STATISTICS_OF["ring"])]
     for kind, table, what in (
         ("plain-measure-tells-label", associations, "{measure} alone tells the label"),
         (

@@ -13,6 +13,7 @@ Every file is replaced whole, so a reader never sees a torn one.
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
@@ -57,6 +58,42 @@ class AuditSpec:
     format: int = FORMAT
 
 
+class Skip(StrEnum):
+    """Why a step was left out."""
+
+    NO_SCORES = "no-scores"
+    NO_SIGNATURES = "no-signatures"
+    NO_RELATIONS = "no-relations"
+    NO_SPLITS = "no-splits"
+    TOO_FEW = "too-few"
+    ONE_CLASS = "one-class"
+
+    @property
+    def reason(self) -> str:
+        """Why, in words."""
+        return _REASONS[self]
+
+
+_REASONS: Final = {
+    Skip.NO_SCORES: "no scores were given (--scores)",
+    Skip.NO_SIGNATURES: "the patches were measured without signatures",
+    Skip.NO_RELATIONS: "related patches were not searched",
+    Skip.NO_SPLITS: "the data names no splits",
+    Skip.TOO_FEW: "fewer than three patches can be read",
+    Skip.ONE_CLASS: "the data has no labels of both classes",
+}
+_WRITTEN: Final = {
+    **{skip.value: skip for skip in Skip},
+    "no scores were given (--scores)": Skip.NO_SCORES,
+    "the patches were measured without signatures": Skip.NO_SIGNATURES,
+    "related patches were not searched": Skip.NO_RELATIONS,
+    "the data names no splits": Skip.NO_SPLITS,
+    "fewer than three patches can be read": Skip.TOO_FEW,
+    "the data has no labels of both classes": Skip.ONE_CLASS,
+}
+"""What stands in `progress.json`; audits before version 0.2 wrote the sentences."""
+
+
 @dataclass(frozen=True)
 class AuditProgress:
     """How far an audit is.
@@ -75,7 +112,7 @@ class AuditProgress:
     done: int = 0
     total: int = 0
     finished: tuple[str, ...] = ()
-    skipped: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, Skip] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     updated: str = ""
 
@@ -83,6 +120,10 @@ class AuditProgress:
     def complete(self) -> bool:
         """Whether every step is done or skipped."""
         return set(STEPS) <= {*self.finished, *self.skipped}
+
+    def why_not(self, step: str, otherwise: str = "") -> str:
+        """Return why a step was left out, in words; `otherwise` where it was not."""
+        return self.skipped[step].reason if step in self.skipped else otherwise
 
 
 @dataclass(frozen=True)
@@ -181,7 +222,11 @@ class AuditFolder:
             return AuditProgress()
         known = {each.name for each in fields(AuditProgress)}
         kept = {key: value for key, value in content.items() if key in known}
-        return AuditProgress(**(kept | {"finished": tuple(kept.get("finished", ()))}))
+        skipped = {
+            step: _WRITTEN[why] for step, why in kept.get("skipped", {}).items() if why in _WRITTEN
+        }
+        finished = tuple(kept.get("finished", ()))
+        return AuditProgress(**(kept | {"finished": finished, "skipped": skipped}))
 
     def write_progress(self, progress: AuditProgress) -> None:
         """Write how far the audit is."""

@@ -55,7 +55,7 @@ def write_report(audit: Audit, source: PatchSource, path: Path) -> None:
         **_associations(audit.table("associations")),
         probes=[] if probes is None else list(_probes(probes)),
         pairs=[] if pairs is None else list(_pairs(pairs, audit, source)),
-        skipped=[f"{step}: {reason}" for step, reason in audit.progress.skipped.items()],
+        skipped=[f"{step}: {skip.reason}" for step, skip in audit.progress.skipped.items()],
     )
     with replacing(path) as temporary:
         temporary.write_text(text, "utf-8")

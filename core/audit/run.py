@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from enum import Enum, auto
 from pathlib import Path
-from typing import Final
 
 from core.audit.audit import Audit
-from core.audit.folder import STEPS, AuditFolder, AuditProgress
+from core.audit.folder import STEPS, AuditFolder, AuditProgress, Skip
 from core.audit.inputs import Inputs
 from core.audit.measuring import Signatures, join_blocks, measure_source
 from core.audit.relations import (
@@ -24,7 +24,15 @@ from core.audit.report import write_report
 from core.audit.summaries import associations, balance, contrasts, summaries
 from core.errors import RunError, what_differs
 
-NO_SCORES: Final = "no scores were given (--scores)"
+
+class Ended(Enum):
+    """How a step ended that was not left out."""
+
+    DONE = auto()
+    STOPPED = auto()
+
+
+Result = Ended | Skip
 
 
 @dataclass(frozen=True)
@@ -132,10 +140,20 @@ class _Run:
         self.signatures = signatures
         self.progress = folder.read_progress()
         self._told = 0.0
+        self._steps: dict[str, Callable[[], Result]] = {
+            "measure": self._measure,
+            "relations": self._relations,
+            "splits": self._splits,
+            "statistics": self._statistics,
+            "probes": self._probes,
+            "embedding": self._embedding,
+            "labels": self._labels,
+            "report": self._report,
+        }
 
     def reopen(self) -> None:
         """Take back that there were no scores, if there are now."""
-        if self.scores is not None and self.progress.skipped.get("labels") == NO_SCORES:
+        if self.scores is not None and self.progress.skipped.get("labels") is Skip.NO_SCORES:
             skipped = {key: why for key, why in self.progress.skipped.items() if key != "labels"}
             finished = tuple(name for name in self.progress.finished if name != "report")
             self._write(replace(self.progress, skipped=skipped, finished=finished))
@@ -148,14 +166,14 @@ class _Run:
             return False
         started = time.perf_counter()
         self._write(replace(self.progress, step=name, done=0, total=0))
-        reason = getattr(self, f"_{name}")()
+        result = self._steps[name]()
         seconds = self.progress.seconds.get(name, 0.0) + time.perf_counter() - started
         spent = self.progress.seconds | {name: round(seconds, 3)}
-        if reason is None:
+        if result is Ended.STOPPED:
             self._write(replace(self.progress, seconds=spent))
             return False
-        if reason:
-            skipped = self.progress.skipped | {name: reason}
+        if isinstance(result, Skip):
+            skipped = self.progress.skipped | {name: result}
             self._write(replace(self.progress, step="", skipped=skipped))
             return True
         finished = (*self.progress.finished, name)
@@ -174,9 +192,7 @@ class _Run:
             self._told = now
             self._write(replace(self.progress, done=done, total=total))
 
-    # Each step returns "" when done, None when stopped, or why it cannot be done.
-
-    def _measure(self) -> str | None:
+    def _measure(self) -> Result:
         if not self.folder.table("patches").is_file():
             whole = measure_source(
                 self.inputs.source,
@@ -186,17 +202,17 @@ class _Run:
                 should_stop=self.watch.should_stop,
             )
             if not whole:
-                return None
+                return Ended.STOPPED
             join_blocks(self.folder)
         shutil.rmtree(self.folder.parts, ignore_errors=True)
         self.folder.write("table_faults", self.inputs.table_faults)
         self.folder.write("balance", balance(self._audit().patches))
-        return ""
+        return Ended.DONE
 
-    def _relations(self) -> str | None:
+    def _relations(self) -> Result:
         kept = self.folder.read("signatures")
         if kept is None or len(kept.columns) == 1:
-            return "the patches were measured without signatures"
+            return Skip.NO_SIGNATURES
         found = related_patches(
             self._audit().patches,
             kept,
@@ -205,60 +221,60 @@ class _Run:
             self.watch.should_stop,
         )
         if found is None:
-            return None
+            return Ended.STOPPED
         pairs, groups = found
         self.folder.write("groups", groups)
         self.folder.write("pairs", pairs)
-        return ""
+        return Ended.DONE
 
-    def _splits(self) -> str | None:
+    def _splits(self) -> Result:
         audit = self._audit()
         pairs, groups = audit.table("pairs"), audit.table("groups")
         if pairs is None or groups is None:
-            return "related patches were not searched"
+            return Skip.NO_RELATIONS
         table = split_table(audit.patches, pairs, groups)
         if table is None:
-            return "the data names no splits"
+            return Skip.NO_SPLITS
         self.folder.write("splits", table)
-        return ""
+        return Ended.DONE
 
-    def _statistics(self) -> str | None:
+    def _statistics(self) -> Result:
         patches = self._audit().patches
         self.folder.write("summaries", summaries(patches))
         self.folder.write("contrasts", contrasts(patches))
         table = associations(patches, self.tell, self.watch.should_stop)
         if table is None:
-            return None
+            return Ended.STOPPED
         self.folder.write("associations", table)
-        return ""
+        return Ended.DONE
 
-    def _probes(self) -> str | None:
+    def _probes(self) -> Result:
         self.folder.write("probes", probe_table(self._audit().patches))
-        return ""
+        return Ended.DONE
 
-    def _embedding(self) -> str | None:
+    def _embedding(self) -> Result:
         table = embedding_table(self._audit().patches)
         if table is None:
-            return "fewer than three patches can be read"
+            return Skip.TOO_FEW
         self.folder.write("embedding", table)
-        return ""
+        return Ended.DONE
 
-    def _labels(self) -> str | None:
+    def _labels(self) -> Result:
         patches = self._audit().patches
         if self.scores is None:
-            return NO_SCORES
+            return Skip.NO_SCORES
         if patches.loc[patches["fault"] == "", "label"].nunique() < 2:
-            return "the data has no labels of both classes"
+            return Skip.ONE_CLASS
         table = candidate_table(patches, self.scores.file, out_of_fold=self.scores.out_of_fold)
         self.folder.write("label_candidates", table)
-        return ""
+        return Ended.DONE
 
-    def _report(self) -> str | None:
+    def _report(self) -> Result:
         audit = self._audit()
         findings = [finding.as_dict() for finding in audit.findings()]
         self.folder.write_json(self.folder.findings, findings)
         write_report(audit, self.inputs.source, self.folder.report)
-        return ""
+        return Ended.DONE
 
     def _audit(self) -> Audit:
         return Audit(self.folder, self.folder.read_spec())

@@ -42,11 +42,13 @@ class Filler:
         name: "blur", "mean", or "donor" with the id of the patch.
         kind: Its kind.
         image_rgb: (96, 96, 3) float32, 0..255.
+        donor: Id of the patch that lends its tissue; "" without one.
     """
 
     name: str
     kind: FillerKind
     image_rgb: NDArray[np.float32]
+    donor: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,8 +86,9 @@ class DonorPool:
                 break
             donor = self.images_rgb_u8[number]
             if not np.array_equal(donor, image_rgb_u8):
-                name = f"donor {self.ids[number]}"
-                fillers.append(Filler(name, FillerKind.DONOR, donor.astype(np.float32)))
+                lent = donor.astype(np.float32)
+                name = self.ids[number]
+                fillers.append(Filler(f"donor {name}", FillerKind.DONOR, lent, donor=name))
         return fillers
 
 

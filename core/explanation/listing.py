@@ -38,6 +38,7 @@ class MeasureOrder:
         lowest_first: Which end is worth looking at first.
         percent: Whether it reads as a percentage.
         of_map: Whether it is a measure of the map.
+        of_score: Whether it is the score itself, which every tile shows anyway.
     """
 
     name: str
@@ -46,6 +47,7 @@ class MeasureOrder:
     lowest_first: bool = False
     percent: bool = False
     of_map: bool = False
+    of_score: bool = False
 
     def text(self, row: ExplanationRow) -> str:
         """Return the measure as a reader wants it."""
@@ -57,8 +59,15 @@ class MeasureOrder:
 
 
 _ORDERS: Final = (
-    MeasureOrder("Score, highest first", lambda row: row.score.prob_tumour),
-    MeasureOrder("Score, lowest first", lambda row: row.score.prob_tumour, lowest_first=True),
+    *(
+        MeasureOrder(
+            f"Score, {'lowest' if lowest else 'highest'} first",
+            lambda row: row.score.prob_tumour,
+            lowest_first=lowest,
+            of_score=True,
+        )
+        for lowest in (False, True)
+    ),
     MeasureOrder(
         "Nearest to the threshold",
         lambda row: (

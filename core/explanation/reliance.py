@@ -236,6 +236,7 @@ class Counterfactual:
         centre_kept_rgb_u8: (96, 96, 3), ring replaced.
         ring_kept_rgb_u8: (96, 96, 3), centre replaced.
         neither_rgb_u8: (96, 96, 3), the filler alone.
+        donor: Id of the patch that lends its tissue; "" without one.
     """
 
     name: str
@@ -243,6 +244,7 @@ class Counterfactual:
     centre_kept_rgb_u8: ImageU8
     ring_kept_rgb_u8: ImageU8
     neither_rgb_u8: ImageU8
+    donor: str = ""
 
 
 class CentreTest:
@@ -287,6 +289,7 @@ class CentreTest:
                 keep_centre(image_rgb_u8, filler, edge),
                 keep_ring(image_rgb_u8, filler, edge),
                 keep_nothing(filler),
+                filler.donor,
             )
             for filler in self.fillers(image_rgb_u8)
         ]

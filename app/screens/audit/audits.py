@@ -18,7 +18,7 @@ from app.screens.shared.parts import (
 )
 from app.state import address, identity
 from core.audit import STEPS, AuditProgress
-from core.audit.run import NO_SCORES
+from core.audit.folder import Skip
 from core.audit.store import AuditState, AuditStore
 from core.errors import NodelensError
 from core.jobs import Job
@@ -103,7 +103,7 @@ def skipped_steps(progress: AuditProgress) -> None:
             "Skipped",
             [
                 f"{words.STEPS.get(step, step)}: "
-                f"{words.SCORES_NEEDED if reason == NO_SCORES else reason}."
-                for step, reason in progress.skipped.items()
+                f"{words.SCORES_NEEDED if skip is Skip.NO_SCORES else skip.reason}."
+                for step, skip in progress.skipped.items()
             ],
         )

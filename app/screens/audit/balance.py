@@ -87,7 +87,7 @@ def _leaks(view: AuditView) -> None:
     splits = view.audit.table("splits")
     section("Leaks between splits")
     if splits is None:
-        st.caption(f"Not checked: {view.audit.progress.skipped.get('splits', words.NOT_YET)}.")
+        st.caption(f"Not checked: {view.audit.progress.why_not('splits', words.NOT_YET)}.")
         return
     if not len(splits):
         st.caption("None found.")

@@ -13,7 +13,7 @@ from app.screens.shared.pager import page_of, pager
 from app.screens.shared.parts import download, empty, section
 from app.state import widgets
 from core.audit.browse import AuditView, csv_bytes, review_table
-from core.audit.run import NO_SCORES
+from core.audit.folder import Skip
 from core.audit.store import AuditStore
 from core.jobs import Job
 from core.wording import score_text
@@ -26,11 +26,14 @@ def labels_panel(store: AuditStore, job: Job, view: AuditView) -> None:
     """Draw the candidates, or what is missing to find them."""
     candidates = view.audit.table("label_candidates")
     if candidates is None:
-        reason = view.audit.progress.skipped.get("labels", words.NOT_YET)
-        if reason == NO_SCORES:
+        progress = view.audit.progress
+        if progress.skipped.get("labels") is Skip.NO_SCORES:
             _ask_for_scores(store, job)
         else:
-            empty("Doubtful labels were not searched for.", f"Reason: {reason}.")
+            empty(
+                "Doubtful labels were not searched for.",
+                f"Reason: {progress.why_not('labels', words.NOT_YET)}.",
+            )
         return
     if not len(candidates):
         empty(words.NO_DOUBTFUL)

@@ -163,7 +163,7 @@ def _table_or_reason(
 ) -> pd.DataFrame | None:
     """Return a table of the statistics step that has rows, else say why there is none."""
     if table is None:
-        reason = view.audit.progress.skipped.get("statistics", words.NOT_YET)
+        reason = view.audit.progress.why_not("statistics", words.NOT_YET)
         st.caption(f"Not available: {reason}.")
         return None
     if table.empty:

@@ -46,7 +46,7 @@ def pairs_panel(store: AuditStore, job: Job, view: AuditView) -> None:
     """Draw the pairs of related patches."""
     pairs = view.audit.table("pairs")
     if pairs is None:
-        reason = view.audit.progress.skipped.get("relations", words.NOT_YET)
+        reason = view.audit.progress.why_not("relations", words.NOT_YET)
         empty(words.RELATIONS_SKIPPED, f"Reason: {reason}.")
         return
     if not len(pairs):

@@ -39,7 +39,7 @@ def map_panel(view: AuditView) -> None:
             persist_state="session",
         )  # fmt: skip
     if not has_map:
-        reason = view.audit.progress.skipped.get("embedding", words.NOT_YET)
+        reason = view.audit.progress.why_not("embedding", words.NOT_YET)
         st.caption(words.NO_MAP.format(reason=reason))
     if kind == _MAP and embedding is not None and has_map:
         rows = embedding["row"].to_numpy(np.int64)

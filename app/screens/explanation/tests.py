@@ -97,7 +97,7 @@ def _strip(known: ExplainedPatches, image: ImageU8, row: ExplanationRow, key: st
         name, below = _FILLERS[picture.kind], ""
         if picture.kind is FillerKind.DONOR:
             number += 1
-            name, below = f"{name} {number}", picture.name.removeprefix("donor ")
+            name, below = f"{name} {number}", picture.donor
         heads.append(
             f'<strong title="{escape(picture.name)}">{name}<small>{escape(below)}</small></strong>'
         )

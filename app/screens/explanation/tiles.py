@@ -72,7 +72,7 @@ class Tiles:
             drawn = replace(row, explanation=None)  # no map is shown untested that can be tested
         picture = self._picture(position, drawn)
         order = self._order
-        measured = "" if order.name.startswith("Score") else f"<i>{escape(order.text(row))}</i>"
+        measured = "" if order.of_score else f"<i>{escape(order.text(row))}</i>"
         state = _state_of_map(drawn)
         strong = drawn.map_state in (MapState.UNRELIABLE, MapState.UNTESTED)
         untested = " nl-untested" if drawn.map_state is MapState.UNTESTED else ""

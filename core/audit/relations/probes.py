@@ -11,7 +11,7 @@ from sklearn.model_selection import GroupKFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from core.audit.columns import STATISTICS
+from core.audit.columns import STATISTICS_OF
 from core.errors import Fault
 
 _FOLDS = 5
@@ -50,9 +50,7 @@ def probe_table(patches: pd.DataFrame) -> pd.DataFrame:
     """Return what a logistic regression tells from plain colours; one row a `Probe`."""
     known = patches[patches["fault"] == Fault.NONE].reset_index(drop=True)
     ring, centre = (
-        known[
-            [name for name in STATISTICS if name.startswith(region) and "hue" not in name]
-        ].to_numpy(np.float32)
+        known[[name for name in STATISTICS_OF[region] if "hue" not in name]].to_numpy(np.float32)
         for region in ("ring", "centre")
     )
     found = probes(ring, centre, known["slide"], known["split"], known["label"])
