@@ -3,9 +3,8 @@
 The data set is kept as any batch is, as a job; the audit's tables lie in a folder of that job.
 """
 
-import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +14,8 @@ from core.audit.labelled import label_uploads
 from core.audit.run import Scores, Watch, prepare, run_audit
 from core.errors import RunError, SourceError
 from core.files import replacing
-from core.jobs.store import Job, JobStore
+from core.jobs.folder import Job, JobFolder
+from core.jobs.runner import Runner, State, Task
 
 _AUDIT_FOLDER: Final = "audit"
 _SCORES: Final = {"scores.csv": False, "scores-out-of-fold.csv": True}
@@ -26,43 +26,40 @@ class AuditState:
     """How far an audit is.
 
     Attributes:
-        name: "new", "running", "stopped" (continue when you like), "done" or "broken".
+        name: Of the state.
         progress: Its steps.
         error: Why it is broken, in words.
     """
 
-    name: str
+    name: State
     progress: AuditProgress
     error: str = ""
 
 
-class _Worker(threading.Thread):
-    """One running audit."""
+class _Auditing(Task):
+    """One audit under way."""
 
     def __init__(self, store: "AuditStore", job: Job) -> None:
-        super().__init__(name=f"audit-{job.id[:8]}", daemon=True)
-        self.cancel = threading.Event()
+        super().__init__(f"audit-{job.id[:8]}")
         self.under_way = ("", 0, 0)
-        self.error = ""
         self._store = store
         self._job = job
 
-    def run(self) -> None:
-        try:
-            inputs = self._store.inputs(self._job)
-            with inputs.source:
-                if not len(inputs.source):
-                    raise SourceError(
-                        "There is no file in this data set. Choose a folder, ZIP, PCam .h5 file "
-                        "or CSV that holds patches."
-                    )
-                folder = prepare(inputs, self._store.folder(self._job).path, resume=True)
-                watch = Watch(on_progress=self._advance, should_stop=self.cancel.is_set)
-                run_audit(inputs, folder, watch=watch, scores=self._store.scores(self._job))
-        except Exception as error:  # noqa: BLE001 - a thread has no caller; the page shows it
-            self.error = str(error) or type(error).__name__
-            if self.under_way[0] in {"", "labels"}:
-                self._store.forget_scores(self._job)  # or the audit could never go on
+    def work(self) -> None:
+        inputs = self._store.inputs(self._job)
+        with inputs.source:
+            if not len(inputs.source):
+                raise SourceError(
+                    "There is no file in this data set. Choose a folder, ZIP, PCam .h5 file or CSV "
+                    "that holds patches."
+                )
+            folder = prepare(inputs, self._store.folder(self._job).path, resume=True)
+            watch = Watch(on_progress=self._advance, should_stop=self.stop.is_set)
+            run_audit(inputs, folder, watch=watch, scores=self._store.scores(self._job))
+
+    def broke(self) -> None:
+        if self.under_way[0] in {"", "labels"}:
+            self._store.forget_scores(self._job)  # or the audit could never go on
 
     def _advance(self, step: str, done: int, total: int) -> None:
         self.under_way = (step, done, total)
@@ -79,9 +76,8 @@ class AuditStore:
             server_roots: Resolved folders, or single files, below which sources on the server may
                 lie; checked whenever one is opened.
         """
-        self.jobs = JobStore(folder, server_roots=server_roots)
-        self._workers: dict[str, _Worker] = {}
-        self._lock = threading.Lock()
+        self.jobs = JobFolder(folder, server_roots=server_roots)
+        self._runner: Runner[_Auditing] = Runner()
 
     def folder(self, job: Job) -> AuditFolder:
         """Return where the audit's tables are."""
@@ -126,45 +122,31 @@ class AuditStore:
 
     def start(self, job: Job) -> None:
         """Audit the data set, or do the steps that are missing, in a thread; once at a time."""
-        with self._lock:
-            worker = self._workers.get(job.id)
-            if worker is not None and worker.is_alive():
-                return
-            worker = self._workers[job.id] = _Worker(self, job)
-            worker.start()
+        self._runner.start(job.id, lambda: _Auditing(self, job))
 
     def cancel(self, job: Job) -> None:
         """Ask a running audit to stop soon; the steps that are done stay."""
-        worker = self._worker(job)
-        if worker is not None:
-            worker.cancel.set()
+        self._runner.cancel(job.id)
 
     def wait(self, job: Job, timeout_s: float | None = None) -> None:
         """Wait until the audit's thread has ended."""
-        worker = self._worker(job)
-        if worker is not None:
-            worker.join(timeout_s)
+        self._runner.wait(job.id, timeout_s)
 
     def remove(self, job: Job) -> None:
-        """Delete an audit with its uploaded files."""
-        self.cancel(job)
-        self.wait(job)
-        with self._lock:
-            self._workers.pop(job.id, None)
-        self.jobs.remove(job)
+        """Stop and delete an audit with its uploaded files."""
+        self._runner.forget(job.id)
+        self.jobs.delete(job)
 
     def state(self, job: Job) -> AuditState:
         """Return how far the audit is; also for audits of a process that is gone."""
-        worker = self._worker(job)
+        task = self._runner.task(job.id)
         progress = self.folder(job).read_progress()
-        if worker is not None and worker.is_alive():
-            step, done, total = worker.under_way
-            fresh = AuditProgress(
-                step, done, total, progress.finished, progress.skipped, progress.seconds
-            )
+        if task is not None and task.is_alive():
+            step, done, total = task.under_way
+            fresh = replace(progress, step=step, done=done, total=total, updated="")
             return AuditState("running", fresh if step == progress.step else progress)
-        if worker is not None and worker.error:
-            return AuditState("broken", progress, worker.error)
+        if task is not None and task.error:
+            return AuditState("broken", progress, task.error)
         if progress.complete:
             return AuditState("done", progress)
         try:
@@ -172,7 +154,3 @@ class AuditStore:
         except RunError:
             return AuditState("new", progress)
         return AuditState("stopped", progress)
-
-    def _worker(self, job: Job) -> _Worker | None:
-        with self._lock:
-            return self._workers.get(job.id)

@@ -1,13 +1,15 @@
 """Scoring jobs: what users upload or name, scored in the background, kept on disk."""
 
 from core.jobs.downloads import Download, download, why_no_submission
+from core.jobs.folder import Job, JobFolder, NamedBytes, StoredFile
 from core.jobs.preflight import InputReport, Problem, inspect_source
-from core.jobs.store import Job, JobProgress, JobStore, NamedBytes, StoredFile
+from core.jobs.store import JobProgress, JobStore
 
 __all__ = [
     "Download",
     "InputReport",
     "Job",
+    "JobFolder",
     "JobProgress",
     "JobStore",
     "NamedBytes",

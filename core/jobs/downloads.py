@@ -9,7 +9,7 @@ from pathlib import Path
 
 from core.errors import RunError
 from core.files import sha256_of
-from core.jobs.store import Job, JobStore
+from core.jobs.folder import Job, JobFolder
 from core.scoring import ScoreRow, read_spec, write_kaggle, write_rows
 
 
@@ -31,7 +31,7 @@ def why_no_submission(rows: Sequence[ScoreRow], inputs: int) -> str:
     return ""
 
 
-def download(store: JobStore, job: Job, kind: Download, *, kaggle_fill: float = 0.5) -> bytes:
+def download(store: JobFolder, job: Job, kind: Download, *, kaggle_fill: float = 0.5) -> bytes:
     """Return one of a job's files, made from the rows that it has by now.
 
     Args:
@@ -60,7 +60,7 @@ def download(store: JobStore, job: Job, kind: Download, *, kaggle_fill: float = 
         return out.read_bytes()
 
 
-def _run_record(store: JobStore, job: Job, rows: Sequence[ScoreRow], folder: Path) -> bytes:
+def _run_record(store: JobFolder, job: Job, rows: Sequence[ScoreRow], folder: Path) -> bytes:
     """Return what was run on what, with the hashes of the files that the same rows make."""
     outputs = {}
     counts: dict[str, int] = {}

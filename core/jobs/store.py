@@ -1,29 +1,15 @@
-"""Scoring jobs that outlive a page, a browser tab and the process that started them.
+"""Scoring jobs that outlive a page, a browser tab and the process that started them."""
 
-A job is a folder: what is to be scored, the journal of what has been, and nothing in memory that
-could be lost. Folders and stored files are named by us; the names of uploads are text in a
-manifest only.
-"""
-
-import hashlib
-import json
-import re
-import secrets
-import shutil
-import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Protocol
 
-from core.errors import RunError, SourceError
-from core.files import replacing
-from core.patches import PatchSource, ZipSource, files_source, open_source
-from core.patches.naming import shown_path
-from core.patches.source import ChainedSource
+from core.errors import RunError
+from core.jobs.folder import Job, JobFolder
+from core.jobs.runner import Runner, State, Task
 from core.scoring import (
     DEFAULT_BATCH_SIZE,
     Classifier,
@@ -36,60 +22,6 @@ from core.scoring import (
     run_scoring,
     specify,
 )
-from core.settings import resolved_below
-
-_JOB_FILE: Final = "job.json"
-_JOURNAL_FILE: Final = "scores.jsonl"
-_RUN_FILE: Final = "run.json"
-_INPUT_FOLDER: Final = "input"
-_JOB_ID: Final = re.compile(r"^[0-9a-f]{32}$")
-_COPY_BYTES: Final = 1024 * 1024
-
-
-class NamedBytes(Protocol):
-    """An uploaded file: a name from somebody's disk and readable bytes."""
-
-    name: str
-
-    def read(self, size: int = -1, /) -> bytes:
-        """Return up to `size` bytes."""
-        ...
-
-
-@dataclass(frozen=True)
-class StoredFile:
-    """One uploaded file in a job's folder.
-
-    Attributes:
-        stored: Our name for it.
-        name: The owner's name for it, safe to show.
-    """
-
-    stored: str
-    name: str
-
-
-@dataclass(frozen=True)
-class Job:
-    """What is to be scored, for whom, how.
-
-    Attributes:
-        id: 32 hexadecimal digits.
-        owner: SHA-256 of the owner's token; the token itself is not stored.
-        name: What the owner calls it.
-        created: When, UTC, ISO 8601.
-        server_path: Source on the server, or None for an upload.
-        uploads: The uploaded files, in order.
-        tta: Test-time augmentation.
-    """
-
-    id: str
-    owner: str
-    name: str
-    created: str
-    server_path: str | None
-    uploads: tuple[StoredFile, ...]
-    tta: str = str(TestTimeAugmentation.NONE)
 
 
 @dataclass(frozen=True)
@@ -97,14 +29,14 @@ class JobProgress:
     """How far a job is.
 
     Attributes:
-        state: "new", "running", "stopped" (continue when you like), "done" or "broken".
+        state: Of the job.
         done: Inputs with a row.
         total: Inputs in all; 0 while not yet known.
         error: Why it is broken, in words.
         rate_per_s: Inputs a second since it was started here; 0 while not running.
     """
 
-    state: str
+    state: State
     done: int
     total: int
     error: str = ""
@@ -116,15 +48,13 @@ class JobProgress:
         return (self.total - self.done) / self.rate_per_s if self.rate_per_s > 0 else None
 
 
-class _Worker(threading.Thread):
-    """One running job."""
+class _Scoring(Task):
+    """One job being scored."""
 
     def __init__(self, store: "JobStore", job: Job, classifier: Classifier) -> None:
-        super().__init__(name=f"score-{job.id[:8]}", daemon=True)
-        self.cancel = threading.Event()
+        super().__init__(f"score-{job.id[:8]}")
         self.done = 0
         self.total = 0
-        self.error = ""
         self.finished = False
         self._resumed_at = 0
         self._clock: float | None = None
@@ -139,293 +69,90 @@ class _Worker(threading.Thread):
             return 0.0
         return (self.done - self._resumed_at) / max(time.perf_counter() - self._clock, 1e-6)
 
-    def run(self) -> None:
-        try:
-            with self._store.open(self._job) as source:
-                self.total = len(source)
-                spec = specify(
-                    source,
-                    self._classifier,
-                    tta=TestTimeAugmentation(self._job.tta),
-                    batch_size=DEFAULT_BATCH_SIZE,
+    def work(self) -> None:
+        with self._store.open(self._job) as source:
+            self.total = len(source)
+            spec = specify(
+                source,
+                self._classifier,
+                tta=TestTimeAugmentation(self._job.tta),
+                batch_size=DEFAULT_BATCH_SIZE,
+            )
+            journal = open_journal(self._store.journal(self._job), spec, source, resume=True)
+            self.done = self._resumed_at = journal.rows_done
+            started = datetime.now(UTC)
+            self._clock = time.perf_counter()
+            with closing(journal):
+                self.finished = run_scoring(
+                    source, self._classifier, journal, on_rows=self._advance, stop=self.stop
                 )
-                journal = open_journal(self._store.journal(self._job), spec, source, resume=True)
-                self.done = self._resumed_at = journal.rows_done
-                started = datetime.now(UTC)
-                self._clock = time.perf_counter()
-                with closing(journal):
-                    self.finished = run_scoring(
-                        source, self._classifier, journal, on_rows=self._advance, stop=self.cancel
-                    )
-                self._store.write_run(
-                    self._job,
-                    run_metadata(self._classifier, spec, {})
-                    | {
-                        "started": started.isoformat(),
-                        "finished": datetime.now(UTC).isoformat(),
-                        "resumed_at_row": self._resumed_at,
-                        "seconds": round(time.perf_counter() - self._clock, 3),
-                        "patches_per_second": round(self.rate_per_s, 1),
-                    },
-                )
-        except Exception as error:  # noqa: BLE001 - a thread has no caller; the page shows it
-            self.error = str(error) or type(error).__name__
+            self._store.write_run(
+                self._job,
+                run_metadata(self._classifier, spec, {})
+                | {
+                    "started": started.isoformat(),
+                    "finished": datetime.now(UTC).isoformat(),
+                    "resumed_at_row": self._resumed_at,
+                    "seconds": round(time.perf_counter() - self._clock, 3),
+                    "patches_per_second": round(self.rate_per_s, 1),
+                },
+            )
 
     def _advance(self, rows: Iterable[ScoreRow]) -> None:
         self.done += sum(1 for _ in rows)
 
 
-class JobStore:
-    """The jobs of every owner in one folder; safe to use from several threads."""
+class JobStore(JobFolder):
+    """The jobs of every owner in one folder, scored by threads; safe to use from several."""
 
     def __init__(self, folder: Path, *, server_roots: Sequence[Path] | None = None) -> None:
-        """Keep jobs below `folder`, which is made at need.
-
-        Args:
-            folder: Where to.
-            server_roots: Resolved folders, or single files, below which sources on the server may
-                lie; checked whenever such a job is opened. None trusts whoever adds the job.
-        """
-        self.folder = folder
-        self._server_roots = None if server_roots is None else tuple(server_roots)
-        self._workers: dict[str, _Worker] = {}
-        self._lock = threading.Lock()
-
-    def add_upload(
-        self,
-        owner: str,
-        name: str,
-        files: Iterable[NamedBytes],
-        *,
-        tta: TestTimeAugmentation = TestTimeAugmentation.NONE,
-    ) -> Job:
-        """Keep uploaded files as a new job and return it.
-
-        Args:
-            owner: The owner's secret token.
-            name: What to call the job.
-            files: Images or ZIPs, in the order in which they are to be scored.
-            tta: Test-time augmentation.
-
-        Raises:
-            SourceError: There is no file.
-        """
-        job_id = secrets.token_hex(16)
-        folder = self.folder / job_id
-        (folder / _INPUT_FOLDER).mkdir(parents=True)
-        stored: list[StoredFile] = []
-        try:
-            for number, file in enumerate(files):
-                place = StoredFile(f"{number:06d}", shown_path(file.name))
-                with (folder / _INPUT_FOLDER / place.stored).open("wb") as target:
-                    while block := file.read(_COPY_BYTES):
-                        target.write(block)
-                stored.append(place)
-            if not stored:
-                raise SourceError("There is nothing to score: no file was chosen.")
-            job = self._new_job(job_id, owner, name, server_path=None, uploads=stored, tta=tta)
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-        return job
-
-    def add_server_path(
-        self,
-        owner: str,
-        name: str,
-        path: Path,
-        *,
-        tta: TestTimeAugmentation = TestTimeAugmentation.NONE,
-    ) -> Job:
-        """Return a new job that scores a source on the server; the caller has allowed the path."""
-        job_id = secrets.token_hex(16)
-        (self.folder / job_id).mkdir(parents=True)
-        return self._new_job(job_id, owner, name, server_path=str(path), uploads=[], tta=tta)
-
-    def _new_job(
-        self,
-        job_id: str,
-        owner: str,
-        name: str,
-        *,
-        server_path: str | None,
-        uploads: list[StoredFile],
-        tta: TestTimeAugmentation,
-    ) -> Job:
-        job = Job(
-            id=job_id,
-            owner=_digest(owner),
-            name=shown_path(name)[:200],
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-            server_path=server_path,
-            uploads=tuple(uploads),
-            tta=str(tta),
-        )
-        self._write(job)
-        return job
-
-    def _write(self, job: Job) -> None:
-        with replacing(self.folder / job.id / _JOB_FILE) as temporary:
-            temporary.write_text(json.dumps(asdict(job), ensure_ascii=True), "utf-8")
-
-    def jobs(self, owner: str) -> list[Job]:
-        """Return the owner's jobs, newest first; nobody else's."""
-        mine = [job for job in self._all() if secrets.compare_digest(job.owner, _digest(owner))]
-        return sorted(mine, key=lambda job: (job.created, job.id), reverse=True)
-
-    def job(self, owner: str, job_id: str) -> Job | None:
-        """Return one of the owner's jobs, None if there is no such job of this owner."""
-        return next((job for job in self.jobs(owner) if job.id == job_id), None)
-
-    def _all(self) -> Iterator[Job]:
-        if not self.folder.is_dir():
-            return
-        for folder in self.folder.iterdir():
-            if not _JOB_ID.match(folder.name):
-                continue
-            try:
-                content = json.loads((folder / _JOB_FILE).read_text("utf-8"))
-                uploads = tuple(StoredFile(**file) for file in content.pop("uploads"))
-                yield Job(**content, uploads=uploads)
-            except (OSError, ValueError, TypeError, KeyError):
-                continue  # half made when the process died, or being removed
-
-    def open(self, job: Job) -> PatchSource:
-        """Return the job's source.
-
-        Raises:
-            SourceError: It is gone, not what it claims to be, or outside the allowed folders.
-        """
-        if job.server_path is not None:
-            path, confine_to = self.place_on_server(job.server_path)
-            return open_source(path, confine_to=confine_to)
-        folder = self.folder / job.id / _INPUT_FOLDER
-        archives = [file for file in job.uploads if file.name.lower().endswith(".zip")]
-        images = [file for file in job.uploads if file not in archives]
-        parts: list[PatchSource] = [
-            ZipSource(folder / file.stored, name=file.name) for file in archives
-        ]
-        if images:
-            parts.append(
-                files_source(job.name, [(file.name, folder / file.stored) for file in images])
-            )
-        return parts[0] if len(parts) == 1 else ChainedSource(job.name, "files", parts)
-
-    def place_on_server(self, text: str) -> tuple[Path, Path | None]:
-        """Return a source on the server, and the folder that nothing it names may lead out of.
-
-        Raises:
-            SourceError: It is outside the allowed folders.
-        """
-        if self._server_roots is None:
-            return Path(text), None
-        path = resolved_below(text, self._server_roots)
-        root = next(root for root in self._server_roots if path.is_relative_to(root))
-        return path, root if root.is_dir() else root.parent
-
-    def uploaded_files(self, job: Job) -> list[tuple[str, Path]]:
-        """Return the owner's name of each uploaded file, safe to show, and where its bytes are."""
-        folder = self.folder / job.id / _INPUT_FOLDER
-        return [(file.name, folder / file.stored) for file in job.uploads]
-
-    def journal(self, job: Job) -> Path:
-        """Return where the job's rows are."""
-        return self.folder / job.id / _JOURNAL_FILE
-
-    def rows(self, job: Job, start: int = 0) -> list[ScoreRow]:
-        """Return the rows so far, from `start` on."""
-        path = self.journal(job)
-        return list(read_rows(path, start)) if path.exists() else []
-
-    def write_run(self, job: Job, metadata: dict[str, Any]) -> None:
-        """Keep what is known of the run beside its rows."""
-        with replacing(self.folder / job.id / _RUN_FILE) as temporary:
-            temporary.write_text(json.dumps(metadata), "utf-8")
-
-    def read_run(self, job: Job) -> dict[str, Any] | None:
-        """Return what is known of the job's last run; None before it ended."""
-        path = self.folder / job.id / _RUN_FILE
-        if not path.exists():
-            return None
-        content: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        return content
+        """Keep jobs below `folder`; see `JobFolder`."""
+        super().__init__(folder, server_roots=server_roots)
+        self._runner: Runner[_Scoring] = Runner()
 
     def start(self, job: Job, classifier: Classifier) -> None:
-        """Score the job, or what it still lacks, in a thread of its own; once at a time.
-
-        Raises:
-            RunError: The job was started with another model or operating point.
-        """
-        with self._lock:
-            worker = self._workers.get(job.id)
-            if worker is not None and worker.is_alive():
-                return
-            worker = _Worker(self, job, classifier)
-            self._workers[job.id] = worker
-            worker.start()
+        """Score the job, or what it still lacks, in a thread of its own; once at a time."""
+        self._runner.start(job.id, lambda: _Scoring(self, job, classifier))
 
     def cancel(self, job: Job) -> None:
         """Ask a running job to stop after its current batch; what it has stays."""
-        with self._lock:
-            worker = self._workers.get(job.id)
-        if worker is not None:
-            worker.cancel.set()
+        self._runner.cancel(job.id)
 
     def wait(self, job: Job, timeout_s: float | None = None) -> None:
         """Wait until the job's thread has ended."""
-        with self._lock:
-            worker = self._workers.get(job.id)
-        if worker is not None:
-            worker.join(timeout_s)
+        self._runner.wait(job.id, timeout_s)
 
     def restart(self, job: Job) -> Job:
         """Forget the job's rows, so that it can be scored anew, and return it."""
-        self._require_idle(job)
-        self.journal(job).unlink(missing_ok=True)
-        (self.folder / job.id / _RUN_FILE).unlink(missing_ok=True)
-        with self._lock:
-            self._workers.pop(job.id, None)
+        if self._runner.is_running(job.id):
+            raise RunError("The job is being scored. Stop it first.")
+        self._runner.forget(job.id)
+        self.forget_rows(job)
         return job
 
     def with_tta(self, job: Job, tta: TestTimeAugmentation) -> Job:
         """Return the job with another test-time augmentation, its rows forgotten."""
-        changed = replace(self.restart(job), tta=str(tta))
-        self._write(changed)
-        return changed
+        return self.write(replace(self.restart(job), tta=str(tta)))
 
     def remove(self, job: Job) -> None:
-        """Delete the job with its uploads and rows."""
-        self.cancel(job)
-        self.wait(job)
-        with self._lock:
-            self._workers.pop(job.id, None)
-        shutil.rmtree(self.folder / job.id, ignore_errors=True)
-
-    def _require_idle(self, job: Job) -> None:
-        with self._lock:
-            worker = self._workers.get(job.id)
-        if worker is not None and worker.is_alive():
-            raise RunError("The job is being scored. Stop it first.")
+        """Stop and delete the job with its uploads and rows."""
+        self._runner.forget(job.id)
+        self.delete(job)
 
     def is_held(self, job: Job) -> bool:
         """Return whether this process has scored the job, so that its progress costs nothing."""
-        with self._lock:
-            return job.id in self._workers
+        return self._runner.task(job.id) is not None
 
     def progress(self, job: Job) -> JobProgress:
         """Return how far the job is; also for jobs of a process that is gone."""
-        with self._lock:
-            worker = self._workers.get(job.id)
-        if worker is not None:
-            if worker.is_alive():
-                return JobProgress(
-                    "running", worker.done, worker.total, rate_per_s=worker.rate_per_s
-                )
-            if worker.error:
-                return JobProgress("broken", worker.done, worker.total, worker.error)
-            state = "done" if worker.finished else "stopped"
-            return JobProgress(state, worker.done, worker.total)
-        return self._progress_on_disk(job)
+        task = self._runner.task(job.id)
+        if task is None:
+            return self._progress_on_disk(job)
+        if task.is_alive():
+            return JobProgress("running", task.done, task.total, rate_per_s=task.rate_per_s)
+        if task.error:
+            return JobProgress("broken", task.done, task.total, task.error)
+        return JobProgress("done" if task.finished else "stopped", task.done, task.total)
 
     def _progress_on_disk(self, job: Job) -> JobProgress:
         path = self.journal(job)
@@ -437,7 +164,3 @@ class JobStore:
             return JobProgress("broken", 0, 0, str(error))
         done = sum(1 for _ in read_rows(path))
         return JobProgress("done" if done >= total else "stopped", done, total)
-
-
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

@@ -11,7 +11,7 @@ from app.screens.shared import words
 from app.screens.shared.parts import show_problem
 from app.state import address, identity, widgets
 from core.errors import NodelensError
-from core.jobs import Job, JobStore
+from core.jobs import Job, JobFolder
 from core.patches import PATCH_SUFFIXES
 from core.settings import SAMPLES_TABLE, Settings
 
@@ -25,13 +25,13 @@ def look_at(job: Job) -> None:
     address.look_at_job(job.id)
 
 
-def try_samples(store: JobStore, take: TakeJob = look_at) -> None:
+def try_samples(store: JobFolder, take: TakeJob = look_at) -> None:
     """Make a batch of the drawn samples and look at it."""
     take(store.add_server_path(identity.owner(), SAMPLES_NAME, SAMPLES_TABLE))
 
 
 def new_batch(
-    store: JobStore, settings: Settings, take: TakeJob = look_at, *, tables: bool = False
+    store: JobFolder, settings: Settings, take: TakeJob = look_at, *, tables: bool = False
 ) -> None:
     """Draw the ways to bring patches; whichever is used makes a job.
 
@@ -77,7 +77,7 @@ def new_batch(
 
 
 def _upload(
-    store: JobStore,
+    store: JobFolder,
     settings: Settings,
     take: TakeJob,
     *,
@@ -119,7 +119,7 @@ def _upload_name(files: Sequence[UploadedFile]) -> str:
     return f"{paths[0].name} and {len(files) - 1:,} more"
 
 
-def _server_path(store: JobStore, settings: Settings, take: TakeJob) -> None:
+def _server_path(store: JobFolder, settings: Settings, take: TakeJob) -> None:
     if not settings.server_roots:
         st.caption(words.SERVER_OFF)
         return

@@ -246,7 +246,7 @@ def test_a_folder_without_a_file_says_so_and_can_be_tried_again(
     next(b for b in page.button if b.label == "Open this source").click().run()
     (job,) = audits.jobs.jobs(TOKEN)
     page_until_done(page, job)
-    assert "There is no file in this data set" in page.error[0].value.replace("\\", "")
+    assert "No patches found in empty" in page.error[0].value.replace("\\", "")
     assert page.button(key="continue-audit").label == "Try again"
 
 

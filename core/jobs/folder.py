@@ -1,0 +1,264 @@
+"""Jobs on disk: what is to be worked on, for whom, and the rows that are there so far.
+
+A job is a folder, and nothing in memory that could be lost. Folders and stored files are named by
+us; the names of uploads are text in a manifest only.
+"""
+
+import hashlib
+import json
+import re
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from core.errors import SourceError
+from core.files import replacing
+from core.patches import PatchSource, ZipSource, files_source, open_source
+from core.patches.naming import shown_path
+from core.patches.source import ChainedSource
+from core.scoring import ScoreRow, TestTimeAugmentation, read_rows
+from core.settings import resolved_below
+
+_JOB_FILE: Final = "job.json"
+_JOURNAL_FILE: Final = "scores.jsonl"
+_RUN_FILE: Final = "run.json"
+_INPUT_FOLDER: Final = "input"
+_JOB_ID: Final = re.compile(r"^[0-9a-f]{32}$")
+_COPY_BYTES: Final = 1024 * 1024
+
+
+class NamedBytes(Protocol):
+    """An uploaded file: a name from somebody's disk and readable bytes."""
+
+    name: str
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to `size` bytes."""
+        ...
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """One uploaded file in a job's folder.
+
+    Attributes:
+        stored: Our name for it.
+        name: The owner's name for it, safe to show.
+    """
+
+    stored: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be scored, for whom, how.
+
+    Attributes:
+        id: 32 hexadecimal digits.
+        owner: SHA-256 of the owner's token; the token itself is not stored.
+        name: What the owner calls it.
+        created: When, UTC, ISO 8601.
+        server_path: Source on the server, or None for an upload.
+        uploads: The uploaded files, in order.
+        tta: Test-time augmentation.
+    """
+
+    id: str
+    owner: str
+    name: str
+    created: str
+    server_path: str | None
+    uploads: tuple[StoredFile, ...]
+    tta: str = str(TestTimeAugmentation.NONE)
+
+
+class JobFolder:
+    """The jobs of every owner in one folder; safe to use from several threads."""
+
+    def __init__(self, folder: Path, *, server_roots: Sequence[Path] | None = None) -> None:
+        """Keep jobs below `folder`, which is made at need.
+
+        Args:
+            folder: Where to.
+            server_roots: Resolved folders, or single files, below which sources on the server may
+                lie; checked whenever such a job is opened. None trusts whoever adds the job.
+        """
+        self.folder = folder
+        self._server_roots = None if server_roots is None else tuple(server_roots)
+
+    def add_upload(
+        self,
+        owner: str,
+        name: str,
+        files: Iterable[NamedBytes],
+        *,
+        tta: TestTimeAugmentation = TestTimeAugmentation.NONE,
+    ) -> Job:
+        """Keep uploaded files as a new job and return it.
+
+        Args:
+            owner: The owner's secret token.
+            name: What to call the job.
+            files: Images or ZIPs, in the order in which they are to be scored.
+            tta: Test-time augmentation.
+
+        Raises:
+            SourceError: There is no file.
+        """
+        job_id = secrets.token_hex(16)
+        folder = self.folder / job_id
+        (folder / _INPUT_FOLDER).mkdir(parents=True)
+        stored: list[StoredFile] = []
+        try:
+            for number, file in enumerate(files):
+                place = StoredFile(f"{number:06d}", shown_path(file.name))
+                with (folder / _INPUT_FOLDER / place.stored).open("wb") as target:
+                    while block := file.read(_COPY_BYTES):
+                        target.write(block)
+                stored.append(place)
+            if not stored:
+                raise SourceError("There is nothing to score: no file was chosen.")
+            return self._new_job(job_id, owner, name, uploads=stored, tta=tta)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+    def add_server_path(
+        self,
+        owner: str,
+        name: str,
+        path: Path,
+        *,
+        tta: TestTimeAugmentation = TestTimeAugmentation.NONE,
+    ) -> Job:
+        """Return a new job that scores a source on the server; the caller has allowed the path."""
+        job_id = secrets.token_hex(16)
+        (self.folder / job_id).mkdir(parents=True)
+        return self._new_job(job_id, owner, name, server_path=str(path), tta=tta)
+
+    def _new_job(
+        self,
+        job_id: str,
+        owner: str,
+        name: str,
+        *,
+        server_path: str | None = None,
+        uploads: Sequence[StoredFile] = (),
+        tta: TestTimeAugmentation,
+    ) -> Job:
+        job = Job(
+            id=job_id,
+            owner=_digest(owner),
+            name=shown_path(name)[:200],
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            server_path=server_path,
+            uploads=tuple(uploads),
+            tta=str(tta),
+        )
+        return self.write(job)
+
+    def write(self, job: Job) -> Job:
+        """Keep a job as it now is and return it."""
+        with replacing(self.folder / job.id / _JOB_FILE) as temporary:
+            temporary.write_text(json.dumps(asdict(job), ensure_ascii=True), "utf-8")
+        return job
+
+    def jobs(self, owner: str) -> list[Job]:
+        """Return the owner's jobs, newest first; nobody else's."""
+        mine = [job for job in self._all() if secrets.compare_digest(job.owner, _digest(owner))]
+        return sorted(mine, key=lambda job: (job.created, job.id), reverse=True)
+
+    def job(self, owner: str, job_id: str) -> Job | None:
+        """Return one of the owner's jobs, None if there is no such job of this owner."""
+        return next((job for job in self.jobs(owner) if job.id == job_id), None)
+
+    def _all(self) -> Iterator[Job]:
+        if not self.folder.is_dir():
+            return
+        for folder in self.folder.iterdir():
+            if not _JOB_ID.match(folder.name):
+                continue
+            try:
+                content = json.loads((folder / _JOB_FILE).read_text("utf-8"))
+                uploads = tuple(StoredFile(**file) for file in content.pop("uploads"))
+                yield Job(**content, uploads=uploads)
+            except (OSError, ValueError, TypeError, KeyError):
+                continue  # half made when the process died, or being removed
+
+    def open(self, job: Job) -> PatchSource:
+        """Return the job's source.
+
+        Raises:
+            SourceError: It is gone, not what it claims to be, or outside the allowed folders.
+        """
+        if job.server_path is not None:
+            path, confine_to = self.place_on_server(job.server_path)
+            return open_source(path, confine_to=confine_to)
+        folder = self.folder / job.id / _INPUT_FOLDER
+        archives = [file for file in job.uploads if file.name.lower().endswith(".zip")]
+        images = [file for file in job.uploads if file not in archives]
+        parts: list[PatchSource] = [
+            ZipSource(folder / file.stored, name=file.name) for file in archives
+        ]
+        if images:
+            parts.append(
+                files_source(job.name, [(file.name, folder / file.stored) for file in images])
+            )
+        return parts[0] if len(parts) == 1 else ChainedSource(job.name, "files", parts)
+
+    def place_on_server(self, text: str) -> tuple[Path, Path | None]:
+        """Return a source on the server, and the folder that nothing it names may lead out of.
+
+        Raises:
+            SourceError: It is outside the allowed folders.
+        """
+        if self._server_roots is None:
+            return Path(text), None
+        path = resolved_below(text, self._server_roots)
+        root = next(root for root in self._server_roots if path.is_relative_to(root))
+        return path, root if root.is_dir() else root.parent
+
+    def uploaded_files(self, job: Job) -> list[tuple[str, Path]]:
+        """Return the owner's name of each uploaded file, safe to show, and where its bytes are."""
+        folder = self.folder / job.id / _INPUT_FOLDER
+        return [(file.name, folder / file.stored) for file in job.uploads]
+
+    def journal(self, job: Job) -> Path:
+        """Return where the job's rows are."""
+        return self.folder / job.id / _JOURNAL_FILE
+
+    def rows(self, job: Job, start: int = 0) -> list[ScoreRow]:
+        """Return the rows so far, from `start` on."""
+        path = self.journal(job)
+        return list(read_rows(path, start)) if path.exists() else []
+
+    def write_run(self, job: Job, metadata: dict[str, Any]) -> None:
+        """Keep what is known of the run beside its rows."""
+        with replacing(self.folder / job.id / _RUN_FILE) as temporary:
+            temporary.write_text(json.dumps(metadata), "utf-8")
+
+    def read_run(self, job: Job) -> dict[str, Any] | None:
+        """Return what is known of the job's last run; None before it ended."""
+        path = self.folder / job.id / _RUN_FILE
+        if not path.exists():
+            return None
+        content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        return content
+
+    def forget_rows(self, job: Job) -> None:
+        """Delete the job's rows and what is known of its run."""
+        self.journal(job).unlink(missing_ok=True)
+        (self.folder / job.id / _RUN_FILE).unlink(missing_ok=True)
+
+    def delete(self, job: Job) -> None:
+        """Delete the job with its uploads and rows."""
+        shutil.rmtree(self.folder / job.id, ignore_errors=True)
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
