@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from core.explanation.measures import MEASURES, Measure
 from core.explanation.rows import ExplanationRow
 from core.scoring import Status
-from core.statistics import Measured, slide_rate
+from core.statistics import LEVEL, Measured, slide_rate
 
 FloatArray = NDArray[np.float64]
 QUARTILES: Final = (0.25, 0.5, 0.75)
@@ -79,7 +79,7 @@ class Spread:
             return Measured(value)
         ends = np.clip(part - rate.value + np.array([rate.low, rate.high]), 0, 1)
         low, high = map(float, np.quantile(self.values, ends))
-        return Measured(value, low, high, rate.method, rate.by, rate.level)
+        return Measured(value, low, high, rate.method, rate.by)
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,7 +230,7 @@ def distribution_table(groups: Iterable[Group]) -> list[tuple[str | float | int 
         for spread in group.spreads:
             held = (str(group.basis), group.name, group.patches, spread.measure.key)
             for name, one in spread.estimates.items():
-                ends = (one.low, one.high, one.level) if one.has_interval else (None, None, None)
+                ends = (one.low, one.high, LEVEL) if one.has_interval else (None, None, None)
                 rows.append(
                     (
                         *held,

@@ -13,8 +13,8 @@ from core.review.disagreement import Pair, paired_verdicts
 from core.review.events import Reading
 from core.review.record import CurrentVerdict, Record, current_verdicts
 from core.review.vocabulary import Verdict
-from core.statistics import LEVEL, Measured, wilson_interval
-from core.statistics.intervals import normal_quantile
+from core.statistics import Measured, wilson_interval
+from core.statistics.intervals import QUANTILE
 
 CALLS: Final = (Verdict.NO_TUMOUR, Verdict.TUMOUR)
 
@@ -48,7 +48,7 @@ class Agreement:
         return sum(map(sum, self.table))
 
 
-def agreement(pairs: Sequence[tuple[Verdict, Verdict]], level: float = LEVEL) -> Agreement:
+def agreement(pairs: Sequence[tuple[Verdict, Verdict]]) -> Agreement:
     """Return the agreement of pairs of verdicts on the same patches.
 
     Kappa's standard error is that of Fleiss, Cohen and Everitt (1969), the one for intervals. It
@@ -57,9 +57,9 @@ def agreement(pairs: Sequence[tuple[Verdict, Verdict]], level: float = LEVEL) ->
     counts = Counter(pair for pair in pairs if Verdict.CANNOT_JUDGE not in pair)
     table = np.array([[counts[a, b] for b in CALLS] for a in CALLS], dtype=np.int64)
     total, agreed = int(table.sum()), int(np.trace(table))
-    share = wilson_interval(agreed, total, level)
+    share = wilson_interval(agreed, total)
     kappa, error = _kappa(table)
-    half = normal_quantile(level) * error
+    half = QUANTILE * error
     return Agreement(
         table=(
             (int(table[0, 0]), int(table[0, 1])),
@@ -73,7 +73,6 @@ def agreement(pairs: Sequence[tuple[Verdict, Verdict]], level: float = LEVEL) ->
             min(kappa + half, 1.0) if total else float("nan"),
             "large-sample standard error of kappa, patches as if independent",
             "patches",
-            level,
         ),
         pabak=Measured(
             2 * share.value - 1,
@@ -81,7 +80,6 @@ def agreement(pairs: Sequence[tuple[Verdict, Verdict]], level: float = LEVEL) ->
             2 * share.high - 1,
             f"2 × share − 1; {share.method}",
             "patches",
-            level,
         ),
     )
 

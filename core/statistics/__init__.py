@@ -25,7 +25,7 @@ from core.statistics.intervals import wilson_interval, wilson_of
 from core.statistics.measured import LEVEL, Measured
 from core.statistics.metrics import METRIC_NAMES, Confusion, Confusions, MetricName, measure
 from core.statistics.operating import OperatingTable, round_threshold
-from core.statistics.parts import Part, SlideSplit, split_slides
+from core.statistics.parts import split_slides
 from core.statistics.slide_rates import slide_rate
 from core.statistics.slides import SlideRow, auroc_by_slide, slide_table
 from core.statistics.temperature import TemperatureFit, fit_temperature, require_other_slides
@@ -45,7 +45,6 @@ __all__ = [
     "Measured",
     "MetricName",
     "OperatingTable",
-    "Part",
     "Reliability",
     "ReliabilityBin",
     "Resampled",
@@ -53,7 +52,6 @@ __all__ = [
     "SlideBootstrap",
     "SlideCounts",
     "SlideRow",
-    "SlideSplit",
     "TemperatureFit",
     "auroc",
     "auroc_by_slide",

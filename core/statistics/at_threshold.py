@@ -12,7 +12,7 @@ import numpy as np
 from core.statistics.cluster import Resampled, Scale, SlideBootstrap
 from core.statistics.evidence import Evidence, FloatArray
 from core.statistics.intervals import wilson_of
-from core.statistics.measured import LEVEL, Measured
+from core.statistics.measured import Measured
 from core.statistics.metrics import (
     METRIC_NAMES,
     RATIO_METRICS,
@@ -63,18 +63,18 @@ class SlideCounts:
             tn=float(self.tn.sum()),
         )
 
-    def rate(self, name: MetricName, level: float = LEVEL) -> Measured:
+    def rate(self, name: MetricName) -> Measured:
         """A metric of `RATIO_METRICS` with its slide-cluster interval; KeyError for the others.
 
         F1 is no share of patches, but 2 J / (1 + J) of one, the Jaccard index J: its interval is
         that of J, carried over, and its design effect is that of J.
         """
         if name == "f1":
-            jaccard = slide_rate(self.tp, self.tp + self.fp + self.fn, level)
+            jaccard = slide_rate(self.tp, self.tp + self.fp + self.fn)
             value, low, high = map(_f1, (jaccard.value, jaccard.low, jaccard.high))
             return replace(jaccard, value=value, low=low, high=high)
         hits, trials = ratio_parts(name, self.tp, self.fp, self.fn, self.tn)
-        return slide_rate(hits, trials, level)
+        return slide_rate(hits, trials)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,22 +102,18 @@ class ResampledCounts:
         """(R,) a metric in every replicate, NaN where undefined."""
         return measure(name, *self.drawn.T)
 
-    def resampled(self, name: MetricName, level: float = LEVEL) -> Resampled:
+    def resampled(self, name: MetricName) -> Resampled:
         """A metric with its slide-bootstrap interval; that of `counts.rate` is the better one."""
         value = self.counts.total().value(name)
-        return self.estimate(value, self.replicates(name), _SCALES.get(name, "share"), level)
+        return self.estimate(value, self.replicates(name), _SCALES.get(name, "share"))
 
-    def estimate(
-        self, value: float, replicates: FloatArray, scale: Scale = "share", level: float = LEVEL
-    ) -> Resampled:
+    def estimate(self, value: float, replicates: FloatArray, scale: Scale = "share") -> Resampled:
         """Any statistic of these tables with its replicates (R,)."""
         freedom = self.bootstrap.degrees_of_freedom
-        return self.bootstrap.estimate(value, replicates, level, freedom=freedom, scale=scale)
+        return self.bootstrap.estimate(value, replicates, freedom=freedom, scale=scale)
 
 
-def metrics_at(
-    confusion: Confusion, slides: ResampledCounts | None, level: float = LEVEL
-) -> dict[MetricName, Measured]:
+def metrics_at(confusion: Confusion, slides: ResampledCounts | None) -> dict[MetricName, Measured]:
     """Every metric at a threshold by its name, in the order of `METRIC_NAMES`.
 
     The interval is over slides where slides are known and can tell, with Wilson's beside it. It is
@@ -126,11 +122,11 @@ def metrics_at(
     """
     metrics = {}
     for name in METRIC_NAMES:
-        metrics[name] = wilson_of(name, confusion, level)
+        metrics[name] = wilson_of(name, confusion)
         if slides is not None and name in RATIO_METRICS:
-            metrics[name] = slides.counts.rate(name, level).over(metrics[name])
+            metrics[name] = slides.counts.rate(name).over(metrics[name])
         elif slides is not None:
-            over_slides = slides.resampled(name, level).measured
+            over_slides = slides.resampled(name).measured
             metrics[name] = replace(over_slides, value=metrics[name].value, notes=())
     return metrics
 

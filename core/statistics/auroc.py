@@ -12,8 +12,8 @@ from scipy.special import expit, logit, ndtr
 
 from core.errors import EvidenceError
 from core.statistics.evidence import Evidence, FloatArray
-from core.statistics.intervals import normal_quantile
-from core.statistics.measured import LEVEL, Measured
+from core.statistics.intervals import QUANTILE
+from core.statistics.measured import Measured
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def placements(evidence: Evidence) -> FloatArray:
     return placed
 
 
-def auroc(evidence: Evidence, level: float = LEVEL) -> Measured:
+def auroc(evidence: Evidence) -> Measured:
     """AUROC 0..1 with DeLong's standard error and an interval on the logit scale.
 
     The chance that a random tumour patch scores above a random tumour-free one, ties counted half.
@@ -59,12 +59,7 @@ def auroc(evidence: Evidence, level: float = LEVEL) -> Measured:
     takes patches as independent: on clustered patches it is too narrow by about the square root of
     the design effect, so read the slide-cluster interval beside it. There is no interval at an area
     of exactly 0 or 1, where DeLong's variance is 0 and says nothing; the notes say why.
-
-    Args:
-        evidence: labels and scores.
-        level: two-sided confidence.
     """
-    quantile = normal_quantile(level)
     if not evidence.n_positive or not evidence.n_negative:
         return Measured(np.nan, notes=("Only one class: the area under the curve is undefined.",))
     value, variance = _area_and_variance(evidence, placements(evidence)[np.newaxis])
@@ -74,27 +69,25 @@ def auroc(evidence: Evidence, level: float = LEVEL) -> Measured:
     if not 0 < area < 1:
         why = f"The area is exactly {area:g}: no interval."
         return Measured(area, standard_error=error, notes=(why,))
-    half = quantile * error / (area * (1 - area))
+    half = QUANTILE * error / (area * (1 - area))
     return Measured(
         area,
         float(expit(logit(area) - half)),
         float(expit(logit(area) + half)),
         "DeLong on the logit scale, patches as if independent",
         "patches",
-        level,
         standard_error=error,
         notes=evidence.notes(),
     )
 
 
-def paired_auroc(a: Evidence, b: Evidence, level: float = LEVEL) -> AurocDifference:
+def paired_auroc(a: Evidence, b: Evidence) -> AurocDifference:
     """Difference of two models' AUROC on the same patches, paired DeLong (A minus B).
 
     Raises:
         EvidenceError: the two do not hold the same labels and slides in the same order.
     """
     require_same_patches(a, b)
-    quantile = normal_quantile(level)
     if not a.n_positive or not a.n_negative:
         return AurocDifference(np.nan, np.nan, Measured(np.nan), np.nan)
     areas, covariance = _area_and_variance(a, np.stack([placements(a), placements(b)]))
@@ -106,9 +99,8 @@ def paired_auroc(a: Evidence, b: Evidence, level: float = LEVEL) -> AurocDiffere
     if error > 0:
         measured = replace(
             measured,
-            low=difference - quantile * error,
-            high=difference + quantile * error,
-            level=level,
+            low=difference - QUANTILE * error,
+            high=difference + QUANTILE * error,
             method="paired DeLong, patches as if independent",
             by="patches",
         )

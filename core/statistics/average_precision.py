@@ -5,7 +5,6 @@ import numpy as np
 from core.statistics.cluster import Resampled, SlideBootstrap
 from core.statistics.curves import average_precision
 from core.statistics.evidence import FloatArray
-from core.statistics.measured import LEVEL
 from core.statistics.operating import OperatingTable
 from core.statistics.slide_grid import SlideGrid, grid_thresholds
 
@@ -13,9 +12,7 @@ _GRID_POINTS = 2000
 _CHUNK = 250  # replicates at a time: 250 x 2,000 cells, a few megabytes each
 
 
-def average_precision_over_slides(
-    bootstrap: SlideBootstrap, table: OperatingTable, level: float = LEVEL
-) -> Resampled:
+def average_precision_over_slides(bootstrap: SlideBootstrap, table: OperatingTable) -> Resampled:
     """Average precision with its slide-bootstrap interval.
 
     Exact up to 2,000 distinct scores. Beyond, replicates are summed over 2,000 thresholds at equal
@@ -25,7 +22,6 @@ def average_precision_over_slides(
     Args:
         bootstrap: of the slides.
         table: of the same evidence.
-        level: two-sided confidence.
     """
     grid = SlideGrid.of(bootstrap.evidence, grid_thresholds(table, _GRID_POINTS))
     exact = len(grid.thresholds) == len(table.thresholds)
@@ -41,7 +37,7 @@ def average_precision_over_slides(
     )
     freedom = bootstrap.degrees_of_freedom
     # The shift may carry a replicate past 1 by its own tiny size.
-    return bootstrap.estimate(value, np.clip(replicates + shift, 0, 1), level, freedom=freedom)
+    return bootstrap.estimate(value, np.clip(replicates + shift, 0, 1), freedom=freedom)
 
 
 def _steps(tp: FloatArray, fp: FloatArray) -> FloatArray:

@@ -5,15 +5,14 @@ against scikit-learn and statsmodels in the tests.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from scipy.special import expit, logit, stdtrit, xlog1py, xlogy
 
 from core.errors import EvidenceError
 from core.statistics.evidence import Evidence, FloatArray, IntArray
-from core.statistics.intervals import normal_quantile, wilson_interval
-from core.statistics.measured import LEVEL, Measured
+from core.statistics.intervals import QUANTILE, UPPER, wilson_interval
+from core.statistics.measured import Measured
 from core.statistics.slide_rates import slide_rate
 
 BINS = 10
@@ -82,19 +81,8 @@ class CalibrationLine:
     slide_count: int
 
 
-def reliability(
-    evidence: Evidence,
-    bins: int = BINS,
-    by: Literal["width", "count"] = "width",
-    level: float = LEVEL,
-) -> Reliability:
-    """The reliability diagram of scores that are probabilities.
-
-    Args:
-        evidence: scores 0..1.
-        bins: how many, at least 1.
-        by: bins of equal width over 0..1, or of equal count of patches (quantiles).
-        level: two-sided confidence of the intervals of each bin.
+def reliability(evidence: Evidence, bins: int = BINS) -> Reliability:
+    """The reliability diagram of scores that are probabilities, in bins of equal width over 0..1.
 
     Raises:
         EvidenceError: scores outside 0..1, or fewer than 1 bin.
@@ -102,15 +90,15 @@ def reliability(
     scores = probabilities(evidence)
     if bins < 1:
         raise EvidenceError(f"Found {bins} bins; expected at least 1. Ask for 10.")
-    shares = np.linspace(0, 1, bins + 1)
-    edges = shares if by == "width" else np.unique(np.quantile(scores, shares))
+    edges = np.linspace(0, 1, bins + 1)
     inside = np.searchsorted(edges[1:-1], scores, side="right")
     kept = []
-    for number in range(max(len(edges) - 1, 1)):
+    for number in range(bins):
         rows = inside == number
         if rows.any():
-            high = float(edges[min(number + 1, len(edges) - 1)])
-            kept.append(_bin(evidence, scores, rows.nonzero()[0], (edges[number], high), level))
+            kept.append(
+                _bin(evidence, scores, rows.nonzero()[0], (edges[number], edges[number + 1]))
+            )
     return Reliability(
         bins=tuple(kept),
         ece=sum(b.n * abs(b.tumour_share.value - b.mean_score) for b in kept) / len(evidence),
@@ -126,7 +114,7 @@ def log_loss(evidence: Evidence) -> float:
     return float(losses.mean())
 
 
-def calibration_line(evidence: Evidence, level: float = LEVEL) -> CalibrationLine:
+def calibration_line(evidence: Evidence) -> CalibrationLine:
     """Slope and intercept of logistic recalibration (Cox 1958; Van Calster et al. 2019).
 
     Newton's method on two numbers; the slope's variance is the cluster sandwich over slides, with
@@ -147,7 +135,7 @@ def calibration_line(evidence: Evidence, level: float = LEVEL) -> CalibrationLin
     line, information = _fit(design, np.zeros_like(log_odds), evidence)
     large, _ = _fit(design[:, :1], log_odds, evidence)
     inverse = np.linalg.inv(information)
-    slides, quantile = 0, normal_quantile(level)
+    slides, quantile = 0, QUANTILE
     covariance, method = inverse, "likelihood, patches as if independent"
     if evidence.slides is not None and len(evidence.slide_names) >= 2:
         slides = len(evidence.slide_names)
@@ -156,7 +144,7 @@ def calibration_line(evidence: Evidence, level: float = LEVEL) -> CalibrationLin
             [np.bincount(evidence.slide_codes, residual * column) for column in design.T]
         )
         covariance = inverse @ (pulls.T @ pulls) @ inverse * slides / (slides - 1)
-        quantile = float(stdtrit(slides - 1, 0.5 + level / 2))
+        quantile = float(stdtrit(slides - 1, UPPER))
         method = "slide-cluster sandwich, t"
     half = quantile * float(np.sqrt(covariance[1, 1]))
     return CalibrationLine(
@@ -166,7 +154,6 @@ def calibration_line(evidence: Evidence, level: float = LEVEL) -> CalibrationLin
             float(line[1]) + half,
             method,
             "slides" if slides else "patches",
-            level,
         ),
         intercept=float(line[0]),
         intercept_at_slope_1=float(large[0]),
@@ -196,13 +183,12 @@ def _bin(
     scores: FloatArray,
     rows: IntArray,
     edges: tuple[float, float],
-    level: float,
 ) -> ReliabilityBin:
     labels = evidence.labels[rows]
-    share = wilson_interval(int(labels.sum()), len(rows), level)
+    share = wilson_interval(int(labels.sum()), len(rows))
     if evidence.slides is not None:
         codes = evidence.slide_codes[rows]
-        share = slide_rate(np.bincount(codes, labels), np.bincount(codes), level).over(share)
+        share = slide_rate(np.bincount(codes, labels), np.bincount(codes)).over(share)
     return ReliabilityBin(
         low=float(edges[0]),
         high=float(edges[1]),

@@ -21,8 +21,8 @@ from scipy.special import expit, logit, stdtrit
 
 from core.errors import EvidenceError
 from core.statistics.evidence import Evidence, FloatArray
-from core.statistics.intervals import normal_quantile
-from core.statistics.measured import LEVEL, Measured
+from core.statistics.intervals import TAILS, UPPER
+from core.statistics.measured import Measured
 from core.statistics.slide_grid import slide_totals
 
 REPLICATES = 2000
@@ -150,11 +150,10 @@ class SlideBootstrap:
         """Wins between slides, computed once."""
         return WinMatrix.of(self.evidence)
 
-    def auroc(self, level: float = LEVEL, *, patch_error: float = np.nan) -> Resampled:
+    def auroc(self, *, patch_error: float = np.nan) -> Resampled:
         """AUROC with its slide-bootstrap interval.
 
         Args:
-            level: two-sided confidence.
             patch_error: DeLong's standard error, for the design effect.
         """
         matrix = self.win_matrix
@@ -162,7 +161,6 @@ class SlideBootstrap:
         return self.estimate(
             value,
             matrix.auroc(self.draws),
-            level,
             freedom=self.degrees_of_freedom,
             patch_error=patch_error,
         )
@@ -171,7 +169,6 @@ class SlideBootstrap:
         self,
         value: float,
         replicates: FloatArray,
-        level: float = LEVEL,
         *,
         freedom: float,
         scale: Scale = "share",
@@ -182,18 +179,16 @@ class SlideBootstrap:
         Args:
             value: the statistic on the evidence itself.
             replicates: (R,) with NaN where undefined.
-            level: two-sided confidence.
             freedom: degrees of freedom of the t quantile; below 1 gives no interval.
             scale: "share" (0..1), "ratio" (0..inf), "signed" (-1..1) or "plain".
             patch_error: standard error if patches were independent.
         """
-        normal_quantile(level)
         kept = replicates[np.isfinite(replicates)]
         undefined = len(replicates) - len(kept)
         notes = self.evidence.notes()
         if undefined:
             notes += (f"{undefined} of {len(replicates)} replicates lacked a class or a flag.",)
-        bare = Measured(value, by="slides", level=level, notes=notes)
+        bare = Measured(value, by="slides", notes=notes)
         if len(kept) < 2 or not np.isfinite(value):
             return Resampled(bare, bare, kept, undefined)
         error = float(np.std(kept, ddof=1))
@@ -202,11 +197,11 @@ class SlideBootstrap:
             standard_error=error,
             design_effect=error**2 / patch_error**2 if patch_error > 0 else np.nan,
         )
-        low, high = np.quantile(kept, [(1 - level) / 2, (1 + level) / 2])
+        low, high = np.quantile(kept, TAILS)
         percentile = replace(
             bare, low=float(low), high=float(high), method="slide bootstrap, percentile"
         )
-        bounds = _t_bounds(value, kept, level, freedom, scale)
+        bounds = _t_bounds(value, kept, freedom, scale)
         if bounds is None:
             return Resampled(bare, percentile, kept, undefined)
         method = f"slide bootstrap, {scale} scale, t"
@@ -223,7 +218,7 @@ _SCALES: dict[Scale, tuple[Callable[..., FloatArray], Callable[..., FloatArray]]
 
 
 def _t_bounds(
-    value: float, replicates: FloatArray, level: float, freedom: float, scale: Scale
+    value: float, replicates: FloatArray, freedom: float, scale: Scale
 ) -> tuple[float, float] | None:
     to_line, from_line = _SCALES[scale]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -231,7 +226,7 @@ def _t_bounds(
     spread = spread[np.isfinite(spread)]
     if not np.isfinite(centre) or len(spread) < 2 or freedom < 1:
         return None
-    half = float(stdtrit(freedom, 0.5 + level / 2)) * float(np.std(spread, ddof=1))
+    half = float(stdtrit(freedom, UPPER)) * float(np.std(spread, ddof=1))
     return float(from_line(centre - half)), float(from_line(centre + half))
 
 

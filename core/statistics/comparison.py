@@ -8,7 +8,6 @@ from scipy.special import stdtr
 from core.statistics.auroc import AurocDifference, paired_auroc, require_same_patches
 from core.statistics.cluster import REPLICATES, Resampled, SlideBootstrap
 from core.statistics.evidence import Evidence
-from core.statistics.measured import LEVEL
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,6 @@ def compare_auroc(
     b: Evidence,
     rng: np.random.Generator,
     replicates: int = REPLICATES,
-    level: float = LEVEL,
 ) -> Comparison:
     """Difference of two models' AUROC on the same patches (A minus B).
 
@@ -43,13 +41,12 @@ def compare_auroc(
         b: the same patches in the same order with the scores of B.
         rng: draws the slides.
         replicates: of the slide bootstrap.
-        level: two-sided confidence.
 
     Raises:
         EvidenceError: the patches differ, or slides are unknown or fewer than 2.
     """
     require_same_patches(a, b)
-    by_patches = paired_auroc(a, b, level)
+    by_patches = paired_auroc(a, b)
     of_a = SlideBootstrap.of(a, rng, replicates)
     of_b = SlideBootstrap(b, of_a.draws)
     differences = of_a.win_matrix.auroc(of_a.draws) - of_b.win_matrix.auroc(of_b.draws)
@@ -57,7 +54,6 @@ def compare_auroc(
     by_slides = of_a.estimate(
         by_patches.difference.value,
         differences,
-        level,
         freedom=freedom,
         scale="plain",
         patch_error=by_patches.difference.standard_error,

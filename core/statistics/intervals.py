@@ -4,19 +4,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
-from core.errors import EvidenceError
 from core.statistics.evidence import FloatArray
 from core.statistics.measured import LEVEL, Measured
 from core.statistics.metrics import PROPORTIONS, RATIO_METRICS, Confusion, MetricName, ratio_parts
 
+UPPER = 0.5 + LEVEL / 2
+"""Where the upper bound of every interval lies in its distribution."""
 
-def normal_quantile(level: float) -> float:
-    """The z of a two-sided interval: 1.96 for 0.95. EvidenceError outside 0..1."""
-    if not 0 < level < 1:
-        raise EvidenceError(
-            f"Found a confidence level of {level}; expected one between 0 and 1, such as 0.95."
-        )
-    return float(ndtri(0.5 + level / 2))
+QUANTILE = float(ndtri(UPPER))
+"""The z of a two-sided interval: 1.96."""
+
+TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
+"""The quantiles that a percentile interval lies between."""
 
 
 def wilson_bounds(
@@ -30,7 +29,7 @@ def wilson_bounds(
     Args:
         successes: 0..trials, need not be whole (effective sample sizes are not).
         trials: how many; 0 gives NaN.
-        quantile: the z (or t) that the bounds lie at, see `normal_quantile`.
+        quantile: the z (or t) that the bounds lie at, such as `QUANTILE`.
     """
     k, n, z = (np.asarray(given, dtype=np.float64) for given in (successes, trials, quantile))
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -42,13 +41,13 @@ def wilson_bounds(
     return np.where(k == 0, 0 * low, low), np.where(k == n, 1 + 0 * high, high)
 
 
-def wilson_interval(successes: float, trials: float, level: float = LEVEL) -> Measured:
+def wilson_interval(successes: float, trials: float) -> Measured:
     """A share of independent patches with its Wilson score interval; NaN without trials.
 
     Too narrow for patches of the same slide: about the square root of the design effect. Read the
     slide-cluster interval beside it.
     """
-    low, high = wilson_bounds(successes, trials, normal_quantile(level))
+    low, high = wilson_bounds(successes, trials, QUANTILE)
     if not trials:
         return Measured(float("nan"), hits=successes, trials=trials)
     return Measured(
@@ -57,13 +56,12 @@ def wilson_interval(successes: float, trials: float, level: float = LEVEL) -> Me
         float(high),
         "Wilson, patches as if independent",
         "patches",
-        level,
         hits=successes,
         trials=trials,
     )
 
 
-def wilson_of(name: MetricName, confusion: Confusion, level: float = LEVEL) -> Measured:
+def wilson_of(name: MetricName, confusion: Confusion) -> Measured:
     """A metric with its Wilson interval; without one where it is no share of patches."""
     if name not in RATIO_METRICS:
         return Measured(confusion.value(name))
@@ -72,5 +70,5 @@ def wilson_of(name: MetricName, confusion: Confusion, level: float = LEVEL) -> M
         float, ratio_parts(name, *(np.asarray(count, np.float64) for count in cells))
     )
     if name in PROPORTIONS:
-        return wilson_interval(hits, trials, level)
+        return wilson_interval(hits, trials)
     return Measured(confusion.value(name), hits=hits, trials=trials)

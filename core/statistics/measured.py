@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 LEVEL = 0.95
-"""The confidence of every interval unless another is asked for."""
+"""The two-sided confidence of every interval."""
 
 Unit = Literal["slides", "patches"]
 """What an interval takes as random: whole slides, or patches as if independent (too narrow)."""
@@ -15,7 +15,7 @@ _NAN = float("nan")
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A number with its interval, if it has one.
+    """A number with its 95 % interval, if it has one.
 
     Attributes:
         value: the estimate; NaN where it cannot be computed.
@@ -23,7 +23,6 @@ class Measured:
         high: upper bound; NaN without an interval.
         method: how the interval was made, in words fit for a caption; "" without one.
         by: what the interval takes as random; None where that is not known.
-        level: two-sided confidence, such as 0.95.
         standard_error: of the value; NaN where the interval was made without one.
         design_effect: variance over slides / variance of as many independent patches; NaN where
             unknown. 1 means that slides do not matter.
@@ -38,7 +37,6 @@ class Measured:
     high: float = _NAN
     method: str = ""
     by: Unit | None = None
-    level: float = LEVEL
     standard_error: float = _NAN
     design_effect: float = _NAN
     hits: float = _NAN

@@ -1,6 +1,4 @@
-"""Named parts of a set of evidence that share no slide: one tunes what the other judges."""
-
-from dataclasses import dataclass
+"""Two parts of some evidence that share no slide: one tunes what the other judges."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,42 +7,7 @@ from core.errors import EvidenceError
 from core.statistics.evidence import Evidence
 
 
-@dataclass(frozen=True, eq=False)
-class Part:
-    """Some slides of a set of evidence.
-
-    Attributes:
-        name: what the part is for, such as "temperature".
-        evidence: its patches.
-    """
-
-    name: str
-    evidence: Evidence
-
-
-@dataclass(frozen=True, eq=False)
-class SlideSplit:
-    """Two parts of one set of evidence without a slide in common.
-
-    Attributes:
-        first: the part that got the stated share of the slides.
-        second: the rest.
-        share: as asked, 0..1.
-        seed: repeats the split on the same evidence.
-    """
-
-    first: Part
-    second: Part
-    share: float
-    seed: int
-
-
-def split_slides(
-    evidence: Evidence,
-    share: float,
-    seed: int,
-    names: tuple[str, str] = ("temperature", "threshold"),
-) -> SlideSplit:
+def split_slides(evidence: Evidence, share: float, seed: int) -> tuple[Evidence, Evidence]:
     """Two disjoint parts by slide, drawn separately among slides with and without tumour.
 
     A seed instead of a generator, because it must be written down to repeat the split.
@@ -54,16 +17,12 @@ def split_slides(
         share: of the slides that the first part gets, 0..1; each part gets at least one slide of
             each kind that has two.
         seed: of the draw.
-        names: of the two parts; they must differ.
 
     Raises:
-        EvidenceError: fewer than 2 slides, a share outside 0..1, or equal names.
+        EvidenceError: fewer than 2 slides, or a share outside 0..1.
     """
-    if not 0 < share < 1 or names[0] == names[1]:
-        raise EvidenceError(
-            f"Found a share of {share:g} and parts {names}; expected a share between 0 and 1 and "
-            "two different names."
-        )
+    if not 0 < share < 1:
+        raise EvidenceError(f"Found a share of {share:g}; expected one between 0 and 1.")
     codes, slides = evidence.slide_codes, len(evidence.slide_names)
     if slides < 2:
         raise EvidenceError(
@@ -78,12 +37,7 @@ def split_slides(
         taken[:] = False
         taken[rng.integers(0, slides)] = True
     rows = taken[codes]
-    return SlideSplit(
-        first=Part(names[0], evidence.select(rows)),
-        second=Part(names[1], evidence.select(~rows)),
-        share=share,
-        seed=seed,
-    )
+    return evidence.select(rows), evidence.select(~rows)
 
 
 def _first_count(kind: NDArray[np.intp], share: float) -> int:

@@ -28,8 +28,8 @@ from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 
 from core.statistics.evidence import FloatArray
-from core.statistics.intervals import normal_quantile, wilson_bounds
-from core.statistics.measured import LEVEL, Measured
+from core.statistics.intervals import UPPER, wilson_bounds
+from core.statistics.measured import Measured
 
 FEW_INFORMATIVE_SLIDES = 8
 """With fewer slides than this that hold hits, or misses, an interval deserves a note."""
@@ -59,9 +59,9 @@ class SlideRateBounds:
     degrees_of_freedom: FloatArray
 
 
-def slide_rate(hits: ArrayLike, trials: ArrayLike, level: float = LEVEL) -> Measured:
+def slide_rate(hits: ArrayLike, trials: ArrayLike) -> Measured:
     """A rate with its slide-cluster interval from per-slide sums of shape (S,)."""
-    bounds = slide_rate_bounds(hits, trials, level)
+    bounds = slide_rate_bounds(hits, trials)
     informative = int(bounds.informative_slides)
     notes: tuple[str, ...] = ()
     if informative < FEW_INFORMATIVE_SLIDES:
@@ -75,7 +75,6 @@ def slide_rate(hits: ArrayLike, trials: ArrayLike, level: float = LEVEL) -> Meas
         float(bounds.high),
         "" if np.isnan(bounds.low) else "slide-cluster, Wilson-t",
         "slides",
-        level,
         design_effect=float(bounds.design_effect),
         hits=float(np.sum(hits)),
         trials=float(np.sum(trials)),
@@ -83,7 +82,7 @@ def slide_rate(hits: ArrayLike, trials: ArrayLike, level: float = LEVEL) -> Meas
     )
 
 
-def slide_rate_bounds(hits: ArrayLike, trials: ArrayLike, level: float = LEVEL) -> SlideRateBounds:
+def slide_rate_bounds(hits: ArrayLike, trials: ArrayLike) -> SlideRateBounds:
     """Slide-cluster bounds of sum(hits) / sum(trials), vectorised over leading axes.
 
     At a rate of 0 or 1 slides show no spread to estimate from: each effective slide then counts as
@@ -92,9 +91,7 @@ def slide_rate_bounds(hits: ArrayLike, trials: ArrayLike, level: float = LEVEL) 
     Args:
         hits: (..., S) per-slide sums, 0..trials.
         trials: (..., S) per-slide sums; slides with none do not count.
-        level: two-sided confidence.
     """
-    normal_quantile(level)  # refuses a level outside 0..1
     hits, trials = (np.asarray(sums, dtype=np.float64) for sums in (hits, trials))
     total = trials.sum(axis=-1)
     slides = np.count_nonzero(trials > 0, axis=-1).astype(np.float64)
@@ -114,7 +111,7 @@ def slide_rate_bounds(hits: ArrayLike, trials: ArrayLike, level: float = LEVEL) 
         spread = binomial > 0
         freedom = np.where(spread, np.minimum(of_slides, np.maximum(informative / 2, 1)), of_slides)
         size = np.where(spread, total / np.maximum(design_effect, 1), effective_slides)
-        low, high = wilson_bounds(value * size, size, stdtrit(freedom, 0.5 + level / 2))
+        low, high = wilson_bounds(value * size, size, stdtrit(freedom, UPPER))
     enough = slides >= 2
     return SlideRateBounds(
         value=value,

@@ -1,15 +1,14 @@
-"""Temperature scaling, fitted on a named part of the validation slides and bound to that part."""
+"""Temperature scaling, fitted on some of the validation slides and bound to them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import expit, logit
 
 from core.errors import EvidenceError
-from core.statistics.calibration import EDGE, log_loss, score_log_odds
+from core.statistics.calibration import EDGE, score_log_odds
 from core.statistics.evidence import Evidence, ScoreArray
-from core.statistics.parts import Part
 
 _COLDEST = 1e6
 
@@ -20,19 +19,11 @@ class TemperatureFit:
 
     Attributes:
         temperature: above 0; above 1 softens scores that were too extreme.
-        part: name of the part it was fitted on.
-        slides: that part's slides, sorted; empty where the part has none.
-        digest: SHA-256 of that part's evidence.
-        log_loss_before: on that part, in nats.
-        log_loss_after: on that part, in nats; optimistic.
+        slides: the slides it was fitted on, sorted; empty where they are unknown.
     """
 
     temperature: float
-    part: str
     slides: tuple[str, ...]
-    digest: str
-    log_loss_before: float
-    log_loss_after: float
 
     def apply(self, scores: ScoreArray) -> ScoreArray:
         """(N,) calibrated probabilities in the dtype of the scores, from scores 0..1.
@@ -49,8 +40,8 @@ class TemperatureFit:
         return Evidence(evidence.labels, self.apply(evidence.scores), evidence.slides)
 
 
-def fit_temperature(part: Part) -> TemperatureFit:
-    """The temperature of least log-loss on one part (Guo et al. 2017).
+def fit_temperature(evidence: Evidence) -> TemperatureFit:
+    """The temperature of least log-loss (Guo et al. 2017).
 
     The log-loss is convex in 1 / temperature, so SciPy's `brentq` on its derivative finds the one
     minimum exactly.
@@ -59,12 +50,11 @@ def fit_temperature(part: Part) -> TemperatureFit:
         EvidenceError: scores outside 0..1, one class only, scores that separate the classes (the
             best temperature is 0) or that point the wrong way (there is none).
     """
-    evidence = part.evidence
     odds = score_log_odds(evidence)
     if not evidence.n_positive or not evidence.n_negative:
         raise EvidenceError(
-            f"Found {evidence.n_positive} tumour and {evidence.n_negative} tumour-free patches in "
-            f'part "{part.name}"; a temperature needs both. Split the slides again.'
+            f"Found {evidence.n_positive} tumour and {evidence.n_negative} tumour-free patches; a "
+            "temperature needs both. Split the slides again."
         )
 
     def slope(inverse: float) -> float:
@@ -72,40 +62,32 @@ def fit_temperature(part: Part) -> TemperatureFit:
 
     if slope(0.0) >= 0:
         raise EvidenceError(
-            f'The scores of part "{part.name}" do not rise with tumour around 0.5; no temperature '
-            "helps. Check the labels, or recalibrate with an intercept."
+            "The scores do not rise with tumour around 0.5; no temperature helps. Check the "
+            "labels, or recalibrate with an intercept."
         )
     if slope(_COLDEST) <= 0:
         raise EvidenceError(
-            f'The scores of part "{part.name}" have every patch on the right side of 0.5; the '
-            "best temperature is 0. Use a part with at least one error."
+            "The scores have every patch on the right side of 0.5; the best temperature is 0. Use "
+            "patches with at least one error."
         )
     inverse = float(brentq(slope, 0.0, _COLDEST, xtol=1e-12, rtol=1e-12))
-    fit = TemperatureFit(
-        temperature=1 / inverse,
-        part=part.name,
-        slides=() if evidence.slides is None else evidence.slide_names,
-        digest=evidence.digest,
-        log_loss_before=log_loss(evidence),
-        log_loss_after=np.nan,
-    )
-    return replace(fit, log_loss_after=log_loss(fit.applied(evidence)))
+    return TemperatureFit(1 / inverse, () if evidence.slides is None else evidence.slide_names)
 
 
 def require_other_slides(fit: TemperatureFit, evidence: Evidence) -> None:
-    """EvidenceError if some evidence shares a slide with the part a temperature was fitted on.
+    """EvidenceError if some evidence shares a slide with those a temperature was fitted on.
 
     Also where either has no slide names, because then nobody can tell.
     """
     if evidence.slides is None or not fit.slides:
         raise EvidenceError(
-            f"Slides unknown: cannot tell whether these patches helped fit the temperature (part "
-            f'"{fit.part}"). Give the slide of each patch, or allow the overlap explicitly.'
+            "Slides unknown: cannot tell whether these patches helped fit the temperature. Give "
+            "the slide of each patch, or allow the overlap explicitly."
         )
     shared = sorted(set(fit.slides) & set(evidence.slide_names))
     if shared:
         raise EvidenceError(
-            f"{len(shared)} slides, such as {shared[0]}, were used to fit the temperature (part "
-            f'"{fit.part}"); expected none. Choose the threshold on the other part of '
-            "split_slides, or allow the overlap explicitly."
+            f"{len(shared)} slides, such as {shared[0]}, were used to fit the temperature; "
+            "expected none. Choose the threshold on the other part of split_slides, or allow the "
+            "overlap explicitly."
         )

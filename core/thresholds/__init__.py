@@ -6,7 +6,6 @@ evidence)` is the bare choice; `OperatingPointStore` keeps what was locked.
 """
 
 from core.thresholds.assumptions import Assumptions
-from core.thresholds.candidates import Rule
 from core.thresholds.choosing import Choice, choose
 from core.thresholds.decision import (
     DecisionCurve,
@@ -26,6 +25,7 @@ from core.thresholds.rules import (
     FixedThreshold,
     FlagTopShare,
     LeastExpectedCost,
+    Rule,
     SensitivityAtLeast,
     SpecificityAtLeast,
     YoudenIndex,

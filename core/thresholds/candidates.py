@@ -1,11 +1,10 @@
-"""The thresholds a rule may choose from, with their counts, and what a rule is."""
+"""The thresholds a rule may choose from, with their counts."""
 
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 
-from core.statistics.evidence import FloatArray, IntArray
+from core.statistics.evidence import FloatArray
 from core.statistics.operating import OperatingTable
 from core.statistics.slide_grid import SlideGrid
 
@@ -64,25 +63,3 @@ class Candidates:
     def tn(self) -> FloatArray:
         """(..., B) tumour-free patches not flagged."""
         return self.negatives - self.fp
-
-
-class Rule(Protocol):
-    """What every rule can do."""
-
-    @property
-    def name(self) -> str:
-        """Short name for a menu."""
-
-    @property
-    def description(self) -> str:
-        """One sentence that lets a reader repeat the choice."""
-
-    @property
-    def over_slides(self) -> bool:
-        """Whether it reads `Candidates.grid`."""
-
-    def rows(self, candidates: Candidates) -> IntArray:
-        """(...) the chosen row of B, or -1 where no candidate satisfies the rule."""
-
-    def attainable(self, candidates: Candidates) -> str:
-        """The best that could be had, in words, for the error when nothing satisfies the rule."""

@@ -8,8 +8,8 @@ from core.statistics.metrics import Confusion
 from core.statistics.operating import OperatingTable
 from core.statistics.slide_grid import SlideGrid, grid_thresholds, slide_totals
 from core.statistics.temperature import TemperatureFit, require_other_slides
-from core.thresholds.candidates import Candidates, Rule
-from core.thresholds.rules import FixedThreshold
+from core.thresholds.candidates import Candidates
+from core.thresholds.rules import FixedThreshold, Rule
 
 _GRID_POINTS = 1000
 
@@ -59,7 +59,7 @@ def choose(
     """
     notes = evidence.notes()
     if temperature is not None and allow_overlap:
-        notes += (f'Overlap with the temperature part "{temperature.part}" was allowed.',)
+        notes += ("The threshold was chosen on patches that the temperature was fitted on.",)
     elif temperature is not None:
         require_other_slides(temperature, evidence)
     table = OperatingTable.of(evidence) if table is None else table

@@ -12,10 +12,11 @@ from scipy.special import expit, logit
 
 from core.errors import EvidenceError
 from core.statistics.evidence import FloatArray
-from core.statistics.intervals import normal_quantile
-from core.statistics.measured import LEVEL, Measured
+from core.statistics.intervals import QUANTILE
+from core.statistics.measured import Measured
 from core.statistics.metrics import Confusion, measure
 from core.statistics.operating import OperatingTable
+from core.thresholds.assumptions import Assumptions
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,7 @@ class DecisionCurve:
     prevalence: float
 
 
-def predictive_values(
-    confusion: Confusion, prevalence: float, level: float = LEVEL
-) -> tuple[Measured, Measured]:
+def predictive_values(confusion: Confusion, prevalence: float) -> tuple[Measured, Measured]:
     """PPV and NPV by Bayes' rule at a stated prevalence, intervals after Mercaldo et al. 2007.
 
     The intervals are the logit delta method's; they take patches as independent and the prevalence
@@ -78,7 +77,6 @@ def predictive_values(
         EvidenceError: the prevalence is not strictly between 0 and 1.
     """
     _require_prevalence(prevalence)
-    quantile = normal_quantile(level)
     sensitivity, specificity = confusion.sensitivity, confusion.specificity
     ones, zeros = confusion.tp + confusion.fn, confusion.fp + confusion.tn
     ppv, npv = (
@@ -89,10 +87,10 @@ def predictive_values(
     def bounded(value: float, variance: float) -> Measured:
         if not (0 < value < 1 and 0 < sensitivity < 1 and 0 < specificity < 1):
             return Measured(value)
-        half = quantile * np.sqrt(variance)
+        half = QUANTILE * np.sqrt(variance)
         low, high = (float(expit(logit(value) + step)) for step in (-half, half))
         method = "logit delta, patches as if independent"
-        return Measured(value, low, high, method, "patches", level)
+        return Measured(value, low, high, method, "patches")
 
     with np.errstate(divide="ignore", invalid="ignore"):
         se, sp, n1, n0 = (np.float64(x) for x in (sensitivity, specificity, ones, zeros))
@@ -124,18 +122,10 @@ def per_thousand(confusion: Confusion, prevalence: float) -> PerThousand:
     )
 
 
-def expected_cost(
-    confusion: Confusion, *, miss_cost: float, false_alarm_cost: float, prevalence: float
-) -> ExpectedCost:
-    """Expected cost per patch at stated costs (any one unit) and prevalence, 0..1."""
-    _require_prevalence(prevalence)
-    if min(miss_cost, false_alarm_cost) < 0:
-        raise EvidenceError(
-            f"Found costs {miss_cost:g} and {false_alarm_cost:g}; expected zero or more. "
-            "State what a miss and a false alarm cost."
-        )
-    missed = prevalence * miss_cost
-    alarmed = (1 - prevalence) * false_alarm_cost
+def expected_cost(confusion: Confusion, assumed: Assumptions) -> ExpectedCost:
+    """Expected cost per patch at stated costs and prevalence."""
+    missed = assumed.prevalence * assumed.miss_cost
+    alarmed = (1 - assumed.prevalence) * assumed.false_alarm_cost
     model = missed * (1 - confusion.sensitivity) + alarmed * (1 - confusion.specificity)
     return ExpectedCost(model=model, flag_all=alarmed, flag_none=missed)
 

@@ -13,57 +13,80 @@ import numpy as np
 
 from core.errors import EvidenceError
 from core.statistics.evidence import BoolArray, FloatArray, IntArray
-from core.statistics.intervals import normal_quantile, wilson_bounds
+from core.statistics.intervals import QUANTILE, wilson_bounds
 from core.statistics.measured import LEVEL
-from core.statistics.metrics import measure
+from core.statistics.metrics import MetricName, measure
 from core.statistics.slide_rates import slide_rate_bounds
+from core.thresholds.assumptions import Assumptions
 from core.thresholds.candidates import Candidates
 
 By = Literal["estimate", "wilson", "slides"]
 """What must reach a target: the estimate, Wilson's lower bound, or the slide-cluster one."""
 
 
+class Rule(ABC):
+    """A rule that chooses one of the candidates.
+
+    Attributes:
+        name: Short name for a menu.
+    """
+
+    name: ClassVar[str]
+
+    @property
+    def over_slides(self) -> bool:
+        """Whether it reads `Candidates.grid`."""
+        return False
+
+    @property
+    @abstractmethod
+    def description(self) -> str:
+        """One sentence that lets a reader repeat the choice."""
+
+    @abstractmethod
+    def rows(self, candidates: Candidates) -> IntArray:
+        """(...) the chosen row of B, or -1 where no candidate satisfies the rule."""
+
+    def attainable(self, candidates: Candidates) -> str:
+        """The best that could be had, in words, for the error when nothing satisfies the rule."""
+        return (
+            f"Found {float(candidates.positives.max()):g} tumour and "
+            f"{float(candidates.negatives.max()):g} tumour-free patches; add patches of both "
+            "classes, and at least 2 slides where slides are asked for."
+        )
+
+
 @dataclass(frozen=True)
-class FixedThreshold:
+class FixedThreshold(Rule):
     """A threshold given beforehand; chosen on no data, so its rates are not optimistic."""
 
     threshold: float = 0.5
     name = "Fixed threshold"
-    over_slides = False
 
     @property
     def description(self) -> str:
-        """One sentence that lets a reader repeat the choice."""
+        """What is flagged."""
         return f"Flag every patch that scores {self.threshold:g} or more."
 
     def rows(self, candidates: Candidates) -> IntArray:
         """Always -1: the threshold need not be an observed score, so no row stands for it."""
         return np.full(candidates.tp.shape[:-1], -1)
 
-    def attainable(self, candidates: Candidates) -> str:
-        """Nothing to attain."""
-        return "A fixed threshold is used as it stands."
-
 
 @dataclass(frozen=True)
-class YoudenIndex:
+class YoudenIndex(Rule):
     """The threshold where sensitivity + specificity - 1 is largest (Youden 1950)."""
 
     name = "Youden index"
     description = "The highest score at which sensitivity + specificity is largest."
-    over_slides = False
 
     def rows(self, candidates: Candidates) -> IntArray:
         """(...) row of the largest index; -1 with one class only."""
         return _best(_metric("balanced_accuracy", candidates))
 
-    def attainable(self, candidates: Candidates) -> str:
-        """Why there is no index."""
-        return _classes(candidates)
-
 
 @dataclass(frozen=True)
-class BestF1:
+class BestF1(Rule):
     """The threshold where F1, the harmonic mean of PPV and sensitivity, is largest.
 
     F1 depends on the prevalence of the set it is computed on; the choice does not carry over to
@@ -72,37 +95,30 @@ class BestF1:
 
     name = "Best F1"
     description = "The highest score at which F1 is largest."
-    over_slides = False
 
     def rows(self, candidates: Candidates) -> IntArray:
         """(...) row of the largest F1; -1 without tumour patches."""
         f1 = _metric("f1", candidates)
         return _best(np.where(candidates.positives > 0, f1, np.nan))
 
-    def attainable(self, candidates: Candidates) -> str:
-        """Why there is no F1."""
-        return _classes(candidates)
-
 
 @dataclass(frozen=True)
-class _RateAtLeast(ABC):
+class _RateAtLeast(Rule):
     """A rate that must reach a target.
 
     Attributes:
         target: 0..1.
-        by: what must reach it; a lower bound is a promise about new patches, an estimate is not.
-        level: two-sided confidence of the bound; 0.95 leaves 2.5 % below it.
+        by: what must reach it; a lower bound of the 95 % interval, which leaves 2.5 % below it, is
+            a promise about new patches, an estimate is not.
     """
 
     target: float
     by: By = "estimate"
-    level: float = LEVEL
     rate: ClassVar[str]
     end: ClassVar[Literal["highest", "lowest"]]
 
     def __post_init__(self) -> None:
         _require_share(self.rate, self.target)
-        normal_quantile(self.level)
 
     @property
     def over_slides(self) -> bool:
@@ -123,7 +139,7 @@ class _RateAtLeast(ABC):
         """The largest rate to be had at an observed score."""
         reached = self._reached(candidates)
         if np.isnan(reached).all():
-            return _classes(candidates)
+            return super().attainable(candidates)
         most = np.floor(float(np.nanmax(reached)) * 1e4) / 1e4  # rounded down, so it can be had
         return f"The most to be had is {most:.4f}; ask for no more than that."
 
@@ -132,7 +148,7 @@ class _RateAtLeast(ABC):
         if self.by == "estimate":
             return self.rate
         kind = "Wilson" if self.by == "wilson" else "slide-cluster"
-        return f"the lower bound of the {self.level:.0%} {kind} interval of {self.rate}"
+        return f"the lower bound of the {LEVEL:.0%} {kind} interval of {self.rate}"
 
     def _reached(self, candidates: Candidates) -> FloatArray:
         """(...) what is compared with the target at each threshold."""
@@ -141,8 +157,8 @@ class _RateAtLeast(ABC):
             return wilson_bounds(hits, trials, 0.0)[0]  # at quantile 0 the bound is the share
         by_slide = self._slide_counts(candidates) if self.by == "slides" else None
         if by_slide is None:
-            return wilson_bounds(hits, trials, normal_quantile(self.level))[0]
-        return slide_rate_bounds(*by_slide, self.level).low
+            return wilson_bounds(hits, trials, QUANTILE)[0]
+        return slide_rate_bounds(*by_slide).low
 
     @abstractmethod
     def _counts(self, candidates: Candidates) -> tuple[FloatArray, FloatArray]:
@@ -186,57 +202,39 @@ class SpecificityAtLeast(_RateAtLeast):
 
 
 @dataclass(frozen=True)
-class LeastExpectedCost:
+class LeastExpectedCost(Rule):
     """The threshold with the least expected cost per patch at a stated prevalence.
 
     Cost = prevalence x (1 - sensitivity) x miss_cost
     + (1 - prevalence) x (1 - specificity) x false_alarm_cost.
-
-    Attributes:
-        miss_cost: of a tumour patch not flagged, >= 0, in any unit.
-        false_alarm_cost: of a tumour-free patch flagged, >= 0, in the same unit.
-        prevalence: share of tumour patches where the model will be used, 0..1.
     """
 
-    miss_cost: float
-    false_alarm_cost: float
-    prevalence: float
+    assumed: Assumptions
     name = "Least expected cost"
-    over_slides = False
-
-    def __post_init__(self) -> None:
-        _require_share("prevalence", self.prevalence)
-        if not (min(self.miss_cost, self.false_alarm_cost) >= 0 < self.miss_cost):
-            raise EvidenceError(
-                f"Found costs {self.miss_cost:g} and {self.false_alarm_cost:g}; expected a miss "
-                "above zero and a false alarm of zero or more. State what each costs."
-            )
 
     @property
     def description(self) -> str:
-        """One sentence that lets a reader repeat the choice."""
+        """With the costs and the prevalence."""
+        assumed = self.assumed
         return (
             f"The highest score at which the expected cost is least, with a miss at "
-            f"{self.miss_cost:g}, a false alarm at {self.false_alarm_cost:g} and a prevalence of "
-            f"{self.prevalence:g}."
+            f"{assumed.miss_cost:g}, a false alarm at {assumed.false_alarm_cost:g} and a "
+            f"prevalence of {assumed.prevalence:g}."
         )
 
     def rows(self, candidates: Candidates) -> IntArray:
         """(...) row of the least cost; -1 with one class only."""
+        assumed = self.assumed
         missed = 1 - _metric("sensitivity", candidates)
         alarmed = 1 - _metric("specificity", candidates)
         return _best(
-            -(self.prevalence * self.miss_cost * missed)
-            - (1 - self.prevalence) * self.false_alarm_cost * alarmed
+            -(assumed.prevalence * assumed.miss_cost * missed)
+            - (1 - assumed.prevalence) * assumed.false_alarm_cost * alarmed
         )
-
-    def attainable(self, candidates: Candidates) -> str:
-        """Why there is no cost."""
-        return _classes(candidates)
 
 
 @dataclass(frozen=True)
-class FlagTopShare:
+class FlagTopShare(Rule):
     """The lowest threshold that flags no more than a share of all patches: a fixed workload.
 
     Attributes:
@@ -245,7 +243,6 @@ class FlagTopShare:
 
     share: float
     name = "Flag the top share"
-    over_slides = False
 
     def __post_init__(self) -> None:
         _require_share("share to flag", self.share)
@@ -267,10 +264,7 @@ class FlagTopShare:
         return f"The highest score alone flags {least:.4g} of them; ask for at least that share."
 
 
-def _metric(
-    name: Literal["balanced_accuracy", "f1", "sensitivity", "specificity", "flagged_share"],
-    found: Candidates,
-) -> FloatArray:
+def _metric(name: MetricName, found: Candidates) -> FloatArray:
     return measure(name, found.tp, found.fp, found.fn, found.tn)
 
 
@@ -293,14 +287,6 @@ def _last(holds: BoolArray, candidates: Candidates) -> IntArray:
     flagged = candidates.tp + candidates.fp
     same = flagged >= np.take_along_axis(flagged, row[..., np.newaxis], axis=-1)
     return np.where(holds.any(axis=-1), same.argmax(axis=-1), -1)
-
-
-def _classes(candidates: Candidates) -> str:
-    return (
-        f"Found {float(candidates.positives.max()):g} tumour and "
-        f"{float(candidates.negatives.max()):g} tumour-free patches; add patches of both classes, "
-        "and at least 2 slides where slides are asked for."
-    )
 
 
 def _require_share(name: str, value: float) -> None:

@@ -117,7 +117,7 @@ def threshold_part(scores: ScoreSet, card: Card) -> ScoreSet | None:
     seed, evidence = card.validation.split_seed, scores.evidence
     if seed is None or evidence.slides is None or UNKNOWN_SLIDE in evidence.slide_names:
         return None
-    part = split_slides(evidence, 0.5, seed).second.evidence
+    part = split_slides(evidence, 0.5, seed)[1]
     rows = np.isin(evidence.slides, part.slide_names)
     return replace(
         scores,
@@ -209,6 +209,7 @@ def scores_of_table(read: Table, sha256: str) -> ScoreSet:
             *said,
             *slide_notes,
             *(_repeats(ids) if named else (_NAMELESS,)),
+            *_silence(table),
         ),
     )
 

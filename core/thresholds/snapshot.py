@@ -16,8 +16,6 @@ from core.thresholds.assumptions import Assumptions
 from core.thresholds.decision import (
     ExpectedCost,
     PerThousand,
-    expected_cost,
-    per_thousand,
     predictive_pair,
     predictive_values,
 )
@@ -97,19 +95,6 @@ def values_in_use(
     )
     ppv, npv = over_slides
     return ppv, npv
-
-
-def use_of(confusion: Confusion, assumptions: Assumptions) -> tuple[PerThousand, ExpectedCost]:
-    """Return what to expect among 1,000 patches, and the cost per patch."""
-    return (
-        per_thousand(confusion, assumptions.prevalence),
-        expected_cost(
-            confusion,
-            miss_cost=assumptions.miss_cost,
-            false_alarm_cost=assumptions.false_alarm_cost,
-            prevalence=assumptions.prevalence,
-        ),
-    )
 
 
 def deferral_of(

@@ -6,12 +6,13 @@ import numpy as np
 
 from core.statistics.cluster import SlideBootstrap
 from core.statistics.evidence import FloatArray, IntArray
-from core.statistics.measured import LEVEL, Measured
+from core.statistics.intervals import TAILS
+from core.statistics.measured import Measured
 from core.statistics.operating import OperatingTable
 from core.statistics.slide_grid import SlideGrid, grid_thresholds, slide_totals
-from core.thresholds.candidates import Candidates, Rule
+from core.thresholds.candidates import Candidates
 from core.thresholds.choosing import choose
-from core.thresholds.rules import FixedThreshold
+from core.thresholds.rules import FixedThreshold, Rule
 
 _GRID_POINTS = 1000
 _GRID_POINTS_OVER_SLIDES = 200  # such a rule needs every slide at every threshold and replicate
@@ -53,9 +54,7 @@ class Stability:
         return self.slide_names[slide], float(self.without_slide[slide])
 
 
-def threshold_stability(
-    rule: Rule, bootstrap: SlideBootstrap, table: OperatingTable, level: float = LEVEL
-) -> Stability:
+def threshold_stability(rule: Rule, bootstrap: SlideBootstrap, table: OperatingTable) -> Stability:
     """Slide-bootstrap and leave-one-slide-out distribution of a rule's threshold.
 
     Replicates choose among at most 1,000 observed scores at equal steps of rank (200 for rules by
@@ -66,7 +65,6 @@ def threshold_stability(
         rule: any rule; a fixed threshold does not move.
         bootstrap: of the slides.
         table: of the same evidence.
-        level: two-sided confidence of the percentile interval.
 
     Raises:
         EvidenceError: no threshold satisfies the rule on the evidence itself.
@@ -83,9 +81,9 @@ def threshold_stability(
         drawn = _chosen(rule, grid, totals, bootstrap.draws)
         without = _chosen(rule, grid, totals, 1.0 - np.eye(slides))
     kept = drawn[~np.isnan(drawn)]
-    threshold = Measured(chosen, by="slides", level=level)
+    threshold = Measured(chosen, by="slides")
     if len(kept) >= 2:
-        low, high = map(float, np.quantile(kept, [(1 - level) / 2, (1 + level) / 2]))
+        low, high = map(float, np.quantile(kept, TAILS))
         threshold = replace(threshold, low=low, high=high, method="slide bootstrap, percentile")
     there = table.confusions(kept)
     return Stability(

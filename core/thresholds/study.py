@@ -30,12 +30,12 @@ from core.statistics import (
 )
 from core.statistics.evidence import FloatArray
 from core.thresholds.assumptions import Assumptions
-from core.thresholds.candidates import Rule
 from core.thresholds.choosing import Choice, choose
-from core.thresholds.decision import DecisionCurve, decision_curve
+from core.thresholds.decision import DecisionCurve, decision_curve, expected_cost, per_thousand
 from core.thresholds.grey_zone import grey_zone
+from core.thresholds.rules import Rule
 from core.thresholds.scores import ScoreSet, require_both_classes
-from core.thresholds.snapshot import Snapshot, deferral_of, use_of, values_in_use
+from core.thresholds.snapshot import Snapshot, deferral_of, values_in_use
 from core.thresholds.stability import Stability, threshold_stability
 from core.thresholds.wording import GreyZoneTargets, Wanted
 
@@ -198,7 +198,7 @@ class ThresholdStudy:
         confusion = self.table.confusion(threshold)
         slides = None if self.bootstrap is None else ResampledCounts.of(self.bootstrap, threshold)
         ppv, npv = values_in_use(confusion, assumptions.prevalence, slides)
-        thousand, cost = use_of(confusion, assumptions)
+        thousand = per_thousand(confusion, assumptions.prevalence)
         probability = self.probability_in_use(threshold, assumptions.prevalence)
         deferral = None
         if lower is not None:
@@ -214,7 +214,7 @@ class ThresholdStudy:
             ppv=ppv,
             npv=npv,
             per_thousand=thousand,
-            cost=cost,
+            cost=expected_cost(confusion, assumptions),
             probability_in_use=probability,
             net_benefit=_net_benefit(thousand.tp, thousand.fp, probability),
             deferral=deferral,

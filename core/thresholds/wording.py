@@ -5,13 +5,13 @@ from typing import Final
 
 from core.errors import EvidenceError
 from core.thresholds.assumptions import Assumptions
-from core.thresholds.candidates import Rule
 from core.thresholds.rules import (
     BestF1,
     By,
     FixedThreshold,
     FlagTopShare,
     LeastExpectedCost,
+    Rule,
     SensitivityAtLeast,
     SpecificityAtLeast,
     YoudenIndex,
@@ -54,9 +54,7 @@ def rule_of(text: str, assumptions: Assumptions) -> Wanted:
             case "specificity", [target, by]:
                 rule = SpecificityAtLeast(float(target), _by(by))
             case "cost", []:
-                rule = LeastExpectedCost(
-                    assumptions.miss_cost, assumptions.false_alarm_cost, assumptions.prevalence
-                )
+                rule = LeastExpectedCost(assumptions)
             case "top", [share]:
                 rule = FlagTopShare(float(share))
             case "grey", [miss, alarm, by]:

@@ -10,8 +10,6 @@ from scipy.special import expit
 from core.errors import EvidenceError
 from core.statistics import (
     Evidence,
-    Part,
-    SlideSplit,
     TemperatureFit,
     fit_temperature,
     split_slides,
@@ -79,14 +77,14 @@ def calibrate(
             f"The validation slides {why}: temperature and threshold come from the same patches, "
             "so calibration and rates are slightly too good."
         )
-    fit = _temperature(split, raw, notes)
+    fit = _temperature(raw if split is None else split.first, notes)
     temperature = 1.0 if fit is None else fit.temperature
     everything = Evidence.of(labels, expit(logits / temperature), raw.slides)
     if split is None:
         fitting, judging = everything, everything
         fitted_on = chosen_on = f"all {len(raw):,} validation patches"
     else:
-        in_first = np.isin(slides, split.first.evidence.slide_names)
+        in_first = np.isin(slides, split.first.slide_names)
         fitting, judging = everything.select(in_first), everything.select(~in_first)
         fitted_on, chosen_on = (
             f"the {name}: {len(part):,} validation patches, {part.n_positive:,} with tumour, of "
@@ -107,35 +105,41 @@ def calibrate(
     )
 
 
-def _temperature(
-    split: SlideSplit | None, raw: Evidence, notes: list[str]
-) -> TemperatureFit | None:
-    part = Part("all validation patches", raw) if split is None else split.first
+def _temperature(evidence: Evidence, notes: list[str]) -> TemperatureFit | None:
     try:
-        return fit_temperature(part)
+        return fit_temperature(evidence)
     except EvidenceError as error:
         notes.append(f"No temperature could be fitted, so it is 1: {error}")
         return None
 
 
-def _balanced_halves(evidence: Evidence) -> SlideSplit | None:
-    """Return the split, of the first 200 seeds, most even in patches and tumour patches."""
+@dataclass(frozen=True, eq=False)
+class _Halves:
+    """What `split_slides` makes of all validation slides with a seed."""
+
+    seed: int
+    first: Evidence
+    second: Evidence
+
+    @property
+    def usable(self) -> bool:
+        """Whether either half has both classes."""
+        parts = (self.first, self.second)
+        return all(part.n_positive > 0 and part.n_negative > 0 for part in parts)
+
+    @property
+    def imbalance(self) -> float:
+        """How far patches and tumour patches are from halves, 0..2."""
+        counts = (
+            (len(self.first), len(self.second)),
+            (self.first.n_positive, self.second.n_positive),
+        )
+        return sum(abs(a - b) / (a + b) for a, b in counts)
+
+
+def _balanced_halves(evidence: Evidence) -> _Halves | None:
+    """Return the halves, of the first 200 seeds, most even in patches and tumour patches."""
     if len(evidence.slide_names) < 2:
         return None
-    splits = [
-        split_slides(evidence, 0.5, seed, (CALIBRATION_PART, THRESHOLD_PART))
-        for seed in range(_SEEDS)
-    ]
-    usable = [split for split in splits if _has_both_classes(split)]
-    return min(usable, key=_imbalance, default=None)
-
-
-def _has_both_classes(split: SlideSplit) -> bool:
-    parts = (split.first.evidence, split.second.evidence)
-    return all(part.n_positive > 0 and part.n_negative > 0 for part in parts)
-
-
-def _imbalance(split: SlideSplit) -> float:
-    first, second = split.first.evidence, split.second.evidence
-    patches = first.n_positive + first.n_negative, second.n_positive + second.n_negative
-    return sum(abs(a - b) / (a + b) for a, b in (patches, (first.n_positive, second.n_positive)))
+    halves = [_Halves(seed, *split_slides(evidence, 0.5, seed)) for seed in range(_SEEDS)]
+    return min((one for one in halves if one.usable), key=lambda one: one.imbalance, default=None)

@@ -1,5 +1,4 @@
 from collections.abc import Callable
-from typing import Literal
 
 import numpy as np
 import pytest
@@ -12,7 +11,6 @@ from sklearn.calibration import calibration_curve
 
 from core.errors import EvidenceError
 from core.statistics import Evidence, calibration_line, log_loss, reliability
-from core.statistics.parts import Part
 from core.statistics.temperature import fit_temperature
 
 
@@ -24,13 +22,10 @@ def test_brier_and_log_loss_equal_scikit_learn(evidence: Evidence) -> None:
     assert found.log_loss == pytest.approx(expected, rel=1e-9)
 
 
-@pytest.mark.parametrize(("by", "strategy"), [("width", "uniform"), ("count", "quantile")])
-def test_bins_equal_scikit_learn(
-    make: Callable[..., Evidence], by: Literal["width", "count"], strategy: str
-) -> None:
+def test_bins_equal_scikit_learn(make: Callable[..., Evidence]) -> None:
     evidence = make(rows=3000)
-    found = reliability(evidence, bins=10, by=by)
-    share, mean = calibration_curve(evidence.labels, evidence.scores, n_bins=10, strategy=strategy)
+    found = reliability(evidence, bins=10)
+    share, mean = calibration_curve(evidence.labels, evidence.scores, n_bins=10)
     assert [b.tumour_share.value for b in found.bins] == pytest.approx(share.tolist())
     assert [b.mean_score for b in found.bins] == pytest.approx(mean.tolist())
     assert sum(b.n for b in found.bins) == len(evidence)
@@ -103,7 +98,7 @@ def test_separated_classes_have_no_line_and_no_temperature() -> None:
     with pytest.raises(EvidenceError, match="separate"):
         calibration_line(apart)
     with pytest.raises(EvidenceError, match="right side"):
-        fit_temperature(Part("all", apart))
+        fit_temperature(apart)
     with pytest.raises(EvidenceError, match="both classes"):
         calibration_line(Evidence.of([1, 1], [0.1, 0.9]))
 
@@ -112,13 +107,14 @@ def test_the_temperature_undoes_a_known_sharpening() -> None:
     rng = np.random.default_rng(2)
     odds = rng.normal(0, 1.5, 200_000)
     labels = rng.random(200_000) < expit(odds)
-    fit = fit_temperature(Part("temperature", Evidence.of(labels, expit(2.5 * odds))))
+    sharp = Evidence.of(labels, expit(2.5 * odds))
+    fit = fit_temperature(sharp)
     assert fit.temperature == pytest.approx(2.5, rel=0.03)
-    assert fit.log_loss_after < fit.log_loss_before
+    assert log_loss(fit.applied(sharp)) < log_loss(sharp)
 
 
 def test_the_temperature_is_the_minimum_that_a_blind_search_finds(evidence: Evidence) -> None:
-    fit = fit_temperature(Part("all", evidence))
+    fit = fit_temperature(evidence)
     odds = logit(np.clip(evidence.scores.astype(np.float64), 1e-7, 1 - 1e-7))
 
     def loss(temperature: float) -> float:
@@ -130,13 +126,12 @@ def test_the_temperature_is_the_minimum_that_a_blind_search_finds(evidence: Evid
 
 
 def test_a_temperature_keeps_the_dtype_and_the_order(evidence: Evidence) -> None:
-    fit = fit_temperature(Part("all", evidence))
+    fit = fit_temperature(evidence)
     scaled = fit.apply(evidence.scores)
     assert scaled.dtype == evidence.scores.dtype
     assert (np.diff(scaled[np.argsort(evidence.scores)]) >= 0).all()
-    assert log_loss(fit.applied(evidence)) == fit.log_loss_after
 
 
 def test_scores_that_point_the_wrong_way_have_no_temperature() -> None:
     with pytest.raises(EvidenceError, match="do not rise"):
-        fit_temperature(Part("all", Evidence.of([1, 0, 1, 0], [0.1, 0.9, 0.2, 0.6])))
+        fit_temperature(Evidence.of([1, 0, 1, 0], [0.1, 0.9, 0.2, 0.6]))

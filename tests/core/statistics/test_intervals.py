@@ -5,9 +5,8 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from statsmodels.stats.proportion import proportion_confint
 
-from core.errors import EvidenceError
 from core.statistics import Confusion, Evidence, OperatingTable, wilson_interval, wilson_of
-from core.statistics.intervals import normal_quantile, wilson_bounds
+from core.statistics.intervals import QUANTILE, wilson_bounds
 
 
 @given(st.integers(1, 100_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
@@ -22,7 +21,7 @@ def test_wilson_equals_scipy_and_statsmodels(pair: tuple[int, int]) -> None:
 
 
 def test_wilson_bounds_take_arrays_and_leave_nothing_undefined_as_a_number() -> None:
-    low, high = wilson_bounds([0, 5, 0], [10, 10, 0], normal_quantile(0.95))
+    low, high = wilson_bounds([0, 5, 0], [10, 10, 0], QUANTILE)
     assert low[0] == 0
     assert high[1] == pytest.approx(wilson_interval(5, 10).high)
     assert np.isnan([low[2], high[2]]).all()
@@ -41,8 +40,3 @@ def test_only_shares_of_patches_get_a_wilson_interval() -> None:
         assert not bare.has_interval
     nothing = OperatingTable.of(Evidence.of([1], [0.5])).confusion(0.5)
     assert np.isnan(wilson_of("specificity", nothing).value)
-
-
-def test_a_level_given_in_percent_is_refused() -> None:
-    with pytest.raises(EvidenceError, match=r"such as 0\.95"):
-        wilson_interval(1, 2, level=95)

@@ -7,8 +7,7 @@ from core.thresholds import YoudenIndex, choose
 
 
 def test_the_parts_share_no_slide_and_lose_no_patch(evidence: Evidence) -> None:
-    split = split_slides(evidence, 0.4, seed=1)
-    one, two = split.first.evidence, split.second.evidence
+    one, two = split_slides(evidence, 0.4, seed=1)
     assert not set(one.slide_names) & set(two.slide_names)
     assert set(one.slide_names) | set(two.slide_names) == set(evidence.slide_names)
     assert len(one) + len(two) == len(evidence)
@@ -17,41 +16,38 @@ def test_the_parts_share_no_slide_and_lose_no_patch(evidence: Evidence) -> None:
 def test_slides_with_tumour_go_to_both_parts() -> None:
     slides = [f"s{number}" for number in range(20) for _ in range(5)]
     labels = [int(number < 4) for number in range(20) for _ in range(5)]
-    split = split_slides(Evidence.of(labels, np.linspace(0, 1, 100), slides), 0.5, seed=3)
-    assert split.first.evidence.n_positive == split.second.evidence.n_positive == 10
+    one, two = split_slides(Evidence.of(labels, np.linspace(0, 1, 100), slides), 0.5, seed=3)
+    assert one.n_positive == two.n_positive == 10
 
 
 def test_the_seed_repeats_the_split() -> None:
     evidence = Evidence.of([0, 1] * 20, np.linspace(0, 1, 40), [f"s{n // 2}" for n in range(40)])
-    digests = [split_slides(evidence, 0.5, seed).first.evidence.digest for seed in (5, 5, 6)]
+    digests = [split_slides(evidence, 0.5, seed)[0].digest for seed in (5, 5, 6)]
     assert digests[0] == digests[1] != digests[2]
 
 
 def test_two_slides_are_enough_and_one_is_not() -> None:
     two = Evidence.of([0, 1], [0.1, 0.9], ["a", "b"])
-    split = split_slides(two, 0.5, seed=0)
-    assert len(split.first.evidence) == len(split.second.evidence) == 1
+    assert [len(part) for part in split_slides(two, 0.5, seed=0)] == [1, 1]
     with pytest.raises(EvidenceError, match="at least 2"):
         split_slides(Evidence.of([0, 1], [0.1, 0.9], ["a", "a"]), 0.5, seed=0)
-    with pytest.raises(EvidenceError, match="two different names"):
-        split_slides(two, 0.5, seed=0, names=("same", "same"))
+    with pytest.raises(EvidenceError, match="between 0 and 1"):
+        split_slides(two, 1.5, seed=0)
 
 
 def test_no_threshold_is_chosen_on_the_slides_of_the_temperature(evidence: Evidence) -> None:
-    split = split_slides(evidence, 0.4, seed=1)
-    fit = fit_temperature(split.first)
-    assert fit.part == "temperature"
-    assert fit.slides == split.first.evidence.slide_names
-    assert fit.digest == split.first.evidence.digest
-    other = fit.applied(split.second.evidence)
+    first, second = split_slides(evidence, 0.4, seed=1)
+    fit = fit_temperature(first)
+    assert fit.slides == first.slide_names
+    other = fit.applied(second)
     assert choose(YoudenIndex(), other, temperature=fit).threshold in other.scores
-    with pytest.raises(EvidenceError, match='part "temperature"'):
+    with pytest.raises(EvidenceError, match="were used to fit the temperature"):
         choose(YoudenIndex(), fit.applied(evidence), temperature=fit)
     allowed = choose(YoudenIndex(), fit.applied(evidence), temperature=fit, allow_overlap=True)
-    assert "Overlap" in allowed.notes[-1]
+    assert "temperature was fitted on" in allowed.notes[-1]
 
 
 def test_where_slides_are_unknown_the_overlap_cannot_be_ruled_out(evidence: Evidence) -> None:
-    fit = fit_temperature(split_slides(evidence, 0.4, seed=1).first)
+    fit = fit_temperature(split_slides(evidence, 0.4, seed=1)[0])
     with pytest.raises(EvidenceError, match="cannot tell"):
         choose(YoudenIndex(), Evidence.of(evidence.labels, evidence.scores), temperature=fit)

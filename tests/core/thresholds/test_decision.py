@@ -7,6 +7,7 @@ import pytest
 from core.errors import EvidenceError
 from core.statistics import Confusion, Evidence, OperatingTable
 from core.thresholds import (
+    Assumptions,
     decision_curve,
     expected_cost,
     per_thousand,
@@ -52,7 +53,7 @@ def test_the_interval_covers_as_it_says() -> None:
 
 
 def test_expected_cost_of_the_model_and_of_doing_all_or_nothing() -> None:
-    found = expected_cost(TABLE, miss_cost=20, false_alarm_cost=1, prevalence=0.1)
+    found = expected_cost(TABLE, Assumptions(0.1, 20, 1))
     assert found.model == pytest.approx(0.1 * 20 * 0.1 + 0.9 * 1 * 0.2)
     assert found.flag_all == pytest.approx(0.9)
     assert found.flag_none == pytest.approx(2.0)
@@ -85,7 +86,7 @@ def test_impossible_assumptions_are_refused() -> None:
     with pytest.raises(EvidenceError, match="prevalence of 0"):
         per_thousand(TABLE, prevalence=0)
     with pytest.raises(EvidenceError, match="costs"):
-        expected_cost(TABLE, miss_cost=-1, false_alarm_cost=1, prevalence=0.1)
+        Assumptions(0.1, -1, 1)
     with pytest.raises(EvidenceError, match="through a sigmoid"):
         decision_curve(OperatingTable.of(Evidence.of([0, 1], [-2.0, 2.0])), [0.5])
     with pytest.raises(EvidenceError, match="it has no odds"):

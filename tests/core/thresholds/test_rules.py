@@ -5,6 +5,7 @@ from scipy.stats import binomtest
 from core.errors import EvidenceError
 from core.statistics import Evidence, SlideCounts
 from core.thresholds import (
+    Assumptions,
     BestF1,
     FixedThreshold,
     FlagTopShare,
@@ -33,8 +34,8 @@ def test_hand_worked_choices() -> None:
     assert choose(SpecificityAtLeast(0.81), TOY).threshold == 0.7
     assert choose(FlagTopShare(0.25), TOY).threshold == 0.9
     # A miss that costs 100 false alarms is worth the one false alarm.
-    assert choose(LeastExpectedCost(100, 1, 0.5), TOY).threshold == 0.5
-    assert choose(LeastExpectedCost(1, 100, 0.5), TOY).threshold == 0.7
+    assert choose(LeastExpectedCost(Assumptions(0.5, 100, 1)), TOY).threshold == 0.5
+    assert choose(LeastExpectedCost(Assumptions(0.5, 1, 100)), TOY).threshold == 0.7
 
 
 def test_the_threshold_is_an_observed_score(evidence: Evidence) -> None:
@@ -65,7 +66,7 @@ def test_choices_equal_a_search_over_every_score(evidence: Evidence) -> None:
     wanted = [t for t, _, fp in tables if 1 - fp / negatives >= 0.8][-1]
     assert choose(SpecificityAtLeast(0.8), evidence).threshold == wanted
     cost = [0.2 * 5 * (1 - tp / positives) + 0.8 * fp / negatives for _, tp, fp in tables]
-    chosen = choose(LeastExpectedCost(5, 1, 0.2), evidence).achieved
+    chosen = choose(LeastExpectedCost(Assumptions(0.2, 5, 1)), evidence).achieved
     found = 0.2 * 5 * (1 - chosen.sensitivity) + 0.8 * (1 - chosen.specificity)
     assert found == pytest.approx(min(cost))
     youden = choose(YoudenIndex(), evidence).achieved
@@ -123,7 +124,7 @@ def test_what_cannot_be_had_is_refused_with_what_can() -> None:
 
 
 @pytest.mark.parametrize(
-    "rule", [YoudenIndex(), LeastExpectedCost(1, 1, 0.1), SpecificityAtLeast(0.9)]
+    "rule", [YoudenIndex(), LeastExpectedCost(Assumptions(0.1, 1, 1)), SpecificityAtLeast(0.9)]
 )
 def test_one_class_is_refused_by_the_rules_that_need_two(rule: YoudenIndex) -> None:
     with pytest.raises(EvidenceError, match="0 tumour-free"):
@@ -133,12 +134,10 @@ def test_one_class_is_refused_by_the_rules_that_need_two(rule: YoudenIndex) -> N
 def test_impossible_settings_are_refused() -> None:
     with pytest.raises(EvidenceError, match="between 0 and 1"):
         SensitivityAtLeast(95)
-    with pytest.raises(EvidenceError, match="between 0 and 1"):
-        SensitivityAtLeast(0.9, level=95)
     with pytest.raises(EvidenceError, match="costs"):
-        LeastExpectedCost(0, 1, 0.1)
+        Assumptions(0.1, 0, 1)
     with pytest.raises(EvidenceError, match="prevalence"):
-        LeastExpectedCost(1, 1, 5)
+        Assumptions(5, 1, 1)
 
 
 def test_descriptions_say_what_was_done() -> None:

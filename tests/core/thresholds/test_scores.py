@@ -87,7 +87,7 @@ def test_the_half_that_the_temperature_did_not_see_is_found_again(toy_bundle: Pa
     whole = bundle_scores(toy_bundle, card)
     part = threshold_part(whole, halved)
     assert part is not None
-    expected = split_slides(whole.evidence, 0.5, 7).second.evidence
+    expected = split_slides(whole.evidence, 0.5, 7)[1]
     assert part.evidence.digest == expected.digest
     assert len(part.ids) == len(expected)
     assert part.shared_with(whole)[0].startswith("3 slides")

@@ -6,6 +6,7 @@ import pytest
 from core.errors import EvidenceError
 from core.statistics import Evidence, OperatingTable, SlideBootstrap
 from core.thresholds import (
+    Assumptions,
     BestF1,
     FixedThreshold,
     FlagTopShare,
@@ -26,7 +27,7 @@ RULES: list[Rule] = [
     SensitivityAtLeast(0.4, by="slides"),
     SpecificityAtLeast(0.7),
     SpecificityAtLeast(0.4, by="slides"),
-    LeastExpectedCost(10, 1, 0.1),
+    LeastExpectedCost(Assumptions(0.1, 10, 1)),
     FlagTopShare(0.4),
 ]
 
