@@ -43,8 +43,8 @@ class Transplants:
         if len(self.rows) == 0:
             return images_rgb_u8
         own = images_rgb_u8[self.rows].float()
-        surroundings = _recoloured(images_rgb_u8[self.partners].float(), own, self.matching)
-        kept = _kept(images_rgb_u8.shape[1], self.margin_px, self.seam_px)
+        surroundings = recoloured(images_rgb_u8[self.partners].float(), own, self.matching)
+        kept = blend_shares(images_rgb_u8.shape[1], self.margin_px, self.seam_px)
         blended = torch.lerp(surroundings, own, kept[..., None])
         return images_rgb_u8.index_copy(0, self.rows, blended.round_().clamp_(0, 255).byte())
 
@@ -72,7 +72,7 @@ def draw_transplants(
     )
 
 
-def _kept(side_px: int, margin_px: Tensor, seam_px: Tensor) -> Tensor:
+def blend_shares(side_px: int, margin_px: Tensor, seam_px: Tensor) -> Tensor:
     """Return (N, H, H): 1 where the own patch stays, 0 where the surroundings are."""
     middles = torch.arange(side_px, device=margin_px.device) + 0.5
     # Distance from the centre's edge, 0 inside it, of rows and columns alike.
@@ -80,10 +80,10 @@ def _kept(side_px: int, margin_px: Tensor, seam_px: Tensor) -> Tensor:
     distance = torch.maximum(beyond[:, None], beyond[None, :])
     ramp = 1 - (distance - margin_px[:, None, None]) / seam_px[:, None, None]
     inside = distance == 0
-    return torch.where(inside, 1.0, ramp.clamp_(0, 1))
+    return ramp.clamp_(0, 1).masked_fill_(inside, 1.0)  # no scalar comes from the host
 
 
-def _recoloured(images: Tensor, like: Tensor, matching: Tensor) -> Tensor:
+def recoloured(images: Tensor, like: Tensor, matching: Tensor) -> Tensor:
     """Return images with mean and spread of each colour moved towards another's (Reinhard 2001)."""
     mean, spread = _moments(images)
     wanted_mean, wanted_spread = _moments(like)

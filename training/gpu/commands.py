@@ -1,0 +1,238 @@
+"""What `python -m training.gpu` is asked to do."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from core.command_line import Flat
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from training.gpu.archive import PackedPatches
+    from training.gpu.course import Cohort, Plan
+    from training.gpu.lockstep import Weights
+
+REHEARSED_STEPS: Final = 2
+REHEARSED_BATCH: Final = 4
+PATCHES_FILE: Final = "patches.npz"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CourseOptions:
+    """What a course works with.
+
+    Attributes:
+        archives: Folder of ZIP archives of 96 × 96 pictures named by id.
+        table: CSV with id, label and slide_group ("" where unknown).
+        init: ImageNet weights of the network, safetensors in timm's naming.
+        out: Folder for weights and scores; decoded patches are kept beside it.
+        rehearse: Take so many patches and two steps a stage, to see that everything runs.
+        seed: Of folds, order and variation.
+        steps: Factor of the steps of every stage.
+        colour: Share of the recipe's limits of stain and light.
+        swaps: Share of the patches that take on the stain statistics of another.
+        transplants: Share of the patches that teachers see in other surroundings.
+        branches: Networks that each student follows.
+        students: For each student its share of transplants; they are averaged.
+        small: Input sizes of further students.
+        seconds: Time of the whole course; the students' steps are cut to fit.
+    """
+
+    archives: Path
+    table: Path
+    init: Path
+    out: Path
+    rehearse: int | None = None
+    seed: int = 0
+    steps: float = 1.0
+    colour: float = 0.5
+    swaps: float = 0.3
+    transplants: float = 0.15
+    branches: int = 3
+    students: tuple[float, ...] = (0.0, 0.4)
+    small: tuple[int, ...] = (96,)
+    seconds: float | None = None
+
+
+def course(options: Annotated[CourseOptions, Flat]) -> int:
+    """Train folds and refit; write weights, out-of-fold scores and what each stage reached."""
+    import numpy as np  # noqa: PLC0415 - help does not wait for PyTorch
+    import torch  # noqa: PLC0415
+    from safetensors.torch import save_file  # noqa: PLC0415
+
+    from training.gpu.course import Course  # noqa: PLC0415
+
+    cohort, start = _prepared(options)
+    plan = _plan(options)
+    say(f"{plan}")
+
+    def keep(name: str, networks: "Sequence[Weights]", size_px: int) -> None:
+        facts = {"stage": name, "input_size_px": str(size_px)}
+        *folds, refit = networks
+        save_file(_plain(refit, torch.float32), options.out / f"{name}.safetensors", facts)
+        if name == "final":
+            # Half the bytes: the folds' networks only show where the scores came from.
+            for number, fold in enumerate(folds, start=1):
+                path = options.out / f"fold-{number}.safetensors"
+                save_file(_plain(fold, torch.float16), path, facts)
+        write()
+
+    def write() -> None:
+        tables: dict[str, Any] = {
+            "ids": cohort.packed.ids,
+            "slides": cohort.packed.slides,
+            "labels": cohort.packed.labels,
+            "folds": cohort.folds,
+            **way.scores,
+        }
+        np.savez_compressed(options.out / "scores.npz", **tables)
+        cuda = torch.cuda.is_available()
+        facts = {
+            "plan": asdict(plan),
+            "table": way.table,
+            "torch": torch.__version__,
+            "device": torch.cuda.get_device_name() if cuda else "cpu",
+        }
+        (options.out / "course.json").write_text(json.dumps(facts, indent=1, default=str))
+
+    way = Course(cohort, plan, start, say, seed=options.seed, keep=keep)
+    way.run()
+    write()
+    return 0
+
+
+def compare(options: Annotated[CourseOptions, Flat]) -> int:
+    """Try strengths of the variation on the trunk alone, by pooled out-of-fold AUROC."""
+    from training.gpu.course import COLOUR, Course, scaled  # noqa: PLC0415
+    from training.gpu.lockstep import Stage, train_stage  # noqa: PLC0415
+    from training.gpu.variation import Strength  # noqa: PLC0415
+
+    compared = {
+        "colour 1": Strength(scaled(COLOUR, 1.0)),
+        "colour 0.5": Strength(scaled(COLOUR, 0.5)),
+        "colour 0.5, swaps 0.3": Strength(scaled(COLOUR, 0.5), stain_swaps=0.3),
+        "colour 0.25, swaps 0.3": Strength(scaled(COLOUR, 0.25), stain_swaps=0.3),
+        "colour 0.5, swaps 0.3, transplants 0.2": Strength(scaled(COLOUR, 0.5), 0.2, 0.3),
+    }
+    cohort, start = _prepared(options)
+    plan = _plan(options)
+    learners = cohort.learners(plan.architecture, refit=False, seed=options.seed)
+    way = Course(cohort, plan, start, say)
+    for name, strength in compared.items():
+        stage = Stage("trunk", 96, plan.trunk_steps, 1e-3, strength, batch_size=plan.batch_size)
+        networks = train_stage(stage, learners, [start] * len(learners.rows), say=_nothing)
+        way.judge(name, networks, 96, every_view=True)
+    (options.out / "compare.json").write_text(json.dumps(way.table, indent=1))
+    return 0
+
+
+def rate(options: Annotated[CourseOptions, Flat]) -> int:
+    """Say how many patches a second are trained, by one network and by six side by side."""
+    import torch  # noqa: PLC0415
+
+    from training.gpu.lockstep import Stage, train_stage  # noqa: PLC0415
+
+    cohort, start = _prepared(options)
+    plan = _plan(options)
+    every = cohort.learners(plan.architecture, refit=True, seed=0)
+    # The first run of a shape also plans its convolutions, which may take ten seconds and more.
+    lengths = (1, 1, 3) if options.rehearse else (5, 20, 120)
+    for count in (1, len(every.rows)):
+        learners = replace(every, rows=every.rows[-count:], seeds=every.seeds[-count:])
+        for size_px in (96, 144, 192):
+            seconds = []
+            for steps in lengths:
+                stage = Stage("rate", size_px, steps, 1e-4, plan.strength, plan.batch_size)
+                began = time.monotonic()
+                train_stage(stage, learners, [start] * count, say=_nothing)
+                if torch.cuda.is_available():
+                    torch.cuda.synchronize()
+                seconds.append(time.monotonic() - began)
+            patches = (lengths[2] - lengths[1]) * plan.batch_size * count
+            say(
+                f"{count} networks at {size_px} px: "
+                f"{patches / (seconds[2] - seconds[1]):,.0f} patches/s (set-up {seconds[0]:.1f} s)"
+            )
+    return 0
+
+
+def say(line: str) -> None:
+    """Print a line with the seconds since the start of the process."""
+    sys.stdout.write(f"{time.monotonic() - _STARTED:7.1f} s  {line}\n")
+    sys.stdout.flush()
+
+
+_STARTED: Final = time.monotonic()
+
+
+def _nothing(_: str) -> None:
+    pass
+
+
+def _prepared(options: CourseOptions) -> "tuple[Cohort, dict[str, Tensor]]":
+    import torch  # noqa: PLC0415
+
+    from training.gpu.course import ARCHITECTURE, Cohort  # noqa: PLC0415
+    from training.runs.initial import initial_network  # noqa: PLC0415
+
+    options.out.mkdir(parents=True, exist_ok=True)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    packed = _patches(options)
+    say(f"{len(packed.ids)} patches, {int(packed.labels.sum())} with tumour, {device}")
+    torch.manual_seed(options.seed)
+    network, _ = initial_network(ARCHITECTURE, str(options.init))
+    start = {name: value.to(device) for name, value in network.state_dict().items()}
+    return Cohort.of(packed, device, seed=options.seed), start
+
+
+def _patches(options: CourseOptions) -> "PackedPatches":
+    from training.gpu.archive import PackedPatches, read_archives  # noqa: PLC0415
+
+    kept = options.out.parent / PATCHES_FILE
+    if kept.is_file() and not options.rehearse:
+        return PackedPatches.read(kept)
+    packed = read_archives(
+        sorted(options.archives.glob("*.zip")),
+        options.table,
+        processes=os.cpu_count() or 1,
+        limit=8 * options.rehearse if options.rehearse else None,
+    )
+    if options.rehearse:
+        return packed.first(options.rehearse)
+    packed.write(kept)
+    return packed
+
+
+def _plan(options: CourseOptions) -> "Plan":
+    from training.gpu.course import COLOUR, Plan, scaled  # noqa: PLC0415
+    from training.gpu.variation import Strength  # noqa: PLC0415
+
+    def steps(usual: int) -> int:
+        return REHEARSED_STEPS if options.rehearse else round(usual * options.steps)
+
+    usual = Plan(Strength(scaled(COLOUR, options.colour), options.transplants, options.swaps))
+    return replace(
+        usual,
+        trunk_steps=steps(usual.trunk_steps),
+        branch_steps=steps(usual.branch_steps),
+        student_steps=steps(usual.student_steps),
+        small_steps=steps(usual.small_steps),
+        branches=options.branches,
+        students=options.students,
+        small=options.small,
+        seconds=options.seconds,
+        batch_size=REHEARSED_BATCH if options.rehearse else usual.batch_size,
+    )
+
+
+def _plain(weights: "Weights", dtype: Any) -> "dict[str, Tensor]":  # noqa: ANN401 - a torch dtype
+    return {
+        name: (value.to(dtype) if value.is_floating_point() else value).cpu().contiguous()
+        for name, value in weights.items()
+    }

@@ -1,0 +1,321 @@
+"""The course of the shipped model: trunk, branches, their mean, and a student that follows them.
+
+The same course is run for five folds by whole slides and once on all patches, side by side. Every
+teacher of a fold's student was trained on that fold's own training patches, so no score out of fold
+comes from a network, or from a teacher of one, that saw the slide. Patches of unknown slide only
+train.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedGroupKFold
+from torch import Tensor
+
+from core.bundle import Architecture
+from training.gpu.archive import PackedPatches
+from training.gpu.lockstep import Learners, Stage, Weights, mean_weights, predict, train_stage
+from training.gpu.variation import Strength
+from training.recipes.recipe import Augmentation
+from training.variation.transplant import blend_shares
+
+FOLDS: Final = 5
+ARCHITECTURE: Final = Architecture(
+    name="tf_efficientnet_lite0",
+    arguments={"drop_rate": 0.2, "drop_path_rate": 0.1},
+    outputs=1,
+    pooling="centre-and-context",
+)
+COLOUR: Final = Augmentation(
+    d4=True,
+    stain_gain=0.2,
+    stain_shift=0.03,
+    brightness=0.15,
+    contrast=0.15,
+    saturation=0.2,
+    channel=0.05,
+)
+"""Limits of the recipe `ours_lite0_192`; a course takes a share of them."""
+
+
+def scaled(colour: Augmentation, share: float) -> Augmentation:
+    """Return the limits of stain and light times a share."""
+    names = ("stain_gain", "stain_shift", "brightness", "contrast", "saturation", "channel")
+    return replace(colour, **{name: getattr(colour, name) * share for name in names})
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a course does; steps are of batches of 64 for each network.
+
+    Attributes:
+        strength: Of the variation, in all stages.
+        trunk_steps: At 96 px, from ImageNet.
+        branch_steps: At `size_px`, each branch from the trunk.
+        branches: How many.
+        student_steps: From the mean of the branches, following them all.
+        students: For each of them, which are averaged, the share of transplants.
+        student_rate: Their largest learning rate.
+        seconds: That the course may take; the students' steps are cut to fit, for all alike.
+        size_px: Of branches and students.
+        small: Input sizes of further students, which follow the first.
+        small_steps: Of each.
+        batch_size: Of each network.
+        architecture: Of all networks.
+    """
+
+    strength: Strength
+    trunk_steps: int = 1400
+    branch_steps: int = 900
+    branches: int = 3
+    student_steps: int = 1500
+    students: tuple[float, ...] = (0.0, 0.4)
+    student_rate: float = 4e-4
+    seconds: float | None = None
+    size_px: int = 192
+    small: tuple[int, ...] = (96,)
+    small_steps: int = 1500
+    batch_size: int = 64
+    architecture: Architecture = ARCHITECTURE
+
+
+def affordable_steps(plan: Plan, spent_seconds: float, branch_seconds: float) -> int:
+    """Return the steps of each student: the plan's, or as many as are left time for.
+
+    Args:
+        plan: Its `seconds`, if any, are those of the whole course.
+        spent_seconds: Until the first student starts.
+        branch_seconds: Of one branch; a student's step, with its teachers', takes about twice
+            that of a branch, a small student's about 0.7 of it.
+    """
+    if plan.seconds is None or not branch_seconds:
+        return plan.student_steps
+    step = branch_seconds / plan.branch_steps
+    left = plan.seconds - spent_seconds - len(plan.small) * plan.small_steps * 0.7 * step
+    affordable = int(left / (2 * step * len(plan.students)) / 50) * 50
+    return max(200, min(plan.student_steps, affordable))
+
+
+@dataclass(frozen=True, eq=False)
+class Cohort:
+    """Patches on a device, with their folds.
+
+    Attributes:
+        packed: The patches.
+        images_rgb_u8: The same on the device.
+        labels: (N,) float32 on the device.
+        folds: (N,) 0..4, -1 where the slide is unknown.
+    """
+
+    packed: PackedPatches
+    images_rgb_u8: Tensor
+    labels: Tensor
+    folds: NDArray[np.int64]
+
+    @staticmethod
+    def of(packed: PackedPatches, device: torch.device, *, seed: int) -> "Cohort":
+        """Put patches on a device and their known slides into folds."""
+        known = np.flatnonzero(packed.slides != "")
+        folds = np.full(len(packed.ids), -1)
+        splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
+        parts = splitter.split(known, packed.labels[known], packed.slides[known])
+        for number, (_, held_out) in enumerate(parts):
+            folds[known[held_out]] = number
+        return Cohort(
+            packed,
+            torch.from_numpy(packed.images_rgb_u8).to(device),
+            torch.from_numpy(packed.labels).float().to(device),
+            folds,
+        )
+
+    def learners(self, architecture: Architecture, *, refit: bool, seed: int) -> Learners:
+        """Return a learner for each fold, and one of all patches behind them."""
+        device = self.images_rgb_u8.device
+        rows = [np.flatnonzero(self.folds != fold) for fold in range(FOLDS)]
+        if refit:
+            rows.append(np.arange(len(self.folds)))
+        return Learners(
+            architecture,
+            self.images_rgb_u8,
+            self.labels,
+            tuple(torch.from_numpy(part).to(device) for part in rows),
+            tuple(seed + number for number in range(len(rows))),
+        )
+
+    def out_of_fold(
+        self,
+        architecture: Architecture,
+        networks: Sequence[Weights],
+        size_px: int,
+        *,
+        views: Sequence[int] = (0,),
+    ) -> NDArray[np.float32]:
+        """Return tumour logits (N, views); NaN where the slide is unknown."""
+        logits = np.full((len(self.folds), len(views)), np.nan, np.float32)
+        for fold in range(FOLDS):
+            rows = np.flatnonzero(self.folds == fold)
+            images = self.images_rgb_u8[torch.from_numpy(rows).to(self.images_rgb_u8.device)]
+            logits[rows] = (
+                predict(architecture, networks[fold], images, size_px, views=views).cpu().numpy()
+            )
+        return logits
+
+    def auroc(self, logits: NDArray[np.float32]) -> float:
+        """Return the pooled AUROC of logits (N,) of the patches in folds."""
+        rows = self.folds >= 0
+        return float(roc_auc_score(self.packed.labels[rows], logits[rows]))
+
+    def centre_auroc(
+        self,
+        architecture: Architecture,
+        networks: Sequence[Weights],
+        size_px: int,
+        *,
+        seed: int = 0,
+    ) -> float:
+        """Return the out-of-fold AUROC of the centre's label in surroundings of the other one."""
+        device = self.images_rgb_u8.device
+        random = np.random.default_rng(seed)
+        side = self.images_rgb_u8.shape[1]
+        labels, scores = [], []
+        for fold in range(FOLDS):
+            rows = np.flatnonzero(self.folds == fold)
+            own = self.packed.labels[rows]
+            by_label = [rows[own == label] for label in (0, 1)]
+            if min(map(len, by_label)) == 0:
+                continue
+            partners = np.array([random.choice(by_label[1 - label]) for label in own])
+            kept = blend_shares(
+                side, torch.zeros(1, device=device), torch.full((1,), 4.0, device=device)
+            )
+            ring, centre = (
+                self.images_rgb_u8[torch.from_numpy(part).to(device)].float()
+                for part in (partners, rows)
+            )
+            mixed = torch.lerp(ring, centre, kept[..., None]).round().byte()
+            logits = predict(architecture, networks[fold], mixed, size_px)[:, 0]
+            labels.append(own)
+            scores.append(logits.cpu().numpy())
+        return float(roc_auc_score(np.concatenate(labels), np.concatenate(scores)))
+
+
+@dataclass
+class Course:
+    """A course on its way.
+
+    Attributes:
+        cohort: With what.
+        plan: What is done.
+        start: Weights that all networks start from.
+        say: Told of progress.
+        seed: Of order and variation.
+        keep: Called with a name, the networks (folds, then the refit) and their size after each
+            stage that may ship.
+        began: When, by the monotonic clock.
+        scores: Out-of-fold logits by name: (N,) or (N, 8).
+        table: A line of what each stage reached.
+    """
+
+    cohort: Cohort
+    plan: Plan
+    start: Weights
+    say: Callable[[str], None]
+    seed: int = 0
+    keep: Callable[[str, Sequence[Weights], int], None] | None = None
+    began: float = field(default_factory=time.monotonic)
+    scores: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    table: list[dict[str, float | str]] = field(default_factory=list)
+
+    def run(self) -> list[dict[str, Tensor]]:
+        """Run all stages and return the final networks: the folds' and the refit."""
+        plan, say = self.plan, self.say
+        learners = self.cohort.learners(plan.architecture, refit=True, seed=self.seed)
+        trunk = train_stage(
+            self._stage("trunk", 96, plan.trunk_steps, 1e-3),
+            learners,
+            [self.start] * len(learners.rows),
+            say=say,
+        )
+        self.judge("trunk", trunk, 96)
+        branches, branch_seconds = [], 0.0
+        for number in range(plan.branches):
+            began = time.monotonic()
+            stage = self._stage(f"branch-{number + 1}", plan.size_px, plan.branch_steps, 5e-4)
+            branches.append(train_stage(stage, self._seeded(learners, number + 1), trunk, say=say))
+            branch_seconds = time.monotonic() - began
+            self.judge(stage.name, branches[-1], plan.size_px)
+        together = np.mean([self.scores[f"branch-{n + 1}"] for n in range(plan.branches)], axis=0)
+        self._note("branches, mean of logits", together)
+        soup = [mean_weights(parts) for parts in zip(*branches, strict=True)]
+        self.judge("soup", soup, plan.size_px)
+        teachers = list(zip(*branches, strict=True))
+        steps = affordable_steps(plan, time.monotonic() - self.began, branch_seconds)
+        say(f"{steps} steps a student")
+        students = []
+        for number, transplants in enumerate(plan.students, start=1):
+            strength = replace(plan.strength, transplants=transplants)
+            stage = replace(
+                self._stage(f"student-{number}", plan.size_px, steps, plan.student_rate),
+                strength=strength,
+            )
+            seeded = self._seeded(learners, 10 + number)
+            students.append(train_stage(stage, seeded, soup, teachers, say=say))
+            self.judge(stage.name, students[-1], plan.size_px, every_view=True)
+            self._keep(stage.name, students[-1], plan.size_px)
+        final = [mean_weights(parts) for parts in zip(*students, strict=True)]
+        self.judge("final", final, plan.size_px, every_view=True)
+        self._keep("final", final, plan.size_px)
+        for size_px in plan.small:
+            stage = self._stage(f"small-{size_px}", size_px, plan.small_steps, 1e-3)
+            seeded = self._seeded(learners, 20 + size_px)
+            small = train_stage(
+                stage,
+                seeded,
+                trunk if size_px == 96 else soup,
+                [[w] for w in final],
+                plan.size_px,
+                say=say,
+            )
+            self.judge(stage.name, small, size_px, every_view=True)
+            self._keep(stage.name, small, size_px)
+        return final
+
+    def _stage(self, name: str, size_px: int, steps: int, rate: float) -> Stage:
+        plan = self.plan
+        return Stage(name, size_px, steps, rate, plan.strength, batch_size=plan.batch_size)
+
+    def judge(
+        self, name: str, networks: Sequence[Weights], size_px: int, *, every_view: bool = False
+    ) -> None:
+        """Score out of fold and note what it is worth."""
+        views = range(8) if every_view else (0,)
+        logits = self.cohort.out_of_fold(
+            self.plan.architecture, networks, size_px, views=tuple(views)
+        )
+        self.scores[name] = logits[:, 0]
+        centre = self.cohort.centre_auroc(self.plan.architecture, networks, size_px)
+        self._note(name, logits[:, 0], centre=centre)
+        if every_view:
+            self.scores[f"{name}-d4"] = logits
+            self._note(f"{name}, mean of eight orientations", logits.mean(axis=1))
+
+    def _note(self, name: str, logits: NDArray[np.float32], **more: float) -> None:
+        line: dict[str, float | str] = {"stage": name, "auroc": self.cohort.auroc(logits), **more}
+        line["seconds"] = round(time.monotonic() - self.began, 1)
+        self.table.append(line)
+        self.say(
+            "  ".join(f"{k} {v:.5f}" if isinstance(v, float) else f"{v}" for k, v in line.items())
+        )
+
+    def _keep(self, name: str, networks: Sequence[Weights], size_px: int) -> None:
+        if self.keep is not None:
+            self.keep(name, networks, size_px)
+
+    def _seeded(self, learners: Learners, number: int) -> Learners:
+        return replace(learners, seeds=tuple(seed + 100 * number for seed in learners.seeds))

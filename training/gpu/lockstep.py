@@ -1,0 +1,372 @@
+"""Several networks trained side by side, one captured step for all of them.
+
+A small network leaves most of a large GPU idle, and starting its kernels takes longer than running
+them. Here the same step of K networks (folds, seeds) is recorded once as a CUDA graph with a branch
+for each, and played again. On a CPU the same step runs plainly, which is how it is rehearsed.
+"""
+
+import copy
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from core.bundle import (
+    Architecture,
+    CentreAndContextPool,
+    InputTransform,
+    Preprocessing,
+    build_network,
+    tumour_logit,
+)
+from core.engine.pytorch import full_precision
+from training.gpu.variation import Strength, Variator
+from training.learning.optimiser import build_adamw
+
+Weights = Mapping[str, Tensor]
+TEACHER_VIEWS: Final = (0, 5, 3, 6, 1, 4, 2, 7)
+"""Orientations, of eight: each teacher in turn sees the student's patch in another one."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a course: so many steps at one size.
+
+    Attributes:
+        name: Of the stage, in files and words.
+        size_px: The patch is enlarged to this.
+        steps: Of each network.
+        rate: Largest learning rate; it warms up and falls by half a cosine.
+        strength: Of the variation.
+        batch_size: Of each network.
+        teacher_share: Of the target that is the teachers', where they are followed.
+        average_share: The kept weights are the mean over this last share of the steps.
+        warmup_share: Of the steps.
+        final_share: Of the rate, at the end.
+        label_smoothing: Of the labels.
+        weight_decay: Of matrices and kernels.
+    """
+
+    name: str
+    size_px: int
+    steps: int
+    rate: float
+    strength: Strength
+    batch_size: int = 64
+    teacher_share: float = 0.7
+    average_share: float = 0.34
+    warmup_share: float = 0.05
+    final_share: float = 0.01
+    label_smoothing: float = 0.02
+    weight_decay: float = 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class Learners:
+    """What is trained side by side.
+
+    Attributes:
+        architecture: Of all networks, teachers too.
+        images_rgb_u8: (N, 96, 96, 3) uint8 on the device.
+        labels: (N,) float32 on the device.
+        rows: For each network the rows that train it, on the device.
+        seeds: For each network its own.
+    """
+
+    architecture: Architecture
+    images_rgb_u8: Tensor
+    labels: Tensor
+    rows: tuple[Tensor, ...]
+    seeds: tuple[int, ...]
+
+    @property
+    def device(self) -> torch.device:
+        """Where everything is."""
+        return self.images_rgb_u8.device
+
+
+class _FixedPool(nn.Module):
+    """The centre-and-context mean of one size of map, without a copy from the host."""
+
+    def __init__(self, cells: int, device: torch.device) -> None:
+        super().__init__()
+        self.weights = CentreAndContextPool().cell_weights(cells, cells).to(device)
+
+    def forward(self, features: Tensor) -> Tensor:
+        weights = self.weights.to(features.dtype)
+        return torch.einsum("nchw,khw->nkc", features, weights).flatten(1)
+
+
+class _Teacher:
+    """A network that is only asked."""
+
+    def __init__(self, network: nn.Module, transform: InputTransform) -> None:
+        self.network, self.transform = network, transform
+
+
+def train_stage(
+    stage: Stage,
+    learners: Learners,
+    start: Sequence[Weights],
+    teachers: Sequence[Sequence[Weights]] = (),
+    teacher_px: int | None = None,
+    *,
+    say: Callable[[str], None],
+) -> list[dict[str, Tensor]]:
+    """Train every network through a stage and return the kept weights, on the device.
+
+    Args:
+        stage: What is done.
+        learners: With what.
+        start: For each network the weights that it starts from.
+        teachers: For each network the weights of those that it follows; none: labels alone.
+        teacher_px: The size at which the teachers look; None: the stage's own.
+        say: Told of progress.
+    """
+    kept = _Step(stage, learners, start, teachers, teacher_px or stage.size_px).run(say)
+    if learners.device.type == "cuda":
+        torch.cuda.empty_cache()  # a graph holds the memory of its step
+    return kept
+
+
+class _Branch:
+    """One network with all that its step touches."""
+
+    def __init__(self, stage: Stage, learners: Learners, weights: Weights) -> None:
+        device = learners.device
+        self.network = _network(learners.architecture, stage.size_px, weights, device)
+        self.network.train()
+        self.optimiser = build_adamw(self.network, stage.weight_decay)
+        self.rate = torch.zeros((), device=device)
+        for group in self.optimiser.param_groups:
+            if device.type == "cuda":
+                group["capturable"] = True
+                group["lr"] = self.rate
+        self.picked = torch.zeros(stage.batch_size, dtype=torch.long, device=device)
+        self.loss_sum = torch.zeros((), device=device)
+        state = self.network.state_dict()
+        self.learnt = [v for v in state.values() if v.is_floating_point()]
+        self.mean = [v.detach().clone() for v in self.learnt]
+        self.teachers: list[_Teacher] = []
+
+
+class _Step:
+    """The step of all networks, captured where there is a GPU."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        learners: Learners,
+        start: Sequence[Weights],
+        teachers: Sequence[Sequence[Weights]],
+        teacher_px: int,
+    ) -> None:
+        self.stage, self.learners = stage, learners
+        self.device = learners.device
+        self.variator = Variator(self.device)
+        self.transform = _transform(stage.size_px, self.device)
+        self.branches = [_Branch(stage, learners, weights) for weights in start]
+        for branch, followed in zip(self.branches, teachers, strict=False):
+            look = _transform(teacher_px, self.device)
+            branch.teachers = [
+                _Teacher(_network(learners.architecture, teacher_px, w, self.device).eval(), look)
+                for w in followed
+            ]
+        self.graph: torch.cuda.CUDAGraph | None = None
+        self.streams = (
+            [torch.cuda.Stream(self.device) for _ in self.branches]  # type: ignore[no-untyped-call]
+            if self.device.type == "cuda"
+            else []
+        )
+
+    def run(self, say: Callable[[str], None]) -> list[dict[str, Tensor]]:
+        """Train all steps and return the kept weights of each network."""
+        stage = self.stage
+        orders = [
+            _endless(rows, stage.batch_size, seed)
+            for rows, seed in zip(self.learners.rows, self.learners.seeds, strict=True)
+        ]
+        torch.manual_seed(self.learners.seeds[0])
+        if self.device.type == "cuda":
+            self._capture()
+        began = stage.steps - max(1, round(stage.average_share * stage.steps))
+        for number in range(stage.steps):
+            rate = _rate(stage, number)
+            for branch, order in zip(self.branches, orders, strict=True):
+                branch.rate.fill_(rate)
+                branch.picked.copy_(next(order))
+                if self.graph is None:
+                    for group in branch.optimiser.param_groups:
+                        group["lr"] = rate
+            if self.graph is None:
+                self._all()
+            else:
+                self.graph.replay()
+            if number >= began:
+                self._average(1 / (number - began + 1))
+            if (number + 1) % max(1, stage.steps // 4) == 0:
+                losses = [float(branch.loss_sum) / (number + 1) for branch in self.branches]
+                say(f"  {stage.name} step {number + 1}: loss {sum(losses) / len(losses):.4f}")
+        return [self._kept(branch) for branch in self.branches]
+
+    def _capture(self) -> None:
+        """Record the step once; what the rehearsals changed is put back."""
+        side = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
+        saved = [
+            [v.clone() for v in branch.network.state_dict().values()] for branch in self.branches
+        ]
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            for _ in range(3):
+                self._all()
+        torch.cuda.current_stream().wait_stream(side)
+        self.graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self.graph):
+            self._all()
+        for branch, values in zip(self.branches, saved, strict=True):
+            for value, old in zip(branch.network.state_dict().values(), values, strict=True):
+                value.copy_(old)
+            for state in branch.optimiser.state.values():
+                for moment in state.values():
+                    moment.zero_()
+            branch.loss_sum.zero_()
+
+    def _all(self) -> None:
+        if not self.streams:
+            for branch in self.branches:
+                self._one(branch)
+            return
+        here = torch.cuda.current_stream()
+        for branch, stream in zip(self.branches, self.streams, strict=True):
+            stream.wait_stream(here)
+            with torch.cuda.stream(stream):
+                self._one(branch)
+        for stream in self.streams:
+            here.wait_stream(stream)
+
+    def _one(self, branch: _Branch) -> None:
+        stage, learners = self.stage, self.learners
+        labels = learners.labels[branch.picked]
+        planes, moved = self.variator.varied(learners.images_rgb_u8[branch.picked], stage.strength)
+        targets = labels * (1 - stage.label_smoothing) + stage.label_smoothing / 2
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            if branch.teachers:
+                # A transplant has no teacher: its label is the centre's, its surroundings lie.
+                share = stage.teacher_share * (~moved).float()
+                targets = torch.lerp(targets, self._followed(branch, planes), share)
+            logits = tumour_logit(branch.network(_inputs(self.transform, planes))).float()
+        loss = functional.binary_cross_entropy_with_logits(logits, targets)
+        branch.optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        branch.optimiser.step()
+        branch.loss_sum += loss.detach()
+
+    @torch.no_grad()
+    def _followed(self, branch: _Branch, planes: Tensor) -> Tensor:
+        """Return the teachers' probabilities (N,), each of an orientation of its own."""
+        logits = [
+            tumour_logit(
+                teacher.network(_inputs(teacher.transform, self.variator.view(planes, view)))
+            ).float()
+            for teacher, view in zip(branch.teachers, TEACHER_VIEWS, strict=False)
+        ]
+        return torch.sigmoid(torch.stack(logits).mean(dim=0))
+
+    @torch.no_grad()
+    def _average(self, share: float) -> None:
+        for branch in self.branches:
+            torch._foreach_lerp_(branch.mean, branch.learnt, share)
+
+    def _kept(self, branch: _Branch) -> dict[str, Tensor]:
+        means = iter(branch.mean)
+        return {
+            name: next(means).clone() if value.is_floating_point() else value.clone()
+            for name, value in branch.network.state_dict().items()
+        }
+
+
+def predict(
+    architecture: Architecture,
+    weights: Weights,
+    images_rgb_u8: Tensor,
+    size_px: int,
+    *,
+    views: Sequence[int] = (0,),
+    batch_size: int = 512,
+) -> Tensor:
+    """Return tumour logits (N, views) float32 in full precision (no TensorFloat-32)."""
+    device = images_rgb_u8.device
+    network = _network(architecture, size_px, weights, device).eval()
+    transform, variator = _transform(size_px, device), Variator(device)
+    parts = []
+    with torch.inference_mode(), full_precision():
+        for first in range(0, len(images_rgb_u8), batch_size):
+            images = images_rgb_u8[first : first + batch_size]
+            count = len(images)
+            if device.type == "cuda":  # a batch of another size would be planned anew
+                images = functional.pad(images, (0, 0, 0, 0, 0, 0, 0, batch_size - count))
+            planes = images.permute(0, 3, 1, 2).flatten(2).float()
+            logits = [
+                tumour_logit(network(_inputs(transform, variator.view(planes, view))))
+                for view in views
+            ]
+            parts.append(torch.stack(logits, dim=1).float()[:count])
+    return torch.cat(parts)
+
+
+def mean_weights(parts: Sequence[Weights]) -> dict[str, Tensor]:
+    """Return the mean of several networks' weights; whole numbers are the first one's."""
+    return {
+        name: torch.stack([part[name] for part in parts]).mean(dim=0)
+        if value.is_floating_point()
+        else value.clone()
+        for name, value in parts[0].items()
+    }
+
+
+def _network(
+    architecture: Architecture, size_px: int, weights: Weights, device: torch.device
+) -> nn.Module:
+    network = copy.deepcopy(build_network(architecture))
+    network.load_state_dict(dict(weights))
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if architecture.pooling == "centre-and-context":
+        with torch.no_grad():
+            probe = torch.zeros(1, 3, size_px, size_px, device=device)
+            cells = network.eval().forward_features(probe).shape[-1]  # type: ignore[operator]
+        network.global_pool = _FixedPool(cells, device)
+    return network
+
+
+def _transform(size_px: int, device: torch.device) -> InputTransform:
+    half = (0.5, 0.5, 0.5)
+    return InputTransform(Preprocessing(input_size_px=size_px, mean=half, std=half)).to(device)
+
+
+def _inputs(transform: InputTransform, planes: Tensor) -> Tensor:
+    side = math.isqrt(planes.shape[2])
+    inputs: Tensor = transform(planes.view(len(planes), 3, side, side).permute(0, 2, 3, 1))
+    return inputs
+
+
+def _rate(stage: Stage, number: int) -> float:
+    warm = max(1, round(stage.warmup_share * stage.steps))
+    if number < warm:
+        return stage.rate * (number + 1) / warm
+    done = (number - warm) / max(1, stage.steps - 1 - warm)
+    wave = (1 + math.cos(math.pi * min(1.0, done))) / 2
+    return stage.rate * (stage.final_share + (1 - stage.final_share) * wave)
+
+
+def _endless(rows: Tensor, batch_size: int, seed: int) -> Iterator[Tensor]:
+    generator = torch.Generator(device=rows.device).manual_seed(seed)
+    while True:
+        order = rows[torch.randperm(len(rows), generator=generator, device=rows.device)]
+        if len(order) < batch_size:
+            order = order.repeat(-(-batch_size // len(order)))
+        whole = len(order) // batch_size * batch_size
+        yield from torch.split(order[:whole], batch_size)
