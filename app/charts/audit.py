@@ -118,7 +118,7 @@ def association_dots(
         "%{customdata[2]:.3f}, %{customdata[3]:,} patches<extra></extra>",
     )
     dress(figure, colours, height_px=70 + 21 * max(len(shown), 4))
-    figure.update_xaxes(title_text="AUROC of the measure alone (0.5: tells nothing)")
+    figure.update_xaxes(title_text="AUROC of the measure alone (0.5: no information)")
     figure.update_layout(showlegend=False, clickmode="event+select", dragmode=False)
     return figure
 

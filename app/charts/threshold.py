@@ -19,7 +19,7 @@ FigureName = Literal["histogram", "roc", "precision-recall", "calibration", "dec
 HEIGHT_PX: Final = 205
 _TICKS: Final = (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000)
 _REACH_PX: Final = 80
-_LOCKED: Final = "in force"
+_LOCKED: Final = "current threshold"
 _LEGEND_ABOVE: Final = {
     "orientation": "h",
     "x": 0.5,
@@ -176,7 +176,7 @@ def calibration(found: Reliability, *, in_force: float | None, colours: Palette)
             (bin_.n, interval.low, interval.high, bin_.low)
             for bin_, interval in zip(bins, intervals, strict=True)
         ],
-        hovertemplate="Mean score %{x:.3f}: %{y:.1%} of %{customdata[0]:,} patches hold tumour"
+        hovertemplate="Mean score %{x:.3f}: %{y:.1%} of %{customdata[0]:,} patches contain tumour"
         "<br>95 % interval %{customdata[1]:.1%} to %{customdata[2]:.1%}<extra></extra>",
         name="found",
         cliponaxis=False,

@@ -4,6 +4,8 @@ Everything is keyed by what decides it: the model by the hash of its card, rows 
 they are in, pictures by job and row.
 """
 
+import os
+
 from app.resources.audits import (
     audit_distribution,
     audit_picture,
@@ -15,6 +17,7 @@ from app.resources.audits import (
 from app.resources.batches import (
     detail,
     drawn_sample,
+    forget_batches,
     input_report,
     job_store,
     poor_quality,
@@ -27,11 +30,11 @@ from app.resources.batches import (
 from app.resources.explanations import (
     explained,
     explainer,
+    forget_explanations,
     job_collection,
     picture_uri,
     sample_collection,
 )
-from app.resources.installation import settings
 from app.resources.model import (
     classifier,
     operating_points,
@@ -39,9 +42,9 @@ from app.resources.model import (
     validation_roc,
     validation_scores,
 )
-from app.resources.removal import forget_jobs
 from app.resources.reviews import review_maps, review_patches, review_picture, review_store
 from app.resources.thresholds import bundle_study, csv_study, run_study
+from core.settings import Settings
 
 __all__ = [
     "audit_distribution",
@@ -80,3 +83,14 @@ __all__ = [
     "validation_roc",
     "validation_scores",
 ]
+
+
+def settings() -> Settings:
+    """Return what the operator decided; read anew each time, because it costs nothing."""
+    return Settings.from_environment(os.environ)
+
+
+def forget_jobs() -> None:
+    """Forget everything kept of any job, pictures included, because one is being removed."""
+    forget_batches()
+    forget_explanations()

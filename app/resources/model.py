@@ -1,11 +1,10 @@
 """The model, its operating points and its validation scores; keyed by the hash of its card."""
 
 import hashlib
+from collections.abc import Hashable
 from pathlib import Path
 
-import streamlit as st
-
-from app.resources.memory import spare_the_garbage_collector
+from app.resources.caching import cached_by, spare_the_garbage_collector
 from core.bundle import Card, ValidationScores, read_validation
 from core.bundle.bundle import CARD_FILE
 from core.scoring import Classifier, apply_locked_point, open_classifier
@@ -14,13 +13,25 @@ from core.statistics import Curve, Evidence, OperatingTable, roc_curve
 from core.thresholds import OperatingPointStore
 
 
+def _of_model(chosen: Settings) -> Hashable:
+    """Return what decides the model: its folder, the content of its card, the device."""
+    try:
+        card = hashlib.sha256((chosen.model_dir / CARD_FILE).read_bytes()).hexdigest()
+    except OSError:
+        card = ""
+    return chosen.model_dir, card, chosen.device
+
+
+@cached_by(_of_model, spinner="Opening the model and testing it on its golden patches …")
 def shipped_classifier(chosen: Settings) -> Classifier:
     """Return the self-tested model at the operating point that it was shipped with.
 
     Raises:
         NodelensError: There is no usable model; nothing is cached then.
     """
-    return _classifier(chosen.model_dir, _card_sha256(chosen.model_dir), chosen.device)
+    opened = open_classifier(chosen.model_dir, device=chosen.device)
+    spare_the_garbage_collector()
+    return opened
 
 
 def classifier(chosen: Settings) -> Classifier:
@@ -39,20 +50,6 @@ def operating_points(chosen: Settings) -> OperatingPointStore:
     return OperatingPointStore(chosen.operating_points_dir)
 
 
-def _card_sha256(folder: Path) -> str:
-    try:
-        return hashlib.sha256((folder / CARD_FILE).read_bytes()).hexdigest()
-    except OSError:
-        return ""
-
-
-@st.cache_resource(show_spinner="Opening the model and testing it on its golden patches …")
-def _classifier(folder: Path, card_sha256: str, device: str) -> Classifier:
-    found = open_classifier(folder, device=device)
-    spare_the_garbage_collector()
-    return found
-
-
 def model_key(classifier: Classifier) -> str:
     """Return what decides scores, calls and maps: weights, temperature, operating point, device."""
     point = classifier.operating_point
@@ -65,18 +62,14 @@ def model_key(classifier: Classifier) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-@st.cache_resource(show_spinner=False, max_entries=4)
+@cached_by(lambda folder, sha256: (folder, sha256), entries=4)
 def validation_scores(folder: Path, sha256: str) -> ValidationScores:
     """Return the bundle's validation scores, checked against the hash in its card."""
     return read_validation(folder, sha256)
 
 
+@cached_by(lambda folder, card: (folder, card.validation.scores_sha256), entries=4)
 def validation_roc(folder: Path, card: Card) -> Curve:
     """Return the ROC curve of the validation scores, thinned for drawing."""
-    return _roc(folder, card.validation.scores_sha256)
-
-
-@st.cache_resource(show_spinner=False, max_entries=4)
-def _roc(folder: Path, sha256: str) -> Curve:
-    scores = validation_scores(folder, sha256)
+    scores = validation_scores(folder, card.validation.scores_sha256)
     return roc_curve(OperatingTable.of(Evidence.of(scores.labels, scores.scores))).thinned(300)

@@ -1,10 +1,6 @@
 """The record of verdicts, the patches that it is about, and their maps."""
 
-from pathlib import Path
-
-import streamlit as st
-
-from app.resources.memory import spare_the_garbage_collector
+from app.resources.caching import cached_by, spare_the_garbage_collector
 from app.resources.model import model_key, shipped_classifier
 from core import pictures
 from core.review import ReviewStore
@@ -12,24 +8,20 @@ from core.review.anchors import AnchorFile
 from core.review.maps import MapMaker
 from core.review.patches import PatchFolder
 from core.review.prepared_maps import PreparedMaps
-from core.scoring import Classifier
 from core.settings import Settings
 
 
+@cached_by(lambda chosen: (chosen.review_store, chosen.review_anchors))
 def review_store(chosen: Settings) -> ReviewStore:
     """Return the one record of verdicts.
 
     Raises:
         StoreError: The file is none, or cannot be written; nothing is cached then.
     """
-    return _review_store(chosen.review_store, chosen.review_anchors)
-
-
-@st.cache_resource(show_spinner=False)
-def _review_store(path: Path, anchors: Path) -> ReviewStore:
+    path = chosen.review_store
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     spare_the_garbage_collector()  # who only reads never opens the model
-    return ReviewStore(path, anchors=AnchorFile(anchors))
+    return ReviewStore(path, anchors=AnchorFile(chosen.review_anchors))
 
 
 def review_patches(chosen: Settings) -> PatchFolder:
@@ -37,30 +29,23 @@ def review_patches(chosen: Settings) -> PatchFolder:
     return PatchFolder(chosen.review_patches_dir)
 
 
+@cached_by(lambda kept, sha256: (kept.folder, sha256), entries=2_000, copied=True)
 def review_picture(kept: PatchFolder, sha256: str) -> str:
     """Return a kept patch, 96 × 96, as PNG in a data URI.
 
     Raises:
         StoreError: It is gone, or has changed; nothing is cached then.
     """
-    return _review_picture(kept.folder, sha256)
+    return pictures.png_uri(kept.image(sha256))
 
 
-@st.cache_data(show_spinner=False, max_entries=2_000)
-def _review_picture(folder: Path, sha256: str) -> str:
-    return pictures.png_uri(PatchFolder(folder).image(sha256))
-
-
+@cached_by(
+    lambda chosen: (model_key(shipped_classifier(chosen)), chosen.review_patches_dir), entries=2
+)
 def review_maps(chosen: Settings) -> PreparedMaps:
     """Return the maps of reviewed patches by the installed model.
 
     Raises:
         NodelensError: There is no usable model, or it cannot be explained; nothing is cached then.
     """
-    found = shipped_classifier(chosen)
-    return _review_maps(found, model_key(found), chosen.review_patches_dir)
-
-
-@st.cache_resource(show_spinner=False, max_entries=2)
-def _review_maps(_classifier: Classifier, model_key: str, folder: Path) -> PreparedMaps:
-    return PreparedMaps(MapMaker(_classifier), PatchFolder(folder).image)
+    return PreparedMaps(MapMaker(shipped_classifier(chosen)), review_patches(chosen).image)

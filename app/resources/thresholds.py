@@ -1,11 +1,10 @@
 """Studies of scores that thresholds are chosen on; keyed by the hash or the stamp of the scores."""
 
 import hashlib
+from collections.abc import Hashable
 from pathlib import Path
 
-import streamlit as st
-
-from app.resources.stamp import file_stamp
+from app.resources.caching import cached_by, file_stamp
 from core.bundle import Card
 from core.thresholds import (
     RUN_SCORES_FILE,
@@ -17,6 +16,11 @@ from core.thresholds import (
 )
 
 
+def _of_bundle(folder: Path, card: Card, *, whole: bool) -> Hashable:
+    return folder, card.weights_sha256, card.validation.scores_sha256, whole
+
+
+@cached_by(_of_bundle, entries=4, spinner="Preparing the validation scores …")
 def bundle_study(folder: Path, card: Card, *, whole: bool) -> ThresholdStudy:
     """Return the study of the bundle's validation scores.
 
@@ -29,41 +33,34 @@ def bundle_study(folder: Path, card: Card, *, whole: bool) -> ThresholdStudy:
     Raises:
         NodelensError: The scores are missing or altered, or lack a class.
     """
-    return _bundle_study(folder, card, card.weights_sha256, card.validation.scores_sha256, whole)
-
-
-@st.cache_resource(show_spinner="Preparing the validation scores …", max_entries=4)
-def _bundle_study(
-    folder: Path, _card: Card, weights_sha256: str, scores_sha256: str, whole: bool
-) -> ThresholdStudy:
-    scores = bundle_scores(folder, _card)
-    part = None if whole else threshold_part(scores, _card)
+    scores = bundle_scores(folder, card)
+    part = None if whole else threshold_part(scores, card)
     return ThresholdStudy.of(scores if part is None else part)
 
 
+@cached_by(
+    lambda folder: (folder, file_stamp(folder / RUN_SCORES_FILE)),
+    entries=4,
+    spinner="Preparing the scores of the run …",
+)
 def run_study(folder: Path) -> ThresholdStudy:
     """Return the study of a training run's validation scores.
 
     Raises:
         NodelensError: There are none, or none that can be used.
     """
-    return _run_study(folder, file_stamp(folder / RUN_SCORES_FILE))
-
-
-@st.cache_resource(show_spinner="Preparing the run's scores …", max_entries=4)
-def _run_study(folder: Path, stamp: tuple[int, int, int]) -> ThresholdStudy:
     return ThresholdStudy.of(run_scores(folder))
 
 
+@cached_by(
+    lambda name, data: (name, hashlib.sha256(data).hexdigest()),
+    entries=4,
+    spinner="Reading and sorting the scores …",
+)
 def csv_study(name: str, data: bytes) -> ThresholdStudy:
     """Return the study of an uploaded table of scores.
 
     Raises:
         NodelensError: It cannot be used; the message names the rows.
     """
-    return _csv_study(name, data, hashlib.sha256(data).hexdigest())
-
-
-@st.cache_resource(show_spinner="Reading and sorting the scores …", max_entries=4)
-def _csv_study(name: str, _data: bytes, sha256: str) -> ThresholdStudy:
-    return ThresholdStudy.of(read_scores_csv(name, _data))
+    return ThresholdStudy.of(read_scores_csv(name, data))

@@ -27,8 +27,8 @@ def owner() -> str:
     if identity is not None:
         return identity
     if _WORKSPACE not in st.session_state:
-        found = str(st.context.cookies.get(COOKIE, ""))
-        token = found if _TOKEN.fullmatch(found) else secrets.token_urlsafe(32)
+        kept = str(st.context.cookies.get(COOKIE, ""))
+        token = kept if _TOKEN.fullmatch(kept) else secrets.token_urlsafe(32)
         st.session_state[_WORKSPACE] = token
     token = st.session_state[_WORKSPACE]
     return str(token)

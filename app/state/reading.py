@@ -9,14 +9,14 @@ from typing import Final
 import streamlit as st
 
 _PLACE: Final = "place"
-_DRAWN: Final = "drawn"
+_DISPLAY: Final = "display"
 _AGAIN: Final = "again"
 _BACK: Final = "looks-back"
 
 
 def leave_desk() -> None:
     """Forget where the reader stood, because the case or the reader changes."""
-    for key in (_PLACE, _DRAWN, _AGAIN, _BACK):
+    for key in (_PLACE, _DISPLAY, _AGAIN, _BACK):
         st.session_state.pop(key, None)
 
 
@@ -26,44 +26,44 @@ def looks_back() -> bool:
 
 
 def look_back(on: bool) -> None:
-    """List the reader's own earlier verdicts, or go on reading."""
+    """List the reader's own earlier verdicts, or continue reading."""
     st.session_state[_BACK] = on
     st.session_state.pop(_AGAIN, None)
-    st.session_state.pop(_DRAWN, None)
+    st.session_state.pop(_DISPLAY, None)
 
 
-def again() -> int | None:
-    """Return the position whose verdict is to be corrected; None while reading on."""
-    found = st.session_state.get(_AGAIN)
-    return None if found is None else int(found)
+def correcting() -> int | None:
+    """Return the position whose verdict is being corrected; None while reading on."""
+    position = st.session_state.get(_AGAIN)
+    return None if position is None else int(position)
 
 
-def look_again(position: int | None) -> None:
+def correct(position: int | None) -> None:
     """Look at a patch again to correct its verdict, or at no such patch any more."""
     st.session_state[_AGAIN] = position
     st.session_state[_BACK] = False
-    st.session_state.pop(_DRAWN, None)
+    st.session_state.pop(_DISPLAY, None)
 
 
-def place() -> int:
-    """Return the position in the worklist behind which to go on; -1 at first."""
+def last_position() -> int:
+    """Return the position in the worklist after which to continue; -1 at first."""
     return int(st.session_state.get(_PLACE, -1))
 
 
-def go_on_behind(position: int) -> None:
-    """Go on with the first unread patch behind a position."""
+def continue_after(position: int) -> None:
+    """Continue with the first unread patch after a position."""
     st.session_state[_PLACE] = position
-    st.session_state.pop(_DRAWN, None)
+    st.session_state.pop(_DISPLAY, None)
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """Something that was drawn for a verdict.
+class Display:
+    """A patch, or a page of them, as it appeared for a verdict.
 
     Attributes:
-        what: What, as given.
+        what: Which, as given.
         action: The token under which its verdict is recorded, once.
-        since_s: When it was drawn, by a clock that only counts.
+        since_s: When it appeared, by a clock that only counts.
     """
 
     what: Hashable
@@ -72,19 +72,19 @@ class Drawn:
 
     @property
     def seconds(self) -> float:
-        """How long ago it was drawn."""
+        """How long ago it appeared."""
         return time.monotonic() - self.since_s
 
 
-def drawn(what: Hashable) -> Drawn:
-    """Return when something was first drawn, which is now unless it was drawn last time too."""
-    found = st.session_state.get(_DRAWN)
-    if not isinstance(found, Drawn) or found.what != what:
-        found = Drawn(what, secrets.token_hex(16), time.monotonic())
-        st.session_state[_DRAWN] = found
-    return found
+def display(what: Hashable) -> Display:
+    """Return when something appeared, which is now unless it was there last time too."""
+    held = st.session_state.get(_DISPLAY)
+    if not isinstance(held, Display) or held.what != what:
+        held = Display(what, secrets.token_hex(16), time.monotonic())
+        st.session_state[_DISPLAY] = held
+    return held
 
 
-def still_drawn(earlier: Drawn) -> bool:
-    """Whether nothing was drawn since; false for a second press on the same button."""
-    return st.session_state.get(_DRAWN) == earlier
+def still_displayed(earlier: Display) -> bool:
+    """Whether nothing appeared since; false for a second press on the same button."""
+    return st.session_state.get(_DISPLAY) == earlier

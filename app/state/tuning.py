@@ -1,5 +1,6 @@
 """What the threshold page is set to, in this visit and in the URL."""
 
+import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
@@ -49,8 +50,8 @@ def current(start: Tuning | None = None) -> Tuning:
     """Return what the threshold page is set to: in this visit, else by the URL, else `start`."""
     if _TUNING not in st.session_state:
         st.session_state[_TUNING] = _tuning_in_url(start or Tuning())
-    found: Tuning = st.session_state[_TUNING]
-    return found
+    now: Tuning = st.session_state[_TUNING]
+    return now
 
 
 def change(**changes: Any) -> None:  # noqa: ANN401 - the fields of Tuning
@@ -60,42 +61,42 @@ def change(**changes: Any) -> None:  # noqa: ANN401 - the fields of Tuning
 
 def share() -> None:
     """Write what the threshold page is set to into the URL."""
-    found: Tuning = st.session_state[_TUNING]
-    told = {
-        _URL_NAMES[name]: str(value)
-        for name, value in asdict(found).items()
-        if value not in {"", None}
+    values = asdict(st.session_state[_TUNING])
+    shared = {
+        short: str(values[name])
+        for name, short in _URL_NAMES.items()
+        if values[name] not in {"", None}
     }
-    if {name: st.query_params.get(name) for name in told} == told and not (
-        set(_URL_NAMES.values()) - set(told)
-    ) & set(st.query_params):
+    in_url = {
+        name: st.query_params[name] for name in _URL_NAMES.values() if name in st.query_params
+    }
+    if in_url == shared:
         return
-    for name in _URL_NAMES.values():
-        if name not in told:
-            st.query_params.pop(name, None)
-    st.query_params.update(told)
+    for name in in_url.keys() - shared.keys():
+        st.query_params.pop(name)
+    st.query_params.update(shared)
 
 
 def _tuning_in_url(start: Tuning) -> Tuning:
     if _URL_NAMES["threshold"] not in st.query_params:
         return start
-    told: dict[str, Any] = {"lower": None}
+    values: dict[str, Any] = {"lower": None}
     for name, short in _URL_NAMES.items():
         text = st.query_params.get(short)
         if text is None:
             continue
         if isinstance(getattr(start, name), str):
-            told[name] = text[:500]
+            values[name] = text[:500]
             continue
         try:
-            told[name] = float(text)
+            values[name] = float(text)
         except ValueError:
             continue
-    found = replace(start, **told)
-    shares = 0 <= found.threshold <= 1 and 0 < found.prevalence < 1
-    costs = 0 < found.miss_cost < float("inf") and 0 < found.false_alarm_cost < float("inf")
-    zone = found.lower is None or 0 <= found.lower < found.threshold
+    linked = replace(start, **values)
+    shares = 0 <= linked.threshold <= 1 and 0 < linked.prevalence < 1
+    costs = all(0 < cost < math.inf for cost in (linked.miss_cost, linked.false_alarm_cost))
+    zone = linked.lower is None or 0 <= linked.lower < linked.threshold
     if shares and costs and zone:
-        return found
-    widgets.say("The link holds a setting that cannot be used; the page starts anew.")
+        return linked
+    widgets.notify("The link contains a setting that cannot be used; the page shows the defaults.")
     return start

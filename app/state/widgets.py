@@ -1,6 +1,7 @@
 """What widgets hold, and what the browser tells of itself."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -41,7 +42,7 @@ class KeptFile:
     """An uploaded file, held in memory for this visit.
 
     Attributes:
-        name: From somebody's disk; hostile text.
+        name: From someone's disk; hostile text.
         data: Its bytes.
     """
 
@@ -51,8 +52,8 @@ class KeptFile:
 
 def uploaded(key: str) -> KeptFile | None:
     """Return what the uploader with this key holds."""
-    found: Any = st.session_state.get(key)
-    return None if found is None else KeptFile(str(found.name), found.getvalue())
+    file: Any = st.session_state.get(key)
+    return None if file is None else KeptFile(str(file.name), file.getvalue())
 
 
 def keep_file(key: str, file: KeptFile | None) -> None:
@@ -62,12 +63,12 @@ def keep_file(key: str, file: KeptFile | None) -> None:
 
 def kept_file(key: str) -> KeptFile | None:
     """Return the file that was kept under a key."""
-    found: KeptFile | None = st.session_state.get(f"kept-{key}")
-    return found
+    file: KeptFile | None = st.session_state.get(f"kept-{key}")
+    return file
 
 
 @dataclass(frozen=True)
-class Selection:
+class TableClick:
     """What was clicked in a table.
 
     Attributes:
@@ -81,14 +82,13 @@ class Selection:
     cell_rows: tuple[int, ...]
 
 
-def selection(key: str) -> Selection:
+def selection(key: str) -> TableClick:
     """Return what was clicked in the table with this key."""
-    held: Any = st.session_state.get(key) or {}
-    found: Any = held.get("selection", {})
-    return Selection(
-        tuple(found.get("rows", ())),
-        tuple(found.get("columns", ())),
-        tuple(row for row, _ in found.get("cells", ())),
+    clicked: Any = (st.session_state.get(key) or {}).get("selection", {})
+    return TableClick(
+        tuple(clicked.get("rows", ())),
+        tuple(clicked.get("columns", ())),
+        tuple(row for row, _ in clicked.get("cells", ())),
     )
 
 
@@ -104,15 +104,15 @@ def component_value(key: str, name: str) -> Any:  # noqa: ANN401 - whatever the 
     return held.get(name)
 
 
-def say(sentence: str) -> None:
+def notify(sentence: str) -> None:
     """Keep a sentence for the next time the page is drawn."""
     st.session_state[_NOTICE] = sentence
 
 
-def said() -> str | None:
+def pop_notice() -> str | None:
     """Return the sentence that was kept, once."""
-    found = st.session_state.pop(_NOTICE, None)
-    return str(found) if found else None
+    sentence = st.session_state.pop(_NOTICE, None)
+    return str(sentence) if sentence else None
 
 
 def is_dark() -> bool:
@@ -126,3 +126,10 @@ def time_zone() -> ZoneInfo | None:
         return ZoneInfo(str(st.context.timezone or ""))
     except (ZoneInfoNotFoundError, ValueError):
         return None
+
+
+def local_time(at: datetime, *, seconds: bool = False) -> str:
+    """Return a moment in the browser's time zone; in UTC, and so named, where it is not known."""
+    zone = time_zone()
+    pattern = "%d %b %Y, %H:%M:%S" if seconds else "%d %b %Y, %H:%M"
+    return f"{at.astimezone(zone or UTC):{pattern}}" + ("" if zone else " UTC")

@@ -33,28 +33,28 @@ LIVE_EVERY_S = 1.5
 
 def look_at(store: AuditStore, job: Job) -> None:
     """Draw the audit that is looked at, in whatever state it is."""
-    found = store.state(job)
-    audits.audit_head(store, job, found)
+    state = store.state(job)
+    audits.audit_head(store, job, state)
     with st.container():  # always there, so that what is below stays where it is
-        if found.name == "running":
-            st.fragment(progress, run_every=LIVE_EVERY_S)(store, job, found.progress.finished)
-        elif found.name != "done":
-            audits.after_stop(store, job, found)
-    if found.name == "new" or not (
+        if state.name == "running":
+            st.fragment(progress, run_every=LIVE_EVERY_S)(store, job, state.progress.finished)
+        elif state.name != "done":
+            audits.after_stop(store, job, state)
+    if state.name == "new" or not (
         store.folder(job).table("patches").is_file() or store.folder(job).part_files()
     ):
         return
     view = resources.audit_view(store, job, limits.limits_now())
     st.fragment(result)(store, job, view.audit.spec.inputs)
-    audits.skipped_steps(found.progress)
+    audits.skipped_steps(state.progress)
 
 
 def progress(store: AuditStore, job: Job, finished: tuple[str, ...]) -> None:
     """Draw how far the audit is; draw the page anew when a step is done."""
-    found = store.state(job)
-    if found.name != "running" or found.progress.finished != finished:
+    state = store.state(job)
+    if state.name != "running" or state.progress.finished != finished:
         st.rerun()
-    audits.progress_line(store, job, found)
+    audits.progress_line(store, job, state)
 
 
 def result(store: AuditStore, job: Job, inputs: int) -> None:
@@ -105,10 +105,10 @@ scheme = "dark" if widgets.is_dark() else "light"
 st.html(f'<style>[data-testid="stDialog"]{{color-scheme:{scheme}}}</style>')
 settings = model.settings_or_stop()
 kept = resources.audit_store(settings)
-wanted = address.audit_id()
-current = kept.jobs.job(identity.owner(), wanted) if wanted else None
-if wanted and current is None:
-    address.look_at_audit(None)
+looked_at = address.audit.now()
+current = kept.jobs.job(identity.owner(), looked_at) if looked_at else None
+if looked_at and current is None:
+    address.audit.look_at(None)
     listing.not_here("data set")
 if current is None:
     start_page(kept)

@@ -66,12 +66,12 @@ def start_page(store: JobStore, classifier: Classifier | None) -> None:
 
 settings = model.settings_or_stop()
 jobs = resources.job_store(settings)
-wanted = address.job_id()
-current = jobs.job(identity.owner(), wanted) if wanted else None
+looked_at = address.job.now()
+current = jobs.job(identity.owner(), looked_at) if looked_at else None
 if current is None:
     parts.page_title(words.TITLE, words.LEAD)
-if wanted and current is None:
-    address.look_at_job(None)
+if looked_at and current is None:
+    address.job.look_at(None)
     listing.not_here("batch")
 loaded = model.classifier_or_problem(settings)
 if current is None:

@@ -19,7 +19,7 @@ def read(
     """Draw the case that is read."""
     case = record.case(case_id)
     by_page = cases.case_head(case)
-    if notice := widgets.said():
+    if notice := widgets.pop_notice():
         parts.show_problem(NodelensError(notice))
     draw = bulk.page_of_patches if by_page else desk.desk
     st.fragment(draw)(store, kept, case_id, person.name)
@@ -28,7 +28,7 @@ def read(
 parts.style(Path(desk.__file__).with_name("review.css"))
 settings = model.settings_or_stop()
 reader = who.current_person(settings)
-looked_at = address.case_id()
+looked_at = address.case.now()
 try:
     verdicts = resources.review_store(settings)
     on_record = verdicts.record()
@@ -41,7 +41,7 @@ if reader is not None and looked_at is not None and looked_at in on_record.cases
 else:
     parts.page_title(words.TITLE, words.LEAD)
     if looked_at and looked_at not in on_record.cases:
-        address.look_at_case(None)
+        address.case.look_at(None)
         st.info(words.NOT_ON_RECORD)
     reader = who.person_or_ask(settings)
     if reader is not None:

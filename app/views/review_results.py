@@ -32,7 +32,7 @@ def results(
             "Continue reading",
             type="primary",
             icon=":material/rate_review:",
-            on_click=address.look_at_case,
+            on_click=address.case.look_at,
             args=(pending,),
             key="go-on",
         )
@@ -64,7 +64,7 @@ if reader is not None:
         parts.empty(*words.NO_RESULTS)
         st.page_link("views/review.py", label="Start a case", icon=":material/rate_review:")
     else:
-        looked_at = address.case_id()
+        looked_at = address.case.now()
         chosen = st.selectbox(
             "Case",
             cases,

@@ -18,7 +18,7 @@ if classifier is None:
     st.stop()
 point = classifier.operating_point
 tuning.current(tuning.Tuning(threshold=point.threshold, lower=point.lower_threshold))
-if sentence := widgets.said():
+if sentence := widgets.pop_notice():
     st.info(sentence, icon=":material/info:")
 source, stated = st.columns([1, 1.3], gap="large", vertical_alignment="top")
 with source:

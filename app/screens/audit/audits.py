@@ -27,14 +27,14 @@ from core.jobs import Job
 def begin(store: AuditStore, job: Job) -> None:
     """Start an audit and look at it."""
     store.start(job)
-    address.look_at_audit(job.id)
+    address.audit.look_at(job.id)
 
 
 def audit_list(store: AuditStore) -> None:
     """Draw the workspace's audits, newest first."""
     jobs = store.jobs.jobs(identity.owner())
     if jobs:
-        job_list(jobs, lambda job: (store.state(job).name, ""), address.look_at_audit, "open-audit")
+        job_list(jobs, lambda job: (store.state(job).name, ""), address.audit.look_at, "open-audit")
     else:
         empty(*words.NO_DATA_SET)
 
@@ -42,7 +42,7 @@ def audit_list(store: AuditStore) -> None:
 def audit_head(store: AuditStore, job: Job, state: AuditState) -> None:
     """Draw the name of the audit that is looked at, the way back, the report, the way out."""
     with st.container(horizontal=True, vertical_alignment="center", key="nl-batch-head"):
-        way_back("All data sets", "all-of-audits", address.look_at_audit)
+        way_back("All data sets", "all-of-audits", address.audit.look_at)
         head_line(job.name, marks(job, state.name))
         report = store.folder(job).report
         if report.is_file():
@@ -58,7 +58,7 @@ def audit_head(store: AuditStore, job: Job, state: AuditState) -> None:
 
 
 def _delete(store: AuditStore, job: Job) -> None:
-    address.look_at_audit(None)
+    address.audit.look_at(None)
     store.remove(job)
     resources.forget_audits()
 

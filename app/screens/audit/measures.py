@@ -26,15 +26,15 @@ def measures_panel(view: AuditView) -> None:
     colours = charts.palette(dark=widgets.is_dark())
     measure = _choice()
     section("Distribution by class", "drag over bars, or click one, to see its patches")
-    found = resources.audit_distribution(view, measure)
-    if found is None:
+    bins = resources.audit_distribution(view, measure)
+    if bins is None:
         st.caption("No patch has a value for this measure.")
     else:
         name = measure_text(measure)
         chart(
             audit_charts.measure_histogram(
-                found.edges,
-                found.counts,
+                bins.edges,
+                bins.counts,
                 title=f"{name.capitalize()} ({unit_text(measure)})",
                 colours=colours,
             ),
@@ -43,8 +43,8 @@ def measures_panel(view: AuditView) -> None:
             on_select=lambda: _select_bins(measure),
             selection_mode=["points", "box"],
         )
-        outside = f" {found.outside:,} values lie beyond the ends." if found.outside else ""
-        st.caption(f"Share of the class in each of {len(found.edges) - 1} bins.{outside}")
+        outside = f" {bins.outside:,} values lie beyond the ends." if bins.outside else ""
+        st.caption(f"Share of the class in each of {len(bins.edges) - 1} bins.{outside}")
     _associations(view, colours)
     _contrasts(view, colours)
 

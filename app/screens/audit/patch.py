@@ -24,22 +24,22 @@ _MOST_RELATED = 12
 
 def patch_dialog(store: AuditStore, job: Job, view: AuditView) -> None:
     """Open the patch that is looked at, if one is."""
-    row = address.audit_patch()
+    row = address.audit_patch.number()
     if row is None:
         return
     if row >= len(view.patches):
-        address.look_at_audit_patch(None)
+        address.audit_patch.look_at(None)
         return
     opened = st.dialog("Patch", width="large", on_dismiss=_close)(_patch)
     opened(store, job, view)
 
 
 def _close() -> None:
-    address.look_at_audit_patch(None)
+    address.audit_patch.look_at(None)
 
 
 def _patch(store: AuditStore, job: Job, view: AuditView) -> None:
-    row = address.audit_patch()
+    row = address.audit_patch.number()
     if row is None or row >= len(view.patches):
         return
     patch = view.patches.iloc[row]

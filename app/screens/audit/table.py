@@ -75,4 +75,4 @@ def _frame(view: AuditView, rows: Rows, names: list[str]) -> pd.DataFrame:
 def _select(rows: list[int]) -> None:
     selected = widgets.selection(_KEY).rows
     if selected and selected[0] < len(rows):
-        address.look_at_audit_patch(rows[selected[0]])
+        address.audit_patch.look_at(rows[selected[0]])

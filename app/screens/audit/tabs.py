@@ -22,7 +22,7 @@ def part_choice(job_id: str) -> str:
     """Draw the choice of a part and return it; it stands in the URL."""
     key = _key(job_id)
     if widgets.chosen(key) is None:
-        named = address.audit_part(FINDINGS)
+        named = address.audit_part.now()
         widgets.choose(key, named if named in PARTS else FINDINGS)
     part = st.segmented_control(
         "Part",
@@ -31,7 +31,7 @@ def part_choice(job_id: str) -> str:
         key=key,
         label_visibility="collapsed",
     )
-    address.look_at_audit_part(part or FINDINGS)
+    address.audit_part.look_at(part or FINDINGS)
     return part or FINDINGS
 
 

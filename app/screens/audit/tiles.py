@@ -121,7 +121,7 @@ def tiles(cards: Sequence[TileCard], *, key: str, side: int = 96, followed: bool
     def picked() -> None:
         clicked = widgets.component_value(key, "picked")
         if clicked:
-            address.look_at_audit_patch(int(clicked["row"]))
+            address.audit_patch.look_at(int(clicked["row"]))
 
     data: dict[str, Any] = {
         "cards": [asdict(card) for card in cards],

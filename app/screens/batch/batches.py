@@ -30,7 +30,7 @@ def batch_list(store: JobStore, *, can_score: bool) -> None:
     if not jobs:
         empty(*(words.NO_BATCH if can_score else words.NO_BATCH_NO_MODEL))
         return
-    job_list(jobs, partial(_status, store), address.look_at_job, "open")
+    job_list(jobs, partial(_status, store), address.job.look_at, "open")
 
 
 def _status(store: JobStore, job: Job) -> tuple[str, str]:
@@ -48,7 +48,7 @@ def batch_head(
 ) -> None:
     """Draw the name of the batch that is looked at, the way back, the downloads, the way out."""
     with st.container(horizontal=True, vertical_alignment="center", key="nl-batch-head"):
-        way_back("All batches", "all", address.look_at_job)
+        way_back("All batches", "all", address.job.look_at)
         eight = job.tta == TestTimeAugmentation.D4
         head_line(job.name, marks(job, progress.state, "eight orientations" if eight else ""))
         _downloads(store, job, progress, resources.rows(store, job), classifier)
@@ -88,6 +88,6 @@ def _downloads(
 
 
 def _delete(store: JobStore, job: Job) -> None:
-    address.look_at_job(None)
+    address.job.look_at(None)
     store.remove(job)
     resources.forget_jobs()

@@ -71,7 +71,7 @@ def _batch(store: JobStore, done: list[Job]) -> PatchCollection | None:
     jobs = {job.id: job for job in done}
     key = "explain-batch"
     if widgets.chosen(key) not in jobs:
-        looked_at = address.job_id()
+        looked_at = address.job.now()
         widgets.choose(key, looked_at if looked_at in jobs else done[0].id)
     chosen = st.selectbox(
         "Batch",

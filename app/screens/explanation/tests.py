@@ -30,7 +30,7 @@ _FILLERS: Final = {
     FillerKind.MEAN: "Mean colour",
     FillerKind.DONOR: "Donor",
 }
-_KEPT: Final = ("Centre kept, ring replaced", "Ring kept, centre replaced", "Replacement alone")
+_KEPT: Final = ("Centre kept, ring replaced", "Ring kept, centre replaced", "Both replaced")
 _VIEWS: Final = tuple(
     f"{mirrored}{turned}"
     for mirrored in ("", "Mirrored, ")

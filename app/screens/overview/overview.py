@@ -50,7 +50,7 @@ def where_to_go(store: JobStore, *, can_score: bool) -> None:
                 try_samples(store)
                 st.switch_page("views/batch.py")
             if st.button("Score my patches", icon=":material/grid_view:", key="overview-batch"):
-                address.look_at_job(None)
+                address.job.look_at(None)
                 st.switch_page("views/batch.py")
     with picture:
         png = resources.drawn_sample(_SHOWN_SAMPLE)
@@ -188,6 +188,6 @@ def what_it_is_not_for(classifier: Classifier) -> None:
     section("Limits", words.LIMITS)
     of_model, of_numbers = st.columns(2, gap="large")
     with of_model:
-        bullets("Of the model", card.limits)
+        bullets("The model", card.limits)
     with of_numbers:
-        bullets("Of the numbers", card.validation.notes)
+        bullets("The numbers", card.validation.notes)

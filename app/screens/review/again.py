@@ -1,5 +1,7 @@
 """A reader's own earlier verdicts, and the way to correct one of them."""
 
+from datetime import datetime
+
 import pandas as pd
 import streamlit as st
 
@@ -33,7 +35,7 @@ def leave_button() -> None:
         key="leave",
         shortcut="L",
         icon=":material/close:",
-        on_click=reading.look_again,
+        on_click=reading.correct,
         args=(None,),
     )
 
@@ -81,19 +83,13 @@ def _line(verdict: CurrentVerdict) -> dict[str, object]:
         "Confidence": str(final.confidence or ""),
         "Reasons": ", ".join(final.tags),
         "Comment": final.comment,
-        "When": clock(verdict.final.at),
+        "When": widgets.local_time(datetime.fromisoformat(verdict.final.at), seconds=True),
         "Event": verdict.final.sequence,
     }
-
-
-def clock(at: str) -> str:
-    """Return when an event was recorded, in the reader's time zone as far as it is known."""
-    when, zone = pd.Timestamp(at), widgets.time_zone()
-    return f"{when.tz_convert(zone):%d %b %Y %H:%M:%S}" if zone else f"{when:%d %b %H:%M:%S}Z"
 
 
 def _choose() -> None:
     places = widgets.chosen(f"{_TABLE}-places")
     rows = widgets.selection(_TABLE).rows
     if rows and isinstance(places, list) and rows[0] < len(places):
-        reading.look_again(int(places[rows[0]]))
+        reading.correct(int(places[rows[0]]))

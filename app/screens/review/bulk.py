@@ -46,7 +46,7 @@ def page_of_patches(store: ReviewStore, kept: PatchFolder, case_id: str, reader:
         empty(words.DONE)
         return
     page = [shown_now(record, case_id, reader, position) for position in positions]
-    drawn = reading.drawn((case_id, reader, tuple(positions)))
+    drawn = reading.display((case_id, reader, tuple(positions)))
     try:
         cells = "".join(
             _cell(shown, resources.review_picture(kept, shown.sha256)) for shown in page
@@ -74,7 +74,7 @@ def _agree(
     case: CaseOpened,
     reader: str,
     page: list[Shown],
-    drawn: reading.Drawn,
+    drawn: reading.Display,
 ) -> None:
     called = [shown for shown in page if shown.patch and shown.patch.predicted_label is not None]
     lines = []
@@ -103,9 +103,9 @@ def _agree(
 
 
 def _agree_to_all(
-    store: ReviewStore, case: CaseOpened, reader: str, called: list[Shown], drawn: reading.Drawn
+    store: ReviewStore, case: CaseOpened, reader: str, called: list[Shown], drawn: reading.Display
 ) -> None:
-    if not reading.still_drawn(drawn):
+    if not reading.still_displayed(drawn):
         return
     seconds = round(drawn.seconds / len(called), 3)
     try:
@@ -121,5 +121,5 @@ def _agree_to_all(
             event = verdict_event(record, case, reader, shown.position, what)
             store.append(event, action=f"{drawn.action}-{shown.position}")
     except NodelensError as error:
-        widgets.say(str(error))
-    reading.go_on_behind(-1)
+        widgets.notify(str(error))
+    reading.continue_after(-1)

@@ -32,7 +32,7 @@ def case_list(record: Record, who: Person) -> None:
             entry(
                 case.name,
                 badge(words.MODES[case.mode]) + badge(state, tone) + count,
-                address.look_at_case,
+                address.case.look_at,
                 case.case,
                 key=f"read-{case.case}",
                 label=label,
@@ -43,7 +43,7 @@ def case_list(record: Record, who: Person) -> None:
 def case_head(case: CaseOpened) -> bool:
     """Draw the name of a case with the ways out; return whether it is read page by page."""
     with st.container(horizontal=True, vertical_alignment="center", key="nl-batch-head"):
-        way_back("All cases", "all-cases", address.look_at_case)
+        way_back("All cases", "all-cases", address.case.look_at)
         head_line(case.name, badge(words.MODES[case.mode]), level=2)
         by_page = case.mode is ReadingMode.AI_FIRST and st.toggle("Twelve at a time", key="by-page")
         st.page_link("views/review_results.py", label="Results", icon=":material/fact_check:")

@@ -47,11 +47,11 @@ def desk(store: ReviewStore, kept: PatchFolder, case_id: str, reader: str) -> No
     if reading.looks_back():
         earlier_verdicts(record, case, reader)
         return
-    again = reading.again()
+    again = reading.correcting()
     if again is not None and may_correct(record, case, reader, again):
         _patch(seat, record, kept, again, again=True)
         return
-    position = next_position(record, case_id, reader, after=reading.place())
+    position = next_position(record, case_id, reader, after=reading.last_position())
     if position is None:
         store.note_end()
         _done(record, case, reader)
@@ -82,7 +82,7 @@ def _patch(seat: Seat, record: Record, kept: PatchFolder, position: int, *, agai
     standing = record.state(case.case, reader, position).final
     before = standing.reading if standing is not None else None
     view = map_view(case, shown.patch, hashes)
-    drawn = reading.drawn((case.case, reader, position, stage))
+    drawn = reading.display((case.case, reader, position, stage))
     sitting = Sitting(seat, shown, stage, before, drawn)
     if view is not None:
         sitting.saw(view.shown)
@@ -128,7 +128,7 @@ def _steps(seat: Seat, record: Record, position: int, *, again: bool, map_allowe
                 shortcut="L",
                 icon=":material/skip_next:",
                 help=words.LATER_HELP,
-                on_click=reading.go_on_behind,
+                on_click=reading.continue_after,
                 args=(position,),
             )
         map_button(allowed=map_allowed)
@@ -164,9 +164,9 @@ def _undo(seat: Seat) -> None:
         back = undoable(seat.store.record(), seat.case, seat.reader)
         if back is not None:
             seat.store.append(back.event)
-            reading.go_on_behind(back.position - 1)
+            reading.continue_after(back.position - 1)
     except NodelensError as error:
-        widgets.say(str(error))
+        widgets.notify(str(error))
 
 
 def _done(record: Record, case: CaseOpened, reader: str) -> None:

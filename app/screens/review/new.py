@@ -88,7 +88,7 @@ def new_case(
     except NodelensError as error:
         show_problem(error)
         return
-    address.look_at_case(case.case)
+    address.case.look_at(case.case)
     st.rerun()
 
 
@@ -103,7 +103,7 @@ def _from_batch(jobs: JobStore) -> PatchesOfCase | None:
         empty(*words.NO_BATCH)
         st.page_link("views/batch.py", label="Score patches", icon=":material/grid_view:")
         return None
-    looked_at = address.job_id()
+    looked_at = address.job.now()
     job = st.selectbox(
         "Scored batch",
         finished,

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -12,7 +13,6 @@ from markupsafe import escape
 
 from app import resources
 from app.screens.review import words
-from app.screens.review.again import clock
 from app.screens.shared.parts import download, section, show_problem
 from app.state import widgets
 from core.errors import NodelensError
@@ -99,7 +99,7 @@ def _line(entry: Entry, names: Mapping[str, str]) -> dict[str, object]:
         content = event.order
     return {
         "Event": entry.sequence,
-        "When": clock(entry.payload.at),
+        "When": widgets.local_time(datetime.fromisoformat(entry.payload.at), seconds=True),
         "Reader": names.get(reader, words.UNKNOWN_READER) if names else reader,
         "Event type": str(event.kind),
         "Patch": None if task is None else task + 1,

@@ -67,7 +67,7 @@ class Sitting:
     shown: Shown
     stage: str
     before: Reading | None
-    drawn: reading.Drawn
+    drawn: reading.Display
 
     def draft(self, what: str) -> str:
         """Return what a draft of this reading is kept under."""
@@ -184,7 +184,7 @@ def _reading(sitting: Sitting, verdict: Verdict) -> Reading:
 
 def _give(sitting: Sitting, verdict: Verdict) -> None:
     seat, position = sitting.seat, sitting.shown.position
-    if not reading.still_drawn(sitting.drawn):
+    if not reading.still_displayed(sitting.drawn):
         return  # a second press; the first one is on record
     if sitting.drawn.seconds < LEAST_S:
         st.toast(words.TOO_SOON, icon=":material/timer:")
@@ -195,13 +195,13 @@ def _give(sitting: Sitting, verdict: Verdict) -> None:
         event = make(seat.store.record(), seat.case, seat.reader, position, what)
         seat.store.append(event, action=sitting.drawn.action)
     except NodelensError as error:
-        widgets.say(str(error))
+        widgets.notify(str(error))
         return
     if sitting.stage == AGAIN:
-        reading.look_again(None)
+        reading.correct(None)
         text = words.CORRECTED.format(number=position + 1, verdict=verdict)
         st.toast(text, icon=":material/edit:")
         return
     # In the blind-first mode the same patch comes again, now with the score.
     first_of_two = seat.case.mode is ReadingMode.BLIND_FIRST and sitting.stage == FIRST
-    reading.go_on_behind(position - first_of_two)
+    reading.continue_after(position - first_of_two)

@@ -42,9 +42,7 @@ def marks(job: Job, state: str, note: str = "") -> Markup:
 
 def when(job: Job) -> str:
     """Return when a batch was made, in the reader's time zone as far as the browser tells it."""
-    made = datetime.fromisoformat(job.created)
-    zone = widgets.time_zone()
-    return f"{made.astimezone(zone):%d %b %Y, %H:%M}" + ("" if zone else " UTC")
+    return widgets.local_time(datetime.fromisoformat(job.created))
 
 
 def entry(

@@ -22,7 +22,7 @@ TakeJob = Callable[[Job], None]
 
 def look_at(job: Job) -> None:
     """Look at a batch."""
-    address.look_at_job(job.id)
+    address.job.look_at(job.id)
 
 
 def try_samples(store: JobFolder, take: TakeJob = look_at) -> None:

@@ -125,7 +125,7 @@ def _lock(scene: Scene, snapshot: Snapshot, rule: str) -> None:
     except (NodelensError, ValueError) as error:
         widgets.choose("lock-problem", str(error))
         return
-    widgets.say(words.LOCKED.format(version=locked.version, threshold=locked.threshold))
+    widgets.notify(words.LOCKED.format(version=locked.version, threshold=locked.threshold))
     widgets.choose("lock-done", True)
 
 
@@ -173,7 +173,7 @@ def _use(scene: Scene, version: str, by: str) -> bool:
     except NodelensError as error:
         show_problem(error)
         return False
-    widgets.say(words.IN_USE.format(version=version))
+    widgets.notify(words.IN_USE.format(version=version))
     return True
 
 
@@ -213,11 +213,9 @@ def versions(scene: Scene) -> None:
 
 
 def _table(scene: Scene) -> pd.DataFrame:
-    zone = widgets.time_zone()
     lines = [(SHIPPED, scene.card.operating_point, "", "")]
     for locked in reversed(scene.versions):
-        at = locked.locked_at.astimezone(zone) if zone else locked.locked_at
-        when = f"{at:%d %b %Y, %H:%M}" + ("" if zone else " UTC")
+        when = widgets.local_time(locked.locked_at)
         lines.append((locked.version, locked.operating_point, locked.locked_by, when))
     return pd.DataFrame(
         {
@@ -290,7 +288,7 @@ def _opened(scene: Scene, file: widgets.KeptFile) -> None:
 
 def _open(scene: Scene, point: LockedPoint, by: str, digest: str, key: str) -> None:
     if not by:
-        widgets.say(words.NAME_NEEDED_TEST)
+        widgets.notify(words.NAME_NEEDED_TEST)
         return
     if not widgets.chosen(key):
         scene.store.record_opening(point, by=by, scores_sha256=digest)

@@ -43,7 +43,7 @@ def rules(study: ThresholdStudy, assumptions: Assumptions) -> None:
             top = _percent("Flag the top %", "threshold-top", 10.0)
             _button(f"top:{top:g}", "Set", "A fixed workload", study, assumptions)
     with _row("nl-grey"):
-        miss = _percent("Grey zone: missed ≤ %", "threshold-grey-miss", 2.0)
+        miss = _percent("Grey: missed ≤ %", "threshold-grey-miss", 2.0)
         alarm = _percent("false alarms ≤ %", "threshold-grey-alarm", 2.0)
         why = "Two thresholds; a reader decides on the patches between them"
         _button(f"grey:{miss:g}:{alarm:g}:{by}", "Set", why, study, assumptions)
@@ -125,6 +125,6 @@ def _apply(text: str, study: ThresholdStudy, assumptions: Assumptions) -> None:
     try:
         choice = study.choose(rule_of(text, assumptions))
     except NodelensError as error:
-        widgets.say(str(error))
+        widgets.notify(str(error))
         return
     tuning.change(threshold=choice.threshold, lower=choice.lower, rule=text)

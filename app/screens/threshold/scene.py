@@ -94,6 +94,6 @@ def scene_of(
 def _latest_done(store: JobStore) -> Job | None:
     """Return the batch that is looked at if it is finished, else the newest finished one."""
     jobs = store.jobs(identity.owner())
-    looked_at = address.job_id()
+    looked_at = address.job.now()
     jobs.sort(key=lambda job: job.id != looked_at)  # stable: the rest stays newest first
     return next((job for job in jobs if resources.progress(store, job).state == "done"), None)
