@@ -7,6 +7,7 @@ from core.errors import SourceError
 from core.patches.archives import ZipSource
 from core.patches.content import are_flat, can_be_judged, tissue_mask
 from core.patches.datasets import (
+    data_set_below,
     is_pcam_layout,
     own_files,
     pcam_file_source,
@@ -14,9 +15,10 @@ from core.patches.datasets import (
     require_inside,
 )
 from core.patches.decoding import PATCH_SUFFIXES, decode_patch
-from core.patches.files import csv_source, files_source, folder_source
+from core.patches.files import csv_source, files_source, folder_source, is_inside
+from core.patches.hdf5 import require_unpacked
 from core.patches.kaggle import is_kaggle_layout, kaggle_source
-from core.patches.naming import shown_path, stem
+from core.patches.naming import shown_path, stem, suffix_of
 from core.patches.packed import PackedSource
 from core.patches.patch import (
     CENTRE,
@@ -70,9 +72,11 @@ def open_source(
     Raises:
         SourceError: There is nothing there, nothing in it, or it is not what its name says.
     """
-    if not path.exists():
-        raise SourceError(f"There is no file or folder {shown_path(str(path))}. Check the path.")
     try:
+        if not path.exists():
+            raise SourceError(
+                f"There is no file or folder {shown_path(str(path))}. Check the path."
+            )
         if confine_to is not None:
             require_inside(own_files(path if path.is_dir() else path.parent), confine_to)
         if path.is_dir():
@@ -80,9 +84,12 @@ def open_source(
             source = _open_folder(path, confine_to, own)
         else:
             source = _open_file(path, confine_to)
-    except PermissionError as error:
+    except SourceError:
+        raise
+    except OSError as error:
         raise SourceError(
-            f"{shown_path(path.name)} may not be read ({error.strerror}). Check its permissions."
+            f"{shown_path(path.name)} may not be read ({error.strerror or error}). Check the path "
+            "and its permissions."
         ) from None
     if not len(source):
         source.close()
@@ -97,8 +104,16 @@ def _open_folder(path: Path, confine_to: Path | None, ignore: frozenset[Path]) -
     if is_kaggle_layout(path):
         return kaggle_source(path, confine_to=confine_to, ignore=ignore)
     if is_pcam_layout(path):
-        return pcam_source(path)
-    return folder_source(path, confine_to=confine_to, ignore=ignore)
+        return pcam_source(path, confine_to=confine_to)
+    source = folder_source(path, confine_to=confine_to, ignore=ignore)
+    if any(suffix_of(entry.path) in PATCH_SUFFIXES for entry in source.entries):
+        return source
+    found = data_set_below(path, [entry.path for entry in source.entries])
+    if found is None or (confine_to is not None and not is_inside(found, confine_to.resolve())):
+        return source
+    if found.is_dir():
+        return _open_folder(found, confine_to, ignore)
+    return pcam_file_source(found, confine_to=confine_to)
 
 
 def _open_file(path: Path, confine_to: Path | None) -> PatchSource:
@@ -106,7 +121,9 @@ def _open_file(path: Path, confine_to: Path | None) -> PatchSource:
     if suffix == ".zip":
         return ZipSource(path)
     if suffix in {".h5", ".hdf5"}:
-        return pcam_file_source(path)
+        return pcam_file_source(path, confine_to=confine_to)
+    if suffix == ".gz":
+        require_unpacked(path)
     if suffix == ".npy":
         return PackedSource(path)
     if suffix == ".csv":

@@ -6,27 +6,57 @@ import warnings
 from typing import Final
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from core.errors import Fault, PatchError
-from core.patches.patch import PATCH_SIZE_PX, SPACING_UM_PX, DecodedImage
+from core.patches.patch import DecodedImage, ImageU8
 from core.patches.plain import plain_tiff
+from core.patches.refusals import (
+    damaged,
+    not_read,
+    require_patch_size,
+    spacing_note,
+    spacing_um_px,
+    too_many_images,
+    wrong_depth,
+)
+from core.patches.tiff import JPEG, RGB, TiffFacts, check_tiff
 
 PATCH_SUFFIXES: Final = frozenset({".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".webp"})
 MAX_PATCH_BYTES: Final = 8 * 1024 * 1024
 """A 96 x 96 RGB patch is about 28 kB uncompressed; anything near this limit is something else."""
 
 _FORMATS: Final = ("TIFF", "PNG", "JPEG", "BMP", "WEBP")
-_TIFF_BITS_PER_SAMPLE: Final = 258
-_PNG_BIT_DEPTH_OFFSET: Final = 24
+_MOST_PARTS: Final = 2_000
+"""Chunks or segments of a file; a patch has a dozen, and each costs the decoder time."""
+_ORIENTATION: Final = 274
+_UM_PER_INCH: Final = 25_400.0
+_MAGIC: Final = (
+    (0, b"GIF8", "a GIF image"),
+    (0, b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 image"),
+    (0, b"\xff\x4f\xff\x51", "a JPEG 2000 image"),
+    (0, b"\x00\x00\x00\x0cJXL ", "a JPEG XL image"),
+    (0, b"\xff\x0a", "a JPEG XL image"),
+    (4, b"ftypavif", "an AVIF image"),
+    (4, b"ftyphei", "an HEIC image"),
+    (4, b"ftypmif1", "an HEIC image"),
+    (128, b"DICM", "a DICOM file"),
+    (0, b"8BPS", "a Photoshop file"),
+    (0, b"\x89HDF", "an HDF5 file"),
+    (0, b"PK\x03\x04", "a ZIP archive"),
+    (0, b"\x1f\x8b", "a gzip archive"),
+    (0, b"%PDF", "a PDF document"),
+    (0, b"\x93NUMPY", "a NumPy array"),
+)
 
 
 def decode_patch(data: bytes) -> DecodedImage:
     """Return the pixels of one image file.
 
     8-bit RGB passes unchanged. Grey, palette and fully opaque RGBA images hold the same colours
-    as their RGB form, so they are converted and the note says so. The header is checked before
-    any pixel is decoded, so a decompression bomb costs nothing.
+    as their RGB form, so they are converted and the note says so; an image is turned as its
+    orientation tag says, whatever its format. The header is checked before any pixel is decoded,
+    so a decompression bomb costs nothing.
 
     Args:
         data: The whole file, TIFF, PNG, JPEG, BMP or WebP, whatever its name says.
@@ -43,82 +73,174 @@ def decode_patch(data: bytes) -> DecodedImage:
     if len(data) > MAX_PATCH_BYTES:
         raise PatchError(
             f"The file has {len(data) / 2**20:.1f} MiB; a patch has at most "
-            f"{MAX_PATCH_BYTES // 2**20} MiB. Whole slides must be cut into 96 × 96 patches first."
+            f"{MAX_PATCH_BYTES // 2**20} MiB. Whole slides must be cut into 96 × 96 patches first.",
+            Fault.WRONG_SIZE,
         )
-    plain = plain_tiff(data)
+    plain = decode_plain(data)
     if plain is not None:
-        return DecodedImage(plain, "")
+        return plain
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # odd metadata of a foreign file is no news to anyone
-            with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-                _check_header(image, data)
-                return _to_rgb(image)
+            return _decode(data)
     except PatchError:
         raise
     except UnidentifiedImageError:
-        raise PatchError(
-            "Not a readable image: expected TIFF, PNG, JPEG, BMP or WebP content. "
-            "Check that the file opens in an image viewer and export it again."
-        ) from None
-    except (OSError, ValueError, SyntaxError, EOFError, struct.error, IndexError) as error:
-        raise PatchError(_damaged(error)) from None
-    except (KeyError, TypeError, AttributeError, OverflowError, MemoryError) as error:
-        # Decoders of hostile files fail in these ways too.
-        raise PatchError(_damaged(error)) from None
-    except Image.DecompressionBombError as error:
-        raise PatchError(_damaged(error)) from None
+        raise _unknown(data) from None
+    except Exception as error:  # noqa: BLE001 - decoders of hostile files fail in any way
+        detail = " ".join(str(error).split())[:120]
+        raise damaged(detail or type(error).__name__) from None
 
 
-def _damaged(error: BaseException) -> str:
-    detail = " ".join(str(error).split())[:120]
-    return (
-        f"The image is damaged or cut off ({detail or type(error).__name__}). "
-        "Export or copy it again."
+def decode_plain(data: bytes) -> DecodedImage | None:
+    """Return the pixels of an uncompressed TIFF whose header says just that, else None."""
+    plain = plain_tiff(data)
+    return None if plain is None else DecodedImage(plain, _without_colour(plain))
+
+
+def _decode(data: bytes) -> DecodedImage:
+    tiff = None
+    if data[:4] in {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}:
+        tiff = check_tiff(data)
+        if tiff.compression == JPEG and tiff.photometric == RGB:
+            jpeg = _mislabelled_jpeg(data, tiff)
+            if jpeg is not None:
+                return _decode_mislabelled(jpeg, tiff)
+    else:
+        _check_parts(data)
+    with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+        if tiff is None:
+            _check_header(image, data)
+        return _finished(image, tiff)
+
+
+def _finished(image: Image.Image, tiff: TiffFacts | None) -> DecodedImage:
+    """Pixels as RGB, upright, with all that is to be said of them."""
+    if tiff is not None:
+        orientation, spacing = tiff.orientation, tiff.spacing_um_px
+        upright = image  # Pillow turns a TIFF as it loads it
+    else:
+        orientation = int(image.getexif().get(_ORIENTATION, 1))
+        spacing = _spacing_um_px(image)
+        upright = ImageOps.exif_transpose(image) if 2 <= orientation <= 8 else image
+        upright.info.update(image.info)
+    pixels, converted = _to_rgb(upright)
+    turned = "turned as its orientation tag says" if 2 <= orientation <= 8 else ""
+    grey = "" if converted else _without_colour(pixels)
+    notes = (converted, grey, turned, spacing_note(spacing))
+    return DecodedImage(pixels, "; ".join(filter(None, notes)))
+
+
+def _spacing_um_px(image: Image.Image) -> float | None:
+    dpi = image.info.get("dpi")
+    if not isinstance(dpi, tuple) or not dpi or not float(dpi[0]) > 0:
+        return None
+    return spacing_um_px(_UM_PER_INCH / float(dpi[0]))
+
+
+def _mislabelled_jpeg(data: bytes, tiff: TiffFacts) -> bytes | None:
+    """The JPEG in a TIFF whose tag says RGB, if its own marker says YCbCr; else None."""
+    first = data[tiff.parts[0][0] : sum(tiff.parts[0])]
+    tables = b""
+    if tiff.tables is not None:
+        offset, length = tiff.tables
+        tables = data[offset : offset + length]
+    if b"JFIF\0" not in first[:64] and b"JFIF\0" not in tables[:64]:
+        return None
+    if len(tiff.parts) > 1:
+        raise not_read(
+            "The tag of the image says RGB, the JPEG in it YCbCr, in several strips",
+            "Export it as PNG.",
+        )
+    return tables[:-2] + first[2:] if tables else first
+
+
+def _decode_mislabelled(jpeg: bytes, tiff: TiffFacts) -> DecodedImage:
+    with Image.open(io.BytesIO(jpeg), formats=("JPEG",)) as image:
+        require_patch_size(*image.size)
+        found = _finished(image, None)
+    said = "the JPEG in the TIFF is YCbCr though its tag says RGB, and was read as YCbCr"
+    notes = (said, found.note, spacing_note(tiff.spacing_um_px))
+    return DecodedImage(found.image_rgb_u8, "; ".join(filter(None, notes)))
+
+
+def _unknown(data: bytes) -> PatchError:
+    for offset, magic, what in _MAGIC:
+        if data[offset : offset + len(magic)] == magic:
+            return not_read(f"The file is {what}")
+    if data[:256].lstrip()[:1] == b"<":
+        return not_read("The file is a web page or other text", "Download the image itself.")
+    return PatchError(
+        "Not a readable image: expected TIFF, PNG, JPEG, BMP or WebP content. "
+        "Check that the file opens in an image viewer and export it again."
     )
 
 
+def _check_parts(data: bytes) -> None:
+    """Refuse a file of very many chunks or segments, and a JPEG of another depth."""
+    position = count = 0
+    if data[:8] == b"\x89PNG\r\n\x1a\n":
+        position = 8
+        while position + 12 <= len(data) and count <= _MOST_PARTS:
+            position += 12 + int.from_bytes(data[position : position + 4], "big")
+            count += 1
+    elif data[:4] == b"RIFF":
+        position = 12
+        while position + 8 <= len(data) and count <= _MOST_PARTS:
+            size = int.from_bytes(data[position + 4 : position + 8], "little")
+            position += 8 + size + size % 2
+            count += 1
+    elif data[:2] == b"\xff\xd8":
+        count = _jpeg_segments(data)
+    if count > _MOST_PARTS:
+        raise damaged(f"it has more than {_MOST_PARTS:,} parts")
+
+
+def _jpeg_segments(data: bytes) -> int:
+    position, count = 2, 0
+    while position + 4 <= len(data) and count <= _MOST_PARTS:
+        if data[position] != 0xFF:
+            break
+        marker = data[position + 1]
+        if marker in {0x01, 0xFF, *range(0xD0, 0xD9)}:
+            position += 1 if marker == 0xFF else 2
+            continue
+        if marker in {0xD9, 0xDA}:
+            break
+        if 0xC0 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}:
+            (bits,) = struct.unpack_from("B", data, min(position + 4, len(data) - 1))
+            if bits > 8:
+                raise wrong_depth(f"The image has {bits} bits per channel")
+            if marker in {0xC3, 0xC7, 0xCB, 0xCF}:
+                raise not_read("The image is a lossless JPEG")
+        position += 2 + max(2, int.from_bytes(data[position + 2 : position + 4], "big"))
+        count += 1
+    return count
+
+
 def _check_header(image: Image.Image, data: bytes) -> None:
-    width, height = image.size
-    if (width, height) != (PATCH_SIZE_PX, PATCH_SIZE_PX):
-        raise PatchError(
-            f"Patch is {width} × {height} px; this model judges {PATCH_SIZE_PX} × {PATCH_SIZE_PX}. "
-            f"Cut patches at {SPACING_UM_PX} µm/px, do not resize them.",
-            Fault.WRONG_SIZE,
-        )
+    require_patch_size(*image.size)
     frames = getattr(image, "n_frames", 1)
     if frames != 1:
-        raise PatchError(
-            f"The file holds {frames} images; a patch file holds 1. Save each image on its own.",
-            Fault.WRONG_MODE,
-        )
-    bits = _bits_per_sample(image, data)
-    if bits > 8:
-        raise PatchError(
-            f"The image has {bits} bits per channel; this model judges 8-bit RGB. "
-            "Export it as 8-bit RGB.",
-            Fault.WRONG_MODE,
-        )
-
-
-def _bits_per_sample(image: Image.Image, data: bytes) -> int:
-    """Bits per channel as the file says; Pillow cuts 16-bit colour to 8 without a word."""
+        raise too_many_images(str(frames))
     if image.format == "PNG":
-        return data[_PNG_BIT_DEPTH_OFFSET]
-    if image.format == "TIFF":
-        bits = image.tag_v2.get(_TIFF_BITS_PER_SAMPLE, (1,))  # type: ignore[attr-defined]
-        return int(max(bits)) if isinstance(bits, tuple) else int(bits)
-    return 8
+        depth, colour = data[24], data[25]
+        if depth > 8:
+            raise wrong_depth(f"The image has {depth} bits per channel")
+        if depth == 1 and colour == 0:
+            raise wrong_depth("The image has 1 bit per pixel, black and white")
+    elif image.mode == "1":
+        raise wrong_depth("The image has 1 bit per pixel, black and white")
 
 
-def _to_rgb(image: Image.Image) -> DecodedImage:
+def _to_rgb(image: Image.Image) -> tuple[ImageU8, str]:
     mode = image.mode
     if mode == "RGB" and "transparency" not in image.info:
-        return DecodedImage(np.array(image, dtype=np.uint8), "")
-    if mode in {"1", "L"} and "transparency" not in image.info:
-        return DecodedImage(_pixels(image), "grey image repeated in the three colour channels")
+        return np.array(image, dtype=np.uint8), ""
+    if mode == "L" and "transparency" not in image.info:
+        return _pixels(image), "grey image repeated in the three colour channels"
     if mode in {"RGBA", "LA", "PA", "RGBX"} or (
-        mode in {"P", "RGB", "L", "1"} and "transparency" in image.info
+        mode in {"P", "RGB", "L"} and "transparency" in image.info
     ):
         rgba = np.array(image.convert("RGBA"), dtype=np.uint8)
         if mode != "RGBX" and rgba[..., 3].min() != 255:
@@ -128,9 +250,9 @@ def _to_rgb(image: Image.Image) -> DecodedImage:
                 Fault.WRONG_MODE,
             )
         note = f"{mode} image without transparent pixels, alpha channel dropped"
-        return DecodedImage(np.ascontiguousarray(rgba[..., :3]), note)
+        return np.ascontiguousarray(rgba[..., :3]), note
     if mode == "P":
-        return DecodedImage(_pixels(image), "palette image expanded to RGB")
+        return _pixels(image), "palette image expanded to RGB"
     raise PatchError(
         f"The image is in colour mode {mode}; this model judges 8-bit RGB, and the conversion "
         "would change its colours. Export it as 8-bit RGB.",
@@ -138,5 +260,13 @@ def _to_rgb(image: Image.Image) -> DecodedImage:
     )
 
 
-def _pixels(image: Image.Image) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def _pixels(image: Image.Image) -> ImageU8:
     return np.array(image.convert("RGB"), dtype=np.uint8)
+
+
+def _without_colour(image: ImageU8) -> str:
+    """Say that a picture has no colour; a flat one has no picture."""
+    for row in (image[:1], image):  # the first row spares the others in all but grey images
+        if (row[..., 0] != row[..., 1]).any() or (row[..., 1] != row[..., 2]).any():
+            return ""
+    return "grey image, without any colour" if image.std() >= 1 else ""

@@ -32,7 +32,9 @@ def read_file(path: Path) -> bytes:
         ) from None
 
 
-def list_files(root: Path, ignore: frozenset[Path] = frozenset()) -> list[str]:
+def list_files(
+    root: Path, ignore: frozenset[Path] = frozenset(), *, confine_to: Path | None = None
+) -> list[str]:
     """Return the relative paths below a folder, sorted by their parts, hidden ones left out.
 
     Linked folders are followed, each real folder once.
@@ -40,6 +42,7 @@ def list_files(root: Path, ignore: frozenset[Path] = frozenset()) -> list[str]:
     Args:
         root: The folder.
         ignore: Resolved paths that are no inputs, such as the output of the run itself.
+        confine_to: If given, a linked folder that leads out of it is not even listed.
 
     Raises:
         SourceError: A folder below cannot be listed; its patches would be lost without a word.
@@ -55,7 +58,7 @@ def list_files(root: Path, ignore: frozenset[Path] = frozenset()) -> list[str]:
     visited: set[str] = set()
     for folder, folders, names in os.walk(root, onerror=refuse, followlinks=True):
         real = os.path.realpath(folder)
-        if real in visited:
+        if real in visited or (confine_to is not None and not is_inside(Path(real), confine_to)):
             folders.clear()
             continue
         visited.add(real)
@@ -104,7 +107,7 @@ class FilesSource(PatchSource):
         file = self._files[index]
         if file is None:
             raise PatchError(_MISSING, Fault.MISSING)
-        if self._confine_to and not _is_inside(file, self._confine_to):
+        if self._confine_to and not is_inside(file, self._confine_to):
             raise PatchError(
                 "The file lies outside the folders that this installation may read. "
                 "Move it there, or ask the operator to allow its folder."
@@ -112,7 +115,7 @@ class FilesSource(PatchSource):
         return read_file(file)
 
 
-def _is_inside(file: Path, folder: Path) -> bool:
+def is_inside(file: Path, folder: Path) -> bool:
     """Return whether a path, its links followed, lies below a resolved folder."""
     try:
         return file.resolve().is_relative_to(folder)
@@ -126,7 +129,7 @@ def folder_source(
     """Return every file below a folder as an input, foreign ones included, so none is lost."""
     files = [
         (PatchEntry(id=stem(shown_path(path)), path=shown_path(path)), root / path)
-        for path in list_files(root, ignore)
+        for path in list_files(root, ignore, confine_to=confine_to and confine_to.resolve())
     ]
     return FilesSource(root.name or str(root), "folder", files, confine_to=confine_to)
 

@@ -1,19 +1,24 @@
-"""Patches in PCam's HDF5 files: datasets `x` (N, 96, 96, 3) uint8 and, beside them, `y`."""
+"""Patches in PCam's HDF5 files: datasets `x` (N, 96, 96, 3) uint8 and, beside them, `y`.
+
+The files are read by a process of their own, because the library crashes on damaged ones.
+"""
 
 import hashlib
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-import h5py
 import numpy as np
 
 from core.errors import PatchError, SourceError
 from core.patches.patch import PATCH_SIZE_PX, ImageU8, Patch, PatchEntry, UnreadablePatch
+from core.patches.reader import HDF5_S, Reader, ReaderEndedError
 from core.patches.source import PatchSource
 
+HDF5_SUFFIXES: Final = frozenset({".h5", ".hdf5"})
 _BLOCK: Final = 256
+_PIXELS: Final = (PATCH_SIZE_PX, PATCH_SIZE_PX, 3)
 
 
 class Hdf5Source(PatchSource):
@@ -31,40 +36,42 @@ class Hdf5Source(PatchSource):
     ) -> None:
         """Open the file and check its dataset `x`.
 
+        Args:
+            file: The file.
+            labels: Of the patches; None takes the dataset `y` of the file itself, if there is one.
+            slides: Of the patches, where known.
+            split: Of all of them, where known.
+
         Raises:
             SourceError: It is no HDF5 file, has no such dataset, or points outside itself.
         """
         self.name = file.name
         self._lock = threading.Lock()
         self._block_start = -1
-        self._block: ImageU8 = np.empty((0, PATCH_SIZE_PX, PATCH_SIZE_PX, 3), np.uint8)
-        self._file = open_hdf5(file)
+        self._block: ImageU8 = np.empty((0, *_PIXELS), np.uint8)
+        self._reader = Reader()
         try:
-            self._images = own_dataset(self._file, "x", file.name)
-            shape = tuple(self._images.shape)
-            if shape[1:] != (PATCH_SIZE_PX, PATCH_SIZE_PX, 3) or self._images.dtype != np.uint8:
-                raise SourceError(
-                    f"Dataset 'x' of {file.name} is {shape} {self._images.dtype}; expected "
-                    "(N, 96, 96, 3) uint8 as in PatchCamelyon. Choose a file of patches."
-                )
+            found = _open(self._reader, file, images="x", wanted="" if labels else "y")
+            self._rows, own = int(found["rows"]), found["labels"]
+            labels = own if labels is None else labels
             for what, given in (("labels", labels), ("slides", slides)):
-                if given is not None and len(given) != shape[0]:
+                if given is not None and len(given) != self._rows:
                     raise SourceError(
-                        f"{file.name} has {shape[0]} patches but {len(given)} {what}. "
+                        f"{file.name} has {self._rows} patches but {len(given)} {what}. "
                         "Check that the files belong together."
                     )
         except SourceError:
-            self._file.close()
+            self._reader.close()
             raise
         self.entries = [
             PatchEntry(
                 id=f"{file.stem}_{row:06d}",
                 path=f"{file.name}/{row:06d}",
                 label=None if labels is None else int(labels[row]),
-                slide=None if slides is None else str(slides[row]),
+                slide=(slides[row] or None) if slides is not None else None,
                 split=split,
             )
-            for row in range(shape[0])
+            for row in range(self._rows)
         ]
 
     def read_bytes(self, index: int) -> bytes:
@@ -82,58 +89,74 @@ class Hdf5Source(PatchSource):
 
     def _row(self, index: int) -> ImageU8:
         start = index - index % _BLOCK
-        with self._lock:  # h5py handles are not to be shared between threads
+        with self._lock:
             if start != self._block_start:
                 try:
-                    self._block = self._images[start : start + _BLOCK]
-                except (OSError, RuntimeError, ValueError) as error:
-                    raise PatchError(
-                        f"The HDF5 file is damaged near row {index} ({error}). Copy it again."
-                    ) from None
+                    self._block = self._read_rows(start, min(start + _BLOCK, self._rows))
+                except PatchError:  # one bad chunk is not to cost its neighbours
+                    alone: ImageU8 = self._read_rows(index, index + 1)[0]
+                    return alone
                 self._block_start = start
             image: ImageU8 = self._block[index - start].copy()
         return image
 
+    def _read_rows(self, start: int, stop: int) -> ImageU8:
+        try:
+            _, pixels = self._reader.ask("rows", seconds=HDF5_S, start=start, stop=stop)
+        except (ReaderEndedError, SourceError):
+            raise PatchError(
+                f"The HDF5 file is damaged near row {start}: reading it was given up. "
+                "Copy it again."
+            ) from None
+        rows: ImageU8 = np.frombuffer(pixels, np.uint8).reshape(stop - start, *_PIXELS).copy()
+        return rows
+
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        self._reader.close()
 
 
-def open_hdf5(file: Path) -> h5py.File:
-    """Return an HDF5 file opened for reading.
+def read_labels(file: Path) -> list[int]:
+    """Return the labels in the dataset `y` of an HDF5 file.
 
     Raises:
-        SourceError: It is not HDF5, or still compressed.
+        SourceError: It is no HDF5 file, has no such dataset, or holds others than 0 and 1.
     """
-    with file.open("rb") as raw:
-        magic = raw.read(8)
-    if magic[:2] == b"\x1f\x8b":
-        raise SourceError(f"{file.name} is still gzip-compressed. Unpack it (gunzip) first.")
+    reader = Reader()
     try:
-        return h5py.File(file, "r")
-    except OSError as error:
+        found = _open(reader, file, images="", wanted="y")["labels"]
+    finally:
+        reader.close()
+    if found is None:
+        raise SourceError(f"{file.name} has no dataset 'y' of labels, as PatchCamelyon has.")
+    return [int(label) for label in found]
+
+
+def _open(reader: Reader, file: Path, *, images: str, wanted: str) -> dict[str, Any]:
+    require_unpacked(file)
+    try:
+        found, _ = reader.ask(
+            "open", seconds=HDF5_S, path=str(file.absolute()), images=images, wanted=wanted
+        )
+    except ReaderEndedError:
         raise SourceError(
-            f"{file.name} is not a readable HDF5 file ({str(error)[:120]}). Download it again."
+            f"{file.name} is damaged so badly that reading it was given up. Download it again."
         ) from None
+    except PatchError as error:
+        raise SourceError(f"{file.name} is not a readable HDF5 file: {error}") from None
+    return found
 
 
-def own_dataset(file: h5py.File, name: str, shown: str) -> h5py.Dataset:
-    """Return a dataset stored in the file itself.
-
-    HDF5 can point to other files (external links, external storage, virtual datasets); a foreign
-    file must not be able to read others through us.
+def require_unpacked(file: Path) -> None:
+    """Raise if a file is still compressed as a whole.
 
     Raises:
-        SourceError: It is missing, no dataset, or points elsewhere.
+        SourceError: It is, or cannot be read.
     """
-    link = file.get(name, getlink=True) if name in file else None
-    if not isinstance(link, h5py.HardLink) or not isinstance(file[name], h5py.Dataset):
-        raise SourceError(
-            f"{shown} has the datasets {sorted(file)}; expected '{name}' as in PatchCamelyon."
-        )
-    dataset = file[name]
-    if dataset.external or dataset.is_virtual:
-        raise SourceError(
-            f"Dataset '{name}' of {shown} lies in another file. Copy the data into one file."
-        )
-    return dataset
+    try:
+        with file.open("rb") as raw:
+            magic = raw.read(2)
+    except OSError as error:
+        raise SourceError(f"{file.name} cannot be read ({error.strerror}).") from None
+    if magic == b"\x1f\x8b":
+        raise SourceError(f"{file.name} is still gzip-compressed. Unpack it (gunzip) first.")

@@ -127,7 +127,9 @@ def kaggle_source(
     def table(name: str) -> Table | None:
         return read_table(root / name) if (root / name).is_file() else None
 
-    data = KaggleData.of(list_files(root, ignore), table)
+    data = KaggleData.of(
+        list_files(root, ignore, confine_to=confine_to and confine_to.resolve()), table
+    )
     files = [(entry, root / path if path else None) for entry, path in data.entries]
     source = FilesSource(root.name, "kaggle", files, confine_to=confine_to)
     source.notes, source.contradictions = data.notes, data.contradictions

@@ -7,28 +7,54 @@ from core.errors import Fault, PatchError
 from core.patches.decoding import PATCH_SUFFIXES
 from core.tables import plain_text
 
-_SYSTEM_NAMES: Final = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
+_LITTER: Final = frozenset(
+    {
+        "__macosx",
+        "thumbs.db",
+        "ehthumbs.db",
+        "desktop.ini",
+        "@eadir",
+        "#recycle",
+        "$recycle.bin",
+        "system volume information",
+        "lost+found",
+    }
+)
+"""What operating systems and network drives leave in folders; dot files are litter too."""
+_LITTER_STREAMS: Final = (":zone.identifier", ":smartscreen", "\uf03azone.identifier")
+"""Ends of names under which Windows' remarks on downloads arrive elsewhere."""
 _LONGEST_PATH: Final = 1024
+_KEPT_END: Final = 512
 
 
 def is_hidden(path: str) -> bool:
     """Return whether a relative path is a hidden file, or litter that an operating system left."""
     return any(
-        part.startswith(".") or part.lower() in _SYSTEM_NAMES
+        part.startswith(".") or part.lower() in _LITTER or part.lower().endswith(_LITTER_STREAMS)
         for part in path.split("/")
         if part not in {"", ".", ".."}
     )
 
 
 def shown_path(name: str) -> str:
-    """Return a path as it may be shown: forward slashes, no control or direction characters."""
+    """Return a path as it may be shown: forward slashes, no control or direction characters.
+
+    A very long one is cut in its middle, so that the file's name stays.
+    """
     text = plain_text(name.replace("\\", "/"))
-    return text if len(text) <= _LONGEST_PATH else text[: _LONGEST_PATH - 1] + "…"
+    if len(text) <= _LONGEST_PATH:
+        return text
+    return f"{text[: _LONGEST_PATH - _KEPT_END - 1]}…{text[-_KEPT_END:]}"
 
 
 def stem(path: str) -> str:
     """Return the id of a patch file: its name without folder and last suffix."""
     return PurePosixPath(path).stem
+
+
+def suffix_of(path: str) -> str:
+    """Return the last suffix of a path in small letters, with its dot; "" without one."""
+    return PurePosixPath(path).suffix.lower()
 
 
 def require_patch_suffix(path: str) -> None:
@@ -37,11 +63,14 @@ def require_patch_suffix(path: str) -> None:
     Raises:
         PatchError: It ends in something else.
     """
-    suffix = PurePosixPath(path).suffix.lower()
+    suffix = suffix_of(path)
     if suffix not in PATCH_SUFFIXES:
         found = f"a {suffix} file" if suffix else "a file without a suffix"
+        remedy = "Leave it out, or export the patch as an image."
+        if suffix in {".h5", ".hdf5"}:
+            remedy = "Patches in HDF5 are read if that file is named itself."
         raise PatchError(
             f"Not a patch image: found {found}, expected .tif, .png, .jpg, .bmp or .webp. "
-            "Leave it out, or export the patch as an image.",
+            + remedy,
             Fault.NOT_AN_IMAGE,
         )

@@ -1,7 +1,6 @@
 """One interface for every place that patches come from, and the stream that reads them in order."""
 
 import hashlib
-import os
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections import deque
@@ -12,15 +11,14 @@ from itertools import accumulate
 from typing import Final, TypeVar
 
 from core.errors import PatchError
-from core.patches.decoding import decode_patch
 from core.patches.patch import Patch, PatchEntry, UnreadablePatch
+from core.patches.reader import READERS, read_image
 
 _Input = TypeVar("_Input")
 _Result = TypeVar("_Result")
 
 READ_AHEAD: Final = 512
 """Patches decoded ahead of the consumer at most; bounds the memory to about 15 MB."""
-READERS: Final = max(2, min(8, (os.cpu_count() or 2) // 2))
 
 
 class PatchSource(ABC):
@@ -56,7 +54,7 @@ class PatchSource(ABC):
         try:
             data = self.read_bytes(index)
             digest = hashlib.sha256(data).hexdigest()
-            decoded = decode_patch(data)
+            decoded = read_image(data)
         except PatchError as error:
             return UnreadablePatch(index, entry, str(error), digest, error.kind)
         return Patch(index, entry, decoded.image_rgb_u8, digest, decoded.note)

@@ -12,12 +12,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Final
 
 from core.errors import SourceError
 from core.files import unguarded
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MAX_TABLE_BYTES: Final = 512 * 1024 * 1024
 UNKNOWN_WORDS: Final = frozenset(
@@ -44,7 +45,7 @@ class Table:
     """
 
     name: str
-    rows: pd.DataFrame
+    rows: "pd.DataFrame"
     notes: tuple[str, ...] = ()
 
     def require(self, *columns: str) -> "Table":
@@ -95,6 +96,8 @@ def parse_table(name: str, data: bytes) -> Table:
         SourceError: It is no text, empty, has two columns of one name, or a row with more cells
             than the header.
     """
+    import pandas as pd  # noqa: PLC0415 - the process that reads images does without
+
     text, notes = _decoded(name, data)
     delimiter, lines = _lines(name, text)
     try:
@@ -209,6 +212,8 @@ def _cells(
 
 
 def _read_parquet(file: Path) -> Table:
+    import pandas as pd  # noqa: PLC0415 - likewise
+
     try:
         found = pd.read_parquet(file)
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -232,7 +237,7 @@ def _as_text(column: "pd.Series[Any]") -> list[str]:
     ]
 
 
-def _mended(name: str, rows: pd.DataFrame, notes: tuple[str, ...]) -> Table:
+def _mended(name: str, rows: "pd.DataFrame", notes: tuple[str, ...]) -> Table:
     """Undo guards and decimal commas; empty the cells that say "unknown"."""
     said = []
     for column in rows.columns:

@@ -1,0 +1,216 @@
+"""One HDF5 file, in the process that may crash: rows out of its chunks, unpacked within bounds.
+
+The library trusts what a chunk unpacks to. A chunk that is shorter than its size makes it read on
+behind its buffer, so other data of the process become pixels; here every chunk is unpacked by
+zlib into exactly its size, or refused.
+"""
+
+import zlib
+from collections.abc import Iterator
+from itertools import product
+from math import prod
+from pathlib import Path
+from typing import Any, Final
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import PatchError, SourceError
+from core.patches.patch import PATCH_SIZE_PX, ImageU8
+
+_DEFLATE, _SHUFFLE, _FLETCHER32, _LZF = 1, 2, 3, 32000
+_MOST_CHUNK_BYTES: Final = 64 * 1024 * 1024
+_MOST_ROWS: Final = 1_000_000
+_MOST_RATIO: Final = 1_100
+"""Deflate packs 1,032 to 1 at most; a file that holds less than that says more than it has."""
+_FILTERS: Final = {_LZF: "LZF", 32001: "Blosc", 32004: "LZ4", 32015: "Zstandard", 4: "SZIP"}
+_PIXELS: Final = (PATCH_SIZE_PX, PATCH_SIZE_PX, 3)
+
+
+class Hdf5File:
+    """A file with one dataset of patches (N, 96, 96, 3) uint8 and perhaps their labels.
+
+    Attributes:
+        rows: How many patches.
+    """
+
+    def __init__(self, path: Path, name: str) -> None:
+        """Open a file and check its dataset.
+
+        Args:
+            path: The file.
+            name: Of the dataset; "" where only labels are wanted.
+
+        Raises:
+            SourceError: It is no HDF5 file, has no such dataset, or points outside itself.
+        """
+        self._shown = path.name
+        try:
+            self._file = h5py.File(path, "r")
+        except OSError as error:
+            raise SourceError(
+                f"{path.name} is not a readable HDF5 file ({str(error)[:120]}). Download it again."
+            ) from None
+        self.rows = 0
+        if name:
+            self._images = self._own_dataset(name)
+            shape = tuple(self._images.shape)
+            if shape[1:] != _PIXELS or self._images.dtype != np.uint8:
+                raise SourceError(
+                    f"Dataset '{name}' of {path.name} is {shape} {self._images.dtype}; expected "
+                    "(N, 96, 96, 3) uint8 as in PatchCamelyon. Choose a file of patches."
+                )
+            self._check_layout(self._images)
+            self.rows = int(shape[0])
+
+    def images(self, start: int, stop: int) -> ImageU8:
+        """Return some patches (stop - start, 96, 96, 3).
+
+        Raises:
+            PatchError: A chunk is missing or damaged.
+        """
+        found: ImageU8 = self._read(self._images, start, stop)
+        return found
+
+    def labels(self, name: str) -> list[int] | None:
+        """Return a dataset of labels, None if there is none of this name.
+
+        Raises:
+            SourceError: It holds others than 0 and 1, or is damaged.
+        """
+        if not name or name not in self._file:
+            return None
+        dataset = self._own_dataset(name)
+        if dataset.dtype.kind not in "iubf" or dataset.dtype.itemsize > 8 or not dataset.shape:
+            raise SourceError(f"Dataset '{name}' of {self._shown} holds no labels.")
+        self._check_layout(dataset)
+        try:
+            values = self._read(dataset, 0, dataset.shape[0]).reshape(-1)
+        except PatchError as error:
+            raise SourceError(f"Dataset '{name}' of {self._shown}: {error}") from None
+        if not np.isin(values, (0, 1)).all():
+            raise SourceError(f"{self._shown} has labels other than 0 and 1.")
+        return [int(value) for value in values]
+
+    def _own_dataset(self, name: str) -> h5py.Dataset:
+        """A dataset stored in the file itself.
+
+        HDF5 can point to other files (external links, external storage, virtual datasets); a
+        foreign file must not be able to read others through us.
+        """
+        link = self._file.get(name, getlink=True) if name in self._file else None
+        if not isinstance(link, h5py.HardLink) or not isinstance(self._file[name], h5py.Dataset):
+            raise SourceError(
+                f"{self._shown} has the datasets {sorted(self._file)}; expected '{name}' as in "
+                "PatchCamelyon."
+            )
+        dataset = self._file[name]
+        if dataset.external or dataset.is_virtual:
+            raise SourceError(
+                f"Dataset '{name}' of {self._shown} lies in another file. Copy the data into one "
+                "file."
+            )
+        return dataset
+
+    def _check_layout(self, dataset: h5py.Dataset) -> None:
+        """Refuse what would take memory or time without end before any of it is read."""
+        name, whole = dataset.name.strip("/"), dataset.nbytes
+        stored = dataset.id.get_storage_size()
+        if dataset.shape[0] > _MOST_ROWS or whole > stored * _MOST_RATIO:
+            raise SourceError(
+                f"Dataset '{name}' of {self._shown} has {dataset.shape[0]:,} rows and "
+                f"{stored:,} stored bytes; expected at most {_MOST_ROWS:,} rows, all of them "
+                "stored. Copy the file again."
+            )
+        if dataset.chunks is None:
+            if stored != whole:
+                raise SourceError(
+                    f"Dataset '{name}' of {self._shown} is cut off. Download the file again."
+                )
+            return
+        if prod(dataset.chunks) * dataset.dtype.itemsize > _MOST_CHUNK_BYTES:
+            raise SourceError(
+                f"Dataset '{name}' of {self._shown} is stored in pieces of "
+                f"{prod(dataset.chunks) * dataset.dtype.itemsize / 2**20:,.0f} MiB; at most "
+                f"{_MOST_CHUNK_BYTES // 2**20} MiB are read. Write it in smaller chunks."
+            )
+        foreign = [code for code in _filters(dataset) if code > _FLETCHER32]
+        if foreign:
+            raise SourceError(
+                f"Dataset '{name}' of {self._shown} is compressed with "
+                f"{_FILTERS.get(foreign[0], f'filter {foreign[0]}')}, which is not read here. "
+                "Write it with gzip or without compression."
+            )
+
+    def _read(self, dataset: h5py.Dataset, start: int, stop: int) -> NDArray[Any]:
+        if dataset.chunks is None:
+            return np.asarray(dataset[start:stop])
+        wanted = np.empty((stop - start, *dataset.shape[1:]), dataset.dtype)
+        for offset in _grid(dataset, start, stop):
+            chunk = self._chunk(dataset, offset)
+            first, last = max(offset[0], start), min(offset[0] + dataset.chunks[0], stop)
+            place = [slice(first - start, last - start)]
+            part = [slice(first - offset[0], last - offset[0])]
+            for axis in range(1, dataset.ndim):
+                size = min(dataset.chunks[axis], dataset.shape[axis] - offset[axis])
+                place.append(slice(offset[axis], offset[axis] + size))
+                part.append(slice(0, size))
+            wanted[tuple(place)] = chunk[tuple(part)]
+        return wanted
+
+    def _chunk(self, dataset: h5py.Dataset, offset: tuple[int, ...]) -> NDArray[Any]:
+        """One chunk, unpacked into exactly its size."""
+        expected = prod(dataset.chunks) * dataset.dtype.itemsize
+        try:
+            skipped, data = dataset.id.read_direct_chunk(offset)
+        except (OSError, RuntimeError, ValueError, KeyError) as error:
+            raise _damaged(offset[0], str(error)) from None
+        filters = _filters(dataset)
+        for place in range(len(filters) - 1, -1, -1):
+            if skipped & (1 << place):
+                continue
+            if filters[place] == _FLETCHER32:
+                data = data[:-4]
+            elif filters[place] == _SHUFFLE:
+                size = dataset.dtype.itemsize
+                if len(data) % size:
+                    raise _damaged(offset[0], "it is cut off")
+                data = np.frombuffer(data, np.uint8).reshape(size, -1).T.tobytes()
+            else:
+                data = _inflated(data, expected, offset[0])
+        if len(data) != expected:
+            raise _damaged(offset[0], f"it holds {len(data):,} bytes instead of {expected:,}")
+        return np.frombuffer(data, dataset.dtype).reshape(dataset.chunks)
+
+
+def _filters(dataset: h5py.Dataset) -> list[int]:
+    pipeline = dataset.id.get_create_plist()
+    return [int(pipeline.get_filter(place)[0]) for place in range(pipeline.get_nfilters())]
+
+
+def _grid(dataset: h5py.Dataset, start: int, stop: int) -> Iterator[tuple[int, ...]]:
+    """Offsets of the chunks that hold some rows."""
+    first = start - start % dataset.chunks[0]
+    axes = [range(first, stop, dataset.chunks[0])]
+    axes += [
+        range(0, size, step)
+        for size, step in zip(dataset.shape[1:], dataset.chunks[1:], strict=True)
+    ]
+    return iter(product(*axes))
+
+
+def _inflated(data: bytes, expected: int, row: int) -> bytes:
+    """At most a checksum more than the chunk: what comes behind that is never unpacked."""
+    unpacker = zlib.decompressobj()
+    try:
+        found = unpacker.decompress(data, expected + 5)
+    except zlib.error as error:
+        raise _damaged(row, str(error)) from None
+    if not unpacker.eof:
+        raise _damaged(row, "it unpacks to another size")
+    return found
+
+
+def _damaged(row: int, detail: str) -> PatchError:
+    return PatchError(f"The HDF5 file is damaged near row {row} ({detail[:120]}). Copy it again.")

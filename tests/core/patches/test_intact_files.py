@@ -1,0 +1,250 @@
+"""Intact files that are no ordinary patch: read right, or refused for what they are."""
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from core.errors import Fault, PatchError
+from core.patches import decode_patch
+from core.patches.plain import plain_tiff
+from tests.core.patches.tiffs import LONG, RATIONAL, SHORT, ramp, saved, tiff_of
+from tests.toys import noise_patches
+
+
+def by_tifffile(image: np.ndarray, **options: Any) -> bytes:  # noqa: ANN401 - of its writer
+    out = io.BytesIO()
+    tifffile.imwrite(out, image, **options)
+    return out.getvalue()
+
+
+def big_endian_bigtiff() -> bytes:
+    return by_tifffile(ramp(), bigtiff=True, byteorder=">", photometric="rgb")
+
+
+def one_bit() -> Image.Image:
+    return Image.fromarray(ramp()).convert("1")
+
+
+REFUSED: dict[str, tuple[Callable[[], bytes], str, Fault]] = {
+    "16 bits": (
+        lambda: by_tifffile(ramp().astype(np.uint16), photometric="rgb"),
+        "16 bits per channel",
+        Fault.WRONG_MODE,
+    ),
+    "float": (
+        lambda: by_tifffile(ramp().astype(np.float32) / 255, photometric="rgb"),
+        "32-bit floating-point",
+        Fault.WRONG_MODE,
+    ),
+    "signed": (
+        lambda: by_tifffile(ramp().astype(np.int8), photometric="rgb"),
+        "signed 8-bit",
+        Fault.WRONG_MODE,
+    ),
+    "Aperio": (
+        lambda: tiff_of(ramp(), {259: (SHORT, [33005])}),
+        "JPEG 2000 (Aperio, RGB)",
+        Fault.UNSUPPORTED,
+    ),
+    "JPEG 2000": (
+        lambda: tiff_of(ramp(), {259: (SHORT, [34712])}),
+        "compressed with JPEG 2000",
+        Fault.UNSUPPORTED,
+    ),
+    "WebP in TIFF": (
+        lambda: tiff_of(ramp(), {259: (SHORT, [50001])}),
+        "compressed with WebP",
+        Fault.UNSUPPORTED,
+    ),
+    "unheard of": (
+        lambda: tiff_of(ramp(), {259: (SHORT, [4711])}),
+        "compressed with method 4711",
+        Fault.UNSUPPORTED,
+    ),
+    "BigTIFF": (big_endian_bigtiff, "BigTIFF in big-endian", Fault.UNSUPPORTED),
+    "1 bit TIFF": (lambda: saved(one_bit(), "TIFF"), "1 bit per pixel", Fault.WRONG_MODE),
+    "1 bit PNG": (lambda: saved(one_bit(), "PNG"), "1 bit per pixel", Fault.WRONG_MODE),
+    "1 bit BMP": (lambda: saved(one_bit(), "BMP"), "1 bit per pixel", Fault.WRONG_MODE),
+    "fax": (
+        lambda: saved(one_bit(), "TIFF", compression="group4"),
+        "1 bit per pixel",
+        Fault.WRONG_MODE,
+    ),
+    "two images": (
+        lambda: saved(ramp(), "TIFF", save_all=True, append_images=[Image.fromarray(ramp())]),
+        "holds 2 images",
+        Fault.WRONG_MODE,
+    ),
+    "GIF": (lambda: saved(ramp(), "GIF"), "a GIF image", Fault.UNSUPPORTED),
+    "JP2": (lambda: saved(ramp(), "JPEG2000"), "a JPEG 2000 image", Fault.UNSUPPORTED),
+    "web page": (lambda: b"<!DOCTYPE html><html>", "a web page", Fault.UNSUPPORTED),
+    "ZIP": (lambda: b"PK\x03\x04" + bytes(60), "a ZIP archive", Fault.UNSUPPORTED),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_an_intact_file_is_refused_for_what_it_is_and_never_called_damaged(name: str) -> None:
+    make, found, kind = REFUSED[name]
+    with pytest.raises(PatchError) as refusal:
+        decode_patch(make())
+    assert found in str(refusal.value)
+    assert "damaged" not in str(refusal.value)
+    assert refusal.value.kind is kind
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        tiff_of(ramp()),
+        tiff_of(ramp(), {279: None}),
+        tiff_of(ramp(), {278: None}),
+        tiff_of(ramp(), {278: (LONG, [2**32 - 1])}),
+        tiff_of(
+            ramp(), {278: (SHORT, [48]), 273: (LONG, [8, 8 + 13824]), 279: (LONG, [13824, 13824])}
+        ),
+        by_tifffile(ramp(), photometric="rgb", byteorder=">"),
+        by_tifffile(ramp(), photometric="rgb", bigtiff=True),
+        by_tifffile(ramp(), photometric="rgb", tile=(32, 32)),
+        by_tifffile(ramp(), photometric="rgb", tile=(64, 64)),
+        by_tifffile(ramp(), photometric="rgb", rowsperstrip=7),
+        by_tifffile(np.moveaxis(ramp(), -1, 0), photometric="rgb", planarconfig="separate"),
+        saved(ramp(), "TIFF", compression="tiff_lzw"),
+        saved(ramp(), "TIFF", compression="packbits"),
+        saved(ramp(), "TIFF", compression="tiff_adobe_deflate"),
+        saved(ramp(), "PNG"),
+        saved(ramp(), "BMP"),
+        saved(ramp(), "WEBP", lossless=True),
+    ],
+)
+def test_the_same_pixels_come_out_of_every_way_to_write_them(data: bytes) -> None:
+    found = decode_patch(data)
+    np.testing.assert_array_equal(found.image_rgb_u8, ramp())
+    assert found.note == ""
+
+
+def jpeg_in_tiff(image: np.ndarray, photometric: int) -> bytes:
+    """A JPEG with its JFIF marker as the only strip of a TIFF."""
+    jpeg = saved(image, "JPEG", quality=95, subsampling=0)
+    jpeg += bytes(len(jpeg) % 2)
+    blank = np.frombuffer(jpeg.ljust(PIXELS_ROOM, b"\0"), np.uint8)
+    changes = {
+        259: (SHORT, [7]),
+        262: (SHORT, [photometric]),
+        279: (LONG, [len(jpeg)]),
+    }
+    return tiff_of(blank, changes)
+
+
+PIXELS_ROOM = 96 * 96 * 3
+
+
+def test_ycbcr_in_a_jpeg_tiff_that_is_tagged_rgb_is_read_as_what_it_is() -> None:
+    smooth = cv2.GaussianBlur(noise_patches(1)[0], (0, 0), 4)
+    found = decode_patch(jpeg_in_tiff(smooth, 2))
+    assert np.abs(found.image_rgb_u8.astype(int) - smooth).max() <= 12
+    assert "YCbCr though its tag says RGB" in found.note
+    right = decode_patch(jpeg_in_tiff(smooth, 6))
+    assert np.abs(right.image_rgb_u8.astype(int) - smooth).max() <= 12
+    assert right.note == ""
+
+
+@pytest.mark.parametrize("um", [0.25, 0.5, 2.0])
+@pytest.mark.parametrize(("unit", "um_per_unit"), [(2, 25_400), (3, 10_000)])
+def test_resolution_tags_of_another_magnification_are_noted(
+    um: float, unit: int, um_per_unit: int
+) -> None:
+    per_unit = round(um_per_unit / um * 1000)
+    tags = {
+        282: (RATIONAL, [per_unit, 1000]),
+        283: (RATIONAL, [per_unit, 1000]),
+        296: (SHORT, [unit]),
+    }
+    found = decode_patch(tiff_of(ramp(), tags))
+    assert f"the file says {um:.3g} µm/px; this model judges 0.97" in found.note
+    np.testing.assert_array_equal(found.image_rgb_u8, ramp())
+
+
+@pytest.mark.parametrize("dpi", [1, 72, 96, 300, 1200, 25_400 / 0.97])
+def test_resolutions_of_screens_printers_and_the_right_microscope_need_no_word(dpi: float) -> None:
+    value = round(dpi * 1000)
+    tags = {282: (RATIONAL, [value, 1000]), 283: (RATIONAL, [value, 1000]), 296: (SHORT, [2])}
+    assert decode_patch(tiff_of(ramp(), tags)).note == ""
+    assert decode_patch(saved(ramp(), "PNG", dpi=(dpi, dpi))).note == ""
+
+
+def test_a_png_of_another_magnification_is_noted() -> None:
+    assert "the file says 0.25 µm/px" in decode_patch(saved(ramp(), "PNG", dpi=(101_600,) * 2)).note
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("form", ["TIFF", "PNG", "WEBP"])
+def test_an_image_is_turned_as_its_tag_says_whatever_its_format(
+    orientation: int, form: str
+) -> None:
+    exif = Image.Exif()
+    exif[274] = orientation
+    if form == "TIFF":
+        data = tiff_of(ramp(), {274: (SHORT, [orientation])})
+    else:
+        data = saved(ramp(), form, exif=exif, **({"lossless": True} if form == "WEBP" else {}))
+    turns: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+        1: lambda a: a,
+        2: lambda a: a[:, ::-1],
+        3: lambda a: a[::-1, ::-1],
+        4: lambda a: a[::-1],
+        5: lambda a: a.swapaxes(0, 1),
+        6: lambda a: np.rot90(a, -1),
+        7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
+        8: np.rot90,
+    }
+    found = decode_patch(data)
+    np.testing.assert_array_equal(found.image_rgb_u8, turns[orientation](ramp()))
+    assert found.note == ("turned as its orientation tag says" if orientation > 1 else "")
+
+
+@pytest.mark.parametrize("form", ["TIFF", "PNG"])
+def test_a_picture_without_colour_is_told_however_it_is_stored(form: str) -> None:
+    grey = Image.fromarray(ramp()).convert("L")
+    assert decode_patch(saved(grey, form)).note.startswith("grey image")
+    assert decode_patch(saved(grey.convert("RGB"), form)).note.startswith("grey image")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {278: (SHORT, [32])},
+        {278: (SHORT, [64])},
+        {278: (SHORT, [0])},
+        {284: (SHORT, [2])},
+        {259: (SHORT, [32773])},
+        {273: (LONG, [0])},
+        {273: (LONG, [1])},
+        {273: (LONG, [60_000])},
+        {279: (LONG, [0])},
+        {279: (LONG, [100])},
+        {279: (LONG, [PIXELS_ROOM * 2])},
+        {273: (LONG, [8, 8]), 279: (LONG, [13_824] * 2), 278: (SHORT, [48])},
+        {322: (SHORT, [16]), 323: (SHORT, [16]), 324: (LONG, [8]), 325: (LONG, [768])},
+        {322: (SHORT, [0]), 323: (SHORT, [16]), 324: (LONG, [8]), 325: (LONG, [768])},
+    ],
+)
+def test_strips_and_tiles_that_do_not_cover_the_picture_are_refused(
+    changes: dict[int, tuple[int, list[int]]],
+) -> None:
+    data = tiff_of(noise_patches(1)[0], changes)
+    assert plain_tiff(data) is None
+    with pytest.raises(PatchError, match="damaged"):
+        decode_patch(data)
+
+
+def test_pixels_in_the_header_are_refused() -> None:
+    shifted = tiff_of(ramp(), {273: (LONG, [108])})
+    assert plain_tiff(shifted) is None
+    with pytest.raises(PatchError, match="damaged"):
+        decode_patch(shifted)
