@@ -16,9 +16,9 @@ from torch import Tensor
 
 from core.bundle import InputTransform, Parent, build_network, load_weights
 from core.errors import RunError
-from core.patches import open_source
 from core.tables import read_table
 from training.data.feed import Feed
+from training.data.labelled import open_labelled
 from training.data.pack import Pack, open_pack
 from training.data.split import IntArray
 from training.fitting import say
@@ -52,7 +52,7 @@ def run_average(options: AverageOptions) -> RunFolder:
     weights = mean_weights([member.weights for member in members], options.weighting)
     folder = RunFolder(options.out)
     device = prepare_device(options.machine.device, options.machine.threads)
-    with open_source(options.data) as source:
+    with open_labelled(options.data) as source:
         options.out.mkdir(parents=True, exist_ok=True)
         pack = open_pack(source, options.machine.cache or folder.pack)
     config = replace(members[0].recorded.config, initial=_origin(members, options.weighting))
@@ -137,7 +137,12 @@ def _origin(members: Sequence[FinishedRun], shares: Sequence[float]) -> InitialW
     )
     digest = hashlib.sha256("".join(member.recorded.digest for member in members).encode())
     description = f"mean of the weights of {len(members)} runs"
-    return InitialWeights(description, digest.hexdigest(), parents=parents)
+    return InitialWeights(
+        description,
+        digest.hexdigest(),
+        parents=parents,
+        has_seen_pcam=any(one.recorded.config.initial.has_seen_pcam for one in members),
+    )
 
 
 def _outcome(members: Sequence[FinishedRun], shares: Sequence[float], auc: float) -> dict[str, Any]:

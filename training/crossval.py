@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +15,36 @@ from core.statistics import Evidence
 from core.tables import read_table
 from training.fitting import run_fit, say
 from training.judging.performance import Performance, measure_performance
-from training.judging.subject import CROSSVAL_FILE, OUT_OF_FOLD_PARQUET, OUT_OF_FOLD_SCORES
+from training.judging.subject import (
+    OUT_OF_FOLD_PARQUET,
+    OUT_OF_FOLD_SCORES,
+    TEACHING_SCORES,
+)
 from training.learning.team import require_one_process
 from training.options import CrossvalOptions, Fold
-from training.runs.folder import RunFolder, read_config, write_json
+from training.runs.folder import CROSSVAL_FILE, RunFolder, read_config, write_json
 
 
-def run_crossval(options: CrossvalOptions, *, should_stop: Callable[[], bool]) -> Performance:
-    """Train every fold, write the out-of-fold scores, and return what they are worth.
+@dataclass(frozen=True)
+class Crossval:
+    """What the out-of-fold scores of all folds are worth.
 
-    Killed at any moment, the same call goes on and ends with the same files.
+    Attributes:
+        judged: The pooled scores.
+        auroc_by_fold: Each fold's own.
+        notes: What must not be trusted.
+    """
+
+    judged: Performance
+    auroc_by_fold: tuple[float, ...]
+    notes: tuple[str, ...]
+
+
+def run_crossval(options: CrossvalOptions, *, should_stop: Callable[[], bool]) -> Crossval | None:
+    """Train the folds asked for, and return what the out-of-fold scores of all are worth.
+
+    None where some folds are still to be trained. Killed at any moment, the same call goes on and
+    ends with the same files.
 
     Raises:
         Stopped: `should_stop` said so.
@@ -34,26 +54,41 @@ def run_crossval(options: CrossvalOptions, *, should_stop: Callable[[], bool]) -
     root = options.fit.out
     _require_fresh_or_crossval(root)
     cache = options.fit.cache or RunFolder(root).pack
-    runs = []
+    numbers = range(options.folds) if options.fold is None else [options.fold - 1]
     started, trained = time.monotonic(), 0
-    for number in range(options.folds):
-        folder = RunFolder(root / f"fold-{number + 1}")
+    for done, number in enumerate(numbers, start=1):
+        folder = _fold(root, number)
         say(f"Fold {number + 1} of {options.folds}")
         before = folder.outcome.is_file()
-        one = replace(options.fit, out=folder.root, cache=cache, fold=Fold(number, options.folds))
-        runs.append(run_fit(one, should_stop=should_stop))
+        one = replace(
+            options.fit,
+            out=folder.root,
+            cache=cache,
+            fold=Fold(number, options.folds),
+            teach_unknown=options.teach_unknown,
+        )
+        run_fit(one, should_stop=should_stop)
         trained += not before
-        left = options.folds - number - 1
+        left = len(numbers) - done
         if trained and left:
             minutes = (time.monotonic() - started) / trained * left / 60
             say(f"About {minutes:,.0f} min left for {left} more folds.")
+    runs = [_fold(root, number) for number in range(options.folds)]
+    missing = [run.root.name for run in runs if not run.outcome.is_file()]
+    if missing:
+        say(f"Not yet trained: {', '.join(missing)}. They are gathered once all are in {root}.")
+        return None
     return _gather(options, runs)
+
+
+def _fold(root: Path, number: int) -> RunFolder:
+    return RunFolder(root / f"fold-{number + 1}")
 
 
 def _require_fresh_or_crossval(root: Path) -> None:
     if not root.is_dir():
         return
-    known = {"pack", CROSSVAL_FILE, OUT_OF_FOLD_SCORES, OUT_OF_FOLD_PARQUET}
+    known = {"pack", CROSSVAL_FILE, OUT_OF_FOLD_SCORES, OUT_OF_FOLD_PARQUET, TEACHING_SCORES}
     strange = [
         path.name
         for path in root.iterdir()
@@ -66,9 +101,13 @@ def _require_fresh_or_crossval(root: Path) -> None:
         )
 
 
-def _gather(options: CrossvalOptions, runs: list[RunFolder]) -> Performance:
+def _gather(options: CrossvalOptions, runs: list[RunFolder]) -> Crossval:
     root = options.fit.out
-    table = out_of_fold(runs)
+    table = _joined([run.scores for run in runs])
+    if options.teach_unknown and all(run.teaching.is_file() for run in runs):
+        with replacing(root / TEACHING_SCORES) as file:
+            teaching = _joined([run.teaching for run in runs])
+            teaching.to_csv(file, index=False, lineterminator="\n")
     with replacing(root / OUT_OF_FOLD_SCORES) as file:
         table.to_csv(file, index=False, lineterminator="\n")
     with replacing(root / OUT_OF_FOLD_PARQUET) as file:
@@ -80,15 +119,16 @@ def _gather(options: CrossvalOptions, runs: list[RunFolder]) -> Performance:
         table["slide"].to_numpy() if known else None,
     )
     judged = measure_performance(evidence, ())
-    write_json(root / CROSSVAL_FILE, _facts(options, runs, table, judged))
-    return judged
+    facts = _facts(options, runs, table, judged)
+    write_json(root / CROSSVAL_FILE, facts)
+    return Crossval(judged, tuple(facts["auroc_by_fold"]), tuple(facts["notes"]))
 
 
-def out_of_fold(runs: list[RunFolder]) -> pd.DataFrame:
-    """Return id, label, slide, fold (from 1) and prob_tumour of every validated patch, by id."""
+def _joined(tables: list[Path]) -> pd.DataFrame:
+    """Return id, label, slide, fold (from 1) and prob_tumour of every scored patch, by id."""
     parts = []
-    for number, run in enumerate(runs, start=1):
-        scores = read_table(run.scores, required=["id", "label", "slide", "score"]).rows
+    for number, path in enumerate(tables, start=1):
+        scores = read_table(path, required=["id", "label", "slide", "score"]).rows
         parts.append(
             pd.DataFrame(
                 {
@@ -115,7 +155,9 @@ def _facts(
     ]
     if unknown := first.train.without_slide:
         notes.append(
-            f"{unknown:,} patches of unknown slide train in every fold and have no score here."
+            f"{unknown:,} patches of unknown slide train in "
+            + ("all folds but one" if options.teach_unknown else "every fold")
+            + " and have no score here."
         )
     return {
         "schema_version": 1,

@@ -5,20 +5,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 import pandas as pd
 
 from core.errors import RunError
 from core.files import replacing
-from core.patches import open_source
+from core.tables import read_table
 from training.bundling.scoring import ALL
+from training.data.labelled import open_labelled
 from training.fitting import run_fit, say
-from training.judging.subject import CROSSVAL_FILE, TABLE_SUFFIXES, open_subject
+from training.judging.subject import TABLE_SUFFIXES, TEACHING_SCORES, open_subject
 from training.learning.team import require_one_process
 from training.options import DistillOptions, ScoringOptions
+from training.recipes.changes import vary_recipe
 from training.recipes.recipe import Recipe
-from training.recipes.space import vary_recipe
-from training.runs.folder import RunFolder
+from training.runs.folder import CROSSVAL_FILE, RunFolder
 
 TEACHER_FILE: Final = "teacher_scores.csv"
 DEFAULT_WEIGHT: Final = 0.5
@@ -82,10 +82,20 @@ def write_teacher_scores(options: DistillOptions, table: Path) -> None:
         device=options.fit.device,
     )
     subject = open_subject(options.teacher, scoring, table.parent)
-    with open_source(options.fit.data) as source:
+    with open_labelled(options.fit.data) as source:
         wanted = {entry.id for entry in source.entries if entry.label is not None}
-    known = np.isin(subject.scores.ids, list(wanted))
-    if not known.any():
+    scores = pd.DataFrame(
+        {
+            "id": subject.scores.ids,
+            "prob_tumour": subject.scores.evidence.scores.astype("float64"),
+        }
+    )
+    if out_of_fold and (options.teacher / TEACHING_SCORES).is_file():
+        more = read_table(options.teacher / TEACHING_SCORES, required=["id", "prob_tumour"]).rows
+        more["prob_tumour"] = more["prob_tumour"].astype("float64")
+        scores = pd.concat([scores, more[["id", "prob_tumour"]]], ignore_index=True)
+    scores = scores[scores["id"].isin(wanted)]
+    if scores.empty:
         raise RunError(
             f"{options.teacher} has no score for any patch of {options.fit.data.name}. Name a "
             "teacher of these patches."
@@ -95,13 +105,5 @@ def write_teacher_scores(options: DistillOptions, table: Path) -> None:
             "Note: where the teacher trained on these very patches, its scores are surer than "
             "they would be on new ones. Out-of-fold scores (`crossval`) teach better."
         )
-    scores = pd.DataFrame(
-        {
-            "id": subject.scores.ids[known],
-            "prob_tumour": subject.scores.evidence.scores[known].astype("float64"),
-        }
-    )
-    if len(scores) < len(wanted):
-        say(f"The teacher has no score for {len(wanted) - len(scores):,} patches.")
     with replacing(table) as file:
         scores.to_csv(file, index=False, lineterminator="\n")

@@ -7,13 +7,12 @@ import pandas as pd
 
 from core.files import replacing
 from training.judging.subject import (
-    ENSEMBLE_FILE,
     ENSEMBLE_SCORES,
     Subject,
-    mean_scores,
+    mean_subject,
 )
 from training.options import EnsembleOptions
-from training.runs.folder import write_json
+from training.runs.folder import ENSEMBLE_FILE, write_json
 
 
 def run_ensemble(options: EnsembleOptions) -> Subject:
@@ -26,7 +25,8 @@ def run_ensemble(options: EnsembleOptions) -> Subject:
     """
     options.out.mkdir(parents=True, exist_ok=True)
     members = [member.resolve() for member in options.models]
-    scores = mean_scores(members, options.scoring, options.out, options.out.name)
+    subject = mean_subject(members, options.scoring, options.out, options.out.name)
+    scores = subject.scores
     slides = scores.evidence.slides
     table = pd.DataFrame(
         {
@@ -49,7 +49,8 @@ def run_ensemble(options: EnsembleOptions) -> Subject:
             "data": options.scoring.data.name if options.scoring.data else "own validation scores",
             "split": options.scoring.split,
             "ids_sha256": hashlib.sha256("\n".join(table["id"]).encode()).hexdigest(),
+            "trained_patches": subject.trained_patches,
             "notes": list(scores.notes),
         },
     )
-    return Subject(options.out.name, scores)
+    return subject

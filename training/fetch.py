@@ -39,6 +39,20 @@ def run_fetch(options: FetchOptions) -> Path:
     return _fetch_pcam(options.to, options.split)
 
 
+def next_step(folder: Path) -> str:
+    """Return what to do with fetched data."""
+    if any(folder.glob("camelyonpatch_*.h5")):
+        return f"Next: python -m training fit --data {folder} --out RUN"
+    return (
+        "The competition publishes no table of slides, so patches cannot be kept apart by slide. "
+        f"With {folder / 'patch_id_wsi.csv'} (id,wsi) from elsewhere: python -m training fit "
+        f"--data {folder} --out RUN\n"
+        "Without it, only a random split is possible, whose scores are too good (0.99 where new "
+        f"slides give 0.84 to 0.92): python -m training fit --data {folder} --out RUN "
+        "--random-split"
+    )
+
+
 def _require_room(options: FetchOptions) -> None:
     free, wanted = shutil.disk_usage(options.to).free, _SPARE_BYTES[options.data_set]
     if free < wanted:

@@ -1,5 +1,6 @@
 """A run from its options to its folder: opens the data, starts or resumes, and finishes."""
 
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -8,17 +9,18 @@ from datetime import UTC, datetime
 import torch
 from torch import nn
 
-from core.bundle import InputTransform, build_network
-from core.errors import RunError
-from core.patches import open_source
+from core.bundle import InputTransform, build_network, load_weights
+from core.errors import NodelensError, RunError
 from training.bundling.scoring import trained_slides
 from training.data.feed import Feed
-from training.data.pack import open_pack
+from training.data.labelled import open_labelled
+from training.data.pack import open_pack, require_labels
 from training.data.split import (
     PatchTable,
     Split,
     limit_training,
     split_fold,
+    split_none,
     split_patches,
 )
 from training.data.teacher import read_teacher
@@ -27,41 +29,77 @@ from training.learning.randomness import seed_start
 from training.learning.state import TrainingState, restore_checkpoint
 from training.learning.stepping import Pauses
 from training.learning.team import Team, open_team, synchronised
+from training.learning.validation import predict
 from training.options import FitOptions
 from training.runs.config import RunConfig, require_same_run, values_digest
 from training.runs.curves import write_curves
 from training.runs.device import describe_surroundings, pass_precision, prepare_device
 from training.runs.events import open_event_log
-from training.runs.folder import RunFolder, read_config, write_config, write_json
-from training.runs.initial import CHANCE, IMAGENET, InitialWeights, initial_network
+from training.runs.folder import (
+    RunFolder,
+    read_config,
+    read_tensors,
+    write_config,
+    write_json,
+    write_scores,
+)
+from training.runs.hub import PREFIX
+from training.runs.initial import (
+    IMAGENET,
+    InitialWeights,
+    initial_network,
+    require_known_network,
+)
 
 
 def run_fit(options: FitOptions, *, should_stop: Callable[[], bool]) -> RunFolder:
     """Train, or go on training, and return the folder with the finished run.
 
+    A run that cannot start leaves no folder behind.
+
     Raises:
         Stopped: `should_stop` said so.
         NodelensError: The run cannot start, go on, or went astray.
     """
-    with open_team(options.device) as team:
-        return _fit(options, team, should_stop)
+    new = not options.out.exists()
+    try:
+        with open_team(options.device) as team:
+            return _fit(options, team, should_stop)
+    except NodelensError:
+        if new and not RunFolder(options.out).config.is_file():
+            shutil.rmtree(options.out, ignore_errors=True)
+        raise
+
+
+def require_own_folder(folder: RunFolder, what: str) -> None:
+    """Check that a folder is empty but for patches that a start before had decoded.
+
+    Raises:
+        RunError: It holds something else.
+    """
+    if folder.root.is_dir() and any(path != folder.pack for path in folder.root.iterdir()):
+        raise RunError(f"{folder.root} is not empty and holds no {what}. Name a new folder.")
 
 
 def _fit(options: FitOptions, team: Team, should_stop: Callable[[], bool]) -> RunFolder:
     folder = RunFolder(options.out)
     device = prepare_device(options.device, options.threads, deterministic=options.deterministic)
     recorded = read_config(folder)
-    if recorded is None and options.out.is_dir() and any(options.out.iterdir()):
-        raise RunError(f"{options.out} is not empty and holds no run. Name a new folder.")
-    seed_start(options.seed)
-    network, initial = _start(options, recorded.config if recorded else None)
-    team.wait()  # until here nobody has written, so all have found the same
-    with team.first_alone(), open_source(options.data) as source:
-        options.out.mkdir(parents=True, exist_ok=True)
-        pack = open_pack(source, options.cache or folder.pack)
+    if recorded is None:
+        require_own_folder(folder, "run")
+    require_known_network(options.recipe.network.name)
+    with open_labelled(options.data) as source:
         for note in source.notes:
             say(f"Note: {note}")
-    split = _noting_pretraining(_split(options, pack.table), pack.table, initial)
+        # What can be told without decoding or fetching anything is told first.
+        _split(options, require_labels(source))
+        seed_start(options.seed)
+        network, initial = _start(options, recorded.config if recorded else None)
+        team.wait()  # until here nobody has written, so all have found the same
+        with team.first_alone():
+            options.out.mkdir(parents=True, exist_ok=True)
+            pack = open_pack(source, options.cache or folder.pack)
+    split = _noting_start(_split(options, pack.table), pack.table, initial)
     teacher = (
         read_teacher(options.teacher_scores, pack.table, split.train)
         if options.teacher_scores
@@ -84,6 +122,11 @@ def _fit(options: FitOptions, team: Team, should_stop: Callable[[], bool]) -> Ru
         **asdict(describe_surroundings(device, precision)),
     }
     say_what_is_run(config, f"{sitting['device']}, {precision}, {sitting['threads']} threads")
+    if teacher and teacher.taught < len(split.train):
+        say(
+            f"Note: the teacher has a score for {teacher.taught:,} of {len(split.train):,} "
+            "training patches; the others follow their label alone."
+        )
     if folder.outcome.is_file():
         say(f"This run has finished already; {folder.outcome} says how.")
         return folder
@@ -97,6 +140,7 @@ def _fit(options: FitOptions, team: Team, should_stop: Callable[[], bool]) -> Ru
         weight_decay=options.recipe.schedule.weight_decay,
         device=device,
         layer_decay=options.recipe.schedule.layer_decay,
+        precision=precision,
     )
     if folder.checkpoint.is_file():
         restore_checkpoint(folder.checkpoint, state, config_digest=digest)
@@ -117,14 +161,24 @@ def _fit(options: FitOptions, team: Team, should_stop: Callable[[], bool]) -> Ru
     )
     with open_event_log(own, state.history, wanted=options.tensorboard) as log:
         fit(replace(run, on_epoch=log), state)
+    if len(split.teach):
+        _write_teaching(run)
     _finish(own, config, state)
     return folder
 
 
 def _split(options: FitOptions, table: PatchTable) -> Split:
     seed, at_random = options.seed, options.random_split
+    if options.all_slides:
+        return split_none(table)
     if options.fold is not None:
-        split = split_fold(table, options.fold, seed=seed, at_random=at_random)
+        split = split_fold(
+            table,
+            options.fold,
+            seed=seed,
+            at_random=at_random,
+            teach_unknown=options.teach_unknown,
+        )
     else:
         split = split_patches(table, seed=seed, val_share=options.val_share, at_random=at_random)
     if options.train_patches is None:
@@ -132,32 +186,56 @@ def _split(options: FitOptions, table: PatchTable) -> Split:
     return limit_training(table, split, options.train_patches, seed=seed)
 
 
-def _noting_pretraining(split: Split, table: PatchTable, initial: InitialWeights) -> Split:
-    """Return a split whose warnings say which validation slides the initial weights have seen."""
+def planned_split(options: FitOptions) -> Split:
+    """Return the split of a run, as far as it can be told without decoding its patches.
+
+    Raises:
+        NodelensError: There is none.
+    """
+    with open_labelled(options.data) as source:
+        return _split(options, require_labels(source))
+
+
+def _write_teaching(run: Run) -> None:
+    """Write what the best weights say of the patches that only teach."""
+    network = build_network(run.config.recipe.network)
+    load_weights(network, read_tensors(run.folder.best)[0])
+    network.to(run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    logits = predict(network, run.transform, run.feed, run.split.teach, 64)
+    write_scores(run.folder.teaching, run.table, run.split.teach, logits)
+
+
+def _noting_start(split: Split, table: PatchTable, initial: InitialWeights) -> Split:
+    """Return a split whose warnings say what the initial weights have seen of its validation."""
+    notes = []
     slides = set(table.slides[split.val].tolist()) - {""}
-    seen = trained_slides(slides, initial.slides_sha256)
-    if not seen:
-        return split
-    warning = (
-        f"{len(seen)} of {len(slides)} validation slides are among those that the initial weights "
-        "were pre-trained on, without labels; the scores may be too good."
-    )
-    return replace(split, warnings=(*split.warnings, warning))
+    if seen := trained_slides(slides, initial.slides_sha256):
+        notes.append(
+            f"{len(seen)} of {len(slides)} validation slides are among those that the initial "
+            "weights were pre-trained on, without labels; the scores may be too good."
+        )
+    if initial.has_seen_pcam:
+        notes.append(
+            "The initial weights were trained on PCam or CAMELYON, so they may have seen these "
+            "very slides; the scores may be too good."
+        )
+    return replace(split, warnings=(*split.warnings, *notes))
 
 
 def _start(options: FitOptions, recorded: RunConfig | None) -> tuple[nn.Module, InitialWeights]:
     init = options.init or options.recipe.init
-    if init == IMAGENET and recorded is not None:
+    if recorded is not None and (init == IMAGENET or init.startswith(PREFIX)):
         # The checkpoint brings the weights; going on must not need the network.
         return build_network(options.recipe.network), recorded.initial
-    return initial_network(options.recipe.network, init)
+    return initial_network(options.recipe.network, init, accept_licence=options.accept_licence)
 
 
 def _finish(folder: RunFolder, config: RunConfig, state: TrainingState) -> None:
     best = state.best
     if best is None:
         raise RunError("The run ended without an epoch. Set schedule.epochs to 1 or more.")
-    write_curves(folder.curves, state.history, folder.scores)
+    if config.val.patches:
+        write_curves(folder.curves, state.history, folder.scores)
     planned = config.recipe.schedule.epochs
     write_json(
         folder.outcome,
@@ -166,20 +244,30 @@ def _finish(folder: RunFolder, config: RunConfig, state: TrainingState) -> None:
             "epochs": len(state.history),
             "stopped_early": len(state.history) < planned,
             "best_epoch": best.epoch,
-            "validation_auc": best.ema_auc,
+            "validation_auc": best.ema_auc if config.val.patches else None,
             "training_seconds": sum(record.seconds for record in state.history),
         },
     )
+    if not config.val.patches:
+        say(
+            f"Finished after {planned} epochs; nothing validated. Next: python -m training export "
+            f"{folder.root} --to DIR --calibrate-from CROSSVAL"
+        )
+        return
     say(
         f"Finished after {len(state.history)} of {planned} epochs; best validation AUC "
         f"{best.ema_auc:.4f} in epoch {best.epoch + 1} (the epoch was chosen by it, so it is "
-        f"slightly too good). Next: python -m training export {folder.root} --to DIR"
+        f"slightly too good). Metrics and curves: {folder.metrics}, {folder.curves}. Next: python "
+        f"-m training export {folder.root} --to DIR"
     )
 
 
 def say_what_is_run(config: RunConfig, device: str) -> None:
     """Tell the reader what is trained on what."""
     for name, part in (("train", config.train), ("validate", config.val)):
+        if not part.patches:
+            say(f"{name}: nothing; every patch trains, for all epochs")
+            continue
         say(
             f"{name}: {part.patches:,} patches, {part.positives / part.patches:.1%} with tumour, "
             f"{len(part.slides)} known slides, {part.without_slide:,} patches of unknown slide"
@@ -188,9 +276,9 @@ def say_what_is_run(config: RunConfig, device: str) -> None:
     say(f"device: {device}")
     if config.unreadable:
         say(f"Left out: {config.unreadable:,} patches that could not be read (see unreadable.csv).")
-    for warning in config.split_warnings:
+    for warning in (*config.split_warnings, *config.recipe.notes):
         say(f"Note: {warning}")
-    if config.recipe.schedule.freezes and config.initial.description == CHANCE:
+    if config.recipe.schedule.freezes and config.initial.at_chance:
         say(
             "Warning: the recipe freezes layers, and they start at random and stay so. The result "
             "says nothing about the recipe; name trained weights with --init."

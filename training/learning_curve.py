@@ -11,7 +11,7 @@ from core.errors import RunError
 from core.files import replacing
 from core.pages import dressed, figures_page
 from core.thresholds.scores import run_scores
-from training.fitting import run_fit, say
+from training.fitting import planned_split, run_fit, say
 from training.judging.performance import measure_performance
 from training.learning.team import require_one_process
 from training.options import CurveOptions
@@ -72,13 +72,13 @@ def run_curve(options: CurveOptions, *, should_stop: Callable[[], bool]) -> list
 
     Raises:
         Stopped: `should_stop` said so.
-        NodelensError: A size is more than there are, or cannot be trained.
+        NodelensError: No size can be trained.
     """
     require_one_process("curve")
     root = options.fit.out
     cache = options.fit.cache or RunFolder(root).pack
     points = []
-    for size in parse_sizes(options.sizes):
+    for size in _feasible(options):
         name = "train-all" if size is None else f"train-{size:06d}"
         say(f"Training on {'all patches' if size is None else f'{size:,} patches'}")
         one = replace(options.fit, out=root / name, cache=cache, train_patches=size)
@@ -90,6 +90,25 @@ def run_curve(options: CurveOptions, *, should_stop: Callable[[], bool]) -> list
         figures = {"curve": curve_figure(points)}
         file.write_text(figures_page("AUROC against training patches", figures), "utf-8")
     return points
+
+
+def _feasible(options: CurveOptions) -> list[int | None]:
+    """Return the sizes that the data have patches for; says which are left out."""
+    sizes = parse_sizes(options.sizes)
+    available = len(planned_split(options.fit).train)
+    too_large = [size for size in sizes if size is not None and size > available]
+    if too_large:
+        say(
+            f"Note: {available:,} patches can train, so the sizes "
+            f"{', '.join(f'{size:,}' for size in too_large)} are left out."
+        )
+    feasible = [size for size in sizes if size not in too_large]
+    if not feasible:
+        raise RunError(
+            f"Found --sizes {options.sizes} and {available:,} patches that can train; expected a "
+            "size that there is. Add all."
+        )
+    return feasible
 
 
 def _point(folder: RunFolder) -> CurvePoint:

@@ -82,8 +82,10 @@ class RunOptions(MachineOptions):
 
     Attributes:
         recipe: How to train.
-        init: Initial weights: a .safetensors file in timm's naming, imagenet (from timm's hub) or
-            none (from chance); default: the recipe's.
+        init: Initial weights: a .safetensors file in timm's naming, imagenet (from timm's hub),
+            hf-hub:OWNER/NAME (safetensors of a timm network) or none (from chance); default: the
+            recipe's.
+        accept_licence: Take weights from a hub whose licence is not permissive.
         seed: Of order, augmentation, dropout, random weights and split.
         checkpoint_minutes: A kill costs at most this much.
         checkpoint_steps: Likewise, in steps.
@@ -94,6 +96,7 @@ class RunOptions(MachineOptions):
 
     recipe: NamedRecipe = field(default_factory=_default_recipe)
     init: str = ""
+    accept_licence: bool = False
     seed: int = 0
     checkpoint_minutes: float = 2.0
     checkpoint_steps: int | None = None
@@ -117,20 +120,26 @@ class FitOptions(RunOptions):
             split where known.
         out: Folder for what is trained; what stopped there goes on.
         random_split: Split without regard to slides; validation scores are then too good.
+        all_slides: Train on every patch that is not declared as test, for all epochs of the
+            recipe; nothing validates. `export --calibrate-from` takes a cross-validation for it.
         val_share: Share of the patches of known slide that validates where no split is given.
         train_patches: Train on this many patches only; fewer are a part of what more would be.
         teacher_scores: CSV or Parquet with `id` and `prob_tumour` of the training patches, which
             the recipe's distillation follows.
         fold: Part of a cross-validation that validates; None means one split.
+        teach_unknown: Leave a fold's share of the patches of unknown slide out of training, and
+            score them for a student.
     """
 
     data: Path
     out: Path
     random_split: bool = False
+    all_slides: bool = False
     val_share: float = 0.1
     train_patches: int | None = None
     teacher_scores: Annotated[Path | None, Internal] = None
     fold: Annotated[Fold | None, Internal] = None
+    teach_unknown: Annotated[bool, Internal] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -142,6 +151,17 @@ class FitOptions(RunOptions):
             )
         if not 0 < self.val_share <= 0.5:
             raise RunError(f"Found --val-share {self.val_share:g}; expected above 0, up to 0.5.")
+        if self.all_slides and (self.random_split or self.fold or self.train_patches):
+            raise RunError(
+                "Found --all-slides beside --random-split, --train-patches or folds; expected it "
+                "alone, because no patch is left to validate. Leave one out."
+            )
+        if self.all_slides and self.recipe.schedule.shape == "plateau":
+            raise RunError(
+                f"The recipe {self.recipe.name!r} lowers its rate where validation stops "
+                "improving, and with --all-slides nothing validates. Add --set "
+                "schedule.shape=cosine."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,13 +171,21 @@ class CrossvalOptions:
     Attributes:
         fit: How each fold is trained; `out` is the folder that holds the folds.
         folds: How many, 2 or more.
+        fold: Train this one only, from 1, so that several machines can share the folds; once all
+            are there, the same command without it gathers them.
+        teach_unknown: Give patches of unknown slide folds at random too, so that each has a score
+            for `distill` (OUT/teaching.csv); they are judged by nobody.
     """
 
     fit: Annotated[FitOptions, Flat]
     folds: int = 5
+    fold: int | None = None
+    teach_unknown: bool = False
 
     def __post_init__(self) -> None:
-        Fold(0, self.folds)
+        Fold(0 if self.fold is None else self.fold - 1, self.folds)
+        if self.fit.all_slides:
+            raise RunError("Found --all-slides in a cross-validation; expected `fit` with it.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,13 +198,16 @@ class SearchOptions:
         vary: A recipe field with LOW..HIGH, LOW..HIGH:log or A,B,C, such as
             schedule.learning_rate=1e-4..1e-2:log or batch_size=32,64; may be given again.
         sampler: tpe learns from the trials before, grid tries every combination of choices.
-        trials: How many (default with grid: all combinations).
+        trials: How many (default: 20; with grid: all combinations).
+        folds: Judge each trial by the pooled out-of-fold AUROC of this many folds, which trains as
+            many runs (default: one split).
     """
 
     fit: Annotated[FitOptions, Flat]
     vary: tuple[str, ...] = ()
     sampler: Literal["tpe", "grid"] = "tpe"
     trials: int | None = None
+    folds: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -371,7 +402,8 @@ class PredictOptions:
     """What `predict` is asked to do.
 
     Attributes:
-        model: A bundle, a finished run folder, or an ensemble.
+        model: A bundle, a finished run folder, an ensemble, or a cross-validation (the mean of its
+            folds).
         data: The competition's folder, of which test/ is scored, or any folder, .zip or .h5 of
             patches.
         out: The submission, FILE.csv.
@@ -406,6 +438,10 @@ class ExportOptions:
         name: Of the model (default: the recipe's).
         licence: Of the weights.
         init_source: Origin and licence of the weights that --init FILE named, for the card.
+        rule: How the threshold is chosen: sensitivity:SHARE or specificity:SHARE (at least),
+            youden, or f1 (default: sensitivity:0.95).
+        calibrate_from: Cross-validation of the same recipe, whose out-of-fold scores temperature,
+            threshold and metrics rest on (default: the run's own validation).
         note: What else limits this validation, one sentence; may be given again.
         replace: Replace the bundle that is there already.
     """
@@ -416,6 +452,8 @@ class ExportOptions:
     name: str = ""
     licence: str = "Apache-2.0"
     init_source: str = ""
+    rule: str = ""
+    calibrate_from: Path | None = None
     note: tuple[str, ...] = ()
     replace: bool = False
 

@@ -11,8 +11,8 @@ from core.patches.kaggle import is_kaggle_layout
 from core.scoring import write_kaggle
 from core.scoring.outputs import read_scores
 from training.bundling.scoring import open_model, score_patches
-from training.judging.subject import ENSEMBLE_FILE
 from training.options import PredictOptions
+from training.runs.folder import CROSSVAL_FILE, ENSEMBLE_FILE
 
 SAMPLE_FILE: Final = "sample_submission.csv"
 TEST_FOLDER: Final = "test"
@@ -49,6 +49,10 @@ def run_predict(options: PredictOptions) -> int:
 
 
 def _members(options: PredictOptions) -> tuple[list[Path], str]:
+    crossval = options.model / CROSSVAL_FILE
+    if crossval.is_file():
+        folds = range(int(json.loads(crossval.read_text("utf-8"))["folds"]))
+        return [options.model / f"fold-{one + 1}" for one in folds], options.tta or "none"
     file = options.model / ENSEMBLE_FILE
     if not file.is_file():
         return [options.model], options.tta or "none"

@@ -15,15 +15,18 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from core.errors import RunError
 from core.files import replacing
+from training.crossval import run_crossval
 from training.fitting import run_fit, say
 from training.learning.team import require_one_process
-from training.options import FitOptions, SearchOptions
-from training.recipes.space import Space, parse_space, recipe_toml, vary_recipe
+from training.options import CrossvalOptions, FitOptions, SearchOptions
+from training.recipes.changes import vary_recipe
+from training.recipes.space import Space, parse_space, recipe_toml
 from training.runs.folder import RunFolder, write_json
 
 STUDY_FILE: Final = "search.sqlite"
 RESULT_FILE: Final = "search.json"
 BEST_FILE: Final = "best.toml"
+DEFAULT_TRIALS: Final = 20
 _STUDY: Final = "search"
 _SETTINGS: Final = "settings"
 
@@ -49,12 +52,14 @@ class SearchPlan:
         space: What varies.
         trials: How many; None means the whole grid.
         sampler: "tpe" learns from the trials before, "grid" goes through all choices.
+        folds: Of the cross-validation that judges each trial; None is one split.
     """
 
     fit: FitOptions
     space: Space
     trials: int | None = None
     sampler: Literal["tpe", "grid"] = "tpe"
+    folds: int | None = None
 
     def __post_init__(self) -> None:
         if self.sampler == "tpe" and (self.trials is None or self.trials < 1):
@@ -71,7 +76,9 @@ class SearchPlan:
         Raises:
             RunError: The space cannot be read, or does not go with the sampler.
         """
-        return cls(options.fit, parse_space(options.vary), options.trials, options.sampler)
+        trials = options.trials or (DEFAULT_TRIALS if options.sampler == "tpe" else None)
+        space = parse_space(options.vary)
+        return cls(options.fit, space, trials, options.sampler, options.folds)
 
     def planned(self) -> int:
         """How many trials the whole search has."""
@@ -145,6 +152,7 @@ def _open_study(path: Path, options: SearchPlan) -> optuna.Study:
         "init": options.fit.init,
         "random_split": options.fit.random_split,
         "train_patches": options.fit.train_patches,
+        **({"folds": options.folds} if options.folds else {}),
     }
     recorded = study.user_attrs.get(_SETTINGS)
     if recorded is None:
@@ -174,7 +182,7 @@ def _try(
             recipe=vary_recipe(options.fit.recipe, parameters),
             cache=options.fit.cache or RunFolder(root).pack,
         )
-        run_fit(one, should_stop=should_stop)
+        value = _value(one, options.folds, should_stop)
     except RunError as error:
         if number == 0:
             raise  # most likely none can be trained: wrong data, start or device
@@ -185,13 +193,23 @@ def _try(
             distributions=distributions,
             user_attrs={"run": folder.root.name, "error": str(error)},
         )
-    outcome = json.loads(folder.outcome.read_text("utf-8"))
     return create_trial(
-        value=float(outcome["validation_auc"]),
+        value=value,
         params=parameters,
         distributions=distributions,
         user_attrs={"run": folder.root.name},
     )
+
+
+def _value(fit: FitOptions, folds: int | None, should_stop: Callable[[], bool]) -> float:
+    """Train a trial and return the AUC that it is ranked by."""
+    if folds is None:
+        outcome = run_fit(fit, should_stop=should_stop).outcome
+        return float(json.loads(outcome.read_text("utf-8"))["validation_auc"])
+    crossval = run_crossval(CrossvalOptions(fit=fit, folds=folds), should_stop=should_stop)
+    if crossval is None:  # pragma: no cover - all folds were asked for
+        raise RunError(f"{fit.out} lacks folds. Give the same command again.")
+    return crossval.judged.metrics["auroc"].value
 
 
 def _write_results(options: SearchPlan, study: optuna.Study) -> None:

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final
 
 import pandas as pd
@@ -14,6 +14,7 @@ from core.errors import SourceError
 from core.patches import PatchEntry, PatchSource, ZipSource, open_source
 from core.patches.datasets import require_inside
 from core.patches.kaggle import LABELS_CSV, SLIDES_CSV, SPLIT_CSV
+from core.patches.naming import told_by_folders
 from core.tables import (
     SLIDE_COLUMNS,
     KnownById,
@@ -26,8 +27,6 @@ from core.tables import (
 )
 
 FAULT_COLUMNS: Final = ("kind", "table", "id", "detail")
-_SPLITS: Final = frozenset({"train", "valid", "val", "validation", "test"})
-_LABELS: Final = {"0": 0, "1": 1}
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,8 +76,8 @@ def open_inputs(
     """Open whatever `core.patches.open_source` opens, with the labels that lie beside it.
 
     A plain folder may have one CSV in it with the columns `id` and `label` (and `slide` or `wsi`,
-    and `split`); without one, folders named 0 and 1 give the label and folders named train, valid
-    or test the split.
+    and `split`); without one, folders named 0 and 1, or normal and tumour, give the label and
+    folders named train, valid or test the split.
 
     Args:
         path: What to open.
@@ -210,14 +209,6 @@ def told_by_row(entry: PatchEntry, row: Mapping[str, str], name: str) -> PatchEn
         slide=next(filter(None, slides), entry.slide),
         split=row.get("split") or entry.split,
     )
-
-
-def told_by_folders(path: str) -> tuple[int | None, str | None]:
-    """Return the label and the split that the folders of a path name, None where they do not."""
-    folders = PurePosixPath(path).parts[:-1]
-    labels = [_LABELS[name] for name in folders if name in _LABELS]
-    splits = [name.lower() for name in folders if name.lower() in _SPLITS]
-    return labels[-1] if labels else None, splits[0] if splits else None
 
 
 def _from_folders(entry: PatchEntry, *, label: bool = True) -> PatchEntry:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from core.audit.inputs import Inputs, fault_table, repeated_ids, told_by_folders, told_by_row
+from core.audit.inputs import Inputs, fault_table, repeated_ids, told_by_row
 from core.errors import SourceError
 from core.patches import PatchEntry, PatchSource
+from core.patches.naming import told_by_folders
 from core.tables import SLIDE_COLUMNS, KnownById, known_by_id, read_table
 
 

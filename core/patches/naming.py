@@ -25,6 +25,10 @@ _LITTER_STREAMS: Final = (":zone.identifier", ":smartscreen", "\uf03azone.identi
 """Ends of names under which Windows' remarks on downloads arrive elsewhere."""
 _LONGEST_PATH: Final = 1024
 _KEPT_END: Final = 512
+_SPLITS: Final = frozenset({"train", "valid", "val", "validation", "test"})
+_NO_TUMOUR: Final = ("0", "normal", "negative", "no_tumor", "no_tumour", "non_tumor", "non_tumour")
+_TUMOUR: Final = ("1", "tumor", "tumour", "positive", "metastasis")
+_LABELS: Final = {**dict.fromkeys(_NO_TUMOUR, 0), **dict.fromkeys(_TUMOUR, 1)}
 
 
 def is_hidden(path: str) -> bool:
@@ -55,6 +59,14 @@ def stem(path: str) -> str:
 def suffix_of(path: str) -> str:
     """Return the last suffix of a path in small letters, with its dot; "" without one."""
     return PurePosixPath(path).suffix.lower()
+
+
+def told_by_folders(path: str) -> tuple[int | None, str | None]:
+    """Return the label and the split that the folders of a path name, None where they do not."""
+    folders = [part.lower().replace("-", "_") for part in PurePosixPath(path).parts[:-1]]
+    labels = [_LABELS[name] for name in folders if name in _LABELS]
+    splits = [name for name in folders if name in _SPLITS]
+    return labels[-1] if labels else None, splits[0] if splits else None
 
 
 def require_patch_suffix(path: str) -> None:

@@ -222,6 +222,8 @@ def _are_rows(rows: list[list[Any]]) -> bool:
 def _row(values: list[Any], temperature: float) -> ScoreRow:
     if len(values) == len(_KEPT) - 1:
         values = [*values, ""]  # from before the orientations were noted
+    if len(values) == len(_KEPT) - 1:
+        values = [*values, ""]  # from before the orientations were noted
     content = dict(zip(_KEPT, values, strict=True))
     content["status"] = Status(content["status"])
     for name, value in content.items():

@@ -1,5 +1,6 @@
 """Temperature and shipped threshold, each from its own half of the validation slides."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -7,20 +8,32 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from core.errors import EvidenceError
+from core.errors import EvidenceError, RunError
 from core.statistics import (
     Evidence,
     TemperatureFit,
     fit_temperature,
     split_slides,
 )
-from core.thresholds import Choice, SensitivityAtLeast, choose
+from core.thresholds import (
+    BestF1,
+    Choice,
+    Rule,
+    SensitivityAtLeast,
+    SpecificityAtLeast,
+    YoudenIndex,
+    choose,
+)
 
 RULE: Final = SensitivityAtLeast(0.95)
 """A second reader may be bothered by false alarms; a missed metastasis is the worse mistake."""
 CALIBRATION_PART: Final = "calibration slides"
 THRESHOLD_PART: Final = "threshold slides"
 _SEEDS: Final = 200
+_RATES: Final[dict[str, Callable[[float], Rule]]] = {
+    "sensitivity": SensitivityAtLeast,
+    "specificity": SpecificityAtLeast,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +64,33 @@ class Calibration:
     notes: tuple[str, ...]
 
 
+def rule_named(text: str) -> Rule:
+    """Return the rule that a threshold is chosen by.
+
+    Args:
+        text: "sensitivity:0.95" or "specificity:0.9" (at least), "youden", "f1", or "" for RULE.
+
+    Raises:
+        RunError: It is none of these.
+    """
+    plain: dict[str, Rule] = {"": RULE, "youden": YoudenIndex(), "f1": BestF1()}
+    if text in plain:
+        return plain[text]
+    name, _, share = text.partition(":")
+    try:
+        return _RATES[name](float(share))
+    except (KeyError, ValueError):
+        raise RunError(
+            f"Found --rule {text}; expected sensitivity:SHARE or specificity:SHARE with a share "
+            "between 0 and 1, youden, or f1."
+        ) from None
+
+
 def calibrate(
-    labels: NDArray[np.int8], logits: NDArray[np.float64], slides: NDArray[np.str_]
+    labels: NDArray[np.int8],
+    logits: NDArray[np.float64],
+    slides: NDArray[np.str_],
+    rule: Rule = RULE,
 ) -> Calibration:
     """Return temperature and threshold from validation logits.
 
@@ -63,6 +101,7 @@ def calibrate(
         labels: (N,) 0 or 1.
         logits: (N,) before temperature.
         slides: (N,) slide, "" where unknown.
+        rule: Chooses the threshold.
 
     Raises:
         EvidenceError: A class is absent.
@@ -91,7 +130,7 @@ def calibrate(
             f"{len(part.slide_names)} slides"
             for name, part in ((CALIBRATION_PART, fitting), (THRESHOLD_PART, judging))
         )
-    chosen = choose(RULE, judging, temperature=fit, allow_overlap=split is None)
+    chosen = choose(rule, judging, temperature=fit, allow_overlap=split is None)
     return Calibration(
         temperature=temperature,
         temperature_fitted_on=fitted_on if fit is not None else "nothing; it is 1",

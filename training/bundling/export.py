@@ -2,13 +2,9 @@
 
 import hashlib
 import shutil
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
-
-import numpy as np
-from numpy.typing import NDArray
 
 from core.bundle import (
     SHIPPED,
@@ -29,14 +25,14 @@ from core.engine import TorchEngine
 from core.errors import RunError
 from core.scoring import open_classifier
 from core.settings import SHIPPED_MODEL
-from core.tables import read_table
-from training.bundling.calibration import Calibration, calibrate
+from training.bundling.calibration import Calibration, calibrate, rule_named
 from training.bundling.report import rate_interval, validation_metrics
+from training.bundling.validated import Validated, out_of_fold, own_validation
 from training.options import ExportOptions
 from training.recipes.recipe import recipe_values
-from training.runs.config import RunConfig, SetFacts
+from training.runs.config import SetFacts
 from training.runs.device import library_versions
-from training.runs.folder import FinishedRun, read_finished
+from training.runs.folder import CROSSVAL_FILE, ENSEMBLE_FILE, FinishedRun, read_finished
 
 GOLDEN_TOLERANCE_LOGIT: Final = 2e-3
 """Float32 differs by about 1e-4 logits between processors, a wrong model by whole logits."""
@@ -49,23 +45,6 @@ LIMITS: Final = (
     "differently.",
     "A patch score is no slide or patient diagnosis.",
 )
-
-
-@dataclass(frozen=True, eq=False)
-class ValidationLogits:
-    """A run's validation_scores.csv.
-
-    Attributes:
-        ids: (N,) patch ids.
-        slides: (N,) slide, "" where unknown.
-        labels: (N,) 0 or 1.
-        logits: (N,) before temperature; float32 values in float64, as the app computes them.
-    """
-
-    ids: list[str]
-    slides: NDArray[np.str_]
-    labels: NDArray[np.int8]
-    logits: NDArray[np.float64]
 
 
 def run_export(options: ExportOptions) -> Card:
@@ -81,6 +60,12 @@ def run_export(options: ExportOptions) -> Card:
         raise RunError(
             f"{to} is there already. Name a new folder, or add --replace if it is a bundle."
         )
+    for name, what in ((ENSEMBLE_FILE, "an ensemble"), (CROSSVAL_FILE, "a cross-validation")):
+        if (options.run / name).is_file():
+            raise RunError(
+                f"{options.run} is {what}, and a bundle holds one network. `average` makes one of "
+                "runs with one start, `distill` teaches one what several know."
+            )
     run = read_finished(options.run)
     part = options.to.with_name(f".{options.to.name}.part")
     shutil.rmtree(part, ignore_errors=True)
@@ -100,8 +85,11 @@ def _write_bundle(part: Path, options: ExportOptions, run: FinishedRun) -> Card:
     config, recipe = run.recorded.config, run.recorded.config.recipe
     engine = TorchEngine(recipe.network, recipe.preprocessing, run.weights, device="cpu")
     golden = read_bundle(SHIPPED_MODEL).golden_images
-    scores = read_validation_logits(run.folder.scores)
-    calibration = calibrate(scores.labels, scores.logits, scores.slides)
+    calibrate_from = options.calibrate_from
+    shown = out_of_fold(run, calibrate_from) if calibrate_from else own_validation(run)
+    scores = shown.logits
+    rule = rule_named(options.rule)
+    calibration = calibrate(scores.labels, scores.logits, scores.slides, rule)
     card = Card(
         name=options.name or recipe.name,
         architecture=recipe.network,
@@ -112,7 +100,7 @@ def _write_bundle(part: Path, options: ExportOptions, run: FinishedRun) -> Card:
         operating_point=_operating_point(calibration),
         training=_summary(f"{config.data}, training part", config.train),
         validation=Validation(
-            data=_summary(f"{config.data}, validation part", config.val),
+            data=_summary(shown.what, shown.facts),
             metrics=validation_metrics(calibration),
             scores_sha256=write_validation(
                 part,
@@ -122,7 +110,7 @@ def _write_bundle(part: Path, options: ExportOptions, run: FinishedRun) -> Card:
                 scores=calibration.everything.scores.tolist(),
             ),
             split_seed=calibration.split_seed,
-            notes=(*_notes(config, calibration), *options.note),
+            notes=(*_notes(shown, calibration), *options.note),
         ),
         recipe={**recipe_values(recipe), "run": _run_values(run)},
         initial_weights=StartingWeights(
@@ -142,21 +130,6 @@ def _write_bundle(part: Path, options: ExportOptions, run: FinishedRun) -> Card:
     )
     write_card(part, card)
     return card
-
-
-def read_validation_logits(path: Path) -> ValidationLogits:
-    """Return a run's validation logits.
-
-    Raises:
-        SourceError: The table is missing or malformed.
-    """
-    table = read_table(path, required=["id", "slide", "label", "logit"]).rows
-    return ValidationLogits(
-        ids=table["id"].tolist(),
-        slides=table["slide"].to_numpy(np.str_),
-        labels=table["label"].astype(int).to_numpy().astype(np.int8),
-        logits=table["logit"].to_numpy().astype(np.float64),
-    )
 
 
 def _operating_point(calibration: Calibration) -> OperatingPoint:
@@ -182,17 +155,17 @@ def _summary(name: str, facts: SetFacts) -> DataSummary:
     )
 
 
-def _notes(config: RunConfig, calibration: Calibration) -> tuple[str, ...]:
+def _notes(shown: Validated, calibration: Calibration) -> tuple[str, ...]:
     rates = "The rates at the shipped threshold are too good on the slides that it was chosen on"
     if calibration.fitting is not calibration.judging:
         rates += "; those of the calibration slides are free of that"
+    facts = shown.facts
     return (
-        f"Validation patches come from {len(config.val.slides)} slides or slide groups only.",
-        "The epoch was chosen by the AUC on these same patches, so the AUROC is slightly too good.",
+        f"Validation patches come from {len(facts.slides)} slides or slide groups only.",
         f"{rates}.",
-        f"{config.val.positives / config.val.patches:.1%} of the patches have tumour, by how the "
-        "set was made; this is no clinical prevalence, so predictive values do not carry over.",
-        *config.split_warnings,
+        f"{facts.positives / facts.patches:.1%} of the patches have tumour, by how the set was "
+        "made; this is no clinical prevalence, so predictive values do not carry over.",
+        *shown.notes,
         *calibration.notes,
     )
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from core.bundle.bundle import CARD_FILE
 from core.errors import RunError, SourceError
-from core.patches import Patch, PatchSource, UnreadablePatch, open_source
+from core.patches import Patch, PatchSource, UnreadablePatch
 from core.scoring import (
     DEFAULT_BATCH_SIZE,
     Classifier,
@@ -22,6 +22,7 @@ from core.scoring import (
 from core.scoring.command import finished_before, score_into
 from core.tables import split_name
 from training.bundling.export import run_export
+from training.data.labelled import open_labelled
 from training.data.split import VAL_NAME, require_consistent
 from training.options import ExportOptions
 
@@ -64,7 +65,7 @@ def labelled_source(data: Path, split: str = "") -> SelectedSource:
     Raises:
         SourceError: There is no labelled patch in that part.
     """
-    source = open_source(data)
+    source = open_labelled(data)
     require_consistent(source)
     labelled = [row for row, entry in enumerate(source.entries) if entry.label is not None]
     rows = labelled

@@ -4,6 +4,7 @@ import sys
 from typing import Annotated
 
 from core.command_line import Flat
+from training.commands.stopping import say_loading
 from training.options import (
     EnsembleOptions,
     EvaluateOptions,
@@ -22,6 +23,7 @@ def evaluate(options: Annotated[EvaluateOptions, Flat]) -> int:
     and slide where known. Without --data the scores that WHAT holds are judged; with it a model
     scores those data (killed, it goes on), and a table gets its labels and slides from them.
     """
+    say_loading()
     from training.judging.evaluate import run_evaluate
     from training.judging.page import shown
 
@@ -42,7 +44,10 @@ def evaluate(options: Annotated[EvaluateOptions, Flat]) -> int:
             f"{name}, difference from {evaluation.against.name}: {shown(one.difference, 4)}"
             for name, one in contest.metrics.items()
         ]
-    lines += [f"Note: {note}" for note in evaluation.subject.scores.notes]
+    notes = [*evaluation.subject.scores.notes, *performance.notes]
+    if contest is not None and evaluation.against is not None:
+        notes += [*evaluation.against.scores.notes, *contest.notes]
+    lines += [f"Note: {note}" for note in dict.fromkeys(notes)]
     sys.stdout.write("\n".join(lines) + f"\n{options.out / 'evaluation.html'}\n")
     return 0
 
@@ -55,26 +60,31 @@ def ensemble(options: Annotated[EnsembleOptions, Flat]) -> int:
     Without --data the models' own validation scores are averaged; they must be of the same
     patches.
     """
+    say_loading()
     from training.ensemble import run_ensemble
     from training.judging.page import shown
     from training.judging.performance import measure_performance
 
     subject = run_ensemble(options)
     judged = measure_performance(subject.scores.evidence, ())
-    sys.stdout.write(
+    lines = [
         f"Mean of {len(options.models)} models: AUROC {shown(judged.metrics['auroc'], 4)} on "
-        f"{judged.patches:,} patches.\n"
-        f"Next: python -m training evaluate {options.out} --out DIR\n"
-    )
+        f"{judged.patches:,} patches.",
+        *(f"Note: {note}" for note in dict.fromkeys((*subject.scores.notes, *judged.notes))),
+        f"Next: python -m training evaluate {options.out} --out DIR",
+    ]
+    sys.stdout.write("\n".join(lines) + "\n")
     return 0
 
 
 def export(options: Annotated[ExportOptions, Flat]) -> int:
     """Make a model bundle of a finished run.
 
-    Fit the temperature on one half of the validation slides, choose the threshold on the other,
-    and write weights, card, golden patches and validation scores.
+    Fit the temperature on one half of the validation slides, choose the threshold on the other by
+    --rule, and write weights, card, golden patches and validation scores. A run of `fit
+    --all-slides` has none of its own and takes those of --calibrate-from.
     """
+    say_loading()
     from training.bundling.export import run_export
 
     card = run_export(options)
@@ -87,6 +97,7 @@ def export(options: Annotated[ExportOptions, Flat]) -> int:
         f"{interval.method})"
         for name, interval in card.validation.metrics.items()
     ]
+    lines += [f"Note: {note}" for note in card.validation.notes]
     sys.stdout.write("\n".join(lines) + "\n")
     return 0
 
@@ -98,6 +109,7 @@ def predict(options: Annotated[PredictOptions, Flat]) -> int:
     in OUT.scores/, so the same command goes on after a kill. A patch that cannot be scored gets
     the share of tumour in the training data, because a submission must be complete.
     """
+    say_loading()
     from training.predict import run_predict
 
     filled = run_predict(options)
@@ -114,6 +126,7 @@ def leaderboard(options: Annotated[LeaderboardOptions, Flat]) -> int:
     first among those judged on the same patches. Without --to, --csv or --json the table goes to
     standard output. The same folders give the same bytes.
     """
+    say_loading()
     from training.judging.leaderboard import (
         markdown_table,
         put_between_markers,

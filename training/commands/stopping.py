@@ -10,6 +10,12 @@ from typing import Final
 STOPPED: Final = 130
 
 
+def say_loading() -> None:
+    """Say that something happens: PyTorch and what goes with it take seconds to load."""
+    sys.stderr.write("Loading PyTorch ...\n")
+    sys.stderr.flush()
+
+
 def until_stopped(work: Callable[[Callable[[], bool]], object]) -> int:
     """Do work that asks now and then whether to stop, and return the exit status.
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -61,6 +62,27 @@ def open_pack(source: PatchSource, cache: Path, *, unlabelled: bool = False) -> 
     Raises:
         RunError: There is no patch, or none with a label; none is readable; the cache is damaged.
     """
+    chosen = _chosen(source, unlabelled=unlabelled)
+    digest = hashlib.sha256()
+    for index, contents in zip(chosen, source.digests(chosen), strict=True):
+        path = source.entries[index].path.encode("utf-8", "surrogatepass")
+        digest.update(path + b"\n" + contents.encode() + b"\n")
+    folder = cache / digest.hexdigest()[:16]
+    if not (folder / FACTS_FILE).is_file():
+        _write_pack(source, chosen, folder)
+    return _read_pack(source, chosen, folder)
+
+
+def require_labels(source: PatchSource) -> PatchTable:
+    """Return what is known of a source's labelled patches, before any of them is decoded.
+
+    Raises:
+        RunError: There is none, or the tables contradict each other.
+    """
+    return table_of([source.entries[index] for index in _chosen(source, unlabelled=False)])
+
+
+def _chosen(source: PatchSource, *, unlabelled: bool) -> list[int]:
     if not unlabelled:
         require_consistent(source)
     chosen = [
@@ -71,16 +93,10 @@ def open_pack(source: PatchSource, cache: Path, *, unlabelled: bool = False) -> 
     if not chosen:
         raise RunError(
             f"Found no labelled patch in {source.name}; expected Kaggle's layout with train/ and "
-            "train_labels.csv (id,label). Check --data."
+            "train_labels.csv (id,label), PCam's .h5 files, a .csv with path and label, or folders "
+            "named 0 and 1. Check --data."
         )
-    digest = hashlib.sha256()
-    for index, contents in zip(chosen, source.digests(chosen), strict=True):
-        path = source.entries[index].path.encode("utf-8", "surrogatepass")
-        digest.update(path + b"\n" + contents.encode() + b"\n")
-    folder = cache / digest.hexdigest()[:16]
-    if not (folder / FACTS_FILE).is_file():
-        _write_pack(source, chosen, folder)
-    return _read_pack(source, chosen, folder)
+    return chosen
 
 
 def _write_pack(source: PatchSource, chosen: list[int], folder: Path) -> None:
@@ -134,15 +150,16 @@ def _read_pack(source: PatchSource, chosen: list[int], folder: Path) -> Pack:
             f"None of the {len(chosen):,} patches could be read; "
             f"{folder / UNREADABLE_FILE} says why."
         )
-    entries = [source.entries[chosen[row]] for row in rows]
-    table = PatchTable(
-        ids=np.array([entry.id for entry in entries], np.str_),
-        labels=np.array([_label(entry) for entry in entries], np.int8),
-        slides=np.array([entry.slide or "" for entry in entries], np.str_),
-        splits=np.array([split_name(entry.split or "") for entry in entries], np.str_),
-    )
+    table = table_of([source.entries[chosen[row]] for row in rows])
     return Pack(source.name, table, images, rows.astype(np.int64), len(bad), pixels_sha256)
 
 
-def _label(entry: PatchEntry) -> int:
-    return UNKNOWN_LABEL if entry.label is None else entry.label
+def table_of(entries: Sequence[PatchEntry]) -> PatchTable:
+    """Return what is known of some inputs; -1 is no label."""
+    labels = [UNKNOWN_LABEL if entry.label is None else entry.label for entry in entries]
+    return PatchTable(
+        ids=np.array([entry.id for entry in entries], np.str_),
+        labels=np.array(labels, np.int8),
+        slides=np.array([entry.slide or "" for entry in entries], np.str_),
+        splits=np.array([split_name(entry.split or "") for entry in entries], np.str_),
+    )

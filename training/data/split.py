@@ -1,7 +1,7 @@
 """Which patches train and which validate: no slide on both sides."""
 
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -26,6 +26,7 @@ RANDOM_WARNING: Final = (
 _SHOWN: Final = 3
 _SUBSET: Final = 3
 """Keeps the draw of a subset apart from the other draws of a seed."""
+_NOBODY: Final[IntArray] = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,10 +57,11 @@ class Split:
 
     Attributes:
         train: (T,) rows that train.
-        val: (V,) rows that validate.
+        val: (V,) rows that validate; none where all slides train.
         origin: How it was made, in words.
         warnings: What a reader of the scores must know.
         at_random: Whether it has no regard to slides.
+        teach: (K,) rows that neither train nor validate, but get a score for a student to learn.
     """
 
     train: IntArray
@@ -67,6 +69,7 @@ class Split:
     origin: str
     warnings: tuple[str, ...] = ()
     at_random: bool = False
+    teach: IntArray = field(default_factory=lambda: _NOBODY)
 
 
 def split_patches(
@@ -74,8 +77,8 @@ def split_patches(
 ) -> Split:
     """Return the split that the data declare, else a stratified one by whole slides.
 
-    Patches whose slide is unknown only train, unless the data declare them validation. Patches
-    that the data declare as test take no part, however the others are split.
+    Patches that the data declare as "test" take no part. Patches whose slide is unknown only
+    train, unless the data declare them validation.
 
     Args:
         table: The patches.
@@ -86,20 +89,33 @@ def split_patches(
     Raises:
         RunError: A slide is on both sides, slides are too few or unknown, or a side lacks a class.
     """
-    _require_known_parts(table)
     if at_random:
         split = _at_random(table, seed, val_share)
     elif (table.splits == VAL_NAME).any():
         split = _declared(table)
     else:
         split = _by_slide(table, seed, val_share)
-    _require_both_classes(table, split)
-    if not at_random:
-        require_disjoint_slides(table, split)
-    return split
+    return _checked(table, split)
 
 
-def split_fold(table: PatchTable, fold: Fold, *, seed: int, at_random: bool = False) -> Split:
+def split_none(table: PatchTable) -> Split:
+    """Return the split in which every patch trains that is not declared as "test".
+
+    Raises:
+        RunError: A class is absent.
+    """
+    train = _usable(table)
+    return _checked(table, Split(train, _NOBODY, "every patch trains, none validates"))
+
+
+def split_fold(
+    table: PatchTable,
+    fold: Fold,
+    *,
+    seed: int,
+    at_random: bool = False,
+    teach_unknown: bool = False,
+) -> Split:
     """Return one fold of a stratified cross-validation by whole slides.
 
     Patches that the data declare as "test" take no part. Patches whose slide is unknown train in
@@ -110,47 +126,48 @@ def split_fold(table: PatchTable, fold: Fold, *, seed: int, at_random: bool = Fa
         fold: Which one.
         seed: Of the folds; the same for all of them.
         at_random: Make folds of patches without regard to slides; the scores then mislead.
+        teach_unknown: Give patches of unknown slide folds at random, in which they do not train
+            but get a score, for a student to learn from and not to be judged by.
 
     Raises:
         RunError: Slides are too few or unknown, or a side lacks a class.
     """
-    _require_known_parts(table)
-    usable = np.flatnonzero(table.splits != TEST_NAME)
+    usable = _usable(table)
     known = usable if at_random else usable[table.slides[usable] != ""]
-    slides = len(np.unique(table.slides[known]))
-    if not at_random and slides < fold.of:
-        raise RunError(
-            f"Found {slides} known slides; {fold.of} folds by slides need at least {fold.of}. Put "
-            "patch_id_wsi.csv (id,wsi) beside train_labels.csv, or ask for fewer folds. "
-            "--random-split goes on without, but scores on slides that were trained on say 0.99 "
-            "where new slides give 0.84 to 0.92."
-        )
-    splitter: StratifiedKFold | StratifiedGroupKFold
-    if at_random:
-        splitter = StratifiedKFold(fold.of, shuffle=True, random_state=seed)
-    else:
-        splitter = StratifiedGroupKFold(fold.of, shuffle=True, random_state=seed)
-    with warnings.catch_warnings():
-        # A class with fewer patches than folds is told below, where a side lacks it.
-        warnings.filterwarnings("ignore", "The least populated class")
-        try:
-            groups = None if at_random else table.slides[known]
-            parts = list(splitter.split(known, table.labels[known], groups))
-        except ValueError as error:
-            raise RunError(
-                f"The patches cannot be split into {fold.of} folds ({error}). Add patches or ask "
-                "for fewer folds."
-            ) from None
-    val = np.sort(known[parts[fold.number][1]])
-    train = np.setdiff1d(usable, val)
+    if not at_random:
+        _require_slides(table, known, fold.of, f"{fold.of} folds by slides need")
+    parts = _parts(table, known, fold.of, seed, at_random=at_random)
+    val = np.sort(known[parts[fold.number]])
+    teach = _NOBODY
+    if teach_unknown and not at_random:
+        unknown = np.setdiff1d(usable, known)
+        if len(unknown):
+            shares = _parts(table, unknown, fold.of, seed, at_random=True)
+            teach = np.sort(unknown[shares[fold.number]])
+    train = np.setdiff1d(usable, np.union1d(val, teach))
     how = "at random" if at_random else "grouped by slide"
     origin = f"fold {fold.number + 1} of {fold.of}, stratified by label, {how}, seed {seed}"
     notes = (RANDOM_WARNING,) if at_random else _unknown_slides(table, train)
-    split = Split(train, val, origin, (*notes, *_test_slides(table, usable)), at_random)
-    _require_both_classes(table, split)
-    if not at_random:
-        require_disjoint_slides(table, split)
-    return split
+    return _checked(table, Split(train, val, origin, notes, at_random, teach))
+
+
+def _parts(
+    table: PatchTable, rows: IntArray, count: int, seed: int, *, at_random: bool
+) -> list[IntArray]:
+    """Return, for each of `count` stratified parts, where in `rows` its patches stand."""
+    splitter: StratifiedKFold | StratifiedGroupKFold
+    if at_random:
+        splitter = StratifiedKFold(count, shuffle=True, random_state=seed)
+    else:
+        splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        # A class with fewer patches than parts is told below, where a side lacks it.
+        warnings.filterwarnings("ignore", "The least populated class")
+        try:
+            groups = None if at_random else table.slides[rows]
+            return [part for _, part in splitter.split(rows, table.labels[rows], groups)]
+        except ValueError:
+            raise _too_few(table, rows, f"{count} parts with both classes") from None
 
 
 def limit_training(table: PatchTable, split: Split, patches: int, *, seed: int) -> Split:
@@ -190,6 +207,7 @@ def require_disjoint_slides(table: PatchTable, split: Split) -> None:
 
 
 def _declared(table: PatchTable) -> Split:
+    _require_known_parts(table)
     val = np.flatnonzero(table.splits == VAL_NAME)
     train = np.flatnonzero(table.splits == TRAIN_NAME)
     warnings = []
@@ -198,57 +216,65 @@ def _declared(table: PatchTable) -> Split:
             f"{unknown:,} of {len(val):,} validation patches have no known slide; whether their "
             "slides are in training cannot be checked."
         )
-    notes = (
-        *warnings,
-        *_unknown_slides(table, train),
-        *_test_slides(table, np.union1d(train, val)),
-    )
-    return Split(train, val, "as the data declare it", notes)
+    return Split(train, val, "as the data declare it", (*warnings, *_unknown_slides(table, train)))
 
 
 def _by_slide(table: PatchTable, seed: int, val_share: float) -> Split:
-    usable = np.flatnonzero(table.splits != TEST_NAME)
+    usable = _usable(table)
     known = usable[table.slides[usable] != ""]
     folds = max(2, round(1 / val_share))
-    slides = len(np.unique(table.slides[known]))
-    if slides < folds:
-        raise RunError(
-            f"Found {slides} known slides; a split by slides needs at least {folds}. Put "
-            "patch_id_wsi.csv (id,wsi) or split.csv (id,split) beside train_labels.csv. "
-            "--random-split goes on without, but validation on slides that were trained on says "
-            "0.99 where new slides give 0.84 to 0.92."
-        )
-    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    try:
-        _, fold = next(splitter.split(known, table.labels[known], table.slides[known]))
-    except ValueError as error:
-        positives = int(table.labels[known].sum())
-        raise RunError(
-            f"Found {len(known):,} patches of known slide, {positives:,} with tumour and "
-            f"{len(known) - positives:,} without; a split into {folds} parts needs {folds} of "
-            f"each ({error}). Add patches, or ask for a larger --val-share."
-        ) from None
-    val = np.sort(known[fold])
+    _require_slides(table, known, folds, "a split by slides needs")
+    val = np.sort(known[_parts(table, known, folds, seed, at_random=False)[0]])
     train = np.setdiff1d(usable, val)
     origin = f"stratified by label, grouped by slide, 1 of {folds} folds, seed {seed}"
-    notes = (*_unknown_slides(table, train), *_test_slides(table, usable))
-    return Split(train, val, origin, notes)
+    return Split(train, val, origin, _unknown_slides(table, train))
 
 
 def _at_random(table: PatchTable, seed: int, val_share: float) -> Split:
-    usable = np.flatnonzero(table.splits != TEST_NAME)
+    usable = _usable(table)
     splitter = StratifiedShuffleSplit(1, test_size=val_share, random_state=seed)
     try:
         train, val = next(splitter.split(usable, table.labels[usable]))
-    except ValueError as error:
-        raise RunError(f"The patches cannot be split ({error}). Add patches.") from None
-    return Split(
-        np.sort(usable[train]),
-        np.sort(usable[val]),
-        f"at random, stratified by label, seed {seed}",
-        (RANDOM_WARNING, *_test_slides(table, usable)),
-        at_random=True,
+    except ValueError:
+        raise _too_few(table, usable, "two parts with both classes") from None
+    origin = f"at random, stratified by label, seed {seed}"
+    return Split(np.sort(usable[train]), np.sort(usable[val]), origin, (RANDOM_WARNING,), True)
+
+
+def _usable(table: PatchTable) -> IntArray:
+    """Rows that may train or validate: not those that the data declare as test."""
+    _require_known_parts(table)
+    return np.flatnonzero(table.splits != TEST_NAME)
+
+
+def _require_slides(table: PatchTable, known: IntArray, least: int, what: str) -> None:
+    slides = len(np.unique(table.slides[known]))
+    if slides < least:
+        raise RunError(
+            f"Found {slides} known slides; {what} at least {least}. Put patch_id_wsi.csv (id,wsi) "
+            "or split.csv (id,split) beside train_labels.csv, or a column wsi into PCam's meta "
+            "tables, or ask for fewer folds. --random-split goes on without, but validation on "
+            "slides that were trained on says 0.99 where new slides give 0.84 to 0.92."
+        )
+
+
+def _too_few(table: PatchTable, rows: IntArray, parts: str) -> RunError:
+    positives = int(table.labels[rows].sum())
+    of = " of known slide" if (table.slides[rows] != "").all() else ""
+    return RunError(
+        f"Found {len(rows):,} patches{of}, {positives:,} with tumour and "
+        f"{len(rows) - positives:,} without; they cannot make {parts}. Add patches, or ask for "
+        "fewer parts."
     )
+
+
+def _checked(table: PatchTable, split: Split) -> Split:
+    """Return the split with what is to be said of declared test patches; refuse a wrong one."""
+    _require_both_classes(table, split)
+    if not split.at_random:
+        require_disjoint_slides(table, split)
+    notes = _test_slides(table, np.concatenate([split.train, split.val]))
+    return replace(split, warnings=(*split.warnings, *notes))
 
 
 def _test_slides(table: PatchTable, used: IntArray) -> tuple[str, ...]:
@@ -305,7 +331,7 @@ def _unknown_slides(table: PatchTable, train: IntArray) -> tuple[str, ...]:
 def _require_both_classes(table: PatchTable, split: Split) -> None:
     for name, rows in (("training", split.train), ("validation", split.val)):
         positives = int(table.labels[rows].sum())
-        if positives in {0, len(rows)}:
+        if positives in {0, len(rows)} and not (name == "validation" and rows is _NOBODY):
             raise RunError(
                 f"Found {len(rows):,} {name} patches, {positives:,} of them with tumour; expected "
                 "both classes. Add patches or correct split.csv."

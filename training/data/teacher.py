@@ -24,22 +24,24 @@ class Teacher:
     Attributes:
         logits: (N,) float32 by row of the table, NaN where it says nothing.
         sha256: Of the file.
+        taught: How many training patches it says something of.
     """
 
     logits: NDArray[np.float32]
     sha256: str
+    taught: int
 
 
 def read_teacher(path: Path, table: PatchTable, train: IntArray) -> Teacher:
-    """Return the scores of a teacher as logits.
+    """Return the scores of a teacher as logits; patches without one follow their label alone.
 
     Args:
         path: CSV or Parquet with `id` and `prob_tumour`, as `python -m core score` writes it.
         table: The patches.
-        train: Rows that must have a score.
+        train: Rows of which some must have a score.
 
     Raises:
-        RunError: The file cannot be read, or a training patch has no score.
+        RunError: The file cannot be read, or no training patch has a score.
     """
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -48,12 +50,13 @@ def read_teacher(path: Path, table: PatchTable, train: IntArray) -> Teacher:
             f"The teacher's scores {path.name} cannot be read ({error.strerror}). Check the path."
         ) from None
     known = scores_by_id(path)
-    found = np.array([known.get(id_key(name), np.nan) for name in table.ids.tolist()], np.float64)
-    missing = int(np.isnan(found[train]).sum())
-    if missing:
+    scores = np.array([known.get(id_key(name), np.nan) for name in table.ids.tolist()], np.float64)
+    taught = int(np.isfinite(scores[train]).sum())
+    if not taught:
         raise RunError(
-            f"The teacher's scores {path.name} lack {missing:,} of {len(train):,} training "
-            "patches; expected a score for each. Score the whole data set with the teacher."
+            f"The teacher's scores {path.name} are of none of the {len(train):,} training patches. "
+            "Name a teacher of these patches."
         )
-    clipped = np.clip(found, _LEAST, 1 - _LEAST)
-    return Teacher(np.log(clipped / (1 - clipped)).astype(np.float32), digest)
+    clipped = np.clip(scores, _LEAST, 1 - _LEAST)
+    logits = np.log(clipped / (1 - clipped)).astype(np.float32)
+    return Teacher(logits, digest, taught)

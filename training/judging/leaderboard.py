@@ -3,6 +3,7 @@
 import json
 import math
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -16,13 +17,17 @@ from core.errors import RunError
 from core.files import replacing
 from training.judging.performance import Performance, measure_performance
 from training.judging.subject import (
-    CROSSVAL_FILE,
-    ENSEMBLE_FILE,
     Subject,
     open_subject,
 )
 from training.options import ScoringOptions
-from training.runs.folder import RecordedRun, RunFolder, read_config
+from training.runs.folder import (
+    CROSSVAL_FILE,
+    ENSEMBLE_FILE,
+    RecordedRun,
+    RunFolder,
+    read_config,
+)
 
 BEGIN: Final = "<!-- leaderboard -->"
 END: Final = "<!-- /leaderboard -->"
@@ -48,6 +53,9 @@ class Entry:
         validation_slides: Their known slides, 0 where unknown.
         validation_sha256: Hash of their ids: only rows with the same one can be compared.
         random_split: Patches of one slide trained and validated; the metrics are too good.
+        seen_pcam: Its initial weights were trained on PCam or CAMELYON.
+        trained_patches: Judged patches of slides that trained a member of an ensemble; above 0 the
+            entry is compared with nothing.
         auroc: On the validation patches, with bounds that resample slides.
         auroc_low: None where slides are unknown.
         auroc_high: Likewise.
@@ -69,11 +77,18 @@ class Entry:
     validation_slides: int
     validation_sha256: str
     random_split: bool
+    seen_pcam: bool
+    trained_patches: int
     auroc: float
     auroc_low: float | None
     auroc_high: float | None
     average_precision: float
     ece: float
+
+    @property
+    def set(self) -> tuple[str, bool]:
+        """What it may be compared within: the same patches, of slides that trained nothing."""
+        return self.validation_sha256, self.trained_patches > 0
 
 
 def read_entries(root: Path) -> list[Entry]:
@@ -93,12 +108,9 @@ def read_entries(root: Path) -> list[Entry]:
             f"Found no finished run below {root}; expected folders made by `python -m training "
             "fit`, `crossval` or `ensemble`. Finish one first."
         )
-    size: dict[str, int] = {}
-    for entry in entries:
-        size[entry.validation_sha256] = size.get(entry.validation_sha256, 0) + 1
+    size = Counter(entry.set for entry in entries)
     return sorted(
-        entries,
-        key=lambda e: (-size[e.validation_sha256], e.validation_sha256, -e.auroc, e.run),
+        entries, key=lambda e: (e.trained_patches > 0, -size[e.set], e.set, -e.auroc, e.run)
     )
 
 
@@ -110,7 +122,8 @@ def _finished(root: Path) -> list[Path]:
         whole = {CROSSVAL_FILE, ENSEMBLE_FILE} & set(names)
         if whole or single.config.name in names:
             below.clear()  # folds and members are part of what holds them
-            if whole or single.outcome.name in names:
+            # A run in which every patch trained has no scores to be listed by.
+            if whole or {single.outcome.name, single.scores.name} <= set(names):
                 found.append(path)
     return sorted(found)
 
@@ -151,6 +164,8 @@ def _of_run(name: str, folder: RunFolder, recorded: RecordedRun, judged: Perform
         validation_slides=judged.slides,
         validation_sha256=config.val.ids_sha256,
         random_split=config.at_random or bool({*config.train.slides} & {*config.val.slides}),
+        seen_pcam=config.initial.has_seen_pcam,
+        trained_patches=0,
         **_metrics(judged),
     )
 
@@ -173,6 +188,8 @@ def _of_several(name: str, folder: Path, subject: Subject, judged: Performance) 
         validation_slides=judged.slides,
         validation_sha256=str(facts.get("ids_sha256", subject.scores.sha256)),
         random_split=bool(facts.get("random_split", False)),
+        seen_pcam=False,
+        trained_patches=subject.trained_patches,
         **_metrics(judged),
     )
 
@@ -209,16 +226,21 @@ def _short(description: str) -> str:
 
 def markdown_table(entries: Sequence[Entry]) -> str:
     """Return the table with its notes, one set of validation patches after the other."""
-    sets = list(dict.fromkeys(entry.validation_sha256 for entry in entries))
+    sets = list(dict.fromkeys(entry.set for entry in entries))
     lines = []
-    for validation in sets:
-        rows = [entry for entry in entries if entry.validation_sha256 == validation]
+    for one in sets:
+        rows = [entry for entry in entries if entry.set == one]
         first = rows[0]
         slides = (
             f"{first.validation_slides:,} slides" if first.validation_slides else ("slides unknown")
         )
         lines += [
-            f"Judged on {first.validation_patches:,} patches, {slides}:",
+            f"Judged on {first.validation_patches:,} patches, {slides}"
+            + (
+                ", on which members were trained: these numbers are too good to be compared:"
+                if first.trained_patches
+                else ":"
+            ),
             "",
             "| run | recipe | start | parameters | epochs | train patches | AUROC (95 %, slides) "
             "| AP | ECE | patches/s |",
@@ -233,6 +255,11 @@ def markdown_table(entries: Sequence[Entry]) -> str:
     )
     if len(sets) > 1:
         lines.append("Only rows of one table were judged on the same patches.")
+    if any(entry.seen_pcam for entry in entries):
+        lines.append(
+            "‡ Started from weights that were trained on PCam or CAMELYON: they may have seen "
+            "these very slides, so the scores may be too good."
+        )
     if any(entry.random_split for entry in entries):
         lines.append(
             "† Split at random: patches of one slide trained and validated, so these scores are "
@@ -251,7 +278,7 @@ def _row(entry: Entry) -> str:
     cells = (
         entry.run + (" †" if entry.random_split else ""),
         entry.recipe or entry.kind,
-        entry.init,
+        entry.init + (" ‡" if entry.seen_pcam else ""),
         "" if entry.parameters is None else f"{entry.parameters / 1e6:.2f} M",
         _whole(entry.epochs),
         _whole(entry.train_patches),

@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from core.bundle import Card, OperatingPoint, read_card
+from core.bundle import OperatingPoint, read_card
 from core.bundle.bundle import CARD_FILE
 from core.errors import EvidenceError, SourceError
 from core.files import sha256_of
-from core.scoring import Classifier
 from core.statistics import Evidence
 from core.tables import SLIDE_COLUMNS, Table, id_key, read_table
 from core.thresholds.scores import (
@@ -25,7 +24,6 @@ from core.thresholds.scores import (
     scores_of_table,
 )
 from training.bundling.calibration import calibrate
-from training.bundling.export import read_validation_logits
 from training.bundling.scoring import (
     CONFIG_FILE,
     labelled_source,
@@ -33,13 +31,14 @@ from training.bundling.scoring import (
     score_patches,
     trained_slides,
 )
+from training.bundling.validated import read_validation_logits
 from training.options import ScoringOptions
-from training.runs.folder import RunFolder
+from training.runs.folder import CROSSVAL_FILE, ENSEMBLE_FILE, RunFolder
 
-ENSEMBLE_FILE: Final = "ensemble.json"
 ENSEMBLE_SCORES: Final = "scores.csv"
-CROSSVAL_FILE: Final = "crossval.json"
 OUT_OF_FOLD_SCORES: Final = "out_of_fold.csv"
+TEACHING_SCORES: Final = "teaching.csv"
+"""Scores of patches of unknown slide in a cross-validation: for students, to judge nobody by."""
 OUT_OF_FOLD_PARQUET: Final = "out_of_fold.parquet"
 TABLE_SUFFIXES: Final = (".csv", ".parquet")
 
@@ -52,11 +51,13 @@ class Subject:
         name: What to call it.
         scores: Of patches with labels.
         shipped: The threshold that comes with the model, None where none does.
+        trained_patches: Judged patches of slides that trained the model, or one of several.
     """
 
     name: str
     scores: ScoreSet
     shipped: OperatingPoint | None = None
+    trained_patches: int = 0
 
 
 def open_subject(path: Path, options: ScoringOptions, work: Path) -> Subject:
@@ -129,43 +130,42 @@ def _run(path: Path) -> Subject:
 
 
 def _scored(path: Path, options: ScoringOptions, work: Path) -> Subject:
-    classifier = open_model(path, options.device)
-    scores = _score(classifier, options, work / f"{path.name}.scores.csv")
-    return Subject(classifier.model_id, scores, classifier.operating_point)
-
-
-def _score(classifier: Classifier, options: ScoringOptions, out: Path) -> ScoreSet:
+    """Score the data with the model at a path."""
     if options.data is None:  # pragma: no cover - callers ask first
         raise SourceError("There is no data to score. Name it with --data.")
+    classifier = open_model(path, options.device)
+    out = work / f"{path.name}.scores.csv"
     with labelled_source(options.data, options.split) as source:
         score_patches(source, classifier, out, tta=options.tta, batch_size=options.batch_size)
     scores = read_scores_csv(out.name, out.read_bytes())
-    notes = (*scores.notes, *_seen_in_training(scores, classifier.bundle.card))
-    return replace(scores, name=f"{options.data.name}", notes=notes)
-
-
-def _seen_in_training(scores: ScoreSet, card: Card) -> tuple[str, ...]:
-    trained = trained_slides(scores.slides, card.training.slides_sha256)
-    if not trained or scores.evidence.slides is None:
-        return ()
-    patches = int(np.isin(scores.evidence.slides, trained).sum())
-    return (
-        f"{len(trained)} of {len(scores.slides)} slides ({patches:,} of {len(scores.ids):,} "
-        "patches) trained this model: these numbers are too good. Judge it on other slides.",
-    )
+    slides = trained_slides(scores.slides, classifier.bundle.card.training.slides_sha256)
+    patches = 0
+    if slides and scores.evidence.slides is not None:
+        patches = int(np.isin(scores.evidence.slides, slides).sum())
+        note = (
+            f"{len(slides)} of {len(scores.slides)} slides ({patches:,} of {len(scores.ids):,} "
+            "patches) trained this model: these numbers are too good. Judge it on other slides."
+        )
+        scores = replace(scores, notes=(*scores.notes, note))
+    scores = replace(scores, name=options.data.name)
+    return Subject(classifier.model_id, scores, classifier.operating_point, patches)
 
 
 def _ensemble(path: Path, options: ScoringOptions, work: Path) -> Subject:
-    if options.data is None:
-        return _named(path.name, _table(path / ENSEMBLE_SCORES, options))
     content = json.loads((path / ENSEMBLE_FILE).read_text("utf-8"))
+    if options.data is None:
+        table = _table(path / ENSEMBLE_SCORES, options)
+        notes = tuple(dict.fromkeys((*table.scores.notes, *map(str, content.get("notes", [])))))
+        return Subject(
+            path.name,
+            replace(table.scores, name=path.name, notes=notes),
+            trained_patches=int(content.get("trained_patches", 0)),
+        )
     members = [(path / member).resolve() for member in content["members"]]
-    return Subject(
-        path.name, mean_scores(members, replace(options, tta=content["tta"]), work, path.name)
-    )
+    return mean_subject(members, replace(options, tta=content["tta"]), work, path.name)
 
 
-def mean_scores(members: list[Path], options: ScoringOptions, work: Path, name: str) -> ScoreSet:
+def mean_subject(members: list[Path], options: ScoringOptions, work: Path, name: str) -> Subject:
     """Return the plain mean of the calibrated probabilities of several models on the same patches.
 
     Raises:
@@ -186,7 +186,7 @@ def mean_scores(members: list[Path], options: ScoringOptions, work: Path, name: 
     for subject in subjects:
         total += _in_order(first, subject.scores)
     notes = tuple(dict.fromkeys(note for subject in subjects for note in subject.scores.notes))
-    return replace(
+    scores = replace(
         first,
         name=name,
         evidence=Evidence.of(first.evidence.labels, total / len(subjects), first.evidence.slides),
@@ -194,6 +194,8 @@ def mean_scores(members: list[Path], options: ScoringOptions, work: Path, name: 
         model_id="",
         notes=notes,
     )
+    # The slides that trained one member are not known here; the most of any is a lower bound.
+    return Subject(name, scores, trained_patches=max(one.trained_patches for one in subjects))
 
 
 def _in_order(first: ScoreSet, other: ScoreSet) -> NDArray[np.float64]:

@@ -52,5 +52,7 @@ class WeightAverage:
         torch._foreach_lerp_(
             [mean for mean, _ in self._floating], [new for _, new in self._floating], 1 - decay
         )
-        for mean, new in self._counters:
-            mean.copy_(new)
+        if self._counters:  # one launch for all of them
+            torch._foreach_copy_(
+                [mean for mean, _ in self._counters], [new for _, new in self._counters]
+            )

@@ -14,12 +14,15 @@ def freeze(network: nn.Module, frozen: Frozen) -> None:
     normalisation keeps its statistics and frozen dropout lets everything through, as in Keras.
 
     Args:
-        network: In training mode.
+        network: Comes out in training mode but for those layers.
         frozen: How many, or "backbone" for all but head and pooling.
 
     Raises:
         RunError: No layer would be left to learn.
     """
+    # A phase in which more layers learn than before must not inherit the still ones; nor may a
+    # root with weights of its own (a transformer's class token) leave the whole network still.
+    network.train()
     modules = list(network.named_modules())
     if frozen == "backbone":
         head = head_names(network)

@@ -17,17 +17,18 @@ from training.data.split import IntArray, PatchTable, Split
 from training.data.transfer import to_device
 from training.learning.ema import average_decay
 from training.learning.freezing import freeze
-from training.learning.loss import distillation_loss, tumour_loss
+from training.learning.loss import follow_teacher, tumour_losses
 from training.learning.optimiser import set_learning_rate
 from training.learning.progress import Progress
 from training.learning.randomness import balanced_order, epoch_order, step_generator
 from training.learning.state import TrainingState, save_checkpoint
 from training.learning.stepping import Pauses, steps_in, take_steps
 from training.learning.team import Team
-from training.learning.validation import Steering, predict, steer
+from training.learning.validation import NOTHING_VALIDATES, Steering, predict, steer
 from training.recipes.phases import Position, next_epoch
 from training.recipes.recipe import Precision
 from training.runs.config import RunConfig
+from training.runs.device import DTYPES
 from training.runs.folder import RunFolder, write_scores, write_tensors
 from training.runs.history import EpochRecord, write_metrics
 from training.variation.augment import augment, draw_variation
@@ -53,6 +54,7 @@ class Run:
         pauses: When an epoch is interrupted.
         on_epoch: Told of every finished epoch.
         team: The processes that share every batch.
+        resized: The transform at other sizes, for phases that train at them.
     """
 
     config: RunConfig
@@ -68,6 +70,7 @@ class Run:
     pauses: Pauses = field(default_factory=Pauses)
     on_epoch: Callable[[EpochRecord], None] = lambda _: None
     team: Team = field(default_factory=Team)
+    resized: dict[int, InputTransform] = field(default_factory=dict)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -93,7 +96,7 @@ def fit(run: Run, state: TrainingState) -> None:
     with Progress(
         epochs=schedule.epochs, patches_per_epoch=run.patches_per_epoch, done=done
     ) as progress:
-        while (position := next_epoch(schedule, state.aucs)) is not None:
+        while (position := next_epoch(schedule, state.aucs, state.accuracies)) is not None:
             progress.start_epoch(state.epoch)
             started = time.monotonic() - state.seconds
             freeze(state.network, position.frozen)
@@ -146,16 +149,19 @@ def train_step(run: Run, state: TrainingState, position: Position, rows: IntArra
             if teacher is not None:
                 teacher = teacher.index_copy(0, transplants.rows, labels[transplants.rows])
         variation = draw_variation(recipe.augmentation, len(rows), generator)
-        inputs = run.transform(augment(images, variation, recipe.augmentation))
+        transform = _transform(run, position.input_size_px)
+        inputs = transform(augment(images, variation, recipe.augmentation))
         if recipe.mixup_alpha:
             mixture = draw_mixture(recipe.mixup_alpha, len(rows), generator, run.device)
             inputs, labels = mixture.of(inputs), mixture.of(labels)
             teacher = None if teacher is None else mixture.of(teacher)
     set_learning_rate(state.optimiser, position.learning_rate(state.step, run.steps_per_epoch))
-    with torch.autocast(run.device.type, dtype=torch.bfloat16, enabled=run.precision == "bfloat16"):
+    with torch.autocast(
+        run.device.type, dtype=DTYPES[run.precision], enabled=run.precision != "float32"
+    ):
         outputs = state.network(run.team.share(inputs))
     logits = tumour_logit(outputs).float()
-    loss = tumour_loss(
+    losses = tumour_losses(
         logits,
         run.team.share(labels),
         label_smoothing=recipe.label_smoothing,
@@ -163,20 +169,38 @@ def train_step(run: Run, state: TrainingState, position: Position, rows: IntArra
         focal_gamma=recipe.focal_gamma,
     )
     if teacher is not None:
-        share = recipe.distillation.weight
-        followed = distillation_loss(
-            logits, run.team.share(teacher), recipe.distillation.temperature
+        losses = follow_teacher(
+            losses,
+            logits,
+            run.team.share(teacher),
+            share=recipe.distillation.weight,
+            temperature=recipe.distillation.temperature,
         )
-        loss = (1 - share) * loss + share * followed
+    loss = losses.mean()
     state.optimiser.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
+    # In all precisions but float16 the scaler does nothing.
+    state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
     run.team.average_gradients(state.network)
     if schedule.gradient_clip is not None:
+        state.scaler.unscale_(state.optimiser)
         torch.nn.utils.clip_grad_norm_(state.network.parameters(), schedule.gradient_clip)
-    state.optimiser.step()
+    state.scaler.step(state.optimiser)
+    state.scaler.update()
     state.average.update(average_decay(recipe, step, schedule.epochs * run.steps_per_epoch))
     # Stays on the device: reading it would wait for the step.
     state.loss_sum += run.team.mean(loss.detach())
+
+
+def _transform(run: Run, input_size_px: int | None) -> InputTransform:
+    """Return the way from pixels to the network's input at a phase's own size."""
+    if input_size_px is None:
+        return run.transform
+    if input_size_px not in run.resized:
+        smaller = run.config.recipe.preprocessing.model_copy(
+            update={"input_size_px": input_size_px}
+        )
+        run.resized[input_size_px] = InputTransform(smaller).to(run.device)
+    return run.resized[input_size_px]
 
 
 def _teacher(run: Run, rows: IntArray) -> Tensor | None:
@@ -200,7 +224,7 @@ def _validate_epoch(
     train_loss = float(state.loss_sum) / run.steps_per_epoch
     logits, raw = _validate(run, state.network, train_loss, state.epoch)
     ema = raw
-    if run.config.recipe.averages:
+    if run.config.recipe.averages and len(run.split.val):
         logits, ema = _validate(run, state.average.network, train_loss, state.epoch)
     record = EpochRecord(
         epoch=state.epoch,
@@ -212,13 +236,15 @@ def _validate_epoch(
         ema_auc=ema.auc,
         ema_ap=ema.ap,
         ema_loss=ema.loss,
+        ema_accuracy=ema.accuracy,
         seconds=time.monotonic() - started,
     )
     state.history.append(record)
     if state.best is record:
         facts = {"config_sha256": run.digest, "epoch": record.epoch, "auc": record.ema_auc}
         write_tensors(run.folder.best, state.average.network.state_dict(), facts)
-        write_scores(run.folder.scores, run.table, run.split.val, logits)
+        if len(run.split.val):
+            write_scores(run.folder.scores, run.table, run.split.val, logits)
     return record
 
 
@@ -226,6 +252,8 @@ def _validate(
     run: Run, network: torch.nn.Module, train_loss: float, epoch: int
 ) -> tuple[NDArray[np.float32], Steering]:
     rows = run.split.val
+    if not len(rows) and math.isfinite(train_loss):
+        return np.empty(0, np.float32), NOTHING_VALIDATES
     batch = max(256, run.config.recipe.batch_size) if run.device.type == "cuda" else 64
     logits = run.team.joined(
         rows, lambda part: predict(network, run.transform, run.feed, part, batch)

@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def tumour_loss(
+def tumour_losses(
     logits: Tensor,
     labels: Tensor,
     *,
@@ -13,7 +13,7 @@ def tumour_loss(
     positive_weight: float,
     focal_gamma: float = 0.0,
 ) -> Tensor:
-    """Return the mean binary cross-entropy, in nats.
+    """Return the binary cross-entropy of each patch (N,), in nats.
 
     Of a network with two outputs this is the cross-entropy of their softmax, because its tumour
     logit is their difference.
@@ -28,23 +28,32 @@ def tumour_loss(
     targets = labels * (1 - label_smoothing) + label_smoothing / 2
     # A tensor filled on its device: copying a number there would wait for all steps before.
     weight = torch.full((), positive_weight, dtype=logits.dtype, device=logits.device)
-    if not focal_gamma:
-        return functional.binary_cross_entropy_with_logits(logits, targets, pos_weight=weight)
     losses = functional.binary_cross_entropy_with_logits(
         logits, targets, pos_weight=weight, reduction="none"
     )
+    if not focal_gamma:
+        return losses
     probabilities = torch.sigmoid(logits)
     given = probabilities * targets + (1 - probabilities) * (1 - targets)
-    return (losses * (1 - given) ** focal_gamma).mean()
+    return losses * (1 - given) ** focal_gamma
 
 
-def distillation_loss(logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-    """Return the mean cross-entropy with a teacher, in nats, times the temperature squared.
+def follow_teacher(
+    losses: Tensor, logits: Tensor, teacher: Tensor, *, share: float, temperature: float
+) -> Tensor:
+    """Return the losses of each patch (N,), a share of them from its teacher where it has one.
 
     Args:
+        losses: (N,) by the labels.
         logits: (N,) tumour logits of the student.
-        teacher: (N,) the teacher's probabilities at that temperature.
+        teacher: (N,) the teacher's probabilities at that temperature, NaN where it has none.
+        share: Of the teacher, 0..1.
         temperature: The student's logits are divided by it; its square keeps the gradient's size.
     """
-    softened = functional.binary_cross_entropy_with_logits(logits / temperature, teacher)
-    return softened * temperature**2
+    taught = torch.isfinite(teacher)
+    # Both sides of `where` have gradients, so neither may hold a NaN.
+    softened = functional.binary_cross_entropy_with_logits(
+        logits / temperature, torch.where(taught, teacher, 0.5), reduction="none"
+    )
+    followed = (1 - share) * losses + share * temperature**2 * softened
+    return torch.where(taught, followed, losses)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from core.errors import RunError
 from training.learning.ema import WeightAverage
 from training.learning.optimiser import build_adamw, optimiser_tensors, restore_optimiser
+from training.recipes.recipe import Precision
 from training.runs.folder import read_tensors, write_tensors
 from training.runs.history import EpochRecord
 
@@ -67,9 +68,11 @@ class TrainingState(LoopState[EpochRecord]):
 
     Attributes:
         average: Of the network's weights.
+        scaler: Of the loss, so that float16 gradients do not vanish; off in other precisions.
     """
 
     average: WeightAverage
+    scaler: torch.amp.GradScaler
 
     @classmethod
     def start(
@@ -79,6 +82,7 @@ class TrainingState(LoopState[EpochRecord]):
         weight_decay: float,
         device: torch.device,
         layer_decay: float = 1.0,
+        precision: Precision = "float32",
     ) -> Self:
         """Return the state before the first step; moves the network to the device."""
         network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -89,26 +93,39 @@ class TrainingState(LoopState[EpochRecord]):
             optimiser=build_adamw(network, weight_decay, layer_decay),
             loss_sum=torch.zeros((), dtype=torch.float64, device=device),
             record=EpochRecord,
+            scaler=torch.amp.GradScaler(device.type, enabled=precision == "float16"),
         )
 
     def tensors(self) -> dict[str, Tensor]:
         """Return every tensor that the next step depends on."""
-        return {**super().tensors(), **_named("average", self.average.network.state_dict())}
+        scale = {name: torch.tensor(value) for name, value in self.scaler.state_dict().items()}
+        return {
+            **super().tensors(),
+            **_named("average", self.average.network.state_dict()),
+            **_named("scaler", scale),
+        }
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Put back what `tensors` gave."""
         super().restore(tensors)
         self.average.network.load_state_dict(_part("average", tensors))
+        if scale := _part("scaler", tensors):
+            self.scaler.load_state_dict({name: value.item() for name, value in scale.items()})
 
     @property
     def best(self) -> EpochRecord | None:
-        """The first epoch with the best validation AUC of the averaged weights."""
-        return max(self.history, key=lambda record: record.ema_auc, default=None)
+        """The first epoch with the best validation AUC of the averaged weights, or the last."""
+        return max(self.history, key=lambda record: record.merit, default=None)
 
     @property
     def aucs(self) -> list[float]:
         """Validation AUC of the averaged weights after every finished epoch."""
-        return [record.ema_auc for record in self.history]
+        return [record.merit for record in self.history]
+
+    @property
+    def accuracies(self) -> list[float]:
+        """Their accuracy, likewise."""
+        return [record.ema_accuracy for record in self.history]
 
 
 def save_checkpoint(

@@ -1,6 +1,8 @@
 """The tumour logits of validation patches, and the numbers that steer a run."""
 
+import math
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
@@ -21,18 +23,24 @@ class Steering:
         auc: Area under the ROC curve.
         ap: Average precision.
         loss: Mean binary cross-entropy of the plain labels, in nats.
+        accuracy: At a probability of 0.5.
     """
 
     auc: float
     ap: float
     loss: float
+    accuracy: float
+
+
+NOTHING_VALIDATES: Final = Steering(math.nan, math.nan, math.nan, math.nan)
+"""Of a run in which every patch trains."""
 
 
 def predict(
     network: nn.Module, transform: InputTransform, feed: Feed, rows: IntArray, batch_size: int
 ) -> NDArray[np.float32]:
-    """Return the tumour logits (N,) of some rows in float32, leaving the network's mode alone."""
-    was_training = network.training
+    """Return the tumour logits (N,) of some rows in float32, leaving every module's mode alone."""
+    modes = [(module, module.training) for module in network.modules()]
     network.eval()
     with torch.inference_mode():
         logits = [
@@ -40,7 +48,8 @@ def predict(
             for start in range(0, len(rows), batch_size)
         ]
         joined: NDArray[np.float32] = torch.cat(logits).cpu().numpy()
-    network.train(was_training)
+    for module, training in modes:  # frozen layers stay in evaluation mode while others train
+        module.training = training
     return joined
 
 
@@ -52,4 +61,5 @@ def steer(labels: NDArray[np.int8], logits: NDArray[np.float32]) -> Steering:
         auc=float(roc_auc_score(labels, logits)),
         ap=float(average_precision_score(labels, logits)),
         loss=float(losses.mean()),
+        accuracy=float(((logits >= 0) == labels).mean()),
     )

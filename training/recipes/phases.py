@@ -18,6 +18,7 @@ class Position:
         frozen: Leading layers that do not learn in it.
         epoch: Within the phase, from 0.
         reductions: Plateaus within the phase so far.
+        input_size_px: While training in it; None is the recipe's.
     """
 
     phase: int
@@ -26,6 +27,7 @@ class Position:
     frozen: Frozen
     epoch: int
     reductions: int
+    input_size_px: int | None = None
 
     def learning_rate(self, step: int, steps_per_epoch: int) -> float:
         """Return the learning rate of a step of this epoch, from 0."""
@@ -37,22 +39,28 @@ class Position:
         )
 
 
-def next_epoch(schedule: Schedule, aucs: Sequence[float]) -> Position | None:
+def next_epoch(
+    schedule: Schedule, aucs: Sequence[float], accuracies: Sequence[float] = ()
+) -> Position | None:
     """Return where the epoch after some finished ones stands, None where the run is at its end.
 
     Args:
         schedule: Of the whole run.
         aucs: Validation AUC of every finished epoch.
+        accuracies: Validation accuracy likewise, for plateaus of it.
     """
     left = list(aucs)
+    watched = list(accuracies) if schedule.plateau_metric == "accuracy" else left
     for number, phase in enumerate(schedule.phases or (Phase("", schedule.epochs),)):
         length = _length(phase.epochs, schedule.patience_epochs, left)
         if length is None:
             rate = phase.learning_rate or schedule.learning_rate
             own = replace(schedule, epochs=phase.epochs, learning_rate=rate, phases=())
-            reductions = plateaus(left, schedule.plateau_patience_epochs)
-            return Position(number, phase.name, own, phase.frozen, len(left), reductions)
-        left = left[length:]
+            reductions = plateaus(watched, schedule.plateau_patience_epochs)
+            return Position(
+                number, phase.name, own, phase.frozen, len(left), reductions, phase.input_size_px
+            )
+        left, watched = left[length:], watched[length:]
     return None
 
 

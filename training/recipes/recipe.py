@@ -15,7 +15,7 @@ from core.errors import RunError, first_fault
 Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 Frozen = Annotated[int, Field(ge=0)] | Literal["backbone"]
-Precision = Literal["float32", "bfloat16"]
+Precision = Literal["float32", "bfloat16", "float16"]
 
 # A frozen dataclass that checks types and ranges itself and knows no other keys.
 CHECKED: Final = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -30,8 +30,10 @@ class Augmentation:
         horizontal_flip: Mirrored left to right or not, each as likely; part of d4 already.
         vertical_flip: Likewise, top to bottom.
         rotation_degrees: Turned by any angle up to ± this; what is missing is reflected.
-        zoom: Enlarged by the factor 1 ± this.
-        shear_degrees: Sheared by any angle up to ± this.
+        zoom: Enlarged by the factor 1 ± this, at most 0.3. The label is that of the centre 32 × 32
+            px, and a warp moves tissue over its rim: with 20° of rotation, 0.1 of zoom and 6° of
+            shear, 8 % of the new centre was outside it (23 % at most).
+        shear_degrees: Sheared by any angle up to ± this, at most 20.
         stain_gain: Haematoxylin, eosin and residual are each multiplied by 1 ± this.
         stain_shift: And shifted by ± this, in optical density.
         brightness: Factor 1 ± this.
@@ -44,8 +46,8 @@ class Augmentation:
     horizontal_flip: bool = False
     vertical_flip: bool = False
     rotation_degrees: Annotated[float, Field(ge=0, le=180)] = 0.0
-    zoom: Share = 0.0
-    shear_degrees: Annotated[float, Field(ge=0, le=45)] = 0.0
+    zoom: Annotated[float, Field(ge=0, le=0.3)] = 0.0
+    shear_degrees: Annotated[float, Field(ge=0, le=20)] = 0.0
     stain_gain: Share = 0.0
     stain_shift: Share = 0.0
     brightness: Share = 0.0
@@ -76,12 +78,16 @@ class Phase:
         epochs: At most this many.
         frozen: This many leading layers with weights stay as they are, or the whole "backbone".
         learning_rate: The schedule's, unless given.
+        input_size_px: What the network sees while it trains in this phase, for networks that take
+            any size; the preprocessing's, unless given. It validates and serves at that of the
+            preprocessing.
     """
 
     name: str
     epochs: Annotated[int, Field(ge=1)]
     frozen: Frozen = 0
     learning_rate: Positive | None = None
+    input_size_px: Annotated[int, Field(ge=32, le=1024)] | None = None
 
 
 @dataclass(frozen=True, config=CHECKED)
@@ -94,9 +100,10 @@ class Schedule:
         weight_decay: Of weight matrices and kernels; never of biases and normalisation.
         shape: After a linear warm-up: half a "cosine" down, "constant", or "plateau", which
             multiplies by `plateau_factor` after `plateau_patience_epochs` epochs without a better
-            validation AUC. "one-cycle" rises by half a cosine from a 25th, and falls by another.
+            validation value. "one-cycle" rises by half a cosine from a 25th, and falls by another.
         warmup_share: Share of all steps.
         final_share: Learning rate at the very end of a cosine, as a share of the largest.
+        plateau_metric: What must get better: the validation "auc", or "accuracy" at 0.5.
         plateau_factor: See `shape`.
         plateau_patience_epochs: See `shape`.
         layer_decay: Each layer's rate is this times that of the layer after it; 1 is off.
@@ -111,6 +118,7 @@ class Schedule:
     shape: Literal["cosine", "constant", "plateau", "one-cycle"] = "cosine"
     warmup_share: Share = 0.05
     final_share: Share = 0.01
+    plateau_metric: Literal["auc", "accuracy"] = "auc"
     plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
     plateau_patience_epochs: Annotated[int, Field(ge=1)] = 2
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
@@ -150,7 +158,7 @@ class Precisions:
 
     Attributes:
         cpu: "bfloat16" is used only where the CPU has instructions for it, else float32.
-        cuda: "bfloat16" is autocast.
+        cuda: "bfloat16" is autocast; a GPU without it gets "float16", whose loss is scaled.
     """
 
     cpu: Precision = "float32"
@@ -207,11 +215,19 @@ class Recipe:
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:
-        if self.balance_classes and self.weighted_sampling:
-            raise ValueError("balance_classes and weighted_sampling do the same; set one")
         if self.network.centre_stream and self.schedule.layer_decay < 1:
             raise ValueError("layer_decay orders the layers of one network, not of two streams")
         return self
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What whoever trains by it should know."""
+        if not (self.balance_classes and self.weighted_sampling):
+            return ()
+        return (
+            "balance_classes and weighted_sampling are both on: tumour patches come as often as "
+            "the others and then count more as well, so scores lean towards tumour.",
+        )
 
     @property
     def averages(self) -> bool:

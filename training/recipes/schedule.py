@@ -31,11 +31,11 @@ def learning_rate(schedule: Schedule, step: int, total_steps: int, reductions: i
     return schedule.learning_rate * _half_cosine(1, schedule.final_share, done)
 
 
-def plateaus(aucs: list[float], patience_epochs: int) -> int:
-    """Return how often `patience_epochs` epochs in a row brought no better validation AUC."""
+def plateaus(values: list[float], patience_epochs: int) -> int:
+    """Return how often `patience_epochs` epochs in a row brought no better validation value."""
     best, waited, found = -math.inf, 0, 0
-    for auc in aucs:
-        best, waited = (auc, 0) if auc > best else (best, waited + 1)
+    for value in values:
+        best, waited = (value, 0) if value > best else (best, waited + 1)
         if waited == patience_epochs:
             found, waited = found + 1, 0
     return found

@@ -1,7 +1,6 @@
 """What a search may vary: recipe fields with their ranges or choices."""
 
 import itertools
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,9 +14,9 @@ from optuna.distributions import (
 )
 
 from core.errors import RunError
-from training.recipes.recipe import Recipe, recipe_of, recipe_values
+from training.recipes.changes import Choice, value_of
+from training.recipes.recipe import Recipe, recipe_values
 
-Choice = str | int | float | bool | None
 _SPELLING: Final = (
     "expected FIELD=LOW..HIGH, FIELD=LOW..HIGH:log or FIELD=A,B,C, such as "
     "schedule.learning_rate=1e-4..1e-2:log"
@@ -80,9 +79,9 @@ def parse_space(asked: Sequence[str]) -> Space:
 def _distribution(text: str, values: str) -> BaseDistribution:
     low, dots, rest = values.partition("..")
     if not dots:
-        return CategoricalDistribution([_value(one) for one in values.split(",")])
+        return CategoricalDistribution([value_of(one) for one in values.split(",")])
     high, _, scale = rest.partition(":")
-    start, end = _value(low), _value(high)
+    start, end = value_of(low), value_of(high)
     if not _is_number(start) or not _is_number(end) or scale not in {"", "log"}:
         raise RunError(f"Found --vary {text}; {_SPELLING}.")
     log = scale == "log"
@@ -96,36 +95,6 @@ def _distribution(text: str, values: str) -> BaseDistribution:
 
 def _is_number(value: Choice) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _value(text: str) -> Choice:
-    """A number, true, false or null as JSON spells them, else the text itself."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return text.strip()
-    return value if isinstance(value, str | int | float | bool | None) else text.strip()
-
-
-def vary_recipe(recipe: Recipe, parameters: Mapping[str, Any]) -> Recipe:
-    """Return a recipe with some fields replaced, named by their path, such as `schedule.epochs`.
-
-    Raises:
-        RunError: There is no such field, or its value is out of range.
-    """
-    values = recipe_values(recipe)
-    for path, value in parameters.items():
-        *parents, last = path.split(".")
-        part: Any = values
-        for parent in parents:
-            part = part.get(parent) if isinstance(part, dict) else None
-        if not isinstance(part, dict) or (last not in part and parents != ["network", "arguments"]):
-            raise RunError(
-                f"Found no field {path!r} in the recipe {recipe.name!r}; expected one such as "
-                "schedule.learning_rate, batch_size or augmentation.stain_gain."
-            )
-        part[last] = value
-    return recipe_of(values)
 
 
 def recipe_toml(recipe: Recipe) -> str:

@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from typing import Any, Final, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from core.errors import RunError, first_fault
 from training.data.pack import Pack
-from training.data.split import IntArray, PatchTable, Split
+from training.data.split import IntArray, PatchTable, Split, TextArray
 from training.recipes.recipe import CHECKED, Recipe
 from training.runs.initial import InitialWeights
 
@@ -40,13 +41,17 @@ class SetFacts:
     @classmethod
     def of(cls, table: PatchTable, rows: IntArray) -> Self:
         """Return the facts of some rows of a table."""
-        slides = table.slides[rows]
+        return cls.of_columns(table.ids[rows], table.labels[rows], table.slides[rows])
+
+    @classmethod
+    def of_columns(cls, ids: TextArray, labels: NDArray[np.int8], slides: TextArray) -> Self:
+        """Return the facts of some patches, each column (N,)."""
         return cls(
-            patches=len(rows),
-            positives=int(table.labels[rows].sum()),
+            patches=len(ids),
+            positives=int(labels.sum()),
             without_slide=int((slides == "").sum()),
             slides=tuple(np.unique(slides[slides != ""]).tolist()),
-            ids_sha256=hashlib.sha256("\n".join(table.ids[rows].tolist()).encode()).hexdigest(),
+            ids_sha256=hashlib.sha256("\n".join(ids.tolist()).encode()).hexdigest(),
         )
 
 
@@ -66,7 +71,7 @@ class RunConfig:
         val: What validates.
         initial: Where the weights start.
         teacher_sha256: Of the teacher's scores; "" without one.
-        at_random: Whether the split has no regard to slides.
+            at_random: Whether the split has no regard to slides.
     """
 
     recipe: Recipe
@@ -124,6 +129,8 @@ class RunConfig:
             del values["at_random"]
         if not self.initial.parents:
             del values["initial"]["parents"]
+        if not self.initial.has_seen_pcam:
+            del values["initial"]["has_seen_pcam"]
         return values
 
     @classmethod

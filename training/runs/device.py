@@ -5,12 +5,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from platform import python_version
+from typing import Final
 
 import torch
 
 from core.engine import resolve_device
 from core.errors import RunError
 from training.recipes.recipe import Precision, Precisions
+
+DTYPES: Final[Mapping[Precision, torch.dtype]] = {
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
+_FLOAT16_SINCE: Final = (6, 0)
+"""CUDA's compute capability (P100) from which float16 is faster than float32."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +40,9 @@ class Surroundings:
 
 
 def prepare_device(wish: str, threads: int | None, *, deterministic: bool = False) -> torch.device:
-    """Return the device for "auto", "cpu" or "cuda", set up for repeatable float32 arithmetic.
+    """Return the device for "auto", "cpu" or "cuda", set up for speed or for repeatable results.
+
+    On the CPU results repeat either way, with the same number of threads.
 
     Args:
         wish: The device.
@@ -50,18 +61,24 @@ def prepare_device(wish: str, threads: int | None, *, deterministic: bool = Fals
         # cuBLAS reads it when it starts; without it, matrix products are not repeatable.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(deterministic)
-    torch.backends.cudnn.benchmark = False
-    torch.backends.cudnn.deterministic = True
-    torch.backends.cudnn.allow_tf32 = False
-    torch.backends.cuda.matmul.allow_tf32 = False
+    # The fastest kernels unless the same bytes are asked for; float32 on the CPU is untouched.
+    torch.backends.cudnn.benchmark = not deterministic
+    torch.backends.cudnn.deterministic = deterministic
+    torch.backends.cudnn.allow_tf32 = not deterministic
+    torch.backends.cuda.matmul.allow_tf32 = not deterministic
     return resolve_device(wish)
 
 
 def pass_precision(device: torch.device, wish: Precisions) -> Precision:
-    """Return the precision that a recipe's passes get on a device."""
-    if device.type == "cuda":
-        return wish.cuda
-    return wish.cpu if cpu_has_bfloat16() else "float32"
+    """Return the precision that a recipe's passes get on a device: what it has in hardware."""
+    if device.type != "cuda":
+        return "bfloat16" if wish.cpu == "bfloat16" and cpu_has_bfloat16() else "float32"
+    if wish.cuda == "float32":
+        return "float32"
+    if wish.cuda == "bfloat16" and torch.cuda.is_bf16_supported(including_emulation=False):
+        return "bfloat16"
+    has_float16 = torch.cuda.get_device_capability(device) >= _FLOAT16_SINCE
+    return "float16" if has_float16 else "float32"
 
 
 def cpu_has_bfloat16() -> bool:

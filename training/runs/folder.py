@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,11 @@ from core.files import replacing
 from training.data.split import IntArray, PatchTable
 from training.runs.config import RunConfig, values_digest
 from training.runs.initial import METADATA_KEY
+
+CROSSVAL_FILE: Final = "crossval.json"
+"""What tells the folder of a cross-validation."""
+ENSEMBLE_FILE: Final = "ensemble.json"
+"""What tells the folder of an ensemble."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,11 @@ class RunFolder:
     def scores(self) -> Path:
         """Validation scores of the best weights, one row per patch."""
         return self.root / "validation_scores.csv"
+
+    @property
+    def teaching(self) -> Path:
+        """Scores of patches that a student may learn from and nobody is judged by."""
+        return self.root / "teaching_scores.csv"
 
     @property
     def curves(self) -> Path:

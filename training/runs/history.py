@@ -1,5 +1,6 @@
 """One row per finished epoch: `metrics.csv`."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -25,6 +26,8 @@ class EpochRecord:
         ema_ap: Likewise.
         ema_loss: Likewise.
         seconds: Spent on training and validating it, in all sittings.
+        ema_accuracy: At a probability of 0.5; NaN in runs from before it was noted, as all of
+            these are where nothing validates.
     """
 
     epoch: int
@@ -37,10 +40,18 @@ class EpochRecord:
     ema_ap: float
     ema_loss: float
     seconds: float
+    ema_accuracy: float = math.nan
+
+    @property
+    def merit(self) -> float:
+        """What the best epoch has most of: its AUC, or its number where nothing validates."""
+        return self.ema_auc if math.isfinite(self.ema_auc) else float(self.epoch)
 
     @property
     def summary(self) -> str:
         """The epoch in a line."""
+        if not math.isfinite(self.ema_auc):
+            return f"train loss {self.train_loss:.4f}, {self.seconds:.0f} s"
         return (
             f"train loss {self.train_loss:.4f}, validation AUC {self.ema_auc:.4f} "
             f"(raw weights {self.raw_auc:.4f}), AP {self.ema_ap:.4f}, loss {self.ema_loss:.4f}, "

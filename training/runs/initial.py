@@ -1,8 +1,9 @@
 """Where a network's weights start: ImageNet from timm's hub, a file in timm's naming, or chance."""
 
+import difflib
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from core.bundle import (
     head_names,
 )
 from core.errors import RunError
+from training.runs.hub import PREFIX, fetch_weights
 
 IMAGENET: Final = "imagenet"
 NONE: Final = "none"
@@ -44,20 +46,31 @@ class InitialWeights:
         sha256: Of the file; for hub weights of the tensors in name order; "" for chance.
         slides_sha256: Hash of each slide's name that the file says it was pre-trained on.
         parents: The runs that were averaged, if it is a mean.
+        has_seen_pcam: Weights of others that were trained on PCam or CAMELYON, by their card.
     """
 
     description: str
     sha256: str
     slides_sha256: tuple[str, ...] = ()
     parents: tuple[Parent, ...] = ()
+    has_seen_pcam: bool = False
+
+    @property
+    def at_chance(self) -> bool:
+        """Whether nothing was loaded."""
+        return not self.sha256
 
 
-def initial_network(architecture: Architecture, init: str) -> tuple[nn.Module, InitialWeights]:
+def initial_network(
+    architecture: Architecture, init: str, *, accept_licence: bool = False
+) -> tuple[nn.Module, InitialWeights]:
     """Return the network with its starting weights, float32 on the CPU, and where they are from.
 
     Args:
         architecture: What to build. Seed torch first: what the weights do not cover is random.
-        init: "imagenet", "none", or the path of a .safetensors file in timm's naming.
+        init: "imagenet", "none", "hf-hub:OWNER/NAME", or the path of a .safetensors file in
+            timm's naming.
+        accept_licence: Weights from a hub may have any licence.
 
     Raises:
         BundleError: timm cannot build the network.
@@ -73,7 +86,38 @@ def initial_network(architecture: Architecture, init: str) -> tuple[nn.Module, I
         _calm_head(network)
         return network.eval(), initial
     _calm_head(network)
+    if init.startswith(PREFIX):
+        return network, _from_card(network, architecture, init, accept_licence=accept_licence)
     return network, _from_file(network, architecture, Path(init))
+
+
+def require_known_network(name: str) -> None:
+    """Check that a network can be built, before anything is fetched or decoded.
+
+    Raises:
+        RunError: timm has none of this name.
+    """
+    if name == SIMPLE_CNN or timm.is_model(name):
+        return
+    near = difflib.get_close_matches(name, timm.list_models(), n=3)
+    raise RunError(
+        f"Found no network {name!r} in timm {timm.__version__}; "
+        + (f"near it are {', '.join(near)}. " if near else "")
+        + "Name one of timm's models."
+    )
+
+
+def _from_card(
+    network: nn.Module, architecture: Architecture, init: str, *, accept_licence: bool
+) -> InitialWeights:
+    weights = fetch_weights(init, accept_licence=accept_licence)
+    if weights.architecture != architecture.name:
+        raise RunError(
+            f"{weights.repository} is a {weights.architecture} and the recipe's network a "
+            f"{architecture.name}. Add --model {weights.architecture}."
+        )
+    loaded = _from_file(network, architecture, weights.file)
+    return replace(loaded, description=weights.description, has_seen_pcam=weights.has_seen_pcam)
 
 
 def _from_hub(network: nn.Module, architecture: Architecture) -> InitialWeights:

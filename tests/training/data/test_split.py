@@ -1,3 +1,6 @@
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -5,7 +8,8 @@ from hypothesis import strategies as st
 
 from core.errors import RunError
 from tests.training.toys import toy_table
-from training.data.split import split_patches
+from training.data.split import PatchTable, Split, split_fold, split_none, split_patches
+from training.options import Fold
 
 PATCHES = st.lists(st.tuples(st.integers(0, 1), st.integers(-1, 14)), min_size=30, max_size=200)
 
@@ -72,3 +76,63 @@ def test_a_side_with_one_class_is_refused() -> None:
     table = toy_table([0, 1, 0, 0], ["a", "a", "b", "b"], ["train", "train", "val", "val"])
     with pytest.raises(RunError, match="both classes"):
         split_patches(table, seed=0)
+
+
+PARTS = st.lists(
+    st.tuples(
+        st.integers(0, 1), st.integers(-1, 9), st.sampled_from(["", "train", "val", "test", "test"])
+    ),
+    min_size=1,
+    max_size=80,
+)
+
+
+def splits(table: PatchTable, seed: int) -> Iterator[Split]:
+    """Every kind of split that the table allows."""
+    attempts: list[Callable[[], Split]] = [
+        lambda: split_patches(table, seed=seed),
+        lambda: split_patches(table, seed=seed, val_share=0.5),
+        lambda: split_patches(table, seed=seed, at_random=True),
+        lambda: split_fold(table, Fold(0, 3), seed=seed),
+        lambda: split_fold(table, Fold(1, 3), seed=seed, teach_unknown=True),
+        lambda: split_fold(table, Fold(1, 2), seed=seed, at_random=True),
+        lambda: split_none(table),
+    ]
+    for attempt in attempts:
+        with suppress(RunError):  # refused in words, and in no other way
+            yield attempt()
+
+
+@settings(max_examples=300, deadline=None)
+@given(patches=PARTS, seed=st.integers(0, 9))
+def test_declared_test_patches_take_no_part_in_any_split(
+    patches: list[tuple[int, int, str]], seed: int
+) -> None:
+    labels, slides, parts = zip(*patches, strict=True)
+    names = [f"s{slide}" if slide >= 0 else "" for slide in slides]
+    table = toy_table(labels, names, parts)
+    test = set(np.flatnonzero(table.splits == "test").tolist())
+    for split in splits(table, seed):
+        rows = [*split.train, *split.val, *split.teach]
+        assert not test & set(rows)
+        assert len(rows) == len(set(rows))
+        assert any(f"{len(test):,} patches are declared test" in w for w in split.warnings) == bool(
+            test
+        )
+
+
+def test_patches_of_unknown_slide_get_a_fold_each_for_teaching_only() -> None:
+    table = toy_table([0, 1] * 30, [f"s{n // 5}" if n < 40 else "" for n in range(60)])
+    folds = [split_fold(table, Fold(n, 4), seed=0, teach_unknown=True) for n in range(4)]
+    taught = np.concatenate([fold.teach for fold in folds])
+    assert sorted(taught.tolist()) == list(range(40, 60))
+    for fold in folds:
+        assert not set(fold.teach) & set(fold.train)
+        assert (table.slides[fold.val] != "").all()
+
+
+def test_without_validation_every_patch_trains_but_the_test_patches() -> None:
+    table = toy_table([0, 1, 0, 1], ["a", "a", "b", ""], ["train", "val", "test", ""])
+    split = split_none(table)
+    assert split.train.tolist() == [0, 1, 3]
+    assert not len(split.val)

@@ -26,10 +26,18 @@ def test_scores_become_logits_by_id(suffix: str, tmp_path: Path) -> None:
     assert np.isnan(teacher.logits[2])
 
 
-def test_a_training_patch_without_a_score_is_told(tmp_path: Path) -> None:
+def test_patches_without_a_score_are_nan_and_counted(tmp_path: Path) -> None:
     file = tmp_path / "teacher.csv"
     file.write_text("id,prob_tumour\np0,0.5\np1,\n", "utf-8")
-    with pytest.raises(RunError, match="lack 1 of 2 training patches"):
+    teacher = read_teacher(file, TABLE, TRAIN)
+    assert teacher.taught == 1
+    assert np.isnan(teacher.logits[1])
+
+
+def test_a_teacher_of_no_training_patch_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "teacher.csv"
+    file.write_text("id,prob_tumour\np2,0.5\n", "utf-8")
+    with pytest.raises(RunError, match="none of the 2 training patches"):
         read_teacher(file, TABLE, TRAIN)
 
 

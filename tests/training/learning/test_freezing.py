@@ -1,10 +1,18 @@
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from core.bundle import Architecture, build_network
+from core.bundle import Architecture, InputTransform, Preprocessing, build_network
 from core.errors import RunError
+from core.patches import open_source
+from tests.training.toys import write_toy_kaggle
+from training.data.feed import Feed
+from training.data.pack import open_pack
 from training.learning.freezing import freeze
+from training.learning.validation import predict
 from training.recipes.recipe import load_recipe
 
 
@@ -75,3 +83,25 @@ def test_the_fine_tuned_efficientnet_thaws_from_where_keras_counts_100_layers() 
         "blocks.5.0.conv_pw.weight",
         "blocks.3.1.conv_pwl.weight",
     ]
+
+
+def test_a_class_token_leaves_no_layer_still_once_all_may_learn() -> None:
+    """Its root has weights of its own, so a frozen phase makes the root itself still."""
+    transformer = build_network(Architecture(name="test_vit", arguments={"img_size": 96})).train()
+    freeze(transformer, "backbone")
+    assert not transformer.training
+    freeze(transformer, 0)
+    assert all(module.training for module in transformer.modules())
+
+
+def test_scoring_gives_every_module_its_own_mode_back(tmp_path: Path) -> None:
+    """A network that stays in evaluation mode trains without dropout from then on."""
+    with open_source(write_toy_kaggle(tmp_path / "toy")) as source:
+        feed = Feed(open_pack(source, tmp_path / "pack"), torch.device("cpu"))
+    transformer = build_network(Architecture(name="test_vit", arguments={"img_size": 96}))
+    freeze(transformer, 3)
+    before = [module.training for module in transformer.modules()]
+    assert len(set(before)) == 2
+    transform = InputTransform(Preprocessing(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)))
+    predict(transformer, transform, feed, np.arange(4), 2)
+    assert [module.training for module in transformer.modules()] == before

@@ -6,7 +6,11 @@ from torch.nn import functional
 from torchvision.ops import sigmoid_focal_loss
 
 from core.bundle import tumour_logit
-from training.learning.loss import distillation_loss, tumour_loss
+from training.learning.loss import follow_teacher, tumour_losses
+
+
+def tumour_loss(logits: torch.Tensor, labels: torch.Tensor, **settings: float) -> torch.Tensor:
+    return tumour_losses(logits, labels, **settings).mean()
 
 
 def test_the_loss_of_an_undecided_patch_is_log_2() -> None:
@@ -60,7 +64,9 @@ def test_the_focal_loss_is_torchvisions(smoothing: float) -> None:
 def test_the_distillation_loss_has_the_divergence_of_the_softened_classes_as_its_gradient() -> None:
     torch.manual_seed(0)
     student, teacher = torch.randn(8, requires_grad=True), torch.randn(8)
-    distillation_loss(student, torch.sigmoid(teacher / 3), 3.0).backward()  # type: ignore[no-untyped-call]
+    softened = torch.sigmoid(teacher / 3)
+    losses = follow_teacher(torch.zeros(8), student, softened, share=1.0, temperature=3.0)
+    losses.mean().backward()  # type: ignore[no-untyped-call]
     found = student.grad
     both = student.detach().clone().requires_grad_()
     classes = torch.stack([torch.zeros(8), both], dim=1) / 3
@@ -68,3 +74,16 @@ def test_the_distillation_loss_has_the_divergence_of_the_softened_classes_as_its
     divergence = functional.kl_div(classes.log_softmax(1), other.softmax(1), reduction="batchmean")
     (divergence * 9).backward()  # type: ignore[no-untyped-call]
     torch.testing.assert_close(found, both.grad)
+
+
+def test_a_patch_without_a_teacher_follows_its_label_alone() -> None:
+    labels, logits = torch.tensor([0.0, 1.0]), torch.tensor([0.3, -0.2], requires_grad=True)
+    own = tumour_losses(logits, labels, label_smoothing=0, positive_weight=1)
+    taught = torch.tensor([float("nan"), 0.9])
+    losses = follow_teacher(own, logits, taught, share=0.7, temperature=2.0)
+    assert losses[0] == own[0]
+    softened = functional.binary_cross_entropy_with_logits(logits[1] / 2, taught[1])
+    torch.testing.assert_close(losses[1], 0.3 * own[1] + 0.7 * 4 * softened)
+    losses.mean().backward()  # type: ignore[no-untyped-call]
+    assert logits.grad is not None
+    assert torch.isfinite(logits.grad).all()

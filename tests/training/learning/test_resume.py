@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,7 @@ learning_rate = 1e-2
 name = "top"
 epochs = 2
 frozen = 4
+input_size_px = 64
 
 [[schedule.phases]]
 name = "all"
@@ -252,3 +254,48 @@ def test_a_folder_of_something_else_is_not_written_into(kaggle: Path, tmp_path: 
     (tmp_path / "notes.txt").write_text("mine", "utf-8")
     with pytest.raises(RunError, match="holds no run"):
         run_fit(options(kaggle, tmp_path, write_recipe(tmp_path)), should_stop=lambda: False)
+
+
+TRANSFORMER = """
+description = "A transformer with a class token, frozen at first."
+init = "none"
+batch_size = 4
+
+[network]
+name = "test_vit"
+outputs = 1
+arguments = { img_size = 96, drop_rate = 0.3, drop_path_rate = 0.3 }
+
+[preprocessing]
+mean = [0.5, 0.5, 0.5]
+std = [0.5, 0.5, 0.5]
+
+[schedule]
+epochs = 3
+learning_rate = 1e-3
+
+[[schedule.phases]]
+name = "head"
+epochs = 1
+frozen = "backbone"
+
+[[schedule.phases]]
+name = "all"
+epochs = 2
+"""
+
+
+def test_a_transformer_with_frozen_layers_that_goes_on_ends_with_the_same_weights(
+    kaggle: Path, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "transformer.toml"
+    recipe.write_text(TRANSFORMER, "utf-8")
+    whole = run_fit(options(kaggle, tmp_path / "whole", recipe), should_stop=lambda: False)
+    for steps in (12, 5):  # into the second epoch, and once more into what is left
+        answers = [*[False] * steps, True]
+        with pytest.raises(Stopped):
+            run_fit(
+                options(kaggle, tmp_path / "parts", recipe), should_stop=partial(answers.pop, 0)
+            )
+    parts = run_fit(options(kaggle, tmp_path / "parts", recipe), should_stop=lambda: False)
+    assert_same_end(whole, parts)

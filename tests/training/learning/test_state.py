@@ -33,7 +33,7 @@ def train_a_step(state: TrainingState, seed: int) -> None:
 
 
 def record(epoch: int, auc: float) -> EpochRecord:
-    return EpochRecord(epoch, 1e-3, 0.5, auc, auc, 0.4, auc, auc, 0.4, 1.0)
+    return EpochRecord(epoch, 1e-3, 0.5, auc, auc, 0.4, auc, auc, 0.4, 1.0, ema_accuracy=0.8)
 
 
 def tensors_of(state: TrainingState) -> dict[str, torch.Tensor]:
@@ -112,3 +112,31 @@ def test_biases_and_normalisation_do_not_decay() -> None:
     assert [p.ndim for p in decayed["params"]] == [4]
     assert {p.ndim for p in spared["params"]} == {1}
     assert (decayed["weight_decay"], spared["weight_decay"]) == (0.1, 0.0)
+
+
+def test_the_scale_of_a_float16_run_is_restored_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    states = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        network = build_network(Architecture(name="test_efficientnet"))
+        states.append(
+            TrainingState.start(network, weight_decay=0.1, device=CPU, precision="float16")
+        )
+    state, other = states
+    state.scaler.scale(torch.ones(()))  # the scale is made with the first loss
+    state.scaler.update(new_scale=1024.0)
+    save_checkpoint(path, state, config_digest="run", seconds=0)
+    restore_checkpoint(path, other, config_digest="run")
+    assert other.scaler.state_dict() == state.scaler.state_dict()
+    assert other.scaler.get_scale() == 1024.0
+
+
+def test_where_nothing_validates_the_last_epoch_is_the_best() -> None:
+    state = fresh(0)
+    none = float("nan")
+    state.history = [
+        EpochRecord(epoch, 1e-3, 0.5, none, none, none, none, none, none, 1.0) for epoch in range(3)
+    ]
+    assert state.best is state.history[-1]
+    assert state.aucs == sorted(state.aucs)

@@ -6,7 +6,7 @@ import torch
 
 from core.bundle import InputTransform, tumour_logit
 from training.learning.freezing import freeze
-from training.learning.loss import tumour_loss
+from training.learning.loss import tumour_losses
 from training.learning.optimiser import set_learning_rate
 from training.learning.state import TrainingState
 from training.recipes.phases import next_epoch
@@ -15,7 +15,16 @@ from training.runs.initial import initial_network
 from training.variation.augment import augment, draw_variation
 
 COUNT = 2
-LARGE = {"convnext", "resnet34", "resnet50_classweights"}
+LARGE = {
+    "convnext",
+    "efficientnet_b4",
+    "efficientnet_b7",
+    "resnet34",
+    "resnet50_classweights",
+    "resnet50_frozen",
+    "resnet50_warmup",
+    "seresnet50_attention",
+}
 """Built and counted elsewhere; their parts are those of the others."""
 
 
@@ -40,13 +49,14 @@ def test_one_step_changes_the_layers_that_learn_and_no_other(name: str) -> None:
     variation = draw_variation(recipe.augmentation, COUNT, generator)
     inputs = InputTransform(recipe.preprocessing)(augment(images, variation, recipe.augmentation))
     logits = tumour_logit(network(inputs))
-    loss = tumour_loss(
+    losses = tumour_losses(
         logits,
         torch.tensor([0.0, 1.0]),
         label_smoothing=recipe.label_smoothing,
         positive_weight=1.0,
         focal_gamma=recipe.focal_gamma,
     )
+    loss = losses.mean()
     set_learning_rate(state.optimiser, position.learning_rate(10, 100))
     loss.backward()  # type: ignore[no-untyped-call]
     state.optimiser.step()

@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
 from training.recipes.phases import Position, next_epoch
-from training.recipes.recipe import Phase, Schedule
+from training.recipes.recipe import Phase, Schedule, load_recipe
 
 PLAIN = Schedule(epochs=6, learning_rate=1e-3, patience_epochs=2)
 PHASED = Schedule(
@@ -74,3 +76,36 @@ def test_a_cosine_spans_its_phase() -> None:
     )
     assert after(cosine, 0.5).learning_rate(9, 10) == pytest.approx(0.0)
     assert after(cosine, 0.5, 0.6).learning_rate(0, 10) == pytest.approx(1.0)
+
+
+def test_plateaus_may_be_of_the_accuracy_while_patience_is_of_the_auc() -> None:
+    schedule = Schedule(
+        epochs=9,
+        learning_rate=1.0,
+        shape="plateau",
+        plateau_metric="accuracy",
+        plateau_factor=0.5,
+        plateau_patience_epochs=2,
+        warmup_share=0.0,
+        patience_epochs=9,
+    )
+    better = [0.6, 0.7, 0.8, 0.9]
+    stuck = [0.5, 0.5, 0.5, 0.5]
+    by_accuracy = next_epoch(schedule, better, stuck)
+    by_auc = next_epoch(replace(schedule, plateau_metric="auc"), better, stuck)
+    assert by_accuracy is not None
+    assert by_auc is not None
+    assert by_accuracy.learning_rate(0, 10) == 0.5
+    assert by_auc.learning_rate(0, 10) == 1.0
+
+
+def test_a_phase_may_train_at_a_size_of_its_own() -> None:
+    recipe = load_recipe("ours_lite0_progressive")
+    sizes = []
+    for finished in range(recipe.schedule.epochs):
+        rising = [0.5 + 0.01 * epoch for epoch in range(finished)]
+        position = next_epoch(recipe.schedule, rising)
+        assert position is not None
+        sizes.append(position.input_size_px)
+    assert sizes == [96] * 8 + [144] * 3 + [None] * 3
+    assert recipe.preprocessing.input_size_px == 192

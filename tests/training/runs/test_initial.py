@@ -1,11 +1,15 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import huggingface_hub
 import pytest
 import safetensors.torch
 import timm
 import torch
+from huggingface_hub import ModelCardData
 from torch import Tensor
 
 from core.bundle import SIMPLE_CNN, Architecture
@@ -150,3 +154,78 @@ def test_a_head_with_a_hidden_layer_and_learnt_pooling_need_no_weights(
     assert network.get_parameter("classifier.output.weight").abs().max() < 0.1
     assert network.get_parameter("classifier.hidden.weight").std() > 0.02
     assert (network.get_parameter("classifier.norm.weight") == 1).all()
+
+
+def hub_of(
+    monkeypatch: pytest.MonkeyPatch,
+    folder: Path,
+    backbone: dict[str, Tensor],
+    **card: Any,  # noqa: ANN401 - the card's fields
+) -> None:
+    """Let the hub have one model, with these fields in its card."""
+    save(folder, backbone)
+    (folder / "weights.safetensors").rename(folder / "model.safetensors")
+    config = {"architecture": card.pop("architecture", ARCHITECTURE.name)}
+    (folder / "config.json").write_text(json.dumps(config), "utf-8")
+    names = card.pop("files", ("model.safetensors", "config.json"))
+    info = SimpleNamespace(
+        card_data=ModelCardData(**card),
+        siblings=[SimpleNamespace(rfilename=name) for name in names],
+        tags=[f"dataset:{one}" for one in card.get("datasets", [])],
+    )
+    monkeypatch.setattr(huggingface_hub, "model_info", lambda _: info)
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", lambda _, name: str(folder / name))
+
+
+def test_weights_of_a_hub_come_with_their_licence(
+    backbone: dict[str, Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub_of(monkeypatch, tmp_path, backbone, license="apache-2.0", datasets=["tcga"])
+    network, initial = initial_network(ARCHITECTURE, "hf-hub:somebody/network")
+    assert torch.equal(
+        network.state_dict()["conv_stem.weight"], backbone["conv_stem.weight"].float()
+    )
+    assert initial.description == "hf-hub:somebody/network, licence apache-2.0"
+    assert not initial.has_seen_pcam
+
+
+@pytest.mark.parametrize("licence", ["cc-by-nc-4.0", None])
+def test_a_licence_that_is_not_permissive_must_be_accepted(
+    licence: str | None,
+    backbone: dict[str, Tensor],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hub_of(monkeypatch, tmp_path, backbone, license=licence)
+    with pytest.raises(RunError, match="--accept-licence"):
+        initial_network(ARCHITECTURE, "hf-hub:somebody/network")
+    _, initial = initial_network(ARCHITECTURE, "hf-hub:somebody/network", accept_licence=True)
+    assert (licence or "not stated") in initial.description
+
+
+@pytest.mark.parametrize(
+    ("repository", "datasets"), [("somebody/net.pcam", []), ("x/y", ["1aurent/PatchCamelyon"])]
+)
+def test_weights_that_have_seen_pcam_are_marked(
+    repository: str,
+    datasets: list[str],
+    backbone: dict[str, Tensor],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hub_of(monkeypatch, tmp_path, backbone, license="mit", datasets=datasets)
+    _, initial = initial_network(ARCHITECTURE, f"hf-hub:{repository}")
+    assert initial.has_seen_pcam
+    assert "trained on PCam or CAMELYON" in initial.description
+
+
+def test_pickled_weights_and_other_networks_of_a_hub_are_refused(
+    backbone: dict[str, Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub_of(monkeypatch, tmp_path, backbone, license="mit", files=("pytorch_model.bin",))
+    with pytest.raises(RunError, match="can run code"):
+        initial_network(ARCHITECTURE, "hf-hub:somebody/network")
+    (tmp_path / "model.safetensors").unlink()
+    hub_of(monkeypatch, tmp_path, backbone, license="mit", architecture="test_resnet")
+    with pytest.raises(RunError, match="--model test_resnet"):
+        initial_network(ARCHITECTURE, "hf-hub:somebody/network")

@@ -12,6 +12,7 @@ from training.variation.augment import (
     Variation,
     augment,
     draw_variation,
+    gather_oriented,
     orient,
     vary_stain,
 )
@@ -140,3 +141,9 @@ def test_the_same_generator_state_draws_the_same_variation(seed: int) -> None:
     first, again = (draw_variation(ALL, 8, torch.Generator().manual_seed(seed)) for _ in range(2))
     for name in vars(first).keys() - {"warps"}:
         assert torch.equal(getattr(first, name), getattr(again, name))
+
+
+def test_one_gather_turns_patches_as_the_groups_do() -> None:
+    images = torch.from_numpy(IMAGES)
+    views = torch.randint(D4_VIEWS, (len(images),), generator=torch.Generator().manual_seed(0))
+    assert torch.equal(gather_oriented(images, views), orient(images, views))

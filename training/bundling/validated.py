@@ -1,0 +1,129 @@
+"""What temperature, threshold and metrics rest on: a run's validation, or a cross-validation."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import RunError
+from core.tables import read_table
+from training.runs.config import SetFacts
+from training.runs.folder import CROSSVAL_FILE, FinishedRun, RunFolder, read_finished
+
+
+@dataclass(frozen=True, eq=False)
+class ValidationLogits:
+    """A run's validation_scores.csv.
+
+    Attributes:
+        ids: (N,) patch ids.
+        slides: (N,) slide, "" where unknown.
+        labels: (N,) 0 or 1.
+        logits: (N,) before temperature; float32 values in float64, as the app computes them.
+    """
+
+    ids: list[str]
+    slides: NDArray[np.str_]
+    labels: NDArray[np.int8]
+    logits: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Validated:
+    """Patches with labels and logits that say how good a model is.
+
+    Attributes:
+        logits: Of the patches.
+        facts: The patches in counts.
+        what: Which they are, in words.
+        notes: What limits them.
+    """
+
+    logits: ValidationLogits
+    facts: SetFacts
+    what: str
+    notes: tuple[str, ...]
+
+
+def read_validation_logits(path: Path) -> ValidationLogits:
+    """Return a run's validation logits.
+
+    Raises:
+        SourceError: The table is missing or malformed.
+    """
+    table = read_table(path, required=["id", "slide", "label", "logit"]).rows
+    return ValidationLogits(
+        ids=table["id"].tolist(),
+        slides=table["slide"].to_numpy(np.str_),
+        labels=table["label"].astype(int).to_numpy().astype(np.int8),
+        logits=table["logit"].to_numpy().astype(np.float64),
+    )
+
+
+def own_validation(run: FinishedRun) -> Validated:
+    """Return what validated a run.
+
+    Raises:
+        RunError: Nothing did.
+    """
+    config = run.recorded.config
+    if not config.val.patches:
+        raise RunError(
+            f"{run.folder.root.name} trained on every patch and has no validation scores. Name a "
+            "cross-validation of its recipe with --calibrate-from."
+        )
+    return Validated(
+        read_validation_logits(run.folder.scores),
+        config.val,
+        f"{config.data}, validation part",
+        (
+            "The epoch was chosen by the AUC on these same patches, so the AUROC is slightly too "
+            "good.",
+            *config.split_warnings,
+        ),
+    )
+
+
+def out_of_fold(run: FinishedRun, crossval: Path) -> Validated:
+    """Return the out-of-fold scores of a cross-validation, as evidence of a run on all its data.
+
+    Raises:
+        RunError: It is none, or of another network or other patches.
+    """
+    if not (crossval / CROSSVAL_FILE).is_file():
+        raise RunError(f"{crossval} is no finished cross-validation. Name one, or finish it.")
+    content = json.loads((crossval / CROSSVAL_FILE).read_text("utf-8"))
+    folders = [crossval / f"fold-{number + 1}" for number in range(int(content["folds"]))]
+    own = run.recorded.config
+    for folder in folders:
+        other = read_finished(folder).recorded.config
+        for what, same in (
+            ("network", own.recipe.network == other.recipe.network),
+            ("preprocessing", own.recipe.preprocessing == other.recipe.preprocessing),
+            ("patches", own.pixels_sha256 == other.pixels_sha256),
+        ):
+            if not same:
+                raise RunError(
+                    f"{folder} has another {what} than {run.folder.root.name}; expected the same "
+                    "recipe on the same data. Cross-validate what was trained."
+                )
+    parts = [read_validation_logits(RunFolder(folder).scores) for folder in folders]
+    logits = ValidationLogits(
+        ids=[patch for part in parts for patch in part.ids],
+        slides=np.concatenate([part.slides for part in parts]),
+        labels=np.concatenate([part.labels for part in parts]),
+        logits=np.concatenate([part.logits for part in parts]),
+    )
+    return Validated(
+        logits,
+        SetFacts.of_columns(np.array(logits.ids), logits.labels, logits.slides),
+        f"{own.data}, out of fold in a cross-validation of {len(folders)} folds",
+        (
+            f"Each score is of one of {len(folders)} models of this recipe, which did not see the "
+            "patch's slide. The shipped weights were trained on all these patches, so the numbers "
+            "are those of the recipe, not of the very weights.",
+            *map(str, content["notes"]),
+        ),
+    )
