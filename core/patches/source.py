@@ -15,7 +15,6 @@ from core.patches.patch import Patch, PatchEntry, UnreadablePatch
 from core.patches.reader import READERS, read_image
 
 _Input = TypeVar("_Input")
-_Input = TypeVar("_Input")
 _Result = TypeVar("_Result")
 
 READ_AHEAD: Final = 512
