@@ -1,39 +1,9 @@
-"""Inference behind one interface: OpenVINO on the processor, CUDA, PyTorch where neither is."""
+"""Inference behind one interface: OpenVINO on the processor, CUDA, PyTorch where neither is.
 
-from typing import TYPE_CHECKING
+What it exports stands in `__init__.pyi`, and is imported when somebody first asks for it: whoever
+reads a card or writes a table does not wait for PyTorch.
+"""
 
-from core.engine.choice import EngineKind, open_engine
-from core.engine.engine import (
-    D4_VIEWS,
-    Details,
-    Engine,
-    Finished,
-    Pending,
-    Precision,
-    check_patches,
-    d4_views,
-)
-from core.late_exports import late_exports
+import lazy_loader
 
-if TYPE_CHECKING:
-    from core.engine.pytorch import TorchEngine, full_precision, resolve_device
-else:
-    __getattr__ = late_exports(
-        __name__, {"pytorch": ("TorchEngine", "full_precision", "resolve_device")}
-    )
-
-__all__ = [
-    "D4_VIEWS",
-    "Details",
-    "Engine",
-    "EngineKind",
-    "Finished",
-    "Pending",
-    "Precision",
-    "TorchEngine",
-    "check_patches",
-    "d4_views",
-    "full_precision",
-    "open_engine",
-    "resolve_device",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

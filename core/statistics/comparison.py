@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtr
 
-from core.statistics.auroc import AurocDifference, paired_auroc, require_same_patches
 from core.statistics.cluster import REPLICATES, Resampled, SlideBootstrap
 from core.statistics.evidence import Evidence
+from core.statistics.ranking import AurocDifference, paired_auroc, require_same_patches
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from itertools import pairwise
 import numpy as np
 
 from core.statistics.at_threshold import SlideCounts
-from core.statistics.auroc import placements
 from core.statistics.evidence import SMALL_CLASS_N, Evidence
+from core.statistics.ranking import placements
 
 
 @dataclass(frozen=True)

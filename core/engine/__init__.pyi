@@ -1,0 +1,13 @@
+from .choice import EngineKind as EngineKind
+from .choice import open_engine as open_engine
+from .engine import D4_VIEWS as D4_VIEWS
+from .engine import Details as Details
+from .engine import Engine as Engine
+from .engine import Finished as Finished
+from .engine import Pending as Pending
+from .engine import Precision as Precision
+from .engine import check_patches as check_patches
+from .engine import d4_views as d4_views
+from .pytorch import TorchEngine as TorchEngine
+from .pytorch import full_precision as full_precision
+from .pytorch import resolve_device as resolve_device
