@@ -131,12 +131,12 @@ def test_a_rehearsal_from_archives_writes_weights_and_scores(
     )
     out = tmp_path / "out"
     status = main(
-        f"course --archives {archives} --table {tmp_path / 'table.csv'} --out {out} --rehearse 12 "
+        f"course --archives {archives} --table {tmp_path / 'table.csv'} --out {out} --rehearse 24 "
         f"--init {tmp_path / 'init.safetensors'} --branches 1 --students 0.5 --small 64".split()
     )
     assert status == 0
     scores = np.load(out / "scores.npz")
-    assert len(scores["ids"]) == 12
+    assert len(scores["ids"]) == 24
     assert set(scores["slides"][scores["folds"] < 0]) == {""}
     assert len(load_file(out / "fold-5.safetensors")) == len(load_file(out / "final.safetensors"))
     assert [line["stage"] for line in json.loads((out / "course.json").read_text())["table"]][-1]
