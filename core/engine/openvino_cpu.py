@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from core.engine.engine import Details, Engine, Precision, check_patches
 from core.errors import RunError
-from core.patches import ImageU8
+from core.patches import PATCH_SIZE_PX, ImageU8
 
 if TYPE_CHECKING:
     from core.engine.pytorch import TorchEngine
@@ -28,6 +28,9 @@ FAST_TOLERANCE_LOGIT: Final = 0.4
 """Bfloat16 keeps 8 bits of a factor; measured on the shipped model's golden patches: 0.15."""
 _HINTS: Final = {Precision.EXACT: "f32", Precision.FAST: "bf16"}
 _PATCHES_PER_TASK: Final = 4
+_FIRST_USE: Final = threading.Lock()
+"""OpenVINO's bindings prepare themselves when arrays are first passed, and two threads that do that
+at once wait for each other for ever: one holds the interpreter, one what is being prepared."""
 
 
 def import_openvino() -> Any:  # noqa: ANN401 - a module
@@ -100,10 +103,20 @@ class OpenVinoEngine(Engine):
         # One more than the streams: while a thread hands over a result, its stream has work.
         self._workers = ThreadPoolExecutor(streams + 1, thread_name_prefix="engine")
         self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        for _ in range(streams + 1):
-            self._idle.put(self._compiled.create_infer_request())
+        with _FIRST_USE:
+            for _ in range(streams + 1):
+                self._idle.put(self._new_request())
         self._make_pytorch = pytorch
         self._pytorch: TorchEngine | None = None
+
+    def _new_request(self) -> Any:  # noqa: ANN401 - OpenVINO's request
+        """Return a request that has been used once, by this thread alone."""
+        request = self._compiled.create_infer_request()
+        blank = np.zeros((1, PATCH_SIZE_PX, PATCH_SIZE_PX, 3), np.uint8)
+        request.infer([blank], share_inputs=True)
+        for number in self._outputs.values():
+            _ = request.get_output_tensor(number).data
+        return request
 
     def submit(self, images_rgb_u8: ImageU8) -> "_PendingTasks":
         """Start on patches."""
