@@ -7,6 +7,8 @@ import streamlit as st
 
 # Before PyTorch loads: threads that wait must not spin against other programs on the machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Before timm loads: no model hub is ever asked.
+os.environ["HF_HUB_OFFLINE"] = "1"
 
 HERE = Path(__file__).parent
 ABOUT = (

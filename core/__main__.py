@@ -11,10 +11,20 @@ from pathlib import Path
 from typing import Annotated, Final
 
 from core.command_line import Flat, Program, run_program, settings
-from core.options import AuditOptions, ExplainOptions, ReportOptions, ScoreOptions, VerifyOptions
+from core.options import (
+    AuditOptions,
+    ExplainOptions,
+    ExportOptions,
+    MergeOptions,
+    ReportOptions,
+    ScoreOptions,
+    VerifyOptions,
+)
 
 # Before PyTorch loads: threads that wait must not spin against other programs on the machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Before timm loads: no model hub is ever asked.
+os.environ["HF_HUB_OFFLINE"] = "1"
 
 
 def score(options: Annotated[ScoreOptions, Flat]) -> int:
@@ -26,6 +36,27 @@ def score(options: Annotated[ScoreOptions, Flat]) -> int:
     from core.scoring.command import score_command
 
     return score_command(options)
+
+
+def merge(options: Annotated[MergeOptions, Flat]) -> int:
+    """Join the outputs of score --shard into the output of one run, byte for byte.
+
+    Exit status: 0 all scored, 1 some inputs could not be scored, 2 wrong usage.
+    """
+    from core.scoring.command import merge_command
+
+    return merge_command(options)
+
+
+def export(options: Annotated[ExportOptions, Flat]) -> int:
+    """Write a model's network as ONNX, for other programs.
+
+    Patches go in as uint8; enlargement and normalisation are part of the graph.
+    """
+    from core.engine.conversion import write_onnx
+
+    write_onnx(options.model, options.onnx)
+    return 0
 
 
 def card(*, model: Path | None = None) -> int:
@@ -90,7 +121,7 @@ PROGRAM: Final = Program(
     "Score 96 × 96 lymph-node patches for tumour in the centre 32 × 32. Research software, not a "
     "medical device. Exit status: 0 done, 1 something could not be scored or was found, 2 wrong "
     "usage, 70 a fault of the program or the machine.",
-    (score, card, verify, explain, report, audit),
+    (score, merge, export, card, verify, explain, report, audit),
     stopped="Stopped. `score` and `audit` continue with --resume.",
 )
 

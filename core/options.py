@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from core.command_line import device, no_flag, settings
-from core.settings import Device
+from core.settings import Device, PrecisionName
 
 InstalledDevice = Annotated[Device, Parameter(show_default=False)]
 InstalledModel = Annotated[Path, Parameter(show_default=False)]
@@ -37,10 +37,15 @@ class ScoreOptions:
         source: Folder, .zip, PCam .h5, .csv with a column 'path', or one image.
         out: FILE.csv or FILE.parquet.
         model: Model bundle (default: NODELENS_MODEL, else the shipped one).
-        tta: d4: mean logit over the eight orientations.
+        tta: d4: mean logit over the eight orientations; d4-near: only where that can change the
+            call, within the band around the threshold that the model's card gives.
         operating_point: A locked operating point (default: the model's shipped one).
         device: Where to compute (default: NODELENS_DEVICE, else a GPU where PyTorch finds one).
-        batch_size: Inputs per pass (default: 32, or that of the resumed run).
+        precision: fast: 16-bit arithmetic where the device has it (default: NODELENS_PRECISION,
+            else exact); the card says what it changed on the validation patches.
+        engine: Default: OpenVINO on the processor, else PyTorch.
+        batch_size: Inputs per pass (default: what suits the engine, or that of the resumed run).
+        shard: i/n: score the i-th of n equal parts only; `merge` joins them.
         resume: Continue an interrupted run.
         kaggle: Also write a Kaggle submission to this file.
         sample_submission: Check the submission's ids against this file.
@@ -50,13 +55,49 @@ class ScoreOptions:
     _: KW_ONLY
     out: Path
     model: InstalledModel = field(default_factory=lambda: settings().model_dir)
-    tta: Literal["none", "d4"] = "none"
+    tta: Literal["none", "d4", "d4-near"] = "none"
     operating_point: Path | None = None
     device: InstalledDevice = field(default_factory=device)
+    precision: Annotated[PrecisionName, Parameter(show_default=False)] = field(
+        default_factory=lambda: settings().precision
+    )
+    engine: Annotated[Literal["auto", "openvino", "pytorch"], Parameter(show_default=False)] = (
+        "auto"
+    )
     batch_size: Count | None = None
+    shard: str | None = None
     resume: bool = False
     kaggle: Path | None = None
     sample_submission: Path | None = None
+
+
+@dataclass(frozen=True)
+class MergeOptions:
+    """What `merge` is asked to do.
+
+    Attributes:
+        parts: Outputs of `score --shard`, each with its .run.json beside it.
+        out: FILE.csv or FILE.parquet.
+    """
+
+    parts: list[Path]
+    _: KW_ONLY
+    out: Path
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What `export` is asked to do.
+
+    Attributes:
+        onnx: FILE.onnx to write: uint8 patches (N, 96, 96, 3) in; logits, features and, where the
+            network has them, evidence maps out.
+        model: Model bundle (default: NODELENS_MODEL, else the shipped one).
+    """
+
+    _: KW_ONLY
+    onnx: Path
+    model: InstalledModel = field(default_factory=lambda: settings().model_dir)
 
 
 @dataclass(frozen=True)

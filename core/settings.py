@@ -3,6 +3,7 @@
 NODELENS_DATA_DIR           where jobs, locked thresholds and verdicts are kept
 NODELENS_MODEL              folder of the model bundle
 NODELENS_DEVICE             auto, cpu or cuda
+NODELENS_PRECISION          exact, or fast for 16-bit arithmetic where the device has it
 NODELENS_ENGINES_DIR        where networks converted for this machine are kept
 NODELENS_SERVER_ROOTS       folders that users may name as a source, joined by ":" (";" on Windows);
                             empty: no user reads anything on the server
@@ -29,6 +30,7 @@ SAMPLES_TABLE: Final = PROJECT / "assets" / "samples" / "samples.csv"
 """Drawn patches: they show no tissue and come from no patient."""
 
 Device = Literal["auto", "cpu", "cuda"]
+PrecisionName = Literal["exact", "fast"]
 _MAX_UPLOAD_FILES: Final = 5_000
 _MAX_UPLOAD_MIB: Final = 1_024
 _MIB: Final = 1024 * 1024
@@ -42,6 +44,7 @@ class Settings:
         data_dir: Where the app keeps what must outlive it.
         model_dir: The model bundle.
         device: "auto", "cpu" or "cuda".
+        precision: "exact" or "fast".
         server_roots: Resolved folders below which users may name sources; empty switches it off.
         max_upload_files: Files in one upload.
         max_upload_bytes: Bytes in one upload.
@@ -53,6 +56,7 @@ class Settings:
     data_dir: Path
     model_dir: Path = SHIPPED_MODEL
     device: Device = "auto"
+    precision: PrecisionName = "exact"
     server_roots: tuple[Path, ...] = ()
     max_upload_files: int = _MAX_UPLOAD_FILES
     max_upload_bytes: int = _MAX_UPLOAD_MIB * _MIB
@@ -74,6 +78,13 @@ class Settings:
                 f"NODELENS_DEVICE is {named!r}; expected auto, cpu or cuda. Correct it and start "
                 "the app again."
             )
+        wished = environment.get("NODELENS_PRECISION", "") or "exact"
+        precision = next((one for one in get_args(PrecisionName) if one == wished), None)
+        if precision is None:
+            raise SettingsError(
+                f"NODELENS_PRECISION is {wished!r}; expected exact or fast. Correct it and start "
+                "the app again."
+            )
         anchors = environment.get("NODELENS_REVIEW_ANCHORS", "")
         engines = environment.get("NODELENS_ENGINES_DIR", "")
         mib = _positive(environment, "NODELENS_MAX_UPLOAD_MIB", _MAX_UPLOAD_MIB)
@@ -81,6 +92,7 @@ class Settings:
             data_dir=_folder(environment, "NODELENS_DATA_DIR", default_data_dir(environment)),
             model_dir=_folder(environment, "NODELENS_MODEL", SHIPPED_MODEL),
             device=device,
+            precision=precision,
             server_roots=_roots(environment.get("NODELENS_SERVER_ROOTS", "")),
             max_upload_files=_positive(environment, "NODELENS_MAX_UPLOAD_FILES", _MAX_UPLOAD_FILES),
             max_upload_bytes=mib * _MIB,

@@ -30,7 +30,7 @@ from core.patches.patch import (
     PatchEntry,
     UnreadablePatch,
 )
-from core.patches.source import ChainedSource, PatchSource
+from core.patches.source import ChainedSource, PatchSource, SelectedSource
 
 __all__ = [
     "CENTRE",
@@ -43,6 +43,7 @@ __all__ = [
     "Patch",
     "PatchEntry",
     "PatchSource",
+    "SelectedSource",
     "UnreadablePatch",
     "ZipSource",
     "are_flat",

@@ -183,3 +183,35 @@ class ChainedSource(PatchSource):
         """Close every part."""
         for part in self._parts:
             part.close()
+
+
+class SelectedSource(PatchSource):
+    """Some inputs of another source, in its order."""
+
+    def __init__(self, base: PatchSource, rows: Sequence[int]) -> None:
+        self.name = base.name
+        self.kind = base.kind
+        self.notes, self.contradictions = base.notes, base.contradictions
+        self.entries = [base.entries[row] for row in rows]
+        self._base = base
+        self._rows = rows
+
+    def read_bytes(self, index: int) -> bytes:
+        """Return the bytes of input `index`; see the base class."""
+        return self._base.read_bytes(self._rows[index])
+
+    def read(self, index: int) -> Patch | UnreadablePatch:
+        """Return the input under its position in the selection."""
+        return replace(self._base.read(self._rows[index]), index=index)
+
+    def read_many(self, indices: range) -> list[Patch | UnreadablePatch]:
+        """Return neighbouring inputs, at once where they are neighbours in the base as well."""
+        rows = self._rows[indices.start : indices.stop]
+        if not isinstance(rows, range):
+            return super().read_many(indices)
+        found = self._base.read_many(rows)
+        return [replace(item, index=index) for item, index in zip(found, indices, strict=True)]
+
+    def close(self) -> None:
+        """Close the source that was selected from."""
+        self._base.close()

@@ -3,17 +3,19 @@
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, NoReturn
+from types import MappingProxyType
+from typing import Any, Final, NoReturn, Self
 
 from tqdm import tqdm
 
+from core.engine import EngineKind, Precision
 from core.errors import RunError
 from core.files import sha256_of
-from core.options import ScoreOptions
+from core.options import MergeOptions, ScoreOptions
 from core.patches import PatchSource, open_source
 from core.scoring import apply_locked_point
 from core.scoring.classifier import Classifier, open_classifier
@@ -31,16 +33,17 @@ from core.scoring.outputs import (
 )
 from core.scoring.rows import ScoreRow
 from core.scoring.run import (
-    DEFAULT_BATCH_SIZE,
     first_change,
     open_journal,
     run_scoring,
     specify,
 )
+from core.scoring.shards import Shard, merge_shards
 from core.thresholds import read_locked_point
 
 ALL_SCORED: Final = 0
 SOME_NOT_SCORED: Final = 1
+_TELL_EVERY_S: Final = 30.0
 
 
 def score_command(options: ScoreOptions) -> int:
@@ -58,42 +61,61 @@ def score_command(options: ScoreOptions) -> int:
         raise RunError(f"There is no sample submission {options.sample_submission}.")
     journal_path = out.with_name(out.name + ".journal")
     own = [out, journal_path, metadata_path(out), *filter(None, [options.kaggle])]
-    with open_source(options.source, ignore=own) as source:
-        for note in (*source.notes, *source.contradictions):
+    shard = None if options.shard is None else Shard.parse(options.shard)
+    if shard is not None and options.kaggle is not None:
+        raise RunError("A submission has every input; merge the shards first, without --kaggle.")
+    with open_source(options.source, ignore=own) as whole:
+        for note in (*whole.notes, *whole.contradictions):
             _say(f"Note: {note}")
-        classifier = open_classifier(options.model, device=options.device)
+        classifier = open_classifier(
+            options.model,
+            device=options.device,
+            precision=Precision(options.precision),
+            engine=EngineKind(options.engine),
+        )
         if options.operating_point is not None:
             locked = read_locked_point(options.operating_point)
             classifier = apply_locked_point(classifier, locked)
-        spec = specify(
-            source,
-            classifier,
-            tta=TestTimeAugmentation(options.tta),
-            batch_size=_batch_size(options, journal_path, out),
-        )
+        batch_size = _batch_size(options, journal_path, classifier)
+        source = whole if shard is None else shard.of_source(whole, batch_size)
+        tta = TestTimeAugmentation(options.tta)
+        spec = specify(source, classifier, tta=tta, batch_size=batch_size)
         finished = finished_before(out, spec, source) if options.resume else None
         if finished is None:
             if not options.resume and journal_path.exists():
                 _say(f"An unfinished run was here and is started anew ({journal_path.name}).")
             journal = open_journal(journal_path, spec, source, resume=options.resume)
-            counts = score_into(out, source, classifier, journal)
+            of_whole = {} if shard is None else {"shard": shard.facts(whole)}
+            counts = score_into(out, source, classifier, journal, of_whole)
         else:
             _say(f"{out.name} is complete already.")
             counts = finished
         if options.kaggle is not None:
             _kaggle(options.kaggle, options, classifier, journal_path)
         journal_path.unlink(missing_ok=True)
-    told = ", ".join(f"{count} {status}" for status, count in counts.items())
-    _say(f"{told} by {classifier.model_id}: {out}")
+    return _told(counts, f"by {classifier.model_id} ({classifier.engine.description}): {out}")
+
+
+def merge_command(options: MergeOptions) -> int:
+    """Run the command and return the exit status.
+
+    Raises:
+        RunError: The parts are not all the shards of one run.
+    """
+    return _told(merge_shards(options.parts, options.out), f"together: {options.out}")
+
+
+def _told(counts: Mapping[str, int], where: str) -> int:
+    _say(", ".join(f"{count} {status}" for status, count in counts.items()) + f" {where}")
     return ALL_SCORED if counts["scored"] == sum(counts.values()) else SOME_NOT_SCORED
 
 
-def _batch_size(options: ScoreOptions, journal_path: Path, out: Path) -> int:
+def _batch_size(options: ScoreOptions, journal_path: Path, classifier: Classifier) -> int:
     if options.batch_size is not None:
         return options.batch_size
     if options.resume and journal_path.exists():
         return read_spec(journal_path).batch_size
-    return DEFAULT_BATCH_SIZE
+    return classifier.engine.batch_size
 
 
 def finished_before(out: Path, spec: RunSpec, source: PatchSource) -> dict[str, int] | None:
@@ -118,22 +140,32 @@ def finished_before(out: Path, spec: RunSpec, source: PatchSource) -> dict[str, 
 
 
 def score_into(
-    out: Path, source: PatchSource, classifier: Classifier, journal: Journal
+    out: Path,
+    source: PatchSource,
+    classifier: Classifier,
+    journal: Journal,
+    further: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, int]:
-    """Score what the journal lacks, write output and metadata, return the count of each status."""
+    """Score what the journal lacks, write output and metadata, return the count of each status.
+
+    Args:
+        out: A .csv or .parquet file.
+        source: The inputs.
+        classifier: The model.
+        journal: Of this run; it is closed.
+        further: What else the metadata say.
+    """
     started = datetime.now(UTC)
     clock = time.perf_counter()
     resumed_at = journal.rows_done
-    bar: tqdm[NoReturn] = tqdm(
-        total=len(source), initial=resumed_at, unit="patch", desc="Scoring", dynamic_ncols=True
-    )
-    with bar, closing(journal):
-        run_scoring(source, classifier, journal, on_rows=lambda rows: _advance(bar, rows))
+    with closing(journal), _Progress(len(source), resumed_at) as progress:
+        run_scoring(source, classifier, journal, on_rows=progress.advance)
     seconds = time.perf_counter() - clock
     counts = write_rows(out, read_rows(journal.path))
     write_metadata(
         out,
         run_metadata(classifier, journal.spec, counts)
+        | dict(further)
         | {
             "started": started.isoformat(),
             "finished": datetime.now(UTC).isoformat(),
@@ -147,8 +179,33 @@ def score_into(
     return counts
 
 
-def _advance(bar: "tqdm[NoReturn]", rows: Sequence[ScoreRow]) -> None:
-    bar.update(len(rows))
+class _Progress:
+    """A bar on a terminal; in a log a line now and then, since nothing there can be overwritten."""
+
+    def __init__(self, inputs: int, done: int) -> None:
+        self._bar: tqdm[NoReturn] = tqdm(
+            total=inputs,
+            initial=done,
+            unit="patch",
+            desc="Scoring",
+            dynamic_ncols=True,
+            disable=not sys.stderr.isatty(),
+        )
+        self._inputs, self._done, self._told = inputs, done, time.monotonic()
+
+    def advance(self, rows: Sequence[ScoreRow]) -> None:
+        """Note a batch."""
+        self._done += len(rows)
+        self._bar.update(len(rows))
+        if self._bar.disable and time.monotonic() - self._told >= _TELL_EVERY_S:
+            self._told = time.monotonic()
+            _say(f"{self._done:,} of {self._inputs:,} scored.")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
 
 
 def _kaggle(file: Path, options: ScoreOptions, classifier: Classifier, journal_path: Path) -> None:

@@ -42,7 +42,7 @@ _SCHEMA: Final = pa.schema(
         ("orientations", pa.string()),
     ]
 )
-_ROWS_PER_GROUP: Final = 16_384
+ROWS_PER_GROUP: Final = 16_384
 
 
 def write_rows(path: Path, rows: Iterable[ScoreRow]) -> dict[str, int]:
@@ -110,7 +110,7 @@ def _write_parquet(path: Path, rows: Iterable[ScoreRow]) -> None:
 
 def _groups(rows: Iterable[ScoreRow]) -> Iterator[list[ScoreRow]]:
     remaining = iter(rows)
-    while group := list(islice(remaining, _ROWS_PER_GROUP)):
+    while group := list(islice(remaining, ROWS_PER_GROUP)):
         yield group
 
 

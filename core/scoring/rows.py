@@ -1,6 +1,6 @@
 """The result of scoring: one row per input, and what happened to it."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, Final
 
@@ -69,7 +69,7 @@ class ScoreRow:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the row as plain values, in the order of `COLUMNS`."""
-        return asdict(self)
+        return {column: getattr(self, column) for column in COLUMNS}
 
 
 COLUMNS: Final = tuple(field.name for field in fields(ScoreRow))

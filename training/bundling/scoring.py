@@ -3,16 +3,14 @@
 import hashlib
 import sys
 import tempfile
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
 from core.bundle.bundle import CARD_FILE
 from core.errors import RunError, SourceError
-from core.patches import Patch, PatchSource, UnreadablePatch
+from core.patches import PatchSource, SelectedSource
 from core.scoring import (
-    DEFAULT_BATCH_SIZE,
     Classifier,
     TestTimeAugmentation,
     open_classifier,
@@ -28,30 +26,6 @@ from training.options import ExportOptions
 
 CONFIG_FILE: Final = "config.json"
 ALL: Final = "all"
-
-
-class SelectedSource(PatchSource):
-    """Some inputs of another source, in its order."""
-
-    def __init__(self, base: PatchSource, rows: Sequence[int]) -> None:
-        self.name = base.name
-        self.kind = base.kind
-        self.notes, self.contradictions = base.notes, base.contradictions
-        self.entries = [base.entries[row] for row in rows]
-        self._base = base
-        self._rows = rows
-
-    def read_bytes(self, index: int) -> bytes:
-        """Return the bytes of input `index`; see the base class."""
-        return self._base.read_bytes(self._rows[index])
-
-    def read(self, index: int) -> Patch | UnreadablePatch:
-        """Return the input under its position in the selection."""
-        return replace(self._base.read(self._rows[index]), index=index)
-
-    def close(self) -> None:
-        """Close the source that was selected from."""
-        self._base.close()
 
 
 def labelled_source(data: Path, split: str = "") -> SelectedSource:
@@ -133,7 +107,7 @@ def score_patches(
         source,
         classifier,
         tta=TestTimeAugmentation(tta),
-        batch_size=batch_size or DEFAULT_BATCH_SIZE,
+        batch_size=batch_size or classifier.engine.batch_size,
     )
     finished = finished_before(out, spec, source)
     if finished is not None:

@@ -1,0 +1,160 @@
+"""One run in several parts, on any machines: each scores its share, `merge` puts them together."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from core.errors import RunError
+from core.files import replacing, sha256_of
+from core.patches import PatchSource, SelectedSource
+from core.scoring.outputs import ROWS_PER_GROUP, metadata_path, write_metadata
+
+_SAME: Final = ("spec", "operating_point", "engine", "arithmetic")
+_OF_A_PART: Final = ("source_fingerprint", "facts_sha256", "inputs")
+"""What of a specification is a part's own."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of several equal shares of a source.
+
+    Attributes:
+        number: Which, from 1.
+        of: How many there are.
+    """
+
+    number: int
+    of: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Shard":
+        """Return the shard that "2/8" names.
+
+        Raises:
+            RunError: It names none.
+        """
+        number, slash, of = text.partition("/")
+        if not (slash and number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+            raise RunError(f"Found --shard {text}; expected i/n, such as 2/8, with i from 1 to n.")
+        return cls(int(number), int(of))
+
+    def of_source(self, source: PatchSource, batch_size: int) -> SelectedSource:
+        """Return the shard's inputs: neighbours, and whole batches of the undivided run."""
+        batches = -(-len(source) // batch_size)
+        first, last = ((batches * place) // self.of for place in (self.number - 1, self.number))
+        rows = range(first * batch_size, min(last * batch_size, len(source)))
+        return SelectedSource(source, rows)
+
+    def facts(self, source: PatchSource) -> dict[str, Any]:
+        """Return what the parts' metadata say of the whole, so that `merge` can tell."""
+        return {
+            "number": self.number,
+            "of": self.of,
+            "source_fingerprint": source.fingerprint(),
+            "facts_sha256": source.facts_sha256(),
+            "inputs": len(source),
+        }
+
+
+def merge_shards(parts: Sequence[Path], out: Path) -> dict[str, int]:
+    """Write the outputs of all shards of a run as one, and return the count of each status.
+
+    The bytes are those of the undivided run.
+
+    Args:
+        parts: Outputs of `score --shard`, in any order, each with its .run.json.
+        out: Where to, with the parts' suffix.
+
+    Raises:
+        RunError: A part is missing, doubled, altered, or of another run.
+    """
+    found = [(path, _metadata(path)) for path in parts]
+    found.sort(key=lambda pair: int(pair[1]["shard"]["number"]))
+    whole = found[0][1]["shard"]
+    _check(found, out)
+    with replacing(out) as temporary:
+        if out.suffix == ".parquet":
+            _join_tables([path for path, _ in found], temporary)
+        else:
+            _join_lines([path for path, _ in found], temporary)
+    counts = {
+        status: sum(int(metadata["counts"][status]) for _, metadata in found)
+        for status in found[0][1]["counts"]
+    }
+    spec = {**found[0][1]["spec"], **{name: whole[name] for name in _OF_A_PART}}
+    kept = {name: value for name, value in found[0][1].items() if name not in {"shard", "output"}}
+    shards = [
+        {name: metadata.get(name) for name in ("started", "finished", "seconds", "device")}
+        for _, metadata in found
+    ]
+    write_metadata(out, {**kept, "spec": spec, "counts": counts, "shards": shards})
+    return counts
+
+
+def _metadata(path: Path) -> dict[str, Any]:
+    try:
+        metadata: dict[str, Any] = json.loads(metadata_path(path).read_text("utf-8"))
+        shard = metadata["shard"]
+        if metadata["output_sha256"] == sha256_of(path) and isinstance(shard, dict):
+            return metadata
+    except (OSError, ValueError, KeyError):
+        raise RunError(
+            f"{path.name} is no output of `score --shard`, or {metadata_path(path).name} is not "
+            "beside it. Name the files that --out named."
+        ) from None
+    raise RunError(f"{path.name} was altered after it was written. Score this shard again.")
+
+
+def _check(found: Sequence[tuple[Path, dict[str, Any]]], out: Path) -> None:
+    first = _identity(found[0][1])
+    for path, metadata in found:
+        if path.suffix != out.suffix:
+            raise RunError(f"{path.name} and {out.name} differ in kind; expected one of both.")
+        if _identity(metadata) != first:
+            raise RunError(
+                f"{path.name} is of another run than {found[0][0].name}: source, model or options "
+                "differ. Merge the shards of one run."
+            )
+    of = int(found[0][1]["shard"]["of"])
+    numbers = [int(metadata["shard"]["number"]) for _, metadata in found]
+    if numbers != list(range(1, of + 1)):
+        missing = sorted(set(range(1, of + 1)) - set(numbers))
+        told = f"missing: {', '.join(map(str, missing))}" if missing else "one comes twice"
+        raise RunError(f"Found {len(numbers)} of {of} shards ({told}). Name each one once.")
+
+
+def _identity(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return what must be the same in every part."""
+    same = {name: metadata.get(name) for name in _SAME}
+    same["spec"] = {k: v for k, v in metadata["spec"].items() if k not in _OF_A_PART}
+    return {**same, **{k: v for k, v in metadata["shard"].items() if k != "number"}}
+
+
+def _join_lines(parts: Sequence[Path], to: Path) -> None:
+    with to.open("wb") as whole:
+        for number, path in enumerate(parts):
+            with path.open("rb") as part:
+                header = part.readline()
+                if number == 0:
+                    whole.write(header)
+                shutil.copyfileobj(part, whole)
+
+
+def _join_tables(parts: Sequence[Path], to: Path) -> None:
+    """Write the parts' rows in groups as large as those of an undivided run."""
+    rest: pa.Table | None = None
+    with pq.ParquetWriter(to, pq.read_schema(parts[0])) as writer:
+        for path in parts:
+            table = pq.read_table(path)
+            rest = table if rest is None else pa.concat_tables([rest, table])
+            while rest.num_rows >= ROWS_PER_GROUP:
+                writer.write_table(rest.slice(0, ROWS_PER_GROUP).combine_chunks())
+                rest = rest.slice(ROWS_PER_GROUP)
+        if rest is not None and rest.num_rows:
+            writer.write_table(rest.combine_chunks())

@@ -1,0 +1,155 @@
+"""The OpenVINO engine against PyTorch in float32, its independent reference."""
+
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.bundle import Architecture, Bundle, Preprocessing, read_bundle
+from core.engine import EngineKind, Precision, TorchEngine, open_engine
+from core.engine.graphs import converted_graph, graph_key
+from core.engine.openvino_cpu import OpenVinoEngine
+from core.errors import RunError
+from core.scoring import Classifier, open_classifier
+from core.settings import PROJECT, SHIPPED_MODEL
+from tests.toys import noise_patches, write_patches, write_toy_bundle
+
+
+@pytest.fixture
+def engine(toy_classifier: Classifier) -> OpenVinoEngine:
+    assert isinstance(toy_classifier.engine, OpenVinoEngine)
+    return toy_classifier.engine
+
+
+def test_logits_evidence_and_features_are_those_of_pytorch(engine: OpenVinoEngine) -> None:
+    images = noise_patches(9)
+    found, expected = engine.details(images), engine.pytorch().details(images)
+    np.testing.assert_array_equal(found.logits, engine.logits(images))
+    np.testing.assert_allclose(found.logits, expected.logits, atol=1e-4)
+    assert found.features is not None
+    assert expected.features is not None
+    np.testing.assert_allclose(found.features, expected.features, atol=1e-4)
+    assert found.evidence is not None
+    assert expected.evidence is not None
+    np.testing.assert_allclose(found.evidence, expected.evidence, atol=1e-4)
+
+
+def test_a_logit_is_the_same_bits_whatever_stands_beside_it(engine: OpenVinoEngine) -> None:
+    images = noise_patches(11)
+    together = engine.logits(images)
+    alone = [engine.logits(images[place : place + 1])[0] for place in range(11)]
+    np.testing.assert_array_equal(together, alone)
+    np.testing.assert_array_equal(engine.logits(images[::-1]), together[::-1])
+
+
+def test_several_batches_under_way_keep_their_logits(engine: OpenVinoEngine) -> None:
+    batches = [noise_patches(count, seed) for seed, count in enumerate((1, 7, 4, 12))]
+    pending = [engine.submit(batch) for batch in batches]
+    for batch, logits in reversed(list(zip(batches, pending, strict=True))):
+        np.testing.assert_array_equal(logits.result(), engine.logits(batch))
+
+
+def test_the_shipped_model_makes_the_same_calls_as_pytorch_and_fast_stays_near(
+    engines_folder: Path,
+) -> None:
+    exact = open_classifier(SHIPPED_MODEL, device="cpu")
+    fast = open_classifier(SHIPPED_MODEL, device="cpu", precision=Precision.FAST)
+    images = exact.bundle.golden_images
+    reference = exact.bundle.golden_logits
+    assert np.abs(exact.engine.logits(images) - reference).max() < 1e-4
+    assert np.abs(fast.engine.logits(images) - reference).max() < 0.4
+    assert any(engines_folder.iterdir())
+    evidence = exact.engine.details(images).evidence
+    assert evidence is not None
+    head = exact.engine.pytorch().served.head
+    assert head is not None
+    np.testing.assert_allclose(evidence.sum(axis=(1, 2)) + head.bias, reference, atol=1e-4)
+
+
+def test_a_damaged_graph_is_made_anew(toy_bundle: Path, tmp_path: Path) -> None:
+    bundle = read_bundle(toy_bundle)
+    graph = converted_graph(bundle, tmp_path)
+    graph.write_text("<net", "utf-8")
+    engine = open_engine(bundle, device="cpu", kind=EngineKind.OPENVINO, graphs=tmp_path)
+    assert isinstance(engine, OpenVinoEngine)
+    assert [place.name for place in tmp_path.iterdir()] == [graph_key(bundle)]
+
+
+def test_a_network_that_does_not_convert_runs_in_pytorch_and_is_tried_once(
+    toy_bundle: Path, tmp_path: Path
+) -> None:
+    stained = _with_stains(read_bundle(toy_bundle), tmp_path / "bundle")
+    graphs = tmp_path / "graphs"
+    assert isinstance(open_engine(stained, device="cpu", graphs=graphs), TorchEngine)
+    (refusal,) = graphs.glob("*/*")
+    assert "cannot be converted" in refusal.read_text("utf-8")
+    with pytest.raises(RunError, match="--engine pytorch"):
+        open_engine(stained, device="cpu", kind=EngineKind.OPENVINO, graphs=graphs)
+
+
+def _with_stains(bundle: Bundle, folder: Path) -> Bundle:
+    write_toy_bundle(folder)
+    card = folder / "card.json"
+    content = json.loads(card.read_text("utf-8"))
+    content["preprocessing"]["stain_normalisation"] = "macenko"
+    card.write_text(json.dumps(content), "utf-8")
+    assert bundle.card.preprocessing.stain_normalisation == "none"
+    return read_bundle(folder)
+
+
+def test_two_that_convert_at_once_both_succeed(toy_bundle: Path, tmp_path: Path) -> None:
+    bundle = read_bundle(toy_bundle)
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: converted_graph(bundle, tmp_path), range(2))
+    assert first == second
+    assert [place.name for place in tmp_path.iterdir()] == [graph_key(bundle)]
+
+
+def test_another_input_or_network_is_another_graph(toy_bundle: Path) -> None:
+    bundle = read_bundle(toy_bundle)
+    keys = {graph_key(bundle)}
+    for changed in (
+        {"architecture": Architecture(name="test_efficientnet", outputs=2)},
+        {"preprocessing": Preprocessing(mean=(0.5, 0.5, 0.5), std=(0.2, 0.5, 0.5))},
+        {"weights_sha256": "0" * 64},
+    ):
+        card = bundle.card.model_copy(update=changed)
+        keys.add(graph_key(Bundle(bundle.folder, card, bundle.safetensors, bundle.golden_images)))
+    assert len(keys) == 4
+
+
+WATCHED_RUN = """
+import sys
+told = []
+sys.addaudithook(lambda event, _: told.append(event) if event.startswith("socket.") else None)
+from core.__main__ import main
+status = main(sys.argv[1:])
+names = ("torch", "timm", "openvino_telemetry", "huggingface_hub", "streamlit")
+loaded = [name for name in names if sys.modules.get(name)]
+print(status, "loaded:", *loaded, "sockets:", *told)
+"""
+
+
+@pytest.mark.parametrize("command", ["score", "card"])
+def test_scoring_loads_no_pytorch_and_opens_no_connection(
+    toy_classifier: Classifier, tmp_path: Path, command: str
+) -> None:
+    write_patches(tmp_path / "patches", 3)
+    folder = str(toy_classifier.bundle.folder)
+    given = {
+        "score": (str(tmp_path / "patches"), "--out", str(tmp_path / "s.csv"), "--model", folder),
+        "card": ("--model", folder),
+    }[command]
+    done = subprocess.run(
+        [sys.executable, "-c", WATCHED_RUN, command, *given],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
+    )
+    assert done.stdout.splitlines()[-1] == "0 loaded: sockets:"

@@ -1,0 +1,76 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.__main__ import main
+from tests.toys import write_patches
+
+
+@pytest.fixture
+def patches(tmp_path: Path) -> Path:
+    write_patches(tmp_path / "patches", 11)
+    (tmp_path / "patches" / "patch-004.png").write_bytes(b"no picture")
+    return tmp_path / "patches"
+
+
+def score(source: Path, model: Path, out: Path, *more: str) -> Path:
+    given = ["score", str(source), "--model", str(model), "--out", str(out), "--batch-size", "3"]
+    assert main([*given, *more]) in {0, 1}
+    return out
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize("count", [1, 2, 4, 7])
+def test_merged_shards_are_the_bytes_of_one_run(
+    patches: Path, toy_bundle: Path, tmp_path: Path, suffix: str, count: int
+) -> None:
+    whole = score(patches, toy_bundle, tmp_path / f"whole{suffix}")
+    parts = [
+        score(patches, toy_bundle, tmp_path / f"{number}{suffix}", "--shard", f"{number}/{count}")
+        for number in range(1, count + 1)
+    ]
+    order = np.random.default_rng(0).permutation(count)
+    out = tmp_path / f"merged{suffix}"
+    assert main(["merge", *(str(parts[place]) for place in order), "--out", str(out)]) == 1
+    assert out.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        (("1", "2"), "2 of 3 shards (missing: 3)"),
+        (("1", "2", "3", "3"), "one comes twice"),
+        (("1", "2", "3", "other"), "of another run"),
+        (("1", "2", "altered"), "was altered"),
+        (("1", "2", "whole"), "no output of `score --shard`"),
+    ],
+)
+def test_what_is_not_all_the_shards_of_one_run_is_refused(
+    patches: Path,
+    toy_bundle: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    refused: tuple[tuple[str, ...], str],
+) -> None:
+    chosen, complaint = refused
+    for number in ("1", "2", "3"):
+        score(patches, toy_bundle, tmp_path / f"{number}.csv", "--shard", f"{number}/3")
+    score(patches, toy_bundle, tmp_path / "whole.csv")
+    score(patches, toy_bundle, tmp_path / "other.csv", "--shard", "3/3", "--tta", "d4")
+    altered = score(patches, toy_bundle, tmp_path / "altered.csv", "--shard", "3/3")
+    altered.write_text(altered.read_text("utf-8") + "\n", "utf-8")
+    parts = [str(tmp_path / f"{name}.csv") for name in chosen]
+    assert main(["merge", *parts, "--out", str(tmp_path / "merged.csv")]) == 2
+    assert complaint in capsys.readouterr().err
+    assert not (tmp_path / "merged.csv").exists()
+
+
+@pytest.mark.parametrize("text", ["0/3", "4/3", "1", "a/b", "1/0", "-1/3"])
+def test_a_shard_is_named_by_its_number_and_their_count(
+    patches: Path, toy_bundle: Path, tmp_path: Path, text: str
+) -> None:
+    out = tmp_path / "out.csv"
+    given = ["score", str(patches), "--model", str(toy_bundle), "--out", str(out)]
+    assert main([*given, f"--shard={text}"]) == 2
+    assert not out.exists()
