@@ -1,4 +1,5 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,8 @@ TOKEN = "t" * 43
 @pytest.fixture
 def data_dir(tmp_path: Path, toy_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An installation with the toy model; its caches are empty before and after."""
-    for name in ("NODELENS_SERVER_ROOTS", "NODELENS_MAX_UPLOAD_FILES", "NODELENS_MAX_UPLOAD_MIB"):
-        monkeypatch.delenv(name, raising=False)
+    for name in ("SERVER_ROOTS", "MAX_UPLOAD_FILES", "MAX_UPLOAD_MIB", "LEADS"):
+        monkeypatch.delenv(f"NODELENS_{name}", raising=False)
     monkeypatch.setenv("NODELENS_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("NODELENS_MODEL", str(toy_bundle))
     monkeypatch.setenv("NODELENS_DEVICE", "cpu")
@@ -35,27 +36,55 @@ def store(data_dir: Path) -> JobStore:
     return JobStore(data_dir / "jobs")
 
 
+def open_view(
+    view: str = "",
+    *,
+    token: str = TOKEN,
+    reader: str | None = None,
+    job: Job | None = None,
+    query: Mapping[str, str] | None = None,
+) -> AppTest:
+    """Open a page of the app as the owner of a workspace, without an exception.
+
+    Args:
+        view: File name of the page; "" is the first one.
+        token: Of the workspace.
+        reader: Who reads; None leaves it to the page to ask.
+        job: The batch that is looked at.
+        query: What else the URL holds.
+    """
+    page = AppTest.from_file(str(HOME), default_timeout=90)
+    page.session_state["workspace"] = token
+    if reader is not None:
+        page.session_state["reader"] = reader
+    asked = dict(query or {}) | ({"job": job.id} if job else {})
+    for name, value in asked.items():
+        page.query_params[name] = value
+    page.run()
+    if view:
+        page.switch_page(f"views/{view}.py")
+        for name, value in asked.items():
+            page.query_params[name] = value
+        page.run()
+    assert not page.exception, page.exception
+    return page
+
+
 @pytest.fixture
 def open_page(data_dir: Path) -> Callable[..., AppTest]:
-    """Open a page of the app as the owner of a workspace."""
+    """Open a page of an installation with the toy model, see `open_view`."""
+    return open_view
 
-    def opened(view: str = "", *, token: str = TOKEN, job: Job | None = None) -> AppTest:
-        page = AppTest.from_file(str(HOME), default_timeout=60)
-        page.session_state["workspace"] = token
-        if job is not None:
-            page.query_params["job"] = job.id
-        page.run()
-        if view:
-            page.switch_page(f"views/{view}.py").run()
-        assert not page.exception, page.exception
-        return page
 
-    return opened
+def markup(page: AppTest) -> str:
+    """Everything that a page draws in its own markup as it stands, style sheets left out."""
+    bodies = [str(element.proto.body) for element in page.get("html")]
+    return "\n".join(body for body in bodies if "<style" not in body)
 
 
 def html(page: AppTest) -> str:
-    """Everything that a page says in its own markup."""
-    return "\n".join(str(element.proto.body) for element in page.get("html"))
+    """Everything that a page draws in its own markup, as a reader reads its characters."""
+    return unescape(markup(page))
 
 
 def scored_folder(

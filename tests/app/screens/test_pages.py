@@ -10,7 +10,7 @@ from app import resources
 from core.bundle import read_card
 from core.jobs import Job, JobStore
 from core.scoring import Classifier
-from tests.app.conftest import html, scored_folder
+from tests.app.conftest import html, markup, scored_folder
 from tests.toys import write_patches
 
 OpenPage = Callable[..., AppTest]
@@ -195,9 +195,9 @@ def test_names_of_files_are_never_read_as_markup(
     write_patches(folder, 1)
     (folder / "<b>bold.png").write_bytes(b"x")
     job = scored_folder(store, toy_classifier, folder, count=1)
-    said = html(open_page("batch", job=job))
-    assert "<img" not in said
-    assert "<b>bold" not in said
+    drawn = markup(open_page("batch", job=job))
+    assert "<img" not in drawn
+    assert "<b>bold" not in drawn
 
 
 def test_results_are_read_without_a_model(

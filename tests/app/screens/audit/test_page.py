@@ -1,57 +1,22 @@
 """The data-set page, opened through the router as a user opens it."""
 
 from collections.abc import Callable
-from html import escape
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from app import resources
-from app.charts import LIGHT
-from app.charts import audit as audit_charts
 from app.screens.audit.words import FLAGS as FLAG_WORDS
 from app.screens.audit.words import measure_text, unit_text
 from core.audit import FLAGS, MEASURES, QualityLimits, open_audit
-from core.audit.browse import (
-    AuditView,
-    Order,
-    PatchFilter,
-    Shown,
-    choose,
-    csv_bytes,
-    distribution,
-    exported,
-    listed,
-    nearest,
-)
+from core.audit.browse import AuditView
 from core.audit.store import AuditStore
 from core.jobs import Job
 from tests.app.conftest import TOKEN, html
-from tests.toys import noise_patches
+from tests.audited_toys import audited, write_data_set
 
 OpenPage = Callable[..., AppTest]
-PATCHES = 24
-
-
-def write_data_set(folder: Path) -> None:
-    """Write 24 noise patches of four slides, and three faults.
-
-    Patch 24 is a copy of patch 0 with the other label in the other split, patch 25 is one flat
-    colour, and broken.png is no image.
-    """
-    folder.mkdir(parents=True)
-    lines = ["id,label,slide,split"]
-    images = [*list(noise_patches(PATCHES)), noise_patches(1)[0], np.full((96, 96, 3), 120, "u1")]
-    for number, image in enumerate(images):
-        copied = number == PATCHES
-        Image.fromarray(image).save(folder / f"p{number:02d}.png")
-        split = "valid" if copied or number % 4 == 3 else "train"
-        lines.append(f"p{number:02d},{1 - number % 2 if not copied else 0},s{number % 4},{split}")
-    (folder / "broken.png").write_bytes(b"not an image")
-    (folder / "labels.csv").write_text("\n".join(lines) + "\n")
 
 
 @pytest.fixture
@@ -72,14 +37,7 @@ def audits(data_dir: Path, roots: Path) -> AuditStore:
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[AuditStore, Job]:
     """A finished audit of the data set with faults, made once."""
-    root = tmp_path_factory.mktemp("audited")
-    write_data_set(root / "set")
-    store = AuditStore(root / "audits", server_roots=(root.resolve(),))
-    job = store.jobs.add_server_path(TOKEN, "set", (root / "set").resolve())
-    store.start(job)
-    store.wait(job, timeout_s=120)
-    assert store.state(job).name == "done", store.state(job).error
-    return store, job
+    return audited(tmp_path_factory.mktemp("audited"))
 
 
 @pytest.fixture
@@ -144,7 +102,7 @@ def test_findings_come_first_and_the_worst_of_them_at_the_top(
     look_at: Callable[..., AppTest], view: AuditView
 ) -> None:
     said = html(look_at())
-    places = [said.index(f"<b>{escape(found.headline)}</b>") for found in view.findings]
+    places = [said.index(f"<b>{found.headline}</b>") for found in view.findings]
     assert places == sorted(places)
     severities = [str(found.severity) for found in view.findings]
     assert severities == sorted(severities, key=["error", "warning", "note"].index)
@@ -262,78 +220,6 @@ def test_a_deleted_audit_leaves_nothing(
     assert not audits.jobs.jobs(TOKEN)
     assert not audits.folder(job).path.exists()
     assert (roots / "set" / "labels.csv").is_file()
-
-
-def test_a_selection_in_the_histogram_is_the_rows_in_its_bins(view: AuditView) -> None:
-    found = distribution(view, "grey_mean")
-    assert found is not None
-    low, high = float(found.edges[3]), float(found.edges[20])
-    shown = Shown.parse(f"bins:grey_mean|tumour:{low!r}:{high!r}")
-    values = view.patches["grey_mean"]
-    expected = view.patches[(values >= low) & (values <= high) & (view.patches["label"] == 1)]
-    chosen = choose(view, shown)
-    assert len(expected) > 2
-    assert set(chosen.rows) == set(expected["row"])
-    assert list(values.iloc[chosen.rows]) == sorted(expected["grey_mean"], reverse=True)
-
-
-def test_every_readable_patch_is_counted_in_a_histogram_once(view: AuditView) -> None:
-    known = int(view.patches["grey_mean"].notna().sum())
-    found = distribution(view, "grey_mean")
-    assert found is not None
-    assert sum(int(count.sum()) for count in found.counts.values()) + found.outside == known
-
-
-@pytest.mark.parametrize(
-    "text", ["finding:nothing", "bins:grey_mean|x", "bins:a|b", "measure:?", "slide:none", "rows:1"]
-)
-def test_a_link_that_names_nothing_shows_everything(view: AuditView, text: str) -> None:
-    assert len(choose(view, Shown.parse(text)).rows) == len(view.patches)
-
-
-def test_filters_keep_only_what_passes_all_of_them(view: AuditView) -> None:
-    everything = choose(view, Shown())
-    wanted = PatchFilter(frozenset({"tumour"}), frozenset({"train"}), text="s2")
-    rows = listed(view, everything, wanted)
-    part = view.patches.iloc[rows]
-    assert len(part) > 2
-    assert set(part["label"]) == {1}
-    assert set(part["split"]) == {"train"}
-    assert set(part["slide"]) == {"s2"}
-
-
-def test_a_random_order_is_the_same_patches_and_the_same_for_the_same_seed(
-    view: AuditView,
-) -> None:
-    everything = choose(view, Shown())
-    first = listed(view, everything, PatchFilter(order=Order.RANDOM, seed=1))
-    assert list(first) == list(listed(view, everything, PatchFilter(order=Order.RANDOM, seed=1)))
-    assert list(first) != list(listed(view, everything, PatchFilter(order=Order.RANDOM, seed=2)))
-    assert sorted(first) == list(range(len(view.patches)))
-
-
-def test_the_nearest_patch_of_a_copy_is_its_original(view: AuditView) -> None:
-    ids = list(view.patches["id"])
-    assert nearest(view, ids.index(f"p{PATCHES}"))[0] == ids.index("p00")
-
-
-def test_an_exported_cell_is_never_a_formula(view: AuditView) -> None:
-    table = exported(view, np.array([0, 1])).assign(id=["=1+1", "@x"])
-    text = csv_bytes(table).decode()
-    assert "'=1+1" in text
-    assert "'@x" in text
-
-
-def test_the_scatter_has_every_patch_once_whatever_colours_it(view: AuditView) -> None:
-    values = view.patches[["grey_mean", "grey_sd"]].to_numpy(float)
-    rows = np.flatnonzero(np.isfinite(values).all(axis=1))
-    slides = np.array([f"s{row % 11}" for row in range(len(values))], object)
-    for groups in (view.label_words, slides):
-        figure = audit_charts.patch_scatter(
-            values[rows, 0], values[rows, 1], rows, groups[rows], titles=("", ""), colours=LIGHT
-        )
-        drawn = np.concatenate([trace.customdata for trace in figure.data])
-        assert sorted(drawn) == list(rows)
 
 
 def test_every_measure_and_flag_has_words() -> None:

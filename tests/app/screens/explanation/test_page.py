@@ -1,9 +1,4 @@
-import csv
-import io
-import time
-import zipfile
 from collections.abc import Callable
-from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -13,18 +8,13 @@ from streamlit.testing.v1 import AppTest
 
 from app.screens.explanation import measures, words
 from core.explanation import (
-    EXPLANATION_COLUMNS,
     CentreTest,
     Explainer,
-    MapState,
-    Measurement,
     Method,
-    OverlayStyle,
     score_views,
-    table_csv,
 )
-from core.explanation.explained import ExplainedPatches, PatchCollection, list_rows, zipped
-from core.explanation.listing import FILTERS, ORDERS, listed, worth_explaining
+from core.explanation.explained import PatchCollection
+from core.explanation.listing import worth_explaining
 from core.jobs import Job, JobStore
 from core.patches import ImageU8
 from core.scoring import Classifier, Status
@@ -73,7 +63,7 @@ def test_the_first_patch_has_the_numbers_that_the_engine_gives(
     test = CentreTest(toy_classifier).run(image)[0]
     views = score_views(toy_classifier, image)[0]
 
-    said = unescape(html(open_page("explanation")))
+    said = html(open_page("explanation"))
     assert first.path in said
     assert f"{explained.prob_tumour:.3f}" in said
     for one in (*measures.of_centre_test(test), measures.of_views(views)):
@@ -86,20 +76,18 @@ def test_the_first_patch_has_the_numbers_that_the_engine_gives(
         assert "No reliable explanation" in said
 
 
-def test_a_map_is_called_no_finding_and_nothing_clinical_is_said(
-    open_page: OpenPage, done: Job
-) -> None:
-    assert done
+@pytest.mark.usefixtures("done")
+def test_a_map_is_called_no_finding_and_nothing_clinical_is_said(open_page: OpenPage) -> None:
     said = html(open_page("explanation")).casefold()
     assert "a map is not a finding" in said
     for word in ("malignant", "benign", "metastasis", "carcinoma", "patient has", "diagnosed"):
         assert word not in said
 
 
+@pytest.mark.usefixtures("done")
 def test_a_map_is_drawn_if_and_only_if_it_passes_its_test(
-    open_page: OpenPage, done: Job, collection: PatchCollection, toy_classifier: Classifier
+    open_page: OpenPage, collection: PatchCollection, toy_classifier: Classifier
 ) -> None:
-    assert done
     page = open_page("explanation")
     explainer = Explainer(toy_classifier, method=Method.REPLACEMENT)
     image = collection.image(collection.positions[0])
@@ -120,8 +108,8 @@ def test_the_gallery_has_a_tile_for_each_scored_patch_and_none_for_the_broken_fi
     assert "broken.png" not in html(page)
 
 
-def test_a_click_on_a_tile_looks_at_that_patch(open_page: OpenPage, done: Job) -> None:
-    assert done
+@pytest.mark.usefixtures("done")
+def test_a_click_on_a_tile_looks_at_that_patch(open_page: OpenPage) -> None:
     page = gallery(open_page("explanation"))
     tile = [found for found in page.button if found.label.startswith("View patch")][-1]
     position = int(str(tile.key).rsplit("-", 1)[1])
@@ -132,8 +120,8 @@ def test_a_click_on_a_tile_looks_at_that_patch(open_page: OpenPage, done: Job) -
     assert path in html(page)
 
 
-def test_no_map_in_the_gallery_was_left_untested(open_page: OpenPage, done: Job) -> None:
-    assert done
+@pytest.mark.usefixtures("done")
+def test_no_map_in_the_gallery_was_left_untested(open_page: OpenPage) -> None:
     page = gallery(open_page("explanation"))
     said = html(page).casefold()
     assert "map not tested" not in said
@@ -141,19 +129,19 @@ def test_no_map_in_the_gallery_was_left_untested(open_page: OpenPage, done: Job)
     assert states == 6  # one per tile
 
 
-def test_the_gallery_says_what_its_colours_mean(open_page: OpenPage, done: Job) -> None:
-    assert done
+@pytest.mark.usefixtures("done")
+def test_the_gallery_says_what_its_colours_mean(open_page: OpenPage) -> None:
     said = html(gallery(open_page("explanation")))
     assert "−3.00 against tumour" in said
     assert "+3.00 for tumour" in said
     assert "logits per cell" in said
-    assert words.NOT_A_FINDING in unescape(said)
+    assert words.NOT_A_FINDING in said
 
 
+@pytest.mark.usefixtures("done")
 def test_gallery_and_one_patch_show_the_map_of_the_same_method(
-    open_page: OpenPage, done: Job, collection: PatchCollection, toy_classifier: Classifier
+    open_page: OpenPage, collection: PatchCollection, toy_classifier: Classifier
 ) -> None:
-    assert done
     explainer = Explainer(toy_classifier, method=Method.REPLACEMENT)
     images = [collection.image(at) for at in collection.positions]
     found = explainer.maps(np.stack([image for image in images if image is not None]))
@@ -161,14 +149,14 @@ def test_gallery_and_one_patch_show_the_map_of_the_same_method(
     assert f"No reliable explanation  {failed}" in _filters(gallery(open_page("explanation")))
 
 
+@pytest.mark.usefixtures("done")
 def test_a_filter_that_nothing_passes_says_so_and_can_be_cleared(
-    open_page: OpenPage, done: Job, toy_classifier: Classifier
+    open_page: OpenPage, toy_classifier: Classifier
 ) -> None:
-    assert done
     page = gallery(open_page("explanation"))
     pills = next(group for group in page.button_group if group.label == "Only")
     pills.set_value(["Decided by the ring"]).run()  # nothing was measured for it
-    assert "No patch matches “Decided by the ring”." in unescape(html(page))
+    assert "No patch matches “Decided by the ring”." in html(page)
     assert "have not been measured" in html(page)
     next(found for found in page.button if found.label == "Clear filters").click().run()
     assert not page.exception
@@ -180,27 +168,18 @@ def _filters(page: AppTest) -> list[str]:
     return next(group for group in page.button_group if group.label == "Only").options
 
 
-def test_testing_the_list_fills_the_filters(open_page: OpenPage, done: Job) -> None:
-    assert done
+@pytest.mark.usefixtures("done")
+def test_measuring_the_list_counts_what_the_filters_find(
+    open_page: OpenPage, collection: PatchCollection, toy_classifier: Classifier
+) -> None:
     page = gallery(open_page("explanation"))
     next(found for found in page.button if str(found.key) == "explain-test-all").click().run()
     assert not page.exception
     assert not any(str(found.key) == "explain-test-all" for found in page.button)
-
-
-def test_an_archive_holds_the_table_and_pictures_of_tested_maps_only(
-    collection: PatchCollection, toy_classifier: Classifier
-) -> None:
-    known = ExplainedPatches(Explainer(toy_classifier), None)
-    known.measure(collection.source, collection.positions, Measurement())
-    style = OverlayStyle(zoom=1)
-    data = zipped(known, collection, collection.positions, scale=0.1, style=style)
-    assert data == zipped(known, collection, collection.positions, scale=0.1, style=style)
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        table = list(csv.DictReader(io.StringIO(archive.read("explanations.csv").decode())))
-        pictures = [f"pictures/{row['overlay']}" for row in table]
-        assert archive.namelist() == ["explanations.csv", *pictures]
-    assert all(row["reliable"] in {"0", "1"} for row in table)
+    images = [collection.image(at) for at in collection.positions]
+    views = score_views(toy_classifier, np.stack([one for one in images if one is not None]))
+    flipped = sum(one.flips > 0 for one in views)
+    assert f"Orientations flip the call  {flipped}" in _filters(page)
 
 
 def test_without_a_batch_the_drawn_samples_are_explained(open_page: OpenPage) -> None:
@@ -220,7 +199,6 @@ def test_without_a_finished_batch_the_page_says_so(open_page: OpenPage) -> None:
 def test_an_uploaded_patch_is_explained_and_a_damaged_one_is_refused(
     open_page: OpenPage, done: Job, folder: Path
 ) -> None:
-    assert done
     page = open_page("explanation")
     choice = next(group for group in page.button_group if "An upload" in group.options)
     choice.set_value("An upload").run()
@@ -240,10 +218,10 @@ def test_nobody_sees_the_batch_of_another(open_page: OpenPage, done: Job) -> Non
     assert "patch-000.png" not in html(open_page("explanation", token="o" * 43, job=done))
 
 
+@pytest.mark.usefixtures("done")
 def test_the_page_offers_the_methods_that_are_tested_and_names_grad_cam_so(
-    open_page: OpenPage, done: Job
+    open_page: OpenPage,
 ) -> None:
-    assert done
     page = open_page("explanation")
     box = next(found for found in page.selectbox if found.label == "Method")
     assert "Grad-CAM" in box.options
@@ -262,126 +240,10 @@ def test_without_a_model_the_page_says_why(
     assert "nowhere" in problem.value
 
 
-def test_tests_are_kept_beside_the_map(
-    collection: PatchCollection, toy_classifier: Classifier
-) -> None:
-    known = ExplainedPatches(Explainer(toy_classifier), None)
-    known.measure(collection.source, collection.positions, Measurement())
-    assert known.untested(collection.positions) == list(collection.positions)
-    first = collection.positions[0]
-    known.measure(collection.source, [first], known.tests())
-    known.measure(collection.source, [first], Measurement())
-    row = known.row(first)
-    assert row is not None
-    assert row.reliance is not None
-    assert row.twins is not None
-    assert known.untested([first]) == []
-
-
-def test_the_tests_of_a_known_map_do_not_make_it_again(
-    collection: PatchCollection, toy_classifier: Classifier
-) -> None:
-    first = collection.positions[0]
-    at_once, in_steps = (
-        ExplainedPatches(Explainer(toy_classifier, method=Method.REPLACEMENT), None)
-        for _ in range(2)
-    )
-    at_once.measure(collection.source, [first], at_once.tests())
-    in_steps.measure(collection.source, [first], Measurement())
-    map_alone = in_steps.row(first)
-    in_steps.measure(collection.source, [first], in_steps.tests())
-    one, other = at_once.row(first), in_steps.row(first)
-    assert one is not None
-    assert other is not None
-    assert map_alone is not None
-    assert other.explanation is map_alone.explanation
-    assert one.reliance is not None
-    assert other.reliance is not None
-    assert other.reliance.score == pytest.approx(one.reliance.score, abs=1e-5)
-    assert one.views is not None
-    assert other.views is not None
-    np.testing.assert_allclose(other.views.prob_tumour, one.views.prob_tumour, atol=1e-6)
-
-
-def test_a_patch_that_was_prepared_needs_no_measuring(
-    collection: PatchCollection, toy_classifier: Classifier
-) -> None:
-    known = ExplainedPatches(Explainer(toy_classifier, method=Method.REPLACEMENT), None)
-    first = collection.positions[0]
-    known.prepare(collection.source, first, known.tests())
-    for _ in range(600):
-        if known.row(first) is not None:
-            break
-        time.sleep(0.05)
-    row = known.row(first)
-    assert row is not None
-    assert known.untested([first]) == []
-
-
-def test_a_list_has_scores_of_all_and_maps_of_those_made(
-    collection: PatchCollection, toy_classifier: Classifier
-) -> None:
-    scored = ExplainedPatches(Explainer(toy_classifier), None)
-    scored.measure(collection.source, collection.positions, Measurement())
-    chosen = ExplainedPatches(Explainer(toy_classifier, method=Method.REPLACEMENT), None)
-    first = collection.positions[0]
-    chosen.measure(collection.source, [first], Measurement())
-    rows = list_rows(chosen, scored, collection.positions)
-    assert set(rows) == set(collection.positions)
-    for at, row in rows.items():
-        method = None if row.explanation is None else row.explanation.cam.method
-        assert method == (Method.REPLACEMENT if at == first else None)
-        assert row.score.prob_tumour is not None
-    order = ORDERS["Most evidence in the centre"]
-    assert order.text(rows[collection.positions[1]]) == "not measured"
-    assert list_rows(scored, scored, collection.positions) == scored.rows(collection.positions)
-
-
-def test_a_map_no_better_than_random_twins_is_never_given_out_for_drawing(
-    collection: PatchCollection, toy_classifier: Classifier
-) -> None:
-    known = ExplainedPatches(Explainer(toy_classifier), None)
-    known.measure(collection.source, collection.positions, Measurement())
-    assert known.untested_maps(collection.positions) == list(collection.positions)
-    known.test_maps(collection.source, collection.positions)
-    assert known.untested_maps(collection.positions) == []
-    for row in known.rows(collection.positions).values():
-        assert row.twins is not None
-        assert (row.shown_map is None) == (not row.twins.reliable)
-        assert row.map_state is not MapState.UNTESTED
-
-
-def test_lists_are_sorted_by_the_measure_and_unknown_ones_come_last(
-    collection: PatchCollection, toy_classifier: Classifier
-) -> None:
-    known = ExplainedPatches(Explainer(toy_classifier), None)
-    known.measure(collection.source, collection.positions, Measurement())
-    known.measure(collection.source, collection.positions[:3], known.tests())
-    rows = known.rows(collection.positions)
-    for order in ORDERS.values():
-        found = [order.get(rows[at]) for at in listed(rows, [], order)]
-        values = [value for value in found if value is not None]
-        assert values == sorted(values, reverse=not order.lowest_first)
-        assert found[: len(values)] == values
-    weak = listed(rows, ["Weak evidence"], ORDERS["Weakest evidence"])
-    assert all(FILTERS["Weak evidence"](rows[at]) for at in weak)
-
-
-def test_the_table_has_the_columns_and_cells_of_the_command(
-    collection: PatchCollection, toy_classifier: Classifier
-) -> None:
-    known = ExplainedPatches(Explainer(toy_classifier), None)
-    known.measure(collection.source, collection.positions, Measurement())
-    rows = list(known.rows(collection.positions).values())
-    table = list(csv.reader(io.StringIO(table_csv(rows).decode())))
-    assert tuple(table[0]) == EXPLANATION_COLUMNS
-    assert table[1:] == [row.cells() for row in rows]
-
-
+@pytest.mark.usefixtures("done")
 def test_a_batch_of_another_model_is_explained_with_a_warning(
-    open_page: OpenPage, done: Job, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    open_page: OpenPage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    assert done
     monkeypatch.setenv("NODELENS_MODEL", str(write_toy_bundle(tmp_path / "other", seed=1)))
     page = open_page("explanation")
     assert any("was scored by" in found.value for found in page.warning)

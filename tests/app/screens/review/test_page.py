@@ -1,4 +1,3 @@
-import os
 import time
 from pathlib import Path
 
@@ -11,47 +10,29 @@ from core.explanation import Explainer, TwinTest
 from core.review import (
     OnScreen,
     Order,
-    Permission,
     ReadingMode,
-    ReviewError,
     ReviewStore,
     Verdict,
     current_verdicts,
-    person,
     verify_store,
 )
 from core.review.anchors import read_anchors
 from core.scoring import Classifier
-from core.settings import Settings
+from tests.app.conftest import html, open_view
 from tests.app.screens.review.toys import OWNER, scored_case
 from tests.toys import write_toy_bundle
 
-HOME = Path(__file__).parents[4] / "app" / "Home.py"
-
 
 @pytest.fixture
-def data(tmp_path: Path, toy_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("NODELENS_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setenv("NODELENS_MODEL", str(toy_bundle))
-    monkeypatch.setenv("NODELENS_DEVICE", "cpu")
-    monkeypatch.delenv("NODELENS_SERVER_ROOTS", raising=False)
-    monkeypatch.delenv("NODELENS_LEADS", raising=False)
+def data(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An installation whose readers may press a key as soon as a patch appears."""
     monkeypatch.setattr(verdict, "LEAST_S", 0.0)
-    (tmp_path / "data").mkdir()
-    return tmp_path / "data"
+    data_dir.mkdir()
+    return data_dir
 
 
-def page(view: str, *, reader: str = "Ann", case: str | None = None) -> AppTest:
-    found = AppTest.from_file(str(HOME), default_timeout=60)
-    found.session_state["reader"] = reader
-    if case is not None:
-        found.query_params["case"] = case
-    return found.run().switch_page(f"views/{view}.py").run()
-
-
-def html(found: AppTest) -> str:
-    bodies = [element.proto.body for element in found.get("html")]
-    return "\n".join(body for body in bodies if "<style" not in body)
+def page(view: str, *, reader: str = "Ann", **query: str) -> AppTest:
+    return open_view(view, token=OWNER, reader=reader, query=query)
 
 
 def verdicts(data: Path) -> list[Verdict]:
@@ -85,10 +66,10 @@ def test_blind_first_draws_no_score_before_the_verdict_is_on_record(
     assert "patch-0" not in html(found)  # a file name would give hidden repeats away
     found.button(key="verdict-T").click().run()
     assert "nl-read-score" in html(found)
-    state = ReviewStore(data / "review.sqlite").record().state("toycase", "Ann", 0)
-    assert state.first is not None
-    assert state.first.reading.screen == ()
-    assert state.ai_shown
+    task = ReviewStore(data / "review.sqlite").record().state("toycase", "Ann", 0)
+    assert task.first is not None
+    assert task.first.reading.screen == ()
+    assert task.ai_shown
     found.button(key="keep").click().run()
     assert "nl-read-score" not in html(found)
     assert "1 of 10" in html(found)
@@ -201,31 +182,16 @@ def test_only_a_lead_sees_the_names_of_others(
 
 def test_a_damaged_store_is_told_in_a_sentence(data: Path) -> None:
     (data / "review.sqlite").write_bytes(b"no database" * 100)
-    found = page("review")
-    assert not found.exception
-    assert found.error
-
-
-def test_without_a_list_of_leads_the_only_user_may_lock_and_with_one_others_may_not(
-    data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert Settings(data_dir=data).leads == frozenset()
-    alone = person("Ann", leads=frozenset(), logged_in=False)
-    assert alone.may(Permission.LOCK_THRESHOLDS)
-    assert not person("Ann", leads=frozenset(), logged_in=True).may(Permission.LOCK_THRESHOLDS)
-    monkeypatch.setenv("NODELENS_LEADS", " Lea Lead ,, Max ")
-    leads = Settings.from_environment(os.environ).leads
-    assert leads == {"Lea Lead", "Max"}
-    person("Max", leads=leads, logged_in=True).require(Permission.LOCK_THRESHOLDS)
-    with pytest.raises(ReviewError, match="only a lead may lock thresholds"):
-        person("Ann", leads=leads, logged_in=False).require(Permission.LOCK_THRESHOLDS)
+    (problem,) = page("review").error
+    sentence = problem.value.replace("\\", "")
+    assert "review.sqlite" in sentence
+    assert "file is not a database" in sentence
 
 
 def test_a_case_is_started_from_a_scored_batch_and_a_second_reading_from_the_case(
     data: Path, toy_classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scored_case(data, toy_classifier, mode=ReadingMode.AI_FIRST)
-    monkeypatch.setattr("app.state.identity.owner", lambda: OWNER)
     monkeypatch.setenv("NODELENS_SERVER_ROOTS", str(data.parent))
     found = page("review", reader="Ann")
     found.button(key="start-case").click().run()
@@ -362,7 +328,6 @@ def test_a_case_is_ordered_by_what_is_measured_for_it(
     order: Order,
 ) -> None:
     scored_case(data, toy_classifier, mode=ReadingMode.AI_FIRST)
-    monkeypatch.setattr("app.state.identity.owner", lambda: OWNER)
     monkeypatch.setenv("NODELENS_SERVER_ROOTS", str(data.parent))
     found = page("review", reader="Ann")
     found.segmented_control(key="new-mode").set_value(mode).run()

@@ -1,4 +1,3 @@
-import html as entities
 import json
 from pathlib import Path
 
@@ -6,8 +5,6 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import charts
-from app.charts import threshold as figures
 from core.bundle import read_card
 from core.jobs import JobStore
 from core.scoring import Batch, Classifier
@@ -21,18 +18,15 @@ from core.thresholds import (
     choose,
     read_scores_csv,
 )
+from tests.app.conftest import html, open_view
 from tests.toys import write_patches
 
-HOME = Path(__file__).parents[4] / "app" / "Home.py"
 
-
-@pytest.fixture
-def data_dir(tmp_path: Path, toy_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("NODELENS_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setenv("NODELENS_MODEL", str(toy_bundle))
-    monkeypatch.setenv("NODELENS_DEVICE", "cpu")
-    monkeypatch.setenv("NODELENS_SERVER_ROOTS", str(tmp_path))
-    return tmp_path
+@pytest.fixture(autouse=True)
+def roots(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that the installation may read."""
+    monkeypatch.setenv("NODELENS_SERVER_ROOTS", str(data_dir.parent))
+    return data_dir.parent
 
 
 @pytest.fixture(scope="module")
@@ -41,17 +35,7 @@ def study(toy_bundle: Path) -> ThresholdStudy:
 
 
 def opened(**query: str) -> AppTest:
-    page = AppTest.from_file(str(HOME), default_timeout=90).run()
-    page.switch_page("views/threshold.py")
-    for name, value in query.items():
-        page.query_params[name] = value
-    page.run()
-    assert not page.exception
-    return page
-
-
-def html(page: AppTest) -> str:
-    return entities.unescape("\n".join(element.proto.body for element in page.get("html")))
+    return open_view("threshold", query=query)
 
 
 def query(page: AppTest, name: str) -> str:
@@ -65,7 +49,6 @@ def press(page: AppTest, key: str) -> AppTest:
     return page
 
 
-@pytest.mark.usefixtures("data_dir")
 def test_the_page_starts_at_the_threshold_in_force_and_shows_cores_numbers(
     study: ThresholdStudy,
 ) -> None:
@@ -85,7 +68,6 @@ def test_the_page_starts_at_the_threshold_in_force_and_shows_cores_numbers(
     assert "toy noise: 60 patches" in shown
 
 
-@pytest.mark.usefixtures("data_dir")
 def test_a_typed_threshold_changes_the_numbers_and_the_url(study: ThresholdStudy) -> None:
     page = opened()
     page.number_input(key="threshold-box").set_value(0.7).run()
@@ -96,7 +78,6 @@ def test_a_typed_threshold_changes_the_numbers_and_the_url(study: ThresholdStudy
     assert float(query(page, "threshold")) == 0.7
 
 
-@pytest.mark.usefixtures("data_dir")
 @pytest.mark.parametrize(
     ("key", "rule"),
     [("rule-youden", YoudenIndex()), ("rule-sensitivity", SensitivityAtLeast(0.95))],
@@ -110,7 +91,6 @@ def test_rules_are_buttons_that_choose_as_core_does(
     assert chosen.description in html(page)
 
 
-@pytest.mark.usefixtures("data_dir")
 def test_a_rule_that_cannot_be_met_says_what_can() -> None:
     page = opened()
     page.segmented_control(key="threshold-by").set_value("slides").run()
@@ -119,7 +99,6 @@ def test_a_rule_that_cannot_be_met_says_what_can() -> None:
     assert "The most to be had is" in " ".join(info.value for info in page.info)
 
 
-@pytest.mark.usefixtures("data_dir")
 def test_a_link_brings_the_whole_setting(study: ThresholdStudy) -> None:
     page = opened(threshold="0.6", lower="0.3", prevalence="0.02", miss="20", alarm="2")
     found = study.at(0.6, Assumptions(0.02, 20, 2), 0.3)
@@ -129,7 +108,6 @@ def test_a_link_brings_the_whole_setting(study: ThresholdStudy) -> None:
     assert page.number_input(key="threshold-prevalence").value == 2
 
 
-@pytest.mark.usefixtures("data_dir")
 @pytest.mark.parametrize("wrong", ["7", "nan", "<script>"])
 def test_a_link_with_nonsense_is_answered_with_the_start(wrong: str) -> None:
     page = opened(threshold=wrong)
@@ -143,7 +121,7 @@ def test_a_lock_is_written_once_put_in_force_and_shown(data_dir: Path, toy_bundl
     press(page, "lock-now")
     assert "Locked as v1 at 0.5500" in page.info[0].value
     weights = read_card(toy_bundle).weights_sha256
-    store = OperatingPointStore(data_dir / "data" / "operating_points")
+    store = OperatingPointStore(data_dir / "operating_points")
     locked = store.in_force(weights)
     assert locked is not None
     assert (locked.version, locked.threshold, locked.prevalence) == ("v1", 0.55, 0.1)
@@ -163,7 +141,7 @@ def test_the_shipped_point_can_be_put_in_force_again(data_dir: Path, toy_bundle:
     page.selectbox(key="in-force-v1-2").set_value("shipped").run()
     page.text_input(key="force-name").set_value("Dr B").run()
     press(page, "force")
-    store = OperatingPointStore(data_dir / "data" / "operating_points")
+    store = OperatingPointStore(data_dir / "operating_points")
     assert store.in_force(read_card(toy_bundle).weights_sha256) is None
 
 
@@ -171,7 +149,7 @@ def test_only_a_lead_may_lock_where_the_operator_names_leads(
     data_dir: Path, toy_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NODELENS_LEADS", "Dr A")
-    store = OperatingPointStore(data_dir / "data" / "operating_points")
+    store = OperatingPointStore(data_dir / "operating_points")
     weights = read_card(toy_bundle).weights_sha256
     page = opened(threshold="0.55")
     press(page, "lock").text_input(key="lock-name").set_value("Dr B")
@@ -184,8 +162,8 @@ def test_only_a_lead_may_lock_where_the_operator_names_leads(
     assert [point.locked_by for point in store.versions(weights)] == ["Dr A"]
 
 
-def test_a_run_on_the_server_can_be_tuned_but_not_locked(data_dir: Path) -> None:
-    run = data_dir / "run-1"
+def test_a_run_on_the_server_can_be_tuned_but_not_locked(roots: Path) -> None:
+    run = roots / "run-1"
     run.mkdir()
     lines = [
         f"p{n},s{n % 5},{n % 2},{n % 2 + n % 7 / 3 - 1},{(n % 2 + n % 7) / 9}" for n in range(50)
@@ -199,7 +177,6 @@ def test_a_run_on_the_server_can_be_tuned_but_not_locked(data_dir: Path) -> None
     assert "not below a folder" in outside.error[0].value.replace("\\", "")
 
 
-@pytest.mark.usefixtures("data_dir")
 def test_a_table_of_mine_is_read_and_stays_for_the_visit() -> None:
     page = opened(scores="csv", threshold="0.5")
     key = "threshold-csv-uploader"
@@ -215,20 +192,19 @@ def test_a_table_of_mine_is_read_and_stays_for_the_visit() -> None:
     assert "Measured on mine.csv" in html(page)
 
 
-@pytest.mark.usefixtures("data_dir")
 def test_an_uploaded_table_is_asked_for_by_its_hash() -> None:
     page = opened(scores="csv", at="abc123", threshold="0.5")
     assert "SHA-256 begins with abc123" in page.info[0].value
 
 
 def test_the_batch_at_hand_shows_what_would_change(
-    data_dir: Path, toy_classifier: Classifier
+    data_dir: Path, roots: Path, toy_classifier: Classifier
 ) -> None:
     page = opened(threshold="0.4")
-    store = JobStore(data_dir / "data" / "jobs")
-    write_patches(data_dir / "patches", 12)
+    store = JobStore(data_dir / "jobs")
+    write_patches(roots / "patches", 12)
     owner = str(page.session_state["workspace"])
-    job = store.add_server_path(owner, "my patches", data_dir / "patches")
+    job = store.add_server_path(owner, "my patches", roots / "patches")
     store.start(job, toy_classifier)
     store.wait(job, 60)
     batch = Batch.of("my patches", store.rows(job))
@@ -260,45 +236,6 @@ def test_a_test_set_opens_after_a_lock_and_each_opening_is_recorded(
     expected = ThresholdStudy.of(read_scores_csv("test.csv", data)).at(0.55, Assumptions())
     shown = html(page).replace("\u00a0", " ")
     assert f"sensitivity {100 * expected.confusion.sensitivity:.1f} %" in shown
-    store = OperatingPointStore(data_dir / "data" / "operating_points")
+    store = OperatingPointStore(data_dir / "operating_points")
     openings = store.openings(read_card(toy_bundle).weights_sha256)
     assert [(one["opened_by"], one["version"]) for one in openings] == [("Dr B", "v1")]
-
-
-def test_figures_are_light_and_clear(study: ThresholdStudy) -> None:
-    colours = charts.palette(dark=False)
-    at_point = study.table.confusion(0.4)
-    curve = study.decision_curve(Assumptions())
-    drawn = [
-        figures.histogram(study.histogram, in_force=0.4, colours=colours),
-        figures.roc(study.roc, in_force=at_point, colours=colours),
-        figures.precision_recall(
-            study.precision_recall, prevalence=0.5, in_force=at_point, colours=colours
-        ),
-        figures.calibration(study.calibration, in_force=0.4, colours=colours),
-        figures.decision(
-            curve,
-            study.scores_for(curve.probabilities, 0.05),
-            fair_probability=0.1,
-            colours=colours,
-        ),
-    ]
-    for figure in drawn:
-        assert figure.layout.plot_bgcolor == "rgba(0,0,0,0)"
-        assert max(len(trace.x) for trace in figure.data) <= 1000
-        assert len(figure.to_json()) < 100_000
-    bars = drawn[0].data
-    assert bars[0].marker.color == "#D55E00"
-    assert int(sum(np.asarray(bars[0].customdata)[:, 2])) == study.scores.evidence.n_positive
-    diamond = drawn[1].data[-1]
-    assert (diamond.x[0], diamond.y[0]) == (1 - at_point.specificity, at_point.sensitivity)
-
-
-def test_marks_stand_where_core_says(study: ThresholdStudy) -> None:
-    snapshot = study.at(0.7, Assumptions(), 0.2)
-    found = {mark.figure: mark for mark in figures.marks(snapshot)}
-    assert (found["histogram"].x, found["histogram"].until) == (0.2, 0.7)
-    assert found["roc"].y == snapshot.confusion.sensitivity
-    assert found["decision"].x == snapshot.probability_in_use
-    nothing = figures.marks(study.at(1.0, Assumptions()))
-    assert [mark.as_dict()["y"] for mark in nothing if mark.figure == "precision-recall"] == [None]

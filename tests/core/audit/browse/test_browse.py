@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+
+from core.audit import QualityLimits, open_audit
+from core.audit.browse import (
+    AuditView,
+    Order,
+    PatchFilter,
+    Shown,
+    choose,
+    csv_bytes,
+    distribution,
+    exported,
+    listed,
+    nearest,
+)
+from tests.audited_toys import PATCHES, audited
+
+
+@pytest.fixture(scope="module")
+def view(tmp_path_factory: pytest.TempPathFactory) -> AuditView:
+    store, job = audited(tmp_path_factory.mktemp("audited"))
+    return AuditView.of(f"{job.id}-0", open_audit(store.folder(job).path), QualityLimits())
+
+
+def test_a_selection_in_the_histogram_is_the_rows_in_its_bins(view: AuditView) -> None:
+    found = distribution(view, "grey_mean")
+    assert found is not None
+    low, high = float(found.edges[3]), float(found.edges[20])
+    shown = Shown.parse(f"bins:grey_mean|tumour:{low!r}:{high!r}")
+    values = view.patches["grey_mean"]
+    expected = view.patches[(values >= low) & (values <= high) & (view.patches["label"] == 1)]
+    chosen = choose(view, shown)
+    assert len(expected) > 2
+    assert set(chosen.rows) == set(expected["row"])
+    assert list(values.iloc[chosen.rows]) == sorted(expected["grey_mean"], reverse=True)
+
+
+def test_every_readable_patch_is_counted_in_a_histogram_once(view: AuditView) -> None:
+    known = int(view.patches["grey_mean"].notna().sum())
+    found = distribution(view, "grey_mean")
+    assert found is not None
+    assert sum(int(count.sum()) for count in found.counts.values()) + found.outside == known
+
+
+@pytest.mark.parametrize(
+    "text", ["finding:nothing", "bins:grey_mean|x", "bins:a|b", "measure:?", "slide:none", "rows:1"]
+)
+def test_a_link_that_names_nothing_shows_everything(view: AuditView, text: str) -> None:
+    assert len(choose(view, Shown.parse(text)).rows) == len(view.patches)
+
+
+def test_filters_keep_only_what_passes_all_of_them(view: AuditView) -> None:
+    everything = choose(view, Shown())
+    wanted = PatchFilter(frozenset({"tumour"}), frozenset({"train"}), text="s2")
+    rows = listed(view, everything, wanted)
+    part = view.patches.iloc[rows]
+    assert len(part) > 2
+    assert set(part["label"]) == {1}
+    assert set(part["split"]) == {"train"}
+    assert set(part["slide"]) == {"s2"}
+
+
+def test_a_random_order_is_the_same_patches_and_the_same_for_the_same_seed(
+    view: AuditView,
+) -> None:
+    everything = choose(view, Shown())
+    first = listed(view, everything, PatchFilter(order=Order.RANDOM, seed=1))
+    assert list(first) == list(listed(view, everything, PatchFilter(order=Order.RANDOM, seed=1)))
+    assert list(first) != list(listed(view, everything, PatchFilter(order=Order.RANDOM, seed=2)))
+    assert sorted(first) == list(range(len(view.patches)))
+
+
+def test_the_nearest_patch_of_a_copy_is_its_original(view: AuditView) -> None:
+    ids = list(view.patches["id"])
+    assert nearest(view, ids.index(f"p{PATCHES}"))[0] == ids.index("p00")
+
+
+def test_an_exported_cell_is_never_a_formula(view: AuditView) -> None:
+    table = exported(view, np.array([0, 1])).assign(id=["=1+1", "@x"])
+    text = csv_bytes(table).decode()
+    assert "'=1+1" in text
+    assert "'@x" in text
