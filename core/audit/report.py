@@ -16,12 +16,13 @@ from core.audit.summaries import readable
 from core.files import replacing
 from core.patches import Patch, PatchSource
 from core.pictures import png_uri
+from core.wording import NOTHING, number, percent
 
 _TEMPLATE: Final = Path(__file__).with_name("report.html.j2")
 _THUMBNAILS: Final = 12
 _PAIRS_SHOWN: Final = 4
 _CAPTION: Final = 26
-_SIGNS: Final = {Severity.ERROR: "✖", Severity.WARNING: "▲", Severity.NOTE: "•"}
+_SIGNS: Final = {Severity.ERROR: "✖", Severity.WARNING: "!", Severity.NOTE: "•"}
 _CLASSES: Final = {
     0: ("no tumour in the centre", pages.NO_TUMOUR),
     1: ("tumour in the centre", pages.TUMOUR),
@@ -115,7 +116,7 @@ def _balance(balance: pd.DataFrame | None) -> dict[str, Any]:
         (
             "all" if row["by"] == "all" else f"split {row['name']}",
             *(f"{row[count]:,}" for count in ("patches", "readable", "labelled", "positives")),
-            _number(float(row["prevalence"]), "{:.1%}"),
+            percent(float(row["prevalence"])),
         )
         for row in balance[balance["by"] != "slide"].to_dict("records")
     ]
@@ -170,7 +171,7 @@ def _contrasts(contrasts: pd.DataFrame) -> Iterator[tuple[str, ...]]:
             f"{row['centre']:.3g}",
             f"{row['ring']:.3g}",
             f"{row['difference']:+.3g}",
-            "–" if np.isnan(low) else f"{low:+.3g} to {high:+.3g}",
+            NOTHING if np.isnan(low) else f"{low:+.3g} to {high:+.3g}",
         )
 
 
@@ -206,8 +207,8 @@ def _probes(probes: pd.DataFrame) -> Iterator[tuple[str, ...]]:
             str(row["told"]),
             str(row["seen"]),
             str(row["measure"]),
-            _number(float(row["score"]), "{:.2f}"),
-            _number(float(row["chance"]), "{:.2f}"),
+            number(float(row["score"]), 2),
+            number(float(row["chance"]), 2),
             f"{row['patches']:,}",
             str(row["folds"]),
             str(row["note"]),
@@ -222,7 +223,3 @@ def _pairs(pairs: pd.DataFrame, audit: Audit, source: PatchSource) -> Iterator[t
             labels = " and ".join(str(audit.patches["label"].iloc[number]) for number in both)
             shown.append(({**row, "labels": labels}, _pictures(both, audit, source)))
         yield str(kind), counted(len(group), "pair", "pairs"), shown
-
-
-def _number(value: float, form: str) -> str:
-    return "–" if np.isnan(value) else form.format(value)

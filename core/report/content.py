@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isnan
 from typing import Final
 
 from core.bundle import OperatingPoint
@@ -19,16 +18,12 @@ from core.review import (
 )
 from core.review.pseudonyms import Pseudonyms
 from core.statistics import Measured
+from core.wording import call_of, call_text, interval_text, number
 
 LEFT_OUT: Final = (
     "Names and patches have pseudonyms, the same in every export of this installation; file names, "
     "slides and comments are left out."
 )
-SIGNS: Final = {
-    Verdict.TUMOUR: "▲ tumour",
-    Verdict.NO_TUMOUR: "▽ no tumour",
-    Verdict.CANNOT_JUDGE: "? cannot judge",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +161,7 @@ def _error_rates(point: OperatingPoint | None) -> list[tuple[str, str]]:
         ("Specificity", point.specificity),
     ]
     found = [
-        f"{name.lower()} {value.value:.3f} ({value.low:.3f} to {value.high:.3f}; {value.method})"
+        f"{name.lower()} {value.value:.3f} ({interval_text(value.low, value.high)}; {value.method})"
         for name, value in rates
         if value is not None
     ]
@@ -183,16 +178,14 @@ def _counts(name: str, verdicts: Sequence[CurrentVerdict]) -> tuple[str, ...]:
         str(len(verdicts)),
         *(str(found.count(kind)) for kind in Verdict),
         str(sum(verdict.overrides_model for verdict in verdicts)),
-        share_text(agreed.percent),
+        _share(agreed.percent),
         f"{time.median_s:.1f} ({time.lower_quartile_s:.1f} to {time.upper_quartile_s:.1f})",
     )
 
 
-def share_text(share: Measured) -> str:
-    """Return a share with its interval, or a dash where there is none."""
-    if isnan(share.value):
-        return "–"
-    return f"{share.value:.2f} ({share.low:.2f} to {share.high:.2f})"
+def _share(share: Measured) -> str:
+    value = number(share.value, 2)
+    return f"{value} ({interval_text(share.low, share.high, 2)})" if share.has_interval else value
 
 
 def _flagged(verdicts: Sequence[CurrentVerdict], plan: ReportPlan) -> tuple[FlaggedPatch, ...]:
@@ -249,13 +242,13 @@ def _model_words(verdict: CurrentVerdict) -> str:
     patch = verdict.patch
     if patch.prob_tumour is None:
         return "no score"
-    call = {1: "▲ tumour", 0: "▽ no tumour", None: "◆ grey zone"}[patch.predicted_label]
+    call = call_text(call_of(patch.predicted_label))
     return f"{call}, score {patch.prob_tumour:.4f}"
 
 
 def _reading_line(verdict: CurrentVerdict, plan: ReportPlan) -> str:
     first, final = verdict.first.reading, verdict.final.reading
-    parts = [SIGNS[final.verdict]]
+    parts = [call_text(final.verdict)]
     if final.confidence:
         parts.append(str(final.confidence))
     if verdict.state.after_ai is not None:
