@@ -25,6 +25,7 @@ st.set_page_config(
 # The first visit after a start waits for the libraries; say so while they load.
 with st.spinner("Starting up. This happens once after each restart.", show_time=True):
     from app.screens.shared import model, shell  # noqa: F401 - the model brings the libraries
+    from app.state import address
 
 page = st.navigation(
     [
@@ -45,4 +46,5 @@ page = st.navigation(
     position="top",
 )
 shell.shell()
+address.arrive(page.url_path)
 page.run()

@@ -9,6 +9,9 @@ from app.charts.palette import Palette, dress, outcome_colours
 from core.scoring import Outcome, ScoreHistogram
 from core.statistics import Curve
 
+_STRIP_PX: Final = 84
+"""A strip above the picture: the patch has to fit below it on a small screen."""
+
 
 def score_histogram(
     histogram: ScoreHistogram,
@@ -39,10 +42,11 @@ def score_histogram(
         _mark(figure, lower_threshold, f"Grey zone from {lower_threshold:.3f}", "right", colours)
     side = "left" if threshold <= 0.5 or lower_threshold is not None else "right"
     _mark(figure, threshold, f"Called tumour from {threshold:.3f}", side, colours)
-    dress(figure, colours, height_px=210)
+    dress(figure, colours, height_px=_STRIP_PX)
     figure.update_layout(barmode="stack", bargap=0.05, showlegend=False)
-    figure.update_xaxes(title_text="Score: probability of tumour in the centre", range=[0, 1])
-    figure.update_yaxes(title_text="Patches", rangemode="tozero", tickformat=",d")
+    figure.update_layout(margin={"l": 4, "r": 4, "t": 18, "b": 18})
+    figure.update_xaxes(range=[0, 1], tickvals=[0, 0.25, 0.5, 0.75, 1])
+    figure.update_yaxes(rangemode="tozero", visible=False)
     return figure
 
 

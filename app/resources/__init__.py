@@ -15,11 +15,11 @@ from app.resources.audits import (
     forget_audits,
 )
 from app.resources.batches import (
-    detail,
     drawn_sample,
     forget_batches,
     input_report,
     job_store,
+    patch_uri,
     poor_quality,
     progress,
     rows,
@@ -55,7 +55,6 @@ __all__ = [
     "bundle_study",
     "classifier",
     "csv_study",
-    "detail",
     "drawn_sample",
     "explained",
     "explainer",
@@ -65,6 +64,7 @@ __all__ = [
     "job_collection",
     "job_store",
     "operating_points",
+    "patch_uri",
     "picture_uri",
     "poor_quality",
     "progress",

@@ -90,17 +90,11 @@ def _thumbnail(store: JobStore, job: Job, position: int) -> str | None:
     return pictures.thumbnail_uri(item.image_rgb_u8) if isinstance(item, Patch) else None
 
 
-@cached_by(
-    lambda store, job, position, *, outlined: (job.id, position, outlined),
-    entries=64,
-    copied=True,
-)
-def detail(store: JobStore, job: Job, position: int, *, outlined: bool) -> bytes | None:
-    """Return a row's patch enlarged as PNG, None where it cannot be read."""
+@cached_by(lambda store, job, position: (job.id, position), entries=64, copied=True)
+def patch_uri(store: JobStore, job: Job, position: int) -> str | None:
+    """Return a row's patch, 96 × 96, as PNG in a data URI, None where it cannot be read."""
     item = source(store, job).read(position)
-    if not isinstance(item, Patch):
-        return None
-    return pictures.enlarged_png(item.image_rgb_u8, outlined=outlined)
+    return pictures.png_uri(item.image_rgb_u8) if isinstance(item, Patch) else None
 
 
 @cached_by(lambda path: path, entries=16, copied=True)
@@ -130,7 +124,7 @@ def poor_quality(store: JobStore, job: Job) -> dict[str, float]:
 
 def forget_batches() -> None:
     """Forget every batch, pictures included."""
-    for kept in (source, input_report, rows, _progress_on_disk, _thumbnail, detail):
+    for kept in (source, input_report, rows, _progress_on_disk, _thumbnail, patch_uri):
         kept.clear()
     scored_batch.clear()
     poor_quality.clear()

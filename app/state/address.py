@@ -1,11 +1,27 @@
 """What is looked at: it stands in the URL, where a reload or a colleague finds it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import streamlit as st
 
 from app.state import reading
+
+_PAGE: Final = "page"
+_NAMED_BY_PAGE: Final = "named-by-page"
+
+
+def arrive(page: str) -> None:
+    """Follow the browser: what the open page had in its URL and has no more was gone back from.
+
+    Args:
+        page: The page that is drawn next.
+    """
+    if st.session_state.get(_PAGE) == page:
+        for name in st.session_state[_NAMED_BY_PAGE] - set(st.query_params):
+            st.session_state.pop(name, None)
+    st.session_state[_PAGE] = page
+    st.session_state[_NAMED_BY_PAGE] = set()
 
 
 class Place:
@@ -14,24 +30,38 @@ class Place:
     A callback can be given `look_at` of it, with what to look at or None for nothing.
     """
 
-    def __init__(self, name: str, *, on_change: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        on_change: Callable[[], None] = lambda: None,
+        beside: Sequence[str] = (),
+    ) -> None:
         """Name it.
 
         Args:
             name: In the URL.
             on_change: Forgets what was about the value before.
+            beside: What else goes from the URL when something else is looked at.
         """
         self._name = name
         self._on_change = on_change
+        self._beside = beside
 
     def now(self) -> str | None:
         """Return what the URL holds, else what this visit does, and let both hold it."""
+        before = st.session_state.get(self._name)
         if self._name in st.query_params:
             st.session_state[self._name] = st.query_params[self._name]
-        elif st.session_state.get(self._name):
-            st.query_params[self._name] = st.session_state[self._name]
+            if before not in {None, st.query_params[self._name]}:  # by the browser's Back
+                self._on_change()
+        elif before:
+            st.query_params[self._name] = before
         value = st.session_state.get(self._name)
-        return str(value) if value else None
+        if not value:
+            return None
+        st.session_state.setdefault(_NAMED_BY_PAGE, set()).add(self._name)
+        return str(value)
 
     def number(self) -> int | None:
         """Return what it holds as a number from 0; None if it is none."""
@@ -41,6 +71,8 @@ class Place:
     def look_at(self, value: str | int | None) -> None:
         """Look at something else, or at nothing."""
         self._on_change()
+        for name in self._beside:
+            st.query_params.pop(name, None)
         if value is None:
             st.session_state.pop(self._name, None)
             st.query_params.pop(self._name, None)
@@ -49,6 +81,7 @@ class Place:
 
 
 _ROW: Final = "row"
+_PICKED: Final = "picked"
 _AUDIT_ROWS: Final = "audit-rows"
 audit_part: Final = Place("part")
 """Name of the part of an audit."""
@@ -63,7 +96,12 @@ def _forget_audit() -> None:
     st.session_state.pop(_AUDIT_ROWS, None)
 
 
-job: Final = Place("job", on_change=lambda: look_at_row(None))
+def _forget_rows() -> None:
+    for key in (_ROW, _PICKED):
+        st.session_state.pop(key, None)
+
+
+job: Final = Place("job", on_change=_forget_rows, beside=(_ROW, "order", "calls", "view"))
 """Id of the batch."""
 case: Final = Place("case", on_change=reading.leave_desk)
 """Id of the review case."""
@@ -74,12 +112,29 @@ audit: Final = Place("audit", on_change=_forget_audit)
 def row() -> int | None:
     """Return the row of the batch whose patch is looked at."""
     position = st.session_state.get(_ROW)
-    return None if position is None else int(position)
+    text = str(st.query_params.get(_ROW, "") if position is None else position)
+    return int(text) if text.isascii() and text.isdigit() else None
 
 
 def look_at_row(position: int | None) -> None:
-    """Look at the patch of another row."""
+    """Look at the patch of another row; the page's list of patches brings it into the URL."""
     st.session_state[_ROW] = position
+
+
+def batch_shown(name: str) -> str:
+    """Return what the URL says of how a batch is looked at: its "order", "calls" or "view"."""
+    return st.query_params.get(name, "")
+
+
+def picked() -> tuple[int, ...]:
+    """Return the rows of the batch that were picked by hand."""
+    positions: tuple[int, ...] = st.session_state.get(_PICKED, ())
+    return positions
+
+
+def pick(positions: Sequence[int]) -> None:
+    """Pick rows of the batch by hand."""
+    st.session_state[_PICKED] = tuple(positions)
 
 
 def audit_shown() -> tuple[str, tuple[int, ...]]:

@@ -21,6 +21,11 @@ def choose(key: str, value: object) -> None:
     st.session_state[key] = value
 
 
+def forget(key: str) -> None:
+    """Make a widget with this key begin anew."""
+    st.session_state.pop(key, None)
+
+
 def start(key: str, value: object) -> None:
     """Make a widget with this key hold something, unless it holds something already."""
     if st.session_state.get(key) is None:

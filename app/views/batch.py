@@ -1,9 +1,11 @@
 """Batch scoring: bring patches, look at the input, score, read the result."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from app import resources
-from app.screens.batch import batches, patch, results, run, words
+from app.screens.batch import batches, browser, patch, pick, results, run, words
 from app.screens.shared import listing, model, parts, sources
 from app.screens.shared.words import ANOTHER_TAB
 from app.state import address, identity
@@ -30,11 +32,11 @@ def look_at(store: JobStore, job: Job, classifier: Classifier | None) -> None:
             run.offer_anew(store, job, classifier)
     running = progress.state == "running"
     st.fragment(result, run_every=LIVE_EVERY_S if running else None)(
-        store, job, was_running=running
+        store, job, classifier, was_running=running
     )
 
 
-def result(store: JobStore, job: Job, *, was_running: bool) -> None:
+def result(store: JobStore, job: Job, classifier: Classifier | None, *, was_running: bool) -> None:
     """Draw what there is of the result; drawn again and again while the batch runs."""
     progress = resources.progress(store, job)
     if was_running:
@@ -44,15 +46,17 @@ def result(store: JobStore, job: Job, *, was_running: bool) -> None:
     rows = resources.rows(store, job)
     if not rows:
         return
-    results.result_counts(rows, progress.total)
-    if any(row.prob_tumour is not None for row in rows):
-        results.result_histogram(rows, key=f"histogram-{job.id}")
-    positions = results.result_filter(job, rows)
-    table, detail = st.columns([1.2, 1], gap="medium")
-    with table:
-        results.result_table(store, job, rows, positions)
-    with detail:
-        patch.patch_detail(store, job, rows, positions)
+    listed, viewed = st.columns([1.25, 1], gap="medium")
+    with listed:
+        positions = results.result_filter(job, rows)
+        pick.picked_bar(store, job, rows)
+        results.result_list(store, job, rows, positions)
+    with viewed, st.container(gap="xsmall", key="nl-viewer"):
+        if any(row.prob_tumour is not None for row in rows):
+            results.result_histogram(rows, key=f"histogram-{job.id}")
+        position = patch.patch_detail(store, job, rows, positions, classifier)
+    if position is not None:
+        browser.tell_row(job, position, results.shown_as(job))
 
 
 def start_page(store: JobStore, classifier: Classifier | None) -> None:
@@ -64,6 +68,7 @@ def start_page(store: JobStore, classifier: Classifier | None) -> None:
     batches.batch_list(store, can_score=classifier is not None)
 
 
+parts.style(Path(browser.__file__).with_name("batch.css"))
 settings = model.settings_or_stop()
 jobs = resources.job_store(settings)
 looked_at = address.job.now()

@@ -136,8 +136,11 @@ class ExplainedPatches:
     ) -> None:
         """Explain some patches and keep what comes out, beside what was known of them.
 
-        A map that is known is not made again unless a test needs its pass.
+        A map that is known is not made again unless a test needs its pass. Nobody waits for what
+        is there already.
         """
+        if all(_has(self._rows.get(at), measurement) for at in positions):
+            return
         with self._lock:
             lacking = [at for at in positions if not _has(self._rows.get(at), measurement)]
             anew = [at for at in lacking if measurement.twins or at not in self._rows]
@@ -167,15 +170,17 @@ class ExplainedPatches:
             else row.views,
         )
 
-    def prepare(self, source: PatchSource, position: int, measurement: Measurement) -> None:
-        """Have a patch measured in the background, unless another one is being measured so.
+    def prepare(
+        self, source: PatchSource, positions: Sequence[int], measurement: Measurement
+    ) -> None:
+        """Have patches measured in the background, unless others are being measured so.
 
         What goes wrong shows when the patch is asked for.
         """
         if self._ahead is not None and not self._ahead.done():
             return
-        if not _has(self.row(position), measurement):
-            self._ahead = self._thread.submit(self.measure, source, [position], measurement)
+        if not all(_has(self.row(at), measurement) for at in positions):
+            self._ahead = self._thread.submit(self.measure, source, positions, measurement)
 
     def scale(self, positions: Sequence[int]) -> float:
         """Return the value that gets the full colour if all these maps are to be compared."""

@@ -1,5 +1,6 @@
 from .downloads import Download as Download
 from .downloads import download as download
+from .downloads import rows_csv as rows_csv
 from .downloads import why_no_submission as why_no_submission
 from .folder import Job as Job
 from .folder import JobFolder as JobFolder

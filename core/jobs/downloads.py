@@ -60,6 +60,14 @@ def download(store: JobFolder, job: Job, kind: Download, *, kaggle_fill: float =
         return out.read_bytes()
 
 
+def rows_csv(rows: Sequence[ScoreRow]) -> bytes:
+    """Return some rows as the CSV that a whole batch would give."""
+    with tempfile.TemporaryDirectory(prefix="nodelens-") as folder:
+        out = Path(folder) / Download.CSV.value
+        write_rows(out, rows)
+        return out.read_bytes()
+
+
 def _run_record(store: JobFolder, job: Job, rows: Sequence[ScoreRow], folder: Path) -> bytes:
     """Return what was run on what, with the hashes of the files that the same rows make."""
     outputs = {}

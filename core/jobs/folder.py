@@ -10,7 +10,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -66,6 +66,7 @@ class Job:
         server_path: Source on the server, or None for an upload.
         uploads: The uploaded files, in order.
         tta: Test-time augmentation.
+        source_name: What its source is called in records: its first name; "" if it has had one.
     """
 
     id: str
@@ -75,6 +76,7 @@ class Job:
     server_path: str | None
     uploads: tuple[StoredFile, ...]
     tta: str = str(TestTimeAugmentation.NONE)
+    source_name: str = ""
 
 
 class JobFolder:
@@ -168,6 +170,11 @@ class JobFolder:
             temporary.write_text(json.dumps(asdict(job), ensure_ascii=True), "utf-8")
         return job
 
+    def rename(self, job: Job, name: str) -> Job:
+        """Return the job under another name; a run that was stopped can still be resumed."""
+        first = job.source_name or job.name
+        return self.write(replace(job, name=shown_path(name.strip())[:200], source_name=first))
+
     def jobs(self, owner: str) -> list[Job]:
         """Return the owner's jobs, newest first; nobody else's."""
         mine = [job for job in self._all() if secrets.compare_digest(job.owner, _digest(owner))]
@@ -199,17 +206,15 @@ class JobFolder:
         if job.server_path is not None:
             path, confine_to = self.place_on_server(job.server_path)
             return open_source(path, confine_to=confine_to)
-        folder = self.folder / job.id / _INPUT_FOLDER
+        folder, name = self.folder / job.id / _INPUT_FOLDER, job.source_name or job.name
         archives = [file for file in job.uploads if file.name.lower().endswith(".zip")]
         images = [file for file in job.uploads if file not in archives]
         parts: list[PatchSource] = [
             ZipSource(folder / file.stored, name=file.name) for file in archives
         ]
         if images:
-            parts.append(
-                files_source(job.name, [(file.name, folder / file.stored) for file in images])
-            )
-        return parts[0] if len(parts) == 1 else ChainedSource(job.name, "files", parts)
+            parts.append(files_source(name, [(file.name, folder / file.stored) for file in images]))
+        return parts[0] if len(parts) == 1 else ChainedSource(name, "files", parts)
 
     def place_on_server(self, text: str) -> tuple[Path, Path | None]:
         """Return a source on the server, and the folder that nothing it names may lead out of.

@@ -30,6 +30,8 @@ class Order(StrEnum):
     UNSTEADY = "Least agreement of orientations first"
     INPUT = "As in the input"
     PATH = "By file name"
+    INPUT_BACKWARDS = "As in the input, last first"
+    PATH_BACKWARDS = "By file name, Z first"
 
 
 @dataclass(frozen=True)
@@ -81,10 +83,11 @@ def select(rows: Sequence[ScoreRow], wanted: Filter, order: Order) -> list[int]:
         if text and text not in _searched(row):
             continue
         kept.append(position)
-    if order is Order.INPUT:
-        return kept
-    if order is Order.PATH:
-        return sorted(kept, key=lambda position: rows[position].path)
+    if order in {Order.INPUT, Order.INPUT_BACKWARDS}:
+        return kept if order is Order.INPUT else kept[::-1]
+    if order in {Order.PATH, Order.PATH_BACKWARDS}:
+        backwards = order is Order.PATH_BACKWARDS
+        return sorted(kept, key=lambda position: rows[position].path, reverse=backwards)
     return sorted(kept, key=lambda position: _rank(rows[position], order))
 
 

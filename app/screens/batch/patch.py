@@ -1,52 +1,100 @@
-"""One patch of a batch, enlarged, with what is known of it."""
+"""One patch of a batch, enlarged, with its heat map, and with what is known of it."""
 
 from collections.abc import Sequence
+from html import escape
+from typing import Final
 
 import streamlit as st
 
 from app import resources
 from app.screens.batch import words
+from app.screens.batch.heat_map import badge_below, map_of, map_toggle, prepare_maps
 from app.screens.shared.pager import step_button
-from app.screens.shared.parts import TONES, Stat, facts, patch_picture, stat_strip
+from app.screens.shared.parts import TONES, facts
 from app.screens.shared.words import CENTRE_ONLY
-from app.state import address
+from app.state import address, widgets
 from core.jobs import Job, JobStore
-from core.scoring import ScoreRow, Status, outcome
+from core.scoring import Classifier, ScoreRow, Status, outcome
 from core.wording import NOTHING, call_text, label_text, score_text
+
+_SMOOTH: Final = "batch-smooth"
+_OUTLINE: Final = "batch-outline"
 
 
 def patch_detail(
-    store: JobStore, job: Job, rows: Sequence[ScoreRow], positions: Sequence[int]
-) -> None:
-    """Draw the patch that is looked at, or the first of the list."""
-    if not positions:
-        return
+    store: JobStore,
+    job: Job,
+    rows: Sequence[ScoreRow],
+    positions: Sequence[int],
+    classifier: Classifier | None,
+) -> int | None:
+    """Draw the patch that is looked at, or the first of the list, and return its position."""
     position = address.row()
     if position is None or position >= len(rows):
-        position = positions[0]
+        position = positions[0] if positions else None
+    if position is None:
+        return None
     row = rows[position]
     place = positions.index(position) if position in positions else -1
+    before = positions[place - 1] if place > 0 else None
+    after = positions[place + 1] if place + 1 < len(positions) else None
     with st.container(horizontal=True, vertical_alignment="center", key="nl-walk"):
-        before = positions[place - 1] if place > 0 else None
-        after = positions[place + 1] if place + 1 < len(positions) else None
-        step_button("Previous patch", address.look_at_row, before, "previous", "K")
-        step_button("Next patch", address.look_at_row, after, "next", "J", forward=True)
-        in_list = f"{place + 1:,} of {len(positions):,} in this list"
-        st.caption(in_list if place >= 0 else "not in this list")
-        outlined = st.toggle("Outline the centre", value=True, key="outline")
-    stat_strip(
-        [
-            Stat("Score", score_text(row.prob_tumour)),
-            Stat("Call", call_text(outcome(row)), tone=TONES[outcome(row)]),
-        ]
+        step_button("Previous", address.look_at_row, before, "previous", "K")
+        step_button("Next", address.look_at_row, after, "next", "J", forward=True)
+        mapped = map_toggle(row, classifier)
+        with st.popover("View", icon=":material/visibility:"):
+            st.toggle("Smooth zoom", value=True, key=_SMOOTH, persist_state="session")
+            st.toggle("Outline the centre", value=True, key=_OUTLINE, persist_state="session")
+    where = f"{place + 1:,} of {len(positions):,}" if place >= 0 else "not in this list"
+    st.html(_line(row, where))
+    found = None
+    if mapped and classifier is not None:
+        found = map_of(store, job, classifier, position)
+    picture = resources.patch_uri(store, job, position)
+    with st.container(key="nl-view"):
+        if picture is None:
+            st.html(f'<div class="nl-nopicture">{words.NO_PICTURE}</div>')
+        else:
+            st.html(_figure(found.picture if found else picture, row.path))
+            if st.button("Enlarge", key="enlarge", shortcut="Z", help=words.ENLARGE_HELP):
+                _enlarged(found.picture if found else picture, row)
+    if found is not None and classifier is not None:
+        badge_below(store, job, classifier, position)
+        prepare_maps(store, job, classifier, [at for at in (after, before) if at is not None])
+    st.caption(f"{words.SIZE} {CENTRE_ONLY}")
+    with st.expander("Details", key=f"details-{job.id}"):
+        patch_facts(row)
+    return position
+
+
+def _line(row: ScoreRow, where: str) -> str:
+    """Return score, call and label in one line."""
+    called = outcome(row)
+    score = "" if row.prob_tumour is None else f"<b>{score_text(row.prob_tumour)}</b>"
+    label = ""
+    if row.label is not None:
+        wrong = " nl-wrong" if row.predicted_label not in {None, row.label} else ""
+        label = f'<span class="nl-labelled{wrong}">label {label_text(row.label)}</span>'
+    return (
+        f'<div class="nl-patchline">{score}<span class="nl-called nl-{TONES[called]}">'
+        f"{call_text(called)}</span>{label}<small>{where}</small></div>"
     )
-    picture = resources.detail(store, job, position, outlined=outlined)
-    if picture is not None:
-        patch_picture(picture, f"Patch {row.path}, enlarged seven times")
-        st.caption(f"{words.SIZE} {CENTRE_ONLY}")
-    else:
-        st.html(f'<div class="nl-nopicture">{words.NO_PICTURE}</div>')
-    patch_facts(row)
+
+
+def _figure(source: str, path: str) -> str:
+    soft = "nl-soft" if widgets.chosen(_SMOOTH, True) else "nl-sharp"
+    box = "<i></i>" if widgets.chosen(_OUTLINE, True) else ""
+    return (
+        f'<figure class="nl-picture {soft}"><img src="{source}" alt="Patch {escape(path)}">'
+        f"{box}</figure>"
+    )
+
+
+@st.dialog("Patch", width="large")
+def _enlarged(source: str, row: ScoreRow) -> None:
+    with st.container(key="nl-large"):
+        st.html(_figure(source, row.path))
+    st.html(_line(row, escape(row.path)))
 
 
 def patch_facts(row: ScoreRow) -> None:

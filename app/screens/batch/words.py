@@ -32,12 +32,20 @@ OTHER_THRESHOLD: Final = (
     "These calls were made at a different threshold. The current threshold is {threshold:.4f} "
     "({version})."
 )
-ORDER_HELP: Final = (
-    "Sorts the whole batch, not only this page. Clicking a column heading does the same."
-)
+SEARCH: Final = "Search names, slides, remarks"
+TABLE_NAME: Final = "Scored patches of this batch"
+ENLARGE_HELP: Final = "Shows the picture larger."
+MAP_HELP: Final = "Grad-CAM: the places that speak for tumour in the network's last layers."
+MAP_OTHER_MODEL: Final = "Another model scored this batch; a heat map would explain another score."
+MAP_SAYS: Final = "Grad-CAM. It marks what the score reacted to; it is no finding."
+MORE: Final = "Rename or delete"
+FINISH_FIRST: Final = "Available once the batch is finished and holds a score."
+TO_REVIEW: Final = "Read these patches yourself, one by one, and record your verdicts."
+TO_THRESHOLD: Final = "Move the threshold and see which of these patches change their call."
+TO_EXPLAIN: Final = "Show on what the score of the patch on the screen rests."
+PICKED: Final = "{picked:,} picked"
 NO_MATCH: Final = "No patch matches these filters."
-SPREAD_HELP: Final = "SD of the logit over the eight orientations"
-SIZE: Final = "96 × 96 px, about 93 × 93 µm, enlarged up to 7 times."
+SIZE: Final = "96 × 96 px, about 93 × 93 µm."
 NO_PICTURE: Final = "No picture: this input could not be read."
 FILES: Final = {
     "CSV": "One line per input, in input order, with the reason if there is no score.",

@@ -7,7 +7,8 @@ from typing import Final
 import streamlit as st
 
 from app import resources
-from app.screens.explanation import words
+from app.screens.explanation import patch_list, words
+from app.screens.explanation.tiles import ONE_PATCH
 from app.screens.shared.listing import is_drawn, when
 from app.screens.shared.parts import empty, show_problem
 from app.state import address, identity, widgets
@@ -61,6 +62,16 @@ def patches_to_explain(store: JobStore, settings: Settings) -> PatchCollection |
         except NodelensError as error:
             show_problem(error)
             return None
+
+
+def explain_patch(job: Job, collection: PatchCollection, position: int | None) -> None:
+    """Choose a batch, and one of its patches, for when the page is opened next."""
+    widgets.choose("explain-what", BATCH)
+    widgets.choose("explain-batch", job.id)
+    widgets.choose(patch_list.key("view", collection), ONE_PATCH)
+    widgets.choose(patch_list.key("filter", collection), [])
+    if position in collection.positions:
+        widgets.choose(patch_list.key("at", collection), position)
 
 
 def _batch(store: JobStore, done: list[Job]) -> PatchCollection | None:

@@ -35,7 +35,7 @@ _EXPORT_ZOOM: Final = 8
 
 def prepare(known: ExplainedPatches, collection: PatchCollection, position: int) -> None:
     """Have the patch that comes next measured meanwhile."""
-    known.prepare(collection.source, position, known.tests())
+    known.prepare(collection.source, [position], known.tests())
 
 
 def patch_explained(

@@ -1,6 +1,7 @@
 """A new case: who sees what, which patches, in which order."""
 
 import secrets
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -25,6 +26,7 @@ from core.review import (
     disputed_patches,
 )
 from core.review.patches import PatchFolder
+from core.scoring import ScoreRow
 
 _FROM_BATCH: Final = (ReadingMode.AI_FIRST, ReadingMode.BLIND_FIRST)
 
@@ -111,9 +113,15 @@ def _from_batch(jobs: JobStore) -> PatchesOfCase | None:
         format_func=lambda job: f"{job.name} · {len(resources.rows(jobs, job)):,} inputs",
         key="new-batch",
     )
-    rows = resources.rows(jobs, job or finished[0])
+    job = job or finished[0]
+    rows: Sequence[ScoreRow] = resources.rows(jobs, job)
+    picked = [at for at in address.picked() if at < len(rows)] if job.id == looked_at else []
+    name = job.name
+    if picked and st.checkbox(words.ONLY_PICKED.format(picked=len(picked)), True, key="new-picked"):
+        rows = [rows[at] for at in picked]
+        name = f"{name}, {len(picked)} picked"
     return PatchesOfCase(
-        name=(job or finished[0]).name,
+        name=name,
         candidates=candidates_of(rows),
         model_id=rows[0].model_id,
         operating_point=rows[0].operating_point,

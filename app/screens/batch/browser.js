@@ -1,0 +1,157 @@
+// The rows of a batch as a table or as a contact sheet: looked at by a click, picked by a box.
+
+const drawn = new WeakMap();
+
+export default function (component) {
+  const { parentElement, data, setTriggerValue } = component;
+  const home = parentElement.querySelector("section");
+  const held = drawn.get(home) ?? { anchor: null };
+  held.tell = (what, value) => setTriggerValue(what, { value, count: Date.now() });
+  if (held.stamp !== data.stamp) {
+    held.stamp = data.stamp;
+    held.picked = new Set(data.picked);
+    held.order = data.rows.map((row) => row.at);
+    home.className = data.sheet ? "sheet" : "list";
+    home.replaceChildren(data.sheet ? sheet(data, held) : table(data, held));
+  }
+  held.mark = (event) => mark(home, event.detail);
+  drawn.set(home, held);
+  if (!held.listens) {
+    held.listens = true;
+    window.addEventListener("nodelens-row", (event) => drawn.get(home)?.mark(event));
+  }
+  mark(home, window.nodelensRow);
+}
+
+// The one that is looked at; it comes apart from the rows, which are too long to send at each step.
+function mark(home, at) {
+  for (const one of home.querySelectorAll("[data-at]")) {
+    const is = one.dataset.at === String(at);
+    one.classList.toggle("looked", is);
+    one.setAttribute("aria-current", String(is));
+    if (is) reveal(home, one);
+  }
+}
+
+function reveal(home, one) {
+  const head = home.querySelector("thead")?.offsetHeight ?? 0;
+  const top = one.offsetTop - head;
+  if (top < home.scrollTop) home.scrollTop = top;
+  const bottom = one.offsetTop + one.offsetHeight;
+  if (bottom > home.scrollTop + home.clientHeight) home.scrollTop = bottom - home.clientHeight;
+}
+
+function table(data, held) {
+  const made = element("table");
+  made.setAttribute("aria-label", data.name);
+  const head = element("tr");
+  head.append(element("th"));
+  for (const column of data.columns) {
+    const cell = element("th", column.kind);
+    cell.scope = "col";
+    if (column.sorts) {
+      const button = element("button", "", column.title);
+      button.type = "button";
+      button.addEventListener("click", () => held.tell("sorted", column.title));
+      if (column.sorted) {
+        cell.setAttribute("aria-sort", column.sorted);
+        button.append(element("span", "", column.sorted === "ascending" ? " ↑" : " ↓"));
+      }
+      cell.append(button);
+    } else {
+      cell.textContent = column.title;
+    }
+    head.append(cell);
+  }
+  const heads = element("thead");
+  heads.append(head);
+  const body = element("tbody");
+  for (const row of data.rows) body.append(line(row, data, held));
+  made.append(heads, body);
+  return made;
+}
+
+function line(row, data, held) {
+  const made = element("tr");
+  made.dataset.at = String(row.at);
+  made.addEventListener("click", () => held.tell("looked", row.at));
+  const first = element("td");
+  first.append(box(row, held));
+  made.append(first);
+  for (const column of data.columns) {
+    const cell = element("td", column.kind);
+    if (column.kind === "thumb") cell.append(picture(row, held));
+    else cell.textContent = row.cells[column.title] ?? "";
+    if (column.kind === "call") cell.classList.add(row.tone);
+    cell.title = column.kind === "text" ? cell.textContent : "";
+    made.append(cell);
+  }
+  return made;
+}
+
+function sheet(data, held) {
+  const made = element("div", "tiles");
+  for (const row of data.rows) {
+    const tile = element("figure");
+    tile.dataset.at = String(row.at);
+    const button = picture(row, held);
+    const said = element("figcaption");
+    said.append(element("b", row.tone, `${row.sign} ${row.score}`));
+    if (row.wrong) said.append(element("small", "wrong", row.wrong));
+    tile.title = row.path;
+    tile.append(button, box(row, held), said);
+    made.append(tile);
+  }
+  return made;
+}
+
+function picture(row, held) {
+  const button = element("button", "picture");
+  button.type = "button";
+  button.setAttribute("aria-label", `Look at ${row.path}, score ${row.score}`);
+  button.addEventListener("click", (event) => {
+    event.stopPropagation();
+    held.tell("looked", row.at);
+  });
+  if (row.src) {
+    const image = element("img");
+    image.src = row.src;
+    image.alt = "";
+    image.loading = "lazy";
+    button.append(image, element("i"));
+  } else {
+    button.append(element("em", "", "×"));
+  }
+  return button;
+}
+
+// Shift takes all from the last box to this one.
+function box(row, held) {
+  const label = element("label");
+  const made = element("input");
+  made.type = "checkbox";
+  made.checked = held.picked.has(row.at);
+  made.setAttribute("aria-label", `Pick ${row.path}`);
+  made.dataset.box = String(row.at);
+  label.addEventListener("click", (event) => event.stopPropagation());
+  made.addEventListener("click", (event) => {
+    const place = held.order.indexOf(row.at);
+    const from = event.shiftKey && held.anchor !== null ? held.anchor : place;
+    const between = held.order.slice(Math.min(from, place), Math.max(from, place) + 1);
+    for (const at of between) made.checked ? held.picked.add(at) : held.picked.delete(at);
+    held.anchor = place;
+    for (const one of made.getRootNode().querySelectorAll("[data-box]")) {
+      one.checked = held.picked.has(Number(one.dataset.box));
+    }
+    held.tell("picked", [...held.picked]);
+  });
+  label.append(made);
+  return label;
+}
+
+function element(name, kind = "", text = "") {
+  const made = document.createElement(name);
+  if (kind) made.className = kind;
+  if (text) made.textContent = text;
+  return made;
+}

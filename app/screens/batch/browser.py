@@ -1,0 +1,181 @@
+"""The rows of a batch as a table or as a contact sheet.
+
+Own component, because Streamlit's table (1.67) sorts the page that is shown and not the batch,
+and tells a click on a head again at each run.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+import streamlit as st
+
+from app import resources
+from app.screens.batch import words
+from app.screens.shared.parts import TONES
+from app.state import address, widgets
+from core.jobs import Job, JobStore
+from core.scoring import Order, ScoreRow, TestTimeAugmentation, outcome
+from core.wording import SIGNS, call_text, label_text, number, score_text
+
+_HERE: Final = Path(__file__).parent
+_HIGH_LOW: Final = (Order.HIGHEST, Order.LOWEST)
+_PATHS: Final = (Order.PATH, Order.PATH_BACKWARDS)
+_SORTED_BY: Final = {
+    "Patch": (Order.INPUT, Order.INPUT_BACKWARDS),
+    "Score": _HIGH_LOW,
+    "Call": _HIGH_LOW,
+    "File": _PATHS,
+    "Folder": _PATHS,
+    "Spread": (Order.UNSTEADY, Order.UNSTEADY),
+}
+"""What a click on a head sorts by, and what a second one does."""
+_DESCENDING: Final = {
+    Order.HIGHEST,
+    Order.UNSTEADY,
+    Order.INPUT_BACKWARDS,
+    Order.PATH_BACKWARDS,
+}
+_KINDS: Final = {"Patch": "thumb", "Score": "number", "Call": "call", "Spread": "number"}
+_BESIDE: Final = {"Call": "Score", "Folder": "File"}
+"""Heads that sort like another one, which has the arrow."""
+
+
+@cache
+def _browser() -> Callable[..., Any]:
+    return st.components.v2.component(
+        "nodelens_batch",
+        html="<section></section>",
+        css=(_HERE / "browser.css").read_text("utf-8"),
+        js=(_HERE / "browser.js").read_text("utf-8"),
+    )
+
+
+@cache
+def _row_in_url() -> Callable[..., Any]:
+    return st.components.v2.component(
+        "nodelens_row", js=(_HERE / "row.js").read_text("utf-8"), html="<i></i>"
+    )
+
+
+def browser(
+    store: JobStore, job: Job, rows: Sequence[ScoreRow], shown: Sequence[int], *, sheet: bool
+) -> None:
+    """Draw some rows; a click looks at one, a box picks it, a head sorts.
+
+    Args:
+        store: Of the batch.
+        job: The batch.
+        rows: All of them.
+        shown: Positions on this page, in order.
+        sheet: Whether as a contact sheet.
+    """
+    key = f"rows-{job.id}"
+    order = Order(str(widgets.chosen(f"order-{job.id}", Order.HIGHEST)))
+
+    def looked() -> None:
+        address.look_at_row(int(_value(key, "looked")))
+
+    def sort() -> None:
+        first, second = _SORTED_BY[_value(key, "sorted")]
+        widgets.choose(f"order-{job.id}", second if order is first else first)
+
+    def pick() -> None:
+        elsewhere = [at for at in address.picked() if at not in shown]
+        here = set(_value(key, "picked"))
+        address.pick([*elsewhere, *(at for at in shown if at in here)])
+
+    columns = _columns(job, rows)
+    pictures = resources.thumbnails(store, job, list(shown))
+    data: dict[str, Any] = {
+        "name": words.TABLE_NAME,
+        "sheet": sheet,
+        "columns": [_head(name, order) for name in columns],
+        "rows": [
+            _row(rows[at], at, picture, [] if sheet else columns)
+            for at, picture in zip(shown, pictures, strict=True)
+        ],
+        "picked": address.picked(),
+    }
+    data["stamp"] = hashlib.sha256(json.dumps(data).encode()).hexdigest()
+    _browser()(
+        key=key,
+        data=data,
+        on_looked_change=looked,
+        on_sorted_change=sort,
+        on_picked_change=pick,
+        height="content",
+    )
+
+
+def tell_row(job: Job, position: int, shown: dict[str, str]) -> None:
+    """Mark the row that is looked at in the list, and bring it into the URL.
+
+    Args:
+        job: The batch.
+        position: Of the row.
+        shown: How the batch is looked at, by name; see `address.batch_shown`.
+    """
+    with st.container(key="nl-keep-row"):
+        _row_in_url()(
+            key=f"row-{job.id}",
+            data={"job": job.id, "row": position, "shown": {"row": str(position), **shown}},
+            height="content",
+        )
+
+
+def _value(key: str, name: str) -> Any:  # noqa: ANN401 - whatever the browser sent
+    return (widgets.component_value(key, name) or {})["value"]
+
+
+def _columns(job: Job, rows: Sequence[ScoreRow]) -> list[str]:
+    there = {
+        "Spread": job.tta == TestTimeAugmentation.D4,
+        "Label": any(row.label is not None for row in rows),
+        "Slide": any(row.slide for row in rows),
+        "Folder": len({PurePosixPath(row.path).parent for row in rows}) > 1,
+        "Remark": any(row.reason or row.note for row in rows),
+    }
+    names = ("Patch", "Score", "Call", "Label", "Spread", "File", "Slide", "Folder", "Remark")
+    return [name for name in names if there.get(name, True)]
+
+
+def _head(name: str, order: Order) -> dict[str, Any]:
+    sorts = _SORTED_BY.get(name, ())
+    by_this = order in sorts and name not in _BESIDE
+    direction = "descending" if order in _DESCENDING else "ascending"
+    return {
+        "title": name,
+        "kind": _KINDS.get(name, "text"),
+        "sorts": bool(sorts),
+        "sorted": direction if by_this else "",
+    }
+
+
+def _row(row: ScoreRow, at: int, picture: str | None, columns: Sequence[str]) -> dict[str, Any]:
+    path, called = PurePosixPath(row.path), outcome(row)
+    score = "" if row.prob_tumour is None else score_text(row.prob_tumour)
+    known = {
+        "Score": score,
+        "Call": call_text(called),
+        "Spread": "" if row.d4_sd_logit is None else number(row.d4_sd_logit, 2),
+        "Label": "" if row.label is None else label_text(row.label),
+        "Slide": row.slide or "",
+        "File": path.name,
+        "Folder": str(path.parent),
+        "Remark": row.reason or row.note,
+    }
+    wrong = row.label is not None and row.predicted_label not in {None, row.label}
+    return {
+        "at": at,
+        "src": picture,
+        "path": row.path,
+        "score": score or call_text(called),
+        "sign": SIGNS[called] if score else "",
+        "tone": TONES[called],
+        "wrong": f"label {label_text(row.label)}" if wrong else "",
+        "cells": {name: known[name] for name in columns if name in known},
+    }

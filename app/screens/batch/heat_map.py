@@ -1,0 +1,130 @@
+"""The Grad-CAM of the patch in the viewer: at once, with how far it can be trusted to follow."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Final
+
+import streamlit as st
+
+from app import resources
+from app.screens.batch import words
+from app.screens.shared.listing import badge, is_drawn
+from app.state import widgets
+from core.errors import NodelensError
+from core.explanation import (
+    MapState,
+    Measurement,
+    Method,
+    OverlayStyle,
+    Target,
+    draw_overlay,
+    own_scale,
+    png_bytes,
+)
+from core.explanation.explained import ExplainedPatches, PatchCollection
+from core.jobs import Job, JobStore
+from core.scoring import Classifier, ScoreRow, Status
+
+_WANTED: Final = "batch-map"
+_STAYED: Final = "batch-map-stayed"
+_LOOK_EVERY_S: Final = 1.0
+_TONES: Final = {
+    MapState.NONE: "",
+    MapState.UNTESTED: "",
+    MapState.RELIABLE: "good",
+    MapState.UNRELIABLE: "bad",
+}
+_STYLE: Final = OverlayStyle(zoom=4, smooth=True, smooth_patch=True, centre_box=False)
+
+
+@dataclass(frozen=True)
+class HeatMap:
+    """A map that is drawn.
+
+    Attributes:
+        picture: The patch under it, as a data URI.
+    """
+
+    picture: str
+
+
+def map_toggle(row: ScoreRow, classifier: Classifier | None) -> bool:
+    """Draw the switch of the map, which holds from patch to patch, and return whether it is on."""
+    on = bool(widgets.chosen(_WANTED))
+    scored = row.status is Status.SCORED
+    other = classifier is None or row.model_id != classifier.model_id
+    st.button(
+        "Hide heat map" if on else "Heat map",
+        key="map",
+        shortcut="M",
+        icon=":material/layers:",
+        type="primary" if on else "secondary",
+        disabled=not scored or other,
+        help=words.MAP_OTHER_MODEL if other else words.MAP_HELP,
+        on_click=widgets.choose,
+        args=(_WANTED, not on),
+    )
+    return on and scored and not other
+
+
+def _known(
+    store: JobStore, job: Job, classifier: Classifier
+) -> tuple[ExplainedPatches, PatchCollection]:
+    collection = resources.job_collection(store, job, drawn=is_drawn(job))
+    chosen = resources.explainer(classifier, Method.GRAD_CAM, None, Target.TUMOUR)
+    return resources.explained(chosen, collection), collection
+
+
+def map_of(store: JobStore, job: Job, classifier: Classifier, position: int) -> HeatMap | None:
+    """Return the map of a patch, made now unless it was before; None if it cannot be made."""
+    try:
+        known, collection = _known(store, job, classifier)
+        known.measure(collection.source, [position], Measurement())
+    except NodelensError as error:
+        st.warning(str(error))
+        return None
+    row, image = known.row(position), collection.image(position)
+    if row is None or row.explanation is None or image is None:
+        return None
+    cam = row.explanation.cam
+
+    def draw() -> bytes:
+        return png_bytes(draw_overlay(image, cam, scale=own_scale(cam), style=_STYLE))
+
+    key = f"batch-map {classifier.model_id} {collection.key} {position} {cam.layer} {_STYLE}"
+    return HeatMap(resources.picture_uri(draw, key))
+
+
+def prepare_maps(
+    store: JobStore, job: Job, classifier: Classifier, positions: Sequence[int]
+) -> None:
+    """Have the maps of the neighbours made meanwhile."""
+    known, collection = _known(store, job, classifier)
+    known.prepare(collection.source, positions, Measurement())
+
+
+def badge_below(store: JobStore, job: Job, classifier: Classifier, position: int) -> None:
+    """Draw how far the map can be trusted; the check begins once the reader stays at the patch."""
+    known, _ = _known(store, job, classifier)
+    row = known.row(position)
+    waits = row is not None and row.map_state is MapState.UNTESTED and not known.untestable
+    widgets.choose(_STAYED, None)
+    st.fragment(_badge, run_every=_LOOK_EVERY_S if waits else None)(
+        store, job, classifier, position
+    )
+
+
+def _badge(store: JobStore, job: Job, classifier: Classifier, position: int) -> None:
+    known, collection = _known(store, job, classifier)
+    row = known.row(position)
+    if row is None or row.explanation is None:
+        return
+    if row.map_state is MapState.UNTESTED and not known.untestable:
+        if widgets.chosen(_STAYED) == position and known.twins is not None:
+            known.prepare(collection.source, [position], Measurement(twins=known.twins))
+        widgets.choose(_STAYED, position)
+    st.html(
+        f'<div class="nl-mapline">{badge(str(row.map_state), _TONES[row.map_state])}'
+        f"<span>{escape(words.MAP_SAYS)}</span></div>"
+    )

@@ -1,0 +1,113 @@
+"""What one does next with a batch: review it, move its threshold, explain a patch, take it home."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+import streamlit as st
+
+from app import resources
+from app.screens.batch import words
+from app.screens.explanation.choice import explain_patch
+from app.screens.shared.listing import is_drawn
+from app.screens.shared.parts import download as download_button
+from app.screens.shared.parts import show_problem
+from app.state import address, widgets
+from core.errors import NodelensError
+from core.jobs import Download, Job, JobProgress, JobStore, download, why_no_submission
+from core.scoring import Classifier, ScoreRow, Status
+
+_NEUTRAL: Final = 0.5
+_FILES: Final = {
+    Download.CSV: "CSV",
+    Download.PARQUET: "Parquet",
+    Download.KAGGLE: "Kaggle submission",
+    Download.RUN: "Run record",
+}
+_REVIEW: Final = "views/review.py"
+
+
+def next_steps(
+    store: JobStore,
+    job: Job,
+    progress: JobProgress,
+    classifier: Classifier | None,
+) -> None:
+    """Draw the ways on from a batch; each opens its page with this batch chosen."""
+    rows = resources.rows(store, job)
+    done = progress.state == "done"
+    scored = any(row.status is Status.SCORED for row in rows)
+    if _step("Review", "rate_review", done and scored, words.TO_REVIEW):
+        to_review(())
+    if _step("Threshold", "tune", done and scored, words.TO_THRESHOLD):
+        st.switch_page("views/threshold.py")
+    if _step("Explain", "layers", done and scored, words.TO_EXPLAIN):
+        _to_explanation(store, job)
+    _downloads(store, job, progress, rows, classifier)
+
+
+def _step(label: str, icon: str, possible: bool, meaning: str) -> bool:
+    return st.button(
+        label,
+        icon=f":material/{icon}:",
+        key=f"to-{label.lower()}",
+        disabled=not possible,
+        help=meaning if possible else words.FINISH_FIRST,
+    )
+
+
+def to_review(positions: Sequence[int]) -> None:
+    """Go to a new review of this batch, of some of its patches only unless there are none."""
+    address.pick(positions)
+    address.case.look_at(None)
+    widgets.forget("new-batch")
+    st.switch_page(_REVIEW)
+
+
+def _to_explanation(store: JobStore, job: Job) -> None:
+    try:
+        collection = resources.job_collection(store, job, drawn=is_drawn(job))
+    except NodelensError as error:
+        show_problem(error)
+        return
+    explain_patch(job, collection, address.row())
+    st.switch_page("views/explanation.py")
+
+
+def _downloads(
+    store: JobStore,
+    job: Job,
+    progress: JobProgress,
+    rows: Sequence[ScoreRow],
+    classifier: Classifier | None,
+) -> None:
+    """Draw the downloads; each file is made when it is asked for, of the rows there are then."""
+    complete = progress.state == "done"
+    fill = _NEUTRAL
+    if classifier is not None:
+        training = classifier.bundle.card.training
+        fill = training.positives / training.patches
+    no_submission = why_no_submission(rows, progress.total)
+    with st.popover(
+        "Download", icon=":material/download:", disabled=progress.state == "new", key="downloads"
+    ):
+        if not complete:
+            st.caption(words.PART_SO_FAR)
+        for kind, label in _FILES.items():
+            obstacle = no_submission if kind is Download.KAGGLE else ""
+            download_button(
+                label,
+                partial(download, store, job, kind, kaggle_fill=fill),
+                file_name(job, kind.value, complete=complete),
+                f"download-{kind.name}",
+                disabled=bool(obstacle),
+                width="stretch",
+            )
+            st.caption(obstacle or words.FILES[kind.name])
+
+
+def file_name(job: Job, kind: str, *, complete: bool = True) -> str:
+    """Return what a file of a batch is called: after the batch, with a part of its id."""
+    named = "".join(char if char.isalnum() else "-" for char in job.name)
+    stem = "-".join(filter(None, named.split("-")))[:40] or "batch"
+    return f"{'' if complete else 'part-of-'}{stem}-{job.id[:8]}-{kind}"
