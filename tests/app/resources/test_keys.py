@@ -41,7 +41,7 @@ def test_nothing_of_one_job_is_ever_returned_for_another(
         assert resources.source(store, first) is not resources.source(store, second)
         assert resources.input_report(store, first) != resources.input_report(store, second)
         assert resources.thumbnails(store, first, [1]) != resources.thumbnails(store, second, [1])
-        large = [resources.detail(store, job, 1, outlined=True) for job in two]
+        large = [resources.patch_uri(store, job, 1) for job in two]
         assert large[0] != large[1]
         assert resources.poor_quality(store, first) != resources.poor_quality(store, second)
         of_jobs = [resources.job_collection(store, job, drawn=False) for job in two]
@@ -64,16 +64,11 @@ def test_rows_and_what_rests_on_them_follow_the_journal(
     assert resources.progress(store, job).state == "done"
 
 
-def test_a_picture_is_of_its_row_and_outlined_as_asked(
+def test_a_picture_is_of_its_row(
     store: JobStore, toy_classifier: Classifier, tmp_path: Path
 ) -> None:
     job = scored_folder(store, toy_classifier, tmp_path / "case")
-    pictures = {
-        resources.detail(store, job, row, outlined=outlined)
-        for row in (1, 2)
-        for outlined in (True, False)
-    }
-    assert len(pictures) == 4
+    assert len({resources.patch_uri(store, job, row) for row in (1, 2, 3)}) == 3
 
 
 def test_a_batch_is_kept_at_its_temperature(
