@@ -82,6 +82,7 @@ class Place:
 
 _ROW: Final = "row"
 _PICKED: Final = "picked"
+_TO_EXPLAIN: Final = "to-explain"
 _AUDIT_ROWS: Final = "audit-rows"
 audit_part: Final = Place("part")
 """Name of the part of an audit."""
@@ -135,6 +136,17 @@ def picked() -> tuple[int, ...]:
 def pick(positions: Sequence[int]) -> None:
     """Pick rows of the batch by hand."""
     st.session_state[_PICKED] = tuple(positions)
+
+
+def explain(position: int) -> None:
+    """Have the page of explanations begin with a row of the batch."""
+    st.session_state[_TO_EXPLAIN] = position
+
+
+def to_explain() -> int | None:
+    """Return the row that the page of explanations is to begin with, once."""
+    position: int | None = st.session_state.pop(_TO_EXPLAIN, None)
+    return position
 
 
 def audit_shown() -> tuple[str, tuple[int, ...]]:

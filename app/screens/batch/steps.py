@@ -8,14 +8,10 @@ import streamlit as st
 
 from app import resources
 from app.screens.batch import words
-from app.screens.explanation.choice import explain_patch
-from app.screens.shared.listing import is_drawn
 from app.screens.shared.parts import download as download_button
-from app.screens.shared.parts import show_problem
 from app.state import address, widgets
-from core.errors import NodelensError
 from core.jobs import Download, Job, JobProgress, JobStore, download, why_no_submission
-from core.scoring import Classifier, ScoreRow, Status
+from core.scoring import Classifier, Filter, Order, ScoreRow, Status, select
 
 _NEUTRAL: Final = 0.5
 _FILES: Final = {
@@ -42,7 +38,10 @@ def next_steps(
     if _step("Threshold", "tune", done and scored, words.TO_THRESHOLD):
         st.switch_page("views/threshold.py")
     if _step("Explain", "layers", done and scored, words.TO_EXPLAIN):
-        _to_explanation(store, job)
+        first = select(rows, Filter(), Order.HIGHEST)[0]
+        at = address.row()
+        address.explain(first if at is None else at)
+        st.switch_page("views/explanation.py")
     _downloads(store, job, progress, rows, classifier)
 
 
@@ -62,16 +61,6 @@ def to_review(positions: Sequence[int]) -> None:
     address.case.look_at(None)
     widgets.forget("new-batch")
     st.switch_page(_REVIEW)
-
-
-def _to_explanation(store: JobStore, job: Job) -> None:
-    try:
-        collection = resources.job_collection(store, job, drawn=is_drawn(job))
-    except NodelensError as error:
-        show_problem(error)
-        return
-    explain_patch(job, collection, address.row())
-    st.switch_page("views/explanation.py")
 
 
 def _downloads(

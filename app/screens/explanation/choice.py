@@ -46,6 +46,10 @@ def patches_to_explain(store: JobStore, settings: Settings) -> PatchCollection |
     done = [job for job in store.jobs(identity.owner()) if resources.progress(store, job).total]
     done = [job for job in done if resources.progress(store, job).state == "done"]
     key = "explain-what"
+    asked_for = address.to_explain()
+    if asked_for is not None:
+        widgets.choose(key, BATCH)
+        widgets.choose("explain-batch", address.job.now())
     widgets.start(key, BATCH if done else SAMPLES)
     kind_part, which_part = st.columns([1, 2])
     with kind_part:
@@ -55,7 +59,7 @@ def patches_to_explain(store: JobStore, settings: Settings) -> PatchCollection |
     with which_part:
         try:
             if kind == BATCH:
-                return _batch(store, done)
+                return _batch(store, done, asked_for)
             if kind == ONE:
                 return _one(settings)
             return _samples()
@@ -64,17 +68,7 @@ def patches_to_explain(store: JobStore, settings: Settings) -> PatchCollection |
             return None
 
 
-def explain_patch(job: Job, collection: PatchCollection, position: int | None) -> None:
-    """Choose a batch, and one of its patches, for when the page is opened next."""
-    widgets.choose("explain-what", BATCH)
-    widgets.choose("explain-batch", job.id)
-    widgets.choose(patch_list.key("view", collection), ONE_PATCH)
-    widgets.choose(patch_list.key("filter", collection), [])
-    if position in collection.positions:
-        widgets.choose(patch_list.key("at", collection), position)
-
-
-def _batch(store: JobStore, done: list[Job]) -> PatchCollection | None:
+def _batch(store: JobStore, done: list[Job], asked_for: int | None) -> PatchCollection | None:
     if not done:
         empty(*words.NO_BATCH)
         st.page_link("views/batch.py", label="Score patches", icon=":material/grid_view:")
@@ -91,7 +85,12 @@ def _batch(store: JobStore, done: list[Job]) -> PatchCollection | None:
         key=key,
         persist_state="session",
     )
-    return resources.job_collection(store, jobs[chosen], drawn=is_drawn(jobs[chosen]))
+    collection = resources.job_collection(store, jobs[chosen], drawn=is_drawn(jobs[chosen]))
+    if asked_for in collection.positions:
+        widgets.choose(patch_list.key("at", collection), asked_for)
+        widgets.choose(patch_list.key("view", collection), ONE_PATCH)
+        widgets.choose(patch_list.key("filter", collection), [])
+    return collection
 
 
 def _one(settings: Settings) -> PatchCollection | None:
