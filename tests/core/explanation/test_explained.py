@@ -91,7 +91,7 @@ def test_a_patch_that_was_prepared_needs_no_measuring(
 ) -> None:
     known = ExplainedPatches(Explainer(toy_classifier, method=Method.REPLACEMENT), None)
     first = collection.positions[0]
-    known.prepare(collection.source, first, known.tests())
+    known.prepare(collection.source, [first], known.tests())
     for _ in range(600):
         if known.row(first) is not None:
             break
