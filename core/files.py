@@ -1,9 +1,10 @@
 """Files that are written whole or not at all, their hashes, and text that spreadsheets may open."""
 
 import hashlib
+import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -31,6 +32,38 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def append_record(path: Path, entry: Mapping[str, str]) -> None:
+    """Add a line to a record that is never rewritten; it is on disk when this returns.
+
+    A line that a power cut left torn before it stays a line of its own.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab+") as file:
+        size = file.seek(0, os.SEEK_END)
+        torn = False
+        if size:
+            file.seek(size - 1)
+            torn = file.read(1) != b"\n"
+        file.write((b"\n" if torn else b"") + json.dumps(entry).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_records(path: Path) -> list[dict[str, str]]:
+    """Return the lines of a record, oldest first; what is torn or garbled is passed over."""
+    if not path.exists():
+        return []
+    found = []
+    for line in path.read_bytes().splitlines():
+        try:
+            entry = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(entry, dict):
+            found.append({str(key): str(value) for key, value in entry.items()})
+    return found
+
+
 def take_lock(fd: int) -> bool:
     """Lock an open file for this process until it is closed; False if somebody else has it.
 
@@ -45,6 +78,30 @@ def take_lock(fd: int) -> bool:
     except OSError:  # a network folder without locks
         return True
     return True
+
+
+class FolderLock:
+    """Which process may change a folder: the first that asks, until it ends."""
+
+    def __init__(self, folder: Path) -> None:
+        """Know the folder; nothing is locked yet."""
+        self._file = folder / ".lock"
+        self._fd: int | None = None
+
+    def held(self) -> bool:
+        """Return whether this process may change the folder; takes the lock if it is free."""
+        if self._fd is not None:
+            return True
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            fd = os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError:  # a folder that nobody can write
+            return False
+        if take_lock(fd):
+            self._fd = fd
+            return True
+        os.close(fd)
+        return False
 
 
 def sha256_of(path: Path) -> str:

@@ -152,7 +152,11 @@ class Settings:
             SourceError: It lies outside the allowed folders, or is not there.
         """
         path = resolved_below(text, self.server_roots)
-        if not path.exists():
+        try:
+            there = path.exists()
+        except OSError:  # a name longer than the system allows
+            there = False
+        if not there:
             raise SourceError("There is no such file or folder on the server. Check the path.")
         return path
 

@@ -35,6 +35,7 @@ from app.resources.explanations import (
     picture_uri,
     sample_collection,
 )
+from app.resources.locks import folder_lock
 from app.resources.model import (
     classifier,
     operating_points,
@@ -58,6 +59,7 @@ __all__ = [
     "drawn_sample",
     "explained",
     "explainer",
+    "folder_lock",
     "forget_audits",
     "forget_jobs",
     "input_report",

@@ -7,6 +7,7 @@ from collections.abc import Hashable
 from pathlib import Path
 
 from app.resources.caching import cached_by, file_stamp
+from app.resources.locks import folder_lock
 from core import pictures
 from core.jobs import InputReport, Job, JobProgress, JobStore, inspect_source
 from core.patches import Patch, PatchSource
@@ -40,7 +41,9 @@ def job_store(chosen: Settings) -> JobStore:
 @cached_by(lambda folder, server_roots: (folder, server_roots))
 def _job_store(folder: Path, server_roots: tuple[Path, ...]) -> JobStore:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return JobStore(folder, server_roots=server_roots)
+    store = JobStore(folder, server_roots=server_roots)
+    store.only_while(folder_lock(folder.parent).held)
+    return store
 
 
 @cached_by(of_job, entries=8)
@@ -86,15 +89,25 @@ def thumbnails(store: JobStore, job: Job, positions: list[int]) -> list[str | No
 
 @cached_by(lambda store, job, position: (job.id, position), entries=4_000, copied=True)
 def _thumbnail(store: JobStore, job: Job, position: int) -> str | None:
-    item = source(store, job).read(position)
-    return pictures.thumbnail_uri(item.image_rgb_u8) if isinstance(item, Patch) else None
+    item = _own_patch(store, job, position)
+    return None if item is None else pictures.thumbnail_uri(item.image_rgb_u8)
+
+
+def _own_patch(store: JobStore, job: Job, position: int) -> Patch | None:
+    """Return the patch of a row; None if it cannot be read or is not the one that was scored."""
+    opened, known = source(store, job), rows(store, job)
+    item = opened.read(position) if position < len(opened) else None
+    scored = known[position].sha256 if position < len(known) else None
+    if not isinstance(item, Patch) or (scored is not None and item.sha256 != scored):
+        return None
+    return item
 
 
 @cached_by(lambda store, job, position: (job.id, position), entries=64, copied=True)
 def patch_uri(store: JobStore, job: Job, position: int) -> str | None:
     """Return a row's patch, 96 × 96, as PNG in a data URI, None where it cannot be read."""
-    item = source(store, job).read(position)
-    return pictures.png_uri(item.image_rgb_u8) if isinstance(item, Patch) else None
+    item = _own_patch(store, job, position)
+    return None if item is None else pictures.png_uri(item.image_rgb_u8)
 
 
 @cached_by(lambda path: path, entries=16, copied=True)

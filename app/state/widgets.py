@@ -1,11 +1,15 @@
 """What widgets hold, and what the browser tells of itself."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 _UPLOADERS: Final = "uploaders"
 _NOTICE: Final = "notice"
@@ -37,8 +41,18 @@ def uploader_key(name: str) -> str:
     return f"{name}-{st.session_state.get(f'{_UPLOADERS}-{name}', 0)}"
 
 
+def release(files: Iterable[UploadedFile]) -> None:
+    """Free the memory of uploaded files now; the server would keep them for the whole visit."""
+    context = get_script_run_ctx(suppress_warning=True)
+    manager = None if context is None else context.uploaded_file_mgr
+    if context is None or not isinstance(manager, MemoryUploadedFileManager):
+        return
+    for file in files:
+        manager.remove_file(context.session_id, file.file_id)
+
+
 def clear_uploader(name: str) -> None:
-    """Forget what an uploader holds, so that its memory is free."""
+    """Forget what an uploader holds; `release` frees its memory."""
     st.session_state[f"{_UPLOADERS}-{name}"] = st.session_state.get(f"{_UPLOADERS}-{name}", 0) + 1
 
 

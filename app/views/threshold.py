@@ -15,6 +15,7 @@ page_title(words.TITLE, words.LEAD)
 settings = model.settings_or_stop()
 classifier = model.classifier_or_problem(settings)
 if classifier is None:
+    lock.offer_shipped(settings)
     st.stop()
 point = classifier.operating_point
 tuning.current(tuning.Tuning(threshold=point.threshold, lower=point.lower_threshold))

@@ -50,7 +50,16 @@ _FAULTS: Final = (
 
 
 def unreadable_findings(patches: pd.DataFrame) -> Iterator[Finding]:
-    """Yield what could not be read, by fault."""
+    """Yield what could not be read, by fault, and what was remarked on what could."""
+    noted = patches[patches["note"] != ""]
+    for note, group in noted.groupby("note"):
+        yield from of_rows(
+            "remark",
+            (Area.INTEGRITY, Severity.NOTE),
+            f"{str(note)[:1].upper()}{str(note)[1:]}: {{n}}.",
+            "Export these patches again if this is not what you meant.",
+            group["row"],
+        )
     for fault, severity, headline, action in _FAULTS:
         rows = patches.loc[patches["fault"] == fault, "row"]
         yield from of_rows(str(fault), (Area.INTEGRITY, severity), headline, action, rows)
@@ -143,6 +152,16 @@ _TABLE_FAULTS: Final = {
 
 def table_findings(faults: pd.DataFrame) -> Iterator[Finding]:
     """Yield the faults of the tables, by kind and table, and what was mended in them."""
+    colours = faults["kind"] == "colours"
+    for note in faults.loc[colours, "detail"]:
+        yield Finding(
+            "red-and-blue-swapped",
+            Area.QUALITY,
+            Severity.ERROR,
+            note,
+            "Look at a few patches: nuclei are blue to purple, the rest pink.",
+            1,
+        )
     mended = faults["kind"] == "mended"
     for note in faults.loc[mended, "detail"]:
         yield Finding(
@@ -153,7 +172,7 @@ def table_findings(faults: pd.DataFrame) -> Iterator[Finding]:
             "Correct the table if this is not what you meant.",
             1,
         )
-    for (kind, table), group in faults[~mended].groupby(["kind", "table"]):
+    for (kind, table), group in faults[~mended & ~colours].groupby(["kind", "table"]):
         severity, what, action = _TABLE_FAULTS[str(kind)]
         yield Finding(
             str(kind),

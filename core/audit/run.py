@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from enum import Enum, auto
 from pathlib import Path
 
+import pandas as pd
+
 from core.audit.audit import Audit
 from core.audit.folder import STEPS, AuditFolder, AuditProgress, Skip
-from core.audit.inputs import Inputs
+from core.audit.inputs import Inputs, fault_table
 from core.audit.measuring import Signatures, join_blocks, measure_source
 from core.audit.relations import (
     candidate_table,
@@ -23,6 +25,7 @@ from core.audit.relations import (
 from core.audit.report import write_report
 from core.audit.summaries import associations, balance, contrasts, summaries
 from core.errors import RunError, what_differs
+from core.patches.colours import colour_notes
 
 
 class Ended(Enum):
@@ -205,7 +208,10 @@ class _Run:
                 return Ended.STOPPED
             join_blocks(self.folder)
         shutil.rmtree(self.folder.parts, ignore_errors=True)
-        self.folder.write("table_faults", self.inputs.table_faults)
+        source = self.inputs.source
+        colours = [("colours", source.name, "", note) for note in colour_notes(source)]
+        faults = pd.concat([self.inputs.table_faults, fault_table(colours)], ignore_index=True)
+        self.folder.write("table_faults", faults)
         self.folder.write("balance", balance(self._audit().patches))
         return Ended.DONE
 

@@ -1,5 +1,6 @@
 """The model card: everything a bundle claims about itself, checked against a schema on load."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final, Literal
@@ -337,6 +338,16 @@ class Card(_Part):
         if self.created.tzinfo is None:
             raise ValueError("'created' has no time zone; write it as UTC")
         return self
+
+    @property
+    def scoring_sha256(self) -> str:
+        """Hash of all that decides a probability: network, input, temperature and weights.
+
+        The `model_id` names the weights alone, as it always did.
+        """
+        deciding = {"architecture", "preprocessing", "class_order", "temperature"}
+        parts = self.model_dump_json(include=deciding | {"weights_sha256"})
+        return hashlib.sha256(parts.encode()).hexdigest()
 
     @property
     def model_id(self) -> str:

@@ -9,7 +9,7 @@ import json
 import re
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +28,10 @@ _JOURNAL_FILE: Final = "scores.jsonl"
 _RUN_FILE: Final = "run.json"
 _INPUT_FOLDER: Final = "input"
 _JOB_ID: Final = re.compile(r"^[0-9a-f]{32}$")
+ANOTHER_APP: Final = (
+    "Another NodeLens works in this data folder. Here everything can be read, and nothing started "
+    "or deleted. Use the other one, or close it and reload this page."
+)
 _COPY_BYTES: Final = 1024 * 1024
 
 
@@ -92,6 +96,20 @@ class JobFolder:
         """
         self.folder = folder
         self._server_roots = None if server_roots is None else tuple(server_roots)
+        self._writable: Callable[[], bool] = lambda: True
+
+    def only_while(self, writable: Callable[[], bool]) -> None:
+        """Change nothing but while a function says so: another process may own the folder."""
+        self._writable = writable
+
+    def require_writable(self) -> None:
+        """Raise unless this process may change the folder.
+
+        Raises:
+            SourceError: Another one works in it.
+        """
+        if not self._writable():
+            raise SourceError(ANOTHER_APP)
 
     def add_upload(
         self,
@@ -110,13 +128,14 @@ class JobFolder:
             tta: Test-time augmentation.
 
         Raises:
-            SourceError: There is no file.
+            SourceError: There is no file, or no room for it, or the folder is another app's.
         """
+        self.require_writable()
         job_id = secrets.token_hex(16)
         folder = self.folder / job_id
-        (folder / _INPUT_FOLDER).mkdir(parents=True)
         stored: list[StoredFile] = []
         try:
+            (folder / _INPUT_FOLDER).mkdir(parents=True)
             for number, file in enumerate(files):
                 place = StoredFile(f"{number:06d}", shown_path(file.name))
                 with (folder / _INPUT_FOLDER / place.stored).open("wb") as target:
@@ -126,8 +145,13 @@ class JobFolder:
             if not stored:
                 raise SourceError("There is nothing to score: no file was chosen.")
             return self._new_job(job_id, owner, name, uploads=stored, tta=tta)
-        except BaseException:
+        except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)
+            if isinstance(error, OSError) and not isinstance(error, SourceError):
+                raise SourceError(
+                    f"The upload could not be stored ({error.strerror or error}). Tell the "
+                    "operator: the disk may be full or the data folder read-only."
+                ) from None
             raise
 
     def add_server_path(
@@ -139,6 +163,7 @@ class JobFolder:
         tta: TestTimeAugmentation = TestTimeAugmentation.NONE,
     ) -> Job:
         """Return a new job that scores a source on the server; the caller has allowed the path."""
+        self.require_writable()
         job_id = secrets.token_hex(16)
         (self.folder / job_id).mkdir(parents=True)
         return self._new_job(job_id, owner, name, server_path=str(path), tta=tta)
@@ -193,7 +218,7 @@ class JobFolder:
             try:
                 content = json.loads((folder / _JOB_FILE).read_text("utf-8"))
                 uploads = tuple(StoredFile(**file) for file in content.pop("uploads"))
-                yield Job(**content, uploads=uploads)
+                yield _checked(Job(**content, uploads=uploads))
             except (OSError, ValueError, TypeError, KeyError):
                 continue  # half made when the process died, or being removed
 
@@ -263,6 +288,19 @@ class JobFolder:
     def delete(self, job: Job) -> None:
         """Delete the job with its uploads and rows."""
         shutil.rmtree(self.folder / job.id, ignore_errors=True)
+
+
+def _checked(job: Job) -> Job:
+    """A job as it was written, or ValueError: one odd manifest must not hide the others."""
+    texts: tuple[str, ...] = (job.id, job.owner, job.name, job.created, job.tta)
+    texts += tuple(text for file in job.uploads for text in (file.stored, file.name))
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError("a value is no text")
+    if not isinstance(job.server_path, str | None):
+        raise ValueError("the path is no text")
+    datetime.fromisoformat(job.created)
+    TestTimeAugmentation(job.tta)
+    return job
 
 
 def _digest(token: str) -> str:

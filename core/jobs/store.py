@@ -112,6 +112,7 @@ class JobStore(JobFolder):
 
     def start(self, job: Job, classifier: Classifier) -> None:
         """Score the job, or what it still lacks, in a thread of its own; once at a time."""
+        self.require_writable()
         self._runner.start(job.id, lambda: _Scoring(self, job, classifier))
 
     def cancel(self, job: Job) -> None:
@@ -124,6 +125,7 @@ class JobStore(JobFolder):
 
     def restart(self, job: Job) -> Job:
         """Forget the job's rows, so that it can be scored anew, and return it."""
+        self.require_writable()
         if self._runner.is_running(job.id):
             raise RunError("The job is being scored. Stop it first.")
         self._runner.forget(job.id)
@@ -136,6 +138,7 @@ class JobStore(JobFolder):
 
     def remove(self, job: Job) -> None:
         """Stop and delete the job with its uploads and rows."""
+        self.require_writable()
         self._runner.forget(job.id)
         self.delete(job)
 

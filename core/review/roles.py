@@ -64,7 +64,8 @@ def person(name: str, *, leads: Collection[str], logged_in: bool) -> Person:
         name: As they gave it, or as the login knows them.
         leads: Names of the leads. Without any, and without a login, whoever sits at the machine
             is the lead: a single user must be able to lock a threshold.
-        logged_in: Whether a login vouches for the name. Without one a name is only a claim.
+        logged_in: Whether a login vouches for the name. Without one a name is only a claim, so
+            nobody is a lead once leads are named.
     """
-    alone = not leads and not logged_in
-    return Person(name, Role.LEAD if alone or name in leads else Role.READER)
+    lead = name in leads if logged_in else not leads
+    return Person(name, Role.LEAD if lead else Role.READER)

@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from core.errors import RunError
 from core.files import sha256_of
 from core.options import MergeOptions, ScoreOptions
 from core.patches import PatchSource, open_source
+from core.patches.colours import colour_notes
 from core.scoring import apply_locked_point
 from core.scoring.classifier import Classifier, open_classifier
 from core.scoring.journal import Journal, RunSpec, read_rows, read_spec
@@ -87,6 +89,8 @@ def score_command(options: ScoreOptions) -> int:
             journal = open_journal(journal_path, spec, source, resume=options.resume)
             of_whole = {} if shard is None else {"shard": shard.facts(whole)}
             counts = score_into(out, source, classifier, journal, of_whole)
+            for note in (*colour_notes(source), *_remarks(journal_path)):
+                _say(f"Note: {note}")
         else:
             _say(f"{out.name} is complete already.")
             counts = finished
@@ -108,6 +112,13 @@ def merge_command(options: MergeOptions) -> int:
 def _told(counts: Mapping[str, int], where: str) -> int:
     _say(", ".join(f"{count} {status}" for status, count in counts.items()) + f" {where}")
     return ALL_SCORED if counts["scored"] == sum(counts.values()) else SOME_NOT_SCORED
+
+
+def _remarks(journal_path: Path) -> Iterator[str]:
+    """What was said of patches that were scored, with their number."""
+    counts = Counter(row.note for row in read_rows(journal_path) if row.note)
+    for note, count in counts.most_common():
+        yield f"{count:,} patch{'es' if count > 1 else ''}: {note}."
 
 
 def _batch_size(options: ScoreOptions, journal_path: Path, classifier: Classifier) -> int:

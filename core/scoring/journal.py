@@ -37,6 +37,7 @@ class RunSpec:
         batch_size: Inputs per pass; part of the specification because with some engines the last
             digits of a float depend on it.
         device_kind: "cpu" or "cuda", for the same reason.
+        card_sha256: Hash over all of the card that decides a score; "" in older records.
         facts_sha256: Hash over ids, labels, slides and splits; "" in records from before there
             was one.
         engine: Its name; runs from before there were several were PyTorch's.
@@ -56,6 +57,7 @@ class RunSpec:
     batch_size: int
     device_kind: str
     facts_sha256: str = ""
+    card_sha256: str = ""
     engine: str = "pytorch"
     precision: str = "exact"
 
@@ -63,6 +65,8 @@ class RunSpec:
         """Say in which fields an earlier specification is another, "" if in none."""
         if not before.facts_sha256:
             before = replace(before, facts_sha256=self.facts_sha256)
+        if not before.card_sha256:
+            before = replace(before, card_sha256=self.card_sha256)
         return what_differs(before, self)
 
 

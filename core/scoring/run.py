@@ -42,6 +42,7 @@ def specify(
         batch_size=batch_size,
         device_kind=classifier.engine.device.split(":")[0],
         facts_sha256=source.facts_sha256(),
+        card_sha256=classifier.bundle.card.scoring_sha256,
         engine=classifier.engine.name,
         precision=str(classifier.engine.precision),
     )

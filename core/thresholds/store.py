@@ -1,8 +1,7 @@
 """Locked operating points on disk: one file a version, written once, never over another."""
 
-import hashlib
-import json
 import os
+import re
 import secrets
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,10 +11,14 @@ from pydantic import ValidationError
 
 from core.bundle.card import SHIPPED
 from core.errors import RunError, first_fault
+from core.files import append_record, read_records, sha256_of
 from core.thresholds.record import Decision, LockedPoint
 
 _OPENINGS_FILE: Final = "test_openings.jsonl"
 _IN_FORCE_FILE: Final = "in_force.jsonl"
+_LOCKS_FILE: Final = "locks.jsonl"
+"""The hash of each version as it was locked."""
+_VERSION: Final = re.compile(r"v[1-9][0-9]{0,5}")
 
 
 def read_locked_point(path: Path) -> LockedPoint:
@@ -53,18 +56,62 @@ class OperatingPointStore:
         return self._of(weights_sha256) / f"{version}.json"
 
     def versions(self, weights_sha256: str) -> list[LockedPoint]:
-        """Return a model's locked operating points, oldest first.
+        """Return a model's locked operating points that are as they were locked, oldest first."""
+        return list(self._sorted_out(weights_sha256)[0])
+
+    def faults(self, weights_sha256: str) -> list[str]:
+        """Say which files of locked operating points were damaged or changed."""
+        return list(self._sorted_out(weights_sha256)[1])
+
+    def _sorted_out(self, weights_sha256: str) -> tuple[list[LockedPoint], list[str]]:
+        points, faults = [], []
+        for number in self._numbers(weights_sha256):
+            try:
+                points.append(self.version(weights_sha256, f"v{number}"))
+            except RunError as error:
+                faults.append(str(error))
+        return points, faults
+
+    def _numbers(self, weights_sha256: str) -> list[int]:
+        """Of the versions there are, damaged ones included; other files are nobody's."""
+        folder = self._of(weights_sha256)
+        names = [file.stem for file in folder.glob("v*.json")] if folder.is_dir() else []
+        return sorted(int(name[1:]) for name in names if _VERSION.fullmatch(name))
+
+    def version(self, weights_sha256: str, version: str) -> LockedPoint:
+        """Return one locked operating point, as it was locked.
 
         Raises:
-            RunError: A file was damaged.
+            RunError: There is none, it is damaged, or it was changed after it was locked.
         """
-        files = self._of(weights_sha256).glob("v*.json")
-        points = [read_locked_point(file) for file in files]
-        return sorted(points, key=lambda point: int(point.version[1:]))
+        path = self.path(weights_sha256, version)
+        point = read_locked_point(path)
+        if point.version != version:
+            raise RunError(
+                f"{path.name} holds the operating point {point.version}; expected {version}. Lock "
+                "the threshold again."
+            )
+        known = [
+            entry["sha256"]
+            for name in (_LOCKS_FILE, _IN_FORCE_FILE)
+            for entry in self._entries(weights_sha256, name)
+            if entry.get("version") == version and "sha256" in entry
+        ]
+        if known and sha256_of(path) not in known:
+            raise RunError(
+                f"{path.name} was changed after it was locked. Lock the threshold again, or put "
+                "another operating point in force."
+            )
+        return point
 
     def latest(self, weights_sha256: str) -> LockedPoint | None:
-        """Return the newest locked operating point of a model, None if there is none."""
-        return next(reversed(self.versions(weights_sha256)), None)
+        """Return the newest locked operating point of a model, None if there is none.
+
+        Raises:
+            RunError: It was damaged or changed.
+        """
+        numbers = self._numbers(weights_sha256)
+        return self.version(weights_sha256, f"v{numbers[-1]}") if numbers else None
 
     def put_in_force(self, weights_sha256: str, version: str, *, by: str) -> None:
         """Decide which operating point new scores use; who decided it, and when, is recorded.
@@ -75,28 +122,35 @@ class OperatingPointStore:
             by: Who decides.
 
         Raises:
-            RunError: There is no such version.
+            RunError: There is no such version, or it is damaged.
         """
-        if version != SHIPPED and not self.path(weights_sha256, version).is_file():
-            raise RunError(
-                f"There is no locked operating point {version[:20]}. Choose one of the list."
-            )
         entry = {"at": datetime.now(UTC).isoformat(), "by": by, "version": version}
-        self._append(weights_sha256, _IN_FORCE_FILE, entry)
+        if version != SHIPPED:
+            if not self.path(weights_sha256, version).is_file():
+                raise RunError(
+                    f"There is no locked operating point {version[:20]}. Choose one of the list."
+                )
+            self.version(weights_sha256, version)
+            entry["sha256"] = sha256_of(self.path(weights_sha256, version))
+        append_record(self._of(weights_sha256) / _IN_FORCE_FILE, entry)
 
     def in_force(self, weights_sha256: str) -> LockedPoint | None:
         """Return the operating point that new scores use; None for the shipped one.
 
-        Whatever was put in force last; where nobody decided, the newest lock.
+        Whatever was put in force last; where nobody decided, the newest lock. A line that a power
+        cut tore was never acknowledged, and does not count.
 
         Raises:
-            RunError: Its file was damaged.
+            RunError: Its file was damaged or changed.
         """
-        decided = self._entries(weights_sha256, _IN_FORCE_FILE)
+        decided = [
+            entry["version"]
+            for entry in self._entries(weights_sha256, _IN_FORCE_FILE)
+            if _VERSION.fullmatch(entry.get("version", "")) or entry.get("version") == SHIPPED
+        ]
         if not decided:
             return self.latest(weights_sha256)
-        version = decided[-1]["version"]
-        return None if version == SHIPPED else read_locked_point(self.path(weights_sha256, version))
+        return None if decided[-1] == SHIPPED else self.version(weights_sha256, decided[-1])
 
     def lock(self, decision: Decision, *, by: str, now: datetime | None = None) -> LockedPoint:
         """Write a decision as the next version and return it.
@@ -111,21 +165,20 @@ class OperatingPointStore:
         folder = self._of(decision.weights_sha256)
         folder.mkdir(parents=True, exist_ok=True)
         while True:
-            before = self.latest(decision.weights_sha256)
-            number = 1 if before is None else int(before.version[1:]) + 1
-            previous = (
-                None
-                if before is None
-                else _sha256(self.path(decision.weights_sha256, before.version))
-            )
+            numbers = self._numbers(decision.weights_sha256)
+            number = numbers[-1] + 1 if numbers else 1
+            before = self.path(decision.weights_sha256, f"v{number - 1}")
             locked = LockedPoint(
                 **decision.model_dump(),
                 version=f"v{number}",
                 locked_by=by,
                 locked_at=now or datetime.now(UTC),
-                previous_sha256=previous,
+                previous_sha256=sha256_of(before) if before.is_file() else None,
             )
-            if _write_once(folder / f"v{number}.json", locked.model_dump_json(indent=2) + "\n"):
+            file = folder / f"v{number}.json"
+            if _write_once(file, locked.model_dump_json(indent=2) + "\n"):
+                entry = {"version": locked.version, "sha256": sha256_of(file)}
+                append_record(folder / _LOCKS_FILE, entry)
                 return locked
 
     def record_opening(self, locked: LockedPoint, *, by: str, scores_sha256: str) -> None:
@@ -136,30 +189,14 @@ class OperatingPointStore:
             "version": locked.version,
             "scores_sha256": scores_sha256,
         }
-        self._append(locked.weights_sha256, _OPENINGS_FILE, entry)
+        append_record(self._of(locked.weights_sha256) / _OPENINGS_FILE, entry)
 
     def openings(self, weights_sha256: str) -> list[dict[str, str]]:
         """Return the recorded openings of test sets, oldest first."""
         return self._entries(weights_sha256, _OPENINGS_FILE)
 
-    def _append(self, weights_sha256: str, name: str, entry: dict[str, str]) -> None:
-        """Add a line to a record that is never rewritten; it is on disk when this returns."""
-        folder = self._of(weights_sha256)
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / name).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(entry) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-
     def _entries(self, weights_sha256: str, name: str) -> list[dict[str, str]]:
-        path = self._of(weights_sha256) / name
-        if not path.exists():
-            return []
-        return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+        return read_records(self._of(weights_sha256) / name)
 
 
 def _write_once(path: Path, text: str) -> bool:

@@ -78,6 +78,7 @@ def _ask_for_scores(store: AuditStore, job: Job) -> None:
     if file is None:
         return
     store.keep_scores(job, file.getvalue(), out_of_fold=out_of_fold)
+    widgets.release([file])
     widgets.clear_uploader(_UPLOADER)
     store.start(job)
     st.rerun()

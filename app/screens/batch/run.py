@@ -156,7 +156,7 @@ def after_stop(
     if classifier is None:
         return
     with st.container(horizontal=True):
-        if progress.state == "stopped":
+        if progress.state in {"stopped", "broken"}:
             st.button(
                 "Continue",
                 type="primary",

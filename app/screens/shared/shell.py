@@ -7,9 +7,11 @@ from typing import Final
 
 import streamlit as st
 
-from app import charts
+from app import charts, resources
 from app.screens.shared import words
 from app.state import identity
+from core.errors import NodelensError
+from core.jobs.folder import ANOTHER_APP
 
 _HERE: Final = Path(__file__).parent
 _STYLE: Final = _HERE / "theme.css"
@@ -43,6 +45,19 @@ def shell() -> None:
             f'<div class="nl-notice" role="note">{words.NOTICE}</div>{keep}',
             unsafe_allow_javascript=token is not None,
         )
+    _installation()
+
+
+def _installation() -> None:
+    """Say what of this installation keeps people from what they may expect."""
+    try:
+        chosen = resources.settings()
+    except NodelensError:
+        return  # the page says so
+    if chosen.leads and identity.login_name() is None:
+        st.warning(words.LEADS_WITHOUT_LOGIN, icon=":material/badge:")
+    if not resources.folder_lock(chosen.data_dir).held():
+        st.warning(ANOTHER_APP, icon=":material/lock:")
 
 
 def _colour_variables() -> str:

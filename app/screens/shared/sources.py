@@ -103,6 +103,8 @@ def _upload(
     except NodelensError as error:
         show_problem(error)
         return
+    finally:
+        widgets.release(files)
     widgets.clear_uploader(name)
     take(job)
     st.rerun()

@@ -6,6 +6,10 @@ NOTICE: Final = "Research software, not a medical device. Nothing shown here is 
 NOT_HERE: Final = (
     "This {what} is not in your workspace. It was deleted, or it belongs to someone else."
 )
+LEADS_WITHOUT_LOGIN: Final = (
+    "This installation names leads, but has no login, so anyone could type a lead's name. Until "
+    "the operator sets up a login, nobody is a lead and no threshold can be locked."
+)
 NO_MODEL: Final = (
     "Scoring needs a model that has passed its self-test. The operator of this installation sets "
     "the model's folder in NODELENS_MODEL and its device in NODELENS_DEVICE, then restarts the "

@@ -24,6 +24,7 @@ from app.state import identity, tuning, widgets
 from core.bundle import SHIPPED
 from core.errors import NodelensError
 from core.review import Permission, person
+from core.settings import Settings
 from core.thresholds import (
     Assumptions,
     LockedPoint,
@@ -199,6 +200,8 @@ def versions(scene: Scene) -> None:
         pressed = st.button("Use", disabled=chosen == now, key="force")
         if pressed and _use(scene, chosen, (login or by).strip()):
             st.rerun()
+    for fault in scene.store.faults(scene.weights):
+        st.warning(plain(fault), icon=":material/warning:")
     st.caption(words.KEPT_VERSIONS)
     if scene.versions:
         latest = scene.versions[-1].version
@@ -210,6 +213,30 @@ def versions(scene: Scene) -> None:
             "download-lock",
             mime="application/json",
         )
+
+
+def offer_shipped(settings: Settings) -> None:
+    """Draw the way back to the shipped operating point where the one in force is damaged."""
+    try:
+        weights = resources.shipped_classifier(settings).bundle.card.weights_sha256
+    except NodelensError:
+        return
+    login = identity.login_name()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        by = st.text_input("Your name", value=login or "", width=220, key="recover-name")
+        if not st.button("Use the shipped operating point", type="primary", key="recover"):
+            return
+    by = (login or by).strip()
+    if not by:
+        st.warning(words.NAME_NEEDED)
+        return
+    try:
+        _require_lead(by)
+        resources.operating_points(settings).put_in_force(weights, SHIPPED, by=by)
+    except NodelensError as error:
+        show_problem(error)
+        return
+    st.rerun()
 
 
 def _table(scene: Scene) -> pd.DataFrame:

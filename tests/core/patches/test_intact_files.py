@@ -12,6 +12,7 @@ from PIL import Image
 
 from core.errors import Fault, PatchError
 from core.patches import decode_patch
+from core.patches.colours import look_swapped
 from core.patches.plain import plain_tiff
 from tests.core.patches.tiffs import LONG, RATIONAL, SHORT, ramp, saved, tiff_of
 from tests.toys import noise_patches
@@ -248,3 +249,22 @@ def test_pixels_in_the_header_are_refused() -> None:
     assert plain_tiff(shifted) is None
     with pytest.raises(PatchError, match="damaged"):
         decode_patch(shifted)
+
+
+def stained(count: int, seed: int) -> np.ndarray:
+    """Patches with blue dark nuclei on pink, each with its own mix."""
+    rng = np.random.default_rng(seed)
+    shares = rng.random((count, 24, 24, 1)) < rng.uniform(0.2, 0.6, (count, 1, 1, 1))
+    noise = rng.integers(-25, 25, (count, 24, 24, 3))
+    colours = np.where(shares, (90, 60, 140), (225, 160, 200)) + noise
+    return colours.astype(np.uint8).repeat(4, axis=1).repeat(4, axis=2)
+
+
+def test_swapped_red_and_blue_are_told_by_a_set_and_never_by_few() -> None:
+    images = stained(24, 0)
+    assert look_swapped(image[..., ::-1] for image in images)
+    assert not look_swapped(images)
+    assert not look_swapped(image[..., ::-1] for image in images[:11])
+    assert not look_swapped([*images, *images[..., ::-1]])
+    assert not look_swapped(noise_patches(24))
+    assert not look_swapped(np.full((24, 96, 96, 3), 200, np.uint8))

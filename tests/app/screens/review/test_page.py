@@ -174,7 +174,9 @@ def test_only_a_lead_sees_the_names_of_others(
     monkeypatch.setenv("NODELENS_LEADS", "Lea Lead, Max Lead")
     scored_case(data, toy_classifier, mode=ReadingMode.AI_FIRST)
     page("review", case="toycase", reader="Ann").button(key="verdict-T").click().run()
+    monkeypatch.setattr("app.state.identity.login_name", lambda: "Lea Lead")
     assert "Ann and model" in html(page("review_results", case="toycase", reader="Lea Lead"))
+    monkeypatch.setattr("app.state.identity.login_name", lambda: "Ben")
     seen = html(page("review_results", case="toycase", reader="Ben"))
     assert "reader 1 and model" in seen
     assert "Ann" not in seen

@@ -145,21 +145,61 @@ def test_the_shipped_point_can_be_put_in_force_again(data_dir: Path, toy_bundle:
     assert store.in_force(read_card(toy_bundle).weights_sha256) is None
 
 
-def test_only_a_lead_may_lock_where_the_operator_names_leads(
+def test_without_a_login_nobody_is_a_lead_once_leads_are_named_and_the_page_says_so(
     data_dir: Path, toy_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NODELENS_LEADS", "Dr A")
     store = OperatingPointStore(data_dir / "operating_points")
-    weights = read_card(toy_bundle).weights_sha256
     page = opened(threshold="0.55")
-    press(page, "lock").text_input(key="lock-name").set_value("Dr B")
+    assert any("nobody is a lead" in warning.value for warning in page.warning)
+    press(page, "lock").text_input(key="lock-name").set_value("Dr A")
     press(page, "lock-now")
-    assert store.versions(weights) == []
+    assert store.versions(read_card(toy_bundle).weights_sha256) == []
     assert "lead" in str(page.session_state["lock-problem"])
+
+
+def test_a_torn_record_of_decisions_leaves_the_page_as_it_was(
+    data_dir: Path, toy_bundle: Path
+) -> None:
     page = opened(threshold="0.55")
     press(page, "lock").text_input(key="lock-name").set_value("Dr A")
     press(page, "lock-now")
-    assert [point.locked_by for point in store.versions(weights)] == ["Dr A"]
+    weights = read_card(toy_bundle).weights_sha256
+    store = OperatingPointStore(data_dir / "operating_points")
+    record = store.path(weights, "v1").with_name("in_force.jsonl")
+    with record.open("ab") as file:
+        file.write(b'{"at": "x"}\n' + b"\0" * 40 + b'\n{"at": "2026-')
+    page = opened(threshold="0.55")
+    assert not page.exception
+    assert not page.error
+    in_force = store.in_force(weights)
+    assert in_force is not None
+    assert in_force.version == "v1"
+    store.put_in_force(weights, "shipped", by="Dr A")
+    assert store.in_force(weights) is None
+
+
+def test_a_lock_that_was_edited_is_not_used_and_the_shipped_point_can_be_chosen(
+    data_dir: Path, toy_bundle: Path
+) -> None:
+    page = opened(threshold="0.55")
+    press(page, "lock").text_input(key="lock-name").set_value("Dr A")
+    press(page, "lock-now")
+    weights = read_card(toy_bundle).weights_sha256
+    store = OperatingPointStore(data_dir / "operating_points")
+    file = store.path(weights, "v1")
+    text = file.read_text()
+    file.chmod(0o644)
+    file.write_text(text.replace('"threshold": 0.55', '"threshold": 0.999'))
+    assert file.read_text() != text
+    (file.parent / "v2x.json").write_text("stray")
+    page = opened(threshold="0.55")
+    assert any("was changed after it was locked" in e.value for e in page.error)
+    page.text_input(key="recover-name").set_value("Dr A").run()
+    press(page, "recover")
+    page = opened(threshold="0.55")
+    assert not page.error
+    assert any("was changed after it was locked" in w.value for w in page.warning)
 
 
 def test_a_run_on_the_server_can_be_tuned_but_not_locked(roots: Path) -> None:
