@@ -2,9 +2,11 @@
 
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -61,13 +63,20 @@ def run_fit(options: FitOptions, *, should_stop: Callable[[], bool]) -> RunFolde
         Stopped: `should_stop` said so.
         NodelensError: The run cannot start, go on, or went astray.
     """
-    new = not options.out.exists()
+    folder = RunFolder(options.out)
+    with leaving_nothing(folder.root, folder.config), open_team(options.device) as team:
+        return _fit(options, team, should_stop)
+
+
+@contextmanager
+def leaving_nothing(root: Path, config: Path) -> Iterator[None]:
+    """Remove a new folder where what was to start in it failed before its config was written."""
+    new = not root.exists()
     try:
-        with open_team(options.device) as team:
-            return _fit(options, team, should_stop)
+        yield
     except NodelensError:
-        if new and not RunFolder(options.out).config.is_file():
-            shutil.rmtree(options.out, ignore_errors=True)
+        if new and not config.is_file():
+            shutil.rmtree(root, ignore_errors=True)
         raise
 
 

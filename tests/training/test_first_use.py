@@ -1,6 +1,8 @@
 """What somebody new to the package tries first."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +11,7 @@ from PIL import Image
 
 from core.bundle import read_card
 from tests.training.toys import toy_patches, write_toy_kaggle
-from training.commands import main
+from training.commands import PROGRAM, main
 from training.fetch import next_step
 
 Told = pytest.CaptureFixture[str]
@@ -208,3 +210,46 @@ def test_sampling_and_class_weights_together_are_noted(
     both = ["--set", "balance_classes=true", "--set", "weighted_sampling=true"]
     assert main(asked("fit", kaggle, tmp_path / "run", *both)) == 0
     assert "lean towards tumour" in capsys.readouterr().err
+
+
+def test_a_failed_pretraining_leaves_nothing(kaggle: Path, tmp_path: Path, capsys: Told) -> None:
+    command = ["pretrain", "--data", str(kaggle), "--out", str(tmp_path / "pre")]
+    command += ["--recipe", "tiny", "--device", "cpu", "--batch-size", "512"]
+    assert main(command) == 2
+    assert "expected a batch at least" in capsys.readouterr().err
+    assert not (tmp_path / "pre").exists()
+
+
+def test_a_submission_may_be_the_mean_of_the_folds(crossval: Path, tmp_path: Path) -> None:
+    patches = tmp_path / "patches"
+    patches.mkdir()
+    for number, image in enumerate(toy_patches([0, 1, 0, 1], seed=3)):
+        Image.fromarray(image).save(patches / f"t{number}.png")
+    columns = []
+    for model in (crossval, crossval / "fold-1", crossval / "fold-2"):
+        out = tmp_path / f"{model.name}.csv"
+        command = ["predict", str(model), "--data", str(patches), "--out", str(out)]
+        assert main([*command, "--device", "cpu"]) == 0
+        columns.append(pd.read_csv(out)["label"])
+    mean, first, second = columns
+    pd.testing.assert_series_equal(mean, (first + second) / 2)
+
+
+def test_something_is_on_the_screen_before_pytorch_is_loaded(tmp_path: Path) -> None:
+    """Whoever waits for a network reads at once that something happens."""
+    command = [sys.executable, "-u", "-m", "training", *asked("fit", tmp_path / "none", tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("Loading PyTorch ...")
+
+
+@pytest.mark.parametrize("command", [one.__name__ for one in PROGRAM.commands])
+def test_help_of_every_command_loads_neither_pandas_nor_pytorch(command: str) -> None:
+    code = (
+        "import sys\nfrom training.commands import main\n"
+        f"assert main(['{command}', '--help']) == 0\n"
+        "sys.exit(any(heavy in sys.modules for heavy in ('torch', 'pandas', 'numpy')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Parameters:" in done.stdout

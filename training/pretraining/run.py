@@ -11,7 +11,7 @@ from core.patches import open_source
 from training.data.feed import Feed
 from training.data.pack import Pack, open_pack
 from training.data.unlabelled import Selection, select_patches
-from training.fitting import say
+from training.fitting import leaving_nothing, require_own_folder, say
 from training.learning.randomness import seed_start
 from training.learning.state import restore_checkpoint
 from training.learning.stepping import Pauses
@@ -41,15 +41,22 @@ def run_pretraining(options: PretrainOptions, *, should_stop: Callable[[], bool]
         NodelensError: It cannot start, go on, or went astray.
     """
     require_one_process("pretrain")
-    settings = pretraining_of(options.wishes)
     folder = RunFolder(options.out)
+    with leaving_nothing(folder.root, folder.pretraining):
+        return _pretrain(options, folder, should_stop)
+
+
+def _pretrain(
+    options: PretrainOptions, folder: RunFolder, should_stop: Callable[[], bool]
+) -> RunFolder:
+    settings = pretraining_of(options.wishes)
     device = prepare_device(options.device, options.threads, deterministic=options.deterministic)
     recorded = read_pretraining(folder)
-    if recorded is None and options.out.is_dir() and any(options.out.iterdir()):
-        raise RunError(f"{options.out} is not empty and holds no pre-training. Name a new folder.")
-    seed_start(options.seed)
-    network, initial = _start(options, settings, recorded.config if recorded else None)
+    if recorded is None:
+        require_own_folder(folder, "pre-training")
     with open_source(options.data) as source:
+        seed_start(options.seed)
+        network, initial = _start(options, settings, recorded.config if recorded else None)
         options.out.mkdir(parents=True, exist_ok=True)
         pack = open_pack(source, options.cache or folder.pack, unlabelled=True)
     selection = select_patches(pack.table, with_held_out=options.with_held_out)
