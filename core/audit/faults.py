@@ -19,7 +19,7 @@ _FAULTS: Final = (
     (
         Fault.DAMAGED,
         Severity.ERROR,
-        "Damaged or cut off: {n}.",
+        "Damaged or truncated: {n}.",
         "Copy or export these files again.",
     ),
     (
@@ -37,13 +37,13 @@ _FAULTS: Final = (
     (
         Fault.UNSUPPORTED,
         Severity.ERROR,
-        "In a form that is not read here: {n}; the files are intact.",
-        "Export these patches as the reasons in the table say.",
+        "Unsupported format: {n}; the files are intact.",
+        "Export these patches as described in the table.",
     ),
     (
         Fault.NOT_AN_IMAGE,
         Severity.NOTE,
-        "Files that are no patch images: {n}.",
+        "Files that are not patch images: {n}.",
         "Move them out of the folder if they do not belong there.",
     ),
 )
@@ -74,7 +74,7 @@ def label_findings(patches: pd.DataFrame) -> Iterator[Finding]:
     yield from of_rows(
         "patch-without-label",
         (Area.INTEGRITY, Severity.ERROR),
-        "Without a label in a labelled part of the data: {n}.",
+        "Label missing in a labelled part of the data: {n}.",
         "Add their labels, or move them out.",
         patches.loc[without, "row"],
     )
@@ -82,8 +82,8 @@ def label_findings(patches: pd.DataFrame) -> Iterator[Finding]:
     yield from of_rows(
         "repeated-patch-id",
         (Area.INTEGRITY, Severity.ERROR),
-        "Sharing an id with another patch: {n}.",
-        "Give each patch an id of its own; a label is found by its id.",
+        "Sharing an ID with another patch: {n}.",
+        "Give each patch its own ID; labels are matched by ID.",
         patches.loc[repeated, "row"],
     )
     unknown = images & patches["slide"].isna()
@@ -91,37 +91,37 @@ def label_findings(patches: pd.DataFrame) -> Iterator[Finding]:
         yield from of_rows(
             "slide-unknown",
             (Area.SPLITS, Severity.WARNING),
-            "Of unknown slide: {n}; whether a slide is in two splits cannot be seen for them.",
-            "Add the map from patch to slide (patch_id_wsi.csv).",
+            "Without a slide ID: {n}, so leakage between splits cannot be checked for them.",
+            "Add a table that assigns patches to slides (patch_id_wsi.csv).",
             patches.loc[unknown, "row"],
         )
 
 
 _FLAGS: Final = (
-    ("flat", Severity.WARNING, "One flat colour: {n}.", "Look whether the export failed."),
-    ("blank", Severity.WARNING, "Blank, nothing but glass: {n}.", "Leave them out."),
+    ("flat", Severity.WARNING, "One flat colour: {n}.", "Check whether the export failed."),
+    ("blank", Severity.WARNING, "Blank glass: {n}.", "Leave them out."),
     (
         "dark",
         Severity.WARNING,
         "Dark or black: {n}.",
-        "Leave out what shows nothing.",
+        "Leave out patches that show nothing.",
     ),
-    ("blurred", Severity.WARNING, "Blurred: {n}.", "Look at them; scan their slides again."),
-    ("pen", Severity.WARNING, "With pen or tissue ink: {n}.", "Look at them; leave out the marks."),
-    ("grey_image", Severity.WARNING, "Grey, without any colour: {n}.", "Export them in colour."),
+    ("blurred", Severity.WARNING, "Blurred: {n}.", "Check them; rescan their slides."),
+    ("pen", Severity.WARNING, "With pen or tissue ink: {n}.", "Check them; leave out the marks."),
+    ("grey_image", Severity.WARNING, "Grey, without colour: {n}.", "Export them in colour."),
     (
         "extreme_stain",
         Severity.NOTE,
-        "Stained far more or less than the rest: {n}.",
-        "Look at them; their slides may come from another laboratory.",
+        "Stained far more or less strongly than the rest: {n}.",
+        "Check them; their slides may come from a different laboratory.",
     ),
     (
         "low_saturation",
         Severity.NOTE,
-        "Without tissue by PCam's own rule (no saturation of 0.07): {n}.",
-        "Expect a few; PCam left these out when it was made.",
+        "No tissue by PCam's own rule (saturation below 0.07): {n}.",
+        "A few are expected; PCam excluded such patches.",
     ),
-    ("low_tissue", Severity.NOTE, "With little tissue: {n}.", "Expect some: fat and glass."),
+    ("low_tissue", Severity.NOTE, "Little tissue: {n}.", "Some are expected: fat and glass."),
 )
 
 
@@ -140,11 +140,11 @@ _TABLE_FAULTS: Final = {
         "listed more than once with different values",
         "Find out which row is right and delete the others.",
     ),
-    "unknown-id": (Severity.WARNING, "listed but of no patch", "Look for the missing patches."),
-    "empty-id": (Severity.ERROR, "empty", "Fill in the ids."),
+    "unknown-id": (Severity.WARNING, "listed but without a patch", "Find the missing patches."),
+    "empty-id": (Severity.ERROR, "empty", "Fill in the IDs."),
     "label-without-patch": (
         Severity.ERROR,
-        "labelled but of no patch",
+        "labelled but without a patch",
         "Copy the missing files again, or take their rows out of the table.",
     ),
 }

@@ -64,7 +64,7 @@ def _balance(balance: pd.DataFrame) -> Iterator[Finding]:
             Area.SPLITS,
             Severity.ERROR,
             f"In more than one split: {counted(len(shared), 'slide', 'slides')}. "
-            "Scores on such a split are too good.",
+            "Performance measured on such a split is too optimistic.",
             "Split by slide, so that every slide is in one part only.",
             len(shared),
             ids=tuple(shared["name"].head(MOST_ROWS)),
@@ -76,8 +76,8 @@ def _balance(balance: pd.DataFrame) -> Iterator[Finding]:
             Area.STATISTICS,
             Severity.NOTE,
             f"{whole['prevalence']:.1%} of {counted(int(whole['labelled']), 'label', 'labels')} "
-            "are tumour: the make-up of this set, not of any clinic.",
-            "State a prevalence before reading predictive values.",
+            "are tumour. This is not a clinical prevalence.",
+            "State a prevalence before you use predictive values.",
             int(whole["labelled"]),
         )
     splits = balance[(balance["by"] == "split") & (balance["labelled"] > 0)]
@@ -90,8 +90,8 @@ def _balance(balance: pd.DataFrame) -> Iterator[Finding]:
             "splits-differ-in-balance",
             Area.SPLITS,
             Severity.WARNING,
-            f"The splits differ in their share of tumour: {parts}.",
-            "Choose no threshold on a split that is made up differently from the next.",
+            f"The splits differ in their proportion of tumour: {parts}.",
+            "Do not choose a threshold on a split whose composition differs from the others.",
             len(splits),
             ids=tuple(splits["name"]),
         )
@@ -99,10 +99,10 @@ def _balance(balance: pd.DataFrame) -> Iterator[Finding]:
 
 _PAIRS: Final = {
     "same-bytes": "the same file",
-    "same-pixels": "the same picture in another file",
-    "same-under-orientation": "the same picture turned or mirrored",
-    "near": "nearly the same picture",
-    "overlap": "overlapping crops of one place",
+    "same-pixels": "the same image in a different file",
+    "same-under-orientation": "the same image rotated or mirrored",
+    "near": "nearly the same image",
+    "overlap": "overlapping crops of the same area",
 }
 
 
@@ -135,16 +135,16 @@ def _pairs(pairs: pd.DataFrame) -> Iterator[Finding]:
             "related-across-splits",
             Area.SPLITS,
             Severity.ERROR,
-            "{n} of the same tissue in two splits: it is learned and tested.",
-            "Put both of each pair into one split.",
+            "{n} of the same tissue in two splits: used for both training and testing.",
+            "Put both patches of each pair into the same split.",
         ),
         (
             conflict & ~shifted,
             "copy-with-other-label",
             Area.LABELS,
             Severity.ERROR,
-            "{n} of the same picture with different labels.",
-            "Look at both: one label is wrong.",
+            "{n} of the same image with different labels.",
+            "Check both: one label is wrong.",
         ),
         (
             conflict & shifted,
@@ -152,7 +152,7 @@ def _pairs(pairs: pd.DataFrame) -> Iterator[Finding]:
             Area.LABELS,
             Severity.NOTE,
             "{n} of overlapping crops with different labels.",
-            "Expect some: their centres are not the same; look where they nearly are.",
+            "Some are expected because their centres differ; check those that nearly coincide.",
         ),
     ):
         found = pairs[chosen]
@@ -164,11 +164,11 @@ def _pairs(pairs: pd.DataFrame) -> Iterator[Finding]:
 def _associations(associations: pd.DataFrame) -> Iterator[Finding]:
     ring = associations[associations["measure"].isin(STATISTICS_OF["ring"])]
     for kind, table, what in (
-        ("plain-measure-tells-label", associations, "{measure} alone tells the label"),
+        ("plain-measure-tells-label", associations, "{measure} alone predicts the label"),
         (
             "ring-tells-label",
             ring,
-            "{measure} alone, from outside the centre that decides the label, tells it",
+            "{measure} alone, measured outside the centre, predicts the label",
         ),
     ):
         if table.empty:
@@ -178,7 +178,7 @@ def _associations(associations: pd.DataFrame) -> Iterator[Finding]:
         less = strength < 0.5
         if less:
             strength, low, high = 1 - strength, 1 - high, 1 - low
-        interval = "" if np.isnan(low) else f" (95 % interval {low:.2f}–{high:.2f})"
+        interval = "" if np.isnan(low) else f" (95 % interval {low:.2f} to {high:.2f})"
         direction = "lower" if less else "higher"
         words = what.format(measure=str(best["measure"]).replace("_", " "))
         yield Finding(
@@ -186,8 +186,8 @@ def _associations(associations: pd.DataFrame) -> Iterator[Finding]:
             Area.STATISTICS,
             Severity.WARNING if strength >= _TELLING_AUROC else Severity.NOTE,
             f"{words[0].upper()}{words[1:]} with an AUROC of {strength:.2f}{interval}; "
-            f"it is {direction} with tumour.",
-            "A model that reaches no more than this may have learned nothing else.",
+            f"it is {direction} in tumour.",
+            "A model that does no better than this may have learned nothing else.",
             int(best["patches"]),
         )
 
@@ -199,9 +199,9 @@ def _splits(splits: pd.DataFrame) -> Iterator[Finding]:
             "split-touched",
             Area.SPLITS,
             Severity.ERROR,
-            f"Of split {row['a']}, {counted(int(row['count']))} of {int(row['of']):,} show tissue "
-            "that another split shows too.",
-            "Put related patches into one split; read scores on this split with care.",
+            f"In split {row['a']}, {counted(int(row['count']))} of {int(row['of']):,} show tissue "
+            "that is also in another split.",
+            "Put related patches into the same split; interpret results on this split with care.",
             int(row["count"]),
             ids=(str(row["a"]),),
         )
@@ -216,10 +216,10 @@ def _probes(probes: pd.DataFrame) -> Iterator[Finding]:
             f"{row['told']}-told-from-colour",
             Area.STATISTICS,
             Severity.WARNING if row["told"] == "split" and above > _BALANCE_GAP else Severity.NOTE,
-            f"Plain colour of the ring tells the {row['told']}: {row['measure']} "
-            f"{row['score']:.2f}, where guessing gives {row['chance']:.2f}.",
-            "Whatever the slides differ in besides tumour can be told by colour too: vary the "
-            "stain in training.",
+            f"The colour of the ring alone predicts the {row['told']}: {row['measure']} "
+            f"{row['score']:.2f}; chance level {row['chance']:.2f}.",
+            "Colour can stand in for anything else that differs between slides. Vary the stain in "
+            "training.",
             int(row["patches"]),
         )
 
@@ -228,12 +228,14 @@ def _doubtful(candidates: pd.DataFrame) -> Iterator[Finding]:
     if candidates.empty:
         return
     own = bool(candidates["out_of_fold"].iloc[0])
-    warning = "" if own else " The scores may be of patches that were trained on: most stay hidden."
+    warning = (
+        "" if own else " The scores may come from training patches, which hides most wrong labels."
+    )
     yield from of_rows(
         "doubtful-label",
         (Area.LABELS, Severity.WARNING),
         "Labels that the scores contradict: {n}." + warning,
-        "Look at them again, the most doubtful first; the scores may be wrong instead.",
+        "Check them, the most doubtful first; the scores may be wrong instead.",
         candidates["row"],
     )
 

@@ -24,7 +24,7 @@ _STATES: Final = {
     MapState.NONE: "No map.",
 }
 _DONORS_AGREE: Final = "Measured by replacing squares; the donors of tissue agree on this map."
-_NOTICE: Final = "Research use. A map is no finding."
+_NOTICE: Final = "Research use. A map is not a finding."
 
 
 def explained_picture(

@@ -41,13 +41,13 @@ _BY_AREA: Final = {"color": pages.INK, "dash": "dot", "width": 1}
 _QUARTILES: Final = ("lower quartile", "median", "upper quartile")
 _NOTES: Final = {
     "centre_share": "Each cell of a coarse map has seen most of the patch, so a share near the "
-    "value by area is no proof that the ring decided; centre reliance is the causal measure.",
+    "value by area does not prove that the ring decided; centre reliance is the causal measure.",
     "centre_reliance": "1 − exp(−rise of the calibrated log odds by the centre), mean over donors "
     "of tumour-free tissue. 0: the centre carries none of the evidence for tumour, which is "
     "usual for negatives. Near 1: without it the odds of tumour would vanish.",
     "ring_reliance": "The ring does not count for the question asked. Centre and ring can both be "
     "near 1.",
-    "centre_reliance_spread": "Above 0.25 the answer hangs on what was put in place.",
+    "centre_reliance_spread": "Above 0.25, the result depends on the replacement tissue.",
     "twins_beaten": "Chance is one half. At least nine in ten are asked for before a map is shown.",
     "evidence_for": "In the map's unit. Weak evidence does not double the odds.",
 }

@@ -120,7 +120,7 @@ def report_of(record: Record, plan: ReportPlan) -> Report:
     case = record.case(plan.case)
     verdicts = current_verdicts(record, plan.case)
     if not verdicts:
-        raise ReviewError(f"There is no verdict in {case.name} yet. Read some patches first.")
+        raise ReviewError(f"No verdict in {case.name} yet. Read some patches first.")
     by_reader: dict[str, list[CurrentVerdict]] = {}
     for verdict in verdicts:
         by_reader.setdefault(verdict.reader, []).append(verdict)

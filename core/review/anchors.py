@@ -54,7 +54,7 @@ class AnchorFile:
         except OSError as error:
             raise StoreError(
                 f"The anchors file {self.path.name} cannot be written: {error}. Verdicts are "
-                "recorded all the same; until it is mended, a cut of the record is not found."
+                "still recorded; until this is fixed, removed events cannot be detected."
             ) from error
         self._last = end
 

@@ -12,9 +12,9 @@ from core.review.record import Entry, Record, TaskKey, TaskState, apply
 from core.review.rules import require_allowed
 
 LIMITS: Final = (
-    "What a chain cannot show: somebody who can write the file can also write a whole new chain, "
+    "What a chain cannot show: someone who can write the file can also write a whole new chain, "
     "or restore an older copy, or drop the last events. The app notes anchors in a file of its "
-    "own against that; somebody who can write that file too can change both. Keep it elsewhere, or "
+    "own against that; someone who can write that file too can change both. Keep it elsewhere, or "
     "note the anchor above (on paper, in an e-mail) and verify with --anchor later: everything up "
     "to it is then fixed.",
     "It does not show who sat at the screen either, nor that the clock was right.",

@@ -33,7 +33,7 @@ class PatchFolder:
         if found != sha256:
             raise ReviewError(
                 f"A patch has SHA-256 {found[:12]}…; the one that was scored has {sha256[:12]}…. "
-                "The file has changed since: score the batch anew."
+                "The file has changed since then. Re-score the batch."
             )
         path = self._path(sha256)
         if path.exists():

@@ -46,7 +46,7 @@ def require_allowed(record: Record, event: Event) -> None:
     if event.sha256 != expected:
         raise ReviewError(
             f"The patch shown has SHA-256 {event.sha256[:12]}…; task {event.task} is on "
-            f"{expected[:12]}…. The file has changed since the case was opened: score it anew."
+            f"{expected[:12]}…. The file has changed since the case was opened. Re-score it."
         )
     state = record.state(event.case, event.reader, event.task)
     if isinstance(event, VerdictGiven):
@@ -125,7 +125,7 @@ def _verdict(record: Record, case: CaseOpened, state: TaskState, event: VerdictG
     if case.mode is ReadingMode.SECOND_READER and record.has_read(case.of[0], event.reader):
         raise ReviewError(
             f"{event.reader} gave verdicts in the first reading; the second reader must be "
-            "somebody else."
+            "someone else."
         )
 
 

@@ -121,7 +121,7 @@ class Classifier:
         if logit is None:
             return self._unscored(item, _why_not(item))
         if not math.isfinite(logit.logit):
-            return self._unscored(item, "The model's output is no number for this patch.")
+            return self._unscored(item, "The model returned no valid score for this patch.")
         call = self.operating_point.call(logit.prob_tumour)
         return replace(
             self._unscored(item, "" if call is not None else _GREY_ZONE),

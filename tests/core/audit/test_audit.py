@@ -224,12 +224,12 @@ def test_the_command_writes_a_report_that_needs_no_network(
     assert 'src="http' not in head
     assert "<link" not in head
     assert "data:image/png;base64," in head
-    assert head.index("Damaged or cut off: 1 patch.") < head.index("Patches and tumour share")
+    assert head.index("Damaged or truncated: 1 patch.") < head.index("Patches and tumour share")
     listed = json.loads((out / "findings.json").read_text("utf-8"))
     assert [each["headline"] for each in listed] == [
         each.headline for each in open_audit(out).findings()
     ]
-    assert "error: Damaged or cut off: 1 patch." in capsys.readouterr().out
+    assert "error: Damaged or truncated: 1 patch." in capsys.readouterr().out
 
 
 def test_hostile_names_are_text_in_the_report(tmp_path: Path) -> None:

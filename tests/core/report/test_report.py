@@ -118,7 +118,7 @@ def test_kept_patches_are_checked_against_their_hash(tmp_path: Path) -> None:
     folder = PatchFolder(tmp_path / "kept")
     data = png(1)
     sha256 = hashlib.sha256(data).hexdigest()
-    with pytest.raises(ReviewError, match="score the batch anew"):
+    with pytest.raises(ReviewError, match="Re-score the batch"):
         folder.keep(data + b"x", sha256=sha256)
     folder.keep(data, sha256=sha256)
     assert np.array_equal(folder.image(sha256), noise_patches(1, seed=1)[0])

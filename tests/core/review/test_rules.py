@@ -124,7 +124,7 @@ def test_the_second_reader_is_somebody_else(store: ReviewStore) -> None:
     store.append(first)
     store.append(second)
     store.append(given(first, "Ann", 0))
-    with pytest.raises(ReviewError, match="somebody else"):
+    with pytest.raises(ReviewError, match="someone else"):
         store.append(given(second, "Ann", 1))
     store.append(given(second, "Bob", 1))
 
