@@ -300,6 +300,24 @@ class ScoringOptions:
 
 
 @dataclass(frozen=True)
+class MeasureOptions:
+    """What `measure` is asked to do.
+
+    Attributes:
+        model: A bundle; its card is rewritten.
+        data: Labelled patches that it was not trained on.
+        split: Which part of them (default: what the data declare as validation, else all).
+        device: Where to compute.
+    """
+
+    model: Path
+    _: KW_ONLY
+    data: Path
+    split: str = ""
+    device: Device = "auto"
+
+
+@dataclass(frozen=True)
 class EvaluateOptions:
     """What `evaluate` is asked to do.
 
