@@ -7,6 +7,7 @@ from pathlib import Path
 from app.resources.caching import cached_by, spare_the_garbage_collector
 from core.bundle import Card, ValidationScores, read_validation
 from core.bundle.bundle import CARD_FILE
+from core.engine import Precision
 from core.scoring import Classifier, apply_locked_point, open_classifier
 from core.settings import Settings
 from core.statistics import Curve, Evidence, OperatingTable, roc_curve
@@ -14,12 +15,12 @@ from core.thresholds import OperatingPointStore
 
 
 def _of_model(chosen: Settings) -> Hashable:
-    """Return what decides the model: its folder, the content of its card, the device."""
+    """Return what decides the model: its folder, the content of its card, where and how it runs."""
     try:
         card = hashlib.sha256((chosen.model_dir / CARD_FILE).read_bytes()).hexdigest()
     except OSError:
         card = ""
-    return chosen.model_dir, card, chosen.device
+    return chosen.model_dir, card, chosen.device, chosen.precision
 
 
 @cached_by(_of_model, spinner="Opening the model and testing it on its golden patches …")
@@ -29,7 +30,12 @@ def shipped_classifier(chosen: Settings) -> Classifier:
     Raises:
         NodelensError: There is no usable model; nothing is cached then.
     """
-    opened = open_classifier(chosen.model_dir, device=chosen.device)
+    opened = open_classifier(
+        chosen.model_dir,
+        device=chosen.device,
+        precision=Precision(chosen.precision),
+        graphs=chosen.graphs_dir,
+    )
     spare_the_garbage_collector()
     return opened
 
@@ -51,13 +57,13 @@ def operating_points(chosen: Settings) -> OperatingPointStore:
 
 
 def model_key(classifier: Classifier) -> str:
-    """Return what decides scores, calls and maps: weights, temperature, operating point, device."""
+    """Return what decides scores, calls and maps: weights, temperature, operating point, engine."""
     point = classifier.operating_point
     parts = (
         classifier.bundle.card.weights_sha256,
         repr(classifier.temperature),
         point.model_dump_json(),
-        classifier.engine.device,
+        classifier.engine.description,
     )
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

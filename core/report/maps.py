@@ -24,10 +24,12 @@ class ReportMaps:
     Attributes:
         of_patch: By SHA-256; each says itself if it must not be drawn.
         why_none: Why there are none at all, "" if there are.
+        engine: What computed them, in words.
     """
 
     of_patch: Mapping[str, PatchMap] = field(default_factory=lambda: MappingProxyType({}))
     why_none: str = ""
+    engine: str = ""
 
     def told(self) -> str:
         """Return how the maps were made, or why there are none, for the page on the batch."""
@@ -37,8 +39,9 @@ class ReportMaps:
             return "none, because no patch is flagged"
         shown = next(iter(self.of_patch.values())).shown
         return (
-            f"{shown.method} at {shown.layer} of {shown.model_id}, all on the scale of the drawn "
-            "samples; orange raised the score, blue lowered it. A map is not a finding."
+            f"{shown.method} at {shown.layer} of {shown.model_id} ({self.engine}), all on the "
+            "scale of the drawn samples; orange raised the score, blue lowered it. A map is not a "
+            "finding."
         )
 
 
@@ -69,4 +72,4 @@ def report_maps(
         made = list(found.maps(np.stack(images)))
     except NodelensError as error:
         return ReportMaps(why_none=str(error))
-    return ReportMaps(dict(zip(hashes, made, strict=True)))
+    return ReportMaps(dict(zip(hashes, made, strict=True)), engine=found.engine)

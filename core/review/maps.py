@@ -47,6 +47,7 @@ class MapMaker:
         """
         self._explainer = Explainer(classifier)
         self._model_id = classifier.model_id
+        self.engine = classifier.engine.description
         self._untested = ""
         try:
             self._twins: TwinTester | None = TwinTester(self._explainer)

@@ -40,7 +40,7 @@ def batch_head(
     """Draw the name of the batch that is looked at, the way back, the ways on, the way out."""
     with st.container(horizontal=True, vertical_alignment="center", key="nl-batch-head"):
         way_back("All batches", "all", address.job.look_at)
-        eight = job.tta == TestTimeAugmentation.D4
+        eight = job.tta != TestTimeAugmentation.NONE
         head_line(job.name, marks(job, progress.state, "eight orientations" if eight else ""))
         next_steps(store, job, progress, classifier)
         with st.popover("", icon=":material/more_vert:", key="batch-more", help=words.MORE):

@@ -133,7 +133,7 @@ def _value(key: str, name: str) -> Any:  # noqa: ANN401 - whatever the browser s
 
 def _columns(job: Job, rows: Sequence[ScoreRow]) -> list[str]:
     there = {
-        "Spread": job.tta == TestTimeAugmentation.D4,
+        "Spread": job.tta != TestTimeAugmentation.NONE,
         "Label": any(row.label is not None for row in rows),
         "Slide": any(row.slide for row in rows),
         "Folder": len({PurePosixPath(row.path).parent for row in rows}) > 1,

@@ -74,7 +74,7 @@ def result_filter(job: Job, rows: Sequence[ScoreRow]) -> list[int]:
     order_key, calls_key, view_key = (f"{name}-{job.id}" for name in ("order", "outcomes", "view"))
     named = address.batch_shown("calls").split(",")
     orders = [
-        item for item in Order if item is not Order.UNSTEADY or job.tta == TestTimeAugmentation.D4
+        item for item in Order if item is not Order.UNSTEADY or job.tta != TestTimeAugmentation.NONE
     ]
     by_name = {order.name.lower(): order for order in orders}
     widgets.start(order_key, by_name.get(address.batch_shown("order"), Order.HIGHEST))

@@ -16,11 +16,8 @@ from core.scoring import Classifier, TestTimeAugmentation
 
 _VIEWS: Final = {
     TestTimeAugmentation.NONE: "Once",
+    TestTimeAugmentation.D4_NEAR: "Eight orientations where it matters",
     TestTimeAugmentation.D4: "Average of eight orientations",
-}
-_VIEW_NOTES: Final = {
-    TestTimeAugmentation.NONE: words.VIEWS_ONE,
-    TestTimeAugmentation.D4: words.VIEWS_EIGHT,
 }
 _TTA: Final = "tta"
 
@@ -44,7 +41,7 @@ def before_start(store: JobStore, job: Job, classifier: Classifier | None) -> No
     with st.container(horizontal=True, vertical_alignment="bottom"):
         views = st.segmented_control(
             "Score each patch",
-            list(_VIEWS),
+            _offered(classifier),
             format_func=lambda choice: _VIEWS[choice],
             default=TestTimeAugmentation.NONE,
             required=True,
@@ -58,7 +55,20 @@ def before_start(store: JobStore, job: Job, classifier: Classifier | None) -> No
             args=(store, job, classifier),
             key="start",
         )
-    st.caption(_VIEW_NOTES[views or TestTimeAugmentation.NONE])
+    st.caption(_views_note(views or TestTimeAugmentation.NONE, classifier))
+
+
+def _offered(classifier: Classifier) -> list[TestTimeAugmentation]:
+    """Return the choices; where eight orientations matter is known only if it was measured."""
+    measured = classifier.bundle.card.orientations is not None
+    return [one for one in _VIEWS if measured or one is not TestTimeAugmentation.D4_NEAR]
+
+
+def _views_note(views: TestTimeAugmentation, classifier: Classifier) -> str:
+    measured = classifier.bundle.card.orientations
+    if views is TestTimeAugmentation.D4_NEAR and measured is not None:
+        return words.VIEWS_NEAR.format(band=measured.band_logit, share=measured.share)
+    return words.VIEWS_EIGHT if views is TestTimeAugmentation.D4 else words.VIEWS_ONE
 
 
 def _looked_at(report: InputReport) -> str:

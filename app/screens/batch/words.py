@@ -19,6 +19,11 @@ VIEWS_EIGHT: Final = (
     "Each patch is scored in all eight rotations and mirror images. This is steadier and shows how "
     "far the orientations agree, but takes eight times as long."
 )
+VIEWS_NEAR: Final = (
+    "Each patch is scored once. Where all eight rotations and mirror images can change the call, "
+    "within {band:.1f} logits of the threshold, their average counts. On the validation patches "
+    "no call further away changed; {share:.0%} of them lay within."
+)
 STOPPED: Final = (
     "Stopped at {done:,} of {total:,}. The scores so far are kept; scoring resumes from here."
 )

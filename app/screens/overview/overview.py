@@ -22,6 +22,8 @@ from app.screens.shared.parts import (
 from app.screens.shared.sources import try_samples
 from app.state import address, widgets
 from core.bundle import metric_name
+from core.bundle.card import FastPrecision
+from core.engine import Engine
 from core.errors import NodelensError
 from core.jobs import JobStore
 from core.scoring import Classifier
@@ -66,12 +68,15 @@ def what_is_loaded(classifier: Classifier) -> None:
         classifier.self_test,
         classifier.operating_point,
     )
+    engine = classifier.engine
     section("Model")
     parameters = classifier.bundle.parameters
     stat_strip(
         [
             Stat("Model", card.name, f"{parameters / 1e6:.1f} million parameters"),
-            Stat("Runs on", _device_words(classifier.engine.device), words.LOCAL),
+            Stat(
+                "Runs on", _device_words(engine.device), f"{_engine_words(engine)}; {words.LOCAL}"
+            ),
             Stat(
                 "Self-test",
                 "passed" if test.passed else "failed",
@@ -96,8 +101,23 @@ def what_is_loaded(classifier: Classifier) -> None:
                 f"{card.training.positives:,} with tumour in the centre",
             ),
             ("Licence of the weights", card.licence),
+            *([] if card.fast is None else [("Fast arithmetic", _fast_words(card.fast))]),
         ]
     )
+
+
+def _fast_words(fast: FastPrecision) -> str:
+    return words.FAST.format(
+        arithmetic=fast.arithmetic.partition(", ")[2],
+        changed=fast.changed_calls,
+        patches=fast.patches,
+        auroc=fast.auroc_difference,
+    )
+
+
+def _engine_words(engine: Engine) -> str:
+    name = {"openvino": "OpenVINO", "cuda": "CUDA", "pytorch": "PyTorch"}[engine.name]
+    return f"{name}, {engine.arithmetic}"
 
 
 def _device_words(device: str) -> str:
