@@ -108,8 +108,8 @@ class ExplainOptions:
         source: Folder, .zip, PCam .h5, .csv with a column 'path', or one image.
         out: Folder for the pictures.
         csv: The table (default: explanations.csv in the folder).
-        method: Default: cam where it is exact and fine enough, else hires-cam, or grad-cam for
-            transformers; replacement measures instead of estimating, at 57 passes a patch.
+        method: Default: grad-cam; cam is exact where the network ends in a mean and a linear layer;
+            replacement measures instead of estimating, at 57 passes a patch.
         layer: Name of a layer (default: the last map).
         target: What positive values speak for.
         model: Model bundle (default: NODELENS_MODEL, else the shipped one).
@@ -122,8 +122,9 @@ class ExplainOptions:
         zip: Put pictures and table into this ZIP file instead.
         overlays: Write the table only.
         zoom: Whole factor, 1 to 32.
-        palette: Colours of the map.
-        smooth: Interpolate between the cells.
+        palette: Colours of the map: viridis for the target alone, the others against and for.
+        smooth: Show the cells of the map as they are.
+        shared_scale: Draw all maps on one scale, so that they can be compared.
         batch_size: Inputs per pass.
     """
 
@@ -142,8 +143,9 @@ class ExplainOptions:
     zip: Path | None = None
     overlays: Annotated[bool, no_flag("--no-overlays")] = True
     zoom: int = 4
-    palette: Literal["blue-orange", "teal-yellow", "dark-light"] = "blue-orange"
-    smooth: bool = False
+    palette: Literal["viridis", "blue-orange", "teal-yellow", "dark-light"] = "viridis"
+    smooth: Annotated[bool, no_flag("--no-smooth")] = True
+    shared_scale: bool = False
     batch_size: int = 64
 
 

@@ -21,6 +21,7 @@ from core.explanation.overlay import (
     shared_scale,
 )
 from core.explanation.picture import explained_picture
+from core.explanation.plain import PlainFacts, Rests, plain_facts
 from core.explanation.reliance import (
     CentreReliance,
     CentreTest,
@@ -58,6 +59,8 @@ __all__ = [
     "Method",
     "OverlayStyle",
     "Palette",
+    "PlainFacts",
+    "Rests",
     "Target",
     "TwinTest",
     "TwinTester",
@@ -75,6 +78,7 @@ __all__ = [
     "measure_centre",
     "own_scale",
     "picture_name",
+    "plain_facts",
     "png_bytes",
     "score_views",
     "shared_scale",

@@ -77,9 +77,7 @@ def explain_command(options: ExplainOptions) -> int:
             explain_source(source, explainer, measurement, batch_size=options.batch_size),
             overlays=options.overlays,
         )
-        scale = shared_scale(
-            one.row.explanation.cam for one in written.drawn if one.row.explanation
-        )
+        scale = shared_scale(one.cam for one in written.drawn) if options.shared_scale else None
         pictures = _pictures(source, written.drawn, scale=scale, style=style)
         _write_pictures(pictures, out, options.zip, table)
         if options.report or written.collected.has_labels:
@@ -93,7 +91,7 @@ def explain_command(options: ExplainOptions) -> int:
         _metadata(classifier, explainer, measurement, source)
         | {
             "counts": counts,
-            "overlay_scale": scale if drawn else None,
+            "overlay_scale": scale,
             "overlay_style": {key: str(value) for key, value in asdict(style).items()},
             "started": started.isoformat(),
             "seconds": round(seconds, 3),
@@ -103,7 +101,12 @@ def explain_command(options: ExplainOptions) -> int:
     if drawn:
         unit = unit_of(explainer.method)
         where = options.zip or out
-        _say(f"{len(drawn)} pictures in {where}; full colour is {scale:.4g} {unit} per cell.")
+        full = (
+            "each on its own scale"
+            if scale is None
+            else f"full colour is {scale:.4g} {unit} per cell"
+        )
+        _say(f"{len(drawn)} pictures in {where}; {full}.")
         _say_states(drawn)
     return ALL_EXPLAINED if counts["scored"] == sum(counts.values()) else SOME_NOT_EXPLAINED
 
@@ -175,16 +178,16 @@ def _write_table(
             if overlays and row.explanation is not None:
                 named = replace(row, overlay=picture_name(index, row.score.id))
                 # What the picture does not show is not kept, so that memory holds large sources.
-                kept = replace(named, reliance=None, views=None)
+                kept = replace(named, views=None)
                 drawn.append(_Drawn(index, kept, row.explanation.cam))
             writer.writerow(named.cells())
     return _Written(dict(counts), drawn, collected)
 
 
 def _pictures(
-    source: PatchSource, drawn: list[_Drawn], *, scale: float, style: OverlayStyle
+    source: PatchSource, drawn: list[_Drawn], *, scale: float | None, style: OverlayStyle
 ) -> Iterator[tuple[str, bytes]]:
-    """Yield names and PNG files: the patches read again, the scale of all of them being known."""
+    """Yield names and PNG files: the patches read again, once their scale is known."""
     for one in tqdm(drawn, unit="picture", desc="Drawing", dynamic_ncols=True, disable=not drawn):
         patch = source.read(one.index)
         if isinstance(patch, Patch):

@@ -23,7 +23,6 @@ from core.explanation import (
     archive_bytes,
     explain_batch,
     explained_picture,
-    own_scale,
     picture_name,
     png_bytes,
     score_views,
@@ -269,8 +268,7 @@ def zipped(
         for at, row in named.items():
             image = collection.image(at)
             if image is not None and row.explanation is not None:
-                chosen = scale or own_scale(row.explanation.cam)
-                picture = explained_picture(image, row, scale=chosen, style=style)
+                picture = explained_picture(image, row, scale=scale, style=style)
                 yield row.overlay, png_bytes(picture)
 
     return archive_bytes(pictures(), [named.get(at, row) for at, row in rows.items()])

@@ -9,7 +9,7 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from core.bundle.last_map import LinearHead, token_grid
+from core.bundle.last_map import LinearHead
 from core.engine import check_patches
 from core.engine.pytorch import as_array
 from core.errors import RunError
@@ -62,6 +62,13 @@ class Explanation:
         """Whether the positive evidence does not even double the odds; None if not in logits."""
         return None if self.odds_factor is None else self.odds_factor < WEAK_ODDS
 
+    @property
+    def strength(self) -> float:
+        """How strongly the map is drawn on its own scale, 0..1: below 1 the evidence is weak."""
+        if self.odds_factor is None:
+            return 1.0
+        return min(1.0, math.log(self.odds_factor) / math.log(WEAK_ODDS))
+
 
 class Explainer:
     """A classifier with a method, a layer and a target.
@@ -87,10 +94,9 @@ class Explainer:
 
         Args:
             classifier: On any engine; what looks into layers uses its network in PyTorch.
-            method: None takes CAM where it is exact and its cells are small enough to tell the
-                centre from the ring, else HiResCAM, and Grad-CAM for transformers.
+            method: None takes Grad-CAM.
             layer: Name of a layer; None takes the last map, and where the method is None too
-                and HiResCAM was taken, the last whose cells are small enough.
+                the last whose cells are small enough to tell the centre from the ring.
             target: What positive values shall speak for.
             donors: Tissue for the method replacement; None takes the shipped drawings.
 
@@ -102,12 +108,12 @@ class Explainer:
         layers = self.network.layers()
         last = default_layer(self.network.network, layers)
         self._choices = layer_choices(self.network.network, layers)
-        self.method = method or self._best_method(layer, last)
+        self.method = method or Method.GRAD_CAM
         if layer is not None:
             self.layer = find_layer(layers, layer)
         else:
-            fine = method is None and self.method is Method.HIRES_CAM
-            self.layer = fine_layer(self._choices, last, self._side_px) if fine else last
+            coarse = method is None and not is_fine(last, self._side_px)
+            self.layer = fine_layer(self._choices, last, self._side_px) if coarse else last
         self.target = target
         self._head: LinearHead | None = None
         self._private = False
@@ -135,23 +141,6 @@ class Explainer:
         if self.method not in LIBRARY_METHODS:
             return None
         return LibraryCam(self.network, self.method)
-
-    def _best_method(self, layer: str | None, last: Layer) -> Method:
-        """Return CAM, HiResCAM or Grad-CAM by what the pointing benchmark found.
-
-        On drawn patches that the model called tumour, CAM at 3 x 3 cells told tumour in the centre
-        from tumour in the ring no better than chance, HiResCAM at 6 x 6 cells well.
-        """
-        if layer is None or layer == last.name:
-            transformer = token_grid(self.network.network) is not None
-            if not transformer and not is_fine(last, self._side_px):
-                return Method.HIRES_CAM
-            try:
-                self.network.linear_head()
-            except RunError:
-                return Method.GRAD_CAM
-            return Method.CAM
-        return Method.GRAD_CAM
 
     @property
     def _side_px(self) -> int:

@@ -112,14 +112,14 @@ FILTERS: Final[dict[str, Callable[[ExplanationRow], bool]]] = {
         row.reliance is not None and row.reliance.decisive is Decisive.RING
     ),
     "Weak evidence": lambda row: row.explanation is not None and bool(row.explanation.weak),
-    "No reliable explanation": lambda row: row.map_state is MapState.UNRELIABLE,
+    "Map did not pass its check": lambda row: row.map_state is MapState.UNRELIABLE,
     "Orientations flip the call": lambda row: row.views is not None and row.views.flips > 0,
     "Called tumour": lambda row: outcome(row.score) is Outcome.TUMOUR,
 }
 NEED_TESTS: Final = frozenset(
-    {"Decided by the ring", "No reliable explanation", "Orientations flip the call"}
+    {"Decided by the ring", "Map did not pass its check", "Orientations flip the call"}
 )
-NEED_MAPS: Final = frozenset({"Weak evidence", "No reliable explanation"})
+NEED_MAPS: Final = frozenset({"Weak evidence", "Map did not pass its check"})
 
 
 def listed(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -19,16 +20,20 @@ _LIGHT: Final = (255, 255, 255)
 PALE_TISSUE: Final = (208, 176, 200)
 """What a scale bar lies on; about the mean colour of H&E patches."""
 _GAP_PX: Final = 2
+Floats = NDArray[np.float32]
 _SMALLEST_SCALE: Final = 1e-6
 
 
 class Palette(StrEnum):
-    """Pairs of colours, against and for, that colour-blind readers can tell apart.
+    """Colours that colour-blind readers can tell apart.
 
-    BLUE_ORANGE is Okabe and Ito's blue and vermilion. TEAL_YELLOW stays apart from the pink and
-    violet of H&E. DARK_LIGHT differs in lightness alone.
+    VIRIDIS shows what speaks for the target alone, in perceptually even steps; of the maps of its
+    kind its green and yellow stand out best from the pink and violet of H&E. The others are pairs,
+    against and for: BLUE_ORANGE is Okabe and Ito's blue and vermilion, TEAL_YELLOW stays apart from
+    H&E as well, DARK_LIGHT differs in lightness alone.
     """
 
+    VIRIDIS = "viridis"
     BLUE_ORANGE = "blue-orange"
     TEAL_YELLOW = "teal-yellow"
     DARK_LIGHT = "dark-light"
@@ -48,17 +53,19 @@ class OverlayStyle:
     Attributes:
         zoom: Screen pixels per patch pixel, a whole number, so that nothing is resampled.
         opacity: Of the strongest values, 0..1; weaker ones are fainter in proportion.
-        palette: Its two colours.
+        palette: Its colours.
         smooth: Interpolate between the middles of the cells. False shows the cells as they are,
             which is all that the network knows.
+        contour: Draw a line where the map falls to half of its own highest value.
         smooth_patch: Zoom the patch itself smoothly (bilinear) instead of in squares.
         centre_box: Mark the centre 32 x 32.
     """
 
     zoom: int = 4
     opacity: float = 0.6
-    palette: Palette = Palette.BLUE_ORANGE
-    smooth: bool = False
+    palette: Palette = Palette.VIRIDIS
+    smooth: bool = True
+    contour: bool = True
     smooth_patch: bool = False
     centre_box: bool = True
 
@@ -82,9 +89,10 @@ def shared_scale(cams: Iterable[CamMap], quantile: float = 0.99) -> float:
     return max(float(np.quantile(strongest, quantile)), _SMALLEST_SCALE)
 
 
-def own_scale(cam: CamMap) -> float:
-    """Return the scale of one map alone; it makes weak evidence look strong, so say so."""
-    return max(float(np.abs(cam.values).max()), _SMALLEST_SCALE)
+def own_scale(cam: CamMap, palette: Palette) -> float:
+    """Return the scale of one map alone: its strongest value among those that are drawn."""
+    values = cam.values if palette is Palette.VIRIDIS else np.abs(cam.values)
+    return max(float(values.max()), _SMALLEST_SCALE)
 
 
 def draw_patch_box(image_rgb_u8: ImageU8, style: OverlayStyle) -> ImageU8:
@@ -94,34 +102,62 @@ def draw_patch_box(image_rgb_u8: ImageU8, style: OverlayStyle) -> ImageU8:
 
 
 def draw_overlay(
-    image_rgb_u8: ImageU8, cam: CamMap, *, scale: float, style: OverlayStyle
+    image_rgb_u8: ImageU8,
+    cam: CamMap,
+    *,
+    scale: float | None = None,
+    style: OverlayStyle,
+    strength: float = 1.0,
 ) -> ImageU8:
     """Return the patch under its map, (96 * zoom, 96 * zoom, 3) uint8.
 
     Args:
         image_rgb_u8: (96, 96, 3).
         cam: Its map.
-        scale: The value (for, or minus it: against) that gets full colour; beyond is cut.
+        scale: The value (for, or minus it: against) that gets full colour; beyond is cut. None
+            takes the map's own.
         style: How to draw.
+        strength: Of a map on its own scale, 0..1: weak evidence stays faint there too.
 
     Raises:
         RunError: The scale is not above zero.
     """
-    if not scale > 0:
+    if scale is not None and not scale > 0:
         raise RunError(f"Found a scale of {scale}; expected one above 0.")
     picture = _zoomed(image_rgb_u8, style).astype(np.float32)
-    strength = np.clip(_spread(cam, style) / scale, -1.0, 1.0)[..., None]
-    against, favour = (np.array(end, np.float32) for end in _ENDS[style.palette])
-    colour = np.where(strength >= 0, favour, against)
-    cover = style.opacity * np.abs(strength)
+    spread = _spread(cam, style)
+    part = np.clip(spread / (scale or own_scale(cam, style.palette)), -1.0, 1.0)
+    colour, cover = _tint(part, style.palette)
+    cover *= style.opacity * (strength if scale is None else 1.0)
     mixed = np.rint(picture * (1 - cover) + colour * cover).astype(np.uint8)
+    if style.contour:
+        mixed = _contoured(mixed, spread, style.zoom)
     return _boxed(mixed, style.zoom) if style.centre_box else mixed
 
 
-def draw_pair(image_rgb_u8: ImageU8, cam: CamMap, *, scale: float, style: OverlayStyle) -> ImageU8:
+def _tint(part: NDArray[np.float32], palette: Palette) -> tuple[Floats, Floats]:
+    """Return colour (H, W, 3) and cover (H, W, 1) of values -1..1 (H, W)."""
+    if palette is Palette.VIRIDIS:
+        positive = np.maximum(part, 0)
+        steps = np.rint(255 * positive).astype(np.uint8)
+        colour = cv2.applyColorMap(steps, cv2.COLORMAP_VIRIDIS)[..., ::-1]
+        # The root lets middle values be seen: in proportion, they would be lost on the tissue.
+        return colour.astype(np.float32), np.sqrt(positive)[..., None]
+    against, favour = (np.array(end, np.float32) for end in _ENDS[palette])
+    return np.where(part[..., None] >= 0, favour, against), np.abs(part)[..., None]
+
+
+def draw_pair(
+    image_rgb_u8: ImageU8,
+    cam: CamMap,
+    *,
+    scale: float | None = None,
+    style: OverlayStyle,
+    strength: float = 1.0,
+) -> ImageU8:
     """Return patch and overlay side by side at the same zoom, the centre marked on both."""
     left = draw_patch_box(image_rgb_u8, style)
-    right = draw_overlay(image_rgb_u8, cam, scale=scale, style=style)
+    right = draw_overlay(image_rgb_u8, cam, scale=scale, style=style, strength=strength)
     gap = np.full((len(left), _GAP_PX * style.zoom, 3), 255, np.uint8)
     return np.concatenate([left, gap, right], axis=1)
 
@@ -129,17 +165,15 @@ def draw_pair(image_rgb_u8: ImageU8, cam: CamMap, *, scale: float, style: Overla
 def draw_scale_bar(
     palette: Palette, *, opacity: float = 1.0, width_px: int = 256, height_px: int = 16
 ) -> ImageU8:
-    """Return the colours from full "against" (left) to full "for" (right), over pale tissue.
+    """Return the colours from full "against", or nothing, (left) to full "for", over pale tissue.
 
     They lie over it as they do over a patch: on white, the light end of a palette would be lost.
     """
-    strength = np.linspace(-1, 1, width_px, dtype=np.float32)[None, :, None]
-    against, favour, tissue = (np.array(end, np.float32) for end in (*_ENDS[palette], PALE_TISSUE))
-    colour = np.where(strength >= 0, favour, against)
-    cover = opacity * np.abs(strength)
-    return np.repeat(
-        np.rint(tissue * (1 - cover) + colour * cover).astype(np.uint8), height_px, axis=0
-    )
+    lowest = 0 if palette is Palette.VIRIDIS else -1
+    colour, cover = _tint(np.linspace(lowest, 1, width_px, dtype=np.float32)[None], palette)
+    cover *= opacity
+    bar = np.rint(np.array(PALE_TISSUE, np.float32) * (1 - cover) + colour * cover)
+    return np.repeat(bar.astype(np.uint8), height_px, axis=0)
 
 
 def png_bytes(picture_rgb_u8: ImageU8) -> bytes:
@@ -167,6 +201,20 @@ def _spread(cam: CamMap, style: OverlayStyle) -> NDArray[np.float32]:
     whole = np.zeros((PATCH_SIZE_PX * style.zoom,) * 2, np.float32)
     whole[start:stop, start:stop] = np.asarray(inside)
     return whole
+
+
+def _contoured(picture: ImageU8, spread: NDArray[np.float32], zoom: int) -> ImageU8:
+    """Return the picture with a light line in a dark one where a map is half of its highest."""
+    highest = float(spread.max())
+    if highest <= _SMALLEST_SCALE:
+        return picture
+    inside = (spread >= highest / 2).astype(np.uint8)
+    lines, _ = cv2.findContours(inside, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    drawn = np.ascontiguousarray(picture)
+    line = max(1, zoom // 3)
+    for tone, width in ((_DARK, 3 * line), (_LIGHT, line)):
+        cv2.drawContours(drawn, lines, -1, tone, width)
+    return drawn
 
 
 def _boxed(picture: ImageU8, zoom: int) -> ImageU8:

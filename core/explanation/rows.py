@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from core.explanation.cam import CamMap
 from core.explanation.explainer import Explanation
 from core.explanation.faithfulness import TwinTest
 from core.explanation.reliance import CentreReliance
@@ -17,17 +16,16 @@ Value = str | float | bool | None
 
 
 class MapState(StrEnum):
-    """What may be done with a map.
+    """How far a map can be trusted; a map is drawn whatever it is, with this beside it.
 
     RELIABLE maps did better than those of randomised heads, or were measured by replacing with
-    donors that agree. UNRELIABLE ones were not: they are never drawn. UNTESTED ones are drawn only
-    with these words beside them.
+    donors that agree. UNRELIABLE ones did not.
     """
 
     NONE = "no map"
-    UNTESTED = "map not tested"
-    RELIABLE = "map passed its test"
-    UNRELIABLE = "no reliable explanation"
+    UNTESTED = "not checked yet"
+    RELIABLE = "passed its check"
+    UNRELIABLE = "did not pass its check"
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +50,7 @@ class ExplanationRow:
 
     @property
     def map_state(self) -> MapState:
-        """What may be done with the map."""
+        """How far the map can be trusted."""
         if self.explanation is None:
             return MapState.NONE
         passed = self.explanation.cam.measured
@@ -61,13 +59,6 @@ class ExplanationRow:
         if passed is None:
             return MapState.UNTESTED
         return MapState.RELIABLE if passed else MapState.UNRELIABLE
-
-    @property
-    def shown_map(self) -> CamMap | None:
-        """The map that may be drawn: none where its test says that it explains nothing."""
-        if self.explanation is None or self.map_state is MapState.UNRELIABLE:
-            return None
-        return self.explanation.cam
 
     def cells(self) -> list[str]:
         """Return the row's cells in the order of `EXPLANATION_COLUMNS`, empty where unknown."""

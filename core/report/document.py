@@ -10,10 +10,10 @@ from fpdf import FPDF
 from fpdf.enums import MethodReturnValue, XPos, YPos
 from PIL import Image
 
-from core.patches import ImageU8
+from core.patches import PATCH_SIZE_PX, ImageU8
 from core.report.content import COUNT_COLUMNS, FlaggedPatch, Report
 from core.report.maps import ReportMaps
-from core.review.patch_map import UNRELIABLE, PatchMap
+from core.review.patch_map import PatchMap
 from core.settings import PROJECT
 
 FONTS: Final = PROJECT / "assets" / "fonts"
@@ -154,10 +154,7 @@ def _flagged_patch(
     _picture(sheets, image_rgb_u8, _MARGIN_MM, top, patch.title)
     if found is not None:
         beside = _MARGIN_MM + _PICTURE_MM + _BETWEEN_MM
-        if found.picture_rgb_u8 is None:
-            _no_picture(sheets, beside, top)
-        else:
-            _picture(sheets, found.picture_rgb_u8, beside, top, f"{patch.title} under its map")
+        _picture(sheets, found.picture_rgb_u8, beside, top, f"{patch.title} under its map")
     sheets.set_left_margin(left)
     sheets.set_xy(left, top)
     sheets.set_text_color(*_INK)
@@ -182,22 +179,12 @@ def _line(name: str, value: str) -> str:
 
 
 def _picture(sheets: FPDF, image_rgb_u8: ImageU8, left: float, top: float, told: str) -> None:
-    large = image_rgb_u8.repeat(ENLARGED, axis=0).repeat(ENLARGED, axis=1)
+    factor = max(1, ENLARGED * PATCH_SIZE_PX // len(image_rgb_u8))  # a map is enlarged already
+    large = image_rgb_u8.repeat(factor, axis=0).repeat(factor, axis=1)
     buffer = BytesIO()
     Image.fromarray(large).save(buffer, "PNG")
     sheets.image(buffer, left, top, _PICTURE_MM, _PICTURE_MM, alt_text=told)
     _box(sheets, left + _PICTURE_MM / 3, top + _PICTURE_MM / 3, _PICTURE_MM / 3)
-
-
-def _no_picture(sheets: FPDF, left: float, top: float) -> None:
-    """Draw an empty frame where a map would mislead."""
-    sheets.set_draw_color(*_FAINT)
-    sheets.set_line_width(0.3)
-    sheets.rect(left, top, _PICTURE_MM, _PICTURE_MM)
-    sheets.set_xy(left, top + _PICTURE_MM / 2 - 4)
-    sheets.set_font(_FONT, size=8)
-    sheets.set_text_color(*_MUTED)
-    sheets.multi_cell(_PICTURE_MM, 4.2, "\n".join(UNRELIABLE.rsplit(" ", 1)), align="C")
 
 
 def _text_height(sheets: FPDF, lines: Sequence[tuple[str, str]], width: float) -> float:

@@ -22,7 +22,7 @@ class ReportMaps:
     """What a report shows of the model's maps.
 
     Attributes:
-        of_patch: By SHA-256; each says itself if it must not be drawn.
+        of_patch: By SHA-256.
         why_none: Why there are none at all, "" if there are.
         engine: What computed them, in words.
     """
@@ -39,8 +39,9 @@ class ReportMaps:
             return "none, because no patch is flagged"
         shown = next(iter(self.of_patch.values())).shown
         return (
-            f"{shown.method} at {shown.layer} of {shown.model_id} ({self.engine}), all on the "
-            "scale of the drawn samples; orange raised the score, blue lowered it. A map is not a "
+            f"{shown.method} at {shown.layer} of {shown.model_id} ({self.engine}), each on its own "
+            "scale: yellow raised the score most, the line lies at half of the highest value. A "
+            "map is not a "
             "finding."
         )
 

@@ -1,12 +1,10 @@
-"""The model's map of a reviewed patch, or why none may be drawn; the same for page and report.
+"""The model's map of a reviewed patch; the same for page and report.
 
 Not among the exports of `core.review`, because it loads the explanation room and PyTorch with it.
 """
 
 from collections.abc import Iterator
 from typing import Final
-
-import numpy as np
 
 from core.errors import RunError
 from core.explanation import (
@@ -17,33 +15,32 @@ from core.explanation import (
     TwinTester,
     Unit,
     draw_overlay,
-    shared_scale,
 )
-from core.patches import ImageU8, Patch, open_source
+from core.explanation.words import METHODS, twins_text
+from core.patches import ImageU8
 from core.review.errors import ReviewError
 from core.review.events import CaseOpened, MapShown
-from core.review.patch_map import UNRELIABLE, PatchMap
+from core.review.patch_map import PatchMap
 from core.scoring import Classifier
-from core.settings import SAMPLES_TABLE
 
-_STYLE: Final = OverlayStyle(zoom=1, centre_box=False)
-"""One pixel a pixel: whoever draws it enlarges it beside the patch, and marks the centre alike."""
+_STYLE: Final = OverlayStyle(zoom=3, centre_box=False)
+"""Whoever draws it marks the centre as on the patch beside it."""
 _PASS: Final = 32
 
 
 class MapMaker:
-    """Makes the maps of one model, all on the scale of the drawn samples, each tested.
+    """Makes the maps of one model by Grad-CAM, each on its own scale, each with its check.
 
-    A map is drawn only if it tells more about the score than maps of networks with a random last
-    layer do. The same patches in the same order give the same pictures on the same machine.
+    The check is whether a map tells more about the score than those of networks with a random last
+    layer do; the map is drawn whatever it says. The same patches in the same order give the same
+    pictures on the same machine.
     """
 
     def __init__(self, classifier: Classifier) -> None:
-        """Look at the samples once, for the scale.
+        """Look the network over once.
 
         Raises:
             RunError: The model cannot be explained.
-            SourceError: The drawn samples are missing.
         """
         self._explainer = Explainer(classifier)
         self._model_id = classifier.model_id
@@ -53,9 +50,6 @@ class MapMaker:
             self._twins: TwinTester | None = TwinTester(self._explainer)
         except RunError as error:
             self._twins, self._untested = None, str(error)
-        samples = [item for item in open_source(SAMPLES_TABLE).stream() if isinstance(item, Patch)]
-        images = np.stack([item.image_rgb_u8 for item in samples])
-        self._scale = shared_scale(self._explainer.maps(images))
 
     def require_model_of(self, case: CaseOpened) -> None:
         """Do nothing if this model scored a case; ReviewError otherwise."""
@@ -80,26 +74,18 @@ class MapMaker:
         self, image_rgb_u8: ImageU8, explanation: Explanation, test: TwinTest | None
     ) -> PatchMap:
         cam = explanation.cam
-        reliable = test is None or test.reliable
         shown = MapShown(
             model_id=self._model_id,
             method=str(cam.method),
             layer=cam.layer,
             target=str(cam.target),
-            drawn=reliable,
+            drawn=True,
         )
-        if test is not None and not test.reliable:
-            return PatchMap(shown, None, (f"{UNRELIABLE}. {test.why_unreliable}",))
-        picture = draw_overlay(image_rgb_u8, cam, scale=self._scale, style=_STYLE)
-        sentences = _place(explanation)
+        picture = draw_overlay(image_rgb_u8, cam, style=_STYLE, strength=explanation.strength)
+        check = f"Not checked. {self._untested}" if test is None else f"{twins_text(test)}."
+        sentences = [f"{METHODS[cam.method]}. {check}", *_place(explanation)]
         if explanation.weak:
             sentences.append("The evidence is weak: on its own it does not even double the odds.")
-        sentences.append(
-            f"Not tested against random networks. {self._untested}"
-            if test is None
-            else f"Explains the score better than {test.beaten_of} maps of networks with a "
-            "randomised last layer; half would be expected by chance."
-        )
         return PatchMap(shown, picture, tuple(sentences))
 
 

@@ -15,6 +15,7 @@ from app.state import address, identity, widgets
 from core.errors import NodelensError, RunError
 from core.explanation import Explainer, Method, Target
 from core.explanation.explained import PatchCollection
+from core.explanation.words import METHODS
 from core.jobs import Job, JobStore
 from core.patches import PATCH_SUFFIXES, PatchEntry, PatchSource, stem
 from core.patches.naming import shown_path
@@ -25,6 +26,12 @@ BATCH: Final = "A batch"
 ONE: Final = "An upload"
 SAMPLES: Final = "Drawn samples"
 _UPLOAD_MIB: Final = 10
+_OFFERED: Final = (
+    Method.GRAD_CAM,
+    Method.GRAD_CAM_PLUS_PLUS,
+    Method.CAM,
+    Method.REPLACEMENT,
+)
 
 
 class _OneUpload(PatchSource):
@@ -119,24 +126,20 @@ def _samples() -> PatchCollection:
 
 
 def way_to_explain(classifier: Classifier, collection: PatchCollection) -> Explainer | None:
-    """Draw method, layer and target and return what explains, None where they do not fit.
-
-    A single patch is explained by replacement unless the reader chooses otherwise: on drawn
-    patches it told best where the tumour is (`python -m tests.benchmarks.pointing`).
-    """
+    """Draw method, layer and target and return what explains, None where they do not fit."""
     default = resources.explainer(classifier, None, None, Target.TUMOUR)
-    methods = [method for method in words.METHODS if method is not Method.CAM or default.exact]
+    methods = [method for method in _OFFERED if method is not Method.CAM or default.exact]
     layers = {layer.name: layer for layer in default.layer_choices}
     layers.setdefault(default.layer.name, default.layer)
     key = "explain-method"
     if widgets.chosen(key) not in methods:
-        widgets.choose(key, Method.REPLACEMENT)
+        widgets.choose(key, Method.GRAD_CAM)
     first, second, third = st.columns([1.2, 1.3, 1])
     with first:
         method = st.selectbox(
             "Method",
             methods,
-            format_func=words.METHODS.__getitem__,
+            format_func=METHODS.__getitem__,
             key=key,
             persist_state="session",
             help=words.METHOD_HELP,
@@ -186,6 +189,5 @@ def _layer_words(name: str, grid: tuple[int, int], method: Method | None) -> str
 
 def way_in_words(explainer: Explainer) -> str:
     """Return method and cells of an explainer."""
-    name = words.METHODS.get(explainer.method, str(explainer.method)).split(",")[0]
     rows, columns = explainer.layer.grid
-    return f"{name} at {rows} × {columns} cells"
+    return f"{METHODS[explainer.method]} at {rows} × {columns} cells"

@@ -192,7 +192,7 @@ def _make_maps(
             place.progress(start / total, text)
             some = waiting[start : start + _MAPS_PASS]
             if missing:
-                shown.measure(collection.source, some, Measurement(twins=shown.twins))
+                shown.measure(collection.source, some, Measurement())
             else:
                 shown.test_maps(collection.source, some)
             for position in some:

@@ -14,6 +14,7 @@ from core.explanation.cam import MEASURED_SCALE_LOGIT
 ZOOM: Final = 4
 """Two pictures and the words fit side by side without the browser shrinking a pixel."""
 _PALETTES: Final = {
+    Palette.VIRIDIS: "Viridis: what speaks for it",
     Palette.BLUE_ORANGE: "Blue – orange",
     Palette.TEAL_YELLOW: "Teal – yellow",
     Palette.DARK_LIGHT: "Dark – light",
@@ -53,15 +54,16 @@ class Look:
 def look_of_maps() -> Look:
     """Draw the settings of the picture, in the row that is open, and return them."""
     box = _toggle("Mark the centre", "box", words.BOX_HELP, value=True)
-    cells = _toggle("Smooth map", "interpolate", words.SMOOTH_HELP)
-    pixels = _toggle("Smooth zoom", "soft", words.ZOOM_HELP)
-    own = _toggle("Own scale", "own", words.OWN_HELP)
+    smooth = _toggle("Smooth map", "interpolate", words.SMOOTH_HELP, value=True)
+    contour = _toggle("Contour", "contour", words.CONTOUR_HELP, value=True)
+    pixels = _toggle("Smooth zoom", "soft", words.ZOOM_HELP, value=True)
+    shared = _toggle("One scale for all", "shared", words.SHARED_HELP)
     with st.popover("Opacity and colours", icon=":material/palette:"):
         opacity = st.slider(
             "Opacity", 0.0, 1.0, 0.6, 0.05, key="explain-opacity", persist_state="session"
         )
         palette = st.radio(
-            "Colours, against and for",
+            "Colours",
             list(Palette),
             format_func=_PALETTES.__getitem__,
             key="explain-palette",
@@ -71,12 +73,13 @@ def look_of_maps() -> Look:
     style = OverlayStyle(
         zoom=ZOOM,
         opacity=opacity,
-        palette=palette or Palette.BLUE_ORANGE,
-        smooth=cells,
+        palette=palette or Palette.VIRIDIS,
+        smooth=smooth,
+        contour=contour,
         smooth_patch=pixels,
         centre_box=box,
     )
-    return Look(style, own)
+    return Look(style, own=not shared)
 
 
 def _toggle(label: str, name: str, meaning: str, *, value: bool = False) -> bool:
@@ -100,9 +103,12 @@ def scale_bar(target: Target, unit: Unit, most: str, whose: str, style: OverlayS
         low, high = "below", "above"
     least, most = (f"−{most} ", f"+{most} ") if most else ("", "")
     alt = f"Colours from {low} to {high}"
+    ends = f"<span>{least}{low}</span><span>0</span><span>{most}{high}</span>"
+    if style.palette is Palette.VIRIDIS:
+        alt, ends = f"Colours from nothing to {high}", f"<span>0</span><span>{most}{high}</span>"
     return (
         f'<div class="nl-scale"><img alt="{alt}" '
         f'src="data:image/png;base64,{base64.b64encode(bar).decode()}">'
-        f"<div><span>{least}{low}</span><span>0</span><span>{most}{high}</span></div>"
+        f"<div>{ends}</div>"
         f"{unit.value}s per cell · {escape(whose)}</div>"
     )

@@ -11,14 +11,13 @@ from core.explanation import (
     Decisive,
     Explanation,
     ExplanationRow,
-    MapState,
     Method,
     TwinTest,
     Unit,
 )
 from core.explanation.cam import LEAST_AGREEMENT, SMALLEST_EFFECT_LOGIT
 from core.explanation.explainer import WEAK_ODDS
-from core.explanation.faithfulness import NO_EFFECT, RELIABLE_SHARE
+from core.explanation.faithfulness import RELIABLE_SHARE
 from core.wording import number, percent, score_text
 
 _DISAGREEING: Final = 0.25
@@ -44,12 +43,12 @@ class MeasureLine:
 
 
 def of_map(row: ExplanationRow) -> list[MeasureLine]:
-    """Return the measures of the map; where it lies is left out if it is not reliable."""
+    """Return the measures of the map."""
     explanation = row.explanation
     if explanation is None:
         return []
-    lines = [] if row.shown_map is None else _of_place(explanation)
-    return [*lines, _of_strength(explanation, called=row.score.predicted_label == 1)]
+    called = row.score.predicted_label == 1
+    return [*_of_place(explanation), _of_strength(explanation, called=called)]
 
 
 def _of_place(explanation: Explanation) -> list[MeasureLine]:
@@ -165,13 +164,3 @@ def _of_twins(twins: TwinTest) -> MeasureLine:
         words.TWINS.format(faithfulness=number(twins.faithfulness, 2)),
         alert=not twins.reliable,
     )
-
-
-def why_not_shown(row: ExplanationRow) -> str:
-    """Return why a map is not drawn, "" if it may be."""
-    if row.map_state is not MapState.UNRELIABLE or row.explanation is None:
-        return ""
-    agreement = row.explanation.cam.agreement
-    if agreement is not None and agreement < LEAST_AGREEMENT:
-        return words.DONORS_DISAGREE.format(agreement=number(agreement, 2), least=LEAST_AGREEMENT)
-    return NO_EFFECT if row.twins is None else row.twins.why_unreliable

@@ -59,7 +59,7 @@ def _explained(collection: PatchCollection, classifier: Classifier) -> None:
         look = look_of_maps()
     order, filters = order_in_use(collection), filters_in_use(collection)
     as_scored = (
-        measured
+        look.own
         and view != GALLERY
         and not filters
         and order is next(iter(ORDERS.values()))
@@ -72,7 +72,7 @@ def _explained(collection: PatchCollection, classifier: Classifier) -> None:
     if view != GALLERY:
         st.empty()
     with body:
-        if not as_scored:  # a batch is in this order already, and its patches can wait their turn
+        if not as_scored:  # a batch is in this order already, and the other patches can wait
             explain_all(scored, collection)
         scale = OWN_SCALE
         if not look.own:
@@ -80,8 +80,9 @@ def _explained(collection: PatchCollection, classifier: Classifier) -> None:
         if view == GALLERY:
             gallery(known, scored, collection, look, scale)
             return
-        rows = list_rows(known, scored, collection.positions)
-        positions = list(collection.positions) if as_scored else listed(rows, filters, order)
+        positions = list(collection.positions)
+        if not as_scored:
+            positions = listed(list_rows(known, scored, positions), filters, order)
         position, following = walk(collection, positions, filters, order.name)
         patch_explained(known, collection, position, look, scale)
     if following is not None:

@@ -1,15 +1,17 @@
 """One patch explained: beside its map, in words, and with its parts replaced."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from html import escape
 from typing import Final
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app.screens.explanation import words
 from app.screens.explanation.look import ZOOM, Look, Scale, scale_bar
-from app.screens.explanation.measures import of_map, of_map_test, why_not_shown
+from app.screens.explanation.measures import of_map, of_map_test
 from app.screens.explanation.tests import centre_strip, draw_measures, orientations
 from app.screens.shared.listing import badge
 from app.screens.shared.parts import TONES, Stat, download, plain, show_problem, stat_strip
@@ -17,6 +19,7 @@ from core.errors import NodelensError
 from core.explanation import (
     ExplanationRow,
     MapState,
+    Measurement,
     OverlayStyle,
     draw_overlay,
     draw_patch_box,
@@ -26,6 +29,7 @@ from core.explanation import (
     table_csv,
 )
 from core.explanation.explained import ExplainedPatches, PatchCollection
+from core.explanation.words import METHODS, badge_text, plain_line
 from core.patches import ImageU8
 from core.scoring import outcome
 from core.wording import call_text, label_text, score_text
@@ -45,7 +49,7 @@ def patch_explained(
     look: Look,
     scale: Scale,
 ) -> None:
-    """Draw all that is known of one patch; measure it first, with the patch on the screen.
+    """Draw a patch, then its map, then what takes longer: each as soon as it is there.
 
     Args:
         known: The rows.
@@ -55,73 +59,98 @@ def patch_explained(
         scale: What value gets the full colour.
     """
     image = collection.image(position)
-    left, right, numbers = st.columns([1, 1, 1.05], gap="medium")
+    left, right, beside = st.columns([1, 1, 1.05], gap="medium")
     # Emptied before anything is measured: nothing of the patch before may stand beside this one.
-    row = known.row(position)
-    waits = row is None or bool(known.untested([position]))
-    places = [
-        where.empty() if waits else where.container() for where in (right, numbers, st.container())
-    ]
+    places = (right.empty(), beside.empty(), st.empty())
     if image is not None:
         with left:
             _titled("The patch")
             _picture(draw_patch_box(image, look.style), look.style, "patch", "The patch")
             st.caption(words.SIZE.format(zoom=ZOOM))
-    if waits:
-        places[0].html(f'<div class="nl-nomap" role="status"><b>{words.MEASURING}</b></div>')
-        try:
-            with places[1], st.spinner("Replacing the centre and the ring, rotating the patch …"):
-                known.measure(collection.source, [position], known.tests())
-        except NodelensError as error:
-            places[0].empty()
-            with places[1].container():
-                show_problem(error)
-            return
+    try:
+        if known.missing([position]):
+            places[0].html(f'<div class="nl-nomap" role="status"><b>{words.MEASURING}</b></div>')
+            known.measure(collection.source, [position], Measurement())
         row = known.row(position)
-    if image is None or row is None or row.explanation is None:
-        for place in places[:2]:
-            place.empty()
-        reason = "" if row is None else row.score.reason
-        with places[2 if image is None else 0].container():
-            st.warning(
-                plain(reason or words.NO_SCORE),
-                icon=":material/warning:",
-            )
+        if image is None or row is None or row.explanation is None:
+            _without_score(places, image, row)
+            return
+        drawn = Drawing(image, look.style, scale)
+        if known.untested([position]):
+            _map_and_line(places, drawn, row, checked=False)
+            with places[2].container(), st.spinner(words.CHECKING):
+                known.measure(collection.source, [position], known.tests())
+            row = known.row(position) or row
+    except NodelensError as error:
+        places[0].empty()
+        with places[1].container():
+            show_problem(error)
         return
-    drawn_scale = scale.value or own_scale(row.explanation.cam)
-    with places[0].container():
-        _map(image, row, drawn_scale, scale.words, look.style)
-    with places[1].container():
-        _head(row)
-        draw_measures([*of_map(row), *of_map_test(row)], "The map")
-        if row.map_state is MapState.UNTESTED and known.untestable:
-            st.caption(words.UNTESTABLE.format(reason=plain(known.untestable)))
+    _map_and_line(places, drawn, row, checked=True)
     with places[2].container():
         st.html(f'<div class="nl-warn">{words.NOT_A_FINDING}</div>')
-        centre_strip(known, collection, position, image=image, row=row)
-        orientations(image, row)
-        name = f"{position:06d}-{known.explainer.method}"
-        _exports(image, row, drawn_scale, look.style, name)
+        with st.expander("Details", key="nl-explain-details"):
+            draw_measures([*of_map(row), *of_map_test(row)], "The map")
+            centre_strip(known, collection, position, image=image, row=row)
+            orientations(image, row)
+        _exports(drawn, row, f"{position:06d}-{known.explainer.method}")
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """What a patch is drawn with.
+
+    Attributes:
+        image_rgb_u8: The patch (96, 96, 3).
+        style: How to draw.
+        scale: What value gets the full colour.
+    """
+
+    image_rgb_u8: ImageU8
+    style: OverlayStyle
+    scale: Scale
+
+
+def _without_score(
+    places: Sequence[DeltaGenerator], image: ImageU8 | None, row: ExplanationRow | None
+) -> None:
+    for place in places[:2]:
+        place.empty()
+    reason = "" if row is None else row.score.reason
+    with places[2 if image is None else 0].container():
+        st.warning(plain(reason or words.NO_SCORE), icon=":material/warning:")
+
+
+def _map_and_line(
+    places: Sequence[DeltaGenerator], drawn: Drawing, row: ExplanationRow, *, checked: bool
+) -> None:
+    """Draw the map with how far it can be trusted, and the line that says what it amounts to."""
+    with places[0].container():
+        _map(drawn, row, "checked" if checked else "first")
+    with places[1].container():
+        st.html(f'<p class="nl-plain-line">{escape(plain_line(row))}</p>')
+        _head(row)
+        untestable = checked and row.map_state is MapState.UNTESTED
+        st.caption(plain(words.UNTESTABLE) if untestable else plain(f"{badge_text(row)}."))
 
 
 def _titled(title: str, badge: str = "") -> None:
     st.html(f'<div class="nl-pictitle"><b>{escape(title)}</b>{badge}</div>')
 
 
-def _map(
-    image: ImageU8, row: ExplanationRow, scale: float, whose: str, style: OverlayStyle
-) -> None:
-    cam = row.shown_map
-    _titled("Its map", badge(str(row.map_state), words.BADGES[row.map_state]))
-    if cam is None:
-        st.html(
-            f'<div class="nl-nomap"><b>{words.NO_MAP}</b><span>{escape(why_not_shown(row))}</span>'
-            f"<span>{words.SCORE_STANDS}</span></div>"
-        )
+def _map(drawn: Drawing, row: ExplanationRow, stage: str) -> None:
+    explanation, style, scale = row.explanation, drawn.style, drawn.scale
+    if explanation is None:
         return
-    picture = draw_overlay(image, cam, scale=scale, style=style)
-    _picture(picture, style, "overlay", "The patch under its map")
-    st.html(scale_bar(cam.target, cam.unit, f"{scale:.2f}", whose, style))
+    cam = explanation.cam
+    mark = badge(str(row.map_state), words.BADGES[row.map_state])
+    _titled(f"{METHODS[cam.method]}", mark)
+    picture = draw_overlay(
+        drawn.image_rgb_u8, cam, scale=scale.value, style=style, strength=explanation.strength
+    )
+    _picture(picture, style, f"overlay-{stage}", f"The patch under its {METHODS[cam.method]}")
+    most = scale.value or own_scale(cam, style.palette)
+    st.html(scale_bar(cam.target, cam.unit, f"{most:.2f}", scale.words, style))
 
 
 def _picture(picture: ImageU8, style: OverlayStyle, name: str, alt: str) -> None:
@@ -147,20 +176,17 @@ def _head(row: ExplanationRow) -> None:
     st.html(f'<div class="nl-path">{escape(score.path)}</div>')
 
 
-def _exports(
-    image: ImageU8, row: ExplanationRow, scale: float, style: OverlayStyle, name: str
-) -> None:
+def _exports(drawn: Drawing, row: ExplanationRow, name: str) -> None:
     with st.container(horizontal=True):
         download(
-            "Patch and map as PNG",
-            partial(_pair_png, image, row, scale, replace(style, zoom=_EXPORT_ZOOM)),
-            f"{name}.png",
-            "explain-png",
+            "Patch and map as PNG", partial(_pair_png, drawn, row), f"{name}.png", "explain-png"
         )
         download(
             "Measures as CSV", partial(table_csv, [row]), f"{name}-measures.csv", "explain-csv"
         )
 
 
-def _pair_png(image: ImageU8, row: ExplanationRow, scale: float, style: OverlayStyle) -> bytes:
-    return png_bytes(explained_picture(image, row, scale=scale, style=style))
+def _pair_png(drawn: Drawing, row: ExplanationRow) -> bytes:
+    style = replace(drawn.style, zoom=_EXPORT_ZOOM)
+    picture = explained_picture(drawn.image_rgb_u8, row, scale=drawn.scale.value, style=style)
+    return png_bytes(picture)

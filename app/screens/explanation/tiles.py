@@ -16,7 +16,6 @@ from core.explanation import (
     OverlayStyle,
     draw_overlay,
     draw_patch_box,
-    own_scale,
     png_bytes,
 )
 from core.explanation.explained import ExplainedPatches, PatchCollection
@@ -67,15 +66,12 @@ class Tiles:
 
     def redraw(self, position: int, row: ExplanationRow) -> None:
         """Draw the picture and the words of a tile."""
-        drawn = row
-        if row.map_state is MapState.UNTESTED and not self._shown.untestable:
-            drawn = replace(row, explanation=None)  # no map is shown untested that can be tested
-        picture = self._picture(position, drawn)
+        picture = self._picture(position, row)
         order = self._order
         measured = "" if order.of_score else f"<i>{escape(order.text(row))}</i>"
-        state = _state_of_map(drawn)
-        strong = drawn.map_state in (MapState.UNRELIABLE, MapState.UNTESTED)
-        untested = " nl-untested" if drawn.map_state is MapState.UNTESTED else ""
+        state = _state_of_map(row)
+        strong = row.map_state in (MapState.UNRELIABLE, MapState.UNTESTED)
+        untested = " nl-untested" if row.map_state is MapState.UNTESTED else ""
         self.places[position].html(
             f'<figure class="nl-tile{untested}" title="{escape(row.score.path)}">'
             f'<img alt="" src="{picture}"><figcaption>'
@@ -86,7 +82,8 @@ class Tiles:
 
     def _picture(self, position: int, row: ExplanationRow) -> str:
         """Return a patch under its map, or alone, as a data URI."""
-        cam, style, scale = row.shown_map, self._style, self._scale
+        explanation, style, scale = row.explanation, self._style, self._scale
+        cam = None if explanation is None else explanation.cam
         mapped = "" if cam is None else f"{cam.method} {cam.layer} {cam.target}"
         model, collection = self._shown.explainer.classifier.model_id, self._collection
 
@@ -94,9 +91,17 @@ class Tiles:
             image = collection.image(position)
             if image is None:
                 return b""
-            if cam is None:
+            if explanation is None:
                 return png_bytes(draw_patch_box(image, style))
-            return png_bytes(draw_overlay(image, cam, scale=scale or own_scale(cam), style=style))
+            return png_bytes(
+                draw_overlay(
+                    image,
+                    explanation.cam,
+                    scale=scale,
+                    style=style,
+                    strength=explanation.strength,
+                )
+            )
 
         key = f"{model} {collection.key} {position} {mapped} {style} {scale}"
         return resources.picture_uri(draw, key)

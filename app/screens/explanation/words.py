@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from core.explanation import Decisive, MapState, Method, Target
+from core.explanation import Decisive, MapState, Target
 from core.explanation.donors import DONOR_SCORE, FEWEST_DONORS
 from core.patches import CENTRE, PATCH_SIZE_PX, SPACING_UM_PX
 
@@ -20,16 +20,11 @@ OTHER_MODEL: Final = (
     "current model, {current}."
 )
 LEFT_OUT: Final = "Explains the {shown:,} highest-scoring patches; {more:,} others are left out."
-METHODS: Final = {
-    Method.REPLACEMENT: "Replacement (measured)",
-    Method.CAM: "CAM, exact for this model",
-    Method.GRAD_CAM: "Grad-CAM",
-    Method.GRAD_CAM_PLUS_PLUS: "Grad-CAM++",
-}
 METHOD_HELP: Final = (
+    "Grad-CAM weighs the network's last map by its gradients and estimates. Exact CAM divides the "
+    "score exactly among the cells of the last map, which see more than their own square. "
     "Replacement puts tissue from other patches into each of nine squares and scores the patch "
-    "again: it measures. CAM divides the score exactly among the cells of the last map, which see "
-    "more than their own square. The others estimate."
+    "again: it measures."
 )
 LAYER_HELP: Final = (
     "A finer layer has smaller cells but contains less information. CAM is only available for the "
@@ -44,7 +39,7 @@ NO_UPLOAD: Final = (
 )
 NO_SAMPLES: Final = "The drawn samples are missing. Install the assets folder with the app."
 SAMPLES: Final = "{patches} patches drawn by a program: not tissue, from no patient."
-OWN_SCALE: Final = "each map on its own scale: weak evidence looks strong"
+OWN_SCALE: Final = "on its own scale; weak evidence is drawn faintly"
 MEASURED_SCALE: Final = "one scale for every patch: full colour changes the odds about 20-fold"
 COMMON_SCALE: Final = "one scale for all patches here"
 SAMPLE_SCALE: Final = "the scale of the drawn samples"
@@ -53,10 +48,9 @@ SMOOTH_HELP: Final = (
     "Blends the cells. When off, the map shows the actual cells: the network has no finer detail."
 )
 ZOOM_HELP: Final = "Enlarges the patch smoothly instead of in squares."
-OWN_HELP: Final = (
-    "Stretches this map to full colour. Weak evidence then looks strong, so do not compare maps."
-)
-COLOURS_HELP: Final = "Readers with colour-blindness can tell the colours of all three apart."
+SHARED_HELP: Final = "Draws all maps on one scale, so that they can be compared."
+CONTOUR_HELP: Final = "The line lies where the map falls to half of its highest value."
+COLOURS_HELP: Final = "Readers with colour-blindness can tell the colours of each apart."
 LIST_CSV_HELP: Final = "Measures that were not taken are left empty."
 ZIP_HELP: Final = (
     "Each patch of this list beside its map, with the scale and whether the map passed its test. "
@@ -82,13 +76,9 @@ SIZE: Final = (
     "that the question is about."
 )
 MEASURING: Final = "Measuring …"
+CHECKING: Final = "Checking the map, replacing the centre and the ring, rotating the patch …"
 NO_SCORE: Final = "This input has no score, so there is nothing to explain."
-NO_MAP: Final = "No reliable explanation"
-SCORE_STANDS: Final = (
-    "The score itself is unaffected; only its map is not shown. The test below, which replaces the "
-    "centre and the ring, does not depend on a map."
-)
-UNTESTABLE: Final = "Not tested against randomised maps. {reason}"
+UNTESTABLE: Final = "Not checked against control networks: this network has none."
 CENTRE_TEST: Final = (
     "Centre against ring",
     "the patch scored again with one of the two replaced; unchanged: {score}",
@@ -144,8 +134,4 @@ TWINS: Final = (
 AGREEMENT: Final = (
     "Measured, not estimated: each square replaced by tissue from other patches, and placed alone "
     "into it. The maximum is 1."
-)
-DONORS_DISAGREE: Final = (
-    "The result depends on the replacement tissue: agreement between donors on the nine squares is "
-    "{agreement}; at least {least} is required."
 )

@@ -24,7 +24,7 @@ class MapView:
 
     Attributes:
         shown: What goes on the record; None if there is no map to speak of.
-        picture: Data URI of the patch under its map; "" where none may be drawn, or none is ready.
+        picture: Data URI of the patch under its map; "" while none is ready.
         sentences: What it says, or why there is none.
         how: How it was made.
         waiting: Whether it is being made.
@@ -59,10 +59,8 @@ def map_view(case: CaseOpened, patch: CasePatch | None, hashes: Sequence[str]) -
     if ready is None:
         return MapView(None, "", (), waiting=True)
     shown = ready.shown
-    uri = ""
-    if ready.picture_rgb_u8 is not None:
-        key = f"review-map-{shown.model_id}-{patch.sha256}"
-        uri = resources.picture_uri(partial(png_bytes, ready.picture_rgb_u8), key)
+    key = f"review-map-{shown.model_id}-{patch.sha256}"
+    uri = resources.picture_uri(partial(png_bytes, ready.picture_rgb_u8), key)
     return MapView(shown, uri, ready.sentences, f"Method: {shown.method} at {shown.layer}.")
 
 

@@ -123,7 +123,7 @@ SIZE: Final = (
 HIDDEN: Final = "Score and map are hidden until your verdict is on record."
 HIDDEN_SECOND: Final = "Second reader: no score, no map, no other verdicts."
 WITHHELD: Final = "No score: the model withheld one."
-MAP_COLOURS: Final = "Map: orange raised the score, blue lowered it."
+MAP_COLOURS: Final = "Map: yellow raised the score most."
 NOT_A_FINDING: Final = "A map is not a finding."
 BLIND_PENDING: Final = (
     "You are in the middle of a blind reading, and these results would unblind you. They are shown "

@@ -54,7 +54,7 @@ def test_each_scored_patch_has_its_picture_on_one_scale_and_the_run_is_described
     mixed: Path, toy_bundle: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "deep" / "out"
-    explain(mixed, "--out", out, "--model", toy_bundle, "--quick", "--zoom", 2)
+    explain(mixed, "--out", out, "--model", toy_bundle, "--quick", "--zoom", 2, "--shared-scale")
     table = pd.read_csv(out / "explanations.csv")
     names = table["overlay"].dropna().tolist()
     assert sorted(path.name for path in out.glob("*.png")) == sorted(names)

@@ -1,8 +1,11 @@
 import io
+from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from pytorch_grad_cam.utils.image import scale_cam_image
 
 from core.errors import RunError
 from core.explanation import (
@@ -21,7 +24,14 @@ from core.explanation import (
 from core.explanation.overlay import PALE_TISSUE
 from tests.toys import noise_patches
 
-BARE = OverlayStyle(zoom=1, opacity=1, centre_box=False)
+BARE = OverlayStyle(
+    zoom=1,
+    opacity=1,
+    palette=Palette.BLUE_ORANGE,
+    smooth=False,
+    contour=False,
+    centre_box=False,
+)
 
 
 def cam(values: list[list[float]], span_px: tuple[int, int] = (0, 96)) -> CamMap:
@@ -76,8 +86,8 @@ def test_the_box_frames_the_centre_in_two_tones_without_covering_it(zoom: int) -
 
 def test_interpolation_keeps_the_middles_of_the_cells_in_place() -> None:
     image = np.zeros((96, 96, 3), np.uint8)
-    style = OverlayStyle(zoom=1, opacity=1, centre_box=False, smooth=True)
-    found = draw_overlay(image, cam([[0, 0, 0], [0, 1, 0], [0, 0, 0]]), scale=1, style=style)
+    smooth = replace(BARE, smooth=True)
+    found = draw_overlay(image, cam([[0, 0, 0], [0, 1, 0], [0, 0, 0]]), scale=1, style=smooth)
     assert divmod(int(found[..., 0].argmax()), 96) in [(47, 47), (47, 48), (48, 48)]
     np.testing.assert_array_equal(found, found[::-1, ::-1])
 
@@ -89,7 +99,10 @@ def test_a_pair_shows_both_at_one_zoom_and_survives_as_png() -> None:
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(png_bytes(pair)))), pair)
 
 
-@pytest.mark.parametrize("palette", list(Palette))
+PAIRS = [palette for palette in Palette if palette is not Palette.VIRIDIS]
+
+
+@pytest.mark.parametrize("palette", PAIRS)
 def test_for_and_against_differ_in_lightness_or_blue_for_every_palette(palette: Palette) -> None:
     bar = draw_scale_bar(palette).astype(float)
     against, favour = bar[0, 0], bar[0, -1]
@@ -101,10 +114,57 @@ def test_for_and_against_differ_in_lightness_or_blue_for_every_palette(palette: 
     np.testing.assert_allclose(paler, (bar[0, [0, -1]] + PALE_TISSUE) / 2, atol=1)
 
 
-@pytest.mark.parametrize("palette", list(Palette))
+@pytest.mark.parametrize("palette", PAIRS)
 def test_both_ends_of_every_palette_stand_out_from_tissue(palette: Palette) -> None:
     ends = draw_scale_bar(palette, opacity=0.6).astype(float)[0, [0, -1]]
     assert (np.abs(ends - PALE_TISSUE).max(axis=1) > 25).all()
+
+
+def test_viridis_grows_lighter_in_even_steps_and_shows_only_what_speaks_for_the_target() -> None:
+    bar = draw_scale_bar(Palette.VIRIDIS)
+    np.testing.assert_allclose(bar[0, 0], PALE_TISSUE, atol=1)
+    steps = np.arange(256, dtype=np.uint8)[None]
+    colours = cv2.applyColorMap(steps, cv2.COLORMAP_VIRIDIS)
+    lightness = cv2.cvtColor(colours.astype(np.float32) / 255, cv2.COLOR_BGR2LAB)[0, :, 0]
+    assert np.polyfit(np.arange(256), lightness, 1)[0] > 0.2
+    assert np.corrcoef(np.arange(256), lightness)[0, 1] > 0.999  # perceptually even
+    (image,) = noise_patches(1)
+    style = replace(BARE, palette=Palette.VIRIDIS)
+    against = draw_overlay(image, cam([[-1.0, -1.0]]), scale=1, style=style)
+    np.testing.assert_array_equal(against, image)
+
+
+def test_the_contour_lies_where_the_map_falls_to_half_of_its_highest_value() -> None:
+    image = np.full((96, 96, 3), 200, np.uint8)
+    ramp = cam(np.linspace(0, 1, 96)[None].repeat(96, axis=0).tolist())
+    style = replace(BARE, contour=True, opacity=0)
+    found = draw_overlay(image, ramp, style=style)
+    marked = np.flatnonzero((found[48] != image[48]).any(axis=1))
+    assert marked.min() in range(45, 49)  # half lies between columns 47 and 48
+    assert found[48, 10:40].tolist() == image[48, 10:40].tolist()
+
+
+def test_weak_evidence_stays_faint_on_its_own_scale_too() -> None:
+    (image,) = noise_patches(1)
+    one = cam([[0.01]])
+    change = [
+        np.abs(draw_overlay(image, one, style=BARE, strength=part).astype(int) - image).mean()
+        for part in (1.0, 0.1)
+    ]
+    assert change[1] < 0.15 * change[0]
+
+
+def test_a_smooth_map_is_that_of_pytorch_grad_cam_at_the_size_of_the_patch() -> None:
+    values = np.random.default_rng(0).random((6, 6), np.float32)
+    expected = scale_cam_image(values[None], (96, 96))[0]
+    low, high = float(values.min()), float(values.max())
+    found = cam(((values - low) / (high - low)).tolist())
+    style = OverlayStyle(
+        zoom=1, opacity=1, palette=Palette.DARK_LIGHT, contour=False, centre_box=False
+    )
+    black = np.zeros((96, 96, 3), np.uint8)
+    drawn = draw_overlay(black, found, scale=1, style=style)[..., 0] / 250
+    np.testing.assert_allclose(drawn, expected, atol=1 / 250 + 1e-3)
 
 
 def test_nonsense_is_refused() -> None:

@@ -29,30 +29,24 @@ def row(toy_classifier: Classifier) -> ExplanationRow:
     return ExplanationRow(score, Explainer(toy_classifier).explain(IMAGE[None])[0])
 
 
-def test_a_map_that_failed_its_test_is_nowhere_in_the_picture(row: ExplanationRow) -> None:
-    failed = replace(row, twins=FAILED)
-    picture = explained_picture(IMAGE, failed, scale=0.01, style=STYLE)
-    assert len(np.unique(picture[TISSUE, 196:].reshape(-1, 3), axis=0)) == 1
-    assert row.explanation is not None
-    other = replace(row.explanation.cam, values=-row.explanation.cam.values)
-    turned = replace(failed, explanation=replace(row.explanation, cam=other))
-    np.testing.assert_array_equal(
-        picture, explained_picture(IMAGE, turned, scale=0.01, style=STYLE)
-    )
-
-
-def test_a_map_that_passed_is_drawn_and_an_untested_one_says_that_it_is(
+def test_a_map_is_drawn_whatever_its_check_says_and_the_caption_says_which(
     row: ExplanationRow,
 ) -> None:
     assert row.explanation is not None
     pair = draw_pair(IMAGE, row.explanation.cam, scale=0.1, style=STYLE)
-    passed, untested = (
+    pictures = [
         explained_picture(IMAGE, one, scale=0.1, style=STYLE)
-        for one in (replace(row, twins=PASSED), row)
-    )
-    np.testing.assert_array_equal(passed[TISSUE], pair)
-    np.testing.assert_array_equal(untested[TISSUE], pair)
-    assert (passed[192:].shape != untested[192:].shape) or (passed[192:] != untested[192:]).any()
+        for one in (replace(row, twins=PASSED), replace(row, twins=FAILED), row)
+    ]
+    for picture in pictures:
+        np.testing.assert_array_equal(picture[TISSUE], pair)
+    captions = {picture[192:].tobytes() for picture in pictures}
+    assert len(captions) == 3
+
+
+def test_a_patch_without_a_map_stands_alone(row: ExplanationRow) -> None:
+    picture = explained_picture(IMAGE, replace(row, explanation=None), style=STYLE)
+    assert picture.shape[1] == 192
 
 
 def test_a_measured_map_is_not_said_to_have_beaten_random_networks(row: ExplanationRow) -> None:

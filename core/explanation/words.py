@@ -1,0 +1,104 @@
+"""The sentences of an explanation: pages, pictures and reports say them alike."""
+
+from typing import Final
+
+from core.explanation.cam import LEAST_AGREEMENT, Method
+from core.explanation.faithfulness import RELIABLE_SHARE, TwinTest
+from core.explanation.plain import PlainFacts, Rests, plain_facts
+from core.explanation.rows import ExplanationRow, MapState
+from core.scoring import Outcome
+from core.wording import number
+
+METHODS: Final = {
+    Method.GRAD_CAM: "Grad-CAM",
+    Method.GRAD_CAM_PLUS_PLUS: "Grad-CAM++",
+    Method.CAM: "Exact CAM",
+    Method.REPLACEMENT: "Replacement",
+    Method.HIRES_CAM: "HiResCAM",
+    Method.LAYER_CAM: "LayerCAM",
+    Method.EIGEN_CAM: "Eigen-CAM",
+    Method.SCORE_CAM: "Score-CAM",
+    Method.ABLATION_CAM: "Ablation-CAM",
+}
+NOT_CHECKED: Final = "Not checked yet"
+PASSED: Final = "Passed its check"
+DONORS_AGREE: Final = "Measured by replacement; the replacements agree"
+_OUTCOMES: Final = {
+    Outcome.TUMOUR: "Tumour",
+    Outcome.NO_TUMOUR: "No tumour",
+    Outcome.GREY_ZONE: "No call",
+}
+_TUMOUR: Final = {
+    Rests.CENTRE: "Mostly on the tissue in the centre.",
+    Rests.AROUND: "Mostly on the tissue around the centre: read this patch yourself.",
+    Rests.BOTH: "On the tissue in the centre and around it alike.",
+    Rests.NOTHING: "No single place stands out: read this patch yourself.",
+}
+_OTHERS: Final = {
+    Rests.CENTRE: "What little speaks for tumour lies in the centre.",
+    Rests.AROUND: "What little speaks for tumour lies around the centre.",
+    Rests.BOTH: "What little speaks for tumour lies in the centre and around it.",
+    Rests.NOTHING: "Nothing in the patch speaks clearly for tumour.",
+}
+
+
+def plain_line(row: ExplanationRow) -> str:
+    """Return what the model says, on what it rests, and what to do, in one line."""
+    return line_of(plain_facts(row))
+
+
+def line_of(facts: PlainFacts) -> str:
+    """Return the line of some facts."""
+    call = _OUTCOMES.get(facts.outcome)
+    if call is None or facts.score is None:
+        return "No score, so there is nothing to explain."
+    sentences = [f"{call}, {_short(facts.score)}."]
+    if facts.outcome is Outcome.GREY_ZONE:
+        sentences.append("Between the two thresholds: read this patch yourself.")
+    elif facts.rests is not None:
+        words = _TUMOUR if facts.outcome is Outcome.TUMOUR else _OTHERS
+        sentences.append(words[facts.rests])
+    return " ".join(sentences)
+
+
+def _short(score: float) -> str:
+    """Return a score with two digits; never 0.00 or 1.00 for one that is neither."""
+    if 0 < score < 0.005:
+        return "less than 0.01"
+    if 0.995 <= score < 1:
+        return "more than 0.99"
+    return f"{score:.2f}"
+
+
+def badge_text(row: ExplanationRow) -> str:
+    """Return how far a map can be trusted, with the counts; "" without a map."""
+    state = row.map_state
+    if state is MapState.NONE or row.explanation is None:
+        return ""
+    if state is MapState.UNTESTED:
+        return NOT_CHECKED
+    agreement = row.explanation.cam.agreement
+    if agreement is not None:
+        return DONORS_AGREE if state is MapState.RELIABLE else _of_donors(agreement)
+    return "" if row.twins is None else twins_text(row.twins)
+
+
+def _of_donors(agreement: float) -> str:
+    if agreement < LEAST_AGREEMENT:
+        return f"Depends on the replacement tissue: agreement {number(agreement, 2)} of 1"
+    return "No single place changes the score"
+
+
+def twins_text(test: TwinTest) -> str:
+    """Return how a map did beside those of control networks, whose last layer is random."""
+    count = len(test.twins)
+    as_well = count - round(test.beaten * count)
+    if test.reliable:
+        return f"{PASSED}: better than {count - as_well} of {count} control networks"
+    if test.faithfulness <= 0:
+        return "Did not pass its check: blurring what it marks does not lower the score"
+    if 2 * as_well >= count:
+        return f"Not better than chance: {as_well} of {count} control networks explain as well"
+    if test.beaten < RELIABLE_SHARE:
+        return f"Did not pass its check: {as_well} of {count} control networks explain as well"
+    return "Did not pass its check: no single place changes the score"

@@ -1,0 +1,85 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from core.explanation import Explainer, ExplanationRow, PlainFacts, Rests, TwinTest, plain_facts
+from core.explanation.rows import MapState
+from core.explanation.words import badge_text, line_of, plain_line, twins_text
+from core.scoring import Classifier, Outcome
+from tests.core.explanation.conftest import patch_of
+from tests.toys import noise_patches
+
+IMAGE = noise_patches(1)[0]
+
+
+def facts(outcome: Outcome, score: float, rests: Rests | None) -> PlainFacts:
+    return PlainFacts(outcome, score, rests, tested=True, map_state=MapState.RELIABLE)
+
+
+@pytest.mark.parametrize(
+    ("what", "line"),
+    [
+        (
+            facts(Outcome.TUMOUR, 0.94, Rests.AROUND),
+            "Tumour, 0.94. Mostly on the tissue around the centre: read this patch yourself.",
+        ),
+        (
+            facts(Outcome.TUMOUR, 0.9991, Rests.CENTRE),
+            "Tumour, more than 0.99. Mostly on the tissue in the centre.",
+        ),
+        (
+            facts(Outcome.NO_TUMOUR, 0.001, Rests.NOTHING),
+            "No tumour, less than 0.01. Nothing in the patch speaks clearly for tumour.",
+        ),
+        (
+            facts(Outcome.GREY_ZONE, 0.3, Rests.CENTRE),
+            "No call, 0.30. Between the two thresholds: read this patch yourself.",
+        ),
+        (facts(Outcome.TUMOUR, 0.5, None), "Tumour, 0.50."),
+    ],
+)
+def test_one_line_says_the_call_what_it_rests_on_and_what_to_do(
+    what: PlainFacts, line: str
+) -> None:
+    assert line_of(what) == line
+    assert what.read_it_yourself == ("around the centre" in line)
+
+
+@pytest.fixture
+def row(toy_classifier: Classifier) -> ExplanationRow:
+    (score,) = toy_classifier.score([patch_of(0, IMAGE)])
+    return ExplanationRow(score, Explainer(toy_classifier).explain(IMAGE[None])[0])
+
+
+def test_without_the_test_the_line_rests_on_more_than_half_of_the_map(
+    row: ExplanationRow,
+) -> None:
+    assert row.explanation is not None
+    explanation = replace(row.explanation, odds_factor=10.0)
+    for share, rests in ((0.51, Rests.CENTRE), (0.49, Rests.AROUND), (None, Rests.NOTHING)):
+        centre = replace(explanation.centre, share=share)
+        found = plain_facts(replace(row, explanation=replace(explanation, centre=centre)))
+        assert (found.rests, found.tested) == (rests, False)
+    weak = replace(row, explanation=replace(explanation, odds_factor=1.1))
+    assert plain_facts(weak).rests is Rests.NOTHING
+
+
+def test_an_input_without_a_score_has_nothing_to_explain(row: ExplanationRow) -> None:
+    withheld = replace(row, explanation=None, score=replace(row.score, prob_tumour=None))
+    assert badge_text(withheld) == ""
+    assert plain_line(withheld) == "No score, so there is nothing to explain."
+
+
+def test_the_badge_counts_the_control_networks_that_explain_as_well() -> None:
+    twins = tuple(np.linspace(0.05, 0.95, 19).tolist())  # 0.05, 0.10, … 0.95
+    for faith, text in (
+        (0.99, "Passed its check: better than 19 of 19 control networks"),
+        (0.875, "Did not pass its check: 2 of 19 control networks explain as well"),
+        (0.125, "Not better than chance: 17 of 19 control networks explain as well"),
+        (-0.2, "Did not pass its check: blurring what it marks does not lower the score"),
+    ):
+        test = TwinTest(faith, twins, 1.0)
+        assert twins_text(test) == text
+        assert test.reliable == text.startswith("Passed")
+    assert twins_text(TwinTest(0.99, twins, 0.0)).endswith("no single place changes the score")
