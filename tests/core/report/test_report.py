@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 
 from core.errors import RunError
-from core.explanation import TwinTest
 from core.report import Report, ReportMaps, ReportPlan, report_maps, report_of, report_pdf
 from core.report.command import record_until
 from core.review import CaseOpened, CasePatch, OnScreen, ReviewError, ReviewStore, StoreError
@@ -127,22 +126,16 @@ def test_kept_patches_are_checked_against_their_hash(tmp_path: Path) -> None:
         folder.image(sha256)
 
 
-@pytest.mark.parametrize("reliable", [True, False])
 def test_a_report_with_maps_is_rebuilt_byte_for_byte(
-    tmp_path: Path,
-    toy_classifier: Classifier,
-    monkeypatch: pytest.MonkeyPatch,
-    *,
-    reliable: bool,
+    tmp_path: Path, toy_classifier: Classifier
 ) -> None:
-    monkeypatch.setattr(TwinTest, "reliable", property(lambda _: reliable))
     store, folder = read_case(tmp_path)
     case = replace(store.record().case("c1"), model_id=toy_classifier.model_id)
     report = report_of(store.record(), ReportPlan("c1"))
 
     def built() -> bytes:
         maps = report_maps(report, case, lambda: MapMaker(toy_classifier), folder.image)
-        assert [found.shown.drawn for found in maps.of_patch.values()] == [reliable] * 5
+        assert [found.shown.drawn for found in maps.of_patch.values()] == [True] * 5
         return report_pdf(report, folder.image, maps)
 
     first = built()
