@@ -15,14 +15,13 @@ from core.errors import NodelensError
 from core.explanation import (
     MapState,
     Measurement,
-    Method,
     OverlayStyle,
     Target,
     draw_overlay,
-    own_scale,
     png_bytes,
 )
 from core.explanation.explained import ExplainedPatches, PatchCollection
+from core.explanation.words import badge_text
 from core.jobs import Job, JobStore
 from core.scoring import Classifier, ScoreRow, Status
 
@@ -35,7 +34,7 @@ _TONES: Final = {
     MapState.RELIABLE: "good",
     MapState.UNRELIABLE: "bad",
 }
-_STYLE: Final = OverlayStyle(zoom=4, smooth=True, smooth_patch=True, centre_box=False)
+_STYLE: Final = OverlayStyle(zoom=4, smooth_patch=True, centre_box=False)
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ def _known(
     store: JobStore, job: Job, classifier: Classifier
 ) -> tuple[ExplainedPatches, PatchCollection]:
     collection = resources.job_collection(store, job, drawn=is_drawn(job))
-    chosen = resources.explainer(classifier, Method.GRAD_CAM, None, Target.TUMOUR)
+    chosen = resources.explainer(classifier, None, None, Target.TUMOUR)
     return resources.explained(chosen, collection), collection
 
 
@@ -87,10 +86,10 @@ def map_of(store: JobStore, job: Job, classifier: Classifier, position: int) -> 
     row, image = known.row(position), collection.image(position)
     if row is None or row.explanation is None or image is None:
         return None
-    cam = row.explanation.cam
+    cam, strength = row.explanation.cam, row.explanation.strength
 
     def draw() -> bytes:
-        return png_bytes(draw_overlay(image, cam, scale=own_scale(cam), style=_STYLE))
+        return png_bytes(draw_overlay(image, cam, style=_STYLE, strength=strength))
 
     key = f"batch-map {classifier.model_id} {collection.key} {position} {cam.layer} {_STYLE}"
     return HeatMap(resources.picture_uri(draw, key))
@@ -125,6 +124,6 @@ def _badge(store: JobStore, job: Job, classifier: Classifier, position: int) -> 
             known.prepare(collection.source, [position], Measurement(twins=known.twins))
         widgets.choose(_STAYED, position)
     st.html(
-        f'<div class="nl-mapline">{badge(str(row.map_state), _TONES[row.map_state])}'
+        f'<div class="nl-mapline">{badge(badge_text(row), _TONES[row.map_state])}'
         f"<span>{escape(words.MAP_SAYS)}</span></div>"
     )
