@@ -8,9 +8,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import TypeAdapter, ValidationError
+
 from core.errors import RunError, what_differs
 from core.files import take_lock
-from core.scoring.rows import COLUMNS, ScoreRow, Status
+from core.scoring.rows import COLUMNS, TYPES, ScoreRow, Status
 
 _FORMAT: Final = 1
 _KEPT: Final = tuple(column for column in COLUMNS if column != "temperature")
@@ -68,6 +70,9 @@ class RunSpec:
         if not before.card_sha256:
             before = replace(before, card_sha256=self.card_sha256)
         return what_differs(before, self)
+
+
+_SPEC: Final = TypeAdapter(RunSpec)
 
 
 class Journal:
@@ -173,8 +178,8 @@ def read_spec(path: Path) -> RunSpec:
         with path.open("rb") as file:
             content = _parse(file.readline())
         if content is not None and content.get("format") == _FORMAT:
-            return RunSpec(**content["spec"])
-    except (OSError, TypeError, KeyError):
+            return _SPEC.validate_python(content["spec"])
+    except (OSError, KeyError, ValidationError):
         pass
     raise RunError(f"{path.name} is no record of a scoring run. Start the run anew.")
 
@@ -185,11 +190,12 @@ def read_rows(path: Path, start: int = 0) -> Iterator[ScoreRow]:
     A batch stands where its `start` says: rows that are there already are passed over, and after
     a gap or a line that is no batch nothing more is known.
     """
+    try:
+        temperature = read_spec(path).temperature
+    except RunError:
+        return
     with path.open("rb") as file:
-        head = _parse(file.readline())
-        if head is None:
-            return
-        temperature = head["spec"]["temperature"]
+        file.readline()
         position = 0
         for line in file:
             batch = _batch(line)
@@ -226,34 +232,16 @@ def _are_rows(rows: list[list[Any]]) -> bool:
 def _row(values: list[Any], temperature: float) -> ScoreRow:
     if len(values) == len(_KEPT) - 1:
         values = [*values, ""]  # from before the orientations were noted
-    if len(values) == len(_KEPT) - 1:
-        values = [*values, ""]  # from before the orientations were noted
     content = dict(zip(_KEPT, values, strict=True))
     content["status"] = Status(content["status"])
     for name, value in content.items():
-        if not isinstance(value, _TYPES[name]) or isinstance(value, bool):
+        kinds = TYPES[name]
+        if not isinstance(value, (*kinds, int) if float in kinds else kinds) or isinstance(
+            value, bool
+        ):
             raise ValueError(f"{name} is {value!r}")
     scored = content["status"] is Status.SCORED
     return ScoreRow(**content, temperature=temperature if scored else None)
-
-
-_TEXT = (
-    "id",
-    "path",
-    "status",
-    "operating_point",
-    "model_id",
-    "sha256",
-    "reason",
-    "note",
-    "orientations",
-)
-_TYPES: Final[dict[str, type | tuple[type, ...]]] = {
-    **dict.fromkeys(COLUMNS, (int, float, type(None))),
-    **dict.fromkeys(_TEXT, str),
-    **dict.fromkeys(("slide", "split"), (str, type(None))),
-    "threshold": (int, float),
-}
 
 
 def _line(content: dict[str, Any]) -> bytes:

@@ -14,34 +14,15 @@ import pyarrow.parquet as pq
 
 from core.errors import RunError, SourceError
 from core.files import no_formula, replacing, sha256_of, unguarded
-from core.scoring.rows import COLUMNS, ScoreRow, Status
+from core.scoring.rows import COLUMNS, TYPES, ScoreRow, Status
 from core.tables import known_by_id, read_table
 
 OUTPUT_SUFFIXES: Final = (".csv", ".parquet")
 _TEXT_COLUMNS: Final = frozenset({"id", "path", "reason", "note", "slide", "split"})
-_SCHEMA: Final = pa.schema(
-    [
-        ("id", pa.string()),
-        ("path", pa.string()),
-        ("status", pa.string()),
-        ("prob_tumour", pa.float64()),
-        ("logit", pa.float64()),
-        ("predicted_label", pa.int8()),
-        ("threshold", pa.float64()),
-        ("lower_threshold", pa.float64()),
-        ("operating_point", pa.string()),
-        ("model_id", pa.string()),
-        ("sha256", pa.string()),
-        ("reason", pa.string()),
-        ("note", pa.string()),
-        ("d4_sd_logit", pa.float64()),
-        ("label", pa.int8()),
-        ("slide", pa.string()),
-        ("split", pa.string()),
-        ("temperature", pa.float64()),
-        ("orientations", pa.string()),
-    ]
-)
+_ARROW: Final = {
+    str: pa.string(), Status: pa.string(), float: pa.float64(), int: pa.int8()
+}  # fmt: skip
+_SCHEMA: Final = pa.schema([(name, _ARROW[kinds[0]]) for name, kinds in TYPES.items()])
 ROWS_PER_GROUP: Final = 16_384
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, get_args, get_type_hints
 
 
 class Status(StrEnum):
@@ -73,3 +73,5 @@ class ScoreRow:
 
 
 COLUMNS: Final = tuple(field.name for field in fields(ScoreRow))
+TYPES: Final = {name: get_args(hint) or (hint,) for name, hint in get_type_hints(ScoreRow).items()}
+"""The types that each column may have, None's among them."""
