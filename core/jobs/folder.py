@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from pydantic import TypeAdapter
+
 from core.errors import SourceError
 from core.files import replacing
 from core.patches import PatchSource, ZipSource, files_source, open_source
@@ -81,6 +83,9 @@ class Job:
     uploads: tuple[StoredFile, ...]
     tta: str = str(TestTimeAugmentation.NONE)
     source_name: str = ""
+
+
+_JOB: Final = TypeAdapter(Job)
 
 
 class JobFolder:
@@ -216,10 +221,8 @@ class JobFolder:
             if not _JOB_ID.match(folder.name):
                 continue
             try:
-                content = json.loads((folder / _JOB_FILE).read_text("utf-8"))
-                uploads = tuple(StoredFile(**file) for file in content.pop("uploads"))
-                yield _checked(Job(**content, uploads=uploads))
-            except (OSError, ValueError, TypeError, KeyError):
+                yield _checked((folder / _JOB_FILE).read_bytes())
+            except (OSError, ValueError):
                 continue  # half made when the process died, or being removed
 
     def open(self, job: Job) -> PatchSource:
@@ -290,14 +293,9 @@ class JobFolder:
         shutil.rmtree(self.folder / job.id, ignore_errors=True)
 
 
-def _checked(job: Job) -> Job:
+def _checked(manifest: bytes) -> Job:
     """A job as it was written, or ValueError: one odd manifest must not hide the others."""
-    texts: tuple[str, ...] = (job.id, job.owner, job.name, job.created, job.tta)
-    texts += tuple(text for file in job.uploads for text in (file.stored, file.name))
-    if not all(isinstance(text, str) for text in texts):
-        raise ValueError("a value is no text")
-    if not isinstance(job.server_path, str | None):
-        raise ValueError("the path is no text")
+    job = _JOB.validate_json(manifest, strict=True)
     datetime.fromisoformat(job.created)
     TestTimeAugmentation(job.tta)
     return job
