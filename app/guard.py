@@ -1,0 +1,126 @@
+"""What stands between the network and the pages: who may ask, and what browsers are told.
+
+A page of another origin on the same machine reaches this one with its cookies, because SameSite
+looks at no ports. So whatever changes something, and the stream of a session, must come from the
+very origin that it goes to.
+"""
+
+import re
+import secrets
+from collections.abc import Awaitable, Callable, MutableMapping
+from http.cookies import CookieError, SimpleCookie
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from app.state.identity import COOKIE
+
+HTTP_ONLY: Final = "NODELENS_COOKIE_HTTP_ONLY"
+"""Set in the environment where this guard keeps the cookie, so that no script does."""
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+_YEAR_S: Final = 31_536_000
+_READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_CLOSED: Final = ("/media/", "/_stcore/metrics")
+"""Places that only the browser of a workspace may ask for."""
+_KEPT_NOWHERE: Final = ("/media/", "/_stcore/")
+_HEADERS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"content-security-policy", b"frame-ancestors 'none'; object-src 'none'; base-uri 'self'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class Guard:
+    """ASGI middleware: same origin with its port, known hosts, a cookie no script reads."""
+
+    def __init__(self, app: Application, hosts: frozenset[str] | None = None) -> None:
+        """Stand before an application.
+
+        Args:
+            app: What is guarded.
+            hosts: Names that browsers may ask for; None takes those of Streamlit's setting
+                server.allowedHosts.
+        """
+        self._app = app
+        self._hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it."""
+        if scope["type"] not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+            return
+        headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        token = _token(headers.get(b"cookie", ""))
+        reason = self._refusal(scope, headers, token)
+        if reason:
+            await _refuse(scope, send, reason)
+            return
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *self._further(scope, token)]
+            await send(message)
+
+        await self._app(scope, receive, guarded)
+
+    def _refusal(self, scope: Scope, headers: dict[bytes, str], token: str | None) -> str:
+        host = headers.get(b"host", "")
+        if _name(host) not in (self._hosts if self._hosts is not None else _allowed_hosts()):
+            return "This host is not served here."
+        origin = headers.get(b"origin")
+        changes = scope["type"] == "websocket" or scope["method"] not in _READS
+        if changes and origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+            return "Requests of other origins are not answered."
+        if scope["path"].startswith(_CLOSED) and token is None:
+            return "This is for the browser that it was made for."
+        return ""
+
+    def _further(self, scope: Scope, token: str | None) -> list[tuple[bytes, bytes]]:
+        found = list(_HEADERS)
+        if scope["path"].startswith(_KEPT_NOWHERE):
+            found.append((b"cache-control", b"no-store"))
+        elif scope["method"] == "GET" and "/static/" not in scope["path"]:
+            secure = "; Secure" if scope.get("scheme") == "https" else ""
+            kept = (
+                f"{COOKIE}={token or secrets.token_urlsafe(32)}; Path=/; Max-Age={_YEAR_S}; "
+                f"HttpOnly; SameSite=Strict{secure}"
+            )
+            found.append((b"set-cookie", kept.encode()))
+        return found
+
+
+def _token(cookies: str) -> str | None:
+    try:
+        found = SimpleCookie(cookies).get(COOKIE)
+    except CookieError:
+        return None
+    return found.value if found is not None and _TOKEN.fullmatch(found.value) else None
+
+
+def _name(host: str) -> str:
+    """A host without its port."""
+    return (urlsplit(f"//{host}").hostname or "").lower()
+
+
+def _allowed_hosts() -> frozenset[str]:
+    from streamlit import config  # noqa: PLC0415 - read once the server has read it
+
+    hosts = config.get_option("server.allowedHosts") or []
+    return frozenset(str(host).strip("[]").lower() for host in hosts)
+
+
+async def _refuse(scope: Scope, send: Send, reason: str) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008, "reason": reason})
+        return
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), *_HEADERS]
+    await send({"type": "http.response.start", "status": 403, "headers": headers})
+    await send({"type": "http.response.body", "body": reason.encode()})

@@ -1,0 +1,100 @@
+"""What stands before the pages, asked as browsers and strangers ask."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from app.guard import Guard, Message, Receive, Scope, Send
+from app.state.identity import COOKIE
+
+TOKEN = "t" * 43
+Headers = dict[str, str]
+
+
+def ask(
+    path: str, headers: Headers, *, kind: str = "http", method: str = "GET"
+) -> tuple[int | str, list[tuple[str, str]]]:
+    """Status and headers of a response, or "open" or "closed" of a stream."""
+    sent: list[Message] = []
+
+    async def served(scope: Scope, _: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.accept"})
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"page"})
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope: dict[str, Any] = {
+        "type": kind,
+        "path": path,
+        "method": method,
+        "scheme": "http",
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+    }
+    if kind == "websocket":
+        del scope["method"]
+    asyncio.run(Guard(served, frozenset({"localhost"}))(scope, receive, send))
+    first = sent[0]
+    if kind == "websocket":
+        return ("open" if first["type"] == "websocket.accept" else "closed"), []
+    found = [(name.decode(), value.decode()) for name, value in first["headers"]]
+    return first["status"], found
+
+
+@pytest.mark.parametrize(
+    ("origin", "answer"),
+    [
+        ("http://localhost:8501", "open"),
+        ("http://localhost:8699", "closed"),
+        ("http://127.0.0.1:8501", "closed"),
+        ("https://evil.example", "closed"),
+        ("null", "closed"),
+    ],
+)
+def test_a_stream_is_opened_by_its_own_origin_only_port_included(origin: str, answer: str) -> None:
+    headers = {"host": "localhost:8501", "origin": origin}
+    assert ask("/_stcore/stream", headers, kind="websocket")[0] == answer
+
+
+def test_other_origins_and_other_hosts_change_nothing() -> None:
+    other = {"host": "localhost:8501", "origin": "http://localhost:8699"}
+    assert ask("/_stcore/upload_file/x", other, method="PUT")[0] == 403
+    own = {"host": "localhost:8501", "origin": "http://localhost:8501"}
+    assert ask("/_stcore/upload_file/x", own, method="PUT")[0] == 200
+    assert ask("/", {"host": "evil.example"})[0] == 403
+
+
+def test_media_and_metrics_need_the_cookie_and_are_kept_nowhere() -> None:
+    host = {"host": "localhost:8501"}
+    for path in ("/media/abc.csv", "/_stcore/metrics"):
+        assert ask(path, host)[0] == 403
+        assert ask(path, host | {"cookie": f"{COOKIE}=short"})[0] == 403
+        status, headers = ask(path, host | {"cookie": f"{COOKIE}={TOKEN}"})
+        assert status == 200
+        assert ("cache-control", "no-store") in headers
+
+
+def test_a_page_sets_a_cookie_that_no_script_reads_and_keeps_the_one_it_finds() -> None:
+    host = {"host": "localhost:8501"}
+    first = dict(ask("/batch", host)[1])["set-cookie"]
+    other = dict(ask("/batch", host)[1])["set-cookie"]
+    assert first != other
+    for part in ("HttpOnly", "SameSite=Strict", "Path=/"):
+        assert part in first
+    kept = dict(ask("/", host | {"cookie": f"a=b; {COOKIE}={TOKEN}"})[1])["set-cookie"]
+    assert kept.startswith(f"{COOKIE}={TOKEN};")
+
+
+def test_browsers_are_told_not_to_frame_nor_to_guess() -> None:
+    headers = dict(ask("/", {"host": "localhost"})[1])
+    assert headers["x-frame-options"] == "DENY"
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
