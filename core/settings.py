@@ -9,6 +9,9 @@ NODELENS_SERVER_ROOTS       folders that users may name as a source, joined by "
                             empty: no user reads anything on the server
 NODELENS_MAX_UPLOAD_FILES   files in one upload
 NODELENS_MAX_UPLOAD_MIB     size of one upload
+NODELENS_QUOTA_MIB          what one person's uploads may fill in all; not set: no limit
+NODELENS_KEEP_DAYS          batches and audits are deleted so many days after they were last worked
+                            on; not set: never
 NODELENS_REVIEW_ANCHORS     file in which the ends of the record of verdicts are noted; best where
                             nobody who can write the data folder can change it
 NODELENS_LEADS              names or logins of those who may lock thresholds and see who gave which
@@ -51,6 +54,8 @@ class Settings:
         leads: Names or logins of the leads.
         anchors_file: Where ends of the record are noted; None is beside the record.
         engines_dir: Where converted networks are kept; None is in the data folder.
+        quota_bytes: What one person's uploads may fill in all; None is no limit.
+        keep_days: Jobs are deleted so many days after they were last worked on; None is never.
     """
 
     data_dir: Path
@@ -63,6 +68,8 @@ class Settings:
     leads: frozenset[str] = frozenset()
     anchors_file: Path | None = None
     engines_dir: Path | None = None
+    quota_bytes: int | None = None
+    keep_days: int | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -101,6 +108,8 @@ class Settings:
             ),
             anchors_file=Path(anchors).expanduser().absolute() if anchors else None,
             engines_dir=Path(engines).expanduser().absolute() if engines else None,
+            quota_bytes=_limit(environment, "NODELENS_QUOTA_MIB", _MIB),
+            keep_days=_limit(environment, "NODELENS_KEEP_DAYS", 1),
         )
 
     @property
@@ -231,6 +240,10 @@ def _positive(environment: Mapping[str, str], name: str, default: int) -> int:
             "app again."
         )
     return int(text)
+
+
+def _limit(environment: Mapping[str, str], name: str, unit: int) -> int | None:
+    return _positive(environment, name, 1) * unit if environment.get(name, "") else None
 
 
 def _roots(text: str) -> tuple[Path, ...]:

@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 from app.resources.caching import cached_by, file_stamp, spare_the_garbage_collector
+from app.resources.locks import guard_jobs
 from core import pictures
 from core.audit import Audit, QualityLimits, open_audit
 from core.audit.browse import AuditView, Distribution, distribution
@@ -16,14 +17,16 @@ from core.settings import SAMPLES_TABLE, Settings
 def audit_store(chosen: Settings) -> AuditStore:
     """Return the one store of audits below the data folder."""
     samples = SAMPLES_TABLE.parent.resolve()
-    return _audit_store(chosen.audits_dir, (*chosen.server_roots, samples))
+    return _audit_store(chosen.audits_dir, (*chosen.server_roots, samples), chosen.keep_days)
 
 
-@cached_by(lambda folder, server_roots: (folder, server_roots))
-def _audit_store(folder: Path, server_roots: tuple[Path, ...]) -> AuditStore:
+@cached_by(lambda folder, server_roots, keep_days: (folder, server_roots, keep_days))
+def _audit_store(folder: Path, server_roots: tuple[Path, ...], keep_days: int | None) -> AuditStore:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     spare_the_garbage_collector()  # this page opens no model, which would do so
-    return AuditStore(folder, server_roots=server_roots)
+    store = AuditStore(folder, server_roots=server_roots)
+    guard_jobs(store.jobs, keep_days)
+    return store
 
 
 def audit_key(store: AuditStore, job: Job) -> str:

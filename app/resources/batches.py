@@ -7,7 +7,7 @@ from collections.abc import Hashable
 from pathlib import Path
 
 from app.resources.caching import cached_by, file_stamp
-from app.resources.locks import folder_lock
+from app.resources.locks import guard_jobs
 from core import pictures
 from core.jobs import InputReport, Job, JobProgress, JobStore, inspect_source
 from core.patches import Patch, PatchSource
@@ -18,6 +18,8 @@ from core.settings import SAMPLES_TABLE, Settings
 
 INSPECTED_INPUTS = 5_000
 """How many inputs are read before scoring; more would keep a reader waiting for over a second."""
+INSPECTED_S = 10.0
+"""After so long the report covers what was read by then: odd files may take seconds each."""
 QUALITY_INPUTS = 10_000
 """How many patches of a batch are measured for their quality; a second is about a thousand."""
 
@@ -35,14 +37,14 @@ def of_rows(store: JobStore, job: Job) -> Hashable:
 def job_store(chosen: Settings) -> JobStore:
     """Return the one store of jobs below the data folder."""
     samples = SAMPLES_TABLE.parent.resolve()
-    return _job_store(chosen.jobs_dir, (*chosen.server_roots, samples))
+    return _job_store(chosen.jobs_dir, (*chosen.server_roots, samples), chosen.keep_days)
 
 
-@cached_by(lambda folder, server_roots: (folder, server_roots))
-def _job_store(folder: Path, server_roots: tuple[Path, ...]) -> JobStore:
+@cached_by(lambda folder, server_roots, keep_days: (folder, server_roots, keep_days))
+def _job_store(folder: Path, server_roots: tuple[Path, ...], keep_days: int | None) -> JobStore:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     store = JobStore(folder, server_roots=server_roots)
-    store.only_while(folder_lock(folder.parent).held)
+    guard_jobs(store, keep_days)
     return store
 
 
@@ -63,7 +65,7 @@ def input_report(store: JobStore, job: Job) -> InputReport:
     Raises:
         SourceError: The source cannot be opened.
     """
-    return inspect_source(source(store, job), limit=INSPECTED_INPUTS)
+    return inspect_source(source(store, job), limit=INSPECTED_INPUTS, seconds=INSPECTED_S)
 
 
 def progress(store: JobStore, job: Job) -> JobProgress:

@@ -1,9 +1,10 @@
-"""Which process may change a data folder."""
+"""Which process may change a data folder, and how long jobs stay in it."""
 
 from pathlib import Path
 from typing import Final
 
 from core.files import FolderLock
+from core.jobs.folder import JobFolder
 
 _LOCKS: Final[dict[Path, FolderLock]] = {}
 
@@ -11,3 +12,11 @@ _LOCKS: Final[dict[Path, FolderLock]] = {}
 def folder_lock(data_dir: Path) -> FolderLock:
     """Return the lock of a data folder; one for all sessions of this process."""
     return _LOCKS.setdefault(data_dir.absolute(), FolderLock(data_dir))
+
+
+def guard_jobs(jobs: JobFolder, keep_days: int | None) -> None:
+    """Let one process change a folder of jobs, and delete those that are past their time."""
+    lock = folder_lock(jobs.folder.parent)
+    jobs.only_while(lock.held)
+    if keep_days is not None and lock.held():
+        jobs.expire(keep_days)

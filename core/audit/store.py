@@ -122,6 +122,7 @@ class AuditStore:
 
     def start(self, job: Job) -> None:
         """Audit the data set, or do the steps that are missing, in a thread; once at a time."""
+        self.jobs.require_writable()
         self._runner.start(job.id, lambda: _Auditing(self, job))
 
     def cancel(self, job: Job) -> None:

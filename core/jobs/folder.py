@@ -11,7 +11,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -34,6 +34,8 @@ ANOTHER_APP: Final = (
     "Another NodeLens works in this data folder. Here everything can be read, and nothing started "
     "or deleted. Use the other one, or close it and reload this page."
 )
+_SPARE_BYTES: Final = 256 * 1024 * 1024
+"""Left free for rows, verdicts and everybody else."""
 _COPY_BYTES: Final = 1024 * 1024
 
 
@@ -107,6 +109,11 @@ class JobFolder:
         """Change nothing but while a function says so: another process may own the folder."""
         self._writable = writable
 
+    @property
+    def is_writable(self) -> bool:
+        """Whether this process may change the folder."""
+        return self._writable()
+
     def require_writable(self) -> None:
         """Raise unless this process may change the folder.
 
@@ -158,6 +165,55 @@ class JobFolder:
                     "operator: the disk may be full or the data folder read-only."
                 ) from None
             raise
+
+    def require_room(self, owner: str, size: int, *, quota: int | None = None) -> None:
+        """Raise unless an upload of so many bytes fits.
+
+        Args:
+            owner: The owner's secret token.
+            size: Of the upload, bytes.
+            quota: What all uploads of one owner may fill, bytes; None is no limit.
+
+        Raises:
+            SourceError: The disk is nearly full, or the owner's uploads would fill too much.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(self.folder).free < size + _SPARE_BYTES:
+            raise SourceError(
+                "There is not enough free space for this upload. Delete batches that are no "
+                "longer needed, or tell the operator."
+            )
+        if quota is None:
+            return
+        used = sum(map(self.size, self.jobs(owner)))
+        if used + size > quota:
+            raise SourceError(
+                f"Your batches fill {used / 2**20:,.0f} MiB and this upload has "
+                f"{size / 2**20:,.0f} MiB; you may use {quota / 2**20:,.0f} MiB. Delete batches "
+                "that you no longer need."
+            )
+
+    def size(self, job: Job) -> int:
+        """Return the bytes that a job fills."""
+        files = (self.folder / job.id).rglob("*")
+        return sum(file.lstat().st_size for file in files if file.is_file())
+
+    def expire(self, days: int, *, now: datetime | None = None) -> int:
+        """Delete every owner's jobs that nobody worked on for so many days; return how many.
+
+        A folder whose manifest is damaged, or whose owner's cookie is lost, goes the same way.
+        """
+        self.require_writable()
+        before = (now or datetime.now(UTC)) - timedelta(days=days)
+        old = []
+        for folder in self.folder.iterdir() if self.folder.is_dir() else ():
+            if _JOB_ID.match(folder.name):
+                times = [folder.stat().st_mtime, *(f.stat().st_mtime for f in folder.iterdir())]
+                if datetime.fromtimestamp(max(times), UTC) < before:
+                    old.append(folder)
+        for folder in old:
+            shutil.rmtree(folder, ignore_errors=True)
+        return len(old)
 
     def add_server_path(
         self,

@@ -1,6 +1,7 @@
 """A look at a source before anything is scored: what can be judged, what cannot, and why."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -61,6 +62,7 @@ def inspect_source(
     limit: int | None = None,
     on_progress: Callable[[int], None] = lambda _: None,
     stop: threading.Event | None = None,
+    seconds: float | None = None,
 ) -> InputReport:
     """Return what can be judged among the first `limit` inputs of a source.
 
@@ -69,7 +71,9 @@ def inspect_source(
         limit: How many to read at most; None reads all.
         on_progress: Called with the count read so far.
         stop: Set by another thread to stop early; the report then covers what was read.
+        seconds: Stop by oneself after so long.
     """
+    started = time.monotonic()
     seen: set[str] = set()
     problems: Counter[str] = Counter()
     notes: Counter[str] = Counter()
@@ -96,6 +100,8 @@ def inspect_source(
         if looked_at % 64 == 0:
             on_progress(looked_at)
         if stop is not None and stop.is_set():
+            break
+        if seconds is not None and time.monotonic() - started > seconds:
             break
     on_progress(looked_at)
     return InputReport(

@@ -1,8 +1,12 @@
 """Work in the background: one thread a job, which can be stopped, waited for and forgotten."""
 
+import os
 import threading
 from collections.abc import Callable
-from typing import Generic, Literal, TypeVar
+from typing import Final, Generic, Literal, TypeVar
+
+_PLACES: Final = threading.BoundedSemaphore(max(3, (os.cpu_count() or 2) // 2))
+"""Jobs worked on at once, over all owners; more would only share the same processors."""
 
 State = Literal["new", "running", "stopped", "done", "broken"]
 """How a job is; a stopped one continues when its owner likes."""
@@ -23,12 +27,17 @@ class Task(threading.Thread):
         self.error = ""
 
     def run(self) -> None:
-        """Do the work and keep what goes wrong."""
+        """Do the work once there is a place for it, and keep what goes wrong."""
+        while not _PLACES.acquire(timeout=0.2):
+            if self.stop.is_set():
+                return
         try:
             self.work()
         except Exception as error:  # noqa: BLE001 - a thread has no caller; the page shows it
             self.error = str(error) or type(error).__name__
             self.broke()
+        finally:
+            _PLACES.release()
 
     def work(self) -> None:
         """Do the work."""

@@ -34,6 +34,14 @@ class AnchorFile:
         self.every = every
         self._last: Anchor | None = None
 
+    def last(self) -> Anchor | None:
+        """Return the last anchor noted, None while there is none."""
+        if not self.path.is_file():
+            return None
+        return max(
+            read_anchors(self.path).anchors, key=lambda anchor: anchor.sequence, default=None
+        )
+
     def note(self, end: Anchor, at: str) -> None:
         """Append an anchor, on disk when this returns; nothing if it was the last one noted.
 

@@ -30,6 +30,14 @@ _SELECT: Final = "SELECT sequence, previous, payload, hash FROM events "
 INSERT: Final = "INSERT INTO events (sequence, previous, payload, hash) VALUES (?, ?, ?, ?)"
 
 
+def _lost(path: Path, what: str, noted: Anchor) -> StoreError:
+    return StoreError(
+        f"The record of verdicts is not whole: its anchors know event {noted.sequence}, and "
+        f"{path.name} {what}. Restore {path.name} from a backup. To begin a new record instead, "
+        "move the anchors file away and keep it."
+    )
+
+
 def utc_now() -> datetime:
     """Return the time now, aware."""
     return datetime.now(UTC)
@@ -65,7 +73,8 @@ class ReviewStore:
             anchors: Where the chain's end is noted beside; None notes it nowhere.
 
         Raises:
-            StoreError: The folder is missing, or the file is not a review store.
+            StoreError: The folder is missing, the file is not a review store, or it lacks what its
+                anchors know.
         """
         self.path = path
         self.anchor_problem = ""
@@ -76,10 +85,19 @@ class ReviewStore:
         self._lock = threading.Lock()
         if not path.parent.is_dir():
             raise StoreError(f"There is no folder {path.parent} for the review store. Make it.")
+        noted = anchors.last() if anchors is not None else None
+        if noted is not None and (not path.exists() or not path.stat().st_size):
+            raise _lost(path, "is gone or empty", noted)
         with self._connection() as connection:
             if schema.user_version(connection) != len(migrations):
                 with _write_lock(connection):
                     self._migrate(connection, migrations)
+            if noted is not None:
+                here = connection.execute(
+                    "SELECT hash FROM events WHERE sequence = ?", (noted.sequence,)
+                ).fetchone()
+                if here is None or here[0] != noted.hash:
+                    raise _lost(path, "does not hold this event", noted)
 
     def append(self, event: Event, *, action: str | None = None) -> Entry:
         """Write one event and return its entry; it is on disk then.

@@ -54,6 +54,7 @@ def before_start(store: JobStore, job: Job, classifier: Classifier | None) -> No
             on_click=_start,
             args=(store, job, classifier),
             key="start",
+            disabled=not store.is_writable,
         )
     st.caption(_views_note(views or TestTimeAugmentation.NONE, classifier))
 
@@ -137,7 +138,7 @@ def progress_line(store: JobStore, job: Job, progress: JobProgress) -> None:
 
 def _progress_text(progress: JobProgress) -> str:
     if not progress.total:
-        return "Opening the source …"
+        return "Waiting for its turn, or opening the source …"
     count = f"{progress.done:,} of {progress.total:,}"
     left = progress.seconds_left
     if left is None:
@@ -174,6 +175,7 @@ def after_stop(
                 on_click=store.start,
                 args=(job, classifier),
                 key="continue",
+                disabled=not store.is_writable,
             )
         _again_button("Start again from the beginning", store, job, classifier, "anew")
 
@@ -192,6 +194,7 @@ def _again_button(label: str, store: JobStore, job: Job, classifier: Classifier,
         on_click=_restart,
         args=(store, job, classifier),
         key=key,
+        disabled=not store.is_writable,
         help=words.RESCORE_HELP,
     )
 

@@ -45,6 +45,8 @@ def new_batch(
         ["Folder", "Files or ZIP", "On the server", "Drawn samples"]
     )
     suffixes = ["zip", *["csv"] * tables, *sorted(suffix[1:] for suffix in PATCH_SUFFIXES)]
+    if settings.keep_days is not None:
+        st.caption(words.KEPT_DAYS.format(days=settings.keep_days))
     with folder:
         st.caption(words.FOLDER)
         _upload(
@@ -71,7 +73,7 @@ def new_batch(
             icon=":material/draw:",
             on_click=try_samples,
             args=(store, take),
-            disabled=not SAMPLES_TABLE.is_file(),
+            disabled=not (SAMPLES_TABLE.is_file() and store.is_writable),
             key="try-samples",
         )
 
@@ -97,7 +99,9 @@ def _upload(
     if not files:
         return
     try:
-        settings.check_upload([file.size for file in files])
+        sizes = [file.size for file in files]
+        settings.check_upload(sizes)
+        store.require_room(identity.owner(), sum(sizes), quota=settings.quota_bytes)
         with st.spinner(f"Storing {len(files):,} files …"):
             job = store.add_upload(identity.owner(), _upload_name(files), files)
     except NodelensError as error:
@@ -133,8 +137,9 @@ def _server_path(store: JobFolder, settings: Settings, take: TakeJob) -> None:
             return
     try:
         path = settings.server_source(text)
+        job = store.add_server_path(identity.owner(), path.name, path)
     except NodelensError as error:
         show_problem(error)
         return
-    take(store.add_server_path(identity.owner(), path.name, path))
+    take(job)
     st.rerun()

@@ -15,6 +15,10 @@ NO_MODEL: Final = (
     "the model's folder in NODELENS_MODEL and its device in NODELENS_DEVICE, then restarts the "
     "app. You can still read earlier results."
 )
+KEPT_DAYS: Final = (
+    "This installation deletes a batch {days} days after anyone last worked on it, with its files "
+    "and scores. Download what you want to keep."
+)
 FOLDER: Final = (
     "For up to about 1,000 patches. Subfolders are included. Every file is listed, including files "
     "that turn out not to be patches."

@@ -1,13 +1,16 @@
 import io
 import json
+import os
 import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from core.errors import SourceError
+from core.files import FolderLock
 from core.jobs import JobStore, inspect_source
 from core.patches import open_source
 from core.scoring import Classifier, Status, TestTimeAugmentation
@@ -164,3 +167,67 @@ def test_the_report_before_scoring_counts_every_kind_of_input(tmp_path: Path) ->
     assert (report.readable, report.flat, report.copies, report.unreadable) == (6, 1, 1, 3)
     assert report.problems[0].examples == ("bad-1.png", "bad-2.png")
     assert [(note.count, note.examples) for note in report.converted] == [(1, ("grey.png",))]
+
+
+def test_one_process_changes_a_data_folder_and_others_only_read(
+    tmp_path: Path, toy_classifier: Classifier
+) -> None:
+    first, second = FolderLock(tmp_path), FolderLock(tmp_path)
+    assert first.held()
+    assert not second.held()
+    store = JobStore(tmp_path / "jobs")
+    job = store.add_upload("alice", "first", uploads(tmp_path / "in"))
+    store.only_while(second.held)
+    assert store.jobs("alice") == [job]
+    changes: tuple[Callable[[], object], ...] = (
+        lambda: store.start(job, toy_classifier),
+        lambda: store.add_server_path("alice", "x", tmp_path),
+        lambda: store.add_upload("alice", "second", uploads(tmp_path / "in")),
+        lambda: store.restart(job),
+        lambda: store.remove(job),
+    )
+    for change in changes:
+        with pytest.raises(SourceError, match="Another NodeLens works in this data folder"):
+            change()
+    assert store.jobs("alice") == [job]
+
+
+def test_uploads_have_a_quota_and_leave_the_disk_some_room(tmp_path: Path) -> None:
+    store = JobStore(tmp_path / "jobs")
+    store.add_upload("alice", "first", [Upload("a.png", bytes(3 * 2**20))])
+    store.require_room("alice", 2**20, quota=5 * 2**20)
+    store.require_room("bob", 4 * 2**20, quota=5 * 2**20)
+    with pytest.raises(SourceError, match="Your batches fill 3 MiB"):
+        store.require_room("alice", 3 * 2**20, quota=5 * 2**20)
+    with pytest.raises(SourceError, match="not enough free space"):
+        store.require_room("alice", 2**60)
+
+
+def test_jobs_expire_by_their_last_use_and_orphans_with_them(tmp_path: Path) -> None:
+    store = JobStore(tmp_path / "jobs")
+    old, fresh = (store.add_upload("alice", name, uploads(tmp_path / "in")) for name in "ab")
+    (store.folder / ("0" * 32)).mkdir()
+    for folder in (store.folder / old.id, store.folder / ("0" * 32)):
+        for path in (*folder.rglob("*"), folder):
+            os.utime(path, (1_000_000, 1_000_000))
+    assert store.expire(30) == 2
+    assert store.jobs("alice") == [fresh]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"created": "yesterday"}, {"name": 7}, {"tta": "none such"}, {"server_path": 3}, {"id": None}],
+)
+def test_an_odd_manifest_hides_no_other_job(tmp_path: Path, changes: dict[str, object]) -> None:
+    store = JobStore(tmp_path / "jobs")
+    odd, good = (store.add_upload("alice", name, uploads(tmp_path / "in")) for name in "ab")
+    file = store.folder / odd.id / "job.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+    assert store.jobs("alice") == [good]
+
+
+def test_a_look_at_the_input_ends_by_itself(tmp_path: Path) -> None:
+    write_patches(tmp_path / "in", 20)
+    with open_source(tmp_path / "in") as source:
+        report = inspect_source(source, seconds=0)
+    assert 0 < report.looked_at < report.inputs

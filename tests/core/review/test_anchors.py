@@ -99,3 +99,27 @@ def test_the_operator_says_where_ends_are_noted(tmp_path: Path) -> None:
     environment["NODELENS_REVIEW_ANCHORS"] = str(tmp_path / "elsewhere" / "ends.txt")
     settings = Settings.from_environment(environment)
     assert settings.review_anchors == tmp_path / "elsewhere" / "ends.txt"
+
+
+@pytest.mark.parametrize("left", [None, b""])
+def test_a_record_that_is_gone_is_told_by_its_anchors_and_none_is_begun(
+    tmp_path: Path, left: bytes | None
+) -> None:
+    store = anchored(tmp_path, 5)
+    for file in tmp_path.glob("review.sqlite*"):
+        file.unlink()
+    if left is not None:
+        store.path.write_bytes(left)
+    for _ in range(2):
+        with pytest.raises(StoreError, match="its anchors know event 4"):
+            ReviewStore(store.path, anchors=AnchorFile(tmp_path / ANCHORS_NAME))
+    assert not store.path.exists() or store.path.stat().st_size == 0
+
+
+def test_another_record_in_its_place_is_told_by_the_anchors(tmp_path: Path) -> None:
+    store = anchored(tmp_path, 5)
+    for file in tmp_path.glob("review.sqlite*"):
+        file.unlink()
+    ReviewStore(store.path)
+    with pytest.raises(StoreError, match="does not hold this event"):
+        ReviewStore(store.path, anchors=AnchorFile(tmp_path / ANCHORS_NAME))

@@ -26,5 +26,6 @@ def test_without_a_list_of_leads_the_only_user_may_lock_and_with_one_others_may_
     leads = Settings.from_environment(os.environ).leads
     assert leads == {"Lea Lead", "Max"}
     person("Max", leads=leads, logged_in=True).require(Permission.LOCK_THRESHOLDS)
+    assert not person("Max", leads=leads, logged_in=False).may(Permission.LOCK_THRESHOLDS)
     with pytest.raises(ReviewError, match="only a lead may lock thresholds"):
         person("Ann", leads=leads, logged_in=False).require(Permission.LOCK_THRESHOLDS)
