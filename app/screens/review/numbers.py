@@ -130,7 +130,10 @@ def _flips(verdicts: Sequence[CurrentVerdict]) -> None:
         empty("", words.NO_LABELLED_CHANGE)
         return
     numbers, notes = st.columns([1.1, 1], gap="large", vertical_alignment="center")
-    astray, helped = Markup('<td class="nl-astray">{}'), Markup('<td class="nl-helped">{}')
+    astray, helped = (
+        Markup('<td class="nl-astray">{}</td>'),
+        Markup('<td class="nl-helped">{}</td>'),
+    )
     numbers.html(
         table_html(
             ("", "Right after the AI", "Wrong after the AI"),
