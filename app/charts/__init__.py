@@ -1,12 +1,12 @@
 """Figures from results; no Streamlit in here."""
 
 from app.charts.batch import roc, score_histogram
-from app.charts.palette import DARK, LIGHT, Palette, dress, outcome_colours, palette
+from app.charts.palette import DARK, LIGHT, Colours, dress, outcome_colours, palette
 
 __all__ = [
     "DARK",
     "LIGHT",
-    "Palette",
+    "Colours",
     "dress",
     "outcome_colours",
     "palette",

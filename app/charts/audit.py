@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from app.charts.palette import Palette, dress
+from app.charts.palette import Colours, dress
 from core.wording import call_text
 
 _CATEGORIES: Final = (
@@ -19,7 +19,7 @@ _CATEGORIES: Final = (
 _SYMBOLS: Final = {"tumour": "triangle-up", "no tumour": "triangle-down", "unknown": "circle"}
 
 
-def label_colours(colours: Palette) -> dict[str, str]:
+def label_colours(colours: Colours) -> dict[str, str]:
     """Return the colour of each label in words."""
     return {
         "tumour": colours.tumour,
@@ -41,7 +41,7 @@ def measure_histogram(
     counts: Mapping[str, NDArray[np.int64]],
     *,
     title: str,
-    colours: Palette,
+    colours: Colours,
 ) -> go.Figure:
     """Return a measure's distribution, one row of bars per class, each as a share of its class.
 
@@ -87,7 +87,7 @@ def measure_histogram(
 
 
 def association_dots(
-    table: pd.DataFrame, names: Callable[[str], str], *, colours: Palette
+    table: pd.DataFrame, names: Callable[[str], str], *, colours: Colours
 ) -> go.Figure:
     """Return the AUROC of each measure alone with its interval, the strongest at the top.
 
@@ -130,7 +130,7 @@ _PANELS: Final = (
 )
 
 
-def contrast_dots(table: pd.DataFrame, *, colours: Palette) -> go.Figure:
+def contrast_dots(table: pd.DataFrame, *, colours: Colours) -> go.Figure:
     """Return centre minus ring of each channel and class, with intervals; units have own panels.
 
     Each point's customdata is [channel, label in words].
@@ -192,7 +192,7 @@ def contrast_dots(table: pd.DataFrame, *, colours: Palette) -> go.Figure:
     return figure
 
 
-def group_bars(table: pd.DataFrame, *, colours: Palette, name: str) -> go.Figure:
+def group_bars(table: pd.DataFrame, *, colours: Colours, name: str) -> go.Figure:
     """Return patches per slide or split, stacked by label; customdata is the group's name.
 
     Args:
@@ -240,7 +240,7 @@ def patch_scatter(
     groups: NDArray[np.object_],
     *,
     titles: tuple[str, str],
-    colours: Palette,
+    colours: Colours,
 ) -> go.Figure:
     """Return one point a patch, coloured by group, for a lasso; customdata is the row.
 
@@ -279,7 +279,7 @@ def patch_scatter(
 Group = tuple[str, str, str, NDArray[np.bool_]]
 
 
-def _coloured(groups: NDArray[np.object_], colours: Palette) -> Sequence[Group]:
+def _coloured(groups: NDArray[np.object_], colours: Colours) -> Sequence[Group]:
     """Return name, colour, symbol and members of each group, the largest first."""
     names, counts = np.unique(groups.astype(str), return_counts=True)
     if set(names) <= set(_SYMBOLS):

@@ -5,7 +5,7 @@ from typing import Final
 
 import plotly.graph_objects as go
 
-from app.charts.palette import Palette, dress, outcome_colours
+from app.charts.palette import Colours, dress, outcome_colours
 from core.scoring import Outcome, ScoreHistogram
 from core.statistics import Curve
 
@@ -18,7 +18,7 @@ def score_histogram(
     *,
     threshold: float,
     lower_threshold: float | None,
-    colours: Palette,
+    colours: Colours,
 ) -> go.Figure:
     """Return the spread of the scores, stacked by call, with the threshold as a line."""
     edges = histogram.edges
@@ -50,7 +50,7 @@ def score_histogram(
     return figure
 
 
-def _mark(figure: go.Figure, value: float, text: str, side: str, colours: Palette) -> None:
+def _mark(figure: go.Figure, value: float, text: str, side: str, colours: Colours) -> None:
     """Draw a threshold as a dashed line with its name above; `side` is where its text begins."""
     figure.add_vline(
         x=value,
@@ -75,7 +75,7 @@ _CALLED: Final = {
 
 
 def roc(
-    curve: Curve, *, point: tuple[float, float] | None, colours: Palette, height_px: int = 300
+    curve: Curve, *, point: tuple[float, float] | None, colours: Colours, height_px: int = 300
 ) -> go.Figure:
     """Return a ROC curve with the operating point (false-positive rate, sensitivity) on it."""
     figure = go.Figure()

@@ -13,7 +13,7 @@ from core.scoring import Outcome
 
 
 @dataclass(frozen=True)
-class Palette:
+class Colours:
     """Colours on one background.
 
     Attributes:
@@ -43,7 +43,7 @@ class Palette:
     on_accent: str
 
 
-LIGHT: Final = Palette(
+LIGHT: Final = Colours(
     tumour="#D55E00",
     no_tumour="#0072B2",
     grey_zone="#8A949A",
@@ -56,7 +56,7 @@ LIGHT: Final = Palette(
     paper="#FFFFFF",
     on_accent="#FFFFFF",
 )
-DARK: Final = Palette(
+DARK: Final = Colours(
     tumour="#F08A3C",
     no_tumour="#56B4E9",
     grey_zone="#9AA7AD",
@@ -74,12 +74,12 @@ FONT: Final = (
 )
 
 
-def palette(*, dark: bool) -> Palette:
+def palette(*, dark: bool) -> Colours:
     """Return the colours for a background."""
     return DARK if dark else LIGHT
 
 
-def outcome_colours(colours: Palette) -> dict[Outcome, str]:
+def outcome_colours(colours: Colours) -> dict[Outcome, str]:
     """Return the colour of each outcome that has a score."""
     return {
         Outcome.NO_TUMOUR: colours.no_tumour,
@@ -88,7 +88,7 @@ def outcome_colours(colours: Palette) -> dict[Outcome, str]:
     }
 
 
-def dress(figure: go.Figure, colours: Palette, *, height_px: int) -> None:
+def dress(figure: go.Figure, colours: Colours, *, height_px: int) -> None:
     """Give a figure the app's axes, colours and transparent background."""
     axis = {
         "gridcolor": colours.faint,

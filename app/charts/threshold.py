@@ -11,7 +11,7 @@ from typing import Final, Literal
 import numpy as np
 import plotly.graph_objects as go
 
-from app.charts.palette import Palette, dress
+from app.charts.palette import Colours, dress
 from core.statistics import Confusion, Curve, Reliability
 from core.thresholds import DecisionCurve, Histogram, Snapshot
 
@@ -71,7 +71,7 @@ def marks(snapshot: Snapshot) -> tuple[Mark, ...]:
     )
 
 
-def histogram(found: Histogram, *, in_force: float | None, colours: Palette) -> go.Figure:
+def histogram(found: Histogram, *, in_force: float | None, colours: Colours) -> go.Figure:
     """Return the scores by class, tumour upwards and no tumour downwards, on a root scale.
 
     The root keeps the few patches on the wrong side visible beside the thousands at the ends;
@@ -113,7 +113,7 @@ def histogram(found: Histogram, *, in_force: float | None, colours: Palette) -> 
     return figure
 
 
-def roc(curve: Curve, *, in_force: Confusion | None, colours: Palette) -> go.Figure:
+def roc(curve: Curve, *, in_force: Confusion | None, colours: Colours) -> go.Figure:
     """Return the ROC curve, thinned for drawing, with the operating point in force."""
     figure = go.Figure()
     _guide(figure, [0, 1], [0, 1], "chance", colours)
@@ -130,7 +130,7 @@ def roc(curve: Curve, *, in_force: Confusion | None, colours: Palette) -> go.Fig
 
 
 def precision_recall(
-    curve: Curve, *, prevalence: float, in_force: Confusion | None, colours: Palette
+    curve: Curve, *, prevalence: float, in_force: Confusion | None, colours: Colours
 ) -> go.Figure:
     """Return the precision-recall curve; chance is the prevalence of this set."""
     figure = go.Figure()
@@ -147,7 +147,7 @@ def precision_recall(
     return figure
 
 
-def calibration(found: Reliability, *, in_force: float | None, colours: Palette) -> go.Figure:
+def calibration(found: Reliability, *, in_force: float | None, colours: Colours) -> go.Figure:
     """Return what the scores say against what was found, with counts and intervals."""
     bins = found.bins
     intervals = [bin_.tumour_share for bin_ in bins]
@@ -187,7 +187,7 @@ def calibration(found: Reliability, *, in_force: float | None, colours: Palette)
 
 
 def decision(
-    curve: DecisionCurve, scores: np.ndarray, *, fair_probability: float, colours: Palette
+    curve: DecisionCurve, scores: np.ndarray, *, fair_probability: float, colours: Colours
 ) -> go.Figure:
     """Return the net benefit over threshold probabilities, with the fair one as a dotted line.
 
@@ -226,7 +226,7 @@ def decision(
     return figure
 
 
-def _curve(figure: go.Figure, curve: Curve, hover: str, colours: Palette) -> None:
+def _curve(figure: go.Figure, curve: Curve, hover: str, colours: Colours) -> None:
     # The first ROC point flags nothing; its threshold is infinite, which JSON cannot hold.
     thresholds = np.minimum(curve.thresholds, 1.0)
     figure.add_scatter(
@@ -242,7 +242,7 @@ def _curve(figure: go.Figure, curve: Curve, hover: str, colours: Palette) -> Non
     figure.update_yaxes(range=[-0.02, 1.03])
 
 
-def _guide(figure: go.Figure, x: list[float], y: list[float], name: str, colours: Palette) -> None:
+def _guide(figure: go.Figure, x: list[float], y: list[float], name: str, colours: Colours) -> None:
     figure.add_scatter(
         x=x,
         y=y,
@@ -253,7 +253,7 @@ def _guide(figure: go.Figure, x: list[float], y: list[float], name: str, colours
     )
 
 
-def _point_in_force(figure: go.Figure, x: float, y: float, colours: Palette) -> None:
+def _point_in_force(figure: go.Figure, x: float, y: float, colours: Colours) -> None:
     figure.add_scatter(
         x=[x],
         y=[y],
@@ -269,14 +269,14 @@ def _point_in_force(figure: go.Figure, x: float, y: float, colours: Palette) -> 
     )
 
 
-def _line_in_force(figure: go.Figure, threshold: float | None, colours: Palette) -> None:
+def _line_in_force(figure: go.Figure, threshold: float | None, colours: Colours) -> None:
     if threshold is not None:
         figure.add_vline(
             x=threshold, line={"color": colours.muted, "width": 1.5, "dash": "dot"}, layer="below"
         )
 
 
-def _dress(figure: go.Figure, colours: Palette, *, x: str, y: str) -> None:
+def _dress(figure: go.Figure, colours: Colours, *, x: str, y: str) -> None:
     dress(figure, colours, height_px=HEIGHT_PX)
     figure.update_layout(
         showlegend=False,

@@ -41,8 +41,8 @@ from core.review.outcomes import (
     reading_time,
     tag_errors,
 )
-from core.review.progress import Progress, Shown, next_position, progress, shown_now
-from core.review.record import CurrentVerdict, Entry, Record, TaskState, current_verdicts
+from core.review.progress import CaseProgress, ShownTask, next_position, progress, shown_now
+from core.review.record import CurrentVerdict, Record, RecordEntry, TaskState, current_verdicts
 from core.review.roles import Permission, Person, Role, person
 from core.review.steps import (
     Undoable,
@@ -69,8 +69,8 @@ from core.review.vocabulary import (
 )
 from core.review.worklist import (
     Candidate,
+    CaseOrder,
     Filters,
-    Order,
     Worklist,
     WorklistPlan,
     build_worklist,
@@ -83,12 +83,13 @@ __all__ = [
     "Anchor",
     "Candidate",
     "CaseOpened",
+    "CaseOrder",
     "CasePatch",
+    "CaseProgress",
     "Commented",
     "Confidence",
     "Corrected",
     "CurrentVerdict",
-    "Entry",
     "Event",
     "Filters",
     "Finding",
@@ -96,21 +97,20 @@ __all__ = [
     "Link",
     "MapShown",
     "OnScreen",
-    "Order",
     "Origin",
     "Permission",
     "Person",
-    "Progress",
     "Quality",
     "Reading",
     "ReadingMode",
     "ReadingTime",
     "ReasonTag",
     "Record",
+    "RecordEntry",
     "ReviewError",
     "ReviewStore",
     "Role",
-    "Shown",
+    "ShownTask",
     "StoreError",
     "TagErrors",
     "Task",

@@ -8,7 +8,7 @@ from core.review.anchors import NotedAnchors
 from core.review.chain import START, Anchor, Link, breaks
 from core.review.errors import ReviewError
 from core.review.events import CaseOpened, read_payload
-from core.review.record import Entry, Record, TaskKey, TaskState, apply
+from core.review.record import Record, RecordEntry, TaskKey, TaskState, apply
 from core.review.rules import require_allowed
 
 LIMITS: Final = (
@@ -121,7 +121,7 @@ def _events_that_could_not_be(links: Sequence[Link]) -> list[Finding]:
     record = Record(START, cases, tasks, actions)  # sees the dictionaries grow
     for link in links:
         try:
-            entry = Entry(link.sequence, link.hash, read_payload(link.payload))
+            entry = RecordEntry(link.sequence, link.hash, read_payload(link.payload))
             require_allowed(record, entry.payload.event)
             if entry.payload.action in actions:
                 raise ReviewError("The same action is recorded twice.")

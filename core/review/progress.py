@@ -10,7 +10,7 @@ from core.review.vocabulary import ReadingMode
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class CaseProgress:
     """How far a reader is.
 
     Attributes:
@@ -50,7 +50,7 @@ def _time_left(seconds: float) -> str:
     return f"about {seconds / 3600:.1f} hours left"
 
 
-def progress(record: Record, case: str, reader: str) -> Progress:
+def progress(record: Record, case: str, reader: str) -> CaseProgress:
     """Return how far a reader is in a case."""
     opened = record.case(case)
     done = [
@@ -59,7 +59,7 @@ def progress(record: Record, case: str, reader: str) -> Progress:
         if verdict.state.done(opened.mode)
     ]
     blinded = opened.mode is ReadingMode.SECOND_READER
-    return Progress(
+    return CaseProgress(
         done=len(done),
         total=len(opened.tasks),
         overrides=None if blinded else sum(verdict.overrides_model for verdict in done),
@@ -92,7 +92,7 @@ def next_position(record: Record, case: str, reader: str, *, after: int = -1) ->
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownTask:
     """What a page may draw of a task now.
 
     Attributes:
@@ -110,7 +110,7 @@ class Shown:
     awaits_ai_verdict: bool
 
 
-def shown_now(record: Record, case: str, reader: str, position: int) -> Shown:
+def shown_now(record: Record, case: str, reader: str, position: int) -> ShownTask:
     """Return what a reader may see of a task, given what is on record.
 
     Score and call are left out until the record allows them, so that a page cannot draw them by
@@ -122,7 +122,7 @@ def shown_now(record: Record, case: str, reader: str, position: int) -> Shown:
         raise ReviewError(f"Found task {position}; {opened.name} has {len(opened.tasks)}, from 0.")
     patch = opened.patches[opened.tasks[position].patch]
     state = record.state(case, reader, position)
-    return Shown(
+    return ShownTask(
         position=position,
         sha256=patch.sha256,
         id=patch.id,

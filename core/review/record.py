@@ -29,7 +29,7 @@ TaskKey = tuple[str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class RecordEntry:
     """One event with its place in the record."""
 
     sequence: int
@@ -146,7 +146,7 @@ class Record:
     tasks: Mapping[TaskKey, TaskState] = field(default_factory=lambda: MappingProxyType({}))
     actions: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
 
-    def extended(self, entries: Iterable[Entry]) -> "Record":
+    def extended(self, entries: Iterable[RecordEntry]) -> "Record":
         """Return the record after further events, which must have been admitted."""
         cases, tasks, actions = dict(self.cases), dict(self.tasks), dict(self.actions)
         end = self.end
@@ -206,7 +206,7 @@ def current_verdicts(
 
 
 def apply(
-    entry: Entry,
+    entry: RecordEntry,
     cases: dict[str, CaseOpened],
     tasks: dict[TaskKey, TaskState],
     actions: dict[str, int],
@@ -221,7 +221,7 @@ def apply(
         tasks[key] = _step(tasks.get(key, NOT_BEGUN), entry, event)
 
 
-def _step(state: TaskState, entry: Entry, event: TaskEvent) -> TaskState:
+def _step(state: TaskState, entry: RecordEntry, event: TaskEvent) -> TaskState:
     if isinstance(event, Undone):
         return state.steps[-1][1]
     if isinstance(event, AiShown):
@@ -236,7 +236,7 @@ def _step(state: TaskState, entry: Entry, event: TaskEvent) -> TaskState:
 
 
 def _standing(
-    state: TaskState, entry: Entry, event: VerdictGiven | VerdictAfterAi | Corrected
+    state: TaskState, entry: RecordEntry, event: VerdictGiven | VerdictAfterAi | Corrected
 ) -> StandingReading:
     """Return the reading of an event; a correction keeps model and operating point."""
     told = event if not isinstance(event, Corrected) else state.final

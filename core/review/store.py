@@ -23,7 +23,7 @@ from core.review.events import (
     payload_as_json,
     read_payload,
 )
-from core.review.record import Entry, Record
+from core.review.record import Record, RecordEntry
 from core.review.rules import require_allowed
 
 _SELECT: Final = "SELECT sequence, previous, payload, hash FROM events "
@@ -99,7 +99,7 @@ class ReviewStore:
                 if here is None or here[0] != noted.hash:
                     raise _lost(path, "does not hold this event", noted)
 
-    def append(self, event: Event, *, action: str | None = None) -> Entry:
+    def append(self, event: Event, *, action: str | None = None) -> RecordEntry:
         """Write one event and return its entry; it is on disk then.
 
         Args:
@@ -134,7 +134,7 @@ class ReviewStore:
         with self._connection() as connection:
             return _links(connection, start)
 
-    def entries(self, start: int = 1) -> list[Entry]:
+    def entries(self, start: int = 1) -> list[RecordEntry]:
         """Return the events from a sequence on: the record's history."""
         return [_entry(link) for link in self.links(start)]
 
@@ -173,7 +173,7 @@ class ReviewStore:
 
     def _insert(
         self, connection: sqlite3.Connection, end: Anchor, event: Event, action: str
-    ) -> Entry:
+    ) -> RecordEntry:
         version = connection.execute("SELECT sqlite_version()").fetchone()[0]
         payload = Payload(
             action=action,
@@ -186,7 +186,7 @@ class ReviewStore:
         connection.execute(INSERT, (link.sequence, link.previous, link.payload, link.hash))
         return entry
 
-    def _written(self, connection: sqlite3.Connection, sequence: int, event: Event) -> Entry:
+    def _written(self, connection: sqlite3.Connection, sequence: int, event: Event) -> RecordEntry:
         entry = _entry(_links(connection, sequence)[0])
         if entry.payload.event != event:
             raise ReviewError(
@@ -248,5 +248,5 @@ def _links(connection: sqlite3.Connection, start: int) -> list[Link]:
     return [Link(*row) for row in rows.fetchall()]
 
 
-def _entry(link: Link) -> Entry:
-    return Entry(link.sequence, link.hash, read_payload(link.payload))
+def _entry(link: Link) -> RecordEntry:
+    return RecordEntry(link.sequence, link.hash, read_payload(link.payload))

@@ -20,7 +20,7 @@ _SMALL: Final = 1e-6
 _NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
 
 
-class Order(StrEnum):
+class CaseOrder(StrEnum):
     """What comes first.
 
     NEAREST_TO_THRESHOLD goes by the distance on log-odds, D4_SPREAD by the score's standard
@@ -111,7 +111,7 @@ class WorklistPlan:
         seed: Of the random choices.
     """
 
-    order: Order = Order.NEAREST_TO_THRESHOLD
+    order: CaseOrder = CaseOrder.NEAREST_TO_THRESHOLD
     filters: Filters = field(default_factory=Filters)
     limit: int | None = None
     control_share: float = 0.0
@@ -210,8 +210,8 @@ def build_worklist(
     return Worklist(tuple(patches), tuple(_with_repeats(queue, repeats, plan.repeat_gap, rng)))
 
 
-def _ranked(candidates: Sequence[Candidate], order: Order, threshold: float) -> list[Candidate]:
-    if order is Order.AS_LISTED:
+def _ranked(candidates: Sequence[Candidate], order: CaseOrder, threshold: float) -> list[Candidate]:
+    if order is CaseOrder.AS_LISTED:
         return list(candidates)
     urgency = _URGENCY[order]
     measured = [(urgency(found, threshold), found) for found in candidates]
@@ -250,14 +250,14 @@ def _label_doubt(found: Candidate, _: float) -> float | None:
     return 1 - probability if label == 1 else probability
 
 
-_URGENCY: Final[Mapping[Order, Callable[[Candidate, float], float | None]]] = MappingProxyType(
+_URGENCY: Final[Mapping[CaseOrder, Callable[[Candidate, float], float | None]]] = MappingProxyType(
     {
-        Order.NEAREST_TO_THRESHOLD: _nearness,
-        Order.D4_SPREAD: lambda found, _: found.d4_sd_logit,
-        Order.SCORE: lambda found, _: found.patch.prob_tumour,
-        Order.RING_DECIDED: _ring,
-        Order.QUALITY: lambda found, _: found.poor_quality,
-        Order.LABEL_ERROR: _label_doubt,
+        CaseOrder.NEAREST_TO_THRESHOLD: _nearness,
+        CaseOrder.D4_SPREAD: lambda found, _: found.d4_sd_logit,
+        CaseOrder.SCORE: lambda found, _: found.patch.prob_tumour,
+        CaseOrder.RING_DECIDED: _ring,
+        CaseOrder.QUALITY: lambda found, _: found.poor_quality,
+        CaseOrder.LABEL_ERROR: _label_doubt,
     }
 )
 

@@ -12,7 +12,7 @@ from app.charts import audit as audit_charts
 from app.screens.audit import patches, words
 from app.screens.shared.parts import chart, empty, plain, section
 from app.state import widgets
-from core.audit.browse import AuditView, Shown
+from core.audit.browse import AuditView, PatchChoice
 
 _MOST_LEAKS: Final = 30
 
@@ -79,7 +79,7 @@ def _table(table: pd.DataFrame, *, slides: bool) -> pd.DataFrame:
 def _select(kind: str) -> None:
     points = widgets.points(f"audit-{kind}-chart")
     names = sorted({str(point["customdata"][0]) for point in points})
-    patches.show(Shown(kind, "|".join(names)) if names else Shown())
+    patches.show(PatchChoice(kind, "|".join(names)) if names else PatchChoice())
 
 
 def _leaks(view: AuditView) -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 from app.screens.audit import pairs, patches, tabs, words
 from app.screens.shared.parts import Stat, empty, stat_strip
 from core.audit import Area, Finding, Severity
-from core.audit.browse import AuditView, Shown
+from core.audit.browse import AuditView, PatchChoice
 from core.audit.finding import MOST_ROWS
 from core.wording import percent
 
@@ -59,7 +59,7 @@ def finding_list(view: AuditView) -> None:
     looked_at = patches.shown_now()
     with st.container(key="nl-findings", gap=None):
         for place, finding in enumerate(view.findings):
-            _finding(finding, place, view, chosen=looked_at == Shown("finding", finding.kind))
+            _finding(finding, place, view, chosen=looked_at == PatchChoice("finding", finding.kind))
 
 
 def _finding(finding: Finding, place: int, view: AuditView, *, chosen: bool) -> None:
@@ -90,13 +90,13 @@ def _show(finding: Finding, view: AuditView) -> None:
     elif finding.kind == "doubtful-label":
         tabs.go_to(job_id, tabs.LABELS)
     elif finding.rows:
-        patches.show(Shown("finding", finding.kind))
+        patches.show(PatchChoice("finding", finding.kind))
     elif finding.ids and finding.area is Area.SPLITS:
         kind = "split" if set(finding.ids) <= set(view.splits) else "slide"
-        patches.show(Shown(kind, "|".join(finding.ids)))
+        patches.show(PatchChoice(kind, "|".join(finding.ids)))
         tabs.go_to(job_id, tabs.BALANCE)
     elif finding.ids:
-        patches.show(Shown("finding", finding.kind))
+        patches.show(PatchChoice("finding", finding.kind))
     elif finding.area is Area.STATISTICS:
         tabs.go_to(job_id, tabs.MEASURES)
     else:

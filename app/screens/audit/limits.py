@@ -7,7 +7,7 @@ import streamlit as st
 from app.screens.audit import patches, words
 from app.state import widgets
 from core.audit import FLAGS, QualityLimits
-from core.audit.browse import AuditView, Shown
+from core.audit.browse import AuditView, PatchChoice
 
 _DEFAULTS: Final = QualityLimits()
 _SLIDERS: Final[dict[str, tuple[str, str, float, float, str]]] = {
@@ -57,7 +57,7 @@ def limits_panel(view: AuditView) -> None:
                 "Show",
                 key=f"audit-limit-show-{place}",
                 on_click=patches.show,
-                args=(Shown("finding", flag),),
+                args=(PatchChoice("finding", flag),),
                 disabled=not count,
             )
         for name in names:

@@ -12,7 +12,7 @@ from app.screens.audit.words import measure_text, unit_text
 from app.screens.shared.parts import chart, section
 from app.state import widgets
 from core.audit import CHANNELS, QUALITY, REGIONS
-from core.audit.browse import AuditView, Shown
+from core.audit.browse import AuditView, PatchChoice
 
 _HISTOGRAM: Final = "audit-histogram"
 _DOTS: Final = "audit-dots"
@@ -78,10 +78,10 @@ def _select_bins(measure: str) -> None:
     parts = [
         f"{label}:{low!r}:{high!r}" for label, low, high, _ in (p["customdata"] for p in points)
     ]
-    patches.show(Shown("bins", "|".join([measure, *parts])) if parts else Shown())
+    patches.show(PatchChoice("bins", "|".join([measure, *parts])) if parts else PatchChoice())
 
 
-def _associations(view: AuditView, colours: charts.Palette) -> None:
+def _associations(view: AuditView, colours: charts.Colours) -> None:
     section("How well single image measures predict the label", "click a point")
     table = _table_or_reason(view, view.audit.table("associations"), "labels of both classes")
     if table is None:
@@ -133,10 +133,10 @@ def _probes(probes: pd.DataFrame) -> None:
 def _select_dot(key: str) -> None:
     points = widgets.points(key)
     if points:
-        patches.show(Shown("measure", str(points[0]["customdata"][0])))
+        patches.show(PatchChoice("measure", str(points[0]["customdata"][0])))
 
 
-def _contrasts(view: AuditView, colours: charts.Palette) -> None:
+def _contrasts(view: AuditView, colours: charts.Colours) -> None:
     section("Centre against ring", "click a point to see the patches that differ most")
     table = _table_or_reason(view, view.audit.table("contrasts"), "labels")
     if table is None:
@@ -155,7 +155,7 @@ def _select_contrast() -> None:
     points = widgets.points(_CONTRASTS)
     if points:
         channel, label = points[0]["customdata"]
-        patches.show(Shown("contrast", f"{channel}|{label}"))
+        patches.show(PatchChoice("contrast", f"{channel}|{label}"))
 
 
 def _table_or_reason(

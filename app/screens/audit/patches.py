@@ -18,10 +18,10 @@ from core.audit import FLAGS, MEASURES
 from core.audit.browse import (
     AuditView,
     Chosen,
-    Order,
+    PatchChoice,
     PatchFilter,
+    PatchOrder,
     Rows,
-    Shown,
     choose,
     csv_bytes,
     exported,
@@ -44,20 +44,20 @@ _PAGE: Final = "show-page"
 Make = Callable[[pd.DataFrame], bytes]
 
 
-def shown_now() -> Shown:
+def shown_now() -> PatchChoice:
     """Return what is looked at."""
     text, rows = address.audit_shown()
-    return Shown("rows", "Selected in the chart", rows) if rows else Shown.parse(text)
+    return PatchChoice("rows", "Selected in the chart", rows) if rows else PatchChoice.parse(text)
 
 
-def show(shown: Shown) -> None:
+def show(shown: PatchChoice) -> None:
     """Look at other patches."""
     address.show_in_audit(None if shown.kind in {"all", "rows"} else str(shown), shown.rows)
 
 
 def show_all() -> None:
     """Look at all patches."""
-    show(Shown())
+    show(PatchChoice())
 
 
 def source_or_none(store: AuditStore, job: Job) -> PatchSource | None:
@@ -75,14 +75,14 @@ def patches_beside(store: AuditStore, job: Job, view: AuditView) -> None:
     headline(chosen)
     order = st.pills(
         "Order",
-        [Order.AS_FOUND, Order.RANDOM],
+        [PatchOrder.AS_FOUND, PatchOrder.RANDOM],
         format_func=lambda each: _order_text(chosen, each),
-        default=Order.AS_FOUND,
+        default=PatchOrder.AS_FOUND,
         required=True,
         key="audit-order-beside",
         label_visibility="collapsed",
     )
-    rows = listed(view, chosen, PatchFilter(order=order or Order.AS_FOUND))
+    rows = listed(view, chosen, PatchFilter(order=order or PatchOrder.AS_FOUND))
     _page(store, job, view, chosen, rows, side=_BESIDE, a_page=_TILES_BESIDE)
 
 
@@ -93,7 +93,11 @@ def patches_alone(store: AuditStore, job: Job, view: AuditView) -> None:
     wanted = _filters(view, chosen)
     rows = listed(view, chosen, wanted)
     side = _SIZES[str(widgets.chosen(_SIZE, _MEDIUM))]
-    measure = wanted.measure if wanted.order in {Order.HIGHEST, Order.LOWEST} else chosen.measure
+    measure = (
+        wanted.measure
+        if wanted.order in {PatchOrder.HIGHEST, PatchOrder.LOWEST}
+        else chosen.measure
+    )
     shown = Chosen(chosen.rows, chosen.sentence, measure)
     _page(store, job, view, shown, rows, side=side, a_page=_TILES[side])
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -125,7 +129,7 @@ def headline(chosen: Chosen) -> None:
     note = "" if count in sentence else f" · {count}"
     with st.container(horizontal=True, vertical_alignment="center", key="nl-audit-shown"):
         st.markdown(f"**{plain(sentence)}**{note}")
-        if shown_now() != Shown():
+        if shown_now() != PatchChoice():
             st.button("Show all", icon=":material/close:", on_click=show_all, key="audit-show-all")
 
 
@@ -135,8 +139,8 @@ def _in_words(sentence: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _order_text(chosen: Chosen, order: Order) -> str:
-    if order is Order.AS_FOUND and not chosen.measure:
+def _order_text(chosen: Chosen, order: PatchOrder) -> str:
+    if order is PatchOrder.AS_FOUND and not chosen.measure:
         return "in the order of the data set"
     return str(order)
 
@@ -152,7 +156,7 @@ def _filters(view: AuditView, chosen: Chosen) -> PatchFilter:
             key=f"audit-text-{view.job_id}",
             persist_state="session",
         )
-    orders = list(Order)
+    orders = list(PatchOrder)
     with order_part:
         order = st.selectbox(
             "Order",
@@ -190,12 +194,12 @@ def _filters(view: AuditView, chosen: Chosen) -> PatchFilter:
     )
 
 
-def _order_more(order: Order) -> tuple[str, int]:
+def _order_more(order: PatchOrder) -> tuple[str, int]:
     """Draw what an order needs besides, and return the measure and the seed."""
     seed = int(str(widgets.chosen(_SEED, 0)))
-    if order is Order.RANDOM:
+    if order is PatchOrder.RANDOM:
         st.button("Draw again", icon=":material/casino:", key="audit-draw", on_click=_redraw)
-    elif order in {Order.HIGHEST, Order.LOWEST}:
+    elif order in {PatchOrder.HIGHEST, PatchOrder.LOWEST}:
         return (
             st.selectbox(
                 "Measure",

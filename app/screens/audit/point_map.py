@@ -14,7 +14,7 @@ from app.screens.audit.words import measure_text, unit_text
 from app.screens.shared.parts import chart
 from app.state import widgets
 from core.audit import FLAGS, MEASURES
-from core.audit.browse import AuditView, Shown
+from core.audit.browse import AuditView, PatchChoice
 
 _KEY: Final = "audit-scatter"
 _MAP: Final = "Map of patches"
@@ -113,7 +113,7 @@ def _groups(view: AuditView, by: str) -> NDArray[np.object_]:
 
 def _select(key: str) -> None:
     rows = tuple(sorted({int(_first(point["customdata"])) for point in widgets.points(key)}))
-    patches.show(Shown("rows", "", rows) if rows else Shown())
+    patches.show(PatchChoice("rows", "", rows) if rows else PatchChoice())
 
 
 def _first(cell: object) -> int:

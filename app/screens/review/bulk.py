@@ -14,7 +14,7 @@ from core.review import (
     CaseOpened,
     Reading,
     ReviewStore,
-    Shown,
+    ShownTask,
     Verdict,
     next_position,
     progress,
@@ -58,7 +58,7 @@ def page_of_patches(store: ReviewStore, kept: PatchFolder, case_id: str, reader:
     _agree(store, case, reader, page, drawn)
 
 
-def _cell(shown: Shown, picture: str) -> str:
+def _cell(shown: ShownTask, picture: str) -> str:
     patch = shown.patch
     score = score_text(patch.prob_tumour if patch else None)
     call = call_text(call_of(patch.predicted_label if patch else None))
@@ -73,7 +73,7 @@ def _agree(
     store: ReviewStore,
     case: CaseOpened,
     reader: str,
-    page: list[Shown],
+    page: list[ShownTask],
     drawn: reading.Display,
 ) -> None:
     called = [shown for shown in page if shown.patch and shown.patch.predicted_label is not None]
@@ -103,7 +103,11 @@ def _agree(
 
 
 def _agree_to_all(
-    store: ReviewStore, case: CaseOpened, reader: str, called: list[Shown], drawn: reading.Display
+    store: ReviewStore,
+    case: CaseOpened,
+    reader: str,
+    called: list[ShownTask],
+    drawn: reading.Display,
 ) -> None:
     if not reading.still_displayed(drawn):
         return

@@ -11,7 +11,7 @@ from app.screens.review import words
 from app.screens.shared.listing import is_drawn
 from core.explanation import Measurement, Target
 from core.jobs import Job, JobStore
-from core.review import Candidate, Order, ReadingMode, ReviewError
+from core.review import Candidate, CaseOrder, ReadingMode, ReviewError
 from core.review.label_candidates import COLUMNS, read_label_candidates, with_label_candidates
 
 _PASS: Final = 8
@@ -30,7 +30,9 @@ class Ranked:
     note: str = ""
 
 
-def orders(candidates: Sequence[Candidate], mode: ReadingMode, *, measurable: bool) -> list[Order]:
+def orders(
+    candidates: Sequence[Candidate], mode: ReadingMode, *, measurable: bool
+) -> list[CaseOrder]:
     """Return the orders that fit; those that would tell a blinded reader the call do not.
 
     Args:
@@ -39,35 +41,35 @@ def orders(candidates: Sequence[Candidate], mode: ReadingMode, *, measurable: bo
         measurable: Whether patches and model are at hand.
     """
     if mode is ReadingMode.SECOND_READER:  # an order by the score would tell the score
-        return [Order.AS_LISTED]
+        return [CaseOrder.AS_LISTED]
     blind = mode is ReadingMode.BLIND_FIRST
-    fitting = [Order.NEAREST_TO_THRESHOLD]
+    fitting = [CaseOrder.NEAREST_TO_THRESHOLD]
     if not blind:
-        fitting.append(Order.SCORE)
+        fitting.append(CaseOrder.SCORE)
     if any(one.d4_sd_logit is not None for one in candidates):
-        fitting.append(Order.D4_SPREAD)
+        fitting.append(CaseOrder.D4_SPREAD)
     if measurable and not blind:  # its first patches are all called tumour
-        fitting.append(Order.RING_DECIDED)
+        fitting.append(CaseOrder.RING_DECIDED)
     if measurable:
-        fitting += [Order.QUALITY, Order.LABEL_ERROR]
+        fitting += [CaseOrder.QUALITY, CaseOrder.LABEL_ERROR]
     elif any(one.patch.label is not None for one in candidates):
-        fitting.append(Order.LABEL_ERROR)
-    return [*fitting, Order.AS_LISTED]
+        fitting.append(CaseOrder.LABEL_ERROR)
+    return [*fitting, CaseOrder.AS_LISTED]
 
 
 def ranked(
-    jobs: JobStore, job: Job | None, candidates: Sequence[Candidate], order: Order
+    jobs: JobStore, job: Job | None, candidates: Sequence[Candidate], order: CaseOrder
 ) -> Ranked:
     """Return the candidates with what an order goes by, measured now where it is not known.
 
     Raises:
         NodelensError: Patches, model or list cannot be used.
     """
-    if order is Order.LABEL_ERROR:
+    if order is CaseOrder.LABEL_ERROR:
         return _doubted(candidates)
-    if job is None or order not in {Order.RING_DECIDED, Order.QUALITY}:
+    if job is None or order not in {CaseOrder.RING_DECIDED, CaseOrder.QUALITY}:
         return Ranked(candidates)
-    if order is Order.QUALITY:
+    if order is CaseOrder.QUALITY:
         poor = resources.poor_quality(jobs, job)
         return Ranked([replace(one, poor_quality=poor.get(one.patch.sha256)) for one in candidates])
     reliance = _centre_reliance(jobs, job)

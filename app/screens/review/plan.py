@@ -11,7 +11,7 @@ from app.screens.review import words
 from app.screens.review.orders import orders, ranked
 from app.state import widgets
 from core.jobs import Job, JobStore
-from core.review import Candidate, Filters, Order, ReadingMode, WorklistPlan
+from core.review import Candidate, CaseOrder, Filters, ReadingMode, WorklistPlan
 from core.wording import call_of, call_text
 
 MOST_PATCHES: Final = 2_000
@@ -97,7 +97,7 @@ def plan_of(jobs: JobStore, source: PatchesOfCase, mode: ReadingMode) -> CasePla
             key="new-repeats",
             help=words.REPEATS_HELP,
         )
-    order = order or Order.AS_LISTED
+    order = order or CaseOrder.AS_LISTED
     st.caption(words.ORDERS[order])
     by_order = ranked(jobs, source.job, source.candidates, order)
     plan = WorklistPlan(

@@ -21,8 +21,8 @@ from core.review import (
     CaseOpened,
     Commented,
     Corrected,
-    Entry,
     Record,
+    RecordEntry,
     ReviewStore,
     VerdictAfterAi,
     VerdictGiven,
@@ -83,7 +83,7 @@ def history(
         st.caption(f"The last {len(shown)} of {len(entries):,} events; the log has them all.")
 
 
-def _line(entry: Entry, names: Mapping[str, str]) -> dict[str, object]:
+def _line(entry: RecordEntry, names: Mapping[str, str]) -> dict[str, object]:
     event = entry.payload.event
     reader = getattr(event, "reader", "")
     task = getattr(event, "task", None)

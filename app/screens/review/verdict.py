@@ -19,7 +19,7 @@ from core.review import (
     ReadingMode,
     ReasonTag,
     ReviewStore,
-    Shown,
+    ShownTask,
     Verdict,
     correction_event,
     screen_of,
@@ -64,7 +64,7 @@ class Sitting:
     """
 
     seat: Seat
-    shown: Shown
+    shown: ShownTask
     stage: str
     before: Reading | None
     drawn: reading.Display

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from core.review import Order, ReadingMode
+from core.review import CaseOrder, ReadingMode
 
 TITLE: Final = "Review"
 LEAD: Final = "Read patches one by one. Every verdict goes on a record that can be verified."
@@ -26,21 +26,21 @@ MODE_NOTES: Final = {
     ReadingMode.ADJUDICATION: "Only patches on which readers disagree, with the score and all "
     "verdicts shown, to settle them.",
 }
-ORDERS: Final[Mapping[Order, str]] = MappingProxyType(
+ORDERS: Final[Mapping[CaseOrder, str]] = MappingProxyType(
     {
-        Order.NEAREST_TO_THRESHOLD: "Patches with scores closest to the threshold, where a small "
-        "change would change the call.",
-        Order.SCORE: "The highest scores first.",
-        Order.D4_SPREAD: "Patches whose score changes most when they are rotated or mirrored, "
+        CaseOrder.NEAREST_TO_THRESHOLD: "Patches with scores closest to the threshold, where a "
+        "small change would change the call.",
+        CaseOrder.SCORE: "The highest scores first.",
+        CaseOrder.D4_SPREAD: "Patches whose score changes most when they are rotated or mirrored, "
         "although orientation has no meaning in tissue.",
-        Order.RING_DECIDED: "Among patches called tumour, those whose score depends least on the "
-        "centre: replacing the centre with other tissue hardly lowers it. Only the centre counts, "
-        "so these calls may be right for the wrong reason. The other patches follow.",
-        Order.QUALITY: "Patches that are blurred, mostly glass or fat, or weakly stained first: "
-        "the worst of the three, compared with the other patches in this batch.",
-        Order.LABEL_ERROR: "Patches whose label the model doubts most. A doubted label is not "
+        CaseOrder.RING_DECIDED: "Among patches called tumour, those whose score depends least on "
+        "the centre: replacing the centre with other tissue hardly lowers it. Only the centre "
+        "counts, so these calls may be right for the wrong reason. The other patches follow.",
+        CaseOrder.QUALITY: "Patches that are blurred, mostly glass or fat, or weakly stained "
+        "first: the worst of the three, compared with the other patches in this batch.",
+        CaseOrder.LABEL_ERROR: "Patches whose label the model doubts most. A doubted label is not "
         "necessarily wrong; the reader decides.",
-        Order.AS_LISTED: "In the order of the batch.",
+        CaseOrder.AS_LISTED: "In the order of the batch.",
     }
 )
 NO_CASE: Final = (

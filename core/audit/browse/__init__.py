@@ -1,8 +1,8 @@
 """An audit as the page shows it: which rows are looked at, why, in which order; no Streamlit."""
 
 from core.audit.browse.distribution import Distribution, distribution
-from core.audit.browse.filter import Order, PatchFilter, listed
-from core.audit.browse.shown import Chosen, Shown, choose
+from core.audit.browse.filter import PatchFilter, PatchOrder, listed
+from core.audit.browse.shown import Chosen, PatchChoice, choose
 from core.audit.browse.tables import csv_bytes, exported, parquet_bytes, review_table
 from core.audit.browse.view import AuditView, Rows, nearest
 
@@ -10,10 +10,10 @@ __all__ = [
     "AuditView",
     "Chosen",
     "Distribution",
-    "Order",
+    "PatchChoice",
     "PatchFilter",
+    "PatchOrder",
     "Rows",
-    "Shown",
     "choose",
     "csv_bytes",
     "distribution",

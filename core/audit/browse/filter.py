@@ -9,7 +9,7 @@ from core.audit.browse.shown import Chosen
 from core.audit.browse.view import AuditView, Rows, by_measure
 
 
-class Order(StrEnum):
+class PatchOrder(StrEnum):
     """What comes first among the patches that are shown."""
 
     AS_FOUND = "most telling first"
@@ -37,7 +37,7 @@ class PatchFilter:
     splits: frozenset[str] = frozenset()
     flags: frozenset[str] = frozenset()
     text: str = ""
-    order: Order = Order.AS_FOUND
+    order: PatchOrder = PatchOrder.AS_FOUND
     measure: str = "detail_share"
     seed: int = 0
 
@@ -59,10 +59,10 @@ def listed(view: AuditView, chosen: Chosen, wanted: PatchFilter) -> Rows:
             text = part[column].fillna("").astype(str)
             inside |= text.str.contains(wanted.text, case=False, regex=False).to_numpy(bool)
         rows = rows[inside]
-    if wanted.order is Order.RANDOM:
+    if wanted.order is PatchOrder.RANDOM:
         return np.random.default_rng(wanted.seed).permutation(rows)
-    if wanted.order is Order.LISTED:
+    if wanted.order is PatchOrder.LISTED:
         return np.sort(rows)
-    if wanted.order in {Order.HIGHEST, Order.LOWEST}:
-        return by_measure(view, rows, wanted.measure, high=wanted.order is Order.HIGHEST)
+    if wanted.order in {PatchOrder.HIGHEST, PatchOrder.LOWEST}:
+        return by_measure(view, rows, wanted.measure, high=wanted.order is PatchOrder.HIGHEST)
     return rows

@@ -25,7 +25,7 @@ _IN_URL: Final = frozenset({"all", "finding", "slide", "split", "bins", "measure
 
 
 @dataclass(frozen=True)
-class Shown:
+class PatchChoice:
     """What is looked at.
 
     Attributes:
@@ -39,7 +39,7 @@ class Shown:
     rows: tuple[int, ...] = ()
 
     @classmethod
-    def parse(cls, text: str | None) -> "Shown":
+    def parse(cls, text: str | None) -> "PatchChoice":
         """Return what a URL names; everything if it names nothing that can be kept in one."""
         kind, _, value = (text or "all").partition(":")
         return cls(kind, value) if kind in _IN_URL else cls()
@@ -66,17 +66,17 @@ class Chosen:
     of: int = 0
 
 
-def choose(view: AuditView, shown: Shown) -> Chosen:
+def choose(view: AuditView, shown: PatchChoice) -> Chosen:
     """Return the rows that are looked at; all of them if what was named is not there any more."""
     found = _CHOOSERS.get(shown.kind, _all)(view, shown)
     return found if found is not None else _all(view, shown)
 
 
-def _all(view: AuditView, _: Shown) -> Chosen:
+def _all(view: AuditView, _: PatchChoice) -> Chosen:
     return Chosen(np.arange(len(view.patches)), "All patches")
 
 
-def _of_finding(view: AuditView, shown: Shown) -> Chosen | None:
+def _of_finding(view: AuditView, shown: PatchChoice) -> Chosen | None:
     found = view.finding(shown.value)
     if found is None:
         if shown.value not in FLAGS:
@@ -94,14 +94,14 @@ def _of_finding(view: AuditView, shown: Shown) -> Chosen | None:
     return Chosen(rows, found.headline) if len(rows) else None
 
 
-def _of_column(view: AuditView, shown: Shown) -> Chosen | None:
+def _of_column(view: AuditView, shown: PatchChoice) -> Chosen | None:
     names = shown.value.split("|")
     rows = np.flatnonzero(view.patches[shown.kind].isin(names).to_numpy())
     said = shown.kind.capitalize() + "s" * (len(names) > 1)
     return Chosen(rows, f"{said} {', '.join(names)}") if len(rows) else None
 
 
-def _of_bins(view: AuditView, shown: Shown) -> Chosen | None:
+def _of_bins(view: AuditView, shown: PatchChoice) -> Chosen | None:
     """Take `measure|label:low:high|…`."""
     measure, *parts = shown.value.split("|")
     if measure not in MEASURES or not parts:
@@ -122,7 +122,7 @@ def _of_bins(view: AuditView, shown: Shown) -> Chosen | None:
     return Chosen(rows, f"{measure} from {min(lows):.4g} to {max(highs):.4g}", measure)
 
 
-def _of_measure(view: AuditView, shown: Shown) -> Chosen | None:
+def _of_measure(view: AuditView, shown: PatchChoice) -> Chosen | None:
     if shown.value not in MEASURES:
         return None
     known = np.flatnonzero(np.isfinite(view.patches[shown.value].to_numpy(np.float64)))
@@ -130,7 +130,7 @@ def _of_measure(view: AuditView, shown: Shown) -> Chosen | None:
     return Chosen(rows, f"All patches, highest {shown.value} first", shown.value)
 
 
-def _of_contrast(view: AuditView, shown: Shown) -> Chosen | None:
+def _of_contrast(view: AuditView, shown: PatchChoice) -> Chosen | None:
     """Take `channel|label`: that class, the largest difference between centre and ring first."""
     channel, _, label = shown.value.partition("|")
     centre = f"centre_{channel}_mean"
@@ -144,7 +144,7 @@ def _of_contrast(view: AuditView, shown: Shown) -> Chosen | None:
     return Chosen(rows, words, centre)
 
 
-def _of_rows(view: AuditView, shown: Shown) -> Chosen | None:
+def _of_rows(view: AuditView, shown: PatchChoice) -> Chosen | None:
     rows = np.array([row for row in shown.rows if 0 <= row < len(view.patches)], np.int64)
     return Chosen(rows, shown.value or "Selected") if len(rows) else None
 

@@ -60,7 +60,7 @@ def test_the_roc_goes_from_corner_to_corner_with_the_threshold_on_it() -> None:
 
 
 @pytest.mark.parametrize("colours", [charts.LIGHT, charts.DARK], ids=["light", "dark"])
-def test_words_can_be_read_and_marks_be_seen_on_their_background(colours: charts.Palette) -> None:
+def test_words_can_be_read_and_marks_be_seen_on_their_background(colours: charts.Colours) -> None:
     for words in (colours.ink, colours.muted, colours.tumour_text, colours.no_tumour_text):
         assert contrast(words, colours.paper) >= 4.5
     assert contrast(colours.on_accent, colours.accent) >= 4.5

@@ -1,6 +1,6 @@
 import pytest
 
-from core.review import Candidate, Order, WorklistPlan, build_worklist
+from core.review import Candidate, CaseOrder, WorklistPlan, build_worklist
 from core.review.errors import ReviewError
 from core.review.label_candidates import read_label_candidates, with_label_candidates
 from tests.core.review.toys import toy_patch
@@ -20,7 +20,7 @@ def test_listed_patches_come_first_by_rank_and_the_others_by_the_models_doubt() 
     # toy patches: odd numbers score 0.9, even ones 0.1; the labels of 1 and 2 contradict that
     found = read_label_candidates("l", of("patch-003,1,0.9,0.2,2", "patch-000,0,0.1,0.1,1"))
     made = with_label_candidates(patches(0, 0, 1, 1), found)
-    worklist = build_worklist(made, WorklistPlan(order=Order.LABEL_ERROR), threshold=0.5)
+    worklist = build_worklist(made, WorklistPlan(order=CaseOrder.LABEL_ERROR), threshold=0.5)
     assert [worklist.patches[task.patch].id[-1] for task in worklist.tasks][:2] == ["0", "3"]
     assert {patch.id[-1] for patch in worklist.patches[2:]} == {"1", "2"}
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from core.review.progress import Progress, next_position, progress, shown_now
+from core.review.progress import CaseProgress, next_position, progress, shown_now
 from core.review.store import ReviewStore
 from core.review.vocabulary import ReadingMode, Verdict
 from tests.core.review.toys import after_ai, given, shown, toy_case, undone
@@ -14,10 +14,10 @@ def store(tmp_path: Path) -> ReviewStore:
 
 
 def test_progress_reads_as_a_sentence() -> None:
-    assert str(Progress(37, 212, 12, 3.1)) == "37 of 212, 12 overrides, about 9 minutes left"
-    assert str(Progress(1, 2, 1, 3.0)) == "1 of 2, 1 override, less than a minute left"
-    assert str(Progress(0, 212, 0, None)) == "0 of 212, 0 overrides"
-    assert str(Progress(212, 212, None, 3.0)) == "212 of 212"
+    assert str(CaseProgress(37, 212, 12, 3.1)) == "37 of 212, 12 overrides, about 9 minutes left"
+    assert str(CaseProgress(1, 2, 1, 3.0)) == "1 of 2, 1 override, less than a minute left"
+    assert str(CaseProgress(0, 212, 0, None)) == "0 of 212, 0 overrides"
+    assert str(CaseProgress(212, 212, None, 3.0)) == "212 of 212"
 
 
 def test_progress_counts_overrides_and_goes_on_where_the_reader_stopped(
@@ -28,7 +28,7 @@ def test_progress_counts_overrides_and_goes_on_where_the_reader_stopped(
     store.append(given(case, "Ann", 0, Verdict.TUMOUR))  # the model says no tumour
     last = store.append(given(case, "Ann", 1, Verdict.TUMOUR))  # and here it says tumour
     again = ReviewStore(store.path)
-    assert progress(again.record(), "c1", "Ann") == Progress(2, 4, 1, 4.0)
+    assert progress(again.record(), "c1", "Ann") == CaseProgress(2, 4, 1, 4.0)
     assert next_position(again.record(), "c1", "Ann") == 2
     assert next_position(again.record(), "c1", "Bob") == 0
     again.append(undone(case, "Ann", 1, last.sequence))

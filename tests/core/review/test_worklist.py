@@ -6,8 +6,8 @@ from core.review.errors import ReviewError
 from core.review.vocabulary import Origin
 from core.review.worklist import (
     Candidate,
+    CaseOrder,
     Filters,
-    Order,
     Worklist,
     WorklistPlan,
     build_worklist,
@@ -38,16 +38,16 @@ def order_of(worklist: Worklist) -> list[str]:
 @pytest.mark.parametrize(
     ("order", "expected"),
     [
-        (Order.AS_LISTED, "01234"),
-        (Order.SCORE, "23140"),
-        (Order.NEAREST_TO_THRESHOLD, "13402"),
-        (Order.D4_SPREAD, "43210"),
-        (Order.RING_DECIDED, "32014"),
-        (Order.QUALITY, "01234"),
-        (Order.LABEL_ERROR, "21340"),  # 0.97 called no tumour, 0.45 called tumour, …
+        (CaseOrder.AS_LISTED, "01234"),
+        (CaseOrder.SCORE, "23140"),
+        (CaseOrder.NEAREST_TO_THRESHOLD, "13402"),
+        (CaseOrder.D4_SPREAD, "43210"),
+        (CaseOrder.RING_DECIDED, "32014"),
+        (CaseOrder.QUALITY, "01234"),
+        (CaseOrder.LABEL_ERROR, "21340"),  # 0.97 called no tumour, 0.45 called tumour, …
     ],
 )
-def test_each_order_puts_first_what_it_names(order: Order, expected: str) -> None:
+def test_each_order_puts_first_what_it_names(order: CaseOrder, expected: str) -> None:
     plan = WorklistPlan(order=order)
     assert order_of(build_worklist(candidates(), plan, threshold=0.5)) == list(expected)
 
@@ -55,19 +55,19 @@ def test_each_order_puts_first_what_it_names(order: Order, expected: str) -> Non
 def test_patches_without_the_measure_come_last() -> None:
     some = candidates()
     some[4] = replace(some[4], d4_sd_logit=None)
-    worklist = build_worklist(some, WorklistPlan(order=Order.D4_SPREAD), threshold=0.5)
+    worklist = build_worklist(some, WorklistPlan(order=CaseOrder.D4_SPREAD), threshold=0.5)
     assert order_of(worklist) == list("32104")
     with pytest.raises(ReviewError, match="Choose another order"):
         build_worklist(
             [replace(found, d4_sd_logit=None) for found in some],
-            WorklistPlan(order=Order.D4_SPREAD),
+            WorklistPlan(order=CaseOrder.D4_SPREAD),
             threshold=0.5,
         )
 
 
 def test_controls_are_drawn_from_all_other_candidates_filtered_out_or_not() -> None:
     plan = WorklistPlan(
-        filters=Filters(predicted_label=1), limit=20, control_share=0.25, order=Order.SCORE
+        filters=Filters(predicted_label=1), limit=20, control_share=0.25, order=CaseOrder.SCORE
     )
     worklist = build_worklist(candidates(200), plan, threshold=0.5)
     controls = [task for task in worklist.tasks if task.origin is Origin.CONTROL]

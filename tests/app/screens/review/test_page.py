@@ -8,8 +8,8 @@ from app.screens.review import verdict, words
 from app.state import identity
 from core.explanation import Explainer
 from core.review import (
+    CaseOrder,
     OnScreen,
-    Order,
     ReadingMode,
     ReviewStore,
     Verdict,
@@ -316,8 +316,8 @@ def test_an_earlier_verdict_is_corrected_by_a_new_event(
 @pytest.mark.parametrize(
     ("mode", "order"),
     [
-        (ReadingMode.BLIND_FIRST, Order.QUALITY),
-        (ReadingMode.AI_FIRST, Order.RING_DECIDED),
+        (ReadingMode.BLIND_FIRST, CaseOrder.QUALITY),
+        (ReadingMode.AI_FIRST, CaseOrder.RING_DECIDED),
     ],
 )
 def test_a_case_is_ordered_by_what_is_measured_for_it(
@@ -325,14 +325,14 @@ def test_a_case_is_ordered_by_what_is_measured_for_it(
     toy_classifier: Classifier,
     monkeypatch: pytest.MonkeyPatch,
     mode: ReadingMode,
-    order: Order,
+    order: CaseOrder,
 ) -> None:
     scored_case(data, toy_classifier, mode=ReadingMode.AI_FIRST)
     monkeypatch.setenv("NODELENS_SERVER_ROOTS", str(data.parent))
     found = page("review", reader="Ann")
     found.segmented_control(key="new-mode").set_value(mode).run()
     offered = found.selectbox(key=f"new-order-{mode}")
-    assert (str(Order.RING_DECIDED) in offered.options) is (mode is ReadingMode.AI_FIRST)
+    assert (str(CaseOrder.RING_DECIDED) in offered.options) is (mode is ReadingMode.AI_FIRST)
     offered.set_value(order).run()
     assert words.ORDERS[order] in [caption.value for caption in found.caption]
     found.button(key="start-case").click().run()

@@ -4,9 +4,9 @@ import pytest
 from core.audit import QualityLimits, open_audit
 from core.audit.browse import (
     AuditView,
-    Order,
+    PatchChoice,
     PatchFilter,
-    Shown,
+    PatchOrder,
     choose,
     csv_bytes,
     distribution,
@@ -27,7 +27,7 @@ def test_a_selection_in_the_histogram_is_the_rows_in_its_bins(view: AuditView) -
     found = distribution(view, "grey_mean")
     assert found is not None
     low, high = float(found.edges[3]), float(found.edges[20])
-    shown = Shown.parse(f"bins:grey_mean|tumour:{low!r}:{high!r}")
+    shown = PatchChoice.parse(f"bins:grey_mean|tumour:{low!r}:{high!r}")
     values = view.patches["grey_mean"]
     expected = view.patches[(values >= low) & (values <= high) & (view.patches["label"] == 1)]
     chosen = choose(view, shown)
@@ -47,11 +47,11 @@ def test_every_readable_patch_is_counted_in_a_histogram_once(view: AuditView) ->
     "text", ["finding:nothing", "bins:grey_mean|x", "bins:a|b", "measure:?", "slide:none", "rows:1"]
 )
 def test_a_link_that_names_nothing_shows_everything(view: AuditView, text: str) -> None:
-    assert len(choose(view, Shown.parse(text)).rows) == len(view.patches)
+    assert len(choose(view, PatchChoice.parse(text)).rows) == len(view.patches)
 
 
 def test_filters_keep_only_what_passes_all_of_them(view: AuditView) -> None:
-    everything = choose(view, Shown())
+    everything = choose(view, PatchChoice())
     wanted = PatchFilter(frozenset({"tumour"}), frozenset({"train"}), text="s2")
     rows = listed(view, everything, wanted)
     part = view.patches.iloc[rows]
@@ -64,10 +64,14 @@ def test_filters_keep_only_what_passes_all_of_them(view: AuditView) -> None:
 def test_a_random_order_is_the_same_patches_and_the_same_for_the_same_seed(
     view: AuditView,
 ) -> None:
-    everything = choose(view, Shown())
-    first = listed(view, everything, PatchFilter(order=Order.RANDOM, seed=1))
-    assert list(first) == list(listed(view, everything, PatchFilter(order=Order.RANDOM, seed=1)))
-    assert list(first) != list(listed(view, everything, PatchFilter(order=Order.RANDOM, seed=2)))
+    everything = choose(view, PatchChoice())
+    first = listed(view, everything, PatchFilter(order=PatchOrder.RANDOM, seed=1))
+    assert list(first) == list(
+        listed(view, everything, PatchFilter(order=PatchOrder.RANDOM, seed=1))
+    )
+    assert list(first) != list(
+        listed(view, everything, PatchFilter(order=PatchOrder.RANDOM, seed=2))
+    )
     assert sorted(first) == list(range(len(view.patches)))
 
 
