@@ -141,8 +141,9 @@ def _tint(part: NDArray[np.float32], palette: Palette) -> tuple[Floats, Floats]:
         positive = np.maximum(part, 0)
         steps = np.rint(255 * positive).astype(np.uint8)
         colour = cv2.applyColorMap(steps, cv2.COLORMAP_VIRIDIS)[..., ::-1]
-        # The root lets middle values be seen: in proportion, they would be lost on the tissue.
-        return colour.astype(np.float32), np.sqrt(positive)[..., None]
+        # The power lets middle values be seen: in proportion, they would be lost on the tissue; a
+        # root would tint glass where there is next to nothing.
+        return colour.astype(np.float32), positive[..., None] ** 0.75
     against, favour = (np.array(end, np.float32) for end in _ENDS[palette])
     return np.where(part[..., None] >= 0, favour, against), np.abs(part)[..., None]
 
