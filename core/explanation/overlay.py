@@ -143,7 +143,7 @@ def _tint(part: NDArray[np.float32], palette: Palette) -> tuple[Floats, Floats]:
         colour = cv2.applyColorMap(steps, cv2.COLORMAP_VIRIDIS)[..., ::-1]
         # The power lets middle values be seen: in proportion, they would be lost on the tissue; a
         # root would tint glass where there is next to nothing.
-        return colour.astype(np.float32), positive[..., None] ** 0.75
+        return colour.astype(np.float32), np.power(positive[..., None], np.float32(0.75))
     against, favour = (np.array(end, np.float32) for end in _ENDS[palette])
     return np.where(part[..., None] >= 0, favour, against), np.abs(part)[..., None]
 
