@@ -1,5 +1,5 @@
 # One word for each thing that CI does.
-.PHONY: check lint types contracts test
+.PHONY: check lint types contracts test fuzz lock wheelhouse
 
 check: lint types contracts test
 
@@ -15,3 +15,16 @@ contracts:
 
 test:
 	pytest
+
+# A short run of every fuzz target; RUNS=1000000 TARGETS=tables for a long one.
+RUNS ?= 2000
+TARGETS ?= decoder zip hdf5 tables card journal points
+fuzz:
+	for target in $(TARGETS); do python -m tests.fuzz.run $$target -runs=$(RUNS) || exit 1; done
+
+lock:
+	python -m tools.lock
+
+# Everything for an installation without a network: pip install --no-index --find-links wheelhouse …
+wheelhouse:
+	pip download --require-hashes -r requirements.lock -d wheelhouse

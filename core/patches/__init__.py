@@ -16,7 +16,7 @@ from core.patches.datasets import (
 )
 from core.patches.decoding import PATCH_SUFFIXES, decode_patch
 from core.patches.files import csv_source, files_source, folder_source, is_inside
-from core.patches.hdf5 import require_unpacked
+from core.patches.hdf5 import Hdf5Source, require_unpacked
 from core.patches.kaggle import is_kaggle_layout, kaggle_source
 from core.patches.naming import shown_path, stem, suffix_of
 from core.patches.packed import PackedSource
@@ -39,6 +39,7 @@ __all__ = [
     "SPACING_UM_PX",
     "ChainedSource",
     "DecodedImage",
+    "Hdf5Source",
     "ImageU8",
     "Patch",
     "PatchEntry",

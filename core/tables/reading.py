@@ -101,8 +101,10 @@ def parse_table(name: str, data: bytes) -> Table:
     text, notes = _decoded(name, data)
     delimiter, lines = _lines(name, text)
     try:
-        header = next(lines)[1]
+        _, header = next(lines, (0, [""]))
         columns = [_clean(cell).lower() for cell in header]
+        if not any(columns):
+            raise SourceError(f"{name} names no column. Name the columns in its first line.")
         _refuse_double_columns(name, columns)
         cells, numbers, said = _cells(name, columns, lines)
     except csv.Error as error:

@@ -74,6 +74,8 @@ def test_a_plain_table_needs_no_word() -> None:
         (b"id,label\na,1\nb,0,x\n", "line 3: found 3 cells, expected 2"),
         (b"path,label,path\na,1,b\n", "1 column name more than once"),
         (b"", "is empty"),
+        (b"sep=;\n", "names no column"),
+        (b",,\na,b,c\n", "names no column"),
         (b"\0" * 100, "is no text"),
         (b'id,label\n"a\n' + b"x" * 200_000, "not a readable CSV"),
     ],

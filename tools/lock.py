@@ -1,0 +1,53 @@
+"""Write the lock files: `python -m tools.lock`, which needs uv and the network."""
+
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+PINNED: Final = Path("requirements.txt")
+WHOLE: Final = Path("requirements.lock")
+CPU: Final = Path("requirements-cpu.lock")
+_PYTHON: Final = "3.11"
+_OF_CUDA: Final = re.compile(r"(torch|torchvision|triton|nvidia-|cuda-)")
+_WHOLE_HEAD: Final = """\
+# The pinned set with all it needs, each file by its hash: pip install --require-hashes -r requirements.lock
+# Then, for this project itself: pip install --no-deps -e .
+# Made by `make lock`.
+"""  # noqa: E501 - a command on one line
+_CPU_HEAD: Final = """\
+# As requirements.lock, for machines without a GPU: without PyTorch and the CUDA libraries (4 GB).
+# First install torch and torchvision of the versions in requirements.txt from PyTorch's CPU index,
+# then: pip install --no-deps --require-hashes -r requirements-cpu.lock; pip install --no-deps -e .
+# Made by `make lock`.
+"""
+
+
+def main() -> int:
+    """Compile the pinned set and write both files."""
+    pinned = [line for line in PINNED.read_text("utf-8").splitlines() if not line.startswith("-e")]
+    with tempfile.TemporaryDirectory() as folder:
+        source, locked = Path(folder, "requirements.in"), Path(folder, "locked.txt")
+        source.write_text("\n".join(pinned) + "\n", "utf-8")
+        options = ["--generate-hashes", "--no-annotate", "--no-header", "--universal"]
+        subprocess.run(  # noqa: S603 - our own files
+            ["uv", "pip", "compile", source, *options, "--python-version", _PYTHON, "-o", locked],  # noqa: S607 - whichever uv is used here
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+        text = locked.read_text("utf-8")
+    WHOLE.write_text(_WHOLE_HEAD + text, "utf-8")
+    CPU.write_text(_CPU_HEAD + without_cuda(text), "utf-8")
+    return 0
+
+
+def without_cuda(text: str) -> str:
+    """Return a compiled lock without PyTorch and what only its CUDA build needs."""
+    blocks = re.split(r"\n(?=[a-z])", text.rstrip("\n"))
+    return "\n".join(block for block in blocks if not _OF_CUDA.match(block)) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
