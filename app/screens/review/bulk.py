@@ -17,12 +17,12 @@ from core.review import (
     ShownTask,
     Verdict,
     next_position,
-    progress,
     screen_of,
     shown_now,
     verdict_event,
 )
 from core.review.patches import PatchFolder
+from core.review.progress import progress
 from core.wording import call_of, call_text, score_text
 
 PATCHES_A_PAGE: Final = 12

@@ -7,7 +7,8 @@ from app.screens.review import words
 from app.screens.shared.listing import badge, entry
 from app.screens.shared.parts import empty, head_line, way_back
 from app.state import address
-from core.review import CaseOpened, Person, ReadingMode, Record, progress
+from core.review import CaseOpened, Person, ReadingMode, Record
+from core.review.progress import progress
 
 
 def case_list(record: Record, who: Person) -> None:

@@ -27,11 +27,11 @@ from core.review import (
     may_correct,
     next_position,
     patch_at,
-    progress,
     shown_now,
     undoable,
 )
 from core.review.patches import PatchFolder
+from core.review.progress import progress
 from core.wording import call_text
 
 READ_AHEAD: Final = 4
