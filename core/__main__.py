@@ -116,12 +116,36 @@ def audit(options: Annotated[AuditOptions, Flat]) -> int:
     return audit_command(options)
 
 
+def doctor() -> int:
+    """Check this installation: versions, model, record, locks, disk, permissions.
+
+    Nothing is changed. Exit status: 0 it works, 1 something is broken.
+    """
+    from core.doctor import report
+
+    return report(settings())
+
+
+def backup(folder: Path, *, jobs: bool = False) -> int:
+    """Copy the record, locks, keys and kept patches into a new folder, also while the app runs.
+
+    Args:
+        folder: New folder for the copy.
+        jobs: Copy batches and audits too.
+    """
+    from core.backup import back_up
+
+    copied = back_up(settings(), folder, jobs=jobs)
+    sys.stdout.write(f"{', '.join(copied) or 'Nothing was there to copy'}: {folder}\n")
+    return 0
+
+
 PROGRAM: Final = Program(
     "python -m core",
     "Score 96 × 96 lymph-node patches for tumour in the centre 32 × 32. Research software, not a "
     "medical device. Exit status: 0 done, 1 something could not be scored or was found, 2 wrong "
     "usage, 70 a fault of the program or the machine.",
-    (score, merge, export, card, verify, explain, report, audit),
+    (score, merge, export, card, verify, explain, report, audit, doctor, backup),
     stopped="Stopped. `score` and `audit` continue with --resume.",
 )
 

@@ -103,6 +103,12 @@ class FolderLock:
         os.close(fd)
         return False
 
+    def release(self) -> None:
+        """Let others change the folder."""
+        if self._fd is not None:
+            os.close(self._fd)
+        self._fd = None
+
 
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file."""

@@ -1,0 +1,53 @@
+"""A copy of the data folder that can be taken while the app works in it."""
+
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from core.errors import RunError
+from core.settings import Settings
+
+_SMALL: Final = ("operating_points", "review_patches")
+"""Folders whose files are written once, whole."""
+_LARGE: Final = ("jobs", "audits")
+
+
+def back_up(settings: Settings, target: Path, *, jobs: bool = False) -> list[str]:
+    """Copy what must not be lost into a new folder and return what was copied.
+
+    The anchors are copied before the record, so that they never know more than it holds. The
+    record is copied by SQLite itself, at one moment, whoever writes to it meanwhile.
+
+    Args:
+        settings: Of the installation.
+        target: A folder that does not exist yet.
+        jobs: Copy batches and audits too; one under way is copied as far as it is.
+
+    Raises:
+        RunError: The target exists, or there is nothing to copy.
+    """
+    if target.exists():
+        raise RunError(f"{target} exists already. Name a new folder for each backup.")
+    if not settings.data_dir.is_dir():
+        raise RunError(f"There is no data folder {settings.data_dir}. Check NODELENS_DATA_DIR.")
+    target.mkdir(parents=True, mode=0o700)
+    copied = []
+    for file in (settings.review_anchors, settings.pseudonym_key):
+        if file.is_file():
+            shutil.copy2(file, target / file.name)
+            copied.append(file.name)
+    if settings.review_store.is_file():
+        here = f"file:{settings.review_store}?mode=ro"
+        with (
+            closing(sqlite3.connect(here, uri=True)) as source,
+            closing(sqlite3.connect(target / settings.review_store.name)) as sink,
+        ):
+            source.backup(sink)
+        copied.append(settings.review_store.name)
+    for name in (*_SMALL, *(_LARGE if jobs else ())):
+        if (settings.data_dir / name).is_dir():
+            shutil.copytree(settings.data_dir / name, target / name)
+            copied.append(name)
+    return copied

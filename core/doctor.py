@@ -1,0 +1,180 @@
+"""Whether an installation works: versions, model, stores, disk, permissions; what would break."""
+
+import io
+import os
+import re
+import shutil
+import stat
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final
+
+import numpy as np
+from PIL import Image
+
+from core.errors import NodelensError
+from core.files import FolderLock
+from core.patches.reader import read_image
+from core.review import ReviewStore
+from core.review.anchors import AnchorFile
+from core.review.verify import verify_store
+from core.scoring import open_classifier
+from core.settings import PROJECT, Settings
+from core.thresholds import OperatingPointStore
+
+_PINNED: Final = PROJECT / "requirements.txt"
+_LOW_BYTES: Final = 5 * 1024**3
+
+
+class Level(StrEnum):
+    """How a check ended."""
+
+    FINE = "ok"
+    WARNING = "warning"
+    BROKEN = "BROKEN"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at.
+
+    Attributes:
+        name: What.
+        level: How it ended.
+        detail: What was found, and what to do.
+    """
+
+    name: str
+    level: Level
+    detail: str
+
+
+def examine(settings: Settings) -> Iterator[Check]:
+    """Yield the checks of an installation; nothing is changed."""
+    yield _versions()
+    yield _model(settings)
+    yield _reader()
+    yield from _data_folder(settings)
+    yield _record(settings)
+    yield from _thresholds(settings)
+    if settings.leads:
+        yield Check(
+            "leads",
+            Level.WARNING,
+            f"{len(settings.leads)} named; they are leads only where a login vouches for the name.",
+        )
+    for root in settings.server_roots:
+        readable = os.access(root, os.R_OK | os.X_OK)
+        level = Level.FINE if readable else Level.BROKEN
+        yield Check("server root", level, f"{root} {'can' if readable else 'cannot'} be read.")
+
+
+def _versions() -> Check:
+    differ = []
+    pinned = _PINNED.read_text("utf-8") if _PINNED.is_file() else ""
+    for name, wanted in re.findall(r"^([\w.-]+)==(\S+)$", pinned, re.MULTILINE):
+        try:
+            found = version(name)
+        except PackageNotFoundError:
+            differ.append(f"{name} is missing")
+            continue
+        if found.split("+")[0] != wanted:
+            differ.append(f"{name} {found} instead of {wanted}")
+    here = f"Python {sys.version.split()[0]}"
+    if differ:
+        return Check("versions", Level.WARNING, f"{here}; not the tested set: {', '.join(differ)}.")
+    return Check("versions", Level.FINE, f"{here}, the set that was tested together.")
+
+
+def _model(settings: Settings) -> Check:
+    try:
+        found = open_classifier(settings.model_dir, device=settings.device)
+    except NodelensError as error:
+        return Check("model", Level.BROKEN, str(error))
+    test = found.self_test
+    return Check(
+        "model",
+        Level.FINE,
+        f"{found.model_id} on {found.engine.device} ({found.engine.name}); self-test differs by "
+        f"{test.largest_difference_logit:.2g} logits, {test.tolerance_logit:g} allowed.",
+    )
+
+
+def _reader() -> Check:
+    out = io.BytesIO()
+    image = np.random.default_rng(0).integers(0, 256, (96, 96, 3), np.uint8)
+    Image.fromarray(image).save(out, "PNG")
+    try:
+        same = bool((read_image(out.getvalue()).image_rgb_u8 == image).all())
+    except NodelensError as error:
+        return Check("reader process", Level.BROKEN, str(error))
+    level = Level.FINE if same else Level.BROKEN
+    return Check("reader process", level, "Foreign images are read in a process of their own.")
+
+
+def _data_folder(settings: Settings) -> Iterator[Check]:
+    folder = settings.data_dir
+    if not folder.is_dir():
+        yield Check("data folder", Level.WARNING, f"{folder} is not there; the app will make it.")
+        return
+    if not os.access(folder, os.W_OK):
+        yield Check("data folder", Level.BROKEN, f"{folder} cannot be written.")
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    if os.name == "posix" and mode & 0o077:
+        yield Check(
+            "data folder",
+            Level.WARNING,
+            f"{folder} is open to other accounts of this machine ({mode:o}). chmod 700 it.",
+        )
+    else:
+        yield Check("data folder", Level.FINE, str(folder))
+    free = shutil.disk_usage(folder).free
+    level = Level.FINE if free > _LOW_BYTES else Level.WARNING
+    yield Check("free disk", level, f"{free / 1024**3:,.1f} GiB.")
+    lock = FolderLock(folder)
+    yield Check(
+        "in use",
+        Level.FINE,
+        "No app works in the data folder." if lock.held() else "An app works in the data folder.",
+    )
+    lock.release()
+
+
+def _record(settings: Settings) -> Check:
+    path, anchors = settings.review_store, settings.review_anchors
+    try:
+        if not path.is_file():
+            last = AnchorFile(anchors).last()
+            if last is None:
+                return Check("record of verdicts", Level.FINE, "None has been begun.")
+            ReviewStore(path, anchors=AnchorFile(anchors))
+        verdict = verify_store(path)
+    except NodelensError as error:
+        return Check("record of verdicts", Level.BROKEN, str(error))
+    if not verdict.ok:
+        return Check("record of verdicts", Level.BROKEN, "Changed: run `python -m core verify`.")
+    return Check("record of verdicts", Level.FINE, "Its chain of hashes is unbroken.")
+
+
+def _thresholds(settings: Settings) -> Iterator[Check]:
+    folder = settings.operating_points_dir
+    faults = []
+    for model in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if model.is_dir():
+            faults += OperatingPointStore(folder).faults(model.name)
+    for fault in faults:
+        yield Check("locked thresholds", Level.BROKEN, fault)
+    if not faults:
+        yield Check("locked thresholds", Level.FINE, "All are as they were locked.")
+
+
+def report(settings: Settings) -> int:
+    """Print the checks and return the exit status: 0, or 1 if something is broken."""
+    broken = False
+    for check in examine(settings):
+        sys.stdout.write(f"{check.level:8} {check.name}: {check.detail}\n")
+        broken |= check.level is Level.BROKEN
+    return int(broken)

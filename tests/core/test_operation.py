@@ -1,0 +1,76 @@
+"""What an operator asks of an installation: does it work, and is there a copy?"""
+
+from pathlib import Path
+
+import pytest
+
+from core.__main__ import main
+from core.doctor import Level, examine
+from core.files import FolderLock
+from core.jobs import JobStore
+from core.review.anchors import ANCHORS_NAME, AnchorFile, read_anchors
+from core.review.store import ReviewStore
+from core.review.verify import verify_store
+from core.review.vocabulary import Verdict
+from core.settings import Settings
+from tests.core.review.toys import given, toy_case, toy_patch
+
+
+@pytest.fixture
+def data(tmp_path: Path, toy_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder with a record of five verdicts, its settings in the environment."""
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o700)
+    monkeypatch.setenv("NODELENS_DATA_DIR", str(folder))
+    monkeypatch.setenv("NODELENS_MODEL", str(toy_bundle))
+    monkeypatch.setenv("NODELENS_DEVICE", "cpu")
+    store = ReviewStore(folder / "review.sqlite", anchors=AnchorFile(folder / ANCHORS_NAME))
+    case = toy_case(patches=tuple(toy_patch(number) for number in range(5)))
+    store.append(case)
+    for task in range(5):
+        store.append(given(case, "Ann", task, Verdict.TUMOUR))
+    store.note_end()
+    return folder
+
+
+def levels(settings: Settings) -> dict[str, Level]:
+    return {check.name: check.level for check in examine(settings)}
+
+
+def test_a_sound_installation_has_nothing_broken(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["doctor"]) == 0
+    said = capsys.readouterr().out
+    for word in ("self-test differs by", "record of verdicts", "free disk", "No app works"):
+        assert word in said
+    assert "BROKEN" not in said
+
+
+def test_what_is_broken_is_named(data: Path, toy_bundle: Path) -> None:
+    settings = Settings(data_dir=data, model_dir=toy_bundle, device="cpu")
+    (data / "review.sqlite").unlink()
+    data.chmod(0o755)
+    found = levels(settings)
+    assert found["record of verdicts"] is Level.BROKEN
+    assert found["data folder"] is Level.WARNING
+    assert levels(Settings(data_dir=data, model_dir=data))["model"] is Level.BROKEN
+    lock = FolderLock(data)
+    assert lock.held()
+    details = [check.detail for check in examine(settings) if check.name == "in use"]
+    assert details == ["An app works in the data folder."]
+    lock.release()
+
+
+def test_a_backup_taken_while_somebody_writes_is_whole(data: Path, tmp_path: Path) -> None:
+    JobStore(data / "jobs").add_server_path("alice", "x", tmp_path)
+    target = tmp_path / "copy"
+    assert main(["backup", str(target)]) == 0
+    assert verify_store(target / "review.sqlite").ok
+    assert read_anchors(target / ANCHORS_NAME).anchors
+    assert not (target / "jobs").exists()
+    restored = ReviewStore(target / "review.sqlite", anchors=AnchorFile(target / ANCHORS_NAME))
+    assert restored.head() == ReviewStore(data / "review.sqlite").head()
+    assert main(["backup", str(target)]) == 2
+    assert main(["backup", str(tmp_path / "all"), "--jobs"]) == 0
+    assert list((tmp_path / "all" / "jobs").iterdir())
