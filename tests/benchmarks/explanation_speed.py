@@ -58,9 +58,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     classifier = open_classifier(arguments.model, device="cpu")
-    engine = classifier.engine
-    if not isinstance(engine, TorchEngine):
-        return 1
+    engine = classifier.engine.pytorch()
     explainer = Explainer(classifier)
     if explainer.exact:
         explainer = Explainer(classifier, method=Method.CAM)
