@@ -21,8 +21,8 @@ from core.statistics import Measured
 from core.wording import call_of, call_text, interval_text, number
 
 LEFT_OUT: Final = (
-    "Names and patches have pseudonyms, the same in every export of this installation; file names, "
-    "slides and comments are left out."
+    "Names and patches are pseudonymised, the same in every export from this installation; file "
+    "names, slides and comments are left out."
 )
 
 
@@ -107,7 +107,7 @@ COUNT_COLUMNS: Final = (
     "Cannot judge",
     "Against the model",
     "Agreement with the model",
-    "Seconds a patch",
+    "Seconds per patch",
 )
 
 
@@ -155,7 +155,7 @@ def _when(at: str) -> str:
 
 def _error_rates(point: OperatingPoint | None) -> list[tuple[str, str]]:
     if point is None:
-        return [("Its error rates", "not known to this installation")]
+        return [("Error rates", "not known to this installation")]
     rates: list[tuple[str, Measured | None]] = [
         ("Sensitivity", point.sensitivity),
         ("Specificity", point.specificity),
@@ -165,8 +165,8 @@ def _error_rates(point: OperatingPoint | None) -> list[tuple[str, str]]:
         for name, value in rates
         if value is not None
     ]
-    said = "; ".join(found) or "not stated"
-    return [("Its error rates", f"{said}. Chosen on {point.chosen_on}")]
+    rates_text = "; ".join(found) or "not stated"
+    return [("Error rates", f"{rates_text}. Chosen on {point.chosen_on}")]
 
 
 def _counts(name: str, verdicts: Sequence[CurrentVerdict]) -> tuple[str, ...]:
@@ -202,7 +202,7 @@ def _flagged(verdicts: Sequence[CurrentVerdict], plan: ReportPlan) -> tuple[Flag
         patch = found[0].patch
         slide = f", slide {patch.slide}" if patch.slide else ""
         source = "" if plan.hide else f"{patch.id}{slide}"
-        label = {1: "tumour", 0: "no tumour", None: "none known"}[patch.label]
+        label = {1: "tumour", 0: "no tumour", None: "unknown"}[patch.label]
         flagged.append(
             FlaggedPatch(
                 sha256=sha256,
@@ -259,9 +259,9 @@ def _reading_line(verdict: CurrentVerdict, plan: ReportPlan) -> str:
     if final.screen:
         parts.append(f"{' and '.join(_SEEN[part] for part in final.screen)} in view")
     if final.map is not None and not final.map.drawn:
-        parts.append("map called not reliable")
+        parts.append("map not reliable")
     if verdict.is_repeat:
-        parts.append("second showing")
+        parts.append("shown again")
     if final.tags:
         parts.append(" and ".join(final.tags))
     if final.quality:
@@ -274,14 +274,13 @@ def _reading_line(verdict: CurrentVerdict, plan: ReportPlan) -> str:
 
 def _notes(mode: ReadingMode, plan: ReportPlan) -> tuple[str, ...]:
     notes = [
-        "The patches were chosen for this worklist. Shares among them say nothing about the slide, "
-        "the patient or a population.",
-        "Intervals are 95 % and take patches as independent; patches of one slide are not.",
+        "The patches were selected for this worklist. Proportions among them say nothing about the "
+        "slide, the patient or a population.",
+        "95 % intervals treat patches as independent; patches from the same slide are not.",
     ]
     if mode is ReadingMode.AI_FIRST:
         notes.append(
-            "The score was on the screen before each verdict, so agreement with the model is not "
-            "independent of it."
+            "The score was shown before each verdict, so agreement may be biased by the model."
         )
     if plan.hide:
         notes.append(LEFT_OUT)

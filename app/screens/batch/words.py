@@ -10,7 +10,7 @@ NO_BATCH: Final = (
 )
 NO_BATCH_NO_MODEL: Final = ("No batch yet.", "Nothing can be scored at the moment.")
 DELETE: Final = "Permanently deletes the uploaded files and the scores of this batch."
-PART_SO_FAR: Final = "The batch is not finished: the files hold the scores so far."
+PART_SO_FAR: Final = "The batch is not finished: the files contain the scores so far."
 NOTHING_READABLE: Final = (
     "None of these inputs can be scored, for the reasons listed above, so scoring was not started."
 )
@@ -20,9 +20,9 @@ VIEWS_EIGHT: Final = (
     "far the orientations agree, but takes eight times as long."
 )
 VIEWS_NEAR: Final = (
-    "Each patch is scored once. Where all eight rotations and mirror images can change the call, "
-    "within {band:.1f} logits of the threshold, their average counts. On the validation patches "
-    "no call further away changed; {share:.0%} of them lay within."
+    "Each patch is scored once. Within {band:.1f} logits of the threshold, where the orientation "
+    "can change the call, the average of all eight rotations and mirror images is used. On the "
+    "validation patches, no call further away changed; {share:.0%} of them were within this range."
 )
 STOPPED: Final = (
     "Stopped at {done:,} of {total:,}. The scores so far are kept; scoring resumes from here."
@@ -40,15 +40,17 @@ OTHER_THRESHOLD: Final = (
 SEARCH: Final = "Search names, slides, remarks"
 TABLE_NAME: Final = "Scored patches of this batch"
 ENLARGE_HELP: Final = "Shows the picture larger."
-MAP_HELP: Final = "Grad-CAM: the places that speak for tumour in the network's last layers."
-MAP_OTHER_MODEL: Final = "Another model scored this batch; a heat map would explain another score."
-MAP_SAYS: Final = "Grad-CAM. It marks what the score reacted to; it is no finding."
+MAP_HELP: Final = "Grad-CAM: the places that the network's last layers take as evidence for tumour."
+MAP_OTHER_MODEL: Final = (
+    "This batch was scored by a different model; a heat map would explain a different score."
+)
+MAP_SAYS: Final = "Grad-CAM. It marks what the score reacted to; it is not a finding."
 MORE: Final = "Rename or delete"
-FINISH_FIRST: Final = "Available once the batch is finished and holds a score."
+FINISH_FIRST: Final = "Available once the batch is finished and contains a score."
 TO_REVIEW: Final = "Read these patches yourself, one by one, and record your verdicts."
-TO_THRESHOLD: Final = "Move the threshold and see which of these patches change their call."
-TO_EXPLAIN: Final = "Show on what the score of the patch on the screen rests."
-PICKED: Final = "{picked:,} picked"
+TO_THRESHOLD: Final = "Move the threshold and see which calls of these patches change."
+TO_EXPLAIN: Final = "Show what the score of the patch on the screen is based on."
+PICKED: Final = "{picked:,} selected"
 NO_MATCH: Final = "No patch matches these filters."
 SIZE: Final = "96 × 96 px, about 93 × 93 µm."
 NO_PICTURE: Final = "No picture: this input could not be read."

@@ -8,7 +8,7 @@ NOT_HERE: Final = (
 )
 LEADS_WITHOUT_LOGIN: Final = (
     "This installation names leads, but has no login, so anyone could type a lead's name. Until "
-    "the operator sets up a login, nobody is a lead and no threshold can be locked."
+    "the operator sets up a login, no one is a lead and no threshold can be locked."
 )
 NO_MODEL: Final = (
     "Scoring needs a model that has passed its self-test. The operator of this installation sets "

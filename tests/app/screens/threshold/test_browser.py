@@ -45,7 +45,7 @@ def test_a_threshold_is_dragged_clicked_chosen_locked_and_shared(address: str) -
         standing = page.locator(".nl-standing").first
         numbers = page.locator(".nl-say").first
         assert threshold() == 0.4
-        expect(standing).to_contain_text("This is the threshold in force")
+        expect(standing).to_contain_text("This is the current threshold")
 
         # The keyboard moves it by one step, the mark and the numbers follow.
         slider = page.get_by_role("slider", name="Threshold").first
