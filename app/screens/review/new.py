@@ -119,7 +119,7 @@ def _from_batch(jobs: JobStore) -> PatchesOfCase | None:
     name = job.name
     if picked and st.checkbox(words.ONLY_PICKED.format(picked=len(picked)), True, key="new-picked"):
         rows = [rows[at] for at in picked]
-        name = f"{name}, {len(picked)} picked"
+        name = f"{name}, {len(picked)} selected"
     return PatchesOfCase(
         name=name,
         candidates=candidates_of(rows),

@@ -164,4 +164,4 @@ FILES: Final = {
     "Whole record": "Every event of every case with its hash, including names; check it with "
     "`python -m core verify`",
 }
-ONLY_PICKED: Final = "Only the {picked:,} patches that were picked in the batch"
+ONLY_PICKED: Final = "Only the {picked:,} patches that were selected in the batch"
