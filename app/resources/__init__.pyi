@@ -7,6 +7,7 @@ from .audits import forget_audits as forget_audits
 from .batches import drawn_sample as drawn_sample
 from .batches import input_report as input_report
 from .batches import job_store as job_store
+from .batches import label_check as label_check
 from .batches import patch_uri as patch_uri
 from .batches import poor_quality as poor_quality
 from .batches import progress as progress

@@ -13,7 +13,7 @@ from core.jobs import InputReport, Job, JobProgress, JobStore, inspect_source
 from core.patches import Patch, PatchSource
 from core.review.quality import image_quality
 from core.review.quality import poor_quality as ranked_quality
-from core.scoring import Batch, ScoreRow, Status
+from core.scoring import Batch, LabelCheck, ScoreRow, Status, check_labels
 from core.settings import SAMPLES_TABLE, Settings
 
 INSPECTED_INPUTS = 5_000
@@ -31,7 +31,7 @@ def of_job(store: JobStore, job: Job) -> Hashable:
 
 def of_rows(store: JobStore, job: Job) -> Hashable:
     """Return what decides the rows that a job has by now."""
-    return job.id, file_stamp(store.journal(job))
+    return job.id, *map(file_stamp, store.decides_rows(job))
 
 
 def job_store(chosen: Settings) -> JobStore:
@@ -137,9 +137,16 @@ def poor_quality(store: JobStore, job: Job) -> dict[str, float]:
     return ranked_quality(quality)
 
 
+@cached_by(of_rows, entries=8)
+def label_check(store: JobStore, job: Job) -> LabelCheck | None:
+    """Return a batch against its labels; None where no scored row has one."""
+    return check_labels(rows(store, job))
+
+
 def forget_batches() -> None:
     """Forget every batch, pictures included."""
     for kept in (source, input_report, rows, _progress_on_disk, _thumbnail, patch_uri):
         kept.clear()
+    label_check.clear()
     scored_batch.clear()
     poor_quality.clear()

@@ -82,7 +82,7 @@ class Place:
 
 _ROW: Final = "row"
 _PICKED: Final = "picked"
-_TO_EXPLAIN: Final = "to-explain"
+_TO_EXPLAIN: Final = "row-to-explain"
 _AUDIT_ROWS: Final = "audit-rows"
 audit_part: Final = Place("part")
 """Name of the part of an audit."""

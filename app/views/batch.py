@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from app import resources
-from app.screens.batch import batches, browser, patch, pick, results, run, words
+from app.screens.batch import against, batches, browser, patch, pick, results, run, words
 from app.screens.shared import listing, model, parts, sources
 from app.screens.shared.words import ANOTHER_TAB
 from app.state import address, identity
@@ -27,9 +27,8 @@ def look_at(store: JobStore, job: Job, classifier: Classifier | None) -> None:
     rows = resources.rows(store, job)
     if rows:
         results.scored_by(rows)
-        finished = progress.state == "done"
-        if finished and classifier is not None and results.outdated(rows, classifier):
-            run.offer_anew(store, job, classifier)
+        if progress.state == "done" and classifier is not None:
+            run.outdated(store, job, rows, classifier)
     running = progress.state == "running"
     st.fragment(result, run_every=LIVE_EVERY_S if running else None)(
         store, job, classifier, was_running=running
@@ -49,8 +48,11 @@ def result(store: JobStore, job: Job, classifier: Classifier | None, *, was_runn
     listed, viewed = st.columns([1.25, 1], gap="medium")
     with listed:
         positions = results.result_filter(job, rows)
-        pick.picked_bar(store, job, rows)
-        results.result_list(store, job, rows, positions)
+        pick.picked_bar(job, rows)
+        if results.view_of(job) == results.LABELS:
+            positions = against.against_labels(store, job, rows, positions)
+        else:
+            results.result_list(store, job, rows, positions)
     with viewed, st.container(gap="xsmall", key="nl-viewer"):
         if any(row.prob_tumour is not None for row in rows):
             results.result_histogram(rows, key=f"histogram-{job.id}")

@@ -77,7 +77,9 @@ def _run_record(store: JobFolder, job: Job, rows: Sequence[ScoreRow], folder: Pa
         outputs[kind.value] = sha256_of(folder / kind.value)
     spec = read_spec(store.journal(job))
     run = store.read_run(job) or {"research_use_only": True, "spec": asdict(spec)}
+    applied = store.applied(job)
     record = run | {
+        "applied_operating_point": applied and applied.point.model_dump(mode="json"),
         "batch": job.name,
         "batch_id": job.id,
         "complete": len(rows) == spec.inputs,

@@ -9,7 +9,7 @@ import json
 import re
 import secrets
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,17 +17,29 @@ from typing import Any, Final, Protocol
 
 from pydantic import TypeAdapter
 
-from core.errors import SourceError
+from core.bundle import OperatingPoint
+from core.errors import RunError, SourceError
 from core.files import replacing
 from core.patches import PatchSource, ZipSource, files_source, open_source
 from core.patches.naming import shown_path
 from core.patches.source import ChainedSource
-from core.scoring import ScoreRow, TestTimeAugmentation, read_rows
+from core.scoring import (
+    AppliedPoint,
+    ScoreRow,
+    TestTimeAugmentation,
+    labelled,
+    labels_in,
+    read_rows,
+)
 from core.settings import resolved_below
+from core.tables import KnownById, parse_table
 
 _JOB_FILE: Final = "job.json"
 _JOURNAL_FILE: Final = "scores.jsonl"
 _RUN_FILE: Final = "run.json"
+_LABELS_FILE: Final = "labels.csv"
+_POINT_FILE: Final = "applied-point.json"
+_MOST_TABLE_BYTES: Final = 64 * 1024 * 1024
 _INPUT_FOLDER: Final = "input"
 _JOB_ID: Final = re.compile(r"^[0-9a-f]{32}$")
 ANOTHER_APP: Final = (
@@ -75,6 +87,7 @@ class Job:
         uploads: The uploaded files, in order.
         tta: Test-time augmentation.
         source_name: What its source is called in records: its first name; "" if it has had one.
+        tables: Uploaded tables of labels, which are no patches.
     """
 
     id: str
@@ -85,6 +98,7 @@ class Job:
     uploads: tuple[StoredFile, ...]
     tta: str = str(TestTimeAugmentation.NONE)
     source_name: str = ""
+    tables: tuple[StoredFile, ...] = ()
 
 
 _JOB: Final = TypeAdapter(Job)
@@ -146,6 +160,7 @@ class JobFolder:
         job_id = secrets.token_hex(16)
         folder = self.folder / job_id
         stored: list[StoredFile] = []
+        tables: list[StoredFile] = []
         try:
             (folder / _INPUT_FOLDER).mkdir(parents=True)
             for number, file in enumerate(files):
@@ -153,10 +168,11 @@ class JobFolder:
                 with (folder / _INPUT_FOLDER / place.stored).open("wb") as target:
                     while block := file.read(_COPY_BYTES):
                         target.write(block)
-                stored.append(place)
+                is_table = _has_labels(folder / _INPUT_FOLDER / place.stored, place.name)
+                (tables if is_table else stored).append(place)
             if not stored:
                 raise SourceError("There is nothing to score: no file was chosen.")
-            return self._new_job(job_id, owner, name, uploads=stored, tta=tta)
+            return self._new_job(job_id, owner, name, uploads=stored, tables=tables, tta=tta)
         except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)
             if isinstance(error, OSError) and not isinstance(error, SourceError):
@@ -237,6 +253,7 @@ class JobFolder:
         *,
         server_path: str | None = None,
         uploads: Sequence[StoredFile] = (),
+        tables: Sequence[StoredFile] = (),
         tta: TestTimeAugmentation,
     ) -> Job:
         job = Job(
@@ -247,6 +264,7 @@ class JobFolder:
             server_path=server_path,
             uploads=tuple(uploads),
             tta=str(tta),
+            tables=tuple(tables),
         )
         return self.write(job)
 
@@ -315,16 +333,82 @@ class JobFolder:
     def uploaded_files(self, job: Job) -> list[tuple[str, Path]]:
         """Return the owner's name of each uploaded file, safe to show, and where its bytes are."""
         folder = self.folder / job.id / _INPUT_FOLDER
-        return [(file.name, folder / file.stored) for file in job.uploads]
+        return [(file.name, folder / file.stored) for file in (*job.uploads, *job.tables)]
 
     def journal(self, job: Job) -> Path:
         """Return where the job's rows are."""
         return self.folder / job.id / _JOURNAL_FILE
 
+    def decides_rows(self, job: Job) -> tuple[Path, ...]:
+        """Return the files that decide a job's rows, whether they are there or not."""
+        folder = self.folder / job.id
+        return folder / _JOURNAL_FILE, folder / _LABELS_FILE, folder / _POINT_FILE
+
     def rows(self, job: Job, start: int = 0) -> list[ScoreRow]:
-        """Return the rows so far, from `start` on."""
+        """Return the rows so far, from `start` on, with later labels and at the applied point."""
         path = self.journal(job)
-        return list(read_rows(path, start)) if path.exists() else []
+        if not path.exists():
+            return []
+        rows = labelled(read_rows(path, start), self.labels(job))
+        applied = self.applied(job)
+        return list(rows if applied is None else applied.call(rows))
+
+    def labels(self, job: Job) -> KnownById:
+        """Return what the uploaded tables, and the one that was added later, say of each patch."""
+        given = self.uploaded_files(job)[len(job.uploads) :]
+        later = self.folder / job.id / _LABELS_FILE
+        if later.is_file():
+            given.append((later.name, later))
+        known: dict[str, Mapping[str, str]] = {}
+        for name, path in given:
+            told = labels_in(parse_table(name, path.read_bytes()))
+            known |= {key: {**known.get(key, {}), **row} for key, row in told.rows.items()}
+        return KnownById(known)
+
+    def add_labels(self, job: Job, name: str, data: bytes) -> None:
+        """Keep a table of labels for the job's patches, instead of one that was added before.
+
+        Raises:
+            SourceError: It is no such table, or none of its ids is of a patch of this job.
+        """
+        known = labels_in(parse_table(shown_path(name), data))
+        if not any(known.of(row.id, row.path) for row in self.rows(job)):
+            raise SourceError(
+                f"None of the {len(known.rows):,} ids of {shown_path(name)} is of a patch in this "
+                "batch. The column id must hold the file names."
+            )
+        self.require_writable()
+        with replacing(self.folder / job.id / _LABELS_FILE) as temporary:
+            temporary.write_bytes(data)
+
+    def applied(self, job: Job) -> AppliedPoint | None:
+        """Return the operating point that was applied to the finished rows; None for their own."""
+        path = self.folder / job.id / _POINT_FILE
+        if not path.is_file():
+            return None
+        content = json.loads(path.read_text("utf-8"))
+        return AppliedPoint(OperatingPoint(**content.pop("point")), **content)
+
+    def apply(self, job: Job, applied: AppliedPoint) -> None:
+        """Call the finished rows at another operating point; their scores stay.
+
+        Raises:
+            RunError: They were scored by another model, or at another temperature.
+        """
+        path = self.journal(job)
+        if not path.exists() or not applied.fits(read_rows(path)):
+            raise RunError(
+                f"These scores are not {applied.model_id}'s, so its threshold means nothing for "
+                "them. Score the batch again."
+            )
+        content = {
+            "point": applied.point.model_dump(mode="json"),
+            "model_id": applied.model_id,
+            "temperature": applied.temperature,
+        }
+        self.require_writable()
+        with replacing(self.folder / job.id / _POINT_FILE) as temporary:
+            temporary.write_text(json.dumps(content), "utf-8")
 
     def write_run(self, job: Job, metadata: dict[str, Any]) -> None:
         """Keep what is known of the run beside its rows."""
@@ -340,8 +424,9 @@ class JobFolder:
         return content
 
     def forget_rows(self, job: Job) -> None:
-        """Delete the job's rows and what is known of its run."""
+        """Delete the job's rows and what is known of its run; labels that were added stay."""
         self.journal(job).unlink(missing_ok=True)
+        (self.folder / job.id / _POINT_FILE).unlink(missing_ok=True)
         (self.folder / job.id / _RUN_FILE).unlink(missing_ok=True)
 
     def delete(self, job: Job) -> None:
@@ -355,6 +440,17 @@ def _checked(manifest: bytes) -> Job:
     datetime.fromisoformat(job.created)
     TestTimeAugmentation(job.tta)
     return job
+
+
+def _has_labels(file: Path, name: str) -> bool:
+    """Return whether an uploaded file is a table of labels that can be used."""
+    if not name.lower().endswith(".csv") or file.stat().st_size > _MOST_TABLE_BYTES:
+        return False
+    try:
+        labels_in(parse_table(name, file.read_bytes()))
+    except SourceError:
+        return False  # it stays in the list of inputs, which says that it is no patch
+    return True
 
 
 def _digest(token: str) -> str:

@@ -1,3 +1,8 @@
+from .against_labels import LabelCheck as LabelCheck
+from .against_labels import check_labels as check_labels
+from .amended import AppliedPoint as AppliedPoint
+from .amended import labelled as labelled
+from .amended import labels_in as labels_in
 from .classifier import Classifier as Classifier
 from .classifier import SelfTest as SelfTest
 from .classifier import apply_locked_point as apply_locked_point

@@ -24,7 +24,7 @@ MOST_TOLERANCE_LOGIT: Final = 0.05
 """Float32 differs by about 1e-4 logits between processors; a card cannot ask for more than this."""
 
 
-_GREY_ZONE: Final = "In the grey zone between the two thresholds: no call, a person decides."
+GREY_ZONE: Final = "In the grey zone between the two thresholds: no call, a person decides."
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class Classifier:
             return self._unscored(item, "The model returned no valid score for this patch.")
         call = self.operating_point.call(logit.prob_tumour)
         return replace(
-            self._unscored(item, "" if call is not None else _GREY_ZONE),
+            self._unscored(item, "" if call is not None else GREY_ZONE),
             status=Status.SCORED,
             logit=logit.logit,
             prob_tumour=logit.prob_tumour,

@@ -15,6 +15,10 @@ _SPLIT_WORDS: Final = {
     **dict.fromkeys(("val", "valid", "validation", "validate", "dev"), "val"),
     **dict.fromkeys(("test", "testing", "tst", "held-out", "heldout", "holdout"), "test"),
 }
+_LABEL_WORDS: Final = {
+    **dict.fromkeys(("1", "1.0", "tumour", "tumor", "positive", "yes", "true"), 1),
+    **dict.fromkeys(("0", "0.0", "normal", "no tumour", "no tumor", "negative", "no", "false"), 0),
+}
 SLIDE_COLUMNS: Final = ("slide", "wsi")
 _SHOWN: Final = 3
 
@@ -26,7 +30,7 @@ def split_name(text: str) -> str:
 
 
 def parse_label(text: str, name: str) -> int | None:
-    """Return 0, 1, or None for an empty cell.
+    """Return 1 (tumour in the centre), 0, or None for an empty cell; words are read as well.
 
     Args:
         text: The cell.
@@ -38,12 +42,13 @@ def parse_label(text: str, name: str) -> int | None:
     text = text.strip()
     if not text:
         return None
-    if text not in {"0", "1", "0.0", "1.0"}:
+    label = _LABEL_WORDS.get(text.casefold())
+    if label is None:
         raise SourceError(
-            f"{name} has the label {text[:20]!r}; expected 1 (tumour in the centre), "
-            "0 (none) or an empty cell. Correct the table."
+            f"{name} has the label {text[:20]!r}; expected 1 or tumour (in the centre), "
+            "0 or normal, or an empty cell. Correct the table."
         )
-    return int(text[0])
+    return label
 
 
 def id_key(text: str) -> str:

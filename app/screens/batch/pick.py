@@ -9,11 +9,11 @@ from app.screens.batch import words
 from app.screens.batch.steps import file_name, to_review
 from app.screens.shared.parts import download
 from app.state import address
-from core.jobs import Job, JobStore, rows_csv
+from core.jobs import Job, rows_csv
 from core.scoring import ScoreRow
 
 
-def picked_bar(store: JobStore, job: Job, rows: Sequence[ScoreRow]) -> None:
+def picked_bar(job: Job, rows: Sequence[ScoreRow]) -> None:
     """Draw what can be done with the picked patches, if there are any."""
     positions = [at for at in address.picked() if at < len(rows)]
     if not positions:

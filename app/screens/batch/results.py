@@ -12,7 +12,6 @@ from app.screens.shared.parts import chart, empty
 from app.state import address, widgets
 from core.jobs import Job, JobStore
 from core.scoring import (
-    Classifier,
     Filter,
     Order,
     Outcome,
@@ -27,6 +26,9 @@ from core.wording import call_text
 ROWS_A_PAGE = 50
 TABLE = "List"
 SHEET = "Contact sheet"
+LABELS = "Against labels"
+_VIEWS = {"sheet": SHEET, "labels": LABELS}
+"""By name in the URL; the list goes without."""
 
 
 def scored_by(rows: Sequence[ScoreRow]) -> None:
@@ -37,19 +39,6 @@ def scored_by(rows: Sequence[ScoreRow]) -> None:
             model=row.model_id, threshold=row.threshold, version=row.operating_point
         )
     )
-
-
-def outdated(rows: Sequence[ScoreRow], classifier: Classifier) -> bool:
-    """Return whether model or threshold have changed since, and if so say which is current."""
-    row, point = rows[0], classifier.operating_point
-    if row.model_id != classifier.model_id:
-        text = words.OTHER_MODEL.format(model=classifier.model_id)
-    elif (row.operating_point, row.threshold) != (point.name, point.threshold):
-        text = words.OTHER_THRESHOLD.format(threshold=point.threshold, version=point.name)
-    else:
-        return False
-    st.warning(text, icon=":material/history:")
-    return True
 
 
 def result_histogram(rows: Sequence[ScoreRow], key: str) -> None:
@@ -79,7 +68,7 @@ def result_filter(job: Job, rows: Sequence[ScoreRow]) -> list[int]:
     by_name = {order.name.lower(): order for order in orders}
     widgets.start(order_key, by_name.get(address.batch_shown("order"), Order.HIGHEST))
     widgets.start(calls_key, [kind for kind in kinds if kind.name.lower() in named])
-    widgets.start(view_key, SHEET if address.batch_shown("view") == "sheet" else TABLE)
+    widgets.start(view_key, _VIEWS.get(address.batch_shown("view"), TABLE))
     with st.container(horizontal=True, vertical_alignment="center", key="nl-batch-show"):
         chosen = st.pills(
             "Show",
@@ -92,12 +81,14 @@ def result_filter(job: Job, rows: Sequence[ScoreRow]) -> list[int]:
         )
         st.segmented_control(
             "View",
-            [TABLE, SHEET],
+            [TABLE, SHEET, LABELS],
             key=view_key,
             persist_state="session",
             required=True,
             label_visibility="collapsed",
         )
+    if view_of(job) == LABELS:
+        return select(rows, Filter(frozenset(chosen)), Order.HIGHEST)
     text_part, order_part, score_part = st.columns([1.3, 1.5, 0.8], vertical_alignment="center")
     with text_part:
         text = st.text_input(
@@ -130,15 +121,21 @@ def result_filter(job: Job, rows: Sequence[ScoreRow]) -> list[int]:
     return select(rows, Filter(frozenset(chosen), low, high, text or ""), order)
 
 
+def view_of(job: Job) -> str:
+    """Return how the rows are shown: `TABLE`, `SHEET` or `LABELS`."""
+    return str(widgets.chosen(f"view-{job.id}"))
+
+
 def shown_as(job: Job) -> dict[str, str]:
     """Return how the batch is looked at, as the URL has it."""
     order = Order(str(widgets.chosen(f"order-{job.id}")))
     calls = widgets.chosen(f"outcomes-{job.id}")
+    view = next((name for name, view in _VIEWS.items() if view == view_of(job)), "")
     names = [Outcome(call).name.lower() for call in calls] if isinstance(calls, list) else []
     return {
         "order": "" if order is Order.HIGHEST else order.name.lower(),
         "calls": ",".join(names),
-        "view": "sheet" if widgets.chosen(f"view-{job.id}") == SHEET else "",
+        "view": view,
     }
 
 
@@ -152,7 +149,7 @@ def result_list(
         return
     _follow(job, positions)
     page = page_of(len(positions), ROWS_A_PAGE, key=f"page-{job.id}")
-    sheet = widgets.chosen(f"view-{job.id}") == SHEET
+    sheet = view_of(job) == SHEET
     browser(store, job, rows, positions[page.part], sheet=sheet)
     with st.container(horizontal=True, vertical_alignment="center"):
         pager(page)

@@ -1,5 +1,6 @@
 """A batch before and while it is scored: what the input contains, start, progress, stop."""
 
+from collections.abc import Sequence
 from functools import partial
 from html import escape
 from typing import Final
@@ -12,7 +13,7 @@ from app.screens.shared.parts import Stat, running_line, section, show_problem, 
 from app.state import address, widgets
 from core.errors import NodelensError
 from core.jobs import InputReport, Job, JobProgress, JobStore, Problem
-from core.scoring import Classifier, TestTimeAugmentation
+from core.scoring import AppliedPoint, Classifier, ScoreRow, TestTimeAugmentation
 
 _VIEWS: Final = {
     TestTimeAugmentation.NONE: "Once",
@@ -180,11 +181,37 @@ def after_stop(
         _again_button("Start again from the beginning", store, job, classifier, "anew")
 
 
-def offer_anew(store: JobStore, job: Job, classifier: Classifier) -> None:
-    """Draw the way to score a finished batch with the current model and threshold."""
-    _again_button(
-        "Re-score with the current model and threshold", store, job, classifier, "anew-now"
-    )
+def outdated(store: JobStore, job: Job, rows: Sequence[ScoreRow], classifier: Classifier) -> None:
+    """Say if model or threshold have changed since, with the way to the current ones.
+
+    Another threshold takes no second run: the scores stay.
+    """
+    row, point = rows[0], classifier.operating_point
+    applied = AppliedPoint.of(classifier)
+    if not applied.fits(rows):
+        text = words.OTHER_MODEL.format(model=classifier.model_id)
+    elif (row.operating_point, row.threshold, row.lower_threshold) != (
+        point.name,
+        point.threshold,
+        point.lower_threshold,
+    ):
+        text = words.OTHER_THRESHOLD.format(threshold=point.threshold, version=point.name)
+    else:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", key="nl-outdated"):
+        st.html(f"<span>{escape(text)}</span>")
+        if applied.fits(rows):
+            st.button(
+                words.APPLY.format(version=point.name),
+                icon=":material/done_all:",
+                type="primary",
+                on_click=store.apply,
+                args=(job, applied),
+                key="apply-point",
+                help=words.APPLY_HELP,
+            )
+        else:
+            _again_button("Score again with the current model", store, job, classifier, "anew-now")
 
 
 def _again_button(label: str, store: JobStore, job: Job, classifier: Classifier, key: str) -> None:

@@ -34,7 +34,7 @@ SCORED_BY: Final = (
 )
 OTHER_MODEL: Final = "These scores come from a different model. The current model is {model}."
 OTHER_THRESHOLD: Final = (
-    "These calls were made at a different threshold. The current threshold is {threshold:.4f} "
+    "These calls were made at a different threshold. The current one is {threshold:.4f} "
     "({version})."
 )
 SEARCH: Final = "Search names, slides, remarks"
@@ -62,3 +62,17 @@ FILES: Final = {
     "RUN": "Model, threshold, self-test, software versions, and the hashes of the CSV and Parquet "
     "files.",
 }
+APPLY: Final = "Apply {version} to this batch"
+APPLY_HELP: Final = "The scores stay; only the calls change. Each row says which version called it."
+NO_LABELS: Final = (
+    "No labels for this batch.",
+    "Add a CSV with the columns id (the file name) and label (1 or tumour, 0 or normal). "
+    "A column slide makes the intervals honest. A labels.csv among the uploaded files is read too.",
+)
+ADD_LABELS: Final = "Labels, CSV"
+LABELLED: Final = "{labelled:,} of {scored:,} scored patches have a label."
+BY_PATCHES: Final = "Intervals by patches: too narrow where several patches are from one slide."
+BY_SLIDES: Final = "Intervals over slides, {slides} of them."
+GREY_COUNTS: Final = "A patch in the grey zone counts as not called tumour."
+NO_ERRORS: Final = "Every labelled patch is called as its label says."
+ERRORS: Final = "{missed:,} missed and {alarms:,} false alarms, the most wrong first"

@@ -1,0 +1,120 @@
+"""A batch against its labels: rates, curve, table of calls, and each patch that is called wrong."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import streamlit as st
+
+from app import charts, resources
+from app.screens.batch import words
+from app.screens.batch.browser import browser
+from app.screens.shared.pager import page_of, pager
+from app.screens.shared.parts import chart, empty, section, show_problem, table, with_small
+from app.state import widgets
+from core.errors import NodelensError
+from core.jobs import Job, JobStore
+from core.scoring import LabelCheck, ScoreRow
+from core.wording import call_of, call_text, interval_text, number, percent, percent_interval
+
+_ERRORS_A_PAGE: Final = 30
+_NAMES: Final = {
+    "sensitivity": "Sensitivity",
+    "specificity": "Specificity",
+    "ppv": "PPV, at this batch's mix",
+    "npv": "NPV, at this batch's mix",
+    "accuracy": "Accuracy",
+}
+_ROC_PX: Final = 220
+
+
+def against_labels(
+    store: JobStore, job: Job, rows: Sequence[ScoreRow], positions: Sequence[int]
+) -> list[int]:
+    """Draw the batch against its labels and return the positions of what was called wrong.
+
+    Args:
+        store: Of the batch.
+        job: The batch.
+        rows: All of them.
+        positions: Those that the filters leave; without labels they stay the list.
+    """
+    check = resources.label_check(store, job)
+    if check is None:
+        empty(*words.NO_LABELS)
+        _add_labels(store, job)
+        return list(positions)
+    numbers, curve = st.columns([1.2, 1], gap="small")
+    with numbers:
+        _rates(check)
+    with curve:
+        false_alarms = 1 - check.rates["specificity"].value
+        figure = charts.roc(
+            check.roc,
+            point=(false_alarms, check.rates["sensitivity"].value),
+            colours=charts.palette(dark=widgets.is_dark()),
+            height_px=_ROC_PX,
+        )
+        chart(figure, f"roc-{job.id}", "ROC curve of the batch, with its threshold")
+    _calls(check)
+    st.caption(_said(check, rows))
+    wrong = [*check.missed, *check.false_alarms]
+    missed, alarms = len(check.missed), len(check.false_alarms)
+    if wrong:
+        section("Called wrong", words.ERRORS.format(missed=missed, alarms=alarms))
+        page = page_of(len(wrong), _ERRORS_A_PAGE, key=f"wrong-{job.id}")
+        browser(store, job, rows, wrong[page.part], sheet=True)
+        pager(page)
+    else:
+        empty("", words.NO_ERRORS)
+    with st.expander("Other labels", key=f"more-labels-{job.id}"):
+        _add_labels(store, job)
+    return wrong or list(positions)
+
+
+def _rates(check: LabelCheck) -> None:
+    area = check.auroc
+    rows = [("AUROC", with_small(number(area.value), interval_text(area.low, area.high)))]
+    for name, rate in check.rates.items():
+        cell = with_small(percent(rate.value), percent_interval(rate.low, rate.high))
+        rows.append((_NAMES[name], cell))
+    table(("", "95 % interval"), rows, "nl-table nl-rates")
+
+
+def _calls(check: LabelCheck) -> None:
+    grey = check.counts[1, None] + check.counts[0, None]
+    calls = (1, None, 0) if grey else (1, 0)
+    head = ("Label", *(f"called {call_text(call_of(call))}" for call in calls))
+    rows = [
+        (call_text(call_of(label)), *(f"{check.counts[label, call]:,}" for call in calls))
+        for label in (1, 0)
+    ]
+    table(head, rows, "nl-table nl-matrix")
+
+
+def _said(check: LabelCheck, rows: Sequence[ScoreRow]) -> str:
+    evidence = check.evidence
+    scored = sum(row.prob_tumour is not None for row in rows)
+    parts = [words.LABELLED.format(labelled=len(evidence), scored=scored)]
+    slides = evidence.slides
+    parts.append(
+        words.BY_PATCHES
+        if slides is None
+        else words.BY_SLIDES.format(slides=len(evidence.slide_names))
+    )
+    if check.counts[1, None] + check.counts[0, None]:
+        parts.append(words.GREY_COUNTS)
+    return " ".join(parts)
+
+
+def _add_labels(store: JobStore, job: Job) -> None:
+    name = f"labels-{job.id}"
+    file = st.file_uploader(words.ADD_LABELS, type="csv", key=widgets.uploader_key(name))
+    if file is None:
+        return
+    try:
+        store.add_labels(job, file.name, file.getvalue())
+    except NodelensError as error:
+        show_problem(error)
+        return
+    widgets.clear_uploader(name)
+    st.rerun()

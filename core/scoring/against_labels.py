@@ -1,0 +1,102 @@
+"""A batch against its labels: the rates of its calls, the area under the curve, and each error."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from core.scoring.rows import ScoreRow
+from core.statistics import (
+    Confusion,
+    Curve,
+    Evidence,
+    Measured,
+    MetricName,
+    OperatingTable,
+    SlideCounts,
+    auroc,
+    roc_curve,
+    wilson_of,
+)
+
+RATES: Final[tuple[MetricName, ...]] = ("sensitivity", "specificity", "ppv", "npv", "accuracy")
+
+
+@dataclass(frozen=True, eq=False)
+class LabelCheck:
+    """Calls and scores of the patches of a batch that have a label.
+
+    Attributes:
+        evidence: Their labels and scores, with slides where each has one.
+        threshold: From which they are called tumour.
+        counts: How many have this label (0, 1) and this call (0, 1, None for the grey zone).
+        missed: Positions of rows with tumour that are not called so, lowest score first.
+        false_alarms: Positions of rows without that are called tumour, highest score first.
+    """
+
+    evidence: Evidence
+    threshold: float
+    counts: dict[tuple[int, int | None], int]
+    missed: tuple[int, ...]
+    false_alarms: tuple[int, ...]
+
+    @property
+    def confusion(self) -> Confusion:
+        """The 2 x 2 table; a patch in the grey zone is one that is not called tumour."""
+        cells = self.counts
+        return Confusion(
+            threshold=self.threshold,
+            tp=cells[1, 1],
+            fp=cells[0, 1],
+            fn=cells[1, 0] + cells[1, None],
+            tn=cells[0, 0] + cells[0, None],
+        )
+
+    @cached_property
+    def auroc(self) -> Measured:
+        """Area under the ROC curve."""
+        return auroc(self.evidence)
+
+    @cached_property
+    def rates(self) -> dict[MetricName, Measured]:
+        """Each of `RATES`, with an interval over slides where they are known, else by patches."""
+        by_patches = {name: wilson_of(name, self.confusion) for name in RATES}
+        if self.evidence.slides is None:
+            return by_patches
+        counts = SlideCounts.of(self.evidence, self.threshold)
+        return {name: counts.rate(name).over(rate) for name, rate in by_patches.items()}
+
+    @cached_property
+    def roc(self) -> Curve:
+        """The ROC curve, thinned for drawing."""
+        return roc_curve(OperatingTable.of(self.evidence)).thinned(300)
+
+
+def check_labels(rows: Sequence[ScoreRow]) -> LabelCheck | None:
+    """Return a batch against its labels; None where no scored row has one."""
+    kept = [
+        (at, row.label, row.prob_tumour, row)
+        for at, row in enumerate(rows)
+        if row.label is not None and row.prob_tumour is not None
+    ]
+    if not kept:
+        return None
+    counts: dict[tuple[int, int | None], int] = {
+        (label, call): 0 for label in (0, 1) for call in (0, 1, None)
+    }
+    for _, label, _, row in kept:
+        counts[label, row.predicted_label] += 1
+    slides = [row.slide for _, _, _, row in kept if row.slide]
+    missed = [(score, at) for at, label, score, row in kept if label == 1 != row.predicted_label]
+    alarms = [(-score, at) for at, label, score, row in kept if label == 0 and row.predicted_label]
+    return LabelCheck(
+        evidence=Evidence.of(
+            [label for _, label, _, _ in kept],
+            [score for _, _, score, _ in kept],
+            slides if len(slides) == len(kept) else None,
+        ),
+        threshold=kept[0][3].threshold,
+        counts=counts,
+        missed=tuple(at for _, at in sorted(missed)),
+        false_alarms=tuple(at for _, at in sorted(alarms)),
+    )

@@ -1,0 +1,90 @@
+"""Finished rows with what came later: labels, slides, and calls at another operating point.
+
+Scores never change here, so no network runs; what was written when they were made stays as it is.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Self
+
+from core.bundle import OperatingPoint
+from core.errors import SourceError
+from core.scoring.classifier import GREY_ZONE, Classifier
+from core.scoring.rows import ScoreRow
+from core.tables import SLIDE_COLUMNS, KnownById, Table, known_by_id, parse_label
+
+
+@dataclass(frozen=True)
+class AppliedPoint:
+    """An operating point that finished rows are called at.
+
+    Attributes:
+        point: The operating point.
+        model_id: The model whose scores it is for.
+        temperature: Of the probabilities that it is for.
+    """
+
+    point: OperatingPoint
+    model_id: str
+    temperature: float
+
+    @classmethod
+    def of(cls, classifier: Classifier) -> Self:
+        """Return the point that a model is at."""
+        return cls(classifier.operating_point, classifier.model_id, classifier.temperature)
+
+    def fits(self, rows: Iterable[ScoreRow]) -> bool:
+        """Return whether rows have their scores from this model, at this temperature."""
+        return all(
+            row.model_id == self.model_id and row.temperature in {None, self.temperature}
+            for row in rows
+        )
+
+    def call(self, rows: Iterable[ScoreRow]) -> Iterator[ScoreRow]:
+        """Yield rows as they are called here; those that do not fit stay as they are."""
+        point = self.point
+        for row in rows:
+            if not self.fits([row]):
+                yield row
+                continue
+            call = None if row.prob_tumour is None else point.call(row.prob_tumour)
+            grey = row.prob_tumour is not None and call is None
+            yield replace(
+                row,
+                threshold=point.threshold,
+                lower_threshold=point.lower_threshold,
+                operating_point=point.name,
+                predicted_label=call,
+                reason=row.reason if row.prob_tumour is None else GREY_ZONE * grey,
+            )
+
+
+def labels_in(table: Table) -> KnownById:
+    """Return what a table says of each patch: label, slide and split, as far as it does.
+
+    Raises:
+        SourceError: It has no columns `id` and `label`, a label that is none, or two for one id.
+    """
+    known = known_by_id(table.require("id", "label"), ("label", *SLIDE_COLUMNS, "split"))
+    for row in known.rows.values():
+        parse_label(row["label"], table.name)
+    if known.contradictions:
+        raise SourceError(f"{known.contradictions[0]} Leave one row for each id.")
+    return known
+
+
+def labelled(rows: Iterable[ScoreRow], known: KnownById) -> Iterator[ScoreRow]:
+    """Yield rows with the label, slide and split that a table gives them."""
+    for row in rows:
+        told = known.of(row.id, row.path)
+        if not told:
+            yield row
+            continue
+        label = parse_label(told.get("label", ""), "the table of labels")
+        slide = next(filter(None, (told.get(column) for column in SLIDE_COLUMNS)), None)
+        yield replace(
+            row,
+            label=row.label if label is None else label,
+            slide=slide or row.slide,
+            split=told.get("split") or row.split,
+        )

@@ -1,0 +1,80 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.metrics import (
+    accuracy_score,
+    confusion_matrix,
+    precision_score,
+    recall_score,
+    roc_auc_score,
+)
+
+from core.scoring import LabelCheck, ScoreRow, check_labels
+from tests.core.scoring.test_results import FAILED, WITHHELD, scored
+
+
+def batch(count: int = 200, seed: int = 3) -> list[ScoreRow]:
+    """Patches whose scores tell their labels now and then, on five slides."""
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, 2, count)
+    scores = np.clip(random.normal(0.35 + 0.3 * labels, 0.25), 0.001, 0.999).round(2)
+    return [
+        replace(scored(float(score), f"{at}.png"), label=int(label), slide=f"s{at % 5}")
+        for at, (score, label) in enumerate(zip(scores, labels, strict=True))
+    ]
+
+
+def checked(rows: list[ScoreRow]) -> LabelCheck:
+    found = check_labels(rows)
+    assert found is not None
+    return found
+
+
+def test_rates_and_area_are_those_of_scikit_learn() -> None:
+    rows = batch()
+    labels = [row.label for row in rows]
+    calls = [row.predicted_label for row in rows]
+    check = checked([FAILED, *rows, WITHHELD])
+    assert check.auroc.value == pytest.approx(
+        roc_auc_score(labels, [row.prob_tumour for row in rows])
+    )
+    wanted = {
+        "sensitivity": recall_score(labels, calls),
+        "specificity": recall_score(labels, calls, pos_label=0),
+        "ppv": precision_score(labels, calls),
+        "npv": precision_score(labels, calls, pos_label=0),
+        "accuracy": accuracy_score(labels, calls),
+    }
+    assert {name: rate.value for name, rate in check.rates.items()} == pytest.approx(wanted)
+    (tn, fp), (fn, tp) = confusion_matrix(labels, calls)
+    assert [check.counts[key] for key in ((0, 0), (0, 1), (1, 0), (1, 1))] == [tn, fp, fn, tp]
+
+
+def test_every_wrong_call_is_named_the_most_wrong_first() -> None:
+    rows = batch()
+    check = checked(rows)
+    wrong = {at for at, row in enumerate(rows) if row.predicted_label != row.label}
+    assert {*check.missed, *check.false_alarms} == wrong
+    missed = [rows[at].prob_tumour for at in check.missed]
+    alarms = [rows[at].prob_tumour or 0 for at in check.false_alarms]
+    assert missed == sorted(missed, key=lambda score: score or 0)
+    assert alarms == sorted(alarms, reverse=True)
+
+
+def test_a_patch_in_the_grey_zone_is_counted_and_not_called_tumour() -> None:
+    grey = replace(scored(0.45, lower=0.4), label=1)
+    check = checked([grey, replace(scored(0.9), label=1), replace(scored(0.1), label=0)])
+    assert check.counts[1, None] == 1
+    assert check.rates["sensitivity"].value == 0.5
+    assert check.missed == (0,)
+
+
+def test_one_unknown_slide_takes_the_intervals_back_to_patches() -> None:
+    rows = batch()
+    assert checked(rows).evidence.slides is not None
+    assert checked([replace(rows[0], slide=None), *rows[1:]]).evidence.slides is None
+
+
+def test_a_batch_without_labels_has_nothing_to_check() -> None:
+    assert check_labels([scored(0.9), FAILED, replace(WITHHELD, label=1)]) is None
