@@ -8,7 +8,8 @@ from app import resources
 from app.screens.batch import against, batches, browser, patch, pick, results, run, words
 from app.screens.shared import listing, model, parts, sources
 from app.screens.shared.words import ANOTHER_TAB
-from app.state import address, identity
+from app.state import address, identity, widgets
+from core.errors import NodelensError
 from core.jobs import Job, JobStore
 from core.scoring import Classifier
 
@@ -56,7 +57,8 @@ def result(store: JobStore, job: Job, classifier: Classifier | None, *, was_runn
     with viewed, st.container(gap="xsmall", key="nl-viewer"):
         if any(row.prob_tumour is not None for row in rows):
             results.result_histogram(rows, key=f"histogram-{job.id}")
-        position = patch.patch_detail(store, job, rows, positions, classifier)
+        done = progress.state == "done"
+        position = patch.patch_detail(store, job, rows, positions, classifier, done=done)
     if position is not None:
         browser.tell_row(job, position, results.shown_as(job))
 
@@ -80,6 +82,8 @@ if current is None:
 if looked_at and current is None:
     address.job.look_at(None)
     listing.not_here("batch")
+if notice := widgets.pop_notice():
+    parts.show_problem(NodelensError(notice))
 loaded = model.classifier_or_problem(settings)
 if current is None:
     start_page(jobs, loaded)

@@ -1,6 +1,7 @@
 """The Grad-CAM of the patch in the viewer: at once, with how far it can be trusted to follow."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from html import escape
 from typing import Final
@@ -21,7 +22,7 @@ from core.explanation import (
     png_bytes,
 )
 from core.explanation.explained import ExplainedPatches, PatchCollection
-from core.explanation.words import badge_text
+from core.explanation.words import badge_text, plain_line
 from core.jobs import Job, JobStore
 from core.scoring import Classifier, ScoreRow, Status
 
@@ -34,6 +35,7 @@ _TONES: Final = {
     MapState.RELIABLE: "good",
     MapState.UNRELIABLE: "bad",
 }
+_AHEAD: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="maps-ahead")
 _STYLE: Final = OverlayStyle(zoom=4, smooth_patch=True, centre_box=False)
 
 
@@ -48,23 +50,31 @@ class HeatMap:
     picture: str
 
 
+def can_be_mapped(row: ScoreRow, classifier: Classifier | None) -> bool:
+    """Return whether there is a map: of a score, by the model that made it."""
+    return row.status is Status.SCORED and not _of_another(row, classifier)
+
+
+def _of_another(row: ScoreRow, classifier: Classifier | None) -> bool:
+    return classifier is None or row.model_id != classifier.model_id
+
+
 def map_toggle(row: ScoreRow, classifier: Classifier | None) -> bool:
     """Draw the switch of the map, which holds from patch to patch, and return whether it is on."""
-    on = bool(widgets.chosen(_WANTED))
-    scored = row.status is Status.SCORED
-    other = classifier is None or row.model_id != classifier.model_id
+    on, possible = bool(widgets.chosen(_WANTED)), can_be_mapped(row, classifier)
+    other = _of_another(row, classifier)
     st.button(
         "Hide heat map" if on else "Heat map",
         key="map",
         shortcut="M",
         icon=":material/layers:",
         type="primary" if on else "secondary",
-        disabled=not scored or other,
+        disabled=not possible,
         help=words.MAP_OTHER_MODEL if other else words.MAP_HELP,
         on_click=widgets.choose,
         args=(_WANTED, not on),
     )
-    return on and scored and not other
+    return on and possible
 
 
 def _known(
@@ -98,7 +108,14 @@ def map_of(store: JobStore, job: Job, classifier: Classifier, position: int) -> 
 def prepare_maps(
     store: JobStore, job: Job, classifier: Classifier, positions: Sequence[int]
 ) -> None:
-    """Have the maps of the neighbours made meanwhile."""
+    """Have maps made meanwhile: of the patch that is looked at first, then of its neighbours.
+
+    Opening the first takes seconds, for the libraries that draw it load then.
+    """
+    _AHEAD.submit(_prepare, store, job, classifier, positions)
+
+
+def _prepare(store: JobStore, job: Job, classifier: Classifier, positions: Sequence[int]) -> None:
     known, collection = _known(store, job, classifier)
     known.prepare(collection.source, positions, Measurement())
 
@@ -125,5 +142,5 @@ def _badge(store: JobStore, job: Job, classifier: Classifier, position: int) -> 
         widgets.choose(_STAYED, position)
     st.html(
         f'<div class="nl-mapline">{badge(badge_text(row), _TONES[row.map_state])}'
-        f"<span>{escape(words.MAP_SAYS)}</span></div>"
+        f"<span>{escape(plain_line(row))}</span></div>"
     )

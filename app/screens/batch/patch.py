@@ -8,7 +8,7 @@ import streamlit as st
 
 from app import resources
 from app.screens.batch import words
-from app.screens.batch.heat_map import badge_below, map_of, map_toggle, prepare_maps
+from app.screens.batch.heat_map import badge_below, can_be_mapped, map_of, map_toggle, prepare_maps
 from app.screens.shared.pager import step_button
 from app.screens.shared.parts import TONES, facts
 from app.screens.shared.words import CENTRE_ONLY
@@ -27,8 +27,19 @@ def patch_detail(
     rows: Sequence[ScoreRow],
     positions: Sequence[int],
     classifier: Classifier | None,
+    *,
+    done: bool,
 ) -> int | None:
-    """Draw the patch that is looked at, or the first of the list, and return its position."""
+    """Draw the patch that is looked at, or the first of the list, and return its position.
+
+    Args:
+        store: Of the batch.
+        job: The batch.
+        rows: Those that are there.
+        positions: The list.
+        classifier: The current model; None without one.
+        done: Whether the batch is finished, so that maps ahead take nothing from its scoring.
+    """
     position = address.row()
     if position is None or position >= len(rows):
         position = positions[0] if positions else None
@@ -57,10 +68,12 @@ def patch_detail(
         else:
             st.html(_figure(found.picture if found else picture, row.path))
             if st.button("Enlarge", key="enlarge", shortcut="Z", help=words.ENLARGE_HELP):
-                _enlarged(found.picture if found else picture, row)
+                _enlarged([picture, *([found.picture] if found else [])], row)
     if found is not None and classifier is not None:
         badge_below(store, job, classifier, position)
-        prepare_maps(store, job, classifier, [at for at in (after, before) if at is not None])
+    if done and classifier is not None and can_be_mapped(row, classifier):
+        near = [at for at in (position, after, before) if at is not None]
+        prepare_maps(store, job, classifier, near)
     st.caption(f"{words.SIZE} {CENTRE_ONLY}")
     with st.expander("Details", key=f"details-{job.id}"):
         patch_facts(row)
@@ -91,9 +104,9 @@ def _figure(source: str, path: str) -> str:
 
 
 @st.dialog("Patch", width="large")
-def _enlarged(source: str, row: ScoreRow) -> None:
+def _enlarged(pictures: Sequence[str], row: ScoreRow) -> None:
     with st.container(key="nl-large"):
-        st.html(_figure(source, row.path))
+        st.html("".join(_figure(picture, row.path) for picture in pictures))
     st.html(_line(row, escape(row.path)))
 
 

@@ -205,13 +205,20 @@ def outdated(store: JobStore, job: Job, rows: Sequence[ScoreRow], classifier: Cl
                 words.APPLY.format(version=point.name),
                 icon=":material/done_all:",
                 type="primary",
-                on_click=store.apply,
-                args=(job, applied),
+                on_click=_apply,
+                args=(store, job, applied),
                 key="apply-point",
                 help=words.APPLY_HELP,
             )
         else:
             _again_button("Score again with the current model", store, job, classifier, "anew-now")
+
+
+def _apply(store: JobStore, job: Job, applied: AppliedPoint) -> None:
+    try:
+        store.apply(job, applied)
+    except NodelensError as error:
+        widgets.notify(str(error))
 
 
 def _again_button(label: str, store: JobStore, job: Job, classifier: Classifier, key: str) -> None:

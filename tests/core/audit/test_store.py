@@ -55,9 +55,9 @@ def test_without_a_table_folders_tell_label_and_split(tmp_path: Path) -> None:
     assert [(e.label, e.split) for e in entries] == [(0, "train"), (1, "valid"), (None, None)]
 
 
-def test_an_uploaded_label_other_than_0_and_1_is_refused(tmp_path: Path) -> None:
+def test_an_uploaded_label_that_is_none_is_refused(tmp_path: Path) -> None:
     store = AuditStore(tmp_path)
-    files = [*uploads(["a.png"]), Upload("labels.csv", b"id,label\na,tumour\n")]
+    files = [*uploads(["a.png"]), Upload("labels.csv", b"id,label\na,maybe\n")]
     with pytest.raises(SourceError, match="expected 1"):
         store.inputs(store.jobs.add_upload(OWNER, "set", files))
 
