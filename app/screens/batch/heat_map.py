@@ -141,6 +141,6 @@ def _badge(store: JobStore, job: Job, classifier: Classifier, position: int) -> 
             known.prepare(collection.source, [position], Measurement(twins=known.twins))
         widgets.choose(_STAYED, position)
     st.html(
-        f'<div class="nl-mapline">{badge(badge_text(row), _TONES[row.map_state])}'
-        f"<span>{escape(plain_line(row))}</span></div>"
+        f'<div class="nl-mapline"><span>{escape(plain_line(row))}</span>'
+        f"{badge(badge_text(row), _TONES[row.map_state])}</div>"
     )

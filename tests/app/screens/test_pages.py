@@ -215,17 +215,36 @@ def test_results_are_read_without_a_model(
     assert len(listed(page)) == 7
 
 
-def test_a_result_of_another_threshold_says_so_and_can_be_made_anew(
+def test_a_result_of_another_threshold_says_so_and_takes_the_current_one_at_once(
     open_page: OpenPage, store: JobStore, roots: Path, toy_classifier: Classifier
 ) -> None:
     point = toy_classifier.operating_point.model_copy(update={"threshold": 0.9, "version": "old"})
     job = scored_folder(store, toy_classifier.at(point), roots / "case 1")
+    journal = store.journal(job).read_bytes()
     page = open_page("batch", job=job)
-    assert "made at a different threshold" in page.warning[0].value
-    page.button(key="anew-now").click().run()
-    pages_store = resources.job_store(resources.settings())
-    pages_store.wait(job, timeout_s=60)
-    assert {row.threshold for row in pages_store.rows(job)} == {0.4}
+    assert "made at a different threshold" in html(page)
+    page.button(key="apply-point").click().run()
+    assert "made at a different threshold" not in html(page)
+    assert {row.threshold for row in store.rows(job)} == {0.4}
+    assert store.journal(job).read_bytes() == journal
+
+
+def test_a_batch_with_labels_is_set_against_them(
+    open_page: OpenPage, store: JobStore, done: Job
+) -> None:
+    rows = [row for row in store.rows(done) if row.prob_tumour is not None]
+    table = "id,label\n" + "".join(f"{row.id},{n % 2}\n" for n, row in enumerate(rows))
+    store.add_labels(done, "labels.csv", table.encode())
+    page = open_page("batch", job=done)
+    page.segmented_control(key=f"view-{done.id}").select("Against labels").run()
+    assert not page.exception
+    said = html(page)
+    check = resources.label_check(store, done)
+    assert check is not None
+    assert f"<b>{check.auroc.value:.3f}</b>" in said
+    assert "6 of 6 scored patches have a label" in said
+    wrong = [*check.missed, *check.false_alarms]
+    assert [row["at"] for row in listed(page)] == wrong
 
 
 def test_a_filter_that_nothing_passes_says_so_and_can_be_cleared(
