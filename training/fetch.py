@@ -54,11 +54,11 @@ def next_step(folder: Path) -> str:
 
 
 def _require_room(options: FetchOptions) -> None:
-    free, wanted = shutil.disk_usage(options.to).free, _SPARE_BYTES[options.data_set]
-    if free < wanted:
+    free, needed = shutil.disk_usage(options.to).free, _SPARE_BYTES[options.data_set]
+    if free < needed:
         raise RunError(
             f"{options.to} has {free / 1e9:.1f} GB free; archive and files together need about "
-            f"{wanted / 1e9:.0f} GB. Name a larger disk."
+            f"{needed / 1e9:.0f} GB. Name a larger disk."
         )
 
 
@@ -104,11 +104,11 @@ def _download_from_kaggle(root: Path) -> None:
             f"archive there and put it into {root}."
         )
     command = [client, "competitions", "download", "-c", COMPETITION, "-p", str(root)]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - no shell, no user text but a path
-    if found.returncode:
-        said = " ".join((found.stderr or found.stdout).split())[-200:]
+    process = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - no shell, no user text but a path
+    if process.returncode:
+        message = " ".join((process.stderr or process.stdout).split())[-200:]
         raise RunError(
-            f"The Kaggle client failed ({said}). Check network, token, and that the rules of "
+            f"The Kaggle client failed ({message}). Check network, token, and that the rules of "
             f"{COMPETITION} are accepted."
         )
 

@@ -168,7 +168,7 @@ def _fit(options: FitOptions, team: Team, should_stop: Callable[[], bool]) -> Ru
         teacher_logits=torch.from_numpy(teacher.logits).to(device) if teacher else None,
         pauses=Pauses(options.checkpoint_minutes, options.checkpoint_steps, should_stop),
     )
-    with open_event_log(own, state.history, wanted=options.tensorboard) as log:
+    with open_event_log(own, state.history, enabled=options.tensorboard) as log:
         fit(replace(run, on_epoch=log), state)
     if len(split.teach):
         _write_teaching(run)

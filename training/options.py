@@ -270,12 +270,12 @@ class PretrainOptions(RunOptions):
     @property
     def wishes(self) -> dict[str, Any]:
         """What is asked of the pre-training's own settings."""
-        asked = {
+        wishes = {
             "epochs": self.epochs,
             "batch_size": self.batch_size,
             "learning_rate": self.learning_rate,
         }
-        return {**self.settings, **{name: one for name, one in asked.items() if one is not None}}
+        return {**self.settings, **{name: one for name, one in wishes.items() if one is not None}}
 
 
 @dataclass(frozen=True, kw_only=True)

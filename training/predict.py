@@ -9,7 +9,7 @@ from core.errors import SourceError
 from core.patches import PatchSource, open_source
 from core.patches.kaggle import is_kaggle_layout
 from core.scoring import write_kaggle
-from core.scoring.outputs import read_scores
+from core.scoring.outputs import ids_in_order, read_scores
 from training.bundling.scoring import open_model, score_patches
 from training.options import PredictOptions
 from training.runs.folder import CROSSVAL_FILE, ENSEMBLE_FILE
@@ -28,6 +28,11 @@ def run_predict(options: PredictOptions) -> int:
         NodelensError: There is no test folder or no model, or the ids do not match.
     """
     members, tta = _members(options)
+    beside = options.data / SAMPLE_FILE
+    sample = options.sample_submission or (beside if beside.is_file() else None)
+    if sample is not None:
+        with _test_source(options.data) as source:  # before an hour of scoring
+            ids_in_order({entry.id for entry in source.entries}, sample)
     work = options.out.with_name(options.out.name + ".scores")
     tables = []
     shares = []
@@ -38,13 +43,11 @@ def run_predict(options: PredictOptions) -> int:
         tables.append(work / f"{number + 1:02d}-{classifier.model_id}.csv")
         with _test_source(options.data) as source:
             score_patches(source, classifier, tables[-1], tta=tta, batch_size=options.batch_size)
-    sample = options.sample_submission or options.data / SAMPLE_FILE
-    given = options.sample_submission is not None
     return write_kaggle(
         options.out,
         _means(tables),
         fill=sum(shares) / len(shares),
-        sample_submission=sample if given or sample.is_file() else None,
+        sample_submission=sample,
     )
 
 

@@ -27,6 +27,10 @@ STUDY_FILE: Final = "search.sqlite"
 RESULT_FILE: Final = "search.json"
 BEST_FILE: Final = "best.toml"
 DEFAULT_TRIALS: Final = 20
+BY_LUCK: Final = (
+    "The best of several trials on the same validation patches is too good by luck: judge it on "
+    "slides that no trial saw."
+)
 _STUDY: Final = "search"
 _SETTINGS: Final = "settings"
 
@@ -125,8 +129,8 @@ def run_search(options: SearchPlan, *, should_stop: Callable[[], bool]) -> optun
         started, first = time.monotonic(), len(study.trials)
         for number in range(first, options.planned()):
             parameters = options.draw(study.trials)
-            said = ", ".join(f"{name} {_shown(value)}" for name, value in parameters.items())
-            say(f"Trial {number + 1} of {options.planned()}: {said}")
+            changes = ", ".join(f"{name} {_shown(value)}" for name, value in parameters.items())
+            say(f"Trial {number + 1} of {options.planned()}: {changes}")
             study.add_trial(_try(options, number, parameters, should_stop))
             _write_results(options, study)
             left = options.planned() - number - 1
@@ -234,10 +238,7 @@ def _write_results(options: SearchPlan, study: optuna.Study) -> None:
                 }
                 for trial in [*ranked, *failed]
             ],
-            "notes": [
-                "The best of several trials on the same validation patches is too good by luck: "
-                "judge it on slides that no trial saw."
-            ],
+            "notes": [BY_LUCK],
         },
     )
     if ranked:

@@ -4,7 +4,7 @@ import csv
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
@@ -152,6 +152,25 @@ def scores_by_id(path: Path) -> dict[str, float]:
     return found
 
 
+def ids_in_order(ids: Set[str], sample_submission: Path) -> list[str]:
+    """Return the ids of a submission in the order of the sample's, which must be the same ids.
+
+    Raises:
+        RunError: They are not.
+    """
+    order: list[str] = read_table(sample_submission, required=["id", "label"]).rows["id"].tolist()
+    missing = [patch_id for patch_id in order if patch_id not in ids]
+    foreign = sorted(ids - set(order))
+    if missing or foreign or len(set(order)) != len(order):
+        first = next(chain(missing, foreign), "")
+        raise RunError(
+            f"The scored ids do not match {sample_submission.name}: {len(missing)} of its ids "
+            f"have no score, {len(foreign)} scored ids are not in it (first: {first}). "
+            "Score exactly the competition's test folder."
+        )
+    return order
+
+
 def write_kaggle(
     path: Path,
     scores: Iterable[tuple[str, float | None]],
@@ -183,16 +202,7 @@ def write_kaggle(
         probabilities[patch_id] = fill if probability is None else probability
     order = list(probabilities)
     if sample_submission is not None:
-        order = read_table(sample_submission, required=["id", "label"]).rows["id"].tolist()
-        missing = [i for i in order if i not in probabilities]
-        foreign = sorted(set(probabilities) - set(order))
-        if missing or foreign or len(set(order)) != len(order):
-            first = next(chain(missing, foreign), "")
-            raise RunError(
-                f"The scored ids do not match {sample_submission.name}: {len(missing)} of its ids "
-                f"have no score, {len(foreign)} scored ids are not in it (first: {first}). "
-                "Score exactly the competition's test folder."
-            )
+        order = ids_in_order(probabilities.keys(), sample_submission)
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("id", "label"))

@@ -37,12 +37,12 @@ def test_a_finished_runs_events_are_its_epochs(finished_runs: Path) -> None:
 
 def test_events_of_a_resumed_run_stand_once_even_after_a_torn_record(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    with open_event_log(folder, [], wanted=True) as log:
+    with open_event_log(folder, [], enabled=True) as log:
         log(record(0))
         log(record(1))
     (file,) = folder.events.iterdir()
     file.write_bytes(file.read_bytes()[:-7])
-    with open_event_log(folder, [record(0)], wanted=True) as log:
+    with open_event_log(folder, [record(0)], enabled=True) as log:
         log(record(1))
         log(record(2))
     assert logged(folder) == [(1, 0.8), (2, 0.81), (3, 0.82)]
@@ -50,7 +50,7 @@ def test_events_of_a_resumed_run_stand_once_even_after_a_torn_record(tmp_path: P
 
 
 def test_no_events_are_written_where_none_are_wanted(tmp_path: Path) -> None:
-    with open_event_log(RunFolder(tmp_path), [record(0)], wanted=False) as log:
+    with open_event_log(RunFolder(tmp_path), [record(0)], enabled=False) as log:
         log(record(1))
     assert not list(tmp_path.iterdir())
 

@@ -162,3 +162,14 @@ def test_a_competition_without_a_test_folder_is_told(
     assert main(["predict", str(bundle), "--data", str(kaggle), "--out", str(out)]) == 2
     assert "no folder test/" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_ids_that_do_not_match_the_sample_are_told_before_anything_is_scored(
+    bundle: Path, competition: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sample = tmp_path / "sample.csv"
+    sample.write_text("id,label\nt00,0\nt99,0\n", "utf-8")
+    command = ["predict", str(bundle), "--data", str(competition), "--out", str(tmp_path / "s.csv")]
+    assert main([*command, "--sample-submission", str(sample)]) == 2
+    assert "t99" in capsys.readouterr().err
+    assert not list(tmp_path.glob("s.csv*"))

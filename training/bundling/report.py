@@ -37,7 +37,7 @@ def validation_metrics(calibration: Calibration) -> dict[str, Measured]:
     """
     everything, judging = calibration.everything, calibration.judging
     ranking = auroc(everything)
-    found: dict[str, Measured | None] = {
+    metrics: dict[str, Measured | None] = {
         "auroc": _over_slides(
             everything, lambda slides: slides.auroc(patch_error=ranking.standard_error)
         ),
@@ -47,18 +47,18 @@ def validation_metrics(calibration: Calibration) -> dict[str, Measured]:
             lambda slides: average_precision_over_slides(slides, OperatingTable.of(everything)),
         ),
     }
-    found["auroc"] = found["auroc"] or found["auroc_by_patches"]
+    metrics["auroc"] = metrics["auroc"] or metrics["auroc_by_patches"]
     threshold = calibration.chosen.threshold
     for rate in RATES:
-        found[rate] = rate_interval(everything, rate, threshold)
+        metrics[rate] = rate_interval(everything, rate, threshold)
         if calibration.fitting is not calibration.judging:
-            found[f"{rate}_calibration_slides"] = rate_interval(
+            metrics[f"{rate}_calibration_slides"] = rate_interval(
                 calibration.fitting, rate, threshold
             )
     where = "" if judging is everything else f"; on the {THRESHOLD_PART}"
     for name, value in _calibration_metrics(judging).items():
-        found[name] = value and replace(value, method=value.method + where)
-    return {name: value for name, value in found.items() if value is not None}
+        metrics[name] = value and replace(value, method=value.method + where)
+    return {name: value for name, value in metrics.items() if value is not None}
 
 
 def rate_interval(evidence: Evidence, name: MetricName, threshold: float) -> Measured | None:

@@ -119,8 +119,8 @@ def score_patches(
     journal_path.unlink()
     left_out = {name: count for name, count in counts.items() if name != "scored" and count}
     if left_out:
-        said = ", ".join(f"{count:,} {name}" for name, count in left_out.items())
-        sys.stderr.write(f"{said}: no score; the column `reason` of {out} says why.\n")
+        counts_text = ", ".join(f"{count:,} {name}" for name, count in left_out.items())
+        sys.stderr.write(f"{counts_text}: no score; the column `reason` of {out} says why.\n")
     return counts
 
 

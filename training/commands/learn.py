@@ -119,7 +119,7 @@ def search(options: Annotated[SearchOptions, Flat], *, changes: Changes = NO_CHA
     judge it on other slides.
     """
     say_loading()
-    from training.search import SearchPlan, run_search
+    from training.search import BY_LUCK, SearchPlan, run_search
 
     plan = SearchPlan.of(_changed(options, changes))
 
@@ -129,7 +129,7 @@ def search(options: Annotated[SearchOptions, Flat], *, changes: Changes = NO_CHA
         settings = ", ".join(f"{name} {value}" for name, value in best.params.items())
         sys.stdout.write(
             f"Best of {len(study.trials)} trials: validation AUC {best.value:.4f} with {settings}."
-            f"\n{options.fit.out / 'best.toml'}\n"
+            f"\nNote: {BY_LUCK}\n{options.fit.out / 'best.toml'}\n"
         )
 
     return until_stopped(work)

@@ -48,22 +48,22 @@ def run_evaluate(options: EvaluateOptions) -> Evaluation:
     options.out.mkdir(parents=True, exist_ok=True)
     subject = open_subject(options.what, options.scoring, options.out)
     performance = measure_performance(subject.scores.evidence, _thresholds(subject, options))
-    other = found = None
+    other = comparison = None
     if options.against is not None:
         other = open_subject(options.against, options.scoring, options.out / "against")
-        found = contest(subject, other)
-    evaluation = Evaluation(subject, performance, other, found)
+        comparison = contest(subject, other)
+    evaluation = Evaluation(subject, performance, other, comparison)
     write_json(options.out / JSON_FILE, evaluation_values(evaluation))
     with replacing(options.out / PAGE_FILE) as file:
-        file.write_text(evaluation_page(subject, performance, other, found), "utf-8")
+        file.write_text(evaluation_page(subject, performance, other, comparison), "utf-8")
     return evaluation
 
 
 def _thresholds(subject: Subject, options: EvaluateOptions) -> list[Threshold]:
-    found = []
+    thresholds = []
     if subject.shipped is not None:
         point = subject.shipped
-        found.append(
+        thresholds.append(
             Threshold(
                 point.name,
                 point.threshold,
@@ -77,16 +77,16 @@ def _thresholds(subject: Subject, options: EvaluateOptions) -> list[Threshold]:
                 f"{path.name} was locked for {locked.model_id}; these scores are of "
                 f"{subject.scores.model_id}. Name a threshold that was locked for this model."
             )
-        found.append(Threshold(locked.version, locked.operating_point.threshold, "locked"))
-    found += [Threshold(f"at {value:g}", value, "as asked") for value in options.threshold]
-    if not found:
+        thresholds.append(Threshold(locked.version, locked.operating_point.threshold, "locked"))
+    thresholds += [Threshold(f"at {value:g}", value, "as asked") for value in options.threshold]
+    if not thresholds:
         evidence = subject.scores.evidence
         try:
             chosen = choose(RULE, evidence, OperatingTable.of(evidence))
         except EvidenceError as error:
             sys.stderr.write(f"No threshold could be chosen: {error}\n")
         else:
-            found.append(
+            thresholds.append(
                 Threshold(
                     "chosen here",
                     chosen.threshold,
@@ -94,8 +94,8 @@ def _thresholds(subject: Subject, options: EvaluateOptions) -> list[Threshold]:
                     "rates are too good",
                 )
             )
-        found.append(Threshold("at 0.5", 0.5, "by convention, chosen by nobody"))
-    return found
+        thresholds.append(Threshold("at 0.5", 0.5, "by convention, chosen by nobody"))
+    return thresholds
 
 
 def evaluation_values(evaluation: Evaluation) -> dict[str, Any]:
@@ -124,18 +124,18 @@ def evaluation_values(evaluation: Evaluation) -> dict[str, Any]:
         "notes": [*dict.fromkeys((*subject.scores.notes, *performance.notes))],
     }
     if evaluation.contest is not None and evaluation.against is not None:
-        found = evaluation.contest
+        comparison = evaluation.contest
         values["comparison"] = {
             "against": evaluation.against.name,
             "against_scores_sha256": evaluation.against.scores.sha256,
-            "patches": found.patches,
-            "slides": found.slides,
+            "patches": comparison.patches,
+            "slides": comparison.slides,
             "differences": {
                 name: vars(one) | {"difference": one.difference.published()}
-                for name, one in found.metrics.items()
+                for name, one in comparison.metrics.items()
             },
-            "share_first_better": found.share_first_better,
-            "notes": list(found.notes),
+            "share_first_better": comparison.share_first_better,
+            "notes": list(comparison.notes),
         }
     plain: dict[str, Any] = _finite(values)
     return plain

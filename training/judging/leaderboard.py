@@ -115,7 +115,7 @@ def read_entries(root: Path) -> list[Entry]:
 
 
 def _finished(root: Path) -> list[Path]:
-    found = []
+    folders = []
     for folder, below, names in os.walk(root):
         path = Path(folder)
         single = RunFolder(path)
@@ -124,8 +124,8 @@ def _finished(root: Path) -> list[Path]:
             below.clear()  # folds and members are part of what holds them
             # A run in which every patch trained has no scores to be listed by.
             if whole or {single.outcome.name, single.scores.name} <= set(names):
-                found.append(path)
-    return sorted(found)
+                folders.append(path)
+    return sorted(folders)
 
 
 def _entry(root: Path, folder: Path) -> Entry:

@@ -238,10 +238,10 @@ def _with_labels(table: Table, data: Path, split: str) -> Table:
             f"patches of {data.name}; expected all of them, so that no hard patch is left out "
             "unseen. Score the others, or name the part that was scored with --split."
         )
-    told = [entries[key] for key in keys[known]]
+    labelled = [entries[key] for key in keys[known]]
     rows = rows[known].drop(columns=["label", *SLIDE_COLUMNS], errors="ignore")
-    rows["label"] = [str(entry.label) for entry in told]
-    rows["slide"] = [entry.slide or "" for entry in told]
+    rows["label"] = [str(entry.label) for entry in labelled]
+    rows["slide"] = [entry.slide or "" for entry in labelled]
     return Table(table.name, rows, (*table.notes, *notes))
 
 

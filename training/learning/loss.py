@@ -34,8 +34,8 @@ def tumour_losses(
     if not focal_gamma:
         return losses
     probabilities = torch.sigmoid(logits)
-    given = probabilities * targets + (1 - probabilities) * (1 - targets)
-    return losses * (1 - given) ** focal_gamma
+    likelihood = probabilities * targets + (1 - probabilities) * (1 - targets)
+    return losses * (1 - likelihood) ** focal_gamma
 
 
 def follow_teacher(

@@ -200,11 +200,11 @@ def read_pretraining(folder: RunFolder) -> RecordedPretraining | None:
         ) from None
 
 
-def require_same_pretraining(recorded: PretrainingConfig, wanted: PretrainingConfig) -> None:
+def require_same_pretraining(recorded: PretrainingConfig, current: PretrainingConfig) -> None:
     """Check that a run folder holds the pre-training that is asked for.
 
     Raises:
         RunError: It holds another one; says in what they differ.
     """
-    old, new = recorded.values(), wanted.values()
+    old, new = recorded.values(), current.values()
     require_same(old, new, "pre-training")

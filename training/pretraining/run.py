@@ -101,7 +101,7 @@ def _pretrain(
         folder=folder,
         pauses=Pauses(options.checkpoint_minutes, options.checkpoint_steps, should_stop),
     )
-    with open_event_log(folder, state.history, wanted=options.tensorboard) as log:
+    with open_event_log(folder, state.history, enabled=options.tensorboard) as log:
         pretrain(replace(run, on_epoch=log), state)
     _finish(folder, config, digest, network, state)
     return folder

@@ -36,17 +36,17 @@ class RecipeChanges:
         Raises:
             RunError: There is no such field, or its value is out of range.
         """
-        asked: dict[str, Any] = dict(map(_setting, self.set))
+        changes: dict[str, Any] = dict(map(_setting, self.set))
         if self.model is not None:
-            asked |= {"network.name": self.model, "network.arguments": {}}
-            asked |= {"network.centre_stream": None}
+            changes |= {"network.name": self.model, "network.arguments": {}}
+            changes |= {"network.centre_stream": None}
         shortcuts = {
             "schedule.epochs": self.epochs,
             "schedule.learning_rate": self.lr,
             "batch_size": self.batch_size,
         }
-        asked |= {path: value for path, value in shortcuts.items() if value is not None}
-        return vary_recipe(recipe, asked) if asked else recipe
+        changes |= {path: value for path, value in shortcuts.items() if value is not None}
+        return vary_recipe(recipe, changes) if changes else recipe
 
 
 def _setting(text: str) -> tuple[str, Choice]:

@@ -33,12 +33,12 @@ def learning_rate(schedule: Schedule, step: int, total_steps: int, reductions: i
 
 def plateaus(values: list[float], patience_epochs: int) -> int:
     """Return how often `patience_epochs` epochs in a row brought no better validation value."""
-    best, waited, found = -math.inf, 0, 0
+    best, waited, reductions = -math.inf, 0, 0
     for value in values:
         best, waited = (value, 0) if value > best else (best, waited + 1)
         if waited == patience_epochs:
-            found, waited = found + 1, 0
-    return found
+            reductions, waited = reductions + 1, 0
+    return reductions
 
 
 def _one_cycle(schedule: Schedule, step: int, total_steps: int) -> float:

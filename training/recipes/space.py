@@ -55,7 +55,7 @@ class Space:
         ]
 
 
-def parse_space(asked: Sequence[str]) -> Space:
+def parse_space(spellings: Sequence[str]) -> Space:
     """Return the space in the texts of --vary.
 
     Raises:
@@ -63,7 +63,7 @@ def parse_space(asked: Sequence[str]) -> Space:
     """
     spelling: dict[str, str] = {}
     distributions: dict[str, BaseDistribution] = {}
-    for text in asked:
+    for text in spellings:
         name, equals, values = text.partition("=")
         if not (name and equals and values):
             raise RunError(f"Found --vary {text}; {_SPELLING}.")

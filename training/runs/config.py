@@ -163,22 +163,22 @@ def values_digest(values: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def require_same_run(recorded: RunConfig, wanted: RunConfig) -> None:
+def require_same_run(recorded: RunConfig, current: RunConfig) -> None:
     """Check that a run folder holds the run that is asked for.
 
     Raises:
         RunError: It holds another one; says in what they differ.
     """
-    require_same(recorded.values(), wanted.values(), "run")
+    require_same(recorded.values(), current.values(), "run")
 
 
-def require_same(recorded: Mapping[str, Any], wanted: Mapping[str, Any], what: str) -> None:
+def require_same(recorded: Mapping[str, Any], current: Mapping[str, Any], what: str) -> None:
     """Check that two configs are the same.
 
     Raises:
         RunError: They are not; names the fields that differ.
     """
-    differing = sorted(_differences(recorded, wanted))
+    differing = sorted(_differences(recorded, current))
     if differing:
         raise RunError(
             f"The run folder holds another {what}: {', '.join(differing)} differ. "
@@ -186,11 +186,11 @@ def require_same(recorded: Mapping[str, Any], wanted: Mapping[str, Any], what: s
         )
 
 
-def _differences(recorded: Mapping[str, Any], wanted: Mapping[str, Any], at: str = "") -> set[str]:
+def _differences(recorded: Mapping[str, Any], current: Mapping[str, Any], at: str = "") -> set[str]:
     """Paths of the values that differ, such as recipe.schedule.epochs."""
     paths: set[str] = set()
-    for name in recorded.keys() | wanted.keys():
-        old, new = recorded.get(name), wanted.get(name)
+    for name in recorded.keys() | current.keys():
+        old, new = recorded.get(name), current.get(name)
         if isinstance(old, dict) and isinstance(new, dict):
             paths |= _differences(old, new, f"{at}{name}.")
         elif old != new:

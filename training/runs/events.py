@@ -28,7 +28,7 @@ _TAGS: Final = {
 
 @contextmanager
 def open_event_log(
-    folder: RunFolder, history: Sequence[R], *, wanted: bool
+    folder: RunFolder, history: Sequence[R], *, enabled: bool
 ) -> Iterator[Callable[[R], None]]:
     """Give what logs an epoch.
 
@@ -38,9 +38,9 @@ def open_event_log(
     Args:
         folder: Of the run.
         history: The epochs that the checkpoint knows.
-        wanted: False logs nothing and leaves the folder alone.
+        enabled: False logs nothing and leaves the folder alone.
     """
-    if not wanted:
+    if not enabled:
         yield lambda _: None
         return
     # Imported here: TensorBoard takes a second to load, and many runs do without.

@@ -166,7 +166,7 @@ def _stream_from_hub(network: nn.Module, name: str, architecture: Architecture) 
 def _from_file(network: nn.Module, architecture: Architecture, file: Path) -> InitialWeights:
     try:
         data = file.read_bytes()
-        found = safetensors.torch.load(data)
+        tensors = safetensors.torch.load(data)
     except OSError as error:
         raise RunError(
             f"The initial weights {file.name} cannot be read ({error.strerror}). Check --init."
@@ -176,17 +176,17 @@ def _from_file(network: nn.Module, architecture: Architecture, file: Path) -> In
             f"{file.name} is not a safetensors file ({error}). Pickled weights (.pt, .pth) are "
             "not read, because they can run code; convert them to safetensors."
         ) from None
-    told, slides = _provenance(data)
-    description = f"{file.name} ({told})" if told else file.name
+    provenance, slides = _provenance(data)
+    description = f"{file.name} ({provenance})" if provenance else file.name
     parts: list[tuple[nn.Module, str]] = [(network, architecture.name)]
-    if isinstance(network, TwoStreams) and not any(name.startswith("context.") for name in found):
+    if isinstance(network, TwoStreams) and not any(name.startswith("context.") for name in tensors):
         parts = [(network.context, architecture.name)]
         if architecture.centre_stream == architecture.name:
             parts.append((network.centre, architecture.name))
         else:
             description += "; the centre stream at random"
     for part, name in parts:
-        _load(part, found, f"{file.name} for {name}")
+        _load(part, tensors, f"{file.name} for {name}")
     return InitialWeights(description, hashlib.sha256(data).hexdigest(), slides)
 
 
@@ -202,12 +202,12 @@ def _provenance(data: bytes) -> tuple[str, tuple[str, ...]]:
         return "", ()
 
 
-def _load(network: nn.Module, found: dict[str, torch.Tensor], what: str) -> None:
+def _load(network: nn.Module, tensors: dict[str, torch.Tensor], what: str) -> None:
     head = head_names(network)
     own = network.state_dict()
     weights = {
         name: value.float() if value.is_floating_point() else value
-        for name, value in found.items()
+        for name, value in tensors.items()
         # A head for other classes is left out; one that fits is fine-tuned further.
         if not (name.startswith(head) and (name not in own or value.shape != own[name].shape))
     }
