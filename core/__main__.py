@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Annotated, Final
 
 from core.command_line import Flat, Program, run_program, settings
+from core.errors import RunError
 from core.options import (
     AuditOptions,
     ExplainOptions,
     ExportOptions,
     MergeOptions,
+    RegionsOptions,
     ReportOptions,
     ScoreOptions,
     VerifyOptions,
@@ -140,13 +142,32 @@ def backup(folder: Path, *, jobs: bool = False) -> int:
     return 0
 
 
+def regions(options: Annotated[RegionsOptions, Flat]) -> int:
+    """Score the tissue of a slide cell by cell, and outline the regions of flagged cells.
+
+    Each cell of 32 × 32 px at 0.97 µm/px is judged by its own 96 × 96. Write cells (Parquet, CSV,
+    GeoJSON for QuPath), regions, a heat map and a summary. Coarse to fine by default: one of every
+    2 × 2 cells, then all around those that are not called free of tumour. Exit status: 0 all
+    scored, 1 some places or slides could not be read, 2 wrong usage or no usable model. A region
+    of flagged cells is no measured tumour.
+    """
+    try:
+        from core.slides.command import regions_command
+    except ModuleNotFoundError as error:
+        raise RunError(
+            f"Slides need the package {error.name}. Install it: pip install -e '.[slides]'"
+        ) from None
+
+    return regions_command(options)
+
+
 PROGRAM: Final = Program(
     "python -m core",
     "Score 96 × 96 lymph-node patches for tumour in the centre 32 × 32. Research software, not a "
     "medical device. Exit status: 0 done, 1 something could not be scored or was found, 2 wrong "
     "usage, 70 a fault of the program or the machine.",
-    (score, merge, export, card, verify, explain, report, audit, doctor, backup),
-    stopped="Stopped. `score` and `audit` continue with --resume.",
+    (score, merge, regions, export, card, verify, explain, report, audit, doctor, backup),
+    stopped="Stopped. `score`, `regions` and `audit` continue with --resume.",
 )
 
 

@@ -41,6 +41,10 @@ class SourceError(NodelensError, OSError):
     """A folder, ZIP, HDF5 file or CSV cannot be opened or is not what it claims to be."""
 
 
+class SpacingError(SourceError):
+    """A slide does not say, or not believably, how large its pixels are, or they are too coarse."""
+
+
 class BundleError(NodelensError, ValueError):
     """The model bundle is incomplete, altered, or does not reproduce its own golden scores."""
 

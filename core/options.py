@@ -206,3 +206,30 @@ class ReportOptions:
     data: Path | None = None
     until: int | None = None
     pseudonymised: bool = False
+
+
+@dataclass(frozen=True)
+class RegionsOptions:
+    """What `regions` is asked to do.
+
+    Attributes:
+        source: Slide (SVS, NDPI, MRXS, SCN, BIF, Philips, DICOM, TIFF, PNG, JPEG), or a folder of
+            slides.
+        out: Folder to write into; with a folder of slides it gets one folder for each.
+        um_per_px: Micrometres per full-resolution pixel, where the file does not say or is wrong.
+        all_cells: Score every cell of tissue, not coarse to fine.
+        operating_point: A locked operating point (default: the model's shipped one).
+        model: Model bundle (default: NODELENS_MODEL, else the shipped one).
+        device: Where to compute (default: NODELENS_DEVICE, else a GPU where PyTorch finds one).
+        resume: Continue an interrupted run.
+    """
+
+    source: Path
+    _: KW_ONLY
+    out: Path
+    um_per_px: float | None = None
+    all_cells: bool = False
+    operating_point: Path | None = None
+    model: InstalledModel = field(default_factory=lambda: settings().model_dir)
+    device: InstalledDevice = field(default_factory=device)
+    resume: bool = False

@@ -24,11 +24,18 @@ def run_metadata(
         spec: What was asked.
         counts: Rows of each status.
     """
-    test = classifier.self_test
     return {
         "research_use_only": True,
         "spec": asdict(spec),
         "counts": dict(counts),
+        **engine_facts(classifier),
+    }
+
+
+def engine_facts(classifier: Classifier) -> dict[str, Any]:
+    """Return where and how a model computes, its operating point and its self-test."""
+    test = classifier.self_test
+    return {
         "device": classifier.engine.device,
         "engine": classifier.engine.name,
         "precision": str(classifier.engine.precision),

@@ -1,0 +1,145 @@
+"""The cells of a slide: which are tissue, which are scored, and with what."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final, Self
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from core.scoring import ScoreRow, Status
+
+LATTICE: Final = 2
+"""Coarse to fine begins with every second cell of every second row: one of every 2 × 2."""
+_NO_CALL: Final = -1
+_ALL: Final = slice(None)
+
+
+class CellState(IntEnum):
+    """What became of a cell; UNSCORED is glass, or tissue that coarse to fine passed over."""
+
+    UNSCORED = 0
+    SCORED = 1
+    FAILED = 2
+    WITHHELD = 3
+
+
+_STATES: Final = {
+    Status.SCORED: CellState.SCORED,
+    Status.FAILED: CellState.FAILED,
+    Status.WITHHELD: CellState.WITHHELD,
+}
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """One cell's score.
+
+    Attributes:
+        row: Of the grid.
+        column: Of the grid.
+        state: Never UNSCORED.
+        logit: Before temperature, NaN unless scored.
+        prob_tumour: Calibrated, 0..1, NaN unless scored.
+        call: 1 tumour, 0 none, -1 no call.
+        domain_distance: How unlike the training data, NaN where the model does not say.
+    """
+
+    row: int
+    column: int
+    state: CellState
+    logit: float
+    prob_tumour: float
+    call: int
+    domain_distance: float
+
+    @classmethod
+    def of(cls, row: int, column: int, scored: ScoreRow) -> Self:
+        """Return the result of a cell that was scored as a patch."""
+        distance = getattr(scored, "domain_distance", None)  # of models that measure it
+        return cls(
+            row,
+            column,
+            _STATES[scored.status],
+            _number(scored.logit),
+            _number(scored.prob_tumour),
+            _NO_CALL if scored.predicted_label is None else scored.predicted_label,
+            _number(distance),
+        )
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+
+class Cells:
+    """All cells of a slide, one value each; every array is (rows, columns).
+
+    Attributes:
+        tissue_share: Share of the cell that is tissue, float32.
+        tissue: Which have enough of it to be judged.
+        state: Of `CellState`, uint8.
+        logit: float32, NaN unless scored.
+        prob_tumour: float64, NaN unless scored.
+        call: 1, 0 or -1, int8.
+        domain_distance: float32, NaN where unknown.
+    """
+
+    def __init__(self, tissue_share: NDArray[np.float32], tissue: NDArray[np.bool_]) -> None:
+        """Begin with no cell scored."""
+        shape = tissue.shape
+        self.tissue_share = tissue_share
+        self.tissue = tissue
+        self.state = np.zeros(shape, np.uint8)
+        self.logit = np.full(shape, np.nan, np.float32)
+        self.prob_tumour = np.full(shape, np.nan)
+        self.call = np.full(shape, _NO_CALL, np.int8)
+        self.domain_distance = np.full(shape, np.nan, np.float32)
+
+    def put(self, results: Sequence[CellResult]) -> None:
+        """Take results."""
+        for one in results:
+            at = one.row, one.column
+            self.state[at] = one.state
+            self.logit[at] = one.logit
+            self.prob_tumour[at] = one.prob_tumour
+            self.call[at] = one.call
+            self.domain_distance[at] = one.domain_distance
+
+    @property
+    def flagged(self) -> NDArray[np.bool_]:
+        """Which cells are called tumour."""
+        flagged: NDArray[np.bool_] = self.call == 1
+        return flagged
+
+    def wanted(
+        self, rows: slice = _ALL, columns: slice = _ALL, *, all_cells: bool
+    ) -> NDArray[np.bool_]:
+        """Return which cells of tissue in a window are still to be scored.
+
+        Coarse to fine wants every second cell of every second row, and then every neighbour, also
+        across a corner, of a scored cell that is not called free of tumour, until there is none.
+        Every square of 2 × 2 cells holds one of the first kind, so whatever region of flagged
+        cells holds such a square is found and scored whole.
+
+        Args:
+            rows: Of the window.
+            columns: Of the window.
+            all_cells: Every cell of tissue is wanted.
+        """
+        top, bottom, _ = rows.indices(self.tissue.shape[0])
+        left, right, _ = columns.indices(self.tissue.shape[1])
+        window = np.s_[top:bottom, left:right]
+        still = self.tissue[window] & (self.state[window] == CellState.UNSCORED)
+        if all_cells:
+            return still
+        up, before = max(top - 1, 0), max(left - 1, 0)
+        around = np.s_[up : bottom + 1, before : right + 1]
+        doubtful = (self.state[around] == CellState.SCORED) & (self.call[around] != 0)
+        beside = cv2.dilate(doubtful.astype(np.uint8), np.ones((3, 3), np.uint8))
+        chosen = beside[top - up :, left - before :][: bottom - top, : right - left]
+        chosen[(-top) % LATTICE :: LATTICE, (-left) % LATTICE :: LATTICE] = 1
+        wanted: NDArray[np.bool_] = still & (chosen > 0)
+        return wanted

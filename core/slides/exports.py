@@ -1,0 +1,238 @@
+"""A slide's cells as tables, and cells and regions as GeoJSON for QuPath."""
+
+import csv
+import gzip
+import json
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from core.files import replacing
+from core.slides.cells import Cells, CellState
+from core.slides.outlines import Region, Ring
+from core.slides.run import cell_id
+from core.slides.tissue import CELL_PX
+from core.slides.view import SlideView
+
+_ROWS_PER_GROUP: Final = 16_384
+_CLASSES: Final = {
+    1: {"name": "Tumour", "color": [213, 94, 0]},
+    0: {"name": "No tumour", "color": [0, 114, 178]},
+    -1: {"name": "No call", "color": [150, 150, 150]},
+}
+_FLAGGED: Final = {"name": "Region of flagged cells", "color": [213, 94, 0]}
+SCHEMA: Final = pa.schema(
+    [
+        ("id", pa.string()),
+        ("cell_row", pa.int32()),
+        ("cell_column", pa.int32()),
+        ("x_px", pa.float64()),
+        ("y_px", pa.float64()),
+        ("size_px", pa.float64()),
+        ("x_um", pa.float64()),
+        ("y_um", pa.float64()),
+        ("size_um", pa.float64()),
+        ("tissue_share", pa.float32()),
+        ("status", pa.string()),
+        ("prob_tumour", pa.float64()),
+        ("logit", pa.float32()),
+        ("predicted_label", pa.int8()),
+        ("domain_distance", pa.float32()),
+    ]
+)
+"""x and y are of a cell's upper left corner, in pixels of the slide's full resolution and in µm."""
+
+
+@dataclass(frozen=True)
+class Placing:
+    """Where cells lie on their slide.
+
+    Attributes:
+        cell_px: Height and width of a cell in full-resolution pixels.
+        um_px: Micrometres per full-resolution pixel.
+    """
+
+    cell_px: float
+    um_px: float
+
+    @classmethod
+    def on(cls, view: SlideView) -> "Placing":
+        """Return the placing of the cells of a view."""
+        return cls(CELL_PX * view.full_px, view.spacing.um_px)
+
+    @property
+    def cell_um(self) -> float:
+        """Height and width of a cell in micrometres."""
+        return self.cell_px * self.um_px
+
+
+def cell_tables(cells: Cells, placing: Placing) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of all cells that were scored or tried, in batches, row by row of the grid."""
+    tried = np.argwhere(cells.state != CellState.UNSCORED)
+    for start in range(0, len(tried), _ROWS_PER_GROUP):
+        row, column = tried[start : start + _ROWS_PER_GROUP].T
+        at = (row, column)
+        x, y = column * placing.cell_px, row * placing.cell_px
+        size = np.full(len(row), placing.cell_px)
+        calls, state = cells.call[at], cells.state[at]
+        names = [CellState(one).name.lower() for one in state]
+        values = (
+            [cell_id(*place) for place in zip(row.tolist(), column.tolist(), strict=True)],
+            row,
+            column,
+            *(x, y, size),
+            *(x * placing.um_px, y * placing.um_px, size * placing.um_px),
+            cells.tissue_share[at],
+            names,
+            cells.prob_tumour[at],
+            cells.logit[at],
+            pa.array(calls, mask=calls < 0),
+            cells.domain_distance[at],
+        )
+        arrays = [
+            pa.array(value, type=field.type, from_pandas=True)  # NaN is null
+            if not isinstance(value, pa.Array)
+            else value
+            for value, field in zip(values, SCHEMA, strict=True)
+        ]
+        yield pa.record_batch(arrays, schema=SCHEMA)
+
+
+def write_tables(folder: Path, cells: Cells, placing: Placing) -> None:
+    """Write `cells.parquet` and `cells.csv` into a folder; numbers keep all their digits."""
+    with (
+        replacing(folder / "cells.parquet") as parquet,
+        replacing(folder / "cells.csv") as text,
+        pq.ParquetWriter(parquet, SCHEMA) as writer,
+        text.open("w", newline="", encoding="utf-8") as file,
+    ):
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(SCHEMA.names)
+        for batch in cell_tables(cells, placing):
+            writer.write_batch(batch)
+            for row in zip(*batch.to_pydict().values(), strict=True):
+                rows.writerow("" if value is None else value for value in row)
+
+
+def write_cell_features(
+    path: Path, cells: Cells, placing: Placing, metadata: Mapping[str, str]
+) -> None:
+    """Write the cells as tiles for QuPath, a gzipped GeoJSON FeatureCollection, as a stream.
+
+    Args:
+        path: Where to.
+        cells: The cells.
+        placing: Where they lie.
+        metadata: Model, operating point, engine and spacing; every tile carries it.
+    """
+    with (
+        replacing(path) as temporary,
+        temporary.open("wb") as raw,
+        # Neither name nor time in the header: the same cells give the same bytes.
+        gzip.GzipFile("", "wb", 6, raw, mtime=0) as packed,
+        _Collection(packed, metadata) as write,
+    ):
+        for batch in cell_tables(cells, placing):
+            for row in batch.to_pylist():
+                write(_tile(row, metadata))
+
+
+def write_region_features(
+    path: Path, regions: Sequence[Region], placing: Placing, metadata: Mapping[str, str]
+) -> None:
+    """Write the regions of flagged cells as annotations for QuPath, in GeoJSON."""
+    with (
+        replacing(path) as temporary,
+        temporary.open("wb") as raw,
+        _Collection(raw, metadata) as write,
+    ):
+        for number, region in enumerate(regions, start=1):
+            write(_annotation(number, region, placing, metadata))
+
+
+class _Collection:
+    """A FeatureCollection that is written feature by feature."""
+
+    def __init__(self, file: Any, metadata: Mapping[str, str]) -> None:  # noqa: ANN401 - a stream
+        self._file = file
+        self._metadata = metadata
+        self._separator = "\n"
+
+    def __enter__(self) -> "_Collection":
+        about = json.dumps(dict(self._metadata), ensure_ascii=False)
+        self._put(f'{{"type":"FeatureCollection","metadata":{about},"features":[')
+        return self
+
+    def __call__(self, feature: Mapping[str, Any]) -> None:
+        line = json.dumps(feature, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        self._put(self._separator + line)
+        self._separator = ",\n"
+
+    def __exit__(self, *_: object) -> None:
+        self._put("\n]}\n")
+
+    def _put(self, text: str) -> None:
+        self._file.write(text.encode())
+
+
+def _tile(row: Mapping[str, Any], metadata: Mapping[str, str]) -> dict[str, Any]:
+    left, top, size = row["x_px"], row["y_px"], row["size_px"]
+    corners = [(0, 0), (1, 0), (1, 1), (0, 1), (0, 0)]
+    ring = [[round(left + x * size, 2), round(top + y * size, 2)] for x, y in corners]
+    measured = {
+        "Score": row["prob_tumour"],
+        "Logit": row["logit"],
+        "Tissue share": row["tissue_share"],
+        "Domain distance": row["domain_distance"],
+    }
+    call = row["predicted_label"]
+    properties = {
+        "objectType": "tile",
+        "classification": _CLASSES[-1 if call is None else call],
+        "measurements": {name: value for name, value in measured.items() if value is not None},
+        "metadata": {**metadata, "status": row["status"]},
+    }
+    return _feature(row["id"], [ring], properties)
+
+
+def _annotation(
+    number: int, region: Region, placing: Placing, metadata: Mapping[str, str]
+) -> dict[str, Any]:
+    rings = [_closed(ring, placing.cell_px) for ring in (region.outline, *region.holes)]
+    properties = {
+        "objectType": "annotation",
+        "name": f"Region of flagged cells {number}",
+        "classification": _FLAGGED,
+        "measurements": {
+            "Area mm²": region.area_mm2,
+            "Greatest diameter mm": region.diameter_mm,
+            "Flagged cells": region.cells,
+            "Highest score": region.highest,
+        },
+        "metadata": dict(metadata),
+    }
+    return _feature(f"region {number}", rings, properties)
+
+
+def _closed(ring: Ring, cell_px: float) -> list[list[float]]:
+    corners: list[list[float]] = (np.concatenate([ring, ring[:1]]) * cell_px).round(2).tolist()
+    return corners
+
+
+def _feature(
+    name: str, rings: Sequence[Sequence[Sequence[float]]], properties: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return a feature whose UUID is the same whenever the same run is written."""
+    run = sorted(properties["metadata"].items())
+    return {
+        "type": "Feature",
+        "id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{run}/{name}")),
+        "geometry": {"type": "Polygon", "coordinates": rings},
+        "properties": dict(properties),
+    }

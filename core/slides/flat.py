@@ -1,0 +1,174 @@
+"""Regions in one piece: TIFFs in strips, PNG and JPEG."""
+
+import threading
+import warnings
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import tifffile
+from PIL import Image, UnidentifiedImageError
+
+from core.errors import Fault, PatchError, SourceError
+from core.patches import ImageU8
+from core.slides.slide_file import Level, SlideFile, padded
+from core.slides.spacing import ClaimedSpacing
+
+_UM_PER_UNIT: Final = {2: 25_400.0, 3: 10_000.0}
+_UM_PER_INCH: Final = 25_400.0
+_CACHE_BYTES: Final = 512 * 1024 * 1024
+_LARGEST_STRIP_BYTES: Final = 1024 * 1024 * 1024
+_KNOWN_SAMPLES: Final = (1, 3, 4)
+_SAVE_AGAIN: Final = "Save it as a tiled TIFF (8-bit RGB)."
+_NO_IMAGE: Final = (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError)
+
+
+class FlatPicture(SlideFile):
+    """A PNG or JPEG region, decoded whole: neither format can be entered in the middle."""
+
+    def __init__(self, path: Path) -> None:
+        """Decode the file.
+
+        Raises:
+            SourceError: It is no picture, damaged or too large to hold.
+        """
+        self.path = path
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+                picture = Image.open(path)
+            with picture:
+                self.format = picture.format or "picture"
+                dots = picture.info.get("dpi", (0, 0))
+                self._image_rgb_u8 = np.asarray(picture.convert("RGB"))
+        except _NO_IMAGE as error:
+            raise SourceError(
+                f"{path.name} cannot be read as a slide or a region of one ({error}). {_SAVE_AGAIN}"
+            ) from None
+        height, width = self._image_rgb_u8.shape[:2]
+        self.levels = (Level(width, height, 1.0),)
+        known = all(dots)
+        self.claimed = ClaimedSpacing(
+            *((_UM_PER_INCH / float(dots[0]), _UM_PER_INCH / float(dots[1])) if known else ())
+        )
+
+    def read(self, level: int, x: int, y: int, width: int, height: int) -> ImageU8:
+        """Return pixels; there is one level."""
+        del level
+        left, top = max(x, 0), max(y, 0)
+        part = self._image_rgb_u8[top : max(y + height, 0), left : max(x + width, 0)]
+        return padded(part, left - x, top - y, width, height)
+
+
+class FlatTiff(SlideFile):
+    """The first page of a TIFF, strip by strip; pages behind it may be a label and stay unread."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file.
+
+        Raises:
+            SourceError: It is no TIFF of a kind that can be read in parts.
+        """
+        self.path, self.format = path, "flat TIFF"
+        self._lock = threading.Lock()
+        try:
+            self._file = tifffile.TiffFile(path)
+            self._page: Any = self._file.pages[0]
+            self._check()
+        except (tifffile.TiffFileError, OSError, IndexError, ValueError) as error:
+            raise SourceError(f"{path.name} cannot be read ({error}). {_SAVE_AGAIN}") from None
+        page: Any = self._page
+        self.levels = (Level(page.imagewidth, page.imagelength, 1.0),)
+        self.claimed = _claimed(page)
+        self._mapped = tifffile.memmap(path, page=0, mode="r") if page.is_memmappable else None
+        self._strips: OrderedDict[int, ImageU8] = OrderedDict()
+        self._held_bytes = 0
+
+    def _check(self) -> None:
+        page = self._page
+        if (
+            page.dtype != np.uint8
+            or page.samplesperpixel not in _KNOWN_SAMPLES
+            or page.planarconfig != tifffile.PLANARCONFIG.CONTIG
+            or page.imagedepth != 1
+        ):
+            raise ValueError(
+                f"found {page.shape} {page.dtype}; expected 8 bits, grey or RGB, interleaved"
+            )
+        strip = int(np.prod(page.chunks)) if not page.is_memmappable else 0
+        if strip > _LARGEST_STRIP_BYTES:
+            raise ValueError(f"its strips hold {strip / 2**30:.1f} GiB each")
+
+    def read(self, level: int, x: int, y: int, width: int, height: int) -> ImageU8:
+        """Return pixels; there is one level."""
+        only = self.levels[level]
+        left, top = max(x, 0), max(y, 0)
+        right, bottom = min(x + width, only.width_px), min(y + height, only.height_px)
+        if right <= left or bottom <= top:
+            return padded(np.empty((0, 0, 3), np.uint8), 0, 0, width, height)
+        if self._mapped is not None:
+            part = _rgb(self._mapped[top:bottom, left:right])
+        else:
+            part = self._decoded(left, top, right, bottom)
+        return padded(part, left - x, top - y, width, height)
+
+    def _decoded(self, left: int, top: int, right: int, bottom: int) -> ImageU8:
+        rows, columns = self._page.chunks[:2]
+        across = -(-self.levels[0].width_px // columns)
+        part = np.empty((bottom - top, right - left, 3), np.uint8)
+        for row in range(top // rows, -(-bottom // rows)):
+            for column in range(left // columns, -(-right // columns)):
+                strip = self._strip(row * across + column)
+                y, x = row * rows, column * columns
+                inner = strip[max(top - y, 0) : bottom - y, max(left - x, 0) : right - x]
+                at_y, at_x = max(y - top, 0), max(x - left, 0)
+                part[at_y : at_y + len(inner), at_x : at_x + inner.shape[1]] = inner
+        return part
+
+    def _strip(self, index: int) -> ImageU8:
+        """Return a strip or tile decoded, from memory if it was needed lately."""
+        with self._lock:
+            if index in self._strips:
+                self._strips.move_to_end(index)
+                return self._strips[index]
+            page = self._page
+            self._file.filehandle.seek(page.dataoffsets[index])
+            data = self._file.filehandle.read(page.databytecounts[index])
+            try:
+                found = page.decode(data, index, jpegtables=page.jpegtables)[0]
+            except Exception as error:  # noqa: BLE001 - each decoder has errors of its own
+                raise PatchError(
+                    f"{self.path.name} is damaged in strip {index} ({error}).", Fault.DAMAGED
+                ) from None
+            if found is None:  # nothing was stored: TIFF's word for an empty tile
+                found = np.full((1, *page.chunks[:2], 3), 255, np.uint8)
+            strip = _rgb(found[0])
+            self._strips[index] = strip
+            self._held_bytes += strip.nbytes
+            while self._held_bytes > _CACHE_BYTES and len(self._strips) > 1:
+                self._held_bytes -= self._strips.popitem(last=False)[1].nbytes
+            return strip
+
+    def close(self) -> None:
+        """Release the file."""
+        self._file.close()
+
+
+def _rgb(pixels: "np.ndarray[Any, Any]") -> ImageU8:
+    """Return grey (H, W), (H, W, 1), RGB or RGBA pixels as RGB (H, W, 3)."""
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]
+    if pixels.shape[2] == 1:
+        pixels = pixels.repeat(3, axis=2)
+    return np.ascontiguousarray(pixels[..., :3])
+
+
+def _claimed(page: Any) -> ClaimedSpacing:  # noqa: ANN401 - tifffile's page
+    tags = page.tags
+    unit = _UM_PER_UNIT.get(int(tags["ResolutionUnit"].value) if "ResolutionUnit" in tags else 2)
+    found = []
+    for name in ("XResolution", "YResolution"):
+        numerator, denominator = tags[name].value if name in tags else (0, 1)
+        found.append(unit * denominator / numerator if unit and numerator else None)
+    return ClaimedSpacing(found[0], found[1])

@@ -1,0 +1,179 @@
+"""The record of a slide's run while it goes on: a kill costs the cells under way, no more."""
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, astuple, dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+from core.errors import RunError, what_differs
+from core.files import take_lock
+from core.scoring import Classifier
+from core.slides.cells import CellResult, CellState
+from core.slides.tissue import TissueRule
+from core.slides.view import SlideView
+
+_FORMAT: Final = 1
+_PIECES: Final = 64
+_PIECE_BYTES: Final = 64 * 1024
+
+
+@dataclass(frozen=True)
+class SlideSpec:
+    """All that decides the cells of a run; a run resumes only under the same specification.
+
+    Attributes:
+        slide: Name of the file.
+        slide_fingerprint: See `fingerprint`.
+        um_per_px: Spacing of the full resolution.
+        all_cells: Every cell of tissue, not coarse to fine.
+        tissue: The rule for tissue, in words.
+        model_id: Which weights.
+        temperature: Of the probability.
+        operating_point: Version of the operating point.
+        threshold: Its threshold.
+        lower_threshold: Where its grey zone begins, None without one.
+        engine: Its name.
+        precision: "exact" or "fast".
+    """
+
+    slide: str
+    slide_fingerprint: str
+    um_per_px: float
+    all_cells: bool
+    tissue: str
+    model_id: str
+    temperature: float
+    operating_point: str
+    threshold: float
+    lower_threshold: float | None
+    engine: str
+    precision: str
+
+
+def specify_slide(
+    view: SlideView, classifier: Classifier, rule: TissueRule, *, all_cells: bool
+) -> SlideSpec:
+    """Return all that decides the cells of this run."""
+    point = classifier.operating_point
+    return SlideSpec(
+        slide=view.file.path.name,
+        slide_fingerprint=fingerprint(view.file.path),
+        um_per_px=view.spacing.um_px,
+        all_cells=all_cells,
+        tissue=str(rule),
+        model_id=classifier.model_id,
+        temperature=classifier.temperature,
+        operating_point=point.name,
+        threshold=point.threshold,
+        lower_threshold=point.lower_threshold,
+        engine=classifier.engine.name,
+        precision=str(classifier.engine.precision),
+    )
+
+
+def fingerprint(path: Path) -> str:
+    """Return a SHA-256 over a file's size and 64 pieces of 64 KiB spread evenly through it.
+
+    Slides have gigabytes; this tells one from another, not an altered one from the original.
+    """
+    size = path.stat().st_size
+    digest = hashlib.sha256(str(size).encode())
+    with path.open("rb") as file:
+        for number in range(_PIECES):
+            file.seek(max(size - _PIECE_BYTES, 0) * number // (_PIECES - 1))
+            digest.update(file.read(_PIECE_BYTES))
+    return digest.hexdigest()
+
+
+class SlideJournal:
+    """Results of cells, one JSON line a batch; a torn end is dropped on opening."""
+
+    def __init__(self, path: Path, spec: SlideSpec, *, resume: bool) -> None:
+        """Open the interrupted run's journal if `resume` and there is one, else a new one.
+
+        Raises:
+            RunError: The interrupted run was another, or still goes on.
+        """
+        self.path = path
+        self.kept: list[CellResult] = []
+        self._file = path.open("ab+")
+        if not take_lock(self._file.fileno()):
+            self._file.close()
+            raise RunError(f"{path.name} is being written by another run. Wait, or stop it first.")
+        try:
+            end = self._read(spec) if resume else 0
+        except RunError:
+            self._file.close()
+            raise
+        self._file.truncate(end)
+        if end == 0:
+            self._write({"format": _FORMAT, "spec": asdict(spec)})
+
+    def _read(self, spec: SlideSpec) -> int:
+        """Take the results that are there; return where the last whole batch ends."""
+        self._file.seek(0)
+        head = _parse(self._file.readline())
+        if head is None:
+            return 0
+        try:
+            before = SlideSpec(**head["spec"])
+        except (KeyError, TypeError):
+            raise RunError(f"{self.path.name} is no record of a slide's run. Start anew.") from None
+        if different := what_differs(before, spec):
+            raise RunError(
+                f"The interrupted run in {self.path.name} cannot be continued: it had {different}. "
+                "Give the same slide, model and options, or start anew."
+            )
+        end = self._file.tell()
+        for line in self._file:
+            content = _parse(line)
+            if content is None:
+                break
+            self.kept += _results(content)
+            end += len(line)
+        return end
+
+    def append(self, results: Sequence[CellResult]) -> None:
+        """Add a batch; when this returns, the batch is on disk."""
+        self._write({"cells": [[_plain(value) for value in astuple(one)] for one in results]})
+
+    def _write(self, content: dict[str, Any]) -> None:
+        self._file.write(json.dumps(content, separators=(",", ":"), allow_nan=False).encode())
+        self._file.write(b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Let others write."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _plain(value: float) -> float | int | None:
+    return None if value != value else value  # noqa: PLR0124 - NaN is not itself
+
+
+def _results(content: dict[str, Any]) -> Iterator[CellResult]:
+    for values in content["cells"]:
+        row, column, state, *rest = (math.nan if value is None else value for value in values)
+        yield CellResult(row, column, CellState(state), *rest)
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    """Return a whole line's content, None for a torn one."""
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        content = json.loads(line)
+    except ValueError:
+        return None
+    return content if isinstance(content, dict) else None

@@ -1,0 +1,115 @@
+"""Slides of scanners and tiled TIFFs, read by OpenSlide."""
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import openslide
+
+from core.errors import Fault, PatchError, SourceError
+from core.patches import ImageU8
+from core.slides.slide_file import WHITE, Level, SlideFile
+from core.slides.spacing import ClaimedSpacing
+
+_CACHE_BYTES: Final = 128 * 1024 * 1024
+_UM_PER_UNIT: Final = {"centimeter": 10_000.0, "inch": 25_400.0}
+
+
+def is_pyramid(path: Path) -> bool:
+    """Return whether OpenSlide knows the format of a file."""
+    return openslide.OpenSlide.detect_format(path) is not None
+
+
+class Pyramid(SlideFile):
+    """A file that OpenSlide reads; only its levels, none of the pictures associated with them."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file.
+
+        Raises:
+            SourceError: It is damaged.
+        """
+        self.path = path
+        self._lock = threading.Lock()
+        self._slide = self._open()
+        properties = self._slide.properties
+        self.format = properties.get(openslide.PROPERTY_NAME_VENDOR, "slide")
+        self.claimed = _claimed(properties)
+        width, height = self._slide.dimensions
+        x, y, width, height = (
+            int(properties.get(f"openslide.bounds-{side}", default))
+            for side, default in (("x", 0), ("y", 0), ("width", width), ("height", height))
+        )
+        self.offset_px = (x, y)
+        self.levels = tuple(
+            Level(
+                min(round(width / downsample) or 1, level_width),
+                min(round(height / downsample) or 1, level_height),
+                downsample,
+            )
+            for downsample, (level_width, level_height) in zip(
+                self._slide.level_downsamples, self._slide.level_dimensions, strict=True
+            )
+        )
+
+    def _open(self) -> openslide.OpenSlide:
+        try:
+            slide = openslide.OpenSlide(self.path)
+        except openslide.OpenSlideError as error:
+            raise SourceError(
+                f"{self.path.name} cannot be opened as a slide ({error}). Copy it again from the "
+                "scanner; formats of several files need their folder beside them."
+            ) from None
+        slide.set_cache(openslide.OpenSlideCache(_CACHE_BYTES))
+        return slide
+
+    def read(self, level: int, x: int, y: int, width: int, height: int) -> ImageU8:
+        """Return pixels of a level."""
+        downsample = self.levels[level].downsample
+        at = (
+            self.offset_px[0] + round(x * downsample),
+            self.offset_px[1] + round(y * downsample),
+        )
+        slide = self._slide
+        try:
+            rgba = np.asarray(slide.read_region(at, level, (width, height)))
+        except openslide.OpenSlideError as error:
+            self._reopen(slide)
+            raise PatchError(
+                f"{self.path.name} is damaged near x {at[0]}, y {at[1]} ({error}).", Fault.DAMAGED
+            ) from None
+        alpha = rgba[..., 3:]
+        rgb = rgba[..., :3]
+        if alpha.min() == WHITE:
+            return np.ascontiguousarray(rgb)
+        share = alpha.astype(np.float32) / WHITE
+        blended: ImageU8 = np.rint(rgb * share + WHITE * (1 - share)).astype(np.uint8)
+        return blended
+
+    def _reopen(self, failed: openslide.OpenSlide) -> None:
+        """Replace a handle: after an error OpenSlide's answers nothing but that error."""
+        with self._lock:
+            if self._slide is failed:
+                self._slide = self._open()
+
+    def close(self) -> None:
+        """Release the file."""
+        self._slide.close()
+
+
+def _claimed(properties: Mapping[str, str]) -> ClaimedSpacing:
+    def number(name: str) -> float | None:
+        try:
+            found = float(properties[name])
+        except (KeyError, ValueError):
+            return None
+        return found if found > 0 else None
+
+    x, y = number(openslide.PROPERTY_NAME_MPP_X), number(openslide.PROPERTY_NAME_MPP_Y)
+    unit = _UM_PER_UNIT.get(properties.get("tiff.ResolutionUnit", ""))
+    dots = number("tiff.XResolution"), number("tiff.YResolution")
+    if (x is None or y is None) and unit and dots[0] and dots[1]:
+        x, y = unit / dots[0], unit / dots[1]
+    return ClaimedSpacing(x, y, number(openslide.PROPERTY_NAME_OBJECTIVE_POWER))

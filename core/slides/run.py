@@ -1,0 +1,155 @@
+"""A slide through the model: each cell of tissue judged by its own 96 × 96 px."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import Fault, PatchError
+from core.patches import PATCH_SIZE_PX, ImageU8, Patch, PatchEntry, UnreadablePatch
+from core.scoring import Classifier
+from core.slides.cells import CellResult, Cells
+from core.slides.journal import SlideJournal
+from core.slides.tissue import CELL_PX
+from core.slides.view import SlideView
+
+BLOCK_CELLS: Final = 16
+"""Cells on a side of what is read and decoded at once, with a margin of one cell around."""
+_MARGIN_PX: Final = (PATCH_SIZE_PX - CELL_PX) // 2
+_BLOCKS_AHEAD: Final = 2
+
+Block = tuple[int, int]
+"""First row and first column of its cells."""
+
+
+def score_slide(
+    view: SlideView,
+    cells: Cells,
+    classifier: Classifier,
+    journal: SlideJournal,
+    *,
+    all_cells: bool = False,
+    on_cells: Callable[[int], None] = lambda _: None,
+    stop: threading.Event | None = None,
+) -> bool:
+    """Score what is wanted of a slide's cells and return whether that is all done.
+
+    The slide is read in blocks of 16 × 16 cells, each decoded once with all its cells' contexts.
+    Coarse to fine finishes what it finds in a block while it has its pixels; a region that grows
+    back into an earlier block has that block read again. What is wanted at the end does not
+    depend on the order, so an interrupted run ends like an unbroken one.
+
+    Args:
+        view: The slide.
+        cells: Takes the results; those of the journal are put in first.
+        classifier: The model.
+        journal: Takes the results; they are on disk before `on_cells` hears of them.
+        all_cells: See `Cells.wanted`.
+        on_cells: Told how many cells were added.
+        stop: Set by another thread to stop after the block under way.
+    """
+    cells.put(journal.kept)
+    while True:
+        blocks = [block for block in _blocks(cells) if _wanted(cells, block, all_cells).any()]
+        if not blocks:
+            return True
+        for block, context in _read_ahead(view, blocks):
+            while (wanted := _wanted(cells, block, all_cells)).any():
+                results = _score(classifier, block, context, wanted)
+                journal.append(results)
+                cells.put(results)
+                on_cells(len(results))
+            if stop is not None and stop.is_set():
+                return False
+
+
+def _blocks(cells: Cells) -> Iterator[Block]:
+    rows, columns = cells.tissue.shape
+    for row in range(0, rows, BLOCK_CELLS):
+        for column in range(0, columns, BLOCK_CELLS):
+            yield row, column
+
+
+def _wanted(cells: Cells, block: Block, all_cells: bool) -> NDArray[np.bool_]:
+    row, column = block
+    return cells.wanted(
+        slice(row, row + BLOCK_CELLS), slice(column, column + BLOCK_CELLS), all_cells=all_cells
+    )
+
+
+def _read_ahead(
+    view: SlideView, blocks: list[Block]
+) -> Iterator[tuple[Block, ImageU8 | PatchError]]:
+    """Yield blocks in order with their pixels, or why they cannot be decoded."""
+    pool = ThreadPoolExecutor(1, thread_name_prefix="slide-reader")
+    ahead: deque[tuple[Block, Future[ImageU8 | PatchError]]] = deque()
+    try:
+        for block in blocks:
+            ahead.append((block, pool.submit(_context, view, block)))
+            if len(ahead) > _BLOCKS_AHEAD:
+                first, pixels = ahead.popleft()
+                yield first, pixels.result()
+        while ahead:
+            first, pixels = ahead.popleft()
+            yield first, pixels.result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _context(view: SlideView, block: Block) -> ImageU8 | PatchError:
+    """Return a block's cells with a margin of their context, (576, 576, 3)."""
+    size = BLOCK_CELLS * CELL_PX + 2 * _MARGIN_PX
+    try:
+        return view.read(
+            block[1] * CELL_PX - _MARGIN_PX, block[0] * CELL_PX - _MARGIN_PX, size, size
+        )
+    except PatchError as error:
+        return error
+
+
+def cell_patch(view: SlideView, row: int, column: int) -> ImageU8:
+    """Return the 96 × 96 px by which a cell is judged; the cell is their centre.
+
+    Raises:
+        PatchError: This part of the file is damaged.
+    """
+    return view.read(
+        column * CELL_PX - _MARGIN_PX, row * CELL_PX - _MARGIN_PX, PATCH_SIZE_PX, PATCH_SIZE_PX
+    )
+
+
+def _score(
+    classifier: Classifier,
+    block: Block,
+    context: ImageU8 | PatchError,
+    wanted: NDArray[np.bool_],
+) -> list[CellResult]:
+    places = np.argwhere(wanted).tolist()
+    inputs: list[Patch | UnreadablePatch] = []
+    for index, (row, column) in enumerate(places):
+        name = cell_id(block[0] + row, block[1] + column)
+        entry = PatchEntry(name, name)
+        if isinstance(context, PatchError):
+            inputs.append(UnreadablePatch(index, entry, str(context), kind=Fault.DAMAGED))
+            continue
+        y, x = row * CELL_PX, column * CELL_PX
+        image = context[y : y + PATCH_SIZE_PX, x : x + PATCH_SIZE_PX]
+        inputs.append(Patch(index, entry, image, sha256=""))
+    size = classifier.engine.batch_size
+    under_way = [
+        classifier.begin(inputs[start : start + size]) for start in range(0, len(inputs), size)
+    ]
+    rows = [row for batch in under_way for row in batch.result()]
+    return [
+        CellResult.of(block[0] + row, block[1] + column, scored)
+        for (row, column), scored in zip(places, rows, strict=True)
+    ]
+
+
+def cell_id(row: int, column: int) -> str:
+    """Return the name of a cell, unique in its slide."""
+    return f"r{row}c{column}"

@@ -1,0 +1,76 @@
+"""One interface for every file that holds a slide or a region of one."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from core.patches import ImageU8
+from core.slides.spacing import ClaimedSpacing
+
+WHITE: Final = 255
+"""What lies beyond the edge of a slide and where a scanner took no picture."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """One resolution of a slide.
+
+    Attributes:
+        width_px: Its width.
+        height_px: Its height.
+        downsample: Full-resolution pixels per pixel of the level.
+    """
+
+    width_px: int
+    height_px: int
+    downsample: float
+
+
+class SlideFile(ABC):
+    """A slide's pixels; safe to read from several threads. Label and macro are never read.
+
+    Attributes:
+        path: The file.
+        format: What it is, in a word or two.
+        claimed: What it says of its scale.
+        levels: Its resolutions, full resolution first.
+        offset_px: Where the scanned part that `levels` describe begins, (x, y) in the
+            full-resolution pixels of the file; (0, 0) for all but sparse formats.
+    """
+
+    path: Path
+    format: str
+    claimed: ClaimedSpacing
+    levels: tuple[Level, ...]
+    offset_px: tuple[int, int] = (0, 0)
+
+    @abstractmethod
+    def read(self, level: int, x: int, y: int, width: int, height: int) -> ImageU8:
+        """Return pixels (height, width, 3) of a level; white beyond its edges.
+
+        Args:
+            level: Which resolution.
+            x: First column, in the level's pixels; may be negative.
+            y: First row, likewise.
+            width: Columns.
+            height: Rows.
+
+        Raises:
+            PatchError: This place cannot be decoded; others may be.
+        """
+
+    def close(self) -> None:  # noqa: B027 - what is in memory holds nothing open
+        """Release the file."""
+
+
+def padded(image_rgb_u8: ImageU8, left: int, top: int, width: int, height: int) -> ImageU8:
+    """Return a white image (height, width, 3) with another one laid at `left`, `top`."""
+    if (left, top) == (0, 0) and image_rgb_u8.shape[:2] == (height, width):
+        return image_rgb_u8
+    whole = np.full((height, width, 3), WHITE, np.uint8)
+    rows, columns = image_rgb_u8.shape[:2]
+    whole[top : top + rows, left : left + columns] = image_rgb_u8
+    return whole

@@ -1,0 +1,104 @@
+"""How many micrometres a pixel of a slide is: what the file says if plausible, else asked for."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from core.errors import SpacingError
+from core.patches import SPACING_UM_PX
+
+SPACING_TOLERANCE: Final = 0.03
+"""Share by which a spacing may differ from 0.97 µm/px and be judged as it is, not resampled."""
+COARSEST_UM_PX: Final = SPACING_UM_PX * (1 + SPACING_TOLERANCE)
+_PLAUSIBLE_UM_PX: Final = (0.05, 20.0)
+"""Outside are the dots per inch of screens and printers, written where nothing is known."""
+_SQUARE: Final = 0.02
+_POWER_TIMES_SPACING: Final = 10.0
+"""µm: 40x objectives give about 0.25 µm/px, 20x about 0.5."""
+_POWER_TOLERANCE: Final = 0.4
+
+
+@dataclass(frozen=True)
+class ClaimedSpacing:
+    """What a file says of its own scale.
+
+    Attributes:
+        x_um_px: Along a row, None if it says nothing.
+        y_um_px: Down a column, None likewise.
+        power: Of the objective (20, 40), None likewise.
+    """
+
+    x_um_px: float | None = None
+    y_um_px: float | None = None
+    power: float | None = None
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        if self.x_um_px is None or self.y_um_px is None:
+            return "no spacing"
+        text = f"{self.x_um_px:.4g} µm/px"
+        if abs(self.y_um_px / self.x_um_px - 1) > _SQUARE:
+            text = f"{self.x_um_px:.4g} × {self.y_um_px:.4g} µm/px"
+        return text + (f" at {self.power:g}x" if self.power else "")
+
+
+@dataclass(frozen=True)
+class Spacing:
+    """Micrometres per full-resolution pixel that a slide is judged with.
+
+    Attributes:
+        um_px: The number.
+        origin: "file" or "given".
+        in_file: What the file says, in words.
+    """
+
+    um_px: float
+    origin: str
+    in_file: str
+
+
+def settle_spacing(name: str, claimed: ClaimedSpacing, given_um_px: float | None) -> Spacing:
+    """Return the spacing to judge a slide with: what was given, else what the file says.
+
+    Args:
+        name: Of the file, for messages.
+        claimed: What the file says.
+        given_um_px: What a person says; it holds whatever the file says.
+
+    Raises:
+        SpacingError: The file says nothing plausible and nobody else does, or the pixels are too
+            coarse for the model.
+    """
+    um_px, origin = given_um_px, "given"
+    if um_px is None:
+        um_px, origin = _believed(name, claimed), "file"
+    elif not _PLAUSIBLE_UM_PX[0] <= um_px <= _PLAUSIBLE_UM_PX[1]:
+        raise SpacingError(
+            f"Found the spacing {um_px:g} µm/px for {name}; expected about 0.25 (40x), 0.5 (20x) "
+            "or 1.0 (10x). Give --um-per-px in micrometres per full-resolution pixel."
+        )
+    if um_px > COARSEST_UM_PX:
+        raise SpacingError(
+            f"{name} has {um_px:.4g} µm/px; this model judges {SPACING_UM_PX} µm/px and finer "
+            "pixels can be made coarser, not the other way. Export the slide at 10x or higher, or "
+            "give --um-per-px if the file is wrong."
+        )
+    return Spacing(um_px, origin, str(claimed))
+
+
+def _believed(name: str, claimed: ClaimedSpacing) -> float:
+    x, y = claimed.x_um_px, claimed.y_um_px
+    low, high = _PLAUSIBLE_UM_PX
+    if x is None or y is None:
+        why = "says nothing of its spacing"
+    elif not (low <= x <= high and low <= y <= high):
+        why = f"says {claimed}, which no microscope gives"
+    elif abs(y / x - 1) > _SQUARE:
+        why = f"says {claimed}: its pixels would not be square"
+    elif claimed.power and abs(x * claimed.power / _POWER_TIMES_SPACING - 1) > _POWER_TOLERANCE:
+        why = f"says {claimed}, which contradict each other"
+    else:
+        return (x + y) / 2
+    raise SpacingError(
+        f"{name} {why}. It is not guessed: give --um-per-px, e.g. 0.25 (40x), 0.5 (20x) or "
+        "1.0 (10x)."
+    )

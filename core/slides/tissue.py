@@ -1,0 +1,133 @@
+"""Where a slide shows tissue, at about 8 µm/px, and a small picture of it from the same reading."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import PatchError
+from core.patches import ImageU8
+from core.patches.content import BLACK_TO
+from core.slides.slide_file import WHITE
+from core.slides.view import SlideView
+
+CELL_PX: Final = 32
+"""A cell is what the model judges of a patch: the centre 32 × 32."""
+MASK_COARSENING: Final = 8
+"""Pixels of the view per pixel of the mask."""
+MASK_PER_CELL: Final = CELL_PX // MASK_COARSENING
+_MOST_READ_PX: Final = 2048
+"""Height and width of one read, in the file's pixels; bounds the memory."""
+_TILES: Final = (512, 256, 128, 64, 32)
+_OVERVIEW_PX: Final = 1600
+
+
+@dataclass(frozen=True)
+class TissueRule:
+    """What counts as tissue.
+
+    Attributes:
+        least_saturation: (max − min) / max of the colours; glass, dust and grey ink have less.
+        least_optical_density: Mean over the colours of −log10(value / 255); glass has less.
+        least_island_mm2: Smaller pieces are debris.
+        largest_hole_mm2: Smaller holes are vessels and fat cells, part of the tissue.
+        least_share: Of a cell's own area, for the cell to be judged.
+    """
+
+    least_saturation: float = 0.06
+    least_optical_density: float = 0.06
+    least_island_mm2: float = 0.004
+    largest_hole_mm2: float = 0.01
+    least_share: float = 0.25
+
+
+@dataclass(frozen=True, eq=False)
+class Tissue:
+    """The tissue of a slide.
+
+    Attributes:
+        rule: What counted.
+        share: (rows, columns) float32; share of each cell of 32 × 32 px that is tissue, 0..1.
+        overview_rgb_u8: (H, W, 3); the slide, small.
+        overview_px: Pixels of the view per pixel of the overview.
+    """
+
+    rule: TissueRule
+    share: NDArray[np.float32]
+    overview_rgb_u8: ImageU8
+    overview_px: int
+
+    @property
+    def cells(self) -> NDArray[np.bool_]:
+        """Which cells (rows, columns) have enough tissue to be judged."""
+        enough: NDArray[np.bool_] = self.share >= self.rule.least_share
+        return enough
+
+
+def find_tissue(
+    view: SlideView, rule: TissueRule, on_part: Callable[[int, int], None] = lambda _, __: None
+) -> Tissue:
+    """Return where a slide shows tissue.
+
+    A part of the file that cannot be decoded counts as tissue, so that its cells are listed as
+    failed instead of missing.
+
+    Args:
+        view: The slide.
+        rule: What counts.
+        on_part: Told how many parts of how many are read.
+    """
+    rows, columns = -(-view.height_px // CELL_PX), -(-view.width_px // CELL_PX)
+    mask = np.zeros((rows * MASK_PER_CELL, columns * MASK_PER_CELL), np.uint8)
+    per_overview = math.ceil(max(mask.shape) / _OVERVIEW_PX)
+    overview = np.full(
+        (-(-mask.shape[0] // per_overview), -(-mask.shape[1] // per_overview), 3), WHITE, np.uint8
+    )
+    _, factor = view.level_for(MASK_COARSENING)
+    tile = next((one for one in _TILES if one * factor <= _MOST_READ_PX), _TILES[-1])
+    parts = [(y, x) for y in range(0, mask.shape[0], tile) for x in range(0, mask.shape[1], tile)]
+    for number, (y, x) in enumerate(parts, start=1):
+        height, width = min(tile, mask.shape[0] - y), min(tile, mask.shape[1] - x)
+        at = (x * MASK_COARSENING, y * MASK_COARSENING)
+        try:
+            pixels = view.read(*at, width, height, coarsening=MASK_COARSENING)
+        except PatchError:
+            mask[y : y + height, x : x + width] = 1
+        else:
+            mask[y : y + height, x : x + width] = looks_like_tissue(pixels, rule)
+            small = pixels[(-y) % per_overview :: per_overview, (-x) % per_overview :: per_overview]
+            top, left = -(-y // per_overview), -(-x // per_overview)
+            overview[top : top + len(small), left : left + small.shape[1]] = small
+        on_part(number, len(parts))
+    _tidy(mask, rule, (view.spacing_um_px * MASK_COARSENING / 1000) ** 2)
+    share = mask.reshape(rows, MASK_PER_CELL, columns, MASK_PER_CELL).mean(
+        axis=(1, 3), dtype=np.float32
+    )
+    return Tissue(rule, share, overview, per_overview * MASK_COARSENING)
+
+
+def looks_like_tissue(pixels: ImageU8, rule: TissueRule) -> NDArray[np.bool_]:
+    """Return which pixels (H, W, 3) of about 8 µm are coloured and dense enough, (H, W)."""
+    most = pixels.max(axis=2).astype(np.float32)
+    spread = most - pixels.min(axis=2)
+    density = -np.log10(np.maximum(pixels, 1) / np.float32(WHITE)).mean(axis=2)
+    found: NDArray[np.bool_] = (
+        (spread >= rule.least_saturation * most)
+        & (density >= rule.least_optical_density)
+        & (most > BLACK_TO)
+    )
+    return found
+
+
+def _tidy(mask: NDArray[np.uint8], rule: TissueRule, pixel_mm2: float) -> None:
+    """Fill small holes and drop small islands, in place."""
+    for value, largest_mm2 in ((0, rule.largest_hole_mm2), (1, rule.least_island_mm2)):
+        wanted = (mask == value).astype(np.uint8)
+        _, labels, facts, _ = cv2.connectedComponentsWithStats(wanted, connectivity=4)
+        small = facts[:, cv2.CC_STAT_AREA] * pixel_mm2 < largest_mm2
+        small[0] = False  # the background of this pass
+        mask[small[labels]] = 1 - value

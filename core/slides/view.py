@@ -1,0 +1,155 @@
+"""A slide at the spacing that the model judges, whatever resolutions its file holds."""
+
+import math
+from pathlib import Path
+from typing import Final, Self
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from core.errors import SourceError
+from core.patches import SPACING_UM_PX, ImageU8
+from core.slides.flat import FlatPicture, FlatTiff
+from core.slides.pyramid import Pyramid, is_pyramid
+from core.slides.slide_file import SlideFile
+from core.slides.spacing import SPACING_TOLERANCE, Spacing, settle_spacing
+
+_TIFF_SUFFIXES: Final = (".tif", ".tiff", ".btf")
+_SAME: Final = 1e-6
+
+
+class SlideView:
+    """A slide as a picture of 0.97 µm/px that is read in parts.
+
+    Where a level of the file has 0.97 µm/px within 3 %, its pixels are taken as they are. Else the
+    next finer level is resampled by area: a pixel is the mean of what lies under it, the same
+    whichever part is read.
+
+    Attributes:
+        file: Where the pixels come from.
+        spacing: Of the full resolution.
+        full_px: Full-resolution pixels per pixel of the view.
+        spacing_um_px: Of the view.
+        width_px: Its width; the last column may lie partly beyond the slide.
+        height_px: Its height, likewise.
+    """
+
+    def __init__(self, file: SlideFile, spacing: Spacing) -> None:
+        """See a file at 0.97 µm/px."""
+        self.file = file
+        self.spacing = spacing
+        wanted = SPACING_UM_PX / spacing.um_px
+        near = [
+            level.downsample
+            for level in file.levels
+            if abs(level.downsample / wanted - 1) <= SPACING_TOLERANCE
+        ]
+        self.full_px = min(near, key=lambda one: abs(one / wanted - 1)) if near else wanted
+        self.spacing_um_px = self.full_px * spacing.um_px
+        self.width_px = math.ceil(file.levels[0].width_px / self.full_px - _SAME)
+        self.height_px = math.ceil(file.levels[0].height_px / self.full_px - _SAME)
+
+    def level_for(self, coarsening: int) -> tuple[int, float]:
+        """Return the coarsest level that is fine enough, and its pixels per coarse pixel.
+
+        Args:
+            coarsening: Pixels of the view per coarse pixel.
+        """
+        wanted = self.full_px * coarsening
+        enough = [
+            number
+            for number, level in enumerate(self.file.levels)
+            if level.downsample <= wanted * (1 + _SAME)
+        ]
+        best = max(enough, key=lambda number: self.file.levels[number].downsample, default=0)
+        return best, wanted / self.file.levels[best].downsample
+
+    def read(self, x: int, y: int, width: int, height: int, *, coarsening: int = 1) -> ImageU8:
+        """Return part of the view, (height, width, 3); white beyond the slide.
+
+        Args:
+            x: First column.
+            y: First row.
+            width: Columns.
+            height: Rows.
+            coarsening: All of these count squares of so many pixels of the view.
+
+        Raises:
+            PatchError: This part of the file is damaged.
+        """
+        level, factor = self.level_for(coarsening)
+        if abs(factor - 1) < _SAME:
+            return self.file.read(level, x, y, width, height)
+        left, top = math.floor(x * factor + _SAME), math.floor(y * factor + _SAME)
+        right = math.ceil((x + width) * factor - _SAME)
+        bottom = math.ceil((y + height) * factor - _SAME)
+        pixels = self.file.read(level, left, top, right - left, bottom - top)
+        down = _area_weights(y * factor - top, factor, height, bottom - top)
+        across = _area_weights(x * factor - left, factor, width, right - left)
+        return _resampled(pixels, down, across)
+
+    def close(self) -> None:
+        """Release the file."""
+        self.file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_slide(path: Path, *, um_per_px: float | None = None) -> SlideView:
+    """Return a slide, or a region of one, at 0.97 µm/px.
+
+    Args:
+        path: A file of a scanner (SVS, NDPI, MRXS, SCN, BIF, Philips, DICOM), a TIFF, PNG or JPEG.
+        um_per_px: Spacing of its full resolution, where the file does not say it or is wrong.
+
+    Raises:
+        SourceError: It cannot be read.
+        SpacingError: Its spacing must be given, or is too coarse.
+    """
+    if not path.is_file():
+        raise SourceError(f"There is no file {path}. Check the path.")
+    file: SlideFile
+    if is_pyramid(path):
+        file = Pyramid(path)
+    elif path.suffix.lower() in _TIFF_SUFFIXES:
+        file = FlatTiff(path)
+    else:
+        file = FlatPicture(path)
+    try:
+        return SlideView(file, settle_spacing(path.name, file.claimed, um_per_px))
+    except SourceError:
+        file.close()
+        raise
+
+
+def _area_weights(start: float, factor: float, count: int, length: int) -> csr_array:
+    """Return what each of `count` pixels takes of `length` finer ones, (count, length).
+
+    Args:
+        start: Where the first begins, in finer pixels.
+        factor: Finer pixels per pixel.
+        count: Pixels.
+        length: Finer pixels.
+    """
+    edges = start + factor * np.arange(count + 1)
+    first = np.floor(edges[:-1] + _SAME).astype(np.int64)
+    index = first[:, None] + np.arange(math.ceil(factor) + 1)
+    overlap = np.minimum(index + 1, edges[1:, None]) - np.maximum(index, edges[:-1, None])
+    weights = np.clip(overlap / factor, 0, None).astype(np.float32)
+    rows = np.broadcast_to(np.arange(count)[:, None], index.shape)
+    kept = (index < length) & (weights > 0)
+    return csr_array((weights[kept], (rows[kept], index[kept])), shape=(count, length))
+
+
+def _resampled(pixels: ImageU8, down: csr_array, across: csr_array) -> ImageU8:
+    """Return the means of pixels (H, W, 3) under a coarser grid, (h, w, 3)."""
+    height, width, channels = pixels.shape
+    lines = (down @ pixels.reshape(height, -1)).reshape(-1, width, channels)  # (h, W, 3)
+    turned = np.ascontiguousarray(lines.transpose(1, 0, 2)).reshape(width, -1)  # (W, h * 3)
+    means = (across @ turned).reshape(across.shape[0], -1, channels).transpose(1, 0, 2)
+    found: ImageU8 = np.clip(np.rint(means), 0, 255).astype(np.uint8)
+    return np.ascontiguousarray(found)
