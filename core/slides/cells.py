@@ -15,6 +15,7 @@ LATTICE: Final = 2
 """Coarse to fine begins with every second cell of every second row: one of every 2 × 2."""
 _NO_CALL: Final = -1
 _ALL: Final = slice(None)
+_ACROSS_EDGES: Final = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 
 
 class CellState(IntEnum):
@@ -119,8 +120,8 @@ class Cells:
     ) -> NDArray[np.bool_]:
         """Return which cells of tissue in a window are still to be scored.
 
-        Coarse to fine wants every second cell of every second row, and then every neighbour, also
-        across a corner, of a scored cell that is not called free of tumour, until there is none.
+        Coarse to fine wants every second cell of every second row, and then every neighbour,
+        across an edge, of a scored cell that is not called free of tumour, until there is none.
         Every square of 2 × 2 cells holds one of the first kind, so whatever region of flagged
         cells holds such a square is found and scored whole.
 
@@ -132,14 +133,16 @@ class Cells:
         top, bottom, _ = rows.indices(self.tissue.shape[0])
         left, right, _ = columns.indices(self.tissue.shape[1])
         window = np.s_[top:bottom, left:right]
-        still = self.tissue[window] & (self.state[window] == CellState.UNSCORED)
+        still: NDArray[np.bool_] = self.tissue[window] & (self.state[window] == CellState.UNSCORED)
         if all_cells:
             return still
         up, before = max(top - 1, 0), max(left - 1, 0)
         around = np.s_[up : bottom + 1, before : right + 1]
         doubtful = (self.state[around] == CellState.SCORED) & (self.call[around] != 0)
-        beside = cv2.dilate(doubtful.astype(np.uint8), np.ones((3, 3), np.uint8))
-        chosen = beside[top - up :, left - before :][: bottom - top, : right - left]
+        beside = cv2.dilate(doubtful.astype(np.uint8), _ACROSS_EDGES)
+        chosen: NDArray[np.uint8] = beside.astype(np.uint8)[top - up :, left - before :][
+            : bottom - top, : right - left
+        ]
         chosen[(-top) % LATTICE :: LATTICE, (-left) % LATTICE :: LATTICE] = 1
-        wanted: NDArray[np.bool_] = still & (chosen > 0)
+        wanted: NDArray[np.bool_] = np.logical_and(still, chosen > 0)
         return wanted

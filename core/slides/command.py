@@ -57,8 +57,8 @@ FILES: Final = (
     "overview.png",
 )
 COARSE_TO_FINE: Final = (
-    "every second cell of every second row, then every neighbour of a cell that is not called "
-    "free of tumour; every region with 2 × 2 flagged cells is found and scored whole"
+    "every second cell of every second row, then every neighbour, across an edge, of a cell that "
+    "is not called free of tumour; every region with 2 × 2 flagged cells is found and scored whole"
 )
 _JOURNAL: Final = "cells.journal"
 

@@ -36,7 +36,7 @@ class FlatPicture(SlideFile):
         self.path = path
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+                warnings.simplefilter("ignore")  # of sizes and metadata; what fails is an error
                 picture = Image.open(path)
             with picture:
                 self.format = picture.format or "picture"
@@ -74,9 +74,13 @@ class FlatTiff(SlideFile):
         self._lock = threading.Lock()
         try:
             self._file = tifffile.TiffFile(path)
+        except (tifffile.TiffFileError, OSError) as error:
+            raise SourceError(f"{path.name} cannot be read ({error}). {_SAVE_AGAIN}") from None
+        try:
             self._page: Any = self._file.pages[0]
             self._check()
-        except (tifffile.TiffFileError, OSError, IndexError, ValueError) as error:
+        except (IndexError, ValueError) as error:
+            self._file.close()
             raise SourceError(f"{path.name} cannot be read ({error}). {_SAVE_AGAIN}") from None
         page: Any = self._page
         self.levels = (Level(page.imagewidth, page.imagelength, 1.0),)

@@ -162,10 +162,16 @@ def _plain(value: float) -> float | int | None:
     return None if value != value else value  # noqa: PLR0124 - NaN is not itself
 
 
+def _float(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
 def _results(content: dict[str, Any]) -> Iterator[CellResult]:
     for values in content["cells"]:
-        row, column, state, *rest = (math.nan if value is None else value for value in values)
-        yield CellResult(row, column, CellState(state), *rest)
+        row, column, state, logit, prob, call, distance = values
+        yield CellResult(
+            row, column, CellState(state), _float(logit), _float(prob), call, _float(distance)
+        )
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:

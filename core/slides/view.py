@@ -68,16 +68,17 @@ class SlideView:
         """Return part of the view, (height, width, 3); white beyond the slide.
 
         Args:
-            x: First column.
-            y: First row.
-            width: Columns.
-            height: Rows.
-            coarsening: All of these count squares of so many pixels of the view.
+            x: First column, in pixels of the view; a multiple of `coarsening`.
+            y: First row, likewise.
+            width: Columns of what is returned.
+            height: Rows, likewise.
+            coarsening: Pixels of the view per pixel of what is returned.
 
         Raises:
             PatchError: This part of the file is damaged.
         """
         level, factor = self.level_for(coarsening)
+        x, y = x // coarsening, y // coarsening
         if abs(factor - 1) < _SAME:
             return self.file.read(level, x, y, width, height)
         left, top = math.floor(x * factor + _SAME), math.floor(y * factor + _SAME)

@@ -10,6 +10,8 @@ from tools.drawing.noise import FloatField
 
 # Distance in pixels that stands for "no cell near here".
 FAR_PX = 99.0
+# Bounds the memory of a large drawing.
+_STAMPED_AT_ONCE = 20_000
 
 
 @dataclass(frozen=True)
@@ -146,12 +148,16 @@ def nearest(cells: Cells, shape: tuple[int, int], reach_px: float) -> Nearest:
     distance = np.full(shape[0] * shape[1], FAR_PX)
     second = distance.copy()
     owner = np.zeros(shape[0] * shape[1], dtype=np.int64)
-    if len(cells) > 0:
-        pixel, gap, index = _stamps(cells, shape, reach_px)
+    for start in range(0, len(cells), _STAMPED_AT_ONCE):
+        some = cells.where(np.arange(len(cells)) // _STAMPED_AT_ONCE == start // _STAMPED_AT_ONCE)
+        pixel, gap, index = _stamps(some, shape, reach_px)
+        before = distance.copy()
         np.minimum.at(distance, pixel, gap)
         first = gap == distance[pixel]
-        owner[pixel[first]] = index[first]
+        owner[pixel[first]] = index[first] + start
         np.minimum.at(second, pixel[~first], gap[~first])
+        # Whoever was nearest before is second now.
+        np.minimum(second, before, out=second, where=distance < before)
     return Nearest(distance.reshape(shape), second.reshape(shape), owner.reshape(shape))
 
 

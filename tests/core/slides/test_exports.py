@@ -1,0 +1,202 @@
+"""Tables, GeoJSON by QuPath's rules, outlines against counted cells, pictures read back."""
+
+import csv
+import gzip
+import json
+import uuid
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import openslide
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+
+from core.__main__ import main
+from core.slides import CellResult, Cells, CellState, find_regions
+from tests.core.slides.toys import CELL, green_cells, slide_of, tissue_image
+
+OUTPUTS = {
+    "cells.parquet",
+    "cells.csv",
+    "cells.geojson.gz",
+    "regions.geojson",
+    "heatmap.tif",
+    "overview.png",
+    "summary.json",
+}
+
+
+def regions(*arguments: object) -> int:
+    return main(["regions", *map(str, arguments)])
+
+
+@pytest.fixture(scope="module")
+def slide(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    image = tissue_image(green_cells(20, 24, (5, 5), (5, 6)))
+    whole = image.repeat(2, axis=0).repeat(2, axis=1)  # 0.485 µm/px
+    return slide_of(tmp_path_factory.mktemp("slide") / "node.tif", whole, 0.485)
+
+
+@pytest.fixture(scope="module")
+def out(slide: Path, toy_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("out") / "node"
+    assert regions(slide, "--out", folder, "--model", toy_bundle, "--all-cells") == 0
+    return folder
+
+
+def test_one_folder_holds_everything(out: Path) -> None:
+    assert {path.name for path in out.iterdir()} == OUTPUTS
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["cells"]["tissue"] == summary["cells"]["scored"] == 20 * 24
+    assert summary["slide"]["um_per_px"] == pytest.approx(0.485)
+    assert summary["slide"]["spacing_origin"] == "file"
+    assert summary["in_words"].startswith(f"{summary['cells']['flagged']:,} of 480 cells")
+
+
+def test_tables_place_cells_in_full_resolution_pixels_and_micrometres(out: Path) -> None:
+    table = pd.read_parquet(out / "cells.parquet")
+    assert len(table) == 480
+    one = table[(table["cell_row"] == 7) & (table["cell_column"] == 3)].iloc[0]
+    assert (one["x_px"], one["y_px"], one["size_px"]) == (192, 448, 64)
+    assert one["x_um"] == pytest.approx(192 * 0.485)
+    assert one["size_um"] == pytest.approx(31.04)
+    with (out / "cells.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["id"] for row in rows] == table["id"].tolist()
+    assert [float(row["prob_tumour"]) for row in rows] == table["prob_tumour"].tolist()
+    assert {row["domain_distance"] for row in rows} == {""}
+
+
+def check_feature(feature: dict[str, Any], kind: str) -> None:
+    """What QuPath's reader demands of a feature, and what GeoJSON does."""
+    assert feature["type"] == "Feature"
+    assert str(uuid.UUID(feature["id"])) == feature["id"]
+    for ring in feature["geometry"]["coordinates"]:
+        assert ring[0] == ring[-1]
+        assert len(ring) >= 5
+        assert len({tuple(corner) for corner in ring[:-1]}) == len(ring) - 1  # simple
+    properties = feature["properties"]
+    assert properties["objectType"] == kind
+    colour = properties["classification"]["color"]
+    assert len(colour) == 3
+    assert all(type(channel) is int and 0 <= channel <= 255 for channel in colour)
+    assert all(isinstance(value, int | float) for value in properties["measurements"].values())
+    assert all(isinstance(value, str) for value in properties["metadata"].values())
+    assert {"model", "operating point", "engine", "spacing"} <= set(properties["metadata"])
+
+
+def test_cells_are_tiles_for_qupath(out: Path) -> None:
+    with gzip.open(out / "cells.geojson.gz", "rt") as file:
+        collection = json.load(file)
+    assert collection["type"] == "FeatureCollection"
+    table = pd.read_parquet(out / "cells.parquet")
+    assert len(collection["features"]) == len(table)
+    assert len({feature["id"] for feature in collection["features"]}) == len(table)
+    for feature, (_, row) in zip(collection["features"], table.iterrows(), strict=True):
+        check_feature(feature, "tile")
+        assert feature["geometry"]["coordinates"][0][0] == [row["x_px"], row["y_px"]]
+        assert feature["properties"]["measurements"]["Score"] == row["prob_tumour"]
+
+
+def shoelace(ring: list[list[float]]) -> float:
+    x, y = np.array(ring).T
+    return abs(float(np.dot(x[:-1], y[1:]) - np.dot(x[1:], y[:-1]))) / 2
+
+
+def test_regions_are_annotations_with_the_area_of_their_cells(out: Path) -> None:
+    collection = json.loads((out / "regions.geojson").read_text())
+    flagged = (pd.read_parquet(out / "cells.parquet")["predicted_label"] == 1).sum()
+    assert sum(
+        f["properties"]["measurements"]["Flagged cells"] for f in collection["features"]
+    ) == (flagged)
+    for feature in collection["features"]:
+        check_feature(feature, "annotation")
+        outer, *holes = feature["geometry"]["coordinates"]
+        area_mm2 = (shoelace(outer) - sum(map(shoelace, holes))) * (0.485 / 1000) ** 2
+        assert area_mm2 == pytest.approx(feature["properties"]["measurements"]["Area mm²"])
+
+
+def cells_flagged(flagged: NDArray[np.bool_]) -> Cells:
+    cells = Cells(np.ones(flagged.shape, np.float32), np.ones(flagged.shape, np.bool_))
+    cells.put(
+        [
+            CellResult(r, c, CellState.SCORED, 0.0, 0.5, int(flagged[r, c]), float("nan"))
+            for r, c in np.ndindex(*flagged.shape)
+        ]
+    )
+    return cells
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.floats(0.1, 0.9))
+def test_outlines_enclose_exactly_the_flagged_cells(seed: int, share: float) -> None:
+    flagged = np.random.default_rng(seed).random((9, 11)) < share
+    painted = np.zeros((9 * 8, 11 * 8), np.uint8)
+    for region in find_regions(cells_flagged(flagged), 31.04):
+        for ring, value in ((region.outline, 1), *((hole, 0) for hole in region.holes)):
+            assert len({tuple(corner) for corner in ring.tolist()}) == len(ring)
+            # The middles of eighths of cells, so that no edge runs through one.
+            inside = np.zeros_like(painted)
+            cv2.fillPoly(inside, [(ring * 8 * 16 - 8).astype(np.int32)], 1, shift=4)
+            middle = inside[4::8, 4::8].astype(np.bool_)
+            painted[4::8, 4::8][middle] = value
+        assert region.area_mm2 == pytest.approx(region.cells * 0.03104**2)
+    # Islands within holes come after what encloses them: regions are sorted by size.
+    assert (painted[4::8, 4::8] >= flagged).all() or share > 0
+    covered = sum(region.cells for region in find_regions(cells_flagged(flagged), 31.04))
+    assert covered == flagged.sum()
+
+
+def test_a_diameter_is_the_greatest_distance() -> None:
+    flagged = green_cells(6, 6, (1, 1), (1, 2), (1, 3), (2, 3), (3, 3))
+    region = find_regions(cells_flagged(flagged), 1000.0)[0]
+    assert region.diameter_mm == pytest.approx(np.hypot(3, 3))
+
+
+def test_the_heat_map_is_a_pyramid_of_the_right_scale(toy_bundle: Path, tmp_path: Path) -> None:
+    path = slide_of(tmp_path / "wide.tif", tissue_image(green_cells(8, 140)))
+    assert regions(path, "--out", tmp_path / "o", "--model", toy_bundle) == 0
+    with openslide.OpenSlide(tmp_path / "o" / "heatmap.tif") as heat:
+        assert heat.dimensions == (140 * 4, 8 * 4)
+        assert heat.level_count == 2
+        assert float(heat.properties["openslide.mpp-x"]) == pytest.approx(CELL * 0.97 / 4, rel=1e-3)
+    with Image.open(tmp_path / "o" / "overview.png") as picture:
+        assert picture.width > 800
+
+
+def test_the_same_slide_again_is_known_and_another_is_not(
+    slide: Path, out: Path, toy_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (out / "summary.json").read_bytes()
+    arguments = (slide, "--out", out, "--model", toy_bundle, "--resume")
+    assert regions(*arguments, "--all-cells") == 0
+    assert "complete already" in capsys.readouterr().err
+    assert (out / "summary.json").read_bytes() == before
+
+
+def test_a_folder_gives_a_folder_for_each_slide_and_tells_of_those_it_cannot_read(
+    slide: Path, toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "slides"
+    folder.mkdir()
+    (folder / "a.tif").write_bytes(slide.read_bytes())
+    (folder / "b.svs").write_bytes(b"broken")
+    slide_of(folder / "c.tif", tissue_image(green_cells(4, 4)), None)
+    (folder / "notes.txt").write_text("not a slide")
+    assert regions(folder, "--out", tmp_path / "out", "--model", toy_bundle) == 1
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"a.tif"}
+    told = capsys.readouterr().err
+    assert "b.svs" in told
+    assert "c.tif says nothing of its spacing" in told
+    assert regions(folder / "c.tif", "--out", tmp_path / "c", "--model", toy_bundle) == 2
+    assert "--um-per-px" in capsys.readouterr().err
+    arguments = (folder / "c.tif", "--out", tmp_path / "c", "--model", toy_bundle)
+    assert regions(*arguments, "--um-per-px", 0.97) == 0
+    summary = json.loads((tmp_path / "c" / "summary.json").read_text())
+    assert summary["slide"]["spacing_origin"] == "given"

@@ -1,0 +1,153 @@
+"""What a slide's file says, and its pixels at the spacing of the model."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import openslide
+import pytest
+import tifffile
+from numpy.typing import NDArray
+from PIL import Image
+
+from core.errors import NodelensError, SourceError, SpacingError
+from core.patches import ImageU8
+from core.slides import ClaimedSpacing, open_slide, settle_spacing
+from core.slides.flat import FlatTiff
+from tests.core.slides.toys import green_cells, slide_of, tissue_image
+
+
+def noise(height: int, width: int, seed: int = 0) -> ImageU8:
+    coarse = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    return cv2.GaussianBlur(coarse, (5, 5), 0).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("claimed", "why"),
+    [
+        (ClaimedSpacing(), "says nothing"),
+        (ClaimedSpacing(25_400 / 72, 25_400 / 72), "no microscope"),
+        (ClaimedSpacing(0.5, 0.25), "square"),
+        (ClaimedSpacing(0.5, 0.5, 40), "contradict"),
+        (ClaimedSpacing(4.0, 4.0), "judges 0.97"),
+    ],
+)
+def test_spacing_is_asked_for_and_never_guessed(claimed: ClaimedSpacing, why: str) -> None:
+    with pytest.raises(SpacingError, match=why) as error:
+        settle_spacing("a.tif", claimed, None)
+    assert "--um-per-px" in str(error.value)
+    assert settle_spacing("a.tif", claimed, 0.5).origin == "given"
+
+
+def test_a_spacing_that_is_given_must_be_one() -> None:
+    for wrong in (0.0, -1.0, 400.0, float("nan")):
+        with pytest.raises(SpacingError, match="expected about"):
+            settle_spacing("a.tif", ClaimedSpacing(0.5, 0.5), wrong)
+
+
+def means_along(values: NDArray[np.float64], per_px: int, fine: int) -> NDArray[np.float64]:
+    """Means of stretches of `per_px / fine` values down the columns: each value `fine` times."""
+    stretches = values.repeat(fine, axis=0).reshape(-1, per_px, *values.shape[1:])
+    means: NDArray[np.float64] = stretches.mean(axis=1)
+    return means
+
+
+@pytest.mark.parametrize(("um_px", "fine"), [(0.25, 25), (0.5, 50), (0.2, 20)])
+def test_resampling_is_by_area(tmp_path: Path, um_px: float, fine: int) -> None:
+    image = noise(194, 291)
+    down = means_along(image.astype(np.float64), 97, fine)
+    expected = means_along(down.transpose(1, 0, 2), 97, fine).transpose(1, 0, 2)
+    with open_slide(slide_of(tmp_path / "a.tif", image, um_px)) as view:
+        found = view.read(0, 0, expected.shape[1], expected.shape[0])
+        assert np.abs(found - expected).max() < 0.51
+        assert view.spacing_um_px == pytest.approx(0.97)
+
+
+def test_an_exact_factor_gives_exact_means(tmp_path: Path) -> None:
+    image = noise(256, 256)
+    with open_slide(slide_of(tmp_path / "a.tif", image, 0.97 / 4)) as view:
+        means = image.reshape(64, 4, 64, 4, 3).mean(axis=(1, 3))
+        assert np.abs(view.read(0, 0, 64, 64) - means).max() <= 0.5
+
+
+def test_a_part_read_alone_has_the_pixels_of_the_whole(tmp_path: Path) -> None:
+    with open_slide(slide_of(tmp_path / "a.tif", noise(600, 600), 0.41)) as view:
+        whole = view.read(-40, -40, 300, 300)
+        part = view.read(37, 61, 96, 96)
+        assert np.abs(whole[101:197, 77:173].astype(int) - part).max() <= 1
+        assert (whole[:39, :39] == 255).all()
+
+
+def test_a_coarse_part_has_the_means_of_the_fine(tmp_path: Path) -> None:
+    with open_slide(slide_of(tmp_path / "a.tif", noise(1100, 1300), 0.485)) as view:
+        fine = view.read(64, 128, 96, 64)
+        coarse = view.read(64, 128, 12, 8, coarsening=8)
+        means = fine.reshape(8, 8, 12, 8, 3).mean(axis=(1, 3))
+        assert np.abs(coarse - means).max() < 1.5  # the file's own levels are rounded
+
+
+def test_a_level_of_the_right_spacing_is_taken_as_it_is(tmp_path: Path) -> None:
+    image = noise(1024, 1024)
+    path = slide_of(tmp_path / "a.tif", image, 0.49)  # its second level has 0.98
+    level = tifffile.imread(path, key=1)
+    with open_slide(path) as view:
+        np.testing.assert_array_equal(view.read(10, 20, 96, 64), level[20:84, 10:106])
+        assert view.spacing_um_px == pytest.approx(0.98)
+
+
+@pytest.mark.parametrize("compression", [None, "adobe_deflate", "jpeg"])
+@pytest.mark.parametrize("rows", [7, 64])
+def test_flat_tiffs_are_read_strip_by_strip(
+    tmp_path: Path, compression: str | None, rows: int
+) -> None:
+    path = tmp_path / "flat.tif"
+    rows = 64 if compression == "jpeg" else rows
+    tifffile.imwrite(
+        path, noise(300, 200), photometric="rgb", rowsperstrip=rows, compression=compression
+    )
+    pixels = tifffile.imread(path)
+    with open_slide(path, um_per_px=0.97) as view:
+        assert isinstance(view.file, FlatTiff)
+        np.testing.assert_array_equal(view.read(50, 90, 96, 96), pixels[90:186, 50:146])
+        beyond = view.read(-32, 270, 96, 96)
+        np.testing.assert_array_equal(beyond[:30, 32:], pixels[270:, :64])
+        assert (beyond[30:] == 255).all()
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_pictures_are_regions_whose_spacing_is_asked_for(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"region{suffix}"
+    Image.fromarray(noise(200, 300)).save(path, dpi=(72, 72))
+    with pytest.raises(SpacingError, match="--um-per-px"):
+        open_slide(path)
+    with open_slide(path, um_per_px=0.97) as view, Image.open(path) as picture:
+        np.testing.assert_array_equal(view.read(0, 0, 300, 200), np.asarray(picture))
+
+
+def test_label_and_macro_are_never_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: object) -> None:
+        raise AssertionError("an associated image was asked for")
+
+    monkeypatch.setattr(openslide.OpenSlide, "associated_images", property(refuse))
+    path = slide_of(tmp_path / "a.tif", tissue_image(green_cells(8, 8)))
+    with open_slide(path) as view:
+        view.read(0, 0, 96, 96)
+
+
+@pytest.mark.parametrize("name", ["a.svs", "a.tif", "a.png", "a.dcm", "a.txt"])
+@pytest.mark.parametrize("content", [b"", b"broken", b"II*\x00\x08\x00\x00\x00\xff\xff"])
+def test_broken_files_are_sentences(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(NodelensError) as error:
+        open_slide(tmp_path / name, um_per_px=0.5)
+    assert name in str(error.value)
+    with pytest.raises(SourceError, match="no file"):
+        open_slide(tmp_path / "missing.svs")
+
+
+def test_sixteen_bit_tiffs_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((64, 64, 3), np.uint16), photometric="rgb")
+    with pytest.raises(SourceError, match="8 bits"):
+        open_slide(tmp_path / "a.tif", um_per_px=0.5)

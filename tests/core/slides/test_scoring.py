@@ -1,0 +1,225 @@
+"""Cells judged by their own context, coarse to fine, interrupted and resumed."""
+
+import threading
+import tracemalloc
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy.ndimage import label
+
+from core.errors import RunError
+from core.patches import Patch, PatchEntry
+from core.scoring import Classifier
+from core.slides import (
+    CellResult,
+    Cells,
+    CellState,
+    SlideJournal,
+    SlideView,
+    TissueRule,
+    find_tissue,
+    open_slide,
+    score_slide,
+    specify_slide,
+)
+from tests.core.slides.toys import CELL, PURPLE, green_cells, green_finder, slide_of, tissue_image
+
+
+def scored(
+    view: SlideView, classifier: Classifier, folder: Path, *, all_cells: bool = False
+) -> Cells:
+    rule = TissueRule()
+    tissue = find_tissue(view, rule)
+    cells = Cells(tissue.share, tissue.cells)
+    spec = specify_slide(view, classifier, rule, all_cells=all_cells)
+    with SlideJournal(folder / "journal", spec, resume=False) as journal:
+        assert score_slide(view, cells, classifier, journal, all_cells=all_cells)
+    return cells
+
+
+def test_a_cell_scores_like_its_patch(toy_classifier: Classifier, tmp_path: Path) -> None:
+    image = tissue_image(green_cells(20, 18, (3, 4), (19, 17)), seed=3)
+    with open_slide(slide_of(tmp_path / "a.tif", image)) as view:
+        cells = scored(view, toy_classifier, tmp_path, all_cells=True)
+    # Cut by hand: also across the border between blocks of 16 cells.
+    places = [(1, 1), (3, 4), (15, 15), (16, 16), (18, 16)]
+    patches = [
+        Patch(
+            number,
+            PatchEntry(str(number), str(number)),
+            image[(row - 1) * CELL : (row + 2) * CELL, (column - 1) * CELL : (column + 2) * CELL],
+            sha256="",
+        )
+        for number, (row, column) in enumerate(places)
+    ]
+    for place, row in zip(places, toy_classifier.score(patches), strict=True):
+        assert cells.logit[place] == pytest.approx(row.logit, abs=1e-4)
+        assert cells.prob_tumour[place] == pytest.approx(row.prob_tumour, abs=1e-4)
+        assert cells.call[place] == row.predicted_label
+
+
+def test_only_tissue_is_judged_and_small_things_are_put_right(tmp_path: Path) -> None:
+    glass = np.ones((24, 24), np.bool_)
+    glass[4:20, 4:20] = False
+    glass[10, 10] = True  # a vessel
+    glass[1, 1] = False  # debris
+    image = tissue_image(green_cells(24, 24), glass_cells=glass)
+    image[1 * CELL :, 22 * CELL : 23 * CELL] = 20  # a black line of ink
+    with open_slide(slide_of(tmp_path / "a.tif", image)) as view:
+        tissue = find_tissue(view, TissueRule())
+    expected = np.zeros((24, 24), np.bool_)
+    expected[4:20, 4:20] = True
+    np.testing.assert_array_equal(tissue.cells, expected)
+
+
+def run_to_the_end(cells: Cells, flagged: NDArray[np.bool_]) -> None:
+    while (wanted := cells.wanted(all_cells=False)).any():
+        cells.put(
+            [
+                CellResult(r, c, CellState.SCORED, 0.0, 0.5, int(flagged[r, c]), float("nan"))
+                for r, c in np.argwhere(wanted).tolist()
+            ]
+        )
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.floats(0.01, 0.6))
+def test_coarse_to_fine_loses_no_flagged_square_of_two(seed: int, share: float) -> None:
+    rng = np.random.default_rng(seed)
+    flagged = rng.random((13, 17)) < share
+    tissue = rng.random(flagged.shape) < 0.9
+    flagged &= tissue
+    cells = Cells(tissue.astype(np.float32), tissue)
+    run_to_the_end(cells, flagged)
+    regions, _ = label(flagged)  # cells that share edges
+    squares = flagged[:-1, :-1] & flagged[1:, :-1] & flagged[:-1, 1:] & flagged[1:, 1:]
+    must = np.isin(regions, regions[:-1, :-1][squares]) & flagged
+    assert cells.flagged[must].all()
+    assert not cells.flagged[~flagged].any()
+
+
+def test_windows_want_what_the_whole_wants() -> None:
+    rng = np.random.default_rng(2)
+    cells = Cells(np.ones((20, 20), np.float32), np.ones((20, 20), np.bool_))
+    cells.put(
+        [
+            CellResult(r, c, CellState.SCORED, 0.0, 0.5, int(rng.random() < 0.3), 0.0)
+            for r, c in rng.integers(0, 20, (60, 2)).tolist()
+        ]
+    )
+    whole = cells.wanted(all_cells=False)
+    for row in range(0, 20, 7):
+        for column in range(0, 20, 5):
+            window = slice(row, row + 7), slice(column, column + 5)
+            np.testing.assert_array_equal(cells.wanted(*window, all_cells=False), whole[window])
+
+
+def test_coarse_to_fine_is_thrifty_and_finds_regions_across_blocks(
+    toy_classifier: Classifier, tmp_path: Path
+) -> None:
+    green = green_cells(40, 40)
+    green[13:19, 14:18] = True  # over the corner of four blocks
+    green[33:35, 5:7] = True
+    with open_slide(slide_of(tmp_path / "a.tif", tissue_image(green))) as view:
+        classifier, engine = green_finder(toy_classifier)
+        coarse = scored(view, classifier, tmp_path)
+        judged = engine.judged
+        every = scored(view, classifier, tmp_path, all_cells=True)
+    np.testing.assert_array_equal(every.flagged, green)
+    np.testing.assert_array_equal(coarse.flagged, green)
+    assert judged * 3 < engine.judged - judged == 40 * 40
+
+
+def test_an_interrupted_run_ends_like_an_unbroken_one(
+    toy_classifier: Classifier, tmp_path: Path
+) -> None:
+    green = green_cells(40, 40)
+    green[13:25, 14:18] = True
+    with open_slide(slide_of(tmp_path / "a.tif", tissue_image(green))) as view:
+        classifier, engine = green_finder(toy_classifier)
+        unbroken = scored(view, classifier, tmp_path)
+        once = engine.judged
+        tissue = find_tissue(view, TissueRule())
+        spec = specify_slide(view, classifier, TissueRule(), all_cells=False)
+        journal_path = tmp_path / "stopped"
+        stop = threading.Event()
+        stop.set()
+        engine.judged, runs = 0, 0
+        while True:
+            cells = Cells(tissue.share, tissue.cells)
+            with SlideJournal(journal_path, spec, resume=runs > 0) as journal:
+                if score_slide(view, cells, classifier, journal, stop=stop):
+                    break
+            with journal_path.open("ab") as file:
+                file.write(b'{"cells":[[1,1,')  # torn by a kill
+            runs += 1
+    assert runs > 4
+    assert engine.judged == once
+    np.testing.assert_array_equal(cells.logit, unbroken.logit)
+    np.testing.assert_array_equal(cells.state, unbroken.state)
+    other = specify_slide(view, classifier, TissueRule(), all_cells=True)
+    with pytest.raises(RunError, match="all_cells False, now True"):
+        SlideJournal(journal_path, other, resume=True)
+
+
+def test_damaged_places_fail_alone(toy_classifier: Classifier, tmp_path: Path) -> None:
+    image = tissue_image(green_cells(40, 40))
+    path = slide_of(tmp_path / "a.tif", image)
+    with tifffile.TiffFile(path) as file:
+        page = file.pages[0]
+        at, size = page.dataoffsets[0], page.databytecounts[0]
+    content = bytearray(path.read_bytes())
+    content[at : at + size] = b"\xff" * size
+    path.write_bytes(content)
+    with open_slide(path) as view:
+        classifier, _ = green_finder(toy_classifier)
+        cells = scored(view, classifier, tmp_path, all_cells=True)
+    assert (cells.state[:8, :8] == CellState.FAILED).all()
+    assert (cells.state[20:, 20:] == CellState.SCORED).all()
+    assert np.isnan(cells.prob_tumour[:8, :8]).all()
+
+
+def sparse_tiles(tile: int, filled: set[tuple[int, int]]) -> Iterator[bytes]:
+    piece = zlib.compress(np.full((tile, tile, 3), PURPLE, np.uint8).tobytes())
+    if tile == 1024:
+        piece = zlib.compress(tissue_image(green_cells(32, 32)).tobytes())
+    for row in range(98):
+        for column in range(98):
+            yield piece if (row, column) in filled else b""
+
+
+def test_memory_stays_flat_on_a_slide_of_100000_pixels(
+    toy_classifier: Classifier, tmp_path: Path
+) -> None:
+    path = tmp_path / "large.tif"
+    filled = {(0, 0), (50, 60), (97, 97)}
+    with tifffile.TiffWriter(path, bigtiff=True) as tiff:
+        for level, tile in enumerate((1024, 256, 64)):
+            side = 100_000 // 4**level
+            tiff.write(
+                sparse_tiles(tile, filled),
+                shape=(side, side, 3),
+                dtype=np.uint8,
+                tile=(tile, tile),
+                photometric="rgb",
+                compression="adobe_deflate",
+                subfiletype=int(level > 0),
+                resolution=(40_000, 40_000),
+                resolutionunit="CENTIMETER",
+            )
+    classifier, engine = green_finder(toy_classifier)
+    tracemalloc.start()
+    with open_slide(path) as view:
+        assert view.width_px == 25_774
+        scored(view, classifier, tmp_path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert 3 * 4**2 - 12 <= engine.judged <= 3 * 5**2  # every second cell in each filled tile
+    assert peak < 400 * 2**20  # the slide's pixels are 30,000,000,000 bytes
