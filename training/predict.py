@@ -39,7 +39,7 @@ def run_predict(options: PredictOptions) -> int:
     for number, member in enumerate(members):
         classifier = open_model(member, options.device)
         training = classifier.bundle.card.training
-        shares.append(training.positives / training.patches)
+        shares.append(training.positives / training.patches if training.patches else 0.5)
         tables.append(work / f"{number + 1:02d}-{classifier.model_id}.csv")
         with _test_source(options.data) as source:
             score_patches(source, classifier, tables[-1], tta=tta, batch_size=options.batch_size)

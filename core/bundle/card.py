@@ -195,7 +195,7 @@ class GoldenPatches(_Part):
         tolerance_logit: Largest difference that passes, in logits.
     """
 
-    files: tuple["GoldenPatch", ...] = Field(min_length=1)
+    files: tuple["GoldenPatch", ...] = Field(min_length=1, max_length=512)
     tolerance_logit: float = Field(gt=0)
 
 

@@ -13,7 +13,7 @@ from scipy.special import expit
 
 from core.bundle import Bundle, OperatingPoint, read_bundle
 from core.engine import Engine, EngineKind, Precision, open_engine
-from core.errors import BundleError, RunError
+from core.errors import BundleError, NodelensError, RunError
 from core.patches import Patch, UnreadablePatch, are_flat
 from core.scoring.orientations import LogitsUnderWay, Scored, TestTimeAugmentation
 from core.scoring.rows import ScoreRow, Status
@@ -208,14 +208,17 @@ def open_classifier(
     """
     bundle = read_bundle(folder)
     card = bundle.card
-    opened = open_engine(
-        bundle,
-        device=device,
-        precision=precision,
-        kind=engine,
-        graphs=graphs or Settings.from_environment(os.environ).graphs_dir,
-    )
-    self_test = run_self_test(bundle, opened)
+    kept = graphs or Settings.from_environment(os.environ).graphs_dir
+    try:
+        opened = open_engine(bundle, device=device, precision=precision, kind=engine, graphs=kept)
+        self_test = run_self_test(bundle, opened)
+    except NodelensError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a card can ask a network for anything
+        said = " ".join(str(error).split())[:200] or type(error).__name__
+        raise BundleError(
+            f"The model cannot be built or run as its card says ({said}). Export the bundle again."
+        ) from None
     if not self_test.passed:
         raise BundleError(
             f"Self-test failed: the {self_test.patches} golden patches differ by up to "

@@ -221,7 +221,7 @@ class _Progress:
 
 def _kaggle(file: Path, options: ScoreOptions, classifier: Classifier, journal_path: Path) -> None:
     training = classifier.bundle.card.training
-    fill = training.positives / training.patches
+    fill = training.positives / training.patches if training.patches else 0.5
     scores: Iterator[tuple[str, float | None]]
     if journal_path.exists():
         scores = ((row.id, row.prob_tumour) for row in read_rows(journal_path))

@@ -1,11 +1,15 @@
+import json
 import math
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from core.bundle import OperatingPoint
+from core.errors import BundleError
 from core.patches import Patch, PatchEntry, UnreadablePatch
-from core.scoring import Classifier, Status, TestTimeAugmentation
+from core.scoring import Classifier, Status, TestTimeAugmentation, open_classifier
 from tests.toys import noise_patches
 
 
@@ -70,3 +74,18 @@ def test_a_threshold_equal_to_the_probability_calls_tumour(toy_classifier: Class
         point = OperatingPoint(version="v1", threshold=threshold, rule="", chosen_on="")
         (again,) = toy_classifier.at(point).score([item])
         assert (again.predicted_label, again.operating_point) == (label, "locked v1")
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"act_layer": "none such"}, {"drop_rate": "nan"}, {"device": "meta"}]
+)
+def test_whatever_a_card_asks_of_a_network_a_refusal_is_a_sentence(
+    toy_bundle: Path, tmp_path: Path, arguments: dict[str, object]
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(toy_bundle, folder)
+    card = json.loads((folder / "card.json").read_text())
+    card["architecture"]["arguments"] = arguments
+    (folder / "card.json").write_text(json.dumps(card))
+    with pytest.raises(BundleError):
+        open_classifier(folder, device="cpu")
