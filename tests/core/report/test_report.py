@@ -109,7 +109,7 @@ def test_verdicts_against_the_model_are_flagged_and_others_are_not(tmp_path: Pat
 def test_a_case_without_verdicts_has_no_report(tmp_path: Path) -> None:
     store = ReviewStore(tmp_path / "review.sqlite")
     store.append(toy_case())
-    with pytest.raises(ReviewError, match="no verdict"):
+    with pytest.raises(ReviewError, match="No verdict"):
         report_of(store.record(), ReportPlan("c1"))
 
 
