@@ -94,7 +94,7 @@ def start_page(store: AuditStore) -> None:
     """Draw the ways to bring a data set, and the audits there are."""
     page_title(words.TITLE, words.LEAD)
     section("Choose a data set")
-    sources.new_batch(store.jobs, settings, lambda job: audits.begin(store, job), tables=True)
+    sources.new_batch(store.jobs, settings, lambda job: audits.begin(store, job))
     section("Your data sets", ANOTHER_TAB)
     audits.audit_list(store)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from app import resources
-from app.screens.batch import against, batches, browser, patch, pick, results, run, words
+from app.screens.batch import against, batches, browser, cutting, patch, pick, results, run, words
 from app.screens.shared import listing, model, parts, sources
 from app.screens.shared.words import ANOTHER_TAB
 from app.state import address, identity, widgets
@@ -68,6 +68,7 @@ def start_page(store: JobStore, classifier: Classifier | None) -> None:
     if classifier is not None:
         parts.section("New batch")
         sources.new_batch(store, settings)
+        cutting.how_to_cut_patches()
     parts.section("Your batches", ANOTHER_TAB)
     batches.batch_list(store, can_score=classifier is not None)
 

@@ -34,6 +34,7 @@ class JobProgress:
         total: Inputs in all; 0 while not yet known.
         error: Why it is broken, in words.
         rate_per_s: Inputs a second since it was started here; 0 while not running.
+        stopping: Whether it was asked to stop, and ends with the block that it is at.
     """
 
     state: State
@@ -41,6 +42,7 @@ class JobProgress:
     total: int
     error: str = ""
     rate_per_s: float = 0.0
+    stopping: bool = False
 
     @property
     def seconds_left(self) -> float | None:
@@ -152,7 +154,13 @@ class JobStore(JobFolder):
         if task is None:
             return self._progress_on_disk(job)
         if task.is_alive():
-            return JobProgress("running", task.done, task.total, rate_per_s=task.rate_per_s)
+            return JobProgress(
+                "running",
+                task.done,
+                task.total,
+                rate_per_s=task.rate_per_s,
+                stopping=task.stop.is_set(),
+            )
         if task.error:
             return JobProgress("broken", task.done, task.total, task.error)
         return JobProgress("done" if task.finished else "stopped", task.done, task.total)

@@ -9,6 +9,7 @@ import streamlit as st
 
 from app import resources
 from app.screens.batch import words
+from app.screens.shared.listing import is_drawn
 from app.screens.shared.parts import Stat, running_line, section, show_problem, stat_strip
 from app.state import address, widgets
 from core.errors import NodelensError
@@ -21,17 +22,23 @@ _VIEWS: Final = {
     TestTimeAugmentation.D4: "Average of eight orientations",
 }
 _TTA: Final = "tta"
+_PICTURES: Final = 16
 
 
 def before_start(store: JobStore, job: Job, classifier: Classifier | None) -> None:
-    """Draw what the input contains, and the start."""
+    """Draw what the input contains, and the start; the drawn samples start by themselves."""
+    if is_drawn(job) and classifier is not None and store.is_writable:
+        store.start(job, classifier)
+        st.rerun()
     try:
         report = resources.input_report(store, job)
     except NodelensError as error:
         show_problem(error)
         return
     section("What the input contains", _looked_at(report))
-    input_report(report)
+    known, entries = store.labels(job), resources.source(store, job).entries
+    input_report(report, sum(bool(known.of(entry.id, entry.path)) for entry in entries))
+    _first_pictures(store, job, report)
     if report.readable == 0:
         st.warning(words.NOTHING_READABLE, icon=":material/block:")
         return
@@ -49,7 +56,7 @@ def before_start(store: JobStore, job: Job, classifier: Classifier | None) -> No
             key=_TTA,
         )
         st.button(
-            f"Start scoring {report.inputs:,} inputs",
+            f"Start scoring {_to_score(report)}",
             type="primary",
             icon=":material/play_arrow:",
             on_click=_start,
@@ -79,6 +86,18 @@ def _looked_at(report: InputReport) -> str:
     return "every input was read"
 
 
+def _to_score(report: InputReport) -> str:
+    if report.looked_at < report.inputs:
+        return f"{report.inputs:,} inputs"
+    return f"{report.readable:,} patch{'es' * (report.readable != 1)}"
+
+
+def _first_pictures(store: JobStore, job: Job, report: InputReport) -> None:
+    found = resources.thumbnails(store, job, list(range(min(_PICTURES, report.inputs))))
+    pictures = "".join(f'<img src="{picture}" alt="">' for picture in found if picture)
+    st.html(f'<div class="nl-first" aria-hidden="true">{pictures}</div>')
+
+
 def _start(store: JobStore, job: Job, classifier: Classifier) -> None:
     views = TestTimeAugmentation(str(widgets.chosen(_TTA, TestTimeAugmentation.NONE)))
     if str(views) != job.tta:
@@ -86,22 +105,25 @@ def _start(store: JobStore, job: Job, classifier: Classifier) -> None:
     store.start(job, classifier)
 
 
-def input_report(report: InputReport) -> None:
-    """Draw the quality of an input."""
+def input_report(report: InputReport, in_tables: int) -> None:
+    """Draw the quality of an input, of which so many stand in an uploaded table of labels."""
     known = []
-    if report.labelled:
-        known.append(Stat("With a reference label", f"{report.labelled:,}"))
+    if labelled := max(report.labelled, in_tables):
+        known.append(Stat("With a reference label", f"{labelled:,}"))
     if report.slides:
         known.append(Stat("Slides known", f"{report.slides:,}"))
     converted = sum(problem.count for problem in report.converted)
+    exceptions = (
+        ("One flat colour", report.flat, "no score: no tissue to judge"),
+        ("Unreadable", report.unreadable, "listed below"),
+        ("Copies", report.copies, "identical to an earlier input"),
+        ("Converted", converted, "without loss"),
+    )
     stat_strip(
         [
             Stat("Inputs", f"{report.inputs:,}"),
             Stat("Can be scored", f"{report.readable:,}", f"of {report.looked_at:,} checked"),
-            Stat("One flat colour", f"{report.flat:,}", "no score: no tissue to judge"),
-            Stat("Unreadable", f"{report.unreadable:,}", "listed below" * bool(report.unreadable)),
-            Stat("Copies", f"{report.copies:,}", "identical to an earlier input"),
-            Stat("Converted", f"{converted:,}", "without loss"),
+            *(Stat(name, f"{count:,}", note) for name, count, note in exceptions if count),
             *known,
         ]
     )
@@ -134,7 +156,8 @@ def _problem(problem: Problem, sign: str, tone: str) -> str:
 def progress_line(store: JobStore, job: Job, progress: JobProgress) -> None:
     """Draw how far a running batch is, with the way to stop it."""
     stop = partial(store.cancel, job)
-    running_line(progress.done, progress.total, _progress_text(progress), stop)
+    text = words.STOPPING if progress.stopping else _progress_text(progress)
+    running_line(progress.done, progress.total, text, stop, stopping=progress.stopping)
 
 
 def _progress_text(progress: JobProgress) -> str:

@@ -75,3 +75,16 @@ BY_SLIDES: Final = "Intervals over slides, {slides} of them."
 GREY_COUNTS: Final = "A patch in the grey zone counts as not called tumour."
 NO_ERRORS: Final = "Every labelled patch is called as its label says."
 ERRORS: Final = "{missed:,} missed and {alarms:,} false alarms, the most wrong first"
+STOPPING: Final = "Stopping after the patches in progress …"
+CUT_STEPS: Final = (
+    "Open the slide in QuPath as part of a project, and check in the Image tab that its pixel size "
+    "is right.",
+    "Annotate the tissue, with Classify › Pixel classification › Create thresholder or by hand.",
+    "Run the script below in Automate › Script editor. It writes one folder of patches for each "
+    "slide; upload that folder here.",
+)
+CUT_NOTE: Final = (
+    "The script resamples from any finer scan to 96 × 96 px at 0.97 µm per pixel. Do not resize "
+    "patches that were cut at another scale. Its arithmetic is tested, but it has not been "
+    "run in QuPath yet: look at the first patches before you score many."
+)

@@ -68,12 +68,15 @@ def way_back(label: str, key: str, look_at: Callable[[None], None]) -> None:
     st.button(label, icon=":material/arrow_back:", on_click=look_at, args=(None,), key=key)
 
 
-def running_line(done: int, total: int, text: str, stop: Callable[[], None]) -> None:
+def running_line(
+    done: int, total: int, text: str, stop: Callable[[], None], *, stopping: bool = False
+) -> None:
     """Draw how far something is that runs in the background, with the way to stop it."""
     share = done / total if total else 0.0
     with st.container(horizontal=True, vertical_alignment="center", key="nl-progress"):
         st.progress(min(share, 1.0), text=text)
-        st.button("Stop", icon=":material/stop:", on_click=stop, key="stop")
+        label = "Stopping …" if stopping else "Stop"
+        st.button(label, icon=":material/stop:", on_click=stop, key="stop", disabled=stopping)
 
 
 def section_html(title: str, note: str = "") -> Markup:

@@ -30,21 +30,19 @@ def try_samples(store: JobFolder, take: TakeJob = look_at) -> None:
     take(store.add_server_path(identity.owner(), SAMPLES_NAME, SAMPLES_TABLE))
 
 
-def new_batch(
-    store: JobFolder, settings: Settings, take: TakeJob = look_at, *, tables: bool = False
-) -> None:
+def new_batch(store: JobFolder, settings: Settings, take: TakeJob = look_at) -> None:
     """Draw the ways to bring patches; whichever is used makes a job.
 
     Args:
         store: Takes the patches.
         settings: Limits of uploads, and the folders on the server.
         take: Takes the job; looks at it as a batch unless told otherwise.
-        tables: Whether CSVs with labels may be among single files.
     """
-    folder, files, server, samples = st.tabs(
-        ["Folder", "Files or ZIP", "On the server", "Drawn samples"]
+    on_server = ["On the server"] * bool(settings.server_roots)
+    folder, files, *server, samples = st.tabs(
+        ["Folder", "Files or ZIP", *on_server, "Drawn samples"]
     )
-    suffixes = ["zip", *["csv"] * tables, *sorted(suffix[1:] for suffix in PATCH_SUFFIXES)]
+    suffixes = ["zip", "csv", *sorted(suffix[1:] for suffix in PATCH_SUFFIXES)]
     if settings.keep_days is not None:
         st.caption(words.KEPT_DAYS.format(days=settings.keep_days))
     with folder:
@@ -64,8 +62,9 @@ def new_batch(
             several=True,
             suffixes=suffixes,
         )
-    with server:
-        _server_path(store, settings, take)
+    for place in server:
+        with place:
+            _server_path(store, settings, take)
     with samples:
         st.caption(words.SAMPLES)
         st.button(
@@ -126,9 +125,6 @@ def _upload_name(files: Sequence[UploadedFile]) -> str:
 
 
 def _server_path(store: JobFolder, settings: Settings, take: TakeJob) -> None:
-    if not settings.server_roots:
-        st.caption(words.SERVER_OFF)
-        return
     roots = ", ".join(f"`{root}`" for root in settings.server_roots)
     st.caption(words.SERVER.format(roots=roots))
     with st.form("server-path", border=False):

@@ -27,10 +27,6 @@ FILES: Final = (
     "Single images (.tif, .png, .jpg, .bmp, .webp), or one ZIP for thousands of patches. "
     "Limit: {files:,} files and {mib:,} MiB per upload."
 )
-SERVER_OFF: Final = (
-    "Switched off. The operator can allow folders on the server with NODELENS_SERVER_ROOTS. Whole "
-    "data sets and HDF5 files are then read in place."
-)
 SERVER: Final = (
     "A folder, ZIP, PCam .h5 file or CSV of paths, read where it is. Allowed folders: {roots}"
 )

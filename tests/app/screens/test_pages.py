@@ -100,27 +100,37 @@ def test_the_batch_page_starts_empty_and_says_what_to_do(open_page: OpenPage) ->
     assert "No batch yet" in html(open_page("batch"))
 
 
-def test_the_drawn_samples_open_in_one_click_and_are_called_drawn(open_page: OpenPage) -> None:
+def test_the_drawn_samples_are_scored_in_one_click_and_called_drawn(
+    open_page: OpenPage, data_dir: Path
+) -> None:
     page = open_page("batch")
     page.button(key="try-samples").click().run()
-    said = html(page)
-    assert "drawn, not tissue" in said
-    assert "What the input contains" in said
-    assert page.button(key="start").label == "Start scoring 24 inputs"
-
-
-def test_a_batch_goes_from_start_to_result(open_page: OpenPage, data_dir: Path) -> None:
-    page = open_page("batch")
-    page.button(key="try-samples").click().run()
-    page.button(key="start").click().run()
     assert not page.exception
     # What the page's own thread scores is read through another store.
     store = JobStore(data_dir / "jobs")
     (job,) = store.jobs("t" * 43)
     resources.job_store(resources.settings()).wait(job, timeout_s=60)
     page.run()
+    assert "drawn, not tissue" in html(page)
     assert len(listed(page)) == 24
     assert len(store.rows(job)) == 24
+
+
+def test_a_batch_starts_from_a_look_at_its_input(
+    open_page: OpenPage, store: JobStore, roots: Path, data_dir: Path
+) -> None:
+    write_patches(roots / "case", 3)
+    (roots / "case" / "notes.txt").write_text("no patch")
+    job = store.add_server_path("t" * 43, "case", roots / "case")
+    page = open_page("batch", job=job)
+    said = html(page)
+    assert "Unreadable" in said
+    assert "Copies" not in said
+    assert page.button(key="start").label == "Start scoring 3 patches"
+    page.button(key="start").click().run()
+    resources.job_store(resources.settings()).wait(job, timeout_s=60)
+    page.run()
+    assert len(listed(page)) == 4
 
 
 def test_the_result_holds_every_input_with_its_reason(open_page: OpenPage, done: Job) -> None:
