@@ -79,8 +79,8 @@ STOPPING: Final = "Stopping after the patches in progress …"
 CUT_STEPS: Final = (
     "Open the slide in QuPath as part of a project, and check in the Image tab that its pixel size "
     "is right.",
-    "Annotate the tissue, with Classify › Pixel classification › Create thresholder or by hand.",
-    "Run the script below in Automate › Script editor. It writes one folder of patches for each "
+    "Annotate the tissue, with Classify → Pixel classification → Create thresholder or by hand.",
+    "Run the script below in Automate → Script editor. It writes one folder of patches for each "
     "slide; upload that folder here.",
 )
 CUT_NOTE: Final = (
