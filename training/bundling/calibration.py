@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,8 @@ from core.thresholds import (
 RULE: Final = SensitivityAtLeast(0.95)
 """A second reader may be bothered by false alarms; a missed metastasis is the worse mistake."""
 CALIBRATION_PART: Final = "calibration slides"
+ROUNDING: Final = 1e-5
+"""Of a probability, between engines in float32; measured: 3e-6."""
 THRESHOLD_PART: Final = "threshold slides"
 _SEEDS: Final = 200
 _RATES: Final[dict[str, Callable[[float], Rule]]] = {
@@ -182,3 +184,19 @@ def _balanced_halves(evidence: Evidence) -> _Halves | None:
         return None
     halves = [_Halves(seed, *split_slides(evidence, 0.5, seed)) for seed in range(_SEEDS)]
     return min((one for one in halves if one.usable), key=lambda one: one.imbalance, default=None)
+
+
+def clear_of_rounding(threshold: float, scores: NDArray[np.floating[Any]]) -> float:
+    """Return a threshold a little below the score that it was chosen at.
+
+    Another engine gives that score a digit more or less far behind the comma; exactly at it, the
+    call of that patch would hang on rounding. No score lies between the two thresholds, so every
+    rate stays.
+
+    Args:
+        threshold: One of the scores.
+        scores: (N,) all scores that it was chosen on.
+    """
+    below = scores[scores < threshold]
+    gap = threshold - float(below.max()) if len(below) else threshold
+    return threshold - min(ROUNDING, gap / 2)

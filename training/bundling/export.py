@@ -25,7 +25,7 @@ from core.engine import TorchEngine
 from core.errors import RunError
 from core.scoring import open_classifier
 from core.settings import SHIPPED_MODEL
-from training.bundling.calibration import Calibration, calibrate, rule_named
+from training.bundling.calibration import Calibration, calibrate, clear_of_rounding, rule_named
 from training.bundling.report import rate_interval, validation_metrics
 from training.bundling.validated import Validated, out_of_fold, own_validation
 from training.options import ExportOptions
@@ -136,7 +136,7 @@ def _operating_point(calibration: Calibration) -> OperatingPoint:
     chosen, judging = calibration.chosen, calibration.judging
     return OperatingPoint(
         version=SHIPPED,
-        threshold=chosen.threshold,
+        threshold=clear_of_rounding(chosen.threshold, calibration.everything.scores),
         rule=chosen.description,
         chosen_on=calibration.chosen_on,
         sensitivity=rate_interval(judging, "sensitivity", chosen.threshold),

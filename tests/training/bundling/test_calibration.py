@@ -3,7 +3,7 @@ import pytest
 from scipy.special import expit
 
 from core.errors import EvidenceError
-from training.bundling.calibration import calibrate
+from training.bundling.calibration import calibrate, clear_of_rounding
 from training.bundling.report import validation_metrics
 
 
@@ -72,3 +72,12 @@ def test_scores_without_an_error_keep_temperature_1_and_say_why() -> None:
 def test_one_class_alone_is_refused() -> None:
     with pytest.raises(EvidenceError):
         calibrate(np.zeros(10, np.int8), np.zeros(10), np.full(10, "s", np.str_))
+
+
+def test_no_call_hangs_on_rounding_and_no_rate_changes() -> None:
+    scores = np.array([0.2, 0.3, 0.300004, 0.7])
+    for threshold in scores:
+        clear = clear_of_rounding(float(threshold), scores)
+        assert 0 < threshold - clear <= 1.001e-5
+        assert (scores >= clear).tolist() == (scores >= threshold).tolist()
+        assert np.abs(scores - clear).min() > 1e-6
