@@ -151,7 +151,7 @@ def test_without_a_login_nobody_is_a_lead_once_leads_are_named_and_the_page_says
     monkeypatch.setenv("NODELENS_LEADS", "Dr A")
     store = OperatingPointStore(data_dir / "operating_points")
     page = opened(threshold="0.55")
-    assert any("nobody is a lead" in warning.value for warning in page.warning)
+    assert any("is a lead and no threshold" in warning.value for warning in page.warning)
     press(page, "lock").text_input(key="lock-name").set_value("Dr A")
     press(page, "lock-now")
     assert store.versions(read_card(toy_bundle).weights_sha256) == []
