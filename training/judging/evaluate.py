@@ -65,7 +65,7 @@ def _thresholds(subject: Subject, options: EvaluateOptions) -> list[Threshold]:
         point = subject.shipped
         thresholds.append(
             Threshold(
-                point.name,
+                point.version,  # "shipped" or "as exported": neither was locked
                 point.threshold,
                 f"{point.rule.rstrip('.')}; chosen on {point.chosen_on}",
             )

@@ -149,6 +149,7 @@ def test_a_run_scores_a_data_set_and_says_where_it_trained_on_it(
     finished_runs: Path, kaggle: Path, tmp_path: Path
 ) -> None:
     own = run_evaluate(EvaluateOptions(finished_runs / "a", out=tmp_path / "own"))
+    assert [point.name for point in own.performance.points] == ["as exported"]
     options = EvaluateOptions(
         finished_runs / "a", out=tmp_path / "new", scoring=ScoringOptions(data=kaggle)
     )
