@@ -26,6 +26,7 @@ from .overlay import draw_overlay as draw_overlay
 from .overlay import draw_pair as draw_pair
 from .overlay import draw_patch_box as draw_patch_box
 from .overlay import draw_scale_bar as draw_scale_bar
+from .overlay import drawn_map as drawn_map
 from .overlay import own_scale as own_scale
 from .overlay import png_bytes as png_bytes
 from .overlay import shared_scale as shared_scale

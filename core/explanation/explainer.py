@@ -34,6 +34,8 @@ Floats = NDArray[np.float32]
 
 EXPLAIN_BATCH: Final = 64
 """Patches per pass; scoring threads get their turn between two passes."""
+_FAINTEST: Final = 0.35
+"""Weak evidence looks weak, and can be seen all the same."""
 WEAK_ODDS: Final = 2.0
 """Evidence that does not even double the calibrated odds is called weak."""
 
@@ -64,10 +66,13 @@ class Explanation:
 
     @property
     def strength(self) -> float:
-        """How strongly the map is drawn on its own scale, 0..1: below 1 the evidence is weak."""
-        if self.odds_factor is None:
+        """How strongly the map is drawn on its own scale, 0..1: below 1 the evidence is weak.
+
+        A map with nothing for the target shows what speaks against it, in full.
+        """
+        if self.odds_factor is None or self.centre.evidence_for == 0:
             return 1.0
-        return min(1.0, math.log(self.odds_factor) / math.log(WEAK_ODDS))
+        return float(np.clip(math.log(self.odds_factor) / math.log(WEAK_ODDS), _FAINTEST, 1.0))
 
 
 class Explainer:

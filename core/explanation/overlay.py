@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.errors import RunError
-from core.explanation.cam import CamMap
+from core.explanation.cam import CamMap, Target
 from core.patches import CENTRE, PATCH_SIZE_PX, ImageU8
 
 _DARK: Final = (0, 0, 0)
@@ -95,6 +95,18 @@ def own_scale(cam: CamMap, palette: Palette) -> float:
     return max(float(values.max()), _SMALLEST_SCALE)
 
 
+def drawn_map(cam: CamMap, palette: Palette) -> CamMap:
+    """Return a map as it is drawn on its own scale.
+
+    VIRIDIS has colours for one side only: where nothing speaks for the target, the map is turned
+    around and shows what speaks against it, as Grad-CAM of the other class does.
+    """
+    if palette is not Palette.VIRIDIS or cam.values.max() > 0:
+        return cam
+    other = Target.NO_TUMOUR if cam.target is Target.TUMOUR else Target.TUMOUR
+    return replace(cam, values=-cam.values, target=other)
+
+
 def draw_patch_box(image_rgb_u8: ImageU8, style: OverlayStyle) -> ImageU8:
     """Return the patch without any map, (96 * zoom, 96 * zoom, 3), beside an overlay."""
     picture = _zoomed(image_rgb_u8, style)
@@ -115,7 +127,7 @@ def draw_overlay(
         image_rgb_u8: (96, 96, 3).
         cam: Its map.
         scale: The value (for, or minus it: against) that gets full colour; beyond is cut. None
-            takes the map's own.
+            takes the map's own, and draws `drawn_map`.
         style: How to draw.
         strength: Of a map on its own scale, 0..1: weak evidence stays faint there too.
 
@@ -125,6 +137,8 @@ def draw_overlay(
     if scale is not None and not scale > 0:
         raise RunError(f"Found a scale of {scale}; expected one above 0.")
     picture = _zoomed(image_rgb_u8, style).astype(np.float32)
+    if scale is None:
+        cam = drawn_map(cam, style.palette)
     spread = _spread(cam, style)
     part = np.clip(spread / (scale or own_scale(cam, style.palette)), -1.0, 1.0)
     colour, cover = _tint(part, style.palette)

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from core.explanation.cam import CamMap, Target, Unit
-from core.explanation.overlay import OverlayStyle, draw_pair, draw_patch_box, own_scale
+from core.explanation.overlay import OverlayStyle, draw_pair, draw_patch_box, drawn_map, own_scale
 from core.explanation.rows import ExplanationRow
 from core.explanation.words import METHODS, badge_text, plain_line
 from core.patches import ImageU8
@@ -43,6 +43,8 @@ def explained_picture(
     explanation = row.explanation
     cam, strength = explanation.cam, explanation.strength
     pair = draw_pair(image_rgb_u8, cam, scale=scale, style=style, strength=strength)
+    if scale is None:
+        cam = drawn_map(cam, style.palette)
     lines = [
         plain_line(row),
         f"{badge_text(row)}.",

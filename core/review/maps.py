@@ -92,7 +92,7 @@ class MapMaker:
 def _place(explanation: Explanation) -> list[str]:
     centre = explanation.centre
     if centre.share is None:
-        return ["Nothing in the map is evidence for tumour."]
+        return ["Nothing is evidence for tumour: the map shows what speaks against it."]
     what = "evidence for tumour" if explanation.cam.unit is Unit.LOGIT else "map's positive values"
     where = "in" if centre.peak_in_centre else "outside"
     return [

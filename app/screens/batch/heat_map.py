@@ -140,7 +140,9 @@ def _badge(store: JobStore, job: Job, classifier: Classifier, position: int) -> 
         if widgets.chosen(_STAYED) == position and known.twins is not None:
             known.prepare(collection.source, [position], Measurement(twins=known.twins))
         widgets.choose(_STAYED, position)
+    turned = row.explanation.cam.values.max() <= 0
+    line = f"{plain_line(row)} {words.MAP_TURNED}" if turned else plain_line(row)
     st.html(
-        f'<div class="nl-mapline"><span>{escape(plain_line(row))}</span>'
+        f'<div class="nl-mapline"><span>{escape(line)}</span>'
         f"{badge(badge_text(row), _TONES[row.map_state])}</div>"
     )

@@ -44,6 +44,7 @@ MAP_HELP: Final = "Grad-CAM: the places that the network's last layers take as e
 MAP_OTHER_MODEL: Final = (
     "This batch was scored by a different model; a heat map would explain a different score."
 )
+MAP_TURNED: Final = "The map shows what speaks against tumour."
 MORE: Final = "Rename or delete"
 FINISH_FIRST: Final = "Available once the batch is finished and contains a score."
 TO_REVIEW: Final = "Read these patches yourself, one by one, and record your verdicts."

@@ -157,12 +157,13 @@ def _legend(shown: ExplainedPatches, scale: Scale, style: OverlayStyle) -> str:
     most = "" if scale.value is None else f"{scale.value:.2f}"
     bar = scale_bar(explainer.target, unit_of(explainer.method), most, scale.words, style)
     point = explainer.classifier.operating_point.threshold
+    turned = f"<li>{words.TURNED}</li>" if scale.value is None else ""
     return (
         f'<div class="nl-legend">{bar}<ul><li>{escape(way_in_words(explainer))}, for '
         f"{words.TARGETS[explainer.target]}.</li>"
         f"<li>▲ called tumour at {point:.3f} or above, ▽ below.</li>"
         f"<li>The box is the centre 32 × 32 px.</li>"
-        f"<li>{words.NOT_A_FINDING}</li></ul></div>"
+        f"{turned}<li>{words.NOT_A_FINDING}</li></ul></div>"
     )
 
 

@@ -23,6 +23,7 @@ from core.explanation import (
     OverlayStyle,
     draw_overlay,
     draw_patch_box,
+    drawn_map,
     explained_picture,
     own_scale,
     png_bytes,
@@ -149,6 +150,8 @@ def _map(drawn: Drawing, row: ExplanationRow, stage: str) -> None:
         drawn.image_rgb_u8, cam, scale=scale.value, style=style, strength=explanation.strength
     )
     _picture(picture, style, f"overlay-{stage}", f"The patch under its {METHODS[cam.method]}")
+    if scale.value is None:
+        cam = drawn_map(cam, style.palette)
     most = scale.value or own_scale(cam, style.palette)
     st.html(scale_bar(cam.target, cam.unit, f"{most:.2f}", scale.words, style))
 

@@ -40,6 +40,7 @@ NO_UPLOAD: Final = (
 NO_SAMPLES: Final = "The drawn samples are missing. Install the assets folder with the app."
 SAMPLES: Final = "{patches} patches drawn by a program: not tissue, from no patient."
 OWN_SCALE: Final = "on its own scale; weak evidence is drawn faintly"
+TURNED: Final = "Where nothing speaks for tumour, the map shows what speaks against it."
 MEASURED_SCALE: Final = "one scale for every patch: full colour changes the odds about 20-fold"
 COMMON_SCALE: Final = "one scale for all patches here"
 SAMPLE_SCALE: Final = "the scale of the drawn samples"

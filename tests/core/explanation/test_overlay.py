@@ -18,6 +18,7 @@ from core.explanation import (
     draw_pair,
     draw_patch_box,
     draw_scale_bar,
+    drawn_map,
     png_bytes,
     shared_scale,
 )
@@ -165,6 +166,19 @@ def test_a_smooth_map_is_that_of_pytorch_grad_cam_at_the_size_of_the_patch() -> 
     black = np.zeros((96, 96, 3), np.uint8)
     drawn = draw_overlay(black, found, scale=1, style=style)[..., 0] / 250
     np.testing.assert_allclose(drawn, expected, atol=1 / 250 + 1e-3)
+
+
+def test_where_nothing_speaks_for_the_target_the_map_shows_what_speaks_against_it() -> None:
+    (image,) = noise_patches(1)
+    style = OverlayStyle(zoom=1)
+    against, favour = cam([[-2.0, -1.0]]), cam([[2.0, 1.0]])
+    turned = drawn_map(against, Palette.VIRIDIS)
+    assert turned.target is Target.NO_TUMOUR
+    np.testing.assert_array_equal(
+        draw_overlay(image, against, style=style), draw_overlay(image, favour, style=style)
+    )
+    assert drawn_map(favour, Palette.VIRIDIS) is favour
+    assert drawn_map(against, Palette.BLUE_ORANGE) is against  # it has a colour for either side
 
 
 def test_nonsense_is_refused() -> None:
