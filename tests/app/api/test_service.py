@@ -1,0 +1,203 @@
+"""The service as its clients see it: right scores, own scores, and refusals that are problems."""
+
+import asyncio
+import io
+import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from httpx2 import Response
+from PIL import Image
+
+from app.api import create_api
+from app.api.access import MOST_BYTES, Access
+from app.api.batching import MOST_PATCHES, Batcher
+from core.errors import BundleError, SettingsError
+from core.patches import ImageU8, Patch, PatchEntry
+from core.scoring import Classifier, ScoreRow
+from tests.toys import noise_patches
+
+TOKEN = "a-token-of-enough-letters"  # noqa: S105 - of these tests alone
+HERE = ("127.0.0.1", 50_000)
+
+
+def client_of(
+    classifier: Classifier, access: Access | None = None, client: tuple[str, int] = HERE
+) -> TestClient:
+    api = create_api(lambda: classifier, access or Access())
+    return TestClient(
+        api, raise_server_exceptions=False, base_url="http://localhost", client=client
+    )
+
+
+@pytest.fixture(scope="module")
+def client(toy_classifier: Classifier) -> Iterator[TestClient]:
+    with client_of(toy_classifier) as opened:
+        yield opened
+
+
+def png(image: ImageU8) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def upload(*contents: bytes) -> list[tuple[str, tuple[str, bytes]]]:
+    return [("files", (f"{number}.png", content)) for number, content in enumerate(contents)]
+
+
+def check_problem(answer: Response, status: int) -> str:
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["x-request-id"]
+    body = answer.json()
+    assert body["status"] == status
+    assert body["title"]
+    return str(body["detail"])
+
+
+def test_scores_are_those_of_the_engine(client: TestClient, toy_classifier: Classifier) -> None:
+    patches = noise_patches(5)
+    answer = client.post("/api/v1/score", files=upload(*map(png, patches)))
+    assert answer.status_code == 200
+    body = answer.json()
+    assert body["model_id"] == toy_classifier.model_id
+    expected = toy_classifier.engine.logits(patches)
+    assert [row["logit"] for row in body["rows"]] == pytest.approx(expected.tolist(), abs=1e-4)
+    assert [row["id"] for row in body["rows"]] == ["0", "1", "2", "3", "4"]
+
+
+def test_a_file_that_is_no_patch_has_a_row_that_says_so(client: TestClient) -> None:
+    small = png(noise_patches(1)[0][:50])
+    answer = client.post("/api/v1/score", files=upload(b"broken", small, png(noise_patches(1)[0])))
+    rows = answer.json()["rows"]
+    assert [row["status"] for row in rows] == ["failed", "failed", "scored"]
+    assert all(row["reason"] for row in rows[:2])
+
+
+def test_names_of_files_are_only_ever_shown(client: TestClient) -> None:
+    files = [("files", ("../../etc/passwd\u202e", png(noise_patches(1)[0])))]
+    path = client.post("/api/v1/score", files=files).json()["rows"][0]["path"]
+    assert "\u202e" not in path
+
+
+def test_wrong_requests_are_problems(client: TestClient) -> None:
+    assert "files" in check_problem(client.post("/api/v1/score"), 422)
+    many = upload(*[b"x"] * 65)
+    assert "65 files" in check_problem(client.post("/api/v1/score", files=many), 422)
+    check_problem(client.get("/api/v1/nothing"), 404)
+    check_problem(client.delete("/api/v1/score"), 405)
+    declared = {"content-length": str(MOST_BYTES + 1)}
+    check_problem(client.post("/api/v1/score", content=b"x", headers=declared), 413)
+
+
+def test_a_body_of_undeclared_length_is_bounded(client: TestClient) -> None:
+    def endless() -> Iterator[bytes]:
+        start = b'--b\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\n'
+        yield start
+        for _ in range(MOST_BYTES // 2**20 + 2):
+            yield b"x" * 2**20
+
+    kind = {"content-type": "multipart/form-data; boundary=b"}
+    check_problem(client.post("/api/v1/score", content=endless(), headers=kind), 413)
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "", "localhost@evil"])
+def test_a_forged_host_is_refused(client: TestClient, host: str) -> None:
+    check_problem(client.get("/api/v1/model", headers={"host": host}), 400)
+
+
+def test_without_tokens_only_this_machine_may_ask(toy_classifier: Classifier) -> None:
+    with client_of(toy_classifier, client=("192.0.2.7", 1)) as far:
+        assert "NODELENS_API_TOKENS" in check_problem(far.get("/api/v1/model"), 401)
+        assert far.get("/healthz").status_code == 200
+
+
+def test_tokens_are_wanted_also_from_this_machine(toy_classifier: Classifier) -> None:
+    with client_of(toy_classifier, Access((TOKEN,))) as guarded:
+        for wrong in ({}, {"authorization": TOKEN}, {"authorization": f"Bearer {TOKEN}x"}):
+            answer = guarded.get("/api/v1/model", headers=wrong)
+            check_problem(answer, 401)
+            assert answer.headers["www-authenticate"] == "Bearer"
+        right = {"authorization": f"Bearer {TOKEN}"}
+        assert guarded.get("/api/v1/model", headers=right).status_code == 200
+
+
+def test_tokens_are_read_from_a_file_and_short_ones_refused(tmp_path: Path) -> None:
+    file = tmp_path / "tokens"
+    file.write_text(f"{TOKEN}\n\n")
+    environment = {"NODELENS_API_TOKENS": str(file), "NODELENS_API_HOSTS": "Lab.example"}
+    assert Access.from_environment(environment) == Access((TOKEN,), ("lab.example",))
+    for content in ("", "short"):
+        file.write_text(content)
+        with pytest.raises(SettingsError, match="at least 16"):
+            Access.from_environment(environment)
+    with pytest.raises(SettingsError, match="readable"):
+        Access.from_environment({"NODELENS_API_TOKENS": str(tmp_path / "none")})
+
+
+def test_a_model_that_fails_its_self_test_is_told_by_readyz() -> None:
+    def broken() -> Classifier:
+        raise BundleError("Self-test failed.")
+
+    api = create_api(broken, Access())
+    with TestClient(api, base_url="http://localhost", client=HERE) as service:
+        assert service.get("/healthz").status_code == 200
+        assert check_problem(service.get("/readyz"), 503) == "Self-test failed."
+        check_problem(service.post("/api/v1/score", files=upload(b"x")), 503)
+
+
+def test_model_and_operating_points_are_told(
+    client: TestClient, toy_classifier: Classifier
+) -> None:
+    assert client.get("/readyz").json()["model_id"] == toy_classifier.model_id
+    card = client.get("/api/v1/model").json()["card"]
+    assert card == json.loads(toy_classifier.bundle.card.model_dump_json())
+    points = client.get("/api/v1/operating-points").json()
+    assert points["in_force"]["threshold"] == toy_classifier.operating_point.threshold
+
+
+def test_thirty_two_clients_at_once_get_their_own_scores(
+    client: TestClient, toy_classifier: Classifier
+) -> None:
+    patches = noise_patches(64, seed=8)
+    expected = toy_classifier.engine.logits(patches)
+
+    def ask(number: int) -> list[float]:
+        mine = patches[2 * number : 2 * number + 2]
+        rows = client.post("/api/v1/score", files=upload(*map(png, mine))).json()["rows"]
+        return [row["logit"] for row in rows]
+
+    with ThreadPoolExecutor(32) as pool:
+        found = [logit for pair in pool.map(ask, range(32)) for logit in pair]
+    assert found == pytest.approx(expected.tolist(), abs=1e-4)
+
+
+def test_patches_of_several_requests_share_a_pass(
+    toy_classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    score = Classifier.score
+
+    def counted(self: Classifier, inputs: Sequence[Patch]) -> list[ScoreRow]:
+        sizes.append(len(inputs))
+        return score(self, inputs)
+
+    monkeypatch.setattr(Classifier, "score", counted)
+    patches = [
+        Patch(0, PatchEntry(str(number), ""), image, "")
+        for number, image in enumerate(noise_patches(50))
+    ]
+
+    async def all_at_once() -> list[str]:
+        batcher = Batcher(toy_classifier)
+        batcher.start()
+        rows = await asyncio.gather(*(batcher.score([one]) for one in patches))
+        await batcher.stop()
+        return [row.id for (row,) in rows]
+
+    assert asyncio.run(all_at_once()) == [str(number) for number in range(50)]
+    assert sizes == [MOST_PATCHES, 50 - MOST_PATCHES]
