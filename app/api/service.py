@@ -188,3 +188,8 @@ def _tell_problems(api: FastAPI) -> None:
     @api.exception_handler(NodelensError)
     async def known(_: Request, error: NodelensError) -> JSONResponse:
         return answer(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+
+    @api.exception_handler(Exception)
+    async def unexpected(_: Request, __: Exception) -> JSONResponse:
+        why = "This is a fault of the service; its log says more."
+        return answer(HTTPStatus.INTERNAL_SERVER_ERROR, why)

@@ -201,3 +201,15 @@ def test_patches_of_several_requests_share_a_pass(
 
     assert asyncio.run(all_at_once()) == [str(number) for number in range(50)]
     assert sizes == [MOST_PATCHES, 50 - MOST_PATCHES]
+
+
+def test_a_fault_of_ours_is_a_problem_that_tells_nothing_of_the_inside(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: Classifier, __: Sequence[Patch]) -> list[ScoreRow]:
+        raise ZeroDivisionError("a secret")
+
+    monkeypatch.setattr(Classifier, "score", broken)
+    answer = client.post("/api/v1/score", files=upload(png(noise_patches(1)[0])))
+    assert answer.status_code == answer.json()["status"] == 500
+    assert "secret" not in answer.text
