@@ -21,9 +21,9 @@ def address(tmp_path: Path, toy_bundle: Path) -> Iterator[str]:
 def test_a_threshold_is_dragged_clicked_chosen_locked_and_shared(address: str) -> None:
     with browser() as opened:
         context = opened.new_context(viewport={"width": 1440, "height": 1000})
-        context.set_default_timeout(60_000)
+        context.set_default_timeout(120_000)
         page = context.new_page()
-        expect.set_options(timeout=30_000)
+        expect.set_options(timeout=60_000)
 
         def open_page(at: str) -> None:
             page.goto(at)
