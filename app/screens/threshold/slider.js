@@ -3,7 +3,7 @@
 // so a fast hand never starves the numbers of an answer.
 
 const ANSWER_WITHIN_MS = 3000;
-const FIGURE_APPEARS_WITHIN_MS = 20000;
+const FIGURE_APPEARS_WITHIN_MS = 120000;
 const SVG = "http://www.w3.org/2000/svg";
 const sliders = new WeakMap();
 
