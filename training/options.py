@@ -318,6 +318,29 @@ class MeasureOptions:
 
 
 @dataclass(frozen=True)
+class DomainOptions:
+    """What `domain` is asked to do.
+
+    Attributes:
+        model: A bundle; its card is rewritten and `domain.safetensors` added.
+        data: The patches that it was trained and validated on, with their splits.
+        patches: At most so many training patches, drawn at random.
+        share: Of the validation patches that the limit leaves outside.
+        layers: Of the network (default: what timm lists at a quarter, an eighth and a sixteenth
+            of the input's side).
+        seed: Of the draw.
+    """
+
+    model: Path
+    _: KW_ONLY
+    data: Path
+    patches: int = 3000
+    share: float = 0.01
+    layers: tuple[str, ...] = ()
+    seed: int = 0
+
+
+@dataclass(frozen=True)
 class EvaluateOptions:
     """What `evaluate` is asked to do.
 

@@ -22,6 +22,7 @@ from safetensors import SafetensorError
 
 from core.bundle.card import Card, GoldenPatch
 from core.bundle.card_v1 import upgraded
+from core.bundle.domain import DOMAIN_FILE, Domain, domain_of
 from core.errors import BundleError, PatchError, first_fault
 from core.patches import ImageU8, decode_patch
 from core.tables import read_table
@@ -44,12 +45,14 @@ class Bundle:
         card: Its contract.
         safetensors: The bytes of the weights' file.
         golden_images: (G, 96, 96, 3) uint8, in the order of the card.
+        domain: What patches are compared with; None where the card has none.
     """
 
     folder: Path
     card: Card
     safetensors: bytes
     golden_images: ImageU8
+    domain: Domain | None = None
 
     @cached_property
     def weights(self) -> "dict[str, torch.Tensor]":
@@ -140,7 +143,10 @@ def read_bundle(folder: Path) -> Bundle:
     images = [
         _golden_image(folder / GOLDEN_FOLDER / patch.file, patch) for patch in card.golden.files
     ]
-    return Bundle(folder, card, data, np.stack(images))
+    domain = None
+    if card.domain is not None:
+        domain = domain_of(_checked(folder / DOMAIN_FILE, card.domain.sha256))
+    return Bundle(folder, card, data, np.stack(images), domain)
 
 
 def _golden_image(path: Path, patch: GoldenPatch) -> ImageU8:

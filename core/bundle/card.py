@@ -286,6 +286,24 @@ class FastPrecision(_Part):
     largest_difference_logit: float = Field(ge=0)
 
 
+class TrainingDomain(_Part):
+    """How patches unlike the training data are told: `domain.safetensors` in words.
+
+    Attributes:
+        layers: Of the network, whose channels' mean and spread are compared.
+        patches: Training patches that the reference rests on.
+        judged_on: The patches of other slides that set the limit, in words.
+        share: Of those patches that lie beyond it.
+        sha256: Hash of the file.
+    """
+
+    layers: tuple[str, ...] = Field(min_length=1)
+    patches: int = Field(ge=2)
+    judged_on: str
+    share: Share
+    sha256: Sha256
+
+
 class Card(_Part):
     """What a bundle is: the contract that travels with the weights.
 
@@ -310,6 +328,7 @@ class Card(_Part):
         limits: What the model is not for, one sentence each.
         orientations: What scoring all eight changes; None where nobody measured it.
         fast: What 16-bit arithmetic changes; None where nobody measured it.
+        domain: How patches unlike the training data are told; None where they are not.
     """
 
     schema_version: Literal[2] = 2
@@ -332,6 +351,12 @@ class Card(_Part):
     limits: tuple[str, ...]
     orientations: Orientations | None = None
     fast: FastPrecision | None = None
+    domain: TrainingDomain | None = None
+
+    @property
+    def domain_layers(self) -> tuple[str, ...]:
+        """The layers whose statistics a score comes with."""
+        return () if self.domain is None else self.domain.layers
 
     @model_validator(mode="after")
     def _created_is_aware(self) -> "Card":

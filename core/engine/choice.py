@@ -48,7 +48,11 @@ def open_engine(
 
         card = bundle.card
         return CudaEngine(
-            card.architecture, card.preprocessing, bundle.weights, precision=precision
+            card.architecture,
+            card.preprocessing,
+            bundle.weights,
+            layers=card.domain_layers,
+            precision=precision,
         )
     if kind is EngineKind.PYTORCH:
         return _pytorch(bundle)
@@ -94,4 +98,10 @@ def _pytorch(bundle: Bundle) -> "TorchEngine":
     from core.engine.pytorch import TorchEngine  # noqa: PLC0415 - loads PyTorch
 
     card = bundle.card
-    return TorchEngine(card.architecture, card.preprocessing, bundle.weights, device="cpu")
+    return TorchEngine(
+        card.architecture,
+        card.preprocessing,
+        bundle.weights,
+        layers=card.domain_layers,
+        device="cpu",
+    )

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from core.bundle.bundle import read_bundle
-from core.engine.openvino_cpu import EVIDENCE, FEATURES, LOGITS, import_openvino
+from core.engine.openvino_cpu import EVIDENCE, FEATURES, LOGITS, STATISTICS, import_openvino
 from core.engine.served import ServedNetwork, probe_patches, serve
 from core.errors import NodelensError, RunError
 from core.patches import PATCH_SIZE_PX
@@ -80,10 +80,11 @@ def write_onnx(folder: Path, to: Path) -> None:
 
 def _served(folder: Path) -> tuple[ServedNetwork, tuple[str, ...]]:
     bundle = read_bundle(folder)
-    served = serve(bundle.card.architecture, bundle.card.preprocessing, bundle.weights)
+    card = bundle.card
+    served = serve(card.architecture, card.preprocessing, bundle.weights, card.domain_layers)
     with torch.inference_mode():
         outputs = served(probe_patches(2))
-    named = zip((LOGITS, FEATURES, EVIDENCE), outputs, strict=True)
+    named = zip((LOGITS, FEATURES, EVIDENCE, STATISTICS), outputs, strict=True)
     return served, tuple(name for name, output in named if output is not None)
 
 

@@ -5,6 +5,7 @@ Patches travel as uint8 and are enlarged and normalised on the device. Batches h
 the whole pass is one CUDA graph.
 """
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
@@ -35,7 +36,9 @@ class _Slot:
         logits: On the device, written by the graph.
         graph: Of the pass; None where it could not be captured.
         done: Passed when `host_logits` is whole.
+        statistics: (B, S) on the device, likewise; None where the card compares no layers.
         to: Where the logits of the batch under way go; None when there is none.
+        statistics_to: The list that the batch's statistics are put behind.
     """
 
     def __init__(self, batch_size: int, device: torch.device) -> None:
@@ -45,6 +48,8 @@ class _Slot:
         self.host_logits = torch.zeros(batch_size, dtype=torch.float32, pin_memory=pinned)
         self.images = torch.zeros(shape, dtype=torch.uint8, device=device)
         self.logits = torch.zeros(batch_size, dtype=torch.float32, device=device)
+        self.statistics: torch.Tensor | None = None
+        self.statistics_to: list[NDArray[np.float32]] | None = None
         self.graph: torch.cuda.CUDAGraph | None = None
         self.done = torch.cuda.Event()  # type: ignore[no-untyped-call]
         self.to: NDArray[np.float32] | None = None
@@ -54,6 +59,10 @@ class _Slot:
         if self.to is not None:
             self.done.synchronize()
             self.to[:] = self.host_logits.numpy()[: len(self.to)]
+            if self.statistics is not None and self.statistics_to is not None:
+                # Read before the slot's next batch overwrites them on the device.
+                self.statistics_to.append(self.statistics[: len(self.to)].cpu().numpy())
+                self.statistics_to = None
             self.to = None
 
 
@@ -64,6 +73,7 @@ class _PendingBatches:
         self._engine = engine
         self._logits = logits
         self.parts: list[tuple[_Slot, NDArray[np.float32]]] = []
+        self.found: list[list[NDArray[np.float32]]] = []
 
     def result(self) -> NDArray[np.float32]:
         """Wait for the logits and return them, (N,) float32."""
@@ -72,6 +82,12 @@ class _PendingBatches:
                 if slot.to is part:  # else a later batch in the slot has handed it over
                     slot.finish()
         return self._logits
+
+    def statistics(self) -> NDArray[np.float32] | None:
+        """Wait, and return the statistics, (N, S) float32."""
+        self.result()
+        found = [part for parts in self.found for part in parts]
+        return np.concatenate(found) if found else None
 
 
 class CudaEngine(TorchEngine):
@@ -89,6 +105,7 @@ class CudaEngine(TorchEngine):
         preprocessing: Preprocessing,
         weights: dict[str, torch.Tensor],
         *,
+        layers: Sequence[str] = (),
         precision: Precision = Precision.EXACT,
         batch_size: int = BATCH_SIZE,
         graphs: bool = True,
@@ -99,6 +116,7 @@ class CudaEngine(TorchEngine):
             architecture: The network.
             preprocessing: Its input.
             weights: Its weights.
+            layers: Whose statistics come with the logits.
             precision: See the class.
             batch_size: Patches a pass.
             graphs: Replay passes as CUDA graphs; False launches each kernel from the host.
@@ -107,7 +125,7 @@ class CudaEngine(TorchEngine):
             BundleError: Network and weights do not fit.
             RunError: There is no CUDA device.
         """
-        super().__init__(architecture, preprocessing, weights, device="cuda")
+        super().__init__(architecture, preprocessing, weights, layers=layers, device="cuda")
         self.precision = precision
         self.batch_size = batch_size
         if precision is Precision.FAST:
@@ -132,6 +150,8 @@ class CudaEngine(TorchEngine):
                 self._next = (self._next + 1) % _SLOTS
                 part = logits[start : start + self.batch_size]
                 self._start(slot, images_rgb_u8[start : start + self.batch_size], part)
+                slot.statistics_to = []
+                pending.found.append(slot.statistics_to)
                 pending.parts.append((slot, part))
         return pending
 
@@ -164,8 +184,12 @@ class CudaEngine(TorchEngine):
 
     def _pass(self, slot: _Slot) -> None:
         with self._autocast():
-            logits, _, _ = self.served(slot.images)
+            logits, _, _, statistics = self.served(slot.images)
         slot.logits.copy_(logits)
+        if statistics is not None:
+            if slot.statistics is None:  # in the first pass, before any recording
+                slot.statistics = torch.zeros_like(statistics, dtype=torch.float32)
+            slot.statistics.copy_(statistics)
 
     def _autocast(self) -> AbstractContextManager[object]:
         if self.precision is Precision.EXACT:

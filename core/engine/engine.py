@@ -53,6 +53,10 @@ class Pending(Protocol):
         """Wait for the logits and return them, (N,) float32."""
         ...
 
+    def statistics(self) -> NDArray[np.float32] | None:
+        """Wait, and return what `core.bundle.domain` compares, (N, F); None where nothing is."""
+        ...
+
 
 class Engine(ABC):
     """A network ready to score.
@@ -125,10 +129,15 @@ class Finished:
     """Logits that are there already."""
 
     logits: NDArray[np.float32]
+    found: NDArray[np.float32] | None = None
 
     def result(self) -> NDArray[np.float32]:
         """Return them."""
         return self.logits
+
+    def statistics(self) -> NDArray[np.float32] | None:
+        """Return the statistics that came with them."""
+        return self.found
 
 
 def d4_views(images_rgb_u8: ImageU8) -> list[ImageU8]:

@@ -14,7 +14,7 @@ from core.bundle.bundle import Bundle
 from core.errors import RunError
 from core.settings import PROJECT
 
-_GRAPH_FORMAT: Final = 1
+_GRAPH_FORMAT: Final = 2
 """Of what a graph takes and gives; another number makes every graph anew."""
 _GRAPH_FILE: Final = "graph.xml"
 _PARTS: Final = ("graph.xml", "graph.bin")
@@ -70,6 +70,7 @@ def graph_key(bundle: Bundle) -> str:
         card.weights_sha256,
         card.architecture.model_dump_json(),
         card.preprocessing.model_dump_json(),
+        *card.domain_layers,
     )
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 

@@ -23,7 +23,7 @@ from core.patches import PATCH_SIZE_PX, ImageU8
 if TYPE_CHECKING:
     from core.engine.pytorch import TorchEngine
 
-LOGITS, FEATURES, EVIDENCE = "logits", "features", "evidence"
+LOGITS, FEATURES, EVIDENCE, STATISTICS = "logits", "features", "evidence", "statistics"
 FAST_TOLERANCE_LOGIT: Final = 0.4
 """Bfloat16 keeps 8 bits of a factor; measured on the shipped model's golden patches: 0.15."""
 _HINTS: Final = {Precision.EXACT: "f32", Precision.FAST: "bf16"}
@@ -120,23 +120,15 @@ class OpenVinoEngine(Engine):
 
     def submit(self, images_rgb_u8: ImageU8) -> "_PendingTasks":
         """Start on patches."""
-        logits = np.empty(len(images_rgb_u8), np.float32)
-        tasks = self._start(images_rgb_u8, lambda at, request: self._take(logits, at, request))
-        return _PendingTasks(logits, tasks)
+        names = [name for name in (LOGITS, STATISTICS) if name in self._outputs]
+        found, tasks = self._collect(images_rgb_u8, names)
+        return _PendingTasks(found, tasks)
 
     def details(self, images_rgb_u8: ImageU8) -> Details:
         """Return logits with their evidence and features, of one pass."""
         check_patches(images_rgb_u8)
-        found: dict[str, NDArray[np.float32]] = {}
-        for name, number in self._outputs.items():
-            shape = self._compiled.outputs[number].shape
-            found[name] = np.empty((len(images_rgb_u8), *list(shape)[1:]), np.float32)
-
-        def take(at: int, request: Any) -> None:  # noqa: ANN401 - OpenVINO's request
-            for name, number in self._outputs.items():
-                found[name][at] = request.get_output_tensor(number).data[0]
-
-        for task in self._start(images_rgb_u8, take):
+        found, tasks = self._collect(images_rgb_u8, list(self._outputs))
+        for task in tasks:
             task.result()
         return Details(found[LOGITS], found.get(EVIDENCE), found.get(FEATURES))
 
@@ -147,8 +139,23 @@ class OpenVinoEngine(Engine):
                 self._pytorch = self._make_pytorch()
             return self._pytorch
 
-    def _take(self, logits: NDArray[np.float32], at: int, request: Any) -> None:  # noqa: ANN401
-        logits[at] = request.get_output_tensor(self._outputs[LOGITS]).data[0]
+    def _collect(
+        self, images_rgb_u8: ImageU8, names: Sequence[str]
+    ) -> tuple[dict[str, NDArray[np.float32]], list[Future[None]]]:
+        """Start on patches and return where their outputs will be, and the tasks that write."""
+        numbers = {name: self._outputs[name] for name in names}
+        found = {
+            name: np.empty(
+                (len(images_rgb_u8), *list(self._compiled.outputs[number].shape)[1:]), np.float32
+            )
+            for name, number in numbers.items()
+        }
+
+        def take(at: int, request: Any) -> None:  # noqa: ANN401 - OpenVINO's request
+            for name, number in numbers.items():
+                found[name][at] = request.get_output_tensor(number).data[0]
+
+        return found, self._start(images_rgb_u8, take)
 
     def _start(
         self, images_rgb_u8: ImageU8, take: Callable[[int, Any], None]
@@ -172,17 +179,27 @@ class OpenVinoEngine(Engine):
 
 
 class _PendingTasks:
-    """Logits that the tasks of a batch write."""
+    """Outputs that the tasks of a batch write."""
 
-    def __init__(self, logits: NDArray[np.float32], tasks: Sequence[Future[None]]) -> None:
-        self._logits = logits
+    def __init__(
+        self, outputs: dict[str, NDArray[np.float32]], tasks: Sequence[Future[None]]
+    ) -> None:
+        self._outputs = outputs
         self._tasks = tasks
 
     def result(self) -> NDArray[np.float32]:
         """Wait for the logits and return them, (N,) float32."""
+        self._wait()
+        return self._outputs[LOGITS]
+
+    def statistics(self) -> NDArray[np.float32] | None:
+        """Wait, and return the statistics, (N, S) float32."""
+        self._wait()
+        return self._outputs.get(STATISTICS)
+
+    def _wait(self) -> None:
         for task in self._tasks:
             task.result()
-        return self._logits
 
 
 def fast_on_this_cpu() -> bool:

@@ -1,14 +1,16 @@
 """The PyTorch engine on the CPU, the reference of all others; and where CUDA's starts."""
 
 import threading
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from core.bundle.card import Architecture, Preprocessing
-from core.engine.engine import Details, Engine, check_patches
+from core.engine.engine import Details, Engine, Finished, Pending, check_patches
 from core.engine.served import serve
 from core.errors import RunError
 from core.patches import ImageU8
@@ -47,6 +49,7 @@ class TorchEngine(Engine):
         preprocessing: Preprocessing,
         weights: dict[str, torch.Tensor],
         *,
+        layers: Sequence[str] = (),
         device: str = "auto",
     ) -> None:
         """Build the network and put it on the device.
@@ -57,7 +60,7 @@ class TorchEngine(Engine):
         """
         self.lock = threading.RLock()
         self.torch_device = resolve_device(device)
-        served = serve(architecture, preprocessing, weights)
+        served = serve(architecture, preprocessing, weights, layers)
         served.to(self.torch_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.served = served
         if served.head is not None:
@@ -67,11 +70,11 @@ class TorchEngine(Engine):
         self.device = device_name(self.torch_device)
         self._worker: ThreadPoolExecutor | None = None
 
-    def submit(self, images_rgb_u8: ImageU8) -> Future[NDArray[np.float32]]:
+    def submit(self, images_rgb_u8: ImageU8) -> Pending:
         """Start on patches in a thread of the engine's own."""
         if self._worker is None:
             self._worker = ThreadPoolExecutor(1, thread_name_prefix="engine")
-        return self._worker.submit(self.forward, images_rgb_u8)
+        return _PendingPass(self._worker.submit(self._scored, images_rgb_u8))
 
     def logits(self, images_rgb_u8: ImageU8) -> NDArray[np.float32]:
         """Return the tumour logits (N,) of patches, computed in the caller's thread."""
@@ -82,15 +85,18 @@ class TorchEngine(Engine):
         """Return tumour logits (N,) before temperature."""
         if len(images_rgb_u8) == 0:
             return np.empty(0, np.float32)
+        return self._scored(images_rgb_u8).logits
+
+    def _scored(self, images_rgb_u8: ImageU8) -> Finished:
         with self.lock, torch.inference_mode(), full_precision():
-            logits, _, _ = self.served(self._on_device(images_rgb_u8))
-            return as_array(logits)
+            logits, _, _, statistics = self.served(self._on_device(images_rgb_u8))
+            return Finished(as_array(logits), None if statistics is None else as_array(statistics))
 
     def details(self, images_rgb_u8: ImageU8) -> Details:
         """Return logits with their evidence and features, of one pass."""
         check_patches(images_rgb_u8)
         with self.lock, torch.inference_mode(), full_precision():
-            logits, features, evidence = self.served(self._on_device(images_rgb_u8))
+            logits, features, evidence, _ = self.served(self._on_device(images_rgb_u8))
             return Details(
                 as_array(logits),
                 None if evidence is None else as_array(evidence),
@@ -104,6 +110,21 @@ class TorchEngine(Engine):
     def _on_device(self, images_rgb_u8: ImageU8) -> torch.Tensor:
         images = np.ascontiguousarray(images_rgb_u8)
         return torch.from_numpy(images).to(self.torch_device, non_blocking=True)
+
+
+@dataclass(frozen=True, eq=False)
+class _PendingPass:
+    """A pass in the engine's thread."""
+
+    under_way: Future[Finished]
+
+    def result(self) -> NDArray[np.float32]:
+        """Wait for the logits and return them, (N,) float32."""
+        return self.under_way.result().logits
+
+    def statistics(self) -> NDArray[np.float32] | None:
+        """Wait, and return the statistics, (N, S) float32."""
+        return self.under_way.result().found
 
 
 def device_name(device: torch.device) -> str:

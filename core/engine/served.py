@@ -1,5 +1,6 @@
 """The network as it is served: uint8 patches in; logit, evidence and features out, in one graph."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 from core.bundle.card import Architecture, Preprocessing
 from core.bundle.last_map import LinearHead, as_grid, linear_head
 from core.bundle.network import InputTransform, build_network, load_weights, tumour_logit
-from core.errors import RunError
+from core.errors import BundleError, RunError
 from core.patches import PATCH_SIZE_PX
 
 _PROBE_SEED: Final = 0
@@ -23,13 +24,16 @@ class ServedNetwork(nn.Module):
         head: Of the closed form; None where there is none.
     """
 
-    def __init__(self, network: nn.Module, transform: InputTransform) -> None:
+    def __init__(
+        self, network: nn.Module, transform: InputTransform, layers: Sequence[str] = ()
+    ) -> None:
         super().__init__()
         self.network = network
         self.transform = transform
         self.head = self._closed_form()
         last = getattr(network, "get_classifier", lambda: None)()
         self.last = last if isinstance(last, nn.Module) else None
+        self.layers = [_layer(network, name) for name in layers]
 
     def _closed_form(self) -> LinearHead | None:
         try:
@@ -38,22 +42,45 @@ class ServedNetwork(nn.Module):
         except RunError:
             return None
 
-    def forward(self, images_rgb_u8: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """Return logits (N,), features (N, F) and evidence (N, h, w) of patches (N, H, W, 3).
+    def forward(
+        self, images_rgb_u8: Tensor
+    ) -> tuple[Tensor, Tensor | None, Tensor | None, Tensor | None]:
+        """Return logits (N,), features (N, F), evidence (N, h, w) and statistics (N, S).
 
-        Features are what the last layer reads, None where timm names no last layer.
+        Patches are (N, H, W, 3). Features are what the last layer reads, None where timm names no
+        last layer; statistics are those of `layers`, None without any.
         """
         seen: list[Tensor] = []
-        handle = None
+        early: list[Tensor] = []
+        handles = [
+            layer.register_forward_hook(lambda _, __, output: early.append(output))
+            for layer in self.layers
+        ]
         if self.last is not None:
-            handle = self.last.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+            handles.append(
+                self.last.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+            )
         try:
             inputs = self.transform(images_rgb_u8)
             logits, evidence = self._judge(inputs)
         finally:
-            if handle is not None:
+            for handle in handles:
                 handle.remove()
-        return logits, seen[-1].flatten(1) if seen else None, evidence
+        features = seen[-1].flatten(1) if seen else None
+        return logits, features, evidence, self._statistics(early) if early else None
+
+    def _statistics(self, outputs: Sequence[Tensor]) -> Tensor:
+        """Return mean and spread of each channel of some layers, (N, S)."""
+        parts = []
+        for output in outputs:
+            grid = as_grid(self.network, output)
+            if grid is None:
+                raise RunError("A layer of the training domain has no map.")
+            cells = grid.float()
+            mean = cells.mean(dim=(2, 3))
+            square = (cells * cells).mean(dim=(2, 3))
+            parts += [mean, (square - mean * mean).clamp(min=0).sqrt()]
+        return torch.cat(parts, dim=1)
 
     def _judge(self, inputs: Tensor) -> tuple[Tensor, Tensor | None]:
         if self.head is None:
@@ -64,8 +91,20 @@ class ServedNetwork(nn.Module):
         return logits, None if grid is None else self.head.maps(grid)
 
 
+def _layer(network: nn.Module, name: str) -> nn.Module:
+    try:
+        return network.get_submodule(name)
+    except AttributeError:
+        raise BundleError(
+            f"The card compares the layer {name!r}, which the network lacks. Export it again."
+        ) from None
+
+
 def serve(
-    architecture: Architecture, preprocessing: Preprocessing, weights: dict[str, Tensor]
+    architecture: Architecture,
+    preprocessing: Preprocessing,
+    weights: dict[str, Tensor],
+    layers: Sequence[str] = (),
 ) -> ServedNetwork:
     """Return a bundle's network on the CPU, ready to run.
 
@@ -75,7 +114,7 @@ def serve(
     network = build_network(architecture)
     load_weights(network, weights)
     network.requires_grad_(requires_grad=False)
-    return ServedNetwork(network, InputTransform(preprocessing)).eval()
+    return ServedNetwork(network, InputTransform(preprocessing), layers).eval()
 
 
 def probe_patches(count: int) -> Tensor:

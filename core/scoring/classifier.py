@@ -16,7 +16,7 @@ from core.engine import Engine, EngineKind, Precision, open_engine
 from core.errors import BundleError, NodelensError, RunError
 from core.patches import Patch, UnreadablePatch, are_flat
 from core.scoring.orientations import LogitsUnderWay, Scored, TestTimeAugmentation
-from core.scoring.rows import ScoreRow, Status
+from core.scoring.rows import ScoreRow, Status, is_unlike
 from core.settings import Settings
 from core.thresholds import LockedPoint
 
@@ -132,6 +132,8 @@ class Classifier:
             d4_sd_logit=logit.sd_logit,
             temperature=self.temperature,
             orientations=logit.orientations,
+            domain_distance=logit.distance,
+            unlike_training=is_unlike(logit.distance),
         )
 
     def _unscored(self, item: Patch | UnreadablePatch, reason: str) -> ScoreRow:

@@ -12,10 +12,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from core.errors import RunError, what_differs
 from core.files import take_lock
-from core.scoring.rows import COLUMNS, TYPES, ScoreRow, Status
+from core.scoring.rows import COLUMNS, TYPES, ScoreRow, Status, is_unlike
 
 _FORMAT: Final = 1
-_KEPT: Final = tuple(column for column in COLUMNS if column != "temperature")
+_KEPT: Final = tuple(name for name in COLUMNS if name not in {"temperature", "unlike_training"})
+_LATER: Final = ("", None)
+"""What the last columns are in journals from before they were noted: orientations, distance."""
 """What is written of a row; the temperature is that of the run."""
 
 
@@ -230,8 +232,9 @@ def _are_rows(rows: list[list[Any]]) -> bool:
 
 
 def _row(values: list[Any], temperature: float) -> ScoreRow:
-    if len(values) == len(_KEPT) - 1:
-        values = [*values, ""]  # from before the orientations were noted
+    lacking = len(_KEPT) - len(values)
+    if 0 < lacking <= len(_LATER):
+        values = [*values, *_LATER[-lacking:]]
     content = dict(zip(_KEPT, values, strict=True))
     content["status"] = Status(content["status"])
     for name, value in content.items():
@@ -241,7 +244,11 @@ def _row(values: list[Any], temperature: float) -> ScoreRow:
         ):
             raise ValueError(f"{name} is {value!r}")
     scored = content["status"] is Status.SCORED
-    return ScoreRow(**content, temperature=temperature if scored else None)
+    return ScoreRow(
+        **content,
+        temperature=temperature if scored else None,
+        unlike_training=is_unlike(content["domain_distance"]),
+    )
 
 
 def _line(content: dict[str, Any]) -> bytes:

@@ -1,6 +1,6 @@
 """Logits of patches, as they are or over their eight orientations, and where eight matter."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -42,12 +42,15 @@ class Scored:
         prob_tumour: Calibrated.
         sd_logit: Standard deviation over eight orientations, None for one.
         orientations: How many, and by which rule, in words.
+        distance: From the training patches, as `core.bundle.domain` has it; None where the card
+            knows none.
     """
 
     logit: float
     prob_tumour: float
     sd_logit: float | None
     orientations: str
+    distance: float | None = None
 
 
 class LogitsUnderWay:
@@ -71,6 +74,14 @@ class LogitsUnderWay:
 
     def result(self) -> list[Scored]:
         """Wait for the logits and return one `Scored` per patch."""
+        scored = self._logits()
+        domain, statistics = self._classifier.bundle.domain, self._pending.statistics()
+        if domain is None or statistics is None:
+            return scored
+        distances = domain.distances(statistics[: len(self._images)]).tolist()
+        return [replace(one, distance=d) for one, d in zip(scored, distances, strict=True)]
+
+    def _logits(self) -> list[Scored]:
         found = self._pending.result()
         count = len(self._images)
         if self._tta is TestTimeAugmentation.D4:

@@ -45,6 +45,10 @@ class ScoreRow:
         temperature: The probability is sigmoid(logit / temperature); None unless scored.
         orientations: How many orientations the score is the mean of, and by which rule; "" unless
             scored, and in rows of runs from before this was noted.
+        domain_distance: From the training patches; 1 is the limit that the card states. None
+            unless scored, and where the card knows no such distance.
+        unlike_training: 1 where that is above 1, else 0: the score of such a patch rests on nothing
+            that the model has seen. None where there is no distance.
     """
 
     id: str
@@ -66,10 +70,17 @@ class ScoreRow:
     split: str | None
     temperature: float | None = None
     orientations: str = ""
+    domain_distance: float | None = None
+    unlike_training: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the row as plain values, in the order of `COLUMNS`."""
         return {column: getattr(self, column) for column in COLUMNS}
+
+
+def is_unlike(distance: float | None) -> int | None:
+    """Return `ScoreRow.unlike_training` for a distance."""
+    return None if distance is None else int(distance > 1)
 
 
 COLUMNS: Final = tuple(field.name for field in fields(ScoreRow))

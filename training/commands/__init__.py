@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from typing import Final
 
 from core.command_line import Program, run_program
-from training.commands.judge import ensemble, evaluate, export, leaderboard, measure, predict
+from training.commands.judge import (
+    domain,
+    ensemble,
+    evaluate,
+    export,
+    leaderboard,
+    measure,
+    predict,
+)
 from training.commands.learn import average, crossval, curve, distill, fetch, fit, pretrain, search
 
 PROGRAM: Final = Program(
@@ -27,6 +35,7 @@ PROGRAM: Final = Program(
         distill,
         export,
         measure,
+        domain,
         predict,
         leaderboard,
     ),

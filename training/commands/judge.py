@@ -6,6 +6,7 @@ from typing import Annotated
 from core.command_line import Flat
 from training.commands.stopping import say_loading
 from training.options import (
+    DomainOptions,
     EnsembleOptions,
     EvaluateOptions,
     ExportOptions,
@@ -103,6 +104,24 @@ def measure(options: Annotated[MeasureOptions, Flat]) -> int:
             f"{fast.largest_difference_logit:.3f}."
         )
     sys.stdout.write("\n".join(lines) + "\n")
+    return 0
+
+
+def domain(options: Annotated[DomainOptions, Flat]) -> int:
+    """Let a bundle tell patches unlike its training data, and write that to its card.
+
+    Weights and scores of the bundle stay as they are; its rows get a distance beside them.
+    """
+    say_loading()
+    from training.bundling.domain import run_domain
+
+    card = run_domain(options)
+    told_by = card.domain
+    if told_by is not None:
+        sys.stdout.write(
+            f"Compared with {told_by.patches:,} training patches; beyond the limit lie "
+            f"{told_by.share:.1%} of {told_by.judged_on}.\n"
+        )
     return 0
 
 

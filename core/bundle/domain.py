@@ -1,0 +1,89 @@
+"""What the training patches look like to a network: how far from them is a patch?
+
+The statistics are mean and spread of each channel of some early layers: they see stain, sharpness
+and texture, which the last layers learn to look past. The distance is Mahalanobis', after Lee et
+al. 2018, divided by a limit: beyond 1 lie as few patches of other slides as the card says.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import safetensors.numpy
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+
+from core.errors import BundleError
+
+DOMAIN_FILE: Final = "domain.safetensors"
+SHRINKAGE: Final = 0.01
+"""Of the correlations towards none; some channels hardly vary among the training patches."""
+
+
+@dataclass(frozen=True, eq=False)
+class Domain:
+    """A reference to compare patches with.
+
+    Attributes:
+        mean: (F,) float32 of the training patches' statistics.
+        whitening: (F, F) float32; statistics less the mean, times this, are uncorrelated with
+            variance 1 among the training patches, and divided by the limit.
+    """
+
+    mean: NDArray[np.float32]
+    whitening: NDArray[np.float32]
+
+    def distances(self, statistics: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the distances (N,) of statistics (N, F); above 1 is unlike the training data."""
+        moved = (statistics - self.mean).astype(np.float64) @ self.whitening
+        found: NDArray[np.float64] = np.sqrt((moved * moved).mean(axis=1))
+        return found
+
+
+def fit_domain(train: NDArray[np.float32], others: NDArray[np.float32], *, share: float) -> Domain:
+    """Return the reference.
+
+    Args:
+        train: (N, F) statistics of training patches.
+        others: (M, F) of patches of slides that did not train; they set the limit.
+        share: Of `others` that lie beyond the limit.
+    """
+    mean = train.mean(axis=0, dtype=np.float64)
+    spread = train.std(axis=0, dtype=np.float64) + 1e-6
+    standard = (train - mean) / spread
+    correlations = standard.T @ standard / len(standard)
+    values, directions = np.linalg.eigh(correlations)
+    values = (1 - SHRINKAGE) * values.clip(min=0) + SHRINKAGE
+    whitening = directions / np.sqrt(values) / spread[:, None]
+    plain = Domain(mean.astype(np.float32), whitening.astype(np.float32))
+    limit = float(np.quantile(plain.distances(others), 1 - share))
+    return Domain(plain.mean, (whitening / limit).astype(np.float32))
+
+
+def write_domain(folder: Path, domain: Domain) -> str:
+    """Write `domain.safetensors` and return its SHA-256."""
+    path = folder / DOMAIN_FILE
+    safetensors.numpy.save_file({"mean": domain.mean, "whitening": domain.whitening}, path)
+    path.chmod(0o644)  # the library leaves it readable to its maker only
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def domain_of(data: bytes) -> Domain:
+    """Return what the bytes of `domain.safetensors` hold.
+
+    Raises:
+        BundleError: They hold something else.
+    """
+    try:
+        tensors = safetensors.numpy.load(data)
+        domain = Domain(tensors["mean"], tensors["whitening"])
+    except (SafetensorError, KeyError) as error:
+        raise BundleError(f"{DOMAIN_FILE} cannot be read ({error}). Export it again.") from None
+    width = len(domain.mean)
+    if domain.whitening.shape != (width, width) or not (
+        np.isfinite(domain.mean).all() and np.isfinite(domain.whitening).all()
+    ):
+        raise BundleError(f"{DOMAIN_FILE} holds no usable reference. Export it again.")
+    return domain

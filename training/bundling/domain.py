@@ -1,0 +1,93 @@
+"""What a bundle's training patches look like to its network, for telling what is unlike them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from core.bundle import Card, build_network, read_bundle, write_card
+from core.bundle.card import Architecture, TrainingDomain
+from core.bundle.domain import fit_domain, write_domain
+from core.engine import TorchEngine
+from core.errors import RunError
+from core.patches import Patch, SelectedSource
+from training.bundling.scoring import labelled_source
+from training.data.split import TRAIN_NAME, VAL_NAME
+from training.options import DomainOptions
+
+_PASS = 64
+_REDUCTIONS = (4, 8, 16)
+"""Of the input's side: early enough to see texture and stain, late enough to see structure."""
+
+
+def run_domain(options: DomainOptions) -> Card:
+    """Measure training and validation patches, and write the reference and the card.
+
+    Raises:
+        RunError: The network lists no such layers.
+        NodelensError: There is no usable model, or a part of the data is missing.
+    """
+    bundle = read_bundle(options.model)
+    card = bundle.card
+    layers = options.layers or early_layers(card.architecture)
+    engine = TorchEngine(
+        card.architecture, card.preprocessing, bundle.weights, layers=layers, device="cpu"
+    )
+    train = _statistics(engine, options, TRAIN_NAME, at_most=options.patches)
+    others = _statistics(engine, options, VAL_NAME)
+    digest = write_domain(options.model, fit_domain(train, others, share=options.share))
+    facts = TrainingDomain(
+        layers=tuple(layers),
+        patches=len(train),
+        judged_on=f"{len(others):,} validation patches of other slides",
+        share=options.share,
+        sha256=digest,
+    )
+    changed = card.model_copy(update={"domain": facts})
+    write_card(options.model, changed)
+    return changed
+
+
+def early_layers(architecture: Architecture) -> tuple[str, ...]:
+    """Return the names of the layers at a quarter, an eighth and a sixteenth of the input's side.
+
+    Raises:
+        RunError: timm lists none for this network.
+    """
+    listed = getattr(build_network(architecture), "feature_info", None) or []
+    found = [str(one["module"]) for one in listed if one["reduction"] in _REDUCTIONS]
+    if not found:
+        raise RunError(
+            f"timm lists no layers of {architecture.name}. Name some with --layers, e.g. "
+            "--layers blocks.1 --layers blocks.2."
+        )
+    return tuple(found)
+
+
+def _statistics(
+    engine: TorchEngine, options: DomainOptions, split: str, *, at_most: int | None = None
+) -> NDArray[np.float32]:
+    with labelled_source(options.data, split) as source:
+        rows: Sequence[int] = range(len(source))
+        if at_most is not None and at_most < len(source):
+            random = np.random.default_rng(options.seed)
+            rows = sorted(random.choice(len(source), at_most, replace=False).tolist())
+        found, batch = [], []
+        for item in SelectedSource(source, rows).stream():
+            if isinstance(item, Patch):
+                batch.append(item.image_rgb_u8)
+            if len(batch) == _PASS:
+                found.append(_of(engine, batch))
+                batch = []
+        if batch:
+            found.append(_of(engine, batch))
+    return np.concatenate(found)
+
+
+def _of(engine: TorchEngine, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+    with torch.inference_mode():
+        statistics = engine.submit(np.stack(images)).statistics()
+    if statistics is None:
+        raise RunError("The network gave no statistics of its layers.")
+    return statistics
