@@ -138,7 +138,7 @@ class CudaEngine(TorchEngine):
         self._compute = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         self._copy = torch.cuda.Stream()  # type: ignore[no-untyped-call]
 
-    def submit(self, images_rgb_u8: ImageU8) -> _PendingBatches:  # type: ignore[override]
+    def submit(self, images_rgb_u8: ImageU8) -> _PendingBatches:
         """Start on patches; waits only for a slot that a batch under way still holds."""
         logits = np.empty(len(images_rgb_u8), np.float32)
         pending = _PendingBatches(self, logits)
