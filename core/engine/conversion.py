@@ -1,8 +1,10 @@
 """A network of PyTorch written out as one graph, for OpenVINO and, as ONNX, for others."""
 
 import sys
+import threading
 import warnings
 from pathlib import Path
+from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +14,10 @@ from core.engine.openvino_cpu import EVIDENCE, FEATURES, LOGITS, STATISTICS, imp
 from core.engine.served import ServedNetwork, probe_patches, serve
 from core.errors import NodelensError, RunError
 from core.patches import PATCH_SIZE_PX
+
+
+_TRACING: Final = threading.Lock()
+"""PyTorch traces modules of one process one after the other, or finds that they differ."""
 
 
 class _Present(nn.Module):
@@ -35,7 +41,7 @@ def write_graph(folder: Path, to: Path) -> None:
     served, names = _served(folder)
     openvino = import_openvino()
     try:
-        with warnings.catch_warnings(), torch.inference_mode():
+        with _TRACING, warnings.catch_warnings(), torch.inference_mode():
             warnings.simplefilter("ignore")  # tracing is said to be old, and warns of constants
             model = openvino.convert_model(
                 _Present(served),
@@ -60,7 +66,7 @@ def write_onnx(folder: Path, to: Path) -> None:
     """
     served, names = _served(folder)
     try:
-        with warnings.catch_warnings(), torch.inference_mode():
+        with _TRACING, warnings.catch_warnings(), torch.inference_mode():
             warnings.simplefilter("ignore")
             torch.onnx.export(
                 _Present(served),
