@@ -1,8 +1,10 @@
 """Toy objects for tests: a tiny network in a real bundle, and patches of noise."""
 
+import dataclasses
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import timm
@@ -27,6 +29,7 @@ from core.bundle import (
 )
 from core.engine import Details, Engine, Finished, TorchEngine
 from core.patches import ImageU8
+from core.scoring import ScoreRow, Status
 from core.statistics import Measured
 
 TOY_ARCHITECTURE = Architecture(name="test_efficientnet")
@@ -118,3 +121,27 @@ def write_toy_bundle(folder: Path, *, seed: int = 0) -> Path:
     )
     write_card(folder, card)
     return folder
+
+
+def toy_row(**changes: Any) -> ScoreRow:
+    """Return the row of a scored patch, with some of its fields changed."""
+    row = ScoreRow(
+        id="a",
+        path="a.tif",
+        status=Status.SCORED,
+        prob_tumour=0.5,
+        logit=0.0,
+        predicted_label=1,
+        threshold=0.5,
+        lower_threshold=None,
+        operating_point="v1",
+        model_id="toy",
+        sha256="",
+        reason="",
+        note="",
+        d4_sd_logit=None,
+        label=None,
+        slide=None,
+        split=None,
+    )
+    return dataclasses.replace(row, **changes)

@@ -28,6 +28,7 @@ def look_at(store: JobStore, job: Job, classifier: Classifier | None) -> None:
     rows = resources.rows(store, job)
     if rows:
         results.scored_by(rows)
+        results.unlike_banner(rows, classifier)
         if progress.state == "done" and classifier is not None:
             run.outdated(store, job, rows, classifier)
     running = progress.state == "running"

@@ -15,7 +15,6 @@ from core.engine.served import ServedNetwork, probe_patches, serve
 from core.errors import NodelensError, RunError
 from core.patches import PATCH_SIZE_PX
 
-
 _TRACING: Final = threading.Lock()
 """PyTorch traces modules of one process one after the other, or finds that they differ."""
 

@@ -25,6 +25,7 @@ from .results import outcome as outcome
 from .results import outcome_counts as outcome_counts
 from .results import score_histogram as score_histogram
 from .results import select as select
+from .results import unlike_training as unlike_training
 from .rows import COLUMNS as COLUMNS
 from .rows import ScoreRow as ScoreRow
 from .rows import Status as Status

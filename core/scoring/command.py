@@ -116,9 +116,18 @@ def _told(counts: Mapping[str, int], where: str) -> int:
 
 def _remarks(journal_path: Path) -> Iterator[str]:
     """What was said of patches that were scored, with their number."""
-    counts = Counter(row.note for row in read_rows(journal_path) if row.note)
-    for note, count in counts.most_common():
+    counts: Counter[str] = Counter()
+    unlike = 0
+    for row in read_rows(journal_path):
+        counts[row.note] += bool(row.note)
+        unlike += row.unlike_training or 0
+    for note, count in (+counts).most_common():
         yield f"{count:,} patch{'es' if count > 1 else ''}: {note}."
+    if unlike:
+        yield (
+            f"{unlike:,} patch{'es' if unlike > 1 else ''}: unlike the training data, so the "
+            "score means little."
+        )
 
 
 def _batch_size(options: ScoreOptions, journal_path: Path, classifier: Classifier) -> int:

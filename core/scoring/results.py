@@ -4,9 +4,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binom
 
 from core.scoring.rows import ScoreRow, Status
 
@@ -28,6 +30,7 @@ class Order(StrEnum):
     LOWEST = "Lowest score first"
     NEAREST = "Nearest to the threshold first"
     UNSTEADY = "Least agreement of orientations first"
+    UNLIKE = "Least like the training data first"
     INPUT = "As in the input"
     PATH = "By file name"
     INPUT_BACKWARDS = "As in the input, last first"
@@ -43,12 +46,48 @@ class Filter:
         score_low: Only scores from here; 0 also keeps inputs without a score.
         score_high: Only scores up to here; 1 also keeps inputs without a score.
         text: Only rows whose path, slide, reason or note holds it, in either case.
+        unlike: Only patches unlike the training data.
     """
 
     outcomes: frozenset[Outcome] = frozenset()
     score_low: float = 0.0
     score_high: float = 1.0
     text: str = ""
+    unlike: bool = False
+
+
+@dataclass(frozen=True)
+class Unlike:
+    """How many patches of a batch are unlike the training data.
+
+    Attributes:
+        unlike: How many.
+        compared: Of how many.
+        expected: The share of patches of other slides, cut like the training data, that are.
+    """
+
+    unlike: int
+    compared: int
+    expected: float
+
+    @property
+    def more_than_chance(self) -> bool:
+        """Whether so many would come of such patches less often than once in a hundred batches."""
+        return bool(binom.sf(self.unlike - 1, self.compared, self.expected) < _RARE)
+
+
+_RARE: Final = 0.01
+
+
+def unlike_training(rows: Sequence[ScoreRow], expected: float) -> Unlike:
+    """Return how many of the rows with a distance are unlike the training data.
+
+    Args:
+        rows: Of a batch.
+        expected: The card's `domain.share`.
+    """
+    compared = [row.unlike_training for row in rows if row.unlike_training is not None]
+    return Unlike(sum(compared), len(compared), expected)
 
 
 def outcome(row: ScoreRow) -> Outcome:
@@ -76,6 +115,8 @@ def select(rows: Sequence[ScoreRow], wanted: Filter, order: Order) -> list[int]:
     for position, row in enumerate(rows):
         if wanted.outcomes and outcome(row) not in wanted.outcomes:
             continue
+        if wanted.unlike and row.unlike_training != 1:
+            continue
         if bounded and (
             row.prob_tumour is None or not wanted.score_low <= row.prob_tumour <= wanted.score_high
         ):
@@ -102,6 +143,8 @@ def _rank(row: ScoreRow, order: Order) -> tuple[bool, float]:
         return (False, -row.prob_tumour)
     if order is Order.LOWEST:
         return (False, row.prob_tumour)
+    if order is Order.UNLIKE:
+        return (False, -(row.domain_distance or 0.0))
     if order is Order.NEAREST:
         return (False, abs(row.prob_tumour - row.threshold))
     return (False, -(row.d4_sd_logit or 0.0))

@@ -88,9 +88,12 @@ def _line(row: ScoreRow, where: str) -> str:
     if row.label is not None:
         wrong = " nl-wrong" if row.predicted_label not in {None, row.label} else ""
         label = f'<span class="nl-labelled{wrong}">label {label_text(row.label)}</span>'
+    unlike = ""
+    if row.unlike_training:
+        unlike = f'<span class="nl-labelled nl-wrong">{words.UNLIKE_BADGE}</span>'
     return (
         f'<div class="nl-patchline">{score}<span class="nl-called nl-{TONES[called]}">'
-        f"{call_text(called)}</span>{label}<small>{where}</small></div>"
+        f"{call_text(called)}</span>{label}{unlike}<small>{where}</small></div>"
     )
 
 

@@ -12,6 +12,7 @@ from app.screens.shared.parts import chart, empty
 from app.state import address, widgets
 from core.jobs import Job, JobStore
 from core.scoring import (
+    Classifier,
     Filter,
     Order,
     Outcome,
@@ -20,6 +21,7 @@ from core.scoring import (
     outcome_counts,
     score_histogram,
     select,
+    unlike_training,
 )
 from core.wording import call_text
 
@@ -39,6 +41,21 @@ def scored_by(rows: Sequence[ScoreRow]) -> None:
             model=row.model_id, threshold=row.threshold, version=row.operating_point
         )
     )
+
+
+def unlike_banner(rows: Sequence[ScoreRow], classifier: Classifier | None) -> None:
+    """Say how many patches are unlike the training data, loudly where chance does not allow it."""
+    domain = classifier.bundle.card.domain if classifier else None
+    if domain is None:
+        return
+    found = unlike_training(rows, domain.share)
+    if not found.unlike:
+        return
+    text = words.UNLIKE.format(unlike=found.unlike, compared=found.compared)
+    if found.more_than_chance:
+        st.warning(f"{text} {words.UNLIKE_MANY.format(expected=found.expected)}")
+    else:
+        st.caption(text)
 
 
 def result_histogram(rows: Sequence[ScoreRow], key: str) -> None:
@@ -62,8 +79,12 @@ def result_filter(job: Job, rows: Sequence[ScoreRow]) -> list[int]:
     kinds = [kind for kind in Outcome if counts[kind]]
     order_key, calls_key, view_key = (f"{name}-{job.id}" for name in ("order", "outcomes", "view"))
     named = address.batch_shown("calls").split(",")
+    compared = any(row.domain_distance is not None for row in rows)
     orders = [
-        item for item in Order if item is not Order.UNSTEADY or job.tta != TestTimeAugmentation.NONE
+        item
+        for item in Order
+        if (item is not Order.UNSTEADY or job.tta != TestTimeAugmentation.NONE)
+        and (item is not Order.UNLIKE or compared)
     ]
     by_name = {order.name.lower(): order for order in orders}
     widgets.start(order_key, by_name.get(address.batch_shown("order"), Order.HIGHEST))
@@ -118,7 +139,10 @@ def result_filter(job: Job, rows: Sequence[ScoreRow]) -> list[int]:
             key=f"scores-{job.id}",
             persist_state="session",
         )
-    return select(rows, Filter(frozenset(chosen), low, high, text or ""), order)
+        unlike = compared and st.toggle(
+            words.ONLY_UNLIKE, key=f"unlike-{job.id}", persist_state="session"
+        )
+    return select(rows, Filter(frozenset(chosen), low, high, text or "", unlike), order)
 
 
 def view_of(job: Job) -> str:
@@ -167,3 +191,4 @@ def _clear_filters(job_id: str) -> None:
     widgets.choose(f"outcomes-{job_id}", [])
     widgets.choose(f"text-{job_id}", "")
     widgets.choose(f"scores-{job_id}", (0.0, 1.0))
+    widgets.choose(f"unlike-{job_id}", False)

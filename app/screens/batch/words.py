@@ -37,6 +37,13 @@ OTHER_THRESHOLD: Final = (
     "These calls were made at a different threshold. The current one is {threshold:.4f} "
     "({version})."
 )
+UNLIKE: Final = "{unlike:,} of {compared:,} patches are unlike the training data."
+UNLIKE_MANY: Final = (
+    "That is more than chance allows: of patches cut like the training data from other slides, "
+    "about {expected:.0%} are. Do not rely on their scores; check organ, stain, focus and pixel size."
+)
+ONLY_UNLIKE: Final = "Only patches unlike the training data"
+UNLIKE_BADGE: Final = "unlike the training data"
 SEARCH: Final = "Search names, slides, remarks"
 TABLE_NAME: Final = "Scored patches of this batch"
 ENLARGE_HELP: Final = "Shows the picture larger."
