@@ -4,7 +4,6 @@ import dataclasses
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import timm
@@ -123,7 +122,7 @@ def write_toy_bundle(folder: Path, *, seed: int = 0) -> Path:
     return folder
 
 
-def toy_row(**changes: Any) -> ScoreRow:
+def toy_row(**changes: object) -> ScoreRow:
     """Return the row of a scored patch, with some of its fields changed."""
     row = ScoreRow(
         id="a",
@@ -144,4 +143,4 @@ def toy_row(**changes: Any) -> ScoreRow:
         slide=None,
         split=None,
     )
-    return dataclasses.replace(row, **changes)
+    return dataclasses.replace(row, **changes)  # type: ignore[arg-type]

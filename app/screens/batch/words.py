@@ -40,7 +40,8 @@ OTHER_THRESHOLD: Final = (
 UNLIKE: Final = "{unlike:,} of {compared:,} patches are unlike the training data."
 UNLIKE_MANY: Final = (
     "That is more than chance allows: of patches cut like the training data from other slides, "
-    "about {expected:.0%} are. Do not rely on their scores; check organ, stain, focus and pixel size."
+    "about {expected:.0%} are. Do not rely on their scores; check organ, stain, focus and pixel "
+    "size."
 )
 ONLY_UNLIKE: Final = "Only patches unlike the training data"
 UNLIKE_BADGE: Final = "unlike the training data"

@@ -1,7 +1,5 @@
 """Patches unlike the training data: in rows, filters and orders, and when there are too many."""
 
-import dataclasses
-
 import pytest
 from scipy.stats import binomtest
 
@@ -12,10 +10,8 @@ from tests.toys import toy_row
 
 def _rows(distances: list[float | None]) -> list[ScoreRow]:
     return [
-        dataclasses.replace(
-            toy_row(prob_tumour=0.5), domain_distance=d, unlike_training=is_unlike(d)
-        )
-        for d in distances
+        toy_row(domain_distance=distance, unlike_training=is_unlike(distance))
+        for distance in distances
     ]
 
 
