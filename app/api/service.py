@@ -23,6 +23,7 @@ from core.settings import Settings
 from core.thresholds import OperatingPointStore
 
 MOST_FILES: Final = 64
+Files = Annotated[list[UploadFile], File(min_length=1, max_length=MOST_FILES)]
 _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     int(status): {"description": status.phrase, "content": {PROBLEM_JSON: {}}}
     for status in (
@@ -138,14 +139,9 @@ def _add_routes(api: FastAPI, settings: Settings) -> None:
         }
 
     @api.post("/api/v1/score")
-    async def score(request: Request, files: Annotated[list[UploadFile], File()]) -> Scores:
+    async def score(request: Request, files: Files) -> Scores:
         """Score 1 to 64 patches of 96 × 96 px; each file has its row, or the row says why not."""
         classifier = _classifier(request)
-        if len(files) > MOST_FILES:
-            raise HTTPException(
-                HTTPStatus.UNPROCESSABLE_ENTITY,
-                f"Found {len(files)} files; expected 1 to {MOST_FILES}. Send several requests.",
-            )
         inputs = [
             _read(index, file.filename, await file.read()) for index, file in enumerate(files)
         ]

@@ -87,7 +87,7 @@ def test_names_of_files_are_only_ever_shown(client: TestClient) -> None:
 def test_wrong_requests_are_problems(client: TestClient) -> None:
     assert "files" in check_problem(client.post("/api/v1/score"), 422)
     many = upload(*[b"x"] * 65)
-    assert "65 files" in check_problem(client.post("/api/v1/score", files=many), 422)
+    assert "at most 64" in check_problem(client.post("/api/v1/score", files=many), 422)
     check_problem(client.get("/api/v1/nothing"), 404)
     check_problem(client.delete("/api/v1/score"), 405)
     declared = {"content-length": str(MOST_BYTES + 1)}
