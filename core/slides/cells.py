@@ -45,7 +45,7 @@ class CellResult:
         logit: Before temperature, NaN unless scored.
         prob_tumour: Calibrated, 0..1, NaN unless scored.
         call: 1 tumour, 0 none, -1 no call.
-        domain_distance: How unlike the training data, NaN where the model does not say.
+        domain_distance: From the training patches, above 1 is unlike them; NaN where unknown.
     """
 
     row: int
@@ -59,7 +59,6 @@ class CellResult:
     @classmethod
     def of(cls, row: int, column: int, scored: ScoreRow) -> Self:
         """Return the result of a cell that was scored as a patch."""
-        distance = getattr(scored, "domain_distance", None)  # of models that measure it
         return cls(
             row,
             column,
@@ -67,7 +66,7 @@ class CellResult:
             _number(scored.logit),
             _number(scored.prob_tumour),
             _NO_CALL if scored.predicted_label is None else scored.predicted_label,
-            _number(distance),
+            _number(scored.domain_distance),
         )
 
 

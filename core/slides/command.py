@@ -229,6 +229,7 @@ def _summary(
         "scored": int((cells.state == CellState.SCORED).sum()),
         "flagged": int(cells.flagged.sum()),
         "failed": int((cells.state == CellState.FAILED).sum()),
+        "unlike_training": int((cells.domain_distance > 1).sum()),
         "withheld": int((cells.state == CellState.WITHHELD).sum()),
     }
     highest = float(np.nanmax(cells.prob_tumour)) if counts["scored"] else None
@@ -268,6 +269,8 @@ def _in_words(counts: dict[str, int], highest: float | None) -> str:
     words = f"{counts['flagged']:,} of {counts['tissue']:,} cells of tissue flagged"
     if highest is not None:
         words += f", highest score {highest:.3f}"
+    if counts["unlike_training"]:
+        words += f"; {counts['unlike_training']:,} unlike the training data"
     if counts["scored"] < counts["tissue"]:
         words += f"; {counts['scored']:,} scored"
     if counts["failed"]:
