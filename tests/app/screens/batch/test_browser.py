@@ -135,3 +135,46 @@ def test_a_reader_uploads_scores_downloads_and_comes_back(
         assert reader.requests
         assert reader.foreign() == []
         assert somebody_else.foreign() == []
+
+
+def test_a_head_sorts_once_a_key_draws_the_map_and_back_leads_to_the_list(
+    tmp_path: Path, toy_bundle: Path, toy_classifier: Classifier
+) -> None:
+    folder = tmp_path / "case 9"
+    write_patches(folder, 8, seed=4)
+    (folder / "labels.csv").write_text("id;label\npatch-000;tumour\npatch-001;normal\n")
+    with served(tmp_path / "data", toy_bundle) as address, browser() as opened:
+        reader = Reader(opened, address)
+        page = reader.page
+        reader.go()
+        page.locator("input[type=file][webkitdirectory]").set_input_files(folder)
+        reader.score()
+        line = page.locator(".nl-patchline")
+        sorted_head = page.locator("th[aria-sort]")
+        expect(sorted_head).to_have_attribute("aria-sort", "descending", timeout=SLOW_MS)
+        page.get_by_role("columnheader").get_by_role("button", name="Score").click()
+        expect(sorted_head).to_have_attribute("aria-sort", "ascending", timeout=SLOW_MS)
+        page.keyboard.press("j")
+        expect(line).to_contain_text("2 of 8", timeout=SLOW_MS)
+        expect(sorted_head).to_have_attribute("aria-sort", "ascending")
+
+        plain = page.locator(".nl-picture img").get_attribute("src") or ""
+        page.keyboard.press("m")
+        expect(page.locator(".nl-mapline")).to_be_visible(timeout=SLOW_MS)
+        assert page.locator(".nl-picture img").get_attribute("src") != plain
+
+        score = page.locator(".nl-patchline b")
+        looked_at = score.inner_text()
+        page.reload()
+        expect(line).to_contain_text("2 of 8", timeout=SLOW_MS)
+        expect(score).to_have_text(looked_at, timeout=SLOW_MS)
+        page.get_by_text("Against labels").click()
+        expect(page.locator(".nl-matrix")).to_contain_text("called", timeout=SLOW_MS)
+
+        page.get_by_role("button", name="All batches").click()
+        expect(page.get_by_text("Your batches")).to_be_visible(timeout=SLOW_MS)
+        page.get_by_role("button", name="Open").first.click()
+        expect(line).to_be_visible(timeout=SLOW_MS)
+        page.go_back()
+        expect(page.get_by_text("Your batches")).to_be_visible(timeout=SLOW_MS)
+        assert reader.foreign() == []
