@@ -63,5 +63,13 @@ def card_table(card: Card) -> str:
         if value is not None
     ]
     rows.append(("Temperature", f"{card.temperature:.3f}; fitted on {card.temperature_fitted_on}"))
+    if card.domain is not None:
+        rows.append(
+            (
+                "Unlike the training data",
+                f"compared with {card.domain.patches:,} training patches; {card.domain.share:.0%} "
+                f"of {card.domain.judged_on} are beyond the limit",
+            )
+        )
     lines = ["| | |", "|---|---|", *(f"| {name} | {text} |" for name, text in rows)]
     return "\n".join(lines) + "\n"
