@@ -13,6 +13,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 _UPLOADERS: Final = "uploaders"
 _NOTICE: Final = "notice"
+_PASSING: Final = "passing"
 
 
 def chosen(key: str, default: object = None) -> object:
@@ -132,6 +133,20 @@ def pop_notice() -> str | None:
     """Return the sentence that was kept, once."""
     sentence = st.session_state.pop(_NOTICE, None)
     return str(sentence) if sentence else None
+
+
+def mention(sentence: str, icon: str) -> None:
+    """Keep a passing remark for whoever draws next.
+
+    A callback of a fragment must not draw it: what it draws replaces the top of the whole page.
+    """
+    st.session_state[_PASSING] = (sentence, icon)
+
+
+def pop_mention() -> tuple[str, str] | None:
+    """Return the remark that was kept and its icon, once."""
+    kept: tuple[str, str] | None = st.session_state.pop(_PASSING, None)
+    return kept
 
 
 def is_dark() -> bool:

@@ -233,7 +233,7 @@ def _reasons(verdicts: Sequence[CurrentVerdict]) -> list[str]:
             and verdict.patch.label != verdict.final.reading.verdict.label
             for verdict in verdicts
         ),
-        "commented": any(reading.comment for reading in final),
+        "commented": any(verdict.comment for verdict in verdicts),
     }
     return [reason for reason, holds in tests.items() if holds]
 
@@ -266,7 +266,7 @@ def _reading_line(verdict: CurrentVerdict, plan: ReportPlan) -> str:
         parts.append(" and ".join(final.tags))
     if final.quality:
         parts.append(f"quality {final.quality}")
-    said = f"“{final.comment}”" if plan.hide is None and final.comment else ""
+    said = f"“{verdict.comment}”" if plan.hide is None and verdict.comment else ""
     event = f"event {verdict.final.sequence}"
     who = plan.name("reader", verdict.reader)
     return f"{who}: {', '.join(parts)} ({event}). {said}".strip()

@@ -123,7 +123,7 @@ def _row(verdict: CurrentVerdict) -> VerdictRow:
         confidence=None if told.confidence is None else str(told.confidence),
         tags="; ".join(told.tags),
         quality=None if told.quality is None else str(told.quality),
-        comment=told.comment,
+        comment=verdict.comment,
         remarks="; ".join(verdict.state.comments),
         on_screen=_screen(final),
         first_on_screen=_screen(first),

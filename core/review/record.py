@@ -118,6 +118,15 @@ class CurrentVerdict:
         return self.state.after_ai or self.first
 
     @property
+    def comment(self) -> str:
+        """What the reader wrote: with the verdict that counts, else with the blind one.
+
+        Until version 0.2.0 the box was empty again after the AI was shown, so that the comment of
+        a blind reading stands in its own event only.
+        """
+        return self.final.reading.comment or self.first.reading.comment
+
+    @property
     def is_repeat(self) -> bool:
         """Whether the reader has read this patch before in the same case."""
         return self.task.origin is Origin.REPEAT

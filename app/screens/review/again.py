@@ -82,7 +82,7 @@ def _line(verdict: CurrentVerdict) -> dict[str, object]:
         "Blind verdict": str(blind),
         "Confidence": str(final.confidence or ""),
         "Reasons": ", ".join(final.tags),
-        "Comment": final.comment,
+        "Comment": verdict.comment,
         "When": widgets.local_time(datetime.fromisoformat(verdict.final.at), seconds=True),
         "Event": verdict.final.sequence,
     }

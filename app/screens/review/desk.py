@@ -43,6 +43,8 @@ def desk(store: ReviewStore, kept: PatchFolder, case_id: str, reader: str) -> No
     record = store.record()
     case = record.case(case_id)
     seat = Seat(store, case, reader)
+    if mentioned := widgets.pop_mention():
+        st.toast(mentioned[0], icon=mentioned[1])
     _head(record, case, reader)
     if reading.looks_back():
         earlier_verdicts(record, case, reader)

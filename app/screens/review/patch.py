@@ -79,6 +79,6 @@ def _other_verdicts(record: Record, case: CaseOpened, sha256: str) -> None:
             if verdict.patch.sha256 == sha256 and not verdict.is_repeat:
                 final = verdict.final.reading
                 sure = f" ({final.confidence})" if final.confidence else ""
-                comment = f" “{final.comment}”" if final.comment else ""
+                comment = f" “{verdict.comment}”" if verdict.comment else ""
                 lines.append(f"<li>{call_text(final.verdict)}{sure}{escape(comment)}</li>")
     st.html(f'<div class="nl-read-others"><b>Earlier verdicts</b><ul>{"".join(lines)}</ul></div>')

@@ -121,8 +121,7 @@ def remarks(sitting: Sitting) -> None:
         widgets.choose(draft("tags"), list(before.tags))
         widgets.choose(draft("quality"), before.quality)
         widgets.choose(draft("confidence"), before.confidence)
-        if sitting.stage == AGAIN:
-            widgets.choose(draft("comment"), before.comment)
+        widgets.choose(draft("comment"), before.comment)
     with st.container(horizontal=True, key="nl-confidence", gap="small"):
         for level, key in _CONFIDENCE_KEYS.items():
             chosen = widgets.chosen(draft("confidence")) == level
@@ -187,7 +186,7 @@ def _give(sitting: Sitting, verdict: Verdict) -> None:
     if not reading.still_displayed(sitting.drawn):
         return  # a second press; the first one is on record
     if sitting.drawn.seconds < LEAST_S:
-        st.toast(words.TOO_SOON, icon=":material/timer:")
+        widgets.mention(words.TOO_SOON, ":material/timer:")
         return
     what = _reading(sitting, verdict)
     make = correction_event if sitting.stage == AGAIN else verdict_event
@@ -200,7 +199,7 @@ def _give(sitting: Sitting, verdict: Verdict) -> None:
     if sitting.stage == AGAIN:
         reading.correct(None)
         text = words.CORRECTED.format(number=position + 1, verdict=verdict)
-        st.toast(text, icon=":material/edit:")
+        widgets.mention(text, ":material/edit:")
         return
     # In the blind-first mode the same patch comes again, now with the score.
     first_of_two = seat.case.mode is ReadingMode.BLIND_FIRST and sitting.stage == FIRST

@@ -17,6 +17,7 @@ from core.review import (
     verify_store,
 )
 from core.review.anchors import read_anchors
+from core.review.exports import verdict_rows
 from core.scoring import Classifier
 from tests.app.conftest import html, open_view
 from tests.app.screens.review.toys import OWNER, scored_case
@@ -45,6 +46,45 @@ def test_the_page_asks_for_a_name_first(data: Path) -> None:
     assert not found.exception
     assert "Who is reading?" in html(found)
     assert data.is_dir()
+
+
+def test_a_comment_given_blind_stands_in_the_box_again_and_is_exported(
+    data: Path, toy_classifier: Classifier
+) -> None:
+    scored_case(data, toy_classifier, mode=ReadingMode.BLIND_FIRST)
+    found = page("review", case="toycase")
+    found.text_area[0].set_value("small group, upper left").run()
+    found.button(key="verdict-N").click().run()
+    assert found.text_area[0].value == "small group, upper left"
+    found.button(key="keep").click().run()
+    rows = verdict_rows(ReviewStore(data / "review.sqlite").record(), "toycase")
+    assert [row.comment for row in rows] == ["small group, upper left"]
+
+
+def test_a_comment_changed_after_the_ai_replaces_the_blind_one_in_exports(
+    data: Path, toy_classifier: Classifier
+) -> None:
+    scored_case(data, toy_classifier, mode=ReadingMode.BLIND_FIRST)
+    found = page("review", case="toycase")
+    found.text_area[0].set_value("unsure").run()
+    found.button(key="verdict-N").click().run()
+    found.text_area[0].set_value("sinus histiocytes").run()
+    found.button(key="keep").click().run()
+    rows = verdict_rows(ReviewStore(data / "review.sqlite").record(), "toycase")
+    assert [row.comment for row in rows] == ["sinus histiocytes"]
+
+
+def test_a_key_pressed_too_soon_is_mentioned_by_the_page_and_not_by_the_callback(
+    data: Path, toy_classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scored_case(data, toy_classifier, mode=ReadingMode.AI_FIRST)
+    found = page("review", case="toycase")
+    monkeypatch.setattr(verdict, "LEAST_S", 1e9)
+    found.button(key="verdict-T").click().run()
+    assert not found.exception
+    assert [toast.value for toast in found.toast] == [words.TOO_SOON]
+    assert "nl-read-bar" in html(found)
+    assert verdict_rows(ReviewStore(data / "review.sqlite").record(), "toycase") == []
 
 
 @pytest.mark.usefixtures("data")
