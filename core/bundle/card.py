@@ -329,6 +329,9 @@ class Card(_Part):
         orientations: What scoring all eight changes; None where nobody measured it.
         fast: What 16-bit arithmetic changes; None where nobody measured it.
         domain: How patches unlike the training data are told; None where they are not.
+        centre_auroc: On the validation patches, each centre put into the surroundings of a patch
+            with the other label: the AUROC against the centre's label. 0.5: the centre does not
+            tell; below: the surroundings decide. None where nobody measured it.
     """
 
     schema_version: Literal[2] = 2
@@ -352,6 +355,7 @@ class Card(_Part):
     orientations: Orientations | None = None
     fast: FastPrecision | None = None
     domain: TrainingDomain | None = None
+    centre_auroc: Share | None = None
 
     @property
     def domain_layers(self) -> tuple[str, ...]:

@@ -18,39 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from core.explanation.fillers import Filler, FillerKind, keep_centre
 from core.patches import ImageU8, open_source
 from core.scoring import Classifier, open_classifier
 from core.settings import SHIPPED_MODEL
+from training.bundling.serving import swapped
 from training.data.pack import open_pack
 from training.data.split import split_patches
 
 
-def swapped(
-    images: ImageU8, labels: NDArray[np.int64], *, other: bool, seam_px: float, seed: int
-) -> ImageU8:
-    """Return each centre in the ring of a random patch with the other, or the same, label."""
-    random = np.random.default_rng(seed)
-    by_label = [np.flatnonzero(labels == label) for label in (0, 1)]
-    return np.stack(
-        [
-            keep_centre(
-                image,
-                Filler(
-                    "partner",
-                    FillerKind.DONOR,
-                    images[random.choice(by_label[1 - label if other else label])].astype(
-                        np.float32
-                    ),
-                ),
-                seam_px,
-            )
-            for image, label in zip(images, labels, strict=True)
-        ]
-    )
-
-
-def auroc(classifier: Classifier, images: ImageU8, labels: NDArray[np.int64]) -> float:
+def auroc(classifier: Classifier, images: ImageU8, labels: NDArray[np.int8]) -> float:
     """Return the AUROC of a classifier's logits."""
     passes = [
         classifier.engine.logits(images[start : start + 64]) for start in range(0, len(images), 64)
@@ -70,7 +46,7 @@ def main() -> int:
         pack = open_pack(open_source(arguments.data), Path(cache))
         val = split_patches(pack.table, seed=0).val
         images = np.array(pack.images_rgb_u8[pack.image_rows[val]])
-    labels = np.asarray(pack.table.labels[val], dtype=np.int64)
+    labels = np.asarray(pack.table.labels[val], dtype=np.int8)
     for model in arguments.model or [SHIPPED_MODEL]:
         classifier = open_classifier(model, device="cpu")
         _say(f"{classifier.model_id}: {len(labels)} validation patches, AUROC")

@@ -12,6 +12,7 @@ from core.bundle import Card, read_card, write_card
 from core.bundle.card import FastPrecision, Orientations
 from core.engine import Precision
 from core.errors import RunError
+from core.explanation.fillers import Filler, FillerKind, keep_centre
 from core.patches import ImageU8, Patch
 from core.scoring import Classifier, open_classifier
 from training.bundling.scoring import labelled_source
@@ -21,7 +22,9 @@ _PASS = 128
 
 
 def run_measure(options: MeasureOptions) -> Card:
-    """Score validation patches in eight orientations and in 16 bits, and write both to the card.
+    """Score validation patches in the ways below, and write what that changes to the card.
+
+    They are scored in eight orientations, in 16 bits, and in the surroundings of other patches.
 
     Raises:
         RunError: The data have one class only.
@@ -31,7 +34,10 @@ def run_measure(options: MeasureOptions) -> Card:
     images, labels = _validation(options.data, options.split)
     views = _over(images, exact.engine.d4_logits)
     card = read_card(options.model).model_copy(
-        update={"orientations": measure_orientations(exact, views)}
+        update={
+            "orientations": measure_orientations(exact, views),
+            "centre_auroc": measure_centre(exact, images, labels),
+        }
     )
     fast = open_classifier(options.model, device=options.device, precision=Precision.FAST).engine
     if fast.precision is Precision.FAST:
@@ -82,6 +88,41 @@ def measure_fast(
         changed_calls=_changed(classifier, exact, fast),
         auroc_difference=float(roc_auc_score(labels, fast) - roc_auc_score(labels, exact)),
         largest_difference_logit=float(np.abs(fast - exact).max()),
+    )
+
+
+def measure_centre(classifier: Classifier, images: ImageU8, labels: NDArray[np.int8]) -> float:
+    """Return `Card.centre_auroc`: the centre's label in surroundings of the other label.
+
+    Raises:
+        RunError: All labels are the same.
+    """
+    mixed = swapped(images, labels, other=True)
+    return float(roc_auc_score(labels, _over(mixed, classifier.engine.logits)))
+
+
+def swapped(
+    images: ImageU8, labels: NDArray[np.int8], *, other: bool, seam_px: float = 4.0, seed: int = 0
+) -> ImageU8:
+    """Return each centre in the ring of a random patch with the other, or the same, label.
+
+    Raises:
+        RunError: All labels are the same.
+    """
+    random = np.random.default_rng(seed)
+    by_label = [np.flatnonzero(labels == label) for label in (0, 1)]
+    if min(map(len, by_label)) == 0:
+        raise RunError("The patches are of one class only. Give patches with and without tumour.")
+    partners = [random.choice(by_label[1 - label if other else label]) for label in labels]
+    return np.stack(
+        [
+            keep_centre(
+                image,
+                Filler("partner", FillerKind.DONOR, images[partner].astype(np.float32)),
+                seam_px,
+            )
+            for image, partner in zip(images, partners, strict=True)
+        ]
     )
 
 

@@ -32,10 +32,11 @@ class PackedPatches:
     slides: NDArray[np.str_]
 
     def first(self, count: int) -> "PackedPatches":
-        """Return patches of both labels, of known and of unknown slides, by turns."""
-        kinds = 2 * self.labels + (self.slides != "")
+        """Return patches of each slide and label by turns, those of unknown slide among them."""
+        pairs = np.char.add(self.slides, self.labels.astype(str))
+        kinds = np.unique(pairs, return_inverse=True)[1]
         turn = np.empty(len(kinds), int)
-        for kind in range(4):
+        for kind in range(kinds.max() + 1):
             turn[kinds == kind] = np.arange(np.count_nonzero(kinds == kind))
         rows = np.sort(np.argsort(turn, kind="stable")[:count])
         return PackedPatches(

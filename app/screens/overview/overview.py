@@ -22,7 +22,7 @@ from app.screens.shared.parts import (
 from app.screens.shared.sources import try_samples
 from app.state import address, widgets
 from core.bundle import metric_name
-from core.bundle.card import FastPrecision
+from core.bundle.card import FastPrecision, TrainingDomain
 from core.engine import Engine
 from core.errors import NodelensError
 from core.jobs import JobStore
@@ -31,6 +31,8 @@ from core.settings import SAMPLES_TABLE
 from core.statistics import Evidence, Measured, OperatingTable
 from core.wording import NOTHING, interval_text, percent
 
+_CHANCE: Final = 0.5
+"""Below it a centre in other surroundings is called by the surroundings."""
 _SHOWN_SAMPLE: Final = SAMPLES_TABLE.parent / "patches" / "drawn-02.png"
 
 
@@ -70,6 +72,8 @@ def what_is_loaded(classifier: Classifier) -> None:
     )
     engine = classifier.engine
     section("Model")
+    if card.centre_auroc is not None and card.centre_auroc < _CHANCE:
+        st.warning(words.SURROUNDINGS.format(auroc=card.centre_auroc))
     parameters = classifier.bundle.parameters
     stat_strip(
         [
@@ -101,6 +105,7 @@ def what_is_loaded(classifier: Classifier) -> None:
                 f"{card.training.positives:,} with tumour in the centre",
             ),
             ("Licence of the weights", card.licence),
+            *([] if card.domain is None else [("Other tissue", _domain_words(card.domain))]),
             *([] if card.fast is None else [("Fast arithmetic", _fast_words(card.fast))]),
         ]
     )
@@ -113,6 +118,10 @@ def _fast_words(fast: FastPrecision) -> str:
         patches=fast.patches,
         auroc=fast.auroc_difference,
     )
+
+
+def _domain_words(domain: TrainingDomain) -> str:
+    return words.DOMAIN.format(patches=domain.patches, judged=domain.judged_on, share=domain.share)
 
 
 def _engine_words(engine: Engine) -> str:

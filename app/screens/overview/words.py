@@ -37,4 +37,14 @@ ROC: Final = (
     "ROC curve of the {patches:,} validation scores. The diamond marks the current threshold: "
     "sensitivity {sensitivity:.3f}, specificity {specificity:.3f} on these patches."
 )
+SURROUNDINGS: Final = (
+    "**This model leans on the tissue around the centre.** With each centre of the validation "
+    "patches put into the surroundings of a patch with the other label, its AUROC for the centre "
+    "falls to {auroc:.2f} (0.5 is chance). Read flagged patches yourself; the heat map shows where "
+    "its evidence lies."
+)
+DOMAIN: Final = (
+    "Patches unlike its {patches:,} reference training patches are marked; of {judged}, "
+    "{share:.0%} are."
+)
 LIMITS: Final = "what the model is not for, and what its numbers do not tell you"

@@ -62,5 +62,5 @@ def test_the_command_writes_the_set_of_its_seed(tmp_path: Path) -> None:
 def test_the_command_refuses_a_negative_count_in_words(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["--out", str(tmp_path), "--count", "-2"]) == 1
+    assert main(["--out", str(tmp_path), "--count", "-2"]) == 2
     assert "expected 0 or greater" in capsys.readouterr().err

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from core.review import ReadingMode, ReviewStore, current_verdicts, verify_store
 from core.scoring import Classifier
@@ -57,7 +57,10 @@ class Reader:
         self.page.get_by_text(f"Patch {self.number} of {PATCHES}").wait_for(timeout=PATIENCE_MS)
         part = ".nl-read-score" if self.scored else ".nl-read-hidden"
         self.page.locator(part).wait_for(timeout=PATIENCE_MS)
-        self.page.locator(".st-key-verdict-X button").wait_for(timeout=PATIENCE_MS)
+        # For a moment the old key and the new one may both stand there.
+        keys = self.page.locator(".st-key-verdict-X button")
+        expect(keys).to_have_count(1, timeout=PATIENCE_MS)
+        keys.wait_for(timeout=PATIENCE_MS)
 
     def press(self, key: str) -> None:
         """Press a key once the patch was looked at; then the score, or the next patch, comes."""
