@@ -26,7 +26,7 @@ SAMPLE: Final = (
     "A drawn sample, not tissue. Only tumour inside the outline counts; tumour around it does not."
 )
 FAST: Final = (
-    "NODELENS_PRECISION=fast scores about twice as fast in {arithmetic}. On the validation patches "
+    "NODELENS_PRECISION=fast scores faster, in {arithmetic}. On the validation patches "
     "it changed {changed:,} of {patches:,} calls and the AUROC by {auroc:+.4f}."
 )
 LOCAL: Final = "nothing is sent to other computers"
