@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from core.bundle import Card, build_network, read_bundle, write_card
+from core.bundle import build_network, read_bundle, write_card
 from core.bundle.card import Architecture, TrainingDomain
 from core.bundle.domain import fit_domain, write_domain
 from core.engine import TorchEngine
@@ -21,8 +21,8 @@ _REDUCTIONS = (4, 8, 16)
 """Of the input's side: early enough to see texture and stain, late enough to see structure."""
 
 
-def run_domain(options: DomainOptions) -> Card:
-    """Measure training and validation patches, and write the reference and the card.
+def run_domain(options: DomainOptions) -> TrainingDomain:
+    """Measure training and validation patches, write the reference and the card's part on it.
 
     Raises:
         RunError: The network lists no such layers.
@@ -44,9 +44,8 @@ def run_domain(options: DomainOptions) -> Card:
         share=options.share,
         sha256=digest,
     )
-    changed = card.model_copy(update={"domain": facts})
-    write_card(options.model, changed)
-    return changed
+    write_card(options.model, card.model_copy(update={"domain": facts}))
+    return facts
 
 
 def early_layers(architecture: Architecture) -> tuple[str, ...]:

@@ -115,13 +115,11 @@ def domain(options: Annotated[DomainOptions, Flat]) -> int:
     say_loading()
     from training.bundling.domain import run_domain
 
-    card = run_domain(options)
-    told_by = card.domain
-    if told_by is not None:
-        sys.stdout.write(
-            f"Compared with {told_by.patches:,} training patches; beyond the limit lie "
-            f"{told_by.share:.1%} of {told_by.judged_on}.\n"
-        )
+    reference = run_domain(options)
+    sys.stdout.write(
+        f"Compared with {reference.patches:,} training patches; beyond the limit lie "
+        f"{reference.share:.1%} of {reference.judged_on}.\n"
+    )
     return 0
 
 

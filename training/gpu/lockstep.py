@@ -26,6 +26,8 @@ from core.bundle import (
 from core.engine.pytorch import full_precision
 from training.gpu.variation import Strength, Variator
 from training.learning.optimiser import build_adamw
+from training.recipes.recipe import Schedule
+from training.recipes.schedule import learning_rate
 
 Weights = Mapping[str, Tensor]
 TEACHER_VIEWS: Final = (0, 5, 3, 6, 1, 4, 2, 7)
@@ -354,12 +356,13 @@ def _inputs(transform: InputTransform, planes: Tensor) -> Tensor:
 
 
 def _rate(stage: Stage, number: int) -> float:
-    warm = max(1, round(stage.warmup_share * stage.steps))
-    if number < warm:
-        return stage.rate * (number + 1) / warm
-    done = (number - warm) / max(1, stage.steps - 1 - warm)
-    wave = (1 + math.cos(math.pi * min(1.0, done))) / 2
-    return stage.rate * (stage.final_share + (1 - stage.final_share) * wave)
+    schedule = Schedule(
+        epochs=1,
+        learning_rate=stage.rate,
+        warmup_share=stage.warmup_share,
+        final_share=stage.final_share,
+    )
+    return learning_rate(schedule, number, stage.steps)
 
 
 def _endless(rows: Tensor, batch_size: int, seed: int) -> Iterator[Tensor]:
