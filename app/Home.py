@@ -58,6 +58,6 @@ if __name__ == "__main__":
     address.arrive(page.url_path)
     page.run()
 else:
-    from app.starting import getting_ready
+    from app.starting import parts
 
-    serving = st.App(Path(__file__), lifespan=getting_ready)
+    serving = st.App(Path(__file__), **parts())

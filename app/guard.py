@@ -19,6 +19,8 @@ HTTP_ONLY: Final = "NODELENS_COOKIE_HTTP_ONLY"
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _YEAR_S: Final = 31_536_000
 _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")
+"""Started from elsewhere than the root of the project, Streamlit finds no setting."""
 _CLOSED: Final = ("/media/", "/_stcore/metrics")
 """Places that only the browser of a workspace may ask for."""
 _KEPT_NOWHERE: Final = ("/media/", "/_stcore/")
@@ -46,8 +48,8 @@ class Guard:
 
         Args:
             app: What is guarded.
-            hosts: Names that browsers may ask for; None takes those of Streamlit's setting
-                server.allowedHosts.
+            hosts: Names that browsers may ask for, "*.lab.example" and "*" among them; None takes
+                Streamlit's setting server.allowedHosts, and this machine's where that is empty.
         """
         self._app = app
         self._hosts = hosts
@@ -73,7 +75,7 @@ class Guard:
 
     def _refusal(self, scope: Scope, headers: dict[bytes, str], token: str | None) -> str:
         host = headers.get(b"host", "")
-        if _name(host) not in (self._hosts if self._hosts is not None else _allowed_hosts()):
+        if not _is_named(host, self._hosts if self._hosts is not None else _allowed_hosts()):
             return "This host is not served here."
         origin = headers.get(b"origin")
         changes = scope["type"] == "websocket" or scope["method"] not in _READS
@@ -106,14 +108,23 @@ def _token(cookies: str) -> str | None:
 
 
 def _name(host: str) -> str:
-    """A host without its port."""
-    return (urlsplit(f"//{host}").hostname or "").lower()
+    """A host without its port, "" where it is none."""
+    try:
+        return (urlsplit(f"//{host}").hostname or "").lower()
+    except ValueError:  # a bracket without its other half
+        return ""
+
+
+def _is_named(host: str, allowed: frozenset[str]) -> bool:
+    name = _name(host)
+    parents = {f"*.{name.split('.', count)[-1]}" for count in range(1, name.count(".") + 1)}
+    return bool(name) and not allowed.isdisjoint({name, "*"} | parents)
 
 
 def _allowed_hosts() -> frozenset[str]:
     from streamlit import config  # noqa: PLC0415 - read once the server has read it
 
-    hosts = config.get_option("server.allowedHosts") or []
+    hosts = config.get_option("server.allowedHosts") or _THIS_MACHINE
     return frozenset(str(host).strip("[]").lower() for host in hosts)
 
 

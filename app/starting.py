@@ -1,15 +1,38 @@
-"""What the server does as it starts: libraries and model are ready before the first visitor."""
+"""What stands around the pages: the guard, and what the server does as it starts.
 
+Both `Home.py` and `server.py` hand these parts to Streamlit, so that whichever is run is guarded.
+"""
+
+import os
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import streamlit as st
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
+
+from app.guard import HTTP_ONLY, Guard
+
+
+def parts() -> dict[str, Any]:
+    """Return what `st.App` is given beside the script of the pages."""
+    os.environ[HTTP_ONLY] = "1"  # the guard keeps the cookie of the workspace, no script does
+    return {
+        "lifespan": _getting_ready,
+        "middleware": [Middleware(Guard)],
+        "routes": _routes(),
+    }
+
+
+def _routes() -> Sequence[BaseRoute]:
+    """Return what is served beside the pages, in the same process and on the same port."""
+    return []
 
 
 @asynccontextmanager
-async def getting_ready(_: "st.App") -> AsyncIterator[dict[str, Any]]:
+async def _getting_ready(_: "st.App") -> AsyncIterator[dict[str, Any]]:
     """Open the model in a thread of its own; the server answers meanwhile."""
     threading.Thread(target=_open_model, name="getting-ready", daemon=True).start()
     yield {}

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
@@ -25,23 +25,39 @@ needs_chromium = [
 
 
 @contextmanager
-def served(data: Path, bundle: Path) -> Iterator[str]:
-    """Give the address of the app on a free port, with its own data folder and model."""
+def served(
+    data: Path,
+    bundle: Path,
+    *,
+    script: str = "app/Home.py",
+    folder: Path = PROJECT,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[str]:
+    """Give the address of the app on a free port, with its own data folder and model.
+
+    Args:
+        data: The data folder.
+        bundle: The model.
+        script: What is run.
+        folder: Where it is started.
+        environment: Further variables.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app/Home.py"]
+    command = [sys.executable, "-m", "streamlit", "run", str(PROJECT / script)]
     command += ["--server.port", str(port), "--server.headless", "true"]
-    environment = os.environ | {
+    variables = os.environ | {
         "NODELENS_DATA_DIR": str(data),
         "NODELENS_MODEL": str(bundle),
         "NODELENS_DEVICE": "cpu",
         "NODELENS_SERVER_ROOTS": "",
         "PYTHONPATH": str(PROJECT),
+        **(environment or {}),
     }
     with (data.parent / "server.log").open("wb") as log:
         server = subprocess.Popen(
-            command, cwd=PROJECT, env=environment, stdout=log, stderr=subprocess.STDOUT
+            command, cwd=folder, env=variables, stdout=log, stderr=subprocess.STDOUT
         )
         try:
             address = f"http://localhost:{port}"

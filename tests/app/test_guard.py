@@ -1,19 +1,30 @@
 """What stands before the pages, asked as browsers and strangers ask."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
 
 import pytest
 
 from app.guard import Guard, Message, Receive, Scope, Send
 from app.state.identity import COOKIE
+from core.settings import SHIPPED_MODEL
+from tests.browsing import served
 
 TOKEN = "t" * 43
 Headers = dict[str, str]
 
 
 def ask(
-    path: str, headers: Headers, *, kind: str = "http", method: str = "GET"
+    path: str,
+    headers: Headers,
+    *,
+    kind: str = "http",
+    method: str = "GET",
+    allowed: str = "localhost",
 ) -> tuple[int | str, list[tuple[str, str]]]:
     """Status and headers of a response, or "open" or "closed" of a stream."""
     sent: list[Message] = []
@@ -40,7 +51,7 @@ def ask(
     }
     if kind == "websocket":
         del scope["method"]
-    asyncio.run(Guard(served, frozenset({"localhost"}))(scope, receive, send))
+    asyncio.run(Guard(served, frozenset({allowed}))(scope, receive, send))
     first = sent[0]
     if kind == "websocket":
         return ("open" if first["type"] == "websocket.accept" else "closed"), []
@@ -71,6 +82,22 @@ def test_other_origins_and_other_hosts_change_nothing() -> None:
     assert ask("/", {"host": "evil.example"})[0] == 403
 
 
+@pytest.mark.parametrize(
+    ("allowed", "host", "status"),
+    [
+        ("*.lab.example", "a.b.lab.example:8501", 200),
+        ("*.lab.example", "lab.example", 403),
+        ("*.lab.example", "evillab.example", 403),
+        ("*", "anything.example", 200),
+        ("*", "", 403),
+        ("localhost", "[::1", 403),
+        ("localhost", "localhost@evil.example", 403),
+    ],
+)
+def test_hosts_are_matched_as_streamlit_matches_them(allowed: str, host: str, status: int) -> None:
+    assert ask("/", {"host": host}, allowed=allowed)[0] == status
+
+
 def test_media_and_metrics_need_the_cookie_and_are_kept_nowhere() -> None:
     host = {"host": "localhost:8501"}
     for path in ("/media/abc.csv", "/_stcore/metrics"):
@@ -98,3 +125,16 @@ def test_browsers_are_told_not_to_frame_nor_to_guess() -> None:
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize("script", ["app/Home.py", "app/server.py"])
+def test_whichever_script_is_run_the_guard_stands_before_it(script: str, tmp_path: Path) -> None:
+    """The app as its user starts it, from another folder, so that no file of settings is found."""
+    with served(tmp_path / "data", SHIPPED_MODEL, script=script, folder=tmp_path) as address:
+        with urlopen(address, timeout=20) as answer:  # noqa: S310 - our own server
+            headers = dict(answer.headers.items())
+        assert "HttpOnly" in headers["set-cookie"]
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        for path, host in (("/", "evil.example"), ("/_stcore/metrics", urlsplit(address).netloc)):
+            with pytest.raises(HTTPError, match="403"):
+                urlopen(Request(address + path, headers={"Host": host}), timeout=20)  # noqa: S310
