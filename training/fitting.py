@@ -11,9 +11,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from core.bundle import InputTransform, build_network, load_weights
+from core.bundle import InputTransform, build_network, known_slides, load_weights
 from core.errors import NodelensError, RunError
-from training.bundling.scoring import trained_slides
 from training.data.feed import Feed
 from training.data.labelled import open_labelled
 from training.data.pack import open_pack, require_labels
@@ -218,7 +217,7 @@ def _noting_start(split: Split, table: PatchTable, initial: InitialWeights) -> S
     """Return a split whose warnings say what the initial weights have seen of its validation."""
     notes = []
     slides = set(table.slides[split.val].tolist()) - {""}
-    if seen := trained_slides(slides, initial.slides_sha256):
+    if seen := known_slides(slides, initial.slides_sha256):
         notes.append(
             f"{len(seen)} of {len(slides)} validation slides are among those that the initial "
             "weights were pre-trained on, without labels; the scores may be too good."

@@ -18,6 +18,7 @@ from .card import Parent as Parent
 from .card import Preprocessing as Preprocessing
 from .card import StartingWeights as StartingWeights
 from .card import Validation as Validation
+from .card import known_slides as known_slides
 from .head import CENTRE_STREAM as CENTRE_STREAM
 from .head import HIDDEN_LAYER as HIDDEN_LAYER
 from .head import TwoStreams as TwoStreams

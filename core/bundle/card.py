@@ -1,6 +1,7 @@
 """The model card: everything a bundle claims about itself, checked against a schema on load."""
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final, Literal
@@ -165,6 +166,12 @@ class DataSummary(_Part):
     slides: int = Field(ge=0)
     patches_without_slide: int = Field(default=0, ge=0)
     slides_sha256: tuple[Sha256, ...] = ()
+
+
+def known_slides(slides: Collection[str], slides_sha256: Collection[str]) -> list[str]:
+    """Return those of some slides whose names are among the hashes in a card, sorted."""
+    known = frozenset(slides_sha256)
+    return sorted(s for s in set(slides) if hashlib.sha256(s.encode()).hexdigest() in known)
 
 
 class Validation(_Part):

@@ -33,6 +33,7 @@ from .run import DEFAULT_BATCH_SIZE as DEFAULT_BATCH_SIZE
 from .run import open_journal as open_journal
 from .run import run_scoring as run_scoring
 from .run import specify as specify
+from .score_set import batch_scores as batch_scores
 from .what_if import GREY as GREY
 from .what_if import Batch as Batch
 from .what_if import BatchEffect as BatchEffect

@@ -34,6 +34,7 @@ class Source(StrEnum):
     BUNDLE = "shipped"
     RUN = "run"
     UPLOAD = "upload"
+    BATCH = "batch"
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +46,7 @@ class ScoreSet:
         name: What to call them.
         ids: (N,) patch ids.
         evidence: Labels, scores in 0..1, slides where any is known.
-        sha256: Hash of the file.
+        sha256: Hash of the file, or of ids and evidence where there is none.
         temperature: The scores are sigmoid(logit / temperature); None where the file is silent.
         model_id: Which model scored them, where the file says so, else "".
         notes: What limits them, in words.

@@ -1,8 +1,6 @@
 """Locked operating points on disk: one file a version, written once, never over another."""
 
-import os
 import re
-import secrets
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -11,7 +9,7 @@ from pydantic import ValidationError
 
 from core.bundle.card import SHIPPED
 from core.errors import RunError, first_fault
-from core.files import append_record, read_records, sha256_of
+from core.files import append_record, read_records, sha256_of, write_once
 from core.thresholds.record import Decision, LockedPoint
 
 _OPENINGS_FILE: Final = "test_openings.jsonl"
@@ -176,7 +174,7 @@ class OperatingPointStore:
                 previous_sha256=sha256_of(before) if before.is_file() else None,
             )
             file = folder / f"v{number}.json"
-            if _write_once(file, locked.model_dump_json(indent=2) + "\n"):
+            if write_once(file, locked.model_dump_json(indent=2) + "\n"):
                 entry = {"version": locked.version, "sha256": sha256_of(file)}
                 append_record(folder / _LOCKS_FILE, entry)
                 return locked
@@ -197,20 +195,3 @@ class OperatingPointStore:
 
     def _entries(self, weights_sha256: str, name: str) -> list[dict[str, str]]:
         return read_records(self._of(weights_sha256) / name)
-
-
-def _write_once(path: Path, text: str) -> bool:
-    """Write a file that did not exist; return False if somebody was first."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.chmod(0o444)
-    try:
-        os.link(temporary, path)  # unlike a rename, a link never replaces
-    except FileExistsError:
-        return False
-    finally:
-        temporary.unlink()
-    return True

@@ -1,9 +1,7 @@
 """Patches scored by a bundle or a run: the app's own engine, resumable, with bounded memory."""
 
-import hashlib
 import sys
 import tempfile
-from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
@@ -122,9 +120,3 @@ def score_patches(
         counts_text = ", ".join(f"{count:,} {name}" for name, count in left_out.items())
         sys.stderr.write(f"{counts_text}: no score; the column `reason` of {out} says why.\n")
     return counts
-
-
-def trained_slides(slides: Collection[str], slides_sha256: Collection[str]) -> list[str]:
-    """Return those of some slides that a model was trained on, by the hashes in its card."""
-    trained = frozenset(slides_sha256)
-    return sorted(s for s in set(slides) if hashlib.sha256(s.encode()).hexdigest() in trained)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from core.bundle import OperatingPoint, read_card
+from core.bundle import OperatingPoint, known_slides, read_card
 from core.bundle.bundle import CARD_FILE
 from core.errors import EvidenceError, SourceError
 from core.files import sha256_of
@@ -29,7 +29,6 @@ from training.bundling.scoring import (
     labelled_source,
     open_model,
     score_patches,
-    trained_slides,
 )
 from training.bundling.validated import read_validation_logits
 from training.options import ScoringOptions
@@ -138,7 +137,7 @@ def _scored(path: Path, options: ScoringOptions, work: Path) -> Subject:
     with labelled_source(options.data, options.split) as source:
         score_patches(source, classifier, out, tta=options.tta, batch_size=options.batch_size)
     scores = read_scores_csv(out.name, out.read_bytes())
-    slides = trained_slides(scores.slides, classifier.bundle.card.training.slides_sha256)
+    slides = known_slides(scores.slides, classifier.bundle.card.training.slides_sha256)
     patches = 0
     if slides and scores.evidence.slides is not None:
         patches = int(np.isin(scores.evidence.slides, slides).sum())
