@@ -20,6 +20,7 @@ READER_COOKIE: Final = "nodelens_reader"
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _WORKSPACE: Final = "workspace"
 _READER: Final = "reader"
+_GIVEN_HERE: Final = "reader-given-here"
 
 
 def owner() -> str:
@@ -66,12 +67,21 @@ def reader_name() -> str | None:
 def be_reader(name: str) -> None:
     """Read under another name, or under none yet."""
     st.session_state[_READER] = name.strip()[:200]
+    st.session_state[_GIVEN_HERE] = True
     reading.leave_desk()
 
 
+def decided_by(name: str) -> None:
+    """Remember who decided something, unless somebody is known already."""
+    if reader_name() is None:
+        be_reader(name)
+
+
 def reader_cookie() -> str | None:
-    """Return what the browser is to keep of the reader's name; None where a login tells it."""
-    return quote(reader_name() or "", safe="") if _identity() is None else None
+    """Return what the browser is to keep of the name; None if none was given here, or by login."""
+    if _identity() is not None or _GIVEN_HERE not in st.session_state:
+        return None
+    return quote(reader_name() or "", safe="")
 
 
 def _identity() -> str | None:

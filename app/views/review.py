@@ -5,8 +5,8 @@ from pathlib import Path
 import streamlit as st
 
 from app import resources
-from app.screens.review import bulk, cases, desk, new, who, words
-from app.screens.shared import model, parts
+from app.screens.review import bulk, cases, desk, new, words
+from app.screens.shared import model, parts, who
 from app.state import address, widgets
 from core.errors import NodelensError
 from core.review import Person, Record, ReviewStore

@@ -5,8 +5,8 @@ from pathlib import Path
 import streamlit as st
 
 from app import resources
-from app.screens.review import numbers, record, who, words
-from app.screens.shared import model, parts
+from app.screens.review import numbers, record, words
+from app.screens.shared import model, parts, who
 from app.state import address
 from core.errors import NodelensError
 from core.review import (

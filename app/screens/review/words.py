@@ -83,12 +83,6 @@ NO_LABELS: Final = (
 LISTED: Final = (
     "{listed:,} of the {total:,} patches on the list are in this batch; they come first."
 )
-WHO: Final = (
-    "Who is reading?",
-    "Every verdict is recorded under a name. Names are not checked here; if they must be proven, "
-    "the operator can set up a login.",
-)
-BAD_NAME: Final = "Enter a name with visible characters."
 QUESTION: Final = ("Is there tumour in the centre?", "One key gives the verdict and moves on.")
 QUESTION_AFTER: Final = ("Now with the score: keep or change?", "Your blind verdict: {verdict}")
 QUESTION_AGAIN: Final = (

@@ -1,4 +1,4 @@
-"""What surrounds every page: the look, the notice, and the cookie that names the workspace."""
+"""What surrounds every page: the look, the notice, and the cookies of workspace and name."""
 
 import json
 from dataclasses import asdict
@@ -28,6 +28,14 @@ _KEEP_WORKSPACE: Final = """
 })();
 </script>
 """
+_KEEP_NAME: Final = """
+<script>
+(() => {
+  const secure = location.protocol === "https:" ? "; Secure" : "";
+  document.cookie = `%(name)s=${%(value)s}; Path=/; Max-Age=31536000; SameSite=Strict${secure}`;
+})();
+</script>
+"""
 
 
 def shell() -> None:
@@ -45,6 +53,13 @@ def shell() -> None:
             f'<div class="nl-notice" role="note">{words.NOTICE}</div>{keep}',
             unsafe_allow_javascript=token is not None,
         )
+    name = identity.reader_cookie()
+    if name is not None:
+        with st.container(key="nl-keep-name"):
+            st.html(
+                _KEEP_NAME % {"name": identity.READER_COOKIE, "value": json.dumps(name)},
+                unsafe_allow_javascript=True,
+            )
     _installation()
 
 

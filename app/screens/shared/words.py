@@ -37,3 +37,9 @@ SAMPLES: Final = (
 )
 ANOTHER_TAB: Final = "Only this browser can see them"
 CENTRE_ONLY: Final = "The score refers only to the outlined centre (32 × 32 px)."
+WHO: Final = (
+    "Who is reading?",
+    "Every verdict is recorded under a name. Names are not checked here; if they must be proven, "
+    "the operator can set up a login.",
+)
+BAD_NAME: Final = "Enter a name with visible characters."

@@ -8,6 +8,7 @@ import streamlit as st
 from markupsafe import Markup
 
 from app import resources
+from app.screens.shared import who
 from app.screens.shared.parts import (
     Stat,
     download,
@@ -84,12 +85,7 @@ def _dialog(scene: Scene) -> None:
     )
     if not scores.model_id:
         st.checkbox(words.LOCK_OWN.format(model=scene.card.model_id), key="lock-own")
-    st.text_input(
-        words.LOCK_NAME,
-        value=identity.login_name() or "",
-        max_chars=_NAME_CHARS,
-        key="lock-name",
-    )
+    who.name_field(words.LOCK_NAME, "lock-name", max_chars=_NAME_CHARS)
     st.checkbox("Use it for new scores from now on", value=True, key="lock-use")
     own = bool(scores.model_id) or bool(widgets.chosen("lock-own"))
     st.button(
@@ -136,10 +132,11 @@ def _require_lead(name: str) -> None:
     Raises:
         ReviewError: They may not; the message says who can change that.
     """
-    who = person(
+    somebody = person(
         name, leads=resources.settings().leads, logged_in=identity.login_name() is not None
     )
-    who.require(Permission.LOCK_THRESHOLDS)
+    somebody.require(Permission.LOCK_THRESHOLDS)
+    identity.decided_by(name)
 
 
 def _summary(snapshot: Snapshot) -> list[Stat]:
@@ -186,7 +183,7 @@ def versions(scene: Scene) -> None:
         table, hide_index=True, key="locked-versions", alt="Shipped and locked operating points"
     )
     names = [SHIPPED, *(point.version for point in scene.versions)]
-    now, login = scene.current.version, identity.login_name()
+    now = scene.current.version
     with st.container(horizontal=True, vertical_alignment="bottom", key="nl-force"):
         chosen = st.selectbox(
             "Use for new scores",
@@ -196,9 +193,9 @@ def versions(scene: Scene) -> None:
             width=220,
             key=f"in-force-{now}-{len(names)}",
         )
-        by = st.text_input("Your name", value=login or "", width=220, key="force-name")
+        by = who.name_field("Your name", "force-name", width=220)
         pressed = st.button("Use", disabled=chosen == now, key="force")
-        if pressed and _use(scene, chosen, (login or by).strip()):
+        if pressed and _use(scene, chosen, by):
             st.rerun()
     for fault in scene.store.faults(scene.weights):
         st.warning(plain(fault), icon=":material/warning:")
@@ -221,12 +218,10 @@ def offer_shipped(settings: Settings) -> None:
         weights = resources.shipped_classifier(settings).bundle.card.weights_sha256
     except NodelensError:
         return
-    login = identity.login_name()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        by = st.text_input("Your name", value=login or "", width=220, key="recover-name")
+        by = who.name_field("Your name", "recover-name", width=220)
         if not st.button("Use the shipped operating point", type="primary", key="recover"):
             return
-    by = (login or by).strip()
     if not by:
         st.warning(words.NAME_NEEDED)
         return
@@ -278,14 +273,13 @@ def _opened(scene: Scene, file: widgets.KeptFile) -> None:
     point = in_use[0] if in_use else scene.versions[-1]
     digest = hashlib.sha256(file.data).hexdigest()
     key = f"opened-{digest[:16]}-{point.version}"
-    login = identity.login_name()
-    by = st.text_input("Your name, for the record", value=login or "", key="test-name")
+    by = who.name_field("Your name, for the record", "test-name")
     st.button(
         f"Open it at {point.version}",
         icon=":material/visibility:",
         key="open-test",
         on_click=_open,
-        args=(scene, point, by.strip(), digest, key),
+        args=(scene, point, by, digest, key),
         help=words.TEST_HELP,
     )
     if not widgets.chosen(key):
@@ -319,4 +313,5 @@ def _open(scene: Scene, point: LockedPoint, by: str, digest: str, key: str) -> N
         return
     if not widgets.chosen(key):
         scene.store.record_opening(point, by=by, scores_sha256=digest)
+        identity.decided_by(by)
     widgets.choose(key, True)

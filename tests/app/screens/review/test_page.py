@@ -416,3 +416,11 @@ def test_whoever_is_logged_in_is_a_lead_only_by_the_list(
     assert reader.toggle(key="pseudonymise").value
     monkeypatch.setenv("NODELENS_LEADS", "ann@x.org")
     assert not page("review_results", case="toycase").toggle(key="pseudonymise").disabled
+
+
+def test_a_name_given_for_the_review_stands_where_a_threshold_is_used(data: Path) -> None:
+    asked = page("review", reader="")
+    asked.text_input(key="reader-name").set_value("Dr Ann Example")
+    asked.button[0].click().run()
+    assert data.is_dir()
+    assert page("threshold", reader="Ann").text_input(key="force-name").value == "Ann"

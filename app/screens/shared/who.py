@@ -1,27 +1,18 @@
-"""Who is reading: asked once, shown on each page of the review."""
+"""Who is at work: asked once for the whole app, wherever a name is first needed."""
 
-import json
-from typing import Final
+from typing import Any, Final
 
 import streamlit as st
 from markupsafe import escape
 
-from app.screens.review import words
+from app.screens.shared import words
 from app.screens.shared.listing import badge
 from app.screens.shared.parts import empty
-from app.state import identity
+from app.state import identity, widgets
 from core.review import Person, person
 from core.settings import Settings
 
 _NAME: Final = "reader-name"
-_KEEP_NAME: Final = """
-<script>
-(() => {
-  const secure = location.protocol === "https:" ? "; Secure" : "";
-  document.cookie = `%(name)s=${%(value)s}; Path=/; Max-Age=31536000; SameSite=Strict${secure}`;
-})();
-</script>
-"""
 
 
 def current_person(settings: Settings) -> Person | None:
@@ -54,13 +45,12 @@ def _ask() -> None:
 
 def who_line(who: Person) -> None:
     """Draw who reads, in which role, and the way to read under another name."""
-    cookie = identity.reader_cookie()
     with st.container(horizontal=True, vertical_alignment="center", key="nl-who"):
         st.html(
             f'<div class="nl-batch"><span>Reading as</span><b>{escape(who.name)}</b>'
             f"{badge(str(who.role))}</div>"
         )
-        if cookie is not None:
+        if identity.login_name() is None:
             st.button(
                 "Switch reader",
                 icon=":material/switch_account:",
@@ -69,8 +59,20 @@ def who_line(who: Person) -> None:
                 args=("",),
                 key="other-reader",
             )
-            with st.container(key="nl-keep-name"):
-                st.html(
-                    _KEEP_NAME % {"name": identity.READER_COOKIE, "value": json.dumps(cookie)},
-                    unsafe_allow_javascript=True,
-                )
+
+
+def name_field(label: str, key: str, **more: Any) -> str:  # noqa: ANN401 - what Streamlit takes
+    """Draw the field for the name of whoever decides something; return what it holds.
+
+    It holds the name that was given anywhere before, so that nobody is asked twice.
+
+    Args:
+        label: Of the field.
+        key: Of the field.
+        more: Width and the like.
+    """
+    login = identity.login_name()
+    if login or not widgets.chosen(key):
+        widgets.choose(key, identity.reader_name() or "")
+    given = st.text_input(label, key=key, disabled=login is not None, **more)
+    return login or (given or "").strip()
