@@ -24,7 +24,7 @@ from training.data.split import IntArray
 from training.fitting import say
 from training.learning.validation import predict, steer
 from training.options import AverageOptions
-from training.runs.device import describe_surroundings, prepare_device
+from training.runs.device import prepare_device, sitting
 from training.runs.folder import (
     FinishedRun,
     RunFolder,
@@ -63,11 +63,7 @@ def run_average(options: AverageOptions) -> RunFolder:
     transform = InputTransform(config.recipe.preprocessing).to(device)
     logits = predict(network, transform, Feed(pack, device), rows, _BATCH)
     auc = steer(pack.table.labels[rows], logits).auc
-    sitting = {
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        **vars(describe_surroundings(device, "float32")),
-    }
-    write_config(folder, config.values(), [sitting])
+    write_config(folder, config.values(), [sitting(device, "float32")])
     facts = {"config_sha256": config.digest, "epoch": 0, "auc": auc}
     write_tensors(folder.best, weights, facts)
     write_scores(folder.scores, pack.table, rows, logits)

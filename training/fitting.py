@@ -4,7 +4,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,9 +32,9 @@ from training.learning.stepping import Pauses
 from training.learning.team import Team, open_team, synchronised
 from training.learning.validation import predict
 from training.options import FitOptions
-from training.runs.config import RunConfig, require_same_run, values_digest
+from training.runs.config import RunConfig, require_same, values_digest
 from training.runs.curves import write_curves
-from training.runs.device import describe_surroundings, pass_precision, prepare_device
+from training.runs.device import pass_precision, prepare_device, sitting
 from training.runs.events import open_event_log
 from training.runs.folder import (
     RunFolder,
@@ -122,14 +122,10 @@ def _fit(options: FitOptions, team: Team, should_stop: Callable[[], bool]) -> Ru
         teacher_sha256=teacher.sha256 if teacher else "",
     )
     if recorded is not None:
-        require_same_run(recorded.config, config)
+        require_same(recorded.config.values(), config.values(), "run")
     precision = pass_precision(device, options.recipe.precision)
-    sitting = {
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "processes": team.size,
-        **asdict(describe_surroundings(device, precision)),
-    }
-    say_what_is_run(config, f"{sitting['device']}, {precision}, {sitting['threads']} threads")
+    now = sitting(device, precision, team.size)
+    say_what_is_run(config, f"{now['device']}, {precision}, {now['threads']} threads")
     if teacher and teacher.taught < len(split.train):
         say(
             f"Note: the teacher has a score for {teacher.taught:,} of {len(split.train):,} "
@@ -142,7 +138,7 @@ def _fit(options: FitOptions, team: Team, should_stop: Callable[[], bool]) -> Ru
     digest = values_digest(values)
     own = RunFolder(team.folder(folder.root))
     team.require_equal_shares(options.recipe.batch_size, len(split.train))
-    write_config(own, values, [*(recorded.sittings if recorded else []), sitting])
+    write_config(own, values, [*(recorded.sittings if recorded else []), now])
     state = TrainingState.start(
         synchronised(network, team, device),
         weight_decay=options.recipe.schedule.weight_decay,

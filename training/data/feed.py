@@ -1,4 +1,4 @@
-"""Patches of a pack as batches on the device."""
+"""Patches of a pack as batches on the device, and small tensors on their way there."""
 
 from typing import Final
 
@@ -8,7 +8,6 @@ from torch import Tensor
 
 from training.data.pack import Pack
 from training.data.split import IntArray
-from training.data.transfer import to_device
 
 _RESIDENT_SHARE: Final = 0.5
 """Share of the free memory of a CUDA device that the patches may fill."""
@@ -47,3 +46,10 @@ def _upload(pack: Pack, device: torch.device) -> Tensor:
         chunk = np.array(pack.images_rgb_u8[start : start + _CHUNK])
         images[start : start + _CHUNK] = torch.from_numpy(chunk).to(device)
     return images
+
+
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """Return a CPU tensor on the device; on CUDA the copy takes its place among the queued work."""
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)

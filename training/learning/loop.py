@@ -12,9 +12,8 @@ from torch import Tensor
 
 from core.bundle import InputTransform, tumour_logit
 from core.errors import RunError
-from training.data.feed import Feed
+from training.data.feed import Feed, to_device
 from training.data.split import IntArray, PatchTable, Split
-from training.data.transfer import to_device
 from training.learning.ema import average_decay
 from training.learning.freezing import freeze
 from training.learning.loss import follow_teacher, tumour_losses

@@ -1,7 +1,6 @@
 """Progress for a person who waits: epoch, rate, time left, and a line after every epoch."""
 
 import sys
-from types import TracebackType
 from typing import Final, Self
 
 from tqdm import tqdm
@@ -51,10 +50,5 @@ class Progress:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._bar.close()

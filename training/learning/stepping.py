@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from core.errors import RunError
 from training.data.split import IntArray
 from training.learning.progress import Progress
 from training.learning.state import LoopState
@@ -28,10 +27,6 @@ class Pauses:
     minutes: float = 2.0
     steps: int | None = None
     should_stop: Callable[[], bool] = lambda: False
-
-    def __post_init__(self) -> None:
-        if self.minutes <= 0 or (self.steps is not None and self.steps < 1):
-            raise RunError("Found a checkpoint interval of 0 or less; expected more than 0.")
 
 
 def steps_in(patches: int, batch_size: int) -> int:

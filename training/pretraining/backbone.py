@@ -1,12 +1,8 @@
 """A network without its last layer, and the projector behind it that only pre-training needs."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from torch import Tensor, nn
 
 from core.bundle import Architecture, drop_classifier
-from training.runs.folder import RunFolder, write_tensors
 from training.runs.initial import InitialWeights, initial_network
 
 
@@ -41,11 +37,6 @@ def _layer(before: int, width: int) -> tuple[nn.Module, ...]:
     return nn.Linear(before, width, bias=False), nn.BatchNorm1d(width), nn.ReLU()
 
 
-def backbone_architecture(architecture: Architecture) -> Architecture:
-    """Return an architecture with the plainest head, which is dropped anyway."""
-    return architecture.model_copy(update={"head": "linear"})
-
-
 def initial_backbone(
     architecture: Architecture, init: str, width: int
 ) -> tuple[ProjectedBackbone, InitialWeights]:
@@ -55,10 +46,6 @@ def initial_backbone(
         BundleError: timm cannot build the network, or it does not end in a linear layer.
         RunError: The weights cannot be had or do not fit.
     """
-    network, initial = initial_network(backbone_architecture(architecture), init)
+    plain = architecture.model_copy(update={"head": "linear"})  # any head is dropped anyway
+    network, initial = initial_network(plain, init)
     return ProjectedBackbone(network, width), initial
-
-
-def write_backbone(folder: RunFolder, network: ProjectedBackbone, facts: Mapping[str, Any]) -> None:
-    """Write the backbone alone in timm's naming, as `fit --init` takes it, with its provenance."""
-    write_tensors(folder.backbone, network.backbone.state_dict(), facts)

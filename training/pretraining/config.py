@@ -1,7 +1,6 @@
 """What a pre-training is: settings, network, data and start; the same config resumes."""
 
 import hashlib
-import json
 from typing import Annotated, Any, Final, Self
 
 import numpy as np
@@ -21,8 +20,6 @@ from training.recipes.recipe import (
     Schedule,
     Share,
 )
-from training.runs.config import require_same
-from training.runs.folder import RunFolder
 from training.runs.initial import InitialWeights
 from training.variation.views import LEAST_SIDE, VIEW
 
@@ -153,6 +150,11 @@ class PretrainingConfig:
         values: dict[str, Any] = _CONFIG.dump_python(self, mode="json")
         return values
 
+    @classmethod
+    def of_values(cls, values: dict[str, Any]) -> "PretrainingConfig":
+        """Return the config that `values` gave; ValidationError if they are none."""
+        return _CONFIG.validate_python(values)
+
     @property
     def description(self) -> str:
         """Where the backbone's weights are from, for the card of a model that starts with them."""
@@ -163,48 +165,3 @@ class PretrainingConfig:
 
 
 _CONFIG: Final = TypeAdapter(PretrainingConfig)
-
-
-@dataclass(frozen=True, eq=False)
-class RecordedPretraining:
-    """A pre-training's config as it was first written.
-
-    Attributes:
-        config: The pre-training.
-        values: The file's own values.
-        sittings: Device and versions of every sitting.
-    """
-
-    config: PretrainingConfig
-    values: dict[str, Any]
-    sittings: list[dict[str, Any]]
-
-
-def read_pretraining(folder: RunFolder) -> RecordedPretraining | None:
-    """Return what is recorded of a pre-training, or None where none was started.
-
-    Raises:
-        RunError: The file is not a pre-training's config.
-    """
-    if not folder.pretraining.is_file():
-        return None
-    try:
-        content = json.loads(folder.pretraining.read_text("utf-8"))
-        values = dict(content["config"])
-        config = _CONFIG.validate_python(values)
-        return RecordedPretraining(config, values, list(content["sittings"]))
-    except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
-        raise RunError(
-            f"{folder.pretraining} is not a pre-training's config "
-            f"({' '.join(str(error).split())[:160]}). Use another --out."
-        ) from None
-
-
-def require_same_pretraining(recorded: PretrainingConfig, current: PretrainingConfig) -> None:
-    """Check that a run folder holds the pre-training that is asked for.
-
-    Raises:
-        RunError: It holds another one; says in what they differ.
-    """
-    old, new = recorded.values(), current.values()
-    require_same(old, new, "pre-training")

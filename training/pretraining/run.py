@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from core.bundle import InputTransform
@@ -17,19 +17,13 @@ from training.learning.state import restore_checkpoint
 from training.learning.stepping import Pauses
 from training.learning.team import require_one_process
 from training.options import PretrainOptions
-from training.pretraining.backbone import ProjectedBackbone, initial_backbone, write_backbone
-from training.pretraining.config import (
-    Pretraining,
-    PretrainingConfig,
-    pretraining_of,
-    read_pretraining,
-    require_same_pretraining,
-)
+from training.pretraining.backbone import ProjectedBackbone, initial_backbone
+from training.pretraining.config import Pretraining, PretrainingConfig, pretraining_of
 from training.pretraining.loop import PretrainingRun, PretrainingState, pretrain, start_pretraining
-from training.runs.config import values_digest
-from training.runs.device import describe_surroundings, pass_precision, prepare_device
+from training.runs.config import require_same, values_digest
+from training.runs.device import pass_precision, prepare_device, sitting
 from training.runs.events import open_event_log
-from training.runs.folder import RunFolder, write_json
+from training.runs.folder import RunFolder, read_recorded, write_json, write_tensors
 from training.runs.initial import IMAGENET, NONE, InitialWeights
 
 
@@ -51,7 +45,7 @@ def _pretrain(
 ) -> RunFolder:
     settings = pretraining_of(options.wishes)
     device = prepare_device(options.device, options.threads, deterministic=options.deterministic)
-    recorded = read_pretraining(folder)
+    recorded = read_recorded(folder.pretraining, PretrainingConfig.of_values)
     if recorded is None:
         require_own_folder(folder, "pre-training")
     with open_source(options.data) as source:
@@ -70,19 +64,16 @@ def _pretrain(
         initial=initial,
     )
     if recorded is not None:
-        require_same_pretraining(recorded.config, config)
+        require_same(recorded.config.values(), config.values(), "pre-training")
     precision = pass_precision(device, options.recipe.precision)
-    sitting = {
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        **asdict(describe_surroundings(device, precision)),
-    }
+    now = sitting(device, precision)
     _say_what_is_run(config, pack, selection)
-    say(f"device: {sitting['device']}, {precision}, {sitting['threads']} threads")
+    say(f"device: {now['device']}, {precision}, {now['threads']} threads")
     if folder.outcome.is_file():
         say(f"This pre-training has finished already: {folder.backbone}")
         return folder
     values = recorded.values if recorded else config.values()
-    sittings = [*(recorded.sittings if recorded else []), sitting]
+    sittings = [*(recorded.sittings if recorded else []), now]
     write_json(folder.pretraining, {"config": values, "sittings": sittings})
     state = start_pretraining(network, settings, device)
     digest = values_digest(values)
@@ -140,7 +131,8 @@ def _finish(
         "description": config.description,
         "slides_sha256": [hashlib.sha256(slide.encode()).hexdigest() for slide in config.slides],
     }
-    write_backbone(folder, network, facts)
+    # The backbone alone in timm's naming, as `fit --init` takes it, with its provenance.
+    write_tensors(folder.backbone, network.backbone.state_dict(), facts)
     last = state.history[-1]
     write_json(
         folder.outcome,

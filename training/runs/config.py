@@ -163,17 +163,8 @@ def values_digest(values: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def require_same_run(recorded: RunConfig, current: RunConfig) -> None:
-    """Check that a run folder holds the run that is asked for.
-
-    Raises:
-        RunError: It holds another one; says in what they differ.
-    """
-    require_same(recorded.values(), current.values(), "run")
-
-
 def require_same(recorded: Mapping[str, Any], current: Mapping[str, Any], what: str) -> None:
-    """Check that two configs are the same.
+    """Check that a run folder holds what is asked for, by the values of the two configs.
 
     Raises:
         RunError: They are not; names the fields that differ.

@@ -2,10 +2,10 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import version
 from platform import python_version
-from typing import Final
+from typing import Any, Final
 
 import torch
 
@@ -20,23 +20,6 @@ DTYPES: Final[Mapping[Precision, torch.dtype]] = {
 }
 _FLOAT16_SINCE: Final = (6, 0)
 """CUDA's compute capability (P100) from which float16 is faster than float32."""
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """Device and versions of one sitting; they change the last digits of a run, not its meaning.
-
-    Attributes:
-        device: In words.
-        precision: Of forward and backward passes.
-        threads: Of the CPU.
-        versions: Of Python and the libraries.
-    """
-
-    device: str
-    precision: Precision
-    threads: int
-    versions: dict[str, str]
 
 
 def prepare_device(wish: str, threads: int | None, *, deterministic: bool = False) -> torch.device:
@@ -90,10 +73,19 @@ def cpu_has_bfloat16() -> bool:
     return bool(older())
 
 
-def describe_surroundings(device: torch.device, precision: Precision) -> Surroundings:
-    """Return what is recorded of a sitting."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
-    return Surroundings(name, precision, torch.get_num_threads(), library_versions())
+def sitting(device: torch.device, precision: Precision, processes: int = 1) -> dict[str, Any]:
+    """Return what is recorded of a sitting that begins now, beside the run's config.
+
+    It changes the last digits of a run, not its meaning.
+    """
+    return {
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "processes": processes,
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "precision": precision,
+        "threads": torch.get_num_threads(),
+        "versions": library_versions(),
+    }
 
 
 def library_versions() -> dict[str, str]:

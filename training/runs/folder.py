@@ -1,10 +1,10 @@
 """The files of a run folder, each written whole or not at all."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -98,17 +98,20 @@ class RunFolder:
         return self.root / "pack"
 
 
+C = TypeVar("C")
+
+
 @dataclass(frozen=True, eq=False)
-class RecordedRun:
+class Recorded(Generic[C]):
     """A run's config as it was first written.
 
     Attributes:
-        config: The run.
+        config: The run, or the pre-training.
         values: The file's own values; an older version may have known fewer options.
         sittings: Device and versions of every sitting.
     """
 
-    config: RunConfig
+    config: C
     values: dict[str, Any]
     sittings: list[dict[str, Any]]
 
@@ -116,6 +119,9 @@ class RecordedRun:
     def digest(self) -> str:
         """What checkpoint and best weights are signed with."""
         return values_digest(self.values)
+
+
+RecordedRun = Recorded[RunConfig]
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,20 +168,30 @@ def write_config(
 
 
 def read_config(folder: RunFolder) -> RecordedRun | None:
-    """Return what is recorded of a run, or None where none was started.
+    """Return what is recorded of a run; see `read_recorded`."""
+    return read_recorded(folder.config, RunConfig.of_values)
+
+
+def read_recorded(path: Path, of_values: Callable[[dict[str, Any]], C]) -> Recorded[C] | None:
+    """Return what is recorded in a config, or None where none was started.
+
+    Args:
+        path: `RunFolder.config`, or that of a pre-training.
+        of_values: Makes the config of plain values.
 
     Raises:
-        RunError: The file is not a run's config.
+        RunError: The file is no such config.
     """
-    if not folder.config.is_file():
+    if not path.is_file():
         return None
     try:
-        content = json.loads(folder.config.read_text("utf-8"))
+        content = json.loads(path.read_text("utf-8"))
         values = dict(content["config"])
-        return RecordedRun(RunConfig.of_values(values), values, list(content["sittings"]))
+        return Recorded(of_values(values), values, list(content["sittings"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
+        detail = " ".join(str(error).split())[:160]
         raise RunError(
-            f"{folder.config} is not a run's config ({error}). Use another run folder."
+            f"{path} is not the config of such a run ({detail}). Use another --out."
         ) from None
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from core.engine import D4_VIEWS
-from training.data.transfer import to_device
+from training.data.feed import to_device
 from training.recipes.recipe import Augmentation
 from training.variation.geometry import draw_warps, warp
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from training.data.transfer import to_device
+from training.data.feed import to_device
 from training.recipes.recipe import Augmentation
 
 

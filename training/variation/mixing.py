@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.data.transfer import to_device
+from training.data.feed import to_device
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from core.patches import CENTRE
-from training.data.transfer import to_device
+from training.data.feed import to_device
 
 MARGIN_PX: Final = 8.0
 """At most this much around the centre comes with it."""
