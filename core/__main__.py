@@ -15,8 +15,8 @@ from core.errors import RunError
 from core.options import (
     AuditOptions,
     ExplainOptions,
-    ExportOptions,
     MergeOptions,
+    OnnxOptions,
     RegionsOptions,
     ReportOptions,
     ScoreOptions,
@@ -50,7 +50,7 @@ def merge(options: Annotated[MergeOptions, Flat]) -> int:
     return merge_command(options)
 
 
-def export(options: Annotated[ExportOptions, Flat]) -> int:
+def export(options: Annotated[OnnxOptions, Flat]) -> int:
     """Write a model's network as ONNX, for other programs.
 
     Patches go in as uint8; enlargement and normalisation are part of the graph.

@@ -86,7 +86,7 @@ class MergeOptions:
 
 
 @dataclass(frozen=True)
-class ExportOptions:
+class OnnxOptions:
     """What `export` is asked to do.
 
     Attributes:

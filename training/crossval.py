@@ -13,8 +13,8 @@ from core.errors import RunError
 from core.files import replacing
 from core.statistics import Evidence
 from core.tables import read_table
+from training.bundling.performance import Performance, measure_performance
 from training.fitting import run_fit, say
-from training.judging.performance import Performance, measure_performance
 from training.judging.subject import (
     OUT_OF_FOLD_PARQUET,
     OUT_OF_FOLD_SCORES,

@@ -11,8 +11,8 @@ from core.errors import RunError
 from core.files import replacing
 from core.pages import dressed, figures_page
 from core.thresholds.scores import run_scores
+from training.bundling.performance import measure_performance
 from training.fitting import planned_split, run_fit, say
-from training.judging.performance import measure_performance
 from training.learning.team import require_one_process
 from training.options import CurveOptions
 from training.runs.folder import RunFolder, read_config

@@ -47,7 +47,7 @@ def _quiet() -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class SearchPlan:
+class TrialPlan:
     """Which recipes are tried, and in which order.
 
     Attributes:
@@ -109,7 +109,7 @@ class SearchPlan:
             return dict(study.ask(distributions).params)
 
 
-def run_search(options: SearchPlan, *, should_stop: Callable[[], bool]) -> optuna.Study:
+def run_search(options: TrialPlan, *, should_stop: Callable[[], bool]) -> optuna.Study:
     """Try the recipes that are still to be tried, write the results, and return the study.
 
     Only finished trials are in the study, each written in one transaction; the one under way has
@@ -140,7 +140,7 @@ def run_search(options: SearchPlan, *, should_stop: Callable[[], bool]) -> optun
         return study
 
 
-def _open_study(path: Path, options: SearchPlan) -> optuna.Study:
+def _open_study(path: Path, options: TrialPlan) -> optuna.Study:
     study = optuna.create_study(
         storage=f"sqlite:///{path.absolute()}",
         study_name=_STUDY,
@@ -171,7 +171,7 @@ def _open_study(path: Path, options: SearchPlan) -> optuna.Study:
 
 
 def _try(
-    options: SearchPlan,
+    options: TrialPlan,
     number: int,
     parameters: dict[str, Any],
     should_stop: Callable[[], bool],
@@ -216,7 +216,7 @@ def _value(fit: FitOptions, folds: int | None, should_stop: Callable[[], bool]) 
     return crossval.judged.metrics["auroc"].value
 
 
-def _write_results(options: SearchPlan, study: optuna.Study) -> None:
+def _write_results(options: TrialPlan, study: optuna.Study) -> None:
     done = [trial for trial in study.trials if trial.state is TrialState.COMPLETE]
     ranked = sorted(done, key=lambda trial: (-float(trial.value or 0), trial.number))
     failed = [trial for trial in study.trials if trial.state is not TrialState.COMPLETE]

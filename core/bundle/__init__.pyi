@@ -32,5 +32,4 @@ from .network import tumour_logit as tumour_logit
 from .pooling import CentreAndContextPool as CentreAndContextPool
 from .simple_cnn import SIMPLE_CNN as SIMPLE_CNN
 from .summary import card_table as card_table
-from .summary import interval_text as interval_text
 from .summary import metric_name as metric_name

@@ -2,6 +2,7 @@
 
 from core.bundle.card import Card
 from core.statistics.measured import Measured
+from core.wording import interval_text
 
 _NAMES = {
     "auroc": "AUROC",
@@ -15,11 +16,6 @@ _NAMES = {
     "log_loss": "Log-loss",
     "accuracy": "Accuracy",
 }
-
-
-def interval_text(measured: Measured, digits: int = 3) -> str:
-    """Return "0.975 (0.961 to 0.985)"."""
-    return f"{measured.value:.{digits}f} ({measured.low:.{digits}f} to {measured.high:.{digits}f})"
 
 
 def metric_name(name: str) -> str:
@@ -44,10 +40,7 @@ def card_table(card: Card) -> str:
             "(not a clinical prevalence)",
         ),
     ]
-    rows += [
-        (metric_name(name), f"{interval_text(value)}; {value.method}")
-        for name, value in card.validation.metrics.items()
-    ]
+    rows += [(metric_name(name), _measured(one)) for name, one in card.validation.metrics.items()]
     rows.append(
         (
             "Threshold",
@@ -55,7 +48,7 @@ def card_table(card: Card) -> str:
         )
     )
     rows += [
-        (name, f"{interval_text(value)}; {value.method}")
+        (name, _measured(value))
         for name, value in (
             ("Sensitivity where it was chosen", point.sensitivity),
             ("Specificity where it was chosen", point.specificity),
@@ -73,3 +66,7 @@ def card_table(card: Card) -> str:
         )
     lines = ["| | |", "|---|---|", *(f"| {name} | {text} |" for name, text in rows)]
     return "\n".join(lines) + "\n"
+
+
+def _measured(one: Measured) -> str:
+    return f"{one.value:.3f} ({interval_text(one.low, one.high)}); {one.method}"

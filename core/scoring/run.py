@@ -103,7 +103,7 @@ def run_scoring(
     tta = TestTimeAugmentation(journal.spec.tta)
     batches = source.batches(journal.spec.batch_size, start=journal.rows_done)
     under_way: deque[RowsUnderWay] = deque()
-    record = _Record(journal, on_rows)
+    record = _Writing(journal, on_rows)
     try:
         for batch in batches:
             under_way.append(classifier.begin(batch, tta))
@@ -119,7 +119,7 @@ def run_scoring(
     return journal.complete
 
 
-class _Record:
+class _Writing:
     """Writes batches in a thread of its own and tells of them when they are on disk."""
 
     def __init__(self, journal: Journal, on_rows: Callable[[Sequence[ScoreRow]], None]) -> None:

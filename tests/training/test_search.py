@@ -15,7 +15,7 @@ from training.options import FitOptions
 from training.recipes.changes import vary_recipe
 from training.recipes.recipe import load_recipe, recipe_names, recipe_of, recipe_values
 from training.recipes.space import parse_space, recipe_toml
-from training.search import SearchPlan
+from training.search import TrialPlan
 
 
 def command(data: Path, out: Path, *further: str, trials: int = 3) -> list[str]:
@@ -71,10 +71,10 @@ def test_another_search_in_the_same_folder_is_refused(
     assert "seed differ" in capsys.readouterr().err
 
 
-def options(**changes: object) -> SearchPlan:
+def options(**changes: object) -> TrialPlan:
     space = parse_space(["schedule.learning_rate=1e-4..1e-2:log", "ema_decay=0.5,0.9"])
     fit = FitOptions(data=Path("data"), out=Path("out"), recipe=load_recipe("tiny"))
-    return SearchPlan(**{"fit": fit, "space": space, "trials": 30, **changes})  # type: ignore[arg-type]
+    return TrialPlan(**{"fit": fit, "space": space, "trials": 30, **changes})  # type: ignore[arg-type]
 
 
 def test_what_is_tried_next_follows_from_the_seed_and_the_trials_before() -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from core.bundle import build_network, read_bundle, write_card
@@ -11,8 +10,8 @@ from core.bundle.card import Architecture, TrainingDomain
 from core.bundle.domain import fit_domain, write_domain
 from core.engine import TorchEngine
 from core.errors import RunError
-from core.patches import Patch, SelectedSource
-from training.bundling.scoring import labelled_source
+from core.patches import ImageU8, Patch, SelectedSource
+from training.bundling.scoring import in_passes, labelled_source
 from training.data.split import TRAIN_NAME, VAL_NAME
 from training.options import DomainOptions
 
@@ -72,21 +71,13 @@ def _statistics(
         if at_most is not None and at_most < len(source):
             random = np.random.default_rng(options.seed)
             rows = sorted(random.choice(len(source), at_most, replace=False).tolist())
-        found, batch = [], []
-        for item in SelectedSource(source, rows).stream():
-            if isinstance(item, Patch):
-                batch.append(item.image_rgb_u8)
-            if len(batch) == _PASS:
-                found.append(_of(engine, batch))
-                batch = []
-        if batch:
-            found.append(_of(engine, batch))
-    return np.concatenate(found)
+        chosen = SelectedSource(source, rows).stream()
+        images = [item.image_rgb_u8 for item in chosen if isinstance(item, Patch)]
 
+    def statistics(batch: ImageU8) -> NDArray[np.float32]:
+        found = engine.submit(batch).statistics()
+        if found is None:
+            raise RunError("The network gave no statistics of its layers.")
+        return found
 
-def _of(engine: TorchEngine, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-    with torch.inference_mode():
-        statistics = engine.submit(np.stack(images)).statistics()
-    if statistics is None:
-        raise RunError("The network gave no statistics of its layers.")
-    return statistics
+    return in_passes(np.stack(images), statistics, _PASS)

@@ -26,7 +26,7 @@ from core.errors import RunError
 from core.scoring import open_classifier
 from core.settings import SHIPPED_MODEL
 from training.bundling.calibration import Calibration, calibrate, clear_of_rounding, rule_named
-from training.bundling.report import rate_interval, validation_metrics
+from training.bundling.performance import rate_interval, validation_metrics
 from training.bundling.validated import Validated, out_of_fold, own_validation
 from training.options import ExportOptions
 from training.recipes.recipe import recipe_values

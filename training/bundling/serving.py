@@ -1,6 +1,5 @@
 """What serving may change about a model's calls, measured on validation patches for its card."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +14,8 @@ from core.errors import RunError
 from core.explanation.fillers import Filler, FillerKind, keep_centre
 from core.patches import ImageU8, Patch
 from core.scoring import Classifier, open_classifier
-from training.bundling.scoring import labelled_source
+from training.bundling.scoring import in_passes, labelled_source
 from training.options import MeasureOptions
-
-_PASS = 128
 
 
 def run_measure(options: MeasureOptions) -> Card:
@@ -32,7 +29,7 @@ def run_measure(options: MeasureOptions) -> Card:
     """
     exact = open_classifier(options.model, device=options.device)
     images, labels = _validation(options.data, options.split)
-    views = _over(images, exact.engine.d4_logits)
+    views = in_passes(images, exact.engine.d4_logits)
     card = read_card(options.model).model_copy(
         update={
             "orientations": measure_orientations(exact, views),
@@ -41,7 +38,7 @@ def run_measure(options: MeasureOptions) -> Card:
     )
     fast = open_classifier(options.model, device=options.device, precision=Precision.FAST).engine
     if fast.precision is Precision.FAST:
-        found = _over(images, fast.logits)
+        found = in_passes(images, fast.logits)
         measured = measure_fast(
             exact, views[:, 0], found, labels, f"{fast.name}, {fast.arithmetic}"
         )
@@ -59,7 +56,8 @@ def measure_orientations(classifier: Classifier, views: NDArray[np.float32]) -> 
     """
     once, mean = views[:, 0], views.mean(axis=1)
     band = float(np.abs(mean - once).max())
-    near = np.abs(once - _threshold_logit(classifier)) <= band
+    threshold = logit(classifier.bundle.card.operating_point.threshold) * classifier.temperature
+    near = np.abs(once - float(threshold)) <= band
     return Orientations(
         patches=len(views),
         band_logit=band,
@@ -98,7 +96,7 @@ def measure_centre(classifier: Classifier, images: ImageU8, labels: NDArray[np.i
         RunError: All labels are the same.
     """
     mixed = swapped(images, labels, other=True)
-    return float(roc_auc_score(labels, _over(mixed, classifier.engine.logits)))
+    return float(roc_auc_score(labels, in_passes(mixed, classifier.engine.logits)))
 
 
 def swapped(
@@ -134,17 +132,8 @@ def _changed(
     return int((calls[0] != calls[1]).sum())
 
 
-def _threshold_logit(classifier: Classifier) -> float:
-    return float(logit(classifier.bundle.card.operating_point.threshold) * classifier.temperature)
-
-
 def _validation(data: Path, split: str) -> tuple[ImageU8, NDArray[np.int8]]:
     with labelled_source(data, split) as source:
         patches = [item for item in source.stream() if isinstance(item, Patch)]
     labels = np.array([patch.entry.label for patch in patches], np.int8)
     return np.stack([patch.image_rgb_u8 for patch in patches]), labels
-
-
-def _over(images: ImageU8, score: Callable[[ImageU8], NDArray[np.float32]]) -> NDArray[np.float32]:
-    parts = [score(images[start : start + _PASS]) for start in range(0, len(images), _PASS)]
-    return np.concatenate(parts)

@@ -63,9 +63,9 @@ def ensemble(options: Annotated[EnsembleOptions, Flat]) -> int:
     patches.
     """
     say_loading()
+    from training.bundling.performance import measure_performance
     from training.ensemble import run_ensemble
     from training.judging.page import shown
-    from training.judging.performance import measure_performance
 
     subject = run_ensemble(options)
     judged = measure_performance(subject.scores.evidence, ())

@@ -119,9 +119,9 @@ def search(options: Annotated[SearchOptions, Flat], *, changes: Changes = NO_CHA
     judge it on other slides.
     """
     say_loading()
-    from training.search import BY_LUCK, SearchPlan, run_search
+    from training.search import BY_LUCK, TrialPlan, run_search
 
-    plan = SearchPlan.of(_changed(options, changes))
+    plan = TrialPlan.of(_changed(options, changes))
 
     def work(should_stop: Callable[[], bool]) -> None:
         study = run_search(plan, should_stop=should_stop)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +10,6 @@ from core.errors import EvidenceError
 from core.statistics import (
     Evidence,
     Measured,
-    MetricName,
     OperatingTable,
     Resampled,
     ResampledCounts,
@@ -23,10 +21,8 @@ from core.statistics import (
     reliability,
 )
 from core.thresholds.scores import ScoreSet
-from training.bundling.report import BOOTSTRAP_SEED, brier_over_slides, ece_over_slides
+from training.bundling.performance import BOOTSTRAP_SEED, RATES, brier_over_slides, ece_over_slides
 from training.judging.subject import Subject
-
-_RATES: Final[tuple[MetricName, ...]] = ("sensitivity", "specificity")
 
 
 @dataclass(frozen=True)
@@ -100,7 +96,7 @@ def contest(first: Subject, second: Subject) -> Contest:
     for name, statistic in statistics.items():
         metrics[name] = _paired(of_a, statistic(of_a), statistic(of_b))
     if first.shipped is not None and second.shipped is not None:
-        for rate in _RATES:
+        for rate in RATES:
             metrics[rate] = _paired(
                 of_a,
                 ResampledCounts.of(of_a, first.shipped.threshold).resampled(rate),

@@ -11,9 +11,9 @@ from core.files import replacing
 from core.statistics import Measured, OperatingTable
 from core.thresholds import choose, read_locked_point
 from training.bundling.calibration import RULE
+from training.bundling.performance import Performance, Threshold, measure_performance
 from training.judging.contest import Contest, contest
 from training.judging.page import evaluation_page
-from training.judging.performance import Performance, Threshold, measure_performance
 from training.judging.subject import Subject, open_subject
 from training.options import EvaluateOptions
 from training.runs.folder import write_json

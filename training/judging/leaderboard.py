@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 
 from core.errors import RunError
 from core.files import replacing
-from training.judging.performance import Performance, measure_performance
+from training.bundling.performance import Performance, measure_performance
 from training.judging.subject import (
     Subject,
     open_subject,

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from core import pages
+from core.bundle import metric_name
 from core.statistics import (
     Measured,
     OperatingTable,
@@ -16,24 +17,18 @@ from core.statistics import (
     reliability,
     roc_curve,
 )
+from training.bundling.performance import Performance
 from training.judging.contest import Contest
-from training.judging.performance import Performance
 from training.judging.subject import Subject
 
 _NAMES: Final = {
-    "auroc": "AUROC",
-    "auroc_by_patches": "AUROC, patches as if independent",
-    "average_precision": "Average precision",
-    "brier": "Brier score",
     "ece": "Expected calibration error (10 bins)",
     "log_loss": "Log loss (nats)",
     "calibration_slope": "Calibration slope (1 is ideal)",
     "calibration_in_the_large": "Calibration in the large (0 is ideal)",
     "ppv": "PPV, at this set's share of tumour",
     "npv": "NPV, at this set's share of tumour",
-    "f1": "F1",
     "mcc": "Matthews correlation",
-    "balanced_accuracy": "Balanced accuracy",
     "lr_plus": "Positive likelihood ratio",
     "lr_minus": "Negative likelihood ratio",
     "flagged_share": "Share flagged",
@@ -140,4 +135,4 @@ def shown(measure: Measured, digits: int = 3) -> str:
 
 
 def _named(name: str) -> str:
-    return _NAMES.get(name, name.replace("_", " ").capitalize())
+    return _NAMES.get(name) or metric_name(name)

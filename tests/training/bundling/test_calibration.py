@@ -4,7 +4,7 @@ from scipy.special import expit
 
 from core.errors import EvidenceError
 from training.bundling.calibration import calibrate, clear_of_rounding
-from training.bundling.report import validation_metrics
+from training.bundling.performance import validation_metrics
 
 
 def toy_logits(

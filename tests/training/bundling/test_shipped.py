@@ -10,7 +10,7 @@ from core.settings import SHIPPED_MODEL
 from core.statistics import Measured
 from core.thresholds import bundle_scores, choose, threshold_part
 from training.bundling.calibration import RULE, Calibration, clear_of_rounding
-from training.bundling.report import rate_interval, validation_metrics
+from training.bundling.performance import rate_interval, validation_metrics
 
 
 @pytest.fixture(scope="module")

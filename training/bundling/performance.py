@@ -1,13 +1,18 @@
-"""How good scores are: every metric with an interval that resamples slides."""
+"""How good scores are: every metric with an interval that resamples slides; and a card's."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
 
 from core.errors import EvidenceError
 from core.statistics import (
     Evidence,
     Measured,
+    MetricName,
     OperatingTable,
+    Resampled,
     ResampledCounts,
     SlideBootstrap,
     auroc,
@@ -18,7 +23,11 @@ from core.statistics import (
     metrics_at,
     reliability,
 )
-from training.bundling.report import brier_over_slides, ece_over_slides, slide_bootstrap
+from training.bundling.calibration import THRESHOLD_PART, Calibration
+
+BOOTSTRAP_SEED: Final = 0
+RATES: Final[tuple[MetricName, ...]] = ("sensitivity", "specificity")
+_BINS: Final = 10
 
 
 @dataclass(frozen=True)
@@ -140,3 +149,66 @@ def _rates(
         counts={name: getattr(confusion, name) for name in ("tp", "fp", "fn", "tn")},
         metrics={str(name): one for name, one in metrics_at(confusion, slides).items()},
     )
+
+
+def validation_metrics(calibration: Calibration) -> dict[str, Measured]:
+    """Return the metrics of the card by name; what cannot be had with an interval is left out.
+
+    Discrimination is of all validation patches; calibration is of the half that the temperature
+    did not see; the rates are of all, and of each half by itself.
+    """
+    everything, judging = calibration.everything, calibration.judging
+    overall = measure_performance(everything, ()).metrics
+    metrics: dict[str, Measured | None] = {
+        name: overall[name] for name in ("auroc", "auroc_by_patches", "average_precision")
+    }
+    if not overall["auroc"].has_interval:
+        metrics["auroc"] = overall["auroc_by_patches"]
+    threshold = calibration.chosen.threshold
+    for rate in RATES:
+        metrics[rate] = rate_interval(everything, rate, threshold)
+        if calibration.fitting is not calibration.judging:
+            metrics[f"{rate}_calibration_slides"] = rate_interval(
+                calibration.fitting, rate, threshold
+            )
+    where = "" if judging is everything else f"; on the {THRESHOLD_PART}"
+    of_judging = measure_performance(judging, ()).metrics
+    for name in ("brier", "ece", "calibration_slope"):
+        if value := of_judging.get(name):
+            metrics[name] = replace(value, method=value.method + where)
+    return {name: one for name, one in metrics.items() if one is not None and one.has_interval}
+
+
+def rate_interval(evidence: Evidence, name: MetricName, threshold: float) -> Measured | None:
+    """Return a rate at a threshold with its slide-cluster interval, or Wilson's without slides."""
+    slides = slide_bootstrap(evidence)
+    counts = None if slides is None else ResampledCounts.of(slides, threshold)
+    rate = metrics_at(OperatingTable.of(evidence).confusion(threshold), counts)[name]
+    return rate if rate.has_interval else None
+
+
+def brier_over_slides(slides: SlideBootstrap) -> Resampled:
+    """Return the Brier score with its slide-bootstrap interval."""
+    evidence, codes = slides.evidence, slides.evidence.slide_codes
+    squares = (evidence.scores.astype(np.float64) - evidence.labels) ** 2
+    resampled = slides.draws @ np.bincount(codes, squares) / (slides.draws @ np.bincount(codes))
+    return slides.estimate(float(squares.mean()), resampled, freedom=slides.degrees_of_freedom)
+
+
+def ece_over_slides(slides: SlideBootstrap) -> Resampled:
+    """Return the expected calibration error in 10 bins with its slide-bootstrap interval."""
+    evidence = slides.evidence
+    scores, codes = evidence.scores.astype(np.float64), evidence.slide_codes
+    bins = np.minimum((scores * _BINS).astype(np.int64), _BINS - 1)
+    gaps = np.zeros((len(evidence.slide_names), _BINS))
+    np.add.at(gaps, (codes, bins), scores - evidence.labels)
+    resampled = np.abs(slides.draws @ gaps).sum(axis=1) / (slides.draws @ np.bincount(codes))
+    value = reliability(evidence, bins=_BINS).ece
+    return slides.estimate(value, resampled, freedom=slides.degrees_of_freedom)
+
+
+def slide_bootstrap(evidence: Evidence) -> SlideBootstrap | None:
+    """Return the bootstrap of the slides, with a fixed seed; None with fewer than 2."""
+    if evidence.slides is None or len(evidence.slide_names) < 2:
+        return None
+    return SlideBootstrap.of(evidence, np.random.default_rng(BOOTSTRAP_SEED))
