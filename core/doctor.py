@@ -29,7 +29,7 @@ _PINNED: Final = PROJECT / "requirements.txt"
 _LOW_BYTES: Final = 5 * 1024**3
 
 
-class CheckLevel(StrEnum):
+class Grade(StrEnum):
     """How a check ended."""
 
     FINE = "ok"
@@ -48,7 +48,7 @@ class Check:
     """
 
     name: str
-    level: CheckLevel
+    level: Grade
     detail: str
 
 
@@ -63,12 +63,12 @@ def examine(settings: Settings) -> Iterator[Check]:
     if settings.leads:
         yield Check(
             "leads",
-            CheckLevel.WARNING,
+            Grade.WARNING,
             f"{len(settings.leads)} named; they are leads only where a login vouches for the name.",
         )
     for root in settings.server_roots:
         readable = os.access(root, os.R_OK | os.X_OK)
-        level = CheckLevel.FINE if readable else CheckLevel.BROKEN
+        level = Grade.FINE if readable else Grade.BROKEN
         yield Check("server root", level, f"{root} {'can' if readable else 'cannot'} be read.")
 
 
@@ -85,21 +85,19 @@ def _versions() -> Check:
             differ.append(f"{name} {found} instead of {wanted}")
     here = f"Python {sys.version.split()[0]}"
     if differ:
-        return Check(
-            "versions", CheckLevel.WARNING, f"{here}; not the tested set: {', '.join(differ)}."
-        )
-    return Check("versions", CheckLevel.FINE, f"{here}, the set that was tested together.")
+        return Check("versions", Grade.WARNING, f"{here}; not the tested set: {', '.join(differ)}.")
+    return Check("versions", Grade.FINE, f"{here}, the set that was tested together.")
 
 
 def _model(settings: Settings) -> Check:
     try:
         found = open_classifier(settings.model_dir, device=settings.device)
     except NodelensError as error:
-        return Check("model", CheckLevel.BROKEN, str(error))
+        return Check("model", Grade.BROKEN, str(error))
     test = found.self_test
     return Check(
         "model",
-        CheckLevel.FINE,
+        Grade.FINE,
         f"{found.model_id} on {found.engine.device} ({found.engine.name}); self-test differs by "
         f"{test.largest_difference_logit:.2g} logits, {test.tolerance_logit:g} allowed.",
     )
@@ -112,36 +110,34 @@ def _reader() -> Check:
     try:
         same = bool((read_image(out.getvalue()).image_rgb_u8 == image).all())
     except NodelensError as error:
-        return Check("reader process", CheckLevel.BROKEN, str(error))
-    level = CheckLevel.FINE if same else CheckLevel.BROKEN
+        return Check("reader process", Grade.BROKEN, str(error))
+    level = Grade.FINE if same else Grade.BROKEN
     return Check("reader process", level, "Foreign images are read in a process of their own.")
 
 
 def _data_folder(settings: Settings) -> Iterator[Check]:
     folder = settings.data_dir
     if not folder.is_dir():
-        yield Check(
-            "data folder", CheckLevel.WARNING, f"{folder} is not there; the app will make it."
-        )
+        yield Check("data folder", Grade.WARNING, f"{folder} is not there; the app will make it.")
         return
     if not os.access(folder, os.W_OK):
-        yield Check("data folder", CheckLevel.BROKEN, f"{folder} cannot be written.")
+        yield Check("data folder", Grade.BROKEN, f"{folder} cannot be written.")
     mode = stat.S_IMODE(folder.stat().st_mode)
     if os.name == "posix" and mode & 0o077:
         yield Check(
             "data folder",
-            CheckLevel.WARNING,
+            Grade.WARNING,
             f"{folder} is open to other accounts of this machine ({mode:o}). chmod 700 it.",
         )
     else:
-        yield Check("data folder", CheckLevel.FINE, str(folder))
+        yield Check("data folder", Grade.FINE, str(folder))
     free = shutil.disk_usage(folder).free
-    level = CheckLevel.FINE if free > _LOW_BYTES else CheckLevel.WARNING
+    level = Grade.FINE if free > _LOW_BYTES else Grade.WARNING
     yield Check("free disk", level, f"{free / 1024**3:,.1f} GiB.")
     lock = FolderLock(folder)
     yield Check(
         "in use",
-        CheckLevel.FINE,
+        Grade.FINE,
         "No app works in the data folder." if lock.held() else "An app works in the data folder.",
     )
     lock.release()
@@ -153,16 +149,14 @@ def _record(settings: Settings) -> Check:
         if not path.is_file():
             last = AnchorFile(anchors).last()
             if last is None:
-                return Check("record of verdicts", CheckLevel.FINE, "None has been begun.")
+                return Check("record of verdicts", Grade.FINE, "None has been begun.")
             ReviewStore(path, anchors=AnchorFile(anchors))
         verdict = verify_store(path)
     except NodelensError as error:
-        return Check("record of verdicts", CheckLevel.BROKEN, str(error))
+        return Check("record of verdicts", Grade.BROKEN, str(error))
     if not verdict.ok:
-        return Check(
-            "record of verdicts", CheckLevel.BROKEN, "Changed: run `python -m core verify`."
-        )
-    return Check("record of verdicts", CheckLevel.FINE, "Its chain of hashes is unbroken.")
+        return Check("record of verdicts", Grade.BROKEN, "Changed: run `python -m core verify`.")
+    return Check("record of verdicts", Grade.FINE, "Its chain of hashes is unbroken.")
 
 
 def _thresholds(settings: Settings) -> Iterator[Check]:
@@ -172,9 +166,9 @@ def _thresholds(settings: Settings) -> Iterator[Check]:
         if model.is_dir():
             faults += OperatingPointStore(folder).faults(model.name)
     for fault in faults:
-        yield Check("locked thresholds", CheckLevel.BROKEN, fault)
+        yield Check("locked thresholds", Grade.BROKEN, fault)
     if not faults:
-        yield Check("locked thresholds", CheckLevel.FINE, "All are as they were locked.")
+        yield Check("locked thresholds", Grade.FINE, "All are as they were locked.")
 
 
 def report(settings: Settings) -> int:
@@ -182,5 +176,5 @@ def report(settings: Settings) -> int:
     broken = False
     for check in examine(settings):
         sys.stdout.write(f"{check.level:8} {check.name}: {check.detail}\n")
-        broken |= check.level is CheckLevel.BROKEN
+        broken |= check.level is Grade.BROKEN
     return int(broken)

@@ -15,7 +15,7 @@ from core.audit.run import Scores, Watch, prepare, run_audit
 from core.errors import RunError, SourceError
 from core.files import replacing
 from core.jobs.folder import Job, JobFolder
-from core.jobs.runner import Runner, State, Task
+from core.jobs.runner import BackgroundTask, Runner, State
 
 _AUDIT_FOLDER: Final = "audit"
 _SCORES: Final = {"scores.csv": False, "scores-out-of-fold.csv": True}
@@ -36,7 +36,7 @@ class AuditState:
     error: str = ""
 
 
-class _Auditing(Task):
+class _Auditing(BackgroundTask):
     """One audit under way."""
 
     def __init__(self, store: "AuditStore", job: Job) -> None:

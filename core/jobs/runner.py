@@ -12,7 +12,7 @@ State = Literal["new", "running", "stopped", "done", "broken"]
 """How a job is; a stopped one continues when its owner likes."""
 
 
-class Task(threading.Thread):
+class BackgroundTask(threading.Thread):
     """One piece of work; a subclass does it in `work` and looks at `stop` often.
 
     Attributes:
@@ -47,7 +47,7 @@ class Task(threading.Thread):
         """Clear up after work that broke."""
 
 
-T = TypeVar("T", bound=Task)
+T = TypeVar("T", bound=BackgroundTask)
 
 
 class Runner(Generic[T]):

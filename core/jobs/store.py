@@ -9,7 +9,7 @@ from pathlib import Path
 
 from core.errors import RunError
 from core.jobs.folder import Job, JobFolder
-from core.jobs.runner import Runner, State, Task
+from core.jobs.runner import BackgroundTask, Runner, State
 from core.scoring import (
     DEFAULT_BATCH_SIZE,
     Classifier,
@@ -50,7 +50,7 @@ class JobProgress:
         return (self.total - self.done) / self.rate_per_s if self.rate_per_s > 0 else None
 
 
-class _Scoring(Task):
+class _Scoring(BackgroundTask):
     """One job being scored."""
 
     def __init__(self, store: "JobStore", job: Job, classifier: Classifier) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.__main__ import main
-from core.doctor import Level, examine
+from core.doctor import Grade, examine
 from core.files import FolderLock
 from core.jobs import JobStore
 from core.review.anchors import ANCHORS_NAME, AnchorFile, read_anchors
@@ -33,7 +33,7 @@ def data(tmp_path: Path, toy_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> P
     return folder
 
 
-def levels(settings: Settings) -> dict[str, Level]:
+def levels(settings: Settings) -> dict[str, Grade]:
     return {check.name: check.level for check in examine(settings)}
 
 
@@ -52,9 +52,9 @@ def test_what_is_broken_is_named(data: Path, toy_bundle: Path) -> None:
     (data / "review.sqlite").unlink()
     data.chmod(0o755)
     found = levels(settings)
-    assert found["record of verdicts"] is Level.BROKEN
-    assert found["data folder"] is Level.WARNING
-    assert levels(Settings(data_dir=data, model_dir=data))["model"] is Level.BROKEN
+    assert found["record of verdicts"] is Grade.BROKEN
+    assert found["data folder"] is Grade.WARNING
+    assert levels(Settings(data_dir=data, model_dir=data))["model"] is Grade.BROKEN
     lock = FolderLock(data)
     assert lock.held()
     details = [check.detail for check in examine(settings) if check.name == "in use"]
