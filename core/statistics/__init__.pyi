@@ -6,6 +6,7 @@ from .calibration import CalibrationLine as CalibrationLine
 from .calibration import Reliability as Reliability
 from .calibration import ReliabilityBin as ReliabilityBin
 from .calibration import calibration_line as calibration_line
+from .calibration import fit_temperature as fit_temperature
 from .calibration import log_loss as log_loss
 from .calibration import reliability as reliability
 from .cluster import REPLICATES as REPLICATES
@@ -19,6 +20,7 @@ from .curves import average_precision_over_slides as average_precision_over_slid
 from .curves import precision_recall_curve as precision_recall_curve
 from .curves import roc_curve as roc_curve
 from .evidence import Evidence as Evidence
+from .evidence import split_slides as split_slides
 from .intervals import wilson_interval as wilson_interval
 from .intervals import wilson_of as wilson_of
 from .measured import LEVEL as LEVEL
@@ -30,7 +32,6 @@ from .metrics import MetricName as MetricName
 from .metrics import measure as measure
 from .operating import OperatingTable as OperatingTable
 from .operating import round_threshold as round_threshold
-from .parts import split_slides as split_slides
 from .ranking import AurocDifference as AurocDifference
 from .ranking import auroc as auroc
 from .ranking import paired_auroc as paired_auroc
@@ -38,6 +39,3 @@ from .slide_rates import slide_rate as slide_rate
 from .slides import SlideRow as SlideRow
 from .slides import auroc_by_slide as auroc_by_slide
 from .slides import slide_table as slide_table
-from .temperature import TemperatureFit as TemperatureFit
-from .temperature import fit_temperature as fit_temperature
-from .temperature import require_other_slides as require_other_slides

@@ -1,4 +1,4 @@
-"""How well scores are probabilities: reliability bins, ECE, Brier, log-loss, recalibration line.
+"""How well scores are probabilities: reliability, ECE, Brier, log-loss, recalibration; temperature.
 
 All of it holds at the prevalence of the evidence only. Formulas are own code, checked
 against scikit-learn and statsmodels in the tests.
@@ -7,6 +7,7 @@ against scikit-learn and statsmodels in the tests.
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.special import expit, logit, stdtrit, xlog1py, xlogy
 
 from core.errors import EvidenceError
@@ -24,6 +25,7 @@ EDGE = 1e-7
 _STEPS = 100
 _SETTLED = 1e-10
 _SINGULAR = 1e12
+_COLDEST = 1e6
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,41 @@ def calibration_line(evidence: Evidence) -> CalibrationLine:
         intercept_at_slope_1=float(large[0]),
         slide_count=slides,
     )
+
+
+def fit_temperature(evidence: Evidence) -> float:
+    """The temperature of least log-loss, above 0 (Guo et al. 2017): logits are divided by it.
+
+    Above 1 it softens scores that were too extreme. No threshold may be chosen on the same slides.
+
+    The log-loss is convex in 1 / temperature, so SciPy's `brentq` on its derivative finds the one
+    minimum exactly.
+
+    Raises:
+        EvidenceError: scores outside 0..1, one class only, scores that separate the classes (the
+            best temperature is 0) or that point the wrong way (there is none).
+    """
+    odds = score_log_odds(evidence)
+    if not evidence.n_positive or not evidence.n_negative:
+        raise EvidenceError(
+            f"Found {evidence.n_positive} tumour and {evidence.n_negative} tumour-free patches; a "
+            "temperature needs both. Split the slides again."
+        )
+
+    def slope(inverse: float) -> float:
+        return float(np.sum((expit(inverse * odds) - evidence.labels) * odds))
+
+    if slope(0.0) >= 0:
+        raise EvidenceError(
+            "The scores do not rise with tumour around 0.5; no temperature helps. Check the "
+            "labels, or recalibrate with an intercept."
+        )
+    if slope(_COLDEST) <= 0:
+        raise EvidenceError(
+            "The scores have every patch on the right side of 0.5; the best temperature is 0. Use "
+            "patches with at least one error."
+        )
+    return 1 / float(brentq(slope, 0.0, _COLDEST, xtol=1e-12, rtol=1e-12))
 
 
 def probabilities(evidence: Evidence) -> FloatArray:

@@ -149,10 +149,6 @@ class Confusion:
         """Tumour-free share of the unflagged, 0..1, at this set's own prevalence."""
         return self.value("npv")
 
-    def metrics(self) -> dict[MetricName, float]:
-        """Every metric by its name, in the order of `METRIC_NAMES`."""
-        return {name: self.value(name) for name in METRIC_NAMES}
-
 
 @dataclass(frozen=True, eq=False)
 class Confusions:
@@ -167,13 +163,3 @@ class Confusions:
     def value(self, name: MetricName) -> FloatArray:
         """(M,) one metric at every threshold; see `measure`."""
         return measure(name, self.tp, self.fp, self.fn, self.tn)
-
-    def at(self, row: int) -> Confusion:
-        """The single table in one row."""
-        return Confusion(
-            threshold=float(self.thresholds[row]),
-            tp=float(self.tp[row]),
-            fp=float(self.fp[row]),
-            fn=float(self.fn[row]),
-            tn=float(self.tn[row]),
-        )

@@ -1,7 +1,7 @@
-from .assumptions import Assumptions as Assumptions
 from .choosing import Choice as Choice
 from .choosing import choose as choose
 from .choosing import grey_zone as grey_zone
+from .decision import Assumptions as Assumptions
 from .decision import DecisionCurve as DecisionCurve
 from .decision import ExpectedCost as ExpectedCost
 from .decision import PerThousand as PerThousand

@@ -7,7 +7,6 @@ from core.statistics.evidence import Evidence, ScoreArray
 from core.statistics.metrics import Confusion
 from core.statistics.operating import OperatingTable
 from core.statistics.slide_grid import SlideGrid, grid_thresholds, slide_totals
-from core.statistics.temperature import TemperatureFit, require_other_slides
 from core.thresholds.candidates import Candidates
 from core.thresholds.rules import By, FixedThreshold, Rule, SensitivityAtLeast, SpecificityAtLeast
 
@@ -35,33 +34,18 @@ class Choice:
     lower: float | None = None
 
 
-def choose(
-    rule: Rule,
-    evidence: Evidence,
-    table: OperatingTable | None = None,
-    *,
-    temperature: TemperatureFit | None = None,
-    allow_overlap: bool = False,
-) -> Choice:
+def choose(rule: Rule, evidence: Evidence, table: OperatingTable | None = None) -> Choice:
     """The threshold that a rule picks on some evidence.
 
     Args:
         rule: one of `core.thresholds.rules`.
         evidence: labels and scores, with slides where the rule asks for bounds over slides.
         table: the evidence's own table, where it is already built.
-        temperature: the fit that these scores were calibrated with, if any.
-        allow_overlap: choose even on slides that the temperature was fitted on; leaves a note.
 
     Raises:
         EvidenceError: no threshold satisfies the rule (says what is attainable), a class the rule
-            needs is absent, it needs slides and there are none, or the evidence shares slides
-            with the part that the temperature was fitted on.
+            needs is absent, or it needs slides and there are none.
     """
-    notes = evidence.notes()
-    if temperature is not None and allow_overlap:
-        notes += ("The threshold was chosen on patches that the temperature was fitted on.",)
-    elif temperature is not None:
-        require_other_slides(temperature, evidence)
     table = OperatingTable.of(evidence) if table is None else table
     if isinstance(rule, FixedThreshold):
         threshold = rule.threshold
@@ -78,7 +62,7 @@ def choose(
         rule=rule.name,
         description=rule.description,
         achieved=table.confusion(threshold),
-        notes=notes,
+        notes=evidence.notes(),
     )
 
 

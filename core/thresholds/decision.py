@@ -16,7 +16,38 @@ from core.statistics.intervals import QUANTILE
 from core.statistics.measured import Measured
 from core.statistics.metrics import Confusion, measure
 from core.statistics.operating import OperatingTable
-from core.thresholds.assumptions import Assumptions
+
+
+@dataclass(frozen=True)
+class Assumptions:
+    """Prevalence and costs; nobody can read them off a validation set.
+
+    Attributes:
+        prevalence: Share of tumour patches where the model would be used, between 0 and 1.
+        miss_cost: Of one missed tumour patch, above 0, in any unit.
+        false_alarm_cost: Of one false alarm, above 0, in the same unit.
+    """
+
+    prevalence: float = 0.05
+    miss_cost: float = 10.0
+    false_alarm_cost: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.prevalence < 1:
+            raise EvidenceError(
+                f"Found a prevalence of {self.prevalence:g}; expected a share between 0 and 1, "
+                "such as 0.05."
+            )
+        if not (self.miss_cost > 0 and self.false_alarm_cost > 0):
+            raise EvidenceError(
+                f"Found costs of {self.miss_cost:g} (miss) and {self.false_alarm_cost:g} (false "
+                "alarm); expected both above 0. State what each is worth to you."
+            )
+
+    @property
+    def fair_probability(self) -> float:
+        """The probability of tumour from which flagging pays at these costs, 0..1."""
+        return self.false_alarm_cost / (self.false_alarm_cost + self.miss_cost)
 
 
 @dataclass(frozen=True)
@@ -72,11 +103,7 @@ def predictive_values(confusion: Confusion, prevalence: float) -> tuple[Measured
 
     The intervals are the logit delta method's; they take patches as independent and the prevalence
     as known. There is none at a rate of 0 or 1.
-
-    Raises:
-        EvidenceError: the prevalence is not strictly between 0 and 1.
     """
-    _require_prevalence(prevalence)
     sensitivity, specificity = confusion.sensitivity, confusion.specificity
     ones, zeros = confusion.tp + confusion.fn, confusion.fp + confusion.tn
     ppv, npv = (
@@ -110,7 +137,6 @@ def predictive_pair(
 
 def per_thousand(confusion: Confusion, prevalence: float) -> PerThousand:
     """What to expect among 1,000 patches at a stated prevalence, 0..1."""
-    _require_prevalence(prevalence)
     ones, zeros = 1000 * prevalence, 1000 * (1 - prevalence)
     sensitivity, specificity = confusion.sensitivity, confusion.specificity
     return PerThousand(
@@ -131,7 +157,7 @@ def expected_cost(confusion: Confusion, assumed: Assumptions) -> ExpectedCost:
 
 
 def decision_curve(
-    table: OperatingTable, probabilities: ArrayLike, prevalence: float | None = None
+    table: OperatingTable, probabilities: ArrayLike, prevalence: float
 ) -> DecisionCurve:
     """Net benefit of the model, of flagging all and of flagging none (Vickers & Elkin 2006).
 
@@ -139,48 +165,19 @@ def decision_curve(
     calibrated scores make the threshold p mean what it says.
 
     Args:
-        table: of scores that are probabilities, 0..1.
+        table: of scores that are probabilities, 0..1, of both classes.
         probabilities: (M,) thresholds, 0 <= p < 1.
-        prevalence: of the use; None takes the evidence's own.
-
-    Raises:
-        EvidenceError: scores outside 0..1, a threshold outside 0..1, or one class only.
+        prevalence: of the use, 0..1.
     """
     asked = np.atleast_1d(np.asarray(probabilities, dtype=np.float64))
-    if not (table.positives and table.negatives):
-        raise EvidenceError(
-            f"Found {table.positives:g} tumour and {table.negatives:g} tumour-free patches; a "
-            "decision curve needs both. Add the missing class."
-        )
-    if table.thresholds[-1] < 0 or table.thresholds[0] > 1:
-        raise EvidenceError(
-            f"Found scores from {table.thresholds[-1]:g} to {table.thresholds[0]:g}; a decision "
-            "curve needs probabilities between 0 and 1. Pass the scores through a sigmoid first."
-        )
-    if not ((asked >= 0) & (asked < 1)).all():
-        raise EvidenceError(
-            "Found a threshold probability outside 0 <= p < 1, where it has no odds. Leave it out."
-        )
-    share = table.positives / (table.positives + table.negatives)
-    if prevalence is not None:
-        _require_prevalence(prevalence)
-        share = prevalence
     odds = asked / (1 - asked)
     counts = table.confusions(asked)
-    gained = share * counts.value("sensitivity")
-    lost = (1 - share) * (1 - counts.value("specificity")) * odds
+    gained = prevalence * counts.value("sensitivity")
+    lost = (1 - prevalence) * (1 - counts.value("specificity")) * odds
     return DecisionCurve(
         probabilities=asked,
         model=gained - lost,
-        flag_all=share - (1 - share) * odds,
+        flag_all=prevalence - (1 - prevalence) * odds,
         flag_none=np.zeros_like(asked),
-        prevalence=share,
+        prevalence=prevalence,
     )
-
-
-def _require_prevalence(prevalence: float) -> None:
-    if not 0 < prevalence < 1:
-        raise EvidenceError(
-            f"Found a prevalence of {prevalence:g}; expected a share strictly between 0 and 1, "
-            "such as 0.05. State how common tumour patches are where the model will be used."
-        )

@@ -17,8 +17,8 @@ from core.statistics.intervals import QUANTILE, wilson_bounds
 from core.statistics.measured import LEVEL
 from core.statistics.metrics import MetricName, measure
 from core.statistics.slide_rates import slide_rate_bounds
-from core.thresholds.assumptions import Assumptions
 from core.thresholds.candidates import Candidates
+from core.thresholds.decision import Assumptions
 
 By = Literal["estimate", "wilson", "slides"]
 """What must reach a target: the estimate, Wilson's lower bound, or the slide-cluster one."""

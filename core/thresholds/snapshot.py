@@ -12,8 +12,8 @@ from core.statistics import (
     wilson_interval,
 )
 from core.statistics.evidence import FloatArray
-from core.thresholds.assumptions import Assumptions
 from core.thresholds.decision import (
+    Assumptions,
     ExpectedCost,
     PerThousand,
     predictive_pair,

@@ -29,9 +29,14 @@ from core.statistics import (
     slide_table,
 )
 from core.statistics.evidence import FloatArray
-from core.thresholds.assumptions import Assumptions
 from core.thresholds.choosing import Choice, choose, grey_zone
-from core.thresholds.decision import DecisionCurve, decision_curve, expected_cost, per_thousand
+from core.thresholds.decision import (
+    Assumptions,
+    DecisionCurve,
+    decision_curve,
+    expected_cost,
+    per_thousand,
+)
 from core.thresholds.rules import Rule
 from core.thresholds.scores import ScoreSet, require_both_classes
 from core.thresholds.snapshot import Snapshot, deferral_of, values_in_use

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from core.errors import EvidenceError
-from core.thresholds.assumptions import Assumptions
+from core.thresholds.decision import Assumptions
 from core.thresholds.rules import (
     BestF1,
     By,

@@ -11,7 +11,6 @@ from scipy.special import expit
 from core.errors import EvidenceError, RunError
 from core.statistics import (
     Evidence,
-    TemperatureFit,
     fit_temperature,
     split_slides,
 )
@@ -119,7 +118,7 @@ def calibrate(
             "so calibration and rates are slightly too good."
         )
     fit = _temperature(raw if split is None else split.first, notes)
-    temperature = 1.0 if fit is None else fit.temperature
+    temperature = 1.0 if fit is None else fit
     everything = Evidence.of(labels, expit(logits / temperature), raw.slides)
     if split is None:
         fitting, judging = everything, everything
@@ -132,7 +131,8 @@ def calibrate(
             f"{len(part.slide_names)} slides"
             for name, part in ((CALIBRATION_PART, fitting), (THRESHOLD_PART, judging))
         )
-    chosen = choose(rule, judging, temperature=fit, allow_overlap=split is None)
+    chosen = choose(rule, judging)
+    shared = ("The threshold was chosen on patches that the temperature was fitted on.",)
     return Calibration(
         temperature=temperature,
         temperature_fitted_on=fitted_on if fit is not None else "nothing; it is 1",
@@ -142,11 +142,11 @@ def calibrate(
         judging=judging,
         everything=everything,
         split_seed=None if split is None else split.seed,
-        notes=(*notes, *chosen.notes),
+        notes=(*notes, *chosen.notes, *(shared if split is None and fit is not None else ())),
     )
 
 
-def _temperature(evidence: Evidence, notes: list[str]) -> TemperatureFit | None:
+def _temperature(evidence: Evidence, notes: list[str]) -> float | None:
     try:
         return fit_temperature(evidence)
     except EvidenceError as error:

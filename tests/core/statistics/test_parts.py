@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from core.errors import EvidenceError
-from core.statistics import Evidence, fit_temperature, split_slides
-from core.thresholds import YoudenIndex, choose
+from core.statistics import Evidence, split_slides
 
 
 def test_the_parts_share_no_slide_and_lose_no_patch(evidence: Evidence) -> None:
@@ -33,21 +32,3 @@ def test_two_slides_are_enough_and_one_is_not() -> None:
         split_slides(Evidence.of([0, 1], [0.1, 0.9], ["a", "a"]), 0.5, seed=0)
     with pytest.raises(EvidenceError, match="between 0 and 1"):
         split_slides(two, 1.5, seed=0)
-
-
-def test_no_threshold_is_chosen_on_the_slides_of_the_temperature(evidence: Evidence) -> None:
-    first, second = split_slides(evidence, 0.4, seed=1)
-    fit = fit_temperature(first)
-    assert fit.slides == first.slide_names
-    other = fit.applied(second)
-    assert choose(YoudenIndex(), other, temperature=fit).threshold in other.scores
-    with pytest.raises(EvidenceError, match="were used to fit the temperature"):
-        choose(YoudenIndex(), fit.applied(evidence), temperature=fit)
-    allowed = choose(YoudenIndex(), fit.applied(evidence), temperature=fit, allow_overlap=True)
-    assert "temperature was fitted on" in allowed.notes[-1]
-
-
-def test_where_slides_are_unknown_the_overlap_cannot_be_ruled_out(evidence: Evidence) -> None:
-    fit = fit_temperature(split_slides(evidence, 0.4, seed=1)[0])
-    with pytest.raises(EvidenceError, match="cannot tell"):
-        choose(YoudenIndex(), Evidence.of(evidence.labels, evidence.scores), temperature=fit)

@@ -76,7 +76,7 @@ def test_at_its_own_prevalence_a_score_keeps_its_meaning(study: ThresholdStudy) 
     own = study.prevalence
     assert study.probability_in_use(0.3, own) == pytest.approx(0.3)
     curve = study.decision_curve(Assumptions(prevalence=own))
-    expected = decision_curve(study.table, curve.probabilities)
+    expected = decision_curve(study.table, curve.probabilities, own)
     assert curve.model == pytest.approx(expected.model, abs=2e-3)
 
 
