@@ -1,9 +1,9 @@
 import threading
 
-from core.jobs.runner import Runner, Task
+from core.jobs.runner import BackgroundTask, Runner
 
 
-class Waiting(Task):
+class Waiting(BackgroundTask):
     """Works until it is told to stop, then breaks if it should."""
 
     def __init__(self, *, breaks: bool = False) -> None:
