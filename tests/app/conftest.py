@@ -40,7 +40,7 @@ def open_view(
     view: str = "",
     *,
     token: str = TOKEN,
-    reader: str | None = None,
+    reader: str = "",
     job: Job | None = None,
     query: Mapping[str, str] | None = None,
 ) -> AppTest:
@@ -49,14 +49,13 @@ def open_view(
     Args:
         view: File name of the page; "" is the first one.
         token: Of the workspace.
-        reader: Who reads; None leaves it to the page to ask.
+        reader: Who reads; "" leaves it to the page to ask.
         job: The batch that is looked at.
         query: What else the URL holds.
     """
     page = AppTest.from_file(str(HOME), default_timeout=90)
     page.session_state["workspace"] = token
-    if reader is not None:
-        page.session_state["reader"] = reader
+    page.session_state["reader"] = reader  # AppTest's own cookies are mocks
     asked = dict(query or {}) | ({"job": job.id} if job else {})
     for name, value in asked.items():
         page.query_params[name] = value
