@@ -218,6 +218,7 @@ class RegionsOptions:
         out: Folder to write into; with a folder of slides it gets one folder for each.
         um_per_px: Micrometres per full-resolution pixel, where the file does not say or is wrong.
         all_cells: Score every cell of tissue, not coarse to fine.
+        shard: i/n: of a folder, every n-th slide from the i-th on, for n machines side by side.
         operating_point: A locked operating point (default: the model's shipped one).
         model: Model bundle (default: NODELENS_MODEL, else the shipped one).
         device: Where to compute (default: NODELENS_DEVICE, else a GPU where PyTorch finds one).
@@ -229,6 +230,7 @@ class RegionsOptions:
     out: Path
     um_per_px: float | None = None
     all_cells: bool = False
+    shard: str | None = None
     operating_point: Path | None = None
     model: InstalledModel = field(default_factory=lambda: settings().model_dir)
     device: InstalledDevice = field(default_factory=device)

@@ -8,12 +8,14 @@ from typing import Final, Self
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logit
 
 from core.scoring import ScoreRow, Status
 
 LATTICE: Final = 2
 """Coarse to fine begins with every second cell of every second row: one of every 2 × 2."""
-_NO_CALL: Final = -1
+NO_CALL: Final = -1
+_SMALL: Final = 1e-6
 _ALL: Final = slice(None)
 _ACROSS_EDGES: Final = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 
@@ -65,7 +67,7 @@ class CellResult:
             _STATES[scored.status],
             _number(scored.logit),
             _number(scored.prob_tumour),
-            _NO_CALL if scored.predicted_label is None else scored.predicted_label,
+            NO_CALL if scored.predicted_label is None else scored.predicted_label,
             _number(scored.domain_distance),
         )
 
@@ -95,7 +97,7 @@ class Cells:
         self.state = np.zeros(shape, np.uint8)
         self.logit = np.full(shape, np.nan, np.float32)
         self.prob_tumour = np.full(shape, np.nan)
-        self.call = np.full(shape, _NO_CALL, np.int8)
+        self.call = np.full(shape, NO_CALL, np.int8)
         self.domain_distance = np.full(shape, np.nan, np.float32)
 
     def put(self, results: Sequence[CellResult]) -> None:
@@ -113,6 +115,15 @@ class Cells:
         """Which cells are called tumour."""
         flagged: NDArray[np.bool_] = self.call == 1
         return flagged
+
+    def flagged_first(self, count: int) -> NDArray[np.int64]:
+        """Return rows and columns (N, 2) of so many flagged cells, the highest score first."""
+        return _least(np.where(self.flagged, -self.prob_tumour, np.nan), count)
+
+    def doubtful_first(self, count: int, threshold: float) -> NDArray[np.int64]:
+        """Return rows and columns (N, 2) of so many scored cells, nearest to a threshold first."""
+        odds = logit(np.clip(self.prob_tumour, _SMALL, 1 - _SMALL))
+        return _least(np.abs(odds - logit(threshold)), count)
 
     def wanted(
         self, rows: slice = _ALL, columns: slice = _ALL, *, all_cells: bool
@@ -145,3 +156,10 @@ class Cells:
         chosen[(-top) % LATTICE :: LATTICE, (-left) % LATTICE :: LATTICE] = 1
         wanted: NDArray[np.bool_] = np.logical_and(still, chosen > 0)
         return wanted
+
+
+def _least(values: NDArray[np.float64], count: int) -> NDArray[np.int64]:
+    """Return where the least of an array are, (N, 2); NaN is never among them."""
+    order = np.argsort(values, axis=None, kind="stable")
+    found = order[: min(count, int(np.isfinite(values).sum()))]
+    return np.stack(np.unravel_index(found, values.shape), axis=1)

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.files import replacing
-from core.slides.cells import Cells, CellState
+from core.slides.cells import NO_CALL, Cells, CellState
 from core.slides.outlines import Region, Ring
 from core.slides.run import cell_id
 from core.slides.tissue import CELL_PX
@@ -120,6 +120,17 @@ def write_tables(folder: Path, cells: Cells, placing: Placing) -> None:
                 rows.writerow("" if value is None else value for value in row)
 
 
+def read_tables(folder: Path, cells: Cells) -> None:
+    """Put what `write_tables` wrote into cells of the same slide."""
+    table = pq.read_table(folder / "cells.parquet")
+    at = table["cell_row"].to_numpy(), table["cell_column"].to_numpy()
+    cells.state[at] = [CellState[name.upper()] for name in table["status"].to_pylist()]
+    cells.logit[at] = table["logit"].to_numpy()
+    cells.prob_tumour[at] = table["prob_tumour"].to_numpy()
+    cells.call[at] = table["predicted_label"].fill_null(NO_CALL).to_numpy()
+    cells.domain_distance[at] = table["domain_distance"].to_numpy()
+
+
 def write_cell_features(
     path: Path, cells: Cells, placing: Placing, metadata: Mapping[str, str]
 ) -> None:
@@ -198,13 +209,18 @@ def _tile(row: Mapping[str, Any], metadata: Mapping[str, str]) -> dict[str, Any]
         "measurements": {name: value for name, value in measured.items() if value is not None},
         "metadata": {**metadata, "status": row["status"]},
     }
-    return _feature(row["id"], [ring], properties)
+    return _feature(row["id"], {"type": "Polygon", "coordinates": [ring]}, properties)
 
 
 def _annotation(
     number: int, region: Region, placing: Placing, metadata: Mapping[str, str]
 ) -> dict[str, Any]:
-    rings = [_closed(ring, placing.cell_px) for ring in (region.outline, *region.holes)]
+    polygons = [[_closed(ring, placing.cell_px) for ring in polygon] for polygon in region.polygons]
+    geometry = (
+        {"type": "Polygon", "coordinates": polygons[0]}
+        if len(polygons) == 1
+        else {"type": "MultiPolygon", "coordinates": polygons}
+    )
     properties = {
         "objectType": "annotation",
         "name": f"Region of flagged cells {number}",
@@ -217,7 +233,7 @@ def _annotation(
         },
         "metadata": dict(metadata),
     }
-    return _feature(f"region {number}", rings, properties)
+    return _feature(f"region {number}", geometry, properties)
 
 
 def _closed(ring: Ring, cell_px: float) -> list[list[float]]:
@@ -226,13 +242,13 @@ def _closed(ring: Ring, cell_px: float) -> list[list[float]]:
 
 
 def _feature(
-    name: str, rings: Sequence[Sequence[Sequence[float]]], properties: Mapping[str, Any]
+    name: str, geometry: Mapping[str, Any], properties: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return a feature whose UUID is the same whenever the same run is written."""
     run = sorted(properties["metadata"].items())
     return {
         "type": "Feature",
         "id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{run}/{name}")),
-        "geometry": {"type": "Polygon", "coordinates": rings},
+        "geometry": geometry,
         "properties": dict(properties),
     }

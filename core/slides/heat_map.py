@@ -105,7 +105,8 @@ def overview(tissue: Tissue, cells: Cells, regions: list[Region]) -> ImageU8:
     shown = (~np.isnan(scores))[..., None] * _OPACITY
     blended = plain * (1 - shown) + coloured(scores) * shown
     marked: ImageU8 = np.ascontiguousarray(np.rint(blended).astype(np.uint8))
-    rings = [ring for region in regions for ring in (region.outline, *region.holes)]
-    lines = [np.rint(ring * per_cell).astype(np.int32) for ring in rings]
+    lines = [
+        np.rint(ring * per_cell).astype(np.int32) for region in regions for ring in region.rings
+    ]
     cv2.polylines(marked, lines, isClosed=True, color=_OUTLINE, thickness=min(zoom, 3))
     return np.concatenate([plain, marked], axis=1)

@@ -1,5 +1,12 @@
-"""Regions of flagged cells: outlines along the cells' edges, area and greatest diameter."""
+"""Regions of flagged cells: what each encloses, its area and its greatest diameter.
 
+A cell counts as tumour as soon as any tumour lies in it, so cells at the rim of tumour are on
+average half full: the outline goes through the middles of the rim cells, not along their outer
+edges. And a low threshold flags cells that are rather free than not, so that none is lost; within
+a region, the outline takes those that rather hold tumour.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,9 +19,13 @@ from core.slides.cells import Cells
 
 _FINE: Final = 4
 """Pixels per cell while contours are followed: OpenCV follows the middles of pixels, and with four
-a cell the nearest edge of a cell is the right one."""
+a cell the nearest quarter of a cell is the right one."""
+_MORE_LIKELY_THAN_NOT: Final = 0.5
+_HALF_A_CELL: Final = np.ones((5, 5), np.uint8)
+_ACROSS_EDGES: Final = cv2.getStructuringElement(cv2.MORPH_CROSS, (5, 5))
+_QUARTER_OF_A_CELL: Final = np.ones((3, 3), np.uint8)
 
-Ring = NDArray[np.int64]
+Ring = NDArray[np.float64]
 """Corners (N, 2) as (column, row) on the grid of cells, not closed."""
 
 
@@ -23,27 +34,32 @@ class Region:
     """Flagged cells that share edges.
 
     Attributes:
-        outline: The outer ring.
-        holes: Rings of what it encloses without holding it.
-        cells: How many.
-        area_mm2: Of the cells.
-        diameter_mm: Greatest distance between two points of it.
+        polygons: What the outline encloses, each as its outer ring and the rings of its holes.
+        cells: How many are flagged.
+        area_mm2: Of what the outline encloses.
+        diameter_mm: Greatest distance between two points of the outline.
         highest: Of its cells' scores.
     """
 
-    outline: Ring
-    holes: tuple[Ring, ...]
+    polygons: tuple[tuple[Ring, ...], ...]
     cells: int
     area_mm2: float
     diameter_mm: float
     highest: float
 
+    @property
+    def rings(self) -> list[Ring]:
+        """All rings, outer ones and holes."""
+        return [ring for polygon in self.polygons for ring in polygon]
+
 
 def find_regions(cells: Cells, cell_um: float) -> list[Region]:
-    """Return the regions of flagged cells, largest first.
+    """Return the regions of flagged cells, those of most cells first.
 
-    Outlines follow the edges of the cells: nothing finer is known. Cells that touch at a corner
-    only are two regions. An area is that of cells called tumour, not of a tumour.
+    Cells that touch at a corner only are two regions. The outline goes through the middles of the
+    outermost cells that are tumour more likely than not (of all cells, where none is); where these
+    are one cell wide, it takes the middle half. An area is that of a region of flagged cells, not
+    the size of a tumour.
 
     Args:
         cells: The scored cells.
@@ -54,42 +70,61 @@ def find_regions(cells: Cells, cell_um: float) -> list[Region]:
     regions = []
     for label in range(1, count):
         left, top, width, height, size = (int(fact) for fact in facts[label])
-        inside = labels[top : top + height, left : left + width] == label
-        at = np.array([left, top])
-        outline, *holes = [ring + at for ring in _rings(inside)]
-        scores = cells.prob_tumour[top : top + height, left : left + width][inside]
+        window = np.s_[top : top + height, left : left + width]
+        inside = labels[window] == label
+        scores = cells.prob_tumour[window]
+        likely = inside & (scores >= _MORE_LIKELY_THAN_NOT)
+        enclosed = _enclosed(likely if likely.any() else inside)
+        at = np.array([left - 1, top - 1])  # the margin of `_enclosed`
+        polygons = tuple(tuple(ring + at for ring in polygon) for polygon in _polygons(enclosed))
         regions.append(
             Region(
-                outline,
-                tuple(holes),
+                polygons,
                 size,
-                size * (cell_um / 1000) ** 2,
-                _diameter(outline) * cell_um / 1000,
-                float(scores.max()),
+                float(enclosed.sum()) * (cell_um / _FINE / 1000) ** 2,
+                _diameter([polygon[0] for polygon in polygons]) * cell_um / 1000,
+                float(scores[inside].max()),
             )
         )
     return sorted(regions, key=lambda region: -region.cells)
 
 
-def _rings(inside: NDArray[np.bool_]) -> list[Ring]:
-    """Return the rings of one component (rows, columns), the outer one first."""
-    fine = inside.astype(np.uint8).repeat(_FINE, axis=0).repeat(_FINE, axis=1)
-    contours, hierarchy = cv2.findContours(fine, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
-    outer = [number for number, link in enumerate(hierarchy[0]) if link[3] < 0]
-    inner = [number for number, link in enumerate(hierarchy[0]) if link[3] >= 0]
-    return [_on_edges(contours[number]) for number in (*outer, *inner)]
+def _enclosed(inside: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return what the middles of cells (rows, columns) enclose, four pixels a cell.
+
+    It has a margin of a cell.
+    """
+    cells = np.pad(inside.astype(np.uint8), 1)
+    fine = cells.repeat(_FINE, axis=0).repeat(_FINE, axis=1)
+    broad = cv2.erode(fine, _HALF_A_CELL)
+    narrow = fine - cv2.dilate(broad, _HALF_A_CELL)  # what is one cell wide
+    # It reaches half a cell into what is broader, which begins there.
+    reach = cv2.min(cv2.dilate(narrow, _ACROSS_EDGES), cv2.erode(fine, _QUARTER_OF_A_CELL))
+    enclosed: NDArray[np.uint8] = cv2.max(broad, reach).astype(np.uint8)
+    return enclosed
+
+
+def _polygons(enclosed: NDArray[np.uint8]) -> Iterator[tuple[Ring, ...]]:
+    """Yield the polygons of a fine mask, each with its outer ring first."""
+    # Enlarged once more: contours follow pixels' middles, which then are nearest to their edges.
+    finer = enclosed.repeat(_FINE, axis=0).repeat(_FINE, axis=1)
+    contours, hierarchy = cv2.findContours(finer, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    for number, link in enumerate(hierarchy[0]):
+        if link[3] < 0:
+            holes = [at for at, other in enumerate(hierarchy[0]) if other[3] == number]
+            yield tuple(_on_edges(contours[at]) for at in (number, *holes))
 
 
 def _on_edges(contour: NDArray[Any]) -> Ring:
-    """Return a contour (N, 1, 2) of pixels moved to the nearest edges of cells, corners only."""
+    """Return a contour (N, 1, 2) of pixels moved to the nearest quarters of cells, corners only."""
     corners = np.rint((contour[:, 0] + 0.5) / _FINE).astype(np.int64)
     corners = corners[np.any(corners != np.roll(corners, 1, axis=0), axis=1)]
     before, after = corners - np.roll(corners, 1, axis=0), np.roll(corners, -1, axis=0) - corners
     turns = before[:, 0] * after[:, 1] != before[:, 1] * after[:, 0]
-    ring: Ring = corners[turns]
+    ring: Ring = corners[turns] / _FINE
     return ring
 
 
-def _diameter(outline: Ring) -> float:
-    hull = cv2.convexHull(outline.astype(np.int32))[:, 0]
+def _diameter(outlines: list[Ring]) -> float:
+    hull = cv2.convexHull(np.concatenate(outlines).astype(np.float32))[:, 0]
     return float(pdist(hull).max())

@@ -15,45 +15,48 @@ from core.slides.slide_file import SlideFile
 from core.slides.spacing import SPACING_TOLERANCE, Spacing, settle_spacing
 
 _TIFF_SUFFIXES: Final = (".tif", ".tiff", ".btf")
+_OF_SCANNERS: Final = (
+    ".svs",
+    ".ndpi",
+    ".mrxs",
+    ".scn",
+    ".bif",
+    ".vms",
+    ".vmu",
+    ".svslide",
+    ".dcm",
+)
+SLIDE_SUFFIXES: Final = frozenset([*_OF_SCANNERS, *_TIFF_SUFFIXES, ".png", ".jpg", ".jpeg"])
+"""What slides and regions of them are called."""
 _SAME: Final = 1e-6
+_MOST_READ_AT_ONCE_PX: Final = 4096 * 4096
+"""Of the file's pixels; more are read in parts, so that memory stays bounded."""
 
 
-class SlideView:
-    """A slide as a picture of 0.97 µm/px that is read in parts.
+class Sampled:
+    """A slide's file at some resolution, read in parts.
 
-    Where a level of the file has 0.97 µm/px within 3 %, its pixels are taken as they are. Else the
-    next finer level is resampled by area: a pixel is the mean of what lies under it, the same
-    whichever part is read.
+    A coarser pixel is the mean of what lies under it, the same whichever part is read.
 
     Attributes:
         file: Where the pixels come from.
-        spacing: Of the full resolution.
-        full_px: Full-resolution pixels per pixel of the view.
-        spacing_um_px: Of the view.
+        full_px: Full-resolution pixels per pixel.
         width_px: Its width; the last column may lie partly beyond the slide.
         height_px: Its height, likewise.
     """
 
-    def __init__(self, file: SlideFile, spacing: Spacing) -> None:
-        """See a file at 0.97 µm/px."""
+    def __init__(self, file: SlideFile, full_px: float = 1.0) -> None:
+        """See a file at so many full-resolution pixels a pixel."""
         self.file = file
-        self.spacing = spacing
-        wanted = SPACING_UM_PX / spacing.um_px
-        near = [
-            level.downsample
-            for level in file.levels
-            if abs(level.downsample / wanted - 1) <= SPACING_TOLERANCE
-        ]
-        self.full_px = min(near, key=lambda one: abs(one / wanted - 1)) if near else wanted
-        self.spacing_um_px = self.full_px * spacing.um_px
-        self.width_px = math.ceil(file.levels[0].width_px / self.full_px - _SAME)
-        self.height_px = math.ceil(file.levels[0].height_px / self.full_px - _SAME)
+        self.full_px = full_px
+        self.width_px = math.ceil(file.levels[0].width_px / full_px - _SAME)
+        self.height_px = math.ceil(file.levels[0].height_px / full_px - _SAME)
 
     def level_for(self, coarsening: int) -> tuple[int, float]:
         """Return the coarsest level that is fine enough, and its pixels per coarse pixel.
 
         Args:
-            coarsening: Pixels of the view per coarse pixel.
+            coarsening: Pixels per coarse pixel.
         """
         wanted = self.full_px * coarsening
         enough = [
@@ -65,19 +68,25 @@ class SlideView:
         return best, wanted / self.file.levels[best].downsample
 
     def read(self, x: int, y: int, width: int, height: int, *, coarsening: int = 1) -> ImageU8:
-        """Return part of the view, (height, width, 3); white beyond the slide.
+        """Return part of it, (height, width, 3); white beyond the slide.
 
         Args:
-            x: First column, in pixels of the view; a multiple of `coarsening`.
+            x: First column, in pixels; a multiple of `coarsening`.
             y: First row, likewise.
             width: Columns of what is returned.
             height: Rows, likewise.
-            coarsening: Pixels of the view per pixel of what is returned.
+            coarsening: Pixels per pixel of what is returned.
 
         Raises:
             PatchError: This part of the file is damaged.
         """
         level, factor = self.level_for(coarsening)
+        if height > 1 and width * height * factor**2 > _MOST_READ_AT_ONCE_PX:
+            half = height // 2
+            upper = self.read(x, y, width, half, coarsening=coarsening)
+            below = y + half * coarsening
+            lower = self.read(x, below, width, height - half, coarsening=coarsening)
+            return np.concatenate([upper, lower])
         x, y = x // coarsening, y // coarsening
         if abs(factor - 1) < _SAME:
             return self.file.read(level, x, y, width, height)
@@ -100,6 +109,30 @@ class SlideView:
         self.close()
 
 
+class SlideView(Sampled):
+    """A slide as a picture of 0.97 µm/px.
+
+    Where a level of the file has 0.97 µm/px within 3 %, its pixels are taken as they are. Else the
+    next finer level is resampled by area.
+
+    Attributes:
+        spacing: Of the full resolution.
+        spacing_um_px: Of the view.
+    """
+
+    def __init__(self, file: SlideFile, spacing: Spacing) -> None:
+        """See a file at 0.97 µm/px."""
+        self.spacing = spacing
+        wanted = SPACING_UM_PX / spacing.um_px
+        near = [
+            level.downsample
+            for level in file.levels
+            if abs(level.downsample / wanted - 1) <= SPACING_TOLERANCE
+        ]
+        super().__init__(file, min(near, key=lambda one: abs(one / wanted - 1)) if near else wanted)
+        self.spacing_um_px = self.full_px * spacing.um_px
+
+
 def open_slide(path: Path, *, um_per_px: float | None = None) -> SlideView:
     """Return a slide, or a region of one, at 0.97 µm/px.
 
@@ -111,20 +144,25 @@ def open_slide(path: Path, *, um_per_px: float | None = None) -> SlideView:
         SourceError: It cannot be read.
         SpacingError: Its spacing must be given, or is too coarse.
     """
-    if not path.is_file():
-        raise SourceError(f"There is no file {path}. Check the path.")
-    file: SlideFile
-    if is_pyramid(path):
-        file = Pyramid(path)
-    elif path.suffix.lower() in _TIFF_SUFFIXES:
-        file = FlatTiff(path)
-    else:
-        file = FlatPicture(path)
+    file = open_file(path)
     try:
         return SlideView(file, settle_spacing(path.name, file.claimed, um_per_px))
     except SourceError:
         file.close()
         raise
+
+
+def open_file(path: Path) -> SlideFile:
+    """Return what reads a slide's file, whatever its spacing.
+
+    Raises:
+        SourceError: It cannot be read.
+    """
+    if not path.is_file():
+        raise SourceError(f"There is no file {path}. Check the path.")
+    if is_pyramid(path):
+        return Pyramid(path)
+    return FlatTiff(path) if path.suffix.lower() in _TIFF_SUFFIXES else FlatPicture(path)
 
 
 def _area_weights(start: float, factor: float, count: int, length: int) -> csr_array:

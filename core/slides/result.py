@@ -1,0 +1,229 @@
+"""A slide scored into a folder: its cells, regions and pictures, and a summary that says how."""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from PIL import Image
+
+from core.files import replacing, sha256_of
+from core.scoring import Classifier
+from core.scoring.metadata import engine_facts
+from core.slides.cells import Cells, CellState
+from core.slides.exports import Placing, write_cell_features, write_region_features, write_tables
+from core.slides.heat_map import overview, write_heat_map
+from core.slides.journal import SlideJournal, SlideSpec, specify_slide
+from core.slides.outlines import Region, find_regions
+from core.slides.run import score_slide
+from core.slides.tissue import Tissue, TissueRule, find_tissue
+from core.slides.view import SlideView
+
+SUMMARY: Final = "summary.json"
+FILES: Final = (
+    "cells.parquet",
+    "cells.csv",
+    "cells.geojson.gz",
+    "regions.geojson",
+    "heatmap.tif",
+    "overview.png",
+)
+COARSE_TO_FINE: Final = (
+    "every second cell of every second row, then every neighbour, across an edge, of a cell that "
+    "is not called free of tumour; every region with 2 × 2 flagged cells is found and scored whole"
+)
+JOURNAL: Final = "cells.journal"
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who follows a run.
+
+    Attributes:
+        on_tissue: Told how many parts of how many were looked at for tissue.
+        on_start: Given the cells before the first is scored, with how many were scored before.
+        on_cells: Told how many cells were added.
+        stop: Set by another thread to stop soon.
+    """
+
+    on_tissue: Callable[[int, int], None] = lambda _, __: None
+    on_start: Callable[[Cells, int], None] = lambda _, __: None
+    on_cells: Callable[[int], None] = lambda _: None
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
+def score_into(
+    out: Path,
+    view: SlideView,
+    classifier: Classifier,
+    *,
+    rule: TissueRule | None = None,
+    all_cells: bool = False,
+    resume: bool = False,
+    watch: Watch | None = None,
+) -> dict[str, Any] | None:
+    """Score a slide, write all of `FILES` and the summary into a folder, and return the summary.
+
+    Args:
+        out: The folder; made at need.
+        view: The slide.
+        classifier: The model.
+        rule: What counts as tissue.
+        all_cells: See `Cells.wanted`.
+        resume: Continue an interrupted run, or take a finished one of the same as it is.
+        watch: Who follows.
+
+    Returns:
+        The summary, None if the run was stopped.
+
+    Raises:
+        RunError: The interrupted run was another, or still goes on.
+    """
+    rule, watch = rule or TissueRule(), watch or Watch()
+    spec = specify_slide(view, classifier, rule, all_cells=all_cells)
+    if resume and (before := _finished(out, spec)) is not None:
+        return before
+    out.mkdir(parents=True, exist_ok=True)
+    (out / SUMMARY).unlink(missing_ok=True)
+    started, clock = datetime.now(UTC), time.perf_counter()
+    with SlideJournal(out / JOURNAL, spec, resume=resume) as journal:
+        tissue = find_tissue(view, rule, watch.on_tissue)
+        cells = Cells(tissue.share, tissue.cells)
+        found_at, kept = time.perf_counter(), len(journal.kept)
+        watch.on_start(cells, kept)
+        if not score_slide(
+            view,
+            cells,
+            classifier,
+            journal,
+            all_cells=all_cells,
+            on_cells=watch.on_cells,
+            stop=watch.stop,
+        ):
+            return None
+        scored_at = time.perf_counter()
+    placing = Placing.on(view)
+    regions = find_regions(cells, placing.cell_um)
+    _export(out, placing, _metadata(view, classifier), cells=cells, tissue=tissue, regions=regions)
+    scored = int((cells.state != CellState.UNSCORED).sum())
+    times = {
+        "started": started.isoformat(),
+        "finished": datetime.now(UTC).isoformat(),
+        "resumed_with_cells": kept,
+        "seconds_tissue": round(found_at - clock, 3),
+        "seconds_scoring": round(scored_at - found_at, 3),
+        "cells_per_second": round((scored - kept) / (scored_at - found_at), 1),
+    }
+    summary = _summary(view, classifier, spec, cells, regions) | times
+    summary["files_sha256"] = {name: sha256_of(out / name) for name in FILES}
+    with replacing(out / SUMMARY) as temporary:
+        temporary.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    (out / JOURNAL).unlink()
+    return summary
+
+
+def _finished(out: Path, spec: SlideSpec) -> dict[str, Any] | None:
+    """Return the summary of a finished run of the same, None if there is none."""
+    try:
+        summary: dict[str, Any] = json.loads((out / SUMMARY).read_text("utf-8"))
+        same = SlideSpec(**summary["spec"]) == spec
+        hashes = {name: sha256_of(out / name) for name in FILES}
+        return summary if same and summary["files_sha256"] == hashes else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _export(
+    out: Path,
+    placing: Placing,
+    metadata: dict[str, str],
+    *,
+    cells: Cells,
+    tissue: Tissue,
+    regions: list[Region],
+) -> None:
+    write_tables(out, cells, placing)
+    write_cell_features(out / "cells.geojson.gz", cells, placing, metadata)
+    write_region_features(out / "regions.geojson", regions, placing, metadata)
+    write_heat_map(out / "heatmap.tif", cells, placing.cell_um)
+    with replacing(out / "overview.png") as temporary:
+        Image.fromarray(overview(tissue, cells, regions)).save(temporary, "PNG")
+
+
+def _metadata(view: SlideView, classifier: Classifier) -> dict[str, str]:
+    point = classifier.operating_point
+    return {
+        "model": classifier.model_id,
+        "operating point": f"{point.name}, threshold {point.threshold:.6g}",
+        "engine": classifier.engine.description,
+        "slide": view.file.path.name,
+        "spacing": f"{view.spacing.um_px:.6g} µm/px ({view.spacing.origin})",
+        "use": "Research software, not a medical device.",
+    }
+
+
+def _summary(
+    view: SlideView,
+    classifier: Classifier,
+    spec: SlideSpec,
+    cells: Cells,
+    regions: list[Region],
+) -> dict[str, Any]:
+    counts = {
+        "tissue": int(cells.tissue.sum()),
+        "scored": int((cells.state == CellState.SCORED).sum()),
+        "flagged": int(cells.flagged.sum()),
+        "failed": int((cells.state == CellState.FAILED).sum()),
+        "unlike_training": int((cells.domain_distance > 1).sum()),
+        "withheld": int((cells.state == CellState.WITHHELD).sum()),
+    }
+    highest = float(np.nanmax(cells.prob_tumour)) if counts["scored"] else None
+    level = view.file.levels[0]
+    return {
+        "research_use_only": True,
+        "in_words": _in_words(counts, highest),
+        "spec": vars(spec),
+        "slide": {
+            "file": view.file.path.name,
+            "format": view.file.format,
+            "width_px": level.width_px,
+            "height_px": level.height_px,
+            "offset_px": view.file.offset_px,
+            "um_per_px": view.spacing.um_px,
+            "spacing_origin": view.spacing.origin,
+            "spacing_in_file": view.spacing.in_file,
+            "judged_um_per_px": view.spacing_um_px,
+            "cell_um": Placing.on(view).cell_um,
+        },
+        "cells": counts,
+        "highest_score": highest,
+        "which_cells": "all cells of tissue" if spec.all_cells else COARSE_TO_FINE,
+        "tissue_rule": spec.tissue,
+        "regions_of_flagged_cells": {
+            "count": len(regions),
+            "area_mm2": round(sum(region.area_mm2 for region in regions), 6),
+            "greatest_diameter_mm": max((region.diameter_mm for region in regions), default=None),
+        },
+        **engine_facts(classifier),
+    }
+
+
+def _in_words(counts: dict[str, int], highest: float | None) -> str:
+    if not counts["tissue"]:
+        return "No tissue was found."
+    words = f"{counts['flagged']:,} of {counts['tissue']:,} cells of tissue flagged"
+    if highest is not None:
+        words += f", highest score {highest:.3f}"
+    if counts["unlike_training"]:
+        share = counts["unlike_training"] / max(counts["scored"], 1)
+        words += f", {max(share, 0.01):.0%} unlike the training data"
+    if counts["scored"] < counts["tissue"]:
+        words += f"; {counts['scored']:,} scored"
+    if counts["failed"]:
+        words += f"; {counts['failed']:,} could not be read"
+    return words + "."

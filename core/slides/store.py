@@ -1,0 +1,368 @@
+"""Slides that are looked at and scored in the app, and outlive the page and the process.
+
+A slide is kept as any batch is, as a job; what was chosen for it and its results lie beside.
+"""
+
+import json
+import re
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from pydantic import TypeAdapter
+
+from core.errors import RunError, SourceError
+from core.files import replacing
+from core.jobs.folder import Job, JobFolder, NamedBytes, StoredFile
+from core.jobs.runner import Runner, State, Task
+from core.patches import ImageU8
+from core.scoring import Classifier
+from core.slides.cells import Cells
+from core.slides.drawn import write_drawn_slide
+from core.slides.exports import read_tables
+from core.slides.result import JOURNAL, SUMMARY, Watch, score_into
+from core.slides.tissue import CELL_PX, TissueRule, find_tissue, share_on_overview
+from core.slides.view import SLIDE_SUFFIXES, SlideView, open_slide
+
+_CHOICES_FILE: Final = "slide.json"
+_RESULT: Final = "result"
+_OVERVIEW: Final = "overview.png"
+_OVERVIEW_FACTS: Final = "overview.json"
+_SHARE: Final = "tissue-share.npy"
+_NAME: Final = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+@dataclass(frozen=True)
+class SlideChoices:
+    """What a reader sets about a slide.
+
+    Attributes:
+        um_per_px: Spacing of its full resolution, where the file does not say it or is wrong.
+        all_cells: Score every cell of tissue, not coarse to fine.
+        rule: What counts as tissue.
+    """
+
+    um_per_px: float | None = None
+    all_cells: bool = False
+    rule: TissueRule = field(default_factory=TissueRule)
+
+
+_CHOICES: Final = TypeAdapter(SlideChoices)
+
+
+@dataclass(frozen=True, eq=False)
+class Preview:
+    """A slide before it is scored.
+
+    Attributes:
+        overview_rgb_u8: (H, W, 3); the slide, small.
+        overview_px: Pixels of the view per pixel of the overview.
+        shape: Rows and columns of cells.
+        um_px: Of the view.
+    """
+
+    overview_rgb_u8: ImageU8
+    overview_px: int
+    shape: tuple[int, int]
+    um_px: float
+
+    def cells(self, rule: TissueRule) -> Cells:
+        """Return the cells, none of them scored, with what a rule takes for tissue."""
+        share = share_on_overview(
+            self.overview_rgb_u8, self.overview_px, self.shape, self.um_px, rule
+        )
+        return Cells(share, share >= rule.least_share)
+
+
+@dataclass(frozen=True)
+class SlideProgress:
+    """How far a slide is.
+
+    Attributes:
+        state: Of scoring it.
+        step: What is done now: "looking" for tissue, "scoring", or "".
+        done: Parts looked at, or cells scored.
+        total: Of them, as far as is known by now; 0 while it is not.
+        error: Why it is broken, in words.
+        rate_per_s: Cells a second; 0 while not scoring.
+        stopping: Whether it was asked to stop.
+    """
+
+    state: State
+    step: str = ""
+    done: int = 0
+    total: int = 0
+    error: str = ""
+    rate_per_s: float = 0.0
+    stopping: bool = False
+
+
+class _Looking(Task):
+    """A slide being looked at for the first time."""
+
+    def __init__(self, look: Callable[["_Looking"], None]) -> None:
+        super().__init__("slide-look")
+        self.done = self.total = 0
+        self._look = look
+
+    def work(self) -> None:
+        self._look(self)
+
+    def advance(self, done: int, total: int) -> None:
+        self.done, self.total = done, total
+
+
+class _Scoring(Task):
+    """A slide being scored."""
+
+    def __init__(self, store: "SlideStore", job: Job, classifier: Classifier) -> None:
+        super().__init__(f"slide-{job.id[:8]}")
+        self.finished = False
+        self.step, self.done, self.parts = "looking", 0, (0, 0)
+        self._cells: Cells | None = None
+        self._kept, self._clock = 0, 0.0
+        self._store, self._job, self._classifier = store, job, classifier
+        self._choices = store.choices(job)
+
+    def work(self) -> None:
+        watch = Watch(self._looked, self._begin, self._advance, self.stop)
+        with self._store.open(self._job) as view:
+            summary = score_into(
+                self._store.result(self._job),
+                view,
+                self._classifier,
+                rule=self._choices.rule,
+                all_cells=self._choices.all_cells,
+                resume=True,
+                watch=watch,
+            )
+        self.finished = summary is not None
+
+    def _looked(self, done: int, total: int) -> None:
+        self.parts = done, total
+
+    def _begin(self, cells: Cells, kept: int) -> None:
+        self._store.keep_share(self._job, cells)
+        self._cells, self._kept, self.done = cells, kept, kept
+        self.step, self._clock = "scoring", time.perf_counter()
+
+    def _advance(self, count: int) -> None:
+        self.done += count
+
+    def progress(self) -> SlideProgress:
+        """Return how far it is; coarse to fine, the total grows with what is found."""
+        stopping = self.stop.is_set()
+        if self._cells is None:
+            return SlideProgress("running", "looking", *self.parts, stopping=stopping)
+        left = int(self._cells.wanted(all_cells=self._choices.all_cells).sum())
+        rate = (self.done - self._kept) / max(time.perf_counter() - self._clock, 1e-6)
+        return SlideProgress(
+            "running", "scoring", self.done, self.done + left, "", rate, stopping=stopping
+        )
+
+
+class SlideStore:
+    """The slides of every owner in one folder; safe to use from several threads."""
+
+    def __init__(self, folder: Path, *, server_roots: Sequence[Path] = ()) -> None:
+        """Keep slides below `folder`.
+
+        Args:
+            folder: Where to.
+            server_roots: Resolved folders below which slides on the server may lie; checked
+                whenever one is opened.
+        """
+        self._drawn = folder / "drawn" / "drawn-lymph-node.tif"
+        self.jobs = JobFolder(folder, server_roots=(*server_roots, self._drawn.parent.resolve()))
+        self._looking: Runner[_Looking] = Runner()
+        self._scoring: Runner[_Scoring] = Runner()
+
+    def add_upload(self, owner: str, file: NamedBytes) -> Job:
+        """Keep an uploaded slide and return it.
+
+        Raises:
+            SourceError: It is none by its name, or there is no room for it.
+        """
+        suffix = Path(file.name).suffix.lower()
+        if suffix not in SLIDE_SUFFIXES:
+            raise SourceError(
+                f"Found a file ending in {suffix or 'nothing'}; expected a slide or a region of "
+                f"one: {', '.join(sorted(SLIDE_SUFFIXES))}."
+            )
+        job = self.jobs.add_upload(owner, file.name, [file])
+        (name, path), *_ = self.jobs.uploaded_files(job)
+        # Readers go by the suffix, and exports name the file: its name, with nothing odd in it.
+        stored = (_NAME.sub("-", Path(name).stem).strip(".-")[:80] or "slide") + suffix
+        path.rename(path.with_name(stored))
+        return self.jobs.write(replace(job, uploads=(StoredFile(stored, name),), tables=()))
+
+    def add_drawn(self, owner: str, name: str) -> Job:
+        """Return the drawn slide as a new slide of an owner; it is drawn at first use."""
+        if not self._drawn.is_file():
+            self.jobs.require_writable()
+            self._drawn.parent.mkdir(parents=True, exist_ok=True)
+            write_drawn_slide(self._drawn)
+        return self.jobs.add_server_path(owner, name, self._drawn.resolve())
+
+    def is_drawn(self, job: Job) -> bool:
+        """Return whether it is the drawn slide."""
+        return job.server_path == str(self._drawn.resolve())
+
+    def path(self, job: Job) -> Path:
+        """Return the slide's file.
+
+        Raises:
+            SourceError: It is outside the allowed folders, or is none.
+        """
+        if job.server_path is None:
+            return self.jobs.uploaded_files(job)[0][1]
+        return self.jobs.place_on_server(job.server_path)[0]
+
+    def open(self, job: Job) -> SlideView:
+        """Return the slide at the chosen spacing.
+
+        Raises:
+            SourceError: It cannot be read.
+            SpacingError: Its spacing must be given, or is too coarse.
+        """
+        return open_slide(self.path(job), um_per_px=self.choices(job).um_per_px)
+
+    def result(self, job: Job) -> Path:
+        """Return the folder of its results."""
+        return self.jobs.folder / job.id / _RESULT
+
+    def choices(self, job: Job) -> SlideChoices:
+        """Return what was chosen for it."""
+        try:
+            return _CHOICES.validate_json((self.jobs.folder / job.id / _CHOICES_FILE).read_bytes())
+        except (OSError, ValueError):
+            return SlideChoices()
+
+    def choose(self, job: Job, choices: SlideChoices) -> None:
+        """Keep what is chosen for a slide; results under another choice are gone.
+
+        Raises:
+            RunError: It is being scored.
+        """
+        before = self.choices(job)
+        if choices == before:
+            return
+        self.restart(job)
+        folder = self.jobs.folder / job.id
+        if choices.um_per_px != before.um_per_px:
+            self._looking.forget(job.id)
+            (folder / _OVERVIEW_FACTS).unlink(missing_ok=True)
+        with replacing(folder / _CHOICES_FILE) as temporary:
+            temporary.write_text(json.dumps(asdict(choices)), "utf-8")
+
+    def look(self, job: Job) -> SlideProgress | Preview:
+        """Return the slide's preview, or how far a thread is that makes it.
+
+        Raises:
+            SourceError: The slide cannot be read.
+            SpacingError: Its spacing must be given, or is too coarse.
+        """
+        folder = self.jobs.folder / job.id
+        if (folder / _OVERVIEW_FACTS).is_file():
+            facts = json.loads((folder / _OVERVIEW_FACTS).read_text("utf-8"))
+            with Image.open(folder / _OVERVIEW) as picture:
+                pixels = np.asarray(picture.convert("RGB"))
+            return Preview(pixels, facts["overview_px"], tuple(facts["shape"]), facts["um_px"])
+        task = self._looking.task(job.id)
+        if task is not None and task.error:
+            raise SourceError(task.error)
+        if task is None or not task.is_alive():
+            self.jobs.require_writable()
+            self.open(job).close()  # what is wrong with it is said at once
+            self._looking.start(job.id, lambda: _Looking(lambda task: self._look(job, task)))
+            task = self._looking.task(job.id)
+        done, total = (task.done, task.total) if task is not None else (0, 0)
+        return SlideProgress("running", "looking", done, total)
+
+    def _look(self, job: Job, task: _Looking) -> None:
+        folder = self.jobs.folder / job.id
+        with self.open(job) as view:
+            tissue = find_tissue(view, TissueRule(), task.advance)
+            um_px = view.spacing_um_px
+        with replacing(folder / _OVERVIEW) as temporary:
+            Image.fromarray(tissue.overview_rgb_u8).save(temporary, "PNG")
+        facts = {
+            "overview_px": tissue.overview_px,
+            "shape": list(tissue.share.shape),
+            "um_px": um_px,
+        }
+        with replacing(folder / _OVERVIEW_FACTS) as temporary:
+            temporary.write_text(json.dumps(facts), "utf-8")
+
+    def start(self, job: Job, classifier: Classifier) -> None:
+        """Score the slide, or what it still lacks, in a thread of its own; once at a time."""
+        self.jobs.require_writable()
+        self._scoring.start(job.id, lambda: _Scoring(self, job, classifier))
+
+    def cancel(self, job: Job) -> None:
+        """Ask a running slide to stop after its block; what it has stays."""
+        self._scoring.cancel(job.id)
+
+    def wait(self, job: Job, timeout_s: float | None = None) -> None:
+        """Wait until the slide's threads have ended."""
+        self._looking.wait(job.id, timeout_s)
+        self._scoring.wait(job.id, timeout_s)
+
+    def restart(self, job: Job) -> None:
+        """Forget the slide's results, so that it can be scored anew.
+
+        Raises:
+            RunError: It is being scored.
+        """
+        self.jobs.require_writable()
+        if self._scoring.is_running(job.id):
+            raise RunError("The slide is being scored. Stop it first.")
+        self._scoring.forget(job.id)
+        shutil.rmtree(self.result(job), ignore_errors=True)
+
+    def remove(self, job: Job) -> None:
+        """Stop and delete the slide with its results; a file on the server stays."""
+        self.jobs.require_writable()
+        self._scoring.forget(job.id)
+        self._looking.forget(job.id)
+        self.jobs.delete(job)
+
+    def progress(self, job: Job) -> SlideProgress:
+        """Return how far the slide is; also for slides of a process that is gone."""
+        task = self._scoring.task(job.id)
+        if task is not None and task.is_alive():
+            return task.progress()
+        if task is not None and task.error:
+            return SlideProgress("broken", error=task.error)
+        if (self.result(job) / SUMMARY).is_file():
+            return SlideProgress("done")
+        stopped = (self.result(job) / JOURNAL).is_file()
+        return SlideProgress("stopped" if stopped else "new", done=task.done if task else 0)
+
+    def summary(self, job: Job) -> dict[str, Any]:
+        """Return the summary of a finished slide."""
+        content: dict[str, Any] = json.loads((self.result(job) / SUMMARY).read_text("utf-8"))
+        return content
+
+    def keep_share(self, job: Job, cells: Cells) -> None:
+        """Keep how much of each cell is tissue, which the tables say of scored cells only."""
+        with replacing(self.result(job) / _SHARE) as temporary, temporary.open("wb") as file:
+            np.save(file, cells.tissue_share)
+
+    def cells(self, job: Job) -> Cells:
+        """Return the cells of a finished slide."""
+        share: NDArray[np.float32] = np.load(self.result(job) / _SHARE)
+        cells = Cells(share, share >= self.choices(job).rule.least_share)
+        read_tables(self.result(job), cells)
+        return cells
+
+    def cell_px(self, job: Job) -> float:
+        """Return the height and width of a finished slide's cells in full-resolution pixels."""
+        slide = self.summary(job)["slide"]
+        return float(CELL_PX * slide["judged_um_per_px"] / slide["um_per_px"])
