@@ -128,6 +128,11 @@ class Settings:
         return self.data_dir / "audits"
 
     @property
+    def slides_dir(self) -> Path:
+        """Where slides, what was chosen for them and their scores are kept."""
+        return self.data_dir / "slides"
+
+    @property
     def operating_points_dir(self) -> Path:
         """Where locked operating points are kept."""
         return self.data_dir / "operating_points"

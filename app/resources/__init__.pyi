@@ -32,6 +32,15 @@ from .reviews import review_maps as review_maps
 from .reviews import review_patches as review_patches
 from .reviews import review_picture as review_picture
 from .reviews import review_store as review_store
+from .slides import forget_slides as forget_slides
+from .slides import slide_address as slide_address
+from .slides import slide_cells as slide_cells
+from .slides import slide_patch as slide_patch
+from .slides import slide_stamp as slide_stamp
+from .slides import slide_store as slide_store
+from .slides import slide_summary as slide_summary
+from .slides import slide_tiles as slide_tiles
+from .slides import slide_view as slide_view
 from .thresholds import bundle_study as bundle_study
 from .thresholds import csv_study as csv_study
 from .thresholds import run_study as run_study

@@ -108,6 +108,10 @@ case: Final = Place("case", on_change=reading.leave_desk)
 """Id of the review case."""
 audit: Final = Place("audit", on_change=_forget_audit)
 """Id of the audit."""
+slide_cell: Final = Place("cell")
+"""Row and column of the cell of a slide that is looked at, such as "12-34"."""
+slide: Final = Place("slide", on_change=lambda: slide_cell.look_at(None))
+"""Id of the slide."""
 
 
 def row() -> int | None:

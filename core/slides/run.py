@@ -122,6 +122,16 @@ def cell_patch(view: SlideView, row: int, column: int) -> ImageU8:
     )
 
 
+def cell_surroundings(view: SlideView, row: int, column: int) -> ImageU8:
+    """Return 288 × 288 px, a cell's patch in their middle; white beyond the slide.
+
+    Raises:
+        PatchError: This part of the file is damaged.
+    """
+    side, beyond = 3 * PATCH_SIZE_PX, PATCH_SIZE_PX + _MARGIN_PX
+    return view.read(column * CELL_PX - beyond, row * CELL_PX - beyond, side, side)
+
+
 def _score(
     classifier: Classifier,
     block: Block,

@@ -77,7 +77,10 @@ def check_feature(feature: dict[str, Any], kind: str) -> None:
     """What QuPath's reader demands of a feature, and what GeoJSON does."""
     assert feature["type"] == "Feature"
     assert str(uuid.UUID(feature["id"])) == feature["id"]
-    for ring in feature["geometry"]["coordinates"]:
+    polygons = feature["geometry"]["coordinates"]
+    if feature["geometry"]["type"] == "Polygon":
+        polygons = [polygons]
+    for ring in (ring for polygon in polygons for ring in polygon):
         assert ring[0] == ring[-1]
         assert len(ring) >= 5
         assert len({tuple(corner) for corner in ring[:-1]}) == len(ring) - 1  # simple
@@ -109,7 +112,7 @@ def shoelace(ring: list[list[float]]) -> float:
     return abs(float(np.dot(x[:-1], y[1:]) - np.dot(x[1:], y[:-1]))) / 2
 
 
-def test_regions_are_annotations_with_the_area_of_their_cells(out: Path) -> None:
+def test_regions_are_annotations_with_the_area_of_their_outlines(out: Path) -> None:
     collection = json.loads((out / "regions.geojson").read_text())
     flagged = (pd.read_parquet(out / "cells.parquet")["predicted_label"] == 1).sum()
     assert sum(
@@ -117,8 +120,11 @@ def test_regions_are_annotations_with_the_area_of_their_cells(out: Path) -> None
     ) == (flagged)
     for feature in collection["features"]:
         check_feature(feature, "annotation")
-        outer, *holes = feature["geometry"]["coordinates"]
-        area_mm2 = (shoelace(outer) - sum(map(shoelace, holes))) * (0.485 / 1000) ** 2
+        polygons = feature["geometry"]["coordinates"]
+        if feature["geometry"]["type"] == "Polygon":
+            polygons = [polygons]
+        inside = sum(shoelace(outer) - sum(map(shoelace, holes)) for outer, *holes in polygons)
+        area_mm2 = inside * (0.485 / 1000) ** 2
         assert area_mm2 == pytest.approx(feature["properties"]["measurements"]["Area mm²"])
 
 
@@ -133,30 +139,49 @@ def cells_flagged(flagged: NDArray[np.bool_]) -> Cells:
     return cells
 
 
+def ring_area(ring: NDArray[np.float64]) -> float:
+    return shoelace(np.concatenate([ring, ring[:1]]).tolist())
+
+
 @settings(max_examples=80, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.floats(0.1, 0.9))
-def test_outlines_enclose_exactly_the_flagged_cells(seed: int, share: float) -> None:
+def test_outlines_are_simple_rings_within_the_flagged_cells(seed: int, share: float) -> None:
     flagged = np.random.default_rng(seed).random((9, 11)) < share
-    painted = np.zeros((9 * 8, 11 * 8), np.uint8)
-    for region in find_regions(cells_flagged(flagged), 31.04):
-        for ring, value in ((region.outline, 1), *((hole, 0) for hole in region.holes)):
-            assert len({tuple(corner) for corner in ring.tolist()}) == len(ring)
-            # The middles of eighths of cells, so that no edge runs through one.
-            inside = np.zeros_like(painted)
-            cv2.fillPoly(inside, [(ring * 8 * 16 - 8).astype(np.int32)], 1, shift=4)
-            middle = inside[4::8, 4::8].astype(np.bool_)
-            painted[4::8, 4::8][middle] = value
-        assert region.area_mm2 == pytest.approx(region.cells * 0.03104**2)
-    # Islands within holes come after what encloses them: regions are sorted by size.
-    assert (painted[4::8, 4::8] >= flagged).all() or share > 0
-    covered = sum(region.cells for region in find_regions(cells_flagged(flagged), 31.04))
-    assert covered == flagged.sum()
+    regions = find_regions(cells_flagged(flagged), 1000.0)
+    assert sum(region.cells for region in regions) == flagged.sum()
+    quarters = np.s_[2::4, 2::4]  # middles of quarters of cells: no edge runs through one
+    for region in regions:
+        area = 0.0
+        for outer, *holes in region.polygons:
+            area += ring_area(outer) - sum(map(ring_area, holes))
+            painted = np.zeros((9 * 16, 11 * 16), np.uint8)
+            for ring, value in ((outer, 1), *((hole, 0) for hole in holes)):
+                assert len({tuple(corner) for corner in ring.tolist()}) == len(ring)
+                cv2.fillPoly(painted, [(ring * 16 * 16 - 8).astype(np.int32)], value, shift=4)
+            assert (painted[quarters] <= flagged.repeat(4, axis=0).repeat(4, axis=1)).all()
+        assert region.area_mm2 == pytest.approx(area)
+        assert 0 < area < region.cells
+
+
+@pytest.mark.parametrize("radius_cells", [2.0, 3.5, 6.0])
+def test_an_outline_has_the_area_of_what_lies_in_the_cells(radius_cells: float) -> None:
+    errors, along_the_edges = [], []
+    for seed in range(30):  # a cell is flagged as soon as any of the disc lies in it
+        middle = np.random.default_rng(seed).uniform(9, 10, 2)
+        row, column = np.mgrid[0:20:0.05, 0:20:0.05] + 0.025
+        disc = np.hypot(row - middle[0], column - middle[1]) < radius_cells
+        flagged = disc.reshape(20, 20, 20, 20).any(axis=(1, 3))
+        (region,) = find_regions(cells_flagged(flagged), 1000.0)
+        errors.append(region.area_mm2 / (np.pi * radius_cells**2) - 1)
+        along_the_edges.append(region.cells / (np.pi * radius_cells**2) - 1)
+    assert abs(np.mean(errors)) < 0.1
+    assert np.mean(along_the_edges) > 0.2
 
 
 def test_a_diameter_is_the_greatest_distance() -> None:
-    flagged = green_cells(6, 6, (1, 1), (1, 2), (1, 3), (2, 3), (3, 3))
+    flagged = green_cells(8, 8, *((row, column) for row in (1, 2) for column in (1, 2, 3, 4)))
     region = find_regions(cells_flagged(flagged), 1000.0)[0]
-    assert region.diameter_mm == pytest.approx(np.hypot(3, 3))
+    assert region.diameter_mm == pytest.approx(np.hypot(1, 3))
 
 
 def test_the_heat_map_is_a_pyramid_of_the_right_scale(toy_bundle: Path, tmp_path: Path) -> None:
