@@ -43,6 +43,7 @@ if __name__ == "__main__":
             ),
             st.Page(VIEWS / "audit.py", title="Data set", icon=":material/dataset:"),
             st.Page(VIEWS / "batch.py", title="Batch scoring", icon=":material/grid_view:"),
+            st.Page(VIEWS / "slides.py", title="Slides", icon=":material/biotech:"),
             st.Page(VIEWS / "review.py", title="Review", icon=":material/rate_review:"),
             st.Page(
                 VIEWS / "review_results.py",

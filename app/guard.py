@@ -21,7 +21,7 @@ _YEAR_S: Final = 31_536_000
 _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")
 """Started from elsewhere than the root of the project, Streamlit finds no setting."""
-_CLOSED: Final = ("/media/", "/_stcore/metrics")
+_CLOSED: Final = ("/media/", "/tiles/", "/_stcore/metrics")
 """Places that only the browser of a workspace may ask for."""
 _KEPT_NOWHERE: Final = ("/media/", "/_stcore/")
 _HEADERS: Final = (

@@ -28,7 +28,9 @@ def parts() -> dict[str, Any]:
 
 def _routes() -> Sequence[BaseRoute]:
     """Return what is served beside the pages, in the same process and on the same port."""
-    return []
+    from app.resources.tiles import tile_routes  # noqa: PLC0415 - light; no library is loaded
+
+    return tile_routes()
 
 
 @asynccontextmanager

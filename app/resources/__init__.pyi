@@ -44,3 +44,4 @@ from .slides import slide_view as slide_view
 from .thresholds import bundle_study as bundle_study
 from .thresholds import csv_study as csv_study
 from .thresholds import run_study as run_study
+from .tiles import hide_slide as hide_slide

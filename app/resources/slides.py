@@ -104,7 +104,7 @@ def slide_address(store: SlideStore, job: Job) -> str:
         lambda level, column, row: _tile(store, job, level, column, row),
         lambda: cells_for_viewer(slide_cells(store, job)),
     )
-    return tiles.show(job.id, shown)
+    return tiles.show_slide(job.id, shown)
 
 
 def cells_for_viewer(cells: Cells) -> bytes:

@@ -43,7 +43,7 @@ class ShownSlide:
 _shown: Final[OrderedDict[str, ShownSlide]] = OrderedDict()
 
 
-def show(job_id: str, slide: ShownSlide) -> str:
+def show_slide(job_id: str, slide: ShownSlide) -> str:
     """Let whoever knows the address fetch a slide, and return it; its owner's page alone is told.
 
     It is the same for as long as this process runs, so that a page that is drawn again keeps what
@@ -57,7 +57,7 @@ def show(job_id: str, slide: ShownSlide) -> str:
     return f"{TILES.lstrip('/')}{token}"
 
 
-def hide(job_id: str) -> None:
+def hide_slide(job_id: str) -> None:
     """Let nobody fetch a slide any more."""
     _shown.pop(hmac.digest(_SECRET, job_id.encode(), "sha256").hex(), None)
 

@@ -27,7 +27,7 @@ from core.slides.cells import Cells
 from core.slides.drawn import write_drawn_slide
 from core.slides.exports import read_tables
 from core.slides.result import JOURNAL, SUMMARY, Watch, score_into
-from core.slides.tissue import CELL_PX, TissueRule, find_tissue, share_on_overview
+from core.slides.tissue import CELL_PX, MASK_COARSENING, TissueRule, find_tissue, share_on_overview
 from core.slides.view import SLIDE_SUFFIXES, SlideView, open_slide
 
 _CHOICES_FILE: Final = "slide.json"
@@ -71,6 +71,11 @@ class Preview:
     overview_px: int
     shape: tuple[int, int]
     um_px: float
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the overview has every pixel by which tissue is told."""
+        return self.overview_px == MASK_COARSENING
 
     def cells(self, rule: TissueRule) -> Cells:
         """Return the cells, none of them scored, with what a rule takes for tissue."""

@@ -63,6 +63,7 @@ class SlideViewer {
     if (before?.stamp !== data.stamp) await this.load();
     this.selected = data.selected;
     this.home.classList.toggle("unscored", !data.scored);
+    if (before?.scored !== data.scored) this.part("mask").checked = !data.scored;
     this.paint();
     if (data.selected && !before) this.bring(data.selected);
   }

@@ -1,0 +1,221 @@
+"""A slide before and while it is scored: its spacing, its tissue, start, progress, stop."""
+
+from dataclasses import replace
+from functools import partial
+from typing import Final
+
+import streamlit as st
+
+from app.screens.shared.parts import running_line, section, show_problem
+from app.screens.slides import words
+from app.screens.slides.viewer import viewer
+from app.state import widgets
+from core.errors import NodelensError, SpacingError
+from core.jobs import Job
+from core.scoring import Classifier
+from core.slides.store import Preview, SlideChoices, SlideProgress, SlideStore
+from core.slides.tissue import TissueRule
+
+_LOOK_EVERY_S: Final = 1.0
+_SATURATION, _DENSITY, _SHARE = "tissue-saturation", "tissue-density", "tissue-share"
+_WHICH: Final = "which-cells"
+
+
+def ask_spacing(store: SlideStore, job: Job, error: SpacingError) -> None:
+    """Draw what is wrong with the spacing, and the ways to give it."""
+    show_problem(error)
+    section(words.SPACING, "micrometres per pixel at full resolution")
+    st.caption(words.SPACING_ASKED)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        for um_px, label in words.SPACINGS.items():
+            give = partial(_choose, store, job, um_per_px=um_px)
+            st.button(label, key=f"spacing-{um_px}", on_click=give)
+        other = st.number_input(
+            "Another, µm per pixel", 0.05, 20.0, None, 0.01, format="%.4f", width=190
+        )
+        if st.button("Use it", key="spacing-other", disabled=other is None) and other:
+            _choose(store, job, um_per_px=float(other))
+            st.rerun()
+
+
+def _choose(
+    store: SlideStore,
+    job: Job,
+    *,
+    um_per_px: float | None = None,
+    all_cells: bool | None = None,
+    rule: TissueRule | None = None,
+) -> None:
+    now = store.choices(job)
+    chosen = SlideChoices(
+        now.um_per_px if um_per_px is None else um_per_px,
+        now.all_cells if all_cells is None else all_cells,
+        rule or now.rule,
+    )
+    try:
+        store.choose(job, chosen)
+    except NodelensError as error:
+        widgets.notify(str(error))
+
+
+def before_start(store: SlideStore, job: Job, classifier: Classifier | None) -> None:
+    """Draw what would be scored of a slide, how that is chosen, and the start."""
+    try:
+        preview = store.look(job)
+    except SpacingError as error:
+        ask_spacing(store, job, error)
+        return
+    except NodelensError as error:
+        show_problem(error)
+        return
+    if isinstance(preview, SlideProgress):
+        st.fragment(_looking, run_every=_LOOK_EVERY_S)(store, job)
+        return
+    shown, chosen = st.columns([1.9, 1], gap="medium")
+    with chosen:
+        _tissue(store, job, preview)
+        if classifier is not None:
+            _start(store, job, classifier)
+    with shown:
+        threshold = classifier.operating_point.threshold if classifier else 0.5
+        viewer(store, job, threshold=threshold, scored=False)
+
+
+def _looking(store: SlideStore, job: Job) -> None:
+    try:
+        found = store.look(job)
+    except NodelensError:
+        st.rerun()
+    if isinstance(found, Preview):
+        st.rerun()
+    share = found.done / found.total if found.total else 0.0
+    st.progress(min(share, 1.0), text=f"{words.LOOKING} …")
+
+
+def _tissue(store: SlideStore, job: Job, preview: Preview) -> None:
+    section(words.TISSUE)
+    st.caption(words.TISSUE_NOTE)
+    rule = store.choices(job).rule
+    for key, value in (
+        (_SATURATION, rule.least_saturation),
+        (_DENSITY, rule.least_optical_density),
+        (_SHARE, round(100 * rule.least_share)),
+    ):
+        widgets.start(f"{key}-{job.id}", value)
+
+    def moved() -> None:
+        saturation, density, share = (
+            float(str(widgets.chosen(f"{key}-{job.id}"))) for key in (_SATURATION, _DENSITY, _SHARE)
+        )
+        new = replace(
+            rule,
+            least_saturation=saturation,
+            least_optical_density=density,
+            least_share=share / 100,
+        )
+        _choose(store, job, rule=new)
+
+    st.slider(
+        "Least colour",
+        0.0,
+        0.4,
+        step=0.01,
+        key=f"{_SATURATION}-{job.id}",
+        on_change=moved,
+        help=words.SATURATION_HELP,
+    )
+    st.slider(
+        "Least density",
+        0.0,
+        0.4,
+        step=0.01,
+        key=f"{_DENSITY}-{job.id}",
+        on_change=moved,
+        help=words.DENSITY_HELP,
+    )
+    st.slider(
+        "Least tissue in a cell",
+        5,
+        100,
+        step=5,
+        format="%d %%",
+        key=f"{_SHARE}-{job.id}",
+        on_change=moved,
+        help=words.SHARE_HELP,
+    )
+    if not preview.is_exact:
+        st.caption(words.MASK_NEAR)
+
+
+def _start(store: SlideStore, job: Job, classifier: Classifier) -> None:
+    point = classifier.operating_point
+    section("Start", f"threshold {point.threshold:.4f} ({point.name})")
+    key = f"{_WHICH}-{job.id}"
+    widgets.start(key, store.choices(job).all_cells)
+    all_cells = st.segmented_control(
+        "Cells to score",
+        list(words.WHICH),
+        format_func=lambda choice: words.WHICH[choice],
+        key=key,
+        required=True,
+        on_change=lambda: _choose(store, job, all_cells=bool(widgets.chosen(key))),
+    )
+    st.caption(words.WHICH_NOTES[bool(all_cells)])
+    st.button(
+        "Score this slide",
+        type="primary",
+        icon=":material/play_arrow:",
+        on_click=store.start,
+        args=(job, classifier),
+        key="start",
+        disabled=not store.jobs.is_writable,
+    )
+
+
+def progress_line(store: SlideStore, job: Job, progress: SlideProgress) -> None:
+    """Draw how far a running slide is, with the way to stop it."""
+    text = "Stopping …" if progress.stopping else _progress_text(progress)
+    stop = partial(store.cancel, job)
+    running_line(progress.done, progress.total, text, stop, stopping=progress.stopping)
+
+
+def _progress_text(progress: SlideProgress) -> str:
+    if progress.step == "looking":
+        return f"{words.LOOKING} …"
+    text = f"{progress.done:,} cells scored, {progress.total - progress.done:,} to do by now"
+    return f"{text} · {progress.rate_per_s:,.0f} cells per second" if progress.rate_per_s else text
+
+
+def after_stop(
+    store: SlideStore, job: Job, progress: SlideProgress, classifier: Classifier | None
+) -> None:
+    """Draw why scoring has stopped, and how it goes on."""
+    if progress.state == "broken":
+        show_problem(NodelensError(progress.error))
+    else:
+        st.info(words.STOPPED, icon=":material/pause_circle:")
+    with st.container(horizontal=True):
+        if classifier is not None:
+            st.button(
+                "Continue",
+                type="primary",
+                icon=":material/play_arrow:",
+                on_click=store.start,
+                args=(job, classifier),
+                key="continue",
+                disabled=not store.jobs.is_writable,
+            )
+        again_button(store, job)
+
+
+def again_button(store: SlideStore, job: Job) -> None:
+    """Draw the way back to what is chosen before scoring."""
+    st.button(
+        "Choose anew",
+        icon=":material/restart_alt:",
+        on_click=store.restart,
+        args=(job,),
+        key="anew",
+        disabled=not store.jobs.is_writable,
+        help=words.AGAIN_HELP,
+    )

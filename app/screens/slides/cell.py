@@ -1,0 +1,108 @@
+"""The cell that is looked at: its patch, what lies around, its score, its map."""
+
+import hashlib
+import math
+from html import escape
+
+import streamlit as st
+
+from app import resources
+from app.screens.shared.parts import TONES, empty, facts
+from app.screens.slides import words
+from app.screens.slides.viewer import chosen_cell
+from app.state import widgets
+from core import pictures
+from core.errors import NodelensError
+from core.explanation import OverlayStyle, Target, draw_overlay, png_bytes
+from core.jobs import Job
+from core.patches import ImageU8
+from core.scoring import Classifier
+from core.scoring.results import Outcome
+from core.slides.cells import Cells, CellState
+from core.slides.store import SlideStore
+from core.wording import call_text, number, percent, score_text
+
+_MAP = "slide-map"
+_STYLE = OverlayStyle(zoom=4, smooth_patch=True, centre_box=False)
+
+
+def cell_panel(store: SlideStore, job: Job, classifier: Classifier | None) -> None:
+    """Draw the cell that is looked at."""
+    cells = resources.slide_cells(store, job)
+    at = chosen_cell(cells)
+    if at is None:
+        empty(*words.CHOOSE_CELL)
+        return
+    row, column = at
+    scored = cells.state[at] == CellState.SCORED
+    st.html(_line(cells, at))
+    try:
+        patch, around = resources.slide_patch(store, job, row, column)
+    except NodelensError as error:
+        st.warning(str(error))
+        return
+    shown = pictures.png_uri(patch)
+    if scored and classifier is not None:
+        on = st.toggle(words.MAP, key=_MAP, help=words.MAP_HELP, persist_state="session")
+        other = resources.slide_summary(store, job)["spec"]["model_id"] != classifier.model_id
+        if on and not other:
+            shown = _map(classifier, patch) or shown
+    st.html(
+        f'<div class="nl-cell"><figure><img src="{shown}" alt="Patch of the cell"><i></i></figure>'
+        f'<figure class="nl-around"><img src="{pictures.png_uri(around)}" '
+        f'alt="What lies around the patch"><i></i></figure></div>'
+    )
+    st.caption(words.SURROUNDINGS)
+    if scored:
+        facts(_facts(store, job, cells, at))
+
+
+def _line(cells: Cells, at: tuple[int, int]) -> str:
+    row, column = at
+    where = f"<small>row {row + 1:,}, column {column + 1:,}</small>"
+    if cells.state[at] != CellState.SCORED:
+        tissue, done = bool(cells.tissue[at]), bool((cells.state != CellState.UNSCORED).any())
+        why = words.PASSED_OVER if tissue and done else words.NOT_STARTED
+        if not tissue:
+            why = words.NOT_TISSUE
+        if cells.state[at] == CellState.FAILED:
+            why = call_text(Outcome.FAILED)
+        return f'<div class="nl-patchline"><span>{escape(why)}</span>{where}</div>'
+    called = {1: Outcome.TUMOUR, 0: Outcome.NO_TUMOUR}.get(int(cells.call[at]), Outcome.GREY_ZONE)
+    unlike = cells.domain_distance[at] > 1
+    badge = f'<span class="nl-badge nl-badge-bad">{words.UNLIKE}</span>' if unlike else ""
+    return (
+        f'<div class="nl-patchline"><b>{score_text(float(cells.prob_tumour[at]))}</b>'
+        f'<span class="nl-called nl-{TONES[called]}">{call_text(called)}</span>{badge}{where}</div>'
+    )
+
+
+def _facts(store: SlideStore, job: Job, cells: Cells, at: tuple[int, int]) -> list[tuple[str, str]]:
+    side = store.cell_px(job)
+    distance = float(cells.domain_distance[at])
+    pairs = [
+        ("Place", f"x {at[1] * side:,.0f}, y {at[0] * side:,.0f} px of the full resolution"),
+        ("Tissue", percent(float(cells.tissue_share[at]), 0)),
+    ]
+    if math.isfinite(distance):
+        text = f"{number(distance, 2)} (above 1: unlike)"
+        pairs.append(("Distance from the training data", text))
+    return pairs
+
+
+def _map(classifier: Classifier, patch: ImageU8) -> str | None:
+    """Return the patch under its Grad-CAM as a data URI, None if it cannot be made."""
+    explainer = resources.explainer(classifier, None, None, Target.TUMOUR)
+
+    def draw() -> bytes:
+        (explained,) = explainer.explain(patch[None])
+        return png_bytes(
+            draw_overlay(patch, explained.cam, style=_STYLE, strength=explained.strength)
+        )
+
+    try:
+        pixels = hashlib.sha256(patch.tobytes()).hexdigest()
+        return resources.picture_uri(draw, f"slide-map {classifier.model_id} {pixels}")
+    except NodelensError as error:
+        widgets.notify(str(error))
+        return None

@@ -1,0 +1,122 @@
+"""A scored slide: its summary, its files, and its cells on their way to a review."""
+
+import io
+import zipfile
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+import streamlit as st
+
+from app import resources
+from app.screens.shared.parts import Stat, download, stat_strip
+from app.screens.slides import words
+from app.screens.slides.before import again_button
+from app.state import address, identity, widgets
+from core.errors import NodelensError
+from core.jobs import Job
+from core.scoring import Classifier
+from core.slides.review import cells_as_patches
+from core.slides.store import SlideStore
+from core.wording import number, score_text
+
+_MANY: Final = 0.05
+_USUAL: Final = 60
+_MOST: Final = 500
+
+
+def summary(store: SlideStore, job: Job) -> None:
+    """Draw what was found, in a sentence and in numbers."""
+    found = resources.slide_summary(store, job)
+    counts, regions = found["cells"], found["regions_of_flagged_cells"]
+    st.html(f'<p class="nl-inwords">{found["in_words"]}</p>')
+    unlike = counts["unlike_training"] / max(counts["scored"], 1)
+    if unlike > _MANY:
+        st.warning(words.UNLIKE_MANY.format(share=unlike), icon=":material/warning:")
+    largest = regions["greatest_diameter_mm"]
+    highest = found["highest_score"]
+    stat_strip(
+        [
+            Stat("Cells of tissue", f"{counts['tissue']:,}", f"{counts['scored']:,} scored"),
+            Stat("Flagged", f"{counts['flagged']:,}", f"at {found['spec']['threshold']:.4f}"),
+            Stat("Highest score", "–" if highest is None else score_text(highest)),
+            Stat("Regions", f"{regions['count']:,}", f"{regions['area_mm2']:.3f} mm² in all"),
+            Stat("Greatest diameter", "–" if largest is None else f"{number(largest, 2)} mm"),
+        ]
+    )
+
+
+def ways_on(store: SlideStore, job: Job, classifier: Classifier | None) -> None:
+    """Draw the ways on from a scored slide."""
+    with st.container(horizontal=True, vertical_alignment="center", key="nl-slide-steps"):
+        _review(store, job, classifier)
+        _downloads(store, job)
+        again_button(store, job)
+
+
+def _review(store: SlideStore, job: Job, classifier: Classifier | None) -> None:
+    cells = resources.slide_cells(store, job)
+    flagged = int(cells.flagged.sum())
+    with st.popover(
+        "Review", icon=":material/rate_review:", key="to-review", disabled=classifier is None
+    ):
+        st.write(words.REVIEW)
+        choices = [words.FLAGGED, words.DOUBTFUL] if flagged else [words.DOUBTFUL]
+        which = st.radio("Cells", choices, key=f"review-which-{job.id}")
+        most = min(_MOST, flagged if which == words.FLAGGED else int((cells.state == 1).sum()))
+        count = st.number_input(
+            "How many", 1, max(most, 1), min(_USUAL, max(most, 1)), key=f"review-count-{which}"
+        )
+        st.caption(words.REVIEW_NOTE)
+        if st.button("Open a review", type="primary", key="open-review") and classifier is not None:
+            try:
+                _to_review(store, job, classifier, str(which), int(count))
+            except NodelensError as error:
+                st.error(str(error))
+
+
+def _to_review(store: SlideStore, job: Job, classifier: Classifier, which: str, count: int) -> None:
+    cells, view = resources.slide_cells(store, job), resources.slide_view(store, job)
+    threshold = classifier.operating_point.threshold
+    places = (
+        cells.flagged_first(count)
+        if which == words.FLAGGED
+        else cells.doubtful_first(count, threshold)
+    )
+    batches = resources.job_store(resources.settings())
+    with st.spinner("Cutting and scoring the patches …"):
+        batch = batches.add_upload(
+            identity.owner(), f"{job.name}, {len(places)} cells", cells_as_patches(view, places)
+        )
+        batches.start(batch, classifier)
+        batches.wait(batch, timeout_s=120)
+    address.job.look_at(batch.id)
+    address.pick(())
+    address.case.look_at(None)
+    widgets.forget("new-batch")
+    st.switch_page("views/review.py")
+
+
+def _downloads(store: SlideStore, job: Job) -> None:
+    folder = store.result(job)
+    with st.popover("Download", icon=":material/download:", key="downloads"):
+        for name, meaning in words.FILES.items():
+            download(
+                name,
+                (folder / name).read_bytes,
+                f"{job.name}-{name}",
+                f"download-{name}",
+                width="stretch",
+            )
+            st.caption(meaning)
+        pack: Callable[[], bytes] = partial(_zipped, store, job)
+        download(words.ALL_FILES, pack, f"{job.name}.zip", "download-all", width="stretch")
+        st.caption(words.NO_TUMOUR_SIZE)
+
+
+def _zipped(store: SlideStore, job: Job) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+        for name in words.FILES:
+            archive.write(store.result(job) / name, name)
+    return packed.getvalue()

@@ -1,0 +1,124 @@
+"""The slides of a workspace: ways to bring one, their list, the head line of one."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+import streamlit as st
+from markupsafe import Markup
+
+from app import resources
+from app.screens.shared.listing import badge, job_list, marks
+from app.screens.shared.parts import empty, head_line, show_problem, way_back
+from app.screens.slides import words
+from app.state import address, identity, widgets
+from core.errors import NodelensError, SourceError
+from core.jobs import Job
+from core.settings import Settings
+from core.slides.store import SlideStore
+from core.slides.view import SLIDE_SUFFIXES
+
+_UPLOADER: Final = "slide-file"
+
+
+def new_slide(store: SlideStore, settings: Settings) -> None:
+    """Draw the ways to bring a slide; whichever is used opens it."""
+    on_server = ["On the server"] * bool(settings.server_roots)
+    upload, *server, drawn = st.tabs(["File", *on_server, "Drawn slide"])
+    with upload:
+        st.caption(words.UPLOAD.format(mib=settings.max_upload_bytes // 2**20))
+        _upload(store, settings)
+    for place in server:
+        with place:
+            _server_path(store, settings)
+    with drawn:
+        st.caption(words.DRAWN)
+        if st.button("Open the drawn slide", icon=":material/draw:", key="try-slide"):
+            with st.spinner(words.DRAWING):
+                _open(partial(store.add_drawn, identity.owner(), words.DRAWN_NAME))
+
+
+def _upload(store: SlideStore, settings: Settings) -> None:
+    file = st.file_uploader(
+        "Slide",
+        type=sorted(suffix[1:] for suffix in SLIDE_SUFFIXES),
+        key=widgets.uploader_key(_UPLOADER),
+        label_visibility="collapsed",
+    )
+    if file is None:
+        return
+
+    def keep() -> Job:
+        settings.check_upload([file.size])
+        store.jobs.require_room(identity.owner(), file.size, quota=settings.quota_bytes)
+        return store.add_upload(identity.owner(), file)
+
+    try:
+        with st.spinner("Storing the slide …"):
+            widgets.clear_uploader(_UPLOADER)
+            _open(keep)
+    finally:
+        widgets.release([file])
+
+
+def _server_path(store: SlideStore, settings: Settings) -> None:
+    roots = ", ".join(f"`{root}`" for root in settings.server_roots)
+    st.caption(words.SERVER.format(roots=roots))
+    with st.form("slide-path", border=False):
+        text = st.text_input("Path", placeholder=f"{settings.server_roots[0]}/…")
+        if not st.form_submit_button("Open this slide", icon=":material/folder_open:"):
+            return
+
+    def add() -> Job:
+        path = settings.server_source(text)
+        if not path.is_file():
+            raise SourceError("This is a folder; name the file of one slide in it.")
+        return store.jobs.add_server_path(identity.owner(), path.name, path)
+
+    _open(add)
+
+
+def _open(add: Callable[[], Job]) -> None:
+    try:
+        job = add()
+    except NodelensError as error:
+        show_problem(error)
+        return
+    address.slide.look_at(job.id)
+    st.rerun()
+
+
+def slide_list(store: SlideStore) -> None:
+    """Draw the workspace's slides, newest first."""
+    jobs = store.jobs.jobs(identity.owner())
+    if not jobs:
+        empty(*words.NO_SLIDE)
+        return
+    job_list(jobs, partial(_status, store), address.slide.look_at, "slide")
+
+
+def _status(store: SlideStore, job: Job) -> tuple[str, str]:
+    state = store.progress(job).state
+    if state == "done":
+        counts = resources.slide_summary(store, job)["cells"]
+        return state, f"{counts['flagged']:,} of {counts['tissue']:,} cells flagged"
+    return state, ""
+
+
+def slide_head(store: SlideStore, job: Job, state: str, note: str = "") -> None:
+    """Draw the name of the slide that is looked at, the way back and the way out."""
+    with st.container(horizontal=True, vertical_alignment="center", key="nl-slide-head"):
+        way_back("All slides", "all", address.slide.look_at)
+        drawn = badge("drawn, not tissue", "drawn") if store.is_drawn(job) else Markup("")
+        head_line(job.name, drawn + marks(job, state, note))
+        with st.popover("", icon=":material/more_vert:", key="slide-more", help="Delete"):
+            st.write(words.DELETE)
+            delete = partial(_delete, store, job)
+            st.button("Delete this slide", on_click=delete, key="del", icon=":material/delete:")
+
+
+def _delete(store: SlideStore, job: Job) -> None:
+    address.slide.look_at(None)
+    store.remove(job)
+    resources.hide_slide(job.id)
+    resources.forget_slides()

@@ -1,0 +1,99 @@
+"""What the page of slides says."""
+
+from typing import Final
+
+TITLE: Final = "Slides"
+LEAD: Final = "Score the tissue of a slide, cell by cell, and look at the scores where they are."
+NO_READER: Final = (
+    "Slides need two more libraries on this server. The operator installs them with "
+    "`pip install -e '.[slides]'` and restarts the app."
+)
+NO_SLIDE: Final = ("No slide yet.", "Add one above, or open the drawn slide to see a result.")
+UPLOAD: Final = (
+    "One file: a slide of a scanner (.svs, .ndpi, .scn, .bif, tiled .tif) or a region of one "
+    "(.tif, .png, .jpg). Up to {mib:,} MiB. Slides that consist of several files (.mrxs, .vms, "
+    "DICOM) must lie on the server. Labels and overview photographs in the file are never shown."
+)
+SERVER: Final = "A slide is read where it is. Allowed folders: {roots}"
+DRAWN_NAME: Final = "Drawn lymph node (not tissue)"
+DRAWN: Final = (
+    "About 3 × 3 mm, put together by a computer program, with four islands that imitate tumour. It "
+    "is not tissue, comes from no patient, and its scores say nothing about real slides."
+)
+DRAWING: Final = "Drawing it. This happens once, and takes a few seconds …"
+SPACING: Final = "How large are the pixels?"
+SPACING_ASKED: Final = (
+    "The scores depend on it, so it is not guessed. The scanner's report or the person who "
+    "exported the file knows. It is noted with the results."
+)
+SPACINGS: Final = {0.25: "0.25 µm (40×)", 0.5: "0.5 µm (20×)", 1.0: "1.0 µm (10×)"}
+LOOKING: Final = "Looking for tissue"
+TISSUE: Final = "Tissue"
+TISSUE_NOTE: Final = (
+    "Each cell is 32 × 32 px at 0.97 µm/px, about 31 µm. A cell is scored when enough of it is "
+    "tissue. Adjust this if glass is marked or tissue is not; the picture shows the change."
+)
+MASK_NEAR: Final = "On a slide of this size the picture shows the tissue roughly."
+SATURATION_HELP: Final = "Glass, dust and grey ink have less colour than stained tissue."
+DENSITY_HELP: Final = "Glass lets through more light than tissue."
+SHARE_HELP: Final = "How much of a cell must be tissue for the cell to be scored."
+WHICH: Final = {
+    False: "Where it matters",
+    True: "All cells",
+}
+WHICH_NOTES: Final = {
+    False: "Scores every second cell of every second row first, then the neighbours of each cell "
+    "that is not called free of tumour. No region with 2 × 2 flagged cells is missed, and a slide "
+    "with little tumour takes about a third of the time.",
+    True: "Scores every cell of tissue.",
+}
+STOPPED: Final = "Stopped. The cells scored so far are kept; scoring resumes from there."
+AGAIN_HELP: Final = "Deletes these scores and lets you choose anew what is scored."
+DELETE: Final = "Permanently deletes this slide's scores, and the file if you uploaded it."
+PARTLY: Final = (
+    "Below the model's threshold some cells have no score: score all cells to see every one."
+)
+NAME: Final = (
+    "Slide. Arrow keys move, plus and minus zoom, 0 shows all, N and P go through the flagged "
+    "cells, Enter looks at the cell in the middle."
+)
+KEYS: Final = (
+    "Click a cell to see its patch. Keys: arrows move, + and − zoom, 0 shows all, N and P go "
+    "through the flagged cells from the highest score down, Enter takes the cell in the middle."
+)
+CHOOSE_CELL: Final = ("No cell chosen.", "Click a cell in the slide, or press N for the highest.")
+NOT_TISSUE: Final = "This cell has too little tissue and was not scored."
+PASSED_OVER: Final = "This cell was passed over: none of its neighbours was flagged."
+NOT_STARTED: Final = "This cell will be scored."
+SURROUNDINGS: Final = (
+    "Left: the patch that the score was made from; the outlined centre is the cell. "
+    "Right: what lies around it."
+)
+MAP: Final = "Heat map"
+MAP_HELP: Final = "Grad-CAM: the places that the network's last layers take as evidence for tumour."
+UNLIKE: Final = "unlike the training data"
+UNLIKE_MANY: Final = (
+    "{share:.0%} of the scored cells are unlike the training data. Do not rely on their scores; "
+    "check organ, stain, focus and pixel size."
+)
+REVIEW: Final = "Read cells yourself, one by one, and record your verdicts."
+REVIEW_NOTE: Final = (
+    "Cuts the patches of these cells into a batch and opens a new review of it. The batch is "
+    "scored again, which gives the same scores."
+)
+FLAGGED: Final = "flagged, highest score first"
+DOUBTFUL: Final = "nearest to the threshold first"
+FILES: Final = {
+    "cells.csv": "Cells as CSV: place in pixels and µm, score, call.",
+    "cells.parquet": "Cells as Parquet.",
+    "cells.geojson.gz": "Cells as tiles for QuPath.",
+    "regions.geojson": "Outlines of the regions of flagged cells, for QuPath.",
+    "heatmap.tif": "Heat map as a pyramidal TIFF.",
+    "overview.png": "Slide and scores as a picture.",
+    "summary.json": "Summary: model, threshold, spacing, counts.",
+}
+ALL_FILES: Final = "All of these as ZIP"
+NO_TUMOUR_SIZE: Final = (
+    "Outlines go through the middles of the outermost flagged cells. Their area is that of flagged "
+    "cells, not the size of a tumour."
+)

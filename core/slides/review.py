@@ -1,0 +1,40 @@
+"""Cells of a slide as patches in a batch, so that they can be read one by one."""
+
+import csv
+import io
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from core.slides.run import cell_id, cell_patch
+from core.slides.view import SlideView
+
+
+def cells_as_patches(view: SlideView, places: NDArray[np.int64]) -> Iterator[io.BytesIO]:
+    """Yield files of a batch: the patch of each cell as PNG, and a table that names the slide.
+
+    Args:
+        view: The slide.
+        places: Rows and columns of cells (N, 2), in order.
+
+    Raises:
+        PatchError: A part of the file is damaged.
+    """
+    table = io.StringIO()
+    rows = csv.writer(table, lineterminator="\n")
+    rows.writerow(["id", "slide"])
+    for row, column in places.tolist():
+        name = cell_id(row, column)
+        rows.writerow([name, view.file.path.name])
+        packed = io.BytesIO()
+        Image.fromarray(cell_patch(view, row, column)).save(packed, "PNG")
+        yield _named(packed.getvalue(), f"{name}.png")
+    yield _named(table.getvalue().encode(), "slides.csv")
+
+
+def _named(data: bytes, name: str) -> io.BytesIO:
+    file = io.BytesIO(data)
+    file.name = name
+    return file
