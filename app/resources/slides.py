@@ -17,7 +17,7 @@ from core.settings import Settings
 from core.slides.cells import Cells, CellState
 from core.slides.result import SUMMARY
 from core.slides.run import cell_patch, cell_surroundings
-from core.slides.store import Preview, SlideStore
+from core.slides.store import SlidePreview, SlideStore
 from core.slides.tiles import SlideTiles
 from core.slides.view import SlideView, open_file
 
@@ -87,7 +87,7 @@ def slide_cells(store: SlideStore, job: Job) -> Cells:
     if store.progress(job).state == "done":
         return store.cells(job)
     preview = store.look(job)
-    if not isinstance(preview, Preview):
+    if not isinstance(preview, SlidePreview):
         raise SourceError("This slide is still being looked at for tissue. Wait a moment.")
     return preview.cells(store.choices(job).rule)
 

@@ -29,18 +29,20 @@ from core.slides.store import SlideStore  # noqa: E402
 def look_at(store: SlideStore, job: Job, classifier: Classifier | None) -> None:
     """Draw the slide that is looked at, in whatever state it is."""
     progress = store.progress(job)
-    slides.slide_head(store, job, progress.state)
+    slides.slide_head(
+        store, job, progress.state, lambda: results.ways_on(store, job, progress.state, classifier)
+    )
     if progress.state == "new":
         before.before_start(store, job, classifier)
         return
     if progress.state == "running":
         st.fragment(running, run_every=LIVE_EVERY_S)(store, job)
+        viewer.viewer(store, job, threshold=0.5, scored=False)
         return
     if progress.state in {"stopped", "broken"}:
         before.after_stop(store, job, progress, classifier)
         return
     results.summary(store, job)
-    results.ways_on(store, job, classifier)
     st.fragment(scored)(store, job, classifier)
 
 
@@ -61,6 +63,7 @@ def scored(store: SlideStore, job: Job, classifier: Classifier | None) -> None:
         st.caption(words.KEYS)
     with looked_at:
         cell.cell_panel(store, job, classifier)
+        results.numbers(store, job)
 
 
 settings = model.settings_or_stop()

@@ -8,7 +8,7 @@ from core.slides.exports import Placing, write_cell_features, write_region_featu
 from core.slides.heat_map import overview, write_heat_map
 from core.slides.journal import SlideJournal, SlideSpec, specify_slide
 from core.slides.outlines import Region, find_regions
-from core.slides.result import Watch, score_into
+from core.slides.result import SlideWatch, score_into
 from core.slides.run import cell_patch, score_slide
 from core.slides.spacing import ClaimedSpacing, Spacing, settle_spacing
 from core.slides.tissue import CELL_PX, Tissue, TissueRule, find_tissue
@@ -25,10 +25,10 @@ __all__ = [
     "SlideJournal",
     "SlideSpec",
     "SlideView",
+    "SlideWatch",
     "Spacing",
     "Tissue",
     "TissueRule",
-    "Watch",
     "cell_patch",
     "find_regions",
     "find_tissue",

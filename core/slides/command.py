@@ -11,7 +11,7 @@ from core.options import RegionsOptions
 from core.scoring import Classifier, apply_locked_point, open_classifier
 from core.scoring.shards import Shard
 from core.slides.cells import Cells
-from core.slides.result import Watch, score_into
+from core.slides.result import SlideWatch, score_into
 from core.slides.view import SLIDE_SUFFIXES, open_slide
 from core.thresholds import read_locked_point
 
@@ -68,7 +68,7 @@ def _one(path: Path, out: Path, classifier: Classifier, options: RegionsOptions)
             classifier,
             all_cells=options.all_cells,
             resume=options.resume,
-            watch=Watch(bars.tissue, bars.start, bars.add),
+            watch=SlideWatch(bars.tissue, bars.start, bars.add),
         )
     if summary is None:
         return SOME_NOT_SCORED

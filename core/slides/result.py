@@ -41,7 +41,7 @@ JOURNAL: Final = "cells.journal"
 
 
 @dataclass(frozen=True)
-class Watch:
+class SlideWatch:
     """Who follows a run.
 
     Attributes:
@@ -65,7 +65,7 @@ def score_into(
     rule: TissueRule | None = None,
     all_cells: bool = False,
     resume: bool = False,
-    watch: Watch | None = None,
+    watch: SlideWatch | None = None,
 ) -> dict[str, Any] | None:
     """Score a slide, write all of `FILES` and the summary into a folder, and return the summary.
 
@@ -84,7 +84,7 @@ def score_into(
     Raises:
         RunError: The interrupted run was another, or still goes on.
     """
-    rule, watch = rule or TissueRule(), watch or Watch()
+    rule, watch = rule or TissueRule(), watch or SlideWatch()
     spec = specify_slide(view, classifier, rule, all_cells=all_cells)
     if resume and (before := _finished(out, spec)) is not None:
         return before

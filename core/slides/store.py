@@ -20,13 +20,13 @@ from pydantic import TypeAdapter
 from core.errors import RunError, SourceError
 from core.files import replacing
 from core.jobs.folder import Job, JobFolder, NamedBytes, StoredFile
-from core.jobs.runner import Runner, State, Task
+from core.jobs.runner import BackgroundTask, Runner, State
 from core.patches import ImageU8
 from core.scoring import Classifier
 from core.slides.cells import Cells
 from core.slides.drawn import write_drawn_slide
 from core.slides.exports import read_tables
-from core.slides.result import JOURNAL, SUMMARY, Watch, score_into
+from core.slides.result import JOURNAL, SUMMARY, SlideWatch, score_into
 from core.slides.tissue import CELL_PX, MASK_COARSENING, TissueRule, find_tissue, share_on_overview
 from core.slides.view import SLIDE_SUFFIXES, SlideView, open_slide
 
@@ -57,7 +57,7 @@ _CHOICES: Final = TypeAdapter(SlideChoices)
 
 
 @dataclass(frozen=True, eq=False)
-class Preview:
+class SlidePreview:
     """A slide before it is scored.
 
     Attributes:
@@ -108,10 +108,10 @@ class SlideProgress:
     stopping: bool = False
 
 
-class _Looking(Task):
+class _SlideLooking(BackgroundTask):
     """A slide being looked at for the first time."""
 
-    def __init__(self, look: Callable[["_Looking"], None]) -> None:
+    def __init__(self, look: Callable[["_SlideLooking"], None]) -> None:
         super().__init__("slide-look")
         self.done = self.total = 0
         self._look = look
@@ -123,7 +123,7 @@ class _Looking(Task):
         self.done, self.total = done, total
 
 
-class _Scoring(Task):
+class _SlideScoring(BackgroundTask):
     """A slide being scored."""
 
     def __init__(self, store: "SlideStore", job: Job, classifier: Classifier) -> None:
@@ -136,7 +136,7 @@ class _Scoring(Task):
         self._choices = store.choices(job)
 
     def work(self) -> None:
-        watch = Watch(self._looked, self._begin, self._advance, self.stop)
+        watch = SlideWatch(self._looked, self._begin, self._advance, self.stop)
         with self._store.open(self._job) as view:
             summary = score_into(
                 self._store.result(self._job),
@@ -185,8 +185,8 @@ class SlideStore:
         """
         self._drawn = folder / "drawn" / "drawn-lymph-node.tif"
         self.jobs = JobFolder(folder, server_roots=(*server_roots, self._drawn.parent.resolve()))
-        self._looking: Runner[_Looking] = Runner()
-        self._scoring: Runner[_Scoring] = Runner()
+        self._looking: Runner[_SlideLooking] = Runner()
+        self._scoring: Runner[_SlideScoring] = Runner()
 
     def add_upload(self, owner: str, file: NamedBytes) -> Job:
         """Keep an uploaded slide and return it.
@@ -266,7 +266,7 @@ class SlideStore:
         with replacing(folder / _CHOICES_FILE) as temporary:
             temporary.write_text(json.dumps(asdict(choices)), "utf-8")
 
-    def look(self, job: Job) -> SlideProgress | Preview:
+    def look(self, job: Job) -> SlideProgress | SlidePreview:
         """Return the slide's preview, or how far a thread is that makes it.
 
         Raises:
@@ -278,19 +278,19 @@ class SlideStore:
             facts = json.loads((folder / _OVERVIEW_FACTS).read_text("utf-8"))
             with Image.open(folder / _OVERVIEW) as picture:
                 pixels = np.asarray(picture.convert("RGB"))
-            return Preview(pixels, facts["overview_px"], tuple(facts["shape"]), facts["um_px"])
+            return SlidePreview(pixels, facts["overview_px"], tuple(facts["shape"]), facts["um_px"])
         task = self._looking.task(job.id)
         if task is not None and task.error:
             raise SourceError(task.error)
         if task is None or not task.is_alive():
             self.jobs.require_writable()
             self.open(job).close()  # what is wrong with it is said at once
-            self._looking.start(job.id, lambda: _Looking(lambda task: self._look(job, task)))
+            self._looking.start(job.id, lambda: _SlideLooking(lambda task: self._look(job, task)))
             task = self._looking.task(job.id)
         done, total = (task.done, task.total) if task is not None else (0, 0)
         return SlideProgress("running", "looking", done, total)
 
-    def _look(self, job: Job, task: _Looking) -> None:
+    def _look(self, job: Job, task: _SlideLooking) -> None:
         folder = self.jobs.folder / job.id
         with self.open(job) as view:
             tissue = find_tissue(view, TissueRule(), task.advance)
@@ -308,7 +308,7 @@ class SlideStore:
     def start(self, job: Job, classifier: Classifier) -> None:
         """Score the slide, or what it still lacks, in a thread of its own; once at a time."""
         self.jobs.require_writable()
-        self._scoring.start(job.id, lambda: _Scoring(self, job, classifier))
+        self._scoring.start(job.id, lambda: _SlideScoring(self, job, classifier))
 
     def cancel(self, job: Job) -> None:
         """Ask a running slide to stop after its block; what it has stays."""

@@ -13,7 +13,7 @@ from app.state import widgets
 from core.errors import NodelensError, SpacingError
 from core.jobs import Job
 from core.scoring import Classifier
-from core.slides.store import Preview, SlideChoices, SlideProgress, SlideStore
+from core.slides.store import SlideChoices, SlidePreview, SlideProgress, SlideStore
 from core.slides.tissue import TissueRule
 
 _LOOK_EVERY_S: Final = 1.0
@@ -86,13 +86,13 @@ def _looking(store: SlideStore, job: Job) -> None:
         found = store.look(job)
     except NodelensError:
         st.rerun()
-    if isinstance(found, Preview):
+    if isinstance(found, SlidePreview):
         st.rerun()
     share = found.done / found.total if found.total else 0.0
     st.progress(min(share, 1.0), text=f"{words.LOOKING} …")
 
 
-def _tissue(store: SlideStore, job: Job, preview: Preview) -> None:
+def _tissue(store: SlideStore, job: Job, preview: SlidePreview) -> None:
     section(words.TISSUE)
     st.caption(words.TISSUE_NOTE)
     rule = store.choices(job).rule

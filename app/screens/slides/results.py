@@ -9,7 +9,7 @@ from typing import Final
 import streamlit as st
 
 from app import resources
-from app.screens.shared.parts import Stat, download, stat_strip
+from app.screens.shared.parts import download, facts
 from app.screens.slides import words
 from app.screens.slides.before import again_button
 from app.state import address, identity, widgets
@@ -18,7 +18,7 @@ from core.jobs import Job
 from core.scoring import Classifier
 from core.slides.review import cells_as_patches
 from core.slides.store import SlideStore
-from core.wording import number, score_text
+from core.wording import number
 
 _MANY: Final = 0.05
 _USUAL: Final = 60
@@ -28,27 +28,40 @@ _MOST: Final = 500
 def summary(store: SlideStore, job: Job) -> None:
     """Draw what was found, in a sentence and in numbers."""
     found = resources.slide_summary(store, job)
-    counts, regions = found["cells"], found["regions_of_flagged_cells"]
+    counts = found["cells"]
     st.html(f'<p class="nl-inwords">{found["in_words"]}</p>')
     unlike = counts["unlike_training"] / max(counts["scored"], 1)
     if unlike > _MANY:
         st.warning(words.UNLIKE_MANY.format(share=unlike), icon=":material/warning:")
+
+
+def numbers(store: SlideStore, job: Job) -> None:
+    """Draw what was scored with what, and the regions, folded."""
+    found = resources.slide_summary(store, job)
+    counts, regions, slide = found["cells"], found["regions_of_flagged_cells"], found["slide"]
     largest = regions["greatest_diameter_mm"]
-    highest = found["highest_score"]
-    stat_strip(
-        [
-            Stat("Cells of tissue", f"{counts['tissue']:,}", f"{counts['scored']:,} scored"),
-            Stat("Flagged", f"{counts['flagged']:,}", f"at {found['spec']['threshold']:.4f}"),
-            Stat("Highest score", "–" if highest is None else score_text(highest)),
-            Stat("Regions", f"{regions['count']:,}", f"{regions['area_mm2']:.3f} mm² in all"),
-            Stat("Greatest diameter", "–" if largest is None else f"{number(largest, 2)} mm"),
-        ]
-    )
+    diameter = "" if largest is None else f", greatest diameter {number(largest, 2)} mm"
+    given = "as given" if slide["spacing_origin"] == "given" else "as the file says"
+    with st.expander("Numbers"):
+        facts(
+            [
+                ("Cells", f"{counts['tissue']:,} of tissue, {counts['scored']:,} scored"),
+                ("Regions", f"{regions['count']:,}, {regions['area_mm2']:.3f} mm²{diameter}"),
+                ("Scored", found["which_cells"]),
+                ("Pixels", f"{slide['um_per_px']:.4g} µm, {given}"),
+                ("Model", found["spec"]["model_id"]),
+                (
+                    "Threshold",
+                    f"{found['spec']['threshold']:.4f} ({found['spec']['operating_point']})",
+                ),
+            ]
+        )
+        st.caption(words.NO_TUMOUR_SIZE)
 
 
-def ways_on(store: SlideStore, job: Job, classifier: Classifier | None) -> None:
+def ways_on(store: SlideStore, job: Job, state: str, classifier: Classifier | None) -> None:
     """Draw the ways on from a scored slide."""
-    with st.container(horizontal=True, vertical_alignment="center", key="nl-slide-steps"):
+    if state == "done":
         _review(store, job, classifier)
         _downloads(store, job)
         again_button(store, job)
@@ -111,7 +124,6 @@ def _downloads(store: SlideStore, job: Job) -> None:
             st.caption(meaning)
         pack: Callable[[], bytes] = partial(_zipped, store, job)
         download(words.ALL_FILES, pack, f"{job.name}.zip", "download-all", width="stretch")
-        st.caption(words.NO_TUMOUR_SIZE)
 
 
 def _zipped(store: SlideStore, job: Job) -> bytes:

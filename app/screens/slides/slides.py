@@ -105,12 +105,13 @@ def _status(store: SlideStore, job: Job) -> tuple[str, str]:
     return state, ""
 
 
-def slide_head(store: SlideStore, job: Job, state: str, note: str = "") -> None:
-    """Draw the name of the slide that is looked at, the way back and the way out."""
+def slide_head(store: SlideStore, job: Job, state: str, ways_on: Callable[[], None]) -> None:
+    """Draw the name of the slide that is looked at, the way back, the ways on, the way out."""
     with st.container(horizontal=True, vertical_alignment="center", key="nl-slide-head"):
         way_back("All slides", "all", address.slide.look_at)
         drawn = badge("drawn, not tissue", "drawn") if store.is_drawn(job) else Markup("")
-        head_line(job.name, drawn + marks(job, state, note))
+        head_line(job.name, drawn + marks(job, state))
+        ways_on()
         with st.popover("", icon=":material/more_vert:", key="slide-more", help="Delete"):
             st.write(words.DELETE)
             delete = partial(_delete, store, job)
