@@ -17,9 +17,11 @@ from .batches import source as source
 from .batches import thumbnails as thumbnails
 from .explanations import explained as explained
 from .explanations import explainer as explainer
+from .explanations import halves as halves
 from .explanations import job_collection as job_collection
 from .explanations import picture_uri as picture_uri
 from .explanations import sample_collection as sample_collection
+from .explanations import surroundings as surroundings
 from .installation import forget_jobs as forget_jobs
 from .installation import settings as settings
 from .locks import folder_lock as folder_lock

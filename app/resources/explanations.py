@@ -5,11 +5,12 @@ import hashlib
 from collections.abc import Callable, Hashable
 
 from app.resources.batches import of_rows, rows, source
-from app.resources.caching import cached_by
+from app.resources.caching import cached_by, file_stamp
 from app.resources.model import model_key
 from core.explanation import DonorPool, Explainer, Method, Target, choose_donors
 from core.explanation.explained import ExplainedPatches, PatchCollection
 from core.explanation.listing import worth_explaining
+from core.explanation.surroundings import Halves, Surroundings
 from core.jobs import Job, JobStore
 from core.patches import open_source
 from core.scoring import Classifier
@@ -39,6 +40,10 @@ def job_collection(store: JobStore, job: Job, *, drawn: bool) -> PatchCollection
         drawn,
         donors,
         scored[0].model_id if scored else "",
+        job.id,
+        {position: scored[position] for position in positions},
+        store.explanations(job),
+        lambda: store.is_writable,
     )
 
 
@@ -92,15 +97,42 @@ def _donors_of(method: Method | None, collection: PatchCollection | None) -> Don
     return collection.donors if collection and method is Method.REPLACEMENT else None
 
 
+@cached_by(lambda store: store.folder)
+def surroundings(store: JobStore) -> Surroundings:
+    """Return who measures what the tumour calls of a store's batches rest on."""
+    return Surroundings(store)
+
+
+def _of_halves(
+    store: JobStore, job: Job, collection: PatchCollection, classifier: Classifier
+) -> Hashable:
+    stamp = file_stamp(store.surroundings(job))
+    return of_rows(store, job), stamp, collection.key, model_key(classifier)
+
+
+@cached_by(_of_halves, entries=8)
+def halves(
+    store: JobStore, job: Job, collection: PatchCollection, classifier: Classifier
+) -> dict[int, Halves]:
+    """Return what is known of the tumour calls of a batch, by position."""
+    known = surroundings(store).known(job, collection, classifier)
+    return {
+        at: known[row.sha256]
+        for at, row in enumerate(rows(store, job))
+        if row.predicted_label == 1 and row.sha256 in known
+    }
+
+
 def _of_explained(chosen: Explainer, collection: PatchCollection) -> Hashable:
     way = (chosen.method, chosen.layer.name, chosen.target)
-    return collection.key, model_key(chosen.classifier), way
+    told = tuple((row.label, row.slide) for row in collection.scores.values())
+    return collection.key, model_key(chosen.classifier), way, told
 
 
 @cached_by(_of_explained, entries=12)
 def explained(chosen: Explainer, collection: PatchCollection) -> ExplainedPatches:
     """Return what is known of a collection's patches by now; it grows when asked to measure."""
-    return ExplainedPatches(chosen, collection.donors)
+    return ExplainedPatches(chosen, collection)
 
 
 @cached_by(lambda draw, key: key, entries=2_000, copied=True)
@@ -111,5 +143,5 @@ def picture_uri(draw: Callable[[], bytes], key: str) -> str:
 
 def forget_explanations() -> None:
     """Forget every explained patch, pictures included."""
-    for kept in (job_collection, explained, picture_uri):
+    for kept in (job_collection, explained, picture_uri, halves):
         kept.clear()

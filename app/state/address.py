@@ -63,6 +63,11 @@ class Place:
         st.session_state.setdefault(_NAMED_BY_PAGE, set()).add(self._name)
         return str(value)
 
+    def known(self) -> str | None:
+        """Return what this visit looks at, whatever the URL says, and leave the URL alone."""
+        value = st.session_state.get(self._name)
+        return str(value) if value else None
+
     def number(self) -> int | None:
         """Return what it holds as a number from 0; None if it is none."""
         text = self.now()
@@ -102,7 +107,11 @@ def _forget_rows() -> None:
         st.session_state.pop(key, None)
 
 
-job: Final = Place("job", on_change=_forget_rows, beside=(_ROW, "order", "calls", "view"))
+job: Final = Place(
+    "job",
+    on_change=_forget_rows,
+    beside=(_ROW, "order", "calls", "view", "find", "only"),
+)
 """Id of the batch."""
 case: Final = Place("case", on_change=reading.leave_desk)
 """Id of the review case."""
@@ -126,8 +135,8 @@ def look_at_row(position: int | None) -> None:
     st.session_state[_ROW] = position
 
 
-def batch_shown(name: str) -> str:
-    """Return what the URL says of how a batch is looked at: its "order", "calls" or "view"."""
+def shown(name: str) -> str:
+    """Return what the URL says of how the page is looked at, such as its "order"; "" if nothing."""
     return st.query_params.get(name, "")
 
 

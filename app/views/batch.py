@@ -5,8 +5,19 @@ from pathlib import Path
 import streamlit as st
 
 from app import resources
-from app.screens.batch import against, batches, browser, cutting, patch, pick, results, run, words
-from app.screens.shared import listing, model, parts, sources
+from app.screens.batch import (
+    against,
+    batches,
+    browser,
+    cutting,
+    patch,
+    pick,
+    results,
+    run,
+    surroundings,
+    words,
+)
+from app.screens.shared import in_url, listing, model, parts, sources
 from app.screens.shared.words import ANOTHER_TAB
 from app.state import address, identity, widgets
 from core.errors import NodelensError
@@ -30,6 +41,7 @@ def look_at(store: JobStore, job: Job, classifier: Classifier | None) -> None:
         results.scored_by(rows)
         results.unlike_banner(rows, classifier)
         if progress.state == "done" and classifier is not None:
+            surroundings.what_calls_rest_on(store, job, rows, classifier)
             run.outdated(store, job, rows, classifier)
     running = progress.state == "running"
     st.fragment(result, run_every=LIVE_EVERY_S if running else None)(
@@ -47,21 +59,27 @@ def result(store: JobStore, job: Job, classifier: Classifier | None, *, was_runn
     rows = resources.rows(store, job)
     if not rows:
         return
+    halves = surroundings.known_halves(store, job, classifier)
+    margins = surroundings.margins(halves, classifier)
+    rests_on = surroundings.rests_on(halves, classifier)
     listed, viewed = st.columns([1.25, 1], gap="medium")
     with listed:
-        positions = results.result_filter(job, rows)
+        positions = results.result_filter(job, rows, margins)
         pick.picked_bar(job, rows)
         if results.view_of(job) == results.LABELS:
-            positions = against.against_labels(store, job, rows, positions)
+            positions = against.against_labels(store, job, rows, positions, rests_on)
         else:
-            results.result_list(store, job, rows, positions)
+            results.result_list(store, job, rows, positions, rests_on)
     with viewed, st.container(gap="xsmall", key="nl-viewer"):
         if any(row.prob_tumour is not None for row in rows):
             results.result_histogram(rows, key=f"histogram-{job.id}")
         done = progress.state == "done"
-        position = patch.patch_detail(store, job, rows, positions, classifier, done=done)
+        position = patch.patch_detail(
+            store, job, rows, positions, classifier, done=done, rests_on=rests_on
+        )
     if position is not None:
-        browser.tell_row(job, position, results.shown_as(job))
+        shown = {"row": str(position), **results.shown_as(job)}
+        in_url.keep_in_url("batch", shown, job=job.id)
 
 
 def start_page(store: JobStore, classifier: Classifier | None) -> None:

@@ -10,6 +10,8 @@ from core.bundle.network import tumour_logit
 from core.bundle.pooling import CentreAndContextPool
 from core.errors import RunError
 
+CONTROLS: Final = 19
+"""A random map beats the maps of all 19 control heads in 1 of 20 patches."""
 _EXACT_LOGIT: Final = 1e-4
 """Largest difference, relative to logits above 1, that rounding explains."""
 
@@ -58,19 +60,52 @@ class LinearHead:
         cells: (K, h, w) each cell's share in each mean; K is 1 and the shares are equal for a
             plain average.
         bias: Of the tumour logit.
+        controls: (CONTROLS, K, C) of control heads, see `control_heads`.
     """
 
     weights: Tensor
     cells: Tensor
     bias: float
+    controls: Tensor
 
     def to(self, device: torch.device) -> "LinearHead":
         """Return the same head on a device."""
-        return LinearHead(self.weights.to(device), self.cells.to(device), self.bias)
+        weights, cells, controls = (
+            values.to(device) for values in (self.weights, self.cells, self.controls)
+        )
+        return LinearHead(weights, cells, self.bias, controls)
 
     def maps(self, features: Tensor) -> Tensor:
         """Return (N, h, w) for features (N, C, h, w); a map and the bias sum to the logit."""
         return (torch.einsum("nchw,kc->nkhw", features, self.weights) * self.cells).sum(dim=1)
+
+    def grad_cams(self, features: Tensor) -> Tensor:
+        """Return Grad-CAM, raw and signed, of this head and then of its controls.
+
+        The gradient of a linear head does not depend on the features: its mean over the cells,
+        with which Grad-CAM weighs a channel, is that of the cells' shares times the weights.
+
+        Args:
+            features: (N, C, h, w).
+
+        Returns:
+            (N, 1 + CONTROLS, h, w).
+        """
+        heads = torch.cat([self.weights[None], self.controls])
+        channels = torch.einsum("tkc,k->tc", heads, self.cells.mean(dim=(1, 2)))
+        return torch.einsum("nchw,tc->nthw", features, channels)
+
+
+def control_heads(classifier: nn.Linear, count: int = CONTROLS, seed: int = 0) -> Tensor:
+    """Return last-layer weights drawn anew, as rows of the tumour logit, (count, inputs).
+
+    They are normal with the spread of the classifier's own. What a network with such a last layer
+    explains as well is not about this one's decision (Adebayo et al. 2018).
+    """
+    own = classifier.weight.detach()
+    generator = torch.Generator().manual_seed(seed)
+    drawn = torch.randn((count, *own.shape), generator=generator).to(own.device) * own.std()
+    return drawn[:, -1] - drawn[:, 0] if len(own) == 2 else drawn[:, -1]
 
 
 def linear_head(network: nn.Module, inputs: Tensor) -> LinearHead:
@@ -101,7 +136,8 @@ def linear_head(network: nn.Module, inputs: Tensor) -> LinearHead:
             "closed form does not hold. Use the method grad-cam."
         )
     weights, bias = _tumour_row(classifier)
-    head = LinearHead(weights.reshape(len(cells), -1), cells, bias)
+    controls = control_heads(classifier).reshape(CONTROLS, len(cells), -1)
+    head = LinearHead(weights.reshape(len(cells), -1), cells, bias, controls)
     logits = tumour_logit(network(inputs))
     summed = head.maps(features).sum(dim=(1, 2)) + head.bias
     difference = float((summed - logits).abs().max())

@@ -4,6 +4,7 @@ from .engine import D4_VIEWS as D4_VIEWS
 from .engine import Details as Details
 from .engine import Engine as Engine
 from .engine import Finished as Finished
+from .engine import Layer as Layer
 from .engine import Pending as Pending
 from .engine import Precision as Precision
 from .engine import check_patches as check_patches

@@ -85,13 +85,19 @@ def _openvino(bundle: Bundle, precision: Precision, graphs: Path) -> Engine:
     from core.engine.graphs import converted_graph, forget_graph  # noqa: PLC0415
     from core.engine.openvino_cpu import OpenVinoEngine  # noqa: PLC0415
 
-    graph = converted_graph(bundle, graphs)
+    def opened() -> OpenVinoEngine:
+        return OpenVinoEngine(
+            converted_graph(bundle, graphs),
+            precision=precision,
+            crop_px=bundle.card.preprocessing.crop_px,
+            pytorch=lambda: _pytorch(bundle),
+        )
+
     try:
-        return OpenVinoEngine(graph, precision=precision, pytorch=lambda: _pytorch(bundle))
+        return opened()
     except RunError:
         forget_graph(bundle, graphs)  # damaged on disk; the next attempt makes it anew
-        graph = converted_graph(bundle, graphs)
-        return OpenVinoEngine(graph, precision=precision, pytorch=lambda: _pytorch(bundle))
+        return opened()
 
 
 def _pytorch(bundle: Bundle) -> "TorchEngine":

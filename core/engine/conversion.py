@@ -1,8 +1,10 @@
 """A network of PyTorch written out as one graph, for OpenVINO and, as ONNX, for others."""
 
+import json
 import sys
 import threading
 import warnings
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -10,7 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from core.bundle.bundle import read_bundle
-from core.engine.openvino_cpu import EVIDENCE, FEATURES, LOGITS, STATISTICS, import_openvino
+from core.engine.openvino_cpu import (
+    EVIDENCE,
+    FEATURES,
+    GRAD_CAMS,
+    LAST_LAYER,
+    LOGITS,
+    STATISTICS,
+    import_openvino,
+)
 from core.engine.served import ServedNetwork, probe_patches, serve
 from core.errors import NodelensError, RunError
 from core.patches import PATCH_SIZE_PX
@@ -53,6 +63,8 @@ def write_graph(folder: Path, to: Path) -> None:
         ) from None
     for output, name in zip(model.outputs, names, strict=True):
         output.get_tensor().set_names({name})
+    if served.last_layer is not None:
+        model.set_rt_info(json.dumps(asdict(served.last_layer)), LAST_LAYER)
     openvino.save_model(model, to, compress_to_fp16=False)
 
 
@@ -89,7 +101,7 @@ def _served(folder: Path) -> tuple[ServedNetwork, tuple[str, ...]]:
     served = serve(card.architecture, card.preprocessing, bundle.weights, card.domain_layers)
     with torch.inference_mode():
         outputs = served(probe_patches(2))
-    named = zip((LOGITS, FEATURES, EVIDENCE, STATISTICS), outputs, strict=True)
+    named = zip((LOGITS, FEATURES, EVIDENCE, GRAD_CAMS, STATISTICS), outputs, strict=True)
     return served, tuple(name for name, output in named if output is not None)
 
 

@@ -7,6 +7,7 @@ the whole pass is one CUDA graph.
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -164,7 +165,7 @@ class CudaEngine(TorchEngine):
         logits = self.logits(images_rgb_u8)
         with self._autocast():
             found = super().details(images_rgb_u8)
-        return Details(logits, found.evidence, found.features)
+        return replace(found, logits=logits)
 
     def _start(self, slot: _Slot, images_rgb_u8: ImageU8, to: NDArray[np.float32]) -> None:
         slot.finish()
@@ -184,7 +185,7 @@ class CudaEngine(TorchEngine):
 
     def _pass(self, slot: _Slot) -> None:
         with self._autocast():
-            logits, _, _, statistics = self.served(slot.images)
+            logits, *_, statistics = self.served(slot.images)
         slot.logits.copy_(logits)
         if statistics is not None:
             if slot.statistics is None:  # in the first pass, before any recording

@@ -30,6 +30,21 @@ class Precision(StrEnum):
     FAST = "fast"
 
 
+@dataclass(frozen=True)
+class Layer:
+    """A layer whose output can be weighed into a map.
+
+    Attributes:
+        name: As in `network.named_modules()`.
+        grid: Rows and columns of its map.
+        channels: Channels of its map.
+    """
+
+    name: str
+    grid: tuple[int, int]
+    channels: int
+
+
 @dataclass(frozen=True, eq=False)
 class Details:
     """What one pass knows of patches beside their logits.
@@ -39,11 +54,14 @@ class Details:
         evidence: (N, h, w) float32; the share of each cell of the last map in the logit: a map
             and the head's bias sum to the logit. None where the network has no such closed form.
         features: (N, F) float32 what the last layer reads; None where timm names none.
+        grad_cams: (N, 1 + T, h, w) float32; Grad-CAM of the last map, raw and signed, for
+            the network and then for its T control heads. None where `Engine.last_layer` is.
     """
 
     logits: NDArray[np.float32]
     evidence: NDArray[np.float32] | None
     features: NDArray[np.float32] | None
+    grad_cams: NDArray[np.float32] | None = None
 
 
 class Pending(Protocol):
@@ -70,6 +88,9 @@ class Engine(ABC):
         tolerance_logit: Largest difference from float32 on the golden patches that its precision
             explains; the card's own tolerance holds for EXACT.
         lock: Held while a pass is started.
+        last_layer: The last layer that has a map, where `details` give its Grad-CAM in closed
+            form; None for networks that do more than average and weigh it.
+        crop_px: The network sees the centre of this size alone; None where it sees the patch.
     """
 
     name: str
@@ -79,6 +100,8 @@ class Engine(ABC):
     batch_size: int = 32
     tolerance_logit: float = 0.0
     lock: threading.RLock
+    last_layer: Layer | None = None
+    crop_px: int | None = None
 
     @abstractmethod
     def submit(self, images_rgb_u8: ImageU8) -> Pending:

@@ -14,7 +14,7 @@ from core.bundle.bundle import Bundle
 from core.errors import RunError
 from core.settings import PROJECT
 
-_GRAPH_FORMAT: Final = 2
+_GRAPH_FORMAT: Final = 3
 """Of what a graph takes and gives; another number makes every graph anew."""
 _GRAPH_FILE: Final = "graph.xml"
 _PARTS: Final = ("graph.xml", "graph.bin")

@@ -5,6 +5,7 @@ and every stream of the processor works on another one), and a patch's logit is 
 whatever stands beside it.
 """
 
+import json
 import queue
 import sys
 import threading
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from core.engine.engine import Details, Engine, Precision, check_patches
+from core.engine.engine import Details, Engine, Layer, Precision, check_patches
 from core.errors import RunError
 from core.patches import PATCH_SIZE_PX, ImageU8
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from core.engine.pytorch import TorchEngine
 
 LOGITS, FEATURES, EVIDENCE, STATISTICS = "logits", "features", "evidence", "statistics"
+GRAD_CAMS: Final = "grad_cams"
+LAST_LAYER: Final = "last_layer"
+"""What a graph's last layer is kept under in its file."""
 FAST_TOLERANCE_LOGIT: Final = 0.4
 """Bfloat16 keeps 8 bits of a factor; measured on the shipped model's golden patches: 0.15."""
 _HINTS: Final = {Precision.EXACT: "f32", Precision.FAST: "bf16"}
@@ -64,6 +68,7 @@ class OpenVinoEngine(Engine):
         graph: Path,
         *,
         precision: Precision = Precision.EXACT,
+        crop_px: int | None = None,
         pytorch: "Callable[[], TorchEngine]",
     ) -> None:
         """Compile a graph for this processor.
@@ -71,12 +76,14 @@ class OpenVinoEngine(Engine):
         Args:
             graph: From `core.engine.graphs`.
             precision: See the class.
+            crop_px: See `Engine`.
             pytorch: Makes the same network in PyTorch, when somebody asks for it.
 
         Raises:
             RunError: OpenVINO cannot read or compile the graph.
         """
         self.lock = threading.RLock()
+        self.crop_px = crop_px
         openvino = import_openvino()
         core = openvino.Core()
         if precision is Precision.FAST and "BF16" in _capabilities(core):
@@ -89,6 +96,8 @@ class OpenVinoEngine(Engine):
         try:
             model = core.read_model(graph)
             model.reshape([1, *model.inputs[0].partial_shape.get_max_shape()[1:]])
+            if model.has_rt_info(LAST_LAYER):
+                self.last_layer = _layer(str(model.get_rt_info(LAST_LAYER).value))
             self._compiled = core.compile_model(model, "CPU", settings)
         except RuntimeError as error:
             raise RunError(
@@ -130,7 +139,8 @@ class OpenVinoEngine(Engine):
         found, tasks = self._collect(images_rgb_u8, list(self._outputs))
         for task in tasks:
             task.result()
-        return Details(found[LOGITS], found.get(EVIDENCE), found.get(FEATURES))
+        others = (found.get(name) for name in (EVIDENCE, FEATURES, GRAD_CAMS))
+        return Details(found[LOGITS], *others)
 
     def pytorch(self) -> "TorchEngine":
         """Return the same network in PyTorch and float32, made when first asked for."""
@@ -200,6 +210,12 @@ class _PendingTasks:
     def _wait(self) -> None:
         for task in self._tasks:
             task.result()
+
+
+def _layer(written: str) -> Layer:
+    """Return the layer that the conversion wrote into its graph."""
+    known = json.loads(written)
+    return Layer(known["name"], tuple(known["grid"]), known["channels"])
 
 
 def fast_on_this_cpu() -> bool:

@@ -66,6 +66,8 @@ class TorchEngine(Engine):
         if served.head is not None:
             served.head = served.head.to(self.torch_device)
         self.network = served.network
+        self.last_layer = served.last_layer
+        self.crop_px = preprocessing.crop_px
         self.transform = served.transform
         self.device = device_name(self.torch_device)
         self._worker: ThreadPoolExecutor | None = None
@@ -89,19 +91,18 @@ class TorchEngine(Engine):
 
     def _scored(self, images_rgb_u8: ImageU8) -> Finished:
         with self.lock, torch.inference_mode(), full_precision():
-            logits, _, _, statistics = self.served(self._on_device(images_rgb_u8))
+            logits, *_, statistics = self.served(self._on_device(images_rgb_u8))
             return Finished(as_array(logits), None if statistics is None else as_array(statistics))
 
     def details(self, images_rgb_u8: ImageU8) -> Details:
         """Return logits with their evidence and features, of one pass."""
         check_patches(images_rgb_u8)
         with self.lock, torch.inference_mode(), full_precision():
-            logits, features, evidence, _ = self.served(self._on_device(images_rgb_u8))
-            return Details(
-                as_array(logits),
-                None if evidence is None else as_array(evidence),
-                None if features is None else as_array(features),
+            logits, *others, _ = self.served(self._on_device(images_rgb_u8))
+            features, evidence, grad_cams = (
+                None if other is None else as_array(other) for other in others
             )
+            return Details(as_array(logits), evidence, features, grad_cams)
 
     def pytorch(self) -> "TorchEngine":
         """Return itself."""

@@ -7,8 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from core.bundle.card import Architecture, Preprocessing
-from core.bundle.last_map import LinearHead, as_grid, linear_head
+from core.bundle.last_map import LinearHead, as_grid, linear_head, token_grid
 from core.bundle.network import InputTransform, build_network, load_weights, tumour_logit
+from core.engine.engine import Layer
+from core.engine.layers import trace_layers
 from core.errors import BundleError, RunError
 from core.patches import PATCH_SIZE_PX
 
@@ -22,6 +24,7 @@ class ServedNetwork(nn.Module):
         network: timm's or ours, in evaluation mode, without gradients.
         transform: From patches to its input.
         head: Of the closed form; None where there is none.
+        last_layer: See `core.engine.Engine`.
     """
 
     def __init__(
@@ -31,6 +34,7 @@ class ServedNetwork(nn.Module):
         self.network = network
         self.transform = transform
         self.head = self._closed_form()
+        self.last_layer = self._last_layer()
         last = getattr(network, "get_classifier", lambda: None)()
         self.last = last if isinstance(last, nn.Module) else None
         self.layers = [_layer(network, name) for name in layers]
@@ -42,13 +46,32 @@ class ServedNetwork(nn.Module):
         except RunError:
             return None
 
-    def forward(
-        self, images_rgb_u8: Tensor
-    ) -> tuple[Tensor, Tensor | None, Tensor | None, Tensor | None]:
-        """Return logits (N,), features (N, F), evidence (N, h, w) and statistics (N, S).
+    def _last_layer(self) -> Layer | None:
+        """Return the last layer with a map if that map is what the head reads.
 
-        Patches are (N, H, W, 3). Features are what the last layer reads, None where timm names no
-        last layer; statistics are those of `layers`, None without any.
+        Behind the last block of a transformer patch tokens may reach no score: their Grad-CAM is
+        that of an earlier layer.
+        """
+        if self.head is None or token_grid(self.network) is not None:
+            return None
+        inputs = self.transform(probe_patches(1))
+        last = trace_layers(self.network, inputs)[-1]
+        seen: list[Tensor] = []
+        handle = self.network.get_submodule(last.name).register_forward_hook(
+            lambda _, __, output: seen.append(output)
+        )
+        try:
+            with torch.inference_mode():
+                features = self.network.forward_features(inputs)  # type: ignore[operator]
+        finally:
+            handle.remove()
+        return last if seen and torch.equal(seen[-1], features) else None
+
+    def forward(self, images_rgb_u8: Tensor) -> tuple[Tensor, *tuple[Tensor | None, ...]]:
+        """Return logits, features, evidence, Grad-CAMs and statistics.
+
+        Patches are (N, H, W, 3). The first four are those of `core.engine.Details`; statistics
+        (N, S) are those of `layers`, None without any.
         """
         seen: list[Tensor] = []
         early: list[Tensor] = []
@@ -62,12 +85,13 @@ class ServedNetwork(nn.Module):
             )
         try:
             inputs = self.transform(images_rgb_u8)
-            logits, evidence = self._judge(inputs)
+            logits, evidence, grad_cams = self._judge(inputs)
         finally:
             for handle in handles:
                 handle.remove()
         features = seen[-1].flatten(1) if seen else None
-        return logits, features, evidence, self._statistics(early) if early else None
+        statistics = self._statistics(early) if early else None
+        return logits, features, evidence, grad_cams, statistics
 
     def _statistics(self, outputs: Sequence[Tensor]) -> Tensor:
         """Return mean and spread of each channel of some layers, (N, S)."""
@@ -82,13 +106,16 @@ class ServedNetwork(nn.Module):
             parts += [mean, (square - mean * mean).clamp(min=0).sqrt()]
         return torch.cat(parts, dim=1)
 
-    def _judge(self, inputs: Tensor) -> tuple[Tensor, Tensor | None]:
+    def _judge(self, inputs: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
         if self.head is None:
-            return tumour_logit(self.network(inputs)), None
+            return tumour_logit(self.network(inputs)), None, None
         features = self.network.forward_features(inputs)  # type: ignore[operator]
         logits = tumour_logit(self.network.forward_head(features))  # type: ignore[operator]
         grid = as_grid(self.network, features)
-        return logits, None if grid is None else self.head.maps(grid)
+        if grid is None:
+            return logits, None, None
+        cams = None if self.last_layer is None else self.head.grad_cams(grid)
+        return logits, self.head.maps(grid), cams
 
 
 def _layer(network: nn.Module, name: str) -> nn.Module:

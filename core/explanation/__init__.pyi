@@ -19,7 +19,6 @@ from .faithfulness import TwinTester as TwinTester
 from .fillers import DonorPool as DonorPool
 from .fillers import FillerKind as FillerKind
 from .fillers import shipped_donors as shipped_donors
-from .layers import Layer as Layer
 from .overlay import OverlayStyle as OverlayStyle
 from .overlay import Palette as Palette
 from .overlay import draw_overlay as draw_overlay

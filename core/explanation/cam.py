@@ -65,12 +65,19 @@ SMALLEST_EFFECT_LOGIT: Final = 0.05
 """A largest effect below this is nothing to explain."""
 MEASURED_SCALE_LOGIT: Final = 3.0
 """Full colour of maps by replacement, for every patch: the odds change about 20-fold."""
+FINE_CELL_PX: Final = 16.0
+"""Half the centre: cells up to this size tell the centre from the ring."""
 _ACTIVATION_METHODS: Final = {Method.EIGEN_CAM, Method.SCORE_CAM, Method.ABLATION_CAM}
 
 
 def unit_of(method: Method) -> Unit:
     """Return what the values of a method's maps are measured in."""
     return Unit.ACTIVATION if method in _ACTIVATION_METHODS else Unit.LOGIT
+
+
+def is_fine(grid: tuple[int, int], side_px: int) -> bool:
+    """Return whether the cells of a map are small enough, over `side_px` of the patch."""
+    return side_px / min(grid) <= FINE_CELL_PX
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,8 +92,6 @@ class CamMap:
         target: What positive values speak for.
         span_px: First row (and column) of the patch that the grid covers, and one past the last;
             (0, 96) unless the model looks at a crop.
-        offset_logit: For CAM, `values.sum() + offset_logit` is the target's logit exactly; None
-            for methods without such a sum.
         agreement: For maps by replacement, the mean correlation between the donors' maps, -1..1;
             None for other methods.
     """
@@ -96,7 +101,6 @@ class CamMap:
     layer: str
     target: Target
     span_px: tuple[int, int]
-    offset_logit: float | None = None
     agreement: float | None = None
 
     @property
@@ -134,8 +138,8 @@ class CamBatch:
         layer: Name of the layer.
         target: What positive values speak for.
         span_px: Rows (and columns) of the patch that the grid covers.
-        offset_logit: What CAM's sum lacks to the target's logit.
         agreements: (N,) of maps by replacement, else None.
+        controls: (T, N, h, w) maps of control heads where they come with these, else None.
     """
 
     values: NDArray[np.float32]
@@ -144,8 +148,8 @@ class CamBatch:
     layer: str
     target: Target
     span_px: tuple[int, int]
-    offset_logit: float | None = None
     agreements: NDArray[np.float32] | None = None
+    controls: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -157,7 +161,6 @@ class CamBatch:
             self.layer,
             self.target,
             self.span_px,
-            self.offset_logit,
             None if self.agreements is None else float(self.agreements[index]),
         )
 

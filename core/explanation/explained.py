@@ -1,10 +1,11 @@
 """Explanations of a collection of patches as they come in; no Streamlit in here."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -28,8 +29,10 @@ from core.explanation import (
     score_views,
     shared_scale,
 )
+from core.explanation.kept import KeptMeasures
 from core.explanation.listing import is_tested
 from core.patches import ImageU8, Patch, PatchSource
+from core.scoring import AppliedPoint, ScoreRow
 
 _PASS: Final = 64
 
@@ -47,6 +50,10 @@ class PatchCollection:
         drawn: Whether these are drawings.
         donors: Tissue for the centre test; None takes the shipped drawings.
         scored_by: The model that scored them before, "" if none did.
+        job: Id of the batch that they are; "" for others.
+        scores: Their rows by position, as far as that model made them.
+        kept_in: File that measures are kept in; None keeps them in memory alone.
+        writable: Whether that file may be changed now.
     """
 
     key: str
@@ -57,6 +64,16 @@ class PatchCollection:
     drawn: bool = False
     donors: DonorPool | None = None
     scored_by: str = ""
+    job: str = ""
+    scores: Mapping[int, ScoreRow] = field(default_factory=dict)
+    kept_in: Path | None = None
+    writable: Callable[[], bool] = lambda: True
+
+    def named(self, text: str) -> list[int]:
+        """Return the positions whose path holds a text, in either case."""
+        wanted = text.strip().casefold()
+        entries = self.source.entries
+        return [at for at in self.positions if wanted in entries[at].path.casefold()]
 
     def image(self, position: int) -> ImageU8 | None:
         """Return a patch (96, 96, 3), None where it cannot be read."""
@@ -72,12 +89,30 @@ class ExplainedPatches:
         untestable: Why maps cannot be tested against twins, "" if they can.
     """
 
-    def __init__(self, explainer: Explainer, donors: DonorPool | None) -> None:
-        """Start with no rows."""
+    def __init__(self, explainer: Explainer, collection: PatchCollection) -> None:
+        """Start with what is kept of the collection."""
         self.explainer = explainer
         self.untestable = ""
-        self._donors = donors
-        self._rows: dict[int, ExplanationRow] = {}
+        self._donors = collection.donors
+        self._scores = dict(
+            zip(
+                collection.scores,
+                AppliedPoint.of(explainer.classifier).call(collection.scores.values()),
+                strict=True,
+            )
+        )
+        if collection.scored_by != explainer.classifier.model_id:
+            self._scores = {}
+        self._kept: KeptMeasures | None = None
+        if collection.kept_in is not None:
+            self._kept = KeptMeasures(
+                collection.kept_in, explainer, collection.donors, writable=collection.writable
+            )
+        self._rows: dict[int, ExplanationRow] = {
+            at: row
+            for at, score in self._scores.items()
+            if self._kept is not None and (row := self._kept.row(score)) is not None
+        }
         self._lock = threading.Lock()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="explained")
         self._ahead: Future[None] | None = None
@@ -146,12 +181,16 @@ class ExplainedPatches:
             items = [source.read(position) for position in anew]
             found = explain_batch(items, self.explainer, measurement)
             for position, row in zip(anew, found, strict=True):
-                self._rows[position] = _merged(self._rows.get(position), row)
+                scored = replace(row, score=self._scores.get(position, row.score))
+                self._rows[position] = _merged(self._rows.get(position), scored)
             for position in lacking:
                 if position not in anew:
                     item, row = source.read(position), self._rows[position]
                     if isinstance(item, Patch):
                         self._rows[position] = self._tested(row, item.image_rgb_u8, measurement)
+            if self._kept is not None:
+                for position in lacking:
+                    self._kept.put(self._rows[position])
 
     def _tested(
         self, row: ExplanationRow, image_rgb_u8: ImageU8, measurement: Measurement
@@ -224,10 +263,10 @@ def _merged(known: ExplanationRow | None, found: ExplanationRow) -> ExplanationR
     if known is None:
         return found
     changes = {
-        field.name: value
-        for field in fields(found)
-        if field.name not in {"score", "explanation", "overlay"}
-        and (value := getattr(found, field.name)) is not None
+        part.name: value
+        for part in fields(found)
+        if part.name not in {"score", "explanation", "overlay"}
+        and (value := getattr(found, part.name)) is not None
     }
     return replace(known, **changes)
 

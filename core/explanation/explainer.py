@@ -1,34 +1,25 @@
 """Patches in, maps with their measures out, safe beside scoring threads."""
 
 import math
-from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.bundle.last_map import LinearHead
-from core.engine import check_patches
-from core.engine.pytorch import as_array
+from core.engine import Layer, Precision, check_patches
 from core.errors import RunError
-from core.explanation.cam import CamBatch, CamMap, Method, Target, Unit
+from core.explanation.cam import CamBatch, CamMap, Method, Target, Unit, is_fine
 from core.explanation.centre import CentreMeasures, measure_centre
 from core.explanation.fillers import DonorPool
-from core.explanation.layers import (
-    Layer,
-    default_layer,
-    find_layer,
-    fine_layer,
-    is_fine,
-    layer_choices,
-)
-from core.explanation.library import LIBRARY_METHODS, LibraryCam
-from core.explanation.network import ExplainedNetwork
 from core.explanation.replacement import SQUARES, ReplacementMaps
 from core.patches import PATCH_SIZE_PX, ImageU8
 from core.scoring import Classifier
+
+if TYPE_CHECKING:
+    from core.explanation.library import LibraryCam
+    from core.explanation.network import ExplainedNetwork
 
 Floats = NDArray[np.float32]
 
@@ -83,7 +74,6 @@ class Explainer:
         method: How maps are made.
         layer: The layer whose activations are weighed.
         target: What positive values speak for.
-        network: The network under its lock.
     """
 
     def __init__(
@@ -109,20 +99,11 @@ class Explainer:
             RunError: Method, layer and network do not fit.
         """
         self.classifier = classifier
-        self.network = ExplainedNetwork.of(classifier.engine)
-        layers = self.network.layers()
-        last = default_layer(self.network.network, layers)
-        self._choices = layer_choices(self.network.network, layers)
         self.method = method or Method.GRAD_CAM
-        if layer is not None:
-            self.layer = find_layer(layers, layer)
-        else:
-            coarse = method is None and not is_fine(last, self._side_px)
-            self.layer = fine_layer(self._choices, last, self._side_px) if coarse else last
         self.target = target
-        self._head: LinearHead | None = None
-        self._private = False
         self._replacement: ReplacementMaps | None = None
+        self._library: LibraryCam | None = None
+        last = classifier.engine.last_layer
         if self.method is Method.REPLACEMENT:
             if layer is not None:
                 raise RunError(
@@ -131,111 +112,134 @@ class Explainer:
                 )
             self.layer = Layer("patch", (SQUARES, SQUARES), 1)
             self._replacement = ReplacementMaps(classifier, donors)
+        elif last is not None and self._has_closed_form(last, method, layer):
+            self.layer = last
+        else:
+            self.layer = self._layer_of_network(method, layer)
+            if self.method is not Method.CAM:
+                self._library = self._of_library()
+
+    def _has_closed_form(self, last: Layer, method: Method | None, layer: str | None) -> bool:
+        """Return whether the engine's own pass gives the maps, without PyTorch.
+
+        Sixteen-bit engines are too coarse to give the library's Grad-CAM.
+        """
+        if layer not in {None, last.name}:
+            return False
+        if self.method is Method.CAM:
+            return True
+        if self.method is not Method.GRAD_CAM:
+            return False
+        fine = is_fine(last.grid, self._side_px) or method is not None
+        return fine and self.classifier.engine.precision is Precision.EXACT
+
+    def _of_library(self) -> "LibraryCam":
+        from core.explanation.library import LibraryCam  # noqa: PLC0415 - loads PyTorch
+
+        return LibraryCam(self.network, self.method)
+
+    def _layer_of_network(self, method: Method | None, name: str | None) -> Layer:
+        from core.explanation import layers as found_in  # noqa: PLC0415 - loads PyTorch
+
+        network, layers = self.network.network, self._layers
+        last = found_in.default_layer(network, layers)
         if self.method is Method.CAM:
             # The closed form reads the network's last features, whatever module makes them.
-            if self.layer not in (last, layers[-1]):
+            if name is not None and found_in.find_layer(layers, name) not in (last, layers[-1]):
                 raise RunError(
-                    f"The closed form exists at the last map only, not at {self.layer.name!r}. "
+                    f"The closed form exists at the last map only, not at {name!r}. "
                     "Leave the layer out, or use hires-cam there."
                 )
-            self.layer = layers[-1]
-            self._head = self.network.linear_head()
-        self._library = self._open_library()
+            self.network.require_linear_head()
+            return layers[-1]
+        if name is not None:
+            return found_in.find_layer(layers, name)
+        if method is None and not is_fine(last.grid, self._side_px):
+            return found_in.fine_layer(self.layer_choices, last, self._side_px)
+        return last
 
-    def _open_library(self) -> LibraryCam | None:
-        if self.method not in LIBRARY_METHODS:
-            return None
-        return LibraryCam(self.network, self.method)
+    @cached_property
+    def network(self) -> "ExplainedNetwork":
+        """The network in PyTorch under its lock."""
+        from core.explanation.network import ExplainedNetwork  # noqa: PLC0415 - loads PyTorch
+
+        return ExplainedNetwork.of(self.classifier.engine)
+
+    @cached_property
+    def _layers(self) -> list[Layer]:
+        return self.network.layers()
+
+    @property
+    def span_px(self) -> tuple[int, int]:
+        """Rows (and columns) of the patch that the network sees: first, and one past the last."""
+        crop = self.classifier.engine.crop_px or PATCH_SIZE_PX
+        margin = (PATCH_SIZE_PX - crop) // 2
+        return margin, margin + crop
 
     @property
     def _side_px(self) -> int:
-        start, stop = self.network.span_px
+        start, stop = self.span_px
         return stop - start
 
     @cached_property
     def exact(self) -> bool:
         """Whether the closed form holds for this network."""
-        try:
-            self.network.linear_head()
-        except RunError:
-            return False
-        return True
+        blank = np.zeros((1, PATCH_SIZE_PX, PATCH_SIZE_PX, 3), np.uint8)
+        return self.classifier.engine.details(blank).evidence is not None
 
     @property
+    def brings_controls(self) -> bool:
+        """Whether the maps of control heads come with the maps."""
+        closed = self._library is None and self._replacement is None
+        return closed and self.method is Method.GRAD_CAM
+
+    @cached_property
     def layer_choices(self) -> list[Layer]:
         """The few layers worth offering, the finest first; any other name works as well."""
-        return list(self._choices)
+        from core.explanation.layers import layer_choices  # noqa: PLC0415 - loads PyTorch
 
-    def with_private_network(self) -> Self:
-        """Return the same explainer on a copy of the network, for changing the copy."""
-        twin = copy(self)
-        twin.network = self.network.private_copy()
-        twin._private = True
-        return twin.refreshed()
-
-    def refreshed(self) -> Self:
-        """Return the same explainer after the network's weights were changed."""
-        fresh = copy(self)
-        if self._head is not None:
-            fresh._head = fresh.network.linear_head()
-        fresh._library = fresh._open_library()
-        return fresh
+        return layer_choices(self.network.network, self._layers)
 
     def maps(self, images_rgb_u8: ImageU8) -> CamBatch:
         """Return raw maps and tumour logits of patches (N, 96, 96, 3)."""
         check_patches(images_rgb_u8)
+        agreements: Floats | None = None
+        controls: Floats | None = None
+        sign, span_px = self.target.sign, self.span_px
+        engine = self.classifier.engine
         if self._replacement is not None:
-            return self._replaced(images_rgb_u8, self._replacement)
-        parts = [
-            self._pass(images_rgb_u8[start : start + EXPLAIN_BATCH])
-            for start in range(0, len(images_rgb_u8), EXPLAIN_BATCH)
-        ]
-        blank = CamBatch(
-            np.empty((0, *self.layer.grid), np.float32),
-            np.empty(0, np.float32),
-            self.method,
-            self.layer.name,
-            self.target,
-            self.network.span_px,
-            None if self._head is None else self.target.sign * self._head.bias,
-        )
-        if not parts:
-            return blank
-        values, logits = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-        return replace(blank, values=values, logits=logits)
-
-    def _replaced(self, images_rgb_u8: ImageU8, replacement: ReplacementMaps) -> CamBatch:
-        values, logits, agreements = replacement.maps(images_rgb_u8)
+            values, logits, agreements = self._replacement.maps(images_rgb_u8)
+            values, span_px = sign * values, (0, PATCH_SIZE_PX)
+        elif len(images_rgb_u8) == 0:
+            values, logits = np.empty((0, *self.layer.grid), np.float32), np.empty(0, np.float32)
+        elif self._library is not None:
+            logits = engine.logits(images_rgb_u8)
+            values = np.concatenate(
+                [
+                    self._library.maps(part, layer=self.layer.name, sign=sign)
+                    for start in range(0, len(images_rgb_u8), EXPLAIN_BATCH)
+                    if len(part := images_rgb_u8[start : start + EXPLAIN_BATCH])
+                ]
+            )
+        else:
+            details = engine.details(images_rgb_u8)
+            logits, cams = details.logits, details.grad_cams
+            if self.method is Method.GRAD_CAM and cams is not None:
+                values, controls = sign * cams[:, 0], sign * cams[:, 1:].swapaxes(0, 1)
+            elif details.evidence is not None:
+                values = sign * details.evidence
+            else:
+                raise RunError(f"Found no way to make maps by {self.method}.")
         return CamBatch(
-            self.target.sign * values,
+            values,
             logits,
             self.method,
             self.layer.name,
             self.target,
-            (0, PATCH_SIZE_PX),
-            agreements=agreements,
+            span_px,
+            agreements,
+            controls,
         )
-
-    def _pass(self, images_rgb_u8: ImageU8) -> tuple[Floats, Floats]:
-        """Return maps (N, h, w) and logits (N,).
-
-        The logits are those of the engine that scores, whose graph gives closed-form maps as well;
-        a private network may have been changed and answers for itself.
-        """
-        sign, engine = self.target.sign, self.classifier.engine
-        if self._head is not None and not self._private:
-            details = engine.details(images_rgb_u8)
-            if details.evidence is not None:
-                return sign * details.evidence, details.logits
-        if self._library is not None:
-            maps, logits = self._library.maps(images_rgb_u8, layer=self.layer.name, sign=sign)
-        elif self._head is not None:
-            maps, logits = self.network.closed_form(images_rgb_u8, self._head)
-            maps = sign * maps
-        else:
-            raise RunError(f"Found no way to make maps by {self.method}.")
-        scores = as_array(logits) if self._private else engine.logits(images_rgb_u8)
-        return as_array(maps), scores
 
     def explain(self, images_rgb_u8: ImageU8) -> list[Explanation]:
         """Return one explanation per patch (N, 96, 96, 3), in order; maps and logits of one pass.

@@ -5,34 +5,26 @@ to, not why this model decided (Adebayo et al. 2018, "Sanity checks for saliency
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from core.engine import check_patches
 from core.errors import RunError
 from core.explanation.cam import SMALLEST_EFFECT_LOGIT, CamBatch, Method
 from core.explanation.explainer import Explainer
 from core.explanation.fillers import blurred
-from core.explanation.library import LibraryCam
 from core.patches import ImageU8
 
-TWINS: Final = 19
-"""A random map beats all of 19 random twins in 1 of 20 patches."""
+if TYPE_CHECKING:
+    from core.explanation.control_heads import ControlHeads
+
 RELIABLE_SHARE: Final = 0.9
 _BLOCKS: Final = 6
 """Occlusion blocks per side at most: 36 passes a patch."""
 _BLUR_SIGMA_PX: Final = 8.0
-_GRAPH_BATCH: Final = 16
-_TWIN_METHOD: Final = {Method.CAM: Method.HIRES_CAM}
-"""At the last map of a linear head the two are the same; gradients need no head of their own."""
 _WITHOUT_GRADIENTS: Final = {Method.EIGEN_CAM, Method.SCORE_CAM, Method.ABLATION_CAM}
-
-
-NO_EFFECT: Final = "No single place changes the score, so there is nothing for a map to show."
 
 
 @dataclass(frozen=True)
@@ -71,40 +63,16 @@ class TwinTest:
             and self.largest_effect_logit >= SMALLEST_EFFECT_LOGIT
         )
 
-    @property
-    def beaten_of(self) -> str:
-        """How many of the twins' maps are less faithful, "17 of 19"."""
-        return f"{round(self.beaten * len(self.twins))} of {len(self.twins)}"
-
-    @property
-    def why_unreliable(self) -> str:
-        """Why a map that is not reliable is not; to be read only of such a map."""
-        if self.faithfulness <= 0:
-            return "Blurring the places that the map marks does not change the score as it claims."
-        if self.beaten < RELIABLE_SHARE:
-            return (
-                "Maps of networks with a randomised last layer do about as well: this map beats "
-                f"{self.beaten_of}; nine in ten are required."
-            )
-        return NO_EFFECT
-
 
 class TwinTester:
-    """An explainer with its randomised-head twins.
+    """An explainer with its randomised-head twins: control heads on the same backbone."""
 
-    A twin shares the backbone and has last-layer weights drawn anew, normal with the spread of
-    the model's own.
-
-    Attributes:
-        weights: Of the twins' last layers, (twins, outputs, C).
-    """
-
-    def __init__(self, explainer: Explainer, *, twins: int = TWINS, seed: int = 0) -> None:
-        """Copy the network.
+    def __init__(self, explainer: Explainer, *, twins: int | None = None, seed: int = 0) -> None:
+        """Draw the twins' heads, unless their maps come with the explainer's own.
 
         Args:
             explainer: Whose maps are tested.
-            twins: How many.
+            twins: How many; None takes as many as come with the explainer's maps.
             seed: Of the twins' weights.
 
         Raises:
@@ -122,23 +90,8 @@ class TwinTester:
                 "tested against randomised twins. Use grad-cam for a tested map."
             )
         self._explainer = explainer
-        self._twins = twins
-        self._twin = explainer.with_private_network()
-        head = self._twin.network.network.get_classifier()  # type: ignore[operator]
-        if not isinstance(head, nn.Linear):
-            raise RunError(
-                f"The network ends in a {type(head).__name__}; twins need a linear last layer. "
-                "Show the map without this test, and say so."
-            )
-        self._head = head
-        self.weights = self._drawn(head, seed)
-
-    def _drawn(self, head: nn.Linear, seed: int) -> Tensor:
-        """Return the twins' last-layer weights, (twins, outputs, C)."""
-        own = head.weight.detach()
-        generator = torch.Generator().manual_seed(seed)
-        drawn = torch.randn((self._twins, *own.shape), generator=generator)
-        return drawn.to(own.device) * own.std()
+        brought = explainer.brings_controls and twins is None and not seed
+        self._controls = None if brought else _control_heads(explainer, twins, seed)
 
     def run(self, images_rgb_u8: ImageU8, batch: CamBatch | None = None) -> list[TwinTest]:
         """Return the test for each patch (N, 96, 96, 3); 10 to 50 passes a patch.
@@ -154,36 +107,17 @@ class TwinTester:
             return []
         effects = self._effects(images_rgb_u8, batch)  # (N, B)
         own = _correlations(_blocks(batch.values), effects)  # (N,)
-        twins = np.stack(
-            [_correlations(_blocks(values), effects) for values in self.twin_maps(images_rgb_u8)],
-            axis=1,
-        )  # (N, twins)
+        controls = batch.controls
+        if self._controls is not None:
+            controls = self._controls.maps(images_rgb_u8)
+        elif controls is None:
+            controls = self._explainer.maps(images_rgb_u8).controls
+        assert controls is not None  # noqa: S101 - the explainer brings them, or has been refused
+        twins = np.stack([_correlations(_blocks(maps), effects) for maps in controls], axis=1)
         return [
             TwinTest(float(faith), tuple(map(float, others)), float(np.abs(effect).max()))
             for faith, others, effect in zip(own, twins, effects, strict=True)
         ]
-
-    def twin_maps(self, images_rgb_u8: ImageU8) -> NDArray[np.float32]:
-        """Return the maps (twins, N, h, w) of all twins from one forward pass.
-
-        The copy gets as many outputs as there are twins.
-        """
-        method = _TWIN_METHOD.get(self._explainer.method, self._explainer.method)
-        weigh = LibraryCam(self._twin.network, method).weigh
-        sign, layer = self._explainer.target.sign, self._explainer.layer.name
-        rows = self.weights[:, -1]
-        if self.weights.shape[1] == 2:
-            rows = rows - self.weights[:, 0]
-        parts = []
-        with self._twin.network.lock:
-            _set_weights(self._head, rows)
-            for start in range(0, len(images_rgb_u8), _GRAPH_BATCH):
-                found = self._twin.network.gradients_by_output(
-                    images_rgb_u8[start : start + _GRAPH_BATCH], layer
-                )
-                maps = [weigh(activations, sign * gradient) for activations, gradient in found]
-                parts.append(torch.stack(maps).float().cpu().numpy())
-        return np.concatenate(parts, axis=1)
 
     def _effects(self, images_rgb_u8: ImageU8, batch: CamBatch) -> NDArray[np.float64]:
         """Return the fall of the target's logit by blurring each block, (N, blocks)."""
@@ -203,11 +137,10 @@ class TwinTester:
         return effects
 
 
-def _set_weights(head: nn.Linear, weights: Tensor) -> None:
-    """Give a linear layer other weights (O, C), and no bias: no map depends on it."""
-    head.weight = nn.Parameter(weights, requires_grad=False)
-    head.bias = nn.Parameter(weights.new_zeros(len(weights)), requires_grad=False)
-    head.out_features = len(weights)
+def _control_heads(explainer: Explainer, twins: int | None, seed: int) -> "ControlHeads":
+    from core.explanation.control_heads import ControlHeads  # noqa: PLC0415 - loads PyTorch
+
+    return ControlHeads(explainer, twins, seed)
 
 
 def _block_count(cells: int) -> int:

@@ -1,10 +1,11 @@
 """What a part of a patch is replaced with, and the seam between the two."""
 
 import csv
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -73,6 +74,11 @@ class DonorPool:
         check_patches(images_rgb_u8)
         stains = np.array([mean_stain(image) for image in images_rgb_u8]).reshape(-1, 3)
         return cls(tuple(ids), images_rgb_u8, stains)
+
+    @cached_property
+    def digest(self) -> str:
+        """What tells this pool from others: the hash of its pictures."""
+        return hashlib.sha256(self.images_rgb_u8.tobytes()).hexdigest()
 
     def nearest(self, image_rgb_u8: ImageU8, count: int) -> list[Filler]:
         """Return up to `count` donors whose mean stain is nearest to that of a patch.

@@ -2,70 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Final
 
-import torch
 from torch import Tensor, nn
 
-from core.bundle import CENTRE_STREAM, TwoStreams
-from core.bundle.last_map import as_grid, channels_last, token_grid
+from core.bundle.last_map import token_grid
+from core.engine import Layer
 from core.errors import RunError
-
-FINE_CELL_PX: Final = 16.0
-"""Half the centre: cells up to this size tell the centre from the ring."""
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A layer whose output can be weighed into a map.
-
-    Attributes:
-        name: As in `network.named_modules()`.
-        grid: Rows and columns of its map.
-        channels: Channels of its map.
-    """
-
-    name: str
-    grid: tuple[int, int]
-    channels: int
-
-
-def trace_layers(network: nn.Module, inputs: Tensor) -> list[Layer]:
-    """Return the layers that have a map, in the order in which they finish.
-
-    Args:
-        network: In evaluation mode; the caller holds its lock.
-        inputs: (N, 3, S, S) any input.
-    """
-    found: dict[str, Layer] = {}
-
-    def note(name: str) -> Any:  # noqa: ANN401 - torch leaves the type of a hook open
-        def hook(_module: nn.Module, _inputs: object, output: object) -> None:
-            grid = as_grid(network, output)
-            if grid is not None:
-                found.pop(name, None)
-                found[name] = Layer(name, (grid.shape[2], grid.shape[3]), grid.shape[1])
-
-        return hook
-
-    handles = [
-        module.register_forward_hook(note(name))
-        for name, module in network.named_modules()
-        if name
-        and not isinstance(module, nn.Identity)
-        # Maps of a stream that sees the centre alone would be drawn over the whole patch.
-        and not (isinstance(network, TwoStreams) and name.split(".")[0] == CENTRE_STREAM)
-        # The patch embedding of a channels-last transformer is a convolution, channels first.
-        and not (channels_last(network) and isinstance(module, nn.Conv2d))
-    ]
-    try:
-        with torch.inference_mode():
-            network(inputs)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return list(found.values())
+from core.explanation.cam import is_fine
 
 
 def default_layer(network: nn.Module, layers: list[Layer]) -> Layer:
@@ -102,14 +45,9 @@ def layer_choices(network: nn.Module, layers: list[Layer]) -> list[Layer]:
     return sorted(last.values(), key=lambda layer: -layer.grid[0] * layer.grid[1])
 
 
-def is_fine(layer: Layer, side_px: int) -> bool:
-    """Return whether a layer's cells are small enough, over a map that covers `side_px`."""
-    return side_px / min(layer.grid) <= FINE_CELL_PX
-
-
 def fine_layer(choices: list[Layer], last: Layer, side_px: int) -> Layer:
     """Return the coarsest of some layers with cells small enough; without one, `last`."""
-    fine = [layer for layer in choices if is_fine(layer, side_px)]
+    fine = [layer for layer in choices if is_fine(layer.grid, side_px)]
     return min(fine, key=lambda layer: layer.grid[0] * layer.grid[1], default=last)
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from core.bundle import tumour_logit
@@ -47,15 +48,15 @@ class LibraryCam:
         opened = getattr(pytorch_grad_cam, _CLASSES[method])
         self._cam: Any = opened(self._network.network, [], reshape_transform=grid)
 
-    def weigh(self, activations: Tensor, gradients: Tensor) -> Tensor:
+    def weigh(self, activations: Tensor, gradients: Tensor) -> NDArray[np.float32]:
         """Return raw maps (N, h, w) for activations and the target's gradients (N, C, h, w)."""
         maps = self._cam.get_cam_image(
             None, None, None, activations.cpu().numpy(), gradients.cpu().numpy(), False
         )
-        return torch.from_numpy(np.ascontiguousarray(maps, np.float32))
+        return np.ascontiguousarray(maps, np.float32)
 
-    def maps(self, images_rgb_u8: ImageU8, *, layer: str, sign: int) -> tuple[Tensor, Tensor]:
-        """Return raw maps (N, h, w) and tumour logits (N,) of one pass.
+    def maps(self, images_rgb_u8: ImageU8, *, layer: str, sign: int) -> NDArray[np.float32]:
+        """Return raw maps (N, h, w) of one pass.
 
         Score-CAM and Ablation-CAM score the patch once for each channel: seconds a patch.
 
@@ -65,15 +66,13 @@ class LibraryCam:
             sign: Of the target.
         """
         if not self._scores_itself:
-            activations, gradients, logits = self._network.activations_and_gradients(
-                images_rgb_u8, layer, sign
-            )
-            return self.weigh(activations, gradients), logits
+            found = self._network.activations_and_gradients(images_rgb_u8, layer, sign)
+            return self.weigh(*found)
 
         def target(output: Tensor) -> Tensor:
             return sign * tumour_logit(output[None])[0]
 
-        activations, logits = self._network.activations(images_rgb_u8, layer)
+        activations = self._network.activations(images_rgb_u8, layer)
         with self._network.lock, torch.no_grad(), full_precision():
             maps = self._cam.get_cam_image(
                 self._network.inputs(images_rgb_u8),
@@ -83,4 +82,4 @@ class LibraryCam:
                 None,
                 False,
             )
-        return torch.from_numpy(np.ascontiguousarray(maps, np.float32)), logits
+        return np.ascontiguousarray(maps, np.float32)

@@ -91,7 +91,7 @@ _ORDERS: Final = (
         for name, key, lowest in (
             ("Lowest centre reliance", "centre_reliance", True),
             ("Highest centre reliance", "centre_reliance", False),
-            ("Highest ring reliance", "ring_reliance", False),
+            ("Highest reliance on the surroundings", "ring_reliance", False),
             ("Fillers disagree most", "centre_reliance_spread", False),
             ("Orientations disagree most", "d4_spread_logit", False),
         )
@@ -108,7 +108,7 @@ _ORDERS: Final = (
 ORDERS: Final = {order.name: order for order in _ORDERS}
 
 FILTERS: Final[dict[str, Callable[[ExplanationRow], bool]]] = {
-    "Decided by the ring": lambda row: (
+    "Decided by the surroundings": lambda row: (
         row.reliance is not None and row.reliance.decisive is Decisive.RING
     ),
     "Weak evidence": lambda row: row.explanation is not None and bool(row.explanation.weak),
@@ -117,7 +117,7 @@ FILTERS: Final[dict[str, Callable[[ExplanationRow], bool]]] = {
     "Called tumour": lambda row: outcome(row.score) is Outcome.TUMOUR,
 }
 NEED_TESTS: Final = frozenset(
-    {"Decided by the ring", "Map did not pass its check", "Orientations flip the call"}
+    {"Decided by the surroundings", "Map did not pass its check", "Orientations flip the call"}
 )
 NEED_MAPS: Final = frozenset({"Weak evidence", "Map did not pass its check"})
 

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from core.bundle import InputTransform, tumour_logit
-from core.bundle.last_map import LinearHead, as_grid, linear_head
-from core.engine import Engine, check_patches, full_precision
+from core.bundle.last_map import as_grid, linear_head
+from core.engine import Engine, Layer, check_patches, full_precision
+from core.engine.layers import trace_layers
 from core.errors import RunError
-from core.explanation.layers import Layer, captured_output, trace_layers
+from core.explanation.layers import captured_output
 from core.patches import PATCH_SIZE_PX, ImageU8
 
 
@@ -76,43 +77,27 @@ class ExplainedNetwork:
         with self.lock:
             return trace_layers(self.network, self.inputs(_probe(1)))
 
-    def linear_head(self) -> LinearHead:
-        """Return the head, if the logit is exactly means of the last map times weights.
+    def require_linear_head(self) -> None:
+        """Do nothing if the logit is exactly means of the last map times weights.
 
         Raises:
-            RunError: The network ends otherwise; the closed form would be wrong.
+            RunError: The network ends otherwise, and how: the closed form would be wrong.
         """
         with self.lock, torch.inference_mode(), full_precision():
-            return linear_head(self.network, self.inputs(_probe(2)))
+            linear_head(self.network, self.inputs(_probe(2)))
 
-    def closed_form(self, images_rgb_u8: ImageU8, head: LinearHead) -> tuple[Tensor, Tensor]:
-        """Return maps (N, h, w) and logits (N,) of one pass; a map and the bias sum to the logit.
-
-        Args:
-            images_rgb_u8: (N, 96, 96, 3).
-            head: From `linear_head`.
-        """
-        with self.lock, torch.inference_mode(), full_precision():
-            features = self.network.forward_features(self.inputs(images_rgb_u8))  # type: ignore[operator]
-            grid = as_grid(self.network, features)
-            if grid is None:
-                raise RunError("The network's last features are no map. Use the method grad-cam.")
-            maps = head.maps(grid)
-            logits = tumour_logit(self.network.forward_head(features))  # type: ignore[operator]
-            return maps, logits
-
-    def activations(self, images_rgb_u8: ImageU8, layer: str) -> tuple[Tensor, Tensor]:
-        """Return activations (N, C, h, w) of a layer and logits (N,) of one pass."""
+    def activations(self, images_rgb_u8: ImageU8, layer: str) -> Tensor:
+        """Return activations (N, C, h, w) of a layer."""
         module = self.network.get_submodule(layer)
         with self.lock, torch.no_grad(), full_precision():
             with captured_output(module, for_gradients=False) as outputs:
-                logits = tumour_logit(self.network(self.inputs(images_rgb_u8)))
-            return self._grid(outputs[0], layer), logits
+                self.network(self.inputs(images_rgb_u8))
+            return self._grid(outputs[0], layer)
 
     def activations_and_gradients(
         self, images_rgb_u8: ImageU8, layer: str, sign: int
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return activations and gradients (N, C, h, w) of a layer and logits (N,) of one pass.
+    ) -> tuple[Tensor, Tensor]:
+        """Return activations and gradients (N, C, h, w) of a layer, of one pass.
 
         Args:
             images_rgb_u8: (N, 96, 96, 3).
@@ -125,8 +110,7 @@ class ExplainedNetwork:
                 logits = tumour_logit(self.network(self.inputs(images_rgb_u8)))
             # Patches do not see each other, so the gradient of the sum holds each one's own.
             (gradient,) = torch.autograd.grad(sign * logits.sum(), outputs[0])
-            activations = outputs[0].detach()
-            return self._grid(activations, layer), self._grid(gradient, layer), logits.detach()
+            return self._grid(outputs[0].detach(), layer), self._grid(gradient, layer)
 
     def gradients_by_output(
         self, images_rgb_u8: ImageU8, layer: str

@@ -200,14 +200,9 @@ class CentreReliance:
         leading = self._leading
         if leading[0].logit_original < self.threshold_logit:
             return Decisive.NO_CALL
-        centre = self._mean([f.logit_centre_kept for f in leading]) >= self.threshold_logit
-        ring = self._mean([f.logit_ring_kept for f in leading]) >= self.threshold_logit
-        return {
-            (True, True): Decisive.EITHER,
-            (True, False): Decisive.CENTRE,
-            (False, True): Decisive.RING,
-            (False, False): Decisive.TOGETHER,
-        }[centre, ring]
+        centre = self._mean([f.logit_centre_kept for f in leading])
+        ring = self._mean([f.logit_ring_kept for f in leading])
+        return decisive(centre, ring, self.threshold_logit)
 
     @property
     def _leading(self) -> list[FillerResult]:
@@ -224,6 +219,26 @@ class CentreReliance:
     @staticmethod
     def _mean(values: list[float]) -> float:
         return float(np.mean(values))
+
+
+def decisive(centre_kept: float, ring_kept: float, threshold_logit: float) -> Decisive:
+    """Return what a tumour call hangs on, by the mean logits with one part kept."""
+    return {
+        (True, True): Decisive.EITHER,
+        (True, False): Decisive.CENTRE,
+        (False, True): Decisive.RING,
+        (False, False): Decisive.TOGETHER,
+    }[centre_kept >= threshold_logit, ring_kept >= threshold_logit]
+
+
+def reliance_of(fillers: Sequence[FillerResult], classifier: Classifier) -> CentreReliance:
+    """Return what fillers showed, at the operating point in force."""
+    return CentreReliance(tuple(fillers), threshold_logit(classifier), classifier.temperature)
+
+
+def threshold_logit(classifier: Classifier) -> float:
+    """Return the logit, before temperature, from which a patch is called tumour."""
+    return float(log_odds(classifier.operating_point.threshold)) * classifier.temperature
 
 
 @dataclass(frozen=True, eq=False)
@@ -320,16 +335,25 @@ class CentreTest:
                 for picture in (one.centre_kept_rgb_u8, one.ring_kept_rgb_u8, one.neither_rgb_u8)
             ]
         ).reshape(-1, 3)
-        temperature = self.classifier.temperature
-        threshold = self.classifier.operating_point.threshold
-        return CentreReliance(
-            tuple(
-                FillerResult(one.name, one.kind, logit, *map(float, three))
-                for one, three in zip(pictures, found, strict=True)
-            ),
-            float(log_odds(threshold)) * temperature,
-            temperature,
-        )
+        results = [
+            FillerResult(one.name, one.kind, logit, *map(float, three))
+            for one, three in zip(pictures, found, strict=True)
+        ]
+        return reliance_of(results, self.classifier)
+
+    def halves(self, image_rgb_u8: ImageU8) -> tuple[float, float]:
+        """Return the mean logits of a patch (96, 96, 3) with its centre kept, and its ring.
+
+        Those that `CentreReliance.decisive` goes by, in two passes a filler.
+        """
+        edge = self.settings.edge_px
+        pictures = [
+            keep(image_rgb_u8, filler, edge)
+            for filler in self.fillers(image_rgb_u8)
+            for keep in (keep_centre, keep_ring)
+        ]
+        centre, ring = self._scored(pictures).reshape(-1, 2).T.astype(np.float64)
+        return float(centre.mean()), float(ring.mean())
 
     def _scored(self, pictures: Sequence[ImageU8]) -> NDArray[np.float32]:
         parts = [

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.engine import Details, Engine, Finished, TorchEngine
+from core.engine import Details, Engine, Finished
 from core.explanation.cam import CamBatch
 from core.explanation.explainer import Explainer
 from core.explanation.faithfulness import TwinTester
@@ -15,6 +16,9 @@ from core.explanation.rows import ExplanationRow
 from core.explanation.views import score_views
 from core.patches import ImageU8, Patch, PatchSource, UnreadablePatch, can_be_judged
 from core.scoring import Status
+
+if TYPE_CHECKING:
+    from core.engine import TorchEngine
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +55,7 @@ class _RecordingEngine(Engine):
     def details(self, images_rgb_u8: ImageU8) -> Details:
         return self._explainer.classifier.engine.details(images_rgb_u8)
 
-    def pytorch(self) -> TorchEngine:
+    def pytorch(self) -> "TorchEngine":
         return self._explainer.classifier.engine.pytorch()
 
 

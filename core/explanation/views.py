@@ -50,7 +50,11 @@ class D4Views:
 
 def score_views(classifier: Classifier, images_rgb_u8: ImageU8) -> list[D4Views]:
     """Return the eight scores of each patch (N, 96, 96, 3), at the operating point in force."""
-    logits = classifier.engine.d4_logits(images_rgb_u8)
+    return views_of(classifier.engine.d4_logits(images_rgb_u8), classifier)
+
+
+def views_of(logits: NDArray[np.float32], classifier: Classifier) -> list[D4Views]:
+    """Return the eight scores of patches whose logits (N, 8) are known."""
     probabilities = classifier.probability(logits)
     threshold = classifier.operating_point.threshold
     return [

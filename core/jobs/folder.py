@@ -39,6 +39,8 @@ _JOURNAL_FILE: Final = "scores.jsonl"
 _RUN_FILE: Final = "run.json"
 _LABELS_FILE: Final = "labels.csv"
 _POINT_FILE: Final = "applied-point.json"
+_SURROUNDINGS_FILE: Final = "surroundings.jsonl"
+_EXPLANATIONS_FILE: Final = "explanations.jsonl"
 _MOST_TABLE_BYTES: Final = 64 * 1024 * 1024
 _INPUT_FOLDER: Final = "input"
 _JOB_ID: Final = re.compile(r"^[0-9a-f]{32}$")
@@ -338,6 +340,14 @@ class JobFolder:
     def journal(self, job: Job) -> Path:
         """Return where the job's rows are."""
         return self.folder / job.id / _JOURNAL_FILE
+
+    def explanations(self, job: Job) -> Path:
+        """Return where measures of the job's patches are kept; they go when the job goes."""
+        return self.folder / job.id / _EXPLANATIONS_FILE
+
+    def surroundings(self, job: Job) -> Path:
+        """Return where it is kept what the job's tumour calls rest on; it goes with the job."""
+        return self.folder / job.id / _SURROUNDINGS_FILE
 
     def decides_rows(self, job: Job) -> tuple[Path, ...]:
         """Return the files that decide a job's rows, whether they are there or not."""

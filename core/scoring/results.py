@@ -1,7 +1,7 @@
 """A job's rows as a reader looks at them: what was called, filtered, ordered and counted."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -31,6 +31,7 @@ class Order(StrEnum):
     NEAREST = "Nearest to the threshold first"
     UNSTEADY = "Least agreement of orientations first"
     UNLIKE = "Least like the training data first"
+    AROUND = "Decided by the surroundings first"
     INPUT = "As in the input"
     PATH = "By file name"
     INPUT_BACKWARDS = "As in the input, last first"
@@ -47,6 +48,7 @@ class Filter:
         score_high: Only scores up to here; 1 also keeps inputs without a score.
         text: Only rows whose path, slide, reason or note holds it, in either case.
         unlike: Only patches unlike the training data.
+        around: Only tumour calls that the surroundings decide.
     """
 
     outcomes: frozenset[Outcome] = frozenset()
@@ -54,6 +56,7 @@ class Filter:
     score_high: float = 1.0
     text: str = ""
     unlike: bool = False
+    around: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,8 +110,22 @@ def outcome_counts(rows: Sequence[ScoreRow]) -> dict[Outcome, int]:
     return {kind: found[kind] for kind in Outcome}
 
 
-def select(rows: Sequence[ScoreRow], wanted: Filter, order: Order) -> list[int]:
-    """Return the positions of the rows that pass a filter, in an order."""
+def select(
+    rows: Sequence[ScoreRow],
+    wanted: Filter,
+    order: Order,
+    margins: Mapping[int, float] | None = None,
+) -> list[int]:
+    """Return the positions of the rows that pass a filter, in an order.
+
+    Args:
+        rows: Of a batch.
+        wanted: The filter.
+        order: The order.
+        margins: By how much the surroundings decide a tumour call, by position, as far as that is
+            known; below 0 they do not.
+    """
+    margins = margins or {}
     text = wanted.text.strip().casefold()
     bounded = wanted.score_low > 0 or wanted.score_high < 1
     kept = []
@@ -116,6 +133,8 @@ def select(rows: Sequence[ScoreRow], wanted: Filter, order: Order) -> list[int]:
         if wanted.outcomes and outcome(row) not in wanted.outcomes:
             continue
         if wanted.unlike and row.unlike_training != 1:
+            continue
+        if wanted.around and not margins.get(position, -1.0) >= 0:
             continue
         if bounded and (
             row.prob_tumour is None or not wanted.score_low <= row.prob_tumour <= wanted.score_high
@@ -129,6 +148,8 @@ def select(rows: Sequence[ScoreRow], wanted: Filter, order: Order) -> list[int]:
     if order in {Order.PATH, Order.PATH_BACKWARDS}:
         backwards = order is Order.PATH_BACKWARDS
         return sorted(kept, key=lambda position: rows[position].path, reverse=backwards)
+    if order is Order.AROUND:
+        return sorted(kept, key=lambda position: -margins.get(position, -np.inf))
     return sorted(kept, key=lambda position: _rank(rows[position], order))
 
 

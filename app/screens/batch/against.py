@@ -1,6 +1,6 @@
 """A batch against its labels: rates, curve, table of calls, and each patch that is called wrong."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import streamlit as st
@@ -12,6 +12,7 @@ from app.screens.shared.pager import page_of, pager
 from app.screens.shared.parts import chart, empty, section, show_problem, table, with_small
 from app.state import widgets
 from core.errors import NodelensError
+from core.explanation import Decisive
 from core.jobs import Job, JobStore
 from core.scoring import LabelCheck, ScoreRow
 from core.wording import call_of, call_text, interval_text, number, percent, percent_interval
@@ -28,7 +29,11 @@ _ROC_PX: Final = 220
 
 
 def against_labels(
-    store: JobStore, job: Job, rows: Sequence[ScoreRow], positions: Sequence[int]
+    store: JobStore,
+    job: Job,
+    rows: Sequence[ScoreRow],
+    positions: Sequence[int],
+    rests_on: Mapping[int, Decisive],
 ) -> list[int]:
     """Draw the batch against its labels and return the positions of what was called wrong.
 
@@ -37,6 +42,7 @@ def against_labels(
         job: The batch.
         rows: All of them.
         positions: Those that the filters leave; without labels they stay the list.
+        rests_on: What tumour calls rest on, by position, as far as it is known.
     """
     check = resources.label_check(store, job)
     if check is None:
@@ -62,7 +68,7 @@ def against_labels(
     if wrong:
         section("Called wrong", words.ERRORS.format(missed=missed, alarms=alarms))
         page = page_of(len(wrong), _ERRORS_A_PAGE, key=f"wrong-{job.id}")
-        browser(store, job, rows, wrong[page.part], sheet=True)
+        browser(store, job, rows, wrong[page.part], rests_on=rests_on, sheet=True)
         pager(page)
     else:
         empty("", words.NO_ERRORS)

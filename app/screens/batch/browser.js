@@ -14,13 +14,13 @@ export default function (component) {
     home.className = data.sheet ? "sheet" : "list";
     home.replaceChildren(data.sheet ? sheet(data, held) : table(data, held));
   }
-  held.mark = (event) => mark(home, event.detail);
+  held.mark = (event) => mark(home, event.detail.row);
   drawn.set(home, held);
   if (!held.listens) {
     held.listens = true;
-    window.addEventListener("nodelens-row", (event) => drawn.get(home)?.mark(event));
+    window.addEventListener("nodelens-shown", (event) => drawn.get(home)?.mark(event));
   }
-  mark(home, window.nodelensRow);
+  mark(home, window.nodelensShown?.row);
 }
 
 // The one that is looked at; it comes apart from the rows, which are too long to send at each step.

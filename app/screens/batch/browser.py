@@ -6,7 +6,7 @@ and tells a click on a head again at each run.
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -17,6 +17,7 @@ from app import resources
 from app.screens.batch import words
 from app.screens.shared.parts import TONES
 from app.state import address, widgets
+from core.explanation import Decisive
 from core.jobs import Job, JobStore
 from core.scoring import Order, ScoreRow, TestTimeAugmentation, outcome
 from core.wording import SIGNS, call_text, label_text, number, score_text
@@ -31,11 +32,13 @@ _SORTED_BY: Final = {
     "File": _PATHS,
     "Folder": _PATHS,
     "Spread": (Order.UNSTEADY, Order.UNSTEADY),
+    "Rests on": (Order.AROUND, Order.AROUND),
 }
 """What a click on a head sorts by, and what a second one does."""
 _DESCENDING: Final = {
     Order.HIGHEST,
     Order.UNSTEADY,
+    Order.AROUND,
     Order.INPUT_BACKWARDS,
     Order.PATH_BACKWARDS,
 }
@@ -54,15 +57,14 @@ def _browser() -> Callable[..., Any]:
     )
 
 
-@cache
-def _row_in_url() -> Callable[..., Any]:
-    return st.components.v2.component(
-        "nodelens_row", js=(_HERE / "row.js").read_text("utf-8"), html="<i></i>"
-    )
-
-
 def browser(
-    store: JobStore, job: Job, rows: Sequence[ScoreRow], shown: Sequence[int], *, sheet: bool
+    store: JobStore,
+    job: Job,
+    rows: Sequence[ScoreRow],
+    shown: Sequence[int],
+    *,
+    rests_on: Mapping[int, Decisive],
+    sheet: bool,
 ) -> None:
     """Draw some rows; a click looks at one, a box picks it, a head sorts.
 
@@ -71,6 +73,7 @@ def browser(
         job: The batch.
         rows: All of them.
         shown: Positions on this page, in order.
+        rests_on: What tumour calls rest on, by position, as far as it is known.
         sheet: Whether as a contact sheet.
     """
     key = f"rows-{job.id}"
@@ -88,14 +91,14 @@ def browser(
         here = set(_value(key, "picked"))
         address.pick([*elsewhere, *(at for at in shown if at in here)])
 
-    columns = _columns(job, rows)
+    columns = _columns(job, rows, rests_on)
     pictures = resources.thumbnails(store, job, list(shown))
     data: dict[str, Any] = {
         "name": words.TABLE_NAME,
         "sheet": sheet,
         "columns": [_head(name, order) for name in columns],
         "rows": [
-            _row(rows[at], at, picture, [] if sheet else columns)
+            _row(rows[at], at, picture, [] if sheet else columns, rests_on.get(at))
             for at, picture in zip(shown, pictures, strict=True)
         ],
         "picked": address.picked(),
@@ -111,35 +114,31 @@ def browser(
     )
 
 
-def tell_row(job: Job, position: int, shown: dict[str, str]) -> None:
-    """Mark the row that is looked at in the list, and bring it into the URL.
-
-    Args:
-        job: The batch.
-        position: Of the row.
-        shown: How the batch is looked at, by name; see `address.batch_shown`.
-    """
-    with st.container(key="nl-keep-row"):
-        _row_in_url()(
-            key=f"row-{job.id}",
-            data={"job": job.id, "row": position, "shown": {"row": str(position), **shown}},
-            height="content",
-        )
-
-
 def _value(key: str, name: str) -> Any:  # noqa: ANN401 - whatever the browser sent
     return (widgets.component_value(key, name) or {})["value"]
 
 
-def _columns(job: Job, rows: Sequence[ScoreRow]) -> list[str]:
+def _columns(job: Job, rows: Sequence[ScoreRow], rests_on: Mapping[int, Decisive]) -> list[str]:
     there = {
         "Spread": job.tta != TestTimeAugmentation.NONE,
+        "Rests on": bool(rests_on),
         "Label": any(row.label is not None for row in rows),
         "Slide": any(row.slide for row in rows),
         "Folder": len({PurePosixPath(row.path).parent for row in rows}) > 1,
         "Remark": any(row.reason or row.note for row in rows),
     }
-    names = ("Patch", "Score", "Call", "Label", "Spread", "File", "Slide", "Folder", "Remark")
+    names = (
+        "Patch",
+        "Score",
+        "Call",
+        "Rests on",
+        "Label",
+        "Spread",
+        "File",
+        "Slide",
+        "Folder",
+        "Remark",
+    )
     return [name for name in names if there.get(name, True)]
 
 
@@ -155,12 +154,19 @@ def _head(name: str, order: Order) -> dict[str, Any]:
     }
 
 
-def _row(row: ScoreRow, at: int, picture: str | None, columns: Sequence[str]) -> dict[str, Any]:
+def _row(
+    row: ScoreRow,
+    at: int,
+    picture: str | None,
+    columns: Sequence[str],
+    rests_on: Decisive | None,
+) -> dict[str, Any]:
     path, called = PurePosixPath(row.path), outcome(row)
     score = "" if row.prob_tumour is None else score_text(row.prob_tumour)
     known = {
         "Score": score,
         "Call": call_text(called),
+        "Rests on": "" if rests_on is None else words.RESTS_ON[rests_on],
         "Spread": "" if row.d4_sd_logit is None else number(row.d4_sd_logit, 2),
         "Label": "" if row.label is None else label_text(row.label),
         "Slide": row.slide or "",

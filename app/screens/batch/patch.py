@@ -1,6 +1,6 @@
 """One patch of a batch, enlarged, with its heat map, and with what is known of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Final
 
@@ -13,6 +13,7 @@ from app.screens.shared.pager import step_button
 from app.screens.shared.parts import TONES, facts
 from app.screens.shared.words import CENTRE_ONLY
 from app.state import address, widgets
+from core.explanation import Decisive
 from core.jobs import Job, JobStore
 from core.scoring import Classifier, ScoreRow, Status, outcome
 from core.wording import NOTHING, call_text, label_text, score_text
@@ -29,6 +30,7 @@ def patch_detail(
     classifier: Classifier | None,
     *,
     done: bool,
+    rests_on: Mapping[int, Decisive],
 ) -> int | None:
     """Draw the patch that is looked at, or the first of the list, and return its position.
 
@@ -39,6 +41,7 @@ def patch_detail(
         positions: The list.
         classifier: The current model; None without one.
         done: Whether the batch is finished, so that maps ahead take nothing from its scoring.
+        rests_on: What tumour calls rest on, by position, as far as it is known.
     """
     position = address.row()
     if position is None or position >= len(rows):
@@ -57,7 +60,7 @@ def patch_detail(
             st.toggle("Smooth zoom", value=True, key=_SMOOTH, persist_state="session")
             st.toggle("Outline the centre", value=True, key=_OUTLINE, persist_state="session")
     where = f"{place + 1:,} of {len(positions):,}" if place >= 0 else "not in this list"
-    st.html(_line(row, where))
+    st.html(_line(row, where, around=rests_on.get(position) is Decisive.RING))
     found = None
     if mapped and classifier is not None:
         found = map_of(store, job, classifier, position)
@@ -80,7 +83,7 @@ def patch_detail(
     return position
 
 
-def _line(row: ScoreRow, where: str) -> str:
+def _line(row: ScoreRow, where: str, *, around: bool = False) -> str:
     """Return score, call and label in one line."""
     called = outcome(row)
     score = "" if row.prob_tumour is None else f"<b>{score_text(row.prob_tumour)}</b>"
@@ -88,12 +91,13 @@ def _line(row: ScoreRow, where: str) -> str:
     if row.label is not None:
         wrong = " nl-wrong" if row.predicted_label not in {None, row.label} else ""
         label = f'<span class="nl-labelled{wrong}">label {label_text(row.label)}</span>'
-    unlike = ""
-    if row.unlike_training:
-        unlike = f'<span class="nl-labelled nl-wrong">{words.UNLIKE_BADGE}</span>'
+    warnings = ((words.UNLIKE_BADGE, row.unlike_training), (words.AROUND_BADGE, around))
+    doubts = "".join(
+        f'<span class="nl-labelled nl-wrong">{text}</span>' for text, holds in warnings if holds
+    )
     return (
         f'<div class="nl-patchline">{score}<span class="nl-called nl-{TONES[called]}">'
-        f"{call_text(called)}</span>{label}{unlike}<small>{where}</small></div>"
+        f"{call_text(called)}</span>{label}{doubts}<small>{where}</small></div>"
     )
 
 

@@ -1,6 +1,6 @@
 """The results of a batch: who scored it, how the scores spread, which of them are listed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -10,6 +10,7 @@ from app.screens.batch.browser import browser
 from app.screens.shared.pager import page_of, pager
 from app.screens.shared.parts import chart, empty
 from app.state import address, widgets
+from core.explanation import Decisive
 from core.jobs import Job, JobStore
 from core.scoring import (
     Classifier,
@@ -31,6 +32,8 @@ SHEET = "Contact sheet"
 LABELS = "Against labels"
 _VIEWS = {"sheet": SHEET, "labels": LABELS}
 """By name in the URL; the list goes without."""
+_ONLY = ("unlike", "around")
+"""Filters that are on or off."""
 
 
 def scored_by(rows: Sequence[ScoreRow]) -> None:
@@ -73,23 +76,33 @@ def result_histogram(rows: Sequence[ScoreRow], key: str) -> None:
     )
 
 
-def result_filter(job: Job, rows: Sequence[ScoreRow]) -> list[int]:
-    """Draw the filters and return the positions of the rows to show, in order."""
+def result_filter(job: Job, rows: Sequence[ScoreRow], margins: Mapping[int, float]) -> list[int]:
+    """Draw the filters and return the positions of the rows to show, in order.
+
+    Args:
+        job: The batch.
+        rows: All of them.
+        margins: By how much the surroundings decide, see `core.scoring.select`.
+    """
     counts = outcome_counts(rows)
     kinds = [kind for kind in Outcome if counts[kind]]
     order_key, calls_key, view_key = (f"{name}-{job.id}" for name in ("order", "outcomes", "view"))
-    named = address.batch_shown("calls").split(",")
+    named, only = (address.shown(name).split(",") for name in ("calls", "only"))
     compared = any(row.domain_distance is not None for row in rows)
     orders = [
         item
         for item in Order
         if (item is not Order.UNSTEADY or job.tta != TestTimeAugmentation.NONE)
         and (item is not Order.UNLIKE or compared)
+        and (item is not Order.AROUND or margins or widgets.chosen(order_key) is item)
     ]
     by_name = {order.name.lower(): order for order in orders}
-    widgets.start(order_key, by_name.get(address.batch_shown("order"), Order.HIGHEST))
+    widgets.start(order_key, by_name.get(address.shown("order"), Order.HIGHEST))
     widgets.start(calls_key, [kind for kind in kinds if kind.name.lower() in named])
-    widgets.start(view_key, _VIEWS.get(address.batch_shown("view"), TABLE))
+    widgets.start(view_key, _VIEWS.get(address.shown("view"), TABLE))
+    widgets.start(f"text-{job.id}", address.shown("find"))
+    for name in _ONLY:
+        widgets.start(f"{name}-{job.id}", name in only)
     with st.container(horizontal=True, vertical_alignment="center", key="nl-batch-show"):
         chosen = st.pills(
             "Show",
@@ -142,7 +155,11 @@ def result_filter(job: Job, rows: Sequence[ScoreRow]) -> list[int]:
         unlike = compared and st.toggle(
             words.ONLY_UNLIKE, key=f"unlike-{job.id}", persist_state="session"
         )
-    return select(rows, Filter(frozenset(chosen), low, high, text or "", unlike), order)
+        around = bool(margins) and st.toggle(
+            words.ONLY_AROUND, key=f"around-{job.id}", persist_state="session"
+        )
+    wanted = Filter(frozenset(chosen), low, high, text or "", unlike, around)
+    return select(rows, wanted, order, margins)
 
 
 def view_of(job: Job) -> str:
@@ -160,11 +177,17 @@ def shown_as(job: Job) -> dict[str, str]:
         "order": "" if order is Order.HIGHEST else order.name.lower(),
         "calls": ",".join(names),
         "view": view,
+        "find": str(widgets.chosen(f"text-{job.id}") or ""),
+        "only": ",".join(name for name in _ONLY if widgets.chosen(f"{name}-{job.id}")),
     }
 
 
 def result_list(
-    store: JobStore, job: Job, rows: Sequence[ScoreRow], positions: Sequence[int]
+    store: JobStore,
+    job: Job,
+    rows: Sequence[ScoreRow],
+    positions: Sequence[int],
+    rests_on: Mapping[int, Decisive],
 ) -> None:
     """Draw one page of rows, that of the patch that was stepped to."""
     if not positions:
@@ -174,7 +197,7 @@ def result_list(
     _follow(job, positions)
     page = page_of(len(positions), ROWS_A_PAGE, key=f"page-{job.id}")
     sheet = view_of(job) == SHEET
-    browser(store, job, rows, positions[page.part], sheet=sheet)
+    browser(store, job, rows, positions[page.part], rests_on=rests_on, sheet=sheet)
     with st.container(horizontal=True, vertical_alignment="center"):
         pager(page)
 
@@ -191,4 +214,5 @@ def _clear_filters(job_id: str) -> None:
     widgets.choose(f"outcomes-{job_id}", [])
     widgets.choose(f"text-{job_id}", "")
     widgets.choose(f"scores-{job_id}", (0.0, 1.0))
-    widgets.choose(f"unlike-{job_id}", False)
+    for name in _ONLY:
+        widgets.choose(f"{name}-{job_id}", False)

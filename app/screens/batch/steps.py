@@ -40,8 +40,10 @@ def next_steps(
     if _step("Explain", "layers", done and scored, words.TO_EXPLAIN):
         first = select(rows, Filter(), Order.HIGHEST)[0]
         at = address.row()
-        address.explain(first if at is None else at)
-        st.switch_page("views/explanation.py")
+        position = first if at is None else at
+        address.explain(position)
+        linked = {"job": job.id, "row": str(position)}
+        st.switch_page("views/explanation.py", query_params=linked)
     _downloads(store, job, progress, rows, classifier)
 
 

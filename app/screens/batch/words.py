@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from core.explanation import Decisive
+
 TITLE: Final = "Batch scoring"
 LEAD: Final = "Score many patches at once, look at each of them, and download the scores."
 NO_BATCH: Final = (
@@ -43,6 +45,22 @@ UNLIKE_MANY: Final = (
     "about {expected:.0%} are. Do not rely on their scores; check organ, stain, focus and pixel "
     "size."
 )
+RESTS_ON: Final = {
+    Decisive.CENTRE: "centre",
+    Decisive.RING: "surroundings",
+    Decisive.EITHER: "either",
+    Decisive.TOGETHER: "both",
+    Decisive.NO_CALL: "",
+}
+AROUND: Final = (
+    "{around:,} of {measured:,} tumour calls are decided by the surroundings: the call remains "
+    "when the centre is replaced, and falls when the surroundings are. Read these patches yourself."
+)
+AROUND_RUNNING: Final = "Checking what the tumour calls rest on: {done:,} of {total:,}"
+AROUND_MEASURE: Final = "Check what {calls:,} tumour calls rest on"
+AROUND_HELP: Final = "Scores each patch six more times, with its centre or surroundings replaced."
+ONLY_AROUND: Final = "Only calls decided by the surroundings"
+AROUND_BADGE: Final = "decided by the surroundings"
 ONLY_UNLIKE: Final = "Only patches unlike the training data"
 UNLIKE_BADGE: Final = "unlike the training data"
 SEARCH: Final = "Search names, slides, remarks"

@@ -8,10 +8,10 @@ import streamlit as st
 
 from app import resources
 from app.screens.explanation import patch_list, words
-from app.screens.explanation.tiles import ONE_PATCH
 from app.screens.shared.listing import is_drawn, when
 from app.screens.shared.parts import empty, show_problem
 from app.state import address, identity, widgets
+from core.engine import Layer
 from core.errors import NodelensError, RunError
 from core.explanation import Explainer, Method, Target
 from core.explanation.explained import PatchCollection
@@ -25,7 +25,10 @@ from core.settings import SAMPLES_TABLE, Settings
 BATCH: Final = "A batch"
 ONE: Final = "An upload"
 SAMPLES: Final = "Drawn samples"
+_IN_URL: Final = {"samples": SAMPLES, "upload": ONE}
 _UPLOAD_MIB: Final = 10
+_LAYER: Final = "explain-layer"
+_ALL_LAYERS: Final = "explain-all-layers"
 _OFFERED: Final = (
     Method.GRAD_CAM,
     Method.GRAD_CAM_PLUS_PLUS,
@@ -56,8 +59,9 @@ def patches_to_explain(store: JobStore, settings: Settings) -> PatchCollection |
     asked_for = address.to_explain()
     if asked_for is not None:
         widgets.choose(key, BATCH)
-        widgets.choose("explain-batch", address.job.now())
-    widgets.start(key, BATCH if done else SAMPLES)
+        widgets.choose("explain-batch", address.job.known())
+    linked = _IN_URL.get(address.shown("patches"))
+    widgets.start(key, linked or (BATCH if done else SAMPLES))
     kind_part, which_part = st.columns([1, 2])
     with kind_part:
         kind = st.segmented_control(
@@ -83,7 +87,7 @@ def _batch(store: JobStore, done: list[Job], asked_for: int | None) -> PatchColl
     jobs = {job.id: job for job in done}
     key = "explain-batch"
     if widgets.chosen(key) not in jobs:
-        looked_at = address.job.now()
+        looked_at = address.shown("job") or address.job.known()
         widgets.choose(key, looked_at if looked_at in jobs else done[0].id)
     chosen = st.selectbox(
         "Batch",
@@ -94,9 +98,9 @@ def _batch(store: JobStore, done: list[Job], asked_for: int | None) -> PatchColl
     )
     collection = resources.job_collection(store, jobs[chosen], drawn=is_drawn(jobs[chosen]))
     if asked_for in collection.positions:
-        widgets.choose(patch_list.key("at", collection), asked_for)
-        widgets.choose(patch_list.key("view", collection), ONE_PATCH)
+        patch_list.look_at(collection, asked_for)
         widgets.choose(patch_list.key("filter", collection), [])
+        widgets.choose(patch_list.key("find", collection), "")
     return collection
 
 
@@ -129,9 +133,8 @@ def way_to_explain(classifier: Classifier, collection: PatchCollection) -> Expla
     """Draw method, layer and target and return what explains, None where they do not fit."""
     default = resources.explainer(classifier, None, None, Target.TUMOUR)
     methods = [method for method in _OFFERED if method is not Method.CAM or default.exact]
-    layers = {layer.name: layer for layer in default.layer_choices}
-    layers.setdefault(default.layer.name, default.layer)
-    key = "explain-method"
+    layers, key = _layers(default), "explain-method"
+    widgets.start(key, next((one for one in methods if one == address.shown("method")), None))
     if widgets.chosen(key) not in methods:
         widgets.choose(key, Method.GRAD_CAM)
     first, second, third = st.columns([1.2, 1.3, 1])
@@ -145,25 +148,28 @@ def way_to_explain(classifier: Classifier, collection: PatchCollection) -> Expla
             help=words.METHOD_HELP,
         )
     fixed = method in {Method.CAM, Method.REPLACEMENT}
-    layer_key = "explain-layer"
-    if fixed or widgets.chosen(layer_key) not in layers:
-        widgets.choose(layer_key, default.layer.name)
+    widgets.start(_LAYER, address.shown("layer"))
+    if fixed or widgets.chosen(_LAYER) not in layers:
+        widgets.choose(_LAYER, default.layer.name)
     with second:
         layer = st.selectbox(
             "Layer",
             list(layers),
-            format_func=lambda name: _layer_words(name, layers[name].grid, method),
-            key=layer_key,
+            format_func=lambda name: _layer_words(layers[name], method),
+            key=_LAYER,
             persist_state="session",
             disabled=fixed,
             help=words.LAYER_HELP,
+            on_change=_all_layers,
+            args=(default,),
         )
+    linked = Target.NO_TUMOUR if address.shown("target") == Target.NO_TUMOUR else Target.TUMOUR
+    widgets.start("explain-target", linked)
     with third:
         target = st.segmented_control(
             "Evidence for",
             list(Target),
             format_func=words.TARGETS.__getitem__,
-            default=Target.TUMOUR,
             key="explain-target",
             persist_state="session",
             required=True,
@@ -181,10 +187,51 @@ def way_to_explain(classifier: Classifier, collection: PatchCollection) -> Expla
         return None
 
 
-def _layer_words(name: str, grid: tuple[int, int], method: Method | None) -> str:
+def _layers(default: Explainer) -> dict[str, Layer | None]:
+    """Return the layers to choose from by name; None for "the others".
+
+    Looking for the others loads PyTorch, which the map of the default one does without.
+    """
+    named = (widgets.chosen(_LAYER), address.shown("layer"))
+    asked_for = any(name not in {None, "", default.layer.name} for name in named)
+    if default.brings_controls and not asked_for and not widgets.chosen(_ALL_LAYERS):
+        return {default.layer.name: default.layer, words.OTHER_LAYERS: None}
+    layers: dict[str, Layer | None] = {layer.name: layer for layer in default.layer_choices}
+    layers.setdefault(default.layer.name, default.layer)
+    return layers
+
+
+def _all_layers(default: Explainer) -> None:
+    if widgets.chosen(_LAYER) == words.OTHER_LAYERS:
+        widgets.choose(_ALL_LAYERS, True)
+        widgets.choose(_LAYER, default.layer.name)
+
+
+def _layer_words(layer: Layer | None, method: Method | None) -> str:
+    if layer is None:
+        return words.OTHER_LAYERS
     if method is Method.REPLACEMENT:
         return "3 × 3 squares of 32 px"
-    return f"{grid[0]} × {grid[1]} cells of {96 // grid[0]} px ({name})"
+    rows, columns = layer.grid
+    return f"{rows} × {columns} cells of {96 // rows} px ({layer.name})"
+
+
+def patches_in_url(collection: PatchCollection) -> dict[str, str]:
+    """Return which patches are explained, as the URL has it."""
+    kind = "" if collection.job else "samples" if collection.drawn else "upload"
+    return {"job": collection.job, "patches": kind}
+
+
+def way_in_url(explainer: Explainer) -> dict[str, str]:
+    """Return method, layer and target as the URL has them; what is usual is left out."""
+    usual = resources.explainer(explainer.classifier, None, None, Target.TUMOUR)
+    replaced = explainer.method in {Method.CAM, Method.REPLACEMENT}
+    same_layer = replaced or explainer.layer.name == usual.layer.name
+    return {
+        "method": "" if explainer.method is usual.method else str(explainer.method),
+        "layer": "" if same_layer else explainer.layer.name,
+        "target": "" if explainer.target is usual.target else str(explainer.target),
+    }
 
 
 def way_in_words(explainer: Explainer) -> str:

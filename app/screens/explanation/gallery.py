@@ -17,7 +17,10 @@ from app.screens.explanation.patch_list import (
     filter_names,
     filters_in_use,
     key,
+    limits,
     order_in_use,
+    search,
+    text_in_use,
 )
 from app.screens.explanation.tiles import Tiles
 from app.screens.shared.pager import page_of, pager
@@ -85,7 +88,8 @@ def gallery(
         look: How maps are drawn.
         scale: What value gets the full colour.
     """
-    rows = list_rows(shown, scored, collection.positions)
+    named = collection.named(text_in_use(collection))
+    rows = list_rows(shown, scored, named)
     _list_controls(collection, rows)
     pressed = _measure_button(shown, scored, collection)
     place = st.empty()
@@ -168,7 +172,7 @@ def _legend(shown: ExplainedPatches, scale: Scale, style: OverlayStyle) -> str:
 
 
 def _no_match(collection: PatchCollection, rows: dict[int, ExplanationRow]) -> None:
-    filters = filters_in_use(collection)
+    filters = limits(collection)
     unknown = sum(row.explanation is None or not is_tested(row) for row in rows.values())
     needs = unknown and (NEED_TESTS | NEED_MAPS).intersection(filters)
     note = words.NOT_MEASURED.format(unknown=unknown, total=len(rows)) if needs else ""
@@ -208,7 +212,9 @@ def _make_maps(
 
 def _list_controls(collection: PatchCollection, rows: dict[int, ExplanationRow]) -> None:
     counts = {name: sum(map(passes, rows.values())) for name, passes in FILTERS.items()}
-    filter_part, order_part = st.columns([2.4, 1], vertical_alignment="bottom")
+    filter_part, order_part, text_part = st.columns([2.4, 1, 0.9], vertical_alignment="bottom")
+    with text_part:
+        search(collection)
     with filter_part:
         st.pills(
             "Only",

@@ -59,7 +59,7 @@ def _of_place(explanation: Explanation) -> list[MeasureLine]:
     if centre.share is None:
         return [MeasureLine(name, "none", expected, words.NO_POSITIVE)]
     note = "" if explanation.cam.method is Method.REPLACEMENT else words.LARGE_CELLS
-    where = "in the centre" if centre.peak_in_centre else "in the ring"
+    where = "in the centre" if centre.peak_in_centre else "in the surroundings"
     return [
         MeasureLine(name, percent(centre.share, 0), expected, note),
         MeasureLine("Highest cell", where, f"centre: {expected}"),
@@ -91,7 +91,7 @@ def _of_strength(explanation: Explanation, *, called: bool) -> MeasureLine:
 
 
 def of_centre_test(test: CentreReliance) -> list[MeasureLine]:
-    """Return what replacing the centre and the ring did."""
+    """Return what replacing the centre and the surroundings did."""
     value, sentence = words.DECISIVE[test.decisive]
     no_call = test.decisive is Decisive.NO_CALL
     doubt = test.spread > _DISAGREEING
@@ -112,10 +112,10 @@ def of_centre_test(test: CentreReliance) -> list[MeasureLine]:
             alert=doubt,
         ),
         MeasureLine(
-            "Share of the evidence in the ring",
+            "Share of the evidence in the surroundings",
             percent(test.ring_score, 0),
             "near 0\u00a0%",
-            words.RING,
+            words.AROUND,
         ),
     ]
     if test.centre_part is not None:

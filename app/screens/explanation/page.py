@@ -6,17 +6,31 @@ from typing import Final
 import streamlit as st
 
 from app import resources
-from app.screens.explanation import words
-from app.screens.explanation.choice import patches_to_explain, way_to_explain
+from app.screens.explanation import patch_list, words
+from app.screens.explanation.choice import (
+    patches_in_url,
+    patches_to_explain,
+    way_in_url,
+    way_to_explain,
+)
 from app.screens.explanation.gallery import explain_all, gallery
 from app.screens.explanation.look import MEASURED_SCALE, OWN_SCALE, Scale, look_of_maps
 from app.screens.explanation.patch import patch_explained, prepare
-from app.screens.explanation.patch_list import filters_in_use, key, order_in_use, walk
-from app.screens.explanation.tiles import GALLERY, ONE_PATCH
+from app.screens.explanation.patch_list import (
+    GALLERY,
+    ONE_PATCH,
+    filters_in_use,
+    key,
+    limits,
+    order_in_use,
+    text_in_use,
+    walk,
+)
+from app.screens.shared.in_url import keep_in_url
 from app.screens.shared.parts import empty, style
-from app.state import widgets
+from app.state import address
 from core.errors import NodelensError
-from core.explanation import Method
+from core.explanation import Explainer, Method
 from core.explanation.explained import ExplainedPatches, PatchCollection, list_rows
 from core.explanation.listing import ORDERS, listed
 from core.jobs import JobStore
@@ -39,6 +53,7 @@ def explanation(store: JobStore, settings: Settings, classifier: Classifier) -> 
 
 
 def _explained(collection: PatchCollection, classifier: Classifier) -> None:
+    patch_list.begin(collection, linked=address.shown("job") == collection.job)
     chosen = way_to_explain(classifier, collection)
     if chosen is None:
         return
@@ -58,6 +73,7 @@ def _explained(collection: PatchCollection, classifier: Classifier) -> None:
         view = _view(collection)
         look = look_of_maps()
     order, filters = order_in_use(collection), filters_in_use(collection)
+    named = collection.named(text_in_use(collection))
     as_scored = (
         look.own
         and view != GALLERY
@@ -78,15 +94,21 @@ def _explained(collection: PatchCollection, classifier: Classifier) -> None:
         if not look.own:
             scale = MEASURED_SCALE if measured else _common_scale(scored, collection)
         if view == GALLERY:
+            _keep_in_url(collection, chosen)
             gallery(known, scored, collection, look, scale)
             return
-        positions = list(collection.positions)
         if not as_scored:
-            positions = listed(list_rows(known, scored, positions), filters, order)
-        position, following = walk(collection, positions, filters, order.name)
+            named = listed(list_rows(known, scored, named), filters, order)
+        position, following = walk(collection, named, limits(collection), order.name)
+        _keep_in_url(collection, chosen)
         patch_explained(known, collection, position, look, scale)
     if following is not None:
         prepare(known, collection, following)
+
+
+def _keep_in_url(collection: PatchCollection, chosen: Explainer) -> None:
+    patches = patches_in_url(collection)
+    keep_in_url("explanation", patches | way_in_url(chosen) | patch_list.in_url(collection))
 
 
 def _common_scale(known: ExplainedPatches, collection: PatchCollection) -> Scale:
@@ -105,13 +127,11 @@ def _common_scale(known: ExplainedPatches, collection: PatchCollection) -> Scale
 def _view(collection: PatchCollection) -> str:
     if len(collection.positions) == 1:
         return ONE_PATCH
-    view = key("view", collection)
-    widgets.start(view, ONE_PATCH)
     return str(
         st.segmented_control(
             "View",
             [ONE_PATCH, GALLERY],
-            key=view,
+            key=key("view", collection),
             persist_state="session",
             required=True,
             label_visibility="collapsed",

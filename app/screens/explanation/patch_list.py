@@ -1,25 +1,102 @@
 """The list of explained patches: its order and filters, and the way from one patch to the next."""
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Final
 
 import streamlit as st
 
 from app.screens.explanation import words
 from app.screens.shared.pager import step_button
 from app.screens.shared.parts import plain
-from app.state import widgets
+from app.state import address, widgets
 from core.explanation.explained import PatchCollection
-from core.explanation.listing import ORDERS, MeasureOrder
+from core.explanation.listing import FILTERS, ORDERS, MeasureOrder
+
+ONE_PATCH: Final = "One patch"
+GALLERY: Final = "Gallery"
 
 
 def key(name: str, collection: PatchCollection) -> str:
     """Return what a setting of a collection's list is kept under.
 
     Args:
-        name: "order", "filter", "at" (the patch that is looked at), "view" or "page".
+        name: "order", "filter", "find", "at" (the patch that is looked at), "view" or "page".
         collection: Whose list.
     """
     return f"explain-{name}-{collection.key}"
+
+
+def begin(collection: PatchCollection, *, linked: bool) -> None:
+    """Look at a list as the URL says, unless this visit has looked at it otherwise.
+
+    Args:
+        collection: Whose list.
+        linked: Whether the URL is of this collection.
+    """
+    shown = address.shown if linked else lambda _: ""
+    orders = {slug(name): name for name in ORDERS}
+    filters = shown("only").split(",")
+    row = shown("row")
+    at = int(row) if row.isascii() and row.isdigit() else None
+    widgets.start(key("at", collection), at if at in collection.positions else None)
+    widgets.start(key("order", collection), orders.get(shown("order"), next(iter(ORDERS))))
+    widgets.start(key("filter", collection), [n for n in FILTERS if slug(n) in filters])
+    widgets.start(key("find", collection), shown("find"))
+    widgets.start(key("view", collection), GALLERY if shown("view") == "gallery" else ONE_PATCH)
+
+
+def in_url(collection: PatchCollection) -> dict[str, str]:
+    """Return how a list is looked at, as the URL has it; what is usual is left out."""
+    order, at = order_in_use(collection), widgets.chosen(key("at", collection))
+    return {
+        "row": "" if at is None else str(at),
+        "order": "" if order.name == next(iter(ORDERS)) else slug(order.name),
+        "only": ",".join(map(slug, filters_in_use(collection))),
+        "find": text_in_use(collection),
+        "view": "gallery" if widgets.chosen(key("view", collection)) == GALLERY else "",
+    }
+
+
+def slug(name: str) -> str:
+    """Return the name of an order or a filter as it stands in the URL."""
+    return "-".join(name.lower().replace(",", "").split())
+
+
+def look_at(collection: PatchCollection, position: int | None) -> None:
+    """Look at one patch of a collection."""
+    widgets.choose(key("at", collection), position)
+    widgets.choose(key("view", collection), ONE_PATCH)
+
+
+def search(collection: PatchCollection) -> str:
+    """Draw the search by name and return what is searched for; the first match is looked at."""
+    if len(collection.positions) == 1:
+        return ""
+    name = key("find", collection)
+
+    def first() -> None:
+        found = collection.named(str(widgets.chosen(name) or ""))
+        if found and widgets.chosen(key("at", collection)) not in found:
+            widgets.choose(key("at", collection), found[0])
+
+    return str(
+        st.text_input(
+            "Search",
+            key=name,
+            persist_state="session",
+            icon=":material/search:",
+            placeholder=words.SEARCH,
+            label_visibility="collapsed",
+            on_change=first,
+        )
+        or ""
+    )
+
+
+def text_in_use(collection: PatchCollection) -> str:
+    """Return what is searched for."""
+    return str(widgets.chosen(key("find", collection)) or "")
 
 
 def order_in_use(collection: PatchCollection) -> MeasureOrder:
@@ -34,9 +111,20 @@ def filters_in_use(collection: PatchCollection) -> list[str]:
     return [str(name) for name in names] if isinstance(names, list) else []
 
 
+def limits(collection: PatchCollection) -> list[str]:
+    """Return what makes the list shorter, as a reader reads it: filters, and the search."""
+    text = text_in_use(collection)
+    return [*filters_in_use(collection), *([text] if text else [])]
+
+
 def filter_names(filters: Sequence[str]) -> str:
     """Return the filters as a reader reads them."""
     return " and ".join(f"“{name}”" for name in filters)
+
+
+def _clear(collection: PatchCollection) -> None:
+    widgets.choose(key("filter", collection), [])
+    widgets.choose(key("find", collection), "")
 
 
 def clear_filters(collection: PatchCollection, place: str) -> None:
@@ -50,8 +138,8 @@ def clear_filters(collection: PatchCollection, place: str) -> None:
         "Clear filters",
         key=f"explain-clear-{place}",
         icon=":material/filter_alt_off:",
-        on_click=widgets.choose,
-        args=(key("filter", collection), []),
+        on_click=_clear,
+        args=(collection,),
     )
 
 
@@ -78,16 +166,16 @@ def walk(
     if len(collection.positions) == 1:
         return at, None
 
-    def look_at(position: int | None) -> None:
-        widgets.choose(key("at", collection), position)
-
     with st.container(horizontal=True, vertical_alignment="center", key="nl-explain-walk"):
         before = positions[place - 1] if place > 0 else None
-        step_button("Previous", look_at, before, "explain-Previous", "Left")
-        step_button("Next", look_at, following, "explain-Next", "Right", forward=True)
+        step = partial(look_at, collection)
+        step_button("Previous", step, before, "explain-Previous", "Left")
+        step_button("Next", step, following, "explain-Next", "Right", forward=True)
+        search(collection)
         st.caption(plain(_place_text(place, len(positions), filters, order)))
         if filters:
             clear_filters(collection, "walk")
+    widgets.choose(key("at", collection), at)
     return at, following
 
 

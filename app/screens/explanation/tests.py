@@ -30,7 +30,11 @@ _FILLERS: Final = {
     FillerKind.MEAN: "Mean colour",
     FillerKind.DONOR: "Donor",
 }
-_KEPT: Final = ("Centre kept, ring replaced", "Ring kept, centre replaced", "Both replaced")
+_KEPT: Final = (
+    "Centre kept, surroundings replaced",
+    "Surroundings kept, centre replaced",
+    "Both replaced",
+)
 _VIEWS: Final = tuple(
     f"{mirrored}{turned}"
     for mirrored in ("", "Mirrored, ")
@@ -111,7 +115,7 @@ def _strip(known: ExplainedPatches, image: ImageU8, row: ExplanationRow, key: st
     columns = f"grid-template-columns:4.2rem repeat({len(heads)},max-content)"
     st.html(
         f'<div class="nl-strip" style="{columns}" tabindex="0" role="group" '
-        'aria-label="The patch with its centre or its ring replaced, and its score; '
+        'aria-label="The patch with its centre or its surroundings replaced, and its score; '
         f'▲ at {threshold:.3f} or above"><span></span>{"".join(heads)}{lines}</div>'
     )
 

@@ -8,8 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app import resources
-from app.screens.explanation.patch_list import key
-from app.state import widgets
+from app.screens.explanation.patch_list import look_at
 from core.explanation import (
     ExplanationRow,
     MapState,
@@ -23,8 +22,6 @@ from core.explanation.listing import MeasureOrder
 from core.scoring import Status, outcome
 from core.wording import call_text, score_text
 
-ONE_PATCH: Final = "One patch"
-GALLERY: Final = "Gallery"
 _TILE_ZOOM: Final = 2
 
 
@@ -60,7 +57,7 @@ class Tiles:
                 f"View patch {position + 1}, score {score_text(row.score.prob_tumour)}, "
                 f"{_call(row)}, {_state_of_map(row)}",
                 key=f"explain-tile-{position}",
-                on_click=_look_at,
+                on_click=look_at,
                 args=(self._collection, position),
             )
 
@@ -115,8 +112,3 @@ def _state_of_map(row: ExplanationRow) -> str:
     if row.map_state is MapState.NONE:
         return "preparing the map …" if row.score.status is Status.SCORED else "no map"
     return row.map_state.value.capitalize()
-
-
-def _look_at(collection: PatchCollection, position: int) -> None:
-    widgets.choose(key("at", collection), position)
-    widgets.choose(key("view", collection), ONE_PATCH)

@@ -30,6 +30,8 @@ LAYER_HELP: Final = (
     "A finer layer has smaller cells but contains less information. CAM is only available for the "
     "last layer; replacement needs no layer."
 )
+OTHER_LAYERS: Final = "Other layers …"
+SEARCH: Final = "Search names"
 NO_BATCH: Final = ("No finished batch.", "Score some patches first, or use the drawn samples.")
 UPLOAD: Final = "One patch, 96 × 96 px; it is not stored"
 NO_UPLOAD: Final = (
@@ -62,7 +64,7 @@ ZIP_WAITS: Final = (
     "the patches first."
 )
 MEASURED_SO_FAR: Final = (
-    "{done:,} of {total:,} fully measured: the map and its test, centre against ring, eight "
+    "{done:,} of {total:,} fully measured: the map and its test, centre against surroundings, eight "
     "orientations; about 80 scores per patch."
 )
 REST_LAST: Final = " Patches that have not been measured match no such filter and come last."
@@ -77,11 +79,13 @@ SIZE: Final = (
     "that the question is about."
 )
 MEASURING: Final = "Measuring …"
-CHECKING: Final = "Checking the map, replacing the centre and the ring, rotating the patch …"
+CHECKING: Final = (
+    "Checking the map, replacing the centre and its surroundings, rotating the patch …"
+)
 NO_SCORE: Final = "This input has no score, so there is nothing to explain."
 UNTESTABLE: Final = "Not checked against control networks: this network has none."
 CENTRE_TEST: Final = (
-    "Centre against ring",
+    "Centre against surroundings",
     "the patch scored again with one of the two replaced; unchanged: {score}",
 )
 OWN_DONORS: Final = "the lowest-scoring patches in this batch, nearest in stain"
@@ -104,14 +108,14 @@ BADGES: Final = {
 DECISIVE: Final = {
     Decisive.CENTRE: (
         "Centre",
-        "The call remains when the ring is replaced and changes when the centre is replaced.",
+        "The call remains when the surroundings are replaced and changes when the centre is.",
     ),
     Decisive.RING: (
-        "Ring",
-        "The ring decides: the call remains when the centre is replaced and changes when the ring "
-        "is replaced. The ring does not count for the question.",
+        "Surroundings",
+        "The call remains when the centre is replaced and changes when the surroundings are. They "
+        "do not count for the question.",
     ),
-    Decisive.EITHER: ("Either", "Centre and ring each keep the call without the other."),
+    Decisive.EITHER: ("Either", "Centre and surroundings each keep the call without the other."),
     Decisive.TOGETHER: ("Both", "The call needs both: neither keeps it without the other."),
     Decisive.NO_CALL: ("No call", "Not called tumour, so there is no call to change."),
 }
@@ -126,7 +130,7 @@ SQUARES: Final = (
 )
 FILLERS: Final = "{span}, depending on the replacement tissue."
 FILLERS_DISAGREE: Final = " The replacements disagree: the result depends on the tissue used."
-RING: Final = "The ring does not count for the question. Both shares can be high."
+AROUND: Final = "The surroundings do not count for the question. Both shares can be high."
 FLIPS: Final = " {flips} of the 7 other orientations get a different call from the original."
 TWINS: Final = (
     "About half would be expected by chance. Correlation of the map with the effect of blurring "

@@ -33,7 +33,7 @@ def collection(tmp_path: Path) -> PatchCollection:
 def test_an_archive_holds_the_table_and_pictures_of_tested_maps_only(
     collection: PatchCollection, toy_classifier: Classifier
 ) -> None:
-    known = ExplainedPatches(Explainer(toy_classifier), None)
+    known = ExplainedPatches(Explainer(toy_classifier), collection)
     known.measure(collection.source, collection.positions, Measurement())
     style = OverlayStyle(zoom=1)
     data = zipped(known, collection, collection.positions, scale=0.1, style=style)
@@ -48,7 +48,7 @@ def test_an_archive_holds_the_table_and_pictures_of_tested_maps_only(
 def test_tests_are_kept_beside_the_map(
     collection: PatchCollection, toy_classifier: Classifier
 ) -> None:
-    known = ExplainedPatches(Explainer(toy_classifier), None)
+    known = ExplainedPatches(Explainer(toy_classifier), collection)
     known.measure(collection.source, collection.positions, Measurement())
     assert known.untested(collection.positions) == list(collection.positions)
     first = collection.positions[0]
@@ -66,7 +66,7 @@ def test_the_tests_of_a_known_map_do_not_make_it_again(
 ) -> None:
     first = collection.positions[0]
     at_once, in_steps = (
-        ExplainedPatches(Explainer(toy_classifier, method=Method.REPLACEMENT), None)
+        ExplainedPatches(Explainer(toy_classifier, method=Method.REPLACEMENT), collection)
         for _ in range(2)
     )
     at_once.measure(collection.source, [first], at_once.tests())
@@ -89,7 +89,7 @@ def test_the_tests_of_a_known_map_do_not_make_it_again(
 def test_a_patch_that_was_prepared_needs_no_measuring(
     collection: PatchCollection, toy_classifier: Classifier
 ) -> None:
-    known = ExplainedPatches(Explainer(toy_classifier, method=Method.REPLACEMENT), None)
+    known = ExplainedPatches(Explainer(toy_classifier, method=Method.REPLACEMENT), collection)
     first = collection.positions[0]
     known.prepare(collection.source, [first], known.tests())
     for _ in range(600):
@@ -104,9 +104,9 @@ def test_a_patch_that_was_prepared_needs_no_measuring(
 def test_a_list_has_scores_of_all_and_maps_of_those_made(
     collection: PatchCollection, toy_classifier: Classifier
 ) -> None:
-    scored = ExplainedPatches(Explainer(toy_classifier), None)
+    scored = ExplainedPatches(Explainer(toy_classifier), collection)
     scored.measure(collection.source, collection.positions, Measurement())
-    chosen = ExplainedPatches(Explainer(toy_classifier, method=Method.REPLACEMENT), None)
+    chosen = ExplainedPatches(Explainer(toy_classifier, method=Method.REPLACEMENT), collection)
     first = collection.positions[0]
     chosen.measure(collection.source, [first], Measurement())
     rows = list_rows(chosen, scored, collection.positions)
@@ -123,7 +123,7 @@ def test_a_list_has_scores_of_all_and_maps_of_those_made(
 def test_every_map_is_put_to_its_check(
     collection: PatchCollection, toy_classifier: Classifier
 ) -> None:
-    known = ExplainedPatches(Explainer(toy_classifier), None)
+    known = ExplainedPatches(Explainer(toy_classifier), collection)
     known.measure(collection.source, collection.positions, Measurement())
     assert known.untested_maps(collection.positions) == list(collection.positions)
     known.test_maps(collection.source, collection.positions)
@@ -136,7 +136,7 @@ def test_every_map_is_put_to_its_check(
 def test_lists_are_sorted_by_the_measure_and_unknown_ones_come_last(
     collection: PatchCollection, toy_classifier: Classifier
 ) -> None:
-    known = ExplainedPatches(Explainer(toy_classifier), None)
+    known = ExplainedPatches(Explainer(toy_classifier), collection)
     known.measure(collection.source, collection.positions, Measurement())
     known.measure(collection.source, collection.positions[:3], known.tests())
     rows = known.rows(collection.positions)
@@ -153,7 +153,7 @@ def test_lists_are_sorted_by_the_measure_and_unknown_ones_come_last(
 def test_the_table_has_the_columns_of_the_command_and_a_score_in_each_row(
     collection: PatchCollection, toy_classifier: Classifier
 ) -> None:
-    known = ExplainedPatches(Explainer(toy_classifier), None)
+    known = ExplainedPatches(Explainer(toy_classifier), collection)
     known.measure(collection.source, collection.positions, Measurement())
     rows = known.rows(collection.positions)
     table = list(csv.DictReader(io.StringIO(table_csv(list(rows.values())).decode())))

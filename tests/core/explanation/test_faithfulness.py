@@ -1,11 +1,17 @@
+import threading
+from copy import copy, deepcopy
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
+from core.engine import TorchEngine
+from core.engine.served import ServedNetwork
 from core.errors import RunError
 from core.explanation import Explainer, Method, Target, TwinTest, TwinTester
+from core.explanation.control_heads import ControlHeads
+from core.scoring import Classifier
 from tests.core.explanation.conftest import OpenRandom
 from tests.toys import noise_patches
 
@@ -18,22 +24,34 @@ def test_a_map_without_gradients_of_the_decision_has_no_test(
         TwinTester(Explainer(open_random("test_efficientnet"), method=method))
 
 
+def with_head(classifier: Classifier, weights: torch.Tensor) -> Classifier:
+    """Return a classifier whose last layer has other weights (outputs, C), and no bias."""
+    engine = classifier.engine
+    assert isinstance(engine, TorchEngine)
+    network = deepcopy(engine.network)
+    head = network.get_submodule("classifier")
+    with torch.no_grad():
+        head.get_parameter("weight").copy_(weights)
+        head.get_parameter("bias").zero_()
+    other = copy(engine)
+    other.network, other.lock = network, threading.RLock()
+    other.served = ServedNetwork(network, engine.transform).eval()
+    return replace(classifier, engine=other)
+
+
 def test_the_map_of_another_head_is_called_reliable_as_rarely_as_chance_allows(
     open_random: OpenRandom,
 ) -> None:
     classifier = open_random("test_efficientnet")
     images = noise_patches(8)
     explainer = Explainer(classifier, method=Method.HIRES_CAM, layer="blocks.2")
-    other = explainer.with_private_network()
-    engine = other.network.network
-    weight = engine.get_submodule("classifier").get_parameter("weight")
+    shape = classifier.engine.pytorch().network.get_submodule("classifier").weight.shape
+    logits = explainer.maps(images).logits
     verdicts: list[bool] = []
     for seed in range(4):
         generator = torch.Generator().manual_seed(100 + seed)
-        with torch.no_grad():
-            weight.copy_(torch.randn(weight.shape, generator=generator))
-        foreign = other.refreshed().maps(images)
-        logits = explainer.maps(images).logits
+        other = with_head(classifier, torch.randn(*shape, generator=generator))
+        foreign = Explainer(other, method=Method.HIRES_CAM, layer="blocks.2").maps(images)
         found = TwinTester(explainer, seed=7).run(images, replace(foreign, logits=logits))
         verdicts += [one.faithfulness > 0 and one.beaten >= 0.9 for one in found]
     # By chance 1 in 10 of 32 maps: more than 8 would be a 1 in 300 event.
@@ -47,17 +65,31 @@ def test_the_map_of_another_head_is_called_reliable_as_rarely_as_chance_allows(
 def test_a_twin_s_map_is_the_map_of_the_network_with_that_head(
     open_random: OpenRandom, method: Method, outputs: int
 ) -> None:
-    explainer = Explainer(open_random("test_efficientnet", outputs), method=method)
+    classifier = open_random("test_efficientnet", outputs)
     images = noise_patches(3)
-    tester = TwinTester(explainer, twins=2)
-    twins = tester.twin_maps(images)
-    for weights, maps in zip(tester.weights, twins, strict=True):
-        other = explainer.with_private_network()
-        head = other.network.network.get_submodule("classifier")
-        with torch.no_grad():
-            head.get_parameter("weight").copy_(weights)
-        expected = other.refreshed().maps(images).values
+    controls = ControlHeads(Explainer(classifier, method=method), 2, 0)
+    for row, maps in zip(controls.weights, controls.maps(images), strict=True):
+        # With two outputs the logit is their difference.
+        weights = torch.stack([torch.zeros_like(row), row])[-outputs:]
+        expected = Explainer(with_head(classifier, weights), method=method).maps(images).values
         np.testing.assert_allclose(maps, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("target", list(Target))
+@pytest.mark.parametrize("outputs", [1, 2])
+@pytest.mark.parametrize("pooling", ["network", "centre-and-context"])
+def test_the_controls_that_come_with_a_map_are_those_of_gradients(
+    open_random: OpenRandom, target: Target, outputs: int, pooling: str
+) -> None:
+    classifier = open_random("test_efficientnet", outputs, 192, (), pooling)
+    explainer = Explainer(classifier, target=target)
+    assert explainer.brings_controls
+    images = noise_patches(2)
+    found = explainer.maps(images).controls
+    expected = ControlHeads(explainer, None, 0).maps(images)
+    assert found is not None
+    assert found.shape == (19, 2, 6, 6)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
 
 
 def test_the_test_leaves_the_model_as_it_was_and_repeats_itself(open_random: OpenRandom) -> None:

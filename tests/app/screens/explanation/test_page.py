@@ -122,7 +122,7 @@ def test_a_click_on_a_tile_looks_at_that_patch(open_page: OpenPage) -> None:
     position = int(str(tile.key).rsplit("-", 1)[1])
     tile.click().run()
     assert not page.exception
-    assert "Centre against ring" in html(page)
+    assert "Centre against surroundings" in html(page)
     path = f"patch-{position - 1:03d}.png"  # broken.png comes first
     assert path in html(page)
 
@@ -154,8 +154,8 @@ def test_a_filter_that_nothing_passes_says_so_and_can_be_cleared(
 ) -> None:
     page = gallery(open_page("explanation"))
     pills = next(group for group in page.button_group if group.label == "Only")
-    pills.set_value(["Decided by the ring"]).run()  # nothing was measured for it
-    assert "No patch matches “Decided by the ring”." in html(page)
+    pills.set_value(["Decided by the surroundings"]).run()  # nothing was measured for it
+    assert "No patch matches “Decided by the surroundings”." in html(page)
     assert "have not been measured" in html(page)
     next(found for found in page.button if found.label == "Clear filters").click().run()
     assert not page.exception
@@ -205,12 +205,12 @@ def test_an_uploaded_patch_is_explained_and_a_damaged_one_is_refused(
     page.file_uploader[0].set_value(("mine.png", data, "image/png")).run()
     assert not page.exception
     assert "mine.png" in html(page)
-    assert "Centre against ring" in html(page)
+    assert "Centre against surroundings" in html(page)
     page.file_uploader[0].set_value(("bad.png", b"not an image", "image/png")).run()
     assert not page.exception
     assert page.warning
     assert "Measuring" not in html(page)
-    assert "Centre against ring" not in html(page)
+    assert "Centre against surroundings" not in html(page)
 
 
 def test_nobody_sees_the_batch_of_another(open_page: OpenPage, done: Job) -> None:

@@ -1,0 +1,159 @@
+"""Measures of patches kept on disk, so that a reload or a restart shows them at once.
+
+They are found by what decides them: weights, patch, method, settings, donors. What depends on the
+operating point is worked out anew, so another threshold makes none of them wrong.
+"""
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from core.explanation.cam import CamBatch
+from core.explanation.explainer import Explainer
+from core.explanation.faithfulness import TwinTest
+from core.explanation.fillers import DonorPool, FillerKind
+from core.explanation.reliance import CentreTestSettings, FillerResult, reliance_of
+from core.explanation.rows import ExplanationRow
+from core.explanation.views import views_of
+from core.files import append_record, read_records, replacing
+from core.scoring import ScoreRow
+
+MOST_BYTES: Final = 32 * 1024 * 1024
+"""Of one file, some 8,000 measured patches; above it the older half goes."""
+_FORMAT: Final = 1
+_WRITING: Final = threading.Lock()
+
+
+class KeptMeasures:
+    """What one way to explain has measured of the patches of one collection."""
+
+    def __init__(
+        self,
+        path: Path,
+        explainer: Explainer,
+        donors: DonorPool | None,
+        *,
+        writable: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Read what is there.
+
+        Args:
+            path: The file; its folder is there.
+            explainer: Makes the maps.
+            donors: Of the centre test and of maps by replacement; None for the shipped drawings.
+            writable: Whether the file may be changed now.
+        """
+        self._path = path
+        self._explainer = explainer
+        self._writable = writable
+        self._way = _way(explainer, donors)
+        self._known = {
+            line["sha256"]: line["measures"]
+            for line in read_records(path)
+            if line.get("way") == self._way and {"sha256", "measures"} <= line.keys()
+        }
+
+    def row(self, score: ScoreRow) -> ExplanationRow | None:
+        """Return what is known of a scored patch; None for nothing, or what cannot be read."""
+        text = self._known.get(score.sha256)
+        if text is None:
+            return None
+        try:
+            return self._read(score, json.loads(text))
+        except (ValueError, KeyError, TypeError):
+            return None  # measured anew
+
+    def put(self, row: ExplanationRow) -> None:
+        """Keep a row's measures unless there is no map, no hash, or nothing new."""
+        if row.explanation is None or not row.score.sha256 or not self._writable():
+            return
+        text = _written(row)
+        with _WRITING:
+            if self._known.get(row.score.sha256) == text:
+                return
+            self._known[row.score.sha256] = text
+            try:
+                append_record(
+                    self._path, {"way": self._way, "sha256": row.score.sha256, "measures": text}
+                )
+                if self._path.stat().st_size > MOST_BYTES:
+                    _halve(self._path)
+            except OSError:
+                return  # a full disk or a batch that is being deleted: measured again next time
+
+    def _read(self, score: ScoreRow, held: dict[str, Any]) -> ExplanationRow:
+        explainer = self._explainer
+        batch = CamBatch(
+            np.array([held["values"]], np.float32),
+            np.array([held["logit"]], np.float32),
+            explainer.method,
+            explainer.layer.name,
+            explainer.target,
+            tuple(held["span_px"]),
+            None if held["agreement"] is None else np.array([held["agreement"]], np.float32),
+        )
+        (explanation,) = explainer.measured(batch)
+        fillers, views, twins = held["fillers"], held["views"], held["twins"]
+        results = [FillerResult(name, FillerKind(kind), *rest) for name, kind, *rest in fillers]
+        classifier = explainer.classifier
+        return ExplanationRow(
+            score,
+            explanation,
+            reliance_of(results, classifier) if results else None,
+            views_of(np.array([views], np.float32), classifier)[0] if views else None,
+            TwinTest(twins[0], tuple(twins[1]), twins[2]) if twins else None,
+        )
+
+
+def _way(explainer: Explainer, donors: DonorPool | None) -> str:
+    engine = explainer.classifier.engine
+    parts = (
+        str(_FORMAT),
+        explainer.classifier.bundle.card.weights_sha256,
+        engine.description,
+        explainer.method,
+        explainer.layer.name,
+        explainer.target,
+        repr(CentreTestSettings()),
+        "" if donors is None else donors.digest,
+    )
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+
+def _written(row: ExplanationRow) -> str:
+    explanation, test, twins = row.explanation, row.reliance, row.twins
+    assert explanation is not None  # noqa: S101 - the caller has looked
+    cam = explanation.cam
+    return json.dumps(
+        {
+            "values": cam.values.tolist(),
+            "logit": explanation.logit,
+            "span_px": cam.span_px,
+            "agreement": cam.agreement,
+            "fillers": [] if test is None else [_cells(one) for one in test.fillers],
+            "views": [] if row.views is None else row.views.logits.tolist(),
+            "twins": twins and [twins.faithfulness, twins.twins, twins.largest_effect_logit],
+        }
+    )
+
+
+def _cells(one: FillerResult) -> list[str | float]:
+    scores = (one.logit_original, one.logit_centre_kept, one.logit_ring_kept, one.logit_neither)
+    return [one.name, str(one.kind), *scores]
+
+
+def _halve(path: Path) -> None:
+    """Keep the last line of each patch and way, of the newer half of the file."""
+    newest = {(line.get("way"), line.get("sha256")): line for line in read_records(path)}
+    lines = [json.dumps(line) for line in newest.values()]
+    size, kept = 0, len(lines)
+    while kept and size + len(lines[kept - 1]) + 1 <= MOST_BYTES // 2:
+        kept -= 1
+        size += len(lines[kept]) + 1
+    with replacing(path) as temporary:
+        temporary.write_text("".join(f"{line}\n" for line in lines[kept:]), "utf-8")

@@ -1,0 +1,172 @@
+"""Which tumour calls of a batch the surroundings decide: measured for all of them, in a thread.
+
+The rule is that of the centre-against-ring test, with its donors and its seam, and gives its
+answer. Two pictures a donor suffice: the centre kept, and the surroundings kept.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from core.explanation.explained import PatchCollection
+from core.explanation.reliance import CentreTest, CentreTestSettings, Decisive, decisive
+from core.files import append_record, read_records
+from core.jobs import Job, JobStore
+from core.jobs.runner import Runner, Task
+from core.patches import Patch
+from core.scoring import Classifier, ScoreRow
+
+MOST_UNASKED: Final = 2_000
+"""Tumour calls of a batch that are measured without being asked for; some minutes on two cores."""
+_SETTINGS: Final = CentreTestSettings(blur=False, mean=False)
+_LINE: Final = 16
+"""Patches a line of the file: what a stop or a crash may lose."""
+
+
+@dataclass(frozen=True)
+class Halves:
+    """The logits of a patch with a part replaced, means over donors, before temperature.
+
+    Attributes:
+        centre_kept: Its surroundings replaced.
+        surroundings_kept: Its centre replaced.
+    """
+
+    centre_kept: float
+    surroundings_kept: float
+
+    def decides(self, threshold_logit: float) -> Decisive:
+        """Return what a tumour call rests on."""
+        return decisive(self.centre_kept, self.surroundings_kept, threshold_logit)
+
+    def margin(self, threshold_logit: float) -> float:
+        """Return by how many logits the surroundings decide; below 0 they do not."""
+        return min(self.surroundings_kept - threshold_logit, threshold_logit - self.centre_kept)
+
+
+class Surroundings:
+    """What the tumour calls of batches rest on; safe to use from several threads."""
+
+    def __init__(self, store: JobStore) -> None:
+        """Keep what is measured in the jobs' own folders."""
+        self._store = store
+        self._runner: Runner[_Measuring] = Runner()
+
+    def known(
+        self, job: Job, collection: PatchCollection, classifier: Classifier
+    ) -> dict[str, Halves]:
+        """Return what is known of a batch's patches, by SHA-256."""
+        return _read(self._store.surroundings(job), _way(collection, classifier))
+
+    def start(
+        self,
+        job: Job,
+        rows: Sequence[ScoreRow],
+        opened: Callable[[], PatchCollection],
+        classifier: Classifier,
+    ) -> None:
+        """Measure what is not known of the patches called tumour; once at a time.
+
+        Args:
+            job: The batch.
+            rows: All of it.
+            opened: Gives its patches and donors; called in the thread, for it reads some hundred.
+            classifier: Whose calls they are.
+        """
+        self._store.require_writable()
+        self._runner.start(
+            job.id,
+            lambda: _Measuring(self._store.surroundings(job), rows, opened, classifier),
+        )
+
+    def cancel(self, job: Job) -> None:
+        """Ask a running measurement to stop; what it has stays."""
+        self._runner.cancel(job.id)
+
+    def wait(self, job: Job) -> None:
+        """Wait until a running measurement has ended."""
+        self._runner.wait(job.id)
+
+    def task(self, job: Job) -> "_Measuring | None":
+        """Return the last measurement of a batch in this process, ended or not."""
+        return self._runner.task(job.id)
+
+
+def lacking(rows: Sequence[ScoreRow], known: Mapping[str, Halves]) -> list[int]:
+    """Return the positions of tumour calls that nothing is known of, the highest scores first."""
+    called = [at for at, row in enumerate(rows) if row.predicted_label == 1]
+    missing = [at for at in called if rows[at].sha256 not in known]
+    return sorted(missing, key=lambda at: -(rows[at].prob_tumour or 0.0))
+
+
+class _Measuring(Task):
+    """The tumour calls of one batch being measured.
+
+    Attributes:
+        done: Calls that are measured, those of before among them.
+        total: Tumour calls.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        rows: Sequence[ScoreRow],
+        opened: Callable[[], PatchCollection],
+        classifier: Classifier,
+    ) -> None:
+        super().__init__(f"surroundings-{path.parent.name[:8]}")
+        self._path = path
+        self._rows = rows
+        self._opened = opened
+        self._classifier = classifier
+        self.total = sum(row.predicted_label == 1 for row in rows)
+        self.done = 0
+
+    def work(self) -> None:
+        collection = self._opened()
+        way = _way(collection, self._classifier)
+        test = CentreTest(self._classifier, donors=collection.donors, settings=_SETTINGS)
+        todo = lacking(self._rows, _read(self._path, way))
+        self.done = self.total - len(todo)
+        for start in range(0, len(todo), _LINE):
+            found: dict[str, Halves] = {}
+            for at in todo[start : start + _LINE]:
+                if self.stop.is_set():
+                    break
+                item = collection.source.read(at)
+                if isinstance(item, Patch):
+                    found[self._rows[at].sha256] = Halves(*test.halves(item.image_rgb_u8))
+                self.done += 1
+            self._write(way, found)
+            if self.stop.is_set():
+                break
+
+    def _write(self, way: str, found: Mapping[str, Halves]) -> None:
+        if not found or not self._path.parent.is_dir():
+            return
+        halves = {sha: (one.centre_kept, one.surroundings_kept) for sha, one in found.items()}
+        append_record(self._path, {"way": way, "halves": json.dumps(halves)})
+
+
+def _read(path: Path, way: str) -> dict[str, Halves]:
+    known: dict[str, Halves] = {}
+    for line in read_records(path):
+        if line.get("way") == way:
+            halves = json.loads(line["halves"])
+            known |= {sha: Halves(float(c), float(s)) for sha, (c, s) in halves.items()}
+    return known
+
+
+def _way(collection: PatchCollection, classifier: Classifier) -> str:
+    """Return what decides the answer beside the patch and the operating point."""
+    donors = collection.donors
+    parts = (
+        classifier.bundle.card.weights_sha256,
+        classifier.engine.description,
+        repr(_SETTINGS),
+        "" if donors is None else donors.digest,
+    )
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
