@@ -64,8 +64,8 @@ ZIP_WAITS: Final = (
     "the patches first."
 )
 MEASURED_SO_FAR: Final = (
-    "{done:,} of {total:,} fully measured: the map and its test, centre against surroundings, eight "
-    "orientations; about 80 scores per patch."
+    "{done:,} of {total:,} fully measured: the map and its test, centre against surroundings, "
+    "eight orientations; about 80 scores per patch."
 )
 REST_LAST: Final = " Patches that have not been measured match no such filter and come last."
 NOT_MEASURED: Final = (
@@ -79,9 +79,7 @@ SIZE: Final = (
     "that the question is about."
 )
 MEASURING: Final = "Measuring …"
-CHECKING: Final = (
-    "Checking the map, replacing the centre and its surroundings, rotating the patch …"
-)
+CHECKING: Final = "Checking the map, replacing centre and surroundings, rotating the patch …"
 NO_SCORE: Final = "This input has no score, so there is nothing to explain."
 UNTESTABLE: Final = "Not checked against control networks: this network has none."
 CENTRE_TEST: Final = (

@@ -45,7 +45,8 @@ def test_the_map_of_another_head_is_called_reliable_as_rarely_as_chance_allows(
     classifier = open_random("test_efficientnet")
     images = noise_patches(8)
     explainer = Explainer(classifier, method=Method.HIRES_CAM, layer="blocks.2")
-    shape = classifier.engine.pytorch().network.get_submodule("classifier").weight.shape
+    head = classifier.engine.pytorch().network.get_submodule("classifier")
+    shape = head.get_parameter("weight").shape
     logits = explainer.maps(images).logits
     verdicts: list[bool] = []
     for seed in range(4):
