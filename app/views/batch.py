@@ -17,7 +17,7 @@ from app.screens.batch import (
     surroundings,
     words,
 )
-from app.screens.shared import in_url, listing, model, parts, sources
+from app.screens.shared import listing, model, parts, sources, url
 from app.screens.shared.words import ANOTHER_TAB
 from app.state import address, identity, widgets
 from core.errors import NodelensError
@@ -38,8 +38,7 @@ def look_at(store: JobStore, job: Job, classifier: Classifier | None) -> None:
         run.after_stop(store, job, progress, classifier)
     rows = resources.rows(store, job)
     if rows:
-        results.scored_by(rows)
-        results.unlike_banner(rows, classifier)
+        results.scored_by(rows, classifier)
         if progress.state == "done" and classifier is not None:
             surroundings.what_calls_rest_on(store, job, rows, classifier)
             run.outdated(store, job, rows, classifier)
@@ -79,7 +78,7 @@ def result(store: JobStore, job: Job, classifier: Classifier | None, *, was_runn
         )
     if position is not None:
         shown = {"row": str(position), **results.shown_as(job)}
-        in_url.keep_in_url("batch", shown, job=job.id)
+        url.keep_in_url("batch", shown, job=job.id)
 
 
 def start_page(store: JobStore, classifier: Classifier | None) -> None:

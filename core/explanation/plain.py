@@ -49,10 +49,16 @@ _REGIONS = {
 }
 
 
-def plain_facts(row: ExplanationRow) -> PlainFacts:
-    """Return the facts of a row; what was replaced counts more than where a map lies."""
+def plain_facts(row: ExplanationRow, decides: Decisive | None = None) -> PlainFacts:
+    """Return the facts of a row; what was replaced counts more than where a map lies.
+
+    Args:
+        row: Of a patch.
+        decides: What its call hangs on, where that was found without the row's own test.
+    """
     found, score = outcome(row.score), row.score.prob_tumour
-    region = None if row.reliance is None else _REGIONS.get(row.reliance.decisive)
+    hangs_on = decides if row.reliance is None else row.reliance.decisive
+    region = None if hangs_on is None else _REGIONS.get(hangs_on)
     tested = region is not None
     return PlainFacts(found, score, region or _by_map(row), tested, row.map_state)
 

@@ -5,6 +5,7 @@ from typing import Final
 from core.explanation.cam import LEAST_AGREEMENT, Method
 from core.explanation.faithfulness import RELIABLE_SHARE, TwinTest
 from core.explanation.plain import PlainFacts, Rests, plain_facts
+from core.explanation.reliance import Decisive
 from core.explanation.rows import ExplanationRow, MapState
 from core.scoring import Outcome
 from core.wording import number
@@ -42,9 +43,9 @@ _OTHERS: Final = {
 }
 
 
-def plain_line(row: ExplanationRow) -> str:
-    """Return what the model says, on what it rests, and what to do, in one line."""
-    return line_of(plain_facts(row))
+def plain_line(row: ExplanationRow, decides: Decisive | None = None) -> str:
+    """Return what the model says, on what it rests, and what to do; see `plain_facts`."""
+    return line_of(plain_facts(row, decides))
 
 
 def line_of(facts: PlainFacts) -> str:

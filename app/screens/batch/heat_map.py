@@ -14,6 +14,7 @@ from app.screens.shared.listing import badge, is_drawn
 from app.state import widgets
 from core.errors import NodelensError
 from core.explanation import (
+    Decisive,
     MapState,
     Measurement,
     OverlayStyle,
@@ -120,18 +121,30 @@ def _prepare(store: JobStore, job: Job, classifier: Classifier, positions: Seque
     known.prepare(collection.source, positions, Measurement())
 
 
-def badge_below(store: JobStore, job: Job, classifier: Classifier, position: int) -> None:
+def badge_below(
+    store: JobStore,
+    job: Job,
+    classifier: Classifier,
+    position: int,
+    decides: Decisive | None,
+) -> None:
     """Draw how far the map can be trusted; the check begins once the reader stays at the patch."""
     known, _ = _known(store, job, classifier)
     row = known.row(position)
     waits = row is not None and row.map_state is MapState.UNTESTED and not known.untestable
     widgets.choose(_STAYED, None)
     st.fragment(_badge, run_every=_LOOK_EVERY_S if waits else None)(
-        store, job, classifier, position
+        store, job, classifier, position, decides
     )
 
 
-def _badge(store: JobStore, job: Job, classifier: Classifier, position: int) -> None:
+def _badge(
+    store: JobStore,
+    job: Job,
+    classifier: Classifier,
+    position: int,
+    decides: Decisive | None,
+) -> None:
     known, collection = _known(store, job, classifier)
     row = known.row(position)
     if row is None or row.explanation is None:
@@ -141,7 +154,7 @@ def _badge(store: JobStore, job: Job, classifier: Classifier, position: int) -> 
             known.prepare(collection.source, [position], Measurement(twins=known.twins))
         widgets.choose(_STAYED, position)
     turned = row.explanation.cam.values.max() <= 0
-    line = f"{plain_line(row)} {words.MAP_TURNED}" if turned else plain_line(row)
+    line = plain_line(row, decides) + f" {words.MAP_TURNED}" * turned
     st.html(
         f'<div class="nl-mapline"><span>{escape(line)}</span>'
         f"{badge(badge_text(row), _TONES[row.map_state])}</div>"

@@ -73,7 +73,7 @@ def patch_detail(
             if st.button("Enlarge", key="enlarge", shortcut="Z", help=words.ENLARGE_HELP):
                 _enlarged([picture, *([found.picture] if found else [])], row)
     if found is not None and classifier is not None:
-        badge_below(store, job, classifier, position)
+        badge_below(store, job, classifier, position, rests_on.get(position))
     if done and classifier is not None and can_be_mapped(row, classifier):
         near = [at for at in (position, after, before) if at is not None]
         prepare_maps(store, job, classifier, near)

@@ -36,29 +36,26 @@ _ONLY = ("unlike", "around")
 """Filters that are on or off."""
 
 
-def scored_by(rows: Sequence[ScoreRow]) -> None:
-    """Draw which model and threshold made the rows."""
+def scored_by(rows: Sequence[ScoreRow], classifier: Classifier | None) -> None:
+    """Draw which model and threshold made the rows, and how many patches are unlike training.
+
+    Those are told loudly where chance does not allow as many.
+    """
     row = rows[0]
-    st.caption(
-        words.SCORED_BY.format(
-            model=row.model_id, threshold=row.threshold, version=row.operating_point
-        )
+    text = words.SCORED_BY.format(
+        model=row.model_id, threshold=row.threshold, version=row.operating_point
     )
-
-
-def unlike_banner(rows: Sequence[ScoreRow], classifier: Classifier | None) -> None:
-    """Say how many patches are unlike the training data, loudly where chance does not allow it."""
     domain = classifier.bundle.card.domain if classifier else None
-    if domain is None:
-        return
-    found = unlike_training(rows, domain.share)
-    if not found.unlike:
-        return
-    text = words.UNLIKE.format(unlike=found.unlike, compared=found.compared)
-    if found.more_than_chance:
-        st.warning(f"{text} {words.UNLIKE_MANY.format(expected=found.expected)}")
-    else:
+    found = None if domain is None else unlike_training(rows, domain.share)
+    if found is None or not found.unlike:
         st.caption(text)
+        return
+    unlike = words.UNLIKE.format(unlike=found.unlike, compared=found.compared)
+    if found.more_than_chance:
+        st.caption(text)
+        st.warning(f"{unlike} {words.UNLIKE_MANY.format(expected=found.expected)}")
+    else:
+        st.caption(f"{text} {unlike}")
 
 
 def result_histogram(rows: Sequence[ScoreRow], key: str) -> None:

@@ -81,7 +81,8 @@ def _line(
         called = sum(row.predicted_label == 1 for row in rows)
         if found:
             around = sum(margin >= 0 for margin in found.values())
-            st.caption(words.AROUND.format(around=around, measured=len(found)))
+            text = words.AROUND if around else words.AROUND_NONE
+            st.caption(text.format(around=around, measured=len(found)))
         if task is not None and task.error:
             st.caption(plain(task.error))
         if len(found) < called and store.is_writable:

@@ -26,8 +26,8 @@ from app.screens.explanation.patch_list import (
     text_in_use,
     walk,
 )
-from app.screens.shared.in_url import keep_in_url
 from app.screens.shared.parts import empty, style
+from app.screens.shared.url import keep_in_url
 from app.state import address
 from core.errors import NodelensError
 from core.explanation import Explainer, Method
