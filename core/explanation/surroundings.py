@@ -15,7 +15,7 @@ from core.explanation.explained import PatchCollection
 from core.explanation.reliance import CentreTest, CentreTestSettings, Decisive, decisive
 from core.files import append_record, read_records
 from core.jobs import Job, JobStore
-from core.jobs.runner import Runner, Task
+from core.jobs.runner import BackgroundTask, Runner
 from core.patches import Patch
 from core.scoring import Classifier, ScoreRow
 
@@ -102,7 +102,7 @@ def lacking(rows: Sequence[ScoreRow], known: Mapping[str, Halves]) -> list[int]:
     return sorted(missing, key=lambda at: -(rows[at].prob_tumour or 0.0))
 
 
-class _Measuring(Task):
+class _Measuring(BackgroundTask):
     """The tumour calls of one batch being measured.
 
     Attributes:

@@ -56,10 +56,7 @@ AROUND: Final = (
     "{around:,} of {measured:,} tumour calls are decided by the surroundings: the call remains "
     "when the centre is replaced, and falls when the surroundings are. Read these patches yourself."
 )
-AROUND_NONE: Final = (
-    "None of {measured:,} tumour calls is decided by the surroundings: each needs its centre, or "
-    "remains without them."
-)
+AROUND_NONE: Final = "None of {measured:,} tumour calls is decided by the surroundings."
 AROUND_RUNNING: Final = "Checking what the tumour calls rest on: {done:,} of {total:,}"
 AROUND_MEASURE: Final = "Check what {calls:,} tumour calls rest on"
 AROUND_HELP: Final = "Scores each patch six more times, with its centre or surroundings replaced."
