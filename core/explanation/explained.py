@@ -32,7 +32,7 @@ from core.explanation import (
 from core.explanation.kept import KeptMeasures
 from core.explanation.listing import is_tested
 from core.patches import ImageU8, Patch, PatchSource
-from core.scoring import AppliedPoint, ScoreRow
+from core.scoring import AppliedPoint, ScoreRow, path_matches
 
 _PASS: Final = 64
 
@@ -70,10 +70,9 @@ class PatchCollection:
     writable: Callable[[], bool] = lambda: True
 
     def named(self, text: str) -> list[int]:
-        """Return the positions whose path holds a text, in either case."""
-        wanted = text.strip().casefold()
+        """Return the positions of the files whose name holds a text, in either case."""
         entries = self.source.entries
-        return [at for at in self.positions if wanted in entries[at].path.casefold()]
+        return [at for at in self.positions if path_matches(entries[at].path, text)]
 
     def image(self, position: int) -> ImageU8 | None:
         """Return a patch (96, 96, 3), None where it cannot be read."""

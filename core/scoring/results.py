@@ -46,7 +46,7 @@ class Filter:
         outcomes: Only these; empty shows all.
         score_low: Only scores from here; 0 also keeps inputs without a score.
         score_high: Only scores up to here; 1 also keeps inputs without a score.
-        text: Only rows whose path, slide, reason or note holds it, in either case.
+        text: Only rows whose file name, slide, reason or note holds it, in either case.
         unlike: Only patches unlike the training data.
         around: Only tumour calls that the surroundings decide.
     """
@@ -140,7 +140,7 @@ def select(
             row.prob_tumour is None or not wanted.score_low <= row.prob_tumour <= wanted.score_high
         ):
             continue
-        if text and text not in _searched(row):
+        if text and not _matches(row, text):
             continue
         kept.append(position)
     if order in {Order.INPUT, Order.INPUT_BACKWARDS}:
@@ -153,8 +153,18 @@ def select(
     return sorted(kept, key=lambda position: _rank(rows[position], order))
 
 
-def _searched(row: ScoreRow) -> str:
-    return "\n".join((row.path, row.slide or "", row.reason, row.note)).casefold()
+def path_matches(path: str, text: str) -> bool:
+    """Return whether a file is searched for by a part of its name, in either case.
+
+    Its folders count only for a text with a slash, or a folder's name would find all of it.
+    """
+    searched = path if "/" in text else path.rpartition("/")[2]
+    return text.strip().casefold() in searched.casefold()
+
+
+def _matches(row: ScoreRow, text: str) -> bool:
+    others = "\n".join((row.slide or "", row.reason, row.note)).casefold()
+    return path_matches(row.path, text) or text in others
 
 
 def _rank(row: ScoreRow, order: Order) -> tuple[bool, float]:

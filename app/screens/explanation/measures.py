@@ -90,8 +90,13 @@ def _of_strength(explanation: Explanation, *, called: bool) -> MeasureLine:
     )
 
 
-def of_centre_test(test: CentreReliance) -> list[MeasureLine]:
-    """Return what replacing the centre and the surroundings did."""
+def of_centre_test(test: CentreReliance, donors: str) -> list[MeasureLine]:
+    """Return what replacing the centre and the surroundings did.
+
+    Args:
+        test: The test.
+        donors: Whose tissue was put in, in words.
+    """
     value, sentence = words.DECISIVE[test.decisive]
     no_call = test.decisive is Decisive.NO_CALL
     doubt = test.spread > _DISAGREEING
@@ -108,7 +113,7 @@ def of_centre_test(test: CentreReliance) -> list[MeasureLine]:
             "Share of the evidence in the centre",
             percent(test.score, 0),
             "near 0\u00a0%" if no_call else "near 100\u00a0%",
-            words.FILLERS.format(span=span) + words.FILLERS_DISAGREE * doubt,
+            words.FILLERS.format(span=span, donors=donors) + words.FILLERS_DISAGREE * doubt,
             alert=doubt,
         ),
         MeasureLine(

@@ -80,9 +80,11 @@ def centre_strip(
     section(title, note.format(score=as_given))
     numbers, strip = st.columns([1, 1.75], gap="medium")
     with numbers:
-        draw_measures(of_centre_test(test), title)
-        donors = words.DRAWN_DONORS if collection.donors is None else words.OWN_DONORS
-        st.caption(words.DONORS.format(donors=donors))
+        drawn = collection.donors is None
+        donors = words.DRAWN_DONORS if drawn else words.OWN_DONORS
+        draw_measures(of_centre_test(test, donors), title)
+        if drawn:
+            st.caption(words.DRAWN_HINT)
     with strip:
         _strip(known, image, row, f"strip {collection.key} {position}")
 

@@ -86,12 +86,12 @@ CENTRE_TEST: Final = (
     "Centre against surroundings",
     "the patch scored again with one of the two replaced; unchanged: {score}",
 )
-OWN_DONORS: Final = "the lowest-scoring patches in this batch, nearest in stain"
-DRAWN_DONORS: Final = (
-    "the drawn samples, which are not tissue, so interpret these scores with care. A batch with at "
-    f"least {FEWEST_DONORS} patches full of tissue that score below {DONOR_SCORE} provides its own"
+OWN_DONORS: Final = "the lowest-scoring patches of this batch, nearest in stain"
+DRAWN_DONORS: Final = "the drawn samples, which are not tissue"
+DRAWN_HINT: Final = (
+    "Drawings are poor replacements, so interpret these scores with care. A batch with at least "
+    f"{FEWEST_DONORS} patches full of tissue that score below {DONOR_SCORE} provides its own."
 )
-DONORS: Final = "Replacement tissue: {donors}. Percentages are means over the donors."
 ORIENTATIONS: Final = (
     "Eight orientations",
     "the same tissue rotated and mirrored, scored again",
@@ -126,7 +126,10 @@ EIGEN: Final = "Eigen-CAM shows where the network is active; it is not linked to
 SQUARES: Final = (
     "Logits for {target}. Squares interact, so their effects do not add up to the score."
 )
-FILLERS: Final = "{span}, depending on the replacement tissue."
+FILLERS: Final = (
+    "{span}, depending on the replacement tissue. Here: {donors}. The same patch in another batch "
+    "gets other tissue and another number."
+)
 FILLERS_DISAGREE: Final = " The replacements disagree: the result depends on the tissue used."
 AROUND: Final = "The surroundings do not count for the question. Both shares can be high."
 FLIPS: Final = " {flips} of the 7 other orientations get a different call from the original."

@@ -20,8 +20,8 @@ KEPT_DAYS: Final = (
     "and scores. Download what you want to keep."
 )
 FOLDER: Final = (
-    "For up to about 1,000 patches. Subfolders are included. Every file is listed, including files "
-    "that turn out not to be patches."
+    "Choose a folder, or drop its files here: up to about 1,000 patches. Subfolders are included. "
+    "Every file is listed, including files that turn out not to be patches."
 )
 FILES: Final = (
     "Single images (.tif, .png, .jpg, .bmp, .webp), or one ZIP for thousands of patches. "

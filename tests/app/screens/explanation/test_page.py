@@ -72,7 +72,7 @@ def test_the_first_patch_has_the_numbers_that_the_engine_gives(
     assert plain_line(row) in said
     for one in (
         *measures.of_map(row),
-        *measures.of_centre_test(test),
+        *measures.of_centre_test(test, words.DRAWN_DONORS),
         measures.of_views(views),
     ):
         assert f"{one.name}</th><td>{one.value}</td><td>{one.expected}</td>" in said
