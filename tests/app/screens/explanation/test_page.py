@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from html import unescape
 from pathlib import Path
@@ -246,3 +247,44 @@ def test_a_batch_of_another_model_is_explained_with_a_warning(
     monkeypatch.setenv("NODELENS_MODEL", str(write_toy_bundle(tmp_path / "other", seed=1)))
     page = open_page("explanation")
     assert any("was scored by" in found.value for found in page.warning)
+
+
+def _kept_url(page: AppTest) -> dict[str, str]:
+    """What the page brings into its URL."""
+    (kept,) = [one for one in page.get("bidi_component") if '"values"' in one.proto.mixed.json]
+    values: dict[str, str] = json.loads(kept.proto.mixed.json)["values"]
+    return values
+
+
+def test_patch_method_filters_order_and_search_stand_in_the_url_and_a_reload_finds_them(
+    open_page: OpenPage, done: Job, collection: PatchCollection
+) -> None:
+    at = collection.positions[2]
+    name = collection.source.entries[at].path
+    said = {
+        "job": done.id,
+        "row": str(at),
+        "method": "grad-cam++",
+        "order": "least-evidence-in-the-centre",
+        "only": "weak-evidence",
+        "find": name,
+    }
+    page = open_page("explanation", query=said)
+    assert not page.exception
+    assert f'title="{name}"' in html(page) or name in html(page)
+    assert next(box for box in page.selectbox if box.label == "Method").value == "grad-cam++"
+    kept = _kept_url(page)
+    assert {key: value for key, value in kept.items() if value} == said
+
+
+@pytest.mark.usefixtures("done")
+def test_a_name_that_is_searched_for_is_looked_at(
+    open_page: OpenPage, collection: PatchCollection
+) -> None:
+    page = open_page("explanation")
+    name = collection.source.entries[collection.positions[-1]].path
+    box = next(found for found in page.text_input if found.label == "Search")
+    box.set_value(name[:-4].upper()).run()
+    assert not page.exception
+    assert name in html(page)
+    assert any("1 of 1" in found.value for found in page.caption)
