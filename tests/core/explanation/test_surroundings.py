@@ -21,7 +21,8 @@ class RedEngine(ToyEngine):
     def forward(self, images_rgb_u8: ImageU8) -> NDArray[np.float32]:
         red = images_rgb_u8[..., 0].astype(np.float32) / 255
         centre = red[:, CENTRE.start : CENTRE.stop, CENTRE.start : CENTRE.stop].mean(axis=(1, 2))
-        return 12 * (centre + red.mean(axis=(1, 2))) - 11
+        logits: NDArray[np.float32] = 12 * (centre + red.mean(axis=(1, 2))) - 11
+        return logits
 
 
 @pytest.fixture
@@ -63,11 +64,11 @@ def test_every_tumour_call_rests_on_what_the_centre_test_says(
         item = collection.source.read(at)
         assert isinstance(item, Patch)
         (reliance,) = test.run(item.image_rgb_u8[None])
-        halves = known[rows[at].sha256]
+        halves, logit = known[rows[at].sha256], rows[at].logit
+        assert logit is not None
         assert halves.decides(threshold_logit(classifier)) is reliance.decisive
-        assert halves.centre_kept == pytest.approx(
-            rows[at].logit + reliance.delta_centre_kept, abs=1e-4
-        )
+        expected = logit + reliance.delta_centre_kept
+        assert halves.centre_kept == pytest.approx(expected, abs=1e-4)
 
 
 def test_what_was_measured_is_there_after_a_restart_and_not_for_another_model(
