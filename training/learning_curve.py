@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from core.errors import RunError
 from core.files import replacing
 from core.pages import dressed, figures_page
-from core.thresholds.scores import run_scores
+from core.thresholds.score_table import run_scores
 from training.bundling.performance import measure_performance
 from training.fitting import planned_split, run_fit, say
 from training.learning.team import require_one_process

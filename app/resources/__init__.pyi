@@ -43,7 +43,12 @@ from .slides import slide_store as slide_store
 from .slides import slide_summary as slide_summary
 from .slides import slide_tiles as slide_tiles
 from .slides import slide_view as slide_view
+from .thresholds import batch_study as batch_study
 from .thresholds import bundle_study as bundle_study
+from .thresholds import case_study as case_study
+from .thresholds import csv_columns as csv_columns
 from .thresholds import csv_study as csv_study
+from .thresholds import labelled_patches as labelled_patches
 from .thresholds import run_study as run_study
+from .thresholds import stability as stability
 from .tiles import hide_slide as hide_slide

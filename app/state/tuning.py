@@ -9,6 +9,7 @@ import streamlit as st
 from app.state import widgets
 
 _TUNING: Final = "tuning"
+_SHARED: Final = "tuning-shared"
 _URL_NAMES: Final = {
     "source": "scores",
     "place": "at",
@@ -26,8 +27,8 @@ class Tuning:
     """What the threshold page is set to; it stands in the URL, so that it can be shared.
 
     Attributes:
-        source: Which scores: "part", "all", "run" or "csv".
-        place: The run's folder, or the beginning of the CSV's hash.
+        source: Which scores: "part", "all", "run", "batch", "review" or "csv".
+        place: The run's folder, the batch's or the case's id, or the beginning of the CSV's hash.
         threshold: Flag from here.
         lower: Start of a grey zone; None without one.
         prevalence: Assumed.
@@ -60,21 +61,21 @@ def change(**changes: Any) -> None:  # noqa: ANN401 - the fields of Tuning
 
 
 def share() -> None:
-    """Write what the threshold page is set to into the URL."""
+    """Have what the threshold page is set to now brought into the URL; see `shared`."""
     values = asdict(st.session_state[_TUNING])
-    shared = {
-        short: str(values[name])
+    st.session_state[_SHARED] = {
+        short: "" if values[name] is None else str(values[name])
         for name, short in _URL_NAMES.items()
-        if values[name] not in {"", None}
     }
-    in_url = {
-        name: st.query_params[name] for name in _URL_NAMES.values() if name in st.query_params
-    }
-    if in_url == shared:
-        return
-    for name in in_url.keys() - shared.keys():
-        st.query_params.pop(name)
-    st.query_params.update(shared)
+
+
+def shared() -> dict[str, str]:
+    """Return what the URL is to hold, by its names there; "" for what it is not to hold.
+
+    A threshold that a hand is still moving is not in it.
+    """
+    values: dict[str, str] = st.session_state.get(_SHARED, {})
+    return values
 
 
 def _tuning_in_url(start: Tuning) -> Tuning:

@@ -1,18 +1,68 @@
 """Threshold: try one, see at once what it does, and lock it."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
 
+from app.charts.threshold import FigureName
 from app.screens.shared import model
 from app.screens.shared.parts import page_title, style
-from app.screens.threshold import lock, panel, rules, sources, words
-from app.screens.threshold.scene import scene_of
+from app.screens.shared.url import keep_in_url
+from app.screens.threshold import lock, panel, sources, words
+from app.screens.threshold.scene import Scene, scene_of
 from app.state import tuning, widgets
 
+
+def page(scene: Scene) -> None:
+    """Draw what the slider moves, the figures, and all that stands in folds below them."""
+    lock.spent_test_set(scene)
+    first, still, below = st.container(), st.container(key="nl-still"), st.container(gap="xsmall")
+    shown: list[FigureName] = list(panel.ESSENTIAL)
+    places: panel.Places = {}
+
+    def in_use() -> None:
+        shown.append("decision")
+        sources.assumption_inputs()
+        said, curve = st.columns([1.2, 1], gap="large")
+        places["use"] = said.empty()
+        with curve:
+            panel.decision_figure(scene)
+
+    def calibration() -> None:
+        shown.append("calibration")
+        panel.calibration_figure(scene)
+
+    def slides() -> None:
+        st.toggle("Every slide in the table", key="threshold-all-slides")
+        places["slides"] = st.empty()
+
+    with still:
+        panel.essential_figures(scene)
+    with below:
+        _fold("measures", lambda: places.update(measures=st.empty()))
+        _fold("use", in_use)
+        _fold("calibration", calibration)
+        _fold("slides", slides)
+        _fold("versions", lambda: lock.versions(scene))
+        _fold("test", lambda: lock.test_set(scene))
+    with first:
+        panel.moving_part(scene, places, shown)
+
+
+def _fold(name: str, draw: Callable[[], None]) -> None:
+    """Draw a part of the page that costs nothing while it is closed."""
+    fold = st.expander(words.FOLDS[name], key=f"fold-{name}", on_change="rerun")
+    if fold.open:
+        with fold:
+            draw()
+
+
 style(Path(panel.__file__).with_name("threshold.css"))
-page_title(words.TITLE, words.LEAD)
 settings = model.settings_or_stop()
+title, source = st.columns([1.35, 1], gap="medium", vertical_alignment="center")
+with title:
+    page_title(words.TITLE, words.LEAD)
 classifier = model.classifier_or_problem(settings)
 if classifier is None:
     lock.offer_shipped(settings)
@@ -21,22 +71,11 @@ point = classifier.operating_point
 tuning.current(tuning.Tuning(threshold=point.threshold, lower=point.lower_threshold))
 if sentence := widgets.pop_notice():
     st.info(sentence, icon=":material/info:")
-source, stated = st.columns([1, 1.3], gap="large", vertical_alignment="top")
 with source:
-    study = sources.study_or_none(classifier, settings)
-with stated:
-    assumed = sources.assumptions()
-if study is not None:
-    scene = scene_of(study, assumed, classifier, settings)
-    lock.spent_test_set(scene)
-    left, right = st.columns([1.12, 1], gap="large")
-    with left:
-        rules.rules(study, assumed)
-        panel.moving_part(scene)
-        st.toggle("Every slide in the table", key="threshold-all-slides")
-        rules.stability(study, assumed)
-    with right, st.container(key="nl-still"):
-        panel.still_part(scene)
-    lock.versions(scene)
-    lock.test_set(scene)
+    choice = sources.choose_source(classifier, settings)
+study = sources.study_or_none(choice, classifier, settings)
 tuning.share()
+if study is None:
+    keep_in_url("threshold", tuning.shared())
+else:
+    page(scene_of(study, sources.assumptions(), classifier, settings))

@@ -10,7 +10,7 @@ from core.errors import EvidenceError
 from core.scoring.rows import ScoreRow
 from core.tables import Table
 from core.thresholds import ScoreSet, Source
-from core.thresholds.scores import scores_of_table
+from core.thresholds.score_table import scores_of_table
 
 
 def batch_scores(name: str, rows: Sequence[ScoreRow]) -> ScoreSet:

@@ -43,6 +43,7 @@ class BatchEffect:
         after: Likewise.
         changed: How many calls differ.
         changes: The first of them, those nearest to the new threshold first.
+        nearest: The patches nearest to the new threshold, whether their calls differ or not.
     """
 
     patches: int
@@ -50,6 +51,7 @@ class BatchEffect:
     after: tuple[int, int, int]
     changed: int
     changes: tuple[Change, ...]
+    nearest: tuple[Change, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,27 +116,37 @@ class Batch:
             threshold: Flag from here.
             lower: Start of a grey zone; None without one.
             before: (M,) what they are called now; see `calls`.
-            at_most: How many changes to name.
+            at_most: How many patches to name, 1 or more.
         """
         after = self.calls(threshold, lower)
         changed = np.flatnonzero(before != after)
-        near = changed[
-            np.argsort(np.abs(self.probabilities[changed] - threshold), kind="stable")[:at_most]
-        ]
         return BatchEffect(
             patches=len(self.positions),
             before=_by_call(before),
             after=_by_call(after),
             changed=len(changed),
-            changes=tuple(
-                Change(
-                    int(self.positions[row]),
-                    float(self.probabilities[row]),
-                    int(before[row]),
-                    int(after[row]),
-                )
-                for row in near
+            changes=self._nearest(changed, threshold, before, after, at_most),
+            nearest=self._nearest(
+                np.arange(len(self.positions)), threshold, before, after, at_most
             ),
+        )
+
+    def _nearest(
+        self, rows: NDArray[np.int64], threshold: float, before: Calls, after: Calls, at_most: int
+    ) -> tuple[Change, ...]:
+        """Those of some patches whose probability is nearest to a threshold, nearest first."""
+        distance = np.abs(self.probabilities[rows] - threshold)
+        if len(rows) > at_most:  # of 12,000 patches twelve are wanted: no need to sort them all
+            near = np.flatnonzero(distance <= np.partition(distance, at_most - 1)[at_most - 1])
+            rows, distance = rows[near], distance[near]
+        return tuple(
+            Change(
+                int(self.positions[row]),
+                float(self.probabilities[row]),
+                int(before[row]),
+                int(after[row]),
+            )
+            for row in rows[np.argsort(distance, kind="stable")[:at_most]]
         )
 
 

@@ -16,8 +16,11 @@ _SPLIT_WORDS: Final = {
     **dict.fromkeys(("test", "testing", "tst", "held-out", "heldout", "holdout"), "test"),
 }
 _LABEL_WORDS: Final = {
-    **dict.fromkeys(("1", "1.0", "tumour", "tumor", "positive", "yes", "true"), 1),
-    **dict.fromkeys(("0", "0.0", "normal", "no tumour", "no tumor", "negative", "no", "false"), 0),
+    # Spreadsheets write a logical value in the language of their owner.
+    **dict.fromkeys(("1", "1.0", "tumour", "tumor", "positive", "yes", "y"), 1),
+    **dict.fromkeys(("true", "wahr", "vrai", "verdadero", "vero"), 1),
+    **dict.fromkeys(("0", "0.0", "normal", "no tumour", "no tumor", "negative", "no", "n"), 0),
+    **dict.fromkeys(("false", "falsch", "faux", "falso"), 0),
 }
 SLIDE_COLUMNS: Final = ("slide", "wsi")
 _SHOWN: Final = 3

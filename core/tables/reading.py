@@ -9,7 +9,7 @@ import io
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -26,7 +26,7 @@ UNKNOWN_WORDS: Final = frozenset(
 )
 _NAMES: Final = frozenset({"id", "path"})
 """Columns in which such a word is a name like any other."""
-_NUMBERS: Final = frozenset({"label", "score", "prob_tumour", "logit"})
+_NUMBERS: Final = frozenset({"label", "score", "prob_tumour", "logit", "temperature"})
 _DELIMITERS: Final = (",", ";", "\t")
 _DECIMAL_COMMA: Final = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
 _UNSHOWABLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -89,8 +89,14 @@ def read_table(file: Path, *, required: Sequence[str] = ()) -> Table:
     return parse_table(file.name, data).require(*required)
 
 
-def parse_table(name: str, data: bytes) -> Table:
+def parse_table(name: str, data: bytes, *, called: Mapping[str, str] | None = None) -> Table:
     """Return the table in the bytes of a CSV: separated by commas, semicolons or tabs.
+
+    Args:
+        name: Of the file, for messages.
+        data: Its bytes.
+        called: Columns of the file by their names there, and what they are to be called here; a
+            column that has such a name already is left out.
 
     Raises:
         SourceError: It is no text, empty, has two columns of one name, or a row with more cells
@@ -102,7 +108,7 @@ def parse_table(name: str, data: bytes) -> Table:
     delimiter, lines = _lines(name, text)
     try:
         _, header = next(lines, (0, [""]))
-        columns = [_clean(cell).lower() for cell in header]
+        columns = _renamed([_clean(cell).lower() for cell in header], called or {})
         if not any(columns):
             raise SourceError(f"{name} names no column. Name the columns in its first line.")
         _refuse_double_columns(name, columns)
@@ -127,6 +133,11 @@ def parse_table(name: str, data: bytes) -> Table:
     return _mended(name, rows, (*notes, *said))
 
 
+def _renamed(columns: list[str], called: Mapping[str, str]) -> list[str]:
+    taken = {ours for theirs, ours in called.items() if theirs in columns}
+    return [called.get(column, "" if column in taken else column) for column in columns]
+
+
 def _decoded(name: str, data: bytes) -> tuple[str, tuple[str, ...]]:
     encoding = "utf-16" if data[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
     notes: tuple[str, ...] = ()
@@ -144,7 +155,7 @@ def _decoded(name: str, data: bytes) -> tuple[str, tuple[str, ...]]:
 
 def _lines(name: str, text: str) -> tuple[str, Iterator[tuple[int, list[str]]]]:
     """The delimiter, and each row that is not blank with its line in the file."""
-    first, declared = text.lstrip().split("\n", 1)[0].strip().lower(), ""
+    first, declared = re.split(r"[\r\n]", text.lstrip(), maxsplit=1)[0].strip().lower(), ""
     if first.startswith("sep=") and first[4:] in _DELIMITERS:  # Excel says it so
         declared = first[4:]
     unquoted = re.sub(r'"[^"]*"', "", first)

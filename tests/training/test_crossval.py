@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from core.errors import RunError
-from core.thresholds.scores import read_scores_csv
+from core.thresholds.score_table import read_scores_csv
 from tests.training.toys import kill_when, toy_table, write_toy_kaggle
 from training.commands import main
 from training.data.split import limit_training, split_fold, split_patches

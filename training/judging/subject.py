@@ -16,13 +16,8 @@ from core.errors import EvidenceError, SourceError
 from core.files import sha256_of
 from core.statistics import Evidence
 from core.tables import SLIDE_COLUMNS, Table, id_key, read_table
-from core.thresholds.scores import (
-    ScoreSet,
-    bundle_scores,
-    read_scores_csv,
-    run_scores,
-    scores_of_table,
-)
+from core.thresholds.score_table import read_scores_csv, run_scores, scores_of_table
+from core.thresholds.scores import ScoreSet, bundle_scores
 from training.bundling.calibration import calibrate
 from training.bundling.scoring import (
     CONFIG_FILE,

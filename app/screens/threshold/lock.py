@@ -14,17 +14,17 @@ from app.screens.shared.parts import (
     download,
     empty,
     plain,
-    section,
     show_problem,
     stat_strip,
 )
 from app.screens.threshold import numbers, words
 from app.screens.threshold.scene import Scene
-from app.screens.threshold.sources import kept_csv
+from app.screens.threshold.sources import csv_study, kept_csv
 from app.state import identity, tuning, widgets
 from core.bundle import SHIPPED
 from core.errors import NodelensError
 from core.review import Permission, person
+from core.scoring import AppliedPoint, apply_locked_point
 from core.settings import Settings
 from core.thresholds import (
     Assumptions,
@@ -87,6 +87,8 @@ def _dialog(scene: Scene) -> None:
         st.checkbox(words.LOCK_OWN.format(model=scene.card.model_id), key="lock-own")
     who.name_field(words.LOCK_NAME, "lock-name", max_chars=_NAME_CHARS)
     st.checkbox("Use it for new scores from now on", value=True, key="lock-use")
+    if scene.batch is not None and scene.point_for_batch(scene.classifier):
+        st.checkbox(words.LOCK_APPLY.format(name=plain(scene.batch.name)), True, key="lock-apply")
     own = bool(scores.model_id) or bool(widgets.chosen("lock-own"))
     st.button(
         "Lock",
@@ -119,6 +121,9 @@ def _lock(scene: Scene, snapshot: Snapshot, rule: str) -> None:
         use = bool(widgets.chosen("lock-use", True))
         version = locked.version if use else scene.current.version
         scene.store.put_in_force(scene.weights, version, by=name)
+        if widgets.chosen("lock-apply") and scene.job is not None:
+            point = AppliedPoint.of(apply_locked_point(scene.classifier, locked))
+            scene.jobs.apply(scene.job, point)
     except (NodelensError, ValueError) as error:
         widgets.choose("lock-problem", str(error))
         return
@@ -177,7 +182,6 @@ def _use(scene: Scene, version: str, by: str) -> bool:
 
 def versions(scene: Scene) -> None:
     """Draw the versions, which of them is in use, and the way to change that."""
-    section("Operating points", f"of the model {scene.card.model_id}")
     table = _table(scene)
     st.dataframe(
         table, hide_index=True, key="locked-versions", alt="Shipped and locked operating points"
@@ -255,7 +259,7 @@ def _table(scene: Scene) -> pd.DataFrame:
 
 def test_set(scene: Scene) -> None:
     """Draw the way to a test set: closed until a threshold is locked, each opening recorded."""
-    section("Test set", words.TEST_NOTE)
+    st.caption(words.TEST_NOTE)
     if not scene.versions:
         empty(*words.TEST_CLOSED)
         return
@@ -264,8 +268,8 @@ def test_set(scene: Scene) -> None:
         _opened(scene, file)
     openings = scene.store.openings(scene.weights)
     if openings:
-        with st.expander(f"Openings so far: {len(openings)}"):
-            st.dataframe(pd.DataFrame(openings), hide_index=True, key="openings")
+        st.caption(f"Openings so far: {len(openings)}")
+        st.dataframe(pd.DataFrame(openings), hide_index=True, key="openings")
 
 
 def _opened(scene: Scene, file: widgets.KeptFile) -> None:
@@ -285,7 +289,9 @@ def _opened(scene: Scene, file: widgets.KeptFile) -> None:
     if not widgets.chosen(key):
         return
     try:
-        study = resources.csv_study(file.name, file.data)
+        study = csv_study("test-csv", file)
+        if study is None:
+            return
         if study.scores.model_id not in {"", scene.card.model_id}:
             st.error(words.OTHER_MODEL.format(model=study.scores.model_id))
             return

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from app.screens.shared.parts import empty_html, table_html
 from app.screens.threshold import words
 from core.statistics import Measured, MetricName, SlideRow
-from core.thresholds import Deferral, Snapshot, ThresholdStudy
+from core.thresholds import Deferral, ScoreSet, Snapshot, ThresholdStudy
 from core.wording import NOTHING, interval_text, number, percent, percent_interval
 
 SLIDES_SHOWN: Final = 8
@@ -49,17 +49,12 @@ def _of(share: float) -> tuple[str, str]:
     return f"{base:,}", f"{round(base * share):,}"
 
 
-def sentences(snapshot: Snapshot, data_name: str) -> Markup:
-    """Return what the threshold does, in sentences a pathologist would say."""
-    cleared = "not flagged" if snapshot.deferral is None else "not flagged, grey zone included"
-    counts = snapshot.confusion
-    source = Markup(
-        '<p class="nl-from">Measured on {}: {:,.0f} patches, {:,.0f} with tumour.</p>'
-    ).format(data_name, counts.n, counts.tp + counts.fn)
+def sentences(snapshot: Snapshot) -> Markup:
+    """Return what the threshold does, in three sentences that a pathologist would say."""
     return _say(
-        _sentence(snapshot, "sensitivity", "with tumour", "are flagged", "tumour"),
-        _sentence(snapshot, "specificity", "without tumour", f"are {cleared}", "no-tumour"),
-        source,
+        _sentence(snapshot, "sensitivity", words.WITH_TUMOUR),
+        _sentence(snapshot, "specificity", words.WITHOUT_TUMOUR),
+        _workload(snapshot),
     )
 
 
@@ -67,15 +62,29 @@ def _say(*lines: Markup, kind: str = "nl-say") -> Markup:
     return Markup('<div class="{}">{}</div>').format(kind, JOIN(lines))
 
 
-def _sentence(snapshot: Snapshot, metric: MetricName, which: str, verb: str, tone: str) -> Markup:
+def _sentence(snapshot: Snapshot, metric: MetricName, text: Markup) -> Markup:
     estimate = snapshot.metrics[metric]
     if math.isnan(estimate.value):
-        return Markup("<p>There are no patches {}, so there is no {}.</p>").format(which, metric)
-    base, count = _of(estimate.value)
-    text = Markup('Of {} patches {}, <b class="nl-{}-ink">{}</b> {}').format(
-        base, which, tone, count, verb
+        return Markup("<p>{}</p>").format(words.NO_SUCH_PATCH[metric])
+    right = estimate.value
+    base, count = _of(right if metric == "sensitivity" else 1 - right)
+    said = text.format(base=base, count=count)
+    over = estimate.by_slides or estimate.by_patches
+    where = "on other slides" if estimate.by_slides else "on other patches of these slides"
+    interval = "" if over is None else f", {where} {span(over)}"
+    return _SAY.format(said, f"{metric} {percent(right)}{interval}")
+
+
+def _workload(snapshot: Snapshot) -> Markup:
+    """Return how many of all patches are flagged in use, and how many of these have tumour."""
+    thousand = snapshot.per_thousand
+    flagged = (thousand.tp + thousand.fp) / 1000
+    base, count = _of(flagged)
+    hits = round(int(base.replace(",", "")) * thousand.tp / 1000)
+    text = words.WORKLOAD.format(
+        prevalence=100 * thousand.prevalence, base=base, count=count, hits=f"{hits:,}"
     )
-    return _SAY.format(text, f"{metric} {percent(estimate.value)}, {_interval(estimate)}")
+    return _SAY.format(text, words.WORKLOAD_FROM)
 
 
 def in_use(snapshot: Snapshot) -> Markup:
@@ -89,13 +98,13 @@ def in_use(snapshot: Snapshot) -> Markup:
         "probability of tumour there"
     )
     lines = [_SAY.format(meaning, words.CALIBRATED)]
-    for name, which, estimate in (
-        ("PPV", "flagged patches", snapshot.ppv),
-        ("NPV", "unflagged patches", snapshot.npv),
+    for name, which, estimate, share in (
+        (words.PPV, "flagged patches", snapshot.ppv, snapshot.ppv.value),
+        (words.NPV, "unflagged patches", snapshot.npv, 1 - snapshot.npv.value),
     ):
-        if math.isnan(estimate.value):
+        if math.isnan(share):
             continue
-        base, count = _of(estimate.value if name == "PPV" else 1 - estimate.value)
+        base, count = _of(share)
         text = Markup("Of {} {}, <b>{}</b> contain tumour").format(base, which, count)
         lines.append(_SAY.format(text, f"{name} {percent(estimate.value)}, {_interval(estimate)}"))
     cheapest = min(cost.model, cost.flag_all, cost.flag_none)
@@ -117,27 +126,30 @@ def in_use(snapshot: Snapshot) -> Markup:
     return _say(*lines, _SAY.format(expected, terms))
 
 
-def matrices(snapshot: Snapshot) -> Markup:
-    """Return what was called against what is labelled: in this set, and of 1,000 patches in use."""
+def matrix(snapshot: Snapshot, *, in_use: bool = False) -> Markup:
+    """Return what was called against what is labelled: in this set, or of 1,000 patches in use."""
     counts, zone = snapshot.confusion, snapshot.deferral
     ones, zeros = counts.tp + counts.fn, counts.fp + counts.tn
     grey = (0.0, 0.0) if zone is None else (zone.tumour, zone.deferred - zone.tumour)
     tumour = (counts.tp, grey[0], counts.fn - grey[0])
     none = (counts.fp, grey[1], counts.tn - grey[1])
-    share = snapshot.assumptions.prevalence
-    per_tumour = 1000 * share / ones if ones else math.nan
-    per_none = 1000 * (1 - share) / zeros if zeros else math.nan
+    title, digits = "Patches in this set", 0
+    if in_use:
+        share, digits = snapshot.assumptions.prevalence, 1
+        title = f"Of 1,000 patches, {percent(share)} with tumour"
+        tumour = _scaled(tumour, 1000 * share / ones if ones else math.nan)
+        none = _scaled(none, 1000 * (1 - share) / zeros if zeros else math.nan)
     return _matrix(
-        "Patches in this set",
-        [f"{count:,.0f}" for count in tumour],
-        [f"{count:,.0f}" for count in none],
-        grey=zone is not None,
-    ) + _matrix(
-        f"Of 1,000 patches, {percent(share)} with tumour",
-        [f"{per_tumour * count:,.1f}" for count in tumour],
-        [f"{per_none * count:,.1f}" for count in none],
+        title,
+        [f"{count:,.{digits}f}" for count in tumour],
+        [f"{count:,.{digits}f}" for count in none],
         grey=zone is not None,
     )
+
+
+def _scaled(counts: tuple[float, float, float], by: float) -> tuple[float, float, float]:
+    flagged, grey, left = counts
+    return flagged * by, grey * by, left * by
 
 
 def _matrix(title: str, tumour: Sequence[str], none: Sequence[str], *, grey: bool) -> Markup:
@@ -184,39 +196,38 @@ def grey_zone(deferral: Deferral | None, threshold: float) -> Markup:
 
 
 def metrics(snapshot: Snapshot) -> Markup:
-    """Return every metric with both intervals and the design effect."""
+    """Return every metric in words, with both intervals and the design effect."""
     prevalence = percent(snapshot.assumptions.prevalence)
     known = snapshot.metrics
-    rows = [_row(name, why, known[cast("MetricName", key)]) for key, name, why in words.SHARES]
+    notes: dict[str, int] = {}
+    rows = [
+        _row(name, why, known[cast("MetricName", key)], notes) for key, name, why in words.SHARES
+    ]
     rows[2:2] = [
-        _row(f"PPV at {prevalence}", "flagged patches that contain tumour", snapshot.ppv),
-        _row(f"NPV at {prevalence}", "unflagged patches without tumour", snapshot.npv),
+        _row(f"{words.PPV} at {prevalence}", words.PPV_WHY, snapshot.ppv, notes),
+        _row(f"{words.NPV} at {prevalence}", words.NPV_WHY, snapshot.npv, notes),
     ]
     rows += [
-        _row(name, why, known[cast("MetricName", key)], digits=2) for key, name, why in words.RATIOS
+        _row(name, why, known[cast("MetricName", key)], notes, digits=2)
+        for key, name, why in words.RATIOS
     ]
-    head = (
-        "At this threshold",
-        "estimate",
-        _titled("th", "95 % over slides", words.OVER_SLIDES),
-        _titled("th", "95 % by patches", words.BY_PATCHES),
-        _titled("th", "design effect", words.DESIGN_EFFECT),
-    )
-    return table_html(head, rows, "nl-metrics")
+    head = ("At this threshold", "estimate", "95 % over slides", "95 % by patches", "spread factor")
+    foot = [words.INTERVALS, *(f"{number}: {note}" for note, number in notes.items())]
+    return table_html(head, rows, "nl-metrics") + _list(foot)
 
 
-def _titled(tag: str, text: str, title: str) -> Markup:
-    return Markup('<{0} title="{1}">{2}</{0}>').format(tag, title, text)
-
-
-def _row(name: str, why: str, estimate: Measured, *, digits: int = 0) -> list[str]:
+def _row(
+    name: str, why: str, estimate: Measured, notes: dict[str, int], *, digits: int = 0
+) -> list[str]:
     value = number(estimate.value) if digits else percent(estimate.value)
     if not math.isnan(estimate.trials):
         counted = f"{estimate.hits:,.0f} of {estimate.trials:,.0f}"
         value = Markup("{}<small>{}</small>").format(value, counted)
-    mark = _titled("abbr", "†", " ".join(estimate.notes)) if estimate.notes else ""
+    marks = [str(notes.setdefault(note, len(notes) + 1)) for note in estimate.notes]
     return [
-        Markup('<th scope=row title="{}">{}{}</th>').format(why, name, mark),
+        Markup("<th scope=row>{}<sup>{}</sup><small>{}</small></th>").format(
+            name, ", ".join(marks), why
+        ),
         value,
         span(estimate.by_slides, digits=digits),
         span(estimate.by_patches, digits=digits),
@@ -224,20 +235,25 @@ def _row(name: str, why: str, estimate: Measured, *, digits: int = 0) -> list[st
     ]
 
 
+def _list(lines: Sequence[str]) -> Markup:
+    items = JOIN(Markup("<li>{}</li>").format(line) for line in lines)
+    return Markup('<ul class="nl-caveats">{}</ul>').format(items)
+
+
 def caveats(snapshot: Snapshot, study: ThresholdStudy) -> Markup:
     """Return what must not be trusted, one line each; empty if there is nothing."""
     fragile = (*snapshot.metrics["sensitivity"].notes, *snapshot.metrics["specificity"].notes)
     notes = dict.fromkeys((*study.scores.notes, *snapshot.notes, *fragile))
-    lines = JOIN(Markup("<li>{}</li>").format(note) for note in notes)
-    return Markup('<ul class="nl-caveats">{}</ul>').format(lines) if notes else lines
+    return _list(list(notes)) if notes else Markup()
 
 
 def everything(snapshot: Snapshot, study: ThresholdStudy) -> Markup:
     """Return all that can be said of one threshold on some scores, but for the slides."""
-    pair = _say(matrices(snapshot), in_use(snapshot), kind="nl-pair")
+    pair = _say(matrix(snapshot), matrix(snapshot, in_use=True), in_use(snapshot), kind="nl-pair")
     return JOIN(
         (
-            sentences(snapshot, study.scores.name),
+            measured_on(study.scores),
+            sentences(snapshot),
             grey_zone(snapshot.deferral, snapshot.threshold),
             pair,
             metrics(snapshot),
@@ -246,13 +262,22 @@ def everything(snapshot: Snapshot, study: ThresholdStudy) -> Markup:
     )
 
 
+def measured_on(scores: ScoreSet, more: str = "") -> Markup:
+    """Return which patches the numbers are of, and what else is said of them."""
+    evidence, slides = scores.evidence, len(scores.slides)
+    of_slides = f", of {slides:,} slide{'s' * (slides != 1)}" if slides else ", slides unknown"
+    return Markup(
+        '<p class="nl-from">Measured on {}: {:,} patches, {:,} with tumour{}. {}</p>'
+    ).format(scores.name, len(evidence), evidence.n_positive, of_slides, more)
+
+
 def slides(rows: Sequence[SlideRow], *, at_most: int) -> Markup:
     """Return the slides with most errors first."""
     if not rows:
         return empty_html(*words.NO_SLIDES)
     head = (
         *("Slide", "patches", "with tumour", "missed", "false alarms", "wrong"),
-        *("sensitivity", "specificity", _titled("th", "AUROC", words.WITHIN_SLIDE)),
+        *("sensitivity", "specificity", "AUROC"),
     )
     lines = [
         (

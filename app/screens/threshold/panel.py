@@ -1,29 +1,34 @@
-"""Everything the slider moves, drawn as few and light elements, and the figures that stay."""
+"""What the slider moves, drawn as few and light elements, and the figures that stay."""
 
-from functools import partial
+from collections.abc import Callable, Collection
 from typing import Final
 
 import plotly.graph_objects as go
 import streamlit as st
 from markupsafe import Markup, escape
+from streamlit.delta_generator import DeltaGenerator
 
-from app import charts, resources
+from app import charts
 from app.charts import threshold as figures
-from app.screens.shared.parts import chart, empty_html, section_html, table_html
+from app.charts.threshold import FigureName
+from app.screens.shared.parts import chart
+from app.screens.shared.url import keep_in_url
 from app.screens.threshold import numbers, words
+from app.screens.threshold.batch import batch_part
 from app.screens.threshold.lock import chosen_by, lock_button
+from app.screens.threshold.rules import forget_problem, rules, stability_words
 from app.screens.threshold.scene import Scene
 from app.screens.threshold.slider import threshold_slider
 from app.state import tuning, widgets
 from core.bundle import SHIPPED
-from core.errors import NodelensError
-from core.jobs import Job
-from core.scoring import GREY, BatchEffect, Change
 from core.thresholds import Snapshot, Source, ThresholdStudy
-from core.wording import call_of, call_text, number, percent
+from core.wording import percent
 
-PICTURES: Final = 12
-_CALLS: Final = (1, 0, GREY)
+ESSENTIAL: Final[tuple[FigureName, ...]] = ("roc", "precision-recall", "histogram")
+"""Figures that are always there; the others stand in folds."""
+
+Places = dict[str, DeltaGenerator]
+"""Where the numbers of each open fold go, by its name in `words.FOLDS`."""
 
 
 def settle(threshold: float, settled: bool) -> None:
@@ -34,47 +39,89 @@ def settle(threshold: float, settled: bool) -> None:
         lower=lower if lower is not None and lower < threshold else None,
         rule="",
     )
+    forget_problem()
     widgets.choose("threshold-moving", not settled)
     if settled:
         tuning.share()
 
 
 @st.fragment
-def moving_part(scene: Scene) -> None:
-    """Draw the slider and all numbers that it moves; a move runs this again and nothing else."""
-    now = tuning.current()
-    study = scene.study
+def moving_part(scene: Scene, places: Places, shown: Collection[FigureName]) -> None:
+    """Draw the slider and all that it moves; a move runs this again and nothing else.
+
+    Args:
+        scene: What surrounds the threshold.
+        places: Where the numbers of open folds go.
+        shown: Figures that the page draws.
+    """
+    now, study = tuning.current(), scene.study
     snapshot = study.at(now.threshold, scene.assumptions, now.lower)
-    status, action = st.columns([3.2, 1.25], vertical_alignment="center")
-    with status:
-        st.html(standing(scene, now.threshold, now.lower))
-    with action:
-        lock_button(scene)
-    slider, box = st.columns([3.2, 1.25], vertical_alignment="center")
-    with slider:
-        threshold_slider(now.threshold, now.lower, figures.marks(snapshot), settle)
-    with box:
-        widgets.choose("threshold-box", now.threshold)
-        st.number_input(
-            "Threshold",
-            min_value=0.0,
-            max_value=1.0,
-            step=0.01,
-            format="%.6f",
-            key="threshold-box",
-            label_visibility="collapsed",
-            on_change=lambda: settle(float(str(widgets.chosen("threshold-box"))), True),
-        )
-    every_slide = bool(widgets.chosen("threshold-all-slides"))
-    at_most = 10**6 if every_slide else numbers.SLIDES_SHOWN
-    parts = (
-        numbers.everything(snapshot, study),
-        section_html("Slides, most errors first", f"at {now.threshold:.4f}"),
-        numbers.slides(study.slides_at(now.threshold), at_most=at_most),
-        section_html("Your batch at this threshold", scene.batch.name if scene.batch else ""),
-        _batch(scene, snapshot, pictures=not widgets.chosen("threshold-moving", False)),
+    moving = bool(widgets.chosen("threshold-moving", False))
+    left, right = st.columns([1.35, 1], gap="medium")
+    with left:
+        rules(study, scene.assumptions)
+        slider, box = st.columns([4.2, 1], vertical_alignment="bottom")
+        with slider:
+            marks = [mark for mark in figures.marks(snapshot) if mark.figure in shown]
+            threshold_slider(now.threshold, now.lower, marks, settle)
+        with box:
+            _typed(now.threshold)
+        said = numbers.sentences(snapshot), numbers.grey_zone(snapshot.deferral, now.threshold)
+        st.html(numbers.JOIN(said))
+        status, action = st.columns([4.2, 1], vertical_alignment="center")
+        with status:
+            st.html(standing(scene, now.threshold, now.lower))
+        with action:
+            lock_button(scene)
+    with right:
+        batch_part(scene, snapshot, pictures=not moving)
+    for name, place in places.items():
+        place.html(_IN_FOLDS[name](scene, snapshot))
+    keep_in_url("threshold", tuning.shared() | ({"job": scene.job.id} if scene.job else {}))
+
+
+def _typed(threshold: float) -> None:
+    widgets.choose("threshold-box", threshold)
+    st.number_input(
+        "Threshold",
+        min_value=0.0,
+        max_value=1.0,
+        step=0.01,
+        format="%.6f",
+        key="threshold-box",
+        label_visibility="collapsed",
+        on_change=lambda: settle(float(str(widgets.chosen("threshold-box"))), True),
     )
-    st.html(numbers.JOIN(parts))
+
+
+def _measures(scene: Scene, snapshot: Snapshot) -> Markup:
+    return numbers.JOIN(
+        (
+            numbers.matrix(snapshot),
+            numbers.metrics(snapshot),
+            numbers.caveats(snapshot, scene.study),
+        )
+    )
+
+
+def _in_use(scene: Scene, snapshot: Snapshot) -> Markup:
+    return numbers.in_use(snapshot) + numbers.matrix(snapshot, in_use=True)
+
+
+def _slides(scene: Scene, snapshot: Snapshot) -> Markup:
+    rows = scene.study.slides_at(snapshot.threshold)
+    steady = Markup('<p class="nl-steady">{}</p>').format(
+        stability_words(scene.study, scene.assumptions)
+    )
+    at_most = 10**6 if widgets.chosen("threshold-all-slides") else numbers.SLIDES_SHOWN
+    return steady + numbers.slides(rows, at_most=at_most)
+
+
+_IN_FOLDS: Final[dict[str, Callable[[Scene, Snapshot], Markup]]] = {
+    "measures": _measures,
+    "use": _in_use,
+    "slides": _slides,
+}
 
 
 def standing(scene: Scene, threshold: float, lower: float | None) -> Markup:
@@ -105,113 +152,27 @@ def _standing(kind: str, badge: str, text: str) -> Markup:
     ).format(kind, badge, text)
 
 
-def _batch(scene: Scene, snapshot: Snapshot, *, pictures: bool) -> Markup:
-    if scene.study.scores.source is Source.RUN:
-        return empty_html("", words.RUN_NO_BATCH)
-    if scene.batch is None or scene.calls is None or scene.job is None:
-        return empty_html(*words.NO_BATCH)
-    if not scene.batch.models:
-        return empty_html("", words.NO_SCORED_PATCH)
-    if scene.batch.models != (scene.classifier.model_id,):
-        return empty_html("", words.BATCH_OTHER_MODEL.format(model=scene.batch.models[0]))
-    point = scene.current
-    lower = None if snapshot.deferral is None else snapshot.deferral.lower
-    effect = scene.batch.effect(snapshot.threshold, lower, scene.calls, at_most=PICTURES)
-    lead = Markup(
-        "<p><b>{:,}</b> of {:,} patches would be called differently <small>({}; compared with {} "
-        "at {})</small></p>"
-    ).format(
-        effect.changed,
-        effect.patches,
-        percent(effect.changed / effect.patches),
-        point.name,
-        numbers.place(point.threshold, point.lower_threshold),
-    )
-    foreign = ", ".join(name for name in scene.batch.versions if name != point.name)
-    if foreign:
-        note = Markup("<p><small>Its rows were scored at {} and keep that version.</small></p>")
-        lead += note.format(foreign)
-    shown = _pictures(scene, scene.job, effect) if pictures and effect.changes else ""
-    return Markup('<div class="nl-say">{}</div>{}{}').format(lead, _calls(effect), shown)
-
-
-def _call(call: int) -> str:
-    return call_text(call_of(None if call == GREY else call))
-
-
-def _calls(effect: BatchEffect) -> Markup:
-    rows = [
-        (_call(call), f"{before:,}", f"{after:,}", number(after - before, 0, signed=True))
-        for call, before, after in zip(_CALLS, effect.before, effect.after, strict=True)
-        if before or after or call != GREY
-    ]
-    return table_html(("Call", "current", "here", "change"), rows, "nl-metrics nl-calls")
-
-
-def _pictures(scene: Scene, job: Job, effect: BatchEffect) -> Markup:
-    positions = [change.position for change in effect.changes]
-    try:
-        pictures = resources.thumbnails(scene.jobs, job, positions)
-        rows = resources.rows(scene.jobs, job)
-    except NodelensError:
-        return Markup()
-    cards = numbers.JOIN(
-        _change_card(change, picture, rows[change.position].path)
-        for change, picture in zip(effect.changes, pictures, strict=True)
-    )
-    more = effect.changed - len(effect.changes)
-    rest = f"and {more:,} more, further from the threshold" if more > 0 else ""
-    return Markup('<div class="nl-changes">{}</div><div class="nl-from"><p>{}</p></div>').format(
-        cards, rest
-    )
-
-
-def _change_card(change: Change, picture: str | None, path: str) -> Markup:
-    image = Markup('<img src="{}" alt="">').format(picture)
-    if picture is None:
-        image = Markup('<span class="nl-noimage"></span>')
-    return Markup(
-        '<figure title="{}">{}<figcaption><b>{:.3f}</b><small>{}<br>→ {}</small></figcaption>'
-        "</figure>"
-    ).format(
-        path,
-        image,
-        change.probability,
-        _call(change.before),
-        _call(change.after),
-    )
-
-
-def still_part(scene: Scene) -> None:
-    """Draw the figures; they stay while the slider moves the marks over them."""
+def essential_figures(scene: Scene) -> None:
+    """Draw the figures that are always there; they stay while the slider moves marks over them."""
     study, point = scene.study, scene.current
     colours = charts.palette(dark=widgets.is_dark())
-    line = point.threshold if scene.comparable else None
     at_point = study.table.confusion(point.threshold) if scene.comparable else None
-    assumed = scene.assumptions
-    show = partial(_figure, scene)
-    show(
-        "histogram",
-        "Scores by class",
-        "square-root scale; dotted: current threshold",
-        figures.histogram(study.histogram, in_force=line, colours=colours),
-    )
     area = study.auroc
-    curve = study.decision_curve(assumed)
-    at_score = study.scores_for(curve.probabilities, assumed.prevalence)
-    left, right = st.columns(2)
-    with left:
-        show(
+    roc, recall, histogram = st.columns(3, gap="medium")
+    with roc:
+        _figure(
+            scene,
             "roc",
             f"ROC, area {area.value:.3f}",
             f"95 % {'over slides' if area.by_slides else 'by patches'} "
             f"{numbers.span(area, digits=3)}",
             figures.roc(study.roc, in_force=at_point, colours=colours),
         )
-    with right:
-        show(
+    with recall:
+        _figure(
+            scene,
             "precision-recall",
-            f"Precision–recall, AP {study.average_precision:.3f}",
+            f"Precision–recall, average {study.average_precision:.3f}",
             f"{percent(study.prevalence)} tumour here, not clinical",
             figures.precision_recall(
                 study.precision_recall,
@@ -220,34 +181,50 @@ def still_part(scene: Scene) -> None:
                 colours=colours,
             ),
         )
-    left, right = st.columns(2)
-    with left:
-        show(
-            "calibration",
-            "Calibration",
-            _calibration_words(study),
-            figures.calibration(study.calibration, in_force=line, colours=colours),
+    with histogram:
+        _figure(
+            scene,
+            "histogram",
+            "Scores by class",
+            "square-root scale; dotted: current threshold",
+            figures.histogram(study.histogram, in_force=scene.line, colours=colours),
         )
-    with right:
-        show(
-            "decision",
-            f"Decision curve at {100 * assumed.prevalence:g} %",
-            f"flagging pays off from {assumed.fair_probability:.3f}",
-            figures.decision(
-                curve, at_score, fair_probability=assumed.fair_probability, colours=colours
-            ),
-        )
-    scores = study.scores
-    st.caption(words.FIGURES.format(name=scores.name, patches=len(scores.evidence)))
+    st.caption(words.FIGURES)
+
+
+def calibration_figure(scene: Scene) -> None:
+    """Draw how well the scores are probabilities."""
+    study = scene.study
+    colours = charts.palette(dark=widgets.is_dark())
+    figure = figures.calibration(study.calibration, in_force=scene.line, colours=colours)
+    _figure(scene, "calibration", "Calibration", _calibration_words(study), figure)
+
+
+def decision_figure(scene: Scene) -> None:
+    """Draw from which probability on flagging pays at the stated costs."""
+    study, assumed = scene.study, scene.assumptions
+    curve = study.decision_curve(assumed)
+    _figure(
+        scene,
+        "decision",
+        f"Decision curve at {100 * assumed.prevalence:g} %",
+        f"flagging pays off from {assumed.fair_probability:.3f}",
+        figures.decision(
+            curve,
+            study.scores_for(curve.probabilities, assumed.prevalence),
+            fair_probability=assumed.fair_probability,
+            colours=charts.palette(dark=widgets.is_dark()),
+        ),
+    )
 
 
 def _calibration_words(study: ThresholdStudy) -> str:
     bins, line = study.calibration, study.calibration_line
     slope = "" if isinstance(line, str) else f", slope {line.slope.value:.2f}"
-    return f"ECE {bins.ece:.3f}, Brier {bins.brier:.3f}{slope}"
+    return f"expected calibration error {bins.ece:.3f}, Brier score {bins.brier:.3f}{slope}"
 
 
-def _figure(scene: Scene, name: str, title: str, note: str, figure: go.Figure) -> None:
+def _figure(scene: Scene, name: FigureName, title: str, note: str, figure: go.Figure) -> None:
     st.html(f'<div class="nl-figure"><b>{escape(title)}</b><span>{escape(note)}</span></div>')
     with st.container(key=f"nl-figure-{name}"):
         key = f"threshold-{name}-{scene.study.scores.sha256[:8]}"

@@ -1,130 +1,153 @@
-"""The rules as buttons: each sets the threshold and says how it chose."""
+"""The rules that choose a threshold: one is pressed, and its numbers stand beside it."""
 
-from typing import Final, Literal
+from dataclasses import dataclass
+from typing import Final
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
+from app import resources
 from app.screens.threshold import words
 from app.state import tuning, widgets
 from core.errors import NodelensError
 from core.thresholds import Assumptions, GreyZoneTargets, ThresholdStudy, rule_of
-from core.thresholds.rules import By
 
-_BYS: Final[dict[By, str]] = {
-    "estimate": "the estimate",
-    "slides": "the lower bound",
+_PRESSED: Final = "threshold-rule"
+_ASKED: Final = "threshold-asked"
+_PROBLEM: Final = "threshold-problem"
+
+
+@dataclass(frozen=True)
+class Way:
+    """A rule that can be pressed.
+
+    Attributes:
+        name: On the button.
+        before: What stands before each of its numbers, which are shares in per cent.
+        after: What stands behind the last, or in their place.
+        start: Its text before anybody changed a number; see `core.thresholds.rule_of`.
+    """
+
+    name: str
+    before: tuple[str, ...]
+    after: str
+    start: str
+
+    @property
+    def on_slides(self) -> bool:
+        """Whether it can be asked to hold on other slides too."""
+        return self.start.endswith(":estimate")
+
+
+_WAYS: Final = {
+    start.split(":")[0]: Way(name, before, after, start)
+    for start, name, before, after in words.RULES
 }
 
 
 def rules(study: ThresholdStudy, assumptions: Assumptions) -> None:
-    """Draw the rules; a click chooses a threshold on the scores of the page."""
-    with _row("nl-rules"):
-        for text, name, why in words.RULES:
-            _button(text, name, why, study, assumptions)
-        by_slides = study.bootstrap is not None
-        by = st.segmented_control(
-            "A target must be met by",
-            list(_BYS) if by_slides else ["estimate"],
-            format_func=lambda by: _BYS[by],
-            default="estimate",
-            required=True,
-            key="threshold-by",
-            persist_state="session",
-            help=words.BY_HELP,
-        )
-    with _row("nl-goals"):
-        for metric, other in (("sensitivity", "specificity"), ("specificity", "sensitivity")):
-            with _row(f"nl-goal-{metric}", width="content"):
-                goal = _percent(f"{metric.capitalize()} ≥ %", f"threshold-{metric}", 95.0)
-                why = f"The highest {other} that meets this target"
-                _button(f"{metric}:{goal:g}:{by}", "Set", why, study, assumptions)
-        with _row("nl-goal-top", width="content"):
-            top = _percent("Flag the top %", "threshold-top", 10.0)
-            _button(f"top:{top:g}", "Set", "A fixed workload", study, assumptions)
-    with _row("nl-grey"):
-        miss = _percent("Grey: missed ≤ %", "threshold-grey-miss", 2.0)
-        alarm = _percent("false alarms ≤ %", "threshold-grey-alarm", 2.0)
-        why = "Two thresholds; a reader decides on the patches between them"
-        _button(f"grey:{miss:g}:{alarm:g}:{by}", "Set", why, study, assumptions)
-        st.button(
-            "No grey zone",
-            key="rule-no-grey",
-            on_click=lambda: tuning.change(lower=None, rule=""),
-            disabled=tuning.current().lower is None,
-        )
-
-
-def stability(study: ThresholdStudy, assumptions: Assumptions) -> None:
-    """Draw how far the rule's threshold moves with other slides, if a reader asks."""
-    now = tuning.current()
-    if not now.rule or now.rule.startswith("fixed") or study.bootstrap is None:
-        return
-    if not st.toggle("How stable is this choice?", key="threshold-steady"):
-        return
-    try:
-        rule = rule_of(now.rule, assumptions)
-        if isinstance(rule, GreyZoneTargets):
-            st.caption(words.NO_STABILITY_GREY)
-            return
-        with st.spinner("Choosing again on 2,000 draws of the slides …"):
-            stable = study.stability(rule)
-    except NodelensError as error:
-        st.caption(str(error))
-        return
-    if stable is None or not stable.threshold.has_interval:
-        st.caption(words.TOO_FEW_SLIDES)
-        return
-    slide, without = stable.most_influential
-    st.caption(
-        words.STABILITY.format(
-            low=f"{stable.threshold.low:.3f} and {stable.threshold.high:.3f}",
-            draws=len(stable.replicates),
-            slide=slide,
-            without=without,
-        )
+    """Draw the rules; a press chooses a threshold on the scores of the page."""
+    problem = str(widgets.chosen(_PROBLEM, ""))
+    asked = str(widgets.chosen(_ASKED, "")) if problem else tuning.current().rule
+    kind = asked.split(":")[0]
+    widgets.choose(_PRESSED, kind if kind in _WAYS else None)
+    st.pills(
+        "Choose the threshold by a rule",
+        list(_WAYS),
+        format_func=lambda name: _WAYS[name].name,
+        key=_PRESSED,
+        on_change=_press,
+        args=(study, assumptions),
+        label_visibility="collapsed",
     )
+    if kind in _WAYS:
+        _numbers(asked, study, assumptions)
+    if problem:
+        st.info(problem, icon=":material/info:")
 
 
-def _row(key: str, *, width: Literal["stretch", "content"] = "stretch") -> DeltaGenerator:
-    """Return a row; of the content's width, a narrow page does not part what is in it."""
-    return st.container(
-        horizontal=True, gap="small", vertical_alignment="bottom", width=width, key=key
-    )
+def forget_problem() -> None:
+    """Forget that a rule could not be met, because something else is tried."""
+    widgets.choose(_PROBLEM, "")
 
 
-def _percent(label: str, key: str, default: float) -> float:
-    widgets.start(key, default)
-    share = st.number_input(
-        label,
-        min_value=0.1,
-        max_value=99.9,
-        step=1.0,
-        format="%.4g",
-        width=128,
-        key=key,
-        persist_state="session",
-    )
-    return round(share / 100, 6)
+def _numbers(asked: str, study: ThresholdStudy, assumptions: Assumptions) -> None:
+    kind, *given = asked.split(":")
+    way = _WAYS[kind]
+    keys = [f"{_PRESSED}-{kind}-{place}" for place in range(len(way.before))]
+    by = f"{_PRESSED}-{kind}-by"
+
+    def changed() -> None:
+        shares = [f"{float(str(widgets.chosen(key))) / 100:.6g}" for key in keys]
+        ending = [] if not way.on_slides else ["slides" if widgets.chosen(by) else "estimate"]
+        _apply(":".join([kind, *shares, *ending]), study, assumptions)
+
+    with st.container(
+        horizontal=True, gap="small", vertical_alignment="center", key="nl-rule-numbers"
+    ):
+        for key, text, share in zip(keys, way.before, given, strict=False):
+            st.html(f"<span>{text}</span>")
+            widgets.choose(key, round(100 * float(share), 4))
+            st.number_input(
+                text,
+                min_value=0.1,
+                max_value=99.9,
+                step=1.0,
+                format="%.4g",
+                width=118,
+                key=key,
+                on_change=changed,
+                label_visibility="collapsed",
+            )
+        st.html(f"<span>{way.after}</span>")
+        if way.on_slides and study.bootstrap is not None:
+            widgets.choose(by, given[-1] == "slides")
+            st.checkbox(words.ON_SLIDES, key=by, on_change=changed, help=words.ON_SLIDES_HELP)
 
 
-def _button(
-    text: str, name: str, why: str, study: ThresholdStudy, assumptions: Assumptions
-) -> None:
-    kind = text.split(":", maxsplit=1)[0]
-    st.button(
-        name,
-        key=f"rule-{kind}",
-        help=why,
-        on_click=_apply,
-        args=(text, study, assumptions),
-    )
+def _press(study: ThresholdStudy, assumptions: Assumptions) -> None:
+    kind = widgets.chosen(_PRESSED)
+    forget_problem()
+    if kind is None:  # pressed again
+        grey = tuning.current().rule.startswith("grey")
+        tuning.change(rule="", **({"lower": None} if grey else {}))
+        return
+    text = widgets.chosen(f"{_ASKED}-{kind}", _WAYS[str(kind)].start)
+    _apply(str(text), study, assumptions)
 
 
 def _apply(text: str, study: ThresholdStudy, assumptions: Assumptions) -> None:
+    widgets.choose(_ASKED, text)
+    widgets.choose(f"{_ASKED}-{text.split(':', maxsplit=1)[0]}", text)
     try:
         choice = study.choose(rule_of(text, assumptions))
     except NodelensError as error:
-        widgets.notify(str(error))
+        widgets.choose(_PROBLEM, str(error))
         return
+    forget_problem()
     tuning.change(threshold=choice.threshold, lower=choice.lower, rule=text)
+    tuning.share()
+
+
+def stability_words(study: ThresholdStudy, assumptions: Assumptions) -> str:
+    """Return how far the pressed rule's threshold moves with other slides."""
+    text = tuning.current().rule
+    if not text or text.startswith("fixed"):
+        return words.STABILITY_OF_RULES
+    if study.bootstrap is None:
+        return words.TOO_FEW_SLIDES
+    try:
+        rule = rule_of(text, assumptions)
+        if isinstance(rule, GreyZoneTargets):
+            return words.NO_STABILITY_GREY
+        stable = resources.stability(study, rule)
+    except NodelensError as error:
+        return str(error)
+    if stable is None or not stable.threshold.has_interval:
+        return words.TOO_FEW_SLIDES
+    slide, without = stable.most_influential
+    return words.STABILITY.format(
+        low=f"{stable.threshold.low:.3f} and {stable.threshold.high:.3f}",
+        draws=len(stable.replicates),
+        slide=slide,
+        without=without,
+    )

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from app import resources
-from app.state import address, identity
+from app.state import address, identity, tuning
 from core.bundle import Card, OperatingPoint
 from core.jobs import Job, JobStore
-from core.scoring import Batch, Classifier
+from core.scoring import AppliedPoint, Batch, Classifier
 from core.scoring.what_if import Calls
 from core.settings import Settings
 from core.thresholds import (
@@ -65,6 +65,11 @@ class Scene:
         """Whether the current threshold means the same on these scores."""
         return comparable(self.study, self.card, self.classifier.temperature)
 
+    @property
+    def line(self) -> float | None:
+        """Where the current threshold lies on these scores; None if it does not."""
+        return self.current.threshold if self.comparable else None
+
     @cached_property
     def batch(self) -> Batch | None:
         """The scored batch at hand, its probabilities at the temperature of the study."""
@@ -72,6 +77,14 @@ class Scene:
             return None
         temperature = self.study.scores.temperature or self.classifier.temperature
         return resources.scored_batch(self.jobs, self.job, temperature)
+
+    def point_for_batch(self, classifier: Classifier) -> AppliedPoint | None:
+        """Return the point of a model if the rows of the batch can be called at it, else None."""
+        if self.job is None:
+            return None
+        point = AppliedPoint.of(classifier)
+        rows = resources.rows(self.jobs, self.job)
+        return point if rows and point.fits(rows) else None
 
     @cached_property
     def calls(self) -> Calls | None:
@@ -88,12 +101,13 @@ def scene_of(
     """Return what surrounds the threshold that is tried."""
     jobs = resources.job_store(settings)
     store = resources.operating_points(settings)
-    return Scene(study, assumptions, classifier, store, jobs, _latest_done(jobs))
+    return Scene(study, assumptions, classifier, store, jobs, _batch_at_hand(jobs))
 
 
-def _latest_done(store: JobStore) -> Job | None:
-    """Return the batch that is looked at if it is finished, else the newest finished one."""
+def _batch_at_hand(store: JobStore) -> Job | None:
+    """Return the batch that is tuned on or looked at if it is finished, else the newest that is."""
     jobs = store.jobs(identity.owner())
-    looked_at = address.job.now()
+    now = tuning.current()
+    looked_at = now.place if now.source == "batch" else address.shown("job") or address.job.known()
     jobs.sort(key=lambda job: job.id != looked_at)  # stable: the rest stays newest first
     return next((job for job in jobs if resources.progress(store, job).state == "done"), None)

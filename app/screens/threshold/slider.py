@@ -7,11 +7,11 @@ because Plotly needs longer to draw its figures again than a reader should wait.
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 import streamlit as st
 
-from app.charts.threshold import FigureName, Mark
+from app.charts.threshold import Mark
 from app.state import widgets
 
 STEP: Final = 0.001
@@ -66,7 +66,7 @@ def threshold_slider(
     Args:
         threshold: Where it stands.
         lower: Start of a grey zone; None without one.
-        marks: Where the threshold lies on each figure of the page.
+        marks: Where the threshold lies on each figure that the page shows.
         on_moved: Called before the next run with the threshold that was chosen.
     """
 
@@ -82,7 +82,7 @@ def threshold_slider(
             "threshold": threshold,
             "lower": lower,
             "marks": [mark.as_dict() for mark in marks],
-            "figures": get_args(FigureName),
+            "figures": [mark.figure for mark in marks],
             "count": widgets.chosen(f"{_KEY}-count", 0),
         },
         on_moved_change=moved,

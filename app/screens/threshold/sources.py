@@ -1,54 +1,133 @@
 """Where the scores of the threshold page come from, and what is assumed of their use."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import streamlit as st
+from markupsafe import Markup
 
 from app import resources
 from app.screens.shared.parts import plain, show_problem
-from app.screens.threshold import words
-from app.state import tuning, widgets
+from app.screens.threshold import numbers, words
+from app.state import identity, tuning, widgets
 from core.errors import NodelensError
+from core.review import Record, unfinished_blind_reading
+from core.review.case_scores import is_finished
 from core.scoring import Classifier
 from core.settings import Settings
-from core.thresholds import Assumptions, ThresholdStudy
+from core.thresholds import (
+    COLUMNS,
+    Assumptions,
+    BadRowsError,
+    HowToRead,
+    Source,
+    ThresholdStudy,
+    guessed_columns,
+)
 
 _HASH_DIGITS: Final = 16
+_LISTED: Final = 12
+_NEEDED: Final = ("label", "score")
+_AS_THEY_ARE: Final = frozenset({"prob_tumour", "wsi"})
+"""Names besides those of `COLUMNS` that a table of scores is read with."""
 
 
-def study_or_none(classifier: Classifier, settings: Settings) -> ThresholdStudy | None:
-    """Draw the choice of scores and return their study; None while there is none to show."""
-    card = classifier.bundle.card
-    halved = card.validation.split_seed is not None
-    sources = [
-        name
-        for name in words.SOURCES
-        if (name != "all" or halved) and (name != "run" or settings.server_roots)
-    ]
-    widgets.choose("threshold-source", tuning.current().source)
-    if widgets.chosen("threshold-source") not in sources:
-        widgets.choose("threshold-source", "part")
+def choose_source(classifier: Classifier, settings: Settings) -> str:
+    """Draw the choice of scores and return its key, such as "part" or "batch:ID"."""
+    now = tuning.current()
+    sources = _sources(classifier, settings)
+    asked = now.source if now.source in words.SOURCES else f"{now.source}:{now.place}"
+    gone = asked not in sources
+    widgets.choose("threshold-source", "part" if gone else asked)
     chosen = st.selectbox(
-        "Scores to tune on",
-        sources,
-        format_func=lambda name: words.SOURCES[name],
+        words.SOURCE_LABEL,
+        list(sources),
+        format_func=sources.__getitem__,
         key="threshold-source",
         on_change=_change_source,
-        help=words.SOURCE_HELP,
+        label_visibility="collapsed",
     )
+    if gone:
+        st.warning(words.GONE)
+    return chosen
+
+
+def study_or_none(chosen: str, classifier: Classifier, settings: Settings) -> ThresholdStudy | None:
+    """Draw what a choice of scores needs and return their study; None while there is none."""
     try:
-        if chosen == "run":
-            return _run(settings)
-        if chosen == "csv":
-            return _csv(settings)
-        return resources.bundle_study(classifier.bundle.folder, card, whole=chosen == "all")
+        study = _study(chosen, classifier, settings)
     except NodelensError as error:
         show_problem(error)
         return None
+    if study is not None:
+        _say_what_they_are(study, classifier)
+    return study
+
+
+def _sources(classifier: Classifier, settings: Settings) -> dict[str, str]:
+    """What can be tuned on by key, with its name."""
+    jobs, record = resources.job_store(settings), _record(settings)
+    halved = classifier.bundle.card.validation.split_seed is not None
+    there = {"all": halved, "run": bool(settings.server_roots)}
+    fixed = {key: name for key, name in words.SOURCES.items() if there.get(key, True)}
+    table = fixed.pop("csv")
+    for job in jobs.jobs(identity.owner())[:_LISTED]:
+        if resources.progress(jobs, job).state != "done":
+            continue
+        labelled = resources.labelled_patches(jobs, job)
+        if labelled:
+            fixed[f"batch:{job.id}"] = words.BATCH.format(name=job.name, patches=labelled)
+    reader = identity.reader_name() or ""
+    if record is not None:
+        for case in reversed(list(record.cases.values())):
+            blind = unfinished_blind_reading(record, case.case, reader)
+            if is_finished(record, case.case) and blind is None:
+                fixed[f"review:{case.case}"] = words.REVIEW.format(name=case.name)
+    return fixed | {"csv": table}
+
+
+def _record(settings: Settings) -> Record | None:
+    """The record of verdicts; None where there is none to read."""
+    if not settings.review_store.is_file():
+        return None
+    try:
+        return resources.review_store(settings).record()
+    except NodelensError:
+        return None  # the review pages say so
 
 
 def _change_source() -> None:
-    tuning.change(source=str(widgets.chosen("threshold-source")), place="", rule="")
+    source, _, place = str(widgets.chosen("threshold-source")).partition(":")
+    tuning.change(source=source, place=place, rule="")
+
+
+def _study(chosen: str, classifier: Classifier, settings: Settings) -> ThresholdStudy | None:
+    kind, _, place = chosen.partition(":")
+    if kind == "run":
+        return _run(settings)
+    if kind == "csv":
+        return _csv(settings)
+    if kind == "review":
+        return resources.case_study(resources.review_store(settings).record(), place)
+    if kind == "batch":
+        jobs = resources.job_store(settings)
+        job = jobs.job(identity.owner(), place)
+        return None if job is None else resources.batch_study(jobs, job)
+    card = classifier.bundle.card
+    return resources.bundle_study(classifier.bundle.folder, card, whole=kind == "all")
+
+
+def _say_what_they_are(study: ThresholdStudy, classifier: Classifier) -> None:
+    """Say which patches the numbers are of, and what should be settled before they are used."""
+    scores, every = study.scores, classifier.bundle.card.validation.data.slides
+    apart = scores.source is Source.BUNDLE and len(scores.slides) < every
+    more = words.OTHER_SLIDES.format(all=every, here=len(scores.slides)) if apart else ""
+    doubts = numbers.JOIN(Markup("<p>⚠ {}</p>").format(doubt) for doubt in scores.doubts)
+    st.html(
+        Markup('{}<div class="nl-doubts">{}</div>').format(
+            numbers.measured_on(scores, more), doubts
+        )
+    )
 
 
 def _run(settings: Settings) -> ThresholdStudy | None:
@@ -75,13 +154,67 @@ def _csv(settings: Settings) -> ThresholdStudy | None:
             st.caption(words.CSV_FORMAT)
         return None
     settings.check_upload([len(file.data)])
-    study = resources.csv_study(file.name, file.data)
+    study = csv_study("threshold-csv", file)
+    if study is None:
+        return None
     digest = study.scores.sha256[:_HASH_DIGITS]
     if not expected:
         tuning.change(place=digest)
     elif expected != digest:
         st.warning(words.CSV_OTHER.format(digest=expected), icon=":material/compare_arrows:")
     return study
+
+
+def csv_study(key: str, file: widgets.KeptFile) -> ThresholdStudy | None:
+    """Draw what has to be said of a table's columns and rows, and return its study.
+
+    None while columns have to be chosen, or rows cannot be used that nobody gave up yet.
+
+    Raises:
+        NodelensError: It cannot be used at all.
+    """
+    columns = _columns(key, resources.csv_columns(file.name, file.data))
+    if columns is None:
+        st.info(words.CHOOSE_COLUMNS, icon=":material/view_column:")
+        return None
+    good = f"{key}-good-{hash(file.data)}"
+    try:
+        how = HowToRead(columns, good_rows=bool(widgets.chosen(good)))
+        return resources.csv_study(file.name, file.data, how)
+    except BadRowsError as error:
+        show_problem(error)
+        if error.good:
+            st.button(
+                words.GOOD_ROWS.format(good=error.good),
+                icon=":material/filter_alt:",
+                key=f"{key}-use-good",
+                on_click=widgets.choose,
+                args=(good, True),
+            )
+        return None
+
+
+def _columns(key: str, there: Sequence[str]) -> tuple[tuple[str, str], ...] | None:
+    """What the columns are called that have other names, chosen where need be; None till then."""
+    chosen: dict[str, str | None] = guessed_columns(there)
+    usual = {role for role, name in chosen.items() if name in {role, *_AS_THEY_ARE}}
+    odd = [role for role in COLUMNS if role not in usual and (chosen[role] or role in _NEEDED)]
+    if odd:
+        for role, place in zip(COLUMNS, st.columns(len(COLUMNS)), strict=True):
+            options = [None, *there]
+            with place:
+                chosen[role] = st.selectbox(
+                    words.COLUMNS[role],
+                    options,
+                    index=options.index(chosen[role]),
+                    format_func=lambda name: name or words.NO_COLUMN,
+                    key=f"{key}-column-{role}",
+                )
+    if not all(chosen[role] for role in _NEEDED):
+        return None
+    return tuple(
+        (role, name) for role, name in chosen.items() if name and name not in {role, *_AS_THEY_ARE}
+    )
 
 
 def kept_csv(key: str, label: str) -> widgets.KeptFile | None:
@@ -100,14 +233,20 @@ def kept_csv(key: str, label: str) -> widgets.KeptFile | None:
 
 
 def assumptions() -> Assumptions:
-    """Draw prevalence and costs and return them."""
+    """Return the prevalence and the costs that are assumed."""
+    now = tuning.current()
+    return Assumptions(now.prevalence, now.miss_cost, now.false_alarm_cost)
+
+
+def assumption_inputs() -> None:
+    """Draw prevalence and costs; a change is taken at once."""
     now = tuning.current()
     widgets.choose("threshold-prevalence", 100 * now.prevalence)
     widgets.choose("threshold-miss", now.miss_cost)
     widgets.choose("threshold-alarm", now.false_alarm_cost)
     prevalence, miss, alarm = st.columns([1.25, 1, 1], vertical_alignment="bottom")
     with prevalence:
-        share = st.number_input(
+        st.number_input(
             "Assumed prevalence, %",
             min_value=0.01,
             max_value=99.99,
@@ -118,7 +257,7 @@ def assumptions() -> Assumptions:
             help=words.PREVALENCE_HELP,
         )
     with miss:
-        missed = st.number_input(
+        st.number_input(
             "Cost of a miss",
             min_value=0.01,
             max_value=1e6,
@@ -129,7 +268,7 @@ def assumptions() -> Assumptions:
             help=words.COST_HELP,
         )
     with alarm:
-        alarmed = st.number_input(
+        st.number_input(
             "Cost of a false alarm",
             min_value=0.01,
             max_value=1e6,
@@ -138,7 +277,6 @@ def assumptions() -> Assumptions:
             key="threshold-alarm",
             on_change=_assume,
         )
-    return Assumptions(share / 100, missed, alarmed)
 
 
 def _assume() -> None:

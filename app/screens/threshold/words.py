@@ -2,28 +2,40 @@
 
 from typing import Final
 
+from markupsafe import Markup
+
 TITLE: Final = "Threshold"
-LEAD: Final = (
-    "At what score should a patch be flagged? Try thresholds on patches with known labels, see "
-    "what is missed and what is flagged unnecessarily (false alarms), then lock one."
-)
+LEAD: Final = "Try one on patches with known labels, see what it misses, then lock it."
 SOURCES: Final = {
-    "part": "Validation scores of this model",
-    "all": "Validation scores of this model, all slides",
+    "part": "Validation patches of this model",
+    "all": "Validation patches of this model, all slides",
     "run": "A training run on the server",
-    "csv": "My own CSV",
+    "csv": "A table of mine (CSV)",
 }
-SOURCE_HELP: Final = "Patches with a label and a score that were not used to train the model."
+SOURCE_LABEL: Final = "Patches with known labels"
+BATCH: Final = "Batch {name} ({patches:,} with labels)"
+REVIEW: Final = "Review {name}"
+GONE: Final = "These scores are not here any more, or not yours. Choose others."
 RUN_PLACEHOLDER: Final = "a folder that contains validation_scores.csv"
 CSV_LABEL: Final = "CSV with label and score, ideally also id and slide"
 CSV_EXAMPLE: Final = (
     "id,slide,label,score\npatch-1,slide-07,1,0.93\npatch-2,slide-07,0,0.12\npatch-3,slide-11,0,0.4"
 )
 CSV_FORMAT: Final = (
-    "label: 1 for tumour in the centre, 0 for none. score: probability from 0 to 1. slide: needed "
-    "for valid intervals. The table that Batch scoring writes can be used as it is if its patches "
-    "have labels. The file stays in memory for this session and is not stored on disk."
+    "label: 1, tumour or yes; 0, normal or no. score: probability from 0 to 1. slide: needed for "
+    "valid intervals. Tables saved by Excel with semicolons and decimal commas are read too, and "
+    "columns with other names can be chosen. The results of a batch can be used as they are if "
+    "its patches have labels. The file stays in memory for this session and is not stored on disk."
 )
+COLUMNS: Final = {
+    "label": "Label",
+    "score": "Score",
+    "id": "Patch (optional)",
+    "slide": "Slide (optional)",
+}
+CHOOSE_COLUMNS: Final = "Which columns of this table hold what? Label and score are needed."
+NO_COLUMN: Final = "none"
+GOOD_ROWS: Final = "Use the {good:,} good rows"
 CSV_WANTED: Final = (
     "This setting was made on a file whose SHA-256 begins with {digest}. Upload that file to see "
     "the same numbers."
@@ -34,21 +46,63 @@ PREVALENCE_HELP: Final = (
     "is not a clinical prevalence: such sets are enriched with tumour."
 )
 COST_HELP: Final = "In any unit; only the ratio to the cost of a false alarm matters."
-RULES: Final = (
-    ("fixed:0.5", "0.5", "Not chosen on any data"),
-    ("youden", "Youden", "Maximises sensitivity + specificity"),
-    ("f1", "Best F1", "Depends on the prevalence in this set"),
-    ("cost", "Lowest cost", "At the costs and the prevalence stated above"),
+RULES: Final[tuple[tuple[str, str, tuple[str, ...], str], ...]] = (
+    (
+        "sensitivity:0.95:estimate",
+        "Sensitivity",
+        ("Find at least",),
+        "% of tumour patches, with as few false alarms as possible",
+    ),
+    (
+        "specificity:0.95:estimate",
+        "Specificity",
+        ("Leave at least",),
+        "% of tumour-free patches unflagged, and miss as few tumours as possible",
+    ),
+    ("top:0.1", "Workload", ("Flag the top",), "% of all patches"),
+    (
+        "grey:0.02:0.02:estimate",
+        "Grey zone",
+        ("Miss at most", "% of tumour, false alarms at most"),
+        "%, and leave the patches between two thresholds to a reader",
+    ),
+    ("youden", "Balanced", (), "Sensitivity + specificity is largest (Youden index)"),
+    (
+        "f1",
+        "Best F1",
+        (),
+        "F1, the mean of sensitivity and positive predictive value; depends on how common tumour "
+        "is in this set",
+    ),
+    ("cost", "Least cost", (), "At the prevalence and the costs stated below"),
+    ("fixed:0.5", "0.5", (), "Not chosen on any data"),
 )
-BY_HELP: Final = (
-    "The lower bound of the 95 % interval over slides also holds for new slides; the estimate does "
-    "not."
+"""Text of the rule to start with, name, what stands before each number, what stands behind."""
+ON_SLIDES: Final = "also on other slides"
+ON_SLIDES_HELP: Final = (
+    "The lower end of the 95 % interval over slides must reach the target, not only the estimate."
 )
+WITH_TUMOUR: Final = Markup(
+    'Of {base} patches with tumour, <b class="nl-tumour-ink">{count}</b> are flagged'
+)
+WITHOUT_TUMOUR: Final = Markup(
+    'Of {base} patches without tumour, <b class="nl-no-tumour-ink">{count}</b> are false alarms'
+)
+WORKLOAD: Final = Markup(
+    "Where {prevalence:g} % have tumour: of {base} patches, <b>{count}</b> are flagged, {hits} of "
+    "them with tumour"
+)
+WORKLOAD_FROM: Final = "assumed; see “In use”"
+NO_SUCH_PATCH: Final = {
+    "sensitivity": "There are no patches with tumour, so there is no sensitivity.",
+    "specificity": "There are no patches without tumour, so there is no specificity.",
+}
+STABILITY_OF_RULES: Final = "Choose the threshold by a rule to see how far it would move."
 STABILITY: Final = (
     "On other slides, the same rule would choose between {low} (95 % of {draws:,} slide-bootstrap "
     "draws). Without slide {slide}, the most influential one, it would choose {without:.3f}."
 )
-NO_STABILITY_GREY: Final = "Not available for a grey zone."
+NO_STABILITY_GREY: Final = "How steady a grey zone is cannot be told."
 TOO_FEW_SLIDES: Final = "There are too few slides to estimate this."
 BY_HAND: Final = "Chosen by hand."
 CURRENT: Final = "Current threshold for new scores:"
@@ -65,18 +119,39 @@ RUN_NO_BATCH: Final = (
     "These scores come from a training run. They say nothing about a batch scored by the current "
     "model."
 )
+BATCH_TITLE: Final = "My batch at this threshold"
+CHANGED: Final = "{changed:,} of {patches:,} patches would be called differently"
+UNCHANGED: Final = "No call of its {patches:,} patches would change"
+NEAREST: Final = "Nearest to the threshold, the first to change sides if it moves:"
+COMPARED: Final = "than at {name}, {place}"
+FOLLOWS: Final = "Its calls are still those of {version}."
+APPLY: Final = "Call it at {version}"
+APPLY_HELP: Final = "At once: the scores stay, only the calls change. No second scoring."
+APPLIED: Final = "{batch} is called at {version} now."
 NO_BATCH: Final = (
     "No finished batch.",
-    "Score patches under Batch scoring to see how many calls would change.",
+    "Score patches under Batch scoring to see which calls would change.",
 )
 NO_SCORED_PATCH: Final = "No patch in this batch has a score."
 BATCH_OTHER_MODEL: Final = (
     "This batch was scored by {model}, not by the current model. Re-score it to compare."
 )
 FIGURES: Final = (
-    "{name}, {patches:,} patches. Circle and line: the threshold you are trying; ◇ and dots: the "
-    "current one. Click a curve, bar or point to try its threshold."
+    "Circle and line: the threshold you are trying; ◇ and dots: the current one. Click a curve, "
+    "bar or point to try its threshold."
 )
+OTHER_SLIDES: Final = (
+    "Overview shows all {all} validation slides, here are the {here} that did not help to "
+    "calibrate the scores: its numbers differ."
+)
+FOLDS: Final = {
+    "measures": "All measures with their 95 % intervals",
+    "use": "In use: prevalence, costs, decision curve",
+    "calibration": "Calibration: is a score of 0.8 tumour in 8 of 10?",
+    "slides": "Slide by slide, and how steady the choice is",
+    "versions": "Locked operating points",
+    "test": "Test set",
+}
 LOCK_HELP: Final = "Saves a version that never changes. New scores refer to it."
 LOCK_POINTS: Final = (
     "- Chosen on {name}: {patches:,} patches of {slides} slides\n- {rule}\n- For the model "
@@ -85,6 +160,7 @@ LOCK_POINTS: Final = (
 )
 LOCK_OWN: Final = "These scores come from the model {model}. The file does not say so."
 LOCK_CONFIRM: Final = "First confirm above that the scores come from this model."
+LOCK_APPLY: Final = "Call my batch {name} at it at once (its scores stay)"
 LOCK_NAME: Final = "Your name, as it will appear in the file"
 NAME_NEEDED: Final = "Enter your name: the record shows who decided."
 NAME_NEEDED_TEST: Final = "Enter your name: the record shows who opened a test set."
@@ -94,7 +170,9 @@ SPENT: Final = (
     "These scores were opened as a test set at {version}. They can no longer be used to test a "
     "threshold that is chosen on them."
 )
-KEPT_VERSIONS: Final = "Batches that are already scored keep the version given in their rows."
+KEPT_VERSIONS: Final = (
+    "Batches that are already scored keep their calls until the new version is applied to them."
+)
 COMMAND: Final = "Command line: `python -m core score … --operating-point FILE`, with this file."
 TEST_NOTE: Final = "opens only after a lock; each opening is recorded"
 TEST_CLOSED: Final = (
@@ -106,6 +184,10 @@ TEST_CSV: Final = "CSV of the test set: label and score of this model, with id a
 TEST_HELP: Final = "Shows how the locked threshold performs on it and records that you looked."
 OTHER_MODEL: Final = "These scores come from a different model, {model}."
 NOT_VALID: Final = "These are not valid test results."
+PPV: Final = "Positive predictive value (PPV)"
+NPV: Final = "Negative predictive value (NPV)"
+PPV_WHY: Final = "flagged patches that contain tumour"
+NPV_WHY: Final = "unflagged patches without tumour"
 SHARES: Final = (
     ("sensitivity", "Sensitivity", "tumour patches that are flagged"),
     ("specificity", "Specificity", "tumour-free patches that are not flagged"),
@@ -117,12 +199,17 @@ SHARES: Final = (
     ("flagged_share", "Flagged share", "of all patches in this set"),
 )
 RATIOS: Final = (
-    ("mcc", "MCC", "Matthews correlation coefficient, −1 to 1"),
-    ("lr_plus", "LR+", "factor by which a flag changes the odds of tumour"),
-    ("lr_minus", "LR−", "factor by which the absence of a flag changes the odds of tumour"),
+    ("mcc", "Matthews correlation", "of call and label, −1 to 1"),
+    ("lr_plus", "Likelihood ratio of a flag", "factor by which it raises the odds of tumour"),
+    ("lr_minus", "Likelihood ratio of no flag", "factor by which it lowers the odds of tumour"),
 )
-OVER_SLIDES: Final = "Treats whole slides as the random unit; rely on this one"
-BY_PATCHES: Final = "Treats patches as independent, so it is too narrow"
-DESIGN_EFFECT: Final = "How many times larger the variance is because patches share slides"
-WITHIN_SLIDE: Final = "within the slide; the same at every threshold"
+INTERVALS: Final = (
+    "Rely on the interval over slides: whole slides are the random unit. The one by patches takes "
+    "patches as independent and is too narrow; the spread factor (design effect) says how many "
+    "times larger the variance is because patches share slides."
+)
+SLIDES: Final = (
+    "AUROC: area under the ROC curve within the slide, the same at every threshold. † Fewer "
+    "than 10 patches of a class: its rate is coarse."
+)
 CALIBRATED: Final = "if the scores are calibrated and only the prevalence differs"

@@ -83,3 +83,12 @@ def test_a_batch_without_scores_is_empty_not_an_error(rows: list[ScoreRow]) -> N
 
 def replace_point(threshold: float, lower: float) -> OperatingPoint:
     return SHIPPED.model_copy(update={"threshold": threshold, "lower_threshold": lower})
+
+
+def test_the_patches_nearest_to_the_threshold_are_named_whether_they_change_or_not(
+    rows: list[ScoreRow],
+) -> None:
+    many = [replace(rows[0], prob_tumour=score / 100, logit=0.0) for score in range(1, 60)]
+    found = effect(Batch.of("b", many), 0.5, None, at_most=3)
+    assert [change.probability for change in found.nearest] == [0.5, 0.49, 0.51]
+    assert (found.changed, found.changes) == (0, ())

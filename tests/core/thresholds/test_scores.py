@@ -54,7 +54,7 @@ def test_the_apps_own_table_is_taken_and_unscored_inputs_are_counted() -> None:
         (b"\xff\xfe\x00", "is no text"),
         (b"id,score\na,0.5\n", "expected label among them"),
         (b"label,score\n", "no rows"),
-        (b"label,score\n0,0.5\n2,0.5\n", r"1 of 2 rows .*line 3: '2'.*Expected 0 or 1"),
+        (b"label,score\n0,0.5\n2,0.5\n", r"1 of 2 rows .*line 3: '2'.*expected 1 or tumour"),
         (b"label,score\n0,0.5\n1,\n", r"line 3: empty.*probability from 0 to 1"),
         (b"label,score\n0,-3.5\n1,4\n", r"2 of 2 rows .*line 2.*no logit"),
         (b"label,score\n\n0,x\n", r"line 3: 'x'"),

@@ -25,10 +25,6 @@ def test_a_threshold_is_dragged_clicked_chosen_locked_and_shared(address: str) -
         page = context.new_page()
         expect.set_options(timeout=60_000)
 
-        def open_page(at: str) -> None:
-            page.goto(at)
-            page.wait_for_selector(".st-key-nl-figure-roc svg.nl-marks circle", state="attached")
-
         def threshold() -> float:
             marks = page.locator(".st-key-nl-figure-roc svg.nl-marks")
             return float(marks.get_attribute("data-threshold") or "nan")
@@ -41,7 +37,9 @@ def test_a_threshold_is_dragged_clicked_chosen_locked_and_shared(address: str) -
             )
             return threshold()
 
-        open_page(f"{address}/threshold")
+        page.goto(address)
+        page.get_by_role("link", name="Threshold").click()
+        page.wait_for_selector(".st-key-nl-figure-roc svg.nl-marks circle", state="attached")
         standing = page.locator(".nl-standing").first
         numbers = page.locator(".nl-say").first
         assert threshold() == 0.4
@@ -82,7 +80,7 @@ def test_a_threshold_is_dragged_clicked_chosen_locked_and_shared(address: str) -
         clicked = moved(dragged)
 
         # A rule, as a button.
-        page.get_by_role("button", name="Youden").click()
+        page.locator(".st-key-threshold-rule").get_by_text("Balanced", exact=True).click()
         expect(standing).to_contain_text("Youden index")
         youden = moved(clicked)
 
@@ -105,3 +103,8 @@ def test_a_threshold_is_dragged_clicked_chosen_locked_and_shared(address: str) -
         expect(other.locator(".nl-standing").first).to_contain_text("locked v1")
         expect(other.locator(".nl-say").first).to_have_text(said, use_inner_text=True)
         assert f"threshold={youden}" in link
+
+        # However often the threshold was moved, one Back leaves the page.
+        page.go_back()
+        page.wait_for_url(f"{address}/")
+        page.wait_for_selector(".nl-steps")

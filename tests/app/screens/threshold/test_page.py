@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +7,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.bundle import read_card
-from core.jobs import JobStore
+from core.jobs import Job, JobStore
+from core.review import ReviewStore, Verdict
 from core.scoring import Batch, Classifier
 from core.thresholds import (
     Assumptions,
@@ -18,7 +20,8 @@ from core.thresholds import (
     choose,
     read_scores_csv,
 )
-from tests.app.conftest import html, open_view
+from tests.app.conftest import TOKEN, html, open_view
+from tests.core.review.toys import given, toy_case, toy_patch
 from tests.toys import write_patches
 
 
@@ -39,8 +42,18 @@ def opened(**query: str) -> AppTest:
 
 
 def query(page: AppTest, name: str) -> str:
-    found = page.query_params[name]
-    return found[0] if isinstance(found, list) else str(found)
+    """What the page has the browser keep in its URL."""
+    for element in page.get("bidi_component"):
+        if element.proto.component_name.endswith("nodelens_url"):
+            return str(json.loads(element.proto.json)["values"][name])
+    raise AssertionError("the page keeps nothing in the URL")
+
+
+def unfold(page: AppTest, *names: str) -> AppTest:
+    """Open parts of the page that are folded at first."""
+    for name in names:
+        page.session_state[f"fold-{name}"] = True
+    return page.run()
 
 
 def press(page: AppTest, key: str) -> AppTest:
@@ -52,7 +65,7 @@ def press(page: AppTest, key: str) -> AppTest:
 def test_the_page_starts_at_the_threshold_in_force_and_shows_cores_numbers(
     study: ThresholdStudy,
 ) -> None:
-    page = opened()
+    page = unfold(opened(), "measures")
     shown = html(page)
     snapshot = study.at(0.4, Assumptions())
     assert "This is the current threshold" in shown
@@ -61,7 +74,7 @@ def test_the_page_starts_at_the_threshold_in_force_and_shows_cores_numbers(
     low, high = sensitivity.by_slides.low, sensitivity.by_slides.high
     assert (
         f"sensitivity {sensitivity.value:.1%}".replace("%", " %")
-        + f", 95 % interval over slides {100 * low:.1f} to {100 * high:.1f} %"
+        + f", on other slides {100 * low:.1f} to {100 * high:.1f} %"
     ) in shown.replace("\u00a0", " ")
     assert f"{snapshot.confusion.tp:,.0f} of" in shown
     assert "Only 6 slides" in shown
@@ -78,29 +91,54 @@ def test_a_typed_threshold_changes_the_numbers_and_the_url(study: ThresholdStudy
     assert float(query(page, "threshold")) == 0.7
 
 
+def rule(page: AppTest, name: str | None) -> AppTest:
+    page.pills(key="threshold-rule").set_value(name).run()
+    assert not page.exception
+    return page
+
+
 @pytest.mark.parametrize(
-    ("key", "rule"),
-    [("rule-youden", YoudenIndex()), ("rule-sensitivity", SensitivityAtLeast(0.95))],
+    ("name", "as_core"),
+    [("youden", YoudenIndex()), ("sensitivity", SensitivityAtLeast(0.95))],
 )
-def test_rules_are_buttons_that_choose_as_core_does(
-    study: ThresholdStudy, key: str, rule: YoudenIndex
+def test_a_pressed_rule_chooses_as_core_does_and_stays_pressed_till_the_slider_moves(
+    study: ThresholdStudy, name: str, as_core: YoudenIndex
 ) -> None:
-    page = press(opened(), key)
-    chosen = choose(rule, study.scores.evidence)
+    page = rule(opened(), name)
+    chosen = choose(as_core, study.scores.evidence)
     assert float(query(page, "threshold")) == chosen.threshold
     assert chosen.description in html(page)
+    assert page.pills(key="threshold-rule").value == name
+    page.number_input(key="threshold-box").set_value(0.7).run()
+    assert page.pills(key="threshold-rule").value is None
+
+
+def test_a_pressed_rule_has_its_number_beside_it_and_no_other_has(study: ThresholdStudy) -> None:
+    page = rule(opened(), "sensitivity")
+    goals = [one for one in page.number_input if str(one.key).startswith("threshold-rule")]
+    assert [one.value for one in goals] == [95]
+    goals[0].set_value(80).run()
+    chosen = choose(SensitivityAtLeast(0.8), study.scores.evidence)
+    assert float(query(page, "threshold")) == chosen.threshold
+    assert query(page, "rule") == "sensitivity:0.8:estimate"
+    page = rule(rule(page, "youden"), "sensitivity")
+    assert query(page, "rule") == "sensitivity:0.8:estimate"  # as it was left
+    page = rule(page, "grey")
+    assert float(query(page, "lower")) < float(query(page, "threshold"))
+    assert query(rule(page, None), "lower") == ""
 
 
 def test_a_rule_that_cannot_be_met_says_what_can() -> None:
-    page = opened()
-    page.segmented_control(key="threshold-by").set_value("slides").run()
-    page.number_input(key="threshold-sensitivity").set_value(99.9).run()
-    press(page, "rule-sensitivity")
+    page = rule(opened(), "sensitivity")
+    page.checkbox(key="threshold-rule-sensitivity-by").check().run()
+    page.number_input(key="threshold-rule-sensitivity-0").set_value(99.9).run()
     assert "The most to be had is" in " ".join(info.value for info in page.info)
+    assert page.number_input(key="threshold-rule-sensitivity-0").value == 99.9
 
 
 def test_a_link_brings_the_whole_setting(study: ThresholdStudy) -> None:
     page = opened(threshold="0.6", lower="0.3", prevalence="0.02", miss="20", alarm="2")
+    page = unfold(page, "use")
     found = study.at(0.6, Assumptions(0.02, 20, 2), 0.3)
     assert found.deferral is not None
     assert f"<b>{found.deferral.deferred:,.0f}</b> patches are left to a reader" in html(page)
@@ -115,7 +153,7 @@ def test_a_link_with_nonsense_is_answered_with_the_start(wrong: str) -> None:
 
 
 def test_a_lock_is_written_once_put_in_force_and_shown(data_dir: Path, toy_bundle: Path) -> None:
-    page = opened(threshold="0.55", prevalence="0.1")
+    page = unfold(opened(threshold="0.55", prevalence="0.1"), "test")
     assert "Closed." in html(page)
     press(page, "lock").text_input(key="lock-name").set_value("Dr A")
     press(page, "lock-now")
@@ -126,7 +164,7 @@ def test_a_lock_is_written_once_put_in_force_and_shown(data_dir: Path, toy_bundl
     assert locked is not None
     assert (locked.version, locked.threshold, locked.prevalence) == ("v1", 0.55, 0.1)
     assert (locked.locked_by, locked.rule) == ("Dr A", "Chosen by hand.")
-    again = opened(threshold="0.55", prevalence="0.1")
+    again = unfold(opened(threshold="0.55", prevalence="0.1"), "test")
     assert "locked v1" in html(again)
     assert "Closed." not in html(again)
     written = json.loads(store.path(weights, "v1").read_text())
@@ -137,7 +175,7 @@ def test_the_shipped_point_can_be_put_in_force_again(data_dir: Path, toy_bundle:
     page = opened(threshold="0.55")
     press(page, "lock").text_input(key="lock-name").set_value("Dr A")
     press(page, "lock-now")
-    page = opened()
+    page = unfold(opened(), "versions")
     page.selectbox(key="in-force-v1-2").set_value("shipped").run()
     page.text_input(key="force-name").set_value("Dr B").run()
     press(page, "force")
@@ -197,7 +235,7 @@ def test_a_lock_that_was_edited_is_not_used_and_the_shipped_point_can_be_chosen(
     assert any("was changed after it was locked" in e.value for e in page.error)
     page.text_input(key="recover-name").set_value("Dr A").run()
     press(page, "recover")
-    page = opened(threshold="0.55")
+    page = unfold(opened(threshold="0.55"), "versions")
     assert not page.error
     assert any("was changed after it was locked" in w.value for w in page.warning)
 
@@ -225,7 +263,7 @@ def test_a_table_of_mine_is_read_and_stays_for_the_visit() -> None:
     rows = "\n".join(f"{n % 2},{(n % 2 + n % 5) / 6},s{n % 4}" for n in range(40))
     data = f"label,score,slide\n{rows}\n".encode()
     page.file_uploader(key=key).upload("mine.csv", data, "text/csv").run()
-    assert "Measured on mine.csv: 40 patches, 20 with tumour" in html(page)
+    assert "Measured on mine.csv: 40 patches, 20 with tumour, of 4 slides" in html(page)
     assert query(page, "at")
     page.switch_page("views/overview.py").run()
     page.switch_page("views/threshold.py").run()
@@ -254,7 +292,7 @@ def test_the_batch_at_hand_shows_what_would_change(
     expected = batch.effect(middle, None, batch.calls(0.4, None))
     assert expected.changed > 0
     shown = html(page)
-    assert f"<b>{expected.changed}</b> of 12 patches would be called differently" in shown
+    assert f"<b>{expected.changed} of 12 patches would be called differently</b>" in shown
     assert shown.count("data:image/png;base64") == len(expected.changes)
 
 
@@ -266,7 +304,9 @@ def test_a_test_set_opens_after_a_lock_and_each_opening_is_recorded(
     page = opened(threshold="0.55")
     press(page, "lock").text_input(key="lock-name").set_value("Dr A")
     press(page, "lock-now")
-    page.file_uploader(key="test-csv-uploader").upload("test.csv", data, "text/csv").run()
+    unfold(page, "test").file_uploader(key="test-csv-uploader").upload(
+        "test.csv", data, "text/csv"
+    ).run()
     assert "Test set at 0.5500" not in html(page)
     assert page.text_input(key="test-name").value == "Dr A"  # nobody is asked twice
     page.text_input(key="test-name").set_value("Dr B").run()
@@ -278,3 +318,92 @@ def test_a_test_set_opens_after_a_lock_and_each_opening_is_recorded(
     store = OperatingPointStore(data_dir / "operating_points")
     openings = store.openings(read_card(toy_bundle).weights_sha256)
     assert [(one["opened_by"], one["version"]) for one in openings] == [("Dr B", "v1")]
+
+
+def test_a_table_with_other_names_asks_for_its_columns_and_its_good_rows_can_be_used() -> None:
+    page = opened(scores="csv", threshold="0.5")
+    rows = [f"p{n};{('normal', 'Tumor')[n % 2]};0,{(n % 2) * 3 + n % 5 + 1}" for n in range(40)]
+    rows[7] = "p7;vielleicht;0,5"
+    data = "\r\n".join(["Datei;Befund;Wert", *rows, rows[0]]).encode("cp1252")
+    page.file_uploader(key="threshold-csv-uploader").upload("de.csv", data, "text/csv").run()
+    assert "Which columns of this table hold what?" in page.info[0].value
+    page.selectbox(key="threshold-csv-column-label").set_value("befund").run()
+    page.selectbox(key="threshold-csv-column-score").set_value("wert").run()
+    page.selectbox(key="threshold-csv-column-id").set_value("datei").run()
+    assert "1 by their label (line 9: 'vielleicht')" in page.error[0].value.replace("\\", "")
+    press(page, "threshold-csv-use-good")
+    shown = html(page)
+    assert "Measured on de.csv: 40 patches, 19 with tumour" in shown
+    assert "⚠ 1 of 41 rows are left out" in shown
+    assert "⚠ 1 row of an id that stood before (p0)" in shown
+
+
+@pytest.fixture
+def labelled(data_dir: Path, roots: Path, toy_classifier: Classifier) -> Job:
+    """A finished batch of twelve patches, every second one with tumour by its labels."""
+    write_patches(roots / "patches", 12)
+    store = JobStore(data_dir / "jobs", server_roots=(roots,))
+    job = store.add_server_path(TOKEN, "my patches", roots / "patches")
+    store.start(job, toy_classifier)
+    store.wait(job, 60)
+    ids = [row.id for row in store.rows(job)]
+    table = "".join(f"{name},{n % 2}\n" for n, name in enumerate(ids))
+    store.add_labels(job, "labels.csv", f"id,label\n{table}".encode())
+    return job
+
+
+def test_a_batch_with_labels_is_among_the_scores_and_follows_a_lock_at_once(
+    data_dir: Path, labelled: Job
+) -> None:
+    page = opened()
+    page.selectbox(key="threshold-source").set_value(f"batch:{labelled.id}").run()
+    assert "Measured on batch my patches: 12 patches, 6 with tumour" in html(page)
+    assert (query(page, "scores"), query(page, "at")) == ("batch", labelled.id)
+    store = JobStore(data_dir / "jobs")
+    scores = [row.prob_tumour for row in store.rows(labelled)]
+    at = float(np.median(np.array(scores)))
+    page.number_input(key="threshold-box").set_value(at).run()
+    press(page, "lock").text_input(key="lock-name").set_value("Dr A")
+    press(page, "lock-now")
+    rows = store.rows(labelled)
+    assert {row.operating_point for row in rows} == {"locked v1"}
+    assert [row.predicted_label for row in rows] == [int(score >= at) for score in scores]
+    assert [row.prob_tumour for row in rows] == scores
+    weights = store.rows(labelled)[0].model_id
+    assert weights
+    page = unfold(opened(), "versions")
+    page.selectbox(key="in-force-v1-2").set_value("shipped").run()
+    page.text_input(key="force-name").set_value("Dr B").run()
+    press(page, "force")
+    press(page, "apply-point")  # the batch does not follow by itself, one press is enough
+    assert {row.operating_point for row in store.rows(labelled)} == {"shipped"}
+
+
+def test_a_batch_of_somebody_else_or_none_is_said_to_be_gone(labelled: Job) -> None:
+    page = open_view(
+        "threshold",
+        token="u" * 43,
+        query={"scores": "batch", "at": labelled.id, "threshold": "0.5"},
+    )
+    assert "not here any more, or not yours" in page.warning[0].value
+    assert "toy noise: 60 patches" in html(page)
+
+
+def test_a_finished_review_gives_its_verdicts_as_labels(data_dir: Path) -> None:
+    data_dir.mkdir(exist_ok=True)
+    store = ReviewStore(data_dir / "review.sqlite")
+    case = replace(
+        toy_case(patches=tuple(toy_patch(n, prob=n / 10) for n in range(1, 9))), name="rounds"
+    )
+    store.append(case)
+    for task in range(7):
+        store.append(given(case, "Ann", task, Verdict.TUMOUR if task > 2 else Verdict.NO_TUMOUR))
+    names = opened().selectbox(key="threshold-source").options
+    assert "Review rounds" not in names
+    store.append(given(case, "Ann", 7, Verdict.TUMOUR))
+    page = opened()
+    page.selectbox(key="threshold-source").set_value("review:c1").run()
+    shown = html(page)
+    assert "Measured on review rounds: 8 patches, 5 with tumour, of 3 slides" in shown
+    assert "⚠ The readers saw the score before they judged" in shown
+    assert page.button(key="lock").disabled  # another model's scores

@@ -1,0 +1,293 @@
+"""Tables of labels and scores: of a training run, of this app, or of anybody's spreadsheet."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from core.errors import SourceError
+from core.statistics import Evidence, auroc
+from core.tables import SLIDE_COLUMNS, Table, counted, id_key, parse_label, parse_table, spelled
+from core.thresholds.scores import ScoreSet, Source, named_slides
+
+RUN_SCORES_FILE: Final = "validation_scores.csv"
+_NAMED: Final = 3  # rows that an error names
+_REVERSED: Final = 0.4
+_NAMELESS: Final = "The table has no column id, so it can be paired with no other."
+_LABEL: Final = "1 or tumour (in the centre), 0 or normal"
+_SCORE: Final = "a probability from 0 to 1, no logit and no per cent"
+COLUMNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "label": ("label", "y", "y_true", "target", "truth", "class", "tumour", "tumor"),
+        "score": ("score", "prob_tumour", "prob", "probability", "y_prob", "y_score", "p", "pred"),
+        "id": ("id", "file", "filename", "file_name", "path", "name", "image", "patch"),
+        "slide": (*SLIDE_COLUMNS, "slide_id", "slide_name"),
+    }
+)
+"""Names that each column goes by elsewhere, the first being the one that is read without a word."""
+
+
+class BadRowsError(SourceError):
+    """Some rows of a table of scores cannot be used.
+
+    Attributes:
+        good: How many can.
+    """
+
+    def __init__(self, message: str, good: int) -> None:
+        super().__init__(message)
+        self.good = good
+
+
+@dataclass(frozen=True)
+class HowToRead:
+    """How a table of scores is to be read.
+
+    Attributes:
+        columns: By the names in `COLUMNS`, what the table calls them; those left out are called so.
+        good_rows: Leave out the rows that cannot be used, and count them, instead of refusing all.
+    """
+
+    columns: tuple[tuple[str, str], ...] = ()
+    good_rows: bool = False
+
+
+def guessed_columns(columns: Sequence[str]) -> dict[str, str | None]:
+    """Return which column of a table each of `COLUMNS` may be; None where no name is known."""
+    return {
+        role: next((name for name in names if name in columns), None)
+        for role, names in COLUMNS.items()
+    }
+
+
+def run_scores(folder: Path) -> ScoreSet:
+    """Return the validation scores of a training run folder.
+
+    Raises:
+        SourceError: There are none, or they are malformed.
+    """
+    path = folder / RUN_SCORES_FILE
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise SourceError(
+            f"{folder.name} holds no {RUN_SCORES_FILE} ({error.strerror}). Name the folder of a "
+            "training run, made by `python -m training fit`."
+        ) from None
+    found = read_scores_csv(f"{folder.name}/{RUN_SCORES_FILE}", data)
+    return replace(found, source=Source.RUN, name=f"training run {folder.name}")
+
+
+def read_scores_csv(name: str, data: bytes, how: HowToRead | None = None) -> ScoreSet:
+    """Return the scores in a CSV: `label` and `score`, optionally `id`, `slide`, `temperature`.
+
+    The app's own result tables are taken too: their `prob_tumour` is the score, rows without one
+    (unreadable or withheld inputs) are left out and counted in a note.
+
+    Args:
+        name: The file's name, for messages.
+        data: Its bytes.
+        how: What its columns are called, and whether rows that cannot be used are left out.
+
+    Raises:
+        BadRowsError: Rows hold what cannot be used; the message names the first.
+        SourceError: It is no CSV, or lacks a column.
+    """
+    how = how or HowToRead()
+    read = parse_table(name, data, called={theirs: ours for ours, theirs in how.columns})
+    sha256 = hashlib.sha256(data).hexdigest()
+    return scores_of_table(read, sha256, good_rows=how.good_rows)
+
+
+def scores_of_table(read: Table, sha256: str, *, good_rows: bool = False) -> ScoreSet:
+    """Return the scores in a table; see `read_scores_csv`."""
+    name = read.name
+    label_column = _column(read, "label")
+    score_column = _column(read, "score", "prob_tumour")
+    table, unscored = _scored(read, score_column)
+    labels, scores = _labels(table[label_column]), _numbers(table[score_column])
+    good = np.isin(labels, (0, 1)) & (scores >= 0) & (scores <= 1)
+    bad = _bad(
+        table,
+        (label_column, ~np.isin(labels, (0, 1)), _LABEL),
+        (score_column, ~((scores >= 0) & (scores <= 1)), _SCORE),
+    )
+    rows = f"{int((~good).sum()):,} of {counted(len(table), 'row')}"
+    if bad and not (good_rows and good.any()):
+        raise BadRowsError(
+            f"{name}: {rows} cannot be used. {bad} Correct these rows or leave them out.",
+            int(good.sum()),
+        )
+    table, labels, scores = table[good], labels[good], scores[good]
+    values, said = spelled(Table(name, table), SLIDE_COLUMNS)
+    slides, slide_notes = next(
+        (named_slides(np.array(v, np.str_)) for v in values.values()), (None, ())
+    )
+    named = "id" in table
+    ids = pd.Series([id_key(cell) for cell in (table["id"] if named else table.index.astype(str))])
+    doubts = (
+        *((f"{rows} are left out. {bad}",) if bad else ()),
+        *_implausible(labels, scores),
+        *(_repeats(ids, labels) if named else ()),
+    )
+    return ScoreSet(
+        source=Source.UPLOAD,
+        name=name,
+        ids=ids.to_numpy(np.str_),
+        named=named,
+        evidence=Evidence.of(labels.astype(np.int8), scores, slides),
+        sha256=sha256,
+        temperature=_temperature(table, name),
+        model_id=_only(table, "model_id", name),
+        doubts=doubts,
+        notes=(
+            *doubts,
+            *read.notes,
+            *unscored,
+            *said,
+            *slide_notes,
+            *(() if named else (_NAMELESS,)),
+            *_silence(table),
+        ),
+    )
+
+
+def _column(read: Table, *wanted: str) -> str:
+    for column in wanted:
+        if column in read.rows.columns:
+            return column
+    raise SourceError(
+        f"{read.name} has the columns {', '.join(read.rows.columns[:12])}; expected "
+        f"{' or '.join(wanted)} among them. Name the columns in the first line: id, label, score "
+        "and, if known, slide."
+    )
+
+
+def _scored(read: Table, score_column: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The rows that have a score by their status, as this app's tables tell it, and a note."""
+    table = read.rows
+    notes: tuple[str, ...] = ()
+    if score_column == "prob_tumour" and "status" in table:
+        scored = table["status"].astype(str) == "scored"
+        if not scored.all():
+            notes = (f"{int((~scored).sum()):,} inputs without a score are left out.",)
+            table = table[scored]
+    if table.empty:
+        raise SourceError(f"{read.name} has no rows with a score. Give one patch a line.")
+    return table, notes
+
+
+def _numbers(cells: "pd.Series[str]") -> NDArray[np.float64]:
+    """(N,) numbers, NaN for what is none."""
+    return pd.to_numeric(cells, errors="coerce").to_numpy(np.float64)
+
+
+def _labels(cells: "pd.Series[str]") -> NDArray[np.float64]:
+    """(N,) labels from words or numbers, NaN for what is none."""
+    words: dict[str, float] = {}
+    for cell in cells.unique():
+        try:
+            label = parse_label(cell, "")
+        except SourceError:
+            label = None
+        words[cell] = np.nan if label is None else label
+    known = cells.map(words).to_numpy(np.float64)
+    return np.where(np.isfinite(known), known, _numbers(cells))
+
+
+def _bad(table: pd.DataFrame, *columns: tuple[str, NDArray[np.bool_], str]) -> str:
+    """Which rows cannot be used by which column, the first few by their line; "" if all can be.
+
+    Args:
+        table: The rows.
+        columns: Name, (N,) whether its cell cannot be used, and what was expected.
+    """
+    said = []
+    for column, wrong, expected in columns:
+        rows = np.flatnonzero(wrong).tolist()
+        found = [f"line {table.index[row]}: {_shown(table[column].iloc[row])}" for row in rows]
+        if len(found) > _NAMED:
+            found[_NAMED:] = [f"and {len(found) - _NAMED:,} more"]
+        if found:
+            said.append(
+                f"{len(rows):,} by their {column} ({'; '.join(found)}); expected {expected}."
+            )
+    return " ".join(said)
+
+
+def _shown(cell: object) -> str:
+    return repr(str(cell)[:20]) if cell else "empty"
+
+
+def _implausible(labels: NDArray[np.float64], scores: NDArray[np.float64]) -> Iterator[str]:
+    """What scores look like when they are not what they should be."""
+    values = len(np.unique(scores))
+    if values <= 2 < len(scores):
+        yield (
+            f"The scores have {values} distinct value{'s' if values > 1 else ''}: they look like "
+            "labels, not probabilities. A curve, a threshold and a calibration need probabilities."
+        )
+    positive = labels == 1
+    if not 0 < positive.sum() < len(labels):
+        return
+    value = float(auroc(Evidence.of(labels.astype(np.int8), scores)).value)
+    if value < _REVERSED:
+        yield (
+            f"The AUROC is {value:.3f}, far below chance: the scores look reversed, as if they "
+            "were of no tumour. Check which class the column is of."
+        )
+
+
+def _repeats(ids: "pd.Series[str]", labels: NDArray[np.float64]) -> tuple[str, ...]:
+    again = ids.duplicated()
+    if not again.any():
+        return ()
+    first = pd.Series(labels).groupby(ids.to_numpy()).transform("first").to_numpy()
+    other = int((labels != first).sum())
+    contrary = f", {other:,} of them with another label" if other else ""
+    return (
+        f"{counted(int(again.sum()), 'row')} of an id that stood before ({ids[again].iloc[0]})"
+        f"{contrary}. Each counts as a patch of its own; delete copies from the file.",
+    )
+
+
+def _temperature(table: pd.DataFrame, name: str) -> float | None:
+    """What the table says in the column `temperature`; None without one."""
+    if "temperature" not in table:
+        return None
+    temperatures = _numbers(table["temperature"])
+    expected = "the temperature of the score, a number above 0"
+    wrong = ~(np.isfinite(temperatures) & (temperatures > 0))
+    if bad := _bad(table, ("temperature", wrong, expected)):
+        raise SourceError(f"{name} has rows that cannot be used: {bad} Correct these rows.")
+    if len(found := np.unique(temperatures)) > 1:
+        raise SourceError(
+            f"{name} mixes scores of {len(found)} temperatures ({found[0]:g} to {found[-1]:g}); "
+            "expected one. Give one file for each."
+        )
+    return float(found[0])
+
+
+def _silence(table: pd.DataFrame) -> tuple[str, ...]:
+    """A note where a table of a model's scores does not say which temperature they have."""
+    if "model_id" not in table or "temperature" in table:
+        return ()
+    return ("The table does not state a temperature; the scores are taken to have the model's.",)
+
+
+def _only(table: pd.DataFrame, column: str, name: str) -> str:
+    if column not in table:
+        return ""
+    found = sorted(set(table[column]) - {""})
+    if len(found) > 1:
+        raise SourceError(
+            f"{name} mixes scores of {len(found)} models ({', '.join(found[:3])}); expected one. "
+            "Give one file for each model."
+        )
+    return found[0] if found else ""

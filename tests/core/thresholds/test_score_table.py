@@ -1,0 +1,148 @@
+"""One table of scores in the dialects of spreadsheets: the same numbers, scikit-learn's."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import average_precision_score, confusion_matrix, roc_auc_score
+
+from core.errors import SourceError
+from core.thresholds import (
+    Assumptions,
+    BadRowsError,
+    HowToRead,
+    ThresholdStudy,
+    guessed_columns,
+    read_scores_csv,
+)
+
+RNG = np.random.default_rng(5)
+LABELS = RNG.integers(0, 2, 120)
+SCORES = np.clip(0.35 * LABELS + RNG.beta(2, 3, 120), 0, 1)
+SCORES[::9] = SCORES[1]  # ties
+SCORES[3] = 1.25e-5
+THRESHOLD = 0.5
+
+
+def written(
+    separator: str = ",",
+    decimal: str = ".",
+    words: tuple[str, str] = ("0", "1"),
+    names: str = "id label score slide",
+    *,
+    newline: str = "\n",
+    quoted: bool = False,
+    first: str = "",
+) -> str:
+    quote = '"' if quoted else ""
+    lines = [names.split()]
+    for number, (label, score) in enumerate(zip(LABELS, SCORES, strict=True)):
+        text = repr(float(score)).replace(".", decimal)
+        lines.append([f"p{number}", words[label], text, f"s{number % 6}"])
+    rows = [separator.join(f"{quote}{cell}{quote}" for cell in line) for line in lines]
+    return first + newline.join(rows) + newline
+
+
+GERMAN = written(";", ",", newline="\r\n")
+DIALECTS = {
+    "plain": written().encode(),
+    "German Excel": GERMAN.encode("cp1252"),
+    "German Excel, UTF-8 with a byte-order mark": GERMAN.encode("utf-8-sig"),
+    "Excel's Unicode text": written("\t", ",", newline="\r\n").encode("utf-16"),
+    "old Excel for Mac": written(";", ",", newline="\r").encode(),
+    "Excel with its own line": written(";", ",", first="sep=;\r\n", newline="\r\n").encode(),
+    "LibreOffice, all quoted": written(",", ",", quoted=True).encode(),
+    "words": written(words=("normal", "Tumor")).encode(),
+    "British words": written(words=("no tumour", "tumour")).encode(),
+    "yes and no": written(";", ",", ("No", "Yes")).encode(),
+    "German truth": written(";", ",", ("FALSCH", "WAHR")).encode("cp1252"),
+    "French truth": written(";", ",", ("FAUX", "VRAI")).encode("cp1252"),
+    "its own names": written(";", ",", names="Datei Befund Wert Schnitt").encode(),
+    "script's names": written(names="file y prob wsi").encode(),
+}
+OWN_NAMES = {
+    "its own names": (
+        ("id", "datei"),
+        ("label", "befund"),
+        ("score", "wert"),
+        ("slide", "schnitt"),
+    ),
+    "script's names": (("id", "file"), ("label", "y"), ("score", "prob")),
+}
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_every_dialect_gives_scikit_learns_numbers_to_the_last_bit(dialect: str) -> None:
+    how = HowToRead(OWN_NAMES.get(dialect, ()))
+    found = read_scores_csv("t.csv", DIALECTS[dialect], how)
+    evidence = found.evidence
+    assert evidence.scores.tolist() == SCORES.tolist()
+    assert evidence.labels.tolist() == (LABELS == 1).tolist()
+    assert (found.ids[3], found.slides) == ("p3", ("s0", "s1", "s2", "s3", "s4", "s5"))
+    assert found.doubts == ()
+    study = ThresholdStudy.of(found)
+    counts = study.at(THRESHOLD, Assumptions()).confusion
+    cells = confusion_matrix(LABELS, SCORES >= THRESHOLD).ravel().tolist()
+    assert [counts.tn, counts.fp, counts.fn, counts.tp] == cells
+    assert study.auroc.value == pytest.approx(roc_auc_score(LABELS, SCORES), abs=1e-15)
+    assert study.average_precision == pytest.approx(
+        average_precision_score(LABELS, SCORES), abs=1e-15
+    )
+
+
+def test_the_names_that_scripts_use_are_guessed_and_others_are_not() -> None:
+    assert guessed_columns(["file", "y", "prob", "wsi"]) == {
+        "label": "y",
+        "score": "prob",
+        "id": "file",
+        "slide": "wsi",
+    }
+    assert guessed_columns(["befund", "wert"])["label"] is None
+    assert guessed_columns(["y", "label"])["label"] == "label"
+
+
+def test_a_chosen_column_stands_in_for_one_that_has_the_name_already() -> None:
+    data = b"label,reference,score\n0,1,0.9\n1,0,0.1\n"
+    how = HowToRead((("label", "reference"),))
+    assert read_scores_csv("t.csv", data, how).evidence.labels.tolist() == [True, False]
+
+
+def test_the_good_rows_are_used_if_asked_and_the_others_counted_with_their_reasons() -> None:
+    lines = GERMAN.splitlines()
+    for row, cell in ((5, "vielleicht"), (9, ""), (11, "2")):
+        first, _, *rest = lines[row].split(";")
+        lines[row] = ";".join([first, cell, *rest])
+    for row, cell in ((11, "-3,5"), (20, "93 %")):
+        parts = lines[row].split(";")
+        lines[row] = ";".join([*parts[:2], cell, parts[3]])
+    data = "\r\n".join(lines).encode()
+    with pytest.raises(BadRowsError, match=r"t.csv: 4 of 120 rows cannot be used") as refused:
+        read_scores_csv("t.csv", data)
+    assert refused.value.good == 116
+    for said in ("3 by their label (line 6: 'vielleicht'; line 10: empty; line 12: '2')",):
+        assert said in str(refused.value)
+    assert "2 by their score (line 12: '-3.5'; line 21: '93 %')" in str(refused.value)
+    found = read_scores_csv("t.csv", data, HowToRead(good_rows=True))
+    kept = np.delete(np.arange(120), [4, 8, 10, 19])
+    assert found.evidence.scores.tolist() == SCORES[kept].tolist()
+    assert found.doubts[0].startswith("4 of 120 rows are left out. 3 by their label")
+    assert found.doubts[0] in found.notes
+
+
+def test_a_table_without_a_good_row_is_refused_however_it_is_asked_for() -> None:
+    with pytest.raises(BadRowsError) as refused:
+        read_scores_csv("t.csv", b"label,score\n7,0.1\n", HowToRead(good_rows=True))
+    assert refused.value.good == 0
+
+
+def test_copies_are_counted_and_contradictions_among_them() -> None:
+    table = pd.DataFrame({"id": ["a", "b", "a", "a.tif", "c"], "label": [1, 0, 1, 0, 1]})
+    data = table.assign(score=0.5).to_csv(index=False).encode()
+    found = read_scores_csv("t.csv", data)
+    said = "2 rows of an id that stood before (a), 1 of them with another label."
+    assert any(doubt.startswith(said) for doubt in found.doubts)
+    assert len(found.evidence) == 5
+
+
+def test_two_names_that_no_one_knows_are_asked_for() -> None:
+    with pytest.raises(SourceError, match="has the columns id, befund, wert; expected label"):
+        read_scores_csv("t.csv", b"id;befund;wert\na;1;0,5\n")
