@@ -16,7 +16,7 @@ from core.statistics import Confusion, Curve, Reliability
 from core.thresholds import DecisionCurve, Histogram, Snapshot
 
 FigureName = Literal["histogram", "roc", "precision-recall", "calibration", "decision"]
-HEIGHT_PX: Final = 205
+HEIGHT_PX: Final = 190
 _TICKS: Final = (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000)
 _REACH_PX: Final = 80
 _LOCKED: Final = "current threshold"

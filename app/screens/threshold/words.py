@@ -89,10 +89,10 @@ WITHOUT_TUMOUR: Final = Markup(
     'Of {base} patches without tumour, <b class="nl-no-tumour-ink">{count}</b> are false alarms'
 )
 WORKLOAD: Final = Markup(
-    "Where {prevalence:g} % have tumour: of {base} patches, <b>{count}</b> are flagged, {hits} of "
+    "Where {prevalence:g} % have tumour: of {base} patches <b>{count}</b> are flagged, {hits} of "
     "them with tumour"
 )
-WORKLOAD_FROM: Final = "assumed; see “In use”"
+WORKLOAD_FROM: Final = "assumed"
 NO_SUCH_PATCH: Final = {
     "sensitivity": "There are no patches with tumour, so there is no sensitivity.",
     "specificity": "There are no patches without tumour, so there is no specificity.",
@@ -141,8 +141,8 @@ FIGURES: Final = (
     "bar or point to try its threshold."
 )
 OTHER_SLIDES: Final = (
-    "Overview shows all {all} validation slides, here are the {here} that did not help to "
-    "calibrate the scores: its numbers differ."
+    "Overview has all {all} slides, here are the {here} that did not help to calibrate: hence "
+    "other numbers."
 )
 FOLDS: Final = {
     "measures": "All measures with their 95 % intervals",
