@@ -79,8 +79,6 @@ TABLES: Final = {
     "table_faults": "one row per fault of the tables beside the patches: kind, table, id, detail",
     "balance": "patches and tumour share: by ('all', 'split' or 'slide'), name, patches, readable, "
     "labelled, positives, splits (how many splits the slide is in)",
-    "summaries": "by ('all', 'label', 'split' or 'slide'), name, measure, patches, mean, sd, q05, "
-    "median, q95",
     "contrasts": "centre minus ring by label: channel, label, patches, centre, ring, difference, "
     "sd, slides, low, high (interval over slides, NaN without them)",
     "associations": "each measure alone as a score for the label: measure, patches, auroc, low, "
@@ -94,6 +92,9 @@ TABLES: Final = {
     "and b; slide-stain: `distance` of slide a from the mean (see `relations.split_audit`)",
     "probes": "what a logistic regression tells from plain statistics; see `relations.Probe`",
     "embedding": "row, x, y, share_x, share_y, method: readable patches on two axes",
+    "scores": "id, sha256, prob_tumour, predicted_label (null: grey zone), out_of_fold (whether "
+    "no score is of a model trained on its patch); x, y, share_x, share_y: the patch on the two "
+    "main axes of the network's features, NaN where they are not known",
     "label_candidates": "id, row, label, prob_tumour, self_confidence, rank, slide, reason, "
     "out_of_fold: labels worth a second look, from `relations.label_candidates`",
 }

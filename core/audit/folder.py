@@ -11,8 +11,9 @@ Every file is replaced whole, so a reader never sees a torn one.
 """
 
 import json
+import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -157,10 +158,13 @@ class AuditFolder:
             raise KeyError(name)
         return self.path / f"{name}.parquet"
 
-    def files(self) -> list[Path]:
-        """Return every file that an audit writes, there or not, blocks left out."""
+    def clear(self) -> None:
+        """Delete what an audit wrote, and nothing else; scores go by contents and stay."""
+        shutil.rmtree(self.parts, ignore_errors=True)
+        tables = [self.table(name) for name in TABLES if name != "scores"]
         own = [self.path / "audit.json", self.path / "progress.json", self.findings, self.report]
-        return own + [self.table(name) for name in TABLES]
+        for file in (*own, *tables):
+            file.unlink(missing_ok=True)
 
     def part_files(self) -> list[Path]:
         """Return the measured blocks in order."""
@@ -227,6 +231,18 @@ class AuditFolder:
         }
         finished = tuple(kept.get("finished", ()))
         return AuditProgress(**(kept | {"finished": finished, "skipped": skipped}))
+
+    def undo(self, *steps: str) -> None:
+        """Have steps done again when the audit is continued, and the report."""
+        progress = self.read_progress()
+        again = {*steps, "report"}
+        self.write_progress(
+            replace(
+                progress,
+                finished=tuple(step for step in progress.finished if step not in again),
+                skipped={s: why for s, why in progress.skipped.items() if s not in again},
+            )
+        )
 
     def write_progress(self, progress: AuditProgress) -> None:
         """Write how far the audit is."""

@@ -1,10 +1,10 @@
 """What is audited: the source with all that is known of each input, and its tables' own faults."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 import pandas as pd
@@ -14,7 +14,8 @@ from core.errors import SourceError
 from core.patches import PatchEntry, PatchSource, ZipSource, open_source
 from core.patches.datasets import require_inside
 from core.patches.kaggle import LABELS_CSV, SLIDES_CSV, SPLIT_CSV
-from core.patches.naming import told_by_folders
+from core.patches.naming import shown_path, told_by_folders
+from core.patches.source import SelectedSource
 from core.tables import (
     SLIDE_COLUMNS,
     KnownById,
@@ -27,6 +28,8 @@ from core.tables import (
 )
 
 FAULT_COLUMNS: Final = ("kind", "table", "id", "detail")
+NamedFile = tuple[str, Path]
+"""What its owner calls a file, and where its bytes are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,39 +74,127 @@ class Inputs:
 
 
 def open_inputs(
-    path: Path, *, confine_to: Path | None = None, ignore: Sequence[Path] = ()
+    path: Path,
+    *,
+    confine_to: Path | None = None,
+    ignore: Sequence[Path] = (),
+    added: Sequence[NamedFile] = (),
 ) -> Inputs:
     """Open whatever `core.patches.open_source` opens, with the labels that lie beside it.
 
-    A plain folder may have one CSV in it with the columns `id` and `label` (and `slide` or `wsi`,
-    and `split`); without one, folders named 0 and 1, or normal and tumour, give the label and
-    folders named train, valid or test the split.
+    A plain folder or ZIP may have CSVs at its top with the column `id` that give `label`, `slide`
+    (or `wsi`) and `split`, see `with_tables`.
 
     Args:
         path: What to open.
         confine_to: If given, tables outside are refused, and patches outside row by row.
         ignore: Files in a folder that are no inputs, such as those of the audit itself.
+        added: Tables that were added later.
 
     Raises:
         SourceError: There is nothing there, or a table is malformed or outside.
     """
     source = open_source(path, confine_to=confine_to, ignore=ignore)
-    faults: list[tuple[str, str, str, str]] = []
-    if source.kind == "kaggle":
-        faults += _kaggle_faults(path, source.entries)
-    elif source.kind == "folder" or (isinstance(source, ZipSource) and not source.has_labels):
-        tables = _label_tables(path, source, confine_to)
-        if len(tables) > 1:
-            raise SourceError(
-                f"Found {len(tables)} tables with the columns 'id' and 'label' in {path.name} "
-                f"({', '.join(table.name for table in tables)}); expected one. Move the others out."
-            )
-        if tables:
-            faults += _with_table(source, tables[0])
-        else:
-            source.entries = [_from_folders(entry) for entry in source.entries]
+    if source.kind in {"folder", "zip"}:
+        beside = sorted(path.glob("*.csv")) if path.is_dir() else []
+        if confine_to is not None:
+            require_inside(beside, confine_to)
+        return with_tables(source, [(file.name, file) for file in beside], added)
+    faults = [] if source.kind != "kaggle" else list(_kaggle_faults(path, source.entries))
+    if added:
+        later = with_tables(source, (), added)
+        return Inputs(later.source, pd.concat([fault_table(faults), later.table_faults]))
     faults += [("mended", source.name, "", note) for note in source.notes]
     return Inputs(source, fault_table(faults))
+
+
+def with_tables(
+    source: PatchSource, files: Sequence[NamedFile], added: Sequence[NamedFile] = ()
+) -> Inputs:
+    """Return patches with label, slide and split as far as they are told.
+
+    A CSV with the column `id` tells `label`, `slide` (or `wsi`) and `split` of the patches with
+    that id or file name, and is no input. Without labels in one, folders named 0 and 1, or normal
+    and tumour, give the label; folders named train, valid or test give the split anyhow.
+
+    Args:
+        source: The patches.
+        files: The files among which are its tables; those in a ZIP are found.
+        added: Tables that were added later and are believed rather.
+
+    Raises:
+        SourceError: A table holds a label that is none, or two tables give labels.
+    """
+    tables = dict(_read(_readers(source, files)))
+    labels = [table for table in tables.values() if "label" in table.rows]
+    if len(labels) > 1:
+        raise SourceError(
+            f"Found {len(labels)} tables with the columns 'id' and 'label' in {source.name} "
+            f"({', '.join(table.name for table in labels)}); expected one. Move the others out."
+        )
+    rows = [at for at, entry in enumerate(source.entries) if entry.path not in tables]
+    if not rows:
+        raise SourceError(
+            f"No patches found in {source.name}. Choose a folder, ZIP, PCam .h5 file or CSV that "
+            "holds patches."
+        )
+    source = SelectedSource(source, rows) if len(rows) < len(source) else source
+    complete = source.kind != "files"  # somebody may upload a part of what a table lists
+    told: dict[str, dict[str, str]] = {}
+    faults: list[tuple[str, str, str, str]] = []
+    notes = list(source.notes)
+    for table in (*tables.values(), *dict(_read(_readers(None, added))).values()):
+        known = known_by_id(table, ("label", *SLIDE_COLUMNS, "split"))
+        for key, row in known.rows.items():
+            parse_label(row.get("label", ""), table.name)
+            told.setdefault(key, {}).update({name: cell for name, cell in row.items() if cell})
+        faults += repeated_ids(table, ("label",))
+        if complete and "label" in table.rows:
+            faults += _unknown_ids(known, source.entries, table.name, "label-without-patch")
+        notes += known.notes
+    everything = KnownById(told)
+    by_folder = not any("label" in row for row in told.values())
+    source.entries = [_told(entry, everything, by_folder) for entry in source.entries]
+    faults += [("mended", source.name, "", note) for note in notes]
+    return Inputs(source, fault_table(faults))
+
+
+def _readers(
+    source: PatchSource | None, files: Sequence[NamedFile]
+) -> Iterator[tuple[str, Callable[[], Table]]]:
+    """Yield each CSV by the path that it has among the inputs, with what reads it."""
+    if isinstance(source, ZipSource) and not source.has_labels:
+        yield from ((name, partial(source.table, name)) for name in source.tables())
+    for name, path in files:
+        if name.lower().endswith(".csv"):
+            yield name, partial(read_table, path)
+
+
+def _read(readers: Iterator[tuple[str, Callable[[], Table]]]) -> Iterator[tuple[str, Table]]:
+    """Yield the tables that tell something of patches by their ids."""
+    for name, read in readers:
+        try:
+            table = replace(read(), name=PurePosixPath(name).name)
+        except SourceError:
+            continue  # a table of something else; it stays in the list of inputs
+        columns = set(table.rows.columns)
+        if "id" in columns and columns & {"label", *SLIDE_COLUMNS, "split"}:
+            yield shown_path(name), table
+
+
+def _told(entry: PatchEntry, known: KnownById, by_folder: bool) -> PatchEntry:
+    label, split = told_by_folders(entry.path)
+    row = known.of(entry.id, entry.path)
+    if "label" in row:
+        label = parse_label(row["label"], "the table")
+    elif not by_folder or entry.label is not None:
+        label = entry.label
+    return replace(
+        entry,
+        label=label,
+        slide=next((row[name] for name in SLIDE_COLUMNS if name in row), entry.slide),
+        split=row.get("split") or entry.split or split,
+    )
 
 
 def fault_table(faults: Sequence[tuple[str, str, str, str]]) -> pd.DataFrame:
@@ -123,16 +214,16 @@ def _kaggle_faults(
             table = read_table(root / name, required=["id"])
             yield from repeated_ids(table, columns)
             if name != LABELS_CSV:
-                yield from _unknown_ids(known_by_id(table, ()), entries, name)
+                yield from _unknown_ids(known_by_id(table, ()), entries, name, "unknown-id")
 
 
 def _unknown_ids(
-    known: KnownById, entries: Sequence[PatchEntry], name: str
+    known: KnownById, entries: Sequence[PatchEntry], name: str, kind: str
 ) -> Iterator[tuple[str, str, str, str]]:
     met = {known.key_of(entry.id, entry.path) for entry in entries}
     for key in known.rows:
         if key not in met:
-            yield "unknown-id", name, known.ids[key], "no such patch"
+            yield kind, name, known.ids[key], "no such patch"
 
 
 def repeated_ids(table: Table, columns: Sequence[str]) -> Iterator[tuple[str, str, str, str]]:
@@ -149,69 +240,3 @@ def repeated_ids(table: Table, columns: Sequence[str]) -> Iterator[tuple[str, st
             found = sorted(set(cell[rows]))
             kind = "repeated-id" if len(found) == 1 else "conflicting-rows"
             yield kind, table.name, str(key), f"{len(rows)} rows: {column} {', '.join(found)}"
-
-
-def _label_tables(root: Path, source: PatchSource, confine_to: Path | None) -> list[Table]:
-    """The tables in a folder, or in a ZIP, that give labels by id."""
-    read: list[Callable[[], Table]] = []
-    if isinstance(source, ZipSource):
-        read = [partial(source.table, name) for name in source.tables()]
-    else:
-        files = sorted(root.glob("*.csv"))
-        if confine_to is not None:
-            require_inside(files, confine_to)
-        read = [partial(read_table, file) for file in files]
-    tables = []
-    for one in read:
-        try:
-            table = one()
-        except SourceError:
-            continue  # a table of something else; it stays in the list of inputs
-        if {"id", "label"} <= set(table.rows.columns):
-            tables.append(table)
-    return tables
-
-
-def _with_table(source: PatchSource, table: Table) -> list[tuple[str, str, str, str]]:
-    """Give a source's entries what a table says; return the table's faults."""
-    known = known_by_id(table, ("label", *SLIDE_COLUMNS, "split"))
-    entries, used = [], set()
-    for entry in source.entries:
-        key = known.key_of(entry.id, entry.path)
-        by_folder = _from_folders(replace(entry, label=None), label=False)
-        if key is None:
-            entries.append(by_folder)
-            continue
-        used.add(key)
-        entries.append(told_by_row(by_folder, known.rows[key], table.name))
-    source.entries = entries
-    source.notes, source.contradictions = known.notes, known.contradictions
-    return [
-        *repeated_ids(table, ("label",)),
-        *(
-            ("label-without-patch", table.name, known.ids[key], "no such patch")
-            for key in known.rows
-            if key not in used
-        ),
-    ]
-
-
-def told_by_row(entry: PatchEntry, row: Mapping[str, str], name: str) -> PatchEntry:
-    """Return an entry with the label, slide and split that a row of a table gives.
-
-    Raises:
-        SourceError: The label is neither 0 nor 1.
-    """
-    slides = (row[column] for column in SLIDE_COLUMNS if column in row)
-    return replace(
-        entry,
-        label=parse_label(row["label"], name) if "label" in row else entry.label,
-        slide=next(filter(None, slides), entry.slide),
-        split=row.get("split") or entry.split,
-    )
-
-
-def _from_folders(entry: PatchEntry, *, label: bool = True) -> PatchEntry:
-    """Return an entry with the label and split that its folders name."""
-    told, split = told_by_folders(entry.path)
-    return replace(entry, label=told if label else None, split=split or entry.split)

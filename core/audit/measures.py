@@ -51,10 +51,10 @@ def measure(images_rgb_u8: ImageU8) -> NDArray[np.float32]:
     centre = np.empty((count, 2, 8))
     for number, image in enumerate(images_rgb_u8):
         hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV_FULL)
-        density = cv2.LUT(image, _DENSITY).reshape(-1, 3)
-        stains = (density @ _STAINS_FROM_DENSITY).reshape(PATCH_SIZE_PX, PATCH_SIZE_PX, 2)
-        _moments(image, hsv, stains, whole[number])
-        _moments(image[CENTRE, CENTRE], hsv[CENTRE, CENTRE], stains[CENTRE, CENTRE], centre[number])
+        optical = stains(image)
+        at = CENTRE, CENTRE
+        _moments(image, hsv, optical, whole[number])
+        _moments(image[at], hsv[at], optical[at], centre[number])
         quality[number] = _quality(image, hsv, float(whole[number, 1, :3].max()))
     ring = _ring(whole, centre)
     statistics = np.stack([_named(part) for part in (whole, centre, ring)], axis=1)
@@ -62,9 +62,15 @@ def measure(images_rgb_u8: ImageU8) -> NDArray[np.float32]:
     return measures.astype(np.float32).reshape(count, len(MEASURES))
 
 
-def _moments(image: ImageU8, hsv: ImageU8, stains: NDArray[np.float32], out: FloatArray) -> None:
+def stains(image_rgb_u8: ImageU8) -> NDArray[np.float32]:
+    """Return the optical densities (96, 96, 2) of haematoxylin and eosin of a patch (96, 96, 3)."""
+    density = cv2.LUT(image_rgb_u8, _DENSITY).reshape(-1, 3)
+    return (density @ _STAINS_FROM_DENSITY).reshape(*image_rgb_u8.shape[:2], 2)
+
+
+def _moments(image: ImageU8, hsv: ImageU8, optical: NDArray[np.float32], out: FloatArray) -> None:
     """Write mean and SD (2, 8) of one region."""
-    for start, part in ((0, image), (3, hsv), (6, stains)):
+    for start, part in ((0, image), (3, hsv), (6, optical)):
         mean, sd = cv2.meanStdDev(part)
         out[0, start : start + len(mean)] = mean[:, 0]
         out[1, start : start + len(sd)] = sd[:, 0]

@@ -5,7 +5,7 @@ the block size, whatever was interrupted before, so a resumed audit has the same
 """
 
 from collections import deque
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
@@ -22,7 +22,7 @@ from core.audit.folder import AuditFolder
 from core.audit.measures import measure
 from core.errors import Fault
 from core.files import replacing
-from core.patches import PATCH_SIZE_PX, ImageU8, Patch, PatchSource, UnreadablePatch
+from core.patches import PATCH_SIZE_PX, ImageU8, Patch, PatchEntry, PatchSource, UnreadablePatch
 
 BLOCK: Final = 4096
 """Inputs per file; a multiple of `PIECE`."""
@@ -136,7 +136,7 @@ def _measure_piece(
         item = inputs[number]
         if isinstance(item, Patch):
             images[place] = item.image_rgb_u8
-    columns = _identity(inputs)
+    columns = _identity(inputs, source.entries[start:stop])
     measures = np.full((len(inputs), len(MEASURES)), np.nan, np.float32)
     measures[readable] = measure(images)
     for place, name in enumerate(MEASURES):
@@ -149,21 +149,24 @@ def _measure_piece(
     return _Piece(start, pa.RecordBatch.from_pydict(columns))
 
 
-def _identity(inputs: list[Patch | UnreadablePatch]) -> dict[str, pa.Array]:
+def _identity(
+    inputs: list[Patch | UnreadablePatch], entries: Sequence[PatchEntry]
+) -> dict[str, pa.Array]:
+    """Return the columns `IDENTITY`; what is known of an input stands in the entries."""
     rows = [
         (
             item.index,
-            item.entry.id,
-            item.entry.path,
-            item.entry.label,
-            item.entry.slide,
-            item.entry.split,
+            entry.id,
+            entry.path,
+            entry.label,
+            entry.slide,
+            entry.split,
             item.sha256,
             str(Fault.NONE if isinstance(item, Patch) else item.kind),
             "" if isinstance(item, Patch) else item.reason,
             item.note if isinstance(item, Patch) else "",
         )
-        for item in inputs
+        for item, entry in zip(inputs, entries, strict=True)
     ]
     columns = zip(*rows, strict=True)
     return {

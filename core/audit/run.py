@@ -23,9 +23,11 @@ from core.audit.relations import (
     split_table,
 )
 from core.audit.report import write_report
-from core.audit.summaries import associations, balance, contrasts, summaries
+from core.audit.scores import aligned, scores_of
+from core.audit.summaries import associations, balance, contrasts
 from core.errors import RunError, what_differs
 from core.patches.colours import colour_notes
+from core.tables import read_table
 
 
 class Ended(Enum):
@@ -79,7 +81,7 @@ def prepare(inputs: Inputs, path: Path, *, resume: bool) -> AuditFolder:
     folder = AuditFolder(path)
     spec = inputs.spec()
     path.mkdir(parents=True, exist_ok=True)
-    if any(path.iterdir()):
+    if any(file != folder.table("scores") for file in path.iterdir()):
         found = folder.read_spec()
         if resume:
             if different := what_differs(found, spec):
@@ -90,17 +92,10 @@ def prepare(inputs: Inputs, path: Path, *, resume: bool) -> AuditFolder:
             measured = folder.read("patches", ["row", "sha256"])
             if measured is None or inputs.changed_since(measured) is None:
                 return folder
-        _clear(folder)
+        folder.clear()
     folder.write_spec(spec)
     folder.write_progress(AuditProgress())
     return folder
-
-
-def _clear(folder: AuditFolder) -> None:
-    """Delete the files of an audit, and nothing else."""
-    shutil.rmtree(folder.parts, ignore_errors=True)
-    for file in folder.files():
-        file.unlink(missing_ok=True)
 
 
 def run_audit(
@@ -120,8 +115,9 @@ def run_audit(
         scores: For the step "labels"; given to a finished audit, that step and the report follow.
         signatures: See `measure_source`.
     """
+    if scores is not None and folder.read_progress().skipped.get("labels") is Skip.NO_SCORES:
+        folder.undo("labels")
     run = _Run(inputs, folder, watch or Watch(), scores, signatures)
-    run.reopen()
     return all(run.step(name) for name in STEPS)
 
 
@@ -153,13 +149,6 @@ class _Run:
             "labels": self._labels,
             "report": self._report,
         }
-
-    def reopen(self) -> None:
-        """Take back that there were no scores, if there are now."""
-        if self.scores is not None and self.progress.skipped.get("labels") is Skip.NO_SCORES:
-            skipped = {key: why for key, why in self.progress.skipped.items() if key != "labels"}
-            finished = tuple(name for name in self.progress.finished if name != "report")
-            self._write(replace(self.progress, skipped=skipped, finished=finished))
 
     def step(self, name: str) -> bool:
         """Do a step unless it is done; return False if it was stopped."""
@@ -246,7 +235,6 @@ class _Run:
 
     def _statistics(self) -> Result:
         patches = self._audit().patches
-        self.folder.write("summaries", summaries(patches))
         self.folder.write("contrasts", contrasts(patches))
         table = associations(patches, self.tell, self.watch.should_stop)
         if table is None:
@@ -266,13 +254,18 @@ class _Run:
         return Ended.DONE
 
     def _labels(self) -> Result:
-        patches = self._audit().patches
-        if self.scores is None:
+        audit = self._audit()
+        if self.scores is not None:
+            table = read_table(self.scores.file)
+            given = scores_of(audit.patches, table, out_of_fold=self.scores.out_of_fold)
+            self.folder.write("scores", given)
+        scores = audit.table("scores")
+        if scores is None:
             return Skip.NO_SCORES
-        if patches.loc[patches["fault"] == "", "label"].nunique() < 2:
+        candidates = candidate_table(audit.patches, aligned(audit.patches, scores))
+        if candidates is None:
             return Skip.ONE_CLASS
-        table = candidate_table(patches, self.scores.file, out_of_fold=self.scores.out_of_fold)
-        self.folder.write("label_candidates", table)
+        self.folder.write("label_candidates", candidates)
         return Ended.DONE
 
     def _report(self) -> Result:

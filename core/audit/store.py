@@ -3,22 +3,29 @@
 The data set is kept as any batch is, as a job; the audit's tables lie in a folder of that job.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+import pandas as pd
+
 from core.audit import AuditFolder, AuditProgress
-from core.audit.inputs import Inputs, open_inputs
-from core.audit.labelled import label_uploads
-from core.audit.run import Scores, Watch, prepare, run_audit
+from core.audit.audit import open_audit
+from core.audit.inputs import Inputs, open_inputs, with_tables
+from core.audit.network import judge
+from core.audit.run import Watch, prepare, run_audit
+from core.audit.scores import score_table, scores_of
 from core.errors import RunError, SourceError
 from core.files import replacing
 from core.jobs.folder import Job, JobFolder
 from core.jobs.runner import BackgroundTask, Runner, State
+from core.patches.naming import shown_path
+from core.scoring import Classifier, ScoreRow
+from core.tables import SLIDE_COLUMNS, known_by_id, parse_label, parse_table
 
 _AUDIT_FOLDER: Final = "audit"
-_SCORES: Final = {"scores.csv": False, "scores-out-of-fold.csv": True}
 
 
 @dataclass(frozen=True)
@@ -39,27 +46,35 @@ class AuditState:
 class _Auditing(BackgroundTask):
     """One audit under way."""
 
-    def __init__(self, store: "AuditStore", job: Job) -> None:
+    def __init__(self, store: "AuditStore", job: Job, classifier: Classifier | None) -> None:
         super().__init__(f"audit-{job.id[:8]}")
         self.under_way = ("", 0, 0)
         self._store = store
         self._job = job
+        self._classifier = classifier
 
     def work(self) -> None:
         inputs = self._store.inputs(self._job)
+        path = self._store.folder(self._job).path
+        watch = Watch(on_progress=self._advance, should_stop=self.stop.is_set)
         with inputs.source:
-            if not len(inputs.source):
-                raise SourceError(
-                    "There is no file in this data set. Choose a folder, ZIP, PCam .h5 file or CSV "
-                    "that holds patches."
-                )
-            folder = prepare(inputs, self._store.folder(self._job).path, resume=True)
-            watch = Watch(on_progress=self._advance, should_stop=self.stop.is_set)
-            run_audit(inputs, folder, watch=watch, scores=self._store.scores(self._job))
-
-    def broke(self) -> None:
-        if self.under_way[0] in {"", "labels"}:
-            self._store.forget_scores(self._job)  # or the audit could never go on
+            try:
+                folder = prepare(inputs, path, resume=True)
+            except RunError:  # labels were added, or files beside those that were measured
+                folder = prepare(inputs, path, resume=False)
+            if not run_audit(inputs, folder, watch=watch) or self._classifier is None:
+                return
+            scores = judge(
+                open_audit(path).patches,
+                inputs.source,
+                self._classifier,
+                partial(self._advance, "network"),
+                self.stop.is_set,
+            )
+            if scores is not None:
+                folder.write("scores", scores)
+                folder.undo("labels")
+                run_audit(inputs, folder, watch=watch)
 
     def _advance(self, step: str, done: int, total: int) -> None:
         self.under_way = (step, done, total)
@@ -89,41 +104,73 @@ class AuditStore:
         Raises:
             SourceError: They are gone, not what they claim to be, or outside the allowed folders.
         """
+        later = self.jobs.added_labels(job)
+        added = [(later.name, later)] if later.is_file() else []
         if job.server_path is None:
-            return label_uploads(self.jobs.open(job), self.jobs.uploaded_files(job))
+            return with_tables(self.jobs.open(job), self.jobs.uploaded_files(job), added)
         path, confine_to = self.jobs.place_on_server(job.server_path)
-        return open_inputs(path, confine_to=confine_to)
+        return open_inputs(path, confine_to=confine_to, added=added)
 
-    def keep_scores(self, job: Job, data: bytes, *, out_of_fold: bool) -> None:
-        """Keep scores of the patches, for labels worth a second look; `start` uses them.
+    def add_labels(self, job: Job, name: str, data: bytes) -> None:
+        """Keep a table of labels, slides or splits of the patches; `start` audits them anew.
+
+        Raises:
+            SourceError: It is no such table, or none of its ids is of a patch.
+        """
+        self.jobs.require_writable()
+        table = parse_table(shown_path(name), data).require("id")
+        known = known_by_id(table, ("label", *SLIDE_COLUMNS, "split"))
+        if not known.rows or not any(known.rows.values()):
+            table.require("label")
+        for row in known.rows.values():
+            parse_label(row.get("label", ""), table.name)
+        with self.jobs.open(job) as source:
+            if not any(known.of(entry.id, entry.path) for entry in source.entries):
+                raise SourceError(
+                    f"None of the {len(known.rows):,} ids of {table.name} is of a patch here. The "
+                    "column id must hold the file names."
+                )
+        with replacing(self.jobs.added_labels(job)) as temporary:
+            temporary.write_bytes(data)
+
+    def use_batch(self, owner: str, batches: JobFolder, batch: Job) -> Job:
+        """Return a new audit of the patches of a batch, with its labels and scores."""
+        job = self.jobs.adopt(owner, batches, batch)
+        rows = batches.rows(batch)
+        if any(row.prob_tumour is not None for row in rows):
+            self.folder(job).path.mkdir(exist_ok=True)
+            self.folder(job).write("scores", _scores_in(rows))
+        return job
+
+    def keep_scores(self, job: Job, scores: pd.DataFrame) -> None:
+        """Keep a table `scores` of the patches; `start` looks for the labels it contradicts."""
+        self.jobs.require_writable()
+        self.folder(job).write("scores", scores)
+        self.folder(job).undo("labels")
+
+    def keep_scores_in(self, job: Job, name: str, data: bytes, *, out_of_fold: bool) -> None:
+        """Keep the scores in a CSV with `id` and `prob_tumour`; see `keep_scores`.
+
+        Raises:
+            SourceError: See `core.audit.relations.scores_of`.
+        """
+        patches = open_audit(self.folder(job).path).patches
+        table = parse_table(shown_path(name), data)
+        self.keep_scores(job, scores_of(patches, table, out_of_fold=out_of_fold))
+
+    def keep_scores_of(self, job: Job, rows: Iterable[ScoreRow]) -> None:
+        """Keep the scores of a batch, which go to patches of the same contents."""
+        self.keep_scores(job, _scores_in(rows))
+
+    def start(self, job: Job, classifier: Classifier | None = None) -> None:
+        """Audit the data set, or do the steps that are missing, in a thread; once at a time.
 
         Args:
             job: The audit.
-            data: A CSV with `id` and `prob_tumour`.
-            out_of_fold: Whether no score is of a model that was trained on its patch.
+            classifier: If given, scores the patches afterwards.
         """
-        self.forget_scores(job)
-        name = next(name for name, apart in _SCORES.items() if apart is out_of_fold)
-        with replacing(self.jobs.folder / job.id / name) as temporary:
-            temporary.write_bytes(data)
-
-    def forget_scores(self, job: Job) -> None:
-        """Delete the scores that were kept."""
-        for name in _SCORES:
-            (self.jobs.folder / job.id / name).unlink(missing_ok=True)
-
-    def scores(self, job: Job) -> Scores | None:
-        """Return the scores that were kept."""
-        for name, out_of_fold in _SCORES.items():
-            file = self.jobs.folder / job.id / name
-            if file.is_file():
-                return Scores(file, out_of_fold)
-        return None
-
-    def start(self, job: Job) -> None:
-        """Audit the data set, or do the steps that are missing, in a thread; once at a time."""
         self.jobs.require_writable()
-        self._runner.start(job.id, lambda: _Auditing(self, job))
+        self._runner.start(job.id, lambda: _Auditing(self, job, classifier))
 
     def cancel(self, job: Job) -> None:
         """Ask a running audit to stop soon; the steps that are done stay."""
@@ -155,3 +202,13 @@ class AuditStore:
         except RunError:
             return AuditState("new", progress)
         return AuditState("stopped", progress)
+
+
+def _scores_in(rows: Iterable[ScoreRow]) -> pd.DataFrame:
+    return score_table(
+        [
+            (row.id, row.sha256, row.prob_tumour, row.predicted_label)
+            for row in rows
+            if row.prob_tumour is not None
+        ]
+    )

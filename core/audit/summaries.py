@@ -1,4 +1,4 @@
-"""Statistics of a measured data set: balance, summaries, centre against ring, associations."""
+"""Statistics of a measured data set: balance, centre against ring, associations."""
 
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -14,7 +14,6 @@ from core.statistics import Evidence, SlideBootstrap, auroc
 _SEED: Final = 20_180_601
 _LEAST_HUE_DEGREES: Final = 120.0
 """Hues are cut open at green, where neither stain lies, before they are ranked."""
-_QUANTILES: Final = {"q05": 0.05, "median": 0.5, "q95": 0.95}
 
 
 def readable(patches: pd.DataFrame) -> pd.DataFrame:
@@ -44,39 +43,6 @@ def balance(patches: pd.DataFrame) -> pd.DataFrame:
     table = pd.concat(parts, ignore_index=True)
     table["prevalence"] = table["positives"] / table["labelled"].replace(0, np.nan)
     return table[["by", "name", *columns, "prevalence", "splits"]].astype({"name": str})
-
-
-def summaries(patches: pd.DataFrame) -> pd.DataFrame:
-    """Return each measure's distribution in all, per class, split and slide."""
-    known = readable(patches)
-    parts = []
-    for by in ("all", "label", "split", "slide"):
-        keys = pd.Series("all", index=known.index) if by == "all" else known[by]
-        groups = known[list(MEASURES)].astype(np.float64).groupby(keys.to_numpy(), dropna=True)
-        columns = {
-            "patches": groups.count(),
-            "mean": groups.mean(),
-            "sd": groups.std(),
-            **{name: groups.quantile(share) for name, share in _QUANTILES.items()},
-        }
-        if not len(columns["mean"]):
-            continue
-        names = columns["mean"].index.astype(str)
-        long = pd.DataFrame(
-            {
-                "by": by,
-                "name": np.repeat(names.to_numpy(), len(MEASURES)),
-                "measure": np.tile(MEASURES, len(names)),
-                **{name: table.to_numpy().ravel() for name, table in columns.items()},
-            }
-        )
-        parts.append(long)
-    if not parts:
-        return pd.DataFrame(columns=["by", "name", "measure", *_SUMMARY])
-    return pd.concat(parts, ignore_index=True)[["by", "name", "measure", *_SUMMARY]]
-
-
-_SUMMARY: Final = ("patches", "mean", "sd", *_QUANTILES)
 
 
 def contrasts(patches: pd.DataFrame) -> pd.DataFrame:

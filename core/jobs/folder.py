@@ -247,6 +247,30 @@ class JobFolder:
         (self.folder / job_id).mkdir(parents=True)
         return self._new_job(job_id, owner, name, server_path=str(path), tta=tta)
 
+    def adopt(self, owner: str, other: "JobFolder", job: Job) -> Job:
+        """Return a new job here of what a job elsewhere holds: files and labels, no rows.
+
+        Files are linked, not copied; either job can be deleted without the other.
+        """
+        self.require_writable()
+        job_id = secrets.token_hex(16)
+        was, folder = other.folder / job.id, self.folder / job_id
+        folder.mkdir(parents=True)
+        for file in (*(was / _INPUT_FOLDER).glob("*"), was / _LABELS_FILE):
+            if file.is_file():
+                to = folder / file.relative_to(was)
+                to.parent.mkdir(exist_ok=True)
+                try:
+                    to.hardlink_to(file)
+                except OSError:  # another disk
+                    shutil.copyfile(file, to)
+        mine = replace(job, id=job_id, owner=_digest(owner), source_name="")
+        return self.write(replace(mine, created=datetime.now(UTC).isoformat(timespec="seconds")))
+
+    def added_labels(self, job: Job) -> Path:
+        """Return where a table of labels is that was added later."""
+        return self.folder / job.id / _LABELS_FILE
+
     def _new_job(
         self,
         job_id: str,
@@ -366,7 +390,7 @@ class JobFolder:
     def labels(self, job: Job) -> KnownById:
         """Return what the uploaded tables, and the one that was added later, say of each patch."""
         given = self.uploaded_files(job)[len(job.uploads) :]
-        later = self.folder / job.id / _LABELS_FILE
+        later = self.added_labels(job)
         if later.is_file():
             given.append((later.name, later))
         known: dict[str, Mapping[str, str]] = {}
@@ -388,7 +412,7 @@ class JobFolder:
                 "batch. The column id must hold the file names."
             )
         self.require_writable()
-        with replacing(self.folder / job.id / _LABELS_FILE) as temporary:
+        with replacing(self.added_labels(job)) as temporary:
             temporary.write_bytes(data)
 
     def applied(self, job: Job) -> AppliedPoint | None:

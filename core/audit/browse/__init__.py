@@ -1,10 +1,15 @@
 """An audit as the page shows it: which rows are looked at, why, in which order; no Streamlit."""
 
-from core.audit.browse.distribution import Distribution, distribution
-from core.audit.browse.filter import PatchFilter, PatchOrder, listed
-from core.audit.browse.shown import Chosen, PatchChoice, choose
+from core.audit.browse.shown import (
+    Chosen,
+    PatchChoice,
+    PatchFilter,
+    PatchOrder,
+    choose,
+    listed,
+)
 from core.audit.browse.tables import csv_bytes, exported, parquet_bytes, review_table
-from core.audit.browse.view import AuditView, Rows, nearest
+from core.audit.browse.view import AuditView, Distribution, Rows, distribution, nearest
 
 __all__ = [
     "AuditView",

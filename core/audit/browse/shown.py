@@ -1,6 +1,7 @@
-"""Which rows of an audit are looked at, and what they are in words."""
+"""Which rows of an audit are looked at, what they are in words, and in which order."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 import numpy as np
@@ -21,7 +22,9 @@ DECIDED_BY: Final = {
 }
 """The measure that a quality flag goes by, and whether a high value is what is flagged."""
 _LABELS: Final = {"tumour": 1, "no tumour": 0}
-_IN_URL: Final = frozenset({"all", "finding", "slide", "split", "bins", "measure", "contrast"})
+_IN_URL: Final = frozenset(
+    {"all", "finding", "label", "slide", "split", "bins", "measure", "contrast"}
+)
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class PatchChoice:
     """What is looked at.
 
     Attributes:
-        kind: "all", "finding", "slide", "split", "bins", "measure", "contrast" or "rows".
+        kind: "all", "finding", "label", "slide", "split", "bins", "measure", "contrast" or "rows".
         value: Which one; for bins, `measure|region of bins`.
         rows: The rows of a selection by hand; empty for every other kind.
     """
@@ -101,6 +104,11 @@ def _of_column(view: AuditView, shown: PatchChoice) -> Chosen | None:
     return Chosen(rows, f"{said} {', '.join(names)}") if len(rows) else None
 
 
+def _of_label(view: AuditView, shown: PatchChoice) -> Chosen | None:
+    rows = np.flatnonzero(view.label_words == shown.value)
+    return Chosen(rows, f"Label {shown.value}") if len(rows) else None
+
+
 def _of_bins(view: AuditView, shown: PatchChoice) -> Chosen | None:
     """Take `measure|label:low:high|…`."""
     measure, *parts = shown.value.split("|")
@@ -151,6 +159,7 @@ def _of_rows(view: AuditView, shown: PatchChoice) -> Chosen | None:
 
 _CHOOSERS: Final = {
     "finding": _of_finding,
+    "label": _of_label,
     "slide": _of_column,
     "split": _of_column,
     "bins": _of_bins,
@@ -158,3 +167,62 @@ _CHOOSERS: Final = {
     "contrast": _of_contrast,
     "rows": _of_rows,
 }
+
+
+class PatchOrder(StrEnum):
+    """What comes first among the patches that are shown."""
+
+    AS_FOUND = "most telling first"
+    RANDOM = "random"
+    LISTED = "as in the data set"
+    HIGHEST = "highest measure"
+    LOWEST = "lowest measure"
+
+
+@dataclass(frozen=True)
+class PatchFilter:
+    """Which of the shown patches pass, and their order.
+
+    Attributes:
+        labels: "tumour", "no tumour", "unknown"; all if empty.
+        splits: Names; all if empty.
+        flags: Quality flags of which one must be set; all patches if empty.
+        text: Must be part of id, path or slide.
+        order: What comes first.
+        measure: What HIGHEST and LOWEST go by.
+        seed: Of the random order.
+    """
+
+    labels: frozenset[str] = frozenset()
+    splits: frozenset[str] = frozenset()
+    flags: frozenset[str] = frozenset()
+    text: str = ""
+    order: PatchOrder = PatchOrder.AS_FOUND
+    measure: str = "detail_share"
+    seed: int = 0
+
+
+def listed(view: AuditView, chosen: Chosen, wanted: PatchFilter) -> Rows:
+    """Return the chosen rows that pass a filter, in its order."""
+    rows = chosen.rows
+    patches = view.patches
+    if wanted.labels:
+        rows = rows[np.isin(view.label_words[rows].astype(str), list(wanted.labels))]
+    if wanted.splits:
+        rows = rows[patches["split"].isin(wanted.splits).to_numpy()[rows]]
+    if wanted.flags:
+        rows = rows[view.flags[list(wanted.flags)].any(axis=1).to_numpy(bool)[rows]]
+    if wanted.text:
+        part = patches.iloc[rows]
+        inside = np.zeros(len(part), bool)
+        for column in ("id", "path", "slide"):
+            text = part[column].fillna("").astype(str)
+            inside |= text.str.contains(wanted.text, case=False, regex=False).to_numpy(bool)
+        rows = rows[inside]
+    if wanted.order is PatchOrder.RANDOM:
+        return np.random.default_rng(wanted.seed).permutation(rows)
+    if wanted.order is PatchOrder.LISTED:
+        return np.sort(rows)
+    if wanted.order in {PatchOrder.HIGHEST, PatchOrder.LOWEST}:
+        return by_measure(view, rows, wanted.measure, high=wanted.order is PatchOrder.HIGHEST)
+    return rows

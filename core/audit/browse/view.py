@@ -2,14 +2,17 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from core.audit import CHANNELS, FLAGS, Audit, Finding, QualityLimits
+from core.audit.scores import aligned
 
 Rows = NDArray[np.int64]
+BINS: Final = 40
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +92,24 @@ class AuditView:
         return found
 
     @cached_property
+    def scores(self) -> pd.DataFrame | None:
+        """Rows of `scores`, one for each of `patches`; None while none is known."""
+        scores = self.audit.table("scores")
+        return None if scores is None or not len(scores) else aligned(self.patches, scores)
+
+    @cached_property
+    def errors(self) -> NDArray[np.object_]:
+        """How the call of each scored patch compares with its label, in words."""
+        found = np.full(len(self.patches), "no label or call", dtype=object)
+        if self.scores is not None:
+            label = self.patches["label"].to_numpy(float, na_value=np.nan)
+            call = self.scores["predicted_label"].to_numpy(float, na_value=np.nan)
+            found[label == call] = "called right"
+            found[(label == 1) & (call == 0)] = "missed tumour"
+            found[(label == 0) & (call == 1)] = "false alarm"
+        return found
+
+    @cached_property
     def relations_of(self) -> dict[int, list[int]]:
         """Positions in `pairs` by row."""
         found: dict[int, list[int]] = {}
@@ -118,3 +139,37 @@ def nearest(view: AuditView, row: int, count: int = 12) -> Rows:
     order = np.argsort(distance, kind="stable")  # NaN last
     near: Rows = order[np.isfinite(distance[order]) & (order != row)][:count]
     return near
+
+
+@dataclass(frozen=True, eq=False)
+class Distribution:
+    """Counts of a measure in bins of equal width, by label.
+
+    Attributes:
+        edges: (BINS + 1,).
+        counts: By label in words, each (BINS,).
+        outside: How many values lie beyond the bins, which span the middle 99.8 %.
+    """
+
+    edges: NDArray[np.float64]
+    counts: dict[str, NDArray[np.int64]]
+    outside: int
+
+
+def distribution(view: AuditView, measure: str) -> Distribution | None:
+    """Return how a measure is distributed in each class; None without a value."""
+    values = view.patches[measure].to_numpy(np.float64)
+    known = np.isfinite(values)
+    if not known.any():
+        return None
+    low, high = np.quantile(values[known], [0.001, 0.999])
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    edges = np.linspace(low, high, BINS + 1)
+    counts = {
+        label: np.histogram(values[known & (view.label_words == label)], edges)[0]
+        for label in ("no tumour", "tumour", "unknown")
+    }
+    inside = sum(int(count.sum()) for count in counts.values())
+    shown = {label: count for label, count in counts.items() if count.any()}
+    return Distribution(edges, shown, int(known.sum()) - inside)

@@ -4,45 +4,38 @@ Northcutt, Jiang and Chuang 2021, "Confident Learning: Estimating Uncertainty in
 JAIR 70; computed by the authors' library, cleanlab.
 """
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 from cleanlab.filter import find_label_issues
 from cleanlab.rank import get_self_confidence_for_each_label
 from numpy.typing import NDArray
 
-from core.errors import EvidenceError, Fault, RunError
-from core.scoring.outputs import read_scores
+from core.errors import EvidenceError
 
 
-def candidate_table(patches: pd.DataFrame, scores: Path, *, out_of_fold: bool) -> pd.DataFrame:
+def candidate_table(patches: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame | None:
     """Return labels that scores contradict, the most doubtful first, with their rows.
 
     Args:
         patches: Rows of `patches`.
-        scores: Output of `python -m core score`, or any CSV with `id` and `prob_tumour`.
-        out_of_fold: Whether no score is of a model that was trained on the patch.
+        scores: Rows of `scores`, one for each of `patches`; see `core.audit.scores.aligned`.
 
-    Raises:
-        RunError: No labelled patch has a score.
+    Returns:
+        See `label_candidates`; None unless scored patches have labels of both classes.
     """
-    known = patches[patches["label"].notna() & (patches["fault"] == Fault.NONE)]
-    probability = {name: value for name, value in read_scores(scores) if value is not None}
-    known = known.assign(prob=known["id"].map(probability)).dropna(subset=["prob"])
-    if known.empty:
-        raise RunError(
-            f"{scores.name} has a score for none of the labelled patches; expected their ids in "
-            "its column 'id'. Score this data set first: python -m core score."
-        )
+    known = patches.assign(prob_tumour=scores["prob_tumour"].to_numpy())
+    known = known[known["label"].notna() & known["prob_tumour"].notna()]
+    if known["label"].nunique() < 2:
+        return None
     found = label_candidates(
         known["id"].to_numpy(str),
         known["label"].to_numpy(np.int64),
-        known["prob"].to_numpy(np.float64),
+        known["prob_tumour"].to_numpy(np.float64),
         slide=known["slide"].reset_index(drop=True),
     )
     first = known.drop_duplicates("id").set_index("id")["row"]
-    return found.assign(row=found["id"].map(first), out_of_fold=out_of_fold)
+    own = bool(scores["out_of_fold"].dropna().all())
+    return found.assign(row=found["id"].map(first), out_of_fold=own)
 
 
 def label_candidates(

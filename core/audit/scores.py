@@ -1,0 +1,83 @@
+"""Scores of audited patches: from a table, a batch or a network; known again by their contents."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from core.errors import Fault, SourceError
+from core.tables import Table, known_by_id, parse_label
+
+ScoreOf = tuple[str, str, float, int | None]
+
+
+def scores_of(patches: pd.DataFrame, table: Table, *, out_of_fold: bool) -> pd.DataFrame:
+    """Return the scores that a table gives patches, by contents; see `columns.TABLES`.
+
+    Args:
+        patches: Rows of `patches`.
+        table: With `id` and `prob_tumour`, as from `python -m core score`; where it has no
+            `predicted_label`, a patch from 0.5 on is called tumour.
+        out_of_fold: Whether no score is of a model that was trained on the patch.
+
+    Raises:
+        SourceError: It is no such table, or none of its ids is of a patch.
+    """
+    known = known_by_id(table.require("id", "prob_tumour"), ("prob_tumour", "predicted_label"))
+    rows = []
+    for patch in patches[patches["fault"] == Fault.NONE][["id", "path", "sha256"]].itertuples():
+        given = known.of(str(patch.id), str(patch.path))
+        if given.get("prob_tumour"):
+            rows.append((patch.id, patch.sha256, *_score(given, table.name)))
+    if not rows:
+        raise SourceError(
+            f"{table.name} has a score for none of the patches; expected their ids in its column "
+            "'id'. Score this data set first."
+        )
+    return score_table(rows, out_of_fold=out_of_fold)
+
+
+def _score(given: Mapping[str, str], name: str) -> tuple[float, int | None]:
+    try:
+        probability = float(given["prob_tumour"])
+    except ValueError:
+        probability = np.nan
+    if not 0 <= probability <= 1:
+        raise SourceError(
+            f"{name} has the score {given['prob_tumour'][:20]!r}; expected a probability from 0 "
+            "to 1. Correct the table."
+        )
+    if "predicted_label" not in given:
+        return probability, int(probability >= 0.5)
+    return probability, parse_label(given["predicted_label"], name)
+
+
+def score_table(
+    rows: Sequence[ScoreOf],
+    axes: pd.DataFrame | None = None,
+    *,
+    out_of_fold: bool = False,
+) -> pd.DataFrame:
+    """Return the table `scores` of rows (id, sha256, prob_tumour, predicted_label).
+
+    Args:
+        rows: One a patch.
+        axes: x, y, share_x and share_y of each, where the network's features are known.
+        out_of_fold: See `scores_of`.
+    """
+    table = pd.DataFrame(rows, columns=["id", "sha256", "prob_tumour", "predicted_label"])
+    table = table.astype({"predicted_label": "Int8"}).assign(out_of_fold=out_of_fold)
+    for name in ("x", "y", "share_x", "share_y"):
+        table[name] = np.nan if axes is None else axes[name].to_numpy(float)
+    return table.drop_duplicates(["id", "sha256"])
+
+
+def aligned(patches: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    """Return the scores of each of `patches`, in its order; NaN where there is none.
+
+    A patch has the score of its id and contents, else of any patch with the same contents.
+    """
+    both = patches[["id", "sha256"]].merge(scores, how="left", on=["id", "sha256"])
+    by_contents = scores.drop(columns="id").drop_duplicates("sha256")
+    alike = patches[["sha256"]].merge(by_contents, how="left", on="sha256")
+    return both.combine_first(alike).set_index(patches.index)
