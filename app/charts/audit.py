@@ -1,6 +1,6 @@
 """Figures of an audit; no Streamlit in here. What is selected in each leads to rows of patches."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 import numpy as np
@@ -16,6 +16,9 @@ _CATEGORIES: Final = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8F7A00", "#6A51A3",
 )  # fmt: skip
 """Okabe and Ito's, the yellow darkened, and a violet: eight that can be told apart."""
+CLICKED: Final = {"clickmode": "event+select", "dragmode": False}
+"""Streamlit takes a click for a choice only while dragging chooses nothing."""
+_ERRORS: Final = ("called right", "missed tumour", "false alarm", "no label or call")
 _SYMBOLS: Final = {"tumour": "triangle-up", "no tumour": "triangle-down", "unknown": "circle"}
 
 
@@ -26,14 +29,6 @@ def label_colours(colours: Colours) -> dict[str, str]:
         "no tumour": colours.no_tumour,
         "unknown": colours.grey_zone,
     }
-
-
-def _selectable(figure: go.Figure, mode: str) -> None:
-    figure.update_layout(
-        dragmode=mode, clickmode="event+select", newselection={"line": {"width": 1}}
-    )
-    figure.update_xaxes(fixedrange=False)
-    figure.update_yaxes(fixedrange=False)
 
 
 def measure_histogram(
@@ -82,7 +77,7 @@ def measure_histogram(
     figure.update_layout(showlegend=False, bargap=0, margin={"t": 24})
     figure.update_yaxes(tickformat=".0%", rangemode="tozero", nticks=4)
     figure.update_xaxes(title_text=title, row=max(len(labels), 1), col=1)
-    _selectable(figure, "select")
+    figure.update_layout(**CLICKED)
     return figure
 
 
@@ -119,7 +114,7 @@ def association_dots(
     )
     dress(figure, colours, height_px=70 + 21 * max(len(shown), 4))
     figure.update_xaxes(title_text="AUROC of the measure alone (0.5: no information)")
-    figure.update_layout(showlegend=False, clickmode="event+select", dragmode=False)
+    figure.update_layout(showlegend=False, **CLICKED)
     return figure
 
 
@@ -185,8 +180,7 @@ def contrast_dots(table: pd.DataFrame, *, colours: Colours) -> go.Figure:
     figure.update_annotations(font={"size": 12, "color": colours.muted})
     figure.update_layout(
         legend={"orientation": "h", "y": 1.08, "yanchor": "bottom", "x": 0},
-        clickmode="event+select", dragmode=False,
-        margin={"t": 66},
+        margin={"t": 66}, **CLICKED,
     )  # fmt: skip
     figure.update_xaxes(title_text="Centre minus ring, mean over patches", row=3, col=1)
     return figure
@@ -224,9 +218,8 @@ def group_bars(table: pd.DataFrame, *, colours: Colours, name: str) -> go.Figure
     figure.update_layout(
         barmode="stack",
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        clickmode="event+select",
-        dragmode="select",
         margin={"t": 34},
+        **CLICKED,
     )
     figure.update_xaxes(title_text=name, type="category", tickangle=-60 if len(table) > 8 else 0)
     figure.update_yaxes(title_text="Patches", tickformat=",d")
@@ -237,66 +230,93 @@ def patch_scatter(
     x: NDArray[np.float64],
     y: NDArray[np.float64],
     rows: NDArray[np.int64],
-    groups: NDArray[np.object_],
+    groups: NDArray[np.object_] | NDArray[np.float64],
     *,
     titles: tuple[str, str],
     colours: Colours,
 ) -> go.Figure:
-    """Return one point a patch, coloured by group, for a lasso; customdata is the row.
+    """Return one point a patch, coloured by group or by a score, for a lasso.
+
+    A point's customdata is its row.
 
     Args:
         x: (N,).
         y: (N,).
         rows: (N,) of the patches.
-        groups: (N,) names; the eight largest have a colour, all others share grey.
+        groups: (N,) names, of which the eight largest have a colour and all others share grey; or
+            numbers from 0 to 1, NaN for none.
         titles: Of the axes.
         colours: Of the page.
     """
     figure = go.Figure()
-    for name, colour, symbol, chosen in _coloured(groups, colours):
+    large = {"size": 8 if len(rows) <= _FEW_POINTS else 4, "opacity": 0.7}
+    for name, marker, chosen in _coloured(groups, colours):
         figure.add_scattergl(
             x=x[chosen].astype(np.float32),
             y=y[chosen].astype(np.float32),
             customdata=rows[chosen].astype(np.int32),
             mode="markers",
             name=name,
-            marker={"color": colour, "size": 4, "opacity": 0.55, "symbol": symbol},
+            marker=large | marker,
             selected={"marker": {"opacity": 1}},
             unselected={"marker": {"opacity": 0.12}},
             hovertemplate="row %{customdata}<extra>%{fullData.name}</extra>",
         )
     dress(figure, colours, height_px=560)
     figure.update_layout(
+        dragmode="lasso",
+        newselection={"line": {"width": 1}},
         legend={"orientation": "h", "y": -0.12, "x": 0, "itemsizing": "constant"},
-        margin={"t": 10},
-    )
-    _selectable(figure, "lasso")
-    figure.update_xaxes(title_text=titles[0])
-    figure.update_yaxes(title_text=titles[1])
+        margin={"t": 34},
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": colours.muted,
+                 "activecolor": colours.accent},
+    )  # fmt: skip
+    figure.update_xaxes(title_text=titles[0], fixedrange=False)
+    figure.update_yaxes(title_text=titles[1], fixedrange=False)
     return figure
 
 
-Group = tuple[str, str, str, NDArray[np.bool_]]
+_FEW_POINTS: Final = 5_000
+Group = tuple[str, dict[str, object], NDArray[np.bool_]]
 
 
-def _coloured(groups: NDArray[np.object_], colours: Colours) -> Sequence[Group]:
-    """Return name, colour, symbol and members of each group, the largest first."""
+def _coloured(
+    groups: NDArray[np.object_] | NDArray[np.float64], colours: Colours
+) -> Iterator[Group]:
+    """Yield name, marker and members of each group, the largest first."""
+    if groups.dtype.kind == "f":
+        known = np.isfinite(groups)
+        bar = {"title": {"text": "score"}, "thickness": 10}
+        scale = {"colorscale": "Viridis", "cmin": 0, "cmax": 1, "colorbar": bar}
+        if not known.all():
+            yield "no score", {"color": colours.faint}, ~known
+        yield "score", {"color": groups[known].astype(np.float32), **scale}, known
+        return
     names, counts = np.unique(groups.astype(str), return_counts=True)
     if set(names) <= set(_SYMBOLS):
-        return [
-            (name, label_colours(colours)[name], _SYMBOLS[name], groups == name)
-            for name in ("no tumour", "tumour", "unknown")
-            if name in names
-        ]
+        for name in ("no tumour", "tumour", "unknown"):
+            if name in names:
+                marker = {"color": label_colours(colours)[name], "symbol": _SYMBOLS[name]}
+                yield name, marker, groups == name
+        return
+    grey = {"color": colours.grey_zone}
+    if set(names) <= set(_ERRORS):
+        tones = (
+            {**grey, "symbol": "circle-open"},
+            {"color": colours.tumour, "symbol": "x"},
+            {"color": colours.no_tumour, "symbol": "cross"},
+            {"color": colours.faint},
+        )
+        for name, tone in zip(_ERRORS, tones, strict=True):
+            if name in names:
+                yield name, tone, groups == name
+        return
     quiet = [name for name in ("none", "unknown") if name in names]
     own = [name for name in names[np.argsort(-counts, kind="stable")] if name not in quiet]
     others = own[len(_CATEGORIES) :]
-    found: list[Group] = []
     if others:
-        found.append((f"{len(others)} more", colours.grey_zone, "circle", np.isin(groups, others)))
-    found += [(name, colours.grey_zone, "circle-open", groups == name) for name in quiet]
-    found += [
-        (name, _CATEGORIES[place], "circle", groups == name)
-        for place, name in enumerate(own[: len(_CATEGORIES)])
-    ]
-    return found
+        yield f"{len(others)} more", grey, np.isin(groups, others)
+    for name in quiet:
+        yield name, {**grey, "symbol": "circle-open"}, groups == name
+    for colour, name in zip(_CATEGORIES, own, strict=False):
+        yield name, {"color": colour}, groups == name

@@ -1,4 +1,5 @@
 from .audits import audit_distribution as audit_distribution
+from .audits import audit_looks as audit_looks
 from .audits import audit_picture as audit_picture
 from .audits import audit_source as audit_source
 from .audits import audit_store as audit_store

@@ -8,6 +8,7 @@ from app.resources.locks import guard_jobs
 from core import pictures
 from core.audit import Audit, QualityLimits, open_audit
 from core.audit.browse import AuditView, Distribution, distribution
+from core.audit.classes import ClassLook, class_looks
 from core.audit.store import AuditStore
 from core.jobs import Job
 from core.patches import Patch, PatchSource
@@ -33,7 +34,8 @@ def audit_key(store: AuditStore, job: Job) -> str:
     """Return what changes when an audit's tables do, not when it only counts on."""
     folder = store.folder(job)
     progress = folder.read_progress()
-    stamps = (file_stamp(folder.table("patches")), len(folder.part_files()))
+    tables = map(file_stamp, (folder.table("patches"), folder.table("scores")))
+    stamps = (*tables, len(folder.part_files()))
     state = repr((progress.finished, sorted(progress.skipped), stamps))
     return f"{job.id}-{hashlib.sha256(state.encode()).hexdigest()[:16]}"
 
@@ -59,14 +61,30 @@ def audit_distribution(view: AuditView, measure: str) -> Distribution | None:
     return distribution(view, measure)
 
 
-@cached_by(lambda store, job: job.id, entries=4, spinner="Opening the data set …")
+@cached_by(
+    lambda view, source: view.key, entries=8, spinner="Comparing the classes, pixel by pixel …"
+)
+def audit_looks(view: AuditView, source: PatchSource) -> tuple[ClassLook, ...]:
+    """Return what the patches of each class look like together."""
+    return class_looks(view.patches, source)
+
+
+@cached_by(
+    lambda store, job: (job.id, file_stamp(store.folder(job).path / "audit.json")),
+    entries=4,
+    spinner="Opening the data set …",
+)
 def audit_source(store: AuditStore, job: Job) -> PatchSource:
     """Return the audited patches, opened once.
 
     Raises:
         SourceError: They are gone, or not what they claim to be.
     """
-    return store.jobs.open(job)
+    source = store.inputs(job).source
+    if len(source) == open_audit(store.folder(job).path).spec.inputs:
+        return source
+    source.close()
+    return store.jobs.open(job)  # audited when a table among the files counted as an input
 
 
 @cached_by(
@@ -91,5 +109,5 @@ def audit_picture(source: PatchSource, row: int, sha256: str, orientation: int =
 
 def forget_audits() -> None:
     """Forget everything kept of any audit, pictures included, because one is being removed."""
-    for kept in (_audit, audit_view, audit_distribution, audit_source, audit_picture):
+    for kept in (_audit, audit_view, audit_distribution, audit_looks, audit_source, audit_picture):
         kept.clear()

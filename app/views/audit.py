@@ -8,15 +8,14 @@ from app import resources
 from app.screens.audit import (
     audits,
     balance,
+    classes,
     findings,
     labels,
     limits,
-    measures,
     pairs,
     patch,
     patches,
     point_map,
-    table,
     tabs,
     words,
 )
@@ -72,20 +71,18 @@ def draw_part(store: AuditStore, job: Job, view: AuditView, part: str) -> None:
     elif part == tabs.PAIRS:
         pairs.pairs_panel(store, job, view)
     elif part == tabs.LABELS:
-        labels.labels_panel(store, job, view)
-    elif part == tabs.TABLE:
-        table.table_panel(job, view)
+        labels.labels_panel(store, job, view, settings)
+    elif part == tabs.CLASSES:
+        classes.classes_panel(store, job, view)
     else:
-        panels = {
-            tabs.FINDINGS: findings.finding_list,
-            tabs.BALANCE: balance.balance_panel,
-            tabs.MEASURES: measures.measures_panel,
-            tabs.MAP: point_map.map_panel,
-            tabs.LIMITS: limits.limits_panel,
-        }
         evidence, beside = st.columns([1, 1], gap="medium")
         with evidence:
-            panels[part](view)
+            if part == tabs.MAP:
+                point_map.map_panel(store, job, view, settings)
+            elif part == tabs.BALANCE:
+                balance.balance_panel(view)
+            else:
+                findings.findings_panel(view)
         with beside, st.container(key="nl-audit-beside"):
             patches.patches_beside(store, job, view)
 
@@ -94,7 +91,9 @@ def start_page(store: AuditStore) -> None:
     """Draw the ways to bring a data set, and the audits there are."""
     page_title(words.TITLE, words.LEAD)
     section("Choose a data set")
+    st.caption(words.LABELS_TOO)
     sources.new_batch(store.jobs, settings, lambda job: audits.begin(store, job))
+    audits.use_batch(store, resources.job_store(settings))
     section("Your data sets", ANOTHER_TAB)
     audits.audit_list(store)
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app import resources
 from app.screens.audit import words
-from app.screens.shared.listing import delete_button, job_list, marks
+from app.screens.shared.listing import delete_button, job_list, marks, when
 from app.screens.shared.parts import (
     bullets,
     download,
@@ -16,12 +16,12 @@ from app.screens.shared.parts import (
     show_problem,
     way_back,
 )
-from app.state import address, identity
+from app.state import address, identity, widgets
 from core.audit import STEPS, AuditProgress
 from core.audit.folder import Skip
 from core.audit.store import AuditState, AuditStore
 from core.errors import NodelensError
-from core.jobs import Job
+from core.jobs import Job, JobFolder
 
 
 def begin(store: AuditStore, job: Job) -> None:
@@ -44,6 +44,7 @@ def audit_head(store: AuditStore, job: Job, state: AuditState) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="nl-batch-head"):
         way_back("All data sets", "all-of-audits", address.audit.look_at)
         head_line(job.name, marks(job, state.name))
+        _add_labels(store, job, running=state.name == "running")
         report = store.folder(job).report
         if report.is_file():
             download(
@@ -55,6 +56,43 @@ def audit_head(store: AuditStore, job: Job, state: AuditState) -> None:
                 help=words.REPORT,
             )
         delete_button("audit", words.DELETE, partial(_delete, store, job), "delete-this-audit")
+
+
+def _add_labels(store: AuditStore, job: Job, *, running: bool) -> None:
+    """Draw the field for a table of labels that the data set came without, or with a wrong one."""
+    with st.popover("Labels", icon=":material/label:", disabled=running, key="audit-labels"):
+        st.caption(words.ADD_LABELS)
+        name = f"audit-labels-{job.id}"
+        file = st.file_uploader("Labels, CSV", type=["csv"], key=widgets.uploader_key(name))
+        if file is None:
+            return
+        try:
+            store.add_labels(job, file.name, file.getvalue())
+        except NodelensError as error:
+            show_problem(error)
+            return
+        widgets.clear_uploader(name)
+        store.start(job)
+        st.rerun()
+
+
+def use_batch(store: AuditStore, batches: JobFolder) -> None:
+    """Draw the choice of a batch whose patches are to be audited without another upload."""
+    jobs = {batch.id: batch for batch in batches.jobs(identity.owner())}
+    if not jobs:
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.selectbox(
+            words.USE_BATCH, list(jobs), format_func=lambda each: f"{jobs[each].name}, "
+            f"{when(jobs[each])}", index=None, placeholder="Choose a batch", key="audit-batch",
+        )  # fmt: skip
+        pressed = st.button(
+            "Use this batch", disabled=chosen is None or not store.jobs.is_writable,
+            key="audit-use-batch",
+        )  # fmt: skip
+    if pressed and chosen is not None:
+        begin(store, store.use_batch(identity.owner(), batches, jobs[chosen]))
+        st.rerun()
 
 
 def _delete(store: AuditStore, job: Job) -> None:

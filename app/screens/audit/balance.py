@@ -37,7 +37,7 @@ def balance_panel(view: AuditView) -> None:
             f"audit-{by}-chart",
             f"Patches of each {by}, stacked by label",
             on_select=partial(_select, by),
-            selection_mode=["points", "box"],
+            selection_mode="points",
         )
         st.dataframe(
             _table(table, slides=by == "slide"),

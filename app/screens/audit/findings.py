@@ -4,7 +4,7 @@ from html import escape
 
 import streamlit as st
 
-from app.screens.audit import pairs, patches, tabs, words
+from app.screens.audit import limits, pairs, patches, tabs, words
 from app.screens.shared.parts import Stat, empty, stat_strip
 from core.audit import Area, Finding, Severity
 from core.audit.browse import AuditView, PatchChoice
@@ -51,8 +51,16 @@ def _counted(count: int, name: str) -> str:
     return f"{count} {name}{'s' * (count != 1)}"
 
 
-def finding_list(view: AuditView) -> None:
-    """Draw the findings, errors first; "Show me" chooses their patches."""
+def findings_panel(view: AuditView) -> None:
+    """Draw the findings, errors first; "Show me" chooses their patches. Limits are folded."""
+    _finding_list(view)
+    fold = st.expander(words.LIMITS_FOLD, on_change="rerun", key="audit-limits-fold")
+    if fold.open:
+        with fold:
+            limits.limits_panel(view)
+
+
+def _finding_list(view: AuditView) -> None:
     if not view.findings:
         empty(words.NOTHING_FOUND)
         return
@@ -98,7 +106,7 @@ def _show(finding: Finding, view: AuditView) -> None:
     elif finding.ids:
         patches.show(PatchChoice("finding", finding.kind))
     elif finding.area is Area.STATISTICS:
-        tabs.go_to(job_id, tabs.MEASURES)
+        tabs.go_to(job_id, tabs.CLASSES)
     else:
         tabs.go_to(job_id, tabs.BALANCE)
 

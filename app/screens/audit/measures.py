@@ -9,10 +9,11 @@ from app import charts, resources
 from app.charts import audit as audit_charts
 from app.screens.audit import patches, words
 from app.screens.audit.words import measure_text, unit_text
-from app.screens.shared.parts import chart, section
+from app.screens.shared.parts import chart, section, table, with_small
 from app.state import widgets
 from core.audit import CHANNELS, QUALITY, REGIONS
 from core.audit.browse import AuditView, PatchChoice
+from core.wording import number
 
 _HISTOGRAM: Final = "audit-histogram"
 _DOTS: Final = "audit-dots"
@@ -25,7 +26,7 @@ def measures_panel(view: AuditView) -> None:
     """Draw distributions, contrasts and associations; a selection in each chooses patches."""
     colours = charts.palette(dark=widgets.is_dark())
     measure = _choice()
-    section("Distribution by class", "drag over bars, or click one, to see its patches")
+    section("Distribution by class", "click a bar to see its patches; Shift adds bars")
     bins = resources.audit_distribution(view, measure)
     if bins is None:
         st.caption("No patch has a value for this measure.")
@@ -41,7 +42,7 @@ def measures_panel(view: AuditView) -> None:
             f"{_HISTOGRAM}-{measure}",
             f"Distribution of {name} in each class",
             on_select=lambda: _select_bins(measure),
-            selection_mode=["points", "box"],
+            selection_mode="points",
         )
         outside = f" {bins.outside:,} values lie beyond the ends." if bins.outside else ""
         st.caption(f"Share of the class in each of {len(bins.edges) - 1} bins.{outside}")
@@ -83,11 +84,11 @@ def _select_bins(measure: str) -> None:
 
 def _associations(view: AuditView, colours: charts.Colours) -> None:
     section("How well single image measures predict the label", "click a point")
-    table = _table_or_reason(view, view.audit.table("associations"), "labels of both classes")
-    if table is None:
+    found = _table_or_reason(view, view.audit.table("associations"), "labels of both classes")
+    if found is None:
         return
-    whole = st.toggle(f"Show all {len(table)} measures", key="audit-all-measures")
-    shown = table if whole else table.head(_FIRST)
+    whole = st.toggle(f"Show all {len(found)} measures", key="audit-all-measures")
+    shown = found if whole else found.head(_FIRST)
     key = f"{_DOTS}-{len(shown)}"
     chart(
         audit_charts.association_dots(shown, measure_text, colours=colours),
@@ -96,7 +97,7 @@ def _associations(view: AuditView, colours: charts.Colours) -> None:
         on_select=lambda: _select_dot(key),
         selection_mode="points",
     )
-    slides = int(table["slides"].max())
+    slides = int(found["slides"].max())
     how = words.SLIDE_INTERVALS.format(slides=slides) if slides else words.PATCH_INTERVALS
     st.caption(words.ASSOCIATIONS.format(intervals=how))
     probes = view.audit.table("probes")
@@ -107,26 +108,18 @@ def _associations(view: AuditView, colours: charts.Colours) -> None:
 def _probes(probes: pd.DataFrame) -> None:
     """Draw how well baseline models predict, where they predict anything."""
     section("Baseline model on colour alone", "logistic regression, out of fold")
-    shown = pd.DataFrame(
-        {
-            "Predicts": probes["told"],
-            "From the": probes["seen"],
-            "Score": probes["score"],
-            "Chance": probes["chance"],
-            "Measure": probes["measure"],
-            "Patches": probes["patches"],
-            "Folds": probes["folds"],
-            "Note": probes["note"],
-        }
-    )
-    st.dataframe(
-        shown,
-        hide_index=True,
-        column_config={
-            name: st.column_config.NumberColumn(format="%.3f") for name in ("Score", "Chance")
-        },
-        key="audit-probes",
-    )
+    rows = [
+        (
+            row["told"],
+            row["seen"],
+            with_small(number(row["score"], 3), f"chance {number(row['chance'], 3)}"),
+            row["measure"],
+            f"{row['patches']:,}",
+            "; ".join(filter(None, (row["folds"], row["note"]))),
+        )
+        for row in probes.to_dict("records")
+    ]
+    table(("Predicts", "From the", "Score", "Measure", "Patches", "Folds"), rows)
     st.caption(words.BASELINE)
 
 
@@ -138,11 +131,11 @@ def _select_dot(key: str) -> None:
 
 def _contrasts(view: AuditView, colours: charts.Colours) -> None:
     section("Centre against ring", "click a point to see the patches that differ most")
-    table = _table_or_reason(view, view.audit.table("contrasts"), "labels")
-    if table is None:
+    found = _table_or_reason(view, view.audit.table("contrasts"), "labels")
+    if found is None:
         return
     chart(
-        audit_charts.contrast_dots(table, colours=colours),
+        audit_charts.contrast_dots(found, colours=colours),
         _CONTRASTS,
         "Mean difference between centre and ring of each channel and class, with intervals",
         on_select=_select_contrast,
@@ -159,14 +152,14 @@ def _select_contrast() -> None:
 
 
 def _table_or_reason(
-    view: AuditView, table: pd.DataFrame | None, needs: str
+    view: AuditView, found: pd.DataFrame | None, needs: str
 ) -> pd.DataFrame | None:
     """Return a table of the statistics step that has rows, else say why there is none."""
-    if table is None:
+    if found is None:
         reason = view.audit.progress.why_not("statistics", words.NOT_YET)
         st.caption(f"Not available: {reason}.")
         return None
-    if table.empty:
+    if found.empty:
         st.caption(f"This needs {needs}.")
         return None
-    return table
+    return found

@@ -1,7 +1,6 @@
 """The patches of an audit that are looked at: what they are, filters, order, pages of tiles."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Final
 
 import pandas as pd
@@ -9,6 +8,7 @@ import streamlit as st
 
 from app import resources
 from app.screens.audit import words
+from app.screens.audit.table import patch_table
 from app.screens.audit.tiles import TileCard, tile, tiles
 from app.screens.audit.words import flags_text, measure_text
 from app.screens.shared.pager import page_of, pager
@@ -27,6 +27,7 @@ from core.audit.browse import (
     exported,
     listed,
     parquet_bytes,
+    review_table,
 )
 from core.audit.store import AuditStore
 from core.errors import NodelensError
@@ -35,13 +36,18 @@ from core.patches import PatchSource
 
 _SIZES: Final = {"Small": 96, "Medium": 192, "Large": 288}
 _MEDIUM: Final = "Medium"
-_SIZE: Final = "audit-size"
+_TABLE: Final = "Table"
+_LOOK: Final = "audit-look"
 _SEED: Final = "audit-seed"
 _TILES: Final = {96: 60, 192: 36, 288: 16}
 _BESIDE: Final = 96
 _TILES_BESIDE: Final = 36
 _PAGE: Final = "show-page"
-Make = Callable[[pd.DataFrame], bytes]
+_FILES: Final[tuple[tuple[str, str, Callable[[AuditView, Rows], bytes]], ...]] = (
+    ("CSV", "csv", lambda view, rows: csv_bytes(exported(view, rows))),
+    ("Parquet", "parquet", lambda view, rows: parquet_bytes(exported(view, rows))),
+    ("List for review", "review.csv", lambda view, rows: csv_bytes(review_table(view, rows))),
+)
 
 
 def shown_now() -> PatchChoice:
@@ -83,41 +89,31 @@ def patches_beside(store: AuditStore, job: Job, view: AuditView) -> None:
         label_visibility="collapsed",
     )
     rows = listed(view, chosen, PatchFilter(order=order or PatchOrder.AS_FOUND))
-    _page(store, job, view, chosen, rows, side=_BESIDE, a_page=_TILES_BESIDE)
+    _page(store, job, view, rows, chosen.measure, side=_BESIDE, a_page=_TILES_BESIDE)
 
 
 def patches_alone(store: AuditStore, job: Job, view: AuditView) -> None:
-    """Draw the patches that are looked at with filters, order, size and downloads."""
+    """Draw the patches that are looked at with filters, order and downloads."""
     chosen = choose(view, shown_now())
     headline(chosen)
     wanted = _filters(view, chosen)
     rows = listed(view, chosen, wanted)
-    side = _SIZES[str(widgets.chosen(_SIZE, _MEDIUM))]
-    measure = (
-        wanted.measure
-        if wanted.order in {PatchOrder.HIGHEST, PatchOrder.LOWEST}
-        else chosen.measure
-    )
-    shown = Chosen(chosen.rows, chosen.sentence, measure)
-    _page(store, job, view, shown, rows, side=side, a_page=_TILES[side])
+    look = str(widgets.chosen(_LOOK, _MEDIUM))
+    if look == _TABLE:
+        patch_table(view, rows)
+    else:
+        by_measure = wanted.order in {PatchOrder.HIGHEST, PatchOrder.LOWEST}
+        measure = wanted.measure if by_measure else chosen.measure
+        _page(store, job, view, rows, measure, side=_SIZES[look], a_page=_TILES[_SIZES[look]])
     with st.container(horizontal=True, vertical_alignment="center"):
-        downloads(view, rows, name=job.name)
-
-
-def downloads(view: AuditView, rows: Rows, *, name: str) -> None:
-    """Draw the downloads of rows; each file is made when it is asked for."""
-    for label, suffix, make in (("CSV", "csv", csv_bytes), ("Parquet", "parquet", parquet_bytes)):
-        download(
-            f"{label}, {len(rows):,} rows",
-            partial(_file, make, view, rows),
-            f"audit-{name}.{suffix}",
-            f"audit-rows-{suffix}",
-            disabled=not len(rows),
-        )
-
-
-def _file(make: Make, view: AuditView, rows: Rows) -> bytes:
-    return make(exported(view, rows))
+        for label, suffix, make in _FILES:
+            download(
+                f"{label}, {len(rows):,} rows",
+                lambda make=make: make(view, rows),
+                f"audit-{job.name}.{suffix}",
+                f"audit-rows-{suffix}",
+                disabled=not len(rows),
+            )
 
 
 def headline(chosen: Chosen) -> None:
@@ -147,7 +143,7 @@ def _order_text(chosen: Chosen, order: PatchOrder) -> str:
 
 def _filters(view: AuditView, chosen: Chosen) -> PatchFilter:
     text_part, order_part, more_part, size_part = st.columns(
-        [1.4, 1, 1, 1], vertical_alignment="bottom"
+        [1.2, 0.9, 0.9, 1.3], vertical_alignment="bottom"
     )
     with text_part:
         text = st.text_input(
@@ -169,11 +165,11 @@ def _filters(view: AuditView, chosen: Chosen) -> PatchFilter:
         measure, seed = _order_more(order)
     with size_part:
         st.segmented_control(
-            "Size",
-            list(_SIZES),
+            "Show",
+            [*_SIZES, _TABLE],
             default=_MEDIUM,
             required=True,
-            key=_SIZE,
+            key=_LOOK,
             persist_state="session",
         )
     label_part, split_part, flag_part = st.columns([1, 1, 2.4])
@@ -232,8 +228,8 @@ def _page(
     store: AuditStore,
     job: Job,
     view: AuditView,
-    chosen: Chosen,
     rows: Rows,
+    measure: str,
     *,
     side: int,
     a_page: int,
@@ -244,7 +240,7 @@ def _page(
     page = page_of(len(rows), a_page, key=_PAGE)
     source = source_or_none(store, job)
     cards = [
-        TileCard((tile(view, source, int(row), why=_why(view, int(row), chosen.measure)),))
+        TileCard((tile(view, source, int(row), why=_why(view, int(row), measure)),))
         for row in rows[page.part]
     ]
     tiles(cards, key="audit-tiles", side=side, followed=side == _BESIDE)

@@ -10,41 +10,46 @@ from numpy.typing import NDArray
 from app import charts
 from app.charts import audit as audit_charts
 from app.screens.audit import patches, words
+from app.screens.audit.labels import score_now
 from app.screens.audit.words import measure_text, unit_text
 from app.screens.shared.parts import chart
 from app.state import widgets
 from core.audit import FLAGS, MEASURES
 from core.audit.browse import AuditView, PatchChoice
+from core.audit.store import AuditStore
+from core.jobs import Job
+from core.settings import Settings
 
 _KEY: Final = "audit-scatter"
-_MAP: Final = "Map of patches"
+_NETWORK: Final = "Network features"
+_COLOUR: Final = "Colour and stain"
 _TWO: Final = "Two measures"
-_COLOURS: Final = {"Label": "label", "Slide": "slide", "Split": "split", "Quality": "flag"}
+_LABEL: Final = "Label"
+_SCORE: Final = "Score"
+_ERROR: Final = "Error"
 _MOST_POINTS: Final = 50_000
 
 
-def map_panel(view: AuditView) -> None:
-    """Draw the scatter; box, lasso or click choose patches."""
-    embedding = view.audit.table("embedding")
-    has_map = embedding is not None and {"row", "x", "y"} <= set(embedding.columns)
-    first, second = st.columns([1, 1], vertical_alignment="bottom")
+def map_panel(store: AuditStore, job: Job, view: AuditView, settings: Settings) -> None:
+    """Draw the scatter; a box or a lasso chooses patches."""
+    maps = _maps(view)
+    if _NETWORK not in maps:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            score_now(store, job, settings, "map")
+            st.caption(words.NO_FEATURES)
+    kinds = [*maps, _TWO]
+    colours = [_LABEL, *[_SCORE, _ERROR] * (view.scores is not None), "Slide", "Split", "Quality"]
+    first, second = st.columns(2)
     with first:
-        kind = st.segmented_control(
-            "Points by", [_MAP, _TWO] if has_map else [_TWO], default=_MAP if has_map else _TWO,
-            required=True, key="audit-map-kind", persist_state="session",
-        )  # fmt: skip
+        kind = st.selectbox(
+            "Points by", kinds, key=f"audit-map-kind-{len(kinds)}", persist_state="session"
+        )
     with second:
-        colour = st.segmented_control(
-            "Colour by", list(_COLOURS), default="Label", required=True, key="audit-map-colour",
-            persist_state="session",
-        )  # fmt: skip
-    if not has_map:
-        reason = view.audit.progress.why_not("embedding", words.NOT_YET)
-        st.caption(words.NO_MAP.format(reason=reason))
-    if kind == _MAP and embedding is not None and has_map:
-        rows = embedding["row"].to_numpy(np.int64)
-        x, y = embedding["x"].to_numpy(float), embedding["y"].to_numpy(float)
-        titles = _axes(embedding)
+        colour = st.selectbox("Colour by", colours, key="audit-map-colour", persist_state="session")
+    if kind in maps:
+        points = maps[kind]
+        rows, x, y = points["row"].to_numpy(int), points["x"].to_numpy(), points["y"].to_numpy()
+        titles = _axes(points, kind)
     else:
         names = _two_measures()
         values = view.patches[list(names)].to_numpy(np.float64)
@@ -55,7 +60,7 @@ def map_panel(view: AuditView) -> None:
         kept = np.sort(np.random.default_rng(0).permutation(len(rows))[:_MOST_POINTS])
         rows, x, y = rows[kept], x[kept], y[kept]
         st.caption(f"Showing a random sample of {_MOST_POINTS:,} patches.")
-    groups = _groups(view, _COLOURS[str(colour or "Label")])[rows]
+    groups = _groups(view, colour)[rows]
     key = f"{_KEY}-{kind}-{colour}-{hash(titles)}"
     chart(
         audit_charts.patch_scatter(
@@ -67,18 +72,27 @@ def map_panel(view: AuditView) -> None:
         selection_mode=["lasso", "box", "points"],
         config={"displaylogo": False, "modeBarButtonsToRemove": ["autoScale2d"]},
     )
-    st.caption(words.LASSO + (words.MAP if kind == _MAP else ""))
+    st.caption(words.LASSO + words.MAPS.get(kind, ""))
 
 
-def _axes(embedding: pd.DataFrame) -> tuple[str, str]:
-    if not {"share_x", "share_y", "method"} <= set(embedding.columns):
+def _maps(view: AuditView) -> dict[str, pd.DataFrame]:
+    """Return the points of each map that there is: row, x, y and the shares of the axes."""
+    maps = {}
+    if view.scores is not None and view.scores["x"].notna().any():
+        known = view.scores[view.scores["x"].notna()]
+        maps[_NETWORK] = known.assign(row=known.index)
+    plain = view.audit.table("embedding")
+    if plain is not None:
+        maps[_COLOUR] = plain
+    return maps
+
+
+def _axes(points: pd.DataFrame, kind: str) -> tuple[str, str]:
+    if not {"share_x", "share_y"} <= set(points.columns):
         return "First axis", "Second axis"
-    first = embedding.iloc[0]
-    axes = [
-        f"{name} axis" + ("" if np.isnan(share) else f" ({share:.0%} of the variance)")
-        for name, share in (("First", first["share_x"]), ("Second", first["share_y"]))
-    ]
-    return f"{axes[0]}, {first['method']}", axes[1]
+    shares = (float(points[name].iloc[0]) for name in ("share_x", "share_y"))
+    first, second = (f"axis ({share:.0%} of the variance)" for share in shares)
+    return f"First {first}, PCA of {kind.lower()}", f"Second {second}"
 
 
 def _two_measures() -> tuple[str, str]:
@@ -100,11 +114,15 @@ def _title(measure: str) -> str:
     return f"{measure_text(measure).capitalize()} ({unit_text(measure)})"
 
 
-def _groups(view: AuditView, by: str) -> NDArray[np.object_]:
-    if by == "label":
+def _groups(view: AuditView, by: str) -> NDArray[np.object_] | NDArray[np.float64]:
+    if by == _SCORE and view.scores is not None:
+        return view.scores["prob_tumour"].to_numpy(np.float64)
+    if by == _ERROR:
+        return view.errors
+    if by in {"Slide", "Split"}:
+        return view.patches[by.lower()].fillna("unknown").to_numpy(object)
+    if by == _LABEL:
         return view.label_words
-    if by in {"slide", "split"}:
-        return view.patches[by].fillna("unknown").to_numpy(object)
     found = np.full(len(view.flags), "none", dtype=object)
     for name in reversed(FLAGS):
         found[view.flags[name].to_numpy(bool)] = words.FLAGS[name]

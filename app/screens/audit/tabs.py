@@ -1,21 +1,21 @@
 """The parts of the data-set page and which of them is looked at."""
 
+from functools import partial
 from typing import Final
 
 import streamlit as st
 
+from app.screens.audit import patches
 from app.state import address, widgets
 
 FINDINGS: Final = "Findings"
-PATCHES: Final = "Patches"
-BALANCE: Final = "Classes and slides"
+CLASSES: Final = "Classes"
+BALANCE: Final = "Slides and splits"
 PAIRS: Final = "Duplicates and leaks"
 LABELS: Final = "Doubtful labels"
-MEASURES: Final = "Measures"
 MAP: Final = "Map"
-LIMITS: Final = "Limits"
-TABLE: Final = "Table"
-PARTS: Final = (FINDINGS, PATCHES, BALANCE, PAIRS, LABELS, MEASURES, MAP, LIMITS, TABLE)
+PATCHES: Final = "Patches"
+PARTS: Final = (FINDINGS, CLASSES, BALANCE, PAIRS, LABELS, MAP, PATCHES)
 
 
 def part_choice(job_id: str) -> str:
@@ -30,9 +30,16 @@ def part_choice(job_id: str) -> str:
         required=True,
         key=key,
         label_visibility="collapsed",
+        on_change=partial(_turned, key),
     )
     address.audit_part.look_at(part or FINDINGS)
     return part or FINDINGS
+
+
+def _turned(key: str) -> None:
+    """Drop what was chosen in the chart of the part that is left; Patches shows it large."""
+    if widgets.chosen(key) != PATCHES:
+        patches.show_all()
 
 
 def go_to(job_id: str, part: str) -> None:

@@ -56,7 +56,8 @@ function drawTile(tile, held) {
   } else {
     picture.append(element("em", "", tile.missing || "no picture"));
   }
-  button.append(picture, element("b", tile.tone, tile.label));
+  button.append(picture);
+  if (tile.label) button.append(element("b", tile.tone, tile.label));
   if (tile.why) button.append(element("small", "why", tile.why));
   for (const line of tile.lines) {
     const small = element("small", "", line);

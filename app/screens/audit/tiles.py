@@ -79,6 +79,7 @@ def tile(
     why: str = "",
     orientation: int = 0,
     region: tuple[float, ...] = (),
+    bare: bool = False,
 ) -> Tile:
     """Return a row as a tile.
 
@@ -89,6 +90,7 @@ def tile(
         why: Why it is here.
         orientation: How to turn the picture.
         region: See `Tile`.
+        bare: Whether nothing is said below the picture.
     """
     patch = view.patches.iloc[row]
     label, picture = str(view.label_words[row]), None
@@ -99,10 +101,10 @@ def tile(
         row,
         str(patch["id"]),
         picture,
-        call_text(label),
+        "" if bare else call_text(label),
         _TONES[label],
         why,
-        (*known, str(patch["id"])),
+        () if bare else (*known, str(patch["id"])),
         region,
         str(patch["reason"]) or MOVED,
     )

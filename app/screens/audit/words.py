@@ -17,6 +17,7 @@ STEPS: Final = {
     "statistics": "Comparing classes and slides",
     "probes": "Training baseline models",
     "embedding": "Drawing the map of patches",
+    "network": "Scoring the patches",
     "labels": "Looking for doubtful labels",
     "report": "Writing the report",
 }
@@ -108,6 +109,31 @@ LEAD: Final = (
     "Before you train or score anything: see what is wrong with these patches, their labels and "
     "their splits, how many are affected, and which."
 )
+LABELS_TOO: Final = (
+    "Include a CSV with the columns id (the file name) and label, if you have one; slide and split "
+    "are read too. You can also add it later."
+)
+ADD_LABELS: Final = (
+    "A CSV with the columns id (the file name) and label: 1 or tumour, 0 or normal. The columns "
+    "slide and split are optional. The patches are checked again with it."
+)
+USE_BATCH: Final = "Or a batch that is here already, with its labels and scores"
+EXAMPLES: Final = "Drawn at random. Click a patch to enlarge it."
+NO_EXAMPLE: Final = "No readable patch of this class."
+NO_LABELS: Final = ("No labels yet.", "Add a CSV with the button “Labels” above.")
+LOOKS: Final = (
+    "Up to 1,000 patches of each class, drawn at random. A difference only inside the outline is "
+    "about the label; a difference everywhere is about the slides or the stain."
+)
+ALL_MEASURES: Final = "All {measures} measures by class, and what they alone predict"
+LIMITS_FOLD: Final = "Limits of the quality checks"
+NOT_SEARCHED: Final = "Doubtful labels were not searched for."
+SCORE_NOW: Final = (
+    "Scores every patch once and places it by what the network's last layer reads. This is about "
+    "as fast as scoring a batch."
+)
+NO_SCORED_BATCH: Final = "No scored batch of yours holds any of these patches."
+NO_FEATURES: Final = "Adds a map of the network's features, and colours for score and error."
 NO_DATA_SET: Final = (
     "No data set yet.",
     "Choose one above, or open the drawn samples to see what an audit shows.",
@@ -177,13 +203,14 @@ PAIRS: Final = (
 MOVED: Final = "It is missing, or it has changed since the audit."
 LABEL_CENTRE: Final = "96 × 96 px; the label refers only to the outlined centre (32 × 32 px)."
 NO_PATCH: Final = ("No patch.", "None matches these filters.")
-NO_MAP: Final = "The map of patches is not available: {reason}. Two measures are shown instead."
 LASSO: Final = "Drag a lasso around points to see their patches; double-click to clear."
-MAP: Final = (
-    " Neighbouring points have similar colours and stains; two axes cannot show everything."
-)
+MAPS: Final = {
+    "Network features": " Neighbouring points look alike to the network; two axes cannot show "
+    "everything.",
+    "Colour and stain": " Neighbouring points have similar colours and stains; two axes cannot "
+    "show everything.",
+}
 TABLE: Final = (
     "The downloads contain all {measures} measures, {quality} of them for quality, and {flags} "
     "quality flags at the current limits."
 )
-REVIEW_LIST: Final = "ID, path, SHA-256, label, slide and split of these patches."

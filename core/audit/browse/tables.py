@@ -11,8 +11,11 @@ from core.files import no_formula
 
 def exported(view: AuditView, rows: Rows) -> pd.DataFrame:
     """Return rows with everything that is known of them, as they are taken home."""
-    part = view.patches.iloc[rows]
-    return part.assign(flags=view.flag_words[rows])
+    part = view.patches.iloc[rows].assign(flags=view.flag_words[rows])
+    if view.scores is None:
+        return part
+    known = view.scores[["prob_tumour", "predicted_label"]].iloc[rows]
+    return part.assign(**{name: known[name] for name in known})
 
 
 def csv_bytes(frame: pd.DataFrame) -> bytes:
@@ -33,7 +36,7 @@ def parquet_bytes(frame: pd.DataFrame) -> bytes:
     return buffer.getvalue()
 
 
-def review_table(view: AuditView, rows: Sequence[int]) -> pd.DataFrame:
+def review_table(view: AuditView, rows: Rows | Sequence[int]) -> pd.DataFrame:
     """Return what names patches to a reader: id, path, hash, label, slide, split."""
     columns = ["id", "path", "sha256", "label", "slide", "split"]
     return view.patches.iloc[list(rows)][columns]

@@ -1,15 +1,20 @@
 """Audits in the background: uploads with their tables, stop and continue, what is refused."""
 
 import io
+import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
+from sklearn.decomposition import PCA
 
-from core.audit import open_audit
+from core.audit import Audit, open_audit
 from core.audit.store import AuditStore
 from core.errors import SourceError
+from core.jobs import Job, JobStore
 from core.patches import Patch
+from core.scoring import Classifier
 from tests.toys import noise_patches, write_patches
 
 OWNER = "o" * 43
@@ -106,25 +111,113 @@ def test_a_stopped_audit_goes_on_to_the_same_tables(tmp_path: Path) -> None:
     assert len(open_audit(later.folder(job).path).patches) == 12
 
 
-def test_scores_of_other_patches_are_refused_and_the_audit_can_go_on(tmp_path: Path) -> None:
+def finished(store: AuditStore, job: Job) -> Audit:
+    store.start(job)
+    store.wait(job, timeout_s=120)
+    assert store.state(job).name == "done", store.state(job).error
+    return open_audit(store.folder(job).path)
+
+
+def test_scores_of_other_patches_are_refused_and_the_audit_stays(tmp_path: Path) -> None:
     names = [f"set/{number % 2}/p{number}.png" for number in range(8)]
     store = AuditStore(tmp_path)
     job = store.jobs.add_upload(OWNER, "set", uploads(names))
-    store.start(job)
-    store.wait(job, timeout_s=60)
+    finished(store, job)
+    with pytest.raises(SourceError, match="none of the patches"):
+        store.keep_scores_in(job, "s.csv", b"id,prob_tumour\nnobody,0.5\n", out_of_fold=False)
+    with pytest.raises(SourceError, match="probability from 0 to 1"):
+        store.keep_scores_in(job, "s.csv", b"id,prob_tumour\np1,7\n", out_of_fold=False)
     assert store.state(job).name == "done"
-    store.keep_scores(job, b"id,prob_tumour\nnobody,0.5\n", out_of_fold=False)
-    store.start(job)
-    store.wait(job, timeout_s=60)
-    assert store.state(job).name == "broken"
-    assert "none of the labelled patches" in store.state(job).error
-    store.start(job)
-    store.wait(job, timeout_s=60)
-    assert store.state(job).name == "done"
-    lines = ["id,prob_tumour", *(f"p{n},{0.9 if n in {1, 2, 3, 5} else 0.1}" for n in range(8))]
-    store.keep_scores(job, "\n".join(lines).encode(), out_of_fold=True)
-    store.start(job)
-    store.wait(job, timeout_s=60)
-    found = open_audit(store.folder(job).path).table("label_candidates")
+    lines = ["id;prob_tumour", *(f"p{n};{'0,9' if n in {1, 2, 3, 5} else '0,1'}" for n in range(8))]
+    store.keep_scores_in(job, "s.csv", "\n".join(lines).encode(), out_of_fold=True)
+    found = finished(store, job).table("label_candidates")
     assert found is not None
     assert {"p2", "p7"} >= set(found["id"]) != set()
+
+
+def test_a_table_that_was_read_is_no_patch(tmp_path: Path) -> None:
+    store = AuditStore(tmp_path)
+    table = Upload("set/patch_id_wsi.csv", b"id,wsi\na,s1\nb,s2\n")
+    foreign = Upload("set/notes.csv", b"remark\nhello\n")
+    job = store.jobs.add_upload(
+        OWNER, "set", [table, *uploads(["set/a.png", "set/b.png"]), foreign]
+    )
+    patches = finished(store, job).patches
+    assert patches["path"].tolist() == ["set/a.png", "set/b.png", "set/notes.csv"]
+    assert patches["fault"].tolist() == ["", "", "not-an-image"]
+    assert patches["slide"].tolist()[:2] == ["s1", "s2"]
+
+
+def test_labels_that_come_later_are_those_of_the_patches(tmp_path: Path) -> None:
+    store = AuditStore(tmp_path)
+    job = store.jobs.add_upload(OWNER, "set", uploads(["set/a.png", "set/b.png"]))
+    assert finished(store, job).patches["label"].isna().all()
+    with pytest.raises(SourceError, match="None of the 1 ids"):
+        store.add_labels(job, "l.csv", b"id,label\nz,1\n")
+    with pytest.raises(SourceError, match="expected also 'label'"):
+        store.add_labels(job, "l.csv", b"id,remark\na,1\n")
+    store.add_labels(job, "l.csv", b"id;label;slide\na.png;tumour;s1\nb;0;s2\n")
+    patches = finished(store, job).patches
+    assert patches["label"].tolist() == [1, 0]
+    assert patches["slide"].tolist() == ["s1", "s2"]
+
+
+def test_labels_reach_patches_of_an_archive_beside_images(tmp_path: Path) -> None:
+    image, member = uploads(["a.png", "b.png"])
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("b.png", member.getvalue())
+    store = AuditStore(tmp_path)
+    files = [
+        Upload("more.zip", archive.getvalue()),
+        image,
+        Upload("l.csv", b"id,label\na,1\nb,0\n"),
+    ]
+    patches = finished(store, store.jobs.add_upload(OWNER, "set", files)).patches
+    assert dict(zip(patches["id"], patches["label"], strict=True)) == {"a": 1, "b": 0}
+
+
+def test_a_scored_batch_is_audited_without_another_upload(
+    tmp_path: Path, toy_classifier: Classifier
+) -> None:
+    batches = JobStore(tmp_path / "batches")
+    names = [f"p{number}.png" for number in range(12)]
+    batch = batches.add_upload(OWNER, "mine", uploads(names))
+    batches.start(batch, toy_classifier)
+    batches.wait(batch, timeout_s=120)
+    labels = "\n".join(["id,label", *(f"p{n},{n % 2}" for n in range(12))])
+    batches.add_labels(batch, "l.csv", labels.encode())
+    store = AuditStore(tmp_path / "audits")
+    audit = finished(store, store.use_batch(OWNER, batches, batch))
+    batches.remove(batch)  # the audit does without it
+    assert audit.patches["label"].tolist() == [
+        n % 2 for n in audit.patches["id"].str[1:].astype(int)
+    ]
+    assert audit.table("scores") is not None
+    assert audit.table("label_candidates") is not None
+    with store.inputs(store.jobs.jobs(OWNER)[0]).source as source:
+        assert all(isinstance(source.read(at), Patch) for at in range(12))
+
+
+def test_scores_of_now_are_those_of_scoring_and_their_map_is_the_features_pca(
+    tmp_path: Path, toy_classifier: Classifier
+) -> None:
+    store = AuditStore(tmp_path)
+    names = [f"set/{number % 2}/p{number}.png" for number in range(10)]
+    job = store.jobs.add_upload(OWNER, "set", uploads(names))
+    store.start(job, toy_classifier)
+    store.wait(job, timeout_s=120)
+    audit = open_audit(store.folder(job).path)
+    scores = audit.table("scores")
+    assert scores is not None
+    with store.inputs(job).source as source:
+        items = [source.read(at) for at in range(10)]
+    rows = toy_classifier.score(items)
+    assert scores["prob_tumour"].tolist() == [row.prob_tumour for row in rows]
+    assert scores["predicted_label"].tolist() == [row.predicted_label for row in rows]
+    images = np.stack([item.image_rgb_u8 for item in items if isinstance(item, Patch)])
+    features = toy_classifier.engine.details(images).features
+    assert features is not None
+    expected = PCA(2).fit_transform(features)
+    np.testing.assert_allclose(np.abs(scores[["x", "y"]]), np.abs(expected), atol=1e-3)
+    assert audit.table("label_candidates") is not None

@@ -138,14 +138,12 @@ def test_show_me_of_conflicting_pairs_leads_to_the_pairs(
 @pytest.mark.parametrize(
     "part",
     [
-        "Patches",
-        "Classes and slides",
+        "Classes",
+        "Slides and splits",
         "Duplicates and leaks",
         "Doubtful labels",
-        "Measures",
         "Map",
-        "Limits",
-        "Table",
+        "Patches",
     ],
 )
 def test_every_part_is_drawn(look_at: Callable[..., AppTest], part: str) -> None:
@@ -167,7 +165,9 @@ def test_a_patch_opens_with_what_is_known_of_it(
 def test_a_moved_limit_is_in_force_at_once_and_can_be_taken_back(
     look_at: Callable[..., AppTest], view: AuditView
 ) -> None:
-    page = look_at("Limits")
+    page = look_at()
+    page.session_state["audit-limits-fold"] = True
+    page.run()
     readable = int((view.patches["fault"] == "").sum())
     assert f"**Dark**: 0 of {readable}" in [line.value for line in page.markdown]
     page.slider(key="audit-limit-dark_mean").set_value(150.0).run()
@@ -176,6 +176,25 @@ def test_a_moved_limit_is_in_force_at_once_and_can_be_taken_back(
     assert f"**Dark**: {dark} of {readable}" in [line.value for line in page.markdown]
     page.button(key="audit-limits-reset").click().run()
     assert f"**Dark**: 0 of {readable}" in [line.value for line in page.markdown]
+
+
+def test_every_measure_is_drawn_when_it_is_unfolded(look_at: Callable[..., AppTest]) -> None:
+    page = look_at("Classes")
+    folded = html(page)
+    page.session_state["audit-measures"] = True
+    page.run()
+    assert not page.exception
+    assert "Centre against ring" in html(page)
+    assert "Centre against ring" not in folded
+
+
+def test_the_table_stands_where_the_pictures_do(
+    look_at: Callable[..., AppTest], view: AuditView
+) -> None:
+    page = look_at("Patches")
+    page.segmented_control(key="audit-look").set_value("Table").run()
+    assert not page.exception
+    assert len(page.dataframe[0].value) == len(view.patches)
 
 
 def test_nobody_else_sees_an_audit(look_at: Callable[..., AppTest]) -> None:
