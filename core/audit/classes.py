@@ -54,8 +54,9 @@ def class_looks(
     looks = []
     for label in (0, 1):
         of_class = (patches["fault"] == Fault.NONE) & (patches["label"] == label).fillna(False)
-        rows = np.random.default_rng(seed).permutation(patches.loc[of_class, "row"].to_numpy())
-        look = _look(label, SelectedSource(source, np.sort(rows[:most]).tolist()))
+        rows = patches.loc[of_class, "row"].to_numpy()
+        drawn = np.sort(np.random.default_rng(seed).permutation(len(rows))[:most])
+        look = _look(label, SelectedSource(source, rows[drawn].tolist()))
         if look is not None:
             looks.append(look)
     return tuple(looks)
