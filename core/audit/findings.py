@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from core.audit.columns import STATISTICS_OF
-from core.audit.finding import KINDS, Area, Finding, Severity, counted, finding
+from core.audit.finding import Area, Finding, Severity, counted, finding, kinds
 from core.audit.limits import FLAGS, QualityLimits, quality_flags
 from core.errors import Fault
 
@@ -37,11 +37,11 @@ def find(
         rows = table(name)
         if rows is not None and len(rows):
             found += findings_of(rows)
-    severities, areas, kinds = list(Severity), list(Area), list(KINDS)
+    severities, areas, order = list(Severity), list(Area), list(kinds())
 
     def place(one: Finding) -> tuple[int, ...]:
         weight, area = severities.index(one.severity), areas.index(one.area)
-        return weight, area, -one.count, kinds.index(one.kind)
+        return weight, area, -one.count, order.index(one.kind)
 
     return tuple(sorted(found, key=place))
 
@@ -112,10 +112,10 @@ def _pairs(pairs: pd.DataFrame) -> Iterator[Finding]:
     def true(column: str) -> "pd.Series[bool]":
         return pairs[column].astype("boolean").fillna(value=False).astype(bool)
 
-    kinds = pairs["kind"].astype(str)
+    kind_of = pairs["kind"].astype(str)
     for kind in ("same-bytes", "same-pixels", "same-under-orientation", "near", "overlap"):
-        yield from of(kind, kinds == kind, "pair is", "pairs are")
-    conflict, shifted = true("label_conflict"), kinds == "overlap"
+        yield from of(kind, kind_of == kind, "pair is", "pairs are")
+    conflict, shifted = true("label_conflict"), kind_of == "overlap"
     for kind, chosen in (
         ("related-across-splits", true("across_splits")),
         ("copy-with-other-label", conflict & ~shifted),

@@ -83,14 +83,8 @@ _REASONS: Final = {
     Skip.TOO_FEW: "fewer than three patches can be read",
     Skip.ONE_CLASS: "the data has no labels of both classes",
 }
-_WRITTEN: Final = {
-    **{skip.value: skip for skip in Skip},
-    "no scores were given (--scores)": Skip.NO_SCORES,
-    "the patches were measured without signatures": Skip.NO_SIGNATURES,
-    "related patches were not searched": Skip.NO_RELATIONS,
-    "the data names no splits": Skip.NO_SPLITS,
-    "fewer than three patches can be read": Skip.TOO_FEW,
-    "the data has no labels of both classes": Skip.ONE_CLASS,
+_WRITTEN: Final = {skip.value: skip for skip in Skip} | {
+    why: skip for skip, why in _REASONS.items()
 }
 """What stands in `progress.json`; audits before version 0.2 wrote the sentences."""
 

@@ -5,7 +5,7 @@ the block size, whatever was interrupted before, so a resumed audit has the same
 """
 
 from collections import deque
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
@@ -20,17 +20,16 @@ from numpy.typing import NDArray
 from core.audit.columns import IDENTITY, MEASURES
 from core.audit.folder import AuditFolder
 from core.audit.measures import measure
+from core.audit.relations import signatures
 from core.errors import Fault
 from core.files import replacing
-from core.patches import PATCH_SIZE_PX, ImageU8, Patch, PatchEntry, PatchSource, UnreadablePatch
+from core.patches import PATCH_SIZE_PX, Patch, PatchEntry, PatchSource, UnreadablePatch
 
 BLOCK: Final = 4096
 """Inputs per file; a multiple of `PIECE`."""
 PIECE: Final = 128
 """Inputs that one thread reads and measures at a time; bounds the memory."""
 WORKERS: Final = 2
-
-Signatures = Callable[[ImageU8], Mapping[str, NDArray[Any]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +42,6 @@ def measure_source(
     source: PatchSource,
     folder: AuditFolder,
     *,
-    signatures: Signatures | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> bool:
@@ -52,7 +50,6 @@ def measure_source(
     Args:
         source: The inputs.
         folder: Takes the blocks, and at the end the table.
-        signatures: Columns for the search of related patches, of images (N, 96, 96, 3).
         on_progress: Called with (inputs measured, inputs).
         should_stop: Asked after each piece; the block under way is then lost.
     """
@@ -63,7 +60,7 @@ def measure_source(
     ]
     done = total - sum(min(BLOCK, total - start) for start in missing)
     on_progress(done, total)
-    pieces = _pieces(source, missing, signatures)
+    pieces = _pieces(source, missing)
     try:
         for start, of_block in groupby(pieces, key=lambda piece: piece.start // BLOCK * BLOCK):
             batches = []
@@ -106,9 +103,7 @@ def _block_file(folder: AuditFolder, start: int) -> Path:
     return folder.parts / f"patches-{start:09d}.parquet"
 
 
-def _pieces(
-    source: PatchSource, blocks: list[int], signatures: Signatures | None
-) -> Generator[_Piece]:
+def _pieces(source: PatchSource, blocks: list[int]) -> Generator[_Piece]:
     """Yield pieces in order, measured by threads a bounded way ahead."""
     total = len(source)
     starts = (start for block in blocks for start in range(block, min(block + BLOCK, total), PIECE))
@@ -117,7 +112,7 @@ def _pieces(
     try:
         for start in starts:
             stop = min(start + PIECE, total)
-            ahead.append(pool.submit(_measure_piece, source, start, stop, signatures))
+            ahead.append(pool.submit(_measure_piece, source, start, stop))
             if len(ahead) > 2 * WORKERS:
                 yield ahead.popleft().result()
         while ahead:
@@ -126,26 +121,20 @@ def _pieces(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _measure_piece(
-    source: PatchSource, start: int, stop: int, signatures: Signatures | None
-) -> _Piece:
+def _measure_piece(source: PatchSource, start: int, stop: int) -> _Piece:
     inputs = [source.read(index) for index in range(start, stop)]
     readable = [number for number, item in enumerate(inputs) if isinstance(item, Patch)]
-    images = np.zeros((len(readable), PATCH_SIZE_PX, PATCH_SIZE_PX, 3), np.uint8)
-    for place, number in enumerate(readable):
-        item = inputs[number]
-        if isinstance(item, Patch):
-            images[place] = item.image_rgb_u8
+    patches = [item.image_rgb_u8 for item in inputs if isinstance(item, Patch)]
+    images = np.array(patches, np.uint8).reshape(-1, PATCH_SIZE_PX, PATCH_SIZE_PX, 3)
     columns = _identity(inputs, source.entries[start:stop])
     measures = np.full((len(inputs), len(MEASURES)), np.nan, np.float32)
     measures[readable] = measure(images)
     for place, name in enumerate(MEASURES):
         columns[name] = pa.array(measures[:, place])
-    if signatures is not None:
-        # An audit without one readable patch in a piece still needs the columns.
-        found = signatures(images if len(images) else np.zeros_like(images, shape=(1, 96, 96, 3)))
-        for name, values in found.items():
-            columns[name] = _spread(values, readable, len(inputs))
+    # A piece without one readable patch needs the columns all the same.
+    found = signatures(images if len(images) else np.zeros_like(images, shape=(1, 96, 96, 3)))
+    for name, values in found.items():
+        columns[name] = _spread(values, readable, len(inputs))
     return _Piece(start, pa.RecordBatch.from_pydict(columns))
 
 

@@ -1,7 +1,6 @@
 """The audit as one HTML file that needs no network: findings first, then tables and figures."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -71,25 +70,10 @@ def _summary(audit: Audit) -> str:
     )
 
 
-@dataclass(frozen=True)
-class _Thumbnail:
-    """A patch in a row of pictures.
-
-    Attributes:
-        path: As it is called.
-        name: The same, short enough to stand under it.
-        png_uri: "" where there is no picture.
-    """
-
-    path: str
-    name: str
-    png_uri: str
-
-
 def _pictures(
     rows: Sequence[int], audit: Audit, source: PatchSource, *, spread: bool = False
-) -> list[_Thumbnail]:
-    """Return thumbnails of the first rows, or of some of all."""
+) -> list[dict[str, str]]:
+    """Return path, short name and picture of the first rows, or of some of all."""
     if not rows:
         return []
     last = len(rows) - 1 if spread else min(_THUMBNAILS, len(rows)) - 1
@@ -99,7 +83,7 @@ def _pictures(
         item = source.read(row)
         path = str(audit.patches["path"].iloc[row])
         uri = png_uri(item.image_rgb_u8) if isinstance(item, Patch) else ""
-        shown.append(_Thumbnail(path, _short(path), uri))
+        shown.append({"path": path, "name": _short(path), "png_uri": uri})
     return shown
 
 

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from enum import Enum, auto
 from pathlib import Path
 
 import pandas as pd
@@ -13,13 +12,12 @@ import pandas as pd
 from core.audit.audit import Audit
 from core.audit.folder import STEPS, AuditFolder, AuditProgress, Skip
 from core.audit.inputs import Inputs, fault_table
-from core.audit.measuring import Signatures, join_blocks, measure_source
+from core.audit.measuring import join_blocks, measure_source
 from core.audit.relations import (
     candidate_table,
     embedding_table,
     probe_table,
     related_patches,
-    signatures,
     split_table,
 )
 from core.audit.report import write_report
@@ -29,15 +27,8 @@ from core.errors import RunError, what_differs
 from core.patches.colours import colour_notes
 from core.tables import read_table
 
-
-class Ended(Enum):
-    """How a step ended that was not left out."""
-
-    DONE = auto()
-    STOPPED = auto()
-
-
-Result = Ended | Skip
+Result = dict[str, pd.DataFrame] | Skip | None
+"""The tables that a step leaves, why it was left out, or None where it was stopped."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +95,6 @@ def run_audit(
     *,
     watch: Watch | None = None,
     scores: Scores | None = None,
-    signatures: Signatures | None = signatures,
 ) -> bool:
     """Do the steps that are not done yet; return whether the audit is complete.
 
@@ -113,11 +103,10 @@ def run_audit(
         folder: From `prepare`.
         watch: Progress and stop.
         scores: For the step "labels"; given to a finished audit, that step and the report follow.
-        signatures: See `measure_source`.
     """
     if scores is not None and folder.read_progress().skipped.get("labels") is Skip.NO_SCORES:
         folder.undo("labels")
-    run = _Run(inputs, folder, watch or Watch(), scores, signatures)
+    run = _Run(inputs, folder, watch or Watch(), scores)
     return all(run.step(name) for name in STEPS)
 
 
@@ -125,21 +114,15 @@ class _Run:
     """One run over the steps."""
 
     def __init__(
-        self,
-        inputs: Inputs,
-        folder: AuditFolder,
-        watch: Watch,
-        scores: Scores | None,
-        signatures: Signatures | None,
+        self, inputs: Inputs, folder: AuditFolder, watch: Watch, scores: Scores | None
     ) -> None:
         self.inputs = inputs
         self.folder = folder
         self.watch = watch
         self.scores = scores
-        self.signatures = signatures
         self.progress = folder.read_progress()
         self._told = 0.0
-        self._steps: dict[str, Callable[[], Result]] = {
+        self._steps: dict[str, Callable[[Audit], Result]] = {
             "measure": self._measure,
             "relations": self._relations,
             "splits": self._splits,
@@ -158,19 +141,18 @@ class _Run:
             return False
         started = time.perf_counter()
         self._write(replace(self.progress, step=name, done=0, total=0))
-        result = self._steps[name]()
+        result = self._steps[name](Audit(self.folder, self.folder.read_spec()))
         seconds = self.progress.seconds.get(name, 0.0) + time.perf_counter() - started
-        spent = self.progress.seconds | {name: round(seconds, 3)}
-        if result is Ended.STOPPED:
-            self._write(replace(self.progress, seconds=spent))
-            return False
+        done = replace(self.progress, seconds=self.progress.seconds | {name: round(seconds, 3)})
         if isinstance(result, Skip):
-            skipped = self.progress.skipped | {name: result}
-            self._write(replace(self.progress, step="", skipped=skipped))
-            return True
-        finished = (*self.progress.finished, name)
-        self._write(replace(self.progress, step="", finished=finished, seconds=spent))
-        return True
+            self._write(replace(done, step="", skipped=done.skipped | {name: result}))
+        elif result is None:
+            self._write(done)
+        else:
+            for table, rows in result.items():
+                self.folder.write(table, rows)
+            self._write(replace(done, step="", finished=(*done.finished, name)))
+        return result is not None
 
     def _write(self, progress: AuditProgress) -> None:
         self.progress = replace(progress, updated=datetime.now(UTC).isoformat(timespec="seconds"))
@@ -184,96 +166,66 @@ class _Run:
             self._told = now
             self._write(replace(self.progress, done=done, total=total))
 
-    def _measure(self) -> Result:
+    def _measure(self, audit: Audit) -> Result:
+        source = self.inputs.source
         if not self.folder.table("patches").is_file():
             whole = measure_source(
-                self.inputs.source,
+                source,
                 self.folder,
-                signatures=self.signatures,
                 on_progress=self.tell,
                 should_stop=self.watch.should_stop,
             )
             if not whole:
-                return Ended.STOPPED
+                return None
             join_blocks(self.folder)
         shutil.rmtree(self.folder.parts, ignore_errors=True)
-        source = self.inputs.source
         colours = [("colours", source.name, "", note) for note in colour_notes(source)]
         faults = pd.concat([self.inputs.table_faults, fault_table(colours)], ignore_index=True)
-        self.folder.write("table_faults", faults)
-        self.folder.write("balance", balance(self._audit().patches))
-        return Ended.DONE
+        return {"table_faults": faults, "balance": balance(audit.patches)}
 
-    def _relations(self) -> Result:
+    def _relations(self, audit: Audit) -> Result:
         kept = self.folder.read("signatures")
         if kept is None or len(kept.columns) == 1:
             return Skip.NO_SIGNATURES
         found = related_patches(
-            self._audit().patches,
-            kept,
-            self.inputs.source,
-            self.tell,
-            self.watch.should_stop,
+            audit.patches, kept, self.inputs.source, self.tell, self.watch.should_stop
         )
-        if found is None:
-            return Ended.STOPPED
-        pairs, groups = found
-        self.folder.write("groups", groups)
-        self.folder.write("pairs", pairs)
-        return Ended.DONE
+        return None if found is None else dict(zip(("pairs", "groups"), found, strict=True))
 
-    def _splits(self) -> Result:
-        audit = self._audit()
+    def _splits(self, audit: Audit) -> Result:
         pairs, groups = audit.table("pairs"), audit.table("groups")
         if pairs is None or groups is None:
             return Skip.NO_RELATIONS
         table = split_table(audit.patches, pairs, groups)
+        return Skip.NO_SPLITS if table is None else {"splits": table}
+
+    def _statistics(self, audit: Audit) -> Result:
+        table = associations(audit.patches, self.tell, self.watch.should_stop)
         if table is None:
-            return Skip.NO_SPLITS
-        self.folder.write("splits", table)
-        return Ended.DONE
+            return None
+        return {"contrasts": contrasts(audit.patches), "associations": table}
 
-    def _statistics(self) -> Result:
-        patches = self._audit().patches
-        self.folder.write("contrasts", contrasts(patches))
-        table = associations(patches, self.tell, self.watch.should_stop)
-        if table is None:
-            return Ended.STOPPED
-        self.folder.write("associations", table)
-        return Ended.DONE
+    def _probes(self, audit: Audit) -> Result:
+        return {"probes": probe_table(audit.patches)}
 
-    def _probes(self) -> Result:
-        self.folder.write("probes", probe_table(self._audit().patches))
-        return Ended.DONE
+    def _embedding(self, audit: Audit) -> Result:
+        table = embedding_table(audit.patches)
+        return Skip.TOO_FEW if table is None else {"embedding": table}
 
-    def _embedding(self) -> Result:
-        table = embedding_table(self._audit().patches)
-        if table is None:
-            return Skip.TOO_FEW
-        self.folder.write("embedding", table)
-        return Ended.DONE
-
-    def _labels(self) -> Result:
-        audit = self._audit()
+    def _labels(self, audit: Audit) -> Result:
+        scores = audit.table("scores")
         if self.scores is not None:
             table = read_table(self.scores.file)
-            given = scores_of(audit.patches, table, out_of_fold=self.scores.out_of_fold)
-            self.folder.write("scores", given)
-        scores = audit.table("scores")
+            scores = scores_of(audit.patches, table, out_of_fold=self.scores.out_of_fold)
         if scores is None:
             return Skip.NO_SCORES
         candidates = candidate_table(audit.patches, aligned(audit.patches, scores))
         if candidates is None:
             return Skip.ONE_CLASS
-        self.folder.write("label_candidates", candidates)
-        return Ended.DONE
+        return {"scores": scores, "label_candidates": candidates}
 
-    def _report(self) -> Result:
-        audit = self._audit()
+    def _report(self, audit: Audit) -> Result:
         findings = [finding.as_dict() for finding in audit.findings()]
         self.folder.write_json(self.folder.findings, findings)
         write_report(audit, self.inputs.source, self.folder.report)
-        return Ended.DONE
-
-    def _audit(self) -> Audit:
-        return Audit(self.folder, self.folder.read_spec())
+        return {}

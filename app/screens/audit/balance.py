@@ -1,8 +1,7 @@
 """Classes, slides and splits: how many patches, how many of them tumour, leaks."""
 
-from collections.abc import Hashable
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 import streamlit as st
@@ -10,7 +9,7 @@ import streamlit as st
 from app import charts
 from app.charts import audit as audit_charts
 from app.screens.audit import patches, words
-from app.screens.shared.parts import chart, empty, plain, section
+from app.screens.shared.parts import chart, empty, section
 from app.state import widgets
 from core.audit.browse import AuditView, PatchChoice
 
@@ -92,32 +91,28 @@ def _leaks(view: AuditView) -> None:
     if not len(splits):
         st.caption("None found.")
         return
-    st.markdown("\n".join(f"- {plain(_leak_text(row))}" for row in _leak_rows(splits)))
+    shown = splits[splits["kind"].isin(words.LEAKS)].head(_MOST_LEAKS)
+    relation = [words.KINDS.get(str(detail), detail or "") for detail in shown["detail"]]
+    between = [
+        f"{a} and {b}" if isinstance(b, str) else a
+        for a, b in zip(shown["a"], shown["b"], strict=True)
+    ]
+    frame = pd.DataFrame(
+        {
+            "What": shown["kind"].map(words.LEAKS),
+            "Where": between,
+            "Relation": relation,
+            "Number": shown["count"],
+            "Of": shown["of"],
+            "SD apart": shown["distance"],
+        }
+    ).dropna(axis=1, how="all")
+    st.dataframe(frame, hide_index=True, key="audit-leaks", column_config={
+        "SD apart": st.column_config.NumberColumn(format="%.2f")
+    })  # fmt: skip
     stained = splits[splits["kind"] == "slide-stain"].head(8)
     if len(stained):
         names = ", ".join(
             f"{row['a']} ({row['distance']:.1f})" for row in stained.to_dict("records")
         )
         st.caption(words.STAIN.format(names=names))
-
-
-def _leak_rows(splits: pd.DataFrame) -> list[dict[Hashable, Any]]:
-    order = ("touched", "common-slide", "crossing", "split-stain")
-    rows = splits[splits["kind"].isin(order)].to_dict("records")
-    return sorted(rows, key=lambda row: order.index(row["kind"]))[:_MOST_LEAKS]
-
-
-def _leak_text(row: dict[Hashable, Any]) -> str:
-    """Return a row of `splits` as a sentence."""
-    kind = row["kind"]
-    if kind == "touched":
-        return (
-            f"{row['a']}: {row['count']:,.0f} of {row['of']:,.0f} patches have related patches "
-            "in another split."
-        )
-    if kind == "common-slide":
-        return f"Slide {row['a']} is in several splits: {row['detail']}."
-    if kind == "crossing":
-        relation = words.KINDS.get(str(row["detail"]), row["detail"])
-        return f"{row['a']} and {row['b']}: {row['count']:,.0f} pairs, {relation}."
-    return f"{row['a']} and {row['b']}: mean stains are {row['distance']:.2f} SD apart."

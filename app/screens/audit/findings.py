@@ -84,34 +84,25 @@ def _finding(finding: Finding, place: int, view: AuditView, *, chosen: bool) -> 
             key=f"show-{place}-{finding.kind}",
             on_click=_show,
             args=(finding, view),
-            help=_help(finding),
+            help=words.FIRST_ROWS.format(rows=MOST_ROWS, count=finding.count)
+            if finding.rows and finding.count > MOST_ROWS
+            else None,
         )
 
 
 def _show(finding: Finding, view: AuditView) -> None:
     """Choose a finding's patches, or go to the part of the page that shows it."""
-    job_id = view.job_id
     filters = pairs.pairs_of(finding.kind)
     if filters is not None:
         pairs.show_pairs(view, *filters)
-        tabs.go_to(job_id, tabs.PAIRS)
+        tabs.go_to(view.job_id, tabs.PAIRS)
     elif finding.kind == "doubtful-label":
-        tabs.go_to(job_id, tabs.LABELS)
-    elif finding.rows:
-        patches.show(PatchChoice("finding", finding.kind))
+        tabs.go_to(view.job_id, tabs.LABELS)
     elif finding.ids and finding.area is Area.SPLITS:
         kind = "split" if set(finding.ids) <= set(view.splits) else "slide"
         patches.show(PatchChoice(kind, "|".join(finding.ids)))
-        tabs.go_to(job_id, tabs.BALANCE)
-    elif finding.ids:
+        tabs.go_to(view.job_id, tabs.BALANCE)
+    elif finding.rows or finding.ids:
         patches.show(PatchChoice("finding", finding.kind))
-    elif finding.area is Area.STATISTICS:
-        tabs.go_to(job_id, tabs.CLASSES)
     else:
-        tabs.go_to(job_id, tabs.BALANCE)
-
-
-def _help(finding: Finding) -> str | None:
-    if finding.count > MOST_ROWS and finding.rows:
-        return words.FIRST_ROWS.format(rows=MOST_ROWS, count=finding.count)
-    return None
+        tabs.go_to(view.job_id, tabs.CLASSES)

@@ -11,7 +11,7 @@ from app.screens.audit import patches, words
 from app.screens.audit.words import measure_text, unit_text
 from app.screens.shared.parts import chart, section, table, with_small
 from app.state import widgets
-from core.audit import CHANNELS, QUALITY, REGIONS
+from core.audit import MEASURES, QUALITY
 from core.audit.browse import AuditView, PatchChoice
 from core.wording import number
 
@@ -19,13 +19,16 @@ _HISTOGRAM: Final = "audit-histogram"
 _DOTS: Final = "audit-dots"
 _CONTRASTS: Final = "audit-contrasts"
 _FIRST: Final = 15
-_KIND: Final = "audit-measure-kind"
 
 
 def measures_panel(view: AuditView) -> None:
     """Draw distributions, contrasts and associations; a selection in each chooses patches."""
     colours = charts.palette(dark=widgets.is_dark())
-    measure = _choice()
+    measure = st.selectbox(
+        "Measure", MEASURES, format_func=measure_text, key="audit-measure",
+        help="\n\n".join(f"{measure_text(name)}: {text}" for name, text in QUALITY.items()),
+        persist_state="session",
+    )  # fmt: skip
     section("Distribution by class", "click a bar to see its patches; Shift adds bars")
     bins = resources.audit_distribution(view, measure)
     if bins is None:
@@ -48,30 +51,6 @@ def measures_panel(view: AuditView) -> None:
         st.caption(f"Share of the class in each of {len(bins.edges) - 1} bins.{outside}")
     _associations(view, colours)
     _contrasts(view, colours)
-
-
-def _choice() -> str:
-    first, second, third = st.columns(3, vertical_alignment="bottom")
-    with first:
-        kind = st.selectbox(
-            "Measure", ["quality", *CHANNELS], format_func=str.capitalize, key=_KIND,
-            persist_state="session",
-        )  # fmt: skip
-    if kind == "quality":
-        with second:
-            return st.selectbox(
-                "Which", list(QUALITY), format_func=measure_text, key="audit-measure-quality",
-                help="\n\n".join(f"{measure_text(name)}: {text}" for name, text in QUALITY.items()),
-                persist_state="session",
-            )  # fmt: skip
-    with second:
-        region = st.selectbox("Region", REGIONS, key="audit-measure-region",
-                              persist_state="session")  # fmt: skip
-    with third:
-        moments = ["mean"] if kind == "hue" else ["mean", "sd"]
-        moment = st.selectbox("Of its pixels", moments, key="audit-measure-moment",
-                              format_func=str.upper if kind == "sd" else str)  # fmt: skip
-    return f"{region}_{kind}_{moment}"
 
 
 def _select_bins(measure: str) -> None:

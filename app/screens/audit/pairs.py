@@ -1,5 +1,6 @@
 """Related patches side by side: duplicates, turned copies, overlaps; conflicts first."""
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Final
 
@@ -98,25 +99,29 @@ def _filtered(pairs: pd.DataFrame, crossings: dict[str, Mask], job_id: str) -> N
     """Draw the filters and return the positions of the pairs that pass, the worst first."""
     kinds = pairs["kind"].astype(str).to_numpy()
     present = [kind for kind in KINDS if (kinds == kind).any()]
+    counts = {kind: int((kinds == kind).sum()) for kind in present}
+    counts |= {name: int(crossing.sum()) for name, crossing in crossings.items() if crossing.any()}
+
+    def pills(title: str, options: Iterable[str], key: str) -> list[str]:
+        shown = [name for name in options if name in counts]
+        return (
+            st.pills(
+                title,
+                shown,
+                selection_mode="multi",
+                format_func=lambda name: f"{KINDS.get(name, name)}  {counts[name]:,}",
+                key=f"{key}-{job_id}",
+                persist_state="session",
+            )
+            if shown
+            else []
+        )
+
     first, second = st.columns(2)
     with first:
-        of_kind = st.pills(
-            "Kind",
-            present,
-            selection_mode="multi",
-            format_func=lambda kind: f"{KINDS[kind]}  {int((kinds == kind).sum()):,}",
-            key=f"{KINDS_KEY}-{job_id}",
-            persist_state="session",
-        )
+        of_kind = pills("Kind", present, KINDS_KEY)
     with second:
-        only = st.pills(
-            "Only",
-            [name for name, crossing in crossings.items() if crossing.any()],
-            selection_mode="multi",
-            format_func=lambda name: f"{name}  {int(crossings[name].sum()):,}",
-            key=f"{ONLY_KEY}-{job_id}",
-            persist_state="session",
-        )
+        only = pills("Only", crossings, ONLY_KEY)
     chosen = np.isin(kinds, of_kind) if of_kind else np.ones(len(pairs), bool)
     for name in only:
         chosen &= crossings[name]

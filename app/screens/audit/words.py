@@ -39,6 +39,12 @@ KINDS: Final = {
     "near": "nearly the same",
     "overlap": "overlapping crops",
 }
+LEAKS: Final = {
+    "touched": "Patches with a relative in another split",
+    "common-slide": "Slide in several splits",
+    "crossing": "Related pairs across splits",
+    "split-stain": "Mean stains",
+}
 _QUALITY: Final = {
     "grey_mean": "brightness",
     "grey_sd": "contrast of grey levels",

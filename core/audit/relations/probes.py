@@ -80,15 +80,13 @@ def probes(
         label: (N,), 1 tumour in the centre, NA where not known.
         seed: of the folds and of the sample of at most 20,000 patches.
     """
-    plan = [
-        ("slide", slide, "ring", features_ring),
-        ("slide", slide, "centre", features_centre),
-        ("split", split, "ring", features_ring),
-        ("split", split, "centre", features_centre),
-        ("label", label, "ring", features_ring),
-    ]
+    features = {"ring": features_ring, "centre": features_centre}
+    targets = {"slide": slide, "split": split, "label": label}
     return tuple(
-        _probe(told, seen, x, target, slide=slide, seed=seed) for told, target, seen, x in plan
+        _probe(told, seen, x, target, slide=slide, seed=seed)
+        for told, target in targets.items()
+        for seen, x in features.items()
+        if (told, seen) != ("label", "centre")
     )
 
 
