@@ -47,7 +47,7 @@ def find(
 
 
 def _of_rows(kind: str, rows: "pd.Series[int]", **said: str) -> Iterator[Finding]:
-    return finding(kind, len(rows), rows=rows, **said)
+    return finding(kind, len(rows), rows=rows, severity=None, **said)
 
 
 def _unreadable(patches: pd.DataFrame) -> Iterator[Finding]:
@@ -75,8 +75,8 @@ def _labels(patches: pd.DataFrame) -> Iterator[Finding]:
 def _table_faults(faults: pd.DataFrame) -> Iterator[Finding]:
     """Yield what was said of the tables and of the colours, then the faults by kind and table."""
     own = {"colours": "red-and-blue-swapped", "mended": "table-mended"}
-    for kind, name in own.items():
-        for note in faults.loc[faults["kind"] == kind, "detail"]:
+    for mark, name in own.items():
+        for note in faults.loc[faults["kind"] == mark, "detail"]:
             yield from finding(name, 1, note=note)
     for (kind, table), group in faults[~faults["kind"].isin(own)].groupby(["kind", "table"]):
         count = len(group)

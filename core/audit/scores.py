@@ -1,11 +1,12 @@
 """Scores of audited patches: from a table, a batch or a network; known again by their contents."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from core.errors import Fault, SourceError
+from core.scoring import ScoreRow
 from core.tables import Table, known_by_id, parse_label
 
 ScoreOf = tuple[str, str, float, int | None]
@@ -70,6 +71,17 @@ def score_table(
     for name in ("x", "y", "share_x", "share_y"):
         table[name] = np.nan if axes is None else axes[name].to_numpy(float)
     return table.drop_duplicates(["id", "sha256"])
+
+
+def batch_scores(rows: Iterable[ScoreRow]) -> pd.DataFrame:
+    """Return the table `scores` of the rows of a batch."""
+    return score_table(
+        [
+            (row.id, row.sha256, row.prob_tumour, row.predicted_label)
+            for row in rows
+            if row.prob_tumour is not None
+        ]
+    )
 
 
 def aligned(patches: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:

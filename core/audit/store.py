@@ -3,7 +3,7 @@
 The data set is kept as any batch is, as a job; the audit's tables lie in a folder of that job.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,13 +16,13 @@ from core.audit.audit import open_audit
 from core.audit.inputs import Inputs, open_inputs, with_tables
 from core.audit.network import judge
 from core.audit.run import Watch, prepare, run_audit
-from core.audit.scores import score_table, scores_of
+from core.audit.scores import batch_scores, scores_of
 from core.errors import RunError, SourceError
 from core.files import replacing
 from core.jobs.folder import Job, JobFolder
 from core.jobs.runner import BackgroundTask, Runner, State
 from core.patches.naming import shown_path
-from core.scoring import Classifier, ScoreRow
+from core.scoring import Classifier
 from core.tables import SLIDE_COLUMNS, known_by_id, parse_label, parse_table
 
 _AUDIT_FOLDER: Final = "audit"
@@ -139,7 +139,7 @@ class AuditStore:
         rows = batches.rows(batch)
         if any(row.prob_tumour is not None for row in rows):
             self.folder(job).path.mkdir(exist_ok=True)
-            self.folder(job).write("scores", _scores_in(rows))
+            self.folder(job).write("scores", batch_scores(rows))
         return job
 
     def keep_scores(self, job: Job, scores: pd.DataFrame) -> None:
@@ -157,10 +157,6 @@ class AuditStore:
         patches = open_audit(self.folder(job).path).patches
         table = parse_table(shown_path(name), data)
         self.keep_scores(job, scores_of(patches, table, out_of_fold=out_of_fold))
-
-    def keep_scores_of(self, job: Job, rows: Iterable[ScoreRow]) -> None:
-        """Keep the scores of a batch, which go to patches of the same contents."""
-        self.keep_scores(job, _scores_in(rows))
 
     def start(self, job: Job, classifier: Classifier | None = None) -> None:
         """Audit the data set, or do the steps that are missing, in a thread; once at a time.
@@ -202,13 +198,3 @@ class AuditStore:
         except RunError:
             return AuditState("new", progress)
         return AuditState("stopped", progress)
-
-
-def _scores_in(rows: Iterable[ScoreRow]) -> pd.DataFrame:
-    return score_table(
-        [
-            (row.id, row.sha256, row.prob_tumour, row.predicted_label)
-            for row in rows
-            if row.prob_tumour is not None
-        ]
-    )

@@ -63,16 +63,12 @@ def _slide_notes(table: pd.DataFrame, view: AuditView) -> None:
 
 def _table(table: pd.DataFrame, *, slides: bool) -> pd.DataFrame:
     shown = table.sort_values("patches", ascending=False)
-    columns = {
-        "Slide" if slides else "Split": shown["name"],
-        "Patches": shown["patches"],
-        "Tumour": shown["positives"],
-        "Tumour share": shown["prevalence"],
-        "Unreadable": shown["patches"] - shown["readable"],
-    }
+    names = {"name": "Slide" if slides else "Split", "patches": "Patches", "positives": "Tumour",
+             "prevalence": "Tumour share", "unreadable": "Unreadable"}  # fmt: skip
     if slides:
-        columns["In splits"] = shown["splits"]
-    return pd.DataFrame(columns)
+        names["splits"] = "In splits"
+    shown = shown.assign(unreadable=shown["patches"] - shown["readable"])
+    return shown[list(names)].rename(columns=names)
 
 
 def _select(kind: str) -> None:

@@ -1,6 +1,5 @@
 """Labels that scores contradict, the most doubtful first, and the scores that this needs."""
 
-from collections.abc import Callable
 from functools import partial
 from typing import Final
 
@@ -18,6 +17,7 @@ from app.screens.shared.parts import download, empty, section, show_problem
 from app.state import identity, widgets
 from core.audit.browse import AuditView, csv_bytes, review_table
 from core.audit.folder import Skip
+from core.audit.scores import batch_scores
 from core.audit.store import AuditStore
 from core.errors import NodelensError
 from core.jobs import Job
@@ -90,10 +90,14 @@ def ask_for_scores(store: AuditStore, job: Job, view: AuditView, settings: Setti
             return
         name, data = file.name, file.getvalue()
         widgets.release([file])
-        kept = _kept(lambda: store.keep_scores_in(job, name, data, out_of_fold=own), store, job)
-        if kept:
-            widgets.clear_uploader(_UPLOADER)
-            st.rerun()
+        try:
+            store.keep_scores_in(job, name, data, out_of_fold=own)
+        except NodelensError as error:
+            show_problem(error)
+            return
+        widgets.clear_uploader(_UPLOADER)
+        store.start(job)
+        st.rerun()
 
 
 def score_now(store: AuditStore, job: Job, settings: Settings, key: str) -> None:
@@ -132,17 +136,6 @@ def _from_batch(store: AuditStore, job: Job, view: AuditView, settings: Settings
         )  # fmt: skip
         pressed = st.button("Use its scores", key="audit-use-scores")
     if pressed:
-        rows = resources.rows(batches, shared[chosen][0])
-        if _kept(lambda: store.keep_scores_of(job, rows), store, job):
-            st.rerun()
-
-
-def _kept(keep: Callable[[], None], store: AuditStore, job: Job) -> bool:
-    """Keep scores and continue the audit, or say why they are of no use."""
-    try:
-        keep()
-    except NodelensError as error:
-        show_problem(error)
-        return False
-    store.start(job)
-    return True
+        store.keep_scores(job, batch_scores(resources.rows(batches, shared[chosen][0])))
+        store.start(job)
+        st.rerun()

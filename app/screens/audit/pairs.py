@@ -173,9 +173,8 @@ def _csv(view: AuditView, order: NDArray[np.int64]) -> bytes:
     pairs = view.audit.table("pairs")
     if pairs is None:
         return b""
-    shown = pairs.iloc[order].reset_index(drop=True)
+    shown = pairs.iloc[order]
+    known = view.patches[["id", "label", "slide", "split"]]
     for side in ("a", "b"):
-        known = view.patches.iloc[shown[f"row_{side}"]].reset_index(drop=True)
-        for name in ("id", "label", "slide", "split"):
-            shown[f"{name}_{side}"] = known[name]
+        shown = shown.join(known.add_suffix(f"_{side}"), on=f"row_{side}")
     return csv_bytes(shown)

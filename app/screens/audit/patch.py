@@ -79,7 +79,7 @@ def _facts(view: AuditView, row: int) -> None:
     for name, label in (("reason", "Unreadable"), ("note", "Converted")):
         if patch[name]:
             pairs.append((label, str(patch[name])))
-    if flags := view.flags_of(row):
+    if flags := view.flags_of[row]:
         pairs.append(("Quality", flags_text(flags)))
     if not patch["fault"]:
         for name in QUALITY:
@@ -93,13 +93,14 @@ def _facts(view: AuditView, row: int) -> None:
 
 def _related(view: AuditView, source: PatchSource | None, row: int) -> None:
     pairs = view.audit.table("pairs")
-    places = view.relations_of.get(row, [])
-    if pairs is None or not places:
+    if pairs is None:
         return
-    section("Related patches", f"{len(places):,}, each confirmed pixel by pixel")
+    found = pairs[(pairs["row_a"] == row) | (pairs["row_b"] == row)]
+    if found.empty:
+        return
+    section("Related patches", f"{len(found):,}, each confirmed pixel by pixel")
     cards = []
-    for place in places[:_MOST_RELATED]:
-        pair = pairs.iloc[place]
+    for pair in found.head(_MOST_RELATED).to_dict("records"):
         other = int(pair["row_b"] if pair["row_a"] == row else pair["row_a"])
         where = orientation_text(
             int(pair["orientation"]), int(pair["shift_x_px"]), int(pair["shift_y_px"])

@@ -1,7 +1,7 @@
 """The patches of an audit that are looked at: what they are, filters, order, pages of tiles."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 import streamlit as st
@@ -142,86 +142,51 @@ def _order_text(chosen: Chosen, order: PatchOrder) -> str:
 
 
 def _filters(view: AuditView, chosen: Chosen) -> PatchFilter:
-    text_part, order_part, more_part, size_part = st.columns(
+    text_part, order_part, more_part, look_part = st.columns(
         [1.2, 0.9, 0.9, 1.3], vertical_alignment="bottom"
     )
-    with text_part:
-        text = st.text_input(
-            "Search ID, path or slide",
-            icon=":material/search:",
-            key=f"audit-text-{view.job_id}",
-            persist_state="session",
-        )
-    orders = list(PatchOrder)
-    with order_part:
-        order = st.selectbox(
-            "Order",
-            orders,
-            format_func=lambda each: _order_text(chosen, each),
-            key="audit-order",
-            persist_state="session",
-        )
-    with more_part:
-        measure, seed = _order_more(order)
-    with size_part:
-        st.segmented_control(
-            "Show",
-            [*_SIZES, _TABLE],
-            default=_MEDIUM,
-            required=True,
-            key=_LOOK,
-            persist_state="session",
-        )
-    label_part, split_part, flag_part = st.columns([1, 1, 2.4])
-    with label_part:
-        labels = _pills("Label", list(pd.unique(view.label_words)), f"audit-labels-{view.job_id}")
-    with split_part:
-        splits = _pills("Split", view.splits, f"audit-splits-{view.job_id}") if view.splits else []
-    with flag_part:
-        flags = _pills("Quality", list(FLAGS), f"audit-flags-{view.job_id}")
-    return PatchFilter(
-        frozenset(labels),
-        frozenset(splits),
-        frozenset(flags),
-        (text or "").strip(),
-        order,
-        measure,
-        seed,
+    kept: dict[str, Any] = {"persist_state": "session"}
+    text = text_part.text_input(
+        "Search ID, path or slide",
+        icon=":material/search:",
+        key=f"audit-text-{view.job_id}",
+        **kept,
     )
-
-
-def _order_more(order: PatchOrder) -> tuple[str, int]:
-    """Draw what an order needs besides, and return the measure and the seed."""
-    seed = int(str(widgets.chosen(_SEED, 0)))
+    order = order_part.selectbox(
+        "Order", list(PatchOrder), format_func=lambda each: _order_text(chosen, each),
+        key="audit-order", **kept,
+    )  # fmt: skip
+    measure = "detail_share"
     if order is PatchOrder.RANDOM:
-        st.button("Draw again", icon=":material/casino:", key="audit-draw", on_click=_redraw)
+        more_part.button("Draw again", icon=":material/casino:", key="audit-draw", on_click=_redraw)
     elif order in {PatchOrder.HIGHEST, PatchOrder.LOWEST}:
-        return (
-            st.selectbox(
-                "Measure",
-                MEASURES,
-                format_func=measure_text,
-                key="audit-order-measure",
-                persist_state="session",
-            ),
-            seed,
+        measure = more_part.selectbox(
+            "Measure", MEASURES, format_func=measure_text, key="audit-order-measure", **kept
         )
-    return "detail_share", seed
+    look_part.segmented_control(
+        "Show", [*_SIZES, _TABLE], default=_MEDIUM, required=True, key=_LOOK, **kept
+    )
+    options = {"Label": list(pd.unique(view.label_words)), "Split": view.splits,
+               "Quality": list(FLAGS)}  # fmt: skip
+    passing = [
+        place.pills(
+            label,
+            options[label],
+            selection_mode="multi",
+            format_func=lambda name: words.FLAGS.get(name, name),
+            key=f"audit-{label}-{view.job_id}",
+            **kept,
+        )
+        if options[label]
+        else []
+        for place, label in zip(st.columns([1, 1, 2.4]), options, strict=True)
+    ]
+    seed = int(str(widgets.chosen(_SEED, 0)))
+    return PatchFilter(*map(frozenset, passing), (text or "").strip(), order, measure, seed)
 
 
 def _redraw() -> None:
     widgets.choose(_SEED, int(str(widgets.chosen(_SEED, 0))) + 1)
-
-
-def _pills(label: str, options: list[str], key: str) -> list[str]:
-    return st.pills(
-        label,
-        options,
-        selection_mode="multi",
-        format_func=lambda name: words.FLAGS.get(name, name),
-        key=key,
-        persist_state="session",
-    )
 
 
 def _page(
@@ -252,6 +217,6 @@ def _why(view: AuditView, row: int, measure: str) -> str:
     reasons = []
     if measure:
         reasons.append(f"{measure_text(measure)} {view.patches[measure].iloc[row]:.3g}")
-    if flags := view.flags_of(row):
+    if flags := view.flags_of[row]:
         reasons.append(flags_text(flags))
     return " · ".join(reasons)

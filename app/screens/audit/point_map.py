@@ -1,6 +1,6 @@
 """All patches as points, on the map or by two measures; a lasso chooses patches."""
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -40,12 +40,9 @@ def map_panel(store: AuditStore, job: Job, view: AuditView, settings: Settings) 
     kinds = [*maps, _TWO]
     colours = [_LABEL, *[_SCORE, _ERROR] * (view.scores is not None), "Slide", "Split", "Quality"]
     first, second = st.columns(2)
-    with first:
-        kind = st.selectbox(
-            "Points by", kinds, key=f"audit-map-kind-{len(kinds)}", persist_state="session"
-        )
-    with second:
-        colour = st.selectbox("Colour by", colours, key="audit-map-colour", persist_state="session")
+    kept: dict[str, Any] = {"persist_state": "session"}
+    kind = first.selectbox("Points by", kinds, key=f"audit-map-kind-{len(kinds)}", **kept)
+    colour = second.selectbox("Colour by", colours, key="audit-map-colour", **kept)
     if kind in maps:
         points = maps[kind]
         rows, x, y = points["row"].to_numpy(int), points["x"].to_numpy(), points["y"].to_numpy()
@@ -96,17 +93,16 @@ def _axes(points: pd.DataFrame, kind: str) -> tuple[str, str]:
 
 
 def _two_measures() -> tuple[str, str]:
-    first, second = st.columns(2)
-    with first:
-        x = st.selectbox(
-            "Across", MEASURES, index=MEASURES.index("whole_haematoxylin_mean"),
-            format_func=measure_text, key="audit-map-x", persist_state="session",
-        )  # fmt: skip
-    with second:
-        y = st.selectbox(
-            "Up", MEASURES, index=MEASURES.index("whole_eosin_mean"),
-            format_func=measure_text, key="audit-map-y", persist_state="session",
-        )  # fmt: skip
+    x, y = (
+        place.selectbox(
+            title, MEASURES, index=MEASURES.index(first), format_func=measure_text,
+            key=f"audit-map-{title}", persist_state="session",
+        )
+        for place, title, first in zip(
+            st.columns(2), ("Across", "Up"),
+            ("whole_haematoxylin_mean", "whole_eosin_mean"), strict=True,
+        )
+    )  # fmt: skip
     return x, y
 
 

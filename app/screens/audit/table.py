@@ -30,7 +30,7 @@ def patch_table(view: AuditView, rows: Rows) -> None:
         "Score": None if view.scores is None else view.scores["prob_tumour"].iloc[rows],
         "Slide": part["slide"].fillna(""),
         "Split": part["split"].fillna(""),
-        "Quality": [flags_text(view.flags_of(row)) for row in rows],
+        "Quality": [flags_text(view.flags_of[row]) for row in rows],
         "Unreadable": part["reason"],
     }
     frame = pd.DataFrame(columns | {measure_text(name): part[name] for name in names})

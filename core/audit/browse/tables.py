@@ -11,7 +11,7 @@ from core.files import no_formula
 
 def exported(view: AuditView, rows: Rows) -> pd.DataFrame:
     """Return rows with everything that is known of them, as they are taken home."""
-    part = view.patches.iloc[rows].assign(flags=view.flag_words[rows])
+    part = view.patches.iloc[rows].assign(flags=[", ".join(view.flags_of[row]) for row in rows])
     if view.scores is None:
         return part
     known = view.scores[["prob_tumour", "predicted_label"]].iloc[rows]

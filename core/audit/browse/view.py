@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.preprocessing import StandardScaler
 
 from core.audit import CHANNELS, FLAGS, Audit, Finding, QualityLimits
 from core.audit.scores import aligned
@@ -52,18 +53,10 @@ class AuditView:
         return words.to_numpy(object)
 
     @cached_property
-    def flag_words(self) -> NDArray[np.object_]:
-        """The quality flags of each row, joined."""
-        joined = [", ".join(self.flags_of(row)) for row in range(len(self.flags))]
-        return np.array(joined, dtype=object)
-
-    def flags_of(self, row: int) -> list[str]:
-        """Return the quality flags of a row."""
-        return [name for name, column in self._flag_columns.items() if column[row]]
-
-    @cached_property
-    def _flag_columns(self) -> dict[str, NDArray[np.bool_]]:
-        return {name: self.flags[name].to_numpy(bool) for name in FLAGS}
+    def flags_of(self) -> tuple[tuple[str, ...], ...]:
+        """The quality flags of each row."""
+        raised = self.flags[list(FLAGS)].to_numpy(bool)
+        return tuple(tuple(np.array(FLAGS)[row].tolist()) for row in raised)
 
     @property
     def job_id(self) -> str:
@@ -84,10 +77,8 @@ class AuditView:
             for channel in CHANNELS
             if channel != "hue"
         ]
-        values = self.patches[names].to_numpy(np.float64)
-        spread = np.nanstd(values, axis=0)
-        found: NDArray[np.float64] = (values - np.nanmean(values, axis=0)) / np.where(
-            spread > 0, spread, 1
+        found: NDArray[np.float64] = StandardScaler().fit_transform(
+            self.patches[names].to_numpy(np.float64)
         )
         return found
 
@@ -107,17 +98,6 @@ class AuditView:
             found[label == call] = "called right"
             found[(label == 1) & (call == 0)] = "missed tumour"
             found[(label == 0) & (call == 1)] = "false alarm"
-        return found
-
-    @cached_property
-    def relations_of(self) -> dict[int, list[int]]:
-        """Positions in `pairs` by row."""
-        found: dict[int, list[int]] = {}
-        pairs = self.audit.table("pairs")
-        if pairs is not None:
-            for place, (a, b) in enumerate(zip(pairs["row_a"], pairs["row_b"], strict=True)):
-                found.setdefault(int(a), []).append(place)
-                found.setdefault(int(b), []).append(place)
         return found
 
     def finding(self, kind: str) -> Finding | None:
