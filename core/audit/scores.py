@@ -29,7 +29,7 @@ def scores_of(patches: pd.DataFrame, table: Table, *, out_of_fold: bool) -> pd.D
     for patch in patches[patches["fault"] == Fault.NONE][["id", "path", "sha256"]].itertuples():
         given = known.of(str(patch.id), str(patch.path))
         if given.get("prob_tumour"):
-            rows.append((patch.id, patch.sha256, *_score(given, table.name)))
+            rows.append((str(patch.id), str(patch.sha256), *_score(given, table.name)))
     if not rows:
         raise SourceError(
             f"{table.name} has a score for none of the patches; expected their ids in its column "
