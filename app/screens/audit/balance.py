@@ -88,7 +88,7 @@ def _leaks(view: AuditView) -> None:
         st.caption("None found.")
         return
     shown = splits[splits["kind"].isin(words.LEAKS)].head(_MOST_LEAKS)
-    relation = [words.KINDS.get(str(detail), detail or "") for detail in shown["detail"]]
+    details = shown["detail"].fillna("").astype(str)
     between = [
         f"{a} and {b}" if isinstance(b, str) else a
         for a, b in zip(shown["a"], shown["b"], strict=True)
@@ -97,7 +97,7 @@ def _leaks(view: AuditView) -> None:
         {
             "What": shown["kind"].map(words.LEAKS),
             "Where": between,
-            "Relation": relation,
+            "Relation": [words.KINDS.get(detail, detail) for detail in details],
             "Number": shown["count"],
             "Of": shown["of"],
             "SD apart": shown["distance"],

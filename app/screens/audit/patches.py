@@ -1,6 +1,7 @@
 """The patches of an audit that are looked at: what they are, filters, order, pages of tiles."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import pandas as pd
@@ -109,7 +110,7 @@ def patches_alone(store: AuditStore, job: Job, view: AuditView) -> None:
         for label, suffix, make in _FILES:
             download(
                 f"{label}, {len(rows):,} rows",
-                lambda make=make: make(view, rows),
+                partial(make, view, rows),
                 f"audit-{job.name}.{suffix}",
                 f"audit-rows-{suffix}",
                 disabled=not len(rows),
