@@ -293,15 +293,16 @@ def _coloured(
         yield "score", {"color": groups[known].astype(np.float32), **scale}, known
         return
     names, counts = np.unique(groups.astype(str), return_counts=True)
+    marker: dict[str, object]
     if set(names) <= set(_SYMBOLS):
         for name in ("no tumour", "tumour", "unknown"):
             if name in names:
                 marker = {"color": label_colours(colours)[name], "symbol": _SYMBOLS[name]}
                 yield name, marker, groups == name
         return
-    grey = {"color": colours.grey_zone}
+    grey: dict[str, object] = {"color": colours.grey_zone}
     if set(names) <= set(_ERRORS):
-        tones = (
+        tones: tuple[dict[str, object], ...] = (
             {**grey, "symbol": "circle-open"},
             {"color": colours.tumour, "symbol": "x"},
             {"color": colours.no_tumour, "symbol": "cross"},

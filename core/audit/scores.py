@@ -25,7 +25,7 @@ def scores_of(patches: pd.DataFrame, table: Table, *, out_of_fold: bool) -> pd.D
         SourceError: It is no such table, or none of its ids is of a patch.
     """
     known = known_by_id(table.require("id", "prob_tumour"), ("prob_tumour", "predicted_label"))
-    rows = []
+    rows: list[ScoreOf] = []
     for patch in patches[patches["fault"] == Fault.NONE][["id", "path", "sha256"]].itertuples():
         given = known.of(str(patch.id), str(patch.path))
         if given.get("prob_tumour"):

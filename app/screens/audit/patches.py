@@ -169,7 +169,7 @@ def _filters(view: AuditView, chosen: Chosen) -> PatchFilter:
     )
     options = {"Label": list(pd.unique(view.label_words)), "Split": view.splits,
                "Quality": list(FLAGS)}  # fmt: skip
-    passing = [
+    labels, splits, flags = (
         place.pills(
             label,
             options[label],
@@ -181,9 +181,12 @@ def _filters(view: AuditView, chosen: Chosen) -> PatchFilter:
         if options[label]
         else []
         for place, label in zip(st.columns([1, 1, 2.4]), options, strict=True)
-    ]
+    )
     seed = int(str(widgets.chosen(_SEED, 0)))
-    return PatchFilter(*map(frozenset, passing), (text or "").strip(), order, measure, seed)
+    return PatchFilter(
+        frozenset(labels), frozenset(splits), frozenset(flags), (text or "").strip(), order,
+        measure, seed,
+    )  # fmt: skip
 
 
 def _redraw() -> None:

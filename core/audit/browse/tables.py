@@ -14,8 +14,8 @@ def exported(view: AuditView, rows: Rows) -> pd.DataFrame:
     part = view.patches.iloc[rows].assign(flags=[", ".join(view.flags_of[row]) for row in rows])
     if view.scores is None:
         return part
-    known = view.scores[["prob_tumour", "predicted_label"]].iloc[rows]
-    return part.assign(**{name: known[name] for name in known})
+    known = view.scores.iloc[rows]
+    return part.assign(prob_tumour=known["prob_tumour"], predicted_label=known["predicted_label"])
 
 
 def csv_bytes(frame: pd.DataFrame) -> bytes:
