@@ -40,9 +40,9 @@ def map_panel(store: AuditStore, job: Job, view: AuditView, settings: Settings) 
     kinds = [*maps, _TWO]
     colours = [_LABEL, *[_SCORE, _ERROR] * (view.scores is not None), "Slide", "Split", "Quality"]
     first, second = st.columns(2)
-    kept: dict[str, Any] = {"persist_state": "session"}
-    kind = first.selectbox("Points by", kinds, key=f"audit-map-kind-{len(kinds)}", **kept)
-    colour = second.selectbox("Colour by", colours, key="audit-map-colour", **kept)
+    held: dict[str, Any] = {"persist_state": "session"}
+    kind = first.selectbox("Points by", kinds, key=f"audit-map-kind-{len(kinds)}", **held)
+    colour = second.selectbox("Colour by", colours, key="audit-map-colour", **held)
     if kind in maps:
         points = maps[kind]
         rows, x, y = points["row"].to_numpy(int), points["x"].to_numpy(), points["y"].to_numpy()
