@@ -1,5 +1,6 @@
-"""The PDF report of a reviewed case: the same record gives the same bytes."""
+"""The PDF reports: the same record, patches and model give the same bytes."""
 
+from core.report.batch import ScoredBatch, batch_pdf
 from core.report.content import FlaggedPatch, Report, ReportPlan, report_of
 from core.report.document import report_pdf
 from core.report.maps import ReportMaps, report_maps
@@ -10,6 +11,8 @@ __all__ = [
     "Report",
     "ReportMaps",
     "ReportPlan",
+    "ScoredBatch",
+    "batch_pdf",
     "point_of",
     "report_maps",
     "report_of",

@@ -67,8 +67,8 @@ def report_command(options: ReportOptions) -> int:
     kept = PatchFolder(settings.review_patches_dir)
     report = report_of(record, plan)
     maps = report_maps(
-        report,
-        record.case(options.case),
+        report.hashes,
+        record.case(options.case).model_id,
         lambda: _map_maker(settings),
         kept.image,
     )

@@ -6,13 +6,16 @@ from typing import Final
 
 from core.bundle import OperatingPoint
 from core.review import (
+    CasePatch,
     CurrentVerdict,
     OnScreen,
     ReadingMode,
+    ReadPatch,
     Record,
     ReviewError,
     Verdict,
     current_verdicts,
+    read_patches,
     reading_time,
     with_model,
 )
@@ -82,6 +85,7 @@ class Report:
         facts: Names and values of the batch page.
         counts: One row for each reader, below `COUNT_COLUMNS`.
         flagged: Patches to look at again.
+        table: One row for each verdict, below `TABLE_COLUMNS`.
         notes: What must not be read into the numbers.
     """
 
@@ -91,7 +95,13 @@ class Report:
     facts: tuple[tuple[str, str], ...]
     counts: tuple[tuple[str, ...], ...]
     flagged: tuple[FlaggedPatch, ...]
+    table: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...]
+
+    @property
+    def hashes(self) -> tuple[str, ...]:
+        """SHA-256 of the flagged patches."""
+        return tuple(patch.sha256 for patch in self.flagged)
 
 
 _SEEN: Final = {
@@ -109,6 +119,9 @@ COUNT_COLUMNS: Final = (
     "Agreement with the model",
     "Seconds per patch",
 )
+TABLE_COLUMNS: Final = ("", "Patch", "Model", "Reader", "Verdict", "Confidence", "Event")
+_ID_CHARS: Final = 40
+_LABELS: Final = {1: "tumour", 0: "no tumour", None: "unknown"}
 
 
 def report_of(record: Record, plan: ReportPlan) -> Report:
@@ -124,6 +137,7 @@ def report_of(record: Record, plan: ReportPlan) -> Report:
     by_reader: dict[str, list[CurrentVerdict]] = {}
     for verdict in verdicts:
         by_reader.setdefault(verdict.reader, []).append(verdict)
+    read = read_patches(verdicts)
     times = sorted(at for verdict in verdicts for at in (verdict.first.at, verdict.final.at))
     facts = [
         ("Case", plan.name("case", case.case) if plan.hide else f"{case.name} ({case.case})"),
@@ -144,7 +158,8 @@ def report_of(record: Record, plan: ReportPlan) -> Report:
         last_at=times[-1],
         facts=tuple(facts),
         counts=tuple(_counts(plan.name("reader", who), found) for who, found in by_reader.items()),
-        flagged=_flagged(verdicts, plan),
+        flagged=tuple(_flagged(found, plan) for found in read if found.reasons),
+        table=tuple(_table_row(found, one, plan) for found in read for one in found.verdicts),
         notes=_notes(case.mode, plan),
     )
 
@@ -188,58 +203,38 @@ def _share(share: Measured) -> str:
     return f"{value} ({interval_text(share.low, share.high, 2)})" if share.has_interval else value
 
 
-def _flagged(verdicts: Sequence[CurrentVerdict], plan: ReportPlan) -> tuple[FlaggedPatch, ...]:
-    """Return the patches of the case that give reason to look again, in its order."""
-    by_patch: dict[str, list[CurrentVerdict]] = {}
-    for verdict in verdicts:
-        by_patch.setdefault(verdict.patch.sha256, []).append(verdict)
-    order = {patch.sha256: number for number, patch in enumerate(verdicts[0].case.patches)}
-    flagged = []
-    for sha256, found in sorted(by_patch.items(), key=lambda item: order[item[0]]):
-        reasons = _reasons(found)
-        if not reasons:
-            continue
-        patch = found[0].patch
-        slide = f", slide {patch.slide}" if patch.slide else ""
-        source = "" if plan.hide else f"{patch.id}{slide}"
-        label = {1: "tumour", 0: "no tumour", None: "unknown"}[patch.label]
-        flagged.append(
-            FlaggedPatch(
-                sha256=sha256,
-                mark=plan.hide.of("patch", sha256) if plan.hide else f"SHA-256 {sha256}",
-                title=f"Patch {order[sha256] + 1}",
-                source=source,
-                why=", ".join(reasons),
-                model=_model_words(found[0]),
-                label=label,
-                readings=tuple(_reading_line(verdict, plan) for verdict in found),
-            )
-        )
-    return tuple(flagged)
+def _flagged(found: ReadPatch, plan: ReportPlan) -> FlaggedPatch:
+    patch = found.patch
+    slide = f", slide {patch.slide}" if patch.slide else ""
+    return FlaggedPatch(
+        sha256=patch.sha256,
+        mark=plan.hide.of("patch", patch.sha256) if plan.hide else f"SHA-256 {patch.sha256}",
+        title=f"Patch {found.number}",
+        source="" if plan.hide else f"{patch.id}{slide}",
+        why=", ".join(found.reasons),
+        model=_model_words(patch),
+        label=_LABELS[patch.label],
+        readings=tuple(_reading_line(verdict, plan) for verdict in found.verdicts),
+    )
 
 
-def _reasons(verdicts: Sequence[CurrentVerdict]) -> list[str]:
-    final = [verdict.final.reading for verdict in verdicts]
-    tests = {
-        "against the model": any(verdict.overrides_model for verdict in verdicts),
-        "readings differ": len({reading.verdict for reading in final}) > 1,
-        "changed after the AI was shown": any(
-            verdict.first.reading.verdict is not verdict.final.reading.verdict
-            for verdict in verdicts
-        ),
-        "cannot be judged": any(reading.verdict is Verdict.CANNOT_JUDGE for reading in final),
-        "against the label": any(
-            None not in (verdict.patch.label, verdict.final.reading.verdict.label)
-            and verdict.patch.label != verdict.final.reading.verdict.label
-            for verdict in verdicts
-        ),
-        "commented": any(verdict.comment for verdict in verdicts),
-    }
-    return [reason for reason, holds in tests.items() if holds]
+def _table_row(found: ReadPatch, verdict: CurrentVerdict, plan: ReportPlan) -> tuple[str, ...]:
+    first, final = verdict.first.reading, verdict.final.reading
+    said = call_text(final.verdict)
+    if first.verdict is not final.verdict:
+        said = f"{said} (blind: {first.verdict})"
+    return (
+        str(found.number),
+        (plan.hide.of("patch", found.patch.sha256) if plan.hide else found.patch.id)[:_ID_CHARS],
+        _model_words(found.patch),
+        plan.name("reader", verdict.reader),
+        f"{said}, shown again" if verdict.is_repeat else said,
+        str(final.confidence or ""),
+        str(verdict.final.sequence),
+    )
 
 
-def _model_words(verdict: CurrentVerdict) -> str:
-    patch = verdict.patch
+def _model_words(patch: CasePatch) -> str:
     if patch.prob_tumour is None:
         return "no score"
     call = call_text(call_of(patch.predicted_label))

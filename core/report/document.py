@@ -10,7 +10,7 @@ from fpdf.enums import MethodReturnValue, XPos, YPos
 from PIL import Image
 
 from core.patches import PATCH_SIZE_PX, ImageU8
-from core.report.content import COUNT_COLUMNS, FlaggedPatch, Report
+from core.report.content import COUNT_COLUMNS, TABLE_COLUMNS, FlaggedPatch, Report
 from core.report.maps import ReportMaps
 from core.report.sheets import FONT, FONTS, INK, MARGIN_MM, MUTED, Sheets
 from core.review.patch_map import PatchMap
@@ -21,13 +21,15 @@ _BETWEEN_MM: Final = 2.0
 _GAP_MM: Final = 5.0
 _COUNT_WIDTHS: Final = (30, 13, 16, 16, 16, 19, 34, 30)
 _COUNT_ALIGN: Final = ("LEFT", *["RIGHT"] * 5, "LEFT", "LEFT")
+_TABLE_WIDTHS: Final = (9, 52, 28, 28, 34, 16, 11)
+_TABLE_ALIGN: Final = ("RIGHT", *["LEFT"] * 5, "RIGHT")
 _Pictures = Callable[[str], ImageU8]
 
 
 def report_pdf(
     report: Report, picture: _Pictures, maps: ReportMaps, *, fonts: Path = FONTS
 ) -> bytes:
-    """Return a report as PDF: one page on the batch, then the flagged patches.
+    """Return a report as PDF: the batch, the flagged patches, then every verdict.
 
     Args:
         report: What it says.
@@ -50,6 +52,9 @@ def report_pdf(
         sheets.heading(f"Flagged patches: {len(report.flagged)}", size=14)
         for patch in report.flagged:
             _flagged_patch(sheets, patch, picture(patch.sha256), maps.of_patch.get(patch.sha256))
+    sheets.add_page()
+    sheets.heading(f"All verdicts: {len(report.table)}", size=14)
+    sheets.rows((TABLE_COLUMNS, *report.table), _TABLE_WIDTHS, _TABLE_ALIGN)
     return bytes(sheets.output())
 
 
@@ -70,7 +75,7 @@ def _batch_page(sheets: Sheets, report: Report, maps: ReportMaps) -> None:
 def _flagged_patch(
     sheets: Sheets, patch: FlaggedPatch, image_rgb_u8: ImageU8, found: PatchMap | None
 ) -> None:
-    """Draw a patch and its map beside what was said of it; never over the end of a page."""
+    """Draw a patch and its map beside what was said of it."""
     lines = [
         *([("File", patch.source)] if patch.source else []),
         ("Flagged", patch.why),
@@ -80,21 +85,40 @@ def _flagged_patch(
         *(("Reading", line) for line in patch.readings),
         ("", patch.mark),
     ]
+    picture_beside(sheets, patch.title, lines, image_rgb_u8, found)
+
+
+def picture_beside(
+    sheets: Sheets,
+    title: str,
+    lines: Sequence[tuple[str, str]],
+    image_rgb_u8: ImageU8,
+    found: PatchMap | None,
+) -> None:
+    """Draw a patch and its map beside some lines; never over the end of a page.
+
+    Args:
+        sheets: Where.
+        title: Of the patch.
+        lines: Names and values; without a name in small print.
+        image_rgb_u8: (96, 96, 3) the patch.
+        found: Its map; None draws none.
+    """
     pictures = _PICTURE_MM * (1 if found is None else 2) + (0 if found is None else _BETWEEN_MM)
     left = MARGIN_MM + pictures + _GAP_MM
     height = max(_PICTURE_MM, _text_height(sheets, lines, sheets.epw - pictures - _GAP_MM))
     if sheets.get_y() + height > sheets.page_break_trigger:
         sheets.add_page()
     top = sheets.get_y()
-    _picture(sheets, image_rgb_u8, MARGIN_MM, top, patch.title)
+    _picture(sheets, image_rgb_u8, MARGIN_MM, top, title)
     if found is not None:
         beside = MARGIN_MM + _PICTURE_MM + _BETWEEN_MM
-        _picture(sheets, found.picture_rgb_u8, beside, top, f"{patch.title} under its map")
+        _picture(sheets, found.picture_rgb_u8, beside, top, f"{title} under its map")
     sheets.set_left_margin(left)
     sheets.set_xy(left, top)
     sheets.set_text_color(*INK)
     sheets.set_font(FONT, style="B", size=9)
-    sheets.cell(0, 4.6, patch.title, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+    sheets.cell(0, 4.6, title, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
     for name, value in lines:
         sheets.set_font(FONT, size=_size(name))
         sheets.set_text_color(*(INK if name else MUTED))

@@ -1,6 +1,6 @@
-"""The maps of a report's flagged patches, made anew from patches and model, or why none are."""
+"""The maps of a report's patches, made anew from patches and model, or why none are."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -9,12 +9,12 @@ import numpy as np
 
 from core.errors import NodelensError
 from core.patches import ImageU8
-from core.report.content import Report
-from core.review import CaseOpened
 from core.review.patch_map import PatchMap
 
 if TYPE_CHECKING:
     from core.review.maps import MapMaker  # loads the explanation room and PyTorch with it
+
+OnProgress = Callable[[float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class ReportMaps:
         if self.why_none:
             return f"none. {self.why_none}"
         if not self.of_patch:
-            return "none, because no patch is flagged"
+            return "none, because no patch calls for one"
         shown = next(iter(self.of_patch.values())).shown
         return (
             f"{shown.method} at {shown.layer} of {shown.model_id} ({self.engine}), each on its own "
@@ -47,30 +47,35 @@ class ReportMaps:
 
 
 def report_maps(
-    report: Report,
-    case: CaseOpened,
+    hashes: Sequence[str],
+    model_id: str,
     maker: "Callable[[], MapMaker]",
     picture: Callable[[str], ImageU8],
+    *,
+    on_progress: OnProgress = lambda _: None,
 ) -> ReportMaps:
-    """Return the maps of the flagged patches; the same on the same machine each time.
+    """Return the maps of some patches; the same on the same machine each time.
 
     Args:
-        report: Whose flagged patches.
-        case: The case that it reports.
+        hashes: SHA-256 of the patches.
+        model_id: Of the model that scored them.
         maker: Opens the model that makes maps; may fail as models can.
         picture: Gives a patch (96, 96, 3) by its SHA-256.
+        on_progress: Told the share that is made, 0..1.
 
     Raises:
-        StoreError: A flagged patch is not among the kept ones.
+        StoreError: A patch is not among the kept ones.
     """
-    hashes = [patch.sha256 for patch in report.flagged]
     images = [picture(sha256) for sha256 in hashes]
     if not images:
         return ReportMaps()
     try:
         found = maker()
-        found.require_model_of(case)
-        made = list(found.maps(np.stack(images)))
+        found.require_model(model_id)
+        made = []
+        for number, one in enumerate(found.maps(np.stack(images)), start=1):
+            made.append(one)
+            on_progress(number / len(images))
     except NodelensError as error:
         return ReportMaps(why_none=str(error))
     return ReportMaps(dict(zip(hashes, made, strict=True)), engine=found.engine)

@@ -12,6 +12,7 @@ from .disagreement import paired_verdicts as paired_verdicts
 from .errors import ReviewError as ReviewError
 from .errors import StoreError as StoreError
 from .events import AiShown as AiShown
+from .events import CaseFiled as CaseFiled
 from .events import CaseOpened as CaseOpened
 from .events import CasePatch as CasePatch
 from .events import Commented as Commented
@@ -25,11 +26,16 @@ from .events import VerdictAfterAi as VerdictAfterAi
 from .events import VerdictGiven as VerdictGiven
 from .findings import Finding as Finding
 from .findings import Verification as Verification
+from .flags import ReadPatch as ReadPatch
+from .flags import Reason as Reason
+from .flags import read_patches as read_patches
 from .log import export_log as export_log
 from .log import verify_log as verify_log
+from .outcomes import AiChanges as AiChanges
 from .outcomes import FlipMatrix as FlipMatrix
 from .outcomes import ReadingTime as ReadingTime
 from .outcomes import TagErrors as TagErrors
+from .outcomes import ai_changes as ai_changes
 from .outcomes import flip_matrix as flip_matrix
 from .outcomes import reading_time as reading_time
 from .outcomes import tag_errors as tag_errors
@@ -38,6 +44,7 @@ from .progress import ShownTask as ShownTask
 from .progress import next_position as next_position
 from .progress import shown_now as shown_now
 from .record import CurrentVerdict as CurrentVerdict
+from .record import Filing as Filing
 from .record import Record as Record
 from .record import RecordEntry as RecordEntry
 from .record import TaskState as TaskState
@@ -51,8 +58,10 @@ from .steps import ai_shown_event as ai_shown_event
 from .steps import awaits_ai as awaits_ai
 from .steps import comment_event as comment_event
 from .steps import correction_event as correction_event
+from .steps import filed as filed
 from .steps import may_correct as may_correct
 from .steps import patch_at as patch_at
+from .steps import renamed as renamed
 from .steps import screen_of as screen_of
 from .steps import undoable as undoable
 from .steps import verdict_event as verdict_event
@@ -72,3 +81,4 @@ from .worklist import Worklist as Worklist
 from .worklist import WorklistPlan as WorklistPlan
 from .worklist import build_worklist as build_worklist
 from .worklist import candidates_of as candidates_of
+from .worklist import patches_and_repeats as patches_and_repeats

@@ -157,6 +157,25 @@ class CaseOpened:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CaseFiled:
+    """How a case is listed from here on; what was recorded in it stays as it is.
+
+    Attributes:
+        case: The case.
+        reader: Who filed it.
+        name: What to call it now.
+        archived: Whether it is put away: not listed, and closed for verdicts until it is back.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    case: Name
+    reader: Name
+    name: Name
+    archived: bool
+    kind: Literal["case filed"] = "case filed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _OnTask:
     """An event on one task of a case, by one reader.
 
@@ -236,7 +255,7 @@ class Commented(_OnTask):
 
 
 TaskEvent = VerdictGiven | AiShown | VerdictAfterAi | Corrected | Undone | Commented
-Event = StoreMigrated | CaseOpened | TaskEvent
+Event = StoreMigrated | CaseOpened | CaseFiled | TaskEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from core.review.anchors import NotedAnchors
 from core.review.chain import START, Anchor, Link, breaks
 from core.review.errors import ReviewError
 from core.review.events import CaseOpened, read_payload
-from core.review.record import Record, RecordEntry, TaskKey, TaskState, apply
+from core.review.record import Filing, Record, RecordEntry, TaskKey, TaskState, apply
 from core.review.rules import require_allowed
 
 LIMITS: Final = (
@@ -118,14 +118,15 @@ def _events_that_could_not_be(links: Sequence[Link]) -> list[Finding]:
     cases: dict[str, CaseOpened] = {}
     tasks: dict[TaskKey, TaskState] = {}
     actions: dict[str, int] = {}
-    record = Record(START, cases, tasks, actions)  # sees the dictionaries grow
+    filings: dict[str, Filing] = {}
+    record = Record(START, cases, tasks, actions, filings)  # sees the dictionaries grow
     for link in links:
         try:
             entry = RecordEntry(link.sequence, link.hash, read_payload(link.payload))
             require_allowed(record, entry.payload.event)
             if entry.payload.action in actions:
                 raise ReviewError("The same action is recorded twice.")
-            apply(entry, cases, tasks, actions)
+            apply(entry, cases, tasks, actions, filings)
         except ReviewError as error:
             problem = f"the store would not have accepted it: {error}".rstrip(".")
             return [Finding(f"Event {link.sequence}", problem)]

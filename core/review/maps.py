@@ -19,7 +19,7 @@ from core.explanation import (
 from core.explanation.words import METHODS, twins_text
 from core.patches import ImageU8
 from core.review.errors import ReviewError
-from core.review.events import CaseOpened, MapShown
+from core.review.events import MapShown
 from core.review.patch_map import PatchMap
 from core.scoring import Classifier
 
@@ -51,11 +51,11 @@ class MapMaker:
         except RunError as error:
             self._twins, self._untested = None, str(error)
 
-    def require_model_of(self, case: CaseOpened) -> None:
-        """Do nothing if this model scored a case; ReviewError otherwise."""
-        if case.model_id != self._model_id:
+    def require_model(self, model_id: str) -> None:
+        """Do nothing if this is the model; ReviewError otherwise."""
+        if model_id != self._model_id:
             raise ReviewError(
-                f"The case was scored by {case.model_id}; installed is {self._model_id}. A map of "
+                f"The patches were scored by {model_id}; installed is {self._model_id}. A map of "
                 "another model would explain another score."
             )
 

@@ -1,4 +1,4 @@
-"""Against the labels: what seeing the AI changed, and which tags go with errors."""
+"""What seeing the AI changed, with labels and without, and which tags go with errors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,8 +8,63 @@ import numpy as np
 from core.review.errors import ReviewError
 from core.review.progress import seconds_spent
 from core.review.record import CurrentVerdict
-from core.review.vocabulary import ReadingMode, ReasonTag
+from core.review.vocabulary import ReadingMode, ReasonTag, Verdict
 from core.statistics import Measured, wilson_interval
+
+
+@dataclass(frozen=True, slots=True)
+class AiChanges:
+    """First verdicts against verdicts after the AI, whether or not there are labels.
+
+    Attributes:
+        table: Counts (3, 3): first verdict by final verdict, in the order of `Verdict`.
+        to_model: Changed to what the model says.
+        from_model: Changed from what the model says to something else.
+    """
+
+    table: tuple[tuple[int, ...], ...]
+    to_model: int
+    from_model: int
+
+    @property
+    def read(self) -> int:
+        """How many were read before and after."""
+        return sum(map(sum, self.table))
+
+    @property
+    def changed(self) -> int:
+        """How many changed."""
+        return self.read - sum(self.table[place][place] for place in range(len(Verdict)))
+
+    @property
+    def otherwise(self) -> int:
+        """Changed neither to the model's call nor from it."""
+        return self.changed - self.to_model - self.from_model
+
+
+def ai_changes(verdicts: Sequence[CurrentVerdict]) -> AiChanges:
+    """Return how the AI moved the verdicts; only readings in the mode BLIND_FIRST can tell."""
+    kinds = list(Verdict)
+    table = [[0] * len(kinds) for _ in kinds]
+    to_model = from_model = 0
+    for verdict in _before_and_after(verdicts):
+        first, final = verdict.first.reading.verdict, verdict.final.reading.verdict
+        table[kinds.index(first)][kinds.index(final)] += 1
+        call = verdict.patch.predicted_label
+        if first is not final and call is not None:
+            to_model += final.label == call
+            from_model += first.label == call
+    return AiChanges(tuple(map(tuple, table)), to_model, from_model)
+
+
+def _before_and_after(verdicts: Sequence[CurrentVerdict]) -> list[CurrentVerdict]:
+    return [
+        verdict
+        for verdict in verdicts
+        if verdict.case.mode is ReadingMode.BLIND_FIRST
+        and verdict.state.after_ai is not None
+        and not verdict.is_repeat
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +102,9 @@ def flip_matrix(verdicts: Sequence[CurrentVerdict]) -> FlipMatrix:
     """Return how the AI moved the verdicts; only readings in the mode BLIND_FIRST can tell."""
     cells = {(before, after): 0 for before in (True, False) for after in (True, False)}
     not_judged = unlabelled = 0
-    for verdict in verdicts:
-        after = verdict.state.after_ai
-        if verdict.case.mode is not ReadingMode.BLIND_FIRST or after is None or verdict.is_repeat:
-            continue
+    for verdict in _before_and_after(verdicts):
         label = verdict.patch.label
-        first, final = verdict.first.reading.verdict.label, after.reading.verdict.label
+        first, final = verdict.first.reading.verdict.label, verdict.final.reading.verdict.label
         if label is None:
             unlabelled += 1
         elif first is None or final is None:

@@ -9,6 +9,7 @@ from core.review.chain import START, Anchor
 from core.review.errors import ReviewError
 from core.review.events import (
     AiShown,
+    CaseFiled,
     CaseOpened,
     CasePatch,
     Commented,
@@ -140,30 +141,49 @@ class CurrentVerdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Filing:
+    """How a case is listed.
+
+    Attributes:
+        opened_at: When it was opened: UTC, ISO 8601.
+        archived: Whether it is put away; its verdicts stay on the record.
+    """
+
+    opened_at: str
+    archived: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """The state after all events up to `end`; never changed, `extended` gives a new one.
 
     Attributes:
         end: The last event.
-        cases: By id, in the order of opening.
+        cases: By id, in the order of opening, each under the name that it has now.
         tasks: What each reader has done.
         actions: Sequence of the event that each action token wrote.
+        filings: How each case is listed.
     """
 
     end: Anchor = START
     cases: Mapping[str, CaseOpened] = field(default_factory=lambda: MappingProxyType({}))
     tasks: Mapping[TaskKey, TaskState] = field(default_factory=lambda: MappingProxyType({}))
     actions: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    filings: Mapping[str, Filing] = field(default_factory=lambda: MappingProxyType({}))
 
     def extended(self, entries: Iterable[RecordEntry]) -> "Record":
         """Return the record after further events, which must have been admitted."""
         cases, tasks, actions = dict(self.cases), dict(self.tasks), dict(self.actions)
-        end = self.end
+        filings, end = dict(self.filings), self.end
         for entry in entries:
-            apply(entry, cases, tasks, actions)
+            apply(entry, cases, tasks, actions, filings)
             end = Anchor(entry.sequence, entry.hash)
         return Record(
-            end, MappingProxyType(cases), MappingProxyType(tasks), MappingProxyType(actions)
+            end,
+            MappingProxyType(cases),
+            MappingProxyType(tasks),
+            MappingProxyType(actions),
+            MappingProxyType(filings),
         )
 
     def case(self, case: str) -> CaseOpened:
@@ -219,12 +239,17 @@ def apply(
     cases: dict[str, CaseOpened],
     tasks: dict[TaskKey, TaskState],
     actions: dict[str, int],
+    filings: dict[str, Filing],
 ) -> None:
     """Put one admitted event on top of what a record is made of, in place."""
     actions[entry.payload.action] = entry.sequence
     event = entry.payload.event
     if isinstance(event, CaseOpened):
         cases[event.case] = event
+        filings[event.case] = Filing(entry.payload.at)
+    elif isinstance(event, CaseFiled):
+        cases[event.case] = replace(cases[event.case], name=event.name)
+        filings[event.case] = replace(filings[event.case], archived=event.archived)
     elif not isinstance(event, StoreMigrated):
         key = (event.case, event.reader, event.task)
         tasks[key] = _step(tasks.get(key, NOT_BEGUN), entry, event)

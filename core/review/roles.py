@@ -21,6 +21,7 @@ class Permission(StrEnum):
     GIVE_VERDICTS = "give verdicts"
     ADJUDICATE = "settle disagreements"
     OPEN_CASES = "open cases"
+    FILE_CASES = "rename or archive a case that someone else opened"
     LOCK_THRESHOLDS = "lock thresholds"
     SEE_NAMES = "see who gave which verdict"
 

@@ -8,6 +8,7 @@ from core.review.disagreement import disputed_patches
 from core.review.errors import ReviewError
 from core.review.events import (
     AiShown,
+    CaseFiled,
     CaseOpened,
     Corrected,
     Event,
@@ -38,6 +39,10 @@ def require_allowed(record: Record, event: Event) -> None:
         _case_may_open(record, event)
         return
     case = record.case(event.case)
+    if isinstance(event, CaseFiled):
+        return
+    if record.filings[event.case].archived:
+        raise ReviewError(f"The case {case.name} is archived. Restore it to read on.")
     if event.task >= len(case.tasks):
         raise ReviewError(
             f"Found task {event.task}; the case {case.name} has {len(case.tasks)}, from 0."

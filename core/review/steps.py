@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from core.review.errors import ReviewError
 from core.review.events import (
     AiShown,
+    CaseFiled,
     CaseOpened,
     CasePatch,
     Commented,
@@ -76,6 +77,17 @@ def comment_event(case: CaseOpened, reader: str, position: int, text: str) -> Co
     """Return a remark beside the verdict."""
     sha256 = patch_at(case, position).sha256
     return Commented(case=case.case, reader=reader, task=position, sha256=sha256, text=text)
+
+
+def renamed(record: Record, case: CaseOpened, reader: str, name: str) -> CaseFiled:
+    """Return that a case has another name from here on."""
+    archived = record.filings[case.case].archived
+    return CaseFiled(case=case.case, reader=reader, name=name, archived=archived)
+
+
+def filed(case: CaseOpened, reader: str, *, archived: bool) -> CaseFiled:
+    """Return that a case is put away, or back."""
+    return CaseFiled(case=case.case, reader=reader, name=case.name, archived=archived)
 
 
 def awaits_ai(record: Record, case: CaseOpened, reader: str, position: int) -> bool:

@@ -210,6 +210,15 @@ def build_worklist(
     return Worklist(tuple(patches), tuple(_with_repeats(queue, repeats, plan.repeat_gap, rng)))
 
 
+def patches_and_repeats(readings: int, repeat_share: float) -> tuple[int, float]:
+    """Return how many patches, and which share of repeats on top, make so many readings.
+
+    A reader who asked for 20 and counts 20 is not told by the count whether a patch came twice.
+    """
+    patches = max(1, round(readings / (1 + repeat_share)))
+    return patches, (readings - patches) / patches
+
+
 def _ranked(candidates: Sequence[Candidate], order: CaseOrder, threshold: float) -> list[Candidate]:
     if order is CaseOrder.AS_LISTED:
         return list(candidates)

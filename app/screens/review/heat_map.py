@@ -49,7 +49,7 @@ def map_view(case: CaseOpened, patch: CasePatch | None, hashes: Sequence[str]) -
         return None
     try:
         maps = resources.review_maps(resources.settings())
-        maps.maker.require_model_of(case)
+        maps.maker.require_model(case.model_id)
         ready = None if patch is None else maps.ready(patch.sha256)
         maps.prepare(hashes)
     except NodelensError as error:

@@ -134,7 +134,9 @@ def test_a_report_with_maps_is_rebuilt_byte_for_byte(
     report = report_of(store.record(), ReportPlan("c1"))
 
     def built() -> bytes:
-        maps = report_maps(report, case, lambda: MapMaker(toy_classifier), folder.image)
+        maps = report_maps(
+            report.hashes, case.model_id, lambda: MapMaker(toy_classifier), folder.image
+        )
         assert [found.shown.drawn for found in maps.of_patch.values()] == [True] * 5
         return report_pdf(report, folder.image, maps)
 
@@ -147,13 +149,15 @@ def test_a_report_says_why_there_are_no_maps(tmp_path: Path, toy_classifier: Cla
     store, folder = read_case(tmp_path)
     report = report_of(store.record(), ReportPlan("c1"))
     case = store.record().case("c1")
-    other = report_maps(report, case, lambda: MapMaker(toy_classifier), folder.image)
-    assert "The case was scored by toy-1" in other.told()
+    other = report_maps(
+        report.hashes, case.model_id, lambda: MapMaker(toy_classifier), folder.image
+    )
+    assert "The patches were scored by toy-1" in other.told()
 
     def no_model() -> MapMaker:
         raise RunError("There is no model here.")
 
-    assert report_maps(report, case, no_model, folder.image).told() == (
+    assert report_maps(report.hashes, case.model_id, no_model, folder.image).told() == (
         "none. There is no model here."
     )
     assert not other.of_patch

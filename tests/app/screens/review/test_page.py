@@ -316,7 +316,7 @@ def test_a_case_of_another_model_has_no_map_and_says_so(
     monkeypatch.setenv("NODELENS_MODEL", str(write_toy_bundle(tmp_path / "other", seed=5)))
     found = page("review", case="toycase")
     found.button(key="map").click().run()
-    assert "No map. The case was scored by" in html(found)
+    assert "No map. The patches were scored by" in html(found)
     found.button(key="verdict-T").click().run()
     assert verdicts(data) == [Verdict.TUMOUR]
 
