@@ -18,9 +18,12 @@ def read(
 ) -> None:
     """Draw the case that is read."""
     case = record.case(case_id)
-    by_page = cases.case_head(case)
+    by_page = cases.case_head(store, record, case, person)
     if notice := widgets.pop_notice():
         parts.show_problem(NodelensError(notice))
+    if record.filings[case_id].archived:
+        st.info(words.ARCHIVED, icon=":material/archive:")
+        return
     draw = bulk.page_of_patches if by_page else desk.desk
     st.fragment(draw)(store, kept, case_id, person.name)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from app import resources
-from app.screens.review import numbers, record, words
+from app.screens.review import gallery, numbers, record, words
 from app.screens.shared import model, parts, who
 from app.state import address
 from core.errors import NodelensError
@@ -43,8 +43,9 @@ def results(
     if not on_record.readers(case.case):
         parts.empty(words.NO_VERDICT)
     else:
-        numbers.case_numbers(on_record, case, names)
         record.exports(settings, store, on_record, case, may_name=may_name)
+        gallery.pictures(on_record, case, resources.review_patches(settings), names)
+        numbers.case_numbers(on_record, case, names)
     record.history(settings, store, case, names)
 
 
@@ -69,7 +70,13 @@ if reader is not None:
             "Case",
             cases,
             index=next((n for n, case in enumerate(cases) if case.case == looked_at), 0),
-            format_func=lambda case: f"{case.name} · {words.MODES[case.mode]}",
+            format_func=lambda case: " · ".join(
+                (
+                    case.name,
+                    words.MODES[case.mode],
+                    *(["archived"] * on_record.filings[case.case].archived),
+                )
+            ),
             key="results-case",
         )
         results(settings, verdicts, on_record, chosen or cases[0], reader)

@@ -226,7 +226,7 @@ def _table_row(found: ReadPatch, verdict: CurrentVerdict, plan: ReportPlan) -> t
     return (
         str(found.number),
         (plan.hide.of("patch", found.patch.sha256) if plan.hide else found.patch.id)[:_ID_CHARS],
-        _model_words(found.patch),
+        _model_words(found.patch).replace(", score", ""),
         plan.name("reader", verdict.reader),
         f"{said}, shown again" if verdict.is_repeat else said,
         str(final.confidence or ""),

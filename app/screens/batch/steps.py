@@ -8,6 +8,7 @@ import streamlit as st
 
 from app import resources
 from app.screens.batch import words
+from app.screens.batch.report import report_button
 from app.screens.shared.parts import download as download_button
 from app.state import address, widgets
 from core.jobs import Download, Job, JobProgress, JobStore, download, why_no_submission
@@ -95,6 +96,8 @@ def _downloads(
                 width="stretch",
             )
             st.caption(obstacle or words.FILES[kind.name])
+        report_button(store, job, file_name(job, "report.pdf", complete=complete))
+        st.caption(words.FILES["PDF"])
 
 
 def file_name(job: Job, kind: str, *, complete: bool = True) -> str:

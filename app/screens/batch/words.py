@@ -88,7 +88,10 @@ FILES: Final = {
     "training data.",
     "RUN": "Model, threshold, self-test, software versions, and the hashes of the CSV and Parquet "
     "files.",
+    "PDF": "Summary, the 24 highest scores with their Grad-CAM, all calls; nothing reviewed.",
 }
+NOTHING_SCORED: Final = "Nothing has been scored yet. Start the batch first."
+CHANGED_SINCE: Final = "{file} is gone or has changed since it was scored. Score the batch anew."
 APPLY: Final = "Apply {version} to this batch"
 APPLY_HELP: Final = "The scores stay; only the calls change. Each row says which version called it."
 NO_LABELS: Final = (

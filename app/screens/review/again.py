@@ -17,7 +17,7 @@ _TABLE = "own-verdicts"
 def earlier_button(record: Record, case: CaseOpened, reader: str) -> None:
     """Draw the way to the verdicts given so far."""
     st.button(
-        "Earlier verdicts",
+        "Earlier",
         key="earlier",
         shortcut="E",
         icon=":material/history:",

@@ -1,5 +1,6 @@
-"""Twelve patches at a time, with one button that agrees to all the model's calls among them."""
+"""Twelve patches at a time: a click marks an exception, one button agrees to the rest."""
 
+from collections.abc import Mapping
 from html import escape
 from typing import Final
 
@@ -7,11 +8,12 @@ import streamlit as st
 
 from app import resources
 from app.screens.review import words
-from app.screens.shared.parts import empty, show_problem
+from app.screens.review.ends import end_of_case
+from app.screens.review.verdict import Seat
+from app.screens.shared.parts import show_problem
 from app.state import reading, widgets
 from core.errors import NodelensError
 from core.review import (
-    CaseOpened,
     Reading,
     ReviewStore,
     ShownTask,
@@ -43,87 +45,118 @@ def page_of_patches(store: ReviewStore, kept: PatchFolder, case_id: str, reader:
         after = position
     st.caption(str(progress(record, case_id, reader)))
     if not positions:
-        empty(words.DONE)
+        end_of_case(store, record, case, reader)
         return
     page = [shown_now(record, case_id, reader, position) for position in positions]
     drawn = reading.display((case_id, reader, tuple(positions)))
     try:
-        cells = "".join(
-            _cell(shown, resources.review_picture(kept, shown.sha256)) for shown in page
-        )
+        for shown in page:
+            resources.review_picture(kept, shown.sha256)
     except NodelensError as error:
         show_problem(error)
         return
-    st.html(f'<div class="nl-read-grid">{cells}</div>')
-    _agree(store, case, reader, page, drawn)
+    st.caption(words.AGREE)
+    marks = f"marks-{drawn.action}"
+    marked = _marked(marks)
+    with st.container(key="nl-read-grid"):
+        for shown in page:
+            said = _said(shown, marked)
+            with st.container(key=f"nl-cell-{shown.position}", gap=None):
+                picture = resources.review_picture(kept, shown.sha256)
+                st.html(_cell(shown, picture, said))
+                if shown.patch and shown.patch.predicted_label is not None:
+                    st.button(
+                        f"Patch {shown.position + 1}: {said}",
+                        key=f"mark-{shown.position}",
+                        on_click=_mark,
+                        args=(marks, shown.position),
+                    )
+    _agree(Seat(store, case, reader), page, drawn, marked)
 
 
-def _cell(shown: ShownTask, picture: str) -> str:
+def _marked(marks: str) -> dict[int, int]:
+    """Return how often each place was clicked: 1 disagrees, 2 cannot judge."""
+    held = widgets.chosen(marks)
+    return dict(held) if isinstance(held, dict) else {}
+
+
+def _mark(marks: str, position: int) -> None:
+    marked = _marked(marks)
+    marked[position] = (marked.get(position, 0) + 1) % 3
+    widgets.choose(marks, marked)
+
+
+def _said(shown: ShownTask, marked: Mapping[int, int]) -> Verdict | None:
+    """Return the verdict that a place will get; None without a call to agree with."""
+    if shown.patch is None or shown.patch.predicted_label is None:
+        return None
+    call = shown.patch.predicted_label
+    other = _VERDICTS[1 - call]
+    return (_VERDICTS[call], other, Verdict.CANNOT_JUDGE)[marked.get(shown.position, 0)]
+
+
+def _cell(shown: ShownTask, picture: str, said: Verdict | None) -> str:
     patch = shown.patch
     score = score_text(patch.prob_tumour if patch else None)
-    call = call_text(call_of(patch.predicted_label if patch else None))
+    call = call_of(patch.predicted_label if patch else None)
+    differs = said is not None and str(said) != call
+    mark = f"<u>you: {escape(call_text(said))}</u>" if said is not None and differs else ""
     return (
-        f'<figure class="nl-read"><div><img src="{picture}" alt="Patch {shown.position + 1}">'
-        f"<i></i></div><figcaption><b>{shown.position + 1}</b> {escape(call)} · {score}"
-        "</figcaption></figure>"
+        f'<figure class="nl-read{" nl-differs" * differs}"><div><img src="{picture}" '
+        f'alt="Patch {shown.position + 1}"><i></i>{mark}</div><figcaption>'
+        f"<b>{shown.position + 1}</b> {escape(call_text(call))} · {score}</figcaption></figure>"
     )
 
 
 def _agree(
-    store: ReviewStore,
-    case: CaseOpened,
-    reader: str,
+    seat: Seat,
     page: list[ShownTask],
     drawn: reading.Display,
+    marked: Mapping[int, int],
 ) -> None:
-    called = [shown for shown in page if shown.patch and shown.patch.predicted_label is not None]
+    said = {shown.position: _said(shown, marked) for shown in page}
+    given = [shown for shown in page if said[shown.position] is not None]
+    differ = sum(bool(marked.get(shown.position)) for shown in given)
+    rest = len(given) - differ
+    label = f"Agree to the rest ({rest})" if differ else f"Agree to all {len(given)} on this page"
     lines = []
-    for label, verdict in _VERDICTS.items():
-        numbers = [
-            str(shown.position + 1)
-            for shown in called
-            if shown.patch and shown.patch.predicted_label == label
-        ]
+    for verdict in Verdict:
+        numbers = [str(shown.position + 1) for shown in given if said[shown.position] is verdict]
         if numbers:
             lines.append(f"verdict “{verdict}” on {', '.join(numbers)}")
-    left_out = len(page) - len(called)
-    if left_out:
-        lines.append(words.NO_CALL.format(count=left_out))
+    if differ:
+        lines.append(words.AGAINST.format(count=differ))
+    if len(given) < len(page):
+        lines.append(words.NO_CALL.format(count=len(page) - len(given)))
     items = "".join(f"<li>{line}</li>" for line in (*lines, *words.AGREE_NOTES))
-    st.html(f'<div class="nl-read-does"><b>{words.AGREE_ALL}</b><ul>{items}</ul></div>')
     st.button(
-        f"Agree to all {len(called)} on this page",
+        label,
         type="primary",
         icon=":material/done_all:",
-        disabled=not called,
-        on_click=_agree_to_all,
-        args=(store, case, reader, called, drawn),
+        disabled=not given,
+        on_click=_write,
+        args=(seat, [(shown, said[shown.position]) for shown in given], drawn),
         key=f"agree-{drawn.action[:6]}",
     )
+    head = words.AGREE_REST.format(button=label)
+    st.html(f'<div class="nl-read-does"><b>{head}</b><ul>{items}</ul></div>')
 
 
-def _agree_to_all(
-    store: ReviewStore,
-    case: CaseOpened,
-    reader: str,
-    called: list[ShownTask],
+def _write(
+    seat: Seat,
+    given: list[tuple[ShownTask, Verdict]],
     drawn: reading.Display,
 ) -> None:
     if not reading.still_displayed(drawn):
         return
-    seconds = round(drawn.seconds / len(called), 3)
+    seconds = round(drawn.seconds / len(given), 3)
     try:
-        record = store.record()
-        for shown in called:
-            if shown.patch is None or shown.patch.predicted_label is None:
-                continue
-            what = Reading(
-                verdict=_VERDICTS[shown.patch.predicted_label],
-                screen=screen_of(shown.patch, with_map=False, adjudicated=False),
-                seconds=seconds,
-            )
-            event = verdict_event(record, case, reader, shown.position, what)
-            store.append(event, action=f"{drawn.action}-{shown.position}")
+        record = seat.store.record()
+        for shown, verdict in given:
+            screen = screen_of(shown.patch, with_map=False, adjudicated=False)
+            what = Reading(verdict=verdict, screen=screen, seconds=seconds)
+            event = verdict_event(record, seat.case, seat.reader, shown.position, what)
+            seat.store.append(event, action=f"{drawn.action}-{shown.position}")
     except NodelensError as error:
         widgets.notify(str(error))
     reading.continue_after(-1)

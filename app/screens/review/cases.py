@@ -1,51 +1,129 @@
 """The cases of this installation: their list, and the head line of the one being read."""
 
+from datetime import datetime
+from typing import Final
+
 import streamlit as st
 from markupsafe import Markup
 
 from app.screens.review import words
 from app.screens.shared.listing import badge, entry
 from app.screens.shared.parts import empty, head_line, way_back
-from app.state import address
-from core.review import CaseOpened, Person, ReadingMode, Record
+from app.state import address, widgets
+from core.errors import NodelensError
+from core.review import (
+    CaseFiled,
+    CaseOpened,
+    Permission,
+    Person,
+    ReadingMode,
+    Record,
+    ReviewStore,
+    filed,
+    renamed,
+)
 from core.review.progress import progress
+
+_ARCHIVED: Final = "list-archived"
 
 
 def case_list(record: Record, who: Person) -> None:
     """Draw the cases, newest first, with how far the reader is in each."""
-    if not record.cases:
+    archived = [case for case, filing in record.filings.items() if filing.archived]
+    listed = [case for case in record.cases.values() if case.case not in archived]
+    if archived and st.toggle(words.SHOW_ARCHIVED.format(count=len(archived)), key=_ARCHIVED):
+        listed = list(record.cases.values())
+    if not listed:
         empty(*words.NO_CASE)
         return
     with st.container(key="nl-batches", gap=None):
-        for case in reversed(list(record.cases.values())):
-            mine = progress(record, case.case, who.name)
-            begun = record.has_read(case.case, who.name)
-            others = sum(name != who.name for name in record.readers(case.case))
-            state, tone, label = (
-                ("finished", "good", "View")
-                if mine.done == mine.total
-                else ("in progress", "accent", "Continue")
-                if begun
-                else ("not started", "quiet", "Read")
-            )
-            readers = f" · {others} other reader{'s' * (others != 1)}" if others else ""
-            count = Markup("<span>{} of {} read{}</span>").format(mine.done, mine.total, readers)
-            entry(
-                case.name,
-                badge(words.MODES[case.mode]) + badge(state, tone) + count,
-                address.case.look_at,
-                case.case,
-                key=f"read-{case.case}",
-                label=label,
-                urgent=mine.done != mine.total,
-            )
+        for case in reversed(listed):
+            _entry(record, case, who)
 
 
-def case_head(case: CaseOpened) -> bool:
+def _entry(record: Record, case: CaseOpened, who: Person) -> None:
+    mine = progress(record, case.case, who.name)
+    begun = record.has_read(case.case, who.name)
+    others = sum(name != who.name for name in record.readers(case.case))
+    filing = record.filings[case.case]
+    state, tone, label = (
+        ("archived", "quiet", "Open")
+        if filing.archived
+        else ("finished", "good", "View")
+        if mine.done == mine.total
+        else ("in progress", "accent", "Continue")
+        if begun
+        else ("not started", "quiet", "Read")
+    )
+    readers = f" · {others} other reader{'s' * (others != 1)}" if others else ""
+    count = Markup("<span>{} of {} read{} · opened {}</span>").format(
+        mine.done, mine.total, readers, _when(filing.opened_at)
+    )
+    entry(
+        case.name,
+        badge(words.MODES[case.mode]) + badge(state, tone) + count,
+        address.case.look_at,
+        case.case,
+        key=f"read-{case.case}",
+        label=label,
+        urgent=mine.done != mine.total and not filing.archived,
+    )
+
+
+def _when(at: str) -> str:
+    return widgets.local_time(datetime.fromisoformat(at))
+
+
+def case_head(store: ReviewStore, record: Record, case: CaseOpened, who: Person) -> bool:
     """Draw the name of a case with the ways out; return whether it is read page by page."""
+    filing = record.filings[case.case]
     with st.container(horizontal=True, vertical_alignment="center", key="nl-batch-head"):
         way_back("All cases", "all-cases", address.case.look_at)
-        head_line(case.name, badge(words.MODES[case.mode]), level=2)
+        opened = Markup("<span>{}</span>").format(_when(filing.opened_at))
+        head_line(case.name, badge(words.MODES[case.mode]) + opened, level=2)
         by_page = case.mode is ReadingMode.AI_FIRST and st.toggle("Twelve at a time", key="by-page")
         st.page_link("views/review_results.py", label="Results", icon=":material/fact_check:")
+        if case.reader == who.name or who.may(Permission.FILE_CASES):
+            _filing(store, record, case, who)
     return by_page
+
+
+def _filing(store: ReviewStore, record: Record, case: CaseOpened, who: Person) -> None:
+    """Draw the ways to rename a case and to put it away."""
+    archived = record.filings[case.case].archived
+    key = f"case-name-{case.case}"
+    with st.popover("", icon=":material/more_vert:", key="case-more", help=words.CASE_MORE):
+        st.text_input(
+            "Name of the case",
+            value=case.name,
+            key=key,
+            max_chars=120,
+            on_change=lambda: _rename(store, record, case, who, str(widgets.chosen(key)).strip()),
+        )
+        st.write(words.ARCHIVED if archived else words.ARCHIVE)
+        st.button(
+            "Restore this case" if archived else "Archive this case",
+            icon=":material/unarchive:" if archived else ":material/archive:",
+            on_click=_file,
+            args=(store, filed(case, who.name, archived=not archived)),
+            key="archive-case",
+        )
+
+
+def _rename(store: ReviewStore, record: Record, case: CaseOpened, who: Person, name: str) -> None:
+    if name and name.isprintable():
+        _write(store, renamed(record, case, who.name, name))
+
+
+def _file(store: ReviewStore, event: CaseFiled) -> None:
+    if _write(store, event) and event.archived:
+        address.case.look_at(None)
+
+
+def _write(store: ReviewStore, event: CaseFiled) -> bool:
+    try:
+        store.append(event)
+    except NodelensError as error:
+        widgets.notify(str(error))
+        return False
+    return True

@@ -5,25 +5,24 @@ from itertools import islice
 from typing import Final
 
 import streamlit as st
-from markupsafe import Markup, escape
+from markupsafe import escape
 
 from app import resources
 from app.screens.review import words
 from app.screens.review.again import earlier_button, earlier_verdicts, leave_button
+from app.screens.review.ends import end_of_case
 from app.screens.review.heat_map import map_button, map_view, wait_for_map
 from app.screens.review.patch import evidence, patch_figure
 from app.screens.review.verdict import AFTER, AGAIN, FIRST, Seat, Sitting, remarks, verdict_buttons
-from app.screens.shared.parts import empty, show_problem
+from app.screens.shared.parts import show_problem
 from app.state import reading, widgets
 from core.errors import NodelensError
 from core.review import (
     CaseOpened,
     Record,
     ReviewStore,
-    Verdict,
     ai_shown_event,
     awaits_ai,
-    current_verdicts,
     may_correct,
     next_position,
     patch_at,
@@ -32,10 +31,11 @@ from core.review import (
 )
 from core.review.patches import PatchFolder
 from core.review.progress import progress
-from core.wording import call_text
+from core.wording import SIGNS
 
 READ_AHEAD: Final = 4
 _HIDDEN_BOX: Final = "hidden-box"
+_SMOOTH: Final = "smooth"
 
 
 def desk(store: ReviewStore, kept: PatchFolder, case_id: str, reader: str) -> None:
@@ -55,8 +55,7 @@ def desk(store: ReviewStore, kept: PatchFolder, case_id: str, reader: str) -> No
         return
     position = next_position(record, case_id, reader, after=reading.last_position())
     if position is None:
-        store.note_end()
-        _done(record, case, reader)
+        end_of_case(store, record, case, reader)
         return
     try:
         if awaits_ai(record, case, reader, position):
@@ -95,10 +94,12 @@ def _patch(seat: Seat, record: Record, kept: PatchFolder, position: int, *, agai
                 picture,
                 f"Patch {position + 1} of {total}",
                 view,
+                drawn,
                 boxed=not widgets.chosen(_HIDDEN_BOX),
+                smooth=bool(widgets.chosen(_SMOOTH)),
             )
             _steps(seat, record, position, again=again, map_allowed=shown.patch is not None)
-        with right:
+        with right, st.container(gap="small", key="nl-said"):
             verdict_buttons(sitting)
             evidence(record, case, shown.patch, view)
             if view is not None and view.waiting:
@@ -118,7 +119,7 @@ def _head(record: Record, case: CaseOpened, reader: str) -> None:
 
 def _steps(seat: Seat, record: Record, position: int, *, again: bool, map_allowed: bool) -> None:
     """Draw the way back, the way past, the map and the box."""
-    hidden = bool(widgets.chosen(_HIDDEN_BOX))
+    hidden, smooth = bool(widgets.chosen(_HIDDEN_BOX)), bool(widgets.chosen(_SMOOTH))
     with st.container(horizontal=True, key="nl-steps", gap="small"):
         if again:
             leave_button()
@@ -138,9 +139,16 @@ def _steps(seat: Seat, record: Record, position: int, *, again: bool, map_allowe
             "Show box" if hidden else "Hide box",
             key="box",
             shortcut="B",
-            icon=":material/crop_free:",
             on_click=widgets.choose,
             args=(_HIDDEN_BOX, not hidden),
+        )
+        st.button(
+            "Pixels" if smooth else "Smooth",
+            key="smooth-zoom",
+            shortcut="S",
+            help=words.SMOOTH_HELP,
+            on_click=widgets.choose,
+            args=(_SMOOTH, not smooth),
         )
         earlier_button(record, seat.case, seat.reader)
 
@@ -149,7 +157,8 @@ def _undo_button(seat: Seat, record: Record) -> None:
     back = undoable(record, seat.case, seat.reader)
     last = ""
     if back is not None and back.taken_back is not None:
-        last = f" {back.position + 1}: {back.taken_back.reading.verdict}"
+        sign = SIGNS[back.taken_back.reading.verdict]
+        last = f" {back.position + 1} {sign}"
     st.button(
         f"Undo{last}",
         key="undo",
@@ -169,13 +178,6 @@ def _undo(seat: Seat) -> None:
             reading.continue_after(back.position - 1)
     except NodelensError as error:
         widgets.notify(str(error))
-
-
-def _done(record: Record, case: CaseOpened, reader: str) -> None:
-    given = [one.final.reading.verdict for one in current_verdicts(record, case.case, reader)]
-    counts = " · ".join(f"{call_text(verdict)} {given.count(verdict)}" for verdict in Verdict)
-    empty(words.DONE, Markup("<br>{}<br>{}").format(counts, words.DONE_NEXT))
-    earlier_button(record, case, reader)
 
 
 def _following(seat: Seat, record: Record, position: int) -> Iterator[int]:

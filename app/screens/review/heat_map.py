@@ -61,14 +61,14 @@ def map_view(case: CaseOpened, patch: CasePatch | None, hashes: Sequence[str]) -
     shown = ready.shown
     key = f"review-map-{shown.model_id}-{patch.sha256}"
     uri = resources.picture_uri(partial(png_bytes, ready.picture_rgb_u8), key)
-    return MapView(shown, uri, ready.sentences, f"Method: {shown.method} at {shown.layer}.")
+    return MapView(shown, uri, ready.sentences, f"Made at the layer {shown.layer}.")
 
 
 def map_button(*, allowed: bool) -> None:
     """Draw the switch of the map; it holds from patch to patch."""
     on = bool(widgets.chosen(_WANTED))
     st.button(
-        "Hide map" if on else "Map",
+        "Hide Grad-CAM" if on else "Grad-CAM",
         key="map",
         shortcut="M",
         icon=":material/layers:",

@@ -58,10 +58,8 @@ def new_case(
     except NodelensError as error:
         show_problem(error)
         return
-    extra = len(made.tasks) - len(made.patches)
-    repeats = f" and {extra} hidden repeat{'s' * (extra != 1)}" if extra else ""
     start = st.button(
-        f"Start with {len(made.patches):,} patches{repeats}",
+        f"Start reading {len(made.tasks):,}",
         type="primary",
         icon=":material/play_arrow:",
         key="start-case",
@@ -135,7 +133,8 @@ def _from_cases(record: Record, mode: ReadingMode, who: Person) -> PatchesOfCase
     suitable = [
         case
         for case in record.cases.values()
-        if record.readers(case.case)
+        if not record.filings[case.case].archived
+        and record.readers(case.case)
         and case.mode is not ReadingMode.ADJUDICATION
         and (adjudicate or not record.has_read(case.case, who.name))
     ]

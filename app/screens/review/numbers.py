@@ -16,16 +16,19 @@ from core.review import (
     CurrentVerdict,
     ReadingMode,
     Record,
+    Verdict,
+    ai_changes,
     between_readers,
     current_verdicts,
     flip_matrix,
+    next_position,
     reading_time,
     tag_errors,
     with_model,
     within_reader,
 )
 from core.statistics import Measured
-from core.wording import NOTHING, interval_text, number, percent, percent_interval
+from core.wording import NOTHING, call_text, interval_text, number, percent, percent_interval
 
 FEW_PAIRS: Final = 30
 _NO_WIDTH: Final = 1e-9
@@ -35,14 +38,18 @@ def case_numbers(record: Record, case: CaseOpened, names: Mapping[str, str]) -> 
     """Draw every number of a case that has verdicts."""
     verdicts = current_verdicts(record, case.case)
     overrides = sum(verdict.overrides_model for verdict in verdicts)
-    patches = len({verdict.patch.sha256 for verdict in verdicts})
+    readers = record.readers(case.case)
     share = percent(overrides / len(verdicts))
     point = f"threshold {case.threshold:.4f} ({case.operating_point})"
     stat_strip(
         [
-            Stat("Patches read", f"{patches:,}", f"of {len(case.patches):,}; {case.order}"),
-            Stat("Verdicts", f"{len(verdicts):,}", words.MODES[case.mode]),
-            Stat("Readers", str(len(record.readers(case.case)))),
+            Stat(
+                "Verdicts",
+                f"{len(verdicts):,}",
+                f"of {len(case.tasks) * len(readers):,}; {words.MODES[case.mode]}",
+            ),
+            Stat("Readers", str(len(readers))),
+            Stat("Worklist", f"{len(case.tasks):,}", case.order),
             Stat("Against the model", str(overrides), f"{share} of verdicts; {point}"),
         ]
     )
@@ -70,7 +77,7 @@ def _agreements(
         else:
             rows.append((f"{who} and model", with_model(own)))
         again = within_reader(record, case.case, reader)
-        if again.pairs:
+        if again.pairs and next_position(record, case.case, reader) is None:
             rows.append((f"{who} with themselves, on hidden repeats", again))
     for first, second in _reader_pairs(record, case):
         pair = " and ".join(names.get(reader, reader) for _, reader in (first, second))
@@ -123,11 +130,25 @@ def _with_interval(measured: Measured) -> str:
 
 def _flips(verdicts: Sequence[CurrentVerdict]) -> None:
     section(*words.CHANGED)
+    changes = ai_changes(verdicts)
+    if not changes.read:
+        empty("", words.NO_CHANGE_YET)
+        return
+    said = {
+        name: getattr(changes, name)
+        for name in ("read", "changed", "to_model", "from_model", "otherwise")
+    }
+    counts, told = st.columns([1.1, 1], gap="large", vertical_alignment="center")
+    rows = [
+        (f"{call_text(first)} before", *map(str, counted))
+        for first, counted in zip(Verdict, changes.table, strict=True)
+    ]
+    counts.html(table_html(("", *(f"{call_text(after)} after" for after in Verdict)), rows))
+    told.html(f'<div class="nl-lines"><p>{words.CHANGES.format(**said)}</p></div>')
     flips = flip_matrix(verdicts)
     right = flips.right_right + flips.right_wrong
     wrong = flips.wrong_right + flips.wrong_wrong
     if not right + wrong:
-        empty("", words.NO_LABELLED_CHANGE)
         return
     numbers, notes = st.columns([1.1, 1], gap="large", vertical_alignment="center")
     astray, helped = (

@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.screens.review import words
 from app.screens.review.heat_map import MapView
+from app.state.reading import Display
 from core.review import CaseOpened, CasePatch, ReadingMode, Record, current_verdicts
 from core.wording import call_of, call_text, score_text
 
@@ -15,18 +16,20 @@ def question(text: str, note: str) -> None:
     st.html(f'<div class="nl-read-question"><b>{text}</b><span>{note}</span></div>')
 
 
-def patch_figure(picture: str, title: str, view: MapView | None, *, boxed: bool) -> None:
-    """Draw a patch large; beside it the same under its map, or twice its size."""
+def patch_figure(
+    picture: str, title: str, view: MapView | None, drawn: Display, *, boxed: bool, smooth: bool
+) -> None:
+    """Draw a patch large, under its map if that is shown; beside it the bare patch, small."""
     box = "<i></i>" if boxed else ""
-    panels = f'<div><img src="{picture}" alt="{escape(title)}">{box}</div>'
-    if view is not None and view.picture:
-        panels += f'<div><img src="{view.picture}" alt="The same patch under its map">{box}</div>'
-    else:
-        panels += f'<aside><img src="{picture}" alt="The same patch at twice its size"></aside>'
-    pair = " nl-read-pair" if view is not None and view.picture else ""
+    mapped = view is not None and bool(view.picture)
+    large = view.picture if view is not None and view.picture else picture
+    under = " under its Grad-CAM" if mapped else ""
+    soft = " nl-read-soft" if smooth else ""
     st.html(
-        f'<figure class="nl-read{pair}">{panels}<figcaption>{escape(title)} · {words.SIZE}'
-        "</figcaption></figure>"
+        f'<figure class="nl-read nl-read-desk{soft}" data-drawn="{drawn.action[:12]}">'
+        f'<div><img src="{large}" alt="{escape(title)}{under}">{box}</div>'
+        f'<figcaption><img src="{picture}" alt="The bare patch at twice its size">'
+        f"<b>{escape(title)}</b><span>{words.SIZE}</span></figcaption></figure>"
     )
 
 
@@ -44,11 +47,10 @@ def evidence(
         st.html(
             '<div class="nl-read-score"><div class="nl-read-call">'
             f"<b>{score_text(patch.prob_tumour)}</b>"
-            f"<span>model: {call_text(call_of(patch.predicted_label))}</span></div>"
+            f"<span>model: {call_text(call_of(patch.predicted_label))}</span>"
+            f"<small>threshold {case.threshold:.3f} ({escape(case.operating_point)})</small></div>"
             f'<div class="nl-read-scale"><u style="left:{case.threshold:.2%}"></u>'
-            f'<i style="left:{patch.prob_tumour:.2%}"></i></div>'
-            f"<small>Score, 0 to 1. Threshold {case.threshold:.3f} "
-            f"({escape(case.operating_point)}).</small></div>"
+            f'<i style="left:{patch.prob_tumour:.2%}"></i></div></div>'
         )
     if view is not None and view.sentences:
         _map_words(view)
@@ -62,14 +64,14 @@ def _hidden(reason: str) -> None:
 
 def _map_words(view: MapView) -> None:
     first, *others = view.sentences
-    if view.picture:
-        first = f"<b>{words.MAP_COLOURS}</b> {escape(first)}"
-        others.append(words.NOT_A_FINDING)
-    else:
-        first = f"<b>{escape(first)}</b>"
-    if view.how:
-        others.append(view.how)
-    st.html(f'<div class="nl-read-map">{first} {escape(" ".join(others))}</div>')
+    if not view.picture:
+        st.html(f'<div class="nl-read-map"><b>{escape(first)}</b></div>')
+        return
+    details = escape(" ".join((words.MAP_COLOURS, *others, view.how)))
+    st.html(
+        f'<div class="nl-read-map"><b>{escape(first)}</b> {words.NOT_A_FINDING}'
+        f"<details><summary>Details</summary>{details}</details></div>"
+    )
 
 
 def _other_verdicts(record: Record, case: CaseOpened, sha256: str) -> None:

@@ -11,7 +11,14 @@ from app.screens.review import words
 from app.screens.review.orders import orders, ranked
 from app.state import widgets
 from core.jobs import Job, JobStore
-from core.review import Candidate, CaseOrder, Filters, ReadingMode, WorklistPlan
+from core.review import (
+    Candidate,
+    CaseOrder,
+    Filters,
+    ReadingMode,
+    WorklistPlan,
+    patches_and_repeats,
+)
 from core.wording import call_of, call_text
 
 MOST_PATCHES: Final = 2_000
@@ -63,11 +70,6 @@ def plan_of(jobs: JobStore, source: PatchesOfCase, mode: ReadingMode) -> CasePla
         NodelensError: What the order goes by cannot be measured.
     """
     amount, order_part, controls_part, repeats_part = st.columns(4, vertical_alignment="bottom")
-    most = min(len(source.candidates), MOST_PATCHES)
-    with amount:
-        limit = st.number_input(
-            "Maximum number of patches", 1, most, min(_USUAL, most), key=f"new-limit-{most}"
-        )
     with order_part:
         order = st.selectbox(
             "Sort by",
@@ -97,15 +99,27 @@ def plan_of(jobs: JobStore, source: PatchesOfCase, mode: ReadingMode) -> CasePla
             key="new-repeats",
             help=words.REPEATS_HELP,
         )
+    most = min(len(source.candidates), MOST_PATCHES)
+    longest = most + round(most * repeats / 100)
+    with amount:
+        readings = st.number_input(
+            "How many to read",
+            1,
+            longest,
+            min(_USUAL, longest),
+            key=f"new-limit-{longest}",
+            help=words.READINGS_HELP,
+        )
+    patches, repeat_share = patches_and_repeats(int(readings), repeats / 100)
     order = order or CaseOrder.AS_LISTED
     st.caption(words.ORDERS[order])
     by_order = ranked(jobs, source.job, source.candidates, order)
     plan = WorklistPlan(
         order=order,
         filters=Filters() if source.of else _filters(source, mode),
-        limit=int(limit),
+        limit=patches,
         control_share=controls / 100,
-        repeat_share=repeats / 100,
+        repeat_share=repeat_share,
         seed=seed(),
     )
     return CasePlan(plan, by_order.candidates, f"{plan}{by_order.note}")

@@ -11,13 +11,13 @@ import pandas as pd
 import streamlit as st
 from markupsafe import escape
 
-from app import resources
 from app.screens.review import words
+from app.screens.review.report import report_pdf_button
 from app.screens.shared.parts import download, section, show_problem
 from app.state import widgets
 from core.errors import NodelensError
-from core.report import ReportPlan, point_of, report_maps, report_of, report_pdf
 from core.review import (
+    CaseFiled,
     CaseOpened,
     Commented,
     Corrected,
@@ -97,6 +97,8 @@ def _line(entry: RecordEntry, names: Mapping[str, str]) -> dict[str, object]:
         content = event.text
     elif isinstance(event, CaseOpened):
         content = event.order
+    elif isinstance(event, CaseFiled):
+        content = f"{event.name}{' · archived' * event.archived}"
     return {
         "Event": entry.sequence,
         "When": widgets.local_time(datetime.fromisoformat(entry.payload.at), seconds=True),
@@ -155,11 +157,11 @@ def exports(
             partial(_verdicts, record, case, hide, ".parquet"),
         ),
         "Corrected labels": ("labels_corrected.csv", partial(_labels, record, case, hide)),
-        "Report, PDF": (f"{short}-report.pdf", partial(_report, settings, record, case, hide)),
     }
     if may_name:
         files["Whole record"] = ("review-log.jsonl", partial(_log, store))
     with st.container(horizontal=True, key="nl-review-files"):
+        report_pdf_button(settings, record, case, hide)
         for label, (name, make) in files.items():
             download(label, make, name, f"file-{label}", help=words.FILES[label])
 
@@ -181,19 +183,6 @@ def _labels(record: Record, case: CaseOpened, hide: Pseudonyms | None) -> bytes:
     return _made(
         lambda path: write_corrected_labels(path, rows, head=record.end), "labels_corrected.csv"
     )
-
-
-def _report(settings: Settings, record: Record, case: CaseOpened, hide: Pseudonyms | None) -> bytes:
-    point = point_of(
-        case,
-        resources.shipped_classifier(settings).bundle.card,
-        resources.operating_points(settings),
-    )
-    plan = ReportPlan(case.case, hide=hide, point=point)
-    report = report_of(record, plan)
-    picture = resources.review_patches(settings).image
-    maps = report_maps(report, case, lambda: resources.review_maps(settings).maker, picture)
-    return report_pdf(report, picture, maps)
 
 
 def _log(store: ReviewStore) -> bytes:

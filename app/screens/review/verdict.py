@@ -1,7 +1,9 @@
 """The verdict on a patch: three keys, what may be said with it, and how it goes on the record."""
 
+import json
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 import streamlit as st
@@ -29,6 +31,7 @@ from core.wording import call_text
 
 LEAST_S: Final = 0.4
 """A press sooner after the drawing is a key held down or pressed twice: nobody has looked yet."""
+_HERE: Final = Path(__file__).parent
 FIRST: Final = "first"
 AFTER: Final = "after"
 AGAIN: Final = "again"
@@ -93,6 +96,15 @@ def verdict_buttons(sitting: Sitting) -> None:
     # The keys stay the same from patch to patch: Streamlit unbinds the shortcut of a button that
     # goes only some time later, and a press meanwhile would be lost.
     with st.container(key="nl-verdicts", gap="small"):
+        for column, (verdict, key) in zip(st.columns(3, gap="small"), _KEYS.items(), strict=True):
+            column.button(
+                str(verdict).capitalize(),
+                key=f"verdict-{key}",
+                shortcut=key,
+                width="stretch",
+                on_click=write,
+                args=(verdict,),
+            )
         if before is not None and stage == AFTER:
             st.button(
                 f"Keep {call_text(before.verdict)}",
@@ -102,15 +114,6 @@ def verdict_buttons(sitting: Sitting) -> None:
                 width="stretch",
                 on_click=write,
                 args=(before.verdict,),
-            )
-        for column, (verdict, key) in zip(st.columns(3, gap="small"), _KEYS.items(), strict=True):
-            column.button(
-                str(verdict).capitalize(),
-                key=f"verdict-{key}",
-                shortcut=key,
-                width="stretch",
-                on_click=write,
-                args=(verdict,),
             )
 
 
@@ -133,6 +136,14 @@ def remarks(sitting: Sitting) -> None:
                 on_click=widgets.choose,
                 args=(draft("confidence"), None if chosen else level),
             )
+    st.text_area(
+        "Comment, recorded with the verdict",
+        key=draft("comment"),
+        persist_state="session",
+        height=68,
+        max_chars=2_000,
+        help=words.COMMENT_HELP,
+    )
     st.pills(
         "Reasons",
         list(ReasonTag),
@@ -149,14 +160,13 @@ def remarks(sitting: Sitting) -> None:
         key=draft("quality"),
         persist_state="session",
     )
-    st.text_area(
-        "Comment, recorded with the verdict",
-        key=draft("comment"),
-        persist_state="session",
-        height=68,
-        max_chars=2_000,
-        help=words.COMMENT_HELP,
-    )
+    drafts = (_HERE / "drafts.js").read_text("utf-8")
+    _script("nl-keep-draft", drafts.replace("$KEY", json.dumps(draft("comment"))))
+
+
+def _script(key: str, text: str) -> None:
+    with st.container(key=key):
+        st.html(f"<script>{text}</script>", unsafe_allow_javascript=True)
 
 
 def _reading(sitting: Sitting, verdict: Verdict) -> Reading:

@@ -9,7 +9,7 @@ from core.review import CaseOrder, ReadingMode
 TITLE: Final = "Review"
 LEAD: Final = "Read patches one by one. Every verdict goes on a record that can be verified."
 RESULTS_TITLE: Final = "Review results"
-RESULTS_LEAD: Final = "Agreement, errors and reading times for a case, and the record behind them."
+RESULTS_LEAD: Final = "Where readers and model differ, how far they agree, and their record."
 MODES: Final = {
     ReadingMode.AI_FIRST: "AI first",
     ReadingMode.BLIND_FIRST: "Blind first",
@@ -64,8 +64,18 @@ CONTROLS_HELP: Final = (
     "difficult patches. The reader is not told which they are."
 )
 REPEATS_HELP: Final = (
-    "Shown a second time later, to measure how well readers agree with themselves."
+    "Part of the readings: patches that come a second time later, unannounced, to measure how well "
+    "readers agree with themselves. Until a reader is through, no count tells them apart."
 )
+READINGS_HELP: Final = "Hidden repeats are among them, so the count gives none away."
+SHOW_ARCHIVED: Final = "Show archived ({count})"
+CASE_MORE: Final = "Rename or archive"
+ARCHIVE: Final = (
+    "Archiving takes a case off the list and closes it for verdicts. Nothing is deleted: the "
+    "record is a chain of hashes that no event can be taken out of, so verdicts and patches stay, "
+    "and the case can be restored."
+)
+ARCHIVED: Final = "This case is archived: off the list, closed for verdicts, its record whole."
 ONLY_HIGHEST: Final = (
     "Measured on the {known:,} highest-scoring of {called:,} patches called tumour."
 )
@@ -100,24 +110,25 @@ EARLIER: Final = (
 EARLIER_HELP: Final = "Your verdicts in this case; each can be corrected."
 NO_EARLIER: Final = "No verdict to correct yet."
 LATER_HELP: Final = "Moves this patch to the end."
-MAP_HELP: Final = "Shows the model's map beside the patch. It comes with the score, never before."
-MAP_WAIT: Final = "Preparing the map …"
+MAP_HELP: Final = "Grad-CAM over the patch. It comes with the score, never before."
+MAP_WAIT: Final = "Preparing the Grad-CAM …"
 DONE: Final = "You have read every patch in this case."
-DONE_NEXT: Final = "See the results page for the analysis."
-AGREE_ALL: Final = "“Agree to all” does this, in your name:"
+DONE_NEXT: Final = "See where you and the model differ, or take the report home."
+AGREE: Final = "Click a patch where you disagree; click again if it cannot be judged."
+AGREE_REST: Final = "“{button}” records, in your name:"
 AGREE_NOTES: Final = (
     "each verdict is a separate event, given with the score shown, without confidence or tags; the "
     "time since this page appeared is shared among them",
-    "each can be undone, one at a time, the last one first",
+    "each can be undone, one at a time, the last one first, or corrected under Earlier verdicts",
 )
+AGAINST: Final = "{count} of these against the model, as marked in the grid"
 NO_CALL: Final = "nothing on {count} without a call; read these one by one"
-SIZE: Final = (
-    "96 × 96 px, about 93 × 93 µm, unsmoothed · only the outlined centre, about 31 × 31 µm, counts"
-)
+SIZE: Final = "96 × 96 px, about 93 × 93 µm. Only the outlined centre, about 31 × 31 µm, counts."
+SMOOTH_HELP: Final = "Enlarges the patch smoothly, or pixel by pixel."
 HIDDEN: Final = "Score and map are hidden until your verdict is on record."
 HIDDEN_SECOND: Final = "Second reader: no score, no map, no other verdicts."
 WITHHELD: Final = "No score: the model withheld one."
-MAP_COLOURS: Final = "Map: yellow raised the score most."
+MAP_COLOURS: Final = "Yellow raised the score most."
 NOT_A_FINDING: Final = "A map is not a finding."
 BLIND_PENDING: Final = (
     "You are in the middle of a blind reading, and these results would unblind you. They are shown "
@@ -131,8 +142,15 @@ INFLUENCED: Final = (
 )
 FEW_PAIRS: Final = "With fewer than {pairs} patches, use percent agreement instead of kappa."
 NO_KAPPA: Final = "Kappa is not defined (–) where both gave the same call for every patch."
-CHANGED: Final = ("What seeing the AI changed", "compared with the reference labels")
-NO_LABELLED_CHANGE: Final = "No patch that was read before and after the AI has a reference label."
+CHANGED: Final = ("What seeing the AI changed", "first verdict against the one with the score")
+NO_CHANGE_YET: Final = "No patch has been read before and after the AI yet."
+CHANGES: Final = (
+    "{changed} of {read} verdicts changed: {to_model} to what the model says, {from_model} away "
+    "from it, {otherwise} otherwise."
+)
+GALLERY: Final = ("Look again", "the outlined centre is what was judged")
+NO_FLAGGED: Final = "No patch calls for another look: nobody differs from model or readers."
+VERDICTS: Final = ("All verdicts", "click a column to sort")
 TAGS: Final = ("Errors by tag", "a tag marks difficult patches; it need not cause the errors")
 NO_LABELLED: Final = "No labelled patch was judged, so errors cannot be counted."
 RECORD_NOTE: Final = "append-only; each event contains the hash of the one before"
@@ -153,8 +171,8 @@ FILES: Final = {
     "Verdicts, CSV": "One line per current verdict",
     "Verdicts, Parquet": "The same, for analysis",
     "Corrected labels": "ID, label and its source; training accepts it unless IDs are hidden",
-    "Report, PDF": "The batch, then every flagged patch with its map. The same record, patches and "
-    "model give an identical file. Five flagged patches take about a second.",
+    "Report, PDF": "Summary, every flagged patch with its Grad-CAM, all verdicts. The same record, "
+    "patches and model give an identical file.",
     "Whole record": "Every event of every case with its hash, including names; check it with "
     "`python -m core verify`",
 }

@@ -18,8 +18,11 @@ _NAME: Final = "reader-name"
 def current_person(settings: Settings) -> Person | None:
     """Return who is here, None while nobody has given a name."""
     name = identity.reader_name()
-    if name is None:
-        return None
+    return None if name is None else person_of(settings, name)
+
+
+def person_of(settings: Settings, name: str) -> Person:
+    """Return who somebody of a name is here."""
     return person(name, leads=settings.leads, logged_in=identity.login_name() is not None)
 
 

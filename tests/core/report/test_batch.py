@@ -3,13 +3,15 @@ from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 
-import pypdf
+import pytest
 
 from core.jobs import JobStore
 from core.report import ReportMaps, ScoredBatch, batch_pdf, report_maps
 from core.review.maps import MapMaker
 from core.scoring import Classifier
 from tests.toys import write_patches
+
+pypdf = pytest.importorskip("pypdf")
 
 
 def text_of(content: bytes) -> str:

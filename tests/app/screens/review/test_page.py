@@ -175,13 +175,77 @@ def test_reading_goes_on_where_it_stopped(data: Path, toy_classifier: Classifier
     assert "Patch 1 of 10" in html(page("review", case="toycase", reader="Ben"))
 
 
+def test_a_click_marks_an_exception_and_the_rest_is_agreed_to(
+    data: Path, toy_classifier: Classifier
+) -> None:
+    scored_case(data, toy_classifier, mode=ReadingMode.AI_FIRST, patches=14)
+    found = page("review", case="toycase")
+    found.toggle(key="by-page").set_value(True).run()
+    for place in (1, 3, 3):
+        found.button(key=f"mark-{place}").click().run()
+    agree = next(button for button in found.button if button.label.startswith("Agree to"))
+    assert agree.label == "Agree to the rest (10)"
+    agree.click().run()
+    given = current_verdicts(ReviewStore(data / "review.sqlite").record(), "toycase", "Ann")
+    assert [one.position for one in given] == list(range(12))
+    assert [one.position for one in given if one.overrides_model] == [1]
+    unjudged = [one.position for one in given if one.final.reading.verdict.label is None]
+    assert unjudged == [3]
+
+
+def test_the_end_of_a_case_leads_to_results_in_pictures_and_to_a_report(
+    data: Path, toy_classifier: Classifier
+) -> None:
+    case = scored_case(data, toy_classifier, mode=ReadingMode.BLIND_FIRST, patches=3)
+    call = {1: "T", 0: "N"}
+    found = page("review", case="toycase")
+    for at, changes in enumerate((True, False, False)):
+        label = case.patches[case.tasks[at].patch].predicted_label
+        assert label is not None
+        found.button(key=f"verdict-{call[1 - label] if changes else call[label]}").click().run()
+        found.button(key=f"verdict-{call[label]}").click().run()
+    assert found.button(key="see-results").label == "See results"
+    assert [one.label for one in found.button if "PDF" in one.label] == ["Report, PDF"]
+    results = page("review_results", case="toycase")
+    assert "1 of 3 verdicts changed: 1 to what the model says" in html(results)
+    assert html(results).count('class="nl-read"') == 1
+    table = next(one.value for one in results.dataframe if "Picture" in one.value)
+    assert table["Patch"].tolist() == [1, 2, 3]
+    assert all(picture.startswith("data:image/png") for picture in table["Picture"])
+    report = next(one for one in results.button if one.label == "Report, PDF")
+    report.click().run(timeout=60)
+    assert not results.exception
+    assert not results.error
+
+
+def test_a_case_is_renamed_archived_and_restored_by_who_opened_it(
+    data: Path, toy_classifier: Classifier
+) -> None:
+    scored_case(data, toy_classifier, mode=ReadingMode.AI_FIRST)
+    found = page("review", reader="Lea Lead", case="toycase")
+    found.text_input(key="case-name-toycase").set_value("Node 7").run()
+    assert "Node 7" in html(found)
+    found.button(key="archive-case").click().run()
+    assert "No case yet" in html(found)
+    found.toggle(key="list-archived").set_value(True).run()
+    found.button(key="read-toycase").click().run()
+    assert not found.exception
+    assert "verdict-T" not in [button.key for button in found.button]
+    found.button(key="archive-case").click().run()
+    assert "verdict-T" in [button.key for button in found.button]
+    store = ReviewStore(data / "review.sqlite")
+    kinds = [entry.payload.event.kind for entry in store.entries()]
+    assert kinds == ["store migrated", "case opened", *["case filed"] * 3]
+    assert verify_store(store.path).ok
+
+
 def test_agree_to_all_says_what_it_does_and_writes_one_event_each(
     data: Path, toy_classifier: Classifier
 ) -> None:
     scored_case(data, toy_classifier, mode=ReadingMode.AI_FIRST, patches=14)
     found = page("review", case="toycase")
     found.toggle(key="by-page").set_value(True).run()
-    assert "does this, in your name" in html(found)
+    assert "records, in your name" in html(found)
     agree = next(button for button in found.button if button.label.startswith("Agree to all"))
     agree.click().run()
     record = ReviewStore(data / "review.sqlite").record()
@@ -257,7 +321,7 @@ def test_a_case_is_started_from_a_scored_batch_and_a_second_reading_from_the_cas
 def shown_with_map(found: AppTest) -> str:
     """Return what the page says once the map is there."""
     deadline = time.monotonic() + 30
-    while "Preparing the map" in html(found):
+    while words.MAP_WAIT in html(found):
         assert time.monotonic() < deadline
         found.run()
     return html(found)
@@ -271,7 +335,7 @@ def test_the_map_comes_by_key_and_goes_on_the_record_as_it_was_shown(
     assert "nl-read-map" not in html(found)
     found.button(key="map").click().run()
     shown = shown_with_map(found)
-    assert "nl-read-pair" in shown
+    assert "under its Grad-CAM" in shown
     assert "Grad-CAM. " in shown
     assert any(part in shown for part in ("Passed its check", "Did not pass", "Not better than"))
     found.button(key="map").click().run()  # hidden again: it was seen all the same
@@ -298,12 +362,12 @@ def test_blind_first_draws_no_map_before_the_verdict_is_on_record(
     assert found.button(key="map").disabled
     found.session_state["review-map"] = True
     found.run()
-    assert "nl-read-pair" not in html(found)
+    assert "under its Grad-CAM" not in html(found)
     assert "nl-read-map" not in html(found)
     found.button(key="verdict-T").click().run()
-    assert "nl-read-pair" in shown_with_map(found)
+    assert "under its Grad-CAM" in shown_with_map(found)
     found.button(key="keep").click().run()
-    assert "nl-read-pair" not in html(found)
+    assert "under its Grad-CAM" not in html(found)
     (given,) = current_verdicts(ReviewStore(data / "review.sqlite").record())
     assert given.first.reading.map is None
     assert given.final.reading.screen == (OnScreen.SCORE, OnScreen.CAM)
