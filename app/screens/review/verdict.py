@@ -91,7 +91,9 @@ def verdict_buttons(sitting: Sitting) -> None:
     if before is not None and stage != FIRST:
         text, note = words.QUESTION_AFTER if stage == AFTER else words.QUESTION_AGAIN
         note = note.format(verdict=call_text(before.verdict))
-    question(text, note)
+    question(text, f'{note} <em class="nl-read-soon" hidden>{words.TOO_SOON}</em>')
+    keys = (_HERE / "keys.js").read_text("utf-8").replace("$LEAST_MS", f"{1000 * LEAST_S:.0f}")
+    _script("nl-keep-keys", keys)
     write = partial(_give, sitting)
     # The keys stay the same from patch to patch: Streamlit unbinds the shortcut of a button that
     # goes only some time later, and a press meanwhile would be lost.

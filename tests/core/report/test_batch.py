@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.jobs import JobStore
+from core.patches import ImageU8, Patch
 from core.report import ReportMaps, ScoredBatch, batch_pdf, report_maps
 from core.review.maps import MapMaker
 from core.scoring import Classifier
@@ -31,8 +32,10 @@ def test_a_batch_that_nobody_reviewed_is_reported_with_every_input_and_maps_of_t
     rows = tuple(jobs.rows(job))
     places = {row.sha256: number for number, row in enumerate(rows)}
 
-    def picture(sha256: str):  # noqa: ANN202 - an image
-        return source.read(places[sha256]).image_rgb_u8
+    def picture(sha256: str) -> ImageU8:
+        found = source.read(places[sha256])
+        assert isinstance(found, Patch)
+        return found.image_rgb_u8
 
     batch = ScoredBatch("Node 7", datetime(2026, 1, 2, 3, 4, tzinfo=UTC), rows)
     assert len(batch.pictured) == 24
