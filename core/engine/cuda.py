@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from core.bundle.card import Architecture, Preprocessing
-from core.engine.engine import Details, Precision
+from core.engine.engine import FAST_TOLERANCE_LOGIT, Details, Finished, Precision, UnderWay
 from core.engine.pytorch import TorchEngine, full_precision
 from core.patches import PATCH_SIZE_PX, ImageU8
 
@@ -23,8 +23,6 @@ BATCH_SIZE: Final = 256
 _SLOTS: Final = 3
 """Batches under way: one is copied to the device, one computed, one read back."""
 _WARM_UP_PASSES: Final = 3
-FAST_TOLERANCE_LOGIT: Final = 0.4
-"""Bfloat16 keeps 8 bits of a factor; measured on the shipped model's golden patches: 0.15."""
 
 
 class _Slot:
@@ -65,30 +63,6 @@ class _Slot:
                 self.statistics_to.append(self.statistics[: len(self.to)].cpu().numpy())
                 self.statistics_to = None
             self.to = None
-
-
-class _PendingBatches:
-    """Logits whose slots are still under way."""
-
-    def __init__(self, engine: "CudaEngine", logits: NDArray[np.float32]) -> None:
-        self._engine = engine
-        self._logits = logits
-        self.parts: list[tuple[_Slot, NDArray[np.float32]]] = []
-        self.found: list[list[NDArray[np.float32]]] = []
-
-    def result(self) -> NDArray[np.float32]:
-        """Wait for the logits and return them, (N,) float32."""
-        with self._engine.lock:
-            for slot, part in self.parts:
-                if slot.to is part:  # else a later batch in the slot has handed it over
-                    slot.finish()
-        return self._logits
-
-    def statistics(self) -> NDArray[np.float32] | None:
-        """Wait, and return the statistics, (N, S) float32."""
-        self.result()
-        found = [part for parts in self.found for part in parts]
-        return np.concatenate(found) if found else None
 
 
 class CudaEngine(TorchEngine):
@@ -139,10 +113,11 @@ class CudaEngine(TorchEngine):
         self._compute = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         self._copy = torch.cuda.Stream()  # type: ignore[no-untyped-call]
 
-    def submit(self, images_rgb_u8: ImageU8) -> _PendingBatches:
+    def submit(self, images_rgb_u8: ImageU8) -> UnderWay:
         """Start on patches; waits only for a slot that a batch under way still holds."""
         logits = np.empty(len(images_rgb_u8), np.float32)
-        pending = _PendingBatches(self, logits)
+        parts: list[tuple[_Slot, NDArray[np.float32]]] = []
+        found: list[list[NDArray[np.float32]]] = []
         with self.lock, torch.inference_mode(), full_precision():
             if not self._slots:
                 self._slots = [self._new_slot() for _ in range(_SLOTS)]
@@ -152,9 +127,18 @@ class CudaEngine(TorchEngine):
                 part = logits[start : start + self.batch_size]
                 self._start(slot, images_rgb_u8[start : start + self.batch_size], part)
                 slot.statistics_to = []
-                pending.found.append(slot.statistics_to)
-                pending.parts.append((slot, part))
-        return pending
+                found.append(slot.statistics_to)
+                parts.append((slot, part))
+
+        def wait() -> Finished:
+            with self.lock:
+                for slot, part in parts:
+                    if slot.to is part:  # else a later batch in the slot has handed it over
+                        slot.finish()
+            statistics = [one for batch in found for one in batch]
+            return Finished(logits, np.concatenate(statistics) if statistics else None)
+
+        return UnderWay(wait)
 
     def forward(self, images_rgb_u8: ImageU8) -> NDArray[np.float32]:
         """Return tumour logits (N,) before temperature."""

@@ -17,7 +17,16 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from core.engine.engine import Details, Engine, Layer, Precision, check_patches
+from core.engine.engine import (
+    FAST_TOLERANCE_LOGIT,
+    Details,
+    Engine,
+    Finished,
+    Layer,
+    Precision,
+    UnderWay,
+    check_patches,
+)
 from core.errors import RunError
 from core.patches import PATCH_SIZE_PX, ImageU8
 
@@ -28,8 +37,6 @@ LOGITS, FEATURES, EVIDENCE, STATISTICS = "logits", "features", "evidence", "stat
 GRAD_CAMS: Final = "grad_cams"
 LAST_LAYER: Final = "last_layer"
 """What a graph's last layer is kept under in its file."""
-FAST_TOLERANCE_LOGIT: Final = 0.4
-"""Bfloat16 keeps 8 bits of a factor; measured on the shipped model's golden patches: 0.15."""
 _HINTS: Final = {Precision.EXACT: "f32", Precision.FAST: "bf16"}
 _PATCHES_PER_TASK: Final = 4
 _FIRST_USE: Final = threading.Lock()
@@ -85,8 +92,8 @@ class OpenVinoEngine(Engine):
         self.lock = threading.RLock()
         self.crop_px = crop_px
         openvino = import_openvino()
-        core = openvino.Core()
-        if precision is Precision.FAST and "BF16" in _capabilities(core):
+        runtime = openvino.Core()
+        if precision is Precision.FAST and "BF16" in _capabilities(runtime):
             self.precision, self.arithmetic = Precision.FAST, "bfloat16"
             self.tolerance_logit = FAST_TOLERANCE_LOGIT
         settings = {
@@ -94,11 +101,11 @@ class OpenVinoEngine(Engine):
             "PERFORMANCE_HINT": "THROUGHPUT",
         }
         try:
-            model = core.read_model(graph)
+            model = runtime.read_model(graph)
             model.reshape([1, *model.inputs[0].partial_shape.get_max_shape()[1:]])
             if model.has_rt_info(LAST_LAYER):
                 self.last_layer = _layer(str(model.get_rt_info(LAST_LAYER).value))
-            self._compiled = core.compile_model(model, "CPU", settings)
+            self._compiled = runtime.compile_model(model, "CPU", settings)
         except RuntimeError as error:
             raise RunError(
                 f"OpenVINO cannot run the converted network ({' '.join(str(error).split())[:160]})."
@@ -127,11 +134,17 @@ class OpenVinoEngine(Engine):
             _ = request.get_output_tensor(number).data
         return request
 
-    def submit(self, images_rgb_u8: ImageU8) -> "_PendingTasks":
+    def submit(self, images_rgb_u8: ImageU8) -> UnderWay:
         """Start on patches."""
         names = [name for name in (LOGITS, STATISTICS) if name in self._outputs]
         found, tasks = self._collect(images_rgb_u8, names)
-        return _PendingTasks(found, tasks)
+
+        def wait() -> Finished:
+            for task in tasks:
+                task.result()
+            return Finished(found[LOGITS], found.get(STATISTICS))
+
+        return UnderWay(wait)
 
     def details(self, images_rgb_u8: ImageU8) -> Details:
         """Return logits with their evidence and features, of one pass."""
@@ -188,39 +201,10 @@ class OpenVinoEngine(Engine):
             ]
 
 
-class _PendingTasks:
-    """Outputs that the tasks of a batch write."""
-
-    def __init__(
-        self, outputs: dict[str, NDArray[np.float32]], tasks: Sequence[Future[None]]
-    ) -> None:
-        self._outputs = outputs
-        self._tasks = tasks
-
-    def result(self) -> NDArray[np.float32]:
-        """Wait for the logits and return them, (N,) float32."""
-        self._wait()
-        return self._outputs[LOGITS]
-
-    def statistics(self) -> NDArray[np.float32] | None:
-        """Wait, and return the statistics, (N, S) float32."""
-        self._wait()
-        return self._outputs.get(STATISTICS)
-
-    def _wait(self) -> None:
-        for task in self._tasks:
-            task.result()
-
-
 def _layer(written: str) -> Layer:
     """Return the layer that the conversion wrote into its graph."""
     known = json.loads(written)
     return Layer(known["name"], tuple(known["grid"]), known["channels"])
-
-
-def fast_on_this_cpu() -> bool:
-    """Return whether FAST is faster than EXACT here: the processor multiplies bfloat16."""
-    return "BF16" in _capabilities(import_openvino().Core())
 
 
 def _capabilities(core: Any) -> Sequence[str]:  # noqa: ANN401 - OpenVINO's core

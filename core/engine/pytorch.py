@@ -2,15 +2,14 @@
 
 import threading
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from core.bundle.card import Architecture, Preprocessing
-from core.engine.engine import Details, Engine, Finished, Pending, check_patches
+from core.engine.engine import Details, Engine, Finished, UnderWay, check_patches
 from core.engine.served import serve
 from core.errors import RunError
 from core.patches import ImageU8
@@ -24,7 +23,7 @@ def resolve_device(wish: str) -> torch.device:
     """
     if wish == "auto":
         wish = "cuda" if torch.cuda.is_available() else "cpu"
-    if wish.startswith("cuda") and not torch.cuda.is_available():
+    if wish == "cuda" and not torch.cuda.is_available():
         raise RunError(
             "Found no CUDA device; --device cuda needs one. Use --device cpu, or check the driver."
         )
@@ -72,11 +71,11 @@ class TorchEngine(Engine):
         self.device = device_name(self.torch_device)
         self._worker: ThreadPoolExecutor | None = None
 
-    def submit(self, images_rgb_u8: ImageU8) -> Pending:
+    def submit(self, images_rgb_u8: ImageU8) -> UnderWay:
         """Start on patches in a thread of the engine's own."""
         if self._worker is None:
             self._worker = ThreadPoolExecutor(1, thread_name_prefix="engine")
-        return _PendingPass(self._worker.submit(self._scored, images_rgb_u8))
+        return UnderWay(self._worker.submit(self._scored, images_rgb_u8).result)
 
     def logits(self, images_rgb_u8: ImageU8) -> NDArray[np.float32]:
         """Return the tumour logits (N,) of patches, computed in the caller's thread."""
@@ -111,21 +110,6 @@ class TorchEngine(Engine):
     def _on_device(self, images_rgb_u8: ImageU8) -> torch.Tensor:
         images = np.ascontiguousarray(images_rgb_u8)
         return torch.from_numpy(images).to(self.torch_device, non_blocking=True)
-
-
-@dataclass(frozen=True, eq=False)
-class _PendingPass:
-    """A pass in the engine's thread."""
-
-    under_way: Future[Finished]
-
-    def result(self) -> NDArray[np.float32]:
-        """Wait for the logits and return them, (N,) float32."""
-        return self.under_way.result().logits
-
-    def statistics(self) -> NDArray[np.float32] | None:
-        """Wait, and return the statistics, (N, S) float32."""
-        return self.under_way.result().found
 
 
 def device_name(device: torch.device) -> str:

@@ -9,8 +9,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from core.errors import Fault, PatchError
-from core.patches.patch import DecodedImage, ImageU8
-from core.patches.plain import plain_tiff
+from core.patches.patch import PATCH_SIZE_PX, DecodedImage, ImageU8
 from core.patches.refusals import (
     damaged,
     not_read,
@@ -29,6 +28,7 @@ MAX_PATCH_BYTES: Final = 8 * 1024 * 1024
 _FORMATS: Final = ("TIFF", "PNG", "JPEG", "BMP", "WEBP")
 _MOST_PARTS: Final = 2_000
 """Chunks or segments of a file; a patch has a dozen, and each costs the decoder time."""
+_TIFF: Final = frozenset({b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"})
 _ORIENTATION: Final = 274
 _UM_PER_INCH: Final = 25_400.0
 _MAGIC: Final = (
@@ -93,14 +93,26 @@ def decode_patch(data: bytes) -> DecodedImage:
 
 
 def decode_plain(data: bytes) -> DecodedImage | None:
-    """Return the pixels of an uncompressed TIFF whose header says just that, else None."""
-    plain = plain_tiff(data)
-    return None if plain is None else DecodedImage(plain, _without_colour(plain))
+    """Return the pixels of an uncompressed TIFF whose header says just that, else None.
+
+    The usual file needs no decoder. None for damaged ones too: the decoder says why.
+    """
+    if data[:4] not in _TIFF:
+        return None
+    try:
+        tiff = check_tiff(data)
+    except PatchError:
+        return None
+    if not tiff.plain or spacing_note(tiff.spacing_um_px):
+        return None
+    pixels = np.frombuffer(data, np.uint8, PATCH_SIZE_PX**2 * 3, tiff.parts[0][0])
+    image = pixels.reshape(PATCH_SIZE_PX, PATCH_SIZE_PX, 3).copy()  # the bytes are read-only
+    return DecodedImage(image, _without_colour(image))
 
 
 def _decode(data: bytes) -> DecodedImage:
     tiff = None
-    if data[:4] in {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}:
+    if data[:4] in _TIFF:
         tiff = check_tiff(data)
         if tiff.compression == JPEG and tiff.photometric == RGB:
             jpeg = _mislabelled_jpeg(data, tiff)

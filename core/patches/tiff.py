@@ -42,13 +42,15 @@ _FORMATS: Final = {
     17: "q",
     18: "Q",
 }
+_SIZES: Final = {kind: struct.calcsize(f"={pattern}") for kind, pattern in _FORMATS.items()}
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
-STRIP_OFFSETS, ORIENTATION, SAMPLES, ROWS_PER_STRIP, STRIP_BYTES = 273, 274, 277, 278, 279
-X_RESOLUTION, Y_RESOLUTION, PLANAR, RESOLUTION_UNIT = 282, 283, 284, 296
+FILL_ORDER, STRIP_OFFSETS, ORIENTATION, SAMPLES = 266, 273, 274, 277
+ROWS_PER_STRIP, STRIP_BYTES = 278, 279
+X_RESOLUTION, PLANAR, RESOLUTION_UNIT = 282, 284, 296
 TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_BYTES, SAMPLE_FORMAT = 322, 323, 324, 325, 339
 JPEG_TABLES: Final = 347
 _NEEDED: Final = frozenset({
-    WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, STRIP_OFFSETS, ORIENTATION, SAMPLES,
+    WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER, STRIP_OFFSETS, ORIENTATION, SAMPLES,
     ROWS_PER_STRIP, STRIP_BYTES, X_RESOLUTION, PLANAR, RESOLUTION_UNIT, TILE_WIDTH, TILE_HEIGHT,
     TILE_OFFSETS, TILE_BYTES, SAMPLE_FORMAT,
 })  # fmt: skip
@@ -83,6 +85,7 @@ class TiffFacts:
         spacing_um_px: What the resolution tags say, None where they say nothing of a microscope.
         parts: Offset and bytes of each strip or tile.
         tables: Where the JPEG tables that the parts share lie, None without.
+        plain: Whether the first part is the pixels themselves: 8-bit RGB, upright, not compressed.
     """
 
     compression: int
@@ -91,6 +94,7 @@ class TiffFacts:
     spacing_um_px: float | None
     parts: tuple[tuple[int, int], ...]
     tables: tuple[int, int] | None
+    plain: bool
 
 
 class _File:
@@ -119,18 +123,17 @@ class _File:
         count = self.number("Q" if self.big else "H", start)
         if not 0 < count <= _MOST_TAGS:
             raise damaged(f"its header lists {count:,} tags")
-        entry, position = (20, start + 8) if self.big else (12, start + 2)
+        entry = struct.Struct(self.order + ("HHQQ" if self.big else "HHII"))
+        position = start + (8 if self.big else 2)
+        end = position + count * entry.size
+        following = self.number("Q" if self.big else "I", end)  # so the directory is there whole
         tags: dict[int, tuple[int, int, int]] = {}
-        for _ in range(count):
-            tag, kind = self.number("H", position), self.number("H", position + 2)
-            values = self.number("Q" if self.big else "I", position + 4)
-            inline = position + (12 if self.big else 8)
-            size = struct.calcsize("=" + _FORMATS.get(kind, "B")) * values
-            if size > (8 if self.big else 4):
-                inline = self.number("Q" if self.big else "I", inline)
-            tags.setdefault(tag, (kind, values, inline))
-            position += entry
-        return tags, self.number("Q" if self.big else "I", position)
+        for tag, kind, values, offset in entry.iter_unpack(self.data[position:end]):
+            position += entry.size
+            room = entry.size // 2 - 2  # what the last of the four holds
+            inline = _SIZES.get(kind, 1) * values <= room
+            tags.setdefault(tag, (kind, values, position - room if inline else offset))
+        return tags, following
 
     def values(self, place: tuple[int, int, int]) -> tuple[float, ...]:
         kind, count, offset = place
@@ -188,6 +191,19 @@ def check_tiff(data: bytes) -> TiffFacts:
         spacing_um_px=_spacing(values),
         parts=parts,
         tables=(tables[2], tables[1]) if tables else None,
+        plain=_is_plain(values, parts),
+    )
+
+
+def _is_plain(values: Mapping[int, Sequence[float]], parts: Sequence[tuple[int, int]]) -> bool:
+    """Return whether a decoder would do no more than copy one strip."""
+    single = (COMPRESSION, 1, NONE), (PHOTOMETRIC, 1, RGB), (PLANAR, 1, 1), (ORIENTATION, 1, 1)
+    return (
+        tuple(values.get(BITS, ())) == (8, 8, 8)
+        and all(_one(values, tag, default) == value for tag, default, value in single)
+        and (_one(values, SAMPLES, 1), _one(values, FILL_ORDER, 1)) == (3, 1)
+        and len(parts) == 1
+        and TILE_WIDTH not in values
     )
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from core.errors import Fault, PatchError
 from core.patches import decode_patch
 from core.patches.colours import look_swapped
-from core.patches.plain import plain_tiff
+from core.patches.decoding import decode_plain
 from tests.core.patches.tiffs import LONG, RATIONAL, SHORT, ramp, saved, tiff_of
 from tests.toys import noise_patches
 
@@ -239,14 +239,14 @@ def test_strips_and_tiles_that_do_not_cover_the_picture_are_refused(
     changes: dict[int, tuple[int, list[int]]],
 ) -> None:
     data = tiff_of(noise_patches(1)[0], changes)
-    assert plain_tiff(data) is None
+    assert decode_plain(data) is None
     with pytest.raises(PatchError, match="damaged"):
         decode_patch(data)
 
 
 def test_pixels_in_the_header_are_refused() -> None:
     shifted = tiff_of(ramp(), {273: (LONG, [108])})
-    assert plain_tiff(shifted) is None
+    assert decode_plain(shifted) is None
     with pytest.raises(PatchError, match="damaged"):
         decode_patch(shifted)
 
