@@ -6,11 +6,13 @@ escaped there.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
 import plotly.graph_objects as go
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from numpy.typing import ArrayLike
 from plotly.offline import get_plotlyjs
 
 TUMOUR: Final = "#D55E00"
@@ -60,6 +62,20 @@ def chart(figure: go.Figure, key: str) -> Markup:
         config={"displayModeBar": False, "responsive": True},
     )
     return Markup(f'<div class="chart">{drawn}</div>')  # noqa: S704 - plotly escapes names
+
+
+def error_bars(
+    values: ArrayLike, low: ArrayLike, high: ArrayLike, **look: object
+) -> dict[str, Any]:
+    """Return the bars of intervals around values (N,) as a trace takes them; none where NaN."""
+    at = np.asarray(values, np.float64)
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": np.nan_to_num(np.asarray(high, np.float64) - at),
+        "arrayminus": np.nan_to_num(at - np.asarray(low, np.float64)),
+        **look,
+    }
 
 
 def dressed(figure: go.Figure, height: int) -> go.Figure:

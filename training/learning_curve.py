@@ -1,5 +1,6 @@
 """`curve`: validation AUROC against the number of training patches."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Final
@@ -9,7 +10,7 @@ import plotly.graph_objects as go
 
 from core.errors import RunError
 from core.files import replacing
-from core.pages import dressed, figures_page
+from core.pages import dressed, error_bars, figures_page
 from core.thresholds.score_table import run_scores
 from training.bundling.performance import measure_performance
 from training.fitting import planned_split, run_fit, say
@@ -131,18 +132,15 @@ def _point(folder: RunFolder) -> CurvePoint:
 
 def curve_figure(points: Sequence[CurvePoint]) -> go.Figure:
     """Return AUROC against training patches on a logarithmic axis, with slide bounds."""
-    known = [point for point in points if point.low is not None and point.high is not None]
-    bounds = {
-        "type": "data",
-        "symmetric": False,
-        "array": [(point.high or 0) - point.auroc for point in points],
-        "arrayminus": [point.auroc - (point.low or 0) for point in points],
-    }
     figure = go.Figure(
         go.Scatter(
             x=[point.train_patches for point in points],
             y=[point.auroc for point in points],
-            error_y=bounds if len(known) == len(points) else None,
+            error_y=error_bars(
+                [point.auroc for point in points],
+                [math.nan if point.low is None else point.low for point in points],
+                [math.nan if point.high is None else point.high for point in points],
+            ),
             mode="lines+markers",
         )
     )

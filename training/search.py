@@ -2,8 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, Self
@@ -19,7 +18,7 @@ from training.crossval import run_crossval
 from training.fitting import run_fit, say
 from training.learning.team import require_one_process
 from training.options import CrossvalOptions, FitOptions, SearchOptions
-from training.recipes.changes import vary_recipe
+from training.recipes.changes import shown_value, vary_recipe
 from training.recipes.space import Space, parse_space, recipe_toml
 from training.runs.folder import RunFolder, write_json
 
@@ -33,17 +32,6 @@ BY_LUCK: Final = (
 )
 _STUDY: Final = "search"
 _SETTINGS: Final = "settings"
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Optuna from writing a line for every study and trial."""
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        yield
-    finally:
-        optuna.logging.set_verbosity(before)
 
 
 @dataclass(frozen=True)
@@ -100,13 +88,12 @@ class TrialPlan:
         if self.sampler == "grid":
             return dict(self.space.grid()[number])
         seed = int(np.random.SeedSequence([self.fit.seed, number]).generate_state(1)[0])
-        with _quiet():
-            study = optuna.create_study(
-                direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed)
-            )
-            study.add_trials(before)
-            distributions: dict[str, BaseDistribution] = dict(self.space.distributions)
-            return dict(study.ask(distributions).params)
+        optuna.logging.set_verbosity(optuna.logging.WARNING)  # no line for every study and trial
+        study = optuna.create_study(
+            direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed)
+        )
+        study.add_trials(before)
+        return dict(study.ask(dict(self.space.distributions)).params)
 
 
 def run_search(options: TrialPlan, *, should_stop: Callable[[], bool]) -> optuna.Study:
@@ -124,20 +111,20 @@ def run_search(options: TrialPlan, *, should_stop: Callable[[], bool]) -> optuna
     if root.is_dir() and any(root.iterdir()) and not (root / STUDY_FILE).is_file():
         raise RunError(f"{root} is not empty and holds no search. Name a new folder.")
     root.mkdir(parents=True, exist_ok=True)
-    with _quiet():
-        study = _open_study(root / STUDY_FILE, options)
-        started, first = time.monotonic(), len(study.trials)
-        for number in range(first, options.planned()):
-            parameters = options.draw(study.trials)
-            changes = ", ".join(f"{name} {_shown(value)}" for name, value in parameters.items())
-            say(f"Trial {number + 1} of {options.planned()}: {changes}")
-            study.add_trial(_try(options, number, parameters, should_stop))
-            _write_results(options, study)
-            left = options.planned() - number - 1
-            minutes = (time.monotonic() - started) / (number + 1 - first) * left / 60
-            say(f"Best so far {_best_value(study)}; about {minutes:,.0f} min left.")
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = _open_study(root / STUDY_FILE, options)
+    started, first = time.monotonic(), len(study.trials)
+    for number in range(first, options.planned()):
+        parameters = options.draw(study.trials)
+        changes = ", ".join(f"{name} {shown_value(value)}" for name, value in parameters.items())
+        say(f"Trial {number + 1} of {options.planned()}: {changes}")
+        study.add_trial(_try(options, number, parameters, should_stop))
         _write_results(options, study)
-        return study
+        left = options.planned() - number - 1
+        minutes = (time.monotonic() - started) / (number + 1 - first) * left / 60
+        say(f"Best so far {_best_value(study)}; about {minutes:,.0f} min left.")
+    _write_results(options, study)
+    return study
 
 
 def _open_study(path: Path, options: TrialPlan) -> optuna.Study:
@@ -250,7 +237,3 @@ def _write_results(options: TrialPlan, study: optuna.Study) -> None:
 def _best_value(study: optuna.Study) -> str:
     values = [trial.value for trial in study.trials if trial.value is not None]
     return f"AUC {max(values):.4f}" if values else "nothing"
-
-
-def _shown(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

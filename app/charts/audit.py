@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from app.charts.palette import Colours, dress
+from core.pages import error_bars
 from core.wording import call_text
 
 _CATEGORIES: Final = (
@@ -19,6 +20,7 @@ _CATEGORIES: Final = (
 CLICKED: Final = {"clickmode": "event+select", "dragmode": False}
 """Streamlit takes a click for a choice only while dragging chooses nothing."""
 _ERRORS: Final = ("called right", "missed tumour", "false alarm", "no label or call")
+_BARS: Final = {"thickness": 1.5, "width": 3}
 _SYMBOLS: Final = {"tumour": "triangle-up", "no tumour": "triangle-down", "unknown": "circle"}
 
 
@@ -99,15 +101,9 @@ def association_dots(
         y=[names(name) for name in shown["measure"]],
         mode="markers",
         marker={"color": colours.accent, "size": 9},
-        error_x={
-            "type": "data",
-            "symmetric": False,
-            "array": (shown["high"] - shown["auroc"]).fillna(0),
-            "arrayminus": (shown["auroc"] - shown["low"]).fillna(0),
-            "color": colours.muted,
-            "thickness": 1.5,
-            "width": 3,
-        },
+        error_x=error_bars(
+            *(shown[name] for name in ("auroc", "low", "high")), color=colours.muted, **_BARS
+        ),
         customdata=shown[["measure", "low", "high", "patches"]].astype(object).to_numpy(),
         hovertemplate="%{y}<br>AUROC %{x:.3f}, 95 % interval %{customdata[1]:.3f} to "
         "%{customdata[2]:.3f}, %{customdata[3]:,} patches<extra></extra>",
@@ -155,14 +151,13 @@ def contrast_dots(table: pd.DataFrame, *, colours: Colours) -> go.Figure:
                     "symbol": _SYMBOLS[words],
                     "size": 10,
                 },
-                error_x={
-                    "type": "data",
-                    "symmetric": False,
-                    "array": (of_class["high"] - of_class["difference"]).fillna(0),
-                    "arrayminus": (of_class["difference"] - of_class["low"]).fillna(0),
-                    "thickness": 1.5,
-                    "width": 3,
-                },
+                error_x=error_bars(
+                    of_class["difference"],
+                    of_class["low"],
+                    of_class["high"],
+                    thickness=1.5,
+                    width=3,
+                ),
                 customdata=[[c, words] for c in of_class["channel"]],
                 hovertemplate="%{customdata[0]}: centre − ring %{x:.4g}"
                 "<extra>%{fullData.name}</extra>",
@@ -201,7 +196,7 @@ def group_bars(table: pd.DataFrame, *, colours: Colours, name: str) -> go.Figure
         ("unknown", table["patches"] - table["labelled"]),
     )
     figure = go.Figure()
-    share = table["prevalence"].map(lambda value: "no label" if value != value else f"{value:.0%}")  # noqa: PLR0124
+    share = table["prevalence"].map(lambda value: "no label" if np.isnan(value) else f"{value:.0%}")
     for label, count in parts:
         if not count.any():
             continue

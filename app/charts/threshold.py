@@ -12,6 +12,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.charts.palette import Colours, dress
+from core.pages import error_bars
 from core.statistics import Confusion, Curve, Reliability
 from core.thresholds import DecisionCurve, Histogram, Snapshot
 
@@ -163,15 +164,14 @@ def calibration(found: Reliability, *, in_force: float | None, colours: Colours)
         textfont={"size": 10, "color": colours.muted},
         line={"color": colours.accent, "width": 1.5},
         marker={"size": 7, "color": colours.accent},
-        error_y={
-            "type": "data",
-            "symmetric": False,
-            "array": np.array([interval.high for interval in intervals]) - shares,
-            "arrayminus": shares - np.array([interval.low for interval in intervals]),
-            "color": colours.grey_zone,
-            "thickness": 1,
-            "width": 3,
-        },
+        error_y=error_bars(
+            shares,
+            [interval.low for interval in intervals],
+            [interval.high for interval in intervals],
+            color=colours.grey_zone,
+            thickness=1,
+            width=3,
+        ),
         customdata=[
             (bin_.n, interval.low, interval.high, bin_.low)
             for bin_, interval in zip(bins, intervals, strict=True)

@@ -6,6 +6,7 @@ from .audits import audit_store as audit_store
 from .audits import audit_view as audit_view
 from .audits import forget_audits as forget_audits
 from .batches import drawn_sample as drawn_sample
+from .batches import forget_jobs as forget_jobs
 from .batches import input_report as input_report
 from .batches import job_store as job_store
 from .batches import label_check as label_check
@@ -23,9 +24,8 @@ from .explanations import job_collection as job_collection
 from .explanations import picture_uri as picture_uri
 from .explanations import sample_collection as sample_collection
 from .explanations import surroundings as surroundings
-from .installation import forget_jobs as forget_jobs
+from .installation import folder_lock as folder_lock
 from .installation import settings as settings
-from .locks import folder_lock as folder_lock
 from .model import classifier as classifier
 from .model import operating_points as operating_points
 from .model import shipped_classifier as shipped_classifier

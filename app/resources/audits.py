@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 from app.resources.caching import cached_by, file_stamp, spare_the_garbage_collector
-from app.resources.locks import guard_jobs
+from app.resources.installation import guard_jobs
 from core import pictures
 from core.audit import Audit, QualityLimits, open_audit
 from core.audit.browse import AuditView, Distribution, distribution

@@ -3,11 +3,12 @@
 Job ids are only ever taken from jobs that the owner's token opened.
 """
 
+import sys
 from collections.abc import Hashable
 from pathlib import Path
 
 from app.resources.caching import cached_by, file_stamp
-from app.resources.locks import guard_jobs
+from app.resources.installation import guard_jobs
 from core import pictures
 from core.jobs import InputReport, Job, JobProgress, JobStore, inspect_source
 from core.patches import Patch, PatchSource
@@ -16,6 +17,7 @@ from core.review.quality import poor_quality as ranked_quality
 from core.scoring import Batch, LabelCheck, ScoreRow, Status, check_labels
 from core.settings import SAMPLES_TABLE, Settings
 
+_EXPLANATIONS = "app.resources.explanations"
 INSPECTED_INPUTS = 5_000
 """How many inputs are read before scoring; more would keep a reader waiting for over a second."""
 INSPECTED_S = 10.0
@@ -143,10 +145,14 @@ def label_check(store: JobStore, job: Job) -> LabelCheck | None:
     return check_labels(rows(store, job))
 
 
-def forget_batches() -> None:
-    """Forget every batch, pictures included."""
+def forget_jobs() -> None:
+    """Forget everything kept of any job, pictures included, because one is being removed."""
     for kept in (source, input_report, rows, _progress_on_disk, _thumbnail, patch_uri):
         kept.clear()
     label_check.clear()
     scored_batch.clear()
     poor_quality.clear()
+    if _EXPLANATIONS in sys.modules:  # else nothing of it is kept, and PyTorch is not loaded
+        from app.resources.explanations import forget_explanations  # noqa: PLC0415
+
+        forget_explanations()

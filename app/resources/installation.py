@@ -1,12 +1,14 @@
-"""This installation: what its operator decided, and what of jobs it keeps in memory."""
+"""This installation: what its operator decided, and which process may change its data folder."""
 
 import os
-import sys
+from pathlib import Path
+from typing import Final
 
-from app.resources.batches import forget_batches
+from core.files import FolderLock
+from core.jobs.folder import JobFolder
 from core.settings import Settings
 
-_EXPLANATIONS = "app.resources.explanations"
+_LOCKS: Final[dict[Path, FolderLock]] = {}
 
 
 def settings() -> Settings:
@@ -14,10 +16,14 @@ def settings() -> Settings:
     return Settings.from_environment(os.environ)
 
 
-def forget_jobs() -> None:
-    """Forget everything kept of any job, pictures included, because one is being removed."""
-    forget_batches()
-    if _EXPLANATIONS in sys.modules:  # else nothing of it is kept, and PyTorch is not loaded
-        from app.resources.explanations import forget_explanations  # noqa: PLC0415
+def folder_lock(data_dir: Path) -> FolderLock:
+    """Return the lock of a data folder; one for all sessions of this process."""
+    return _LOCKS.setdefault(data_dir.absolute(), FolderLock(data_dir))
 
-        forget_explanations()
+
+def guard_jobs(jobs: JobFolder, keep_days: int | None) -> None:
+    """Let one process change a folder of jobs, and delete those that are past their time."""
+    lock = folder_lock(jobs.folder.parent)
+    jobs.only_while(lock.held)
+    if keep_days is not None and lock.held():
+        jobs.expire(keep_days)

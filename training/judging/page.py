@@ -93,13 +93,12 @@ def curves_figure(subjects: Sequence[Subject]) -> go.Figure:
             go.Scatter(
                 x=[one.mean_score for one in bins],
                 y=[share.value for share in shares],
-                error_y={
-                    "type": "data",
-                    "symmetric": False,
-                    "array": [share.high - share.value for share in shares],
-                    "arrayminus": [share.value - share.low for share in shares],
-                    "thickness": 1,
-                },
+                error_y=pages.error_bars(
+                    [share.value for share in shares],
+                    [share.low for share in shares],
+                    [share.high for share in shares],
+                    thickness=1,
+                ),
                 mode="lines+markers",
                 line=line,
                 showlegend=False,

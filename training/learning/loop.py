@@ -2,7 +2,6 @@
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,7 +11,7 @@ from torch import Tensor
 
 from core.bundle import InputTransform, tumour_logit
 from core.errors import RunError
-from training.data.feed import Feed, to_device
+from training.data.feed import to_device
 from training.data.split import IntArray, PatchTable, Split
 from training.learning.ema import average_decay
 from training.learning.freezing import freeze
@@ -20,54 +19,37 @@ from training.learning.loss import follow_teacher, tumour_losses
 from training.learning.optimiser import set_learning_rate
 from training.learning.progress import Progress
 from training.learning.randomness import balanced_order, epoch_order, step_generator
-from training.learning.state import TrainingState, save_checkpoint
-from training.learning.stepping import Pauses, steps_in, take_steps
+from training.learning.state import TrainingState
+from training.learning.stepping import LoopRun, steps_in, take_steps
 from training.learning.team import Team
 from training.learning.validation import NOTHING_VALIDATES, Steering, predict, steer
 from training.recipes.phases import Position, next_epoch
-from training.recipes.recipe import Precision
 from training.runs.config import RunConfig
 from training.runs.device import DTYPES
-from training.runs.folder import RunFolder, write_scores, write_tensors
+from training.runs.folder import write_scores, write_tensors
 from training.runs.history import EpochRecord, write_metrics
 from training.variation.augment import augment, draw_variation
 from training.variation.mixing import draw_mixture
 from training.variation.transplant import draw_transplants
 
 
-@dataclass(frozen=True, eq=False)
-class Run:
-    """What stays the same through a run.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Run(LoopRun[EpochRecord]):
+    """What stays the same through the training of a classifier.
 
     Attributes:
         config: What it is.
-        digest: What its files are signed with.
         table: The patches.
         split: Which of them train and validate.
-        feed: Their pixels and labels as batches.
-        transform: From pixels to the network's input, on the device.
-        device: Where it computes.
-        precision: Of the passes.
-        folder: Where it writes.
         teacher_logits: By row of the table, float32 on the device, where a teacher is followed.
-        pauses: When an epoch is interrupted.
-        on_epoch: Told of every finished epoch.
         team: The processes that share every batch.
         resized: The transform at other sizes, for phases that train at them.
     """
 
     config: RunConfig
-    digest: str
     table: PatchTable
     split: Split
-    feed: Feed
-    transform: InputTransform
-    device: torch.device
-    precision: Precision
-    folder: RunFolder
     teacher_logits: Tensor | None = None
-    pauses: Pauses = field(default_factory=Pauses)
-    on_epoch: Callable[[EpochRecord], None] = lambda _: None
     team: Team = field(default_factory=Team)
     resized: dict[int, InputTransform] = field(default_factory=dict)
 
@@ -104,7 +86,7 @@ def fit(run: Run, state: TrainingState) -> None:
             progress.finish_epoch(record, best=state.best is record)
             state.next_epoch()
             write_metrics(run.folder.metrics, state.history, EpochRecord)
-            _checkpoint(run, state, 0.0)
+            run.checkpoint(state, 0.0)
             run.on_epoch(record)
 
 
@@ -120,7 +102,7 @@ def _train_epoch(
         run.config.recipe.batch_size,
         lambda rows: train_step(run, state, position, rows),
         pauses=replace(run.pauses, should_stop=anyone_stops),
-        save=lambda: _checkpoint(run, state, time.monotonic() - started),
+        save=lambda: run.checkpoint(state, time.monotonic() - started),
         progress=progress,
     )
 
@@ -264,7 +246,3 @@ def _validate(
             "with a smaller learning rate, or float32."
         )
     return logits, steer(run.table.labels[rows], logits)
-
-
-def _checkpoint(run: Run, state: TrainingState, seconds: float) -> None:
-    save_checkpoint(run.folder.checkpoint, state, config_digest=run.digest, seconds=seconds)

@@ -2,12 +2,18 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
+import torch
+
+from core.bundle import InputTransform
+from training.data.feed import Feed
 from training.data.split import IntArray
 from training.learning.progress import Progress
-from training.learning.state import LoopState
+from training.learning.state import LoopState, save_checkpoint
+from training.recipes.recipe import Precision
+from training.runs.folder import RunFolder
 
 
 class Stopped(Exception):  # noqa: N818 - no error: the reader asked for it
@@ -27,6 +33,39 @@ class Pauses:
     minutes: float = 2.0
     steps: int | None = None
     should_stop: Callable[[], bool] = lambda: False
+
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LoopRun(Generic[R]):
+    """What stays the same through a run of epochs, with labels or without.
+
+    Attributes:
+        digest: What its files are signed with.
+        feed: The patches as batches.
+        transform: From pixels to the network's input, on the device.
+        device: Where it computes.
+        precision: Of the passes.
+        folder: Where it writes.
+        pauses: When an epoch is interrupted.
+        on_epoch: Told of every finished epoch.
+    """
+
+    digest: str
+    feed: Feed
+    transform: InputTransform
+    device: torch.device
+    precision: Precision
+    folder: RunFolder
+    pauses: Pauses = field(default_factory=Pauses)
+    on_epoch: Callable[[R], None] = lambda _: None
+
+    def checkpoint(self, state: LoopState[R], seconds: float) -> None:
+        """Write where the run stands, so many seconds into the epoch under way."""
+        path = self.folder.checkpoint
+        save_checkpoint(path, state, config_digest=self.digest, seconds=seconds)
 
 
 def steps_in(patches: int, batch_size: int) -> int:

@@ -2,27 +2,22 @@
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from core.bundle import InputTransform
 from core.errors import RunError
-from training.data.feed import Feed
 from training.data.split import IntArray
 from training.learning.optimiser import build_adamw, set_learning_rate
 from training.learning.progress import Progress
 from training.learning.randomness import epoch_order, step_generator
-from training.learning.state import LoopState, save_checkpoint
-from training.learning.stepping import Pauses, steps_in, take_steps
+from training.learning.state import LoopState
+from training.learning.stepping import LoopRun, steps_in, take_steps
 from training.pretraining.backbone import ProjectedBackbone
 from training.pretraining.config import Pretraining
 from training.pretraining.vicreg import spread, vicreg_terms
-from training.recipes.recipe import Precision
 from training.recipes.schedule import learning_rate
-from training.runs.folder import RunFolder
 from training.runs.history import PretrainingRecord, write_metrics
 from training.variation.views import two_views
 
@@ -31,35 +26,19 @@ _SUMS = ("loss", "invariance", "variance", "covariance", "spread")
 PretrainingState = LoopState[PretrainingRecord]
 
 
-@dataclass(frozen=True, eq=False)
-class PretrainingRun:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PretrainingRun(LoopRun[PretrainingRecord]):
     """What stays the same through a pre-training.
 
     Attributes:
         settings: How the network learns.
         seed: Of order and views.
-        digest: What its files are signed with.
         rows: (N,) of the feed, that are pre-trained on.
-        feed: The patches as batches.
-        transform: From pixels to the network's input, on the device.
-        device: Where it computes.
-        precision: Of the passes.
-        folder: Where it writes.
-        pauses: When an epoch is interrupted.
-        on_epoch: Told of every finished epoch.
     """
 
     settings: Pretraining
     seed: int
-    digest: str
     rows: IntArray
-    feed: Feed
-    transform: InputTransform
-    device: torch.device
-    precision: Precision
-    folder: RunFolder
-    pauses: Pauses = field(default_factory=Pauses)
-    on_epoch: Callable[[PretrainingRecord], None] = lambda _: None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -107,7 +86,7 @@ def pretrain(run: PretrainingRun, state: PretrainingState) -> None:
             state.history.append(record)
             state.next_epoch()
             write_metrics(run.folder.metrics, state.history, PretrainingRecord)
-            _checkpoint(run, state, 0.0)
+            run.checkpoint(state, 0.0)
             run.on_epoch(record)
 
 
@@ -120,7 +99,7 @@ def _train_epoch(
         run.settings.batch_size,
         lambda rows: pretrain_step(run, state, rows),
         pauses=run.pauses,
-        save=lambda: _checkpoint(run, state, time.monotonic() - started),
+        save=lambda: run.checkpoint(state, time.monotonic() - started),
         progress=progress,
     )
 
@@ -166,7 +145,3 @@ def _record(run: PretrainingRun, state: PretrainingState, seconds: float) -> Pre
             "Start again with a smaller --learning-rate, or float32."
         )
     return record
-
-
-def _checkpoint(run: PretrainingRun, state: PretrainingState, seconds: float) -> None:
-    save_checkpoint(run.folder.checkpoint, state, config_digest=run.digest, seconds=seconds)

@@ -95,7 +95,7 @@ def vary_recipe(recipe: Recipe, parameters: Mapping[str, Any]) -> Recipe:
             factor = schedule["learning_rate"] / recipe.schedule.learning_rate
             for phase in schedule["phases"]:
                 phase["learning_rate"] = phase["learning_rate"] and phase["learning_rate"] * factor
-    changed = ", ".join(f"{path} {_shown(value)}" for path, value in parameters.items())
+    changed = ", ".join(f"{path} {shown_value(value)}" for path, value in parameters.items())
     varied = recipe_of(values)
     return replace(varied, description=f"`{recipe.name}` with {changed}.") if changed else varied
 
@@ -117,5 +117,6 @@ def _share_epochs(phases: Sequence[dict[str, Any]], epochs: int) -> None:
         phase["epochs"] = phase.pop("share")
 
 
-def _shown(value: object) -> str:
+def shown_value(value: object) -> str:
+    """Return the value of a field as a person writes it."""
     return f"{value:g}" if isinstance(value, float) else str(value)
