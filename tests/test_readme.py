@@ -13,9 +13,45 @@ ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 
 
+def rows(text: str) -> set[str]:
+    return {line for line in text.splitlines() if line.startswith("| ") and line != "| | |"}
+
+
 def test_the_validation_table_is_the_shipped_card() -> None:
-    stated = README.split("<!-- card -->")[1].split("<!-- /card -->")[0].strip()
-    assert stated == card_table(read_card(SHIPPED_MODEL)).strip()
+    stated = (ROOT / "docs" / "model.md").read_text("utf-8")
+    table = card_table(read_card(SHIPPED_MODEL))
+    assert stated.split("<!-- card -->")[1].split("<!-- /card -->")[0].strip() == table.strip()
+
+
+def test_the_rows_of_the_readme_are_of_the_whole_tables() -> None:
+    board = (ROOT / "docs" / "leaderboard.md").read_text("utf-8")
+    stated = rows(README)
+    assert len(stated & rows(card_table(read_card(SHIPPED_MODEL)))) == 5
+    assert len(stated & rows(board)) == 1 + 3  # the head, and three runs
+    assert stated <= rows(card_table(read_card(SHIPPED_MODEL))) | rows(board)
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
+)
+def test_every_page_that_is_pointed_to_exists(page: str) -> None:
+    text = (ROOT / page).read_text("utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#]+)", text) if "://" not in link]
+    assert [link for link in links if not (ROOT / page).parent.joinpath(link).exists()] == []
+
+
+def test_every_place_in_the_table_of_where_to_look_exists() -> None:
+    table = (ROOT / "docs" / "ARCHITECTURE.md").read_text("utf-8").split("## Where to look")[1]
+    places = re.findall(r"`((?:core|app|training)/[\w/.]+)`", table.split("## Words")[0])
+    assert len(places) > 15
+    assert [place for place in places if not (ROOT / place).exists()] == []
+
+
+@pytest.mark.parametrize("package", ["app", "core", "training"])
+def test_the_tree_names_every_room(package: str) -> None:
+    tree = README.split("## The tree")[1].split(f"\n{package}/")[1].split("/  ", maxsplit=1)[0]
+    rooms = {folder.parent.name for folder in (ROOT / package).glob("*/__init__.py")}
+    assert rooms <= set(re.findall(r"\w+", tree))
 
 
 @pytest.mark.parametrize(

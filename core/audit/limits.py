@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.errors import EvidenceError, Fault
-from core.patches.content import FLAT_SD
+from core.patches.tissue import FLAT_SD
 
 PCAM_SATURATION: Final = 0.07
 """PCam's own rule for a patch without tissue: no blurred pixel reaches this saturation."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from core.audit.columns import MEASURES, QUALITY, STATISTICS
 from core.patches import CENTRE, PATCH_SIZE_PX, ImageU8, tissue_mask
-from core.patches.content import BLACK_TO
+from core.patches.tissue import BLACK_TO
 
 RGB_FROM_HED: Final = ((0.65, 0.70, 0.29), (0.07, 0.99, 0.11), (0.27, 0.57, 0.78))
 """Optical density of red, green and blue per unit of haematoxylin, eosin and residual (DAB)."""

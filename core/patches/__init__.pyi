@@ -1,7 +1,4 @@
 from .archives import ZipSource as ZipSource
-from .content import are_flat as are_flat
-from .content import can_be_judged as can_be_judged
-from .content import tissue_mask as tissue_mask
 from .decoding import PATCH_SUFFIXES as PATCH_SUFFIXES
 from .decoding import decode_patch as decode_patch
 from .files import files_source as files_source
@@ -20,3 +17,6 @@ from .patch import UnreadablePatch as UnreadablePatch
 from .source import ChainedSource as ChainedSource
 from .source import PatchSource as PatchSource
 from .source import SelectedSource as SelectedSource
+from .tissue import are_flat as are_flat
+from .tissue import can_be_judged as can_be_judged
+from .tissue import tissue_mask as tissue_mask

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from core.errors import PatchError
 from core.patches import ImageU8
-from core.patches.content import BLACK_TO
+from core.patches.tissue import BLACK_TO
 from core.slides.slide_file import WHITE
 from core.slides.view import SlideView
 

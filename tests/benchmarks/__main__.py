@@ -3,7 +3,7 @@
     python -m tests.benchmarks [--data DIR] [--patches 1000] [--rounds 5] [--write]
 
 DIR holds patches as files; without it the drawn samples are written out, turned and shifted, until
-there are enough. --write puts the table into the README between its marks. The exit status is 1
+there are enough. --write puts the table into docs/speed.md between its marks. The exit status is 1
 where two ways differ by more than they may. Times depend on what else runs; the ratios in one
 table were measured in turn. --gpu FILE adds what `tests/gpu/check.sh` found.
 """
@@ -40,7 +40,7 @@ from tests.benchmarks.scoring import (
     with_maps,
 )
 
-README: Final = PROJECT / "README.md"
+PAGE: Final = PROJECT / "docs" / "speed.md"
 MARKS: Final = ("<!-- benchmark -->\n", "<!-- end of benchmark -->\n")
 PLAIN: Final = "plain loop: Pillow, torchvision, DataLoader, timm"
 FEW: Final = 32
@@ -185,9 +185,9 @@ def main() -> int:
     for fault in faults:
         sys.stderr.write(f"NOT THE SAME: {fault}\n")
     if asked.write and not faults:
-        before, begin, rest = README.read_text("utf-8").partition(MARKS[0])
+        before, begin, rest = PAGE.read_text("utf-8").partition(MARKS[0])
         _, end, after = rest.partition(MARKS[1])
-        README.write_text(before + begin + text + end + after, "utf-8")
+        PAGE.write_text(before + begin + text + end + after, "utf-8")
     return 1 if faults else 0
 
 
