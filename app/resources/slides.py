@@ -9,7 +9,7 @@ import numpy as np
 
 from app.resources import tiles
 from app.resources.caching import cached_by, file_stamp, spare_the_garbage_collector
-from app.resources.locks import guard_jobs
+from app.resources.installation import guard_jobs
 from core.errors import SourceError
 from core.jobs.folder import Job
 from core.patches import ImageU8

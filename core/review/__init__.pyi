@@ -24,7 +24,7 @@ from .events import Task as Task
 from .events import Undone as Undone
 from .events import VerdictAfterAi as VerdictAfterAi
 from .events import VerdictGiven as VerdictGiven
-from .findings import Finding as Finding
+from .findings import Breach as Breach
 from .findings import Verification as Verification
 from .flags import ReadPatch as ReadPatch
 from .flags import Reason as Reason

@@ -25,7 +25,7 @@ NO_ANCHORS: Final = "No noted anchor was compared: a cut of the last events woul
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Breach:
     """Something that is not as its writer left it.
 
     Attributes:
@@ -57,7 +57,7 @@ class Verification:
     name: str
     events: int
     head: Anchor
-    findings: tuple[Finding, ...]
+    findings: tuple[Breach, ...]
     checked: str
     noted: str = NO_ANCHORS
 
@@ -79,15 +79,15 @@ class Verification:
         return "\n".join([*lines, *LIMITS]) + "\n"
 
 
-def chain_findings(links: Sequence[Link]) -> list[Finding]:
+def chain_findings(links: Sequence[Link]) -> list[Breach]:
     """Return what is wrong with the entries themselves."""
-    findings = [Finding(f"Event {found.sequence}", found.problem) for found in breaks(links)]
+    findings = [Breach(f"Event {found.sequence}", found.problem) for found in breaks(links)]
     if not findings:
         findings += _events_that_could_not_be(links)
     return findings
 
 
-def anchor_findings(links: Sequence[Link], anchors: Iterable[Anchor]) -> list[Finding]:
+def anchor_findings(links: Sequence[Link], anchors: Iterable[Anchor]) -> list[Breach]:
     """Return the first anchor that the entries contradict: those after it say the same."""
     held = {link.sequence: link.hash for link in links}
     for anchor in anchors:
@@ -98,22 +98,22 @@ def anchor_findings(links: Sequence[Link], anchors: Iterable[Anchor]) -> list[Fi
             problem = f"the record ends at event {len(links)}; the events up to the anchor are gone"
         else:
             problem = "the event there has another hash than was noted; the record was rewritten"
-        return [Finding(place, problem)]
+        return [Breach(place, problem)]
     return []
 
 
-def noted_findings(links: Sequence[Link], noted: NotedAnchors | None) -> list[Finding]:
+def noted_findings(links: Sequence[Link], noted: NotedAnchors | None) -> list[Breach]:
     """Return what an anchors file tells against the entries, and what is wrong with the file."""
     if noted is None:
         return []
     garbled = [
-        Finding(f"{noted.name}, line {number}", "it is no anchor, and so fixes nothing")
+        Breach(f"{noted.name}, line {number}", "it is no anchor, and so fixes nothing")
         for number in noted.unreadable
     ]
     return anchor_findings(links, noted.anchors) + garbled
 
 
-def _events_that_could_not_be(links: Sequence[Link]) -> list[Finding]:
+def _events_that_could_not_be(links: Sequence[Link]) -> list[Breach]:
     """Return the first event that the store would not have accepted: the chain was forged."""
     cases: dict[str, CaseOpened] = {}
     tasks: dict[TaskKey, TaskState] = {}
@@ -129,7 +129,7 @@ def _events_that_could_not_be(links: Sequence[Link]) -> list[Finding]:
             apply(entry, cases, tasks, actions, filings)
         except ReviewError as error:
             problem = f"the store would not have accepted it: {error}".rstrip(".")
-            return [Finding(f"Event {link.sequence}", problem)]
+            return [Breach(f"Event {link.sequence}", problem)]
     return []
 
 

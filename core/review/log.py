@@ -12,7 +12,7 @@ from core.review.connection import sync_folder
 from core.review.errors import StoreError
 from core.review.findings import (
     NO_ANCHORS,
-    Finding,
+    Breach,
     Verification,
     anchor_findings,
     chain_findings,
@@ -71,15 +71,15 @@ def verify_log(
     except FileNotFoundError:
         raise StoreError(f"There is no log {path}. Check the path.") from None
     links: list[Link] = []
-    findings: list[Finding] = []
+    findings: list[Breach] = []
     *lines, rest = data.split(b"\n")
     if rest:
-        findings.append(Finding("End", "the last line is cut off"))
+        findings.append(Breach("End", "the last line is cut off"))
     for number, line in enumerate(lines[:-1], start=1):
         link = _read_line(line)
         if link is None:
             findings.append(
-                Finding(f"Line {number}", "it is not an entry in the form in which it was written")
+                Breach(f"Line {number}", "it is not an entry in the form in which it was written")
             )
         else:
             links.append(link)
@@ -92,9 +92,9 @@ def verify_log(
     return Verification(path.name, len(links), end_of(links), tuple(findings), _CHECKED, told)
 
 
-def _seal_findings(lines: Sequence[bytes], end: Anchor) -> Iterator[Finding]:
+def _seal_findings(lines: Sequence[bytes], end: Anchor) -> Iterator[Breach]:
     if not lines or lines[-1] + b"\n" != _seal(end).encode():
-        yield Finding(
+        yield Breach(
             f"Line {len(lines)}",
             "the last line does not state the number of events and the hash of the last one",
         )

@@ -18,7 +18,7 @@ from core.review.connection import BUSY_S
 from core.review.errors import StoreError
 from core.review.findings import (
     NO_ANCHORS,
-    Finding,
+    Breach,
     Verification,
     anchor_findings,
     chain_findings,
@@ -55,8 +55,8 @@ def verify_store(
     if not path.is_file():
         raise StoreError(f"There is no review store {path}. Check the path.")
     links: list[Link] = []
-    findings: list[Finding] = []
-    schema: list[Finding] = []
+    findings: list[Breach] = []
+    schema: list[Breach] = []
     try:
         with closing(_opened(path)) as connection:
             connection.execute("BEGIN")  # file and events as of one moment
@@ -65,7 +65,7 @@ def verify_store(
             links, unreadable = _links(connection)
             findings += unreadable
     except (sqlite3.Error, UnicodeDecodeError) as error:
-        findings.append(Finding("File", f"SQLite cannot read it: {error}"))
+        findings.append(Breach("File", f"SQLite cannot read it: {error}"))
     findings += chain_findings(links)
     findings += anchor_findings(links, [anchor] if anchor else [])
     findings += noted_findings(links, noted)
@@ -85,20 +85,20 @@ def _opened(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _damage(connection: sqlite3.Connection) -> list[Finding]:
+def _damage(connection: sqlite3.Connection) -> list[Breach]:
     rows = connection.execute("PRAGMA integrity_check(5)").fetchall()
-    return [Finding("File", f"SQLite's own check says: {row[0]}") for row in rows if row[0] != "ok"]
+    return [Breach("File", f"SQLite's own check says: {row[0]}") for row in rows if row[0] != "ok"]
 
 
 def _schema_findings(
     connection: sqlite3.Connection, migrations: Sequence[Statements]
-) -> list[Finding]:
+) -> list[Breach]:
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as new:
         for version, statements in enumerate(migrations, start=1):
             apply(new, version, statements)
         stored, expected = _schema(connection), _schema(new)
     return [
-        Finding("Schema", f"{name} is not as this version of the program makes it")
+        Breach("Schema", f"{name} is not as this version of the program makes it")
         for name in sorted(stored.keys() | expected.keys())
         if stored.get(name) != expected.get(name)
     ]
@@ -113,13 +113,13 @@ def _schema(connection: sqlite3.Connection) -> dict[str, object]:
     return schema
 
 
-def _links(connection: sqlite3.Connection) -> tuple[list[Link], list[Finding]]:
+def _links(connection: sqlite3.Connection) -> tuple[list[Link], list[Breach]]:
     rows = connection.execute(
         "SELECT sequence, previous, payload, hash FROM events NOT INDEXED ORDER BY sequence"
     )
     links = [Link(*row) for row in rows]
     if any(_types(link) != (int, str, str, str) for link in links):
-        return [], [Finding("File", "an event holds bytes where text belongs")]
+        return [], [Breach("File", "an event holds bytes where text belongs")]
     return links, []
 
 

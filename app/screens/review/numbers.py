@@ -9,7 +9,16 @@ import streamlit as st
 from markupsafe import Markup
 
 from app.screens.review import words
-from app.screens.shared.parts import Stat, empty, section, stat_strip, table, table_html, with_small
+from app.screens.shared.parts import (
+    Cell,
+    Stat,
+    empty,
+    section,
+    stat_strip,
+    table,
+    table_html,
+    with_small,
+)
 from core.review import (
     Agreement,
     CaseOpened,
@@ -152,8 +161,8 @@ def _flips(verdicts: Sequence[CurrentVerdict]) -> None:
         return
     numbers, notes = st.columns([1.1, 1], gap="large", vertical_alignment="center")
     astray, helped = (
-        Markup('<td class="nl-astray">{}</td>'),
-        Markup('<td class="nl-helped">{}</td>'),
+        Cell('<td class="nl-astray">{}</td>'),
+        Cell('<td class="nl-helped">{}</td>'),
     )
     numbers.html(
         table_html(

@@ -118,6 +118,10 @@ def facts(pairs: Sequence[tuple[str, str]]) -> None:
     st.html(f'<dl class="nl-facts">{lines}</dl>')
 
 
+class Cell(Markup):
+    """A whole cell of a table, `<td …>` or `<th …>`, so that it can have a class or a title."""
+
+
 def table_html(
     head: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "nl-table", name: str = ""
 ) -> Markup:
@@ -125,8 +129,7 @@ def table_html(
 
     Args:
         head: Names of the columns.
-        rows: Their cells; text is escaped, `Markup` is taken as it is. A cell that begins with
-            `<td` or `<th` is a whole one, so that it can have a class or a title.
+        rows: Their cells; text is escaped, `Markup` is what stands in one, `Cell` is a whole one.
         kind: Class of the table.
         name: Read out, not drawn.
     """
@@ -146,7 +149,7 @@ def table_html(
 
 
 def _cell(text: str, tag: str, attributes: str = "") -> Markup:
-    if isinstance(text, Markup) and text.startswith(("<td", "<th")):
+    if isinstance(text, Cell):
         return text
     return Markup("<{0}{1}>{2}</{0}>").format(tag, attributes, text)
 

@@ -6,7 +6,7 @@ from typing import Final, cast
 
 from markupsafe import Markup
 
-from app.screens.shared.parts import empty_html, table_html
+from app.screens.shared.parts import Cell, empty_html, table_html
 from app.screens.threshold import words
 from core.statistics import Measured, MetricName, SlideRow
 from core.thresholds import Deferral, ScoreSet, Snapshot, ThresholdStudy
@@ -225,7 +225,7 @@ def _row(
         value = Markup("{}<small>{}</small>").format(value, counted)
     marks = [str(notes.setdefault(note, len(notes) + 1)) for note in estimate.notes]
     return [
-        Markup("<th scope=row>{}<sup>{}</sup><small>{}</small></th>").format(
+        Cell("<th scope=row>{}<sup>{}</sup><small>{}</small></th>").format(
             name, ", ".join(marks), why
         ),
         value,
