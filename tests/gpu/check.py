@@ -18,7 +18,8 @@ import torch
 
 from core.bundle import Bundle, read_bundle
 from core.engine import Engine, Precision, TorchEngine, d4_views
-from core.engine.cuda import FAST_TOLERANCE_LOGIT, CudaEngine
+from core.engine.cuda import CudaEngine
+from core.engine.engine import FAST_TOLERANCE_LOGIT
 from core.patches import ImageU8
 from core.settings import SHIPPED_MODEL
 
