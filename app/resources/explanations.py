@@ -3,6 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 
 from app.resources.batches import of_rows, rows, source
 from app.resources.caching import cached_by, file_stamp
@@ -61,6 +62,24 @@ def sample_collection() -> PatchCollection:
         opened,
         tuple(range(len(opened))),
         drawn=True,
+    )
+
+
+@cached_by(
+    lambda classifier, collection: (model_key(classifier), collection.key),
+    entries=4,
+    spinner="Scoring the patches …",
+)
+def scored_here(classifier: Classifier, collection: PatchCollection) -> PatchCollection:
+    """Return a collection with the scores of this model, the highest first."""
+    items = [collection.source.read(at) for at in collection.positions]
+    scores = dict(zip(collection.positions, classifier.score(items), strict=True))
+    ordered = sorted(scores, key=lambda at: -(scores[at].prob_tumour or 0.0))
+    return replace(
+        collection,
+        positions=tuple(ordered),
+        scored_by=classifier.model_id,
+        scores={at: scores[at] for at in ordered},
     )
 
 

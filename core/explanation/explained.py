@@ -146,6 +146,15 @@ class ExplainedPatches:
         """Return what is known of some patches."""
         return {at: row for at in positions if (row := self._rows.get(at)) is not None}
 
+    def listed(self, positions: Sequence[int]) -> dict[int, ExplanationRow]:
+        """Return what is known of some patches, of those not measured yet their scores."""
+        known, scores = self._rows, self._scores
+        return {
+            at: known.get(at) or ExplanationRow(scores[at])
+            for at in positions
+            if at in known or at in scores
+        }
+
     def missing(self, positions: Sequence[int]) -> list[int]:
         """Return the positions that have no row yet."""
         return [position for position in positions if position not in self._rows]
@@ -237,25 +246,6 @@ def _has(row: ExplanationRow | None, measurement: Measurement) -> bool:
         and (not measurement.views or row.views is not None)
         and (measurement.twins is None or row.twins is not None)
     )
-
-
-def list_rows(
-    chosen: ExplainedPatches, scored: ExplainedPatches, positions: Sequence[int]
-) -> dict[int, ExplanationRow]:
-    """Return the rows of a list: by the method that was chosen, or without a map as yet.
-
-    Args:
-        chosen: By the method whose maps are shown.
-        scored: By a fast method, which has scored them all; may be the same.
-        positions: Which patches.
-    """
-    rows = scored.rows(positions)
-    if chosen is scored:
-        return rows
-    made = chosen.rows(positions)
-    return {
-        at: made.get(at) or replace(row, explanation=None, twins=None) for at, row in rows.items()
-    }
 
 
 def _merged(known: ExplanationRow | None, found: ExplanationRow) -> ExplanationRow:

@@ -1,6 +1,7 @@
 """What is explained and how: the patches, the method, the list."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -137,8 +138,7 @@ def way_to_explain(classifier: Classifier, collection: PatchCollection) -> Expla
     widgets.start(key, next((one for one in methods if one == address.shown("method")), None))
     if widgets.chosen(key) not in methods:
         widgets.choose(key, Method.GRAD_CAM)
-    first, second, third = st.columns([1.2, 1.3, 1])
-    with first:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         method = st.selectbox(
             "Method",
             methods,
@@ -147,12 +147,35 @@ def way_to_explain(classifier: Classifier, collection: PatchCollection) -> Expla
             persist_state="session",
             help=words.METHOD_HELP,
         )
-    fixed = method in {Method.CAM, Method.REPLACEMENT}
+        with st.popover("", icon=":material/tune:", help=words.LAYER_AND_TARGET):
+            fixed = method in {Method.CAM, Method.REPLACEMENT}
+            layer = _layer(default, layers, method, fixed=fixed)
+            target = _target()
+    try:
+        return resources.explainer(
+            classifier,
+            method,
+            None if fixed else layer,
+            target,
+            collection,
+        )
+    except NodelensError as error:
+        show_problem(error)
+        return None
+
+
+def _layer(
+    default: Explainer,
+    layers: Mapping[str, Layer | None],
+    method: Method | None,
+    *,
+    fixed: bool,
+) -> str:
     widgets.start(_LAYER, address.shown("layer"))
     if fixed or widgets.chosen(_LAYER) not in layers:
         widgets.choose(_LAYER, default.layer.name)
-    with second:
-        layer = st.selectbox(
+    return str(
+        st.selectbox(
             "Layer",
             list(layers),
             format_func=lambda name: _layer_words(layers[name], method),
@@ -163,28 +186,21 @@ def way_to_explain(classifier: Classifier, collection: PatchCollection) -> Expla
             on_change=_all_layers,
             args=(default,),
         )
+    )
+
+
+def _target() -> Target:
     linked = Target.NO_TUMOUR if address.shown("target") == Target.NO_TUMOUR else Target.TUMOUR
     widgets.start("explain-target", linked)
-    with third:
-        target = st.segmented_control(
-            "Evidence for",
-            list(Target),
-            format_func=words.TARGETS.__getitem__,
-            key="explain-target",
-            persist_state="session",
-            required=True,
-        )
-    try:
-        return resources.explainer(
-            classifier,
-            method,
-            None if fixed else layer,
-            target or Target.TUMOUR,
-            collection,
-        )
-    except NodelensError as error:
-        show_problem(error)
-        return None
+    chosen = st.segmented_control(
+        "Evidence for",
+        list(Target),
+        format_func=words.TARGETS.__getitem__,
+        key="explain-target",
+        persist_state="session",
+        required=True,
+    )
+    return chosen or Target.TUMOUR
 
 
 def _layers(default: Explainer) -> dict[str, Layer | None]:

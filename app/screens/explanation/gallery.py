@@ -29,11 +29,12 @@ from core.errors import NodelensError
 from core.explanation import (
     ExplanationRow,
     Measurement,
+    Method,
     OverlayStyle,
     table_csv,
 )
 from core.explanation.cam import unit_of
-from core.explanation.explained import ExplainedPatches, PatchCollection, list_rows, zipped
+from core.explanation.explained import ExplainedPatches, PatchCollection, zipped
 from core.explanation.listing import (
     FILTERS,
     NEED_MAPS,
@@ -72,26 +73,19 @@ def _so_far(done: str, left: int, total: int) -> str:
     return f"{done} {total - left:,} of {total:,} patches"
 
 
-def gallery(
-    shown: ExplainedPatches,
-    scored: ExplainedPatches,
-    collection: PatchCollection,
-    look: Look,
-    scale: Scale,
-) -> None:
+def gallery(shown: ExplainedPatches, collection: PatchCollection, look: Look, scale: Scale) -> None:
     """Draw the list's controls, its tiles and its downloads; maps come when they are made.
 
     Args:
         shown: Whose maps the tiles show.
-        scored: What has scored all patches; may be the same.
         collection: The patches.
         look: How maps are drawn.
         scale: What value gets the full colour.
     """
     named = collection.named(text_in_use(collection))
-    rows = list_rows(shown, scored, named)
+    rows = shown.listed(named)
     _list_controls(collection, rows)
-    pressed = _measure_button(shown, scored, collection)
+    pressed = _measure_button(shown, collection)
     place = st.empty()
     tiles = _list(shown, collection, rows, look, scale)
     if pressed:  # last, so that the tiles stay on the page and can be clicked meanwhile
@@ -234,16 +228,14 @@ def _lacking(shown: ExplainedPatches, collection: PatchCollection) -> list[int]:
     return [*shown.missing(positions), *shown.untested(positions)]
 
 
-def _measure_button(
-    shown: ExplainedPatches, scored: ExplainedPatches, collection: PatchCollection
-) -> bool:
+def _measure_button(shown: ExplainedPatches, collection: PatchCollection) -> bool:
     lacking = _lacking(shown, collection)
     if not lacking:
         return False
     filters, order = filters_in_use(collection), order_in_use(collection)
     done = len(collection.positions) - len(lacking)
     needed = bool(NEED_TESTS.intersection(filters)) or order.tested
-    if shown is not scored:  # its maps are made on demand
+    if shown.explainer.method is Method.REPLACEMENT:  # its maps are made on demand
         needed = needed or bool(NEED_MAPS.intersection(filters)) or order.of_map
     with st.container(horizontal=True, vertical_alignment="center"):
         pressed = st.button(

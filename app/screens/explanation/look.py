@@ -52,13 +52,13 @@ class Look:
 
 
 def look_of_maps() -> Look:
-    """Draw the settings of the picture, in the row that is open, and return them."""
-    box = _toggle("Mark the centre", "box", words.BOX_HELP, value=True)
-    smooth = _toggle("Smooth map", "interpolate", words.SMOOTH_HELP, value=True)
-    contour = _toggle("Contour", "contour", words.CONTOUR_HELP, value=True)
-    pixels = _toggle("Smooth zoom", "soft", words.ZOOM_HELP, value=True)
-    shared = _toggle("One scale for all", "shared", words.SHARED_HELP)
-    with st.popover("Opacity and colours", icon=":material/palette:"):
+    """Draw the settings of the picture, folded, and return them."""
+    with st.popover("Display", icon=":material/palette:"):
+        box = _toggle("Mark the centre", "box", words.BOX_HELP, value=True)
+        smooth = _toggle("Smooth map", "interpolate", words.SMOOTH_HELP, value=True)
+        contour = _toggle("Contour", "contour", words.CONTOUR_HELP, value=True)
+        pixels = _toggle("Smooth zoom", "soft", words.ZOOM_HELP, value=True)
+        shared = _toggle("One scale for all", "shared", words.SHARED_HELP)
         opacity = st.slider(
             "Opacity", 0.0, 1.0, 0.6, 0.05, key="explain-opacity", persist_state="session"
         )

@@ -31,7 +31,7 @@ from app.screens.shared.url import keep_in_url
 from app.state import address
 from core.errors import NodelensError
 from core.explanation import Explainer, Method
-from core.explanation.explained import ExplainedPatches, PatchCollection, list_rows
+from core.explanation.explained import ExplainedPatches, PatchCollection
 from core.explanation.listing import ORDERS, listed
 from core.jobs import JobStore
 from core.scoring import Classifier
@@ -43,43 +43,40 @@ _STYLE: Final = Path(__file__).with_name("explanation.css")
 def explanation(store: JobStore, settings: Settings, classifier: Classifier) -> None:
     """Draw the whole of it."""
     style(_STYLE)
-    collection = patches_to_explain(store, settings)
+    patches_part, way_part = st.columns([2.6, 1], vertical_alignment="bottom")
+    with patches_part:
+        collection = patches_to_explain(store, settings)
     if collection is None:
         return
     if not collection.positions:
         empty(*words.NOTHING_TO_EXPLAIN)
         return
-    _explained(collection, classifier)
-
-
-def _explained(collection: PatchCollection, classifier: Classifier) -> None:
     patch_list.begin(collection, linked=address.shown("job") == collection.job)
-    chosen = way_to_explain(classifier, collection)
-    if chosen is None:
-        return
+    with way_part:
+        chosen = way_to_explain(classifier, collection)
+    if chosen is not None:
+        _explained(collection, classifier, chosen)
+
+
+def _explained(collection: PatchCollection, classifier: Classifier, chosen: Explainer) -> None:
     if collection.scored_by not in {"", classifier.model_id}:
         model, current = collection.scored_by, classifier.model_id
         st.warning(words.OTHER_MODEL.format(model=model, current=current))
+    if collection.scored_by != classifier.model_id:
+        collection = resources.scored_here(classifier, collection)
     known = resources.explained(chosen, collection)
-    # A fast method scores them all for the list; maps by replacement are made for the patches that
-    # are on the screen.
     measured = chosen.method is Method.REPLACEMENT
-    fast = resources.explainer(classifier, None, None, chosen.target) if measured else chosen
-    scored = resources.explained(fast, collection)
     if collection.left_out:
         shown, more = len(collection.positions), collection.left_out
         st.caption(words.LEFT_OUT.format(shown=shown, more=more))
-    with st.container(horizontal=True, vertical_alignment="center", key="nl-look"):
+    row = st.container(horizontal=True, vertical_alignment="center", key="nl-look")
+    with row:
         view = _view(collection)
         look = look_of_maps()
     order, filters = order_in_use(collection), filters_in_use(collection)
     named = collection.named(text_in_use(collection))
     as_scored = (
-        look.own
-        and view != GALLERY
-        and not filters
-        and order is next(iter(ORDERS.values()))
-        and collection.scored_by == classifier.model_id
+        look.own and view != GALLERY and not filters and order is next(iter(ORDERS.values()))
     )
     # The place of the other view is emptied: it would stand here until all is drawn.
     if view == GALLERY:
@@ -88,18 +85,21 @@ def _explained(collection: PatchCollection, classifier: Classifier) -> None:
     if view != GALLERY:
         st.empty()
     with body:
-        if not as_scored:  # a batch is in this order already, and the other patches can wait
-            explain_all(scored, collection)
+        # They are in this order already, and the other patches can wait; those of maps by
+        # replacement always do.
+        if not (as_scored or measured):
+            explain_all(known, collection)
         scale = OWN_SCALE
         if not look.own:
-            scale = MEASURED_SCALE if measured else _common_scale(scored, collection)
+            scale = MEASURED_SCALE if measured else _common_scale(known, collection)
         if view == GALLERY:
             _keep_in_url(collection, chosen)
-            gallery(known, scored, collection, look, scale)
+            gallery(known, collection, look, scale)
             return
         if not as_scored:
-            named = listed(list_rows(known, scored, named), filters, order)
-        position, following = walk(collection, named, limits(collection), order.name)
+            named = listed(known.listed(named), filters, order)
+        with row:
+            position, following = walk(collection, named, limits(collection), order.name)
         _keep_in_url(collection, chosen)
         patch_explained(known, collection, position, look, scale)
     if following is not None:
@@ -116,7 +116,8 @@ def _common_scale(known: ExplainedPatches, collection: PatchCollection) -> Scale
     if len(collection.positions) > 1:
         return Scale(known.scale(collection.positions), words.COMMON_SCALE)
     try:
-        samples = resources.sample_collection()
+        classifier = known.explainer.classifier
+        samples = resources.scored_here(classifier, resources.sample_collection())
     except NodelensError:
         return OWN_SCALE
     others = resources.explained(known.explainer, samples)

@@ -166,15 +166,14 @@ def walk(
     if len(collection.positions) == 1:
         return at, None
 
-    with st.container(horizontal=True, vertical_alignment="center", key="nl-explain-walk"):
-        before = positions[place - 1] if place > 0 else None
-        step = partial(look_at, collection)
-        step_button("Previous", step, before, "explain-Previous", "Left")
-        step_button("Next", step, following, "explain-Next", "Right", forward=True)
-        search(collection)
-        st.caption(plain(_place_text(place, len(positions), filters, order)))
-        if filters:
-            clear_filters(collection, "walk")
+    before = positions[place - 1] if place > 0 else None
+    step = partial(look_at, collection)
+    step_button("Previous", step, before, "explain-Previous", "Left")
+    step_button("Next", step, following, "explain-Next", "Right", forward=True)
+    search(collection)
+    st.caption(plain(_place_text(place, len(positions), filters, order)))
+    if filters:
+        clear_filters(collection, "walk")
     widgets.choose(key("at", collection), at)
     return at, following
 

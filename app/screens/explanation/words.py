@@ -30,6 +30,7 @@ LAYER_HELP: Final = (
     "A finer layer has smaller cells but contains less information. CAM is only available for the "
     "last layer; replacement needs no layer."
 )
+LAYER_AND_TARGET: Final = "Layer, and what the map is evidence for"
 OTHER_LAYERS: Final = "Other layers …"
 SEARCH: Final = "Search names"
 NO_BATCH: Final = ("No finished batch.", "Score some patches first, or use the drawn samples.")

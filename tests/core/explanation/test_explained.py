@@ -2,6 +2,7 @@ import csv
 import io
 import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from core.explanation import (
     OverlayStyle,
     table_csv,
 )
-from core.explanation.explained import ExplainedPatches, PatchCollection, list_rows, zipped
+from core.explanation.explained import ExplainedPatches, PatchCollection, zipped
 from core.explanation.listing import ORDERS, listed
 from core.patches import open_source
 from core.scoring import Classifier
@@ -104,20 +105,28 @@ def test_a_patch_that_was_prepared_needs_no_measuring(
 def test_a_list_has_scores_of_all_and_maps_of_those_made(
     collection: PatchCollection, toy_classifier: Classifier
 ) -> None:
-    scored = ExplainedPatches(Explainer(toy_classifier), collection)
-    scored.measure(collection.source, collection.positions, Measurement())
-    chosen = ExplainedPatches(Explainer(toy_classifier, method=Method.REPLACEMENT), collection)
+    scores = toy_classifier.score(list(collection.source.stream()))
+    scored = replace(collection, scored_by=toy_classifier.model_id, scores=dict(enumerate(scores)))
+    known = ExplainedPatches(Explainer(toy_classifier, method=Method.REPLACEMENT), scored)
     first = collection.positions[0]
-    chosen.measure(collection.source, [first], Measurement())
-    rows = list_rows(chosen, scored, collection.positions)
+    known.measure(collection.source, [first], Measurement())
+    rows = known.listed(collection.positions)
     assert set(rows) == set(collection.positions)
     for at, row in rows.items():
         method = None if row.explanation is None else row.explanation.cam.method
         assert method == (Method.REPLACEMENT if at == first else None)
-        assert row.score.prob_tumour is not None
+        assert row.score == scores[at]
     order = ORDERS["Most evidence in the centre"]
     assert order.text(rows[collection.positions[1]]) == "not measured"
-    assert list_rows(scored, scored, collection.positions) == scored.rows(collection.positions)
+
+
+def test_scores_of_another_model_are_not_listed(
+    collection: PatchCollection, toy_classifier: Classifier
+) -> None:
+    scores = toy_classifier.score(list(collection.source.stream()))
+    foreign = replace(collection, scored_by="another", scores=dict(enumerate(scores)))
+    known = ExplainedPatches(Explainer(toy_classifier), foreign)
+    assert known.listed(collection.positions) == {}
 
 
 def test_every_map_is_put_to_its_check(

@@ -3,10 +3,14 @@
 from pathlib import Path
 
 import numpy as np
+import torch
+from pytorch_grad_cam import GradCAM
+from pytorch_grad_cam.utils.image import scale_cam_image
 from sklearn.metrics import roc_auc_score
 
 from core.bundle import read_validation
-from core.patches import open_source
+from core.explanation import Explainer, OverlayStyle, draw_overlay, draw_patch_box
+from core.patches import Patch, open_source
 from core.scoring import open_classifier
 from core.settings import SHIPPED_MODEL
 
@@ -31,3 +35,27 @@ def test_the_card_states_the_auroc_of_its_own_scores() -> None:
     scores = read_validation(SHIPPED_MODEL)
     stated = classifier.bundle.card.validation.metrics["auroc"].value
     assert abs(roc_auc_score(scores.labels, scores.scores) - stated) < 1e-9
+
+
+def test_every_real_patch_has_a_visible_grad_cam_that_is_the_library_s_own(pcam_dir: Path) -> None:
+    classifier = open_classifier(SHIPPED_MODEL, device="cpu")
+    source = open_source(pcam_dir)
+    items = [source.read(at) for at in range(0, len(source), len(source) // 59)][:59]
+    images = np.stack([item.image_rgb_u8 for item in items if isinstance(item, Patch)])
+    assert len(images) == 59
+    explainer = Explainer(classifier)
+    assert explainer.brings_controls  # of the closed form
+    found = explainer.maps(images).values
+    engine = classifier.engine.pytorch()
+    layer = engine.network.get_submodule(explainer.layer.name)
+    with GradCAM(model=engine.network, target_layers=[layer]) as cam:
+        inputs = engine.transform(torch.from_numpy(images))
+        expected = cam(inputs, [lambda output: output[0]] * len(images))
+    side = expected.shape[1:][::-1]
+    ours = scale_cam_image(scale_cam_image(np.maximum(found, 0), side))
+    np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-3)
+    style = OverlayStyle(contour=False, centre_box=False)
+    for image, explanation in zip(images, explainer.explain(images), strict=True):
+        drawn = draw_overlay(image, explanation.cam, style=style, strength=explanation.strength)
+        changed = (drawn != draw_patch_box(image, style)).any(axis=2)
+        assert changed.mean() > 0.05
