@@ -153,7 +153,7 @@ def _badge(
         if widgets.chosen(_STAYED) == position and known.twins is not None:
             known.prepare(collection.source, [position], Measurement(twins=known.twins))
         widgets.choose(_STAYED, position)
-    turned = row.explanation.cam.values.max() <= 0
+    turned = bool(row.explanation.cam.values.max() <= 0)
     line = plain_line(row, decides) + f" {words.MAP_TURNED}" * turned
     st.html(
         f'<div class="nl-mapline"><span>{escape(line)}</span>'

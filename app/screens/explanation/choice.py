@@ -63,7 +63,7 @@ def patches_to_explain(store: JobStore, settings: Settings) -> PatchCollection |
         widgets.choose("explain-batch", address.job.known())
     linked = _IN_URL.get(address.shown("patches"))
     widgets.start(key, linked or (BATCH if done else SAMPLES))
-    kind_part, which_part = st.columns([1, 2])
+    kind_part, which_part = st.columns([1.2, 2])
     with kind_part:
         kind = st.segmented_control(
             "Patches", [BATCH, ONE, SAMPLES], key=key, persist_state="session", required=True

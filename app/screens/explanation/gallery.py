@@ -19,7 +19,6 @@ from app.screens.explanation.patch_list import (
     key,
     limits,
     order_in_use,
-    search,
     text_in_use,
 )
 from app.screens.explanation.tiles import Tiles
@@ -206,9 +205,7 @@ def _make_maps(
 
 def _list_controls(collection: PatchCollection, rows: dict[int, ExplanationRow]) -> None:
     counts = {name: sum(map(passes, rows.values())) for name, passes in FILTERS.items()}
-    filter_part, order_part, text_part = st.columns([2.4, 1, 0.9], vertical_alignment="bottom")
-    with text_part:
-        search(collection)
+    filter_part, order_part = st.columns([2.4, 1], vertical_alignment="bottom")
     with filter_part:
         st.pills(
             "Only",

@@ -23,7 +23,6 @@ from app.screens.explanation.patch_list import (
     key,
     limits,
     order_in_use,
-    text_in_use,
     walk,
 )
 from app.screens.shared.parts import empty, style
@@ -73,8 +72,9 @@ def _explained(collection: PatchCollection, classifier: Classifier, chosen: Expl
     with row:
         view = _view(collection)
         look = look_of_maps()
+        find = patch_list.search(collection)
     order, filters = order_in_use(collection), filters_in_use(collection)
-    named = collection.named(text_in_use(collection))
+    named = collection.named(find)
     as_scored = (
         look.own and view != GALLERY and not filters and order is next(iter(ORDERS.values()))
     )

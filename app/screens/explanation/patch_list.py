@@ -170,7 +170,6 @@ def walk(
     step = partial(look_at, collection)
     step_button("Previous", step, before, "explain-Previous", "Left")
     step_button("Next", step, following, "explain-Next", "Right", forward=True)
-    search(collection)
     st.caption(plain(_place_text(place, len(positions), filters, order)))
     if filters:
         clear_filters(collection, "walk")
