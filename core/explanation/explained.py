@@ -179,26 +179,26 @@ class ExplainedPatches:
         """Explain some patches and keep what comes out, beside what was known of them.
 
         A map that is known is not made again unless a test needs its pass. Nobody waits for what
-        is there already.
+        is there already, nor for what another thread measures of other patches.
         """
-        if all(_has(self._rows.get(at), measurement) for at in positions):
-            return
+        lacking = [at for at in positions if not _has(self._rows.get(at), measurement)]
+        anew = [at for at in lacking if measurement.twins or at not in self._rows]
+        items = [source.read(position) for position in anew]
+        for position, row in zip(
+            anew, explain_batch(items, self.explainer, measurement), strict=True
+        ):
+            self._keep(position, replace(row, score=self._scores.get(position, row.score)))
+        for position in lacking:
+            if position not in anew:
+                item, row = source.read(position), self._rows[position]
+                if isinstance(item, Patch):
+                    self._keep(position, self._tested(row, item.image_rgb_u8, measurement))
+
+    def _keep(self, position: int, found: ExplanationRow) -> None:
         with self._lock:
-            lacking = [at for at in positions if not _has(self._rows.get(at), measurement)]
-            anew = [at for at in lacking if measurement.twins or at not in self._rows]
-            items = [source.read(position) for position in anew]
-            found = explain_batch(items, self.explainer, measurement)
-            for position, row in zip(anew, found, strict=True):
-                scored = replace(row, score=self._scores.get(position, row.score))
-                self._rows[position] = _merged(self._rows.get(position), scored)
-            for position in lacking:
-                if position not in anew:
-                    item, row = source.read(position), self._rows[position]
-                    if isinstance(item, Patch):
-                        self._rows[position] = self._tested(row, item.image_rgb_u8, measurement)
-            if self._kept is not None:
-                for position in lacking:
-                    self._kept.put(self._rows[position])
+            row = self._rows[position] = _merged(self._rows.get(position), found)
+        if self._kept is not None:
+            self._kept.put(row)
 
     def _tested(
         self, row: ExplanationRow, image_rgb_u8: ImageU8, measurement: Measurement

@@ -72,6 +72,8 @@ class KeptMeasures:
         """Keep a row's measures unless there is no map, no hash, or nothing new."""
         if row.explanation is None or not row.score.sha256 or not self._writable():
             return
+        if not self._path.parent.is_dir():
+            return  # the batch was deleted meanwhile, and must not come back
         text = _written(row)
         with _WRITING:
             if self._known.get(row.score.sha256) == text:

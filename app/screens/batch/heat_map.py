@@ -89,11 +89,15 @@ def _known(
 def map_of(store: JobStore, job: Job, classifier: Classifier, position: int) -> HeatMap | None:
     """Return the map of a patch, made now unless it was before; None if it cannot be made."""
     try:
-        known, collection = _known(store, job, classifier)
-        known.measure(collection.source, [position], Measurement())
+        return _map_of(store, job, classifier, position)
     except NodelensError as error:
         st.warning(str(error))
         return None
+
+
+def _map_of(store: JobStore, job: Job, classifier: Classifier, position: int) -> HeatMap | None:
+    known, collection = _known(store, job, classifier)
+    known.measure(collection.source, [position], Measurement())
     row, image = known.row(position), collection.image(position)
     if row is None or row.explanation is None or image is None:
         return None
@@ -109,16 +113,13 @@ def map_of(store: JobStore, job: Job, classifier: Classifier, position: int) -> 
 def prepare_maps(
     store: JobStore, job: Job, classifier: Classifier, positions: Sequence[int]
 ) -> None:
-    """Have maps made meanwhile: of the patch that is looked at first, then of its neighbours.
-
-    Opening the first takes seconds, for the libraries that draw it load then.
-    """
+    """Have maps drawn meanwhile: of the patch that is looked at first, then of its neighbours."""
     _AHEAD.submit(_prepare, store, job, classifier, positions)
 
 
 def _prepare(store: JobStore, job: Job, classifier: Classifier, positions: Sequence[int]) -> None:
-    known, collection = _known(store, job, classifier)
-    known.prepare(collection.source, positions, Measurement())
+    for position in positions:
+        _map_of(store, job, classifier, position)
 
 
 def badge_below(
