@@ -90,6 +90,10 @@ class Surroundings:
         """Wait until a running measurement has ended."""
         self._runner.wait(job.id)
 
+    def forget(self, job: Job) -> None:
+        """End a measurement, because the batch is about to be deleted."""
+        self._runner.forget(job.id)
+
     def task(self, job: Job) -> "_Measuring | None":
         """Return the last measurement of a batch in this process, ended or not."""
         return self._runner.task(job.id)

@@ -65,5 +65,6 @@ def _rename(store: JobStore, job: Job, name: str) -> None:
 
 def _delete(store: JobStore, job: Job) -> None:
     address.job.look_at(None)
+    resources.surroundings(store).forget(job)
     store.remove(job)
     resources.forget_jobs()
