@@ -251,8 +251,8 @@ def test_a_batch_of_another_model_is_explained_with_a_warning(
 
 def _kept_url(page: AppTest) -> dict[str, str]:
     """What the page brings into its URL."""
-    (kept,) = [one for one in page.get("bidi_component") if '"values"' in one.proto.mixed.json]
-    values: dict[str, str] = json.loads(kept.proto.mixed.json)["values"]
+    (kept,) = [one for one in page.get("bidi_component") if '"values"' in one.proto.json]
+    values: dict[str, str] = json.loads(kept.proto.json)["values"]
     return values
 
 
