@@ -37,7 +37,7 @@ def next_steps(
     if _step("Review", "rate_review", done and scored, words.TO_REVIEW):
         to_review(())
     if _step("Threshold", "tune", done and scored, words.TO_THRESHOLD):
-        st.switch_page("views/threshold.py")
+        st.switch_page("views/threshold.py", query_params={"job": job.id})
     if _step("Explain", "layers", done and scored, words.TO_EXPLAIN):
         first = select(rows, Filter(), Order.HIGHEST)[0]
         at = address.row()
