@@ -9,7 +9,7 @@ from typing import Final
 from core.errors import RunError
 from core.settings import Settings
 
-_SMALL: Final = ("operating_points", "review_patches")
+_SMALL: Final = ("operating_points", "local_decisions", "review_patches")
 """Folders whose files are written once, whole."""
 _LARGE: Final = ("jobs", "audits")
 

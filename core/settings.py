@@ -138,6 +138,11 @@ class Settings:
         return self.data_dir / "operating_points"
 
     @property
+    def local_decisions_dir(self) -> Path:
+        """Where it is recorded whether the model is used here."""
+        return self.data_dir / "local_decisions"
+
+    @property
     def review_store(self) -> Path:
         """The record of all verdicts."""
         return self.data_dir / "review.sqlite"

@@ -3,6 +3,7 @@
 from core.report.batch import ScoredBatch, batch_pdf
 from core.report.content import FlaggedPatch, Report, ReportPlan, report_of
 from core.report.document import report_pdf
+from core.report.local import local_pdf
 from core.report.maps import ReportMaps, report_maps
 from core.report.points import point_of
 
@@ -13,6 +14,7 @@ __all__ = [
     "ReportPlan",
     "ScoredBatch",
     "batch_pdf",
+    "local_pdf",
     "point_of",
     "report_maps",
     "report_of",

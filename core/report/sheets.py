@@ -1,12 +1,12 @@
 """The A4 pages that every report is drawn on: our fonts, foot, headings, facts, tables, notes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, cast
 
 from fpdf import FPDF
-from fpdf.enums import XPos, YPos
+from fpdf.enums import MethodReturnValue, XPos, YPos
 
 from core.settings import PROJECT
 
@@ -19,6 +19,7 @@ FAINT: Final = (213, 221, 224)
 ACCENT: Final = (11, 107, 115)
 MARGIN_MM: Final = 18.0
 _NAME_MM: Final = 36.0
+_NOTE_MM: Final = 4.6
 
 
 class Sheets(FPDF):
@@ -107,4 +108,21 @@ class Sheets(FPDF):
         self.set_text_color(*INK)
         self.set_font(FONT, size=8.5)
         for sentence in sentences:
-            self.multi_cell(0, 4.6, f"– {sentence}", align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+            self._note(sentence)
+
+    def notes_that_fit(self, sentences: Sequence[str], rest: Callable[[int], str]) -> None:
+        """Draw the sentences that fit on this page, then what is said of the number of the rest."""
+        self.set_text_color(*INK)
+        self.set_font(FONT, size=8.5)
+        end = self.h - MARGIN_MM - 2 * _NOTE_MM  # room for the last line
+        for number, sentence in enumerate(sentences):
+            lines = self._note(sentence, dry_run=True, output=MethodReturnValue.LINES)
+            if self.get_y() + _NOTE_MM * len(cast("list[str]", lines)) > end:
+                self._note(rest(len(sentences) - number))
+                return
+            self._note(sentence)
+
+    def _note(self, sentence: str, **more: Any) -> object:  # noqa: ANN401 - what fpdf2 takes
+        return self.multi_cell(
+            0, _NOTE_MM, f"– {sentence}", align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT, **more
+        )

@@ -32,6 +32,9 @@ from .metrics import MetricName as MetricName
 from .metrics import measure as measure
 from .operating import OperatingTable as OperatingTable
 from .operating import round_threshold as round_threshold
+from .planning import MOST_TIMES as MOST_TIMES
+from .planning import further_patches as further_patches
+from .planning import further_slides as further_slides
 from .ranking import AurocDifference as AurocDifference
 from .ranking import auroc as auroc
 from .ranking import paired_auroc as paired_auroc

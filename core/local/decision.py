@@ -1,0 +1,188 @@
+"""What a person decided about the model here: recorded once, never changed, found again."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import Field, ValidationError
+
+from core.bundle import Card
+from core.errors import RunError, first_fault
+from core.files import append_record, read_records, sha256_of, write_once
+from core.local.findings import Findings, LocalPoint, Part
+from core.local.study import point_at
+from core.thresholds import OperatingPointStore, Rule, ThresholdStudy, decision_of
+
+MOST_REASON_CHARS: Final = 500
+_HASHES_FILE: Final = "decisions.jsonl"
+_FILE: Final = re.compile(r"decision-([1-9][0-9]{0,5})\.json")
+
+
+class LocalDecision(Part):
+    """A decision with all that it rests on.
+
+    Attributes:
+        schema_version: Of this file.
+        number: 1, 2, 3, … for each model.
+        findings: What was found.
+        use: Whether the model is to be used here.
+        point: The operating point that was locked for it; None where it is not to be used.
+        version: Of the lock, "" without one.
+        prevalence: Assumed share of tumour patches in use; None where it is not to be used.
+        in_use: Whether new scores use the lock from then on.
+        reason: In the words of whoever decided.
+        decided_by: Who.
+        decided_at: When, with time zone.
+    """
+
+    schema_version: Literal[1] = 1
+    number: int = Field(ge=1)
+    findings: Findings
+    use: bool
+    point: LocalPoint | None = None
+    version: str = ""
+    prevalence: float | None = Field(default=None, gt=0, lt=1)
+    in_use: bool = False
+    reason: str = Field(default="", max_length=MOST_REASON_CHARS)
+    decided_by: str = Field(min_length=1, max_length=200)
+    decided_at: datetime
+
+
+class DecisionStore:
+    """The decisions about every model, below one folder of the app's data."""
+
+    def __init__(self, folder: Path) -> None:
+        """Keep them below `folder`, which is made at need."""
+        self.folder = folder
+
+    def _of(self, weights_sha256: str) -> Path:
+        return self.folder / weights_sha256[:16]
+
+    def decisions(self, weights_sha256: str) -> list[LocalDecision]:
+        """Return the decisions about a model that are as they were recorded, oldest first."""
+        return [one for one in self._read(weights_sha256) if isinstance(one, LocalDecision)]
+
+    def faults(self, weights_sha256: str) -> list[str]:
+        """Say which recorded decisions were damaged or changed."""
+        return [one for one in self._read(weights_sha256) if isinstance(one, str)]
+
+    def _read(self, weights_sha256: str) -> Iterator[LocalDecision | str]:
+        folder = self._of(weights_sha256)
+        known: dict[str, set[str]] = {}
+        for entry in read_records(folder / _HASHES_FILE):
+            known.setdefault(entry.get("file", ""), set()).add(entry.get("sha256", ""))
+        for number in self._numbers(folder):
+            file = folder / f"decision-{number}.json"
+            try:
+                if file.name in known and sha256_of(file) not in known[file.name]:
+                    yield f"{file.name} was changed after it was recorded and is not shown."
+                    continue
+                yield LocalDecision.model_validate_json(file.read_bytes())
+            except ValidationError as error:
+                yield f"{file.name} is no recorded decision ({first_fault(error)})."
+            except OSError as error:
+                yield f"{file.name} cannot be read ({error.strerror})."
+
+    @staticmethod
+    def _numbers(folder: Path) -> list[int]:
+        names = [_FILE.fullmatch(file.name) for file in folder.iterdir()] if folder.is_dir() else []
+        return sorted(int(name[1]) for name in names if name)
+
+    def record(self, decision: LocalDecision) -> LocalDecision:
+        """Write a decision under the next free number and return it so.
+
+        Raises:
+            RunError: The data folder cannot be written.
+        """
+        folder = self._of(decision.findings.weights_sha256)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            while True:
+                numbers = self._numbers(folder)
+                kept = decision.model_copy(update={"number": numbers[-1] + 1 if numbers else 1})
+                file = folder / f"decision-{kept.number}.json"
+                if write_once(file, kept.model_dump_json(indent=2) + "\n"):
+                    entry = {"file": file.name, "sha256": sha256_of(file)}
+                    append_record(folder / _HASHES_FILE, entry)
+                    return kept
+        except OSError as error:
+            raise RunError(
+                f"The decision could not be recorded ({error.strerror or error}). Tell the "
+                "operator: the disk may be full or the data folder read-only."
+            ) from None
+
+
+def use_here(
+    study: ThresholdStudy,
+    findings: Findings,
+    card: Card,
+    wanted: Rule,
+    *,
+    prevalence: float,
+    by: str,
+    reason: str = "",
+    in_use: bool,
+    points: OperatingPointStore,
+    decisions: DecisionStore,
+) -> LocalDecision:
+    """Lock an operating point on the local patches, and record that the model is used here.
+
+    Args:
+        study: Of the local patches.
+        findings: On them.
+        card: Of the model.
+        wanted: The rule that chooses the threshold.
+        prevalence: Assumed share of tumour patches in use, between 0 and 1.
+        by: Who decides; the caller has checked that they may.
+        reason: In their words.
+        in_use: Whether new scores use the lock from now on; else what was in use stays.
+        points: Takes the lock.
+        decisions: Takes the record.
+
+    Raises:
+        NodelensError: Nothing satisfies the rule, or nothing can be written.
+    """
+    rule, snapshot = point_at(study, wanted, card, prevalence=prevalence)
+    locked_before = points.in_force(card.weights_sha256)
+    before = "shipped" if locked_before is None else locked_before.version
+    # None of these rules reads a cost, so the lock states none.
+    stated = {"cost_missed": None, "cost_false_alarm": None}
+    decision = decision_of(study, snapshot, card, rule=rule).model_copy(update=stated)
+    locked = points.lock(decision, by=by)
+    points.put_in_force(card.weights_sha256, locked.version if in_use else before, by=by)
+    return decisions.record(
+        LocalDecision(
+            number=1,
+            findings=findings,
+            use=True,
+            point=LocalPoint.of(snapshot, rule),
+            version=locked.version,
+            prevalence=prevalence,
+            in_use=in_use,
+            reason=reason.strip(),
+            decided_by=by,
+            decided_at=locked.locked_at,
+        )
+    )
+
+
+def do_not_use(
+    findings: Findings, *, by: str, reason: str = "", decisions: DecisionStore
+) -> LocalDecision:
+    """Record that the model is not to be used here; the operating point in use stays.
+
+    Raises:
+        RunError: Nothing can be written.
+    """
+    now = datetime.now(UTC)
+    decision = LocalDecision(
+        number=1,
+        findings=findings,
+        use=False,
+        reason=reason.strip(),
+        decided_by=by,
+        decided_at=now,
+    )
+    return decisions.record(decision)

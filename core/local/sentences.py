@@ -1,0 +1,126 @@
+"""What was found on the local patches, in plain sentences; none of them is about a patient."""
+
+import math
+from typing import Final
+
+from core.local.findings import WANTED_WIDTH, Calibration, Claim, Findings, Needed, Reading
+from core.statistics import MOST_TIMES
+from core.wording import interval_text, number, percent, percent_interval
+
+_DIGITS: Final = 2
+_MIX: Final = 0.1
+NAMES: Final = {"auroc": "AUROC", "sensitivity": "Sensitivity", "specificity": "Specificity"}
+_KIND: Final = {"sensitivity": "with tumour", "specificity": "without tumour"}
+_POINTS: Final = f"{100 * WANTED_WIDTH:g} percentage points"
+"""The whole interval, from end to end."""
+
+
+def suffices_sentence(found: Findings) -> str:
+    """Say whether so many patches and slides are enough, and how many more would be."""
+    if not found.suffices:
+        return " ".join(["More patches are needed.", *map(_needed_sentence, found.needed)])
+    counted = f"{found.patches:,} patches"
+    if found.slides is not None:
+        return (
+            f"This is enough: with {counted} of {found.slides:,} slides, the intervals of "
+            f"sensitivity and specificity span at most {_POINTS}."
+        )
+    return (
+        f"{counted} are enough only if each is from a different slide: then the intervals of "
+        f"sensitivity and specificity span at most {_POINTS}. The slides are not known; patches of "
+        "one slide resemble each other, so the true intervals are wider."
+    )
+
+
+def _needed_sentence(one: Needed) -> str:
+    name, kind = NAMES[one.name], _KIND[one.name]
+    if one.more == 0:
+        return f"{name} is known well enough: its interval spans at most {_POINTS}."
+    if one.by == "slides" and one.have < 2:
+        return (
+            f"All patches {kind} are from {one.have} slide, so {one.name} cannot be judged: add "
+            "patches from other slides."
+        )
+    where = "no interval can be computed"
+    if one.rate.has_interval:
+        between = percent_interval(one.rate.low, one.rate.high)
+        where = f"the interval is {between}"
+    if one.more is None:
+        return (
+            f"{name}: {where}; even {MOST_TIMES} times as many {one.by} {kind} would not narrow it "
+            f"to {_POINTS}."
+        )
+    about = _rounded_up(one.more)
+    return (
+        f"{name}: {where}; about {about:,} more {one.by} {kind}, similar to these "
+        f"{one.have:,}, would narrow it to {_POINTS}."
+    )
+
+
+def _rounded_up(count: int) -> int:
+    """Return a count with two digits that say something."""
+    unit = int("1" + "0" * max(0, len(str(count)) - _DIGITS))
+    return math.ceil(count / unit) * unit
+
+
+def claim_sentence(claim: Claim) -> str:
+    """Say how a number here stands to what the card claims."""
+    name = NAMES[claim.name]
+    if claim.claimed is None:
+        return f"The card does not claim a value for {claim.name}."
+    value = number if claim.name == "auroc" else percent
+    interval = interval_text if claim.name == "auroc" else percent_interval
+    claimed = value(claim.claimed.value)
+    found = interval(claim.here.low, claim.here.high)
+    return {
+        Reading.AS_CLAIMED: f"{name} is compatible with the claimed {claimed}.",
+        Reading.LOWER: f"{name} is lower here than the claimed {claimed}: the interval {found} "
+        "lies below it.",
+        Reading.HIGHER: f"{name} is higher here than the claimed {claimed}: the interval {found} "
+        "lies above it.",
+        Reading.TOO_WIDE: f"{name}: the claimed {claimed} is not contradicted, but the interval "
+        f"{found} is too wide to confirm it.",
+        Reading.UNKNOWN: f"{name} has no interval here, so it cannot be compared with the claimed "
+        f"{claimed}.",
+    }[claim.reading]
+
+
+def calibration_sentences(found: Calibration) -> tuple[str, ...]:
+    """Say how far the scores can be read as probabilities on the local patches."""
+    said = [
+        f"On average the scores say {percent(found.mean_score)} tumour; "
+        f"{percent(found.tumour_share)} of these patches contain it. Expected calibration error "
+        f"{number(found.ece)}."
+    ]
+    if found.slope is None:
+        said.append(f"No calibration line: {found.obstacle}")
+    else:
+        slope = found.slope
+        text = f"{number(slope.value, 2)} ({interval_text(slope.low, slope.high, 2)})"
+        if slope.high < 1:
+            said.append(f"Calibration slope {text}, below 1: high and low scores are too extreme.")
+        elif slope.low > 1:
+            said.append(f"Calibration slope {text}, above 1: the scores are too cautious.")
+        else:
+            said.append(f"Calibration slope {text}: compatible with 1, the ideal.")
+    reference = found.reference_share
+    if reference is not None and abs(reference - found.tumour_share) > _MIX:
+        said.append(
+            f"The mix differs: {percent(reference)} of the card's validation patches contain "
+            "tumour. That alone shifts how scores and shares compare."
+        )
+    return tuple(said)
+
+
+def unlike_sentence(found: Findings) -> str:
+    """Say how many of the local patches are unlike the training data."""
+    if found.unlike is None or found.expected_unlike is None:
+        return "This model cannot tell which patches are unlike its training data."
+    share = percent(found.unlike / found.patches)
+    said = (
+        f"{found.unlike:,} of {found.patches:,} patches ({share}) are unlike the training data; "
+        f"about {percent(found.expected_unlike)} is usual."
+    )
+    if found.unlike_is_rare:
+        return f"{said} That is more than chance allows: check organ, stain, focus and pixel size."
+    return said

@@ -1,0 +1,157 @@
+"""The two pages on whether the model works in one laboratory, drawn from the recorded decision."""
+
+from typing import Final
+
+from core.local import (
+    Findings,
+    LocalDecision,
+    calibration_sentences,
+    claim_sentence,
+    suffices_sentence,
+    unlike_sentence,
+)
+from core.local.findings import Claim, LocalPoint
+from core.report.sheets import Sheets
+from core.statistics import Measured
+from core.wording import NOTHING, interval_text, number, percent, percent_interval
+
+_CLAIM_WIDTHS: Final = (26, 16, 30, 16, 30, 56)
+_CLAIM_ALIGN: Final = ("LEFT", "RIGHT", "LEFT", "RIGHT", "LEFT", "LEFT")
+_CLAIM_COLUMNS: Final = ("", "Here", "95 % interval", "Claimed", "95 % interval", "Interval here")
+_NAMES: Final = {"auroc": "AUROC", "sensitivity": "Sensitivity", "specificity": "Specificity"}
+_NOTES: Final = (
+    "The numbers hold for the labelled patches above. They say nothing about a slide, a patient or "
+    "a population, and nothing about tissue, scanners or stains that are not among them.",
+    "The labels are taken as true. The score is about the centre 32 × 32 px of a patch only.",
+    "An operating point that was chosen on these patches does somewhat worse on new ones.",
+)
+
+
+def local_pdf(decision: LocalDecision) -> bytes:
+    """Return two A4 pages: what was brought and found, then calibration and what was decided.
+
+    The same record gives the same bytes. Text that would need a third page is cut short.
+    """
+    found = decision.findings
+    when = f"{decision.decided_at:%Y-%m-%d %H:%M} UTC"
+    sheets = Sheets(
+        f"Does it work here? {found.batch}",
+        decision.decided_at,
+        foot=f"Decision {decision.number} on {found.model_id} · {when}",
+    )
+    sheets.set_auto_page_break(auto=False)
+    _first(sheets, found)
+    _second(sheets, decision, when)
+    return bytes(sheets.output())
+
+
+def _first(sheets: Sheets, found: Findings) -> None:
+    sheets.add_page()
+    sheets.kind("DOES IT WORK HERE?")
+    sheets.heading(_cut(found.batch, 120), size=18)
+    for name, value in _data(found):
+        sheets.fact(name, value)
+    sheets.ln(3)
+    sheets.heading("At the shipped threshold", size=12)
+    table = [_CLAIM_COLUMNS, *map(_claim, found.claims)]
+    sheets.rows(table, _CLAIM_WIDTHS, _CLAIM_ALIGN)
+    sheets.ln(3)
+    sheets.notes(tuple(map(claim_sentence, found.claims)))
+    sheets.ln(3)
+    sheets.heading("Is this enough?", size=12)
+    sheets.notes((suffices_sentence(found),))
+    sheets.ln(3)
+    sheets.heading("Unlike the training data", size=12)
+    sheets.notes((unlike_sentence(found),))
+
+
+def _data(found: Findings) -> list[tuple[str, str]]:
+    tumour = f"{found.positives:,} with tumour, {found.patches - found.positives:,} without"
+    known = "slides not known" if found.slides is None else f"{found.slides:,} slides"
+    left_out = f"{found.unlabelled:,} scored without a label, {found.unscored:,} without a score"
+    by = "whole slides resampled"
+    if found.slides is None:
+        by = "patches as if independent, too narrow if several are from one slide"
+    methods = sorted({claim.here.method for claim in found.claims if claim.here.method})
+    return [
+        ("Patches", f"{found.patches:,} labelled: {tumour}; {known}"),
+        ("Not counted", f"of {found.inputs:,} inputs: {left_out}"),
+        ("Evidence", f"SHA-256 {found.evidence_sha256}"),
+        ("Model", found.model_id),
+        ("Threshold", _point(found.shipped)),
+        ("Intervals", f"95 %, {by} ({'; '.join(methods)})"),
+    ]
+
+
+def _claim(claim: Claim) -> tuple[str, ...]:
+    percents = claim.name != "auroc"
+    here = _value(claim.here, percents=percents)
+    claimed = (NOTHING, NOTHING)
+    if claim.claimed is not None:
+        claimed = _value(claim.claimed, percents=percents)
+    return (_NAMES[claim.name], *here, *claimed, str(claim.reading))
+
+
+def _value(one: Measured, *, percents: bool) -> tuple[str, str]:
+    if percents:
+        return percent(one.value), percent_interval(one.low, one.high)
+    return number(one.value), interval_text(one.low, one.high)
+
+
+def _point(point: LocalPoint) -> str:
+    grey = ""
+    if point.lower_threshold is not None:
+        grey = f", grey zone from {point.lower_threshold:.4f}"
+    return f"tumour from a score of {point.threshold:.4f}{grey}. {_cut(point.rule, 300)}"
+
+
+def _second(sheets: Sheets, decision: LocalDecision, when: str) -> None:
+    found = decision.findings
+    sheets.add_page()
+    sheets.heading("Calibration", size=12)
+    sheets.notes(calibration_sentences(found.calibration))
+    sheets.ln(1)
+    bins = found.calibration.bins
+    rows = (
+        ("Mean score", *(percent(mean, 0) for mean, _, _ in bins)),
+        ("With tumour", *(percent(share, 0) for _, share, _ in bins)),
+        ("Patches", *(f"{count:,}" for _, _, count in bins)),
+    )
+    sheets.rows(rows, (24, *(15,) * len(bins)), ("LEFT", *["RIGHT"] * len(bins)))
+    sheets.ln(3)
+    sheets.heading("Decision", size=12)
+    for name, value in _decided(decision, when):
+        sheets.fact(name, value)
+    sheets.ln(3)
+    sheets.heading("Read with care", size=12)
+    cautions = [_cut(one, 260) for one in found.cautions]
+    sheets.notes_that_fit(
+        (*_NOTES, *cautions), lambda left: f"{left} further remarks stand in the record."
+    )
+
+
+def _decided(decision: LocalDecision, when: str) -> list[tuple[str, str]]:
+    by = [
+        ("Decided by", decision.decided_by),
+        ("Decided at", when),
+        ("Reason", decision.reason.replace("\n", " ") or "none given"),
+    ]
+    point = decision.point
+    if point is None:
+        return [("Decision", "The model is not to be used here. No threshold was locked."), *by]
+    rates = [
+        f"{name} {percent(one.value)} ({percent_interval(one.low, one.high)})"
+        for name, one in (("sensitivity", point.sensitivity), ("specificity", point.specificity))
+    ]
+    use = "in use for new scores" if decision.in_use else "not in use for new scores yet"
+    return [
+        ("Decision", f"The model is used here, at the operating point {decision.version}, {use}."),
+        ("Operating point", _point(point)),
+        ("On these patches", "; ".join(rates)),
+        ("Assumed", f"{percent(decision.prevalence or 0)} of the patches in use contain tumour"),
+        *by,
+    ]
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"

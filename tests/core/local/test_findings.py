@@ -1,0 +1,156 @@
+"""What is found on local patches, against scikit-learn and statsmodels from the batch's CSV."""
+
+import hashlib
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+from scipy.special import logit
+from sklearn.metrics import brier_score_loss, recall_score, roc_auc_score
+from statsmodels.stats.proportion import proportion_confint
+
+from core.bundle import Card, read_card
+from core.errors import EvidenceError, RunError
+from core.jobs import rows_csv
+from core.local import Findings, Reading, findings_of, local_study, suffices_sentence
+from core.local.findings import WANTED_WIDTH, Claim
+from core.scoring import ScoreRow
+from core.settings import SHIPPED_MODEL
+from core.statistics import Measured
+from tests.core.local.toys import local_rows
+
+
+@pytest.fixture(scope="module")
+def card() -> Card:
+    return read_card(SHIPPED_MODEL)
+
+
+def found_in(rows: list[ScoreRow], card: Card) -> Findings:
+    return findings_of(local_study("ours", rows, card), rows, card, batch="ours")
+
+
+def test_numbers_are_scikit_learns_from_the_csv_of_the_batch(card: Card) -> None:
+    rows = local_rows(card)
+    found = found_in(rows, card)
+    table = pd.read_csv(BytesIO(rows_csv(rows)))
+    flagged = table["prob_tumour"] >= card.operating_point.threshold
+    here = {claim.name: claim.here.value for claim in found.claims}
+    assert here["auroc"] == pytest.approx(roc_auc_score(table["label"], table["prob_tumour"]))
+    assert here["sensitivity"] == pytest.approx(recall_score(table["label"], flagged))
+    assert here["specificity"] == pytest.approx(recall_score(1 - table["label"], ~flagged))
+    calibration = found.calibration
+    assert calibration.brier == pytest.approx(
+        brier_score_loss(table["label"], table["prob_tumour"]), abs=1e-6
+    )
+    design = sm.add_constant(logit(table["prob_tumour"].clip(1e-7, 1 - 1e-7)))
+    fitted = sm.Logit(table["label"], design).fit(disp=0)
+    assert calibration.slope is not None
+    assert (calibration.intercept, calibration.slope.value) == pytest.approx(
+        tuple(fitted.params), abs=1e-3
+    )
+    assert (found.patches, found.positives, found.slides) == (300, table["label"].sum(), 12)
+
+
+def test_intervals_are_over_slides_where_they_are_known_else_by_patches(card: Card) -> None:
+    over, by = found_in(local_rows(card), card), found_in(local_rows(card, slides=None), card)
+    assert {claim.here.by for claim in over.claims} == {"slides"}
+    assert {claim.here.by for claim in by.claims} == {"patches"}
+    assert by.slides is None
+    rate = by.shipped.sensitivity
+    wilson = proportion_confint(int(rate.hits), int(rate.trials), method="wilson")
+    assert (rate.low, rate.high) == pytest.approx(wilson)
+    assert "slides are not known" in suffices_sentence(found_in(many(card), card))
+
+
+def many(card: Card) -> list[ScoreRow]:
+    return local_rows(card, slides=None, patches=3000)
+
+
+def test_what_is_still_needed_makes_the_interval_as_narrow_as_wanted(card: Card) -> None:
+    found = found_in(local_rows(card, slides=None, patches=60), card)
+    assert not found.suffices
+    for one in found.needed:
+        assert one.more is not None
+        assert one.more > 0
+        n = one.have + one.more
+        low, high = proportion_confint(one.rate.value * n, n, method="wilson")
+        assert high - low <= WANTED_WIDTH + 1e-9
+        assert one.rate.width > WANTED_WIDTH
+    assert "More patches are needed." in suffices_sentence(found)
+    assert found_in(many(card), card).suffices
+
+
+def test_tumour_from_one_slide_only_cannot_tell(card: Card) -> None:
+    rows = [
+        replace(row, slide="T" if row.label else f"N{n % 6}")
+        for n, row in enumerate(local_rows(card))
+    ]
+    found = found_in(rows, card)
+    sensitivity = found.needed[0]
+    assert (sensitivity.by, sensitivity.have, sensitivity.more) == ("slides", 1, None)
+    assert "from 1 slide" in suffices_sentence(found)
+
+
+@pytest.mark.parametrize(
+    ("here", "reading"),
+    [
+        (Measured(0.7, 0.6, 0.8), Reading.LOWER),
+        (Measured(0.97, 0.96, 0.99), Reading.HIGHER),
+        (Measured(0.9, 0.7, 0.98), Reading.TOO_WIDE),
+        (Measured(0.93, 0.9, 0.97), Reading.AS_CLAIMED),
+        (Measured(0.9), Reading.UNKNOWN),
+    ],
+)
+def test_a_claim_is_read_off_the_interval_found_here(here: Measured, reading: Reading) -> None:
+    claimed = Measured(0.95, 0.8, 0.99)
+    assert Claim(name="sensitivity", claimed=claimed, here=here).reading is reading
+    assert Claim(name="sensitivity", claimed=None, here=here).reading is Reading.NOT_CLAIMED
+
+
+def test_patches_unlike_the_training_data_are_counted_among_the_labelled(card: Card) -> None:
+    rows = local_rows(card, unlike=40)
+    found = found_in(rows, card)
+    assert (found.unlike, found.unlike_is_rare) == (40, True)
+    assert not found_in(local_rows(card, unlike=2), card).unlike_is_rare
+    without = [replace(row, label=None) if n < 40 else row for n, row in enumerate(rows)]
+    assert found_in(without, card).unlike == 0
+    assert found_in(without, card).unlabelled == 40
+
+
+def test_known_slides_and_copies_are_said(card: Card) -> None:
+    rows = local_rows(card)
+    rows[1] = replace(rows[1], sha256=rows[0].sha256, label=0)
+    rows[0] = replace(rows[0], label=1)
+    known = card.model_copy(
+        update={"training": card.training.model_copy(update={"slides_sha256": hashes("L03")})}
+    )
+    said = " ".join(found_in(rows, known).cautions)
+    assert "1 of 12 slides (L03) have the names of slides that the model was trained on" in said
+    assert "1 patches are exact copies" in said
+    assert "different labels" in said
+    assert "L03" not in " ".join(found_in(rows, card).cautions)
+
+
+def hashes(slide: str) -> tuple[str, ...]:
+    return (hashlib.sha256(slide.encode()).hexdigest(),)
+
+
+def test_scores_of_another_model_or_temperature_and_one_class_are_refused(card: Card) -> None:
+    rows = local_rows(card)
+    with pytest.raises(RunError, match="of the model other"):
+        local_study("ours", [replace(row, model_id="other") for row in rows], card)
+    with pytest.raises(RunError, match="temperature 2"):
+        local_study("ours", [replace(row, temperature=2.0) for row in rows], card)
+    with pytest.raises(EvidenceError, match="needs both"):
+        local_study("ours", [row for row in rows if row.label], card)
+
+
+def test_findings_survive_their_file(card: Card, tmp_path: Path) -> None:
+    found = found_in(local_rows(card, slides=None, patches=60), card)
+    again = Findings.model_validate_json(found.model_dump_json())
+    assert again.model_dump_json() == found.model_dump_json()
+    assert np.isnan(again.claims[0].here.design_effect)
