@@ -20,6 +20,7 @@ from pydantic import TypeAdapter
 from core.bundle import OperatingPoint
 from core.errors import RunError, SourceError
 from core.files import replacing
+from core.jobs.label_tables import tables_in_zip, why_no_labels
 from core.patches import PatchSource, ZipSource, files_source, open_source
 from core.patches.naming import shown_path
 from core.patches.source import ChainedSource
@@ -41,7 +42,6 @@ _LABELS_FILE: Final = "labels.csv"
 _POINT_FILE: Final = "applied-point.json"
 _SURROUNDINGS_FILE: Final = "surroundings.jsonl"
 _EXPLANATIONS_FILE: Final = "explanations.jsonl"
-_MOST_TABLE_BYTES: Final = 64 * 1024 * 1024
 _INPUT_FOLDER: Final = "input"
 _JOB_ID: Final = re.compile(r"^[0-9a-f]{32}$")
 ANOTHER_APP: Final = (
@@ -170,8 +170,10 @@ class JobFolder:
                 with (folder / _INPUT_FOLDER / place.stored).open("wb") as target:
                     while block := file.read(_COPY_BYTES):
                         target.write(block)
-                is_table = _has_labels(folder / _INPUT_FOLDER / place.stored, place.name)
-                (tables if is_table else stored).append(place)
+                kept = folder / _INPUT_FOLDER / place.stored
+                (stored if why_no_labels(place.name, kept) else tables).append(place)
+                if place.name.lower().endswith(".zip"):
+                    tables += _unpacked_tables(kept, place)
             if not stored:
                 raise SourceError("There is nothing to score: no file was chosen.")
             return self._new_job(job_id, owner, name, uploads=stored, tables=tables, tta=tta)
@@ -338,7 +340,16 @@ class JobFolder:
         archives = [file for file in job.uploads if file.name.lower().endswith(".zip")]
         images = [file for file in job.uploads if file not in archives]
         parts: list[PatchSource] = [
-            ZipSource(folder / file.stored, name=file.name) for file in archives
+            ZipSource(
+                folder / file.stored,
+                name=file.name,
+                without=frozenset(
+                    table.name.removeprefix(f"{file.name}/")
+                    for table in job.tables
+                    if table.name.startswith(f"{file.name}/")
+                ),
+            )
+            for file in archives
         ]
         if images:
             parts.append(files_source(name, [(file.name, folder / file.stored) for file in images]))
@@ -398,6 +409,17 @@ class JobFolder:
             told = labels_in(parse_table(name, path.read_bytes()))
             known |= {key: {**known.get(key, {}), **row} for key, row in told.rows.items()}
         return KnownById(known)
+
+    def refused_tables(self, job: Job) -> list[str]:
+        """Say why uploaded tables were not taken as labels; empty where there are none such."""
+        said = []
+        for file in job.uploads:
+            kept, name = self.folder / job.id / _INPUT_FOLDER / file.stored, file.name.lower()
+            if name.endswith(".csv"):
+                said.append(why_no_labels(file.name, kept))
+            elif name.endswith(".zip"):
+                said += [reason for _, _, reason in tables_in_zip(kept)]
+        return [reason for reason in said if reason]
 
     def add_labels(self, job: Job, name: str, data: bytes) -> None:
         """Keep a table of labels for the job's patches, instead of one that was added before.
@@ -476,15 +498,15 @@ def _checked(manifest: bytes) -> Job:
     return job
 
 
-def _has_labels(file: Path, name: str) -> bool:
-    """Return whether an uploaded file is a table of labels that can be used."""
-    if not name.lower().endswith(".csv") or file.stat().st_size > _MOST_TABLE_BYTES:
-        return False
-    try:
-        labels_in(parse_table(name, file.read_bytes()))
-    except SourceError:
-        return False  # it stays in the list of inputs, which says that it is no patch
-    return True
+def _unpacked_tables(archive: Path, place: StoredFile) -> list[StoredFile]:
+    """Write the tables of labels in an uploaded ZIP beside it, and return what they are called."""
+    found: list[StoredFile] = []
+    for member, table, _ in tables_in_zip(archive):
+        if table is not None:
+            one = StoredFile(f"{place.stored}-{len(found)}", f"{place.name}/{shown_path(member)}")
+            table.rows.to_csv(archive.with_name(one.stored), index=False)
+            found.append(one)
+    return found
 
 
 def _digest(token: str) -> str:

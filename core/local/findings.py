@@ -36,8 +36,8 @@ class Reading(StrEnum):
     LOWER = "lower than claimed"
     HIGHER = "higher than claimed"
     TOO_WIDE = "not contradicted, but the interval is wide"
-    NOT_CLAIMED = "the card claims nothing"
-    UNKNOWN = "no interval"
+    NOT_CLAIMED = "not claimed by the card"
+    UNKNOWN = "unknown: no interval"
 
 
 class Claim(Part):

@@ -10,7 +10,12 @@ from core.wording import interval_text, number, percent, percent_interval
 _DIGITS: Final = 2
 _MIX: Final = 0.1
 NAMES: Final = {"auroc": "AUROC", "sensitivity": "Sensitivity", "specificity": "Specificity"}
-_KIND: Final = {"sensitivity": "with tumour", "specificity": "without tumour"}
+_KIND: Final = {
+    ("sensitivity", "patches"): "patches with tumour",
+    ("specificity", "patches"): "patches without tumour",
+    ("sensitivity", "slides"): "slides with tumour patches",
+    ("specificity", "slides"): "slides with tumour-free patches",
+}
 _POINTS: Final = f"{100 * WANTED_WIDTH:g} percentage points"
 """The whole interval, from end to end."""
 
@@ -33,13 +38,12 @@ def suffices_sentence(found: Findings) -> str:
 
 
 def _needed_sentence(one: Needed) -> str:
-    name, kind = NAMES[one.name], _KIND[one.name]
+    name, kind = NAMES[one.name], _KIND[one.name, one.by]
     if one.more == 0:
         return f"{name} is known well enough: its interval spans at most {_POINTS}."
     if one.by == "slides" and one.have < 2:
         return (
-            f"All patches {kind} are from {one.have} slide, so {one.name} cannot be judged: add "
-            "patches from other slides."
+            f"{name} cannot be judged from {one.have} of the {kind}: add patches from other slides."
         )
     where = "no interval can be computed"
     if one.rate.has_interval:
@@ -47,12 +51,12 @@ def _needed_sentence(one: Needed) -> str:
         where = f"the interval is {between}"
     if one.more is None:
         return (
-            f"{name}: {where}; even {MOST_TIMES} times as many {one.by} {kind} would not narrow it "
+            f"{name}: {where}; even {MOST_TIMES} times as many {kind} would not narrow it "
             f"to {_POINTS}."
         )
     about = _rounded_up(one.more)
     return (
-        f"{name}: {where}; about {about:,} more {one.by} {kind}, similar to these "
+        f"{name}: {where}; about {about:,} more {kind}, similar to these "
         f"{one.have:,}, would narrow it to {_POINTS}."
     )
 

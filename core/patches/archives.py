@@ -45,14 +45,22 @@ class ZipSource(PatchSource):
 
     kind = "zip"
 
-    def __init__(self, archive: Path, *, name: str | None = None) -> None:
+    def __init__(
+        self, archive: Path, *, name: str | None = None, without: frozenset[str] = frozenset()
+    ) -> None:
         """Open the archive and read its table of contents.
+
+        Args:
+            archive: The file.
+            name: What to call it.
+            without: Members that are no inputs, by the path that is shown: tables read already.
 
         Raises:
             SourceError: It is no ZIP, is damaged, lists more than a million members, or is built
                 so that its members overlap.
         """
         self.name = name or archive.name
+        self._without = without
         self._lock = threading.Lock()
         try:
             _require_few_members(archive, self.name)
@@ -80,6 +88,7 @@ class ZipSource(PatchSource):
             if info.filename
             and not _slashes(info.filename).endswith("/")
             and not is_hidden(shown_path(info.filename))
+            and shown_path(info.filename) not in self._without
         ]
         root = _kaggle_root([info.filename for info in inputs])
         if root is None:

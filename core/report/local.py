@@ -15,9 +15,9 @@ from core.report.sheets import Sheets
 from core.statistics import Measured
 from core.wording import NOTHING, interval_text, number, percent, percent_interval
 
-_CLAIM_WIDTHS: Final = (26, 16, 30, 16, 30, 56)
-_CLAIM_ALIGN: Final = ("LEFT", "RIGHT", "LEFT", "RIGHT", "LEFT", "LEFT")
-_CLAIM_COLUMNS: Final = ("", "Here", "95 % interval", "Claimed", "95 % interval", "Interval here")
+_CLAIM_WIDTHS: Final = (34, 25, 45, 25, 45)
+_CLAIM_ALIGN: Final = ("LEFT", "RIGHT", "LEFT", "RIGHT", "LEFT")
+_CLAIM_COLUMNS: Final = ("", "Here", "95 % interval", "Claimed", "95 % interval")
 _NAMES: Final = {"auroc": "AUROC", "sensitivity": "Sensitivity", "specificity": "Specificity"}
 _NOTES: Final = (
     "The numbers hold for the labelled patches above. They say nothing about a slide, a patient or "
@@ -40,16 +40,16 @@ def local_pdf(decision: LocalDecision) -> bytes:
         foot=f"Decision {decision.number} on {found.model_id} · {when}",
     )
     sheets.set_auto_page_break(auto=False)
-    _first(sheets, found)
+    _first(sheets, found, f"{_verdict(decision)} {decision.decided_by}, {when}; see page 2")
     _second(sheets, decision, when)
     return bytes(sheets.output())
 
 
-def _first(sheets: Sheets, found: Findings) -> None:
+def _first(sheets: Sheets, found: Findings, decided: str) -> None:
     sheets.add_page()
     sheets.kind("DOES IT WORK HERE?")
     sheets.heading(_cut(found.batch, 120), size=18)
-    for name, value in _data(found):
+    for name, value in (("Decision", decided), *_data(found)):
         sheets.fact(name, value)
     sheets.ln(3)
     sheets.heading("At the shipped threshold", size=12)
@@ -89,7 +89,7 @@ def _claim(claim: Claim) -> tuple[str, ...]:
     claimed = (NOTHING, NOTHING)
     if claim.claimed is not None:
         claimed = _value(claim.claimed, percents=percents)
-    return (_NAMES[claim.name], *here, *claimed, str(claim.reading))
+    return (_NAMES[claim.name], *here, *claimed)
 
 
 def _value(one: Measured, *, percents: bool) -> tuple[str, str]:
@@ -130,6 +130,12 @@ def _second(sheets: Sheets, decision: LocalDecision, when: str) -> None:
     )
 
 
+def _verdict(decision: LocalDecision) -> str:
+    if decision.point is None:
+        return "The model is not to be used here."
+    return f"The model is used here, at the operating point {decision.version}."
+
+
 def _decided(decision: LocalDecision, when: str) -> list[tuple[str, str]]:
     by = [
         ("Decided by", decision.decided_by),
@@ -138,14 +144,14 @@ def _decided(decision: LocalDecision, when: str) -> list[tuple[str, str]]:
     ]
     point = decision.point
     if point is None:
-        return [("Decision", "The model is not to be used here. No threshold was locked."), *by]
+        return [("Decision", f"{_verdict(decision)} No threshold was locked."), *by]
     rates = [
         f"{name} {percent(one.value)} ({percent_interval(one.low, one.high)})"
         for name, one in (("sensitivity", point.sensitivity), ("specificity", point.specificity))
     ]
-    use = "in use for new scores" if decision.in_use else "not in use for new scores yet"
+    use = "In use for new scores." if decision.in_use else "Not in use for new scores yet."
     return [
-        ("Decision", f"The model is used here, at the operating point {decision.version}, {use}."),
+        ("Decision", f"{_verdict(decision)} {use}"),
         ("Operating point", _point(point)),
         ("On these patches", "; ".join(rates)),
         ("Assumed", f"{percent(decision.prevalence or 0)} of the patches in use contain tumour"),

@@ -8,10 +8,10 @@ import streamlit as st
 from app import charts, resources
 from app.screens.batch import words
 from app.screens.batch.browser import browser
+from app.screens.shared.labels import add_labels
 from app.screens.shared.pager import page_of, pager
-from app.screens.shared.parts import chart, empty, section, show_problem, table, with_small
+from app.screens.shared.parts import chart, empty, section, table, with_small
 from app.state import widgets
-from core.errors import NodelensError
 from core.explanation import Decisive
 from core.jobs import Job, JobStore
 from core.scoring import LabelCheck, ScoreRow
@@ -47,7 +47,7 @@ def against_labels(
     check = resources.label_check(store, job)
     if check is None:
         empty(*words.NO_LABELS)
-        _add_labels(store, job)
+        add_labels(store, job)
         return list(positions)
     numbers, curve = st.columns([1.2, 1], gap="small")
     with numbers:
@@ -73,7 +73,7 @@ def against_labels(
     else:
         empty("", words.NO_ERRORS)
     with st.expander("Other labels", key=f"more-labels-{job.id}"):
-        _add_labels(store, job)
+        add_labels(store, job)
     return wrong or list(positions)
 
 
@@ -110,17 +110,3 @@ def _said(check: LabelCheck, rows: Sequence[ScoreRow]) -> str:
     if check.counts[1, None] + check.counts[0, None]:
         parts.append(words.GREY_COUNTS)
     return " ".join(parts)
-
-
-def _add_labels(store: JobStore, job: Job) -> None:
-    name = f"labels-{job.id}"
-    file = st.file_uploader(words.ADD_LABELS, type="csv", key=widgets.uploader_key(name))
-    if file is None:
-        return
-    try:
-        store.add_labels(job, file.name, file.getvalue())
-    except NodelensError as error:
-        show_problem(error)
-        return
-    widgets.clear_uploader(name)
-    st.rerun()

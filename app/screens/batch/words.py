@@ -77,6 +77,10 @@ FINISH_FIRST: Final = "Available once the batch is finished and contains a score
 TO_REVIEW: Final = "Read these patches yourself, one by one, and record your verdicts."
 TO_THRESHOLD: Final = "Move the threshold and see which calls of these patches change."
 TO_EXPLAIN: Final = "Show what the score of the patch on the screen is based on."
+HERE: Final = "Does it work here?"
+TO_HERE: Final = (
+    "Compare these labelled patches with what the model claims, and decide whether to use it."
+)
 PICKED: Final = "{picked:,} selected"
 NO_MATCH: Final = "No patch matches these filters."
 SIZE: Final = "96 × 96 px, about 93 × 93 µm."
@@ -99,7 +103,6 @@ NO_LABELS: Final = (
     "Add a CSV with the columns id (the file name) and label (1 or tumour, 0 or normal). "
     "A column slide makes the intervals honest. A labels.csv among the uploaded files is read too.",
 )
-ADD_LABELS: Final = "Labels, CSV"
 LABELLED: Final = "{labelled:,} of {scored:,} scored patches have a label."
 BY_PATCHES: Final = "Intervals by patches: too narrow where several patches are from one slide."
 BY_SLIDES: Final = "Intervals over slides, {slides} of them."

@@ -21,6 +21,7 @@ STEPS: Final = (
         "Sort, filter and enlarge the patches, record your verdicts, and download the scores.",
     ),
 )
+HERE: Final = "Does it work here?"
 SAMPLE_ALT: Final = "A drawn sample with the centre 32 × 32 outlined"
 SAMPLE: Final = (
     "A drawn sample, not tissue. Only tumour inside the outline counts; tumour around it does not."

@@ -43,3 +43,7 @@ WHO: Final = (
     "the operator can set up a login.",
 )
 BAD_NAME: Final = "Enter a name with visible characters."
+ADD_LABELS: Final = "Labels, CSV"
+USED_HERE: Final = "the model is used here at {version}, threshold {threshold:.4f}"
+NOT_USED_HERE: Final = "the model is not to be used here"
+LATEST_DECISION: Final = "Latest decision: {decision}."

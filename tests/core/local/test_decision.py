@@ -112,8 +112,12 @@ def test_decisions_are_found_again_by_a_new_process_and_not_if_changed(
     assert "was changed" in store.faults(card.weights_sha256)[0]
 
 
+def plain(text: str) -> str:
+    return re.sub(r"\s+", " ", text)
+
+
 def text_of(pdf: bytes) -> list[str]:
-    return [re.sub(r"\s+", " ", page.extract_text()) for page in PdfReader(BytesIO(pdf)).pages]
+    return [plain(page.extract_text()) for page in PdfReader(BytesIO(pdf)).pages]
 
 
 def test_the_pdf_has_two_pages_and_states_data_numbers_decision_and_who(
@@ -127,9 +131,9 @@ def test_the_pdf_has_two_pages_and_states_data_numbers_decision_and_who(
     assert card.model_id in first
     assert found.evidence_sha256 in first
     for claim in found.claims[1:]:
-        assert percent(claim.here.value) in first
-        assert percent_interval(claim.here.low, claim.here.high)[:12] in first
-    assert suffices_sentence(found)[:30] in first
+        assert plain(percent(claim.here.value)) in first
+        assert plain(percent_interval(claim.here.low, claim.here.high)) in first
+    assert plain(suffices_sentence(found)) in first
     assert decision.point is not None
     assert f"{decision.point.threshold:.4f}" in second
     for said in ("Dr A", "As agreed.", decision.version, "20.0"):

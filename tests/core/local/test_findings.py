@@ -92,7 +92,7 @@ def test_tumour_from_one_slide_only_cannot_tell(card: Card) -> None:
     found = found_in(rows, card)
     sensitivity = found.needed[0]
     assert (sensitivity.by, sensitivity.have, sensitivity.more) == ("slides", 1, None)
-    assert "from 1 slide" in suffices_sentence(found)
+    assert "Sensitivity cannot be judged from 1 of the slides" in suffices_sentence(found)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ def local_rows(
     """Return labelled rows of a model whose scores tell the classes apart fairly well."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 2, patches)
-    logits = rng.normal(2.6 * (2 * labels - 1), 2.0)
+    logits = rng.normal(1.8 * (2 * labels - 1), 2.0)
     probabilities = 1 / (1 + np.exp(-logits))
     point = card.operating_point
     return [

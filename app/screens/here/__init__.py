@@ -1,0 +1,1 @@
+"""What the page "Does it work here?" draws."""

@@ -1,0 +1,124 @@
+"""Step 1: labelled patches, from a batch that is there or newly added."""
+
+from functools import partial
+
+import streamlit as st
+
+from app import resources
+from app.screens.here import words
+from app.screens.shared.labels import add_labels
+from app.screens.shared.listing import badge, marks
+from app.screens.shared.parts import head_line, plain, running_line, section, way_back
+from app.screens.shared.sources import new_batch
+from app.state import address, identity
+from core.jobs import Job, JobStore
+from core.scoring import Classifier
+from core.settings import Settings
+
+_LISTED = 12
+_LIVE_EVERY_S = 1.5
+
+
+def labelled_batch(store: JobStore, settings: Settings, classifier: Classifier) -> Job | None:
+    """Draw the first step and return the batch; None while none with labels is scored."""
+    looked_at = address.job.now()
+    job = store.job(identity.owner(), looked_at) if looked_at else None
+    section(words.STEPS[0])
+    if job is None:
+        _choose(store, settings)
+        return None
+    state = resources.progress(store, job).state
+    with st.container(horizontal=True, vertical_alignment="center", key="nl-here-batch"):
+        way_back("Other patches", "here-other", address.job.look_at)
+        head_line(job.name, marks(job, state) + _about(store, job), level=2)
+    return job if _scored(store, job, classifier) else None
+
+
+def _about(store: JobStore, job: Job) -> str:
+    check = resources.label_check(store, job)
+    if check is None:
+        return ""
+    evidence = check.evidence
+    known = words.NO_SLIDES
+    if evidence.slides is not None:
+        known = words.SLIDES.format(slides=len(evidence.slide_names))
+    return badge(
+        words.READY.format(patches=len(evidence), positives=evidence.n_positive, slides=known)
+    )
+
+
+def _choose(store: JobStore, settings: Settings) -> None:
+    """Draw both ways to labelled patches."""
+    there, added = st.columns([1, 1.35], gap="large")
+    with there:
+        st.markdown(f"**{words.SCORED}**")
+        jobs = store.jobs(identity.owner())[:_LISTED]
+        labelled = [job for job in jobs if resources.label_check(store, job) is not None]
+        if labelled:
+            for job in labelled:
+                st.button(
+                    plain(job.name),
+                    key=f"here-{job.id}",
+                    icon=":material/grid_view:",
+                    on_click=address.job.look_at,
+                    args=(job.id,),
+                )
+        else:
+            st.caption(words.SCORED_NONE)
+        st.caption(words.BRING)
+        st.code(words.EXAMPLE, language=None)
+        st.caption(words.EXAMPLE_NOTE)
+    with added:
+        st.markdown(f"**{words.ADD_NEW}**")
+        new_batch(store, settings)
+
+
+def _scored(store: JobStore, job: Job, classifier: Classifier) -> bool:
+    """Bring a batch to its end, drawing how far it is; return whether it has scores and labels."""
+    progress = resources.progress(store, job)
+    if progress.state == "new":
+        report = resources.input_report(store, job)
+        if not report.readable:
+            reason = report.problems[0].reason if report.problems else ""
+            st.warning(plain(words.NOTHING_READABLE.format(reason=reason)))
+            _refused(store, job)
+            return False
+        store.start(job, classifier)
+        st.rerun()
+    if progress.state == "running":
+        st.fragment(_progress, run_every=_LIVE_EVERY_S)(store, job)
+        return False
+    if progress.state in {"stopped", "broken"}:
+        stopped = words.STOPPED.format(done=progress.done, total=progress.total)
+        st.warning(plain(progress.error or stopped))
+        st.button(
+            "Continue",
+            type="primary",
+            icon=":material/play_arrow:",
+            on_click=store.start,
+            args=(job, classifier),
+            disabled=not store.is_writable,
+            key="here-continue",
+        )
+        return False
+    if resources.label_check(store, job) is None:
+        st.info(words.NOT_LABELLED, icon=":material/label:")
+        _refused(store, job)
+        add_labels(store, job)
+        return False
+    return True
+
+
+def _progress(store: JobStore, job: Job) -> None:
+    progress = resources.progress(store, job)
+    if progress.state != "running":
+        st.rerun()
+    text = f"{progress.done:,} of {progress.total:,}" if progress.total else "Opening the source …"
+    stop = partial(store.cancel, job)
+    running_line(progress.done, progress.total, text, stop, stopping=progress.stopping)
+
+
+def _refused(store: JobStore, job: Job) -> None:
+    """Say why tables among the upload were not taken as labels."""
+    for reason in store.refused_tables(job):
+        st.warning(plain(words.NOT_TAKEN.format(reason=reason)), icon=":material/label_off:")

@@ -1,0 +1,37 @@
+"""Does it work here? A laboratory's own labelled patches, four steps, one recorded decision."""
+
+import streamlit as st
+
+from app import resources
+from app.screens.here import bring, decide, numbers, words
+from app.screens.shared import model
+from app.screens.shared.decisions import latest_decision
+from app.screens.shared.parts import page_title, plain, section, show_problem
+from app.state import widgets
+from core.errors import NodelensError
+
+page_title(words.TITLE, words.LEAD)
+settings = model.settings_or_stop()
+classifier = model.classifier_or_problem(settings)
+if classifier is None:
+    st.stop()
+card = classifier.bundle.card
+if notice := widgets.pop_notice():
+    st.success(plain(notice), icon=":material/task_alt:")
+latest_decision(settings, card)
+store = resources.job_store(settings)
+found = None
+try:
+    job = bring.labelled_batch(store, settings, classifier)
+    if job is not None:
+        study, found = resources.local_findings(store, job, card)
+except NodelensError as error:
+    show_problem(error)
+if found is None:
+    for step, note in list(zip(words.STEPS, words.STEP_NOTES, strict=True))[1:]:
+        section(step, note)
+else:
+    numbers.rates(study, found)
+    numbers.transfer(study, found)
+    decide.decide(study, found, card, settings)
+decide.decided(card, settings)
