@@ -144,7 +144,7 @@ def precision_recall(
     )
     if in_force is not None:
         _point_in_force(figure, in_force.sensitivity, in_force.ppv, colours)
-    _dress(figure, colours, x="Sensitivity (recall)", y="PPV in this set (precision)")
+    _dress(figure, colours, x="Sensitivity (recall)", y="Precision (PPV)")
     return figure
 
 

@@ -70,7 +70,7 @@ def _sentence(snapshot: Snapshot, metric: MetricName, text: Markup) -> Markup:
     base, count = _of(right if metric == "sensitivity" else 1 - right)
     said = text.format(base=base, count=count)
     over = estimate.by_slides or estimate.by_patches
-    where = "on other slides" if estimate.by_slides else "on other patches of these slides"
+    where = "on other slides" if estimate.by_slides else "by patches"
     interval = "" if over is None else f", {where} {span(over)}"
     return _SAY.format(said, f"{metric} {percent(right)}{interval}")
 
@@ -290,7 +290,7 @@ def slides(rows: Sequence[SlideRow], *, at_most: int) -> Markup:
         )
         for row in rows[:at_most]
     ]
-    return table_html(head, lines, "nl-metrics nl-slides")
+    return table_html(head, lines, "nl-metrics nl-slides") + _list([words.SLIDES])
 
 
 def _bar(share: float) -> Markup:

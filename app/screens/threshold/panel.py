@@ -128,8 +128,8 @@ def standing(scene: Scene, threshold: float, lower: float | None) -> Markup:
     """Return whether this threshold is only tried, or locked, or in use."""
     point = scene.current
     by = chosen_by(scene.study, scene.assumptions)
-    now = Markup("{} <b>{}</b> at {}.").format(
-        words.CURRENT, point.name, numbers.place(point.threshold, point.lower_threshold)
+    now = Markup("<b>{}</b> at {}.").format(
+        point.name, numbers.place(point.threshold, point.lower_threshold)
     )
     if not scene.comparable:
         kind = "training run" if scene.study.scores.source is Source.RUN else "other scores"
@@ -140,9 +140,9 @@ def standing(scene: Scene, threshold: float, lower: float | None) -> Markup:
         return _standing("locked", f"{lock}{point.name}", f"{words.IS_CURRENT} {point.rule}")
     for locked in reversed(scene.versions):
         if tried == (locked.threshold, locked.lower_threshold):
-            text = Markup("Locked by {}, but not in use. {}").format(locked.locked_by, now)
+            text = Markup("Locked by {}, {} {}").format(locked.locked_by, words.NOT_IN_USE, now)
             return _standing("locked", f"🔒 {locked.operating_point.name}", text)
-    text = Markup("{} {} {}").format(by, words.NOTHING_CHANGES, now)
+    text = Markup("{} {} {}").format(by, words.NOT_LOCKED, now)
     return _standing("exploring", "exploring", text)
 
 

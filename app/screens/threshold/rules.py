@@ -58,6 +58,7 @@ def rules(study: ThresholdStudy, assumptions: Assumptions) -> None:
         on_change=_press,
         args=(study, assumptions),
         label_visibility="collapsed",
+        wrap=True,
     )
     if kind in _WAYS:
         _numbers(asked, study, assumptions)
@@ -85,7 +86,7 @@ def _numbers(asked: str, study: ThresholdStudy, assumptions: Assumptions) -> Non
         horizontal=True, gap="small", vertical_alignment="center", key="nl-rule-numbers"
     ):
         for key, text, share in zip(keys, way.before, given, strict=False):
-            st.html(f"<span>{text}</span>")
+            st.html(f"<span>{text}</span>", width="content")
             widgets.choose(key, round(100 * float(share), 4))
             st.number_input(
                 text,
@@ -98,7 +99,7 @@ def _numbers(asked: str, study: ThresholdStudy, assumptions: Assumptions) -> Non
                 on_change=changed,
                 label_visibility="collapsed",
             )
-        st.html(f"<span>{way.after}</span>")
+        st.html(f"<span>{way.after}</span>", width="content")
         if way.on_slides and study.bootstrap is not None:
             widgets.choose(by, given[-1] == "slides")
             st.checkbox(words.ON_SLIDES, key=by, on_change=changed, help=words.ON_SLIDES_HELP)

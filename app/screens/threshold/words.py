@@ -51,20 +51,20 @@ RULES: Final[tuple[tuple[str, str, tuple[str, ...], str], ...]] = (
         "sensitivity:0.95:estimate",
         "Sensitivity",
         ("Find at least",),
-        "% of tumour patches, with as few false alarms as possible",
+        "% of tumour patches",
     ),
     (
         "specificity:0.95:estimate",
         "Specificity",
         ("Leave at least",),
-        "% of tumour-free patches unflagged, and miss as few tumours as possible",
+        "% of tumour-free patches alone",
     ),
     ("top:0.1", "Workload", ("Flag the top",), "% of all patches"),
     (
         "grey:0.02:0.02:estimate",
         "Grey zone",
         ("Miss at most", "% of tumour, false alarms at most"),
-        "%, and leave the patches between two thresholds to a reader",
+        "%; a reader decides between",
     ),
     ("youden", "Balanced", (), "Sensitivity + specificity is largest (Youden index)"),
     (
@@ -105,12 +105,12 @@ STABILITY: Final = (
 NO_STABILITY_GREY: Final = "How steady a grey zone is cannot be told."
 TOO_FEW_SLIDES: Final = "There are too few slides to estimate this."
 BY_HAND: Final = "Chosen by hand."
-CURRENT: Final = "Current threshold for new scores:"
 IS_CURRENT: Final = "This is the current threshold."
 NOT_COMPARABLE: Final = (
     "The current threshold does not mean the same on these scores, so it is not marked."
 )
-NOTHING_CHANGES: Final = "Nothing changes until you lock a threshold."
+NOT_LOCKED: Final = "Not locked: new scores use"
+NOT_IN_USE: Final = "but not in use; new scores use"
 NO_SLIDES: Final = (
     "Slides unknown.",
     "Add a column “slide” to the table of scores to see which slides the errors come from.",
@@ -123,7 +123,7 @@ BATCH_TITLE: Final = "My batch at this threshold"
 CHANGED: Final = "{changed:,} of {patches:,} patches would be called differently"
 UNCHANGED: Final = "No call of its {patches:,} patches would change"
 NEAREST: Final = "Nearest to the threshold, the first to change sides if it moves:"
-COMPARED: Final = "than at {name}, {place}"
+COMPARED: Final = "against {name}, {place}"
 FOLLOWS: Final = "Its calls are still those of {version}."
 APPLY: Final = "Call it at {version}"
 APPLY_HELP: Final = "At once: the scores stay, only the calls change. No second scoring."
