@@ -50,30 +50,34 @@ class _Piece:
     usable: NDArray[np.bool_]
 
 
-def draw_slide(seed: int = 3) -> tuple[ImageU8, NDArray[np.bool_]]:
+def draw_slide(side_px: int = SIDE_PX, *, seed: int = 3) -> tuple[ImageU8, NDArray[np.bool_]]:
     """Return a drawn lymph node on glass (H, W, 3), and where it is tumour (H, W).
 
     Patches of the drawn samples are laid down turned and mirrored; each pixel is of the one that
     is nearest, by a rough measure, so that no seam is straight.
+
+    Args:
+        side_px: Height and width.
+        seed: Of the drawing.
     """
     rng = np.random.default_rng(seed)
-    rows, columns = np.mgrid[0:SIDE_PX, 0:SIDE_PX].astype(np.float32) / SIDE_PX
-    rough = _noise(rng, 90) * 0.012 + _noise(rng, 25) * 0.004
+    rows, columns = np.mgrid[0:side_px, 0:side_px].astype(np.float32) / side_px
+    rough = _noise(rng, side_px, 90) * 0.012 + _noise(rng, side_px, 25) * 0.004
     node = np.hypot((rows - 0.5) / 0.92, columns - 0.5) + 3 * rough < _NODE_RADIUS
     tumour = np.zeros_like(node)
     for x, y, radius in ISLANDS:
         tumour |= np.hypot(rows - y, columns - x) + rough < radius
     tumour &= node
-    image = np.full((SIDE_PX, SIDE_PX, 3), _GLASS, np.float32)
+    image = np.full((side_px, side_px, 3), _GLASS, np.float32)
     for names, inside, wanted in ((_BACKGROUND, False, node & ~tumour), (_TUMOUR, True, tumour)):
         quilt = _quilt(_pieces(names, in_tumour=inside), wanted, rng)
         image[wanted] = quilt[wanted]
     return np.clip(np.rint(image), 0, 255).astype(np.uint8), tumour
 
 
-def write_drawn_slide(path: Path) -> None:
+def write_drawn_slide(path: Path, side_px: int = SIDE_PX) -> None:
     """Write the drawn slide as a tiled pyramidal TIFF."""
-    image, _ = draw_slide()
+    image, _ = draw_slide(side_px)
     with replacing(path) as temporary, tifffile.TiffWriter(temporary) as tiff:
         level = 0
         while level == 0 or max(image.shape) >= _SMALLEST_PX // 2:
@@ -143,8 +147,8 @@ def _quilt(
     return whole
 
 
-def _noise(rng: np.random.Generator, scale_px: int) -> NDArray[np.float32]:
-    knots = rng.normal(size=(SIDE_PX // scale_px + 2,) * 2).astype(np.float32)
-    field: Any = cv2.resize(knots, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_CUBIC)
+def _noise(rng: np.random.Generator, side_px: int, scale_px: int) -> NDArray[np.float32]:
+    knots = rng.normal(size=(side_px // scale_px + 2,) * 2).astype(np.float32)
+    field: Any = cv2.resize(knots, (side_px, side_px), interpolation=cv2.INTER_CUBIC)
     found: NDArray[np.float32] = field.astype(np.float32)
     return found

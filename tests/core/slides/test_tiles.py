@@ -1,0 +1,102 @@
+"""What a viewer is shown, the drawn slide, and cells on their way to a review."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.__main__ import main
+from core.patches import open_source
+from core.scoring import Classifier
+from core.slides import open_slide
+from core.slides.drawn import draw_slide, write_drawn_slide
+from core.slides.review import cells_as_patches
+from core.slides.run import cell_patch, cell_surroundings
+from core.slides.tiles import TILE_PX, SlideTiles
+from core.slides.view import open_file
+from tests.core.slides.toys import green_cells, slide_of, tissue_image
+
+
+def picture(jpeg: bytes | None) -> np.ndarray:
+    assert jpeg is not None
+    return np.asarray(Image.open(io.BytesIO(jpeg)), np.int16)
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".png"])
+def test_tiles_put_together_are_the_slide(tmp_path: Path, suffix: str) -> None:
+    image = np.kron(
+        np.random.default_rng(1).integers(60, 220, (15, 22, 3)), np.ones((40, 40, 1))
+    ).astype(np.uint8)
+    path = slide_of(tmp_path / "a.tif", image)
+    if suffix == ".png":
+        path = path.with_suffix(suffix)
+        Image.fromarray(image).save(path)
+    tiles = SlideTiles(open_file(path))
+    assert (tiles.width_px, tiles.height_px) == (880, 600)
+    assert 2**tiles.last_level >= 880 > 2 ** (tiles.last_level - 1)
+    whole = np.zeros(image.shape, np.int16)
+    for row in range(3):
+        for column in range(4):
+            part = picture(tiles.jpeg(tiles.last_level, column, row))
+            y, x = row * TILE_PX, column * TILE_PX
+            whole[y : y + len(part), x : x + part.shape[1]] = part
+    assert np.abs(whole - image).mean() < 3
+    small = picture(tiles.jpeg(tiles.first_level, 0, 0))
+    assert max(small.shape) <= TILE_PX
+    assert np.abs(small.mean(axis=(0, 1)) - image.mean(axis=(0, 1))).max() < 3
+
+
+def test_there_is_nothing_beside_the_tiles(tmp_path: Path) -> None:
+    tiles = SlideTiles(open_file(slide_of(tmp_path / "a.tif", tissue_image(green_cells(20, 20)))))
+    last = tiles.last_level
+    places = [(last + 1, 0, 0), (-1, 0, 0), (last, 3, 0), (last, 0, 3), (last, -1, 0)]
+    assert [tiles.jpeg(*place) for place in places] == [None] * len(places)
+
+
+def test_the_drawn_slide_has_its_islands_and_says_its_scale(tmp_path: Path) -> None:
+    image, tumour = draw_slide(1024)
+    np.testing.assert_array_equal(image, draw_slide(1024)[0])
+    assert 0.005 < tumour.mean() < 0.05
+    # Tumour cells are larger and paler than the lymphocytes around.
+    glass = image.min(axis=2) > 235
+    assert image[tumour].mean() > image[~tumour & ~glass].mean() + 10
+    write_drawn_slide(tmp_path / "drawn.tif", 1024)
+    with open_slide(tmp_path / "drawn.tif") as view:
+        assert view.spacing.origin == "file"
+        np.testing.assert_array_equal(view.read(0, 0, 1024, 1024), image)
+
+
+def test_cells_for_a_review_score_like_the_slide(
+    toy_classifier: Classifier, toy_bundle: Path, tmp_path: Path
+) -> None:
+    path = slide_of(tmp_path / "a.tif", tissue_image(green_cells(8, 8, (2, 3))))
+    places = np.array([[2, 3], [0, 0], [7, 7]])
+    (tmp_path / "cells").mkdir()
+    with open_slide(path) as view:
+        for file in cells_as_patches(view, places):
+            (tmp_path / "cells" / file.name).write_bytes(file.read())
+        expected = [cell_patch(view, *place) for place in places.tolist()]
+        around = cell_surroundings(view, 2, 3)
+    np.testing.assert_array_equal(around[96:192, 96:192], expected[0])
+    assert (tmp_path / "cells" / "slides.csv").read_text().splitlines()[1] == "r2c3,a.tif"
+    with open_source(tmp_path / "cells") as source:
+        names = [entry.id for entry in source.entries]
+        for name, image in zip(["r2c3", "r0c0", "r7c7"], expected, strict=True):
+            item = source.read(names.index(name))
+            np.testing.assert_array_equal(item.image_rgb_u8, image)  # type: ignore[union-attr]
+
+
+def test_shards_of_a_folder_share_its_slides(toy_bundle: Path, tmp_path: Path) -> None:
+    for name in "abc":
+        slide_of(tmp_path / f"{name}.tif", tissue_image(green_cells(4, 4)))
+    found = []
+    for part in ("1/2", "2/2"):
+        out = tmp_path / "out" / part[0]
+        arguments = ["regions", tmp_path, "--out", out, "--model", toy_bundle, "--shard", part]
+        assert main([str(one) for one in arguments]) == 0
+        found.append({folder.name for folder in out.iterdir()})
+    assert found == [{"a.tif", "c.tif"}, {"b.tif"}]
+    one = ["regions", str(tmp_path / "a.tif"), "--out", str(tmp_path / "o"), "--shard", "1/2"]
+    assert main([*one, "--model", str(toy_bundle)]) == 2
