@@ -160,9 +160,15 @@ def open_file(path: Path) -> SlideFile:
     """
     if not path.is_file():
         raise SourceError(f"There is no file {path}. Check the path.")
+    is_tiff = path.suffix.lower() in _TIFF_SUFFIXES
     if is_pyramid(path):
-        return Pyramid(path)
-    return FlatTiff(path) if path.suffix.lower() in _TIFF_SUFFIXES else FlatPicture(path)
+        try:
+            return Pyramid(path)
+        except SourceError:
+            if not is_tiff:
+                raise
+            # tifffile knows more compressions, such as JPEG 2000 outside Aperio's files
+    return FlatTiff(path) if is_tiff else FlatPicture(path)
 
 
 def _area_weights(start: float, factor: float, count: int, length: int) -> csr_array:

@@ -14,6 +14,7 @@ from core.errors import NodelensError, SourceError, SpacingError
 from core.patches import ImageU8
 from core.slides import ClaimedSpacing, open_slide, settle_spacing
 from core.slides.flat import FlatTiff
+from core.slides.view import open_file
 from tests.core.slides.toys import green_cells, slide_of, tissue_image
 
 
@@ -151,3 +152,31 @@ def test_sixteen_bit_tiffs_are_refused_with_what_to_do(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((64, 64, 3), np.uint16), photometric="rgb")
     with pytest.raises(SourceError, match="8 bits"):
         open_slide(tmp_path / "a.tif", um_per_px=0.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "compression", "description", "claims"),
+    [
+        ("a.svs", "aperio_jp2000_rgb", "Aperio\n|AppMag = 20|MPP = 0.485", "0.485 µm/px at 20x"),
+        ("b.svs", "aperio_jp2000_rgb", "Aperio\nx", "no spacing"),
+        ("c.tif", "jpeg2000", None, "no spacing"),
+    ],
+)
+def test_jpeg_2000_is_read(
+    tmp_path: Path, name: str, compression: str, description: str | None, claims: str
+) -> None:
+    image = tissue_image(green_cells(20, 20, (3, 3)))
+    with tifffile.TiffWriter(tmp_path / name) as tiff:
+        tiff.write(
+            image,
+            tile=(256, 256),
+            photometric="rgb",
+            compression=compression,
+            description=description,
+            metadata=None,
+        )
+    file = open_file(tmp_path / name)
+    assert str(file.claimed) == claims
+    found = file.read(0, 100, 60, 300, 200)
+    file.close()
+    assert np.abs(found.astype(int) - image[60:260, 100:400]).mean() < 1  # the encoder's loss
