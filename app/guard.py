@@ -21,6 +21,9 @@ _YEAR_S: Final = 31_536_000
 _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")
 """Started from elsewhere than the root of the project, Streamlit finds no setting."""
+API: Final = "/api/"
+HEALTH: Final = ("/healthz", "/readyz")
+"""Other programs ask here and below `API`, which has a gate of its own (`app.api.access`)."""
 _CLOSED: Final = ("/media/", "/tiles/", "/_stcore/metrics")
 """Places that only the browser of a workspace may ask for."""
 _KEPT_NOWHERE: Final = ("/media/", "/_stcore/")
@@ -56,7 +59,7 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
-        if scope["type"] not in {"http", "websocket"}:
+        if scope["type"] not in {"http", "websocket"} or _is_of_the_api(scope):
             await self._app(scope, receive, send)
             return
         headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
@@ -113,6 +116,11 @@ def _name(host: str) -> str:
         return (urlsplit(f"//{host}").hostname or "").lower()
     except ValueError:  # a bracket without its other half
         return ""
+
+
+def _is_of_the_api(scope: Scope) -> bool:
+    path = scope["path"]
+    return scope["type"] == "http" and (path.startswith(API) or path in HEALTH)
 
 
 def _is_named(host: str, allowed: frozenset[str]) -> bool:

@@ -1,8 +1,9 @@
-"""What stands around the pages: the guard, and what the server does as it starts.
+"""What stands around the pages: the guard, the API, and what the server does as it starts.
 
 Both `Home.py` and `server.py` hand these parts to Streamlit, so that whichever is run is guarded.
 """
 
+import asyncio
 import os
 import threading
 from collections.abc import AsyncIterator, Sequence
@@ -11,9 +12,10 @@ from typing import Any
 
 import streamlit as st
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.guard import HTTP_ONLY, Guard
+from app.guard import API, HEALTH, HTTP_ONLY, Guard
 
 
 def parts() -> dict[str, Any]:
@@ -30,7 +32,37 @@ def _routes() -> Sequence[BaseRoute]:
     """Return what is served beside the pages, in the same process and on the same port."""
     from app.resources.tiles import tile_routes  # noqa: PLC0415 - light; no library is loaded
 
-    return tile_routes()
+    api = _ApiLater()
+    of_api = [Route(path, api) for path in (f"{API}{{rest:path}}", *HEALTH)]
+    return [*of_api, *tile_routes()]
+
+
+class _ApiLater:
+    """The API, made when it is first asked: whoever only looks at pages does not wait for it."""
+
+    def __init__(self) -> None:
+        self._made: list[ASGIApp] = []
+        self._making = threading.Lock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._made:
+            await asyncio.to_thread(self._make)
+        await self._made[0](scope, receive, send)
+
+    def _make(self) -> None:
+        from app import resources  # noqa: PLC0415 - the model brings the libraries
+        from app.api import create_api  # noqa: PLC0415
+        from app.api.served import Served  # noqa: PLC0415
+
+        with self._making:
+            if not self._made:
+                chosen = resources.settings()
+                works = Served(
+                    chosen,
+                    lambda: resources.classifier(chosen),
+                    lambda: resources.job_store(chosen),
+                )
+                self._made.append(create_api(works))
 
 
 @asynccontextmanager

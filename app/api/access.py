@@ -2,7 +2,7 @@
 
 import hmac
 import ipaddress
-import json
+import time
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
@@ -10,20 +10,26 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.problems import REQUEST_ID, send_problem
 from core.errors import SettingsError
+from core.log import event
 
 LOOPBACK_HOSTS: Final = ("localhost", "127.0.0.1", "[::1]")
 MOST_BYTES: Final = 64 * 1024 * 1024
-"""Of one request: 64 patches of a generous mebibyte."""
-PROBLEM_JSON: Final = "application/problem+json"
+"""Of one request but those that upload a job: 64 patches of a generous mebibyte."""
+CALLER: Final = "nodelens.caller"
+"""Where the ASGI scope says who asks; the secret that owns their jobs."""
 _SHORTEST_TOKEN: Final = 16
-_TOO_MUCH: Final = f"Send at most {MOST_BYTES // 2**20} MiB at once."
 _ONLY_HERE: Final = "Only this machine may ask while there are no tokens: see NODELENS_API_TOKENS."
 _OPEN: Final = ("/healthz", "/readyz")
 """What a watchdog asks without a token; they tell nothing but whether there is an answer."""
+_UPLOADS: Final = "/api/v1/jobs"
+_FORWARDED: Final = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via"})
+"""What a proxy adds: whoever asks through one is not known to sit at this machine."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +39,17 @@ class Access:
     Attributes:
         tokens: Bearer tokens; without any, only this machine may ask.
         hosts: Names under which requests may come, without port.
+        most_upload_bytes: Of a request that uploads a job.
     """
 
     tokens: tuple[str, ...] = ()
     hosts: tuple[str, ...] = LOOPBACK_HOSTS
+    most_upload_bytes: int = MOST_BYTES
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> "Access":
+    def from_environment(
+        cls, environment: Mapping[str, str], most_upload_bytes: int = MOST_BYTES
+    ) -> "Access":
         """Return what this installation's variables say.
 
         Raises:
@@ -49,7 +59,7 @@ class Access:
         named = tuple(host.lower() for host in hosts if host) or LOOPBACK_HOSTS
         file = environment.get("NODELENS_API_TOKENS")
         if not file:
-            return cls(hosts=named)
+            return cls((), named, most_upload_bytes)
         try:
             lines = Path(file).read_text("utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
@@ -61,29 +71,58 @@ class Access:
                 "characters. Make one, e.g. with `python -c 'import secrets; "
                 "print(secrets.token_urlsafe())'`."
             )
-        return cls(tokens, named)
+        return cls(tokens, named, most_upload_bytes)
+
+    def most_bytes(self, scope: Scope) -> int:
+        """Return how large a request's body may be."""
+        return self.most_upload_bytes if scope["path"] == _UPLOADS else MOST_BYTES
 
     def refusal(self, scope: Scope) -> tuple[HTTPStatus, str] | None:
         """Return with which status and why a request is refused, None if it is not."""
         headers = {name.lower(): value for name, value in scope["headers"]}
         host = headers.get(b"host", b"").decode("latin-1").lower()
-        name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
         declared = headers.get(b"content-length", b"0")
-        if name not in self.hosts:
+        if _name(host) not in self.hosts:
             return HTTPStatus.BAD_REQUEST, "The Host header names no host of this service."
-        if not declared.isdigit() or int(declared) > MOST_BYTES:
-            return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TOO_MUCH
-        why = "" if scope["path"] in _OPEN else self._stranger(scope, headers)
-        return (HTTPStatus.UNAUTHORIZED, why) if why else None
+        origin = headers.get(b"origin")
+        if origin is not None and _netloc(origin.decode("latin-1")) != host:
+            return HTTPStatus.FORBIDDEN, "Pages of other origins are not answered."
+        if not declared.isdigit() or int(declared) > self.most_bytes(scope):
+            return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _too_much(self.most_bytes(scope))
+        if scope["path"] in _OPEN or self.caller(scope):
+            return None
+        known = "Send a header Authorization: Bearer TOKEN."
+        return HTTPStatus.UNAUTHORIZED, known if self.tokens else _ONLY_HERE
 
-    def _stranger(self, scope: Scope, headers: Mapping[bytes, bytes]) -> str:
-        """Return why whoever asks may not, "" if they may."""
+    def caller(self, scope: Scope) -> str:
+        """Return the secret of whoever asks, "" if they may not."""
+        headers = {name.lower(): value for name, value in scope["headers"]}
         if not self.tokens:
-            return "" if _is_this_machine(scope) else _ONLY_HERE
+            host = _name(headers.get(b"host", b"").decode("latin-1").lower())
+            forwarded = not _FORWARDED.isdisjoint(headers)
+            here = _is_this_machine(scope) and host in LOOPBACK_HOSTS and not forwarded
+            return "api of this machine" if here else ""
         scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
-        known = [hmac.compare_digest(given.strip(), token.encode()) for token in self.tokens]
-        told = scheme.lower() == b"bearer" and any(known)
-        return "" if told else "Send a header Authorization: Bearer TOKEN."
+        same = [
+            token for token in self.tokens if hmac.compare_digest(given.strip(), token.encode())
+        ]
+        return f"api {same[0]}" if same and scheme.lower() == b"bearer" else ""
+
+
+def _name(host: str) -> str:
+    """A host without its port."""
+    return host.rsplit(":", 1)[0] if not host.endswith("]") else host
+
+
+def _netloc(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
+
+
+def _too_much(most: int) -> str:
+    return f"Send at most {most // 2**20} MiB at once."
 
 
 def _is_this_machine(scope: Scope) -> bool:
@@ -95,7 +134,7 @@ def _is_this_machine(scope: Scope) -> bool:
 
 
 class Gate:
-    """ASGI middleware that refuses, bounds and numbers requests."""
+    """ASGI middleware that refuses, bounds, numbers and notes requests."""
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         """Stand before an app."""
@@ -107,63 +146,48 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = str(uuid.uuid4())
-        received, begun = 0, False
+        scope[REQUEST_ID] = request_id = str(uuid.uuid4())
+        scope[CALLER] = self._access.caller(scope)
+        most = self._access.most_bytes(scope)
+        received, begun, status, clock = 0, False, 0, time.perf_counter()
 
         async def numbered(message: Message) -> None:
-            nonlocal begun
+            nonlocal begun, status
             if message["type"] == "http.response.start":
-                begun = True
+                begun, status = True, message["status"]
                 message["headers"] = [
                     *message.get("headers", []),
                     (b"x-request-id", request_id.encode()),
+                    (b"x-content-type-options", b"nosniff"),
+                    (b"cache-control", b"no-store"),
                 ]
             await send(message)
 
         async def answered(message: Message) -> None:
-            if received <= MOST_BYTES or begun:  # else the app's words would be of a torn body
+            if received <= most or begun:  # else the app's words would be of a torn body
                 await numbered(message)
 
         async def bounded() -> Message:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > MOST_BYTES:
+            if received > most:
                 raise _TooMuchError
             return message
 
         refused = self._access.refusal(scope)
         if refused is not None:
-            await send_problem(numbered, *refused)
-            return
-        with suppress(_TooMuchError):
-            await self._app(scope, bounded, answered)
-        if received > MOST_BYTES and not begun:
-            await send_problem(numbered, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TOO_MUCH)
+            await send_problem(scope, numbered, *refused)
+        else:
+            with suppress(_TooMuchError):
+                await self._app(scope, bounded, answered)
+            if received > most and not begun:
+                too_large = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+                await send_problem(scope, numbered, too_large, _too_much(most))
+        route = getattr(scope.get("route"), "path", "")  # of the schema, never what was typed
+        ms = round(1000 * (time.perf_counter() - clock), 1)
+        event("api.request", request_id=request_id, route=route, status=status, ms=ms)
 
 
 class _TooMuchError(Exception):
     """More came than may."""
-
-
-def problem(status: HTTPStatus, detail: str) -> dict[str, object]:
-    """Return the body of a problem, RFC 9457."""
-    return {
-        "type": "about:blank",
-        "title": status.phrase,
-        "status": int(status),
-        "detail": detail,
-    }
-
-
-async def send_problem(send: Send, status: HTTPStatus, detail: str) -> None:
-    """Answer with a problem."""
-    body = json.dumps(problem(status, detail)).encode()
-    headers = [
-        (b"content-type", PROBLEM_JSON.encode()),
-        (b"content-length", str(len(body)).encode()),
-    ]
-    if status is HTTPStatus.UNAUTHORIZED:
-        headers.append((b"www-authenticate", b"Bearer"))
-    await send({"type": "http.response.start", "status": int(status), "headers": headers})
-    await send({"type": "http.response.body", "body": body})

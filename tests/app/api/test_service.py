@@ -1,62 +1,26 @@
 """The service as its clients see it: right scores, own scores, and refusals that are problems."""
 
 import asyncio
+import base64
 import io
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
-from httpx2 import Response
 from PIL import Image
 
-from app.api import create_api
 from app.api.access import MOST_BYTES, Access
-from app.api.batching import MOST_PATCHES, Batcher
+from app.api.batching import MOST_PATCHES, MOST_WAITING, Batcher, BusyError
 from core.errors import BundleError, SettingsError
-from core.patches import ImageU8, Patch, PatchEntry
+from core.explanation import Explainer
+from core.patches import Patch, PatchEntry
 from core.scoring import Classifier, ScoreRow
+from tests.app.api.conftest import TOKEN, api_of, asked_by, check_problem, png, upload
 from tests.toys import noise_patches
-
-TOKEN = "a-token-of-enough-letters"  # noqa: S105 - of these tests alone
-HERE = ("127.0.0.1", 50_000)
-
-
-def client_of(
-    classifier: Classifier, access: Access | None = None, client: tuple[str, int] = HERE
-) -> TestClient:
-    api = create_api(lambda: classifier, access or Access())
-    return TestClient(
-        api, raise_server_exceptions=False, base_url="http://localhost", client=client
-    )
-
-
-@pytest.fixture(scope="module")
-def client(toy_classifier: Classifier) -> Iterator[TestClient]:
-    with client_of(toy_classifier) as opened:
-        yield opened
-
-
-def png(image: ImageU8) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def upload(*contents: bytes) -> list[tuple[str, tuple[str, bytes]]]:
-    return [("files", (f"{number}.png", content)) for number, content in enumerate(contents)]
-
-
-def check_problem(answer: Response, status: int) -> str:
-    assert answer.status_code == status
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.headers["x-request-id"]
-    body = answer.json()
-    assert body["status"] == status
-    assert body["title"]
-    return str(body["detail"])
 
 
 def test_scores_are_those_of_the_engine(client: TestClient, toy_classifier: Classifier) -> None:
@@ -110,14 +74,33 @@ def test_a_forged_host_is_refused(client: TestClient, host: str) -> None:
     check_problem(client.get("/api/v1/model", headers={"host": host}), 400)
 
 
-def test_without_tokens_only_this_machine_may_ask(toy_classifier: Classifier) -> None:
-    with client_of(toy_classifier, client=("192.0.2.7", 1)) as far:
+def test_pages_of_other_origins_are_refused(client: TestClient) -> None:
+    own = {"origin": "http://localhost"}
+    assert client.get("/api/v1/model", headers=own).status_code == 200
+    for origin in ("http://localhost:8699", "https://evil.example", "null", "http://[::1"):
+        answer = client.post("/api/v1/score", files=upload(b"x"), headers={"origin": origin})
+        check_problem(answer, 403)
+    assert "access-control-allow-origin" not in client.options("/api/v1/score").headers
+
+
+@pytest.mark.parametrize("through", ["x-forwarded-for", "forwarded", "via", "x-real-ip"])
+def test_without_tokens_only_this_machine_may_ask(toy_classifier: Classifier, through: str) -> None:
+    api = api_of(lambda: toy_classifier)
+    with TestClient(api, base_url="http://localhost", client=("192.0.2.7", 1)) as far:
         assert "NODELENS_API_TOKENS" in check_problem(far.get("/api/v1/model"), 401)
         assert far.get("/healthz").status_code == 200
+    with asked_by(api) as near:  # a proxy on this machine asks for people elsewhere
+        assert near.get("/api/v1/model").status_code == 200
+        check_problem(near.get("/api/v1/model", headers={through: "192.0.2.7"}), 401)
+
+
+def test_without_tokens_a_name_of_the_network_is_refused(toy_classifier: Classifier) -> None:
+    with asked_by(api_of(lambda: toy_classifier, Access((), ("lab.example",)))) as service:
+        check_problem(service.get("/api/v1/model", headers={"host": "lab.example"}), 401)
 
 
 def test_tokens_are_wanted_also_from_this_machine(toy_classifier: Classifier) -> None:
-    with client_of(toy_classifier, Access((TOKEN,))) as guarded:
+    with asked_by(api_of(lambda: toy_classifier, Access((TOKEN,)))) as guarded:
         for wrong in ({}, {"authorization": TOKEN}, {"authorization": f"Bearer {TOKEN}x"}):
             answer = guarded.get("/api/v1/model", headers=wrong)
             check_problem(answer, 401)
@@ -143,8 +126,7 @@ def test_a_model_that_fails_its_self_test_is_told_by_readyz() -> None:
     def broken() -> Classifier:
         raise BundleError("Self-test failed.")
 
-    api = create_api(broken, Access())
-    with TestClient(api, base_url="http://localhost", client=HERE) as service:
+    with asked_by(api_of(broken)) as service:
         assert service.get("/healthz").status_code == 200
         assert check_problem(service.get("/readyz"), 503) == "Self-test failed."
         check_problem(service.post("/api/v1/score", files=upload(b"x")), 503)
@@ -193,14 +175,60 @@ def test_patches_of_several_requests_share_a_pass(
     ]
 
     async def all_at_once() -> list[str]:
-        batcher = Batcher(toy_classifier)
-        batcher.start()
-        rows = await asyncio.gather(*(batcher.score([one]) for one in patches))
+        batcher = Batcher()
+        rows = await asyncio.gather(*(batcher.score([one], toy_classifier) for one in patches))
         await batcher.stop()
         return [row.id for (row,) in rows]
 
     assert asyncio.run(all_at_once()) == [str(number) for number in range(50)]
     assert sizes == [MOST_PATCHES, 50 - MOST_PATCHES]
+
+
+def test_whoever_comes_when_too_many_wait_is_told_to_come_later(
+    toy_classifier: Classifier,
+) -> None:
+    many = [Patch(0, PatchEntry("a", ""), noise_patches(1)[0], "")] * (MOST_WAITING + 1)
+
+    async def too_many() -> None:
+        with pytest.raises(BusyError, match="few seconds"):
+            await Batcher().score(many, toy_classifier)
+
+    asyncio.run(too_many())
+
+
+def test_requests_at_different_operating_points_are_called_at_their_own(
+    toy_classifier: Classifier,
+) -> None:
+    low = toy_classifier.at(toy_classifier.operating_point.model_copy(update={"threshold": 0.0}))
+    high = toy_classifier.at(toy_classifier.operating_point.model_copy(update={"threshold": 1.0}))
+    patch = Patch(0, PatchEntry("a", ""), noise_patches(1)[0], "")
+
+    async def both() -> list[int | None]:
+        batcher = Batcher()
+        asked = (batcher.score([patch], one) for one in (low, high, low))
+        rows = await asyncio.gather(*asked)
+        await batcher.stop()
+        return [row.predicted_label for (row,) in rows]
+
+    assert asyncio.run(both()) == [1, 0, 1]
+
+
+def test_explanations_are_those_of_the_program(
+    client: TestClient, toy_classifier: Classifier
+) -> None:
+    patches = noise_patches(2)
+    answer = client.post("/api/v1/explain", files=upload(*map(png, patches), b"broken"))
+    rows = answer.json()["rows"]
+    expected = Explainer(toy_classifier).maps(patches).values
+    assert np.array([row["values"] for row in rows[:2]]) == pytest.approx(expected, abs=1e-4)
+    for found in rows[:2]:
+        picture = Image.open(io.BytesIO(base64.b64decode(found["picture_png"])))
+        assert picture.width > 2 * 96
+    assert rows[2]["row"]["status"] == "failed"
+    assert rows[2]["values"] is None
+    assert "at most 8" in check_problem(
+        client.post("/api/v1/explain", files=upload(*[b"x"] * 9)), 422
+    )
 
 
 def test_a_fault_of_ours_is_a_problem_that_tells_nothing_of_the_inside(

@@ -1,0 +1,174 @@
+"""Routes for patches that a request brings with it: scores, and maps that explain them."""
+
+import asyncio
+import base64
+import hashlib
+from http import HTTPStatus
+from typing import Annotated, Final
+
+from fastapi import APIRouter, File, Request, UploadFile
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from app.api.batching import BusyError
+from app.api.problems import documented
+from app.api.served import Served, served
+from core.errors import PatchError
+from core.explanation import (
+    ExplanationRow,
+    Measurement,
+    OverlayStyle,
+    explain_batch,
+    explained_picture,
+    png_bytes,
+)
+from core.patches import Patch, PatchEntry, UnreadablePatch, stem
+from core.patches.naming import shown_path
+from core.patches.reader import read_image
+from core.scoring import Classifier
+
+MOST_FILES: Final = 64
+MOST_EXPLAINED: Final = 8
+Files = Annotated[list[UploadFile], File(min_length=1, max_length=MOST_FILES)]
+FewFiles = Annotated[list[UploadFile], File(min_length=1, max_length=MOST_EXPLAINED)]
+patches = APIRouter(
+    prefix="/api/v1",
+    tags=["patches"],
+    responses=documented(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+
+
+class Row(BaseModel):
+    """One file: a row of `python -m core score`, whose documentation says what each field is."""
+
+    id: str
+    path: str
+    status: str
+    prob_tumour: float | None
+    logit: float | None
+    predicted_label: int | None
+    threshold: float
+    lower_threshold: float | None
+    operating_point: str
+    model_id: str
+    sha256: str
+    reason: str
+    note: str
+    d4_sd_logit: float | None
+    label: int | None
+    slide: str | None
+    split: str | None
+    temperature: float | None
+    orientations: str
+    domain_distance: float | None
+    unlike_training: int | None
+
+
+class Scores(BaseModel):
+    """The rows, one per file, in order."""
+
+    model_id: str
+    operating_point: str
+    threshold: float
+    rows: list[Row]
+
+
+class Explained(BaseModel):
+    """One file explained.
+
+    Attributes:
+        row: Its score.
+        map_state: How far the map can be trusted; "not checked yet" unless the method needs none.
+        method: How the map was made.
+        values: The map on the network's own grid, row by row; positive speaks for tumour.
+        span_px: First row and column of the patch that the grid covers, and one past the last.
+        centre_share: Part of the evidence for tumour that lies in the centre, 0 to 1.
+        picture_png: Patch and map side by side, base64.
+    """
+
+    row: Row
+    map_state: str
+    method: str | None = None
+    values: list[list[float]] | None = None
+    span_px: tuple[int, int] | None = None
+    centre_share: float | None = Field(None, ge=0, le=1)
+    picture_png: str | None = None
+
+
+class Explanations(BaseModel):
+    """The explanations, one per file, in order."""
+
+    model_id: str
+    rows: list[Explained]
+
+
+@patches.post("/score")
+async def score(request: Request, files: Files) -> Scores:
+    """Score 1 to 64 patches of 96 × 96 px; each file has its row, or the row says why not."""
+    service = served(request)
+    classifier = await service.classifier()
+    inputs = await _read_all(files)
+    try:
+        rows = await service.batcher.score(inputs, classifier)
+    except BusyError as error:
+        wait = {"Retry-After": "2"}
+        raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, str(error), wait) from None
+    point = classifier.operating_point
+    return Scores(
+        model_id=classifier.model_id,
+        operating_point=point.name,
+        threshold=point.threshold,
+        rows=[Row(**row.as_dict()) for row in rows],
+    )
+
+
+@patches.post("/explain")
+async def explain(request: Request, files: FewFiles) -> Explanations:
+    """Explain the scores of 1 to 8 patches by a map over each; a map is not a finding."""
+    service = served(request)
+    classifier = await service.classifier()
+    inputs = await _read_all(files)
+    rows = await asyncio.to_thread(_explain, service, classifier, inputs)
+    return Explanations(model_id=classifier.model_id, rows=rows)
+
+
+def _explain(
+    service: Served, classifier: Classifier, inputs: list[Patch | UnreadablePatch]
+) -> list[Explained]:
+    with service.explaining:
+        found = explain_batch(inputs, service.explainer(classifier), Measurement())
+    return [_told(item, row) for item, row in zip(inputs, found, strict=True)]
+
+
+def _told(item: Patch | UnreadablePatch, row: ExplanationRow) -> Explained:
+    told = Explained(row=Row(**row.score.as_dict()), map_state=str(row.map_state))
+    if row.explanation is None or not isinstance(item, Patch):
+        return told
+    cam = row.explanation.cam
+    picture = png_bytes(explained_picture(item.image_rgb_u8, row, style=OverlayStyle()))
+    return told.model_copy(
+        update={
+            "method": str(cam.method),
+            "values": cam.values.astype(float).tolist(),
+            "span_px": cam.span_px,
+            "centre_share": row.explanation.centre.share,
+            "picture_png": base64.b64encode(picture).decode("ascii"),
+        }
+    )
+
+
+async def _read_all(files: list[UploadFile]) -> list[Patch | UnreadablePatch]:
+    named = [(file.filename, await file.read()) for file in files]
+    return await asyncio.to_thread(
+        lambda: [_read(index, name, data) for index, (name, data) in enumerate(named)]
+    )
+
+
+def _read(index: int, name: str | None, data: bytes) -> Patch | UnreadablePatch:
+    path = shown_path(name or f"patch-{index}")
+    entry, digest = PatchEntry(stem(path), path), hashlib.sha256(data).hexdigest()
+    try:
+        decoded = read_image(data)
+    except PatchError as error:
+        return UnreadablePatch(index, entry, str(error), digest, error.kind)
+    return Patch(index, entry, decoded.image_rgb_u8, digest, decoded.note)

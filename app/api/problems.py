@@ -1,0 +1,99 @@
+"""Refusals and faults as RFC 9457 problems, each with the number of its request."""
+
+import json
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.types import Scope, Send
+
+from core.errors import NodelensError
+
+PROBLEM_JSON: Final = "application/problem+json"
+REQUEST_ID: Final = "nodelens.request_id"
+"""Where a request's number stands in its ASGI scope."""
+
+
+class Problem(BaseModel):
+    """What every answer but a success is.
+
+    Attributes:
+        type: Always "about:blank": the status says of what kind it is.
+        title: The status in words.
+        status: The HTTP status.
+        detail: What was found, and what to do.
+        request_id: As in the header X-Request-ID; the log names it too.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    request_id: str
+
+
+def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
+    """Return what the schema says of the problems that a route may answer with."""
+    schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    return {
+        int(status): {"description": status.phrase, "content": {PROBLEM_JSON: schema}}
+        for status in statuses
+    }
+
+
+def problem(scope: Scope, status: HTTPStatus, detail: str) -> dict[str, object]:
+    """Return the body of a problem."""
+    told = Problem(
+        type="about:blank",
+        title=status.phrase,
+        status=int(status),
+        detail=detail,
+        request_id=str(scope.get(REQUEST_ID, "")),
+    )
+    return told.model_dump()
+
+
+async def send_problem(scope: Scope, send: Send, status: HTTPStatus, detail: str) -> None:
+    """Answer a request with a problem."""
+    body = json.dumps(problem(scope, status, detail)).encode()
+    headers = [
+        (b"content-type", PROBLEM_JSON.encode()),
+        (b"content-length", str(len(body)).encode()),
+    ]
+    if status is HTTPStatus.UNAUTHORIZED:
+        headers.append((b"www-authenticate", b"Bearer"))
+    await send({"type": "http.response.start", "status": int(status), "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def tell_problems(api: FastAPI) -> None:
+    """Answer with problems wherever the service refuses or fails."""
+
+    def answer(request: Request, status: HTTPStatus, detail: str) -> JSONResponse:
+        body = problem(request.scope, status, detail)
+        return JSONResponse(body, int(status), media_type=PROBLEM_JSON)
+
+    @api.exception_handler(HTTPException)
+    async def refused(request: Request, error: HTTPException) -> JSONResponse:
+        told = answer(request, HTTPStatus(error.status_code), str(error.detail))
+        told.headers.update(error.headers or {})
+        return told
+
+    @api.exception_handler(RequestValidationError)
+    async def wrong(request: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        return answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, f"{where}: {first['msg']}.")
+
+    @api.exception_handler(NodelensError)
+    async def known(request: Request, error: NodelensError) -> JSONResponse:
+        return answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+
+    @api.exception_handler(Exception)
+    async def unexpected(request: Request, _: Exception) -> JSONResponse:
+        why = "This is a fault of the service; its log says more."
+        return answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, why)

@@ -1,0 +1,17 @@
+from .errors import NodelensError as NodelensError
+from .explanation.explainer import Explainer as Explainer
+from .explanation.run import Measurement as Measurement
+from .explanation.run import explain_source as explain_source
+from .patches import Patch as Patch
+from .patches import PatchSource as PatchSource
+from .patches import UnreadablePatch as UnreadablePatch
+from .patches import open_source as open_source
+from .scoring import Classifier as Classifier
+from .scoring import ScoreRow as ScoreRow
+from .scoring import Status as Status
+from .scoring import apply_locked_point as apply_locked_point
+from .scoring import open_classifier as open_classifier
+from .scoring import write_rows as write_rows
+from .settings import SAMPLES_TABLE as SAMPLES_TABLE
+from .settings import SHIPPED_MODEL as SHIPPED_MODEL
+from .thresholds import read_locked_point as read_locked_point
