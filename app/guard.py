@@ -5,6 +5,7 @@ looks at no ports. So whatever changes something, and the stream of a session, m
 very origin that it goes to.
 """
 
+import logging
 import re
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -13,6 +14,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from app.state.identity import COOKIE
+from core.log import event
 
 HTTP_ONLY: Final = "NODELENS_COOKIE_HTTP_ONLY"
 """Set in the environment where this guard keeps the cookie, so that no script does."""
@@ -66,6 +68,7 @@ class Guard:
         token = _token(headers.get(b"cookie", ""))
         reason = self._refusal(scope, headers, token)
         if reason:
+            event("guard.refused", level=logging.WARNING, reason=reason)
             await _refuse(scope, send, reason)
             return
 

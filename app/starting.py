@@ -4,7 +4,9 @@ Both `Home.py` and `server.py` hand these parts to Streamlit, so that whichever 
 """
 
 import asyncio
+import logging
 import os
+import sys
 import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -16,10 +18,16 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.guard import API, HEALTH, HTTP_ONLY, Guard
+from core import log
+from core.errors import NodelensError, SettingsError
 
 
 def parts() -> dict[str, Any]:
     """Return what `st.App` is given beside the script of the pages."""
+    try:
+        log.begin(os.environ)
+    except SettingsError as error:
+        sys.exit(str(error))
     os.environ[HTTP_ONLY] = "1"  # the guard keeps the cookie of the workspace, no script does
     return {
         "lifespan": _getting_ready,
@@ -75,9 +83,15 @@ async def _getting_ready(_: "st.App") -> AsyncIterator[dict[str, Any]]:
 def _open_model() -> None:
     from app import resources  # noqa: PLC0415 - the model brings the libraries
     from core.command_line import settings  # noqa: PLC0415
-    from core.errors import NodelensError  # noqa: PLC0415
 
     try:
-        resources.shipped_classifier(settings())
-    except NodelensError:
-        return  # each page says it, when somebody is there to read it
+        opened = resources.shipped_classifier(settings())
+    except NodelensError as error:  # each page says it, when somebody is there to read it
+        log.event("model.refused", level=logging.ERROR, error=log.where(error))
+        return
+    log.event(
+        "model.opened",
+        model_id=opened.model_id,
+        engine=opened.engine.description,
+        self_test_logit=opened.self_test.largest_difference_logit,
+    )

@@ -19,7 +19,7 @@ from core.errors import NodelensError
 from core.files import FolderLock
 from core.patches.reader import read_image
 from core.review import ReviewStore
-from core.review.anchors import AnchorFile
+from core.review.anchors import AnchorFile, read_anchors
 from core.review.verify import verify_store
 from core.scoring import open_classifier
 from core.settings import PROJECT, Settings
@@ -151,11 +151,14 @@ def _record(settings: Settings) -> Check:
             if last is None:
                 return Check("record of verdicts", Grade.FINE, "None has been begun.")
             ReviewStore(path, anchors=AnchorFile(anchors))
-        verdict = verify_store(path)
+        noted = read_anchors(anchors) if anchors.is_file() else None
+        verdict = verify_store(path, noted=noted)
     except NodelensError as error:
         return Check("record of verdicts", Grade.BROKEN, str(error))
     if not verdict.ok:
         return Check("record of verdicts", Grade.BROKEN, "Changed: run `python -m core verify`.")
+    if verdict.remarks:
+        return Check("record of verdicts", Grade.WARNING, " ".join(verdict.remarks))
     return Check("record of verdicts", Grade.FINE, "Its chain of hashes is unbroken.")
 
 

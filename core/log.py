@@ -3,16 +3,15 @@
 NODELENS_LOG   text or json: events, one a line, to the standard error; not set: faults only
 
 An event has only the facts of `FACTS`, and none of them is a name, a path, or anything of a patch.
+Where events are noted, faults that libraries would print with their messages become events too.
 """
 
 import json
 import logging
-import os
 import sys
 import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import Final
 
 from core.errors import SettingsError
@@ -24,6 +23,8 @@ FACTS: Final = frozenset(
     }
 )  # fmt: skip
 """The facts that an event may have."""
+_TELL_FAULTS: Final = ("streamlit.error_util", "uvicorn.error", "asyncio")
+"""Loggers of libraries that print the messages of faults, which may hold names."""
 _LOGGER: Final = logging.getLogger("nodelens")
 _FACTS: Final = "nodelens_facts"
 
@@ -68,6 +69,19 @@ def begin(environment: Mapping[str, str]) -> None:
     _LOGGER.handlers[:] = [handler]
     _LOGGER.propagate = False
     _LOGGER.setLevel(logging.INFO if form else logging.ERROR)
+    for library in map(logging.getLogger, _TELL_FAULTS if form else ()):
+        if not any(isinstance(known, _FaultsAsEvents) for known in library.filters):
+            library.addFilter(_FaultsAsEvents())
+
+
+class _FaultsAsEvents(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Note where a fault was, and keep its message out."""
+        error = record.exc_info[1] if record.exc_info else None
+        if error is None:
+            return True
+        event("fault", level=logging.ERROR, error=where(error))
+        return False
 
 
 class _Text(logging.Formatter):
@@ -86,15 +100,3 @@ class _Json(logging.Formatter):
 
 def _time(record: logging.LogRecord) -> str:
     return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-
-
-def note_faults() -> None:
-    """Note what no code expected, instead of printing messages that may hold names."""
-
-    def fault(kind: type[BaseException], error: BaseException, _: TracebackType | None) -> None:
-        if issubclass(kind, KeyboardInterrupt):
-            return
-        event("fault", level=logging.ERROR, error=where(error))
-
-    if os.environ.get("NODELENS_LOG"):
-        sys.excepthook = fault

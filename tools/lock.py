@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,10 +19,15 @@ _WHOLE_HEAD: Final = """\
 # Made by `make lock`.
 """  # noqa: E501 - a command on one line
 _CPU_HEAD: Final = """\
+# As requirements.lock, for machines without a GPU: PyTorch's CPU build, and no CUDA libraries (4 GB).
+# uv pip install --torch-backend cpu --require-hashes -r requirements-cpu.lock; uv pip install --no-deps -e .
+# Made by `make lock`.
+"""  # noqa: E501 - a command on one line
+_CPU_REST_HEAD: Final = """\
 # As requirements.lock, for machines without a GPU: without PyTorch and the CUDA libraries (4 GB).
 # First install torch and torchvision of the versions in requirements.txt from PyTorch's CPU index,
 # then: pip install --no-deps --require-hashes -r requirements-cpu.lock; pip install --no-deps -e .
-# Made by `make lock`.
+# Made by `make lock` where that index cannot be asked; where it can, the CPU build is locked too.
 """
 
 
@@ -29,18 +35,26 @@ def main() -> int:
     """Compile the pinned set and write both files."""
     pinned = [line for line in PINNED.read_text("utf-8").splitlines() if not line.startswith("-e")]
     with tempfile.TemporaryDirectory() as folder:
-        source, locked = Path(folder, "requirements.in"), Path(folder, "locked.txt")
+        source = Path(folder, "requirements.in")
         source.write_text("\n".join(pinned) + "\n", "utf-8")
-        options = ["--generate-hashes", "--no-annotate", "--no-header", "--universal"]
-        subprocess.run(  # noqa: S603 - our own files
-            ["uv", "pip", "compile", source, *options, "--python-version", _PYTHON, "-o", locked],  # noqa: S607 - whichever uv is used here
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
-        text = locked.read_text("utf-8")
-    WHOLE.write_text(_WHOLE_HEAD + text, "utf-8")
-    CPU.write_text(_CPU_HEAD + without_cuda(text), "utf-8")
+        text = _compiled(source)
+        WHOLE.write_text(_WHOLE_HEAD + text, "utf-8")
+        try:
+            CPU.write_text(_CPU_HEAD + _compiled(source, ["--torch-backend", "cpu"]), "utf-8")
+        except subprocess.CalledProcessError:
+            CPU.write_text(_CPU_REST_HEAD + without_cuda(text), "utf-8")
     return 0
+
+
+def _compiled(source: Path, further: Sequence[str] = ()) -> str:
+    locked = source.with_name("locked.txt")
+    options = ["--generate-hashes", "--no-annotate", "--no-header", "--universal", *further]
+    subprocess.run(  # noqa: S603 - our own files
+        ["uv", "pip", "compile", source, *options, "--python-version", _PYTHON, "-o", locked],  # noqa: S607 - whichever uv is used here
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    return locked.read_text("utf-8")
 
 
 def without_cuda(text: str) -> str:

@@ -47,7 +47,7 @@ class _Auditing(BackgroundTask):
     """One audit under way."""
 
     def __init__(self, store: "AuditStore", job: Job, classifier: Classifier | None) -> None:
-        super().__init__(f"audit-{job.id[:8]}")
+        super().__init__(f"audit-{job.id[:8]}", job.owner)
         self.under_way = ("", 0, 0)
         self._store = store
         self._job = job
@@ -78,6 +78,7 @@ class _Auditing(BackgroundTask):
 
     def _advance(self, step: str, done: int, total: int) -> None:
         self.under_way = (step, done, total)
+        self.give_way()
 
 
 class AuditStore:

@@ -1,43 +1,62 @@
 """Work in the background: one thread a job, which can be stopped, waited for and forgotten."""
 
-import os
 import threading
+import time
 from collections.abc import Callable
-from typing import Final, Generic, Literal, TypeVar
+from typing import Generic, Literal, TypeVar
 
-_PLACES: Final = threading.BoundedSemaphore(max(3, (os.cpu_count() or 2) // 2))
-"""Jobs worked on at once, over all owners; more would only share the same processors."""
+from core.jobs.places import PLACES, Place, Places
+from core.log import event, where
 
 State = Literal["new", "running", "stopped", "done", "broken"]
 """How a job is; a stopped one continues when its owner likes."""
 
 
 class BackgroundTask(threading.Thread):
-    """One piece of work; a subclass does it in `work` and looks at `stop` often.
+    """One piece of work; a subclass does it in `work`, looks at `stop` often, and gives way.
 
     Attributes:
         stop: Set when it should end soon.
         error: Why it broke, in words; "" while it has not.
     """
 
-    def __init__(self, name: str) -> None:
-        """Name the thread; it does not outlive the process."""
+    def __init__(self, name: str, owner: str = "", places: Places = PLACES) -> None:
+        """Name the thread; it does not outlive the process.
+
+        Args:
+            name: Of the thread; the log has it.
+            owner: For whom; places are shared fairly between owners.
+            places: Where it waits for its turn.
+        """
         super().__init__(name=name, daemon=True)
         self.stop = threading.Event()
         self.error = ""
+        self._place = Place(places, owner)
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for its turn."""
+        return self.is_alive() and not self._place.held
 
     def run(self) -> None:
         """Do the work once there is a place for it, and keep what goes wrong."""
-        while not _PLACES.acquire(timeout=0.2):
-            if self.stop.is_set():
-                return
+        if not self._place.take(self.stop):
+            return
+        clock = time.monotonic()
+        event("job.began", job=self.name)
         try:
             self.work()
         except Exception as error:  # noqa: BLE001 - a thread has no caller; the page shows it
             self.error = str(error) or type(error).__name__
+            event("job.broke", job=self.name, error=where(error))
             self.broke()
         finally:
-            _PLACES.release()
+            self._place.leave()
+            event("job.ended", job=self.name, seconds=round(time.monotonic() - clock, 3))
+
+    def give_way(self) -> None:
+        """Let another task have a turn if one waits; returns when it is this one's again."""
+        self._place.give_way(self.stop)
 
     def work(self) -> None:
         """Do the work."""

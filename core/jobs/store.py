@@ -35,6 +35,7 @@ class JobProgress:
         error: Why it is broken, in words.
         rate_per_s: Inputs a second since it was started here; 0 while not running.
         stopping: Whether it was asked to stop, and ends with the block that it is at.
+        waits: Whether it waits for its turn, because as many jobs run as may.
     """
 
     state: State
@@ -43,6 +44,7 @@ class JobProgress:
     error: str = ""
     rate_per_s: float = 0.0
     stopping: bool = False
+    waits: bool = False
 
     @property
     def seconds_left(self) -> float | None:
@@ -54,7 +56,7 @@ class _Scoring(BackgroundTask):
     """One job being scored."""
 
     def __init__(self, store: "JobStore", job: Job, classifier: Classifier) -> None:
-        super().__init__(f"score-{job.id[:8]}")
+        super().__init__(f"score-{job.id[:8]}", job.owner)
         self.done = 0
         self.total = 0
         self.finished = False
@@ -102,6 +104,7 @@ class _Scoring(BackgroundTask):
 
     def _advance(self, rows: Iterable[ScoreRow]) -> None:
         self.done += sum(1 for _ in rows)
+        self.give_way()
 
 
 class JobStore(JobFolder):
@@ -160,6 +163,7 @@ class JobStore(JobFolder):
                 task.total,
                 rate_per_s=task.rate_per_s,
                 stopping=task.stop.is_set(),
+                waits=task.waits,
             )
         if task.error:
             return JobProgress("broken", task.done, task.total, task.error)

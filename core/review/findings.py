@@ -52,6 +52,7 @@ class Verification:
         findings: In the order of the file; none if everything is as it was written.
         checked: What was checked, in words.
         noted: Which anchors were compared, in words.
+        remarks: What breaks no chain and should be known: a clock that went back.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Verification:
     findings: tuple[Breach, ...]
     checked: str
     noted: str = NO_ANCHORS
+    remarks: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -75,6 +77,7 @@ class Verification:
         )
         lines = [f"{self.name}: {self.events} events", verdict]
         lines += [f"  {finding}" for finding in self.findings]
+        lines += self.remarks
         lines += [f"{self.noted}.", f"Anchor: {self.head}"]
         return "\n".join([*lines, *LIMITS]) + "\n"
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from core.review.anchors import NotedAnchors
 from core.review.chain import Anchor, Link, canonical_json
+from core.review.clock import clock_remarks
 from core.review.connection import sync_folder
 from core.review.errors import StoreError
 from core.review.findings import (
@@ -89,7 +90,9 @@ def verify_log(
         findings += noted_findings(links, noted)
     findings += _seal_findings(lines, end_of(links))
     told = NO_ANCHORS if noted is None else noted.told(links)
-    return Verification(path.name, len(links), end_of(links), tuple(findings), _CHECKED, told)
+    return Verification(
+        path.name, len(links), end_of(links), tuple(findings), _CHECKED, told, clock_remarks(links)
+    )
 
 
 def _seal_findings(lines: Sequence[bytes], end: Anchor) -> Iterator[Breach]:

@@ -14,6 +14,7 @@ from typing import Final
 
 from core.review.anchors import NotedAnchors
 from core.review.chain import Anchor, Link
+from core.review.clock import clock_remarks
 from core.review.connection import BUSY_S
 from core.review.errors import StoreError
 from core.review.findings import (
@@ -71,7 +72,15 @@ def verify_store(
     findings += noted_findings(links, noted)
     findings += schema
     compared = NO_ANCHORS if noted is None else noted.told(links)
-    return Verification(path.name, len(links), end_of(links), tuple(findings), _CHECKED, compared)
+    return Verification(
+        path.name,
+        len(links),
+        end_of(links),
+        tuple(findings),
+        _CHECKED,
+        compared,
+        clock_remarks(links),
+    )
 
 
 def _opened(path: Path) -> sqlite3.Connection:

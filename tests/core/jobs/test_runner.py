@@ -1,5 +1,11 @@
+import logging
 import threading
+import time
 
+import pytest
+
+from core.jobs import places
+from core.jobs.places import Places
 from core.jobs.runner import BackgroundTask, Runner
 
 
@@ -46,3 +52,76 @@ def test_what_breaks_is_kept_in_words_and_cleared_up() -> None:
     task = runner.task("a")
     assert task is not None
     assert (task.error, task.cleared) == ("ValueError", True)
+
+
+class Long(BackgroundTask):
+    """Steps until it is told to stop; says in a list who had a turn."""
+
+    def __init__(self, name: str, owner: str, shared: Places, turns: list[str], steps: int) -> None:
+        super().__init__(name, owner, shared)
+        self._turns, self._steps = turns, steps
+
+    def work(self) -> None:
+        for _ in range(self._steps):
+            self._turns.append(self.name)
+            time.sleep(0.01)
+            if self.stop.is_set():
+                return
+            self.give_way()
+
+
+def test_a_large_batch_keeps_nobody_from_a_small_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "SLICE_S", 0.05)
+    shared, turns = Places(1), list[str]()
+    large = [Long(f"large{n}", "a", shared, turns, 100_000) for n in range(4)]
+    for task in large:
+        task.start()
+    while not turns:
+        time.sleep(0.01)
+    small = Long("small", "b", shared, turns, 3)
+    small.start()
+    small.join(30)
+    assert not small.is_alive()
+    assert not any(task.error for task in large)
+    for task in large:
+        task.stop.set()
+        task.join(30)
+
+
+def test_so_many_run_at_once_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "SLICE_S", 0.0)
+    shared, turns = Places(2), list[str]()
+    tasks = [Long(str(n), str(n % 3), shared, turns, 20) for n in range(8)]
+    for task in tasks:
+        task.start()
+    most = 0
+    while any(task.is_alive() for task in tasks):
+        most = max(most, sum(task.is_alive() and not task.waits for task in tasks))
+        time.sleep(0.002)
+    assert most <= 2
+    assert sorted(turns) == sorted(str(n) for n in range(8) for _ in range(20))
+
+
+def test_a_task_that_waits_can_be_stopped() -> None:
+    shared, turns = Places(0), list[str]()
+    task = Long("a", "a", shared, turns, 1)
+    task.start()
+    assert task.waits
+    task.stop.set()
+    task.join(30)
+    assert not task.is_alive()
+    assert not turns
+
+
+def test_the_log_tells_where_work_broke_and_no_message(caplog: pytest.LogCaptureFixture) -> None:
+    class Breaks(BackgroundTask):
+        def work(self) -> None:
+            raise ValueError("PATIENT_JONES.tif is odd")
+
+    with caplog.at_level(logging.INFO, "nodelens"):
+        task = Breaks("breaks")
+        task.run()
+    told = [record.__dict__["nodelens_facts"] for record in caplog.records]
+    assert [record.msg for record in caplog.records] == ["job.began", "job.broke", "job.ended"]
+    assert told[1]["error"].startswith("ValueError at test_runner.py:")
+    assert "JONES" not in str(told)
