@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -60,16 +60,18 @@ class _ApiLater:
     def _make(self) -> None:
         from app import resources  # noqa: PLC0415 - the model brings the libraries
         from app.api import create_api  # noqa: PLC0415
-        from app.api.served import Served  # noqa: PLC0415
+        from app.api.served import Served, open_slides  # noqa: PLC0415
+        from app.api.work import Jobs, Kind, of_stores  # noqa: PLC0415
+
+        chosen = resources.settings()
+
+        def jobs() -> Mapping[Kind, Jobs]:
+            slides = open_slides(lambda: resources.slide_store(chosen))
+            return of_stores(resources.job_store(chosen), slides)
 
         with self._making:
             if not self._made:
-                chosen = resources.settings()
-                works = Served(
-                    chosen,
-                    lambda: resources.classifier(chosen),
-                    lambda: resources.job_store(chosen),
-                )
+                works = Served(chosen, lambda: resources.classifier(chosen), jobs)
                 self._made.append(create_api(works))
 
 

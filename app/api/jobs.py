@@ -5,7 +5,6 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, BinaryIO, Final
@@ -17,13 +16,12 @@ from starlette.exceptions import HTTPException
 
 from app.api.problems import documented
 from app.api.served import Served, caller, served
-from core.errors import RunError, SourceError
+from app.api.work import MEDIA_TYPES, Jobs, Kind, ResultForm, Upload, Work
+from core.errors import RunError
 from core.files import replacing
-from core.jobs import Job, JobStore
-from core.jobs.downloads import Download, download
+from core.jobs import Job
 from core.jobs.folder import ANOTHER_APP
 from core.jobs.runner import State
-from core.patches.naming import shown_path
 
 _REQUEST_FILE: Final = "request.json"
 _BLOCK_BYTES: Final = 1024 * 1024
@@ -45,26 +43,12 @@ Key = Annotated[
 _GONE: Final = documented(HTTPStatus.NOT_FOUND)
 
 
-class ResultForm(StrEnum):
-    """How results come."""
-
-    CSV = "csv"
-    PARQUET = "parquet"
-    RUN = "run"
-
-
-_FORMS: Final = {
-    ResultForm.CSV: (Download.CSV, "text/csv; charset=utf-8"),
-    ResultForm.PARQUET: (Download.PARQUET, "application/vnd.apache.parquet"),
-    ResultForm.RUN: (Download.RUN, "application/json"),
-}
-
-
 class JobState(BaseModel):
     """A job and how far it is.
 
     Attributes:
         id: What the other routes take.
+        kind: "patches" or "regions".
         name: As it was called.
         created: When, UTC.
         state: "new", "running", "stopped", "done" or "broken".
@@ -74,6 +58,7 @@ class JobState(BaseModel):
     """
 
     id: str
+    kind: Kind
     name: str
     created: str
     state: State
@@ -88,32 +73,24 @@ class JobStates(BaseModel):
     jobs: list[JobState]
 
 
-@dataclass
-class _Upload:
-    """An uploaded file as the store of jobs takes it."""
-
-    name: str
-    file: BinaryIO
-
-    def read(self, size: int = -1, /) -> bytes:
-        """Return up to `size` bytes."""
-        return self.file.read(size)
-
-
 @dataclass(frozen=True)
 class _Asked:
     """What a request asks to be scored.
 
     Attributes:
+        kind: Patches or regions.
         uploads: Files that came with it.
         path: Or a source on the server.
         name: What to call the job, "" for the source's name.
+        um_per_px: Of a slide.
         key: Of the request, None if it may make a second job when it is sent again.
     """
 
-    uploads: Sequence[_Upload]
+    kind: Kind
+    uploads: Sequence[Upload]
     path: str | None
     name: str
+    um_per_px: float | None
     key: str | None
 
     @property
@@ -123,7 +100,8 @@ class _Asked:
 
     def fingerprint(self) -> str:
         """Return a hash of all that is asked for."""
-        named = [self.path, self.name, [one.name for one in self.uploads]]
+        files = [one.name for one in self.uploads]
+        named = [self.kind, self.path, self.name, self.um_per_px, files]
         digest = hashlib.sha256(json.dumps(named).encode())
         for upload in self.uploads:
             while block := upload.read(_BLOCK_BYTES):
@@ -146,6 +124,10 @@ async def create_job(  # noqa: PLR0917 - FastAPI names them
         str | None, Form(max_length=4_000, description="A source below an allowed folder.")
     ] = None,
     name: Annotated[str, Form(max_length=200, description="What to call the job.")] = "",
+    kind: Annotated[Kind, Form(description="Patches, or the regions of one slide.")] = Kind.PATCHES,
+    um_per_px: Annotated[
+        float | None, Form(gt=0, le=100, description="Of a slide whose file does not say it.")
+    ] = None,
     idempotency_key: Key = None,
 ) -> JobState:
     """Score files, or a source on the server, in the background: send `files` or `path`."""
@@ -153,16 +135,17 @@ async def create_job(  # noqa: PLR0917 - FastAPI names them
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, "Send either files or a path.")
     service, owner = served(request), caller(request)
     classifier = await service.classifier()
-    uploads = [_Upload(file.filename or "patches", file.file) for file in files]
-    asked = _Asked(uploads, path, name, idempotency_key)
+    uploads = [Upload(file.filename or "patches", file.file) for file in files]
+    asked = _Asked(kind, uploads, path, name, um_per_px, idempotency_key)
 
     def create() -> JobState:
-        store = _writable(service)
+        jobs = _of_kind(service, kind)
+        _require_writable(jobs)
         with service.creating:
-            job = _job_for(service, store, owner, asked)
-            if store.progress(job).state == "new":
-                store.start(job, classifier)
-        return _state(store, job)
+            job = _job_for(service, jobs, owner, asked)
+            if jobs.progress(job).state == "new":
+                jobs.start(job, classifier)
+        return _state(kind, jobs, job)
 
     told = await asyncio.to_thread(create)
     response.headers["Location"] = f"/api/v1/jobs/{told.id}"
@@ -171,23 +154,28 @@ async def create_job(  # noqa: PLR0917 - FastAPI names them
 
 @jobs.get("")
 def list_jobs(request: Request) -> JobStates:
-    """Return the caller's jobs, newest first."""
-    store = served(request).jobs()
-    return JobStates(jobs=[_state(store, job) for job in store.jobs(caller(request))])
+    """Return the caller's jobs, the newest of each kind first."""
+    owner = caller(request)
+    return JobStates(
+        jobs=[
+            _state(kind, jobs, job)
+            for kind, jobs in served(request).jobs().items()
+            for job in jobs.folder.jobs(owner)
+        ]
+    )
 
 
 @jobs.get("/{job_id}", responses=_GONE)
 def read_job(request: Request, job_id: JobId) -> JobState:
     """Return how far a job is."""
-    store = served(request).jobs()
-    return _state(store, _own(request, store, job_id))
+    return _state(*_own(request, job_id))
 
 
 @jobs.get(
     "/{job_id}/results",
     responses=_GONE
     | documented(HTTPStatus.CONFLICT)
-    | {200: {"content": {kind: {} for _, kind in _FORMS.values()}, "description": "A file"}},
+    | {200: {"content": {kind: {} for kind in MEDIA_TYPES.values()}, "description": "A file"}},
     response_class=Response,
 )
 def read_results(
@@ -195,21 +183,19 @@ def read_results(
     job_id: JobId,
     form: Annotated[ResultForm, Query(alias="format")] = ResultForm.CSV,
 ) -> Response:
-    """Return the rows of a finished job as a file."""
-    store = served(request).jobs()
-    job = _own(request, store, job_id)
-    state = store.progress(job)
+    """Return the rows of a finished job, or the outlines or cells of a slide, as a file."""
+    _, jobs, job = _own(request, job_id)
+    state = jobs.progress(job)
     if state.state != "done":
-        told = f"The job is {state.state}, {state.done:,} of {state.total:,} inputs have a row. "
+        told = f"The job is {state.state}, {state.done:,} of {state.total:,} parts are done. "
         told += state.error or "Ask again once it is done."
         raise HTTPException(HTTPStatus.CONFLICT, told)
-    kind, media_type = _FORMS[form]
     try:
-        content = download(store, job, kind)
+        name, content = jobs.result(job, form)
     except RunError as error:
         raise HTTPException(HTTPStatus.CONFLICT, str(error)) from None
-    disposition = f'attachment; filename="{kind.value}"'
-    return Response(content, media_type=media_type, headers={"Content-Disposition": disposition})
+    disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(content, media_type=MEDIA_TYPES[form], headers=disposition)
 
 
 @jobs.delete(
@@ -218,12 +204,13 @@ def read_results(
     responses=_GONE | documented(HTTPStatus.CONFLICT),
 )
 def delete_job(request: Request, job_id: JobId) -> None:
-    """Stop a job and delete it with its uploads and rows."""
-    store = _writable(served(request))
-    store.remove(_own(request, store, job_id))
+    """Stop a job and delete it with its uploads and results."""
+    _, jobs, job = _own(request, job_id)
+    _require_writable(jobs)
+    jobs.remove(job)
 
 
-def _job_for(service: Served, store: JobStore, owner: str, asked: _Asked) -> Job:
+def _job_for(service: Served, jobs: Jobs, owner: str, asked: _Asked) -> Job:
     """Return the job of a request, made unless its key made it before.
 
     Raises:
@@ -233,24 +220,22 @@ def _job_for(service: Served, store: JobStore, owner: str, asked: _Asked) -> Job
     content = {}
     if asked.key is not None:
         content = {"key_sha256": asked.key_sha256, "asked_sha256": asked.fingerprint()}
-    for job in store.jobs(owner) if content else ():
-        told = _request_of(store.folder / job.id / _REQUEST_FILE)
+    for job in jobs.folder.jobs(owner) if content else ():
+        told = _request_of(jobs.folder.folder / job.id / _REQUEST_FILE)
         if told == content:
             return job
         if told.get("key_sha256") == content["key_sha256"]:
             used = "This Idempotency-Key was used for another request. Take a new one."
             raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, used)
-    if asked.path is not None:
-        place = service.settings.server_source(asked.path)
-        made = store.add_server_path(owner, asked.name or place.name, place)
-    else:
+    settings = service.settings
+    place = None if asked.path is None else settings.server_source(asked.path)
+    if place is None:
         sizes = [_size(upload.file) for upload in asked.uploads]
-        service.settings.check_upload(sizes)
-        store.require_room(owner, sum(sizes), quota=service.settings.quota_bytes)
-        name = asked.name or shown_path(asked.uploads[0].name)
-        made = store.add_upload(owner, name, asked.uploads)
+        settings.check_upload(sizes)
+        jobs.folder.require_room(owner, sum(sizes), quota=settings.quota_bytes)
+    made = jobs.add(Work(owner, asked.name, asked.uploads, place, asked.um_per_px))
     if content:
-        with replacing(store.folder / made.id / _REQUEST_FILE) as temporary:
+        with replacing(jobs.folder.folder / made.id / _REQUEST_FILE) as temporary:
             temporary.write_text(json.dumps(content), "utf-8")
     return made
 
@@ -269,30 +254,33 @@ def _size(file: BinaryIO) -> int:
     return size
 
 
-def _writable(service: Served) -> JobStore:
-    store = service.jobs()
-    if not store.is_writable:
+def _of_kind(service: Served, kind: Kind) -> Jobs:
+    found = service.jobs().get(kind)
+    if found is None:
+        lacking = "This installation reads no slides: it lacks the extra `slides`."
+        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, lacking)
+    return found
+
+
+def _require_writable(jobs: Jobs) -> None:
+    if not jobs.folder.is_writable:
         raise HTTPException(HTTPStatus.CONFLICT, ANOTHER_APP)
-    return store
 
 
-def _own(request: Request, store: JobStore, job_id: str) -> Job:
-    job = store.job(caller(request), job_id)
-    if job is None:
-        raise HTTPException(HTTPStatus.NOT_FOUND, "There is no such job of yours.")
-    return job
+def _own(request: Request, job_id: str) -> tuple[Kind, Jobs, Job]:
+    owner = caller(request)
+    for kind, jobs in served(request).jobs().items():
+        job = jobs.folder.job(owner, job_id)
+        if job is not None:
+            return kind, jobs, job
+    raise HTTPException(HTTPStatus.NOT_FOUND, "There is no such job of yours.")
 
 
-def _state(store: JobStore, job: Job) -> JobState:
-    try:
-        found = store.progress(job)
-    except SourceError as error:
-        return JobState(
-            id=job.id, name=job.name, created=job.created, state="broken", done=0, total=0,
-            error=str(error),
-        )  # fmt: skip
+def _state(kind: Kind, jobs: Jobs, job: Job) -> JobState:
+    found = jobs.progress(job)
     return JobState(
         id=job.id,
+        kind=kind,
         name=job.name,
         created=job.created,
         state=found.state,

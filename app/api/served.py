@@ -2,16 +2,18 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from fastapi import Request
 from starlette.exceptions import HTTPException
 
 from app.api.access import CALLER
 from app.api.batching import Batcher, Model
+from app.api.work import Jobs, Kind, of_stores
 from app.resources.locks import guard_jobs
 from core.engine import Precision
 from core.errors import NodelensError
@@ -21,6 +23,9 @@ from core.scoring import Classifier, apply_locked_point, open_classifier
 from core.settings import Settings
 from core.thresholds import OperatingPointStore
 
+if TYPE_CHECKING:
+    from core.slides.store import SlideStore
+
 
 @dataclass(eq=False)
 class Served:
@@ -29,7 +34,7 @@ class Served:
     Attributes:
         settings: What the operator decided.
         current: Gives the model in force; its first call may take seconds.
-        jobs: Gives the store of jobs.
+        jobs: Gives the jobs of each kind.
         batcher: Where patches of requests come together.
         explaining: Held while patches are explained: a map changes hooks of the one network.
         creating: Held while a job is made, so that a key never makes two.
@@ -37,7 +42,7 @@ class Served:
 
     settings: Settings
     current: Callable[[], Classifier]
-    jobs: Callable[[], JobStore]
+    jobs: Callable[[], Mapping[Kind, Jobs]]
     batcher: Batcher = field(default_factory=Batcher)
     explaining: threading.Lock = field(default_factory=threading.Lock)
     creating: threading.Lock = field(default_factory=threading.Lock)
@@ -73,6 +78,23 @@ def caller(request: Request) -> str:
     return str(request.scope[CALLER])
 
 
+def open_slides(opened: Callable[[], "SlideStore"]) -> "SlideStore | None":
+    """Return a store of slides, None where the extra `slides` is not installed."""
+    try:
+        return opened()
+    except ImportError:
+        return None
+
+
+def _slides(settings: Settings) -> "SlideStore":
+    from core.slides.store import SlideStore  # noqa: PLC0415 - needs the extra `slides`
+
+    settings.slides_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    store = SlideStore(settings.slides_dir, server_roots=settings.server_roots)
+    guard_jobs(store.jobs, settings.keep_days)
+    return store
+
+
 def of_this_installation(settings: Settings) -> Served:
     """Return a service that opens model and jobs by itself, for a process of its own."""
     opening = threading.Lock()
@@ -94,10 +116,11 @@ def of_this_installation(settings: Settings) -> Served:
         return shipped if locked is None else apply_locked_point(shipped, locked)
 
     @cache
-    def jobs() -> JobStore:
+    def jobs() -> Mapping[Kind, Jobs]:
         settings.jobs_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         store = JobStore(settings.jobs_dir, server_roots=settings.server_roots)
         guard_jobs(store, settings.keep_days)
-        return store
+        slides = open_slides(lambda: _slides(settings))
+        return of_stores(store, slides)
 
     return Served(settings, current, jobs)

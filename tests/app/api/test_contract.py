@@ -16,7 +16,7 @@ from tests.toys import write_patches
 
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
 
-NOT_IN_SCHEMA = [positive_data_acceptance]
+NOT_IN_SCHEMA: list[Any] = [positive_data_acceptance]
 """Files or a path, and a path below an allowed folder: no schema can say that."""
 
 

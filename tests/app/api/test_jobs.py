@@ -14,9 +14,11 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 
 from app.api.access import Access
+from app.api.work import Kind
 from core.patches import open_source
 from core.scoring import Classifier
 from tests.app.api.conftest import OTHER, TOKEN, api_of, asked_by, check_problem, png, upload
+from tests.core.slides.toys import green_cells, green_finder, slide_of, tissue_image
 from tests.toys import noise_patches, write_patches
 
 JOBS = "/api/v1/jobs"
@@ -165,7 +167,37 @@ def test_where_another_app_works_jobs_are_read_and_not_made(
     mine: TestClient, api: FastAPI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = finished(mine, mine.post(JOBS, files=upload(png(noise_patches(1)[0]))))
-    api.state.served.jobs().only_while(lambda: False)
+    api.state.served.jobs()[Kind.PATCHES].folder.only_while(lambda: False)
     check_problem(mine.post(JOBS, files=upload(b"x")), 409)
     check_problem(mine.delete(f"{JOBS}/{state['id']}"), 409)
     assert mine.get(f"{JOBS}/{state['id']}").status_code == 200
+
+
+def test_a_slide_is_scored_cell_by_cell_and_outlined(
+    toy_classifier: Classifier, tmp_path: Path, roots: Path
+) -> None:
+    finder, _ = green_finder(toy_classifier)
+    places = green_cells(8, 8, (2, 2), (2, 3), (3, 2), (3, 3))
+    slide_of(roots / "slide.tif", tissue_image(places))
+    slide_of(roots / "silent.tif", tissue_image(places), None)
+    api = api_of(lambda: finder, Access((TOKEN,)), data=tmp_path / "data", roots=[roots])
+    with asked_by(api, token=TOKEN) as client:
+        asked = {"kind": "regions", "path": str(roots / "slide.tif")}
+        state = finished(client, client.post(JOBS, data=asked))
+        assert (state["state"], state["kind"]) == ("done", "regions")
+        results = f"{JOBS}/{state['id']}/results"
+        cells = pd.read_csv(io.BytesIO(client.get(results).content))
+        assert int((cells["call"] == 1).sum()) == 4
+        outlines = client.get(f"{results}?format=geojson").json()
+        assert [one["type"] for one in outlines["features"]] == ["Feature"]
+        asked["path"] = str(roots / "silent.tif")
+        check_problem(client.post(JOBS, data=asked), 422)
+        spaced = asked | {"um_per_px": "0.97"}
+        assert finished(client, client.post(JOBS, data=spaced))["state"] == "done"
+        assert len(client.get(JOBS).json()["jobs"]) == 2
+
+
+def test_patches_have_no_outlines(mine: TestClient) -> None:
+    state = finished(mine, mine.post(JOBS, files=upload(png(noise_patches(1)[0]))))
+    answer = mine.get(f"{JOBS}/{state['id']}/results?format=geojson")
+    assert "no place on a slide" in check_problem(answer, 422)

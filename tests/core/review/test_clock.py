@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from core.doctor import Grade, examine
+from core.review.events import Event
 from core.review.store import ReviewStore
 from core.review.verify import verify_store
 from core.settings import Settings
@@ -17,7 +18,7 @@ def store_at(path: Path, *days: float) -> None:
     now = [NOW]
     store = ReviewStore(path, clock=lambda: now[0])
     case = toy_case()
-    events = [case, *(given(case, "Ann", number) for number in range(len(days) - 1))]
+    events: list[Event] = [case, *(given(case, "Ann", number) for number in range(len(days) - 1))]
     for day, event in zip(days, events, strict=True):
         now[0] = NOW + timedelta(days=day)
         store.append(event)
