@@ -187,7 +187,7 @@ def test_a_slide_is_scored_cell_by_cell_and_outlined(
         assert (state["state"], state["kind"]) == ("done", "regions")
         results = f"{JOBS}/{state['id']}/results"
         cells = pd.read_csv(io.BytesIO(client.get(results).content))
-        assert int((cells["call"] == 1).sum()) == 4
+        assert int((cells["predicted_label"] == 1).sum()) == 4
         outlines = client.get(f"{results}?format=geojson").json()
         assert [one["type"] for one in outlines["features"]] == ["Feature"]
         asked["path"] = str(roots / "silent.tif")
