@@ -24,5 +24,5 @@ USER nodelens
 VOLUME /data
 EXPOSE 8501
 HEALTHCHECK --interval=30s --timeout=5s --start-period=120s CMD \
-  ["python", "-c", "import urllib.request as u; u.urlopen(u.Request('http://localhost:8501/_stcore/health'), timeout=4)"]
-CMD ["streamlit", "run", "app/server.py"]
+  ["python", "-c", "import urllib.request as u; u.urlopen(u.Request('http://localhost:8501/healthz'), timeout=4)"]
+CMD ["streamlit", "run", "app/Home.py"]

@@ -1,5 +1,5 @@
 # One word for each thing that CI does.
-.PHONY: check lint types contracts test fuzz lock wheelhouse
+.PHONY: check lint types contracts test fuzz lock wheelhouse sbom
 
 check: lint types contracts test
 
@@ -28,3 +28,7 @@ lock:
 # Everything for an installation without a network: pip install --no-index --find-links wheelhouse …
 wheelhouse:
 	pip download --require-hashes -r requirements.lock -d wheelhouse
+
+# What is in the pinned set, in CycloneDX; needs cyclonedx-bom.
+sbom:
+	cyclonedx-py requirements requirements.lock --of JSON -o sbom.json
