@@ -38,7 +38,7 @@ class Access:
 
     Attributes:
         tokens: Bearer tokens; without any, only this machine may ask.
-        hosts: Names under which requests may come, without port.
+        hosts: Names under which requests may come, without port, beside this machine's own.
         most_upload_bytes: Of a request that uploads a job.
     """
 
@@ -82,7 +82,7 @@ class Access:
         headers = {name.lower(): value for name, value in scope["headers"]}
         host = headers.get(b"host", b"").decode("latin-1").lower()
         declared = headers.get(b"content-length", b"0")
-        if _name(host) not in self.hosts:
+        if _name(host) not in {*self.hosts, *LOOPBACK_HOSTS}:
             return HTTPStatus.BAD_REQUEST, "The Host header names no host of this service."
         origin = headers.get(b"origin")
         if origin is not None and _netloc(origin.decode("latin-1")) != host:
