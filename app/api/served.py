@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from app.api.access import CALLER
 from app.api.batching import Batcher, Model
 from app.api.work import Jobs, Kind, of_stores
-from app.resources.locks import guard_jobs
+from app.resources.installation import guard_jobs
 from core.engine import Precision
 from core.errors import NodelensError
 from core.explanation import Explainer
