@@ -10,6 +10,7 @@ from pathlib import Path
 from app.resources.caching import cached_by, file_stamp
 from app.resources.installation import guard_jobs
 from core import pictures
+from core.errors import SourceError
 from core.jobs import InputReport, Job, JobProgress, JobStore, inspect_source
 from core.patches import Patch, PatchSource
 from core.review.quality import image_quality
@@ -99,7 +100,10 @@ def _thumbnail(store: JobStore, job: Job, position: int) -> str | None:
 
 def _own_patch(store: JobStore, job: Job, position: int) -> Patch | None:
     """Return the patch of a row; None if it cannot be read or is not the one that was scored."""
-    opened, known = source(store, job), rows(store, job)
+    try:
+        opened, known = source(store, job), rows(store, job)
+    except SourceError:  # gone, or no longer below a folder that may be read
+        return None
     item = opened.read(position) if position < len(opened) else None
     scored = known[position].sha256 if position < len(known) else None
     if not isinstance(item, Patch) or (scored is not None and item.sha256 != scored):

@@ -91,7 +91,8 @@ def test_readers_at_once_see_their_own_batches_and_no_fault(
         folder = tmp_path / f"only-of-reader-{number:02d}"
         job = scored_folder(store, toy_classifier, folder, owner=token, count=3)
         readers.append(Reader(number, job, token))
-    with served(tmp_path / "data", toy_bundle) as address:
+    roots = {"NODELENS_SERVER_ROOTS": str(tmp_path)}
+    with served(tmp_path / "data", toy_bundle, environment=roots) as address:
 
         async def all_at_once() -> None:
             until = time.monotonic() + SECONDS
