@@ -1,29 +1,38 @@
 #!/usr/bin/env bash
 # Make the shipped model again. Killed, the same command goes on; what is finished is not done twice.
 #   tools/shipped_model.sh DATA RUNS MODEL WEIGHTS
-# DATA: Kaggle's layout with patch_id_wsi.csv and split.csv. WEIGHTS: ImageNet weights of tf_efficientnet_lite0
+# DATA: Kaggle's layout with patch_id_wsi.csv. WEIGHTS: ImageNet weights of tf_efficientnet_lite0
 # (.safetensors in timm's naming), or `imagenet` to fetch them from timm's hub.
 set -euo pipefail
 data=$1 runs=$2 model=$3 weights=$4
 
-fit() { # NAME RECIPE START
-  python -m training fit --data "$data" --cache "$runs/pack" --out "$runs/$1" --recipe "$2" --init "$3"
-}
-average() { # NAME RUN... [--shares S...]
-  local name=$1
-  shift
-  [ -f "$runs/$name/outcome.json" ] && return
-  rm -rf "${runs:?}/$name" # the mean of weights takes a minute and is not continued
-  python -m training average "${@/#@/$runs/}" --data "$data" --cache "$runs/pack" --out "$runs/$name"
+train() { # COMMAND NAME RECIPE START DATA [OPTION...]
+  local command=$1 name=$2 recipe=$3 start=$4 from=$5
+  shift 5
+  python -m training "$command" --data "$from" --out "$runs/$name" --recipe "$recipe" --init "$start" "$@"
 }
 
 mkdir -p "$runs"
-fit 96 ours_lite0 "$weights"
-fit lite0-192 ours_lite0_192 "$runs/96/best.safetensors"
-fit centre ours_lite0_centre_first "$runs/lite0-192/best.safetensors"
-average half @lite0-192 @centre
-fit centre2 ours_lite0_centre "$runs/half/best.safetensors"
-average third @centre2 @lite0-192 @centre --shares 0.5 0.25 0.25
-fit settle ours_lite0_settle "$runs/third/best.safetensors"
-average shipped @lite0-192 @settle
-[ -e "$model" ] || python -m training export "$runs/shipped" --to "$model" --name nodelens-lite0-192
+# The start is trained on the patches of unknown slide alone, so that it can be that of every fold.
+python - "$data" "$runs/unknown.csv" <<'PY'
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+data, to = Path(sys.argv[1]).resolve(), sys.argv[2]
+labels, slides = (pd.read_csv(data / name) for name in ("train_labels.csv", "patch_id_wsi.csv"))
+unknown = labels[~labels["id"].isin(slides["id"])]
+paths = [str(data / "train" / f"{one}.tif") for one in unknown["id"]]
+unknown.assign(path=paths)[["path", "label"]].to_csv(to, index=False)
+PY
+train fit base ours_lite0_base "$weights" "$runs/unknown.csv" --all-slides
+train fit base-192 ours_lite0_base_192 "$runs/base/best.safetensors" "$runs/unknown.csv" --all-slides
+start=$runs/base-192/best.safetensors
+train crossval folds ours_lite0_shipped "$start" "$data" --folds 5 --cache "$runs/pack"
+train fit shipped ours_lite0_shipped "$start" "$data" --all-slides --cache "$runs/pack"
+if [ ! -e "$model" ]; then
+  python -m training export "$runs/shipped" --to "$model" --name nodelens-lite0-192 --calibrate-from "$runs/folds"
+  python -m training domain "$model" --data "$data"
+  python -m training measure "$model" --data "$data" --crossval "$runs/folds"
+fi

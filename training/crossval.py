@@ -150,7 +150,10 @@ def _facts(
     first = configs[0]
     notes = [
         "Scores are sigmoid(logit) without a temperature: each fold has a model of its own.",
-        "Each fold's epoch was chosen on the fold itself, so the scores are slightly too good.",
+        "The epochs were fixed beforehand: no fold's score chose its weights."
+        if first.recipe.schedule.keep == "last"
+        else "Each fold's epoch was chosen on the fold itself, so the scores are slightly too "
+        "good.",
         *dict.fromkeys(warning for config in configs for warning in config.split_warnings),
     ]
     if unknown := first.train.without_slide:

@@ -145,6 +145,8 @@ def _fit(options: FitOptions, team: Team, should_stop: Callable[[], bool]) -> Ru
         device=device,
         layer_decay=options.recipe.schedule.layer_decay,
         precision=precision,
+        keeps=options.recipe.schedule.keep,
+        start_share=options.recipe.start_share,
     )
     if folder.checkpoint.is_file():
         restore_checkpoint(folder.checkpoint, state, config_digest=digest)
@@ -258,10 +260,15 @@ def _finish(folder: RunFolder, config: RunConfig, state: TrainingState) -> None:
             f"{folder.root} --to DIR --calibrate-from CROSSVAL"
         )
         return
+    reached = (
+        f"validation AUC {best.ema_auc:.4f} at its end"
+        if config.recipe.schedule.keep == "last"
+        else f"best validation AUC {best.ema_auc:.4f} in epoch {best.epoch + 1} (the epoch was "
+        "chosen by it, so it is slightly too good)"
+    )
     say(
-        f"Finished after {len(state.history)} of {planned} epochs; best validation AUC "
-        f"{best.ema_auc:.4f} in epoch {best.epoch + 1} (the epoch was chosen by it, so it is "
-        f"slightly too good). Metrics and curves: {folder.metrics}, {folder.curves}. Next: python "
+        f"Finished after {len(state.history)} of {planned} epochs; {reached}. Metrics "
+        f"and curves: {folder.metrics}, {folder.curves}. Next: python "
         f"-m training export {folder.root} --to DIR"
     )
 

@@ -307,6 +307,8 @@ class MeasureOptions:
         model: A bundle; its card is rewritten.
         data: Labelled patches that it was not trained on.
         split: Which part of them (default: what the data declare as validation, else all).
+        crossval: Cross-validation of the same recipe, for a model that was trained on every patch:
+            its folds' models are judged, each on the slides that it did not see.
         device: Where to compute.
     """
 
@@ -314,6 +316,7 @@ class MeasureOptions:
     _: KW_ONLY
     data: Path
     split: str = ""
+    crossval: Path | None = None
     device: Device = "auto"
 
 
@@ -324,7 +327,8 @@ class DomainOptions:
     Attributes:
         model: A bundle; its card is rewritten and `domain.safetensors` added.
         data: The patches that it was trained and validated on, with their splits.
-        patches: At most so many training patches, drawn at random.
+        patches: At most so many training patches, drawn at random; of a model that was trained on
+            every patch, so many besides those of its folds.
         share: Of the validation patches that the limit leaves outside.
         layers: Of the network (default: what timm lists at a quarter, an eighth and a sixteenth
             of the input's side).

@@ -84,6 +84,7 @@ class ValidationScores:
         labels: (N,) 1 tumour in the centre, 0 none.
         scores: (N,) calibrated probability of tumour, float64.
         sha256: Hash of the file they came from.
+        folds: (N,) from 1, where each score is of a model that trained without its fold.
     """
 
     ids: NDArray[np.str_]
@@ -91,6 +92,7 @@ class ValidationScores:
     labels: NDArray[np.int8]
     scores: NDArray[np.float64]
     sha256: str
+    folds: NDArray[np.int64] | None = None
 
 
 def read_card(folder: Path) -> Card:
@@ -189,9 +191,10 @@ def read_validation(folder: Path, sha256: str | None = None) -> ValidationScores
     try:
         labels = np.array([int(cell) for cell in table["label"]], np.int8)
         scores = np.array([float(cell) for cell in table["score"]], np.float64)
+        folds = np.array([int(cell) for cell in table["fold"]]) if "fold" in table else None
     except ValueError as error:
         raise BundleError(
-            f"{VALIDATION_FILE} holds a label or score that is no number ({error})."
+            f"{VALIDATION_FILE} holds a label, score or fold that is no number ({error})."
         ) from None
     if not (np.isin(labels, (0, 1)).all() and ((scores >= 0) & (scores <= 1)).all()):
         raise BundleError(
@@ -199,7 +202,12 @@ def read_validation(folder: Path, sha256: str | None = None) -> ValidationScores
             "Export the bundle again."
         )
     return ValidationScores(
-        table["id"].to_numpy(np.str_), table["slide"].to_numpy(np.str_), labels, scores, found
+        ids=table["id"].to_numpy(np.str_),
+        slides=table["slide"].to_numpy(np.str_),
+        labels=labels,
+        scores=scores,
+        sha256=found,
+        folds=folds,
     )
 
 
@@ -210,14 +218,17 @@ def write_validation(
     slides: Sequence[str],
     labels: Sequence[int],
     scores: Sequence[float],
+    folds: Sequence[int] | None = None,
 ) -> str:
-    """Write `validation.csv` (id, slide, label, score) and return its SHA-256.
+    """Write `validation.csv` (id, slide, label, score, and fold if any) and return its SHA-256.
 
     Scores are calibrated probabilities, written so that reading them gives the same float64.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / VALIDATION_FILE
     table = pd.DataFrame({"id": ids, "slide": slides, "label": labels, "score": scores})
+    if folds is not None:
+        table["fold"] = folds
     table.to_csv(path, index=False, lineterminator="\n")
     return hashlib.sha256(path.read_bytes()).hexdigest()
 

@@ -50,6 +50,29 @@ def fit_domain(train: NDArray[np.float32], others: NDArray[np.float32], *, share
         others: (M, F) of patches of slides that did not train; they set the limit.
         share: Of `others` that lie beyond the limit.
     """
+    plain = _unlimited(train)
+    return _limited(plain, plain.distances(others), share)
+
+
+def fit_domain_by_folds(
+    train: NDArray[np.float32], folds: NDArray[np.int64], *, share: float
+) -> Domain:
+    """Return the reference of patches that all train; the limit is that of slides left out in turn.
+
+    Args:
+        train: (N, F) statistics of training patches.
+        folds: (N,) of whole slides from 1; 0 where the slide is unknown, which are never left out.
+        share: Of the patches left out, each compared with those of the other folds, that lie beyond
+            the limit.
+    """
+    left_out = [
+        _unlimited(train[folds != fold]).distances(train[folds == fold])
+        for fold in np.unique(folds[folds > 0])
+    ]
+    return _limited(_unlimited(train), np.concatenate(left_out), share)
+
+
+def _unlimited(train: NDArray[np.float32]) -> Domain:
     mean = train.mean(axis=0, dtype=np.float64)
     spread = train.std(axis=0, dtype=np.float64) + 1e-6
     standard = (train - mean) / spread
@@ -57,9 +80,12 @@ def fit_domain(train: NDArray[np.float32], others: NDArray[np.float32], *, share
     values, directions = np.linalg.eigh(correlations)
     values = (1 - SHRINKAGE) * values.clip(min=0) + SHRINKAGE
     whitening = directions / np.sqrt(values) / spread[:, None]
-    plain = Domain(mean.astype(np.float32), whitening.astype(np.float32))
-    limit = float(np.quantile(plain.distances(others), 1 - share))
-    return Domain(plain.mean, (whitening / limit).astype(np.float32))
+    return Domain(mean.astype(np.float32), whitening.astype(np.float32))
+
+
+def _limited(plain: Domain, distances: NDArray[np.float64], share: float) -> Domain:
+    limit = np.quantile(distances, 1 - share)
+    return Domain(plain.mean, (plain.whitening / limit).astype(np.float32))
 
 
 def write_domain(folder: Path, domain: Domain) -> str:

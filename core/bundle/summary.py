@@ -9,6 +9,8 @@ _NAMES = {
     "auroc_by_patches": "AUROC, patches as if independent",
     "sensitivity_calibration_slides": "Sensitivity on the calibration slides",
     "specificity_calibration_slides": "Specificity on the calibration slides",
+    "sensitivity_crossfitted": "Sensitivity, cross-fitted",
+    "specificity_crossfitted": "Specificity, cross-fitted",
     "calibration_slope": "Calibration slope",
     "average_precision": "Average precision",
     "brier": "Brier score",

@@ -1,4 +1,4 @@
-"""Temperature and shipped threshold, each from its own half of the validation slides."""
+"""Temperature and threshold from all validation slides, with cross-fitted evidence of both."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,14 +6,11 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
+from scipy.special import expit, logit
+from sklearn.model_selection import StratifiedGroupKFold
 
 from core.errors import EvidenceError, RunError
-from core.statistics import (
-    Evidence,
-    fit_temperature,
-    split_slides,
-)
+from core.statistics import Evidence, fit_temperature
 from core.thresholds import (
     BestF1,
     Choice,
@@ -26,15 +23,29 @@ from core.thresholds import (
 
 RULE: Final = SensitivityAtLeast(0.95)
 """A second reader may be bothered by false alarms; a missed metastasis is the worse mistake."""
-CALIBRATION_PART: Final = "calibration slides"
 ROUNDING: Final = 1e-5
 """Of a probability, between engines in float32; measured: 3e-6."""
-THRESHOLD_PART: Final = "threshold slides"
-_SEEDS: Final = 200
+FOLDS: Final = 5
+"""Of slides, where the models' own folds are not given."""
 _RATES: Final[dict[str, Callable[[float], Rule]]] = {
     "sensitivity": SensitivityAtLeast,
     "specificity": SpecificityAtLeast,
 }
+
+
+@dataclass(frozen=True, eq=False)
+class Crossfitted:
+    """What temperature and threshold are worth on slides that had no part in them.
+
+    Attributes:
+        scores: Each patch's probability at a temperature fitted on the other folds.
+        calls: Each patch's call, 0 or 1 as a score, at temperature and threshold of the others.
+        thresholds: Of each fold's others, on the scale of the shipped temperature.
+    """
+
+    scores: Evidence
+    calls: Evidence
+    thresholds: tuple[float, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,25 +54,22 @@ class Calibration:
 
     Attributes:
         temperature: Logits are divided by it.
-        temperature_fitted_on: In words.
         chosen: The threshold on calibrated probabilities.
-        chosen_on: In words.
-        fitting: Calibrated evidence that the temperature saw.
-        judging: Calibrated evidence that the threshold saw; the temperature did not, unless the
-            notes say so.
+        chosen_on: The patches that temperature and threshold come from, in words.
+        fitted: Whether a temperature could be fitted; it is 1 otherwise.
         everything: All validation patches, calibrated.
-        split_seed: Of `split_slides` into fitting and judging; None where they are the same.
+        folds: (N,) from 1: which patches have temperature and threshold of the same others.
+        crossfitted: None where slides are unknown or too few.
         notes: What must not be trusted.
     """
 
     temperature: float
-    temperature_fitted_on: str
     chosen: Choice
     chosen_on: str
-    fitting: Evidence
-    judging: Evidence
+    fitted: bool
     everything: Evidence
-    split_seed: int | None
+    folds: NDArray[np.int64] | None
+    crossfitted: Crossfitted | None
     notes: tuple[str, ...]
 
 
@@ -92,17 +100,19 @@ def calibrate(
     logits: NDArray[np.float64],
     slides: NDArray[np.str_],
     rule: Rule = RULE,
+    folds: NDArray[np.int64] | None = None,
 ) -> Calibration:
     """Return temperature and threshold from validation logits.
 
-    Where slides are unknown, or too few for two halves with both classes, both come from all
-    validation patches, and the notes say it.
+    Both come from all patches. What they are worth is measured by doing the same without each fold
+    of slides in turn and looking at that fold (cross-fitting).
 
     Args:
         labels: (N,) 0 or 1.
         logits: (N,) before temperature.
         slides: (N,) slide, "" where unknown.
         rule: Chooses the threshold.
+        folds: (N,) from 1, of whole slides; None makes five.
 
     Raises:
         EvidenceError: A class is absent.
@@ -110,39 +120,32 @@ def calibrate(
     notes: list[str] = []
     known = bool((slides != "").all())
     raw = Evidence.of(labels, expit(logits), slides if known else None)
-    split = _balanced_halves(raw) if known else None
-    if split is None:
-        why = "are too few for two halves with both classes" if known else "are not all known"
+    temperature, fitted = _temperature(raw, notes), True
+    if temperature is None:
+        temperature, fitted = 1.0, False
+    everything = Evidence.of(labels, expit(logits / temperature), raw.slides)
+    chosen = choose(rule, everything)
+    if folds is None and known:
+        folds = _folds(labels, slides)
+    crossfitted = (
+        None if folds is None else _crossfitted(raw, logits, folds, rule, shipped=temperature)
+    )
+    if crossfitted is None:
+        why = "are too few to leave some out" if known else "are not all known"
         notes.append(
             f"The validation slides {why}: temperature and threshold come from the same patches, "
             "so calibration and rates are slightly too good."
         )
-    fit = _temperature(raw if split is None else split.first, notes)
-    temperature = 1.0 if fit is None else fit
-    everything = Evidence.of(labels, expit(logits / temperature), raw.slides)
-    if split is None:
-        fitting, judging = everything, everything
-        fitted_on = chosen_on = f"all {len(raw):,} validation patches"
-    else:
-        in_first = np.isin(slides, split.first.slide_names)
-        fitting, judging = everything.select(in_first), everything.select(~in_first)
-        fitted_on, chosen_on = (
-            f"the {name}: {len(part):,} validation patches, {part.n_positive:,} with tumour, of "
-            f"{len(part.slide_names)} slides"
-            for name, part in ((CALIBRATION_PART, fitting), (THRESHOLD_PART, judging))
-        )
-    chosen = choose(rule, judging)
-    shared = ("The threshold was chosen on patches that the temperature was fitted on.",)
+    of = f", of {len(everything.slide_names)} slides" if known else ""
     return Calibration(
         temperature=temperature,
-        temperature_fitted_on=fitted_on if fit is not None else "nothing; it is 1",
         chosen=chosen,
-        chosen_on=chosen_on,
-        fitting=fitting,
-        judging=judging,
+        chosen_on=(f"all {len(raw):,} validation patches, {raw.n_positive:,} with tumour{of}"),
+        fitted=fitted,
         everything=everything,
-        split_seed=None if split is None else split.seed,
-        notes=(*notes, *chosen.notes, *(shared if split is None and fit is not None else ())),
+        folds=folds if crossfitted else None,
+        crossfitted=crossfitted,
+        notes=(*notes, *chosen.notes),
     )
 
 
@@ -154,36 +157,48 @@ def _temperature(evidence: Evidence, notes: list[str]) -> float | None:
         return None
 
 
-@dataclass(frozen=True, eq=False)
-class _Halves:
-    """What `split_slides` makes of all validation slides with a seed."""
-
-    seed: int
-    first: Evidence
-    second: Evidence
-
-    @property
-    def usable(self) -> bool:
-        """Whether either half has both classes."""
-        parts = (self.first, self.second)
-        return all(part.n_positive > 0 and part.n_negative > 0 for part in parts)
-
-    @property
-    def imbalance(self) -> float:
-        """How far patches and tumour patches are from halves, 0..2."""
-        counts = (
-            (len(self.first), len(self.second)),
-            (self.first.n_positive, self.second.n_positive),
-        )
-        return sum(abs(a - b) / (a + b) for a, b in counts)
-
-
-def _balanced_halves(evidence: Evidence) -> _Halves | None:
-    """Return the halves, of the first 200 seeds, most even in patches and tumour patches."""
-    if len(evidence.slide_names) < 2:
+def _folds(labels: NDArray[np.int8], slides: NDArray[np.str_]) -> NDArray[np.int64] | None:
+    """Return folds (N,) of whole slides, from 1; None with fewer than two slides."""
+    count = min(FOLDS, len(np.unique(slides)))
+    if count < 2:
         return None
-    halves = [_Halves(seed, *split_slides(evidence, 0.5, seed)) for seed in range(_SEEDS)]
-    return min((one for one in halves if one.usable), key=lambda one: one.imbalance, default=None)
+    folds = np.zeros(len(labels), np.int64)
+    splitter = StratifiedGroupKFold(count, shuffle=True, random_state=0)
+    for number, (_, held_out) in enumerate(splitter.split(labels, labels, slides), start=1):
+        folds[held_out] = number
+    return folds
+
+
+def _crossfitted(
+    raw: Evidence,
+    logits: NDArray[np.float64],
+    folds: NDArray[np.int64],
+    rule: Rule,
+    *,
+    shipped: float,
+) -> Crossfitted | None:
+    """Return what the other folds say of each; None where some others cannot say anything."""
+    scores, calls = np.empty(len(logits)), np.empty(len(logits))
+    thresholds = []
+    for fold in np.unique(folds):
+        held_out = folds == fold
+        others = raw.select(~held_out)
+        if not 0 < others.n_positive < len(others):
+            return None
+        temperature = _temperature(others, []) or 1.0
+        scores[held_out] = expit(logits[held_out] / temperature)
+        try:
+            threshold = choose(rule, others).threshold
+        except EvidenceError:
+            return None
+        # A temperature keeps the order of scores, so a threshold before it is one after it.
+        calls[held_out] = raw.scores[held_out] >= threshold
+        thresholds.append(float(expit(logit(threshold) / shipped)))
+    return Crossfitted(
+        Evidence.of(raw.labels, scores, raw.slides),
+        Evidence.of(raw.labels, calls, raw.slides),
+        tuple(thresholds),
+    )
 
 
 def clear_of_rounding(threshold: float, scores: NDArray[np.floating[Any]]) -> float:

@@ -1,17 +1,23 @@
 """What a bundle's training patches look like to its network, for telling what is unlike them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.bundle import build_network, read_bundle, write_card
+from core.bundle import (
+    ValidationScores,
+    build_network,
+    read_bundle,
+    read_validation,
+    write_card,
+)
 from core.bundle.card import Architecture, TrainingDomain
-from core.bundle.domain import fit_domain, write_domain
+from core.bundle.domain import fit_domain, fit_domain_by_folds, write_domain
 from core.engine import TorchEngine
 from core.errors import RunError
-from core.patches import ImageU8, Patch, SelectedSource
-from training.bundling.scoring import in_passes, labelled_source
+from core.patches import ImageU8, Patch, PatchSource, SelectedSource
+from training.bundling.scoring import ALL, in_passes, labelled_source
 from training.data.split import TRAIN_NAME, VAL_NAME
 from training.options import DomainOptions
 
@@ -33,13 +39,24 @@ def run_domain(options: DomainOptions) -> TrainingDomain:
     engine = TorchEngine(
         card.architecture, card.preprocessing, bundle.weights, layers=layers, device="cpu"
     )
-    train = _statistics(engine, options, TRAIN_NAME, at_most=options.patches)
-    others = _statistics(engine, options, VAL_NAME)
-    digest = write_domain(options.model, fit_domain(train, others, share=options.share))
+    folds = fold_of_patch(read_validation(options.model))
+    if folds:
+        train, left_out = _all_statistics(engine, options, folds)
+        fitted = fit_domain_by_folds(train, left_out, share=options.share)
+        judged_on = (
+            f"{int((left_out > 0).sum()):,} patches of known slides, each compared with patches of "
+            "other slides"
+        )
+    else:
+        train = _statistics(engine, options, TRAIN_NAME, at_most=options.patches)
+        others = _statistics(engine, options, VAL_NAME)
+        fitted = fit_domain(train, others, share=options.share)
+        judged_on = f"{len(others):,} validation patches of other slides"
+    digest = write_domain(options.model, fitted)
     facts = TrainingDomain(
         layers=tuple(layers),
         patches=len(train),
-        judged_on=f"{len(others):,} validation patches of other slides",
+        judged_on=judged_on,
         share=options.share,
         sha256=digest,
     )
@@ -63,16 +80,42 @@ def early_layers(architecture: Architecture) -> tuple[str, ...]:
     return tuple(found)
 
 
+def fold_of_patch(scores: ValidationScores) -> dict[str, int]:
+    """Return the fold of each patch of validation scores by its id; empty where there are none."""
+    if scores.folds is None:
+        return {}
+    return dict(zip(scores.ids.tolist(), scores.folds.tolist(), strict=True))
+
+
 def _statistics(
     engine: TorchEngine, options: DomainOptions, split: str, *, at_most: int | None = None
 ) -> NDArray[np.float32]:
     with labelled_source(options.data, split) as source:
-        rows: Sequence[int] = range(len(source))
-        if at_most is not None and at_most < len(source):
-            random = np.random.default_rng(options.seed)
-            rows = sorted(random.choice(len(source), at_most, replace=False).tolist())
-        chosen = SelectedSource(source, rows).stream()
-        images = [item.image_rgb_u8 for item in chosen if isinstance(item, Patch)]
+        return _of_rows(engine, source, _drawn(range(len(source)), at_most, options.seed))
+
+
+def _all_statistics(
+    engine: TorchEngine, options: DomainOptions, folds: Mapping[str, int]
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Return statistics of all patches in folds and of some others, and their folds, 0 if none."""
+    with labelled_source(options.data, ALL) as source:
+        own = [folds.get(entry.id, 0) for entry in source.entries]
+        known = [row for row, fold in enumerate(own) if fold]
+        others = [row for row, fold in enumerate(own) if not fold]
+        rows = sorted([*known, *_drawn(others, options.patches, options.seed)])
+        return _of_rows(engine, source, rows), np.array([own[row] for row in rows])
+
+
+def _drawn(rows: Sequence[int], at_most: int | None, seed: int) -> Sequence[int]:
+    if at_most is None or at_most >= len(rows):
+        return rows
+    drawn = np.random.default_rng(seed).choice(len(rows), at_most, replace=False)
+    return sorted(rows[number] for number in drawn.tolist())
+
+
+def _of_rows(engine: TorchEngine, source: PatchSource, rows: Sequence[int]) -> NDArray[np.float32]:
+    chosen = SelectedSource(source, rows).stream()
+    images = [item.image_rgb_u8 for item in chosen if isinstance(item, Patch)]
 
     def statistics(batch: ImageU8) -> NDArray[np.float32]:
         found = engine.submit(batch).statistics()

@@ -89,14 +89,14 @@ def _write_bundle(part: Path, options: ExportOptions, run: FinishedRun) -> Card:
     shown = out_of_fold(run, calibrate_from) if calibrate_from else own_validation(run)
     scores = shown.logits
     rule = rule_named(options.rule)
-    calibration = calibrate(scores.labels, scores.logits, scores.slides, rule)
+    calibration = calibrate(scores.labels, scores.logits, scores.slides, rule, scores.folds)
     card = Card(
         name=options.name or recipe.name,
         architecture=recipe.network,
         preprocessing=recipe.preprocessing,
         class_order=("no tumour in the centre", "tumour in the centre"),
         temperature=calibration.temperature,
-        temperature_fitted_on=calibration.temperature_fitted_on,
+        temperature_fitted_on=calibration.chosen_on if calibration.fitted else "nothing; it is 1",
         operating_point=_operating_point(calibration),
         training=_summary(f"{config.data}, training part", config.train),
         validation=Validation(
@@ -108,8 +108,8 @@ def _write_bundle(part: Path, options: ExportOptions, run: FinishedRun) -> Card:
                 slides=scores.slides.tolist(),
                 labels=scores.labels.tolist(),
                 scores=calibration.everything.scores.tolist(),
+                folds=None if calibration.folds is None else calibration.folds.tolist(),
             ),
-            split_seed=calibration.split_seed,
             notes=(*_notes(shown, calibration), *options.note),
         ),
         recipe={**recipe_values(recipe), "run": _run_values(run)},
@@ -133,7 +133,7 @@ def _write_bundle(part: Path, options: ExportOptions, run: FinishedRun) -> Card:
 
 
 def _operating_point(calibration: Calibration) -> OperatingPoint:
-    chosen, judging = calibration.chosen, calibration.judging
+    chosen, judging = calibration.chosen, calibration.everything
     return OperatingPoint(
         version=SHIPPED,
         threshold=clear_of_rounding(chosen.threshold, calibration.everything.scores),
@@ -157,8 +157,12 @@ def _summary(name: str, facts: SetFacts) -> DataSummary:
 
 def _notes(shown: Validated, calibration: Calibration) -> tuple[str, ...]:
     rates = "The rates at the shipped threshold are too good on the slides that it was chosen on"
-    if calibration.fitting is not calibration.judging:
-        rates += "; those of the calibration slides are free of that"
+    if (crossfitted := calibration.crossfitted) is not None:
+        low, high = min(crossfitted.thresholds), max(crossfitted.thresholds)
+        rates += (
+            "; the cross-fitted ones are free of that. Without one of the folds the same rule "
+            f"would have chosen {low:.3f} to {high:.3f}"
+        )
     facts = shown.facts
     return (
         f"Validation patches come from {len(facts.slides)} slides or slide groups only.",

@@ -23,7 +23,7 @@ from core.statistics import (
     metrics_at,
     reliability,
 )
-from training.bundling.calibration import THRESHOLD_PART, Calibration
+from training.bundling.calibration import Calibration
 
 BOOTSTRAP_SEED: Final = 0
 RATES: Final[tuple[MetricName, ...]] = ("sensitivity", "specificity")
@@ -154,27 +154,26 @@ def _rates(
 def validation_metrics(calibration: Calibration) -> dict[str, Measured]:
     """Return the metrics of the card by name; what cannot be had with an interval is left out.
 
-    Discrimination is of all validation patches; calibration is of the half that the temperature
-    did not see; the rates are of all, and of each half by itself.
+    Discrimination, and the rates at the shipped threshold, are of all validation patches. How well
+    scores are calibrated, and the rates named so, are cross-fitted where they can be: each patch's
+    temperature and threshold come from folds of other slides.
     """
-    everything, judging = calibration.everything, calibration.judging
+    everything, crossfitted = calibration.everything, calibration.crossfitted
     overall = measure_performance(everything, ()).metrics
     metrics: dict[str, Measured | None] = {
         name: overall[name] for name in ("auroc", "auroc_by_patches", "average_precision")
     }
     if not overall["auroc"].has_interval:
         metrics["auroc"] = overall["auroc_by_patches"]
-    threshold = calibration.chosen.threshold
     for rate in RATES:
-        metrics[rate] = rate_interval(everything, rate, threshold)
-        if calibration.fitting is not calibration.judging:
-            metrics[f"{rate}_calibration_slides"] = rate_interval(
-                calibration.fitting, rate, threshold
-            )
-    where = "" if judging is everything else f"; on the {THRESHOLD_PART}"
-    of_judging = measure_performance(judging, ()).metrics
+        metrics[rate] = rate_interval(everything, rate, calibration.chosen.threshold)
+        if crossfitted is not None:
+            metrics[f"{rate}_crossfitted"] = rate_interval(crossfitted.calls, rate, 0.5)
+    calibrated = everything if crossfitted is None else crossfitted.scores
+    where = "" if crossfitted is None else ", cross-fitted"
+    of_calibrated = measure_performance(calibrated, ()).metrics
     for name in ("brier", "ece", "calibration_slope"):
-        if value := of_judging.get(name):
+        if value := of_calibrated.get(name):
             metrics[name] = replace(value, method=value.method + where)
     return {name: one for name, one in metrics.items() if one is not None and one.has_interval}
 

@@ -1,6 +1,8 @@
 """What serving may change about a model's calls, measured on validation patches for its card."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,37 +16,86 @@ from core.errors import RunError
 from core.explanation.fillers import Filler, FillerKind, keep_centre
 from core.patches import ImageU8, Patch
 from core.scoring import Classifier, open_classifier
-from training.bundling.scoring import in_passes, labelled_source
-from training.options import MeasureOptions
+from training.bundling.export import run_export
+from training.bundling.scoring import ALL, in_passes, labelled_source
+from training.bundling.validated import read_validation_logits
+from training.options import ExportOptions, MeasureOptions
+from training.runs.folder import CROSSVAL_FILE, RunFolder
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """A model with labelled patches that it was not trained on.
+
+    Attributes:
+        model: Folder of its bundle.
+        images: (N, 96, 96, 3) uint8.
+        labels: (N,) 0 or 1.
+    """
+
+    model: Path
+    images: ImageU8
+    labels: NDArray[np.int8]
 
 
 def run_measure(options: MeasureOptions) -> Card:
     """Score validation patches in the ways below, and write what that changes to the card.
 
     They are scored in eight orientations, in 16 bits, and in the surroundings of other patches.
+    A model that was trained on all patches is judged by those of its cross-validation, each on the
+    slides that it did not see.
 
     Raises:
-        RunError: The data have one class only.
+        RunError: The data have one class only, or the cross-validation is not finished.
         NodelensError: There is no usable model, or no labelled patch.
     """
-    exact = open_classifier(options.model, device=options.device)
-    images, labels = _validation(options.data, options.split)
-    views = in_passes(images, exact.engine.d4_logits)
+    shipped = open_classifier(options.model, device=options.device)
+    with TemporaryDirectory() as folder:
+        if options.crossval is None:
+            judges = [Judge(options.model, *_validation(options.data, options.split))]
+        else:
+            judges = _of_folds(options.crossval, options.data, Path(folder))
+        labels = np.concatenate([judge.labels for judge in judges])
+        views, mixed, fast = [], [], []
+        arithmetic = ""
+        for judge in judges:
+            exact = open_classifier(judge.model, device=options.device).engine
+            views.append(in_passes(judge.images, exact.d4_logits))
+            swaps = swapped(judge.images, judge.labels, other=True)
+            mixed.append(in_passes(swaps, exact.logits))
+            engine = open_classifier(
+                judge.model, device=options.device, precision=Precision.FAST
+            ).engine
+            if engine.precision is Precision.FAST:
+                arithmetic = f"{engine.name}, {engine.arithmetic}"
+                fast.append(in_passes(judge.images, engine.logits))
+    every_view = np.concatenate(views)
     card = read_card(options.model).model_copy(
         update={
-            "orientations": measure_orientations(exact, views),
-            "centre_auroc": measure_centre(exact, images, labels),
+            "orientations": measure_orientations(shipped, every_view),
+            "centre_auroc": float(roc_auc_score(labels, np.concatenate(mixed))),
         }
     )
-    fast = open_classifier(options.model, device=options.device, precision=Precision.FAST).engine
-    if fast.precision is Precision.FAST:
-        found = in_passes(images, fast.logits)
-        measured = measure_fast(
-            exact, views[:, 0], found, labels, f"{fast.name}, {fast.arithmetic}"
-        )
+    if fast:
+        measured = measure_fast(shipped, every_view[:, 0], np.concatenate(fast), labels, arithmetic)
         card = card.model_copy(update={"fast": measured})
     write_card(options.model, card)
     return card
+
+
+def _of_folds(crossval: Path, data: Path, folder: Path) -> list[Judge]:
+    """Return each fold's model, as a bundle in a folder, with the patches that it did not see."""
+    if not (crossval / CROSSVAL_FILE).is_file():
+        raise RunError(f"{crossval} is no finished cross-validation. Name one, or finish it.")
+    images, labels, ids = _patches(data, ALL)
+    row_of = {one: row for row, one in enumerate(ids)}
+    judges = []
+    for run in sorted(crossval.glob("fold-*")):
+        run_export(ExportOptions(run, to=folder / run.name))
+        held_out = read_validation_logits(RunFolder(run).scores).ids
+        rows = [row_of[one] for one in held_out]
+        judges.append(Judge(folder / run.name, images[rows], labels[rows]))
+    return judges
 
 
 def measure_orientations(classifier: Classifier, views: NDArray[np.float32]) -> Orientations:
@@ -89,16 +140,6 @@ def measure_fast(
     )
 
 
-def measure_centre(classifier: Classifier, images: ImageU8, labels: NDArray[np.int8]) -> float:
-    """Return `Card.centre_auroc`: the centre's label in surroundings of the other label.
-
-    Raises:
-        RunError: All labels are the same.
-    """
-    mixed = swapped(images, labels, other=True)
-    return float(roc_auc_score(labels, in_passes(mixed, classifier.engine.logits)))
-
-
 def swapped(
     images: ImageU8, labels: NDArray[np.int8], *, other: bool, seam_px: float = 4.0, seed: int = 0
 ) -> ImageU8:
@@ -133,7 +174,13 @@ def _changed(
 
 
 def _validation(data: Path, split: str) -> tuple[ImageU8, NDArray[np.int8]]:
+    images, labels, _ = _patches(data, split)
+    return images, labels
+
+
+def _patches(data: Path, split: str) -> tuple[ImageU8, NDArray[np.int8], list[str]]:
     with labelled_source(data, split) as source:
         patches = [item for item in source.stream() if isinstance(item, Patch)]
     labels = np.array([patch.entry.label for patch in patches], np.int8)
-    return np.stack([patch.image_rgb_u8 for patch in patches]), labels
+    images = np.stack([patch.image_rgb_u8 for patch in patches])
+    return images, labels, [patch.entry.id for patch in patches]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from core.errors import RunError
 from core.tables import read_table
-from training.runs.config import SetFacts
+from training.runs.config import RunConfig, SetFacts
 from training.runs.folder import CROSSVAL_FILE, FinishedRun, RunFolder, read_finished
 
 
@@ -22,12 +22,14 @@ class ValidationLogits:
         slides: (N,) slide, "" where unknown.
         labels: (N,) 0 or 1.
         logits: (N,) before temperature; float32 values in float64, as the app computes them.
+        folds: (N,) from 1, where each is out of fold.
     """
 
     ids: list[str]
     slides: NDArray[np.str_]
     labels: NDArray[np.int8]
     logits: NDArray[np.float64]
+    folds: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,8 +81,11 @@ def own_validation(run: FinishedRun) -> Validated:
         config.val,
         f"{config.data}, validation part",
         (
-            "The epoch was chosen by the AUC on these same patches, so the AUROC is slightly too "
-            "good.",
+            *(
+                ["The epoch was chosen by the AUC on these patches, so it is slightly too good."]
+                if config.recipe.schedule.keep == "best"
+                else []
+            ),
             *config.split_warnings,
         ),
     )
@@ -115,15 +120,31 @@ def out_of_fold(run: FinishedRun, crossval: Path) -> Validated:
         slides=np.concatenate([part.slides for part in parts]),
         labels=np.concatenate([part.labels for part in parts]),
         logits=np.concatenate([part.logits for part in parts]),
+        folds=np.repeat(np.arange(len(parts)) + 1, [len(part.ids) for part in parts]),
     )
     return Validated(
         logits,
         SetFacts.of_columns(np.array(logits.ids), logits.labels, logits.slides),
         f"{own.data}, out of fold in a cross-validation of {len(folders)} folds",
-        (
-            f"Each score is of one of {len(folders)} models of this recipe, which did not see the "
-            "patch's slide. The shipped weights were trained on all these patches, so the numbers "
-            "are those of the recipe, not of the very weights.",
-            *map(str, content["notes"]),
-        ),
+        _notes_of_folds(own, [read_finished(folder).recorded.config for folder in folders]),
     )
+
+
+def _notes_of_folds(own: RunConfig, folds: list[RunConfig]) -> tuple[str, ...]:
+    notes = [
+        f"Each score is of one of {len(folds)} models of this recipe, which did not see the "
+        "patch's slide. The shipped weights were trained on all these patches, so the numbers are "
+        "those of the recipe, not of the very weights.",
+        "The epochs were fixed beforehand: no fold's score chose its weights."
+        if own.recipe.schedule.keep == "last"
+        else "Each fold's epoch was chosen on the fold itself, so the scores are slightly too "
+        "good.",
+    ]
+    if unknown := own.train.without_slide:
+        notes.append(
+            f"{unknown:,} patches of unknown slide train in every fold and have no score here; "
+            "some of them may share a slide with those that have."
+        )
+    if any(fold.at_random for fold in folds):
+        notes.append("The folds ignore slides, so the scores are too good.")
+    return tuple(notes)

@@ -105,8 +105,7 @@ def _run(path: Path) -> Subject:
         raw.labels, expit(raw.logits / calibration.temperature), scores.evidence.slides
     )
     notes = (
-        f"Temperature {calibration.temperature:.3f}, fitted on "
-        f"{calibration.temperature_fitted_on}.",
+        f"Temperature {calibration.temperature:.3f}, fitted on {calibration.chosen_on}.",
         f"Threshold chosen on {calibration.chosen_on}: calibration and rates are slightly too "
         "good here, because these patches helped to choose them; so is the AUROC, because the "
         "epoch was chosen by it.",

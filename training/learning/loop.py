@@ -15,6 +15,7 @@ from training.data.feed import to_device
 from training.data.split import IntArray, PatchTable, Split
 from training.learning.ema import average_decay
 from training.learning.freezing import freeze
+from training.learning.front import Front, cut_front
 from training.learning.loss import follow_teacher, tumour_losses
 from training.learning.optimiser import set_learning_rate
 from training.learning.progress import Progress
@@ -77,11 +78,14 @@ def fit(run: Run, state: TrainingState) -> None:
     with Progress(
         epochs=schedule.epochs, patches_per_epoch=run.patches_per_epoch, done=done
     ) as progress:
+        phase, front = -1, None
         while (position := next_epoch(schedule, state.aucs, state.accuracies)) is not None:
             progress.start_epoch(state.epoch)
             started = time.monotonic() - state.seconds
             freeze(state.network, position.frozen)
-            _train_epoch(run, state, position, progress, started)
+            if position.phase != phase:
+                phase, front = position.phase, _front(run, state, position)
+            _train_epoch(run, state, position, front, progress)
             record = _validate_epoch(run, state, position, started)
             progress.finish_epoch(record, best=state.best is record)
             state.next_epoch()
@@ -90,9 +94,26 @@ def fit(run: Run, state: TrainingState) -> None:
             run.on_epoch(record)
 
 
+def _front(run: Run, state: TrainingState, position: Position) -> Front | None:
+    if not position.frozen or run.device.type != "cpu" or run.team.size > 1:
+        return None
+    recipe = run.config.recipe
+    if recipe.mixup_alpha:  # it blends what the transform made
+        return None
+    transform = _transform(run, position.input_size_px)
+    batch_size = min(recipe.batch_size, len(run.split.train))
+    return cut_front(state.network, transform, batch_size, recipe.precision.cpu_front)
+
+
 def _train_epoch(
-    run: Run, state: TrainingState, position: Position, progress: Progress, started: float
+    run: Run,
+    state: TrainingState,
+    position: Position,
+    front: Front | None,
+    progress: Progress,
 ) -> None:
+    started = time.monotonic() - state.seconds
+
     def anyone_stops() -> bool:
         return run.team.any(wish=run.pauses.should_stop(), device=run.device)
 
@@ -100,7 +121,7 @@ def _train_epoch(
         state,
         run.split.train[_order(run, state.epoch)],
         run.config.recipe.batch_size,
-        lambda rows: train_step(run, state, position, rows),
+        lambda rows: train_step(run, state, position, rows, front),
         pauses=replace(run.pauses, should_stop=anyone_stops),
         save=lambda: run.checkpoint(state, time.monotonic() - started),
         progress=progress,
@@ -114,7 +135,13 @@ def _order(run: Run, epoch: int) -> IntArray:
     return epoch_order(run.config.seed, epoch, len(train))
 
 
-def train_step(run: Run, state: TrainingState, position: Position, rows: IntArray) -> None:
+def train_step(
+    run: Run,
+    state: TrainingState,
+    position: Position,
+    rows: IntArray,
+    front: Front | None = None,
+) -> None:
     """Take one step of an epoch on some rows of the table."""
     recipe, schedule = run.config.recipe, run.config.recipe.schedule
     step = state.epoch * run.steps_per_epoch + state.step
@@ -130,8 +157,8 @@ def train_step(run: Run, state: TrainingState, position: Position, rows: IntArra
             if teacher is not None:
                 teacher = teacher.index_copy(0, transplants.rows, labels[transplants.rows])
         variation = draw_variation(recipe.augmentation, len(rows), generator)
-        transform = _transform(run, position.input_size_px)
-        inputs = transform(augment(images, variation, recipe.augmentation))
+        varied = augment(images, variation, recipe.augmentation)
+        inputs = varied if front else _transform(run, position.input_size_px)(varied)
         if recipe.mixup_alpha:
             mixture = draw_mixture(recipe.mixup_alpha, len(rows), generator, run.device)
             inputs, labels = mixture.of(inputs), mixture.of(labels)
@@ -140,7 +167,7 @@ def train_step(run: Run, state: TrainingState, position: Position, rows: IntArra
     with torch.autocast(
         run.device.type, dtype=DTYPES[run.precision], enabled=run.precision != "float32"
     ):
-        outputs = state.network(run.team.share(inputs))
+        outputs = front.outputs(inputs) if front else state.network(run.team.share(inputs))
     logits = tumour_logit(outputs).float()
     losses = tumour_losses(
         logits,
@@ -204,9 +231,9 @@ def _validate_epoch(
 ) -> EpochRecord:
     train_loss = float(state.loss_sum) / run.steps_per_epoch
     logits, raw = _validate(run, state.network, train_loss, state.epoch)
-    ema = raw
+    ema, kept = raw, state.kept()
     if run.config.recipe.averages and len(run.split.val):
-        logits, ema = _validate(run, state.average.network, train_loss, state.epoch)
+        logits, ema = _validate(run, kept, train_loss, state.epoch)
     record = EpochRecord(
         epoch=state.epoch,
         learning_rate=position.learning_rate(run.steps_per_epoch - 1, run.steps_per_epoch),
@@ -223,7 +250,7 @@ def _validate_epoch(
     state.history.append(record)
     if state.best is record:
         facts = {"config_sha256": run.digest, "epoch": record.epoch, "auc": record.ema_auc}
-        write_tensors(run.folder.best, state.average.network.state_dict(), facts)
+        write_tensors(run.folder.best, kept.state_dict(), facts)
         if len(run.split.val):
             write_scores(run.folder.scores, run.table, run.split.val, logits)
     return record

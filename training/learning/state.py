@@ -1,9 +1,10 @@
 """Everything in a run that changes from step to step, and its checkpoint."""
 
+import copy
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Literal, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -69,10 +70,16 @@ class TrainingState(LoopState[EpochRecord]):
     Attributes:
         average: Of the network's weights.
         scaler: Of the loss, so that float16 gradients do not vanish; off in other precisions.
+        keeps: Which epoch's weights the run is for.
+        origin: The weights that the run started from, where they have a share in those kept.
+        start_share: See `Recipe.start_share`.
     """
 
     average: WeightAverage
     scaler: torch.amp.GradScaler
+    keeps: Literal["best", "last"] = "best"
+    origin: Mapping[str, Tensor] = field(default_factory=dict)
+    start_share: float = 0.0
 
     @classmethod
     def start(
@@ -83,10 +90,13 @@ class TrainingState(LoopState[EpochRecord]):
         device: torch.device,
         layer_decay: float = 1.0,
         precision: Precision = "float32",
+        keeps: Literal["best", "last"] = "best",
+        start_share: float = 0.0,
     ) -> Self:
         """Return the state before the first step; moves the network to the device."""
         network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         network.train()
+        state = network.state_dict() if start_share else {}
         return cls(
             network=network,
             average=WeightAverage(network),
@@ -94,6 +104,9 @@ class TrainingState(LoopState[EpochRecord]):
             loss_sum=torch.zeros((), dtype=torch.float64, device=device),
             record=EpochRecord,
             scaler=torch.amp.GradScaler(device.type, enabled=precision == "float16"),
+            keeps=keeps,
+            origin={name: weight.detach().clone() for name, weight in state.items()},
+            start_share=start_share,
         )
 
     def tensors(self) -> dict[str, Tensor]:
@@ -103,6 +116,7 @@ class TrainingState(LoopState[EpochRecord]):
             **super().tensors(),
             **_named("average", self.average.network.state_dict()),
             **_named("scaler", scale),
+            **_named("origin", self.origin),
         }
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
@@ -111,10 +125,25 @@ class TrainingState(LoopState[EpochRecord]):
         self.average.network.load_state_dict(_part("average", tensors))
         if scale := _part("scaler", tensors):
             self.scaler.load_state_dict({name: value.item() for name, value in scale.items()})
+        for name, weight in _part("origin", tensors).items():
+            self.origin[name].copy_(weight)
+
+    def kept(self) -> nn.Module:
+        """Return the network that is validated and kept, in evaluation mode."""
+        if not self.origin:
+            return self.average.network
+        network = copy.deepcopy(self.average.network)
+        with torch.no_grad():
+            for name, weight in network.state_dict().items():
+                if weight.is_floating_point():
+                    weight.lerp_(self.origin[name], self.start_share)
+        return network
 
     @property
     def best(self) -> EpochRecord | None:
-        """The first epoch with the best validation AUC of the averaged weights, or the last."""
+        """The epoch that is kept: the first with the best validation AUC, or the last."""
+        if self.keeps == "last":
+            return self.history[-1] if self.history else None
         return max(self.history, key=lambda record: record.merit, default=None)
 
     @property

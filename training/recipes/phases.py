@@ -52,7 +52,8 @@ def next_epoch(
     left = list(aucs)
     watched = list(accuracies) if schedule.plateau_metric == "accuracy" else left
     for number, phase in enumerate(schedule.phases or (Phase("", schedule.epochs),)):
-        length = _length(phase.epochs, schedule.patience_epochs, left)
+        patience = schedule.patience_epochs if schedule.keep == "best" else phase.epochs
+        length = _length(phase.epochs, patience, left)
         if length is None:
             rate = phase.learning_rate or schedule.learning_rate
             own = replace(schedule, epochs=phase.epochs, learning_rate=rate, phases=())

@@ -16,6 +16,7 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 Frozen = Annotated[int, Field(ge=0)] | Literal["backbone"]
 Precision = Literal["float32", "bfloat16", "float16"]
+FrontPrecision = Literal["pytorch", "float32", "bfloat16"]
 
 # A frozen dataclass that checks types and ranges itself and knows no other keys.
 CHECKED: Final = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -108,6 +109,8 @@ class Schedule:
         plateau_patience_epochs: See `shape`.
         layer_decay: Each layer's rate is this times that of the layer after it; 1 is off.
         patience_epochs: Epochs without a better validation AUC before the run stops.
+        keep: The weights of the "best" epoch on validation, or of the "last": then no score chose
+            them, and the run stops at no epoch but the last.
         gradient_clip: Largest norm of the whole gradient; None does not clip.
         phases: One after the other; their epochs sum to `epochs`. None is one phase of all.
     """
@@ -123,6 +126,7 @@ class Schedule:
     plateau_patience_epochs: Annotated[int, Field(ge=1)] = 2
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
     patience_epochs: Annotated[int, Field(ge=1)] = 5
+    keep: Literal["best", "last"] = "best"
     gradient_clip: Positive | None = None
     phases: tuple[Phase, ...] = ()
 
@@ -159,10 +163,13 @@ class Precisions:
     Attributes:
         cpu: "bfloat16" is used only where the CPU has instructions for it, else float32.
         cuda: "bfloat16" is autocast; a GPU without it gets "float16", whose loss is scaled.
+        cpu_front: Of leading stages that do not learn in a phase, computed by OpenVINO; "pytorch"
+            computes them like all others.
     """
 
     cpu: Precision = "float32"
     cuda: Precision = "bfloat16"
+    cpu_front: FrontPrecision = "pytorch"
 
 
 @dataclass(frozen=True, config=CHECKED)
@@ -192,6 +199,8 @@ class Recipe:
             the weights as they are.
         swa_share: The last part of all steps, in which the mean is that of the weights after each
             of these steps, all alike (Izmailov et al. 2018); 0 is off.
+        start_share: Of the weights that the run started from in the mean that is validated and
+            kept, after fine-tuning a little on other patches (Wortsman et al. 2022); 0 is off.
     """
 
     name: str
@@ -212,6 +221,7 @@ class Recipe:
     batch_size: Annotated[int, Field(ge=2)] = 64
     ema_decay: Share = 0.995
     swa_share: Share = 0.0
+    start_share: Share = 0.0
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:
@@ -232,7 +242,7 @@ class Recipe:
     @property
     def averages(self) -> bool:
         """Whether a mean of the weights is kept, and not the weights as they are."""
-        return self.ema_decay > 0 or self.swa_share > 0
+        return self.ema_decay > 0 or self.swa_share > 0 or self.start_share > 0
 
 
 _RECIPE: Final = TypeAdapter(Recipe)

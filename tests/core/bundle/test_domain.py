@@ -7,7 +7,13 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial.distance import mahalanobis
 
-from core.bundle.domain import SHRINKAGE, domain_of, fit_domain, write_domain
+from core.bundle.domain import (
+    SHRINKAGE,
+    domain_of,
+    fit_domain,
+    fit_domain_by_folds,
+    write_domain,
+)
 from core.errors import BundleError
 
 
@@ -65,3 +71,16 @@ def test_a_written_reference_reads_the_same(tmp_path: Path, random: np.random.Ge
 def test_other_bytes_are_refused() -> None:
     with pytest.raises(BundleError, match=r"domain\.safetensors cannot be read"):
         domain_of(b"no safetensors at all")
+
+
+def test_slides_left_out_in_turn_set_the_limit_of_patches_that_all_train(
+    random: np.random.Generator,
+) -> None:
+    train = _correlated(random, 6000)
+    folds = np.repeat([0, 1, 2], 2000)
+    alike = fit_domain_by_folds(train, folds, share=0.02)
+    assert (alike.distances(train) > 1).mean() == pytest.approx(0.02, abs=0.005)
+    # A slide unlike the others is far from them, so that more has to be borne.
+    train[folds == 2] += 6
+    assert (fit_domain_by_folds(train, folds, share=0.02).distances(train) > 1).mean() < 0.002
+    assert (fit_domain(train, train, share=0.02).distances(train) > 1).mean() > 0.015

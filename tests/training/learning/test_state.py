@@ -140,3 +140,36 @@ def test_where_nothing_validates_the_last_epoch_is_the_best() -> None:
     ]
     assert state.best is state.history[-1]
     assert state.aucs == sorted(state.aucs)
+
+
+@pytest.mark.parametrize(("keeps", "epoch"), [("best", 1), ("last", 2)])
+def test_the_kept_epoch_is_the_best_or_the_last(keeps: str, epoch: int) -> None:
+    state = fresh(0)
+    state.keeps = keeps  # type: ignore[assignment]
+    state.history.extend(record(number, auc) for number, auc in enumerate((0.5, 0.9, 0.7)))
+    assert state.best is not None
+    assert state.best.epoch == epoch
+
+
+def test_the_start_has_its_share_in_the_kept_weights_and_survives_a_checkpoint(
+    tmp_path: Path,
+) -> None:
+    torch.manual_seed(1)
+    network = build_network(Architecture(name="test_efficientnet"))
+    start = {name: weight.clone() for name, weight in network.state_dict().items()}
+    state = TrainingState.start(network, weight_decay=0.1, device=CPU, start_share=0.25)
+    train_a_step(state, 2)
+    kept = state.kept().state_dict()
+    for name, mean in state.average.network.state_dict().items():
+        expected = 0.75 * mean + 0.25 * start[name] if mean.is_floating_point() else mean
+        torch.testing.assert_close(kept[name], expected)
+    save_checkpoint(tmp_path / "c", state, config_digest="d", seconds=0.0)
+    other = TrainingState.start(
+        build_network(Architecture(name="test_efficientnet")),
+        weight_decay=0.1,
+        device=CPU,
+        start_share=0.25,
+    )
+    restore_checkpoint(tmp_path / "c", other, config_digest="d")
+    for name, weight in other.kept().state_dict().items():
+        assert torch.equal(weight, kept[name])

@@ -109,3 +109,10 @@ def test_a_phase_may_train_at_a_size_of_its_own() -> None:
         sizes.append(position.input_size_px)
     assert sizes == [96] * 8 + [144] * 3 + [None] * 3
     assert recipe.preprocessing.input_size_px == 192
+
+
+def test_a_run_that_keeps_its_last_epoch_stops_at_no_other() -> None:
+    fixed = replace(PLAIN, keep="last")
+    assert next_epoch(PLAIN, (0.9, 0.5, 0.5)) is None
+    assert next_epoch(fixed, (0.9, 0.5, 0.5, 0.5, 0.5)) is not None
+    assert next_epoch(fixed, (0.9, 0.5, 0.5, 0.5, 0.5, 0.5)) is None
