@@ -161,6 +161,19 @@ def test_all_slides_train_and_the_card_rests_on_the_cross_validation(
     raw = pd.read_csv(crossval / "out_of_fold.csv")
     assert shipped["id"].tolist() == raw["id"].tolist()
     assert shipped["score"].rank().tolist() == raw["prob_tumour"].rank().tolist()
+    assert shipped["fold"].tolist() == raw["fold"].tolist()
+    # What serving changes, and what is unlike the training data, is told by slides left out too.
+    data = ["--data", str(unknown)]
+    assert main(["measure", str(model), *data, "--crossval", str(tmp_path)]) == 2
+    assert "no finished cross-validation" in capsys.readouterr().err
+    assert main(["measure", str(model), *data, "--crossval", str(crossval)]) == 0
+    assert main(["domain", str(model), *data, "--layers", "blocks.0"]) == 0
+    card = read_card(model)
+    assert card.orientations is not None
+    assert card.domain is not None
+    assert card.centre_auroc is not None
+    assert (card.orientations.patches, card.domain.patches) == (40, 60)
+    assert "40 patches of known slides" in card.domain.judged_on
 
 
 def test_a_rule_that_is_none_is_told(finished_runs: Path, tmp_path: Path, capsys: Told) -> None:

@@ -23,28 +23,42 @@ def test_the_temperature_undoes_logits_that_are_too_extreme() -> None:
     assert found.temperature == pytest.approx(3.0, rel=0.15)
 
 
-def test_temperature_and_threshold_come_from_different_slides() -> None:
-    found = calibrate(*toy_logits(slides=11))
-    fitting, judging = found.fitting.slide_names, found.judging.slide_names
-    assert not set(fitting) & set(judging)
-    assert len(fitting) + len(judging) == 11
-    assert abs(len(found.fitting) - len(found.judging)) <= 40
-    assert "calibration slides" in found.temperature_fitted_on
-    assert "threshold slides" in found.chosen_on
+def test_what_is_said_of_a_fold_is_chosen_without_it() -> None:
+    labels, logits, slides = toy_logits(slides=11)
+    found = calibrate(labels, logits, slides)
+    assert found.folds is not None
+    assert found.crossfitted is not None
+    for slide in np.unique(slides):
+        assert len(np.unique(found.folds[slides == slide])) == 1
+    for fold in np.unique(found.folds):
+        inside = found.folds == fold
+        others = calibrate(labels[~inside], logits[~inside], slides[~inside])
+        scores = expit(logits[inside] / others.temperature)
+        np.testing.assert_allclose(found.crossfitted.scores.scores[inside], scores, atol=1e-9)
+        calls = scores >= others.chosen.threshold - 1e-12
+        assert (found.crossfitted.calls.scores[inside] == calls).all()
 
 
-def test_the_threshold_is_the_highest_with_the_promised_sensitivity() -> None:
+def test_the_folds_of_the_models_are_taken_where_they_are_given() -> None:
+    labels, logits, slides = toy_logits(slides=12)
+    folds = np.repeat([1, 2, 3], len(labels) // 3)
+    found = calibrate(labels, logits, slides, folds=folds)
+    assert found.crossfitted is not None
+    assert len(found.crossfitted.thresholds) == 3
+    assert found.folds is folds
+
+
+def test_the_threshold_is_the_highest_with_the_promised_sensitivity_on_all_slides() -> None:
     found = calibrate(*toy_logits(slides=11))
-    positives = found.judging.scores[found.judging.labels]
+    positives = found.everything.scores[found.everything.labels]
     assert (positives >= found.chosen.threshold).mean() >= 0.95
     assert (positives > found.chosen.threshold).mean() < 0.95
+    assert "of 11 slides" in found.chosen_on
 
 
 def test_every_metric_lies_in_its_interval_and_says_its_method() -> None:
     metrics = validation_metrics(calibrate(*toy_logits(slides=11)))
-    assert {"auroc", "average_precision", "sensitivity", "specificity", "brier", "ece"} <= set(
-        metrics
-    )
+    assert {"auroc", "average_precision", "sensitivity_crossfitted", "brier", "ece"} <= set(metrics)
     for name, found in metrics.items():
         if name != "ece":  # resampled noise biases it upwards
             assert found.low <= found.value <= found.high, name
@@ -55,7 +69,7 @@ def test_every_metric_lies_in_its_interval_and_says_its_method() -> None:
 def test_too_few_or_unknown_slides_are_used_twice_and_it_is_said(known: bool) -> None:
     labels, logits, slides = toy_logits(slides=1)
     found = calibrate(labels, logits, slides if known else np.full_like(slides, ""))
-    assert found.fitting is found.judging
+    assert found.crossfitted is None
     assert any("same patches" in note for note in found.notes)
     assert "all 40" in found.chosen_on
     assert "sensitivity" in validation_metrics(found)
