@@ -52,7 +52,7 @@ if __name__ == "__main__":
             ),
             st.Page(VIEWS / "explanation.py", title="Explanation", icon=":material/layers:"),
             st.Page(VIEWS / "threshold.py", title="Threshold", icon=":material/tune:"),
-            st.Page(VIEWS / "here.py", title="Does it work here?", icon=":material/biotech:"),
+            st.Page(VIEWS / "here.py", title="Does it work here?", icon=":material/science:"),
         ],
         position="top",
     )

@@ -9,6 +9,7 @@ from .calibration import calibration_line as calibration_line
 from .calibration import fit_temperature as fit_temperature
 from .calibration import log_loss as log_loss
 from .calibration import reliability as reliability
+from .cluster import BOOTSTRAP_SEED as BOOTSTRAP_SEED
 from .cluster import REPLICATES as REPLICATES
 from .cluster import Resampled as Resampled
 from .cluster import SlideBootstrap as SlideBootstrap

@@ -27,6 +27,8 @@ from core.statistics.slide_grid import slide_totals
 
 REPLICATES = 2000
 """Replicates of a bootstrap unless another number is asked for."""
+BOOTSTRAP_SEED = 0
+"""Of a card's intervals and of a page's: the same scores have the same intervals everywhere."""
 
 Scale = Literal["share", "ratio", "signed", "plain"]
 """Where a statistic lives: 0..1, 0..inf, -1..1, or anywhere."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from core.errors import EvidenceError
 from core.statistics import (
+    BOOTSTRAP_SEED,
     CalibrationLine,
     Curve,
     Measured,
@@ -48,7 +49,6 @@ DRAWN_POINTS: Final = 400
 
 _BINS: Final = 40
 _PROBABILITIES: Final = np.linspace(0.0, 0.99, 199)
-_SEED: Final = 20260101
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +94,7 @@ class ThresholdStudy:
         evidence = scores.evidence
         bootstrap = None
         if len(scores.slides) >= 2:
-            bootstrap = SlideBootstrap.of(evidence, np.random.default_rng(_SEED))
+            bootstrap = SlideBootstrap.of(evidence, np.random.default_rng(BOOTSTRAP_SEED))
         study = cls(scores, OperatingTable.of(evidence), bootstrap)
         for name in ("auroc", "roc", "precision_recall", "histogram", "calibration", "_areas"):
             getattr(study, name)

@@ -8,6 +8,7 @@ import numpy as np
 
 from core.errors import EvidenceError
 from core.statistics import (
+    BOOTSTRAP_SEED,
     Evidence,
     Measured,
     MetricName,
@@ -25,7 +26,6 @@ from core.statistics import (
 )
 from training.bundling.calibration import Calibration
 
-BOOTSTRAP_SEED: Final = 0
 RATES: Final[tuple[MetricName, ...]] = ("sensitivity", "specificity")
 _BINS: Final = 10
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from core.errors import EvidenceError
 from core.statistics import (
+    BOOTSTRAP_SEED,
     Evidence,
     Measured,
     OperatingTable,
@@ -21,7 +22,7 @@ from core.statistics import (
     reliability,
 )
 from core.thresholds.scores import ScoreSet
-from training.bundling.performance import BOOTSTRAP_SEED, RATES, brier_over_slides, ece_over_slides
+from training.bundling.performance import RATES, brier_over_slides, ece_over_slides
 from training.judging.subject import Subject
 
 

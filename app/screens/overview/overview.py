@@ -56,7 +56,7 @@ def where_to_go(store: JobStore, *, can_score: bool) -> None:
             if st.button("Score my patches", icon=":material/grid_view:", key="overview-batch"):
                 address.job.look_at(None)
                 st.switch_page("views/batch.py")
-            if st.button(words.HERE, icon=":material/biotech:", key="overview-here"):
+            if st.button(words.HERE, icon=":material/science:", key="overview-here"):
                 address.job.look_at(None)
                 st.switch_page("views/here.py")
     with picture:

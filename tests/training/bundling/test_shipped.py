@@ -10,6 +10,7 @@ from scipy.special import logit
 from core.bundle import read_card
 from core.settings import SHIPPED_MODEL
 from core.statistics import Measured
+from core.thresholds import ThresholdStudy, bundle_scores
 from training.bundling.calibration import Calibration, calibrate, clear_of_rounding
 from training.bundling.performance import rate_interval, validation_metrics
 
@@ -51,3 +52,10 @@ def test_every_metric_of_the_card_is_measured_again(calibration: Calibration) ->
     measured = validation_metrics(calibration)
     assert list(measured) == list(stated)
     assert [name for name in stated if not same(measured[name], stated[name])] == []
+
+
+def test_the_threshold_page_has_the_interval_of_the_card() -> None:
+    card = read_card(SHIPPED_MODEL)
+    area = ThresholdStudy.of(bundle_scores(SHIPPED_MODEL, card)).auroc
+    stated = card.validation.metrics["auroc"]
+    assert (area.low, area.high) == pytest.approx((stated.low, stated.high), rel=1e-9)
