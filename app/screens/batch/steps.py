@@ -46,7 +46,7 @@ def next_steps(
         linked = {"job": job.id, "row": str(position)}
         st.switch_page("views/explanation.py", query_params=linked)
     labelled = done and resources.label_check(store, job) is not None
-    if labelled and _step(words.HERE, "biotech", labelled, words.TO_HERE):
+    if labelled and _step(words.HERE, "science", labelled, words.TO_HERE):
         st.switch_page("views/here.py")
     _downloads(store, job, progress, rows, classifier)
 
