@@ -62,5 +62,4 @@ def test_every_real_patch_has_a_visible_grad_cam_that_is_the_library_s_own(pcam_
     for image, explanation in zip(images, explainer.explain(images), strict=True):
         drawn = draw_overlay(image, explanation.cam, style=style, strength=explanation.strength)
         changed = (drawn != draw_patch_box(image, style)).any(axis=2)
-        # Where no place speaks for tumour, an own scale has nothing to show; the line says so.
-        assert changed.any() == bool((explanation.cam.values > 0).any())
+        assert changed.any()

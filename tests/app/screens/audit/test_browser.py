@@ -31,16 +31,16 @@ def test_samples_are_audited_a_box_around_points_and_a_tile_lead_to_patches(addr
         tiles = page.locator("button.tile")
         expect(tiles).to_have_count(24)
 
-        # A click on a bar of a slide chooses its patches.
-        page.get_by_role("radio", name="Slides and splits", exact=True).click()
-        bar = page.locator(".st-key-audit-slide-chart .point path").first
+        # A click on a bar of a class chooses its patches.
+        page.get_by_role("radio", name="Classes", exact=True).click()
+        bar = page.locator(".st-key-audit-class-chart .point path").first
         bar.scroll_into_view_if_needed()
-        bar.hover()
+        bar.hover(force=True)
         box = bar.bounding_box()
         assert box is not None
         page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-        expect(page.locator(".st-key-nl-audit-shown")).to_contain_text("Slide ")
-        expect(tiles).not_to_have_count(24)
+        expect(page.get_by_role("radio", name="Patches", exact=True)).to_be_checked()
+        expect(tiles).to_have_count(12)
 
         # A box over half of the map chooses some of the 24, not all.
         map_part = page.get_by_role("radio", name="Map", exact=True)

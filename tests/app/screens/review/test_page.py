@@ -487,4 +487,6 @@ def test_a_name_given_for_the_review_stands_where_a_threshold_is_used(data: Path
     asked.text_input(key="reader-name").set_value("Dr Ann Example")
     asked.button[0].click().run()
     assert data.is_dir()
-    assert page("threshold", reader="Ann").text_input(key="force-name").value == "Ann"
+    threshold = page("threshold", reader="Ann")
+    threshold.session_state["fold-versions"] = True
+    assert threshold.run().text_input(key="force-name").value == "Ann"
