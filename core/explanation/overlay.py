@@ -99,9 +99,10 @@ def drawn_map(cam: CamMap, palette: Palette) -> CamMap:
     """Return a map as it is drawn on its own scale.
 
     VIRIDIS has colours for one side only: where nothing speaks for the target, the map is turned
-    around and shows what speaks against it, as Grad-CAM of the other class does.
+    around and shows what speaks against it, as Grad-CAM of the other class does. Less than a
+    hundredth of what speaks against it is nothing.
     """
-    if palette is not Palette.VIRIDIS or cam.values.max() > 0:
+    if palette is not Palette.VIRIDIS or cam.values.max() > -0.01 * cam.values.min():
         return cam
     other = Target.NO_TUMOUR if cam.target is Target.TUMOUR else Target.TUMOUR
     return replace(cam, values=-cam.values, target=other)
