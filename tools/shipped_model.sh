@@ -33,6 +33,6 @@ train crossval folds ours_lite0_shipped "$start" "$data" --folds 5 --cache "$run
 train fit shipped ours_lite0_shipped "$start" "$data" --all-slides --cache "$runs/pack"
 if [ ! -e "$model" ]; then
   python -m training export "$runs/shipped" --to "$model" --name nodelens-lite0-192 --calibrate-from "$runs/folds"
-  python -m training domain "$model" --data "$data"
+  python -m training domain "$model" --data "$data" --patches 9000 --share 0.015
   python -m training measure "$model" --data "$data" --crossval "$runs/folds"
 fi
