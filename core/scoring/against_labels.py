@@ -5,14 +5,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+import numpy as np
+
 from core.scoring.rows import ScoreRow
 from core.statistics import (
+    BOOTSTRAP_SEED,
     Confusion,
     Curve,
     Evidence,
     Measured,
     MetricName,
     OperatingTable,
+    SlideBootstrap,
     SlideCounts,
     auroc,
     roc_curve,
@@ -20,6 +24,8 @@ from core.statistics import (
 )
 
 RATES: Final[tuple[MetricName, ...]] = ("sensitivity", "specificity", "ppv", "npv", "accuracy")
+_FEWEST_SLIDES: Final = 2
+"""From which slides can be resampled."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +60,12 @@ class LabelCheck:
 
     @cached_property
     def auroc(self) -> Measured:
-        """Area under the ROC curve."""
-        return auroc(self.evidence)
+        """Area under the ROC curve, with an interval over slides where there are several."""
+        area = auroc(self.evidence)
+        if self.evidence.slides is None or len(self.evidence.slide_names) < _FEWEST_SLIDES:
+            return area
+        slides = SlideBootstrap.of(self.evidence, np.random.default_rng(BOOTSTRAP_SEED))
+        return slides.auroc(patch_error=area.standard_error).measured.over(area)
 
     @cached_property
     def rates(self) -> dict[MetricName, Measured]:

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.special import expit
 from sklearn.metrics import (
     accuracy_score,
     confusion_matrix,
@@ -11,6 +12,7 @@ from sklearn.metrics import (
 )
 
 from core.scoring import LabelCheck, ScoreRow, check_labels
+from core.statistics import Evidence
 from tests.core.scoring.test_results import FAILED, WITHHELD, scored
 
 
@@ -78,3 +80,20 @@ def test_one_unknown_slide_takes_the_intervals_back_to_patches() -> None:
 
 def test_a_batch_without_labels_has_nothing_to_check() -> None:
     assert check_labels([scored(0.9), FAILED, replace(WITHHELD, label=1)]) is None
+
+
+def test_the_interval_of_the_area_resamples_slides_where_they_are_known() -> None:
+    random = np.random.default_rng(4)
+    labels = np.tile([0, 1], 60)
+    slides = np.repeat([f"s{number}" for number in range(6)], 20)
+    shifts = np.repeat(random.normal(0, 1, 6), 20)
+    scores = expit(labels * 2 + shifts + random.normal(0, 0.5, 120))
+    counts = {(label, call): 0 for label in (0, 1) for call in (0, 1, None)}
+    with_slides, without = (
+        LabelCheck(Evidence.of(labels, scores, one), 0.5, counts, (), ()).auroc
+        for one in (slides, None)
+    )
+    assert with_slides.by_slides
+    assert not without.by_slides
+    assert with_slides.value == without.value
+    assert with_slides.high - with_slides.low > without.high - without.low
