@@ -10,6 +10,7 @@ from .batches import forget_jobs as forget_jobs
 from .batches import input_report as input_report
 from .batches import job_store as job_store
 from .batches import label_check as label_check
+from .batches import local_findings as local_findings
 from .batches import patch_uri as patch_uri
 from .batches import poor_quality as poor_quality
 from .batches import progress as progress
@@ -28,12 +29,11 @@ from .explanations import surroundings as surroundings
 from .installation import folder_lock as folder_lock
 from .installation import settings as settings
 from .model import classifier as classifier
+from .model import local_decisions as local_decisions
 from .model import operating_points as operating_points
 from .model import shipped_classifier as shipped_classifier
 from .model import validation_roc as validation_roc
 from .model import validation_scores as validation_scores
-from .own_patches import local_decisions as local_decisions
-from .own_patches import local_findings as local_findings
 from .reviews import review_maps as review_maps
 from .reviews import review_patches as review_patches
 from .reviews import review_picture as review_picture

@@ -10,13 +10,16 @@ from pathlib import Path
 from app.resources.caching import cached_by, file_stamp
 from app.resources.installation import guard_jobs
 from core import pictures
+from core.bundle import Card
 from core.errors import SourceError
 from core.jobs import InputReport, Job, JobProgress, JobStore, inspect_source
+from core.local import Findings, findings_of, local_study
 from core.patches import Patch, PatchSource
 from core.review.quality import image_quality
 from core.review.quality import poor_quality as ranked_quality
 from core.scoring import Batch, LabelCheck, ScoreRow, Status, check_labels
 from core.settings import SAMPLES_TABLE, Settings
+from core.thresholds import ThresholdStudy
 
 _EXPLANATIONS = "app.resources.explanations"
 INSPECTED_INPUTS = 5_000
@@ -149,11 +152,28 @@ def label_check(store: JobStore, job: Job) -> LabelCheck | None:
     return check_labels(rows(store, job))
 
 
+@cached_by(
+    lambda store, job, card: (of_rows(store, job), job.name, card.model_dump_json()),
+    entries=8,
+    spinner="Comparing the scores with your labels …",
+)
+def local_findings(store: JobStore, job: Job, card: Card) -> tuple[ThresholdStudy, Findings]:
+    """Return the study of a batch's labelled patches, and what it says of the installed model.
+
+    Raises:
+        NodelensError: No labels, one class only, or another model's scores.
+    """
+    found = rows(store, job)
+    study = local_study(job.name, found, card)
+    return study, findings_of(study, found, card, batch=job.name, batch_id=job.id)
+
+
 def forget_jobs() -> None:
     """Forget everything kept of any job, pictures included, because one is being removed."""
     for kept in (source, input_report, rows, _progress_on_disk, _thumbnail, patch_uri):
         kept.clear()
     label_check.clear()
+    local_findings.clear()
     scored_batch.clear()
     poor_quality.clear()
     if _EXPLANATIONS in sys.modules:  # else nothing of it is kept, and PyTorch is not loaded

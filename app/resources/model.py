@@ -8,6 +8,7 @@ from app.resources.caching import cached_by, spare_the_garbage_collector
 from core.bundle import Card, ValidationScores, read_validation
 from core.bundle.bundle import CARD_FILE
 from core.engine import Precision
+from core.local import DecisionStore
 from core.scoring import Classifier, apply_locked_point, open_classifier
 from core.settings import Settings
 from core.statistics import Curve, Evidence, OperatingTable, roc_curve
@@ -54,6 +55,11 @@ def classifier(chosen: Settings) -> Classifier:
 def operating_points(chosen: Settings) -> OperatingPointStore:
     """Return the store of locked operating points."""
     return OperatingPointStore(chosen.operating_points_dir)
+
+
+def local_decisions(chosen: Settings) -> DecisionStore:
+    """Return the store of decisions on whether the model is used here."""
+    return DecisionStore(chosen.local_decisions_dir)
 
 
 def model_key(classifier: Classifier) -> str:

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from app import resources
 from app.screens.shared import who
+from app.screens.shared.leads import require_lead
 from app.screens.shared.parts import (
     Stat,
     download,
@@ -23,7 +24,6 @@ from app.screens.threshold.sources import csv_study, kept_csv
 from app.state import identity, tuning, widgets
 from core.bundle import SHIPPED
 from core.errors import NodelensError
-from core.review import Permission, person
 from core.scoring import AppliedPoint, apply_locked_point
 from core.settings import Settings
 from core.thresholds import (
@@ -115,7 +115,7 @@ def _lock(scene: Scene, snapshot: Snapshot, rule: str) -> None:
         widgets.choose("lock-problem", words.NAME_NEEDED)
         return
     try:
-        _require_lead(name)
+        require_lead(name)
         decision = decision_of(scene.study, snapshot, scene.card, rule=rule)
         locked = scene.store.lock(decision, by=name)
         use = bool(widgets.chosen("lock-use", True))
@@ -129,19 +129,6 @@ def _lock(scene: Scene, snapshot: Snapshot, rule: str) -> None:
         return
     widgets.notify(words.LOCKED.format(version=locked.version, threshold=locked.threshold))
     widgets.choose("lock-done", True)
-
-
-def _require_lead(name: str) -> None:
-    """Raise unless a person of this name may lock thresholds here.
-
-    Raises:
-        ReviewError: They may not; the message says who can change that.
-    """
-    somebody = person(
-        name, leads=resources.settings().leads, logged_in=identity.login_name() is not None
-    )
-    somebody.require(Permission.LOCK_THRESHOLDS)
-    identity.decided_by(name)
 
 
 def _summary(snapshot: Snapshot) -> list[Stat]:
@@ -171,7 +158,7 @@ def _use(scene: Scene, version: str, by: str) -> bool:
         st.warning(words.NAME_NEEDED)
         return False
     try:
-        _require_lead(by)
+        require_lead(by)
         scene.store.put_in_force(scene.weights, version, by=by)
     except NodelensError as error:
         show_problem(error)
@@ -230,7 +217,7 @@ def offer_shipped(settings: Settings) -> None:
         st.warning(words.NAME_NEEDED)
         return
     try:
-        _require_lead(by)
+        require_lead(by)
         resources.operating_points(settings).put_in_force(weights, SHIPPED, by=by)
     except NodelensError as error:
         show_problem(error)
