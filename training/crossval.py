@@ -14,6 +14,7 @@ from core.files import replacing
 from core.statistics import Evidence
 from core.tables import read_table
 from training.bundling.performance import Performance, measure_performance
+from training.bundling.validated import epochs_note
 from training.fitting import run_fit, say
 from training.judging.subject import (
     OUT_OF_FOLD_PARQUET,
@@ -150,10 +151,7 @@ def _facts(
     first = configs[0]
     notes = [
         "Scores are sigmoid(logit) without a temperature: each fold has a model of its own.",
-        "The epochs were fixed beforehand: no fold's score chose its weights."
-        if first.recipe.schedule.keep == "last"
-        else "Each fold's epoch was chosen on the fold itself, so the scores are slightly too "
-        "good.",
+        epochs_note(first.recipe.schedule),
         *dict.fromkeys(warning for config in configs for warning in config.split_warnings),
     ]
     if unknown := first.train.without_slide:

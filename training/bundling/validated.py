@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from core.errors import RunError
 from core.tables import read_table
+from training.recipes.recipe import Schedule
 from training.runs.config import RunConfig, SetFacts
 from training.runs.folder import CROSSVAL_FILE, FinishedRun, RunFolder, read_finished
 
@@ -135,10 +136,7 @@ def _notes_of_folds(own: RunConfig, folds: list[RunConfig]) -> tuple[str, ...]:
         f"Each score is of one of {len(folds)} models of this recipe, which did not see the "
         "patch's slide. The shipped weights were trained on all these patches, so the numbers are "
         "those of the recipe, not of the very weights.",
-        "The epochs were fixed beforehand: no fold's score chose its weights."
-        if own.recipe.schedule.keep == "last"
-        else "Each fold's epoch was chosen on the fold itself, so the scores are slightly too "
-        "good.",
+        epochs_note(own.recipe.schedule),
     ]
     if unknown := own.train.without_slide:
         notes.append(
@@ -148,3 +146,10 @@ def _notes_of_folds(own: RunConfig, folds: list[RunConfig]) -> tuple[str, ...]:
     if any(fold.at_random for fold in folds):
         notes.append("The folds ignore slides, so the scores are too good.")
     return tuple(notes)
+
+
+def epochs_note(schedule: Schedule) -> str:
+    """Return what chose the epochs of the folds of a cross-validation."""
+    if schedule.keep == "last":
+        return "The epochs were fixed beforehand: no fold's score chose its weights."
+    return "Each fold's epoch was chosen on the fold itself, so the scores are slightly too good."

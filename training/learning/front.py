@@ -28,12 +28,10 @@ class Front:
     Attributes:
         request: OpenVINO's, of one shape of batch: from pixels to the last still stage's features.
         rest: The layers behind them; they share their weights with the network.
-        batch_size: Of the request.
     """
 
     request: Any
     rest: nn.Module
-    batch_size: int
 
     def outputs(self, images: Tensor) -> Tensor:
         """Return what the network returns.
@@ -106,7 +104,7 @@ def cut_front(
         "bn1": nn.Identity(),
         "blocks": nn.Sequential(*stages[still:]),
     }
-    return Front(compiled.create_infer_request(), rest, batch_size)
+    return Front(compiled.create_infer_request(), rest)
 
 
 def _learns_not(module: nn.Module) -> bool:

@@ -6,30 +6,21 @@ from scipy.special import expit
 
 from core.bundle import OperatingPoint
 from core.scoring import GREY, Batch, BatchEffect, ScoreRow, Status
+from tests.toys import toy_row
 
 SHIPPED = OperatingPoint(version="shipped", threshold=0.5, rule="a toy", chosen_on="nothing")
 
 
 def row(number: int, logit: float | None) -> ScoreRow:
     probability = None if logit is None else float(expit(logit))
-    return ScoreRow(
+    return toy_row(
         id=f"p{number}",
         path=f"p{number}.png",
         status=Status.FAILED if logit is None else Status.SCORED,
         prob_tumour=probability,
         logit=logit,
         predicted_label=None if probability is None else SHIPPED.call(probability),
-        threshold=0.5,
-        lower_threshold=None,
         operating_point="shipped",
-        model_id="toy",
-        sha256="",
-        reason="",
-        note="",
-        d4_sd_logit=None,
-        label=None,
-        slide=None,
-        split=None,
     )
 
 
