@@ -14,16 +14,23 @@ from core.files import replacing
 from core.statistics import Evidence
 from core.tables import read_table
 from training.bundling.performance import Performance, measure_performance
-from training.bundling.validated import epochs_note
-from training.fitting import run_fit, say
+from training.bundling.validated import epochs_note, read_validation_logits
+from training.distill import run_distill
+from training.fitting import planned_split, run_fit, say
 from training.judging.subject import (
     OUT_OF_FOLD_PARQUET,
     OUT_OF_FOLD_SCORES,
     TEACHING_SCORES,
 )
 from training.learning.team import require_one_process
-from training.options import CrossvalOptions, Fold
-from training.runs.folder import CROSSVAL_FILE, RunFolder, read_config, write_json
+from training.options import CrossvalOptions, DistillOptions, FitOptions, Fold
+from training.runs.folder import (
+    CROSSVAL_FILE,
+    RunFolder,
+    read_config,
+    read_finished,
+    write_json,
+)
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,7 @@ def run_crossval(options: CrossvalOptions, *, should_stop: Callable[[], bool]) -
             fold=Fold(number, options.folds),
             teach_unknown=options.teach_unknown,
         )
-        run_fit(one, should_stop=should_stop)
+        _train(options, one, should_stop)
         trained += not before
         left = len(numbers) - done
         if trained and left:
@@ -84,6 +91,40 @@ def run_crossval(options: CrossvalOptions, *, should_stop: Callable[[], bool]) -
 
 def _fold(root: Path, number: int) -> RunFolder:
     return RunFolder(root / f"fold-{number + 1}")
+
+
+def _train(options: CrossvalOptions, fit: FitOptions, should_stop: Callable[[], bool]) -> None:
+    if options.go_on is None:
+        run_fit(fit, should_stop=should_stop)
+        return
+    before = RunFolder(options.go_on / fit.out.name)
+    _require_same_fold(fit, before)
+    fit = replace(fit, init=str(before.best))
+    if options.follow:
+        run_distill(
+            DistillOptions(fit=fit, teacher=before.root, teacher_tta="d4", weight=options.follow),
+            should_stop=should_stop,
+        )
+    else:
+        run_fit(fit, should_stop=should_stop)
+
+
+def _require_same_fold(fit: FitOptions, before: RunFolder) -> None:
+    """Check that no patch which will validate has trained the model that a fold starts from.
+
+    Raises:
+        RunError: That fold is not finished, or was another.
+    """
+    config = read_finished(before.root).recorded.config
+    table, split = planned_split(fit)
+    unseen = set(read_validation_logits(before.scores).ids)
+    seen = set(table.ids[split.val].tolist()) - unseen
+    if len(seen) > config.unreadable:  # what could not be read has trained nothing
+        raise RunError(
+            f"{len(seen):,} patches of {fit.out.name} are none of those that {before.root} was "
+            "validated on, so it may have trained on them. Name a cross-validation of the same "
+            "data, folds and seed."
+        )
 
 
 def _require_fresh_or_crossval(root: Path) -> None:

@@ -192,14 +192,15 @@ def _split(options: FitOptions, table: PatchTable) -> Split:
     return limit_training(table, split, options.train_patches, seed=seed)
 
 
-def planned_split(options: FitOptions) -> Split:
-    """Return the split of a run, as far as it can be told without decoding its patches.
+def planned_split(options: FitOptions) -> tuple[PatchTable, Split]:
+    """Return patches and split of a run, as far as they can be told without decoding anything.
 
     Raises:
-        NodelensError: There is none.
+        NodelensError: There is no split.
     """
     with open_labelled(options.data) as source:
-        return _split(options, require_labels(source))
+        table = require_labels(source)
+    return table, _split(options, table)
 
 
 def _write_teaching(run: Run) -> None:

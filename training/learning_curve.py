@@ -96,7 +96,7 @@ def run_curve(options: CurveOptions, *, should_stop: Callable[[], bool]) -> list
 def _feasible(options: CurveOptions) -> list[int | None]:
     """Return the sizes that the data have patches for; says which are left out."""
     sizes = parse_sizes(options.sizes)
-    available = len(planned_split(options.fit).train)
+    available = len(planned_split(options.fit)[1].train)
     too_large = [size for size in sizes if size is not None and size > available]
     if too_large:
         say(

@@ -175,17 +175,24 @@ class CrossvalOptions:
             are there, the same command without it gathers them.
         teach_unknown: Give patches of unknown slide folds at random too, so that each has a score
             for `distill` (OUT/teaching.csv); they are judged by nobody.
+        go_on: A finished cross-validation in the same folds: each fold starts from its model there.
+        follow: With --from: share of the loss that follows what that model says of each training
+            patch, as the mean over its eight orientations; 0 follows the labels alone.
     """
 
     fit: Annotated[FitOptions, Flat]
     folds: int = 5
     fold: int | None = None
     teach_unknown: bool = False
+    go_on: Annotated[Path | None, Parameter("--from")] = None
+    follow: float = 0.0
 
     def __post_init__(self) -> None:
         Fold(0 if self.fold is None else self.fold - 1, self.folds)
         if self.fit.all_slides:
             raise RunError("Found --all-slides in a cross-validation; expected `fit` with it.")
+        if self.follow and self.go_on is None:
+            raise RunError("Found --follow without --from; expected a cross-validation to follow.")
 
 
 @dataclass(frozen=True, kw_only=True)

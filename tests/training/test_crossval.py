@@ -1,3 +1,4 @@
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -83,6 +84,26 @@ def test_a_finished_cross_validation_is_evaluated_and_stands_on_the_leaderboard(
     table = capsys.readouterr().out
     assert "| cv | tiny |" in table
     assert "fold-1" not in table
+
+
+def test_folds_go_on_from_their_own_models_alone(
+    data: Path, unbroken: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = [*command(data, tmp_path / "more"), "--from", str(unbroken), "--follow", "0.5"]
+    assert main(more) == 0
+    for fold in (1, 2, 3):
+        now, before = (
+            json.loads((root / f"fold-{fold}" / "config.json").read_text("utf-8"))["config"]
+            for root in (tmp_path / "more", unbroken)
+        )
+        weights = (unbroken / f"fold-{fold}" / "best.safetensors").read_bytes()
+        assert now["initial"]["sha256"] == hashlib.sha256(weights).hexdigest()
+        assert now["val"] == before["val"]
+        assert now["recipe"]["distillation"]["weight"] == 0.5
+    # Other folds: what validates now has trained before.
+    other = [*command(data, tmp_path / "other"), "--from", str(unbroken), "--seed", "1"]
+    assert main(other) == 2
+    assert "may have trained on them" in capsys.readouterr().err
 
 
 def test_folds_share_no_slide_and_together_hold_every_known_one() -> None:

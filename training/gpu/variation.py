@@ -5,7 +5,6 @@ statistics of another patch. Nothing here waits for the device.
 """
 
 from dataclasses import dataclass
-from typing import Final
 
 import torch
 from torch import Tensor
@@ -13,11 +12,8 @@ from torch import Tensor
 from core.engine import D4_VIEWS
 from core.patches import PATCH_SIZE_PX
 from training.recipes.recipe import Augmentation
-from training.variation.augment import GREY_WEIGHTS, RGB_FROM_HED
+from training.variation.augment import GREY_WEIGHTS, RGB_FROM_HED, swap_stain
 from training.variation.transplant import MARGIN_PX, SEAM_PX, blend_shares, recoloured
-
-_LEAST_SPREAD: Final = 0.02
-"""Of optical density: below it a patch is blank, and its spread is no stain's."""
 
 
 @dataclass(frozen=True)
@@ -91,17 +87,8 @@ class Variator:
         return torch.where(moved[:, None, None, None], blended, images)
 
     def _swapped(self, planes: Tensor, share: float) -> Tensor:
-        """Move the optical densities' mean and spread to those of another patch (Reinhard 2001)."""
-        count = len(planes)
-        density = torch.log((planes + 1) / 256).neg()
-        spread, mean = torch.std_mean(density, dim=2, keepdim=True)
-        spread = spread.clamp(min=_LEAST_SPREAD)
-        reach = torch.rand(count, 1, 1, device=self._device)
-        reach = reach * (torch.rand(count, 1, 1, device=self._device) < share)
-        other_spread = torch.lerp(spread, spread.roll(2, 0), reach)
-        other_mean = torch.lerp(mean, mean.roll(2, 0), reach)
-        moved = (density - mean) / spread * other_spread + other_mean
-        return torch.exp(-moved).mul(256).sub(1).clamp(0, 255)
+        reach, chosen = torch.rand(2, len(planes), 1, device=self._device)
+        return swap_stain(planes, reach * (chosen < share))
 
     def _coloured(self, planes: Tensor, colour: Augmentation) -> Tensor:
         """The maths of `training.variation.augment.vary_stain` and `vary_light`, drawn here."""

@@ -37,6 +37,9 @@ class Augmentation:
         shear_degrees: Sheared by any angle up to ± this, at most 20.
         stain_gain: Haematoxylin, eosin and residual are each multiplied by 1 ± this.
         stain_shift: And shifted by ± this, in optical density.
+        stain_swap: Share of the patches whose optical densities move towards the mean and spread
+            of another patch of the batch, by a random part of the way (after Reinhard et al. 2001):
+            most batches hold many slides, and stain is what tells slides apart.
         brightness: Factor 1 ± this.
         contrast: Factor 1 ± this about the patch's mean grey.
         saturation: Factor 1 ± this about each pixel's grey.
@@ -51,6 +54,7 @@ class Augmentation:
     shear_degrees: Annotated[float, Field(ge=0, le=20)] = 0.0
     stain_gain: Share = 0.0
     stain_shift: Share = 0.0
+    stain_swap: Share = 0.0
     brightness: Share = 0.0
     contrast: Share = 0.0
     saturation: Share = 0.0

@@ -18,6 +18,8 @@ from training.variation.geometry import draw_warps, warp
 
 RGB_FROM_HED: Final = ((0.65, 0.70, 0.29), (0.07, 0.99, 0.11), (0.27, 0.57, 0.78))
 """Optical density of red, green and blue per unit of haematoxylin, eosin and residual (DAB)."""
+_LEAST_SPREAD: Final = 0.02
+"""Of optical density; less is noise, which a gain would blow up."""
 GREY_WEIGHTS: Final = (0.299, 0.587, 0.114)
 """Luma of ITU-R BT.601."""
 
@@ -29,6 +31,7 @@ class Variation:
     Attributes:
         views: (N,) 0..7, the orientation: 4 rotations, 4 of the mirror image.
         warps: (N, 2, 3) from new places to old ones, as `training.variation.geometry` has them.
+        towards: (N, 1) 0..1, how far the stain moves towards that of the patch before in the batch.
         stain_gain: (N, 3) factors of haematoxylin, eosin, residual.
         stain_shift: (N, 3) added to them, in optical density.
         brightness: (N, 1) factor.
@@ -45,6 +48,7 @@ class Variation:
     saturation: Tensor
     channel: Tensor
     warps: Tensor | None = None
+    towards: Tensor | None = None
 
 
 def draw_variation(augmentation: Augmentation, count: int, generator: torch.Generator) -> Variation:
@@ -68,6 +72,9 @@ def draw_variation(augmentation: Augmentation, count: int, generator: torch.Gene
         variation = replace(variation, views=_draw_flips(augmentation, count, generator))
     if augmentation.warps:
         variation = replace(variation, warps=draw_warps(augmentation, count, generator))
+    if augmentation.stain_swap:
+        chosen, reach = torch.rand(2, count, 1, generator=generator)
+        variation = replace(variation, towards=reach * (chosen < augmentation.stain_swap))
     return variation
 
 
@@ -97,6 +104,8 @@ def augment(images_rgb_u8: Tensor, variation: Variation, augmentation: Augmentat
     if variation.warps is not None:
         planes = warp(planes, variation.warps)
     pixels = planes.flatten(2)
+    if variation.towards is not None:
+        pixels = swap_stain(pixels, variation.towards)
     if augmentation.stain_gain or augmentation.stain_shift:
         pixels = vary_stain(pixels, variation.stain_gain, variation.stain_shift)
     if (
@@ -161,6 +170,25 @@ def vary_stain(pixels: Tensor, gain: Tensor, shift: Tensor) -> Tensor:
     density = torch.log((pixels + 1) / 256).neg_()
     changed = torch.baddbmm(packed[:, :, 3:], packed[:, :, :3], density)
     return changed.neg_().exp_().mul_(256).sub_(1).clamp_(0, 255)
+
+
+def swap_stain(pixels: Tensor, towards: Tensor) -> Tensor:
+    """Return pixels whose optical densities have moved towards mean and spread of another patch's.
+
+    The other patch is the one before in the batch, whose order is random; a patch without spread
+    of its own (empty glass) gets none.
+
+    Args:
+        pixels: (N, 3, P), 0..255.
+        towards: (N, 1) 0..1, the part of the way.
+    """
+    density = torch.log((pixels + 1) / 256).neg_()
+    spread, mean = torch.std_mean(density, dim=2, keepdim=True)
+    spread = spread.clamp_(min=_LEAST_SPREAD)
+    way = to_device(towards, pixels.device)[:, :, None]
+    gain = torch.lerp(spread, spread.roll(1, 0), way) / spread
+    moved = torch.addcmul(torch.lerp(mean, mean.roll(1, 0), way), density - mean, gain)
+    return moved.neg_().exp_().mul_(256).sub_(1).clamp_(0, 255)
 
 
 def vary_light(pixels: Tensor, variation: Variation) -> Tensor:

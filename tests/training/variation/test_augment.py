@@ -14,6 +14,7 @@ from training.variation.augment import (
     draw_variation,
     gather_oriented,
     orient,
+    swap_stain,
     vary_stain,
 )
 
@@ -25,6 +26,7 @@ ALL = Augmentation(
     contrast=0.3,
     saturation=0.3,
     channel=0.2,
+    stain_swap=0.5,
 )
 IMAGES = toy_patches([0, 1] * 8)
 
@@ -147,3 +149,23 @@ def test_one_gather_turns_patches_as_the_groups_do() -> None:
     images = torch.from_numpy(IMAGES)
     views = torch.randint(D4_VIEWS, (len(images),), generator=torch.Generator().manual_seed(0))
     assert torch.equal(gather_oriented(images, views), orient(images, views))
+
+
+def test_a_swapped_stain_has_mean_and_spread_of_the_patch_before_in_the_batch() -> None:
+    # Mid tones: nothing is cut off at 0 or 255.
+    pixels = 90 + 60 * torch.rand(4, 3, 500, generator=torch.Generator().manual_seed(0))
+    pixels[1] *= 1.4
+    moved = swap_stain(pixels, torch.tensor([[0.0], [1.0], [0.5], [0.0]]))
+    before, after = (-torch.log((planes + 1) / 256) for planes in (pixels, moved))
+    torch.testing.assert_close(moved[[0, 3]], pixels[[0, 3]])
+    torch.testing.assert_close(after[1].mean(1), before[0].mean(1))
+    torch.testing.assert_close(after[1].std(1), before[0].std(1))
+    torch.testing.assert_close(after[2].mean(1), (before[1].mean(1) + before[2].mean(1)) / 2)
+    # The order of the pixels by each colour stays.
+    assert torch.equal(moved.argsort(dim=2), pixels.argsort(dim=2))
+
+
+def test_a_blank_patch_gets_no_spread_from_another() -> None:
+    pixels = torch.stack([torch.full((3, 64), 240.0), 60 + 120 * torch.rand(3, 64)])
+    moved = swap_stain(pixels, torch.ones(2, 1))
+    assert float(moved[0].std(dim=1).max()) < 1e-3
