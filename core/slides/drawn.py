@@ -75,28 +75,34 @@ def draw_slide(side_px: int = SIDE_PX, *, seed: int = 3) -> tuple[ImageU8, NDArr
     return np.clip(np.rint(image), 0, 255).astype(np.uint8), tumour
 
 
-def write_drawn_slide(path: Path, side_px: int = SIDE_PX) -> None:
-    """Write the drawn slide as a tiled pyramidal TIFF."""
-    image, _ = draw_slide(side_px)
+def write_drawn_slide(path: Path) -> None:
+    """Write the drawn slide of the app."""
+    write_pyramid(path, draw_slide()[0])
+
+
+def write_pyramid(
+    path: Path, image_rgb_u8: ImageU8, *, um_px: float | None = SPACING_UM_PX
+) -> None:
+    """Write an image (H, W, 3) as a tiled pyramidal TIFF, without loss; None says no spacing."""
+    image, level, resolution = image_rgb_u8, 0, dict[str, Any]()
     with replacing(path) as temporary, tifffile.TiffWriter(temporary) as tiff:
-        level = 0
         while level == 0 or max(image.shape) >= _SMALLEST_PX // 2:
-            dots = _UM_PER_CM / (SPACING_UM_PX * 2**level)
+            if um_px is not None:
+                dots = _UM_PER_CM / (um_px * 2**level)
+                resolution = {"resolution": (dots, dots), "resolutionunit": "CENTIMETER"}
             tiff.write(
                 image,
                 tile=(_TILE_PX, _TILE_PX),
                 photometric="rgb",
                 compression="adobe_deflate",
                 subfiletype=int(level > 0),
-                resolution=(dots, dots),
-                resolutionunit="CENTIMETER",
                 software="NodeLens, drawn: no tissue",
                 metadata=None,
+                **resolution,
             )
             level += 1
-            image = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA).astype(
-                np.uint8
-            )
+            half = [max(1, side // 2) for side in image.shape[1::-1]]
+            image = cv2.resize(image, half, interpolation=cv2.INTER_AREA).astype(np.uint8)
 
 
 def _pieces(names: tuple[str, ...], *, in_tumour: bool) -> list[_Piece]:

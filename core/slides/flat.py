@@ -12,16 +12,31 @@ from PIL import Image, UnidentifiedImageError
 
 from core.errors import Fault, PatchError, SourceError
 from core.patches import ImageU8
-from core.slides.slide_file import Level, SlideFile, padded
-from core.slides.spacing import ClaimedSpacing
+from core.slides.slide_file import Level, SlideFile, on_white, padded
+from core.slides.spacing import ClaimedSpacing, tiff_spacing
 
-_UM_PER_UNIT: Final = {2: 25_400.0, 3: 10_000.0}
+_UNITS: Final = {1: "none", 2: "inch", 3: "centimeter"}
 _UM_PER_INCH: Final = 25_400.0
 _CACHE_BYTES: Final = 512 * 1024 * 1024
 _LARGEST_STRIP_BYTES: Final = 1024 * 1024 * 1024
-_KNOWN_SAMPLES: Final = (1, 3, 4)
+_GREY, _RGB, _YCBCR = (
+    tifffile.PHOTOMETRIC.MINISBLACK,
+    tifffile.PHOTOMETRIC.RGB,
+    tifffile.PHOTOMETRIC.YCBCR,
+)
+_KNOWN: Final = {
+    (_GREY, 1): "grey",
+    (_RGB, 3): "RGB",
+    (_RGB, 4): "RGBA",
+    (_YCBCR, 3): "RGB, once JPEG is decoded",
+}
+"""Photometric interpretation and samples per pixel of what can be read in parts."""
+_JPEG: Final = (tifffile.COMPRESSION.JPEG, tifffile.COMPRESSION.OJPEG)
+_MULTIPLIED: Final = tifffile.EXTRASAMPLE.ASSOCALPHA
+_KNOWN_MODES: Final = frozenset({"L", "LA", "RGB", "RGBA", "P", "PA", "CMYK", "YCbCr"})
+_CLEAR_MODES: Final = frozenset({"LA", "RGBA", "PA"})
 _SAVE_AGAIN: Final = "Save it as a tiled TIFF (8-bit RGB)."
-_NO_IMAGE: Final = (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError)
+_DAMAGED: Final = (OSError, Image.DecompressionBombError, SyntaxError, ValueError)
 
 
 class FlatPicture(SlideFile):
@@ -41,10 +56,20 @@ class FlatPicture(SlideFile):
             with picture:
                 self.format = picture.format or "picture"
                 dots = picture.info.get("dpi", (0, 0))
-                self._image_rgb_u8 = np.asarray(picture.convert("RGB"))
-        except _NO_IMAGE as error:
+                if picture.mode not in _KNOWN_MODES:
+                    raise ValueError(f"found {picture.mode} pixels; expected 8-bit colours")
+                if picture.mode in _CLEAR_MODES or "transparency" in picture.info:
+                    self._image_rgb_u8 = on_white(np.asarray(picture.convert("RGBA")))
+                else:
+                    self._image_rgb_u8 = np.asarray(picture.convert("RGB"))
+        except UnidentifiedImageError:  # its words would tell where the file lies
             raise SourceError(
-                f"{path.name} cannot be read as a slide or a region of one ({error}). {_SAVE_AGAIN}"
+                f"{path.name} is no picture, whatever its name says. Expected a slide of a "
+                "scanner, a TIFF, PNG or JPEG; check the file."
+            ) from None
+        except _DAMAGED as error:
+            raise SourceError(
+                f"{path.name} cannot be read as a region of a slide ({error}). {_SAVE_AGAIN}"
             ) from None
         height, width = self._image_rgb_u8.shape[:2]
         self.levels = (Level(width, height, 1.0),)
@@ -93,12 +118,15 @@ class FlatTiff(SlideFile):
         page = self._page
         if (
             page.dtype != np.uint8
-            or page.samplesperpixel not in _KNOWN_SAMPLES
+            or (page.photometric, page.samplesperpixel) not in _KNOWN
+            or (page.photometric == _YCBCR and page.compression not in _JPEG)
             or page.planarconfig != tifffile.PLANARCONFIG.CONTIG
             or page.imagedepth != 1
         ):
+            colours = tifffile.PHOTOMETRIC(page.photometric).name
             raise ValueError(
-                f"found {page.shape} {page.dtype}; expected 8 bits, grey or RGB, interleaved"
+                f"found {page.shape} {page.dtype} {colours}; expected 8 bits, grey or RGB, "
+                "interleaved"
             )
         strip = int(np.prod(page.chunks)) if not page.is_memmappable else 0
         if strip > _LARGEST_STRIP_BYTES:
@@ -112,7 +140,7 @@ class FlatTiff(SlideFile):
         if right <= left or bottom <= top:
             return padded(np.empty((0, 0, 3), np.uint8), 0, 0, width, height)
         if self._mapped is not None:
-            part = _rgb(self._mapped[top:bottom, left:right])
+            part = self._rgb(self._mapped[top:bottom, left:right])
         else:
             part = self._decoded(left, top, right, bottom)
         return padded(part, left - x, top - y, width, height)
@@ -147,32 +175,33 @@ class FlatTiff(SlideFile):
                 ) from None
             if found is None:  # nothing was stored: TIFF's word for an empty tile
                 found = np.full((1, *page.chunks[:2], 3), 255, np.uint8)
-            strip = _rgb(found[0])
+            strip = self._rgb(found[0])
             self._strips[index] = strip
             self._held_bytes += strip.nbytes
             while self._held_bytes > _CACHE_BYTES and len(self._strips) > 1:
                 self._held_bytes -= self._strips.popitem(last=False)[1].nbytes
             return strip
 
+    def _rgb(self, pixels: "np.ndarray[Any, Any]") -> ImageU8:
+        """Return grey (H, W), (H, W, 1), RGB or RGBA pixels as RGB (H, W, 3)."""
+        if pixels.ndim == 2:
+            pixels = pixels[..., None]
+        if pixels.shape[2] == 1:
+            pixels = pixels.repeat(3, axis=2)
+        if pixels.shape[2] == 3 or not any(self._page.extrasamples):
+            return np.ascontiguousarray(pixels[..., :3])
+        return on_white(pixels, premultiplied=self._page.extrasamples[0] == _MULTIPLIED)
+
     def close(self) -> None:
         """Release the file."""
         self._file.close()
 
 
-def _rgb(pixels: "np.ndarray[Any, Any]") -> ImageU8:
-    """Return grey (H, W), (H, W, 1), RGB or RGBA pixels as RGB (H, W, 3)."""
-    if pixels.ndim == 2:
-        pixels = pixels[..., None]
-    if pixels.shape[2] == 1:
-        pixels = pixels.repeat(3, axis=2)
-    return np.ascontiguousarray(pixels[..., :3])
-
-
 def _claimed(page: Any) -> ClaimedSpacing:  # noqa: ANN401 - tifffile's page
     tags = page.tags
-    unit = _UM_PER_UNIT.get(int(tags["ResolutionUnit"].value) if "ResolutionUnit" in tags else 2)
-    found = []
+    unit = _UNITS.get(int(tags["ResolutionUnit"].value) if "ResolutionUnit" in tags else 2, "")
+    dots = []
     for name in ("XResolution", "YResolution"):
         numerator, denominator = tags[name].value if name in tags else (0, 1)
-        found.append(unit * denominator / numerator if unit and numerator else None)
-    return ClaimedSpacing(found[0], found[1])
+        dots.append(numerator / denominator if denominator else None)
+    return ClaimedSpacing(*tiff_spacing(page.description, unit, (dots[0], dots[1])))

@@ -10,11 +10,10 @@ import openslide
 
 from core.errors import Fault, PatchError, SourceError
 from core.patches import ImageU8
-from core.slides.slide_file import WHITE, Level, SlideFile
-from core.slides.spacing import ClaimedSpacing
+from core.slides.slide_file import Level, SlideFile, on_white
+from core.slides.spacing import ClaimedSpacing, tiff_spacing
 
 _CACHE_BYTES: Final = 128 * 1024 * 1024
-_UM_PER_UNIT: Final = {"centimeter": 10_000.0, "inch": 25_400.0}
 
 
 def is_pyramid(path: Path) -> bool:
@@ -80,13 +79,7 @@ class Pyramid(SlideFile):
             raise PatchError(
                 f"{self.path.name} is damaged near x {at[0]}, y {at[1]} ({error}).", Fault.DAMAGED
             ) from None
-        alpha = rgba[..., 3:]
-        rgb = rgba[..., :3]
-        if alpha.min() == WHITE:
-            return np.ascontiguousarray(rgb)
-        share = alpha.astype(np.float32) / WHITE
-        blended: ImageU8 = np.rint(rgb * share + WHITE * (1 - share)).astype(np.uint8)
-        return blended
+        return on_white(rgba)
 
     def _reopen(self, failed: openslide.OpenSlide) -> None:
         """Replace a handle: after an error OpenSlide's answers nothing but that error."""
@@ -108,8 +101,10 @@ def _claimed(properties: Mapping[str, str]) -> ClaimedSpacing:
         return found if found > 0 else None
 
     x, y = number(openslide.PROPERTY_NAME_MPP_X), number(openslide.PROPERTY_NAME_MPP_Y)
-    unit = _UM_PER_UNIT.get(properties.get("tiff.ResolutionUnit", ""))
-    dots = number("tiff.XResolution"), number("tiff.YResolution")
-    if (x is None or y is None) and unit and dots[0] and dots[1]:
-        x, y = unit / dots[0], unit / dots[1]
+    if x is None or y is None:
+        x, y = tiff_spacing(
+            properties.get("tiff.ImageDescription", ""),
+            properties.get("tiff.ResolutionUnit", ""),
+            (number("tiff.XResolution"), number("tiff.YResolution")),
+        )
     return ClaimedSpacing(x, y, number(openslide.PROPERTY_NAME_OBJECTIVE_POWER))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.patches import ImageU8
 from core.slides.spacing import ClaimedSpacing
@@ -64,6 +65,22 @@ class SlideFile(ABC):
 
     def close(self) -> None:  # noqa: B027 - what is in memory holds nothing open
         """Release the file."""
+
+
+def on_white(pixels: NDArray[np.uint8], *, premultiplied: bool = False) -> ImageU8:
+    """Return RGB (H, W, 3) of RGBA (H, W, 4) pixels laid on white: nothing there is glass.
+
+    Args:
+        pixels: Colours and opacity.
+        premultiplied: The colours are multiplied by the opacity already.
+    """
+    rgb, alpha = pixels[..., :3], pixels[..., 3:]
+    if alpha.min(initial=WHITE) == WHITE:
+        return np.ascontiguousarray(rgb)
+    share = alpha.astype(np.float32) / WHITE
+    colours = rgb if premultiplied else rgb * share
+    found: ImageU8 = np.clip(np.rint(colours + WHITE * (1 - share)), 0, 255).astype(np.uint8)
+    return found
 
 
 def padded(image_rgb_u8: ImageU8, left: int, top: int, width: int, height: int) -> ImageU8:

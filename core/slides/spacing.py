@@ -1,5 +1,6 @@
 """How many micrometres a pixel of a slide is: what the file says if plausible, else asked for."""
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +16,11 @@ _SQUARE: Final = 0.02
 _POWER_TIMES_SPACING: Final = 10.0
 """µm: 40x objectives give about 0.25 µm/px, 20x about 0.5."""
 _POWER_TOLERANCE: Final = 0.4
+_UM_PER_UNIT: Final = {"inch": 25_400.0, "centimeter": 10_000.0}
+_UM_PER_OME_UNIT: Final = {"nm": 0.001, "µm": 1.0, "μm": 1.0, "um": 1.0, "mm": 1000.0, "": 1.0}
+_OME_PIXELS: Final = re.compile(r"<(?:\w+:)?Pixels\b[^>]*>")
+_OME_SIZE: Final = re.compile(r'\b(PhysicalSize[XY](?:Unit)?)="([^"]*)"')
+_IMAGEJ_MICRONS: Final = re.compile(r"^unit=(?:micron|um|µm|\\u00B5m)\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -33,12 +39,42 @@ class ClaimedSpacing:
 
     def __str__(self) -> str:
         """Return it in words."""
+        power = f" at {self.power:g}x" if self.power else ""
         if self.x_um_px is None or self.y_um_px is None:
-            return "no spacing"
+            return "no spacing" + power
         text = f"{self.x_um_px:.4g} µm/px"
         if abs(self.y_um_px / self.x_um_px - 1) > _SQUARE:
             text = f"{self.x_um_px:.4g} × {self.y_um_px:.4g} µm/px"
-        return text + (f" at {self.power:g}x" if self.power else "")
+        return text + power
+
+
+def tiff_spacing(
+    description: str, unit: str, dots: tuple[float | None, float | None]
+) -> tuple[float | None, float | None]:
+    """Return µm per pixel, x and y, by a TIFF's tags: those of resolution, OME's or ImageJ's.
+
+    Args:
+        description: The tag ImageDescription; QuPath and Bio-Formats write OME's XML there.
+        unit: Of the resolution: "inch", "centimeter" or another.
+        dots: Pixels per unit, x and y.
+    """
+    pixels = _OME_PIXELS.search(description)
+    if pixels is not None:
+        found = dict(_OME_SIZE.findall(pixels[0]))
+        sizes = [_ome_um(found, axis) for axis in "XY"]
+        if None not in sizes:
+            return sizes[0], sizes[1]
+    um = _UM_PER_UNIT.get(unit, 1.0 if _IMAGEJ_MICRONS.search(description) else 0.0)
+    x, y = (um / one if one and um else None for one in dots)
+    return x, y
+
+
+def _ome_um(found: dict[str, str], axis: str) -> float | None:
+    unit = _UM_PER_OME_UNIT.get(found.get(f"PhysicalSize{axis}Unit", ""))
+    try:
+        return float(found[f"PhysicalSize{axis}"]) * unit if unit else None
+    except (KeyError, ValueError):
+        return None
 
 
 @dataclass(frozen=True)
@@ -90,6 +126,11 @@ def _believed(name: str, claimed: ClaimedSpacing) -> float:
     low, high = _PLAUSIBLE_UM_PX
     if x is None or y is None:
         why = "says nothing of its spacing"
+        if claimed.power:
+            usual = _POWER_TIMES_SPACING / claimed.power
+            coarse = ", too coarse for this model" * (usual > COARSEST_UM_PX)
+            why = f"says only that its objective is {claimed.power:g}x"
+            why += f" (usually {usual:.2g} µm/px{coarse})"
     elif not (low <= x <= high and low <= y <= high):
         why = f"says {claimed}, which no microscope gives"
     elif abs(y / x - 1) > _SQUARE:
@@ -99,6 +140,6 @@ def _believed(name: str, claimed: ClaimedSpacing) -> float:
     else:
         return (x + y) / 2
     raise SpacingError(
-        f"{name} {why}. It is not guessed: give --um-per-px, e.g. 0.25 (40x), 0.5 (20x) or "
-        "1.0 (10x)."
+        f"{name} {why}. It is not guessed: give the micrometres per pixel (--um-per-px), e.g. "
+        "0.25 (40x), 0.5 (20x) or 1.0 (10x)."
     )

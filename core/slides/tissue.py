@@ -1,7 +1,7 @@
 """Where a slide shows tissue, at about 8 µm/px, and a small picture of it from the same reading."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import PatchError
-from core.patches import ImageU8
+from core.errors import PatchError, SourceError
+from core.patches import PATCH_SIZE_PX, ImageU8
 from core.patches.tissue import BLACK_TO
 from core.slides.slide_file import WHITE
 from core.slides.view import SlideView
@@ -80,7 +80,17 @@ def find_tissue(
         view: The slide.
         rule: What counts.
         on_part: Told how many parts of how many are read.
+
+    Raises:
+        SourceError: It is no larger than a patch, or no part of the file can be decoded.
     """
+    width, height = view.width_px, view.height_px
+    if min(width, height) < PATCH_SIZE_PX or max(width, height) == PATCH_SIZE_PX:
+        raise SourceError(
+            f"{view.file.path.name} has {width} × {height} px at {view.spacing_um_px:.2f} µm/px, "
+            f"no more than one patch ({PATCH_SIZE_PX} × {PATCH_SIZE_PX}). Score patches as a "
+            "batch; a slide or a region of one is larger."
+        )
     rows, columns = -(-view.height_px // CELL_PX), -(-view.width_px // CELL_PX)
     mask = np.zeros((rows * MASK_PER_CELL, columns * MASK_PER_CELL), np.uint8)
     per_overview = math.ceil(max(mask.shape) / _OVERVIEW_PX)
@@ -90,24 +100,48 @@ def find_tissue(
     _, factor = view.level_for(MASK_COARSENING)
     tile = next((one for one in _TILES if one * factor <= _MOST_READ_PX), _TILES[-1])
     parts = [(y, x) for y in range(0, mask.shape[0], tile) for x in range(0, mask.shape[1], tile)]
+    decoded, failure = False, ""
     for number, (y, x) in enumerate(parts, start=1):
         height, width = min(tile, mask.shape[0] - y), min(tile, mask.shape[1] - x)
-        at = (x * MASK_COARSENING, y * MASK_COARSENING)
-        try:
-            pixels = view.read(*at, width, height, coarsening=MASK_COARSENING)
-        except PatchError:
-            mask[y : y + height, x : x + width] = 1
-        else:
-            mask[y : y + height, x : x + width] = looks_like_tissue(pixels, rule)
-            small = pixels[(-y) % per_overview :: per_overview, (-x) % per_overview :: per_overview]
-            top, left = -(-y // per_overview), -(-x // per_overview)
-            overview[top : top + len(small), left : left + small.shape[1]] = small
+        for top, left, pixels in _read(view, y, x, height, width):
+            if isinstance(pixels, PatchError):
+                failure = str(pixels)
+                mask[top : top + _TILES[-1], left : left + _TILES[-1]] = 1
+                continue
+            decoded = True
+            rows_, columns_ = pixels.shape[:2]
+            mask[top : top + rows_, left : left + columns_] = looks_like_tissue(pixels, rule)
+            small = pixels[
+                -top % per_overview :: per_overview, -left % per_overview :: per_overview
+            ]
+            at_y, at_x = -(-top // per_overview), -(-left // per_overview)
+            overview[at_y : at_y + len(small), at_x : at_x + small.shape[1]] = small
         on_part(number, len(parts))
+    if not decoded:
+        raise SourceError(f"No part of it can be read: {failure} Copy it again from the scanner.")
     _tidy(mask, rule, (view.spacing_um_px * MASK_COARSENING / 1000) ** 2)
     share: NDArray[np.float32] = mask.reshape(rows, MASK_PER_CELL, columns, MASK_PER_CELL).mean(
         axis=(1, 3), dtype=np.float32
     )
     return Tissue(rule, share, overview, per_overview * MASK_COARSENING)
+
+
+def _read(
+    view: SlideView, y: int, x: int, height: int, width: int
+) -> Iterator[tuple[int, int, ImageU8 | PatchError]]:
+    """Yield a part at the mask's scale, or what of it can be decoded, each with its place."""
+    at = (x * MASK_COARSENING, y * MASK_COARSENING)
+    try:
+        yield y, x, view.read(*at, width, height, coarsening=MASK_COARSENING)
+    except PatchError as error:
+        side = _TILES[-1]
+        if max(height, width) <= side:
+            yield y, x, error
+            return
+        for top in range(y, y + height, side):
+            for left in range(x, x + width, side):
+                rest = min(side, y + height - top), min(side, x + width - left)
+                yield from _read(view, top, left, *rest)
 
 
 def share_on_overview(

@@ -28,6 +28,7 @@ _OF_SCANNERS: Final = (
 )
 SLIDE_SUFFIXES: Final = frozenset([*_OF_SCANNERS, *_TIFF_SUFFIXES, ".png", ".jpg", ".jpeg"])
 """What slides and regions of them are called."""
+_TIFF_BEGINS: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _SAME: Final = 1e-6
 _MOST_READ_AT_ONCE_PX: Final = 4096 * 4096
 """Of the file's pixels; more are read in parts, so that memory stays bounded."""
@@ -160,14 +161,22 @@ def open_file(path: Path) -> SlideFile:
     """
     if not path.is_file():
         raise SourceError(f"There is no file {path}. Check the path.")
-    is_tiff = path.suffix.lower() in _TIFF_SUFFIXES
+    suffix = path.suffix.lower()
     if is_pyramid(path):
         try:
             return Pyramid(path)
         except SourceError:
-            if not is_tiff:
+            if suffix not in _TIFF_SUFFIXES:
                 raise
             # tifffile knows more compressions, such as JPEG 2000 outside Aperio's files
+    elif suffix in _OF_SCANNERS:
+        raise SourceError(
+            f"{path.name} is not a whole {suffix} file: part of it may be lost, or it is something "
+            "else by that name. Copy it again from the scanner, with its folder if the format has "
+            "one."
+        )
+    with path.open("rb") as opened:
+        is_tiff = opened.read(4) in _TIFF_BEGINS
     return FlatTiff(path) if is_tiff else FlatPicture(path)
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from core.errors import NodelensError, SourceError, SpacingError
 from core.patches import ImageU8
-from core.slides import ClaimedSpacing, open_slide, settle_spacing
+from core.slides import ClaimedSpacing, TissueRule, find_tissue, open_slide, settle_spacing
 from core.slides.flat import FlatTiff
 from core.slides.view import open_file
 from tests.core.slides.toys import green_cells, slide_of, tissue_image
@@ -31,6 +31,8 @@ def noise(height: int, width: int, seed: int = 0) -> ImageU8:
         (ClaimedSpacing(0.5, 0.25), "square"),
         (ClaimedSpacing(0.5, 0.5, 40), "contradict"),
         (ClaimedSpacing(4.0, 4.0), "judges 0.97"),
+        (ClaimedSpacing(power=40), r"objective is 40x \(usually 0.25"),
+        (ClaimedSpacing(power=5), "5x .usually 2 µm/px, too coarse"),
     ],
 )
 def test_spacing_is_asked_for_and_never_guessed(claimed: ClaimedSpacing, why: str) -> None:
@@ -146,6 +148,86 @@ def test_broken_files_are_sentences(tmp_path: Path, name: str, content: bytes) -
     assert name in str(error.value)
     with pytest.raises(SourceError, match="no file"):
         open_slide(tmp_path / "missing.svs")
+
+
+@pytest.mark.parametrize(
+    ("mode", "suffix"),
+    [("CMYK", ".tif"), ("P", ".tif"), ("1", ".tif"), ("I;16", ".tif"), ("I;16", ".png")],
+)
+def test_colours_that_would_be_misread_are_refused(tmp_path: Path, mode: str, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    grey = np.asarray(Image.fromarray(noise(200, 200)).convert("L"))
+    sixteen = Image.fromarray(grey.astype(np.uint16) * 257)
+    picture = sixteen if mode == "I;16" else Image.fromarray(noise(200, 200)).convert(mode)
+    picture.save(path)
+    with pytest.raises(SourceError, match=r"a\.\w+ cannot be read.*Save it as a tiled TIFF"):
+        open_slide(path, um_per_px=0.97)
+    tifffile.imwrite(tmp_path / "w.tif", grey, photometric="miniswhite", rowsperstrip=8)
+    with pytest.raises(SourceError, match="MINISWHITE"):
+        open_slide(tmp_path / "w.tif", um_per_px=0.97)
+
+
+@pytest.mark.parametrize("name", ["clear.png", "striped.tif", "tiled.tif"])
+def test_what_is_transparent_is_glass(tmp_path: Path, name: str) -> None:
+    pixels = np.dstack([noise(256, 256), np.full((256, 256), 255, np.uint8)])
+    pixels[:128] = 0  # clear, and black beneath
+    if name == "clear.png":
+        Image.fromarray(pixels).save(tmp_path / name)
+    else:
+        parts = {"tile": (128, 128)} if name == "tiled.tif" else {"rowsperstrip": 16}
+        tifffile.imwrite(
+            tmp_path / name, pixels, photometric="rgb", extrasamples=["unassalpha"], **parts
+        )
+    with open_slide(tmp_path / name, um_per_px=0.97) as view:
+        found = view.read(0, 0, 256, 256)
+    assert (found[:128] == 255).all()
+    np.testing.assert_array_equal(found[128:], pixels[128:, :, :3])
+
+
+def test_the_spacing_of_qupath_and_of_imagej_is_known(tmp_path: Path) -> None:
+    size = {
+        f"PhysicalSize{axis}{what}": value
+        for axis in "XY"
+        for what, value in (("", 0.25), ("Unit", "µm"))
+    }
+    tifffile.imwrite(
+        tmp_path / "q.ome.tif", noise(512, 512), ome=True, tile=(256, 256), photometric="rgb",
+        metadata={"axes": "YXS", **size},
+    )  # fmt: skip
+    tifffile.imwrite(
+        tmp_path / "i.tif", noise(512, 512), imagej=True, resolution=(4, 4),
+        metadata={"axes": "YXS", "unit": "um"},
+    )  # fmt: skip
+    for name in ("q.ome.tif", "i.tif"):
+        with open_slide(tmp_path / name) as view:
+            assert view.spacing.um_px == pytest.approx(0.25)
+            assert view.spacing.origin == "file"
+
+
+@pytest.mark.parametrize("suffix", [".svs", ".ndpi", ".mrxs", ".dcm"])
+def test_a_scanners_file_that_is_none_is_to_be_copied_again(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"text{suffix}"
+    path.write_text("This is a letter.")
+    with pytest.raises(SourceError, match="Copy it again") as error:
+        open_slide(path, um_per_px=0.5)
+    assert str(tmp_path) not in str(error.value)
+
+
+def test_a_patch_is_no_slide(tmp_path: Path) -> None:
+    path = tmp_path / "patch.png"
+    Image.fromarray(noise(96, 96)).save(path, dpi=(25_400 / 0.97,) * 2)
+    with open_slide(path) as view, pytest.raises(SourceError, match=r"one patch.*as a batch"):
+        find_tissue(view, TissueRule())
+
+
+def test_a_slide_of_which_nothing_can_be_read_says_so(tmp_path: Path) -> None:
+    colours = np.random.default_rng(0).random((512, 512, 3), np.float32)
+    tifffile.imwrite(tmp_path / "float.tif", colours, tile=(256, 256), photometric="rgb")
+    with (
+        open_slide(tmp_path / "float.tif", um_per_px=0.97) as view,
+        pytest.raises(SourceError, match=r"No part of it can be read.*32-bit"),
+    ):
+        find_tissue(view, TissueRule())
 
 
 def test_sixteen_bit_tiffs_are_refused_with_what_to_do(tmp_path: Path) -> None:

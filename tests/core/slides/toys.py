@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from core.patches import CENTRE, ImageU8
 from core.scoring import Classifier
+from core.slides.drawn import write_pyramid
 from tests.toys import ToyEngine
-from tools.drawing.slide import write_slide
 
 CELL = 32
 PURPLE, GREEN = (150, 80, 160), (60, 150, 60)
@@ -54,5 +54,5 @@ def green_cells(rows: int, columns: int, *places: tuple[int, int]) -> NDArray[np
 
 
 def slide_of(path: Path, image: ImageU8, um_px: float | None = 0.97) -> Path:
-    write_slide(path, image, um_px=um_px)
+    write_pyramid(path, image, um_px=um_px)
     return path
