@@ -11,7 +11,7 @@ from core.__main__ import main
 from core.patches import open_source
 from core.scoring import Classifier
 from core.slides import open_slide
-from core.slides.drawn import draw_slide, write_drawn_slide
+from core.slides.drawn import draw_slide, write_pyramid
 from core.slides.review import cells_as_patches
 from core.slides.run import cell_patch, cell_surroundings
 from core.slides.tiles import TILE_PX, SlideTiles
@@ -62,7 +62,7 @@ def test_the_drawn_slide_has_its_islands_and_says_its_scale(tmp_path: Path) -> N
     # Tumour cells are larger and paler than the lymphocytes around.
     glass = image.min(axis=2) > 235
     assert image[tumour].mean() > image[~tumour & ~glass].mean() + 10
-    write_drawn_slide(tmp_path / "drawn.tif", 1024)
+    write_pyramid(tmp_path / "drawn.tif", image)
     with open_slide(tmp_path / "drawn.tif") as view:
         assert view.spacing.origin == "file"
         np.testing.assert_array_equal(view.read(0, 0, 1024, 1024), image)
