@@ -104,6 +104,8 @@ def open_inputs(
     if added:
         later = with_tables(source, (), added)
         return Inputs(later.source, pd.concat([fault_table(faults), later.table_faults]))
+    if source.kind == "csv":
+        faults += [("conflicting-rows", source.name, "", one) for one in source.contradictions]
     faults += [("mended", source.name, "", note) for note in source.notes]
     return Inputs(source, fault_table(faults))
 

@@ -1,5 +1,6 @@
 """Patches in a ZIP, read member by member in memory: nothing is extracted, no name is trusted."""
 
+import stat
 import struct
 import threading
 import zipfile
@@ -158,6 +159,11 @@ class ZipSource(PatchSource):
         if member.flag_bits & _ENCRYPTED:
             raise PatchError(
                 "The file is encrypted. Make the archive without a password.", Fault.UNSUPPORTED
+            )
+        if stat.S_ISLNK(member.external_attr >> 16):
+            raise PatchError(
+                "The file is a link to another one, which is not followed. Pack the file itself.",
+                Fault.UNSUPPORTED,
             )
         if member.compress_type not in _READABLE:
             method = _METHODS.get(member.compress_type, f"method {member.compress_type}")

@@ -14,11 +14,10 @@ from core.patches.refusals import (
     damaged,
     not_read,
     require_patch_size,
-    spacing_note,
-    spacing_um_px,
     too_many_images,
     wrong_depth,
 )
+from core.patches.spacing import spacing_note, spacing_um_px
 from core.patches.tiff import JPEG, RGB, TiffFacts, check_tiff
 
 PATCH_SUFFIXES: Final = frozenset({".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".webp"})
@@ -139,6 +138,9 @@ def _finished(image: Image.Image, tiff: TiffFacts | None) -> DecodedImage:
     pixels, converted = _to_rgb(upright)
     turned = "turned as its orientation tag says" if 2 <= orientation <= 8 else ""
     grey = "" if converted else _without_colour(pixels)
+    bands = tiff.bands - 3 if tiff is not None and tiff.photometric == RGB else 0
+    if bands > 0 and not converted:
+        converted = f"{bands} further band{'s' * (bands > 1)} left out"
     notes = (converted, grey, turned, spacing_note(spacing))
     return DecodedImage(pixels, "; ".join(filter(None, notes)))
 
@@ -180,6 +182,13 @@ def _unknown(data: bytes) -> PatchError:
     for offset, magic, what in _MAGIC:
         if data[offset : offset + len(magic)] == magic:
             return not_read(f"The file is {what}")
+    if data[:4] in _TIFF:
+        tiff = check_tiff(data)
+        return not_read(
+            f"The TIFF has {tiff.bands} band{'s' * (tiff.bands > 1)} in colour space "
+            f"{tiff.photometric} (photometric interpretation)",
+            "Export it as 8-bit RGB.",
+        )
     if data[:256].lstrip()[:1] == b"<":
         return not_read("The file is a web page or other text", "Download the image itself.")
     return PatchError(

@@ -1,6 +1,6 @@
 """The layout of the Kaggle competition, in a folder or in a ZIP: patches with labels by id."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -8,7 +8,15 @@ from typing import Final
 from core.patches.files import FilesSource, list_files
 from core.patches.naming import shown_path, stem
 from core.patches.patch import PatchEntry
-from core.tables import SLIDE_COLUMNS, KnownById, Table, known_by_id, parse_label, read_table
+from core.tables import (
+    SLIDE_COLUMNS,
+    KnownById,
+    Table,
+    counted,
+    known_by_id,
+    parse_label,
+    read_table,
+)
 
 LABELS_CSV: Final = "train_labels.csv"
 SLIDES_CSV: Final = "patch_id_wsi.csv"
@@ -45,7 +53,8 @@ class KaggleData:
         slides = _known(table(SLIDES_CSV), SLIDE_COLUMNS)
         splits = _known(table(SPLIT_CSV), ("split",))
         entries: list[tuple[PatchEntry, str | None]] = []
-        present: set[str] = set()
+        present: dict[str, list[str]] = {}
+        unlabelled: list[str] = []
 
         def entry(patch_id: str, path: str, label: str, part: str) -> PatchEntry:
             return PatchEntry(
@@ -63,20 +72,26 @@ class KaggleData:
             patch_id = stem(shown)
             if path.startswith("train/"):
                 key = labels.key_of(patch_id, shown)
-                if key is not None:
-                    present.add(key)
+                if key is None:
+                    unlabelled.append(shown)
+                else:
+                    present.setdefault(key, []).append(shown)
                     label = labels.rows[key]["label"]
             part = path.split("/", maxsplit=1)[0]
             entries.append((entry(patch_id, shown, label, part), path))
-        for key, row in labels.rows.items():
-            if key not in present:  # an id may read like a path; it opens nothing
-                path = shown_path(f"train/{key}.tif")
-                entries.append((entry(shown_path(key), path, row["label"], "train"), None))
+        for key in (missing := [key for key in labels.rows if key not in present]):
+            path = shown_path(f"train/{key}.tif")  # an id may read like a path; it opens nothing
+            cell = labels.rows[key]["label"]
+            entries.append((entry(shown_path(key), path, cell, "train"), None))
+        unmet = tuple(_unmet(labels, missing, unlabelled))
+        nothing = not present and bool(missing and unlabelled)
         return cls(
             entries,
-            (*labels.notes, *slides.notes, *splits.notes),
+            (*labels.notes, *slides.notes, *splits.notes, *(() if nothing else unmet)),
             (
                 *labels.contradictions,
+                *_ambiguous(present),
+                *(unmet if nothing else ()),
                 *slides.contradictions,
                 *splits.contradictions,
                 *_of_no_patch(SLIDES_CSV, slides, entries),
@@ -91,6 +106,30 @@ def _known(table: Table | None, columns: Sequence[str]) -> KnownById:
     if not set(columns) & set(table.rows.columns):
         table.require(columns[-1])
     return known_by_id(table, columns)
+
+
+def _unmet(labels: KnownById, missing: Sequence[str], unlabelled: Sequence[str]) -> Iterator[str]:
+    """Labels without a file and files without a label; an example of each shows why."""
+    if missing:
+        yield (
+            f"{LABELS_CSV}: {counted(len(missing), 'id')} of {len(labels.rows):,} of no file in "
+            f"train ({labels.ids[missing[0]]})."
+        )
+    if unlabelled:
+        yield (
+            f"{counted(len(unlabelled), 'file')} in train without a label in {LABELS_CSV} "
+            f"({unlabelled[0]})."
+        )
+
+
+def _ambiguous(files: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """One label for two files: nobody can say of which it is."""
+    both = [paths for paths in files.values() if len(paths) > 1]
+    if both:
+        yield (
+            f"{LABELS_CSV}: {counted(len(both), 'id')} of more than one file in train "
+            f"({' and '.join(both[0][:2])})."
+        )
 
 
 def _of_no_patch(

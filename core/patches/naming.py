@@ -7,22 +7,20 @@ from core.errors import Fault, PatchError
 from core.patches.decoding import PATCH_SUFFIXES
 from core.tables import plain_text
 
-_LITTER: Final = frozenset(
-    {
-        "__macosx",
-        "thumbs.db",
-        "ehthumbs.db",
-        "desktop.ini",
-        "@eadir",
-        "#recycle",
-        "$recycle.bin",
-        "system volume information",
-        "lost+found",
-    }
+_LITTER: Final = frozenset({
+    "__macosx", "icon\r", "icon\ufffd", "desktop db", "desktop df", "network trash folder",
+    "temporary items", "thevolumesettingsfolder",
+    "thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "$recycle.bin", "recycler",
+    "system volume information", "found.000", "zbthumbnail.info", "picasa.ini",
+    "@eadir", "#recycle", "@recycle", "@tmp", "lost+found", "sync.ffs_db", "cvs", "__pycache__",
+})  # fmt: skip
+"""What operating systems, network drives and programs leave in folders."""
+_LITTER_STARTS: Final = (".", "~$")
+_LITTER_ENDS: Final = (
+    *(":zone.identifier", ":smartscreen", "\uf03azone.identifier", ":com.apple.quarantine"),
+    *(".aux.xml", "~"),
 )
-"""What operating systems and network drives leave in folders; dot files are litter too."""
-_LITTER_STREAMS: Final = (":zone.identifier", ":smartscreen", "\uf03azone.identifier")
-"""Ends of names under which Windows' remarks on downloads arrive elsewhere."""
+"""Windows' and Apple's remarks on downloads as they arrive elsewhere, sidecars, editors' copies."""
 _LONGEST_PATH: Final = 1024
 _KEPT_END: Final = 512
 _SPLITS: Final = frozenset({"train", "valid", "val", "validation", "test"})
@@ -33,10 +31,10 @@ _LABELS: Final = {**dict.fromkeys(_NO_TUMOUR, 0), **dict.fromkeys(_TUMOUR, 1)}
 
 def is_hidden(path: str) -> bool:
     """Return whether a relative path is a hidden file, or litter that an operating system left."""
+    parts = (part.lower() for part in path.split("/") if part not in {"", ".", ".."})
     return any(
-        part.startswith(".") or part.lower() in _LITTER or part.lower().endswith(_LITTER_STREAMS)
-        for part in path.split("/")
-        if part not in {"", ".", ".."}
+        part in _LITTER or part.startswith(_LITTER_STARTS) or part.endswith(_LITTER_ENDS)
+        for part in parts
     )
 
 

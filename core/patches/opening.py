@@ -1,7 +1,10 @@
 """Any source by what it is: a folder, a ZIP, an HDF5 file, a table of paths, one image."""
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Final
+from unicodedata import normalize
 
 from core.errors import SourceError
 from core.patches.archives import ZipSource
@@ -20,6 +23,9 @@ from core.patches.kaggle import is_kaggle_layout, kaggle_source
 from core.patches.naming import shown_path, suffix_of
 from core.patches.packed import PackedSource
 from core.patches.source import PatchSource
+from core.tables import counted
+
+_TABLES: Final = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
 
 
 def open_source(
@@ -63,7 +69,18 @@ def open_source(
             f"No patches found in {shown_path(path.name)}. Name a folder, ZIP, HDF5 file or table "
             "that holds some."
         )
+    source.notes = (*source.notes, *_shared_ids(source))
     return source
+
+
+def _shared_ids(source: PatchSource) -> Iterator[str]:
+    counts = Counter(normalize("NFC", entry.id) for entry in source.entries)
+    shared = [patch_id for patch_id, count in counts.items() if count > 1]
+    if shared:
+        yield (
+            f"{counted(len(source) - len(counts), 'input')} with the id of another one "
+            f"({shared[0]}); tables and submissions cannot tell them apart."
+        )
 
 
 def _open_folder(path: Path, confine_to: Path | None, ignore: frozenset[Path]) -> PatchSource:
@@ -88,15 +105,15 @@ def _open_file(path: Path, confine_to: Path | None) -> PatchSource:
         return ZipSource(path)
     if suffix in {".h5", ".hdf5"}:
         return pcam_file_source(path, confine_to=confine_to)
+    if path.name.lower().endswith(_TABLES):
+        return csv_source(path, confine_to=confine_to)
     if suffix == ".gz":
         require_unpacked(path)
     if suffix == ".npy":
         return PackedSource(path)
-    if suffix == ".csv":
-        return csv_source(path, confine_to=confine_to)
     if suffix in PATCH_SUFFIXES:
         return files_source(path.name, [(path.name, path)])
     raise SourceError(
         f"{shown_path(path.name)} is no source of patches: expected a folder, a .zip, a PCam .h5, "
-        "a packed .npy, a .csv with a column 'path', or one image."
+        "an .npy of bytes (N, 96, 96, 3), a .csv with a column 'path', or one image."
     )

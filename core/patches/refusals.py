@@ -1,13 +1,7 @@
 """What is said of images that are no patch, or no ordinary one: written once for all formats."""
 
-from typing import Final
-
 from core.errors import Fault, PatchError
 from core.patches.patch import PATCH_SIZE_PX, SPACING_UM_PX
-
-_SCREEN_OR_PRINT_UM: Final = 15.0
-"""Coarser is the 72, 96, 300 or 1,200 dots per inch of a screen or a printer, and says nothing."""
-_ROOM: Final = 0.15
 
 
 def require_patch_size(width: int, height: int) -> None:
@@ -37,18 +31,6 @@ def wrong_depth(found: str) -> PatchError:
     return PatchError(
         f"{found}; this model judges 8-bit RGB. Export it as 8-bit RGB.", Fault.WRONG_MODE
     )
-
-
-def spacing_um_px(um: float) -> float | None:
-    """Return a spacing if it is one of a microscope, None if it is one of a screen or printer."""
-    return um if um < _SCREEN_OR_PRINT_UM else None
-
-
-def spacing_note(um: float | None) -> str:
-    """Return what to say of a spacing that contradicts the model's, "" if it does not."""
-    if um is None or abs(um / SPACING_UM_PX - 1) <= _ROOM:
-        return ""
-    return f"the file says {um:.3g} µm/px; this model judges {SPACING_UM_PX} µm/px"
 
 
 def not_read(found: str, remedy: str = "Export it as TIFF or PNG.") -> PatchError:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import accumulate
 from typing import Final, TypeVar
 
-from core.errors import PatchError
+from core.errors import PatchError, SourceError
 from core.patches.patch import Patch, PatchEntry, UnreadablePatch
 from core.patches.reader import READERS, read_image
 
@@ -92,6 +92,19 @@ class PatchSource(ABC):
                 yield from batch
         finally:
             batches.close()
+
+    def require_consistent(self) -> None:
+        """Raise if its tables give labels, slides or splits in two ways.
+
+        Raises:
+            SourceError: They do; nobody can say which one is right.
+        """
+        if self.contradictions:
+            raise SourceError(
+                " ".join(self.contradictions)
+                + " Nothing is trained on or judged by such tables. Correct them; `python -m core "
+                "audit` lists the ids."
+            )
 
     def fingerprint(self) -> str:
         """Return a SHA-256 over the inputs' paths in order; it says nothing of their contents."""

@@ -16,14 +16,15 @@ from core.patches.refusals import (
     damaged,
     not_read,
     require_patch_size,
-    spacing_um_px,
     too_many_images,
     wrong_depth,
 )
+from core.patches.spacing import described_um_px, spacing_um_px
 
 _MOST_TAGS: Final = 512
 _MOST_VALUES: Final = 65_536
 _MOST_IMAGES: Final = 4
+_MOST_LETTERS: Final = 65_536
 _FORMATS: Final = {
     1: "B",
     2: "c",
@@ -48,7 +49,7 @@ FILL_ORDER, STRIP_OFFSETS, ORIENTATION, SAMPLES = 266, 273, 274, 277
 ROWS_PER_STRIP, STRIP_BYTES = 278, 279
 X_RESOLUTION, PLANAR, RESOLUTION_UNIT = 282, 284, 296
 TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_BYTES, SAMPLE_FORMAT = 322, 323, 324, 325, 339
-JPEG_TABLES: Final = 347
+DESCRIPTION, JPEG_TABLES = 270, 347
 _NEEDED: Final = frozenset({
     WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER, STRIP_OFFSETS, ORIENTATION, SAMPLES,
     ROWS_PER_STRIP, STRIP_BYTES, X_RESOLUTION, PLANAR, RESOLUTION_UNIT, TILE_WIDTH, TILE_HEIGHT,
@@ -81,8 +82,10 @@ class TiffFacts:
     Attributes:
         compression: The tag's number.
         photometric: The tag's number.
+        bands: Samples of each pixel.
         orientation: 1 to 8, 1 is upright.
-        spacing_um_px: What the resolution tags say, None where they say nothing of a microscope.
+        spacing_um_px: What the description says, or else the resolution tags; None where they
+            say nothing of a microscope.
         parts: Offset and bytes of each strip or tile.
         tables: Where the JPEG tables that the parts share lie, None without.
         plain: Whether the first part is the pixels themselves: 8-bit RGB, upright, not compressed.
@@ -90,6 +93,7 @@ class TiffFacts:
 
     compression: int
     photometric: int
+    bands: int
     orientation: int
     spacing_um_px: float | None
     parts: tuple[tuple[int, int], ...]
@@ -149,6 +153,11 @@ class _File:
             return tuple(a / b if b else 0.0 for a, b in pairs)
         return tuple(found)
 
+    def text(self, place: tuple[int, int, int] | None) -> str:
+        """The text of a tag as far as it is there; an odd remark makes no picture worse."""
+        _, count, offset = place or (0, 0, 0)
+        return self.data[offset : offset + min(count, _MOST_LETTERS)].decode("utf-8", "replace")
+
 
 def _cut_off() -> PatchError:
     return damaged("its header points outside the file")
@@ -187,8 +196,9 @@ def check_tiff(data: bytes) -> TiffFacts:
     return TiffFacts(
         compression=compression,
         photometric=int(_one(values, PHOTOMETRIC, 1)),
+        bands=int(_one(values, SAMPLES, 1)),
         orientation=int(_one(values, ORIENTATION, 1)),
-        spacing_um_px=_spacing(values),
+        spacing_um_px=_spacing(values, file.text(tags.get(DESCRIPTION))),
         parts=parts,
         tables=(tables[2], tables[1]) if tables else None,
         plain=_is_plain(values, parts),
@@ -237,6 +247,9 @@ def _check_depth(values: Mapping[int, Sequence[float]]) -> None:
         raise wrong_depth("The image has 1 bit per pixel, black and white")
     if bits != 8 and not (bits in {2, 4} and int(_one(values, PHOTOMETRIC, 1)) != RGB):
         raise wrong_depth(f"The image has {bits} bits per channel")
+    bands = int(_one(values, SAMPLES, 1))
+    if bands >= 3 and int(_one(values, PHOTOMETRIC, 1)) in {0, 1}:
+        raise wrong_depth(f"The image has {bands} bands, and its header calls them grey")
 
 
 def _planes(values: Mapping[int, Sequence[float]]) -> tuple[int, int]:
@@ -306,7 +319,8 @@ def _check_packbits(data: bytes, parts: Sequence[tuple[int, int]], expected: Seq
             raise _uncovered()
 
 
-def _spacing(values: Mapping[int, Sequence[float]]) -> float | None:
+def _spacing(values: Mapping[int, Sequence[float]], description: str) -> float | None:
     per_unit = _one(values, X_RESOLUTION, 0)
+    described = described_um_px(description, per_unit)
     unit = _UM_PER_UNIT.get(int(_one(values, RESOLUTION_UNIT, 2)))
-    return spacing_um_px(unit / per_unit) if unit and per_unit > 0 else None
+    return described or (spacing_um_px(unit / per_unit) if unit and per_unit > 0 else None)

@@ -67,8 +67,9 @@ def score_command(options: ScoreOptions) -> int:
     if shard is not None and options.kaggle is not None:
         raise RunError("A submission has every input; merge the shards first, without --kaggle.")
     with open_source(options.source, ignore=own) as whole:
-        for note in (*whole.notes, *whole.contradictions):
+        for note in whole.notes:
             _say(f"Note: {note}")
+        whole.require_consistent()
         classifier = open_classifier(
             options.model,
             device=options.device,

@@ -6,10 +6,12 @@ from core.tables.by_id import (
     id_key,
     known_by_id,
     parse_label,
+    shortened,
     spelled,
     split_name,
 )
-from core.tables.reading import Table, counted, parse_table, plain_text, read_table
+from core.tables.reading import Table, parse_table, read_table
+from core.tables.text import counted, plain_text
 
 __all__ = [
     "SLIDE_COLUMNS",
@@ -22,6 +24,7 @@ __all__ = [
     "parse_table",
     "plain_text",
     "read_table",
+    "shortened",
     "spelled",
     "split_name",
 ]

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from core.errors import SourceError
-from core.tables.reading import Table, counted
+from core.tables.reading import Table
+from core.tables.text import counted
 
 _IMAGE_SUFFIX: Final = re.compile(r"\.(tiff?|png|jpe?g|bmp|webp)$", re.IGNORECASE)
 _SPLIT_WORDS: Final = {
@@ -17,11 +18,13 @@ _SPLIT_WORDS: Final = {
 }
 _LABEL_WORDS: Final = {
     # Spreadsheets write a logical value in the language of their owner.
-    **dict.fromkeys(("1", "1.0", "tumour", "tumor", "positive", "yes", "y"), 1),
-    **dict.fromkeys(("true", "wahr", "vrai", "verdadero", "vero"), 1),
-    **dict.fromkeys(("0", "0.0", "normal", "no tumour", "no tumor", "negative", "no", "n"), 0),
-    **dict.fromkeys(("false", "falsch", "faux", "falso"), 0),
+    **dict.fromkeys(("tumour", "tumor", "metastasis", "positive", "pos", "yes", "y"), 1),
+    **dict.fromkeys(("true", "t", "wahr", "vrai", "verdadero", "vero"), 1),
+    **dict.fromkeys(("normal", "no tumour", "no tumor", "non tumour", "non tumor", "no", "n"), 0),
+    **dict.fromkeys(("negative", "neg", "false", "f", "falsch", "faux", "falso"), 0),
 }
+_LABEL_NUMBER: Final = re.compile(r"[01](?:\.0*)?")
+_SHORTENED: Final = re.compile(r"\d[.,]?\d*E\+\d+")
 SLIDE_COLUMNS: Final = ("slide", "wsi")
 _SHOWN: Final = 3
 
@@ -45,7 +48,9 @@ def parse_label(text: str, name: str) -> int | None:
     text = text.strip()
     if not text:
         return None
-    label = _LABEL_WORDS.get(text.casefold())
+    if _LABEL_NUMBER.fullmatch(text):
+        return int(text[0])
+    label = _LABEL_WORDS.get(re.sub(r"(?<=\w)[-_](?=\w)", " ", text.casefold()))
     if label is None:
         raise SourceError(
             f"{name} has the label {text[:20]!r}; expected 1 or tumour (in the centre), "
@@ -63,6 +68,17 @@ def id_key(text: str) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
     return _IMAGE_SUFFIX.sub("", text)
+
+
+def shortened(name: str, ids: Sequence[str]) -> tuple[str, ...]:
+    """Return a warning if a spreadsheet took ids for numbers and wrote them as 1.23E+45."""
+    found = [patch_id for patch_id in ids if _SHORTENED.fullmatch(patch_id)]
+    if not found:
+        return ()
+    return (
+        f"{name}: {counted(len(found), 'id')} that a spreadsheet seems to have shortened as a "
+        f"number ({found[0]}); such ids meet no patch. Import the column as text.",
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,4 +180,5 @@ def known_by_id(table: Table, columns: Sequence[str]) -> KnownById:
         for column, keys in contradictory.items()
         if keys
     )
-    return KnownById(rows, written, (*table.notes, *said, *notes), contradictions)
+    said = (*table.notes, *said, *notes, *shortened(table.name, ids))
+    return KnownById(rows, written, said, contradictions)

@@ -7,7 +7,6 @@ mended, and said with a number; what could be meant in two ways is refused by it
 import csv
 import io
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,20 +15,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 from core.errors import SourceError
 from core.files import unguarded
+from core.tables.text import MAX_TABLE_BYTES, clean, counted, decoded
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MAX_TABLE_BYTES: Final = 512 * 1024 * 1024
 UNKNOWN_WORDS: Final = frozenset(
     {"nan", "na", "n/a", "#n/a", "<na>", "none", "null", "nil", "unknown"}
 )
 _NAMES: Final = frozenset({"id", "path"})
 """Columns in which such a word is a name like any other."""
 _NUMBERS: Final = frozenset({"label", "score", "prob_tumour", "logit", "temperature"})
+_READ: Final = frozenset({*_NAMES, *_NUMBERS, "slide", "wsi", "split"})
 _DELIMITERS: Final = (",", ";", "\t")
 _DECIMAL_COMMA: Final = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
-_UNSHOWABLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _SHOWN: Final = 3
 
 
@@ -92,6 +91,8 @@ def read_table(file: Path, *, required: Sequence[str] = ()) -> Table:
 def parse_table(name: str, data: bytes, *, called: Mapping[str, str] | None = None) -> Table:
     """Return the table in the bytes of a CSV: separated by commas, semicolons or tabs.
 
+    It may be packed by gzip.
+
     Args:
         name: Of the file, for messages.
         data: Its bytes.
@@ -104,11 +105,13 @@ def parse_table(name: str, data: bytes, *, called: Mapping[str, str] | None = No
     """
     import pandas as pd  # noqa: PLC0415 - the process that reads images does without
 
-    text, notes = _decoded(name, data)
+    text, notes = decoded(name, data)
     delimiter, lines = _lines(name, text)
     try:
         _, header = next(lines, (0, [""]))
-        columns = _renamed([_clean(cell).lower() for cell in header], called or {})
+        columns = _renamed([clean(cell).lower() for cell in header], called or {})
+        if any("\ufffd" in column for column in columns):
+            raise SourceError(f"{name} is no text. Save it as comma-separated UTF-8 text.")
         if not any(columns):
             raise SourceError(f"{name} names no column. Name the columns in its first line.")
         _refuse_double_columns(name, columns)
@@ -138,21 +141,6 @@ def _renamed(columns: list[str], called: Mapping[str, str]) -> list[str]:
     return [called.get(column, "" if column in taken else column) for column in columns]
 
 
-def _decoded(name: str, data: bytes) -> tuple[str, tuple[str, ...]]:
-    encoding = "utf-16" if data[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
-    notes: tuple[str, ...] = ()
-    try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError:
-        text = data.decode("cp1252", errors="replace")
-        notes = (f"{name} is not UTF-8; its letters are read as Windows-1252.",)
-    if text.count("\0", 0, 4096) > min(len(text), 4096) // 8:
-        raise SourceError(f"{name} is no text. Save it as comma-separated UTF-8 text.")
-    if not text.strip():
-        raise SourceError(f"{name} is empty. Name the columns in its first line.")
-    return text, notes
-
-
 def _lines(name: str, text: str) -> tuple[str, Iterator[tuple[int, list[str]]]]:
     """The delimiter, and each row that is not blank with its line in the file."""
     first, declared = re.split(r"[\r\n]", text.lstrip(), maxsplit=1)[0].strip().lower(), ""
@@ -177,7 +165,11 @@ def _lines(name: str, text: str) -> tuple[str, Iterator[tuple[int, list[str]]]]:
 
 
 def _refuse_double_columns(name: str, columns: list[str]) -> None:
-    double = [column for column, count in Counter(columns).items() if column and count > 1]
+    plain = [re.sub(r"\.\d+$", "", column) for column in columns]  # pandas' second is "label.1"
+    counts = Counter(
+        ours if ours in _READ else theirs for ours, theirs in zip(plain, columns, strict=True)
+    )
+    double = [column for column, count in counts.items() if column and count > 1]
     if double:
         raise SourceError(
             f"{name} has {counted(len(double), 'column name')} more than once "
@@ -194,7 +186,7 @@ def _cells(
     numbers: list[int] = []
     blank = trailing = short = trimmed = replaced = 0
     for line, raw in lines:
-        row = [_clean(cell) for cell in raw]
+        row = [clean(cell) for cell in raw]
         if not any(row):
             blank += 1
             continue
@@ -236,7 +228,7 @@ def _read_parquet(file: Path) -> Table:
         ) from None
     if any(found.index.names):
         found = found.reset_index()
-    found.columns = [_clean(str(column)).lower() for column in found.columns]
+    found.columns = [clean(str(column)).lower() for column in found.columns]
     _refuse_double_columns(file.name, list(found.columns))
     rows = pd.DataFrame({column: _as_text(found[column]) for column in found}, dtype=str)
     return _mended(file.name, rows, ())
@@ -245,7 +237,7 @@ def _read_parquet(file: Path) -> Table:
 def _as_text(column: "pd.Series[Any]") -> list[str]:
     unknown = column.isna().tolist()
     return [
-        "" if empty else _clean(repr(cell) if isinstance(cell, float) else str(cell))
+        "" if empty else clean(repr(cell) if isinstance(cell, float) else str(cell))
         for cell, empty in zip(column.tolist(), unknown, strict=True)
     ]
 
@@ -273,24 +265,3 @@ def _mended(name: str, rows: "pd.DataFrame", notes: tuple[str, ...]) -> Table:
         if commas:
             said.append(f"{name}: {counted(commas, 'number')} in {column!r} with a decimal comma.")
     return Table(name, rows, (*notes, *said))
-
-
-def plain_text(text: str) -> str:
-    """Return text that can be shown anywhere: no control and no direction characters."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join("�" if unicodedata.category(char) in _UNSHOWABLE else char for char in text)
-
-
-def _clean(cell: str) -> str:
-    cell = cell.strip().strip("\ufeff\u200b").strip()
-    return cell if cell.isascii() and cell.isprintable() else _showable(cell)
-
-
-def _showable(cell: str) -> str:
-    return plain_text(unicodedata.normalize("NFC", cell))
-
-
-def counted(count: int, what: str) -> str:
-    """Return e.g. "1 row" or "1,200 rows"."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"

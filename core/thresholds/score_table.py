@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 
 from core.errors import SourceError
 from core.statistics import Evidence, auroc
-from core.tables import SLIDE_COLUMNS, Table, counted, id_key, parse_label, parse_table, spelled
+from core.tables import (
+    SLIDE_COLUMNS,
+    Table,
+    counted,
+    id_key,
+    parse_label,
+    parse_table,
+    shortened,
+    spelled,
+)
 from core.thresholds.scores import ScoreSet, Source, named_slides
 
 RUN_SCORES_FILE: Final = "validation_scores.csv"
@@ -135,6 +144,8 @@ def scores_of_table(read: Table, sha256: str, *, good_rows: bool = False) -> Sco
         *((f"{rows} are left out. {bad}",) if bad else ()),
         *_implausible(labels, scores),
         *(_repeats(ids, labels) if named else ()),
+        *(shortened(name, table["id"].tolist()) if named else ()),
+        *_two_scores(table),
     )
     return ScoreSet(
         source=Source.UPLOAD,
@@ -197,8 +208,7 @@ def _labels(cells: "pd.Series[str]") -> NDArray[np.float64]:
         except SourceError:
             label = None
         words[cell] = np.nan if label is None else label
-    known = cells.map(words).to_numpy(np.float64)
-    return np.where(np.isfinite(known), known, _numbers(cells))
+    return cells.map(words).to_numpy(np.float64)
 
 
 def _bad(table: pd.DataFrame, *columns: tuple[str, NDArray[np.bool_], str]) -> str:
@@ -242,6 +252,12 @@ def _implausible(labels: NDArray[np.float64], scores: NDArray[np.float64]) -> It
             f"The AUROC is {value:.3f}, far below chance: the scores look reversed, as if they "
             "were of no tumour. Check which class the column is of."
         )
+
+
+def _two_scores(table: pd.DataFrame) -> Iterator[str]:
+    """Say which column was read where a table has scores of both names."""
+    if {"score", "prob_tumour"} <= set(table) and (table["score"] != table["prob_tumour"]).any():
+        yield "The columns score and prob_tumour differ; score was read. Delete the wrong one."
 
 
 def _repeats(ids: "pd.Series[str]", labels: NDArray[np.float64]) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from core.scoring.command import finished_before, score_into
 from core.tables import split_name
 from training.bundling.export import run_export
 from training.data.labelled import open_labelled
-from training.data.split import VAL_NAME, require_consistent
+from training.data.split import VAL_NAME
 from training.options import ExportOptions
 
 CONFIG_FILE: Final = "config.json"
@@ -42,7 +42,7 @@ def labelled_source(data: Path, split: str = "") -> SelectedSource:
         SourceError: There is no labelled patch in that part.
     """
     source = open_labelled(data)
-    require_consistent(source)
+    source.require_consistent()
     labelled = [row for row, entry in enumerate(source.entries) if entry.label is not None]
     rows = labelled
     if split != ALL:

@@ -16,7 +16,7 @@ from core.errors import RunError
 from core.files import replacing
 from core.patches import PATCH_SIZE_PX, ImageU8, PatchEntry, PatchSource, UnreadablePatch
 from core.tables import read_table, split_name
-from training.data.split import UNKNOWN_LABEL, IntArray, PatchTable, require_consistent
+from training.data.split import UNKNOWN_LABEL, IntArray, PatchTable
 
 IMAGES_FILE: Final = "images.npy"
 UNREADABLE_FILE: Final = "unreadable.csv"
@@ -84,7 +84,7 @@ def require_labels(source: PatchSource) -> PatchTable:
 
 def _chosen(source: PatchSource, *, unlabelled: bool) -> list[int]:
     if not unlabelled:
-        require_consistent(source)
+        source.require_consistent()
     chosen = [
         index for index, entry in enumerate(source.entries) if unlabelled or entry.label is not None
     ]

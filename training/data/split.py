@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, StratifiedShuffleSplit
 
 from core.errors import RunError
-from core.patches import PatchSource
 from training.options import Fold
 
 IntArray = NDArray[np.int64]
@@ -301,20 +300,6 @@ def _require_known_parts(table: PatchTable) -> None:
         named = ", ".join(f"{name!r} ({parts[name]:,} patches)" for name in foreign[:_SHOWN])
         raise RunError(
             f"The data declare the parts {named}; expected train, val or test. Correct split.csv."
-        )
-
-
-def require_consistent(source: PatchSource) -> None:
-    """Refuse labels, slides or splits that the tables give in two ways.
-
-    Raises:
-        RunError: There are some; nobody can say which one is right.
-    """
-    if source.contradictions:
-        raise RunError(
-            " ".join(source.contradictions)
-            + " Nothing is trained on or judged by such tables. Correct them; `python -m core "
-            "audit` lists the ids."
         )
 
 

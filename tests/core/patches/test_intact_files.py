@@ -84,6 +84,11 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str, Fault]] = {
     ),
     "GIF": (lambda: saved(ramp(), "GIF"), "a GIF image", Fault.UNSUPPORTED),
     "JP2": (lambda: saved(ramp(), "JPEG2000"), "a JPEG 2000 image", Fault.UNSUPPORTED),
+    "bands called grey": (
+        lambda: by_tifffile(ramp(), photometric="minisblack", planarconfig="contig"),
+        "3 bands, and its header calls them grey",
+        Fault.WRONG_MODE,
+    ),
     "web page": (lambda: b"<!DOCTYPE html><html>", "a web page", Fault.UNSUPPORTED),
     "ZIP": (lambda: b"PK\x03\x04" + bytes(60), "a ZIP archive", Fault.UNSUPPORTED),
 }
@@ -153,6 +158,48 @@ def test_ycbcr_in_a_jpeg_tiff_that_is_tagged_rgb_is_read_as_what_it_is() -> None
     right = decode_patch(jpeg_in_tiff(smooth, 6))
     assert np.abs(right.image_rgb_u8.astype(int) - smooth).max() <= 12
     assert right.note == ""
+
+
+OME = '<OME><Pixels PhysicalSizeX="250" PhysicalSizeXUnit="nm" PhysicalSizeY="250"/></OME>'
+
+
+@pytest.mark.parametrize(
+    ("description", "per_unit"),
+    [
+        (OME, 0),
+        (OME.replace('"250" PhysicalSizeXUnit="nm"', '"0.25"'), 0),
+        ("Aperio Image Library|AppMag = 40|MPP = 0.2500|Left = 1", 0),
+        ("ImageJ=1.54f\nunit=micron\nimages=1\n", 4),
+        ("ImageJ=1.54f\nunit=\\u00B5m\n", 4),
+    ],
+)
+def test_the_spacing_that_a_microscopy_program_wrote_is_read(
+    description: str, per_unit: float
+) -> None:
+    resolution = (per_unit, per_unit) if per_unit else None
+    unit = "none" if per_unit else None
+    data = by_tifffile(
+        ramp(), photometric="rgb", metadata=None, description=description.encode(),
+        resolution=resolution, resolutionunit=unit,
+    )  # fmt: skip
+    assert "says 0.25 µm/px" in decode_patch(data).note
+
+
+@pytest.mark.parametrize(
+    "description", ['PhysicalSizeX="0.97"', 'PhysicalSizeX="1e"', "MPP = 0", "ImageJ=1\nunit=inch"]
+)
+def test_a_description_that_tells_the_right_spacing_or_none_needs_no_word(description: str) -> None:
+    data = by_tifffile(ramp(), photometric="rgb", metadata=None, description=description)
+    assert decode_patch(data).note == ""
+
+
+@pytest.mark.parametrize("bands", [1, 2])
+def test_bands_beyond_red_green_and_blue_are_left_out_with_a_word(bands: int) -> None:
+    more = np.concatenate([ramp(), np.zeros((96, 96, bands), np.uint8)], axis=2)
+    extra = ["unspecified"] * bands
+    found = decode_patch(by_tifffile(more, photometric="rgb", extrasamples=extra))
+    np.testing.assert_array_equal(found.image_rgb_u8, ramp())
+    assert found.note == f"{bands} further band{'s' * (bands > 1)} left out"
 
 
 @pytest.mark.parametrize("um", [0.25, 0.5, 2.0])

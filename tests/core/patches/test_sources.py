@@ -1,11 +1,15 @@
 import csv
 import hashlib
 import io
+import shutil
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from unicodedata import normalize
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -197,6 +201,105 @@ def test_the_kaggle_layout_opens_with_labels_slides_and_both_kinds_of_mismatch(
     assert [isinstance(item, Patch) for item in items] == [True, True, True, True, False]
     assert isinstance(items[-1], UnreadablePatch)
     assert "missing" in items[-1].reason
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        ("id,label\n000,1\n001,0\n", "2 files in train without a label"),
+        ("id,label\n000,1\n9,0\n8,1\n", "2 ids of 3 of no file in train (9)"),
+        ("id,label\n1.2E+45,1\n000,0\n", "1 id that a spreadsheet seems to have shortened"),
+    ],
+)
+def test_labels_without_files_and_files_without_labels_are_counted(
+    tmp_path: Path, labels: str, said: str
+) -> None:
+    kaggle_folder(tmp_path)
+    (tmp_path / "train_labels.csv").write_text(labels)
+    with open_source(tmp_path) as source:
+        assert any(said in note for note in source.notes)
+        assert source.contradictions == ()
+
+
+@pytest.mark.parametrize("spoilt", [lambda i: i.lstrip("0") or "0", lambda i: f"C:\\set\\{i}.tif"])
+def test_labels_of_no_file_at_all_are_a_fault_that_shows_both_spellings(
+    tmp_path: Path, spoilt: Callable[[str], str]
+) -> None:
+    kaggle_folder(tmp_path)
+    rows = "".join(f"{spoilt(name)},1\n" for name in ("000", "001", "002", "003"))
+    (tmp_path / "train_labels.csv").write_text(f"id,label\n{rows}")
+    with open_source(tmp_path) as source, pytest.raises(SourceError) as refusal:
+        source.require_consistent()
+    assert f"4 ids of 4 of no file in train ({spoilt('000')})" in str(refusal.value)
+    assert "4 files in train without a label in train_labels.csv (train/000.tif)" in str(
+        refusal.value
+    )
+
+
+@pytest.mark.parametrize("second", ["b/000.tif", "000.png", "000.TIFF"])
+def test_one_label_for_two_files_is_refused(tmp_path: Path, second: str) -> None:
+    kaggle_folder(tmp_path)
+    twin = tmp_path / "train" / second
+    twin.parent.mkdir(exist_ok=True)
+    shutil.copy(tmp_path / "train" / "001.tif", twin)
+    with open_source(tmp_path) as source:
+        assert any("1 input with the id of another one (000)" in note for note in source.notes)
+        with pytest.raises(SourceError, match="1 id of more than one file in train"):
+            source.require_consistent()
+
+
+def test_letters_composed_in_two_ways_are_one_id(tmp_path: Path) -> None:
+    for form, image in zip(("NFC", "NFD"), noise_patches(2), strict=True):
+        Image.fromarray(image).save(tmp_path / f"{normalize(form, 'Übung')}.png")
+    with open_source(tmp_path) as source:
+        assert any("1 input with the id of another one" in note for note in source.notes)
+
+
+@pytest.mark.parametrize("name", ["list.csv", "list.tsv", "list.csv.gz", "list.parquet"])
+def test_a_table_of_paths_is_read_in_every_form(tmp_path: Path, name: str) -> None:
+    write_patches(tmp_path, 2)
+    table = pd.DataFrame({"path": ["patch-001.png", "patch-000.png"], "label": [1, 0]})
+    if name.endswith(".parquet"):
+        table.to_parquet(tmp_path / name)
+    else:
+        table.to_csv(tmp_path / name, index=False, sep="\t" if "tsv" in name else ",")
+    read = read_all(open_source(tmp_path / name))
+    assert [(one.entry.id, one.entry.label) for one in read] == [("patch-001", 1), ("patch-000", 0)]
+    assert all(isinstance(one, Patch) for one in read)
+
+
+LITTER = [
+    *("~$x.tif", "Icon\r", "x.tif~", "x.tif.aux.xml", ".directory", "ehthumbs_vista.db"),
+    *("@Recycle/x.tif", "CVS/Entries", "x.tif:com.apple.quarantine", "sync.ffs_db"),
+    *("Network Trash Folder/x.tif", "found.000/x.tif", "__pycache__/x.pyc", "Picasa.ini"),
+]
+
+
+@pytest.mark.parametrize("form", ["folder", "zip"])
+def test_litter_is_no_input(tmp_path: Path, form: str) -> None:
+    root = tmp_path / "in"
+    write_patches(root, 1)
+    for name in LITTER:
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_bytes(b"litter")
+    if form == "zip":
+        root = Path(shutil.make_archive(str(tmp_path / "packed"), "zip", root))
+    assert [one.entry.path for one in read_all(open_source(root))] == ["patch-000.png"]
+
+
+@pytest.mark.parametrize("name", ["x.part", "x.crdownload", "README.txt", "copy of x.png"])
+def test_what_may_have_been_meant_as_an_input_is_not_called_litter(name: str) -> None:
+    assert not is_hidden(name)
+
+
+def test_a_link_in_a_zip_is_told_as_one(tmp_path: Path) -> None:
+    link = zipfile.ZipInfo("link.tif")
+    link.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(link, "/etc/passwd")
+    (read,) = read_all(open_source(tmp_path / "a.zip"))
+    assert isinstance(read, UnreadablePatch)
+    assert "a link to another one" in read.reason
 
 
 def test_a_label_that_is_neither_0_nor_1_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """One table, written in the ways that spreadsheets and scripts write it."""
 
 import csv
+import gzip
 import io
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from core.errors import SourceError
 from core.files import no_formula, unguarded
-from core.tables import id_key, known_by_id, parse_table, read_table, split_name
+from core.tables import id_key, known_by_id, parse_label, parse_table, read_table, split_name
 
 PLAIN = {"id": ["a1", "b2"], "label": ["0", "1"], "slide": ["s1", ""]}
 
@@ -38,6 +39,7 @@ def rows(data: bytes) -> dict[str, list[str]]:
         "id,label,slide\na1,0,s1\nb2,1,\n".encode("utf-16"),
         b"id,label,slide\ra1,0,s1\rb2,1,\r",
         b",id,label,slide\n0,a1,0,s1\n1,b2,1,\n",
+        gzip.compress(b"id,label,slide\n") + gzip.compress(b"a1,0,s1\nb2,1,\n"),
     ],
 )
 def test_the_same_table_is_read_however_it_is_written(data: bytes) -> None:
@@ -73,6 +75,13 @@ def test_a_plain_table_needs_no_word() -> None:
         (b"path\nA.tif,C.tif\n", "line 2: found 2 cells, expected 1"),
         (b"id,label\na,1\nb,0,x\n", "line 3: found 3 cells, expected 2"),
         (b"path,label,path\na,1,b\n", "1 column name more than once"),
+        (b"id,label,label.1\na,1,0\n", "t.csv has 1 column name more than once"),
+        (b"\x1f\x8b" + b"x" * 99, "is damaged"),
+        (gzip.compress(b"id,label\na,1\n" * 99)[:40], "is damaged"),
+        (b"PK\x03\x04" + b"x" * 99, "is an Excel file"),
+        (b"\xd0\xcf\x11\xe0" + b"x" * 99, "is an Excel file"),
+        (b"PAR1" + b"x" * 99, "is a Parquet file"),
+        (b"i\x01d,lab\x02el\na,1\n", "is no text"),
         (b"", "is empty"),
         (b"sep=;\n", "names no column"),
         (b",,\na,b,c\n", "names no column"),
@@ -170,3 +179,21 @@ def test_slides_that_differ_in_capitals_are_one() -> None:
     known = known_by_id(parse_table("t.csv", b"id,wsi\na,B03\nb,b03\nc,b04\n"), ["wsi"])
     assert [row["wsi"] for row in known.rows.values()] == ["B03", "B03", "b04"]
     assert any("1 cell in 'wsi' spelt anew" in note for note in known.notes)
+
+
+@pytest.mark.parametrize(
+    ("one", "none"),
+    [
+        *(("1", "0"), ("1.0", "0.0"), ("1.00", "0."), ("TRUE", "FALSE"), ("pos", "neg")),
+        *(("Tumor", "Normal"), ("tumour", "non-tumour"), ("Positive", "NEGATIVE"), ("T", "F")),
+        *(("tumor", "no_tumor"), (" yes ", "No"), ("WAHR", "FALSCH")),
+    ],
+)
+def test_a_label_is_read_in_the_words_that_people_write(one: str, none: str) -> None:
+    assert (parse_label(one, "t"), parse_label(none, "t"), parse_label("", "t")) == (1, 0, None)
+
+
+@pytest.mark.parametrize("text", ["2", "-1", "+1", "0.5", "100%", "1,0", "10", "-", "+", "maybe"])
+def test_a_label_that_may_mean_anything_is_refused(text: str) -> None:
+    with pytest.raises(SourceError, match="has the label"):
+        parse_label(text, "t")
