@@ -12,7 +12,7 @@ from app.resources.installation import guard_jobs
 from core import pictures
 from core.bundle import Card
 from core.errors import SourceError
-from core.jobs import InputReport, Job, JobProgress, JobStore, inspect_source
+from core.jobs import Job, JobProgress, JobStore
 from core.local import Findings, findings_of, local_study
 from core.patches import Patch, PatchSource
 from core.review.quality import image_quality
@@ -22,10 +22,6 @@ from core.settings import SAMPLES_TABLE, Settings
 from core.thresholds import ThresholdStudy
 
 _EXPLANATIONS = "app.resources.explanations"
-INSPECTED_INPUTS = 5_000
-"""How many inputs are read before scoring; more would keep a reader waiting for over a second."""
-INSPECTED_S = 10.0
-"""After so long the report covers what was read by then: odd files may take seconds each."""
 QUALITY_INPUTS = 10_000
 """How many patches of a batch are measured for their quality; a second is about a thousand."""
 
@@ -62,16 +58,6 @@ def source(store: JobStore, job: Job) -> PatchSource:
         SourceError: It is gone or not what it claims to be.
     """
     return store.open(job)
-
-
-@cached_by(of_job, entries=32, spinner="Reading the input …", copied=True)
-def input_report(store: JobStore, job: Job) -> InputReport:
-    """Return what the first inputs of a job hold.
-
-    Raises:
-        SourceError: The source cannot be opened.
-    """
-    return inspect_source(source(store, job), limit=INSPECTED_INPUTS, seconds=INSPECTED_S)
 
 
 def progress(store: JobStore, job: Job) -> JobProgress:
@@ -170,7 +156,7 @@ def local_findings(store: JobStore, job: Job, card: Card) -> tuple[ThresholdStud
 
 def forget_jobs() -> None:
     """Forget everything kept of any job, pictures included, because one is being removed."""
-    for kept in (source, input_report, rows, _progress_on_disk, _thumbnail, patch_uri):
+    for kept in (source, rows, _progress_on_disk, _thumbnail, patch_uri):
         kept.clear()
     label_check.clear()
     local_findings.clear()

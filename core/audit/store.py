@@ -36,11 +36,13 @@ class AuditState:
         name: Of the state.
         progress: Its steps.
         error: Why it is broken, in words.
+        before: How many jobs have their turn before it; None while it does not wait.
     """
 
     name: State
     progress: AuditProgress
     error: str = ""
+    before: int | None = None
 
 
 class _Auditing(BackgroundTask):
@@ -189,7 +191,8 @@ class AuditStore:
         if task is not None and task.is_alive():
             step, done, total = task.under_way
             fresh = replace(progress, step=step, done=done, total=total, updated="")
-            return AuditState("running", fresh if step == progress.step else progress)
+            now = fresh if step == progress.step else progress
+            return AuditState("running", now, before=task.before)
         if task is not None and task.error:
             return AuditState("broken", progress, task.error)
         if progress.complete:

@@ -79,7 +79,7 @@ class Surroundings:
         self._store.require_writable()
         self._runner.start(
             job.id,
-            lambda: _Measuring(self._store.surroundings(job), rows, opened, classifier),
+            lambda: _Measuring(self._store.surroundings(job), job.owner, rows, opened, classifier),
         )
 
     def cancel(self, job: Job) -> None:
@@ -117,11 +117,12 @@ class _Measuring(BackgroundTask):
     def __init__(
         self,
         path: Path,
+        owner: str,
         rows: Sequence[ScoreRow],
         opened: Callable[[], PatchCollection],
         classifier: Classifier,
     ) -> None:
-        super().__init__(f"surroundings-{path.parent.name[:8]}")
+        super().__init__(f"surroundings-{path.parent.name[:8]}", owner)
         self._path = path
         self._rows = rows
         self._opened = opened
@@ -147,6 +148,7 @@ class _Measuring(BackgroundTask):
             self._write(way, found)
             if self.stop.is_set():
                 break
+            self.give_way()
 
     def _write(self, way: str, found: Mapping[str, Halves]) -> None:
         if not found or not self._path.parent.is_dir():

@@ -11,3 +11,4 @@ from .preflight import Problem as Problem
 from .preflight import inspect_source as inspect_source
 from .store import JobProgress as JobProgress
 from .store import JobStore as JobStore
+from .store import Look as Look

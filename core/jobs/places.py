@@ -27,11 +27,24 @@ class Places:
         self._waiting: dict[int, str] = {}
         self._having: Counter[str] = Counter()
 
-    def take(self, owner: str, stop: threading.Event) -> bool:
-        """Wait for a place; False if asked to stop before there was one."""
+    def queue(self, owner: str) -> int:
+        """Stand in line and return the ticket."""
         with self._changed:
             ticket = next(self._tickets)
             self._waiting[ticket] = owner
+            return ticket
+
+    def before(self, ticket: int) -> int | None:
+        """Return how many have their turn before a ticket; None if it stands in no line."""
+        with self._changed:
+            if ticket not in self._waiting:
+                return None
+            return sum(self._turn(other) < self._turn(ticket) for other in self._waiting)
+
+    def take(self, ticket: int, stop: threading.Event) -> bool:
+        """Wait for a place; False if asked to stop before there was one."""
+        with self._changed:
+            owner = self._waiting[ticket]
             while not (self._free and self._next() == ticket):
                 if stop.is_set():
                     del self._waiting[ticket]
@@ -56,8 +69,11 @@ class Places:
         """Whether somebody waits for a place."""
         return bool(self._waiting)
 
+    def _turn(self, ticket: int) -> tuple[int, int]:
+        return self._having[self._waiting[ticket]], ticket
+
     def _next(self) -> int:
-        return min(self._waiting, key=lambda ticket: (self._having[self._waiting[ticket]], ticket))
+        return min(self._waiting, key=self._turn)
 
 
 class Place:
@@ -67,11 +83,18 @@ class Place:
         """Have none yet."""
         self._places, self._owner = places, owner
         self._since = 0.0
+        self._ticket = -1
         self.held = False
+
+    @property
+    def before(self) -> int | None:
+        """How many jobs have their turn before this one; None while it does not wait."""
+        return self._places.before(self._ticket)
 
     def take(self, stop: threading.Event) -> bool:
         """Wait for the place; False if asked to stop before there was one."""
-        self.held = self._places.take(self._owner, stop)
+        self._ticket = self._places.queue(self._owner)
+        self.held = self._places.take(self._ticket, stop)
         self._since = time.monotonic()
         return self.held
 

@@ -38,6 +38,8 @@ class InputReport:
         problems: Unreadable inputs, most frequent reason first.
         labelled: Inputs with a label.
         slides: Slides that are known.
+        notes: What was mended or left out in the source's tables.
+        contradictions: What they say in two ways; nothing is scored by such tables.
     """
 
     inputs: int
@@ -49,6 +51,8 @@ class InputReport:
     problems: tuple[Problem, ...]
     labelled: int
     slides: int
+    notes: tuple[str, ...] = ()
+    contradictions: tuple[str, ...] = ()
 
     @property
     def unreadable(self) -> int:
@@ -114,6 +118,8 @@ def inspect_source(
         problems=_ranked(problems, examples),
         labelled=sum(entry.label is not None for entry in source.entries),
         slides=len({entry.slide for entry in source.entries if entry.slide}),
+        notes=source.notes,
+        contradictions=source.contradictions,
     )
 
 

@@ -34,9 +34,9 @@ class BackgroundTask(threading.Thread):
         self._place = Place(places, owner)
 
     @property
-    def waits(self) -> bool:
-        """Whether it waits for its turn."""
-        return self.is_alive() and not self._place.held
+    def before(self) -> int | None:
+        """How many jobs have their turn before it; None while it does not wait."""
+        return self._place.before
 
     def run(self) -> None:
         """Do the work once there is a place for it, and keep what goes wrong."""

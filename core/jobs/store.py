@@ -1,15 +1,20 @@
 """Scoring jobs that outlive a page, a browser tab and the process that started them."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Final
 
-from core.errors import RunError
+from core.errors import RunError, SourceError
 from core.jobs.folder import Job, JobFolder
+from core.jobs.places import Places
+from core.jobs.preflight import InputReport, inspect_source
 from core.jobs.runner import BackgroundTask, Runner, State
+from core.patches import PatchSource
 from core.scoring import (
     DEFAULT_BATCH_SIZE,
     Classifier,
@@ -23,6 +28,14 @@ from core.scoring import (
     specify,
 )
 
+INSPECTED_INPUTS: Final = 5_000
+"""How many inputs are read before scoring."""
+INSPECTED_S: Final = 10.0
+"""After so long the report covers what was read by then: odd files may take seconds each."""
+_AT_ONCE_S: Final = 1.5
+_LOOKS: Final = Places(4)
+"""Places of their own: nobody waits for somebody's scoring to see what they have brought."""
+
 
 @dataclass(frozen=True)
 class JobProgress:
@@ -35,7 +48,8 @@ class JobProgress:
         error: Why it is broken, in words.
         rate_per_s: Inputs a second since it was started here; 0 while not running.
         stopping: Whether it was asked to stop, and ends with the block that it is at.
-        waits: Whether it waits for its turn, because as many jobs run as may.
+        before: How many jobs have their turn before it, because as many run as may; None while
+            it does not wait.
     """
 
     state: State
@@ -44,7 +58,7 @@ class JobProgress:
     error: str = ""
     rate_per_s: float = 0.0
     stopping: bool = False
-    waits: bool = False
+    before: int | None = None
 
     @property
     def seconds_left(self) -> float | None:
@@ -75,6 +89,7 @@ class _Scoring(BackgroundTask):
 
     def work(self) -> None:
         with self._store.open(self._job) as source:
+            source.require_consistent()
             self.total = len(source)
             spec = specify(
                 source,
@@ -107,6 +122,35 @@ class _Scoring(BackgroundTask):
         self.give_way()
 
 
+class Look(BackgroundTask):
+    """A job's input being looked at before it is scored.
+
+    Attributes:
+        done: Inputs read so far.
+        report: What is known once it ended; of what was read, if it was stopped.
+    """
+
+    def __init__(self, job: Job, opened: Callable[[], PatchSource]) -> None:
+        """Look once started; `opened` gives the source."""
+        super().__init__(f"look-{job.id[:8]}", job.owner, _LOOKS)
+        self.done = 0
+        self.report: InputReport | None = None
+        self._opened = opened
+
+    def work(self) -> None:
+        """Read the first inputs."""
+        self.report = inspect_source(
+            self._opened(),
+            limit=INSPECTED_INPUTS,
+            on_progress=self._advance,
+            stop=self.stop,
+            seconds=INSPECTED_S,
+        )
+
+    def _advance(self, done: int) -> None:
+        self.done = done
+
+
 class JobStore(JobFolder):
     """The jobs of every owner in one folder, scored by threads; safe to use from several."""
 
@@ -114,6 +158,26 @@ class JobStore(JobFolder):
         """Keep jobs below `folder`; see `JobFolder`."""
         super().__init__(folder, server_roots=server_roots)
         self._runner: Runner[_Scoring] = Runner()
+        self._looks: Runner[Look] = Runner()
+
+    def look(self, job: Job, opened: Callable[[], PatchSource] | None = None) -> Look:
+        """Return the look at a job's input: begun at need, and ended soon if it is a small one.
+
+        Args:
+            job: The job.
+            opened: Gives its source; None opens it.
+
+        Raises:
+            SourceError: The source cannot be opened.
+        """
+        if self._looks.task(job.id) is None:
+            self._looks.start(job.id, lambda: Look(job, opened or partial(self.open, job)))
+            self._looks.wait(job.id, _AT_ONCE_S)
+        look = self._looks.task(job.id)
+        if look is None or look.error:
+            self._looks.forget(job.id)  # the next visit looks again
+            raise SourceError(look.error if look is not None else "The batch was deleted.")
+        return look
 
     def start(self, job: Job, classifier: Classifier) -> None:
         """Score the job, or what it still lacks, in a thread of its own; once at a time."""
@@ -145,6 +209,7 @@ class JobStore(JobFolder):
         """Stop and delete the job with its uploads and rows."""
         self.require_writable()
         self._runner.forget(job.id)
+        self._looks.forget(job.id)
         self.delete(job)
 
     def is_held(self, job: Job) -> bool:
@@ -163,7 +228,7 @@ class JobStore(JobFolder):
                 task.total,
                 rate_per_s=task.rate_per_s,
                 stopping=task.stop.is_set(),
-                waits=task.waits,
+                before=task.before,
             )
         if task.error:
             return JobProgress("broken", task.done, task.total, task.error)

@@ -97,6 +97,7 @@ class SlideProgress:
         error: Why it is broken, in words.
         rate_per_s: Cells a second; 0 while not scoring.
         stopping: Whether it was asked to stop.
+        before: How many jobs have their turn before it; None while it does not wait.
     """
 
     state: State
@@ -106,13 +107,14 @@ class SlideProgress:
     error: str = ""
     rate_per_s: float = 0.0
     stopping: bool = False
+    before: int | None = None
 
 
 class _SlideLooking(BackgroundTask):
     """A slide being looked at for the first time."""
 
-    def __init__(self, look: Callable[["_SlideLooking"], None]) -> None:
-        super().__init__("slide-look")
+    def __init__(self, job: Job, look: Callable[["_SlideLooking"], None]) -> None:
+        super().__init__(f"slide-look-{job.id[:8]}", job.owner)
         self.done = self.total = 0
         self._look = look
 
@@ -121,13 +123,14 @@ class _SlideLooking(BackgroundTask):
 
     def advance(self, done: int, total: int) -> None:
         self.done, self.total = done, total
+        self.give_way()
 
 
 class _SlideScoring(BackgroundTask):
     """A slide being scored."""
 
     def __init__(self, store: "SlideStore", job: Job, classifier: Classifier) -> None:
-        super().__init__(f"slide-{job.id[:8]}")
+        super().__init__(f"slide-{job.id[:8]}", job.owner)
         self.finished = False
         self.step, self.done, self.parts = "looking", 0, (0, 0)
         self._cells: Cells | None = None
@@ -151,6 +154,7 @@ class _SlideScoring(BackgroundTask):
 
     def _looked(self, done: int, total: int) -> None:
         self.parts = done, total
+        self.give_way()
 
     def _begin(self, cells: Cells, kept: int) -> None:
         self._store.keep_share(self._job, cells)
@@ -159,16 +163,19 @@ class _SlideScoring(BackgroundTask):
 
     def _advance(self, count: int) -> None:
         self.done += count
+        self.give_way()
 
     def progress(self) -> SlideProgress:
         """Return how far it is; coarse to fine, the total grows with what is found."""
         stopping = self.stop.is_set()
         if self._cells is None:
-            return SlideProgress("running", "looking", *self.parts, stopping=stopping)
+            return SlideProgress(
+                "running", "looking", *self.parts, stopping=stopping, before=self.before
+            )
         left = int(self._cells.wanted(all_cells=self._choices.all_cells).sum())
         rate = (self.done - self._kept) / max(time.perf_counter() - self._clock, 1e-6)
         return SlideProgress(
-            "running", "scoring", self.done, self.done + left, "", rate, stopping=stopping
+            "running", "scoring", self.done, self.done + left, "", rate, stopping, self.before
         )
 
 
@@ -285,10 +292,13 @@ class SlideStore:
         if task is None or not task.is_alive():
             self.jobs.require_writable()
             self.open(job).close()  # what is wrong with it is said at once
-            self._looking.start(job.id, lambda: _SlideLooking(lambda task: self._look(job, task)))
+            self._looking.start(
+                job.id, lambda: _SlideLooking(job, lambda task: self._look(job, task))
+            )
             task = self._looking.task(job.id)
-        done, total = (task.done, task.total) if task is not None else (0, 0)
-        return SlideProgress("running", "looking", done, total)
+        if task is None:  # deleted meanwhile
+            return SlideProgress("running", "looking")
+        return SlideProgress("running", "looking", task.done, task.total, before=task.before)
 
     def _look(self, job: Job, task: _SlideLooking) -> None:
         folder = self.jobs.folder / job.id

@@ -105,7 +105,7 @@ def progress_line(store: AuditStore, job: Job, state: AuditState) -> None:
     """Draw how far a running audit is, with the way to stop it."""
     progress = state.progress
     stop = partial(store.cancel, job)
-    running_line(progress.done, progress.total, _step_text(progress), stop)
+    running_line(progress.done, progress.total, _step_text(progress), stop, before=state.before)
 
 
 def _step_text(progress: AuditProgress) -> str:

@@ -10,6 +10,7 @@ import streamlit as st
 from app import resources
 from app.screens.batch import words
 from app.screens.shared.listing import is_drawn
+from app.screens.shared.looking import looked_at
 from app.screens.shared.parts import Stat, running_line, section, show_problem, stat_strip
 from app.state import address, widgets
 from core.errors import NodelensError
@@ -30,16 +31,17 @@ def before_start(store: JobStore, job: Job, classifier: Classifier | None) -> No
     if is_drawn(job) and classifier is not None and store.is_writable:
         store.start(job, classifier)
         st.rerun()
-    try:
-        report = resources.input_report(store, job)
-    except NodelensError as error:
-        show_problem(error)
+    report = looked_at(store, job)
+    if report is None:
         return
     section("What the input contains", _looked_at(report))
     known, entries = store.labels(job), resources.source(store, job).entries
     input_report(report, sum(bool(known.of(entry.id, entry.path)) for entry in entries))
     _first_pictures(store, job, report)
-    if report.readable == 0:
+    if report.contradictions:
+        show_problem(NodelensError(" ".join((*report.contradictions, words.CONTRADICTORY))))
+        return
+    if report.readable == 0 and report.looked_at == report.inputs:
         st.warning(words.NOTHING_READABLE, icon=":material/block:")
         return
     if classifier is None:
@@ -138,6 +140,7 @@ def input_report(report: InputReport, in_tables: int) -> None:
         + "</div>"
     )
     lines = [_problem(problem, "×", "bad") for problem in report.problems]
+    lines += [_problem(Problem(note, 0, ()), "!", "ok") for note in report.notes]
     lines += [_problem(note, "✓", "ok") for note in report.converted]
     if lines:
         st.html(f'<ul class="nl-problems">{"".join(lines)}</ul>')
@@ -147,8 +150,9 @@ def _problem(problem: Problem, sign: str, tone: str) -> str:
     reason = problem.reason[:1].upper() + problem.reason[1:]
     more = ", …" if problem.count > len(problem.examples) else ""
     examples = ", ".join(escape(example) for example in problem.examples)
+    number = f"{problem.count:,}" if problem.count else ""
     return (
-        f'<li class="nl-problem-{tone}"><b>{sign} {problem.count:,}</b>'
+        f'<li class="nl-problem-{tone}"><b>{sign} {number}</b>'
         f"<span>{escape(reason)}<small>{examples}{more}</small></span></li>"
     )
 
@@ -157,12 +161,19 @@ def progress_line(store: JobStore, job: Job, progress: JobProgress) -> None:
     """Draw how far a running batch is, with the way to stop it."""
     stop = partial(store.cancel, job)
     text = words.STOPPING if progress.stopping else _progress_text(progress)
-    running_line(progress.done, progress.total, text, stop, stopping=progress.stopping)
+    running_line(
+        progress.done,
+        progress.total,
+        text,
+        stop,
+        stopping=progress.stopping,
+        before=progress.before,
+    )
 
 
 def _progress_text(progress: JobProgress) -> str:
     if not progress.total:
-        return "Waiting for its turn, or opening the source …"
+        return "Opening the source …"
     count = f"{progress.done:,} of {progress.total:,}"
     left = progress.seconds_left
     if left is None:

@@ -13,6 +13,7 @@ NO_BATCH: Final = (
 NO_BATCH_NO_MODEL: Final = ("No batch yet.", "Nothing can be scored at the moment.")
 DELETE: Final = "Permanently deletes the uploaded files and the scores of this batch."
 PART_SO_FAR: Final = "The batch is not finished: the files contain the scores so far."
+CONTRADICTORY: Final = "Correct the table, then add the batch again; nothing was scored."
 NOTHING_READABLE: Final = (
     "None of these inputs can be scored, for the reasons listed above, so scoring was not started."
 )

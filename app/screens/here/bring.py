@@ -8,6 +8,7 @@ from app import resources
 from app.screens.here import words
 from app.screens.shared.labels import add_labels
 from app.screens.shared.listing import badge, marks
+from app.screens.shared.looking import looked_at
 from app.screens.shared.parts import head_line, plain, running_line, section, way_back
 from app.screens.shared.sources import new_batch
 from app.state import address, identity
@@ -77,8 +78,10 @@ def _scored(store: JobStore, job: Job, classifier: Classifier) -> bool:
     """Bring a batch to its end, drawing how far it is; return whether it has scores and labels."""
     progress = resources.progress(store, job)
     if progress.state == "new":
-        report = resources.input_report(store, job)
-        if not report.readable:
+        report = looked_at(store, job)
+        if report is None:
+            return False
+        if not report.readable and report.looked_at == report.inputs:
             reason = report.problems[0].reason if report.problems else ""
             st.warning(plain(words.NOTHING_READABLE.format(reason=reason)))
             _refused(store, job)
@@ -115,7 +118,14 @@ def _progress(store: JobStore, job: Job) -> None:
         st.rerun()
     text = f"{progress.done:,} of {progress.total:,}" if progress.total else "Opening the source …"
     stop = partial(store.cancel, job)
-    running_line(progress.done, progress.total, text, stop, stopping=progress.stopping)
+    running_line(
+        progress.done,
+        progress.total,
+        text,
+        stop,
+        stopping=progress.stopping,
+        before=progress.before,
+    )
 
 
 def _refused(store: JobStore, job: Job) -> None:

@@ -68,11 +68,34 @@ def way_back(label: str, key: str, look_at: Callable[[None], None]) -> None:
     st.button(label, icon=":material/arrow_back:", on_click=look_at, args=(None,), key=key)
 
 
+def waiting(before: int) -> str:
+    """Return what is said of a job that waits until so many others have had their turn."""
+    jobs = f"{before} job{'s' * (before > 1)} before yours" if before else "yours is next"
+    return f"Waiting for its turn: {jobs}"
+
+
 def running_line(
-    done: int, total: int, text: str, stop: Callable[[], None], *, stopping: bool = False
+    done: int,
+    total: int,
+    text: str,
+    stop: Callable[[], None],
+    *,
+    stopping: bool = False,
+    before: int | None = None,
 ) -> None:
-    """Draw how far something is that runs in the background, with the way to stop it."""
+    """Draw how far something is that runs in the background, with the way to stop it.
+
+    Args:
+        done: Parts that are done.
+        total: Parts in all, 0 while not known.
+        text: What to say of it.
+        stop: Asks it to stop.
+        stopping: Whether it was asked.
+        before: How many jobs have their turn before it; None while it does not wait.
+    """
     share = done / total if total else 0.0
+    if before is not None and not stopping:
+        text = f"{waiting(before)} · {text}" if done else waiting(before)
     with st.container(horizontal=True, vertical_alignment="center", key="nl-progress"):
         st.progress(min(share, 1.0), text=text)
         label = "Stopping …" if stopping else "Stop"

@@ -43,6 +43,8 @@ WHO: Final = (
     "the operator can set up a login.",
 )
 BAD_NAME: Final = "Enter a name with visible characters."
+LOOKING: Final = "Looking at the input … {done:,} read"
+STOPPING_LOOK: Final = "Stopping …"
 ADD_LABELS: Final = "Labels, CSV"
 USED_HERE: Final = "the model is used here at {version}, threshold {threshold:.4f}"
 NOT_USED_HERE: Final = "the model is not to be used here"

@@ -6,7 +6,7 @@ from typing import Final
 
 import streamlit as st
 
-from app.screens.shared.parts import running_line, section, show_problem
+from app.screens.shared.parts import running_line, section, show_problem, waiting
 from app.screens.slides import words
 from app.screens.slides.viewer import viewer
 from app.state import widgets
@@ -89,7 +89,8 @@ def _looking(store: SlideStore, job: Job) -> None:
     if isinstance(found, SlidePreview):
         st.rerun()
     share = found.done / found.total if found.total else 0.0
-    st.progress(min(share, 1.0), text=f"{words.LOOKING} …")
+    text = f"{words.LOOKING} …" if found.before is None else waiting(found.before)
+    st.progress(min(share, 1.0), text=text)
 
 
 def _tissue(store: SlideStore, job: Job, preview: SlidePreview) -> None:
@@ -176,7 +177,14 @@ def progress_line(store: SlideStore, job: Job, progress: SlideProgress) -> None:
     """Draw how far a running slide is, with the way to stop it."""
     text = "Stopping …" if progress.stopping else _progress_text(progress)
     stop = partial(store.cancel, job)
-    running_line(progress.done, progress.total, text, stop, stopping=progress.stopping)
+    running_line(
+        progress.done,
+        progress.total,
+        text,
+        stop,
+        stopping=progress.stopping,
+        before=progress.before,
+    )
 
 
 def _progress_text(progress: SlideProgress) -> str:

@@ -39,7 +39,7 @@ def test_nothing_of_one_job_is_ever_returned_for_another(
         paths = [[row.sha256 for row in resources.rows(store, job)] for job in two]
         assert not set(filter(None, paths[0])) & set(paths[1])
         assert resources.source(store, first) is not resources.source(store, second)
-        assert resources.input_report(store, first) != resources.input_report(store, second)
+        assert store.look(first).report != store.look(second).report
         assert resources.thumbnails(store, first, [1]) != resources.thumbnails(store, second, [1])
         large = [resources.patch_uri(store, job, 1) for job in two]
         assert large[0] != large[1]

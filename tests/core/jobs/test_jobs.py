@@ -12,7 +12,9 @@ from PIL import Image
 from core.errors import SourceError
 from core.files import FolderLock
 from core.jobs import JobStore, inspect_source
-from core.patches import open_source
+from core.jobs import store as store_module
+from core.patches import DecodedImage, open_source
+from core.patches import source as source_module
 from core.scoring import Classifier, Status, TestTimeAugmentation
 from tests.toys import write_patches
 
@@ -231,3 +233,44 @@ def test_a_look_at_the_input_ends_by_itself(tmp_path: Path) -> None:
     with open_source(tmp_path / "in") as source:
         report = inspect_source(source, seconds=0)
     assert 0 < report.looked_at < report.inputs
+
+
+def test_a_look_at_the_input_can_be_stopped_and_tells_what_it_has_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = JobStore(tmp_path / "jobs")
+    monkeypatch.setattr(store_module, "_AT_ONCE_S", 0.0)
+    monkeypatch.setattr(source_module, "READ_AHEAD", 2)
+    decode = source_module.read_image
+
+    def slowly(data: bytes) -> DecodedImage:
+        time.sleep(0.1)
+        return decode(data)
+
+    monkeypatch.setattr(source_module, "read_image", slowly)
+    job = store.add_upload("alice", "slow", uploads(tmp_path / "in", 200))
+    look = store.look(job)
+    assert look.report is None
+    look.stop.set()
+    look.join(10)
+    report = store.look(job).report
+    assert report is not None
+    assert report.looked_at < report.inputs == 200
+
+
+def test_nothing_is_scored_by_labels_that_contradict_each_other(
+    tmp_path: Path, toy_classifier: Classifier
+) -> None:
+    write_patches(tmp_path / "in", 2)
+    table = tmp_path / "in" / "list.csv"
+    table.write_text("path,label\npatch-000.png,1\npatch-000.png,0\n")
+    store = JobStore(tmp_path / "jobs", server_roots=(tmp_path.resolve(),))
+    job = store.add_server_path("alice", "two labels", table)
+    report = store.look(job).report
+    assert report is not None
+    assert "more than one label" in report.contradictions[0]
+    store.start(job, toy_classifier)
+    store.wait(job, 30)
+    progress = store.progress(job)
+    assert progress.state == "broken"
+    assert "more than one label" in progress.error

@@ -96,7 +96,7 @@ def test_so_many_run_at_once_and_no_more(monkeypatch: pytest.MonkeyPatch) -> Non
         task.start()
     most = 0
     while any(task.is_alive() for task in tasks):
-        most = max(most, sum(task.is_alive() and not task.waits for task in tasks))
+        most = max(most, sum(task.is_alive() and task.before is None for task in tasks))
         time.sleep(0.002)
     assert most <= 2
     assert sorted(turns) == sorted(str(n) for n in range(8) for _ in range(20))
@@ -125,3 +125,14 @@ def test_the_log_tells_where_work_broke_and_no_message(caplog: pytest.LogCapture
     assert [record.msg for record in caplog.records] == ["job.began", "job.broke", "job.ended"]
     assert told[1]["error"].startswith("ValueError at test_runner.py:")
     assert "JONES" not in str(told)
+
+
+def test_a_task_in_line_knows_how_many_are_before_it() -> None:
+    shared = Places(1)
+    stop = threading.Event()
+    assert shared.take(shared.queue("a"), stop)
+    tickets = [shared.queue(owner) for owner in ("a", "a", "b")]
+    assert [shared.before(ticket) for ticket in tickets] == [1, 2, 0]  # "a" has a place, "b" none
+    shared.leave("a")
+    assert shared.take(tickets[0], stop) is True
+    assert [shared.before(ticket) for ticket in tickets] == [None, 1, 0]
