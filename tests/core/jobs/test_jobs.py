@@ -15,6 +15,7 @@ from core.jobs import JobStore, inspect_source
 from core.jobs import store as store_module
 from core.patches import DecodedImage, open_source
 from core.patches import source as source_module
+from core.patches.decoding import decode_patch
 from core.scoring import Classifier, Status, TestTimeAugmentation
 from tests.toys import write_patches
 
@@ -241,11 +242,10 @@ def test_a_look_at_the_input_can_be_stopped_and_tells_what_it_has_read(
     store = JobStore(tmp_path / "jobs")
     monkeypatch.setattr(store_module, "_AT_ONCE_S", 0.0)
     monkeypatch.setattr(source_module, "READ_AHEAD", 2)
-    decode = source_module.read_image
 
     def slowly(data: bytes) -> DecodedImage:
         time.sleep(0.1)
-        return decode(data)
+        return decode_patch(data)
 
     monkeypatch.setattr(source_module, "read_image", slowly)
     job = store.add_upload("alice", "slow", uploads(tmp_path / "in", 200))

@@ -106,7 +106,9 @@ def test_a_task_that_waits_can_be_stopped() -> None:
     shared, turns = Places(0), list[str]()
     task = Long("a", "a", shared, turns, 1)
     task.start()
-    assert task.waits
+    while task.before is None:
+        time.sleep(0.01)
+    assert task.before == 0
     task.stop.set()
     task.join(30)
     assert not task.is_alive()
