@@ -25,6 +25,8 @@ from .head import TwoStreams as TwoStreams
 from .head import classifier_names as classifier_names
 from .head import drop_classifier as drop_classifier
 from .head import head_names as head_names
+from .identity import distinct_models as distinct_models
+from .identity import same_model as same_model
 from .network import InputTransform as InputTransform
 from .network import build_network as build_network
 from .network import load_weights as load_weights

@@ -1,9 +1,11 @@
 """The model card: everything a bundle claims about itself, checked against a schema on load."""
 
 import hashlib
+import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Annotated, Final, Literal
 
 from pydantic import (
@@ -377,15 +379,19 @@ class Card(_Part):
 
     @property
     def scoring_sha256(self) -> str:
-        """Hash of all that decides a probability: network, input, temperature and weights.
-
-        The `model_id` names the weights alone, as it always did.
-        """
+        """Hash of all that decides a probability: network, input, temperature and weights."""
         deciding = {"architecture", "preprocessing", "class_order", "temperature"}
         parts = self.model_dump_json(include=deciding | {"weights_sha256"})
         return hashlib.sha256(parts.encode()).hexdigest()
 
-    @property
+    @cached_property
     def model_id(self) -> str:
-        """Name and the first 12 digits of the weights' hash: what every score is signed with."""
-        return f"{self.name}-{self.weights_sha256[:12]}"
+        """What every score is signed with; compare it by `same_model`.
+
+        Name, the first 12 digits of the weights' hash, and the first 8 of a hash over the whole
+        card: one that was rewritten is told from the one that scored. What is as the schema's
+        default does not count, so a later schema gives the same id.
+        """
+        said = self.model_dump(mode="json", exclude_defaults=True)
+        whole = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+        return f"{self.name}-{self.weights_sha256[:12]}.{whole[:8]}"

@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from core.bundle import same_model
 from core.errors import RunError
 from core.explanation import (
     CentreTest,
@@ -100,7 +101,7 @@ class ExplainedPatches:
                 strict=True,
             )
         )
-        if collection.scored_by != explainer.classifier.model_id:
+        if not same_model(collection.scored_by, explainer.classifier.model_id):
             self._scores = {}
         self._kept: KeptMeasures | None = None
         if collection.kept_in is not None:

@@ -1,6 +1,6 @@
 """Which operating point a case was read at, with the error rates that were stated for it."""
 
-from core.bundle import Card, OperatingPoint
+from core.bundle import Card, OperatingPoint, same_model
 from core.review import CaseOpened
 from core.thresholds import OperatingPointStore
 
@@ -16,7 +16,7 @@ def point_of(case: CaseOpened, card: Card, locked: OperatingPointStore) -> Opera
     Raises:
         RunError: A locked operating point was damaged.
     """
-    if card.model_id != case.model_id:
+    if not same_model(card.model_id, case.model_id):
         return None
     known = [card.operating_point]
     known += [point.operating_point for point in locked.versions(card.weights_sha256)]

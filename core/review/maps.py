@@ -6,6 +6,7 @@ Not among the exports of `core.review`, because it loads the explanation room an
 from collections.abc import Iterator
 from typing import Final
 
+from core.bundle import same_model
 from core.errors import RunError
 from core.explanation import (
     Explainer,
@@ -53,7 +54,7 @@ class MapMaker:
 
     def require_model(self, model_id: str) -> None:
         """Do nothing if this is the model; ReviewError otherwise."""
-        if model_id != self._model_id:
+        if not same_model(model_id, self._model_id):
             raise ReviewError(
                 f"The patches were scored by {model_id}; installed is {self._model_id}. A map of "
                 "another model would explain another score."

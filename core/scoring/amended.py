@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Self
 
-from core.bundle import OperatingPoint
+from core.bundle import OperatingPoint, same_model
 from core.errors import SourceError
 from core.scoring.classifier import GREY_ZONE, Classifier
 from core.scoring.rows import ScoreRow
@@ -36,7 +36,7 @@ class AppliedPoint:
     def fits(self, rows: Iterable[ScoreRow]) -> bool:
         """Return whether rows have their scores from this model, at this temperature."""
         return all(
-            row.model_id == self.model_id and row.temperature in {None, self.temperature}
+            same_model(row.model_id, self.model_id) and row.temperature in {None, self.temperature}
             for row in rows
         )
 

@@ -149,7 +149,7 @@ def finished_before(out: Path, spec: RunSpec, source: PatchSource) -> dict[str, 
     try:
         metadata = json.loads(metadata_path(out).read_text("utf-8"))
         before = RunSpec(**metadata["spec"])
-        if before != spec or metadata["output_sha256"] != sha256_of(out):
+        if spec.differs_from(before) or metadata["output_sha256"] != sha256_of(out):
             return None
         changed = first_change(source, read_digests(out))
         if changed is not None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
+from core.bundle import same_model
 from core.errors import RunError, what_differs
 from core.files import take_lock
 from core.scoring.rows import COLUMNS, TYPES, ScoreRow, Status, is_unlike
@@ -71,6 +72,8 @@ class RunSpec:
             before = replace(before, facts_sha256=self.facts_sha256)
         if not before.card_sha256:
             before = replace(before, card_sha256=self.card_sha256)
+        if same_model(before.model_id, self.model_id):
+            before = replace(before, model_id=self.model_id)
         return what_differs(before, self)
 
 

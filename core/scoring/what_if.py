@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from core.bundle import distinct_models
 from core.scoring.rows import ScoreRow
 
 GREY: Final = -1
@@ -92,7 +93,7 @@ class Batch:
             positions=np.array([place for place, _ in kept], np.int64),
             probabilities=probabilities,
             versions=tuple(sorted({row.operating_point for _, row in kept})),
-            models=tuple(sorted({row.model_id for _, row in kept})),
+            models=tuple(distinct_models(row.model_id for _, row in kept)),
         )
 
     def calls(self, threshold: float, lower: float | None) -> Calls:

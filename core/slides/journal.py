@@ -5,10 +5,11 @@ import json
 import math
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Self
 
+from core.bundle import same_model
 from core.errors import RunError, what_differs
 from core.files import take_lock
 from core.scoring import Classifier
@@ -123,6 +124,8 @@ class SlideJournal:
             before = SlideSpec(**head["spec"])
         except (KeyError, TypeError):
             raise RunError(f"{self.path.name} is no record of a slide's run. Start anew.") from None
+        if same_model(before.model_id, spec.model_id):
+            before = replace(before, model_id=spec.model_id)
         if different := what_differs(before, spec):
             raise RunError(
                 f"The interrupted run in {self.path.name} cannot be continued: it had {different}. "

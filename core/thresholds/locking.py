@@ -2,7 +2,7 @@
 
 import math
 
-from core.bundle import Card
+from core.bundle import Card, same_model
 from core.errors import RunError
 from core.statistics import Measured
 from core.thresholds.record import Decision
@@ -22,7 +22,7 @@ def obstacle_to_lock(study: ThresholdStudy, card: Card) -> str:
             "These are scores of a training run, not of the model in this app. Export the run with "
             "`python -m training export`, open the app with it, and lock there."
         )
-    if scores.model_id not in ("", card.model_id):
+    if scores.model_id and not same_model(scores.model_id, card.model_id):
         return (
             f"These scores are of the model {scores.model_id}; this app runs {card.model_id}. "
             "Score the patches with this model, then lock."

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from core.bundle import distinct_models
 from core.errors import SourceError
 from core.statistics import Evidence, auroc
 from core.tables import (
@@ -155,7 +156,7 @@ def scores_of_table(read: Table, sha256: str, *, good_rows: bool = False) -> Sco
         evidence=Evidence.of(labels.astype(np.int8), scores, slides),
         sha256=sha256,
         temperature=_temperature(table, name),
-        model_id=_only(table, "model_id", name),
+        model_id=_model(table, name),
         doubts=doubts,
         notes=(
             *doubts,
@@ -297,10 +298,10 @@ def _silence(table: pd.DataFrame) -> tuple[str, ...]:
     return ("The table does not state a temperature; the scores are taken to have the model's.",)
 
 
-def _only(table: pd.DataFrame, column: str, name: str) -> str:
-    if column not in table:
+def _model(table: pd.DataFrame, name: str) -> str:
+    if "model_id" not in table:
         return ""
-    found = sorted(set(table[column]) - {""})
+    found = distinct_models(table["model_id"])
     if len(found) > 1:
         raise SourceError(
             f"{name} mixes scores of {len(found)} models ({', '.join(found[:3])}); expected one. "

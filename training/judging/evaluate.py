@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from core.bundle import same_model
 from core.errors import EvidenceError, RunError
 from core.files import replacing
 from core.statistics import Measured, OperatingTable
@@ -72,10 +73,11 @@ def _thresholds(subject: Subject, options: EvaluateOptions) -> list[Threshold]:
         )
     for path in options.operating_point:
         locked = read_locked_point(path)
-        if subject.scores.model_id and locked.model_id != subject.scores.model_id:
+        scored_by = subject.scores.model_id
+        if scored_by and not same_model(locked.model_id, scored_by):
             raise RunError(
                 f"{path.name} was locked for {locked.model_id}; these scores are of "
-                f"{subject.scores.model_id}. Name a threshold that was locked for this model."
+                f"{scored_by}. Name a threshold that was locked for this model."
             )
         thresholds.append(Threshold(locked.version, locked.operating_point.threshold, "locked"))
     thresholds += [Threshold(f"at {value:g}", value, "as asked") for value in options.threshold]

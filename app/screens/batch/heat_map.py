@@ -12,6 +12,7 @@ from app import resources
 from app.screens.batch import words
 from app.screens.shared.listing import badge, is_drawn
 from app.state import widgets
+from core.bundle import same_model
 from core.errors import NodelensError
 from core.explanation import (
     Decisive,
@@ -57,7 +58,7 @@ def can_be_mapped(row: ScoreRow, classifier: Classifier | None) -> bool:
 
 
 def _of_another(row: ScoreRow, classifier: Classifier | None) -> bool:
-    return classifier is None or row.model_id != classifier.model_id
+    return classifier is None or not same_model(row.model_id, classifier.model_id)
 
 
 def map_toggle(row: ScoreRow, classifier: Classifier | None) -> bool:

@@ -9,6 +9,7 @@ from app import resources
 from app.screens.batch import words
 from app.screens.shared.listing import is_drawn
 from app.screens.shared.parts import plain
+from core.bundle import same_model
 from core.explanation import Decisive
 from core.explanation.explained import PatchCollection
 from core.explanation.reliance import threshold_logit
@@ -47,7 +48,7 @@ def what_calls_rest_on(
 ) -> None:
     """Say how many calls the surroundings decide; begin to measure it unless there are many."""
     called = sum(row.predicted_label == 1 for row in rows)
-    if not called or rows[0].model_id != classifier.model_id:
+    if not called or not same_model(rows[0].model_id, classifier.model_id):
         return
     halves = known_halves(store, job, classifier)
     task = resources.surroundings(store).task(job)

@@ -28,6 +28,7 @@ from app.screens.explanation.patch_list import (
 from app.screens.shared.parts import empty, style
 from app.screens.shared.url import keep_in_url
 from app.state import address
+from core.bundle import same_model
 from core.errors import NodelensError
 from core.explanation import Explainer, Method
 from core.explanation.explained import ExplainedPatches, PatchCollection
@@ -58,10 +59,11 @@ def explanation(store: JobStore, settings: Settings, classifier: Classifier) -> 
 
 
 def _explained(collection: PatchCollection, classifier: Classifier, chosen: Explainer) -> None:
-    if collection.scored_by not in {"", classifier.model_id}:
+    by_this = same_model(collection.scored_by, classifier.model_id)
+    if collection.scored_by and not by_this:
         model, current = collection.scored_by, classifier.model_id
         st.warning(words.OTHER_MODEL.format(model=model, current=current))
-    if collection.scored_by != classifier.model_id:
+    if not by_this:
         collection = resources.scored_here(classifier, collection)
     known = resources.explained(chosen, collection)
     measured = chosen.method is Method.REPLACEMENT

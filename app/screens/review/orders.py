@@ -9,6 +9,7 @@ import streamlit as st
 from app import resources
 from app.screens.review import words
 from app.screens.shared.listing import is_drawn
+from core.bundle import same_model
 from core.explanation import Measurement, Target
 from core.jobs import Job, JobStore
 from core.review import Candidate, CaseOrder, ReadingMode, ReviewError
@@ -86,7 +87,7 @@ def _centre_reliance(jobs: JobStore, job: Job) -> dict[str, float]:
     """Return the centre reliance of the patches called tumour; shared with the Explanation page."""
     classifier = resources.classifier(resources.settings())
     collection = resources.job_collection(jobs, job, drawn=is_drawn(job))
-    if collection.scored_by != classifier.model_id:
+    if not same_model(collection.scored_by, classifier.model_id):
         model, current = collection.scored_by, classifier.model_id
         raise ReviewError(words.BATCH_OTHER_MODEL.format(model=model, current=current))
     explainer = resources.explainer(classifier, None, None, Target.TUMOUR)

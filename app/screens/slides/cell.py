@@ -12,6 +12,7 @@ from app.screens.slides import words
 from app.screens.slides.viewer import chosen_cell
 from app.state import widgets
 from core import pictures
+from core.bundle import same_model
 from core.errors import NodelensError
 from core.explanation import OverlayStyle, Target, draw_overlay, png_bytes
 from core.jobs import Job
@@ -44,7 +45,8 @@ def cell_panel(store: SlideStore, job: Job, classifier: Classifier | None) -> No
     shown = pictures.png_uri(patch)
     if scored and classifier is not None:
         on = st.toggle(words.MAP, key=_MAP, help=words.MAP_HELP, persist_state="session")
-        other = resources.slide_summary(store, job)["spec"]["model_id"] != classifier.model_id
+        scored_by = resources.slide_summary(store, job)["spec"]["model_id"]
+        other = not same_model(scored_by, classifier.model_id)
         if on and not other:
             shown = _map(classifier, patch) or shown
     st.html(

@@ -10,6 +10,7 @@ from app.screens.shared.parts import empty_html, show_problem
 from app.screens.threshold import numbers, words
 from app.screens.threshold.scene import Scene
 from app.state import widgets
+from core.bundle import same_model
 from core.errors import NodelensError
 from core.jobs import Job
 from core.scoring import GREY, BatchEffect, Change
@@ -61,8 +62,9 @@ def _effect(scene: Scene, snapshot: Snapshot, *, pictures: bool) -> Markup:
         return empty_html(*words.NO_BATCH)
     if not scene.batch.models:
         return empty_html("", words.NO_SCORED_PATCH)
-    if scene.batch.models != (scene.classifier.model_id,):
-        return empty_html("", words.BATCH_OTHER_MODEL.format(model=scene.batch.models[0]))
+    model, *others = scene.batch.models
+    if others or not same_model(model, scene.classifier.model_id):
+        return empty_html("", words.BATCH_OTHER_MODEL.format(model=model))
     lower = None if snapshot.deferral is None else snapshot.deferral.lower
     effect = scene.batch.effect(snapshot.threshold, lower, scene.calls, at_most=PICTURES)
     said = words.CHANGED if effect.changed else words.UNCHANGED

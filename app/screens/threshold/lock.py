@@ -22,7 +22,7 @@ from app.screens.threshold import numbers, words
 from app.screens.threshold.scene import Scene
 from app.screens.threshold.sources import csv_study, kept_csv
 from app.state import identity, tuning, widgets
-from core.bundle import SHIPPED
+from core.bundle import SHIPPED, same_model
 from core.errors import NodelensError
 from core.scoring import AppliedPoint, apply_locked_point
 from core.settings import Settings
@@ -279,8 +279,9 @@ def _opened(scene: Scene, file: widgets.KeptFile) -> None:
         study = csv_study("test-csv", file)
         if study is None:
             return
-        if study.scores.model_id not in {"", scene.card.model_id}:
-            st.error(words.OTHER_MODEL.format(model=study.scores.model_id))
+        scored_by = study.scores.model_id
+        if scored_by and not same_model(scored_by, scene.card.model_id):
+            st.error(words.OTHER_MODEL.format(model=scored_by))
             return
         stated = Assumptions(
             point.prevalence or scene.assumptions.prevalence,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import RunError
+from core.errors import RunError, SourceError
 from core.patches import open_source
 from tests.training.toys import toy_table, write_table, write_toy_kaggle
 from training.commands import main
@@ -103,7 +103,7 @@ def test_an_id_that_a_table_gives_two_values_stops_the_training(
 
 def test_a_split_of_other_ids_is_no_split(data: Path) -> None:
     write_table(data / "split.csv", ("id", "split"), [("x1", "train"), ("x2", "val")])
-    with pytest.raises(RunError, match=r"None of the 2 ids of split\.csv is of a patch here"):
+    with pytest.raises(SourceError, match=r"None of the 2 ids of split\.csv is of a patch here"):
         pack_of(data)
 
 
