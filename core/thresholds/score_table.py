@@ -209,7 +209,7 @@ def _labels(cells: "pd.Series[str]") -> NDArray[np.float64]:
         except SourceError:
             label = None
         words[cell] = np.nan if label is None else label
-    return cells.map(words).to_numpy(np.float64)
+    return np.array([words[cell] for cell in cells], np.float64)
 
 
 def _bad(table: pd.DataFrame, *columns: tuple[str, NDArray[np.bool_], str]) -> str:

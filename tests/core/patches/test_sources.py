@@ -249,8 +249,9 @@ def test_one_label_for_two_files_is_refused(tmp_path: Path, second: str) -> None
 
 
 def test_letters_composed_in_two_ways_are_one_id(tmp_path: Path) -> None:
-    for form, image in zip(("NFC", "NFD"), noise_patches(2), strict=True):
-        Image.fromarray(image).save(tmp_path / f"{normalize(form, 'Übung')}.png")
+    names = (normalize("NFC", "Übung"), normalize("NFD", "Übung"))
+    for name, image in zip(names, noise_patches(2), strict=True):
+        Image.fromarray(image).save(tmp_path / f"{name}.png")
     with open_source(tmp_path) as source:
         assert any("1 input with the id of another one" in note for note in source.notes)
 
