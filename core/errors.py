@@ -82,3 +82,11 @@ def what_differs(was: "DataclassInstance", now: "DataclassInstance") -> str:
         for field in fields(now)
         if getattr(was, field.name) != getattr(now, field.name)
     )
+
+
+class ReviewError(NodelensError, ValueError):
+    """A verdict, worklist or comparison that the review does not allow."""
+
+
+class StoreError(NodelensError, OSError):
+    """The review store cannot be opened, or is not one."""

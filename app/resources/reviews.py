@@ -5,9 +5,8 @@ from app.resources.model import model_key, shipped_classifier
 from core import pictures
 from core.review import ReviewStore
 from core.review.anchors import AnchorFile
-from core.review.maps import MapMaker
+from core.review.maps import MapMaker, PreparedMaps
 from core.review.patches import PatchFolder
-from core.review.prepared_maps import PreparedMaps
 from core.settings import Settings
 
 

@@ -9,7 +9,7 @@ from app.resources.caching import cached_by, file_stamp
 from core.bundle import Card
 from core.jobs import Job, JobStore
 from core.review import Record
-from core.review.case_scores import case_scores
+from core.review.outcomes import case_scores
 from core.scoring import batch_scores
 from core.tables import parse_table
 from core.thresholds import (

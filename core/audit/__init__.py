@@ -3,10 +3,9 @@
 Run it with `run_audit` or `python -m core audit`; read it with `open_audit`.
 """
 
-from core.audit.audit import Audit, open_audit
 from core.audit.columns import CHANNELS, MEASURES, QUALITY, REGIONS, STATISTICS, TABLES
-from core.audit.finding import Area, Finding, Severity
-from core.audit.folder import STEPS, AuditFolder, AuditProgress, AuditSpec
+from core.audit.findings import Area, Finding, Severity
+from core.audit.folder import STEPS, Audit, AuditFolder, AuditProgress, AuditSpec, open_audit
 from core.audit.limits import FLAGS, QualityLimits, quality_flags
 
 __all__ = [

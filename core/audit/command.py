@@ -5,8 +5,8 @@ from typing import NoReturn
 
 from tqdm import tqdm
 
-from core.audit.audit import open_audit
-from core.audit.finding import Severity
+from core.audit.findings import Severity
+from core.audit.folder import open_audit
 from core.audit.inputs import open_inputs
 from core.audit.run import Scores, Watch, prepare, run_audit
 from core.errors import RunError

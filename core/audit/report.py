@@ -9,8 +9,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core import pages
-from core.audit.audit import Audit
-from core.audit.finding import Area, Severity, counted
+from core.audit.findings import Area, Severity, counted
+from core.audit.folder import Audit
 from core.audit.summaries import readable
 from core.files import replacing
 from core.patches import Patch, PatchSource

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from core.audit.audit import Audit
-from core.audit.folder import STEPS, AuditFolder, AuditProgress, Skip
+from core.audit.folder import STEPS, Audit, AuditFolder, AuditProgress, Skip
 from core.audit.inputs import Inputs, fault_table
 from core.audit.measuring import join_blocks, measure_source
 from core.audit.relations import (

@@ -12,11 +12,10 @@ from typing import Final
 import pandas as pd
 
 from core.audit import AuditFolder, AuditProgress
-from core.audit.audit import open_audit
+from core.audit.folder import open_audit
 from core.audit.inputs import Inputs, open_inputs, with_tables
-from core.audit.network import judge
 from core.audit.run import Watch, prepare, run_audit
-from core.audit.scores import batch_scores, scores_of
+from core.audit.scores import batch_scores, judge, scores_of
 from core.errors import RunError, SourceError
 from core.files import replacing
 from core.jobs.folder import Job, JobFolder

@@ -1,6 +1,3 @@
-from .archive import archive_bytes as archive_bytes
-from .archive import picture_name as picture_name
-from .archive import table_csv as table_csv
 from .cam import CamBatch as CamBatch
 from .cam import CamMap as CamMap
 from .cam import Method as Method
@@ -10,7 +7,6 @@ from .centre import CentreMeasures as CentreMeasures
 from .centre import measure_centre as measure_centre
 from .distributions import Collected as Collected
 from .distributions import distribution_table as distribution_table
-from .donors import choose_donors as choose_donors
 from .explainer import EXPLAIN_BATCH as EXPLAIN_BATCH
 from .explainer import Explainer as Explainer
 from .explainer import Explanation as Explanation
@@ -18,6 +14,7 @@ from .faithfulness import TwinTest as TwinTest
 from .faithfulness import TwinTester as TwinTester
 from .fillers import DonorPool as DonorPool
 from .fillers import FillerKind as FillerKind
+from .fillers import choose_donors as choose_donors
 from .fillers import shipped_donors as shipped_donors
 from .overlay import OverlayStyle as OverlayStyle
 from .overlay import Palette as Palette
@@ -29,10 +26,10 @@ from .overlay import drawn_map as drawn_map
 from .overlay import own_scale as own_scale
 from .overlay import png_bytes as png_bytes
 from .overlay import shared_scale as shared_scale
+from .picture import archive_bytes as archive_bytes
 from .picture import explained_picture as explained_picture
-from .plain import PlainFacts as PlainFacts
-from .plain import Rests as Rests
-from .plain import plain_facts as plain_facts
+from .picture import picture_name as picture_name
+from .picture import table_csv as table_csv
 from .reliance import CentreReliance as CentreReliance
 from .reliance import CentreTest as CentreTest
 from .reliance import CentreTestSettings as CentreTestSettings
@@ -47,3 +44,6 @@ from .run import explain_batch as explain_batch
 from .run import explain_source as explain_source
 from .views import D4Views as D4Views
 from .views import score_views as score_views
+from .words import PlainFacts as PlainFacts
+from .words import Rests as Rests
+from .words import plain_facts as plain_facts

@@ -16,15 +16,13 @@ import pandas as pd
 from tqdm import tqdm
 
 from core.errors import RunError
-from core.explanation.archive import TABLE_NAME, picture_archive, picture_name
 from core.explanation.cam import CamMap, Method, Target, unit_of
 from core.explanation.distributions import DISTRIBUTION_COLUMNS, Collected, distribution_table
-from core.explanation.donors import read_donors
 from core.explanation.explainer import Explainer
 from core.explanation.faithfulness import TwinTester
-from core.explanation.fillers import DonorPool
+from core.explanation.fillers import DonorPool, read_donors
 from core.explanation.overlay import OverlayStyle, Palette, png_bytes, shared_scale
-from core.explanation.picture import explained_picture
+from core.explanation.picture import TABLE_NAME, explained_picture, picture_archive, picture_name
 from core.explanation.reliance import CentreTest
 from core.explanation.report import report_html
 from core.explanation.rows import EXPLANATION_COLUMNS, ExplanationRow

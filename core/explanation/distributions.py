@@ -9,8 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from core.explanation.measures import MEASURES, Measure
-from core.explanation.rows import ExplanationRow
+from core.explanation.rows import MEASURES, ExplanationRow, Measure
 from core.scoring import Status
 from core.statistics import LEVEL, Measured, slide_rate
 

@@ -139,7 +139,7 @@ class Explainer:
         return LibraryCam(self.network, self.method)
 
     def _layer_of_network(self, method: Method | None, name: str | None) -> Layer:
-        from core.explanation import layers as found_in  # noqa: PLC0415 - loads PyTorch
+        from core.explanation import network as found_in  # noqa: PLC0415 - loads PyTorch
 
         network, layers = self.network.network, self._layers
         last = found_in.default_layer(network, layers)
@@ -196,7 +196,7 @@ class Explainer:
     @cached_property
     def layer_choices(self) -> list[Layer]:
         """The few layers worth offering, the finest first; any other name works as well."""
-        from core.explanation.layers import layer_choices  # noqa: PLC0415 - loads PyTorch
+        from core.explanation.network import layer_choices  # noqa: PLC0415 - loads PyTorch
 
         return layer_choices(self.network.network, self._layers)
 

@@ -18,7 +18,7 @@ from core.explanation.fillers import blurred
 from core.patches import ImageU8
 
 if TYPE_CHECKING:
-    from core.explanation.control_heads import ControlHeads
+    from core.explanation.library import ControlHeads
 
 RELIABLE_SHARE: Final = 0.9
 _BLOCKS: Final = 6
@@ -138,7 +138,7 @@ class TwinTester:
 
 
 def _control_heads(explainer: Explainer, twins: int | None, seed: int) -> "ControlHeads":
-    from core.explanation.control_heads import ControlHeads  # noqa: PLC0415 - loads PyTorch
+    from core.explanation.library import ControlHeads  # noqa: PLC0415 - loads PyTorch
 
     return ControlHeads(explainer, twins, seed)
 

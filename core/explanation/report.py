@@ -16,7 +16,7 @@ from core.explanation.distributions import (
     Group,
     Spread,
 )
-from core.explanation.measures import DECIDED, Measure
+from core.explanation.rows import DECIDED, Measure
 from core.statistics import Measured
 
 _TEMPLATE: Final = Path(__file__).with_name("report.html.j2")

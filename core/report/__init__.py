@@ -1,11 +1,10 @@
 """The PDF reports: the same record, patches and model give the same bytes."""
 
 from core.report.batch import ScoredBatch, batch_pdf
-from core.report.content import FlaggedPatch, Report, ReportPlan, report_of
+from core.report.content import FlaggedPatch, Report, ReportPlan, point_of, report_of
 from core.report.document import report_pdf
 from core.report.local import local_pdf
 from core.report.maps import ReportMaps, report_maps
-from core.report.points import point_of
 
 __all__ = [
     "FlaggedPatch",

@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from core.bundle import read_card
+from core.errors import ReviewError
 from core.files import replacing
 from core.options import ReportOptions
-from core.report.content import ReportPlan, report_of
+from core.report.content import ReportPlan, point_of, report_of
 from core.report.document import report_pdf
 from core.report.maps import report_maps
-from core.report.points import point_of
-from core.review import Record, ReviewError, ReviewStore
+from core.review import Record, ReviewStore
 from core.review.patches import PatchFolder
 from core.review.pseudonyms import stored_pseudonyms
 from core.scoring import open_classifier

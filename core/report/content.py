@@ -4,15 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from core.bundle import OperatingPoint
+from core.bundle import Card, OperatingPoint, same_model
+from core.errors import ReviewError
 from core.review import (
+    CaseOpened,
     CasePatch,
     CurrentVerdict,
     OnScreen,
     ReadingMode,
     ReadPatch,
     Record,
-    ReviewError,
     Verdict,
     current_verdicts,
     read_patches,
@@ -21,6 +22,7 @@ from core.review import (
 )
 from core.review.pseudonyms import Pseudonyms
 from core.statistics import Measured
+from core.thresholds import OperatingPointStore
 from core.wording import call_of, call_text, interval_text, number
 
 LEFT_OUT: Final = (
@@ -280,3 +282,28 @@ def _notes(mode: ReadingMode, plan: ReportPlan) -> tuple[str, ...]:
     if plan.hide:
         notes.append(LEFT_OUT)
     return tuple(notes)
+
+
+def point_of(case: CaseOpened, card: Card, locked: OperatingPointStore) -> OperatingPoint | None:
+    """Return the operating point of a case; None if this installation does not know it.
+
+    Args:
+        case: The case.
+        card: Of the model that is installed.
+        locked: The locked operating points.
+
+    Raises:
+        RunError: A locked operating point was damaged.
+    """
+    if not same_model(card.model_id, case.model_id):
+        return None
+    known = [card.operating_point]
+    known += [point.operating_point for point in locked.versions(card.weights_sha256)]
+    return next(
+        (
+            point
+            for point in known
+            if point.name == case.operating_point and point.threshold == case.threshold
+        ),
+        None,
+    )

@@ -8,11 +8,14 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
+from core.errors import ReviewError, StoreError
 from core.review.chain import Anchor, Link
-from core.review.errors import StoreError
+from core.review.events import read_payload
 
 ANCHORS_NAME: Final = "review_anchors.txt"
 EVERY: Final = 10
@@ -110,3 +113,30 @@ def read_anchors(path: Path) -> NotedAnchors:
         else:
             anchors.append(Anchor.parse(found[1]))
     return NotedAnchors(path.name, tuple(anchors), tuple(unreadable))
+
+
+_SLACK: Final = timedelta(minutes=2)
+"""Machines put their clocks right by so much."""
+_SHOWN: Final = 5
+
+
+def clock_remarks(links: Sequence[Link]) -> tuple[str, ...]:
+    """Return where an event is dated before the one that it follows, in sentences.
+
+    Such an event is no forgery by itself: somebody put the clock right, or wrong.
+    """
+    try:
+        times = [
+            (link.sequence, datetime.fromisoformat(read_payload(link.payload).at)) for link in links
+        ]
+    except (ReviewError, ValueError):  # the findings say so
+        return ()
+    back = [(one, two) for one, two in pairwise(times) if two[1] < one[1] - _SLACK]
+    told = [
+        f"Event {number} is dated {at:%Y-%m-%d %H:%M}, before the event that it follows "
+        f"({before:%Y-%m-%d %H:%M}): the clock was set back, or had been wrong."
+        for (_, before), (number, at) in back[:_SHOWN]
+    ]
+    if len(back) > _SHOWN:
+        told.append(f"So are {len(back) - _SHOWN} further events.")
+    return tuple(told)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from core.review.errors import ReviewError
+from core.errors import ReviewError
 
 GENESIS: Final = "0" * 64
 _ANCHOR: Final = re.compile(r"^(\d{1,18}):([0-9a-f]{64})$", re.ASCII)

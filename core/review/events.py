@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from core.review.errors import ReviewError
+from core.errors import ReviewError
 from core.review.vocabulary import (
     Confidence,
     OnScreen,

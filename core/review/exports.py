@@ -12,10 +12,9 @@ from typing import Any, Final
 
 import pandas as pd
 
-from core.errors import RunError
+from core.errors import ReviewError, RunError
 from core.files import no_formula, replacing
 from core.review.chain import Anchor
-from core.review.errors import ReviewError
 from core.review.events import CasePatch, MapShown
 from core.review.progress import seconds_spent
 from core.review.pseudonyms import Pseudonyms

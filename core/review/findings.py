@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from core.errors import ReviewError
 from core.review.anchors import NotedAnchors
 from core.review.chain import START, Anchor, Link, breaks
-from core.review.errors import ReviewError
 from core.review.events import CaseOpened, read_payload
 from core.review.record import Filing, Record, RecordEntry, TaskKey, TaskState, apply
 from core.review.rules import require_allowed

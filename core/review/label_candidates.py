@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from core.errors import SourceError
-from core.review.errors import ReviewError
+from core.errors import ReviewError, SourceError
 from core.review.worklist import Candidate
 from core.tables import parse_table
 

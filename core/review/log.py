@@ -6,11 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from core.review.anchors import NotedAnchors
+from core.errors import StoreError
+from core.review.anchors import NotedAnchors, clock_remarks
 from core.review.chain import Anchor, Link, canonical_json
-from core.review.clock import clock_remarks
-from core.review.connection import sync_folder
-from core.review.errors import StoreError
 from core.review.findings import (
     NO_ANCHORS,
     Breach,
@@ -20,6 +18,7 @@ from core.review.findings import (
     end_of,
     noted_findings,
 )
+from core.review.migrations import sync_folder
 
 _FIELDS: Final = ["hash", "payload", "previous", "sequence"]
 _CHECKED: Final = (

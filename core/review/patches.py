@@ -9,9 +9,9 @@ import re
 from pathlib import Path
 from typing import Final
 
+from core.errors import ReviewError, StoreError
 from core.files import replacing
 from core.patches import ImageU8, decode_patch
-from core.review.errors import ReviewError, StoreError
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 

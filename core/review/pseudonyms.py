@@ -12,7 +12,7 @@ import secrets
 from pathlib import Path
 from typing import Final
 
-from core.review.errors import StoreError
+from core.errors import StoreError
 
 _KEY_BYTES: Final = 32
 _SHOWN: Final = 16

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
+from core.errors import ReviewError
 from core.review.chain import START, Anchor
-from core.review.errors import ReviewError
 from core.review.events import (
     AiShown,
     CaseFiled,

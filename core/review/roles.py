@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from core.review.errors import ReviewError
+from core.errors import ReviewError
 
 
 class Role(StrEnum):

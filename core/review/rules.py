@@ -1,11 +1,11 @@
-"""What the store lets happen: blinding, freezing, and nobody speaking for another."""
+"""What the store lets happen, and who must not see results yet: blinding, freezing, no proxies."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from core.errors import ReviewError
 from core.review.disagreement import disputed_patches
-from core.review.errors import ReviewError
 from core.review.events import (
     AiShown,
     CaseFiled,
@@ -18,6 +18,7 @@ from core.review.events import (
     VerdictAfterAi,
     VerdictGiven,
 )
+from core.review.progress import next_position
 from core.review.record import Record, TaskState
 from core.review.vocabulary import OnScreen, ReadingMode
 
@@ -179,3 +180,24 @@ def _undo(state: TaskState, event: Undone) -> None:
             f"Event {event.undoes} cannot be undone; the reader's last step on this task that can "
             f"be is {possible}. What came before the AI was shown is frozen."
         )
+
+
+_BLIND = (ReadingMode.BLIND_FIRST, ReadingMode.SECOND_READER)
+
+
+def unfinished_blind_reading(record: Record, case: str, reader: str) -> str | None:
+    """Return the case that a reader has begun to read blind and that results would give away.
+
+    Results of a case tell about itself, and about every case that shares a patch with it. None if
+    the reader may look. A reader who looks first and begins afterwards is not caught by this.
+    """
+    told = {patch.sha256 for patch in record.case(case).patches}
+    for other, opened in record.cases.items():
+        if (
+            opened.mode in _BLIND
+            and record.has_read(other, reader)
+            and next_position(record, other, reader) is not None
+            and not told.isdisjoint(patch.sha256 for patch in opened.patches)
+        ):
+            return other
+    return None

@@ -10,11 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from core.errors import ReviewError, StoreError
 from core.review import migrations as schema
 from core.review.anchors import AnchorFile
 from core.review.chain import Anchor, Link, canonical_json, next_link
-from core.review.connection import BUSY_S, Connect, connect
-from core.review.errors import ReviewError, StoreError
 from core.review.events import (
     CaseOpened,
     Event,
@@ -23,6 +22,7 @@ from core.review.events import (
     payload_as_json,
     read_payload,
 )
+from core.review.migrations import BUSY_S, Connect, connect
 from core.review.record import Record, RecordEntry
 from core.review.rules import require_allowed
 

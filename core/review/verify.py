@@ -12,11 +12,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from core.review.anchors import NotedAnchors
+from core.errors import StoreError
+from core.review.anchors import NotedAnchors, clock_remarks
 from core.review.chain import Anchor, Link
-from core.review.clock import clock_remarks
-from core.review.connection import BUSY_S
-from core.review.errors import StoreError
 from core.review.findings import (
     NO_ANCHORS,
     Breach,
@@ -26,7 +24,7 @@ from core.review.findings import (
     end_of,
     noted_findings,
 )
-from core.review.migrations import MIGRATIONS, Statements, apply
+from core.review.migrations import BUSY_S, MIGRATIONS, Statements, apply
 
 _CHECKED: Final = (
     "the chain is unbroken, every event could follow the ones before it, the schema is the one of "

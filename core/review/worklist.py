@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from core.review.errors import ReviewError
+from core.errors import ReviewError
 from core.review.events import CasePatch, Task
 from core.review.vocabulary import Origin
 

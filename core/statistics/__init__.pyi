@@ -11,10 +11,10 @@ from .calibration import log_loss as log_loss
 from .calibration import reliability as reliability
 from .cluster import BOOTSTRAP_SEED as BOOTSTRAP_SEED
 from .cluster import REPLICATES as REPLICATES
+from .cluster import Comparison as Comparison
 from .cluster import Resampled as Resampled
 from .cluster import SlideBootstrap as SlideBootstrap
-from .comparison import Comparison as Comparison
-from .comparison import compare_auroc as compare_auroc
+from .cluster import compare_auroc as compare_auroc
 from .curves import Curve as Curve
 from .curves import average_precision as average_precision
 from .curves import average_precision_over_slides as average_precision_over_slides

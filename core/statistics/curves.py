@@ -8,8 +8,7 @@ from scipy.spatial import ConvexHull
 
 from core.statistics.cluster import Resampled, SlideBootstrap
 from core.statistics.evidence import FloatArray
-from core.statistics.operating import OperatingTable
-from core.statistics.slide_grid import SlideGrid, grid_thresholds
+from core.statistics.operating import OperatingTable, SlideGrid, grid_thresholds
 
 DRAWN_POINTS = 1000
 """A page draws about this many pixels across; more points cost time and show nothing."""

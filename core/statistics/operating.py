@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from core.errors import EvidenceError
-from core.statistics.evidence import Evidence, IntArray, ScoreArray
+from core.statistics.evidence import Evidence, FloatArray, IntArray, ScoreArray
 from core.statistics.metrics import Confusion, Confusions
 
 _SAFE = 1e38
@@ -121,3 +121,55 @@ class OperatingTable:
             fn=np.asarray(self.positives - self.tp, dtype=np.float64),
             tn=np.asarray(self.negatives - self.fp, dtype=np.float64),
         )
+
+
+@dataclass(frozen=True, eq=False)
+class SlideGrid:
+    """What each of S slides contributes at each of B thresholds.
+
+    Attributes:
+        thresholds: (B,) observed scores, descending, in their own dtype; the last is the lowest.
+        tp: (B, S) tumour patches of each slide at or above each threshold.
+        fp: (B, S) tumour-free patches likewise.
+    """
+
+    thresholds: ScoreArray
+    tp: FloatArray
+    fp: FloatArray
+
+    @classmethod
+    def of(cls, evidence: Evidence, thresholds: ScoreArray) -> "SlideGrid":
+        """Exact counts of `score >= t` on every slide for each t of a descending grid.
+
+        Args:
+            evidence: with slides.
+            thresholds: (B,) distinct, descending, in the dtype of the scores.
+        """
+        slides, rows = len(evidence.slide_names), len(thresholds)
+        # The first grid threshold that a score reaches; scores below all of them fall off the end.
+        reached = rows - np.searchsorted(thresholds[::-1], evidence.scores, side="right")
+        cell = reached * slides + evidence.slide_codes
+        sums = []
+        for of_class in (evidence.labels, ~evidence.labels):
+            flat = np.bincount(cell, of_class, minlength=(rows + 1) * slides)
+            sums.append(np.cumsum(flat.reshape(rows + 1, slides)[:rows], axis=0, dtype=np.float64))
+        return cls(thresholds=thresholds, tp=sums[0], fp=sums[1])
+
+
+def slide_totals(evidence: Evidence) -> tuple[FloatArray, FloatArray]:
+    """(S,) tumour and (S,) tumour-free patches of each slide."""
+    slides = len(evidence.slide_names)
+    return (
+        np.bincount(evidence.slide_codes, evidence.labels, slides).astype(float),
+        np.bincount(evidence.slide_codes, ~evidence.labels, slides).astype(float),
+    )
+
+
+def grid_thresholds(table: OperatingTable, points: int) -> ScoreArray:
+    """At most `points` observed thresholds at equal steps of rank, both ends kept, descending."""
+    distinct = len(table.thresholds)
+    if distinct <= points:
+        return table.thresholds
+    rows = np.unique(np.linspace(0, distinct - 1, points).round().astype(np.int64))
+    grid: ScoreArray = table.thresholds[rows]
+    return grid

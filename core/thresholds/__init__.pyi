@@ -1,6 +1,8 @@
 from .choosing import Choice as Choice
+from .choosing import Stability as Stability
 from .choosing import choose as choose
 from .choosing import grey_zone as grey_zone
+from .choosing import threshold_stability as threshold_stability
 from .decision import Assumptions as Assumptions
 from .decision import DecisionCurve as DecisionCurve
 from .decision import ExpectedCost as ExpectedCost
@@ -9,11 +11,11 @@ from .decision import decision_curve as decision_curve
 from .decision import expected_cost as expected_cost
 from .decision import per_thousand as per_thousand
 from .decision import predictive_values as predictive_values
-from .locking import comparable as comparable
-from .locking import decision_of as decision_of
-from .locking import obstacle_to_lock as obstacle_to_lock
 from .record import Decision as Decision
 from .record import LockedPoint as LockedPoint
+from .record import comparable as comparable
+from .record import decision_of as decision_of
+from .record import obstacle_to_lock as obstacle_to_lock
 from .rules import BestF1 as BestF1
 from .rules import By as By
 from .rules import FixedThreshold as FixedThreshold
@@ -38,8 +40,6 @@ from .scores import named_slides as named_slides
 from .scores import threshold_part as threshold_part
 from .snapshot import Deferral as Deferral
 from .snapshot import Snapshot as Snapshot
-from .stability import Stability as Stability
-from .stability import threshold_stability as threshold_stability
 from .store import OperatingPointStore as OperatingPointStore
 from .store import read_locked_point as read_locked_point
 from .study import Histogram as Histogram

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from core.statistics.evidence import FloatArray
-from core.statistics.operating import OperatingTable
-from core.statistics.slide_grid import SlideGrid
+from core.statistics.operating import OperatingTable, SlideGrid
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,7 +30,7 @@ from core.statistics import (
     slide_table,
 )
 from core.statistics.evidence import FloatArray
-from core.thresholds.choosing import Choice, choose, grey_zone
+from core.thresholds.choosing import Choice, Stability, choose, grey_zone, threshold_stability
 from core.thresholds.decision import (
     Assumptions,
     DecisionCurve,
@@ -41,7 +41,6 @@ from core.thresholds.decision import (
 from core.thresholds.rules import Rule
 from core.thresholds.scores import ScoreSet, require_both_classes
 from core.thresholds.snapshot import Snapshot, deferral_of, values_in_use
-from core.thresholds.stability import Stability, threshold_stability
 from core.thresholds.wording import GreyZoneTargets, Wanted
 
 DRAWN_POINTS: Final = 400

@@ -8,7 +8,7 @@ from core.__main__ import main
 from core.command_line import Flat, Program, run_program
 from core.errors import RunError
 from core.explanation import EXPLAIN_BATCH, Method, OverlayStyle, Palette, Target
-from core.explanation.archive import TABLE_NAME
+from core.explanation.picture import TABLE_NAME
 from core.options import ExplainOptions
 from core.settings import SHIPPED_MODEL
 

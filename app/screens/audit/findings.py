@@ -8,7 +8,7 @@ from app.screens.audit import limits, pairs, patches, tabs, words
 from app.screens.shared.parts import Stat, empty, stat_strip
 from core.audit import Area, Finding, Severity
 from core.audit.browse import AuditView, PatchChoice
-from core.audit.finding import MOST_ROWS
+from core.audit.findings import MOST_ROWS
 from core.wording import percent
 
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 from core.explanation import Decisive, MapState, Target
-from core.explanation.donors import DONOR_SCORE, FEWEST_DONORS
+from core.explanation.fillers import DONOR_SCORE, FEWEST_DONORS
 from core.patches import CENTRE, PATCH_SIZE_PX, SPACING_UM_PX
 
 TITLE: Final = "Explanation"

@@ -10,9 +10,10 @@ from app import resources
 from app.screens.review import words
 from app.screens.shared.listing import is_drawn
 from core.bundle import same_model
+from core.errors import ReviewError
 from core.explanation import Measurement, Target
 from core.jobs import Job, JobStore
-from core.review import Candidate, CaseOrder, ReadingMode, ReviewError
+from core.review import Candidate, CaseOrder, ReadingMode
 from core.review.label_candidates import COLUMNS, read_label_candidates, with_label_candidates
 
 _PASS: Final = 8

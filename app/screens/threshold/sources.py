@@ -12,7 +12,7 @@ from app.screens.threshold import numbers, words
 from app.state import identity, tuning, widgets
 from core.errors import NodelensError
 from core.review import Record, unfinished_blind_reading
-from core.review.case_scores import is_finished
+from core.review.outcomes import is_finished
 from core.scoring import Classifier
 from core.settings import Settings
 from core.thresholds import (

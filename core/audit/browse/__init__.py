@@ -8,8 +8,17 @@ from core.audit.browse.shown import (
     choose,
     listed,
 )
-from core.audit.browse.tables import csv_bytes, exported, parquet_bytes, review_table
-from core.audit.browse.view import AuditView, Distribution, Rows, distribution, nearest
+from core.audit.browse.view import (
+    AuditView,
+    Distribution,
+    Rows,
+    csv_bytes,
+    distribution,
+    exported,
+    nearest,
+    parquet_bytes,
+    review_table,
+)
 
 __all__ = [
     "AuditView",

@@ -1,8 +1,7 @@
 """Which patches show the same tissue, and what that does to labels, splits and scores."""
 
 from core.audit.relations.doubtful import candidate_table, label_candidates
-from core.audit.relations.embedding import embedding_table, main_axes
-from core.audit.relations.probes import Probe, probe_table, probes
+from core.audit.relations.probes import Probe, embedding_table, main_axes, probe_table, probes
 from core.audit.relations.related import find_relations, related_patches
 from core.audit.relations.relation import Kind, Match, Relations
 from core.audit.relations.signatures import signatures

@@ -9,7 +9,7 @@ from PIL import Image
 
 from core.__main__ import main
 from core.explanation import EXPLANATION_COLUMNS
-from core.explanation.archive import picture_name
+from core.explanation.picture import picture_name
 from core.scoring import COLUMNS
 from tests.toys import write_patches
 

@@ -17,8 +17,8 @@ from core.explanation import (
     explain_batch,
 )
 from core.explanation.distributions import Basis, Spread
-from core.explanation.measures import MEASURES, Measure
 from core.explanation.report import report_html
+from core.explanation.rows import MEASURES, Measure
 from core.scoring import Classifier
 from core.statistics.slide_rates import slide_rate
 from tests.core.explanation.conftest import patch_of

@@ -6,7 +6,7 @@ from PIL import Image
 
 from core.errors import RunError
 from core.explanation import choose_donors
-from core.explanation.donors import DONOR_SCORE, FEWEST_DONORS, MOST_DONORS, read_donors
+from core.explanation.fillers import DONOR_SCORE, FEWEST_DONORS, MOST_DONORS, read_donors
 from core.patches import PatchSource, open_source
 from core.scoring import ScoreRow, Status
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.errors import RunError
+from core.errors import ReviewError, RunError, StoreError
 from core.report import Report, ReportMaps, ReportPlan, report_maps, report_of, report_pdf
 from core.report.command import record_until
-from core.review import CaseOpened, CasePatch, OnScreen, ReviewError, ReviewStore, StoreError
+from core.review import CaseOpened, CasePatch, OnScreen, ReviewStore
 from core.review.maps import MapMaker
 from core.review.patches import PatchFolder
 from core.review.pseudonyms import Pseudonyms

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import apsw
 
-from core.review.connection import prepare
+from core.review.migrations import prepare
 
 SECTOR = 512
 

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from core.__main__ import main
+from core.errors import StoreError
 from core.review.anchors import ANCHORS_NAME, AnchorFile, read_anchors
-from core.review.errors import StoreError
 from core.review.log import export_log, verify_log
 from core.review.store import ReviewStore
 from core.review.verify import verify_store

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from core.errors import SourceError
-from core.review.case_scores import case_scores, is_finished
 from core.review.events import Task
+from core.review.outcomes import case_scores, is_finished
 from core.review.store import ReviewStore
 from core.review.vocabulary import Origin, ReadingMode, Verdict
 from tests.core.review.toys import after_ai, given, shown, toy_case, toy_patch

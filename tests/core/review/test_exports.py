@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from core.review.errors import StoreError
+from core.errors import StoreError
 from core.review.exports import (
     LabelStatus,
     corrected_labels,

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from core.errors import ReviewError
 from core.review import (
     Reason,
-    ReviewError,
     ReviewStore,
     Task,
     ai_changes,

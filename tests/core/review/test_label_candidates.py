@@ -1,7 +1,7 @@
 import pytest
 
+from core.errors import ReviewError
 from core.review import Candidate, CaseOrder, WorklistPlan, build_worklist
-from core.review.errors import ReviewError
 from core.review.label_candidates import read_label_candidates, with_label_candidates
 from tests.core.review.toys import toy_patch
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from core.review.errors import ReviewError
+from core.errors import ReviewError
 from core.review.roles import Permission, Person, Role, person
 from core.settings import Settings
 

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from core.errors import ReviewError
 from core.review.disagreement import disagreements
-from core.review.errors import ReviewError
 from core.review.record import current_verdicts
 from core.review.store import ReviewStore
 from core.review.vocabulary import OnScreen, ReadingMode, Verdict

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from core.review.connection import prepare
-from core.review.errors import ReviewError, StoreError
+from core.errors import ReviewError, StoreError
 from core.review.events import StoreMigrated
-from core.review.migrations import MIGRATIONS
+from core.review.migrations import MIGRATIONS, prepare
 from core.review.record import current_verdicts
 from core.review.store import ReviewStore
 from core.review.verify import verify_store

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.review.errors import ReviewError
+from core.errors import ReviewError
 from core.review.vocabulary import Origin
 from core.review.worklist import (
     Candidate,

@@ -9,7 +9,7 @@ import pandas as pd
 from PIL import Image
 
 from core.audit.relations import Relations, find_relations, signatures
-from core.audit.relations.orientation import turn
+from core.audit.relations.signatures import turn
 from core.patches import ImageU8
 from tools.drawing import TissueKind, draw_stain
 from tools.drawing.noise import smooth_noise

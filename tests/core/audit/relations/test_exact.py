@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.audit.relations import signatures
-from core.audit.relations.orientation import ORIENTATIONS, turn
+from core.audit.relations.signatures import ORIENTATIONS, turn
 from core.errors import PatchError
 from tests.core.audit.relations.planted import search
 from tests.toys import noise_patches
