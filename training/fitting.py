@@ -33,7 +33,6 @@ from training.learning.team import Team, open_team, synchronised
 from training.learning.validation import predict
 from training.options import FitOptions
 from training.runs.config import RunConfig, require_same, values_digest
-from training.runs.curves import write_curves
 from training.runs.device import pass_precision, prepare_device, sitting
 from training.runs.events import open_event_log
 from training.runs.folder import (
@@ -44,6 +43,7 @@ from training.runs.folder import (
     write_json,
     write_scores,
 )
+from training.runs.history import write_curves
 from training.runs.hub import PREFIX
 from training.runs.initial import (
     IMAGENET,

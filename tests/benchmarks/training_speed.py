@@ -38,8 +38,8 @@ from training.data.split import split_patches
 from training.learning.loop import Run, train_step
 from training.learning.randomness import epoch_order
 from training.learning.state import TrainingState
-from training.recipes.phases import next_epoch
 from training.recipes.recipe import Precision, Recipe, load_recipe
+from training.recipes.schedule import next_epoch
 from training.runs.config import RunConfig
 from training.runs.device import pass_precision, prepare_device
 from training.runs.folder import RunFolder

@@ -26,8 +26,7 @@ def evaluate(options: Annotated[EvaluateOptions, Flat]) -> int:
     scores those data (killed, it goes on), and a table gets its labels and slides from them.
     """
     say_loading()
-    from training.judging.evaluate import run_evaluate
-    from training.judging.page import shown
+    from training.judging.evaluate import run_evaluate, shown
 
     evaluation = run_evaluate(options)
     performance, contest = evaluation.performance, evaluation.contest
@@ -65,7 +64,7 @@ def ensemble(options: Annotated[EnsembleOptions, Flat]) -> int:
     say_loading()
     from training.bundling.performance import measure_performance
     from training.ensemble import run_ensemble
-    from training.judging.page import shown
+    from training.judging.evaluate import shown
 
     subject = run_ensemble(options)
     judged = measure_performance(subject.scores.evidence, ())

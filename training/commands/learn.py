@@ -90,7 +90,7 @@ def crossval(
     """
     say_loading()
     from training.crossval import run_crossval
-    from training.judging.page import shown
+    from training.judging.evaluate import shown
 
     def work(should_stop: Callable[[], bool]) -> None:
         crossval = run_crossval(_changed(options, changes), should_stop=should_stop)

@@ -24,14 +24,13 @@ from training.learning.state import TrainingState
 from training.learning.stepping import LoopRun, steps_in, take_steps
 from training.learning.team import Team
 from training.learning.validation import NOTHING_VALIDATES, Steering, predict, steer
-from training.recipes.phases import Position, next_epoch
+from training.recipes.schedule import Position, next_epoch
 from training.runs.config import RunConfig
 from training.runs.device import DTYPES
 from training.runs.folder import write_scores, write_tensors
 from training.runs.history import EpochRecord, write_metrics
 from training.variation.augment import augment, draw_variation
-from training.variation.mixing import draw_mixture
-from training.variation.transplant import draw_transplants
+from training.variation.transplant import draw_mixture, draw_transplants
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

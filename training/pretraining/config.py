@@ -11,6 +11,7 @@ from core.bundle import Architecture, Preprocessing
 from core.errors import RunError
 from training.data.pack import Pack
 from training.data.unlabelled import Selection
+from training.pretraining.vicreg import LEAST_SIDE, VIEW
 from training.recipes.recipe import (
     CHECKED,
     Augmentation,
@@ -21,7 +22,6 @@ from training.recipes.recipe import (
     Share,
 )
 from training.runs.initial import InitialWeights
-from training.variation.views import LEAST_SIDE, VIEW
 
 
 @dataclass(frozen=True, config=CHECKED)

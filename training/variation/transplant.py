@@ -7,6 +7,7 @@ surrounds it no longer tells. Related to CutMix (Yun et al. 2019), whose labels 
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -95,3 +96,30 @@ def recoloured(images: Tensor, like: Tensor, matching: Tensor) -> Tensor:
 def _moments(images: Tensor) -> tuple[Tensor, Tensor]:
     spread, mean = torch.std_mean(images, dim=(1, 2), keepdim=True)
     return mean, spread.clamp(min=_LEAST_SPREAD)
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """How a batch of N is blended.
+
+    Attributes:
+        share: Of each patch itself; its partner has the rest.
+        partners: (N,) row of each patch's partner, on the device.
+    """
+
+    share: float
+    partners: Tensor
+
+    def of(self, values: Tensor) -> Tensor:
+        """Return values (N, ...) blended with their partners'."""
+        return torch.lerp(values[self.partners], values, self.share)
+
+
+def draw_mixture(
+    alpha: float, count: int, generator: torch.Generator, device: torch.device
+) -> Mixture:
+    """Return one share of Beta(alpha, alpha) for the batch, and random partners."""
+    partners = torch.randperm(count, generator=generator)
+    seed = int(torch.randint(2**62, (1,), generator=generator))
+    share = float(np.random.default_rng(seed).beta(alpha, alpha))
+    return Mixture(share, to_device(partners, device))

@@ -9,8 +9,8 @@ from training.learning.freezing import freeze
 from training.learning.loss import tumour_losses
 from training.learning.optimiser import set_learning_rate
 from training.learning.state import TrainingState
-from training.recipes.phases import next_epoch
 from training.recipes.recipe import load_recipe, recipe_names
+from training.recipes.schedule import next_epoch
 from training.runs.initial import initial_network
 from training.variation.augment import augment, draw_variation
 

@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from training.recipes.phases import Position, next_epoch
 from training.recipes.recipe import Phase, Schedule, load_recipe
+from training.recipes.schedule import Position, next_epoch
 
 PLAIN = Schedule(epochs=6, learning_rate=1e-3, patience_epochs=2)
 PHASED = Schedule(

@@ -7,8 +7,7 @@ from torch.nn import functional
 
 from tests.training.toys import toy_patches
 from training.recipes.recipe import Augmentation
-from training.variation.augment import augment, draw_variation
-from training.variation.geometry import warp, warps
+from training.variation.augment import augment, draw_variation, warp, warps
 
 IMAGES = torch.from_numpy(toy_patches([0, 1]))
 PLANES = IMAGES.permute(0, 3, 1, 2).float()

@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from training.variation.mixing import draw_mixture
+from training.variation.transplant import draw_mixture
 
 CPU = torch.device("cpu")
 

@@ -3,10 +3,9 @@ import torch
 from torch import Tensor
 
 from tests.training.toys import toy_patches
+from training.pretraining.vicreg import LEAST_SIDE, VIEW, two_views
 from training.recipes.recipe import Augmentation
-from training.variation.augment import orient
-from training.variation.geometry import draw_crops, warp
-from training.variation.views import LEAST_SIDE, VIEW, two_views
+from training.variation.augment import draw_crops, orient, warp
 
 PATCHES = torch.from_numpy(toy_patches([0, 1, 0, 1]))
 
