@@ -79,14 +79,14 @@ def leaving_nothing(root: Path, config: Path) -> Iterator[None]:
         raise
 
 
-def require_own_folder(folder: RunFolder, what: str) -> None:
+def require_own_folder(folder: RunFolder) -> None:
     """Check that a folder is empty but for patches that a start before had decoded.
 
     Raises:
         RunError: It holds something else.
     """
     if folder.root.is_dir() and any(path != folder.pack for path in folder.root.iterdir()):
-        raise RunError(f"{folder.root} is not empty and holds no {what}. Name a new folder.")
+        raise RunError(f"{folder.root} is not empty and holds no run. Name a new folder.")
 
 
 def _fit(options: FitOptions, team: Team, should_stop: Callable[[], bool]) -> RunFolder:
@@ -94,7 +94,7 @@ def _fit(options: FitOptions, team: Team, should_stop: Callable[[], bool]) -> Ru
     device = prepare_device(options.device, options.threads, deterministic=options.deterministic)
     recorded = read_config(folder)
     if recorded is None:
-        require_own_folder(folder, "run")
+        require_own_folder(folder)
     require_known_network(options.recipe.network.name)
     with open_labelled(options.data) as source:
         for note in source.notes:
@@ -122,7 +122,7 @@ def _fit(options: FitOptions, team: Team, should_stop: Callable[[], bool]) -> Ru
         teacher_sha256=teacher.sha256 if teacher else "",
     )
     if recorded is not None:
-        require_same(recorded.config.values(), config.values(), "run")
+        require_same(recorded.config.values(), config.values())
     precision = pass_precision(device, options.recipe.precision)
     now = sitting(device, precision, team.size)
     say_what_is_run(config, f"{now['device']}, {precision}, {now['threads']} threads")

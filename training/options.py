@@ -3,11 +3,10 @@
 Nothing here loads pandas or PyTorch, so that --help does not wait for them.
 """
 
-from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from cyclopts import Parameter, Token
 
@@ -248,41 +247,6 @@ class DistillOptions:
     teacher_tta: Orientations = "none"
     weight: float | None = None
     temperature: float | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class PretrainOptions(RunOptions):
-    """What `pretrain` is asked to do.
-
-    Attributes:
-        data: Patches, with or without labels: a folder, .zip or .h5 of patches, or .csv of paths;
-            Kaggle's and PCam's layout too.
-        out: Run folder; a pre-training that stopped there goes on.
-        epochs: Passes over the patches (default: 30).
-        batch_size: Patches a step, two views of each (default: 128).
-        learning_rate: The largest, after the warm-up (default: 0.001).
-        with_held_out: Take declared validation and test patches too; scores on them may be too
-            good.
-        settings: Of the pre-training that have no option.
-    """
-
-    data: Path
-    out: Path
-    epochs: int | None = None
-    batch_size: int | None = None
-    learning_rate: float | None = None
-    with_held_out: bool = False
-    settings: Annotated[Mapping[str, Any], Internal] = field(default_factory=dict)
-
-    @property
-    def wishes(self) -> dict[str, Any]:
-        """What is asked of the pre-training's own settings."""
-        wishes = {
-            "epochs": self.epochs,
-            "batch_size": self.batch_size,
-            "learning_rate": self.learning_rate,
-        }
-        return {**self.settings, **{name: one for name, one in wishes.items() if one is not None}}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,7 +24,7 @@ def arrive(page: str) -> None:
     st.session_state[_NAMED_BY_PAGE] = set()
 
 
-class Place:
+class AddressedValue:
     """A value that stands in the URL, and is kept for this visit when a page has none in its own.
 
     A callback can be given `look_at` of it, with what to look at or None for nothing.
@@ -89,11 +89,11 @@ _ROW: Final = "row"
 _PICKED: Final = "picked"
 _TO_EXPLAIN: Final = "row-to-explain"
 _AUDIT_ROWS: Final = "audit-rows"
-audit_part: Final = Place("part")
+audit_part: Final = AddressedValue("part")
 """Name of the part of an audit."""
-audit_patch: Final = Place("patch")
+audit_patch: Final = AddressedValue("patch")
 """Row of the patch of an audit that is enlarged."""
-_audit_shown: Final = Place("show")
+_audit_shown: Final = AddressedValue("show")
 
 
 def _forget_audit() -> None:
@@ -107,19 +107,19 @@ def _forget_rows() -> None:
         st.session_state.pop(key, None)
 
 
-job: Final = Place(
+job: Final = AddressedValue(
     "job",
     on_change=_forget_rows,
     beside=(_ROW, "order", "calls", "view", "find", "only"),
 )
 """Id of the batch."""
-case: Final = Place("case", on_change=reading.leave_desk)
+case: Final = AddressedValue("case", on_change=reading.leave_desk)
 """Id of the review case."""
-audit: Final = Place("audit", on_change=_forget_audit)
+audit: Final = AddressedValue("audit", on_change=_forget_audit)
 """Id of the audit."""
-slide_cell: Final = Place("cell")
+slide_cell: Final = AddressedValue("cell")
 """Row and column of the cell of a slide that is looked at, such as "12-34"."""
-slide: Final = Place("slide", on_change=lambda: slide_cell.look_at(None))
+slide: Final = AddressedValue("slide", on_change=lambda: slide_cell.look_at(None))
 """Id of the slide."""
 
 

@@ -8,7 +8,7 @@ from tqdm import tqdm
 from core.audit.findings import Severity
 from core.audit.folder import open_audit
 from core.audit.inputs import open_inputs
-from core.audit.run import Scores, Watch, prepare, run_audit
+from core.audit.run import GivenScores, Watch, prepare, run_audit
 from core.errors import RunError
 from core.options import AuditOptions
 
@@ -28,12 +28,12 @@ def audit_command(options: AuditOptions) -> int:
     if options.scores is not None:
         if not options.scores.is_file():
             raise RunError(f"There is no file of scores {options.scores}. Check the path.")
-        scores = Scores(options.scores, options.out_of_fold)
+        scores = GivenScores(options.scores, options.out_of_fold)
     own = [path for path in out.rglob("*") if path.is_file()] if out.is_dir() else []
     inputs = open_inputs(options.source, ignore=own)
     with inputs.source:
         folder = prepare(inputs, out, resume=options.resume)
-        bars = _Bars()
+        bars = _StepBars()
         try:
             run_audit(inputs, folder, watch=Watch(on_progress=bars.show), scores=scores)
         finally:
@@ -48,7 +48,7 @@ def audit_command(options: AuditOptions) -> int:
     return ERRORS_FOUND if errors else NOTHING_WRONG
 
 
-class _Bars:
+class _StepBars:
     """One progress bar at a time, that of the step under way."""
 
     def __init__(self) -> None:

@@ -33,7 +33,7 @@ WORKERS: Final = 2
 
 
 @dataclass(frozen=True, eq=False)
-class _Piece:
+class _MeasuredPiece:
     start: int
     batch: pa.RecordBatch
 
@@ -103,12 +103,12 @@ def _block_file(folder: AuditFolder, start: int) -> Path:
     return folder.parts / f"patches-{start:09d}.parquet"
 
 
-def _pieces(source: PatchSource, blocks: list[int]) -> Generator[_Piece]:
+def _pieces(source: PatchSource, blocks: list[int]) -> Generator[_MeasuredPiece]:
     """Yield pieces in order, measured by threads a bounded way ahead."""
     total = len(source)
     starts = (start for block in blocks for start in range(block, min(block + BLOCK, total), PIECE))
     pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="audit")
-    ahead: deque[Future[_Piece]] = deque()
+    ahead: deque[Future[_MeasuredPiece]] = deque()
     try:
         for start in starts:
             stop = min(start + PIECE, total)
@@ -121,7 +121,7 @@ def _pieces(source: PatchSource, blocks: list[int]) -> Generator[_Piece]:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _measure_piece(source: PatchSource, start: int, stop: int) -> _Piece:
+def _measure_piece(source: PatchSource, start: int, stop: int) -> _MeasuredPiece:
     inputs = [source.read(index) for index in range(start, stop)]
     readable = [number for number, item in enumerate(inputs) if isinstance(item, Patch)]
     patches = [item.image_rgb_u8 for item in inputs if isinstance(item, Patch)]
@@ -135,7 +135,7 @@ def _measure_piece(source: PatchSource, start: int, stop: int) -> _Piece:
     found = signatures(images if len(images) else np.zeros_like(images, shape=(1, 96, 96, 3)))
     for name, values in found.items():
         columns[name] = _spread(values, readable, len(inputs))
-    return _Piece(start, pa.RecordBatch.from_pydict(columns))
+    return _MeasuredPiece(start, pa.RecordBatch.from_pydict(columns))
 
 
 def _identity(

@@ -31,7 +31,7 @@ Result = dict[str, pd.DataFrame] | Skip | None
 
 
 @dataclass(frozen=True)
-class Scores:
+class GivenScores:
     """Scores of the same patches, for labels worth a second look.
 
     Attributes:
@@ -93,7 +93,7 @@ def run_audit(
     folder: AuditFolder,
     *,
     watch: Watch | None = None,
-    scores: Scores | None = None,
+    scores: GivenScores | None = None,
 ) -> bool:
     """Do the steps that are not done yet; return whether the audit is complete.
 
@@ -113,7 +113,7 @@ class _Run:
     """One run over the steps."""
 
     def __init__(
-        self, inputs: Inputs, folder: AuditFolder, watch: Watch, scores: Scores | None
+        self, inputs: Inputs, folder: AuditFolder, watch: Watch, scores: GivenScores | None
     ) -> None:
         self.inputs = inputs
         self.folder = folder

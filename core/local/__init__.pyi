@@ -2,12 +2,12 @@ from .decision import DecisionStore as DecisionStore
 from .decision import LocalDecision as LocalDecision
 from .decision import do_not_use as do_not_use
 from .decision import use_here as use_here
-from .findings import Calibration as Calibration
 from .findings import Claim as Claim
 from .findings import Findings as Findings
+from .findings import LocalCalibration as LocalCalibration
 from .findings import LocalPoint as LocalPoint
 from .findings import Needed as Needed
-from .findings import Reading as Reading
+from .findings import Standing as Standing
 from .findings import findings_of as findings_of
 from .sentences import calibration_sentences as calibration_sentences
 from .sentences import claim_sentence as claim_sentence

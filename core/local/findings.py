@@ -29,7 +29,7 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
 
-class Reading(StrEnum):
+class Standing(StrEnum):
     """How a rate found here stands to the one that the card claims."""
 
     AS_CLAIMED = "as claimed"
@@ -54,17 +54,17 @@ class Claim(Part):
     here: Measured
 
     @property
-    def reading(self) -> Reading:
+    def reading(self) -> Standing:
         """What the interval found here says of the claim."""
         if self.claimed is None:
-            return Reading.NOT_CLAIMED
+            return Standing.NOT_CLAIMED
         if not self.here.has_interval:
-            return Reading.UNKNOWN
+            return Standing.UNKNOWN
         if self.here.high < self.claimed.value:
-            return Reading.LOWER
+            return Standing.LOWER
         if self.here.low > self.claimed.value:
-            return Reading.HIGHER
-        return Reading.TOO_WIDE if self.here.width > WANTED_WIDTH else Reading.AS_CLAIMED
+            return Standing.HIGHER
+        return Standing.TOO_WIDE if self.here.width > WANTED_WIDTH else Standing.AS_CLAIMED
 
 
 class Needed(Part):
@@ -86,7 +86,7 @@ class Needed(Part):
     more: Count | None
 
 
-class Calibration(Part):
+class LocalCalibration(Part):
     """How well the scores are probabilities on the local patches, at their mix.
 
     Attributes:
@@ -182,7 +182,7 @@ class Findings(Part):
     shipped: LocalPoint
     claims: tuple[Claim, ...]
     needed: tuple[Needed, ...]
-    calibration: Calibration
+    calibration: LocalCalibration
     unlike: Count | None
     expected_unlike: Share | None
     unlike_is_rare: bool
@@ -268,10 +268,10 @@ def _needed(study: ThresholdStudy, snapshot: Snapshot) -> Iterator[Needed]:
             yield Needed(name=name, rate=rate, by="patches", have=int(right + wrong), more=more)
 
 
-def _calibration(study: ThresholdStudy, card: Card) -> Calibration:
+def _calibration(study: ThresholdStudy, card: Card) -> LocalCalibration:
     line, found, data = study.calibration_line, study.calibration, card.validation.data
     fitted = None if isinstance(line, str) else line
-    return Calibration(
+    return LocalCalibration(
         mean_score=float(np.mean(study.scores.evidence.scores, dtype=np.float64)),
         tumour_share=study.prevalence,
         reference_share=data.positives / data.patches if data.patches else None,

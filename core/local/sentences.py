@@ -3,7 +3,7 @@
 import math
 from typing import Final
 
-from core.local.findings import WANTED_WIDTH, Calibration, Claim, Findings, Needed, Reading
+from core.local.findings import WANTED_WIDTH, Claim, Findings, LocalCalibration, Needed, Standing
 from core.statistics import MOST_TIMES
 from core.wording import interval_text, number, percent, percent_interval
 
@@ -77,19 +77,19 @@ def claim_sentence(claim: Claim) -> str:
     claimed = value(claim.claimed.value)
     found = interval(claim.here.low, claim.here.high)
     return {
-        Reading.AS_CLAIMED: f"{name} is compatible with the claimed {claimed}.",
-        Reading.LOWER: f"{name} is lower here than the claimed {claimed}: the interval {found} "
+        Standing.AS_CLAIMED: f"{name} is compatible with the claimed {claimed}.",
+        Standing.LOWER: f"{name} is lower here than the claimed {claimed}: the interval {found} "
         "lies below it.",
-        Reading.HIGHER: f"{name} is higher here than the claimed {claimed}: the interval {found} "
+        Standing.HIGHER: f"{name} is higher here than the claimed {claimed}: the interval {found} "
         "lies above it.",
-        Reading.TOO_WIDE: f"{name}: the claimed {claimed} is not contradicted, but the interval "
+        Standing.TOO_WIDE: f"{name}: the claimed {claimed} is not contradicted, but the interval "
         f"{found} is too wide to confirm it.",
-        Reading.UNKNOWN: f"{name} has no interval here, so it cannot be compared with the claimed "
+        Standing.UNKNOWN: f"{name} has no interval here, so it cannot be compared with the claimed "
         f"{claimed}.",
     }[claim.reading]
 
 
-def calibration_sentences(found: Calibration) -> tuple[str, ...]:
+def calibration_sentences(found: LocalCalibration) -> tuple[str, ...]:
     """Say how far the scores can be read as probabilities on the local patches."""
     said = [
         f"On average the scores say {percent(found.mean_score)} tumour; "

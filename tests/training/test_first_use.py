@@ -225,14 +225,6 @@ def test_sampling_and_class_weights_together_are_noted(
     assert "lean towards tumour" in capsys.readouterr().err
 
 
-def test_a_failed_pretraining_leaves_nothing(kaggle: Path, tmp_path: Path, capsys: Told) -> None:
-    command = ["pretrain", "--data", str(kaggle), "--out", str(tmp_path / "pre")]
-    command += ["--recipe", "tiny", "--device", "cpu", "--batch-size", "512"]
-    assert main(command) == 2
-    assert "expected a batch at least" in capsys.readouterr().err
-    assert not (tmp_path / "pre").exists()
-
-
 def test_a_submission_may_be_the_mean_of_the_folds(crossval: Path, tmp_path: Path) -> None:
     patches = tmp_path / "patches"
     patches.mkdir()

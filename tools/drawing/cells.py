@@ -15,7 +15,7 @@ _STAMPED_AT_ONCE = 20_000
 
 
 @dataclass(frozen=True)
-class Cells:
+class DrawnCells:
     """Outlines of N cells or nuclei; every array is (N,) unless said otherwise.
 
     Attributes:
@@ -39,9 +39,9 @@ class Cells:
     def __len__(self) -> int:
         return len(self.row_px)
 
-    def where(self, keep: NDArray[np.bool_]) -> "Cells":
+    def where(self, keep: NDArray[np.bool_]) -> "DrawnCells":
         """Return the cells for which `keep` (N,) is true."""
-        return Cells(
+        return DrawnCells(
             self.row_px[keep],
             self.column_px[keep],
             self.radius_px[keep],
@@ -108,7 +108,7 @@ def grow(
     lobe_depth: float,
     tone_spread: float,
     angle_rad: FloatField | None = None,
-) -> Cells:
+) -> DrawnCells:
     """Return cells around the points `at` (rows, columns), of varied size, shape and tone.
 
     Args:
@@ -125,7 +125,7 @@ def grow(
     count = len(rows)
     spread = np.clip(rng.standard_normal(count), -2.0, 2.0)
     turned = rng.random(count) * np.pi
-    return Cells(
+    return DrawnCells(
         row_px=rows,
         column_px=columns,
         radius_px=radius_px * np.exp(size_spread * spread),
@@ -143,7 +143,7 @@ def value_at(field: FloatField, cells: Cells) -> FloatField:
     return field[rows, columns]
 
 
-def nearest(cells: Cells, shape: tuple[int, int], reach_px: float) -> Nearest:
+def nearest(cells: DrawnCells, shape: tuple[int, int], reach_px: float) -> Nearest:
     """Return for each pixel of a drawing (H, W) the nearest cell, up to `reach_px` outside it."""
     distance = np.full(shape[0] * shape[1], FAR_PX)
     second = distance.copy()
@@ -162,7 +162,7 @@ def nearest(cells: Cells, shape: tuple[int, int], reach_px: float) -> Nearest:
 
 
 def _stamps(
-    cells: Cells, shape: tuple[int, int], reach_px: float
+    cells: DrawnCells, shape: tuple[int, int], reach_px: float
 ) -> tuple[NDArray[np.int64], FloatField, NDArray[np.int64]]:
     """Return flat pixel, distance to the outline and cell index of every (cell, pixel) in reach."""
     long_axis = cells.radius_px * np.sqrt(cells.elongation)

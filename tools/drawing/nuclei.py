@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.drawing.canvas import Canvas
-from tools.drawing.cells import Cells, nearest
+from tools.drawing.cells import DrawnCells, nearest
 from tools.drawing.noise import FloatField
 
 
@@ -58,7 +58,7 @@ MACROPHAGE = NucleusLook(
 
 def paint_nuclei(
     canvas: Canvas,
-    cells: Cells,
+    cells: DrawnCells,
     look: NucleusLook,
     texture: FloatField,
     within: FloatField | None = None,

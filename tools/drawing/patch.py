@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from core.errors import PatchError
 from tools.drawing.kinds import TissueKind, TumourPlace
 from tools.drawing.nests import CENTRE, PATCH_PX, patch_nests
-from tools.drawing.scene import Scene, draw_scene, patch_regions
+from tools.drawing.scene import DrawnScene, draw_scene, patch_regions
 from tools.drawing.stain import SlideStain, draw_stain
 
 # The least tumour, in pixels, that counts as tumour in the centre or in the ring.
@@ -109,7 +109,7 @@ def check_seed(seed: int) -> None:
 
 def _attempt(
     place: TumourPlace, tissue: TissueKind, stain: SlideStain | None, rng: np.random.Generator
-) -> Scene:
+) -> DrawnScene:
     own_stain = draw_stain(rng)
     regions = patch_regions((PATCH_PX, PATCH_PX), tissue, rng)
     # A nest that must fit into 32 px has room for a few cells of the smaller kind only.

@@ -32,7 +32,7 @@ COMPANIONS: dict[TissueKind, tuple[tuple[TissueKind, float], ...]] = {
 
 
 @dataclass(frozen=True)
-class Scene:
+class DrawnScene:
     """A finished drawing.
 
     Attributes:
@@ -99,7 +99,7 @@ def draw_scene(
     stain: SlideStain,
     rng: np.random.Generator,
     nucleus_px: float,
-) -> Scene:
+) -> DrawnScene:
     """Return the drawing of a plan.
 
     Args:
@@ -116,4 +116,4 @@ def draw_scene(
     mask, nuclei = paint_tumour(canvas, nest_px, texture, rng, nucleus_px)
     thickness = 1 + 0.2 * grain(rng, shape, 0.55) + 0.07 * smooth_noise(rng, shape, 28.0)
     canvas.roughen(np.clip(thickness, 0.3, None))
-    return Scene(photograph(canvas, stain, rng), mask, nuclei)
+    return DrawnScene(photograph(canvas, stain, rng), mask, nuclei)

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.ndimage import map_coordinates
 
 from tools.drawing.canvas import Canvas
-from tools.drawing.cells import Cells, grow, nearest, scatter, value_at
+from tools.drawing.cells import DrawnCells, grow, nearest, scatter, value_at
 from tools.drawing.kinds import TissueKind
 from tools.drawing.noise import FloatField, smooth_noise
 from tools.drawing.nuclei import (
@@ -119,7 +119,7 @@ def _paint_stroma(
 
 def _elongated(
     rng: np.random.Generator, at: tuple[FloatField, FloatField], along: FloatField
-) -> Cells:
+) -> DrawnCells:
     cells = grow(
         rng,
         at,

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.drawing.canvas import Canvas
-from tools.drawing.cells import Cells, grow, nearest, scatter, value_at
+from tools.drawing.cells import DrawnCells, grow, nearest, scatter, value_at
 from tools.drawing.noise import FloatField, smooth_noise
 from tools.drawing.nuclei import NucleusLook, paint_nuclei
 
@@ -87,7 +87,7 @@ def _paint_cytoplasm(
     )
 
 
-def _nuclei(rng: np.random.Generator, bodies: Cells, nucleus_px: float) -> Cells:
+def _nuclei(rng: np.random.Generator, bodies: DrawnCells, nucleus_px: float) -> DrawnCells:
     count = len(bodies)
     at = (
         bodies.row_px + 0.8 * rng.standard_normal(count),
@@ -110,7 +110,7 @@ def _nuclei(rng: np.random.Generator, bodies: Cells, nucleus_px: float) -> Cells
 
 def _paint_nucleoli(
     canvas: Canvas,
-    nuclei: Cells,
+    nuclei: DrawnCells,
     nuclear: NDArray[np.bool_],
     texture: FloatField,
     rng: np.random.Generator,

@@ -16,7 +16,7 @@ from training.commands.judge import (
     measure,
     predict,
 )
-from training.commands.learn import average, crossval, curve, distill, fetch, fit, pretrain, search
+from training.commands.learn import average, crossval, curve, distill, fetch, fit, search
 
 PROGRAM: Final = Program(
     "python -m training",
@@ -24,7 +24,6 @@ PROGRAM: Final = Program(
     "software, not a medical device.",
     (
         fetch,
-        pretrain,
         fit,
         crossval,
         search,

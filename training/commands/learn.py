@@ -14,7 +14,6 @@ from training.options import (
     DistillOptions,
     FetchOptions,
     FitOptions,
-    PretrainOptions,
     SearchOptions,
 )
 from training.recipes.changes import RecipeChanges
@@ -44,21 +43,6 @@ def fetch(options: Annotated[FetchOptions, Flat]) -> int:
     folder = run_fetch(options)
     sys.stdout.write(next_step(folder) + "\n")
     return 0
-
-
-def pretrain(options: Annotated[PretrainOptions, Flat]) -> int:
-    """Let a network learn from patches without labels, before `fit`.
-
-    Train the recipe's network, without its last layer, to see two varied views of a patch as the
-    same and different patches as different (VICReg). No label is looked at, and none is needed.
-    Declared validation and test patches, and all others of their slides, are left out. Ends with
-    OUT/backbone.safetensors for `fit --init`. Killed at any moment, the same command goes on and
-    ends with the same bytes.
-    """
-    say_loading()
-    from training.pretraining.run import run_pretraining
-
-    return until_stopped(lambda should_stop: run_pretraining(options, should_stop=should_stop))
 
 
 def fit(options: Annotated[FitOptions, Flat], *, changes: Changes = NO_CHANGES) -> int:

@@ -16,7 +16,7 @@ from core.errors import RunError
 from core.files import replacing
 from core.patches import PATCH_SIZE_PX, ImageU8, PatchEntry, PatchSource, UnreadablePatch
 from core.tables import read_table, split_name
-from training.data.split import UNKNOWN_LABEL, IntArray, PatchTable
+from training.data.split import IntArray, PatchTable
 
 IMAGES_FILE: Final = "images.npy"
 UNREADABLE_FILE: Final = "unreadable.csv"
@@ -48,21 +48,20 @@ class Pack:
         return len(self.table)
 
 
-def open_pack(source: PatchSource, cache: Path, *, unlabelled: bool = False) -> Pack:
+def open_pack(source: PatchSource, cache: Path) -> Pack:
     """Return a source's patches from the cache, decoding them into it first if need be.
 
     The cache is found again by the paths and the contents of the patches, so every file is read
     once more. Labels, slides and splits are not cached: they come from the source each time.
 
     Args:
-        source: Opened with labels, where it has any.
+        source: Opened with labels.
         cache: Folder for packs of any number of sources.
-        unlabelled: Take patches without a label too.
 
     Raises:
-        RunError: There is no patch, or none with a label; none is readable; the cache is damaged.
+        RunError: There is no patch with a label; none is readable; the cache is damaged.
     """
-    chosen = _chosen(source, unlabelled=unlabelled)
+    chosen = _labelled(source)
     digest = hashlib.sha256()
     for index, contents in zip(chosen, source.digests(chosen), strict=True):
         path = source.entries[index].path.encode("utf-8", "surrogatepass")
@@ -79,17 +78,12 @@ def require_labels(source: PatchSource) -> PatchTable:
     Raises:
         RunError: There is none, or the tables contradict each other.
     """
-    return table_of([source.entries[index] for index in _chosen(source, unlabelled=False)])
+    return table_of([source.entries[index] for index in _labelled(source)])
 
 
-def _chosen(source: PatchSource, *, unlabelled: bool) -> list[int]:
-    if not unlabelled:
-        source.require_consistent()
-    chosen = [
-        index for index, entry in enumerate(source.entries) if unlabelled or entry.label is not None
-    ]
-    if not chosen and unlabelled:
-        raise RunError(f"Found no patch in {source.name}. Check --data.")
+def _labelled(source: PatchSource) -> list[int]:
+    source.require_consistent()
+    chosen = [index for index, entry in enumerate(source.entries) if entry.label is not None]
     if not chosen:
         raise RunError(
             f"Found no labelled patch in {source.name}; expected Kaggle's layout with train/ and "
@@ -155,11 +149,10 @@ def _read_pack(source: PatchSource, chosen: list[int], folder: Path) -> Pack:
 
 
 def table_of(entries: Sequence[PatchEntry]) -> PatchTable:
-    """Return what is known of some inputs; -1 is no label."""
-    labels = [UNKNOWN_LABEL if entry.label is None else entry.label for entry in entries]
+    """Return what is known of some labelled inputs."""
     return PatchTable(
         ids=np.array([entry.id for entry in entries], np.str_),
-        labels=np.array(labels, np.int8),
+        labels=np.array([entry.label for entry in entries], np.int8),
         slides=np.array([entry.slide or "" for entry in entries], np.str_),
         splits=np.array([split_name(entry.split or "") for entry in entries], np.str_),
     )

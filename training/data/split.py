@@ -17,7 +17,6 @@ TextArray = NDArray[np.str_]
 VAL_NAME: Final = "val"
 TRAIN_NAME: Final = "train"
 TEST_NAME: Final = "test"
-UNKNOWN_LABEL: Final = -1
 RANDOM_WARNING: Final = (
     "The split is random: patches of one slide train and validate, so the validation scores are "
     "too good. Peers report 0.99 that falls to 0.84 to 0.92 on other slides."
@@ -34,8 +33,7 @@ class PatchTable:
 
     Attributes:
         ids: (N,) patch ids.
-        labels: (N,) int8, 1 tumour in the centre, 0 none; -1 unknown, which only pre-training
-            can do with.
+        labels: (N,) int8, 1 tumour in the centre, 0 none.
         slides: (N,) slide or slide group, "" where unknown.
         splits: (N,) the part of the data set that a patch is declared to be in, in the words of
             `core.tables.split_name`, "" where unknown.

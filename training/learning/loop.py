@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,47 +12,69 @@ from torch import Tensor
 
 from core.bundle import InputTransform, tumour_logit
 from core.errors import RunError
-from training.data.feed import to_device
+from training.data.feed import Feed, to_device
 from training.data.split import IntArray, PatchTable, Split
 from training.learning.ema import average_decay
 from training.learning.freezing import freeze
 from training.learning.front import Front, cut_front
 from training.learning.loss import follow_teacher, tumour_losses
 from training.learning.optimiser import set_learning_rate
-from training.learning.progress import Progress
+from training.learning.progress import EpochBar
 from training.learning.randomness import balanced_order, epoch_order, step_generator
-from training.learning.state import TrainingState
-from training.learning.stepping import LoopRun, steps_in, take_steps
+from training.learning.state import TrainingState, save_checkpoint
+from training.learning.stepping import Pauses, steps_in, take_steps
 from training.learning.team import Team
 from training.learning.validation import NOTHING_VALIDATES, Steering, predict, steer
+from training.recipes.recipe import Precision
 from training.recipes.schedule import Position, next_epoch
 from training.runs.config import RunConfig
 from training.runs.device import DTYPES
-from training.runs.folder import write_scores, write_tensors
+from training.runs.folder import RunFolder, write_scores, write_tensors
 from training.runs.history import EpochRecord, write_metrics
 from training.variation.augment import augment, draw_variation
 from training.variation.transplant import draw_mixture, draw_transplants
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Run(LoopRun[EpochRecord]):
+class Run:
     """What stays the same through the training of a classifier.
 
     Attributes:
         config: What it is.
+        digest: What its files are signed with.
         table: The patches.
         split: Which of them train and validate.
+        feed: The patches as batches.
+        transform: From pixels to the network's input, on the device.
+        device: Where it computes.
+        precision: Of the passes.
+        folder: Where it writes.
         teacher_logits: By row of the table, float32 on the device, where a teacher is followed.
         team: The processes that share every batch.
         resized: The transform at other sizes, for phases that train at them.
+        pauses: When an epoch is interrupted.
+        on_epoch: Told of every finished epoch.
     """
 
     config: RunConfig
+    digest: str
     table: PatchTable
     split: Split
+    feed: Feed
+    transform: InputTransform
+    device: torch.device
+    precision: Precision
+    folder: RunFolder
     teacher_logits: Tensor | None = None
     team: Team = field(default_factory=Team)
     resized: dict[int, InputTransform] = field(default_factory=dict)
+    pauses: Pauses = field(default_factory=Pauses)
+    on_epoch: Callable[[EpochRecord], None] = lambda _: None
+
+    def checkpoint(self, state: TrainingState, seconds: float) -> None:
+        """Write where the run stands, so many seconds into the epoch under way."""
+        path = self.folder.checkpoint
+        save_checkpoint(path, state, config_digest=self.digest, seconds=seconds)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -74,7 +97,7 @@ def fit(run: Run, state: TrainingState) -> None:
     schedule = run.config.recipe.schedule
     batch = run.config.recipe.batch_size
     done = state.epoch * run.patches_per_epoch + state.step * batch
-    with Progress(
+    with EpochBar(
         epochs=schedule.epochs, patches_per_epoch=run.patches_per_epoch, done=done
     ) as progress:
         phase, front = -1, None
@@ -88,7 +111,7 @@ def fit(run: Run, state: TrainingState) -> None:
             record = _validate_epoch(run, state, position, started)
             progress.finish_epoch(record, best=state.best is record)
             state.next_epoch()
-            write_metrics(run.folder.metrics, state.history, EpochRecord)
+            write_metrics(run.folder.metrics, state.history)
             run.checkpoint(state, 0.0)
             run.on_epoch(record)
 
@@ -109,7 +132,7 @@ def _train_epoch(
     state: TrainingState,
     position: Position,
     front: Front | None,
-    progress: Progress,
+    progress: EpochBar,
 ) -> None:
     started = time.monotonic() - state.seconds
 

@@ -5,7 +5,7 @@ from typing import Final, Self
 
 from tqdm import tqdm
 
-from training.runs.history import AnyRecord
+from training.runs.history import EpochRecord
 
 _FORMAT: Final = (
     "{desc} {percentage:3.0f}% |{bar:20}| {n_fmt}/{total_fmt} patches "
@@ -15,7 +15,7 @@ _TERMINAL_INTERVAL_S: Final = 0.5
 _LOG_INTERVAL_S: Final = 15.0
 
 
-class Progress:
+class EpochBar:
     """One bar over all epochs on stderr, fed with patches."""
 
     def __init__(self, *, epochs: int, patches_per_epoch: int, done: int) -> None:
@@ -39,7 +39,7 @@ class Progress:
         """Count trained patches."""
         self._bar.update(patches)
 
-    def finish_epoch(self, record: AnyRecord, *, best: bool = False) -> None:
+    def finish_epoch(self, record: EpochRecord, *, best: bool = False) -> None:
         """Print the epoch's line above the bar."""
         self._bar.write(
             f"epoch {record.epoch + 1}/{self._epochs}: {record.summary}"

@@ -4,7 +4,7 @@ import copy
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Literal, Self, TypeVar
+from typing import Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -16,18 +16,20 @@ from training.recipes.recipe import Precision
 from training.runs.folder import read_tensors, write_tensors
 from training.runs.history import EpochRecord
 
-R = TypeVar("R")
-
 
 @dataclass(eq=False, kw_only=True)
-class LoopState(Generic[R]):
-    """Where a run through epochs of steps stands.
+class TrainingState:
+    """Where the training of a classifier stands.
 
     Attributes:
         network: In training mode, on its device.
+        average: Of the network's weights.
         optimiser: Of the network.
+        scaler: Of the loss, so that float16 gradients do not vanish; off in other precisions.
         loss_sum: Sum of the epoch's losses so far, float64 on the device.
-        record: The kind of a finished epoch's record.
+        keeps: Which epoch's weights the run is for.
+        origin: The weights that the run started from, where they have a share in those kept.
+        start_share: See `Recipe.start_share`.
         epoch: The epoch under way, from 0.
         step: Steps of it that are done.
         seconds: Spent on it before this sitting.
@@ -35,51 +37,17 @@ class LoopState(Generic[R]):
     """
 
     network: nn.Module
-    optimiser: torch.optim.Optimizer
-    loss_sum: Tensor
-    record: type[R]
-    epoch: int = 0
-    step: int = 0
-    seconds: float = 0.0
-    history: list[R] = field(default_factory=list)
-
-    def next_epoch(self) -> None:
-        """Stand at the beginning of the epoch after this one."""
-        self.epoch, self.step, self.seconds = self.epoch + 1, 0, 0.0
-        self.loss_sum.zero_()
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Return every tensor that the next step depends on."""
-        return {
-            **_named("network", self.network.state_dict()),
-            **_named("adamw", optimiser_tensors(self.network, self.optimiser)),
-            "loss_sum": self.loss_sum,
-        }
-
-    def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Put back what `tensors` gave."""
-        self.network.load_state_dict(_part("network", tensors))
-        restore_optimiser(self.network, self.optimiser, _part("adamw", tensors))
-        self.loss_sum.copy_(tensors["loss_sum"])
-
-
-@dataclass(eq=False, kw_only=True)
-class TrainingState(LoopState[EpochRecord]):
-    """Where the training of a classifier stands.
-
-    Attributes:
-        average: Of the network's weights.
-        scaler: Of the loss, so that float16 gradients do not vanish; off in other precisions.
-        keeps: Which epoch's weights the run is for.
-        origin: The weights that the run started from, where they have a share in those kept.
-        start_share: See `Recipe.start_share`.
-    """
-
     average: WeightAverage
+    optimiser: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
+    loss_sum: Tensor
     keeps: Literal["best", "last"] = "best"
     origin: Mapping[str, Tensor] = field(default_factory=dict)
     start_share: float = 0.0
+    epoch: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    history: list[EpochRecord] = field(default_factory=list)
 
     @classmethod
     def start(
@@ -102,18 +70,24 @@ class TrainingState(LoopState[EpochRecord]):
             average=WeightAverage(network),
             optimiser=build_adamw(network, weight_decay, layer_decay),
             loss_sum=torch.zeros((), dtype=torch.float64, device=device),
-            record=EpochRecord,
             scaler=torch.amp.GradScaler(device.type, enabled=precision == "float16"),
             keeps=keeps,
             origin={name: weight.detach().clone() for name, weight in state.items()},
             start_share=start_share,
         )
 
+    def next_epoch(self) -> None:
+        """Stand at the beginning of the epoch after this one."""
+        self.epoch, self.step, self.seconds = self.epoch + 1, 0, 0.0
+        self.loss_sum.zero_()
+
     def tensors(self) -> dict[str, Tensor]:
         """Return every tensor that the next step depends on."""
         scale = {name: torch.tensor(value) for name, value in self.scaler.state_dict().items()}
         return {
-            **super().tensors(),
+            **_named("network", self.network.state_dict()),
+            **_named("adamw", optimiser_tensors(self.network, self.optimiser)),
+            "loss_sum": self.loss_sum,
             **_named("average", self.average.network.state_dict()),
             **_named("scaler", scale),
             **_named("origin", self.origin),
@@ -121,7 +95,9 @@ class TrainingState(LoopState[EpochRecord]):
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Put back what `tensors` gave."""
-        super().restore(tensors)
+        self.network.load_state_dict(_part("network", tensors))
+        restore_optimiser(self.network, self.optimiser, _part("adamw", tensors))
+        self.loss_sum.copy_(tensors["loss_sum"])
         self.average.network.load_state_dict(_part("average", tensors))
         if scale := _part("scaler", tensors):
             self.scaler.load_state_dict({name: value.item() for name, value in scale.items()})
@@ -158,7 +134,7 @@ class TrainingState(LoopState[EpochRecord]):
 
 
 def save_checkpoint(
-    path: Path, state: LoopState[Any], *, config_digest: str, seconds: float
+    path: Path, state: TrainingState, *, config_digest: str, seconds: float
 ) -> None:
     """Write the state, whole or not at all.
 
@@ -178,7 +154,7 @@ def save_checkpoint(
     write_tensors(path, state.tensors(), facts)
 
 
-def restore_checkpoint(path: Path, state: LoopState[Any], *, config_digest: str) -> None:
+def restore_checkpoint(path: Path, state: TrainingState, *, config_digest: str) -> None:
     """Put a checkpoint into a fresh state of the same run.
 
     Raises:
@@ -193,7 +169,7 @@ def restore_checkpoint(path: Path, state: LoopState[Any], *, config_digest: str)
         state.restore(tensors)
         state.epoch, state.step = int(facts["epoch"]), int(facts["step"])
         state.seconds = float(facts["seconds"])
-        state.history = [state.record(**values) for values in facts["history"]]
+        state.history = [EpochRecord(**values) for values in facts["history"]]
     except (RuntimeError, KeyError, TypeError) as error:
         raise RunError(
             f"{path} does not fit this run ({' '.join(str(error).split())[:160]}). "

@@ -2,18 +2,11 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from dataclasses import dataclass
 
-import torch
-
-from core.bundle import InputTransform
-from training.data.feed import Feed
 from training.data.split import IntArray
-from training.learning.progress import Progress
-from training.learning.state import LoopState, save_checkpoint
-from training.recipes.recipe import Precision
-from training.runs.folder import RunFolder
+from training.learning.progress import EpochBar
+from training.learning.state import TrainingState
 
 
 class Stopped(Exception):  # noqa: N818 - no error: the reader asked for it
@@ -35,39 +28,6 @@ class Pauses:
     should_stop: Callable[[], bool] = lambda: False
 
 
-R = TypeVar("R")
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class LoopRun(Generic[R]):
-    """What stays the same through a run of epochs, with labels or without.
-
-    Attributes:
-        digest: What its files are signed with.
-        feed: The patches as batches.
-        transform: From pixels to the network's input, on the device.
-        device: Where it computes.
-        precision: Of the passes.
-        folder: Where it writes.
-        pauses: When an epoch is interrupted.
-        on_epoch: Told of every finished epoch.
-    """
-
-    digest: str
-    feed: Feed
-    transform: InputTransform
-    device: torch.device
-    precision: Precision
-    folder: RunFolder
-    pauses: Pauses = field(default_factory=Pauses)
-    on_epoch: Callable[[R], None] = lambda _: None
-
-    def checkpoint(self, state: LoopState[R], seconds: float) -> None:
-        """Write where the run stands, so many seconds into the epoch under way."""
-        path = self.folder.checkpoint
-        save_checkpoint(path, state, config_digest=self.digest, seconds=seconds)
-
-
 def steps_in(patches: int, batch_size: int) -> int:
     """Return the steps of an epoch.
 
@@ -77,14 +37,14 @@ def steps_in(patches: int, batch_size: int) -> int:
 
 
 def take_steps(
-    state: LoopState[Any],
+    state: TrainingState,
     order: IntArray,
     batch_size: int,
     step: Callable[[IntArray], None],
     *,
     pauses: Pauses,
     save: Callable[[], None],
-    progress: Progress,
+    progress: EpochBar,
 ) -> None:
     """Take the steps that are left of an epoch.
 

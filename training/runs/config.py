@@ -163,7 +163,7 @@ def values_digest(values: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def require_same(recorded: Mapping[str, Any], current: Mapping[str, Any], what: str) -> None:
+def require_same(recorded: Mapping[str, Any], current: Mapping[str, Any]) -> None:
     """Check that a run folder holds what is asked for, by the values of the two configs.
 
     Raises:
@@ -172,7 +172,7 @@ def require_same(recorded: Mapping[str, Any], current: Mapping[str, Any], what: 
     differing = sorted(_differences(recorded, current))
     if differing:
         raise RunError(
-            f"The run folder holds another {what}: {', '.join(differing)} differ. "
+            f"The run folder holds another run: {', '.join(differing)} differ. "
             "Give the same options to resume it, or another --out to start anew."
         )
 

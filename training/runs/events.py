@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Final
 
 from training.runs.folder import RunFolder
-from training.runs.history import R
+from training.runs.history import EpochRecord
 
 _TAGS: Final = {
     "train_loss": "loss/train, augmented",
@@ -17,19 +17,14 @@ _TAGS: Final = {
     "raw_ap": "average precision/validation, raw weights",
     "ema_ap": "average precision/validation, averaged weights",
     "learning_rate": "learning rate",
-    "loss": "pre-training/loss",
-    "invariance": "pre-training/invariance",
-    "variance": "pre-training/variance",
-    "covariance": "pre-training/covariance",
-    "spread": "pre-training/spread of the features",
     "seconds": "seconds an epoch",
 }
 
 
 @contextmanager
 def open_event_log(
-    folder: RunFolder, history: Sequence[R], *, enabled: bool
-) -> Iterator[Callable[[R], None]]:
+    folder: RunFolder, history: Sequence[EpochRecord], *, enabled: bool
+) -> Iterator[Callable[[EpochRecord], None]]:
     """Give what logs an epoch.
 
     The log starts anew from the checkpoint's history every time: what a kill left behind, half a
@@ -50,7 +45,7 @@ def open_event_log(
         old.unlink()
     with SummaryWriter(str(folder.events)) as writer:
 
-        def log(record: R) -> None:
+        def log(record: EpochRecord) -> None:
             for name, value in asdict(record).items():
                 if name in _TAGS:
                     writer.add_scalar(_TAGS[name], value, record.epoch + 1)

@@ -1,10 +1,10 @@
 """The files of a run folder, each written whole or not at all."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -83,35 +83,22 @@ class RunFolder:
         return self.root / "outcome.json"
 
     @property
-    def pretraining(self) -> Path:
-        """The config of a pre-training, in place of a run's."""
-        return self.root / "pretraining.json"
-
-    @property
-    def backbone(self) -> Path:
-        """What a pre-training ends with: weights that `fit --init` takes."""
-        return self.root / "backbone.safetensors"
-
-    @property
     def pack(self) -> Path:
         """Decoded patches, unless another cache is named."""
         return self.root / "pack"
 
 
-C = TypeVar("C")
-
-
 @dataclass(frozen=True, eq=False)
-class Recorded(Generic[C]):
+class RecordedRun:
     """A run's config as it was first written.
 
     Attributes:
-        config: The run, or the pre-training.
+        config: The run.
         values: The file's own values; an older version may have known fewer options.
         sittings: Device and versions of every sitting.
     """
 
-    config: C
+    config: RunConfig
     values: dict[str, Any]
     sittings: list[dict[str, Any]]
 
@@ -119,9 +106,6 @@ class Recorded(Generic[C]):
     def digest(self) -> str:
         """What checkpoint and best weights are signed with."""
         return values_digest(self.values)
-
-
-RecordedRun = Recorded[RunConfig]
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,26 +152,18 @@ def write_config(
 
 
 def read_config(folder: RunFolder) -> RecordedRun | None:
-    """Return what is recorded of a run; see `read_recorded`."""
-    return read_recorded(folder.config, RunConfig.of_values)
-
-
-def read_recorded(path: Path, of_values: Callable[[dict[str, Any]], C]) -> Recorded[C] | None:
-    """Return what is recorded in a config, or None where none was started.
-
-    Args:
-        path: `RunFolder.config`, or that of a pre-training.
-        of_values: Makes the config of plain values.
+    """Return what is recorded of a run, or None where none was started.
 
     Raises:
         RunError: The file is no such config.
     """
+    path = folder.config
     if not path.is_file():
         return None
     try:
         content = json.loads(path.read_text("utf-8"))
         values = dict(content["config"])
-        return Recorded(of_values(values), values, list(content["sittings"]))
+        return RecordedRun(RunConfig.of_values(values), values, list(content["sittings"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         detail = " ".join(str(error).split())[:160]
         raise RunError(

@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TypeVar
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -64,50 +63,9 @@ class EpochRecord:
         )
 
 
-@dataclass(frozen=True)
-class PretrainingRecord:
-    """What an epoch of pre-training cost and brought; means over its steps.
-
-    Attributes:
-        epoch: From 0.
-        learning_rate: At its last step.
-        loss: The three terms below, weighted.
-        invariance: How far the two views of a patch are apart.
-        variance: By how much the projections vary too little, 0..1; near 1 they have collapsed:
-            all patches look the same.
-        covariance: How much the projections say twice.
-        spread: Of the features' directions: 1 where they point everywhere alike, 0 where all
-            patches look the same to the network. To be compared between the epochs of one run:
-            features that are never below 0 stay far from 1.
-        seconds: Spent on it, in all sittings.
-    """
-
-    epoch: int
-    learning_rate: float
-    loss: float
-    invariance: float
-    variance: float
-    covariance: float
-    spread: float
-    seconds: float
-
-    @property
-    def summary(self) -> str:
-        """The epoch in a line."""
-        return (
-            f"loss {self.loss:.3f} (invariance {self.invariance:.3f}, variance "
-            f"{self.variance:.3f}, covariance {self.covariance:.3f}), spread of the features "
-            f"{self.spread:.2f}, {self.seconds:.0f} s"
-        )
-
-
-AnyRecord = EpochRecord | PretrainingRecord
-R = TypeVar("R", EpochRecord, PretrainingRecord)
-
-
-def write_metrics(path: Path, history: Sequence[R], kind: type[R]) -> None:
+def write_metrics(path: Path, history: Sequence[EpochRecord]) -> None:
     """Write the history as CSV, whole or not at all."""
-    columns = [field.name for field in fields(kind)]
+    columns = [field.name for field in fields(EpochRecord)]
     table = pd.DataFrame([asdict(record) for record in history], columns=columns)
     with replacing(path) as file:
         table.to_csv(file, index=False, lineterminator="\n")

@@ -191,7 +191,7 @@ def _from_file(network: nn.Module, architecture: Architecture, file: Path) -> In
 
 
 def _provenance(data: bytes) -> tuple[str, tuple[str, ...]]:
-    """Return what a safetensors file says of itself, if `pretrain` wrote it: words, and slides."""
+    """Return what a safetensors file says of itself, as earlier versions' `pretrain` wrote it."""
     # Eight bytes tell the length of the JSON header; the library has checked both by now.
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
     try:

@@ -226,20 +226,6 @@ def draw_warps(augmentation: Augmentation, count: int, generator: torch.Generato
     )
 
 
-def draw_crops(least_side: float, count: int, generator: torch.Generator) -> Tensor:
-    """Return warps (N, 2, 3) that enlarge a random square of each patch to the whole.
-
-    Args:
-        least_side: Of the square, as a share of the patch's side; any side up to 1 is as likely.
-        count: N.
-        generator: Of the CPU.
-    """
-    side = least_side + (1 - least_side) * torch.rand(count, 1, 1, generator=generator)
-    # Coordinates run from -1 to 1; within these bounds the square lies inside the patch.
-    centre = (1 - side) * (2 * torch.rand(count, 2, 1, generator=generator) - 1)
-    return torch.cat([side * torch.eye(2), centre], dim=2)
-
-
 def warps(*, angle: Tensor, zoom: Tensor, shear: Tensor) -> Tensor:
     """Return (N, 2, 3) of angles (N,) (radians, counter-clockwise), zooms (N,) and shears (N,)."""
     cos, sin, none = torch.cos(angle), torch.sin(angle), torch.zeros_like(angle)

@@ -16,7 +16,7 @@ from statsmodels.stats.proportion import proportion_confint
 from core.bundle import Card, read_card
 from core.errors import EvidenceError, RunError
 from core.jobs import rows_csv
-from core.local import Findings, Reading, findings_of, local_study, suffices_sentence
+from core.local import Findings, Standing, findings_of, local_study, suffices_sentence
 from core.local.findings import WANTED_WIDTH, Claim
 from core.scoring import ScoreRow
 from core.settings import SHIPPED_MODEL
@@ -98,17 +98,17 @@ def test_tumour_from_one_slide_only_cannot_tell(card: Card) -> None:
 @pytest.mark.parametrize(
     ("here", "reading"),
     [
-        (Measured(0.7, 0.6, 0.8), Reading.LOWER),
-        (Measured(0.97, 0.96, 0.99), Reading.HIGHER),
-        (Measured(0.9, 0.7, 0.98), Reading.TOO_WIDE),
-        (Measured(0.93, 0.9, 0.97), Reading.AS_CLAIMED),
-        (Measured(0.9), Reading.UNKNOWN),
+        (Measured(0.7, 0.6, 0.8), Standing.LOWER),
+        (Measured(0.97, 0.96, 0.99), Standing.HIGHER),
+        (Measured(0.9, 0.7, 0.98), Standing.TOO_WIDE),
+        (Measured(0.93, 0.9, 0.97), Standing.AS_CLAIMED),
+        (Measured(0.9), Standing.UNKNOWN),
     ],
 )
-def test_a_claim_is_read_off_the_interval_found_here(here: Measured, reading: Reading) -> None:
+def test_a_claim_is_read_off_the_interval_found_here(here: Measured, reading: Standing) -> None:
     claimed = Measured(0.95, 0.8, 0.99)
     assert Claim(name="sensitivity", claimed=claimed, here=here).reading is reading
-    assert Claim(name="sensitivity", claimed=None, here=here).reading is Reading.NOT_CLAIMED
+    assert Claim(name="sensitivity", claimed=None, here=here).reading is Standing.NOT_CLAIMED
 
 
 def test_patches_unlike_the_training_data_are_counted_among_the_labelled(card: Card) -> None:
