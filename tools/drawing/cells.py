@@ -136,7 +136,7 @@ def grow(
     )
 
 
-def value_at(field: FloatField, cells: Cells) -> FloatField:
+def value_at(field: FloatField, cells: DrawnCells) -> FloatField:
     """Return `field` (H, W) at the centres of the cells (N,), from the nearest pixel inside."""
     rows = np.clip(np.rint(cells.row_px), 0, field.shape[0] - 1).astype(np.int64)
     columns = np.clip(np.rint(cells.column_px), 0, field.shape[1] - 1).astype(np.int64)
