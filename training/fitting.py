@@ -43,7 +43,6 @@ from training.runs.folder import (
     write_json,
     write_scores,
 )
-from training.runs.history import write_curves
 from training.runs.hub import PREFIX
 from training.runs.initial import (
     IMAGENET,
@@ -241,8 +240,6 @@ def _finish(folder: RunFolder, config: RunConfig, state: TrainingState) -> None:
     best = state.best
     if best is None:
         raise RunError("The run ended without an epoch. Set schedule.epochs to 1 or more.")
-    if config.val.patches:
-        write_curves(folder.curves, state.history, folder.scores)
     planned = config.recipe.schedule.epochs
     write_json(
         folder.outcome,
@@ -268,9 +265,9 @@ def _finish(folder: RunFolder, config: RunConfig, state: TrainingState) -> None:
         "chosen by it, so it is slightly too good)"
     )
     say(
-        f"Finished after {len(state.history)} of {planned} epochs; {reached}. Metrics "
-        f"and curves: {folder.metrics}, {folder.curves}. Next: python "
-        f"-m training export {folder.root} --to DIR"
+        f"Finished after {len(state.history)} of {planned} epochs; {reached}. "
+        f"Metrics: {folder.metrics}. Next: python -m training evaluate {folder.root} --out DIR, or "
+        f"python -m training export {folder.root} --to DIR"
     )
 
 

@@ -1,7 +1,6 @@
 """Studies of scores that thresholds are chosen on; keyed by the hash or the stamp of the scores."""
 
 import hashlib
-from collections.abc import Hashable
 from pathlib import Path
 
 from app.resources.batches import of_rows, rows
@@ -21,30 +20,21 @@ from core.thresholds import (
     bundle_scores,
     read_scores_csv,
     run_scores,
-    threshold_part,
 )
 
 
-def _of_bundle(folder: Path, card: Card, *, whole: bool) -> Hashable:
-    return folder, card.weights_sha256, card.validation.scores_sha256, whole
-
-
-@cached_by(_of_bundle, entries=4, spinner="Preparing the validation scores …")
-def bundle_study(folder: Path, card: Card, *, whole: bool) -> ThresholdStudy:
+@cached_by(
+    lambda folder, card: (folder, card.weights_sha256, card.validation.scores_sha256),
+    entries=4,
+    spinner="Preparing the validation scores …",
+)
+def bundle_study(folder: Path, card: Card) -> ThresholdStudy:
     """Return the study of the bundle's validation scores.
-
-    Args:
-        folder: The bundle.
-        card: Its card.
-        whole: Of all slides; else only of those that the temperature was not fitted on, where the
-            card tells which these are.
 
     Raises:
         NodelensError: The scores are missing or altered, or lack a class.
     """
-    scores = bundle_scores(folder, card)
-    part = None if whole else threshold_part(scores, card)
-    return ThresholdStudy.of(scores if part is None else part)
+    return ThresholdStudy.of(bundle_scores(folder, card))
 
 
 @cached_by(

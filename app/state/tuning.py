@@ -27,7 +27,7 @@ class Tuning:
     """What the threshold page is set to; it stands in the URL, so that it can be shared.
 
     Attributes:
-        source: Which scores: "part", "all", "run", "batch", "review" or "csv".
+        source: Which scores: "part", "run", "batch", "review" or "csv".
         place: The run's folder, the batch's or the case's id, or the beginning of the CSV's hash.
         threshold: Flag from here.
         lower: Start of a grey zone; None without one.

@@ -183,7 +183,7 @@ class Validation(_Part):
         data: The patches.
         metrics: By name ("auroc", "average_precision", "brier", "ece", ...).
         scores_sha256: Hash of the bundle's validation.csv.
-        split_seed: `core.statistics.split_slides` with it halves the slides: the temperature was
+        split_seed: Of cards of earlier versions, whose slides were halved: the temperature was
             fitted on the first half, the threshold chosen on the second; None where they share
             patches.
         notes: What limits these numbers.

@@ -21,7 +21,6 @@ from .curves import average_precision_over_slides as average_precision_over_slid
 from .curves import precision_recall_curve as precision_recall_curve
 from .curves import roc_curve as roc_curve
 from .evidence import Evidence as Evidence
-from .evidence import split_slides as split_slides
 from .intervals import wilson_interval as wilson_interval
 from .intervals import wilson_of as wilson_of
 from .measured import LEVEL as LEVEL

@@ -37,7 +37,6 @@ from .scores import ScoreSet as ScoreSet
 from .scores import Source as Source
 from .scores import bundle_scores as bundle_scores
 from .scores import named_slides as named_slides
-from .scores import threshold_part as threshold_part
 from .snapshot import Deferral as Deferral
 from .snapshot import Snapshot as Snapshot
 from .store import OperatingPointStore as OperatingPointStore

@@ -1,6 +1,6 @@
 """Scores with their labels, wherever they come from; those that a bundle ships."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 
 from core.bundle import Card, ValidationScores, read_validation
 from core.errors import EvidenceError
-from core.statistics import Evidence, split_slides
+from core.statistics import Evidence
 
 UNKNOWN_SLIDE: Final = "(slide unknown)"
 """Patches without a slide count as one slide together, which is wide rather than narrow."""
+_HALVED: Final = (
+    "The temperature was fitted on half of these slides, so calibration may look too good."
+)
 
 
 class Source(StrEnum):
@@ -96,30 +99,7 @@ def bundle_scores(folder: Path, card: Card) -> ScoreSet:
         notes=(
             *notes,
             f"Temperature {card.temperature:.3g}, fitted on {card.temperature_fitted_on}.",
-            *card.validation.notes,
-        ),
-    )
-
-
-def threshold_part(scores: ScoreSet, card: Card) -> ScoreSet | None:
-    """Return the half of a bundle's slides that its temperature was not fitted on.
-
-    None where the card does not say how the slides were halved; then temperature and threshold
-    may share slides, and rates may be slightly too good.
-    """
-    seed, evidence = card.validation.split_seed, scores.evidence
-    if seed is None or evidence.slides is None or UNKNOWN_SLIDE in evidence.slide_names:
-        return None
-    part = split_slides(evidence, 0.5, seed)[1]
-    rows = np.isin(evidence.slides, part.slide_names)
-    return replace(
-        scores,
-        name=f"{scores.name}, threshold slides",
-        ids=scores.ids[rows],
-        evidence=part,
-        notes=(
-            f"Temperature {card.temperature:.3g} was fitted on the other validation slides, so "
-            "none of these helped to calibrate the scores.",
+            *((_HALVED,) if card.validation.split_seed is not None else ()),
             *card.validation.notes,
         ),
     )

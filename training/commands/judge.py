@@ -125,9 +125,9 @@ def domain(options: Annotated[DomainOptions, Flat]) -> int:
 def export(options: Annotated[ExportOptions, Flat]) -> int:
     """Make a model bundle of a finished run.
 
-    Fit the temperature on one half of the validation slides, choose the threshold on the other by
-    --rule, and write weights, card, golden patches and validation scores. A run of `fit
-    --all-slides` has none of its own and takes those of --calibrate-from.
+    Fit the temperature on the validation slides, choose the threshold by --rule, judge both on
+    slides that had no part in them (cross-fitted), and write weights, card, golden patches and
+    validation scores. A run of `fit --all-slides` has none of its own and takes those of --calibrate-from.
     """
     say_loading()
     from training.bundling.export import run_export

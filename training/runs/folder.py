@@ -68,11 +68,6 @@ class RunFolder:
         return self.root / "teaching_scores.csv"
 
     @property
-    def curves(self) -> Path:
-        """Learning, ROC and precision-recall curves."""
-        return self.root / "curves.html"
-
-    @property
     def events(self) -> Path:
         """TensorBoard's event files."""
         return self.root / "tensorboard"

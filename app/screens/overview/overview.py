@@ -158,8 +158,6 @@ def how_validated(classifier: Classifier) -> None:
                 ("Probabilities", f"calibrated on {card.temperature_fitted_on}"),
             ]
         )
-        if card.validation.split_seed is not None:
-            st.caption(words.OTHER_SLIDES.format(slides=data.slides))
         with st.expander(words.ALL_MEASURES):
             table(
                 ("Measure", "Value", "95 % interval", "Method"),

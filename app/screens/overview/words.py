@@ -32,10 +32,6 @@ FAST: Final = (
 )
 LOCAL: Final = "nothing is sent to other computers"
 NOT_CLINICAL: Final = "in this set; not a clinical prevalence"
-OTHER_SLIDES: Final = (
-    "These numbers are of all {slides} slides. The Threshold page has those that the threshold was "
-    "chosen on only, so its numbers differ and its intervals are wider."
-)
 ALL_MEASURES: Final = "All measures, and how their intervals were calculated"
 ROC_ALT: Final = "ROC curve of the validation scores with the threshold marked"
 ROC: Final = (

@@ -262,13 +262,13 @@ def everything(snapshot: Snapshot, study: ThresholdStudy) -> Markup:
     )
 
 
-def measured_on(scores: ScoreSet, more: str = "") -> Markup:
-    """Return which patches the numbers are of, and what else is said of them."""
+def measured_on(scores: ScoreSet) -> Markup:
+    """Return which patches the numbers are of."""
     evidence, slides = scores.evidence, len(scores.slides)
     of_slides = f", of {slides:,} slide{'s' * (slides != 1)}" if slides else ", slides unknown"
     return Markup(
-        '<p class="nl-from">Measured on {}: {:,} patches, {:,} with tumour{}. {}</p>'
-    ).format(scores.name, len(evidence), evidence.n_positive, of_slides, more)
+        '<p class="nl-from">Measured on {}: {:,} patches, {:,} with tumour{}.</p>'
+    ).format(scores.name, len(evidence), evidence.n_positive, of_slides)
 
 
 def slides(rows: Sequence[SlideRow], *, at_most: int) -> Markup:

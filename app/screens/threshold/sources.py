@@ -20,7 +20,6 @@ from core.thresholds import (
     Assumptions,
     BadRowsError,
     HowToRead,
-    Source,
     ThresholdStudy,
     guessed_columns,
 )
@@ -60,17 +59,17 @@ def study_or_none(chosen: str, classifier: Classifier, settings: Settings) -> Th
         show_problem(error)
         return None
     if study is not None:
-        _say_what_they_are(study, classifier)
+        _say_what_they_are(study)
     return study
 
 
 def _sources(classifier: Classifier, settings: Settings) -> dict[str, str]:
     """What can be tuned on by key, with its name."""
     jobs, record = resources.job_store(settings), _record(settings)
-    halved = classifier.bundle.card.validation.split_seed is not None
-    there = {"all": halved, "run": bool(settings.server_roots)}
-    fixed = {key: name for key, name in words.SOURCES.items() if there.get(key, True)}
+    fixed = dict(words.SOURCES)
     table = fixed.pop("csv")
+    if not settings.server_roots:
+        del fixed["run"]
     for job in jobs.jobs(identity.owner())[:_LISTED]:
         if resources.progress(jobs, job).state != "done":
             continue
@@ -113,21 +112,14 @@ def _study(chosen: str, classifier: Classifier, settings: Settings) -> Threshold
         jobs = resources.job_store(settings)
         job = jobs.job(identity.owner(), place)
         return None if job is None else resources.batch_study(jobs, job)
-    card = classifier.bundle.card
-    return resources.bundle_study(classifier.bundle.folder, card, whole=kind == "all")
+    return resources.bundle_study(classifier.bundle.folder, classifier.bundle.card)
 
 
-def _say_what_they_are(study: ThresholdStudy, classifier: Classifier) -> None:
+def _say_what_they_are(study: ThresholdStudy) -> None:
     """Say which patches the numbers are of, and what should be settled before they are used."""
-    scores, every = study.scores, classifier.bundle.card.validation.data.slides
-    apart = scores.source is Source.BUNDLE and len(scores.slides) < every
-    more = words.OTHER_SLIDES.format(all=every, here=len(scores.slides)) if apart else ""
+    scores = study.scores
     doubts = numbers.JOIN(Markup("<p>⚠ {}</p>").format(doubt) for doubt in scores.doubts)
-    st.html(
-        Markup('{}<div class="nl-doubts">{}</div>').format(
-            numbers.measured_on(scores, more), doubts
-        )
-    )
+    st.html(Markup('{}<div class="nl-doubts">{}</div>').format(numbers.measured_on(scores), doubts))
 
 
 def _run(settings: Settings) -> ThresholdStudy | None:

@@ -8,7 +8,6 @@ TITLE: Final = "Threshold"
 LEAD: Final = "Try one on patches with known labels, see what it misses, then lock it."
 SOURCES: Final = {
     "part": "Validation patches of this model",
-    "all": "Validation patches of this model, all slides",
     "run": "A training run on the server",
     "csv": "A table of mine (CSV)",
 }
@@ -139,10 +138,6 @@ BATCH_OTHER_MODEL: Final = (
 FIGURES: Final = (
     "Circle and line: the threshold you are trying; ◇ and dots: the current one. Click a curve, "
     "bar or point to try its threshold."
-)
-OTHER_SLIDES: Final = (
-    "Overview has all {all} slides, here are the {here} that did not help to calibrate: hence "
-    "other numbers."
 )
 FOLDS: Final = {
     "measures": "All measures with their 95 % intervals",

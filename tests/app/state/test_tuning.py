@@ -31,7 +31,7 @@ shares = st_h.floats(0.001, 0.999)
 
 settings = st_h.builds(
     Tuning,
-    source=st_h.sampled_from(["part", "all", "run", "batch", "review", "csv"]),
+    source=st_h.sampled_from(["part", "run", "batch", "review", "csv"]),
     place=st_h.sampled_from(["", "abc123", "runs/one"]),
     threshold=shares,
     lower=st_h.none(),
