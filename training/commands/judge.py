@@ -127,7 +127,8 @@ def export(options: Annotated[ExportOptions, Flat]) -> int:
 
     Fit the temperature on the validation slides, choose the threshold by --rule, judge both on
     slides that had no part in them (cross-fitted), and write weights, card, golden patches and
-    validation scores. A run of `fit --all-slides` has none of its own and takes those of --calibrate-from.
+    validation scores. A run of `fit --all-slides` has none of its own and takes those of
+    --calibrate-from.
     """
     say_loading()
     from training.bundling.export import run_export
