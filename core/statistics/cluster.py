@@ -143,6 +143,13 @@ class SlideBootstrap:
         """A bootstrap of the slides of some evidence. EvidenceError without slides."""
         return cls(evidence, draw_slides(len(evidence.slide_names), replicates, rng))
 
+    @classmethod
+    def seeded(cls, evidence: Evidence) -> "SlideBootstrap | None":
+        """The bootstrap with `BOOTSTRAP_SEED`; None with fewer than 2 slides known."""
+        if evidence.slides is None or len(evidence.slide_names) < 2:
+            return None
+        return cls.of(evidence, np.random.default_rng(BOOTSTRAP_SEED))
+
     @cached_property
     def degrees_of_freedom(self) -> float:
         """Effective slides of the class that is on fewer, less one: it limits what slides tell."""

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from core.errors import EvidenceError
 from core.statistics import (
-    BOOTSTRAP_SEED,
     CalibrationLine,
     Curve,
     Measured,
@@ -91,10 +90,7 @@ class ThresholdStudy:
         """
         require_both_classes(scores)
         evidence = scores.evidence
-        bootstrap = None
-        if len(scores.slides) >= 2:
-            bootstrap = SlideBootstrap.of(evidence, np.random.default_rng(BOOTSTRAP_SEED))
-        study = cls(scores, OperatingTable.of(evidence), bootstrap)
+        study = cls(scores, OperatingTable.of(evidence), SlideBootstrap.seeded(evidence))
         for name in ("auroc", "roc", "precision_recall", "histogram", "calibration", "_areas"):
             getattr(study, name)
         study.at(0.5, Assumptions())

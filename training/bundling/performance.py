@@ -8,7 +8,6 @@ import numpy as np
 
 from core.errors import EvidenceError
 from core.statistics import (
-    BOOTSTRAP_SEED,
     Evidence,
     Measured,
     MetricName,
@@ -97,7 +96,7 @@ def measure_performance(evidence: Evidence, thresholds: Sequence[Threshold]) -> 
             "without; judging needs both. Add the missing kind."
         )
     table = OperatingTable.of(evidence)
-    bootstrap = slide_bootstrap(evidence)
+    bootstrap = SlideBootstrap.seeded(evidence)
     return Performance(
         patches=len(evidence),
         positives=evidence.n_positive,
@@ -180,7 +179,7 @@ def validation_metrics(calibration: Calibration) -> dict[str, Measured]:
 
 def rate_interval(evidence: Evidence, name: MetricName, threshold: float) -> Measured | None:
     """Return a rate at a threshold with its slide-cluster interval, or Wilson's without slides."""
-    slides = slide_bootstrap(evidence)
+    slides = SlideBootstrap.seeded(evidence)
     counts = None if slides is None else ResampledCounts.of(slides, threshold)
     rate = metrics_at(OperatingTable.of(evidence).confusion(threshold), counts)[name]
     return rate if rate.has_interval else None
@@ -204,10 +203,3 @@ def ece_over_slides(slides: SlideBootstrap) -> Resampled:
     resampled = np.abs(slides.draws @ gaps).sum(axis=1) / (slides.draws @ np.bincount(codes))
     value = reliability(evidence, bins=_BINS).ece
     return slides.estimate(value, resampled, freedom=slides.degrees_of_freedom)
-
-
-def slide_bootstrap(evidence: Evidence) -> SlideBootstrap | None:
-    """Return the bootstrap of the slides, with a fixed seed; None with fewer than 2."""
-    if evidence.slides is None or len(evidence.slide_names) < 2:
-        return None
-    return SlideBootstrap.of(evidence, np.random.default_rng(BOOTSTRAP_SEED))

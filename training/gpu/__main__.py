@@ -4,13 +4,13 @@ import sys
 from collections.abc import Sequence
 
 from core.command_line import Program, run_program
-from training.gpu.commands import compare, course, rate
+from training.gpu.commands import course
 
 PROGRAM = Program(
     "python -m training.gpu",
     "The shipped model's course for one large GPU and a few minutes: folds and a refit side by "
     "side. It runs on a CPU too, far slower.",
-    (course, compare, rate),
+    (course,),
 )
 
 

@@ -107,61 +107,6 @@ def course(options: Annotated[CourseOptions, Flat]) -> int:
     return 0
 
 
-def compare(options: Annotated[CourseOptions, Flat]) -> int:
-    """Try strengths of the variation on the trunk alone, by pooled out-of-fold AUROC."""
-    from training.gpu.course import COLOUR, Course, scaled  # noqa: PLC0415
-    from training.gpu.lockstep import Stage, train_stage  # noqa: PLC0415
-    from training.gpu.variation import Strength  # noqa: PLC0415
-
-    compared = {
-        "colour 1": Strength(scaled(COLOUR, 1.0)),
-        "colour 0.5": Strength(scaled(COLOUR, 0.5)),
-        "colour 0.5, swaps 0.3": Strength(scaled(COLOUR, 0.5), stain_swaps=0.3),
-        "colour 0.25, swaps 0.3": Strength(scaled(COLOUR, 0.25), stain_swaps=0.3),
-        "colour 0.5, swaps 0.3, transplants 0.2": Strength(scaled(COLOUR, 0.5), 0.2, 0.3),
-    }
-    cohort, start = _prepared(options)
-    plan = _plan(options)
-    learners = cohort.learners(plan.architecture, refit=False, seed=options.seed)
-    way = Course(cohort, plan, start, say)
-    for name, strength in compared.items():
-        stage = Stage("trunk", 96, plan.trunk_steps, 1e-3, strength, batch_size=plan.batch_size)
-        networks = train_stage(stage, learners, [start] * len(learners.rows), say=_nothing)
-        way.judge(name, networks, 96, every_view=True)
-    (options.out / "compare.json").write_text(json.dumps(way.table, indent=1))
-    return 0
-
-
-def rate(options: Annotated[CourseOptions, Flat]) -> int:
-    """Say how many patches a second are trained, by one network and by six side by side."""
-    import torch  # noqa: PLC0415
-
-    from training.gpu.lockstep import Stage, train_stage  # noqa: PLC0415
-
-    cohort, start = _prepared(options)
-    plan = _plan(options)
-    every = cohort.learners(plan.architecture, refit=True, seed=0)
-    # The first run of a shape also plans its convolutions, which may take ten seconds and more.
-    lengths = (1, 1, 3) if options.rehearse else (5, 20, 120)
-    for count in (1, len(every.rows)):
-        learners = replace(every, rows=every.rows[-count:], seeds=every.seeds[-count:])
-        for size_px in (96, 144, 192):
-            seconds = []
-            for steps in lengths:
-                stage = Stage("rate", size_px, steps, 1e-4, plan.strength, plan.batch_size)
-                began = time.monotonic()
-                train_stage(stage, learners, [start] * count, say=_nothing)
-                if torch.cuda.is_available():
-                    torch.cuda.synchronize()
-                seconds.append(time.monotonic() - began)
-            patches = (lengths[2] - lengths[1]) * plan.batch_size * count
-            say(
-                f"{count} networks at {size_px} px: "
-                f"{patches / (seconds[2] - seconds[1]):,.0f} patches/s (set-up {seconds[0]:.1f} s)"
-            )
-    return 0
-
-
 def say(line: str) -> None:
     """Print a line with the seconds since the start of the process."""
     sys.stdout.write(f"{time.monotonic() - _STARTED:7.1f} s  {line}\n")
@@ -169,10 +114,6 @@ def say(line: str) -> None:
 
 
 _STARTED: Final = time.monotonic()
-
-
-def _nothing(_: str) -> None:
-    pass
 
 
 def _prepared(options: CourseOptions) -> "tuple[Cohort, dict[str, Tensor]]":

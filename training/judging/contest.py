@@ -73,10 +73,10 @@ def contest(first: Subject, second: Subject) -> Contest:
         EvidenceError: They share no patch, an id comes twice, or the labels differ.
     """
     a, b, notes = matched(first.scores, second.scores)
-    if a.slides is None or len(a.slide_names) < 2:
+    of_a = SlideBootstrap.seeded(a)
+    if of_a is None:
         return _by_patches(a, b, notes)
     compared = compare_auroc(a, b, np.random.default_rng(BOOTSTRAP_SEED))
-    of_a = SlideBootstrap.of(a, np.random.default_rng(BOOTSTRAP_SEED))
     of_b = SlideBootstrap(b, of_a.draws)
     patches = compared.by_patches
     metrics = {
