@@ -79,7 +79,7 @@ def verify(options: Annotated[VerifyOptions, Flat]) -> int:
     Check the chain of hashes, that every event could follow the ones before, the schema and the
     file. Reads only. Exit status: 0 unbroken, 1 broken (the findings say where), 2 wrong usage.
     """
-    from core.review.command import verify_command
+    from core.review.verify import verify_command
 
     return verify_command(options)
 
@@ -113,7 +113,7 @@ def audit(options: Annotated[AuditOptions, Flat]) -> int:
     Write tables (Parquet), findings.json and report.html, which needs no network. Exit status: 0
     no errors among the findings, 1 some, 2 wrong usage.
     """
-    from core.audit.command import audit_command
+    from core.audit.run import audit_command
 
     return audit_command(options)
 

@@ -14,7 +14,7 @@ from torch import nn
 from core.bundle import InputTransform, build_network, known_slides, load_weights
 from core.errors import NodelensError, RunError
 from training.data.feed import Feed
-from training.data.labelled import open_labelled
+from training.data.labelled import open_labelled, read_teacher
 from training.data.pack import open_pack, require_labels
 from training.data.split import (
     PatchTable,
@@ -24,7 +24,6 @@ from training.data.split import (
     split_none,
     split_patches,
 )
-from training.data.teacher import read_teacher
 from training.learning.loop import Run, fit
 from training.learning.randomness import seed_start
 from training.learning.state import TrainingState, restore_checkpoint
@@ -34,7 +33,6 @@ from training.learning.validation import predict
 from training.options import FitOptions
 from training.runs.config import RunConfig, require_same, values_digest
 from training.runs.device import pass_precision, prepare_device, sitting
-from training.runs.events import open_event_log
 from training.runs.folder import (
     RunFolder,
     read_config,
@@ -43,6 +41,7 @@ from training.runs.folder import (
     write_json,
     write_scores,
 )
+from training.runs.history import open_event_log
 from training.runs.hub import PREFIX
 from training.runs.initial import (
     IMAGENET,

@@ -11,9 +11,9 @@ from app.screens.batch import (
     browser,
     cutting,
     patch,
-    pick,
     results,
     run,
+    steps,
     surroundings,
     words,
 )
@@ -64,7 +64,7 @@ def result(store: JobStore, job: Job, classifier: Classifier | None, *, was_runn
     listed, viewed = st.columns([1.25, 1], gap="medium")
     with listed:
         positions = results.result_filter(job, rows, margins)
-        pick.picked_bar(job, rows)
+        steps.picked_bar(job, rows)
         if results.view_of(job) == results.LABELS:
             positions = against.against_labels(store, job, rows, positions, rests_on)
         else:

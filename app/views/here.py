@@ -5,7 +5,7 @@ import streamlit as st
 from app import resources
 from app.screens.here import bring, decide, numbers, words
 from app.screens.shared import model
-from app.screens.shared.decisions import latest_decision
+from app.screens.shared.model import latest_decision
 from app.screens.shared.parts import page_title, plain, section, show_problem
 from app.state import widgets
 from core.errors import NodelensError

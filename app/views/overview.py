@@ -5,7 +5,7 @@ import streamlit as st
 from app import resources
 from app.screens.overview import overview
 from app.screens.shared import model
-from app.screens.shared.decisions import latest_decision
+from app.screens.shared.model import latest_decision
 
 settings = model.settings_or_stop()
 store = resources.job_store(settings)

@@ -1,16 +1,20 @@
-"""An audit from start to finish: named steps, each of which leaves a table and is done once."""
+"""An audit from start to finish, in named steps that are each done once; `python -m core audit`."""
 
 import shutil
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
 import pandas as pd
+from tqdm import tqdm
 
-from core.audit.folder import STEPS, Audit, AuditFolder, AuditProgress, Skip
-from core.audit.inputs import Inputs, fault_table
+from core.audit.findings import Severity
+from core.audit.folder import STEPS, Audit, AuditFolder, AuditProgress, Skip, open_audit
+from core.audit.inputs import Inputs, fault_table, open_inputs
 from core.audit.measuring import join_blocks, measure_source
 from core.audit.relations import (
     candidate_table,
@@ -23,6 +27,7 @@ from core.audit.report import write_report
 from core.audit.scores import aligned, scores_of
 from core.audit.summaries import associations, balance, contrasts
 from core.errors import RunError, what_differs
+from core.options import AuditOptions
 from core.patches.colours import colour_notes
 from core.tables import read_table
 
@@ -228,3 +233,62 @@ class _Run:
         self.folder.write_json(self.folder.findings, findings)
         write_report(audit, self.inputs.source, self.folder.report)
         return {}
+
+
+NOTHING_WRONG = 0
+ERRORS_FOUND = 1
+_MOST_PRINTED = 12
+
+
+def audit_command(options: AuditOptions) -> int:
+    """Run the command and return the exit status.
+
+    Raises:
+        NodelensError: Wrong usage; nothing is written then.
+    """
+    out = options.out
+    scores = None
+    if options.scores is not None:
+        if not options.scores.is_file():
+            raise RunError(f"There is no file of scores {options.scores}. Check the path.")
+        scores = GivenScores(options.scores, options.out_of_fold)
+    own = [path for path in out.rglob("*") if path.is_file()] if out.is_dir() else []
+    inputs = open_inputs(options.source, ignore=own)
+    with inputs.source:
+        folder = prepare(inputs, out, resume=options.resume)
+        bars = _StepBars()
+        try:
+            run_audit(inputs, folder, watch=Watch(on_progress=bars.show), scores=scores)
+        finally:
+            bars.close()
+    found = open_audit(out).findings()
+    for finding in found[:_MOST_PRINTED]:
+        sys.stdout.write(f"{finding.severity}: {finding.headline}\n")
+    if len(found) > _MOST_PRINTED:
+        sys.stdout.write(f"and {len(found) - _MOST_PRINTED} more.\n")
+    sys.stderr.write(f"Report: {folder.report}\n")
+    errors = any(finding.severity is Severity.ERROR for finding in found)
+    return ERRORS_FOUND if errors else NOTHING_WRONG
+
+
+class _StepBars:
+    """One progress bar at a time, that of the step under way."""
+
+    def __init__(self) -> None:
+        self._step = ""
+        self._bar: tqdm[NoReturn] | None = None
+
+    def show(self, step: str, done: int, total: int) -> None:
+        """Show how far a step is."""
+        if step != self._step or self._bar is None:
+            self.close()
+            self._step = step
+            self._bar = tqdm(total=total, initial=done, desc=step, dynamic_ncols=True)
+        self._bar.total = total
+        self._bar.update(done - self._bar.n)
+
+    def close(self) -> None:
+        """End the bar."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None

@@ -13,7 +13,7 @@ from core.patches import PATCH_SIZE_PX, ImageU8
 from core.report.content import COUNT_COLUMNS, TABLE_COLUMNS, FlaggedPatch, Report
 from core.report.maps import ReportMaps
 from core.report.sheets import FONT, FONTS, INK, MARGIN_MM, MUTED, Sheets
-from core.review.patch_map import PatchMap
+from core.review.patches import PatchMap
 
 ENLARGED: Final = 4
 _PICTURE_MM: Final = 38.0

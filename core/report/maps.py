@@ -9,7 +9,7 @@ import numpy as np
 
 from core.errors import NodelensError
 from core.patches import ImageU8
-from core.review.patch_map import PatchMap
+from core.review.patches import PatchMap
 
 if TYPE_CHECKING:
     from core.review.maps import MapMaker  # loads the explanation room and PyTorch with it

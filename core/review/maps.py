@@ -23,7 +23,7 @@ from core.explanation import (
 from core.explanation.words import METHODS, twins_text
 from core.patches import ImageU8
 from core.review.events import MapShown
-from core.review.patch_map import PatchMap
+from core.review.patches import PatchMap
 from core.scoring import Classifier
 
 _STYLE: Final = OverlayStyle(zoom=3, centre_box=False)

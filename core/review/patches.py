@@ -1,17 +1,15 @@
-"""The patches of opened cases, kept beside the record under their own hashes.
-
-A record names patches by SHA-256 only. Keeping the bytes lets every reader go on after the batch is
-gone, and lets a report be rebuilt; nothing that was reviewed can be exchanged unnoticed.
-"""
+"""The patches of opened cases, kept beside the record by their hashes; a patch under its map."""
 
 import hashlib
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from core.errors import ReviewError, StoreError
 from core.files import replacing
 from core.patches import ImageU8, decode_patch
+from core.review.events import MapShown
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -65,3 +63,18 @@ class PatchFolder:
         if not _SHA256.fullmatch(sha256):
             raise ReviewError(f"{sha256[:20]!r} is no SHA-256.")
         return self.folder / sha256[:2] / sha256
+
+
+@dataclass(frozen=True, eq=False)
+class PatchMap:
+    """A map as it is drawn.
+
+    Attributes:
+        shown: Whose it is and how it was made, as it goes on the record.
+        picture_rgb_u8: (96 z, 96 z, 3) the patch under its map, enlarged by a whole factor z.
+        sentences: How far it can be trusted, and what it says.
+    """
+
+    shown: MapShown
+    picture_rgb_u8: ImageU8
+    sentences: tuple[str, ...]

@@ -5,15 +5,19 @@ refuse changes, is compared with that of a new store. Bytes of the file that hol
 nor the schema may differ between versions of SQLite and are left to SQLite's own check.
 """
 
+import json
 import os
 import sqlite3
+import sys
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
 from core.errors import StoreError
-from core.review.anchors import NotedAnchors, clock_remarks
+from core.options import VerifyOptions
+from core.review.anchors import ANCHORS_NAME, NotedAnchors, clock_remarks, read_anchors
 from core.review.chain import Anchor, Link
 from core.review.findings import (
     NO_ANCHORS,
@@ -24,6 +28,7 @@ from core.review.findings import (
     end_of,
     noted_findings,
 )
+from core.review.log import verify_log
 from core.review.migrations import BUSY_S, MIGRATIONS, Statements, apply
 
 _CHECKED: Final = (
@@ -132,3 +137,28 @@ def _links(connection: sqlite3.Connection) -> tuple[list[Link], list[Breach]]:
 
 def _types(link: Link) -> tuple[type, ...]:
     return tuple(type(value) for value in (link.sequence, link.previous, link.payload, link.hash))
+
+
+UNBROKEN: Final = 0
+BROKEN: Final = 1
+
+
+def verify_command(options: VerifyOptions) -> int:
+    """Run the command and return the exit status.
+
+    Raises:
+        NodelensError: No such file, or an anchor that is none.
+    """
+    anchor = None if options.anchor is None else Anchor.parse(options.anchor)
+    check = verify_log if options.path.suffix == ".jsonl" else verify_store
+    beside = options.path.with_name(ANCHORS_NAME)
+    file = options.anchors or (beside if beside.is_file() else None)
+    noted = None if file is None else read_anchors(file)
+    outcome = check(options.path, anchor, noted=noted)
+    sys.stdout.write(_as_json(outcome) if options.json else outcome.report())
+    return UNBROKEN if outcome.ok else BROKEN
+
+
+def _as_json(outcome: Verification) -> str:
+    content = {**asdict(outcome), "head": str(outcome.head), "ok": outcome.ok}
+    return json.dumps(content, ensure_ascii=True) + "\n"

@@ -1,4 +1,5 @@
 from .against_labels import LabelCheck as LabelCheck
+from .against_labels import batch_scores as batch_scores
 from .against_labels import check_labels as check_labels
 from .amended import AppliedPoint as AppliedPoint
 from .amended import labelled as labelled
@@ -34,7 +35,6 @@ from .run import DEFAULT_BATCH_SIZE as DEFAULT_BATCH_SIZE
 from .run import open_journal as open_journal
 from .run import run_scoring as run_scoring
 from .run import specify as specify
-from .score_set import batch_scores as batch_scores
 from .what_if import GREY as GREY
 from .what_if import Batch as Batch
 from .what_if import BatchEffect as BatchEffect

@@ -1,12 +1,15 @@
 """A batch against its labels: the rates of its calls, the area under the curve, and each error."""
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
 import numpy as np
+import pandas as pd
 
+from core.errors import EvidenceError
 from core.scoring.rows import ScoreRow
 from core.statistics import (
     BOOTSTRAP_SEED,
@@ -22,6 +25,9 @@ from core.statistics import (
     roc_curve,
     wilson_of,
 )
+from core.tables import Table
+from core.thresholds import ScoreSet, Source
+from core.thresholds.score_table import scores_of_table
 
 RATES: Final[tuple[MetricName, ...]] = ("sensitivity", "specificity", "ppv", "npv", "accuracy")
 _FEWEST_SLIDES: Final = 2
@@ -110,3 +116,34 @@ def check_labels(rows: Sequence[ScoreRow]) -> LabelCheck | None:
         missed=tuple(at for _, at in sorted(missed)),
         false_alarms=tuple(at for _, at in sorted(alarms)),
     )
+
+
+def batch_scores(name: str, rows: Sequence[ScoreRow]) -> ScoreSet:
+    """Return the scores of a batch's patches that have a label; as its CSV would be read.
+
+    Args:
+        name: Of the batch.
+        rows: All of them.
+
+    Raises:
+        EvidenceError: No scored patch has a label.
+        SourceError: The rows mix models or temperatures.
+    """
+    kept = [row for row in rows if row.label is not None and row.prob_tumour is not None]
+    if not kept:
+        raise EvidenceError(
+            f"No scored patch of {name} has a label. Add a CSV with the columns id and label, "
+            "and slide where it is known."
+        )
+    cells = {
+        "id": [row.id for row in kept],
+        "label": [str(row.label) for row in kept],
+        "prob_tumour": [repr(row.prob_tumour) for row in kept],
+        "slide": [row.slide or "" for row in kept],
+        "model_id": [row.model_id for row in kept],
+    }
+    if all(row.temperature is not None for row in kept):  # rows of old runs do not say
+        cells["temperature"] = [repr(row.temperature) for row in kept]
+    found = scores_of_table(Table(name, pd.DataFrame(cells, dtype=str)), "")
+    digest = hashlib.sha256("\n".join([found.evidence.digest, *found.ids]).encode())
+    return replace(found, source=Source.BATCH, sha256=digest.hexdigest())

@@ -12,9 +12,8 @@ from training.commands import main
 from training.fetch import run_fetch
 from training.options import FetchOptions
 from training.runs.device import prepare_device
-from training.runs.events import open_event_log
 from training.runs.folder import RunFolder
-from training.runs.history import EpochRecord
+from training.runs.history import EpochRecord, open_event_log
 
 KNOWN = "AUC/validation, averaged weights"
 

@@ -1,11 +1,20 @@
-"""A data set for training or judging: any source of patches, with the labels that lie beside it."""
+"""Labels of a data set: those that lie beside any source of patches, and a teacher's scores."""
 
+import hashlib
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import RunError
 from core.patches import PatchSource, open_source
 from core.patches.naming import told_by_folders
+from core.scoring.outputs import scores_by_id
+from core.tables import id_key
+from training.data.split import IntArray, PatchTable
 
 
 def open_labelled(data: Path) -> PatchSource:
@@ -33,3 +42,52 @@ def open_labelled(data: Path) -> PatchSource:
         for entry, label, split in named
     ]
     return source
+
+
+_LEAST: Final = 1e-6
+"""A probability of 0 or 1 has no finite logit."""
+
+
+@dataclass(frozen=True, eq=False)
+class Teacher:
+    """What a teacher says of N patches.
+
+    Attributes:
+        logits: (N,) float32 by row of the table, NaN where it says nothing.
+        sha256: Of the file.
+        taught: How many training patches it says something of.
+    """
+
+    logits: NDArray[np.float32]
+    sha256: str
+    taught: int
+
+
+def read_teacher(path: Path, table: PatchTable, train: IntArray) -> Teacher:
+    """Return the scores of a teacher as logits; patches without one follow their label alone.
+
+    Args:
+        path: CSV or Parquet with `id` and `prob_tumour`, as `python -m core score` writes it.
+        table: The patches.
+        train: Rows of which some must have a score.
+
+    Raises:
+        RunError: The file cannot be read, or no training patch has a score.
+    """
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise RunError(
+            f"The teacher's scores {path.name} cannot be read ({error.strerror}). Check the path."
+        ) from None
+    known = scores_by_id(path)
+    scores = np.array([known.get(id_key(name), np.nan) for name in table.ids.tolist()], np.float64)
+    taught = int(np.isfinite(scores[train]).sum())
+    if not taught:
+        raise RunError(
+            f"The teacher's scores {path.name} are of none of the {len(train):,} training patches. "
+            "Name a teacher of these patches."
+        )
+    clipped = np.clip(scores, _LEAST, 1 - _LEAST)
+    logits = np.log(clipped / (1 - clipped)).astype(np.float32)
+    return Teacher(logits, digest, taught)

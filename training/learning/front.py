@@ -68,7 +68,7 @@ def cut_front(
     head. The weights of the still stages are those of now.
 
     Args:
-        network: As `training.learning.freezing.freeze` left it, on the CPU.
+        network: As `training.learning.optimiser.freeze` left it, on the CPU.
         transform: From pixels to the network's input.
         batch_size: Of every step.
         precision: "bfloat16" only where the processor has instructions for it, else float32.

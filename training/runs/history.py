@@ -1,13 +1,16 @@
-"""One row per finished epoch: `metrics.csv`."""
+"""What a run wrote of each finished epoch: a row of `metrics.csv`, and TensorBoard's scalars."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 
 from core.files import replacing
+from training.runs.folder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -64,3 +67,51 @@ def write_metrics(path: Path, history: Sequence[EpochRecord]) -> None:
     table = pd.DataFrame([asdict(record) for record in history], columns=columns)
     with replacing(path) as file:
         table.to_csv(file, index=False, lineterminator="\n")
+
+
+_TAGS: Final = {
+    "train_loss": "loss/train, augmented",
+    "raw_loss": "loss/validation, raw weights",
+    "ema_loss": "loss/validation, averaged weights",
+    "raw_auc": "AUC/validation, raw weights",
+    "ema_auc": "AUC/validation, averaged weights",
+    "raw_ap": "average precision/validation, raw weights",
+    "ema_ap": "average precision/validation, averaged weights",
+    "learning_rate": "learning rate",
+    "seconds": "seconds an epoch",
+}
+
+
+@contextmanager
+def open_event_log(
+    folder: RunFolder, history: Sequence[EpochRecord], *, enabled: bool
+) -> Iterator[Callable[[EpochRecord], None]]:
+    """Give what logs an epoch.
+
+    The log starts anew from the checkpoint's history every time: what a kill left behind, half a
+    record or an epoch that is trained again, is gone, and nothing stands there twice.
+
+    Args:
+        folder: Of the run.
+        history: The epochs that the checkpoint knows.
+        enabled: False logs nothing and leaves the folder alone.
+    """
+    if not enabled:
+        yield lambda _: None
+        return
+    # Imported here: TensorBoard takes a second to load, and many runs do without.
+    from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415
+
+    for old in folder.events.glob("events.out.tfevents.*"):
+        old.unlink()
+    with SummaryWriter(str(folder.events)) as writer:
+
+        def log(record: EpochRecord) -> None:
+            for name, value in asdict(record).items():
+                if name in _TAGS:
+                    writer.add_scalar(_TAGS[name], value, record.epoch + 1)
+            writer.flush()
+
+        for record in history:
+            log(record)
+        yield log

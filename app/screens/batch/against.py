@@ -8,9 +8,9 @@ import streamlit as st
 from app import charts, resources
 from app.screens.batch import words
 from app.screens.batch.browser import browser
-from app.screens.shared.labels import add_labels
 from app.screens.shared.pager import page_of, pager
 from app.screens.shared.parts import chart, empty, section, table, with_small
+from app.screens.shared.sources import add_labels
 from app.state import widgets
 from core.explanation import Decisive
 from core.jobs import Job, JobStore

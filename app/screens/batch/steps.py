@@ -1,6 +1,7 @@
-"""What one does next with a batch: review it, move its threshold, explain a patch, take it home."""
+"""What one does next with a batch or a part of it: review, threshold, explain, files, a report."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Final
 
@@ -8,10 +9,13 @@ import streamlit as st
 
 from app import resources
 from app.screens.batch import words
-from app.screens.batch.report import report_button
 from app.screens.shared.parts import download as download_button
+from app.screens.shared.pdf import pdf_button
 from app.state import address, widgets
-from core.jobs import Download, Job, JobProgress, JobStore, download, why_no_submission
+from core.errors import RunError
+from core.jobs import Download, Job, JobProgress, JobStore, download, rows_csv, why_no_submission
+from core.patches import ImageU8, UnreadablePatch
+from core.report import ScoredBatch, batch_pdf, report_maps
 from core.scoring import Classifier, Filter, Order, ScoreRow, Status, select
 
 _NEUTRAL: Final = 0.5
@@ -108,3 +112,57 @@ def file_name(job: Job, kind: str, *, complete: bool = True) -> str:
     named = "".join(char if char.isalnum() else "-" for char in job.name)
     stem = "-".join(filter(None, named.split("-")))[:40] or "batch"
     return f"{'' if complete else 'part-of-'}{stem}-{job.id[:8]}-{kind}"
+
+
+def picked_bar(job: Job, rows: Sequence[ScoreRow]) -> None:
+    """Draw what can be done with the picked patches, if there are any."""
+    positions = [at for at in address.picked() if at < len(rows)]
+    if not positions:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", key="nl-picked"):
+        st.html(f"<b>{words.PICKED.format(picked=len(positions))}</b>")
+        if st.button("Review these", icon=":material/rate_review:", key="review-picked"):
+            to_review(positions)
+        download_button(
+            "Download these",
+            partial(rows_csv, [rows[at] for at in positions]),
+            file_name(job, "picked.csv"),
+            "download-picked",
+        )
+        st.button("Clear", key="clear-picked", on_click=address.pick, args=((),))
+
+
+def report_button(store: JobStore, job: Job, name: str) -> None:
+    """Draw the way to the report; made of the rows that there are then.
+
+    Args:
+        store: Where the batch is.
+        job: The batch.
+        name: Of the file.
+    """
+    rows = resources.rows(store, job)
+    state = f"{len(rows)}-{rows[0].operating_point}" if rows else "0"
+    pdf_button("PDF", name, partial(_report, store, job), f"batch-pdf-{job.id}-{state}")
+
+
+def _report(store: JobStore, job: Job, on_progress: Callable[[float], None]) -> bytes:
+    rows, source = resources.rows(store, job), resources.source(store, job)
+    if not rows:
+        raise RunError(words.NOTHING_SCORED)
+    batch = ScoredBatch(job.name, datetime.fromisoformat(job.created), rows)
+    places = {rows[at].sha256: at for at in batch.pictured}
+
+    def picture(sha256: str) -> ImageU8:
+        found = source.read(places[sha256])
+        if isinstance(found, UnreadablePatch) or found.sha256 != sha256:
+            raise RunError(words.CHANGED_SINCE.format(file=rows[places[sha256]].path))
+        return found.image_rgb_u8
+
+    maps = report_maps(
+        list(places),
+        rows[0].model_id,
+        lambda: resources.review_maps(resources.settings()).maker,
+        picture,
+        on_progress=on_progress,
+    )
+    return batch_pdf(batch, picture, maps)

@@ -6,11 +6,10 @@ import streamlit as st
 
 from app import resources
 from app.screens.here import words
-from app.screens.shared.labels import add_labels
 from app.screens.shared.listing import badge, marks
 from app.screens.shared.looking import looked_at
 from app.screens.shared.parts import head_line, plain, running_line, section, way_back
-from app.screens.shared.sources import new_batch
+from app.screens.shared.sources import add_labels, new_batch
 from app.state import address, identity
 from core.jobs import Job, JobStore
 from core.scoring import Classifier

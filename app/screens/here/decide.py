@@ -6,8 +6,7 @@ import streamlit as st
 
 from app import resources
 from app.screens.here import words
-from app.screens.shared.decisions import decision_text
-from app.screens.shared.leads import require_lead
+from app.screens.shared.model import decision_text
 from app.screens.shared.parts import (
     Stat,
     download,
@@ -17,7 +16,7 @@ from app.screens.shared.parts import (
     show_problem,
     stat_strip,
 )
-from app.screens.shared.who import name_field
+from app.screens.shared.who import name_field, require_lead
 from app.state import widgets
 from core.bundle import Card
 from core.errors import NodelensError

@@ -1,4 +1,7 @@
-"""The end of a reading: what was said, and the ways on."""
+"""The end of a reading: what was said, the ways on, and the PDF report of the case."""
+
+from collections.abc import Callable
+from functools import partial
 
 import streamlit as st
 from markupsafe import Markup
@@ -6,9 +9,22 @@ from markupsafe import Markup
 from app import resources
 from app.screens.review import words
 from app.screens.review.again import earlier_button
-from app.screens.review.report import report_button
-from app.screens.shared.parts import empty
-from core.review import CaseOpened, Record, ReviewStore, Verdict, current_verdicts
+from app.screens.shared.parts import empty, show_problem
+from app.screens.shared.pdf import pdf_button
+from app.screens.shared.who import person_of
+from core.errors import NodelensError
+from core.report import ReportPlan, point_of, report_maps, report_of, report_pdf
+from core.review import (
+    CaseOpened,
+    Permission,
+    Record,
+    ReviewStore,
+    Verdict,
+    current_verdicts,
+    unfinished_blind_reading,
+)
+from core.review.pseudonyms import Pseudonyms, stored_pseudonyms
+from core.settings import Settings
 from core.wording import call_text
 
 
@@ -26,3 +42,55 @@ def end_of_case(store: ReviewStore, record: Record, case: CaseOpened, reader: st
         earlier_button(record, case, reader)
     if see:
         st.switch_page("views/review_results.py")
+
+
+def report_button(settings: Settings, record: Record, case: CaseOpened, reader: str) -> None:
+    """Draw the way to the report for a reader who is through; other names stay hidden from them."""
+    if unfinished_blind_reading(record, case.case, reader) is not None:
+        return  # another case with the same patches is still read blind
+    hide = None
+    try:
+        if not person_of(settings, reader).may(Permission.SEE_NAMES):
+            hide = stored_pseudonyms(settings.pseudonym_key)
+    except NodelensError as error:
+        show_problem(error)
+        return
+    report_pdf_button(settings, record, case, hide)
+
+
+def report_pdf_button(
+    settings: Settings, record: Record, case: CaseOpened, hide: Pseudonyms | None
+) -> None:
+    """Draw the way to the report as it is at the end of the record."""
+    short = case.case[:8] if hide is None else hide.of("case", case.case)
+    pdf_button(
+        "Report, PDF",
+        f"{short}-report.pdf",
+        partial(_report, settings, record, case, hide),
+        f"report-{case.case}-{record.end.sequence}-{hide is not None}",
+        help=words.FILES["Report, PDF"],
+    )
+
+
+def _report(
+    settings: Settings,
+    record: Record,
+    case: CaseOpened,
+    hide: Pseudonyms | None,
+    on_progress: Callable[[float], None],
+) -> bytes:
+    point = point_of(
+        case,
+        resources.shipped_classifier(settings).bundle.card,
+        resources.operating_points(settings),
+    )
+    report = report_of(record, ReportPlan(case.case, hide=hide, point=point))
+    picture = resources.review_patches(settings).image
+    maps = report_maps(
+        report.hashes,
+        case.model_id,
+        lambda: resources.review_maps(settings).maker,
+        picture,
+        on_progress=on_progress,
+    )
+    return report_pdf(report, picture, maps)

@@ -12,7 +12,7 @@ import streamlit as st
 from markupsafe import escape
 
 from app.screens.review import words
-from app.screens.review.report import report_pdf_button
+from app.screens.review.ends import report_pdf_button
 from app.screens.shared.parts import download, section, show_problem
 from app.state import widgets
 from core.errors import NodelensError

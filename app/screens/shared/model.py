@@ -1,4 +1,4 @@
-"""The current model, or why there is none."""
+"""The current model, or why there is none, and what was decided on whether it is used here."""
 
 from typing import Final
 
@@ -6,9 +6,11 @@ import streamlit as st
 
 from app import resources
 from app.screens.shared import words
-from app.screens.shared.parts import show_problem
+from app.screens.shared.parts import plain, show_problem
+from app.state import widgets
 from core.bundle import Card
 from core.errors import NodelensError
+from core.local import LocalDecision
 from core.scoring import Classifier
 from core.settings import Settings
 
@@ -55,3 +57,26 @@ def architecture_words(card: Card) -> str:
         (words for start, words in _FAMILIES.items() if name.startswith(start)), "a neural network"
     )
     return f"{name}, {family}"
+
+
+def decision_text(decision: LocalDecision) -> str:
+    """Return what was decided, by whom and when."""
+    verdict = words.NOT_USED_HERE
+    if decision.point is not None:
+        verdict = words.USED_HERE.format(
+            version=decision.version, threshold=decision.point.threshold
+        )
+    when = widgets.local_time(decision.decided_at)
+    return f"{when} · {decision.decided_by}: {verdict}"
+
+
+def latest_decision(settings: Settings, card: Card) -> None:
+    """Draw the latest decision about a model, loudly if it is not to be used; nothing without."""
+    found = resources.local_decisions(settings).decisions(card.weights_sha256)
+    if not found:
+        return
+    text = plain(words.LATEST_DECISION.format(decision=decision_text(found[-1])))
+    if found[-1].use:
+        st.caption(text)
+    else:
+        st.warning(text, icon=":material/do_not_disturb_on:")

@@ -11,7 +11,7 @@ from app.screens.shared import words
 from app.screens.shared.parts import show_problem
 from app.state import address, identity, widgets
 from core.errors import NodelensError
-from core.jobs import Job, JobFolder
+from core.jobs import Job, JobFolder, JobStore
 from core.patches import PATCH_SUFFIXES
 from core.settings import SAMPLES_TABLE, Settings
 
@@ -138,4 +138,19 @@ def _server_path(store: JobFolder, settings: Settings, take: TakeJob) -> None:
         show_problem(error)
         return
     take(job)
+    st.rerun()
+
+
+def add_labels(store: JobStore, job: Job) -> None:
+    """Draw the field for a CSV of labels; what it brings stays with the batch."""
+    name = f"labels-{job.id}"
+    file = st.file_uploader(words.ADD_LABELS, type="csv", key=widgets.uploader_key(name))
+    if file is None:
+        return
+    try:
+        store.add_labels(job, file.name, file.getvalue())
+    except NodelensError as error:
+        show_problem(error)
+        return
+    widgets.clear_uploader(name)
     st.rerun()

@@ -1,15 +1,16 @@
-"""Who is at work: asked once for the whole app, wherever a name is first needed."""
+"""Who is at work, asked once for the whole app, and who may decide for everyone."""
 
 from typing import Any, Final
 
 import streamlit as st
 from markupsafe import escape
 
+from app import resources
 from app.screens.shared import words
 from app.screens.shared.listing import badge
 from app.screens.shared.parts import empty
 from app.state import identity, widgets
-from core.review import Person, person
+from core.review import Permission, Person, person
 from core.settings import Settings
 
 _NAME: Final = "reader-name"
@@ -79,3 +80,16 @@ def name_field(label: str, key: str, **more: Any) -> str:  # noqa: ANN401 - what
         widgets.choose(key, identity.reader_name() or "")
     given = st.text_input(label, key=key, disabled=login is not None, **more)
     return login or (given or "").strip()
+
+
+def require_lead(name: str) -> None:
+    """Raise unless a person of this name may lock thresholds here; else remember the name.
+
+    Raises:
+        ReviewError: They may not; the message says who can change that.
+    """
+    somebody = person(
+        name, leads=resources.settings().leads, logged_in=identity.login_name() is not None
+    )
+    somebody.require(Permission.LOCK_THRESHOLDS)
+    identity.decided_by(name)

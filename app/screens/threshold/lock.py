@@ -9,7 +9,6 @@ from markupsafe import Markup
 
 from app import resources
 from app.screens.shared import who
-from app.screens.shared.leads import require_lead
 from app.screens.shared.parts import (
     Stat,
     download,
@@ -18,6 +17,7 @@ from app.screens.shared.parts import (
     show_problem,
     stat_strip,
 )
+from app.screens.shared.who import require_lead
 from app.screens.threshold import numbers, words
 from app.screens.threshold.scene import Scene
 from app.screens.threshold.sources import csv_study, kept_csv

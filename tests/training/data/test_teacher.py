@@ -6,7 +6,7 @@ import pytest
 
 from core.errors import RunError
 from tests.training.toys import toy_recipe, toy_table
-from training.data.teacher import read_teacher
+from training.data.labelled import read_teacher
 from training.options import FitOptions
 from training.recipes.recipe import Distillation
 

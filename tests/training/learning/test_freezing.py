@@ -11,7 +11,7 @@ from core.patches import open_source
 from tests.training.toys import write_toy_kaggle
 from training.data.feed import Feed
 from training.data.pack import open_pack
-from training.learning.freezing import freeze
+from training.learning.optimiser import freeze
 from training.learning.validation import predict
 from training.recipes.recipe import load_recipe
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from core.bundle import Architecture, InputTransform, Preprocessing, build_network
-from training.learning.freezing import freeze
 from training.learning.front import cut_front
+from training.learning.optimiser import freeze
 
 LITE = Architecture(name="tf_efficientnet_lite0", outputs=1, pooling="centre-and-context")
 STILL_LAYERS = 2 + 4 + 12 + 12
