@@ -3,28 +3,6 @@
 Run it with `run_audit` or `python -m core audit`; read it with `open_audit`.
 """
 
-from core.audit.columns import CHANNELS, MEASURES, QUALITY, REGIONS, STATISTICS, TABLES
-from core.audit.findings import Area, Finding, Severity
-from core.audit.folder import STEPS, Audit, AuditFolder, AuditProgress, AuditSpec, open_audit
-from core.audit.limits import FLAGS, QualityLimits, quality_flags
+import lazy_loader
 
-__all__ = [
-    "CHANNELS",
-    "FLAGS",
-    "MEASURES",
-    "QUALITY",
-    "REGIONS",
-    "STATISTICS",
-    "STEPS",
-    "TABLES",
-    "Area",
-    "Audit",
-    "AuditFolder",
-    "AuditProgress",
-    "AuditSpec",
-    "Finding",
-    "QualityLimits",
-    "Severity",
-    "open_audit",
-    "quality_flags",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,15 @@
+from .shown import Chosen as Chosen
+from .shown import PatchChoice as PatchChoice
+from .shown import PatchFilter as PatchFilter
+from .shown import PatchOrder as PatchOrder
+from .shown import choose as choose
+from .shown import listed as listed
+from .view import AuditView as AuditView
+from .view import Distribution as Distribution
+from .view import Rows as Rows
+from .view import csv_bytes as csv_bytes
+from .view import distribution as distribution
+from .view import exported as exported
+from .view import nearest as nearest
+from .view import parquet_bytes as parquet_bytes
+from .view import review_table as review_table
