@@ -14,7 +14,7 @@ from torch import nn
 from core.bundle import InputTransform, build_network, known_slides, load_weights
 from core.errors import NodelensError, RunError
 from training.data.feed import Feed
-from training.data.labelled import open_labelled, read_teacher
+from training.data.labelled import Teacher, open_labelled, read_teacher
 from training.data.pack import open_pack, require_labels
 from training.data.split import (
     PatchTable,
@@ -106,11 +106,7 @@ def _fit(options: FitOptions, team: Team, should_stop: Callable[[], bool]) -> Ru
             options.out.mkdir(parents=True, exist_ok=True)
             pack = open_pack(source, options.cache or folder.pack)
     split = _noting_start(_split(options, pack.table), pack.table, initial)
-    teacher = (
-        read_teacher(options.teacher_scores, pack.table, split.train)
-        if options.teacher_scores
-        else None
-    )
+    teacher = _teacher(options, pack.table, split)
     config = RunConfig.of(
         recipe=options.recipe,
         seed=options.seed,
@@ -124,11 +120,6 @@ def _fit(options: FitOptions, team: Team, should_stop: Callable[[], bool]) -> Ru
     precision = pass_precision(device, options.recipe.precision)
     now = sitting(device, precision, team.size)
     say_what_is_run(config, f"{now['device']}, {precision}, {now['threads']} threads")
-    if teacher and teacher.taught < len(split.train):
-        say(
-            f"Note: the teacher has a score for {teacher.taught:,} of {len(split.train):,} "
-            "training patches; the others follow their label alone."
-        )
     if folder.outcome.is_file():
         say(f"This run has finished already; {folder.outcome} says how.")
         return folder
@@ -169,6 +160,18 @@ def _fit(options: FitOptions, team: Team, should_stop: Callable[[], bool]) -> Ru
         _write_teaching(run)
     _finish(own, config, state)
     return folder
+
+
+def _teacher(options: FitOptions, table: PatchTable, split: Split) -> Teacher | None:
+    if options.teacher_scores is None:
+        return None
+    teacher = read_teacher(options.teacher_scores, table, split.train)
+    if teacher.taught < len(split.train):
+        say(
+            f"Note: the teacher has a score for {teacher.taught:,} of {len(split.train):,} "
+            "training patches; the others follow their label alone."
+        )
+    return teacher
 
 
 def _split(options: FitOptions, table: PatchTable) -> Split:

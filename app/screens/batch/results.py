@@ -84,7 +84,6 @@ def result_filter(job: Job, rows: Sequence[ScoreRow], margins: Mapping[int, floa
     counts = outcome_counts(rows)
     kinds = [kind for kind in Outcome if counts[kind]]
     order_key, calls_key, view_key = (f"{name}-{job.id}" for name in ("order", "outcomes", "view"))
-    named, only = (address.shown(name).split(",") for name in ("calls", "only"))
     compared = any(row.domain_distance is not None for row in rows)
     orders = [
         item
@@ -93,13 +92,7 @@ def result_filter(job: Job, rows: Sequence[ScoreRow], margins: Mapping[int, floa
         and (item is not Order.UNLIKE or compared)
         and (item is not Order.AROUND or margins or widgets.chosen(order_key) is item)
     ]
-    by_name = {order.name.lower(): order for order in orders}
-    widgets.start(order_key, by_name.get(address.shown("order"), Order.HIGHEST))
-    widgets.start(calls_key, [kind for kind in kinds if kind.name.lower() in named])
-    widgets.start(view_key, _VIEWS.get(address.shown("view"), TABLE))
-    widgets.start(f"text-{job.id}", address.shown("find"))
-    for name in _ONLY:
-        widgets.start(f"{name}-{job.id}", name in only)
+    _start_by_url(job, kinds, orders)
     with st.container(horizontal=True, vertical_alignment="center", key="nl-batch-show"):
         chosen = st.pills(
             "Show",
@@ -157,6 +150,18 @@ def result_filter(job: Job, rows: Sequence[ScoreRow], margins: Mapping[int, floa
         )
     wanted = Filter(frozenset(chosen), low, high, text or "", unlike, around)
     return select(rows, wanted, order, margins)
+
+
+def _start_by_url(job: Job, kinds: Sequence[Outcome], orders: Sequence[Order]) -> None:
+    """Let filters that hold nothing yet hold what the URL says."""
+    named, only = (address.shown(name).split(",") for name in ("calls", "only"))
+    by_name = {order.name.lower(): order for order in orders}
+    widgets.start(f"order-{job.id}", by_name.get(address.shown("order"), Order.HIGHEST))
+    widgets.start(f"outcomes-{job.id}", [kind for kind in kinds if kind.name.lower() in named])
+    widgets.start(f"view-{job.id}", _VIEWS.get(address.shown("view"), TABLE))
+    widgets.start(f"text-{job.id}", address.shown("find"))
+    for name in _ONLY:
+        widgets.start(f"{name}-{job.id}", name in only)
 
 
 def view_of(job: Job) -> str:
