@@ -20,11 +20,11 @@ from core.explanation import (
     OverlayStyle,
     explain_batch,
     explained_picture,
-    png_bytes,
 )
 from core.patches import Patch, PatchEntry, UnreadablePatch, stem
 from core.patches.naming import shown_path
 from core.patches.reader import read_image
+from core.pictures import png_bytes
 from core.scoring import Classifier
 
 MOST_FILES: Final = 64

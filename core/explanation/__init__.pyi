@@ -24,7 +24,6 @@ from .overlay import draw_patch_box as draw_patch_box
 from .overlay import draw_scale_bar as draw_scale_bar
 from .overlay import drawn_map as drawn_map
 from .overlay import own_scale as own_scale
-from .overlay import png_bytes as png_bytes
 from .overlay import shared_scale as shared_scale
 from .picture import archive_bytes as archive_bytes
 from .picture import explained_picture as explained_picture

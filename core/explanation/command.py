@@ -21,7 +21,7 @@ from core.explanation.distributions import DISTRIBUTION_COLUMNS, Collected, dist
 from core.explanation.explainer import Explainer
 from core.explanation.faithfulness import TwinTester
 from core.explanation.fillers import DonorPool, read_donors
-from core.explanation.overlay import OverlayStyle, Palette, png_bytes, shared_scale
+from core.explanation.overlay import OverlayStyle, Palette, shared_scale
 from core.explanation.picture import TABLE_NAME, explained_picture, picture_archive, picture_name
 from core.explanation.reliance import CentreTest
 from core.explanation.report import report_html
@@ -30,6 +30,7 @@ from core.explanation.run import Measurement, explain_source
 from core.files import replacing, sha256_of
 from core.options import ExplainOptions
 from core.patches import Patch, PatchSource, open_source
+from core.pictures import png_bytes
 from core.scoring import Classifier, Status, open_classifier, write_metadata
 
 REPORT_STEM: Final = "explanations-by-class"

@@ -26,13 +26,13 @@ from core.explanation import (
     explain_batch,
     explained_picture,
     picture_name,
-    png_bytes,
     score_views,
     shared_scale,
 )
 from core.explanation.kept import KeptMeasures
 from core.explanation.listing import is_tested
 from core.patches import ImageU8, Patch, PatchSource
+from core.pictures import png_bytes
 from core.scoring import AppliedPoint, ScoreRow, path_matches
 
 _PASS: Final = 64

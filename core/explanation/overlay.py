@@ -1,6 +1,5 @@
 """Maps drawn over their patches: whole-factor zoom, one shared scale, the centre marked."""
 
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -13,10 +12,9 @@ from PIL import Image
 
 from core.errors import RunError
 from core.explanation.cam import CamMap, Target
-from core.patches import CENTRE, PATCH_SIZE_PX, ImageU8
+from core.patches import PATCH_SIZE_PX, ImageU8
+from core.pictures import DARK, LIGHT, boxed
 
-_DARK: Final = (0, 0, 0)
-_LIGHT: Final = (255, 255, 255)
 PALE_TISSUE: Final = (208, 176, 200)
 """What a scale bar lies on; about the mean colour of H&E patches."""
 _GAP_PX: Final = 2
@@ -111,7 +109,7 @@ def drawn_map(cam: CamMap, palette: Palette) -> CamMap:
 def draw_patch_box(image_rgb_u8: ImageU8, style: OverlayStyle) -> ImageU8:
     """Return the patch without any map, (96 * zoom, 96 * zoom, 3), beside an overlay."""
     picture = _zoomed(image_rgb_u8, style)
-    return _boxed(picture, style.zoom) if style.centre_box else picture
+    return boxed(picture, style.zoom) if style.centre_box else picture
 
 
 def draw_overlay(
@@ -147,7 +145,7 @@ def draw_overlay(
     mixed = np.rint(picture * (1 - cover) + colour * cover).astype(np.uint8)
     if style.contour:
         mixed = _contoured(mixed, spread, style.zoom)
-    return _boxed(mixed, style.zoom) if style.centre_box else mixed
+    return boxed(mixed, style.zoom) if style.centre_box else mixed
 
 
 def _tint(part: NDArray[np.float32], palette: Palette) -> tuple[Floats, Floats]:
@@ -192,13 +190,6 @@ def draw_scale_bar(
     return np.repeat(bar.astype(np.uint8), height_px, axis=0)
 
 
-def png_bytes(picture_rgb_u8: ImageU8) -> bytes:
-    """Return a picture (H, W, 3) as a PNG file, without loss."""
-    file = io.BytesIO()
-    Image.fromarray(picture_rgb_u8).save(file, format="PNG")
-    return file.getvalue()
-
-
 def _zoomed(image_rgb_u8: ImageU8, style: OverlayStyle) -> ImageU8:
     if not style.smooth_patch:
         return image_rgb_u8.repeat(style.zoom, axis=0).repeat(style.zoom, axis=1)
@@ -228,22 +219,6 @@ def _contoured(picture: ImageU8, spread: NDArray[np.float32], zoom: int) -> Imag
     lines, _ = cv2.findContours(inside, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     drawn = np.ascontiguousarray(picture)
     line = max(1, zoom // 3)
-    for tone, width in ((_DARK, 3 * line), (_LIGHT, line)):
+    for tone, width in ((DARK, 3 * line), (LIGHT, line)):
         cv2.drawContours(drawn, lines, -1, tone, width)
     return drawn
-
-
-def _boxed(picture: ImageU8, zoom: int) -> ImageU8:
-    """Return the picture with a light line in a dark one around the centre, outside of it.
-
-    Two tones stay visible on pale and on dark tissue, and no pixel that decides is covered.
-    """
-    boxed = picture.copy()
-    line = max(1, zoom // 2)
-    low, high = CENTRE.start * zoom, CENTRE.stop * zoom
-    for tone, outer, inner in ((_DARK, 2 * line, line), (_LIGHT, line, 0)):
-        frame = np.zeros(picture.shape[:2], bool)
-        frame[low - outer : high + outer, low - outer : high + outer] = True
-        frame[low - inner : high + inner, low - inner : high + inner] = False
-        boxed[frame] = tone
-    return boxed

@@ -14,18 +14,11 @@ from app.screens.shared.listing import badge, is_drawn
 from app.state import widgets
 from core.bundle import same_model
 from core.errors import NodelensError
-from core.explanation import (
-    Decisive,
-    MapState,
-    Measurement,
-    OverlayStyle,
-    Target,
-    draw_overlay,
-    png_bytes,
-)
+from core.explanation import Decisive, MapState, Measurement, OverlayStyle, Target, draw_overlay
 from core.explanation.explained import ExplainedPatches, PatchCollection
 from core.explanation.words import badge_text, plain_line
 from core.jobs import Job, JobStore
+from core.pictures import png_bytes
 from core.scoring import Classifier, ScoreRow, Status
 
 _WANTED: Final = "batch-map"

@@ -8,8 +8,9 @@ from typing import Final
 import streamlit as st
 
 from app.screens.explanation import words
-from core.explanation import OverlayStyle, Palette, Target, Unit, draw_scale_bar, png_bytes
+from core.explanation import OverlayStyle, Palette, Target, Unit, draw_scale_bar
 from core.explanation.cam import MEASURED_SCALE_LOGIT
+from core.pictures import png_bytes
 
 ZOOM: Final = 4
 """Two pictures and the words fit side by side without the browser shrinking a pixel."""

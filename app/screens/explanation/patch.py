@@ -26,12 +26,12 @@ from core.explanation import (
     drawn_map,
     explained_picture,
     own_scale,
-    png_bytes,
     table_csv,
 )
 from core.explanation.explained import ExplainedPatches, PatchCollection
 from core.explanation.words import METHODS, badge_text, plain_line
 from core.patches import ImageU8
+from core.pictures import png_bytes
 from core.scoring import outcome
 from core.wording import call_text, label_text, score_text
 

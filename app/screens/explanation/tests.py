@@ -13,16 +13,10 @@ from app.screens.explanation import words
 from app.screens.explanation.measures import MeasureLine, of_centre_test, of_views
 from app.screens.shared.parts import section
 from core.engine import d4_views
-from core.explanation import (
-    ExplanationRow,
-    FillerKind,
-    OverlayStyle,
-    draw_patch_box,
-    png_bytes,
-)
+from core.explanation import ExplanationRow, FillerKind, OverlayStyle, draw_patch_box
 from core.explanation.explained import ExplainedPatches, PatchCollection
 from core.patches import ImageU8
-from core.pictures import png_uri
+from core.pictures import png_bytes, png_uri
 from core.wording import SIGNS, call_of, score_text
 
 _FILLERS: Final = {

@@ -9,16 +9,10 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app import resources
 from app.screens.explanation.patch_list import look_at
-from core.explanation import (
-    ExplanationRow,
-    MapState,
-    OverlayStyle,
-    draw_overlay,
-    draw_patch_box,
-    png_bytes,
-)
+from core.explanation import ExplanationRow, MapState, OverlayStyle, draw_overlay, draw_patch_box
 from core.explanation.explained import ExplainedPatches, PatchCollection
 from core.explanation.listing import MeasureOrder
+from core.pictures import png_bytes
 from core.scoring import Status, outcome
 from core.wording import call_text, score_text
 

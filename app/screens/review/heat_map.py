@@ -11,7 +11,7 @@ from app import resources
 from app.screens.review import words
 from app.state import widgets
 from core.errors import NodelensError
-from core.explanation import png_bytes
+from core.pictures import png_bytes
 from core.review import CaseOpened, CasePatch, MapShown, ReadingMode
 
 _WANTED: Final = "review-map"

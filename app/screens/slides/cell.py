@@ -14,9 +14,10 @@ from app.state import widgets
 from core import pictures
 from core.bundle import same_model
 from core.errors import NodelensError
-from core.explanation import OverlayStyle, Target, draw_overlay, png_bytes
+from core.explanation import OverlayStyle, Target, draw_overlay
 from core.jobs import Job
 from core.patches import ImageU8
+from core.pictures import png_bytes
 from core.scoring import Classifier
 from core.scoring.results import Outcome
 from core.slides.cells import Cells, CellState

@@ -19,10 +19,10 @@ from core.explanation import (
     draw_patch_box,
     draw_scale_bar,
     drawn_map,
-    png_bytes,
     shared_scale,
 )
 from core.explanation.overlay import PALE_TISSUE
+from core.pictures import png_bytes
 from tests.toys import noise_patches
 
 BARE = OverlayStyle(
