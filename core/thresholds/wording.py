@@ -49,10 +49,10 @@ def rule_of(text: str, assumptions: Assumptions) -> Wanted:
                 rule = YoudenIndex()
             case "f1", []:
                 rule = BestF1()
-            case "sensitivity", [target, by]:
-                rule = SensitivityAtLeast(float(target), _by(by))
-            case "specificity", [target, by]:
-                rule = SpecificityAtLeast(float(target), _by(by))
+            case "sensitivity", [target, *by] if len(by) < 2:
+                rule = SensitivityAtLeast(float(target), _by(*by))
+            case "specificity", [target, *by] if len(by) < 2:
+                rule = SpecificityAtLeast(float(target), _by(*by))
             case "cost", []:
                 rule = LeastExpectedCost(assumptions)
             case "top", [share]:
@@ -69,7 +69,7 @@ def rule_of(text: str, assumptions: Assumptions) -> Wanted:
     return rule
 
 
-def _by(text: str) -> By:
+def _by(text: str = "estimate") -> By:
     found = next((by for by in _BYS if by == text), None)
     if found is None:
         raise ValueError(f"found {text[:20]!r}, expected one of {', '.join(_BYS)}")

@@ -1,6 +1,5 @@
 """Temperature and threshold from all validation slides, with cross-fitted evidence of both."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from core.errors import EvidenceError, RunError
 from core.statistics import Evidence, fit_temperature
 from core.thresholds import (
+    Assumptions,
     BestF1,
     Choice,
     Rule,
@@ -19,6 +19,7 @@ from core.thresholds import (
     SpecificityAtLeast,
     YoudenIndex,
     choose,
+    rule_of,
 )
 
 RULE: Final = SensitivityAtLeast(0.95)
@@ -27,10 +28,6 @@ ROUNDING: Final = 1e-5
 """Of a probability, between engines in float32; measured: 3e-6."""
 FOLDS: Final = 5
 """Of slides, where the models' own folds are not given."""
-_RATES: Final[dict[str, Callable[[float], Rule]]] = {
-    "sensitivity": SensitivityAtLeast,
-    "specificity": SpecificityAtLeast,
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,17 +79,18 @@ def rule_named(text: str) -> Rule:
     Raises:
         RunError: It is none of these.
     """
-    plain: dict[str, Rule] = {"": RULE, "youden": YoudenIndex(), "f1": BestF1()}
-    if text in plain:
-        return plain[text]
-    name, _, share = text.partition(":")
+    if not text:
+        return RULE
     try:
-        return _RATES[name](float(share))
-    except (KeyError, ValueError):
+        rule = rule_of(text, Assumptions())
+    except EvidenceError:
+        rule = None
+    if not isinstance(rule, SensitivityAtLeast | SpecificityAtLeast | YoudenIndex | BestF1):
         raise RunError(
             f"Found --rule {text}; expected sensitivity:SHARE or specificity:SHARE with a share "
             "between 0 and 1, youden, or f1."
-        ) from None
+        )
+    return rule
 
 
 def calibrate(
