@@ -18,7 +18,8 @@ from training.crossval import run_crossval
 from training.fitting import run_fit, say
 from training.learning.team import require_one_process
 from training.options import CrossvalOptions, FitOptions, SearchOptions
-from training.recipes.changes import Space, parse_space, recipe_toml, shown_value, vary_recipe
+from training.recipes.changes import shown_value, vary_recipe
+from training.recipes.space import Space, parse_space, recipe_toml
 from training.runs.folder import RunFolder, write_json
 
 STUDY_FILE: Final = "search.sqlite"

@@ -12,8 +12,9 @@ from core.errors import RunError
 from tests.training.toys import kill_when
 from training.commands import main
 from training.options import FitOptions
-from training.recipes.changes import parse_space, recipe_toml, vary_recipe
+from training.recipes.changes import vary_recipe
 from training.recipes.recipe import load_recipe, recipe_names, recipe_of, recipe_values
+from training.recipes.space import parse_space, recipe_toml
 from training.search import TrialPlan
 
 
