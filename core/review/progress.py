@@ -1,6 +1,6 @@
 """How far a reader is in a case, where to go on, and each step as events that a page writes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from core.errors import ReviewError
@@ -137,24 +137,8 @@ def shown_now(record: Record, case: str, reader: str, position: int) -> ShownTas
         position=position,
         sha256=patch.sha256,
         id=patch.id,
-        patch=_unlabelled(patch) if _may_see_ai(opened, ai_shown=state.ai_shown) else None,
+        patch=replace(patch, label=None) if state.may_see_ai(opened.mode) else None,
         awaits_ai_verdict=state.ai_shown and state.after_ai is None,
-    )
-
-
-def _may_see_ai(opened: CaseOpened, *, ai_shown: bool) -> bool:
-    if opened.mode is ReadingMode.BLIND_FIRST:
-        return ai_shown
-    return opened.mode is not ReadingMode.SECOND_READER
-
-
-def _unlabelled(patch: CasePatch) -> CasePatch:
-    return CasePatch(
-        sha256=patch.sha256,
-        id=patch.id,
-        prob_tumour=patch.prob_tumour,
-        predicted_label=patch.predicted_label,
-        slide=patch.slide,
     )
 
 

@@ -78,6 +78,12 @@ class TaskState:
         """Sequence of the step that an undo would take back; None if nothing can be undone."""
         return self.steps[-1][0] if self.steps else None
 
+    def may_see_ai(self, mode: ReadingMode) -> bool:
+        """Whether score and map may be drawn for the reader now."""
+        if mode is ReadingMode.BLIND_FIRST:
+            return self.ai_shown
+        return mode is not ReadingMode.SECOND_READER
+
     def done(self, mode: ReadingMode) -> bool:
         """Whether the reader is through with the task."""
         return (self.after_ai if mode is ReadingMode.BLIND_FIRST else self.first) is not None
