@@ -107,7 +107,8 @@ def fit(run: Run, state: TrainingState) -> None:
                 phase, front = position.phase, _front(run, state, position)
             _train_epoch(run, state, position, front, progress)
             record = _validate_epoch(run, state, position, started)
-            progress.finish_epoch(record, best=state.best is record)
+            judged = len(run.split.val) > 0
+            progress.finish_epoch(record, best=judged and state.best is record)
             state.next_epoch()
             write_metrics(run.folder.metrics, state.history)
             run.checkpoint(state, 0.0)
