@@ -23,7 +23,7 @@ class BusyError(RunError):
     """More waits than can be taken in."""
 
 
-class Model(NamedTuple):
+class ModelKey(NamedTuple):
     """What decides a row beside the patch: the engine, the operating point, the temperature."""
 
     engine: Engine
@@ -31,7 +31,7 @@ class Model(NamedTuple):
     temperature: float
 
     @classmethod
-    def of(cls, classifier: Classifier) -> "Model":
+    def of(cls, classifier: Classifier) -> "ModelKey":
         """Return it for a model as it is in force."""
         return cls(classifier.engine, classifier.operating_point, classifier.temperature)
 
@@ -83,7 +83,7 @@ class Batcher:
     async def _work(self) -> None:
         while True:
             batch = await self._collect()
-            for _, group in groupby(batch, key=lambda one: Model.of(one.classifier)):
+            for _, group in groupby(batch, key=lambda one: ModelKey.of(one.classifier)):
                 await _score(list(group))
 
     async def _collect(self) -> list[_Waiting]:

@@ -12,7 +12,7 @@ from fastapi import Request
 from starlette.exceptions import HTTPException
 
 from app.api.access import CALLER
-from app.api.batching import Batcher, Model
+from app.api.batching import Batcher, ModelKey
 from app.api.work import Jobs, Kind, of_stores
 from app.resources.installation import guard_jobs
 from core.engine import Precision
@@ -46,7 +46,7 @@ class Served:
     batcher: Batcher = field(default_factory=Batcher)
     explaining: threading.Lock = field(default_factory=threading.Lock)
     creating: threading.Lock = field(default_factory=threading.Lock)
-    _explainer: tuple[Model, Explainer] | None = None
+    _explainer: tuple[ModelKey, Explainer] | None = None
 
     async def classifier(self) -> Classifier:
         """Return the model in force.
@@ -61,7 +61,7 @@ class Served:
 
     def explainer(self, classifier: Classifier) -> Explainer:
         """Return what explains a model by the default method; held under `explaining`."""
-        model = Model.of(classifier)
+        model = ModelKey.of(classifier)
         if self._explainer is None or self._explainer[0] != model:
             self._explainer = model, Explainer(classifier)
         return self._explainer[1]

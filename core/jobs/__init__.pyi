@@ -6,8 +6,8 @@ from .folder import Job as Job
 from .folder import JobFolder as JobFolder
 from .folder import NamedBytes as NamedBytes
 from .folder import StoredFile as StoredFile
+from .preflight import InputProblem as InputProblem
 from .preflight import InputReport as InputReport
-from .preflight import Problem as Problem
 from .preflight import inspect_source as inspect_source
 from .store import JobProgress as JobProgress
 from .store import JobStore as JobStore

@@ -10,7 +10,7 @@ from core.patches import PatchSource, UnreadablePatch, can_be_judged
 
 
 @dataclass(frozen=True)
-class Problem:
+class InputProblem:
     """One kind of obstacle among the inputs.
 
     Attributes:
@@ -47,8 +47,8 @@ class InputReport:
     readable: int
     flat: int
     copies: int
-    converted: tuple[Problem, ...]
-    problems: tuple[Problem, ...]
+    converted: tuple[InputProblem, ...]
+    problems: tuple[InputProblem, ...]
     labelled: int
     slides: int
     notes: tuple[str, ...] = ()
@@ -123,7 +123,8 @@ def inspect_source(
     )
 
 
-def _ranked(counts: Counter[str], examples: dict[str, list[str]]) -> tuple[Problem, ...]:
+def _ranked(counts: Counter[str], examples: dict[str, list[str]]) -> tuple[InputProblem, ...]:
     return tuple(
-        Problem(reason, count, tuple(examples[reason])) for reason, count in counts.most_common()
+        InputProblem(reason, count, tuple(examples[reason]))
+        for reason, count in counts.most_common()
     )

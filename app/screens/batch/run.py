@@ -14,7 +14,7 @@ from app.screens.shared.looking import looked_at
 from app.screens.shared.parts import Stat, running_line, section, show_problem, stat_strip
 from app.state import address, widgets
 from core.errors import NodelensError
-from core.jobs import InputReport, Job, JobProgress, JobStore, Problem
+from core.jobs import InputProblem, InputReport, Job, JobProgress, JobStore
 from core.scoring import AppliedPoint, Classifier, ScoreRow, TestTimeAugmentation
 
 _VIEWS: Final = {
@@ -140,13 +140,13 @@ def input_report(report: InputReport, in_tables: int) -> None:
         + "</div>"
     )
     lines = [_problem(problem, "×", "bad") for problem in report.problems]
-    lines += [_problem(Problem(note, 0, ()), "!", "ok") for note in report.notes]
+    lines += [_problem(InputProblem(note, 0, ()), "!", "ok") for note in report.notes]
     lines += [_problem(note, "✓", "ok") for note in report.converted]
     if lines:
         st.html(f'<ul class="nl-problems">{"".join(lines)}</ul>')
 
 
-def _problem(problem: Problem, sign: str, tone: str) -> str:
+def _problem(problem: InputProblem, sign: str, tone: str) -> str:
     reason = problem.reason[:1].upper() + problem.reason[1:]
     more = ", …" if problem.count > len(problem.examples) else ""
     examples = ", ".join(escape(example) for example in problem.examples)

@@ -3,14 +3,14 @@
 from core.audit.relations.doubtful import candidate_table, label_candidates
 from core.audit.relations.probes import Probe, embedding_table, main_axes, probe_table, probes
 from core.audit.relations.related import find_relations, related_patches
-from core.audit.relations.relation import Kind, Match, Relations
+from core.audit.relations.relation import Match, RelationKind, Relations
 from core.audit.relations.signatures import signatures
 from core.audit.relations.splits import split_table
 
 __all__ = [
-    "Kind",
     "Match",
     "Probe",
+    "RelationKind",
     "Relations",
     "candidate_table",
     "embedding_table",

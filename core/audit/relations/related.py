@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from core.audit.relations.anchors import Anchors
 from core.audit.relations.candidates import alike, placements
-from core.audit.relations.relation import Kind, Match, Relations, relate
+from core.audit.relations.relation import Match, RelationKind, Relations, relate
 from core.audit.relations.signatures import ORIENTATIONS, SIDE_PX, turn
 from core.errors import Fault, RunError
 from core.patches import ImageU8, Patch, PatchSource
@@ -137,7 +137,7 @@ def _same_bytes(table: pd.DataFrame) -> list[Match]:
     known = np.flatnonzero(table["file_sha256"].notna().to_numpy())
     values = table["file_sha256"].to_numpy(dtype=object)[known]
     return [
-        Match(int(known[a]), int(known[b]), Kind.SAME_BYTES, 0, 0, 0, 1.0)
+        Match(int(known[a]), int(known[b]), RelationKind.SAME_BYTES, 0, 0, 0, 1.0)
         for a, b in _equal_pairs(pd.factorize(values)[0])
     ]
 
@@ -223,7 +223,7 @@ def same_views(
     """Return the match of two patches (S, S, 3) that are equal in one of the eight views."""
     for orientation in range(ORIENTATIONS):
         if np.array_equal(image_a, turn(image_b[np.newaxis], orientation)[0]):
-            kind = Kind.SAME_UNDER_ORIENTATION if orientation else Kind.SAME_PIXELS
+            kind = RelationKind.SAME_UNDER_ORIENTATION if orientation else RelationKind.SAME_PIXELS
             return Match(row_a, row_b, kind, orientation, 0, 0, 1.0)
     return None
 
@@ -237,7 +237,7 @@ def match_near(
     best = int(np.argmax(scores))
     if scores[best] < LEAST_SCORE:
         return None
-    return Match(row_a, row_b, Kind.NEAR, best, 0, 0, scores[best])
+    return Match(row_a, row_b, RelationKind.NEAR, best, 0, 0, scores[best])
 
 
 def match_placed(
@@ -257,8 +257,8 @@ def match_placed(
         score = correlation(_common(grey_a, y, x), _common(turned, -y, -x))
         if score > best:
             best, best_y, best_x = score, y, x
-    kind = Kind.OVERLAP if best_y or best_x else Kind.NEAR
-    if best < (LEAST_OVERLAP_SCORE if kind is Kind.OVERLAP else LEAST_SCORE):
+    kind = RelationKind.OVERLAP if best_y or best_x else RelationKind.NEAR
+    if best < (LEAST_OVERLAP_SCORE if kind is RelationKind.OVERLAP else LEAST_SCORE):
         return None
     return Match(row_a, row_b, kind, orientation, best_x, best_y, best)
 

@@ -10,7 +10,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 
-class Kind(StrEnum):
+class RelationKind(StrEnum):
     """How two patches are related, the closest first."""
 
     SAME_BYTES = "same-bytes"
@@ -36,7 +36,7 @@ class Match:
 
     row_a: int
     row_b: int
-    kind: Kind
+    kind: RelationKind
     orientation: int
     shift_x_px: int
     shift_y_px: int
@@ -73,7 +73,7 @@ def relate(matches: list[Match], table: pd.DataFrame, *, stopped: bool, refused:
         stopped: whether the search was cut short.
         refused: candidates that the pixels refused.
     """
-    order = {kind: place for place, kind in enumerate(Kind)}
+    order = {kind: place for place, kind in enumerate(RelationKind)}
     matches = sorted(matches, key=lambda match: (order[match.kind], match.row_a, match.row_b))
     pairs = pd.DataFrame(
         {
