@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app.screens.explanation import words
 from app.screens.explanation.choice import way_in_words
-from app.screens.explanation.look import Look, Scale, scale_bar
+from app.screens.explanation.look import MapLook, Scale, scale_bar
 from app.screens.explanation.patch_list import (
     clear_filters,
     filter_names,
@@ -72,7 +72,9 @@ def _so_far(done: str, left: int, total: int) -> str:
     return f"{done} {total - left:,} of {total:,} patches"
 
 
-def gallery(shown: ExplainedPatches, collection: PatchCollection, look: Look, scale: Scale) -> None:
+def gallery(
+    shown: ExplainedPatches, collection: PatchCollection, look: MapLook, scale: Scale
+) -> None:
     """Draw the list's controls, its tiles and its downloads; maps come when they are made.
 
     Args:
@@ -97,7 +99,7 @@ def _list(
     shown: ExplainedPatches,
     collection: PatchCollection,
     rows: dict[int, ExplanationRow],
-    look: Look,
+    look: MapLook,
     scale: Scale,
 ) -> Tiles:
     order = order_in_use(collection)

@@ -40,7 +40,7 @@ MEASURED_SCALE: Final = Scale(MEASURED_SCALE_LOGIT, words.MEASURED_SCALE)
 
 
 @dataclass(frozen=True)
-class Look:
+class MapLook:
     """How maps are drawn.
 
     Attributes:
@@ -52,7 +52,7 @@ class Look:
     own: bool
 
 
-def look_of_maps() -> Look:
+def look_of_maps() -> MapLook:
     """Draw the settings of the picture, folded, and return them."""
     with st.popover("Display", icon=":material/palette:"):
         box = _toggle("Mark the centre", "box", words.BOX_HELP, value=True)
@@ -80,7 +80,7 @@ def look_of_maps() -> Look:
         smooth_patch=pixels,
         centre_box=box,
     )
-    return Look(style, own=not shared)
+    return MapLook(style, own=not shared)
 
 
 def _toggle(label: str, name: str, meaning: str, *, value: bool = False) -> bool:

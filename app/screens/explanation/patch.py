@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app.screens.explanation import words
-from app.screens.explanation.look import ZOOM, Look, Scale, scale_bar
+from app.screens.explanation.look import ZOOM, MapLook, Scale, scale_bar
 from app.screens.explanation.measures import of_map, of_map_test
 from app.screens.explanation.tests import centre_strip, draw_measures, orientations
 from app.screens.shared.listing import badge
@@ -47,7 +47,7 @@ def patch_explained(
     known: ExplainedPatches,
     collection: PatchCollection,
     position: int,
-    look: Look,
+    look: MapLook,
     scale: Scale,
 ) -> None:
     """Draw a patch, then its map, then what takes longer: each as soon as it is there.
