@@ -12,9 +12,9 @@ import pandas as pd
 from core.audit.folder import AuditSpec
 from core.errors import SourceError
 from core.patches import PatchEntry, PatchSource, ZipSource, open_source
-from core.patches.datasets import require_inside
 from core.patches.kaggle import LABELS_CSV, SLIDES_CSV, SPLIT_CSV
 from core.patches.naming import shown_path, told_by_folders
+from core.patches.opening import require_inside
 from core.patches.source import SelectedSource
 from core.tables import (
     SLIDE_COLUMNS,

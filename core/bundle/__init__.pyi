@@ -27,11 +27,11 @@ from .head import drop_classifier as drop_classifier
 from .head import head_names as head_names
 from .identity import distinct_models as distinct_models
 from .identity import same_model as same_model
+from .network import SIMPLE_CNN as SIMPLE_CNN
 from .network import InputTransform as InputTransform
 from .network import build_network as build_network
 from .network import load_weights as load_weights
 from .network import tumour_logit as tumour_logit
 from .pooling import CentreAndContextPool as CentreAndContextPool
-from .simple_cnn import SIMPLE_CNN as SIMPLE_CNN
 from .summary import card_table as card_table
 from .summary import metric_name as metric_name

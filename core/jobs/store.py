@@ -11,9 +11,8 @@ from typing import Final
 
 from core.errors import RunError, SourceError
 from core.jobs.folder import Job, JobFolder
-from core.jobs.places import Places
 from core.jobs.preflight import InputReport, inspect_source
-from core.jobs.runner import BackgroundTask, Runner, State
+from core.jobs.runner import BackgroundTask, Places, Runner, State
 from core.patches import PatchSource
 from core.scoring import (
     DEFAULT_BATCH_SIZE,

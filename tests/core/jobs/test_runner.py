@@ -4,9 +4,7 @@ import time
 
 import pytest
 
-from core.jobs import places
-from core.jobs.places import Places
-from core.jobs.runner import BackgroundTask, Runner
+from core.jobs.runner import BackgroundTask, Places, Runner
 
 
 class Waiting(BackgroundTask):
@@ -71,7 +69,7 @@ class Long(BackgroundTask):
 
 
 def test_a_large_batch_keeps_nobody_from_a_small_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(places, "SLICE_S", 0.05)
+    monkeypatch.setattr("core.jobs.runner.SLICE_S", 0.05)
     shared, turns = Places(1), list[str]()
     large = [Long(f"large{n}", "a", shared, turns, 100_000) for n in range(4)]
     for task in large:
@@ -89,7 +87,7 @@ def test_a_large_batch_keeps_nobody_from_a_small_one(monkeypatch: pytest.MonkeyP
 
 
 def test_so_many_run_at_once_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(places, "SLICE_S", 0.0)
+    monkeypatch.setattr("core.jobs.runner.SLICE_S", 0.0)
     shared, turns = Places(2), list[str]()
     tasks = [Long(str(n), str(n % 3), shared, turns, 20) for n in range(8)]
     for task in tasks:
