@@ -25,7 +25,7 @@ from core.patches import Patch, PatchEntry, UnreadablePatch, stem
 from core.patches.naming import shown_path
 from core.patches.reader import read_image
 from core.pictures import png_bytes
-from core.scoring import Classifier
+from core.scoring import Classifier, ScoreRow
 
 MOST_FILES: Final = 64
 MOST_EXPLAINED: Final = 8
@@ -38,39 +38,13 @@ patches = APIRouter(
 )
 
 
-class Row(BaseModel):
-    """One file: a row of `python -m core score`, whose documentation says what each field is."""
-
-    id: str
-    path: str
-    status: str
-    prob_tumour: float | None
-    logit: float | None
-    predicted_label: int | None
-    threshold: float
-    lower_threshold: float | None
-    operating_point: str
-    model_id: str
-    sha256: str
-    reason: str
-    note: str
-    d4_sd_logit: float | None
-    label: int | None
-    slide: str | None
-    split: str | None
-    temperature: float | None
-    orientations: str
-    domain_distance: float | None
-    unlike_training: int | None
-
-
 class Scores(BaseModel):
-    """The rows, one per file, in order."""
+    """The rows of `python -m core score`, one per file, in order."""
 
     model_id: str
     operating_point: str
     threshold: float
-    rows: list[Row]
+    rows: list[ScoreRow]
 
 
 class Explained(BaseModel):
@@ -86,7 +60,7 @@ class Explained(BaseModel):
         picture_png: Patch and map side by side, base64.
     """
 
-    row: Row
+    row: ScoreRow
     map_state: str
     method: str | None = None
     values: list[list[float]] | None = None
@@ -118,7 +92,7 @@ async def score(request: Request, files: Files) -> Scores:
         model_id=classifier.model_id,
         operating_point=point.name,
         threshold=point.threshold,
-        rows=[Row(**row.as_dict()) for row in rows],
+        rows=rows,
     )
 
 
@@ -141,7 +115,7 @@ def _explain(
 
 
 def _told(item: Patch | UnreadablePatch, row: ExplanationRow) -> Explained:
-    told = Explained(row=Row(**row.score.as_dict()), map_state=str(row.map_state))
+    told = Explained(row=row.score, map_state=str(row.map_state))
     if row.explanation is None or not isinstance(item, Patch):
         return told
     cam = row.explanation.cam

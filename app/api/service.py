@@ -5,9 +5,11 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.responses import HTMLResponse
 from fastapi.security import HTTPBearer
 from pydantic import BaseModel
 
@@ -17,13 +19,16 @@ from app.api.patches import patches
 from app.api.problems import Problem, documented, tell_problems
 from app.api.served import Served, of_this_installation, served
 from core import log
+from core.pages import page
 from core.settings import Settings
 from core.thresholds import OperatingPointStore
 
+_NO_DIAGNOSIS = "Nothing it says is a diagnosis."
 _ABOUT = (
     "Scores of lymph-node patches for tumour in the centre 32 × 32. Research software, not a "
-    "medical device: nothing it says is a diagnosis."
+    f"medical device. {_NO_DIAGNOSIS}"
 )
+_DOCS = Path(__file__).with_name("docs.html.j2")
 _BEARER = [Depends(HTTPBearer(auto_error=False))]
 """The gate asks for the token; this tells the schema."""
 about = APIRouter(responses=documented(HTTPStatus.SERVICE_UNAVAILABLE))
@@ -62,6 +67,14 @@ async def readyz(request: Request) -> Health:
     """Return that the model has reproduced its golden scores on this machine."""
     classifier = await served(request).classifier()
     return Health(status="ready", model_id=classifier.model_id)
+
+
+@about.get("/api/v1/docs", include_in_schema=False, response_class=HTMLResponse)
+def docs(request: Request) -> str:
+    """Return the schema as a page that loads nothing from anywhere."""
+    return page(
+        _DOCS, title="NodeLens over HTTP", notice=_NO_DIAGNOSIS, schema=request.app.openapi()
+    )
 
 
 @about.get("/api/v1/model", tags=["model"], dependencies=_BEARER)
@@ -107,7 +120,7 @@ def create_api(service: Served | None = None, access: Access | None = None) -> F
         description=_ABOUT,
         lifespan=_lifespan,
         openapi_url="/api/v1/openapi.json",
-        docs_url=None,  # its page loads scripts from elsewhere
+        docs_url=None,  # its page loads scripts from elsewhere; ours is `docs`
         redoc_url=None,
         responses=documented(
             HTTPStatus.BAD_REQUEST,

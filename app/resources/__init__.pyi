@@ -33,6 +33,7 @@ from .model import operating_points as operating_points
 from .model import shipped_classifier as shipped_classifier
 from .model import validation_roc as validation_roc
 from .model import validation_scores as validation_scores
+from .reviews import review_around as review_around
 from .reviews import review_maps as review_maps
 from .reviews import review_patches as review_patches
 from .reviews import review_picture as review_picture

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+from PIL import Image
+
 from core.errors import ReviewError, StoreError
 from core.files import replacing
 from core.patches import ImageU8, decode_patch
 from core.review.events import MapShown
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
+_AROUND: Final = ".around.jpg"
 
 
 class PatchFolder:
@@ -58,6 +62,22 @@ class PatchFolder:
                 f"The kept patch {sha256[:12]}… has changed on disk. Restore it from a backup."
             )
         return decode_patch(data).image_rgb_u8
+
+    def keep_around(self, image_rgb_u8: ImageU8, *, sha256: str) -> None:
+        """Keep what lies around a patch of a slide, (H, W, 3) with the patch in the middle."""
+        path = self._path(sha256).with_suffix(_AROUND)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with replacing(path) as temporary:
+            Image.fromarray(image_rgb_u8).save(temporary, "JPEG", quality=92)
+
+    def around(self, sha256: str) -> ImageU8 | None:
+        """Return what lies around a patch, None if that is not known. It is to look at only."""
+        try:
+            with Image.open(self._path(sha256).with_suffix(_AROUND)) as picture:
+                found: ImageU8 = np.asarray(picture.convert("RGB"))
+        except OSError:
+            return None
+        return found
 
     def _path(self, sha256: str) -> Path:
         if not _SHA256.fullmatch(sha256):

@@ -125,6 +125,12 @@ class Cells:
         odds = logit(np.clip(self.prob_tumour, _SMALL, 1 - _SMALL))
         return _least(np.abs(odds - logit(threshold)), count)
 
+    def share_begun(self) -> float:
+        """Return which share of the cells that coarse to fine begins with is done, 0..1."""
+        first = np.s_[::LATTICE, ::LATTICE]
+        done = self.state[first] != CellState.UNSCORED
+        return float((done & self.tissue[first]).sum() / max(self.tissue[first].sum(), 1))
+
     def wanted(
         self, rows: slice = _ALL, columns: slice = _ALL, *, all_cells: bool
     ) -> NDArray[np.bool_]:

@@ -6,11 +6,12 @@ from typing import Final, NoReturn
 
 from tqdm import tqdm
 
-from core.errors import SourceError
+from core.errors import NodelensError, SourceError
 from core.options import RegionsOptions
 from core.scoring import Classifier, apply_locked_point, open_classifier
 from core.scoring.shards import Shard
 from core.slides.cells import Cells
+from core.slides.pyramid import dicom_series
 from core.slides.result import SlideWatch, score_into
 from core.slides.view import SLIDE_SUFFIXES, open_slide
 from core.thresholds import read_locked_point
@@ -39,7 +40,7 @@ def regions_command(options: RegionsOptions) -> int:
     for slide in slides:
         try:
             status = _one(slide, options.out / slide.name, classifier, options)
-        except SourceError as error:
+        except NodelensError as error:
             _say(f"{slide.name}: {error}")
             status = SOME_NOT_SCORED
         worst = max(worst, status)
@@ -57,7 +58,10 @@ def _slides_in(folder: Path) -> list[Path]:
             f"Found no slide in {folder}; expected files ending in "
             f"{', '.join(sorted(SLIDE_SUFFIXES))}."
         )
-    return slides
+    series: dict[str, Path] = {}  # a slide in DICOM has a file for each of its levels
+    for slide in slides:
+        series.setdefault(dicom_series(slide) or str(slide), slide)
+    return list(series.values())
 
 
 def _one(path: Path, out: Path, classifier: Classifier, options: RegionsOptions) -> int:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,15 @@ _CACHE_BYTES: Final = 128 * 1024 * 1024
 def is_pyramid(path: Path) -> bool:
     """Return whether OpenSlide knows the format of a file."""
     return openslide.OpenSlide.detect_format(path) is not None
+
+
+def dicom_series(path: Path) -> str | None:
+    """Return the series that a DICOM file is of, None for any other file."""
+    if path.suffix.lower() != ".dcm":
+        return None
+    with suppress(openslide.OpenSlideError), openslide.OpenSlide(path) as slide:
+        return slide.properties.get("dicom.SeriesInstanceUID")
+    return None
 
 
 class Pyramid(SlideFile):

@@ -21,7 +21,7 @@ from core.slides.heat_map import overview, write_heat_map
 from core.slides.journal import SlideJournal, SlideSpec, specify_slide
 from core.slides.outlines import Region, find_regions
 from core.slides.run import score_slide
-from core.slides.tissue import Tissue, TissueRule, find_tissue
+from core.slides.tissue import Tissue, TissueRule, find_tissue, has_no_colour
 from core.slides.view import SlideView
 
 SUMMARY: Final = "summary.json"
@@ -119,7 +119,8 @@ def score_into(
         "seconds_scoring": round(scored_at - found_at, 3),
         "cells_per_second": round((scored - kept) / (scored_at - found_at), 1),
     }
-    summary = _summary(view, classifier, spec, cells, regions) | times
+    grey = has_no_colour(tissue.overview_rgb_u8)
+    summary = _summary(view, classifier, spec, cells, regions, grey=grey) | times
     summary["files_sha256"] = {name: sha256_of(out / name) for name in FILES}
     with replacing(out / SUMMARY) as temporary:
         temporary.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", "utf-8")
@@ -173,6 +174,8 @@ def _summary(
     spec: SlideSpec,
     cells: Cells,
     regions: list[Region],
+    *,
+    grey: bool,
 ) -> dict[str, Any]:
     counts = {
         "tissue": int(cells.tissue.sum()),
@@ -186,7 +189,7 @@ def _summary(
     level = view.file.levels[0]
     return {
         "research_use_only": True,
-        "in_words": _in_words(counts, highest),
+        "in_words": _in_words(counts, highest, grey=grey),
         "spec": vars(spec),
         "slide": {
             "file": view.file.path.name,
@@ -213,7 +216,9 @@ def _summary(
     }
 
 
-def _in_words(counts: dict[str, int], highest: float | None) -> str:
+def _in_words(counts: dict[str, int], highest: float | None, *, grey: bool) -> str:
+    if not counts["tissue"] and grey:
+        return "No tissue was found: the picture has no colour. Export it as RGB."
     if not counts["tissue"]:
         return "No tissue was found."
     words = f"{counts['flagged']:,} of {counts['tissue']:,} cells of tissue flagged"

@@ -27,7 +27,14 @@ from core.slides.cells import Cells
 from core.slides.drawn import write_drawn_slide
 from core.slides.exports import read_tables
 from core.slides.result import JOURNAL, SUMMARY, SlideWatch, score_into
-from core.slides.tissue import CELL_PX, MASK_COARSENING, TissueRule, find_tissue, share_on_overview
+from core.slides.tissue import (
+    CELL_PX,
+    MASK_COARSENING,
+    TissueRule,
+    find_tissue,
+    has_no_colour,
+    share_on_overview,
+)
 from core.slides.view import SLIDE_SUFFIXES, SlideView, open_slide
 
 _CHOICES_FILE: Final = "slide.json"
@@ -76,6 +83,11 @@ class SlidePreview:
     def is_exact(self) -> bool:
         """Whether the overview has every pixel by which tissue is told."""
         return self.overview_px == MASK_COARSENING
+
+    @property
+    def is_grey(self) -> bool:
+        """Whether the slide has no colour."""
+        return has_no_colour(self.overview_rgb_u8)
 
     def cells(self, rule: TissueRule) -> Cells:
         """Return the cells, none of them scored, with what a rule takes for tissue."""
@@ -166,7 +178,7 @@ class _SlideScoring(BackgroundTask):
         self.give_way()
 
     def progress(self) -> SlideProgress:
-        """Return how far it is; coarse to fine, the total grows with what is found."""
+        """Return how far it is; coarse to fine, the total goes by what was found so far."""
         stopping = self.stop.is_set()
         if self._cells is None:
             return SlideProgress(
@@ -174,8 +186,11 @@ class _SlideScoring(BackgroundTask):
             )
         left = int(self._cells.wanted(all_cells=self._choices.all_cells).sum())
         rate = (self.done - self._kept) / max(time.perf_counter() - self._clock, 1e-6)
+        total = self.done + left
+        if not self._choices.all_cells:
+            total = max(total, round(self.done / max(self._cells.share_begun(), 0.02)))
         return SlideProgress(
-            "running", "scoring", self.done, self.done + left, "", rate, stopping, self.before
+            "running", "scoring", self.done, total, "", rate, stopping, self.before
         )
 
 

@@ -24,6 +24,7 @@ _MOST_READ_PX: Final = 2048
 """Height and width of one read, in the file's pixels; bounds the memory."""
 _TILES: Final = (512, 256, 128, 64, 32)
 _OVERVIEW_PX: Final = 1600
+_GREY_TO: Final = 8
 
 
 @dataclass(frozen=True)
@@ -167,6 +168,11 @@ def share_on_overview(
     share = cv2.resize(whole, shape[::-1], interpolation=cv2.INTER_AREA)
     found: NDArray[np.float32] = share.astype(np.float32)
     return found
+
+
+def has_no_colour(pixels: ImageU8) -> bool:
+    """Return whether pixels (H, W, 3) are all but grey, as of a picture exported without colour."""
+    return int((pixels.max(axis=2) - pixels.min(axis=2)).max(initial=0)) <= _GREY_TO
 
 
 def looks_like_tissue(pixels: ImageU8, rule: TissueRule) -> NDArray[np.bool_]:

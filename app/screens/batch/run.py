@@ -11,7 +11,15 @@ from app import resources
 from app.screens.batch import words
 from app.screens.shared.listing import is_drawn
 from app.screens.shared.looking import looked_at
-from app.screens.shared.parts import Stat, running_line, section, show_problem, stat_strip
+from app.screens.shared.parts import (
+    Stat,
+    duration,
+    running_line,
+    section,
+    show_problem,
+    start_button,
+    stat_strip,
+)
 from app.state import address, widgets
 from core.errors import NodelensError
 from core.jobs import InputProblem, InputReport, Job, JobProgress, JobStore
@@ -57,13 +65,10 @@ def before_start(store: JobStore, job: Job, classifier: Classifier | None) -> No
             required=True,
             key=_TTA,
         )
-        st.button(
+        start_button(
             f"Start scoring {_to_score(report)}",
-            type="primary",
-            icon=":material/play_arrow:",
-            on_click=_start,
-            args=(store, job, classifier),
-            key="start",
+            _start,
+            (store, job, classifier),
             disabled=not store.is_writable,
         )
     st.caption(_views_note(views or TestTimeAugmentation.NONE, classifier))
@@ -181,15 +186,6 @@ def _progress_text(progress: JobProgress) -> str:
     return f"{count} · {progress.rate_per_s:,.0f} patches per second · {duration(left)} left"
 
 
-def duration(seconds: float) -> str:
-    """Return a time span in words, coarse enough to be true."""
-    if seconds < 60:
-        return f"{max(1, round(seconds))} s"
-    if seconds < 3600:
-        return f"{round(seconds / 60)} min"
-    return f"{seconds / 3600:.1f} h"
-
-
 def after_stop(
     store: JobStore, job: Job, progress: JobProgress, classifier: Classifier | None
 ) -> None:
@@ -203,12 +199,10 @@ def after_stop(
         return
     with st.container(horizontal=True):
         if progress.state in {"stopped", "broken"}:
-            st.button(
+            start_button(
                 "Continue",
-                type="primary",
-                icon=":material/play_arrow:",
-                on_click=store.start,
-                args=(job, classifier),
+                store.start,
+                (job, classifier),
                 key="continue",
                 disabled=not store.is_writable,
             )

@@ -36,6 +36,7 @@ from core.wording import SIGNS
 READ_AHEAD: Final = 4
 _HIDDEN_BOX: Final = "hidden-box"
 _SMOOTH: Final = "smooth"
+_AROUND: Final = "around"
 
 
 def desk(store: ReviewStore, kept: PatchFolder, case_id: str, reader: str) -> None:
@@ -75,6 +76,7 @@ def _patch(seat: Seat, record: Record, kept: PatchFolder, position: int, *, agai
     try:
         shown = shown_now(record, case.case, reader, position)
         picture = resources.review_picture(kept, shown.sha256)
+        around = resources.review_around(kept, shown.sha256)
     except NodelensError as error:
         show_problem(error)
         _steps(seat, record, position, again=again, map_allowed=False)
@@ -92,13 +94,17 @@ def _patch(seat: Seat, record: Record, kept: PatchFolder, position: int, *, agai
         with left:
             patch_figure(
                 picture,
+                around if widgets.chosen(_AROUND) else "",
                 f"Patch {position + 1} of {total}",
                 view,
                 drawn,
                 boxed=not widgets.chosen(_HIDDEN_BOX),
                 smooth=bool(widgets.chosen(_SMOOTH)),
             )
-            _steps(seat, record, position, again=again, map_allowed=shown.patch is not None)
+            map_allowed = shown.patch is not None
+            _steps(seat, record, position, again=again, map_allowed=map_allowed)
+            if around:
+                _around_button()
         with right, st.container(gap="small", key="nl-said"):
             verdict_buttons(sitting)
             evidence(record, case, shown.patch, view)
@@ -151,6 +157,20 @@ def _steps(seat: Seat, record: Record, position: int, *, again: bool, map_allowe
             args=(_SMOOTH, not smooth),
         )
         earlier_button(record, seat.case, seat.reader)
+
+
+def _around_button() -> None:
+    """Draw the way to what lies around a patch of a slide, and back."""
+    wide = bool(widgets.chosen(_AROUND))
+    st.button(
+        "Patch alone" if wide else "Show surroundings",
+        key="surroundings",
+        shortcut="A",
+        icon=":material/zoom_out_map:",
+        help=words.AROUND_HELP,
+        on_click=widgets.choose,
+        args=(_AROUND, not wide),
+    )
 
 
 def _undo_button(seat: Seat, record: Record) -> None:

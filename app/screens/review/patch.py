@@ -17,19 +17,30 @@ def question(text: str, note: str) -> None:
 
 
 def patch_figure(
-    picture: str, title: str, view: MapView | None, drawn: Display, *, boxed: bool, smooth: bool
+    picture: str,
+    around: str,
+    title: str,
+    view: MapView | None,
+    drawn: Display,
+    *,
+    boxed: bool,
+    smooth: bool,
 ) -> None:
-    """Draw a patch large, under its map if that is shown; beside it the bare patch, small."""
+    """Draw a patch large, under its map if that is shown, or what lies around; and it bare, small.
+
+    A box outlines the middle third: of a patch what is judged, of what lies around the patch.
+    """
     box = "<i></i>" if boxed else ""
     mapped = view is not None and bool(view.picture)
-    large = view.picture if view is not None and view.picture else picture
-    under = " under its Grad-CAM" if mapped else ""
+    large = around or (view.picture if view is not None and view.picture else picture)
+    under = " and what lies around it" if around else " under its Grad-CAM" if mapped else ""
+    size = words.AROUND_SIZE if around else words.SIZE
     soft = " nl-read-soft" if smooth else ""
     st.html(
         f'<figure class="nl-read nl-read-desk{soft}" data-drawn="{drawn.action[:12]}">'
         f'<div><img src="{large}" alt="{escape(title)}{under}">{box}</div>'
         f'<figcaption><img src="{picture}" alt="The bare patch at twice its size">'
-        f"<b>{escape(title)}</b><span>{words.SIZE}</span></figcaption></figure>"
+        f"<b>{escape(title)}</b><span>{size}</span></figcaption></figure>"
     )
 
 

@@ -102,6 +102,36 @@ def running_line(
         st.button(label, icon=":material/stop:", on_click=stop, key="stop", disabled=stopping)
 
 
+def start_button(
+    label: str,
+    start: Callable[..., None],
+    arguments: tuple[object, ...],
+    *,
+    key: str = "start",
+    disabled: bool = False,
+) -> None:
+    """Draw the button that begins or continues what runs in the background."""
+    icon = ":material/play_arrow:"
+    st.button(
+        label,
+        type="primary",
+        icon=icon,
+        on_click=start,
+        args=arguments,
+        key=key,
+        disabled=disabled,
+    )
+
+
+def duration(seconds: float) -> str:
+    """Return a time span in words, coarse enough to be true."""
+    if seconds < 60:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 3600:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h"
+
+
 def section_html(title: str, note: str = "") -> Markup:
     """Return the title of a part of a page."""
     aside = Markup("<span>{}</span>").format(note) if note else ""

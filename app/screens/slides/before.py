@@ -6,7 +6,14 @@ from typing import Final
 
 import streamlit as st
 
-from app.screens.shared.parts import running_line, section, show_problem, waiting
+from app.screens.shared.parts import (
+    duration,
+    running_line,
+    section,
+    show_problem,
+    start_button,
+    waiting,
+)
 from app.screens.slides import words
 from app.screens.slides.viewer import viewer
 from app.state import widgets
@@ -144,6 +151,8 @@ def _tissue(store: SlideStore, job: Job, preview: SlidePreview) -> None:
         on_change=moved,
         help=words.SHARE_HELP,
     )
+    if not preview.cells(store.choices(job).rule).tissue.any():
+        st.warning(words.NO_COLOUR if preview.is_grey else words.NO_TISSUE)
     if not preview.is_exact:
         st.caption(words.MASK_NEAR)
 
@@ -162,14 +171,8 @@ def _start(store: SlideStore, job: Job, classifier: Classifier) -> None:
         on_change=lambda: _choose(store, job, all_cells=bool(widgets.chosen(key))),
     )
     st.caption(words.WHICH_NOTES[bool(all_cells)])
-    st.button(
-        "Score this slide",
-        type="primary",
-        icon=":material/play_arrow:",
-        on_click=store.start,
-        args=(job, classifier),
-        key="start",
-        disabled=not store.jobs.is_writable,
+    start_button(
+        "Score this slide", store.start, (job, classifier), disabled=not store.jobs.is_writable
     )
 
 
@@ -190,8 +193,11 @@ def progress_line(store: SlideStore, job: Job, progress: SlideProgress) -> None:
 def _progress_text(progress: SlideProgress) -> str:
     if progress.step == "looking":
         return f"{words.LOOKING} …"
-    text = f"{progress.done:,} cells scored, {progress.total - progress.done:,} to do by now"
-    return f"{text} · {progress.rate_per_s:,.0f} cells per second" if progress.rate_per_s else text
+    text = f"{progress.done:,} of about {progress.total:,} cells"
+    if not (progress.done and progress.rate_per_s):
+        return f"{text} · reading the first ones …"
+    left = duration((progress.total - progress.done) / progress.rate_per_s)
+    return f"{text} · {progress.rate_per_s:,.0f} cells per second · about {left} left"
 
 
 def after_stop(
@@ -204,12 +210,10 @@ def after_stop(
         st.info(words.STOPPED, icon=":material/pause_circle:")
     with st.container(horizontal=True):
         if classifier is not None:
-            st.button(
+            start_button(
                 "Continue",
-                type="primary",
-                icon=":material/play_arrow:",
-                on_click=store.start,
-                args=(job, classifier),
+                store.start,
+                (job, classifier),
                 key="continue",
                 disabled=not store.jobs.is_writable,
             )

@@ -15,6 +15,7 @@ from app.screens.slides.before import again_button
 from app.state import address, identity, widgets
 from core.errors import NodelensError
 from core.jobs import Job
+from core.patches import ImageU8
 from core.scoring import Classifier
 from core.slides.review import cells_as_patches
 from core.slides.store import SlideStore
@@ -96,10 +97,17 @@ def _to_review(store: SlideStore, job: Job, classifier: Classifier, which: str, 
         if which == words.FLAGGED
         else cells.doubtful_first(count, threshold)
     )
-    batches = resources.job_store(resources.settings())
+    settings = resources.settings()
+    batches, kept = resources.job_store(settings), resources.review_patches(settings)
+
+    def keep(sha256: str, around: ImageU8) -> None:
+        kept.keep_around(around, sha256=sha256)
+
     with st.spinner("Cutting and scoring the patches …"):
         batch = batches.add_upload(
-            identity.owner(), f"{job.name}, {len(places)} cells", cells_as_patches(view, places)
+            identity.owner(),
+            f"{job.name}, {len(places)} cells",
+            cells_as_patches(view, places, keep),
         )
         batches.start(batch, classifier)
         batches.wait(batch, timeout_s=120)

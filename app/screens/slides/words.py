@@ -34,6 +34,11 @@ TISSUE_NOTE: Final = (
     "tissue. Adjust this if glass is marked or tissue is not; the picture shows the change."
 )
 MASK_NEAR: Final = "On a slide of this size the picture shows the tissue roughly."
+NO_TISSUE: Final = "No tissue is found. Lower the limits until the tissue is marked."
+NO_COLOUR: Final = (
+    "This picture has no colour. The model judges sections stained with H&E, in colour: export it "
+    "again as RGB."
+)
 SATURATION_HELP: Final = "Glass, dust and grey ink have less colour than stained tissue."
 DENSITY_HELP: Final = "Glass lets through more light than tissue."
 SHARE_HELP: Final = "How much of a cell must be tissue for the cell to be scored."

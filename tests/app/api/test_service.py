@@ -4,6 +4,7 @@ import asyncio
 import base64
 import io
 import json
+import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -130,6 +131,19 @@ def test_a_model_that_fails_its_self_test_is_told_by_readyz() -> None:
         assert service.get("/healthz").status_code == 200
         assert check_problem(service.get("/readyz"), 503) == "Self-test failed."
         check_problem(service.post("/api/v1/score", files=upload(b"x")), 503)
+
+
+def test_the_page_of_the_routes_loads_nothing_from_anywhere(client: TestClient) -> None:
+    answer = client.get("/api/v1/docs")
+    assert answer.headers["content-type"].startswith("text/html")
+    schema = client.get("/api/v1/openapi.json").json()
+    told = [f"{method.upper()} {path}" for path, ways in schema["paths"].items() for method in ways]
+    assert len(told) > 8
+    assert [one for one in told if f"<code>{one}</code>" not in answer.text] == []
+    assert set(re.findall(r"<(script|link|img|iframe)", answer.text)) == set()
+    for name in re.findall(r'href="#(\w+)"', answer.text):
+        assert f'id="{name}"' in answer.text
+    assert "Calibrated probability of tumour" in answer.text
 
 
 def test_model_and_operating_points_are_told(

@@ -1,5 +1,6 @@
 """What a viewer is shown, the drawn slide, and cells on their way to a review."""
 
+import hashlib
 import io
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from PIL import Image
 
 from core.__main__ import main
 from core.patches import open_source
+from core.review.patches import PatchFolder
 from core.scoring import Classifier
 from core.slides import open_slide
 from core.slides.drawn import draw_slide, write_pyramid
@@ -74,12 +76,19 @@ def test_cells_for_a_review_score_like_the_slide(
     path = slide_of(tmp_path / "a.tif", tissue_image(green_cells(8, 8, (2, 3))))
     places = np.array([[2, 3], [0, 0], [7, 7]])
     (tmp_path / "cells").mkdir()
+    kept = PatchFolder(tmp_path / "kept")
     with open_slide(path) as view:
-        for file in cells_as_patches(view, places):
+        keep = lambda sha256, around: kept.keep_around(around, sha256=sha256)  # noqa: E731 - short
+        for file in cells_as_patches(view, places, keep):
             (tmp_path / "cells" / file.name).write_bytes(file.read())
         expected = [cell_patch(view, *place) for place in places.tolist()]
         around = cell_surroundings(view, 2, 3)
     np.testing.assert_array_equal(around[96:192, 96:192], expected[0])
+    digest = hashlib.sha256((tmp_path / "cells" / "r2c3.png").read_bytes()).hexdigest()
+    seen = kept.around(digest)
+    assert seen is not None
+    assert np.abs(seen.astype(int) - around).mean() < 6  # JPEG, of noise
+    assert kept.around("0" * 64) is None
     assert (tmp_path / "cells" / "slides.csv").read_text().splitlines()[1] == "r2c3,a.tif"
     with open_source(tmp_path / "cells") as source:
         names = [entry.id for entry in source.entries]
