@@ -42,7 +42,15 @@ class SourceError(NodelensError, OSError):
 
 
 class SpacingError(SourceError):
-    """A slide does not say, or not believably, how large its pixels are, or they are too coarse."""
+    """A slide does not say, or not believably, how large its pixels are, or they are too coarse.
+
+    Attributes:
+        found: What is wrong, without what to do: a page has its own way to give a spacing.
+    """
+
+    def __init__(self, found: str, what_to_do: str) -> None:
+        super().__init__(f"{found} {what_to_do}")
+        self.found = found
 
 
 class BundleError(NodelensError, ValueError):

@@ -110,13 +110,14 @@ def settle_spacing(name: str, claimed: ClaimedSpacing, given_um_px: float | None
     elif not _PLAUSIBLE_UM_PX[0] <= um_px <= _PLAUSIBLE_UM_PX[1]:
         raise SpacingError(
             f"Found the spacing {um_px:g} µm/px for {name}; expected about 0.25 (40x), 0.5 (20x) "
-            "or 1.0 (10x). Give --um-per-px in micrometres per full-resolution pixel."
+            "or 1.0 (10x).",
+            "Give --um-per-px in micrometres per full-resolution pixel.",
         )
     if um_px > COARSEST_UM_PX:
         raise SpacingError(
             f"{name} has {um_px:.4g} µm/px; this model judges {SPACING_UM_PX} µm/px and finer "
-            "pixels can be made coarser, not the other way. Export the slide at 10x or higher, or "
-            "give --um-per-px if the file is wrong."
+            "pixels can be made coarser, not the other way.",
+            "Export the slide at 10x or higher, or give --um-per-px if the file is wrong.",
         )
     return Spacing(um_px, origin, str(claimed))
 
@@ -140,6 +141,7 @@ def _believed(name: str, claimed: ClaimedSpacing) -> float:
     else:
         return (x + y) / 2
     raise SpacingError(
-        f"{name} {why}. It is not guessed: give the micrometres per pixel (--um-per-px), e.g. "
-        "0.25 (40x), 0.5 (20x) or 1.0 (10x)."
+        f"{name} {why}.",
+        "It is not guessed: give the micrometres per pixel (--um-per-px), e.g. 0.25 (40x), "
+        "0.5 (20x) or 1.0 (10x).",
     )

@@ -30,7 +30,7 @@ _WHICH: Final = "which-cells"
 
 def ask_spacing(store: SlideStore, job: Job, error: SpacingError) -> None:
     """Draw what is wrong with the spacing, and the ways to give it."""
-    show_problem(error)
+    st.warning(error.found, icon=":material/straighten:")
     section(words.SPACING, "micrometres per pixel at full resolution")
     st.caption(words.SPACING_ASKED)
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -80,9 +80,9 @@ def before_start(store: SlideStore, job: Job, classifier: Classifier | None) -> 
         return
     shown, chosen = st.columns([1.9, 1], gap="medium")
     with chosen:
-        _tissue(store, job, preview)
         if classifier is not None:
             _start(store, job, classifier)
+        _tissue(store, job, preview)
     with shown:
         threshold = classifier.operating_point.threshold if classifier else 0.5
         viewer(store, job, threshold=threshold, scored=False)

@@ -11,7 +11,6 @@ import streamlit as st
 from app import resources
 from app.screens.shared.parts import download, facts
 from app.screens.slides import words
-from app.screens.slides.before import again_button
 from app.state import address, identity, widgets
 from core.errors import NodelensError
 from core.jobs import Job
@@ -65,7 +64,6 @@ def ways_on(store: SlideStore, job: Job, state: str, classifier: Classifier | No
     if state == "done":
         _review(store, job, classifier)
         _downloads(store, job)
-        again_button(store, job)
 
 
 def _review(store: SlideStore, job: Job, classifier: Classifier | None) -> None:

@@ -11,6 +11,7 @@ from app import resources
 from app.screens.shared.listing import badge, job_list, marks
 from app.screens.shared.parts import empty, head_line, show_problem, way_back
 from app.screens.slides import words
+from app.screens.slides.before import again_button
 from app.state import address, identity, widgets
 from core.errors import NodelensError, SourceError
 from core.jobs import Job
@@ -112,7 +113,10 @@ def slide_head(store: SlideStore, job: Job, state: str, ways_on: Callable[[], No
         drawn = badge("drawn, not tissue", "drawn") if store.is_drawn(job) else Markup("")
         head_line(job.name, drawn + marks(job, state))
         ways_on()
-        with st.popover("", icon=":material/more_vert:", key="slide-more", help="Delete"):
+        with st.popover("", icon=":material/more_vert:", key="slide-more", help="More"):
+            if state == "done":
+                st.write(words.AGAIN_HELP)
+                again_button(store, job)
             st.write(words.DELETE)
             delete = partial(_delete, store, job)
             st.button("Delete this slide", on_click=delete, key="del", icon=":material/delete:")

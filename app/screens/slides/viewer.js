@@ -146,7 +146,7 @@ class SlideViewer {
       const score = scores[at], code = codes[at], tumour = score >= threshold;
       if (tumour) flagged += 1;
       let colour = null, alpha = 255;
-      if (!none && (tumour || (all && score >= 0))) colour = colourOf(score);
+      if (!none && (tumour || (all && score >= 0))) colour = colourOf(score, threshold);
       else if (mask && code & TISSUE) [colour, alpha] = [[11, 107, 115], 110];
       else if (all && code & TISSUE && (code & STATE) !== SCORED) colour = [150, 150, 150];
       if (!none && (code & STATE) === FAILED) colour = [90, 90, 90];
@@ -322,10 +322,11 @@ function twice(context, under, wide, over, narrow) {
   context.stroke();
 }
 
-function colourOf(score) {
-  const [from, to, share] = score < 0.5
-    ? [COLOURS[0], COLOURS[1], score * 2]
-    : [COLOURS[1], COLOURS[2], score * 2 - 1];
+// Pale at the threshold: a flagged cell is never in the colour of those that are not.
+function colourOf(score, threshold) {
+  const [from, to, share] = score < threshold
+    ? [COLOURS[0], COLOURS[1], score / threshold]
+    : [COLOURS[1], COLOURS[2], (score - threshold) / Math.max(1 - threshold, 1e-9)];
   return from.map((one, channel) => one + (to[channel] - one) * share);
 }
 

@@ -63,8 +63,9 @@ NAME: Final = (
     "cells, Enter looks at the cell in the middle."
 )
 KEYS: Final = (
-    "Click a cell to see its patch. Keys: arrows move, + and − zoom, 0 shows all, N and P go "
-    "through the flagged cells from the highest score down, Enter takes the cell in the middle."
+    "Orange cells score above the threshold, blue ones below, pale ones near it. Click a cell to "
+    "see its patch. Keys: arrows move, + and − zoom, 0 shows all, N and P go through the flagged "
+    "cells from the highest score down, Enter takes the cell in the middle."
 )
 CHOOSE_CELL: Final = ("No cell chosen.", "Click a cell in the slide, or press N for the highest.")
 NOT_TISSUE: Final = "This cell has too little tissue and was not scored."
