@@ -1,6 +1,6 @@
 """The audit as one HTML file that needs no network: findings first, then tables and figures."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,7 +38,13 @@ def write_report(audit: Audit, source: PatchSource, path: Path) -> None:
         path: Of the HTML file.
     """
     known = readable(audit.patches)
-    contrasts, probes, pairs = (audit.table(name) for name in ("contrasts", "probes", "pairs"))
+    pairs, associations, slides = audit.table("pairs"), audit.table("associations"), None
+    balance = audit.table("balance")
+    if balance is not None and (balance["by"] == "slide").any():
+        largest = balance[balance["by"] == "slide"].nlargest(_MOST_SLIDES, "patches")
+        slides = _slides_figure(largest)
+    if associations is not None and associations.empty:
+        associations = None
     text = pages.page(
         _TEMPLATE,
         title=f"Audit of {audit.spec.source}",
@@ -49,13 +55,19 @@ def write_report(audit: Audit, source: PatchSource, path: Path) -> None:
             (one, _pictures(one.rows, audit, source, spread=one.area is Area.QUALITY))
             for one in audit.findings()
         ],
-        **_balance(audit.table("balance")),
+        balance=_records(audit, "balance"),
+        contrasts=_records(audit, "contrasts"),
+        probes=_records(audit, "probes"),
+        slides=slides,
         distributions={} if known.empty else dict(_distributions(known)),
-        contrasts=[] if contrasts is None else list(_contrasts(contrasts)),
-        **_associations(audit.table("associations")),
-        probes=[] if probes is None else list(_probes(probes)),
+        associations=None if associations is None else _associations(associations),
+        most_slides=0 if associations is None else int(associations["slides"].max()),
         pairs=[] if pairs is None else list(_pairs(pairs, audit, source)),
         skipped=[f"{step}: {skip.reason}" for step, skip in audit.progress.skipped.items()],
+        classes={label: name for label, (name, _) in _CLASSES.items()},
+        number=number,
+        percent=percent,
+        nothing=NOTHING,
     )
     with replacing(path) as temporary:
         temporary.write_text(text, "utf-8")
@@ -92,20 +104,10 @@ def _short(path: str) -> str:
     return path if len(path) <= _CAPTION else f"{path[: _CAPTION // 2]}…{path[-_CAPTION // 2 :]}"
 
 
-def _balance(balance: pd.DataFrame | None) -> dict[str, Any]:
-    """Return the rows of the table, and the figure of the slides if any are known."""
-    if balance is None:
-        return {"balance": [], "slides": None}
-    rows = [
-        (
-            "all" if row["by"] == "all" else f"split {row['name']}",
-            *(f"{row[count]:,}" for count in ("patches", "readable", "labelled", "positives")),
-            percent(float(row["prevalence"])),
-        )
-        for row in balance[balance["by"] != "slide"].to_dict("records")
-    ]
-    slides = balance[balance["by"] == "slide"].nlargest(_MOST_SLIDES, "patches")
-    return {"balance": rows, "slides": _slides_figure(slides) if len(slides) else None}
+def _records(audit: Audit, name: str) -> list[dict[Hashable, Any]]:
+    """Return the rows of a table; none until there is one."""
+    table = audit.table(name)
+    return [] if table is None else table.to_dict("records")
 
 
 def _slides_figure(slides: pd.DataFrame) -> go.Figure:
@@ -145,23 +147,7 @@ def _distributions(known: pd.DataFrame) -> Iterator[tuple[str, go.Figure]]:
         yield region, pages.dressed(figure, 450)
 
 
-def _contrasts(contrasts: pd.DataFrame) -> Iterator[tuple[str, ...]]:
-    for row in contrasts.to_dict("records"):
-        low, high = float(row["low"]), float(row["high"])
-        yield (
-            str(row["channel"]),
-            _CLASSES[int(row["label"])][0],
-            f"{row['patches']:,}",
-            f"{row['centre']:.3g}",
-            f"{row['ring']:.3g}",
-            f"{row['difference']:+.3g}",
-            NOTHING if np.isnan(low) else f"{low:+.3g} to {high:+.3g}",
-        )
-
-
-def _associations(associations: pd.DataFrame | None) -> dict[str, Any]:
-    if associations is None or associations.empty:
-        return {"associations": None, "most_slides": 0}
+def _associations(associations: pd.DataFrame) -> go.Figure:
     best = associations.head(25).iloc[::-1]
     figure = go.Figure(
         go.Scatter(
@@ -169,34 +155,14 @@ def _associations(associations: pd.DataFrame | None) -> dict[str, Any]:
             y=[name.replace("_", " ") for name in best["measure"]],
             mode="markers",
             marker={"color": pages.NO_TUMOUR, "size": 8},
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": (best["high"] - best["auroc"]).tolist(),
-                "arrayminus": (best["auroc"] - best["low"]).tolist(),
-            },
+            error_x=pages.error_bars(best["auroc"], best["low"], best["high"]),
         )
     )
     figure.add_vline(x=0.5, line_dash="dot")
     figure.update_layout(
         title="The 25 most telling measures", xaxis_title="AUROC with 95 % interval"
     )
-    most = int(associations["slides"].max())
-    return {"associations": pages.dressed(figure, 640), "most_slides": most}
-
-
-def _probes(probes: pd.DataFrame) -> Iterator[tuple[str, ...]]:
-    for row in probes.to_dict("records"):
-        yield (
-            str(row["told"]),
-            str(row["seen"]),
-            str(row["measure"]),
-            number(float(row["score"]), 2),
-            number(float(row["chance"]), 2),
-            f"{row['patches']:,}",
-            str(row["folds"]),
-            str(row["note"]),
-        )
+    return pages.dressed(figure, 640)
 
 
 def _pairs(pairs: pd.DataFrame, audit: Audit, source: PatchSource) -> Iterator[tuple[Any, ...]]:
