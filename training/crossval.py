@@ -17,20 +17,10 @@ from training.bundling.performance import Performance, measure_performance
 from training.bundling.validated import epochs_note, read_validation_logits
 from training.distill import run_distill
 from training.fitting import planned_split, run_fit, say
-from training.judging.subject import (
-    OUT_OF_FOLD_PARQUET,
-    OUT_OF_FOLD_SCORES,
-    TEACHING_SCORES,
-)
+from training.judging.subject import OUT_OF_FOLD_PARQUET, OUT_OF_FOLD_SCORES, TEACHING_SCORES
 from training.learning.team import require_one_process
 from training.options import CrossvalOptions, DistillOptions, FitOptions, Fold
-from training.runs.folder import (
-    CROSSVAL_FILE,
-    RunFolder,
-    read_config,
-    read_finished,
-    write_json,
-)
+from training.runs.folder import CROSSVAL_FILE, RunFolder, read_config, read_finished, write_json
 
 
 @dataclass(frozen=True)

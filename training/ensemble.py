@@ -6,11 +6,7 @@ import os
 import pandas as pd
 
 from core.files import replacing
-from training.judging.subject import (
-    ENSEMBLE_SCORES,
-    Subject,
-    mean_subject,
-)
+from training.judging.subject import ENSEMBLE_SCORES, Subject, mean_subject
 from training.options import EnsembleOptions
 from training.runs.folder import ENSEMBLE_FILE, write_json
 

@@ -9,13 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from core import pages
-from core.explanation.distributions import (
-    Basis,
-    Collected,
-    FloatArray,
-    Group,
-    Spread,
-)
+from core.explanation.distributions import Basis, Collected, FloatArray, Group, Spread
 from core.explanation.rows import DECIDED, Measure
 from core.statistics import Measured
 

@@ -34,12 +34,7 @@ from core.scoring.outputs import (
     write_rows,
 )
 from core.scoring.rows import ScoreRow
-from core.scoring.run import (
-    first_change,
-    open_journal,
-    run_scoring,
-    specify,
-)
+from core.scoring.run import first_change, open_journal, run_scoring, specify
 from core.scoring.shards import Shard, merge_shards
 from core.thresholds import read_locked_point
 

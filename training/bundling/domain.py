@@ -5,13 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from core.bundle import (
-    ValidationScores,
-    build_network,
-    read_bundle,
-    read_validation,
-    write_card,
-)
+from core.bundle import ValidationScores, build_network, read_bundle, read_validation, write_card
 from core.bundle.card import Architecture, TrainingDomain
 from core.bundle.domain import fit_domain, fit_domain_by_folds, write_domain
 from core.engine import TorchEngine

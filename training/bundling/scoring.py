@@ -12,13 +12,7 @@ from numpy.typing import NDArray
 from core.bundle.bundle import CARD_FILE
 from core.errors import RunError, SourceError
 from core.patches import ImageU8, PatchSource, SelectedSource
-from core.scoring import (
-    Classifier,
-    TestTimeAugmentation,
-    open_classifier,
-    open_journal,
-    specify,
-)
+from core.scoring import Classifier, TestTimeAugmentation, open_classifier, open_journal, specify
 from core.scoring.command import finished_before, score_into
 from core.tables import split_name
 from training.bundling.export import run_export

@@ -14,13 +14,7 @@ from core import pages
 from core.bundle import metric_name, same_model
 from core.errors import EvidenceError, RunError
 from core.files import replacing
-from core.statistics import (
-    Measured,
-    OperatingTable,
-    precision_recall_curve,
-    reliability,
-    roc_curve,
-)
+from core.statistics import Measured, OperatingTable, precision_recall_curve, reliability, roc_curve
 from core.thresholds import choose, read_locked_point
 from training.bundling.calibration import RULE
 from training.bundling.performance import Performance, Threshold, measure_performance

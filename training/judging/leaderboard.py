@@ -16,18 +16,9 @@ from safetensors import SafetensorError
 from core.errors import RunError
 from core.files import replacing
 from training.bundling.performance import Performance, measure_performance
-from training.judging.subject import (
-    Subject,
-    open_subject,
-)
+from training.judging.subject import Subject, open_subject
 from training.options import ScoringOptions
-from training.runs.folder import (
-    CROSSVAL_FILE,
-    ENSEMBLE_FILE,
-    RecordedRun,
-    RunFolder,
-    read_config,
-)
+from training.runs.folder import CROSSVAL_FILE, ENSEMBLE_FILE, RecordedRun, RunFolder, read_config
 
 BEGIN: Final = "<!-- leaderboard -->"
 END: Final = "<!-- /leaderboard -->"

@@ -19,12 +19,7 @@ from core.tables import SLIDE_COLUMNS, Table, id_key, read_table
 from core.thresholds.score_table import read_scores_csv, run_scores, scores_of_table
 from core.thresholds.scores import ScoreSet, bundle_scores
 from training.bundling.calibration import calibrate
-from training.bundling.scoring import (
-    CONFIG_FILE,
-    labelled_source,
-    open_model,
-    score_patches,
-)
+from training.bundling.scoring import CONFIG_FILE, labelled_source, open_model, score_patches
 from training.bundling.validated import read_validation_logits
 from training.options import ScoringOptions
 from training.runs.folder import CROSSVAL_FILE, ENSEMBLE_FILE, RunFolder

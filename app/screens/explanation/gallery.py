@@ -25,23 +25,10 @@ from app.screens.explanation.tiles import Tiles
 from app.screens.shared.pager import page_of, pager
 from app.screens.shared.parts import download, empty, show_problem
 from core.errors import NodelensError
-from core.explanation import (
-    ExplanationRow,
-    Measurement,
-    Method,
-    OverlayStyle,
-    table_csv,
-)
+from core.explanation import ExplanationRow, Measurement, Method, OverlayStyle, table_csv
 from core.explanation.cam import unit_of
 from core.explanation.explained import ExplainedPatches, PatchCollection, zipped
-from core.explanation.listing import (
-    FILTERS,
-    NEED_MAPS,
-    NEED_TESTS,
-    ORDERS,
-    is_tested,
-    listed,
-)
+from core.explanation.listing import FILTERS, NEED_MAPS, NEED_TESTS, ORDERS, is_tested, listed
 
 _TILES: Final = 24
 _SCORES_PASS: Final = 16

@@ -7,15 +7,7 @@ import streamlit as st
 from app import resources
 from app.screens.here import words
 from app.screens.shared.model import decision_text
-from app.screens.shared.parts import (
-    Stat,
-    download,
-    empty,
-    plain,
-    section,
-    show_problem,
-    stat_strip,
-)
+from app.screens.shared.parts import Stat, download, empty, plain, section, show_problem, stat_strip
 from app.screens.shared.who import name_field, require_lead
 from app.state import widgets
 from core.bundle import Card

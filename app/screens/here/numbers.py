@@ -7,13 +7,7 @@ from app.charts import threshold as figures
 from app.screens.here import words
 from app.screens.shared.parts import bullets, chart, plain, section, table, with_small
 from app.state import widgets
-from core.local import (
-    Claim,
-    Findings,
-    calibration_sentences,
-    suffices_sentence,
-    unlike_sentence,
-)
+from core.local import Claim, Findings, calibration_sentences, suffices_sentence, unlike_sentence
 from core.local.sentences import NAMES
 from core.statistics import Measured
 from core.thresholds import ThresholdStudy

@@ -9,14 +9,7 @@ from markupsafe import Markup
 
 from app import resources
 from app.screens.shared import who
-from app.screens.shared.parts import (
-    Stat,
-    download,
-    empty,
-    plain,
-    show_problem,
-    stat_strip,
-)
+from app.screens.shared.parts import Stat, download, empty, plain, show_problem, stat_strip
 from app.screens.shared.who import require_lead
 from app.screens.threshold import numbers, words
 from app.screens.threshold.scene import Scene
