@@ -25,7 +25,7 @@ END: Final = "<!-- /leaderboard -->"
 _NOT_LEARNT: Final = ("running_mean", "running_var", "num_batches_tracked")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Entry:
     """One line of the table.
 
@@ -58,18 +58,18 @@ class Entry:
     kind: str
     recipe: str
     init: str
-    parameters: int | None
-    epochs: int | None
-    train_patches: int | None
-    seed: int | None
-    patches_per_second: float | None
-    device: str
+    parameters: int | None = None
+    epochs: int | None = None
+    train_patches: int | None = None
+    seed: int | None = None
+    patches_per_second: float | None = None
+    device: str = ""
     validation_patches: int
     validation_slides: int
     validation_sha256: str
     random_split: bool
-    seen_pcam: bool
-    trained_patches: int
+    seen_pcam: bool = False
+    trained_patches: int = 0
     auroc: float
     auroc_low: float | None
     auroc_high: float | None
@@ -156,7 +156,6 @@ def _of_run(name: str, folder: RunFolder, recorded: RecordedRun, judged: Perform
         validation_sha256=config.val.ids_sha256,
         random_split=config.at_random or bool({*config.train.slides} & {*config.val.slides}),
         seen_pcam=config.initial.has_seen_pcam,
-        trained_patches=0,
         **_metrics(judged),
     )
 
@@ -169,17 +168,11 @@ def _of_several(name: str, folder: Path, subject: Subject, judged: Performance) 
         kind="cross-validation" if crossval.is_file() else "ensemble",
         recipe=str(facts.get("recipe", "")),
         init=_short(str(facts.get("init", ""))),
-        parameters=None,
-        epochs=None,
-        train_patches=None,
         seed=facts.get("seed"),
-        patches_per_second=None,
-        device="",
         validation_patches=judged.patches,
         validation_slides=judged.slides,
         validation_sha256=str(facts.get("ids_sha256", subject.scores.sha256)),
         random_split=bool(facts.get("random_split", False)),
-        seen_pcam=False,
         trained_patches=subject.trained_patches,
         **_metrics(judged),
     )
