@@ -1,10 +1,183 @@
 """`python -m training.gpu`: from packed archives to the weights and scores of a whole course."""
 
+import json
+import os
 import sys
+import time
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from core.command_line import Program, run_program
-from training.gpu.commands import course
+from core.command_line import Flat, Program, run_program
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from training.gpu.archive import PackedPatches
+    from training.gpu.course import Cohort, Plan
+    from training.gpu.lockstep import Weights
+
+REHEARSED_STEPS: Final = 2
+REHEARSED_BATCH: Final = 4
+PATCHES_FILE: Final = "patches.npz"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CourseOptions:
+    """What a course works with.
+
+    Attributes:
+        archives: Folder of ZIP archives of 96 × 96 pictures named by id.
+        table: CSV with id, label and slide_group ("" where unknown).
+        init: ImageNet weights of the network, safetensors in timm's naming.
+        out: Folder for weights and scores; decoded patches are kept beside it.
+        rehearse: Take so many patches and two steps a stage, to see that everything runs.
+        seed: Of folds, order and variation.
+        steps: Factor of the steps of every stage.
+        colour: Share of the recipe's limits of stain and light.
+        swaps: Share of the patches that take on the stain statistics of another.
+        transplants: Share of the patches that teachers see in other surroundings.
+        branches: Networks that each student follows.
+        students: For each student its share of transplants; they are averaged.
+        small: Input sizes of further students.
+        seconds: Time of the whole course; the students' steps are cut to fit.
+    """
+
+    archives: Path
+    table: Path
+    init: Path
+    out: Path
+    rehearse: int | None = None
+    seed: int = 0
+    steps: float = 1.0
+    colour: float = 0.5
+    swaps: float = 0.3
+    transplants: float = 0.15
+    branches: int = 3
+    students: tuple[float, ...] = (0.0, 0.4)
+    small: tuple[int, ...] = (96,)
+    seconds: float | None = None
+
+
+def course(options: Annotated[CourseOptions, Flat]) -> int:
+    """Train folds and refit; write weights, out-of-fold scores and what each stage reached."""
+    import numpy as np  # noqa: PLC0415 - help does not wait for PyTorch
+    import torch  # noqa: PLC0415
+    from safetensors.torch import save_file  # noqa: PLC0415
+
+    from training.gpu.course import Course  # noqa: PLC0415
+
+    cohort, start = _prepared(options)
+    plan = _plan(options)
+    say(f"{plan}")
+
+    def keep(name: str, networks: "Sequence[Weights]", size_px: int) -> None:
+        facts = {"stage": name, "input_size_px": str(size_px)}
+        *folds, refit = networks
+        save_file(_plain(refit, torch.float32), options.out / f"{name}.safetensors", facts)
+        if name == "final":
+            # Half the bytes: the folds' networks only show where the scores came from.
+            for number, fold in enumerate(folds, start=1):
+                path = options.out / f"fold-{number}.safetensors"
+                save_file(_plain(fold, torch.float16), path, facts)
+        write()
+
+    def write() -> None:
+        tables: dict[str, Any] = {
+            "ids": cohort.packed.ids,
+            "slides": cohort.packed.slides,
+            "labels": cohort.packed.labels,
+            "folds": cohort.folds,
+            **way.scores,
+        }
+        np.savez_compressed(options.out / "scores.npz", **tables)
+        cuda = torch.cuda.is_available()
+        facts = {
+            "plan": asdict(plan),
+            "table": way.table,
+            "torch": torch.__version__,
+            "device": torch.cuda.get_device_name() if cuda else "cpu",
+        }
+        (options.out / "course.json").write_text(json.dumps(facts, indent=1, default=str))
+
+    way = Course(cohort, plan, start, say, seed=options.seed, keep=keep)
+    way.run()
+    write()
+    return 0
+
+
+def say(line: str) -> None:
+    """Print a line with the seconds since the start of the process."""
+    sys.stdout.write(f"{time.monotonic() - _STARTED:7.1f} s  {line}\n")
+    sys.stdout.flush()
+
+
+_STARTED: Final = time.monotonic()
+
+
+def _prepared(options: CourseOptions) -> "tuple[Cohort, dict[str, Tensor]]":
+    import torch  # noqa: PLC0415
+
+    from training.gpu.course import ARCHITECTURE, Cohort  # noqa: PLC0415
+    from training.runs.initial import initial_network  # noqa: PLC0415
+
+    options.out.mkdir(parents=True, exist_ok=True)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    packed = _patches(options)
+    say(f"{len(packed.ids)} patches, {int(packed.labels.sum())} with tumour, {device}")
+    torch.manual_seed(options.seed)
+    network, _ = initial_network(ARCHITECTURE, str(options.init))
+    start = {name: value.to(device) for name, value in network.state_dict().items()}
+    return Cohort.of(packed, device, seed=options.seed), start
+
+
+def _patches(options: CourseOptions) -> "PackedPatches":
+    from training.gpu.archive import PackedPatches, read_archives  # noqa: PLC0415
+
+    kept = options.out.parent / PATCHES_FILE
+    if kept.is_file() and not options.rehearse:
+        return PackedPatches.read(kept)
+    packed = read_archives(
+        sorted(options.archives.glob("*.zip")),
+        options.table,
+        processes=os.cpu_count() or 1,
+        limit=8 * options.rehearse if options.rehearse else None,
+    )
+    if options.rehearse:
+        return packed.first(options.rehearse)
+    packed.write(kept)
+    return packed
+
+
+def _plan(options: CourseOptions) -> "Plan":
+    from training.gpu.course import COLOUR, Plan, scaled  # noqa: PLC0415
+    from training.gpu.variation import Strength  # noqa: PLC0415
+
+    def steps(usual: int) -> int:
+        return REHEARSED_STEPS if options.rehearse else round(usual * options.steps)
+
+    usual = Plan(Strength(scaled(COLOUR, options.colour), options.transplants, options.swaps))
+    return replace(
+        usual,
+        trunk_steps=steps(usual.trunk_steps),
+        branch_steps=steps(usual.branch_steps),
+        student_steps=steps(usual.student_steps),
+        small_steps=steps(usual.small_steps),
+        branches=options.branches,
+        students=options.students,
+        small=options.small,
+        seconds=options.seconds,
+        batch_size=REHEARSED_BATCH if options.rehearse else usual.batch_size,
+    )
+
+
+def _plain(weights: "Weights", dtype: Any) -> "dict[str, Tensor]":  # noqa: ANN401 - a torch dtype
+    return {
+        name: (value.to(dtype) if value.is_floating_point() else value).cpu().contiguous()
+        for name, value in weights.items()
+    }
+
 
 PROGRAM = Program(
     "python -m training.gpu",
