@@ -26,8 +26,10 @@ lock:
 	python -m tools.lock
 
 # Everything for an installation without a network: pip install --no-index --find-links wheelhouse …
+# LOCK=requirements-cpu.lock for machines without a GPU; PyTorch's CPU build is fetched apart then.
+LOCK ?= requirements.lock
 wheelhouse:
-	pip download --require-hashes -r requirements.lock -d wheelhouse
+	pip download --no-deps --require-hashes -r $(LOCK) -d wheelhouse
 
 # What is in the pinned set, in CycloneDX; needs cyclonedx-bom.
 sbom:

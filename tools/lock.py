@@ -12,6 +12,8 @@ PINNED: Final = Path("requirements.txt")
 WHOLE: Final = Path("requirements.lock")
 CPU: Final = Path("requirements-cpu.lock")
 _PYTHON: Final = "3.11"
+_TO_BUILD: Final = "wheel"
+"""grad-cam comes as source: without a network it can be built only with what builds it."""
 _OF_CUDA: Final = re.compile(r"(torch|torchvision|triton|nvidia-|cuda-)")
 _WHOLE_HEAD: Final = """\
 # The pinned set with all it needs, each file by its hash: pip install --require-hashes -r requirements.lock
@@ -36,7 +38,7 @@ def main() -> int:
     pinned = [line for line in PINNED.read_text("utf-8").splitlines() if not line.startswith("-e")]
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "requirements.in")
-        source.write_text("\n".join(pinned) + "\n", "utf-8")
+        source.write_text("\n".join([*pinned, _TO_BUILD]) + "\n", "utf-8")
         text = _compiled(source)
         WHOLE.write_text(_WHOLE_HEAD + text, "utf-8")
         try:

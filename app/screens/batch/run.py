@@ -145,7 +145,7 @@ def input_report(report: InputReport, in_tables: int) -> None:
         + "</div>"
     )
     lines = [_problem(problem, "×", "bad") for problem in report.problems]
-    lines += [_problem(InputProblem(note, 0, ()), "!", "ok") for note in report.notes]
+    lines += [_line("!", escape(note), "ok") for note in report.notes]
     lines += [_problem(note, "✓", "ok") for note in report.converted]
     if lines:
         st.html(f'<ul class="nl-problems">{"".join(lines)}</ul>')
@@ -155,11 +155,13 @@ def _problem(problem: InputProblem, sign: str, tone: str) -> str:
     reason = problem.reason[:1].upper() + problem.reason[1:]
     more = ", …" if problem.count > len(problem.examples) else ""
     examples = ", ".join(escape(example) for example in problem.examples)
-    number = f"{problem.count:,}" if problem.count else ""
-    return (
-        f'<li class="nl-problem-{tone}"><b>{sign} {number}</b>'
-        f"<span>{escape(reason)}<small>{examples}{more}</small></span></li>"
+    return _line(
+        f"{sign} {problem.count:,}", f"{escape(reason)}<small>{examples}{more}</small>", tone
     )
+
+
+def _line(sign: str, text: str, tone: str) -> str:
+    return f'<li class="nl-problem-{tone}"><b>{sign}</b><span>{text}</span></li>'
 
 
 def progress_line(store: JobStore, job: Job, progress: JobProgress) -> None:
