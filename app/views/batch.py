@@ -9,7 +9,6 @@ from app.screens.batch import (
     against,
     batches,
     browser,
-    cutting,
     patch,
     results,
     run,
@@ -86,7 +85,7 @@ def start_page(store: JobStore, classifier: Classifier | None) -> None:
     if classifier is not None:
         parts.section("New batch")
         sources.new_batch(store, settings)
-        cutting.how_to_cut_patches()
+        batches.how_to_cut_patches()
     parts.section("Your batches", ANOTHER_TAB)
     batches.batch_list(store, can_score=classifier is not None)
 

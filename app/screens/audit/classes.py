@@ -1,21 +1,24 @@
-"""The two classes side by side: counts, examples, mean and spread, histograms, every measure."""
+"""The two classes side by side: counts, examples, mean and spread, histograms, each measure."""
 
 from typing import Final
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from app import charts, resources
+from app.charts import audit as audit_charts
 from app.charts import classes as class_charts
-from app.screens.audit import measures, patches, tabs, words
+from app.screens.audit import patches, tabs, words
 from app.screens.audit.tiles import TileCard, tile, tiles
-from app.screens.shared.parts import chart, empty, section
+from app.screens.audit.words import measure_text, unit_text
+from app.screens.shared.parts import chart, empty, section, table, with_small
 from app.state import widgets
-from core.audit import MEASURES
+from core.audit import MEASURES, QUALITY
 from core.audit.browse import AuditView, PatchChoice
 from core.audit.store import AuditStore
 from core.jobs import Job
-from core.wording import call_text
+from core.wording import call_text, number
 
 _EXAMPLES: Final = 12
 _SEED: Final = "audit-examples-seed"
@@ -65,7 +68,7 @@ def classes_panel(store: AuditStore, job: Job, view: AuditView) -> None:
         with fold:
             evidence, beside = st.columns([1, 1], gap="medium")
             with evidence:
-                measures.measures_panel(view)
+                measures_panel(view)
             with beside, st.container(key="nl-audit-beside"):
                 patches.patches_beside(store, job, view)
 
@@ -93,3 +96,132 @@ def _select(view: AuditView) -> None:
     if points:
         tabs.go_to(view.job_id, tabs.PATCHES)
         patches.show(PatchChoice("label", str(points[0]["customdata"][0])))
+
+
+_HISTOGRAM: Final = "audit-histogram"
+_DOTS: Final = "audit-dots"
+_CONTRASTS: Final = "audit-contrasts"
+_FIRST: Final = 15
+
+
+def measures_panel(view: AuditView) -> None:
+    """Draw distributions, contrasts and associations; a selection in each chooses patches."""
+    colours = charts.palette(dark=widgets.is_dark())
+    measure = st.selectbox(
+        "Measure", MEASURES, format_func=measure_text, key="audit-measure",
+        help="\n\n".join(f"{measure_text(name)}: {text}" for name, text in QUALITY.items()),
+        persist_state="session",
+    )  # fmt: skip
+    section("Distribution by class", "click a bar to see its patches; Shift adds bars")
+    bins = resources.audit_distribution(view, measure)
+    if bins is None:
+        st.caption("No patch has a value for this measure.")
+    else:
+        name = measure_text(measure)
+        chart(
+            audit_charts.measure_histogram(
+                bins.edges,
+                bins.counts,
+                title=f"{name.capitalize()} ({unit_text(measure)})",
+                colours=colours,
+            ),
+            f"{_HISTOGRAM}-{measure}",
+            f"Distribution of {name} in each class",
+            on_select=lambda: _select_bins(measure),
+            selection_mode="points",
+        )
+        outside = f" {bins.outside:,} values lie beyond the ends." if bins.outside else ""
+        st.caption(f"Share of the class in each of {len(bins.edges) - 1} bins.{outside}")
+    _associations(view, colours)
+    _contrasts(view, colours)
+
+
+def _select_bins(measure: str) -> None:
+    points = widgets.points(f"{_HISTOGRAM}-{measure}")
+    parts = [
+        f"{label}:{low!r}:{high!r}" for label, low, high, _ in (p["customdata"] for p in points)
+    ]
+    patches.show(PatchChoice("bins", "|".join([measure, *parts])) if parts else PatchChoice())
+
+
+def _associations(view: AuditView, colours: charts.Colours) -> None:
+    section("How well single image measures predict the label", "click a point")
+    found = _table_or_reason(view, view.audit.table("associations"), "labels of both classes")
+    if found is None:
+        return
+    whole = st.toggle(f"Show all {len(found)} measures", key="audit-all-measures")
+    shown = found if whole else found.head(_FIRST)
+    key = f"{_DOTS}-{len(shown)}"
+    chart(
+        audit_charts.association_dots(shown, measure_text, colours=colours),
+        key,
+        "AUROC of each measure alone, with 95 % intervals",
+        on_select=lambda: _select_dot(key),
+        selection_mode="points",
+    )
+    slides = int(found["slides"].max())
+    how = words.SLIDE_INTERVALS.format(slides=slides) if slides else words.PATCH_INTERVALS
+    st.caption(words.ASSOCIATIONS.format(intervals=how))
+    probes = view.audit.table("probes")
+    if probes is not None and len(probes):
+        _probes(probes)
+
+
+def _probes(probes: pd.DataFrame) -> None:
+    """Draw how well baseline models predict, where they predict anything."""
+    section("Baseline model on colour alone", "logistic regression, out of fold")
+    rows = [
+        (
+            row["told"],
+            row["seen"],
+            with_small(number(row["score"], 3), f"chance {number(row['chance'], 3)}"),
+            row["measure"],
+            f"{row['patches']:,}",
+            "; ".join(filter(None, (row["folds"], row["note"]))),
+        )
+        for row in probes.to_dict("records")
+    ]
+    table(("Predicts", "From the", "Score", "Measure", "Patches", "Folds"), rows)
+    st.caption(words.BASELINE)
+
+
+def _select_dot(key: str) -> None:
+    points = widgets.points(key)
+    if points:
+        patches.show(PatchChoice("measure", str(points[0]["customdata"][0])))
+
+
+def _contrasts(view: AuditView, colours: charts.Colours) -> None:
+    section("Centre against ring", "click a point to see the patches that differ most")
+    found = _table_or_reason(view, view.audit.table("contrasts"), "labels")
+    if found is None:
+        return
+    chart(
+        audit_charts.contrast_dots(found, colours=colours),
+        _CONTRASTS,
+        "Mean difference between centre and ring of each channel and class, with intervals",
+        on_select=_select_contrast,
+        selection_mode="points",
+    )
+    st.caption(words.CONTRASTS)
+
+
+def _select_contrast() -> None:
+    points = widgets.points(_CONTRASTS)
+    if points:
+        channel, label = points[0]["customdata"]
+        patches.show(PatchChoice("contrast", f"{channel}|{label}"))
+
+
+def _table_or_reason(
+    view: AuditView, found: pd.DataFrame | None, needs: str
+) -> pd.DataFrame | None:
+    """Return a table of the statistics step that has rows, else say why there is none."""
+    if found is None:
+        reason = view.audit.progress.why_not("statistics", words.NOT_YET)
+        st.caption(f"Not available: {reason}.")
+        return None
+    if found.empty:
+        st.caption(f"This needs {needs}.")
+        return None
+    return found

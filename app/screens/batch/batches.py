@@ -1,6 +1,8 @@
-"""The batches of a workspace: their list, and the head line of the one that is looked at."""
+"""The batches of a workspace: their list, the head line of one, and how to cut patches for more."""
 
 from functools import partial
+from pathlib import Path
+from typing import Final
 
 import streamlit as st
 
@@ -8,7 +10,7 @@ from app import resources
 from app.screens.batch import words
 from app.screens.batch.steps import next_steps
 from app.screens.shared.listing import job_list, marks
-from app.screens.shared.parts import empty, head_line, way_back
+from app.screens.shared.parts import download, empty, head_line, way_back
 from app.state import address, identity, widgets
 from core.jobs import Job, JobProgress, JobStore
 from core.scoring import Classifier, Outcome, TestTimeAugmentation, outcome_counts
@@ -68,3 +70,17 @@ def _delete(store: JobStore, job: Job) -> None:
     resources.surroundings(store).forget(job)
     store.remove(job)
     resources.forget_jobs()
+
+
+SCRIPT: Final = Path(__file__).with_name("cut_patches.groovy")
+
+
+def how_to_cut_patches() -> None:
+    """Draw the steps and the script, folded."""
+    with st.expander("How to cut patches from slides", icon=":material/content_cut:"):
+        lines = "".join(f"<li>{step}</li>" for step in words.CUT_STEPS)
+        st.html(f'<ol class="nl-steps">{lines}</ol>')
+        script = SCRIPT.read_text("utf-8")
+        download("Script for QuPath", script.encode(), SCRIPT.name, "cut-script")
+        st.code(script, language="groovy", height=260)
+        st.caption(words.CUT_NOTE)

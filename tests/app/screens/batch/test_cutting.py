@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from app.screens.batch.cutting import SCRIPT
+from app.screens.batch.batches import SCRIPT
 from core.patches import PATCH_SIZE_PX
 from core.patches.patch import SPACING_UM_PX
 
