@@ -5,12 +5,12 @@ and every stream of the processor works on another one), and a patch's logit is 
 whatever stands beside it.
 """
 
+import itertools
 import json
-import queue
 import sys
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -38,7 +38,8 @@ GRAD_CAMS: Final = "grad_cams"
 LAST_LAYER: Final = "last_layer"
 """What a graph's last layer is kept under in its file."""
 _HINTS: Final = {Precision.EXACT: "f32", Precision.FAST: "bf16"}
-_PATCHES_PER_TASK: Final = 4
+_UNDER_WAY: Final = 96
+"""Patches that are begun ahead at most: those of a run's three batches."""
 _FIRST_USE: Final = threading.Lock()
 """OpenVINO's bindings prepare themselves when arrays are first passed, and two threads that do that
 at once wait for each other for ever: one holds the interpreter, one what is being prepared."""
@@ -115,45 +116,38 @@ class OpenVinoEngine(Engine):
             for number, output in enumerate(self._compiled.outputs)
             for name in output.names
         }
-        streams = int(self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
-        # One more than the streams: while a thread hands over a result, its stream has work.
-        self._workers = ThreadPoolExecutor(streams + 1, thread_name_prefix="engine")
-        self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._slots: list[_Slot] = []
         with _FIRST_USE:
-            for _ in range(streams + 1):
-                self._idle.put(self._new_request())
+            for _ in range(_UNDER_WAY):
+                self._slots.append(_Slot(self._compiled.create_infer_request()))
+            self._use_once(self._slots[0])
+        self._turns = itertools.count()
         self._make_pytorch = pytorch
         self._pytorch: TorchEngine | None = None
 
-    def _new_request(self) -> Any:  # noqa: ANN401 - OpenVINO's request
-        """Return a request that has been used once, by this thread alone."""
-        request = self._compiled.create_infer_request()
+    def _use_once(self, slot: "_Slot") -> None:
         blank = np.zeros((1, PATCH_SIZE_PX, PATCH_SIZE_PX, 3), np.uint8)
-        request.infer([blank], share_inputs=True)
-        for number in self._outputs.values():
-            _ = request.get_output_tensor(number).data
-        return request
+        slot.start(_Batch(blank, dict(self._outputs), self._room(1, self._outputs)), 0)
+        slot.finish()
 
     def submit(self, images_rgb_u8: ImageU8) -> UnderWay:
         """Start on patches."""
         names = [name for name in (LOGITS, STATISTICS) if name in self._outputs]
-        found, tasks = self._collect(images_rgb_u8, names)
+        batch, slots = self._start(images_rgb_u8, names)
 
         def wait() -> Finished:
-            for task in tasks:
-                task.result()
-            return Finished(found[LOGITS], found.get(STATISTICS))
+            batch.finish(slots)
+            return Finished(batch.found[LOGITS], batch.found.get(STATISTICS))
 
         return UnderWay(wait)
 
     def details(self, images_rgb_u8: ImageU8) -> Details:
         """Return logits with their evidence and features, of one pass."""
         check_patches(images_rgb_u8)
-        found, tasks = self._collect(images_rgb_u8, list(self._outputs))
-        for task in tasks:
-            task.result()
-        others = (found.get(name) for name in (EVIDENCE, FEATURES, GRAD_CAMS))
-        return Details(found[LOGITS], *others)
+        batch, slots = self._start(images_rgb_u8, list(self._outputs))
+        batch.finish(slots)
+        others = (batch.found.get(name) for name in (EVIDENCE, FEATURES, GRAD_CAMS))
+        return Details(batch.found[LOGITS], *others)
 
     def pytorch(self) -> "TorchEngine":
         """Return the same network in PyTorch and float32, made when first asked for."""
@@ -162,43 +156,88 @@ class OpenVinoEngine(Engine):
                 self._pytorch = self._make_pytorch()
             return self._pytorch
 
-    def _collect(
-        self, images_rgb_u8: ImageU8, names: Sequence[str]
-    ) -> tuple[dict[str, NDArray[np.float32]], list[Future[None]]]:
-        """Start on patches and return where their outputs will be, and the tasks that write."""
-        numbers = {name: self._outputs[name] for name in names}
-        found = {
-            name: np.empty(
-                (len(images_rgb_u8), *list(self._compiled.outputs[number].shape)[1:]), np.float32
-            )
-            for name, number in numbers.items()
-        }
-
-        def take(at: int, request: Any) -> None:  # noqa: ANN401 - OpenVINO's request
-            for name, number in numbers.items():
-                found[name][at] = request.get_output_tensor(number).data[0]
-
-        return found, self._start(images_rgb_u8, take)
-
     def _start(
-        self, images_rgb_u8: ImageU8, take: Callable[[int, Any], None]
-    ) -> list[Future[None]]:
+        self, images_rgb_u8: ImageU8, names: Sequence[str]
+    ) -> "tuple[_Batch, list[_Slot]]":
+        """Start on patches and return what will hold some of their outputs, and who works on it."""
+        numbers = {name: self._outputs[name] for name in names}
         images = np.ascontiguousarray(images_rgb_u8)
+        batch = _Batch(images, numbers, self._room(len(images), numbers))
+        slots = [self._slots[next(self._turns) % _UNDER_WAY] for _ in range(len(images))]
+        for place, slot in enumerate(slots):
+            slot.start(batch, place)
+        return batch, slots
 
-        def run(start: int) -> None:
-            request = self._idle.get()
-            try:
-                for at in range(start, min(start + _PATCHES_PER_TASK, len(images))):
-                    request.infer([images[at : at + 1]], share_inputs=True)
-                    take(at, request)
-            finally:
-                self._idle.put(request)
+    def _room(self, count: int, numbers: Mapping[str, int]) -> dict[str, NDArray[np.float32]]:
+        shapes = {name: self._compiled.outputs[number].shape for name, number in numbers.items()}
+        return {name: np.empty((count, *list(s)[1:]), np.float32) for name, s in shapes.items()}
 
-        with self.lock:
-            return [
-                self._workers.submit(run, start)
-                for start in range(0, len(images), _PATCHES_PER_TASK)
-            ]
+
+@dataclass(eq=False)
+class _Batch:
+    """Patches under way.
+
+    Attributes:
+        images: (N, 96, 96, 3), in one piece.
+        numbers: Which outputs are wanted.
+        found: Them, as far as they were handed over.
+        error: What OpenVINO said when it could not.
+    """
+
+    images: ImageU8
+    numbers: Mapping[str, int]
+    found: dict[str, NDArray[np.float32]]
+    error: RuntimeError | None = None
+
+    def finish(self, slots: "Sequence[_Slot]") -> None:
+        """Wait until all outputs are there.
+
+        Raises:
+            RunError: OpenVINO failed, for want of memory for instance.
+        """
+        for slot in reversed(slots):  # the last first: one sleep, not one for each patch
+            slot.finish(self)
+        if self.error is not None:
+            raise RunError(f"OpenVINO failed ({' '.join(str(self.error).split())[:160]}).")
+
+
+class _Slot:
+    """A request of OpenVINO's, and the patch that it works on.
+
+    It runs in OpenVINO's own threads and many are begun ahead, so that the processor has work while
+    Python's interpreter is busy with something else.
+    """
+
+    def __init__(self, request: Any) -> None:  # noqa: ANN401 - OpenVINO's request
+        self._request = request
+        self._lock = threading.Lock()
+        self._batch: _Batch | None = None
+        self._place = 0
+
+    def start(self, batch: _Batch, place: int) -> None:
+        """Start on a patch, once the one before is handed over."""
+        with self._lock:
+            self._hand_over()
+            self._request.start_async([batch.images[place : place + 1]], share_inputs=True)
+            self._batch, self._place = batch, place
+
+    def finish(self, batch: _Batch | None = None) -> None:
+        """Wait for the patch under way and hand its outputs over; nothing if of another batch."""
+        with self._lock:
+            if batch is None or batch is self._batch:
+                self._hand_over()
+
+    def _hand_over(self) -> None:
+        batch, self._batch = self._batch, None
+        if batch is None:
+            return
+        try:
+            self._request.wait()
+            for name, number in batch.numbers.items():
+                output = self._request.get_output_tensor(number).data
+                batch.found[name][self._place] = output[0]
+        except RuntimeError as error:
+            batch.error = error
 
 
 def _layer(written: str) -> Layer:
