@@ -46,6 +46,8 @@ class ScoreOptions:
         engine: Default: OpenVINO on the processor, else PyTorch.
         batch_size: Inputs per pass (default: what suits the engine, or that of the resumed run).
         shard: i/n: score the i-th of n equal parts only; `merge` joins them.
+        cluster: Score on the Ray cluster at this address; "auto" is the one that this machine is
+            part of, "local" this machine. All its machines must see source and model.
         resume: Continue an interrupted run.
         kaggle: Also write a Kaggle submission to this file.
         sample_submission: Check the submission's ids against this file.
@@ -66,6 +68,7 @@ class ScoreOptions:
     )
     batch_size: Count | None = None
     shard: str | None = None
+    cluster: str | None = None
     resume: bool = False
     kaggle: Path | None = None
     sample_submission: Path | None = None

@@ -156,9 +156,7 @@ class OpenVinoEngine(Engine):
                 self._pytorch = self._make_pytorch()
             return self._pytorch
 
-    def _start(
-        self, images_rgb_u8: ImageU8, names: Sequence[str]
-    ) -> "tuple[_Batch, list[_Slot]]":
+    def _start(self, images_rgb_u8: ImageU8, names: Sequence[str]) -> "tuple[_Batch, list[_Slot]]":
         """Start on patches and return what will hold some of their outputs, and who works on it."""
         numbers = {name: self._outputs[name] for name in names}
         images = np.ascontiguousarray(images_rgb_u8)

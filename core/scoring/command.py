@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any, Final, NoReturn, Self
 
 from tqdm import tqdm
 
+from core.bundle import DataSummary, read_bundle
 from core.engine import EngineKind, Precision
 from core.errors import RunError
 from core.files import sha256_of
@@ -56,24 +57,17 @@ def score_command(options: ScoreOptions) -> int:
         raise RunError(f"There is no folder {out.parent} to write to. Make it first.")
     if options.sample_submission is not None and not options.sample_submission.is_file():
         raise RunError(f"There is no sample submission {options.sample_submission}.")
-    journal_path = out.with_name(out.name + ".journal")
-    own = [out, journal_path, metadata_path(out), *filter(None, [options.kaggle])]
+    journal_path = _journal_path(out)
     shard = None if options.shard is None else Shard.parse(options.shard)
     if shard is not None and options.kaggle is not None:
         raise RunError("A submission has every input; merge the shards first, without --kaggle.")
-    with open_source(options.source, ignore=own) as whole:
+    if options.cluster is not None:
+        return _cluster_command(options, options.cluster)
+    with open_source(options.source, ignore=own_files(options)) as whole:
         for note in whole.notes:
             _say(f"Note: {note}")
         whole.require_consistent()
-        classifier = open_classifier(
-            options.model,
-            device=options.device,
-            precision=Precision(options.precision),
-            engine=EngineKind(options.engine),
-        )
-        if options.operating_point is not None:
-            locked = read_locked_point(options.operating_point)
-            classifier = apply_locked_point(classifier, locked)
+        classifier = chosen_classifier(options)
         batch_size = _batch_size(options, journal_path, classifier)
         source = whole if shard is None else shard.of_source(whole, batch_size)
         tta = TestTimeAugmentation(options.tta)
@@ -91,9 +85,46 @@ def score_command(options: ScoreOptions) -> int:
             _say(f"{out.name} is complete already.")
             counts = finished
         if options.kaggle is not None:
-            _kaggle(options.kaggle, options, classifier, journal_path)
+            rows = read_rows(journal_path) if journal_path.exists() else None
+            scores = rows and ((row.id, row.prob_tumour) for row in rows)
+            _kaggle(options.kaggle, options, classifier.bundle.card.training, scores)
         journal_path.unlink(missing_ok=True)
     return _told(counts, f"by {classifier.model_id} ({classifier.engine.description}): {out}")
+
+
+def _cluster_command(options: ScoreOptions, address: str) -> int:
+    from core.scoring.cluster import score_on_cluster  # noqa: PLC0415 - an extra
+
+    if options.resume or options.shard is not None:
+        raise RunError("--cluster starts a whole run; give neither --resume nor --shard.")
+    card = read_bundle(options.model).card
+    counts = score_on_cluster(options, address)
+    if options.kaggle is not None:
+        _kaggle(options.kaggle, options, card.training)
+    return _told(counts, f"by {card.model_id}: {options.out}")
+
+
+def own_files(options: ScoreOptions) -> list[Path]:
+    """Return what a run writes, which is no input even where it lies in the source."""
+    out = options.out
+    return [out, _journal_path(out), metadata_path(out), *filter(None, [options.kaggle])]
+
+
+def chosen_classifier(options: ScoreOptions) -> Classifier:
+    """Return the model that the options name, at the operating point that they name."""
+    classifier = open_classifier(
+        options.model,
+        device=options.device,
+        precision=Precision(options.precision),
+        engine=EngineKind(options.engine),
+    )
+    if options.operating_point is None:
+        return classifier
+    return apply_locked_point(classifier, read_locked_point(options.operating_point))
+
+
+def _journal_path(out: Path) -> Path:
+    return out.with_name(out.name + ".journal")
 
 
 def merge_command(options: MergeOptions) -> int:
@@ -224,14 +255,14 @@ class _Progress:
         self._bar.close()
 
 
-def _kaggle(file: Path, options: ScoreOptions, classifier: Classifier, journal_path: Path) -> None:
-    training = classifier.bundle.card.training
+def _kaggle(
+    file: Path,
+    options: ScoreOptions,
+    training: DataSummary,
+    scores: Iterable[tuple[str, float | None]] | None = None,
+) -> None:
     fill = training.positives / training.patches if training.patches else 0.5
-    scores: Iterator[tuple[str, float | None]]
-    if journal_path.exists():
-        scores = ((row.id, row.prob_tumour) for row in read_rows(journal_path))
-    else:
-        scores = read_scores(options.out)
+    scores = scores or read_scores(options.out)
     filled = write_kaggle(file, scores, fill=fill, sample_submission=options.sample_submission)
     if filled:
         _say(

@@ -10,7 +10,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -25,13 +24,10 @@ from torchvision import transforms
 
 from core.bundle import build_network, load_weights, tumour_logit
 from core.patches import ImageU8, Patch, open_source
-from core.scoring import (
-    Classifier,
-    TestTimeAugmentation,
-    open_journal,
-    run_scoring,
-    specify,
-)
+from core.patches.colours import colour_notes
+from core.scoring import Classifier, TestTimeAugmentation, open_journal, specify
+from core.scoring.command import score_into
+from core.scoring.outputs import read_scores
 
 EXACT_TOLERANCE: Final = 1e-4
 """Of a probability: float32 in another order."""
@@ -129,22 +125,17 @@ def whole_run(
     classifier: Classifier,
     tta: TestTimeAugmentation = TestTimeAugmentation.NONE,
 ) -> Callable[[], Floats]:
-    """Return a scoring run as `core score` makes it, record on disk included."""
+    """Return a scoring run as `core score` makes it: record, table and metadata on disk."""
 
     def score() -> Floats:
-        found: list[float] = []
         with tempfile.TemporaryDirectory() as place, open_source(folder) as source:
             size = classifier.engine.batch_size
             spec = specify(source, classifier, tta=tta, batch_size=size)
+            out = Path(place) / "scores.csv"
             journal = open_journal(Path(place) / "journal", spec, source, resume=False)
-            with closing(journal):
-                run_scoring(
-                    source,
-                    classifier,
-                    journal,
-                    on_rows=lambda rows: found.extend(row.prob_tumour or 0.0 for row in rows),
-                )
-        return np.array(found)
+            score_into(out, source, classifier, journal)
+            colour_notes(source)
+            return np.array([probability for _, probability in read_scores(out)], np.float64)
 
     return score
 
