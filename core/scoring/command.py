@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -85,9 +85,7 @@ def score_command(options: ScoreOptions) -> int:
             _say(f"{out.name} is complete already.")
             counts = finished
         if options.kaggle is not None:
-            rows = read_rows(journal_path) if journal_path.exists() else None
-            scores = rows and ((row.id, row.prob_tumour) for row in rows)
-            _kaggle(options.kaggle, options, classifier.bundle.card.training, scores)
+            _kaggle(options.kaggle, options, classifier.bundle.card.training)
         journal_path.unlink(missing_ok=True)
     return _told(counts, f"by {classifier.model_id} ({classifier.engine.description}): {out}")
 
@@ -255,14 +253,9 @@ class _Progress:
         self._bar.close()
 
 
-def _kaggle(
-    file: Path,
-    options: ScoreOptions,
-    training: DataSummary,
-    scores: Iterable[tuple[str, float | None]] | None = None,
-) -> None:
+def _kaggle(file: Path, options: ScoreOptions, training: DataSummary) -> None:
     fill = training.positives / training.patches if training.patches else 0.5
-    scores = scores or read_scores(options.out)
+    scores = read_scores(options.out)
     filled = write_kaggle(file, scores, fill=fill, sample_submission=options.sample_submission)
     if filled:
         _say(
