@@ -122,6 +122,7 @@ def create_api(service: Served | None = None, access: Access | None = None) -> F
         openapi_url="/api/v1/openapi.json",
         docs_url=None,  # its page loads scripts from elsewhere; ours is `docs`
         redoc_url=None,
+        redirect_slashes=False,  # a redirect is no problem that says what is wrong
         responses=documented(
             HTTPStatus.BAD_REQUEST,
             HTTPStatus.UNAUTHORIZED,

@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 
-from core.errors import SourceError
+from core.errors import SourceError, SpacingError
 from core.jobs import Job, JobStore
 from core.jobs.downloads import Download, download
 from core.jobs.folder import JobFolder
@@ -180,6 +180,11 @@ class RegionJobs:
         try:
             self._store.choose(job, SlideChoices(um_per_px=work.um_per_px))
             self._store.open(job).close()  # what is wrong with it is said at once
+        except SpacingError as error:
+            self._store.remove(job)
+            raise SourceError(
+                f"{error.found} Send its micrometres per pixel as um_per_px if you know them."
+            ) from None
         except BaseException:
             self._store.remove(job)
             raise

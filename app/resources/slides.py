@@ -21,6 +21,8 @@ from core.slides.store import SlidePreview, SlideStore
 from core.slides.tiles import SlideTiles
 from core.slides.view import SlideView, open_file
 
+_OPEN_FILES: Final = 2
+"""Slides kept open, each with what was decoded of it lately: up to half a gigabyte."""
 _UNLIKE: Final = 8
 """Added to the state of a cell that is unlike the training data."""
 _TISSUE: Final = 16
@@ -55,7 +57,7 @@ def slide_stamp(store: SlideStore, job: Job) -> str:
     return hashlib.sha256(repr(state).encode()).hexdigest()[:16]
 
 
-@cached_by(_of_job, entries=4)
+@cached_by(_of_job, entries=_OPEN_FILES)
 def slide_tiles(store: SlideStore, job: Job) -> SlideTiles:
     """Return the tiles of a slide, its file opened once.
 
@@ -65,7 +67,7 @@ def slide_tiles(store: SlideStore, job: Job) -> SlideTiles:
     return SlideTiles(open_file(store.path(job)))
 
 
-@cached_by(_of_choices, entries=4)
+@cached_by(_of_choices, entries=_OPEN_FILES)
 def slide_view(store: SlideStore, job: Job) -> SlideView:
     """Return a slide at the spacing that the model judges, its file opened once.
 

@@ -5,6 +5,7 @@ from .amended import AppliedPoint as AppliedPoint
 from .amended import labelled as labelled
 from .amended import labels_in as labels_in
 from .classifier import Classifier as Classifier
+from .classifier import RowsUnderWay as RowsUnderWay
 from .classifier import SelfTest as SelfTest
 from .classifier import apply_locked_point as apply_locked_point
 from .classifier import open_classifier as open_classifier

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from core.errors import Fault, PatchError
 from core.patches import PATCH_SIZE_PX, ImageU8, Patch, PatchEntry, UnreadablePatch
-from core.scoring import Classifier
+from core.scoring import Classifier, RowsUnderWay
 from core.slides.cells import CellResult, Cells
 from core.slides.journal import SlideJournal
 from core.slides.tissue import CELL_PX
@@ -21,6 +21,8 @@ BLOCK_CELLS: Final = 16
 """Cells on a side of what is read and decoded at once, with a margin of one cell around."""
 _MARGIN_PX: Final = (PATCH_SIZE_PX - CELL_PX) // 2
 _BLOCKS_AHEAD: Final = 2
+_BLOCKS_OPEN: Final = 4
+_BATCHES_AHEAD: Final = 4
 
 Block = tuple[int, int]
 """First row and first column of its cells."""
@@ -39,9 +41,9 @@ def score_slide(
     """Score what is wanted of a slide's cells and return whether that is all done.
 
     The slide is read in blocks of 16 × 16 cells, each decoded once with all its cells' contexts.
-    Coarse to fine finishes what it finds in a block while it has its pixels; a region that grows
-    back into an earlier block has that block read again. What is wanted at the end does not
-    depend on the order, so an interrupted run ends like an unbroken one.
+    Coarse to fine follows what it finds into the last few blocks, whose pixels it still has; a
+    region that grows back into an earlier block has that block read again. What is wanted at the
+    end does not depend on the order, so an interrupted run ends like an unbroken one.
 
     Args:
         view: The slide.
@@ -57,14 +59,67 @@ def score_slide(
         blocks = [block for block in _blocks(cells) if _wanted(cells, block, all_cells).any()]
         if not blocks:
             return True
+        scoring = _Scoring(cells, classifier, journal, all_cells, on_cells)
         for block, context in _read_ahead(view, blocks):
-            while (wanted := _wanted(cells, block, all_cells)).any():
-                results = _score(classifier, block, context, wanted)
-                journal.append(results)
-                cells.put(results)
-                on_cells(len(results))
+            scoring.add(block, context)
             if stop is not None and stop.is_set():
+                scoring.finish(follow=False)
                 return False
+        scoring.finish()
+
+
+class _Scoring:
+    """Cells on their way through the model; it has work while results are looked at."""
+
+    def __init__(
+        self,
+        cells: Cells,
+        classifier: Classifier,
+        journal: SlideJournal,
+        all_cells: bool,
+        on_cells: Callable[[int], None],
+    ) -> None:
+        self._cells, self._classifier, self._journal = cells, classifier, journal
+        self._all_cells, self._on_cells = all_cells, on_cells
+        self._asked = np.zeros(cells.tissue.shape, np.bool_)
+        self._open: deque[tuple[Block, ImageU8 | PatchError]] = deque(maxlen=_BLOCKS_OPEN)
+        self._under_way: deque[tuple[list[list[int]], RowsUnderWay]] = deque()
+
+    def add(self, block: Block, context: ImageU8 | PatchError) -> None:
+        """Begin with a block, and take results so that no more than a few batches wait."""
+        self._open.append((block, context))
+        self._begin(block, context)
+        while len(self._under_way) > _BATCHES_AHEAD:
+            self._take(follow=True)
+
+    def finish(self, *, follow: bool = True) -> None:
+        """Take all results; follow what they find into the blocks that are still open."""
+        while self._under_way:
+            self._take(follow=follow)
+
+    def _begin(self, block: Block, context: ImageU8 | PatchError) -> None:
+        row, column = block
+        asked = self._asked[row : row + BLOCK_CELLS, column : column + BLOCK_CELLS]
+        wanted = _wanted(self._cells, block, self._all_cells) & ~asked
+        asked |= wanted
+        places = np.argwhere(wanted).tolist()
+        size = self._classifier.engine.batch_size
+        for start in range(0, len(places), size):
+            part = [[row + down, column + across] for down, across in places[start : start + size]]
+            batch = self._classifier.begin(_inputs(block, context, part))
+            self._under_way.append((part, batch))
+
+    def _take(self, *, follow: bool) -> None:
+        places, batch = self._under_way.popleft()
+        results = [
+            CellResult.of(row, column, scored)
+            for (row, column), scored in zip(places, batch.result(), strict=True)
+        ]
+        self._journal.append(results)
+        self._cells.put(results)
+        self._on_cells(len(results))
+        for block in self._open if follow else ():
+            self._begin(*block)
 
 
 def _blocks(cells: Cells) -> Iterator[Block]:
@@ -132,32 +187,19 @@ def cell_surroundings(view: SlideView, row: int, column: int) -> ImageU8:
     return view.read(column * CELL_PX - beyond, row * CELL_PX - beyond, side, side)
 
 
-def _score(
-    classifier: Classifier,
-    block: Block,
-    context: ImageU8 | PatchError,
-    wanted: NDArray[np.bool_],
-) -> list[CellResult]:
-    places = np.argwhere(wanted).tolist()
+def _inputs(
+    block: Block, context: ImageU8 | PatchError, places: list[list[int]]
+) -> list[Patch | UnreadablePatch]:
     inputs: list[Patch | UnreadablePatch] = []
     for index, (row, column) in enumerate(places):
-        name = cell_id(block[0] + row, block[1] + column)
-        entry = PatchEntry(name, name)
+        entry = PatchEntry(cell_id(row, column), cell_id(row, column))
         if isinstance(context, PatchError):
             inputs.append(UnreadablePatch(index, entry, str(context), kind=Fault.DAMAGED))
             continue
-        y, x = row * CELL_PX, column * CELL_PX
+        y, x = (row - block[0]) * CELL_PX, (column - block[1]) * CELL_PX
         image = context[y : y + PATCH_SIZE_PX, x : x + PATCH_SIZE_PX]
         inputs.append(Patch(index, entry, image, sha256=""))
-    size = classifier.engine.batch_size
-    under_way = [
-        classifier.begin(inputs[start : start + size]) for start in range(0, len(inputs), size)
-    ]
-    rows = [row for batch in under_way for row in batch.result()]
-    return [
-        CellResult.of(block[0] + row, block[1] + column, scored)
-        for (row, column), scored in zip(places, rows, strict=True)
-    ]
+    return inputs
 
 
 def cell_id(row: int, column: int) -> str:
