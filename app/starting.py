@@ -38,11 +38,12 @@ def parts() -> dict[str, Any]:
 
 def _routes() -> Sequence[BaseRoute]:
     """Return what is served beside the pages, in the same process and on the same port."""
+    from app.resources.desks import desk_routes  # noqa: PLC0415 - light; no library is loaded
     from app.resources.tiles import tile_routes  # noqa: PLC0415 - light; no library is loaded
 
     api = _ApiLater()
     of_api = [Route(path, api) for path in (f"{API}{{rest:path}}", *HEALTH)]
-    return [*of_api, *tile_routes()]
+    return [*of_api, *tile_routes(), *desk_routes()]
 
 
 class _ApiLater:

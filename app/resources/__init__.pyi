@@ -17,6 +17,8 @@ from .batches import rows as rows
 from .batches import scored_batch as scored_batch
 from .batches import source as source
 from .batches import thumbnails as thumbnails
+from .desks import OpenDesk as OpenDesk
+from .desks import open_desk as open_desk
 from .explanations import explained as explained
 from .explanations import explainer as explainer
 from .explanations import halves as halves
@@ -33,7 +35,6 @@ from .model import operating_points as operating_points
 from .model import shipped_classifier as shipped_classifier
 from .model import validation_roc as validation_roc
 from .model import validation_scores as validation_scores
-from .reviews import review_around as review_around
 from .reviews import review_maps as review_maps
 from .reviews import review_patches as review_patches
 from .reviews import review_picture as review_picture

@@ -38,13 +38,6 @@ def review_picture(kept: PatchFolder, sha256: str) -> str:
     return pictures.png_uri(kept.image(sha256))
 
 
-@cached_by(lambda kept, sha256: (kept.folder, sha256), entries=100, copied=True)
-def review_around(kept: PatchFolder, sha256: str) -> str:
-    """Return what lies around a patch of a slide as PNG in a data URI, "" if it is not known."""
-    around = kept.around(sha256)
-    return "" if around is None else pictures.png_uri(around)
-
-
 @cached_by(
     lambda chosen: (model_key(shipped_classifier(chosen)), chosen.review_patches_dir), entries=2
 )

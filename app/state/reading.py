@@ -8,7 +8,6 @@ from typing import Final
 
 import streamlit as st
 
-_PLACE: Final = "place"
 _DISPLAY: Final = "display"
 _AGAIN: Final = "again"
 _BACK: Final = "looks-back"
@@ -16,7 +15,7 @@ _BACK: Final = "looks-back"
 
 def leave_desk() -> None:
     """Forget where the reader stood, because the case or the reader changes."""
-    for key in (_PLACE, _DISPLAY, _AGAIN, _BACK):
+    for key in (_DISPLAY, _AGAIN, _BACK):
         st.session_state.pop(key, None)
 
 
@@ -42,17 +41,6 @@ def correct(position: int | None) -> None:
     """Look at a patch again to correct its verdict, or at no such patch any more."""
     st.session_state[_AGAIN] = position
     st.session_state[_BACK] = False
-    st.session_state.pop(_DISPLAY, None)
-
-
-def last_position() -> int:
-    """Return the position in the worklist after which to continue; -1 at first."""
-    return int(st.session_state.get(_PLACE, -1))
-
-
-def continue_after(position: int) -> None:
-    """Continue with the first unread patch after a position."""
-    st.session_state[_PLACE] = position
     st.session_state.pop(_DISPLAY, None)
 
 

@@ -37,7 +37,7 @@ def look_at(store: JobStore, job: Job, classifier: Classifier | None) -> None:
         run.after_stop(store, job, progress, classifier)
     rows = resources.rows(store, job)
     if rows:
-        results.scored_by(rows, classifier)
+        results.scored_by(job, rows, classifier)
         if progress.state == "done" and classifier is not None:
             surroundings.what_calls_rest_on(store, job, rows, classifier)
             run.outdated(store, job, rows, classifier)

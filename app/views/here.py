@@ -7,6 +7,7 @@ from app.screens.here import bring, decide, numbers, words
 from app.screens.shared import model
 from app.screens.shared.model import latest_decision
 from app.screens.shared.parts import page_title, plain, section, show_problem
+from app.screens.shared.ways import BATCH, REVIEW, THRESHOLD, ways_on
 from app.state import widgets
 from core.errors import NodelensError
 
@@ -20,7 +21,7 @@ if notice := widgets.pop_notice():
     st.success(plain(notice), icon=":material/task_alt:")
 latest_decision(settings, card)
 store = resources.job_store(settings)
-found = None
+found = job = None
 try:
     job = bring.labelled_batch(store, settings, classifier)
     if job is not None:
@@ -34,4 +35,6 @@ else:
     numbers.rates(study, found)
     numbers.transfer(study, found)
     decide.decide(study, found, card, settings)
+if job is not None:
+    ways_on(BATCH, REVIEW, THRESHOLD, job=job.id, key="here")
 decide.decided(card, settings)

@@ -7,6 +7,7 @@ import streamlit as st
 from app import resources
 from app.screens.review import gallery, numbers, record, words
 from app.screens.shared import model, parts, who
+from app.screens.shared.ways import REVIEW, THRESHOLD, ways_on
 from app.state import address
 from core.errors import NodelensError
 from core.review import (
@@ -47,6 +48,7 @@ def results(
         gallery.pictures(on_record, case, resources.review_patches(settings), names)
         numbers.case_numbers(on_record, case, names)
     record.history(settings, store, case, names)
+    ways_on(REVIEW, THRESHOLD, key="results")
 
 
 parts.style(Path(numbers.__file__).with_name("review.css"))

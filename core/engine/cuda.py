@@ -101,7 +101,7 @@ class CudaEngine(TorchEngine):
             RunError: There is no CUDA device.
         """
         super().__init__(architecture, preprocessing, weights, layers=layers, device="cuda")
-        self.precision = precision
+        self.precision, self.offers_fast = precision, True
         self.batch_size = batch_size
         if precision is Precision.FAST:
             self.arithmetic = "bfloat16"

@@ -111,6 +111,7 @@ class Engine(ABC):
     Attributes:
         name: Of the engine ("openvino", "pytorch", "cuda").
         precision: EXACT, or FAST where that is what it computes in.
+        offers_fast: Whether FAST is another arithmetic here.
         arithmetic: The precision in words ("float32", "bfloat16").
         device: Where it runs, in words ("cpu", "cuda:0 NVIDIA H200").
         batch_size: Patches in one `submit` that keep it busy.
@@ -124,6 +125,7 @@ class Engine(ABC):
 
     name: str
     precision: Precision = Precision.EXACT
+    offers_fast: bool = False
     arithmetic: str = "float32"
     device: str
     batch_size: int = 32

@@ -94,7 +94,8 @@ class OpenVinoEngine(Engine):
         self.crop_px = crop_px
         openvino = import_openvino()
         runtime = openvino.Core()
-        if precision is Precision.FAST and "BF16" in _capabilities(runtime):
+        self.offers_fast = "BF16" in _capabilities(runtime)
+        if precision is Precision.FAST and self.offers_fast:
             self.precision, self.arithmetic = Precision.FAST, "bfloat16"
             self.tolerance_logit = FAST_TOLERANCE_LOGIT
         settings = {

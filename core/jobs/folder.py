@@ -89,6 +89,7 @@ class Job:
         server_path: Source on the server, or None for an upload.
         uploads: The uploaded files, in order.
         tta: Test-time augmentation.
+        precision: "fast" if so chosen; "" as the installation is set.
         source_name: What its source is called in records: its first name; "" if it has had one.
         tables: Uploaded tables of labels, which are no patches.
     """
@@ -100,6 +101,7 @@ class Job:
     server_path: str | None
     uploads: tuple[StoredFile, ...]
     tta: str = str(TestTimeAugmentation.NONE)
+    precision: str = ""
     source_name: str = ""
     tables: tuple[StoredFile, ...] = ()
 

@@ -200,9 +200,9 @@ class JobStore(JobFolder):
         self.forget_rows(job)
         return job
 
-    def with_tta(self, job: Job, tta: TestTimeAugmentation) -> Job:
-        """Return the job with another test-time augmentation, its rows forgotten."""
-        return self.write(replace(self.restart(job), tta=str(tta)))
+    def with_choices(self, job: Job, tta: TestTimeAugmentation, precision: str = "") -> Job:
+        """Return the job with what was chosen for its scoring, its rows forgotten."""
+        return self.write(replace(self.restart(job), tta=str(tta), precision=precision))
 
     def remove(self, job: Job) -> None:
         """Stop and delete the job with its uploads and rows."""

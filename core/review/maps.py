@@ -141,6 +141,10 @@ class PreparedMaps:
         future = self._future(sha256)
         return future.result() if future.done() else None
 
+    def wait(self, sha256: str) -> PatchMap:
+        """Return the map of a patch once it is made; NodelensError as for `ready`."""
+        return self._future(sha256).result()
+
     def prepare(self, hashes: Iterable[str]) -> None:
         """Have some maps made in the background, unless enough wait already."""
         for sha256 in hashes:

@@ -70,6 +70,10 @@ class PatchFolder:
         with replacing(path) as temporary:
             Image.fromarray(image_rgb_u8).save(temporary, "JPEG", quality=92)
 
+    def has_around(self, sha256: str) -> bool:
+        """Whether it is known what lies around a patch."""
+        return self._path(sha256).with_suffix(_AROUND).is_file()
+
     def around(self, sha256: str) -> ImageU8 | None:
         """Return what lies around a patch, None if that is not known. It is to look at only."""
         try:

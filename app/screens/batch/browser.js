@@ -5,19 +5,43 @@ const drawn = new WeakMap();
 export default function (component) {
   const { parentElement, data, setTriggerValue } = component;
   const home = parentElement.querySelector("section");
-  const held = drawn.get(home) ?? { anchor: null };
-  held.tell = (what, value) => setTriggerValue(what, { value, count: Date.now() });
-  if (held.stamp !== data.stamp) {
+  const held = drawn.get(home) ?? { anchor: null, acts: [], count: 0 };
+  // A click that falls into a run of the page may not reach it: each is sent until it was heard.
+  held.send = () => setTriggerValue("acts", { acts: held.acts });
+  held.tell = (what, value) => {
+    held.count = Math.max(held.count + 1, Date.now());
+    held.acts.push({ what, value, count: held.count });
+    held.send();
+  };
+  held.acts = held.acts.filter((act) => act.count > data.heard);
+  if (held.acts.length) held.send();
+  held.draw = () => {
+    if (held.stamp === data.stamp) return;
     held.stamp = data.stamp;
     held.picked = new Set(data.picked);
     held.order = data.rows.map((row) => row.at);
+    const focused = path(home.getRootNode().activeElement);
     home.className = data.sheet ? "sheet" : "list";
     home.replaceChildren(data.sheet ? sheet(data, held) : table(data, held));
-  }
+    if (focused) home.querySelector(focused)?.focus({ preventScroll: true });
+  };
+  if (!held.pressed) held.draw(); // what is being clicked stays until the click is done
   held.mark = (event) => mark(home, event.detail.row);
   drawn.set(home, held);
   if (!held.listens) {
     held.listens = true;
+    home.addEventListener("pointerdown", () => {
+      held.pressed = true;
+    });
+    for (const end of ["pointerup", "pointercancel"]) {
+      window.addEventListener(end, () =>
+        setTimeout(() => {
+          held.pressed = false;
+          held.draw();
+          mark(home, window.nodelensShown?.row);
+        }),
+      );
+    }
     window.addEventListener("nodelens-shown", (event) => drawn.get(home)?.mark(event));
   }
   mark(home, window.nodelensShown?.row);
@@ -41,6 +65,14 @@ function reveal(home, one) {
   if (bottom > home.scrollTop + home.clientHeight) home.scrollTop = bottom - home.clientHeight;
 }
 
+// Where the keyboard stands, so that it stands there again in the list that is drawn anew.
+function path(element) {
+  if (element?.dataset?.head) return `[data-head="${element.dataset.head}"]`;
+  if (element?.dataset?.box) return `[data-box="${element.dataset.box}"]`;
+  const row = element?.closest?.("[data-at]");
+  return row ? `[data-at="${row.dataset.at}"] .picture` : "";
+}
+
 function table(data, held) {
   const made = element("table");
   made.setAttribute("aria-label", data.name);
@@ -52,6 +84,7 @@ function table(data, held) {
     if (column.sorts) {
       const button = element("button", "", column.title);
       button.type = "button";
+      button.dataset.head = column.title;
       button.addEventListener("click", () => held.tell("sorted", column.title));
       if (column.sorted) {
         cell.setAttribute("aria-sort", column.sorted);

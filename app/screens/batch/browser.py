@@ -7,7 +7,7 @@ and tells a click on a head again at each run.
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -79,17 +79,17 @@ def browser(
     key = f"rows-{job.id}"
     order = Order(str(widgets.chosen(f"order-{job.id}", Order.HIGHEST)))
 
-    def looked() -> None:
-        address.look_at_row(int(_value(key, "looked")))
+    def looked(at: Any) -> None:  # noqa: ANN401 - what the browser sent
+        address.look_at_row(int(at))
 
-    def sort() -> None:
-        first, second = _SORTED_BY[_value(key, "sorted")]
-        widgets.choose(f"order-{job.id}", second if order is first else first)
+    def sort(head: Any) -> None:  # noqa: ANN401 - likewise
+        now = Order(str(widgets.chosen(f"order-{job.id}", Order.HIGHEST)))
+        first, second = _SORTED_BY[head]
+        widgets.choose(f"order-{job.id}", second if now is first else first)
 
-    def pick() -> None:
+    def pick(here: Any) -> None:  # noqa: ANN401 - likewise
         elsewhere = [at for at in address.picked() if at not in shown]
-        here = set(_value(key, "picked"))
-        address.pick([*elsewhere, *(at for at in shown if at in here)])
+        address.pick([*elsewhere, *(at for at in shown if at in set(here))])
 
     columns = _columns(job, rows, rests_on)
     pictures = resources.thumbnails(store, job, list(shown))
@@ -104,18 +104,24 @@ def browser(
         "picked": address.picked(),
     }
     data["stamp"] = hashlib.sha256(json.dumps(data).encode()).hexdigest()
+    data["heard"] = widgets.chosen(f"{key}-heard", 0)
     _browser()(
         key=key,
         data=data,
-        on_looked_change=looked,
-        on_sorted_change=sort,
-        on_picked_change=pick,
+        on_acts_change=partial(_hear, key, {"looked": looked, "sorted": sort, "picked": pick}),
         height="content",
     )
 
 
-def _value(key: str, name: str) -> Any:  # noqa: ANN401 - whatever the browser sent
-    return (widgets.component_value(key, name) or {})["value"]
+def _hear(key: str, does: Mapping[str, Callable[[Any], None]]) -> None:
+    """Do what was clicked, each click once: the browser sends it again until it was heard."""
+    heard = widgets.chosen(f"{key}-heard", 0)
+    acts = (widgets.component_value(key, "acts") or {}).get("acts", ())
+    new = [act for act in acts if act["count"] > heard]
+    if new:
+        widgets.choose(f"{key}-heard", new[-1]["count"])
+    for act in new:
+        does[act["what"]](act["value"])
 
 
 def _columns(job: Job, rows: Sequence[ScoreRow], rests_on: Mapping[int, Decisive]) -> list[str]:

@@ -184,7 +184,7 @@ def map_toggle(row: ScoreRow, classifier: Classifier | None) -> bool:
     on, possible = bool(widgets.chosen(_WANTED)), can_be_mapped(row, classifier)
     other = _of_another(row, classifier)
     st.button(
-        "Hide heat map" if on else "Heat map",
+        "Hide Grad-CAM" if on else "Grad-CAM",
         key="map",
         shortcut="M",
         icon=":material/layers:",

@@ -36,15 +36,15 @@ _ONLY = ("unlike", "around")
 """Filters that are on or off."""
 
 
-def scored_by(rows: Sequence[ScoreRow], classifier: Classifier | None) -> None:
-    """Draw which model and threshold made the rows, and how many patches are unlike training.
+def scored_by(job: Job, rows: Sequence[ScoreRow], classifier: Classifier | None) -> None:
+    """Draw which threshold made the calls, and how many patches are unlike the training data.
 
     Those are told loudly where chance does not allow as many.
     """
     row = rows[0]
-    text = words.SCORED_BY.format(
-        model=row.model_id, threshold=row.threshold, version=row.operating_point
-    )
+    text = words.SCORED_BY.format(threshold=row.threshold, version=row.operating_point)
+    if job.precision:
+        text += f" {words.FAST_SCORED}"
     domain = classifier.bundle.card.domain if classifier else None
     found = None if domain is None else unlike_training(rows, domain.share)
     if found is None or not found.unlike:
@@ -132,7 +132,7 @@ def result_filter(job: Job, rows: Sequence[ScoreRow], margins: Mapping[int, floa
             persist_state="session",
             label_visibility="collapsed",
         )
-    with score_part, st.popover("Scores", icon=":material/filter_alt:", width="stretch"):
+    with score_part, st.popover("Filter", icon=":material/filter_alt:", width="stretch"):
         low, high = st.slider(
             "Score range",
             0.0,

@@ -1,6 +1,7 @@
 """A batch before and while it is scored: what the input contains, start, progress, stop."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from html import escape
 from typing import Final
@@ -21,6 +22,7 @@ from app.screens.shared.parts import (
     stat_strip,
 )
 from app.state import address, widgets
+from core.engine import Precision
 from core.errors import NodelensError
 from core.jobs import InputProblem, InputReport, Job, JobProgress, JobStore
 from core.scoring import AppliedPoint, Classifier, ScoreRow, TestTimeAugmentation
@@ -31,6 +33,8 @@ _VIEWS: Final = {
     TestTimeAugmentation.D4: "Average of eight orientations",
 }
 _TTA: Final = "tta"
+_SPEEDS: Final = {Precision.EXACT: "Exact", Precision.FAST: "Fast"}
+_SPEED: Final = "speed"
 _PICTURES: Final = 16
 
 
@@ -54,7 +58,7 @@ def before_start(store: JobStore, job: Job, classifier: Classifier | None) -> No
         return
     if classifier is None:
         return
-    point = classifier.operating_point
+    point, card = classifier.operating_point, classifier.bundle.card
     section("Start", f"threshold {point.threshold:.4f} ({point.name})")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         views = st.segmented_control(
@@ -65,13 +69,29 @@ def before_start(store: JobStore, job: Job, classifier: Classifier | None) -> No
             required=True,
             key=_TTA,
         )
+        engine = classifier.engine
+        fast = card.fast if engine.offers_fast and engine.precision is Precision.EXACT else None
+        speed = None
+        if fast is not None:
+            speed = st.segmented_control(
+                "Speed",
+                list(_SPEEDS),
+                format_func=lambda choice: _SPEEDS[choice],
+                default=Precision.EXACT,
+                required=True,
+                key=_SPEED,
+            )
         start_button(
             f"Start scoring {_to_score(report)}",
             _start,
             (store, job, classifier),
             disabled=not store.is_writable,
         )
-    st.caption(_views_note(views or TestTimeAugmentation.NONE, classifier))
+    notes = [_views_note(views or TestTimeAugmentation.NONE, classifier)]
+    if speed is Precision.FAST and fast is not None:
+        changed, of = fast.changed_calls, fast.patches
+        notes.append(words.FAST.format(changed=changed, patches=of, share=changed / of))
+    st.caption(" ".join(notes))
 
 
 def _offered(classifier: Classifier) -> list[TestTimeAugmentation]:
@@ -107,9 +127,20 @@ def _first_pictures(store: JobStore, job: Job, report: InputReport) -> None:
 
 def _start(store: JobStore, job: Job, classifier: Classifier) -> None:
     views = TestTimeAugmentation(str(widgets.chosen(_TTA, TestTimeAugmentation.NONE)))
-    if str(views) != job.tta:
-        job = store.with_tta(job, views)
-    store.start(job, classifier)
+    fast = widgets.chosen(_SPEED) == Precision.FAST
+    if (str(views), fast) != (job.tta, bool(job.precision)):
+        job = store.with_choices(job, views, "fast" if fast else "")
+    _score(store, job, classifier)
+
+
+def _score(store: JobStore, job: Job, classifier: Classifier) -> None:
+    """Begin to score, or go on, at the speed that was chosen for the batch."""
+    try:
+        if job.precision:
+            classifier = resources.classifier(replace(resources.settings(), precision="fast"))
+        store.start(job, classifier)
+    except NodelensError as error:
+        widgets.notify(str(error))
 
 
 def input_report(report: InputReport, in_tables: int) -> None:
@@ -203,8 +234,8 @@ def after_stop(
         if progress.state in {"stopped", "broken"}:
             start_button(
                 "Continue",
-                store.start,
-                (job, classifier),
+                _score,
+                (store, job, classifier),
                 key="continue",
                 disabled=not store.is_writable,
             )
@@ -265,4 +296,4 @@ def _again_button(label: str, store: JobStore, job: Job, classifier: Classifier,
 
 def _restart(store: JobStore, job: Job, classifier: Classifier) -> None:
     address.look_at_row(None)
-    store.start(store.restart(job), classifier)
+    _score(store, store.restart(job), classifier)

@@ -11,7 +11,8 @@ from app import resources
 from app.screens.batch import words
 from app.screens.shared.parts import download as download_button
 from app.screens.shared.pdf import pdf_button
-from app.state import address, widgets
+from app.screens.shared.ways import REVIEW, start_review
+from app.state import address
 from core.errors import RunError
 from core.jobs import Download, Job, JobProgress, JobStore, download, rows_csv, why_no_submission
 from core.patches import ImageU8, UnreadablePatch
@@ -25,7 +26,6 @@ _FILES: Final = {
     Download.KAGGLE: "Kaggle submission",
     Download.RUN: "Run record",
 }
-_REVIEW: Final = "views/review.py"
 
 
 def next_steps(
@@ -68,9 +68,8 @@ def _step(label: str, icon: str, possible: bool, meaning: str) -> bool:
 def to_review(positions: Sequence[int]) -> None:
     """Go to a new review of this batch, of some of its patches only unless there are none."""
     address.pick(positions)
-    address.case.look_at(None)
-    widgets.forget("new-batch")
-    st.switch_page(_REVIEW)
+    start_review()
+    st.switch_page(REVIEW.page)
 
 
 def _downloads(

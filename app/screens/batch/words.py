@@ -27,14 +27,16 @@ VIEWS_NEAR: Final = (
     "can change the call, the average of all eight rotations and mirror images is used. On the "
     "validation patches, no call further away changed; {share:.0%} of them were within this range."
 )
+FAST: Final = (
+    "Fast rounds the arithmetic: on {patches:,} validation patches it changed {changed:,} calls "
+    "({share:.2%}). Use Exact where each call counts."
+)
+FAST_SCORED: Final = "Scored fast, with rounded arithmetic."
 STOPPED: Final = (
     "Stopped at {done:,} of {total:,}. The scores so far are kept; scoring resumes from here."
 )
 RESCORE_HELP: Final = "Replaces the scores shown here. Download them first if you need them."
-SCORED_BY: Final = (
-    "Scored by {model} at threshold {threshold:.4f} ({version}). A score at or above the threshold "
-    "is called tumour."
-)
+SCORED_BY: Final = "Called tumour from a score of {threshold:.4f} ({version})."
 OTHER_MODEL: Final = "These scores come from a different model. The current model is {model}."
 OTHER_THRESHOLD: Final = (
     "These calls were made at a different threshold. The current one is {threshold:.4f} "
@@ -49,8 +51,8 @@ UNLIKE_MANY: Final = (
 RESTS_ON: Final = {
     Decisive.CENTRE: "centre",
     Decisive.RING: "surroundings",
-    Decisive.EITHER: "either",
-    Decisive.TOGETHER: "both",
+    Decisive.EITHER: "centre or surroundings",
+    Decisive.TOGETHER: "centre and surroundings",
     Decisive.NO_CALL: "",
 }
 AROUND: Final = (
@@ -70,7 +72,7 @@ TABLE_NAME: Final = "Scored patches of this batch"
 ENLARGE_HELP: Final = "Shows the picture larger."
 MAP_HELP: Final = "Grad-CAM: the places that the network's last layers take as evidence for tumour."
 MAP_OTHER_MODEL: Final = (
-    "This batch was scored by a different model; a heat map would explain a different score."
+    "This batch was scored by a different model; a map would explain a different score."
 )
 MAP_TURNED: Final = "The map shows what speaks against tumour."
 MORE: Final = "Rename or delete"

@@ -27,6 +27,7 @@ from app.screens.explanation.patch_list import (
 )
 from app.screens.shared.parts import empty, style
 from app.screens.shared.url import keep_in_url
+from app.screens.shared.ways import BATCH, REVIEW, THRESHOLD, ways_on
 from app.state import address
 from core.bundle import same_model
 from core.errors import NodelensError
@@ -104,6 +105,8 @@ def _explained(collection: PatchCollection, classifier: Classifier, chosen: Expl
             position, following = walk(collection, named, limits(collection), order.name)
         _keep_in_url(collection, chosen)
         patch_explained(known, collection, position, look, scale)
+    if collection.job:
+        ways_on(BATCH, REVIEW, THRESHOLD, job=collection.job, key="explanation")
     if following is not None:
         prepare(known, collection, following)
 

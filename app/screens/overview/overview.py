@@ -22,7 +22,7 @@ from app.screens.shared.parts import (
 from app.screens.shared.sources import try_samples
 from app.state import address, widgets
 from core.bundle import metric_name
-from core.bundle.card import FastPrecision, TrainingDomain
+from core.bundle.card import TrainingDomain
 from core.engine import Engine
 from core.errors import NodelensError
 from core.jobs import JobStore
@@ -31,8 +31,8 @@ from core.settings import SAMPLES_TABLE
 from core.statistics import Evidence, Measured, OperatingTable
 from core.wording import NOTHING, interval_text, percent
 
-_CHANCE: Final = 0.5
-"""Below it a centre in other surroundings is called by the surroundings."""
+_LEADS: Final = 0.75
+"""Half way from chance; below it the centre does not lead when its surroundings say otherwise."""
 _SHOWN_SAMPLE: Final = SAMPLES_TABLE.parent / "patches" / "drawn-02.png"
 
 
@@ -75,52 +75,42 @@ def what_is_loaded(classifier: Classifier) -> None:
     )
     engine = classifier.engine
     section("Model")
-    if card.centre_auroc is not None and card.centre_auroc < _CHANCE:
+    if card.centre_auroc is not None and card.centre_auroc < _LEADS:
         st.warning(words.SURROUNDINGS.format(auroc=card.centre_auroc))
     parameters = classifier.bundle.parameters
+    training = card.training
     stat_strip(
         [
-            Stat("Model", card.name, f"{parameters / 1e6:.1f} million parameters"),
-            Stat(
-                "Runs on", _device_words(engine.device), f"{_engine_words(engine)}; {words.LOCAL}"
-            ),
-            Stat(
-                "Self-test",
-                "passed" if test.passed else "failed",
-                f"{test.patches} golden patches, largest difference "
-                f"{test.largest_difference_logit:.2g} logits (allowed {test.tolerance_logit:.2g})",
-            ),
-            Stat(
-                "Threshold",
-                f"{point.threshold:.4f}",
-                f"{point.name}; called tumour from here on",
-            ),
+            Stat("Model", card.name, words.TRAINED.format(patches=training.patches)),
+            Stat("Runs on", _device_words(engine.device), words.LOCAL),
+            Stat("Self-test", *(words.PASSED if test.passed else words.FAILED)),
+            Stat("Threshold", f"{point.threshold:.4f}", f"{point.name}; {words.FROM_HERE}"),
         ]
     )
-    facts(
-        [
-            ("Model ID", classifier.model_id),
-            ("Network", architecture_words(card)),
-            ("Started from", card.initial_weights.summary),
-            (
-                "Trained on",
-                f"{card.training.name}: {card.training.patches:,} patches, "
-                f"{card.training.positives:,} with tumour in the centre",
-            ),
-            ("Licence of the weights", card.licence),
-            *([] if card.domain is None else [("Other tissue", _domain_words(card.domain))]),
-            *([] if card.fast is None else [("Fast arithmetic", _fast_words(card.fast))]),
-        ]
-    )
-
-
-def _fast_words(fast: FastPrecision) -> str:
-    return words.FAST.format(
-        arithmetic=fast.arithmetic.partition(", ")[2],
-        changed=fast.changed_calls,
-        patches=fast.patches,
-        auroc=fast.auroc_difference,
-    )
+    with st.expander(words.TECHNICAL, key="overview-technical"):
+        facts(
+            [
+                ("Model ID", classifier.model_id),
+                (
+                    "Network",
+                    f"{architecture_words(card)}; {parameters / 1e6:.1f} million parameters",
+                ),
+                (
+                    "Self-test",
+                    f"{test.patches} golden patches, largest difference "
+                    f"{test.largest_difference_logit:.2g} logits "
+                    f"(allowed {test.tolerance_logit:.2g})",
+                ),
+                ("Computed by", _engine_words(engine)),
+                (
+                    "Trained on",
+                    f"{training.name}: {training.patches:,} patches, "
+                    f"{training.positives:,} with tumour in the centre",
+                ),
+                ("Licence of the weights", card.licence),
+                *([] if card.domain is None else [("Other tissue", _domain_words(card.domain))]),
+            ]
+        )
 
 
 def _domain_words(domain: TrainingDomain) -> str:
@@ -166,6 +156,7 @@ def how_validated(classifier: Classifier) -> None:
                     for name, one in _measures(classifier)
                 ],
             )
+            bullets(words.NUMBERS, card.validation.notes)
     with curve:
         _roc(classifier)
 
@@ -215,11 +206,6 @@ def _roc(classifier: Classifier) -> None:
 
 
 def what_it_is_not_for(classifier: Classifier) -> None:
-    """Draw the limits that the card states, of the model and of its numbers."""
-    card = classifier.bundle.card
+    """Draw the limits that the card states."""
     section("Limits", words.LIMITS)
-    of_model, of_numbers = st.columns(2, gap="large")
-    with of_model:
-        bullets("The model", card.limits)
-    with of_numbers:
-        bullets("The numbers", card.validation.notes)
+    bullets("", classifier.bundle.card.limits)

@@ -8,17 +8,18 @@ LEAD: Final = (
 )
 STEPS: Final = (
     (
-        "Add patches",
-        "as a folder, files, a ZIP or a path on the server, and see which of them can be scored.",
+        "Score your patches.",
+        "Add a folder, files or a ZIP. Each patch gets a score from 0 to 1 and, at the threshold, "
+        "a call; one key shows its Grad-CAM.",
     ),
     (
-        "Score them.",
-        "Each patch gets a score from 0 to 1 and, at the threshold, a call. Inputs that cannot be "
-        "scored are listed with the reason.",
+        "Set the threshold.",
+        "See which of your patches change sides, then lock the value you choose.",
     ),
     (
         "Review them.",
-        "Sort, filter and enlarge the patches, record your verdicts, and download the scores.",
+        "Give your own verdict patch by patch, see where you and the model differ, and save the "
+        "report.",
     ),
 )
 HERE: Final = "Does it work here?"
@@ -26,11 +27,13 @@ SAMPLE_ALT: Final = "A drawn sample with the centre 32 × 32 outlined"
 SAMPLE: Final = (
     "A drawn sample, not tissue. Only tumour inside the outline counts; tumour around it does not."
 )
-FAST: Final = (
-    "NODELENS_PRECISION=fast scores faster, in {arithmetic}. On the validation patches "
-    "it changed {changed:,} of {patches:,} calls and the AUROC by {auroc:+.4f}."
-)
 LOCAL: Final = "nothing is sent to other computers"
+TRAINED: Final = "trained on {patches:,} patches of lymph node"
+PASSED: Final = ("passed", "it scores here as it did where it was made")
+FAILED: Final = ("failed", "it does not score here as it did where it was made")
+FROM_HERE: Final = "called tumour from here on"
+TECHNICAL: Final = "Technical details of the model"
+NUMBERS: Final = "What these numbers do not tell you"
 NOT_CLINICAL: Final = "in this set; not a clinical prevalence"
 ALL_MEASURES: Final = "All measures, and how their intervals were calculated"
 ROC_ALT: Final = "ROC curve of the validation scores with the threshold marked"
@@ -41,11 +44,11 @@ ROC: Final = (
 SURROUNDINGS: Final = (
     "**This model leans on the tissue around the centre.** With each centre of the validation "
     "patches put into the surroundings of a patch with the other label, its AUROC for the centre "
-    "falls to {auroc:.2f} (0.5 is chance). Read flagged patches yourself; the heat map shows where "
+    "falls to {auroc:.2f} (0.5 is chance). Read flagged patches yourself; the Grad-CAM shows where "
     "its evidence lies."
 )
 DOMAIN: Final = (
     "Patches unlike its {patches:,} reference training patches are marked; of {judged}, "
     "{share:.0%} are."
 )
-LIMITS: Final = "what the model is not for, and what its numbers do not tell you"
+LIMITS: Final = "what the model is not for"

@@ -28,18 +28,6 @@ def earlier_button(record: Record, case: CaseOpened, reader: str) -> None:
     )
 
 
-def leave_button() -> None:
-    """Draw the way out of a correction."""
-    st.button(
-        "Keep as it is",
-        key="leave",
-        shortcut="L",
-        icon=":material/close:",
-        on_click=reading.correct,
-        args=(None,),
-    )
-
-
 def earlier_verdicts(record: Record, case: CaseOpened, reader: str) -> None:
     """Draw the reader's verdicts, the last one first; a click looks at the patch again."""
     correctable = [

@@ -1,6 +1,7 @@
 """Twelve patches at a time: a click marks an exception, one button agrees to the rest."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from html import escape
 from typing import Final
 
@@ -9,11 +10,11 @@ import streamlit as st
 from app import resources
 from app.screens.review import words
 from app.screens.review.ends import end_of_case
-from app.screens.review.verdict import Seat
 from app.screens.shared.parts import show_problem
 from app.state import reading, widgets
 from core.errors import NodelensError
 from core.review import (
+    CaseOpened,
     Reading,
     ReviewStore,
     ShownTask,
@@ -71,7 +72,7 @@ def page_of_patches(store: ReviewStore, kept: PatchFolder, case_id: str, reader:
                         on_click=_mark,
                         args=(marks, shown.position),
                     )
-    _agree(Seat(store, case, reader), page, drawn, marked)
+    _agree(partial(_write, store, case, reader), page, drawn, marked)
 
 
 def _marked(marks: str) -> dict[int, int]:
@@ -109,7 +110,7 @@ def _cell(shown: ShownTask, picture: str, said: Verdict | None) -> str:
 
 
 def _agree(
-    seat: Seat,
+    write: Callable[..., None],
     page: list[ShownTask],
     drawn: reading.Display,
     marked: Mapping[int, int],
@@ -134,8 +135,8 @@ def _agree(
         type="primary",
         icon=":material/done_all:",
         disabled=not given,
-        on_click=_write,
-        args=(seat, [(shown, said[shown.position]) for shown in given], drawn),
+        on_click=write,
+        args=([(shown, said[shown.position]) for shown in given], drawn),
         key=f"agree-{drawn.action[:6]}",
     )
     head = words.AGREE_REST.format(button=label)
@@ -143,7 +144,9 @@ def _agree(
 
 
 def _write(
-    seat: Seat,
+    store: ReviewStore,
+    case: CaseOpened,
+    reader: str,
     given: list[tuple[ShownTask, Verdict]],
     drawn: reading.Display,
 ) -> None:
@@ -151,12 +154,11 @@ def _write(
         return
     seconds = round(drawn.seconds / len(given), 3)
     try:
-        record = seat.store.record()
+        record = store.record()
         for shown, verdict in given:
             screen = screen_of(shown.patch, with_map=False, adjudicated=False)
             what = Reading(verdict=verdict, screen=screen, seconds=seconds)
-            event = verdict_event(record, seat.case, seat.reader, shown.position, what)
-            seat.store.append(event, action=f"{drawn.action}-{shown.position}")
+            event = verdict_event(record, case, reader, shown.position, what)
+            store.append(event, action=f"{drawn.action}-{shown.position}")
     except NodelensError as error:
         widgets.notify(str(error))
-    reading.continue_after(-1)

@@ -93,15 +93,31 @@ NO_LABELS: Final = (
 LISTED: Final = (
     "{listed:,} of the {total:,} patches on the list are in this batch; they come first."
 )
-QUESTION: Final = ("Is there tumour in the centre?", "One key gives the verdict and moves on.")
-QUESTION_AFTER: Final = ("Now with the score: keep or change?", "Your blind verdict: {verdict}")
-QUESTION_AGAIN: Final = (
-    "What should the verdict be?",
-    "On record: {verdict}. A correction is a new event; the earlier one stays on the record.",
+QUESTIONS: Final = {
+    "first": ("Is there tumour in the centre?", "One key gives the verdict and moves on."),
+    "after": ("Now with the score: keep or change?", "Your blind verdict: {verdict}"),
+    "again": (
+        "What should the verdict be?",
+        "On record: {verdict}. The earlier verdict stays on the record beside the new one.",
+    ),
+}
+SIZE: Final = "96 × 96 px, about 93 × 93 µm. Only the outlined centre, about 31 × 31 µm, counts."
+DESK: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "soon": "Too soon: nobody can have seen this patch yet. Not recorded.",
+        "wait": "One moment. Not recorded.",
+        "offline": "No connection. Your verdicts are kept here and will be saved.",
+        "noPicture": "This patch cannot be shown. Reload the page.",
+        "mapWait": "Preparing the Grad-CAM …",
+        "size": SIZE,
+        "aroundSize": "Surroundings, about 279 × 279 µm; the patch is outlined.",
+    }
 )
-COMMENT_HELP: Final = "Tab leaves the field; then the keys work again."
-TOO_SOON: Final = "Too soon after the patch appeared; not recorded."
-CORRECTED: Final = "Patch {number} corrected to {verdict}."
+READ_ELSEWHERE: Final = (
+    "Patch {number} was read in another window. The verdict there stands; this one was not "
+    "recorded."
+)
+CORRECTED: Final = "Patch {number} corrected."
 EARLIER: Final = (
     "Your verdicts in this case, latest first",
     "Select one to see its patch again and correct it. A correction is a new event; the earlier "
@@ -109,9 +125,6 @@ EARLIER: Final = (
 )
 EARLIER_HELP: Final = "Your verdicts in this case; each can be corrected."
 NO_EARLIER: Final = "No verdict to correct yet."
-LATER_HELP: Final = "Moves this patch to the end."
-MAP_HELP: Final = "Grad-CAM over the patch. It comes with the score, never before."
-MAP_WAIT: Final = "Preparing the Grad-CAM …"
 DONE: Final = "You have read every patch in this case."
 DONE_NEXT: Final = "See where you and the model differ, or take the report home."
 AGREE: Final = "Click a patch where you disagree; click again if it cannot be judged."
@@ -123,13 +136,10 @@ AGREE_NOTES: Final = (
 )
 AGAINST: Final = "{count} of these against the model, as marked in the grid"
 NO_CALL: Final = "nothing on {count} without a call; read these one by one"
-SIZE: Final = "96 × 96 px, about 93 × 93 µm. Only the outlined centre, about 31 × 31 µm, counts."
-AROUND_HELP: Final = "The tissue around this patch of a slide, 288 × 288 px; the patch is outlined."
-AROUND_SIZE: Final = "Surroundings, about 279 × 279 µm; the patch is outlined."
-SMOOTH_HELP: Final = "Enlarges the patch smoothly, or pixel by pixel."
 HIDDEN: Final = "Score and map are hidden until your verdict is on record."
 HIDDEN_SECOND: Final = "Second reader: no score, no map, no other verdicts."
 WITHHELD: Final = "No score: the model withheld one."
+MAP_LAYER: Final = "Made at the layer {layer}."
 MAP_COLOURS: Final = "Yellow raised the score most."
 NOT_A_FINDING: Final = "A map is not a finding."
 BLIND_PENDING: Final = (

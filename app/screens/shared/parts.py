@@ -218,9 +218,10 @@ def with_small(value: str, note: str) -> Markup:
 
 
 def bullets(title: str, lines: Sequence[str]) -> None:
-    """Draw sentences as a list under a small title."""
+    """Draw sentences as a list, under a small title unless that is ""."""
     items = "".join(f"<li>{escape(line)}</li>" for line in lines)
-    st.html(f'<div class="nl-said"><h3>{escape(title)}</h3><ul>{items}</ul></div>')
+    head = f"<h3>{escape(title)}</h3>" if title else ""
+    st.html(f'<div class="nl-said">{head}<ul>{items}</ul></div>')
 
 
 def show_problem(error: NodelensError) -> None:

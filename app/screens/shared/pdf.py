@@ -55,5 +55,5 @@ def pdf_button(label: str, name: str, make: MakePdf, key: str, *, help: str = ""
 
 
 def _tell(bar: "st.delta_generator.DeltaGenerator", share: float) -> None:
-    text = f"Drawing heat maps, {share:.0%}" if share < 1 else "Setting the pages …"
+    text = f"Drawing the Grad-CAMs, {share:.0%}" if share < 1 else "Setting the pages …"
     bar.progress(share, text=text)

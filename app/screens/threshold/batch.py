@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from app import resources
 from app.screens.shared.parts import empty_html, show_problem
+from app.screens.shared.ways import BATCH, REVIEW, ways_on
 from app.screens.threshold import numbers, words
 from app.screens.threshold.scene import Scene
 from app.state import widgets
@@ -27,7 +28,11 @@ def batch_part(scene: Scene, snapshot: Snapshot, *, pictures: bool) -> None:
     head = Markup('<div class="nl-mine"><b>{}</b> <span>{}</span></div>').format(
         words.BATCH_TITLE, name
     )
-    st.html(head + _effect(scene, snapshot, pictures=pictures))
+    with st.container(horizontal=True, vertical_alignment="center", key="nl-mine-head"):
+        st.html(head)
+        if scene.job is not None:
+            ways_on(BATCH, REVIEW, job=scene.job.id, key="threshold")
+    st.html(_effect(scene, snapshot, pictures=pictures))
     point = scene.current
     if scene.batch is None or scene.batch.versions in {(), (point.name,)}:
         return

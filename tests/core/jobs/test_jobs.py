@@ -149,7 +149,7 @@ def test_another_augmentation_forgets_the_rows(tmp_path: Path, toy_classifier: C
     store = JobStore(tmp_path / "jobs")
     job = store.add_upload("a", "x", uploads(tmp_path / "in"))
     scored(store, "a", job.id, toy_classifier)
-    changed = store.with_tta(job, TestTimeAugmentation.D4)
+    changed = store.with_choices(job, TestTimeAugmentation.D4)
     assert store.rows(changed) == []
     scored(store, "a", job.id, toy_classifier)
     assert all(row.d4_sd_logit is not None for row in store.rows(changed))

@@ -1,42 +1,26 @@
-"""A whole blind-first reading by keyboard alone, in two browsers, as fast as anybody could read."""
+"""Whole readings in a browser by keyboard alone, as fast as anybody could read."""
 
+import io
 import statistics
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
+from pypdf import PdfReader
 
 from core.review import ReadingMode, ReviewStore, current_verdicts, verify_store
+from core.review.exports import verdict_rows
 from core.scoring import Classifier
 from tests.app.screens.review.toys import scored_case
 from tests.browsing import browser, needs_chromium, served
 
 pytestmark = needs_chromium
-PATCHES = 50
 PATIENCE_MS = 180_000
-LOOKED_MS = 420
-"""A little longer than the desk asks for."""
-_WATCH = """
-() => {
-  // From a key to the frame in which another patch, or the score, is drawn.
-  const seen = () => [
-    document.querySelector(".nl-read img")?.alt,
-    Boolean(document.querySelector(".nl-read-score")),
-    Boolean(document.querySelector(".nl-empty")),
-  ].join("|");
-  window.drawnAfterMs = [];
-  let pressed = null, before = seen();
-  const press = () => { pressed = performance.now(); before = seen(); };
-  document.addEventListener("keydown", press, true);
-  new MutationObserver(() => {
-    if (pressed === null || seen() === before || seen().startsWith("|")) return;
-    const start = pressed;
-    pressed = null;
-    requestAnimationFrame(() => window.drawnAfterMs.push(performance.now() - start));
-  }).observe(document.body, {subtree: true, childList: true, attributes: true});
-}
-"""
+BEAT_S = 0.2
+"""Five keys a second."""
+_VERDICTS = {"t": "tumour", "n": "no tumour", "x": "cannot judge"}
 
 
 @dataclass
@@ -44,28 +28,21 @@ class Reader:
     """Somebody at a browser of their own."""
 
     page: Page
+    patches: int
     number: int = 1
     scored: bool = False
 
-    def watch(self) -> None:
-        self.wait()
-        idle = '[data-test-script-state="notRunning"]'
-        self.page.locator(idle).wait_for(timeout=PATIENCE_MS)
-        self.page.evaluate(_WATCH)
-
     def wait(self) -> None:
-        self.page.get_by_text(f"Patch {self.number} of {PATCHES}").wait_for(timeout=PATIENCE_MS)
+        title = f"Patch {self.number} of {self.patches}"
+        self.page.get_by_text(title, exact=True).wait_for(timeout=PATIENCE_MS)
         part = ".nl-read-score" if self.scored else ".nl-read-hidden"
         self.page.locator(part).wait_for(timeout=PATIENCE_MS)
-        # For a moment the old key and the new one may both stand there.
-        keys = self.page.locator(".st-key-verdict-X button")
-        expect(keys).to_have_count(1, timeout=PATIENCE_MS)
-        keys.wait_for(timeout=PATIENCE_MS)
+        self.page.locator("[data-part=stage] img").wait_for(timeout=PATIENCE_MS)
 
     def press(self, key: str) -> None:
         """Press a key once the patch was looked at; then the score, or the next patch, comes."""
         self.wait()
-        self.page.wait_for_timeout(LOOKED_MS)
+        self.page.wait_for_timeout(1000 * BEAT_S)
         self.page.keyboard.press(key)
         self.number += self.scored
         self.scored = not self.scored
@@ -74,52 +51,39 @@ class Reader:
         self.press(first)
         self.press(then)
 
-    def reload(self) -> None:
-        self.wait()
-        self.page.reload()
-        self.watch()
 
-
-def reader_at(opened: Browser, address: str, name: str) -> Reader:
-    context = opened.new_context(viewport={"width": 1440, "height": 900})
+def reader_at(opened: Browser, address: str, name: str, patches: int) -> Reader:
+    context = opened.new_context(viewport={"width": 1366, "height": 768})
     context.add_cookies([{"name": "nodelens_reader", "value": name, "url": address}])
     page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
     page.goto(f"{address}/review?case=toycase")
-    return Reader(page)
+    return Reader(page, patches)
 
 
 def test_fifty_patches_are_read_blind_first_by_keyboard_alone_beside_another_reader(
-    tmp_path: Path,
-    toy_bundle: Path,
-    toy_classifier: Classifier,
-    record_property: Callable[[str, object], None],
+    tmp_path: Path, toy_bundle: Path, toy_classifier: Classifier
 ) -> None:
     data = tmp_path / "data"
     data.mkdir()
-    scored_case(data, toy_classifier, mode=ReadingMode.BLIND_FIRST, patches=PATCHES)
+    scored_case(data, toy_classifier, mode=ReadingMode.BLIND_FIRST, patches=50)
     with served(data, toy_bundle) as address, browser() as opened:
-        ann, ben = (reader_at(opened, address, name) for name in ("Ann", "Ben"))
-        ann.watch()
+        ann, ben = (reader_at(opened, address, name, 50) for name in ("Ann", "Ben"))
         for number in range(1, 25):
             ann.read("t" if number % 2 else "n", "k")
             if number % 8 == 0:
                 ben.read("n", "t")
         ann.press("x")
-        taken = ann.page.evaluate("window.drawnAfterMs")
-        ann.reload()  # between the two verdicts on a patch
+        ann.wait()
+        ann.page.reload()  # between the two verdicts on a patch
         ann.press("n")
         ann.wait()
         ann.page.keyboard.press("u")  # the verdict after the AI goes; the blind one is frozen
         ann.number, ann.scored = 25, True
         ann.press("t")
-        for number in range(26, PATCHES + 1):
+        for number in range(26, 51):
             ann.read("t" if number % 2 else "n", "k")
         ann.page.get_by_text("You have read every patch").wait_for(timeout=PATIENCE_MS)
-        taken += ann.page.evaluate("window.drawnAfterMs")
-    assert len(taken) >= 2 * PATCHES - 4
-    told = statistics.quantiles(taken, n=10)
-    record_property("key_to_drawn_median_ms", round(told[4]))
-    record_property("key_to_drawn_p90_ms", round(told[8]))
     store = ReviewStore(data / "review.sqlite")
     by_ann = current_verdicts(store.record(), "toycase", "Ann")
     by_ben = current_verdicts(store.record(), "toycase", "Ben")
@@ -130,3 +94,67 @@ def test_fifty_patches_are_read_blind_first_by_keyboard_alone_beside_another_rea
     assert [verdict.final.reading.verdict for verdict in by_ben] == ["tumour"] * 3
     assert all(verdict.first.reading.blinded for verdict in (*by_ann, *by_ben))
     assert verify_store(store.path).ok
+
+
+_SEEN = """() => {
+  const text = (name) => document.querySelector(`[data-part=${name}]`)?.textContent ?? "";
+  return [Number(text("title").split(" ")[1]), text("evidence").includes("▲"), text("remark")];
+}"""
+
+
+def test_two_hundred_verdicts_at_five_keys_a_second_each_reach_the_patch_that_was_seen(
+    tmp_path: Path,
+    toy_bundle: Path,
+    toy_classifier: Classifier,
+    record_property: Callable[[str, object], None],
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    scored_case(data, toy_classifier, mode=ReadingMode.AI_FIRST, patches=200)
+    given: dict[int, str] = {}
+    comments: dict[int, str] = {}
+    refused = 0
+    with served(data, toy_bundle) as address, browser() as opened:
+        page = reader_at(opened, address, "Ann", 200).page
+        page.locator("[data-part=stage] img").wait_for()
+        number, called, _ = page.evaluate(_SEEN)
+        began = time.monotonic()
+        while len(given) < 200:
+            beat = time.monotonic()
+            contradicts = number % 25 == 0
+            if contradicts and number not in comments:
+                comments[number] = f"remark on {number}"
+                page.locator("textarea").fill(comments[number])
+                page.keyboard.press("Tab")
+            key = "x" if number % 10 == 1 else "tn"[called is not contradicts]
+            page.keyboard.press(key)
+            before = number
+            number, called, remark = page.evaluate(_SEEN)
+            if number == before:  # this machine was slow to draw the patch, and the reader is told
+                assert "Not recorded" in remark
+                refused += 1
+            else:
+                given[before] = key
+            time.sleep(max(0, BEAT_S - (time.monotonic() - beat)))
+        record_property("verdicts_a_second", round(200 / (time.monotonic() - began), 2))
+        record_property("refused_as_too_soon", refused)
+        expect(page.get_by_text("You have read every patch")).to_be_visible(timeout=PATIENCE_MS)
+        expect(page.locator(".nl-notice")).to_be_visible()
+        page.get_by_role("button", name="Report, PDF").click()
+        with page.expect_download() as waited:
+            page.get_by_role("button", name="Save PDF").click()
+        pdf = PdfReader(io.BytesIO(Path(waited.value.path()).read_bytes()))
+    store = ReviewStore(data / "review.sqlite")
+    rows = verdict_rows(store.record(), "toycase")
+    assert [str(row.verdict) for row in rows] == [_VERDICTS[given[at]] for at in range(1, 201)]
+    told = {place: row.comment for place, row in enumerate(rows, 1) if row.comment}
+    assert told == comments
+    kinds = [entry.payload.event.kind for entry in store.entries()]
+    assert kinds.count("verdict given") == 200
+    assert refused < 20
+    assert verify_store(store.path).ok
+    text = "\n".join(one.extract_text() for one in pdf.pages)
+    assert all(comment in text for comment in comments.values())
+    seconds = [one.final.reading.seconds for one in current_verdicts(store.record())]
+    record_property("median_s_from_patch_to_key", statistics.median(seconds))
+    assert min(seconds) >= 0.15

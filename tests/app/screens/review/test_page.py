@@ -1,16 +1,22 @@
+import io
+import json
 import time
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from app.screens.review import verdict, words
+from app.screens.review import words
 from app.state import identity
 from core.explanation import Explainer
 from core.review import (
     CaseOrder,
     OnScreen,
     ReadingMode,
+    ReasonTag,
     ReviewStore,
     Verdict,
     current_verdicts,
@@ -19,26 +25,21 @@ from core.review import (
 from core.review.anchors import read_anchors
 from core.review.exports import verdict_rows
 from core.scoring import Classifier
+from core.wording import call_of
 from tests.app.conftest import html, open_view
-from tests.app.screens.review.toys import OWNER, scored_case
+from tests.app.screens.review.toys import OWNER, Hand, scored_case
 from tests.toys import write_toy_bundle
 
 
 @pytest.fixture
-def data(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An installation whose readers may press a key as soon as a patch appears."""
-    monkeypatch.setattr(verdict, "LEAST_S", 0.0)
+def data(data_dir: Path) -> Path:
+    """An installation in which nothing was read yet."""
     data_dir.mkdir()
     return data_dir
 
 
 def page(view: str, *, reader: str = "Ann", **query: str) -> AppTest:
     return open_view(view, token=OWNER, reader=reader, query=query)
-
-
-def verdicts(data: Path) -> list[Verdict]:
-    record = ReviewStore(data / "review.sqlite").record()
-    return [one.final.reading.verdict for one in current_verdicts(record)]
 
 
 def test_the_page_asks_for_a_name_first(data: Path) -> None:
@@ -52,12 +53,11 @@ def test_a_comment_given_blind_stands_in_the_box_again_and_is_exported(
     data: Path, toy_classifier: Classifier
 ) -> None:
     scored_case(data, toy_classifier, mode=ReadingMode.BLIND_FIRST)
-    found = page("review", case="toycase")
-    found.text_area[0].set_value("small group, upper left").run()
-    found.button(key="verdict-N").click().run()
-    assert found.text_area[0].value == "small group, upper left"
-    found.button(key="keep").click().run()
-    rows = verdict_rows(ReviewStore(data / "review.sqlite").record(), "toycase")
+    ann = Hand(data)
+    ann.give("no tumour", comment="small group, upper left")
+    assert ann.screen["before"]["comment"] == "small group, upper left"
+    ann.keep()
+    rows = verdict_rows(ann.store.record(), "toycase")
     assert [row.comment for row in rows] == ["small group, upper left"]
 
 
@@ -65,26 +65,50 @@ def test_a_comment_changed_after_the_ai_replaces_the_blind_one_in_exports(
     data: Path, toy_classifier: Classifier
 ) -> None:
     scored_case(data, toy_classifier, mode=ReadingMode.BLIND_FIRST)
-    found = page("review", case="toycase")
-    found.text_area[0].set_value("unsure").run()
-    found.button(key="verdict-N").click().run()
-    found.text_area[0].set_value("sinus histiocytes").run()
-    found.button(key="keep").click().run()
-    rows = verdict_rows(ReviewStore(data / "review.sqlite").record(), "toycase")
+    ann = Hand(data)
+    ann.give("no tumour", comment="unsure")
+    ann.keep(comment="sinus histiocytes")
+    rows = verdict_rows(ann.store.record(), "toycase")
     assert [row.comment for row in rows] == ["sinus histiocytes"]
 
 
-def test_a_key_pressed_too_soon_is_mentioned_by_the_page_and_not_by_the_callback(
-    data: Path, toy_classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+def test_a_verdict_that_was_sent_twice_is_recorded_once(
+    data: Path, toy_classifier: Classifier
+) -> None:
+    scored_case(data, toy_classifier, mode=ReadingMode.BLIND_FIRST)
+    ann = Hand(data)
+    said = ann.says("tumour")
+    for _ in range(2):  # the second time the score is shown already, and the first word counts
+        ann.ask(after=-1, said=said)
+        assert ann.answer["problem"] == ""
+        assert ann.screen["stage"] == "after"
+    task = ann.store.record().state("toycase", "Ann", 0)
+    assert task.first is not None
+    assert task.after_ai is None
+
+
+def test_a_verdict_on_a_patch_that_another_window_has_read_is_refused(
+    data: Path, toy_classifier: Classifier
 ) -> None:
     scored_case(data, toy_classifier, mode=ReadingMode.AI_FIRST)
-    found = page("review", case="toycase")
-    monkeypatch.setattr(verdict, "LEAST_S", 1e9)
-    found.button(key="verdict-T").click().run()
-    assert not found.exception
-    assert [toast.value for toast in found.toast] == [words.TOO_SOON]
-    assert "nl-read-bar" in html(found)
-    assert verdict_rows(ReviewStore(data / "review.sqlite").record(), "toycase") == []
+    here, there = Hand(data), Hand(data)
+    there.give("tumour")
+    here.give("no tumour")
+    assert "Patch 1 was read in another window" in here.answer["problem"]
+    assert here.verdicts() == [Verdict.TUMOUR]
+    assert here.screen["position"] == 1
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"[]", b"{", b'{"after": -2}', b'{"said": {"verdict": "tumour"}}', b'{"after": "x"}'],
+)
+def test_what_no_desk_says_is_not_understood(
+    data: Path, toy_classifier: Classifier, sent: bytes
+) -> None:
+    scored_case(data, toy_classifier, mode=ReadingMode.AI_FIRST)
+    with pytest.raises(ValueError, match=r"validation error"):
+        Hand(data).seat.answer_json(sent)
 
 
 @pytest.mark.usefixtures("data")
@@ -95,25 +119,28 @@ def test_without_batch_and_case_the_page_says_what_to_do() -> None:
     assert "No scored batch yet" in html(found)
 
 
-def test_blind_first_draws_no_score_before_the_verdict_is_on_record(
+def test_blind_first_sends_no_score_before_the_verdict_is_on_record(
     data: Path, toy_classifier: Classifier
 ) -> None:
-    scored_case(data, toy_classifier, mode=ReadingMode.BLIND_FIRST)
-    found = page("review", case="toycase")
-    assert not found.exception
-    assert "Score and map are hidden" in html(found)
-    assert "nl-read-score" not in html(found)
-    assert "patch-0" not in html(found)  # a file name would give hidden repeats away
-    found.button(key="verdict-T").click().run()
-    assert "nl-read-score" in html(found)
-    task = ReviewStore(data / "review.sqlite").record().state("toycase", "Ann", 0)
+    case = scored_case(data, toy_classifier, mode=ReadingMode.BLIND_FIRST)
+    assert "nl-read-score" not in html(page("review", case="toycase"))
+    ann = Hand(data)
+    sent = json.dumps(ann.answer)
+    assert len(ann.answer["screens"]) == 10
+    assert "nl-read-score" not in sent
+    assert "patch-0" not in sent  # a file name would give hidden repeats away
+    assert not [patch.sha256 for patch in case.patches if patch.sha256[:8] in sent]
+    ann.give("tumour")
+    assert "nl-read-score" in ann.screen["evidence"]
+    assert "nl-read-score" not in json.dumps(ann.answer["screens"][1:])
+    task = ann.store.record().state("toycase", "Ann", 0)
     assert task.first is not None
     assert task.first.reading.screen == ()
     assert task.ai_shown
-    found.button(key="keep").click().run()
-    assert "nl-read-score" not in html(found)
-    assert "1 of 10" in html(found)
-    (given,) = current_verdicts(ReviewStore(data / "review.sqlite").record())
+    ann.keep()
+    assert "nl-read-score" not in json.dumps(ann.answer)
+    assert ann.answer["progress"].startswith("1 of 10")
+    (given,) = current_verdicts(ann.store.record())
     assert given.final.reading.screen == (OnScreen.SCORE,)
 
 
@@ -121,58 +148,51 @@ def test_undo_takes_back_the_last_verdict_and_shows_its_patch(
     data: Path, toy_classifier: Classifier
 ) -> None:
     scored_case(data, toy_classifier, mode=ReadingMode.AI_FIRST)
-    found = page("review", case="toycase")
-    found.button(key="verdict-T").click().run()
-    found.button(key="verdict-X").click().run()
-    assert verdicts(data) == [Verdict.TUMOUR, Verdict.CANNOT_JUDGE]
-    found.button(key="undo").click().run()
-    assert verdicts(data) == [Verdict.TUMOUR]
-    assert "Patch 2 of 10" in html(found)
+    ann = Hand(data)
+    ann.give("tumour")
+    ann.give("cannot judge")
+    assert ann.answer["undo"] == "2 ?"
+    ann.ask(undo=True)
+    assert ann.verdicts() == [Verdict.TUMOUR]
+    assert ann.screen["title"] == "Patch 2 of 10"
 
 
 def test_a_patch_left_for_later_comes_again_at_the_end(
     data: Path, toy_classifier: Classifier
 ) -> None:
     scored_case(data, toy_classifier, mode=ReadingMode.AI_FIRST, patches=2)
-    found = page("review", case="toycase")
-    found.button(key="later").click().run()
-    assert "Patch 2 of 2" in html(found)
-    found.button(key="verdict-N").click().run()
-    assert "Patch 1 of 2" in html(found)
-    found.button(key="verdict-N").click().run()
-    assert "You have read every patch" in html(found)
+    ann = Hand(data)
+    ann.ask(after=0)
+    assert [screen["position"] for screen in ann.answer["screens"]] == [1, 0]
+    ann.give("no tumour")
+    ann.give("no tumour")
+    assert ann.answer["done"]
+    assert "You have read every patch" in html(page("review", case="toycase"))
 
 
 def test_what_is_said_goes_on_the_record_with_the_verdict(
     data: Path, toy_classifier: Classifier
 ) -> None:
     scored_case(data, toy_classifier, mode=ReadingMode.AI_FIRST)
-    found = page("review", case="toycase")
-    found.button(key="confidence-3").click().run()
-    found.text_area(key="comment-toycase-0-first").set_value("large nuclei").run()
-    found.button(key="verdict-T").click().run()
-    (given,) = current_verdicts(ReviewStore(data / "review.sqlite").record())
-    assert given.final.reading.comment == "large nuclei"
-    assert given.final.reading.confidence == "unsure"
-    assert found.text_area(key="comment-toycase-1-first").value == ""
-
-
-def test_a_key_held_down_gives_one_verdict(
-    data: Path, toy_classifier: Classifier, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    scored_case(data, toy_classifier, mode=ReadingMode.AI_FIRST)
-    found = page("review", case="toycase")
-    monkeypatch.setattr(verdict, "LEAST_S", 30.0)
-    found.button(key="verdict-T").click().run()
-    assert verdicts(data) == []
-    assert "Too soon" in found.toast[0].value
+    ann = Hand(data)
+    said = {"confidence": "unsure", "tags": ["pen", "blur"], "quality": "limited"}
+    spoken = replace(ann.says("tumour"), comment=" large nuclei ", seconds=1.23456)
+    sent = {"said": asdict(spoken) | said}
+    answer = ann.seat.answer_json(json.dumps(sent).encode())
+    assert answer["problem"] == ""
+    (given,) = current_verdicts(ann.store.record())
+    noted = given.final.reading
+    assert (noted.confidence, noted.quality) == ("unsure", "limited")
+    assert noted.tags == (ReasonTag.BLUR, ReasonTag.PEN)
+    assert (noted.comment, noted.seconds) == ("large nuclei", 1.235)
+    assert answer["screens"][0]["before"] is None
 
 
 def test_reading_goes_on_where_it_stopped(data: Path, toy_classifier: Classifier) -> None:
     scored_case(data, toy_classifier, mode=ReadingMode.AI_FIRST)
-    page("review", case="toycase").button(key="verdict-T").click().run()
-    assert "Patch 2 of 10" in html(page("review", case="toycase"))
-    assert "Patch 1 of 10" in html(page("review", case="toycase", reader="Ben"))
+    Hand(data).give("tumour")
+    assert Hand(data).screen["title"] == "Patch 2 of 10"
+    assert Hand(data, "Ben").screen["title"] == "Patch 1 of 10"
 
 
 def test_a_click_marks_an_exception_and_the_rest_is_agreed_to(
@@ -197,13 +217,13 @@ def test_the_end_of_a_case_leads_to_results_in_pictures_and_to_a_report(
     data: Path, toy_classifier: Classifier
 ) -> None:
     case = scored_case(data, toy_classifier, mode=ReadingMode.BLIND_FIRST, patches=3)
-    call = {1: "T", 0: "N"}
-    found = page("review", case="toycase")
+    ann = Hand(data)
     for at, changes in enumerate((True, False, False)):
         label = case.patches[case.tasks[at].patch].predicted_label
         assert label is not None
-        found.button(key=f"verdict-{call[1 - label] if changes else call[label]}").click().run()
-        found.button(key=f"verdict-{call[label]}").click().run()
+        ann.give(call_of(1 - label if changes else label))
+        ann.give(call_of(label))
+    found = page("review", case="toycase")
     assert found.button(key="see-results").label == "See results"
     assert [one.label for one in found.button if "PDF" in one.label] == ["Report, PDF"]
     results = page("review_results", case="toycase")
@@ -230,9 +250,9 @@ def test_a_case_is_renamed_archived_and_restored_by_who_opened_it(
     found.toggle(key="list-archived").set_value(True).run()
     found.button(key="read-toycase").click().run()
     assert not found.exception
-    assert "verdict-T" not in [button.key for button in found.button]
+    assert not found.get("bidi_component")
     found.button(key="archive-case").click().run()
-    assert "verdict-T" in [button.key for button in found.button]
+    assert found.get("bidi_component")
     store = ReviewStore(data / "review.sqlite")
     kinds = [entry.payload.event.kind for entry in store.entries()]
     assert kinds == ["store migrated", "case opened", *["case filed"] * 3]
@@ -259,13 +279,14 @@ def test_results_stay_hidden_in_the_middle_of_a_blind_reading(
     data: Path, toy_classifier: Classifier
 ) -> None:
     scored_case(data, toy_classifier, mode=ReadingMode.BLIND_FIRST, patches=2)
-    found = page("review", case="toycase")
-    found.button(key="verdict-T").click().run()
+    ann = Hand(data)
+    ann.give("tumour")
     during = page("review_results", case="toycase")
     assert "in the middle of a blind reading" in during.info[0].value
     assert "Kappa" not in html(during)
-    for key in ("keep", "verdict-N", "keep"):
-        found.button(key=key).click().run()
+    ann.keep()
+    ann.give("no tumour")
+    ann.keep()
     after = page("review_results", case="toycase")
     assert not after.exception
     assert "Kappa" in html(after)
@@ -277,7 +298,7 @@ def test_only_a_lead_sees_the_names_of_others(
 ) -> None:
     monkeypatch.setenv("NODELENS_LEADS", "Lea Lead, Max Lead")
     scored_case(data, toy_classifier, mode=ReadingMode.AI_FIRST)
-    page("review", case="toycase", reader="Ann").button(key="verdict-T").click().run()
+    Hand(data).give("tumour")
     monkeypatch.setattr("app.state.identity.login_name", lambda: "Lea Lead")
     assert "Ann and model" in html(page("review_results", case="toycase", reader="Lea Lead"))
     monkeypatch.setattr("app.state.identity.login_name", lambda: "Ben")
@@ -306,42 +327,50 @@ def test_a_case_is_started_from_a_scored_batch_and_a_second_reading_from_the_cas
     record = ReviewStore(data / "review.sqlite").record()
     case = list(record.cases.values())[-1]
     assert case.mode is ReadingMode.BLIND_FIRST
-    assert "Patch 1 of" in html(found)
-    found.button(key="verdict-T").click().run()
+    assert found.get("bidi_component")
+    Hand(data, case=case.case).give("tumour")
     again = page("review", reader="Ben")
     again.segmented_control(key="new-mode").set_value(ReadingMode.SECOND_READER).run()
     again.button(key="start-case").click().run()
     assert not again.exception
     second = list(ReviewStore(data / "review.sqlite").record().cases.values())[-1]
     assert second.of == (case.case,)
-    assert "no score, no map, no other verdicts" in html(again)
-    assert "nl-read-score" not in html(again)
+    ben = Hand(data, "Ben", case=second.case)
+    assert "no score, no map, no other verdicts" in ben.screen["evidence"]
+    assert "nl-read-score" not in json.dumps(ben.answer)
+    assert ben.seat.picture(0, "-map") is None
 
 
-def shown_with_map(found: AppTest) -> str:
-    """Return what the page says once the map is there."""
+def with_map(hand: Hand) -> dict[str, Any]:
+    """Ask for the map until it is there and return what is shown then."""
     deadline = time.monotonic() + 30
-    while words.MAP_WAIT in html(found):
+    hand.ask(map=True)
+    while not hand.screen["mapped"] and not hand.screen["mapWords"]:
         assert time.monotonic() < deadline
-        found.run()
-    return html(found)
+        time.sleep(0.05)
+        hand.ask(map=True)
+    return hand.screen
 
 
-def test_the_map_comes_by_key_and_goes_on_the_record_as_it_was_shown(
+def test_the_map_comes_when_asked_and_goes_on_the_record_as_it_was_shown(
     data: Path, toy_classifier: Classifier
 ) -> None:
     scored_case(data, toy_classifier, mode=ReadingMode.AI_FIRST)
-    found = page("review", case="toycase")
-    assert "nl-read-map" not in html(found)
-    found.button(key="map").click().run()
-    shown = shown_with_map(found)
-    assert "under its Grad-CAM" in shown
-    assert "Grad-CAM. " in shown
-    assert any(part in shown for part in ("Passed its check", "Did not pass", "Not better than"))
-    found.button(key="map").click().run()  # hidden again: it was seen all the same
-    assert "nl-read-map" not in html(found)
-    found.button(key="verdict-T").click().run()
-    (given,) = current_verdicts(ReviewStore(data / "review.sqlite").record())
+    ann = Hand(data)
+    assert not ann.screen["mapWords"]
+    shown = with_map(ann)
+    assert "Grad-CAM. " in shown["mapWords"]
+    assert any(
+        part in shown["mapWords"]
+        for part in ("Passed its check", "Did not pass", "Not better than")
+    )
+    bare, mapped = ann.seat.picture(0, ""), ann.seat.picture(0, "-map")
+    assert bare is not None
+    assert mapped is not None
+    assert Image.open(io.BytesIO(bare)).size == (96, 96)
+    assert Image.open(io.BytesIO(mapped)).size == (288, 288)
+    ann.give("tumour", map=True)
+    (given,) = current_verdicts(ann.store.record())
     noted = given.final.reading
     assert noted.map is not None
     explainer = Explainer(toy_classifier)
@@ -349,26 +378,25 @@ def test_the_map_comes_by_key_and_goes_on_the_record_as_it_was_shown(
     assert noted.map.drawn
     assert noted.map.model_id == toy_classifier.model_id
     assert OnScreen.CAM in noted.screen
-    found.button(key="verdict-T").click().run()
-    second = current_verdicts(ReviewStore(data / "review.sqlite").record())[1].final.reading
+    ann.give("tumour")
+    second = current_verdicts(ann.store.record())[1].final.reading
     assert second.map is None
 
 
-def test_blind_first_draws_no_map_before_the_verdict_is_on_record(
+def test_blind_first_sends_no_map_before_the_verdict_is_on_record(
     data: Path, toy_classifier: Classifier
 ) -> None:
     scored_case(data, toy_classifier, mode=ReadingMode.BLIND_FIRST)
-    found = page("review", case="toycase")
-    assert found.button(key="map").disabled
-    found.session_state["review-map"] = True
-    found.run()
-    assert "under its Grad-CAM" not in html(found)
-    assert "nl-read-map" not in html(found)
-    found.button(key="verdict-T").click().run()
-    assert "under its Grad-CAM" in shown_with_map(found)
-    found.button(key="keep").click().run()
-    assert "under its Grad-CAM" not in html(found)
-    (given,) = current_verdicts(ReviewStore(data / "review.sqlite").record())
+    ann = Hand(data)
+    ann.ask(map=True)
+    assert not ann.screen["mapAllowed"]
+    assert not any(screen["mapped"] or screen["mapWords"] for screen in ann.answer["screens"])
+    assert ann.seat.picture(0, "-map") is None
+    ann.give("tumour")
+    assert with_map(ann)["mapped"]
+    ann.keep(map=True)
+    assert not ann.screen["mapped"]
+    (given,) = current_verdicts(ann.store.record())
     assert given.first.reading.map is None
     assert given.final.reading.screen == (OnScreen.SCORE, OnScreen.CAM)
 
@@ -378,34 +406,34 @@ def test_a_case_of_another_model_has_no_map_and_says_so(
 ) -> None:
     scored_case(data, toy_classifier, mode=ReadingMode.AI_FIRST)
     monkeypatch.setenv("NODELENS_MODEL", str(write_toy_bundle(tmp_path / "other", seed=5)))
-    found = page("review", case="toycase")
-    found.button(key="map").click().run()
-    assert "No map. The patches were scored by" in html(found)
-    found.button(key="verdict-T").click().run()
-    assert verdicts(data) == [Verdict.TUMOUR]
+    ann = Hand(data)
+    assert "No map. The patches were scored by" in with_map(ann)["mapWords"]
+    ann.give("tumour")
+    assert ann.verdicts() == [Verdict.TUMOUR]
 
 
 def test_an_earlier_verdict_is_corrected_by_a_new_event(
     data: Path, toy_classifier: Classifier
 ) -> None:
     scored_case(data, toy_classifier, mode=ReadingMode.BLIND_FIRST)
-    found = page("review", case="toycase")
-    for key in ("verdict-T", "keep", "verdict-N", "keep", "verdict-N", "keep"):
-        found.button(key=key).click().run()
-    store = ReviewStore(data / "review.sqlite")
+    ann = Hand(data)
+    for verdict in ("tumour", "no tumour", "no tumour"):
+        ann.give(verdict)
+        ann.keep()
+    store = ann.store
     before = store.links()
-    found.button(key="earlier").click().run()
+    found = page("review", case="toycase")
+    found.session_state["looks-back"] = True
+    found.run()
     table = found.dataframe[0].value
     assert table["Patch"].tolist() == [3, 2, 1]
     assert table["Blind verdict"].tolist() == ["no tumour", "no tumour", "tumour"]
-    found.session_state["again"] = 0
-    found.session_state["looks-back"] = False
-    found.run()
-    assert "Patch 1 of 10" in html(found)
-    assert "On record: ▲ tumour" in html(found)
-    found.text_area[0].set_value("seen again").run()
-    found.button(key="verdict-N").click().run()
-    assert "Patch 4 of 10" in html(found)
+    ann.ask(again=0)
+    assert ann.screen["title"] == "Patch 1 of 10"
+    assert "On record: ▲ tumour" in ann.screen["note"]
+    ann.give("no tumour", comment="seen again")
+    ann.ask(again=None)
+    assert ann.screen["title"] == "Patch 4 of 10"
     (first, *_) = current_verdicts(store.record(), "toycase", "Ann")
     assert first.final.reading.verdict is Verdict.NO_TUMOUR
     assert first.final.reading.comment == "seen again"
@@ -459,9 +487,8 @@ def test_a_login_is_the_reader_whatever_name_the_browser_kept(
     logged_in(monkeypatch)
     scored_case(data, toy_classifier, mode=ReadingMode.AI_FIRST)
     found = page("review", reader="Somebody else", case="toycase")
-    found.button(key="verdict-T").click().run()
-    (given,) = current_verdicts(ReviewStore(data / "review.sqlite").record())
-    assert given.reader == "ann@x.org"
+    (desk,) = found.get("bidi_component")
+    assert "toycase ann@x.org" in str(desk.proto)
     cases = page("review", reader="Somebody else")
     assert "ann@x.org" in html(cases)
     assert "Somebody else" not in html(cases)
@@ -474,7 +501,7 @@ def test_whoever_is_logged_in_is_a_lead_only_by_the_list(
 ) -> None:
     logged_in(monkeypatch)
     scored_case(data, toy_classifier, mode=ReadingMode.AI_FIRST)
-    page("review", case="toycase").button(key="verdict-T").click().run()
+    Hand(data, "ann@x.org").give("tumour")
     reader = page("review_results", case="toycase")
     assert reader.toggle(key="pseudonymise").disabled
     assert reader.toggle(key="pseudonymise").value

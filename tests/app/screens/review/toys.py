@@ -1,16 +1,23 @@
 """A scored toy batch and a case of it, as the review pages find them."""
 
 import hashlib
+import secrets
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from app import resources
+from app.screens.review.seat import Asked, Said, Seat
 from core.jobs import JobStore
 from core.review import (
     CaseOpened,
     ReadingMode,
     ReviewStore,
+    Verdict,
     WorklistPlan,
     build_worklist,
     candidates_of,
+    current_verdicts,
 )
 from core.review.patches import PatchFolder
 from core.scoring import Classifier
@@ -56,3 +63,56 @@ def scored_case(
     )
     ReviewStore(settings.review_store).append(opened)
     return opened
+
+
+class Hand:
+    """A reader at the desk of a case, as `desk.js` speaks for them."""
+
+    def __init__(self, folder: Path, reader: str = "Ann", *, case: str = "toycase") -> None:
+        """Sit down and look at what is shown."""
+        settings = Settings(data_dir=folder)
+        self.store = resources.review_store(resources.settings())
+        self.seat = Seat(
+            self.store,
+            PatchFolder(settings.review_patches_dir),
+            case,
+            reader,
+            lambda: resources.review_maps(resources.settings()),
+        )
+        self.asked = Asked()
+        self.answer = self.seat.answer(self.asked)
+
+    @property
+    def screen(self) -> dict[str, Any]:
+        """What is shown."""
+        shown: dict[str, Any] = self.answer["screens"][0]
+        return shown
+
+    def says(self, verdict: str | Verdict, **more: Any) -> Said:  # noqa: ANN401 - fields of Said
+        """Return a verdict on what is shown, with what was said before on the same patch."""
+        shown = self.screen
+        said = {"seconds": 0.2, **(shown["before"] or {}), **more}
+        return Said(
+            secrets.token_hex(16), shown["position"], shown["stage"], Verdict(verdict), **said
+        )
+
+    def give(self, verdict: str | Verdict, **more: Any) -> None:  # noqa: ANN401 - likewise
+        """Give a verdict; what comes next is shown then."""
+        shown = self.screen
+        said = self.says(verdict, **more)
+        self.ask(after=shown["position"] - shown["twice"], said=said)
+        self.asked = replace(self.asked, said=None)
+
+    def keep(self, **more: Any) -> None:  # noqa: ANN401 - likewise
+        """Stay with the blind verdict."""
+        self.give(self.screen["keep"], **more)
+
+    def ask(self, **more: Any) -> None:  # noqa: ANN401 - the fields of Asked
+        """Ask for something else."""
+        self.asked = replace(self.asked, **more)
+        self.answer = self.seat.answer(self.asked)
+        self.asked = replace(self.asked, undo=False, after=self.answer["after"])
+
+    def verdicts(self) -> list[Verdict]:
+        """The verdicts that stand in the store."""
+        return [one.final.reading.verdict for one in current_verdicts(self.store.record())]

@@ -1,0 +1,299 @@
+"""A reader's seat at a case: what is shown next, and how what they say goes on the record.
+
+The browser's side is `desk.js`. It has the next patches ready and shows one at each key, so that a
+key is for the patch that is seen; what was said follows in order, each with its place.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice
+from typing import Annotated, Any, Final
+
+from pydantic import Field, TypeAdapter
+
+from app.screens.review import words
+from app.screens.review.patch import evidence_html, map_html, map_obstacle_html
+from core.errors import NodelensError, ReviewError
+from core.pictures import png_bytes
+from core.review import (
+    CaseOpened,
+    Confidence,
+    MapShown,
+    Quality,
+    Reading,
+    ReadingMode,
+    ReasonTag,
+    Record,
+    ReviewStore,
+    ShownTask,
+    Verdict,
+    ai_shown_event,
+    awaits_ai,
+    correction_event,
+    may_correct,
+    patch_at,
+    screen_of,
+    shown_now,
+    undoable,
+    verdict_event,
+)
+from core.review.maps import PreparedMaps
+from core.review.patches import PatchFolder
+from core.review.progress import progress
+from core.wording import SIGNS, call_text
+
+READ_AHEAD: Final = 12
+"""Screens that the browser has ready: two seconds of reading as fast as anybody can."""
+
+
+class Stage(StrEnum):
+    """Which verdict on a patch: the first, the one after the AI, or a correction."""
+
+    FIRST = "first"
+    AFTER = "after"
+    AGAIN = "again"
+
+
+@dataclass(frozen=True)
+class Said:
+    """A verdict as the browser sends it.
+
+    Attributes:
+        action: A token of its own; sent twice, it is recorded once.
+        position: In the worklist.
+        stage: Which verdict it is.
+        verdict: On the centre.
+        seconds: From the patch on the screen to the key.
+        confidence: If stated.
+        tags: Reasons.
+        quality: If stated.
+        comment: Free text.
+        map: Whether the map lay over the patch, at any time.
+    """
+
+    action: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+    position: Annotated[int, Field(ge=0)]
+    stage: Stage
+    verdict: Verdict
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    confidence: Confidence | None = None
+    tags: tuple[ReasonTag, ...] = ()
+    quality: Quality | None = None
+    comment: Annotated[str, Field(max_length=2_000)] = ""
+    map: bool = False
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the browser asks, and says before.
+
+    Attributes:
+        after: Place after which to read on; -1 from the start.
+        map: Whether maps are wanted.
+        again: Place of the verdict that is to be corrected.
+        undo: Whether to take back the last step.
+        said: A verdict.
+    """
+
+    after: Annotated[int, Field(ge=-1)] = -1
+    map: bool = False
+    again: int | None = None
+    undo: bool = False
+    said: Said | None = None
+
+
+_ASKED: Final = TypeAdapter(Asked)
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A reader at a case.
+
+    Attributes:
+        store: Where the verdicts go.
+        kept: The patches.
+        case: Id of what is read.
+        reader: Who reads.
+        maps: Gives the maps of the installed model; NodelensError without one.
+    """
+
+    store: ReviewStore
+    kept: PatchFolder
+    case: str
+    reader: str
+    maps: Callable[[], PreparedMaps]
+
+    def answer_json(self, asked: bytes) -> dict[str, Any]:
+        """Return the answer to what a browser sent; ValueError if that is not understood."""
+        return self.answer(_ASKED.validate_json(asked))
+
+    def answer(self, asked: Asked) -> dict[str, Any]:
+        """Record what was said and return what is to be shown next, and what went wrong."""
+        after, problem = asked.after, ""
+        try:
+            if asked.said is not None:
+                self._write(asked.said)
+            if asked.undo:
+                after = self._undo(after)
+        except NodelensError as error:
+            problem = str(error)
+        try:
+            return self._next(asked, after) | {"problem": problem}
+        except NodelensError as error:
+            return {"screens": [], "after": after, "done": False, "problem": str(error)}
+
+    def picture(self, position: int, kind: str) -> bytes | None:
+        """Return a picture of a place as PNG, see `app.resources.OpenDesk`."""
+        record = self.store.record()
+        case = record.case(self.case)
+        shown = shown_now(record, self.case, self.reader, position)
+        if kind == "":
+            return png_bytes(self.kept.image(shown.sha256))
+        if kind == "-around":
+            around = self.kept.around(shown.sha256)
+            return None if around is None else png_bytes(around)
+        if shown.patch is None or case.mode is ReadingMode.SECOND_READER:
+            return None
+        ready = self._maps(case).ready(shown.sha256)
+        return None if ready is None else png_bytes(ready.picture_rgb_u8)
+
+    def _next(self, asked: Asked, after: int) -> dict[str, Any]:
+        record = self.store.record()
+        case = record.case(self.case)
+        if asked.again is None:
+            places = list(islice(self._unread(record, case, after), READ_AHEAD))
+        else:
+            places = [asked.again] * may_correct(record, case, self.reader, asked.again)
+        if places and awaits_ai(record, case, self.reader, places[0]):
+            self.store.append(ai_shown_event(case, self.reader, places[0]))
+            record = self.store.record()
+        if asked.map and case.mode is not ReadingMode.SECOND_READER:
+            self._prepare(case, places)
+        screens = []
+        for place in places:
+            if awaits_ai(record, case, self.reader, place):
+                break  # its score is shown when it is the next one, and not before
+            screens.append(self._screen(record, case, place, asked))
+        so_far = progress(record, self.case, self.reader)
+        back = undoable(record, case, self.reader)
+        told = None if back is None else back.taken_back
+        sign = "" if told is None else f" {SIGNS[told.reading.verdict]}"
+        return {
+            "after": after,
+            "screens": screens,
+            "done": not places,
+            "progress": str(so_far),
+            "share": so_far.done / so_far.total,
+            "undo": None if back is None else f"{back.position + 1}{sign}",
+            "earlier": record.has_read(self.case, self.reader),
+        }
+
+    def _unread(self, record: Record, case: CaseOpened, after: int) -> Iterator[int]:
+        total = len(case.tasks)
+        around = ((after + 1 + step) % total for step in range(total))
+        return (at for at in around if not record.state(case.case, self.reader, at).done(case.mode))
+
+    def _screen(
+        self, record: Record, case: CaseOpened, position: int, asked: Asked
+    ) -> dict[str, Any]:
+        """Return what is shown of a place: nothing that the record does not allow by now."""
+        shown = shown_now(record, self.case, self.reader, position)
+        stage = _stage(shown, asked.again)
+        standing = record.state(self.case, self.reader, position).final
+        before = None if standing is None or stage is Stage.FIRST else standing.reading
+        question, note = words.QUESTIONS[stage]
+        turn = f"-{standing.sequence}" if standing is not None and stage is Stage.AGAIN else ""
+        mapped, map_words = self._map(case, shown) if asked.map else (False, "")
+        return {
+            "id": f"{position}-{stage}{turn}",
+            "position": position,
+            "stage": stage,
+            "title": f"Patch {position + 1} of {len(case.tasks)}",
+            "question": question,
+            "note": note.format(verdict="" if before is None else call_text(before.verdict)),
+            "keep": before.verdict if before is not None and stage is Stage.AFTER else "",
+            # The same patch comes again with its score; that is not sent before.
+            "twice": case.mode is ReadingMode.BLIND_FIRST and stage is Stage.FIRST,
+            "evidence": evidence_html(record, case, shown.patch),
+            "around": self.kept.has_around(shown.sha256),
+            "mapAllowed": shown.patch is not None,
+            "mapped": mapped,
+            "mapWords": map_words,
+            "before": None
+            if before is None
+            else {
+                "confidence": before.confidence,
+                "tags": before.tags,
+                "quality": before.quality,
+                "comment": before.comment,
+            },
+        }
+
+    def _map(self, case: CaseOpened, shown: ShownTask) -> tuple[bool, str]:
+        """Return whether a map is ready, and its words or why none is; "" while it is made."""
+        if shown.patch is None or case.mode is ReadingMode.SECOND_READER:
+            return False, ""
+        try:
+            ready = self._maps(case).ready(shown.sha256)
+        except NodelensError as error:
+            return False, map_obstacle_html(str(error))
+        return (False, "") if ready is None else (True, map_html(ready))
+
+    def _maps(self, case: CaseOpened) -> PreparedMaps:
+        maps = self.maps()
+        maps.maker.require_model(case.model_id)
+        return maps
+
+    def _prepare(self, case: CaseOpened, places: Sequence[int]) -> None:
+        try:
+            self._maps(case).prepare([patch_at(case, at).sha256 for at in places])
+        except NodelensError:
+            return  # told beside the patch
+
+    def _write(self, said: Said) -> None:
+        record = self.store.record()
+        if said.action in record.actions:
+            return  # the answer to it was lost on its way
+        case = record.case(self.case)
+        shown = shown_now(record, self.case, self.reader, said.position)
+        again = said.position if said.stage is Stage.AGAIN else None
+        done = record.state(self.case, self.reader, said.position).done(case.mode)
+        if _stage(shown, again) is not said.stage or done is not (again is not None):
+            raise ReviewError(words.READ_ELSEWHERE.format(number=said.position + 1))
+        seen = self._seen(case, shown) if said.map else None
+        reading = Reading(
+            verdict=said.verdict,
+            screen=screen_of(
+                shown.patch,
+                with_map=seen is not None and seen.drawn,
+                adjudicated=case.mode is ReadingMode.ADJUDICATION,
+            ),
+            seconds=round(said.seconds, 3),
+            confidence=said.confidence,
+            tags=tuple(tag for tag in ReasonTag if tag in said.tags),
+            quality=said.quality,
+            comment=said.comment.strip(),
+            map=seen,
+        )
+        make = verdict_event if again is None else correction_event
+        event = make(record, case, self.reader, said.position, reading)
+        self.store.append(event, action=said.action)
+
+    def _seen(self, case: CaseOpened, shown: ShownTask) -> MapShown:
+        """Return what goes on the record of a map that was seen; made again if it is gone."""
+        return self._maps(case).wait(shown.sha256).shown
+
+    def _undo(self, after: int) -> int:
+        record = self.store.record()
+        back = undoable(record, record.case(self.case), self.reader)
+        if back is None:
+            return after
+        self.store.append(back.event)
+        return back.position - 1
+
+
+def _stage(shown: ShownTask, again: int | None) -> Stage:
+    if again is not None:
+        return Stage.AGAIN
+    return Stage.AFTER if shown.awaits_ai_verdict else Stage.FIRST

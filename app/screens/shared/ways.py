@@ -1,0 +1,51 @@
+"""The ways on from a page, so that nobody has to know the menu."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import streamlit as st
+
+from app.state import address, widgets
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way on.
+
+    Attributes:
+        label: On its button.
+        icon: Likewise.
+        page: Where it leads.
+    """
+
+    label: str
+    icon: str
+    page: str
+
+
+BATCH: Final = Way("To the batch", "grid_view", "views/batch.py")
+REVIEW: Final = Way("Review", "rate_review", "views/review.py")
+THRESHOLD: Final = Way("Threshold", "tune", "views/threshold.py")
+
+
+def ways_on(*ways: Way, job: str = "", key: str) -> None:
+    """Draw buttons that lead on.
+
+    Args:
+        ways: Where to.
+        job: Id of the batch that goes along; "" for none.
+        key: Of the page.
+    """
+    with st.container(horizontal=True, width="content", key=f"nl-ways-{key}"):
+        for way in ways:
+            name = f"{key}-{way.icon}"
+            if st.button(way.label, icon=f":material/{way.icon}:", key=name):
+                if way is REVIEW:
+                    start_review()
+                st.switch_page(way.page, query_params={"job": job} if job else None)
+
+
+def start_review() -> None:
+    """Have the review begin with a new case of the batch that is looked at."""
+    address.case.look_at(None)
+    widgets.forget("new-batch")
