@@ -76,7 +76,7 @@ def measure_text(name: str) -> str:
     if name in _QUALITY:
         return _QUALITY[name]
     region, channel, moment = name.split("_")
-    place = "the whole patch" if region == "whole" else f"the {region}"
+    place = {"whole": "the whole patch", "ring": "the surroundings"}.get(region, f"the {region}")
     return f"{channel} of {place}, {_MOMENTS[moment]}"
 
 
@@ -112,8 +112,8 @@ def orientation_text(orientation: int, shift_x_px: int, shift_y_px: int) -> str:
 
 TITLE: Final = "Data set"
 LEAD: Final = (
-    "Before you train or score anything: see what is wrong with these patches, their labels and "
-    "their splits, how many are affected, and which."
+    "Before you train or score anything: see which patches, labels or splits are faulty, and how "
+    "many."
 )
 LABELS_TOO: Final = (
     "Include a CSV with the columns id (the file name) and label, if you have one; slide and split "
@@ -142,17 +142,17 @@ NO_SCORED_BATCH: Final = "No scored batch of yours holds any of these patches."
 NO_FEATURES: Final = "Adds a map of the network's features, and colours for score and error."
 NO_DATA_SET: Final = (
     "No data set yet.",
-    "Choose one above, or open the drawn samples to see what an audit shows.",
+    "Choose one above, or open the drawn samples to see what this page shows.",
 )
 REPORT: Final = "A single HTML file that works offline. It uses the default limits."
 DELETE: Final = (
-    "Permanently deletes this audit and the files uploaded for it. Files on the server are kept."
+    "Permanently deletes the results and the files uploaded for them. Files on the server are kept."
 )
 STOPPED: Final = (
-    "Stopped after {done} of {steps} steps. The results so far are kept; the audit resumes from "
+    "Stopped after {done} of {steps} steps. The results so far are kept; checking resumes from "
     "here."
 )
-NOT_BEGUN: Final = "This audit has not started."
+NOT_BEGUN: Final = "Checking has not started."
 SCORES_NEEDED: Final = "no scores were given; see the tab “Doubtful labels”"
 NOT_YET: Final = "this step has not run yet"
 BALANCE_NOT_YET: Final = ("Not ready yet.", "It becomes available after the measurements.")
@@ -191,12 +191,12 @@ ASSOCIATIONS: Final = (
     "measures may have learned nothing else. {intervals}"
 )
 BASELINE: Final = (
-    "Tumour in the centre often extends into the ring, so predicting the label from the ring is "
+    "Tumour in the centre often extends into the surroundings, so predicting the label from them is "
     "not an error in itself. If the slide can be predicted far above chance, stain can stand in "
     "for the slide."
 )
 CONTRASTS: Final = (
-    "The label refers only to the centre (32 × 32 px); the ring is the tissue around it. 95 % "
+    "The label refers only to the centre (32 × 32 px); the surroundings are the tissue around it. 95 % "
     "intervals are over slides if at least two are known."
 )
 RELATIONS_SKIPPED: Final = "Duplicates and overlaps were not searched for."
@@ -206,7 +206,7 @@ PAIRS: Final = (
     "The right patch is shown turned to match the left one. The dashed frame marks the area shown "
     "in both. Overlapping crops have different centres, so their labels can correctly differ."
 )
-MOVED: Final = "It is missing, or it has changed since the audit."
+MOVED: Final = "It is missing, or it has changed since it was checked."
 LABEL_CENTRE: Final = "96 × 96 px; the label refers only to the outlined centre (32 × 32 px)."
 NO_PATCH: Final = ("No patch.", "None matches these filters.")
 LASSO: Final = "Drag a lasso around points to see their patches; double-click to clear."

@@ -243,7 +243,7 @@ def _centre_reliance(jobs: JobStore, job: Job) -> dict[str, float]:
     untested = [at for at in called if (row := known.row(at)) is None or row.reliance is None]
     if untested:
         bar = st.progress(
-            0.0, text="Replacing the centre and the ring of each patch called tumour …"
+            0.0, text="Replacing the centre and the surroundings of each patch called tumour …"
         )
         measurement = Measurement(centre_test=known.centre_test)
         for start in range(0, len(untested), _PASS):

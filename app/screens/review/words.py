@@ -7,9 +7,11 @@ from typing import Final
 from core.review import CaseOrder, ReadingMode
 
 TITLE: Final = "Review"
-LEAD: Final = "Read patches one by one. Every verdict goes on a record that can be verified."
+LEAD: Final = "Read patches one by one. Every verdict is recorded and cannot be altered unnoticed."
 RESULTS_TITLE: Final = "Review results"
-RESULTS_LEAD: Final = "Where readers and model differ, how far they agree, and their record."
+RESULTS_LEAD: Final = (
+    "Where readers and the model differ, how well they agree, and the record of every verdict."
+)
 MODES: Final = {
     ReadingMode.AI_FIRST: "AI first",
     ReadingMode.BLIND_FIRST: "Blind first",
@@ -80,7 +82,7 @@ ONLY_HIGHEST: Final = (
     "Measured on the {known:,} highest-scoring of {called:,} patches called tumour."
 )
 BATCH_OTHER_MODEL: Final = (
-    "This batch was scored by {model}; the current model is {current}. Re-score it to sort it by "
+    "This batch was scored by {model}; the current model is {current}. Score it again to sort it by "
     "what the current model relies on."
 )
 LABEL_LIST: Final = "List of doubtful labels, CSV"
@@ -126,7 +128,7 @@ EARLIER: Final = (
 EARLIER_HELP: Final = "Your verdicts in this case; each can be corrected."
 NO_EARLIER: Final = "No verdict to correct yet."
 DONE: Final = "You have read every patch in this case."
-DONE_NEXT: Final = "See where you and the model differ, or take the report home."
+DONE_NEXT: Final = "See where you and the model differ, or save the report."
 AGREE: Final = "Click a patch where you disagree; click again if it cannot be judged."
 AGREE_REST: Final = "“{button}” records, in your name:"
 AGREE_NOTES: Final = (

@@ -14,7 +14,7 @@ SOURCES: Final = {
 SOURCE_LABEL: Final = "Patches with known labels"
 BATCH: Final = "Batch {name} ({patches:,} with labels)"
 REVIEW: Final = "Review {name}"
-GONE: Final = "These scores are not here any more, or not yours. Choose others."
+GONE: Final = "These scores are gone, or belong to someone else. Choose others."
 RUN_PLACEHOLDER: Final = "a folder that contains validation_scores.csv"
 CSV_LABEL: Final = "CSV with label and score, ideally also id and slide"
 CSV_EXAMPLE: Final = (
@@ -101,7 +101,7 @@ STABILITY: Final = (
     "On other slides, the same rule would choose between {low} (95 % of {draws:,} slide-bootstrap "
     "draws). Without slide {slide}, the most influential one, it would choose {without:.3f}."
 )
-NO_STABILITY_GREY: Final = "How steady a grey zone is cannot be told."
+NO_STABILITY_GREY: Final = "For a grey zone this cannot be estimated."
 TOO_FEW_SLIDES: Final = "There are too few slides to estimate this."
 BY_HAND: Final = "Chosen by hand."
 IS_CURRENT: Final = "This is the current threshold."
@@ -123,17 +123,17 @@ CHANGED: Final = "{changed:,} of {patches:,} patches would be called differently
 UNCHANGED: Final = "No call of its {patches:,} patches would change"
 NEAREST: Final = "Nearest to the threshold, the first to change sides if it moves:"
 COMPARED: Final = "against {name}, {place}"
-FOLLOWS: Final = "Its calls are still those of {version}."
-APPLY: Final = "Call it at {version}"
-APPLY_HELP: Final = "At once: the scores stay, only the calls change. No second scoring."
-APPLIED: Final = "{batch} is called at {version} now."
+FOLLOWS: Final = "Its calls are still by {version}."
+APPLY: Final = "Apply {version} to this batch"
+APPLY_HELP: Final = "The scores stay; only the calls change."
+APPLIED: Final = "{version} is applied to {batch}."
 NO_BATCH: Final = (
     "No finished batch.",
     "Score patches under Batch scoring to see which calls would change.",
 )
 NO_SCORED_PATCH: Final = "No patch in this batch has a score."
 BATCH_OTHER_MODEL: Final = (
-    "This batch was scored by {model}, not by the current model. Re-score it to compare."
+    "This batch was scored by {model}, not by the current model. Score it again to compare."
 )
 FIGURES: Final = (
     "Circle and line: the threshold you are trying; ◇ and dots: the current one. Click a curve, "
@@ -144,7 +144,7 @@ FOLDS: Final = {
     "use": "In use: prevalence, costs, decision curve",
     "calibration": "Calibration: is a score of 0.8 tumour in 8 of 10?",
     "slides": "Slide by slide, and how steady the choice is",
-    "versions": "Locked operating points",
+    "versions": "Locked thresholds",
     "test": "Test set",
 }
 LOCK_HELP: Final = "Saves a version that never changes. New scores refer to it."
@@ -155,7 +155,7 @@ LOCK_POINTS: Final = (
 )
 LOCK_OWN: Final = "These scores come from the model {model}. The file does not say so."
 LOCK_CONFIRM: Final = "First confirm above that the scores come from this model."
-LOCK_APPLY: Final = "Call my batch {name} at it at once (its scores stay)"
+LOCK_APPLY: Final = "Apply it to my batch {name} now (the scores stay)"
 LOCK_NAME: Final = "Your name, as it will appear in the file"
 NAME_NEEDED: Final = "Enter your name: the record shows who decided."
 NAME_NEEDED_TEST: Final = "Enter your name: the record shows who opened a test set."
