@@ -55,7 +55,7 @@ def audit_head(store: AuditStore, job: Job, state: AuditState) -> None:
                 mime="text/html",
                 help=words.REPORT,
             )
-        delete_button("audit", words.DELETE, partial(_delete, store, job), "delete-this-audit")
+        delete_button("data set", words.DELETE, partial(_delete, store, job), "delete-this-audit")
 
 
 def _add_labels(store: AuditStore, job: Job, *, running: bool) -> None:

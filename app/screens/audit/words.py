@@ -191,13 +191,13 @@ ASSOCIATIONS: Final = (
     "measures may have learned nothing else. {intervals}"
 )
 BASELINE: Final = (
-    "Tumour in the centre often extends into the surroundings, so predicting the label from them is "
-    "not an error in itself. If the slide can be predicted far above chance, stain can stand in "
+    "Tumour in the centre often extends into the surroundings, so predicting the label from them "
+    "is not an error in itself. If the slide can be predicted far above chance, stain can stand in "
     "for the slide."
 )
 CONTRASTS: Final = (
-    "The label refers only to the centre (32 × 32 px); the surroundings are the tissue around it. 95 % "
-    "intervals are over slides if at least two are known."
+    "The label refers only to the centre (32 × 32 px); the surroundings are the tissue around it. "
+    "95 % intervals are over slides if at least two are known."
 )
 RELATIONS_SKIPPED: Final = "Duplicates and overlaps were not searched for."
 NO_PAIRS: Final = ("No related patches found.", "No copies, turned copies or overlapping crops.")

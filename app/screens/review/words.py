@@ -82,8 +82,8 @@ ONLY_HIGHEST: Final = (
     "Measured on the {known:,} highest-scoring of {called:,} patches called tumour."
 )
 BATCH_OTHER_MODEL: Final = (
-    "This batch was scored by {model}; the current model is {current}. Score it again to sort it by "
-    "what the current model relies on."
+    "This batch was scored by {model}; the current model is {current}. Score it again to sort it "
+    "by what the current model relies on."
 )
 LABEL_LIST: Final = "List of doubtful labels, CSV"
 LABEL_LIST_HELP: Final = (
