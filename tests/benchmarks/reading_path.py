@@ -32,6 +32,7 @@ class Walk:
 
     def __init__(self, page: Page) -> None:
         """Start at no page yet."""
+        expect.set_options(timeout=SLOW_MS)
         self.page = page
         self.seconds: dict[str, float] = {}
         self._since = time.monotonic()
@@ -60,6 +61,7 @@ class Walk:
     def look(self, maps: int) -> None:
         """See the map of one patch after another."""
         picture = self.page.locator(".nl-picture img")
+        self.page.locator('[data-test-script-state="notRunning"]').wait_for()
         before = picture.get_attribute("src")
         for key in ("m", *"j" * (maps - 1)):
             self.page.keyboard.press(key)

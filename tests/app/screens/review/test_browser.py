@@ -129,6 +129,9 @@ def test_two_hundred_verdicts_at_five_keys_a_second_each_reach_the_patch_that_wa
             key = "x" if number % 10 == 1 else "tn"[called is not contradicts]
             page.keyboard.press(key)
             before = number
+            page.locator(".nl-desk-waits").wait_for(
+                state="detached"
+            )  # where a patch is not here yet
             number, called, remark = page.evaluate(_SEEN)
             if number == before:  # this machine was slow to draw the patch, and the reader is told
                 assert "Not recorded" in remark
