@@ -110,6 +110,7 @@ _SEEN: Final = {
     OnScreen.SCORE: "score",
     OnScreen.CAM: "map",
     OnScreen.OTHER_VERDICTS: "other verdicts",
+    OnScreen.SURROUNDINGS: "surroundings",
 }
 COUNT_COLUMNS: Final = (
     "Reader",
@@ -251,7 +252,7 @@ def _reading_line(verdict: CurrentVerdict, plan: ReportPlan) -> str:
     if verdict.state.after_ai is not None:
         same = final.verdict is first.verdict
         parts.append("upheld after the AI" if same else f"was {first.verdict} before the AI")
-    elif not final.screen:
+    elif final.blinded:
         parts.append("blind")
     if final.screen:
         parts.append(f"{' and '.join(_SEEN[part] for part in final.screen)} in view")

@@ -110,8 +110,8 @@ class Reading:
 
     @property
     def blinded(self) -> bool:
-        """Whether nothing but the patch was on the screen."""
-        return not self.screen
+        """Whether nothing of the model or of other readers was on the screen."""
+        return not set(self.screen) - {OnScreen.SURROUNDINGS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

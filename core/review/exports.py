@@ -138,7 +138,7 @@ def _row(verdict: CurrentVerdict) -> VerdictRow:
 
 
 def _screen(standing: StandingReading) -> str:
-    return "; ".join(standing.reading.screen) or "blinded"
+    return "; ".join([*["blinded"] * standing.reading.blinded, *standing.reading.screen])
 
 
 def _map(shown: MapShown | None) -> str:

@@ -220,17 +220,18 @@ def awaits_ai(record: Record, case: CaseOpened, reader: str, position: int) -> b
 
 
 def screen_of(
-    patch: CasePatch | None, *, with_map: bool, adjudicated: bool
+    patch: CasePatch | None, *, with_map: bool, adjudicated: bool, around: bool = False
 ) -> tuple[OnScreen, ...]:
-    """Return what is drawn beside a patch; nothing of a patch whose score may not be seen."""
+    """Return what is drawn beside a patch; no score or map of one whose score may not be seen."""
+    surroundings = (OnScreen.SURROUNDINGS,) if around else ()
     if patch is None:
-        return ()
+        return surroundings
     shown = [OnScreen.SCORE]
     if with_map:
         shown.append(OnScreen.CAM)
     if adjudicated:
         shown.append(OnScreen.OTHER_VERDICTS)
-    return tuple(shown)
+    return (*shown, *surroundings)
 
 
 @dataclass(frozen=True, slots=True)

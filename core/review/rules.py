@@ -99,6 +99,7 @@ def _require_screen(case: CaseOpened, reading: Reading, *, after_ai: bool) -> No
     screen = set(reading.screen)
     if len(screen) != len(reading.screen):
         raise ReviewError("Something stands twice in the list of what was on the screen.")
+    screen.discard(OnScreen.SURROUNDINGS)  # they tell nothing of the model or of others
     drawn = reading.map is not None and reading.map.drawn
     if drawn != (OnScreen.CAM in screen):
         raise ReviewError(

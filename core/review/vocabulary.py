@@ -47,11 +47,15 @@ class Quality(StrEnum):
 
 
 class OnScreen(StrEnum):
-    """What the reader could see beside the patch; nothing of it means a blinded reading."""
+    """What the reader could see beside the patch; no more than surroundings is a blinded reading.
+
+    SURROUNDINGS are the tissue around a patch of a slide.
+    """
 
     SCORE = "score"
     CAM = "cam"
     OTHER_VERDICTS = "other verdicts"
+    SURROUNDINGS = "surroundings"
 
 
 class ReadingMode(StrEnum):

@@ -129,6 +129,7 @@ class Desk {
     const { confidence, tags, quality, comment } = this.said(screen);
     const said = { action, position, stage, verdict, seconds, confidence, tags, quality, comment };
     said.map = this.saw === id;
+    said.around = this.sawAround === id;
     this.kept.after = screen.twice ? position - 1 : position;
     // The same patch comes again with its score; a correction leads back.
     const holds = screen.twice || stage === "again";
@@ -328,6 +329,7 @@ class Desk {
         this.part("small").src = this.picture(screen, "").src;
       }
       if (kind === "-map") this.saw = screen.id;
+      if (kind === "-around") this.sawAround = screen.id;
       stage.querySelector("i").hidden = this.kept.hidden;
       if (!Number.isNaN(this.since)) return;
       requestAnimationFrame((at) => {

@@ -90,7 +90,7 @@ def _line(entry: RecordEntry, names: Mapping[str, str]) -> dict[str, object]:
     content = ""
     if isinstance(event, VerdictGiven | VerdictAfterAi | Corrected):
         given = event.reading
-        seen = ", ".join(given.screen) or "blind"
+        seen = ", ".join([*["blind"] * given.blinded, *given.screen])
         parts = [str(given.verdict), seen, f"{given.seconds:.1f} s", ", ".join(given.tags)]
         content = " · ".join(filter(None, parts))
     elif isinstance(event, Commented):

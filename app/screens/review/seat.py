@@ -70,6 +70,7 @@ class Said:
         quality: If stated.
         comment: Free text.
         map: Whether the map lay over the patch, at any time.
+        around: Whether the patch was shown with what lies around it, at any time.
     """
 
     action: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
@@ -82,6 +83,7 @@ class Said:
     quality: Quality | None = None
     comment: Annotated[str, Field(max_length=2_000)] = ""
     map: bool = False
+    around: bool = False
 
 
 @dataclass(frozen=True)
@@ -268,6 +270,7 @@ class Seat:
                 shown.patch,
                 with_map=seen is not None and seen.drawn,
                 adjudicated=case.mode is ReadingMode.ADJUDICATION,
+                around=said.around,
             ),
             seconds=round(said.seconds, 3),
             confidence=said.confidence,

@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
@@ -142,6 +143,28 @@ def test_blind_first_sends_no_score_before_the_verdict_is_on_record(
     assert ann.answer["progress"].startswith("1 of 10")
     (given,) = current_verdicts(ann.store.record())
     assert given.final.reading.screen == (OnScreen.SCORE,)
+
+
+def test_what_lies_around_a_patch_of_a_slide_is_offered_and_goes_on_the_record(
+    data: Path, toy_classifier: Classifier
+) -> None:
+    case = scored_case(data, toy_classifier, mode=ReadingMode.BLIND_FIRST)
+    around = np.full((288, 288, 3), 200, np.uint8)
+    ann = Hand(data)
+    ann.seat.kept.keep_around(around, sha256=case.patches[case.tasks[0].patch].sha256)
+    ann.ask()
+    assert [screen["around"] for screen in ann.answer["screens"][:2]] == [True, False]
+    picture = ann.seat.picture(0, "-around")
+    assert picture is not None
+    with Image.open(io.BytesIO(picture)) as shown:
+        np.testing.assert_array_equal(np.asarray(shown), around)
+    assert ann.seat.picture(1, "-around") is None
+    ann.give("tumour", around=True)
+    assert ann.answer["problem"] == ""
+    task = ann.store.record().state("toycase", "Ann", 0)
+    assert task.first is not None
+    assert task.first.reading.screen == (OnScreen.SURROUNDINGS,)
+    assert task.first.reading.blinded  # of the model and of others
 
 
 def test_undo_takes_back_the_last_verdict_and_shows_its_patch(
