@@ -1,10 +1,11 @@
 """Patches in files: a folder, uploads under other names, a CSV of paths, one packed array."""
 
 import hashlib
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -213,36 +214,41 @@ _SHAPE: Final = (PATCH_SIZE_PX, PATCH_SIZE_PX, 3)
 
 
 class PackedSource(PatchSource):
-    """The rows of an array in order; the hash of a row is that of its pixels."""
+    """The rows of an array in order; the hash of a row is that of its pixels.
+
+    The file is read, not mapped: what was mapped stays resident, gigabytes by the end of a run.
+    """
 
     kind = "packed"
 
     def __init__(self, file: Path) -> None:
-        """Map the file into memory.
+        """Read the header.
 
         Raises:
             SourceError: It is no such array.
         """
         self.name = file.name
         try:
-            self._images: ImageU8 = np.load(file, mmap_mode="r", allow_pickle=False)
+            mapped: np.memmap[Any, Any] = np.load(file, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError, SyntaxError) as error:
             raise SourceError(
                 f"{file.name} is no readable array ({str(error)[:120]}). Write it again."
             ) from None
-        if self._images.shape[1:] != _SHAPE or self._images.dtype != np.uint8:
+        as_wanted = mapped.shape[1:] == _SHAPE and mapped.dtype == np.uint8
+        if not as_wanted or not mapped.flags.c_contiguous:
             raise SourceError(
-                f"{file.name} is {self._images.shape} {self._images.dtype}; expected "
-                "(N, 96, 96, 3) uint8. Choose an array of patches."
+                f"{file.name} is {mapped.shape} {mapped.dtype}; expected (N, 96, 96, 3) uint8 in C "
+                "order. Choose an array of patches."
             )
+        self._file, self._begin = file, mapped.offset
         self.entries = [
             PatchEntry(id=f"{file.stem}_{row:06d}", path=f"{file.name}/{row:06d}")
-            for row in range(len(self._images))
+            for row in range(len(mapped))
         ]
 
     def read_bytes(self, index: int) -> bytes:
         """Return the row's pixels in C order, (96, 96, 3) uint8."""
-        return bytes(self._images[index].tobytes())
+        return self._rows(range(index, index + 1)).tobytes()
 
     def read(self, index: int) -> Patch | UnreadablePatch:
         """Return the row; there is nothing to decode."""
@@ -250,8 +256,28 @@ class PackedSource(PatchSource):
 
     def read_many(self, indices: range) -> list[Patch | UnreadablePatch]:
         """Return neighbouring rows, copied out of the file at once."""
-        images = np.ascontiguousarray(self._images[indices.start : indices.stop])
+        try:
+            images = self._rows(indices)
+        except PatchError as error:
+            return [
+                UnreadablePatch(i, self.entries[i], str(error), "", error.kind) for i in indices
+            ]
         return [
             Patch(index, self.entries[index], image, hashlib.sha256(image.data).hexdigest())
             for index, image in zip(indices, images, strict=True)
         ]
+
+    def _rows(self, indices: range) -> ImageU8:
+        """Read neighbouring rows.
+
+        Raises:
+            PatchError: They are not there any more.
+        """
+        size, begin = math.prod(_SHAPE), self._begin + indices.start * math.prod(_SHAPE)
+        try:
+            found = np.fromfile(self._file, np.uint8, len(indices) * size, offset=begin)
+            return found.reshape(len(indices), *_SHAPE)
+        except (OSError, ValueError):
+            raise PatchError(
+                f"{self.name} was cut short or taken away. Copy it again.", Fault.MISSING
+            ) from None

@@ -1,6 +1,7 @@
 import csv
 import hashlib
 import io
+import os
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -425,3 +426,22 @@ def test_linked_folders_are_followed_once_even_in_a_circle(tmp_path: Path) -> No
     (tmp_path / "real" / "circle").symlink_to(root)
     paths = [entry.path for entry in open_source(root).entries]
     assert paths == ["linked/patch-000.png", "linked/patch-001.png"]
+
+
+def test_a_packed_array_is_read_as_it_lies_and_says_where_it_was_cut_short(tmp_path: Path) -> None:
+    images, file = noise_patches(7), tmp_path / "packed.npy"
+    np.save(file, images)
+    with open_source(file) as source:
+        found = [item for item in source.stream() if isinstance(item, Patch)]
+        np.testing.assert_array_equal([item.image_rgb_u8 for item in found], images)
+        assert [hashlib.sha256(image.tobytes()).hexdigest() for image in images] == [
+            item.sha256 for item in found
+        ]
+        os.truncate(file, file.stat().st_size - 1)
+        last = source.read(6)
+        assert isinstance(last, UnreadablePatch)
+        assert "cut short" in last.reason
+        assert isinstance(source.read(5), Patch)
+    np.save(file, np.asfortranarray(images))
+    with pytest.raises(SourceError, match="C order"):
+        open_source(file)
