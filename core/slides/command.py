@@ -41,7 +41,8 @@ def regions_command(options: RegionsOptions) -> int:
         try:
             status = _one(slide, options.out / slide.name, classifier, options)
         except NodelensError as error:
-            _say(f"{slide.name}: {error}")
+            told = str(error)
+            _say(told if told.startswith(slide.name) else f"{slide.name}: {told}")
             status = SOME_NOT_SCORED
         worst = max(worst, status)
     return worst

@@ -69,7 +69,8 @@ class FlatPicture(SlideFile):
             ) from None
         except _DAMAGED as error:
             raise SourceError(
-                f"{path.name} cannot be read as a region of a slide ({error}). {_SAVE_AGAIN}"
+                f"{path.name} cannot be read as a region of a slide ({error}). Copy it again, or "
+                "save it as a tiled TIFF (8-bit RGB)."
             ) from None
         height, width = self._image_rgb_u8.shape[:2]
         self.levels = (Level(width, height, 1.0),)

@@ -25,6 +25,7 @@ _MOST_READ_PX: Final = 2048
 _TILES: Final = (512, 256, 128, 64, 32)
 _OVERVIEW_PX: Final = 1600
 _GREY_TO: Final = 8
+_GLASS_FROM: Final = 200
 
 
 @dataclass(frozen=True)
@@ -171,8 +172,9 @@ def share_on_overview(
 
 
 def has_no_colour(pixels: ImageU8) -> bool:
-    """Return whether pixels (H, W, 3) are all but grey, as of a picture exported without colour."""
-    return int((pixels.max(axis=2) - pixels.min(axis=2)).max(initial=0)) <= _GREY_TO
+    """Return whether pixels (H, W, 3) show something, and all in grey: exported without colour."""
+    shows = int(pixels.min(initial=WHITE)) < _GLASS_FROM
+    return shows and int((pixels.max(axis=2) - pixels.min(axis=2)).max(initial=0)) <= _GREY_TO
 
 
 def looks_like_tissue(pixels: ImageU8, rule: TissueRule) -> NDArray[np.bool_]:

@@ -147,7 +147,7 @@ class SlideViewer {
       if (tumour) flagged += 1;
       let colour = null, alpha = 255;
       if (!none && (tumour || (all && score >= 0))) colour = colourOf(score, threshold);
-      else if (mask && code & TISSUE) [colour, alpha] = [[11, 107, 115], 110];
+      else if (mask && !(code & TISSUE)) [colour, alpha] = [[70, 84, 92], 190];
       else if (all && code & TISSUE && (code & STATE) !== SCORED) colour = [150, 150, 150];
       if (!none && (code & STATE) === FAILED) colour = [90, 90, 90];
       if (!colour) continue;

@@ -31,7 +31,7 @@ LOOKING: Final = "Looking for tissue"
 TISSUE: Final = "Tissue"
 TISSUE_NOTE: Final = (
     "Each cell is 32 × 32 px at 0.97 µm/px, about 31 µm. A cell is scored when enough of it is "
-    "tissue. Adjust this if glass is marked or tissue is not; the picture shows the change."
+    "tissue. The rest is greyed: adjust this if tissue is greyed, or glass is not."
 )
 MASK_NEAR: Final = "On a slide of this size the picture shows the tissue roughly."
 NO_TISSUE: Final = "No tissue is found. Lower the limits until the tissue is marked."

@@ -14,6 +14,7 @@ from core.errors import NodelensError, SourceError, SpacingError
 from core.patches import ImageU8
 from core.slides import ClaimedSpacing, TissueRule, find_tissue, open_slide, settle_spacing
 from core.slides.flat import FlatTiff
+from core.slides.tissue import has_no_colour
 from core.slides.view import open_file
 from tests.core.slides.toys import green_cells, slide_of, tissue_image
 
@@ -160,7 +161,7 @@ def test_colours_that_would_be_misread_are_refused(tmp_path: Path, mode: str, su
     sixteen = Image.fromarray(grey.astype(np.uint16) * 257)
     picture = sixteen if mode == "I;16" else Image.fromarray(noise(200, 200)).convert(mode)
     picture.save(path)
-    with pytest.raises(SourceError, match=r"a\.\w+ cannot be read.*Save it as a tiled TIFF"):
+    with pytest.raises(SourceError, match=r"a\.\w+ cannot be read.*ave it as a tiled TIFF"):
         open_slide(path, um_per_px=0.97)
     tifffile.imwrite(tmp_path / "w.tif", grey, photometric="miniswhite", rowsperstrip=8)
     with pytest.raises(SourceError, match="MINISWHITE"):
@@ -228,6 +229,13 @@ def test_a_slide_of_which_nothing_can_be_read_says_so(tmp_path: Path) -> None:
         pytest.raises(SourceError, match=r"No part of it can be read.*32-bit"),
     ):
         find_tissue(view, TissueRule())
+
+
+def test_a_picture_without_colour_is_told_from_empty_glass() -> None:
+    grey = noise(64, 64)[..., :1].repeat(3, axis=2)
+    assert has_no_colour(grey)
+    assert not has_no_colour(noise(64, 64))
+    assert not has_no_colour(np.full((64, 64, 3), 245, np.uint8))
 
 
 def test_sixteen_bit_tiffs_are_refused_with_what_to_do(tmp_path: Path) -> None:
