@@ -80,7 +80,9 @@ def before_start(store: SlideStore, job: Job, classifier: Classifier | None) -> 
         return
     shown, chosen = st.columns([1.9, 1], gap="medium")
     with chosen:
-        if classifier is not None:
+        if not preview.cells(store.choices(job).rule).tissue.any():
+            st.warning(words.NO_COLOUR if preview.is_grey else words.NO_TISSUE)
+        elif classifier is not None:
             _start(store, job, classifier)
         _tissue(store, job, preview)
     with shown:
@@ -151,8 +153,6 @@ def _tissue(store: SlideStore, job: Job, preview: SlidePreview) -> None:
         on_change=moved,
         help=words.SHARE_HELP,
     )
-    if not preview.cells(store.choices(job).rule).tissue.any():
-        st.warning(words.NO_COLOUR if preview.is_grey else words.NO_TISSUE)
     if not preview.is_exact:
         st.caption(words.MASK_NEAR)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.screens.slides import words
 from core.jobs.folder import Job
 from core.scoring import Classifier
 from core.slides.store import SlideStore
@@ -68,6 +69,10 @@ def test_tissue_is_shown_and_adjusted_before_the_start(
     assert not page.exception
     rule = kept.choices(job).rule
     assert (rule.least_share, rule.least_optical_density) == (0.5, 0.2)
+    page.slider(key=f"tissue-density-{job.id}").set_value(0.4).run()
+    assert [one.value for one in page.warning] == [words.NO_TISSUE]
+    assert not [one for one in page.button if one.key == "start"]
+    page.slider(key=f"tissue-density-{job.id}").set_value(0.2).run()
     page.button(key="start").click().run()
     assert not page.exception
 
