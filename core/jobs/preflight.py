@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from core.patches import PatchSource, UnreadablePatch, can_be_judged
+from core.patches import ImageU8, PatchSource, UnreadablePatch, can_be_judged
+from core.patches.colours import SAMPLE, SWAPPED, look_swapped
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class InputReport:
         problems: Unreadable inputs, most frequent reason first.
         labelled: Inputs with a label.
         slides: Slides that are known.
-        notes: What was mended or left out in the source's tables.
+        notes: What was mended or left out in the source's tables; whether red and blue of its
+            patches look swapped.
         contradictions: What they say in two ways; nothing is scored by such tables.
     """
 
@@ -82,6 +84,7 @@ def inspect_source(
     problems: Counter[str] = Counter()
     notes: Counter[str] = Counter()
     examples: dict[str, list[str]] = {}
+    pictures: list[ImageU8] = []
     readable = flat = copies = looked_at = 0
     for item in source.stream(stop=limit):
         looked_at += 1
@@ -93,6 +96,8 @@ def inspect_source(
             flat += 1
         else:
             readable += 1
+            if len(pictures) < SAMPLE:
+                pictures.append(item.image_rgb_u8)
             if item.note:
                 kind = item.note
                 notes[kind] += 1
@@ -118,7 +123,7 @@ def inspect_source(
         problems=_ranked(problems, examples),
         labelled=sum(entry.label is not None for entry in source.entries),
         slides=len({entry.slide for entry in source.entries if entry.slide}),
-        notes=source.notes,
+        notes=(*source.notes, *((SWAPPED,) if look_swapped(pictures) else ())),
         contradictions=source.contradictions,
     )
 

@@ -8,7 +8,8 @@ import numpy as np
 from core.patches.patch import ImageU8, Patch
 from core.patches.source import PatchSource
 
-_SAMPLE: Final = 200
+SAMPLE: Final = 200
+"""Patches that are looked at."""
 _FEWEST: Final = 12
 _STEP: Final = 3
 """Every third pixel of every third row says as much."""
@@ -55,7 +56,7 @@ def look_swapped(images: Iterable[ImageU8]) -> bool:
 
 def colour_notes(source: PatchSource) -> tuple[str, ...]:
     """Return what is to be said of the colours of a source, by a sample spread over it."""
-    places = np.unique(np.linspace(0, len(source) - 1, min(_SAMPLE, len(source))).astype(int))
+    places = np.unique(np.linspace(0, len(source) - 1, min(SAMPLE, len(source))).astype(int))
     items = (source.read(int(place)) for place in places)
     swapped = look_swapped(item.image_rgb_u8 for item in items if isinstance(item, Patch))
     return (SWAPPED,) if swapped else ()

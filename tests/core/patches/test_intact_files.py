@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -11,8 +12,9 @@ import tifffile
 from PIL import Image
 
 from core.errors import Fault, PatchError
-from core.patches import decode_patch
-from core.patches.colours import look_swapped
+from core.jobs import inspect_source
+from core.patches import decode_patch, open_source
+from core.patches.colours import SWAPPED, look_swapped
 from core.patches.decoding import decode_plain
 from tests.core.patches.tiffs import LONG, RATIONAL, SHORT, ramp, saved, tiff_of
 from tests.toys import noise_patches
@@ -315,3 +317,12 @@ def test_swapped_red_and_blue_are_told_by_a_set_and_never_by_few() -> None:
     assert not look_swapped([*images, *images[..., ::-1]])
     assert not look_swapped(noise_patches(24))
     assert not look_swapped(np.full((24, 96, 96, 3), 200, np.uint8))
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_look_tells_swapped_red_and_blue(tmp_path: Path, swapped: bool) -> None:
+    for number, image in enumerate(stained(24, 0)):
+        pixels = image[..., ::-1] if swapped else image
+        Image.fromarray(np.ascontiguousarray(pixels)).save(tmp_path / f"{number:02d}.png")
+    with open_source(tmp_path) as source:
+        assert (SWAPPED in inspect_source(source).notes) is swapped
