@@ -8,6 +8,7 @@ very origin that it goes to.
 import logging
 import re
 import secrets
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -25,9 +26,13 @@ _THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")
 API: Final = "/api/"
 HEALTH: Final = ("/healthz", "/readyz")
 """Other programs ask here and below `API`, which has a gate of its own (`app.api.access`)."""
-_CLOSED: Final = ("/media/", "/tiles/", "/desk/", "/_stcore/metrics")
+_MEDIA: Final = "/media/"
+_ADDRESS: Final = re.compile(rb"/media/[0-9a-f]{32}")
+"""Streamlit names a file by a hash of what it holds; 128 bits of it tell files apart."""
+_MOST_TOLD: Final = 20_000
+_CLOSED: Final = (_MEDIA, "/tiles/", "/desk/", "/_stcore/metrics")
 """Places that only the browser of a workspace may ask for."""
-_KEPT_NOWHERE: Final = ("/media/", "/_stcore/")
+_KEPT_NOWHERE: Final = (_MEDIA, "/_stcore/")
 _HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -45,7 +50,10 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Guard:
-    """ASGI middleware: same origin with its port, known hosts, a cookie no script reads."""
+    """ASGI middleware: same origin with its port, known hosts, a cookie no script reads.
+
+    A file below /media/ is for the browsers whose own stream named it, and for no other.
+    """
 
     def __init__(self, app: Application, hosts: frozenset[str] | None = None) -> None:
         """Stand before an application.
@@ -57,6 +65,7 @@ class Guard:
         """
         self._app = app
         self._hosts = hosts
+        self._told: OrderedDict[tuple[bytes, str | None], None] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
@@ -74,6 +83,8 @@ class Guard:
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], *self._further(scope, token)]
+            elif message["type"] == "websocket.send":
+                self._note(message.get("bytes") or b"", token)
             await send(message)
 
         await self._app(scope, receive, guarded)
@@ -86,9 +97,20 @@ class Guard:
         changes = scope["type"] == "websocket" or scope["method"] not in _READS
         if changes and origin is not None and urlsplit(origin).netloc.lower() != host.lower():
             return "Requests of other origins are not answered."
-        if scope["path"].startswith(_CLOSED) and token is None:
+        path = scope["path"]
+        address = _ADDRESS.match(path.encode())
+        told = not path.startswith(_MEDIA) or (address and (address[0], token) in self._told)
+        if path.startswith(_CLOSED) and not (token and told):
             return "This is for the browser that it was made for."
         return ""
+
+    def _note(self, sent: bytes, token: str | None) -> None:
+        """Remember which workspace's stream was told of which file: no other may fetch it."""
+        for found in _ADDRESS.findall(sent):
+            self._told[found, token] = None
+            self._told.move_to_end((found, token))
+        while len(self._told) > _MOST_TOLD:
+            self._told.popitem(last=False)
 
     def _further(self, scope: Scope, token: str | None) -> list[tuple[bytes, bytes]]:
         found = list(_HEADERS)

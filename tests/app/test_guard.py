@@ -98,15 +98,48 @@ def test_hosts_are_matched_as_streamlit_matches_them(allowed: str, host: str, st
     assert ask("/", {"host": host}, allowed=allowed)[0] == status
 
 
-def test_media_and_metrics_need_the_cookie_and_are_kept_nowhere() -> None:
-    host = {"host": "localhost:8501"}
-    for path in ("/media/abc.csv", "/_stcore/metrics"):
-        assert ask(path, host)[0] == 403
-        assert ask(path, host | {"cookie": f"{COOKIE}=short"})[0] == 403
-        # Beside a cookie of another program on this host, which no rule allows.
-        status, headers = ask(path, host | {"cookie": f"a b={{1;2; {COOKIE}={TOKEN}"})
-        assert status == 200
-        assert ("cache-control", "no-store") in headers
+def test_metrics_need_the_cookie_and_are_kept_nowhere() -> None:
+    host, path = {"host": "localhost:8501"}, "/_stcore/metrics"
+    assert ask(path, host)[0] == 403
+    assert ask(path, host | {"cookie": f"{COOKIE}=short"})[0] == 403
+    # Beside a cookie of another program on this host, which no rule allows.
+    status, headers = ask(path, host | {"cookie": f"a b={{1;2; {COOKIE}={TOKEN}"})
+    assert status == 200
+    assert ("cache-control", "no-store") in headers
+
+
+def test_a_file_is_for_the_browser_that_was_told_of_it_and_kept_nowhere() -> None:
+    path, host = f"/media/{'a1' * 28}.csv", {"host": "localhost:8501"}
+    mine, other = ({"cookie": f"{COOKIE}={letter * 43}"} for letter in "to")
+
+    async def app(scope: Scope, _: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.send", "bytes": b"\x0a\x40" + path.encode() + b"\x12"})
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    guard = Guard(app, frozenset({"localhost"}))
+
+    def answer(kind: str, headers: Headers, asked: str = path) -> Message:
+        sent: list[Message] = []
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        async def receive() -> Message:
+            return {"type": "http.request"}
+
+        encoded = [(name.encode(), value.encode()) for name, value in (host | headers).items()]
+        scope = {"type": kind, "path": asked, "method": "GET", "headers": encoded}
+        asyncio.run(guard(scope, receive, send))
+        return sent[0]
+
+    assert answer("http", mine)["status"] == 403
+    answer("websocket", mine, "/_stcore/stream")
+    told = answer("http", mine)
+    assert told["status"] == 200
+    assert (b"cache-control", b"no-store") in told["headers"]
+    assert [answer("http", headers)["status"] for headers in (other, {})] == [403, 403]
 
 
 def test_a_page_sets_a_cookie_that_no_script_reads_and_keeps_the_one_it_finds() -> None:
