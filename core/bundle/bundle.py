@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import pandas as pd
 import safetensors
 from numpy.typing import NDArray
 from PIL import Image
@@ -224,6 +223,8 @@ def write_validation(
 
     Scores are calibrated probabilities, written so that reading them gives the same float64.
     """
+    import pandas as pd  # noqa: PLC0415 - whoever scores does without
+
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / VALIDATION_FILE
     table = pd.DataFrame({"id": ids, "slide": slides, "label": labels, "score": scores})

@@ -2,7 +2,7 @@
 
 import math
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -11,8 +11,10 @@ from core.bundle.card import Published, Sha256, Share
 from core.errors import RunError
 from core.statistics import Measured
 from core.thresholds.scores import Source
-from core.thresholds.snapshot import Snapshot
-from core.thresholds.study import ThresholdStudy
+
+if TYPE_CHECKING:  # a point is read without what it was found with
+    from core.thresholds.snapshot import Snapshot
+    from core.thresholds.study import ThresholdStudy
 
 Version = Annotated[str, Field(pattern=r"^v[1-9][0-9]{0,5}$")]
 
@@ -96,7 +98,7 @@ class LockedPoint(Decision):
         )
 
 
-def obstacle_to_lock(study: ThresholdStudy, card: Card) -> str:
+def obstacle_to_lock(study: "ThresholdStudy", card: Card) -> str:
     """Say why a threshold found on these scores cannot be locked for a model; "" if it can.
 
     A lock holds for one set of weights. Scores of another model say nothing about it.
@@ -115,7 +117,7 @@ def obstacle_to_lock(study: ThresholdStudy, card: Card) -> str:
     return ""
 
 
-def comparable(study: ThresholdStudy, card: Card, temperature: float) -> bool:
+def comparable(study: "ThresholdStudy", card: Card, temperature: float) -> bool:
     """Return whether a threshold of a model means the same on these scores.
 
     Args:
@@ -129,7 +131,9 @@ def comparable(study: ThresholdStudy, card: Card, temperature: float) -> bool:
     return found is None or found == temperature
 
 
-def decision_of(study: ThresholdStudy, snapshot: Snapshot, card: Card, *, rule: str) -> Decision:
+def decision_of(
+    study: "ThresholdStudy", snapshot: "Snapshot", card: Card, *, rule: str
+) -> Decision:
     """Return what is locked when a reader decides for a threshold.
 
     Args:
@@ -165,7 +169,7 @@ def decision_of(study: ThresholdStudy, snapshot: Snapshot, card: Card, *, rule: 
     )
 
 
-def _metrics(study: ThresholdStudy, snapshot: Snapshot) -> dict[str, Measured]:
+def _metrics(study: "ThresholdStudy", snapshot: "Snapshot") -> dict[str, Measured]:
     """Every finite metric: over slides where there is such an interval, and by patches."""
     metrics: dict[str, Measured] = {str(name): one for name, one in snapshot.metrics.items()}
     stated = f"at prevalence {snapshot.assumptions.prevalence:g}"

@@ -128,7 +128,8 @@ told = []
 sys.addaudithook(lambda event, _: told.append(event) if event.startswith("socket.") else None)
 from core.__main__ import main
 status = main(sys.argv[1:])
-names = ("torch", "timm", "openvino_telemetry", "huggingface_hub", "streamlit")
+names = ("torch", "timm", "pandas", "scipy.optimize", "streamlit")
+names += ("openvino_telemetry", "huggingface_hub")
 loaded = [name for name in names if sys.modules.get(name)]
 print(status, "loaded:", *loaded, "sockets:", *told)
 """
