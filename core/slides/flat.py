@@ -100,18 +100,19 @@ class FlatTiff(SlideFile):
         self._lock = threading.Lock()
         try:
             self._file = tifffile.TiffFile(path)
-        except (tifffile.TiffFileError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - broken tags break whatever they are used for
             raise SourceError(f"{path.name} cannot be read ({error}). {_SAVE_AGAIN}") from None
         try:
             self._page: Any = self._file.pages[0]
             self._check()
-        except (IndexError, ValueError) as error:
+            page: Any = self._page
+            self.levels = (Level(int(page.imagewidth), int(page.imagelength), 1.0),)
+            self.claimed = _claimed(page)
+            mapped = page.is_memmappable
+            self._mapped = tifffile.memmap(path, page=0, mode="r") if mapped else None
+        except Exception as error:  # noqa: BLE001 - likewise
             self._file.close()
             raise SourceError(f"{path.name} cannot be read ({error}). {_SAVE_AGAIN}") from None
-        page: Any = self._page
-        self.levels = (Level(page.imagewidth, page.imagelength, 1.0),)
-        self.claimed = _claimed(page)
-        self._mapped = tifffile.memmap(path, page=0, mode="r") if page.is_memmappable else None
         self._strips: OrderedDict[int, ImageU8] = OrderedDict()
         self._held_bytes = 0
 
@@ -129,6 +130,9 @@ class FlatTiff(SlideFile):
                 f"found {page.shape} {page.dtype} {colours}; expected 8 bits, grey or RGB, "
                 "interleaved"
             )
+        sides = [int(side) for side in (*page.chunks[:2], page.imagewidth, page.imagelength)]
+        if min(sides) < 1:
+            raise ValueError("a side of it, or of its strips, has no pixels")
         strip = int(np.prod(page.chunks)) if not page.is_memmappable else 0
         if strip > _LARGEST_STRIP_BYTES:
             raise ValueError(f"its strips hold {strip / 2**30:.1f} GiB each")
@@ -166,9 +170,9 @@ class FlatTiff(SlideFile):
                 self._strips.move_to_end(index)
                 return self._strips[index]
             page = self._page
-            self._file.filehandle.seek(page.dataoffsets[index])
-            data = self._file.filehandle.read(page.databytecounts[index])
             try:
+                self._file.filehandle.seek(page.dataoffsets[index])
+                data = self._file.filehandle.read(page.databytecounts[index])
                 found = page.decode(data, index, jpegtables=page.jpegtables)[0]
             except Exception as error:  # noqa: BLE001 - each decoder has errors of its own
                 raise PatchError(

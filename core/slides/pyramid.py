@@ -1,5 +1,6 @@
 """Slides of scanners and tiled TIFFs, read by OpenSlide."""
 
+import math
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,6 +16,7 @@ from core.slides.slide_file import Level, SlideFile, on_white
 from core.slides.spacing import ClaimedSpacing, tiff_spacing
 
 _CACHE_BYTES: Final = 128 * 1024 * 1024
+_LARGEST_TILE_PX: Final = 8192 * 8192
 
 
 def is_pyramid(path: Path) -> bool:
@@ -46,6 +48,13 @@ class Pyramid(SlideFile):
         properties = self._slide.properties
         self.format = properties.get(openslide.PROPERTY_NAME_VENDOR, "slide")
         self.claimed = _claimed(properties)
+        tile_px = max(_tile_px(properties, level) for level in range(self._slide.level_count))
+        if tile_px > _LARGEST_TILE_PX:  # OpenSlide ends the process when it has no memory for one
+            self._slide.close()
+            raise SourceError(
+                f"{path.name} says that it has tiles of {tile_px:,} px; expected at most "
+                f"{_LARGEST_TILE_PX:,}. Save it as a tiled TIFF with tiles of 256 × 256."
+            )
         width, height = self._slide.dimensions
         x, y, width, height = (
             int(properties.get(f"openslide.bounds-{side}", default))
@@ -100,6 +109,12 @@ class Pyramid(SlideFile):
     def close(self) -> None:
         """Release the file."""
         self._slide.close()
+
+
+def _tile_px(properties: Mapping[str, str], level: int) -> int:
+    """Return how many pixels a tile of a level has, 0 where the format has none."""
+    sides = (f"openslide.level[{level}].tile-{side}" for side in ("width", "height"))
+    return math.prod(int(properties.get(side, 0)) for side in sides)
 
 
 def _claimed(properties: Mapping[str, str]) -> ClaimedSpacing:

@@ -20,6 +20,8 @@ CELL_PX: Final = 32
 MASK_COARSENING: Final = 8
 """Pixels of the view per pixel of the mask."""
 MASK_PER_CELL: Final = CELL_PX // MASK_COARSENING
+_MOST_CELLS: Final = 20_000_000
+"""About 190 cm², ten times an object slide; bounds the memory too."""
 _MOST_READ_PX: Final = 2048
 """Height and width of one read, in the file's pixels; bounds the memory."""
 _TILES: Final = (512, 256, 128, 64, 32)
@@ -94,6 +96,11 @@ def find_tissue(
             "batch; a slide or a region of one is larger."
         )
     rows, columns = -(-view.height_px // CELL_PX), -(-view.width_px // CELL_PX)
+    if rows * columns > _MOST_CELLS:
+        raise SourceError(
+            f"{view.file.path.name} says that it has {width} × {height} px at "
+            f"{view.spacing_um_px:.2f} µm/px, more than any slide. Check the file and its spacing."
+        )
     mask = np.zeros((rows * MASK_PER_CELL, columns * MASK_PER_CELL), np.uint8)
     per_overview = math.ceil(max(mask.shape) / _OVERVIEW_PX)
     overview = np.full(

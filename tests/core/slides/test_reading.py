@@ -1,6 +1,7 @@
 """What a slide's file says, and its pixels at the spacing of the model."""
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -212,6 +213,39 @@ def test_a_scanners_file_that_is_none_is_to_be_copied_again(tmp_path: Path, suff
     with pytest.raises(SourceError, match="Copy it again") as error:
         open_slide(path, um_per_px=0.5)
     assert str(tmp_path) not in str(error.value)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("layout", [{"tile": (64, 64)}, {"rowsperstrip": 16}, {}])
+def test_a_damaged_file_is_read_or_refused_in_a_sentence(
+    tmp_path: Path, layout: dict[str, Any]
+) -> None:
+    path = tmp_path / "a.tif"
+    compression = "deflate" if layout else None
+    tifffile.imwrite(path, noise(160, 144), photometric="rgb", compression=compression, **layout)
+    whole, rng, outcomes = path.read_bytes(), np.random.default_rng(0), set()
+    for _ in range(150):
+        content = bytearray(whole)
+        for at in rng.integers(0, 300, rng.integers(1, 5)).tolist():
+            content[at] = int(rng.integers(256))
+        path.write_bytes(content[: len(content) - int(rng.integers(400)) * int(rng.integers(2))])
+        try:
+            with open_slide(path, um_per_px=0.97) as view:
+                view.read(0, 0, 144, 160)
+            outcomes.add("read")
+        except NodelensError:
+            outcomes.add("refused")
+    assert outcomes == {"read", "refused"}
+
+
+def test_tiles_too_large_to_hold_are_refused_before_they_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, noise(256, 256), photometric="rgb", tile=(128, 128))
+    with tifffile.TiffFile(path, mode="r+") as file:
+        for side in ("TileWidth", "TileLength"):
+            file.pages.first.tags[side].overwrite(60_000)
+    with pytest.raises(SourceError):
+        open_slide(path, um_per_px=0.97)
 
 
 def test_a_patch_is_no_slide(tmp_path: Path) -> None:

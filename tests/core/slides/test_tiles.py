@@ -12,7 +12,7 @@ from core.__main__ import main
 from core.patches import open_source
 from core.review.patches import PatchFolder
 from core.scoring import Classifier
-from core.slides import open_slide
+from core.slides import command, open_slide
 from core.slides.drawn import draw_slide, write_pyramid
 from core.slides.review import cells_as_patches
 from core.slides.run import cell_patch, cell_surroundings
@@ -95,6 +95,18 @@ def test_cells_for_a_review_score_like_the_slide(
         for name, image in zip(["r2c3", "r0c0", "r7c7"], expected, strict=True):
             item = source.read(names.index(name))
             np.testing.assert_array_equal(item.image_rgb_u8, image)  # type: ignore[union-attr]
+
+
+def test_the_files_of_a_series_are_one_slide(
+    toy_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.tif", "b.tif", "c.tif"):
+        slide_of(tmp_path / name, tissue_image(green_cells(4, 4)))
+    series = {"a.tif": "1.2.3", "b.tif": "1.2.3"}
+    monkeypatch.setattr(command, "dicom_series", lambda path: series.get(path.name))
+    arguments = ["regions", tmp_path, "--out", tmp_path / "out", "--model", toy_bundle]
+    assert main([str(one) for one in arguments]) == 0
+    assert {folder.name for folder in (tmp_path / "out").iterdir()} == {"a.tif", "c.tif"}
 
 
 def test_shards_of_a_folder_share_its_slides(toy_bundle: Path, tmp_path: Path) -> None:
