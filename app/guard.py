@@ -27,8 +27,8 @@ API: Final = "/api/"
 HEALTH: Final = ("/healthz", "/readyz")
 """Other programs ask here and below `API`, which has a gate of its own (`app.api.access`)."""
 _MEDIA: Final = "/media/"
-_ADDRESS: Final = re.compile(rb"/media/[0-9a-f]{32}")
-"""Streamlit names a file by a hash of what it holds; 128 bits of it tell files apart."""
+_ADDRESS: Final = re.compile(rb"(?:media|tiles|desk)/[0-9a-f]{32}")
+"""Files have a hash for a name, slides and desks a secret; 128 bits of either tell them apart."""
 _MOST_TOLD: Final = 20_000
 _CLOSED: Final = (_MEDIA, "/tiles/", "/desk/", "/_stcore/metrics")
 """Places that only the browser of a workspace may ask for."""
@@ -52,7 +52,7 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 class Guard:
     """ASGI middleware: same origin with its port, known hosts, a cookie no script reads.
 
-    A file below /media/ is for the browsers whose own stream named it, and for no other.
+    A file, a slide's tile or a desk is for the browsers whose own stream named its address.
     """
 
     def __init__(self, app: Application, hosts: frozenset[str] | None = None) -> None:
@@ -98,14 +98,14 @@ class Guard:
         if changes and origin is not None and urlsplit(origin).netloc.lower() != host.lower():
             return "Requests of other origins are not answered."
         path = scope["path"]
-        address = _ADDRESS.match(path.encode())
-        told = not path.startswith(_MEDIA) or (address and (address[0], token) in self._told)
+        address = _ADDRESS.match(path.encode(), 1)
+        told = (address[0], token) in self._told if address else not path.startswith(_MEDIA)
         if path.startswith(_CLOSED) and not (token and told):
             return "This is for the browser that it was made for."
         return ""
 
     def _note(self, sent: bytes, token: str | None) -> None:
-        """Remember which workspace's stream was told of which file: no other may fetch it."""
+        """Remember which workspace's stream was told of which address: no other may ask there."""
         for found in _ADDRESS.findall(sent):
             self._told[found, token] = None
             self._told.move_to_end((found, token))

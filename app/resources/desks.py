@@ -56,9 +56,11 @@ async def _say(request: Request) -> Response:
     desk = _open.asked(request)
     if desk is None:
         return missing("desk")
-    said = await request.body()
-    if len(said) > _MOST_BYTES:
-        return Response("More than a verdict has.", 413, NOT_KEPT, "text/plain")
+    said = b""
+    async for part in request.stream():
+        said += part
+        if len(said) > _MOST_BYTES:
+            return Response("More than a verdict has.", 413, NOT_KEPT, "text/plain")
     try:
         answer = await run_in_threadpool(desk.answer, said)
     except ValueError:
