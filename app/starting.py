@@ -1,7 +1,4 @@
-"""What stands around the pages: the guard, the API, and what the server does as it starts.
-
-Both `Home.py` and `server.py` hand these parts to Streamlit, so that whichever is run is guarded.
-"""
+"""What stands around the pages: the guard, the API, and what the server does as it starts."""
 
 import asyncio
 import logging

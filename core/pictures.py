@@ -41,12 +41,10 @@ def png_uri(image_rgb_u8: ImageU8) -> str:
     return _uri(Image.fromarray(image_rgb_u8))
 
 
-def enlarged_png(
-    image_rgb_u8: ImageU8, *, outlined: bool = True, scale: int = DETAIL_SCALE
-) -> bytes:
+def enlarged_png(image_rgb_u8: ImageU8, *, scale: int = DETAIL_SCALE) -> bytes:
     """Return a patch (96, 96, 3) enlarged by a whole factor as PNG, its centre outlined."""
     large = image_rgb_u8.repeat(scale, axis=0).repeat(scale, axis=1)  # (96 s, 96 s, 3)
-    return png_bytes(boxed(large, scale) if outlined else large)
+    return png_bytes(boxed(large, scale))
 
 
 def boxed(picture_rgb_u8: ImageU8, zoom: int) -> ImageU8:

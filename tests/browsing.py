@@ -29,7 +29,6 @@ def served(
     data: Path,
     bundle: Path,
     *,
-    script: str = "app/Home.py",
     folder: Path = PROJECT,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[str]:
@@ -38,14 +37,13 @@ def served(
     Args:
         data: The data folder.
         bundle: The model.
-        script: What is run.
         folder: Where it is started.
         environment: Further variables.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", str(PROJECT / script)]
+    command = [sys.executable, "-m", "streamlit", "run", str(PROJECT / "app" / "Home.py")]
     command += ["--server.port", str(port), "--server.headless", "true"]
     variables = os.environ | {
         "NODELENS_DATA_DIR": str(data),

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from core.errors import ReviewError, RunError
+from core.errors import RunError
 from core.files import no_formula, replacing
 from core.review.chain import Anchor
 from core.review.events import CasePatch, MapShown
@@ -217,7 +217,6 @@ def corrected_labels(
     record: Record,
     cases: Sequence[str],
     *,
-    least_readers: int = 1,
     hide: Pseudonyms | None = None,
 ) -> list[CorrectedLabel]:
     """Return the labels of all patches of some cases after the readers' verdicts.
@@ -226,11 +225,9 @@ def corrected_labels(
     ids name no files.
 
     A verdict of an adjudication settles a patch. Without one, all readers who could judge it must
-    agree, and there must be `least_readers` of them; otherwise the old label stays, and a patch
-    that had none is left out. Final verdicts count, hidden repeats do not.
+    agree; otherwise the old label stays, and a patch that had none is left out. Final verdicts
+    count, hidden repeats do not.
     """
-    if least_readers < 1:
-        raise ReviewError(f"Found {least_readers} readers; expected 1 or more.")
     patches: dict[str, CasePatch] = {}
     judged: dict[str, list[CurrentVerdict]] = {}
     for case in cases:
@@ -239,24 +236,20 @@ def corrected_labels(
         for verdict in current_verdicts(record, case):
             if not verdict.is_repeat and verdict.final.reading.verdict.label is not None:
                 judged.setdefault(verdict.patch.sha256, []).append(verdict)
-    rows = (
-        _corrected(patch, judged.get(sha256, []), least_readers, hide)
-        for sha256, patch in patches.items()
-    )
+    rows = (_corrected(patch, judged.get(sha256, []), hide) for sha256, patch in patches.items())
     return [row for row in rows if row is not None]
 
 
 def _corrected(
-    patch: CasePatch, verdicts: list[CurrentVerdict], least_readers: int, hide: Pseudonyms | None
+    patch: CasePatch, verdicts: list[CurrentVerdict], hide: Pseudonyms | None
 ) -> CorrectedLabel | None:
     settling = [v for v in verdicts if v.case.mode is ReadingMode.ADJUDICATION]
     deciding = settling or verdicts
     found = {verdict.final.reading.verdict.label for verdict in deciding}
-    enough = bool(settling) or len({verdict.reader for verdict in verdicts}) >= least_readers
     label, status = patch.label, LabelStatus.KEPT
     if len(found) > 1:
         status = LabelStatus.DISPUTED
-    elif enough and found and found != {patch.label}:
+    elif found and found != {patch.label}:
         label = found.pop()
         status = LabelStatus.NEW if patch.label is None else LabelStatus.CORRECTED
     if label is None:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:  # the scoring room loads PyTorch, which a worklist does not n
     from core.scoring.rows import ScoreRow
 
 _SMALL: Final = 1e-6
-_NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
 
 
 class CaseOrder(StrEnum):
@@ -147,19 +146,8 @@ class Worklist:
     tasks: tuple[Task, ...]
 
 
-def candidates_of(
-    rows: Iterable["ScoreRow"],
-    *,
-    centre_reliance: Mapping[str, float] = _NOTHING,
-    poor_quality: Mapping[str, float] = _NOTHING,
-) -> list[Candidate]:
-    """Return the candidates among scored rows: each distinct image once, none unreadable.
-
-    Args:
-        rows: As scoring gives them.
-        centre_reliance: By SHA-256, where it was measured.
-        poor_quality: Likewise.
-    """
+def candidates_of(rows: Iterable["ScoreRow"]) -> list[Candidate]:
+    """Return the candidates among scored rows: each distinct image once, none unreadable."""
     found: dict[str, Candidate] = {}
     for row in rows:
         if row.status == "failed" or row.sha256 in found:
@@ -172,12 +160,7 @@ def candidates_of(
             label=row.label,
             slide=row.slide,
         )
-        found[row.sha256] = Candidate(
-            patch=patch,
-            d4_sd_logit=row.d4_sd_logit,
-            centre_reliance=centre_reliance.get(row.sha256),
-            poor_quality=poor_quality.get(row.sha256),
-        )
+        found[row.sha256] = Candidate(patch=patch, d4_sd_logit=row.d4_sd_logit)
     return list(found.values())
 
 

@@ -168,10 +168,9 @@ def test_browsers_are_told_not_to_frame_nor_to_guess() -> None:
     assert headers["referrer-policy"] == "no-referrer"
 
 
-@pytest.mark.parametrize("script", ["app/Home.py", "app/server.py"])
-def test_whichever_script_is_run_the_guard_stands_before_it(script: str, tmp_path: Path) -> None:
+def test_the_guard_stands_before_the_app(tmp_path: Path) -> None:
     """The app as its user starts it, from another folder, so that no file of settings is found."""
-    with served(tmp_path / "data", SHIPPED_MODEL, script=script, folder=tmp_path) as address:
+    with served(tmp_path / "data", SHIPPED_MODEL, folder=tmp_path) as address:
         with urlopen(address, timeout=20) as answer:  # noqa: S310 - our own server
             headers = dict(answer.headers.items())
         assert "HttpOnly" in headers["set-cookie"]

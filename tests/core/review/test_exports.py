@@ -97,7 +97,7 @@ def test_another_key_gives_other_pseudonyms_and_a_stored_key_the_same(tmp_path: 
 def test_labels_are_corrected_only_where_all_readers_agree(
     store: ReviewStore, tmp_path: Path
 ) -> None:
-    rows = corrected_labels(store.record(), ["c1"], least_readers=2)
+    rows = corrected_labels(store.record(), ["c1"])
     assert [(row.id[-1], row.label, row.status) for row in rows] == [
         ("0", 1, LabelStatus.KEPT),
         ("1", 1, LabelStatus.CORRECTED),
@@ -115,11 +115,6 @@ def test_labels_are_corrected_only_where_all_readers_agree(
     assert table["event_hashes"][1].split("; ") == [hashes[int(event)] for event in events]
     beside = json.loads((tmp_path / "labels_corrected.csv.run.json").read_text("utf-8"))
     assert beside["counts"] == {"kept": 2, "corrected": 1, "new": 1, "disputed": 1}
-
-
-def test_too_few_readers_correct_nothing(store: ReviewStore) -> None:
-    rows = corrected_labels(store.record(), ["c1"], least_readers=3)
-    assert {row.status for row in rows} == {LabelStatus.KEPT, LabelStatus.DISPUTED}
 
 
 def test_an_adjudication_settles_a_disputed_label(store: ReviewStore) -> None:

@@ -133,6 +133,5 @@ def test_candidates_are_distinct_images_that_could_be_read() -> None:
         row("broken", Status.FAILED, sha256_of_number(2)),
         row("flat", Status.WITHHELD, sha256_of_number(3)),
     ]
-    found = candidates_of(rows, centre_reliance={sha256_of_number(1): 0.4})
+    found = candidates_of(rows)
     assert [candidate.patch.id for candidate in found] == ["a", "flat"]
-    assert [candidate.centre_reliance for candidate in found] == [0.4, None]
