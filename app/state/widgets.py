@@ -94,22 +94,16 @@ class TableClick:
     Attributes:
         rows: Selected rows of the page.
         columns: Selected columns, by name.
-        cell_rows: Rows of selected cells.
     """
 
     rows: tuple[int, ...]
     columns: tuple[str, ...]
-    cell_rows: tuple[int, ...]
 
 
 def selection(key: str) -> TableClick:
     """Return what was clicked in the table with this key."""
     clicked: Any = (st.session_state.get(key) or {}).get("selection", {})
-    return TableClick(
-        tuple(clicked.get("rows", ())),
-        tuple(clicked.get("columns", ())),
-        tuple(row for row, _ in clicked.get("cells", ())),
-    )
+    return TableClick(tuple(clicked.get("rows", ())), tuple(clicked.get("columns", ())))
 
 
 def points(key: str) -> list[dict[str, Any]]:

@@ -119,13 +119,6 @@ class CamMap:
         """What the values are measured in."""
         return unit_of(self.method)
 
-    @property
-    def spacing_px(self) -> tuple[float, float]:
-        """Height and width of one cell in pixels of the patch."""
-        start, stop = self.span_px
-        rows, columns = self.values.shape
-        return (stop - start) / rows, (stop - start) / columns
-
 
 @dataclass(frozen=True, eq=False)
 class CamBatch:

@@ -31,7 +31,6 @@ _COLOURS: Final = {
 }
 _DASHES: Final = {"False positive": "dash", "False negative": "dash"}
 _DECIDED_COLOURS: Final = ("#0B6B73", pages.TUMOUR, "#8A949A", "#E0C341")
-_BY_AREA: Final = {"color": pages.INK, "dash": "dot", "width": 1}
 _QUARTILES: Final = ("lower quartile", "median", "upper quartile")
 _NOTES: Final = {
     "centre_share": "Each cell of a coarse map has seen most of the patch, so a share near the "

@@ -39,11 +39,6 @@ class PlainFacts:
     tested: bool
     map_state: MapState
 
-    @property
-    def read_it_yourself(self) -> bool:
-        """Whether the call rests on what does not count for the question."""
-        return self.outcome is Outcome.TUMOUR and self.rests is Rests.AROUND
-
 
 _REGIONS = {
     Decisive.CENTRE: Rests.CENTRE,

@@ -15,7 +15,6 @@ from .events import AiShown as AiShown
 from .events import CaseFiled as CaseFiled
 from .events import CaseOpened as CaseOpened
 from .events import CasePatch as CasePatch
-from .events import Commented as Commented
 from .events import Corrected as Corrected
 from .events import Event as Event
 from .events import MapShown as MapShown
@@ -41,7 +40,6 @@ from .progress import ShownTask as ShownTask
 from .progress import Undoable as Undoable
 from .progress import ai_shown_event as ai_shown_event
 from .progress import awaits_ai as awaits_ai
-from .progress import comment_event as comment_event
 from .progress import correction_event as correction_event
 from .progress import filed as filed
 from .progress import may_correct as may_correct

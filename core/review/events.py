@@ -246,15 +246,7 @@ class Undone(_OnTask):
     kind: Literal["undone"] = "undone"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Commented(_OnTask):
-    """A remark on a patch beside the verdict."""
-
-    text: Annotated[str, Field(min_length=1, max_length=10_000)]
-    kind: Literal["commented"] = "commented"
-
-
-TaskEvent = VerdictGiven | AiShown | VerdictAfterAi | Corrected | Undone | Commented
+TaskEvent = VerdictGiven | AiShown | VerdictAfterAi | Corrected | Undone
 Event = StoreMigrated | CaseOpened | CaseFiled | TaskEvent
 
 

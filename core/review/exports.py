@@ -46,7 +46,6 @@ class VerdictRow:
     tags: str
     quality: str | None
     comment: str
-    remarks: str
     on_screen: str
     first_on_screen: str
     map_shown: str
@@ -95,7 +94,6 @@ def _hidden_row(row: VerdictRow, hide: Pseudonyms) -> VerdictRow:
         sha256="",  # whoever has the files could look them up
         slide=None if row.slide is None else hide.of("slide", row.slide),
         comment="",
-        remarks="",
         event_hash="",
     )
 
@@ -123,7 +121,6 @@ def _row(verdict: CurrentVerdict) -> VerdictRow:
         tags="; ".join(told.tags),
         quality=None if told.quality is None else str(told.quality),
         comment=verdict.comment,
-        remarks="; ".join(verdict.state.comments),
         on_screen=_screen(final),
         first_on_screen=_screen(first),
         map_shown=_map(told.map),

@@ -9,7 +9,6 @@ from core.review.events import (
     CaseFiled,
     CaseOpened,
     CasePatch,
-    Commented,
     Corrected,
     Reading,
     Undone,
@@ -194,12 +193,6 @@ def ai_shown_event(case: CaseOpened, reader: str, position: int) -> AiShown:
     """Return that score and map are about to be drawn."""
     sha256 = patch_at(case, position).sha256
     return AiShown(case=case.case, reader=reader, task=position, sha256=sha256)
-
-
-def comment_event(case: CaseOpened, reader: str, position: int, text: str) -> Commented:
-    """Return a remark beside the verdict."""
-    sha256 = patch_at(case, position).sha256
-    return Commented(case=case.case, reader=reader, task=position, sha256=sha256, text=text)
 
 
 def renamed(record: Record, case: CaseOpened, reader: str, name: str) -> CaseFiled:

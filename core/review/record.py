@@ -12,7 +12,6 @@ from core.review.events import (
     CaseFiled,
     CaseOpened,
     CasePatch,
-    Commented,
     Corrected,
     Payload,
     Reading,
@@ -58,14 +57,12 @@ class TaskState:
         first: The first verdict.
         ai_shown: Whether score and map were drawn after it; it is frozen then.
         after_ai: The verdict with the AI in view.
-        comments: Remarks.
         steps: Steps that can be undone, the last one last: sequence, and the state before.
     """
 
     first: StandingReading | None = None
     ai_shown: bool = False
     after_ai: StandingReading | None = None
-    comments: tuple[str, ...] = ()
     steps: tuple[tuple[int, "TaskState"], ...] = field(default=(), repr=False)
 
     @property
@@ -267,8 +264,6 @@ def _step(state: TaskState, entry: RecordEntry, event: TaskEvent) -> TaskState:
     if isinstance(event, AiShown):
         return replace(state, ai_shown=True, steps=())
     steps = (*state.steps, (entry.sequence, state))
-    if isinstance(event, Commented):
-        return replace(state, comments=(*state.comments, event.text), steps=steps)
     standing = _standing(state, entry, event)
     if isinstance(event, VerdictAfterAi) or state.after_ai is not None:
         return replace(state, after_ai=standing, steps=steps)

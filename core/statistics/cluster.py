@@ -94,13 +94,11 @@ class Resampled:
         percentile: the same with the plain percentile interval of the replicates. It covers too
             little with few slides; kept because it is what most papers print.
         replicates: (R,) the replicates that could be computed.
-        undefined: replicates left out because a class or a denominator was absent.
     """
 
     measured: Measured
     percentile: Measured
     replicates: FloatArray
-    undefined: int
 
     @property
     def best(self) -> Measured:
@@ -194,13 +192,12 @@ class SlideBootstrap:
             patch_error: standard error if patches were independent.
         """
         kept = replicates[np.isfinite(replicates)]
-        undefined = len(replicates) - len(kept)
         notes = self.evidence.notes()
-        if undefined:
+        if undefined := len(replicates) - len(kept):
             notes += (f"{undefined} of {len(replicates)} replicates lacked a class or a flag.",)
         bare = Measured(value, by="slides", notes=notes)
         if len(kept) < 2 or not np.isfinite(value):
-            return Resampled(bare, bare, kept, undefined)
+            return Resampled(bare, bare, kept)
         error = float(np.std(kept, ddof=1))
         bare = replace(
             bare,
@@ -213,10 +210,10 @@ class SlideBootstrap:
         )
         bounds = _t_bounds(value, kept, freedom, scale)
         if bounds is None:
-            return Resampled(bare, percentile, kept, undefined)
+            return Resampled(bare, percentile, kept)
         method = f"slide bootstrap, {scale} scale, t"
         measured = replace(bare, low=bounds[0], high=bounds[1], method=method)
-        return Resampled(measured, percentile, kept, undefined)
+        return Resampled(measured, percentile, kept)
 
 
 _SCALES: dict[Scale, tuple[Callable[..., FloatArray], Callable[..., FloatArray]]] = {

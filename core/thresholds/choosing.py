@@ -157,7 +157,6 @@ class Stability:
         replicates: (R,) chosen in each slide-bootstrap replicate that allowed a choice.
         sensitivity: (R,) of each replicate's threshold on the evidence itself.
         specificity: (R,) likewise.
-        unattainable: replicates in which no threshold satisfied the rule.
         without_slide: (S,) chosen with one slide left out, in the order of `slide_names`; NaN
             where no threshold satisfied the rule.
         slide_names: the S slides.
@@ -167,7 +166,6 @@ class Stability:
     replicates: FloatArray
     sensitivity: FloatArray
     specificity: FloatArray
-    unattainable: int
     without_slide: FloatArray
     slide_names: tuple[str, ...]
 
@@ -219,7 +217,6 @@ def threshold_stability(rule: Rule, bootstrap: SlideBootstrap, table: OperatingT
         replicates=kept,
         sensitivity=there.value("sensitivity"),
         specificity=there.value("specificity"),
-        unattainable=len(drawn) - len(kept),
         without_slide=without,
         slide_names=evidence.slide_names,
     )

@@ -19,7 +19,6 @@ from core.errors import NodelensError
 from core.review import (
     CaseFiled,
     CaseOpened,
-    Commented,
     Corrected,
     Record,
     RecordEntry,
@@ -93,8 +92,6 @@ def _line(entry: RecordEntry, names: Mapping[str, str]) -> dict[str, object]:
         seen = ", ".join([*["blind"] * given.blinded, *given.screen])
         parts = [str(given.verdict), seen, f"{given.seconds:.1f} s", ", ".join(given.tags)]
         content = " · ".join(filter(None, parts))
-    elif isinstance(event, Commented):
-        content = event.text
     elif isinstance(event, CaseOpened):
         content = event.order
     elif isinstance(event, CaseFiled):
