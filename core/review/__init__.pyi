@@ -7,7 +7,6 @@ from .chain import Anchor as Anchor
 from .chain import Link as Link
 from .disagreement import ReadPatch as ReadPatch
 from .disagreement import Reason as Reason
-from .disagreement import disagreements as disagreements
 from .disagreement import disputed_patches as disputed_patches
 from .disagreement import paired_verdicts as paired_verdicts
 from .disagreement import read_patches as read_patches

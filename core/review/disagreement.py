@@ -38,17 +38,6 @@ def paired_verdicts(
     )
 
 
-def disagreements(
-    record: Record, first: tuple[str, str], second: tuple[str, str]
-) -> tuple[Pair, ...]:
-    """Return the pairs whose final verdicts differ; "cannot judge" against a call differs too."""
-    return tuple(
-        pair
-        for pair in paired_verdicts(record, first, second)
-        if pair[0].final.reading.verdict is not pair[1].final.reading.verdict
-    )
-
-
 def disputed_patches(record: Record, cases: tuple[str, ...]) -> frozenset[str]:
     """Return the SHA-256 of each patch on which any two readings in these cases differ."""
     if not cases:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import ReviewError
-from core.review.disagreement import disagreements
+from core.review.disagreement import disputed_patches
 from core.review.record import current_verdicts
 from core.review.store import ReviewStore
 from core.review.vocabulary import OnScreen, ReadingMode, Verdict
@@ -138,8 +138,7 @@ def test_only_disputed_patches_go_to_adjudication(store: ReviewStore) -> None:
         store.append(given(first, "Ann", task, Verdict.TUMOUR))
         verdict = Verdict.NO_TUMOUR if task == 1 else Verdict.TUMOUR
         store.append(given(second, "Bob", task, verdict))
-    queue = disagreements(store.record(), ("first", "Ann"), ("second", "Bob"))
-    assert [pair[0].patch.sha256 for pair in queue] == [sha256_of_number(1)]
+    assert disputed_patches(store.record(), ("first", "second")) == {sha256_of_number(1)}
     with pytest.raises(ReviewError, match="not in dispute"):
         store.append(toy_case("all", ReadingMode.ADJUDICATION, of=("first", "second")))
     disputed = toy_case(
