@@ -9,7 +9,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 fcntl: ModuleType | None
 try:
@@ -140,6 +143,16 @@ def no_formula(text: str) -> str:
     Text that looks guarded already gets one more, so that `unguarded` gives back what was there.
     """
     return f"'{text}" if _FORMULA.match(text) else text
+
+
+def guarded(table: "pd.DataFrame") -> "pd.DataFrame":
+    """Return a table whose text no spreadsheet runs, each cell as `no_formula` makes it."""
+
+    def safe(cell: object) -> object:
+        return no_formula(cell) if isinstance(cell, str) else cell
+
+    text = table.select_dtypes(include=["object", "str"]).columns
+    return table.assign(**{name: table[name].map(safe) for name in text})
 
 
 def unguarded(text: str) -> str:

@@ -3,9 +3,7 @@
 Not among the exports of `core.review`, because it loads the scoring room and PyTorch with it.
 """
 
-import csv
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +11,7 @@ from typing import Any, Final
 import pandas as pd
 
 from core.errors import RunError
-from core.files import no_formula, replacing
+from core.files import guarded, replacing
 from core.review.chain import Anchor
 from core.review.events import CasePatch, MapShown
 from core.review.progress import seconds_spent
@@ -22,43 +20,19 @@ from core.review.record import CurrentVerdict, Record, StandingReading, current_
 from core.review.vocabulary import ReadingMode
 from core.scoring.outputs import OUTPUT_SUFFIXES, write_metadata
 
-
-@dataclass(frozen=True, slots=True)
-class VerdictRow:
-    """One standing verdict, flat. Fields named `first_…` are of the reading before the AI."""
-
-    case: str
-    case_name: str
-    mode: str
-    reader: str
-    position: int
-    origin: str
-    id: str
-    sha256: str
-    slide: str | None
-    label: int | None
-    prob_tumour: float | None
-    predicted_label: int | None
-    verdict: str
-    first_verdict: str
-    overrides_model: bool
-    confidence: str | None
-    tags: str
-    quality: str | None
-    comment: str
-    on_screen: str
-    first_on_screen: str
-    map_shown: str
-    seconds: float
-    model_id: str
-    operating_point: str
-    at: str
-    first_at: str
-    event: int
-    event_hash: str
-
-
-VERDICT_COLUMNS: Final = tuple(field.name for field in fields(VerdictRow))
+VERDICT_COLUMNS: Final = (
+    "case", "case_name", "mode", "reader", "position", "origin", "id", "sha256", "slide", "label",
+    "prob_tumour", "predicted_label", "verdict", "first_verdict", "overrides_model", "confidence",
+    "tags", "quality", "comment", "on_screen", "first_on_screen", "map_shown", "seconds",
+    "model_id", "operating_point", "at", "first_at", "event", "event_hash",
+)  # fmt: skip
+"""Of one standing verdict; those named `first_…` are of the reading before the AI."""
+LABEL_COLUMNS: Final = (
+    "id", "label", "original_label", "status", "sha256", "readers", "cases", "events",
+    "event_hashes", "model_id", "last_at",
+)  # fmt: skip
+"""Of a label to train on: the one before, where it comes from, and of the verdicts behind it the
+readers, cases, sequences and hashes in the record, models, and the time of the last one."""
 
 
 def pseudonyms(record: Record) -> dict[str, str]:
@@ -70,10 +44,10 @@ def pseudonyms(record: Record) -> dict[str, str]:
     return {reader: f"reader {number}" for number, reader in enumerate(order, start=1)}
 
 
-def verdict_rows(
+def verdict_table(
     record: Record, case: str | None = None, *, hide: Pseudonyms | None = None
-) -> list[VerdictRow]:
-    """Return the verdicts that stand, of one case or of all.
+) -> pd.DataFrame:
+    """Return the verdicts that stand, of one case or of all, with `VERDICT_COLUMNS`.
 
     Args:
         record: The record.
@@ -81,57 +55,59 @@ def verdict_rows(
         hide: Replaces readers, patches, slides and cases, and leaves out what is free text.
     """
     rows = [_row(verdict) for verdict in current_verdicts(record, case)]
-    return rows if hide is None else [_hidden_row(row, hide) for row in rows]
+    if hide is not None:
+        rows = [row | _hidden(row, hide) for row in rows]
+    table = pd.DataFrame(rows, columns=list(VERDICT_COLUMNS))
+    return table.astype({"label": "Int8", "predicted_label": "Int8"})
 
 
-def _hidden_row(row: VerdictRow, hide: Pseudonyms) -> VerdictRow:
-    return replace(
-        row,
-        case=hide.of("case", row.case),
-        case_name="",
-        reader=hide.of("reader", row.reader),
-        id=hide.of("patch", row.sha256),
-        sha256="",  # whoever has the files could look them up
-        slide=None if row.slide is None else hide.of("slide", row.slide),
-        comment="",
-        event_hash="",
-    )
+def _hidden(row: Mapping[str, Any], hide: Pseudonyms) -> dict[str, str | None]:
+    return {
+        "case": hide.of("case", row["case"]),
+        "case_name": "",
+        "reader": hide.of("reader", row["reader"]),
+        "id": hide.of("patch", row["sha256"]),
+        "sha256": "",  # whoever has the files could look them up
+        "slide": None if row["slide"] is None else hide.of("slide", row["slide"]),
+        "comment": "",
+        "event_hash": "",
+    }
 
 
-def _row(verdict: CurrentVerdict) -> VerdictRow:
+def _row(verdict: CurrentVerdict) -> dict[str, Any]:
     first, final, patch = verdict.first, verdict.final, verdict.patch
     told = final.reading
-    return VerdictRow(
-        case=verdict.case.case,
-        case_name=verdict.case.name,
-        mode=str(verdict.case.mode),
-        reader=verdict.reader,
-        position=verdict.position,
-        origin=str(verdict.task.origin),
-        id=patch.id,
-        sha256=patch.sha256,
-        slide=patch.slide,
-        label=patch.label,
-        prob_tumour=patch.prob_tumour,
-        predicted_label=patch.predicted_label,
-        verdict=str(told.verdict),
-        first_verdict=str(first.reading.verdict),
-        overrides_model=verdict.overrides_model,
-        confidence=None if told.confidence is None else str(told.confidence),
-        tags="; ".join(told.tags),
-        quality=None if told.quality is None else str(told.quality),
-        comment=verdict.comment,
-        on_screen=_screen(final),
-        first_on_screen=_screen(first),
-        map_shown=_map(told.map),
-        seconds=seconds_spent(verdict),
-        model_id=final.model_id,
-        operating_point=final.operating_point,
-        at=final.at,
-        first_at=first.at,
-        event=final.sequence,
-        event_hash=final.hash,
-    )
+    return {
+        "case": verdict.case.case,
+        "case_name": verdict.case.name,
+        "mode": str(verdict.case.mode),
+        "reader": verdict.reader,
+        "position": verdict.position,
+        "origin": str(verdict.task.origin),
+        "id": patch.id,
+        "sha256": patch.sha256,
+        "slide": patch.slide,
+        "label": patch.label,
+        "prob_tumour": patch.prob_tumour,
+        "predicted_label": patch.predicted_label,
+        "verdict": str(told.verdict),
+        "first_verdict": str(first.reading.verdict),
+        "overrides_model": verdict.overrides_model,
+        "confidence": None if told.confidence is None else str(told.confidence),
+        "tags": "; ".join(told.tags),
+        "quality": None if told.quality is None else str(told.quality),
+        "comment": verdict.comment,
+        "on_screen": _screen(final),
+        "first_on_screen": _screen(first),
+        "map_shown": _map(told.map),
+        "seconds": seconds_spent(verdict),
+        "model_id": final.model_id,
+        "operating_point": final.operating_point,
+        "at": final.at,
+        "first_at": first.at,
+        "event": final.sequence,
+        "event_hash": final.hash,
+    }
 
 
 def _screen(standing: StandingReading) -> str:
@@ -145,8 +121,8 @@ def _map(shown: MapShown | None) -> str:
     return f"{shown.method} at {shown.layer} of {shown.model_id}, for {shown.target}: {drawn}"
 
 
-def write_verdicts(path: Path, rows: Sequence[VerdictRow], *, head: Anchor) -> None:
-    """Write rows as `.csv` or `.parquet`, by the suffix, and the chain's end beside them.
+def write_verdicts(path: Path, table: pd.DataFrame, *, head: Anchor) -> None:
+    """Write verdicts as `.csv` or `.parquet`, by the suffix, and the chain's end beside them.
 
     In a CSV, text that a spreadsheet would run as a formula gets a leading apostrophe.
 
@@ -155,15 +131,12 @@ def write_verdicts(path: Path, rows: Sequence[VerdictRow], *, head: Anchor) -> N
     """
     if path.suffix not in OUTPUT_SUFFIXES:
         raise RunError(f"Found the name {path.name}; expected one ending in .csv or .parquet.")
-    if path.suffix == ".csv":
-        _write_csv(path, VERDICT_COLUMNS, (asdict(row) for row in rows))
-    else:
-        table = pd.DataFrame([asdict(row) for row in rows], columns=list(VERDICT_COLUMNS))
-        for column in ("label", "predicted_label"):
-            table[column] = table[column].astype("Int8")
-        with replacing(path) as temporary:
+    with replacing(path) as temporary:
+        if path.suffix == ".csv":
+            guarded(table).to_csv(temporary, index=False, lineterminator="\n")
+        else:
             table.to_parquet(temporary, index=False)
-    write_metadata(path, {"record_head": str(head), "verdicts": len(rows)})
+    write_metadata(path, {"record_head": str(head), "verdicts": len(table)})
 
 
 class LabelStatus(StrEnum):
@@ -179,44 +152,13 @@ class LabelStatus(StrEnum):
     DISPUTED = "disputed"
 
 
-@dataclass(frozen=True, slots=True)
-class CorrectedLabel:
-    """A label with its provenance.
-
-    Attributes:
-        id: The file's stem.
-        label: 0 or 1, the label to train on.
-        original_label: The one before; None if there was none.
-        status: See `LabelStatus`.
-        sha256: Of the patch.
-        readers: Who judged it, joined by "; ".
-        cases: In which cases.
-        events: Sequences of the verdicts in the record.
-        event_hashes: Their hashes.
-        model_id: Of the model that the readers saw.
-        last_at: Time of the last verdict.
-    """
-
-    id: str
-    label: int
-    original_label: int | None
-    status: LabelStatus
-    sha256: str
-    readers: str
-    cases: str
-    events: str
-    event_hashes: str
-    model_id: str
-    last_at: str
-
-
 def corrected_labels(
     record: Record,
     cases: Sequence[str],
     *,
     hide: Pseudonyms | None = None,
-) -> list[CorrectedLabel]:
-    """Return the labels of all patches of some cases after the readers' verdicts.
+) -> pd.DataFrame:
+    """Return the labels of all patches of some cases after the readers' verdicts: `LABEL_COLUMNS`.
 
     With `hide`, readers, patches and cases have pseudonyms; such a list cannot train, because its
     ids name no files.
@@ -234,12 +176,13 @@ def corrected_labels(
             if not verdict.is_repeat and verdict.final.reading.verdict.label is not None:
                 judged.setdefault(verdict.patch.sha256, []).append(verdict)
     rows = (_corrected(patch, judged.get(sha256, []), hide) for sha256, patch in patches.items())
-    return [row for row in rows if row is not None]
+    table = pd.DataFrame([row for row in rows if row is not None], columns=list(LABEL_COLUMNS))
+    return table.astype({"label": "Int8", "original_label": "Int8"})
 
 
 def _corrected(
     patch: CasePatch, verdicts: list[CurrentVerdict], hide: Pseudonyms | None
-) -> CorrectedLabel | None:
+) -> dict[str, Any] | None:
     settling = [v for v in verdicts if v.case.mode is ReadingMode.ADJUDICATION]
     deciding = settling or verdicts
     found = {verdict.final.reading.verdict.label for verdict in deciding}
@@ -255,39 +198,24 @@ def _corrected(
     def told(kind: str, name: str) -> str:
         return name if hide is None else hide.of(kind, name)
 
-    return CorrectedLabel(
-        id=patch.id if hide is None else hide.of("patch", patch.sha256),
-        label=label,
-        original_label=patch.label,
-        status=status,
-        sha256=patch.sha256 if hide is None else "",
-        readers="; ".join(sorted({told("reader", v.reader) for v in deciding})),
-        cases="; ".join(dict.fromkeys(told("case", v.case.case) for v in deciding)),
-        events="; ".join(str(v.final.sequence) for v in deciding),
-        event_hashes="" if hide else "; ".join(v.final.hash for v in deciding),
-        model_id="; ".join(sorted({v.final.model_id for v in deciding})),
-        last_at=max((v.final.at for v in deciding), default=""),
-    )
+    return {
+        "id": patch.id if hide is None else hide.of("patch", patch.sha256),
+        "label": label,
+        "original_label": patch.label,
+        "status": status,
+        "sha256": patch.sha256 if hide is None else "",
+        "readers": "; ".join(sorted({told("reader", v.reader) for v in deciding})),
+        "cases": "; ".join(dict.fromkeys(told("case", v.case.case) for v in deciding)),
+        "events": "; ".join(str(v.final.sequence) for v in deciding),
+        "event_hashes": "" if hide else "; ".join(v.final.hash for v in deciding),
+        "model_id": "; ".join(sorted({v.final.model_id for v in deciding})),
+        "last_at": max((v.final.at for v in deciding), default=""),
+    }
 
 
-def write_corrected_labels(path: Path, rows: Sequence[CorrectedLabel], *, head: Anchor) -> None:
+def write_corrected_labels(path: Path, table: pd.DataFrame, *, head: Anchor) -> None:
     """Write `id,label` and the provenance as CSV, and the chain's end and the counts beside it."""
-    columns = [field.name for field in fields(CorrectedLabel)]
-    _write_csv(path, columns, (asdict(row) for row in rows))
-    counts = {str(status): sum(row.status is status for row in rows) for status in LabelStatus}
-    write_metadata(path, {"record_head": str(head), "labels": len(rows), "counts": counts})
-
-
-def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows([_cell(row[column]) for column in columns] for row in rows)
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return no_formula(value)
-    return repr(value) if isinstance(value, float) else str(value)
+    with replacing(path) as temporary:
+        guarded(table).to_csv(temporary, index=False, lineterminator="\n")
+    counts = {str(status): int((table["status"] == status).sum()) for status in LabelStatus}
+    write_metadata(path, {"record_head": str(head), "labels": len(table), "counts": counts})

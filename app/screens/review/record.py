@@ -32,7 +32,7 @@ from core.review import (
 from core.review.anchors import read_anchors
 from core.review.exports import (
     corrected_labels,
-    verdict_rows,
+    verdict_table,
     write_corrected_labels,
     write_verdicts,
 )
@@ -171,7 +171,7 @@ def _made(write: Callable[[Path], object], name: str) -> bytes:
 
 
 def _verdicts(record: Record, case: CaseOpened, hide: Pseudonyms | None, suffix: str) -> bytes:
-    rows = verdict_rows(record, case.case, hide=hide)
+    rows = verdict_table(record, case.case, hide=hide)
     return _made(lambda path: write_verdicts(path, rows, head=record.end), f"verdicts{suffix}")
 
 

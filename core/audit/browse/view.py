@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from core.audit import CHANNELS, FLAGS, Audit, Finding, QualityLimits
 from core.audit.scores import aligned
-from core.files import no_formula
+from core.files import guarded
 
 Rows = NDArray[np.int64]
 BINS: Final = 40
@@ -169,13 +169,7 @@ def exported(view: AuditView, rows: Rows) -> pd.DataFrame:
 
 def csv_bytes(frame: pd.DataFrame) -> bytes:
     """Return a table as CSV whose text cannot be run by a spreadsheet."""
-    text = frame.select_dtypes(include=["object", "str"]).columns
-    safe = frame.assign(**{name: frame[name].map(_cell) for name in text})
-    return safe.to_csv(index=False).encode()
-
-
-def _cell(cell: object) -> object:
-    return no_formula(cell) if isinstance(cell, str) else cell
+    return guarded(frame).to_csv(index=False).encode()
 
 
 def parquet_bytes(frame: pd.DataFrame) -> bytes:

@@ -1,7 +1,6 @@
 import csv
 import hmac
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +11,7 @@ from core.review.exports import (
     LabelStatus,
     corrected_labels,
     pseudonyms,
-    verdict_rows,
+    verdict_table,
     write_corrected_labels,
     write_verdicts,
 )
@@ -39,7 +38,7 @@ def store(tmp_path: Path) -> ReviewStore:
 
 
 def test_csv_and_parquet_hold_the_same_verdicts(store: ReviewStore, tmp_path: Path) -> None:
-    rows = verdict_rows(store.record())
+    rows = verdict_table(store.record())
     for suffix in (".csv", ".parquet"):
         write_verdicts(tmp_path / f"verdicts{suffix}", rows, head=store.head())
     parquet = pd.read_parquet(tmp_path / "verdicts.parquet")
@@ -64,22 +63,22 @@ def test_a_hidden_export_tells_no_name_file_slide_hash_or_text(
     store: ReviewStore, tmp_path: Path
 ) -> None:
     record, hide = store.record(), Pseudonyms(b"k" * 32)
-    write_verdicts(tmp_path / "v.csv", verdict_rows(record, hide=hide), head=store.head())
+    write_verdicts(tmp_path / "v.csv", verdict_table(record, hide=hide), head=store.head())
     labels = corrected_labels(record, ["c1"], hide=hide)
     write_corrected_labels(tmp_path / "l.csv", labels, head=store.head())
     files = [(tmp_path / name).read_text("utf-8") for name in ("v.csv", "l.csv")]
-    parquet = pd.DataFrame([asdict(row) for row in verdict_rows(record, hide=hide)]).to_csv()
+    parquet = verdict_table(record, hide=hide).to_csv()
     told = ["Ann", "Bob", "patch-00", "toy c1", "=1+1", *(link.hash for link in store.links())]
     told += [patch.sha256 for patch in record.case("c1").patches]
     for text in (*files, parquet):
         assert [name for name in told if name in text] == []
         assert "s0," not in text
-    plain = verdict_rows(record)
-    hidden = verdict_rows(record, hide=hide)
-    pairs = {(one.id, other.id) for one, other in zip(plain, hidden, strict=True)}
-    assert len(pairs) == len({one.id for one in plain}) == 5  # alike for alike, else different
-    assert {row.id for row in labels} == {row.id for row in hidden}
-    assert [row.verdict for row in hidden] == [row.verdict for row in plain]
+    plain = verdict_table(record)
+    hidden = verdict_table(record, hide=hide)
+    pairs = set(zip(plain["id"], hidden["id"], strict=True))
+    assert len(pairs) == len(set(plain["id"])) == 5  # alike for alike, else different
+    assert set(labels["id"]) == set(hidden["id"])
+    assert hidden["verdict"].tolist() == plain["verdict"].tolist()
 
 
 def test_another_key_gives_other_pseudonyms_and_a_stored_key_the_same(tmp_path: Path) -> None:
@@ -98,7 +97,7 @@ def test_labels_are_corrected_only_where_all_readers_agree(
     store: ReviewStore, tmp_path: Path
 ) -> None:
     rows = corrected_labels(store.record(), ["c1"])
-    assert [(row.id[-1], row.label, row.status) for row in rows] == [
+    assert [(str(row.id)[-1], row.label, row.status) for row in rows.itertuples()] == [
         ("0", 1, LabelStatus.KEPT),
         ("1", 1, LabelStatus.CORRECTED),
         ("2", 0, LabelStatus.DISPUTED),
@@ -123,7 +122,6 @@ def test_an_adjudication_settles_a_disputed_label(store: ReviewStore) -> None:
     )
     store.append(case)
     store.append(given(case, "Cho", 0, reading(T, OnScreen.OTHER_VERDICTS)))
-    (row,) = [
-        row for row in corrected_labels(store.record(), ["c1", "settle"]) if row.id[-1] == "2"
-    ]
+    labels = corrected_labels(store.record(), ["c1", "settle"])
+    (row,) = labels[labels["id"].str.endswith("2")].itertuples()
     assert (row.label, row.status, row.readers) == (1, LabelStatus.CORRECTED, "Cho")

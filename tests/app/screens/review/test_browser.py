@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from pypdf import PdfReader
 
 from core.review import ReadingMode, ReviewStore, current_verdicts, verify_store
-from core.review.exports import verdict_rows
+from core.review.exports import verdict_table
 from core.scoring import Classifier
 from tests.app.screens.review.toys import scored_case
 from tests.browsing import browser, needs_chromium, served
@@ -148,7 +148,7 @@ def test_two_hundred_verdicts_at_five_keys_a_second_each_reach_the_patch_that_wa
             page.get_by_role("button", name="Save PDF").click()
         pdf = PdfReader(io.BytesIO(Path(waited.value.path()).read_bytes()))
     store = ReviewStore(data / "review.sqlite")
-    rows = verdict_rows(store.record(), "toycase")
+    rows = list(verdict_table(store.record(), "toycase").itertuples())
     assert [str(row.verdict) for row in rows] == [_VERDICTS[given[at]] for at in range(1, 201)]
     told = {place: row.comment for place, row in enumerate(rows, 1) if row.comment}
     assert told == comments

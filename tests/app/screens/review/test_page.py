@@ -24,7 +24,7 @@ from core.review import (
     verify_store,
 )
 from core.review.anchors import read_anchors
-from core.review.exports import verdict_rows
+from core.review.exports import verdict_table
 from core.scoring import Classifier
 from core.wording import call_of
 from tests.app.conftest import html, open_view
@@ -58,7 +58,7 @@ def test_a_comment_given_blind_stands_in_the_box_again_and_is_exported(
     ann.give("no tumour", comment="small group, upper left")
     assert ann.screen["before"]["comment"] == "small group, upper left"
     ann.keep()
-    rows = verdict_rows(ann.store.record(), "toycase")
+    rows = list(verdict_table(ann.store.record(), "toycase").itertuples())
     assert [row.comment for row in rows] == ["small group, upper left"]
 
 
@@ -69,7 +69,7 @@ def test_a_comment_changed_after_the_ai_replaces_the_blind_one_in_exports(
     ann = Hand(data)
     ann.give("no tumour", comment="unsure")
     ann.keep(comment="sinus histiocytes")
-    rows = verdict_rows(ann.store.record(), "toycase")
+    rows = list(verdict_table(ann.store.record(), "toycase").itertuples())
     assert [row.comment for row in rows] == ["sinus histiocytes"]
 
 
