@@ -12,12 +12,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-import pandas as pd
 from tqdm import tqdm
 
 from core.errors import RunError
 from core.explanation.cam import CamMap, Method, Target, unit_of
-from core.explanation.distributions import DISTRIBUTION_COLUMNS, Collected, distribution_table
+from core.explanation.distributions import Collected, distribution_table
 from core.explanation.explainer import Explainer
 from core.explanation.faithfulness import TwinTester
 from core.explanation.fillers import DonorPool, read_donors
@@ -212,8 +211,7 @@ def _write_pictures(
 
 
 def _write_report(out: Path, collected: Collected, facts: dict[str, str], table: Path) -> None:
-    rows = pd.DataFrame(distribution_table(collected.groups()), columns=list(DISTRIBUTION_COLUMNS))
-    rows = rows.astype({"slides": "Int64"})
+    rows = distribution_table(collected.groups())
     with replacing(out / f"{REPORT_STEM}.csv") as temporary:
         rows.to_csv(temporary, index=False, lineterminator="\n")
     with replacing(out / f"{REPORT_STEM}.parquet") as temporary:

@@ -1,12 +1,13 @@
 """How the measures of many explanations spread, by class and by outcome, with intervals."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Final
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from core.explanation.rows import MEASURES, ExplanationRow, Measure
@@ -23,6 +24,19 @@ class Basis(StrEnum):
     LABEL = "reference label"
     CALL = "the model's call"
     OUTCOME = "call against reference label"
+
+
+_GROUPS: Final[dict[Basis, dict[str, tuple[int | None, int | None]]]] = {
+    Basis.CALL: {"Called tumour": (None, 1), "Not called tumour": (None, 0)},
+    Basis.LABEL: {"Tumour in the centre": (1, None), "No tumour in the centre": (0, None)},
+    Basis.OUTCOME: {
+        "True positive": (1, 1),
+        "False positive": (0, 1),
+        "False negative": (1, 0),
+        "True negative": (0, 0),
+    },
+}
+"""Label and call of the patches of each group; None: whichever."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,37 +164,19 @@ class Collected:
         its class and in no outcome.
         """
         if not self.has_labels:
-            return self._of(
-                Basis.CALL,
-                {
-                    "Called tumour": lambda one: one.call == 1,
-                    "Not called tumour": lambda one: one.call == 0,
-                },
-            )
-        classes = self._of(
-            Basis.LABEL,
-            {
-                "Tumour in the centre": lambda one: one.label == 1,
-                "No tumour in the centre": lambda one: one.label == 0,
-            },
-        )
-        outcomes = self._of(
-            Basis.OUTCOME,
-            {
-                "True positive": lambda one: (one.label, one.call) == (1, 1),
-                "False positive": lambda one: (one.label, one.call) == (0, 1),
-                "False negative": lambda one: (one.label, one.call) == (1, 0),
-                "True negative": lambda one: (one.label, one.call) == (0, 0),
-            },
-        )
-        return classes + outcomes
+            return self._of(Basis.CALL)
+        return self._of(Basis.LABEL) + self._of(Basis.OUTCOME)
 
-    def _of(self, basis: Basis, rules: dict[str, Callable[[_Record], bool]]) -> list[Group]:
+    def _of(self, basis: Basis) -> list[Group]:
         table = np.array([one.values for one in self._records]).reshape(-1, len(MEASURES))
         made = np.isfinite(table).any(axis=0)
         groups = []
-        for name, belongs in rules.items():
-            rows = [number for number, one in enumerate(self._records) if belongs(one)]
+        for name, (label, call) in _GROUPS[basis].items():
+            rows = [
+                number
+                for number, one in enumerate(self._records)
+                if label in (None, one.label) and call in (None, one.call)
+            ]
             slides = [self._records[number].slide for number in rows]
             spreads = tuple(
                 _spread(measure, table[rows, column], slides)
@@ -192,7 +188,7 @@ class Collected:
 
 
 def _value(measure: Measure, row: ExplanationRow) -> float:
-    value = measure.get(row)
+    value = measure.of(row)
     if value is None:
         return np.nan
     return float(value > 0) if measure.rate else float(value)
@@ -206,40 +202,22 @@ def _spread(measure: Measure, values: FloatArray, slides: Sequence[str | None]) 
 
 
 DISTRIBUTION_COLUMNS: Final = (
-    "basis",
-    "group",
-    "group_patches",
-    "measure",
-    "patches",
-    "slides",
-    "statistic",
-    "value",
-    "low",
-    "high",
-    "level",
-    "method",
-    "by_area",
-)
+    "basis", "group", "group_patches", "measure", "patches", "slides", "statistic", "value", "low",
+    "high", "level", "method", "by_area",
+)  # fmt: skip
 
 
-def distribution_table(groups: Iterable[Group]) -> list[tuple[str | float | int | None, ...]]:
+def distribution_table(groups: Iterable[Group]) -> pd.DataFrame:
     """Return one row per group, measure and statistic, with `DISTRIBUTION_COLUMNS`."""
-    rows: list[tuple[str | float | int | None, ...]] = []
-    for group in groups:
-        for spread in group.spreads:
-            held = (str(group.basis), group.name, group.patches, spread.measure.key)
-            for name, one in spread.estimates.items():
-                ends = (one.low, one.high, LEVEL) if one.has_interval else (None, None, None)
-                rows.append(
-                    (
-                        *held,
-                        len(spread),
-                        spread.slide_count,
-                        name,
-                        one.value,
-                        *ends,
-                        one.method,
-                        spread.measure.by_area,
-                    )
-                )
-    return rows
+    rows = [
+        (
+            *(str(group.basis), group.name, group.patches, spread.measure.key),
+            *(len(spread), spread.slide_count, name, one.value),
+            *((one.low, one.high, LEVEL) if one.has_interval else (None, None, None)),
+            *(one.method, spread.measure.by_area),
+        )
+        for group in groups
+        for spread in group.spreads
+        for name, one in spread.estimates.items()
+    ]
+    return pd.DataFrame(rows, columns=list(DISTRIBUTION_COLUMNS)).astype({"slides": "Int64"})

@@ -153,7 +153,7 @@ class Measure:
     Attributes:
         key: Its column.
         name: What the reader calls it.
-        get: The measure of a row, None where it was not made.
+        get: The measure of a row, None where it was not made; by default what the column holds.
         rate: Whether it is yes or no, so that the mean of what is above 0 is a rate.
         bounds: Smallest and largest possible value, None open.
         by_area: What a map without any preference would give; None where there is no such value.
@@ -161,21 +161,14 @@ class Measure:
 
     key: str
     name: str
-    get: Number
+    get: Number | None = None
     rate: bool = False
     bounds: tuple[float | None, float | None] = (0.0, 1.0)
     by_area: float | None = None
 
-
-def _column(
-    key: str,
-    name: str,
-    *,
-    rate: bool = False,
-    bounds: tuple[float | None, float | None] = (0.0, 1.0),
-    by_area: float | None = None,
-) -> Measure:
-    return Measure(key, name, number(key), rate, bounds, by_area)
+    def of(self, row: ExplanationRow) -> float | None:
+        """Return the measure of a row, None where it was not made."""
+        return (self.get or number(self.key))(row)
 
 
 def _if_passed(get: Number) -> Number:
@@ -192,8 +185,8 @@ def _decided(region: Decisive) -> Number:
 
 
 _PASSED: Final = "The same, only maps that passed their test"
-_SHARE: Final = _column("centre_share", "Part of the map's evidence in the centre", by_area=1 / 9)
-_PEAK: Final = _column(
+_SHARE: Final = Measure("centre_share", "Part of the map's evidence in the centre", by_area=1 / 9)
+_PEAK: Final = Measure(
     "peak_in_centre", "Pointing game: highest cell in the centre", rate=True, by_area=1 / 9
 )
 DECIDED: Final = tuple(
@@ -207,21 +200,21 @@ DECIDED: Final = tuple(
 )
 MEASURES: Final = (
     _SHARE,
-    Measure("centre_share_reliable", _PASSED, _if_passed(_SHARE.get), by_area=1 / 9),
+    Measure("centre_share_reliable", _PASSED, _if_passed(_SHARE.of), by_area=1 / 9),
     _PEAK,
-    Measure("peak_in_centre_reliable", _PASSED, _if_passed(_PEAK.get), rate=True, by_area=1 / 9),
-    _column("evidence_for", "Evidence for the target (sum of positive values)", bounds=(0.0, None)),
-    _column("weak_evidence", "Weak evidence: does not double the odds", rate=True),
-    _column("centre_reliance", "Centre reliance: part of the odds that rests on the centre"),
-    _column("ring_reliance", "Ring reliance: part of the odds that rests on the ring"),
-    _column(
+    Measure("peak_in_centre_reliable", _PASSED, _if_passed(_PEAK.of), rate=True, by_area=1 / 9),
+    Measure("evidence_for", "Evidence for the target (sum of positive values)", bounds=(0.0, None)),
+    Measure("weak_evidence", "Weak evidence: does not double the odds", rate=True),
+    Measure("centre_reliance", "Centre reliance: part of the odds that rests on the centre"),
+    Measure("ring_reliance", "Ring reliance: part of the odds that rests on the ring"),
+    Measure(
         "centre_reliance_spread", "Spread of centre reliance over fillers (SD)", bounds=(0.0, 0.5)
     ),
     *DECIDED,
-    _column("twins_beaten", "Part of the randomised twins that the map beats"),
-    _column("reliable", "Map passed its test", rate=True),
-    _column(
+    Measure("twins_beaten", "Part of the randomised twins that the map beats"),
+    Measure("reliable", "Map passed its test", rate=True),
+    Measure(
         "d4_spread_logit", "Spread of the logit over eight orientations (SD)", bounds=(0.0, None)
     ),
-    _column("d4_flips", "Some orientation is called otherwise", rate=True),
+    Measure("d4_flips", "Some orientation is called otherwise", rate=True),
 )
