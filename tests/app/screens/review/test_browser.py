@@ -92,7 +92,7 @@ def test_fifty_patches_are_read_blind_first_by_keyboard_alone_beside_another_rea
     final = "".join(verdict.final.reading.verdict[0] for verdict in by_ann)
     assert final == "tn" * 12 + "t" + "nt" * 12 + "n"
     assert [verdict.final.reading.verdict for verdict in by_ben] == ["tumour"] * 3
-    assert not any(verdict.first.reading.screen for verdict in (*by_ann, *by_ben))
+    assert all(verdict.first.reading.blinded for verdict in (*by_ann, *by_ben))
     assert verify_store(store.path).ok
 
 
