@@ -39,6 +39,11 @@ class AiChanges:
         """How many changed."""
         return self.read - sum(self.table[place][place] for place in range(len(Verdict)))
 
+    @property
+    def otherwise(self) -> int:
+        """Changed neither to the model's call nor from it."""
+        return self.changed - self.to_model - self.from_model
+
 
 def ai_changes(verdicts: Sequence[CurrentVerdict]) -> AiChanges:
     """Return how the AI moved the verdicts; only readings in the mode BLIND_FIRST can tell."""

@@ -44,6 +44,7 @@ def test_what_the_ai_changed_is_counted_without_any_label(tmp_path: Path) -> Non
     assert (found.read, found.changed) == (7, 5)
     assert found.to_model == 3  # patches 0, 1 and 5
     assert found.from_model == 2  # patches 3 and 4
+    assert found.otherwise == 0
 
 
 def test_a_patch_is_flagged_for_each_reason_that_holds_and_for_no_other(tmp_path: Path) -> None:
