@@ -156,8 +156,8 @@ def test_two_hundred_verdicts_at_five_keys_a_second_each_reach_the_patch_that_wa
     assert kinds.count("verdict given") == 200
     assert refused < 20
     assert verify_store(store.path).ok
-    text = "\n".join(one.extract_text() for one in pdf.pages)
-    assert all(comment in text for comment in comments.values())
+    text = " ".join(" ".join(one.extract_text() for one in pdf.pages).split())  # cells wrap
+    assert [comment for comment in comments.values() if comment not in text] == []
     seconds = [one.final.reading.seconds for one in current_verdicts(store.record())]
     record_property("median_s_from_patch_to_key", statistics.median(seconds))
     assert min(seconds) >= 0.15
