@@ -31,10 +31,10 @@ def cells_as_patches(
     """
     table = io.StringIO()
     rows = csv.writer(table, lineterminator="\n")
-    rows.writerow(["id", "slide"])
+    rows.writerow(["id", "label", "slide"])  # a table without labels would be taken for a patch
     for row, column in places.tolist():
         name = cell_id(row, column)
-        rows.writerow([name, view.file.path.name])
+        rows.writerow([name, "", view.file.path.name])
         packed = io.BytesIO()
         Image.fromarray(cell_patch(view, row, column)).save(packed, "PNG")
         data = packed.getvalue()

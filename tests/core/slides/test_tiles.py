@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from core.__main__ import main
+from core.jobs import JobStore
 from core.patches import open_source
 from core.review.patches import PatchFolder
 from core.scoring import Classifier
@@ -89,7 +90,12 @@ def test_cells_for_a_review_score_like_the_slide(
     assert seen is not None
     assert np.abs(seen.astype(int) - around).mean() < 6  # JPEG, of noise
     assert kept.around("0" * 64) is None
-    assert (tmp_path / "cells" / "slides.csv").read_text().splitlines()[1] == "r2c3,a.tif"
+    assert (tmp_path / "cells" / "slides.csv").read_text().splitlines()[1] == "r2c3,,a.tif"
+    store = JobStore(tmp_path / "jobs")
+    with open_slide(path) as view:
+        job = store.add_upload("o" * 43, "cells", cells_as_patches(view, places))
+    assert [one.name for one in job.uploads] == ["r2c3.png", "r0c0.png", "r7c7.png"]
+    assert store.labels(job).of("r2c3", "r2c3.png")["slide"] == "a.tif"
     with open_source(tmp_path / "cells") as source:
         names = [entry.id for entry in source.entries]
         for name, image in zip(["r2c3", "r0c0", "r7c7"], expected, strict=True):
