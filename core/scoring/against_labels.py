@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
-import pandas as pd
 
 from core.errors import EvidenceError
 from core.scoring.rows import ScoreRow
@@ -27,7 +26,6 @@ from core.statistics import (
 )
 from core.tables import Table
 from core.thresholds import ScoreSet, Source
-from core.thresholds.score_table import scores_of_table
 
 RATES: Final[tuple[MetricName, ...]] = ("sensitivity", "specificity", "ppv", "npv", "accuracy")
 _FEWEST_SLIDES: Final = 2
@@ -144,6 +142,10 @@ def batch_scores(name: str, rows: Sequence[ScoreRow]) -> ScoreSet:
     }
     if all(row.temperature is not None for row in kept):  # rows of old runs do not say
         cells["temperature"] = [repr(row.temperature) for row in kept]
+    import pandas as pd  # noqa: PLC0415 - the app's first page does without
+
+    from core.thresholds.score_table import scores_of_table  # noqa: PLC0415 - likewise
+
     found = scores_of_table(Table(name, pd.DataFrame(cells, dtype=str)), "")
     digest = hashlib.sha256("\n".join([found.evidence.digest, *found.ids]).encode())
     return replace(found, source=Source.BATCH, sha256=digest.hexdigest())

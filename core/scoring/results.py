@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom
+from scipy.special import bdtrc
 
 from core.scoring.rows import ScoreRow, Status
 
@@ -76,7 +76,7 @@ class Unlike:
     @property
     def more_than_chance(self) -> bool:
         """Whether so many would come of such patches less often than once in a hundred batches."""
-        return bool(binom.sf(self.unlike - 1, self.compared, self.expected) < _RARE)
+        return bool(bdtrc(self.unlike - 1, self.compared, self.expected) < _RARE)
 
 
 _RARE: Final = 0.01

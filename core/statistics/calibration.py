@@ -7,7 +7,6 @@ against scikit-learn and statsmodels in the tests.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import expit, logit, stdtrit, xlog1py, xlogy
 
 from core.errors import EvidenceError
@@ -195,6 +194,8 @@ def fit_temperature(evidence: Evidence) -> float:
             "The scores have every patch on the right side of 0.5; the best temperature is 0. Use "
             "patches with at least one error."
         )
+    from scipy.optimize import brentq  # noqa: PLC0415 - slow to load
+
     return 1 / float(brentq(slope, 0.0, _COLDEST, xtol=1e-12, rtol=1e-12))
 
 

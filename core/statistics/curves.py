@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import ConvexHull
 
 from core.statistics.cluster import Resampled, SlideBootstrap
 from core.statistics.evidence import FloatArray
@@ -53,6 +52,8 @@ class Curve:
         return np.unique(np.concatenate(([0], picks.clip(0, len(self) - 1), [len(self) - 1])))
 
     def _hull_corners(self, at_most: int) -> NDArray[np.int64]:
+        from scipy.spatial import ConvexHull  # noqa: PLC0415 - slow to load
+
         low, high = float(self.x.min()), float(self.x.max())
         if low == high:
             return np.array([0, len(self) - 1])
