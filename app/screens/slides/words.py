@@ -100,6 +100,6 @@ FILES: Final = {
 }
 ALL_FILES: Final = "All of these as ZIP"
 NO_TUMOUR_SIZE: Final = (
-    "Outlines leave out flagged cells whose neighbours score low, and go through the middles of the "
-    "outermost others. Their area is that of flagged cells, not the size of a tumour."
+    "Outlines leave out flagged cells whose neighbours score low, and go through the middles of "
+    "the outermost others. Their area is that of flagged cells, not the size of a tumour."
 )
