@@ -59,6 +59,21 @@ QUALITY: Final = {
 }
 """Measures that `QualityLimits` is applied to; NaN for an unreadable input."""
 
+QUALITY_NAMES: Final = {
+    "grey_mean": "brightness",
+    "grey_sd": "contrast of grey levels",
+    "channel_sd": "contrast of the strongest channel",
+    "white_share": "share of white",
+    "black_share": "share of black",
+    "tissue_share": "share of tissue",
+    "saturation_max": "highest saturation",
+    "laplacian_rms": "strength of edges",
+    "detail_share": "fine detail",
+    "ink_share": "share of ink",
+    "colour_spread": "colourfulness",
+}
+"""What quality measures are called where they are told."""
+
 STATISTICS_OF: Final = {
     region: tuple(
         f"{region}_{channel}_{moment}"
@@ -99,3 +114,12 @@ TABLES: Final = {
     "out_of_fold: labels worth a second look, from `relations.label_candidates`",
 }
 """Each table's name (its file is NAME.parquet in the audit folder) and what its rows are."""
+
+
+def measure_text(name: str) -> str:
+    """Return a measure in words, "mean haematoxylin in the centre"."""
+    if name in QUALITY_NAMES:
+        return QUALITY_NAMES[name]
+    region, channel, moment = name.split("_")
+    place = {"whole": "the whole patch", "ring": "the surroundings"}.get(region, f"the {region}")
+    return f"{'mean' if moment == 'mean' else 'spread of'} {channel} in {place}"

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from core.audit.columns import STATISTICS_OF
+from core.audit.columns import STATISTICS_OF, measure_text
 from core.audit.limits import FLAGS, QualityLimits, quality_flags
 from core.errors import Fault
 
@@ -241,7 +241,7 @@ def _associations(associations: pd.DataFrame) -> Iterator[Finding]:
             kind,
             int(best["patches"]),
             severity=Severity.WARNING if strength >= _TELLING_AUROC else None,
-            measure=str(best["measure"]).replace("_", " ").capitalize(),
+            measure=measure_text(str(best["measure"])).capitalize(),
             strength=f"{strength:.2f}{interval}",
             direction="lower" if less else "higher",
         )

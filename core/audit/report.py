@@ -9,6 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core import pages
+from core.audit.columns import measure_text
 from core.audit.findings import Area, Severity, counted
 from core.audit.folder import Audit
 from core.audit.summaries import readable
@@ -152,7 +153,7 @@ def _associations(associations: pd.DataFrame) -> go.Figure:
     figure = go.Figure(
         go.Scatter(
             x=best["auroc"].tolist(),
-            y=[name.replace("_", " ") for name in best["measure"]],
+            y=[measure_text(name) for name in best["measure"]],
             mode="markers",
             marker={"color": pages.NO_TUMOUR, "size": 8},
             error_x=pages.error_bars(best["auroc"], best["low"], best["high"]),

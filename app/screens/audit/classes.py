@@ -11,11 +11,12 @@ from app.charts import audit as audit_charts
 from app.charts import classes as class_charts
 from app.screens.audit import patches, tabs, words
 from app.screens.audit.tiles import TileCard, tile, tiles
-from app.screens.audit.words import measure_text, unit_text
+from app.screens.audit.words import unit_text
 from app.screens.shared.parts import chart, empty, section, table, with_small
 from app.state import widgets
 from core.audit import MEASURES, QUALITY
 from core.audit.browse import AuditView, PatchChoice
+from core.audit.columns import measure_text
 from core.audit.store import AuditStore
 from core.jobs import Job
 from core.wording import call_text, number

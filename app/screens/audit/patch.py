@@ -7,11 +7,12 @@ import streamlit as st
 from app.screens.audit import words
 from app.screens.audit.patches import source_or_none
 from app.screens.audit.tiles import TileCard, tile, tiles
-from app.screens.audit.words import KINDS, flags_text, measure_text, orientation_text
+from app.screens.audit.words import KINDS, flags_text, orientation_text
 from app.screens.shared.parts import facts, patch_picture, section
 from app.state import address
 from core.audit import QUALITY
 from core.audit.browse import AuditView, nearest
+from core.audit.columns import measure_text
 from core.audit.store import AuditStore
 from core.jobs import Job
 from core.patches import Patch, PatchSource

@@ -10,7 +10,7 @@ import streamlit as st
 from app import resources
 from app.screens.audit import words
 from app.screens.audit.tiles import TileCard, tile, tiles
-from app.screens.audit.words import flags_text, measure_text
+from app.screens.audit.words import flags_text
 from app.screens.shared.pager import page_of, pager
 from app.screens.shared.parts import download, empty, plain
 from app.state import address, widgets
@@ -29,6 +29,7 @@ from core.audit.browse import (
     parquet_bytes,
     review_table,
 )
+from core.audit.columns import measure_text
 from core.audit.store import AuditStore
 from core.errors import NodelensError
 from core.jobs import Job

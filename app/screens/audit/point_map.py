@@ -11,11 +11,12 @@ from app import charts
 from app.charts import audit as audit_charts
 from app.screens.audit import patches, words
 from app.screens.audit.labels import score_now
-from app.screens.audit.words import measure_text, unit_text
+from app.screens.audit.words import unit_text
 from app.screens.shared.parts import chart
 from app.state import widgets
 from core.audit import FLAGS, MEASURES
 from core.audit.browse import AuditView, PatchChoice
+from core.audit.columns import measure_text
 from core.audit.store import AuditStore
 from core.jobs import Job
 from core.settings import Settings

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from core.audit import Severity
+from core.audit.columns import QUALITY_NAMES
 
 SEVERITIES: Final = {
     Severity.ERROR: ("✖", "Error", "bad"),
@@ -45,19 +46,6 @@ LEAKS: Final = {
     "crossing": "Related pairs across splits",
     "split-stain": "Mean stains",
 }
-_QUALITY: Final = {
-    "grey_mean": "brightness",
-    "grey_sd": "contrast of grey levels",
-    "channel_sd": "contrast of the strongest channel",
-    "white_share": "share of white",
-    "black_share": "share of black",
-    "tissue_share": "share of tissue",
-    "saturation_max": "highest saturation",
-    "laplacian_rms": "strength of edges",
-    "detail_share": "fine detail",
-    "ink_share": "share of ink",
-    "colour_spread": "colourfulness",
-}
 _UNITS: Final = {
     "red": "0–255",
     "green": "0–255",
@@ -68,21 +56,11 @@ _UNITS: Final = {
     "haematoxylin": "optical density",
     "eosin": "optical density",
 }
-_MOMENTS: Final = {"mean": "mean", "sd": "SD"}
-
-
-def measure_text(name: str) -> str:
-    """Return a measure in words, "haematoxylin of the centre, mean"."""
-    if name in _QUALITY:
-        return _QUALITY[name]
-    region, channel, moment = name.split("_")
-    place = {"whole": "the whole patch", "ring": "the surroundings"}.get(region, f"the {region}")
-    return f"{channel} of {place}, {_MOMENTS[moment]}"
 
 
 def unit_text(name: str) -> str:
     """Return the unit of a measure."""
-    if name not in _QUALITY:
+    if name not in QUALITY_NAMES:
         return _UNITS[name.split("_")[1]]
     if name.endswith("_share") or name == "saturation_max":
         return "0–1"

@@ -11,6 +11,7 @@ from app.screens.audit.words import FLAGS as FLAG_WORDS
 from app.screens.audit.words import measure_text, unit_text
 from core.audit import FLAGS, MEASURES, QualityLimits, open_audit
 from core.audit.browse import AuditView
+from core.audit.columns import measure_text
 from core.audit.store import AuditStore
 from core.jobs import Job
 from tests.app.conftest import TOKEN, html
