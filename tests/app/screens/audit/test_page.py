@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from app import resources
 from app.screens.audit.words import FLAGS as FLAG_WORDS
-from app.screens.audit.words import measure_text, unit_text
+from app.screens.audit.words import unit_text
 from core.audit import FLAGS, MEASURES, QualityLimits, open_audit
 from core.audit.browse import AuditView
 from core.audit.columns import measure_text
