@@ -33,4 +33,4 @@ def test_from_the_first_page_to_the_report_every_step_is_offered_by_the_one_befo
     (locked,) = OperatingPointStore(settings.operating_points_dir).versions(weights)
     assert locked.locked_by == READER
     (case,) = store.record().cases.values()
-    assert case.operating_point == locked.version
+    assert case.operating_point == f"locked {locked.version}"
