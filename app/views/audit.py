@@ -21,7 +21,7 @@ from app.screens.audit import (
 )
 from app.screens.shared import listing, model, sources
 from app.screens.shared.parts import page_title, section, style
-from app.screens.shared.ways import BATCH, ways_on
+from app.screens.shared.ways import SCORE, ways_on
 from app.screens.shared.words import ANOTHER_TAB
 from app.state import address, identity, widgets
 from core.audit.browse import AuditView
@@ -63,7 +63,7 @@ def result(store: AuditStore, job: Job, inputs: int) -> None:
     findings.headline_numbers(view, inputs)
     draw_part(store, job, view, tabs.part_choice(job.id))
     patch.patch_dialog(store, job, view)
-    ways_on(BATCH, key="audit")
+    ways_on(SCORE, key="audit")
 
 
 def draw_part(store: AuditStore, job: Job, view: AuditView, part: str) -> None:

@@ -269,7 +269,7 @@ def _repeats(ids: "pd.Series[str]", labels: NDArray[np.float64]) -> tuple[str, .
     other = int((labels != first).sum())
     contrary = f", {other:,} of them with another label" if other else ""
     return (
-        f"{counted(int(again.sum()), 'row')} of an id that stood before ({ids[again].iloc[0]})"
+        f"{counted(int(again.sum()), 'row')} with an id that appeared before ({ids[again].iloc[0]})"
         f"{contrary}. Each counts as a patch of its own; delete copies from the file.",
     )
 

@@ -47,6 +47,8 @@ def pager(page: Page, what: str = "") -> None:
         what: What the entries are; "" goes without saying.
     """
     line = f"{page.part.start + 1:,} to {page.part.stop:,} of {page.length:,} {what}"
+    if page.pages > 1:
+        line = f"{line.rstrip()} · page {page.number} of {page.pages}"
     st.caption(line.rstrip())
     if page.pages > 1:
         st.pagination(page.pages, key=page.key, max_visible_pages=5)

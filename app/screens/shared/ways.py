@@ -24,6 +24,7 @@ class Way:
 
 
 BATCH: Final = Way("To the batch", "grid_view", "views/batch.py")
+SCORE: Final = Way("Score patches", "grid_view", "views/batch.py")
 REVIEW: Final = Way("Review", "rate_review", "views/review.py")
 THRESHOLD: Final = Way("Threshold", "tune", "views/threshold.py")
 

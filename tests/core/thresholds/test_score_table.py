@@ -138,7 +138,7 @@ def test_copies_are_counted_and_contradictions_among_them() -> None:
     table = pd.DataFrame({"id": ["a", "b", "a", "a.tif", "c"], "label": [1, 0, 1, 0, 1]})
     data = table.assign(score=0.5).to_csv(index=False).encode()
     found = read_scores_csv("t.csv", data)
-    said = "2 rows of an id that stood before (a), 1 of them with another label."
+    said = "2 rows with an id that appeared before (a), 1 of them with another label."
     assert any(doubt.startswith(said) for doubt in found.doubts)
     assert len(found.evidence) == 5
 
