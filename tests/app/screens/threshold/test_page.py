@@ -383,7 +383,7 @@ def test_a_batch_of_somebody_else_or_none_is_said_to_be_gone(labelled: Job) -> N
         token="u" * 43,
         query={"scores": "batch", "at": labelled.id, "threshold": "0.5"},
     )
-    assert "not here any more, or not yours" in page.warning[0].value
+    assert "belong to someone else" in page.warning[0].value
     assert "toy noise: 60 patches" in html(page)
 
 
