@@ -117,16 +117,16 @@ class OpenVinoEngine(Engine):
             for number, output in enumerate(self._compiled.outputs)
             for name in output.names
         }
-        self._slots: list[_Slot] = []
+        self._slots: list[_Request] = []
         with _FIRST_USE:
             for _ in range(_UNDER_WAY):
-                self._slots.append(_Slot(self._compiled.create_infer_request()))
+                self._slots.append(_Request(self._compiled.create_infer_request()))
             self._use_once(self._slots[0])
         self._turns = itertools.count()
         self._make_pytorch = pytorch
         self._pytorch: TorchEngine | None = None
 
-    def _use_once(self, slot: "_Slot") -> None:
+    def _use_once(self, slot: "_Request") -> None:
         blank = np.zeros((1, PATCH_SIZE_PX, PATCH_SIZE_PX, 3), np.uint8)
         slot.start(_Batch(blank, dict(self._outputs), self._room(1, self._outputs)), 0)
         slot.finish()
@@ -157,7 +157,9 @@ class OpenVinoEngine(Engine):
                 self._pytorch = self._make_pytorch()
             return self._pytorch
 
-    def _start(self, images_rgb_u8: ImageU8, names: Sequence[str]) -> "tuple[_Batch, list[_Slot]]":
+    def _start(
+        self, images_rgb_u8: ImageU8, names: Sequence[str]
+    ) -> "tuple[_Batch, list[_Request]]":
         """Start on patches and return what will hold some of their outputs, and who works on it."""
         numbers = {name: self._outputs[name] for name in names}
         images = np.ascontiguousarray(images_rgb_u8)
@@ -188,7 +190,7 @@ class _Batch:
     found: dict[str, NDArray[np.float32]]
     error: RuntimeError | None = None
 
-    def finish(self, slots: "Sequence[_Slot]") -> None:
+    def finish(self, slots: "Sequence[_Request]") -> None:
         """Wait until all outputs are there.
 
         Raises:
@@ -200,7 +202,7 @@ class _Batch:
             raise RunError(f"OpenVINO failed ({' '.join(str(self.error).split())[:160]}).")
 
 
-class _Slot:
+class _Request:
     """A request of OpenVINO's, and the patch that it works on.
 
     It runs in OpenVINO's own threads and many are begun ahead, so that the processor has work while

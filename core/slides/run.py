@@ -59,7 +59,7 @@ def score_slide(
         blocks = [block for block in _blocks(cells) if _wanted(cells, block, all_cells).any()]
         if not blocks:
             return True
-        scoring = _Scoring(cells, classifier, journal, all_cells, on_cells)
+        scoring = _CellScoring(cells, classifier, journal, all_cells, on_cells)
         for block, context in _read_ahead(view, blocks):
             scoring.add(block, context)
             if stop is not None and stop.is_set():
@@ -68,7 +68,7 @@ def score_slide(
         scoring.finish()
 
 
-class _Scoring:
+class _CellScoring:
     """Cells on their way through the model; it has work while results are looked at."""
 
     def __init__(

@@ -47,7 +47,7 @@ READ_AHEAD: Final = 12
 """Screens that the browser has ready: two seconds of reading as fast as anybody can."""
 
 
-class Stage(StrEnum):
+class ReadingStage(StrEnum):
     """Which verdict on a patch: the first, the one after the AI, or a correction."""
 
     FIRST = "first"
@@ -75,7 +75,7 @@ class Said:
 
     action: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
     position: Annotated[int, Field(ge=0)]
-    stage: Stage
+    stage: ReadingStage
     verdict: Verdict
     seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     confidence: Confidence | None = None
@@ -203,9 +203,11 @@ class Seat:
         shown = shown_now(record, self.case, self.reader, position)
         stage = _stage(shown, asked.again)
         standing = record.state(self.case, self.reader, position).final
-        before = None if standing is None or stage is Stage.FIRST else standing.reading
+        before = None if standing is None or stage is ReadingStage.FIRST else standing.reading
         question, note = words.QUESTIONS[stage]
-        turn = f"-{standing.sequence}" if standing is not None and stage is Stage.AGAIN else ""
+        turn = (
+            f"-{standing.sequence}" if standing is not None and stage is ReadingStage.AGAIN else ""
+        )
         mapped, map_words = self._map(case, shown) if asked.map else (False, "")
         return {
             "id": f"{position}-{stage}{turn}",
@@ -214,9 +216,9 @@ class Seat:
             "title": f"Patch {position + 1} of {len(case.tasks)}",
             "question": question,
             "note": note.format(verdict="" if before is None else call_text(before.verdict)),
-            "keep": before.verdict if before is not None and stage is Stage.AFTER else "",
+            "keep": before.verdict if before is not None and stage is ReadingStage.AFTER else "",
             # The same patch comes again with its score; that is not sent before.
-            "twice": case.mode is ReadingMode.BLIND_FIRST and stage is Stage.FIRST,
+            "twice": case.mode is ReadingMode.BLIND_FIRST and stage is ReadingStage.FIRST,
             "evidence": evidence_html(record, case, shown.patch),
             "around": self.kept.has_around(shown.sha256),
             "mapAllowed": shown.patch is not None,
@@ -259,7 +261,7 @@ class Seat:
             return  # the answer to it was lost on its way
         case = record.case(self.case)
         shown = shown_now(record, self.case, self.reader, said.position)
-        again = said.position if said.stage is Stage.AGAIN else None
+        again = said.position if said.stage is ReadingStage.AGAIN else None
         done = record.state(self.case, self.reader, said.position).done(case.mode)
         if _stage(shown, again) is not said.stage or done is not (again is not None):
             raise ReviewError(words.READ_ELSEWHERE.format(number=said.position + 1))
@@ -296,7 +298,7 @@ class Seat:
         return back.position - 1
 
 
-def _stage(shown: ShownTask, again: int | None) -> Stage:
+def _stage(shown: ShownTask, again: int | None) -> ReadingStage:
     if again is not None:
-        return Stage.AGAIN
-    return Stage.AFTER if shown.awaits_ai_verdict else Stage.FIRST
+        return ReadingStage.AGAIN
+    return ReadingStage.AFTER if shown.awaits_ai_verdict else ReadingStage.FIRST

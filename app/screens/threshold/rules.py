@@ -17,7 +17,7 @@ _PROBLEM: Final = "threshold-problem"
 
 
 @dataclass(frozen=True)
-class Way:
+class RuleButton:
     """A rule that can be pressed.
 
     Attributes:
@@ -39,7 +39,7 @@ class Way:
 
 
 _WAYS: Final = {
-    start.split(":")[0]: Way(name, before, after, start)
+    start.split(":")[0]: RuleButton(name, before, after, start)
     for start, name, before, after in words.RULES
 }
 
