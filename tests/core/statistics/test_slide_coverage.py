@@ -7,6 +7,7 @@ correlation). A thousand sets each: chance alone moves a coverage of 95 % by 1.4
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import stats
 from scipy.stats import norm
 from statsmodels.stats.proportion import proportion_confint
 
@@ -125,6 +126,30 @@ def test_slides_without_spread_fall_back_to_counting_slides() -> None:
     found = slide_rate([10.0] * 12, [10.0] * 12)
     assert found.high == 1
     assert found.low < 0.8  # twelve perfect slides, not 120 perfect patches
+
+
+def test_one_miss_is_about_as_certain_as_none() -> None:
+    trials = np.array([1, 3, 3, 3, 4, 4, 4, 4, 4, 5, 6, 9, 9])
+    for slide in range(len(trials)):
+        hits = trials - (np.arange(len(trials)) == slide)
+        one, none = slide_rate(hits, trials), slide_rate(trials, trials)
+        assert none.low - 0.04 < one.low < none.low
+        assert one.low < one.value < one.high <= none.high
+
+
+@pytest.mark.parametrize("rate", [0.8, 0.9, 0.95])
+def test_slides_of_one_kind_each_are_one_trial_each(rate: float) -> None:
+    """All patches of a slide alike: Wilson's interval of as many trials, with t for z."""
+    rng = np.random.default_rng(3)
+    trials = np.full((SETS, 25), 40)
+    found = slide_rate_bounds(trials * (rng.random(trials.shape) < rate), trials)
+    t = float(stats.t.ppf(0.975, 24))
+    share = found.value
+    centre, half = share + t**2 / 50, t * np.sqrt(share * (1 - share) / 25 + t**2 / 2500)
+    lower, upper = (centre - half) / (1 + t**2 / 25), (centre + half) / (1 + t**2 / 25)
+    assert (found.low >= lower - 1e-9).all()
+    assert (found.high <= upper + 1e-9).all()
+    assert np.mean((found.low <= rate) & (rate <= found.high)) >= 0.935
 
 
 def test_slides_without_tumour_do_not_count() -> None:
