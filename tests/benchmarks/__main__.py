@@ -29,13 +29,13 @@ from core.scoring import Classifier, TestTimeAugmentation, open_classifier
 from core.settings import PROJECT, SAMPLES_TABLE, SHIPPED_MODEL
 from tests.benchmarks.scoring import (
     EXACT_TOLERANCE,
-    FAST_TOLERANCE,
     Timing,
     Way,
     cold,
     compare,
     decoded,
     engine_alone,
+    fast_tolerance,
     plain_loop,
     whole_run,
     with_maps,
@@ -68,13 +68,14 @@ def ways_of(
     """Return the plain loop, and all that is held against it; `slow` ones are eightfold."""
     files = sorted(folder.iterdir())
     card = exact.bundle.card
+    sixteen_bits = fast_tolerance(card)
     plain = Way(PLAIN, plain_loop(files, exact), 0.0)
     ways = [
         Way("`core score`", whole_run(folder, exact), EXACT_TOLERANCE),
         Way("the same engine alone, patches in memory", engine_alone(folder, exact), 1e-4),
         Way("the same with maps of the closed form", with_maps(folder, exact), EXACT_TOLERANCE),
-        Way("`core score --precision fast`", whole_run(folder, fast), FAST_TOLERANCE),
-        Way("the fast engine alone", engine_alone(folder, fast), FAST_TOLERANCE),
+        Way("`core score --precision fast`", whole_run(folder, fast), sixteen_bits),
+        Way("the fast engine alone", engine_alone(folder, fast), sixteen_bits),
     ]
     if not slow:
         return plain, ways

@@ -23,7 +23,8 @@ from scipy.special import expit
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from core.bundle import build_network, load_weights, tumour_logit
+from core.bundle import Card, build_network, load_weights, tumour_logit
+from core.engine.engine import FAST_TOLERANCE_LOGIT
 from core.patches import ImageU8, Patch, open_source
 from core.patches.colours import colour_notes
 from core.scoring import Classifier, TestTimeAugmentation, open_journal, specify
@@ -32,12 +33,22 @@ from core.scoring.outputs import read_scores
 
 EXACT_TOLERANCE: Final = 1e-4
 """Of a probability: float32 in another order."""
-FAST_TOLERANCE: Final = 0.1
-"""Of a probability: 16-bit arithmetic; the calls that change are counted besides."""
+_STEEPEST: Final = 0.25
+"""Most that a probability changes with its logit."""
 MOST_CHANGED_CALLS: Final = 0.01
 _BATCH: Final = 64
 
 Floats = NDArray[np.float64]
+
+
+def fast_tolerance(card: Card) -> float:
+    """Return how far 16 bits may move a probability: as far as on any validation patch.
+
+    A card without that measure gets what the golden patches may be off. The calls that change are
+    counted besides.
+    """
+    logit = FAST_TOLERANCE_LOGIT if card.fast is None else card.fast.largest_difference_logit
+    return _STEEPEST * logit / card.temperature
 
 
 @dataclass(frozen=True)
