@@ -197,10 +197,12 @@ class ScoreHistogram:
 def score_histogram(rows: Sequence[ScoreRow], bins: int = 50) -> ScoreHistogram:
     """Return the spread of the scores in equal bins; the calls are counted, not guessed by bin."""
     edges = np.linspace(0.0, 1.0, bins + 1)
-    counts = {}
-    for kind in (Outcome.NO_TUMOUR, Outcome.GREY_ZONE, Outcome.TUMOUR):
-        scores = [
-            row.prob_tumour for row in rows if row.prob_tumour is not None and outcome(row) is kind
-        ]
-        counts[kind] = np.histogram(scores, bins=edges)[0].astype(np.int64)
+    scores: dict[Outcome, list[float]] = {
+        kind: [] for kind in (Outcome.NO_TUMOUR, Outcome.GREY_ZONE, Outcome.TUMOUR)
+    }
+    for row in rows:
+        of_kind = scores.get(outcome(row))
+        if row.prob_tumour is not None and of_kind is not None:
+            of_kind.append(row.prob_tumour)
+    counts = {kind: np.histogram(of, bins=edges)[0].astype(np.int64) for kind, of in scores.items()}
     return ScoreHistogram(edges, counts)

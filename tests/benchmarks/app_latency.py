@@ -117,7 +117,7 @@ def main() -> int:
         fine &= max(starts) <= FIRST_PAGE_S
         told = ", ".join(f"{seconds:.1f}" for seconds in starts)
         sys.stdout.write(f"first page {told} s after the start; load {load:.1f}\n")
-        roots = {"NODELENS_SERVER_ROOTS": named, "NODELENS_PRECISION": "fast"}
+        roots = {"NODELENS_SERVER_ROOTS": named}
         with browser() as opened, served(place / "data", asked.model, environment=roots) as address:
             page = opened.new_context(viewport={"width": 1366, "height": 768}).new_page()
             batch_page(page, address, source)

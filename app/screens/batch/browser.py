@@ -130,7 +130,7 @@ def _columns(job: Job, rows: Sequence[ScoreRow], rests_on: Mapping[int, Decisive
         "Rests on": bool(rests_on),
         "Label": any(row.label is not None for row in rows),
         "Slide": any(row.slide for row in rows),
-        "Folder": len({PurePosixPath(row.path).parent for row in rows}) > 1,
+        "Folder": len({row.path.rpartition("/")[0] for row in rows}) > 1,
         "Remark": any(row.reason or row.note for row in rows),
     }
     names = (
