@@ -15,7 +15,7 @@ from app.screens.shared.looking import looked_at
 from app.screens.shared.parts import (
     Stat,
     duration,
-    running_line,
+    job_line,
     section,
     show_problem,
     start_button,
@@ -199,14 +199,7 @@ def progress_line(store: JobStore, job: Job, progress: JobProgress) -> None:
     """Draw how far a running batch is, with the way to stop it."""
     stop = partial(store.cancel, job)
     text = words.STOPPING if progress.stopping else _progress_text(progress)
-    running_line(
-        progress.done,
-        progress.total,
-        text,
-        stop,
-        stopping=progress.stopping,
-        before=progress.before,
-    )
+    job_line(progress, text, stop)
 
 
 def _progress_text(progress: JobProgress) -> str:

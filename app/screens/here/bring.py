@@ -8,7 +8,7 @@ from app import resources
 from app.screens.here import words
 from app.screens.shared.listing import badge, marks
 from app.screens.shared.looking import looked_at
-from app.screens.shared.parts import head_line, plain, running_line, section, way_back
+from app.screens.shared.parts import head_line, job_line, plain, section, way_back
 from app.screens.shared.sources import add_labels, new_batch
 from app.state import address, identity
 from core.jobs import Job, JobStore
@@ -117,14 +117,7 @@ def _progress(store: JobStore, job: Job) -> None:
         st.rerun()
     text = f"{progress.done:,} of {progress.total:,}" if progress.total else "Opening the source …"
     stop = partial(store.cancel, job)
-    running_line(
-        progress.done,
-        progress.total,
-        text,
-        stop,
-        stopping=progress.stopping,
-        before=progress.before,
-    )
+    job_line(progress, text, stop)
 
 
 def _refused(store: JobStore, job: Job) -> None:

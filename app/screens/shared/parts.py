@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -11,6 +11,10 @@ from markupsafe import Markup, escape
 
 from core.errors import NodelensError
 from core.scoring.results import Outcome
+
+if TYPE_CHECKING:  # slides need their extra
+    from core.jobs import JobProgress
+    from core.slides.store import SlideProgress
 
 Tone = Literal["plain", "tumour", "no-tumour", "grey-zone", "quiet"]
 TONES: Final[dict[Outcome, Tone]] = {
@@ -100,6 +104,18 @@ def running_line(
         st.progress(min(share, 1.0), text=text)
         label = "Stopping …" if stopping else "Stop"
         st.button(label, icon=":material/stop:", on_click=stop, key="stop", disabled=stopping)
+
+
+def job_line(progress: "JobProgress | SlideProgress", text: str, stop: Callable[[], None]) -> None:
+    """Draw how far a job is, with the way to stop it; see `running_line`."""
+    running_line(
+        progress.done,
+        progress.total,
+        text,
+        stop,
+        stopping=progress.stopping,
+        before=progress.before,
+    )
 
 
 def start_button(

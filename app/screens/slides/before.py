@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.screens.shared.parts import (
     duration,
-    running_line,
+    job_line,
     section,
     show_problem,
     start_button,
@@ -180,14 +180,7 @@ def progress_line(store: SlideStore, job: Job, progress: SlideProgress) -> None:
     """Draw how far a running slide is, with the way to stop it."""
     text = "Stopping …" if progress.stopping else _progress_text(progress)
     stop = partial(store.cancel, job)
-    running_line(
-        progress.done,
-        progress.total,
-        text,
-        stop,
-        stopping=progress.stopping,
-        before=progress.before,
-    )
+    job_line(progress, text, stop)
 
 
 def _progress_text(progress: SlideProgress) -> str:
