@@ -126,11 +126,7 @@ class AuditProgress:
 
 @dataclass(frozen=True)
 class AuditFolder:
-    """The files of one audit.
-
-    Attributes:
-        path: The folder.
-    """
+    """The files of one audit."""
 
     path: Path
 
@@ -251,12 +247,7 @@ _DEFAULTS = QualityLimits()
 
 @dataclass(frozen=True)
 class Audit:
-    """One audit. A table is read once and kept; open again to see what came since.
-
-    Attributes:
-        folder: Its files.
-        spec: What was audited.
-    """
+    """One audit. A table is read once and kept; open again to see what came since."""
 
     folder: AuditFolder
     spec: AuditSpec

@@ -119,11 +119,6 @@ def with_tables(
     that id or file name, and is no input. Without labels in one, folders named 0 and 1, or normal
     and tumour, give the label; folders named train, valid or test give the split anyhow.
 
-    Args:
-        source: The patches.
-        files: The files among which are its tables; those in a ZIP are found.
-        added: Tables that were added later and are believed rather.
-
     Raises:
         SourceError: A table holds a label that is none, or two tables give labels.
     """

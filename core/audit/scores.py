@@ -115,13 +115,6 @@ def judge(
 
     The scores are those of `core score` without test-time augmentation. A flat patch has none, as
     there. The axes are of a random sample where there are very many patches.
-
-    Args:
-        patches: Rows of `patches`.
-        source: Where the pixels are.
-        classifier: Scores, at its operating point.
-        on_progress: Called with (patches scored, patches).
-        should_stop: Asked between batches.
     """
     rows = patches.loc[patches["fault"] == Fault.NONE, "row"].tolist()
     on_map = np.random.default_rng(0).permutation(len(rows)) < _MOST_ON_MAP

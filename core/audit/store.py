@@ -32,8 +32,6 @@ class AuditState:
     """How far an audit is.
 
     Attributes:
-        name: Of the state.
-        progress: Its steps.
         error: Why it is broken, in words.
         before: How many jobs have their turn before it; None while it does not wait.
     """
@@ -161,12 +159,7 @@ class AuditStore:
         self.keep_scores(job, scores_of(patches, table, out_of_fold=out_of_fold))
 
     def start(self, job: Job, classifier: Classifier | None = None) -> None:
-        """Audit the data set, or do the steps that are missing, in a thread; once at a time.
-
-        Args:
-            job: The audit.
-            classifier: If given, scores the patches afterwards.
-        """
+        """Audit the data set, or do the steps that are missing, in a thread; once at a time."""
         self.jobs.require_writable()
         self._runner.start(job.id, lambda: _Auditing(self, job, classifier))
 

@@ -177,10 +177,6 @@ def _checked(path: Path, sha256: str | None) -> bytes:
 def read_validation(folder: Path, sha256: str | None = None) -> ValidationScores:
     """Return a bundle's validation scores.
 
-    Args:
-        folder: The bundle.
-        sha256: What the card says of the file; None skips the check.
-
     Raises:
         BundleError: The file is missing, altered or malformed.
     """

@@ -44,7 +44,6 @@ class Spread:
     """One measure in one group.
 
     Attributes:
-        measure: Which measure.
         values: (N,) of the patches that have it, in input order.
         slides: (N,) theirs; None where some patch has none.
     """
@@ -97,14 +96,7 @@ class Spread:
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Patches of one class or one outcome.
-
-    Attributes:
-        name: What a reader calls it.
-        basis: What puts a patch into it.
-        patches: How many.
-        spreads: One per measure that any patch of any group has.
-    """
+    """Patches of one class or one outcome."""
 
     name: str
     basis: Basis
@@ -125,11 +117,7 @@ class _Record:
 
 @dataclass(eq=False)
 class Collected:
-    """What the report needs of rows that go by; a few hundred bytes a patch, no maps.
-
-    Attributes:
-        left_out: Inputs without an explanation.
-    """
+    """What the report needs of rows that go by; a few hundred bytes a patch, no maps."""
 
     left_out: int = 0
     _records: list[_Record] = field(default_factory=list)

@@ -94,12 +94,7 @@ class TwinTester:
         self._controls = None if brought else _control_heads(explainer, twins, seed)
 
     def run(self, images_rgb_u8: ImageU8, batch: CamBatch | None = None) -> list[TwinTest]:
-        """Return the test for each patch (N, 96, 96, 3); 10 to 50 passes a patch.
-
-        Args:
-            images_rgb_u8: The patches.
-            batch: Their maps by the explainer, where they are known already.
-        """
+        """Return the test for each patch (N, 96, 96, 3); 10 to 50 passes a patch."""
         check_patches(images_rgb_u8)
         if batch is None:
             batch = self._explainer.maps(images_rgb_u8)

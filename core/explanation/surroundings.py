@@ -107,12 +107,7 @@ def lacking(rows: Sequence[ScoreRow], known: Mapping[str, Halves]) -> list[int]:
 
 
 class _Measuring(BackgroundTask):
-    """The tumour calls of one batch being measured.
-
-    Attributes:
-        done: Calls that are measured, those of before among them.
-        total: Tumour calls.
-    """
+    """The tumour calls of one batch being measured."""
 
     def __init__(
         self,

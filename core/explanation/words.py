@@ -26,11 +26,9 @@ class PlainFacts:
     """The few facts that a reader needs first.
 
     Attributes:
-        outcome: What the model made of the patch.
         score: Calibrated probability of tumour in the centre, 0..1; None without a score.
         rests: Where the evidence lies; None where nothing is known of it.
         tested: Whether that was found by replacing centre and ring, not read off the map.
-        map_state: How far the map can be trusted.
     """
 
     outcome: Outcome

@@ -18,11 +18,6 @@ def paired_verdicts(
 ) -> tuple[Pair, ...]:
     """Return two readers' verdicts on the same patches, in the order of the first.
 
-    Args:
-        record: The record.
-        first: Case and reader.
-        second: Case and reader; the same case for two readers of one worklist.
-
     Returns:
         One pair for each patch that both have read. Hidden repeats are left out.
     """
@@ -67,7 +62,6 @@ class ReadPatch:
 
     Attributes:
         number: Among the patches of the case, from 1.
-        patch: The patch.
         verdicts: Those that stand, by reader.
         reasons: Why it is flagged; none if nothing calls for another look.
     """

@@ -107,8 +107,6 @@ class ShownTask:
 
     Attributes:
         position: In the worklist.
-        sha256: Of the patch.
-        id: The file's stem.
         patch: With score and call; None as long as the reader is blind to them.
         awaits_ai_verdict: Whether the blinded verdict is given and the AI shown.
     """
@@ -232,7 +230,6 @@ class Undoable:
     """The reader's last step in a case that can be taken back.
 
     Attributes:
-        position: Of the task.
         event: The undo, ready to be written.
         taken_back: The verdict that goes; None if the step was another one.
     """

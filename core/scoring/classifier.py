@@ -32,7 +32,6 @@ class SelfTest:
     """The golden patches scored on this machine, against what the card expects.
 
     Attributes:
-        patches: How many.
         largest_difference_logit: Between found and expected.
         tolerance_logit: Largest difference that passes: the card's, never above 0.05; what its
             precision explains where the engine computes in 16 bits.
@@ -53,10 +52,7 @@ class Classifier:
     """A bundle on an engine, with the operating point that is in force.
 
     Attributes:
-        bundle: The model and its card.
-        engine: Where it runs.
         self_test: Passed, or there would be no classifier.
-        operating_point: The threshold applied.
         temperature: Logits are divided by it before the sigmoid; the card's, or a locked one.
     """
 

@@ -22,12 +22,7 @@ _OF_A_PART: Final = ("source_fingerprint", "facts_sha256", "inputs")
 
 @dataclass(frozen=True)
 class Shard:
-    """One of several equal shares of a source.
-
-    Attributes:
-        number: Which, from 1.
-        of: How many there are.
-    """
+    """One of several equal shares of a source."""
 
     number: int
     of: int

@@ -60,7 +60,6 @@ class Batch:
     """The scored patches of a batch.
 
     Attributes:
-        name: Of the batch.
         positions: (M,) which rows have a score.
         probabilities: (M,) of tumour, at one temperature.
         versions: Operating points that its rows name, usually one.

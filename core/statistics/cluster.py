@@ -124,12 +124,7 @@ def draw_slides(slides: int, replicates: int, rng: np.random.Generator) -> Float
 
 @dataclass(frozen=True, eq=False)
 class SlideBootstrap:
-    """One evidence with one set of draws, so that every statistic sees the same replicates.
-
-    Attributes:
-        evidence: with slides.
-        draws: (R, S) from `draw_slides`.
-    """
+    """One evidence with one set of draws (R, S): every statistic sees the same replicates."""
 
     evidence: Evidence
     draws: FloatArray

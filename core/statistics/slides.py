@@ -16,12 +16,6 @@ class SlideRow:
     """One slide at a threshold.
 
     Attributes:
-        slide: its name.
-        n: patches.
-        positives: tumour patches among them.
-        missed: tumour patches not flagged.
-        false_alarms: tumour-free patches flagged.
-        errors: the two together.
         error_rate: errors / n, 0..1.
         sensitivity: NaN without tumour patches.
         specificity: NaN without tumour-free patches.

@@ -52,15 +52,7 @@ class Assumptions:
 
 @dataclass(frozen=True)
 class PerThousand:
-    """Patches expected among 1,000 at a stated prevalence; floats, because they are expectations.
-
-    Attributes:
-        prevalence: as stated, 0..1.
-        tp: tumour and flagged.
-        fp: tumour-free and flagged.
-        fn: tumour and not flagged.
-        tn: tumour-free and not flagged.
-    """
+    """Patches expected among 1,000 at a stated prevalence; floats, for they are expectations."""
 
     prevalence: float
     tp: float

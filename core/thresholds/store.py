@@ -154,11 +154,6 @@ class OperatingPointStore:
         """Write a decision as the next version and return it.
 
         The file appears whole or not at all; two people locking at once get two versions.
-
-        Args:
-            decision: What is locked.
-            by: Who locks it.
-            now: Aware time; the clock's if not given.
         """
         folder = self._of(decision.weights_sha256)
         folder.mkdir(parents=True, exist_ok=True)

@@ -34,10 +34,8 @@ class RatesAt:
     """Every metric at one threshold.
 
     Attributes:
-        name: Of the operating point.
         threshold: Flag when the probability is at least this.
         origin: Who chose it, on what.
-        counts: tp, fp, fn, tn.
         metrics: By name, as in `core.statistics.METRIC_NAMES`.
     """
 
@@ -50,13 +48,7 @@ class RatesAt:
 
 @dataclass(frozen=True)
 class Threshold:
-    """A threshold to judge.
-
-    Attributes:
-        name: Of the operating point.
-        value: On the probability.
-        origin: Who chose it, on what.
-    """
+    """A threshold to judge."""
 
     name: str
     value: float
@@ -68,12 +60,10 @@ class Performance:
     """What scores are worth on some patches.
 
     Attributes:
-        patches: How many.
         positives: How many of them with tumour.
         slides: Known slides, 0 where unknown.
         metrics: By name: ranking and calibration.
         points: Rates at each threshold.
-        notes: What must not be trusted.
     """
 
     patches: int

@@ -37,7 +37,6 @@ class Subject:
     """Scores to be judged, and the operating point that they are meant for.
 
     Attributes:
-        name: What to call it.
         scores: Of patches with labels.
         shipped: The threshold that comes with the model, None where none does.
         trained_patches: Judged patches of slides that trained the model, or one of several.

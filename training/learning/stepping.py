@@ -65,13 +65,7 @@ class Stopped(Exception):  # noqa: N818 - no error: the reader asked for it
 
 @dataclass(frozen=True)
 class Pauses:
-    """When the steps of an epoch are interrupted.
-
-    Attributes:
-        minutes: Between checkpoints.
-        steps: Likewise, in steps; None means by minutes only.
-        should_stop: Asked after every step.
-    """
+    """When the steps of an epoch are interrupted."""
 
     minutes: float = 2.0
     steps: int | None = None

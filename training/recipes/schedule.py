@@ -63,8 +63,6 @@ class Position:
 
     Attributes:
         phase: Number of its phase, from 0.
-        name: Of the phase; "" where the schedule has none.
-        schedule: Of this phase alone.
         frozen: Leading layers that do not learn in it.
         epoch: Within the phase, from 0.
         reductions: Plateaus within the phase so far.

@@ -25,12 +25,7 @@ _SPELLING: Final = (
 
 @dataclass(frozen=True)
 class Space:
-    """The recipe fields that vary.
-
-    Attributes:
-        spelling: By field, as it was asked.
-        distributions: By field.
-    """
+    """The recipe fields that vary."""
 
     spelling: Mapping[str, str]
     distributions: Mapping[str, BaseDistribution]

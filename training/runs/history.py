@@ -22,7 +22,6 @@ class EpochRecord:
         learning_rate: At its last step.
         train_loss: Mean over its steps, with smoothing, class weights and augmentation.
         raw_auc: Validation AUC of the weights as they are.
-        raw_ap: Their average precision.
         raw_loss: Their cross-entropy on plain labels, in nats.
         ema_auc: Validation AUC of the averaged weights, which decides.
         ema_ap: Likewise.
