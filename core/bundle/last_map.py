@@ -80,7 +80,7 @@ class LinearHead:
         return (torch.einsum("nchw,kc->nkhw", features, self.weights) * self.cells).sum(dim=1)
 
     def grad_cams(self, features: Tensor) -> Tensor:
-        """Return Grad-CAM of features (N, C, h, w), raw and signed: this head's, then its controls'.
+        """Return Grad-CAM of features (N, C, h, w), raw, signed: this head's, then its controls'.
 
         The gradient of a linear head does not depend on the features: its mean over the cells,
         with which Grad-CAM weighs a channel, is that of the cells' shares times the weights.

@@ -193,7 +193,7 @@ def swap_stain(pixels: Tensor, towards: Tensor) -> Tensor:
 
 
 def vary_light(pixels: Tensor, variation: Variation) -> Tensor:
-    """Return pixels (N, 3, P) with other saturation, contrast, brightness and channels, in order."""
+    """Return pixels (N, 3, P) of other saturation, contrast, brightness and channels, in order."""
     grey = torch.tensor(GREY_WEIGHTS)
     # (N,); saturation leaves it as it is
     mean_grey = pixels.mean(dim=2) @ to_device(grey, pixels.device)
