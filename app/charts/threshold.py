@@ -35,7 +35,6 @@ class Mark:
     """Where the threshold that is tried lies on one figure, in data units.
 
     Attributes:
-        figure: Which.
         x: Place along it.
         y: Height; None for a line from bottom to top.
         until: A band from x to here, for a grey zone; None for none.

@@ -63,7 +63,6 @@ class KeptFile:
 
     Attributes:
         name: From someone's disk; hostile text.
-        data: Its bytes.
     """
 
     name: str
@@ -89,12 +88,7 @@ def kept_file(key: str) -> KeptFile | None:
 
 @dataclass(frozen=True)
 class TableClick:
-    """What was clicked in a table.
-
-    Attributes:
-        rows: Selected rows of the page.
-        columns: Selected columns, by name.
-    """
+    """What was clicked in a table."""
 
     rows: tuple[int, ...]
     columns: tuple[str, ...]

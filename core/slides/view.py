@@ -40,7 +40,6 @@ class Sampled:
     A coarser pixel is the mean of what lies under it, the same whichever part is read.
 
     Attributes:
-        file: Where the pixels come from.
         full_px: Full-resolution pixels per pixel.
         width_px: Its width; the last column may lie partly beyond the slide.
         height_px: Its height, likewise.

@@ -55,17 +55,7 @@ def entry(
     label: str = "Open",
     urgent: bool = False,
 ) -> None:
-    """Draw a line of a list with the button that opens it.
-
-    Args:
-        name: As its owner calls it.
-        about: HTML that follows the name.
-        look_at: Takes the id.
-        ident: The id.
-        key: Of the button.
-        label: On the button.
-        urgent: Whether the button is the one to press.
-    """
+    """Draw a line of a list with the button that opens it."""
     with st.container(horizontal=True, vertical_alignment="center", key=f"nl-{key}"):
         st.html(f'<div class="nl-batch"><b>{escape(name)}</b>{about}</div>')
         st.button(
@@ -100,14 +90,7 @@ def job_list(
 
 
 def delete_button(what: str, warning: str, delete: Callable[[], None], key: str) -> None:
-    """Draw the way to delete what is looked at; it asks once more.
-
-    Args:
-        what: "batch", "audit".
-        warning: What will be gone.
-        delete: Does it.
-        key: Of the button that does it.
-    """
+    """Draw the way to delete what is looked at; it asks once more."""
     with st.popover("Delete", icon=":material/delete:", key=f"{key}-open"):
         st.write(warning)
         st.button(f"Delete this {what}", type="primary", on_click=delete, key=key)

@@ -30,14 +30,7 @@ _SHORT_NAME: Final = 60
 
 @dataclass(frozen=True)
 class Stat:
-    """A number with its name.
-
-    Attributes:
-        label: What it is.
-        value: As it is to be shown.
-        note: A line below it.
-        tone: Which colour marks it.
-    """
+    """A number with its name."""
 
     label: str
     value: str
@@ -57,13 +50,7 @@ def page_title(title: str, lead: str) -> None:
 
 
 def head_line(name: str, marks: str, *, level: int = 1) -> None:
-    """Draw the name of the one thing that is looked at, with its badges.
-
-    Args:
-        name: As its owner calls it.
-        marks: HTML that follows it.
-        level: Of the heading, 1 to 6.
-    """
+    """Draw the name of the one thing that is looked at, with its badges."""
     st.html(f'<div class="nl-batch"><h{level}>{escape(name)}</h{level}>{marks}</div>')
 
 
