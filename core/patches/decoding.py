@@ -1,24 +1,29 @@
 """Bytes of one image file in, 96 x 96 RGB pixels out, or a clear refusal; never a silent squash."""
 
 import io
-import struct
 import warnings
-from typing import Final
+import zlib
+from collections.abc import Iterator
+from itertools import count as count_from
+from typing import Final, Literal
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, ImagePalette, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 from core.errors import Fault, PatchError
+from core.patches.jpeg import END, check_jpeg, tells_ycbcr
 from core.patches.patch import PATCH_SIZE_PX, DecodedImage, ImageU8
 from core.patches.refusals import (
     damaged,
+    no_image,
     not_read,
     require_patch_size,
     too_many_images,
     wrong_depth,
 )
 from core.patches.spacing import spacing_note, spacing_um_px
-from core.patches.tiff import JPEG, RGB, TiffFacts, check_tiff
+from core.patches.tiff import JPEG, RGB, YCBCR, TiffFacts, check_tiff
 
 PATCH_SUFFIXES: Final = frozenset({".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".webp"})
 MAX_PATCH_BYTES: Final = 8 * 1024 * 1024
@@ -26,27 +31,14 @@ MAX_PATCH_BYTES: Final = 8 * 1024 * 1024
 
 _FORMATS: Final = ("TIFF", "PNG", "JPEG", "BMP", "WEBP")
 _MOST_PARTS: Final = 2_000
-"""Chunks or segments of a file; a patch has a dozen, and each costs the decoder time."""
+"""Chunks of a file; a patch has a dozen, and each costs the decoder time."""
+_SIDE: Final = PATCH_SIZE_PX.to_bytes(4, "big")
+_CHANNELS: Final = {2: 3, 4: 2, 6: 4}
+"""Of a PNG by its colour type; the other types have one."""
 _TIFF: Final = frozenset({b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"})
-_ORIENTATION: Final = 274
+_ORIENTATION, _COLOUR_TABLE = 274, 320
+_USUAL_GAMMA, _GAMMA_ROOM = 1 / 2.2, 0.02
 _UM_PER_INCH: Final = 25_400.0
-_MAGIC: Final = (
-    (0, b"GIF8", "a GIF image"),
-    (0, b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 image"),
-    (0, b"\xff\x4f\xff\x51", "a JPEG 2000 image"),
-    (0, b"\x00\x00\x00\x0cJXL ", "a JPEG XL image"),
-    (0, b"\xff\x0a", "a JPEG XL image"),
-    (4, b"ftypavif", "an AVIF image"),
-    (4, b"ftyphei", "an HEIC image"),
-    (4, b"ftypmif1", "an HEIC image"),
-    (128, b"DICM", "a DICOM file"),
-    (0, b"8BPS", "a Photoshop file"),
-    (0, b"\x89HDF", "an HDF5 file"),
-    (0, b"PK\x03\x04", "a ZIP archive"),
-    (0, b"\x1f\x8b", "a gzip archive"),
-    (0, b"%PDF", "a PDF document"),
-    (0, b"\x93NUMPY", "a NumPy array"),
-)
 
 
 def decode_patch(data: bytes) -> DecodedImage:
@@ -113,7 +105,7 @@ def _decode(data: bytes) -> DecodedImage:
     tiff = None
     if data[:4] in _TIFF:
         tiff = check_tiff(data)
-        if tiff.compression == JPEG and tiff.photometric == RGB:
+        if tiff.compression == JPEG:
             jpeg = _mislabelled_jpeg(data, tiff)
             if jpeg is not None:
                 return _decode_mislabelled(jpeg, tiff)
@@ -130,6 +122,8 @@ def _finished(image: Image.Image, tiff: TiffFacts | None) -> DecodedImage:
     if tiff is not None:
         orientation, spacing = tiff.orientation, tiff.spacing_um_px
         upright = image  # Pillow turns a TIFF as it loads it
+        if isinstance(image, TiffImageFile) and image.mode == "P":
+            _mend_palette(image)
     else:
         orientation = int(image.getexif().get(_ORIENTATION, 1))
         spacing = _spacing_um_px(image)
@@ -137,12 +131,30 @@ def _finished(image: Image.Image, tiff: TiffFacts | None) -> DecodedImage:
         upright.info.update(image.info)
     pixels, converted = _to_rgb(upright)
     turned = "turned as its orientation tag says" if 2 <= orientation <= 8 else ""
-    grey = "" if converted else _without_colour(pixels)
+    grey = _without_colour(pixels)
     bands = tiff.bands - 3 if tiff is not None and tiff.photometric == RGB else 0
     if bands > 0 and not converted:
         converted = f"{bands} further band{'s' * (bands > 1)} left out"
-    notes = (converted, grey, turned, spacing_note(spacing))
+    profile = _profile_note(image)
+    notes = (converted or grey, turned, profile, spacing_note(spacing))
     return DecodedImage(pixels, "; ".join(filter(None, notes)))
+
+
+def _mend_palette(image: TiffImageFile) -> None:
+    """Read 8-bit colours where TIFF has 16-bit ones; taken as such they would all be black."""
+    table = image.tag_v2[_COLOUR_TABLE]
+    if max(table) < 256:
+        image.palette = ImagePalette.raw("RGB;L", bytes(table))
+
+
+def _profile_note(image: Image.Image) -> str:
+    """Say that colours are meant otherwise than they are stored; the network is fed those."""
+    profile, gamma = image.info.get("icc_profile") or b"", image.info.get("gamma")
+    if profile and not any("sRGB".encode(one) in profile for one in ("ascii", "utf-16-be")):
+        return "has a colour profile of its own, which is not applied"
+    if gamma and abs(gamma - _USUAL_GAMMA) > _GAMMA_ROOM and not profile:
+        return f"asks for a gamma of {gamma:.3g}, which is not applied"
+    return ""
 
 
 def _spacing_um_px(image: Image.Image) -> float | None:
@@ -153,90 +165,90 @@ def _spacing_um_px(image: Image.Image) -> float | None:
 
 
 def _mislabelled_jpeg(data: bytes, tiff: TiffFacts) -> bytes | None:
-    """The JPEG in a TIFF whose tag says RGB, if its own marker says YCbCr; else None."""
-    first = data[tiff.parts[0][0] : sum(tiff.parts[0])]
-    tables = b""
+    """The JPEG in a TIFF whose tag says RGB or YCbCr and the JPEG's own markers the other one.
+
+    Each part is looked at as a JPEG of its own: a decoder of TIFF paints what it lacks in grey.
+    """
+    tables = b"\xff\xd8"
     if tiff.tables is not None:
         offset, length = tiff.tables
-        tables = data[offset : offset + length]
-    if b"JFIF\0" not in first[:64] and b"JFIF\0" not in tables[:64]:
+        tables = data[offset : offset + length].removesuffix(END)
+    jpegs = [tables + data[at + 2 : at + length] for at, length in tiff.parts]
+    for jpeg in jpegs:
+        check_jpeg(jpeg)
+    told = tells_ycbcr(jpegs[0])
+    if told is None or tiff.photometric != (RGB if told else YCBCR):
         return None
-    if len(tiff.parts) > 1:
+    if len(jpegs) > 1:
         raise not_read(
-            "The tag of the image says RGB, the JPEG in it YCbCr, in several strips",
+            f"The tag of the image says {'RGB' if told else 'YCbCr'}, the JPEG in it "
+            f"{'YCbCr' if told else 'RGB'}, in several strips",
             "Export it as PNG.",
         )
-    return tables[:-2] + first[2:] if tables else first
+    return jpegs[0]
 
 
 def _decode_mislabelled(jpeg: bytes, tiff: TiffFacts) -> DecodedImage:
     with Image.open(io.BytesIO(jpeg), formats=("JPEG",)) as image:
         require_patch_size(*image.size)
+        image.getexif()[_ORIENTATION] = tiff.orientation
         found = _finished(image, None)
-    said = "the JPEG in the TIFF is YCbCr though its tag says RGB, and was read as YCbCr"
+    tag, told = ("YCbCr", "RGB") if tiff.photometric == YCBCR else ("RGB", "YCbCr")
+    said = f"the JPEG in the TIFF is {told} though its tag says {tag}, and was read as {told}"
     notes = (said, found.note, spacing_note(tiff.spacing_um_px))
     return DecodedImage(found.image_rgb_u8, "; ".join(filter(None, notes)))
 
 
 def _unknown(data: bytes) -> PatchError:
-    for offset, magic, what in _MAGIC:
-        if data[offset : offset + len(magic)] == magic:
-            return not_read(f"The file is {what}")
-    if data[:4] in _TIFF:
-        tiff = check_tiff(data)
-        return not_read(
-            f"The TIFF has {tiff.bands} band{'s' * (tiff.bands > 1)} in colour space "
-            f"{tiff.photometric} (photometric interpretation)",
-            "Export it as 8-bit RGB.",
-        )
-    if data[:256].lstrip()[:1] == b"<":
-        return not_read("The file is a web page or other text", "Download the image itself.")
-    return PatchError(
-        "Not a readable image: expected TIFF, PNG, JPEG, BMP or WebP content. "
-        "Check that the file opens in an image viewer and export it again."
+    if data[:4] not in _TIFF:
+        return no_image(data)
+    tiff = check_tiff(data)
+    return not_read(
+        f"The TIFF has {tiff.bands} band{'s' * (tiff.bands > 1)} in colour space "
+        f"{tiff.photometric} (photometric interpretation)",
+        "Export it as 8-bit RGB.",
     )
 
 
 def _check_parts(data: bytes) -> None:
-    """Refuse a file of very many chunks or segments, and a JPEG of another depth."""
-    position = count = 0
-    if data[:8] == b"\x89PNG\r\n\x1a\n":
-        position = 8
-        while position + 12 <= len(data) and count <= _MOST_PARTS:
-            position += 12 + int.from_bytes(data[position : position + 4], "big")
-            count += 1
+    """Refuse a file of very many parts, or one that lacks some of its picture."""
+    if data[:2] == b"\xff\xd8":
+        check_jpeg(data)
+    elif data[:8] == b"\x89PNG\r\n\x1a\n":
+        chunks = list(_chunks(data, 8, "big"))
+        _check_rows(data, b"".join(content for kind, content in chunks if kind == b"IDAT"))
     elif data[:4] == b"RIFF":
-        position = 12
-        while position + 8 <= len(data) and count <= _MOST_PARTS:
-            size = int.from_bytes(data[position + 4 : position + 8], "little")
-            position += 8 + size + size % 2
-            count += 1
-    elif data[:2] == b"\xff\xd8":
-        count = _jpeg_segments(data)
-    if count > _MOST_PARTS:
-        raise damaged(f"it has more than {_MOST_PARTS:,} parts")
+        _ = list(_chunks(data, 12, "little"))
 
 
-def _jpeg_segments(data: bytes) -> int:
-    position, count = 2, 0
-    while position + 4 <= len(data) and count <= _MOST_PARTS:
-        if data[position] != 0xFF:
-            break
-        marker = data[position + 1]
-        if marker in {0x01, 0xFF, *range(0xD0, 0xD9)}:
-            position += 1 if marker == 0xFF else 2
-            continue
-        if marker in {0xD9, 0xDA}:
-            break
-        if 0xC0 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}:
-            (bits,) = struct.unpack_from("B", data, min(position + 4, len(data) - 1))
-            if bits > 8:
-                raise wrong_depth(f"The image has {bits} bits per channel")
-            if marker in {0xC3, 0xC7, 0xCB, 0xCF}:
-                raise not_read("The image is a lossless JPEG")
-        position += 2 + max(2, int.from_bytes(data[position + 2 : position + 4], "big"))
-        count += 1
-    return count
+def _chunks(
+    data: bytes, position: int, order: Literal["big", "little"]
+) -> Iterator[tuple[bytes, bytes]]:
+    """Kind and content of each chunk of a PNG (with its length first) or of a WebP (kind first)."""
+    for count in count_from(1):
+        if position + 8 > len(data):
+            return
+        if count > _MOST_PARTS:
+            raise damaged(f"it has more than {_MOST_PARTS:,} parts")
+        first, second = data[position : position + 4], data[position + 4 : position + 8]
+        kind, length = (second, first) if order == "big" else (first, second)
+        size = int.from_bytes(length, order)
+        yield kind, data[position + 8 : position + 8 + size]
+        position += 12 + size if order == "big" else 8 + size + size % 2
+
+
+def _check_rows(data: bytes, packed: bytes) -> None:
+    """Refuse a PNG with fewer rows than its header says; a decoder leaves the others black."""
+    depth, colour, interlaced = data[24], data[25], data[28]
+    if interlaced or data[16:24] != _SIDE + _SIDE:  # those in passes are refused by the decoder
+        return
+    row = 1 + (PATCH_SIZE_PX * depth * _CHANNELS.get(colour, 1) + 7) // 8
+    try:
+        found = len(zlib.decompressobj().decompress(packed, row * PATCH_SIZE_PX))
+    except zlib.error:
+        return  # the decoder says so
+    if found < row * PATCH_SIZE_PX:
+        raise damaged(f"it holds {found // row} of its {PATCH_SIZE_PX} rows")
 
 
 def _check_header(image: Image.Image, data: bytes) -> None:
@@ -248,8 +260,11 @@ def _check_header(image: Image.Image, data: bytes) -> None:
         depth, colour = data[24], data[25]
         if depth > 8:
             raise wrong_depth(f"The image has {depth} bits per channel")
-        if depth == 1 and colour == 0:
-            raise wrong_depth("The image has 1 bit per pixel, black and white")
+        if depth == 1:
+            colours = "black and white" if colour == 0 else "two colours"
+            raise wrong_depth(f"The image has 1 bit per pixel, {colours}")
+    elif image.format == "BMP" and data[28] == 16:
+        raise wrong_depth("The image has 5 or 6 bits per channel")
     elif image.mode == "1":
         raise wrong_depth("The image has 1 bit per pixel, black and white")
 
@@ -286,8 +301,12 @@ def _pixels(image: Image.Image) -> ImageU8:
 
 
 def _without_colour(image: ImageU8) -> str:
-    """Say that a picture has no colour; a flat one has no picture."""
+    """Say that a picture has no colour; a flat one has no picture, one of two greys no depth."""
     for row in (image[:1], image):  # the first row spares the others in all but grey images
         if (row[..., 0] != row[..., 1]).any() or (row[..., 1] != row[..., 2]).any():
             return ""
-    return "grey image, without any colour" if image.std() >= 1 else ""
+    if image.std() < 1:
+        return ""
+    if len(np.unique(image[..., 0])) == 2:
+        raise wrong_depth("The image has two values only, as 1 bit per pixel gives")
+    return "grey image, without any colour"

@@ -1,7 +1,33 @@
 """What is said of images that are no patch, or no ordinary one: written once for all formats."""
 
+from typing import Final
+
 from core.errors import Fault, PatchError
 from core.patches.patch import PATCH_SIZE_PX, SPACING_UM_PX
+
+_MAGIC: Final = (
+    (0, b"GIF8", "a GIF image"),
+    (0, b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 image"),
+    (0, b"\xff\x4f\xff\x51", "a JPEG 2000 image"),
+    (0, b"\x00\x00\x00\x0cJXL ", "a JPEG XL image"),
+    (0, b"\xff\x0a", "a JPEG XL image"),
+    (4, b"ftypavif", "an AVIF image"),
+    (4, b"ftyphei", "an HEIC image"),
+    (4, b"ftypmif1", "an HEIC image"),
+    (128, b"DICM", "a DICOM file"),
+    (0, b"8BPS", "a Photoshop file"),
+    (0, b"\x89HDF", "an HDF5 file"),
+    (0, b"PK\x03\x04", "a ZIP archive"),
+    (0, b"\x1f\x8b", "a gzip archive"),
+    (0, b"%PDF", "a PDF document"),
+    (0, b"\x93NUMPY", "a NumPy array"),
+    (0, b"DDS ", "a DDS texture"),
+    (0, b"\0\0\1\0", "an icon"),
+    (0, b"version https://git-lfs", "a pointer of Git LFS to the image (git lfs pull gets it)"),
+    (0, b"P5", "a PGM image"),
+    (0, b"P6", "a PPM image"),
+)
+_TEXT: Final = bytes([9, 10, 13, *range(32, 127)])
 
 
 def require_patch_size(width: int, height: int) -> None:
@@ -41,3 +67,24 @@ def not_read(found: str, remedy: str = "Export it as TIFF or PNG.") -> PatchErro
 def damaged(detail: str) -> PatchError:
     """Return the refusal of a file whose contents are not what its format demands."""
     return PatchError(f"The image is damaged or cut off ({detail}). Export or copy it again.")
+
+
+def no_image(data: bytes) -> PatchError:
+    """Return the refusal of a file that is none of the images that are read, by what it is."""
+    for offset, magic, what in _MAGIC:
+        if data[offset : offset + len(magic)] == magic:
+            return not_read(f"The file is {what}")
+    if not any(data):
+        return damaged("it holds nothing but zeros, as a copy that broke off leaves")
+    head = data[:256]
+    if head.lstrip()[:1] == b"<":
+        return not_read("The file is a web page or other text", "Download the image itself.")
+    if not head.translate(None, _TEXT):
+        return PatchError(
+            "Not a readable image: the file holds text. Download or export the image itself.",
+            Fault.NOT_AN_IMAGE,
+        )
+    return PatchError(
+        "Not a readable image: expected TIFF, PNG, JPEG, BMP or WebP content. "
+        "Check that the file opens in an image viewer and export it again."
+    )

@@ -1,5 +1,6 @@
 """What an image says of its own pixels' size, and what is said where that contradicts the model."""
 
+import html
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -13,9 +14,12 @@ _ROOM: Final = 0.15
 _UM_PER_UNIT: Final[Mapping[str, float]] = MappingProxyType(
     {"nm": 0.001, "µm": 1.0, "um": 1.0, "micron": 1.0, "microns": 1.0, "mm": 1_000.0}
 )
-_OME: Final = re.compile(r'PhysicalSizeX="([0-9.eE+-]+)"')
-_OME_UNIT: Final = re.compile(r'PhysicalSizeXUnit="([^"]*)"')
+_OME: Final = re.compile(r"""PhysicalSizeX=["']([0-9.eE+-]+)""")
+_OME_UNIT: Final = re.compile(r"""PhysicalSizeXUnit=["']([^"']*)""")
 _APERIO: Final = re.compile(r"\bMPP\s*=\s*([0-9.]+)")
+_APERIO_LENS: Final = re.compile(r"\bAppMag\s*=\s*([0-9.]+)")
+_UM_PX_AT_ONE: Final = 10.0
+_IMAGEJ_STACK: Final = re.compile(r"^ImageJ=.*^images=(\d+)", re.MULTILINE | re.DOTALL)
 _IMAGEJ_UNIT: Final = re.compile(r"^unit=(.+)$", re.MULTILINE)
 
 
@@ -37,13 +41,21 @@ def described_um_px(description: str, per_unit: float) -> float | None:
         um = _number(ome[1]) * _um(unit[1] if unit else "µm")
     elif aperio := _APERIO.search(description):
         um = _number(aperio[1])
+    elif (lens := _APERIO_LENS.search(description)) and _number(lens[1]):
+        um = _UM_PX_AT_ONE / _number(lens[1])
     elif description.startswith("ImageJ=") and (unit := _IMAGEJ_UNIT.search(description)):
         um = _um(unit[1]) / per_unit if per_unit > 0 else 0.0
     return spacing_um_px(um)
 
 
+def stacked(description: str) -> int:
+    """Return of how many images ImageJ says that it put them behind one header, 1 without it."""
+    found = _IMAGEJ_STACK.match(description)
+    return int(found[1]) if found else 1
+
+
 def _um(unit: str) -> float:
-    plain = unit.strip().replace("\\u00B5", "µ").replace("\u03bc", "µ")
+    plain = html.unescape(unit).strip().replace("\\u00B5", "µ").replace("\u03bc", "µ")
     return _UM_PER_UNIT.get(plain, 0.0)
 
 

@@ -19,7 +19,7 @@ from core.patches.refusals import (
     too_many_images,
     wrong_depth,
 )
-from core.patches.spacing import described_um_px, spacing_um_px
+from core.patches.spacing import described_um_px, spacing_um_px, stacked
 
 _MOST_TAGS: Final = 512
 _MOST_VALUES: Final = 65_536
@@ -47,15 +47,16 @@ _SIZES: Final = {kind: struct.calcsize(f"={pattern}") for kind, pattern in _FORM
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
 FILL_ORDER, STRIP_OFFSETS, ORIENTATION, SAMPLES = 266, 273, 274, 277
 ROWS_PER_STRIP, STRIP_BYTES = 278, 279
-X_RESOLUTION, PLANAR, RESOLUTION_UNIT = 282, 284, 296
+X_RESOLUTION, Y_RESOLUTION, PLANAR, RESOLUTION_UNIT = 282, 283, 284, 296
 TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_BYTES, SAMPLE_FORMAT = 322, 323, 324, 325, 339
-DESCRIPTION, JPEG_TABLES = 270, 347
+DESCRIPTION, JPEG_TABLES, PROFILE = 270, 347, 34675
 _NEEDED: Final = frozenset({
     WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER, STRIP_OFFSETS, ORIENTATION, SAMPLES,
-    ROWS_PER_STRIP, STRIP_BYTES, X_RESOLUTION, PLANAR, RESOLUTION_UNIT, TILE_WIDTH, TILE_HEIGHT,
-    TILE_OFFSETS, TILE_BYTES, SAMPLE_FORMAT,
+    ROWS_PER_STRIP, STRIP_BYTES, X_RESOLUTION, Y_RESOLUTION, PLANAR, RESOLUTION_UNIT, TILE_WIDTH,
+    TILE_HEIGHT, TILE_OFFSETS, TILE_BYTES, SAMPLE_FORMAT,
 })  # fmt: skip
-NONE, JPEG, PACKBITS, RGB = 1, 7, 32773, 2
+NONE, JPEG, PACKBITS = 1, 7, 32773
+RGB, YCBCR = 2, 6
 _READABLE: Final = frozenset({NONE, 2, 3, 4, 5, JPEG, 8, PACKBITS, 32946, 34925, 50000})
 _COMPRESSIONS: Final = {
     6: "old-style JPEG",
@@ -192,16 +193,19 @@ def check_tiff(data: bytes) -> TiffFacts:
         raise _uncovered()  # the header itself as pixels
     if compression == PACKBITS:
         _check_packbits(data, parts, _expected_bytes(values))
+    described = file.text(tags.get(DESCRIPTION))
+    if (stack := stacked(described)) > 1:
+        raise too_many_images(str(stack))
     tables = tags.get(JPEG_TABLES)
     return TiffFacts(
         compression=compression,
         photometric=int(_one(values, PHOTOMETRIC, 1)),
         bands=int(_one(values, SAMPLES, 1)),
         orientation=int(_one(values, ORIENTATION, 1)),
-        spacing_um_px=_spacing(values, file.text(tags.get(DESCRIPTION))),
+        spacing_um_px=_spacing(values, described),
         parts=parts,
         tables=(tables[2], tables[1]) if tables else None,
-        plain=_is_plain(values, parts),
+        plain=PROFILE not in tags and _is_plain(values, parts),
     )
 
 
@@ -320,7 +324,7 @@ def _check_packbits(data: bytes, parts: Sequence[tuple[int, int]], expected: Seq
 
 
 def _spacing(values: Mapping[int, Sequence[float]], description: str) -> float | None:
-    per_unit = _one(values, X_RESOLUTION, 0)
+    per_unit = _one(values, X_RESOLUTION, _one(values, Y_RESOLUTION, 0))
     described = described_um_px(description, per_unit)
     unit = _UM_PER_UNIT.get(int(_one(values, RESOLUTION_UNIT, 2)))
     return described or (spacing_um_px(unit / per_unit) if unit and per_unit > 0 else None)

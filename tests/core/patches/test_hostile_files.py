@@ -170,7 +170,7 @@ def test_images_read_in_the_other_process_are_those_of_the_decoder() -> None:
         assert apart.note == here.note
     with pytest.raises(PatchError, match="Not a readable image") as refusal:
         read_image(b"nothing")
-    assert refusal.value.kind == "damaged"
+    assert refusal.value.kind == "not-an-image"
 
 
 def png_of_empty_chunks(count: int) -> bytes:

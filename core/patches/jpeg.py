@@ -1,0 +1,108 @@
+"""A JPEG's own account of itself: its parts, its colours, and whether all of its picture is there.
+
+ITU-T T.81 (1992). A decoder paints what is missing at the end of a JPEG in grey, without a word.
+"""
+
+import io
+from collections.abc import Iterator
+from typing import Final
+
+from PIL import Image
+
+from core.patches.refusals import damaged, not_read, wrong_depth
+
+END: Final = b"\xff\xd9"
+_SCAN: Final = 0xDA
+_ALONE: Final = frozenset({0x01, *range(0xD0, 0xDA)})
+"""Markers without a length."""
+_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_LOSSLESS: Final = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
+_FIRST_ARITHMETIC: Final = 0xC9
+_MOST_PARTS: Final = 2_000
+_FILLER: Final = bytes(range(1, 251)) * 2
+"""Coded data of no meaning: pixels change only where a decoder still lacks some."""
+
+
+def segments(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the marker and the content of each segment, those between and behind scans too.
+
+    Raises:
+        PatchError: There are very many; each costs a decoder time.
+    """
+    position, count = 2, 0
+    while 0 <= position < len(data) - 1:
+        if data[position] != 0xFF:
+            return
+        marker = data[position + 1]
+        if marker in _ALONE or marker == 0xFF:
+            position += 1 if marker == 0xFF else 2
+            continue
+        if (count := count + 1) > _MOST_PARTS:
+            raise damaged(f"it has more than {_MOST_PARTS:,} parts")
+        length = max(2, int.from_bytes(data[position + 2 : position + 4], "big"))
+        yield marker, data[position + 4 : position + 2 + length]
+        position += 2 + length
+        if marker == _SCAN:
+            position = _behind_scan(data, position)
+
+
+def _behind_scan(data: bytes, position: int) -> int:
+    """Where the next marker is, -1 without one; a stuffed 0xFF and restarts belong to a scan."""
+    while (position := data.find(b"\xff", position)) >= 0:
+        following = data[position + 1 : position + 2]
+        if following != b"\0" and not b"\xd0" <= following <= b"\xd7":
+            return position
+        position += 2
+    return position
+
+
+def check_jpeg(data: bytes) -> None:
+    """Refuse a JPEG of another depth, of a kind that is not read, or of which a part is missing.
+
+    Raises:
+        PatchError: It is one.
+    """
+    frame, components, missing = 0, b"", dict[tuple[int, int], int]()
+    for marker, content in segments(data):
+        if marker in _FRAMES and len(content) > 5:
+            if content[0] > 8:
+                raise wrong_depth(f"The image has {content[0]} bits per channel")
+            if marker in _LOSSLESS:
+                raise not_read("The image is a lossless JPEG")
+            frame, components = marker, content[6::3]
+            missing = {(one, place): 1 for one in components for place in range(64)}
+        elif marker == _SCAN and content and len(content) >= 4 + 2 * content[0]:
+            first, last, precision = content[1 + 2 * content[0] :][:3]
+            for one in content[1 : 1 + 2 * content[0] : 2]:
+                for place in range(first, min(last, 63) + 1):
+                    missing[one, place] = precision & 15
+    if frame and any(missing.values()):
+        raise damaged("some of its scans are missing, so it would be blurred")
+    if not frame or frame >= _FIRST_ARITHMETIC or (end := data.rfind(END)) < 0:
+        return
+    if _pixels(data) != _pixels(data[:end] + _FILLER + data[end:]):
+        raise damaged("its data end before its last rows, which would be grey")
+
+
+def _pixels(data: bytes) -> bytes:
+    with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
+        return image.tobytes()
+
+
+def tells_ycbcr(data: bytes) -> bool | None:
+    """Return whether its markers say that its colours are YCbCr, False for RGB, None for neither.
+
+    JFIF demands YCbCr, Adobe's marker names one of the two, and no RGB has channels of two sizes.
+    Of three channels only.
+    """
+    told = None
+    for marker, content in segments(data):
+        if marker == 0xE0 and content[:5] == b"JFIF\0":
+            told = True
+        elif marker == 0xEE and content[:5] == b"Adobe" and len(content) >= 12:
+            told = content[11] != 0
+        elif marker in _FRAMES:
+            if len(content) != 6 + 3 * 3:
+                return None
+            return True if len(set(content[7::3])) > 1 else told
+    return None
