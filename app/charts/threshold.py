@@ -188,14 +188,7 @@ def calibration(found: Reliability, *, in_force: float | None, colours: Colours)
 def decision(
     curve: DecisionCurve, scores: np.ndarray, *, fair_probability: float, colours: Colours
 ) -> go.Figure:
-    """Return the net benefit over threshold probabilities, with the fair one as a dotted line.
-
-    Args:
-        curve: At the stated prevalence.
-        scores: (M,) the score that means each probability there.
-        fair_probability: From which flagging pays at the stated costs.
-        colours: Of the page.
-    """
+    """Return the net benefit over threshold probabilities, with the fair one as a dotted line."""
     figure = go.Figure()
     for name, values, colour, dash in (
         ("flag all", curve.flag_all, colours.muted, "dash"),

@@ -57,11 +57,7 @@ class Inputs:
         )
 
     def changed_since(self, measured: pd.DataFrame) -> int | None:
-        """Return the first measured row whose input has other contents now, None if there is none.
-
-        Args:
-            measured: Rows of `patches` with `row` and `sha256`.
-        """
+        """Return the first measured row whose input has other contents now; None if none has."""
         rows = measured["row"].tolist()
         now = self.source.digests(rows)
         try:

@@ -63,13 +63,7 @@ def score_table(
     *,
     out_of_fold: bool = False,
 ) -> pd.DataFrame:
-    """Return the table `scores` of rows (id, sha256, prob_tumour, predicted_label).
-
-    Args:
-        rows: One a patch.
-        axes: x, y, share_x and share_y of each, where the network's features are known.
-        out_of_fold: See `scores_of`.
-    """
+    """Return the table `scores` of rows (id, sha256, prob_tumour, predicted_label)."""
     table = pd.DataFrame(rows, columns=["id", "sha256", "prob_tumour", "predicted_label"])
     table = table.astype({"predicted_label": "Int8"}).assign(out_of_fold=out_of_fold)
     for name in ("x", "y", "share_x", "share_y"):

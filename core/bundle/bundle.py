@@ -246,13 +246,7 @@ def write_weights(folder: Path, weights: "Mapping[str, torch.Tensor]") -> str:
 def write_golden(
     folder: Path, images_rgb_u8: ImageU8, logits: NDArray[np.float32]
 ) -> tuple[GoldenPatch, ...]:
-    """Write the golden patches as PNG and return what the card says of them.
-
-    Args:
-        folder: The bundle.
-        images_rgb_u8: (G, 96, 96, 3), drawn patches, never patients' ones.
-        logits: (G,) tumour logits that the exported network gives them.
-    """
+    """Write the golden patches as PNG and return what the card says of them."""
     golden = folder / GOLDEN_FOLDER
     golden.mkdir(parents=True, exist_ok=True)
     patches = []

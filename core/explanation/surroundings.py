@@ -68,14 +68,7 @@ class Surroundings:
         opened: Callable[[], PatchCollection],
         classifier: Classifier,
     ) -> None:
-        """Measure what is not known of the patches called tumour; once at a time.
-
-        Args:
-            job: The batch.
-            rows: All of it.
-            opened: Gives its patches and donors; called in the thread, for it reads some hundred.
-            classifier: Whose calls they are.
-        """
+        """Measure what is not known of the patches called tumour; once at a time."""
         self._store.require_writable()
         self._runner.start(
             job.id,

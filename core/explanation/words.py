@@ -47,12 +47,7 @@ _REGIONS = {
 
 
 def plain_facts(row: ExplanationRow, decides: Decisive | None = None) -> PlainFacts:
-    """Return the facts of a row; what was replaced counts more than where a map lies.
-
-    Args:
-        row: Of a patch.
-        decides: What its call hangs on, where that was found without the row's own test.
-    """
+    """Return the facts of a row; what was replaced counts more than where a map lies."""
     found, score = outcome(row.score), row.score.prob_tumour
     hangs_on = decides if row.reliance is None else row.reliance.decisive
     region = None if hangs_on is None else _REGIONS.get(hangs_on)

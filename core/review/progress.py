@@ -84,14 +84,7 @@ def seconds_spent(verdict: CurrentVerdict) -> float:
 
 
 def next_position(record: Record, case: str, reader: str, *, after: int = -1) -> int | None:
-    """Return the first task that a reader is not through with; None if all are done.
-
-    Args:
-        record: The record.
-        case: The case.
-        reader: Who.
-        after: Look behind this position first, then from the start: for a task left for later.
-    """
+    """Return the first open task after a position, then from the start; None if all are done."""
     opened = record.case(case)
     total = len(opened.tasks)
     for step in range(total):

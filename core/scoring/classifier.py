@@ -68,12 +68,7 @@ class Classifier:
         return self.bundle.card.model_id
 
     def at(self, operating_point: OperatingPoint, *, temperature: float | None = None) -> Self:
-        """Return the same model, sharing the engine, at another operating point.
-
-        Args:
-            operating_point: The threshold to apply.
-            temperature: The temperature that its probabilities are meant with; None keeps it.
-        """
+        """Return the same model and engine at another operating point, and temperature if given."""
         chosen = self.temperature if temperature is None else temperature
         return replace(self, operating_point=operating_point, temperature=chosen)
 

@@ -62,10 +62,6 @@ def merge_shards(parts: Sequence[Path], out: Path) -> dict[str, int]:
 
     The bytes are those of the undivided run.
 
-    Args:
-        parts: Outputs of `score --shard`, in any order, each with its .run.json.
-        out: Where to, with the parts' suffix.
-
     Raises:
         RunError: A part is missing, doubled, altered, or of another run.
     """

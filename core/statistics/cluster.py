@@ -154,11 +154,7 @@ class SlideBootstrap:
         return WinMatrix.of(self.evidence)
 
     def auroc(self, *, patch_error: float = np.nan) -> Resampled:
-        """AUROC with its slide-bootstrap interval.
-
-        Args:
-            patch_error: DeLong's standard error, for the design effect.
-        """
+        """AUROC with its slide-bootstrap interval; DeLong's error gives the design effect."""
         matrix = self.win_matrix
         value = float(matrix.auroc(np.ones((1, len(self.evidence.slide_names))))[0])
         return self.estimate(

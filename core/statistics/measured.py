@@ -75,11 +75,7 @@ class Measured:
         return self.low <= value <= self.high
 
     def over(self, naive: "Measured") -> "Measured":
-        """The same number with its naive interval beside it, or instead where slides cannot tell.
-
-        Args:
-            naive: by patches; its value, hits and trials are kept, because it counted them.
-        """
+        """The same number with its naive interval beside it, or instead if slides cannot tell."""
         if not self.has_interval:
             return replace(naive, design_effect=self.design_effect, notes=self.notes)
         return replace(

@@ -44,11 +44,6 @@ def slide_table(
     Sorted by the number of errors, not their rate, because a slide of one patch can have a rate
     of 1.
 
-    Args:
-        evidence: with slides.
-        threshold: flag when score >= threshold.
-        areas: `auroc_by_slide` of the same evidence, where it is already computed.
-
     Raises:
         EvidenceError: slides are unknown.
     """

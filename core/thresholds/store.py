@@ -114,11 +114,6 @@ class OperatingPointStore:
     def put_in_force(self, weights_sha256: str, version: str, *, by: str) -> None:
         """Decide which operating point new scores use; who decided it, and when, is recorded.
 
-        Args:
-            weights_sha256: Of the model.
-            version: "v1", "v2", … or "shipped".
-            by: Who decides.
-
         Raises:
             RunError: There is no such version, or it is damaged.
         """

@@ -53,10 +53,6 @@ def open_pack(source: PatchSource, cache: Path) -> Pack:
     The cache is found again by the paths and the contents of the patches, so every file is read
     once more. Labels, slides and splits are not cached: they come from the source each time.
 
-    Args:
-        source: Opened with labels.
-        cache: Folder for packs of any number of sources.
-
     Raises:
         RunError: There is no patch with a label; none is readable; the cache is damaged.
     """

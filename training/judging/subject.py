@@ -51,11 +51,6 @@ class Subject:
 def open_subject(path: Path, options: ScoringOptions, work: Path) -> Subject:
     """Return the scores of a bundle, run, ensemble, cross-validation or table.
 
-    Args:
-        path: Where it is.
-        options: With `data`, a model scores that data, and a table gets its labels from there.
-        work: Folder for the scores of a model on that data; an unfinished one goes on.
-
     Raises:
         NodelensError: It is none of these, or its scores cannot be judged.
     """

@@ -90,13 +90,7 @@ class Position:
 def next_epoch(
     schedule: Schedule, aucs: Sequence[float], accuracies: Sequence[float] = ()
 ) -> Position | None:
-    """Return where the epoch after some finished ones stands, None where the run is at its end.
-
-    Args:
-        schedule: Of the whole run.
-        aucs: Validation AUC of every finished epoch.
-        accuracies: Validation accuracy likewise, for plateaus of it.
-    """
+    """Return where the epoch after some finished ones stands, None where the run is at its end."""
     left = list(aucs)
     watched = list(accuracies) if schedule.plateau_metric == "accuracy" else left
     for number, phase in enumerate(schedule.phases or (Phase("", schedule.epochs),)):

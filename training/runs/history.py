@@ -89,11 +89,6 @@ def open_event_log(
 
     The log starts anew from the checkpoint's history every time: what a kill left behind, half a
     record or an epoch that is trained again, is gone, and nothing stands there twice.
-
-    Args:
-        folder: Of the run.
-        history: The epochs that the checkpoint knows.
-        enabled: False logs nothing and leaves the folder alone.
     """
     if not enabled:
         yield lambda _: None

@@ -73,14 +73,7 @@ def job_list(
     look_at: Callable[[str | None], None],
     key: str,
 ) -> None:
-    """Draw batches or audits, newest first; older ones on demand.
-
-    Args:
-        jobs: Newest first.
-        status: Gives the name of a job's state, and a note on it.
-        look_at: Takes the id of the one that is opened.
-        key: Of the buttons.
-    """
+    """Draw batches or audits, newest first; older ones on demand."""
     shown = jobs
     if len(jobs) > _LISTED and not st.toggle(f"Show all {len(jobs)}", key=f"all-{key}"):
         shown = jobs[:_LISTED]

@@ -36,12 +36,7 @@ def page_of(length: int, size: int, *, key: str) -> Page:
 
 
 def pager(page: Page, what: str = "") -> None:
-    """Draw which entries are shown and, where there are more, the way to them.
-
-    Args:
-        page: What is shown.
-        what: What the entries are; "" goes without saying.
-    """
+    """Draw which entries are shown and, where there are more, the way to them."""
     line = f"{page.part.start + 1:,} to {page.part.stop:,} of {page.length:,} {what}"
     if page.pages > 1:
         line = f"{line.rstrip()} · page {page.number} of {page.pages}"

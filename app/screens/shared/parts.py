@@ -268,13 +268,6 @@ def download(
 
 
 def chart(figure: go.Figure, key: str, alt: str, **more: Any) -> None:  # noqa: ANN401 - likewise
-    """Draw a figure as `app.charts` dressed it.
-
-    Args:
-        figure: What to draw.
-        key: Of the chart.
-        alt: What it shows, read out.
-        more: What a selection does, and which kinds there are.
-    """
+    """Draw a figure as `app.charts` dressed it."""
     config = {"displayModeBar": False}
     st.plotly_chart(figure, theme=None, key=key, alt=alt, **({"config": config} | more))
