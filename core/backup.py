@@ -20,6 +20,11 @@ def back_up(settings: Settings, target: Path, *, jobs: bool = False) -> list[str
     The anchors are copied before the record, so that they never know more than it holds. The
     record is copied by SQLite itself, at one moment, whoever writes to it meanwhile.
 
+    Args:
+        settings: Of the installation.
+        target: A folder that does not exist yet.
+        jobs: Copy batches and audits too; one under way is copied as far as it is.
+
     Raises:
         RunError: The target exists, or there is nothing to copy.
     """

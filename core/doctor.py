@@ -39,7 +39,13 @@ class Grade(StrEnum):
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at."""
+    """One thing that was looked at.
+
+    Attributes:
+        name: What.
+        level: How it ended.
+        detail: What was found, and what to do.
+    """
 
     name: str
     level: Grade

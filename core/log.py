@@ -30,7 +30,12 @@ _FACTS: Final = "nodelens_facts"
 
 
 def event(name: str, *, level: int = logging.INFO, **facts: str | float) -> None:
-    """Note that something happened, such as "job.ended", with facts by the names in `FACTS`.
+    """Note that something happened.
+
+    Args:
+        name: What, e.g. "job.ended".
+        level: Of `logging`.
+        facts: Numbers, ids and words of our own, by the names in `FACTS`.
 
     Raises:
         ValueError: There is no such fact.

@@ -49,7 +49,12 @@ def figures_page(title: str, figures: Mapping[str, go.Figure]) -> str:
 
 
 def chart(figure: go.Figure, key: str) -> Markup:
-    """Return a figure as HTML; with the key for an id, the same numbers make the same file."""
+    """Return a figure as HTML.
+
+    Args:
+        figure: Drawn for a white ground.
+        key: Names its place: no random one, so that the same numbers make the same file.
+    """
     drawn = figure.to_html(
         full_html=False,
         include_plotlyjs=False,

@@ -62,7 +62,13 @@ def percent(share: float, digits: int = 1) -> str:
 
 
 def number(value: float, digits: int = 3, *, signed: bool = False) -> str:
-    """Return a number with a true minus sign; NaN is "–", infinity "∞"; no minus before zero."""
+    """Return a number with a minus sign that is one, and no minus before zero.
+
+    Args:
+        value: NaN is "–", infinity is "∞".
+        digits: After the point.
+        signed: Whether a number above zero gets its plus.
+    """
     if math.isnan(value):
         return NOTHING
     if math.isinf(value):

@@ -25,7 +25,13 @@ from training.runs.folder import CROSSVAL_FILE, RunFolder, read_config, read_fin
 
 @dataclass(frozen=True)
 class Crossval:
-    """What the out-of-fold scores of all folds are worth."""
+    """What the out-of-fold scores of all folds are worth.
+
+    Attributes:
+        judged: The pooled scores.
+        auroc_by_fold: Each fold's own.
+        notes: What must not be trusted.
+    """
 
     judged: Performance
     auroc_by_fold: tuple[float, ...]

@@ -49,7 +49,12 @@ def teacher_table(out: Path) -> Path:
 
 
 def follow(recipe: Recipe, weight: float | None, temperature: float | None) -> Recipe:
-    """Return a recipe that follows a teacher; None: its own weight (or a half), its temperature.
+    """Return a recipe that follows a teacher.
+
+    Args:
+        recipe: The student's.
+        weight: Share of the loss, 0..1; None means the recipe's, or a half where it has none.
+        temperature: Of the logits; None means the recipe's.
 
     Raises:
         RunError: A number is out of range.

@@ -27,8 +27,12 @@ class CurvePoint:
     """One run of the curve.
 
     Attributes:
+        run: Its folder.
+        train_patches: That trained.
         steps: Of the optimiser: with few patches an epoch has few.
         auroc: On the validation patches, the same for all points, with slide bounds.
+        low: None where slides are unknown.
+        high: Likewise.
     """
 
     run: str

@@ -41,6 +41,7 @@ class TrialPlan:
     Attributes:
         fit: How each trial is trained; `out` is the folder that holds the trials, `recipe` what
             they vary.
+        space: What varies.
         trials: How many; None means the whole grid.
         sampler: "tpe" learns from the trials before, "grid" goes through all choices.
         folds: Of the cross-validation that judges each trial; None is one split.

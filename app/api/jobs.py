@@ -49,10 +49,12 @@ class JobState(BaseModel):
     Attributes:
         id: What the other routes take.
         kind: "patches" or "regions".
+        name: As it was called.
         created: When, UTC.
         state: "new", "running", "stopped", "done" or "broken".
         done: Inputs with a row.
         total: Inputs in all; 0 while not yet known.
+        error: Why it is broken, in words.
     """
 
     id: str
@@ -79,6 +81,8 @@ class _Asked:
         kind: Patches or regions.
         uploads: Files that came with it.
         path: Or a source on the server.
+        name: What to call the job, "" for the source's name.
+        um_per_px: Of a slide.
         key: Of the request, None if it may make a second job when it is sent again.
     """
 

@@ -32,6 +32,7 @@ class Served:
     """One service.
 
     Attributes:
+        settings: What the operator decided.
         current: Gives the model in force; its first call may take seconds.
         jobs: Gives the jobs of each kind.
         batcher: Where patches of requests come together.

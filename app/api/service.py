@@ -104,6 +104,10 @@ async def operating_points(request: Request) -> Points:
 def create_api(service: Served | None = None, access: Access | None = None) -> FastAPI:
     """Return the service.
 
+    Args:
+        service: What its routes work with; None opens this installation's model and jobs.
+        access: Who may ask; None means what the environment says.
+
     Raises:
         SettingsError: The environment says what cannot be done.
     """

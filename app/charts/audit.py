@@ -86,7 +86,13 @@ def measure_histogram(
 def association_dots(
     table: pd.DataFrame, names: Callable[[str], str], *, colours: Colours
 ) -> go.Figure:
-    """Return the AUROC of each measure alone with its interval, the strongest at the top."""
+    """Return the AUROC of each measure alone with its interval, the strongest at the top.
+
+    Args:
+        table: Rows of `associations`, strongest first.
+        names: A measure in words.
+        colours: Of the page.
+    """
     shown = table.iloc[::-1]
     figure = go.Figure()
     figure.add_vline(x=0.5, line={"color": colours.grey_zone, "width": 1.5, "dash": "dash"})
@@ -176,7 +182,13 @@ def contrast_dots(table: pd.DataFrame, *, colours: Colours) -> go.Figure:
 
 
 def group_bars(table: pd.DataFrame, *, colours: Colours, name: str) -> go.Figure:
-    """Return patches per slide or split, stacked by label; customdata is the group's name."""
+    """Return patches per slide or split, stacked by label; customdata is the group's name.
+
+    Args:
+        table: Rows of `balance` of one kind.
+        colours: Of the page.
+        name: What the groups are, for the axis.
+    """
     table = table.sort_values("patches", ascending=False)
     parts = (
         ("no tumour", table["labelled"] - table["positives"]),

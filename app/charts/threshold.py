@@ -35,6 +35,7 @@ class Mark:
     """Where the threshold that is tried lies on one figure, in data units.
 
     Attributes:
+        figure: Which.
         x: Place along it.
         y: Height; None for a line from bottom to top.
         until: A band from x to here, for a grey zone; None for none.
@@ -188,7 +189,14 @@ def calibration(found: Reliability, *, in_force: float | None, colours: Colours)
 def decision(
     curve: DecisionCurve, scores: np.ndarray, *, fair_probability: float, colours: Colours
 ) -> go.Figure:
-    """Return the net benefit over threshold probabilities, with the fair one as a dotted line."""
+    """Return the net benefit over threshold probabilities, with the fair one as a dotted line.
+
+    Args:
+        curve: At the stated prevalence.
+        scores: (M,) the score that means each probability there.
+        fair_probability: From which flagging pays at the stated costs.
+        colours: Of the page.
+    """
     figure = go.Figure()
     for name, values, colour, dash in (
         ("flag all", curve.flag_all, colours.muted, "dash"),

@@ -93,7 +93,14 @@ def audit_source(store: AuditStore, job: Job) -> PatchSource:
     copied=True,
 )
 def audit_picture(source: PatchSource, row: int, sha256: str, orientation: int = 0) -> str | None:
-    """Return an audited patch as PNG in a data URI, turned; None if it is not what was audited."""
+    """Return an audited patch as PNG in a data URI, turned; None if it is not what was audited.
+
+    Args:
+        source: From `audit_source`.
+        row: Which input.
+        sha256: Of it, when it was audited; "" for an input that could not be read.
+        orientation: 0 to 7, see `core.audit.relations.signatures.turn`.
+    """
     item = source.read(row) if sha256 and row < len(source) else None
     if not isinstance(item, Patch) or item.sha256 != sha256:
         return None

@@ -49,6 +49,7 @@ class Display:
     """A patch, or a page of them, as it appeared for a verdict.
 
     Attributes:
+        what: Which, as given.
         action: The token under which its verdict is recorded, once.
         since_s: When it appeared, by a clock that only counts.
     """

@@ -31,6 +31,8 @@ class Tuning:
         place: The run's folder, the batch's or the case's id, or the beginning of the CSV's hash.
         threshold: Flag from here.
         lower: Start of a grey zone; None without one.
+        prevalence: Assumed.
+        miss_cost: Assumed.
         false_alarm_cost: Assumed.
         rule: Text of the rule that chose the threshold; "" if chosen by hand.
     """

@@ -63,6 +63,7 @@ class KeptFile:
 
     Attributes:
         name: From someone's disk; hostile text.
+        data: Its bytes.
     """
 
     name: str
@@ -88,7 +89,12 @@ def kept_file(key: str) -> KeptFile | None:
 
 @dataclass(frozen=True)
 class TableClick:
-    """What was clicked in a table."""
+    """What was clicked in a table.
+
+    Attributes:
+        rows: Selected rows of the page.
+        columns: Selected columns, by name.
+    """
 
     rows: tuple[int, ...]
     columns: tuple[str, ...]

@@ -126,7 +126,11 @@ class AuditProgress:
 
 @dataclass(frozen=True)
 class AuditFolder:
-    """The files of one audit."""
+    """The files of one audit.
+
+    Attributes:
+        path: The folder.
+    """
 
     path: Path
 
@@ -247,7 +251,12 @@ _DEFAULTS = QualityLimits()
 
 @dataclass(frozen=True)
 class Audit:
-    """One audit. A table is read once and kept; open again to see what came since."""
+    """One audit. A table is read once and kept; open again to see what came since.
+
+    Attributes:
+        folder: Its files.
+        spec: What was audited.
+    """
 
     folder: AuditFolder
     spec: AuditSpec

@@ -57,7 +57,11 @@ class Inputs:
         )
 
     def changed_since(self, measured: pd.DataFrame) -> int | None:
-        """Return the first measured row whose input has other contents now; None if none has."""
+        """Return the first measured row whose input has other contents now, None if there is none.
+
+        Args:
+            measured: Rows of `patches` with `row` and `sha256`.
+        """
         rows = measured["row"].tolist()
         now = self.source.digests(rows)
         try:
@@ -114,6 +118,11 @@ def with_tables(
     A CSV with the column `id` tells `label`, `slide` (or `wsi`) and `split` of the patches with
     that id or file name, and is no input. Without labels in one, folders named 0 and 1, or normal
     and tumour, give the label; folders named train, valid or test give the split anyhow.
+
+    Args:
+        source: The patches.
+        files: The files among which are its tables; those in a ZIP are found.
+        added: Tables that were added later and are believed rather.
 
     Raises:
         SourceError: A table holds a label that is none, or two tables give labels.

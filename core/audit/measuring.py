@@ -45,7 +45,14 @@ def measure_source(
     on_progress: Callable[[int, int], None] = lambda done, total: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> bool:
-    """Measure every input that has no block on disk; return whether all are measured."""
+    """Measure every input that has no block on disk; return whether all are measured.
+
+    Args:
+        source: The inputs.
+        folder: Takes the blocks, and at the end the table.
+        on_progress: Called with (inputs measured, inputs).
+        should_stop: Asked after each piece; the block under way is then lost.
+    """
     total = len(source)
     folder.parts.mkdir(parents=True, exist_ok=True)
     missing = [

@@ -31,7 +31,13 @@ _MOST_SLIDES: Final = 60
 
 
 def write_report(audit: Audit, source: PatchSource, path: Path) -> None:
-    """Write the report."""
+    """Write the report.
+
+    Args:
+        audit: Whose tables are complete as far as they will be.
+        source: For the pictures; the inputs that were audited.
+        path: Of the HTML file.
+    """
     known = readable(audit.patches)
     pairs, associations, slides = audit.table("pairs"), audit.table("associations"), None
     balance = audit.table("balance")

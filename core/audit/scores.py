@@ -63,7 +63,13 @@ def score_table(
     *,
     out_of_fold: bool = False,
 ) -> pd.DataFrame:
-    """Return the table `scores` of rows (id, sha256, prob_tumour, predicted_label)."""
+    """Return the table `scores` of rows (id, sha256, prob_tumour, predicted_label).
+
+    Args:
+        rows: One a patch.
+        axes: x, y, share_x and share_y of each, where the network's features are known.
+        out_of_fold: See `scores_of`.
+    """
     table = pd.DataFrame(rows, columns=["id", "sha256", "prob_tumour", "predicted_label"])
     table = table.astype({"predicted_label": "Int8"}).assign(out_of_fold=out_of_fold)
     for name in ("x", "y", "share_x", "share_y"):
@@ -109,6 +115,13 @@ def judge(
 
     The scores are those of `core score` without test-time augmentation. A flat patch has none, as
     there. The axes are of a random sample where there are very many patches.
+
+    Args:
+        patches: Rows of `patches`.
+        source: Where the pixels are.
+        classifier: Scores, at its operating point.
+        on_progress: Called with (patches scored, patches).
+        should_stop: Asked between batches.
     """
     rows = patches.loc[patches["fault"] == Fault.NONE, "row"].tolist()
     on_map = np.random.default_rng(0).permutation(len(rows)) < _MOST_ON_MAP

@@ -32,6 +32,8 @@ class AuditState:
     """How far an audit is.
 
     Attributes:
+        name: Of the state.
+        progress: Its steps.
         error: Why it is broken, in words.
         before: How many jobs have their turn before it; None while it does not wait.
     """
@@ -159,7 +161,12 @@ class AuditStore:
         self.keep_scores(job, scores_of(patches, table, out_of_fold=out_of_fold))
 
     def start(self, job: Job, classifier: Classifier | None = None) -> None:
-        """Audit the data set, or do the steps that are missing, in a thread; once at a time."""
+        """Audit the data set, or do the steps that are missing, in a thread; once at a time.
+
+        Args:
+            job: The audit.
+            classifier: If given, scores the patches afterwards.
+        """
         self.jobs.require_writable()
         self._runner.start(job.id, lambda: _Auditing(self, job, classifier))
 

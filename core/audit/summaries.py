@@ -114,6 +114,11 @@ def associations(
     Where the slides of at least two are known, the interval resamples slides and both it and the
     AUROC are of the patches whose slide is known; else it is DeLong's, as if patches were
     independent, and too narrow.
+
+    Args:
+        patches: Rows of `patches`.
+        on_progress: Called with (measures done, measures).
+        should_stop: Asked after each; None is returned then.
     """
     known = readable(patches)
     known = known[known["label"].notna()]

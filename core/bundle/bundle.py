@@ -177,6 +177,10 @@ def _checked(path: Path, sha256: str | None) -> bytes:
 def read_validation(folder: Path, sha256: str | None = None) -> ValidationScores:
     """Return a bundle's validation scores.
 
+    Args:
+        folder: The bundle.
+        sha256: What the card says of the file; None skips the check.
+
     Raises:
         BundleError: The file is missing, altered or malformed.
     """
@@ -246,7 +250,13 @@ def write_weights(folder: Path, weights: "Mapping[str, torch.Tensor]") -> str:
 def write_golden(
     folder: Path, images_rgb_u8: ImageU8, logits: NDArray[np.float32]
 ) -> tuple[GoldenPatch, ...]:
-    """Write the golden patches as PNG and return what the card says of them."""
+    """Write the golden patches as PNG and return what the card says of them.
+
+    Args:
+        folder: The bundle.
+        images_rgb_u8: (G, 96, 96, 3), drawn patches, never patients' ones.
+        logits: (G,) tumour logits that the exported network gives them.
+    """
     golden = folder / GOLDEN_FOLDER
     golden.mkdir(parents=True, exist_ok=True)
     patches = []

@@ -154,8 +154,11 @@ class DataSummary(_Part):
     """A set of patches in counts.
 
     Attributes:
+        name: What the set is.
+        patches: How many.
         positives: How many of them are labelled tumour.
         slides: How many slides (or slide groups) are known among them.
+        patches_without_slide: Patches whose slide is not known.
         slides_sha256: Hash of each known slide's name, so overlap can be tested without names.
     """
 
@@ -210,6 +213,7 @@ class GoldenPatch(_Part):
 
     Attributes:
         file: Name within the bundle's folder `golden/`.
+        sha256: Hash of the file.
         logit: Expected tumour logit before temperature.
     """
 
@@ -225,6 +229,7 @@ class Parent:
     Attributes:
         run: Name of its folder.
         share: Of the mean, 0..1.
+        recipe: Name of its recipe.
         description: What it started from itself, in words.
     """
 
@@ -238,6 +243,7 @@ class StartingWeights(_Part):
     """What training started from.
 
     Attributes:
+        description: In words.
         source: Origin and licence, where the weights were a file.
         parents: The runs that were averaged, if it is a mean.
     """
@@ -311,12 +317,22 @@ class Card(_Part):
     """What a bundle is: the contract that travels with the weights.
 
     Attributes:
+        schema_version: Of this schema.
+        name: Short name of the model.
+        architecture: The network.
+        preprocessing: Its input.
         class_order: Meaning of label 0 and 1.
         temperature: Logits are divided by it before the sigmoid.
         temperature_fitted_on: The evidence that it was fitted on.
+        operating_point: The shipped threshold.
+        training: What it was trained on.
+        validation: How it was validated.
+        recipe: The complete training configuration.
         initial_weights: Where training started from, with licence.
         created: When (with time zone).
         versions: Libraries that made it.
+        weights_sha256: Hash of `weights.safetensors`.
+        golden: The self-test.
         licence: Of the weights.
         limits: What the model is not for, one sentence each.
         orientations: What scoring all eight changes; None where nobody measured it.

@@ -80,10 +80,13 @@ class LinearHead:
         return (torch.einsum("nchw,kc->nkhw", features, self.weights) * self.cells).sum(dim=1)
 
     def grad_cams(self, features: Tensor) -> Tensor:
-        """Return Grad-CAM of features (N, C, h, w), raw, signed: this head's, then its controls'.
+        """Return Grad-CAM, raw and signed, of this head and then of its controls.
 
         The gradient of a linear head does not depend on the features: its mean over the cells,
         with which Grad-CAM weighs a channel, is that of the cells' shares times the weights.
+
+        Args:
+            features: (N, C, h, w).
 
         Returns:
             (N, 1 + CONTROLS, h, w).

@@ -26,12 +26,21 @@ class SimpleCnn(nn.Module):
 
     159,170 parameters with two outputs on 32 × 32 px. Offers what a network of timm offers to
     training and explanation.
+
+    Attributes:
+        pretrained_cfg: Names the last layer, as timm's networks do.
     """
 
     pretrained_cfg: Final[dict[str, Any]] = {"classifier": "classifier"}
 
     def __init__(self, num_classes: int = 2, img_size: int = 32, drop_rate: float = 0.0) -> None:
-        """Build it for square inputs of one size."""
+        """Build it for square inputs of one size.
+
+        Args:
+            num_classes: Outputs.
+            img_size: Height and width of the input, 22 or more.
+            drop_rate: Of the hidden layer.
+        """
         super().__init__()
         widths = (3, *_CHANNELS)
         blocks = [

@@ -83,6 +83,10 @@ class AttentionPool(nn.Module):
 def replace_pooling(network: nn.Module, pooling: str) -> None:
     """Put another pooling into a fresh network of timm, and a linear layer that fits it.
 
+    Args:
+        network: Ends in an average and a linear layer.
+        pooling: "centre-and-context", "gem" or "attention".
+
     Raises:
         BundleError: The network does not end so.
     """

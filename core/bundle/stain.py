@@ -38,10 +38,13 @@ CAMELYON16 that are stained deeply need 6; of 2,000 real patches 1 in 1,000 lies
 
 
 def normalise_stains(pixels: Tensor) -> Tensor:
-    """Return patches (N, 3, H, W) float32, 0..255, in the reference's stains.
+    """Return patches in the reference's stains, (N, 3, H, W) float32, 0..255.
 
     A patch with too little tissue, with one colour only, or with stains unlike any that occur is
     given back as it is, so that no pixel ever becomes no number.
+
+    Args:
+        pixels: (N, 3, H, W) float32, 0..255.
     """
     flat = pixels.flatten(2)  # (N, 3, P)
     density = torch.log((flat + 1) / WHITE).neg_()

@@ -87,6 +87,15 @@ class CudaEngine(TorchEngine):
     ) -> None:
         """Build the network and put it on the device; the first pass records the graphs.
 
+        Args:
+            architecture: The network.
+            preprocessing: Its input.
+            weights: Its weights.
+            layers: Whose statistics come with the logits.
+            precision: See the class.
+            batch_size: Patches a pass.
+            graphs: Replay passes as CUDA graphs; False launches each kernel from the host.
+
         Raises:
             BundleError: Network and weights do not fit.
             RunError: There is no CUDA device.

@@ -35,7 +35,13 @@ class Precision(StrEnum):
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer whose output can be weighed into a map, named as in `network.named_modules()`."""
+    """A layer whose output can be weighed into a map.
+
+    Attributes:
+        name: As in `network.named_modules()`.
+        grid: Rows and columns of its map.
+        channels: Channels of its map.
+    """
 
     name: str
     grid: tuple[int, int]
@@ -144,7 +150,10 @@ class Engine(ABC):
         """Return the same network in PyTorch and float32, for whoever looks into its layers."""
 
     def logits(self, images_rgb_u8: ImageU8) -> NDArray[np.float32]:
-        """Return the tumour logits of patches (N, 96, 96, 3), 0..255.
+        """Return the tumour logits of patches.
+
+        Args:
+            images_rgb_u8: (N, 96, 96, 3), 0..255.
 
         Returns:
             (N,) float32 before temperature; positive means tumour is likelier than not.

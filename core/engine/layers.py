@@ -11,7 +11,12 @@ from core.engine.engine import Layer
 
 
 def trace_layers(network: nn.Module, inputs: Tensor) -> list[Layer]:
-    """Return the layers that have a map, as they finish; the caller holds the network's lock."""
+    """Return the layers that have a map, in the order in which they finish.
+
+    Args:
+        network: In evaluation mode; the caller holds its lock.
+        inputs: (N, 3, S, S) any input.
+    """
     found: dict[str, Layer] = {}
 
     def note(name: str) -> Any:  # noqa: ANN401 - torch leaves the type of a hook open

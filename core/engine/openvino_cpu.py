@@ -182,6 +182,7 @@ class _Batch:
         images: (N, 96, 96, 3), in one piece.
         numbers: Which outputs are wanted.
         found: Them, as far as they were handed over.
+        error: What OpenVINO said when it could not.
     """
 
     images: ImageU8

@@ -36,6 +36,8 @@ class TorchEngine(Engine):
     Attributes:
         network: The network; whoever hooks into it holds `lock`, because hooks of one thread
             would otherwise record another thread's pass.
+        transform: From patches to its input.
+        torch_device: Where both are.
     """
 
     name = "pytorch"

@@ -22,7 +22,9 @@ class ServedNetwork(nn.Module):
 
     Attributes:
         network: timm's or ours, in evaluation mode, without gradients.
+        transform: From patches to its input.
         head: Of the closed form; None where there is none.
+        last_layer: See `core.engine.Engine`.
     """
 
     def __init__(

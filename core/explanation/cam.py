@@ -87,6 +87,7 @@ class CamMap:
     Attributes:
         values: (h, w) float32 on the layer's own grid; raw and signed, positive speaks for the
             target. Nothing is clipped or stretched, so a weak map has small values.
+        method: How it was made.
         layer: Name of the layer whose activations it weighs.
         target: What positive values speak for.
         span_px: First row (and column) of the patch that the grid covers, and one past the last;
@@ -126,6 +127,9 @@ class CamBatch:
     Attributes:
         values: (N, h, w) float32, as in `CamMap`.
         logits: (N,) float32 tumour logits before temperature, whatever the target.
+        method: As in `CamMap`, likewise the fields below.
+        layer: Name of the layer.
+        target: What positive values speak for.
         span_px: Rows (and columns) of the patch that the grid covers.
         agreements: (N,) of maps by replacement, else None.
         controls: (T, N, h, w) maps of control heads where they come with these, else None.

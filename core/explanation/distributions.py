@@ -44,6 +44,7 @@ class Spread:
     """One measure in one group.
 
     Attributes:
+        measure: Which measure.
         values: (N,) of the patches that have it, in input order.
         slides: (N,) theirs; None where some patch has none.
     """
@@ -96,7 +97,14 @@ class Spread:
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Patches of one class or one outcome."""
+    """Patches of one class or one outcome.
+
+    Attributes:
+        name: What a reader calls it.
+        basis: What puts a patch into it.
+        patches: How many.
+        spreads: One per measure that any patch of any group has.
+    """
 
     name: str
     basis: Basis
@@ -117,7 +125,11 @@ class _Record:
 
 @dataclass(eq=False)
 class Collected:
-    """What the report needs of rows that go by; a few hundred bytes a patch, no maps."""
+    """What the report needs of rows that go by; a few hundred bytes a patch, no maps.
+
+    Attributes:
+        left_out: Inputs without an explanation.
+    """
 
     left_out: int = 0
     _records: list[_Record] = field(default_factory=list)

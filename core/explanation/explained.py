@@ -272,6 +272,13 @@ def zipped(
     """Return a ZIP file of pictures and the table of some patches; maps that failed are left out.
 
     Maps that were not made or not tested are so first: no picture leaves without its state.
+
+    Args:
+        known: The rows.
+        collection: The patches.
+        positions: Which, in the order of the table.
+        scale: The value that gets full colour; None gives each map its own.
+        style: How to draw.
     """
     missing = known.missing(positions)
     for start in range(0, len(missing), _PASS):

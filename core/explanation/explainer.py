@@ -36,8 +36,10 @@ class Explanation:
     """One patch explained.
 
     Attributes:
+        cam: Its map.
         logit: Tumour logit before temperature, from the same pass as the map.
         prob_tumour: Calibrated probability of tumour in the centre 32 x 32, 0..1.
+        centre: Where the map lies.
         odds_factor: How many times the positive evidence alone multiplies the calibrated odds of
             the target; None for maps that are not in logits.
     """
@@ -65,7 +67,14 @@ class Explanation:
 
 
 class Explainer:
-    """A classifier with a method, a layer and a target."""
+    """A classifier with a method, a layer and a target.
+
+    Attributes:
+        classifier: Whose decisions are explained.
+        method: How maps are made.
+        layer: The layer whose activations are weighed.
+        target: What positive values speak for.
+    """
 
     def __init__(
         self,

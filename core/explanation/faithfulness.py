@@ -94,7 +94,12 @@ class TwinTester:
         self._controls = None if brought else _control_heads(explainer, twins, seed)
 
     def run(self, images_rgb_u8: ImageU8, batch: CamBatch | None = None) -> list[TwinTest]:
-        """Return the test for each patch (N, 96, 96, 3); 10 to 50 passes a patch."""
+        """Return the test for each patch (N, 96, 96, 3); 10 to 50 passes a patch.
+
+        Args:
+            images_rgb_u8: The patches.
+            batch: Their maps by the explainer, where they are known already.
+        """
         check_patches(images_rgb_u8)
         if batch is None:
             batch = self._explainer.maps(images_rgb_u8)

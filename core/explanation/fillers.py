@@ -52,6 +52,7 @@ class Filler:
 
     Attributes:
         name: "blur", "mean", or "donor" with the id of the patch.
+        kind: Its kind.
         image_rgb: (96, 96, 3) float32, 0..255.
         donor: Id of the patch that lends its tissue; "" without one.
     """
@@ -168,6 +169,11 @@ def square_mask(rows: tuple[int, int], columns: tuple[int, int], edge_px: float)
     The seam lies half inside and half outside, so that it gives neither side more area. A hard
     edge (0) is exact about the region and draws a square that the model may react to. There is no
     seam at the border of the patch.
+
+    Args:
+        rows: First row, and one past the last.
+        columns: First column, and one past the last.
+        edge_px: Width of the seam.
     """
     outside = np.maximum.outer(_outside(rows), _outside(columns))
     mask: Mask = (outside < 0).astype(np.float32)
@@ -232,6 +238,10 @@ def choose_donors(source: PatchSource, rows: Sequence[ScoreRow]) -> DonorPool | 
     the lowest scores below 0.1 that are not labelled tumour, at least four fifths of them tissue,
     at most 40. Without labels it is the model that calls them tumour-free, in the centre; their
     ring may hold some.
+
+    Args:
+        source: The patches.
+        rows: Their scores, in the order of the source.
     """
     low = sorted(
         (score, position)

@@ -58,9 +58,14 @@ class LibraryCam:
         return np.ascontiguousarray(maps, np.float32)
 
     def maps(self, images_rgb_u8: ImageU8, *, layer: str, sign: int) -> NDArray[np.float32]:
-        """Return raw maps (N, h, w) of patches (N, 96, 96, 3), of one pass.
+        """Return raw maps (N, h, w) of one pass.
 
         Score-CAM and Ablation-CAM score the patch once for each channel: seconds a patch.
+
+        Args:
+            images_rgb_u8: (N, 96, 96, 3).
+            layer: Name of the layer.
+            sign: Of the target.
         """
         if not self._scores_itself:
             found = self._network.activations_and_gradients(images_rgb_u8, layer, sign)

@@ -37,7 +37,10 @@ class CentreTestSettings:
 
     Attributes:
         blur_sigma_px: Of the blur; 8 px is about one nucleus, so no cell survives.
+        donors: How many donor patches.
         edge_px: Width of the seam; 0 cuts hard.
+        blur: Whether the blur is among the fillers.
+        mean: Whether the mean colour is among them.
     """
 
     blur_sigma_px: float = 8.0
@@ -58,7 +61,16 @@ class CentreTestSettings:
 
 @dataclass(frozen=True)
 class FillerResult:
-    """One patch with one filler in its ring, its centre or both; logits before temperature."""
+    """One patch with one filler; logits before temperature.
+
+    Attributes:
+        name: The filler's name.
+        kind: The filler's kind.
+        logit_original: The patch as it is.
+        logit_centre_kept: Its ring replaced.
+        logit_ring_kept: Its centre replaced.
+        logit_neither: The filler alone.
+    """
 
     name: str
     kind: FillerKind
@@ -106,6 +118,7 @@ class CentreReliance:
     Without donors the means are over what there is.
 
     Attributes:
+        fillers: One result per filler.
         threshold_logit: A patch is called tumour if its logit is at least this.
         temperature: Logits are divided by it to become calibrated.
     """
@@ -230,9 +243,14 @@ def threshold_logit(classifier: Classifier) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Counterfactual:
-    """The pictures (96, 96, 3) of one filler, to look at.
+    """The two pictures of one filler, to look at.
 
     Attributes:
+        name: The filler's name.
+        kind: The filler's kind.
+        centre_kept_rgb_u8: (96, 96, 3), ring replaced.
+        ring_kept_rgb_u8: (96, 96, 3), centre replaced.
+        neither_rgb_u8: (96, 96, 3), the filler alone.
         donor: Id of the patch that lends its tissue; "" without one.
     """
 
@@ -245,7 +263,13 @@ class Counterfactual:
 
 
 class CentreTest:
-    """The centre-against-ring test of one model."""
+    """The centre-against-ring test of one model.
+
+    Attributes:
+        classifier: Scores the pictures; its threshold says what is called tumour.
+        settings: How parts are replaced.
+        donors: Whose tissue is put in.
+    """
 
     def __init__(
         self,
@@ -288,7 +312,12 @@ class CentreTest:
     def run(
         self, images_rgb_u8: ImageU8, logits: NDArray[np.float32] | None = None
     ) -> list[CentreReliance]:
-        """Return the result for each patch (N, 96, 96, 3); about 15 passes a patch."""
+        """Return the result for each patch (N, 96, 96, 3); about 15 passes a patch.
+
+        Args:
+            images_rgb_u8: The patches.
+            logits: (N,) theirs, where they are known already.
+        """
         check_patches(images_rgb_u8)
         if logits is None:
             logits = self.classifier.engine.logits(images_rgb_u8)

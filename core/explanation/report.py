@@ -47,7 +47,13 @@ _NOTES: Final = {
 
 
 def report_html(collected: Collected, facts: Mapping[str, str], *, seal: str = "") -> str:
-    """Return the report: plotly.js once inside, no address to load anything from."""
+    """Return the report: plotly.js once inside, no address to load anything from.
+
+    Args:
+        collected: The measures.
+        facts: What was explained by what, name and value, in the reader's words.
+        seal: A last line, such as the hash of the table.
+    """
     groups = collected.groups()
     any_patch = any(group.patches for group in groups)
     measures = [spread.measure for spread in groups[0].spreads] if any_patch else []

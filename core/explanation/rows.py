@@ -33,10 +33,12 @@ class ExplanationRow:
     """One input with its score, and what was asked for of its explanation.
 
     Attributes:
+        score: As `core score` gives it.
         explanation: None unless the input was scored.
         reliance: None unless the centre-against-ring test was made.
         views: None unless the eight orientations were scored.
         twins: None unless the map was tested against twins.
+        overlay: File name of the picture, "" where there is none.
     """
 
     score: ScoreRow
@@ -149,6 +151,8 @@ class Measure:
     """A measure whose distribution is reported.
 
     Attributes:
+        key: Its column.
+        name: What the reader calls it.
         get: The measure of a row, None where it was not made; by default what the column holds.
         rate: Whether it is yes or no, so that the mean of what is above 0 is a rate.
         bounds: Smallest and largest possible value, None open.

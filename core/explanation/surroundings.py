@@ -68,7 +68,14 @@ class Surroundings:
         opened: Callable[[], PatchCollection],
         classifier: Classifier,
     ) -> None:
-        """Measure what is not known of the patches called tumour; once at a time."""
+        """Measure what is not known of the patches called tumour; once at a time.
+
+        Args:
+            job: The batch.
+            rows: All of it.
+            opened: Gives its patches and donors; called in the thread, for it reads some hundred.
+            classifier: Whose calls they are.
+        """
         self._store.require_writable()
         self._runner.start(
             job.id,
@@ -100,7 +107,12 @@ def lacking(rows: Sequence[ScoreRow], known: Mapping[str, Halves]) -> list[int]:
 
 
 class _Measuring(BackgroundTask):
-    """The tumour calls of one batch being measured."""
+    """The tumour calls of one batch being measured.
+
+    Attributes:
+        done: Calls that are measured, those of before among them.
+        total: Tumour calls.
+    """
 
     def __init__(
         self,

@@ -16,6 +16,7 @@ class D4Views:
     Attributes:
         logits: (8,) tumour logits before temperature.
         prob_tumour: (8,) calibrated probabilities.
+        threshold: That they were compared with.
     """
 
     logits: NDArray[np.float32]

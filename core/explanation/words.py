@@ -26,9 +26,11 @@ class PlainFacts:
     """The few facts that a reader needs first.
 
     Attributes:
+        outcome: What the model made of the patch.
         score: Calibrated probability of tumour in the centre, 0..1; None without a score.
         rests: Where the evidence lies; None where nothing is known of it.
         tested: Whether that was found by replacing centre and ring, not read off the map.
+        map_state: How far the map can be trusted.
     """
 
     outcome: Outcome
@@ -47,7 +49,12 @@ _REGIONS = {
 
 
 def plain_facts(row: ExplanationRow, decides: Decisive | None = None) -> PlainFacts:
-    """Return the facts of a row; what was replaced counts more than where a map lies."""
+    """Return the facts of a row; what was replaced counts more than where a map lies.
+
+    Args:
+        row: Of a patch.
+        decides: What its call hangs on, where that was found without the row's own test.
+    """
     found, score = outcome(row.score), row.score.prob_tumour
     hangs_on = decides if row.reliance is None else row.reliance.decisive
     region = None if hangs_on is None else _REGIONS.get(hangs_on)

@@ -34,6 +34,12 @@ def why_no_submission(rows: Sequence[ScoreRow], inputs: int) -> str:
 def download(store: JobFolder, job: Job, kind: Download, *, kaggle_fill: float = 0.5) -> bytes:
     """Return one of a job's files, made from the rows that it has by now.
 
+    Args:
+        store: Where the job is.
+        job: The job.
+        kind: Which file.
+        kaggle_fill: Probability for inputs without a score, because a submission is complete.
+
     Raises:
         RunError: There is no row yet; or, for a submission, an id comes twice or rows are missing.
     """

@@ -152,6 +152,12 @@ class JobFolder:
     ) -> Job:
         """Keep uploaded files as a new job and return it.
 
+        Args:
+            owner: The owner's secret token.
+            name: What to call the job.
+            files: Images or ZIPs, in the order in which they are to be scored.
+            tta: Test-time augmentation.
+
         Raises:
             SourceError: There is no file, or no room for it, or the folder is another app's.
         """
@@ -185,6 +191,11 @@ class JobFolder:
 
     def require_room(self, owner: str, size: int, *, quota: int | None = None) -> None:
         """Raise unless an upload of so many bytes fits.
+
+        Args:
+            owner: The owner's secret token.
+            size: Of the upload, bytes.
+            quota: What all uploads of one owner may fill, bytes; None is no limit.
 
         Raises:
             SourceError: The disk is nearly full, or the owner's uploads would fill too much.

@@ -30,12 +30,14 @@ class InputReport:
     """What a source holds.
 
     Attributes:
+        inputs: How many inputs there are.
         looked_at: How many were read for this report.
         readable: Patches that will be scored.
         flat: Patches of one flat colour, which will be withheld.
         copies: Inputs whose bytes came before.
         converted: Patches converted without loss, by note.
         problems: Unreadable inputs, most frequent reason first.
+        labelled: Inputs with a label.
         slides: Slides that are known.
         notes: What was mended or left out in the source's tables; whether red and blue of its
             patches look swapped.

@@ -131,7 +131,13 @@ class BackgroundTask(threading.Thread):
     """
 
     def __init__(self, name: str, owner: str = "", places: Places = PLACES) -> None:
-        """Name the thread; it does not outlive the process."""
+        """Name the thread; it does not outlive the process.
+
+        Args:
+            name: Of the thread; the log has it.
+            owner: For whom; places are shared fairly between owners.
+            places: Where it waits for its turn.
+        """
         super().__init__(name=name, daemon=True)
         self.stop = threading.Event()
         self.error = ""

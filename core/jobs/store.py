@@ -41,6 +41,8 @@ class JobProgress:
     """How far a job is.
 
     Attributes:
+        state: Of the job.
+        done: Inputs with a row.
         total: Inputs in all; 0 while not yet known.
         error: Why it is broken, in words.
         rate_per_s: Inputs a second since it was started here; 0 while not running.
@@ -159,6 +161,10 @@ class JobStore(JobFolder):
 
     def look(self, job: Job, opened: Callable[[], PatchSource] | None = None) -> Look:
         """Return the look at a job's input: begun at need, and ended soon if it is a small one.
+
+        Args:
+            job: The job.
+            opened: Gives its source; None opens it.
 
         Raises:
             SourceError: The source cannot be opened.

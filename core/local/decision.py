@@ -24,11 +24,16 @@ class LocalDecision(Part):
     """A decision with all that it rests on.
 
     Attributes:
+        schema_version: Of this file.
         number: 1, 2, 3, … for each model.
+        findings: What was found.
+        use: Whether the model is to be used here.
         point: The operating point that was locked for it; None where it is not to be used.
         version: Of the lock, "" without one.
         prevalence: Assumed share of tumour patches in use; None where it is not to be used.
         in_use: Whether new scores use the lock from then on.
+        reason: In the words of whoever decided.
+        decided_by: Who.
         decided_at: When, with time zone.
     """
 
@@ -123,6 +128,18 @@ def use_here(
     decisions: DecisionStore,
 ) -> LocalDecision:
     """Lock an operating point on the local patches, and record that the model is used here.
+
+    Args:
+        study: Of the local patches.
+        findings: On them.
+        card: Of the model.
+        wanted: The rule that chooses the threshold.
+        prevalence: Assumed share of tumour patches in use, between 0 and 1.
+        by: Who decides; the caller has checked that they may.
+        reason: In their words.
+        in_use: Whether new scores use the lock from now on; else what was in use stays.
+        points: Takes the lock.
+        decisions: Takes the record.
 
     Raises:
         NodelensError: Nothing satisfies the rule, or nothing can be written.

@@ -71,6 +71,7 @@ class Needed(Part):
     """Whether a rate is known well enough, and how much more would make it so.
 
     Attributes:
+        name: Of the rate.
         rate: At the shipped threshold.
         by: Whether slides or patches count.
         have: How many there are that inform about the rate.
@@ -89,6 +90,7 @@ class LocalCalibration(Part):
     """How well the scores are probabilities on the local patches, at their mix.
 
     Attributes:
+        mean_score: Mean of the scores, 0..1.
         tumour_share: Of the patches, 0..1.
         reference_share: Tumour share of the validation patches that the card tells of.
         ece: Expected calibration error, 0..1.
@@ -113,7 +115,15 @@ class LocalCalibration(Part):
 
 
 class LocalPoint(Part):
-    """An operating point on the local patches."""
+    """An operating point on the local patches.
+
+    Attributes:
+        threshold: Called tumour from here.
+        lower_threshold: Start of a grey zone, or None.
+        rule: How it was chosen.
+        sensitivity: On the local patches.
+        specificity: Likewise.
+    """
 
     threshold: Share
     lower_threshold: Share | None
@@ -137,14 +147,21 @@ class Findings(Part):
     """What was found on the labelled patches of one batch.
 
     Attributes:
+        batch: Its name.
+        batch_id: Its id in the data folder.
+        model_id: The model.
+        weights_sha256: Of it.
         evidence_sha256: Hash of labels, scores and slides.
+        inputs: Inputs of the batch.
         unlabelled: Scored patches without a label.
         unscored: Inputs without a score.
         patches: Scored patches with a label; all numbers are of these.
+        positives: With tumour.
         slides: How many; None where they are not known.
         shipped: The shipped operating point here.
         claims: AUROC, sensitivity and specificity beside what the card claims.
         needed: For sensitivity and for specificity.
+        calibration: Of the scores.
         unlike: Patches unlike the training data; None where the model cannot tell.
         expected_unlike: Share of them among patches cut like the training data.
         unlike_is_rare: Whether chance would give so many less often than once in a hundred.
@@ -180,7 +197,15 @@ class Findings(Part):
 def findings_of(
     study: ThresholdStudy, rows: Sequence[ScoreRow], card: Card, *, batch: str, batch_id: str = ""
 ) -> Findings:
-    """Return what the labelled patches of a batch say of the installed model."""
+    """Return what the labelled patches of a batch say of the installed model.
+
+    Args:
+        study: `local_study` of them.
+        rows: All rows of the batch.
+        card: Of the model.
+        batch: Name of the batch.
+        batch_id: Its id.
+    """
     evidence, point = study.scores.evidence, card.operating_point
     snapshot = study.at(point.threshold, Assumptions(), point.lower_threshold)
     kept = [row for row in rows if row.label is not None and row.prob_tumour is not None]

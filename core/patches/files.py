@@ -139,7 +139,12 @@ def folder_source(
 
 
 def files_source(name: str, files: Sequence[tuple[str, Path]]) -> FilesSource:
-    """Return uploaded files as inputs, in the given order."""
+    """Return uploaded files as inputs, in the given order.
+
+    Args:
+        name: What to call the upload.
+        files: Name as uploaded (hostile text) and the file that holds the bytes.
+    """
     shown = [(shown_path(original), file) for original, file in files]
     return FilesSource(
         name,

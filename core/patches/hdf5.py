@@ -36,6 +36,12 @@ class Hdf5Source(PatchSource):
     ) -> None:
         """Open the file and check its dataset `x`.
 
+        Args:
+            file: The file.
+            labels: Of the patches; None takes the dataset `y` of the file itself, if there is one.
+            slides: Of the patches, where known.
+            split: Of all of them, where known.
+
         Raises:
             SourceError: It is no HDF5 file, has no such dataset, or points outside itself.
         """

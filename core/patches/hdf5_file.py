@@ -29,10 +29,18 @@ _PIXELS: Final = (PATCH_SIZE_PX, PATCH_SIZE_PX, 3)
 
 
 class Hdf5File:
-    """A file with one dataset of patches (N, 96, 96, 3) uint8 and perhaps their labels."""
+    """A file with one dataset of patches (N, 96, 96, 3) uint8 and perhaps their labels.
+
+    Attributes:
+        rows: How many patches.
+    """
 
     def __init__(self, path: Path, name: str) -> None:
         """Open a file and check its dataset.
+
+        Args:
+            path: The file.
+            name: Of the dataset; "" where only labels are wanted.
 
         Raises:
             SourceError: It is no HDF5 file, has no such dataset, or points outside itself.

@@ -42,6 +42,10 @@ class KaggleData:
     def of(cls, paths: Sequence[str], table: Callable[[str], Table | None]) -> "KaggleData":
         """Return what a layout holds.
 
+        Args:
+            paths: Of all files below the root, the tables included or not.
+            table: Gives a table by its name, None where there is none.
+
         Raises:
             SourceError: A table is malformed.
         """

@@ -143,6 +143,10 @@ def is_pcam_layout(root: Path) -> bool:
 def data_set_below(root: Path, paths: Sequence[str]) -> Path | None:
     """Return the data set that a folder without images holds: a folder, or one HDF5 file.
 
+    Args:
+        root: The folder.
+        paths: Of the files below it.
+
     Raises:
         SourceError: There are several, or they are still compressed.
     """

@@ -62,8 +62,11 @@ class UnreadablePatch:
     """An input that is not a patch that can be judged, and why.
 
     Attributes:
+        index: Position in the source, from 0.
+        entry: Where it comes from.
         reason: Found, expected, what to do; one sentence or two.
         sha256: Hash of the bytes as received, empty if they could not be read.
+        kind: What is wrong with it, for code.
     """
 
     index: int
@@ -79,6 +82,7 @@ class DecodedImage:
 
     Attributes:
         image_rgb_u8: (96, 96, 3), 0..255.
+        note: Conversion in words, empty if none was needed.
     """
 
     image_rgb_u8: ImageU8

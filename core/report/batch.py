@@ -31,6 +31,7 @@ class ScoredBatch:
     """A batch that is reported.
 
     Attributes:
+        name: As its owner calls it.
         made_at: When it was brought, aware.
         rows: Of all its inputs, at least one.
     """
@@ -52,7 +53,13 @@ class ScoredBatch:
 
 
 def batch_pdf(batch: ScoredBatch, picture: Callable[[str], ImageU8], maps: ReportMaps) -> bytes:
-    """Return a scored batch as PDF: counts, the highest scores with their maps, the rows."""
+    """Return a scored batch as PDF: counts, the highest scores with their maps, the rows.
+
+    Args:
+        batch: What to report.
+        picture: Gives a pictured patch (96, 96, 3) by its SHA-256.
+        maps: Of the pictured patches.
+    """
     when = f"{batch.made_at:%Y-%m-%d %H:%M} UTC"
     foot = f"{batch.name[:60]} · brought {when} · not reviewed"
     sheets = Sheets(f"Scored batch: {batch.name}", batch.made_at, foot=foot)

@@ -36,6 +36,7 @@ class ReportPlan:
     """What to report.
 
     Attributes:
+        case: The case.
         hide: Replaces names of readers, files and slides, and leaves out comments; None hides
             nothing.
         point: The operating point in force when the case was opened, for its error rates.
@@ -57,8 +58,12 @@ class FlaggedPatch:
     Attributes:
         sha256: Of the patch; not to be printed.
         mark: What to print instead: the hash, or its pseudonym.
+        title: What to call it.
         source: File and slide; empty where they are left out.
+        why: Why it is flagged.
         model: Score and call in words.
+        label: Reference label in words.
+        readings: One line for each reader.
     """
 
     sha256: str
@@ -76,11 +81,14 @@ class Report:
     """Everything that the document shows.
 
     Attributes:
+        title: Name of the case.
         made_of: Up to which event of the record; names the report.
         last_at: Time of that event, UTC, ISO 8601.
         facts: Names and values of the batch page.
         counts: One row for each reader, below `COUNT_COLUMNS`.
+        flagged: Patches to look at again.
         table: One row for each verdict, below `TABLE_COLUMNS`.
+        notes: What must not be read into the numbers.
     """
 
     title: str
@@ -279,6 +287,11 @@ def _notes(mode: ReadingMode, plan: ReportPlan) -> tuple[str, ...]:
 
 def point_of(case: CaseOpened, card: Card, locked: OperatingPointStore) -> OperatingPoint | None:
     """Return the operating point of a case; None if this installation does not know it.
+
+    Args:
+        case: The case.
+        card: Of the model that is installed.
+        locked: The locked operating points.
 
     Raises:
         RunError: A locked operating point was damaged.

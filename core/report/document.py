@@ -31,6 +31,12 @@ def report_pdf(
 ) -> bytes:
     """Return a report as PDF: the batch, the flagged patches, then every verdict.
 
+    Args:
+        report: What it says.
+        picture: Gives a patch (96, 96, 3) by its SHA-256.
+        maps: Of the flagged patches.
+        fonts: Folder with the fonts.
+
     Raises:
         StoreError: A flagged patch is not among the kept ones.
     """
@@ -89,7 +95,15 @@ def picture_beside(
     image_rgb_u8: ImageU8,
     found: PatchMap | None,
 ) -> None:
-    """Draw a patch and its map beside some lines; never over the end of a page."""
+    """Draw a patch and its map beside some lines; never over the end of a page.
+
+    Args:
+        sheets: Where.
+        title: Of the patch.
+        lines: Names and values; without a name in small print.
+        image_rgb_u8: (96, 96, 3) the patch.
+        found: Its map; None draws none.
+    """
     pictures = _PICTURE_MM * (1 if found is None else 2) + (0 if found is None else _BETWEEN_MM)
     left = MARGIN_MM + pictures + _GAP_MM
     height = max(_PICTURE_MM, _text_height(sheets, lines, sheets.epw - pictures - _GAP_MM))

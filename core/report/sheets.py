@@ -26,7 +26,14 @@ class Sheets(FPDF):
     """A4 pages with our foot; no clock, no random identifier, no font from the machine."""
 
     def __init__(self, title: str, made_at: datetime, *, foot: str, fonts: Path = FONTS) -> None:
-        """Begin a document without a page."""
+        """Begin a document without a page.
+
+        Args:
+            title: In its metadata.
+            made_at: Aware; the time that stands in its metadata.
+            foot: On each page, below the notice.
+            fonts: Folder with the fonts.
+        """
         super().__init__(format="A4")
         self.foot = foot
         self.set_creation_date(made_at)
@@ -76,7 +83,13 @@ class Sheets(FPDF):
     def rows(
         self, rows: Sequence[Sequence[str]], widths: Sequence[int], align: Sequence[str]
     ) -> None:
-        """Draw a table, its head first."""
+        """Draw a table, its head first.
+
+        Args:
+            rows: Cells.
+            widths: Of the columns, in any unit.
+            align: "LEFT" or "RIGHT" for each column.
+        """
         self.set_draw_color(*FAINT)
         self.set_text_color(*INK)
         self.set_font(FONT, size=7.5)

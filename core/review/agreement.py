@@ -107,7 +107,14 @@ def _kappa(table: NDArray[np.int64]) -> tuple[float, float]:
 def between_readers(
     record: Record, first: tuple[str, str], second: tuple[str, str], *, blinded: bool = False
 ) -> Agreement:
-    """Return the agreement of two readers, each named by case and reader."""
+    """Return the agreement of two readers, each named by case and reader.
+
+    Args:
+        record: The record.
+        first: Case and reader.
+        second: Case and reader.
+        blinded: Compare first verdicts instead of final ones.
+    """
     return agreement(
         [
             (_reading(one, first=blinded).verdict, _reading(other, first=blinded).verdict)

@@ -27,7 +27,12 @@ class AnchorFile:
     """An append-only text file, one anchor a line with its time."""
 
     def __init__(self, path: Path, *, every: int = EVERY) -> None:
-        """Note anchors in `path`, which is made at need."""
+        """Note anchors in `path`, which is made at need.
+
+        Args:
+            path: The file.
+            every: Events between two anchors.
+        """
         self.path = path
         self.every = every
         self._last: Anchor | None = None
@@ -70,6 +75,8 @@ class NotedAnchors:
     """What an anchors file holds.
 
     Attributes:
+        name: Of the file.
+        anchors: In the order of the file.
         unreadable: Numbers of the lines that are none.
     """
 

@@ -18,6 +18,11 @@ def paired_verdicts(
 ) -> tuple[Pair, ...]:
     """Return two readers' verdicts on the same patches, in the order of the first.
 
+    Args:
+        record: The record.
+        first: Case and reader.
+        second: Case and reader; the same case for two readers of one worklist.
+
     Returns:
         One pair for each patch that both have read. Hidden repeats are left out.
     """
@@ -62,6 +67,7 @@ class ReadPatch:
 
     Attributes:
         number: Among the patches of the case, from 1.
+        patch: The patch.
         verdicts: Those that stand, by reader.
         reasons: Why it is flagged; none if nothing calls for another look.
     """
@@ -73,7 +79,11 @@ class ReadPatch:
 
 
 def read_patches(verdicts: Sequence[CurrentVerdict]) -> tuple[ReadPatch, ...]:
-    """Return what was read in a single case, patch by patch, in its order."""
+    """Return what was read, patch by patch, in the order of the case.
+
+    Args:
+        verdicts: Standing ones of a single case.
+    """
     by_patch: dict[str, list[CurrentVerdict]] = {}
     for verdict in verdicts:
         by_patch.setdefault(verdict.patch.sha256, []).append(verdict)

@@ -36,6 +36,8 @@ class CasePatch:
         id: The file's stem.
         prob_tumour: The model's probability of tumour in the centre 32 × 32; None if withheld.
         predicted_label: The model's call at the case's operating point.
+        label: Reference standard, where known.
+        slide: Slide, where known.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -66,8 +68,10 @@ class MapShown:
     """The model's map as the reader met it, at any time before the verdict.
 
     Attributes:
+        model_id: Whose map.
         method: How it was made, such as "cam".
         layer: Whose activations it weighs.
+        target: What it speaks for.
         drawn: Whether it lay over the patch; else the words "no reliable explanation" stood there.
     """
 
@@ -84,8 +88,13 @@ class Reading:
     """A verdict with all that was said and seen with it.
 
     Attributes:
+        verdict: On the centre 32 × 32.
         screen: What was drawn beside the patch; empty for a blinded reading.
         seconds: From the patch drawn to the verdict given.
+        confidence: If stated.
+        tags: Reasons.
+        quality: If stated.
+        comment: Free text.
         map: The map that was asked for; None if none was.
     """
 
@@ -120,8 +129,15 @@ class CaseOpened:
 
     Attributes:
         case: The case's own id, once per store.
+        reader: Who opened it.
+        name: What to call it.
+        mode: Who sees what.
         model_id: Name and weights' hash of the model.
+        operating_point: Its version.
+        threshold: On the probability.
         order: How the worklist was made, in words.
+        patches: The patches, each once.
+        tasks: The worklist.
         of: Earlier cases: the first reading of a second reading; both of an adjudication.
     """
 
@@ -145,7 +161,9 @@ class CaseFiled:
     """How a case is listed from here on; what was recorded in it stays as it is.
 
     Attributes:
+        case: The case.
         reader: Who filed it.
+        name: What to call it now.
         archived: Whether it is put away: not listed, and closed for verdicts until it is back.
     """
 
@@ -162,6 +180,8 @@ class _OnTask:
     """An event on one task of a case, by one reader.
 
     Attributes:
+        case: The case.
+        reader: Who.
         task: Position in the case's worklist, from 0.
         sha256: Of the patch there.
     """
@@ -206,6 +226,7 @@ class Corrected(_OnTask):
 
     Attributes:
         corrects: Sequence of the event whose reading is replaced.
+        reading: What stands instead.
     """
 
     corrects: Sequence
@@ -215,7 +236,11 @@ class Corrected(_OnTask):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undone(_OnTask):
-    """The reader's last step on this task is taken back."""
+    """The reader's last step on this task is taken back.
+
+    Attributes:
+        undoes: Sequence of that step.
+    """
 
     undoes: Sequence
     kind: Literal["undone"] = "undone"
@@ -233,6 +258,7 @@ class Payload:
         action: The caller's token for this action; the same token is never written twice.
         at: When it was accepted: UTC, ISO 8601.
         written_by: The library that wrote it, such as "SQLite 3.40.1".
+        event: What happened.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT

@@ -47,7 +47,13 @@ def pseudonyms(record: Record) -> dict[str, str]:
 def verdict_table(
     record: Record, case: str | None = None, *, hide: Pseudonyms | None = None
 ) -> pd.DataFrame:
-    """Return the verdicts that stand, of one case or of all, with `VERDICT_COLUMNS`."""
+    """Return the verdicts that stand, of one case or of all, with `VERDICT_COLUMNS`.
+
+    Args:
+        record: The record.
+        case: The case; None takes all.
+        hide: Replaces readers, patches, slides and cases, and leaves out what is free text.
+    """
     rows = [_row(verdict) for verdict in current_verdicts(record, case)]
     if hide is not None:
         rows = [row | _hidden(row, hide) for row in rows]

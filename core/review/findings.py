@@ -26,7 +26,12 @@ NO_ANCHORS: Final = "No noted anchor was compared: a cut of the last events woul
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """Something that is not as its writer left it."""
+    """Something that is not as its writer left it.
+
+    Attributes:
+        place: Where, in words.
+        problem: What.
+    """
 
     place: str
     problem: str
@@ -41,6 +46,9 @@ class Verification:
     """The outcome.
 
     Attributes:
+        name: Of the file.
+        events: How many events it holds.
+        head: End of the chain.
         findings: In the order of the file; none if everything is as it was written.
         checked: What was checked, in words.
         noted: Which anchors were compared, in words.

@@ -16,6 +16,7 @@ class LabelCandidate:
     """A label that may be wrong.
 
     Attributes:
+        label: As the data set has it.
         rank: 1 is the most doubtful.
     """
 

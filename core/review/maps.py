@@ -114,10 +114,18 @@ class PreparedMaps:
 
     One thread makes them one by one, so that scoring gets its turn at the model in between.
     Nobody waits for a map: a patch is drawn at once, and its map when it is there.
+
+    Attributes:
+        maker: Makes the maps.
     """
 
     def __init__(self, maker: MapMaker, image: Callable[[str], ImageU8]) -> None:
-        """Start with none."""
+        """Start with none.
+
+        Args:
+            maker: Makes the maps.
+            image: Gives a patch (96, 96, 3) by its SHA-256.
+        """
         self.maker = maker
         self._image = image
         self._known: OrderedDict[str, Future[PatchMap]] = OrderedDict()

@@ -129,6 +129,7 @@ class TagErrors:
     """Errors among the patches that carry a tag.
 
     Attributes:
+        tag: The tag; None for all patches together.
         patches: Labelled patches with it, that the reader judged.
         reader_errors: Final verdicts against the label, with Wilson's interval of their share.
         model_errors: The model's calls against the label, of the patches that it called.
@@ -175,7 +176,14 @@ def _tag_row(tag: ReasonTag | None, verdicts: Sequence[CurrentVerdict]) -> TagEr
 
 @dataclass(frozen=True, slots=True)
 class ReadingTime:
-    """Seconds per patch."""
+    """Seconds per patch.
+
+    Attributes:
+        patches: How many.
+        median_s: Median.
+        lower_quartile_s: 25th percentile.
+        upper_quartile_s: 75th percentile.
+    """
 
     patches: int
     median_s: float

@@ -84,7 +84,14 @@ def seconds_spent(verdict: CurrentVerdict) -> float:
 
 
 def next_position(record: Record, case: str, reader: str, *, after: int = -1) -> int | None:
-    """Return the first open task after a position, then from the start; None if all are done."""
+    """Return the first task that a reader is not through with; None if all are done.
+
+    Args:
+        record: The record.
+        case: The case.
+        reader: Who.
+        after: Look behind this position first, then from the start: for a task left for later.
+    """
     opened = record.case(case)
     total = len(opened.tasks)
     for step in range(total):
@@ -100,6 +107,8 @@ class ShownTask:
 
     Attributes:
         position: In the worklist.
+        sha256: Of the patch.
+        id: The file's stem.
         patch: With score and call; None as long as the reader is blind to them.
         awaits_ai_verdict: Whether the blinded verdict is given and the AI shown.
     """
@@ -223,6 +232,7 @@ class Undoable:
     """The reader's last step in a case that can be taken back.
 
     Attributes:
+        position: Of the task.
         event: The undo, ready to be written.
         taken_back: The verdict that goes; None if the step was another one.
     """

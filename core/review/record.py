@@ -54,7 +54,9 @@ class TaskState:
     """What one reader has done on one task.
 
     Attributes:
+        first: The first verdict.
         ai_shown: Whether score and map were drawn after it; it is frozen then.
+        after_ai: The verdict with the AI in view.
         steps: Steps that can be undone, the last one last: sequence, and the state before.
     """
 
@@ -89,7 +91,16 @@ NOT_BEGUN: Final = TaskState()
 
 @dataclass(frozen=True, slots=True)
 class CurrentVerdict:
-    """The verdict of one reader on one task as it stands now."""
+    """The verdict of one reader on one task as it stands now.
+
+    Attributes:
+        case: The case.
+        reader: Who.
+        position: In the worklist.
+        task: The task there.
+        patch: The patch there.
+        state: The readings that stand.
+    """
 
     case: CaseOpened
     reader: str
@@ -138,6 +149,7 @@ class Filing:
 
     Attributes:
         opened_at: When it was opened: UTC, ISO 8601.
+        archived: Whether it is put away; its verdicts stay on the record.
     """
 
     opened_at: str
@@ -149,8 +161,11 @@ class Record:
     """The state after all events up to `end`; never changed, `extended` gives a new one.
 
     Attributes:
+        end: The last event.
         cases: By id, in the order of opening, each under the name that it has now.
+        tasks: What each reader has done.
         actions: Sequence of the event that each action token wrote.
+        filings: How each case is listed.
     """
 
     end: Anchor = START

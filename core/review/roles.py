@@ -36,7 +36,12 @@ _ALLOWED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody at the app."""
+    """Somebody at the app.
+
+    Attributes:
+        name: As it stands in the record.
+        role: What they may do.
+    """
 
     name: str
     role: Role = Role.READER

@@ -49,6 +49,7 @@ class ReviewStore:
     When `append` returns, the event is on disk. Safe to use from several threads and processes.
 
     Attributes:
+        path: The file.
         anchor_problem: Why the last anchor could not be noted, "" if it could: no verdict is lost
             for that, but somebody should know.
     """

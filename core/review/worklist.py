@@ -43,6 +43,8 @@ class Candidate:
     """A patch that could be read, with the measures that order it.
 
     Attributes:
+        patch: The patch.
+        d4_sd_logit: See `ScoreRow`.
         centre_reliance: Part of the odds of tumour that the centre 32 × 32 carries, 0..1; see
             `core.explanation.CentreReliance`.
         poor_quality: Any measure that is larger for a worse image.
@@ -58,7 +60,16 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """Which candidates come into question; all conditions must hold."""
+    """Which candidates come into question; all conditions must hold.
+
+    Attributes:
+        predicted_label: Only this call of the model.
+        label: Only this label.
+        least_prob: Probability at least this.
+        most_prob: Probability at most this.
+        slides: Only these slides; all if empty.
+        label_contradicts_model: Only patches whose label and call differ.
+    """
 
     predicted_label: int | None = None
     label: int | None = None
@@ -89,11 +100,14 @@ class WorklistPlan:
     """All there is to set about a worklist.
 
     Attributes:
+        order: What comes first.
+        filters: What comes into question.
         limit: How many patches, controls included; all if None.
         control_share: Share of these that are drawn at random from all other candidates,
             filtered out or not, and stand at random places.
         repeat_share: Hidden repeats on top, as a share of these.
         repeat_gap: At least so many tasks lie between a patch and its repeat, where possible.
+        seed: Of the random choices.
     """
 
     order: CaseOrder = CaseOrder.NEAREST_TO_THRESHOLD
@@ -121,7 +135,12 @@ class WorklistPlan:
 
 @dataclass(frozen=True, slots=True)
 class Worklist:
-    """Patches, each once, and the tasks that show them."""
+    """Patches, each once, and the tasks that show them.
+
+    Attributes:
+        patches: As a case takes them.
+        tasks: In reading order.
+    """
 
     patches: tuple[CasePatch, ...]
     tasks: tuple[Task, ...]

@@ -32,6 +32,7 @@ class SelfTest:
     """The golden patches scored on this machine, against what the card expects.
 
     Attributes:
+        patches: How many.
         largest_difference_logit: Between found and expected.
         tolerance_logit: Largest difference that passes: the card's, never above 0.05; what its
             precision explains where the engine computes in 16 bits.
@@ -52,7 +53,10 @@ class Classifier:
     """A bundle on an engine, with the operating point that is in force.
 
     Attributes:
+        bundle: The model and its card.
+        engine: Where it runs.
         self_test: Passed, or there would be no classifier.
+        operating_point: The threshold applied.
         temperature: Logits are divided by it before the sigmoid; the card's, or a locked one.
     """
 
@@ -68,7 +72,12 @@ class Classifier:
         return self.bundle.card.model_id
 
     def at(self, operating_point: OperatingPoint, *, temperature: float | None = None) -> Self:
-        """Return the same model and engine at another operating point, and temperature if given."""
+        """Return the same model, sharing the engine, at another operating point.
+
+        Args:
+            operating_point: The threshold to apply.
+            temperature: The temperature that its probabilities are meant with; None keeps it.
+        """
         chosen = self.temperature if temperature is None else temperature
         return replace(self, operating_point=operating_point, temperature=chosen)
 

@@ -191,7 +191,15 @@ def score_into(
     journal: Journal,
     further: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, int]:
-    """Score what the journal lacks, write output and metadata, return the count of each status."""
+    """Score what the journal lacks, write output and metadata, return the count of each status.
+
+    Args:
+        out: A .csv or .parquet file.
+        source: The inputs.
+        classifier: The model.
+        journal: Of this run; it is closed.
+        further: What else the metadata say.
+    """
     started = datetime.now(UTC)
     clock = time.perf_counter()
     resumed_at = journal.rows_done

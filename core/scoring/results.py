@@ -64,6 +64,8 @@ class Unlike:
     """How many patches of a batch are unlike the training data.
 
     Attributes:
+        unlike: How many.
+        compared: Of how many.
         expected: The share of patches of other slides, cut like the training data, that are.
     """
 
@@ -81,7 +83,12 @@ _RARE: Final = 0.01
 
 
 def unlike_training(rows: Sequence[ScoreRow], expected: float) -> Unlike:
-    """Return how many of the rows with a distance are unlike the training data."""
+    """Return how many of the rows with a distance are unlike the training data.
+
+    Args:
+        rows: Of a batch.
+        expected: The card's `domain.share`.
+    """
     compared = [row.unlike_training for row in rows if row.unlike_training is not None]
     return Unlike(sum(compared), len(compared), expected)
 

@@ -22,7 +22,12 @@ _OF_A_PART: Final = ("source_fingerprint", "facts_sha256", "inputs")
 
 @dataclass(frozen=True)
 class Shard:
-    """One of several equal shares of a source."""
+    """One of several equal shares of a source.
+
+    Attributes:
+        number: Which, from 1.
+        of: How many there are.
+    """
 
     number: int
     of: int
@@ -61,6 +66,10 @@ def merge_shards(parts: Sequence[Path], out: Path) -> dict[str, int]:
     """Write the outputs of all shards of a run as one, and return the count of each status.
 
     The bytes are those of the undivided run.
+
+    Args:
+        parts: Outputs of `score --shard`, in any order, each with its .run.json.
+        out: Where to, with the parts' suffix.
 
     Raises:
         RunError: A part is missing, doubled, altered, or of another run.

@@ -60,6 +60,7 @@ class Batch:
     """The scored patches of a batch.
 
     Attributes:
+        name: Of the batch.
         positions: (M,) which rows have a score.
         probabilities: (M,) of tumour, at one temperature.
         versions: Operating points that its rows name, usually one.
@@ -74,7 +75,13 @@ class Batch:
 
     @classmethod
     def of(cls, name: str, rows: Sequence[ScoreRow], temperature: float | None = None) -> "Batch":
-        """Return the rows with a score, at a temperature; None: as they were written."""
+        """Return the rows that have a score.
+
+        Args:
+            name: Of the batch.
+            rows: Of a scoring job, in order.
+            temperature: That probabilities are meant with; None takes them as they were written.
+        """
         kept = [(place, row) for place, row in enumerate(rows) if row.prob_tumour is not None]
         if temperature is None:
             probabilities = np.array([row.prob_tumour for _, row in kept], np.float64)

@@ -41,6 +41,8 @@ class CellResult:
     """One cell's score.
 
     Attributes:
+        row: Of the grid.
+        column: Of the grid.
         state: Never UNSCORED.
         logit: Before temperature, NaN unless scored.
         prob_tumour: Calibrated, 0..1, NaN unless scored.
@@ -138,6 +140,11 @@ class Cells:
         across an edge, of a scored cell that is not called free of tumour, until there is none.
         Every square of 2 × 2 cells holds one of the first kind, so whatever region of flagged
         cells holds such a square is found and scored whole.
+
+        Args:
+            rows: Of the window.
+            columns: Of the window.
+            all_cells: Every cell of tissue is wanted.
         """
         top, bottom, _ = rows.indices(self.tissue.shape[0])
         left, right, _ = columns.indices(self.tissue.shape[1])

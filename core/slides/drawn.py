@@ -39,7 +39,12 @@ _NEAR_TUMOUR_PX: Final = 7
 
 @dataclass(frozen=True, eq=False)
 class _Piece:
-    """A drawn patch, and where it can be taken from."""
+    """A drawn patch, and where it can be taken from.
+
+    Attributes:
+        image: (96, 96, 3) float32.
+        usable: (96, 96).
+    """
 
     image: NDArray[np.float32]
     usable: NDArray[np.bool_]
@@ -50,6 +55,10 @@ def draw_slide(side_px: int = SIDE_PX, *, seed: int = 3) -> tuple[ImageU8, NDArr
 
     Patches of the drawn samples are laid down turned and mirrored; each pixel is of the one that
     is nearest, by a rough measure, so that no seam is straight.
+
+    Args:
+        side_px: Height and width.
+        seed: Of the drawing.
     """
     rng = np.random.default_rng(seed)
     rows, columns = np.mgrid[0:side_px, 0:side_px].astype(np.float32) / side_px

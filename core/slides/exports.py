@@ -134,7 +134,14 @@ def read_tables(folder: Path, cells: Cells) -> None:
 def write_cell_features(
     path: Path, cells: Cells, placing: Placing, metadata: Mapping[str, str]
 ) -> None:
-    """Write the cells as tiles for QuPath, a gzipped GeoJSON FeatureCollection, as a stream."""
+    """Write the cells as tiles for QuPath, a gzipped GeoJSON FeatureCollection, as a stream.
+
+    Args:
+        path: Where to.
+        cells: The cells.
+        placing: Where they lie.
+        metadata: Model, operating point, engine and spacing; every tile carries it.
+    """
     with (
         replacing(path) as temporary,
         temporary.open("wb") as raw,

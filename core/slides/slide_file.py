@@ -20,6 +20,8 @@ class Level:
     """One resolution of a slide.
 
     Attributes:
+        width_px: Its width.
+        height_px: Its height.
         downsample: Full-resolution pixels per pixel of the level.
     """
 
@@ -32,6 +34,7 @@ class SlideFile(ABC):
     """A slide's pixels; safe to read from several threads. Label and macro are never read.
 
     Attributes:
+        path: The file.
         format: What it is, in a word or two.
         claimed: What it says of its scale.
         levels: Its resolutions, full resolution first.
@@ -65,7 +68,12 @@ class SlideFile(ABC):
 
 
 def on_white(pixels: NDArray[np.uint8], *, premultiplied: bool = False) -> ImageU8:
-    """Return RGB (H, W, 3) of RGBA (H, W, 4) pixels laid on white: nothing there is glass."""
+    """Return RGB (H, W, 3) of RGBA (H, W, 4) pixels laid on white: nothing there is glass.
+
+    Args:
+        pixels: Colours and opacity.
+        premultiplied: The colours are multiplied by the opacity already.
+    """
     rgb, alpha = pixels[..., :3], pixels[..., 3:]
     if alpha.min(initial=WHITE) == WHITE:
         return np.ascontiguousarray(rgb)

@@ -82,6 +82,7 @@ class Spacing:
     """Micrometres per full-resolution pixel that a slide is judged with.
 
     Attributes:
+        um_px: The number.
         origin: "file" or "given".
         in_file: What the file says, in words.
     """
@@ -93,6 +94,11 @@ class Spacing:
 
 def settle_spacing(name: str, claimed: ClaimedSpacing, given_um_px: float | None) -> Spacing:
     """Return the spacing to judge a slide with: what was given, else what the file says.
+
+    Args:
+        name: Of the file, for messages.
+        claimed: What the file says.
+        given_um_px: What a person says; it holds whatever the file says.
 
     Raises:
         SpacingError: The file says nothing plausible and nobody else does, or the pixels are too

@@ -102,10 +102,13 @@ class SlideProgress:
     """How far a slide is.
 
     Attributes:
+        state: Of scoring it.
         step: What is done now: "looking" for tissue, "scoring", or "".
         done: Parts looked at, or cells scored.
         total: Of them, as far as is known by now; 0 while it is not.
+        error: Why it is broken, in words.
         rate_per_s: Cells a second; 0 while not scoring.
+        stopping: Whether it was asked to stop.
         before: How many jobs have their turn before it; None while it does not wait.
     """
 

@@ -80,6 +80,11 @@ def find_tissue(
     A part of the file that cannot be decoded counts as tissue, so that its cells are listed as
     failed instead of missing.
 
+    Args:
+        view: The slide.
+        rule: What counts.
+        on_part: Told how many parts of how many are read.
+
     Raises:
         SourceError: It is no larger than a patch, or no part of the file can be decoded.
     """
@@ -155,6 +160,13 @@ def share_on_overview(
 
     It goes by the overview alone: exact where this has all pixels of the mask (up to 12 mm), else
     near.
+
+    Args:
+        tissue_rgb_u8: The overview of `find_tissue`.
+        overview_px: Pixels of the view per pixel of it.
+        shape: Rows and columns of cells.
+        um_px: Of the view.
+        rule: What counts.
     """
     mask = looks_like_tissue(tissue_rgb_u8, rule).astype(np.uint8)
     _tidy(mask, rule, (um_px * overview_px / 1000) ** 2)

@@ -40,6 +40,7 @@ class Sampled:
     A coarser pixel is the mean of what lies under it, the same whichever part is read.
 
     Attributes:
+        file: Where the pixels come from.
         full_px: Full-resolution pixels per pixel.
         width_px: Its width; the last column may lie partly beyond the slide.
         height_px: Its height, likewise.
@@ -53,7 +54,11 @@ class Sampled:
         self.height_px = math.ceil(file.levels[0].height_px / full_px - _SAME)
 
     def level_for(self, coarsening: int) -> tuple[int, float]:
-        """Return the coarsest level that is fine enough, and its pixels per coarse pixel."""
+        """Return the coarsest level that is fine enough, and its pixels per coarse pixel.
+
+        Args:
+            coarsening: Pixels per coarse pixel.
+        """
         wanted = self.full_px * coarsening
         enough = [
             number
@@ -176,7 +181,14 @@ def open_file(path: Path) -> SlideFile:
 
 
 def _area_weights(start: float, factor: float, count: int, length: int) -> csr_array:
-    """Return what each of `count` pixels takes of `length` finer ones, (count, length)."""
+    """Return what each of `count` pixels takes of `length` finer ones, (count, length).
+
+    Args:
+        start: Where the first begins, in finer pixels.
+        factor: Finer pixels per pixel.
+        count: Pixels.
+        length: Finer pixels.
+    """
     edges = start + factor * np.arange(count + 1)
     first = np.floor(edges[:-1] + _SAME).astype(np.int64)
     index = first[:, None] + np.arange(math.ceil(factor) + 1)

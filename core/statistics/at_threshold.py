@@ -82,6 +82,8 @@ class ResampledCounts:
     """The 2 x 2 tables of all slides at one threshold, and of every bootstrap replicate.
 
     Attributes:
+        bootstrap: draws of the slides.
+        counts: of each slide.
         drawn: (R, 4) tp, fp, fn, tn of each replicate.
     """
 

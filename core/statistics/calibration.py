@@ -29,9 +29,12 @@ _COLDEST = 1e6
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """The patches whose score falls into one bin: from `low` on, below `high` but in the last.
+    """The patches whose score falls into one bin.
 
     Attributes:
+        low: lower edge, included.
+        high: upper edge, excluded except in the last bin.
+        n: patches.
         mean_score: what the model says, 0..1.
         tumour_share: what was found, 0..1, over slides where these are known.
     """

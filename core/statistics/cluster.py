@@ -124,7 +124,12 @@ def draw_slides(slides: int, replicates: int, rng: np.random.Generator) -> Float
 
 @dataclass(frozen=True, eq=False)
 class SlideBootstrap:
-    """One evidence with one set of draws (R, S): every statistic sees the same replicates."""
+    """One evidence with one set of draws, so that every statistic sees the same replicates.
+
+    Attributes:
+        evidence: with slides.
+        draws: (R, S) from `draw_slides`.
+    """
 
     evidence: Evidence
     draws: FloatArray
@@ -154,7 +159,11 @@ class SlideBootstrap:
         return WinMatrix.of(self.evidence)
 
     def auroc(self, *, patch_error: float = np.nan) -> Resampled:
-        """AUROC with its slide-bootstrap interval; DeLong's error gives the design effect."""
+        """AUROC with its slide-bootstrap interval.
+
+        Args:
+            patch_error: DeLong's standard error, for the design effect.
+        """
         matrix = self.win_matrix
         value = float(matrix.auroc(np.ones((1, len(self.evidence.slide_names))))[0])
         return self.estimate(

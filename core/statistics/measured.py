@@ -75,7 +75,11 @@ class Measured:
         return self.low <= value <= self.high
 
     def over(self, naive: "Measured") -> "Measured":
-        """The same number with its naive interval beside it, or instead if slides cannot tell."""
+        """The same number with its naive interval beside it, or instead where slides cannot tell.
+
+        Args:
+            naive: by patches; its value, hits and trials are kept, because it counted them.
+        """
         if not self.has_interval:
             return replace(naive, design_effect=self.design_effect, notes=self.notes)
         return replace(

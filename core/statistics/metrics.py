@@ -67,6 +67,13 @@ def measure(
 ) -> FloatArray:
     """A metric from counts of any common shape; NaN where its denominator is zero.
 
+    Args:
+        name: one of `METRIC_NAMES`.
+        tp: flagged and tumour.
+        fp: flagged and no tumour.
+        fn: not flagged and tumour.
+        tn: not flagged and no tumour.
+
     Returns:
         float64, shape of the counts. 0..1 except mcc (-1..1) and the likelihood ratios (0..inf).
         lr_plus is infinite when nothing is falsely flagged, NaN when nothing is flagged at all.

@@ -139,7 +139,12 @@ class SlideGrid:
 
     @classmethod
     def of(cls, evidence: Evidence, thresholds: ScoreArray) -> "SlideGrid":
-        """Exact counts of `score >= t` on every slide for each t of a strictly descending grid."""
+        """Exact counts of `score >= t` on every slide for each t of a descending grid.
+
+        Args:
+            evidence: with slides.
+            thresholds: (B,) distinct, descending, in the dtype of the scores.
+        """
         slides, rows = len(evidence.slide_names), len(thresholds)
         # The first grid threshold that a score reaches; scores below all of them fall off the end.
         reached = rows - np.searchsorted(thresholds[::-1], evidence.scores, side="right")

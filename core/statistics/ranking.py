@@ -21,6 +21,8 @@ class AurocDifference:
     """AUROC of model A minus model B on the same patches, by paired DeLong.
 
     Attributes:
+        value_a: AUROC of A.
+        value_b: AUROC of B.
         difference: A minus B, -1..1, with a plain (Wald) interval; its standard error has the
             covariance of the pair taken out.
         p_value: two-sided, of no difference; NaN where undefined. Too small for clustered patches.

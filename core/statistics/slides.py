@@ -16,6 +16,12 @@ class SlideRow:
     """One slide at a threshold.
 
     Attributes:
+        slide: its name.
+        n: patches.
+        positives: tumour patches among them.
+        missed: tumour patches not flagged.
+        false_alarms: tumour-free patches flagged.
+        errors: the two together.
         error_rate: errors / n, 0..1.
         sensitivity: NaN without tumour patches.
         specificity: NaN without tumour-free patches.
@@ -43,6 +49,11 @@ def slide_table(
 
     Sorted by the number of errors, not their rate, because a slide of one patch can have a rate
     of 1.
+
+    Args:
+        evidence: with slides.
+        threshold: flag when score >= threshold.
+        areas: `auroc_by_slide` of the same evidence, where it is already computed.
 
     Raises:
         EvidenceError: slides are unknown.

@@ -38,6 +38,10 @@ def split_name(text: str) -> str:
 def parse_label(text: str, name: str) -> int | None:
     """Return 1 (tumour in the centre), 0, or None for an empty cell; words are read as well.
 
+    Args:
+        text: The cell.
+        name: The table's, for the message.
+
     Raises:
         SourceError: The cell holds something else.
     """
@@ -138,6 +142,10 @@ def spelled(table: Table, columns: Sequence[str]) -> tuple[dict[str, list[str]],
 
 def known_by_id(table: Table, columns: Sequence[str]) -> KnownById:
     """Return some columns of a table by id; see `spelled`.
+
+    Args:
+        table: With a column `id`.
+        columns: Which columns.
 
     Raises:
         SourceError: It has no column `id`.

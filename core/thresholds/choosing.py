@@ -23,6 +23,7 @@ class Choice:
 
     Attributes:
         threshold: flag when score >= threshold; an observed score, except under `FixedThreshold`.
+        rule: short name.
         description: one sentence that lets a reader repeat the choice.
         achieved: the 2 x 2 table on the same evidence; optimistic, because it was chosen there.
         notes: what must not be trusted.
@@ -39,6 +40,11 @@ class Choice:
 
 def choose(rule: Rule, evidence: Evidence, table: OperatingTable | None = None) -> Choice:
     """The threshold that a rule picks on some evidence.
+
+    Args:
+        rule: one of `core.thresholds.rules`.
+        evidence: labels and scores, with slides where the rule asks for bounds over slides.
+        table: the evidence's own table, where it is already built.
 
     Raises:
         EvidenceError: no threshold satisfies the rule (says what is attainable), a class the rule
@@ -180,6 +186,11 @@ def threshold_stability(rule: Rule, bootstrap: SlideBootstrap, table: OperatingT
     Replicates choose among at most 1,000 observed scores at equal steps of rank (200 for rules by
     slide-cluster bounds), so thresholds are exact up to as many distinct scores and within one
     step of rank beyond. A slide that is drawn twice counts as two slides.
+
+    Args:
+        rule: any rule; a fixed threshold does not move.
+        bootstrap: of the slides.
+        table: of the same evidence.
 
     Raises:
         EvidenceError: no threshold satisfies the rule on the evidence itself.

@@ -52,7 +52,15 @@ class Assumptions:
 
 @dataclass(frozen=True)
 class PerThousand:
-    """Patches expected among 1,000 at a stated prevalence; floats, for they are expectations."""
+    """Patches expected among 1,000 at a stated prevalence; floats, because they are expectations.
+
+    Attributes:
+        prevalence: as stated, 0..1.
+        tp: tumour and flagged.
+        fp: tumour-free and flagged.
+        fn: tumour and not flagged.
+        tn: tumour-free and not flagged.
+    """
 
     prevalence: float
     tp: float
@@ -155,6 +163,11 @@ def decision_curve(
 
     Net benefit = p(tumour) x sensitivity - (1 - p(tumour)) x (1 - specificity) x p / (1 - p). Only
     calibrated scores make the threshold p mean what it says.
+
+    Args:
+        table: of scores that are probabilities, 0..1, of both classes.
+        probabilities: (M,) thresholds, 0 <= p < 1.
+        prevalence: of the use, 0..1.
     """
     asked = np.atleast_1d(np.asarray(probabilities, dtype=np.float64))
     odds = asked / (1 - asked)

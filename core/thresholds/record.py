@@ -23,14 +23,22 @@ class Decision(BaseModel):
     """What a person locks; the store adds who, when and which version.
 
     Attributes:
+        model_id: The model.
         weights_sha256: Hash of its weights; the lock holds for these only.
         threshold: A patch is called tumour if its probability is at least this.
         lower_threshold: Start of a grey zone below it, or None.
         rule: The rule that chose the threshold, in words that let a reader repeat it.
+        temperature: Logits are divided by it before the sigmoid.
         prevalence: Assumed share of tumour patches in use, or None.
         cost_missed: Assumed cost of one missed tumour patch, or None.
         cost_false_alarm: Assumed cost of one false alarm, or None.
+        metrics: By name, on the evidence, each with interval and method.
+        evidence_name: What the evidence is called.
         evidence_sha256: Hash of labels, scores and slides that the threshold was chosen on.
+        patches: How many patches the evidence has.
+        positives: How many of them are labelled tumour.
+        slides: Names of the slides in the evidence.
+        notes: What must not be trusted.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -63,7 +71,9 @@ class LockedPoint(Decision):
     """A decision that was locked.
 
     Attributes:
+        schema_version: Of this file.
         version: "v1", "v2", … for each model.
+        locked_by: Who locked it.
         locked_at: When (with time zone).
         previous_sha256: Hash of the file of the version before, None for the first.
     """
@@ -108,7 +118,13 @@ def obstacle_to_lock(study: "ThresholdStudy", card: Card) -> str:
 
 
 def comparable(study: "ThresholdStudy", card: Card, temperature: float) -> bool:
-    """Return whether a threshold of a model means the same on these scores."""
+    """Return whether a threshold of a model means the same on these scores.
+
+    Args:
+        study: The scores.
+        card: Of the model.
+        temperature: That the model's probabilities are meant with.
+    """
     if obstacle_to_lock(study, card):
         return False
     found = study.scores.temperature
@@ -119,6 +135,12 @@ def decision_of(
     study: "ThresholdStudy", snapshot: "Snapshot", card: Card, *, rule: str
 ) -> Decision:
     """Return what is locked when a reader decides for a threshold.
+
+    Args:
+        study: The evidence.
+        snapshot: Of the threshold, under the reader's assumptions.
+        card: Of the model it is locked for.
+        rule: The rule that chose it, in words that let a reader repeat it.
 
     Raises:
         RunError: The scores are not this model's.

@@ -25,7 +25,11 @@ By = Literal["estimate", "wilson", "slides"]
 
 
 class Rule(ABC):
-    """A rule that chooses one of the candidates."""
+    """A rule that chooses one of the candidates.
+
+    Attributes:
+        name: Short name for a menu.
+    """
 
     name: ClassVar[str]
 

@@ -44,7 +44,11 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 
 
 class BadRowsError(SourceError):
-    """Some rows of a table of scores cannot be used."""
+    """Some rows of a table of scores cannot be used.
+
+    Attributes:
+        good: How many can.
+    """
 
     def __init__(self, message: str, good: int) -> None:
         super().__init__(message)
@@ -95,6 +99,11 @@ def read_scores_csv(name: str, data: bytes, how: HowToRead | None = None) -> Sco
 
     The app's own result tables are taken too: their `prob_tumour` is the score, rows without one
     (unreadable or withheld inputs) are left out and counted in a note.
+
+    Args:
+        name: The file's name, for messages.
+        data: Its bytes.
+        how: What its columns are called, and whether rows that cannot be used are left out.
 
     Raises:
         BadRowsError: Rows hold what cannot be used; the message names the first.

@@ -36,11 +36,13 @@ class ScoreSet:
 
     Attributes:
         source: Where they come from.
+        name: What to call them.
         ids: (N,) patch ids.
         evidence: Labels, scores in 0..1, slides where any is known.
         sha256: Hash of the file, or of ids and evidence where there is none.
         temperature: The scores are sigmoid(logit / temperature); None where the file is silent.
         model_id: Which model scored them, where the file says so, else "".
+        notes: What limits them, in words.
         doubts: Those of the notes that somebody should settle before the scores are used.
         named: Whether `ids` are the patches' own; else they are lines of a file, and the set may
             be paired with no other.

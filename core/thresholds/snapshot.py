@@ -50,6 +50,8 @@ class Snapshot:
 
     Attributes:
         threshold: A patch is flagged if its score is at least this.
+        assumptions: Prevalence and costs, as stated by the reader.
+        confusion: The 2 x 2 table at the threshold.
         metrics: By name, in the order of `METRIC_NAMES`.
         ppv: At the stated prevalence.
         npv: At the stated prevalence.
@@ -57,6 +59,8 @@ class Snapshot:
         cost: Expected per patch, beside flagging everything and nothing.
         probability_in_use: What a score equal to the threshold means at the stated prevalence.
         net_benefit: At that probability, in found tumour patches per patch; NaN at 1.
+        deferral: The grey zone; None without one.
+        notes: What must not be trusted.
     """
 
     threshold: float
@@ -99,7 +103,14 @@ def deferral_of(
     at_upper: Confusion,
     counts: tuple[SlideCounts, SlideCounts] | None,
 ) -> Deferral:
-    """Return the grey zone between two thresholds."""
+    """Return the grey zone between two thresholds.
+
+    Args:
+        lower: Where it begins.
+        at_lower: The table there.
+        at_upper: The table at the threshold.
+        counts: By slide, at the lower and at the upper threshold; None without slides.
+    """
     deferred = at_lower.flagged - at_upper.flagged
     errors, outside = at_lower.fn + at_upper.fp, at_lower.n - deferred
     by_slide: list[tuple[FloatArray, FloatArray] | None] = [None, None, None]

@@ -114,6 +114,11 @@ class OperatingPointStore:
     def put_in_force(self, weights_sha256: str, version: str, *, by: str) -> None:
         """Decide which operating point new scores use; who decided it, and when, is recorded.
 
+        Args:
+            weights_sha256: Of the model.
+            version: "v1", "v2", … or "shipped".
+            by: Who decides.
+
         Raises:
             RunError: There is no such version, or it is damaged.
         """
@@ -149,6 +154,11 @@ class OperatingPointStore:
         """Write a decision as the next version and return it.
 
         The file appears whole or not at all; two people locking at once get two versions.
+
+        Args:
+            decision: What is locked.
+            by: Who locks it.
+            now: Aware time; the clock's if not given.
         """
         folder = self._of(decision.weights_sha256)
         folder.mkdir(parents=True, exist_ok=True)

@@ -70,6 +70,11 @@ class ThresholdStudy:
 
     Build it with `ThresholdStudy.of`, which takes about a second for 220,025 patches; `at` then
     takes milliseconds.
+
+    Attributes:
+        scores: The patches.
+        table: Every distinct threshold.
+        bootstrap: Draws of the slides; None with fewer than two slides known.
     """
 
     scores: ScoreSet
@@ -179,6 +184,11 @@ class ThresholdStudy:
         self, threshold: float, assumptions: Assumptions, lower: float | None = None
     ) -> Snapshot:
         """Return everything there is to know at a threshold.
+
+        Args:
+            threshold: Flag from here, 0..1.
+            assumptions: Of the place of use.
+            lower: Start of a grey zone, below the threshold; None without one.
 
         Raises:
             EvidenceError: A threshold is outside 0..1, or the lower one is not below the other.

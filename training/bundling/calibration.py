@@ -52,10 +52,12 @@ class Calibration:
     Attributes:
         temperature: Logits are divided by it.
         chosen: The threshold on calibrated probabilities.
+        chosen_on: The patches that temperature and threshold come from, in words.
         fitted: Whether a temperature could be fitted; it is 1 otherwise.
         everything: All validation patches, calibrated.
         folds: (N,) from 1: which patches have temperature and threshold of the same others.
         crossfitted: None where slides are unknown or too few.
+        notes: What must not be trusted.
     """
 
     temperature: float
@@ -203,6 +205,10 @@ def clear_of_rounding(threshold: float, scores: NDArray[np.floating[Any]]) -> fl
     Another engine gives that score a digit more or less far behind the comma; exactly at it, the
     call of that patch would hang on rounding. No score lies between the two thresholds, so every
     rate stays.
+
+    Args:
+        threshold: One of the scores.
+        scores: (N,) all scores that it was chosen on.
     """
     below = scores[scores < threshold]
     gap = threshold - float(below.max()) if len(below) else threshold

@@ -34,8 +34,10 @@ class RatesAt:
     """Every metric at one threshold.
 
     Attributes:
+        name: Of the operating point.
         threshold: Flag when the probability is at least this.
         origin: Who chose it, on what.
+        counts: tp, fp, fn, tn.
         metrics: By name, as in `core.statistics.METRIC_NAMES`.
     """
 
@@ -48,7 +50,13 @@ class RatesAt:
 
 @dataclass(frozen=True)
 class Threshold:
-    """A threshold to judge."""
+    """A threshold to judge.
+
+    Attributes:
+        name: Of the operating point.
+        value: On the probability.
+        origin: Who chose it, on what.
+    """
 
     name: str
     value: float
@@ -60,10 +68,12 @@ class Performance:
     """What scores are worth on some patches.
 
     Attributes:
+        patches: How many.
         positives: How many of them with tumour.
         slides: Known slides, 0 where unknown.
         metrics: By name: ranking and calibration.
         points: Rates at each threshold.
+        notes: What must not be trusted.
     """
 
     patches: int

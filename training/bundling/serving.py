@@ -28,6 +28,7 @@ class Judge:
     """A model with labelled patches that it was not trained on.
 
     Attributes:
+        model: Folder of its bundle.
         images: (N, 96, 96, 3) uint8.
         labels: (N,) 0 or 1.
     """
@@ -98,7 +99,12 @@ def _of_folds(crossval: Path, data: Path, folder: Path) -> list[Judge]:
 
 
 def measure_orientations(classifier: Classifier, views: NDArray[np.float32]) -> Orientations:
-    """Return what the mean over eight orientations changes."""
+    """Return what the mean over eight orientations changes.
+
+    Args:
+        classifier: The model at its shipped threshold.
+        views: (N, 8) logits, the given orientation first.
+    """
     once, mean = views[:, 0], views.mean(axis=1)
     band = float(np.abs(mean - once).max())
     threshold = logit(classifier.bundle.card.operating_point.threshold) * classifier.temperature

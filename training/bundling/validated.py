@@ -38,8 +38,10 @@ class Validated:
     """Patches with labels and logits that say how good a model is.
 
     Attributes:
+        logits: Of the patches.
         facts: The patches in counts.
         what: Which they are, in words.
+        notes: What limits them.
     """
 
     logits: ValidationLogits

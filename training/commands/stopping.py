@@ -17,7 +17,11 @@ def say_loading() -> None:
 
 
 def until_stopped(work: Callable[[Callable[[], bool]], object]) -> int:
-    """Do work that asks now and then whether to stop, and return the exit status."""
+    """Do work that asks now and then whether to stop, and return the exit status.
+
+    Args:
+        work: Called with the question; raises `Stopped` once it has stopped.
+    """
     from training.learning.stepping import Stopped
 
     with _stop_requests() as requests:

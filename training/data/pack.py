@@ -29,6 +29,7 @@ class Pack:
     """The readable patches of a source that were asked for, the labelled ones or all.
 
     Attributes:
+        source: Its name.
         table: What is known of the N patches.
         images_rgb_u8: (M, 96, 96, 3) memory-mapped, read-only.
         image_rows: (N,) where in `images_rgb_u8` each patch lies.
@@ -52,6 +53,10 @@ def open_pack(source: PatchSource, cache: Path) -> Pack:
 
     The cache is found again by the paths and the contents of the patches, so every file is read
     once more. Labels, slides and splits are not cached: they come from the source each time.
+
+    Args:
+        source: Opened with labels.
+        cache: Folder for packs of any number of sources.
 
     Raises:
         RunError: There is no patch with a label; none is readable; the cache is damaged.

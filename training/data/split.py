@@ -77,6 +77,12 @@ def split_patches(
     Patches that the data declare as "test" take no part. Patches whose slide is unknown only
     train, unless the data declare them validation.
 
+    Args:
+        table: The patches.
+        seed: Of the split by slides.
+        val_share: Share of the patches with a slide that validates, where nothing is declared.
+        at_random: Split patches without regard to slides; the scores then mislead.
+
     Raises:
         RunError: A slide is on both sides, slides are too few or unknown, or a side lacks a class.
     """

@@ -58,13 +58,16 @@ class Plan:
         strength: Of the variation, in all stages.
         trunk_steps: At 96 px, from ImageNet.
         branch_steps: At `size_px`, each branch from the trunk.
+        branches: How many.
         student_steps: From the mean of the branches, following them all.
         students: For each of them, which are averaged, the share of transplants.
         student_rate: Their largest learning rate.
         seconds: That the course may take; the students' steps are cut to fit, for all alike.
         size_px: Of branches and students.
         small: Input sizes of further students, which follow the first.
+        small_steps: Of each.
         batch_size: Of each network.
+        architecture: Of all networks.
     """
 
     strength: Strength
@@ -207,8 +210,11 @@ class Course:
     """A course on its way.
 
     Attributes:
+        cohort: With what.
+        plan: What is done.
         start: Weights that all networks start from.
         say: Told of progress.
+        seed: Of order and variation.
         keep: Called with a name, the networks (folds, then the refit) and their size after each
             stage that may ship.
         began: When, by the monotonic clock.

@@ -39,8 +39,12 @@ class Stage:
     """One stage of a course: so many steps at one size.
 
     Attributes:
+        name: Of the stage, in files and words.
         size_px: The patch is enlarged to this.
+        steps: Of each network.
         rate: Largest learning rate; it warms up and falls by half a cosine.
+        strength: Of the variation.
+        batch_size: Of each network.
         teacher_share: Of the target that is the teachers', where they are followed.
         average_share: The kept weights are the mean over this last share of the steps.
         warmup_share: Of the steps.
@@ -68,6 +72,7 @@ class Learners:
     """What is trained side by side.
 
     Attributes:
+        architecture: Of all networks, teachers too.
         images_rgb_u8: (N, 96, 96, 3) uint8 on the device.
         labels: (N,) float32 on the device.
         rows: For each network the rows that train it, on the device.
@@ -114,7 +119,16 @@ def train_stage(
     *,
     say: Callable[[str], None],
 ) -> list[dict[str, Tensor]]:
-    """Train every network through a stage and return the kept weights, on the device."""
+    """Train every network through a stage and return the kept weights, on the device.
+
+    Args:
+        stage: What is done.
+        learners: With what.
+        start: For each network the weights that it starts from.
+        teachers: For each network the weights of those that it follows; none: labels alone.
+        teacher_px: The size at which the teachers look; None: the stage's own.
+        say: Told of progress.
+    """
     kept = _Step(stage, learners, start, teachers, teacher_px or stage.size_px).run(say)
     if learners.device.type == "cuda":
         torch.cuda.empty_cache()  # a graph holds the memory of its step

@@ -61,6 +61,10 @@ class Variator:
     def varied(self, images_rgb_u8: Tensor, strength: Strength) -> tuple[Tensor, Tensor]:
         """Return varied planes and which rows are transplants.
 
+        Args:
+            images_rgb_u8: (N, 96, 96, 3) in random order: the partner of a row is a neighbour.
+            strength: What is done.
+
         Returns:
             (N, 3, 9216) float32, 0..255; (N,) bool.
         """

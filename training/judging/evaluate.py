@@ -29,7 +29,14 @@ PAGE_FILE: Final = "evaluation.html"
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What `evaluate` found."""
+    """What `evaluate` found.
+
+    Attributes:
+        subject: What was judged.
+        performance: Its metrics.
+        against: The other one, if any.
+        contest: The comparison with it.
+    """
 
     subject: Subject
     performance: Performance

@@ -32,10 +32,14 @@ class Entry:
     Attributes:
         run: Folder, relative to the one that was searched.
         kind: "run", "cross-validation" or "ensemble".
+        recipe: Its name; "" for an ensemble.
         init: Where the weights started.
         parameters: Learnt numbers of the network; None where not one network.
+        epochs: Trained, of those planned; None where not one run.
         train_patches: Patches that trained; None likewise.
+        seed: Of the run; None likewise.
         patches_per_second: Trained, with validation in between, on `device`; None likewise.
+        device: Where it was trained last.
         validation_patches: Patches behind the metrics.
         validation_slides: Their known slides, 0 where unknown.
         validation_sha256: Hash of their ids: only rows with the same one can be compared.
@@ -46,6 +50,7 @@ class Entry:
         auroc: On the validation patches, with bounds that resample slides.
         auroc_low: None where slides are unknown.
         auroc_high: Likewise.
+        average_precision: On the same patches.
         ece: Expected calibration error, temperature applied where the run is calibrated.
     """
 

@@ -37,6 +37,7 @@ class Subject:
     """Scores to be judged, and the operating point that they are meant for.
 
     Attributes:
+        name: What to call it.
         scores: Of patches with labels.
         shipped: The threshold that comes with the model, None where none does.
         trained_patches: Judged patches of slides that trained the model, or one of several.
@@ -50,6 +51,11 @@ class Subject:
 
 def open_subject(path: Path, options: ScoringOptions, work: Path) -> Subject:
     """Return the scores of a bundle, run, ensemble, cross-validation or table.
+
+    Args:
+        path: Where it is.
+        options: With `data`, a model scores that data, and a table gets its labels from there.
+        work: Folder for the scores of a model on that data; an unfinished one goes on.
 
     Raises:
         NodelensError: It is none of these, or its scores cannot be judged.

@@ -31,6 +31,9 @@ class WeightAverage:
 
     Weights and the running statistics of normalisation are averaged; whole-number counters are
     copied.
+
+    Attributes:
+        network: The network with the averaged weights, in evaluation mode.
     """
 
     def __init__(self, source: nn.Module) -> None:

@@ -34,7 +34,11 @@ class Front:
     rest: nn.Module
 
     def outputs(self, images: Tensor) -> Tensor:
-        """Return what the network returns."""
+        """Return what the network returns.
+
+        Args:
+            images: (N, 96, 96, 3), 0..255; N is the request's.
+        """
         planes = images.permute(0, 3, 1, 2).contiguous().numpy()
         (features,) = self.request.infer([planes], share_inputs=True).values()
         # Copied: the request writes its next answer to the same place.

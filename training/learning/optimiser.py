@@ -76,6 +76,10 @@ def freeze(network: nn.Module, frozen: Frozen) -> None:
     A layer is a module with weights of its own, counted in the order of `named_modules`. Frozen
     normalisation keeps its statistics and frozen dropout lets everything through, as in Keras.
 
+    Args:
+        network: Comes out in training mode but for those layers.
+        frozen: How many, or "backbone" for all but head and pooling.
+
     Raises:
         RunError: No layer would be left to learn.
     """

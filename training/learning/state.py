@@ -22,6 +22,9 @@ class TrainingState:
     """Where the training of a classifier stands.
 
     Attributes:
+        network: In training mode, on its device.
+        average: Of the network's weights.
+        optimiser: Of the network.
         scaler: Of the loss, so that float16 gradients do not vanish; off in other precisions.
         loss_sum: Sum of the epoch's losses so far, float64 on the device.
         keeps: Which epoch's weights the run is for.
@@ -133,7 +136,14 @@ class TrainingState:
 def save_checkpoint(
     path: Path, state: TrainingState, *, config_digest: str, seconds: float
 ) -> None:
-    """Write the state, whole or not at all."""
+    """Write the state, whole or not at all.
+
+    Args:
+        path: The checkpoint.
+        state: Between two steps.
+        config_digest: Of the run it belongs to.
+        seconds: Spent on the epoch under way, in all sittings.
+    """
     facts = {
         "config_sha256": config_digest,
         "epoch": state.epoch,

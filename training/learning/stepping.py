@@ -65,7 +65,13 @@ class Stopped(Exception):  # noqa: N818 - no error: the reader asked for it
 
 @dataclass(frozen=True)
 class Pauses:
-    """When the steps of an epoch are interrupted."""
+    """When the steps of an epoch are interrupted.
+
+    Attributes:
+        minutes: Between checkpoints.
+        steps: Likewise, in steps; None means by minutes only.
+        should_stop: Asked after every step.
+    """
 
     minutes: float = 2.0
     steps: int | None = None

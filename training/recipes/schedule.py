@@ -63,6 +63,8 @@ class Position:
 
     Attributes:
         phase: Number of its phase, from 0.
+        name: Of the phase; "" where the schedule has none.
+        schedule: Of this phase alone.
         frozen: Leading layers that do not learn in it.
         epoch: Within the phase, from 0.
         reductions: Plateaus within the phase so far.
@@ -90,7 +92,13 @@ class Position:
 def next_epoch(
     schedule: Schedule, aucs: Sequence[float], accuracies: Sequence[float] = ()
 ) -> Position | None:
-    """Return where the epoch after some finished ones stands, None where the run is at its end."""
+    """Return where the epoch after some finished ones stands, None where the run is at its end.
+
+    Args:
+        schedule: Of the whole run.
+        aucs: Validation AUC of every finished epoch.
+        accuracies: Validation accuracy likewise, for plateaus of it.
+    """
     left = list(aucs)
     watched = list(accuracies) if schedule.plateau_metric == "accuracy" else left
     for number, phase in enumerate(schedule.phases or (Phase("", schedule.epochs),)):

@@ -25,7 +25,12 @@ _SPELLING: Final = (
 
 @dataclass(frozen=True)
 class Space:
-    """The recipe fields that vary."""
+    """The recipe fields that vary.
+
+    Attributes:
+        spelling: By field, as it was asked.
+        distributions: By field.
+    """
 
     spelling: Mapping[str, str]
     distributions: Mapping[str, BaseDistribution]

@@ -29,7 +29,11 @@ ENSEMBLE_FILE: Final = "ensemble.json"
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Where a run keeps what."""
+    """Where a run keeps what.
+
+    Attributes:
+        root: The folder.
+    """
 
     root: Path
 
@@ -101,7 +105,14 @@ class RecordedRun:
 
 @dataclass(frozen=True, eq=False)
 class FinishedRun:
-    """A run that has ended."""
+    """A run that has ended.
+
+    Attributes:
+        folder: Where it is.
+        recorded: What it was.
+        outcome: How it ended.
+        weights: Its best.
+    """
 
     folder: RunFolder
     recorded: RecordedRun

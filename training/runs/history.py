@@ -22,6 +22,7 @@ class EpochRecord:
         learning_rate: At its last step.
         train_loss: Mean over its steps, with smoothing, class weights and augmentation.
         raw_auc: Validation AUC of the weights as they are.
+        raw_ap: Their average precision.
         raw_loss: Their cross-entropy on plain labels, in nats.
         ema_auc: Validation AUC of the averaged weights, which decides.
         ema_ap: Likewise.
@@ -89,6 +90,11 @@ def open_event_log(
 
     The log starts anew from the checkpoint's history every time: what a kill left behind, half a
     record or an epoch that is trained again, is gone, and nothing stands there twice.
+
+    Args:
+        folder: Of the run.
+        history: The epochs that the checkpoint knows.
+        enabled: False logs nothing and leaves the folder alone.
     """
     if not enabled:
         yield lambda _: None

@@ -58,6 +58,10 @@ class HubWeights:
 def fetch_weights(init: str, *, accept_licence: bool) -> HubWeights:
     """Return a model's weights from the hub, downloaded once.
 
+    Args:
+        init: "hf-hub:OWNER/NAME".
+        accept_licence: The licence may be any.
+
     Raises:
         RunError: There is no network or no such model, it has no safetensors, or its licence is
             not permissive and not accepted.

@@ -120,7 +120,12 @@ def augment(images_rgb_u8: Tensor, variation: Variation, augmentation: Augmentat
 
 
 def orient(images: Tensor, views: Tensor) -> Tensor:
-    """Return each image in its orientation, as `core.engine.d4_views` numbers them."""
+    """Return each image in its orientation, as `core.engine.d4_views` numbers them.
+
+    Args:
+        images: (N, H, H, 3).
+        views: (N,) 0..7 on the CPU, where grouping by them costs no wait for the device.
+    """
     if images.device.type == "cuda":
         return gather_oriented(images, views)
     oriented = torch.empty_like(images)
@@ -151,7 +156,13 @@ def _sources(side: int, device: torch.device) -> Tensor:
 
 
 def vary_stain(pixels: Tensor, gain: Tensor, shift: Tensor) -> Tensor:
-    """Return pixels (N, 3, P) with other stain amounts: gain (N, 3) factors, shift (N, 3) added."""
+    """Return pixels with other amounts of haematoxylin, eosin and residual.
+
+    Args:
+        pixels: (N, 3, P), 0..255.
+        gain: (N, 3) factors.
+        shift: (N, 3) added, in optical density.
+    """
     mix = torch.tensor(RGB_FROM_HED, dtype=torch.float64).T  # (3 colours, 3 stains)
     # density = mix @ stains: unmixed, scaled and mixed again by one matrix per patch.
     change = mix @ (gain.double()[:, :, None] * torch.linalg.inv(mix))
@@ -182,7 +193,12 @@ def swap_stain(pixels: Tensor, towards: Tensor) -> Tensor:
 
 
 def vary_light(pixels: Tensor, variation: Variation) -> Tensor:
-    """Return pixels (N, 3, P) of other saturation, contrast, brightness and channels, in order."""
+    """Return pixels with other saturation, contrast, brightness and channel gains, in that order.
+
+    Args:
+        pixels: (N, 3, P), 0..255.
+        variation: Of the same N.
+    """
     grey = torch.tensor(GREY_WEIGHTS)
     # (N,); saturation leaves it as it is
     mean_grey = pixels.mean(dim=2) @ to_device(grey, pixels.device)
@@ -223,7 +239,12 @@ def warps(*, angle: Tensor, zoom: Tensor, shear: Tensor) -> Tensor:
 
 
 def warp(pixels: Tensor, warps_2x3: Tensor) -> Tensor:
-    """Return warped planes (N, 3, H, H), bilinear; beyond the edge the patch is reflected."""
+    """Return warped planes (N, 3, H, H), bilinear; beyond the edge the patch is reflected.
+
+    Args:
+        pixels: (N, 3, H, H) float32.
+        warps_2x3: (N, 2, 3) on the CPU.
+    """
     grid = functional.affine_grid(
         to_device(warps_2x3, pixels.device), list(pixels.shape), align_corners=False
     )

@@ -53,7 +53,14 @@ class Transplants:
 def draw_transplants(
     share: float, count: int, generator: torch.Generator, device: torch.device
 ) -> Transplants:
-    """Return random transplants."""
+    """Return random transplants.
+
+    Args:
+        share: Of the patches that get other surroundings, 0..1.
+        count: Patches in the batch.
+        generator: Of random numbers, on the CPU.
+        device: Where they are applied.
+    """
     moved = torch.rand(count, generator=generator) < share
     partners = torch.randperm(count, generator=generator)
     margin, seam, matching = torch.rand(3, count, generator=generator)

@@ -29,10 +29,13 @@ class Tile:
     """A patch on the page.
 
     Attributes:
+        row: Of the audit.
         title: Its id.
         src: The picture as data URI; None without one.
         label: In words, with a sign.
         tone: Which colour the label has.
+        why: Why it is here.
+        lines: What else is said of it.
         region: Left, top, width and height in per cent of what is to be outlined besides the
             centre; empty for nothing.
         missing: Why there is no picture.
@@ -78,7 +81,17 @@ def tile(
     region: tuple[float, ...] = (),
     bare: bool = False,
 ) -> Tile:
-    """Return a row as a tile."""
+    """Return a row as a tile.
+
+    Args:
+        view: The audit.
+        source: Of the pictures; None if it cannot be opened.
+        row: Which.
+        why: Why it is here.
+        orientation: How to turn the picture.
+        region: See `Tile`.
+        bare: Whether nothing is said below the picture.
+    """
     patch = view.patches.iloc[row]
     label, picture = str(view.label_words[row]), None
     if source is not None and not patch["fault"]:
@@ -98,7 +111,14 @@ def tile(
 
 
 def tiles(cards: Sequence[TileCard], *, key: str, side: int = 96, followed: bool = False) -> None:
-    """Draw cards; a click looks at the patch."""
+    """Draw cards; a click looks at the patch.
+
+    Args:
+        cards: With one tile each, or with two each.
+        key: Of the component.
+        side: Of a picture in CSS pixels, a multiple of 96.
+        followed: Whether a narrow page moves to them when they change.
+    """
 
     def picked() -> None:
         clicked = widgets.component_value(key, "picked")

@@ -35,7 +35,15 @@ def against_labels(
     positions: Sequence[int],
     rests_on: Mapping[int, Decisive],
 ) -> list[int]:
-    """Draw the batch against its labels and return the positions of what was called wrong."""
+    """Draw the batch against its labels and return the positions of what was called wrong.
+
+    Args:
+        store: Of the batch.
+        job: The batch.
+        rows: All of them.
+        positions: Those that the filters leave; without labels they stay the list.
+        rests_on: What tumour calls rest on, by position, as far as it is known.
+    """
     check = resources.label_check(store, job)
     if check is None:
         empty(*words.NO_LABELS)

@@ -66,7 +66,16 @@ def browser(
     rests_on: Mapping[int, Decisive],
     sheet: bool,
 ) -> None:
-    """Draw some rows; a click looks at one, a box picks it, a head sorts."""
+    """Draw some rows; a click looks at one, a box picks it, a head sorts.
+
+    Args:
+        store: Of the batch.
+        job: The batch.
+        rows: All of them.
+        shown: Positions on this page, in order.
+        rests_on: What tumour calls rest on, by position, as far as it is known.
+        sheet: Whether as a contact sheet.
+    """
     key = f"rows-{job.id}"
     order = Order(str(widgets.chosen(f"order-{job.id}", Order.HIGHEST)))
 

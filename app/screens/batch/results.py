@@ -74,7 +74,13 @@ def result_histogram(rows: Sequence[ScoreRow], key: str) -> None:
 
 
 def result_filter(job: Job, rows: Sequence[ScoreRow], margins: Mapping[int, float]) -> list[int]:
-    """Draw the filters and return the positions of the rows to show, in order."""
+    """Draw the filters and return the positions of the rows to show, in order.
+
+    Args:
+        job: The batch.
+        rows: All of them.
+        margins: By how much the surroundings decide, see `core.scoring.select`.
+    """
     counts = outcome_counts(rows)
     kinds = [kind for kind in Outcome if counts[kind]]
     order_key, calls_key, view_key = (f"{name}-{job.id}" for name in ("order", "outcomes", "view"))

@@ -62,7 +62,14 @@ def _so_far(done: str, left: int, total: int) -> str:
 def gallery(
     shown: ExplainedPatches, collection: PatchCollection, look: MapLook, scale: Scale
 ) -> None:
-    """Draw the list's controls, its tiles and its downloads; maps come when they are made."""
+    """Draw the list's controls, its tiles and its downloads; maps come when they are made.
+
+    Args:
+        shown: Whose maps the tiles show.
+        collection: The patches.
+        look: How maps are drawn.
+        scale: What value gets the full colour.
+    """
     named = collection.named(text_in_use(collection))
     rows = shown.listed(named)
     _list_controls(collection, rows)

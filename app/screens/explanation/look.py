@@ -28,6 +28,7 @@ class Scale:
 
     Attributes:
         value: In the map's unit; None where each map has its own.
+        words: Whose scale it is.
     """
 
     value: float | None
@@ -40,7 +41,12 @@ MEASURED_SCALE: Final = Scale(MEASURED_SCALE_LOGIT, words.MEASURED_SCALE)
 
 @dataclass(frozen=True)
 class MapLook:
-    """How maps are drawn."""
+    """How maps are drawn.
+
+    Attributes:
+        style: Colours, opacity, zoom, box.
+        own: Each map has a scale of its own.
+    """
 
     style: OverlayStyle
     own: bool
@@ -83,7 +89,15 @@ def _toggle(label: str, name: str, meaning: str, *, value: bool = False) -> bool
 
 
 def scale_bar(target: Target, unit: Unit, most: str, whose: str, style: OverlayStyle) -> str:
-    """Return the colours with what they mean, as HTML."""
+    """Return the colours with what they mean, as HTML.
+
+    Args:
+        target: What the map speaks for.
+        unit: Of its values.
+        most: The value of the full colour, as text.
+        whose: Whose scale it is.
+        style: How maps are drawn.
+    """
     bar = png_bytes(draw_scale_bar(style.palette, opacity=style.opacity))
     low, high = f"against {words.TARGETS[target]}", f"for {words.TARGETS[target]}"
     if unit is Unit.ACTIVATION:

@@ -28,6 +28,8 @@ class MeasureLine:
     """A measure for a reader.
 
     Attributes:
+        name: What it is.
+        value: The number or word for this patch.
         expected: What to compare it with.
         note: What it means, or when not to trust it.
         alert: Whether it deserves a mark.
@@ -89,7 +91,12 @@ def _of_strength(explanation: Explanation, *, called: bool) -> MeasureLine:
 
 
 def of_centre_test(test: CentreReliance, donors: str) -> list[MeasureLine]:
-    """Return what replacing the centre and the surroundings did."""
+    """Return what replacing the centre and the surroundings did.
+
+    Args:
+        test: The test.
+        donors: Whose tissue was put in, in words.
+    """
     value, sentence = words.DECISIVE[test.decisive]
     no_call = test.decisive is Decisive.NO_CALL
     doubt = test.spread > _DISAGREEING

@@ -50,7 +50,15 @@ def patch_explained(
     look: MapLook,
     scale: Scale,
 ) -> None:
-    """Draw a patch, then its map, then what takes longer: each as soon as it is there."""
+    """Draw a patch, then its map, then what takes longer: each as soon as it is there.
+
+    Args:
+        known: The rows.
+        collection: The patches.
+        position: Which of them.
+        look: How maps are drawn.
+        scale: What value gets the full colour.
+    """
     image = collection.image(position)
     left, right, beside = st.columns([1, 1, 1.05], gap="medium")
     # Emptied before anything is measured: nothing of the patch before may stand beside this one.
@@ -91,7 +99,13 @@ def patch_explained(
 
 @dataclass(frozen=True, eq=False)
 class Drawing:
-    """What a patch is drawn with."""
+    """What a patch is drawn with.
+
+    Attributes:
+        image_rgb_u8: The patch (96, 96, 3).
+        style: How to draw.
+        scale: What value gets the full colour.
+    """
 
     image_rgb_u8: ImageU8
     style: OverlayStyle

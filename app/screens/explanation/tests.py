@@ -38,7 +38,12 @@ _STRIP_STYLE: Final = OverlayStyle(zoom=2)
 
 
 def draw_measures(lines: Sequence[MeasureLine], title: str) -> None:
-    """Draw measures as a table: what it is, this patch, what to expect."""
+    """Draw measures as a table: what it is, this patch, what to expect.
+
+    Args:
+        lines: The measures.
+        title: What they are of; read out, not drawn.
+    """
     rows = "".join(
         f'<tr class="{"nl-alert" if one.alert else ""}"><th scope="row">{escape(one.name)}</th>'
         f"<td>{escape(one.value)}</td><td>{escape(one.expected)}</td></tr>"

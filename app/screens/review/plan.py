@@ -32,7 +32,17 @@ _USUAL: Final = 200
 
 @dataclass(frozen=True)
 class PatchesOfCase:
-    """Where the patches of a new case come from."""
+    """Where the patches of a new case come from.
+
+    Attributes:
+        name: What to call the case.
+        candidates: The patches.
+        model_id: Whose scores they carry.
+        operating_point: Version of the threshold.
+        threshold: The threshold.
+        of: Earlier cases.
+        job: The batch; None where the patches are kept already.
+    """
 
     name: str
     candidates: Sequence[Candidate]
@@ -45,7 +55,13 @@ class PatchesOfCase:
 
 @dataclass(frozen=True)
 class CasePlan:
-    """A plan with the patches that it is for."""
+    """A plan with the patches that it is for.
+
+    Attributes:
+        plan: What was set.
+        candidates: With what the order goes by.
+        in_words: The plan, as it goes on the record.
+    """
 
     plan: WorklistPlan
     candidates: Sequence[Candidate]
@@ -164,7 +180,13 @@ class Ranked:
 def orders(
     candidates: Sequence[Candidate], mode: ReadingMode, *, measurable: bool
 ) -> list[CaseOrder]:
-    """Return the orders that fit; those that would tell a blinded reader the call do not."""
+    """Return the orders that fit; those that would tell a blinded reader the call do not.
+
+    Args:
+        candidates: The patches.
+        mode: Who sees what.
+        measurable: Whether patches and model are at hand.
+    """
     if mode is ReadingMode.SECOND_READER:  # an order by the score would tell the score
         return [CaseOrder.AS_LISTED]
     blind = mode is ReadingMode.BLIND_FIRST

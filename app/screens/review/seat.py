@@ -61,8 +61,14 @@ class Said:
 
     Attributes:
         action: A token of its own; sent twice, it is recorded once.
+        position: In the worklist.
         stage: Which verdict it is.
+        verdict: On the centre.
         seconds: From the patch on the screen to the key.
+        confidence: If stated.
+        tags: Reasons.
+        quality: If stated.
+        comment: Free text.
         map: Whether the map lay over the patch, at any time.
         around: Whether the patch was shown with what lies around it, at any time.
     """
@@ -86,7 +92,10 @@ class Asked:
 
     Attributes:
         after: Place after which to read on; -1 from the start.
+        map: Whether maps are wanted.
         again: Place of the verdict that is to be corrected.
+        undo: Whether to take back the last step.
+        said: A verdict.
     """
 
     after: Annotated[int, Field(ge=-1)] = -1
@@ -101,7 +110,15 @@ _ASKED: Final = TypeAdapter(Asked)
 
 @dataclass(frozen=True)
 class Seat:
-    """A reader at a case."""
+    """A reader at a case.
+
+    Attributes:
+        store: Where the verdicts go.
+        kept: The patches.
+        case: Id of what is read.
+        reader: Who reads.
+        maps: Gives the maps of the installed model; NodelensError without one.
+    """
 
     store: ReviewStore
     kept: PatchFolder

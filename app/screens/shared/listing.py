@@ -55,7 +55,17 @@ def entry(
     label: str = "Open",
     urgent: bool = False,
 ) -> None:
-    """Draw a line of a list with the button that opens it."""
+    """Draw a line of a list with the button that opens it.
+
+    Args:
+        name: As its owner calls it.
+        about: HTML that follows the name.
+        look_at: Takes the id.
+        ident: The id.
+        key: Of the button.
+        label: On the button.
+        urgent: Whether the button is the one to press.
+    """
     with st.container(horizontal=True, vertical_alignment="center", key=f"nl-{key}"):
         st.html(f'<div class="nl-batch"><b>{escape(name)}</b>{about}</div>')
         st.button(
@@ -73,7 +83,14 @@ def job_list(
     look_at: Callable[[str | None], None],
     key: str,
 ) -> None:
-    """Draw batches or audits, newest first; older ones on demand."""
+    """Draw batches or audits, newest first; older ones on demand.
+
+    Args:
+        jobs: Newest first.
+        status: Gives the name of a job's state, and a note on it.
+        look_at: Takes the id of the one that is opened.
+        key: Of the buttons.
+    """
     shown = jobs
     if len(jobs) > _LISTED and not st.toggle(f"Show all {len(jobs)}", key=f"all-{key}"):
         shown = jobs[:_LISTED]
@@ -83,7 +100,14 @@ def job_list(
 
 
 def delete_button(what: str, warning: str, delete: Callable[[], None], key: str) -> None:
-    """Draw the way to delete what is looked at; it asks once more."""
+    """Draw the way to delete what is looked at; it asks once more.
+
+    Args:
+        what: "batch", "audit".
+        warning: What will be gone.
+        delete: Does it.
+        key: Of the button that does it.
+    """
     with st.popover("Delete", icon=":material/delete:", key=f"{key}-open"):
         st.write(warning)
         st.button(f"Delete this {what}", type="primary", on_click=delete, key=key)

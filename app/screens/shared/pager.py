@@ -14,6 +14,10 @@ class Page:
 
     Attributes:
         key: Of the widget that turns the pages.
+        number: From 1.
+        pages: How many there are; at least 1.
+        length: Of the list.
+        size: Entries a page.
     """
 
     key: str
@@ -36,7 +40,12 @@ def page_of(length: int, size: int, *, key: str) -> Page:
 
 
 def pager(page: Page, what: str = "") -> None:
-    """Draw which entries are shown and, where there are more, the way to them."""
+    """Draw which entries are shown and, where there are more, the way to them.
+
+    Args:
+        page: What is shown.
+        what: What the entries are; "" goes without saying.
+    """
     line = f"{page.part.start + 1:,} to {page.part.stop:,} of {page.length:,} {what}"
     if page.pages > 1:
         line = f"{line.rstrip()} · page {page.number} of {page.pages}"
@@ -54,7 +63,16 @@ def step_button(
     *,
     forward: bool = False,
 ) -> None:
-    """Draw the way to the entry before or after."""
+    """Draw the way to the entry before or after.
+
+    Args:
+        label: On the button.
+        look_at: Takes the position.
+        position: Where it leads; None if it leads nowhere.
+        key: Of the button.
+        shortcut: On the keyboard.
+        forward: Whether it leads on.
+    """
     st.button(
         label,
         icon=":material/chevron_right:" if forward else ":material/chevron_left:",

@@ -30,7 +30,14 @@ _SHORT_NAME: Final = 60
 
 @dataclass(frozen=True)
 class Stat:
-    """A number with its name."""
+    """A number with its name.
+
+    Attributes:
+        label: What it is.
+        value: As it is to be shown.
+        note: A line below it.
+        tone: Which colour marks it.
+    """
 
     label: str
     value: str
@@ -50,7 +57,13 @@ def page_title(title: str, lead: str) -> None:
 
 
 def head_line(name: str, marks: str, *, level: int = 1) -> None:
-    """Draw the name of the one thing that is looked at, with its badges."""
+    """Draw the name of the one thing that is looked at, with its badges.
+
+    Args:
+        name: As its owner calls it.
+        marks: HTML that follows it.
+        level: Of the heading, 1 to 6.
+    """
     st.html(f'<div class="nl-batch"><h{level}>{escape(name)}</h{level}>{marks}</div>')
 
 
@@ -268,6 +281,13 @@ def download(
 
 
 def chart(figure: go.Figure, key: str, alt: str, **more: Any) -> None:  # noqa: ANN401 - likewise
-    """Draw a figure as `app.charts` dressed it."""
+    """Draw a figure as `app.charts` dressed it.
+
+    Args:
+        figure: What to draw.
+        key: Of the chart.
+        alt: What it shows, read out.
+        more: What a selection does, and which kinds there are.
+    """
     config = {"displayModeBar": False}
     st.plotly_chart(figure, theme=None, key=key, alt=alt, **({"config": config} | more))

@@ -31,7 +31,13 @@ def try_samples(store: JobFolder, take: TakeJob = look_at) -> None:
 
 
 def new_batch(store: JobFolder, settings: Settings, take: TakeJob = look_at) -> None:
-    """Draw the ways to bring patches; whichever is used makes a job."""
+    """Draw the ways to bring patches; whichever is used makes a job.
+
+    Args:
+        store: Takes the patches.
+        settings: Limits of uploads, and the folders on the server.
+        take: Takes the job; looks at it as a batch unless told otherwise.
+    """
     on_server = ["On the server"] * bool(settings.server_roots)
     folder, files, *server, samples = st.tabs(
         ["Folder", "Files or ZIP", *on_server, "Drawn samples"]

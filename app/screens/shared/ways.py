@@ -10,7 +10,13 @@ from app.state import address, widgets
 
 @dataclass(frozen=True)
 class Way:
-    """A way on."""
+    """A way on.
+
+    Attributes:
+        label: On its button.
+        icon: Likewise.
+        page: Where it leads.
+    """
 
     label: str
     icon: str
@@ -24,7 +30,13 @@ THRESHOLD: Final = Way("Threshold", "tune", "views/threshold.py")
 
 
 def ways_on(*ways: Way, job: str = "", key: str) -> None:
-    """Draw buttons that lead on."""
+    """Draw buttons that lead on.
+
+    Args:
+        ways: Where to.
+        job: Id of the batch that goes along; "" for none.
+        key: Of the page.
+    """
     with st.container(horizontal=True, width="content", key=f"nl-ways-{key}"):
         for way in ways:
             name = f"{key}-{way.icon}"

@@ -25,7 +25,11 @@ class Scene:
     """What surrounds the threshold that is tried.
 
     Attributes:
+        study: The scores.
+        assumptions: Of their use.
         classifier: The model at the current operating point.
+        store: The locked operating points.
+        jobs: The scored batches.
         job: The batch at hand; None without a finished one.
     """
 

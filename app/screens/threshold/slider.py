@@ -61,7 +61,14 @@ def _component() -> Callable[..., Any]:
 def threshold_slider(
     threshold: float, lower: float | None, marks: Sequence[Mark], on_moved: Moved
 ) -> None:
-    """Draw the slider at a threshold and the marks on the figures."""
+    """Draw the slider at a threshold and the marks on the figures.
+
+    Args:
+        threshold: Where it stands.
+        lower: Start of a grey zone; None without one.
+        marks: Where the threshold lies on each figure that the page shows.
+        on_moved: Called before the next run with the threshold that was chosen.
+    """
 
     def moved() -> None:
         found = widgets.component_value(_KEY, "moved")

@@ -21,7 +21,15 @@ BINS: Final = 40
 
 @dataclass(frozen=True, eq=False)
 class AuditView:
-    """An audit under some limits."""
+    """An audit under some limits.
+
+    Attributes:
+        key: Changes when the tables do.
+        audit: Its tables.
+        limits: Of quality.
+        flags: One column of booleans for each of `FLAGS`.
+        findings: Errors first.
+    """
 
     key: str
     audit: Audit

@@ -54,7 +54,14 @@ _ANCHORS = SearchPlan(radius=16, width=70, projections=10, tables=6)
 def close_pairs(
     vectors: NDArray[np.int8], kind: NDArray[np.int64], plan: SearchPlan, seed: int = 0
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-    """Return (first, second, distance) of close pairs, first < second, each pair once."""
+    """Return (first, second, distance) of close pairs, first < second, each pair once.
+
+    Args:
+        vectors: (M, D).
+        kind: (M,); only vectors of the same kind are compared.
+        plan: what to look for.
+        seed: of the projections.
+    """
     rng = np.random.default_rng(seed)
     found: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
     for _ in range(plan.tables):
@@ -140,7 +147,12 @@ class Placements:
 
 
 def placements(anchors: Anchors, side_px: int) -> Placements:
-    """Return the pairs of patches whose anchors agree on how one lies on the other."""
+    """Return the pairs of patches whose anchors agree on how one lies on the other.
+
+    Args:
+        anchors: of N patches.
+        side_px: of a patch.
+    """
     patch, slot = np.nonzero(anchors.contrast)
     vectors = _vectors(anchors, patch, slot)
     one, other, distance = close_pairs(

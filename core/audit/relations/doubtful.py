@@ -16,6 +16,10 @@ from core.errors import EvidenceError
 def candidate_table(patches: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame | None:
     """Return labels that scores contradict, the most doubtful first, with their rows.
 
+    Args:
+        patches: Rows of `patches`.
+        scores: Rows of `scores`, one for each of `patches`; see `core.audit.scores.aligned`.
+
     Returns:
         See `label_candidates`; None unless scored patches have labels of both classes.
     """

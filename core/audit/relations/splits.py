@@ -28,7 +28,13 @@ Row = dict[str, Any]
 def split_table(
     patches: pd.DataFrame, pairs: pd.DataFrame, groups: pd.DataFrame
 ) -> pd.DataFrame | None:
-    """Return what the splits have in common; see `columns.TABLES`. None without splits."""
+    """Return what the splits have in common; see `columns.TABLES`. None without splits.
+
+    Args:
+        patches: Rows of `patches`, in input order.
+        pairs: Related patches by row.
+        groups: Their groups.
+    """
     if not patches["split"].notna().any():
         return None
     rows = [
