@@ -55,22 +55,30 @@ class Guard:
     A file, a slide's tile or a desk is for the browsers whose own stream named its address.
     """
 
-    def __init__(self, app: Application, hosts: frozenset[str] | None = None) -> None:
+    def __init__(
+        self, app: Application, hosts: frozenset[str] | None = None, api: Application | None = None
+    ) -> None:
         """Stand before an application.
 
         Args:
             app: What is guarded.
+            api: Answers other programs at all of its paths, odd ones too, at which what lies
+                behind the guard would answer in words of its own; None passes them on.
             hosts: Names that browsers may ask for, "*.lab.example" and "*" among them; None takes
                 Streamlit's setting server.allowedHosts, and this machine's where that is empty.
         """
         self._app = app
+        self._api = api or app
         self._hosts = hosts
         self._told: OrderedDict[tuple[bytes, str | None], None] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
-        if scope["type"] not in {"http", "websocket"} or _is_of_the_api(scope):
+        if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
+            return
+        if _is_of_the_api(scope):
+            await self._api(scope, receive, send)
             return
         headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
         token = _token(headers.get(b"cookie", ""))

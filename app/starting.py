@@ -11,10 +11,10 @@ from typing import Any
 
 import streamlit as st
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.guard import API, HEALTH, HTTP_ONLY, Guard
+from app.guard import HTTP_ONLY, Guard
 from core import log
 from core.errors import NodelensError, SettingsError
 
@@ -28,7 +28,7 @@ def parts() -> dict[str, Any]:
     os.environ[HTTP_ONLY] = "1"  # the guard keeps the cookie of the workspace, no script does
     return {
         "lifespan": _getting_ready,
-        "middleware": [Middleware(Guard)],
+        "middleware": [Middleware(Guard, api=_ApiLater())],
         "routes": _routes(),
     }
 
@@ -38,9 +38,7 @@ def _routes() -> Sequence[BaseRoute]:
     from app.resources.desks import desk_routes  # noqa: PLC0415 - light; no library is loaded
     from app.resources.tiles import tile_routes  # noqa: PLC0415 - light; no library is loaded
 
-    api = _ApiLater()
-    of_api = [Route(path, api) for path in (f"{API}{{rest:path}}", *HEALTH)]
-    return [*of_api, *tile_routes(), *desk_routes()]
+    return [*tile_routes(), *desk_routes()]
 
 
 class _ApiLater:

@@ -128,9 +128,11 @@ def _too_much(most: int) -> str:
 def _is_this_machine(scope: Scope) -> bool:
     client = scope.get("client")
     try:
-        return client is not None and ipaddress.ip_address(client[0]).is_loopback
+        address = ipaddress.ip_address(client[0] if client else "")
     except ValueError:
         return False
+    # A server that listens on every address of both kinds sees 127.0.0.1 as ::ffff:127.0.0.1.
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 class Gate:

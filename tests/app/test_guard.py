@@ -178,3 +178,8 @@ def test_the_guard_stands_before_the_app(tmp_path: Path) -> None:
         for path, host in (("/", "evil.example"), ("/_stcore/metrics", urlsplit(address).netloc)):
             with pytest.raises(HTTPError, match="403"):
                 urlopen(Request(address + path, headers={"Host": host}), timeout=20)  # noqa: S310
+        # Streamlit's own answer to such a path is two words without a type.
+        with pytest.raises(HTTPError, match="404") as refused:
+            urlopen(f"{address}/api/v1/jobs/../../../etc/passwd", timeout=60)  # noqa: S310
+        refused.value.close()
+        assert refused.value.headers["content-type"] == "application/problem+json"

@@ -87,9 +87,13 @@ def test_pages_of_other_origins_are_refused(client: TestClient) -> None:
 @pytest.mark.parametrize("through", ["x-forwarded-for", "forwarded", "via", "x-real-ip"])
 def test_without_tokens_only_this_machine_may_ask(toy_classifier: Classifier, through: str) -> None:
     api = api_of(lambda: toy_classifier)
-    with TestClient(api, base_url="http://localhost", client=("192.0.2.7", 1)) as far:
-        assert "NODELENS_API_TOKENS" in check_problem(far.get("/api/v1/model"), 401)
-        assert far.get("/healthz").status_code == 200
+    for elsewhere in ("192.0.2.7", "::ffff:192.0.2.7"):
+        with TestClient(api, base_url="http://localhost", client=(elsewhere, 1)) as far:
+            assert "NODELENS_API_TOKENS" in check_problem(far.get("/api/v1/model"), 401)
+            assert far.get("/healthz").status_code == 200
+    # As a server that listens on all addresses of both kinds sees this machine.
+    with TestClient(api, base_url="http://localhost", client=("::ffff:127.0.0.1", 1)) as mapped:
+        assert mapped.get("/api/v1/model").status_code == 200
     with asked_by(api) as near:  # a proxy on this machine asks for people elsewhere
         assert near.get("/api/v1/model").status_code == 200
         check_problem(near.get("/api/v1/model", headers={through: "192.0.2.7"}), 401)

@@ -184,7 +184,7 @@ def test_flagged_cells_beside_tumour_lie_outside_of_its_outline() -> None:
     beyond = np.hypot(row - 15.3, column - 14.6) - 5.0  # the rim, in cells
     errors = {}
     # Scores fall off at the rim as the shipped model's do on drawn slides, and as if without error.
-    for name, score in (("model", 0.78 * expit(0.7 - 1.55 * beyond)), ("exact", beyond < 0.5)):
+    for name, score in (("model", 0.03 + 0.7 * expit(1 - 2.6 * beyond)), ("exact", beyond < 0.5)):
         cells = Cells(np.ones((30, 30), np.float32), np.ones((30, 30), np.bool_))
         cells.put(
             [
@@ -198,7 +198,7 @@ def test_flagged_cells_beside_tumour_lie_outside_of_its_outline() -> None:
         errors[f"{name}, all flagged"] = flagged.area_mm2 / (np.pi * 5.0**2) - 1
     assert abs(errors["exact"]) < 0.1
     assert abs(errors["model"]) < 0.1
-    assert errors["model, all flagged"] > 0.3
+    assert errors["model, all flagged"] > 0.2
 
 
 def test_a_diameter_is_the_greatest_distance() -> None:
