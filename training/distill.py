@@ -9,11 +9,11 @@ import pandas as pd
 
 from core.errors import RunError
 from core.files import replacing
-from core.tables import read_table
+from core.tables import is_table, read_table
 from training.bundling.scoring import ALL
 from training.data.labelled import open_labelled
 from training.fitting import run_fit, say
-from training.judging.subject import TABLE_SUFFIXES, TEACHING_SCORES, open_subject
+from training.judging.subject import TEACHING_SCORES, open_subject
 from training.learning.team import require_one_process
 from training.options import DistillOptions, ScoringOptions
 from training.recipes.changes import vary_recipe
@@ -73,7 +73,7 @@ def write_teacher_scores(options: DistillOptions, table: Path) -> None:
     Raises:
         NodelensError: None of the patches is scored, or the teacher is no model or table.
     """
-    of_table = options.teacher.suffix in TABLE_SUFFIXES
+    of_table = is_table(options.teacher.name)
     out_of_fold = (options.teacher / CROSSVAL_FILE).is_file()
     scoring = ScoringOptions(
         data=None if of_table or out_of_fold else options.fit.data,

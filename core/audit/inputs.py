@@ -12,7 +12,6 @@ import pandas as pd
 from core.audit.folder import AuditSpec
 from core.errors import SourceError
 from core.patches import PatchEntry, PatchSource, ZipSource, open_source
-from core.patches.kaggle import LABELS_CSV, SLIDES_CSV, SPLIT_CSV
 from core.patches.naming import shown_path, told_by_folders
 from core.patches.opening import require_inside
 from core.patches.source import SelectedSource
@@ -21,6 +20,7 @@ from core.tables import (
     KnownById,
     Table,
     id_key,
+    is_table,
     known_by_id,
     parse_label,
     read_table,
@@ -96,14 +96,13 @@ def open_inputs(
     """
     source = open_source(path, confine_to=confine_to, ignore=ignore)
     if source.kind in {"folder", "zip"}:
-        beside = sorted(path.glob("*.csv")) if path.is_dir() else []
+        beside = [file for file in sorted(path.glob("*")) if is_table(file.name)]
         if confine_to is not None:
             require_inside(beside, confine_to)
         return with_tables(source, [(file.name, file) for file in beside], added)
-    faults = [] if source.kind != "kaggle" else list(_kaggle_faults(path, source.entries))
     if added:
-        later = with_tables(source, (), added)
-        return Inputs(later.source, pd.concat([fault_table(faults), later.table_faults]))
+        return with_tables(source, (), added)
+    faults = list(_table_faults(source))
     if source.kind == "csv":
         faults += [("conflicting-rows", source.name, "", one) for one in source.contradictions]
     faults += [("mended", source.name, "", note) for note in source.notes]
@@ -143,7 +142,7 @@ def with_tables(
     source = SelectedSource(source, rows) if len(rows) < len(source) else source
     complete = source.kind != "files"  # somebody may upload a part of what a table lists
     told: dict[str, dict[str, str]] = {}
-    faults: list[tuple[str, str, str, str]] = []
+    faults = list(_table_faults(source))
     notes = list(source.notes)
     for table in (*tables.values(), *dict(_read(_readers(None, added))).values()):
         known = known_by_id(table, ("label", *SLIDE_COLUMNS, "split"))
@@ -168,7 +167,7 @@ def _readers(
     if isinstance(source, ZipSource) and not source.has_labels:
         yield from ((name, partial(source.table, name)) for name in source.tables())
     for name, path in files:
-        if name.lower().endswith(".csv"):
+        if is_table(name):
             yield name, partial(read_table, path)
 
 
@@ -204,19 +203,15 @@ def fault_table(faults: Sequence[tuple[str, str, str, str]]) -> pd.DataFrame:
     return pd.DataFrame(list(faults), columns=list(FAULT_COLUMNS)).astype(str)
 
 
-def _kaggle_faults(
-    root: Path, entries: Sequence[PatchEntry]
-) -> Iterator[tuple[str, str, str, str]]:
-    for name, columns in (
-        (LABELS_CSV, ("label",)),
-        (SLIDES_CSV, SLIDE_COLUMNS),
-        (SPLIT_CSV, ("split",)),
-    ):
-        if (root / name).is_file():
-            table = read_table(root / name, required=["id"])
-            yield from repeated_ids(table, columns)
-            if name != LABELS_CSV:
-                yield from _unknown_ids(known_by_id(table, ()), entries, name, "unknown-id")
+def _table_faults(source: PatchSource) -> Iterator[tuple[str, str, str, str]]:
+    """What is wrong with the tables of the competition's layout."""
+    for table in source.tables_read:
+        columns = ("label", *SLIDE_COLUMNS, "split")
+        yield from repeated_ids(table, columns)
+        if "label" not in table.rows:
+            yield from _unknown_ids(
+                known_by_id(table, ()), source.entries, table.name, "unknown-id"
+            )
 
 
 def _unknown_ids(

@@ -108,7 +108,7 @@ def run_audit(
         watch: Progress and stop.
         scores: For the step "labels"; given to a finished audit, that step and the report follow.
     """
-    if scores is not None and folder.read_progress().skipped.get("labels") is Skip.NO_SCORES:
+    if scores is not None:
         folder.undo("labels")
     run = _Run(inputs, folder, watch or Watch(), scores)
     return all(run.step(name) for name in STEPS)

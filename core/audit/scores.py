@@ -26,18 +26,21 @@ def scores_of(patches: pd.DataFrame, table: Table, *, out_of_fold: bool) -> pd.D
         out_of_fold: Whether no score is of a model that was trained on the patch.
 
     Raises:
-        SourceError: It is no such table, or none of its ids is of a patch.
+        SourceError: It is no such table, gives an id two scores, or none is of a patch.
     """
-    known = known_by_id(table.require("id", "prob_tumour"), ("prob_tumour", "predicted_label"))
+    columns = ("prob_tumour", "predicted_label", "sha256")
+    known = known_by_id(table.require("id", "prob_tumour"), columns)
+    if known.contradictions:
+        raise SourceError(f"{known.contradictions[0]} Leave one row for each id.")
     rows: list[ScoreOf] = []
     for patch in patches[patches["fault"] == Fault.NONE][["id", "path", "sha256"]].itertuples():
         given = known.of(str(patch.id), str(patch.path))
-        if given.get("prob_tumour"):
+        if given.get("prob_tumour") and given.get("sha256", patch.sha256) in {"", patch.sha256}:
             rows.append((str(patch.id), str(patch.sha256), *_score(given, table.name)))
     if not rows:
         raise SourceError(
-            f"{table.name} has a score for none of the patches; expected their ids in its column "
-            "'id'. Score this data set first."
+            f"{table.name} has a score for none of the patches as they are now; expected their ids "
+            "in its column 'id', and the same contents. Score this data set first."
         )
     return score_table(rows, out_of_fold=out_of_fold)
 

@@ -34,7 +34,7 @@ from core.scoring import (
     read_rows,
 )
 from core.settings import resolved_below
-from core.tables import KnownById, parse_table
+from core.tables import KnownById, is_table, parse_table
 
 _JOB_FILE: Final = "job.json"
 _JOURNAL_FILE: Final = "scores.jsonl"
@@ -418,7 +418,7 @@ class JobFolder:
         said = []
         for file in job.uploads:
             kept, name = self.folder / job.id / _INPUT_FOLDER / file.stored, file.name.lower()
-            if name.endswith(".csv"):
+            if is_table(name):
                 said.append(why_no_labels(file.name, kept))
             elif name.endswith(".zip"):
                 said += [reason for _, _, reason in tables_in_zip(kept)]

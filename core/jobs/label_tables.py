@@ -7,15 +7,15 @@ from typing import Final
 from core.errors import SourceError
 from core.patches import ZipSource
 from core.scoring import labels_in
-from core.tables import Table, parse_table
+from core.tables import Table, is_table, parse_table
 
 MOST_TABLE_BYTES: Final = 64 * 1024 * 1024
 
 
 def why_no_labels(name: str, file: Path) -> str:
     """Return why an uploaded file is no table of labels that can be used; "" if it is one."""
-    if not name.lower().endswith(".csv"):
-        return f"{name} is no CSV."
+    if not is_table(name):
+        return f"{name} is no table."
     if file.stat().st_size > MOST_TABLE_BYTES:
         return f"{name} has more than {MOST_TABLE_BYTES // 2**20} MiB. Leave other columns out."
     try:

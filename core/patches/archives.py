@@ -1,5 +1,6 @@
 """Patches in a ZIP, read member by member in memory: nothing is extracted, no name is trusted."""
 
+import contextlib
 import stat
 import struct
 import threading
@@ -9,16 +10,16 @@ from typing import Final
 
 from core.errors import Fault, PatchError, SourceError
 from core.patches.decoding import MAX_PATCH_BYTES
-from core.patches.kaggle import LABELS_CSV, TABLES, KaggleData
+from core.patches.kaggle import LABELS_CSV, KaggleData, table_of_layout
 from core.patches.naming import is_hidden, require_patch_suffix, shown_path, stem
 from core.patches.patch import PatchEntry
 from core.patches.source import PatchSource
-from core.tables import Table, parse_table
+from core.tables import Table, is_table, parse_table
 
 MAX_MEMBERS: Final = 1_000_000
 _MAX_DIRECTORY_BYTES: Final = 256 * 1024 * 1024
 _MAX_TABLE_BYTES: Final = 64 * 1024 * 1024
-_ENCRYPTED: Final = 0x1
+_ENCRYPTED, _MARKED_UTF_8 = 0x1, 0x800
 _METHODS: Final = {
     1: "Shrink",
     6: "Implode",
@@ -83,6 +84,8 @@ class ZipSource(PatchSource):
 
     def _take(self, infos: list[zipfile.ZipInfo]) -> None:
         _require_apart(infos, self.name)
+        for info in infos:
+            info.filename = _name(info)
         inputs = [
             info
             for info in infos
@@ -97,15 +100,20 @@ class ZipSource(PatchSource):
             self.entries = [PatchEntry(id=stem(path), path=path) for path in paths]
             self._members = list(inputs)
             return
-        below = {_slashes(info.filename).removeprefix(root): info for info in inputs}
-
-        def table(name: str) -> Table | None:
-            return self.table(below[name].filename) if name in below else None
-
-        data = KaggleData.of(list(below), table)
+        below: dict[str, zipfile.ZipInfo] = {}
+        for info in inputs:
+            path = _slashes(info.filename).removeprefix(root)
+            if path in below:
+                raise SourceError(
+                    f"{self.name} lists {shown_path(path)} twice. Make the archive again with one "
+                    "of the two."
+                )
+            below[path] = info
+        data = KaggleData.of(list(below), lambda path: self._table(below[path]))
         self.entries = [entry for entry, _ in data.entries]
         self._members = [below[path] if path else None for _, path in data.entries]
         self.notes, self.contradictions = data.notes, data.contradictions
+        self.tables_read = data.tables
 
     @property
     def has_labels(self) -> bool:
@@ -113,12 +121,12 @@ class ZipSource(PatchSource):
         return any(entry.label is not None for entry in self.entries)
 
     def tables(self) -> list[str]:
-        """Return the members that are CSV files at the top or one folder below."""
+        """Return the members that are tables at the top or one folder below."""
         names = (info.filename for info in self._members if info is not None)
         return [
             name
             for name in names
-            if name.lower().endswith(".csv") and len(PurePosixPath(_slashes(name)).parts) <= 2
+            if is_table(name) and len(PurePosixPath(_slashes(name)).parts) <= 2
         ]
 
     def table(self, member: str) -> Table:
@@ -127,8 +135,10 @@ class ZipSource(PatchSource):
         Raises:
             SourceError: It cannot be read.
         """
-        info = self._zip.getinfo(member)
-        name = PurePosixPath(shown_path(member)).name
+        return self._table(next(one for one in self._members if one and one.filename == member))
+
+    def _table(self, info: zipfile.ZipInfo) -> Table:
+        name = PurePosixPath(shown_path(info.filename)).name
         if info.file_size > _MAX_TABLE_BYTES:
             raise SourceError(
                 f"{name} in {self.name} unpacks to {info.file_size / 2**20:.0f} MiB; a table in a "
@@ -191,6 +201,14 @@ class ZipSource(PatchSource):
         self._zip.close()
 
 
+def _name(info: zipfile.ZipInfo) -> str:
+    """The name of a member; macOS and others write UTF-8 without the mark that says so."""
+    if not info.flag_bits & _MARKED_UTF_8:
+        with contextlib.suppress(UnicodeError):
+            return info.filename.encode("cp437").decode("utf-8")
+    return info.filename
+
+
 def _slashes(name: str) -> str:
     return name.replace("\\", "/")
 
@@ -206,10 +224,9 @@ def _kaggle_root(names: list[str]) -> str | None:
         parts = path.split("/")
         root = "/".join(parts[:-1]) + "/" if len(parts) > 1 else ""
         if (
-            parts[-1] == LABELS_CSV
-            and len(parts) <= 2
+            table_of_layout(parts[-1]) == LABELS_CSV
             and any(other.startswith(f"{root}train/") for other in paths)
-            and all(other.startswith(root) for other in paths if other not in TABLES)
+            and all(other.startswith(root) for other in paths if not table_of_layout(other))
         ):
             return root
     return None

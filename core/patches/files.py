@@ -14,7 +14,7 @@ from core.patches.decoding import MAX_PATCH_BYTES
 from core.patches.naming import is_hidden, require_patch_suffix, shown_path, stem
 from core.patches.patch import PATCH_SIZE_PX, ImageU8, Patch, PatchEntry, UnreadablePatch
 from core.patches.source import PatchSource
-from core.tables import SLIDE_COLUMNS, counted, parse_label, read_table, spelled
+from core.tables import SLIDE_COLUMNS, counted, id_key, parse_label, read_table, spelled
 
 _MISSING: Final = "The file is missing. Check the table or copy the file again."
 
@@ -175,7 +175,7 @@ def csv_source(table: Path, *, confine_to: Path | None = None) -> FilesSource:
     columns = (known["path"], *(known.get(name, nothing) for name in ("id", "label", "split")))
     files: list[tuple[PatchEntry, Path | None]] = []
     backslashes = 0
-    labels: dict[str, dict[str, None]] = {}
+    told: dict[str, list[PatchEntry]] = {}
     for path, patch_id, label, split, slide in zip(*columns, slides, strict=True):
         shown = shown_path(path)
         entry = PatchEntry(
@@ -185,29 +185,43 @@ def csv_source(table: Path, *, confine_to: Path | None = None) -> FilesSource:
             slide=slide or None,
             split=split or None,
         )
-        labels.setdefault(shown, {})[label] = None
         file = table.parent / path
         if "\\" in path and not file.exists():  # written on Windows
             file = table.parent / path.replace("\\", "/")
             backslashes += 1
+        told.setdefault(os.path.normpath(file), []).append(entry)
         files.append((entry, file))
     source = FilesSource(table.name, "csv", files, confine_to=confine_to)
-    source.notes = (*rows.notes, *said, *_path_notes(table.name, files, backslashes, labels))
-    both = [path for path, said_labels in labels.items() if len(said_labels) > 1]
-    if both:
-        source.contradictions = (
-            f"{table.name} gives {counted(len(both), 'path')} more than one label ({both[0]}).",
-        )
+    repeated = len(files) - len(told)
+    source.notes = (*rows.notes, *said, *_path_notes(table.name, backslashes, repeated))
+    by_id: dict[str, list[PatchEntry]] = {}
+    for entry, _ in files:
+        by_id.setdefault(id_key(entry.id), []).append(entry)
+    source.contradictions = (
+        *_contradictions(table.name, "path", told),
+        *(_contradictions(table.name, "id", by_id) if "id" in known else ()),
+    )
     return source
 
 
-def _path_notes(
-    name: str, files: Sequence[object], backslashes: int, labels: Mapping[str, object]
-) -> Iterator[str]:
+def _path_notes(name: str, backslashes: int, repeated: int) -> Iterator[str]:
     if backslashes:
         yield f"{name}: {counted(backslashes, 'path')} with backslashes read as folders."
-    if len(labels) < len(files):
-        yield f"{name}: {counted(len(files) - len(labels), 'row')} with a path listed before."
+    if repeated:
+        yield f"{name}: {counted(repeated, 'row')} with a path listed before."
+
+
+def _contradictions(
+    name: str, what: str, rows: Mapping[str, Sequence[PatchEntry]]
+) -> Iterator[str]:
+    """What a table says in two ways of one path or one id."""
+    for column in ("label", "slide", "split"):
+        both = [same[0] for same in rows.values() if len({getattr(e, column) for e in same}) > 1]
+        if both:
+            yield (
+                f"{name} gives {counted(len(both), what)} more than one {column} "
+                f"({getattr(both[0], what)})."
+            )
 
 
 _SHAPE: Final = (PATCH_SIZE_PX, PATCH_SIZE_PX, 3)

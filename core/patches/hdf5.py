@@ -51,8 +51,13 @@ class Hdf5Source(PatchSource):
         self._block: ImageU8 = np.empty((0, *_PIXELS), np.uint8)
         self._reader = Reader()
         try:
-            found = _open(self._reader, file, images="x", wanted="" if labels else "y")
+            found = _open(self._reader, file, images="x", wanted="y")
             self._rows, own = int(found["rows"]), found["labels"]
+            if labels is not None and own is not None and list(labels) != list(own):
+                raise SourceError(
+                    f"{file.name} holds other labels than the file beside it. Leave one of them "
+                    "out."
+                )
             labels = own if labels is None else labels
             for what, given in (("labels", labels), ("slides", slides)):
                 if given is not None and len(given) != self._rows:

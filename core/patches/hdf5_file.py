@@ -24,7 +24,15 @@ _MOST_CHUNK_BYTES: Final = 64 * 1024 * 1024
 _MOST_ROWS: Final = 1_000_000
 _MOST_RATIO: Final = 1_100
 """Deflate packs 1,032 to 1 at most; a file that holds less than that says more than it has."""
-_FILTERS: Final = {_LZF: "LZF", 32001: "Blosc", 32004: "LZ4", 32015: "Zstandard", 4: "SZIP"}
+_FILTERS: Final = {
+    5: "N-bit packing",
+    6: "scale and offset",
+    _LZF: "LZF",
+    32001: "Blosc",
+    32004: "LZ4",
+    32015: "Zstandard",
+    4: "SZIP",
+}
 _PIXELS: Final = (PATCH_SIZE_PX, PATCH_SIZE_PX, 3)
 
 
@@ -163,9 +171,15 @@ class Hdf5File:
         """One chunk, unpacked into exactly its size."""
         expected = prod(dataset.chunks) * dataset.dtype.itemsize
         try:
-            skipped, data = dataset.id.read_direct_chunk(offset)
+            written = dataset.id.get_chunk_info_by_coord(offset).byte_offset is not None
+            skipped, data = dataset.id.read_direct_chunk(offset) if written else (0, b"")
         except (OSError, RuntimeError, ValueError, KeyError) as error:
             raise _damaged(offset[0], str(error)) from None
+        if not written:
+            raise PatchError(
+                f"The HDF5 file has no values near row {offset[0]}: none were ever written. "
+                "Leave these rows out."
+            )
         filters = _filters(dataset)
         for place in range(len(filters) - 1, -1, -1):
             if skipped & (1 << place):

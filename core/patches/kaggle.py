@@ -1,27 +1,39 @@
 """The layout of the Kaggle competition, in a folder or in a ZIP: patches with labels by id."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from core.errors import SourceError
 from core.patches.files import FilesSource, list_files
 from core.patches.naming import shown_path, stem
 from core.patches.patch import PatchEntry
 from core.tables import (
     SLIDE_COLUMNS,
+    TABLE_SUFFIXES,
     KnownById,
     Table,
     counted,
+    is_table,
     known_by_id,
     parse_label,
     read_table,
 )
 
-LABELS_CSV: Final = "train_labels.csv"
-SLIDES_CSV: Final = "patch_id_wsi.csv"
-SPLIT_CSV: Final = "split.csv"
-TABLES: Final = frozenset({LABELS_CSV, SLIDES_CSV, SPLIT_CSV, "sample_submission.csv"})
+LABELS_CSV, SLIDES_CSV, SPLIT_CSV = "train_labels.csv", "patch_id_wsi.csv", "split.csv"
+_COLUMNS: Final = {LABELS_CSV: ("label",), SLIDES_CSV: SLIDE_COLUMNS, SPLIT_CSV: ("split",)}
+_TABLES: Final = (*_COLUMNS, "sample_submission.csv")
+
+
+def table_of_layout(name: str) -> str:
+    """Return which table of the layout a file at the top is, in any capitals and form; "" if none.
+
+    A table that is passed over says nothing: patches declared as test would train.
+    """
+    folded = name.lower()
+    stem = next((folded.removesuffix(s) for s in TABLE_SUFFIXES if folded.endswith(s)), "")
+    return f"{stem}.csv" if f"{stem}.csv" in _TABLES else ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,28 +42,29 @@ class KaggleData:
 
     Attributes:
         entries: Each with its path below the root; None where a labelled id has no file.
+        tables: Those that were read.
         notes: What was mended in the tables.
         contradictions: What they say in two ways, or of no patch at all.
     """
 
     entries: list[tuple[PatchEntry, str | None]]
+    tables: tuple[Table, ...]
     notes: tuple[str, ...]
     contradictions: tuple[str, ...]
 
     @classmethod
-    def of(cls, paths: Sequence[str], table: Callable[[str], Table | None]) -> "KaggleData":
+    def of(cls, paths: Sequence[str], read: Callable[[str], Table]) -> "KaggleData":
         """Return what a layout holds.
 
         Args:
-            paths: Of all files below the root, the tables included or not.
-            table: Gives a table by its name, None where there is none.
+            paths: Of all files below the root, tables included.
+            read: Reads the table at a path.
 
         Raises:
-            SourceError: A table is malformed.
+            SourceError: A table is malformed, or there are two of a kind.
         """
-        labels = _known(table(LABELS_CSV), ("label",))
-        slides = _known(table(SLIDES_CSV), SLIDE_COLUMNS)
-        splits = _known(table(SPLIT_CSV), ("split",))
+        tables = _tables(paths, read)
+        labels, slides, splits = (_known(tables, name) for name in _COLUMNS)
         entries: list[tuple[PatchEntry, str | None]] = []
         present: dict[str, list[str]] = {}
         unlabelled: list[str] = []
@@ -66,7 +79,7 @@ class KaggleData:
             )
 
         for path in paths:
-            if path in TABLES:
+            if table_of_layout(path):
                 continue
             shown, label = shown_path(path), ""
             patch_id = stem(shown)
@@ -85,9 +98,23 @@ class KaggleData:
             entries.append((entry(shown_path(key), path, cell, "train"), None))
         unmet = tuple(_unmet(labels, missing, unlabelled))
         nothing = not present and bool(missing and unlabelled)
+        ids = [entry.id for entry, path in entries if path]
+        lost = (
+            note
+            for name, known in ((LABELS_CSV, labels), (SLIDES_CSV, slides), (SPLIT_CSV, splits))
+            for note in known.without_zeros(name, ids)
+        )
         return cls(
             entries,
-            (*labels.notes, *slides.notes, *splits.notes, *(() if nothing else unmet)),
+            tuple(tables.values()),
+            (
+                *lost,
+                *_unread(paths),
+                *labels.notes,
+                *slides.notes,
+                *splits.notes,
+                *(() if nothing else unmet),
+            ),
             (
                 *labels.contradictions,
                 *_ambiguous(present),
@@ -100,12 +127,45 @@ class KaggleData:
         )
 
 
-def _known(table: Table | None, columns: Sequence[str]) -> KnownById:
+def _tables(paths: Sequence[str], read: Callable[[str], Table]) -> dict[str, Table]:
+    """The tables of the layout by their usual names."""
+    found: dict[str, Table] = {}
+    for path in paths:
+        name = "" if "/" in path else table_of_layout(path)
+        if name not in _COLUMNS:
+            continue
+        if name in found:
+            raise SourceError(
+                f"There are two tables {name} ({found[name].name} and {path}); expected one. Move "
+                "the other one out."
+            )
+        found[name] = replace(read(path), name=path)
+    return found
+
+
+def _known(tables: Mapping[str, Table], name: str) -> KnownById:
+    """What a table says; slides and splits may stand beside the labels."""
+    columns = _COLUMNS[name]
+    table = tables.get(name)
+    if table is None and name != LABELS_CSV and LABELS_CSV in tables:
+        beside = tables[LABELS_CSV]
+        if set(columns) & set(beside.rows.columns):
+            return replace(known_by_id(beside, columns), notes=())
     if table is None:
         return KnownById()
     if not set(columns) & set(table.rows.columns):
         table.require(columns[-1])
     return known_by_id(table, columns)
+
+
+def _unread(paths: Sequence[str]) -> Iterator[str]:
+    others = [path for path in paths if "/" not in path and is_table(path)]
+    others = [path for path in others if not table_of_layout(path)]
+    if others:
+        yield (
+            f"{counted(len(others), 'table')} beside the known ones not read ({others[0]}); "
+            f"expected {', '.join(_COLUMNS)}."
+        )
 
 
 def _unmet(labels: KnownById, missing: Sequence[str], unlabelled: Sequence[str]) -> Iterator[str]:
@@ -141,7 +201,14 @@ def _of_no_patch(
 
 def is_kaggle_layout(root: Path) -> bool:
     """Return whether a folder is laid out like the Kaggle competition's data."""
-    return (root / LABELS_CSV).is_file() and (root / "train").is_dir()
+    return (root / "train").is_dir() and any(
+        table_of_layout(file.name) == LABELS_CSV for file in layout_tables(root)
+    )
+
+
+def layout_tables(root: Path) -> list[Path]:
+    """Return the tables of the layout that lie in a folder."""
+    return [file for file in root.iterdir() if table_of_layout(file.name) and file.is_file()]
 
 
 def kaggle_source(
@@ -151,7 +218,8 @@ def kaggle_source(
 
     Args:
         root: Folder with `train/`, `train_labels.csv` (id, label) and, where given, `test/`,
-            `patch_id_wsi.csv` (id, wsi) and `split.csv` (id, split). The tables are no inputs.
+            `patch_id_wsi.csv` (id, wsi) and `split.csv` (id, split); slides and splits may also
+            stand in the table of labels. The tables are no inputs.
         confine_to: If given, files outside are refused row by row.
         ignore: Resolved paths that are no inputs.
 
@@ -162,14 +230,12 @@ def kaggle_source(
     Raises:
         SourceError: A table is malformed.
     """
-
-    def table(name: str) -> Table | None:
-        return read_table(root / name) if (root / name).is_file() else None
-
     data = KaggleData.of(
-        list_files(root, ignore, confine_to=confine_to and confine_to.resolve()), table
+        list_files(root, ignore, confine_to=confine_to and confine_to.resolve()),
+        lambda path: read_table(root / path),
     )
     files = [(entry, root / path if path else None) for entry, path in data.entries]
     source = FilesSource(root.name, "kaggle", files, confine_to=confine_to)
+    source.tables_read = data.tables
     source.notes, source.contradictions = data.notes, data.contradictions
     return source

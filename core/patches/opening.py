@@ -11,12 +11,10 @@ from core.patches.archives import ZipSource
 from core.patches.decoding import PATCH_SUFFIXES
 from core.patches.files import PackedSource, csv_source, files_source, folder_source, is_inside
 from core.patches.hdf5 import HDF5_SUFFIXES, Hdf5Source, read_labels, require_unpacked
-from core.patches.kaggle import TABLES, is_kaggle_layout, kaggle_source
+from core.patches.kaggle import is_kaggle_layout, kaggle_source, layout_tables
 from core.patches.naming import shown_path, suffix_of
 from core.patches.source import ChainedSource, PatchSource
-from core.tables import counted, read_table
-
-_TABLES: Final = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
+from core.tables import counted, is_table, read_table, spelled
 
 
 def open_source(
@@ -96,7 +94,7 @@ def _open_file(path: Path, confine_to: Path | None) -> PatchSource:
         return ZipSource(path)
     if suffix in {".h5", ".hdf5"}:
         return pcam_file_source(path, confine_to=confine_to)
-    if path.name.lower().endswith(_TABLES):
+    if is_table(path.name):
         return csv_source(path, confine_to=confine_to)
     if suffix == ".gz":
         require_unpacked(path)
@@ -116,7 +114,7 @@ _PCAM_FILE: Final = "camelyonpatch_level_2_split_{split}_{part}"
 def own_files(folder: Path) -> list[Path]:
     """Return the tables and HDF5 files that a data set in a folder would be opened by."""
     return [
-        *(folder / name for name in TABLES),
+        *layout_tables(folder),
         *folder.glob(_PCAM_FILE.format(split="*", part="*")),
     ]
 
@@ -187,16 +185,24 @@ def pcam_file_source(file: Path, *, confine_to: Path | None = None) -> Hdf5Sourc
     )
     labels: Sequence[int] | None = None
     slides: Sequence[str] | None = None
+    notes: tuple[str, ...] = ()
     if file.stem.endswith("_x"):
         base = file.stem.removesuffix("_x")
         labels_file, meta = file.with_name(f"{base}_y.h5"), file.with_name(f"{base}_meta.csv")
         if confine_to is not None:
             require_inside([labels_file, meta], confine_to)
+        packed = labels_file.with_name(labels_file.name + ".gz")
         if labels_file.is_file():
             labels = read_labels(labels_file)
+        elif packed.is_file():
+            require_unpacked(packed)
         if meta.is_file():
-            slides = read_table(meta, required=["wsi"]).rows["wsi"].tolist()
-    return Hdf5Source(file, labels=labels, slides=slides, split=split)
+            table = read_table(meta, required=["wsi"])
+            values, said = spelled(table, ["wsi"])
+            slides, notes = values["wsi"], (*table.notes, *said)
+    source = Hdf5Source(file, labels=labels, slides=slides, split=split)
+    source.notes = notes
+    return source
 
 
 def pcam_source(root: Path, *, confine_to: Path | None = None) -> ChainedSource:

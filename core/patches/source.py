@@ -13,12 +13,15 @@ from typing import Final, TypeVar
 from core.errors import PatchError, SourceError
 from core.patches.patch import Patch, PatchEntry, UnreadablePatch
 from core.patches.reader import READERS, read_image
+from core.tables import Table
 
 _Input = TypeVar("_Input")
 _Result = TypeVar("_Result")
 
 READ_AHEAD: Final = 512
 """Patches decoded ahead of the consumer at most; bounds the memory to about 15 MB."""
+_SAMPLE: Final = 256
+"""Inputs whose contents stand for all where reading all of them would cost too much."""
 
 
 class PatchSource(ABC):
@@ -29,6 +32,7 @@ class PatchSource(ABC):
         kind: "folder", "zip", "hdf5", "packed", "csv", "files", "kaggle" or "pcam".
         entries: The inputs in their order.
         notes: What was mended or left out in its tables, each with its number.
+        tables_read: The tables that it was opened by.
         contradictions: What its tables say in two ways, in sentences; nothing may be trained on
             or judged by such labels.
     """
@@ -37,6 +41,7 @@ class PatchSource(ABC):
     kind: str
     entries: Sequence[PatchEntry]
     notes: tuple[str, ...] = ()
+    tables_read: tuple[Table, ...] = ()
     contradictions: tuple[str, ...] = ()
 
     @abstractmethod
@@ -120,6 +125,14 @@ class PatchSource(ABC):
         for entry in self.entries:
             digest.update(repr((entry.id, entry.label, entry.slide, entry.split)).encode())
         return digest.hexdigest()
+
+    def sample(self) -> list[int]:
+        """Return some inputs that are spread over all of them, all where there are few."""
+        return sorted({place * len(self) // _SAMPLE for place in range(_SAMPLE) if len(self)})
+
+    def sample_sha256(self) -> str:
+        """Return a SHA-256 over the contents of the `sample`."""
+        return hashlib.sha256("\n".join(self.digests(self.sample())).encode()).hexdigest()
 
     def digest(self, index: int) -> str:
         """Return the `sha256` that reading input `index` gives, "" if its bytes cannot be had."""
@@ -205,6 +218,7 @@ class SelectedSource(PatchSource):
         self.name = base.name
         self.kind = base.kind
         self.notes, self.contradictions = base.notes, base.contradictions
+        self.tables_read = base.tables_read
         self.entries = [base.entries[row] for row in rows]
         self._base = base
         self._rows = rows

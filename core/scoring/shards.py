@@ -59,6 +59,7 @@ class Shard:
             "source_fingerprint": source.fingerprint(),
             "facts_sha256": source.facts_sha256(),
             "inputs": len(source),
+            "sample_sha256": source.sample_sha256(),
         }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from core.errors import SourceError
-from core.tables.reading import Table
+from core.tables.reading import SLIDE_COLUMNS, Table
 from core.tables.text import counted
 
 _IMAGE_SUFFIX: Final = re.compile(r"\.(tiff?|png|jpe?g|bmp|webp)$", re.IGNORECASE)
@@ -25,7 +25,8 @@ _LABEL_WORDS: Final = {
 }
 _LABEL_NUMBER: Final = re.compile(r"[01](?:\.0*)?")
 _SHORTENED: Final = re.compile(r"\d[.,]?\d*E\+\d+")
-SLIDE_COLUMNS: Final = ("slide", "wsi")
+_SLIDE_FILE: Final = re.compile(r"\.(svs|ndpi|mrxs|scn|bif|vms|dcm|isyntax|tiff?)$")
+_WHOLE_NUMBER: Final = re.compile(r"(\d+)\.0+")
 _SHOWN: Final = 3
 
 
@@ -70,6 +71,16 @@ def id_key(text: str) -> str:
     return _IMAGE_SUFFIX.sub("", text)
 
 
+def slide_key(text: str) -> str:
+    """Return the name of a slide in the one spelling that slides are compared in.
+
+    Capitals, the kind of spaces and the suffix of its file make no other slide, and neither does a
+    number that a gap in its column made a fraction (3.0).
+    """
+    folded = _SLIDE_FILE.sub("", " ".join(text.casefold().split()))
+    return _WHOLE_NUMBER.sub(r"\1", folded) if _WHOLE_NUMBER.fullmatch(folded) else folded
+
+
 def shortened(name: str, ids: Sequence[str]) -> tuple[str, ...]:
     """Return a warning if a spreadsheet took ids for numbers and wrote them as 1.23E+45."""
     found = [patch_id for patch_id in ids if _SHORTENED.fullmatch(patch_id)]
@@ -102,9 +113,26 @@ class KnownById:
         own = id_key(patch_id)
         if own in self.rows or patch_id in self.rows:
             return own if own in self.rows else patch_id
+        if own.isdecimal() and own[0] == "0" and (bare := own.lstrip("0") or "0") in self.rows:
+            return bare  # a spreadsheet took the id for a number
         parts = id_key(path).split("/")
         tails = ("/".join(parts[start:]) for start in range(len(parts) - 1, -1, -1))
         return next((tail for tail in tails if tail in self.rows), None)
+
+    def without_zeros(self, name: str, ids: Sequence[str]) -> tuple[str, ...]:
+        """Return a note on the patches whose ids lost the zeros before them in a table.
+
+        Args:
+            name: The table's.
+            ids: Of the patches.
+        """
+        found = [one for one in map(id_key, ids) if one not in self.rows and self.key_of(one, "")]
+        if not found:
+            return ()
+        return (
+            f"{name}: {counted(len(found), 'id')} without the zeros before the number "
+            f"({self.key_of(found[0], '')} is {found[0]}), as spreadsheets write them; matched.",
+        )
 
     def of(self, patch_id: str, path: str) -> Mapping[str, str]:
         """Return what is known of a patch, nothing if it is not listed."""
@@ -115,8 +143,8 @@ class KnownById:
 def spelled(table: Table, columns: Sequence[str]) -> tuple[dict[str, list[str]], tuple[str, ...]]:
     """Return the cells of some columns in one spelling each, and what was changed.
 
-    A column "split" is brought to train, val and test; slides whose names differ in capitals only
-    are one slide. Columns that the table lacks are skipped.
+    A column "split" is brought to train, val and test; slides of one `slide_key` are one slide.
+    Columns that the table lacks are skipped.
     """
     values = {
         column: table.rows[column].tolist() for column in columns if column in table.rows.columns
@@ -127,7 +155,7 @@ def spelled(table: Table, columns: Sequence[str]) -> tuple[dict[str, list[str]],
             changed = [split_name(cell) for cell in cells]
         elif column in SLIDE_COLUMNS:
             first: dict[str, str] = {}
-            changed = [first.setdefault(cell.casefold(), cell) for cell in cells]
+            changed = [first.setdefault(slide_key(cell), cell) for cell in cells]
         else:
             continue
         different = [(old, new) for old, new in zip(cells, changed, strict=True) if old != new]

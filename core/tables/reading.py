@@ -25,10 +25,15 @@ UNKNOWN_WORDS: Final = frozenset(
 )
 _NAMES: Final = frozenset({"id", "path"})
 """Columns in which such a word is a name like any other."""
+SLIDE_COLUMNS: Final = ("slide", "wsi")
+_NO_SLIDE: Final = frozenset({"?", "-", "--", "missing", "unspecified", "not available", "n.a."})
+TABLE_SUFFIXES: Final = (".csv.gz", ".csv", ".tsv.gz", ".tsv", ".parquet")
 _NUMBERS: Final = frozenset({"label", "score", "prob_tumour", "logit", "temperature"})
-_READ: Final = frozenset({*_NAMES, *_NUMBERS, "slide", "wsi", "split"})
+_READ: Final = frozenset({*_NAMES, *_NUMBERS, *SLIDE_COLUMNS, "split"})
 _DELIMITERS: Final = (",", ";", "\t")
 _DECIMAL_COMMA: Final = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
+_WHOLE: Final = 2.0**53
+_PARQUET: Final = b"PAR1"
 _SHOWN: Final = 3
 
 
@@ -63,14 +68,17 @@ class Table:
         return self
 
 
+def is_table(name: str) -> bool:
+    """Return whether a file of this name is read as a table."""
+    return name.lower().endswith(TABLE_SUFFIXES)
+
+
 def read_table(file: Path, *, required: Sequence[str] = ()) -> Table:
-    """Return the table in a CSV or Parquet file.
+    """Return the table in a file; see `parse_table`.
 
     Raises:
         SourceError: It cannot be read, is ambiguous, or lacks a required column.
     """
-    if file.suffix.lower() == ".parquet":
-        return _read_parquet(file).require(*required)
     try:
         if file.stat().st_size > MAX_TABLE_BYTES:
             raise SourceError(
@@ -89,7 +97,7 @@ def read_table(file: Path, *, required: Sequence[str] = ()) -> Table:
 
 
 def parse_table(name: str, data: bytes, *, called: Mapping[str, str] | None = None) -> Table:
-    """Return the table in the bytes of a CSV: separated by commas, semicolons or tabs.
+    """Return the table in the bytes of a CSV (commas, semicolons or tabs) or a Parquet file.
 
     It may be packed by gzip.
 
@@ -105,6 +113,8 @@ def parse_table(name: str, data: bytes, *, called: Mapping[str, str] | None = No
     """
     import pandas as pd  # noqa: PLC0415 - the process that reads images does without
 
+    if data.startswith(_PARQUET):
+        return _parse_parquet(name, data, called or {})
     text, notes = decoded(name, data)
     delimiter, lines = _lines(name, text)
     try:
@@ -216,30 +226,39 @@ def _cells(
     return cells, numbers, notes
 
 
-def _read_parquet(file: Path) -> Table:
+def _parse_parquet(name: str, data: bytes, called: Mapping[str, str]) -> Table:
     import pandas as pd  # noqa: PLC0415 - likewise
 
     try:
-        found = pd.read_parquet(file)
+        found = pd.read_parquet(io.BytesIO(data))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SourceError(
-            f"{file.name} is not a readable Parquet file ({' '.join(str(error).split())[:120]}). "
+            f"{name} is not a readable Parquet file ({' '.join(str(error).split())[:120]}). "
             "Write it again."
         ) from None
     if any(found.index.names):
         found = found.reset_index()
-    found.columns = [clean(str(column)).lower() for column in found.columns]
-    _refuse_double_columns(file.name, list(found.columns))
-    rows = pd.DataFrame({column: _as_text(found[column]) for column in found}, dtype=str)
-    return _mended(file.name, rows, ())
+    found.columns = _renamed([clean(str(column)).lower() for column in found.columns], called)
+    _refuse_double_columns(name, list(found.columns))
+    rows = pd.DataFrame({column: _as_text(found[column]) for column in found if column}, dtype=str)
+    return _mended(name, rows, ())
 
 
 def _as_text(column: "pd.Series[Any]") -> list[str]:
     unknown = column.isna().tolist()
     return [
-        "" if empty else clean(repr(cell) if isinstance(cell, float) else str(cell))
+        "" if empty else clean(_spelt(cell))
         for cell, empty in zip(column.tolist(), unknown, strict=True)
     ]
+
+
+def _spelt(cell: object) -> str:
+    """Bytes are text, and a whole number that a gap in its column made a fraction is whole."""
+    if isinstance(cell, bytes):
+        return cell.decode("utf-8", "replace")
+    if isinstance(cell, float):
+        return str(int(cell)) if cell.is_integer() and abs(cell) < _WHOLE else repr(cell)
+    return str(cell)
 
 
 def _mended(name: str, rows: "pd.DataFrame", notes: tuple[str, ...]) -> Table:
@@ -253,7 +272,9 @@ def _mended(name: str, rows: "pd.DataFrame", notes: tuple[str, ...]) -> Table:
                 continue
             if cell[0] == "'":
                 cells[place] = unguarded(cell)
-            elif column not in _NAMES and cell.lower() in UNKNOWN_WORDS:
+            elif column not in _NAMES and cell.lower() in (
+                UNKNOWN_WORDS | _NO_SLIDE if column in SLIDE_COLUMNS else UNKNOWN_WORDS
+            ):
                 cells[place] = ""
                 unknown += 1
             elif column in _NUMBERS and "," in cell and _DECIMAL_COMMA.fullmatch(cell):

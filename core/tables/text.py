@@ -14,7 +14,6 @@ _GZIP: Final = b"\x1f\x8b"
 _OTHERS: Final = (
     (b"PK\x03\x04", "an Excel file or a ZIP"),
     (b"\xd0\xcf\x11\xe0", "an Excel file"),
-    (b"PAR1", "a Parquet file under another name"),
 )
 
 

@@ -14,8 +14,9 @@ from core.bundle import OperatingPoint, known_slides, read_card
 from core.bundle.bundle import CARD_FILE
 from core.errors import EvidenceError, SourceError
 from core.files import sha256_of
+from core.patches import PatchSource
 from core.statistics import Evidence
-from core.tables import SLIDE_COLUMNS, Table, id_key, read_table
+from core.tables import SLIDE_COLUMNS, Table, id_key, is_table, read_table
 from core.thresholds.score_table import read_scores_csv, run_scores, scores_of_table
 from core.thresholds.scores import ScoreSet, bundle_scores
 from training.bundling.calibration import calibrate
@@ -29,7 +30,6 @@ OUT_OF_FOLD_SCORES: Final = "out_of_fold.csv"
 TEACHING_SCORES: Final = "teaching.csv"
 """Scores of patches of unknown slide in a cross-validation: for students, to judge nobody by."""
 OUT_OF_FOLD_PARQUET: Final = "out_of_fold.parquet"
-TABLE_SUFFIXES: Final = (".csv", ".parquet")
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +60,7 @@ def open_subject(path: Path, options: ScoringOptions, work: Path) -> Subject:
     Raises:
         NodelensError: It is none of these, or its scores cannot be judged.
     """
-    if path.suffix in TABLE_SUFFIXES:
+    if is_table(path.name):
         return _table(path, options)
     if (path / CROSSVAL_FILE).is_file():
         if options.data is not None:
@@ -80,7 +80,7 @@ def open_subject(path: Path, options: ScoringOptions, work: Path) -> Subject:
         return _run(path)
     raise SourceError(
         f"{path} holds nothing to judge; expected a bundle, a run folder, an ensemble, a "
-        "cross-validation, or a .csv or .parquet file of scores. Check the path."
+        "cross-validation, or a table of scores (.csv, .tsv, .parquet, .csv.gz). Check the path."
     )
 
 
@@ -211,10 +211,11 @@ def _table(path: Path, options: ScoringOptions) -> Subject:
 
 def _with_labels(table: Table, data: Path, split: str) -> Table:
     """A table of scores with the labels and slides that a data set knows, matched by id."""
+    rows = table.require("id").rows
     with labelled_source(data, split) as source:
         entries = {id_key(entry.id): entry for entry in source.entries}
         notes = source.notes
-    rows = table.require("id").rows
+        _require_same_files(table, source)
     if not {"score", "prob_tumour"} & set(rows.columns):
         # A Kaggle submission names its probabilities `label`.
         rows = rows.rename(columns={"label": "score"})
@@ -231,6 +232,23 @@ def _with_labels(table: Table, data: Path, split: str) -> Table:
     rows["label"] = [str(entry.label) for entry in labelled]
     rows["slide"] = [entry.slide or "" for entry in labelled]
     return Table(table.name, rows, (*table.notes, *notes))
+
+
+def _require_same_files(table: Table, source: PatchSource) -> None:
+    """Raise if a table of scores tells of what contents they are, and the files have others."""
+    rows = table.rows
+    if "sha256" not in rows:
+        return
+    scored = dict(zip(rows["id"].map(id_key), rows["sha256"], strict=True))
+    chosen = source.sample()
+    for index, digest in zip(chosen, source.digests(chosen), strict=True):
+        entry = source.entries[index]
+        if scored.get(id_key(entry.id)) not in {None, "", digest}:
+            raise SourceError(
+                f"{table.name} has scores of other files than those of the same names in "
+                f"{source.name} (first: {entry.path}). Score these files, or name the data that "
+                "were scored."
+            )
 
 
 def _named(name: str, subject: Subject) -> Subject:

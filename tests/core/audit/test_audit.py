@@ -153,6 +153,28 @@ def test_scores_given_later_add_the_labels_they_contradict(clean_set: Path, tmp_
     assert "Labels that the scores contradict" in (tmp_path / "out" / "report.html").read_text()
 
 
+def test_scores_that_are_given_again_replace_the_first_ones(
+    clean_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    patches = audited(clean_set, tmp_path / "out").patches
+    asked = ["audit", str(clean_set), "--out", str(tmp_path / "out"), "--resume", "--out-of-fold"]
+    for wrong_id in ("p020", "p021"):
+        wrong = (patches["id"] == wrong_id).to_numpy()
+        prob = np.where((patches["label"] == 1).to_numpy(bool) ^ wrong, 0.95, 0.05)
+        table = pd.DataFrame(
+            {"id": patches["id"], "prob_tumour": prob, "sha256": patches["sha256"]}
+        )
+        table.to_csv(tmp_path / "s.csv", index=False)
+        main([*asked, "--scores", str(tmp_path / "s.csv")])
+        assert ids_of(open_audit(tmp_path / "out"), "doubtful-label") == {wrong_id}
+    table.assign(sha256="0" * 64).to_csv(tmp_path / "other.csv", index=False)
+    assert main([*asked, "--scores", str(tmp_path / "other.csv")]) == 2
+    assert "a score for none of the patches as they are now" in capsys.readouterr().err
+    pd.concat([table, table.assign(prob_tumour=0.5)]).to_csv(tmp_path / "twice.csv", index=False)
+    assert main([*asked, "--scores", str(tmp_path / "twice.csv")]) == 2
+    assert "more than one prob_tumour" in capsys.readouterr().err
+
+
 def test_an_audit_does_not_continue_on_other_data(clean_set: Path, tmp_path: Path) -> None:
     audited(clean_set, tmp_path / "out")
     (clean_set / "train" / "p000.tif").rename(clean_set / "train" / "q000.tif")

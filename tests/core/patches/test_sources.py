@@ -222,7 +222,7 @@ def test_labels_without_files_and_files_without_labels_are_counted(
         assert source.contradictions == ()
 
 
-@pytest.mark.parametrize("spoilt", [lambda i: i.lstrip("0") or "0", lambda i: f"C:\\set\\{i}.tif"])
+@pytest.mark.parametrize("spoilt", [lambda i: f"b{i}", lambda i: f"C:\\set\\{i}.tif"])
 def test_labels_of_no_file_at_all_are_a_fault_that_shows_both_spellings(
     tmp_path: Path, spoilt: Callable[[str], str]
 ) -> None:

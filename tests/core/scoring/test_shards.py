@@ -74,3 +74,14 @@ def test_a_shard_is_named_by_its_number_and_their_count(
     given = ["score", str(patches), "--model", str(toy_bundle), "--out", str(out)]
     assert main([*given, f"--shard={text}"]) == 2
     assert not out.exists()
+
+
+def test_shards_of_other_files_under_the_same_names_are_not_merged(
+    patches: Path, toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = score(patches, toy_bundle, tmp_path / "1.csv", "--shard", "1/2")
+    (patches / "patch-009.png").write_bytes((patches / "patch-001.png").read_bytes())
+    second = score(patches, toy_bundle, tmp_path / "2.csv", "--shard", "2/2")
+    assert main(["merge", str(first), str(second), "--out", str(tmp_path / "all.csv")]) == 2
+    assert "of another run" in capsys.readouterr().err
+    assert not (tmp_path / "all.csv").exists()

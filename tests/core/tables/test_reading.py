@@ -80,7 +80,7 @@ def test_a_plain_table_needs_no_word() -> None:
         (gzip.compress(b"id,label\na,1\n" * 99)[:40], "is damaged"),
         (b"PK\x03\x04" + b"x" * 99, "is an Excel file"),
         (b"\xd0\xcf\x11\xe0" + b"x" * 99, "is an Excel file"),
-        (b"PAR1" + b"x" * 99, "is a Parquet file"),
+        (b"PAR1" + b"x" * 99, "not a readable Parquet file"),
         (b"i\x01d,lab\x02el\na,1\n", "is no text"),
         (b"", "is empty"),
         (b"sep=;\n", "names no column"),
@@ -173,6 +173,35 @@ def test_repeats_are_counted_and_contradictions_named() -> None:
     assert known.contradictions == ("t.csv gives 1 id more than one label (b).",)
     assert any("2 ids more than once" in note for note in known.notes)
     assert any("1 row without an id" in note for note in known.notes)
+
+
+@pytest.mark.parametrize(
+    "cells", ["3|3.0|3", "b 1|b\u00a01|B  1", "b1.svs|b1|b1.tif", "\u00fc1|u\u03081|\u00dc1"]
+)
+def test_one_slide_is_one_slide_however_it_is_spelt(cells: str) -> None:
+    text = "id,wsi\n" + "".join(f"{n},{cell}\n" for n, cell in enumerate(cells.split("|")))
+    known = known_by_id(parse_table("t.csv", text.encode()), ["wsi"])
+    assert len({row["wsi"] for row in known.rows.values()}) == 1
+    assert "in 'wsi' spelt anew" in " ".join(known.notes)
+
+
+@pytest.mark.parametrize("cells", ["b1|b10|b1.5", "3|30|3.5", "a.1|a.10|a.svs.1"])
+def test_other_slides_stay_others(cells: str) -> None:
+    text = "id,wsi\n" + "".join(f"{n},{cell}\n" for n, cell in enumerate(cells.split("|")))
+    known = known_by_id(parse_table("t.csv", text.encode()), ["wsi"])
+    assert len({row["wsi"] for row in known.rows.values()}) == 3
+
+
+@pytest.mark.parametrize("word", ["?", "-", "missing", "N.A."])
+def test_a_word_for_unknown_is_no_slide_and_no_missing_id(word: str) -> None:
+    found = rows(f"id,slide,remark\n{word},{word},{word}\n".encode())
+    assert found == {"id": [word], "slide": [""], "remark": [word]}
+
+
+def test_parquet_is_read_by_its_contents_with_text_in_bytes_and_whole_numbers_whole() -> None:
+    out = io.BytesIO()
+    pd.DataFrame({"id": [b"a1", b"b2"], "wsi": [3.0, None], "score": [0.25, 1.0]}).to_parquet(out)
+    assert rows(out.getvalue()) == {"id": ["a1", "b2"], "wsi": ["3", ""], "score": ["0.25", "1"]}
 
 
 def test_slides_that_differ_in_capitals_are_one() -> None:

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -176,6 +177,36 @@ def test_a_submission_gets_its_labels_from_the_data(kaggle: Path, tmp_path: Path
     assert (found.patches, found.slides, found.metrics["auroc"].value) == (20, 2, 1.0)
     labels.iloc[:50].assign(label=0.5).to_csv(submission, index=False)
     with pytest.raises(NodelensError, match="expected all of them"):
+        run_evaluate(options)
+
+
+@pytest.mark.parametrize("suffix", [".csv.gz", ".tsv", ".parquet"])
+def test_a_table_is_judged_in_every_form_that_tables_have(suffix: str, tmp_path: Path) -> None:
+    table = pd.DataFrame({"id": list("abcd"), "label": [0, 0, 1, 1], "score": [0.1, 0.6, 0.4, 0.9]})
+    path = tmp_path / f"s{suffix}"
+    if suffix == ".parquet":
+        table.to_parquet(path)
+    else:
+        table.to_csv(path, index=False, sep="\t" if "tsv" in suffix else ",")
+    found = run_evaluate(EvaluateOptions(path, out=tmp_path / "out")).performance
+    assert found.metrics["auroc"].value == 0.75
+
+
+def test_scores_of_other_files_under_the_same_names_are_not_judged(
+    kaggle: Path, tmp_path: Path
+) -> None:
+    labels = pd.read_csv(kaggle / "train_labels.csv")
+    files = [(kaggle / "train" / f"{one}.tif").read_bytes() for one in labels["id"]]
+    scores = labels.assign(
+        prob_tumour=0.5, sha256=[hashlib.sha256(one).hexdigest() for one in files]
+    ).drop(columns="label")
+    options = EvaluateOptions(
+        tmp_path / "s.csv", out=tmp_path / "out", scoring=ScoringOptions(data=kaggle)
+    )
+    scores.to_csv(tmp_path / "s.csv", index=False)
+    assert run_evaluate(options).performance.patches == 20
+    scores.assign(sha256="0" * 64).to_csv(tmp_path / "s.csv", index=False)
+    with pytest.raises(NodelensError, match="scores of other files than those of the same names"):
         run_evaluate(options)
 
 
