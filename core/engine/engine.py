@@ -149,6 +149,10 @@ class Engine(ABC):
     def pytorch(self) -> "TorchEngine":
         """Return the same network in PyTorch and float32, for whoever looks into its layers."""
 
+    def exact(self) -> "Engine | None":
+        """Return this network in float32, itself where it is; None where that takes `pytorch`."""
+        return self if self.precision is Precision.EXACT else None
+
     def logits(self, images_rgb_u8: ImageU8) -> NDArray[np.float32]:
         """Return the tumour logits of patches.
 

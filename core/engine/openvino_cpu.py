@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -125,6 +126,8 @@ class OpenVinoEngine(Engine):
         self._turns = itertools.count()
         self._make_pytorch = pytorch
         self._pytorch: TorchEngine | None = None
+        self._make_exact = partial(OpenVinoEngine, graph, crop_px=crop_px, pytorch=self.pytorch)
+        self._exact = self if self.precision is Precision.EXACT else None
 
     def _use_once(self, slot: "_Request") -> None:
         blank = np.zeros((1, PATCH_SIZE_PX, PATCH_SIZE_PX, 3), np.uint8)
@@ -156,6 +159,13 @@ class OpenVinoEngine(Engine):
             if self._pytorch is None:
                 self._pytorch = self._make_pytorch()
             return self._pytorch
+
+    def exact(self) -> "OpenVinoEngine":
+        """Return the same graph in float32, compiled when first asked for."""
+        with self.lock:
+            if self._exact is None:
+                self._exact = self._make_exact()
+            return self._exact
 
     def _start(
         self, images_rgb_u8: ImageU8, names: Sequence[str]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from core.engine import Layer, Precision, check_patches
+from core.engine import Layer, check_patches
 from core.errors import RunError
 from core.explanation.cam import CamBatch, CamMap, Method, Target, Unit, is_fine
 from core.explanation.centre import CentreMeasures, measure_centre
@@ -120,9 +120,9 @@ class Explainer:
                 self._library = self._of_library()
 
     def _has_closed_form(self, last: Layer, method: Method | None, layer: str | None) -> bool:
-        """Return whether the engine's own pass gives the maps, without PyTorch.
+        """Return whether a pass gives the maps, without PyTorch.
 
-        Sixteen-bit engines are too coarse to give the library's Grad-CAM.
+        Sixteen bits are too coarse for the library's Grad-CAM: that takes a pass in float32.
         """
         if layer not in {None, last.name}:
             return False
@@ -131,7 +131,7 @@ class Explainer:
         if self.method is not Method.GRAD_CAM:
             return False
         fine = is_fine(last.grid, self._side_px) or method is not None
-        return fine and self.classifier.engine.precision is Precision.EXACT
+        return fine and self.classifier.engine.exact() is not None
 
     def _of_library(self) -> "LibraryCam":
         from core.explanation.library import LibraryCam  # noqa: PLC0415 - loads PyTorch
@@ -222,8 +222,11 @@ class Explainer:
                 ]
             )
         else:
-            details = engine.details(images_rgb_u8)
-            logits, cams = details.logits, details.grad_cams
+            exact = engine.exact() if self.method is Method.GRAD_CAM else None
+            details = (exact or engine).details(images_rgb_u8)
+            # Logits are those that the patches are scored with.
+            logits = details.logits if exact in {None, engine} else engine.logits(images_rgb_u8)
+            cams = details.grad_cams
             if self.method is Method.GRAD_CAM and cams is not None:
                 values, controls = sign * cams[:, 0], sign * cams[:, 1:].swapaxes(0, 1)
             elif details.evidence is not None:

@@ -70,6 +70,32 @@ def test_the_shipped_model_makes_the_same_calls_as_pytorch_and_fast_stays_near(
     np.testing.assert_allclose(evidence.sum(axis=(1, 2)) + head.bias, reference, atol=1e-4)
 
 
+_MAPS_OF_FAST = """
+import sys
+from core.engine import Precision
+from core.explanation import Explainer
+from core.scoring import open_classifier
+from core.settings import SHIPPED_MODEL
+
+fast, exact = (open_classifier(SHIPPED_MODEL, device="cpu", precision=one)
+               for one in (Precision.FAST, Precision.EXACT))
+images = exact.bundle.golden_images
+found, expected = (Explainer(one).maps(images) for one in (fast, exact))
+assert fast.engine.precision is (Precision.FAST if fast.engine.offers_fast else Precision.EXACT)
+assert (found.values == expected.values).all() and (found.controls == expected.controls).all()
+assert (found.logits == fast.engine.logits(images)).all()
+assert (found.logits != expected.logits).any() == fast.engine.offers_fast
+assert "torch" not in sys.modules
+"""
+
+
+def test_maps_of_a_fast_engine_are_the_exact_ones_beside_its_own_scores_without_pytorch(
+    engines_folder: Path,
+) -> None:
+    converted_graph(read_bundle(SHIPPED_MODEL), engines_folder)
+    subprocess.run([sys.executable, "-c", _MAPS_OF_FAST], check=True, cwd=PROJECT)
+
+
 def test_a_damaged_graph_is_made_anew(toy_bundle: Path, tmp_path: Path) -> None:
     bundle = read_bundle(toy_bundle)
     graph = converted_graph(bundle, tmp_path)
