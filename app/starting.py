@@ -1,13 +1,16 @@
 """What stands around the pages: the guard, the API, and what the server does as it starts."""
 
 import asyncio
+import atexit
+import gc
 import logging
 import os
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 import streamlit as st
 from starlette.middleware import Middleware
@@ -18,9 +21,13 @@ from app.guard import HTTP_ONLY, Guard
 from core import log
 from core.errors import NodelensError, SettingsError
 
+_SLOW_S: Final = 0.005
+_LOOK_AGAIN_AFTER_S: Final = 900.0
+
 
 def parts() -> dict[str, Any]:
     """Return what `st.App` is given beside the script of the pages."""
+    spare_the_garbage_collector()
     try:
         log.begin(os.environ)
     except SettingsError as error:
@@ -76,6 +83,30 @@ async def _getting_ready(_: "st.App") -> AsyncIterator[dict[str, Any]]:
     """Open the model in a thread of its own; the server answers meanwhile."""
     threading.Thread(target=_open_model, name="getting-ready", daemon=True).start()
     yield {}
+
+
+def spare_the_garbage_collector() -> None:
+    """Have what a slow collection of garbage leaves not looked at again for a quarter of an hour.
+
+    Streamlit collects all garbage after each run of a script, and no session gets an answer
+    meanwhile. With the libraries of a few pages and a batch of 12,000 patches that was most of
+    what a move of the slider cost.
+    """
+    began, thawed = 0.0, time.monotonic()
+
+    def collected(phase: str, found: dict[str, int]) -> None:
+        nonlocal began, thawed
+        if phase == "start":
+            began = time.thread_time()
+        elif found["generation"] == 2 and time.thread_time() - began > _SLOW_S:
+            if time.monotonic() - thawed < _LOOK_AGAIN_AFTER_S:
+                gc.freeze()
+            else:  # what was given up since is found by the next collection
+                gc.unfreeze()
+                thawed = time.monotonic()
+
+    gc.callbacks.append(collected)
+    atexit.register(gc.unfreeze)  # or libraries report what they take for leaks at the end
 
 
 def _open_model() -> None:

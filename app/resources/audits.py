@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from app.resources.caching import cached_by, file_stamp, spare_the_garbage_collector
+from app.resources.caching import cached_by, file_stamp
 from app.resources.installation import guard_jobs
 from core import pictures
 from core.audit import Audit, QualityLimits, open_audit
@@ -24,7 +24,6 @@ def audit_store(chosen: Settings) -> AuditStore:
 @cached_by(lambda folder, server_roots, keep_days: (folder, server_roots, keep_days))
 def _audit_store(folder: Path, server_roots: tuple[Path, ...], keep_days: int | None) -> AuditStore:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    spare_the_garbage_collector()  # this page opens no model, which would do so
     store = AuditStore(folder, server_roots=server_roots)
     guard_jobs(store.jobs, keep_days)
     return store

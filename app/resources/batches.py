@@ -4,8 +4,9 @@ Job ids are only ever taken from jobs that the owner's token opened.
 """
 
 import sys
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from pathlib import Path
+from typing import TypeVar, cast
 
 from app.resources.caching import cached_by, file_stamp
 from app.resources.installation import guard_jobs
@@ -20,6 +21,8 @@ from core.review.quality import poor_quality as ranked_quality
 from core.scoring import Batch, LabelCheck, ScoreRow, Status, check_labels
 from core.settings import SAMPLES_TABLE, Settings
 from core.thresholds import ThresholdStudy
+
+T = TypeVar("T")
 
 _EXPLANATIONS = "app.resources.explanations"
 QUALITY_INPUTS = 10_000
@@ -74,6 +77,28 @@ def _progress_on_disk(store: JobStore, job: Job) -> JobProgress:
 def rows(store: JobStore, job: Job) -> tuple[ScoreRow, ...]:
     """Return the rows that a job has by now."""
     return tuple(store.rows(job)) if store.journal(job).exists() else ()
+
+
+def found(store: JobStore, job: Job, make: Callable[..., T], *more: Hashable) -> T:
+    """Return what a function makes of the rows that a job has by now, made once.
+
+    Args:
+        store: Of the job.
+        job: The job.
+        make: Takes the rows and the rest; known by its name, so no closure.
+        more: The rest.
+    """
+    return cast("T", _found(store, job, make, more))
+
+
+@cached_by(
+    lambda store, job, make, more: (of_rows(store, job), make.__module__, make.__name__, more),
+    entries=64,
+)
+def _found(
+    store: JobStore, job: Job, make: Callable[..., object], more: tuple[Hashable, ...]
+) -> object:
+    return make(rows(store, job), *more)
 
 
 def thumbnails(store: JobStore, job: Job, positions: list[int]) -> list[str | None]:
@@ -156,7 +181,7 @@ def local_findings(store: JobStore, job: Job, card: Card) -> tuple[ThresholdStud
 
 def forget_jobs() -> None:
     """Forget everything kept of any job, pictures included, because one is being removed."""
-    for kept in (source, rows, _progress_on_disk, _thumbnail, patch_uri):
+    for kept in (source, rows, _progress_on_disk, _found, _thumbnail, patch_uri):
         kept.clear()
     label_check.clear()
     local_findings.clear()

@@ -1,7 +1,5 @@
 """How things are kept: by what decides them, never by the objects that they were made from."""
 
-import atexit
-import gc
 from collections.abc import Callable, Hashable
 from functools import update_wrapper
 from pathlib import Path
@@ -81,14 +79,3 @@ def file_stamp(path: Path) -> Stamp:
         return 0, 0, 0
     stat = path.stat()
     return stat.st_ino, stat.st_mtime_ns, stat.st_size
-
-
-def spare_the_garbage_collector() -> None:
-    """Tell the garbage collector not to look again at what is here to stay.
-
-    Streamlit collects all garbage after each run of a script. With PyTorch, pandas and Plotly
-    loaded that was measured to take 280 ms, in which no session gets an answer; after this, 10.
-    """
-    gc.collect()
-    gc.freeze()
-    atexit.register(gc.unfreeze)  # or libraries report what they take for leaks at the end

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Hashable
 from pathlib import Path
 
-from app.resources.caching import cached_by, spare_the_garbage_collector
+from app.resources.caching import cached_by
 from core.bundle import Card, ValidationScores, read_validation
 from core.bundle.bundle import CARD_FILE
 from core.engine import Precision
@@ -31,14 +31,12 @@ def shipped_classifier(chosen: Settings) -> Classifier:
     Raises:
         NodelensError: There is no usable model; nothing is cached then.
     """
-    opened = open_classifier(
+    return open_classifier(
         chosen.model_dir,
         device=chosen.device,
         precision=Precision(chosen.precision),
         graphs=chosen.graphs_dir,
     )
-    spare_the_garbage_collector()
-    return opened
 
 
 def classifier(chosen: Settings) -> Classifier:

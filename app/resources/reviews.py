@@ -1,6 +1,6 @@
 """The record of verdicts, the patches that it is about, and their maps."""
 
-from app.resources.caching import cached_by, spare_the_garbage_collector
+from app.resources.caching import cached_by
 from app.resources.model import model_key, shipped_classifier
 from core import pictures
 from core.review import ReviewStore
@@ -19,7 +19,6 @@ def review_store(chosen: Settings) -> ReviewStore:
     """
     path = chosen.review_store
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    spare_the_garbage_collector()  # who only reads never opens the model
     return ReviewStore(path, anchors=AnchorFile(chosen.review_anchors))
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from app.resources import tiles
-from app.resources.caching import cached_by, file_stamp, spare_the_garbage_collector
+from app.resources.caching import cached_by, file_stamp
 from app.resources.installation import guard_jobs
 from core.errors import SourceError
 from core.jobs.folder import Job
@@ -37,7 +37,6 @@ def slide_store(chosen: Settings) -> SlideStore:
 @cached_by(lambda folder, server_roots, keep_days: (folder, server_roots, keep_days))
 def _slide_store(folder: Path, server_roots: tuple[Path, ...], keep_days: int | None) -> SlideStore:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    spare_the_garbage_collector()
     store = SlideStore(folder, server_roots=server_roots)
     guard_jobs(store.jobs, keep_days)
     return store

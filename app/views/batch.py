@@ -62,7 +62,7 @@ def result(store: JobStore, job: Job, classifier: Classifier | None, *, was_runn
     rests_on = surroundings.rests_on(halves, classifier)
     listed, viewed = st.columns([1.25, 1], gap="medium")
     with listed:
-        positions = results.result_filter(job, rows, margins)
+        positions = results.result_filter(store, job, rows, margins)
         steps.picked_bar(job, rows)
         if results.view_of(job) == results.LABELS:
             positions = against.against_labels(store, job, rows, positions, rests_on)
@@ -70,7 +70,7 @@ def result(store: JobStore, job: Job, classifier: Classifier | None, *, was_runn
             results.result_list(store, job, rows, positions, rests_on)
     with viewed, st.container(gap="xsmall", key="nl-viewer"):
         if any(row.prob_tumour is not None for row in rows):
-            results.result_histogram(rows, key=f"histogram-{job.id}")
+            results.result_histogram(store, job)
         done = progress.state == "done"
         position = patch.patch_detail(
             store, job, rows, positions, classifier, done=done, rests_on=rests_on

@@ -56,7 +56,8 @@ def poor_quality(found: Mapping[str, ImageQuality]) -> dict[str, float]:
         return {}
     measures = np.array([(one.sharpness, one.tissue, one.stain) for one in found.values()])
     better: NDArray[np.float64] = np.zeros(measures.shape)
-    for each, column in zip(better.T, -measures.T, strict=True):
+    for number, column in enumerate(-measures.T):
         ordered = np.sort(column)
-        each += np.searchsorted(ordered, column) + np.searchsorted(ordered, column, "right")
+        left, right = (np.searchsorted(ordered, column, side) for side in ("left", "right"))
+        better[:, number] = left + right
     return dict(zip(found, (better / 2 / len(found)).max(axis=1).tolist(), strict=True))

@@ -91,7 +91,7 @@ def browser(
         elsewhere = [at for at in address.picked() if at not in shown]
         address.pick([*elsewhere, *(at for at in shown if at in set(here))])
 
-    columns = _columns(job, rows, rests_on)
+    columns = resources.found(store, job, _columns, job.tta, bool(rests_on))
     pictures = resources.thumbnails(store, job, list(shown))
     data: dict[str, Any] = {
         "name": words.TABLE_NAME,
@@ -124,10 +124,10 @@ def _hear(key: str, does: Mapping[str, Callable[[Any], None]]) -> None:
         does[act["what"]](act["value"])
 
 
-def _columns(job: Job, rows: Sequence[ScoreRow], rests_on: Mapping[int, Decisive]) -> list[str]:
+def _columns(rows: Sequence[ScoreRow], tta: str, rests_on: bool) -> list[str]:
     there = {
-        "Spread": job.tta != TestTimeAugmentation.NONE,
-        "Rests on": bool(rests_on),
+        "Spread": tta != TestTimeAugmentation.NONE,
+        "Rests on": rests_on,
         "Label": any(row.label is not None for row in rows),
         "Slide": any(row.slide for row in rows),
         "Folder": len({row.path.rpartition("/")[0] for row in rows}) > 1,

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
+import plotly.graph_objects as go
 import streamlit as st
 
-from app import charts
+from app import charts, resources
 from app.screens.batch import words
 from app.screens.batch.browser import browser
 from app.screens.shared.pager import page_of, pager
@@ -58,30 +59,36 @@ def scored_by(job: Job, rows: Sequence[ScoreRow], classifier: Classifier | None)
         st.caption(f"{text} {unlike}")
 
 
-def result_histogram(rows: Sequence[ScoreRow], key: str) -> None:
+def result_histogram(store: JobStore, job: Job) -> None:
     """Draw how the scores spread around the threshold."""
-    figure = charts.score_histogram(
-        score_histogram(rows),
-        threshold=rows[0].threshold,
-        lower_threshold=rows[0].lower_threshold,
-        colours=charts.palette(dark=widgets.is_dark()),
-    )
     chart(
-        figure,
-        key,
+        resources.found(store, job, _histogram, widgets.is_dark()),
+        f"histogram-{job.id}",
         "Histogram of the scores, coloured by call, with the threshold as a dashed line",
     )
 
 
-def result_filter(job: Job, rows: Sequence[ScoreRow], margins: Mapping[int, float]) -> list[int]:
+def _histogram(rows: Sequence[ScoreRow], dark: bool) -> go.Figure:
+    return charts.score_histogram(
+        score_histogram(rows),
+        threshold=rows[0].threshold,
+        lower_threshold=rows[0].lower_threshold,
+        colours=charts.palette(dark=dark),
+    )
+
+
+def result_filter(
+    store: JobStore, job: Job, rows: Sequence[ScoreRow], margins: Mapping[int, float]
+) -> list[int]:
     """Draw the filters and return the positions of the rows to show, in order.
 
     Args:
+        store: Of the batch.
         job: The batch.
         rows: All of them.
         margins: By how much the surroundings decide, see `core.scoring.select`.
     """
-    counts = outcome_counts(rows)
+    counts = resources.found(store, job, outcome_counts)
     kinds = [kind for kind in Outcome if counts[kind]]
     order_key, calls_key, view_key = (f"{name}-{job.id}" for name in ("order", "outcomes", "view"))
     compared = any(row.domain_distance is not None for row in rows)
@@ -149,7 +156,13 @@ def result_filter(job: Job, rows: Sequence[ScoreRow], margins: Mapping[int, floa
             words.ONLY_AROUND, key=f"around-{job.id}", persist_state="session"
         )
     wanted = Filter(frozenset(chosen), low, high, text or "", unlike, around)
-    return select(rows, wanted, order, margins)
+    return resources.found(store, job, _listed, wanted, order, tuple(margins.items()))
+
+
+def _listed(
+    rows: Sequence[ScoreRow], wanted: Filter, order: Order, margins: tuple[tuple[int, float], ...]
+) -> list[int]:
+    return select(rows, wanted, order, dict(margins))
 
 
 def _start_by_url(job: Job, kinds: Sequence[Outcome], orders: Sequence[Order]) -> None:

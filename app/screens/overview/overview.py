@@ -3,6 +3,7 @@
 from typing import Final
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app import charts, resources
 from app.screens.overview import words
@@ -36,34 +37,39 @@ _LEADS: Final = 0.75
 _SHOWN_SAMPLE: Final = SAMPLES_TABLE.parent / "patches" / "drawn-02.png"
 
 
-def where_to_go(store: JobStore, *, can_score: bool) -> None:
-    """Draw what is judged, beside the first steps."""
+def where_to_go() -> DeltaGenerator:
+    """Draw what is judged beside the first steps, and return where the ways to them go."""
     steps, picture = st.columns([2.4, 1], gap="large", vertical_alignment="center")
     with steps:
         page_title("NodeLens", words.LEAD)
         lines = "".join(f"<li><b>{step}</b> {text}</li>" for step, text in words.STEPS)
         st.html(f'<ol class="nl-steps">{lines}</ol>')
-        with st.container(horizontal=True):
-            if st.button(
-                "Try the drawn samples",
-                type="primary",
-                icon=":material/draw:",
-                disabled=not (can_score and SAMPLES_TABLE.is_file()),
-                key="overview-samples",
-            ):
-                try_samples(store)
-                st.switch_page("views/batch.py")
-            if st.button("Score my patches", icon=":material/grid_view:", key="overview-batch"):
-                address.job.look_at(None)
-                st.switch_page("views/batch.py")
-            if st.button(words.HERE, icon=":material/science:", key="overview-here"):
-                address.job.look_at(None)
-                st.switch_page("views/here.py")
+        ways = st.container(horizontal=True)
     with picture:
         png = resources.drawn_sample(_SHOWN_SAMPLE)
         if png is not None:
             patch_picture(png, words.SAMPLE_ALT)
             st.caption(words.SAMPLE)
+    return ways
+
+
+def ways_to_go(store: JobStore, *, can_score: bool) -> None:
+    """Draw the ways to the first steps."""
+    if st.button(
+        "Try the drawn samples",
+        type="primary",
+        icon=":material/draw:",
+        disabled=not (can_score and SAMPLES_TABLE.is_file()),
+        key="overview-samples",
+    ):
+        try_samples(store)
+        st.switch_page("views/batch.py")
+    if st.button("Score my patches", icon=":material/grid_view:", key="overview-batch"):
+        address.job.look_at(None)
+        st.switch_page("views/batch.py")
+    if st.button(words.HERE, icon=":material/science:", key="overview-here"):
+        address.job.look_at(None)
+        st.switch_page("views/here.py")
 
 
 def what_is_loaded(classifier: Classifier) -> None:
