@@ -33,14 +33,17 @@ def look_at(store: JobStore, job: Job, classifier: Classifier | None) -> None:
     if progress.state == "new":
         run.before_start(store, job, classifier)
         return
-    if progress.state in {"stopped", "broken"}:
-        run.after_stop(store, job, progress, classifier)
-    rows = resources.rows(store, job)
-    if rows:
-        results.scored_by(job, rows, classifier)
-        if progress.state == "done" and classifier is not None:
-            surroundings.what_calls_rest_on(store, job, rows, classifier)
-            run.outdated(store, job, rows, classifier)
+    # Always there: the browser names a fragment by its place, and a click on one that has moved is
+    # lost, so the result below stays where it is when the batch finishes.
+    with st.container():
+        if progress.state in {"stopped", "broken"}:
+            run.after_stop(store, job, progress, classifier)
+        rows = resources.rows(store, job)
+        if rows:
+            results.scored_by(job, rows, classifier)
+            if progress.state == "done" and classifier is not None:
+                surroundings.what_calls_rest_on(store, job, rows, classifier)
+                run.outdated(store, job, rows, classifier)
     running = progress.state == "running"
     st.fragment(result, run_every=LIVE_EVERY_S if running else None)(
         store, job, classifier, was_running=running
@@ -100,9 +103,10 @@ if current is None:
 if looked_at and current is None:
     address.job.look_at(None)
     listing.not_here("batch")
-if notice := widgets.pop_notice():
-    parts.show_problem(NodelensError(notice))
-loaded = model.classifier_or_problem(settings)
+with st.container():  # always there, see `look_at`
+    if notice := widgets.pop_notice():
+        parts.show_problem(NodelensError(notice))
+    loaded = model.classifier_or_problem(settings)
 if current is None:
     start_page(jobs, loaded)
 else:

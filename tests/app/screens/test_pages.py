@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Block
 
 from app import resources
 from core.bundle import read_card
@@ -38,6 +39,16 @@ def listed(page: AppTest) -> list[dict[str, Any]]:
         if element.proto.component_name.endswith("nodelens_batch"):
             return list(json.loads(element.proto.json)["rows"])
     return []
+
+
+def place(block: Block, key: str) -> tuple[int, ...]:
+    """Where a widget stands in a block, from the outside in; () if it does not."""
+    for at, node in block.children.items():
+        if getattr(node, "key", None) == key:
+            return (at,)
+        if isinstance(node, Block) and (below := place(node, key)):
+            return (at, *below)
+    return ()
 
 
 def shown(page: AppTest) -> list[str]:
@@ -223,6 +234,18 @@ def test_results_are_read_without_a_model(
     monkeypatch.setenv("NODELENS_MODEL", str(tmp_path / "nowhere"))
     page = open_page("batch", job=done)
     assert len(listed(page)) == 7
+
+
+def test_a_result_stays_in_its_place_whatever_is_said_above_it(
+    open_page: OpenPage, done: Job, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # By its place the browser names what a click belongs to: one on a result that moved is lost.
+    before = place(open_page("batch", job=done).main, "map")
+    monkeypatch.setenv("NODELENS_MODEL", str(tmp_path / "nowhere"))
+    page = open_page("batch", job=done)
+    assert page.error
+    assert before
+    assert place(page.main, "map") == before
 
 
 def test_a_result_of_another_threshold_says_so_and_takes_the_current_one_at_once(
