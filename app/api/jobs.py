@@ -55,6 +55,8 @@ class JobState(BaseModel):
         done: Inputs with a row.
         total: Inputs in all; 0 while not yet known.
         error: Why it is broken, in words.
+        notes: What is to be said of its input as a whole once it is done: tables that were
+            mended, red and blue that look swapped.
     """
 
     id: str
@@ -65,6 +67,7 @@ class JobState(BaseModel):
     done: int
     total: int
     error: str
+    notes: list[str]
 
 
 class JobStates(BaseModel):
@@ -287,4 +290,5 @@ def _state(kind: Kind, jobs: Jobs, job: Job) -> JobState:
         done=found.done,
         total=found.total,
         error=found.error,
+        notes=list(found.notes),
     )

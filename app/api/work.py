@@ -95,6 +95,7 @@ class Progress:
     done: int
     total: int
     error: str
+    notes: Sequence[str] = ()
 
 
 class Jobs(Protocol):
@@ -145,7 +146,9 @@ class PatchJobs:
     def progress(self, job: Job) -> Progress:
         """Return how far it is."""
         found = self._store.progress(job)
-        return Progress(found.state, found.done, found.total, found.error)
+        run = self._store.read_run(job) if found.state == "done" else None
+        notes = (run or {}).get("notes", ())
+        return Progress(found.state, found.done, found.total, found.error, notes)
 
     def result(self, job: Job, form: ResultForm) -> tuple[str, bytes]:
         """Return a file's name and content."""

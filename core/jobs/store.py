@@ -14,6 +14,7 @@ from core.jobs.folder import Job, JobFolder
 from core.jobs.preflight import InputReport, inspect_source
 from core.jobs.runner import BackgroundTask, Places, Runner, State
 from core.patches import PatchSource
+from core.patches.colours import colour_notes
 from core.scoring import (
     DEFAULT_BATCH_SIZE,
     Classifier,
@@ -113,6 +114,7 @@ class _Scoring(BackgroundTask):
                     "resumed_at_row": self._resumed_at,
                     "seconds": round(time.perf_counter() - self._clock, 3),
                     "patches_per_second": round(self.rate_per_s, 1),
+                    "notes": [*source.notes, *(colour_notes(source) if self.finished else ())],
                 },
             )
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from core.errors import RunError, SourceError
 from core.files import no_formula, replacing, sha256_of, unguarded
 from core.scoring.rows import COLUMNS, TYPES, ScoreRow, Status
-from core.tables import known_by_id, read_table
+from core.tables import counted, known_by_id, read_table
 
 OUTPUT_SUFFIXES: Final = (".csv", ".parquet")
 _TEXT_COLUMNS: Final = frozenset({"id", "path", "reason", "note", "slide", "split"})
@@ -159,10 +159,16 @@ def ids_in_order(ids: Set[str], sample_submission: Path) -> list[str]:
         RunError: They are not.
     """
     order: list[str] = read_table(sample_submission, required=["id", "label"]).rows["id"].tolist()
+    again = [patch_id for patch_id, count in Counter(order).items() if count > 1]
+    if again:
+        raise RunError(
+            f"{sample_submission.name} has {counted(len(again), 'id')} more than once "
+            f"({again[0]}); expected each once. Take the competition's own file."
+        )
     missing = [patch_id for patch_id in order if patch_id not in ids]
     foreign = sorted(ids - set(order))
-    if missing or foreign or len(set(order)) != len(order):
-        first = next(chain(missing, foreign), "")
+    if missing or foreign:
+        first = next(chain(missing, foreign))
         raise RunError(
             f"The scored ids do not match {sample_submission.name}: {len(missing)} of its ids "
             f"have no score, {len(foreign)} scored ids are not in it (first: {first}). "

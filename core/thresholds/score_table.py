@@ -144,7 +144,7 @@ def scores_of_table(read: Table, sha256: str, *, good_rows: bool = False) -> Sco
     doubts = (
         *((f"{rows} are left out. {bad}",) if bad else ()),
         *_implausible(labels, scores),
-        *(_repeats(ids, labels) if named else ()),
+        *(_repeats(name, ids, table.assign(label=labels)) if named else ()),
         *(shortened(name, table["id"].tolist()) if named else ()),
         *_two_scores(table),
     )
@@ -261,16 +261,26 @@ def _two_scores(table: pd.DataFrame) -> Iterator[str]:
         yield "The columns score and prob_tumour differ; score was read. Delete the wrong one."
 
 
-def _repeats(ids: "pd.Series[str]", labels: NDArray[np.float64]) -> tuple[str, ...]:
+def _repeats(name: str, ids: "pd.Series[str]", table: pd.DataFrame) -> Iterator[str]:
+    """Count the ids that come again; SourceError where one has two labels.
+
+    Where a table knows paths, files of one name in several folders are several patches.
+    """
     again = ids.duplicated()
     if not again.any():
-        return ()
-    first = pd.Series(labels).groupby(ids.to_numpy()).transform("first").to_numpy()
-    other = int((labels != first).sum())
-    contrary = f", {other:,} of them with another label" if other else ""
-    return (
+        return
+    path = table["path"].tolist() if "path" in table else [""] * len(table)
+    keys = pd.Series(list(zip(ids, path, strict=True)))
+    labels = table["label"].groupby(keys.to_numpy())
+    both = labels.min() < labels.max()
+    if both.any():
+        raise SourceError(
+            f"{name} gives {counted(int(both.sum()), 'id')} more than one label "
+            f"({both.index[both.to_numpy()][0][0]}). Leave one row for each id."
+        )
+    yield (
         f"{counted(int(again.sum()), 'row')} with an id that appeared before ({ids[again].iloc[0]})"
-        f"{contrary}. Each counts as a patch of its own; delete copies from the file.",
+        ". Each counts as a patch of its own; delete copies from the file."
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from fastapi import FastAPI
@@ -60,6 +61,20 @@ def finished(client: TestClient, answer: Response) -> dict[str, Any]:
             return state
         time.sleep(0.05)
     raise TimeoutError(state)
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_job_tells_that_red_and_blue_look_swapped(mine: TestClient, *, swapped: bool) -> None:
+    """Drawn as H&E is: dark pixels bluer than pale ones."""
+    rng = np.random.default_rng(0)
+    files = []
+    for number in range(14):
+        dark = rng.random((96, 96, 1)) < 0.4
+        image = np.where(dark, (90, 60, 150), (230, 170, 200)) + rng.integers(-9, 9, (96, 96, 3))
+        content = png(image.astype(np.uint8)[..., :: -1 if swapped else 1])
+        files.append(("files", (f"p{number}.png", content)))
+    state = finished(mine, mine.post(JOBS, files=files))
+    assert any("Red and blue look swapped" in note for note in state["notes"]) is swapped
 
 
 def test_a_zip_is_scored_as_the_command_line_scores_it(

@@ -134,13 +134,18 @@ def test_a_table_without_a_good_row_is_refused_however_it_is_asked_for() -> None
     assert refused.value.good == 0
 
 
-def test_copies_are_counted_and_contradictions_among_them() -> None:
-    table = pd.DataFrame({"id": ["a", "b", "a", "a.tif", "c"], "label": [1, 0, 1, 0, 1]})
-    data = table.assign(score=0.5).to_csv(index=False).encode()
-    found = read_scores_csv("t.csv", data)
-    said = "2 rows with an id that appeared before (a), 1 of them with another label."
+def test_copies_are_counted_and_an_id_with_two_labels_is_refused() -> None:
+    table = pd.DataFrame({"id": ["a", "b", "a", "a.tif", "c"], "label": [1, 0, 1, 1, 1]})
+    table = table.assign(score=0.5)
+    found = read_scores_csv("t.csv", table.to_csv(index=False).encode())
+    said = "2 rows with an id that appeared before (a)."
     assert any(doubt.startswith(said) for doubt in found.doubts)
     assert len(found.evidence) == 5
+    table.loc[3, "label"] = 0
+    with pytest.raises(SourceError, match=r"t\.csv gives 1 id more than one label \(a\)"):
+        read_scores_csv("t.csv", table.to_csv(index=False).encode())
+    table["path"] = ["1/a.tif", "b.tif", "1/a.tif", "0/a.tif", "c.tif"]
+    assert len(read_scores_csv("t.csv", table.to_csv(index=False).encode()).evidence) == 5
 
 
 def test_two_names_that_no_one_knows_are_asked_for() -> None:
