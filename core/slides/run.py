@@ -1,7 +1,7 @@
 """A slide through the model: each cell of tissue judged by its own 96 × 96 px."""
 
 import threading
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
@@ -21,11 +21,14 @@ BLOCK_CELLS: Final = 16
 """Cells on a side of what is read and decoded at once, with a margin of one cell around."""
 _MARGIN_PX: Final = (PATCH_SIZE_PX - CELL_PX) // 2
 _BLOCKS_AHEAD: Final = 2
-_BLOCKS_OPEN: Final = 4
+_BLOCKS_OPEN: Final = 32
+"""Of a mebibyte each; about a row of them on most slides, so that few are read twice."""
 _BATCHES_AHEAD: Final = 4
 
 Block = tuple[int, int]
 """First row and first column of its cells."""
+Place = tuple[int, int]
+"""Row and column of a cell."""
 
 
 def score_slide(
@@ -41,7 +44,7 @@ def score_slide(
     """Score what is wanted of a slide's cells and return whether that is all done.
 
     The slide is read in blocks of 16 × 16 cells, each decoded once with all its cells' contexts.
-    Coarse to fine follows what it finds into the last few blocks, whose pixels it still has; a
+    Coarse to fine follows what it finds into the last blocks, whose pixels it still has; a
     region that grows back into an earlier block has that block read again. What is wanted at the
     end does not depend on the order, so an interrupted run ends like an unbroken one.
 
@@ -69,7 +72,10 @@ def score_slide(
 
 
 class _CellScoring:
-    """Cells on their way through the model; it has work while results are looked at."""
+    """Cells on their way through the model; it has work while results are looked at.
+
+    Batches are full whatever blocks their cells lie in; only the last ones may not be.
+    """
 
     def __init__(
         self,
@@ -82,32 +88,44 @@ class _CellScoring:
         self._cells, self._classifier, self._journal = cells, classifier, journal
         self._all_cells, self._on_cells = all_cells, on_cells
         self._asked = np.zeros(cells.tissue.shape, np.bool_)
-        self._open: deque[tuple[Block, ImageU8 | PatchError]] = deque(maxlen=_BLOCKS_OPEN)
-        self._under_way: deque[tuple[list[list[int]], RowsUnderWay]] = deque()
+        self._open: OrderedDict[Block, ImageU8 | PatchError] = OrderedDict()
+        self._waiting: list[tuple[Place, ImageU8 | PatchError]] = []
+        self._under_way: deque[tuple[list[Place], RowsUnderWay]] = deque()
 
     def add(self, block: Block, context: ImageU8 | PatchError) -> None:
         """Begin with a block, and take results so that no more than a few batches wait."""
-        self._open.append((block, context))
-        self._begin(block, context)
+        self._open[block] = context
+        if len(self._open) > _BLOCKS_OPEN:
+            self._open.popitem(last=False)
+        self._want(block)
         while len(self._under_way) > _BATCHES_AHEAD:
             self._take(follow=True)
 
     def finish(self, *, follow: bool = True) -> None:
         """Take all results; follow what they find into the blocks that are still open."""
-        while self._under_way:
-            self._take(follow=follow)
+        while self._under_way or self._waiting:
+            if self._under_way:
+                self._take(follow=follow)
+            else:
+                self._begin()
 
-    def _begin(self, block: Block, context: ImageU8 | PatchError) -> None:
+    def _want(self, block: Block) -> None:
+        """Put what is wanted of an open block in line, and begin with full batches."""
         row, column = block
         asked = self._asked[row : row + BLOCK_CELLS, column : column + BLOCK_CELLS]
         wanted = _wanted(self._cells, block, self._all_cells) & ~asked
         asked |= wanted
-        places = np.argwhere(wanted).tolist()
+        for down, across in np.argwhere(wanted).tolist():
+            patch = _within(self._open[block], down, across)
+            self._waiting.append(((row + down, column + across), patch))
+        while len(self._waiting) >= self._classifier.engine.batch_size:
+            self._begin()
+
+    def _begin(self) -> None:
         size = self._classifier.engine.batch_size
-        for start in range(0, len(places), size):
-            part = [[row + down, column + across] for down, across in places[start : start + size]]
-            batch = self._classifier.begin(_inputs(block, context, part))
-            self._under_way.append((part, batch))
+        part, self._waiting = self._waiting[:size], self._waiting[size:]
+        batch = self._classifier.begin([_input(at, *one) for at, one in enumerate(part)])
+        self._under_way.append(([place for place, _ in part], batch))
 
     def _take(self, *, follow: bool) -> None:
         places, batch = self._under_way.popleft()
@@ -118,8 +136,16 @@ class _CellScoring:
         self._journal.append(results)
         self._cells.put(results)
         self._on_cells(len(results))
-        for block in self._open if follow else ():
-            self._begin(*block)
+        near = {
+            (
+                (row + down) // BLOCK_CELLS * BLOCK_CELLS,
+                (column + across) // BLOCK_CELLS * BLOCK_CELLS,
+            )
+            for row, column in places
+            for down, across in ((-1, 0), (1, 0), (0, -1), (0, 1))
+        }
+        for block in [block for block in self._open if follow and block in near]:
+            self._want(block)
 
 
 def _blocks(cells: Cells) -> Iterator[Block]:
@@ -187,19 +213,19 @@ def cell_surroundings(view: SlideView, row: int, column: int) -> ImageU8:
     return view.read(column * CELL_PX - beyond, row * CELL_PX - beyond, side, side)
 
 
-def _inputs(
-    block: Block, context: ImageU8 | PatchError, places: list[list[int]]
-) -> list[Patch | UnreadablePatch]:
-    inputs: list[Patch | UnreadablePatch] = []
-    for index, (row, column) in enumerate(places):
-        entry = PatchEntry(cell_id(row, column), cell_id(row, column))
-        if isinstance(context, PatchError):
-            inputs.append(UnreadablePatch(index, entry, str(context), kind=Fault.DAMAGED))
-            continue
-        y, x = (row - block[0]) * CELL_PX, (column - block[1]) * CELL_PX
-        image = context[y : y + PATCH_SIZE_PX, x : x + PATCH_SIZE_PX]
-        inputs.append(Patch(index, entry, image, sha256=""))
-    return inputs
+def _within(context: ImageU8 | PatchError, down: int, across: int) -> ImageU8 | PatchError:
+    """Return the patch of a block's cell, or why there is none."""
+    if isinstance(context, PatchError):
+        return context
+    y, x = down * CELL_PX, across * CELL_PX
+    return context[y : y + PATCH_SIZE_PX, x : x + PATCH_SIZE_PX]
+
+
+def _input(index: int, place: Place, patch: ImageU8 | PatchError) -> Patch | UnreadablePatch:
+    entry = PatchEntry(cell_id(*place), cell_id(*place))
+    if isinstance(patch, PatchError):
+        return UnreadablePatch(index, entry, str(patch), kind=Fault.DAMAGED)
+    return Patch(index, entry, patch, sha256="")
 
 
 def cell_id(row: int, column: int) -> str:
