@@ -1,6 +1,7 @@
 """A slide for newcomers, put together from the drawn samples: it shows no tissue."""
 
 import csv
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -32,6 +33,8 @@ _TILE_PX: Final = 256
 _SMALLEST_PX: Final = 512
 _UM_PER_CM: Final = 10_000
 _GLASS: Final = 243
+_QUILTS_FROM, _QUILTS_TO = 0.4, 0.8
+"""Shares of the time at which laying patches begins and ends; before it the rims are made."""
 _BACKGROUND: Final = ("drawn-05", "drawn-04", "drawn-01")
 _TUMOUR: Final = ("drawn-06", "drawn-02")
 _NEAR_TUMOUR_PX: Final = 7
@@ -50,7 +53,9 @@ class _Piece:
     usable: NDArray[np.bool_]
 
 
-def draw_slide(side_px: int = SIDE_PX, *, seed: int = 3) -> tuple[ImageU8, NDArray[np.bool_]]:
+def draw_slide(
+    side_px: int = SIDE_PX, *, seed: int = 3, on_part: Callable[[float], None] = lambda _: None
+) -> tuple[ImageU8, NDArray[np.bool_]]:
     """Return a drawn lymph node on glass (H, W, 3), and where it is tumour (H, W).
 
     Patches of the drawn samples are laid down turned and mirrored; each pixel is of the one that
@@ -59,7 +64,9 @@ def draw_slide(side_px: int = SIDE_PX, *, seed: int = 3) -> tuple[ImageU8, NDArr
     Args:
         side_px: Height and width.
         seed: Of the drawing.
+        on_part: Told which share is drawn, 0..1.
     """
+    on_part(0.0)
     rng = np.random.default_rng(seed)
     rows, columns = np.mgrid[0:side_px, 0:side_px].astype(np.float32) / side_px
     rough = _noise(rng, side_px, 90) * 0.012 + _noise(rng, side_px, 25) * 0.004
@@ -69,15 +76,20 @@ def draw_slide(side_px: int = SIDE_PX, *, seed: int = 3) -> tuple[ImageU8, NDArr
         tumour |= np.hypot(rows - y, columns - x) + rough < radius
     tumour &= node
     image = np.full((side_px, side_px, 3), _GLASS, np.float32)
-    for names, inside, wanted in ((_BACKGROUND, False, node & ~tumour), (_TUMOUR, True, tumour)):
-        quilt = _quilt(_pieces(names, in_tumour=inside), wanted, rng)
+    background = node & ~tumour
+    for names, inside, wanted in ((_BACKGROUND, False, background), (_TUMOUR, True, tumour)):
+
+        def on_row(share: float, before: float = inside) -> None:
+            on_part(_QUILTS_FROM + (_QUILTS_TO - _QUILTS_FROM) * (before + share) / 2)
+
+        quilt = _quilt(_pieces(names, in_tumour=inside), wanted, rng, on_row)
         image[wanted] = quilt[wanted]
     return np.clip(np.rint(image), 0, 255).astype(np.uint8), tumour
 
 
-def write_drawn_slide(path: Path) -> None:
-    """Write the drawn slide of the app."""
-    write_pyramid(path, draw_slide()[0])
+def write_drawn_slide(path: Path, on_part: Callable[[float], None] = lambda _: None) -> None:
+    """Write the drawn slide of the app; `on_part` is told which share is drawn."""
+    write_pyramid(path, draw_slide(on_part=on_part)[0])
 
 
 def write_pyramid(
@@ -125,7 +137,10 @@ def _like(piece: _Piece, model: _Piece) -> _Piece:
 
 
 def _quilt(
-    pieces: list[_Piece], wanted: NDArray[np.bool_], rng: np.random.Generator
+    pieces: list[_Piece],
+    wanted: NDArray[np.bool_],
+    rng: np.random.Generator,
+    on_row: Callable[[float], None],
 ) -> NDArray[np.float32]:
     """Return pieces laid side by side wherever something is wanted, (H, W, 3)."""
     whole = np.full((*wanted.shape, 3), _GLASS, np.float32)
@@ -133,6 +148,7 @@ def _quilt(
     across = np.abs(np.arange(PATCH_SIZE_PX) - _REACH_PX + 0.5, dtype=np.float32)
     nearness = -np.hypot(across[:, None], across[None, :])
     for y in range(0, wanted.shape[0] - PATCH_SIZE_PX + 1, _STEP_PX):
+        on_row(y / wanted.shape[0])
         for x in range(0, wanted.shape[1] - PATCH_SIZE_PX + 1, _STEP_PX):
             at = np.s_[y : y + PATCH_SIZE_PX, x : x + PATCH_SIZE_PX]
             if not wanted[at].any():

@@ -229,12 +229,20 @@ class SlideStore:
         path.rename(path.with_name(stored))
         return self.jobs.write(replace(job, uploads=(StoredFile(stored, name),), tables=()))
 
-    def add_drawn(self, owner: str, name: str) -> Job:
-        """Return the drawn slide as a new slide of an owner; it is drawn at first use."""
+    def add_drawn(
+        self, owner: str, name: str, on_part: Callable[[float], None] = lambda _: None
+    ) -> Job:
+        """Return the drawn slide as a new slide of an owner; it is drawn at first use.
+
+        Args:
+            owner: Of the slide.
+            name: Of the slide.
+            on_part: Told which share is drawn, 0..1.
+        """
         if not self._drawn.is_file():
             self.jobs.require_writable()
             self._drawn.parent.mkdir(parents=True, exist_ok=True)
-            write_drawn_slide(self._drawn)
+            write_drawn_slide(self._drawn, on_part)
         return self.jobs.add_server_path(owner, name, self._drawn.resolve())
 
     def is_drawn(self, job: Job) -> bool:

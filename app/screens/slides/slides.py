@@ -35,8 +35,12 @@ def new_slide(store: SlideStore, settings: Settings) -> None:
     with drawn:
         st.caption(words.DRAWN)
         if st.button("Open the drawn slide", icon=":material/draw:", key="try-slide"):
-            with st.spinner(words.DRAWING):
-                _open(partial(store.add_drawn, identity.owner(), words.DRAWN_NAME))
+            bar = st.empty()
+
+            def show(share: float) -> None:
+                bar.progress(share, text=words.DRAWING)
+
+            _open(partial(store.add_drawn, identity.owner(), words.DRAWN_NAME, show))
 
 
 def _upload(store: SlideStore, settings: Settings) -> None:

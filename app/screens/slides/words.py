@@ -20,7 +20,7 @@ DRAWN: Final = (
     "About 3 × 3 mm, put together by a computer program, with four islands that imitate tumour. It "
     "is not tissue, comes from no patient, and its scores say nothing about real slides."
 )
-DRAWING: Final = "Drawing it. This happens once, and takes a few seconds …"
+DRAWING: Final = "Drawing it. This happens once and takes a few seconds …"
 SPACING: Final = "How large are the pixels?"
 SPACING_ASKED: Final = (
     "The scores depend on it, so it is not guessed. The scanner's report or the person who "
