@@ -75,7 +75,7 @@ def _wait_for(address: str, server: "subprocess.Popen[bytes]") -> None:
                 if answer.status == 200:
                     return
         except OSError:
-            time.sleep(0.2)
+            time.sleep(0.05)
     raise TimeoutError(address)
 
 

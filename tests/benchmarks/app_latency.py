@@ -59,15 +59,17 @@ def waited(page: Page, event: str, expression: str, act: Callable[[], None]) -> 
     return found
 
 
-def first_page(place: Path, model: Path) -> float:
-    """Return the seconds from the start of the server to its first page."""
+def first_page(place: Path, model: Path) -> tuple[float, float]:
+    """Return the seconds from the start of the server to its first page, and to all of that."""
     with browser() as opened:
         page = opened.new_page()
         started = time.perf_counter()
         with served(place / "first", model) as address:
             page.goto(address)
             expect(page.get_by_role("heading").first).to_be_visible(timeout=SLOW_MS)
-            return time.perf_counter() - started
+            up = time.perf_counter() - started
+            expect(page.get_by_role("heading", name="Limits")).to_be_visible(timeout=SLOW_MS)
+            return up, time.perf_counter() - started
 
 
 def batch_page(page: Page, address: str, source: Path) -> None:
@@ -114,8 +116,8 @@ def main() -> int:
         np.save(source, np.resize(images, (asked.patches, *images.shape[1:])))
         load = os.getloadavg()[0]
         starts = [first_page(place, asked.model) for _ in range(asked.starts)]
-        fine &= max(starts) <= FIRST_PAGE_S
-        told = ", ".join(f"{seconds:.1f}" for seconds in starts)
+        fine &= max(up for up, _ in starts) <= FIRST_PAGE_S
+        told = ", ".join(f"{up:.1f} (with all numbers {whole:.1f})" for up, whole in starts)
         sys.stdout.write(f"first page {told} s after the start; load {load:.1f}\n")
         roots = {"NODELENS_SERVER_ROOTS": named}
         with browser() as opened, served(place / "data", asked.model, environment=roots) as address:
