@@ -199,8 +199,8 @@ def decision(
     """
     figure = go.Figure()
     for name, values, colour, dash in (
-        ("flag all", curve.flag_all, colours.muted, "dash"),
-        ("flag none", curve.flag_none, colours.muted, "dot"),
+        ("all called tumour", curve.flag_all, colours.muted, "dash"),
+        ("none called tumour", curve.flag_none, colours.muted, "dot"),
         ("model", curve.model, colours.accent, "solid"),
     ):
         figure.add_scatter(

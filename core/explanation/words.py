@@ -94,7 +94,7 @@ _OUTCOMES: Final = {
 _TUMOUR: Final = {
     Rests.CENTRE: "Mostly on the tissue in the centre.",
     Rests.AROUND: "Mostly on the tissue around the centre: read this patch yourself.",
-    Rests.BOTH: "Evidence lies both in the centre and around it, as replacing each shows.",
+    Rests.BOTH: "Its evidence lies both in the centre and around it.",
     Rests.NOTHING: "No single place stands out: read this patch yourself.",
 }
 _OTHERS: Final = {

@@ -49,7 +49,7 @@ def report_pdf(
     _batch_page(sheets, report, maps)
     if report.flagged:
         sheets.add_page()
-        sheets.heading(f"Flagged patches: {len(report.flagged)}", size=14)
+        sheets.heading(f"Patches to look at again: {len(report.flagged)}", size=14)
         for patch in report.flagged:
             _flagged_patch(sheets, patch, picture(patch.sha256), maps.of_patch.get(patch.sha256))
     sheets.add_page()
@@ -78,7 +78,7 @@ def _flagged_patch(
     """Draw a patch and its map beside what was said of it."""
     lines = [
         *([("File", patch.source)] if patch.source else []),
-        ("Flagged", patch.why),
+        ("Why", patch.why),
         ("Model", patch.model),
         *([("Map", " ".join(found.sentences))] if found else []),
         ("Reference label", patch.label),

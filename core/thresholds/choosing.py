@@ -109,7 +109,7 @@ def grey_zone(
     return Choice(
         threshold=threshold,
         rule="Grey zone",
-        description=f"Clear below: {low.description} Flag from: {high.description}",
+        description=f"No tumour below: {low.description} Tumour from: {high.description}",
         achieved=table.confusion(threshold),
         notes=evidence.notes(),
         lower=lower if lower < threshold else None,

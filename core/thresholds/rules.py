@@ -65,8 +65,8 @@ class FixedThreshold(Rule):
 
     @property
     def description(self) -> str:
-        """What is flagged."""
-        return f"Flag every patch that scores {self.threshold:g} or more."
+        """What is called tumour."""
+        return f"Every patch that scores {self.threshold:g} or more is called tumour."
 
     def rows(self, candidates: Candidates) -> IntArray:
         """Always -1: the threshold need not be an observed score, so no row stands for it."""
@@ -242,16 +242,17 @@ class FlagTopShare(Rule):
     """
 
     share: float
-    name = "Flag the top share"
+    name = "Call the top share tumour"
 
     def __post_init__(self) -> None:
-        _require_share("share to flag", self.share)
+        _require_share("share to call tumour", self.share)
 
     @property
     def description(self) -> str:
         """One sentence that lets a reader repeat the choice."""
         return (
-            f"The lowest score at which no more than {self.share:.4g} of the patches are flagged."
+            f"The lowest score at which no more than {self.share:.4g} of the patches are called "
+            "tumour."
         )
 
     def rows(self, candidates: Candidates) -> IntArray:
@@ -261,7 +262,7 @@ class FlagTopShare(Rule):
     def attainable(self, candidates: Candidates) -> str:
         """The smallest share that an observed score flags."""
         least = float(_metric("flagged_share", candidates)[..., 0].min())
-        return f"The highest score alone flags {least:.4g} of them; ask for at least that share."
+        return f"At the highest score {least:.4g} are called already; ask for at least that share."
 
 
 def _metric(name: MetricName, found: Candidates) -> FloatArray:

@@ -171,7 +171,7 @@ _NAMES: Final = {
     "mcc": "Matthews correlation",
     "lr_plus": "Positive likelihood ratio",
     "lr_minus": "Negative likelihood ratio",
-    "flagged_share": "Share flagged",
+    "flagged_share": "Share called tumour",
 }
 _TEMPLATE: Final = Path(__file__).with_name("evaluation.html.j2")
 _COLOURS: Final = (pages.NO_TUMOUR, pages.TUMOUR)

@@ -51,8 +51,8 @@ UNLIKE_MANY: Final = (
 RESTS_ON: Final = {
     Decisive.CENTRE: "centre",
     Decisive.RING: "surroundings",
-    Decisive.EITHER: "centre or surroundings",
-    Decisive.TOGETHER: "centre and surroundings",
+    Decisive.EITHER: "either alone",
+    Decisive.TOGETHER: "both together",
     Decisive.NO_CALL: "",
 }
 AROUND: Final = (
@@ -98,7 +98,7 @@ FILES: Final = {
     "PDF": "Summary, the 24 highest scores with their Grad-CAM, all calls; nothing reviewed.",
 }
 NOTHING_SCORED: Final = "Nothing has been scored yet. Start the batch first."
-CHANGED_SINCE: Final = "{file} is gone or has changed since it was scored. Score the batch anew."
+CHANGED_SINCE: Final = "{file} is gone or has changed since it was scored. Re-score the batch."
 APPLY: Final = "Apply {version} to this batch"
 APPLY_HELP: Final = "The scores stay; only the calls change. Each row says which version called it."
 NO_LABELS: Final = (

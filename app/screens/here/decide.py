@@ -119,7 +119,7 @@ def _point(snapshot: Snapshot, *, chosen_here: bool) -> None:
     stat_strip(stats)
     thousand = snapshot.per_thousand
     said = words.THOUSAND.format(
-        flagged=thousand.tp + thousand.fp, tp=thousand.tp, missed=thousand.fn
+        called=thousand.tp + thousand.fp, tp=thousand.tp, missed=thousand.fn
     )
     st.caption(f"{said} {words.OPTIMISTIC}" if chosen_here else said)
 

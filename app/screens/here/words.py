@@ -72,8 +72,8 @@ PREVALENCE_HELP: Final = (
     "tumour. It is recorded with the decision."
 )
 THOUSAND: Final = (
-    "Expected among 1,000 such patches: {flagged:,.0f} flagged, of which {tp:,.0f} contain tumour; "
-    "{missed:,.0f} with tumour are missed."
+    "Expected among 1,000 such patches: {called:,.0f} called tumour, of which {tp:,.0f} contain "
+    "tumour; {missed:,.0f} with tumour are missed."
 )
 OPTIMISTIC: Final = (
     "This threshold was chosen on these same patches: expect somewhat lower rates on new ones."

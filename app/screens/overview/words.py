@@ -44,8 +44,8 @@ ROC: Final = (
 SURROUNDINGS: Final = (
     "**This model leans on the tissue around the centre.** With each centre of the validation "
     "patches put into the surroundings of a patch with the other label, its AUROC for the centre "
-    "falls to {auroc:.2f} (0.5 is chance). Read flagged patches yourself; the Grad-CAM shows where "
-    "its evidence lies."
+    "falls to {auroc:.2f} (0.5 is chance). Read patches called tumour yourself; the Grad-CAM shows "
+    "where its evidence lies."
 )
 DOMAIN: Final = (
     "Patches unlike its {patches:,} reference training patches are marked; of {judged}, "

@@ -58,7 +58,7 @@ def _gallery(
     counts = {reason: sum(reason in patch.reasons for patch in read) for reason in Reason}
     reasons = [reason for reason, count in counts.items() if count]
     if not reasons:
-        empty("", words.NO_FLAGGED)
+        empty("", words.NOTHING_AGAIN)
         return
     chosen = st.pills(
         "Show",

@@ -163,7 +163,7 @@ CHANGES: Final = (
     "from it, {otherwise} otherwise."
 )
 GALLERY: Final = ("Look again", "the outlined centre is what was judged")
-NO_FLAGGED: Final = "No patch calls for another look: nobody differs from model or readers."
+NOTHING_AGAIN: Final = "No patch calls for another look: nobody differs from model or readers."
 VERDICTS: Final = ("All verdicts", "click a column to sort")
 TAGS: Final = ("Errors by tag", "a tag marks difficult patches; it need not cause the errors")
 NO_LABELLED: Final = "No labelled patch was judged, so errors cannot be counted."
@@ -185,8 +185,8 @@ FILES: Final = {
     "Verdicts, CSV": "One line per current verdict",
     "Verdicts, Parquet": "The same, for analysis",
     "Corrected labels": "ID, label and its source; training accepts it unless IDs are hidden",
-    "Report, PDF": "Summary, every flagged patch with its Grad-CAM, all verdicts. The same record, "
-    "patches and model give an identical file.",
+    "Report, PDF": "Summary, every patch to look at again with its Grad-CAM, all verdicts. The "
+    "same record, patches and model give an identical file.",
     "Whole record": "Every event of every case with its hash, including names; check it with "
     "`python -m core verify`",
 }

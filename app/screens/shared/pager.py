@@ -51,7 +51,7 @@ def pager(page: Page, what: str = "") -> None:
         line = f"{line.rstrip()} · page {page.number} of {page.pages}"
     st.caption(line.rstrip())
     if page.pages > 1:
-        st.pagination(page.pages, key=page.key, max_visible_pages=5)
+        st.pagination(page.pages, key=page.key, max_visible_pages=5, width="stretch")
 
 
 def step_button(

@@ -76,7 +76,7 @@ def _sentence(snapshot: Snapshot, metric: MetricName, text: Markup) -> Markup:
 
 
 def _workload(snapshot: Snapshot) -> Markup:
-    """Return how many of all patches are flagged in use, and how many of these have tumour."""
+    """Return how many patches are called tumour in use, and how many of these have it."""
     thousand = snapshot.per_thousand
     flagged = (thousand.tp + thousand.fp) / 1000
     base, count = _of(flagged)
@@ -90,7 +90,7 @@ def _workload(snapshot: Snapshot) -> Markup:
 def in_use(snapshot: Snapshot) -> Markup:
     """Return what the threshold would mean at the stated prevalence, and what it would cost.
 
-    A grey zone counts as not flagged here.
+    A grey zone counts as not called tumour here.
     """
     stated, cost = snapshot.assumptions, snapshot.cost
     meaning = (
@@ -99,8 +99,8 @@ def in_use(snapshot: Snapshot) -> Markup:
     )
     lines = [_SAY.format(meaning, words.CALIBRATED)]
     for name, which, estimate, share in (
-        (words.PPV, "flagged patches", snapshot.ppv, snapshot.ppv.value),
-        (words.NPV, "unflagged patches", snapshot.npv, 1 - snapshot.npv.value),
+        (words.PPV, "patches called tumour", snapshot.ppv, snapshot.ppv.value),
+        (words.NPV, "patches not called tumour", snapshot.npv, 1 - snapshot.npv.value),
     ):
         if math.isnan(share):
             continue
@@ -109,13 +109,13 @@ def in_use(snapshot: Snapshot) -> Markup:
         lines.append(_SAY.format(text, f"{name} {percent(estimate.value)}, {_interval(estimate)}"))
     cheapest = min(cost.model, cost.flag_all, cost.flag_none)
     verdict = (
-        "less than flagging every patch or none"
+        "less than calling every patch tumour, or none"
         if cost.model <= cheapest
-        else "more than flagging every patch"
+        else "more than calling every patch tumour"
         if cost.flag_all == cheapest
-        else "more than flagging no patch"
+        else "more than calling no patch tumour"
     )
-    grey = "" if snapshot.deferral is None else "; the grey zone counts as not flagged"
+    grey = "" if snapshot.deferral is None else "; the grey zone counts as not called tumour"
     expected = Markup("Expected cost per 1,000 patches: <b>{:,.1f}</b>, {}").format(
         1000 * cost.model, verdict
     )
@@ -148,14 +148,14 @@ def matrix(snapshot: Snapshot, *, in_use: bool = False) -> Markup:
 
 
 def _scaled(counts: tuple[float, float, float], by: float) -> tuple[float, float, float]:
-    flagged, grey, left = counts
-    return flagged * by, grey * by, left * by
+    called, grey, left = counts
+    return called * by, grey * by, left * by
 
 
 def _matrix(title: str, tumour: Sequence[str], none: Sequence[str], *, grey: bool) -> Markup:
     zone = Markup("<td>{}</td>")
     return Markup(
-        '<table class="nl-matrix"><caption>{}</caption><thead><tr><td></td><th>flagged</th>{}'
+        '<table class="nl-matrix"><caption>{}</caption><thead><tr><td></td><th>called tumour</th>{}'
         '<th>{}</th></tr></thead><tbody><tr><th>tumour</th><td class="nl-hit">{}</td>{}'
         '<td class="nl-miss">{}<small>missed</small></td></tr><tr><th>no tumour</th>'
         '<td class="nl-alarm">{}<small>false alarms</small></td>{}<td class="nl-clear">{}</td>'
@@ -163,7 +163,7 @@ def _matrix(title: str, tumour: Sequence[str], none: Sequence[str], *, grey: boo
     ).format(
         title,
         Markup("<th>for a reader</th>") if grey else "",
-        "cleared" if grey else "not flagged",
+        "called no tumour" if grey else "not called tumour",
         tumour[0],
         zone.format(tumour[1]) if grey else "",
         tumour[2],
@@ -182,9 +182,9 @@ def grey_zone(deferral: Deferral | None, threshold: float) -> Markup:
         "Grey zone from {:.4f} up to {:.4f}: <b>{:,.0f}</b> patches are left to a reader, {:,.0f} "
         "of them with tumour"
     ).format(deferral.lower, threshold, deferral.deferred, deferral.tumour)
-    cleared = Markup("Cleared below it: {:,.0f}, of which <b>{:,.0f}</b> contain tumour").format(
-        deferral.cleared, missed.hits
-    )
+    cleared = Markup(
+        "Called no tumour below it: {:,.0f}, of which <b>{:,.0f}</b> contain tumour"
+    ).format(deferral.cleared, missed.hits)
     return _say(
         _SAY.format(left, f"{percent(share.value)} of all, {_interval(share)}"),
         _SAY.format(

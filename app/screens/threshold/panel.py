@@ -201,14 +201,14 @@ def calibration_figure(scene: Scene) -> None:
 
 
 def decision_figure(scene: Scene) -> None:
-    """Draw from which probability on flagging pays at the stated costs."""
+    """Draw from which probability on calling tumour pays at the stated costs."""
     study, assumed = scene.study, scene.assumptions
     curve = study.decision_curve(assumed)
     _figure(
         scene,
         "decision",
         f"Decision curve at {100 * assumed.prevalence:g} %",
-        f"flagging pays off from {assumed.fair_probability:.3f}",
+        f"calling tumour pays off from {assumed.fair_probability:.3f}",
         figures.decision(
             curve,
             study.scores_for(curve.probabilities, assumed.prevalence),

@@ -18,9 +18,9 @@ STEP: Final = 0.001
 _KEY: Final = "nl-slider"
 _SCRIPT: Final = Path(__file__).with_name("slider.js")
 _HTML: Final = f"""
-<label><span>Flag a patch if its score is at least</span><output></output>
+<label><span>Call a patch tumour if its score is at least</span><output></output>
 <input type="range" min="0" max="1" step="{STEP}" aria-label="Threshold"></label>
-<p><span>not flagged</span><span>flagged as tumour</span></p>
+<p><span>not called tumour</span><span>called tumour</span></p>
 """
 _TRACK: Final = """{height:8px;border-radius:4px;background:linear-gradient(to right,
   var(--nl-no-tumour) 0 var(--lower),var(--nl-grey-zone) var(--lower) var(--upper),

@@ -58,7 +58,7 @@ RULES: Final[tuple[tuple[str, str, tuple[str, ...], str], ...]] = (
         ("Leave at least",),
         "% of tumour-free patches alone",
     ),
-    ("top:0.1", "Workload", ("Flag the top",), "% of all patches"),
+    ("top:0.1", "Workload", ("Call the top",), "% of all patches tumour"),
     (
         "grey:0.02:0.02:estimate",
         "Grey zone",
@@ -82,14 +82,14 @@ ON_SLIDES_HELP: Final = (
     "The lower end of the 95 % interval over slides must reach the target, not only the estimate."
 )
 WITH_TUMOUR: Final = Markup(
-    'Of {base} patches with tumour, <b class="nl-tumour-ink">{count}</b> are flagged'
+    'Of {base} patches with tumour, <b class="nl-tumour-ink">{count}</b> are called tumour'
 )
 WITHOUT_TUMOUR: Final = Markup(
     'Of {base} patches without tumour, <b class="nl-no-tumour-ink">{count}</b> are false alarms'
 )
 WORKLOAD: Final = Markup(
-    "Where {prevalence:g} % have tumour: of {base} patches <b>{count}</b> are flagged, {hits} of "
-    "them with tumour"
+    "Where {prevalence:g} % have tumour: of {base} patches <b>{count}</b> are called tumour, "
+    "{hits} of them with tumour"
 )
 WORKLOAD_FROM: Final = "assumed"
 NO_SUCH_PATCH: Final = {
@@ -181,22 +181,22 @@ OTHER_MODEL: Final = "These scores come from a different model, {model}."
 NOT_VALID: Final = "These are not valid test results."
 PPV: Final = "Positive predictive value (PPV)"
 NPV: Final = "Negative predictive value (NPV)"
-PPV_WHY: Final = "flagged patches that contain tumour"
-NPV_WHY: Final = "unflagged patches without tumour"
+PPV_WHY: Final = "patches called tumour that contain tumour"
+NPV_WHY: Final = "patches not called tumour that contain none"
 SHARES: Final = (
-    ("sensitivity", "Sensitivity", "tumour patches that are flagged"),
-    ("specificity", "Specificity", "tumour-free patches that are not flagged"),
-    ("ppv", "PPV in this set", "flagged patches that contain tumour; not at a clinical prevalence"),
-    ("npv", "NPV in this set", "unflagged patches without tumour; not at a clinical prevalence"),
+    ("sensitivity", "Sensitivity", "patches with tumour that are called tumour"),
+    ("specificity", "Specificity", "patches without tumour that are not called tumour"),
+    ("ppv", "PPV in this set", f"{PPV_WHY}; not at a clinical prevalence"),
+    ("npv", "NPV in this set", f"{NPV_WHY}; not at a clinical prevalence"),
     ("accuracy", "Accuracy in this set", "patches called as labelled"),
     ("balanced_accuracy", "Balanced accuracy", "mean of sensitivity and specificity"),
     ("f1", "F1 in this set", "harmonic mean of PPV and sensitivity"),
-    ("flagged_share", "Flagged share", "of all patches in this set"),
+    ("flagged_share", "Share called tumour", "of all patches in this set"),
 )
 RATIOS: Final = (
     ("mcc", "Matthews correlation", "of call and label, −1 to 1"),
-    ("lr_plus", "Likelihood ratio of a flag", "factor by which it raises the odds of tumour"),
-    ("lr_minus", "Likelihood ratio of no flag", "factor by which it lowers the odds of tumour"),
+    ("lr_plus", "Likelihood ratio of a tumour call", "raises the odds of tumour by this factor"),
+    ("lr_minus", "Likelihood ratio of a no-tumour call", "lowers them by this factor"),
 )
 INTERVALS: Final = (
     "Rely on the interval over slides: whole slides are the random unit. The one by patches takes "
