@@ -41,6 +41,8 @@ def look_at(store: SlideStore, job: Job, classifier: Classifier | None) -> None:
         return
     if progress.state in {"stopped", "broken"}:
         before.after_stop(store, job, progress, classifier)
+        if progress.state == "stopped":
+            viewer.viewer(store, job, threshold=0.5, scored=False)
         return
     results.summary(store, job)
     st.fragment(scored)(store, job, classifier)

@@ -69,7 +69,9 @@ def draw_slide(
     on_part(0.0)
     rng = np.random.default_rng(seed)
     rows, columns = np.mgrid[0:side_px, 0:side_px].astype(np.float32) / side_px
+    on_part(_QUILTS_FROM / 4)
     rough = _noise(rng, side_px, 90) * 0.012 + _noise(rng, side_px, 25) * 0.004
+    on_part(_QUILTS_FROM / 2)
     node = np.hypot((rows - 0.5) / 0.92, columns - 0.5) + 3 * rough < _NODE_RADIUS
     tumour = np.zeros_like(node)
     for x, y, radius in ISLANDS:

@@ -200,7 +200,8 @@ def after_stop(
     if progress.state == "broken":
         show_problem(NodelensError(progress.error))
     else:
-        st.info(words.STOPPED, icon=":material/pause_circle:")
+        done = f"{progress.done:,} cells" if progress.done else "The cells"
+        st.info(words.STOPPED.format(done=done), icon=":material/pause_circle:")
     with st.container(horizontal=True):
         if classifier is not None:
             start_button(

@@ -52,7 +52,7 @@ WHICH_NOTES: Final = {
     "with little tumour takes about a third of the time.",
     True: "Scores every cell of tissue.",
 }
-STOPPED: Final = "Stopped. The cells scored so far are kept; scoring resumes from there."
+STOPPED: Final = "Stopped. {done} scored so far are kept; scoring goes on from there."
 AGAIN_HELP: Final = "Deletes these scores and lets you choose anew what is scored."
 DELETE: Final = "Permanently deletes this slide's scores, and the file if you uploaded it."
 PARTLY: Final = (
