@@ -136,8 +136,10 @@ class Desk {
     this.kept.said.push({ id, after: this.kept.after, holds, said });
     this.keep();
     this.remark("");
-    if (holds) this.waits = true;
-    else this.queue.shift();
+    if (holds) {
+      this.waits = true;
+      this.send(); // what is waited for comes first
+    } else this.queue.shift();
     this.draw();
     this.send();
   }

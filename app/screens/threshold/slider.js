@@ -5,6 +5,7 @@
 const ANSWER_WITHIN_MS = 3000;
 const FIGURE_APPEARS_WITHIN_MS = 120000;
 const SVG = "http://www.w3.org/2000/svg";
+const CURVES = new Set(["roc", "precision-recall"]); // nothing is drawn in their bottom right
 const sliders = new WeakMap();
 
 export default function (component) {
@@ -74,6 +75,16 @@ function paint(slider, threshold) {
   slider.output.textContent = threshold.toFixed(4);
 }
 
+// What Plotly tells of a point would cover half of a curve this small.
+function aside(figure) {
+  const label = figure.querySelector(".hovertext");
+  if (!label) return;
+  const { xaxis, yaxis } = figure._fullLayout;
+  const { x, y, width, height } = label.getBBox();
+  const left = xaxis._offset + xaxis._length - x - width;
+  label.setAttribute("transform", `translate(${left},${yaxis._offset + yaxis._length - y - height})`);
+}
+
 function draw(slider, name) {
   const figure = document.querySelector(`.st-key-nl-figure-${name} .js-plotly-plot`);
   const home = figure?.querySelector(".svg-container");
@@ -86,6 +97,8 @@ function draw(slider, name) {
       const told = event.points.map((point) => point.customdata).find((cell) => cell?.length);
       if (told) ask(slider, Math.min(1, Math.max(0, told[told.length - 1])), true);
     });
+    const labels = CURVES.has(name) && figure.querySelector(".hoverlayer");
+    if (labels) new MutationObserver(() => aside(figure)).observe(labels, { childList: true });
     figure.style.cursor = "pointer";
   }
   let marks = home.querySelector(":scope > svg.nl-marks");
