@@ -99,11 +99,12 @@ class ReviewStore:
                 if here is None or here[0] != noted.hash:
                     raise _lost(path, "does not hold this event", noted)
 
-    def append(self, event: Event, *, action: str | None = None) -> RecordEntry:
-        """Write one event and return its entry; it is on disk then.
+    def append(self, event: Event, *then: Event, action: str | None = None) -> RecordEntry:
+        """Write an event, all that follows or nothing, and return its entry; it is on disk then.
 
         Args:
             event: What happened.
+            then: What it led to at once.
             action: The caller's token for this action. If an event with it has been written, that
                 one comes back and nothing is written, so a repeated call does no harm.
 
@@ -112,22 +113,41 @@ class ReviewStore:
             StoreError: The file cannot be written; nothing is acknowledged.
         """
         token = action or secrets.token_hex(16)
+        entries: list[RecordEntry] = []
         with self._lock, self._connection() as connection, _write_lock(connection):
             record = self._caught_up(connection)
             if token in record.actions:
                 return self._written(connection, record.actions[token], event)
-            require_allowed(record, event)
-            entry = self._insert(connection, record.end, event, token)
-        if self._anchors is not None and (
-            entry.sequence % self._anchors.every == 0 or isinstance(event, CaseOpened)
-        ):
-            self._note(Anchor(entry.sequence, entry.hash))
-        return entry
+            for each in (event, *then):
+                require_allowed(record, each)
+                entries.append(self._insert(connection, record.end, each, token))
+                record = record.extended(entries[-1:])
+                token = secrets.token_hex(16)
+        for entry in entries:
+            if self._anchors is not None and (
+                entry.sequence % self._anchors.every == 0 or isinstance(event, CaseOpened)
+            ):
+                self._note(Anchor(entry.sequence, entry.hash))
+        return entries[0]
 
     def record(self) -> Record:
         """Return what all events so far amount to."""
         with self._lock, self._connection() as connection:
             return self._caught_up(connection)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep the log of writes open meanwhile.
+
+        The last connection to close folds the log into the file, and that waits for the disk again.
+        Whoever answers somebody who waits lets go when the answer is out.
+
+        Raises:
+            StoreError: The file cannot be read.
+        """
+        with self._connection() as connection:
+            connection.execute("SELECT hash FROM events LIMIT 1").fetchall()
+            yield
 
     def links(self, start: int = 1) -> list[Link]:
         """Return the stored entries from a sequence on."""

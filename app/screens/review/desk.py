@@ -90,5 +90,5 @@ def _mount(record: Record, case: CaseOpened, reader: str, seat: Seat, again: int
 
 
 def _address(seat: Seat) -> str:
-    answers = resources.OpenDesk(seat.answer_json, seat.picture)
+    answers = resources.OpenDesk(seat.answer_json, seat.picture, seat.store.held)
     return resources.open_desk(f"{seat.case} {seat.reader}", answers)

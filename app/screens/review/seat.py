@@ -217,8 +217,7 @@ class Seat:
             "question": question,
             "note": note.format(verdict="" if before is None else call_text(before.verdict)),
             "keep": before.verdict if before is not None and stage is ReadingStage.AFTER else "",
-            # The same patch comes again with its score; that is not sent before.
-            "twice": case.mode is ReadingMode.BLIND_FIRST and stage is ReadingStage.FIRST,
+            "twice": _twice(case, stage),
             "evidence": evidence_html(record, case, shown.patch),
             "around": self.kept.has_around(shown.sha256),
             "mapAllowed": shown.patch is not None,
@@ -283,7 +282,9 @@ class Seat:
         )
         make = verdict_event if again is None else correction_event
         event = make(record, case, self.reader, said.position, reading)
-        self.store.append(event, action=said.action)
+        # One wait for the disk, not two: the reader waits for the score.
+        then = [ai_shown_event(case, self.reader, said.position)] * _twice(case, said.stage)
+        self.store.append(event, *then, action=said.action)
 
     def _seen(self, case: CaseOpened, shown: ShownTask) -> MapShown:
         """Return what goes on the record of a map that was seen; made again if it is gone."""
@@ -296,6 +297,11 @@ class Seat:
             return after
         self.store.append(back.event)
         return back.position - 1
+
+
+def _twice(case: CaseOpened, stage: ReadingStage) -> bool:
+    """Whether the same patch comes again with its score, which is not sent before."""
+    return case.mode is ReadingMode.BLIND_FIRST and stage is ReadingStage.FIRST
 
 
 def _stage(shown: ShownTask, again: int | None) -> ReadingStage:

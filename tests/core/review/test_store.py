@@ -34,6 +34,33 @@ def test_only_one_file_stays_when_nobody_is_connected(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["reviews.sqlite"]
 
 
+def test_events_of_one_step_are_all_written_or_none(tmp_path: Path) -> None:
+    store = ReviewStore(tmp_path / "reviews.sqlite")
+    case = toy_case()
+    store.append(case)
+    before = store.head()
+    with pytest.raises(ReviewError):
+        store.append(given(case, "Ann", 0), given(case, "Ann", 0))  # read already
+    assert store.head() == before
+    store.append(given(case, "Ann", 0), given(case, "Ann", 1), action="both")
+    assert store.append(given(case, "Ann", 0), given(case, "Ann", 1), action="both") is not None
+    assert len(store.entries(before.sequence + 1)) == 2
+    assert verify_store(store.path).ok
+
+
+def test_while_it_is_held_a_write_is_in_the_log_and_afterwards_in_the_file(tmp_path: Path) -> None:
+    store = ReviewStore(tmp_path / "reviews.sqlite")
+    case = toy_case()
+    store.append(case)
+    log = tmp_path / "reviews.sqlite-wal"
+    with store.held():
+        store.append(given(case, "Ann", 0))
+        assert log.stat().st_size > 0
+        assert ReviewStore(store.path).record() == store.record()
+    assert not log.exists()
+    assert ReviewStore(store.path).record() == store.record()
+
+
 def test_the_same_action_is_written_once(tmp_path: Path) -> None:
     store = ReviewStore(tmp_path / "reviews.sqlite")
     case = toy_case()
