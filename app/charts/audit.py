@@ -159,7 +159,7 @@ def contrast_dots(table: pd.DataFrame, *, colours: Colours) -> go.Figure:
                     width=3,
                 ),
                 customdata=[[c, words] for c in of_class["channel"]],
-                hovertemplate="%{customdata[0]}: centre − ring %{x:.4g}"
+                hovertemplate="%{customdata[0]}: centre − surroundings %{x:.4g}"
                 "<extra>%{fullData.name}</extra>",
                 row=place,
                 col=1,
@@ -177,7 +177,7 @@ def contrast_dots(table: pd.DataFrame, *, colours: Colours) -> go.Figure:
         legend={"orientation": "h", "y": 1.08, "yanchor": "bottom", "x": 0},
         margin={"t": 66}, **CLICKED,
     )  # fmt: skip
-    figure.update_xaxes(title_text="Centre minus ring, mean over patches", row=3, col=1)
+    figure.update_xaxes(title_text="Centre minus surroundings, mean over patches", row=3, col=1)
     return figure
 
 
@@ -244,9 +244,12 @@ def patch_scatter(
         colours: Of the page.
     """
     figure = go.Figure()
-    large = {"size": 8 if len(rows) <= _FEW_POINTS else 4, "opacity": 0.7}
+    few = len(rows) <= _FEW_POINTS
+    large = {"size": 8 if few else 4, "opacity": 0.7}
+    # Few are drawn without WebGL, which some computers lack and browsers take from hidden charts.
+    add = figure.add_scatter if few else figure.add_scattergl
     for name, marker, chosen in _coloured(groups, colours):
-        figure.add_scattergl(
+        add(
             x=x[chosen].astype(np.float32),
             y=y[chosen].astype(np.float32),
             customdata=rows[chosen].astype(np.int32),

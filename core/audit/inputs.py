@@ -168,7 +168,7 @@ def _readers(
         yield from ((name, partial(source.table, name)) for name in source.tables())
     for name, path in files:
         if is_table(name):
-            yield name, partial(read_table, path)
+            yield name, partial(read_table, path, name=PurePosixPath(name).name)
 
 
 def _read(readers: Iterator[tuple[str, Callable[[], Table]]]) -> Iterator[tuple[str, Table]]:

@@ -73,16 +73,22 @@ def is_table(name: str) -> bool:
     return name.lower().endswith(TABLE_SUFFIXES)
 
 
-def read_table(file: Path, *, required: Sequence[str] = ()) -> Table:
+def read_table(file: Path, *, name: str = "", required: Sequence[str] = ()) -> Table:
     """Return the table in a file; see `parse_table`.
+
+    Args:
+        file: Where it is.
+        name: What it is called where it comes from; "" as the file is.
+        required: Columns that it must have.
 
     Raises:
         SourceError: It cannot be read, is ambiguous, or lacks a required column.
     """
+    name = name or file.name
     try:
         if file.stat().st_size > MAX_TABLE_BYTES:
             raise SourceError(
-                f"{file.name} has {file.stat().st_size / 2**20:,.0f} MiB; a table has at most "
+                f"{name} has {file.stat().st_size / 2**20:,.0f} MiB; a table has at most "
                 f"{MAX_TABLE_BYTES // 2**20} MiB. Split it."
             )
         data = file.read_bytes()
@@ -90,10 +96,10 @@ def read_table(file: Path, *, required: Sequence[str] = ()) -> Table:
         raise
     except OSError as error:
         raise SourceError(
-            f"{file.name} cannot be read ({error.strerror or error}). Check that it is there and "
+            f"{name} cannot be read ({error.strerror or error}). Check that it is there and "
             "its permissions."
         ) from None
-    return parse_table(file.name, data).require(*required)
+    return parse_table(name, data).require(*required)
 
 
 def parse_table(name: str, data: bytes, *, called: Mapping[str, str] | None = None) -> Table:

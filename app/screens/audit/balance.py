@@ -44,7 +44,7 @@ def balance_panel(view: AuditView) -> None:
             height=min(36 + 35 * len(table), 320),
             column_config={
                 "Tumour share": st.column_config.ProgressColumn(
-                    format="percent", min_value=0, max_value=1
+                    format="%.0f %%", min_value=0, max_value=100
                 )
             },
             key=f"audit-table-{by}",
@@ -67,7 +67,9 @@ def _table(table: pd.DataFrame, *, slides: bool) -> pd.DataFrame:
              "prevalence": "Tumour share", "unreadable": "Unreadable"}  # fmt: skip
     if slides:
         names["splits"] = "In splits"
-    shown = shown.assign(unreadable=shown["patches"] - shown["readable"])
+    shown = shown.assign(
+        unreadable=shown["patches"] - shown["readable"], prevalence=100 * shown["prevalence"]
+    )
     return shown[list(names)].rename(columns=names)
 
 

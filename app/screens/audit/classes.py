@@ -164,7 +164,7 @@ def _associations(view: AuditView, colours: charts.Colours) -> None:
     how = words.SLIDE_INTERVALS.format(slides=slides) if slides else words.PATCH_INTERVALS
     st.caption(words.ASSOCIATIONS.format(intervals=how))
     probes = view.audit.table("probes")
-    if probes is not None and len(probes):
+    if probes is not None and probes["score"].notna().any():
         _probes(probes)
 
 
@@ -174,13 +174,13 @@ def _probes(probes: pd.DataFrame) -> None:
     rows = [
         (
             row["told"],
-            row["seen"],
+            {"ring": "surroundings"}.get(row["seen"], row["seen"]),
             with_small(number(row["score"], 3), f"chance {number(row['chance'], 3)}"),
             row["measure"],
             f"{row['patches']:,}",
             "; ".join(filter(None, (row["folds"], row["note"]))),
         )
-        for row in probes.to_dict("records")
+        for row in probes[probes["score"].notna()].to_dict("records")
     ]
     table(("Predicts", "From the", "Score", "Measure", "Patches", "Folds"), rows)
     st.caption(words.BASELINE)
@@ -193,14 +193,14 @@ def _select_dot(key: str) -> None:
 
 
 def _contrasts(view: AuditView, colours: charts.Colours) -> None:
-    section("Centre against ring", "click a point to see the patches that differ most")
+    section("Centre against surroundings", "click a point to see the patches that differ most")
     found = _table_or_reason(view, view.audit.table("contrasts"), "labels")
     if found is None:
         return
     chart(
         audit_charts.contrast_dots(found, colours=colours),
         _CONTRASTS,
-        "Mean difference between centre and ring of each channel and class, with intervals",
+        "Mean difference between centre and surroundings of each channel and class, with intervals",
         on_select=_select_contrast,
         selection_mode="points",
     )

@@ -62,7 +62,7 @@ def _patch(store: AuditStore, job: Job, view: AuditView) -> None:
         return
     rows = nearest(view, row, _NEIGHBOURS)
     if len(rows):
-        section("Nearest patches", "by mean colour and stain of centre and ring")
+        section("Nearest patches", "by mean colour and stain of centre and surroundings")
         cards = [TileCard((tile(view, source, int(near)),)) for near in rows]
         tiles(cards, key="audit-neighbours")
 

@@ -53,6 +53,15 @@ def test_uploaded_tables_tell_label_slide_and_split(tmp_path: Path) -> None:
     assert "1 id more than once" in faults.loc[faults["kind"] == "mended", "detail"].item()
 
 
+def test_what_was_mended_in_an_uploaded_table_is_told_by_the_name_it_came_with(
+    tmp_path: Path,
+) -> None:
+    store = AuditStore(tmp_path)
+    files = [*uploads(["set/a.png"]), Upload("set/labels.csv", b"id;label\na;1\n")]
+    faults = store.inputs(store.jobs.add_upload(OWNER, "set", files)).table_faults
+    assert list(faults["detail"]) == ["labels.csv is separated by semicolons."]
+
+
 def test_without_a_table_folders_tell_label_and_split(tmp_path: Path) -> None:
     store = AuditStore(tmp_path)
     names = ["set/train/0/a.png", "set/valid/1/b.png", "set/c.png"]

@@ -185,8 +185,8 @@ def test_every_measure_is_drawn_when_it_is_unfolded(look_at: Callable[..., AppTe
     page.session_state["audit-measures"] = True
     page.run()
     assert not page.exception
-    assert "Centre against ring" in html(page)
-    assert "Centre against ring" not in folded
+    assert "Centre against surroundings" in html(page)
+    assert "Centre against surroundings" not in folded
 
 
 def test_the_table_stands_where_the_pictures_do(
