@@ -39,17 +39,17 @@ def replacing(path: Path) -> Iterator[Path]:
 def write_once(path: Path, text: str) -> bool:
     """Write a file that nobody may change, whole or not at all; False if it was there first."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.chmod(0o444)
     try:
+        with temporary.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o444)
         os.link(temporary, path)  # unlike a rename, a link never replaces
     except FileExistsError:
         return False
     finally:
-        temporary.unlink()
+        temporary.unlink(missing_ok=True)
     return True
 
 

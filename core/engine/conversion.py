@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from core.bundle.bundle import read_bundle
+from core.engine.graphs import NOT_WRITTEN
 from core.engine.openvino_cpu import (
     EVIDENCE,
     FEATURES,
@@ -46,6 +47,7 @@ def write_graph(folder: Path, to: Path) -> None:
     Raises:
         BundleError: The bundle is damaged.
         RunError: The network holds an operation that OpenVINO lacks.
+        OSError: It cannot be written there; that says nothing of the network.
     """
     served, names = _served(folder)
     openvino = import_openvino()
@@ -65,7 +67,10 @@ def write_graph(folder: Path, to: Path) -> None:
         output.get_tensor().set_names({name})
     if served.last_layer is not None:
         model.set_rt_info(json.dumps(asdict(served.last_layer)), LAST_LAYER)
-    openvino.save_model(model, to, compress_to_fp16=False)
+    try:
+        openvino.save_model(model, to, compress_to_fp16=False)
+    except RuntimeError as error:
+        raise OSError(f"The converted network cannot be written ({error}).") from None
 
 
 def write_onnx(folder: Path, to: Path) -> None:
@@ -111,3 +116,6 @@ if __name__ == "__main__":
         write_graph(Path(sys.argv[1]), Path(sys.argv[2]))
     except NodelensError as trouble:
         sys.exit(str(trouble))
+    except OSError as trouble:
+        sys.stderr.write(f"{trouble}\n")
+        sys.exit(NOT_WRITTEN)

@@ -20,6 +20,8 @@ _GRAPH_FILE: Final = "graph.xml"
 _PARTS: Final = ("graph.xml", "graph.bin")
 _REFUSED_FILE: Final = "not_convertible.txt"
 _LONGEST_S: Final = 600
+NOT_WRITTEN: Final = 74
+"""The converter's exit status for a disk that is full or read-only (sysexits' EX_IOERR)."""
 
 
 def converted_graph(bundle: Bundle, folder: Path) -> Path:
@@ -105,4 +107,6 @@ def _convert(bundle: Path, to: Path) -> None:
     )
     if done.returncode != 0:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        if done.returncode == NOT_WRITTEN:
+            raise OSError(reason)
         raise RunError(reason)

@@ -1,5 +1,6 @@
 """Locked operating points on disk: one file a version, written once, never over another."""
 
+import hashlib
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -159,6 +160,9 @@ class OperatingPointStore:
             decision: What is locked.
             by: Who locks it.
             now: Aware time; the clock's if not given.
+
+        Raises:
+            OSError: The disk is full or read-only; nothing is locked then.
         """
         folder = self._of(decision.weights_sha256)
         folder.mkdir(parents=True, exist_ok=True)
@@ -173,10 +177,11 @@ class OperatingPointStore:
                 locked_at=now or datetime.now(UTC),
                 previous_sha256=sha256_of(before) if before.is_file() else None,
             )
-            file = folder / f"v{number}.json"
-            if write_once(file, locked.model_dump_json(indent=2) + "\n"):
-                entry = {"version": locked.version, "sha256": sha256_of(file)}
-                append_record(folder / _LOCKS_FILE, entry)
+            text = locked.model_dump_json(indent=2) + "\n"
+            digest = hashlib.sha256(text.encode()).hexdigest()
+            # First the hash: no version is ever there, and in force, whose change nobody would see.
+            append_record(folder / _LOCKS_FILE, {"version": locked.version, "sha256": digest})
+            if write_once(folder / f"v{number}.json", text):
                 return locked
 
     def record_opening(self, locked: LockedPoint, *, by: str, scores_sha256: str) -> None:

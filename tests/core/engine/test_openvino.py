@@ -117,6 +117,21 @@ def test_a_network_that_does_not_convert_runs_in_pytorch_and_is_tried_once(
         open_engine(stained, device="cpu", kind=EngineKind.OPENVINO, graphs=graphs)
 
 
+def test_a_full_disk_says_nothing_of_the_network_and_is_not_remembered(
+    toy_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise RuntimeError("basic_ios::clear: iostream error")
+
+    bundle = read_bundle(toy_bundle)
+    with monkeypatch.context() as patched:
+        patched.setattr("openvino.save_model", full)
+        engine = open_engine(bundle, device="cpu", graphs=tmp_path)
+        assert isinstance(engine, TorchEngine)
+        assert not list(tmp_path.glob("*"))
+    assert isinstance(open_engine(bundle, device="cpu", graphs=tmp_path), OpenVinoEngine)
+
+
 def _with_stains(bundle: Bundle, folder: Path) -> Bundle:
     write_toy_bundle(folder)
     card = folder / "card.json"

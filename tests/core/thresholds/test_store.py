@@ -1,4 +1,6 @@
+import errno
 import hashlib
+import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,6 +52,36 @@ def test_each_lock_is_a_version_of_its_own_that_names_the_one_before(
     assert second.previous_sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
     assert read_locked_point(file) == first
     assert file.stat().st_mode & 0o222 == 0
+
+
+@pytest.mark.parametrize("full_at", range(2))
+def test_a_lock_that_a_full_disk_stopped_is_no_lock(
+    tmp_path: Path, toy_classifier: Classifier, monkeypatch: pytest.MonkeyPatch, full_at: int
+) -> None:
+    """The record of hashes and the version are synced each; either may find no room."""
+    store = OperatingPointStore(tmp_path)
+    first = store.lock(decision(toy_classifier), by="Dr A")
+    weights, calls = first.weights_sha256, iter(range(99))
+    synced = os.fsync
+
+    def fsync(fd: int) -> None:
+        if next(calls) == full_at:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        synced(fd)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("core.files.os.fsync", fsync)
+        with pytest.raises(OSError, match="No space left"):
+            store.lock(decision(toy_classifier, threshold=0.4), by="Dr B")
+    assert store.in_force(weights) == first
+    assert (store.versions(weights), store.faults(weights)) == ([first], [])
+    assert not list(tmp_path.rglob(".v*"))
+    again = store.lock(decision(toy_classifier, threshold=0.5), by="Dr B")
+    assert store.in_force(weights) == again
+    file = store.path(weights, "v2")
+    file.chmod(0o644)
+    file.write_text(file.read_text("utf-8").replace("0.5", "0.1"), "utf-8")
+    assert "was changed after it was locked" in store.faults(weights)[0]
 
 
 def test_people_who_lock_at_once_get_versions_of_their_own(
