@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
 from cyclopts.argument import Argument
 
-from core.errors import NodelensError
+from core.errors import DiskError, NodelensError
 from core.settings import Device, Settings
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def run_program(program: Program, arguments: Sequence[str] | None) -> int:
         return WRONG_USAGE
     except NodelensError as error:
         _say(f"{name}: {error}")
-        return WRONG_USAGE
+        return UNEXPECTED if isinstance(error, DiskError) else WRONG_USAGE
     except KeyboardInterrupt:
         _say(f"\n{program.stopped}")
         return INTERRUPTED

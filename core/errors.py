@@ -69,6 +69,10 @@ class SettingsError(NodelensError, ValueError):
     """An environment variable of this installation says something that cannot be done."""
 
 
+class DiskError(NodelensError, OSError):
+    """The disk is full, read-only or broken, or may not be written; nobody did anything wrong."""
+
+
 def first_fault(error: "ValidationError") -> str:
     """Return where a file first breaks its schema and how, e.g. "threshold: Input should be …".
 

@@ -1,5 +1,6 @@
 """Files that are written whole or not at all, their hashes, and text that spreadsheets may open."""
 
+import errno
 import hashlib
 import json
 import os
@@ -11,6 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
+from core.errors import DiskError
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -20,18 +23,44 @@ try:
 except ImportError:  # Windows
     fcntl = None
 
+_OF_DISK: Final = frozenset(
+    {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, getattr(errno, "EDQUOT", 122)}
+)
 _FORMULA: Final = re.compile(r"'*\s*[=+\-@＝＋－＠\t\r]")  # noqa: RUF001 - full-width on purpose
 
 
 @contextmanager
+def told_of_disk(path: Path) -> Iterator[None]:
+    """Turn what the disk has against writing `path` into a sentence.
+
+    Raises:
+        DiskError: It is full, read-only or broken, or may not be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _OF_DISK:
+            raise
+        raise DiskError(
+            f"{path.name} could not be written: {error.strerror}. What is there stays as it was; "
+            "check the free space and the permissions of its folder, then try again.",
+        ) from None
+
+
+@contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path` and move it there, whole and on disk, at the end."""
+    """Give a temporary path beside `path` and move it there, whole and on disk, at the end.
+
+    Raises:
+        DiskError: See `told_of_disk`.
+    """
     temporary = path.with_name(f".{path.name}.part")
     try:
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with told_of_disk(path):
+            yield temporary
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -40,12 +69,13 @@ def write_once(path: Path, text: str) -> bool:
     """Write a file that nobody may change, whole or not at all; False if it was there first."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o444)
-        os.link(temporary, path)  # unlike a rename, a link never replaces
+        with told_of_disk(path):
+            with temporary.open("w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.chmod(0o444)
+            os.link(temporary, path)  # unlike a rename, a link never replaces
     except FileExistsError:
         return False
     finally:
@@ -59,7 +89,7 @@ def append_record(path: Path, entry: Mapping[str, str]) -> None:
     A line that a power cut left torn before it stays a line of its own.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab+") as file:
+    with told_of_disk(path), path.open("ab+") as file:
         size = file.seek(0, os.SEEK_END)
         torn = False
         if size:

@@ -162,7 +162,7 @@ class OperatingPointStore:
             now: Aware time; the clock's if not given.
 
         Raises:
-            OSError: The disk is full or read-only; nothing is locked then.
+            DiskError: The disk is full or read-only; nothing is locked then.
         """
         folder = self._of(decision.weights_sha256)
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,7 @@
 """What an operator asks of an installation: does it work, and is there a copy?"""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from core.review.verify import verify_store
 from core.review.vocabulary import Verdict
 from core.settings import Settings
 from tests.core.review.toys import given, toy_case, toy_patch
+from tests.toys import write_patches
 
 
 @pytest.fixture
@@ -74,3 +77,30 @@ def test_a_backup_taken_while_somebody_writes_is_whole(data: Path, tmp_path: Pat
     assert main(["backup", str(target)]) == 2
     assert main(["backup", str(tmp_path / "all"), "--jobs"]) == 0
     assert list((tmp_path / "all" / "jobs").iterdir())
+
+
+def test_a_full_disk_is_a_sentence_of_its_own_and_no_wrong_usage(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every table and record is written by the same few functions; the last sync finds no room."""
+    write_patches(tmp_path / "patches", 3)
+    out = tmp_path / "s.csv"
+    out.write_text("what was there before")
+    synced, files = os.fsync, iter(range(99))
+
+    def fsync(fd: int) -> None:
+        if next(files) == 2:  # journal, rows, table
+            raise OSError(errno.ENOSPC, "No space left on device")
+        synced(fd)
+
+    score = ["score", str(tmp_path / "patches"), "--out"]
+    asked = [*score, str(out)]
+    assert main([*score, str(tmp_path / "first.csv")]) == 0  # converts the network
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", fsync)
+        assert main(asked) == 70
+    assert "s.csv could not be written: No space left on device" in capsys.readouterr().err
+    assert out.read_text() == "what was there before"
+    assert main([*asked, "--resume"]) == 0
+    assert out.read_bytes() == (tmp_path / "first.csv").read_bytes()
+    assert not list(tmp_path.glob(".*.part"))

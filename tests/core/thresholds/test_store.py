@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from core.__main__ import main
 from core.bundle import SHIPPED
-from core.errors import RunError
+from core.errors import DiskError, RunError
 from core.scoring import Classifier, apply_locked_point
 from core.statistics import Measured
 from core.thresholds import Decision, OperatingPointStore, read_locked_point
@@ -71,7 +71,7 @@ def test_a_lock_that_a_full_disk_stopped_is_no_lock(
 
     with monkeypatch.context() as patched:
         patched.setattr("core.files.os.fsync", fsync)
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(DiskError, match="could not be written: No space left"):
             store.lock(decision(toy_classifier, threshold=0.4), by="Dr B")
     assert store.in_force(weights) == first
     assert (store.versions(weights), store.faults(weights)) == ([first], [])
