@@ -16,13 +16,15 @@ import numpy as np
 from PIL import Image
 
 from core.errors import NodelensError
-from core.files import FolderLock
+from core.files import FolderLock, torn_records
+from core.jobs.folder import SPARE_BYTES, JobFolder
 from core.patches.reader import read_image
 from core.review import ReviewStore
 from core.review.anchors import AnchorFile, read_anchors
 from core.review.verify import verify_store
 from core.scoring import open_classifier
 from core.settings import PROJECT, Settings
+from core.tables import counted
 from core.thresholds import OperatingPointStore
 
 _PINNED: Final = PROJECT / "requirements.txt"
@@ -60,6 +62,7 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield from _data_folder(settings)
     yield _record(settings)
     yield from _thresholds(settings)
+    yield from _torn(settings)
     if settings.leads:
         yield Check(
             "leads",
@@ -118,10 +121,18 @@ def _reader() -> Check:
 def _data_folder(settings: Settings) -> Iterator[Check]:
     folder = settings.data_dir
     if not folder.is_dir():
-        yield Check("data folder", Grade.WARNING, f"{folder} is not there; the app will make it.")
+        above = next((one for one in (folder, *folder.parents) if one.exists()), folder)
+        if above.is_dir() and os.access(above, os.W_OK | os.X_OK):
+            found = f"{folder} is not there; the app will make it."
+            yield Check("data folder", Grade.WARNING, found)
+        else:
+            found = f"{folder} cannot be made: {above} is no folder that may be written."
+            yield Check("data folder", Grade.BROKEN, found)
         return
-    if not os.access(folder, os.W_OK):
-        yield Check("data folder", Grade.BROKEN, f"{folder} cannot be written.")
+    for one in (folder, *sorted(folder.iterdir() if os.access(folder, os.R_OK) else ())):
+        if not os.access(one, os.R_OK | os.W_OK | (os.X_OK if one.is_dir() else 0)):
+            found = f"{one} cannot be read and written by this account."
+            yield Check("data folder", Grade.BROKEN, found)
     mode = stat.S_IMODE(folder.stat().st_mode)
     if os.name == "posix" and mode & 0o077:
         yield Check(
@@ -132,8 +143,12 @@ def _data_folder(settings: Settings) -> Iterator[Check]:
     else:
         yield Check("data folder", Grade.FINE, str(folder))
     free = shutil.disk_usage(folder).free
-    level = Grade.FINE if free > _LOW_BYTES else Grade.WARNING
-    yield Check("free disk", level, f"{free / 1024**3:,.1f} GiB.")
+    if free < SPARE_BYTES:
+        found = f"{free / 1024**2:,.0f} MiB; nothing can be uploaded, and writing may fail."
+        yield Check("free disk", Grade.BROKEN, f"{found} Delete batches or make room.")
+    else:
+        level = Grade.FINE if free > _LOW_BYTES else Grade.WARNING
+        yield Check("free disk", level, f"{free / 1024**3:,.1f} GiB.")
     lock = FolderLock(folder)
     yield Check(
         "in use",
@@ -172,6 +187,20 @@ def _thresholds(settings: Settings) -> Iterator[Check]:
         yield Check("locked thresholds", Grade.BROKEN, fault)
     if not faults:
         yield Check("locked thresholds", Grade.FINE, "All are as they were locked.")
+
+
+def _torn(settings: Settings) -> Iterator[Check]:
+    """What a power cut or a full disk left, and what is passed over because of it."""
+    for folder in (settings.operating_points_dir, settings.local_decisions_dir):
+        for file in sorted(folder.rglob("*.jsonl")) if folder.is_dir() else ():
+            if torn := torn_records(file):
+                found = f"{counted(torn, 'line')} of {file} torn; the others count."
+                yield Check("records", Grade.WARNING, found)
+    for folder in (settings.jobs_dir, settings.audits_dir, settings.slides_dir):
+        if lost := JobFolder(folder).unreadable():
+            found = f"{counted(len(lost), 'job')} of {folder} cannot be read ({lost[0]})."
+            what = "Nobody sees them; they go when they expire, or delete their folders."
+            yield Check("jobs", Grade.WARNING, f"{found} {what}")
 
 
 def report(settings: Settings) -> int:

@@ -102,17 +102,22 @@ def append_record(path: Path, entry: Mapping[str, str]) -> None:
 
 def read_records(path: Path) -> list[dict[str, str]]:
     """Return the lines of a record, oldest first; what is torn or garbled is passed over."""
-    if not path.exists():
-        return []
-    found = []
-    for line in path.read_bytes().splitlines():
+    return [entry for entry in _records(path) if entry is not None]
+
+
+def torn_records(path: Path) -> int:
+    """Return how many lines of a record are passed over."""
+    return sum(entry is None for entry in _records(path))
+
+
+def _records(path: Path) -> Iterator[dict[str, str] | None]:
+    for line in path.read_bytes().splitlines() if path.exists() else ():
         try:
             entry = json.loads(line)
         except (ValueError, RecursionError):
-            continue
-        if isinstance(entry, dict):
-            found.append({str(key): str(value) for key, value in entry.items()})
-    return found
+            entry = None
+        known = isinstance(entry, dict)
+        yield {str(key): str(value) for key, value in entry.items()} if known else None
 
 
 def take_lock(fd: int) -> bool:

@@ -49,7 +49,7 @@ ANOTHER_APP: Final = (
     "Another NodeLens works in this data folder. Here everything can be read, and nothing started "
     "or deleted. Use the other one, or close it and reload this page."
 )
-_SPARE_BYTES: Final = 256 * 1024 * 1024
+SPARE_BYTES: Final = 256 * 1024 * 1024
 """Left free for rows, verdicts and everybody else."""
 _COPY_BYTES: Final = 1024 * 1024
 
@@ -201,7 +201,7 @@ class JobFolder:
             SourceError: The disk is nearly full, or the owner's uploads would fill too much.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        if shutil.disk_usage(self.folder).free < size + _SPARE_BYTES:
+        if shutil.disk_usage(self.folder).free < size + SPARE_BYTES:
             raise SourceError(
                 "There is not enough free space for this upload. Delete batches that are no "
                 "longer needed, or tell the operator."
@@ -319,14 +319,18 @@ class JobFolder:
         """Return one of the owner's jobs, None if there is no such job of this owner."""
         return next((job for job in self.jobs(owner) if job.id == job_id), None)
 
+    def unreadable(self) -> list[str]:
+        """Return the jobs that nobody sees: half made when a process died, or damaged."""
+        return sorted(set(self._ids()) - {job.id for job in self._all()})
+
+    def _ids(self) -> list[str]:
+        names = [folder.name for folder in self.folder.iterdir()] if self.folder.is_dir() else []
+        return [name for name in names if _JOB_ID.match(name)]
+
     def _all(self) -> Iterator[Job]:
-        if not self.folder.is_dir():
-            return
-        for folder in self.folder.iterdir():
-            if not _JOB_ID.match(folder.name):
-                continue
+        for job_id in self._ids():
             try:
-                yield _checked((folder / _JOB_FILE).read_bytes())
+                yield _checked((self.folder / job_id / _JOB_FILE).read_bytes())
             except (OSError, ValueError):
                 continue  # half made when the process died, or being removed
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,50 @@ def test_what_is_broken_is_named(data: Path, toy_bundle: Path) -> None:
     details = [check.detail for check in examine(settings) if check.name == "in use"]
     assert details == ["An app works in the data folder."]
     lock.release()
+
+
+def test_what_a_power_cut_or_a_full_disk_left_is_named(
+    data: Path, toy_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(data_dir=data, model_dir=toy_bundle, device="cpu")
+    assert {"records", "jobs"}.isdisjoint(levels(settings))
+    record = settings.operating_points_dir / ("a" * 16) / "in_force.jsonl"
+    record.parent.mkdir(parents=True)
+    record.write_text('{"version": "shipped"}\n{"at": "20')
+    JobStore(settings.jobs_dir).add_server_path("alice", "x", tmp_path)
+    (manifest,) = settings.jobs_dir.glob("*/job.json")
+    manifest.write_text('{"id": "')
+    found = {check.name: check.detail for check in examine(settings)}
+    assert found["records"] == f"1 line of {record} torn; the others count."
+    assert f"1 job of {settings.jobs_dir} cannot be read ({manifest.parent.name})" in found["jobs"]
+    room = shutil.disk_usage(data)._replace(free=200 * 2**20)
+    monkeypatch.setattr("core.doctor.shutil.disk_usage", lambda _: room)
+    assert levels(settings)["free disk"] is Grade.BROKEN
+
+
+def test_a_data_folder_that_cannot_be_is_broken(
+    toy_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("no folder")
+    for place, level in (
+        (file, Grade.BROKEN),
+        (file / "below", Grade.BROKEN),
+        (tmp_path / "a" / "b", Grade.WARNING),
+    ):
+        found = levels(Settings(data_dir=place, model_dir=toy_bundle, device="cpu"))
+        assert found["data folder"] is level
+        assert not (tmp_path / "a").exists()
+    kept = tmp_path / "kept"
+    (kept / "jobs").mkdir(parents=True, mode=0o700)
+    kept.chmod(0o700)
+    asked = os.access
+    monkeypatch.setattr(  # whoever runs the tests may be allowed everything
+        "core.doctor.os.access", lambda path, mode: path != kept / "jobs" and asked(path, mode)
+    )
+    settings = Settings(data_dir=kept, model_dir=toy_bundle, device="cpu")
+    details = [check.detail for check in examine(settings) if check.level is Grade.BROKEN]
+    assert details == [f"{kept / 'jobs'} cannot be read and written by this account."]
 
 
 def test_a_backup_taken_while_somebody_writes_is_whole(data: Path, tmp_path: Path) -> None:
