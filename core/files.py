@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from core.errors import DiskError
 
@@ -63,6 +63,38 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: object, *, indent: int | None = 2) -> None:
+    """Write JSON, whole or not at all; without an indent in one line of ASCII."""
+    text = json.dumps(content, indent=indent, ensure_ascii=indent is None)
+    with replacing(path) as temporary:
+        temporary.write_text(text if indent is None else f"{text}\n", "utf-8")
+
+
+def write_table(path: Path, table: "pd.DataFrame") -> None:
+    """Write a table as Parquet or, by its suffix, CSV, whole or not at all."""
+    with replacing(path) as temporary:
+        if path.suffix == ".parquet":
+            table.to_parquet(temporary, index=False)
+        else:
+            table.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def journal_line(content: Mapping[str, Any]) -> bytes:
+    """Return the line of a journal that holds some JSON content."""
+    return json.dumps(content, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+
+
+def read_journal_line(line: bytes) -> dict[str, Any] | None:
+    """Return a whole line's content, None for a torn one."""
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        content = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
 
 
 def write_once(path: Path, text: str) -> bool:

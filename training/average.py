@@ -16,6 +16,7 @@ from torch import Tensor
 
 from core.bundle import InputTransform, Parent, build_network, load_weights
 from core.errors import RunError
+from core.files import write_json
 from core.tables import read_table
 from training.data.feed import Feed
 from training.data.labelled import open_labelled
@@ -30,7 +31,6 @@ from training.runs.folder import (
     RunFolder,
     read_finished,
     write_config,
-    write_json,
     write_scores,
     write_tensors,
 )

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from core.errors import RunError
-from core.files import replacing
+from core.files import replacing, write_json, write_table
 from core.statistics import Evidence
 from core.tables import read_table
 from training.bundling.performance import Performance, measure_performance
@@ -20,7 +20,7 @@ from training.fitting import planned_split, run_fit, say
 from training.judging.subject import OUT_OF_FOLD_PARQUET, OUT_OF_FOLD_SCORES, TEACHING_SCORES
 from training.learning.team import require_one_process
 from training.options import CrossvalOptions, DistillOptions, FitOptions, Fold
-from training.runs.folder import CROSSVAL_FILE, RunFolder, read_config, read_finished, write_json
+from training.runs.folder import CROSSVAL_FILE, RunFolder, read_config, read_finished
 
 
 @dataclass(frozen=True)
@@ -140,10 +140,8 @@ def _gather(options: CrossvalOptions, runs: list[RunFolder]) -> Crossval:
         with replacing(root / TEACHING_SCORES) as file:
             teaching = _joined([run.teaching for run in runs])
             teaching.to_csv(file, index=False, lineterminator="\n")
-    with replacing(root / OUT_OF_FOLD_SCORES) as file:
-        table.to_csv(file, index=False, lineterminator="\n")
-    with replacing(root / OUT_OF_FOLD_PARQUET) as file:
-        table.to_parquet(file, index=False)
+    write_table(root / OUT_OF_FOLD_SCORES, table)
+    write_table(root / OUT_OF_FOLD_PARQUET, table)
     known = bool((table["slide"] != "").all())
     evidence = Evidence.of(
         table["label"].to_numpy(),

@@ -8,7 +8,7 @@ from typing import Final
 import pandas as pd
 
 from core.errors import RunError
-from core.files import replacing
+from core.files import write_table
 from core.tables import is_table, read_table
 from training.bundling.scoring import ALL
 from training.data.labelled import open_labelled
@@ -105,5 +105,4 @@ def write_teacher_scores(options: DistillOptions, table: Path) -> None:
             "Note: where the teacher trained on these very patches, its scores are surer than "
             "they would be on new ones. Out-of-fold scores (`crossval`) teach better."
         )
-    with replacing(table) as file:
-        scores.to_csv(file, index=False, lineterminator="\n")
+    write_table(table, scores)

@@ -5,10 +5,10 @@ import os
 
 import pandas as pd
 
-from core.files import replacing
+from core.files import write_json, write_table
 from training.judging.subject import ENSEMBLE_SCORES, Subject, mean_subject
 from training.options import EnsembleOptions
-from training.runs.folder import ENSEMBLE_FILE, write_json
+from training.runs.folder import ENSEMBLE_FILE
 
 
 def run_ensemble(options: EnsembleOptions) -> Subject:
@@ -32,8 +32,7 @@ def run_ensemble(options: EnsembleOptions) -> Subject:
             "prob_tumour": scores.evidence.scores,
         }
     )
-    with replacing(options.out / ENSEMBLE_SCORES) as file:
-        table.to_csv(file, index=False, lineterminator="\n")
+    write_table(options.out / ENSEMBLE_SCORES, table)
     write_json(
         options.out / ENSEMBLE_FILE,
         {

@@ -13,10 +13,9 @@ from torchvision.datasets import PCAM
 from tqdm import tqdm
 
 from core.errors import RunError
-from core.files import sha256_of
+from core.files import sha256_of, write_json
 from core.tables import read_table
 from training.options import FetchOptions
-from training.runs.folder import write_json
 
 RECORD_FILE: Final = "fetched.json"
 COMPETITION: Final = "histopathologic-cancer-detection"

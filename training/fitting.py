@@ -13,6 +13,7 @@ from torch import nn
 
 from core.bundle import InputTransform, build_network, known_slides, load_weights
 from core.errors import NodelensError, RunError
+from core.files import write_json
 from training.data.feed import Feed
 from training.data.labelled import Teacher, open_labelled, read_teacher
 from training.data.pack import open_pack, require_labels
@@ -38,7 +39,6 @@ from training.runs.folder import (
     read_config,
     read_tensors,
     write_config,
-    write_json,
     write_scores,
 )
 from training.runs.history import open_event_log

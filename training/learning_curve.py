@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.errors import RunError
-from core.files import replacing
+from core.files import replacing, write_table
 from core.pages import dressed, error_bars, figures_page
 from core.thresholds.score_table import run_scores
 from training.bundling.performance import measure_performance
@@ -85,8 +85,7 @@ def run_curve(options: CurveOptions, *, should_stop: Callable[[], bool]) -> list
         one = replace(options.fit, out=root / name, cache=cache, train_patches=size)
         points.append(_point(run_fit(one, should_stop=should_stop)))
     points.sort(key=lambda point: point.train_patches)
-    with replacing(root / TABLE_FILE) as file:
-        pd.DataFrame(map(asdict, points)).to_csv(file, index=False, lineterminator="\n")
+    write_table(root / TABLE_FILE, pd.DataFrame(map(asdict, points)))
     with replacing(root / PAGE_FILE) as file:
         figures = {"curve": curve_figure(points)}
         file.write_text(figures_page("AUROC against training patches", figures), "utf-8")

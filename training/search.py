@@ -13,14 +13,14 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from core.errors import RunError
-from core.files import replacing
+from core.files import replacing, write_json
 from training.crossval import run_crossval
 from training.fitting import run_fit, say
 from training.learning.team import require_one_process
 from training.options import CrossvalOptions, FitOptions, SearchOptions
 from training.recipes.changes import shown_value, vary_recipe
 from training.recipes.space import Space, parse_space, recipe_toml
-from training.runs.folder import RunFolder, write_json
+from training.runs.folder import RunFolder
 
 STUDY_FILE: Final = "search.sqlite"
 RESULT_FILE: Final = "search.json"

@@ -18,7 +18,7 @@ from app.api.problems import documented
 from app.api.served import Served, caller, served
 from app.api.work import MEDIA_TYPES, Jobs, Kind, ResultForm, Upload, Work
 from core.errors import RunError
-from core.files import replacing
+from core.files import write_json
 from core.jobs import Job
 from core.jobs.folder import ANOTHER_APP
 from core.jobs.runner import State
@@ -238,8 +238,7 @@ def _job_for(service: Served, jobs: Jobs, owner: str, asked: _Asked) -> Job:
         jobs.folder.require_room(owner, sum(sizes), quota=settings.quota_bytes)
     made = jobs.add(Work(owner, asked.name, asked.uploads, place, asked.um_per_px))
     if content:
-        with replacing(jobs.folder.folder / made.id / _REQUEST_FILE) as temporary:
-            temporary.write_text(json.dumps(content), "utf-8")
+        write_json(jobs.folder.folder / made.id / _REQUEST_FILE, content, indent=None)
     return made
 
 

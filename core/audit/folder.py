@@ -25,7 +25,7 @@ from core.audit.columns import IDENTITY, MEASURES, TABLES
 from core.audit.findings import Finding, find
 from core.audit.limits import QualityLimits, quality_flags
 from core.errors import RunError
-from core.files import replacing
+from core.files import write_json, write_table
 
 FORMAT: Final = 1
 """Of the tables; another number means other measures, which must not be mixed."""
@@ -188,13 +188,7 @@ class AuditFolder:
 
     def write(self, name: str, table: pd.DataFrame) -> None:
         """Write a table, whole or not at all."""
-        with replacing(self.table(name)) as temporary:
-            table.to_parquet(temporary, index=False)
-
-    def write_json(self, file: Path, content: object) -> None:
-        """Write a JSON file, whole or not at all."""
-        with replacing(file) as temporary:
-            temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        write_table(self.table(name), table)
 
     def read_spec(self) -> AuditSpec:
         """Return what is audited.
@@ -213,7 +207,7 @@ class AuditFolder:
 
     def write_spec(self, spec: AuditSpec) -> None:
         """Write what is audited."""
-        self.write_json(self.path / "audit.json", asdict(spec))
+        write_json(self.path / "audit.json", asdict(spec), indent=1)
 
     def read_progress(self) -> AuditProgress:
         """Return how far the audit is; nothing done if it has not begun."""
@@ -243,7 +237,7 @@ class AuditFolder:
 
     def write_progress(self, progress: AuditProgress) -> None:
         """Write how far the audit is."""
-        self.write_json(self.path / "progress.json", asdict(progress))
+        write_json(self.path / "progress.json", asdict(progress), indent=1)
 
 
 _DEFAULTS = QualityLimits()

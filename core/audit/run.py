@@ -27,6 +27,7 @@ from core.audit.report import write_report
 from core.audit.scores import aligned, scores_of
 from core.audit.summaries import associations, balance, contrasts
 from core.errors import RunError, what_differs
+from core.files import write_json
 from core.options import AuditOptions
 from core.patches.colours import colour_notes
 from core.tables import read_table
@@ -230,7 +231,7 @@ class _Run:
 
     def _report(self, audit: Audit) -> Result:
         findings = [finding.as_dict() for finding in audit.findings()]
-        self.folder.write_json(self.folder.findings, findings)
+        write_json(self.folder.findings, findings, indent=1)
         write_report(audit, self.inputs.source, self.folder.report)
         return {}
 

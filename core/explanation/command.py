@@ -26,7 +26,7 @@ from core.explanation.reliance import CentreTest
 from core.explanation.report import report_html
 from core.explanation.rows import EXPLANATION_COLUMNS, ExplanationRow
 from core.explanation.run import Measurement, explain_source
-from core.files import replacing, sha256_of
+from core.files import replacing, sha256_of, write_table
 from core.options import ExplainOptions
 from core.patches import Patch, PatchSource, open_source
 from core.pictures import png_bytes
@@ -212,10 +212,8 @@ def _write_pictures(
 
 def _write_report(out: Path, collected: Collected, facts: dict[str, str], table: Path) -> None:
     rows = distribution_table(collected.groups())
-    with replacing(out / f"{REPORT_STEM}.csv") as temporary:
-        rows.to_csv(temporary, index=False, lineterminator="\n")
-    with replacing(out / f"{REPORT_STEM}.parquet") as temporary:
-        rows.to_parquet(temporary, index=False)
+    write_table(out / f"{REPORT_STEM}.csv", rows)
+    write_table(out / f"{REPORT_STEM}.parquet", rows)
     seal = f"Made from {table.name}, SHA-256 {sha256_of(table)}."
     with replacing(out / f"{REPORT_STEM}.html") as temporary:
         temporary.write_text(report_html(collected, facts, seal=seal), "utf-8")

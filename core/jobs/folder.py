@@ -20,7 +20,7 @@ from pydantic import TypeAdapter
 
 from core.bundle import OperatingPoint
 from core.errors import RunError, SourceError
-from core.files import replacing
+from core.files import replacing, write_json
 from core.jobs.label_tables import tables_in_zip, why_no_labels
 from core.patches import PatchSource, ZipSource, files_source, open_source
 from core.patches.naming import shown_path
@@ -301,8 +301,7 @@ class JobFolder:
 
     def write(self, job: Job) -> Job:
         """Keep a job as it now is and return it."""
-        with replacing(self.folder / job.id / _JOB_FILE) as temporary:
-            temporary.write_text(json.dumps(asdict(job), ensure_ascii=True), "utf-8")
+        write_json(self.folder / job.id / _JOB_FILE, asdict(job), indent=None)
         return job
 
     def rename(self, job: Job, name: str) -> Job:
@@ -470,13 +469,11 @@ class JobFolder:
             "temperature": applied.temperature,
         }
         self.require_writable()
-        with replacing(self.folder / job.id / _POINT_FILE) as temporary:
-            temporary.write_text(json.dumps(content), "utf-8")
+        write_json(self.folder / job.id / _POINT_FILE, content, indent=None)
 
     def write_run(self, job: Job, metadata: dict[str, Any]) -> None:
         """Keep what is known of the run beside its rows."""
-        with replacing(self.folder / job.id / _RUN_FILE) as temporary:
-            temporary.write_text(json.dumps(metadata), "utf-8")
+        write_json(self.folder / job.id / _RUN_FILE, metadata, indent=None)
 
     def read_run(self, job: Job) -> dict[str, Any] | None:
         """Return what is known of the job's last run; None before it ended."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 import pandas as pd
 
 from core.errors import RunError
-from core.files import guarded, replacing
+from core.files import guarded, write_table
 from core.review.chain import Anchor
 from core.review.events import CasePatch, MapShown
 from core.review.progress import seconds_spent
@@ -131,11 +131,7 @@ def write_verdicts(path: Path, table: pd.DataFrame, *, head: Anchor) -> None:
     """
     if path.suffix not in OUTPUT_SUFFIXES:
         raise RunError(f"Found the name {path.name}; expected one ending in .csv or .parquet.")
-    with replacing(path) as temporary:
-        if path.suffix == ".csv":
-            guarded(table).to_csv(temporary, index=False, lineterminator="\n")
-        else:
-            table.to_parquet(temporary, index=False)
+    write_table(path, guarded(table) if path.suffix == ".csv" else table)
     write_metadata(path, {"record_head": str(head), "verdicts": len(table)})
 
 
@@ -215,7 +211,6 @@ def _corrected(
 
 def write_corrected_labels(path: Path, table: pd.DataFrame, *, head: Anchor) -> None:
     """Write `id,label` and the provenance as CSV, and the chain's end and the counts beside it."""
-    with replacing(path) as temporary:
-        guarded(table).to_csv(temporary, index=False, lineterminator="\n")
+    write_table(path, guarded(table))
     counts = {str(status): int((table["status"] == status).sum()) for status in LabelStatus}
     write_metadata(path, {"record_head": str(head), "labels": len(table), "counts": counts})

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from core.errors import ReviewError
-from core.review.anchors import NotedAnchors
+from core.review.anchors import NotedAnchors, clock_remarks
 from core.review.chain import START, Anchor, Link, breaks
 from core.review.events import CaseOpened, read_payload
 from core.review.record import Filing, Record, RecordEntry, TaskKey, TaskState, apply
@@ -63,6 +63,21 @@ class Verification:
     noted: str = NO_ANCHORS
     remarks: tuple[str, ...] = ()
 
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        links: Sequence[Link],
+        findings: Iterable[Breach],
+        checked: str,
+        noted: NotedAnchors | None,
+    ) -> "Verification":
+        """Return the outcome for some entries of a file."""
+        compared = NO_ANCHORS if noted is None else noted.told(links)
+        remarks = clock_remarks(links)
+        end = end_of(links)
+        return cls(name, len(links), end, tuple(findings), checked, compared, remarks)
+
     @property
     def ok(self) -> bool:
         """Whether nothing was found."""
@@ -82,15 +97,23 @@ class Verification:
         return "\n".join([*lines, *LIMITS]) + "\n"
 
 
-def chain_findings(links: Sequence[Link]) -> list[Breach]:
-    """Return what is wrong with the entries themselves."""
+def record_findings(
+    links: Sequence[Link], anchor: Anchor | None, noted: NotedAnchors | None
+) -> list[Breach]:
+    """Return what is wrong with entries, what anchors tell against them, and with their file."""
     findings = [Breach(f"Event {found.sequence}", found.problem) for found in breaks(links)]
-    if not findings:
-        findings += _events_that_could_not_be(links)
+    findings = findings or _events_that_could_not_be(links)
+    findings += _anchor_findings(links, [anchor] if anchor else [])
+    if noted is not None:
+        findings += _anchor_findings(links, noted.anchors)
+        findings += [
+            Breach(f"{noted.name}, line {number}", "it is no anchor, and so fixes nothing")
+            for number in noted.unreadable
+        ]
     return findings
 
 
-def anchor_findings(links: Sequence[Link], anchors: Iterable[Anchor]) -> list[Breach]:
+def _anchor_findings(links: Sequence[Link], anchors: Iterable[Anchor]) -> list[Breach]:
     """Return the first anchor that the entries contradict: those after it say the same."""
     held = {link.sequence: link.hash for link in links}
     for anchor in anchors:
@@ -103,17 +126,6 @@ def anchor_findings(links: Sequence[Link], anchors: Iterable[Anchor]) -> list[Br
             problem = "the event there has another hash than was noted; the record was rewritten"
         return [Breach(place, problem)]
     return []
-
-
-def noted_findings(links: Sequence[Link], noted: NotedAnchors | None) -> list[Breach]:
-    """Return what an anchors file tells against the entries, and what is wrong with the file."""
-    if noted is None:
-        return []
-    garbled = [
-        Breach(f"{noted.name}, line {number}", "it is no anchor, and so fixes nothing")
-        for number in noted.unreadable
-    ]
-    return anchor_findings(links, noted.anchors) + garbled
 
 
 def _events_that_could_not_be(links: Sequence[Link]) -> list[Breach]:

@@ -7,17 +7,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from core.errors import StoreError
-from core.review.anchors import NotedAnchors, clock_remarks
+from core.review.anchors import NotedAnchors
 from core.review.chain import Anchor, Link, canonical_json
-from core.review.findings import (
-    NO_ANCHORS,
-    Breach,
-    Verification,
-    anchor_findings,
-    chain_findings,
-    end_of,
-    noted_findings,
-)
+from core.review.findings import Breach, Verification, end_of, record_findings
 from core.review.migrations import sync_folder
 
 _FIELDS: Final = ["hash", "payload", "previous", "sequence"]
@@ -84,14 +76,9 @@ def verify_log(
         else:
             links.append(link)
     if not findings:
-        findings += chain_findings(links)
-        findings += anchor_findings(links, [anchor] if anchor else [])
-        findings += noted_findings(links, noted)
+        findings += record_findings(links, anchor, noted)
     findings += _seal_findings(lines, end_of(links))
-    told = NO_ANCHORS if noted is None else noted.told(links)
-    return Verification(
-        path.name, len(links), end_of(links), tuple(findings), _CHECKED, told, clock_remarks(links)
-    )
+    return Verification.of(path.name, links, findings, _CHECKED, noted)
 
 
 def _seal_findings(lines: Sequence[bytes], end: Anchor) -> Iterator[Breach]:

@@ -17,17 +17,9 @@ from typing import Final
 
 from core.errors import StoreError
 from core.options import VerifyOptions
-from core.review.anchors import ANCHORS_NAME, NotedAnchors, clock_remarks, read_anchors
+from core.review.anchors import ANCHORS_NAME, NotedAnchors, read_anchors
 from core.review.chain import Anchor, Link
-from core.review.findings import (
-    NO_ANCHORS,
-    Breach,
-    Verification,
-    anchor_findings,
-    chain_findings,
-    end_of,
-    noted_findings,
-)
+from core.review.findings import Breach, Verification, record_findings
 from core.review.log import verify_log
 from core.review.migrations import BUSY_S, MIGRATIONS, Statements, apply
 
@@ -70,20 +62,8 @@ def verify_store(
             findings += unreadable
     except (sqlite3.Error, UnicodeDecodeError) as error:
         findings.append(Breach("File", f"SQLite cannot read it: {error}"))
-    findings += chain_findings(links)
-    findings += anchor_findings(links, [anchor] if anchor else [])
-    findings += noted_findings(links, noted)
-    findings += schema
-    compared = NO_ANCHORS if noted is None else noted.told(links)
-    return Verification(
-        path.name,
-        len(links),
-        end_of(links),
-        tuple(findings),
-        _CHECKED,
-        compared,
-        clock_remarks(links),
-    )
+    findings += record_findings(links, anchor, noted)
+    return Verification.of(path.name, links, [*findings, *schema], _CHECKED, noted)
 
 
 def _opened(path: Path) -> sqlite3.Connection:

@@ -1,6 +1,5 @@
 """The record of a scoring run while it goes on: append-only, so a kill costs one batch at most."""
 
-import json
 import os
 import weakref
 from collections.abc import Iterator, Sequence
@@ -12,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from core.bundle import same_model
 from core.errors import RunError, what_differs
-from core.files import take_lock
+from core.files import journal_line, read_journal_line, take_lock
 from core.scoring.rows import COLUMNS, TYPES, ScoreRow, Status, is_unlike
 
 _FORMAT: Final = 1
@@ -114,7 +113,7 @@ class Journal:
             cls(path, spec).close()
         temporary = path.with_name(path.name + ".new")
         with temporary.open("wb") as file:
-            file.write(_line({"format": _FORMAT, "spec": asdict(spec), "columns": _KEPT}))
+            file.write(journal_line({"format": _FORMAT, "spec": asdict(spec), "columns": _KEPT}))
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -156,7 +155,7 @@ class Journal:
     def append(self, rows: Sequence[ScoreRow]) -> None:
         """Add a batch; when this returns, the batch is on disk."""
         batch = [[getattr(row, column) for column in _KEPT] for row in rows]
-        line = _line({"start": self.rows_done, "rows": batch})
+        line = journal_line({"start": self.rows_done, "rows": batch})
         with os.fdopen(os.dup(self._fd), "ab") as file:
             file.write(line)
             file.flush()
@@ -181,7 +180,7 @@ def read_spec(path: Path) -> RunSpec:
     """
     try:
         with path.open("rb") as file:
-            content = _parse(file.readline())
+            content = read_journal_line(file.readline())
         if content is not None and content.get("format") == _FORMAT:
             return _SPEC.validate_python(content["spec"])
     except (OSError, KeyError, ValidationError):
@@ -218,7 +217,7 @@ def read_rows(path: Path, start: int = 0) -> Iterator[ScoreRow]:
 
 def _batch(line: bytes) -> tuple[int, list[list[Any]]] | None:
     """Where a batch starts and the values of its rows, None if the line is torn or no batch."""
-    content = _parse(line)
+    content = read_journal_line(line)
     if content is None:
         return None
     start, rows = content.get("start"), content.get("rows")
@@ -252,18 +251,3 @@ def _row(values: list[Any], temperature: float) -> ScoreRow:
         temperature=temperature if scored else None,
         unlike_training=is_unlike(content["domain_distance"]),
     )
-
-
-def _line(content: dict[str, Any]) -> bytes:
-    return json.dumps(content, separators=(",", ":"), allow_nan=False).encode() + b"\n"
-
-
-def _parse(line: bytes) -> dict[str, Any] | None:
-    """Return a whole line's content, None for a torn one."""
-    if not line.endswith(b"\n"):
-        return None
-    try:
-        content = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return content if isinstance(content, dict) else None

@@ -1,7 +1,6 @@
 """Finished rows as CSV, Parquet, Kaggle submission, and the run's metadata beside them."""
 
 import csv
-import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Set
@@ -13,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.errors import RunError, SourceError
-from core.files import no_formula, replacing, sha256_of, unguarded
+from core.files import no_formula, replacing, sha256_of, unguarded, write_json
 from core.scoring.rows import COLUMNS, TYPES, ScoreRow, Status
 from core.tables import counted, known_by_id, read_table
 
@@ -103,8 +102,7 @@ def metadata_path(out: Path) -> Path:
 def write_metadata(out: Path, content: Mapping[str, Any]) -> None:
     """Write the run's metadata beside its output, with the output's hash."""
     whole = {**content, "output": out.name, "output_sha256": sha256_of(out)}
-    with replacing(metadata_path(out)) as temporary:
-        temporary.write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    write_json(metadata_path(out), whole)
 
 
 def read_scores(path: Path) -> Iterator[tuple[str, float | None]]:

@@ -1,7 +1,6 @@
 """The record of a slide's run while it goes on: a kill costs the cells under way, no more."""
 
 import hashlib
-import json
 import math
 import os
 from collections.abc import Iterator, Sequence
@@ -11,7 +10,7 @@ from typing import Any, Final, Self
 
 from core.bundle import same_model
 from core.errors import RunError, what_differs
-from core.files import take_lock
+from core.files import journal_line, read_journal_line, take_lock
 from core.scoring import Classifier
 from core.slides.cells import CellResult, CellState
 from core.slides.tissue import TissueRule
@@ -117,7 +116,7 @@ class SlideJournal:
     def _read(self, spec: SlideSpec) -> int:
         """Take the results that are there; return where the last whole batch ends."""
         self._file.seek(0)
-        head = _parse(self._file.readline())
+        head = read_journal_line(self._file.readline())
         if head is None:
             return 0
         try:
@@ -133,7 +132,7 @@ class SlideJournal:
             )
         end = self._file.tell()
         for line in self._file:
-            content = _parse(line)
+            content = read_journal_line(line)
             if content is None:
                 break
             self.kept += _results(content)
@@ -145,8 +144,7 @@ class SlideJournal:
         self._write({"cells": [[_plain(value) for value in astuple(one)] for one in results]})
 
     def _write(self, content: dict[str, Any]) -> None:
-        self._file.write(json.dumps(content, separators=(",", ":"), allow_nan=False).encode())
-        self._file.write(b"\n")
+        self._file.write(journal_line(content))
         self._file.flush()
         os.fsync(self._file.fileno())
 
@@ -175,14 +173,3 @@ def _results(content: dict[str, Any]) -> Iterator[CellResult]:
         yield CellResult(
             row, column, CellState(state), _float(logit), _float(prob), call, _float(distance)
         )
-
-
-def _parse(line: bytes) -> dict[str, Any] | None:
-    """Return a whole line's content, None for a torn one."""
-    if not line.endswith(b"\n"):
-        return None
-    try:
-        content = json.loads(line)
-    except ValueError:
-        return None
-    return content if isinstance(content, dict) else None

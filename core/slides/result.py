@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image
 
-from core.files import replacing, sha256_of
+from core.files import replacing, sha256_of, write_json
 from core.scoring import Classifier
 from core.scoring.metadata import engine_facts
 from core.slides.cells import Cells, CellState
@@ -122,8 +122,7 @@ def score_into(
     grey = has_no_colour(tissue.overview_rgb_u8)
     summary = _summary(view, classifier, spec, cells, regions, grey=grey) | times
     summary["files_sha256"] = {name: sha256_of(out / name) for name in FILES}
-    with replacing(out / SUMMARY) as temporary:
-        temporary.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    write_json(out / SUMMARY, summary)
     (out / JOURNAL).unlink()
     return summary
 

@@ -18,7 +18,7 @@ from PIL import Image
 from pydantic import TypeAdapter
 
 from core.errors import RunError, SourceError
-from core.files import replacing
+from core.files import replacing, write_json
 from core.jobs.folder import Job, JobFolder, NamedBytes, StoredFile
 from core.jobs.runner import BackgroundTask, Runner, State
 from core.patches import ImageU8
@@ -293,8 +293,7 @@ class SlideStore:
         if choices.um_per_px != before.um_per_px:
             self._looking.forget(job.id)
             (folder / _OVERVIEW_FACTS).unlink(missing_ok=True)
-        with replacing(folder / _CHOICES_FILE) as temporary:
-            temporary.write_text(json.dumps(asdict(choices)), "utf-8")
+        write_json(folder / _CHOICES_FILE, asdict(choices), indent=None)
 
     def look(self, job: Job) -> SlideProgress | SlidePreview:
         """Return the slide's preview, or how far a thread is that makes it.
@@ -335,8 +334,7 @@ class SlideStore:
             "shape": list(tissue.share.shape),
             "um_px": um_px,
         }
-        with replacing(folder / _OVERVIEW_FACTS) as temporary:
-            temporary.write_text(json.dumps(facts), "utf-8")
+        write_json(folder / _OVERVIEW_FACTS, facts, indent=None)
 
     def start(self, job: Job, classifier: Classifier) -> None:
         """Score the slide, or what it still lacks, in a thread of its own; once at a time."""

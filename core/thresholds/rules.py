@@ -114,7 +114,7 @@ class _RateAtLeast(Rule):
 
     target: float
     by: By = "estimate"
-    rate: ClassVar[str]
+    rate: ClassVar[Literal["sensitivity", "specificity"]]
     end: ClassVar[Literal["highest", "lowest"]]
 
     def __post_init__(self) -> None:
@@ -152,21 +152,19 @@ class _RateAtLeast(Rule):
 
     def _reached(self, candidates: Candidates) -> FloatArray:
         """(...) what is compared with the target at each threshold."""
-        hits, trials = self._counts(candidates)
-        if self.by == "estimate":
-            return wilson_bounds(hits, trials, 0.0)[0]  # at quantile 0 the bound is the share
-        by_slide = self._slide_counts(candidates) if self.by == "slides" else None
-        if by_slide is None:
-            return wilson_bounds(hits, trials, QUANTILE)[0]
-        return slide_rate_bounds(*by_slide).low
+        c, grid = candidates, candidates.grid
+        if self.by == "slides" and grid is not None:
+            by_slide = self._counts(grid.tp, grid.fp, c.slide_positives, c.slide_negatives)
+            return slide_rate_bounds(*by_slide).low
+        # At quantile 0 the bound is the share.
+        quantile = 0.0 if self.by == "estimate" else QUANTILE
+        return wilson_bounds(*self._counts(c.tp, c.fp, c.positives, c.negatives), quantile)[0]
 
-    @abstractmethod
-    def _counts(self, candidates: Candidates) -> tuple[FloatArray, FloatArray]:
-        """Hits and trials of the rate at each threshold."""
-
-    @abstractmethod
-    def _slide_counts(self, candidates: Candidates) -> tuple[FloatArray, FloatArray] | None:
-        """The same by slide; None without slides."""
+    def _counts(
+        self, tp: FloatArray, fp: FloatArray, positives: FloatArray, negatives: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Hits and trials of the rate, over patches or by slide."""
+        return (tp, positives) if self.rate == "sensitivity" else (negatives - fp, negatives)
 
 
 @dataclass(frozen=True)
@@ -177,13 +175,6 @@ class SensitivityAtLeast(_RateAtLeast):
     rate = "sensitivity"
     end = "highest"
 
-    def _counts(self, candidates: Candidates) -> tuple[FloatArray, FloatArray]:
-        return candidates.tp, candidates.positives
-
-    def _slide_counts(self, candidates: Candidates) -> tuple[FloatArray, FloatArray] | None:
-        grid = candidates.grid
-        return None if grid is None else (grid.tp, candidates.slide_positives)
-
 
 @dataclass(frozen=True)
 class SpecificityAtLeast(_RateAtLeast):
@@ -192,13 +183,6 @@ class SpecificityAtLeast(_RateAtLeast):
     name = "Specificity at least"
     rate = "specificity"
     end = "lowest"
-
-    def _counts(self, candidates: Candidates) -> tuple[FloatArray, FloatArray]:
-        return candidates.tn, candidates.negatives
-
-    def _slide_counts(self, candidates: Candidates) -> tuple[FloatArray, FloatArray] | None:
-        grid, negatives = candidates.grid, candidates.slide_negatives
-        return None if grid is None else (negatives - grid.fp, negatives)
 
 
 @dataclass(frozen=True)

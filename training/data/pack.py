@@ -13,7 +13,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from core.errors import RunError
-from core.files import replacing
+from core.files import write_json
 from core.patches import PATCH_SIZE_PX, ImageU8, PatchEntry, PatchSource, UnreadablePatch
 from core.tables import read_table, split_name
 from training.data.split import IntArray, PatchTable
@@ -118,8 +118,7 @@ def _write_pack(source: PatchSource, chosen: list[int], folder: Path) -> None:
         part / UNREADABLE_FILE, index=False
     )
     facts = {"source": source.name, "patches": len(chosen), "pixels_sha256": pixels.hexdigest()}
-    with replacing(part / FACTS_FILE) as file:
-        file.write_text(json.dumps(facts, indent=2) + "\n", "utf-8")
+    write_json(part / FACTS_FILE, facts)
     shutil.rmtree(folder, ignore_errors=True)
     part.rename(folder)
 

@@ -13,7 +13,7 @@ from plotly.subplots import make_subplots
 from core import pages
 from core.bundle import metric_name, same_model
 from core.errors import EvidenceError, RunError
-from core.files import replacing
+from core.files import replacing, write_json
 from core.statistics import Measured, OperatingTable, precision_recall_curve, reliability, roc_curve
 from core.thresholds import choose, read_locked_point
 from training.bundling.calibration import RULE
@@ -21,7 +21,6 @@ from training.bundling.performance import Performance, Threshold, measure_perfor
 from training.judging.contest import Contest, contest
 from training.judging.subject import Subject, open_subject
 from training.options import EvaluateOptions
-from training.runs.folder import write_json
 
 JSON_FILE: Final = "evaluation.json"
 PAGE_FILE: Final = "evaluation.html"

@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from scipy.special import expit
 
 from core.errors import RunError
-from core.files import replacing
+from core.files import replacing, write_json, write_table
 from training.data.split import IntArray, PatchTable
 from training.runs.config import RunConfig, values_digest
 from training.runs.initial import METADATA_KEY
@@ -166,12 +166,6 @@ def read_config(folder: RunFolder) -> RecordedRun | None:
         ) from None
 
 
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write JSON for people and programs."""
-    with replacing(path) as file:
-        file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
-
-
 def write_tensors(
     path: Path, tensors: Mapping[str, torch.Tensor], facts: Mapping[str, Any]
 ) -> None:
@@ -210,5 +204,4 @@ def write_scores(
         "score": expit(wide),
         "temperature": 1.0,
     }
-    with replacing(path) as file:
-        pd.DataFrame(columns).to_csv(file, index=False, lineterminator="\n")
+    write_table(path, pd.DataFrame(columns))

@@ -9,7 +9,7 @@ from typing import Final
 
 import pandas as pd
 
-from core.files import replacing
+from core.files import write_table
 from training.runs.folder import RunFolder
 
 
@@ -65,8 +65,7 @@ def write_metrics(path: Path, history: Sequence[EpochRecord]) -> None:
     """Write the history as CSV, whole or not at all."""
     columns = [field.name for field in fields(EpochRecord)]
     table = pd.DataFrame([asdict(record) for record in history], columns=columns)
-    with replacing(path) as file:
-        table.to_csv(file, index=False, lineterminator="\n")
+    write_table(path, table)
 
 
 _TAGS: Final = {
