@@ -23,7 +23,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Final, Literal, TypeVar, get_args
 
 from core.errors import SettingsError, SourceError
 
@@ -34,6 +34,7 @@ SAMPLES_TABLE: Final = PROJECT / "assets" / "samples" / "samples.csv"
 
 Device = Literal["auto", "cpu", "cuda"]
 PrecisionName = Literal["exact", "fast"]
+T = TypeVar("T", bound=str)
 _MAX_UPLOAD_FILES: Final = 5_000
 _MAX_UPLOAD_MIB: Final = 1_024
 _MIB: Final = 1024 * 1024
@@ -78,28 +79,14 @@ class Settings:
         Raises:
             SettingsError: A variable holds something that cannot be done.
         """
-        named = environment.get("NODELENS_DEVICE", "") or "auto"
-        device: Device | None = next((one for one in get_args(Device) if one == named), None)
-        if device is None:
-            raise SettingsError(
-                f"NODELENS_DEVICE is {named!r}; expected auto, cpu or cuda. Correct it and start "
-                "the app again."
-            )
-        wished = environment.get("NODELENS_PRECISION", "") or "exact"
-        precision = next((one for one in get_args(PrecisionName) if one == wished), None)
-        if precision is None:
-            raise SettingsError(
-                f"NODELENS_PRECISION is {wished!r}; expected exact or fast. Correct it and start "
-                "the app again."
-            )
         anchors = environment.get("NODELENS_REVIEW_ANCHORS", "")
         engines = environment.get("NODELENS_ENGINES_DIR", "")
         mib = _positive(environment, "NODELENS_MAX_UPLOAD_MIB", _MAX_UPLOAD_MIB)
         return cls(
             data_dir=_folder(environment, "NODELENS_DATA_DIR", default_data_dir(environment)),
             model_dir=_folder(environment, "NODELENS_MODEL", SHIPPED_MODEL),
-            device=device,
-            precision=precision,
+            device=_choice(environment, "NODELENS_DEVICE", get_args(Device)),
+            precision=_choice(environment, "NODELENS_PRECISION", get_args(PrecisionName)),
             server_roots=_roots(environment.get("NODELENS_SERVER_ROOTS", "")),
             max_upload_files=_positive(environment, "NODELENS_MAX_UPLOAD_FILES", _MAX_UPLOAD_FILES),
             max_upload_bytes=mib * _MIB,
@@ -238,6 +225,18 @@ def default_data_dir(environment: Mapping[str, str], platform: str = sys.platfor
 def _folder(environment: Mapping[str, str], name: str, default: Path) -> Path:
     text = environment.get(name, "")
     return Path(text).expanduser().absolute() if text else default
+
+
+def _choice(environment: Mapping[str, str], name: str, choices: tuple[T, ...]) -> T:
+    """Return the choice that a variable names, the first without one."""
+    text = environment.get(name, "") or choices[0]
+    if text not in choices:
+        *most, last = choices
+        raise SettingsError(
+            f"{name} is {text!r}; expected {', '.join(map(str, most))} or {last}. Correct it and "
+            "start the app again."
+        )
+    return choices[choices.index(text)]
 
 
 def _positive(environment: Mapping[str, str], name: str, default: int) -> int:

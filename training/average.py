@@ -76,13 +76,13 @@ def run_average(options: AverageOptions) -> RunFolder:
 
 
 def mean_weights(
-    weights: Sequence[Mapping[str, Tensor]], shares: Sequence[float]
+    weights: Sequence[Mapping[str, Tensor]], shares: Sequence[float] | None = None
 ) -> dict[str, Tensor]:
     """Return the weighted mean of networks' tensors; whole numbers are those of the first.
 
     Running means and variances of normalisation are averaged like weights.
     """
-    first = weights[0]
+    first, shares = weights[0], shares or [1 / len(weights)] * len(weights)
     return {
         name: torch.stack([one[name].double() * s for one, s in zip(weights, shares, strict=True)])
         .sum(dim=0)

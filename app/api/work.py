@@ -1,10 +1,11 @@
 """The two kinds of job behind the routes: batches of patches, and slides scored cell by cell."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from core.errors import SourceError, SpacingError
 from core.jobs import Job, JobStore
@@ -98,46 +99,15 @@ class Progress:
     notes: Sequence[str] = ()
 
 
-class Jobs(Protocol):
-    """The jobs of one kind."""
+class Jobs(ABC):
+    """The jobs of one kind, kept in a store."""
 
     folder: JobFolder
+    _store: "JobStore | SlideStore"
 
+    @abstractmethod
     def add(self, work: Work) -> Job:
         """Return a new job; SourceError if it cannot be one."""
-        ...
-
-    def start(self, job: Job, classifier: Classifier) -> None:
-        """Have it scored in the background."""
-        ...
-
-    def progress(self, job: Job) -> Progress:
-        """Return how far it is."""
-        ...
-
-    def result(self, job: Job, form: ResultForm) -> tuple[str, bytes]:
-        """Return a file's name and content; SourceError if there is none in this form."""
-        ...
-
-    def remove(self, job: Job) -> None:
-        """Stop and delete it."""
-        ...
-
-
-class PatchJobs:
-    """Batches of patches, as the batch page has them."""
-
-    def __init__(self, store: JobStore) -> None:
-        """Keep them in a store."""
-        self._store = store
-        self.folder: JobFolder = store
-
-    def add(self, work: Work) -> Job:
-        """Return a new batch."""
-        if work.place is not None:
-            return self._store.add_server_path(work.owner, work.name or work.place.name, work.place)
-        name = work.name or shown_path(work.uploads[0].name)
-        return self._store.add_upload(work.owner, name, work.uploads)
 
     def start(self, job: Job, classifier: Classifier) -> None:
         """Have it scored in the background."""
@@ -150,24 +120,45 @@ class PatchJobs:
         notes = (run or {}).get("notes", ())
         return Progress(found.state, found.done, found.total, found.error, notes)
 
+    @abstractmethod
     def result(self, job: Job, form: ResultForm) -> tuple[str, bytes]:
-        """Return a file's name and content."""
-        if form not in _OF_PATCHES:
-            raise SourceError("Patches have no place on a slide. Ask for csv, parquet or run.")
-        return _OF_PATCHES[form].value, download(self._store, job, _OF_PATCHES[form])
+        """Return a file's name and content; SourceError if there is none in this form."""
 
     def remove(self, job: Job) -> None:
         """Stop and delete it."""
         self._store.remove(job)
 
 
-class RegionJobs:
+class PatchJobs(Jobs):
+    """Batches of patches, as the batch page has them."""
+
+    def __init__(self, store: JobStore) -> None:
+        """Keep them in a store."""
+        self._store = self.folder = store
+
+    def add(self, work: Work) -> Job:
+        """Return a new batch."""
+        if work.place is not None:
+            name = work.name or work.place.name
+            return self.folder.add_server_path(work.owner, name, work.place)
+        name = work.name or shown_path(work.uploads[0].name)
+        return self.folder.add_upload(work.owner, name, work.uploads)
+
+    def result(self, job: Job, form: ResultForm) -> tuple[str, bytes]:
+        """Return a file's name and content."""
+        if form not in _OF_PATCHES:
+            raise SourceError("Patches have no place on a slide. Ask for csv, parquet or run.")
+        return _OF_PATCHES[form].value, download(self.folder, job, _OF_PATCHES[form])
+
+
+class RegionJobs(Jobs):
     """Slides, as the page of slides has them."""
+
+    _store: "SlideStore"
 
     def __init__(self, store: "SlideStore") -> None:
         """Keep them in a store."""
-        self._store = store
-        self.folder = store.jobs
+        self._store, self.folder = store, store.jobs
 
     def add(self, work: Work) -> Job:
         """Return a new slide."""
@@ -193,23 +184,10 @@ class RegionJobs:
             raise
         return job
 
-    def start(self, job: Job, classifier: Classifier) -> None:
-        """Have it scored in the background."""
-        self._store.start(job, classifier)
-
-    def progress(self, job: Job) -> Progress:
-        """Return how far it is."""
-        found = self._store.progress(job)
-        return Progress(found.state, found.done, found.total, found.error)
-
     def result(self, job: Job, form: ResultForm) -> tuple[str, bytes]:
         """Return a file's name and content."""
         name = _OF_REGIONS[form]
         return name, (self._store.result(job) / name).read_bytes()
-
-    def remove(self, job: Job) -> None:
-        """Stop and delete it."""
-        self._store.remove(job)
 
 
 def of_stores(jobs: JobStore, slides: "SlideStore | None") -> Mapping[Kind, Jobs]:

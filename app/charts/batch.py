@@ -5,7 +5,7 @@ from typing import Final
 
 import plotly.graph_objects as go
 
-from app.charts.palette import Colours, dress, outcome_colours
+from app.charts.palette import Colours, dress, guide, outcome_colours
 from core.scoring import Outcome, ScoreHistogram
 from core.statistics import Curve
 
@@ -79,14 +79,7 @@ def roc(
 ) -> go.Figure:
     """Return a ROC curve with the operating point (false-positive rate, sensitivity) on it."""
     figure = go.Figure()
-    figure.add_scatter(
-        x=[0, 1],
-        y=[0, 1],
-        mode="lines",
-        line={"color": colours.grey_zone, "width": 1, "dash": "dot"},
-        hoverinfo="skip",
-        name="chance",
-    )
+    guide(figure, [0, 1], [0, 1], "chance", colours)
     figure.add_scatter(
         x=curve.x,
         y=curve.y,

@@ -109,3 +109,15 @@ def dress(figure: go.Figure, colours: Colours, *, height_px: int) -> None:
     )
     figure.update_xaxes(**axis)
     figure.update_yaxes(**axis)
+
+
+def guide(figure: go.Figure, x: list[float], y: list[float], name: str, colours: Colours) -> None:
+    """Draw a dotted line to compare with, such as chance."""
+    figure.add_scatter(
+        x=x,
+        y=y,
+        mode="lines",
+        name=name,
+        line={"color": colours.grey_zone, "width": 1, "dash": "dot"},
+        hoverinfo="skip",
+    )

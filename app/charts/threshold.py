@@ -11,7 +11,7 @@ from typing import Final, Literal
 import numpy as np
 import plotly.graph_objects as go
 
-from app.charts.palette import Colours, dress
+from app.charts.palette import Colours, dress, guide
 from core.pages import error_bars
 from core.statistics import Confusion, Curve, Reliability
 from core.thresholds import DecisionCurve, Histogram, Snapshot
@@ -117,7 +117,7 @@ def histogram(found: Histogram, *, in_force: float | None, colours: Colours) -> 
 def roc(curve: Curve, *, in_force: Confusion | None, colours: Colours) -> go.Figure:
     """Return the ROC curve, thinned for drawing, with the operating point in force."""
     figure = go.Figure()
-    _guide(figure, [0, 1], [0, 1], "chance", colours)
+    guide(figure, [0, 1], [0, 1], "chance", colours)
     _curve(
         figure,
         curve,
@@ -135,7 +135,7 @@ def precision_recall(
 ) -> go.Figure:
     """Return the precision-recall curve; chance is the prevalence of this set."""
     figure = go.Figure()
-    _guide(figure, [0, 1], [prevalence, prevalence], "chance", colours)
+    guide(figure, [0, 1], [prevalence, prevalence], "chance", colours)
     _curve(
         figure,
         curve,
@@ -154,7 +154,7 @@ def calibration(found: Reliability, *, in_force: float | None, colours: Colours)
     intervals = [bin_.tumour_share for bin_ in bins]
     shares = np.array([share.value for share in intervals])
     figure = go.Figure()
-    _guide(figure, [0, 1], [0, 1], "ideal", colours)
+    guide(figure, [0, 1], [0, 1], "ideal", colours)
     figure.add_scatter(
         x=[bin_.mean_score for bin_ in bins],
         y=shares,
@@ -240,17 +240,6 @@ def _curve(figure: go.Figure, curve: Curve, hover: str, colours: Colours) -> Non
     )
     figure.update_xaxes(range=[-0.02, 1.02])
     figure.update_yaxes(range=[-0.02, 1.03])
-
-
-def _guide(figure: go.Figure, x: list[float], y: list[float], name: str, colours: Colours) -> None:
-    figure.add_scatter(
-        x=x,
-        y=y,
-        mode="lines",
-        name=name,
-        line={"color": colours.grey_zone, "width": 1, "dash": "dot"},
-        hoverinfo="skip",
-    )
 
 
 def _point_in_force(figure: go.Figure, x: float, y: float, colours: Colours) -> None:

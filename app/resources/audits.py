@@ -1,7 +1,6 @@
 """Audits: their tables under some limits, and pictures of audited patches; keyed by job."""
 
 import hashlib
-from pathlib import Path
 
 from app.resources.caching import cached_by, file_stamp
 from app.resources.installation import guard_jobs
@@ -15,17 +14,12 @@ from core.patches import Patch, PatchSource
 from core.settings import SAMPLES_TABLE, Settings
 
 
+@cached_by(lambda chosen: (chosen.audits_dir, chosen.server_roots, chosen.keep_days))
 def audit_store(chosen: Settings) -> AuditStore:
     """Return the one store of audits below the data folder."""
     samples = SAMPLES_TABLE.parent.resolve()
-    return _audit_store(chosen.audits_dir, (*chosen.server_roots, samples), chosen.keep_days)
-
-
-@cached_by(lambda folder, server_roots, keep_days: (folder, server_roots, keep_days))
-def _audit_store(folder: Path, server_roots: tuple[Path, ...], keep_days: int | None) -> AuditStore:
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    store = AuditStore(folder, server_roots=server_roots)
-    guard_jobs(store.jobs, keep_days)
+    store = AuditStore(chosen.audits_dir, server_roots=(*chosen.server_roots, samples))
+    guard_jobs(store.jobs, chosen.keep_days)
     return store
 
 

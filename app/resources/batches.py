@@ -39,17 +39,12 @@ def of_rows(store: JobStore, job: Job) -> Hashable:
     return job.id, *map(file_stamp, store.decides_rows(job))
 
 
+@cached_by(lambda chosen: (chosen.jobs_dir, chosen.server_roots, chosen.keep_days))
 def job_store(chosen: Settings) -> JobStore:
     """Return the one store of jobs below the data folder."""
     samples = SAMPLES_TABLE.parent.resolve()
-    return _job_store(chosen.jobs_dir, (*chosen.server_roots, samples), chosen.keep_days)
-
-
-@cached_by(lambda folder, server_roots, keep_days: (folder, server_roots, keep_days))
-def _job_store(folder: Path, server_roots: tuple[Path, ...], keep_days: int | None) -> JobStore:
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    store = JobStore(folder, server_roots=server_roots)
-    guard_jobs(store, keep_days)
+    store = JobStore(chosen.jobs_dir, server_roots=(*chosen.server_roots, samples))
+    guard_jobs(store, chosen.keep_days)
     return store
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Hashable
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -29,16 +28,11 @@ _TISSUE: Final = 16
 """Added to the state of a cell of tissue."""
 
 
+@cached_by(lambda chosen: (chosen.slides_dir, chosen.server_roots, chosen.keep_days))
 def slide_store(chosen: Settings) -> SlideStore:
     """Return the one store of slides below the data folder."""
-    return _slide_store(chosen.slides_dir, chosen.server_roots, chosen.keep_days)
-
-
-@cached_by(lambda folder, server_roots, keep_days: (folder, server_roots, keep_days))
-def _slide_store(folder: Path, server_roots: tuple[Path, ...], keep_days: int | None) -> SlideStore:
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    store = SlideStore(folder, server_roots=server_roots)
-    guard_jobs(store.jobs, keep_days)
+    store = SlideStore(chosen.slides_dir, server_roots=chosen.server_roots)
+    guard_jobs(store.jobs, chosen.keep_days)
     return store
 
 

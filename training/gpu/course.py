@@ -19,11 +19,12 @@ from sklearn.model_selection import StratifiedGroupKFold
 from torch import Tensor
 
 from core.bundle import Architecture
+from training.average import mean_weights
+from training.bundling.serving import swapped
 from training.gpu.archive import PackedPatches
-from training.gpu.lockstep import Learners, Stage, Weights, mean_weights, predict, train_stage
+from training.gpu.lockstep import Learners, Stage, Weights, predict, train_stage
 from training.gpu.variation import Strength
 from training.recipes.recipe import Augmentation
-from training.variation.transplant import blend_shares
 
 FOLDS: Final = 5
 ARCHITECTURE: Final = Architecture(
@@ -172,34 +173,18 @@ class Cohort:
         return float(roc_auc_score(self.packed.labels[rows], logits[rows]))
 
     def centre_auroc(
-        self,
-        architecture: Architecture,
-        networks: Sequence[Weights],
-        size_px: int,
-        *,
-        seed: int = 0,
+        self, architecture: Architecture, networks: Sequence[Weights], size_px: int
     ) -> float:
         """Return the out-of-fold AUROC of the centre's label in surroundings of the other one."""
-        device = self.images_rgb_u8.device
-        random = np.random.default_rng(seed)
-        side = self.images_rgb_u8.shape[1]
         labels, scores = [], []
         for fold in range(FOLDS):
             rows = np.flatnonzero(self.folds == fold)
             own = self.packed.labels[rows]
-            by_label = [rows[own == label] for label in (0, 1)]
-            if min(map(len, by_label)) == 0:
+            if len(np.unique(own)) < 2:
                 continue
-            partners = np.array([random.choice(by_label[1 - label]) for label in own])
-            kept = blend_shares(
-                side, torch.zeros(1, device=device), torch.full((1,), 4.0, device=device)
-            )
-            ring, centre = (
-                self.images_rgb_u8[torch.from_numpy(part).to(device)].float()
-                for part in (partners, rows)
-            )
-            mixed = torch.lerp(ring, centre, kept[..., None]).round().byte()
-            logits = predict(architecture, networks[fold], mixed, size_px)[:, 0]
+            mixed = swapped(self.packed.images_rgb_u8[rows], own.astype(np.int8), other=True)
+            images = torch.from_numpy(mixed).to(self.images_rgb_u8.device)
+            logits = predict(architecture, networks[fold], images, size_px)[:, 0]
             labels.append(own)
             scores.append(logits.cpu().numpy())
         return float(roc_auc_score(np.concatenate(labels), np.concatenate(scores)))

@@ -320,16 +320,6 @@ def predict(
     return torch.cat(parts)
 
 
-def mean_weights(parts: Sequence[Weights]) -> dict[str, Tensor]:
-    """Return the mean of several networks' weights; whole numbers are the first one's."""
-    return {
-        name: torch.stack([part[name] for part in parts]).mean(dim=0)
-        if value.is_floating_point()
-        else value.clone()
-        for name, value in parts[0].items()
-    }
-
-
 def _network(
     architecture: Architecture, size_px: int, weights: Weights, device: torch.device
 ) -> nn.Module:

@@ -10,8 +10,6 @@ from cleanlab.filter import find_label_issues
 from cleanlab.rank import get_self_confidence_for_each_label
 from numpy.typing import NDArray
 
-from core.errors import EvidenceError
-
 
 def candidate_table(patches: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame | None:
     """Return labels that scores contradict, the most doubtful first, with their rows.
@@ -52,7 +50,7 @@ def label_candidates(
 
     Args:
         ids: (N,).
-        labels: (N,) 0 or 1.
+        labels: (N,) 0 or 1, both of them.
         prob_tumour: (N,) 0 to 1, best of a model that had not seen the patch in training: a model
             agrees with the wrong labels that it was trained on, so most of them stay hidden.
         slide: (N,), carried over for the review.
@@ -62,29 +60,7 @@ def label_candidates(
         as it is), rank (1 the most doubtful), confident, slide, reason. First come the labels that
         confident learning counts as wrong (`confident`), then those that the model merely gives
         less than 0.5; in each part the least self-confidence first.
-
-    Raises:
-        EvidenceError: lengths differ, a label is not 0 or 1, a probability is not within 0 to 1,
-            or only one label occurs.
     """
-    labels, prob_tumour = np.asarray(labels), np.asarray(prob_tumour, dtype=np.float64)
-    if not len(ids) == len(labels) == len(prob_tumour) or (
-        slide is not None and len(slide) != len(ids)
-    ):
-        raise EvidenceError(
-            f"{len(ids)} ids, {len(labels)} labels and {len(prob_tumour)} probabilities; "
-            "expected one of each a patch. Join them by id first."
-        )
-    if set(np.unique(labels).tolist()) != {0, 1}:
-        raise EvidenceError(
-            f"Labels are {np.unique(labels).tolist()[:5]}; expected both 0 and 1, since each is "
-            "held against the other. Give the labels of a whole set."
-        )
-    if not ((prob_tumour >= 0) & (prob_tumour <= 1)).all():
-        raise EvidenceError(
-            "A probability is missing or not within 0 to 1. Leave out patches without a score."
-        )
-    labels = labels.astype(np.int64)
     both = np.column_stack([1 - prob_tumour, prob_tumour])
     confidence = get_self_confidence_for_each_label(labels, both)
     confident = find_label_issues(labels, both, n_jobs=1)

@@ -14,10 +14,11 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from core.bundle import Architecture, build_network
+from training.average import mean_weights
 from training.gpu.__main__ import main
 from training.gpu.archive import PackedPatches
 from training.gpu.course import COLOUR, Cohort, Course, Plan, affordable_steps, scaled
-from training.gpu.lockstep import Weights, mean_weights
+from training.gpu.lockstep import Weights
 from training.gpu.variation import Strength
 
 SMALL = Architecture(name="test_efficientnet", outputs=1, pooling="centre-and-context")

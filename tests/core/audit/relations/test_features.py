@@ -6,7 +6,6 @@ from sklearn.decomposition import PCA
 
 from core.audit.columns import STATISTICS
 from core.audit.relations import embedding_table, label_candidates, probes
-from core.errors import EvidenceError
 
 
 def features(count: int = 300, seed: int = 0) -> NDArray[np.float32]:
@@ -56,11 +55,6 @@ def test_swapped_labels_lead_the_candidates_for_review() -> None:
         assert part["self_confidence"].is_monotonic_increasing
     assert frame["confident"].is_monotonic_decreasing
     assert frame["confident"].sum() >= 10
-
-
-def test_one_label_alone_cannot_be_doubted() -> None:
-    with pytest.raises(EvidenceError, match="both 0 and 1"):
-        label_candidates(np.array(["a"]), np.array([1]), np.array([0.1]))
 
 
 def test_the_map_agrees_with_principal_components() -> None:
