@@ -9,6 +9,7 @@ from .engine import Pending as Pending
 from .engine import Precision as Precision
 from .engine import check_patches as check_patches
 from .engine import d4_views as d4_views
+from .engine import in_passes as in_passes
 from .openvino_cpu import import_openvino as import_openvino
 from .pytorch import TorchEngine as TorchEngine
 from .pytorch import full_precision as full_precision

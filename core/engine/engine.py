@@ -192,6 +192,14 @@ def d4_views(images_rgb_u8: ImageU8) -> list[ImageU8]:
     ]
 
 
+def in_passes(
+    images_rgb_u8: ImageU8, ask: Callable[[ImageU8], NDArray[np.float32]], size: int = 128
+) -> NDArray[np.float32]:
+    """Return what a network is asked of patches (N, 96, 96, 3), so many at a time, (N, ...)."""
+    parts = [ask(images_rgb_u8[at : at + size]) for at in range(0, len(images_rgb_u8), size)]
+    return np.concatenate(parts)
+
+
 def check_patches(images_rgb_u8: ImageU8) -> None:
     """Raise unless these are patches.
 

@@ -128,23 +128,16 @@ def _check_usage(options: ExplainOptions, out: Path, table: Path) -> None:
         raise RunError(f"Found --batch-size {options.batch_size}; expected 1 or more.")
 
 
-def _twins(explainer: Explainer) -> TwinTester | None:
-    if explainer.method is Method.REPLACEMENT:
-        return None  # measured, not estimated
-    try:
-        return TwinTester(explainer)
-    except RunError as error:
-        _say(f"The maps are not tested. {error}")
-        return None
-
-
 def _measurement(
     options: ExplainOptions, explainer: Explainer, donors: DonorPool | None
 ) -> Measurement:
     if options.quick:
         return Measurement()
     test = CentreTest(explainer.classifier, donors=donors)
-    return Measurement(centre_test=test, views=True, twins=_twins(explainer))
+    twins, untested = TwinTester.of(explainer)
+    if untested:
+        _say(f"The maps are not tested. {untested}")
+    return Measurement(centre_test=test, views=True, twins=twins)
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,6 @@ from typing import Final
 import numpy as np
 
 from core.bundle import same_model
-from core.errors import RunError
 from core.explanation import (
     CentreTest,
     DonorPool,
@@ -19,7 +18,6 @@ from core.explanation import (
     ExplanationRow,
     MapState,
     Measurement,
-    Method,
     OverlayStyle,
     TwinTester,
     archive_bytes,
@@ -125,13 +123,8 @@ class ExplainedPatches:
     @cached_property
     def twins(self) -> TwinTester | None:
         """The test against randomised heads, None where there is no such test."""
-        if self.explainer.method is Method.REPLACEMENT:
-            return None  # measured, not estimated: the donors' agreement is its test
-        try:
-            return TwinTester(self.explainer)
-        except RunError as error:
-            self.untestable = str(error)
-            return None
+        tester, self.untestable = TwinTester.of(self.explainer)
+        return tester
 
     def tests(self, *, twins: bool = True) -> Measurement:
         """Return the tests that cost passes of their own."""

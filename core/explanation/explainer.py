@@ -2,13 +2,13 @@
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.engine import Layer, check_patches
+from core.engine import Layer, check_patches, in_passes
 from core.errors import RunError
 from core.explanation.cam import CamBatch, CamMap, Method, Target, Unit, is_fine
 from core.explanation.centre import CentreMeasures, measure_centre
@@ -214,13 +214,8 @@ class Explainer:
             values, logits = np.empty((0, *self.layer.grid), np.float32), np.empty(0, np.float32)
         elif self._library is not None:
             logits = engine.logits(images_rgb_u8)
-            values = np.concatenate(
-                [
-                    self._library.maps(part, layer=self.layer.name, sign=sign)
-                    for start in range(0, len(images_rgb_u8), EXPLAIN_BATCH)
-                    if len(part := images_rgb_u8[start : start + EXPLAIN_BATCH])
-                ]
-            )
+            maps = partial(self._library.maps, layer=self.layer.name, sign=sign)
+            values = in_passes(images_rgb_u8, maps, EXPLAIN_BATCH)
         else:
             exact = engine.exact() if self.method is Method.GRAD_CAM else None
             details = (exact or engine).details(images_rgb_u8)

@@ -79,11 +79,6 @@ class TwinTester:
             RunError: The network has no linear last layer to draw anew, or the method asks it no
                 gradients.
         """
-        if explainer.method is Method.REPLACEMENT:
-            raise RunError(
-                "A map by replacement is measured and has no randomised twins; its donors' "
-                "agreement is its test."
-            )
         if explainer.method in _WITHOUT_GRADIENTS:
             raise RunError(
                 f"Maps by {explainer.method} use no gradients of the decision, so they are not "
@@ -92,6 +87,19 @@ class TwinTester:
         self._explainer = explainer
         brought = explainer.brings_controls and twins is None and not seed
         self._controls = None if brought else _control_heads(explainer, twins, seed)
+
+    @staticmethod
+    def of(explainer: Explainer) -> "tuple[TwinTester | None, str]":
+        """Return the test of an explainer's maps, or why there is none.
+
+        Maps by replacement are measured, not estimated: the donors' agreement is their test.
+        """
+        if explainer.method is Method.REPLACEMENT:
+            return None, ""
+        try:
+            return TwinTester(explainer), ""
+        except RunError as error:
+            return None, str(error)
 
     def run(self, images_rgb_u8: ImageU8, batch: CamBatch | None = None) -> list[TwinTest]:
         """Return the test for each patch (N, 96, 96, 3); 10 to 50 passes a patch.

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logit as log_odds
 
-from core.engine import check_patches
+from core.engine import check_patches, in_passes
 from core.errors import RunError
 from core.explanation.fillers import (
     DonorPool,
@@ -356,11 +356,7 @@ class CentreTest:
         return float(centre.mean()), float(ring.mean())
 
     def _scored(self, pictures: Sequence[ImageU8]) -> NDArray[np.float32]:
-        parts = [
-            self.classifier.engine.logits(np.stack(pictures[start : start + _PASS]))
-            for start in range(0, len(pictures), _PASS)
-        ]
-        return np.concatenate(parts)
+        return in_passes(np.stack(pictures), self.classifier.engine.logits, _PASS)
 
 
 def _no_patches() -> ImageU8:

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from core.engine import check_patches
+from core.engine import check_patches, in_passes
 from core.errors import RunError
 from core.explanation.fillers import (
     DonorPool,
@@ -63,12 +63,8 @@ class ReplacementMaps:
         """
         donors = self.donors.nearest(image_rgb_u8, DONORS)
         pictures = [picture for donor in donors for picture in _pictures(image_rgb_u8, donor)]
-        found = np.concatenate(
-            [
-                self._engine.logits(np.stack(pictures[start : start + _PASS]))
-                for start in range(0, len(pictures), _PASS)
-            ]
-        ).reshape(len(donors), -1)
+        logits = in_passes(np.stack(pictures), self._engine.logits, _PASS)
+        found = logits.reshape(len(donors), -1)
         lost = logit - found[:, 0:-1:2]  # (D, 9)
         gained = found[:, 1:-1:2] - found[:, -1:]
         maps: NDArray[np.float32] = ((lost + gained) / 2).astype(np.float32)

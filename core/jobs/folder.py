@@ -142,21 +142,13 @@ class JobFolder:
         if not self._writable():
             raise SourceError(ANOTHER_APP)
 
-    def add_upload(
-        self,
-        owner: str,
-        name: str,
-        files: Iterable[NamedBytes],
-        *,
-        tta: TestTimeAugmentation = TestTimeAugmentation.NONE,
-    ) -> Job:
+    def add_upload(self, owner: str, name: str, files: Iterable[NamedBytes]) -> Job:
         """Keep uploaded files as a new job and return it.
 
         Args:
             owner: The owner's secret token.
             name: What to call the job.
             files: Images or ZIPs, in the order in which they are to be scored.
-            tta: Test-time augmentation.
 
         Raises:
             SourceError: There is no file, or no room for it, or the folder is another app's.
@@ -179,7 +171,7 @@ class JobFolder:
                     tables += _unpacked_tables(kept, place)
             if not stored:
                 raise SourceError("There is nothing to score: no file was chosen.")
-            return self._new_job(job_id, owner, name, uploads=stored, tables=tables, tta=tta)
+            return self._new_job(job_id, owner, name, uploads=stored, tables=tables)
         except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)
             if isinstance(error, OSError) and not isinstance(error, SourceError):
@@ -238,19 +230,12 @@ class JobFolder:
             shutil.rmtree(folder, ignore_errors=True)
         return len(old)
 
-    def add_server_path(
-        self,
-        owner: str,
-        name: str,
-        path: Path,
-        *,
-        tta: TestTimeAugmentation = TestTimeAugmentation.NONE,
-    ) -> Job:
+    def add_server_path(self, owner: str, name: str, path: Path) -> Job:
         """Return a new job that scores a source on the server; the caller has allowed the path."""
         self.require_writable()
         job_id = secrets.token_hex(16)
         (self.folder / job_id).mkdir(parents=True)
-        return self._new_job(job_id, owner, name, server_path=str(path), tta=tta)
+        return self._new_job(job_id, owner, name, server_path=str(path))
 
     def adopt(self, owner: str, other: "JobFolder", job: Job) -> Job:
         """Return a new job here of what a job elsewhere holds: files and labels, no rows.
@@ -285,7 +270,6 @@ class JobFolder:
         server_path: str | None = None,
         uploads: Sequence[StoredFile] = (),
         tables: Sequence[StoredFile] = (),
-        tta: TestTimeAugmentation,
     ) -> Job:
         job = Job(
             id=job_id,
@@ -294,7 +278,6 @@ class JobFolder:
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             server_path=server_path,
             uploads=tuple(uploads),
-            tta=str(tta),
             tables=tuple(tables),
         )
         return self.write(job)

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 from core.bundle import same_model
-from core.errors import ReviewError, RunError
+from core.errors import ReviewError
 from core.explanation import (
     Explainer,
     Explanation,
@@ -48,11 +48,7 @@ class MapMaker:
         self._explainer = Explainer(classifier)
         self._model_id = classifier.model_id
         self.engine = classifier.engine.description
-        self._untested = ""
-        try:
-            self._twins: TwinTester | None = TwinTester(self._explainer)
-        except RunError as error:
-            self._twins, self._untested = None, str(error)
+        self._twins, self._untested = TwinTester.of(self._explainer)
 
     def require_model(self, model_id: str) -> None:
         """Do nothing if this is the model; ReviewError otherwise."""

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from core.bundle import ValidationScores, build_network, read_bundle, read_validation, write_card
 from core.bundle.card import Architecture, TrainingDomain
 from core.bundle.domain import fit_domain, fit_domain_by_folds, write_domain
-from core.engine import TorchEngine
+from core.engine import TorchEngine, in_passes
 from core.errors import RunError
 from core.patches import ImageU8, Patch, PatchSource, SelectedSource
-from training.bundling.scoring import ALL, in_passes, labelled_source
+from training.bundling.scoring import ALL, labelled_source
 from training.data.split import TRAIN_NAME, VAL_NAME
 from training.options import DomainOptions
 

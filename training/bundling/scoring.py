@@ -2,16 +2,12 @@
 
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from core.bundle.bundle import CARD_FILE
 from core.errors import RunError, SourceError
-from core.patches import ImageU8, PatchSource, SelectedSource
+from core.patches import PatchSource, SelectedSource
 from core.scoring import Classifier, TestTimeAugmentation, open_classifier, open_journal, specify
 from core.scoring.command import finished_before, score_into
 from core.tables import split_name
@@ -118,10 +114,3 @@ def score_patches(
         counts_text = ", ".join(f"{count:,} {name}" for name, count in left_out.items())
         sys.stderr.write(f"{counts_text}: no score; the column `reason` of {out} says why.\n")
     return counts
-
-
-def in_passes(
-    images: ImageU8, ask: Callable[[ImageU8], NDArray[np.float32]], size: int = 128
-) -> NDArray[np.float32]:
-    """Return what a network is asked of patches (N, 96, 96, 3), so many at a time, (N, ...)."""
-    return np.concatenate([ask(images[at : at + size]) for at in range(0, len(images), size)])

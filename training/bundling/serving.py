@@ -11,13 +11,13 @@ from sklearn.metrics import roc_auc_score
 
 from core.bundle import Card, read_card, write_card
 from core.bundle.card import FastPrecision, Orientations
-from core.engine import Precision
+from core.engine import Precision, in_passes
 from core.errors import RunError
 from core.explanation.fillers import Filler, FillerKind, keep_centre
 from core.patches import ImageU8, Patch
 from core.scoring import Classifier, open_classifier
 from training.bundling.export import run_export
-from training.bundling.scoring import ALL, in_passes, labelled_source
+from training.bundling.scoring import ALL, labelled_source
 from training.bundling.validated import read_validation_logits
 from training.options import ExportOptions, MeasureOptions
 from training.runs.folder import CROSSVAL_FILE, RunFolder
