@@ -16,7 +16,8 @@ from app.screens.shared.parts import (
     show_problem,
     way_back,
 )
-from app.state import address, identity, widgets
+from app.screens.shared.sources import labels_field
+from app.state import address, identity
 from core.audit import STEPS, AuditProgress
 from core.audit.folder import Skip
 from core.audit.store import AuditState, AuditStore
@@ -62,18 +63,12 @@ def _add_labels(store: AuditStore, job: Job, *, running: bool) -> None:
     """Draw the field for a table of labels that the data set came without, or with a wrong one."""
     with st.popover("Labels", icon=":material/label:", disabled=running, key="audit-labels"):
         st.caption(words.ADD_LABELS)
-        name = f"audit-labels-{job.id}"
-        file = st.file_uploader("Labels, CSV", type=["csv"], key=widgets.uploader_key(name))
-        if file is None:
-            return
-        try:
-            store.add_labels(job, file.name, file.getvalue())
-        except NodelensError as error:
-            show_problem(error)
-            return
-        widgets.clear_uploader(name)
-        store.start(job)
-        st.rerun()
+        labels_field(f"audit-labels-{job.id}", partial(_relabel, store, job))
+
+
+def _relabel(store: AuditStore, job: Job, name: str, data: bytes) -> None:
+    store.add_labels(job, name, data)
+    store.start(job)
 
 
 def use_batch(store: AuditStore, batches: JobFolder) -> None:

@@ -1,6 +1,7 @@
 """Where a batch comes from: a folder, files, a ZIP, a place on the server, the drawn samples."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Final, Literal
 
@@ -11,7 +12,7 @@ from app.screens.shared import words
 from app.screens.shared.parts import show_problem
 from app.state import address, identity, widgets
 from core.errors import NodelensError
-from core.jobs import Job, JobFolder, JobStore
+from core.jobs import Job, JobFolder
 from core.patches import PATCH_SUFFIXES
 from core.settings import SAMPLES_TABLE, Settings
 
@@ -125,12 +126,9 @@ def _upload_name(files: Sequence[UploadedFile]) -> str:
 
 
 def _server_path(store: JobFolder, settings: Settings, take: TakeJob) -> None:
-    roots = ", ".join(f"`{root}`" for root in settings.server_roots)
-    st.caption(words.SERVER.format(roots=roots))
-    with st.form("server-path", border=False):
-        text = st.text_input("Path", placeholder=f"{settings.server_roots[0]}/…")
-        if not st.form_submit_button("Open this source", icon=":material/folder_open:"):
-            return
+    text = path_on_server(settings, words.SERVER, "Open this source", key="server-path")
+    if text is None:
+        return
     try:
         path = settings.server_source(text)
         job = store.add_server_path(identity.owner(), path.name, path)
@@ -141,16 +139,28 @@ def _server_path(store: JobFolder, settings: Settings, take: TakeJob) -> None:
     st.rerun()
 
 
-def add_labels(store: JobStore, job: Job) -> None:
-    """Draw the field for a CSV of labels; what it brings stays with the batch."""
-    name = f"labels-{job.id}"
+def path_on_server(settings: Settings, caption: str, button: str, *, key: str) -> str | None:
+    """Draw the field for a path on the server; return it when its button is pressed."""
+    st.caption(caption.format(roots=", ".join(f"`{root}`" for root in settings.server_roots)))
+    with st.form(key, border=False):
+        text = st.text_input("Path", placeholder=f"{settings.server_roots[0]}/…")
+        return text if st.form_submit_button(button, icon=":material/folder_open:") else None
+
+
+def labels_field(name: str, keep: Callable[[str, bytes], None]) -> None:
+    """Draw the field for a CSV of labels; its name and bytes are kept at once."""
     file = st.file_uploader(words.ADD_LABELS, type="csv", key=widgets.uploader_key(name))
     if file is None:
         return
     try:
-        store.add_labels(job, file.name, file.getvalue())
+        keep(file.name, file.getvalue())
     except NodelensError as error:
         show_problem(error)
         return
     widgets.clear_uploader(name)
     st.rerun()
+
+
+def add_labels(store: JobFolder, job: Job) -> None:
+    """Draw the field for a CSV of labels; what it brings stays with the batch."""
+    labels_field(f"labels-{job.id}", partial(store.add_labels, job))

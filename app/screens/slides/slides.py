@@ -10,6 +10,7 @@ from markupsafe import Markup
 from app import resources
 from app.screens.shared.listing import badge, job_list, marks
 from app.screens.shared.parts import empty, head_line, show_problem, way_back
+from app.screens.shared.sources import path_on_server
 from app.screens.slides import words
 from app.screens.slides.before import again_button
 from app.state import address, identity, widgets
@@ -67,12 +68,9 @@ def _upload(store: SlideStore, settings: Settings) -> None:
 
 
 def _server_path(store: SlideStore, settings: Settings) -> None:
-    roots = ", ".join(f"`{root}`" for root in settings.server_roots)
-    st.caption(words.SERVER.format(roots=roots))
-    with st.form("slide-path", border=False):
-        text = st.text_input("Path", placeholder=f"{settings.server_roots[0]}/…")
-        if not st.form_submit_button("Open this slide", icon=":material/folder_open:"):
-            return
+    text = path_on_server(settings, words.SERVER, "Open this slide", key="slide-path")
+    if text is None:
+        return
 
     def add() -> Job:
         path = settings.server_source(text)
