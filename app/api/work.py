@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
@@ -116,9 +116,7 @@ class Jobs(ABC):
     def progress(self, job: Job) -> Progress:
         """Return how far it is."""
         found = self._store.progress(job)
-        run = self._store.read_run(job) if found.state == "done" else None
-        notes = (run or {}).get("notes", ())
-        return Progress(found.state, found.done, found.total, found.error, notes)
+        return Progress(found.state, found.done, found.total, found.error)
 
     @abstractmethod
     def result(self, job: Job, form: ResultForm) -> tuple[str, bytes]:
@@ -143,6 +141,12 @@ class PatchJobs(Jobs):
             return self.folder.add_server_path(work.owner, name, work.place)
         name = work.name or shown_path(work.uploads[0].name)
         return self.folder.add_upload(work.owner, name, work.uploads)
+
+    def progress(self, job: Job) -> Progress:
+        """Return how far it is; of a finished batch also what is to be said of its input."""
+        found = super().progress(job)
+        run = self.folder.read_run(job) if found.state == "done" else None
+        return replace(found, notes=(run or {}).get("notes", ()))
 
     def result(self, job: Job, form: ResultForm) -> tuple[str, bytes]:
         """Return a file's name and content."""

@@ -152,11 +152,7 @@ def contrast_dots(table: pd.DataFrame, *, colours: Colours) -> go.Figure:
                     "size": 10,
                 },
                 error_x=error_bars(
-                    of_class["difference"],
-                    of_class["low"],
-                    of_class["high"],
-                    thickness=1.5,
-                    width=3,
+                    *(of_class[name] for name in ("difference", "low", "high")), **_BARS
                 ),
                 customdata=[[c, words] for c in of_class["channel"]],
                 hovertemplate="%{customdata[0]}: centre − surroundings %{x:.4g}"

@@ -105,13 +105,9 @@ def explain_command(options: ExplainOptions) -> int:
             else f"full colour is {scale:.4g} {unit} per cell"
         )
         _say(f"{len(drawn)} pictures in {where}; {full}.")
-        _say_states(drawn)
+        states = Counter(one.row.map_state for one in drawn)
+        _say(", ".join(f"{count} {state}" for state, count in states.items()) + ".")
     return ALL_EXPLAINED if counts["scored"] == sum(counts.values()) else SOME_NOT_EXPLAINED
-
-
-def _say_states(drawn: list[_Drawn]) -> None:
-    states = Counter(one.row.map_state for one in drawn)
-    _say(", ".join(f"{count} {state}" for state, count in states.items()) + ".")
 
 
 def _check_usage(options: ExplainOptions, out: Path, table: Path) -> None:

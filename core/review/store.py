@@ -92,12 +92,8 @@ class ReviewStore:
             if schema.user_version(connection) != len(migrations):
                 with _write_lock(connection):
                     self._migrate(connection, migrations)
-            if noted is not None:
-                here = connection.execute(
-                    "SELECT hash FROM events WHERE sequence = ?", (noted.sequence,)
-                ).fetchone()
-                if here is None or here[0] != noted.hash:
-                    raise _lost(path, "does not hold this event", noted)
+            if noted is not None and not _holds(connection, noted):
+                raise _lost(path, "does not hold this event", noted)
 
     def append(self, event: Event, *then: Event, action: str | None = None) -> RecordEntry:
         """Write an event, all that follows or nothing, and return its entry; it is on disk then.
@@ -177,15 +173,11 @@ class ReviewStore:
 
     def _caught_up(self, connection: sqlite3.Connection) -> Record:
         end = self._record.end
-        if end.sequence:
-            here = connection.execute(
-                "SELECT hash FROM events WHERE sequence = ?", (end.sequence,)
-            ).fetchone()
-            if here is None or here[0] != end.hash:
-                raise StoreError(
-                    f"{self.path.name} no longer holds event {end.sequence} as it was read: the "
-                    "file was replaced or changed. Run `python -m core verify` on it."
-                )
+        if end.sequence and not _holds(connection, end):
+            raise StoreError(
+                f"{self.path.name} no longer holds event {end.sequence} as it was read: the file "
+                "was replaced or changed. Run `python -m core verify` on it."
+            )
         new = [_entry(link) for link in _links(connection, end.sequence + 1)]
         if new:
             self._record = self._record.extended(new)
@@ -261,6 +253,11 @@ def _write_lock(connection: sqlite3.Connection) -> Iterator[None]:
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+
+
+def _holds(connection: sqlite3.Connection, anchor: Anchor) -> bool:
+    found = connection.execute("SELECT hash FROM events WHERE sequence = ?", (anchor.sequence,))
+    return bool(found.fetchone() == (anchor.hash,))
 
 
 def _links(connection: sqlite3.Connection, start: int) -> list[Link]:

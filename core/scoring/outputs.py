@@ -107,21 +107,24 @@ def write_metadata(out: Path, content: Mapping[str, Any]) -> None:
 
 def read_scores(path: Path) -> Iterator[tuple[str, float | None]]:
     """Yield id and probability of each row of a finished CSV or Parquet output of ours, exactly."""
-    if path.suffix == ".parquet":
-        columns = pq.read_table(path, columns=["id", "prob_tumour"]).to_pydict()
-        yield from zip(columns["id"], columns["prob_tumour"], strict=True)
-        return
-    with path.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
+    for row in _cells(path, "id", "prob_tumour"):
+        if path.suffix == ".parquet":
+            yield row["id"], row["prob_tumour"]
+        else:
             yield unguarded(row["id"]), float(row["prob_tumour"]) if row["prob_tumour"] else None
 
 
 def read_digests(path: Path) -> list[str]:
     """Return the hash of each row's input, from a finished CSV or Parquet output of ours."""
+    return [str(row["sha256"]) for row in _cells(path, "sha256")]
+
+
+def _cells(path: Path, *columns: str) -> Iterator[dict[str, Any]]:
     if path.suffix == ".parquet":
-        return [str(one) for one in pq.read_table(path, columns=["sha256"])["sha256"].to_pylist()]
+        yield from pq.read_table(path, columns=list(columns)).to_pylist()
+        return
     with path.open(newline="", encoding="utf-8") as file:
-        return [row["sha256"] for row in csv.DictReader(file)]
+        yield from csv.DictReader(file)
 
 
 def scores_by_id(path: Path) -> dict[str, float]:

@@ -41,8 +41,7 @@ def regions_command(options: RegionsOptions) -> int:
         try:
             status = _one(slide, options.out / slide.name, classifier, options)
         except NodelensError as error:
-            told = str(error)
-            _say(told if told.startswith(slide.name) else f"{slide.name}: {told}")
+            _say(f"{slide.name}: {error}")
             status = SOME_NOT_SCORED
         worst = max(worst, status)
     return worst

@@ -52,7 +52,7 @@ def run_measure(options: MeasureOptions) -> Card:
     shipped = open_classifier(options.model, device=options.device)
     with TemporaryDirectory() as folder:
         if options.crossval is None:
-            judges = [Judge(options.model, *_validation(options.data, options.split))]
+            judges = [Judge(options.model, *_patches(options.data, options.split)[:2])]
         else:
             judges = _of_folds(options.crossval, options.data, Path(folder))
         labels = np.concatenate([judge.labels for judge in judges])
@@ -171,11 +171,6 @@ def _changed(
     threshold = classifier.bundle.card.operating_point.threshold
     calls = [classifier.probability(logits) >= threshold for logits in (before, after)]
     return int((calls[0] != calls[1]).sum())
-
-
-def _validation(data: Path, split: str) -> tuple[ImageU8, NDArray[np.int8]]:
-    images, labels, _ = _patches(data, split)
-    return images, labels
 
 
 def _patches(data: Path, split: str) -> tuple[ImageU8, NDArray[np.int8], list[str]]:

@@ -92,13 +92,12 @@ def result_filter(
     kinds = [kind for kind in Outcome if counts[kind]]
     order_key, calls_key, view_key = (f"{name}-{job.id}" for name in ("order", "outcomes", "view"))
     compared = any(row.domain_distance is not None for row in rows)
-    orders = [
-        item
-        for item in Order
-        if (item is not Order.UNSTEADY or job.tta != TestTimeAugmentation.NONE)
-        and (item is not Order.UNLIKE or compared)
-        and (item is not Order.AROUND or margins or widgets.chosen(order_key) is item)
-    ]
+    senseless = {
+        Order.UNSTEADY: job.tta == TestTimeAugmentation.NONE,
+        Order.UNLIKE: not compared,
+        Order.AROUND: not margins and widgets.chosen(order_key) is not Order.AROUND,
+    }
+    orders = [item for item in Order if not senseless.get(item)]
     _start_by_url(job, kinds, orders)
     with st.container(horizontal=True, vertical_alignment="center", key="nl-batch-show"):
         chosen = st.pills(
