@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from app import resources
+from app.screens.review import cases as cases_shown
 from app.screens.review import gallery, numbers, record, words
 from app.screens.shared import model, parts, who
 from app.screens.shared.ways import REVIEW, THRESHOLD, ways_on
@@ -76,6 +77,7 @@ if reader is not None:
                 (
                     case.name,
                     words.MODES[case.mode],
+                    cases_shown.when(on_record.filings[case.case].opened_at),
                     *(["archived"] * on_record.filings[case.case].archived),
                 )
             ),

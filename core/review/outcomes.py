@@ -251,7 +251,8 @@ def case_scores(record: Record, case: str) -> ScoreSet:
     blind_first = opened.mode is ReadingMode.BLIND_FIRST
     doubts = (
         *((_SEEN,) if seen else ()),
-        f"The patches were chosen for reading ({opened.order}); rates hold for such patches.",
+        f"The patches were chosen for reading ({opened.order}); these rates hold "
+        "only for patches chosen like that.",
         *(f"{count:,} patches are left out: they {why}." for count, why in left_out if count),
     )
     return ScoreSet(

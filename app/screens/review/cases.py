@@ -57,7 +57,7 @@ def _entry(record: Record, case: CaseOpened, who: Person) -> None:
     )
     readers = f" · {others} other reader{'s' * (others != 1)}" if others else ""
     count = Markup("<span>{} of {} read{} · opened {}</span>").format(
-        mine.done, mine.total, readers, _when(filing.opened_at)
+        mine.done, mine.total, readers, when(filing.opened_at)
     )
     entry(
         case.name,
@@ -70,7 +70,8 @@ def _entry(record: Record, case: CaseOpened, who: Person) -> None:
     )
 
 
-def _when(at: str) -> str:
+def when(at: str) -> str:
+    """Return a moment on the record as it is told here."""
     return widgets.local_time(datetime.fromisoformat(at))
 
 
@@ -79,7 +80,7 @@ def case_head(store: ReviewStore, record: Record, case: CaseOpened, who: Person)
     filing = record.filings[case.case]
     with st.container(horizontal=True, vertical_alignment="center", key="nl-batch-head"):
         way_back("All cases", "all-cases", address.case.look_at)
-        opened = Markup("<span>{}</span>").format(_when(filing.opened_at))
+        opened = Markup("<span>{}</span>").format(when(filing.opened_at))
         head_line(case.name, badge(words.MODES[case.mode]) + opened, level=2)
         by_page = case.mode is ReadingMode.AI_FIRST and st.toggle("Twelve at a time", key="by-page")
         st.page_link("views/review_results.py", label="Results", icon=":material/fact_check:")

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from app import resources
 from app.screens.shared.parts import empty_html, show_problem
-from app.screens.shared.ways import BATCH, REVIEW, ways_on
+from app.screens.shared.ways import BATCH, REVIEW, SCORE, ways_on
 from app.screens.threshold import numbers, words
 from app.screens.threshold.scene import Scene
 from app.state import widgets
@@ -30,7 +30,9 @@ def batch_part(scene: Scene, snapshot: Snapshot, *, pictures: bool) -> None:
     )
     with st.container(horizontal=True, vertical_alignment="center", key="nl-mine-head"):
         st.html(head)
-        if scene.job is not None:
+        if scene.job is None:
+            ways_on(SCORE, key="threshold")
+        else:
             ways_on(BATCH, REVIEW, job=scene.job.id, key="threshold")
     st.html(_effect(scene, snapshot, pictures=pictures))
     point = scene.current

@@ -1,6 +1,7 @@
 """Where the scores of the threshold page come from, and what is assumed of their use."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 import streamlit as st
@@ -81,7 +82,10 @@ def _sources(classifier: Classifier, settings: Settings) -> dict[str, str]:
         for case in reversed(list(record.cases.values())):
             blind = unfinished_blind_reading(record, case.case, reader)
             if is_finished(record, case.case) and blind is None:
-                fixed[f"review:{case.case}"] = words.REVIEW.format(name=case.name)
+                when = widgets.local_time(
+                    datetime.fromisoformat(record.filings[case.case].opened_at)
+                )
+                fixed[f"review:{case.case}"] = words.REVIEW.format(name=case.name, when=when)
     return fixed | {"csv": table}
 
 

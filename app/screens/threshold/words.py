@@ -13,7 +13,7 @@ SOURCES: Final = {
 }
 SOURCE_LABEL: Final = "Patches with known labels"
 BATCH: Final = "Batch {name} ({patches:,} with labels)"
-REVIEW: Final = "Review {name}"
+REVIEW: Final = "Review {name}, opened {when}"
 GONE: Final = "These scores are gone, or belong to someone else. Choose others."
 RUN_PLACEHOLDER: Final = "a folder that contains validation_scores.csv"
 CSV_LABEL: Final = "CSV with label and score, ideally also id and slide"

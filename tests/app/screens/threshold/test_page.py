@@ -397,7 +397,7 @@ def test_a_finished_review_gives_its_verdicts_as_labels(data_dir: Path) -> None:
     for task in range(7):
         store.append(given(case, "Ann", task, Verdict.TUMOUR if task > 2 else Verdict.NO_TUMOUR))
     names = opened().selectbox(key="threshold-source").options
-    assert "Review rounds" not in names
+    assert not any(name.startswith("Review rounds") for name in names)
     store.append(given(case, "Ann", 7, Verdict.TUMOUR))
     page = opened()
     page.selectbox(key="threshold-source").set_value("review:c1").run()
