@@ -83,6 +83,7 @@ def _rule(card: Card) -> tuple[Rule, float]:
             format_func=lambda choice: words.RULES[choice],
             default="shipped",
             required=True,
+            wrap=True,
             key="here-rule",
             help=words.RULE_HELP,
         )
