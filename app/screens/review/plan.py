@@ -82,28 +82,14 @@ def plan_of(jobs: JobStore, source: PatchesOfCase, mode: ReadingMode) -> CasePla
             format_func=str,
             key=f"new-order-{mode}",
         )
-    with controls_part:
-        controls = st.slider(
-            "Random controls",
-            0,
-            50,
-            0 if source.of else 10,
-            5,
-            format="%d %%",
-            key="new-controls",
-            help=words.CONTROLS_HELP,
+    usual = 0 if source.of else 1
+    controls, repeats = (
+        part.slider(label, 0, most, start * usual, 5, format="%d %%", key=key, help=about)
+        for part, label, most, start, key, about in (
+            (controls_part, "Random controls", 50, 10, "new-controls", words.CONTROLS_HELP),
+            (repeats_part, "Hidden repeats", 30, 5, "new-repeats", words.REPEATS_HELP),
         )
-    with repeats_part:
-        repeats = st.slider(
-            "Hidden repeats",
-            0,
-            30,
-            0 if source.of else 5,
-            5,
-            format="%d %%",
-            key="new-repeats",
-            help=words.REPEATS_HELP,
-        )
+    )
     most = min(len(source.candidates), MOST_PATCHES)
     longest = most + round(most * repeats / 100)
     with amount:

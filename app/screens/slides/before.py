@@ -125,24 +125,12 @@ def _tissue(store: SlideStore, job: Job, preview: SlidePreview) -> None:
         )
         _choose(store, job, rule=new)
 
-    st.slider(
-        "Least colour",
-        0.0,
-        0.4,
-        step=0.01,
-        key=f"{_SATURATION}-{job.id}",
-        on_change=moved,
-        help=words.SATURATION_HELP,
-    )
-    st.slider(
-        "Least density",
-        0.0,
-        0.4,
-        step=0.01,
-        key=f"{_DENSITY}-{job.id}",
-        on_change=moved,
-        help=words.DENSITY_HELP,
-    )
+    for label, key, about in (
+        ("Least colour", _SATURATION, words.SATURATION_HELP),
+        ("Least density", _DENSITY, words.DENSITY_HELP),
+    ):
+        name = f"{key}-{job.id}"
+        st.slider(label, 0.0, 0.4, step=0.01, key=name, on_change=moved, help=about)
     st.slider(
         "Least tissue in a cell",
         5,

@@ -240,38 +240,15 @@ def assumption_inputs() -> None:
     widgets.choose("threshold-prevalence", 100 * now.prevalence)
     widgets.choose("threshold-miss", now.miss_cost)
     widgets.choose("threshold-alarm", now.false_alarm_cost)
-    prevalence, miss, alarm = st.columns([1.25, 1, 1], vertical_alignment="bottom")
-    with prevalence:
-        st.number_input(
-            "Assumed prevalence, %",
-            min_value=0.01,
-            max_value=99.99,
-            step=1.0,
-            format="%.4g",
-            key="threshold-prevalence",
-            on_change=_assume,
-            help=words.PREVALENCE_HELP,
-        )
-    with miss:
-        st.number_input(
-            "Cost of a miss",
-            min_value=0.01,
-            max_value=1e6,
-            step=1.0,
-            format="%g",
-            key="threshold-miss",
-            on_change=_assume,
-            help=words.COST_HELP,
-        )
-    with alarm:
-        st.number_input(
-            "Cost of a false alarm",
-            min_value=0.01,
-            max_value=1e6,
-            step=1.0,
-            format="%g",
-            key="threshold-alarm",
-            on_change=_assume,
+    inputs = (
+        ("Assumed prevalence, %", "threshold-prevalence", 99.99, "%.4g", words.PREVALENCE_HELP),
+        ("Cost of a miss", "threshold-miss", 1e6, "%g", words.COST_HELP),
+        ("Cost of a false alarm", "threshold-alarm", 1e6, "%g", None),
+    )
+    places = st.columns([1.25, 1, 1], vertical_alignment="bottom")
+    for place, (label, key, most, form, about) in zip(places, inputs, strict=True):
+        place.number_input(
+            label, 0.01, most, step=1.0, format=form, key=key, on_change=_assume, help=about
         )
 
 
