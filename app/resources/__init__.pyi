@@ -7,7 +7,7 @@ from .audits import audit_view as audit_view
 from .audits import forget_audits as forget_audits
 from .batches import drawn_sample as drawn_sample
 from .batches import forget_jobs as forget_jobs
-from .batches import found as found
+from .batches import from_rows as from_rows
 from .batches import job_store as job_store
 from .batches import label_check as label_check
 from .batches import local_findings as local_findings

@@ -74,7 +74,7 @@ def rows(store: JobStore, job: Job) -> tuple[ScoreRow, ...]:
     return tuple(store.rows(job)) if store.journal(job).exists() else ()
 
 
-def found(store: JobStore, job: Job, make: Callable[..., T], *more: Hashable) -> T:
+def from_rows(store: JobStore, job: Job, make: Callable[..., T], *more: Hashable) -> T:
     """Return what a function makes of the rows that a job has by now, made once.
 
     Args:
@@ -83,14 +83,14 @@ def found(store: JobStore, job: Job, make: Callable[..., T], *more: Hashable) ->
         make: Takes the rows and the rest; known by its name, so no closure.
         more: The rest.
     """
-    return cast("T", _found(store, job, make, more))
+    return cast("T", _from_rows(store, job, make, more))
 
 
 @cached_by(
     lambda store, job, make, more: (of_rows(store, job), make.__module__, make.__name__, more),
     entries=64,
 )
-def _found(
+def _from_rows(
     store: JobStore, job: Job, make: Callable[..., object], more: tuple[Hashable, ...]
 ) -> object:
     return make(rows(store, job), *more)
@@ -176,7 +176,7 @@ def local_findings(store: JobStore, job: Job, card: Card) -> tuple[ThresholdStud
 
 def forget_jobs() -> None:
     """Forget everything kept of any job, pictures included, because one is being removed."""
-    for kept in (source, rows, _progress_on_disk, _found, _thumbnail, patch_uri):
+    for kept in (source, rows, _progress_on_disk, _from_rows, _thumbnail, patch_uri):
         kept.clear()
     label_check.clear()
     local_findings.clear()

@@ -91,7 +91,7 @@ def browser(
         elsewhere = [at for at in address.picked() if at not in shown]
         address.pick([*elsewhere, *(at for at in shown if at in set(here))])
 
-    columns = resources.found(store, job, _columns, job.tta, bool(rests_on))
+    columns = resources.from_rows(store, job, _columns, job.tta, bool(rests_on))
     pictures = resources.thumbnails(store, job, list(shown))
     data: dict[str, Any] = {
         "name": words.TABLE_NAME,

@@ -62,7 +62,7 @@ def scored_by(job: Job, rows: Sequence[ScoreRow], classifier: Classifier | None)
 def result_histogram(store: JobStore, job: Job) -> None:
     """Draw how the scores spread around the threshold."""
     chart(
-        resources.found(store, job, _histogram, widgets.is_dark()),
+        resources.from_rows(store, job, _histogram, widgets.is_dark()),
         f"histogram-{job.id}",
         "Histogram of the scores, coloured by call, with the threshold as a dashed line",
     )
@@ -88,7 +88,7 @@ def result_filter(
         rows: All of them.
         margins: By how much the surroundings decide, see `core.scoring.select`.
     """
-    counts = resources.found(store, job, outcome_counts)
+    counts = resources.from_rows(store, job, outcome_counts)
     kinds = [kind for kind in Outcome if counts[kind]]
     order_key, calls_key, view_key = (f"{name}-{job.id}" for name in ("order", "outcomes", "view"))
     compared = any(row.domain_distance is not None for row in rows)
@@ -155,7 +155,7 @@ def result_filter(
             words.ONLY_AROUND, key=f"around-{job.id}", persist_state="session"
         )
     wanted = Filter(frozenset(chosen), low, high, text or "", unlike, around)
-    return resources.found(store, job, _listed, wanted, order, tuple(margins.items()))
+    return resources.from_rows(store, job, _listed, wanted, order, tuple(margins.items()))
 
 
 def _listed(
