@@ -83,7 +83,12 @@ def case_head(store: ReviewStore, record: Record, case: CaseOpened, who: Person)
         opened = Markup("<span>{}</span>").format(when(filing.opened_at))
         head_line(case.name, badge(words.MODES[case.mode]) + opened, level=2)
         by_page = case.mode is ReadingMode.AI_FIRST and st.toggle("Twelve at a time", key="by-page")
-        st.page_link("views/review_results.py", label="Results", icon=":material/fact_check:")
+        st.page_link(
+            "views/review_results.py",
+            label="Results",
+            icon=":material/fact_check:",
+            query_params={"case": case.case},  # at once, or the browser's Back leads to itself
+        )
         if case.reader == who.name or who.may(Permission.FILE_CASES):
             _filing(store, record, case, who)
     return by_page

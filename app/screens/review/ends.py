@@ -41,7 +41,7 @@ def end_of_case(store: ReviewStore, record: Record, case: CaseOpened, reader: st
         report_button(resources.settings(), record, case, reader)
         earlier_button(record, case, reader)
     if see:
-        st.switch_page("views/review_results.py")
+        st.switch_page("views/review_results.py", query_params={"case": case.case})
 
 
 def report_button(settings: Settings, record: Record, case: CaseOpened, reader: str) -> None:
