@@ -31,6 +31,7 @@ from core.options import ExplainOptions
 from core.patches import Patch, PatchSource, open_source
 from core.pictures import png_bytes
 from core.scoring import Classifier, Status, open_classifier, write_metadata
+from core.tables import counted
 
 REPORT_STEM: Final = "explanations-by-class"
 ALL_EXPLAINED: Final = 0
@@ -107,7 +108,18 @@ def explain_command(options: ExplainOptions) -> int:
         _say(f"{len(drawn)} pictures in {where}; {full}.")
         states = Counter(one.row.map_state for one in drawn)
         _say(", ".join(f"{count} {state}" for state, count in states.items()) + ".")
+    _say_others(out, drawn)
     return ALL_EXPLAINED if counts["scored"] == sum(counts.values()) else SOME_NOT_EXPLAINED
+
+
+def _say_others(out: Path, drawn: list[_Drawn]) -> None:
+    """Pictures of other patches that an earlier run left would pass for those of this one."""
+    others = {file.name for file in out.glob("[0-9]*-*.png")} - {one.row.overlay for one in drawn}
+    if others:
+        _say(
+            f"Note: {counted(len(others), 'other picture')} in {out}, of an earlier run "
+            f"({min(others)}); the column overlay of the table names those of this one."
+        )
 
 
 def _check_usage(options: ExplainOptions, out: Path, table: Path) -> None:

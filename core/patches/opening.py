@@ -189,9 +189,9 @@ def pcam_file_source(file: Path, *, confine_to: Path | None = None) -> Hdf5Sourc
     if file.stem.endswith("_x"):
         base = file.stem.removesuffix("_x")
         labels_file, meta = file.with_name(f"{base}_y.h5"), file.with_name(f"{base}_meta.csv")
-        if confine_to is not None:
-            require_inside([labels_file, meta], confine_to)
         packed = labels_file.with_name(labels_file.name + ".gz")
+        if confine_to is not None:
+            require_inside([labels_file, packed, meta], confine_to)
         if labels_file.is_file():
             labels = read_labels(labels_file)
         elif packed.is_file():

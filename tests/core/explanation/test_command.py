@@ -69,6 +69,18 @@ def test_each_scored_patch_has_its_picture_on_one_scale_and_the_run_is_described
     assert run["centre_test"] is None
 
 
+def test_pictures_that_an_earlier_run_left_are_told(
+    tmp_path: Path, toy_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for count in (3, 1):
+        write_patches(tmp_path / f"in-{count}", count)
+        explain(
+            tmp_path / f"in-{count}", "--out", tmp_path / "out", "--model", toy_bundle, "--quick"
+        )
+        told = "2 other pictures in" in capsys.readouterr().err
+        assert told is (count == 1)
+
+
 def test_the_table_may_stand_elsewhere_and_methods_layers_and_targets_be_chosen(
     tmp_path: Path, toy_bundle: Path
 ) -> None:

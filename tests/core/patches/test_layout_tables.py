@@ -190,6 +190,20 @@ def test_hdf5_labels_that_are_packed_or_contradict_each_other_are_told(tmp_path:
         open_source(tmp_path / "a_x.h5")
 
 
+@pytest.mark.parametrize("name", ["Split.tsv", "Train_Labels.csv", "a_y.h5.gz"])
+def test_a_table_in_any_form_may_not_be_a_link_to_outside(tmp_path: Path, name: str) -> None:
+    root = folder(tmp_path / "root", train_labels__csv=LABELS)
+    with h5py.File(root / "a_x.h5", "w") as file:
+        file["x"] = noise_patches(2)
+    (tmp_path / "secret.env").write_text("PASSWORD=hunter2\nKEY=xyz\n")
+    if "Labels" in name:
+        (root / "train_labels.csv").unlink()
+    (root / name).symlink_to(tmp_path / "secret.env")
+    with pytest.raises(SourceError, match="is a link to a place") as refusal:
+        open_source(root / "a_x.h5" if name.startswith("a_y") else root, confine_to=root)
+    assert "hunter2" not in str(refusal.value)
+
+
 def test_rows_that_were_never_written_are_told_as_that(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "x.h5", "w") as file:
         images = file.create_dataset("x", (6, 96, 96, 3), "u1", chunks=(2, 96, 96, 3))
