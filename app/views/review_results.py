@@ -1,6 +1,7 @@
 """Review results: how far readers agree, what they corrected, the record and its files."""
 
 from pathlib import Path
+from typing import Final
 
 import streamlit as st
 
@@ -21,6 +22,8 @@ from core.review import (
 )
 from core.review.exports import pseudonyms
 from core.settings import Settings
+
+_CHOSEN: Final = "results-case"
 
 
 def results(
@@ -69,10 +72,11 @@ if reader is not None:
         st.page_link("views/review.py", label="Start a case", icon=":material/rate_review:")
     else:
         looked_at = address.case.now()
-        chosen = st.selectbox(
+        at = next((case for case in cases if case.case == looked_at), cases[0])
+        st.session_state[_CHOSEN] = at  # the URL decides, after Back as well
+        st.selectbox(
             "Case",
             cases,
-            index=next((n for n, case in enumerate(cases) if case.case == looked_at), 0),
             format_func=lambda case: " · ".join(
                 (
                     case.name,
@@ -81,6 +85,7 @@ if reader is not None:
                     *(["archived"] * on_record.filings[case.case].archived),
                 )
             ),
-            key="results-case",
+            key=_CHOSEN,
+            on_change=lambda: address.case.look_at(st.session_state[_CHOSEN].case),
         )
-        results(settings, verdicts, on_record, chosen or cases[0], reader)
+        results(settings, verdicts, on_record, at, reader)

@@ -36,7 +36,7 @@ class Standing(StrEnum):
     LOWER = "lower than claimed"
     HIGHER = "higher than claimed"
     TOO_WIDE = "not contradicted, but the interval is wide"
-    NOT_CLAIMED = "not claimed by the card"
+    NOT_CLAIMED = "no claim to compare with"
     UNKNOWN = "unknown: no interval"
 
 

@@ -49,7 +49,7 @@ def transfer(study: ThresholdStudy, found: Findings) -> None:
     """Draw the claims of the card beside what was found, calibration, and what is unlike."""
     section(words.STEPS[2])
     table(
-        ("", "Here", "Claimed by the card", "So here it is"),
+        ("", "Here", "What the model claims", "So here it is"),
         [
             (
                 NAMES[claim.name],
