@@ -40,10 +40,10 @@ LIMITS: Final = (
     "Research only; not a medical device and not for diagnosis.",
     "For H&E patches of lymph node, 96 × 96 px at 0.97 µm per pixel; other sizes, spacings, "
     "organs and stains were not tested.",
-    "The score concerns the centre 32 × 32 px only: tumour in the outer ring alone is no tumour.",
-    "Slides of other centres, scanners and staining protocols than the training's may score "
-    "differently.",
-    "A patch score is no slide or patient diagnosis.",
+    "The score concerns the centre 32 × 32 px only: a patch with tumour only outside it counts as "
+    "no tumour.",
+    "Slides from other centres, scanners and staining protocols may score differently.",
+    "A score for a patch is not a diagnosis of a slide or a patient.",
 )
 
 
