@@ -73,7 +73,7 @@ def merge_shards(parts: Sequence[Path], out: Path) -> dict[str, int]:
         out: Where to, with the parts' suffix.
 
     Raises:
-        RunError: A part is missing, doubled, altered, or of another run.
+        RunError: A part is missing, doubled, altered, of another run, or what is to be written.
     """
     found = [(path, _metadata(path)) for path in parts]
     found.sort(key=lambda pair: int(pair[1]["shard"]["number"]))
@@ -115,6 +115,8 @@ def _metadata(path: Path) -> dict[str, Any]:
 def _check(found: Sequence[tuple[Path, dict[str, Any]]], out: Path) -> None:
     first = _identity(found[0][1])
     for path, metadata in found:
+        if path.resolve() == out.resolve():
+            raise RunError(f"{out.name} is one of the shards. Name another file with --out.")
         if path.suffix != out.suffix:
             raise RunError(f"{path.name} and {out.name} differ in kind; expected one of both.")
         if _identity(metadata) != first:

@@ -85,3 +85,17 @@ def test_shards_of_other_files_under_the_same_names_are_not_merged(
     assert main(["merge", str(first), str(second), "--out", str(tmp_path / "all.csv")]) == 2
     assert "of another run" in capsys.readouterr().err
     assert not (tmp_path / "all.csv").exists()
+
+
+def test_a_shard_is_not_overwritten_by_the_whole(
+    patches: Path, toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts = [
+        score(patches, toy_bundle, tmp_path / f"{number}.csv", "--shard", f"{number}/2")
+        for number in (1, 2)
+    ]
+    before = parts[0].read_bytes()
+    out = tmp_path / "patches" / ".." / "1.csv"
+    assert main(["merge", *map(str, parts), "--out", str(out)]) == 2
+    assert "1.csv is one of the shards" in capsys.readouterr().err
+    assert parts[0].read_bytes() == before
