@@ -26,7 +26,7 @@ from core.review.events import MapShown
 from core.review.patches import PatchMap
 from core.scoring import Classifier
 
-_STYLE: Final = OverlayStyle(zoom=3, centre_box=False)
+_STYLE: Final = OverlayStyle(zoom=3, smooth_patch=True, centre_box=False)
 """Whoever draws it marks the centre as on the patch beside it."""
 _PASS: Final = 32
 
