@@ -1,5 +1,7 @@
 """Work in the background: one thread a job, which can be stopped, and fair places for them."""
 
+import contextlib
+import ctypes
 import os
 import threading
 import time
@@ -162,6 +164,7 @@ class BackgroundTask(threading.Thread):
             self.broke()
         finally:
             self._place.leave()
+            _give_back_memory()
             event("job.ended", job=self.name, seconds=round(time.monotonic() - clock, 3))
 
     def give_way(self) -> None:
@@ -174,6 +177,16 @@ class BackgroundTask(threading.Thread):
 
     def broke(self) -> None:
         """Clear up after work that broke."""
+
+
+def _give_back_memory() -> None:
+    """Let the system have what the work has freed.
+
+    glibc keeps freed blocks below 128 KiB and more for each thread's arena; six slides one after
+    another left 1.1 GB with a server that needs 0.7.
+    """
+    with contextlib.suppress(AttributeError, OSError, TypeError):  # no glibc
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 T = TypeVar("T", bound=BackgroundTask)

@@ -1,6 +1,9 @@
+import ctypes
 import logging
+import re
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -136,3 +139,27 @@ def test_a_task_in_line_knows_how_many_are_before_it() -> None:
     shared.leave("a")
     assert shared.take(tickets[0], stop) is True
     assert [shared.before(ticket) for ticket in tickets] == [None, 1, 0]
+
+
+def resident_mib() -> int:
+    found = re.search(r"VmRSS:\s+(\d+)", Path("/proc/self/status").read_text("utf-8"))
+    assert found is not None
+    return int(found[1]) // 1024
+
+
+class Littering(BackgroundTask):
+    """Frees nineteen of twenty blocks, so that what is free lies between what is kept."""
+
+    def work(self) -> None:
+        blocks = [b"x" * 100_000 for _ in range(2_000)]
+        self.kept = blocks[::20]
+        del blocks
+        self.before_mib = resident_mib()
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="glibc's memory only")
+def test_what_a_job_freed_is_given_back() -> None:
+    task = Littering("littering")
+    task.start()
+    task.join(60)
+    assert resident_mib() < task.before_mib - 100
