@@ -163,8 +163,8 @@ class BackgroundTask(threading.Thread):
             event("job.broke", job=self.name, error=where(error))
             self.broke()
         finally:
-            self._place.leave()
             _give_back_memory()
+            self._place.leave()
             event("job.ended", job=self.name, seconds=round(time.monotonic() - clock, 3))
 
     def give_way(self) -> None:
