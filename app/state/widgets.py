@@ -11,7 +11,7 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-_UPLOADERS: Final = "uploaders"
+_TURNS: Final = "turns"
 _NOTICE: Final = "notice"
 _PASSING: Final = "passing"
 
@@ -37,9 +37,18 @@ def start(key: str, value: object) -> None:
         st.session_state[key] = value
 
 
-def uploader_key(name: str) -> str:
-    """Return the key of a file uploader; another one after `clear_uploader`."""
-    return f"{name}-{st.session_state.get(f'{_UPLOADERS}-{name}', 0)}"
+def fresh_key(name: str) -> str:
+    """Return the key of a widget that begins anew after `renew`."""
+    return f"{name}-{st.session_state.get(f'{_TURNS}-{name}', 0)}"
+
+
+def renew(name: str) -> None:
+    """Give a widget another key: an uploader forgets its files, see `release` for their memory.
+
+    Of use too where a value is given to a widget that is on the screen: the browser sends what
+    it holds with each run, so that a run of that moment would put the old value back.
+    """
+    st.session_state[f"{_TURNS}-{name}"] = st.session_state.get(f"{_TURNS}-{name}", 0) + 1
 
 
 def release(files: Iterable[UploadedFile]) -> None:
@@ -50,11 +59,6 @@ def release(files: Iterable[UploadedFile]) -> None:
         return
     for file in files:
         manager.remove_file(context.session_id, file.file_id)
-
-
-def clear_uploader(name: str) -> None:
-    """Forget what an uploader holds; `release` frees its memory."""
-    st.session_state[f"{_UPLOADERS}-{name}"] = st.session_state.get(f"{_UPLOADERS}-{name}", 0) + 1
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ def ask_for_scores(store: AuditStore, job: Job, view: AuditView, settings: Setti
         st.caption(words.SCORES_CSV)
         own = st.toggle(words.OUT_OF_FOLD, key="audit-out-of-fold")
         file = st.file_uploader(
-            "Scores", type=["csv"], key=widgets.uploader_key(_UPLOADER),
+            "Scores", type=["csv"], key=widgets.fresh_key(_UPLOADER),
             label_visibility="collapsed",
         )  # fmt: skip
         if file is None:
@@ -95,7 +95,7 @@ def ask_for_scores(store: AuditStore, job: Job, view: AuditView, settings: Setti
         except NodelensError as error:
             show_problem(error)
             return
-        widgets.clear_uploader(_UPLOADER)
+        widgets.renew(_UPLOADER)
         store.start(job)
         st.rerun()
 

@@ -86,6 +86,7 @@ def browser(
         now = Order(str(widgets.chosen(f"order-{job.id}", Order.HIGHEST)))
         first, second = _SORTED_BY[head]
         widgets.choose(f"order-{job.id}", second if now is first else first)
+        widgets.renew(f"order-{job.id}")
 
     def pick(here: Any) -> None:  # noqa: ANN401 - likewise
         elsewhere = [at for at in address.picked() if at not in shown]

@@ -133,11 +133,12 @@ def result_filter(
         order = st.selectbox(
             "Order",
             orders,
+            orders.index(Order(str(widgets.chosen(order_key)))),
             format_func=str,
-            key=order_key,
-            persist_state="session",
+            key=widgets.fresh_key(order_key),
             label_visibility="collapsed",
         )
+        widgets.choose(order_key, order)
     with score_part, st.popover("Filter", icon=":material/filter_alt:", width="stretch"):
         low, high = st.slider(
             "Score range",

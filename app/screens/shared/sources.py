@@ -93,7 +93,7 @@ def _upload(
         label,
         type=suffixes,
         accept_multiple_files=several,
-        key=widgets.uploader_key(name),
+        key=widgets.fresh_key(name),
         label_visibility="collapsed",
     )
     if not files:
@@ -109,7 +109,7 @@ def _upload(
         return
     finally:
         widgets.release(files)
-    widgets.clear_uploader(name)
+    widgets.renew(name)
     take(job)
     st.rerun()
 
@@ -149,7 +149,7 @@ def path_on_server(settings: Settings, caption: str, button: str, *, key: str) -
 
 def labels_field(name: str, keep: Callable[[str, bytes], None]) -> None:
     """Draw the field for a CSV of labels; its name and bytes are kept at once."""
-    file = st.file_uploader(words.ADD_LABELS, type="csv", key=widgets.uploader_key(name))
+    file = st.file_uploader(words.ADD_LABELS, type="csv", key=widgets.fresh_key(name))
     if file is None:
         return
     try:
@@ -157,7 +157,7 @@ def labels_field(name: str, keep: Callable[[str, bytes], None]) -> None:
     except NodelensError as error:
         show_problem(error)
         return
-    widgets.clear_uploader(name)
+    widgets.renew(name)
     st.rerun()
 
 

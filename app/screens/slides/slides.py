@@ -48,7 +48,7 @@ def _upload(store: SlideStore, settings: Settings) -> None:
     file = st.file_uploader(
         "Slide",
         type=sorted(suffix[1:] for suffix in SLIDE_SUFFIXES),
-        key=widgets.uploader_key(_UPLOADER),
+        key=widgets.fresh_key(_UPLOADER),
         label_visibility="collapsed",
     )
     if file is None:
@@ -61,7 +61,7 @@ def _upload(store: SlideStore, settings: Settings) -> None:
 
     try:
         with st.spinner("Storing the slide …"):
-            widgets.clear_uploader(_UPLOADER)
+            widgets.renew(_UPLOADER)
             _open(keep)
     finally:
         widgets.release([file])

@@ -163,7 +163,7 @@ def test_sorting_and_filtering_apply_to_the_whole_batch(
     )
     page = open_page("batch", job=job)
     assert shown(page) == [row.path for row in by_score[:50]]
-    page.selectbox(key=f"order-{job.id}").select("Lowest score first").run()
+    page.selectbox(key=f"order-{job.id}-0").select("Lowest score first").run()
     assert shown(page)[0] == by_score[-1].path
     page.text_input(key=f"text-{job.id}").set_value("PATCH-01").run()
     assert sorted(shown(page)) == [f"patch-01{digit}.png" for digit in range(10)]

@@ -16,6 +16,14 @@ from tests.browsing import browser, needs_chromium, served
 from tests.toys import write_patches
 
 SLOW_MS = 60_000
+PRESS_J_ONCE_SORTED = """() => new MutationObserver((_, watch) => {
+  const roots = [...document.querySelectorAll("*")].map((one) => one.shadowRoot ?? one);
+  if (!roots.some((root) => root.querySelector('th[aria-sort="ascending"]'))) return;
+  watch.disconnect();
+  const key = { key: "j", code: "KeyJ", bubbles: true };
+  document.body.dispatchEvent(new KeyboardEvent("keydown", key));
+}).observe(document.body, { childList: true, subtree: true, attributes: true })"""
+"""An impatient reader's key: the list is drawn in its new order, but not yet the box of orders."""
 
 pytestmark = needs_chromium
 
@@ -153,9 +161,8 @@ def test_a_head_sorts_once_a_key_draws_the_map_and_back_leads_to_the_list(
         sorted_head = page.locator("th[aria-sort]")
         expect(sorted_head).to_have_attribute("aria-sort", "descending", timeout=SLOW_MS)
         # Meanwhile what the calls rest on is measured, and the list is drawn anew.
+        page.evaluate(PRESS_J_ONCE_SORTED)
         page.get_by_role("columnheader").get_by_role("button", name="Score").click()
-        expect(sorted_head).to_have_attribute("aria-sort", "ascending", timeout=SLOW_MS)
-        page.keyboard.press("j")
         expect(line).to_contain_text("2 of 8", timeout=SLOW_MS)
         expect(sorted_head).to_have_attribute("aria-sort", "ascending")
 
