@@ -4,11 +4,9 @@ A block on disk is never measured again, so a kill costs one block. Blocks start
 the block size, whatever was interrupted before, so a resumed audit has the same rows.
 """
 
-from collections import deque
-from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import groupby
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,22 +18,19 @@ from numpy.typing import NDArray
 from core.audit.columns import IDENTITY, MEASURES
 from core.audit.folder import AuditFolder
 from core.audit.measures import measure
-from core.audit.relations import signatures
+from core.audit.relations.signatures import signatures
 from core.errors import Fault
 from core.files import replacing
 from core.patches import PATCH_SIZE_PX, Patch, PatchEntry, PatchSource, UnreadablePatch
+from core.patches.source import ahead
 
 BLOCK: Final = 4096
 """Inputs per file; a multiple of `PIECE`."""
 PIECE: Final = 128
 """Inputs that one thread reads and measures at a time; bounds the memory."""
 WORKERS: Final = 2
-
-
-@dataclass(frozen=True, eq=False)
-class _MeasuredPiece:
-    start: int
-    batch: pa.RecordBatch
+_AHEAD: Final = 5
+"""Pieces begun before the first of them is written."""
 
 
 def measure_source(
@@ -60,20 +55,19 @@ def measure_source(
     ]
     done = total - sum(min(BLOCK, total - start) for start in missing)
     on_progress(done, total)
-    pieces = _pieces(source, missing)
-    try:
-        for start, of_block in groupby(pieces, key=lambda piece: piece.start // BLOCK * BLOCK):
+    blocks = {start: range(start, min(start + BLOCK, total), PIECE) for start in missing}
+    starts = (place for pieces in blocks.values() for place in pieces)
+    with closing(ahead(partial(_measure_piece, source), starts, WORKERS, _AHEAD)) as measured:
+        for start, pieces in blocks.items():
             batches = []
-            for piece in of_block:
-                batches.append(piece.batch)
-                done += piece.batch.num_rows
+            for _ in pieces:
+                batches.append(next(measured))
+                done += batches[-1].num_rows
                 on_progress(done, total)
                 if should_stop():
                     return False
             with replacing(_block_file(folder, start)) as temporary:
                 pq.write_table(pa.Table.from_batches(batches), temporary)
-    finally:
-        pieces.close()
     return True
 
 
@@ -103,25 +97,8 @@ def _block_file(folder: AuditFolder, start: int) -> Path:
     return folder.parts / f"patches-{start:09d}.parquet"
 
 
-def _pieces(source: PatchSource, blocks: list[int]) -> Generator[_MeasuredPiece]:
-    """Yield pieces in order, measured by threads a bounded way ahead."""
-    total = len(source)
-    starts = (start for block in blocks for start in range(block, min(block + BLOCK, total), PIECE))
-    pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="audit")
-    ahead: deque[Future[_MeasuredPiece]] = deque()
-    try:
-        for start in starts:
-            stop = min(start + PIECE, total)
-            ahead.append(pool.submit(_measure_piece, source, start, stop))
-            if len(ahead) > 2 * WORKERS:
-                yield ahead.popleft().result()
-        while ahead:
-            yield ahead.popleft().result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _measure_piece(source: PatchSource, start: int, stop: int) -> _MeasuredPiece:
+def _measure_piece(source: PatchSource, start: int) -> pa.RecordBatch:
+    stop = min(start + PIECE, len(source))
     inputs = [source.read(index) for index in range(start, stop)]
     readable = [number for number, item in enumerate(inputs) if isinstance(item, Patch)]
     patches = [item.image_rgb_u8 for item in inputs if isinstance(item, Patch)]
@@ -135,7 +112,7 @@ def _measure_piece(source: PatchSource, start: int, stop: int) -> _MeasuredPiece
     found = signatures(images if len(images) else np.zeros_like(images, shape=(1, 96, 96, 3)))
     for name, values in found.items():
         columns[name] = _spread(values, readable, len(inputs))
-    return _MeasuredPiece(start, pa.RecordBatch.from_pydict(columns))
+    return pa.RecordBatch.from_pydict(columns)
 
 
 def _identity(

@@ -16,13 +16,10 @@ from core.audit.findings import Severity
 from core.audit.folder import STEPS, Audit, AuditFolder, AuditProgress, Skip, open_audit
 from core.audit.inputs import Inputs, fault_table, open_inputs
 from core.audit.measuring import join_blocks, measure_source
-from core.audit.relations import (
-    candidate_table,
-    embedding_table,
-    probe_table,
-    related_patches,
-    split_table,
-)
+from core.audit.relations.doubtful import candidate_table
+from core.audit.relations.probes import embedding_table, probe_table
+from core.audit.relations.related import related_patches
+from core.audit.relations.splits import split_table
 from core.audit.report import write_report
 from core.audit.scores import aligned, scores_of
 from core.audit.summaries import associations, balance, contrasts

@@ -154,7 +154,7 @@ class AuditStore:
         """Keep the scores in a CSV with `id` and `prob_tumour`; see `keep_scores`.
 
         Raises:
-            SourceError: See `core.audit.relations.scores_of`.
+            SourceError: See `core.audit.scores.scores_of`.
         """
         patches = open_audit(self.folder(job).path).patches
         table = parse_table(shown_path(name), data)

@@ -85,7 +85,7 @@ class PatchSource(ABC):
             yield from map(self.read_many, ranges)
             return
         most = max(2, READ_AHEAD // size)
-        yield from _ahead(self.read_many, ranges, workers, most)
+        yield from ahead(self.read_many, ranges, workers, most)
 
     def stream(
         self, start: int = 0, stop: int | None = None, *, workers: int = READERS
@@ -143,7 +143,7 @@ class PatchSource(ABC):
 
     def digests(self, indices: Iterable[int], *, workers: int = 4) -> Generator[str]:
         """Yield the `digest` of some inputs in order, read by threads a bounded way ahead."""
-        yield from _ahead(self.digest, indices, workers)
+        yield from ahead(self.digest, indices, workers)
 
     def close(self) -> None:  # noqa: B027 - most sources hold nothing open
         """Release open files; the source cannot be read afterwards."""
@@ -158,22 +158,22 @@ class PatchSource(ABC):
         self.close()
 
 
-def _ahead(
+def ahead(
     task: "Callable[[_Input], _Result]",
     inputs: "Iterable[_Input]",
     workers: int,
-    most: int | None = None,
+    most: int = READ_AHEAD,
 ) -> "Generator[_Result]":
-    """Results in order, by threads a bounded way ahead."""
+    """Yield results in order, by threads that are so many ahead at most; to be closed."""
     pool = ThreadPoolExecutor(workers, thread_name_prefix="patch-reader")
-    ahead: deque[Future[_Result]] = deque()
+    begun: deque[Future[_Result]] = deque()
     try:
         for one in inputs:
-            ahead.append(pool.submit(task, one))
-            if len(ahead) >= (most or READ_AHEAD):
-                yield ahead.popleft().result()
-        while ahead:
-            yield ahead.popleft().result()
+            begun.append(pool.submit(task, one))
+            if len(begun) >= most:
+                yield begun.popleft().result()
+        while begun:
+            yield begun.popleft().result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

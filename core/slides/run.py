@@ -3,7 +3,8 @@
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from core.errors import Fault, PatchError
 from core.patches import PATCH_SIZE_PX, ImageU8, Patch, PatchEntry, UnreadablePatch
+from core.patches.source import ahead
 from core.scoring import Classifier, RowsUnderWay
 from core.slides.cells import CellResult, Cells
 from core.slides.journal import SlideJournal
@@ -63,11 +65,12 @@ def score_slide(
         if not blocks:
             return True
         scoring = _CellScoring(cells, classifier, journal, all_cells, on_cells)
-        for block, context in _read_ahead(view, blocks):
-            scoring.add(block, context)
-            if stop is not None and stop.is_set():
-                scoring.finish(follow=False)
-                return False
+        with closing(ahead(partial(_context, view), blocks, 1, _BLOCKS_AHEAD + 1)) as contexts:
+            for block, context in zip(blocks, contexts, strict=True):
+                scoring.add(block, context)
+                if stop is not None and stop.is_set():
+                    scoring.finish(follow=False)
+                    return False
         scoring.finish()
 
 
@@ -160,25 +163,6 @@ def _wanted(cells: Cells, block: Block, all_cells: bool) -> NDArray[np.bool_]:
     return cells.wanted(
         slice(row, row + BLOCK_CELLS), slice(column, column + BLOCK_CELLS), all_cells=all_cells
     )
-
-
-def _read_ahead(
-    view: SlideView, blocks: list[Block]
-) -> Iterator[tuple[Block, ImageU8 | PatchError]]:
-    """Yield blocks in order with their pixels, or why they cannot be decoded."""
-    pool = ThreadPoolExecutor(1, thread_name_prefix="slide-reader")
-    ahead: deque[tuple[Block, Future[ImageU8 | PatchError]]] = deque()
-    try:
-        for block in blocks:
-            ahead.append((block, pool.submit(_context, view, block)))
-            if len(ahead) > _BLOCKS_AHEAD:
-                first, pixels = ahead.popleft()
-                yield first, pixels.result()
-        while ahead:
-            first, pixels = ahead.popleft()
-            yield first, pixels.result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _context(view: SlideView, block: Block) -> ImageU8 | PatchError:

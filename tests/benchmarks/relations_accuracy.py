@@ -15,7 +15,8 @@ from time import perf_counter, process_time
 import numpy as np
 import pandas as pd
 
-from core.audit.relations import find_relations, signatures
+from core.audit.relations.related import find_relations
+from core.audit.relations.signatures import signatures
 from core.patches import ImageU8, Patch, open_source
 from tests.core.audit.relations.planted import recompressed, shifted, turned
 
@@ -84,6 +85,7 @@ def main() -> None:
     say(f"signatures: {len(images) / (process_time() - start):.0f} patches/s on one core")
     start_s = perf_counter()
     relations = find_relations(clean, lambda rows: images[list(rows)])
+    assert relations is not None
     say(f"relations of {len(images)}: {perf_counter() - start_s:.1f} s")
     pairs = relations.pairs
     say(f"pairs among clean patches: {pairs['kind'].value_counts().to_dict()}")
@@ -129,6 +131,7 @@ def main() -> None:
     everything = np.concatenate([images, np.stack(extra)])
     table = pd.concat([clean, table_of(np.stack(extra))], ignore_index=True)
     relations = find_relations(table, lambda rows: everything[list(rows)])
+    assert relations is not None
     hits = set(zip(relations.pairs["row_a"], relations.pairs["row_b"], strict=True))
     result = pd.Series([pair in hits for pair in wanted]).groupby(pd.Series(names), sort=False)
     for label, share in result.mean().items():

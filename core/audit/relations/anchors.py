@@ -6,8 +6,8 @@ an anchor that lies well inside it is found again. Around each, low cosine coeff
 13 x 13 px in the window's own canonical view, so that turning the patch changes nothing.
 """
 
-from dataclasses import dataclass
 from functools import cache
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -27,40 +27,17 @@ _CONTRAST_STEPS = 32.0  # a step of log contrast is 1/32
 _HIGHEST = 4  # cosine coefficient along each axis
 
 
-@dataclass(frozen=True, eq=False)
-class Anchors:
-    """The anchors of N patches; unused places have contrast 0.
-
-    Attributes:
-        y, x: (N, KEPT) uint8, pixels.
-        code: (N, KEPT) uint8, bits 0 to 2 how the canonical view was reached (`cosines.canonical`),
-            bit 3 set for a bright anchor.
-        contrast: (N, KEPT) uint8, log of the norm of the coefficients in steps of 1/32; 0 unused.
-        grey: (N, KEPT) uint8, the mean grey level of the window.
-        shape: (N, KEPT, 14) int8, coefficients of norm 1, times 127.
-    """
-
-    y: NDArray[np.uint8]
-    x: NDArray[np.uint8]
-    code: NDArray[np.uint8]
-    contrast: NDArray[np.uint8]
-    grey: NDArray[np.uint8]
-    shape: NDArray[np.int8]
-
-    def pack(self) -> NDArray[np.uint8]:
-        """Return one row of bytes a patch, (N, KEPT * 19)."""
-        flat = [self.y, self.x, self.code, self.contrast, self.grey]
-        shape = self.shape.view(np.uint8).reshape(len(self.y), KEPT * self.shape.shape[2])
-        return np.concatenate([*flat, shape], axis=1)
-
-    @classmethod
-    def unpack(cls, packed: NDArray[np.uint8]) -> "Anchors":
-        """Return what `pack` took, from (N, KEPT * 19)."""
-        y, x, code, contrast, grey = (
-            packed[:, place * KEPT : (place + 1) * KEPT] for place in range(5)
-        )
-        shape = np.ascontiguousarray(packed[:, 5 * KEPT :]).view(np.int8)
-        return cls(y, x, code, contrast, grey, shape.reshape(len(packed), KEPT, 14))
+Anchors = NDArray[np.void]
+ANCHORS: Final = np.dtype(
+    [
+        *((name, np.uint8, KEPT) for name in ("y", "x", "code", "contrast", "grey")),
+        ("shape", np.int8, (KEPT, 14)),
+    ]
+)
+"""The anchors of one patch, KEPT * 19 bytes. `y`, `x`: pixels. `code`: bits 0 to 2 how the
+`canonical` view was reached, bit 3 set for a bright anchor. `contrast`: log of the norm of the
+coefficients in steps of 1/32, 0 in a place that is not used. `grey`: the mean grey level of the
+window. `shape`: coefficients of norm 1, times 127."""
 
 
 def find_anchors(images_rgb_u8: NDArray[np.uint8]) -> tuple[Anchors, NDArray[np.float32]]:
@@ -74,7 +51,7 @@ def find_anchors(images_rgb_u8: NDArray[np.uint8]) -> tuple[Anchors, NDArray[np.
         for grey, out in zip(block.astype(np.float32) @ _GREY, plane, strict=True):
             out[:] = _blurred(grey) / _reached(side)
         parts.append(_anchors(plane))
-    return _joined(parts), smoothed
+    return np.concatenate(parts), smoothed
 
 
 def _anchors(plane: NDArray[np.float32]) -> Anchors:
@@ -102,22 +79,18 @@ def _anchors(plane: NDArray[np.float32]) -> Anchors:
     rank = _counted(patch[order])
     order, rank = order[rank < KEPT], rank[rank < KEPT]
     of = patch[order]
-
-    def column(values: NDArray[np.generic]) -> NDArray[np.uint8]:
-        out = np.zeros((len(plane), KEPT), dtype=np.uint8)
-        out[of, rank] = values[order]
-        return out
-
-    unit = np.zeros((len(plane), KEPT, shape.shape[1]), dtype=np.int8)
-    unit[of, rank] = np.rint(shape[order] / contrast[order, None] * 127)
-    return Anchors(
-        y=column(y),
-        x=column(x),
-        code=column(code | is_bright.astype(np.uint8) << 3),
-        contrast=column(np.rint(np.log(np.maximum(contrast, 1)) * _CONTRAST_STEPS)),
-        grey=column(np.rint(mean)),
-        shape=unit,
-    )
+    columns: dict[str, NDArray[Any]] = {
+        "y": y,
+        "x": x,
+        "code": code | is_bright.astype(np.uint8) << 3,
+        "contrast": np.rint(np.log(np.maximum(contrast, 1)) * _CONTRAST_STEPS),
+        "grey": np.rint(mean),
+        "shape": np.rint(shape / np.maximum(contrast, 1)[:, None] * 127),
+    }
+    found = np.zeros(len(plane), ANCHORS)
+    for name, values in columns.items():
+        found[name][of, rank] = values[order]
+    return found
 
 
 def _counted(group: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -143,11 +116,6 @@ def _blurred(plane: NDArray[np.float32]) -> NDArray[np.float32]:
 def _reached(side: int) -> NDArray[np.float32]:
     """Return how much of the kernel lies inside a patch, so that its border is not darkened."""
     return _blurred(np.ones((side, side), np.float32))
-
-
-def _joined(parts: list[Anchors]) -> Anchors:
-    names = ("y", "x", "code", "contrast", "grey", "shape")
-    return Anchors(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 @cache

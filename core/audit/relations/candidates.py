@@ -153,40 +153,40 @@ def placements(anchors: Anchors, side_px: int) -> Placements:
         anchors: of N patches.
         side_px: of a patch.
     """
-    patch, slot = np.nonzero(anchors.contrast)
+    patch, slot = np.nonzero(anchors["contrast"])
     vectors = _vectors(anchors, patch, slot)
     one, other, distance = close_pairs(
-        vectors, (anchors.code[patch, slot] >> _BRIGHT_BIT).astype(np.int64), _ANCHORS
+        vectors, (anchors["code"][patch, slot] >> _BRIGHT_BIT).astype(np.int64), _ANCHORS
     )
     apart = patch[one] != patch[other]
     one, other, distance = one[apart], other[apart], distance[apart]
     a, b = patch[one], patch[other]  # nonzero goes through the patches in order: a < b
     slot_a, slot_b = slot[one], slot[other]
     code = ORIENTATIONS - 1
-    orientation = _between()[anchors.code[a, slot_a] & code, anchors.code[b, slot_b] & code]
+    orientation = _between()[anchors["code"][a, slot_a] & code, anchors["code"][b, slot_b] & code]
     y, x = turn_points(
-        anchors.y[b, slot_b].astype(np.int16),
-        anchors.x[b, slot_b].astype(np.int16),
+        anchors["y"][b, slot_b].astype(np.int16),
+        anchors["x"][b, slot_b].astype(np.int16),
         orientation,
         side_px,
     )
     candidates = Placements(
-        a, b, orientation, anchors.y[a, slot_a] - y.astype(np.int64), anchors.x[a, slot_a] - x
+        a, b, orientation, anchors["y"][a, slot_a] - y.astype(np.int64), anchors["x"][a, slot_a] - x
     )
-    candidates = _voted(candidates, distance, len(anchors.y), side_px)
+    candidates = _voted(candidates, distance, len(anchors), side_px)
     agreement = _agreement(candidates, anchors, side_px)
     order = np.lexsort((-agreement, candidates.row_b, candidates.row_a))
     order = order[agreement[order] > 0]
-    pair = candidates.row_a[order] * len(anchors.y) + candidates.row_b[order]
+    pair = candidates.row_a[order] * len(anchors) + candidates.row_b[order]
     return candidates.take(order[np.unique(pair, return_index=True)[1]])
 
 
 def _vectors(anchors: Anchors, patch: NDArray[np.intp], slot: NDArray[np.intp]) -> NDArray[np.int8]:
-    vectors = np.empty((len(patch), anchors.shape.shape[2] + 2), dtype=np.int8)
-    vectors[:, :-2] = anchors.shape[patch, slot]
+    vectors = np.empty((len(patch), anchors["shape"].shape[2] + 2), dtype=np.int8)
+    vectors[:, :-2] = anchors["shape"][patch, slot]
     # Steps of log contrast (1/32) and of grey, both within -128..127.
-    vectors[:, -2] = anchors.contrast[patch, slot].astype(np.int16) - 128
-    vectors[:, -1] = np.rint(anchors.grey[patch, slot] * np.float32(_GREY_STEP))
+    vectors[:, -2] = anchors["contrast"][patch, slot].astype(np.int16) - 128
+    vectors[:, -1] = np.rint(anchors["grey"][patch, slot] * np.float32(_GREY_STEP))
     return vectors
 
 
@@ -214,11 +214,11 @@ def _agreement(candidates: Placements, anchors: Anchors, side_px: int) -> NDArra
     for start in range(0, len(out), _BLOCK):
         block = slice(start, start + _BLOCK)
         a, b = candidates.row_a[block], candidates.row_b[block]
-        used_a, used_b = anchors.contrast[a] > 0, anchors.contrast[b] > 0
-        ya, xa = anchors.y[a].astype(np.int16), anchors.x[a].astype(np.int16)
+        used_a, used_b = anchors["contrast"][a] > 0, anchors["contrast"][b] > 0
+        ya, xa = anchors["y"][a].astype(np.int16), anchors["x"][a].astype(np.int16)
         yb, xb = turn_points(
-            anchors.y[b].astype(np.int16),
-            anchors.x[b].astype(np.int16),
+            anchors["y"][b].astype(np.int16),
+            anchors["x"][b].astype(np.int16),
             candidates.orientation[block, None],
             side_px,
         )
@@ -230,9 +230,8 @@ def _agreement(candidates: Placements, anchors: Anchors, side_px: int) -> NDArra
         in_a = used_b & _inside(yb, side_px) & _inside(xb, side_px)
         same = np.abs(ya[:, :, None] - yb[:, None, :]) <= 1
         same &= np.abs(xa[:, :, None] - xb[:, None, :]) <= 1
-        same &= (anchors.code[a] >> _BRIGHT_BIT)[:, :, None] == (anchors.code[b] >> _BRIGHT_BIT)[
-            :, None, :
-        ]
+        bright_a, bright_b = (anchors["code"][rows] >> _BRIGHT_BIT for rows in (a, b))
+        same &= bright_a[:, :, None] == bright_b[:, None, :]
         same &= in_b[:, :, None] & in_a[:, None, :]
         matched = same.any(axis=2).sum(axis=1)
         room = np.minimum(in_b.sum(axis=1), in_a.sum(axis=1))

@@ -1,21 +1,18 @@
 """The search for related patches: candidates from the signatures, confirmed on pixels."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from core.audit.relations.anchors import Anchors
+from core.audit.relations.anchors import ANCHORS
 from core.audit.relations.candidates import alike, placements
 from core.audit.relations.relation import Match, RelationKind, Relations, relate
 from core.audit.relations.signatures import ORIENTATIONS, SIDE_PX, turn
 from core.errors import Fault, RunError
 from core.patches import ImageU8, Patch, PatchSource
-
-T = TypeVar("T", bound=np.generic)
 
 Load = Callable[[Sequence[int]], NDArray[np.uint8]]
 Progress = Callable[[int, int], None]
@@ -23,14 +20,8 @@ Progress = Callable[[int, int], None]
 _BLOCK = 256  # pairs whose pixels are in memory at once: at most 14 MB
 
 
-@dataclass(frozen=True)
-class _Candidate:
-    """A pair to be compared; `placed` is (orientation, shift down, shift right) where known."""
-
-    row_a: int
-    row_b: int
-    exact: bool = False
-    placed: tuple[int, int, int] | None = None
+Compare = Callable[[int, int, ImageU8, ImageU8], Match | None]
+"""Gives the match of two rows from their pixels; None if they do not show the same tissue."""
 
 
 def related_patches(
@@ -61,7 +52,7 @@ def related_patches(
         return np.stack([_pixels(source, row) for row in rows[list(places)].tolist()])
 
     found = find_relations(table, load, on_progress, should_stop)
-    if found.stopped:
+    if found is None:
         return None
     pairs, groups = found.pairs, found.groups
     return (
@@ -85,8 +76,8 @@ def find_relations(
     load: Load,
     progress: Progress = lambda done, total: None,
     should_stop: Callable[[], bool] = lambda: False,
-) -> Relations:
-    """Return the pairs of patches that show the same tissue, confirmed on pixels.
+) -> Relations | None:
+    """Return the pairs of patches that show the same tissue, confirmed on pixels; None if stopped.
 
     Of patches that are equal in one of the eight views, only the first is searched for near
     duplicates and overlaps; `Relations.groups` carries them over to the others. Flat patches
@@ -100,34 +91,26 @@ def find_relations(
         load: the pixels (n, 96, 96, 3) of the patches at n positions of the table; asked for at
             most 512 at a time, in ascending order.
         progress: called with (pairs compared, pairs to compare).
-        should_stop: asked between blocks of pairs; what was found so far is returned.
+        should_stop: asked between blocks of pairs.
     """
     if table.empty:
-        return relate([], table, stopped=False, refused=0)
+        return relate([], table)
     matches = _same_bytes(table)
     seen = {(match.row_a, match.row_b) for match in matches}
-    candidates = [one for one in _candidates(table) if (one.row_a, one.row_b) not in seen]
-    refused: set[tuple[int, int]] = set()
-    stopped = False
+    candidates = [one for one in _candidates(table) if one[:2] not in seen]
     for start in range(0, len(candidates), _BLOCK):
         if should_stop():
-            stopped = True
-            break
+            return None
         block = candidates[start : start + _BLOCK]
-        rows = sorted({row for one in block for row in (one.row_a, one.row_b)})
+        rows = sorted({row for one in block for row in one[:2]})
         images = dict(zip(rows, load(rows), strict=True))
-        for one in block:
-            pair = (one.row_a, one.row_b)
-            if pair in seen:
-                continue
-            match = _compare(one, images[one.row_a], images[one.row_b])
-            if match is None:
-                refused.add(pair)
-            else:
+        for a, b, compare in block:
+            match = None if (a, b) in seen else compare(a, b, images[a], images[b])
+            if match is not None:
                 matches.append(match)
-                seen.add(pair)
+                seen.add((a, b))
         progress(min(start + _BLOCK, len(candidates)), len(candidates))
-    return relate(matches, table, stopped=stopped, refused=len(refused - seen))
+    return relate(matches, table)
 
 
 def _same_bytes(table: pd.DataFrame) -> list[Match]:
@@ -153,17 +136,21 @@ def _equal_pairs(keys: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
         yield first, int(order[place + 1])
 
 
-def _candidates(table: pd.DataFrame) -> Iterator[_Candidate]:
-    """Yield what to compare, the closest kinds first."""
+def _candidates(table: pd.DataFrame) -> Iterator[tuple[int, int, Compare]]:
+    """Yield which rows to compare, and how, the closest kinds first."""
     turned = table["turned_hash"].to_numpy(dtype=np.int64)
     for row_a, row_b in _equal_pairs(turned):
-        yield _Candidate(row_a, row_b, exact=True)
+        yield row_a, row_b, _same_views
     # Positions of the first of each class of equal patches, in ascending order.
     first = np.sort(np.unique(turned, return_index=True)[1])
-    for a, b in zip(*alike(_rows(table["outline"], first, np.float32)), strict=True):
-        yield _Candidate(int(first[a]), int(first[b]))
-    anchors = Anchors.unpack(_rows(table["anchors"], first, np.uint8))
-    placed = placements(anchors, SIDE_PX)
+
+    def joined(column: str) -> bytes:
+        return b"".join(table[column].to_numpy(dtype=object)[first])
+
+    outlines = np.frombuffer(joined("outline"), np.float32).reshape(len(first), -1)
+    for a, b in zip(*alike(outlines), strict=True):
+        yield int(first[a]), int(first[b]), _match_near
+    placed = placements(np.frombuffer(joined("anchors"), ANCHORS), SIDE_PX)
     for a, b, orientation, shift_y, shift_x in zip(
         first[placed.row_a],
         first[placed.row_b],
@@ -172,31 +159,10 @@ def _candidates(table: pd.DataFrame) -> Iterator[_Candidate]:
         placed.shift_x_px,
         strict=True,
     ):
-        yield _Candidate(int(a), int(b), placed=(int(orientation), int(shift_y), int(shift_x)))
-
-
-def _compare(
-    candidate: _Candidate, image_a: NDArray[np.uint8], image_b: NDArray[np.uint8]
-) -> Match | None:
-    row_a, row_b = candidate.row_a, candidate.row_b
-    if candidate.exact:
-        return same_views(row_a, row_b, image_a, image_b)
-    if candidate.placed is None:
-        return match_near(row_a, row_b, grey(image_a), grey(image_b))
-    orientation, shift_y, shift_x = candidate.placed
-    return match_placed(
-        row_a,
-        row_b,
-        grey(image_a),
-        grey(image_b),
-        orientation=orientation,
-        shift_px=(shift_y, shift_x),
-    )
-
-
-def _rows(column: pd.Series, rows: NDArray[np.intp], dtype: type[T]) -> NDArray[T]:
-    joined = b"".join(column.to_numpy(dtype=object)[rows])
-    return np.frombuffer(joined, dtype=dtype).reshape(len(rows), -1)
+        at = partial(
+            _match_placed, orientation=int(orientation), shift_px=(int(shift_y), int(shift_x))
+        )
+        yield int(a), int(b), at
 
 
 # Measured on real patches: copies recompressed to JPEG quality 70 score 0.97 and more, flat ones
@@ -212,14 +178,12 @@ _GREY = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 _CELL_PX = 2  # recompression changes single pixels more than means of four
 
 
-def grey(image_rgb_u8: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _grey(image_rgb_u8: ImageU8) -> NDArray[np.float32]:
     """Return the grey levels (S, S) of a patch (S, S, 3)."""
     return image_rgb_u8.astype(np.float32) @ _GREY
 
 
-def same_views(
-    row_a: int, row_b: int, image_a: NDArray[np.uint8], image_b: NDArray[np.uint8]
-) -> Match | None:
+def _same_views(row_a: int, row_b: int, image_a: ImageU8, image_b: ImageU8) -> Match | None:
     """Return the match of two patches (S, S, 3) that are equal in one of the eight views."""
     for orientation in range(ORIENTATIONS):
         if np.array_equal(image_a, turn(image_b[np.newaxis], orientation)[0]):
@@ -228,10 +192,9 @@ def same_views(
     return None
 
 
-def match_near(
-    row_a: int, row_b: int, grey_a: NDArray[np.float32], grey_b: NDArray[np.float32]
-) -> Match | None:
+def _match_near(row_a: int, row_b: int, image_a: ImageU8, image_b: ImageU8) -> Match | None:
     """Return the match of two whole patches in the orientation that fits best, if it fits."""
+    grey_a, grey_b = _grey(image_a), _grey(image_b)
     turned = [turn(grey_b[np.newaxis], orientation)[0] for orientation in range(ORIENTATIONS)]
     scores = [correlation(grey_a, view) for view in turned]
     best = int(np.argmax(scores))
@@ -240,17 +203,17 @@ def match_near(
     return Match(row_a, row_b, RelationKind.NEAR, best, 0, 0, scores[best])
 
 
-def match_placed(
+def _match_placed(
     row_a: int,
     row_b: int,
-    grey_a: NDArray[np.float32],
-    grey_b: NDArray[np.float32],
+    image_a: ImageU8,
+    image_b: ImageU8,
     *,
     orientation: int,
     shift_px: tuple[int, int],
 ) -> Match | None:
     """Return the match of b, turned, at a shift (down, right) or a pixel beside it, if it fits."""
-    turned = turn(grey_b[np.newaxis], orientation)[0]
+    grey_a, turned = _grey(image_a), turn(_grey(image_b)[np.newaxis], orientation)[0]
     best, best_y, best_x = -1.0, 0, 0
     for step_y, step_x in [(0, 0), (0, -1), (0, 1), (-1, 0), (1, 0)]:
         y, x = shift_px[0] + step_y, shift_px[1] + step_x

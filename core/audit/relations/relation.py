@@ -1,6 +1,6 @@
 """What a relation between two patches is, and the groups that relations make."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 from enum import StrEnum
 
 import numpy as np
@@ -54,48 +54,28 @@ class Relations:
             views, the first is paired with each of the others: k - 1 pairs, not k (k - 1) / 2.
         groups: one row a patch that has a relation: row, group (0, 1, ...: patches that hang
             together), size, and label_conflict for the whole group.
-        stopped: the search was stopped, so relations may be missing.
-        refused: candidate pairs that were compared on pixels and were not the same tissue.
     """
 
     pairs: pd.DataFrame
     groups: pd.DataFrame
-    stopped: bool
-    refused: int
 
 
-def relate(matches: list[Match], table: pd.DataFrame, *, stopped: bool, refused: int) -> Relations:
+def relate(matches: list[Match], table: pd.DataFrame) -> Relations:
     """Return matches with the conflicts and crossings that the table's columns show on top.
 
     Args:
         matches: confirmed pairs.
         table: one row a patch; `label`, `split` and `slide` are used where they are there.
-        stopped: whether the search was cut short.
-        refused: candidates that the pixels refused.
     """
     order = {kind: place for place, kind in enumerate(RelationKind)}
     matches = sorted(matches, key=lambda match: (order[match.kind], match.row_a, match.row_b))
-    pairs = pd.DataFrame(
-        {
-            "row_a": np.array([match.row_a for match in matches], dtype=np.int64),
-            "row_b": np.array([match.row_b for match in matches], dtype=np.int64),
-            "kind": pd.array([match.kind.value for match in matches], dtype="str"),
-            "orientation": np.array([match.orientation for match in matches], dtype=np.int64),
-            "shift_x_px": np.array([match.shift_x_px for match in matches], dtype=np.int64),
-            "shift_y_px": np.array([match.shift_y_px for match in matches], dtype=np.int64),
-            "score": np.array([match.score for match in matches], dtype=np.float64),
-        }
-    )
+    types = {one.name: "int64" for one in fields(Match)} | {"kind": "str", "score": "float64"}
+    pairs = pd.DataFrame(list(map(astuple, matches)), columns=list(types)).astype(types)
     first, second = pairs["row_a"].to_numpy(), pairs["row_b"].to_numpy()
     pairs["label_conflict"] = _differ(table, "label", first, second)
     pairs["across_splits"] = _differ(table, "split", first, second)
     pairs["across_slides"] = _differ(table, "slide", first, second)
-    return Relations(
-        pairs=pairs,
-        groups=_groups(len(table), pairs, table),
-        stopped=stopped,
-        refused=refused,
-    )
+    return Relations(pairs=pairs, groups=_groups(len(table), pairs, table))
 
 
 def _differ(

@@ -30,7 +30,7 @@ def signatures(images_rgb_u8: NDArray[np.uint8]) -> dict[str, Column]:
         turned_hash: int64, equal for patches that are equal in one of the eight orientations.
         outline: bytes, 14 float32; the low cosine coefficients of the whole patch in grey levels,
             free of mirrors, quarter turns and overall brightness.
-        anchors: bytes, see `anchors.Anchors.pack`.
+        anchors: bytes, see `anchors.ANCHORS`.
 
     Raises:
         PatchError: the shape or the type is another.
@@ -50,7 +50,7 @@ def signatures(images_rgb_u8: NDArray[np.uint8]) -> dict[str, Column]:
         "pixel_hash": pixel_hash,
         "turned_hash": turned_hash,
         "outline": _bytes(outline),
-        "anchors": _bytes(anchors.pack()),
+        "anchors": _bytes(anchors),
     }
 
 

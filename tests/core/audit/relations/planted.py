@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from core.audit.relations import Relations, find_relations, signatures
-from core.audit.relations.signatures import turn
+from core.audit.relations.related import find_relations
+from core.audit.relations.relation import Relations
+from core.audit.relations.signatures import signatures, turn
 from core.patches import ImageU8
 from tools.drawing import TissueKind, draw_stain
 from tools.drawing.noise import smooth_noise
@@ -23,7 +24,9 @@ def search(images: ImageU8, **columns: Sequence[Any]) -> Relations:
     table = pd.DataFrame(signatures(images))
     for name, values in columns.items():
         table[name] = pd.Series(list(values), dtype="object")
-    return find_relations(table, lambda rows: images[list(rows)])
+    found = find_relations(table, lambda rows: images[list(rows)])
+    assert found is not None
+    return found
 
 
 def recompressed(image: ImageU8, quality: int) -> ImageU8:

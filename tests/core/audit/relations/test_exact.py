@@ -3,8 +3,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from core.audit.relations import signatures
-from core.audit.relations.signatures import ORIENTATIONS, turn
+from core.audit.relations.signatures import ORIENTATIONS, signatures, turn
 from core.errors import PatchError
 from tests.core.audit.relations.planted import search
 from tests.toys import noise_patches

@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
 from core.audit.columns import STATISTICS
-from core.audit.relations import embedding_table, label_candidates, probes
+from core.audit.relations.doubtful import label_candidates
+from core.audit.relations.probes import embedding_table, probes
 
 
 def features(count: int = 300, seed: int = 0) -> NDArray[np.float32]:

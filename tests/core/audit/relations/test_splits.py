@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from core.audit.relations import split_table
+from core.audit.relations.splits import split_table
 from tests.core.audit.relations.planted import search
 from tests.toys import noise_patches
 
