@@ -1,10 +1,7 @@
 """Routes for jobs: what is too much for one request is scored in the background."""
 
 import asyncio
-import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, BinaryIO, Final
@@ -16,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from app.api.problems import documented
 from app.api.served import Served, caller, served
-from app.api.work import MEDIA_TYPES, Jobs, Kind, ResultForm, Upload, Work
+from app.api.work import MEDIA_TYPES, Asked, Jobs, Kind, ResultForm, Upload
 from core.errors import RunError
 from core.files import write_json
 from core.jobs import Job
@@ -24,7 +21,6 @@ from core.jobs.folder import ANOTHER_APP
 from core.jobs.runner import State
 
 _REQUEST_FILE: Final = "request.json"
-_BLOCK_BYTES: Final = 1024 * 1024
 jobs = APIRouter(
     prefix="/api/v1/jobs",
     tags=["jobs"],
@@ -76,44 +72,6 @@ class JobStates(BaseModel):
     jobs: list[JobState]
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """What a request asks to be scored.
-
-    Attributes:
-        kind: Patches or regions.
-        uploads: Files that came with it.
-        path: Or a source on the server.
-        name: What to call the job, "" for the source's name.
-        um_per_px: Of a slide.
-        key: Of the request, None if it may make a second job when it is sent again.
-    """
-
-    kind: Kind
-    uploads: Sequence[Upload]
-    path: str | None
-    name: str
-    um_per_px: float | None
-    key: str | None
-
-    @property
-    def key_sha256(self) -> str:
-        """The key as it is kept."""
-        return hashlib.sha256((self.key or "").encode()).hexdigest()
-
-    def fingerprint(self) -> str:
-        """Return a hash of all that is asked for."""
-        files = [one.name for one in self.uploads]
-        named = [self.kind, self.path, self.name, self.um_per_px, files]
-        digest = hashlib.sha256(json.dumps(named).encode())
-        for upload in self.uploads:
-            while block := upload.read(_BLOCK_BYTES):
-                digest.update(block)
-            digest.update(upload.file.tell().to_bytes(8, "big"))
-            upload.file.seek(0)
-        return digest.hexdigest()
-
-
 @jobs.post(
     "",
     status_code=HTTPStatus.ACCEPTED,
@@ -139,15 +97,15 @@ async def create_job(  # noqa: PLR0917 - FastAPI names them
     service, owner = served(request), caller(request)
     classifier = await service.classifier()
     uploads = [Upload(file.filename or "patches", file.file) for file in files]
-    asked = _Asked(kind, uploads, path, name, um_per_px, idempotency_key)
+    asked = Asked(kind, uploads, path, name, um_per_px, idempotency_key)
 
     def create() -> JobState:
         jobs = _of_kind(service, kind)
         _require_writable(jobs)
         with service.creating:
             job = _job_for(service, jobs, owner, asked)
-            if jobs.progress(job).state == "new":
-                jobs.start(job, classifier)
+            if jobs.store.progress(job).state == "new":
+                jobs.store.start(job, classifier)
         return _state(kind, jobs, job)
 
     told = await asyncio.to_thread(create)
@@ -188,7 +146,7 @@ def read_results(
 ) -> Response:
     """Return the rows of a finished job, or the outlines or cells of a slide, as a file."""
     _, jobs, job = _own(request, job_id)
-    state = jobs.progress(job)
+    state = jobs.store.progress(job)
     if state.state != "done":
         told = f"The job is {state.state}, {state.done:,} of {state.total:,} parts are done. "
         told += state.error or "Ask again once it is done."
@@ -210,19 +168,17 @@ def delete_job(request: Request, job_id: JobId) -> None:
     """Stop a job and delete it with its uploads and results."""
     _, jobs, job = _own(request, job_id)
     _require_writable(jobs)
-    jobs.remove(job)
+    jobs.store.remove(job)
 
 
-def _job_for(service: Served, jobs: Jobs, owner: str, asked: _Asked) -> Job:
+def _job_for(service: Served, jobs: Jobs, owner: str, asked: Asked) -> Job:
     """Return the job of a request, made unless its key made it before.
 
     Raises:
         HTTPException: The key was used for something else.
         SourceError: The upload or the path cannot be taken.
     """
-    content = {}
-    if asked.key is not None:
-        content = {"key_sha256": asked.key_sha256, "asked_sha256": asked.fingerprint()}
+    content = asked.record()
     for job in jobs.folder.jobs(owner) if content else ():
         told = _request_of(jobs.folder.folder / job.id / _REQUEST_FILE)
         if told == content:
@@ -236,7 +192,7 @@ def _job_for(service: Served, jobs: Jobs, owner: str, asked: _Asked) -> Job:
         sizes = [_size(upload.file) for upload in asked.uploads]
         settings.check_upload(sizes)
         jobs.folder.require_room(owner, sum(sizes), quota=settings.quota_bytes)
-    made = jobs.add(Work(owner, asked.name, asked.uploads, place, asked.um_per_px))
+    made = jobs.add(owner, asked, place)
     if content:
         write_json(jobs.folder.folder / made.id / _REQUEST_FILE, content, indent=None)
     return made
@@ -279,7 +235,7 @@ def _own(request: Request, job_id: str) -> tuple[Kind, Jobs, Job]:
 
 
 def _state(kind: Kind, jobs: Jobs, job: Job) -> JobState:
-    found = jobs.progress(job)
+    found = jobs.store.progress(job)
     return JobState(
         id=job.id,
         kind=kind,
@@ -289,5 +245,5 @@ def _state(kind: Kind, jobs: Jobs, job: Job) -> JobState:
         done=found.done,
         total=found.total,
         error=found.error,
-        notes=list(found.notes),
+        notes=list(jobs.notes(job)) if found.state == "done" else [],
     )

@@ -1,8 +1,10 @@
 """The two kinds of job behind the routes: batches of patches, and slides scored cell by cell."""
 
+import hashlib
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
@@ -11,9 +13,7 @@ from core.errors import SourceError, SpacingError
 from core.jobs import Job, JobStore
 from core.jobs.downloads import Download, download
 from core.jobs.folder import JobFolder
-from core.jobs.runner import State
 from core.patches.naming import shown_path
-from core.scoring import Classifier
 
 if TYPE_CHECKING:
     from core.slides.store import SlideStore
@@ -43,6 +43,7 @@ MEDIA_TYPES: Final = {
     ResultForm.CELLS: "application/gzip",
     ResultForm.RUN: "application/json",
 }
+_BLOCK_BYTES: Final = 1024 * 1024
 _OF_PATCHES: Final = {
     ResultForm.CSV: Download.CSV,
     ResultForm.PARQUET: Download.PARQUET,
@@ -70,61 +71,63 @@ class Upload:
 
 
 @dataclass(frozen=True)
-class Work:
-    """What a job is to score.
+class Asked:
+    """What a request asks to be scored.
 
     Attributes:
-        owner: The caller's secret.
-        name: What to call it, "" for the source's name.
-        uploads: Files that came with the request.
-        place: Or a source on the server that was allowed.
-        um_per_px: Spacing of a slide, where its file does not say it.
+        kind: Patches or regions.
+        uploads: Files that came with it.
+        path: Or a source on the server.
+        name: What to call the job, "" for the source's name.
+        um_per_px: Of a slide, where its file does not say it.
+        key: Of the request, None if it may make a second job when it is sent again.
     """
 
-    owner: str
-    name: str
+    kind: Kind
     uploads: Sequence[Upload]
-    place: Path | None
+    path: str | None
+    name: str
     um_per_px: float | None
+    key: str | None
 
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a job is; as in `JobState`."""
-
-    state: State
-    done: int
-    total: int
-    error: str
-    notes: Sequence[str] = ()
+    def record(self) -> dict[str, str]:
+        """Return hashes of the key and of all that is asked for; nothing without a key."""
+        if self.key is None:
+            return {}
+        files = [one.name for one in self.uploads]
+        named = [self.kind, self.path, self.name, self.um_per_px, files]
+        digest = hashlib.sha256(json.dumps(named).encode())
+        for upload in self.uploads:
+            while block := upload.read(_BLOCK_BYTES):
+                digest.update(block)
+            digest.update(upload.file.tell().to_bytes(8, "big"))
+            upload.file.seek(0)
+        key_sha256 = hashlib.sha256(self.key.encode()).hexdigest()
+        return {"key_sha256": key_sha256, "asked_sha256": digest.hexdigest()}
 
 
 class Jobs(ABC):
     """The jobs of one kind, kept in a store."""
 
     folder: JobFolder
-    _store: "JobStore | SlideStore"
+    store: "JobStore | SlideStore"
 
     @abstractmethod
-    def add(self, work: Work) -> Job:
-        """Return a new job; SourceError if it cannot be one."""
+    def add(self, owner: str, asked: Asked, place: Path | None) -> Job:
+        """Return a new job of a caller, of a place on the server or else of what was uploaded.
 
-    def start(self, job: Job, classifier: Classifier) -> None:
-        """Have it scored in the background."""
-        self._store.start(job, classifier)
+        Raises:
+            SourceError: It cannot be one.
+        """
 
-    def progress(self, job: Job) -> Progress:
-        """Return how far it is."""
-        found = self._store.progress(job)
-        return Progress(found.state, found.done, found.total, found.error)
+    def notes(self, job: Job) -> Sequence[str]:
+        """Return what is to be said of a finished job's input as a whole."""
+        notes: Sequence[str] = (self.folder.read_run(job) or {}).get("notes", ())
+        return notes
 
     @abstractmethod
     def result(self, job: Job, form: ResultForm) -> tuple[str, bytes]:
         """Return a file's name and content; SourceError if there is none in this form."""
-
-    def remove(self, job: Job) -> None:
-        """Stop and delete it."""
-        self._store.remove(job)
 
 
 class PatchJobs(Jobs):
@@ -132,21 +135,14 @@ class PatchJobs(Jobs):
 
     def __init__(self, store: JobStore) -> None:
         """Keep them in a store."""
-        self._store = self.folder = store
+        self.store = self.folder = store
 
-    def add(self, work: Work) -> Job:
+    def add(self, owner: str, asked: Asked, place: Path | None) -> Job:
         """Return a new batch."""
-        if work.place is not None:
-            name = work.name or work.place.name
-            return self.folder.add_server_path(work.owner, name, work.place)
-        name = work.name or shown_path(work.uploads[0].name)
-        return self.folder.add_upload(work.owner, name, work.uploads)
-
-    def progress(self, job: Job) -> Progress:
-        """Return how far it is; of a finished batch also what is to be said of its input."""
-        found = super().progress(job)
-        run = self.folder.read_run(job) if found.state == "done" else None
-        return replace(found, notes=(run or {}).get("notes", ()))
+        if place is not None:
+            return self.folder.add_server_path(owner, asked.name or place.name, place)
+        name = asked.name or shown_path(asked.uploads[0].name)
+        return self.folder.add_upload(owner, name, asked.uploads)
 
     def result(self, job: Job, form: ResultForm) -> tuple[str, bytes]:
         """Return a file's name and content."""
@@ -158,40 +154,39 @@ class PatchJobs(Jobs):
 class RegionJobs(Jobs):
     """Slides, as the page of slides has them."""
 
-    _store: "SlideStore"
+    store: "SlideStore"
 
     def __init__(self, store: "SlideStore") -> None:
         """Keep them in a store."""
-        self._store, self.folder = store, store.jobs
+        self.store, self.folder = store, store.jobs
 
-    def add(self, work: Work) -> Job:
+    def add(self, owner: str, asked: Asked, place: Path | None) -> Job:
         """Return a new slide."""
         from core.slides.store import SlideChoices  # noqa: PLC0415 - needs the extra `slides`
 
-        if work.place is not None:
-            name = work.name or work.place.name
-            job = self.folder.add_server_path(work.owner, name, work.place)
-        elif len(work.uploads) == 1:
-            job = self._store.add_upload(work.owner, work.uploads[0])
+        if place is not None:
+            job = self.folder.add_server_path(owner, asked.name or place.name, place)
+        elif len(asked.uploads) == 1:
+            job = self.store.add_upload(owner, asked.uploads[0])
         else:
-            raise SourceError(f"Found {len(work.uploads)} files; a job of regions has one slide.")
+            raise SourceError(f"Found {len(asked.uploads)} files; a job of regions has one slide.")
         try:
-            self._store.choose(job, SlideChoices(um_per_px=work.um_per_px))
-            self._store.open(job).close()  # what is wrong with it is said at once
+            self.store.choose(job, SlideChoices(um_per_px=asked.um_per_px))
+            self.store.open(job).close()  # what is wrong with it is said at once
         except SpacingError as error:
-            self._store.remove(job)
+            self.store.remove(job)
             raise SourceError(
                 f"{error.found} Send its micrometres per pixel as um_per_px if you know them."
             ) from None
         except BaseException:
-            self._store.remove(job)
+            self.store.remove(job)
             raise
         return job
 
     def result(self, job: Job, form: ResultForm) -> tuple[str, bytes]:
         """Return a file's name and content."""
         name = _OF_REGIONS[form]
-        return name, (self._store.result(job) / name).read_bytes()
+        return name, (self.store.result(job) / name).read_bytes()
 
 
 def of_stores(jobs: JobStore, slides: "SlideStore | None") -> Mapping[Kind, Jobs]:
