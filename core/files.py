@@ -29,6 +29,19 @@ _OF_DISK: Final = frozenset(
 _FORMULA: Final = re.compile(r"'*\s*[=+\-@＝＋－＠\t\r]")  # noqa: RUF001 - full-width on purpose
 
 
+class Below:
+    """A file or folder of one name below the folder that each object of a class has."""
+
+    def __init__(self, folder: str, name: str) -> None:
+        """Take the attribute that holds the folder, and the name below it."""
+        self._folder, self._name = folder, name
+
+    def __get__(self, of: object, _: type | None = None) -> Path:
+        """Return where it is for one object."""
+        folder: Path = getattr(of, self._folder)
+        return folder / self._name
+
+
 @contextmanager
 def told_of_disk(path: Path) -> Iterator[None]:
     """Turn what the disk has against writing `path` into a sentence.

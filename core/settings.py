@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Final, Literal, TypeVar, get_args
 
 from core.errors import SettingsError, SourceError
+from core.files import Below
 
 PROJECT: Final = Path(__file__).resolve().parents[1]
 SHIPPED_MODEL: Final = PROJECT / "assets" / "model"
@@ -72,6 +73,23 @@ class Settings:
     quota_bytes: int | None = None
     keep_days: int | None = None
 
+    jobs_dir = Below("data_dir", "jobs")
+    """Where uploads and scores are kept."""
+    audits_dir = Below("data_dir", "audits")
+    """Where audits of data sets and what was uploaded for them are kept."""
+    slides_dir = Below("data_dir", "slides")
+    """Where slides, what was chosen for them and their scores are kept."""
+    operating_points_dir = Below("data_dir", "operating_points")
+    """Where locked operating points are kept."""
+    local_decisions_dir = Below("data_dir", "local_decisions")
+    """Where it is recorded whether the model is used here."""
+    review_store = Below("data_dir", "review.sqlite")
+    """The record of all verdicts."""
+    pseudonym_key = Below("data_dir", "pseudonym_key.txt")
+    """The key under which exports hide names, files and slides."""
+    review_patches_dir = Below("data_dir", "review_patches")
+    """Where the patches of opened cases are kept, by hash."""
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
         """Return the settings in environment variables; what is not set has its default.
@@ -100,54 +118,14 @@ class Settings:
         )
 
     @property
-    def jobs_dir(self) -> Path:
-        """Where uploads and scores are kept."""
-        return self.data_dir / "jobs"
-
-    @property
     def graphs_dir(self) -> Path:
         """Where networks converted for this machine's engine are kept."""
         return self.engines_dir or self.data_dir / "engines"
 
     @property
-    def audits_dir(self) -> Path:
-        """Where audits of data sets and what was uploaded for them are kept."""
-        return self.data_dir / "audits"
-
-    @property
-    def slides_dir(self) -> Path:
-        """Where slides, what was chosen for them and their scores are kept."""
-        return self.data_dir / "slides"
-
-    @property
-    def operating_points_dir(self) -> Path:
-        """Where locked operating points are kept."""
-        return self.data_dir / "operating_points"
-
-    @property
-    def local_decisions_dir(self) -> Path:
-        """Where it is recorded whether the model is used here."""
-        return self.data_dir / "local_decisions"
-
-    @property
-    def review_store(self) -> Path:
-        """The record of all verdicts."""
-        return self.data_dir / "review.sqlite"
-
-    @property
     def review_anchors(self) -> Path:
         """Where ends of the record are noted."""
         return self.anchors_file or self.data_dir / "review_anchors.txt"
-
-    @property
-    def pseudonym_key(self) -> Path:
-        """The key under which exports hide names, files and slides."""
-        return self.data_dir / "pseudonym_key.txt"
-
-    @property
-    def review_patches_dir(self) -> Path:
-        """Where the patches of opened cases are kept, by hash."""
-        return self.data_dir / "review_patches"
 
     def server_source(self, text: str) -> Path:
         """Return the source that a user named, with every link in its path followed.

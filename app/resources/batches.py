@@ -60,7 +60,7 @@ def source(store: JobStore, job: Job) -> PatchSource:
 
 def progress(store: JobStore, job: Job) -> JobProgress:
     """Return how far a job is; rows of jobs that do not run are counted once."""
-    return store.progress(job) if store.is_held(job) else _progress_on_disk(store, job)
+    return store.progress(job) if store.task(job) else _progress_on_disk(store, job)
 
 
 @cached_by(of_rows, entries=256, copied=True)

@@ -25,7 +25,7 @@ from core.audit.columns import IDENTITY, MEASURES, TABLES
 from core.audit.findings import Finding, find
 from core.audit.limits import QualityLimits, quality_flags
 from core.errors import RunError
-from core.files import write_json, write_table
+from core.files import Below, write_json, write_table
 
 FORMAT: Final = 1
 """Of the tables; another number means other measures, which must not be mixed."""
@@ -134,20 +134,12 @@ class AuditFolder:
 
     path: Path
 
-    @property
-    def parts(self) -> Path:
-        """Where measured blocks wait."""
-        return self.path / "parts"
-
-    @property
-    def findings(self) -> Path:
-        """The findings as JSON."""
-        return self.path / "findings.json"
-
-    @property
-    def report(self) -> Path:
-        """The report as HTML."""
-        return self.path / "report.html"
+    parts = Below("path", "parts")
+    """Where measured blocks wait."""
+    findings = Below("path", "findings.json")
+    """The findings as JSON."""
+    report = Below("path", "report.html")
+    """The report as HTML."""
 
     def table(self, name: str) -> Path:
         """Return the file of a table; KeyError if there is no table of that name."""

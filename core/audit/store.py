@@ -82,7 +82,7 @@ class _Auditing(BackgroundTask):
         self.give_way()
 
 
-class AuditStore:
+class AuditStore(Runner[_Auditing]):
     """The audits of every owner in one folder; safe to use from several threads."""
 
     def __init__(self, folder: Path, *, server_roots: Sequence[Path] = ()) -> None:
@@ -93,8 +93,8 @@ class AuditStore:
             server_roots: Resolved folders, or single files, below which sources on the server may
                 lie; checked whenever one is opened.
         """
+        super().__init__()
         self.jobs = JobFolder(folder, server_roots=server_roots)
-        self._runner: Runner[_Auditing] = Runner()
 
     def folder(self, job: Job) -> AuditFolder:
         """Return where the audit's tables are."""
@@ -168,24 +168,16 @@ class AuditStore:
             classifier: If given, scores the patches afterwards.
         """
         self.jobs.require_writable()
-        self._runner.start(job.id, lambda: _Auditing(self, job, classifier))
-
-    def cancel(self, job: Job) -> None:
-        """Ask a running audit to stop soon; the steps that are done stay."""
-        self._runner.cancel(job.id)
-
-    def wait(self, job: Job, timeout_s: float | None = None) -> None:
-        """Wait until the audit's thread has ended."""
-        self._runner.wait(job.id, timeout_s)
+        self.begin(job, lambda: _Auditing(self, job, classifier))
 
     def remove(self, job: Job) -> None:
         """Stop and delete an audit with its uploaded files."""
-        self._runner.forget(job.id)
+        self.forget(job)
         self.jobs.delete(job)
 
     def state(self, job: Job) -> AuditState:
         """Return how far the audit is; also for audits of a process that is gone."""
-        task = self._runner.task(job.id)
+        task = self.task(job)
         progress = self.folder(job).read_progress()
         if task is not None and task.is_alive():
             step, done, total = task.under_way

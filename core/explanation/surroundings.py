@@ -47,58 +47,6 @@ class Halves:
         return min(self.surroundings_kept - threshold_logit, threshold_logit - self.centre_kept)
 
 
-class Surroundings:
-    """What the tumour calls of batches rest on; safe to use from several threads."""
-
-    def __init__(self, store: JobStore) -> None:
-        """Keep what is measured in the jobs' own folders."""
-        self._store = store
-        self._runner: Runner[_Measuring] = Runner()
-
-    def known(
-        self, job: Job, collection: PatchCollection, classifier: Classifier
-    ) -> dict[str, Halves]:
-        """Return what is known of a batch's patches, by SHA-256."""
-        return _read(self._store.surroundings(job), _way(collection, classifier))
-
-    def start(
-        self,
-        job: Job,
-        rows: Sequence[ScoreRow],
-        opened: Callable[[], PatchCollection],
-        classifier: Classifier,
-    ) -> None:
-        """Measure what is not known of the patches called tumour; once at a time.
-
-        Args:
-            job: The batch.
-            rows: All of it.
-            opened: Gives its patches and donors; called in the thread, for it reads some hundred.
-            classifier: Whose calls they are.
-        """
-        self._store.require_writable()
-        self._runner.start(
-            job.id,
-            lambda: _Measuring(self._store.surroundings(job), job.owner, rows, opened, classifier),
-        )
-
-    def cancel(self, job: Job) -> None:
-        """Ask a running measurement to stop; what it has stays."""
-        self._runner.cancel(job.id)
-
-    def wait(self, job: Job) -> None:
-        """Wait until a running measurement has ended."""
-        self._runner.wait(job.id)
-
-    def forget(self, job: Job) -> None:
-        """End a measurement, because the batch is about to be deleted."""
-        self._runner.forget(job.id)
-
-    def task(self, job: Job) -> "_Measuring | None":
-        """Return the last measurement of a batch in this process, ended or not."""
-        return self._runner.task(job.id)
-
-
 def lacking(rows: Sequence[ScoreRow], known: Mapping[str, Halves]) -> list[int]:
     """Return the positions of tumour calls that nothing is known of, the highest scores first."""
     called = [at for at, row in enumerate(rows) if row.predicted_label == 1]
@@ -155,6 +103,42 @@ class _Measuring(BackgroundTask):
             return
         halves = {sha: (one.centre_kept, one.surroundings_kept) for sha, one in found.items()}
         append_record(self._path, {"way": way, "halves": json.dumps(halves)})
+
+
+class Surroundings(Runner[_Measuring]):
+    """What the tumour calls of batches rest on; safe to use from several threads."""
+
+    def __init__(self, store: JobStore) -> None:
+        """Keep what is measured in the jobs' own folders."""
+        super().__init__()
+        self._store = store
+
+    def known(
+        self, job: Job, collection: PatchCollection, classifier: Classifier
+    ) -> dict[str, Halves]:
+        """Return what is known of a batch's patches, by SHA-256."""
+        return _read(self._store.surroundings(job), _way(collection, classifier))
+
+    def start(
+        self,
+        job: Job,
+        rows: Sequence[ScoreRow],
+        opened: Callable[[], PatchCollection],
+        classifier: Classifier,
+    ) -> None:
+        """Measure what is not known of the patches called tumour; once at a time.
+
+        Args:
+            job: The batch.
+            rows: All of it.
+            opened: Gives its patches and donors; called in the thread, for it reads some hundred.
+            classifier: Whose calls they are.
+        """
+        self._store.require_writable()
+        self.begin(
+            job,
+            lambda: _Measuring(self._store.surroundings(job), job.owner, rows, opened, classifier),
+        )
 
 
 def _read(path: Path, way: str) -> dict[str, Halves]:

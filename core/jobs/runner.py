@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from itertools import count
-from typing import Final, Generic, Literal, TypeVar
+from typing import Final, Generic, Literal, Protocol, TypeVar
 
 from core.log import event, where
 
@@ -192,6 +192,15 @@ def _give_back_memory() -> None:
 T = TypeVar("T", bound=BackgroundTask)
 
 
+class HasId(Protocol):
+    """A job."""
+
+    @property
+    def id(self) -> str:
+        """What tells it from others."""
+        ...
+
+
 class Runner(Generic[T]):
     """The last task of each job; safe to use from several threads."""
 
@@ -200,37 +209,37 @@ class Runner(Generic[T]):
         self._tasks: dict[str, T] = {}
         self._lock = threading.Lock()
 
-    def task(self, key: str) -> T | None:
-        """Return the last task of a job, ended or not; None without one."""
+    def task(self, job: HasId) -> T | None:
+        """Return the last task of a job in this process, ended or not; None without one."""
         with self._lock:
-            return self._tasks.get(key)
+            return self._tasks.get(job.id)
 
-    def is_running(self, key: str) -> bool:
+    def is_running(self, job: HasId) -> bool:
         """Return whether a job is being worked on."""
-        task = self.task(key)
+        task = self.task(job)
         return task is not None and task.is_alive()
 
-    def start(self, key: str, make: Callable[[], T]) -> None:
+    def begin(self, job: HasId, make: Callable[[], T]) -> None:
         """Start a job's task unless one is running."""
         with self._lock:
-            task = self._tasks.get(key)
+            task = self._tasks.get(job.id)
             if task is None or not task.is_alive():
-                self._tasks[key] = make()
-                self._tasks[key].start()
+                self._tasks[job.id] = make()
+                self._tasks[job.id].start()
 
-    def cancel(self, key: str) -> None:
+    def cancel(self, job: HasId) -> None:
         """Ask a running task to end soon; what it has done stays."""
-        if task := self.task(key):
+        if task := self.task(job):
             task.stop.set()
 
-    def wait(self, key: str, timeout_s: float | None = None) -> None:
+    def wait(self, job: HasId, timeout_s: float | None = None) -> None:
         """Wait until a job's task has ended."""
-        if task := self.task(key):
+        if task := self.task(job):
             task.join(timeout_s)
 
-    def forget(self, key: str) -> None:
+    def forget(self, job: HasId) -> None:
         """End a job's task and drop it."""
-        self.cancel(key)
-        self.wait(key)
+        self.cancel(job)
+        self.wait(job)
         with self._lock:
-            self._tasks.pop(key, None)
+            self._tasks.pop(job.id, None)

@@ -152,13 +152,13 @@ class Look(BackgroundTask):
         self.done = done
 
 
-class JobStore(JobFolder):
+class JobStore(JobFolder, Runner[_Scoring]):
     """The jobs of every owner in one folder, scored by threads; safe to use from several."""
 
     def __init__(self, folder: Path, *, server_roots: Sequence[Path] | None = None) -> None:
         """Keep jobs below `folder`; see `JobFolder`."""
-        super().__init__(folder, server_roots=server_roots)
-        self._runner: Runner[_Scoring] = Runner()
+        JobFolder.__init__(self, folder, server_roots=server_roots)
+        Runner.__init__(self)
         self._looks: Runner[Look] = Runner()
 
     def look(self, job: Job, opened: Callable[[], PatchSource] | None = None) -> Look:
@@ -171,34 +171,26 @@ class JobStore(JobFolder):
         Raises:
             SourceError: The source cannot be opened.
         """
-        if self._looks.task(job.id) is None:
-            self._looks.start(job.id, lambda: Look(job, opened or partial(self.open, job)))
-            self._looks.wait(job.id, _AT_ONCE_S)
-        look = self._looks.task(job.id)
+        if self._looks.task(job) is None:
+            self._looks.begin(job, lambda: Look(job, opened or partial(self.open, job)))
+            self._looks.wait(job, _AT_ONCE_S)
+        look = self._looks.task(job)
         if look is None or look.error:
-            self._looks.forget(job.id)  # the next visit looks again
+            self._looks.forget(job)  # the next visit looks again
             raise SourceError(look.error if look is not None else "The batch was deleted.")
         return look
 
     def start(self, job: Job, classifier: Classifier) -> None:
         """Score the job, or what it still lacks, in a thread of its own; once at a time."""
         self.require_writable()
-        self._runner.start(job.id, lambda: _Scoring(self, job, classifier))
-
-    def cancel(self, job: Job) -> None:
-        """Ask a running job to stop after its current batch; what it has stays."""
-        self._runner.cancel(job.id)
-
-    def wait(self, job: Job, timeout_s: float | None = None) -> None:
-        """Wait until the job's thread has ended."""
-        self._runner.wait(job.id, timeout_s)
+        self.begin(job, lambda: _Scoring(self, job, classifier))
 
     def restart(self, job: Job) -> Job:
         """Forget the job's rows, so that it can be scored anew, and return it."""
         self.require_writable()
-        if self._runner.is_running(job.id):
+        if self.is_running(job):
             raise RunError("The job is being scored. Stop it first.")
-        self._runner.forget(job.id)
+        self.forget(job)
         self.forget_rows(job)
         return job
 
@@ -209,17 +201,13 @@ class JobStore(JobFolder):
     def remove(self, job: Job) -> None:
         """Stop and delete the job with its uploads and rows."""
         self.require_writable()
-        self._runner.forget(job.id)
-        self._looks.forget(job.id)
+        self.forget(job)
+        self._looks.forget(job)
         self.delete(job)
-
-    def is_held(self, job: Job) -> bool:
-        """Return whether this process has scored the job, so that its progress costs nothing."""
-        return self._runner.task(job.id) is not None
 
     def progress(self, job: Job) -> JobProgress:
         """Return how far the job is; also for jobs of a process that is gone."""
-        task = self._runner.task(job.id)
+        task = self.task(job)
         if task is None:
             return self._progress_on_disk(job)
         if task.is_alive():

@@ -20,7 +20,7 @@ from pydantic import TypeAdapter
 from core.errors import RunError, SourceError
 from core.files import replacing, write_json
 from core.jobs.folder import Job, JobFolder, NamedBytes, StoredFile
-from core.jobs.runner import BackgroundTask, Runner, State
+from core.jobs.runner import BackgroundTask, HasId, Runner, State
 from core.patches import ImageU8
 from core.scoring import Classifier
 from core.slides.cells import Cells
@@ -194,7 +194,7 @@ class _SlideScoring(BackgroundTask):
         )
 
 
-class SlideStore:
+class SlideStore(Runner[_SlideScoring]):
     """The slides of every owner in one folder; safe to use from several threads."""
 
     def __init__(self, folder: Path, *, server_roots: Sequence[Path] = ()) -> None:
@@ -205,10 +205,10 @@ class SlideStore:
             server_roots: Resolved folders below which slides on the server may lie; checked
                 whenever one is opened.
         """
+        super().__init__()
         self._drawn = folder / "drawn" / "drawn-lymph-node.tif"
         self.jobs = JobFolder(folder, server_roots=(*server_roots, self._drawn.parent.resolve()))
         self._looking: Runner[_SlideLooking] = Runner()
-        self._scoring: Runner[_SlideScoring] = Runner()
 
     def add_upload(self, owner: str, file: NamedBytes) -> Job:
         """Keep an uploaded slide and return it.
@@ -291,7 +291,7 @@ class SlideStore:
         self.restart(job)
         folder = self.jobs.folder / job.id
         if choices.um_per_px != before.um_per_px:
-            self._looking.forget(job.id)
+            self._looking.forget(job)
             (folder / _OVERVIEW_FACTS).unlink(missing_ok=True)
         write_json(folder / _CHOICES_FILE, asdict(choices), indent=None)
 
@@ -308,16 +308,14 @@ class SlideStore:
             with Image.open(folder / _OVERVIEW) as picture:
                 pixels = np.asarray(picture.convert("RGB"))
             return SlidePreview(pixels, facts["overview_px"], tuple(facts["shape"]), facts["um_px"])
-        task = self._looking.task(job.id)
+        task = self._looking.task(job)
         if task is not None and task.error:
             raise SourceError(task.error)
         if task is None or not task.is_alive():
             self.jobs.require_writable()
             self.open(job).close()  # what is wrong with it is said at once
-            self._looking.start(
-                job.id, lambda: _SlideLooking(job, lambda task: self._look(job, task))
-            )
-            task = self._looking.task(job.id)
+            self._looking.begin(job, lambda: _SlideLooking(job, lambda task: self._look(job, task)))
+            task = self._looking.task(job)
         if task is None:  # deleted meanwhile
             return SlideProgress("running", "looking")
         return SlideProgress("running", "looking", task.done, task.total, before=task.before)
@@ -339,16 +337,12 @@ class SlideStore:
     def start(self, job: Job, classifier: Classifier) -> None:
         """Score the slide, or what it still lacks, in a thread of its own; once at a time."""
         self.jobs.require_writable()
-        self._scoring.start(job.id, lambda: _SlideScoring(self, job, classifier))
+        self.begin(job, lambda: _SlideScoring(self, job, classifier))
 
-    def cancel(self, job: Job) -> None:
-        """Ask a running slide to stop after its block; what it has stays."""
-        self._scoring.cancel(job.id)
-
-    def wait(self, job: Job, timeout_s: float | None = None) -> None:
+    def wait(self, job: HasId, timeout_s: float | None = None) -> None:
         """Wait until the slide's threads have ended."""
-        self._looking.wait(job.id, timeout_s)
-        self._scoring.wait(job.id, timeout_s)
+        self._looking.wait(job, timeout_s)
+        super().wait(job, timeout_s)
 
     def restart(self, job: Job) -> None:
         """Forget the slide's results, so that it can be scored anew.
@@ -357,21 +351,21 @@ class SlideStore:
             RunError: It is being scored.
         """
         self.jobs.require_writable()
-        if self._scoring.is_running(job.id):
+        if self.is_running(job):
             raise RunError("The slide is being scored. Stop it first.")
-        self._scoring.forget(job.id)
+        self.forget(job)
         shutil.rmtree(self.result(job), ignore_errors=True)
 
     def remove(self, job: Job) -> None:
         """Stop and delete the slide with its results; a file on the server stays."""
         self.jobs.require_writable()
-        self._scoring.forget(job.id)
-        self._looking.forget(job.id)
+        self.forget(job)
+        self._looking.forget(job)
         self.jobs.delete(job)
 
     def progress(self, job: Job) -> SlideProgress:
         """Return how far the slide is; also for slides of a process that is gone."""
-        task = self._scoring.task(job.id)
+        task = self.task(job)
         if task is not None and task.is_alive():
             return task.progress()
         if task is not None and task.error:

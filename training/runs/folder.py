@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from scipy.special import expit
 
 from core.errors import RunError
-from core.files import replacing, write_json, write_table
+from core.files import Below, replacing, write_json, write_table
 from training.data.split import IntArray, PatchTable
 from training.runs.config import RunConfig, values_digest
 from training.runs.initial import METADATA_KEY
@@ -37,50 +37,24 @@ class RunFolder:
 
     root: Path
 
-    @property
-    def config(self) -> Path:
-        """The config, and every sitting's device and versions."""
-        return self.root / "config.json"
-
-    @property
-    def checkpoint(self) -> Path:
-        """Everything needed to go on."""
-        return self.root / "checkpoint.safetensors"
-
-    @property
-    def best(self) -> Path:
-        """Averaged weights of the epoch with the best validation AUC."""
-        return self.root / "best.safetensors"
-
-    @property
-    def metrics(self) -> Path:
-        """One row per epoch."""
-        return self.root / "metrics.csv"
-
-    @property
-    def scores(self) -> Path:
-        """Validation scores of the best weights, one row per patch."""
-        return self.root / "validation_scores.csv"
-
-    @property
-    def teaching(self) -> Path:
-        """Scores of patches that a student may learn from and nobody is judged by."""
-        return self.root / "teaching_scores.csv"
-
-    @property
-    def events(self) -> Path:
-        """TensorBoard's event files."""
-        return self.root / "tensorboard"
-
-    @property
-    def outcome(self) -> Path:
-        """How the run ended; there only when it has."""
-        return self.root / "outcome.json"
-
-    @property
-    def pack(self) -> Path:
-        """Decoded patches, unless another cache is named."""
-        return self.root / "pack"
+    config = Below("root", "config.json")
+    """The config, and every sitting's device and versions."""
+    checkpoint = Below("root", "checkpoint.safetensors")
+    """Everything needed to go on."""
+    best = Below("root", "best.safetensors")
+    """Averaged weights of the epoch with the best validation AUC."""
+    metrics = Below("root", "metrics.csv")
+    """One row per epoch."""
+    scores = Below("root", "validation_scores.csv")
+    """Validation scores of the best weights, one row per patch."""
+    teaching = Below("root", "teaching_scores.csv")
+    """Scores of patches that a student may learn from and nobody is judged by."""
+    events = Below("root", "tensorboard")
+    """TensorBoard's event files."""
+    outcome = Below("root", "outcome.json")
+    """How the run ended; there only when it has."""
+    pack = Below("root", "pack")
+    """Decoded patches, unless another cache is named."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,10 +4,13 @@ import re
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from core.jobs.runner import BackgroundTask, Places, Runner
+
+ONE, OTHER = SimpleNamespace(id="a"), SimpleNamespace(id="b")
 
 
 class Waiting(BackgroundTask):
@@ -30,27 +33,27 @@ class Waiting(BackgroundTask):
 
 def test_a_job_has_one_task_at_a_time_and_another_after_that() -> None:
     runner: Runner[Waiting] = Runner()
-    runner.start("a", Waiting)
-    first = runner.task("a")
-    runner.start("a", Waiting)
-    assert runner.task("a") is first
-    assert runner.is_running("a")
-    assert not runner.is_running("b")
-    runner.cancel("a")
-    runner.wait("a", 30)
-    assert not runner.is_running("a")
-    runner.start("a", Waiting)
-    assert runner.task("a") is not first
-    runner.forget("a")
-    assert runner.task("a") is None
+    runner.begin(ONE, Waiting)
+    first = runner.task(ONE)
+    runner.begin(ONE, Waiting)
+    assert runner.task(ONE) is first
+    assert runner.is_running(ONE)
+    assert not runner.is_running(OTHER)
+    runner.cancel(ONE)
+    runner.wait(ONE, 30)
+    assert not runner.is_running(ONE)
+    runner.begin(ONE, Waiting)
+    assert runner.task(ONE) is not first
+    runner.forget(ONE)
+    assert runner.task(ONE) is None
 
 
 def test_what_breaks_is_kept_in_words_and_cleared_up() -> None:
     runner: Runner[Waiting] = Runner()
-    runner.start("a", lambda: Waiting(breaks=True))
-    runner.cancel("a")
-    runner.wait("a", 30)
-    task = runner.task("a")
+    runner.begin(ONE, lambda: Waiting(breaks=True))
+    runner.cancel(ONE)
+    runner.wait(ONE, 30)
+    task = runner.task(ONE)
     assert task is not None
     assert (task.error, task.cleared) == ("ValueError", True)
 
