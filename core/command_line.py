@@ -10,7 +10,7 @@ import textwrap
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
 from cyclopts.argument import Argument
@@ -21,6 +21,7 @@ from core.settings import Device, Settings
 if TYPE_CHECKING:
     from cyclopts.help import HelpEntry, HelpPanel
     from rich.console import Console, ConsoleOptions
+    from tqdm import tqdm
 
 _NAMES: Final = 26
 """Characters of the column of options; longer ones have a line of their own."""
@@ -179,20 +180,20 @@ def run_program(program: Program, arguments: Sequence[str] | None) -> int:
     except CycloptsError as error:
         commands = [one.__name__ for one in program.commands]
         command = f" {given[0]}" if given and given[0] in commands else ""
-        _say(f"{name}: {_usage_fault(error)} See {name}{command} --help.")
+        say(f"{name}: {_usage_fault(error)} See {name}{command} --help.")
         return WRONG_USAGE
     except NodelensError as error:
-        _say(f"{name}: {error}")
+        say(f"{name}: {error}")
         return UNEXPECTED if isinstance(error, DiskError) else WRONG_USAGE
     except KeyboardInterrupt:
-        _say(f"\n{program.stopped}")
+        say(f"\n{program.stopped}")
         return INTERRUPTED
     except OSError as error:
-        _say(f"{name}: {error}. Check the path, its permissions and the free space.")
+        say(f"{name}: {error}. Check the path, its permissions and the free space.")
         return UNEXPECTED
     except Exception:  # noqa: BLE001 - the last frame: whatever it is must not look like status 1
         traceback.print_exc()
-        _say(f"{name}: this is a fault of the program. Report it with the lines above.")
+        say(f"{name}: this is a fault of the program. Report it with the lines above.")
         return UNEXPECTED
 
 
@@ -218,5 +219,33 @@ def _shown_default(default: object) -> str:
     return str(default) if plain else ""
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
+    """Write a line for the person who waits."""
     sys.stderr.write(line + "\n")
+
+
+class Bars:
+    """How far a command is: one progress bar at a time, that of the step under way."""
+
+    def __init__(self) -> None:
+        """Show none yet."""
+        self._step = ""
+        self._bar: tqdm[NoReturn] | None = None
+
+    def show(self, step: str, done: int, total: int | None, unit: str = "it") -> None:
+        """Show how far a step is; without a total, how fast."""
+        from tqdm import tqdm  # noqa: PLC0415 - help does without
+
+        if step != self._step or self._bar is None:
+            self.__exit__()
+            self._step = step
+            self._bar = tqdm(total=total, initial=done, desc=step, unit=unit, dynamic_ncols=True)
+        self._bar.total = total
+        self._bar.update(done - self._bar.n)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from core.bundle import InputTransform, Parent, build_network, load_weights
+from core.command_line import say
 from core.errors import RunError
 from core.files import write_json
 from core.tables import read_table
@@ -22,7 +23,6 @@ from training.data.feed import Feed
 from training.data.labelled import open_labelled
 from training.data.pack import Pack, open_pack
 from training.data.split import IntArray
-from training.fitting import say
 from training.learning.validation import predict, steer
 from training.options import AverageOptions
 from training.runs.device import prepare_device, sitting
@@ -95,18 +95,13 @@ def mean_weights(
 
 def _require_alike(first: FinishedRun, other: FinishedRun) -> None:
     one, two = first.recorded.config, other.recorded.config
-    for what, same in (
-        ("networks", one.recipe.network == two.recipe.network),
-        ("preprocessings", one.recipe.preprocessing == two.recipe.preprocessing),
-        ("patches", one.pixels_sha256 == two.pixels_sha256),
-        ("splits", (one.train, one.val) == (two.train, two.val)),
-    ):
-        if not same:
-            raise RunError(
-                f"{first.folder.root.name} and {other.folder.root.name} have different {what}; "
-                "the mean of their weights is no network. Average runs of one network on one "
-                "split, or use `ensemble`, which averages scores."
-            )
+    same_split = (one.train, one.val) == (two.train, two.val)
+    if what := one.unlike(two) or ("" if same_split else "split"):
+        raise RunError(
+            f"{other.folder.root.name} has another {what} than {first.folder.root.name}; the mean "
+            "of their weights is no network. Average runs of one network on one split, or use "
+            "`ensemble`, which averages scores."
+        )
 
 
 def _validation_rows(member: FinishedRun, pack: Pack) -> IntArray:

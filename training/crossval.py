@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from core.command_line import say
 from core.errors import RunError
 from core.files import replacing, write_json, write_table
 from core.statistics import Evidence
@@ -16,7 +17,7 @@ from core.tables import read_table
 from training.bundling.performance import Performance, measure_performance
 from training.bundling.validated import epochs_note, read_validation_logits
 from training.distill import run_distill
-from training.fitting import planned_split, run_fit, say
+from training.fitting import planned_split, run_fit
 from training.judging.subject import OUT_OF_FOLD_PARQUET, OUT_OF_FOLD_SCORES, TEACHING_SCORES
 from training.learning.team import require_one_process
 from training.options import CrossvalOptions, DistillOptions, FitOptions, Fold

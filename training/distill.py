@@ -7,12 +7,13 @@ from typing import Final
 
 import pandas as pd
 
+from core.command_line import say
 from core.errors import RunError
 from core.files import write_table
 from core.tables import is_table, read_table
 from training.bundling.scoring import ALL
 from training.data.labelled import open_labelled
-from training.fitting import run_fit, say
+from training.fitting import run_fit
 from training.judging.subject import TEACHING_SCORES, open_subject
 from training.learning.team import require_one_process
 from training.options import DistillOptions, ScoringOptions

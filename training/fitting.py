@@ -1,7 +1,6 @@
 """A run from its options to its folder: opens the data, starts or resumes, and finishes."""
 
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,6 +11,7 @@ import torch
 from torch import nn
 
 from core.bundle import InputTransform, build_network, known_slides, load_weights
+from core.command_line import say
 from core.errors import NodelensError, RunError
 from core.files import write_json
 from training.data.feed import Feed
@@ -289,8 +289,3 @@ def say_what_is_run(config: RunConfig, device: str) -> None:
             "Warning: the recipe freezes layers, and they start at random and stay so. The result "
             "says nothing about the recipe; name trained weights with --init."
         )
-
-
-def say(line: str) -> None:
-    """Write a line for the person who waits."""
-    sys.stderr.write(line + "\n")

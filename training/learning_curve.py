@@ -8,12 +8,13 @@ from typing import Final
 import pandas as pd
 import plotly.graph_objects as go
 
+from core.command_line import say
 from core.errors import RunError
 from core.files import replacing, write_table
 from core.pages import dressed, error_bars, figures_page
 from core.thresholds.score_table import run_scores
 from training.bundling.performance import measure_performance
-from training.fitting import planned_split, run_fit, say
+from training.fitting import planned_split, run_fit
 from training.learning.team import require_one_process
 from training.options import CurveOptions
 from training.runs.folder import RunFolder, read_config

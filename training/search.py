@@ -12,10 +12,11 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from core.command_line import say
 from core.errors import RunError
 from core.files import replacing, write_json
 from training.crossval import run_crossval
-from training.fitting import run_fit, say
+from training.fitting import run_fit
 from training.learning.team import require_one_process
 from training.options import CrossvalOptions, FitOptions, SearchOptions
 from training.recipes.changes import shown_value, vary_recipe

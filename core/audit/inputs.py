@@ -56,22 +56,6 @@ class Inputs:
             inputs=len(self.source),
         )
 
-    def changed_since(self, measured: pd.DataFrame) -> int | None:
-        """Return the first measured row whose input has other contents now, None if there is none.
-
-        Args:
-            measured: Rows of `patches` with `row` and `sha256`.
-        """
-        rows = measured["row"].tolist()
-        now = self.source.digests(rows)
-        try:
-            for row, before, digest in zip(rows, measured["sha256"], now, strict=True):
-                if digest != before:
-                    return int(row)
-        finally:
-            now.close()
-        return None
-
 
 def open_inputs(
     path: Path,

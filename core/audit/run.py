@@ -7,10 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
 
 import pandas as pd
-from tqdm import tqdm
 
 from core.audit.findings import Severity
 from core.audit.folder import STEPS, Audit, AuditFolder, AuditProgress, Skip, open_audit
@@ -23,6 +21,7 @@ from core.audit.relations.splits import split_table
 from core.audit.report import write_report
 from core.audit.scores import aligned, scores_of
 from core.audit.summaries import associations, balance, contrasts
+from core.command_line import Bars, say
 from core.errors import RunError, what_differs
 from core.files import write_json
 from core.options import AuditOptions
@@ -83,7 +82,10 @@ def prepare(inputs: Inputs, path: Path, *, resume: bool) -> AuditFolder:
                     "Give the same source, or start anew elsewhere."
                 )
             measured = folder.read("patches", ["row", "sha256"])
-            if measured is None or inputs.changed_since(measured) is None:
+            if measured is None:
+                return folder
+            known = dict(zip(measured["row"].tolist(), measured["sha256"], strict=True))
+            if inputs.source.first_change(known) is None:
                 return folder
         folder.clear()
     folder.write_spec(spec)
@@ -252,41 +254,14 @@ def audit_command(options: AuditOptions) -> int:
         scores = GivenScores(options.scores, options.out_of_fold)
     own = [path for path in out.rglob("*") if path.is_file()] if out.is_dir() else []
     inputs = open_inputs(options.source, ignore=own)
-    with inputs.source:
+    with inputs.source, Bars() as bars:
         folder = prepare(inputs, out, resume=options.resume)
-        bars = _StepBars()
-        try:
-            run_audit(inputs, folder, watch=Watch(on_progress=bars.show), scores=scores)
-        finally:
-            bars.close()
+        run_audit(inputs, folder, watch=Watch(on_progress=bars.show), scores=scores)
     found = open_audit(out).findings()
     for finding in found[:_MOST_PRINTED]:
         sys.stdout.write(f"{finding.severity}: {finding.headline}\n")
     if len(found) > _MOST_PRINTED:
         sys.stdout.write(f"and {len(found) - _MOST_PRINTED} more.\n")
-    sys.stderr.write(f"Report: {folder.report}\n")
+    say(f"Report: {folder.report}")
     errors = any(finding.severity is Severity.ERROR for finding in found)
     return ERRORS_FOUND if errors else NOTHING_WRONG
-
-
-class _StepBars:
-    """One progress bar at a time, that of the step under way."""
-
-    def __init__(self) -> None:
-        self._step = ""
-        self._bar: tqdm[NoReturn] | None = None
-
-    def show(self, step: str, done: int, total: int) -> None:
-        """Show how far a step is."""
-        if step != self._step or self._bar is None:
-            self.close()
-            self._step = step
-            self._bar = tqdm(total=total, initial=done, desc=step, dynamic_ncols=True)
-        self._bar.total = total
-        self._bar.update(done - self._bar.n)
-
-    def close(self) -> None:
-        """End the bar."""
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None

@@ -2,7 +2,6 @@
 
 import csv
 import platform
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import Any, Final
 
 from tqdm import tqdm
 
+from core.command_line import say
 from core.errors import RunError
 from core.explanation.cam import CamMap, Method, Target, unit_of
 from core.explanation.distributions import Collected, distribution_table
@@ -82,7 +82,7 @@ def explain_command(options: ExplainOptions) -> int:
         if options.report or written.collected.has_labels:
             facts = _facts(classifier, explainer, measurement, source)
             _write_report(out, written.collected, facts, table)
-            _say(f"By class: {out / REPORT_STEM}.html, .csv, .parquet")
+            say(f"By class: {out / REPORT_STEM}.html, .csv, .parquet")
         seconds = time.perf_counter() - clock
     counts, drawn = written.counts, written.drawn
     write_metadata(
@@ -96,7 +96,7 @@ def explain_command(options: ExplainOptions) -> int:
             "seconds": round(seconds, 3),
         },
     )
-    _say(", ".join(f"{count} {status}" for status, count in counts.items()) + f": {table}")
+    say(", ".join(f"{count} {status}" for status, count in counts.items()) + f": {table}")
     if drawn:
         unit = unit_of(explainer.method)
         where = options.zip or out
@@ -105,9 +105,9 @@ def explain_command(options: ExplainOptions) -> int:
             if scale is None
             else f"full colour is {scale:.4g} {unit} per cell"
         )
-        _say(f"{len(drawn)} pictures in {where}; {full}.")
+        say(f"{len(drawn)} pictures in {where}; {full}.")
         states = Counter(one.row.map_state for one in drawn)
-        _say(", ".join(f"{count} {state}" for state, count in states.items()) + ".")
+        say(", ".join(f"{count} {state}" for state, count in states.items()) + ".")
     _say_others(out, drawn)
     return ALL_EXPLAINED if counts["scored"] == sum(counts.values()) else SOME_NOT_EXPLAINED
 
@@ -116,7 +116,7 @@ def _say_others(out: Path, drawn: list[_Drawn]) -> None:
     """Pictures of other patches that an earlier run left would pass for those of this one."""
     others = {file.name for file in out.glob("[0-9]*-*.png")} - {one.row.overlay for one in drawn}
     if others:
-        _say(
+        say(
             f"Note: {counted(len(others), 'other picture')} in {out}, of an earlier run "
             f"({min(others)}); the column overlay of the table names those of this one."
         )
@@ -144,7 +144,7 @@ def _measurement(
     test = CentreTest(explainer.classifier, donors=donors)
     twins, untested = TwinTester.of(explainer)
     if untested:
-        _say(f"The maps are not tested. {untested}")
+        say(f"The maps are not tested. {untested}")
     return Measurement(centre_test=test, views=True, twins=twins)
 
 
@@ -258,7 +258,3 @@ def _metadata(
             **{name: version(name) for name in ("torch", "timm", "numpy", "grad-cam")},
         },
     }
-
-
-def _say(sentence: str) -> None:
-    sys.stderr.write(sentence + "\n")

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from scipy.special import logit as log_odds
 
 from core.engine import check_patches, in_passes
-from core.errors import RunError
 from core.explanation.fillers import (
     DonorPool,
     Filler,
@@ -48,15 +47,6 @@ class CentreTestSettings:
     edge_px: float = 4.0
     blur: bool = True
     mean: bool = True
-
-    def __post_init__(self) -> None:
-        if self.blur_sigma_px <= 0 or self.edge_px < 0 or self.edge_px > 32 or self.donors < 0:
-            raise RunError(
-                f"Found blur {self.blur_sigma_px} px, seam {self.edge_px} px, {self.donors} "
-                "donors; expected a blur above 0, a seam of 0 to 32 px, 0 donors or more."
-            )
-        if not (self.blur or self.mean or self.donors):
-            raise RunError("Found no filler; expected blur, mean colour or at least one donor.")
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ import hashlib
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from itertools import accumulate
 from typing import Final, TypeVar
@@ -144,6 +145,14 @@ class PatchSource(ABC):
     def digests(self, indices: Iterable[int], *, workers: int = 4) -> Generator[str]:
         """Yield the `digest` of some inputs in order, read by threads a bounded way ahead."""
         yield from ahead(self.digest, indices, workers)
+
+    def first_change(self, known: Mapping[int, str]) -> int | None:
+        """Return the first input that has another `digest` than the known one, None if none has."""
+        with closing(self.digests(known)) as now:
+            changed = (
+                at for (at, digest), new in zip(known.items(), now, strict=True) if digest != new
+            )
+            return next(changed, None)
 
     def close(self) -> None:  # noqa: B027 - most sources hold nothing open
         """Release open files; the source cannot be read afterwards."""

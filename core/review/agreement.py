@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.review.disagreement import Pair, paired_verdicts
-from core.review.events import Reading
 from core.review.record import CurrentVerdict, Record, current_verdicts
 from core.review.vocabulary import Verdict
 from core.statistics import Measured, wilson_interval
@@ -104,20 +103,11 @@ def _kappa(table: NDArray[np.int64]) -> tuple[float, float]:
     return kappa, sqrt(max(float(variance), 0.0) / total) / (1 - chance)
 
 
-def between_readers(
-    record: Record, first: tuple[str, str], second: tuple[str, str], *, blinded: bool = False
-) -> Agreement:
-    """Return the agreement of two readers, each named by case and reader.
-
-    Args:
-        record: The record.
-        first: Case and reader.
-        second: Case and reader.
-        blinded: Compare first verdicts instead of final ones.
-    """
+def between_readers(record: Record, first: tuple[str, str], second: tuple[str, str]) -> Agreement:
+    """Return the agreement of the first verdicts of two readers, each named by case and reader."""
     return agreement(
         [
-            (_reading(one, first=blinded).verdict, _reading(other, first=blinded).verdict)
+            (one.first.reading.verdict, other.first.reading.verdict)
             for one, other in paired_verdicts(record, first, second)
         ]
     )
@@ -131,7 +121,10 @@ def with_model(verdicts: Sequence[CurrentVerdict], *, blinded: bool = False) -> 
     """
     return agreement(
         [
-            (_reading(verdict, first=blinded).verdict, CALLS[verdict.patch.predicted_label])
+            (
+                (verdict.first if blinded else verdict.final).reading.verdict,
+                CALLS[verdict.patch.predicted_label],
+            )
             for verdict in verdicts
             if verdict.patch.predicted_label is not None and not verdict.is_repeat
         ]
@@ -160,7 +153,3 @@ def repeat_pairs(record: Record, case: str, reader: str) -> tuple[Pair, ...]:
         for again in verdicts
         if again.is_repeat and again.patch.sha256 in originals
     )
-
-
-def _reading(verdict: CurrentVerdict, *, first: bool) -> Reading:
-    return (verdict.first if first else verdict.final).reading

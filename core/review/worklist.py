@@ -64,7 +64,6 @@ class Filters:
 
     Attributes:
         predicted_label: Only this call of the model.
-        label: Only this label.
         least_prob: Probability at least this.
         most_prob: Probability at most this.
         slides: Only these slides; all if empty.
@@ -72,7 +71,6 @@ class Filters:
     """
 
     predicted_label: int | None = None
-    label: int | None = None
     least_prob: float = 0.0
     most_prob: float = 1.0
     slides: frozenset[str] = frozenset()
@@ -81,8 +79,6 @@ class Filters:
     def let_pass(self, patch: CasePatch) -> bool:
         """Whether a patch fulfils all conditions."""
         if self.predicted_label is not None and patch.predicted_label != self.predicted_label:
-            return False
-        if self.label is not None and patch.label != self.label:
             return False
         if self.slides and patch.slide not in self.slides:
             return False

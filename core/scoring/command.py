@@ -14,6 +14,7 @@ from typing import Any, Final, NoReturn, Self
 from tqdm import tqdm
 
 from core.bundle import DataSummary, read_bundle
+from core.command_line import say
 from core.engine import EngineKind, Precision
 from core.errors import RunError
 from core.files import sha256_of
@@ -35,7 +36,7 @@ from core.scoring.outputs import (
     write_rows,
 )
 from core.scoring.rows import ScoreRow
-from core.scoring.run import first_change, open_journal, run_scoring, specify
+from core.scoring.run import open_journal, run_scoring, specify
 from core.scoring.shards import Shard, merge_shards
 from core.thresholds import read_locked_point
 
@@ -65,7 +66,7 @@ def score_command(options: ScoreOptions) -> int:
         return _cluster_command(options, options.cluster)
     with open_source(options.source, ignore=own_files(options)) as whole:
         for note in whole.notes:
-            _say(f"Note: {note}")
+            say(f"Note: {note}")
         whole.require_consistent()
         classifier = chosen_classifier(options)
         batch_size = _batch_size(options, journal_path, classifier)
@@ -75,14 +76,14 @@ def score_command(options: ScoreOptions) -> int:
         finished = finished_before(out, spec, source) if options.resume else None
         if finished is None:
             if not options.resume and journal_path.exists():
-                _say(f"An unfinished run was here and is started anew ({journal_path.name}).")
+                say(f"An unfinished run was here and is started anew ({journal_path.name}).")
             journal = open_journal(journal_path, spec, source, resume=options.resume)
             of_whole = {} if shard is None else {"shard": shard.facts(whole)}
             counts = score_into(out, source, classifier, journal, of_whole)
             for note in (*colour_notes(source), *_remarks(journal_path)):
-                _say(f"Note: {note}")
+                say(f"Note: {note}")
         else:
-            _say(f"{out.name} is complete already.")
+            say(f"{out.name} is complete already.")
             counts = finished
         if options.kaggle is not None:
             _kaggle(options.kaggle, options, classifier.bundle.card.training)
@@ -135,7 +136,7 @@ def merge_command(options: MergeOptions) -> int:
 
 
 def _told(counts: Mapping[str, int], where: str) -> int:
-    _say(", ".join(f"{count} {status}" for status, count in counts.items()) + f" {where}")
+    say(", ".join(f"{count} {status}" for status, count in counts.items()) + f" {where}")
     return ALL_SCORED if counts["scored"] == sum(counts.values()) else SOME_NOT_SCORED
 
 
@@ -175,9 +176,9 @@ def finished_before(out: Path, spec: RunSpec, source: PatchSource) -> dict[str, 
         before = RunSpec(**metadata["spec"])
         if spec.differs_from(before) or metadata["output_sha256"] != sha256_of(out):
             return None
-        changed = first_change(source, read_digests(out))
+        changed = source.first_change(dict(enumerate(read_digests(out))))
         if changed is not None:
-            _say(f"{source.entries[changed].path} has changed since; all inputs are scored anew.")
+            say(f"{source.entries[changed].path} has changed since; all inputs are scored anew.")
             return None
         return {str(status): int(count) for status, count in metadata["counts"].items()}
     except (OSError, ValueError, KeyError, TypeError):
@@ -244,7 +245,7 @@ class _Progress:
         self._bar.update(len(rows))
         if self._bar.disable and time.monotonic() - self._told >= _TELL_EVERY_S:
             self._told = time.monotonic()
-            _say(f"{self._done:,} of {self._inputs:,} scored.")
+            say(f"{self._done:,} of {self._inputs:,} scored.")
 
     def __enter__(self) -> Self:
         return self
@@ -258,11 +259,7 @@ def _kaggle(file: Path, options: ScoreOptions, training: DataSummary) -> None:
     scores = read_scores(options.out)
     filled = write_kaggle(file, scores, fill=fill, sample_submission=options.sample_submission)
     if filled:
-        _say(
+        say(
             f"{filled} inputs without a score stand in {file.name} with {fill:.3f}, "
             "the share of tumour patches in the training data."
         )
-
-
-def _say(sentence: str) -> None:
-    sys.stderr.write(sentence + "\n")

@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -60,23 +60,11 @@ def open_journal(path: Path, spec: RunSpec, source: PatchSource, *, resume: bool
         path.parent.mkdir(parents=True, exist_ok=True)
         return Journal.create(path, spec)
     journal = Journal.resume(path, spec)
-    changed = first_change(source, (row.sha256 for row in read_rows(path)))
+    rows = zip(range(len(source)), read_rows(path), strict=False)
+    changed = source.first_change({at: row.sha256 for at, row in rows})
     if changed is not None:
         journal.keep(changed)
     return journal
-
-
-def first_change(source: PatchSource, digests: Iterable[str]) -> int | None:
-    """Return the first input whose contents are not those of its digest, None if there is none."""
-    known = list(digests)
-    now = source.digests(range(min(len(known), len(source))))
-    try:
-        for index, digest in enumerate(now):
-            if digest != known[index]:
-                return index
-    finally:
-        now.close()
-    return None
 
 
 def run_scoring(

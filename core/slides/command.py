@@ -1,11 +1,9 @@
 """`python -m core regions`: a slide in, a folder of cells, regions and pictures out."""
 
-import sys
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
-from tqdm import tqdm
-
+from core.command_line import Bars, say
 from core.errors import NodelensError, SourceError
 from core.options import RegionsOptions
 from core.scoring import Classifier, apply_locked_point, open_classifier
@@ -41,7 +39,7 @@ def regions_command(options: RegionsOptions) -> int:
         try:
             status = _one(slide, options.out / slide.name, classifier, options)
         except NodelensError as error:
-            _say(f"{slide.name}: {error}")
+            say(f"{slide.name}: {error}")
             status = SOME_NOT_SCORED
         worst = max(worst, status)
     return worst
@@ -65,7 +63,7 @@ def _slides_in(folder: Path) -> list[Path]:
 
 
 def _one(path: Path, out: Path, classifier: Classifier, options: RegionsOptions) -> int:
-    with open_slide(path, um_per_px=options.um_per_px) as view, _Bars() as bars:
+    with open_slide(path, um_per_px=options.um_per_px) as view, _Progress() as bars:
         summary = score_into(
             out,
             view,
@@ -76,47 +74,25 @@ def _one(path: Path, out: Path, classifier: Classifier, options: RegionsOptions)
         )
     if summary is None:
         return SOME_NOT_SCORED
-    if bars.scoring is None:
-        _say(f"{out.name} is complete already.")
+    if bars.scored is None:
+        say(f"{out.name} is complete already.")
     else:
-        _say(f"{summary['in_words']} By {classifier.model_id}: {out}")
+        say(f"{summary['in_words']} By {classifier.model_id}: {out}")
     return SOME_NOT_SCORED if summary["cells"]["failed"] else ALL_SCORED
 
 
-class _Bars:
+class _Progress(Bars):
     """How far a slide is, on the terminal."""
 
-    def __init__(self) -> None:
-        self.scoring: tqdm[NoReturn] | None = None
-        self._tissue: tqdm[NoReturn] | None = None
+    scored: int | None = None
 
     def tissue(self, done: int, total: int) -> None:
-        if self._tissue is None:
-            self._tissue = tqdm(
-                total=total, unit="part", desc="Tissue", dynamic_ncols=True, leave=False
-            )
-        self._tissue.update(done - self._tissue.n)
+        self.show("Tissue", done, total, "part")
 
     def start(self, _: Cells, kept: int) -> None:
-        self._close(self._tissue)
-        self.scoring = tqdm(initial=kept, unit="cell", desc="Scoring", dynamic_ncols=True)
+        self.scored = 0
+        self.add(kept)
 
     def add(self, count: int) -> None:
-        if self.scoring is not None:
-            self.scoring.update(count)
-
-    def __enter__(self) -> "_Bars":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._close(self._tissue)
-        self._close(self.scoring)
-
-    @staticmethod
-    def _close(bar: "tqdm[NoReturn] | None") -> None:
-        if bar is not None:
-            bar.close()
-
-
-def _say(sentence: str) -> None:
-    sys.stderr.write(sentence + "\n")
+        self.scored = (self.scored or 0) + count
+        self.show("Scoring", self.scored, None, "cell")

@@ -6,7 +6,6 @@ from .choosing import threshold_stability as threshold_stability
 from .decision import Assumptions as Assumptions
 from .decision import DecisionCurve as DecisionCurve
 from .decision import ExpectedCost as ExpectedCost
-from .decision import PerThousand as PerThousand
 from .decision import decision_curve as decision_curve
 from .decision import expected_cost as expected_cost
 from .decision import per_thousand as per_thousand

@@ -4,7 +4,7 @@ Sensitivity and specificity are carried over from the evidence; the prevalence i
 Neither the 50 % of PatchCamelyon nor the 40.5 % of its Kaggle form is a clinical prevalence.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -48,25 +48,6 @@ class Assumptions:
     def fair_probability(self) -> float:
         """The probability of tumour from which flagging pays at these costs, 0..1."""
         return self.false_alarm_cost / (self.false_alarm_cost + self.miss_cost)
-
-
-@dataclass(frozen=True)
-class PerThousand:
-    """Patches expected among 1,000 at a stated prevalence; floats, because they are expectations.
-
-    Attributes:
-        prevalence: as stated, 0..1.
-        tp: tumour and flagged.
-        fp: tumour-free and flagged.
-        fn: tumour and not flagged.
-        tn: tumour-free and not flagged.
-    """
-
-    prevalence: float
-    tp: float
-    fp: float
-    fn: float
-    tn: float
 
 
 @dataclass(frozen=True)
@@ -135,12 +116,12 @@ def predictive_pair(
     return measure("ppv", tp, fp, fn, tn), measure("npv", tp, fp, fn, tn)
 
 
-def per_thousand(confusion: Confusion, prevalence: float) -> PerThousand:
-    """What to expect among 1,000 patches at a stated prevalence, 0..1."""
+def per_thousand(confusion: Confusion, prevalence: float) -> Confusion:
+    """The same table as expected among 1,000 patches at a stated prevalence, 0..1."""
     ones, zeros = 1000 * prevalence, 1000 * (1 - prevalence)
     sensitivity, specificity = confusion.sensitivity, confusion.specificity
-    return PerThousand(
-        prevalence=prevalence,
+    return replace(
+        confusion,
         tp=ones * sensitivity,
         fp=zeros * (1 - specificity),
         fn=ones * (1 - sensitivity),

@@ -15,7 +15,6 @@ from core.statistics.evidence import FloatArray
 from core.thresholds.decision import (
     Assumptions,
     ExpectedCost,
-    PerThousand,
     predictive_pair,
     predictive_values,
 )
@@ -69,7 +68,7 @@ class Snapshot:
     metrics: dict[MetricName, Measured]
     ppv: Measured
     npv: Measured
-    per_thousand: PerThousand
+    per_thousand: Confusion
     cost: ExpectedCost
     probability_in_use: float
     net_benefit: float

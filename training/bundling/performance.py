@@ -30,37 +30,31 @@ _BINS: Final = 10
 
 
 @dataclass(frozen=True)
-class RatesAt:
-    """Every metric at one threshold.
-
-    Attributes:
-        name: Of the operating point.
-        threshold: Flag when the probability is at least this.
-        origin: Who chose it, on what.
-        counts: tp, fp, fn, tn.
-        metrics: By name, as in `core.statistics.METRIC_NAMES`.
-    """
-
-    name: str
-    threshold: float
-    origin: str
-    counts: Mapping[str, float]
-    metrics: Mapping[str, Measured]
-
-
-@dataclass(frozen=True)
 class Threshold:
     """A threshold to judge.
 
     Attributes:
         name: Of the operating point.
-        value: On the probability.
+        threshold: Flag when the probability is at least this.
         origin: Who chose it, on what.
     """
 
     name: str
-    value: float
+    threshold: float
     origin: str
+
+
+@dataclass(frozen=True)
+class RatesAt(Threshold):
+    """Every metric at one threshold.
+
+    Attributes:
+        counts: tp, fp, fn, tn.
+        metrics: By name, as in `core.statistics.METRIC_NAMES`.
+    """
+
+    counts: Mapping[str, float]
+    metrics: Mapping[str, Measured]
 
 
 @dataclass(frozen=True)
@@ -139,12 +133,10 @@ def _calibration(evidence: Evidence, bootstrap: SlideBootstrap | None) -> dict[s
 def _rates(
     table: OperatingTable, bootstrap: SlideBootstrap | None, threshold: Threshold
 ) -> RatesAt:
-    confusion = table.confusion(threshold.value)
-    slides = None if bootstrap is None else ResampledCounts.of(bootstrap, threshold.value)
+    confusion = table.confusion(threshold.threshold)
+    slides = None if bootstrap is None else ResampledCounts.of(bootstrap, threshold.threshold)
     return RatesAt(
-        name=threshold.name,
-        threshold=threshold.value,
-        origin=threshold.origin,
+        **vars(threshold),
         counts={name: getattr(confusion, name) for name in ("tp", "fp", "fn", "tn")},
         metrics={str(name): one for name, one in metrics_at(confusion, slides).items()},
     )

@@ -104,17 +104,11 @@ def out_of_fold(run: FinishedRun, crossval: Path) -> Validated:
     folders = [crossval / f"fold-{number + 1}" for number in range(int(content["folds"]))]
     own = run.recorded.config
     for folder in folders:
-        other = read_finished(folder).recorded.config
-        for what, same in (
-            ("network", own.recipe.network == other.recipe.network),
-            ("preprocessing", own.recipe.preprocessing == other.recipe.preprocessing),
-            ("patches", own.pixels_sha256 == other.pixels_sha256),
-        ):
-            if not same:
-                raise RunError(
-                    f"{folder} has another {what} than {run.folder.root.name}; expected the same "
-                    "recipe on the same data. Cross-validate what was trained."
-                )
+        if what := own.unlike(read_finished(folder).recorded.config):
+            raise RunError(
+                f"{folder} has another {what} than {run.folder.root.name}; expected the same "
+                "recipe on the same data. Cross-validate what was trained."
+            )
     parts = [read_validation_logits(RunFolder(folder).scores) for folder in folders]
     logits = ValidationLogits(
         ids=[patch for part in parts for patch in part.ids],

@@ -135,12 +135,11 @@ class Cohort:
             folds,
         )
 
-    def learners(self, architecture: Architecture, *, refit: bool, seed: int) -> Learners:
+    def learners(self, architecture: Architecture, *, seed: int) -> Learners:
         """Return a learner for each fold, and one of all patches behind them."""
         device = self.images_rgb_u8.device
         rows = [np.flatnonzero(self.folds != fold) for fold in range(FOLDS)]
-        if refit:
-            rows.append(np.arange(len(self.folds)))
+        rows.append(np.arange(len(self.folds)))
         return Learners(
             architecture,
             self.images_rgb_u8,
@@ -220,7 +219,7 @@ class Course:
     def run(self) -> list[dict[str, Tensor]]:
         """Run all stages and return the final networks: the folds' and the refit."""
         plan, say = self.plan, self.say
-        learners = self.cohort.learners(plan.architecture, refit=True, seed=self.seed)
+        learners = self.cohort.learners(plan.architecture, seed=self.seed)
         trunk = train_stage(
             self._stage("trunk", 96, plan.trunk_steps, 1e-3),
             learners,

@@ -118,6 +118,18 @@ class RunConfig:
             at_random=split.at_random,
         )
 
+    def unlike(self, other: "RunConfig") -> str:
+        """Say what of another run cannot go with this one: network, patches; "" if all can."""
+        mine, theirs = self.recipe, other.recipe
+        for what, same in (
+            ("network", mine.network == theirs.network),
+            ("preprocessing", mine.preprocessing == theirs.preprocessing),
+            ("patches", self.pixels_sha256 == other.pixels_sha256),
+        ):
+            if not same:
+                return what
+        return ""
+
     def values(self) -> dict[str, Any]:
         """Return the config as plain values for JSON.
 

@@ -90,7 +90,7 @@ def _agreements(
             rows.append((f"{who} with themselves, on hidden repeats", again))
     for first, second in _reader_pairs(record, case):
         pair = " and ".join(names.get(reader, reader) for _, reader in (first, second))
-        between = between_readers(record, first, second, blinded=True)
+        between = between_readers(record, first, second)
         if between.pairs or between.not_judged:
             rows.append((f"{pair}, first verdicts", between))
     table(

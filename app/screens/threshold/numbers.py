@@ -82,7 +82,7 @@ def _workload(snapshot: Snapshot) -> Markup:
     base, count = _of(flagged)
     hits = round(int(base.replace(",", "")) * thousand.tp / 1000)
     text = words.WORKLOAD.format(
-        prevalence=100 * thousand.prevalence, base=base, count=count, hits=f"{hits:,}"
+        prevalence=100 * snapshot.assumptions.prevalence, base=base, count=count, hits=f"{hits:,}"
     )
     return _SAY.format(text, words.WORKLOAD_FROM)
 

@@ -5,7 +5,6 @@ import pytest
 from numpy.typing import NDArray
 
 from core.engine import Engine
-from core.errors import RunError
 from core.explanation import (
     CentreTest,
     CentreTestSettings,
@@ -136,10 +135,3 @@ def test_the_shipped_donors_hold_no_tumour() -> None:
     pool = shipped_donors()
     assert len(pool.ids) >= 3
     assert pool.images_rgb_u8.shape[1:] == (96, 96, 3)
-
-
-def test_settings_that_replace_nothing_or_nonsense_are_refused() -> None:
-    with pytest.raises(RunError, match="no filler"):
-        CentreTestSettings(blur=False, mean=False, donors=0)
-    with pytest.raises(RunError, match="seam"):
-        CentreTestSettings(edge_px=40)
