@@ -130,6 +130,8 @@ class FlatTiff(SlideFile):
                 f"found {page.shape} {page.dtype} {colours}; expected 8 bits, grey or RGB, "
                 "interleaved"
             )
+        if (orientation := page.tags.valueof("Orientation", 1)) != 1:
+            raise ValueError(f"its rows are stored turned or mirrored (orientation {orientation})")
         sides = [int(side) for side in (*page.chunks[:2], page.imagewidth, page.imagelength)]
         if min(sides) < 1:
             raise ValueError("a side of it, or of its strips, has no pixels")

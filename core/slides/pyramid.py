@@ -5,10 +5,11 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import openslide
+import tifffile
 
 from core.errors import Fault, PatchError, SourceError
 from core.patches import ImageU8
@@ -17,6 +18,9 @@ from core.slides.spacing import ClaimedSpacing, tiff_spacing
 
 _CACHE_BYTES: Final = 128 * 1024 * 1024
 _LARGEST_TILE_PX: Final = 8192 * 8192
+_GENERIC: Final = "generic-tiff"
+_UPRIGHT: Final = 1
+_SHAPE: Final = 0.05
 
 
 def is_pyramid(path: Path) -> bool:
@@ -47,6 +51,11 @@ class Pyramid(SlideFile):
         self._slide = self._open()
         properties = self._slide.properties
         self.format = properties.get(openslide.PROPERTY_NAME_VENDOR, "slide")
+        if self.format == _GENERIC and not _is_read_as_meant(path, *self._slide.dimensions):
+            self._slide.close()
+            raise SourceError(
+                f"{path.name} is a TIFF of a rare kind. Save it as a tiled TIFF (8-bit RGB)."
+            )
         self.claimed = _claimed(properties)
         tile_px = max(_tile_px(properties, level) for level in range(self._slide.level_count))
         if tile_px > _LARGEST_TILE_PX:  # OpenSlide ends the process when it has no memory for one
@@ -61,24 +70,27 @@ class Pyramid(SlideFile):
             for side, default in (("x", 0), ("y", 0), ("width", width), ("height", height))
         )
         self.offset_px = (x, y)
-        self.levels = tuple(
-            Level(
-                min(round(width / downsample) or 1, level_width),
-                min(round(height / downsample) or 1, level_height),
-                downsample,
-            )
-            for downsample, (level_width, level_height) in zip(
-                self._slide.level_downsamples, self._slide.level_dimensions, strict=True
-            )
-        )
+        self._numbers, self.levels = [], ()
+        for number, downsample in enumerate(self._slide.level_downsamples):
+            whole = self._slide.level_dimensions[number]
+            if not _same_shape(whole, self._slide.dimensions):
+                continue  # a macro image or a label that is marked as a level
+            wide, high = (round(side / downsample) or 1 for side in (width, height))
+            self._numbers.append(number)
+            self.levels += (Level(min(wide, whole[0]), min(high, whole[1]), downsample),)
 
     def _open(self) -> openslide.OpenSlide:
         try:
             slide = openslide.OpenSlide(self.path)
         except openslide.OpenSlideError as error:
+            to_do = (
+                "Export it as another format, such as a tiled TIFF (8-bit RGB)."
+                if "nsupported" in str(error)
+                else "Copy it again from the scanner; formats of several files need their folder "
+                "beside them."
+            )
             raise SourceError(
-                f"{self.path.name} cannot be opened as a slide ({error}). Copy it again from the "
-                "scanner; formats of several files need their folder beside them."
+                f"{self.path.name} cannot be opened as a slide ({error}). {to_do}"
             ) from None
         slide.set_cache(openslide.OpenSlideCache(_CACHE_BYTES))
         return slide
@@ -92,7 +104,7 @@ class Pyramid(SlideFile):
         )
         slide = self._slide
         try:
-            rgba = np.asarray(slide.read_region(at, level, (width, height)))
+            rgba = np.asarray(slide.read_region(at, self._numbers[level], (width, height)))
         except openslide.OpenSlideError as error:
             self._reopen(slide)
             raise PatchError(
@@ -109,6 +121,32 @@ class Pyramid(SlideFile):
     def close(self) -> None:
         """Release the file."""
         self._slide.close()
+
+
+def _is_read_as_meant(path: Path, width: int, height: int) -> bool:
+    """Return whether OpenSlide reads a generic TIFF, and as what it is.
+
+    It turns each tile of a picture that is stored turned, but not the whole; a fourth sample of
+    unknown meaning is opacity to it; and some tiles that are whole it takes for broken.
+    """
+    try:
+        with tifffile.TiffFile(path) as file:
+            page: Any = file.pages[0]
+            turned = page.tags.valueof("Orientation", _UPRIGHT) != _UPRIGHT
+            if turned or tifffile.EXTRASAMPLE.UNSPECIFIED in page.extrasamples:
+                return False
+    except Exception:  # noqa: BLE001 - what only OpenSlide knows is its own
+        return True
+    with openslide.OpenSlide(path) as slide, suppress(openslide.OpenSlideError):
+        slide.read_region((width // 2, height // 2), 0, (1, 1))
+        return True
+    return False
+
+
+def _same_shape(level: tuple[int, int], full: tuple[int, int]) -> bool:
+    """Return whether a level (width, height) may show the whole of the full resolution."""
+    high = level[0] * full[1] / full[0]
+    return abs(level[1] - high) <= max(_SHAPE * high, 2 * full[1] / full[0], 2)
 
 
 def _tile_px(properties: Mapping[str, str], level: int) -> int:

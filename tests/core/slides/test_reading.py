@@ -169,6 +169,36 @@ def test_colours_that_would_be_misread_are_refused(tmp_path: Path, mode: str, su
         open_slide(tmp_path / "w.tif", um_per_px=0.97)
 
 
+@pytest.mark.parametrize("layout", [{"tile": (64, 64)}, {"rowsperstrip": 16}])
+def test_a_picture_that_is_stored_turned_is_refused(tmp_path: Path, layout: dict[str, Any]) -> None:
+    bottom_first = [(274, "H", 1, 4, True)]  # OpenSlide would turn each tile, not the whole
+    tifffile.imwrite(
+        tmp_path / "a.tif", noise(128, 128), photometric="rgb", extratags=bottom_first, **layout
+    )
+    with pytest.raises(SourceError, match=r"orientation 4.*Save it as a tiled TIFF"):
+        open_slide(tmp_path / "a.tif", um_per_px=0.97)
+
+
+@pytest.mark.parametrize("layout", [{"tile": (64, 64)}, {"rowsperstrip": 16}])
+def test_a_fourth_sample_of_unknown_meaning_hides_nothing(
+    tmp_path: Path, layout: dict[str, Any]
+) -> None:
+    pixels = np.dstack([noise(128, 128), np.zeros((128, 128), np.uint8)])
+    tifffile.imwrite(
+        tmp_path / "a.tif", pixels, photometric="rgb", extrasamples=["unspecified"], **layout
+    )
+    with open_slide(tmp_path / "a.tif", um_per_px=0.97) as view:
+        np.testing.assert_array_equal(view.read(0, 0, 128, 128), pixels[..., :3])
+
+
+@pytest.mark.parametrize("side", [16, 240])
+def test_tiles_that_openslide_takes_for_broken_are_read(tmp_path: Path, side: int) -> None:
+    pixels = noise(300, 500)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", tile=(side, side))
+    with open_slide(tmp_path / "a.tif", um_per_px=0.97) as view:
+        np.testing.assert_array_equal(view.read(0, 0, 500, 300), pixels)
+
+
 @pytest.mark.parametrize("name", ["clear.png", "striped.tif", "tiled.tif"])
 def test_what_is_transparent_is_glass(tmp_path: Path, name: str) -> None:
     pixels = np.dstack([noise(256, 256), np.full((256, 256), 255, np.uint8)])
@@ -256,13 +286,29 @@ def test_a_patch_is_no_slide(tmp_path: Path) -> None:
 
 
 def test_a_slide_of_which_nothing_can_be_read_says_so(tmp_path: Path) -> None:
-    colours = np.random.default_rng(0).random((512, 512, 3), np.float32)
-    tifffile.imwrite(tmp_path / "float.tif", colours, tile=(256, 256), photometric="rgb")
+    path = tmp_path / "lost.tif"
+    tifffile.imwrite(path, noise(512, 512), photometric="rgb", tile=(256, 256), compression="lzma")
+    with tifffile.TiffFile(path) as file:
+        start = file.pages.first.dataoffsets[0]
+    path.write_bytes(path.read_bytes()[:start].ljust(path.stat().st_size, b"x"))
     with (
-        open_slide(tmp_path / "float.tif", um_per_px=0.97) as view,
-        pytest.raises(SourceError, match=r"No part of it can be read.*32-bit"),
+        open_slide(path, um_per_px=0.97) as view,
+        pytest.raises(SourceError, match=r"No part of it can be read.*Copy it again"),
     ):
         find_tissue(view, TissueRule())
+
+
+def test_another_picture_is_no_level_of_the_slide(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as tiff:
+        for picture in (noise(512, 512), np.zeros((128, 256, 3), np.uint8), noise(128, 128)):
+            tiff.write(
+                picture, photometric="rgb", tile=(64, 64), subfiletype=picture.shape[1] < 512
+            )
+    file = open_file(path)
+    assert [level.downsample for level in file.levels] == [1, 4]
+    np.testing.assert_array_equal(file.read(1, 0, 0, 128, 128), noise(128, 128))
+    file.close()
 
 
 def test_a_picture_without_colour_is_told_from_empty_glass() -> None:
@@ -272,8 +318,13 @@ def test_a_picture_without_colour_is_told_from_empty_glass() -> None:
     assert not has_no_colour(np.full((64, 64, 3), 245, np.uint8))
 
 
-def test_sixteen_bit_tiffs_are_refused_with_what_to_do(tmp_path: Path) -> None:
-    tifffile.imwrite(tmp_path / "a.tif", np.zeros((64, 64, 3), np.uint16), photometric="rgb")
+@pytest.mark.parametrize(
+    ("pixel", "layout"), [(np.uint16, {"rowsperstrip": 8}), (np.float32, {"tile": (64, 64)})]
+)
+def test_tiffs_of_other_bits_are_refused_with_what_to_do(
+    tmp_path: Path, pixel: type[np.generic], layout: dict[str, Any]
+) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((64, 64, 3), pixel), photometric="rgb", **layout)
     with pytest.raises(SourceError, match="8 bits"):
         open_slide(tmp_path / "a.tif", um_per_px=0.5)
 
