@@ -44,45 +44,7 @@ class AuditState:
     before: int | None = None
 
 
-class _Auditing(BackgroundTask):
-    """One audit under way."""
-
-    def __init__(self, store: "AuditStore", job: Job, classifier: Classifier | None) -> None:
-        super().__init__(f"audit-{job.id[:8]}", job.owner)
-        self.under_way = ("", 0, 0)
-        self._store = store
-        self._job = job
-        self._classifier = classifier
-
-    def work(self) -> None:
-        inputs = self._store.inputs(self._job)
-        path = self._store.folder(self._job).path
-        watch = Watch(on_progress=self._advance, should_stop=self.stop.is_set)
-        with inputs.source:
-            try:
-                folder = prepare(inputs, path, resume=True)
-            except RunError:  # labels were added, or files beside those that were measured
-                folder = prepare(inputs, path, resume=False)
-            if not run_audit(inputs, folder, watch=watch) or self._classifier is None:
-                return
-            scores = judge(
-                open_audit(path).patches,
-                inputs.source,
-                self._classifier,
-                partial(self._advance, "network"),
-                self.stop.is_set,
-            )
-            if scores is not None:
-                folder.write("scores", scores)
-                folder.undo("labels")
-                run_audit(inputs, folder, watch=watch)
-
-    def _advance(self, step: str, done: int, total: int) -> None:
-        self.under_way = (step, done, total)
-        self.give_way()
-
-
-class AuditStore(Runner[_Auditing]):
+class AuditStore(Runner[BackgroundTask]):
     """The audits of every owner in one folder; safe to use from several threads."""
 
     def __init__(self, folder: Path, *, server_roots: Sequence[Path] = ()) -> None:
@@ -168,7 +130,34 @@ class AuditStore(Runner[_Auditing]):
             classifier: If given, scores the patches afterwards.
         """
         self.jobs.require_writable()
-        self.begin(job, lambda: _Auditing(self, job, classifier))
+        work = partial(self._audit, job, classifier)
+        self.begin(job, lambda: BackgroundTask(f"audit-{job.id[:8]}", job.owner, work=work))
+
+    def _audit(self, job: Job, classifier: Classifier | None, task: BackgroundTask) -> None:
+        def advance(step: str, done: int, total: int) -> None:
+            task.step = step
+            task.advance(done, total)
+
+        inputs, path = self.inputs(job), self.folder(job).path
+        watch = Watch(on_progress=advance, should_stop=task.stop.is_set)
+        with inputs.source:
+            try:
+                folder = prepare(inputs, path, resume=True)
+            except RunError:  # labels were added, or files beside those that were measured
+                folder = prepare(inputs, path, resume=False)
+            if not run_audit(inputs, folder, watch=watch) or classifier is None:
+                return
+            scores = judge(
+                open_audit(path).patches,
+                inputs.source,
+                classifier,
+                partial(advance, "network"),
+                task.stop.is_set,
+            )
+            if scores is not None:
+                folder.write("scores", scores)
+                folder.undo("labels")
+                run_audit(inputs, folder, watch=watch)
 
     def remove(self, job: Job) -> None:
         """Stop and delete an audit with its uploaded files."""
@@ -180,9 +169,8 @@ class AuditStore(Runner[_Auditing]):
         task = self.task(job)
         progress = self.folder(job).read_progress()
         if task is not None and task.is_alive():
-            step, done, total = task.under_way
-            fresh = replace(progress, step=step, done=done, total=total, updated="")
-            now = fresh if step == progress.step else progress
+            fresh = replace(progress, done=task.done, total=task.total, updated="")
+            now = fresh if task.step == progress.step else progress
             return AuditState("running", now, before=task.before)
         if task is not None and task.error:
             return AuditState("broken", progress, task.error)

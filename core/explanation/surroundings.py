@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -54,58 +55,7 @@ def lacking(rows: Sequence[ScoreRow], known: Mapping[str, Halves]) -> list[int]:
     return sorted(missing, key=lambda at: -(rows[at].prob_tumour or 0.0))
 
 
-class _Measuring(BackgroundTask):
-    """The tumour calls of one batch being measured.
-
-    Attributes:
-        done: Calls that are measured, those of before among them.
-        total: Tumour calls.
-    """
-
-    def __init__(
-        self,
-        path: Path,
-        owner: str,
-        rows: Sequence[ScoreRow],
-        opened: Callable[[], PatchCollection],
-        classifier: Classifier,
-    ) -> None:
-        super().__init__(f"surroundings-{path.parent.name[:8]}", owner)
-        self._path = path
-        self._rows = rows
-        self._opened = opened
-        self._classifier = classifier
-        self.total = sum(row.predicted_label == 1 for row in rows)
-        self.done = 0
-
-    def work(self) -> None:
-        collection = self._opened()
-        way = _way(collection, self._classifier)
-        test = CentreTest(self._classifier, donors=collection.donors, settings=_SETTINGS)
-        todo = lacking(self._rows, _read(self._path, way))
-        self.done = self.total - len(todo)
-        for start in range(0, len(todo), _LINE):
-            found: dict[str, Halves] = {}
-            for at in todo[start : start + _LINE]:
-                if self.stop.is_set():
-                    break
-                item = collection.source.read(at)
-                if isinstance(item, Patch):
-                    found[self._rows[at].sha256] = Halves(*test.halves(item.image_rgb_u8))
-                self.done += 1
-            self._write(way, found)
-            if self.stop.is_set():
-                break
-            self.give_way()
-
-    def _write(self, way: str, found: Mapping[str, Halves]) -> None:
-        if not found or not self._path.parent.is_dir():
-            return
-        halves = {sha: (one.centre_kept, one.surroundings_kept) for sha, one in found.items()}
-        append_record(self._path, {"way": way, "halves": json.dumps(halves)})
-
-
-class Surroundings(Runner[_Measuring]):
+class Surroundings(Runner[BackgroundTask]):
     """What the tumour calls of batches rest on; safe to use from several threads."""
 
     def __init__(self, store: JobStore) -> None:
@@ -135,10 +85,37 @@ class Surroundings(Runner[_Measuring]):
             classifier: Whose calls they are.
         """
         self._store.require_writable()
-        self.begin(
-            job,
-            lambda: _Measuring(self._store.surroundings(job), job.owner, rows, opened, classifier),
-        )
+        work = partial(_measure, self._store.surroundings(job), rows, opened, classifier)
+        self.begin(job, lambda: BackgroundTask(f"surroundings-{job.id[:8]}", job.owner, work=work))
+
+
+def _measure(
+    path: Path,
+    rows: Sequence[ScoreRow],
+    opened: Callable[[], PatchCollection],
+    classifier: Classifier,
+    task: BackgroundTask,
+) -> None:
+    total = task.total = sum(row.predicted_label == 1 for row in rows)
+    collection = opened()
+    way = _way(collection, classifier)
+    test = CentreTest(classifier, donors=collection.donors, settings=_SETTINGS)
+    todo = lacking(rows, _read(path, way))
+    task.count_from(total - len(todo), total)
+    for start in range(0, len(todo), _LINE):
+        found: dict[str, tuple[float, float]] = {}
+        for at in todo[start : start + _LINE]:
+            if task.stop.is_set():
+                break
+            item = collection.source.read(at)
+            if isinstance(item, Patch):
+                found[rows[at].sha256] = test.halves(item.image_rgb_u8)
+            task.done += 1
+        if found and path.parent.is_dir():
+            append_record(path, {"way": way, "halves": json.dumps(found)})
+        if task.stop.is_set():
+            break
+        task.advance(task.done)
 
 
 def _read(path: Path, way: str) -> dict[str, Halves]:

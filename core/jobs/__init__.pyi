@@ -9,6 +9,6 @@ from .folder import StoredFile as StoredFile
 from .preflight import InputProblem as InputProblem
 from .preflight import InputReport as InputReport
 from .preflight import inspect_source as inspect_source
-from .store import JobProgress as JobProgress
+from .runner import JobProgress as JobProgress
 from .store import JobStore as JobStore
 from .store import Look as Look

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import count
 from typing import Final, Generic, Literal, Protocol, TypeVar
 
@@ -124,26 +125,69 @@ State = Literal["new", "running", "stopped", "done", "broken"]
 """How a job is; a stopped one continues when its owner likes."""
 
 
+@dataclass(frozen=True)
+class JobProgress:
+    """How far a job is.
+
+    Attributes:
+        state: Of the job.
+        done: What is done of it: inputs with a row, cells scored, parts looked at.
+        total: Of how many; 0 while not yet known.
+        error: Why it is broken, in words.
+        rate_per_s: How many a second since it was started here; 0 while not running.
+        stopping: Whether it was asked to stop, and ends with the block that it is at.
+        before: How many jobs have their turn before it, because as many run as may; None while
+            it does not wait.
+        step: What is done now, where a job has several steps.
+    """
+
+    state: State
+    done: int = 0
+    total: int = 0
+    error: str = ""
+    rate_per_s: float = 0.0
+    stopping: bool = False
+    before: int | None = None
+    step: str = ""
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long the rest takes at this rate; None while nobody can know."""
+        return (self.total - self.done) / self.rate_per_s if self.rate_per_s > 0 else None
+
+
 class BackgroundTask(threading.Thread):
-    """One piece of work; a subclass does it in `work`, looks at `stop` often, and gives way.
+    """One piece of work; what does it looks at `stop` often, and gives way.
 
     Attributes:
         stop: Set when it should end soon.
         error: Why it broke, in words; "" while it has not.
+        finished: Whether the work said that all is done.
+        step, done, total: See `JobProgress`.
     """
 
-    def __init__(self, name: str, owner: str = "", places: Places = PLACES) -> None:
+    def __init__(
+        self,
+        name: str,
+        owner: str = "",
+        places: Places = PLACES,
+        work: "Callable[[BackgroundTask], object] | None" = None,
+    ) -> None:
         """Name the thread; it does not outlive the process.
 
         Args:
             name: Of the thread; the log has it.
             owner: For whom; places are shared fairly between owners.
             places: Where it waits for its turn.
+            work: Does the work and returns whether all is done; None where a subclass does.
         """
         super().__init__(name=name, daemon=True)
         self.stop = threading.Event()
-        self.error = ""
+        self.error, self.finished = "", False
+        self.step, self.done, self.total = "", 0, 0
+        self._kept, self._clock = 0, 0.0
         self._place = Place(places, owner)
+        self._work = work
 
     @property
     def before(self) -> int | None:
@@ -157,26 +201,50 @@ class BackgroundTask(threading.Thread):
         clock = time.monotonic()
         event("job.began", job=self.name)
         try:
-            self.work()
+            self.finished = self.work() is True
         except Exception as error:  # noqa: BLE001 - a thread has no caller; the page shows it
             self.error = str(error) or type(error).__name__
             event("job.broke", job=self.name, error=where(error))
-            self.broke()
         finally:
             _give_back_memory()
             self._place.leave()
             event("job.ended", job=self.name, seconds=round(time.monotonic() - clock, 3))
 
-    def give_way(self) -> None:
-        """Let another task have a turn if one waits; returns when it is this one's again."""
+    def count_from(self, kept: int, total: int = 0, step: str = "") -> None:
+        """Note where the work begins, with what was done before; the rate counts from here."""
+        self.step, self.done, self.total = step, kept, total
+        self._kept, self._clock = kept, time.perf_counter()
+
+    def advance(self, done: int, total: int | None = None) -> None:
+        """Note how far the work is, and let another task have a turn if one waits."""
+        self.done, self.total = done, self.total if total is None else total
         self._place.give_way(self.stop)
 
-    def work(self) -> None:
-        """Do the work."""
-        raise NotImplementedError
+    @property
+    def rate_per_s(self) -> float:
+        """How many a second so far; 0 before the first."""
+        if self.done <= self._kept:
+            return 0.0
+        return (self.done - self._kept) / max(time.perf_counter() - self._clock, 1e-6)
 
-    def broke(self) -> None:
-        """Clear up after work that broke."""
+    def progress(self) -> JobProgress:
+        """Return how far it is, under way or ended."""
+        if not self.is_alive():
+            state: State = "broken" if self.error else "done" if self.finished else "stopped"
+            return JobProgress(state, self.done, self.total, self.error)
+        return JobProgress(
+            "running",
+            self.done,
+            self.total,
+            rate_per_s=self.rate_per_s if self._clock else 0.0,
+            stopping=self.stop.is_set(),
+            before=self.before,
+            step=self.step,
+        )
+
+    def work(self) -> object:
+        """Do the work and return whether all is done."""
+        return None if self._work is None else self._work(self)
 
 
 def _give_back_memory() -> None:

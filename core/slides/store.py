@@ -6,9 +6,9 @@ A slide is kept as any batch is, as a job; what was chosen for it and its result
 import json
 import re
 import shutil
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ from pydantic import TypeAdapter
 from core.errors import RunError, SourceError
 from core.files import replacing, write_json
 from core.jobs.folder import Job, JobFolder, NamedBytes, StoredFile
-from core.jobs.runner import BackgroundTask, HasId, Runner, State
+from core.jobs.runner import BackgroundTask, HasId, JobProgress, Runner
 from core.patches import ImageU8
 from core.scoring import Classifier
 from core.slides.cells import Cells
@@ -97,104 +97,7 @@ class SlidePreview:
         return Cells(share, share >= rule.least_share)
 
 
-@dataclass(frozen=True)
-class SlideProgress:
-    """How far a slide is.
-
-    Attributes:
-        state: Of scoring it.
-        step: What is done now: "looking" for tissue, "scoring", or "".
-        done: Parts looked at, or cells scored.
-        total: Of them, as far as is known by now; 0 while it is not.
-        error: Why it is broken, in words.
-        rate_per_s: Cells a second; 0 while not scoring.
-        stopping: Whether it was asked to stop.
-        before: How many jobs have their turn before it; None while it does not wait.
-    """
-
-    state: State
-    step: str = ""
-    done: int = 0
-    total: int = 0
-    error: str = ""
-    rate_per_s: float = 0.0
-    stopping: bool = False
-    before: int | None = None
-
-
-class _SlideLooking(BackgroundTask):
-    """A slide being looked at for the first time."""
-
-    def __init__(self, job: Job, look: Callable[["_SlideLooking"], None]) -> None:
-        super().__init__(f"slide-look-{job.id[:8]}", job.owner)
-        self.done = self.total = 0
-        self._look = look
-
-    def work(self) -> None:
-        self._look(self)
-
-    def advance(self, done: int, total: int) -> None:
-        self.done, self.total = done, total
-        self.give_way()
-
-
-class _SlideScoring(BackgroundTask):
-    """A slide being scored."""
-
-    def __init__(self, store: "SlideStore", job: Job, classifier: Classifier) -> None:
-        super().__init__(f"slide-{job.id[:8]}", job.owner)
-        self.finished = False
-        self.step, self.done, self.parts = "looking", 0, (0, 0)
-        self._cells: Cells | None = None
-        self._kept, self._clock = 0, 0.0
-        self._store, self._job, self._classifier = store, job, classifier
-        self._choices = store.choices(job)
-
-    def work(self) -> None:
-        watch = SlideWatch(self._looked, self._begin, self._advance, self.stop)
-        with self._store.open(self._job) as view:
-            summary = score_into(
-                self._store.result(self._job),
-                view,
-                self._classifier,
-                rule=self._choices.rule,
-                all_cells=self._choices.all_cells,
-                resume=True,
-                watch=watch,
-            )
-        self.finished = summary is not None
-
-    def _looked(self, done: int, total: int) -> None:
-        self.parts = done, total
-        self.give_way()
-
-    def _begin(self, cells: Cells, kept: int) -> None:
-        self._store.keep_share(self._job, cells)
-        self._cells, self._kept, self.done = cells, kept, kept
-        self.step, self._clock = "scoring", time.perf_counter()
-
-    def _advance(self, count: int) -> None:
-        self.done += count
-        self.give_way()
-
-    def progress(self) -> SlideProgress:
-        """Return how far it is; coarse to fine, the total goes by what was found so far."""
-        stopping = self.stop.is_set()
-        if self._cells is None:
-            return SlideProgress(
-                "running", "looking", *self.parts, stopping=stopping, before=self.before
-            )
-        left = int(self._cells.wanted(all_cells=self._choices.all_cells).sum())
-        rate = (self.done - self._kept) / max(time.perf_counter() - self._clock, 1e-6)
-        total = self.done + left
-        if not self._choices.all_cells:
-            total = max(total, round(self.done / max(self._cells.share_begun(), 0.02)))
-        return SlideProgress(
-            "running", "scoring", self.done, total, "", rate, stopping, self.before
-        )
-
-
-class SlideStore(Runner[_SlideScoring]):
+class SlideStore(Runner[BackgroundTask]):
     """The slides of every owner in one folder; safe to use from several threads."""
 
     def __init__(self, folder: Path, *, server_roots: Sequence[Path] = ()) -> None:
@@ -208,7 +111,7 @@ class SlideStore(Runner[_SlideScoring]):
         super().__init__()
         self._drawn = folder / "drawn" / "drawn-lymph-node.tif"
         self.jobs = JobFolder(folder, server_roots=(*server_roots, self._drawn.parent.resolve()))
-        self._looking: Runner[_SlideLooking] = Runner()
+        self._looking: Runner[BackgroundTask] = Runner()
 
     def add_upload(self, owner: str, file: NamedBytes) -> Job:
         """Keep an uploaded slide and return it.
@@ -295,7 +198,7 @@ class SlideStore(Runner[_SlideScoring]):
             (folder / _OVERVIEW_FACTS).unlink(missing_ok=True)
         write_json(folder / _CHOICES_FILE, asdict(choices), indent=None)
 
-    def look(self, job: Job) -> SlideProgress | SlidePreview:
+    def look(self, job: Job) -> JobProgress | SlidePreview:
         """Return the slide's preview, or how far a thread is that makes it.
 
         Raises:
@@ -314,13 +217,14 @@ class SlideStore(Runner[_SlideScoring]):
         if task is None or not task.is_alive():
             self.jobs.require_writable()
             self.open(job).close()  # what is wrong with it is said at once
-            self._looking.begin(job, lambda: _SlideLooking(job, lambda task: self._look(job, task)))
+            look, name = partial(self._look, job), f"slide-look-{job.id[:8]}"
+            self._looking.begin(job, lambda: BackgroundTask(name, job.owner, work=look))
             task = self._looking.task(job)
         if task is None:  # deleted meanwhile
-            return SlideProgress("running", "looking")
-        return SlideProgress("running", "looking", task.done, task.total, before=task.before)
+            return JobProgress("running", step="looking")
+        return JobProgress("running", task.done, task.total, before=task.before, step="looking")
 
-    def _look(self, job: Job, task: _SlideLooking) -> None:
+    def _look(self, job: Job, task: BackgroundTask) -> None:
         folder = self.jobs.folder / job.id
         with self.open(job) as view:
             tissue = find_tissue(view, TissueRule(), task.advance)
@@ -337,7 +241,41 @@ class SlideStore(Runner[_SlideScoring]):
     def start(self, job: Job, classifier: Classifier) -> None:
         """Score the slide, or what it still lacks, in a thread of its own; once at a time."""
         self.jobs.require_writable()
-        self.begin(job, lambda: _SlideScoring(self, job, classifier))
+        work = partial(self._score, job, classifier, self.choices(job))
+        self.begin(job, lambda: BackgroundTask(f"slide-{job.id[:8]}", job.owner, work=work))
+
+    def _score(
+        self, job: Job, classifier: Classifier, choices: SlideChoices, task: BackgroundTask
+    ) -> bool:
+        found: list[Cells] = []
+
+        def begin(cells: Cells, kept: int) -> None:
+            self.keep_share(job, cells)
+            found.append(cells)
+            task.count_from(kept, step="scoring")
+            advance(0)
+
+        def advance(count: int) -> None:
+            """Note cells; coarse to fine, the total goes by what was found so far."""
+            done, cells = task.done + count, found[0]
+            total = done + int(cells.wanted(all_cells=choices.all_cells).sum())
+            if not choices.all_cells:
+                total = max(total, round(done / max(cells.share_begun(), 0.02)))
+            task.advance(done, total)
+
+        task.step = "looking"
+        watch = SlideWatch(task.advance, begin, advance, task.stop)
+        with self.open(job) as view:
+            summary = score_into(
+                self.result(job),
+                view,
+                classifier,
+                rule=choices.rule,
+                all_cells=choices.all_cells,
+                resume=True,
+                watch=watch,
+            )
+        return summary is not None
 
     def wait(self, job: HasId, timeout_s: float | None = None) -> None:
         """Wait until the slide's threads have ended."""
@@ -363,17 +301,15 @@ class SlideStore(Runner[_SlideScoring]):
         self._looking.forget(job)
         self.jobs.delete(job)
 
-    def progress(self, job: Job) -> SlideProgress:
+    def progress(self, job: Job) -> JobProgress:
         """Return how far the slide is; also for slides of a process that is gone."""
         task = self.task(job)
-        if task is not None and task.is_alive():
+        if task is not None and (task.is_alive() or task.error):
             return task.progress()
-        if task is not None and task.error:
-            return SlideProgress("broken", error=task.error)
         if (self.result(job) / SUMMARY).is_file():
-            return SlideProgress("done")
+            return JobProgress("done")
         stopped = (self.result(job) / JOURNAL).is_file()
-        return SlideProgress("stopped" if stopped else "new", done=task.done if task else 0)
+        return JobProgress("stopped" if stopped else "new", done=task.done if task else 0)
 
     def summary(self, job: Job) -> dict[str, Any]:
         """Return the summary of a finished slide."""

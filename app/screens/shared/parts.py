@@ -14,7 +14,6 @@ from core.scoring.results import Outcome
 
 if TYPE_CHECKING:  # slides need their extra
     from core.jobs import JobProgress
-    from core.slides.store import SlideProgress
 
 Tone = Literal["plain", "tumour", "no-tumour", "grey-zone", "quiet"]
 TONES: Final[dict[Outcome, Tone]] = {
@@ -106,7 +105,7 @@ def running_line(
         st.button(label, icon=":material/stop:", on_click=stop, key="stop", disabled=stopping)
 
 
-def job_line(progress: "JobProgress | SlideProgress", text: str, stop: Callable[[], None]) -> None:
+def job_line(progress: "JobProgress", text: str, stop: Callable[[], None]) -> None:
     """Draw how far a job is, with the way to stop it; see `running_line`."""
     running_line(
         progress.done,

@@ -18,9 +18,9 @@ from app.screens.slides import words
 from app.screens.slides.viewer import viewer
 from app.state import widgets
 from core.errors import NodelensError, SpacingError
-from core.jobs import Job
+from core.jobs import Job, JobProgress
 from core.scoring import Classifier
-from core.slides.store import SlideChoices, SlidePreview, SlideProgress, SlideStore
+from core.slides.store import SlideChoices, SlidePreview, SlideStore
 from core.slides.tissue import TissueRule
 
 _LOOK_EVERY_S: Final = 1.0
@@ -75,7 +75,7 @@ def before_start(store: SlideStore, job: Job, classifier: Classifier | None) -> 
     except NodelensError as error:
         show_problem(error)
         return
-    if isinstance(preview, SlideProgress):
+    if isinstance(preview, JobProgress):
         st.fragment(_looking, run_every=_LOOK_EVERY_S)(store, job)
         return
     shown, chosen = st.columns([1.9, 1], gap="medium")
@@ -164,14 +164,14 @@ def _start(store: SlideStore, job: Job, classifier: Classifier) -> None:
     )
 
 
-def progress_line(store: SlideStore, job: Job, progress: SlideProgress) -> None:
+def progress_line(store: SlideStore, job: Job, progress: JobProgress) -> None:
     """Draw how far a running slide is, with the way to stop it."""
     text = "Stopping …" if progress.stopping else _progress_text(progress)
     stop = partial(store.cancel, job)
     job_line(progress, text, stop)
 
 
-def _progress_text(progress: SlideProgress) -> str:
+def _progress_text(progress: JobProgress) -> str:
     if progress.step == "looking":
         return f"{words.LOOKING} …"
     text = f"{progress.done:,} of about {progress.total:,} cells"
@@ -182,7 +182,7 @@ def _progress_text(progress: SlideProgress) -> str:
 
 
 def after_stop(
-    store: SlideStore, job: Job, progress: SlideProgress, classifier: Classifier | None
+    store: SlideStore, job: Job, progress: JobProgress, classifier: Classifier | None
 ) -> None:
     """Draw why scoring has stopped, and how it goes on."""
     if progress.state == "broken":
