@@ -43,25 +43,36 @@ IDENTITY: Final = pa.schema(
 )
 
 QUALITY: Final = {
-    "grey_mean": "brightness",  # mean of the luma, 0..255
-    "grey_sd": "contrast of grey levels",  # standard deviation of the luma, 0..255
-    # Largest standard deviation of red, green, blue; 0 is one flat colour.
+    "grey_mean": "mean of the luma, 0..255",
+    "grey_sd": "standard deviation of the luma, 0..255",
+    "channel_sd": "largest standard deviation of red, green, blue; 0 is one flat colour",
+    "white_share": "share of pixels whose red, green and blue are all at least 220",
+    "black_share": "share of pixels whose red, green and blue are all at most 30",
+    "tissue_share": "share of pixels neither glass (mean of the channels 215 or more) nor black",
+    "saturation_max": "largest saturation after a 3 × 3 mean, 0..1: PCam left out below 0.07",
+    "laplacian_rms": "root mean square of the Laplacian of the luma; low without fine detail",
+    "detail_share": "share of the contrast between neighbouring pixels (squared differences of the "
+    "luma) that a 3 × 3 mean removes, 0..1; low in a blurred patch, whatever its contrast; NaN "
+    "without any contrast",
+    "ink_share": "share of saturated green, turquoise or blue pixels, hue 75 to 215 degrees",
+    "colour_spread": "largest difference between the channels of one pixel, 0 in a grey image",
+}
+"""Measures that `QualityLimits` is applied to; NaN for an unreadable input."""
+
+QUALITY_NAMES: Final = {
+    "grey_mean": "brightness",
+    "grey_sd": "contrast of grey levels",
     "channel_sd": "contrast of the strongest channel",
-    "white_share": "share of white",  # of pixels whose channels are all at least 220
-    "black_share": "share of black",  # of pixels whose channels are all at most 30
-    # Of pixels neither glass (mean of the channels 215 or more) nor black.
+    "white_share": "share of white",
+    "black_share": "share of black",
     "tissue_share": "share of tissue",
-    "saturation_max": "highest saturation",  # after a 3 × 3 mean, 0..1: PCam left out below 0.07
-    # Root mean square of the Laplacian of the luma; low without fine detail.
+    "saturation_max": "highest saturation",
     "laplacian_rms": "strength of edges",
-    # Share of the contrast between neighbouring pixels (squared differences of the luma) that a
-    # 3 × 3 mean removes, 0..1; low in a blurred patch, whatever its contrast; NaN without any.
     "detail_share": "fine detail",
-    "ink_share": "share of ink",  # of saturated green, turquoise or blue, hue 75 to 215 degrees
-    # Largest difference between the channels of one pixel, 0 in a grey image.
+    "ink_share": "share of ink",
     "colour_spread": "colourfulness",
 }
-"""Measures that `QualityLimits` is applied to, and what each is called; NaN if unreadable."""
+"""What quality measures are called where they are told."""
 
 STATISTICS_OF: Final = {
     region: tuple(
@@ -107,8 +118,8 @@ TABLES: Final = {
 
 def measure_text(name: str) -> str:
     """Return a measure in words, "mean haematoxylin in the centre"."""
-    if name in QUALITY:
-        return QUALITY[name]
+    if name in QUALITY_NAMES:
+        return QUALITY_NAMES[name]
     region, channel, moment = name.split("_")
     place = {"whole": "the whole patch", "ring": "the surroundings"}.get(region, f"the {region}")
     return f"{'mean' if moment == 'mean' else 'spread of'} {channel} in {place}"

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from core.audit import Severity
-from core.audit.columns import QUALITY
+from core.audit.columns import QUALITY_NAMES
 
 SEVERITIES: Final = {
     Severity.ERROR: ("✖", "Error", "bad"),
@@ -60,7 +60,7 @@ _UNITS: Final = {
 
 def unit_text(name: str) -> str:
     """Return the unit of a measure."""
-    if name not in QUALITY:
+    if name not in QUALITY_NAMES:
         return _UNITS[name.split("_")[1]]
     if name.endswith("_share") or name == "saturation_max":
         return "0–1"
