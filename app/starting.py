@@ -23,6 +23,8 @@ from core.errors import NodelensError, SettingsError
 
 _SLOW_S: Final = 0.005
 _LOOK_AGAIN_AFTER_S: Final = 900.0
+_FIRST_PAGE_S: Final = 1.0
+"""A browser that opens with the server has drawn its first page by then, or asks for the model."""
 
 
 def parts() -> dict[str, Any]:
@@ -110,6 +112,10 @@ def spare_the_garbage_collector() -> None:
 
 
 def _open_model() -> None:
+    # In the order in which the first visitor needs them: opening takes every processor.
+    from app.screens.overview import overview  # noqa: F401, PLC0415 - it brings the libraries
+
+    time.sleep(_FIRST_PAGE_S)
     from app import resources  # noqa: PLC0415 - the model brings the libraries
     from core.command_line import settings  # noqa: PLC0415
 

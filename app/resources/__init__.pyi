@@ -30,6 +30,7 @@ from .explanations import scored_here as scored_here
 from .explanations import surroundings as surroundings
 from .installation import folder_lock as folder_lock
 from .installation import settings as settings
+from .model import card_in_force as card_in_force
 from .model import classifier as classifier
 from .model import local_decisions as local_decisions
 from .model import operating_points as operating_points

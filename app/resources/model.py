@@ -5,7 +5,7 @@ from collections.abc import Hashable
 from pathlib import Path
 
 from app.resources.caching import cached_by
-from core.bundle import Card, ValidationScores, read_validation
+from core.bundle import Card, OperatingPoint, ValidationScores, read_card, read_validation
 from core.bundle.bundle import CARD_FILE
 from core.engine import Precision
 from core.local import DecisionStore
@@ -48,6 +48,17 @@ def classifier(chosen: Settings) -> Classifier:
     shipped = shipped_classifier(chosen)
     locked = operating_points(chosen).in_force(shipped.bundle.card.weights_sha256)
     return shipped if locked is None else apply_locked_point(shipped, locked)
+
+
+def card_in_force(chosen: Settings) -> tuple[Card, OperatingPoint]:
+    """Return what the model says of itself, unopened, and the operating point in force.
+
+    Raises:
+        NodelensError: There is no readable card, or the lock in force was damaged.
+    """
+    card = read_card(chosen.model_dir)
+    locked = operating_points(chosen).in_force(card.weights_sha256)
+    return card, card.operating_point if locked is None else locked.operating_point
 
 
 def operating_points(chosen: Settings) -> OperatingPointStore:

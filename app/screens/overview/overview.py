@@ -1,5 +1,7 @@
 """The parts of the Overview page."""
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import streamlit as st
@@ -7,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app import charts, resources
 from app.screens.overview import words
-from app.screens.shared.model import architecture_words
+from app.screens.shared.model import architecture_words, latest_decision
 from app.screens.shared.parts import (
     Stat,
     bullets,
@@ -22,13 +24,13 @@ from app.screens.shared.parts import (
 )
 from app.screens.shared.sources import try_samples
 from app.state import address, widgets
-from core.bundle import metric_name
+from core.bundle import Card, OperatingPoint, metric_name
 from core.bundle.card import TrainingDomain
 from core.engine import Engine
 from core.errors import NodelensError
 from core.jobs import JobStore
 from core.scoring import Classifier
-from core.settings import SAMPLES_TABLE
+from core.settings import SAMPLES_TABLE, Settings
 from core.statistics import Evidence, Measured, OperatingTable
 from core.wording import NOTHING, interval_text, percent
 
@@ -72,51 +74,90 @@ def ways_to_go(store: JobStore, *, can_score: bool) -> None:
         st.switch_page("views/here.py")
 
 
-def what_is_loaded(classifier: Classifier) -> None:
-    """Draw the model, the device, the self-test and the current threshold."""
-    card, test, point = (
-        classifier.bundle.card,
-        classifier.self_test,
-        classifier.operating_point,
-    )
-    engine = classifier.engine
-    section("Model")
-    if card.centre_auroc is not None and card.centre_auroc < _LEADS:
-        st.warning(words.SURROUNDINGS.format(auroc=card.centre_auroc))
-    parameters = classifier.bundle.parameters
-    training = card.training
-    stat_strip(
-        [
-            Stat("Model", card.name, words.TRAINED.format(patches=training.patches)),
-            Stat("Runs on", _device_words(engine.device), words.LOCAL),
-            Stat("Self-test", *(words.PASSED if test.passed else words.FAILED)),
-            Stat("Threshold", f"{point.threshold:.4f}", f"{point.name}; {words.FROM_HERE}"),
-        ]
-    )
-    with st.expander(words.TECHNICAL, key="overview-technical"):
-        facts(
-            [
-                ("Model ID", classifier.model_id),
-                (
-                    "Network",
-                    f"{architecture_words(card)}; {parameters / 1e6:.1f} million parameters",
-                ),
-                (
-                    "Self-test",
-                    f"{test.patches} golden patches, largest difference "
-                    f"{test.largest_difference_logit:.2g} logits "
-                    f"(allowed {test.tolerance_logit:.2g})",
-                ),
-                ("Computed by", _engine_words(engine)),
-                (
-                    "Trained on",
-                    f"{training.name}: {training.patches:,} patches, "
-                    f"{training.positives:,} with tumour in the centre",
-                ),
-                ("Licence of the weights", card.licence),
-                *([] if card.domain is None else [("Other tissue", _domain_words(card.domain))]),
-            ]
-        )
+def by_the_card(settings: Settings, whole: DeltaGenerator) -> "ByTheCard | None":
+    """Draw what is known before the model is open; nothing where there is no usable card.
+
+    Args:
+        settings: Where the model is.
+        whole: Takes all of it as one element, so that it can be taken back.
+    """
+    try:
+        card, point = resources.card_in_force(settings)
+    except NodelensError:
+        return None  # whoever opens the model says so
+    with whole.container():
+        latest_decision(settings, card)
+        section("Model")
+        if card.centre_auroc is not None and card.centre_auroc < _LEADS:
+            st.warning(words.SURROUNDINGS.format(auroc=card.centre_auroc))
+        drawn = ByTheCard(card, point, st.empty(), st.container())
+        drawn.facts_of_the_model(words.OPENING, words.OPENING)
+        how_validated(settings.model_dir, card, point)
+        what_it_is_not_for(card)
+    return drawn
+
+
+@dataclass(frozen=True)
+class ByTheCard:
+    """What is drawn of a model that may not be open yet.
+
+    Attributes:
+        card: Its card.
+        point: The operating point in force.
+        strip: Where its numbers stand in a row.
+        technical: Where its details go.
+    """
+
+    card: Card
+    point: OperatingPoint
+    strip: DeltaGenerator
+    technical: DeltaGenerator
+
+    def facts_of_the_model(self, runs_on: tuple[str, str], self_test: tuple[str, str]) -> None:
+        """Draw its name, the threshold and, each with a note, what only the open model tells."""
+        trained = words.TRAINED.format(patches=self.card.training.patches)
+        threshold = f"{self.point.threshold:.4f}"
+        with self.strip:
+            stat_strip(
+                [
+                    Stat("Model", self.card.name, trained),
+                    Stat("Runs on", *runs_on),
+                    Stat("Self-test", *self_test),
+                    Stat("Threshold", threshold, f"{self.point.name}; {words.FROM_HERE}"),
+                ]
+            )
+
+    def loaded(self, classifier: Classifier) -> None:
+        """Draw what the open model tells: the device, the self-test and the details."""
+        card, test, engine = self.card, classifier.self_test, classifier.engine
+        tested = words.PASSED if test.passed else words.FAILED
+        self.facts_of_the_model((_device_words(engine.device), words.LOCAL), tested)
+        parameters, training = classifier.bundle.parameters, card.training
+        tissue = [] if card.domain is None else [("Other tissue", _domain_words(card.domain))]
+        with self.technical.expander(words.TECHNICAL, key="overview-technical"):
+            facts(
+                [
+                    ("Model ID", classifier.model_id),
+                    (
+                        "Network",
+                        f"{architecture_words(card)}; {parameters / 1e6:.1f} million parameters",
+                    ),
+                    (
+                        "Self-test",
+                        f"{test.patches} golden patches, largest difference "
+                        f"{test.largest_difference_logit:.2g} logits "
+                        f"(allowed {test.tolerance_logit:.2g})",
+                    ),
+                    ("Computed by", _engine_words(engine)),
+                    (
+                        "Trained on",
+                        f"{training.name}: {training.patches:,} patches, "
+                        f"{training.positives:,} with tumour in the centre",
+                    ),
+                    ("Licence of the weights", card.licence),
+                    *tissue,
+                ]
+            )
 
 
 def _domain_words(domain: TrainingDomain) -> str:
@@ -132,9 +173,8 @@ def _device_words(device: str) -> str:
     return "CPU" if device == "cpu" else device.split(" ", maxsplit=1)[-1]
 
 
-def how_validated(classifier: Classifier) -> None:
+def how_validated(folder: Path, card: Card, point: OperatingPoint) -> None:
     """Draw what the card says about patches that the model was not trained on, and the ROC."""
-    card, point = classifier.bundle.card, classifier.operating_point
     data = card.validation.data
     share = percent(data.positives / data.patches) if data.patches else NOTHING
     section("Validation", f"on {data.name}; none of these patches was used for training")
@@ -142,7 +182,7 @@ def how_validated(classifier: Classifier) -> None:
     with numbers:
         stat_strip(
             [
-                *_headline(classifier),
+                *_headline(card, point),
                 Stat("Patches", f"{data.patches:,}", f"of {data.slides:,} slides"),
                 Stat("With tumour", share, words.NOT_CLINICAL),
             ]
@@ -159,18 +199,18 @@ def how_validated(classifier: Classifier) -> None:
                 ("Measure", "Value", "95 % interval", "Method"),
                 [
                     (name, f"{one.value:.3f}", interval_text(one.low, one.high), one.method)
-                    for name, one in _measures(classifier)
+                    for name, one in _measures(card, point)
                 ],
             )
             bullets(words.NUMBERS, card.validation.notes)
     with curve:
-        _roc(classifier)
+        _roc(folder, card, point)
 
 
-def _headline(classifier: Classifier) -> list[Stat]:
+def _headline(card: Card, point: OperatingPoint) -> list[Stat]:
     """Return AUROC, sensitivity and specificity, each with where it was taken."""
-    metrics, point = classifier.bundle.card.validation.metrics, classifier.operating_point
-    shipped = point == classifier.bundle.card.operating_point
+    metrics = card.validation.metrics
+    shipped = point == card.operating_point
     known = [("AUROC", metrics.get("auroc"), "")]
     for name, chosen_on in (("sensitivity", point.sensitivity), ("specificity", point.specificity)):
         overall = metrics.get(name) if shipped else None
@@ -183,18 +223,16 @@ def _headline(classifier: Classifier) -> list[Stat]:
     ]
 
 
-def _measures(classifier: Classifier) -> list[tuple[str, Measured]]:
+def _measures(card: Card, point: OperatingPoint) -> list[tuple[str, Measured]]:
     """Return everything that the card measured, and what came with the threshold in force."""
-    metrics, point = classifier.bundle.card.validation.metrics, classifier.operating_point
-    measures = [(metric_name(name), value) for name, value in metrics.items()]
+    measures = [(metric_name(name), value) for name, value in card.validation.metrics.items()]
     for name, value in (("Sensitivity", point.sensitivity), ("Specificity", point.specificity)):
         if value is not None:
             measures.append((f"{name} where the threshold was chosen", value))
     return measures
 
 
-def _roc(classifier: Classifier) -> None:
-    folder, card = classifier.bundle.folder, classifier.bundle.card
+def _roc(folder: Path, card: Card, point: OperatingPoint) -> None:
     try:
         curve = resources.validation_roc(folder, card)
         scores = resources.validation_scores(folder, card.validation.scores_sha256)
@@ -202,16 +240,16 @@ def _roc(classifier: Classifier) -> None:
         show_problem(error)
         return
     counts = OperatingTable.of(Evidence.of(scores.labels, scores.scores))
-    confusion = counts.confusion(classifier.operating_point.threshold)
-    point = (1 - confusion.value("specificity"), confusion.value("sensitivity"))
-    figure = charts.roc(curve, point=point, colours=charts.palette(dark=widgets.is_dark()))
+    confusion = counts.confusion(point.threshold)
+    place = (1 - confusion.value("specificity"), confusion.value("sensitivity"))
+    figure = charts.roc(curve, point=place, colours=charts.palette(dark=widgets.is_dark()))
     chart(figure, "overview-roc", words.ROC_ALT)
     st.caption(
-        words.ROC.format(patches=len(scores.scores), sensitivity=point[1], specificity=1 - point[0])
+        words.ROC.format(patches=len(scores.scores), sensitivity=place[1], specificity=1 - place[0])
     )
 
 
-def what_it_is_not_for(classifier: Classifier) -> None:
+def what_it_is_not_for(card: Card) -> None:
     """Draw the limits that the card states."""
     section("Limits", words.LIMITS)
-    bullets("", classifier.bundle.card.limits)
+    bullets("", card.limits)

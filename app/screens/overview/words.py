@@ -30,6 +30,7 @@ SAMPLE: Final = (
 LOCAL: Final = "nothing is sent to other computers"
 TRAINED: Final = "trained on {patches:,} patches of lymph node"
 PASSED: Final = ("passed", "it scores here as it did where it was made")
+OPENING: Final = ("…", "told once the model is open")
 FAILED: Final = ("failed", "it does not score here as it did where it was made")
 FROM_HERE: Final = "called tumour from here on"
 TECHNICAL: Final = "Technical details of the model"
