@@ -7,6 +7,7 @@ option per field, and the dataclass's docstring gives their help.
 import os
 import sys
 import textwrap
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -224,13 +225,20 @@ def say(line: str) -> None:
     sys.stderr.write(line + "\n")
 
 
+_TELL_EVERY_S: Final = 30.0
+
+
 class Bars:
-    """How far a command is: one progress bar at a time, that of the step under way."""
+    """How far a command is: one progress bar at a time, that of the step under way.
+
+    In a log it is a line now and then, since nothing there can be overwritten.
+    """
 
     def __init__(self) -> None:
         """Show none yet."""
         self._step = ""
         self._bar: tqdm[NoReturn] | None = None
+        self._told = 0.0
 
     def show(self, step: str, done: int, total: int | None, unit: str = "it") -> None:
         """Show how far a step is; without a total, how fast."""
@@ -238,10 +246,21 @@ class Bars:
 
         if step != self._step or self._bar is None:
             self.__exit__()
-            self._step = step
-            self._bar = tqdm(total=total, initial=done, desc=step, unit=unit, dynamic_ncols=True)
-        self._bar.total = total
-        self._bar.update(done - self._bar.n)
+            self._step, self._told = step, time.monotonic()
+            self._bar = tqdm(
+                total=total,
+                initial=done,
+                desc=step,
+                unit=unit,
+                dynamic_ncols=True,
+                disable=not sys.stderr.isatty(),
+            )
+        if not self._bar.disable:
+            self._bar.total = total
+            self._bar.update(done - self._bar.n)
+        elif time.monotonic() - self._told >= _TELL_EVERY_S:
+            self._told = time.monotonic()
+            say(f"{step}: {done:,}" + (f" of {total:,}." if total else "."))
 
     def __enter__(self) -> Self:
         return self

@@ -5,7 +5,7 @@ import platform
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from core.command_line import say
 from core.errors import RunError
-from core.explanation.cam import CamMap, Method, Target, unit_of
+from core.explanation.cam import Method, Target, unit_of
 from core.explanation.distributions import Collected, distribution_table
 from core.explanation.explainer import Explainer
 from core.explanation.faithfulness import TwinTester
@@ -38,13 +38,8 @@ ALL_EXPLAINED: Final = 0
 SOME_NOT_EXPLAINED: Final = 1
 
 
-@dataclass(frozen=True, eq=False)
-class _Drawn:
-    """What the second pass needs to draw a patch."""
-
-    index: int
-    row: ExplanationRow
-    cam: CamMap
+Drawn = dict[int, ExplanationRow]
+"""By position, the rows whose patches the second pass draws."""
 
 
 def explain_command(options: ExplainOptions) -> int:
@@ -70,21 +65,24 @@ def explain_command(options: ExplainOptions) -> int:
         measurement = _measurement(options, explainer, donors)
         out.mkdir(parents=True, exist_ok=True)
         started, clock = datetime.now(UTC), time.perf_counter()
-        written = _write_table(
+        counts, drawn, collected = _write_table(
             table,
             source,
             explain_source(source, explainer, measurement, batch_size=options.batch_size),
             overlays=options.overlays,
         )
-        scale = shared_scale(one.cam for one in written.drawn) if options.shared_scale else None
-        pictures = _pictures(source, written.drawn, scale=scale, style=style)
+        scale = (
+            shared_scale(row.explanation.cam for row in drawn.values() if row.explanation)
+            if options.shared_scale
+            else None
+        )
+        pictures = _pictures(source, drawn, scale=scale, style=style)
         _write_pictures(pictures, out, options.zip, table)
-        if options.report or written.collected.has_labels:
+        if options.report or collected.has_labels:
             facts = _facts(classifier, explainer, measurement, source)
-            _write_report(out, written.collected, facts, table)
+            _write_report(out, collected, facts, table)
             say(f"By class: {out / REPORT_STEM}.html, .csv, .parquet")
         seconds = time.perf_counter() - clock
-    counts, drawn = written.counts, written.drawn
     write_metadata(
         table,
         _metadata(classifier, explainer, measurement, source)
@@ -106,15 +104,16 @@ def explain_command(options: ExplainOptions) -> int:
             else f"full colour is {scale:.4g} {unit} per cell"
         )
         say(f"{len(drawn)} pictures in {where}; {full}.")
-        states = Counter(one.row.map_state for one in drawn)
+        states = Counter(row.map_state for row in drawn.values())
         say(", ".join(f"{count} {state}" for state, count in states.items()) + ".")
     _say_others(out, drawn)
     return ALL_EXPLAINED if counts["scored"] == sum(counts.values()) else SOME_NOT_EXPLAINED
 
 
-def _say_others(out: Path, drawn: list[_Drawn]) -> None:
+def _say_others(out: Path, drawn: Drawn) -> None:
     """Pictures of other patches that an earlier run left would pass for those of this one."""
-    others = {file.name for file in out.glob("[0-9]*-*.png")} - {one.row.overlay for one in drawn}
+    mine = {row.overlay for row in drawn.values()}
+    others = {file.name for file in out.glob("[0-9]*-*.png")} - mine
     if others:
         say(
             f"Note: {counted(len(others), 'other picture')} in {out}, of an earlier run "
@@ -148,20 +147,12 @@ def _measurement(
     return Measurement(centre_test=test, views=True, twins=twins)
 
 
-@dataclass(frozen=True, eq=False)
-class _Written:
-    """What is left of the rows when they are written."""
-
-    counts: dict[str, int]
-    drawn: list[_Drawn]
-    collected: Collected
-
-
 def _write_table(
     table: Path, source: PatchSource, rows: Iterator[ExplanationRow], *, overlays: bool
-) -> _Written:
+) -> tuple[dict[str, int], Drawn, Collected]:
+    """Write the rows and return the count of each status, what is drawn, and all measures."""
     counts: Counter[str] = Counter({str(status): 0 for status in Status})
-    drawn: list[_Drawn] = []
+    drawn: Drawn = {}
     collected = Collected()
     with (
         replacing(table) as temporary,
@@ -178,20 +169,21 @@ def _write_table(
                 named = replace(row, overlay=picture_name(index, row.score.id))
                 # What the picture does not show is not kept, so that memory holds large sources.
                 kept = replace(named, views=None)
-                drawn.append(_Drawn(index, kept, row.explanation.cam))
+                drawn[index] = kept
             writer.writerow(named.cells())
-    return _Written(dict(counts), drawn, collected)
+    return dict(counts), drawn, collected
 
 
 def _pictures(
-    source: PatchSource, drawn: list[_Drawn], *, scale: float | None, style: OverlayStyle
+    source: PatchSource, drawn: Drawn, *, scale: float | None, style: OverlayStyle
 ) -> Iterator[tuple[str, bytes]]:
     """Yield names and PNG files: the patches read again, once their scale is known."""
-    for one in tqdm(drawn, unit="picture", desc="Drawing", dynamic_ncols=True, disable=not drawn):
-        patch = source.read(one.index)
+    bar = tqdm(drawn, unit="picture", desc="Drawing", dynamic_ncols=True, disable=not drawn)
+    for index in bar:
+        patch, row = source.read(index), drawn[index]
         if isinstance(patch, Patch):
-            picture = explained_picture(patch.image_rgb_u8, one.row, scale=scale, style=style)
-            yield one.row.overlay, png_bytes(picture)
+            picture = explained_picture(patch.image_rgb_u8, row, scale=scale, style=style)
+            yield row.overlay, png_bytes(picture)
 
 
 def _write_pictures(

@@ -1,7 +1,6 @@
 """`python -m core score`: a source in, one row per input out; killed at any moment, it resumes."""
 
 import json
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,12 +8,10 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, NoReturn, Self
-
-from tqdm import tqdm
+from typing import Any, Final
 
 from core.bundle import DataSummary, read_bundle
-from core.command_line import say
+from core.command_line import Bars, say
 from core.engine import EngineKind, Precision
 from core.errors import RunError
 from core.files import sha256_of
@@ -42,7 +39,6 @@ from core.thresholds import read_locked_point
 
 ALL_SCORED: Final = 0
 SOME_NOT_SCORED: Final = 1
-_TELL_EVERY_S: Final = 30.0
 
 
 def score_command(options: ScoreOptions) -> int:
@@ -204,8 +200,13 @@ def score_into(
     started = datetime.now(UTC)
     clock = time.perf_counter()
     resumed_at = journal.rows_done
-    with closing(journal), _Progress(len(source), resumed_at) as progress:
-        run_scoring(source, classifier, journal, on_rows=progress.advance)
+    with closing(journal), Bars() as bars:
+
+        def show(_: Sequence[ScoreRow] = ()) -> None:
+            bars.show("Scoring", journal.rows_done, len(source), "patch")
+
+        show()
+        run_scoring(source, classifier, journal, on_rows=show)
     seconds = time.perf_counter() - clock
     counts = write_rows(out, read_rows(journal.path))
     write_metadata(
@@ -223,35 +224,6 @@ def score_into(
         },
     )
     return counts
-
-
-class _Progress:
-    """A bar on a terminal; in a log a line now and then, since nothing there can be overwritten."""
-
-    def __init__(self, inputs: int, done: int) -> None:
-        self._bar: tqdm[NoReturn] = tqdm(
-            total=inputs,
-            initial=done,
-            unit="patch",
-            desc="Scoring",
-            dynamic_ncols=True,
-            disable=not sys.stderr.isatty(),
-        )
-        self._inputs, self._done, self._told = inputs, done, time.monotonic()
-
-    def advance(self, rows: Sequence[ScoreRow]) -> None:
-        """Note a batch."""
-        self._done += len(rows)
-        self._bar.update(len(rows))
-        if self._bar.disable and time.monotonic() - self._told >= _TELL_EVERY_S:
-            self._told = time.monotonic()
-            say(f"{self._done:,} of {self._inputs:,} scored.")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.close()
 
 
 def _kaggle(file: Path, options: ScoreOptions, training: DataSummary) -> None:
