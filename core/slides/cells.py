@@ -12,8 +12,6 @@ from scipy.special import logit
 
 from core.scoring import ScoreRow, Status
 
-LATTICE: Final = 2
-"""Coarse to fine begins with every second cell of every second row: one of every 2 × 2."""
 NO_CALL: Final = -1
 _SMALL: Final = 1e-6
 _ALL: Final = slice(None)
@@ -82,6 +80,7 @@ class Cells:
     Attributes:
         tissue_share: Share of the cell that is tissue, float32.
         tissue: Which have enough of it to be judged.
+        first: Which of these coarse to fine begins with: one of every 2 × 2.
         state: Of `CellState`, uint8.
         logit: float32, NaN unless scored.
         prob_tumour: float64, NaN unless scored.
@@ -94,6 +93,7 @@ class Cells:
         shape = tissue.shape
         self.tissue_share = tissue_share
         self.tissue = tissue
+        self.first = min((_one_of_each_square(tissue, start) for start in (0, 1)), key=np.sum)
         self.state = np.zeros(shape, np.uint8)
         self.logit = np.full(shape, np.nan, np.float32)
         self.prob_tumour = np.full(shape, np.nan)
@@ -127,19 +127,18 @@ class Cells:
 
     def share_begun(self) -> float:
         """Return which share of the cells that coarse to fine begins with is done, 0..1."""
-        first = np.s_[::LATTICE, ::LATTICE]
-        done = self.state[first] != CellState.UNSCORED
-        return float((done & self.tissue[first]).sum() / max(self.tissue[first].sum(), 1))
+        done = self.first & (self.state != CellState.UNSCORED)
+        return float(done.sum() / max(self.first.sum(), 1))
 
     def wanted(
         self, rows: slice = _ALL, columns: slice = _ALL, *, all_cells: bool
     ) -> NDArray[np.bool_]:
         """Return which cells of tissue in a window are still to be scored.
 
-        Coarse to fine wants every second cell of every second row, and then every neighbour,
-        across an edge, of a scored cell that is not called free of tumour, until there is none.
-        Every square of 2 × 2 cells holds one of the first kind, so whatever region of flagged
-        cells holds such a square is found and scored whole.
+        Coarse to fine wants `first`, and then every neighbour, across an edge, of a scored cell
+        that is not called free of tumour, until there is none. Every square of 2 × 2 cells holds
+        one of the first kind, so whatever region of flagged cells holds such a square is found
+        and scored whole.
 
         Args:
             rows: Of the window.
@@ -159,9 +158,31 @@ class Cells:
         chosen: NDArray[np.uint8] = beside.astype(np.uint8)[top - up :, left - before :][
             : bottom - top, : right - left
         ]
-        chosen[(-top) % LATTICE :: LATTICE, (-left) % LATTICE :: LATTICE] = 1
-        wanted: NDArray[np.bool_] = np.logical_and(still, chosen > 0)
+        wanted: NDArray[np.bool_] = still & (self.first[window] | (chosen > 0))
         return wanted
+
+
+def _one_of_each_square(tissue: NDArray[np.bool_], start: int) -> NDArray[np.bool_]:
+    """Return few cells that leave no 2 × 2 cells of tissue without one, (rows, columns).
+
+    They lie in every second row. There a run of squares needs every second cell from where the
+    first square ends. Of tissue that lies in no square, every second cell gives a glimpse.
+
+    Args:
+        tissue: Which cells are tissue.
+        start: The first of the rows, 0 or 1.
+    """
+    whole = np.pad(tissue, 1)
+    square = whole[:-1, :-1] & whole[1:, :-1] & whole[:-1, 1:] & whole[1:, 1:]  # by lower right
+    ends = square[:-1] | square[1:]  # above and below a row
+    runs = ends[start::2]
+    begins = runs & ~np.pad(runs, ((0, 0), (1, 0)))[:, :-1]
+    place = np.arange(runs.shape[1], dtype=np.int32)
+    since = place - np.maximum.accumulate(np.where(begins, place, 0), axis=1)
+    chosen = tissue & ~(ends[:, :-1] | ends[:, 1:])
+    chosen[::2, ::2] = chosen[1::2, 1::2] = False
+    chosen[start::2] |= (runs & (since % 2 == 0))[:, :-1]
+    return chosen
 
 
 def _least(values: NDArray[np.float64], count: int) -> NDArray[np.int64]:

@@ -92,16 +92,30 @@ def cell_tables(cells: Cells, placing: Placing) -> Iterator[pa.RecordBatch]:
             names,
             cells.prob_tumour[at],
             cells.logit[at],
-            pa.array(calls, mask=calls < 0),
+            np.where(calls == NO_CALL, np.nan, calls),
             cells.domain_distance[at],
         )
-        arrays = [
-            pa.array(value, type=field.type, from_pandas=True)  # NaN is null
-            if not isinstance(value, pa.Array)
-            else value
-            for value, field in zip(values, SCHEMA, strict=True)
-        ]
-        yield pa.record_batch(arrays, schema=SCHEMA)
+        arrays = [_column(value, field.type) for value, field in zip(values, SCHEMA, strict=True)]
+        yield pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
+
+
+def _column(values: Any, kind: pa.DataType) -> pa.Array:  # noqa: ANN401 - an array or names
+    """Return values as a column; NaN is null. `pa.array` would load pandas, for longer than this.
+
+    Args:
+        values: Numbers, or texts.
+        kind: Of the column.
+    """
+    if kind == pa.string():
+        texts = [text.encode() for text in values]
+        ends = np.cumsum([0, *map(len, texts)], dtype=np.int32)
+        return pa.StringArray.from_buffers(
+            len(texts), pa.py_buffer(ends), pa.py_buffer(b"".join(texts))
+        )
+    known = ~np.isnan(values)
+    numbers = np.where(known, values, 0).astype(kind.to_pandas_dtype())
+    marks = pa.py_buffer(np.packbits(known, bitorder="little"))
+    return pa.Array.from_buffers(kind, len(numbers), [marks, pa.py_buffer(numbers)])
 
 
 def write_tables(folder: Path, cells: Cells, placing: Placing) -> None:

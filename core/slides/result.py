@@ -34,7 +34,7 @@ FILES: Final = (
     "overview.png",
 )
 COARSE_TO_FINE: Final = (
-    "every second cell of every second row, then every neighbour, across an edge, of a cell that "
+    "one of every 2 × 2 cells, then every neighbour, across an edge, of a cell that "
     "is not called free of tumour; every region with 2 × 2 flagged cells is found and scored whole"
 )
 JOURNAL: Final = "cells.journal"

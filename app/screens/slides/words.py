@@ -47,8 +47,8 @@ WHICH: Final = {
     True: "All cells",
 }
 WHICH_NOTES: Final = {
-    False: "Scores every second cell of every second row first, then the neighbours of each cell "
-    "that is not called free of tumour. No region with 2 × 2 flagged cells is missed, and a slide "
+    False: "Scores one of every 2 × 2 cells first, then the neighbours of each cell that is not "
+    "called free of tumour. No region with 2 × 2 flagged cells is missed, and a slide "
     "with little tumour takes about a third of the time.",
     True: "Scores every cell of tissue.",
 }

@@ -105,6 +105,22 @@ def test_coarse_to_fine_loses_no_flagged_square_of_two(seed: int, share: float) 
     assert not cells.flagged[~flagged].any()
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.floats(0.3, 1), st.booleans())
+def test_coarse_to_fine_begins_with_one_of_every_square_and_no_more_than_a_grid(
+    seed: int, share: float, smooth: bool
+) -> None:
+    tissue: NDArray[np.bool_] = np.random.default_rng(seed).random((21, 30)) < share
+    tissue = tissue.repeat(3, axis=0).repeat(3, axis=1) if smooth else tissue
+    first = Cells(tissue.astype(np.float32), tissue).first
+    windows = (np.lib.stride_tricks.sliding_window_view(one, (2, 2)) for one in (tissue, first))
+    counts, begun = (window.sum(axis=(2, 3)) for window in windows)
+    assert begun[counts == 4].all()
+    assert not (first & ~tissue).any()
+    if smooth:  # and no tissue is narrower than a square
+        assert first.sum() <= min(tissue[a::2, b::2].sum() for a in (0, 1) for b in (0, 1))
+
+
 def test_windows_want_what_the_whole_wants() -> None:
     rng = np.random.default_rng(2)
     cells = Cells(np.ones((20, 20), np.float32), np.ones((20, 20), np.bool_))
