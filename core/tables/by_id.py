@@ -23,7 +23,7 @@ _LABEL_WORDS: Final = {
     **dict.fromkeys(("normal", "no tumour", "no tumor", "non tumour", "non tumor", "no", "n"), 0),
     **dict.fromkeys(("negative", "neg", "false", "f", "falsch", "faux", "falso"), 0),
 }
-_LABEL_NUMBER: Final = re.compile(r"[01](?:\.0*)?")
+_LABEL_NUMBER: Final = re.compile(r"([01])(?:\.0*)?(?:e[+-]?0+)?", re.IGNORECASE)
 _SHORTENED: Final = re.compile(r"\d[.,]?\d*E\+\d+")
 _SLIDE_FILE: Final = re.compile(r"\.(svs|ndpi|mrxs|scn|bif|vms|dcm|isyntax|tiff?)$")
 _WHOLE_NUMBER: Final = re.compile(r"(\d+)\.0+")
@@ -49,8 +49,8 @@ def parse_label(text: str, name: str) -> int | None:
     text = text.strip()
     if not text:
         return None
-    if _LABEL_NUMBER.fullmatch(text):
-        return int(text[0])
+    if number := _LABEL_NUMBER.fullmatch(text):
+        return int(number[1])
     label = _LABEL_WORDS.get(re.sub(r"(?<=\w)[-_](?=\w)", " ", text.casefold()))
     if label is None:
         raise SourceError(

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 UNKNOWN_WORDS: Final = frozenset(
-    {"nan", "na", "n/a", "#n/a", "<na>", "none", "null", "nil", "unknown"}
+    {"nan", "na", "n/a", "<na>", "none", "null", "nil", "unknown"}
+    | {"#n/a", "#ref!", "#value!", "#name?", "#div/0!", "#num!", "#null!"}  # of spreadsheets
 )
 _NAMES: Final = frozenset({"id", "path"})
 """Columns in which such a word is a name like any other."""
@@ -115,10 +116,8 @@ def parse_table(name: str, data: bytes, *, called: Mapping[str, str] | None = No
 
     Raises:
         SourceError: It is no text, empty, has two columns of one name, or a row with more cells
-            than the header.
+            than the header or a cell that swallows rows.
     """
-    import pandas as pd  # noqa: PLC0415 - the process that reads images does without
-
     if data.startswith(_PARQUET):
         return _parse_parquet(name, data, called or {})
     text, notes = decoded(name, data)
@@ -138,18 +137,13 @@ def parse_table(name: str, data: bytes, *, called: Mapping[str, str] | None = No
         ) from None
     if delimiter != ",":
         notes += (f"{name} is separated by {'tabs' if delimiter == chr(9) else 'semicolons'}.",)
-    named = [place for place, column in enumerate(columns) if column]
-    rows = pd.DataFrame(
-        {columns[place]: [row[place] for row in cells] for place in named},
-        index=pd.Index(numbers, dtype="int64"),
-        dtype=str,
-    )
+    rows = {column: [row[place] for row in cells] for place, column in enumerate(columns) if column}
     nameless = [
         place for place, column in enumerate(columns) if not column and any(c[place] for c in cells)
     ]
     if nameless:
         said += (f"{name}: {counted(len(nameless), 'column')} without a name left out.",)
-    return _mended(name, rows, (*notes, *said))
+    return _mended(name, rows, numbers, (*notes, *said))
 
 
 def _renamed(columns: list[str], called: Mapping[str, str]) -> list[str]:
@@ -164,7 +158,7 @@ def _lines(name: str, text: str) -> tuple[str, Iterator[tuple[int, list[str]]]]:
         declared = first[4:]
     unquoted = re.sub(r'"[^"]*"', "", first)
     delimiter = declared or max(_DELIMITERS, key=unquoted.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
 
     def rows() -> Iterator[tuple[int, list[str]]]:
         before = 0
@@ -200,11 +194,15 @@ def _cells(
     width = len(columns)
     cells: list[list[str]] = []
     numbers: list[int] = []
-    blank = trailing = short = trimmed = replaced = 0
+    read = [place for place, column in enumerate(columns) if column in _READ]
+    blank = headers = trailing = short = trimmed = replaced = 0
     for line, raw in lines:
         row = [clean(cell) for cell in raw]
         if not any(row):
             blank += 1
+            continue
+        if [cell.lower() for cell in row] == columns:  # two files one after the other
+            headers += 1
             continue
         if len(row) > width:
             if any(row[width:]):
@@ -217,6 +215,11 @@ def _cells(
         elif len(row) < width:
             short += 1
             row += [""] * (width - len(row))
+        if any("�" in row[place] and len(raw[place].strip().splitlines()) > 1 for place in read):
+            raise SourceError(
+                f"{name}, line {line}: found a cell that goes on over the end of the line, so that "
+                "the rows below are text in it. Take out the quotation mark that opens it."
+            )
         trimmed += sum(cell != cell.strip() for cell in raw)
         replaced += sum("�" in cell for cell in row)
         cells.append(row)
@@ -225,6 +228,7 @@ def _cells(
         (trailing, "row", "ending in a separator too many"),
         (short, "row", "with fewer cells than the first line; the rest counts as empty"),
         (blank, "row", "without any content left out"),
+        (headers, "row", "that repeats the first line left out"),
         (trimmed, "cell", "with spaces around the text, which were taken off"),
         (replaced, "cell", "with characters that cannot be shown, which were replaced"),
     )
@@ -233,7 +237,7 @@ def _cells(
 
 
 def _parse_parquet(name: str, data: bytes, called: Mapping[str, str]) -> Table:
-    import pandas as pd  # noqa: PLC0415 - likewise
+    import pandas as pd  # noqa: PLC0415 - the process that reads images does without
 
     try:
         found = pd.read_parquet(io.BytesIO(data))
@@ -246,8 +250,8 @@ def _parse_parquet(name: str, data: bytes, called: Mapping[str, str]) -> Table:
         found = found.reset_index()
     found.columns = _renamed([clean(str(column)).lower() for column in found.columns], called)
     _refuse_double_columns(name, list(found.columns))
-    rows = pd.DataFrame({column: _as_text(found[column]) for column in found if column}, dtype=str)
-    return _mended(name, rows, ())
+    rows = {column: _as_text(found[column]) for column in found if column}
+    return _mended(name, rows, range(len(found)), ())
 
 
 def _as_text(column: "pd.Series[Any]") -> list[str]:
@@ -267,11 +271,14 @@ def _spelt(cell: object) -> str:
     return str(cell)
 
 
-def _mended(name: str, rows: "pd.DataFrame", notes: tuple[str, ...]) -> Table:
+def _mended(
+    name: str, rows: dict[str, list[str]], numbers: Sequence[int], notes: tuple[str, ...]
+) -> Table:
     """Undo guards and decimal commas; empty the cells that say "unknown"."""
+    import pandas as pd  # noqa: PLC0415 - likewise
+
     said = []
-    for column in rows.columns:
-        cells: list[str] = rows[column].tolist()
+    for column, cells in rows.items():
         unknown = commas = 0
         for place, cell in enumerate(cells):
             if not cell:
@@ -286,9 +293,9 @@ def _mended(name: str, rows: "pd.DataFrame", notes: tuple[str, ...]) -> Table:
             elif column in _NUMBERS and "," in cell and _DECIMAL_COMMA.fullmatch(cell):
                 cells[place] = cell.replace(",", ".")
                 commas += 1
-        rows[column] = cells
         if unknown:
             said.append(f"{name}: {counted(unknown, 'cell')} in {column!r} count as unknown.")
         if commas:
             said.append(f"{name}: {counted(commas, 'number')} in {column!r} with a decimal comma.")
-    return Table(name, rows, (*notes, *said))
+    table = pd.DataFrame(rows, index=pd.Index(numbers, dtype="int64"), dtype=str)
+    return Table(name, table, (*notes, *said))

@@ -38,6 +38,7 @@ def rows(data: bytes) -> dict[str, list[str]]:
         b"id,label,slide\n\na1,0,s1\n,,\nb2,1,\n\n",
         "id,label,slide\na1,0,s1\nb2,1,\n".encode("utf-16"),
         b"id,label,slide\ra1,0,s1\rb2,1,\r",
+        b"id,label,slide\r\na1,0,s1\r\nb2,1,\r\n\x1a",
         b",id,label,slide\n0,a1,0,s1\n1,b2,1,\n",
         gzip.compress(b"id,label,slide\n") + gzip.compress(b"a1,0,s1\nb2,1,\n"),
     ],
@@ -59,6 +60,8 @@ def test_the_same_table_is_read_however_it_is_written(data: bytes) -> None:
         (b"id,slide\na,M\xfcller\n", "not UTF-8"),
         (b",id\n0,a\n", "1 column without a name left out"),
         (b"id,slide\na,x\x1b[31m\n", "1 cell with characters that cannot be shown"),
+        (b"id,label\na,1\nID,Label\nb,0\n", "1 row that repeats the first line left out"),
+        (b"id,slide\na,#REF!\nb,#N/A\n", "2 cells in 'slide' count as unknown"),
     ],
 )
 def test_what_is_mended_is_said_with_its_number(data: bytes, note: str) -> None:
@@ -87,6 +90,8 @@ def test_a_plain_table_needs_no_word() -> None:
         (b",,\na,b,c\n", "names no column"),
         (b"\0" * 100, "is no text"),
         (b'id,label\n"a\n' + b"x" * 200_000, "not a readable CSV"),
+        (b'id,split\na,train\n"b,train\nc,test\n', "not a readable CSV"),
+        (b'id,split\n"a,train\nb,test\nc",train\n', "line 2: found a cell that goes on over"),
     ],
 )
 def test_what_could_mean_two_things_is_refused(data: bytes, refusal: str) -> None:
@@ -104,7 +109,7 @@ def test_a_patch_called_nan_keeps_its_name() -> None:
 
 
 def test_lines_are_those_of_the_file() -> None:
-    table = parse_table("t.csv", b'id,label\n\na,1\n"b\nc",0\nd,1\n')
+    table = parse_table("t.csv", b'id,remark\n\na,1\nb,"0\n0"\nd,1\n')
     assert table.rows.index.tolist() == [3, 4, 6]
 
 
@@ -215,7 +220,8 @@ def test_slides_that_differ_in_capitals_are_one() -> None:
     [
         *(("1", "0"), ("1.0", "0.0"), ("1.00", "0."), ("TRUE", "FALSE"), ("pos", "neg")),
         *(("Tumor", "Normal"), ("tumour", "non-tumour"), ("Positive", "NEGATIVE"), ("T", "F")),
-        *(("tumor", "no_tumor"), (" yes ", "No"), ("WAHR", "FALSCH")),
+        *(("tumor", "no_tumor"), (" yes ", "No"), ("WAHR", "FALSCH"), ("1e0", "0E+00")),
+        ("1.000000000000000000e+00", "0.000000000000000000e+00"),
     ],
 )
 def test_a_label_is_read_in_the_words_that_people_write(one: str, none: str) -> None:
