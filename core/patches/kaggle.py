@@ -114,6 +114,7 @@ class KaggleData:
                 *slides.notes,
                 *splits.notes,
                 *(() if nothing else unmet),
+                *(_partly_listed(splits, entries) if SPLIT_CSV in tables else ()),
             ),
             (
                 *labels.contradictions,
@@ -197,6 +198,25 @@ def _of_no_patch(
 ) -> Iterator[str]:
     if known.rows and not any(known.of(entry.id, entry.path) for entry, _ in entries):
         yield f"None of the {len(known.rows):,} ids of {name} is of a patch here."
+
+
+def _partly_listed(
+    splits: KnownById, entries: Sequence[tuple[PatchEntry, str | None]]
+) -> Iterator[str]:
+    """Files without a declared part and ids without a file: a misspelt id lets a patch train."""
+    keys = {path: splits.key_of(entry.id, entry.path) for entry, path in entries if path}
+    unlisted = [path for path, key in keys.items() if key is None and path.startswith("train/")]
+    lost = splits.rows.keys() - set(keys.values())
+    if unlisted and any(keys.values()):
+        yield (
+            f"{SPLIT_CSV}: {counted(len(unlisted), 'file')} in train not listed "
+            f"({shown_path(unlisted[0])}); they count as train."
+        )
+    if lost and any(keys.values()):
+        yield (
+            f"{SPLIT_CSV}: {counted(len(lost), 'id')} of {len(splits.rows):,} of no file here "
+            f"({splits.ids[min(lost)]})."
+        )
 
 
 def is_kaggle_layout(root: Path) -> bool:

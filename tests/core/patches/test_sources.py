@@ -222,6 +222,16 @@ def test_labels_without_files_and_files_without_labels_are_counted(
         assert source.contradictions == ()
 
 
+def test_files_that_the_split_does_not_list_and_ids_of_no_file_are_counted(tmp_path: Path) -> None:
+    kaggle_folder(tmp_path)
+    (tmp_path / "split.csv").write_text("id,split\n000,train\n001,test\n0O2,test\n003,train\n")
+    with open_source(tmp_path) as source:
+        assert "split.csv: 1 file in train not listed (train/002.tif); they count as train." in (
+            source.notes
+        )
+        assert "split.csv: 1 id of 4 of no file here (0O2)." in source.notes
+
+
 @pytest.mark.parametrize("spoilt", [lambda i: f"b{i}", lambda i: f"C:\\set\\{i}.tif"])
 def test_labels_of_no_file_at_all_are_a_fault_that_shows_both_spellings(
     tmp_path: Path, spoilt: Callable[[str], str]
