@@ -244,7 +244,7 @@ class PackedSource(PatchSource):
         self.name = file.name
         try:
             mapped: np.memmap[Any, Any] = np.load(file, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError, SyntaxError) as error:
+        except (OSError, ValueError, EOFError, SyntaxError, OverflowError) as error:
             raise SourceError(
                 f"{file.name} is no readable array ({str(error)[:120]}). Write it again."
             ) from None

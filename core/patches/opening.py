@@ -1,5 +1,6 @@
 """Any source by what it is: a folder, a ZIP, PCam's HDF5 files, a table of paths, one image."""
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from core.patches.hdf5 import HDF5_SUFFIXES, Hdf5Source, read_labels, require_un
 from core.patches.kaggle import is_kaggle_layout, kaggle_source, layout_tables
 from core.patches.naming import shown_path, suffix_of
 from core.patches.source import ChainedSource, PatchSource
-from core.tables import counted, is_table, read_table, spelled
+from core.tables import counted, is_table, read_table, spelled, split_name
 
 
 def open_source(
@@ -108,14 +109,16 @@ def _open_file(path: Path, confine_to: Path | None) -> PatchSource:
     )
 
 
-_PCAM_FILE: Final = "camelyonpatch_level_2_split_{split}_{part}"
+_PCAM: Final = "camelyonpatch_level_2_split_"
+_PCAM_IMAGES: Final = re.compile(_PCAM + r"([a-z]+)_x\.(?:h5|hdf5)(\.gz)?", re.IGNORECASE)
+_PARTS: Final = ("train", "val", "test")
 
 
 def own_files(folder: Path) -> list[Path]:
     """Return the tables and HDF5 files that a data set in a folder would be opened by."""
     return [
         *layout_tables(folder),
-        *folder.glob(_PCAM_FILE.format(split="*", part="*")),
+        *(file for file in folder.iterdir() if file.name.lower().startswith(_PCAM)),
     ]
 
 
@@ -135,7 +138,20 @@ def require_inside(files: Iterable[Path], confine_to: Path) -> None:
 
 def is_pcam_layout(root: Path) -> bool:
     """Return whether a folder holds PCam's HDF5 files."""
-    return any(root.glob(_PCAM_FILE.format(split="*", part="x") + ".h5"))
+    return any(not packed for _, packed in _pcam_images(root))
+
+
+def _pcam_images(root: Path) -> Iterator[tuple[Path, bool]]:
+    """PCam's files of images, train, valid and test, and whether they are packed as a whole."""
+    found = [
+        (_PARTS.index(part) if (part := split_name(match[1])) in _PARTS else len(_PARTS), file)
+        for file in sorted(root.iterdir())
+        if (match := _PCAM_IMAGES.fullmatch(file.name)) and file.is_file()
+    ]
+    for _, file in sorted(found):
+        packed = file.suffix.lower() == ".gz"
+        if not packed or not file.with_suffix("").is_file():
+            yield file, packed
 
 
 def data_set_below(root: Path, paths: Sequence[str]) -> Path | None:
@@ -180,22 +196,22 @@ def pcam_file_source(file: Path, *, confine_to: Path | None = None) -> Hdf5Sourc
     Raises:
         SourceError: A file is malformed, or the files do not belong together.
     """
-    split = next(
-        (name for name in ("train", "valid", "test") if f"_split_{name}_x" in file.name), None
-    )
+    match = _PCAM_IMAGES.fullmatch(file.name)
+    part = split_name(match[1]) if match else None
+    split = "valid" if part == "val" else part  # as PCam calls it
     labels: Sequence[int] | None = None
     slides: Sequence[str] | None = None
     notes: tuple[str, ...] = ()
-    if file.stem.endswith("_x"):
-        base = file.stem.removesuffix("_x")
-        labels_file, meta = file.with_name(f"{base}_y.h5"), file.with_name(f"{base}_meta.csv")
-        packed = labels_file.with_name(labels_file.name + ".gz")
+    if file.stem.lower().endswith("_x"):
+        base = file.stem[:-2]
+        meta = file.with_name(f"{base}_meta.csv")
+        suffixes = (file.suffix, ".h5", ".hdf5", f"{file.suffix}.gz")
+        beside = [file.with_name(f"{base}_y{suffix}") for suffix in suffixes]
         if confine_to is not None:
-            require_inside([labels_file, packed, meta], confine_to)
-        if labels_file.is_file():
+            require_inside([*beside, meta], confine_to)
+        labels_file = next((one for one in beside if one.is_file()), None)
+        if labels_file is not None:
             labels = read_labels(labels_file)
-        elif packed.is_file():
-            require_unpacked(packed)
         if meta.is_file():
             table = read_table(meta, required=["wsi"])
             values, said = spelled(table, ["wsi"])
@@ -211,9 +227,16 @@ def pcam_source(root: Path, *, confine_to: Path | None = None) -> ChainedSource:
     Raises:
         SourceError: A file is malformed.
     """
-    parts = [
-        pcam_file_source(file, confine_to=confine_to)
-        for split in ("train", "valid", "test")
-        if (file := root / (_PCAM_FILE.format(split=split, part="x") + ".h5")).is_file()
-    ]
-    return ChainedSource(root.name, "pcam", parts)
+    parts, packed = [], []
+    for file, is_packed in _pcam_images(root):
+        if is_packed:
+            packed.append(file.name)
+        else:
+            parts.append(pcam_file_source(file, confine_to=confine_to))
+    source = ChainedSource(root.name, "pcam", parts)
+    if packed:
+        source.notes += (
+            f"{counted(len(packed), 'file')} of patches left out, still compressed ({packed[0]}). "
+            "Unpack with gunzip.",
+        )
+    return source

@@ -250,8 +250,8 @@ def _parse_parquet(name: str, data: bytes, called: Mapping[str, str]) -> Table:
         found = found.reset_index()
     found.columns = _renamed([clean(str(column)).lower() for column in found.columns], called)
     _refuse_double_columns(name, list(found.columns))
-    rows = {column: _as_text(found[column]) for column in found if column}
-    return _mended(name, rows, range(len(found)), ())
+    rows = {str(column): _as_text(found[column]) for column in found if column}
+    return _mended(name, rows, list(range(len(found))), ())
 
 
 def _as_text(column: "pd.Series[Any]") -> list[str]:
@@ -272,7 +272,7 @@ def _spelt(cell: object) -> str:
 
 
 def _mended(
-    name: str, rows: dict[str, list[str]], numbers: Sequence[int], notes: tuple[str, ...]
+    name: str, rows: dict[str, list[str]], numbers: list[int], notes: tuple[str, ...]
 ) -> Table:
     """Undo guards and decimal commas; empty the cells that say "unknown"."""
     import pandas as pd  # noqa: PLC0415 - likewise

@@ -95,10 +95,10 @@ def _stain(patches: pd.DataFrame) -> Iterator[Row]:
     split, slide = patches["split"], patches["slide"]
     values = patches[list(_STAIN)].to_numpy(np.float64)
     whole = np.isfinite(values).all(axis=1) & split.notna().to_numpy()
-    if not whole.any():
-        return
     with_slides = bool(slide.notna().any())
     within = whole & slide.notna().to_numpy() if with_slides else whole
+    if within.sum() < 2:  # nothing has a spread
+        return
     group = (slide if with_slides else split)[within].to_numpy()
     frame = pd.DataFrame(values[within])
     centred = frame - frame.groupby(group).transform("mean")

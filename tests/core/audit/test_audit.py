@@ -28,7 +28,7 @@ from core.audit.measures import measure
 from core.audit.run import Watch, prepare, run_audit
 from core.errors import RunError
 from core.patches import ImageU8
-from tests.core.audit.conftest import CLEAN, Planted
+from tests.core.audit.conftest import CLEAN, Planted, clean_rows, write_kaggle
 from tests.toys import write_patches
 
 
@@ -64,6 +64,14 @@ def test_a_clean_set_has_no_error_and_no_quality_warning(clean_set: Path, tmp_pa
     assert [each.kind for each in findings if each.severity is Severity.ERROR] == []
     assert [each for each in findings if each.area == "quality" and each.severity != "note"] == []
     assert "class-balance" in {each.kind for each in findings}
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_set_too_small_for_a_spread_is_audited_all_the_same(
+    tmp_path: Path, drawn: ImageU8, count: int
+) -> None:
+    write_kaggle(tmp_path / "few", drawn, clean_rows()[:count])
+    assert len(audited(tmp_path / "few", tmp_path / "out").patches) == count
 
 
 def test_moving_a_limit_changes_the_findings_without_measuring_again(

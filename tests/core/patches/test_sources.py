@@ -1,4 +1,5 @@
 import csv
+import gzip
 import hashlib
 import io
 import os
@@ -147,6 +148,37 @@ def test_pcam_opens_with_labels_splits_and_slides(tmp_path: Path) -> None:
         np.testing.assert_array_equal(item.image_rgb_u8, image)
         assert item.sha256 == hashlib.sha256(image.tobytes()).hexdigest()
     assert len(read_all(open_source(train))) == 3
+
+
+@pytest.mark.parametrize("word", ["val", "validation", "Valid", "VAL"])
+def test_a_part_of_pcam_is_read_whatever_its_name(tmp_path: Path, word: str) -> None:
+    images = noise_patches(4)
+    pcam_file(tmp_path, word, images[2:], np.array([0, 1]))
+    pcam_file(tmp_path, "train", images[:2], np.array([1, 0]))
+    entries = open_source(tmp_path).entries
+    assert [entry.split for entry in entries] == ["train"] * 2 + ["valid"] * 2
+    assert [entry.label for entry in entries] == [1, 0, 0, 1]
+
+
+def test_labels_of_pcam_are_found_under_the_other_suffix_of_hdf5(tmp_path: Path) -> None:
+    pcam_file(tmp_path, "test", noise_patches(2), np.array([1, 0]))
+    for file in tmp_path.glob("*.h5"):
+        file.rename(file.with_suffix(".hdf5"))
+    with open_source(tmp_path) as source:
+        assert [(e.label, e.split) for e in source.entries] == [(1, "test"), (0, "test")]
+
+
+def test_a_part_of_pcam_that_is_still_compressed_is_told(tmp_path: Path) -> None:
+    pcam_file(tmp_path, "test", noise_patches(2), np.array([1, 0]))
+    train = pcam_file(tmp_path, "train", noise_patches(2), np.array([1, 0]))
+    for file in tmp_path.glob("*_train_?.h5"):
+        Path(f"{file}.gz").write_bytes(gzip.compress(file.read_bytes()))
+    with open_source(tmp_path) as source:  # both forms of one part: nothing is missing
+        assert (len(source), source.notes) == (4, ())
+    train.unlink()
+    with open_source(tmp_path) as source:
+        assert len(source) == 2
+        assert any(f"still compressed ({train.name}.gz)" in note for note in source.notes)
 
 
 def test_hdf5_that_points_to_another_file_is_refused(tmp_path: Path) -> None:
@@ -454,4 +486,7 @@ def test_a_packed_array_is_read_as_it_lies_and_says_where_it_was_cut_short(tmp_p
         assert isinstance(source.read(5), Patch)
     np.save(file, np.asfortranarray(images))
     with pytest.raises(SourceError, match="C order"):
+        open_source(file)
+    file.write_bytes(file.read_bytes().replace(b"(7, 96", b"(-7,96"))
+    with pytest.raises(SourceError, match="no readable array"):
         open_source(file)
