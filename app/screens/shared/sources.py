@@ -9,6 +9,7 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from app.screens.shared import words
+from app.screens.shared.folder import ChosenFile, chosen_files, pack_folders
 from app.screens.shared.parts import show_problem
 from app.state import address, identity, widgets
 from core.errors import NodelensError
@@ -48,6 +49,7 @@ def new_batch(store: JobFolder, settings: Settings, take: TakeJob = look_at) -> 
         st.caption(words.KEPT_DAYS.format(days=settings.keep_days))
     with folder:
         st.caption(words.FOLDER)
+        pack_folders()
         _upload(
             store, settings, take, name="folder", label="Folder of patches", several="directory"
         )
@@ -89,16 +91,17 @@ def _upload(
     suffixes: list[str] | None = None,
 ) -> None:
     """Draw an uploader; what it brings becomes a job."""
-    files: list[UploadedFile] = st.file_uploader(
+    uploaded: list[UploadedFile] = st.file_uploader(
         label,
         type=suffixes,
         accept_multiple_files=several,
         key=widgets.fresh_key(name),
         label_visibility="collapsed",
     )
-    if not files:
+    if not uploaded:
         return
     try:
+        files = chosen_files(uploaded)
         sizes = [file.size for file in files]
         settings.check_upload(sizes)
         store.require_room(identity.owner(), sum(sizes), quota=settings.quota_bytes)
@@ -108,13 +111,13 @@ def _upload(
         show_problem(error)
         return
     finally:
-        widgets.release(files)
+        widgets.release(uploaded)
     widgets.renew(name)
     take(job)
     st.rerun()
 
 
-def _upload_name(files: Sequence[UploadedFile]) -> str:
+def _upload_name(files: Sequence[ChosenFile]) -> str:
     """Return what to call an upload: its folder, its only file, or its first file and how many."""
     paths = [PurePosixPath(file.name.replace("\\", "/")) for file in files]
     folders = {path.parts[0] for path in paths if len(path.parts) > 1}

@@ -20,7 +20,7 @@ KEPT_DAYS: Final = (
     "and scores. Download what you want to keep."
 )
 FOLDER: Final = (
-    "Choose a folder, or drop its files here: up to about 1,000 patches. Subfolders are included. "
+    "Choose a folder; subfolders are included. Dropping files here does for a few hundred only. "
     "Every file is listed, including files that turn out not to be patches."
 )
 FILES: Final = (
