@@ -101,7 +101,7 @@ ADD_LABELS: Final = (
     "A CSV with the columns id (the file name) and label: 1 or tumour, 0 or normal. The columns "
     "slide and split are optional. The patches are checked again with it."
 )
-USE_BATCH: Final = "Or a batch that is here already, with its labels and scores"
+USE_BATCH: Final = "Or use a batch from this app, with its labels and scores"
 EXAMPLES: Final = "Drawn at random. Click a patch to enlarge it."
 NO_EXAMPLE: Final = "No readable patch of this class."
 NO_LABELS: Final = ("No labels yet.", "Add a CSV with the button “Labels” above.")

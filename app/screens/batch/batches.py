@@ -30,7 +30,7 @@ def _status(store: JobStore, job: Job) -> tuple[str, str]:
     progress = resources.progress(store, job)
     if progress.state == "done":
         called = outcome_counts(resources.rows(store, job))[Outcome.TUMOUR]
-        return progress.state, f"{progress.total:,} inputs, {called:,} called tumour"
+        return progress.state, f"{progress.total:,} patches, {called:,} called tumour"
     if progress.total:
         return progress.state, f"{progress.done:,} of {progress.total:,} inputs"
     return progress.state, "not opened yet"

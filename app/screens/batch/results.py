@@ -55,8 +55,35 @@ def scored_by(job: Job, rows: Sequence[ScoreRow], classifier: Classifier | None)
     if found.more_than_chance:
         st.caption(text)
         st.warning(f"{unlike} {words.UNLIKE_MANY.format(expected=found.expected)}")
+        only(job, "unlike")
     else:
-        st.caption(f"{text} {unlike}")
+        with st.container(horizontal=True, vertical_alignment="center", key="nl-unlike"):
+            st.caption(f"{text} {unlike}")
+            only(job, "unlike")
+
+
+def only(job: Job, name: str) -> bool:
+    """Draw the button that shows only the patches of one of `_ONLY`, then all again.
+
+    Returns:
+        Whether it was pressed: a fragment has to run the page again.
+    """
+    on = bool(widgets.chosen(f"{name}-{job.id}"))
+    return st.button(
+        words.SHOW_ALL if on else words.SHOW_THESE,
+        type="tertiary",
+        on_click=_show_only,
+        args=(job.id, "" if on else name),
+        key=f"only-{name}",
+    )
+
+
+def _show_only(job_id: str, name: str) -> None:
+    _clear_filters(job_id)
+    if name:
+        widgets.choose(f"{name}-{job_id}", True)
+        if widgets.chosen(f"view-{job_id}") == LABELS:  # which has no such filter
+            widgets.choose(f"view-{job_id}", TABLE)
 
 
 def result_histogram(store: JobStore, job: Job) -> None:

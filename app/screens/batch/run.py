@@ -46,7 +46,7 @@ def before_start(store: JobStore, job: Job, classifier: Classifier | None) -> No
     report = looked_at(store, job)
     if report is None:
         return
-    section("What the input contains", _looked_at(report))
+    section("What you added", _looked_at(report))
     known, entries = store.labels(job), resources.source(store, job).entries
     input_report(report, sum(bool(known.of(entry.id, entry.path)) for entry in entries))
     _first_pictures(store, job, report)
@@ -109,8 +109,8 @@ def _views_note(views: TestTimeAugmentation, classifier: Classifier) -> str:
 
 def _looked_at(report: InputReport) -> str:
     if report.looked_at < report.inputs:
-        return f"based on the first {report.looked_at:,} of {report.inputs:,} inputs"
-    return "every input was read"
+        return f"based on the first {report.looked_at:,} of {report.inputs:,} files"
+    return "every file was read"
 
 
 def _to_score(report: InputReport) -> str:
@@ -154,12 +154,12 @@ def input_report(report: InputReport, in_tables: int) -> None:
     exceptions = (
         ("One flat colour", report.flat, "no score: no tissue to judge"),
         ("Unreadable", report.unreadable, "listed below"),
-        ("Copies", report.copies, "identical to an earlier input"),
+        ("Copies", report.copies, "identical to an earlier file"),
         ("Converted", converted, "without loss"),
     )
     stat_strip(
         [
-            Stat("Inputs", f"{report.inputs:,}"),
+            Stat("Files", f"{report.inputs:,}"),
             Stat("Can be scored", f"{report.readable:,}", f"of {report.looked_at:,} checked"),
             *(Stat(name, f"{count:,}", note) for name, count, note in exceptions if count),
             *known,

@@ -7,6 +7,7 @@ import streamlit as st
 
 from app import resources
 from app.screens.batch import words
+from app.screens.batch.results import only
 from app.screens.shared.listing import is_drawn
 from app.screens.shared.parts import plain
 from core.bundle import same_model
@@ -84,6 +85,8 @@ def _line(
             around = sum(margin >= 0 for margin in found.values())
             text = words.AROUND if around else words.AROUND_NONE
             st.caption(text.format(around=around, measured=len(found)))
+            if around and only(job, "around"):
+                st.rerun()
         if task is not None and task.error:
             st.caption(plain(task.error))
         if len(found) < called and store.is_writable:

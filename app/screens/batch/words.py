@@ -51,8 +51,8 @@ UNLIKE_MANY: Final = (
 RESTS_ON: Final = {
     Decisive.CENTRE: "centre",
     Decisive.RING: "surroundings",
-    Decisive.EITHER: "either alone",
-    Decisive.TOGETHER: "both together",
+    Decisive.EITHER: "centre or surroundings",
+    Decisive.TOGETHER: "centre and surroundings",
     Decisive.NO_CALL: "",
 }
 AROUND: Final = (
@@ -65,9 +65,11 @@ AROUND_MEASURE: Final = "Check what {calls:,} tumour calls rest on"
 AROUND_HELP: Final = "Scores each patch six more times, with its centre or surroundings replaced."
 ONLY_AROUND: Final = "Only calls decided by the surroundings"
 AROUND_BADGE: Final = "decided by the surroundings"
+SHOW_THESE: Final = "Show these"
+SHOW_ALL: Final = "Show all"
 ONLY_UNLIKE: Final = "Only patches unlike the training data"
 UNLIKE_BADGE: Final = "unlike the training data"
-SEARCH: Final = "Search names, slides, remarks"
+SEARCH: Final = "Search names"
 TABLE_NAME: Final = "Scored patches of this batch"
 ENLARGE_HELP: Final = "Shows the picture larger."
 MAP_HELP: Final = "Grad-CAM: the places that the network's last layers take as evidence for tumour."
@@ -89,9 +91,9 @@ NO_MATCH: Final = "No patch matches these filters."
 SIZE: Final = "96 × 96 px, about 93 × 93 µm."
 NO_PICTURE: Final = "No picture: this input could not be read."
 FILES: Final = {
-    "CSV": "One line per input, in input order, with the reason if there is no score.",
+    "CSV": "One line per file, in the order of the upload, with the reason if there is no score.",
     "PARQUET": "The same rows with their data types, for analysis.",
-    "KAGGLE": "ID and score. Inputs without a score get the proportion of tumour patches in the "
+    "KAGGLE": "ID and score. Files without a score get the proportion of tumour patches in the "
     "training data.",
     "RUN": "Model, threshold, self-test, software versions, and the hashes of the CSV and Parquet "
     "files.",
@@ -104,7 +106,7 @@ APPLY_HELP: Final = "The scores stay; only the calls change. Each row says which
 NO_LABELS: Final = (
     "No labels for this batch.",
     "Add a CSV with the columns id (the file name) and label (1 or tumour, 0 or normal). "
-    "A column slide makes the intervals honest. A labels.csv among the uploaded files is read too.",
+    "A column slide makes the intervals valid. A labels.csv among the uploaded files is read too.",
 )
 LABELLED: Final = "{labelled:,} of {scored:,} scored patches have a label."
 BY_PATCHES: Final = "Intervals by patches: too narrow where several patches are from one slide."

@@ -114,8 +114,14 @@ DECISIVE: Final = {
         "The call remains when the centre is replaced and changes when the surroundings are. They "
         "do not count for the question.",
     ),
-    Decisive.EITHER: ("Either", "Centre and surroundings each keep the call without the other."),
-    Decisive.TOGETHER: ("Both", "The call needs both: neither keeps it without the other."),
+    Decisive.EITHER: (
+        "Centre or surroundings",
+        "Either of the two keeps the call when the other is replaced.",
+    ),
+    Decisive.TOGETHER: (
+        "Centre and surroundings",
+        "The call needs both: neither keeps it without the other.",
+    ),
     Decisive.NO_CALL: ("No call", "Not called tumour, so there is no call to change."),
 }
 LARGE_CELLS: Final = (

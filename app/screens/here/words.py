@@ -15,9 +15,9 @@ STEPS: Final = (
 )
 STEP_NOTES: Final = (
     "",
-    "AUROC, sensitivity and specificity, and whether so many patches are enough",
-    "what the model claims beside what was found; calibration; unusual tissue",
-    "a threshold for here, or not to use the model; recorded with your name",
+    "AUROC, sensitivity and specificity, and whether there are enough patches",
+    "the model's claims beside your results; calibration; patches unlike the training data",
+    "lock a local threshold, or do not use the model; recorded with your name",
 )
 BRING: Final = (
     "200 to 500 patches, about half of them with tumour in the centre, from as many slides as "
@@ -40,7 +40,7 @@ NOT_LABELLED: Final = (
     "a column slide makes the intervals valid."
 )
 NOT_TAKEN: Final = "Not used as labels: {reason}"
-NOTHING_READABLE: Final = "None of these inputs can be scored: {reason}"
+NOTHING_READABLE: Final = "None of these files can be scored: {reason}"
 STOPPED: Final = "Scoring stopped at {done:,} of {total:,}."
 INTERVALS: Final = {
     "slides": "95 % intervals; whole slides are resampled, because patches of one slide resemble "

@@ -108,7 +108,7 @@ def _from_batch(jobs: JobStore) -> PatchesOfCase | None:
         "Scored batch",
         finished,
         index=next((n for n, job in enumerate(finished) if job.id == looked_at), 0),
-        format_func=lambda job: f"{job.name} · {len(resources.rows(jobs, job)):,} inputs",
+        format_func=lambda job: f"{job.name} · {len(resources.rows(jobs, job)):,} patches",
         key="new-batch",
     )
     job = job or finished[0]

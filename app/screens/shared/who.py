@@ -38,7 +38,9 @@ def person_or_ask(settings: Settings) -> Person | None:
 def _ask() -> None:
     empty(*words.WHO)
     with st.form("who", border=False):
-        given = st.text_input("Your name", max_chars=80, key=_NAME, placeholder="Dr Ann Example")
+        given = st.text_input(
+            "Your name", max_chars=80, key=_NAME, width=400, placeholder="Dr Ann Example"
+        )
         sent = st.form_submit_button("Continue", type="primary", icon=":material/badge:")
     if sent and given and given.strip().isprintable() and given.strip():
         identity.be_reader(given)

@@ -36,11 +36,14 @@ SAMPLES: Final = (
     "real patches."
 )
 ANOTHER_TAB: Final = "Only this browser can see them"
-CENTRE_ONLY: Final = "The score refers only to the outlined centre (32 × 32 px)."
+CENTRE_ONLY: Final = (
+    "The score refers only to the outlined centre "
+    "(32\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}32\N{NO-BREAK SPACE}px)."
+)
 WHO: Final = (
     "Who is reading?",
-    "Every verdict is recorded under a name. Names are not checked here; if they must be proven, "
-    "the operator can set up a login.",
+    "Every verdict is recorded under a name. Nobody checks the name you type; where readers must "
+    "be identified, the operator can set up a login.",
 )
 BAD_NAME: Final = "Enter a name with visible characters."
 LOOKING: Final = "Looking at the input … {done:,} read"

@@ -3,16 +3,16 @@
 from typing import Final
 
 TITLE: Final = "Slides"
-LEAD: Final = "Score the tissue of a slide, cell by cell, and look at the scores where they are."
+LEAD: Final = "Score the tissue of a slide square by square, and see the scores on the slide."
 NO_READER: Final = (
     "Slides need two more libraries on this server. The operator installs them with "
     "`pip install -e '.[slides]'` and restarts the app."
 )
 NO_SLIDE: Final = ("No slide yet.", "Add one above, or open the drawn slide to see a result.")
 UPLOAD: Final = (
-    "One file: a slide of a scanner (.svs, .ndpi, .scn, .bif, tiled .tif) or a region of one "
-    "(.tif, .png, .jpg). Up to {mib:,} MiB. Slides that consist of several files (.mrxs, .vms, "
-    "DICOM) must lie on the server. Labels and overview photographs in the file are never shown."
+    "One file: a scanned slide (.svs, .ndpi, .scn, .bif, tiled .tif) or a region of one "
+    "(.tif, .png, .jpg). Up to {mib:,} MiB. Slides made of several files (.mrxs, .vms, "
+    "DICOM) have to be on the server. The label and macro images in the file are never shown."
 )
 SERVER: Final = "A slide is read where it is. Allowed folders: {roots}"
 DRAWN_NAME: Final = "Drawn lymph node (not tissue)"
@@ -30,8 +30,9 @@ SPACINGS: Final = {0.25: "0.25 µm (40×)", 0.5: "0.5 µm (20×)", 1.0: "1.0 µm
 LOOKING: Final = "Looking for tissue"
 TISSUE: Final = "Tissue"
 TISSUE_NOTE: Final = (
-    "Each cell is 32 × 32 px at 0.97 µm/px, about 31 µm. A cell is scored when enough of it is "
-    "tissue. The rest is greyed: adjust this if tissue is greyed, or glass is not."
+    "Each cell of the grid is a square of 32 × 32 px at 0.97 µm/px, about 31 µm; it is not a "
+    "biological cell. It is scored when enough of it is tissue. The rest is greyed: adjust this if "
+    "tissue is greyed, or glass is not."
 )
 MASK_NEAR: Final = "On a slide of this size the picture shows the tissue roughly."
 NO_TISSUE: Final = "No tissue is found. Lower the limits until the tissue is marked."

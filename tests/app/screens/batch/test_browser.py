@@ -108,7 +108,7 @@ def test_a_reader_uploads_scores_downloads_and_comes_back(
         reader.go()
         reader.page.get_by_text("Files or ZIP").click()
         reader.page.locator("input[type=file]:not([webkitdirectory])").set_input_files(archive)
-        expect(reader.page.get_by_text("What the input contains")).to_be_visible(timeout=SLOW_MS)
+        expect(reader.page.get_by_text("What you added")).to_be_visible(timeout=SLOW_MS)
         zip_address = reader.score()
         csv = reader.download("CSV")
         assert_scores(pd.read_csv(io.BytesIO(csv)), expected(zipped, toy_classifier))
