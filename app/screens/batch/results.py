@@ -58,7 +58,7 @@ def scored_by(job: Job, rows: Sequence[ScoreRow], classifier: Classifier | None)
         only(job, "unlike")
     else:
         with st.container(horizontal=True, vertical_alignment="center", key="nl-unlike"):
-            st.caption(f"{text} {unlike}")
+            st.caption(f"{text} {unlike}", width="content")
             only(job, "unlike")
 
 

@@ -84,7 +84,7 @@ def _line(
         if found:
             around = sum(margin >= 0 for margin in found.values())
             text = words.AROUND if around else words.AROUND_NONE
-            st.caption(text.format(around=around, measured=len(found)))
+            st.caption(text.format(around=around, measured=len(found)), width="content")
             if around and only(job, "around"):
                 st.rerun()
         if task is not None and task.error:

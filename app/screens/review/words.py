@@ -132,8 +132,8 @@ DONE_NEXT: Final = "See where you and the model differ, or save the report."
 AGREE: Final = "Click a patch where you disagree; click again if it cannot be judged."
 AGREE_REST: Final = "“{button}” records, in your name:"
 AGREE_NOTES: Final = (
-    "each verdict is a separate event, given with the score shown, without confidence or tags; the "
-    "time since this page appeared is shared among them",
+    "each verdict is a separate event, given with the score shown, without confidence or reasons; "
+    "the time since this page appeared is shared among them",
     "each can be undone, one at a time, the last one first, or corrected under Earlier verdicts",
 )
 AGAINST: Final = "{count} of these against the model, as marked in the grid"
@@ -165,7 +165,10 @@ CHANGES: Final = (
 GALLERY: Final = ("Look again", "the outlined centre is what was judged")
 NOTHING_AGAIN: Final = "No patch calls for another look: nobody differs from model or readers."
 VERDICTS: Final = ("All verdicts", "click a column to sort")
-TAGS: Final = ("Errors by tag", "a tag marks difficult patches; it need not cause the errors")
+TAGS: Final = (
+    "Errors by reason",
+    "a reason marks difficult patches; it need not cause the errors",
+)
 NO_LABELLED: Final = "No labelled patch was judged, so errors cannot be counted."
 RECORD_NOTE: Final = "append-only; each event contains the hash of the one before"
 DAMAGED: Final = (

@@ -1,6 +1,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from streamlit.testing.v1.element_tree import Block
 
 from app import resources
 from core.bundle import read_card
+from core.files import append_record, read_records
 from core.jobs import Job, JobStore
 from core.scoring import Classifier
 from tests.app.conftest import html, markup, scored_folder
@@ -278,6 +280,25 @@ def test_a_batch_with_labels_is_set_against_them(
     assert any("6 of 6 scored patches" in caption.value for caption in page.caption)
     wrong = [*check.missed, *check.false_alarms]
     assert [row["at"] for row in listed(page)] == wrong
+
+
+def test_one_button_shows_only_the_calls_decided_by_the_surroundings_and_then_all(
+    open_page: OpenPage, store: JobStore, done: Job, toy_classifier: Classifier
+) -> None:
+    rows, measured = store.rows(done), store.surroundings(done)
+    measuring = resources.surroundings(store)
+    opened = partial(resources.job_collection, store, done, drawn=False)
+    measuring.start(done, rows, opened, toy_classifier)
+    measuring.wait(done, timeout_s=60)
+    (line,) = read_records(measured)
+    sha256 = next(row.sha256 for row in rows if row.predicted_label == 1)
+    append_record(measured, {**line, "halves": json.dumps({sha256: (-9.0, 9.0)})})
+    page = open_page("batch", job=done)
+    page.text_input(key=f"text-{done.id}").set_value("no such name").run()
+    page.button(key="only-around").click().run()
+    assert [rows[row["at"]].sha256 for row in listed(page)] == [sha256]
+    page.button(key="only-around").click().run()
+    assert len(listed(page)) == len(rows)
 
 
 def test_a_filter_that_nothing_passes_says_so_and_can_be_cleared(
