@@ -6,13 +6,13 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
-from core.errors import DiskError
+from core.errors import DiskError, RunError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -238,3 +238,21 @@ def guarded(table: "pd.DataFrame") -> "pd.DataFrame":
 def unguarded(text: str) -> str:
     """Return the text that `no_formula` was given."""
     return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
+
+
+def require_apart(written: Iterable[Path | None], read: Iterable[Path | None]) -> None:
+    """Raise if a file that is to be written is one that is read, is named twice, or is a folder.
+
+    Raises:
+        RunError: It is; nothing was written yet.
+    """
+    places = [path.resolve() for path in written if path is not None]
+    inputs = {path.resolve() for path in read if path is not None}
+    for number, place in enumerate(places):
+        if place in inputs or place in places[:number]:
+            raise RunError(
+                f"{place.name} would be written over {'an input' if place in inputs else 'itself'}"
+                "; expected a file of its own for each output. Give it another name."
+            )
+        if place.is_dir():
+            raise RunError(f"{place} is a folder; expected the name of a file. Add one.")

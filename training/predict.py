@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from core.errors import SourceError
+from core.files import require_apart
 from core.patches import PatchSource, open_source
 from core.patches.kaggle import is_kaggle_layout
 from core.scoring import write_kaggle
@@ -30,6 +31,7 @@ def run_predict(options: PredictOptions) -> int:
     members, tta = _members(options)
     beside = options.data / SAMPLE_FILE
     sample = options.sample_submission or (beside if beside.is_file() else None)
+    require_apart((options.out,), (sample, options.data))
     if sample is not None:
         with _test_source(options.data) as source:  # before an hour of scoring
             ids_in_order({entry.id for entry in source.entries}, sample)

@@ -26,7 +26,7 @@ from core.explanation.reliance import CentreTest
 from core.explanation.report import report_html
 from core.explanation.rows import EXPLANATION_COLUMNS, ExplanationRow
 from core.explanation.run import Measurement, explain_source
-from core.files import replacing, sha256_of, write_table
+from core.files import replacing, require_apart, sha256_of, write_table
 from core.options import ExplainOptions
 from core.patches import Patch, PatchSource, open_source
 from core.pictures import png_bytes
@@ -129,6 +129,7 @@ def _check_usage(options: ExplainOptions, out: Path, table: Path) -> None:
     if options.csv is not None and not table.parent.is_dir() and table.parent != out:
         raise RunError(f"There is no folder {table.parent} to write to. Make it first.")
     archive = options.zip
+    require_apart((table, archive), (options.source,))
     if archive is not None and (archive.suffix != ".zip" or not archive.parent.is_dir()):
         raise RunError(f"Found --zip {archive.name}; expected a .zip in a folder that is there.")
     if options.batch_size < 1:

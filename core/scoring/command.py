@@ -14,7 +14,7 @@ from core.bundle import DataSummary, read_bundle
 from core.command_line import Bars, say
 from core.engine import EngineKind, Precision
 from core.errors import RunError
-from core.files import sha256_of
+from core.files import require_apart, sha256_of
 from core.options import MergeOptions, ScoreOptions
 from core.patches import PatchSource, open_source
 from core.patches.colours import colour_notes
@@ -54,6 +54,10 @@ def score_command(options: ScoreOptions) -> int:
         raise RunError(f"There is no folder {out.parent} to write to. Make it first.")
     if options.sample_submission is not None and not options.sample_submission.is_file():
         raise RunError(f"There is no sample submission {options.sample_submission}.")
+    require_apart(
+        (out, options.kaggle),
+        (options.source, options.sample_submission, options.operating_point),
+    )
     journal_path = _journal_path(out)
     shard = None if options.shard is None else Shard.parse(options.shard)
     if shard is not None and options.kaggle is not None:

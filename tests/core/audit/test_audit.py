@@ -70,7 +70,7 @@ def test_a_clean_set_has_no_error_and_no_quality_warning(clean_set: Path, tmp_pa
 def test_a_set_too_small_for_a_spread_is_audited_all_the_same(
     tmp_path: Path, drawn: ImageU8, count: int
 ) -> None:
-    write_kaggle(tmp_path / "few", drawn, clean_rows()[:count])
+    write_kaggle(tmp_path / "few", drawn[:count], clean_rows()[:count])
     assert len(audited(tmp_path / "few", tmp_path / "out").patches) == count
 
 

@@ -192,6 +192,29 @@ def test_the_output_of_a_run_is_no_input_of_the_next(toy_bundle: Path, tmp_path:
         assert len(pd.read_csv(out)) == 3
 
 
+def test_no_output_is_written_over_an_input_or_another_output(
+    toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_patches(tmp_path / "in", 2)
+    listed = tmp_path / "list.csv"
+    listed.write_text("path\n" + "".join(f"in/{f.name}\n" for f in (tmp_path / "in").iterdir()))
+    before = listed.read_bytes()
+    linked = tmp_path / "linked.csv"
+    linked.symlink_to(listed)
+    out = tmp_path / "out.csv"
+    for extra in (
+        ("--out", listed),
+        ("--out", linked),
+        ("--out", out, "--kaggle", out),
+        ("--out", out, "--kaggle", listed),
+        ("--out", out, "--kaggle", tmp_path),
+    ):
+        assert score(listed, *extra, "--model", toy_bundle) == 2
+        assert "; expected" in capsys.readouterr().err
+        assert listed.read_bytes() == before
+        assert not out.exists()
+
+
 def test_nothing_to_score_is_wrong_usage_and_writes_nothing(
     toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
