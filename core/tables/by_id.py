@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -81,6 +81,17 @@ def slide_key(text: str) -> str:
     return _WHOLE_NUMBER.sub(r"\1", folded) if _WHOLE_NUMBER.fullmatch(folded) else folded
 
 
+def look_alike(slides: Iterable[str]) -> tuple[str, str, int] | None:
+    """Return two slides that may be one, by zeros or punctuation, and how many may be."""
+    first: dict[str, str] = {}
+    alike = []
+    for slide in dict.fromkeys(filter(None, slides)):
+        key = re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"[\W_]+", "-", slide_key(slide)).strip("-"))
+        if (other := first.setdefault(key, slide)) != slide:
+            alike.append((other, slide))
+    return (*alike[0], len(alike)) if alike else None
+
+
 def shortened(name: str, ids: Sequence[str]) -> tuple[str, ...]:
     """Return a warning if a spreadsheet took ids for numbers and wrote them as 1.23E+45."""
     found = [patch_id for patch_id in ids if _SHORTENED.fullmatch(patch_id)]
@@ -156,6 +167,11 @@ def spelled(table: Table, columns: Sequence[str]) -> tuple[dict[str, list[str]],
         elif column in SLIDE_COLUMNS:
             first: dict[str, str] = {}
             changed = [first.setdefault(slide_key(cell), cell) for cell in cells]
+            if alike := look_alike(first.values()):
+                notes.append(
+                    f"{table.name}: {counted(alike[2], 'name')} in {column!r} much like another "
+                    f"({alike[0]!r} and {alike[1]!r}). If they are one slide, give it one name."
+                )
         else:
             continue
         different = [(old, new) for old, new in zip(cells, changed, strict=True) if old != new]

@@ -197,6 +197,23 @@ def test_other_slides_stay_others(cells: str) -> None:
     assert len({row["wsi"] for row in known.rows.values()}) == 3
 
 
+@pytest.mark.parametrize(
+    ("cells", "told"),
+    [
+        ("b03|b3", True),
+        ("b_3|b-03", True),
+        ("b3|b30", False),
+        ("b1-1|b11", False),
+        ("b3|b3", False),
+    ],
+)
+def test_slides_that_may_be_one_are_told_and_stay_two(cells: str, told: bool) -> None:
+    text = "id,wsi\n" + "".join(f"{n},{cell}\n" for n, cell in enumerate(cells.split("|")))
+    known = known_by_id(parse_table("t.csv", text.encode()), ["wsi"])
+    assert [row["wsi"] for row in known.rows.values()] == cells.split("|")
+    assert any("1 name in 'wsi' much like another" in note for note in known.notes) is told
+
+
 @pytest.mark.parametrize("word", ["?", "-", "missing", "N.A."])
 def test_a_word_for_unknown_is_no_slide_and_no_missing_id(word: str) -> None:
     found = rows(f"id,slide,remark\n{word},{word},{word}\n".encode())
