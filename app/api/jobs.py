@@ -52,7 +52,7 @@ class JobState(BaseModel):
         total: Inputs in all; 0 while not yet known.
         error: Why it is broken, in words.
         notes: What is to be said of its input as a whole once it is done: tables that were
-            mended, red and blue that look swapped.
+            mended, red and blue that look swapped; of a slide, what was found and not read.
     """
 
     id: str

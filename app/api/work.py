@@ -183,6 +183,10 @@ class RegionJobs(Jobs):
             raise
         return job
 
+    def notes(self, job: Job) -> Sequence[str]:
+        """Return what was found in words: how many cells are flagged, and what was not read."""
+        return [self.store.summary(job)["in_words"]]
+
     def result(self, job: Job, form: ResultForm) -> tuple[str, bytes]:
         """Return a file's name and content."""
         name = _OF_REGIONS[form]

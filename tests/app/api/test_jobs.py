@@ -200,6 +200,7 @@ def test_a_slide_is_scored_cell_by_cell_and_outlined(
         asked = {"kind": "regions", "path": str(roots / "slide.tif")}
         state = finished(client, client.post(JOBS, data=asked))
         assert (state["state"], state["kind"]) == ("done", "regions")
+        assert state["notes"][0].startswith("4 of 64 cells of tissue flagged")
         results = f"{JOBS}/{state['id']}/results"
         cells = pd.read_csv(io.BytesIO(client.get(results).content))
         assert int((cells["predicted_label"] == 1).sum()) == 4
