@@ -23,6 +23,7 @@ from core.slides.outlines import Region, find_regions
 from core.slides.run import score_slide
 from core.slides.tissue import Tissue, TissueRule, find_tissue, has_no_colour
 from core.slides.view import SlideView
+from core.wording import percent, score_text
 
 SUMMARY: Final = "summary.json"
 FILES: Final = (
@@ -222,10 +223,10 @@ def _in_words(counts: dict[str, int], highest: float | None, *, grey: bool) -> s
         return "No tissue was found."
     words = f"{counts['flagged']:,} of {counts['tissue']:,} cells of tissue flagged"
     if highest is not None:
-        words += f", highest score {highest:.3f}"
+        words += f", highest score {score_text(highest)}"
     if counts["unlike_training"]:
         share = counts["unlike_training"] / max(counts["scored"], 1)
-        words += f", {max(share, 0.01):.0%} unlike the training data"
+        words += f", {percent(share, 0)} unlike the training data"
     if counts["scored"] < counts["tissue"]:
         words += f"; {counts['scored']:,} scored"
     if counts["failed"]:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app import resources
 from app.screens.here import words
-from app.screens.shared.listing import badge, marks
+from app.screens.shared.listing import badge, marks, when
 from app.screens.shared.looking import looked_at
 from app.screens.shared.parts import head_line, job_line, plain, section, way_back
 from app.screens.shared.sources import add_labels, new_batch
@@ -57,7 +57,7 @@ def _choose(store: JobStore, settings: Settings) -> None:
         if labelled:
             for job in labelled:
                 st.button(
-                    plain(job.name),
+                    f"{plain(job.name)} · {when(job)}",
                     key=f"here-{job.id}",
                     icon=":material/grid_view:",
                     on_click=address.job.look_at,

@@ -18,7 +18,7 @@ from core.patches import ImageU8
 from core.scoring import Classifier
 from core.slides.review import cells_as_patches
 from core.slides.store import SlideStore
-from core.wording import number
+from core.wording import number, percent
 
 _MANY: Final = 0.05
 _USUAL: Final = 60
@@ -32,7 +32,7 @@ def summary(store: SlideStore, job: Job) -> None:
     st.html(f'<p class="nl-inwords">{found["in_words"]}</p>')
     unlike = counts["unlike_training"] / max(counts["scored"], 1)
     if unlike > _MANY:
-        st.warning(words.UNLIKE_MANY.format(share=unlike), icon=":material/warning:")
+        st.warning(words.UNLIKE_MANY.format(share=percent(unlike, 0)), icon=":material/warning:")
 
 
 def numbers(store: SlideStore, job: Job) -> None:

@@ -80,7 +80,7 @@ MAP: Final = "Heat map"
 MAP_HELP: Final = "Grad-CAM: the places that the network's last layers take as evidence for tumour."
 UNLIKE: Final = "unlike the training data"
 UNLIKE_MANY: Final = (
-    "{share:.0%} of the scored cells are unlike the training data. Do not rely on their scores; "
+    "{share} of the scored cells are unlike the training data. Do not rely on their scores; "
     "check organ, stain, focus and pixel size."
 )
 REVIEW: Final = "Read cells yourself, one by one, and record your verdicts."
