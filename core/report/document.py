@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from io import BytesIO
 from pathlib import Path
 from typing import Final, cast
 
@@ -140,9 +139,7 @@ def _line(name: str, value: str) -> str:
 def _picture(sheets: Sheets, image_rgb_u8: ImageU8, left: float, top: float, told: str) -> None:
     factor = max(1, ENLARGED * PATCH_SIZE_PX // len(image_rgb_u8))  # a map is enlarged already
     large = image_rgb_u8.repeat(factor, axis=0).repeat(factor, axis=1)
-    buffer = BytesIO()
-    Image.fromarray(large).save(buffer, "PNG")
-    sheets.image(buffer, left, top, _PICTURE_MM, _PICTURE_MM, alt_text=told)
+    sheets.image(Image.fromarray(large), left, top, _PICTURE_MM, _PICTURE_MM, alt_text=told)
     _box(sheets, left + _PICTURE_MM / 3, top + _PICTURE_MM / 3, _PICTURE_MM / 3)
 
 
