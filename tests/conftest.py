@@ -6,11 +6,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
 from core.scoring import Classifier, open_classifier
 from tests.toys import write_toy_bundle
 
 torch.set_num_threads(1)
+# What an example takes on a busy machine says nothing of the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -38,7 +38,6 @@ def test_every_answer_is_as_the_schema_says(api_schema: BaseSchema) -> None:
 
         @settings(
             max_examples=10,
-            deadline=None,
             derandomize=True,
             database=None,
             phases=(Phase.explicit, Phase.generate),

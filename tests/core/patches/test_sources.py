@@ -423,7 +423,7 @@ def test_shown_paths_hold_no_control_or_direction_characters(name: str) -> None:
     assert isinstance(is_hidden(shown), bool)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(start=st.integers(0, 12), stop=st.integers(0, 12), workers=st.integers(0, 3))
 def test_a_stream_is_the_slice_of_single_reads_whatever_the_workers(
     tmp_path_factory: pytest.TempPathFactory, start: int, stop: int, workers: int

@@ -147,7 +147,7 @@ def ring_area(ring: NDArray[np.float64]) -> float:
     return abs(shoelace(np.concatenate([ring, ring[:1]]).tolist()))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.integers(0, 2**32 - 1), st.floats(0.1, 0.9))
 def test_outlines_are_simple_rings_within_the_flagged_cells(seed: int, share: float) -> None:
     flagged = np.random.default_rng(seed).random((9, 11)) < share

@@ -89,7 +89,7 @@ def run_to_the_end(cells: Cells, flagged: NDArray[np.bool_]) -> None:
         )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32 - 1), st.floats(0.01, 0.6))
 def test_coarse_to_fine_loses_no_flagged_square_of_two(seed: int, share: float) -> None:
     rng = np.random.default_rng(seed)
@@ -105,7 +105,7 @@ def test_coarse_to_fine_loses_no_flagged_square_of_two(seed: int, share: float) 
     assert not cells.flagged[~flagged].any()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32 - 1), st.floats(0.3, 1), st.booleans())
 def test_coarse_to_fine_begins_with_one_of_every_square_and_no_more_than_a_grid(
     seed: int, share: float, smooth: bool

@@ -37,7 +37,7 @@ def test_another_seed_gives_another_image() -> None:
     assert len(images) == 20
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(seed=seeds, tissue=tissues)
 def test_tumour_in_the_centre_stays_in_the_centre(seed: int, tissue: TissueKind) -> None:
     patch = draw_patch(place=TumourPlace.CENTRE, tissue=tissue, seed=seed)
@@ -47,7 +47,7 @@ def test_tumour_in_the_centre_stays_in_the_centre(seed: int, tissue: TissueKind)
     assert patch.label == 1
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(seed=seeds, tissue=tissues)
 def test_tumour_in_the_ring_leaves_the_label_negative(seed: int, tissue: TissueKind) -> None:
     patch = draw_patch(place=TumourPlace.RING, tissue=tissue, seed=seed)
@@ -57,7 +57,7 @@ def test_tumour_in_the_ring_leaves_the_label_negative(seed: int, tissue: TissueK
     assert patch.label == 0
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(seed=seeds, tissue=tissues)
 def test_tumour_in_both_lies_inside_and_outside(seed: int, tissue: TissueKind) -> None:
     patch = draw_patch(place=TumourPlace.BOTH, tissue=tissue, seed=seed)
@@ -67,7 +67,7 @@ def test_tumour_in_both_lies_inside_and_outside(seed: int, tissue: TissueKind) -
     assert patch.label == 1
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(seed=seeds, tissue=tissues)
 def test_a_patch_without_tumour_has_an_empty_mask(seed: int, tissue: TissueKind) -> None:
     patch = draw_patch(place=TumourPlace.NONE, tissue=tissue, seed=seed)

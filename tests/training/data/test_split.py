@@ -14,7 +14,7 @@ from training.options import Fold
 PATCHES = st.lists(st.tuples(st.integers(0, 1), st.integers(-1, 14)), min_size=30, max_size=200)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(patches=PATCHES, seed=st.integers(0, 9))
 def test_no_slide_trains_and_validates(patches: list[tuple[int, int]], seed: int) -> None:
     table = toy_table(
@@ -103,7 +103,7 @@ def splits(table: PatchTable, seed: int) -> Iterator[Split]:
             yield attempt()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(patches=PARTS, seed=st.integers(0, 9))
 def test_declared_test_patches_take_no_part_in_any_split(
     patches: list[tuple[int, int, str]], seed: int
