@@ -127,7 +127,7 @@ def engine_alone(checks: Checks) -> None:
         engine = checks.engines[precision]
         found = rate(lambda engine=engine: engine.logits(data), len(data))  # type: ignore[misc]
         checks.note(**{f"{precision}_engine_alone_per_s": found})
-    few = data[: max(32, checks.many // 8)]
+    few = data[: max(8, checks.many // 8)]
     engine = checks.engines[Precision.EXACT]
     one = rate(lambda: engine.logits(few), len(few))["median"]
     eight = rate(lambda: engine.d4_logits(few), len(few))["median"]
