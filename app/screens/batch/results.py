@@ -52,14 +52,15 @@ def scored_by(job: Job, rows: Sequence[ScoreRow], classifier: Classifier | None)
         st.caption(text)
         return
     unlike = words.UNLIKE.format(unlike=found.unlike, compared=found.compared)
+    many = words.UNLIKE_MANY.format(expected=found.expected)
     if found.more_than_chance:
         st.caption(text)
-        st.warning(f"{unlike} {words.UNLIKE_MANY.format(expected=found.expected)}")
-        only(job, "unlike")
-    else:
-        with st.container(horizontal=True, vertical_alignment="center", key="nl-unlike"):
+    with st.container(horizontal=True, vertical_alignment="center", key="nl-unlike"):
+        if found.more_than_chance:
+            st.warning(f"{unlike} {many}")
+        else:
             st.caption(f"{text} {unlike}", width="content")
-            only(job, "unlike")
+        only(job, "unlike")
 
 
 def only(job: Job, name: str) -> bool:

@@ -172,7 +172,7 @@ def essential_figures(scene: Scene) -> None:
         _figure(
             scene,
             "precision-recall",
-            f"Precision–recall, average {study.average_precision:.3f}",
+            f"Precision–recall, average precision {study.average_precision:.3f}",
             f"{percent(study.prevalence)} tumour here, not clinical",
             figures.precision_recall(
                 study.precision_recall,
