@@ -103,6 +103,8 @@ class Walk:
             for part, key in (("hidden", "t"), ("score", "k")):
                 title.wait_for()
                 self.page.locator(f".nl-read-{part}").wait_for()
+                # The desk counts from the picture, which comes after the words at the first patch.
+                self.page.locator('[data-part="stage"] img').wait_for()
                 self.page.wait_for_timeout(200)
                 self.page.keyboard.press(key)
         expect(self.page.get_by_text("You have read every patch")).to_be_visible()
