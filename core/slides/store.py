@@ -307,7 +307,9 @@ class SlideStore(Runner[BackgroundTask]):
         if task is not None and (task.is_alive() or task.error):
             return task.progress()
         if (self.result(job) / SUMMARY).is_file():
-            return JobProgress("done")
+            cells = self.summary(job)["cells"]
+            tried = cells["scored"] + cells["failed"]
+            return JobProgress("done", done=tried, total=tried)
         stopped = (self.result(job) / JOURNAL).is_file()
         return JobProgress("stopped" if stopped else "new", done=task.done if task else 0)
 

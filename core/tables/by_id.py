@@ -82,14 +82,23 @@ def slide_key(text: str) -> str:
 
 
 def look_alike(slides: Iterable[str]) -> tuple[str, str, int] | None:
-    """Return two slides that may be one, by zeros or punctuation, and how many may be."""
+    """Return two slides that may be one, and how many may be.
+
+    Names that differ by zeros or punctuation only, and a path that ends in another slide's name.
+    """
     first: dict[str, str] = {}
     alike = []
-    for slide in dict.fromkeys(filter(None, slides)):
-        key = re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"[\W_]+", "-", slide_key(slide)).strip("-"))
-        if (other := first.setdefault(key, slide)) != slide:
-            alike.append((other, slide))
+    for slide in sorted(dict.fromkeys(filter(None, slides)), key=lambda one: "/" in id_key(one)):
+        last = first.get(_loosely(id_key(slide).rpartition("/")[2]), slide)
+        other = first.setdefault(_loosely(slide), slide)
+        if (same := last if other == slide else other) != slide:
+            alike.append((same, slide))
     return (*alike[0], len(alike)) if alike else None
+
+
+def _loosely(slide: str) -> str:
+    key = re.sub(r"[\W_]+", "-", slide_key(slide)).strip("-")
+    return re.sub(r"(?<!\d)0+(?=\d)", "", key)
 
 
 def shortened(name: str, ids: Sequence[str]) -> tuple[str, ...]:

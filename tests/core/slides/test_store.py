@@ -129,7 +129,8 @@ def test_a_stopped_slide_resumes_and_ends_like_an_unbroken_one(
     assert another.progress(job).state == "stopped"
     another.start(job, classifier)
     another.wait(job, 60)
-    assert another.progress(job).state == "done"
+    finished = another.progress(job)
+    assert (finished.state, finished.done, finished.total) == ("done", once, once)
     assert engine.judged == 2 * once
     for name in ("cells.csv", "cells.geojson.gz", "regions.geojson", "heatmap.tif"):
         found = (another.result(job) / name).read_bytes()

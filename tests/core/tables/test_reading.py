@@ -202,6 +202,9 @@ def test_other_slides_stay_others(cells: str) -> None:
     [
         ("b03|b3", True),
         ("b_3|b-03", True),
+        ("b03.svs|/data/b03.svs", True),
+        ("D:\\scans\\b3.svs|b03", True),
+        ("case 1/slide|case 2/slide", False),
         ("b3|b30", False),
         ("b1-1|b11", False),
         ("b3|b3", False),
