@@ -49,7 +49,7 @@ def _upload(pack: Pack, device: torch.device) -> Tensor:
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
-    """Return a CPU tensor on the device; on CUDA the copy takes its place among the queued work."""
-    if device.type != "cuda":
+    """Return a tensor on the device; to CUDA the copy takes its place among the queued work."""
+    if device.type != "cuda" or tensor.is_cuda:
         return tensor.to(device)
     return tensor.pin_memory().to(device, non_blocking=True)

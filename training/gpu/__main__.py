@@ -34,7 +34,10 @@ class CourseOptions:
         out: Folder for weights and scores; decoded patches are kept beside it.
         rehearse: Take so many patches and two steps a stage, to see that everything runs.
         seed: Of folds, order and variation.
-        steps: Factor of the steps of every stage.
+        trunk_steps: Batches of 64 at 96 px.
+        branch_steps: Of each branch at 192 px.
+        student_steps: Of each student, at most.
+        small_steps: Of each small student.
         colour: Share of the recipe's limits of stain and light.
         swaps: Share of the patches that take on the stain statistics of another.
         transplants: Share of the patches that teachers see in other surroundings.
@@ -50,7 +53,10 @@ class CourseOptions:
     out: Path
     rehearse: int | None = None
     seed: int = 0
-    steps: float = 1.0
+    trunk_steps: int = 1400
+    branch_steps: int = 900
+    student_steps: int = 1500
+    small_steps: int = 1500
     colour: float = 0.5
     swaps: float = 0.3
     transplants: float = 0.15
@@ -66,7 +72,7 @@ def course(options: Annotated[CourseOptions, Flat]) -> int:
     import torch  # noqa: PLC0415
     from safetensors.torch import save_file  # noqa: PLC0415
 
-    from training.gpu.course import Course  # noqa: PLC0415
+    from training.gpu.course import CHOSEN, Course  # noqa: PLC0415
 
     cohort, start = _prepared(options)
     plan = _plan(options)
@@ -75,12 +81,12 @@ def course(options: Annotated[CourseOptions, Flat]) -> int:
     def keep(name: str, networks: "Sequence[Weights]", size_px: int) -> None:
         facts = {"stage": name, "input_size_px": str(size_px)}
         *folds, refit = networks
-        save_file(_plain(refit, torch.float32), options.out / f"{name}.safetensors", facts)
-        if name == "final":
-            # Half the bytes: the folds' networks only show where the scores came from.
-            for number, fold in enumerate(folds, start=1):
-                path = options.out / f"fold-{number}.safetensors"
-                save_file(_plain(fold, torch.float16), path, facts)
+        for number, weights in enumerate((refit, *folds)):
+            part = f"fold-{number}" if number else "refit"
+            path = options.out / f"{name}-{part}.safetensors"
+            # A file of weights in 32 bits is below 16 MiB; small students' folds take half of it.
+            half = number and name != CHOSEN
+            save_file(_plain(weights, torch.float16 if half else torch.float32), path, facts)
         write()
 
     def write() -> None:
@@ -96,6 +102,7 @@ def course(options: Annotated[CourseOptions, Flat]) -> int:
         facts = {
             "plan": asdict(plan),
             "table": way.table,
+            "chosen": way.chosen,
             "torch": torch.__version__,
             "device": torch.cuda.get_device_name() if cuda else "cpu",
         }
@@ -154,16 +161,16 @@ def _plan(options: CourseOptions) -> "Plan":
     from training.gpu.course import COLOUR, Plan, scaled  # noqa: PLC0415
     from training.gpu.variation import Strength  # noqa: PLC0415
 
-    def steps(usual: int) -> int:
-        return REHEARSED_STEPS if options.rehearse else round(usual * options.steps)
+    def steps(wanted: int) -> int:
+        return REHEARSED_STEPS if options.rehearse else wanted
 
     usual = Plan(Strength(scaled(COLOUR, options.colour), options.transplants, options.swaps))
     return replace(
         usual,
-        trunk_steps=steps(usual.trunk_steps),
-        branch_steps=steps(usual.branch_steps),
-        student_steps=steps(usual.student_steps),
-        small_steps=steps(usual.small_steps),
+        trunk_steps=steps(options.trunk_steps),
+        branch_steps=steps(options.branch_steps),
+        student_steps=steps(options.student_steps),
+        small_steps=steps(options.small_steps),
         branches=options.branches,
         students=options.students,
         small=options.small,

@@ -7,7 +7,7 @@ train.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -43,6 +43,9 @@ COLOUR: Final = Augmentation(
     channel=0.05,
 )
 """Limits of the recipe `ours_lite0_192`; a course takes a share of them."""
+LEAST_CENTRE_AUROC: Final = 0.40
+"""A network below this follows the surroundings; it ships only if all are."""
+CHOSEN: Final = "chosen"
 
 
 def scaled(colour: Augmentation, share: float) -> Augmentation:
@@ -100,7 +103,7 @@ def affordable_steps(plan: Plan, spent_seconds: float, branch_seconds: float) ->
     step = branch_seconds / plan.branch_steps
     left = plan.seconds - spent_seconds - len(plan.small) * plan.small_steps * 0.7 * step
     affordable = int(left / (2 * step * len(plan.students)) / 50) * 50
-    return max(200, min(plan.student_steps, affordable))
+    return min(plan.student_steps, max(200, affordable))
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,6 +192,27 @@ class Cohort:
         return float(roc_auc_score(np.concatenate(labels), np.concatenate(scores)))
 
 
+@dataclass(frozen=True)
+class Candidate:
+    """Networks that may ship: one of each fold, and the refit behind them.
+
+    Attributes:
+        networks: Their weights.
+        auroc: Pooled, out of fold.
+        centre: Out-of-fold AUROC of the centre's label in surroundings of the other one.
+    """
+
+    networks: Sequence[Weights]
+    auroc: float
+    centre: float
+
+
+def choose(candidates: Mapping[str, Candidate]) -> str:
+    """Return the name of the best out of fold among those that heed the centre."""
+    heeding = {n: c for n, c in candidates.items() if c.centre >= LEAST_CENTRE_AUROC}
+    return max(heeding or candidates, key=lambda name: candidates[name].auroc)
+
+
 @dataclass
 class Course:
     """A course on its way.
@@ -199,11 +223,13 @@ class Course:
         start: Weights that all networks start from.
         say: Told of progress.
         seed: Of order and variation.
-        keep: Called with a name, the networks (folds, then the refit) and their size after each
-            stage that may ship.
+        keep: Called with a name, the networks (folds, then the refit) and their size whenever
+            a candidate is the best so far, and for each small student.
         began: When, by the monotonic clock.
         scores: Out-of-fold logits by name: (N,) or (N, 8).
         table: A line of what each stage reached.
+        candidates: What may ship, by name.
+        chosen: The name of the best of them so far.
     """
 
     cohort: Cohort
@@ -215,9 +241,15 @@ class Course:
     began: float = field(default_factory=time.monotonic)
     scores: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     table: list[dict[str, float | str]] = field(default_factory=list)
+    candidates: dict[str, Candidate] = field(default_factory=dict)
+    chosen: str = ""
 
-    def run(self) -> list[dict[str, Tensor]]:
-        """Run all stages and return the final networks: the folds' and the refit."""
+    def run(self) -> None:
+        """Run all stages.
+
+        Candidates are the mean of the branches' weights, each student, the mean of the students,
+        and the mean of that and of the branches' mean.
+        """
         plan, say = self.plan, self.say
         learners = self.cohort.learners(plan.architecture, seed=self.seed)
         trunk = train_stage(
@@ -237,7 +269,7 @@ class Course:
         together = np.mean([self.scores[f"branch-{n + 1}"] for n in range(plan.branches)], axis=0)
         self._note("branches, mean of logits", together)
         soup = [mean_weights(parts) for parts in zip(*branches, strict=True)]
-        self.judge("soup", soup, plan.size_px)
+        self.nominate("soup", soup)
         teachers = list(zip(*branches, strict=True))
         steps = affordable_steps(plan, time.monotonic() - self.began, branch_seconds)
         say(f"{steps} steps a student")
@@ -250,11 +282,12 @@ class Course:
             )
             seeded = self._seeded(learners, 10 + number)
             students.append(train_stage(stage, seeded, soup, teachers, say=say))
-            self.judge(stage.name, students[-1], plan.size_px, every_view=True)
-            self._keep(stage.name, students[-1], plan.size_px)
-        final = [mean_weights(parts) for parts in zip(*students, strict=True)]
-        self.judge("final", final, plan.size_px, every_view=True)
-        self._keep("final", final, plan.size_px)
+            self.nominate(stage.name, students[-1])
+        together = [mean_weights(parts) for parts in zip(*students, strict=True)]
+        self.nominate("students", together)
+        self.nominate("all", [mean_weights(pair) for pair in zip(soup, together, strict=True)])
+        say(f"chosen: {self.chosen}")
+        chosen = self.candidates[self.chosen].networks
         for size_px in plan.small:
             stage = self._stage(f"small-{size_px}", size_px, plan.small_steps, 1e-3)
             seeded = self._seeded(learners, 20 + size_px)
@@ -262,13 +295,21 @@ class Course:
                 stage,
                 seeded,
                 trunk if size_px == 96 else soup,
-                [[w] for w in final],
+                [[w] for w in chosen],
                 plan.size_px,
                 say=say,
             )
             self.judge(stage.name, small, size_px, every_view=True)
             self._keep(stage.name, small, size_px)
-        return final
+
+    def nominate(self, name: str, networks: Sequence[Weights]) -> None:
+        """Judge networks of the plan's size as some that may ship; the best so far is kept."""
+        auroc, centre = self.judge(name, networks, self.plan.size_px, every_view=True)
+        self.candidates[name] = Candidate(networks, auroc, centre)
+        if (best := choose(self.candidates)) != self.chosen:
+            # At once: a borrowed machine may be gone before the course ends.
+            self.chosen = best
+            self._keep(CHOSEN, self.candidates[best].networks, self.plan.size_px)
 
     def _stage(self, name: str, size_px: int, steps: int, rate: float) -> Stage:
         plan = self.plan
@@ -276,8 +317,8 @@ class Course:
 
     def judge(
         self, name: str, networks: Sequence[Weights], size_px: int, *, every_view: bool = False
-    ) -> None:
-        """Score out of fold and note what it is worth."""
+    ) -> tuple[float, float]:
+        """Score out of fold, note what it is worth and return the AUROC and that of the centre."""
         views = range(8) if every_view else (0,)
         logits = self.cohort.out_of_fold(
             self.plan.architecture, networks, size_px, views=tuple(views)
@@ -288,6 +329,7 @@ class Course:
         if every_view:
             self.scores[f"{name}-d4"] = logits
             self._note(f"{name}, mean of eight orientations", logits.mean(axis=1))
+        return self.cohort.auroc(logits[:, 0]), centre
 
     def _note(self, name: str, logits: NDArray[np.float32], **more: float) -> None:
         line: dict[str, float | str] = {"stage": name, "auroc": self.cohort.auroc(logits), **more}

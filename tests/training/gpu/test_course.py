@@ -17,7 +17,17 @@ from core.bundle import Architecture, build_network
 from training.average import mean_weights
 from training.gpu.__main__ import main
 from training.gpu.archive import PackedPatches
-from training.gpu.course import COLOUR, Cohort, Course, Plan, affordable_steps, scaled
+from training.gpu.course import (
+    CHOSEN,
+    COLOUR,
+    Candidate,
+    Cohort,
+    Course,
+    Plan,
+    affordable_steps,
+    choose,
+    scaled,
+)
 from training.gpu.lockstep import Weights
 from training.gpu.variation import Strength
 
@@ -78,25 +88,46 @@ def test_the_refit_trains_on_all_patches(cohort: Cohort) -> None:
     assert sorted(rows[-1].numpy()) == list(range(60))
 
 
-def test_a_course_scores_every_stage_and_ends_in_the_mean_of_its_students(cohort: Cohort) -> None:
+def test_a_course_scores_every_stage_and_keeps_the_candidate_it_chose(cohort: Cohort) -> None:
     torch.manual_seed(0)
     start = build_network(SMALL).state_dict()
-    stages: dict[str, list[Weights]] = {}
+    kept: dict[str, list[Weights]] = {}
 
     def keep(name: str, networks: Sequence[Weights], size_px: int) -> None:
-        stages[name] = list(networks)
+        kept[name] = list(networks)
 
     course = Course(cohort, PLAN, start, lambda _: None, keep=keep)
-    final = course.run()
+    course.run()
 
-    expected = mean_weights([stages["student-1"][-1], stages["student-2"][-1]])
-    for name, value in final[-1].items():
+    assert set(course.candidates) == {"soup", "student-1", "student-2", "students", "all"}
+    assert course.chosen == choose(course.candidates)
+    nominated = {name: one.networks for name, one in course.candidates.items()}
+    expected = mean_weights([nominated["student-1"][-1], nominated["student-2"][-1]])
+    for name, value in nominated["students"][-1].items():
         torch.testing.assert_close(value, expected[name])
+    for kept_one, chosen in zip(kept[CHOSEN], nominated[course.chosen], strict=True):
+        torch.testing.assert_close(dict(kept_one), dict(chosen))
+    assert set(kept) == {CHOSEN, "small-64"}
     known = cohort.folds >= 0
     for logits in course.scores.values():
         assert np.isfinite(logits[known]).all()
         assert np.isnan(logits[~known]).all()
-    assert course.scores["final-d4"].shape == (60, 8)
+    assert course.scores["students-d4"].shape == (60, 8)
+
+
+@pytest.mark.parametrize(
+    ("centre_of_best", "chosen"), [(0.40, "best"), (0.39, "second"), (None, "best")]
+)
+def test_the_best_out_of_fold_ships_unless_it_follows_the_surroundings(
+    centre_of_best: float | None, chosen: str
+) -> None:
+    others = 0.5 if centre_of_best is not None else 0.1
+    candidates = {
+        "worst": Candidate([], 0.95, others),
+        "best": Candidate([], 0.97, centre_of_best or 0.1),
+        "second": Candidate([], 0.96, others),
+    }
+    assert choose(candidates) == chosen
 
 
 def test_the_first_orientation_of_the_eight_is_the_plain_score(cohort: Cohort) -> None:
@@ -139,5 +170,8 @@ def test_a_rehearsal_from_archives_writes_weights_and_scores(
     scores = np.load(out / "scores.npz")
     assert len(scores["ids"]) == 24
     assert set(scores["slides"][scores["folds"] < 0]) == {""}
-    assert len(load_file(out / "fold-5.safetensors")) == len(load_file(out / "final.safetensors"))
-    assert [line["stage"] for line in json.loads((out / "course.json").read_text())["table"]][-1]
+    facts = json.loads((out / "course.json").read_text())
+    assert facts["chosen"] in {"soup", "student-1", "students", "all"}
+    for kind in ("chosen", "small-64"):
+        parts = [load_file(out / f"{kind}-{part}.safetensors") for part in ("refit", "fold-5")]
+        assert set(parts[0]) == set(parts[1])
