@@ -1,4 +1,4 @@
-"""Patches as PNG: enlarged by whole factors, never smoothed, never as JPEG."""
+"""Patches as PNG, never as JPEG: as they are, small, or enlarged."""
 
 import base64
 import io
@@ -42,9 +42,10 @@ def png_uri(image_rgb_u8: ImageU8) -> str:
 
 
 def enlarged_png(image_rgb_u8: ImageU8, *, scale: int = DETAIL_SCALE) -> bytes:
-    """Return a patch (96, 96, 3) enlarged by a whole factor as PNG, its centre outlined."""
-    large = image_rgb_u8.repeat(scale, axis=0).repeat(scale, axis=1)  # (96 s, 96 s, 3)
-    return png_bytes(boxed(large, scale))
+    """Return a patch (96, 96, 3) enlarged smoothly by a whole factor, centre outlined, as PNG."""
+    size = (image_rgb_u8.shape[1] * scale, image_rgb_u8.shape[0] * scale)
+    large = Image.fromarray(image_rgb_u8).resize(size, Image.Resampling.BICUBIC)
+    return png_bytes(boxed(np.asarray(large), scale))
 
 
 def boxed(picture_rgb_u8: ImageU8, zoom: int) -> ImageU8:

@@ -22,6 +22,15 @@ NOTHING: Final = "–"
 _SPACE: Final = "\u00a0"  # a number and its unit stay on one line
 
 
+def patches_text(name: str) -> str:
+    """Return the name of a validation set as a reader takes it.
+
+    Cards say that every fold of a cross-validation was scored by the model of the others.
+    """
+    data, _, folds = name.partition(", out of fold in a cross-validation")
+    return f"{data}, each patch scored by a model that never saw its slide" if folds else data
+
+
 def call_text(call: str) -> str:
     """Return a call, a verdict or an outcome with its sign, "▲ tumour"."""
     return f"{SIGNS[call]} {call}"

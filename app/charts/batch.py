@@ -39,9 +39,9 @@ def score_histogram(
             "<extra>%{fullData.name}</extra>",
         )
     if lower_threshold is not None:
-        _mark(figure, lower_threshold, f"Grey zone from {lower_threshold:.3f}", "right", colours)
+        _mark(figure, lower_threshold, f"Grey zone from {lower_threshold:.4f}", "right", colours)
     side = "left" if threshold <= 0.5 or lower_threshold is not None else "right"
-    _mark(figure, threshold, f"Called tumour from {threshold:.3f}", side, colours)
+    _mark(figure, threshold, f"Called tumour from {threshold:.4f}", side, colours)
     dress(figure, colours, height_px=_STRIP_PX)
     figure.update_layout(barmode="stack", bargap=0.05, showlegend=False)
     figure.update_layout(margin={"l": 4, "r": 4, "t": 18, "b": 18})

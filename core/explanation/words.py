@@ -13,7 +13,7 @@ from core.wording import number
 
 
 class Rests(StrEnum):
-    """What a score rests on."""
+    """Where a score's evidence is."""
 
     CENTRE = "centre"
     AROUND = "around"
@@ -28,15 +28,15 @@ class PlainFacts:
     Attributes:
         outcome: What the model made of the patch.
         score: Calibrated probability of tumour in the centre, 0..1; None without a score.
-        rests: Where the evidence lies; None where nothing is known of it.
-        tested: Whether that was found by replacing centre and ring, not read off the map.
+        rests: What the call rests on, by exchanging centre and ring; None where not tested.
+        lies: Where the map lies, which is another measurement; None without a map.
         map_state: How far the map can be trusted.
     """
 
     outcome: Outcome
     score: float | None
     rests: Rests | None
-    tested: bool
+    lies: Rests | None
     map_state: MapState
 
 
@@ -49,7 +49,7 @@ _REGIONS = {
 
 
 def plain_facts(row: ExplanationRow, decides: Decisive | None = None) -> PlainFacts:
-    """Return the facts of a row; what was replaced counts more than where a map lies.
+    """Return the facts of a row.
 
     Args:
         row: Of a patch.
@@ -58,8 +58,7 @@ def plain_facts(row: ExplanationRow, decides: Decisive | None = None) -> PlainFa
     found, score = outcome(row.score), row.score.prob_tumour
     hangs_on = decides if row.reliance is None else row.reliance.decisive
     region = None if hangs_on is None else _REGIONS.get(hangs_on)
-    tested = region is not None
-    return PlainFacts(found, score, region or _by_map(row), tested, row.map_state)
+    return PlainFacts(found, score, region, _by_map(row), row.map_state)
 
 
 def _by_map(row: ExplanationRow) -> Rests | None:
@@ -91,16 +90,25 @@ _OUTCOMES: Final = {
     Outcome.NO_TUMOUR: "No tumour",
     Outcome.GREY_ZONE: "No call",
 }
-_TUMOUR: Final = {
-    Rests.CENTRE: "Mostly on the tissue in the centre.",
-    Rests.AROUND: "Mostly on the tissue around the centre: read this patch yourself.",
-    Rests.BOTH: "Its evidence lies both in the centre and around it.",
-    Rests.NOTHING: "No single place stands out: read this patch yourself.",
+_READ_IT: Final = "read this patch yourself"
+_TESTED: Final[dict[Rests | None, str]] = {
+    Rests.CENTRE: "Exchanging the tissue shows that the call rests on the centre.",
+    Rests.AROUND: "Exchanging the tissue shows that the call rests on the surroundings: "
+    f"{_READ_IT}.",
+    Rests.BOTH: "Exchanging the tissue shows that the call rests on centre and surroundings.",
 }
-_OTHERS: Final = {
+_MAPPED: Final[dict[Rests | None, str]] = {
+    Rests.CENTRE: "The map lies mostly on the centre.",
+    Rests.AROUND: f"The map lies mostly around the centre: {_READ_IT}.",
+    Rests.NOTHING: f"No single place stands out on the map: {_READ_IT}.",
+}
+_DISAGREE: Final[dict[Rests | None, str]] = {
+    Rests.CENTRE: "The map, another measurement, lies mostly on the centre: here the two disagree.",
+    Rests.AROUND: "The map, another measurement, lies mostly around it: here the two disagree.",
+}
+_OTHERS: Final[dict[Rests | None, str]] = {
     Rests.CENTRE: "What little speaks for tumour lies in the centre.",
     Rests.AROUND: "What little speaks for tumour lies around the centre.",
-    Rests.BOTH: "What little speaks for tumour lies in the centre and around it.",
     Rests.NOTHING: "Nothing in the patch speaks clearly for tumour.",
 }
 
@@ -118,10 +126,15 @@ def line_of(facts: PlainFacts) -> str:
     sentences = [f"{call}, {_short(facts.score)}."]
     if facts.outcome is Outcome.GREY_ZONE:
         sentences.append("Between the two thresholds: read this patch yourself.")
-    elif facts.rests is not None:
-        words = _TUMOUR if facts.outcome is Outcome.TUMOUR else _OTHERS
-        sentences.append(words[facts.rests])
-    return " ".join(sentences)
+    elif facts.outcome is not Outcome.TUMOUR:
+        sentences.append(_OTHERS.get(facts.lies, ""))
+    elif facts.rests is None:
+        sentences.append(_MAPPED.get(facts.lies, ""))
+    else:
+        sentences.append(_TESTED[facts.rests])
+        if Rests.BOTH is not facts.rests is not facts.lies:
+            sentences.append(_DISAGREE.get(facts.lies, ""))
+    return " ".join(filter(None, sentences))
 
 
 def _short(score: float) -> str:

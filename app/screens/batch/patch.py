@@ -84,7 +84,7 @@ def patch_detail(
     if done and classifier is not None and can_be_mapped(row, classifier):
         near = [at for at in (position, after, before) if at is not None]
         prepare_maps(store, job, classifier, near)
-    st.caption(f"{words.SIZE} {CENTRE_ONLY}")
+    st.caption(" ".join([words.MAP_HELP] * (found is not None) + [words.SIZE, CENTRE_ONLY]))
     with st.expander("Details", key=f"details-{job.id}"):
         patch_facts(row)
     return position
@@ -190,7 +190,7 @@ def map_toggle(row: ScoreRow, classifier: Classifier | None) -> bool:
         icon=":material/layers:",
         type="primary" if on else "secondary",
         disabled=not possible,
-        help=words.MAP_OTHER_MODEL if other else words.MAP_HELP,
+        help=words.MAP_OTHER_MODEL if other else None,
         on_click=widgets.choose,
         args=(_WANTED, not on),
     )

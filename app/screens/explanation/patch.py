@@ -167,7 +167,7 @@ def _head(row: ExplanationRow) -> None:
     side = "at or above" if (score.prob_tumour or 0) >= score.threshold else "below"
     stat_strip(
         [
-            Stat("Score", score_text(score.prob_tumour), f"{side} {score.threshold:.3f}"),
+            Stat("Score", score_text(score.prob_tumour), f"{side} {score.threshold:.4f}"),
             Stat(
                 "Model's call",
                 call_text(outcome(score)),

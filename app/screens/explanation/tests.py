@@ -112,7 +112,7 @@ def _strip(known: ExplainedPatches, image: ImageU8, row: ExplanationRow, key: st
     st.html(
         f'<div class="nl-strip" style="{columns}" tabindex="0" role="group" '
         'aria-label="The patch with its centre or its surroundings replaced, and its score; '
-        f'▲ at {threshold:.3f} or above"><span></span>{"".join(heads)}{lines}</div>'
+        f'▲ at {threshold:.4f} or above"><span></span>{"".join(heads)}{lines}</div>'
     )
 
 

@@ -32,7 +32,7 @@ from core.jobs import JobStore
 from core.scoring import Classifier
 from core.settings import SAMPLES_TABLE, Settings
 from core.statistics import Evidence, Measured, OperatingTable
-from core.wording import NOTHING, interval_text, percent
+from core.wording import NOTHING, interval_text, patches_text, percent
 
 _LEADS: Final = 0.75
 """Half way from chance; below it the centre does not lead when its surroundings say otherwise."""
@@ -177,7 +177,10 @@ def how_validated(folder: Path, card: Card, point: OperatingPoint) -> None:
     """Draw what the card says about patches that the model was not trained on, and the ROC."""
     data = card.validation.data
     share = percent(data.positives / data.patches) if data.patches else NOTHING
-    section("Validation", f"on {data.name}; none of these patches was used for training")
+    validated = patches_text(data.name)
+    if validated == data.name:
+        validated += "; none of these patches was used for training"
+    section("Validation", f"on {validated}")
     numbers, curve = st.columns([1.6, 1], gap="large")
     with numbers:
         stat_strip(

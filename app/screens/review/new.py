@@ -64,7 +64,8 @@ def new_case(
         icon=":material/play_arrow:",
         key="start-case",
     )
-    st.caption(words.OPENING)
+    once = len(made.patches)
+    st.caption(f"{words.readings(len(made.tasks), once)} {words.OPENING}")
     if not start:
         return
     case = CaseOpened(

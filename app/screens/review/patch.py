@@ -29,7 +29,7 @@ def evidence_html(record: Record, case: CaseOpened, patch: CasePatch | None) -> 
         '<div class="nl-read-score"><div class="nl-read-call">'
         f"<b>{score_text(patch.prob_tumour)}</b>"
         f"<span>model: {call_text(call_of(patch.predicted_label))}</span>"
-        f"<small>threshold {case.threshold:.3f} ({escape(case.operating_point)})</small></div>"
+        f"<small>threshold {case.threshold:.4f} ({escape(case.operating_point)})</small></div>"
         f'<div class="nl-read-scale"><u style="left:{case.threshold:.2%}"></u>'
         f'<i style="left:{patch.prob_tumour:.2%}"></i></div></div>{others}'
     )

@@ -70,6 +70,18 @@ REPEATS_HELP: Final = (
     "readers agree with themselves. Until a reader is through, no count tells them apart."
 )
 READINGS_HELP: Final = "Hidden repeats are among them, so the count gives none away."
+
+
+def readings(tasks: int, patches: int) -> str:
+    """Return how many readings a worklist has, and why more than patches."""
+    if tasks == patches:
+        return f"{patches:,} patches, each once."
+    return (
+        f"{tasks:,} readings: {patches:,} patches, {tasks - patches:,} of them a second time, "
+        "unannounced."
+    )
+
+
 SHOW_ARCHIVED: Final = "Show archived ({count})"
 CASE_MORE: Final = "Rename or archive"
 ARCHIVE: Final = (

@@ -250,7 +250,7 @@ def plain(text: str) -> str:
 
 
 def patch_picture(png: bytes, alt: str) -> None:
-    """Draw an enlarged patch with sharp pixels."""
+    """Draw an enlarged patch."""
     with st.container(key=f"nl-patch-{abs(hash(alt)) % 10**8}"):
         st.image(png, output_format="PNG", width="stretch", alt=alt)
 

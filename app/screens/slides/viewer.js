@@ -167,7 +167,7 @@ class SlideViewer {
       return;
     }
     const moved = Math.abs(threshold - data.threshold) > 1e-12;
-    const share = threshold.toFixed(threshold < 0.1 ? 4 : 3);
+    const share = threshold.toFixed(4);
     const lower = moved && threshold < data.threshold && data.partly ? data.partly : "";
     this.part("back").hidden = !moved;
     this.say(`${count(flagged)} of ${count(this.tissue)} cells at ${share} or higher. ${lower}`);

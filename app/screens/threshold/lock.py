@@ -28,7 +28,7 @@ from core.thresholds import (
     obstacle_to_lock,
     rule_of,
 )
-from core.wording import percent
+from core.wording import patches_text, percent
 
 _NAME_CHARS: Final = 200
 
@@ -69,7 +69,7 @@ def _dialog(scene: Scene) -> None:
     stat_strip(_summary(snapshot))
     st.markdown(
         words.LOCK_POINTS.format(
-            name=plain(scores.name),
+            name=plain(patches_text(scores.name)),
             patches=len(scores.evidence),
             slides=len(scores.slides),
             rule=rule,

@@ -87,7 +87,7 @@ def _typed(threshold: float) -> None:
         min_value=0.0,
         max_value=1.0,
         step=0.01,
-        format="%.6f",
+        format="%.4f",
         key="threshold-box",
         label_visibility="collapsed",
         on_change=lambda: settle(float(str(widgets.chosen("threshold-box"))), True),

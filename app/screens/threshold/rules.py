@@ -147,7 +147,7 @@ def stability_words(study: ThresholdStudy, assumptions: Assumptions) -> str:
         return words.TOO_FEW_SLIDES
     slide, without = stable.most_influential
     return words.STABILITY.format(
-        low=f"{stable.threshold.low:.3f} and {stable.threshold.high:.3f}",
+        low=f"{stable.threshold.low:.4f} and {stable.threshold.high:.4f}",
         draws=len(stable.replicates),
         slide=slide,
         without=without,

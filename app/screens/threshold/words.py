@@ -99,7 +99,7 @@ NO_SUCH_PATCH: Final = {
 STABILITY_OF_RULES: Final = "Choose the threshold by a rule to see how far it would move."
 STABILITY: Final = (
     "On other slides, the same rule would choose between {low} (95 % of {draws:,} slide-bootstrap "
-    "draws). Without slide {slide}, the most influential one, it would choose {without:.3f}."
+    "draws). Without slide {slide}, the most influential one, it would choose {without:.4f}."
 )
 NO_STABILITY_GREY: Final = "For a grey zone this cannot be estimated."
 TOO_FEW_SLIDES: Final = "There are too few slides to estimate this."

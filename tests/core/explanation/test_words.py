@@ -13,23 +13,36 @@ from tests.toys import noise_patches
 IMAGE = noise_patches(1)[0]
 
 
-def facts(outcome: Outcome, score: float, rests: Rests | None) -> PlainFacts:
-    return PlainFacts(outcome, score, rests, tested=True, map_state=MapState.RELIABLE)
+def facts(
+    outcome: Outcome, score: float, rests: Rests | None, lies: Rests | None = None
+) -> PlainFacts:
+    return PlainFacts(outcome, score, rests, lies, map_state=MapState.RELIABLE)
 
 
 @pytest.mark.parametrize(
     ("what", "line"),
     [
         (
-            facts(Outcome.TUMOUR, 0.94, Rests.AROUND),
-            "Tumour, 0.94. Mostly on the tissue around the centre: read this patch yourself.",
+            facts(Outcome.TUMOUR, 0.94, Rests.AROUND, Rests.AROUND),
+            "Tumour, 0.94. Exchanging the tissue shows that the call rests on the surroundings: "
+            "read this patch yourself.",
         ),
         (
-            facts(Outcome.TUMOUR, 0.9991, Rests.CENTRE),
-            "Tumour, more than 0.99. Mostly on the tissue in the centre.",
+            facts(Outcome.TUMOUR, 0.9991, Rests.CENTRE, Rests.AROUND),
+            "Tumour, more than 0.99. Exchanging the tissue shows that the call rests on the "
+            "centre. The map, another measurement, lies mostly around it: here the two disagree.",
         ),
         (
-            facts(Outcome.NO_TUMOUR, 0.001, Rests.NOTHING),
+            facts(Outcome.TUMOUR, 0.7, Rests.BOTH, Rests.CENTRE),
+            "Tumour, 0.70. Exchanging the tissue shows that the call rests on centre and "
+            "surroundings.",
+        ),
+        (
+            facts(Outcome.TUMOUR, 0.6, None, Rests.AROUND),
+            "Tumour, 0.60. The map lies mostly around the centre: read this patch yourself.",
+        ),
+        (
+            facts(Outcome.NO_TUMOUR, 0.001, None, Rests.NOTHING),
             "No tumour, less than 0.01. Nothing in the patch speaks clearly for tumour.",
         ),
         (
@@ -51,17 +64,17 @@ def row(toy_classifier: Classifier) -> ExplanationRow:
     return ExplanationRow(score, Explainer(toy_classifier).explain(IMAGE[None])[0])
 
 
-def test_without_the_test_the_line_rests_on_more_than_half_of_the_map(
+def test_a_map_lies_where_more_than_half_of_it_does(
     row: ExplanationRow,
 ) -> None:
     assert row.explanation is not None
     explanation = replace(row.explanation, odds_factor=10.0)
-    for share, rests in ((0.51, Rests.CENTRE), (0.49, Rests.AROUND), (None, Rests.NOTHING)):
+    for share, lies in ((0.51, Rests.CENTRE), (0.49, Rests.AROUND), (None, Rests.NOTHING)):
         centre = replace(explanation.centre, share=share)
         found = plain_facts(replace(row, explanation=replace(explanation, centre=centre)))
-        assert (found.rests, found.tested) == (rests, False)
+        assert (found.rests, found.lies) == (None, lies)
     weak = replace(row, explanation=replace(explanation, odds_factor=1.1))
-    assert plain_facts(weak).rests is Rests.NOTHING
+    assert plain_facts(weak).lies is Rests.NOTHING
 
 
 def test_an_input_without_a_score_has_nothing_to_explain(row: ExplanationRow) -> None:
