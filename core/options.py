@@ -120,12 +120,8 @@ class ExplainOptions:
         donors: Patches without tumour whose tissue the centre test puts in, best of the same
             laboratory (default: the drawn samples).
         quick: Maps only and untested: no centre test, no eight orientations, no random twins.
-        report: Write explanations-by-class.html, .csv and .parquet: how the measures spread by
-            class and outcome (always done where the source knows labels).
-        zip: Put pictures and table into this ZIP file instead.
         overlays: Write the table only.
         zoom: Whole factor, 1 to 32.
-        palette: Colours of the map: viridis for the target alone, the others against and for.
         smooth: Show the cells of the map as they are.
         shared_scale: Draw all maps on one scale, so that they can be compared.
         batch_size: Inputs per pass.
@@ -142,11 +138,8 @@ class ExplainOptions:
     device: InstalledDevice = field(default_factory=device)
     donors: Path | None = None
     quick: bool = False
-    report: bool = False
-    zip: Path | None = None
     overlays: Annotated[bool, no_flag("--no-overlays")] = True
     zoom: int = 4
-    palette: Literal["viridis", "blue-orange", "teal-yellow", "dark-light"] = "viridis"
     smooth: Annotated[bool, no_flag("--no-smooth")] = True
     shared_scale: bool = False
     batch_size: int = 64

@@ -8,7 +8,7 @@ from dataclasses import replace
 from app.resources.batches import of_rows, rows, source
 from app.resources.caching import cached_by, file_stamp
 from app.resources.model import model_key
-from core.explanation import DonorPool, Explainer, Method, Target, choose_donors
+from core.explanation import DonorPool, Explainer, Method, choose_donors
 from core.explanation.explained import ExplainedPatches, PatchCollection
 from core.explanation.listing import worth_explaining
 from core.explanation.surroundings import Halves, Surroundings
@@ -85,22 +85,20 @@ def scored_here(classifier: Classifier, collection: PatchCollection) -> PatchCol
 
 def _of_explainer(
     classifier: Classifier,
-    method: Method | None,
-    layer: str | None,
-    target: Target,
+    method: Method | None = None,
+    layer: str | None = None,
     collection: PatchCollection | None = None,
 ) -> Hashable:
     donors = _donors_of(method, collection)
     key = "" if donors is None or collection is None else collection.key
-    return model_key(classifier), method, layer, target, key
+    return model_key(classifier), method, layer, key
 
 
 @cached_by(_of_explainer, entries=12)
 def explainer(
     classifier: Classifier,
-    method: Method | None,
-    layer: str | None,
-    target: Target,
+    method: Method | None = None,
+    layer: str | None = None,
     collection: PatchCollection | None = None,
 ) -> Explainer:
     """Return the model with a way to explain it; replacing takes the collection's donors.
@@ -109,7 +107,7 @@ def explainer(
         RunError: Method, layer and network do not fit.
     """
     donors = _donors_of(method, collection)
-    return Explainer(classifier, method=method, layer=layer, target=target, donors=donors)
+    return Explainer(classifier, method=method, layer=layer, donors=donors)
 
 
 def _donors_of(method: Method | None, collection: PatchCollection | None) -> DonorPool | None:
@@ -143,7 +141,7 @@ def halves(
 
 
 def _of_explained(chosen: Explainer, collection: PatchCollection) -> Hashable:
-    way = (chosen.method, chosen.layer.name, chosen.target)
+    way = (chosen.method, chosen.layer.name)
     told = tuple((row.label, row.slide) for row in collection.scores.values())
     return collection.key, model_key(chosen.classifier), way, told
 

@@ -5,8 +5,6 @@ from .cam import Target as Target
 from .cam import Unit as Unit
 from .centre import CentreMeasures as CentreMeasures
 from .centre import measure_centre as measure_centre
-from .distributions import Collected as Collected
-from .distributions import distribution_table as distribution_table
 from .explainer import EXPLAIN_BATCH as EXPLAIN_BATCH
 from .explainer import Explainer as Explainer
 from .explainer import Explanation as Explanation
@@ -17,7 +15,6 @@ from .fillers import FillerKind as FillerKind
 from .fillers import choose_donors as choose_donors
 from .fillers import shipped_donors as shipped_donors
 from .overlay import OverlayStyle as OverlayStyle
-from .overlay import Palette as Palette
 from .overlay import draw_overlay as draw_overlay
 from .overlay import draw_pair as draw_pair
 from .overlay import draw_patch_box as draw_patch_box

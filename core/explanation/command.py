@@ -16,24 +16,21 @@ from tqdm import tqdm
 from core.command_line import say
 from core.errors import RunError
 from core.explanation.cam import Method, Target, unit_of
-from core.explanation.distributions import Collected, distribution_table
 from core.explanation.explainer import Explainer
 from core.explanation.faithfulness import TwinTester
 from core.explanation.fillers import DonorPool, read_donors
-from core.explanation.overlay import OverlayStyle, Palette, shared_scale
-from core.explanation.picture import TABLE_NAME, explained_picture, picture_archive, picture_name
+from core.explanation.overlay import OverlayStyle, shared_scale
+from core.explanation.picture import TABLE_NAME, explained_picture, picture_name
 from core.explanation.reliance import CentreTest
-from core.explanation.report import report_html
 from core.explanation.rows import EXPLANATION_COLUMNS, ExplanationRow
 from core.explanation.run import Measurement, explain_source
-from core.files import replacing, require_apart, sha256_of, write_table
+from core.files import replacing, require_apart
 from core.options import ExplainOptions
 from core.patches import Patch, PatchSource, open_source
 from core.pictures import png_bytes
 from core.scoring import Classifier, Status, open_classifier, write_metadata
 from core.tables import counted
 
-REPORT_STEM: Final = "explanations-by-class"
 ALL_EXPLAINED: Final = 0
 SOME_NOT_EXPLAINED: Final = 1
 
@@ -51,7 +48,7 @@ def explain_command(options: ExplainOptions) -> int:
     out = options.out
     table: Path = options.csv or out / TABLE_NAME
     _check_usage(options, out, table)
-    style = OverlayStyle(zoom=options.zoom, palette=Palette(options.palette), smooth=options.smooth)
+    style = OverlayStyle(zoom=options.zoom, smooth=options.smooth)
     with open_source(options.source) as source:
         classifier = open_classifier(options.model, device=options.device)
         donors = None if options.donors is None else read_donors(options.donors)
@@ -65,7 +62,7 @@ def explain_command(options: ExplainOptions) -> int:
         measurement = _measurement(options, explainer, donors)
         out.mkdir(parents=True, exist_ok=True)
         started, clock = datetime.now(UTC), time.perf_counter()
-        counts, drawn, collected = _write_table(
+        counts, drawn = _write_table(
             table,
             source,
             explain_source(source, explainer, measurement, batch_size=options.batch_size),
@@ -77,11 +74,8 @@ def explain_command(options: ExplainOptions) -> int:
             else None
         )
         pictures = _pictures(source, drawn, scale=scale, style=style)
-        _write_pictures(pictures, out, options.zip, table)
-        if options.report or collected.has_labels:
-            facts = _facts(classifier, explainer, measurement, source)
-            _write_report(out, collected, facts, table)
-            say(f"By class: {out / REPORT_STEM}.html, .csv, .parquet")
+        for name, png in pictures:
+            (out / name).write_bytes(png)
         seconds = time.perf_counter() - clock
     write_metadata(
         table,
@@ -97,13 +91,12 @@ def explain_command(options: ExplainOptions) -> int:
     say(", ".join(f"{count} {status}" for status, count in counts.items()) + f": {table}")
     if drawn:
         unit = unit_of(explainer.method)
-        where = options.zip or out
         full = (
             "each on its own scale"
             if scale is None
             else f"full colour is {scale:.4g} {unit} per cell"
         )
-        say(f"{len(drawn)} pictures in {where}; {full}.")
+        say(f"{len(drawn)} pictures in {out}; {full}.")
         states = Counter(row.map_state for row in drawn.values())
         say(", ".join(f"{count} {state}" for state, count in states.items()) + ".")
     _say_others(out, drawn)
@@ -128,10 +121,7 @@ def _check_usage(options: ExplainOptions, out: Path, table: Path) -> None:
         raise RunError(f"Found --csv {table.name}; expected a name ending in .csv.")
     if options.csv is not None and not table.parent.is_dir() and table.parent != out:
         raise RunError(f"There is no folder {table.parent} to write to. Make it first.")
-    archive = options.zip
-    require_apart((table, archive), (options.source,))
-    if archive is not None and (archive.suffix != ".zip" or not archive.parent.is_dir()):
-        raise RunError(f"Found --zip {archive.name}; expected a .zip in a folder that is there.")
+    require_apart((table,), (options.source,))
     if options.batch_size < 1:
         raise RunError(f"Found --batch-size {options.batch_size}; expected 1 or more.")
 
@@ -150,11 +140,10 @@ def _measurement(
 
 def _write_table(
     table: Path, source: PatchSource, rows: Iterator[ExplanationRow], *, overlays: bool
-) -> tuple[dict[str, int], Drawn, Collected]:
-    """Write the rows and return the count of each status, what is drawn, and all measures."""
+) -> tuple[dict[str, int], Drawn]:
+    """Write the rows and return the count of each status, and what is drawn."""
     counts: Counter[str] = Counter({str(status): 0 for status in Status})
     drawn: Drawn = {}
-    collected = Collected()
     with (
         replacing(table) as temporary,
         temporary.open("w", newline="", encoding="utf-8", errors="replace") as file,
@@ -164,7 +153,6 @@ def _write_table(
         bar = tqdm(rows, total=len(source), unit="patch", desc="Explaining", dynamic_ncols=True)
         for index, row in enumerate(bar):
             counts[str(row.score.status)] += 1
-            collected.add(row)
             named = row
             if overlays and row.explanation is not None:
                 named = replace(row, overlay=picture_name(index, row.score.id))
@@ -172,7 +160,7 @@ def _write_table(
                 kept = replace(named, views=None)
                 drawn[index] = kept
             writer.writerow(named.cells())
-    return dict(counts), drawn, collected
+    return dict(counts), drawn
 
 
 def _pictures(
@@ -185,49 +173,6 @@ def _pictures(
         if isinstance(patch, Patch):
             picture = explained_picture(patch.image_rgb_u8, row, scale=scale, style=style)
             yield row.overlay, png_bytes(picture)
-
-
-def _write_pictures(
-    pictures: Iterator[tuple[str, bytes]], out: Path, archive: Path | None, table: Path
-) -> None:
-    if archive is None:
-        for name, png in pictures:
-            (out / name).write_bytes(png)
-        return
-    with (
-        replacing(archive) as temporary,
-        temporary.open("wb") as file,
-        picture_archive(file) as members,
-    ):
-        members.add_table(table.read_bytes())
-        for name, png in pictures:
-            members.add_picture(name, png)
-
-
-def _write_report(out: Path, collected: Collected, facts: dict[str, str], table: Path) -> None:
-    rows = distribution_table(collected.groups())
-    write_table(out / f"{REPORT_STEM}.csv", rows)
-    write_table(out / f"{REPORT_STEM}.parquet", rows)
-    seal = f"Made from {table.name}, SHA-256 {sha256_of(table)}."
-    with replacing(out / f"{REPORT_STEM}.html") as temporary:
-        temporary.write_text(report_html(collected, facts, seal=seal), "utf-8")
-
-
-def _facts(
-    classifier: Classifier, explainer: Explainer, measurement: Measurement, source: PatchSource
-) -> dict[str, str]:
-    point, test = classifier.operating_point, measurement.centre_test
-    rows, columns = explainer.layer.grid
-    facts = {
-        "Source": source.name,
-        "Model": classifier.model_id,
-        "Operating point": f"{point.version}: tumour from {point.threshold:.4f}",
-        "Map": f"{explainer.method} at {explainer.layer.name}, {rows} × {columns} cells, "
-        f"positive for {explainer.target}",
-    }
-    if test is not None:
-        facts["Donors"] = f"{len(test.donors.ids)} tumour-free patches, the nearest in stain"
-    return facts
 
 
 def _metadata(

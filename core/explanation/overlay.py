@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Final
 
 import cv2
@@ -22,28 +21,6 @@ Floats = NDArray[np.float32]
 _SMALLEST_SCALE: Final = 1e-6
 
 
-class Palette(StrEnum):
-    """Colours that colour-blind readers can tell apart.
-
-    VIRIDIS shows what speaks for the target alone, in perceptually even steps; of the maps of its
-    kind its green and yellow stand out best from the pink and violet of H&E. The others are pairs,
-    against and for: BLUE_ORANGE is Okabe and Ito's blue and vermilion, TEAL_YELLOW stays apart from
-    H&E as well, DARK_LIGHT differs in lightness alone.
-    """
-
-    VIRIDIS = "viridis"
-    BLUE_ORANGE = "blue-orange"
-    TEAL_YELLOW = "teal-yellow"
-    DARK_LIGHT = "dark-light"
-
-
-_ENDS: Final[dict[Palette, tuple[tuple[int, int, int], tuple[int, int, int]]]] = {
-    Palette.BLUE_ORANGE: ((0, 114, 178), (213, 94, 0)),
-    Palette.TEAL_YELLOW: ((0, 124, 124), (240, 228, 66)),
-    Palette.DARK_LIGHT: ((10, 10, 10), (250, 250, 250)),
-}
-
-
 @dataclass(frozen=True)
 class OverlayStyle:
     """How a map is drawn.
@@ -51,7 +28,6 @@ class OverlayStyle:
     Attributes:
         zoom: Screen pixels per patch pixel, a whole number, so that nothing is resampled.
         opacity: Of the strongest values, 0..1; weaker ones are fainter in proportion.
-        palette: Its colours.
         smooth: Interpolate between the middles of the cells. False shows the cells as they are,
             which is all that the network knows.
         contour: Draw a line where the map falls to half of its own highest value.
@@ -61,7 +37,6 @@ class OverlayStyle:
 
     zoom: int = 4
     opacity: float = 0.6
-    palette: Palette = Palette.VIRIDIS
     smooth: bool = True
     contour: bool = True
     smooth_patch: bool = False
@@ -87,20 +62,19 @@ def shared_scale(cams: Iterable[CamMap], quantile: float = 0.99) -> float:
     return max(float(np.quantile(strongest, quantile)), _SMALLEST_SCALE)
 
 
-def own_scale(cam: CamMap, palette: Palette) -> float:
-    """Return the scale of one map alone: its strongest value among those that are drawn."""
-    values = cam.values if palette is Palette.VIRIDIS else np.abs(cam.values)
-    return max(float(values.max()), _SMALLEST_SCALE)
+def own_scale(cam: CamMap) -> float:
+    """Return the scale of one map alone: its strongest value for the target."""
+    return max(float(cam.values.max()), _SMALLEST_SCALE)
 
 
-def drawn_map(cam: CamMap, palette: Palette) -> CamMap:
+def drawn_map(cam: CamMap) -> CamMap:
     """Return a map as it is drawn on its own scale.
 
-    VIRIDIS has colours for one side only: where nothing speaks for the target, the map is turned
+    There are colours for one side only: where nothing speaks for the target, the map is turned
     around and shows what speaks against it, as Grad-CAM of the other class does. Less than a
     hundredth of what speaks against it is nothing.
     """
-    if palette is not Palette.VIRIDIS or cam.values.max() > -0.01 * cam.values.min():
+    if cam.values.max() > -0.01 * cam.values.min():
         return cam
     other = Target.NO_TUMOUR if cam.target is Target.TUMOUR else Target.TUMOUR
     return replace(cam, values=-cam.values, target=other)
@@ -125,7 +99,7 @@ def draw_overlay(
     Args:
         image_rgb_u8: (96, 96, 3).
         cam: Its map.
-        scale: The value (for, or minus it: against) that gets full colour; beyond is cut. None
+        scale: The value that gets full colour; beyond is cut. None
             takes the map's own, and draws `drawn_map`.
         style: How to draw.
         strength: Of a map on its own scale, 0..1: weak evidence stays faint there too.
@@ -137,10 +111,9 @@ def draw_overlay(
         raise RunError(f"Found a scale of {scale}; expected one above 0.")
     picture = _zoomed(image_rgb_u8, style).astype(np.float32)
     if scale is None:
-        cam = drawn_map(cam, style.palette)
+        cam = drawn_map(cam)
     spread = _spread(cam, style)
-    part = np.clip(spread / (scale or own_scale(cam, style.palette)), -1.0, 1.0)
-    colour, cover = _tint(part, style.palette)
+    colour, cover = _tint(np.clip(spread / (scale or own_scale(cam)), 0.0, 1.0))
     cover *= style.opacity * (strength if scale is None else 1.0)
     mixed = np.rint(picture * (1 - cover) + colour * cover).astype(np.uint8)
     if style.contour:
@@ -148,17 +121,17 @@ def draw_overlay(
     return boxed(mixed, style.zoom) if style.centre_box else mixed
 
 
-def _tint(part: NDArray[np.float32], palette: Palette) -> tuple[Floats, Floats]:
-    """Return colour (H, W, 3) and cover (H, W, 1) of values -1..1 (H, W)."""
-    if palette is Palette.VIRIDIS:
-        positive = np.maximum(part, 0)
-        steps = np.rint(255 * positive).astype(np.uint8)
-        colour = cv2.applyColorMap(steps, cv2.COLORMAP_VIRIDIS)[..., ::-1]
-        # The power lets middle values be seen: in proportion, they would be lost on the tissue; a
-        # root would tint glass where there is next to nothing.
-        return colour.astype(np.float32), np.power(positive[..., None], np.float32(0.75))
-    against, favour = (np.array(end, np.float32) for end in _ENDS[palette])
-    return np.where(part[..., None] >= 0, favour, against), np.abs(part)[..., None]
+def _tint(part: Floats) -> tuple[Floats, Floats]:
+    """Return colour (H, W, 3) and cover (H, W, 1) of values 0..1 (H, W).
+
+    Viridis, in perceptually even steps, that colour-blind readers can tell apart; of the maps of
+    its kind its green and yellow stand out best from the pink and violet of H&E.
+    """
+    steps = np.rint(255 * part).astype(np.uint8)
+    colour = cv2.applyColorMap(steps, cv2.COLORMAP_VIRIDIS)[..., ::-1]
+    # The power lets middle values be seen: in proportion, they would be lost on the tissue; a
+    # root would tint glass where there is next to nothing.
+    return colour.astype(np.float32), np.power(part[..., None], np.float32(0.75))
 
 
 def draw_pair(
@@ -176,15 +149,12 @@ def draw_pair(
     return np.concatenate([left, gap, right], axis=1)
 
 
-def draw_scale_bar(
-    palette: Palette, *, opacity: float = 1.0, width_px: int = 256, height_px: int = 16
-) -> ImageU8:
-    """Return the colours from full "against", or nothing, (left) to full "for", over pale tissue.
+def draw_scale_bar(*, opacity: float = 1.0, width_px: int = 256, height_px: int = 16) -> ImageU8:
+    """Return the colours from nothing (left) to full "for" the target, over pale tissue.
 
-    They lie over it as they do over a patch: on white, the light end of a palette would be lost.
+    They lie over it as they do over a patch: on white, the light end would be lost.
     """
-    lowest = 0 if palette is Palette.VIRIDIS else -1
-    colour, cover = _tint(np.linspace(lowest, 1, width_px, dtype=np.float32)[None], palette)
+    colour, cover = _tint(np.linspace(0, 1, width_px, dtype=np.float32)[None])
     cover *= opacity
     bar = np.rint(np.array(PALE_TISSUE, np.float32) * (1 - cover) + colour * cover)
     return np.repeat(bar.astype(np.uint8), height_px, axis=0)

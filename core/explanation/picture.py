@@ -4,10 +4,9 @@ import csv
 import io
 import re
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import IO, Final
+from typing import Final
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -50,11 +49,11 @@ def explained_picture(
     cam, strength = explanation.cam, explanation.strength
     pair = draw_pair(image_rgb_u8, cam, scale=scale, style=style, strength=strength)
     if scale is None:
-        cam = drawn_map(cam, style.palette)
+        cam = drawn_map(cam)
     lines = [
         plain_line(row),
         f"{badge_text(row)}.",
-        _of_scale(cam, scale or own_scale(cam, style.palette)),
+        _of_scale(cam, scale or own_scale(cam)),
         _NOTICE,
     ]
     return np.concatenate([pair, _caption(lines, pair.shape[1])])
@@ -119,40 +118,19 @@ def table_csv(rows: Sequence[ExplanationRow]) -> bytes:
     return text.getvalue().encode("utf-8", "replace")
 
 
-class PictureArchive:
-    """A ZIP file that is being written, one member at a time."""
-
-    def __init__(self, archive: zipfile.ZipFile) -> None:
-        self._archive = archive
-
-    def add_picture(self, name: str, png: bytes) -> None:
-        """Add a picture under `pictures/`; a PNG does not get smaller, so it is stored."""
-        self._add(f"{PICTURES}/{name}", png, zipfile.ZIP_STORED)
-
-    def add_table(self, csv_bytes: bytes) -> None:
-        """Add the table of the measures."""
-        self._add(TABLE_NAME, csv_bytes, zipfile.ZIP_DEFLATED)
-
-    def _add(self, name: str, data: bytes, compression: int) -> None:
-        member = zipfile.ZipInfo(name, _EPOCH)
-        member.compress_type = compression
-        member.create_system = _UNIX  # or the bytes would depend on who writes them
-        member.external_attr = _READABLE
-        self._archive.writestr(member, data)
-
-
-@contextmanager
-def picture_archive(file: IO[bytes]) -> Iterator[PictureArchive]:
-    """Give an archive that writes into a file opened for bytes."""
-    with zipfile.ZipFile(file, "w") as archive:
-        yield PictureArchive(archive)
-
-
 def archive_bytes(pictures: Iterable[tuple[str, bytes]], rows: Sequence[ExplanationRow]) -> bytes:
-    """Return an archive of named pictures and the table of their rows."""
+    """Return a ZIP file of named pictures below `pictures/` and the table of their rows."""
     file = io.BytesIO()
-    with picture_archive(file) as archive:
-        archive.add_table(table_csv(rows))
-        for name, png in pictures:
-            archive.add_picture(name, png)
+    with zipfile.ZipFile(file, "w") as archive:
+        _add(archive, TABLE_NAME, table_csv(rows), zipfile.ZIP_DEFLATED)
+        for name, png in pictures:  # a PNG does not get smaller, so it is stored
+            _add(archive, f"{PICTURES}/{name}", png, zipfile.ZIP_STORED)
     return file.getvalue()
+
+
+def _add(archive: zipfile.ZipFile, name: str, data: bytes, compression: int) -> None:
+    member = zipfile.ZipInfo(name, _EPOCH)
+    member.compress_type = compression
+    member.create_system = _UNIX  # or the bytes would depend on who writes them
+    member.external_attr = _READABLE
+    archive.writestr(member, data)

@@ -7,7 +7,7 @@ import pytest
 from core.__main__ import main
 from core.command_line import Flat, Program, run_program
 from core.errors import RunError
-from core.explanation import EXPLAIN_BATCH, Method, OverlayStyle, Palette, Target
+from core.explanation import EXPLAIN_BATCH, Method, OverlayStyle, Target
 from core.explanation.picture import TABLE_NAME
 from core.options import ExplainOptions
 from core.settings import SHIPPED_MODEL
@@ -98,14 +98,9 @@ def test_the_options_of_explain_are_those_of_the_engine() -> None:
     hints = get_type_hints(ExplainOptions)
     assert set(get_args(get_args(hints["method"])[0])) == {str(one) for one in Method}
     assert set(get_args(hints["target"])) == {str(one) for one in Target}
-    assert set(get_args(hints["palette"])) == {str(one) for one in Palette}
     options = ExplainOptions(Path("in"), out=Path("out"))
     style = OverlayStyle()
-    assert (options.zoom, options.palette, options.smooth) == (
-        style.zoom,
-        style.palette,
-        style.smooth,
-    )
+    assert (options.zoom, options.smooth) == (style.zoom, style.smooth)
     assert options.batch_size == EXPLAIN_BATCH
 
 

@@ -17,7 +17,7 @@ from app.screens.shared.words import CENTRE_ONLY
 from app.state import address, widgets
 from core.bundle import same_model
 from core.errors import NodelensError
-from core.explanation import Decisive, MapState, Measurement, OverlayStyle, Target, draw_overlay
+from core.explanation import Decisive, MapState, Measurement, OverlayStyle, draw_overlay
 from core.explanation.explained import ExplainedPatches, PatchCollection
 from core.explanation.words import badge_text, plain_line
 from core.jobs import Job, JobStore
@@ -201,7 +201,7 @@ def _known(
     store: JobStore, job: Job, classifier: Classifier
 ) -> tuple[ExplainedPatches, PatchCollection]:
     collection = resources.job_collection(store, job, drawn=is_drawn(job))
-    chosen = resources.explainer(classifier, None, None, Target.TUMOUR)
+    chosen = resources.explainer(classifier)
     return resources.explained(chosen, collection), collection
 
 

@@ -1,7 +1,6 @@
 """What is explained and how: the patches, the method, the list."""
 
 import hashlib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -12,9 +11,8 @@ from app.screens.explanation import patch_list, words
 from app.screens.shared.listing import is_drawn, when
 from app.screens.shared.parts import empty, show_problem
 from app.state import address, identity, widgets
-from core.engine import Layer
 from core.errors import NodelensError, RunError
-from core.explanation import Explainer, Method, Target
+from core.explanation import Explainer, Method
 from core.explanation.explained import PatchCollection
 from core.explanation.words import METHODS
 from core.jobs import Job, JobStore
@@ -28,8 +26,6 @@ ONE: Final = "An upload"
 SAMPLES: Final = "Drawn samples"
 _IN_URL: Final = {"samples": SAMPLES, "upload": ONE}
 _UPLOAD_MIB: Final = 10
-_LAYER: Final = "explain-layer"
-_ALL_LAYERS: Final = "explain-all-layers"
 _OFFERED: Final = (
     Method.GRAD_CAM,
     Method.GRAD_CAM_PLUS_PLUS,
@@ -131,105 +127,27 @@ def _samples() -> PatchCollection:
 
 
 def way_to_explain(classifier: Classifier, collection: PatchCollection) -> Explainer | None:
-    """Draw method, layer and target and return what explains, None where they do not fit."""
-    default = resources.explainer(classifier, None, None, Target.TUMOUR)
+    """Draw the choice of a method and return what explains, None where it does not fit."""
+    default = resources.explainer(classifier)
     methods = [method for method in _OFFERED if method is not Method.CAM or default.exact]
-    layers, key = _layers(default), "explain-method"
+    key = "explain-method"
     widgets.start(key, next((one for one in methods if one == address.shown("method")), None))
     if widgets.chosen(key) not in methods:
         widgets.choose(key, Method.GRAD_CAM)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        method = st.selectbox(
-            "Method",
-            methods,
-            format_func=METHODS.__getitem__,
-            key=key,
-            persist_state="session",
-            help=words.METHOD_HELP,
-        )
-        with st.popover("", icon=":material/tune:", help=words.LAYER_AND_TARGET):
-            fixed = method in {Method.CAM, Method.REPLACEMENT}
-            layer = _layer(default, layers, method, fixed=fixed)
-            target = _target()
+    method = st.selectbox(
+        "Method",
+        methods,
+        format_func=METHODS.__getitem__,
+        key=key,
+        persist_state="session",
+        help=words.METHOD_HELP,
+    )
+    layer = None if method in {Method.CAM, Method.REPLACEMENT} else default.layer.name
     try:
-        return resources.explainer(
-            classifier,
-            method,
-            None if fixed else layer,
-            target,
-            collection,
-        )
+        return resources.explainer(classifier, method, layer, collection)
     except NodelensError as error:
         show_problem(error)
         return None
-
-
-def _layer(
-    default: Explainer,
-    layers: Mapping[str, Layer | None],
-    method: Method | None,
-    *,
-    fixed: bool,
-) -> str:
-    widgets.start(_LAYER, address.shown("layer"))
-    if fixed or widgets.chosen(_LAYER) not in layers:
-        widgets.choose(_LAYER, default.layer.name)
-    return str(
-        st.selectbox(
-            "Layer",
-            list(layers),
-            format_func=lambda name: _layer_words(layers[name], method),
-            key=_LAYER,
-            persist_state="session",
-            disabled=fixed,
-            help=words.LAYER_HELP,
-            on_change=_all_layers,
-            args=(default,),
-        )
-    )
-
-
-def _target() -> Target:
-    linked = Target.NO_TUMOUR if address.shown("target") == Target.NO_TUMOUR else Target.TUMOUR
-    widgets.start("explain-target", linked)
-    chosen = st.segmented_control(
-        "Evidence for",
-        list(Target),
-        format_func=words.TARGETS.__getitem__,
-        key="explain-target",
-        persist_state="session",
-        required=True,
-    )
-    return chosen or Target.TUMOUR
-
-
-def _layers(default: Explainer) -> dict[str, Layer | None]:
-    """Return the layers to choose from by name; None for "the others".
-
-    Looking for the others loads PyTorch, which the map of the default one does without.
-    """
-    named = (widgets.chosen(_LAYER), address.shown("layer"))
-    asked_for = any(name not in {None, "", default.layer.name} for name in named)
-    if default.brings_controls and not asked_for and not widgets.chosen(_ALL_LAYERS):
-        return {default.layer.name: default.layer, words.OTHER_LAYERS: None}
-    layers: dict[str, Layer | None] = {layer.name: layer for layer in default.layer_choices}
-    layers.setdefault(default.layer.name, default.layer)
-    return layers
-
-
-def _all_layers(default: Explainer) -> None:
-    if widgets.chosen(_LAYER) == words.OTHER_LAYERS:
-        widgets.choose(_ALL_LAYERS, True)
-        widgets.choose(_LAYER, default.layer.name)
-
-
-def _layer_words(layer: Layer | None, method: Method | None) -> str:
-    if layer is None:
-        return words.OTHER_LAYERS
-    if method is Method.REPLACEMENT:
-        return "3 × 3 squares of 32 px"
-    rows, columns = layer.grid
-    return f"{rows} × {columns} cells of {96 // rows} px ({layer.name})"
 
 
 def patches_in_url(collection: PatchCollection) -> dict[str, str]:
@@ -239,15 +157,9 @@ def patches_in_url(collection: PatchCollection) -> dict[str, str]:
 
 
 def way_in_url(explainer: Explainer) -> dict[str, str]:
-    """Return method, layer and target as the URL has them; what is usual is left out."""
-    usual = resources.explainer(explainer.classifier, None, None, Target.TUMOUR)
-    replaced = explainer.method in {Method.CAM, Method.REPLACEMENT}
-    same_layer = replaced or explainer.layer.name == usual.layer.name
-    return {
-        "method": "" if explainer.method is usual.method else str(explainer.method),
-        "layer": "" if same_layer else explainer.layer.name,
-        "target": "" if explainer.target is usual.target else str(explainer.target),
-    }
+    """Return the method as the URL has it; the usual one is left out."""
+    usual = resources.explainer(explainer.classifier).method
+    return {"method": "" if explainer.method is usual else str(explainer.method)}
 
 
 def way_in_words(explainer: Explainer) -> str:

@@ -1,4 +1,4 @@
-"""How maps are drawn: colours, opacity, box, and the scale that says what a colour is worth."""
+"""How maps are drawn: opacity, box, and the scale that says what a colour is worth."""
 
 import base64
 from dataclasses import dataclass
@@ -8,18 +8,12 @@ from typing import Final
 import streamlit as st
 
 from app.screens.explanation import words
-from core.explanation import OverlayStyle, Palette, Target, Unit, draw_scale_bar
+from core.explanation import OverlayStyle, Target, Unit, draw_scale_bar
 from core.explanation.cam import MEASURED_SCALE_LOGIT
 from core.pictures import png_bytes
 
 ZOOM: Final = 4
 """Two pictures and the words fit side by side without the browser shrinking a pixel."""
-_PALETTES: Final = {
-    Palette.VIRIDIS: "Viridis: what speaks for it",
-    Palette.BLUE_ORANGE: "Blue – orange",
-    Palette.TEAL_YELLOW: "Teal – yellow",
-    Palette.DARK_LIGHT: "Dark – light",
-}
 
 
 @dataclass(frozen=True)
@@ -44,7 +38,7 @@ class MapLook:
     """How maps are drawn.
 
     Attributes:
-        style: Colours, opacity, zoom, box.
+        style: Opacity, zoom, box.
         own: Each map has a scale of its own.
     """
 
@@ -63,18 +57,9 @@ def look_of_maps() -> MapLook:
         opacity = st.slider(
             "Opacity", 0.0, 1.0, 0.6, 0.05, key="explain-opacity", persist_state="session"
         )
-        palette = st.radio(
-            "Colours",
-            list(Palette),
-            format_func=_PALETTES.__getitem__,
-            key="explain-palette",
-            persist_state="session",
-            help=words.COLOURS_HELP,
-        )
     style = OverlayStyle(
         zoom=ZOOM,
         opacity=opacity,
-        palette=palette or Palette.VIRIDIS,
         smooth=smooth,
         contour=contour,
         smooth_patch=pixels,
@@ -98,18 +83,12 @@ def scale_bar(target: Target, unit: Unit, most: str, whose: str, style: OverlayS
         whose: Whose scale it is.
         style: How maps are drawn.
     """
-    bar = png_bytes(draw_scale_bar(style.palette, opacity=style.opacity))
-    low, high = f"against {words.TARGETS[target]}", f"for {words.TARGETS[target]}"
-    if unit is Unit.ACTIVATION:
-        low, high = "below", "above"
-    least, most = (f"−{most} ", f"+{most} ") if most else ("", "")
-    alt = f"Colours from {low} to {high}"
-    ends = f"<span>{least}{low}</span><span>0</span><span>{most}{high}</span>"
-    if style.palette is Palette.VIRIDIS:
-        alt, ends = f"Colours from nothing to {high}", f"<span>0</span><span>{most}{high}</span>"
+    bar = png_bytes(draw_scale_bar(opacity=style.opacity))
+    high = "above" if unit is Unit.ACTIVATION else f"for {words.TARGETS[target]}"
+    most = f"+{most} " if most else ""
     return (
-        f'<div class="nl-scale"><img alt="{alt}" '
+        f'<div class="nl-scale"><img alt="Colours from nothing to {high}" '
         f'src="data:image/png;base64,{base64.b64encode(bar).decode()}">'
-        f"<div>{ends}</div>"
+        f"<div><span>0</span><span>{most}{high}</span></div>"
         f"{unit.value}s per cell · {escape(whose)}</div>"
     )

@@ -151,8 +151,8 @@ def _map(drawn: Drawing, row: ExplanationRow, stage: str) -> None:
     )
     _picture(picture, style, f"overlay-{stage}", f"The patch under its {METHODS[cam.method]}")
     if scale.value is None:
-        cam = drawn_map(cam, style.palette)
-    most = scale.value or own_scale(cam, style.palette)
+        cam = drawn_map(cam)
+    most = scale.value or own_scale(cam)
     st.html(scale_bar(cam.target, cam.unit, f"{most:.2f}", scale.words, style))
 
 

@@ -26,12 +26,6 @@ METHOD_HELP: Final = (
     "Replacement puts tissue from other patches into each of nine squares and scores the patch "
     "again: it measures."
 )
-LAYER_HELP: Final = (
-    "A finer layer has smaller cells but contains less information. CAM is only available for the "
-    "last layer; replacement needs no layer."
-)
-LAYER_AND_TARGET: Final = "Layer, and what the map is evidence for"
-OTHER_LAYERS: Final = "Other layers …"
 SEARCH: Final = "Search names"
 NO_BATCH: Final = ("No finished batch.", "Score some patches first, or use the drawn samples.")
 UPLOAD: Final = "One patch, 96 × 96 px; it is not stored"
@@ -54,7 +48,6 @@ SMOOTH_HELP: Final = (
 ZOOM_HELP: Final = "Enlarges the patch smoothly instead of in squares."
 SHARED_HELP: Final = "Draws all maps on one scale, so that they can be compared."
 CONTOUR_HELP: Final = "The line lies where the map falls to half of its highest value."
-COLOURS_HELP: Final = "Readers with colour-blindness can tell the colours of each apart."
 LIST_CSV_HELP: Final = "Measures that were not taken are left empty."
 ZIP_HELP: Final = (
     "Each patch of this list beside its map, with the scale and whether the map passed its test. "

@@ -13,7 +13,7 @@ from app.screens.shared.listing import is_drawn
 from app.state import widgets
 from core.bundle import same_model
 from core.errors import ReviewError
-from core.explanation import Measurement, Target
+from core.explanation import Measurement
 from core.jobs import Job, JobStore
 from core.review import (
     Candidate,
@@ -222,7 +222,7 @@ def _centre_reliance(jobs: JobStore, job: Job) -> dict[str, float]:
     if not same_model(collection.scored_by, classifier.model_id):
         model, current = collection.scored_by, classifier.model_id
         raise ReviewError(words.BATCH_OTHER_MODEL.format(model=model, current=current))
-    explainer = resources.explainer(classifier, None, None, Target.TUMOUR)
+    explainer = resources.explainer(classifier)
     known = resources.explained(explainer, collection)
     rows = resources.rows(jobs, job)
     called = [at for at in collection.positions if rows[at].predicted_label == 1]

@@ -14,7 +14,7 @@ from app.state import widgets
 from core import pictures
 from core.bundle import same_model
 from core.errors import NodelensError
-from core.explanation import OverlayStyle, Target, draw_overlay
+from core.explanation import OverlayStyle, draw_overlay
 from core.jobs import Job
 from core.patches import ImageU8
 from core.pictures import png_bytes
@@ -95,7 +95,7 @@ def _facts(store: SlideStore, job: Job, cells: Cells, at: tuple[int, int]) -> li
 
 def _map(classifier: Classifier, patch: ImageU8) -> str | None:
     """Return the patch under its Grad-CAM as a data URI, None if it cannot be made."""
-    explainer = resources.explainer(classifier, None, None, Target.TUMOUR)
+    explainer = resources.explainer(classifier)
 
     def draw() -> bytes:
         (explained,) = explainer.explain(patch[None])

@@ -1,5 +1,4 @@
 import json
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +47,7 @@ def test_every_input_has_its_row_with_the_score_s_columns_as_the_scorer_writes_t
     assert table.loc[~scored, "method":"overlay"].isna().all(axis=None)
     filled = ["centre_reliance", "d4_flips", "evidence_for", "decisive_region", "overlay"]
     assert table.loc[scored, filled].notna().all(axis=None)
+    assert table.loc[scored, "reliable"].notna().all()  # a whole run tests every map
 
 
 def test_each_scored_patch_has_its_picture_on_one_scale_and_the_run_is_described(
@@ -98,39 +98,6 @@ def test_the_table_may_stand_elsewhere_and_methods_layers_and_targets_be_chosen(
     assert not list((tmp_path / "o").glob("*.png"))
 
 
-def test_a_labelled_source_has_its_report_and_pictures_may_come_as_one_zip(
-    tmp_path: Path, toy_bundle: Path
-) -> None:
-    paths = write_patches(tmp_path / "in", 6)
-    table = tmp_path / "patches.csv"
-    lines = [f"{path},{number % 2},s{number % 3}" for number, path in enumerate(paths)]
-    table.write_text("\n".join(["path,label,slide", *lines]))
-    archives = []
-    for run in ("a", "b"):
-        out = tmp_path / run
-        archive = tmp_path / f"{run}.zip"
-        assert explain(table, "--out", out, "--model", toy_bundle, "--zip", archive,
-                       "--zoom", 2) == 0  # fmt: skip
-        archives.append(archive.read_bytes())
-        assert not list(out.glob("*.png"))
-    assert archives[0] == archives[1]
-    with zipfile.ZipFile(tmp_path / "a.zip") as archive_file:
-        names = archive_file.namelist()
-        assert archive_file.read(names[0]) == (tmp_path / "a" / "explanations.csv").read_bytes()
-    rows = pd.read_csv(tmp_path / "a" / "explanations.csv")
-    assert names == ["explanations.csv", *("pictures/" + rows["overlay"])]
-    assert rows["reliable"].notna().all()  # a whole run tests every map
-    report = pd.read_parquet(tmp_path / "a" / "explanations-by-class.parquet")
-    again = pd.read_csv(tmp_path / "a" / "explanations-by-class.csv")
-    assert len(report) == len(again) > 0
-    medians = report[(report["measure"] == "centre_reliance") & (report["statistic"] == "median")]
-    by_label = rows.groupby("label")["centre_reliance"].median()
-    found = medians[medians["basis"] == "reference label"].set_index("group")["value"]
-    assert found["Tumour in the centre"] == pytest.approx(by_label[1])
-    assert found["No tumour in the centre"] == pytest.approx(by_label[0])
-    assert (tmp_path / "a" / "explanations-by-class.html").is_file()
-
-
 def test_wrong_usage_writes_nothing_and_says_what_to_do(
     tmp_path: Path, toy_bundle: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -139,7 +106,6 @@ def test_wrong_usage_writes_nothing_and_says_what_to_do(
         (["--layer", "nowhere"], "no layer 'nowhere'"),
         (["--csv", tmp_path / "t.txt"], "ending in .csv"),
         (["--zoom", "0"], "whole zoom"),
-        (["--zip", tmp_path / "pictures.tar"], "expected a .zip"),
         (["--batch-size", "0"], "1 or more"),
         (["--csv", tmp_path / "absent" / "t.csv"], "There is no folder"),
         (["--donors", tmp_path / "absent"], "no file or folder"),

@@ -2,6 +2,7 @@ import io
 from dataclasses import replace
 
 import cv2
+import matplotlib
 import numpy as np
 import pytest
 from PIL import Image
@@ -12,7 +13,6 @@ from core.explanation import (
     CamMap,
     Method,
     OverlayStyle,
-    Palette,
     Target,
     draw_overlay,
     draw_pair,
@@ -28,7 +28,6 @@ from tests.toys import noise_patches
 BARE = OverlayStyle(
     zoom=1,
     opacity=1,
-    palette=Palette.BLUE_ORANGE,
     smooth=False,
     contour=False,
     centre_box=False,
@@ -58,11 +57,12 @@ def test_weak_evidence_on_a_shared_scale_hardly_covers_the_patch() -> None:
     assert change[0] < 0.05 * change[1]
 
 
-def test_evidence_for_and_against_have_their_own_colours_in_their_own_cells() -> None:
+def test_evidence_for_has_its_colour_in_its_own_cells_and_evidence_against_none() -> None:
     image = np.zeros((96, 96, 3), np.uint8)
     found = draw_overlay(image, cam([[1, -1]]), scale=1, style=BARE)
-    assert found[:, :48].reshape(-1, 3).tolist() == [[213, 94, 0]] * 96 * 48
-    assert found[:, 48:].reshape(-1, 3).tolist() == [[0, 114, 178]] * 96 * 48
+    viridis = 255 * np.array(matplotlib.colormaps["viridis"](1.0)[:3])
+    assert np.abs(found[:, :48] - viridis).max() <= 1
+    assert not found[:, 48:].any()
 
 
 def test_nothing_is_drawn_where_the_model_does_not_look() -> None:
@@ -89,7 +89,7 @@ def test_interpolation_keeps_the_middles_of_the_cells_in_place() -> None:
     image = np.zeros((96, 96, 3), np.uint8)
     smooth = replace(BARE, smooth=True)
     found = draw_overlay(image, cam([[0, 0, 0], [0, 1, 0], [0, 0, 0]]), scale=1, style=smooth)
-    assert divmod(int(found[..., 0].argmax()), 96) in [(47, 47), (47, 48), (48, 48)]
+    assert divmod(int(found.sum(axis=2, dtype=int).argmax()), 96) in [(47, 47), (47, 48), (48, 48)]
     np.testing.assert_array_equal(found, found[::-1, ::-1])
 
 
@@ -100,38 +100,18 @@ def test_a_pair_shows_both_at_one_zoom_and_survives_as_png() -> None:
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(png_bytes(pair)))), pair)
 
 
-PAIRS = [palette for palette in Palette if palette is not Palette.VIRIDIS]
-
-
-@pytest.mark.parametrize("palette", PAIRS)
-def test_for_and_against_differ_in_lightness_or_blue_for_every_palette(palette: Palette) -> None:
-    bar = draw_scale_bar(palette).astype(float)
-    against, favour = bar[0, 0], bar[0, -1]
-    # Red-green blindness leaves blue against yellow, and lightness.
-    yellow = [c[:2].mean() - c[2] for c in (against, favour)]
-    assert abs(yellow[1] - yellow[0]) > 90 or abs(favour.mean() - against.mean()) > 90
-    np.testing.assert_allclose(bar[0, 127:129], [PALE_TISSUE] * 2, atol=2)
-    paler = draw_scale_bar(palette, opacity=0.5).astype(float)[0, [0, -1]]
-    np.testing.assert_allclose(paler, (bar[0, [0, -1]] + PALE_TISSUE) / 2, atol=1)
-
-
-@pytest.mark.parametrize("palette", PAIRS)
-def test_both_ends_of_every_palette_stand_out_from_tissue(palette: Palette) -> None:
-    ends = draw_scale_bar(palette, opacity=0.6).astype(float)[0, [0, -1]]
-    assert (np.abs(ends - PALE_TISSUE).max(axis=1) > 25).all()
-
-
 def test_viridis_grows_lighter_in_even_steps_and_shows_only_what_speaks_for_the_target() -> None:
-    bar = draw_scale_bar(Palette.VIRIDIS)
+    bar = draw_scale_bar()
     np.testing.assert_allclose(bar[0, 0], PALE_TISSUE, atol=1)
     steps = np.arange(256, dtype=np.uint8)[None]
     colours = cv2.applyColorMap(steps, cv2.COLORMAP_VIRIDIS)
     lightness = cv2.cvtColor(colours.astype(np.float32) / 255, cv2.COLOR_BGR2LAB)[0, :, 0]
     assert np.polyfit(np.arange(256), lightness, 1)[0] > 0.2
     assert np.corrcoef(np.arange(256), lightness)[0, 1] > 0.999  # perceptually even
+    paler = draw_scale_bar(opacity=0.5).astype(float)[0, -1]
+    np.testing.assert_allclose(paler, (bar[0, -1] + np.array(PALE_TISSUE)) / 2, atol=1)
     (image,) = noise_patches(1)
-    style = replace(BARE, palette=Palette.VIRIDIS)
-    against = draw_overlay(image, cam([[-1.0, -1.0]]), scale=1, style=style)
+    against = draw_overlay(image, cam([[-1.0, -1.0]]), scale=1, style=BARE)
     np.testing.assert_array_equal(against, image)
 
 
@@ -160,25 +140,23 @@ def test_a_smooth_map_is_that_of_pytorch_grad_cam_at_the_size_of_the_patch() -> 
     expected = scale_cam_image(values[None], (96, 96))[0]
     low, high = float(values.min()), float(values.max())
     found = cam(((values - low) / (high - low)).tolist())
-    style = OverlayStyle(
-        zoom=1, opacity=1, palette=Palette.DARK_LIGHT, contour=False, centre_box=False
-    )
     black = np.zeros((96, 96, 3), np.uint8)
-    drawn = draw_overlay(black, found, scale=1, style=style)[..., 0] / 250
-    np.testing.assert_allclose(drawn, expected, atol=1 / 250 + 1e-3)
+    drawn = draw_overlay(black, found, scale=1, style=replace(BARE, smooth=True))
+    viridis = matplotlib.colormaps["viridis"](expected)[..., :3]
+    coloured = 255 * viridis * expected[..., None] ** 0.75
+    np.testing.assert_allclose(drawn, coloured, atol=4)  # a step of the 256 colours, rounded
 
 
 def test_where_nothing_speaks_for_the_target_the_map_shows_what_speaks_against_it() -> None:
     (image,) = noise_patches(1)
     style = OverlayStyle(zoom=1)
     against, favour = cam([[-2.0, -1.0]]), cam([[2.0, 1.0]])
-    turned = drawn_map(against, Palette.VIRIDIS)
+    turned = drawn_map(against)
     assert turned.target is Target.NO_TUMOUR
     np.testing.assert_array_equal(
         draw_overlay(image, against, style=style), draw_overlay(image, favour, style=style)
     )
-    assert drawn_map(favour, Palette.VIRIDIS) is favour
-    assert drawn_map(against, Palette.BLUE_ORANGE) is against  # it has a colour for either side
+    assert drawn_map(favour) is favour
 
 
 def test_nonsense_is_refused() -> None:
