@@ -12,7 +12,6 @@ from .batches import job_store as job_store
 from .batches import label_check as label_check
 from .batches import local_findings as local_findings
 from .batches import patch_uri as patch_uri
-from .batches import poor_quality as poor_quality
 from .batches import progress as progress
 from .batches import rows as rows
 from .batches import scored_batch as scored_batch

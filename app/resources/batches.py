@@ -16,17 +16,13 @@ from core.errors import SourceError
 from core.jobs import Job, JobProgress, JobStore
 from core.local import Findings, findings_of, local_study
 from core.patches import Patch, PatchSource
-from core.review.quality import image_quality
-from core.review.quality import poor_quality as ranked_quality
-from core.scoring import Batch, LabelCheck, ScoreRow, Status, check_labels
+from core.scoring import Batch, LabelCheck, ScoreRow, check_labels
 from core.settings import SAMPLES_TABLE, Settings
 from core.thresholds import ThresholdStudy
 
 T = TypeVar("T")
 
 _EXPLANATIONS = "app.resources.explanations"
-QUALITY_INPUTS = 10_000
-"""How many patches of a batch are measured for their quality; a second is about a thousand."""
 
 
 def of_job(store: JobStore, job: Job) -> Hashable:
@@ -139,19 +135,6 @@ def scored_batch(store: JobStore, job: Job, temperature: float) -> Batch:
     return Batch.of(job.name, rows(store, job), temperature)
 
 
-@cached_by(of_rows, entries=8, spinner="Measuring the image quality of each patch …", copied=True)
-def poor_quality(store: JobStore, job: Job) -> dict[str, float]:
-    """Return how poor each patch of a batch is among the others, 0..1, by SHA-256."""
-    opened = source(store, job)
-    quality = {}
-    for position, row in enumerate(rows(store, job)[:QUALITY_INPUTS]):
-        if row.status is not Status.FAILED and row.sha256 not in quality:
-            item = opened.read(position)
-            if isinstance(item, Patch):
-                quality[row.sha256] = image_quality(item.image_rgb_u8)
-    return ranked_quality(quality)
-
-
 @cached_by(of_rows, entries=8)
 def label_check(store: JobStore, job: Job) -> LabelCheck | None:
     """Return a batch against its labels; None where no scored row has one."""
@@ -181,7 +164,6 @@ def forget_jobs() -> None:
     label_check.clear()
     local_findings.clear()
     scored_batch.clear()
-    poor_quality.clear()
     if _EXPLANATIONS in sys.modules:  # else nothing of it is kept, and PyTorch is not loaded
         from app.resources.explanations import forget_explanations  # noqa: PLC0415
 

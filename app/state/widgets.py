@@ -91,23 +91,10 @@ def kept_file(key: str) -> KeptFile | None:
     return file
 
 
-@dataclass(frozen=True)
-class TableClick:
-    """What was clicked in a table.
-
-    Attributes:
-        rows: Selected rows of the page.
-        columns: Selected columns, by name.
-    """
-
-    rows: tuple[int, ...]
-    columns: tuple[str, ...]
-
-
-def selection(key: str) -> TableClick:
-    """Return what was clicked in the table with this key."""
-    clicked: Any = (st.session_state.get(key) or {}).get("selection", {})
-    return TableClick(tuple(clicked.get("rows", ())), tuple(clicked.get("columns", ())))
+def selected_rows(key: str) -> tuple[int, ...]:
+    """Return the rows that are selected in the table with this key."""
+    held: Any = st.session_state.get(key) or {}
+    return tuple(held.get("selection", {}).get("rows", ()))
 
 
 def points(key: str) -> list[dict[str, Any]]:

@@ -29,11 +29,9 @@ from .log import verify_log as verify_log
 from .outcomes import AiChanges as AiChanges
 from .outcomes import FlipMatrix as FlipMatrix
 from .outcomes import ReadingTime as ReadingTime
-from .outcomes import TagErrors as TagErrors
 from .outcomes import ai_changes as ai_changes
 from .outcomes import flip_matrix as flip_matrix
 from .outcomes import reading_time as reading_time
-from .outcomes import tag_errors as tag_errors
 from .progress import CaseProgress as CaseProgress
 from .progress import ShownTask as ShownTask
 from .progress import Undoable as Undoable

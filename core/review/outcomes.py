@@ -1,4 +1,4 @@
-"""What a read case tells: what seeing the AI changed, tags of errors, and scores to tune on."""
+"""What a read case tells: what seeing the AI changed, the time it took, and scores to tune on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 from core.errors import ReviewError, SourceError
 from core.review.progress import next_position, seconds_spent
 from core.review.record import CurrentVerdict, Record, current_verdicts
-from core.review.vocabulary import ReadingMode, ReasonTag, Verdict
+from core.review.vocabulary import ReadingMode, Verdict
 from core.statistics import Evidence, Measured, wilson_interval
 from core.tables import id_key
 from core.thresholds import ScoreSet, Source, named_slides
@@ -121,56 +121,6 @@ def flip_matrix(verdicts: Sequence[CurrentVerdict]) -> FlipMatrix:
         wrong_wrong=cells[False, False],
         not_judged=not_judged,
         unlabelled=unlabelled,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class TagErrors:
-    """Errors among the patches that carry a tag.
-
-    Attributes:
-        tag: The tag; None for all patches together.
-        patches: Labelled patches with it, that the reader judged.
-        reader_errors: Final verdicts against the label, with Wilson's interval of their share.
-        model_errors: The model's calls against the label, of the patches that it called.
-    """
-
-    tag: ReasonTag | None
-    patches: int
-    reader_errors: Measured
-    model_errors: Measured
-
-
-def tag_errors(verdicts: Sequence[CurrentVerdict]) -> tuple[TagErrors, ...]:
-    """Return the errors of reader and model for all patches, then for each tag in use.
-
-    A tag is given by the reader, often because the patch is hard; a high rate says that the tag
-    marks hard patches, not that what it names causes errors.
-    """
-    judged = [
-        verdict
-        for verdict in verdicts
-        if not verdict.is_repeat
-        and verdict.patch.label is not None
-        and verdict.final.reading.verdict.label is not None
-    ]
-    rows = [_tag_row(None, judged)]
-    for tag in ReasonTag:
-        tagged = [verdict for verdict in judged if tag in verdict.final.reading.tags]
-        if tagged:
-            rows.append(_tag_row(tag, tagged))
-    return tuple(rows)
-
-
-def _tag_row(tag: ReasonTag | None, verdicts: Sequence[CurrentVerdict]) -> TagErrors:
-    reader = sum(verdict.final.reading.verdict.label != verdict.patch.label for verdict in verdicts)
-    calls = [verdict for verdict in verdicts if verdict.patch.predicted_label is not None]
-    model = sum(verdict.patch.predicted_label != verdict.patch.label for verdict in calls)
-    return TagErrors(
-        tag=tag,
-        patches=len(verdicts),
-        reader_errors=wilson_interval(reader, len(verdicts)),
-        model_errors=wilson_interval(model, len(calls)),
     )
 
 

@@ -23,10 +23,10 @@ class CaseOrder(StrEnum):
     """What comes first.
 
     NEAREST_TO_THRESHOLD goes by the distance on log-odds, D4_SPREAD by the score's standard
-    deviation over the eight orientations. RING_DECIDED goes by how little of the odds of tumour
-    rest on the centre 32 × 32, among patches called tumour, QUALITY by the measure of poor
-    quality. LABEL_ERROR takes the listed candidates by rank, then the others by how little
-    probability the model gives their label. The largest first; patches without the measure last.
+    deviation over the eight orientations. RING_DECIDED goes by how clearly the surroundings
+    decide, among patches called tumour. LABEL_ERROR takes the listed candidates by rank, then the
+    others by how little probability the model gives their label. The largest first; patches
+    without the measure last.
     """
 
     AS_LISTED = "as listed"
@@ -34,7 +34,6 @@ class CaseOrder(StrEnum):
     D4_SPREAD = "spread over orientations"
     SCORE = "score"
     RING_DECIDED = "decided by the ring"
-    QUALITY = "poor quality"
     LABEL_ERROR = "label-error candidates"
 
 
@@ -45,16 +44,14 @@ class Candidate:
     Attributes:
         patch: The patch.
         d4_sd_logit: See `ScoreRow`.
-        centre_reliance: Part of the odds of tumour that the centre 32 × 32 carries, 0..1; see
-            `core.explanation.CentreReliance`.
-        poor_quality: Any measure that is larger for a worse image.
+        ring_margin: By how many logits the surroundings decide a tumour call, below 0 where they
+            do not; see `core.explanation.surroundings.Halves`.
         label_rank: On a list of doubtful labels, 1 the most doubtful.
     """
 
     patch: CasePatch
     d4_sd_logit: float | None = None
-    centre_reliance: float | None = None
-    poor_quality: float | None = None
+    ring_margin: float | None = None
     label_rank: int | None = None
 
 
@@ -223,12 +220,6 @@ def _nearness(found: Candidate, threshold: float) -> float | None:
     return None if probability is None else -abs(_log_odds(probability) - _log_odds(threshold))
 
 
-def _ring(found: Candidate, _: float) -> float | None:
-    if found.centre_reliance is None or found.patch.predicted_label != 1:
-        return None
-    return 1 - found.centre_reliance
-
-
 def _label_doubt(found: Candidate, _: float) -> float | None:
     if found.label_rank is not None:
         return 1 + 1 / found.label_rank  # before all that are not listed
@@ -243,8 +234,7 @@ _URGENCY: Final[Mapping[CaseOrder, Callable[[Candidate, float], float | None]]] 
         CaseOrder.NEAREST_TO_THRESHOLD: _nearness,
         CaseOrder.D4_SPREAD: lambda found, _: found.d4_sd_logit,
         CaseOrder.SCORE: lambda found, _: found.patch.prob_tumour,
-        CaseOrder.RING_DECIDED: _ring,
-        CaseOrder.QUALITY: lambda found, _: found.poor_quality,
+        CaseOrder.RING_DECIDED: lambda found, _: found.ring_margin,
         CaseOrder.LABEL_ERROR: _label_doubt,
     }
 )

@@ -78,6 +78,6 @@ def _line(verdict: CurrentVerdict) -> dict[str, object]:
 
 def _choose() -> None:
     places = widgets.chosen(f"{_TABLE}-places")
-    rows = widgets.selection(_TABLE).rows
+    rows = widgets.selected_rows(_TABLE)
     if rows and isinstance(places, list) and rows[0] < len(places):
         reading.correct(int(places[rows[0]]))

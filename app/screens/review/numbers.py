@@ -1,4 +1,4 @@
-"""The results of a case in numbers: agreement, changed verdicts, time, errors by tag."""
+"""The results of a case in numbers: agreement, changed verdicts, time."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -32,12 +32,11 @@ from core.review import (
     flip_matrix,
     next_position,
     reading_time,
-    tag_errors,
     with_model,
     within_reader,
 )
 from core.statistics import Measured
-from core.wording import NOTHING, call_text, interval_text, number, percent, percent_interval
+from core.wording import call_text, interval_text, number, percent, percent_interval
 
 FEW_PAIRS: Final = 30
 _NO_WIDTH: Final = 1e-9
@@ -66,7 +65,6 @@ def case_numbers(record: Record, case: CaseOpened, names: Mapping[str, str]) -> 
     if case.mode is ReadingMode.BLIND_FIRST:
         _flips(verdicts)
     _times(record, case, names)
-    _tags(verdicts)
 
 
 def _agreements(
@@ -197,25 +195,3 @@ def _times(record: Record, case: CaseOpened, names: Mapping[str, str]) -> None:
         seconds = with_small(f"{time.median_s:.1f}", middle)
         rows.append((names.get(reader, reader), str(time.patches), seconds))
     table(("Reader", "Verdicts", "Seconds"), rows)
-
-
-def _tags(verdicts: Sequence[CurrentVerdict]) -> None:
-    section(*words.TAGS)
-    rows = tag_errors(verdicts)
-    if not rows[0].patches:
-        empty("", words.NO_LABELLED)
-        return
-    table(
-        ("Tag", "Reader errors", "Model errors"),
-        [
-            (str(row.tag or "all patches"), _errors(row.reader_errors), _errors(row.model_errors))
-            for row in rows
-        ],
-    )
-
-
-def _errors(share: Measured) -> str:
-    if not share.trials:
-        return NOTHING
-    interval = percent_interval(share.low, share.high, 0)
-    return with_small(f"{share.hits:g} of {share.trials:g}", interval)

@@ -13,7 +13,7 @@ from app.screens.shared.listing import is_drawn
 from app.state import widgets
 from core.bundle import same_model
 from core.errors import ReviewError
-from core.explanation import Measurement
+from core.explanation.reliance import threshold_logit
 from core.jobs import Job, JobStore
 from core.review import (
     Candidate,
@@ -78,7 +78,7 @@ def plan_of(jobs: JobStore, source: PatchesOfCase, mode: ReadingMode) -> CasePla
     with order_part:
         order = st.selectbox(
             "Sort by",
-            orders(source.candidates, mode, measurable=source.job is not None),
+            orders(jobs, source, mode),
             format_func=str,
             key=f"new-order-{mode}",
         )
@@ -104,7 +104,7 @@ def plan_of(jobs: JobStore, source: PatchesOfCase, mode: ReadingMode) -> CasePla
     patches, repeat_share = patches_and_repeats(int(readings), repeats / 100)
     order = order or CaseOrder.AS_LISTED
     st.caption(words.ORDERS[order])
-    by_order = ranked(jobs, source.job, source.candidates, order)
+    candidates, note = ranked(jobs, source, order)
     plan = WorklistPlan(
         order=order,
         filters=Filters() if source.of else _filters(source, mode),
@@ -113,7 +113,7 @@ def plan_of(jobs: JobStore, source: PatchesOfCase, mode: ReadingMode) -> CasePla
         repeat_share=repeat_share,
         seed=seed(),
     )
-    return CasePlan(plan, by_order.candidates, f"{plan}{by_order.note}")
+    return CasePlan(plan, candidates, f"{plan}{note}")
 
 
 def seed() -> int:
@@ -147,104 +147,55 @@ def _filters(source: PatchesOfCase, mode: ReadingMode) -> Filters:
     )
 
 
-_PASS: Final = 8
-
-
-@dataclass(frozen=True)
-class Ranked:
-    """Candidates with what an order goes by.
-
-    Attributes:
-        candidates: The patches.
-        note: What it was measured from, for the record; "" if nothing was.
-    """
-
-    candidates: Sequence[Candidate]
-    note: str = ""
-
-
-def orders(
-    candidates: Sequence[Candidate], mode: ReadingMode, *, measurable: bool
-) -> list[CaseOrder]:
-    """Return the orders that fit; those that would tell a blinded reader the call do not.
-
-    Args:
-        candidates: The patches.
-        mode: Who sees what.
-        measurable: Whether patches and model are at hand.
-    """
+def orders(jobs: JobStore, source: PatchesOfCase, mode: ReadingMode) -> list[CaseOrder]:
+    """Return the orders that fit; those that would tell a blinded reader the call do not."""
     if mode is ReadingMode.SECOND_READER:  # an order by the score would tell the score
         return [CaseOrder.AS_LISTED]
     blind = mode is ReadingMode.BLIND_FIRST
     fitting = [CaseOrder.NEAREST_TO_THRESHOLD]
     if not blind:
         fitting.append(CaseOrder.SCORE)
-    if any(one.d4_sd_logit is not None for one in candidates):
+    if any(one.d4_sd_logit is not None for one in source.candidates):
         fitting.append(CaseOrder.D4_SPREAD)
-    if measurable and not blind:  # its first patches are all called tumour
-        fitting.append(CaseOrder.RING_DECIDED)
-    if measurable:
-        fitting += [CaseOrder.QUALITY, CaseOrder.LABEL_ERROR]
-    elif any(one.patch.label is not None for one in candidates):
+    job = source.job
+    if job is not None and not blind and jobs.surroundings(job).is_file():
+        fitting.append(CaseOrder.RING_DECIDED)  # its first patches are all called tumour
+    if job is not None or any(one.patch.label is not None for one in source.candidates):
         fitting.append(CaseOrder.LABEL_ERROR)
     return [*fitting, CaseOrder.AS_LISTED]
 
 
 def ranked(
-    jobs: JobStore, job: Job | None, candidates: Sequence[Candidate], order: CaseOrder
-) -> Ranked:
-    """Return the candidates with what an order goes by, measured now where it is not known.
+    jobs: JobStore, source: PatchesOfCase, order: CaseOrder
+) -> tuple[Sequence[Candidate], str]:
+    """Return the candidates with what an order goes by, and what is to be recorded of it.
 
     Raises:
         NodelensError: Patches, model or list cannot be used.
     """
     if order is CaseOrder.LABEL_ERROR:
-        return _doubted(candidates)
-    if job is None or order not in {CaseOrder.RING_DECIDED, CaseOrder.QUALITY}:
-        return Ranked(candidates)
-    if order is CaseOrder.QUALITY:
-        poor = resources.poor_quality(jobs, job)
-        return Ranked([replace(one, poor_quality=poor.get(one.patch.sha256)) for one in candidates])
-    reliance = _centre_reliance(jobs, job)
-    known = sum(one.patch.sha256 in reliance for one in candidates)
-    called = sum(one.patch.predicted_label == 1 for one in candidates)
-    if known < called:
-        st.caption(words.ONLY_HIGHEST.format(known=known, called=called))
-    return Ranked(
-        [replace(one, centre_reliance=reliance.get(one.patch.sha256)) for one in candidates]
-    )
+        return _doubted(source.candidates)
+    if source.job is None or order is not CaseOrder.RING_DECIDED:
+        return source.candidates, ""
+    margins = _ring_margins(jobs, source.job)
+    return [
+        replace(one, ring_margin=margins.get(one.patch.sha256)) for one in source.candidates
+    ], ""
 
 
-def _centre_reliance(jobs: JobStore, job: Job) -> dict[str, float]:
-    """Return the centre reliance of the patches called tumour; shared with the Explanation page."""
+def _ring_margins(jobs: JobStore, job: Job) -> dict[str, float]:
+    """Return by how many logits the surroundings decide each tumour call, as the batch has it."""
     classifier = resources.classifier(resources.settings())
     collection = resources.job_collection(jobs, job, drawn=is_drawn(job))
     if not same_model(collection.scored_by, classifier.model_id):
         model, current = collection.scored_by, classifier.model_id
         raise ReviewError(words.BATCH_OTHER_MODEL.format(model=model, current=current))
-    explainer = resources.explainer(classifier)
-    known = resources.explained(explainer, collection)
-    rows = resources.rows(jobs, job)
-    called = [at for at in collection.positions if rows[at].predicted_label == 1]
-    untested = [at for at in called if (row := known.row(at)) is None or row.reliance is None]
-    if untested:
-        bar = st.progress(
-            0.0, text="Replacing the centre and the surroundings of each patch called tumour …"
-        )
-        measurement = Measurement(centre_test=known.centre_test)
-        for start in range(0, len(untested), _PASS):
-            known.measure(collection.source, untested[start : start + _PASS], measurement)
-            bar.progress(min(1.0, (start + _PASS) / len(untested)))
-        bar.empty()
-    measured = ((rows[at].sha256, known.row(at)) for at in called)
-    return {
-        sha256: row.reliance.score
-        for sha256, row in measured
-        if row is not None and row.reliance is not None
-    }
+    rows, at_least = resources.rows(jobs, job), threshold_logit(classifier)
+    known = resources.halves(jobs, job, collection, classifier)
+    return {rows[at].sha256: one.margin(at_least) for at, one in known.items()}
 
 
-def _doubted(candidates: Sequence[Candidate]) -> Ranked:
+def _doubted(candidates: Sequence[Candidate]) -> tuple[Sequence[Candidate], str]:
     file = st.file_uploader(
         words.LABEL_LIST,
         type=["csv"],
@@ -254,10 +205,10 @@ def _doubted(candidates: Sequence[Candidate]) -> Ranked:
     if file is None:
         if not any(one.patch.label is not None for one in candidates):
             raise ReviewError(words.NO_LABELS)
-        return Ranked(candidates)
+        return candidates, ""
     resources.settings().check_upload([file.size])
     doubtful = read_label_candidates("The list", file.getvalue())
     made = with_label_candidates(candidates, doubtful)
     listed = sum(one.label_rank is not None for one in made)
     st.caption(words.LISTED.format(listed=listed, total=len(doubtful)))
-    return Ranked(made, f"; ranks from a list of {len(doubtful)} doubtful labels")
+    return made, f"; ranks from a list of {len(doubtful)} doubtful labels"

@@ -35,11 +35,9 @@ ORDERS: Final[Mapping[CaseOrder, str]] = MappingProxyType(
         CaseOrder.SCORE: "The highest scores first.",
         CaseOrder.D4_SPREAD: "Patches whose score changes most when they are rotated or mirrored, "
         "although orientation has no meaning in tissue.",
-        CaseOrder.RING_DECIDED: "Among patches called tumour, those whose score depends least on "
-        "the centre: replacing the centre with other tissue hardly lowers it. Only the centre "
-        "counts, so these calls may be right for the wrong reason. The other patches follow.",
-        CaseOrder.QUALITY: "Patches that are blurred, mostly glass or fat, or weakly stained "
-        "first: the worst of the three, compared with the other patches in this batch.",
+        CaseOrder.RING_DECIDED: "Among patches called tumour, those that the surroundings decide "
+        "most clearly: the call stays with other tissue in the centre. Only the centre counts, so "
+        "these calls may be right for the wrong reason. The other patches follow.",
         CaseOrder.LABEL_ERROR: "Patches whose label the model doubts most. A doubted label is not "
         "necessarily wrong; the reader decides.",
         CaseOrder.AS_LISTED: "In the order of the batch.",
@@ -90,9 +88,6 @@ ARCHIVE: Final = (
     "and the case can be restored."
 )
 ARCHIVED: Final = "This case is archived: off the list, closed for verdicts, its record whole."
-ONLY_HIGHEST: Final = (
-    "Measured on the {known:,} highest-scoring of {called:,} patches called tumour."
-)
 BATCH_OTHER_MODEL: Final = (
     "This batch was scored by {model}; the current model is {current}. Score it again to sort it "
     "by what the current model relies on."
@@ -177,11 +172,6 @@ CHANGES: Final = (
 GALLERY: Final = ("Look again", "the outlined centre is what was judged")
 NOTHING_AGAIN: Final = "No patch calls for another look: nobody differs from model or readers."
 VERDICTS: Final = ("All verdicts", "click a column to sort")
-TAGS: Final = (
-    "Errors by reason",
-    "a reason marks difficult patches; it need not cause the errors",
-)
-NO_LABELLED: Final = "No labelled patch was judged, so errors cannot be counted."
 RECORD_NOTE: Final = "append-only; each event contains the hash of the one before"
 DAMAGED: Final = (
     "The record is damaged: {findings} findings. Keep the file as it is, restore a backup, and do "

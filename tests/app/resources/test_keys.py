@@ -43,7 +43,6 @@ def test_nothing_of_one_job_is_ever_returned_for_another(
         assert resources.thumbnails(store, first, [1]) != resources.thumbnails(store, second, [1])
         large = [resources.patch_uri(store, job, 1) for job in two]
         assert large[0] != large[1]
-        assert resources.poor_quality(store, first) != resources.poor_quality(store, second)
         of_jobs = [resources.job_collection(store, job, drawn=False) for job in two]
         assert of_jobs[0].key != of_jobs[1].key
 

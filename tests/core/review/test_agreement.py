@@ -1,4 +1,3 @@
-from dataclasses import replace
 from math import isnan
 from pathlib import Path
 
@@ -15,10 +14,10 @@ from core.review.agreement import (
     within_reader,
 )
 from core.review.events import Task
-from core.review.outcomes import flip_matrix, reading_time, tag_errors
+from core.review.outcomes import flip_matrix, reading_time
 from core.review.record import current_verdicts
 from core.review.store import ReviewStore
-from core.review.vocabulary import OnScreen, Origin, ReadingMode, ReasonTag, Verdict
+from core.review.vocabulary import OnScreen, Origin, ReadingMode, Verdict
 from tests.core.review.toys import after_ai, given, reading, shown, toy_case, toy_patch
 
 T, N, X = Verdict.TUMOUR, Verdict.NO_TUMOUR, Verdict.CANNOT_JUDGE
@@ -119,16 +118,10 @@ def test_the_flip_matrix_tells_help_from_harm(store: ReviewStore) -> None:
     assert flips.helped.covers(0.5)
 
 
-def test_errors_are_counted_for_each_tag(store: ReviewStore) -> None:
-    patches = tuple(toy_patch(n, label=1) for n in range(4))  # the model misses the even ones
-    case = toy_case(patches=patches)
+def test_the_time_of_a_patch_is_the_median_of_the_readings(store: ReviewStore) -> None:
+    case = toy_case(patches=tuple(toy_patch(n) for n in range(4)))
     store.append(case)
-    for task, verdict in enumerate((T, N, N, X)):
-        told = reading(verdict, OnScreen.SCORE, seconds=float(task + 1))
-        if task != 1:
-            told = replace(told, tags=(ReasonTag.SINUS,))
+    for task in range(4):
+        told = reading(T, OnScreen.SCORE, seconds=float(task + 1))
         store.append(given(case, "Ann", task, told))
-    every, sinus = tag_errors(current_verdicts(store.record()))
-    assert (every.patches, every.reader_errors.hits, every.model_errors.hits) == (3, 2, 2)
-    assert (sinus.tag, sinus.patches, sinus.reader_errors.hits) == (ReasonTag.SINUS, 2, 1)
     assert reading_time(current_verdicts(store.record())).median_s == 2.5

@@ -24,8 +24,7 @@ def candidates(count: int = 5) -> list[Candidate]:
         Candidate(
             patch=toy_patch(n, label=n % 2, prob=PROBS[n % 5]),
             d4_sd_logit=float(n),
-            centre_reliance=1 - n / count,
-            poor_quality=float(-n),
+            ring_margin=float(n) if PROBS[n % 5] >= 0.5 else None,
         )
         for n in range(count)
     ]
@@ -43,7 +42,6 @@ def order_of(worklist: Worklist) -> list[str]:
         (CaseOrder.NEAREST_TO_THRESHOLD, "13402"),
         (CaseOrder.D4_SPREAD, "43210"),
         (CaseOrder.RING_DECIDED, "32014"),
-        (CaseOrder.QUALITY, "01234"),
         (CaseOrder.LABEL_ERROR, "21340"),  # 0.97 called no tumour, 0.45 called tumour, …
     ],
 )

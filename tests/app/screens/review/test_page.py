@@ -2,6 +2,7 @@ import io
 import json
 import time
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from app import resources
 from app.screens.review import words
 from app.state import identity
 from core.explanation import Explainer
@@ -471,11 +473,11 @@ def test_an_earlier_verdict_is_corrected_by_a_new_event(
 @pytest.mark.parametrize(
     ("mode", "order"),
     [
-        (ReadingMode.BLIND_FIRST, CaseOrder.QUALITY),
+        (ReadingMode.BLIND_FIRST, CaseOrder.NEAREST_TO_THRESHOLD),
         (ReadingMode.AI_FIRST, CaseOrder.RING_DECIDED),
     ],
 )
-def test_a_case_is_ordered_by_what_is_measured_for_it(
+def test_a_case_is_ordered_by_what_is_known_of_its_patches(
     data: Path,
     toy_classifier: Classifier,
     monkeypatch: pytest.MonkeyPatch,
@@ -484,6 +486,12 @@ def test_a_case_is_ordered_by_what_is_measured_for_it(
 ) -> None:
     scored_case(data, toy_classifier, mode=ReadingMode.AI_FIRST)
     monkeypatch.setenv("NODELENS_SERVER_ROOTS", str(data.parent))
+    store = resources.job_store(resources.settings())
+    (job,) = store.jobs(OWNER)
+    measuring = resources.surroundings(store)
+    opened = partial(resources.job_collection, store, job, drawn=False)
+    measuring.start(job, store.rows(job), opened, toy_classifier)
+    measuring.wait(job, timeout_s=60)
     found = page("review", reader="Ann")
     found.segmented_control(key="new-mode").set_value(mode).run()
     offered = found.selectbox(key=f"new-order-{mode}")
