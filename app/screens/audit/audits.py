@@ -12,7 +12,7 @@ from app.screens.shared.parts import (
     download,
     empty,
     head_line,
-    running_line,
+    job_line,
     show_problem,
     way_back,
 )
@@ -22,7 +22,7 @@ from core.audit import STEPS, AuditProgress
 from core.audit.folder import Skip
 from core.audit.store import AuditState, AuditStore
 from core.errors import NodelensError
-from core.jobs import Job, JobFolder
+from core.jobs import Job, JobFolder, JobProgress
 
 
 def begin(store: AuditStore, job: Job) -> None:
@@ -98,9 +98,9 @@ def _delete(store: AuditStore, job: Job) -> None:
 
 def progress_line(store: AuditStore, job: Job, state: AuditState) -> None:
     """Draw how far a running audit is, with the way to stop it."""
-    progress = state.progress
-    stop = partial(store.cancel, job)
-    running_line(progress.done, progress.total, _step_text(progress), stop, before=state.before)
+    audited = state.progress
+    progress = JobProgress("running", audited.done, audited.total, before=state.before)
+    job_line(progress, _step_text(audited), partial(store.cancel, job))
 
 
 def _step_text(progress: AuditProgress) -> str:

@@ -1,4 +1,4 @@
-"""One patch of an audit: large, with what is known of it, its relations and its neighbours."""
+"""One patch of an audit: large, with what is known of it and its relations."""
 
 from math import isnan
 
@@ -11,7 +11,7 @@ from app.screens.audit.words import KINDS, flags_text, orientation_text
 from app.screens.shared.parts import facts, patch_picture, section
 from app.state import address
 from core.audit import QUALITY
-from core.audit.browse import AuditView, nearest
+from core.audit.browse import AuditView
 from core.audit.columns import measure_text
 from core.audit.store import AuditStore
 from core.jobs import Job
@@ -19,7 +19,6 @@ from core.patches import Patch, PatchSource
 from core.pictures import enlarged_png
 from core.wording import NOTHING, call_text
 
-_NEIGHBOURS = 12
 _MOST_RELATED = 12
 
 
@@ -58,13 +57,6 @@ def _patch(store: AuditStore, job: Job, view: AuditView) -> None:
     with known:
         _facts(view, row)
     _related(view, source, row)
-    if patch["fault"]:
-        return
-    rows = nearest(view, row, _NEIGHBOURS)
-    if len(rows):
-        section("Nearest patches", "by mean colour and stain of centre and surroundings")
-        cards = [TileCard((tile(view, source, int(near)),)) for near in rows]
-        tiles(cards, key="audit-neighbours")
 
 
 def _facts(view: AuditView, row: int) -> None:

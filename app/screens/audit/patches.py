@@ -34,11 +34,9 @@ from core.audit.store import AuditStore
 from core.errors import NodelensError
 from core.jobs import Job
 from core.patches import PatchSource
-from core.wording import call_text
 
 _SIZES: Final = {"Small": 96, "Medium": 192, "Large": 288}
 _MEDIUM: Final = "Medium"
-_TABLE: Final = "Table"
 _LOOK: Final = "audit-look"
 _SEED: Final = "audit-seed"
 _TILES: Final = {96: 60, 192: 36, 288: 16}
@@ -101,12 +99,9 @@ def patches_alone(store: AuditStore, job: Job, view: AuditView) -> None:
     wanted = _filters(view, chosen)
     rows = listed(view, chosen, wanted)
     look = str(widgets.chosen(_LOOK, _MEDIUM))
-    if look == _TABLE:
-        patch_table(view, rows)
-    else:
-        by_measure = wanted.order in {PatchOrder.HIGHEST, PatchOrder.LOWEST}
-        measure = wanted.measure if by_measure else chosen.measure
-        _page(store, job, view, rows, measure, side=_SIZES[look], a_page=_TILES[_SIZES[look]])
+    by_measure = wanted.order in {PatchOrder.HIGHEST, PatchOrder.LOWEST}
+    measure = wanted.measure if by_measure else chosen.measure
+    _page(store, job, view, rows, measure, side=_SIZES[look], a_page=_TILES[_SIZES[look]])
     with st.container(horizontal=True, vertical_alignment="center"):
         for label, suffix, make in _FILES:
             download(
@@ -116,6 +111,8 @@ def patches_alone(store: AuditStore, job: Job, view: AuditView) -> None:
                 f"audit-rows-{suffix}",
                 disabled=not len(rows),
             )
+    counts = {"measures": len(MEASURES), "quality": len(QUALITY), "flags": len(FLAGS)}
+    st.caption(words.DOWNLOADS.format(**counts))
 
 
 def headline(chosen: Chosen) -> None:
@@ -166,7 +163,7 @@ def _filters(view: AuditView, chosen: Chosen) -> PatchFilter:
             "Measure", MEASURES, format_func=measure_text, key="audit-order-measure", **kept
         )
     look_part.segmented_control(
-        "Show", [*_SIZES, _TABLE], default=_MEDIUM, required=True, key=_LOOK, **kept
+        "Show", list(_SIZES), default=_MEDIUM, required=True, key=_LOOK, **kept
     )
     options = {"Label": list(pd.unique(view.label_words)), "Split": view.splits,
                "Quality": list(FLAGS)}  # fmt: skip
@@ -225,49 +222,3 @@ def _why(view: AuditView, row: int, measure: str) -> str:
     if flags := view.flags_of[row]:
         reasons.append(flags_text(flags))
     return " · ".join(reasons)
-
-
-_KEY: Final = "audit-everything"
-_FIRST: Final = ("detail_share", "tissue_share", "white_share", "ink_share")
-
-
-def patch_table(view: AuditView, rows: Rows) -> None:
-    """Draw the table; a click on a row looks at its patch."""
-    names = st.multiselect(
-        "Measures", MEASURES, default=list(_FIRST), format_func=measure_text,
-        key="audit-columns", persist_state="session",
-    )  # fmt: skip
-    part: pd.DataFrame = view.patches.iloc[rows]
-    columns: dict[str, object] = {
-        "Row": part["row"],
-        "ID": part["id"],
-        "Label": [call_text(str(label)) for label in view.label_words[rows]],
-        "Score": None if view.scores is None else view.scores["prob_tumour"].iloc[rows],
-        "Slide": part["slide"].fillna(""),
-        "Split": part["split"].fillna(""),
-        "Quality": [flags_text(view.flags_of[row]) for row in rows],
-        "Unreadable": part["reason"],
-    }
-    frame = pd.DataFrame(columns | {measure_text(name): part[name] for name in names})
-    known = [name for name in frame.columns if not frame[name].isin(["", None]).all()]
-    st.dataframe(
-        frame[known],
-        hide_index=True,
-        height=560,
-        key=_KEY,
-        on_select=lambda: _select([int(row) for row in rows]),
-        selection_mode="single-row",
-        column_config={
-            name: st.column_config.NumberColumn(format="%.3f")
-            for name in ("Score", *map(measure_text, names))
-        },
-        alt="Every patch with its label, score, slide, split, flags and measures",
-    )
-    counts = {"measures": len(MEASURES), "quality": len(QUALITY), "flags": len(FLAGS)}
-    st.caption(words.TABLE.format(**counts))
-
-
-def _select(rows: list[int]) -> None:
-    selected = widgets.selection(_KEY).rows
-    if selected and selected[0] < len(rows):
-        address.audit_patch.look_at(rows[selected[0]])

@@ -1,4 +1,4 @@
-"""All patches as points, on the map or by two measures; a lasso chooses patches."""
+"""All patches as points, on a map; a lasso chooses patches."""
 
 from typing import Any, Final
 
@@ -11,12 +11,10 @@ from app import charts
 from app.charts import audit as audit_charts
 from app.screens.audit import patches, words
 from app.screens.audit.labels import score_now
-from app.screens.audit.words import unit_text
 from app.screens.shared.parts import chart
 from app.state import widgets
-from core.audit import FLAGS, MEASURES
+from core.audit import FLAGS
 from core.audit.browse import AuditView, PatchChoice
-from core.audit.columns import measure_text
 from core.audit.store import AuditStore
 from core.jobs import Job
 from core.settings import Settings
@@ -24,7 +22,6 @@ from core.settings import Settings
 _KEY: Final = "audit-scatter"
 _NETWORK: Final = "Network features"
 _COLOUR: Final = "Colour and stain"
-_TWO: Final = "Two measures"
 _LABEL: Final = "Label"
 _SCORE: Final = "Score"
 _ERROR: Final = "Error"
@@ -38,22 +35,16 @@ def map_panel(store: AuditStore, job: Job, view: AuditView, settings: Settings) 
         with st.container(horizontal=True, vertical_alignment="center"):
             score_now(store, job, settings, "map")
             st.caption(words.NO_FEATURES)
-    kinds = [*maps, _TWO]
+    if not maps:
+        return
     colours = [_LABEL, *[_SCORE, _ERROR] * (view.scores is not None), "Slide", "Split", "Quality"]
     first, second = st.columns(2)
     held: dict[str, Any] = {"persist_state": "session"}
-    kind = first.selectbox("Points by", kinds, key=f"audit-map-kind-{len(kinds)}", **held)
+    kind = first.selectbox("Points by", list(maps), key=f"audit-map-kind-{len(maps)}", **held)
     colour = second.selectbox("Colour by", colours, key="audit-map-colour", **held)
-    if kind in maps:
-        points = maps[kind]
-        rows, x, y = points["row"].to_numpy(int), points["x"].to_numpy(), points["y"].to_numpy()
-        titles = _axes(points, kind)
-    else:
-        names = _two_measures()
-        values = view.patches[list(names)].to_numpy(np.float64)
-        rows = np.flatnonzero(np.isfinite(values).all(axis=1))
-        x, y = values[rows].T
-        titles = (_title(names[0]), _title(names[1]))
+    points = maps[kind]
+    rows, x, y = points["row"].to_numpy(int), points["x"].to_numpy(), points["y"].to_numpy()
+    titles = _axes(points, kind)
     if len(rows) > _MOST_POINTS:
         kept = np.sort(np.random.default_rng(0).permutation(len(rows))[:_MOST_POINTS])
         rows, x, y = rows[kept], x[kept], y[kept]
@@ -91,24 +82,6 @@ def _axes(points: pd.DataFrame, kind: str) -> tuple[str, str]:
     shares = (float(points[name].iloc[0]) for name in ("share_x", "share_y"))
     first, second = (f"axis ({share:.0%} of the variance)" for share in shares)
     return f"First {first}, PCA of {kind.lower()}", f"Second {second}"
-
-
-def _two_measures() -> tuple[str, str]:
-    x, y = (
-        place.selectbox(
-            title, MEASURES, index=MEASURES.index(first), format_func=measure_text,
-            key=f"audit-map-{title}", persist_state="session",
-        )
-        for place, title, first in zip(
-            st.columns(2), ("Across", "Up"),
-            ("whole_haematoxylin_mean", "whole_eosin_mean"), strict=True,
-        )
-    )  # fmt: skip
-    return x, y
-
-
-def _title(measure: str) -> str:
-    return f"{measure_text(measure).capitalize()} ({unit_text(measure)})"
 
 
 def _groups(view: AuditView, by: str) -> NDArray[np.object_] | NDArray[np.float64]:

@@ -194,7 +194,7 @@ MAPS: Final = {
     "Colour and stain": " Neighbouring points have similar colours and stains; two axes cannot "
     "show everything.",
 }
-TABLE: Final = (
+DOWNLOADS: Final = (
     "The downloads contain all {measures} measures, {quality} of them for quality, and {flags} "
     "quality flags at the current limits."
 )

@@ -7,7 +7,7 @@ import streamlit as st
 
 from app import resources
 from app.screens.shared import words
-from app.screens.shared.parts import running_line, show_problem
+from app.screens.shared.parts import job_line, show_problem
 from core.errors import NodelensError
 from core.jobs import InputReport, Job, JobStore, Look
 
@@ -29,6 +29,6 @@ def looked_at(store: JobStore, job: Job) -> InputReport | None:
 def _looking(look: Look) -> None:
     if not look.is_alive():
         st.rerun()
-    stopping = look.stop.is_set()
-    text = words.STOPPING_LOOK if stopping else words.LOOKING.format(done=look.done)
-    running_line(0, 0, text, look.stop.set, stopping=stopping, before=look.before)
+    progress = look.progress()
+    text = words.STOPPING_LOOK if progress.stopping else words.LOOKING.format(done=look.done)
+    job_line(progress, text, look.stop.set)

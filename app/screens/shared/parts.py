@@ -77,44 +77,22 @@ def waiting(before: int) -> str:
     return f"Waiting for its turn: {jobs}"
 
 
-def running_line(
-    done: int,
-    total: int,
-    text: str,
-    stop: Callable[[], None],
-    *,
-    stopping: bool = False,
-    before: int | None = None,
-) -> None:
-    """Draw how far something is that runs in the background, with the way to stop it.
+def job_line(progress: "JobProgress", text: str, stop: Callable[[], None]) -> None:
+    """Draw how far a job is, or how many are before it, with the way to stop it.
 
     Args:
-        done: Parts that are done.
-        total: Parts in all, 0 while not known.
+        progress: Of the job.
         text: What to say of it.
         stop: Asks it to stop.
-        stopping: Whether it was asked.
-        before: How many jobs have their turn before it; None while it does not wait.
     """
-    share = done / total if total else 0.0
+    share = progress.done / progress.total if progress.total else 0.0
+    stopping, before = progress.stopping, progress.before
     if before is not None and not stopping:
-        text = f"{waiting(before)} · {text}" if done else waiting(before)
+        text = f"{waiting(before)} · {text}" if progress.done else waiting(before)
     with st.container(horizontal=True, vertical_alignment="center", key="nl-progress"):
         st.progress(min(share, 1.0), text=text)
         label = "Stopping …" if stopping else "Stop"
         st.button(label, icon=":material/stop:", on_click=stop, key="stop", disabled=stopping)
-
-
-def job_line(progress: "JobProgress", text: str, stop: Callable[[], None]) -> None:
-    """Draw how far a job is, with the way to stop it; see `running_line`."""
-    running_line(
-        progress.done,
-        progress.total,
-        text,
-        stop,
-        stopping=progress.stopping,
-        before=progress.before,
-    )
 
 
 def start_button(

@@ -9,9 +9,8 @@ from typing import Final
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.preprocessing import StandardScaler
 
-from core.audit import CHANNELS, FLAGS, Audit, Finding, QualityLimits
+from core.audit import FLAGS, Audit, Finding, QualityLimits
 from core.audit.scores import aligned
 from core.files import guarded
 
@@ -72,20 +71,6 @@ class AuditView:
         return sorted(self.patches["split"].dropna().unique())
 
     @cached_property
-    def standardised(self) -> NDArray[np.float64]:
-        """Colour and stain means of centre and ring, each of mean 0 and SD 1 over the patches."""
-        names = [
-            f"{region}_{channel}_mean"
-            for region in ("centre", "ring")
-            for channel in CHANNELS
-            if channel != "hue"
-        ]
-        found: NDArray[np.float64] = StandardScaler().fit_transform(
-            self.patches[names].to_numpy(np.float64)
-        )
-        return found
-
-    @cached_property
     def scores(self) -> pd.DataFrame | None:
         """Rows of `scores`, one for each of `patches`; None while none is known."""
         scores = self.audit.table("scores")
@@ -113,15 +98,6 @@ def by_measure(view: AuditView, rows: Rows, measure: str, *, high: bool) -> Rows
     values = view.patches[measure].to_numpy(np.float64)[rows]
     ordered: Rows = rows[np.argsort(-values if high else values, kind="stable")]
     return ordered
-
-
-def nearest(view: AuditView, row: int, count: int = 12) -> Rows:
-    """Return the rows nearest to a row in the colour and stain means of centre and ring."""
-    points = view.standardised
-    distance = ((points - points[row]) ** 2).sum(axis=1)
-    order = np.argsort(distance, kind="stable")  # NaN last
-    near: Rows = order[np.isfinite(distance[order]) & (order != row)][:count]
-    return near
 
 
 @dataclass(frozen=True, eq=False)

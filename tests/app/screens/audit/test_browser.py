@@ -65,7 +65,7 @@ def test_samples_are_audited_a_box_around_points_and_a_tile_lead_to_patches(addr
         row = tiles.first.get_attribute("data-row")
         tiles.first.click()
         dialog = page.get_by_role("dialog")
-        expect(dialog).to_contain_text("Nearest patches")
+        expect(dialog).to_contain_text("SHA-256")
         assert f"patch={row}" in page.url
         dialog.get_by_role("button", name="Close").click()
         expect(dialog).to_have_count(0)

@@ -159,7 +159,6 @@ def test_a_patch_opens_with_what_is_known_of_it(
     row = list(view.patches["id"]).index("p00")
     said = html(look_at("Patches", patch=str(row)))
     assert "Related patches" in said
-    assert "Nearest patches" in said
     assert "p00" in said
 
 
@@ -187,15 +186,6 @@ def test_every_measure_is_drawn_when_it_is_unfolded(look_at: Callable[..., AppTe
     assert not page.exception
     assert "Centre against surroundings" in html(page)
     assert "Centre against surroundings" not in folded
-
-
-def test_the_table_stands_where_the_pictures_do(
-    look_at: Callable[..., AppTest], view: AuditView
-) -> None:
-    page = look_at("Patches")
-    page.segmented_control(key="audit-look").set_value("Table").run()
-    assert not page.exception
-    assert len(page.dataframe[0].value) == len(view.patches)
 
 
 def test_nobody_else_sees_an_audit(look_at: Callable[..., AppTest]) -> None:

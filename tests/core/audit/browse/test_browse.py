@@ -12,9 +12,8 @@ from core.audit.browse import (
     distribution,
     exported,
     listed,
-    nearest,
 )
-from tests.audited_toys import PATCHES, audited
+from tests.audited_toys import audited
 
 
 @pytest.fixture(scope="module")
@@ -73,11 +72,6 @@ def test_a_random_order_is_the_same_patches_and_the_same_for_the_same_seed(
         listed(view, everything, PatchFilter(order=PatchOrder.RANDOM, seed=2))
     )
     assert sorted(first) == list(range(len(view.patches)))
-
-
-def test_the_nearest_patch_of_a_copy_is_its_original(view: AuditView) -> None:
-    ids = list(view.patches["id"])
-    assert nearest(view, ids.index(f"p{PATCHES}"))[0] == ids.index("p00")
 
 
 def test_an_exported_cell_is_never_a_formula(view: AuditView) -> None:
