@@ -11,8 +11,8 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
-from urllib.parse import urlsplit
 
+from app.hosts import THIS_MACHINE, host_name, is_own_origin
 from app.state.identity import COOKIE
 from core.log import event
 
@@ -21,8 +21,6 @@ HTTP_ONLY: Final = "NODELENS_COOKIE_HTTP_ONLY"
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _YEAR_S: Final = 31_536_000
 _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-_THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")
-"""Started from elsewhere than the root of the project, Streamlit finds no setting."""
 API: Final = "/api/"
 HEALTH: Final = ("/healthz", "/readyz")
 """Other programs ask here and below `API`, which has a gate of its own (`app.api.access`)."""
@@ -103,7 +101,7 @@ class Guard:
             return "This host is not served here."
         origin = headers.get(b"origin")
         changes = scope["type"] == "websocket" or scope["method"] not in _READS
-        if changes and origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        if changes and origin is not None and not is_own_origin(origin, host):
             return "Requests of other origins are not answered."
         path = scope["path"]
         address = _ADDRESS.match(path.encode(), 1)
@@ -141,21 +139,13 @@ def _token(cookies: str) -> str | None:
     return token if _TOKEN.fullmatch(token) else None
 
 
-def _name(host: str) -> str:
-    """A host without its port, "" where it is none."""
-    try:
-        return (urlsplit(f"//{host}").hostname or "").lower()
-    except ValueError:  # a bracket without its other half
-        return ""
-
-
 def _is_of_the_api(scope: Scope) -> bool:
     path = scope["path"]
     return scope["type"] == "http" and (path.startswith(API) or path in HEALTH)
 
 
 def _is_named(host: str, allowed: frozenset[str]) -> bool:
-    name = _name(host)
+    name = host_name(host)
     parents = {f"*.{name.split('.', count)[-1]}" for count in range(1, name.count(".") + 1)}
     return bool(name) and not allowed.isdisjoint({name, "*"} | parents)
 
@@ -163,7 +153,8 @@ def _is_named(host: str, allowed: frozenset[str]) -> bool:
 def _allowed_hosts() -> frozenset[str]:
     from streamlit import config  # noqa: PLC0415 - read once the server has read it
 
-    hosts = config.get_option("server.allowedHosts") or _THIS_MACHINE
+    # Started from elsewhere than the root of the project, Streamlit finds no setting.
+    hosts = config.get_option("server.allowedHosts") or THIS_MACHINE
     return frozenset(str(host).strip("[]").lower() for host in hosts)
 
 

@@ -10,15 +10,14 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.problems import REQUEST_ID, send_problem
+from app.hosts import THIS_MACHINE, host_name, is_own_origin
 from core.errors import SettingsError
 from core.log import event
 
-LOOPBACK_HOSTS: Final = ("localhost", "127.0.0.1", "[::1]")
 MOST_BYTES: Final = 64 * 1024 * 1024
 """Of one request but those that upload a job: 64 patches of a generous mebibyte."""
 CALLER: Final = "nodelens.caller"
@@ -43,7 +42,7 @@ class Access:
     """
 
     tokens: tuple[str, ...] = ()
-    hosts: tuple[str, ...] = LOOPBACK_HOSTS
+    hosts: tuple[str, ...] = ()
     most_upload_bytes: int = MOST_BYTES
 
     @classmethod
@@ -55,8 +54,8 @@ class Access:
         Raises:
             SettingsError: The file of tokens cannot be read or a token is too short.
         """
-        hosts = [host.strip() for host in environment.get("NODELENS_API_HOSTS", "").split(",")]
-        named = tuple(host.lower() for host in hosts if host) or LOOPBACK_HOSTS
+        hosts = environment.get("NODELENS_API_HOSTS", "").split(",")
+        named = tuple(filter(None, (host.strip().strip("[]").lower() for host in hosts)))
         file = environment.get("NODELENS_API_TOKENS")
         if not file:
             return cls((), named, most_upload_bytes)
@@ -80,12 +79,12 @@ class Access:
     def refusal(self, scope: Scope) -> tuple[HTTPStatus, str] | None:
         """Return with which status and why a request is refused, None if it is not."""
         headers = {name.lower(): value for name, value in scope["headers"]}
-        host = headers.get(b"host", b"").decode("latin-1").lower()
+        host = headers.get(b"host", b"").decode("latin-1")
         declared = headers.get(b"content-length", b"0")
-        if _name(host) not in {*self.hosts, *LOOPBACK_HOSTS}:
+        if host_name(host) not in {*self.hosts, *THIS_MACHINE}:
             return HTTPStatus.BAD_REQUEST, "The Host header names no host of this service."
         origin = headers.get(b"origin")
-        if origin is not None and _netloc(origin.decode("latin-1")) != host:
+        if origin is not None and not is_own_origin(origin.decode("latin-1"), host):
             return HTTPStatus.FORBIDDEN, "Pages of other origins are not answered."
         if not declared.isdigit() or int(declared) > self.most_bytes(scope):
             return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _too_much(self.most_bytes(scope))
@@ -98,27 +97,15 @@ class Access:
         """Return the secret of whoever asks, "" if they may not."""
         headers = {name.lower(): value for name, value in scope["headers"]}
         if not self.tokens:
-            host = _name(headers.get(b"host", b"").decode("latin-1").lower())
+            host = host_name(headers.get(b"host", b"").decode("latin-1"))
             forwarded = not _FORWARDED.isdisjoint(headers)
-            here = _is_this_machine(scope) and host in LOOPBACK_HOSTS and not forwarded
+            here = _is_this_machine(scope) and host in THIS_MACHINE and not forwarded
             return "api of this machine" if here else ""
         scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
         same = [
             token for token in self.tokens if hmac.compare_digest(given.strip(), token.encode())
         ]
         return f"api {same[0]}" if same and scheme.lower() == b"bearer" else ""
-
-
-def _name(host: str) -> str:
-    """A host without its port."""
-    return host.rsplit(":", 1)[0] if not host.endswith("]") else host
-
-
-def _netloc(origin: str) -> str:
-    try:
-        return urlsplit(origin).netloc.lower()
-    except ValueError:
-        return ""
 
 
 def _too_much(most: int) -> str:

@@ -77,6 +77,8 @@ def test_a_stream_is_opened_by_its_own_origin_only_port_included(origin: str, an
 def test_other_origins_and_other_hosts_change_nothing() -> None:
     other = {"host": "localhost:8501", "origin": "http://localhost:8699"}
     assert ask("/_stcore/upload_file/x", other, method="PUT")[0] == 403
+    torn = {"host": "localhost:8501", "origin": "http://[::1"}
+    assert ask("/_stcore/upload_file/x", torn, method="PUT")[0] == 403
     own = {"host": "localhost:8501", "origin": "http://localhost:8501"}
     assert ask("/_stcore/upload_file/x", own, method="PUT")[0] == 200
     assert ask("/", {"host": "evil.example"})[0] == 403
