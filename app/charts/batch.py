@@ -6,15 +6,15 @@ from typing import Final
 import plotly.graph_objects as go
 
 from app.charts.palette import Colours, dress, guide, outcome_colours
-from core.scoring import Outcome, ScoreHistogram
-from core.statistics import Curve
+from core.scoring import Outcome
+from core.statistics import Curve, Histogram
 
 _STRIP_PX: Final = 84
 """A strip above the picture: the patch has to fit below it on a small screen."""
 
 
 def score_histogram(
-    histogram: ScoreHistogram,
+    histogram: Histogram[Outcome],
     *,
     threshold: float,
     lower_threshold: float | None,

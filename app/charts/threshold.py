@@ -13,8 +13,8 @@ import plotly.graph_objects as go
 
 from app.charts.palette import Colours, dress, guide
 from core.pages import error_bars
-from core.statistics import Confusion, Curve, Reliability
-from core.thresholds import DecisionCurve, Histogram, Snapshot
+from core.statistics import Confusion, Curve, Histogram, Reliability
+from core.thresholds import DecisionCurve, Snapshot
 
 FigureName = Literal["histogram", "roc", "precision-recall", "calibration", "decision"]
 HEIGHT_PX: Final = 190
@@ -72,7 +72,7 @@ def marks(snapshot: Snapshot) -> tuple[Mark, ...]:
     )
 
 
-def histogram(found: Histogram, *, in_force: float | None, colours: Colours) -> go.Figure:
+def histogram(found: Histogram[int], *, in_force: float | None, colours: Colours) -> go.Figure:
     """Return the scores by class, tumour upwards and no tumour downwards, on a root scale.
 
     The root keeps the few patches on the wrong side visible beside the thousands at the ends;
@@ -82,8 +82,8 @@ def histogram(found: Histogram, *, in_force: float | None, colours: Colours) -> 
     middles = (edges[:-1] + edges[1:]) / 2
     figure = go.Figure()
     for name, counts, colour, sign in (
-        ("tumour", found.tumour, colours.tumour, 1),
-        ("no tumour", found.no_tumour, colours.no_tumour, -1),
+        ("tumour", found.counts[1], colours.tumour, 1),
+        ("no tumour", found.counts[0], colours.no_tumour, -1),
     ):
         figure.add_bar(
             x=middles,
@@ -96,7 +96,7 @@ def histogram(found: Histogram, *, in_force: float | None, colours: Colours) -> 
             f"%{{customdata[2]:,}} patches, {name}<extra></extra>",
         )
     _dress(figure, colours, x="Score: probability of tumour in the centre", y="Patches")
-    most = int(max(found.tumour.max(), found.no_tumour.max(), 1))
+    most = int(max(1, *(counts.max() for counts in found.counts.values())))
     ticks = [tick for tick in _TICKS if 0.03 * most <= tick <= most]
     values = [-(tick**0.5) for tick in reversed(ticks)] + [0.0] + [tick**0.5 for tick in ticks]
     names = [f"{tick:,}" for tick in reversed(ticks)] + ["0"] + [f"{tick:,}" for tick in ticks]

@@ -34,8 +34,7 @@ from .model import classifier as classifier
 from .model import local_decisions as local_decisions
 from .model import operating_points as operating_points
 from .model import shipped_classifier as shipped_classifier
-from .model import validation_roc as validation_roc
-from .model import validation_scores as validation_scores
+from .model import validation_table as validation_table
 from .reviews import review_maps as review_maps
 from .reviews import review_patches as review_patches
 from .reviews import review_picture as review_picture

@@ -5,13 +5,13 @@ from collections.abc import Hashable
 from pathlib import Path
 
 from app.resources.caching import cached_by
-from core.bundle import Card, OperatingPoint, ValidationScores, read_card, read_validation
+from core.bundle import Card, OperatingPoint, read_card, read_validation
 from core.bundle.bundle import CARD_FILE
 from core.engine import Precision
 from core.local import DecisionStore
 from core.scoring import Classifier, apply_locked_point, open_classifier
 from core.settings import Settings
-from core.statistics import Curve, Evidence, OperatingTable, roc_curve
+from core.statistics import Evidence, OperatingTable
 from core.thresholds import OperatingPointStore
 
 
@@ -83,14 +83,8 @@ def model_key(classifier: Classifier) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-@cached_by(lambda folder, sha256: (folder, sha256), entries=4)
-def validation_scores(folder: Path, sha256: str) -> ValidationScores:
-    """Return the bundle's validation scores, checked against the hash in its card."""
-    return read_validation(folder, sha256)
-
-
 @cached_by(lambda folder, card: (folder, card.validation.scores_sha256), entries=4)
-def validation_roc(folder: Path, card: Card) -> Curve:
-    """Return the ROC curve of the validation scores, thinned for drawing."""
-    scores = validation_scores(folder, card.validation.scores_sha256)
-    return roc_curve(OperatingTable.of(Evidence.of(scores.labels, scores.scores))).thinned(300)
+def validation_table(folder: Path, card: Card) -> OperatingTable:
+    """Return the bundle's validation scores, checked against its card, at every threshold."""
+    scores = read_validation(folder, card.validation.scores_sha256)
+    return OperatingTable.of(Evidence.of(scores.labels, scores.scores))

@@ -22,7 +22,6 @@ from .outputs import write_rows as write_rows
 from .results import Filter as Filter
 from .results import Order as Order
 from .results import Outcome as Outcome
-from .results import ScoreHistogram as ScoreHistogram
 from .results import outcome as outcome
 from .results import outcome_counts as outcome_counts
 from .results import path_matches as path_matches

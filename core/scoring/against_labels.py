@@ -6,12 +6,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
-import numpy as np
-
 from core.errors import EvidenceError
 from core.scoring.rows import ScoreRow
 from core.statistics import (
-    BOOTSTRAP_SEED,
     Confusion,
     Curve,
     Evidence,
@@ -28,8 +25,6 @@ from core.tables import Table
 from core.thresholds import ScoreSet, Source
 
 RATES: Final[tuple[MetricName, ...]] = ("sensitivity", "specificity", "ppv", "npv", "accuracy")
-_FEWEST_SLIDES: Final = 2
-"""From which slides can be resampled."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,9 +61,9 @@ class LabelCheck:
     def auroc(self) -> Measured:
         """Area under the ROC curve, with an interval over slides where there are several."""
         area = auroc(self.evidence)
-        if self.evidence.slides is None or len(self.evidence.slide_names) < _FEWEST_SLIDES:
+        slides = SlideBootstrap.seeded(self.evidence)
+        if slides is None:
             return area
-        slides = SlideBootstrap.of(self.evidence, np.random.default_rng(BOOTSTRAP_SEED))
         return slides.auroc(patch_error=area.standard_error).measured.over(area)
 
     @cached_property

@@ -7,10 +7,10 @@ from enum import StrEnum
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import bdtrc
 
 from core.scoring.rows import ScoreRow, Status
+from core.statistics.curves import Histogram
 
 
 class Outcome(StrEnum):
@@ -181,22 +181,8 @@ def _rank(row: ScoreRow, order: Order) -> tuple[bool, float]:
     return (False, -(row.d4_sd_logit or 0.0))
 
 
-@dataclass(frozen=True, eq=False)
-class ScoreHistogram:
-    """How the scores spread, by what was called.
-
-    Attributes:
-        edges: (B + 1,) limits of the bins, 0 to 1; a bin holds its lower limit.
-        counts: (B,) patches in each bin, for each outcome that has a score.
-    """
-
-    edges: NDArray[np.float64]
-    counts: dict[Outcome, NDArray[np.int64]]
-
-
-def score_histogram(rows: Sequence[ScoreRow], bins: int = 50) -> ScoreHistogram:
+def score_histogram(rows: Sequence[ScoreRow], bins: int = 50) -> Histogram[Outcome]:
     """Return the spread of the scores in equal bins; the calls are counted, not guessed by bin."""
-    edges = np.linspace(0.0, 1.0, bins + 1)
     scores: dict[Outcome, list[float]] = {
         kind: [] for kind in (Outcome.NO_TUMOUR, Outcome.GREY_ZONE, Outcome.TUMOUR)
     }
@@ -204,5 +190,4 @@ def score_histogram(rows: Sequence[ScoreRow], bins: int = 50) -> ScoreHistogram:
         of_kind = scores.get(outcome(row))
         if row.prob_tumour is not None and of_kind is not None:
             of_kind.append(row.prob_tumour)
-    counts = {kind: np.histogram(of, bins=edges)[0].astype(np.int64) for kind, of in scores.items()}
-    return ScoreHistogram(edges, counts)
+    return Histogram.of(scores, bins)

@@ -16,6 +16,7 @@ from .cluster import Resampled as Resampled
 from .cluster import SlideBootstrap as SlideBootstrap
 from .cluster import compare_auroc as compare_auroc
 from .curves import Curve as Curve
+from .curves import Histogram as Histogram
 from .curves import average_precision as average_precision
 from .curves import average_precision_over_slides as average_precision_over_slides
 from .curves import precision_recall_curve as precision_recall_curve

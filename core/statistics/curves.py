@@ -1,19 +1,45 @@
-"""ROC and precision-recall curves: exact points, few enough of them to draw, and the area."""
+"""What is drawn of scores: histograms, and exact ROC and precision-recall curves, with the area."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from core.statistics.cluster import Resampled, SlideBootstrap
 from core.statistics.evidence import FloatArray
 from core.statistics.operating import OperatingTable, SlideGrid, grid_thresholds
 
+K = TypeVar("K")
 DRAWN_POINTS = 1000
 """A page draws about this many pixels across; more points cost time and show nothing."""
 
 _GRID_POINTS = 2000
 _CHUNK = 250  # replicates at a time: 250 x 2,000 cells, a few megabytes each
+
+
+@dataclass(frozen=True, eq=False)
+class Histogram(Generic[K]):
+    """How the scores of some groups spread.
+
+    Attributes:
+        edges: (B + 1,) limits of equal bins over 0..1; a bin holds its lower limit.
+        counts: (B,) scores in each bin, by group.
+    """
+
+    edges: FloatArray
+    counts: Mapping[K, NDArray[np.int64]]
+
+    @classmethod
+    def of(cls, groups: Mapping[K, ArrayLike], bins: int) -> "Histogram[K]":
+        """Count the scores (N,) of each group in so many bins."""
+        edges = np.linspace(0.0, 1.0, bins + 1)
+        counts = {
+            name: np.histogram(np.asarray(scores, np.float64), edges)[0].astype(np.int64)
+            for name, scores in groups.items()
+        }
+        return cls(edges, counts)
 
 
 @dataclass(frozen=True, eq=False)

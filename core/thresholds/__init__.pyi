@@ -40,7 +40,6 @@ from .snapshot import Deferral as Deferral
 from .snapshot import Snapshot as Snapshot
 from .store import OperatingPointStore as OperatingPointStore
 from .store import read_locked_point as read_locked_point
-from .study import Histogram as Histogram
 from .study import ThresholdStudy as ThresholdStudy
 from .wording import GreyZoneTargets as GreyZoneTargets
 from .wording import Wanted as Wanted

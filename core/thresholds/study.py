@@ -5,12 +5,12 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from core.errors import EvidenceError
 from core.statistics import (
     CalibrationLine,
     Curve,
+    Histogram,
     Measured,
     OperatingTable,
     Reliability,
@@ -47,21 +47,6 @@ DRAWN_POINTS: Final = 400
 
 _BINS: Final = 40
 _PROBABILITIES: Final = np.linspace(0.0, 0.99, 199)
-
-
-@dataclass(frozen=True, eq=False)
-class Histogram:
-    """How the scores of each class spread.
-
-    Attributes:
-        edges: (B + 1,) limits of equal bins over 0..1.
-        tumour: (B,) tumour patches in each.
-        no_tumour: (B,) tumour-free patches in each.
-    """
-
-    edges: FloatArray
-    tumour: NDArray[np.int64]
-    no_tumour: NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,15 +111,10 @@ class ThresholdStudy:
         return precision_recall_curve(self.table).thinned(DRAWN_POINTS)
 
     @cached_property
-    def histogram(self) -> Histogram:
-        """Scores by class in equal bins; a bin holds its lower limit."""
-        edges = np.linspace(0.0, 1.0, _BINS + 1)
+    def histogram(self) -> Histogram[int]:
+        """Scores by class, 1 with tumour and 0 without."""
         scores, labels = self.scores.evidence.scores, self.scores.evidence.labels
-        tumour, no_tumour = (
-            np.histogram(scores[of_class], bins=edges)[0].astype(np.int64)
-            for of_class in (labels, ~labels)
-        )
-        return Histogram(edges, tumour, no_tumour)
+        return Histogram.of({1: scores[labels], 0: scores[~labels]}, _BINS)
 
     @cached_property
     def calibration(self) -> Reliability:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from html import escape
 from typing import Final
 
@@ -76,9 +75,9 @@ def patch_detail(
         if picture is None:
             st.html(f'<div class="nl-nopicture">{words.NO_PICTURE}</div>')
         else:
-            st.html(_figure(found.picture if found else picture, row.path))
+            st.html(_figure(found or picture, row.path))
             if st.button("Enlarge", key="enlarge", shortcut="Z", help=words.ENLARGE_HELP):
-                _enlarged([picture, *([found.picture] if found else [])], row)
+                _enlarged([picture, *([found] if found else [])], row)
     if found is not None and classifier is not None:
         badge_below(store, job, classifier, position, rests_on.get(position))
     if done and classifier is not None and can_be_mapped(row, classifier):
@@ -159,17 +158,6 @@ _AHEAD: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="maps-ahead
 _STYLE: Final = OverlayStyle(zoom=4, smooth_patch=True, centre_box=False)
 
 
-@dataclass(frozen=True)
-class HeatMap:
-    """A map that is drawn.
-
-    Attributes:
-        picture: The patch under it, as a data URI.
-    """
-
-    picture: str
-
-
 def can_be_mapped(row: ScoreRow, classifier: Classifier | None) -> bool:
     """Return whether there is a map: of a score, by the model that made it."""
     return row.status is Status.SCORED and not _of_another(row, classifier)
@@ -205,8 +193,8 @@ def _known(
     return resources.explained(chosen, collection), collection
 
 
-def map_of(store: JobStore, job: Job, classifier: Classifier, position: int) -> HeatMap | None:
-    """Return the map of a patch, made now unless it was before; None if it cannot be made."""
+def map_of(store: JobStore, job: Job, classifier: Classifier, position: int) -> str | None:
+    """Return a patch under its map as a data URI, made unless it was; None if it cannot be."""
     try:
         return _map_of(store, job, classifier, position)
     except NodelensError as error:
@@ -214,7 +202,7 @@ def map_of(store: JobStore, job: Job, classifier: Classifier, position: int) -> 
         return None
 
 
-def _map_of(store: JobStore, job: Job, classifier: Classifier, position: int) -> HeatMap | None:
+def _map_of(store: JobStore, job: Job, classifier: Classifier, position: int) -> str | None:
     known, collection = _known(store, job, classifier)
     known.measure(collection.source, [position], Measurement())
     row, image = known.row(position), collection.image(position)
@@ -226,7 +214,7 @@ def _map_of(store: JobStore, job: Job, classifier: Classifier, position: int) ->
         return png_bytes(draw_overlay(image, cam, style=_STYLE, strength=strength))
 
     key = f"batch-map {classifier.model_id} {collection.key} {position} {cam.layer} {_STYLE}"
-    return HeatMap(resources.picture_uri(draw, key))
+    return resources.picture_uri(draw, key)
 
 
 def prepare_maps(

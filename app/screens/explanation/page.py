@@ -30,9 +30,8 @@ from app.screens.shared.url import keep_in_url
 from app.screens.shared.ways import BATCH, REVIEW, THRESHOLD, ways_on
 from app.state import address
 from core.bundle import same_model
-from core.errors import NodelensError
 from core.explanation import Explainer, Method
-from core.explanation.explained import ExplainedPatches, PatchCollection
+from core.explanation.explained import PatchCollection
 from core.explanation.listing import ORDERS, listed
 from core.jobs import JobStore
 from core.scoring import Classifier
@@ -93,8 +92,10 @@ def _explained(collection: PatchCollection, classifier: Classifier, chosen: Expl
         if not (as_scored or measured):
             explain_all(known, collection)
         scale = OWN_SCALE
-        if not look.own:
-            scale = MEASURED_SCALE if measured else _common_scale(known, collection)
+        if not look.own and measured:
+            scale = MEASURED_SCALE
+        elif not look.own and len(collection.positions) > 1:
+            scale = Scale(known.scale(collection.positions), words.COMMON_SCALE)
         if view == GALLERY:
             _keep_in_url(collection, chosen)
             gallery(known, collection, look, scale)
@@ -114,20 +115,6 @@ def _explained(collection: PatchCollection, classifier: Classifier, chosen: Expl
 def _keep_in_url(collection: PatchCollection, chosen: Explainer) -> None:
     patches = patches_in_url(collection)
     keep_in_url("explanation", patches | way_in_url(chosen) | patch_list.in_url(collection))
-
-
-def _common_scale(known: ExplainedPatches, collection: PatchCollection) -> Scale:
-    """Return one scale for the collection; one patch alone is measured against the samples."""
-    if len(collection.positions) > 1:
-        return Scale(known.scale(collection.positions), words.COMMON_SCALE)
-    try:
-        classifier = known.explainer.classifier
-        samples = resources.scored_here(classifier, resources.sample_collection())
-    except NodelensError:
-        return OWN_SCALE
-    others = resources.explained(known.explainer, samples)
-    explain_all(others, samples)
-    return Scale(others.scale(samples.positions), words.SAMPLE_SCALE)
 
 
 def _view(collection: PatchCollection) -> str:

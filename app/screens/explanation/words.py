@@ -40,7 +40,6 @@ OWN_SCALE: Final = "on its own scale; weak evidence is drawn faintly"
 TURNED: Final = "Where nothing speaks for tumour, the map shows what speaks against it."
 MEASURED_SCALE: Final = "one scale for every patch: full colour changes the odds about 20-fold"
 COMMON_SCALE: Final = "one scale for all patches here"
-SAMPLE_SCALE: Final = "the scale of the drawn samples"
 BOX_HELP: Final = "The centre 32 × 32 px is the only region that the question is about."
 SMOOTH_HELP: Final = (
     "Blends the cells. When off, the map shows the actual cells: the network has no finer detail."

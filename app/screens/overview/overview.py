@@ -31,7 +31,7 @@ from core.errors import NodelensError
 from core.jobs import JobStore
 from core.scoring import Classifier
 from core.settings import SAMPLES_TABLE, Settings
-from core.statistics import Evidence, Measured, OperatingTable
+from core.statistics import Measured, roc_curve
 from core.wording import NOTHING, interval_text, patches_text, percent
 
 _LEADS: Final = 0.75
@@ -237,19 +237,16 @@ def _measures(card: Card, point: OperatingPoint) -> list[tuple[str, Measured]]:
 
 def _roc(folder: Path, card: Card, point: OperatingPoint) -> None:
     try:
-        curve = resources.validation_roc(folder, card)
-        scores = resources.validation_scores(folder, card.validation.scores_sha256)
+        counts = resources.validation_table(folder, card)
     except NodelensError as error:
         show_problem(error)
         return
-    counts = OperatingTable.of(Evidence.of(scores.labels, scores.scores))
+    curve, patches = roc_curve(counts).thinned(300), counts.positives + counts.negatives
     confusion = counts.confusion(point.threshold)
     place = (1 - confusion.value("specificity"), confusion.value("sensitivity"))
     figure = charts.roc(curve, point=place, colours=charts.palette(dark=widgets.is_dark()))
     chart(figure, "overview-roc", words.ROC_ALT)
-    st.caption(
-        words.ROC.format(patches=len(scores.scores), sensitivity=place[1], specificity=1 - place[0])
-    )
+    st.caption(words.ROC.format(patches=patches, sensitivity=place[1], specificity=1 - place[0]))
 
 
 def what_it_is_not_for(card: Card) -> None:

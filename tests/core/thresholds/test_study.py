@@ -109,8 +109,8 @@ def test_thinned_curves_are_small_and_pass_through_exact_points(study: Threshold
 
 def test_the_histogram_counts_every_patch_once(study: ThresholdStudy) -> None:
     histogram, evidence = study.histogram, study.scores.evidence
-    assert int(histogram.tumour.sum()) == evidence.n_positive
-    assert int(histogram.no_tumour.sum()) == evidence.n_negative
+    assert int(histogram.counts[1].sum()) == evidence.n_positive
+    assert int(histogram.counts[0].sum()) == evidence.n_negative
 
 
 def test_a_grey_zone_has_the_numbers_of_the_engine(study: ThresholdStudy) -> None:
