@@ -26,7 +26,6 @@ from app.screens.shared.pager import page_of, pager
 from app.screens.shared.parts import download, empty, show_problem
 from core.errors import NodelensError
 from core.explanation import ExplanationRow, Measurement, Method, OverlayStyle, table_csv
-from core.explanation.cam import unit_of
 from core.explanation.explained import ExplainedPatches, PatchCollection, zipped
 from core.explanation.listing import FILTERS, NEED_MAPS, NEED_TESTS, ORDERS, is_tested, listed
 
@@ -141,7 +140,7 @@ def _downloads(
 def _legend(shown: ExplainedPatches, scale: Scale, style: OverlayStyle) -> str:
     explainer = shown.explainer
     most = "" if scale.value is None else f"{scale.value:.2f}"
-    bar = scale_bar(explainer.target, unit_of(explainer.method), most, scale.words, style)
+    bar = scale_bar(explainer.target, most, scale.words, style)
     point = explainer.classifier.operating_point.threshold
     turned = f"<li>{words.TURNED}</li>" if scale.value is None else ""
     return (

@@ -8,7 +8,7 @@ from typing import Final
 import streamlit as st
 
 from app.screens.explanation import words
-from core.explanation import OverlayStyle, Target, Unit, draw_scale_bar
+from core.explanation import OverlayStyle, Target, draw_scale_bar
 from core.explanation.cam import MEASURED_SCALE_LOGIT
 from core.pictures import png_bytes
 
@@ -73,22 +73,21 @@ def _toggle(label: str, name: str, meaning: str, *, value: bool = False) -> bool
     return st.toggle(label, value=value, key=key, persist_state="session", help=meaning)
 
 
-def scale_bar(target: Target, unit: Unit, most: str, whose: str, style: OverlayStyle) -> str:
+def scale_bar(target: Target, most: str, whose: str, style: OverlayStyle) -> str:
     """Return the colours with what they mean, as HTML.
 
     Args:
         target: What the map speaks for.
-        unit: Of its values.
         most: The value of the full colour, as text.
         whose: Whose scale it is.
         style: How maps are drawn.
     """
     bar = png_bytes(draw_scale_bar(opacity=style.opacity))
-    high = "above" if unit is Unit.ACTIVATION else f"for {words.TARGETS[target]}"
+    high = f"for {words.TARGETS[target]}"
     most = f"+{most} " if most else ""
     return (
         f'<div class="nl-scale"><img alt="Colours from nothing to {high}" '
         f'src="data:image/png;base64,{base64.b64encode(bar).decode()}">'
         f"<div><span>0</span><span>{most}{high}</span></div>"
-        f"{unit.value}s per cell · {escape(whose)}</div>"
+        f"logits per cell · {escape(whose)}</div>"
     )

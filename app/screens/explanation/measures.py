@@ -13,7 +13,6 @@ from core.explanation import (
     ExplanationRow,
     Method,
     TwinTest,
-    Unit,
 )
 from core.explanation.cam import LEAST_AGREEMENT, SMALLEST_EFFECT_LOGIT
 from core.explanation.explainer import WEAK_ODDS
@@ -53,8 +52,7 @@ def of_map(row: ExplanationRow) -> list[MeasureLine]:
 
 def _of_place(explanation: Explanation) -> list[MeasureLine]:
     centre, target = explanation.centre, words.TARGETS[explanation.cam.target]
-    in_logits = explanation.cam.unit is Unit.LOGIT
-    name = f"{f'Evidence for {target}' if in_logits else 'Positive values'} in the centre"
+    name = f"Evidence for {target} in the centre"
     expected = f"{percent(centre.expected_share, 0)} by area"
     if centre.share is None:
         return [MeasureLine(name, "none", expected, words.NO_POSITIVE)]
@@ -69,15 +67,11 @@ def _of_place(explanation: Explanation) -> list[MeasureLine]:
 def _of_strength(explanation: Explanation, *, called: bool) -> MeasureLine:
     centre, cam = explanation.centre, explanation.cam
     target = words.TARGETS[cam.target]
-    if explanation.odds_factor is None:
-        note = words.EIGEN if cam.method is Method.EIGEN_CAM else words.NOT_ADDITIVE
-        value = number(centre.evidence_for, 2)
-        return MeasureLine("Sum of the positive values", value, "no fixed scale", note)
     if cam.method is Method.REPLACEMENT:
         strongest = number(float(cam.values.max()), 2, signed=True)
         note = words.SQUARES.format(target=target)
         return MeasureLine("Strongest square", strongest, f"above {SMALLEST_EFFECT_LOGIT}", note)
-    factor = explanation.odds_factor
+    factor = explanation.odds_factor or 1.0  # every method of this page is in logits
     times = f"{factor:,.1f}" if factor < 1000 else "> 1,000"
     evidence = f"{number(centre.evidence_for, 2, signed=True)} logits for"
     return MeasureLine(

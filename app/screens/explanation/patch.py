@@ -153,7 +153,7 @@ def _map(drawn: Drawing, row: ExplanationRow, stage: str) -> None:
     if scale.value is None:
         cam = drawn_map(cam)
     most = scale.value or own_scale(cam)
-    st.html(scale_bar(cam.target, cam.unit, f"{most:.2f}", scale.words, style))
+    st.html(scale_bar(cam.target, f"{most:.2f}", scale.words, style))
 
 
 def _picture(picture: ImageU8, style: OverlayStyle, name: str, alt: str) -> None:

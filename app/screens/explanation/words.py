@@ -120,8 +120,6 @@ LARGE_CELLS: Final = (
     "Each cell of a map has seen more than its own square: the test below is the stronger measure."
 )
 NO_POSITIVE: Final = "Nothing in the map is evidence for it."
-NOT_ADDITIVE: Final = "In units of activation: they rank places but do not add up to the score."
-EIGEN: Final = "Eigen-CAM shows where the network is active; it is not linked to the score."
 SQUARES: Final = (
     "Logits for {target}. Squares interact, so their effects do not add up to the score."
 )
