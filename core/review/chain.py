@@ -53,14 +53,6 @@ class Anchor:
         return cls(int(found[1]), found[2])
 
 
-@dataclass(frozen=True, slots=True)
-class Break:
-    """A place where a chain is not what its writer left."""
-
-    sequence: int
-    problem: str
-
-
 def canonical_json(value: object) -> str:
     """Return the one JSON text of a value: sorted keys, no spaces, ASCII, no NaN."""
     return json.dumps(
@@ -81,12 +73,12 @@ def next_link(end: Anchor, payload: str) -> Link:
 START: Final = Anchor(0, GENESIS)
 
 
-def breaks(links: Iterable[Link]) -> Iterator[Break]:
-    """Yield every place where a chain is broken, judged from the entry before it."""
+def breaks(links: Iterable[Link]) -> Iterator[tuple[int, str]]:
+    """Yield the sequence of every broken link, judged from the entry before it, and its fault."""
     end = START
     for link in links:
         for problem in _problems(end, link):
-            yield Break(link.sequence, problem)
+            yield link.sequence, problem
         end = Anchor(link.sequence, link.hash)
 
 

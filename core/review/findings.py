@@ -101,7 +101,7 @@ def record_findings(
     links: Sequence[Link], anchor: Anchor | None, noted: NotedAnchors | None
 ) -> list[Breach]:
     """Return what is wrong with entries, what anchors tell against them, and with their file."""
-    findings = [Breach(f"Event {found.sequence}", found.problem) for found in breaks(links)]
+    findings = [Breach(f"Event {at}", problem) for at, problem in breaks(links)]
     findings = findings or _events_that_could_not_be(links)
     findings += _anchor_findings(links, [anchor] if anchor else [])
     if noted is not None:
