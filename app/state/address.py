@@ -86,6 +86,7 @@ class AddressedValue:
 
 
 _ROW: Final = "row"
+_STEPS: Final = "steps"
 _PICKED: Final = "picked"
 _TO_EXPLAIN: Final = "row-to-explain"
 _AUDIT_ROWS: Final = "audit-rows"
@@ -103,7 +104,7 @@ def _forget_audit() -> None:
 
 
 def _forget_rows() -> None:
-    for key in (_ROW, _PICKED):
+    for key in (_ROW, _STEPS, _PICKED):
         st.session_state.pop(key, None)
 
 
@@ -133,6 +134,26 @@ def row() -> int | None:
 def look_at_row(position: int | None) -> None:
     """Look at the patch of another row; the page's list of patches brings it into the URL."""
     st.session_state[_ROW] = position
+    st.session_state.pop(_STEPS, None)
+
+
+def step(by: int) -> None:
+    """Step in the list of rows as it is drawn next: on (1), back (-1), or into it (0)."""
+    st.session_state[_STEPS] = (*st.session_state.get(_STEPS, ()), by)
+
+
+def take_steps(positions: Sequence[int]) -> None:
+    """Take the steps that wait, in the rows of a list; none leads out of it."""
+    steps: tuple[int, ...] = st.session_state.pop(_STEPS, ())
+    if not steps or not positions:
+        return
+    now = row()
+    place = 0 if now is None else positions.index(now) if now in positions else -1
+    for by in steps:
+        least = min(place, 0) if by < 0 else 0
+        place = min(max(place + by, least), len(positions) - 1)
+    if place >= 0:
+        look_at_row(positions[place])
 
 
 def shown(name: str) -> str:

@@ -43,12 +43,29 @@ def fresh_key(name: str) -> str:
 
 
 def renew(name: str) -> None:
-    """Give a widget another key: an uploader forgets its files, see `release` for their memory.
-
-    Of use too where a value is given to a widget that is on the screen: the browser sends what
-    it holds with each run, so that a run of that moment would put the old value back.
-    """
+    """Give a widget another key: an uploader forgets its files, see `release` for their memory."""
     st.session_state[f"{_TURNS}-{name}"] = st.session_state.get(f"{_TURNS}-{name}", 0) + 1
+
+
+def kept(name: str) -> str:
+    """Return the key of a widget that is drawn next and whose value is kept under a name."""
+    key = fresh_key(name)
+    if key in st.session_state:
+        st.session_state[name] = st.session_state[key]
+    elif st.session_state.get(name) is not None:
+        st.session_state[key] = st.session_state[name]
+    return key
+
+
+def give(name: str, value: object) -> None:
+    """Make a `kept` widget hold something, though it may be on the screen; None begins anew.
+
+    The browser sends what its widgets hold with each run, so that a run of that moment would put
+    the old value back; the widget gets another key, of which the browser holds nothing.
+    """
+    if st.session_state.get(name) != value:
+        st.session_state[name] = value
+        renew(name)
 
 
 def release(files: Iterable[UploadedFile]) -> None:

@@ -66,6 +66,7 @@ def result(store: JobStore, job: Job, classifier: Classifier | None, *, was_runn
     listed, viewed = st.columns([1.25, 1], gap="medium")
     with listed:
         positions = results.result_filter(store, job, rows, margins)
+        address.take_steps(positions)
         steps.picked_bar(job, rows)
         if results.view_of(job) == results.LABELS:
             positions = against.against_labels(store, job, rows, positions, rests_on)

@@ -43,8 +43,25 @@ export default function (component) {
       );
     }
     window.addEventListener("nodelens-shown", (event) => drawn.get(home)?.mark(event));
+    held.onKey = (event) => key(event, held);
   }
+  window.addEventListener("keydown", held.onKey, true);
   mark(home, window.nodelensShown?.row);
+  return () => window.removeEventListener("keydown", held.onKey, true);
+}
+
+// The keys of the buttons beside the list. Streamlit takes two presses within one run for one.
+const STEPS = { j: 1, k: -1 };
+
+function key(event, held) {
+  const by = STEPS[event.key.toLowerCase()];
+  if (!by || event.ctrlKey || event.metaKey || event.altKey) return;
+  const target = event.composedPath()[0];
+  if (target.closest?.("input:not([type=checkbox]), textarea, select, [contenteditable=true]")) return;
+  if (document.querySelector('[role="dialog"]')) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  held.tell("stepped", by);
 }
 
 // The one that is looked at; it comes apart from the rows, which are too long to send at each step.

@@ -66,7 +66,7 @@ def browser(
     rests_on: Mapping[int, Decisive],
     sheet: bool,
 ) -> None:
-    """Draw some rows; a click looks at one, a box picks it, a head sorts.
+    """Draw some rows; a click looks at one, a box picks it, a head sorts, J and K step on and back.
 
     Args:
         store: Of the batch.
@@ -82,16 +82,19 @@ def browser(
     def looked(at: Any) -> None:  # noqa: ANN401 - what the browser sent
         address.look_at_row(int(at))
 
+    def step(by: Any) -> None:  # noqa: ANN401 - likewise
+        address.step(1 if by > 0 else -1)
+
     def sort(head: Any) -> None:  # noqa: ANN401 - likewise
         now = Order(str(widgets.chosen(f"order-{job.id}", Order.HIGHEST)))
         first, second = _SORTED_BY[head]
-        widgets.choose(f"order-{job.id}", second if now is first else first)
-        widgets.renew(f"order-{job.id}")
+        widgets.give(f"order-{job.id}", second if now is first else first)
 
     def pick(here: Any) -> None:  # noqa: ANN401 - likewise
         elsewhere = [at for at in address.picked() if at not in shown]
         address.pick([*elsewhere, *(at for at in shown if at in set(here))])
 
+    does = {"looked": looked, "stepped": step, "sorted": sort, "picked": pick}
     columns = resources.from_rows(store, job, _columns, job.tta, bool(rests_on))
     pictures = resources.thumbnails(store, job, list(shown))
     data: dict[str, Any] = {
@@ -109,7 +112,7 @@ def browser(
     _browser()(
         key=key,
         data=data,
-        on_acts_change=partial(_hear, key, {"looked": looked, "sorted": sort, "picked": pick}),
+        on_acts_change=partial(_hear, key, does),
         height="content",
     )
 

@@ -82,9 +82,10 @@ def only(job: Job, name: str) -> bool:
 def _show_only(job_id: str, name: str) -> None:
     _clear_filters(job_id)
     if name:
-        widgets.choose(f"{name}-{job_id}", True)
+        address.step(0)
+        widgets.give(f"{name}-{job_id}", True)
         if widgets.chosen(f"view-{job_id}") == LABELS:  # which has no such filter
-            widgets.choose(f"view-{job_id}", TABLE)
+            widgets.give(f"view-{job_id}", TABLE)
 
 
 def result_histogram(store: JobStore, job: Job) -> None:
@@ -133,15 +134,13 @@ def result_filter(
             kinds,
             selection_mode="multi",
             format_func=lambda kind: f"{call_text(kind)}  {counts[kind]:,}",
-            key=calls_key,
-            persist_state="session",
+            key=widgets.kept(calls_key),
             label_visibility="collapsed",
         )
         st.segmented_control(
             "View",
             [TABLE, SHEET, LABELS],
-            key=view_key,
-            persist_state="session",
+            key=widgets.kept(view_key),
             required=True,
             label_visibility="collapsed",
         )
@@ -151,8 +150,7 @@ def result_filter(
     with text_part:
         text = st.text_input(
             "Search",
-            key=f"text-{job.id}",
-            persist_state="session",
+            key=widgets.kept(f"text-{job.id}"),
             icon=":material/search:",
             placeholder=words.SEARCH,
             label_visibility="collapsed",
@@ -161,12 +159,10 @@ def result_filter(
         order = st.selectbox(
             "Order",
             orders,
-            orders.index(Order(str(widgets.chosen(order_key)))),
             format_func=str,
-            key=widgets.fresh_key(order_key),
+            key=widgets.kept(order_key),
             label_visibility="collapsed",
         )
-        widgets.choose(order_key, order)
     with score_part, st.popover("Filter", icon=":material/filter_alt:", width="stretch"):
         low, high = st.slider(
             "Score range",
@@ -174,14 +170,11 @@ def result_filter(
             1.0,
             (0.0, 1.0),
             0.01,
-            key=f"scores-{job.id}",
-            persist_state="session",
+            key=widgets.kept(f"scores-{job.id}"),
         )
-        unlike = compared and st.toggle(
-            words.ONLY_UNLIKE, key=f"unlike-{job.id}", persist_state="session"
-        )
+        unlike = compared and st.toggle(words.ONLY_UNLIKE, key=widgets.kept(f"unlike-{job.id}"))
         around = bool(margins) and st.toggle(
-            words.ONLY_AROUND, key=f"around-{job.id}", persist_state="session"
+            words.ONLY_AROUND, key=widgets.kept(f"around-{job.id}")
         )
     wanted = Filter(frozenset(chosen), low, high, text or "", unlike, around)
     return resources.from_rows(store, job, _listed, wanted, order, tuple(margins.items()))
@@ -238,7 +231,7 @@ def result_list(
         st.button("Clear filters", on_click=_clear_filters, args=(job.id,), key="clear")
         return
     _follow(job, positions)
-    page = page_of(len(positions), ROWS_A_PAGE, key=f"page-{job.id}")
+    page = page_of(len(positions), ROWS_A_PAGE, key=widgets.kept(f"page-{job.id}"))
     sheet = view_of(job) == SHEET
     browser(store, job, rows, positions[page.part], rests_on=rests_on, sheet=sheet)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -249,13 +242,11 @@ def _follow(job: Job, positions: Sequence[int]) -> None:
     """Turn to the page of the patch that is looked at, once for each patch."""
     looked_at, key = address.row(), f"followed-{job.id}"
     if looked_at != widgets.chosen(key) and looked_at in positions:
-        widgets.choose(f"page-{job.id}", positions.index(looked_at) // ROWS_A_PAGE + 1)
+        widgets.give(f"page-{job.id}", positions.index(looked_at) // ROWS_A_PAGE + 1)
     widgets.choose(key, looked_at)
 
 
 def _clear_filters(job_id: str) -> None:
-    widgets.choose(f"outcomes-{job_id}", [])
-    widgets.choose(f"text-{job_id}", "")
-    widgets.choose(f"scores-{job_id}", (0.0, 1.0))
-    for name in _ONLY:
-        widgets.choose(f"{name}-{job_id}", False)
+    cleared = {"outcomes": [], "text": "", "scores": None, **dict.fromkeys(_ONLY, False)}
+    for name, value in cleared.items():
+        widgets.give(f"{name}-{job_id}", value)

@@ -167,7 +167,7 @@ def test_sorting_and_filtering_apply_to_the_whole_batch(
     assert shown(page) == [row.path for row in by_score[:50]]
     page.selectbox(key=f"order-{job.id}-0").select("Lowest score first").run()
     assert shown(page)[0] == by_score[-1].path
-    page.text_input(key=f"text-{job.id}").set_value("PATCH-01").run()
+    page.text_input(key=f"text-{job.id}-0").set_value("PATCH-01").run()
     assert sorted(shown(page)) == [f"patch-01{digit}.png" for digit in range(10)]
 
 
@@ -271,7 +271,7 @@ def test_a_batch_with_labels_is_set_against_them(
     table = "id,label\n" + "".join(f"{row.id},{n % 2}\n" for n, row in enumerate(rows))
     store.add_labels(done, "labels.csv", table.encode())
     page = open_page("batch", job=done)
-    page.segmented_control(key=f"view-{done.id}").select("Against labels").run()
+    page.segmented_control(key=f"view-{done.id}-0").select("Against labels").run()
     assert not page.exception
     said = html(page)
     check = resources.label_check(store, done)
@@ -294,7 +294,7 @@ def test_one_button_shows_only_the_calls_decided_by_the_surroundings_and_then_al
     sha256 = next(row.sha256 for row in rows if row.predicted_label == 1)
     append_record(measured, {**line, "halves": json.dumps({sha256: (-9.0, 9.0)})})
     page = open_page("batch", job=done)
-    page.text_input(key=f"text-{done.id}").set_value("no such name").run()
+    page.text_input(key=f"text-{done.id}-0").set_value("no such name").run()
     page.button(key="only-around").click().run()
     assert [rows[row["at"]].sha256 for row in listed(page)] == [sha256]
     page.button(key="only-around").click().run()
@@ -305,7 +305,7 @@ def test_a_filter_that_nothing_passes_says_so_and_can_be_cleared(
     open_page: OpenPage, done: Job
 ) -> None:
     page = open_page("batch", job=done)
-    page.text_input(key=f"text-{done.id}").set_value("no such name").run()
+    page.text_input(key=f"text-{done.id}-0").set_value("no such name").run()
     assert "No patch matches these filters" in html(page)
     page.button(key="clear").click().run()
     assert len(listed(page)) == 7
