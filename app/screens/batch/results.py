@@ -247,6 +247,11 @@ def _follow(job: Job, positions: Sequence[int]) -> None:
 
 
 def _clear_filters(job_id: str) -> None:
-    cleared = {"outcomes": [], "text": "", "scores": None, **dict.fromkeys(_ONLY, False)}
+    cleared: dict[str, object] = {
+        "outcomes": [],
+        "text": "",
+        "scores": None,
+        **dict.fromkeys(_ONLY, False),
+    }
     for name, value in cleared.items():
         widgets.give(f"{name}-{job_id}", value)
