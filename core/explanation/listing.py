@@ -92,18 +92,9 @@ _ORDERS: Final = (
             ("Lowest centre reliance", "centre_reliance", True),
             ("Highest centre reliance", "centre_reliance", False),
             ("Highest reliance on the surroundings", "ring_reliance", False),
-            ("Fillers disagree most", "centre_reliance_spread", False),
             ("Orientations disagree most", "d4_spread_logit", False),
         )
     ),
-    MeasureOrder(
-        "Least faithful map",
-        number("twin_faithfulness"),
-        tested=True,
-        lowest_first=True,
-        of_map=True,
-    ),
-    MeasureOrder("Donors disagree most", number("donor_agreement"), lowest_first=True, of_map=True),
 )
 ORDERS: Final = {order.name: order for order in _ORDERS}
 
