@@ -231,7 +231,7 @@ def _table(scene: Scene) -> pd.DataFrame:
             "Locked by": by,
             "Locked at": when,
             "Chosen by": point.rule,
-            "Chosen on": point.chosen_on,
+            "Chosen on": patches_text(point.chosen_on),
         }
         for version, point, by, when in lines
     )
