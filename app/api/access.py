@@ -11,6 +11,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.problems import REQUEST_ID, send_problem
@@ -23,6 +24,7 @@ MOST_BYTES: Final = 64 * 1024 * 1024
 CALLER: Final = "nodelens.caller"
 """Where the ASGI scope says who asks; the secret that owns their jobs."""
 _SHORTEST_TOKEN: Final = 16
+_LONGEST_END: Final = 80
 _ONLY_HERE: Final = "Only this machine may ask while there are no tokens: see NODELENS_API_TOKENS."
 _OPEN: Final = ("/healthz", "/readyz")
 """What a watchdog asks without a token; they tell nothing but whether there is an answer."""
@@ -78,7 +80,7 @@ class Access:
 
     def refusal(self, scope: Scope) -> tuple[HTTPStatus, str] | None:
         """Return with which status and why a request is refused, None if it is not."""
-        headers = {name.lower(): value for name, value in scope["headers"]}
+        headers = _headers(scope)
         host = headers.get(b"host", b"").decode("latin-1")
         declared = headers.get(b"content-length", b"0")
         if host_name(host) not in {*self.hosts, *THIS_MACHINE}:
@@ -95,7 +97,7 @@ class Access:
 
     def caller(self, scope: Scope) -> str:
         """Return the secret of whoever asks, "" if they may not."""
-        headers = {name.lower(): value for name, value in scope["headers"]}
+        headers = _headers(scope)
         if not self.tokens:
             host = host_name(headers.get(b"host", b"").decode("latin-1"))
             forwarded = not _FORWARDED.isdisjoint(headers)
@@ -106,6 +108,10 @@ class Access:
             token for token in self.tokens if hmac.compare_digest(given.strip(), token.encode())
         ]
         return f"api {same[0]}" if same and scheme.lower() == b"bearer" else ""
+
+
+def _headers(scope: Scope) -> dict[bytes, bytes]:
+    return {name.lower(): value for name, value in scope["headers"]}
 
 
 def _too_much(most: int) -> str:
@@ -139,6 +145,8 @@ class Gate:
         scope[CALLER] = self._access.caller(scope)
         most = self._access.most_bytes(scope)
         received, begun, status, clock = 0, False, 0, time.perf_counter()
+        parts = _headers(scope).get(b"content-type", b"").lower().startswith(b"multipart/")
+        end = b""
 
         async def numbered(message: Message) -> None:
             nonlocal begun, status
@@ -157,11 +165,16 @@ class Gate:
                 await numbered(message)
 
         async def bounded() -> Message:
-            nonlocal received
+            nonlocal received, end
             message = await receive()
-            received += len(message.get("body", b""))
+            body = message.get("body", b"")
+            received, end = received + len(body), (end + body)[-_LONGEST_END:]
             if received > most:
                 raise _TooMuchError
+            last = message["type"] == "http.request" and not message.get("more_body")
+            if parts and last and not end.rstrip().endswith(b"--"):
+                # The parser would pass what is there on as all there is.
+                raise HTTPException(HTTPStatus.BAD_REQUEST, "it ends before its last boundary")
             return message
 
         refused = self._access.refusal(scope)

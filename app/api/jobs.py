@@ -231,7 +231,9 @@ def _own(request: Request, job_id: str) -> tuple[Kind, Jobs, Job]:
         job = jobs.folder.job(owner, job_id)
         if job is not None:
             return kind, jobs, job
-    raise HTTPException(HTTPStatus.NOT_FOUND, "There is no such job of yours.")
+    raise HTTPException(
+        HTTPStatus.NOT_FOUND, "There is no such job of yours. GET /api/v1/jobs lists them."
+    )
 
 
 def _state(kind: Kind, jobs: Jobs, job: Job) -> JobState:

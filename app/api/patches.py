@@ -140,7 +140,7 @@ async def _read_all(files: list[UploadFile]) -> list[Patch | UnreadablePatch]:
 
 def _read(index: int, name: str | None, data: bytes) -> Patch | UnreadablePatch:
     path = shown_path(name or f"patch-{index}")
-    entry, digest = PatchEntry(stem(path), path), hashlib.sha256(data).hexdigest()
+    entry, digest = PatchEntry(stem(path) or path, path), hashlib.sha256(data).hexdigest()
     try:
         decoded = read_image(data)
     except PatchError as error:

@@ -1,6 +1,7 @@
 """Refusals and faults as RFC 9457 problems, each with the number of its request."""
 
 import json
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from core.errors import NodelensError
 PROBLEM_JSON: Final = "application/problem+json"
 REQUEST_ID: Final = "nodelens.request_id"
 """Where a request's number stands in its ASGI scope."""
+_SHOWN: Final = 40
 
 
 class Problem(BaseModel):
@@ -70,6 +72,35 @@ async def send_problem(scope: Scope, send: Send, status: HTTPStatus, detail: str
     await send({"type": "http.response.body", "body": body})
 
 
+def _refusal(request: Request, error: HTTPException) -> str:
+    """Return a refusal in words that say what to do, also where the libraries say little."""
+    said, allowed = str(error.detail), (error.headers or {}).get("Allow")
+    if error.status_code == HTTPStatus.BAD_REQUEST:
+        return (
+            f"The body cannot be taken apart ({said.rstrip('.')}). Expected multipart/form-data "
+            "with a part `files` for each file and its name; let a library build it. More than "
+            "1,000 files go in a ZIP."
+        )
+    if allowed:
+        return f"Found {request.method}; this route takes {allowed}."
+    if error.status_code == HTTPStatus.NOT_FOUND and said == HTTPStatus.NOT_FOUND.phrase:
+        return "There is no such route. /api/v1/docs lists them."
+    return said
+
+
+def _wrong(fault: Mapping[str, Any]) -> str:
+    """Return what a request lacks or has wrong, with what was found where that is short."""
+    where, found = ".".join(str(part) for part in fault["loc"]), fault.get("input")
+    if "files" in fault["loc"] and fault["type"] in {"missing", "value_error"}:
+        what = "nothing" if found is None else "text"
+        return (
+            f"{where}: found {what}; expected files. Send each as a part `files` with a file "
+            "name, in multipart/form-data."
+        )
+    short = isinstance(found, str) and len(found) <= _SHOWN
+    return f"{where}: {fault['msg']}" + (f", found {found!r}." if short else ".")
+
+
 def tell_problems(api: FastAPI) -> None:
     """Answer with problems wherever the service refuses or fails."""
 
@@ -79,15 +110,13 @@ def tell_problems(api: FastAPI) -> None:
 
     @api.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> JSONResponse:
-        told = answer(request, HTTPStatus(error.status_code), str(error.detail))
+        told = answer(request, HTTPStatus(error.status_code), _refusal(request, error))
         told.headers.update(error.headers or {})
         return told
 
     @api.exception_handler(RequestValidationError)
     async def wrong(request: Request, error: RequestValidationError) -> JSONResponse:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        return answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, f"{where}: {first['msg']}.")
+        return answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, _wrong(error.errors()[0]))
 
     @api.exception_handler(NodelensError)
     async def known(request: Request, error: NodelensError) -> JSONResponse:

@@ -24,6 +24,7 @@ from core.files import replacing, write_json
 from core.jobs.label_tables import tables_in_zip, why_no_labels
 from core.patches import PatchSource, ZipSource, files_source, open_source
 from core.patches.naming import shown_path
+from core.patches.opening import require_some
 from core.patches.source import ChainedSource
 from core.scoring import (
     AppliedPoint,
@@ -342,7 +343,9 @@ class JobFolder:
         ]
         if images:
             parts.append(files_source(name, [(file.name, folder / file.stored) for file in images]))
-        return parts[0] if len(parts) == 1 else ChainedSource(name, "files", parts)
+        source = parts[0] if len(parts) == 1 else ChainedSource(name, "files", parts)
+        require_some(source, name)
+        return source
 
     def place_on_server(self, text: str) -> tuple[Path, Path | None]:
         """Return a source on the server, and the folder that nothing it names may lead out of.

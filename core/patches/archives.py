@@ -5,6 +5,7 @@ import stat
 import struct
 import threading
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -20,6 +21,7 @@ MAX_MEMBERS: Final = 1_000_000
 _MAX_DIRECTORY_BYTES: Final = 256 * 1024 * 1024
 _MAX_TABLE_BYTES: Final = 64 * 1024 * 1024
 _ENCRYPTED, _MARKED_UTF_8 = 0x1, 0x800
+_UNICODE_PATH: Final = 0x7075
 _METHODS: Final = {
     1: "Shrink",
     6: "Implode",
@@ -202,7 +204,17 @@ class ZipSource(PatchSource):
 
 
 def _name(info: zipfile.ZipInfo) -> str:
-    """The name of a member; macOS and others write UTF-8 without the mark that says so."""
+    """The name of a member; macOS and others write UTF-8 without the mark that says so.
+
+    Info-ZIP and 7-Zip keep it in a field of its own beside one in an old code page.
+    """
+    old, extra = info.orig_filename.encode("cp437", "replace"), info.extra
+    while len(extra) >= 4:
+        kind, length = struct.unpack("<HH", extra[:4])
+        field, extra = extra[4 : 4 + length], extra[4 + length :]
+        if kind == _UNICODE_PATH and field[1:5] == zlib.crc32(old).to_bytes(4, "little"):
+            with contextlib.suppress(UnicodeError):
+                return field[5:].decode("utf-8")
     if not info.flag_bits & _MARKED_UTF_8:
         with contextlib.suppress(UnicodeError):
             return info.filename.encode("cp437").decode("utf-8")

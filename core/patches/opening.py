@@ -53,14 +53,22 @@ def open_source(
             f"{shown_path(path.name)} may not be read ({error.strerror or error}). Check the path "
             "and its permissions."
         ) from None
+    require_some(source, shown_path(path.name))
+    source.notes = (*source.notes, *_shared_ids(source))
+    return source
+
+
+def require_some(source: PatchSource, name: str) -> None:
+    """Raise unless a source has inputs, and close it.
+
+    Raises:
+        SourceError: It has none.
+    """
     if not len(source):
         source.close()
         raise SourceError(
-            f"No patches found in {shown_path(path.name)}. Name a folder, ZIP, HDF5 file or table "
-            "that holds some."
+            f"No patches found in {name}. Name a folder, ZIP, HDF5 file or table that holds some."
         )
-    source.notes = (*source.notes, *_shared_ids(source))
-    return source
 
 
 def _shared_ids(source: PatchSource) -> Iterator[str]:

@@ -35,6 +35,9 @@ _JPEG: Final = (tifffile.COMPRESSION.JPEG, tifffile.COMPRESSION.OJPEG)
 _MULTIPLIED: Final = tifffile.EXTRASAMPLE.ASSOCALPHA
 _KNOWN_MODES: Final = frozenset({"L", "LA", "RGB", "RGBA", "P", "PA", "CMYK", "YCbCr"})
 _CLEAR_MODES: Final = frozenset({"LA", "RGBA", "PA"})
+_ORIENTATION: Final = 274
+_TURNED: Final = "its rows are stored turned or mirrored (orientation {})"
+"""Programs that show outlines over a region differ in whether they turn it."""
 _SAVE_AGAIN: Final = "Save it as a tiled TIFF (8-bit RGB)."
 _DAMAGED: Final = (OSError, Image.DecompressionBombError, SyntaxError, ValueError)
 
@@ -58,6 +61,8 @@ class FlatPicture(SlideFile):
                 dots = picture.info.get("dpi", (0, 0))
                 if picture.mode not in _KNOWN_MODES:
                     raise ValueError(f"found {picture.mode} pixels; expected 8-bit colours")
+                if (turned := picture.getexif().get(_ORIENTATION, 1)) != 1:
+                    raise ValueError(_TURNED.format(turned))
                 if picture.mode in _CLEAR_MODES or "transparency" in picture.info:
                     self._image_rgb_u8 = on_white(np.asarray(picture.convert("RGBA")))
                 else:
@@ -131,7 +136,7 @@ class FlatTiff(SlideFile):
                 "interleaved"
             )
         if (orientation := page.tags.valueof("Orientation", 1)) != 1:
-            raise ValueError(f"its rows are stored turned or mirrored (orientation {orientation})")
+            raise ValueError(_TURNED.format(orientation))
         sides = [int(side) for side in (*page.chunks[:2], page.imagewidth, page.imagelength)]
         if min(sides) < 1:
             raise ValueError("a side of it, or of its strips, has no pixels")

@@ -172,6 +172,15 @@ def test_a_job_that_cannot_be_read_says_why(mine: TestClient) -> None:
     assert "ZIP" in state["error"]
 
 
+def test_a_zip_without_patches_says_so(mine: TestClient) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("patches/", "")
+    state = finished(mine, mine.post(JOBS, files=[("files", ("a.zip", buffer.getvalue()))]))
+    assert state["state"] == "broken"
+    assert "No patches found in a.zip" in state["error"]
+
+
 def test_an_upload_beyond_the_limit_is_refused(toy_classifier: Classifier, tmp_path: Path) -> None:
     access = Access((TOKEN,), most_upload_bytes=1_000)
     with asked_by(api_of(lambda: toy_classifier, access, data=tmp_path), token=TOKEN) as client:

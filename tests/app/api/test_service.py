@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,6 +58,40 @@ def test_wrong_requests_are_problems(client: TestClient) -> None:
     check_problem(client.delete("/api/v1/score"), 405)
     declared = {"content-length": str(MOST_BYTES + 1)}
     check_problem(client.post("/api/v1/score", content=b"x", headers=declared), 413)
+
+
+@pytest.mark.parametrize("route", ["score", "explain", "jobs"])
+def test_files_of_a_body_that_was_cut_off_are_not_taken_for_all(
+    client: TestClient, route: str
+) -> None:
+    patch = png(noise_patches(1)[0])
+    head = b'--b\r\nContent-Disposition: form-data; name="files"; filename="%d.png"\r\n\r\n'
+    parts = [head % number + patch + b"\r\n" for number in range(2)]
+    kind = {"content-type": "multipart/form-data; boundary=b"}
+    cut = b"".join(parts)[:-200]
+    answer = client.post(f"/api/v1/{route}", content=cut, headers=kind)
+    assert "ends before its last boundary" in check_problem(answer, 400)
+    whole = client.post(f"/api/v1/{route}", content=b"".join(parts) + b"--b--", headers=kind)
+    assert whole.is_success
+
+
+def test_refusals_say_what_was_found_and_what_to_do(client: TestClient) -> None:
+    def said(status: int, method: str, path: str, **more: Any) -> str:  # noqa: ANN401 - httpx's
+        return check_problem(client.request(method, f"/api/v1/{path}", **more), status)
+
+    assert "found nothing; expected files" in said(422, "POST", "score")
+    assert "found text; expected files" in said(422, "POST", "score", data={"files": "x"})
+    assert "Found DELETE; this route takes POST" in said(405, "DELETE", "score")
+    assert "/api/v1/docs" in said(404, "GET", "nothing")
+    assert "found '12'" in said(422, "GET", "jobs/12")
+    broken = {"content": b"x", "headers": {"content-type": "multipart/form-data"}}
+    assert "let a library build it" in said(400, "POST", "score", **broken)
+
+
+@pytest.mark.parametrize("name", [".", "/"])
+def test_a_patch_named_by_nothing_but_a_folder_has_an_id(client: TestClient, name: str) -> None:
+    files = [("files", (name, png(noise_patches(1)[0])))]
+    assert client.post("/api/v1/score", files=files).json()["rows"][0]["id"] == name
 
 
 def test_a_body_of_undeclared_length_is_bounded(client: TestClient) -> None:

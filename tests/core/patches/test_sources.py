@@ -4,7 +4,9 @@ import hashlib
 import io
 import os
 import shutil
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from unicodedata import normalize
@@ -115,6 +117,21 @@ def test_a_zip_bomb_and_damaged_members_fail_alone(tmp_path: Path) -> None:
     assert isinstance(good, Patch)
     assert isinstance(damaged, UnreadablePatch)
     assert "damaged" in damaged.reason
+
+
+def test_a_zip_that_keeps_its_names_in_unicode_apart_is_read_by_those(tmp_path: Path) -> None:
+    # APPNOTE 4.6.9: version, CRC-32 of the old name, the name in UTF-8
+    image = png(noise_patches(1)[0])
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as target:
+        for old, new in (("l?mph.png", "lýmph.png"), ("other.png", "näme.png")):
+            info = zipfile.ZipInfo(old)
+            named = old if old == "l?mph.png" else "another name"  # the second field is stale
+            field = b"\1" + zlib.crc32(named.encode()).to_bytes(4, "little") + new.encode()
+            info.extra = struct.pack("<HH", 0x7075, len(field)) + field
+            target.writestr(info, image)
+    with open_source(tmp_path / "set.zip") as source:
+        assert [entry.path for entry in source.entries] == ["lýmph.png", "other.png"]
+        assert all(isinstance(source.read(index), Patch) for index in range(2))
 
 
 def test_what_is_no_zip_is_refused(tmp_path: Path) -> None:

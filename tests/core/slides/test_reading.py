@@ -179,6 +179,17 @@ def test_a_picture_that_is_stored_turned_is_refused(tmp_path: Path, layout: dict
         open_slide(tmp_path / "a.tif", um_per_px=0.97)
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_a_camera_s_picture_that_is_stored_turned_is_refused(tmp_path: Path, suffix: str) -> None:
+    picture = Image.fromarray(noise(128, 128))
+    for orientation in (1, 6):
+        picture.getexif()[274] = orientation
+        picture.save(tmp_path / f"{orientation}{suffix}", exif=picture.getexif())
+    open_slide(tmp_path / f"1{suffix}", um_per_px=0.97).close()
+    with pytest.raises(SourceError, match=r"orientation 6.*ave it as a tiled TIFF"):
+        open_slide(tmp_path / f"6{suffix}", um_per_px=0.97)
+
+
 @pytest.mark.parametrize("layout", [{"tile": (64, 64)}, {"rowsperstrip": 16}])
 def test_a_fourth_sample_of_unknown_meaning_hides_nothing(
     tmp_path: Path, layout: dict[str, Any]
