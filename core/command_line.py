@@ -190,8 +190,12 @@ def run_program(program: Program, arguments: Sequence[str] | None) -> int:
         say(f"\n{program.stopped}")
         return INTERRUPTED
     except OSError as error:
-        say(f"{name}: {error}. Check the path, its permissions and the free space.")
-        return UNEXPECTED
+        is_file = isinstance(error, FileExistsError | NotADirectoryError)
+        said = f"{error}. Check the path, its permissions and the free space."
+        if is_file:
+            said = f"{error.filename} is a file; expected a folder. Give it another name."
+        say(f"{name}: {said}")
+        return WRONG_USAGE if is_file else UNEXPECTED
     except Exception:  # noqa: BLE001 - the last frame: whatever it is must not look like status 1
         traceback.print_exc()
         say(f"{name}: this is a fault of the program. Report it with the lines above.")

@@ -10,7 +10,7 @@ import pandas as pd
 from core.command_line import say
 from core.errors import RunError
 from core.files import write_table
-from core.tables import is_table, read_table
+from core.tables import counted, id_key, is_table, read_table
 from training.bundling.scoring import ALL
 from training.data.labelled import open_labelled
 from training.fitting import run_fit
@@ -38,9 +38,8 @@ def run_distill(options: DistillOptions, *, should_stop: Callable[[], bool]) -> 
     table = teacher_table(options.fit.out)
     recipe = follow(options.fit.recipe, options.weight, options.temperature)
     student = replace(options.fit, recipe=recipe, teacher_scores=table)
-    if not table.is_file():
-        table.parent.mkdir(parents=True, exist_ok=True)
-        write_teacher_scores(options, table)
+    table.parent.mkdir(parents=True, exist_ok=True)
+    write_teacher_scores(options, table)  # anew: what lies there may be of another teacher
     return run_fit(student, should_stop=should_stop)
 
 
@@ -72,7 +71,8 @@ def write_teacher_scores(options: DistillOptions, table: Path) -> None:
     """Write `id,prob_tumour` of every patch that the teacher has scored.
 
     Raises:
-        NodelensError: None of the patches is scored, or the teacher is no model or table.
+        NodelensError: None of the patches is scored, one has two scores, or the teacher is no
+            model or table.
     """
     of_table = is_table(options.teacher.name)
     out_of_fold = (options.teacher / CROSSVAL_FILE).is_file()
@@ -83,8 +83,10 @@ def write_teacher_scores(options: DistillOptions, table: Path) -> None:
         device=options.fit.device,
     )
     subject = open_subject(options.teacher, scoring, table.parent)
+    for doubt in subject.scores.doubts:
+        say(f"Note: {doubt}")
     with open_labelled(options.fit.data) as source:
-        wanted = {entry.id for entry in source.entries if entry.label is not None}
+        wanted = {id_key(entry.id) for entry in source.entries if entry.label is not None}
     scores = pd.DataFrame(
         {
             "id": subject.scores.ids,
@@ -95,11 +97,16 @@ def write_teacher_scores(options: DistillOptions, table: Path) -> None:
         more = read_table(options.teacher / TEACHING_SCORES, required=["id", "prob_tumour"]).rows
         more["prob_tumour"] = more["prob_tumour"].astype("float64")
         scores = pd.concat([scores, more[["id", "prob_tumour"]]], ignore_index=True)
-    scores = scores[scores["id"].isin(wanted)]
+    scores = scores[scores["id"].map(id_key).isin(wanted)].drop_duplicates()
     if scores.empty:
         raise RunError(
             f"{options.teacher} has no score for any patch of {options.fit.data.name}. Name a "
             "teacher of these patches."
+        )
+    if (again := scores["id"].duplicated()).any():
+        raise RunError(
+            f"{options.teacher} has more than one score for {counted(int(again.sum()), 'id')} "
+            f"({scores['id'][again].iloc[0]}). Leave one row for each id."
         )
     if not (of_table or out_of_fold):
         say(

@@ -56,7 +56,7 @@ class Fold:
     def __post_init__(self) -> None:
         if self.of < 2 or not 0 <= self.number < self.of:
             raise RunError(
-                f"Found fold {self.number} of {self.of}; expected 2 folds or more, counted from 0."
+                f"Found fold {self.number + 1} of {self.of}; expected two or more, and one of them."
             )
 
 
@@ -105,7 +105,7 @@ class RunOptions(MachineOptions):
     def __post_init__(self) -> None:
         require_seed(self.seed)
         steps = 1 if self.checkpoint_steps is None else self.checkpoint_steps
-        if self.checkpoint_minutes <= 0 or steps < 1:
+        if not self.checkpoint_minutes > 0 or steps < 1:
             raise RunError("Found a checkpoint interval of 0 or less; expected more than 0.")
 
 

@@ -24,7 +24,7 @@ from core.tables import (
     shortened,
     spelled,
 )
-from core.thresholds.scores import ScoreSet, Source, named_slides
+from core.thresholds.scores import ScoreSet, Source, named_slides, too_perfect
 
 RUN_SCORES_FILE: Final = "validation_scores.csv"
 _NAMED: Final = 3  # rows that an error names
@@ -247,6 +247,8 @@ def _implausible(labels: NDArray[np.float64], scores: NDArray[np.float64]) -> It
     positive = labels == 1
     if not 0 < positive.sum() < len(labels):
         return
+    if doubt := too_perfect(Evidence.of(labels.astype(np.int8), scores)):
+        yield doubt
     value = float(auroc(Evidence.of(labels.astype(np.int8), scores)).value)
     if value < _REVERSED:
         yield (

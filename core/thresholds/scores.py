@@ -15,6 +15,9 @@ from core.statistics import Evidence
 
 UNKNOWN_SLIDE: Final = "(slide unknown)"
 """Patches without a slide count as one slide together, which is wide rather than narrow."""
+_FEWEST_PERFECT: Final = 50
+_FEWEST_OF_A_CLASS: Final = 10
+"""From so many patches on, no exception at all is more than a good model and chance explain."""
 _HALVED: Final = (
     "The temperature was fitted on half of these slides, so calibration may look too good."
 )
@@ -102,6 +105,23 @@ def bundle_scores(folder: Path, card: Card) -> ScoreSet:
             *((_HALVED,) if card.validation.split_seed is not None else ()),
             *card.validation.notes,
         ),
+    )
+
+
+def too_perfect(evidence: Evidence) -> str:
+    """Return a doubt about labels that agree with the scores without one exception, else ""."""
+    tumour = evidence.scores[evidence.labels == 1]
+    normal = evidence.scores[evidence.labels == 0]
+    fewest = min(len(tumour), len(normal))
+    if len(evidence) < _FEWEST_PERFECT or fewest < _FEWEST_OF_A_CLASS:
+        return ""
+    if tumour.min() <= normal.max():
+        return ""
+    return (
+        f"All {len(tumour):,} patches labelled tumour score above all {len(normal):,} others: the "
+        "labels look as if they had been made from these scores, or as if the model had been "
+        "trained on these patches. Check where the labels come from; they must be somebody's own "
+        "reading."
     )
 
 

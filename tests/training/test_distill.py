@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -45,3 +46,44 @@ def test_a_teacher_of_other_patches_is_told(
     )
     assert main(command(kaggle, teacher, tmp_path / "student")) == 2
     assert "no score for any patch" in capsys.readouterr().err
+
+
+def test_another_teacher_is_not_taken_for_the_one_before(
+    kaggle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels, out = pd.read_csv(kaggle / "train_labels.csv"), tmp_path / "student"
+    for name, score in (("a", 0.25), ("b", 0.75)):
+        labels.assign(prob_tumour=score).to_csv(tmp_path / f"{name}.csv", index=False)
+    assert main(command(kaggle, tmp_path / "a.csv", out)) == 0
+    assert main(command(kaggle, tmp_path / "b.csv", out)) == 2
+    assert "teacher_sha256" in capsys.readouterr().err
+    shutil.rmtree(out)
+    assert main(command(kaggle, tmp_path / "b.csv", out)) == 0
+    scores = pd.read_csv(tmp_path / "student.teacher" / "teacher_scores.csv")
+    assert set(scores["prob_tumour"]) == {0.75}
+
+
+def test_a_teacher_that_contradicts_itself_or_looks_reversed_is_told(
+    kaggle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels, teacher = pd.read_csv(kaggle / "train_labels.csv"), tmp_path / "teacher.csv"
+    scored = labels.assign(prob_tumour=0.9 - 0.8 * labels["label"])
+    pd.concat([scored, scored.head(2).assign(prob_tumour=0.5)]).to_csv(teacher, index=False)
+    assert main(command(kaggle, teacher, tmp_path / "student")) == 2
+    told = capsys.readouterr().err
+    assert "far below chance" in told
+    assert "more than one score for 2 ids" in told
+
+
+def test_a_teacher_and_data_may_both_name_files_with_their_suffix(
+    kaggle: Path, tmp_path: Path
+) -> None:
+    labels = pd.read_csv(kaggle / "train_labels.csv")
+    names = labels["id"] + ".tif"
+    paths = [str(kaggle / "train" / name) for name in names]
+    slides = [f"s{number % 6}" for number in range(len(labels))]
+    data = labels.assign(id=names, path=paths, slide=slides)
+    data.to_csv(tmp_path / "data.csv", index=False)
+    labels.assign(id=names, prob_tumour=0.4).to_csv(tmp_path / "teacher.csv", index=False)
+    asked = command(tmp_path / "data.csv", tmp_path / "teacher.csv", tmp_path / "student")
+    assert main(asked) == 0

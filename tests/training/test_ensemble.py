@@ -101,6 +101,31 @@ def test_an_ensemble_that_cannot_be_made_is_told(
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "content",
+    [b"{torn", b"\xff\xfe", b"[1]", b'{"members": 5, "tta": "none"}', b'{"members": ["."]}'],
+)
+def test_a_damaged_ensemble_is_told(
+    content: bytes, kaggle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mean").mkdir()
+    (tmp_path / "mean" / "ensemble.json").write_bytes(content)
+    asked = ["evaluate", str(tmp_path / "mean"), "--data", str(kaggle)]
+    assert main([*asked, "--out", str(tmp_path / "out")]) == 2
+    assert "ensemble.json" in capsys.readouterr().err
+
+
+def test_members_that_know_other_labels_are_not_averaged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, second in (("a", 1), ("b", 0)):
+        table = f"id,label,score\nx,0,0.1\ny,{second},0.6\nz,1,0.9\n"
+        (tmp_path / f"{name}.csv").write_text(table)
+    models = [str(tmp_path / "a.csv"), str(tmp_path / "b.csv")]
+    assert main(["ensemble", *models, "--out", str(tmp_path / "mean")]) == 2
+    assert "1 of 3 patches have another label in b" in capsys.readouterr().err
+
+
 def test_a_submission_holds_the_test_folder_in_the_samples_order(
     bundle: Path, competition: Path, tmp_path: Path
 ) -> None:

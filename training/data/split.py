@@ -241,7 +241,13 @@ def _at_random(table: PatchTable, seed: int, val_share: float) -> Split:
 def _usable(table: PatchTable) -> IntArray:
     """Rows that may train or validate: not those that the data declare as test."""
     _require_known_parts(table)
-    return np.flatnonzero(table.splits != TEST_NAME)
+    usable = np.flatnonzero(table.splits != TEST_NAME)
+    if not len(usable):
+        raise RunError(
+            f"All {len(table):,} patches are declared test, and those take no part. Correct "
+            "split.csv, or name data with a part to train on."
+        )
+    return usable
 
 
 def _require_slides(table: PatchTable, known: IntArray, least: int, what: str) -> None:

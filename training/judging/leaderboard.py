@@ -18,7 +18,14 @@ from core.files import replacing
 from training.bundling.performance import Performance, measure_performance
 from training.judging.subject import Subject, open_subject
 from training.options import ScoringOptions
-from training.runs.folder import CROSSVAL_FILE, ENSEMBLE_FILE, RecordedRun, RunFolder, read_config
+from training.runs.folder import (
+    CROSSVAL_FILE,
+    ENSEMBLE_FILE,
+    RecordedRun,
+    RunFolder,
+    read_config,
+    read_facts,
+)
 
 BEGIN: Final = "<!-- leaderboard -->"
 END: Final = "<!-- /leaderboard -->"
@@ -161,11 +168,10 @@ def _of_run(name: str, folder: RunFolder, recorded: RecordedRun, judged: Perform
 
 
 def _of_several(name: str, folder: Path, subject: Subject, judged: Performance) -> Entry:
-    crossval = folder / CROSSVAL_FILE
-    facts = json.loads((crossval if crossval.is_file() else folder / ENSEMBLE_FILE).read_text())
+    facts = read_facts(folder)
     return Entry(
         run=name,
-        kind="cross-validation" if crossval.is_file() else "ensemble",
+        kind="cross-validation" if (folder / CROSSVAL_FILE).is_file() else "ensemble",
         recipe=str(facts.get("recipe", "")),
         init=_short(str(facts.get("init", ""))),
         seed=facts.get("seed"),

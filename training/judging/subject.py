@@ -1,10 +1,9 @@
 """What is judged: the scores of a bundle, run, ensemble or table, with labels and slides."""
 
 import hashlib
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +21,8 @@ from core.thresholds.scores import ScoreSet, bundle_scores
 from training.bundling.calibration import calibrate
 from training.bundling.scoring import CONFIG_FILE, labelled_source, open_model, score_patches
 from training.bundling.validated import read_validation_logits
-from training.options import ScoringOptions
-from training.runs.folder import CROSSVAL_FILE, ENSEMBLE_FILE, RunFolder
+from training.options import Orientations, ScoringOptions
+from training.runs.folder import CROSSVAL_FILE, ENSEMBLE_FILE, RunFolder, read_facts
 
 ENSEMBLE_SCORES: Final = "scores.csv"
 OUT_OF_FOLD_SCORES: Final = "out_of_fold.csv"
@@ -140,7 +139,7 @@ def _scored(path: Path, options: ScoringOptions, work: Path) -> Subject:
 
 
 def _ensemble(path: Path, options: ScoringOptions, work: Path) -> Subject:
-    content = json.loads((path / ENSEMBLE_FILE).read_text("utf-8"))
+    content = read_facts(path)
     if options.data is None:
         table = _table(path / ENSEMBLE_SCORES, options)
         notes = tuple(dict.fromkeys((*table.scores.notes, *map(str, content.get("notes", [])))))
@@ -149,15 +148,22 @@ def _ensemble(path: Path, options: ScoringOptions, work: Path) -> Subject:
             replace(table.scores, name=path.name, notes=notes),
             trained_patches=int(content.get("trained_patches", 0)),
         )
-    members = [(path / member).resolve() for member in content["members"]]
-    return mean_subject(members, replace(options, tta=content["tta"]), work, path.name)
+    named = content.get("members")
+    tta: Any = content.get("tta")
+    members = [(path / str(one)).resolve() for one in named] if isinstance(named, list) else []
+    if not members or path.resolve() in members or tta not in get_args(Orientations):
+        raise SourceError(
+            f"{path / ENSEMBLE_FILE} names no models that could be averaged. Make it again with "
+            "`ensemble`."
+        )
+    return mean_subject(members, replace(options, tta=tta), work, path.name)
 
 
 def mean_subject(members: list[Path], options: ScoringOptions, work: Path, name: str) -> Subject:
     """Return the plain mean of the calibrated probabilities of several models on the same patches.
 
     Raises:
-        EvidenceError: The models scored different patches.
+        EvidenceError: The models scored different patches, or know other labels of them.
     """
     subjects = [
         open_subject(member, options, work / f"member-{number}")
@@ -194,6 +200,13 @@ def _in_order(first: ScoreSet, other: ScoreSet) -> NDArray[np.float64]:
         raise EvidenceError(
             f"The models judge different patches: {len(first.ids):,} and {len(other.ids):,}, "
             f"{shared:,} of them the same. Name data that all of them score with --data."
+        )
+    labels = dict(zip(other.ids.tolist(), other.evidence.labels.tolist(), strict=True))
+    own = zip(first.ids.tolist(), first.evidence.labels.tolist(), strict=True)
+    if differing := sum(labels[patch] != label for patch, label in own):
+        raise EvidenceError(
+            f"{differing:,} of {len(labels):,} patches have another label in {other.name} than in "
+            f"{first.name}; expected the same. Take the labels from one table."
         )
     return np.array([by_id[patch] for patch in first.ids.tolist()], np.float64)
 

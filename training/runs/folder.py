@@ -140,6 +140,23 @@ def read_config(folder: RunFolder) -> RecordedRun | None:
         ) from None
 
 
+def read_facts(folder: Path) -> dict[str, Any]:
+    """Return what a cross-validation or an ensemble says of itself.
+
+    Raises:
+        RunError: Its file is damaged.
+    """
+    path = folder / CROSSVAL_FILE
+    path = path if path.is_file() else folder / ENSEMBLE_FILE
+    try:
+        return dict(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise RunError(
+            f"{path} is damaged ({' '.join(str(error).split())[:160]}). Give the command that made "
+            "it again."
+        ) from None
+
+
 def write_tensors(
     path: Path, tensors: Mapping[str, torch.Tensor], facts: Mapping[str, Any]
 ) -> None:

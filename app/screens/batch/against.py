@@ -15,6 +15,7 @@ from app.state import widgets
 from core.explanation import Decisive
 from core.jobs import Job, JobStore
 from core.scoring import LabelCheck, ScoreRow
+from core.thresholds.scores import too_perfect
 from core.wording import call_of, call_text, interval_text, number, percent, percent_interval
 
 _ERRORS_A_PAGE: Final = 30
@@ -109,4 +110,5 @@ def _said(check: LabelCheck, rows: Sequence[ScoreRow]) -> str:
     )
     if check.counts[1, None] + check.counts[0, None]:
         parts.append(words.GREY_COUNTS)
+    parts.append(too_perfect(evidence))
     return " ".join(parts)

@@ -33,6 +33,14 @@ def found_in(rows: list[ScoreRow], card: Card) -> Findings:
     return findings_of(local_study("ours", rows, card), rows, card, batch="ours")
 
 
+def test_labels_that_follow_the_scores_without_exception_are_doubted(card: Card) -> None:
+    rows = local_rows(card)
+    derived = [replace(row, label=int((row.prob_tumour or 0) >= 0.5)) for row in rows]
+    said = "made from these scores"
+    assert not any(said in caution for caution in found_in(rows, card).cautions)
+    assert any(said in caution for caution in found_in(derived, card).cautions)
+
+
 def test_numbers_are_scikit_learns_from_the_csv_of_the_batch(card: Card) -> None:
     rows = local_rows(card)
     found = found_in(rows, card)

@@ -136,3 +136,9 @@ def test_without_validation_every_patch_trains_but_the_test_patches() -> None:
     split = split_none(table)
     assert split.train.tolist() == [0, 1, 3]
     assert not len(split.val)
+
+
+def test_data_that_are_all_declared_test_are_told_as_such() -> None:
+    table = toy_table([0, 1] * 10, [f"s{n // 2}" for n in range(20)], ["test"] * 20)
+    with pytest.raises(RunError, match="All 20 patches are declared test"):
+        split_fold(table, Fold(0, 2), seed=0)

@@ -249,6 +249,28 @@ def test_implausible_scores_are_told_before_their_numbers(
     assert note in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("swapped", "doubted"), [(0, True), (1, False)])
+def test_labels_made_from_the_scores_are_doubted(
+    tmp_path: Path, swapped: int, doubted: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scores = np.random.default_rng(0).random(60)
+    labels = scores >= 0.4
+    labels[scores.argsort()[:swapped]] = True  # one reader's own opinion
+    rows = zip(labels.astype(int), scores, strict=True)
+    lines = [f"p{number},{label},{score}\n" for number, (label, score) in enumerate(rows)]
+    (tmp_path / "s.csv").write_text("id,label,score\n" + "".join(lines))
+    assert main(["evaluate", str(tmp_path / "s.csv"), "--out", str(tmp_path / "out")]) == 0
+    assert ("made from these scores" in capsys.readouterr().out) == doubted
+
+
+def test_results_go_into_no_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "s.csv").write_text("id,label,score\na,0,0.2\nb,1,0.7\n")
+    (tmp_path / "out").write_text("somebody's notes")
+    assert main(["evaluate", str(tmp_path / "s.csv"), "--out", str(tmp_path / "out")]) == 2
+    assert "is a file; expected a folder" in capsys.readouterr().err
+    assert (tmp_path / "out").read_text() == "somebody's notes"
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
