@@ -81,7 +81,7 @@ def test_a_teacher_and_data_may_both_name_files_with_their_suffix(
     labels = pd.read_csv(kaggle / "train_labels.csv")
     names = labels["id"] + ".tif"
     paths = [str(kaggle / "train" / name) for name in names]
-    slides = [f"s{number % 6}" for number in range(len(labels))]
+    slides = [f"s{number // 4}" for number in range(len(labels))]
     data = labels.assign(id=names, path=paths, slide=slides)
     data.to_csv(tmp_path / "data.csv", index=False)
     labels.assign(id=names, prob_tumour=0.4).to_csv(tmp_path / "teacher.csv", index=False)
