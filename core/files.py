@@ -24,8 +24,10 @@ except ImportError:  # Windows
     fcntl = None
 
 _OF_DISK: Final = frozenset(
-    {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, getattr(errno, "EDQUOT", 122)}
+    {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG}
+    | {getattr(errno, "EDQUOT", 122)}
 )
+_RUST_ERROR: Final = re.compile(r"\(os error (\d+)\)")
 _FORMULA: Final = re.compile(r"'*\s*[=+\-@＝＋－＠\t\r]")  # noqa: RUF001 - full-width on purpose
 
 
@@ -51,12 +53,14 @@ def told_of_disk(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except OSError as error:
-        if error.errno not in _OF_DISK:
+    except Exception as error:
+        told = _RUST_ERROR.search(str(error))  # libraries in Rust have errors of their own
+        number = int(told[1]) if told else getattr(error, "errno", None)
+        if number not in _OF_DISK:
             raise
         raise DiskError(
-            f"{path.name} could not be written: {error.strerror}. What is there stays as it was; "
-            "check the free space and the permissions of its folder, then try again.",
+            f"{path.name} could not be written: {os.strerror(number)}. What is there stays as it "
+            "was; check the free space and the permissions of its folder, then try again."
         ) from None
 
 

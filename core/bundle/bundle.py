@@ -23,6 +23,7 @@ from core.bundle.card import Card, GoldenPatch
 from core.bundle.card_v1 import upgraded
 from core.bundle.domain import DOMAIN_FILE, Domain, domain_of
 from core.errors import BundleError, PatchError, first_fault
+from core.files import told_of_disk
 from core.patches import ImageU8, decode_patch
 from core.tables import read_table
 
@@ -240,9 +241,9 @@ def write_weights(folder: Path, weights: "Mapping[str, torch.Tensor]") -> str:
 
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / WEIGHTS_FILE
-    safetensors.torch.save_file(
-        {name: value.detach().cpu().contiguous() for name, value in weights.items()}, path
-    )
+    plain = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
+    with told_of_disk(path):
+        safetensors.torch.save_file(plain, path)
     path.chmod(0o644)  # the library leaves it readable to its maker only
     return hashlib.sha256(path.read_bytes()).hexdigest()
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from core.errors import BundleError
+from core.files import told_of_disk
 
 DOMAIN_FILE: Final = "domain.safetensors"
 SHRINKAGE: Final = 0.01
@@ -94,7 +95,8 @@ def _limited(plain: Domain, distances: NDArray[np.float64], share: float) -> Dom
 def write_domain(folder: Path, domain: Domain) -> str:
     """Write `domain.safetensors` and return its SHA-256."""
     path = folder / DOMAIN_FILE
-    safetensors.numpy.save_file({"mean": domain.mean, "whitening": domain.whitening}, path)
+    with told_of_disk(path):
+        safetensors.numpy.save_file({"mean": domain.mean, "whitening": domain.whitening}, path)
     path.chmod(0o644)  # the library leaves it readable to its maker only
     return hashlib.sha256(path.read_bytes()).hexdigest()
 

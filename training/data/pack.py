@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from core.errors import RunError
-from core.files import write_json
+from core.files import told_of_disk, write_json
 from core.patches import PATCH_SIZE_PX, ImageU8, PatchEntry, PatchSource, UnreadablePatch
 from core.tables import read_table, split_name
 from training.data.split import IntArray, PatchTable
@@ -97,23 +98,25 @@ def _write_pack(source: PatchSource, chosen: list[int], folder: Path) -> None:
     part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
-    images = np.lib.format.open_memmap(
-        part / IMAGES_FILE, mode="w+", dtype=np.uint8, shape=(len(chosen), *_SHAPE)
-    )
     unreadable: list[tuple[int, str, str]] = []
     pixels = hashlib.sha256()
     row_of = {index: row for row, index in enumerate(chosen)}
     stream = source.stream(chosen[0], chosen[-1] + 1)
-    for patch in tqdm(stream, total=chosen[-1] + 1 - chosen[0], desc="decode", unit="patch"):
-        row = row_of.get(patch.index)
-        if row is None:
-            continue
-        if isinstance(patch, UnreadablePatch):
-            unreadable.append((row, patch.entry.path, patch.reason))
-            continue
-        images[row] = patch.image_rgb_u8
-        pixels.update(patch.image_rgb_u8.tobytes())
-    images.flush()
+    header = {"descr": "|u1", "fortran_order": False, "shape": (len(chosen), *_SHAPE)}
+    # Not mapped: where the disk is full, a mapped file ends the process without a word.
+    with told_of_disk(folder), (part / IMAGES_FILE).open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for patch in tqdm(stream, total=chosen[-1] + 1 - chosen[0], desc="decode", unit="patch"):
+            row = row_of.get(patch.index)
+            if row is None:
+                continue
+            if isinstance(patch, UnreadablePatch):
+                unreadable.append((row, patch.entry.path, patch.reason))
+                file.write(bytes(math.prod(_SHAPE)))
+                continue
+            image = patch.image_rgb_u8.tobytes()
+            file.write(image)
+            pixels.update(image)
     pd.DataFrame(unreadable, columns=["row", "path", "reason"]).to_csv(
         part / UNREADABLE_FILE, index=False
     )
