@@ -1,16 +1,18 @@
 import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
-import safetensors.numpy
+import torch
 from PIL import Image
 
 from core.errors import DiskError, RunError
-from core.files import told_of_disk
 from core.patches import Patch, open_source
 from tests.training.toys import write_toy_kaggle
 from training.data.pack import open_pack
+from training.runs.folder import write_tensors
 
 
 def test_a_pack_holds_the_sources_pixels_labels_and_slides(kaggle: Path, tmp_path: Path) -> None:
@@ -63,25 +65,32 @@ def test_unreadable_patches_are_left_out_and_listed(tmp_path: Path) -> None:
     assert "128" in listed
 
 
-def test_a_full_disk_is_told_and_the_pack_made_later(kaggle: Path, tmp_path: Path) -> None:
+@contextmanager
+def no_file_above(size: int) -> Iterator[None]:
+    """Have the system refuse larger files, as a full disk would."""
     most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, most[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, most)
+
+
+def test_a_full_disk_is_told_and_the_pack_made_later(kaggle: Path, tmp_path: Path) -> None:
     with open_source(kaggle) as source:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, most[1]))
-        try:
-            with pytest.raises(DiskError, match="could not be written"):
-                open_pack(source, tmp_path)
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, most)
+        with no_file_above(100_000), pytest.raises(DiskError, match="could not be written"):
+            open_pack(source, tmp_path)
         pack = open_pack(source, tmp_path)
         first = source.read(0)
     assert isinstance(first, Patch)
     assert np.array_equal(pack.images_rgb_u8[pack.image_rows[0]], first.image_rgb_u8)
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
-def test_a_full_disk_is_told_also_where_tensors_are_written() -> None:
-    with pytest.raises(DiskError, match="No space left on device"), told_of_disk(Path("w")):
-        safetensors.numpy.save_file({"w": np.zeros(9, np.float32)}, "/dev/full")
+def test_a_full_disk_is_told_also_where_tensors_are_written(tmp_path: Path) -> None:
+    tensors = {"w": torch.zeros(100_000)}
+    with no_file_above(100_000), pytest.raises(DiskError, match=r"w\.safetensors could not be"):
+        write_tensors(tmp_path / "w.safetensors", tensors, {})
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_without_labels_is_refused(tmp_path: Path) -> None:
