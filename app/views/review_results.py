@@ -33,15 +33,11 @@ def results(
     pending = unfinished_blind_reading(on_record, case.case, person.name)
     if pending is not None:
         st.info(words.BLIND_PENDING, icon=":material/visibility_off:")
-        st.button(
-            "Continue reading",
-            type="primary",
-            icon=":material/rate_review:",
-            on_click=address.case.look_at,
-            args=(pending,),
-            key="go-on",
-        )
-        st.page_link("views/review.py", label="To the review", icon=":material/arrow_back:")
+        if st.button(
+            "Continue reading", type="primary", icon=":material/rate_review:", key="go-on"
+        ):
+            address.case.look_at(pending)
+            st.switch_page("views/review.py")
         return
     may_name = person.may(Permission.SEE_NAMES)
     names = {} if may_name else pseudonyms(on_record) | {person.name: f"{person.name} (you)"}
