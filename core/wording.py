@@ -5,7 +5,6 @@ ways. Nothing in here is HTML; whoever draws a page escapes it.
 """
 
 import math
-import re
 from typing import Final
 
 SIGNS: Final = {
@@ -20,13 +19,7 @@ SIGNS: Final = {
 """The sign of a call, a verdict or a label, so that none of them rests on colour alone."""
 NOTHING: Final = "–"
 """Stands where there is no number."""
-_FOLDS: Final = re.compile(r"out of fold in a cross-validation of \d+ folds")
 _SPACE: Final = "\u00a0"  # a number and its unit stay on one line
-
-
-def patches_text(name: str) -> str:
-    """Return the name of a validation set, as cards have it, in a reader's words."""
-    return _FOLDS.sub("each patch scored by a model that never saw its slide", name)
 
 
 def call_text(call: str) -> str:

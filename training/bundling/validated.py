@@ -117,11 +117,13 @@ def out_of_fold(run: FinishedRun, crossval: Path) -> Validated:
         logits=np.concatenate([part.logits for part in parts]),
         folds=np.repeat(np.arange(len(parts)) + 1, [len(part.ids) for part in parts]),
     )
+    configs = [read_finished(folder).recorded.config for folder in folders]
+    unseen = "it" if any(fold.at_random for fold in configs) else "its slide"
     return Validated(
         logits,
         SetFacts.of_columns(np.array(logits.ids), logits.labels, logits.slides),
-        f"{own.data}, out of fold in a cross-validation of {len(folders)} folds",
-        _notes_of_folds(own, [read_finished(folder).recorded.config for folder in folders]),
+        f"{own.data}, each patch scored by a model that never saw {unseen}",
+        _notes_of_folds(own, configs),
     )
 
 

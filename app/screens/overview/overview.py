@@ -32,7 +32,7 @@ from core.jobs import JobStore
 from core.scoring import Classifier
 from core.settings import SAMPLES_TABLE, Settings
 from core.statistics import Measured, roc_curve
-from core.wording import NOTHING, interval_text, patches_text, percent
+from core.wording import NOTHING, interval_text, percent
 
 _LEADS: Final = 0.75
 """Half way from chance; below it the centre does not lead when its surroundings say otherwise."""
@@ -177,10 +177,9 @@ def how_validated(folder: Path, card: Card, point: OperatingPoint) -> None:
     """Draw what the card says about patches that the model was not trained on, and the ROC."""
     data = card.validation.data
     share = percent(data.positives / data.patches) if data.patches else NOTHING
-    validated = patches_text(data.name)
-    if validated == data.name:
-        validated += "; none of these patches was used for training"
-    section("Validation", f"on {validated}")
+    held_out = not set(data.slides_sha256) & set(card.training.slides_sha256)
+    unseen = "; none of these patches was used for training" if held_out else ""
+    section("Validation", f"on {data.name}{unseen}")
     numbers, curve = st.columns([1.6, 1], gap="large")
     with numbers:
         stat_strip(

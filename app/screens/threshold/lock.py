@@ -28,7 +28,7 @@ from core.thresholds import (
     obstacle_to_lock,
     rule_of,
 )
-from core.wording import patches_text, percent
+from core.wording import percent
 
 _NAME_CHARS: Final = 200
 
@@ -69,7 +69,7 @@ def _dialog(scene: Scene) -> None:
     stat_strip(_summary(snapshot))
     st.markdown(
         words.LOCK_POINTS.format(
-            name=plain(patches_text(scores.name)),
+            name=plain(scores.name),
             patches=len(scores.evidence),
             slides=len(scores.slides),
             rule=rule,
@@ -231,7 +231,7 @@ def _table(scene: Scene) -> pd.DataFrame:
             "Locked by": by,
             "Locked at": when,
             "Chosen by": point.rule,
-            "Chosen on": patches_text(point.chosen_on),
+            "Chosen on": point.chosen_on,
         }
         for version, point, by, when in lines
     )

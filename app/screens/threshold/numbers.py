@@ -10,14 +10,7 @@ from app.screens.shared.parts import Cell, empty_html, table_html
 from app.screens.threshold import words
 from core.statistics import Measured, MetricName, SlideRow
 from core.thresholds import Deferral, ScoreSet, Snapshot, ThresholdStudy
-from core.wording import (
-    NOTHING,
-    interval_text,
-    number,
-    patches_text,
-    percent,
-    percent_interval,
-)
+from core.wording import NOTHING, interval_text, number, percent, percent_interval
 
 SLIDES_SHOWN: Final = 8
 JOIN: Final = Markup("").join
@@ -275,7 +268,7 @@ def measured_on(scores: ScoreSet) -> Markup:
     of_slides = f", of {slides:,} slide{'s' * (slides != 1)}" if slides else ", slides unknown"
     return Markup(
         '<p class="nl-from">Measured on {}: {:,} patches, {:,} with tumour{}.</p>'
-    ).format(patches_text(scores.name), len(evidence), evidence.n_positive, of_slides)
+    ).format(scores.name, len(evidence), evidence.n_positive, of_slides)
 
 
 def slides(rows: Sequence[SlideRow], *, at_most: int) -> Markup:
