@@ -56,12 +56,14 @@ class Points(BaseModel):
     locked: list[dict[str, Any]]
 
 
+@about.head("/healthz", include_in_schema=False)
 @about.get("/healthz", tags=["health"])
 async def healthz() -> Health:
     """Return that the process answers."""
     return Health(status="ok")
 
 
+@about.head("/readyz", include_in_schema=False)
 @about.get("/readyz", tags=["health"])
 async def readyz(request: Request) -> Health:
     """Return that the model has reproduced its golden scores on this machine."""

@@ -71,7 +71,7 @@ class RunConfig:
         val: What validates.
         initial: Where the weights start.
         teacher_sha256: Of the teacher's scores; "" without one.
-            at_random: Whether the split has no regard to slides.
+        at_random: Whether the split has no regard to slides.
     """
 
     recipe: Recipe

@@ -126,6 +126,7 @@ def test_without_tokens_only_this_machine_may_ask(toy_classifier: Classifier, th
         with TestClient(api, base_url="http://localhost", client=(elsewhere, 1)) as far:
             assert "NODELENS_API_TOKENS" in check_problem(far.get("/api/v1/model"), 401)
             assert far.get("/healthz").status_code == 200
+            assert far.head("/healthz").status_code == 200  # as some watchdogs ask
     # As a server that listens on all addresses of both kinds sees this machine.
     with TestClient(api, base_url="http://localhost", client=("::ffff:127.0.0.1", 1)) as mapped:
         assert mapped.get("/api/v1/model").status_code == 200
