@@ -1,20 +1,28 @@
 // The rows of a batch as a table or as a contact sheet: looked at by a click, picked by a box.
 
 const drawn = new WeakMap();
+const FIRST_WAIT_MS = 1000;
 
 export default function (component) {
   const { parentElement, data, setTriggerValue } = component;
   const home = parentElement.querySelector("section");
-  const held = drawn.get(home) ?? { anchor: null, acts: [], count: 0 };
-  // A click that falls into a run of the page may not reach it: each is sent until it was heard.
-  held.send = () => setTriggerValue("acts", { acts: held.acts });
+  const held = drawn.get(home) ?? { anchor: null, acts: [], count: 0, patience: FIRST_WAIT_MS };
+  // A click that falls into a run of the page may not reach it: each is sent until it was heard,
+  // at ever longer intervals, because what is sent begins a run anew.
+  held.send = () => {
+    setTriggerValue("acts", { acts: held.acts });
+    clearTimeout(held.again);
+    held.again = setTimeout(() => held.acts.length && held.send(), (held.patience *= 2));
+  };
   held.tell = (what, value) => {
     held.count = Math.max(held.count + 1, Date.now());
     held.acts.push({ what, value, count: held.count });
+    held.patience = FIRST_WAIT_MS;
     held.send();
   };
   held.acts = held.acts.filter((act) => act.count > data.heard);
   if (held.acts.length) held.send();
+  else held.patience = FIRST_WAIT_MS;
   held.draw = () => {
     if (held.stamp === data.stamp) return;
     held.stamp = data.stamp;
@@ -47,7 +55,10 @@ export default function (component) {
   }
   window.addEventListener("keydown", held.onKey, true);
   mark(home, window.nodelensShown?.row);
-  return () => window.removeEventListener("keydown", held.onKey, true);
+  return () => {
+    window.removeEventListener("keydown", held.onKey, true);
+    clearTimeout(held.again);
+  };
 }
 
 // The keys of the buttons beside the list. Streamlit takes two presses within one run for one.
