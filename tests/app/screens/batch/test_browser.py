@@ -62,6 +62,13 @@ class Reader:
         expect(self.page.locator(".nl-badge-good")).to_have_text("finished", timeout=SLOW_MS)
         return self.page.url
 
+    def page_of(self, folder: Path) -> Page:
+        """Add a folder of patches, score it and return the page that shows its batch."""
+        self.go()
+        self.page.locator("input[type=file][webkitdirectory]").set_input_files(folder)
+        self.score()
+        return self.page
+
     def download(self, label: str) -> bytes:
         self.page.get_by_role("button", name="Download").first.click()
         with self.page.expect_download() as waited:
@@ -153,10 +160,7 @@ def test_a_head_sorts_once_a_key_draws_the_map_and_back_leads_to_the_list(
     (folder / "labels.csv").write_text("id;label\npatch-000;tumour\npatch-001;normal\n")
     with served(tmp_path / "data", toy_bundle) as address, browser() as opened:
         reader = Reader(opened, address)
-        page = reader.page
-        reader.go()
-        page.locator("input[type=file][webkitdirectory]").set_input_files(folder)
-        reader.score()
+        page = reader.page_of(folder)
         line = page.locator(".nl-patchline")
         sorted_head = page.locator("th[aria-sort]")
         expect(sorted_head).to_have_attribute("aria-sort", "descending", timeout=SLOW_MS)
@@ -196,11 +200,7 @@ def test_keys_count_each_once_and_in_the_moment_of_a_new_order_walk_by_it(
     folder = tmp_path / "case 9"
     write_patches(folder, 8, seed=4)
     with served(tmp_path / "data", toy_bundle) as address, browser() as opened:
-        reader = Reader(opened, address)
-        page = reader.page
-        reader.go()
-        page.locator("input[type=file][webkitdirectory]").set_input_files(folder)
-        reader.score()
+        page = Reader(opened, address).page_of(folder)
         page.evaluate(PRESS_J_ONCE_SORTED)
         page.get_by_role("columnheader").get_by_role("button", name="Score").click()
         # By the old order it would be the seventh.
