@@ -56,7 +56,7 @@ def run_crossval(options: CrossvalOptions, *, should_stop: Callable[[], bool]) -
     numbers = range(options.folds) if options.fold is None else [options.fold - 1]
     started, trained = time.monotonic(), 0
     for done, number in enumerate(numbers, start=1):
-        folder = _fold(root, number)
+        folder = fold_folder(root, number)
         say(f"Fold {number + 1} of {options.folds}")
         before = folder.outcome.is_file()
         one = replace(
@@ -72,15 +72,16 @@ def run_crossval(options: CrossvalOptions, *, should_stop: Callable[[], bool]) -
         if trained and left:
             minutes = (time.monotonic() - started) / trained * left / 60
             say(f"About {minutes:,.0f} min left for {left} more folds.")
-    runs = [_fold(root, number) for number in range(options.folds)]
+    runs = [fold_folder(root, number) for number in range(options.folds)]
     missing = [run.root.name for run in runs if not run.outcome.is_file()]
     if missing:
         say(f"Not yet trained: {', '.join(missing)}. They are gathered once all are in {root}.")
         return None
-    return _gather(options, runs)
+    return gather(root, runs, teach_unknown=options.teach_unknown)
 
 
-def _fold(root: Path, number: int) -> RunFolder:
+def fold_folder(root: Path, number: int) -> RunFolder:
+    """Return where one fold of a cross-validation is, by its number from 0."""
     return RunFolder(root / f"fold-{number + 1}")
 
 
@@ -134,10 +135,16 @@ def _require_fresh_or_crossval(root: Path) -> None:
         )
 
 
-def _gather(options: CrossvalOptions, runs: list[RunFolder]) -> Crossval:
-    root = options.fit.out
+def gather(root: Path, runs: list[RunFolder], *, teach_unknown: bool = False) -> Crossval:
+    """Write what the out-of-fold scores of finished folds are worth, and return it.
+
+    Args:
+        root: The folder of the cross-validation.
+        runs: Its folds.
+        teach_unknown: Whether patches of unknown slide have a score for a student.
+    """
     table = _joined([run.scores for run in runs])
-    if options.teach_unknown and all(run.teaching.is_file() for run in runs):
+    if teach_unknown and all(run.teaching.is_file() for run in runs):
         with replacing(root / TEACHING_SCORES) as file:
             teaching = _joined([run.teaching for run in runs])
             teaching.to_csv(file, index=False, lineterminator="\n")
@@ -150,7 +157,7 @@ def _gather(options: CrossvalOptions, runs: list[RunFolder]) -> Crossval:
         table["slide"].to_numpy() if known else None,
     )
     judged = measure_performance(evidence, ())
-    facts = _facts(options, runs, table, judged)
+    facts = _facts(runs, table, judged, teach_unknown=teach_unknown)
     write_json(root / CROSSVAL_FILE, facts)
     return Crossval(judged, tuple(facts["auroc_by_fold"]), tuple(facts["notes"]))
 
@@ -175,7 +182,7 @@ def _joined(tables: list[Path]) -> pd.DataFrame:
 
 
 def _facts(
-    options: CrossvalOptions, runs: list[RunFolder], table: pd.DataFrame, judged: Performance
+    runs: list[RunFolder], table: pd.DataFrame, judged: Performance, *, teach_unknown: bool
 ) -> dict[str, Any]:
     configs = [recorded.config for run in runs if (recorded := read_config(run)) is not None]
     first = configs[0]
@@ -187,16 +194,16 @@ def _facts(
     if unknown := first.train.without_slide:
         notes.append(
             f"{unknown:,} patches of unknown slide train in "
-            + ("all folds but one" if options.teach_unknown else "every fold")
+            + ("all folds but one" if teach_unknown else "every fold")
             + " and have no score here."
         )
     return {
         "schema_version": 1,
-        "folds": options.folds,
+        "folds": len(runs),
         "recipe": first.recipe.name,
         "init": first.initial.description,
         "seed": first.seed,
-        "random_split": options.fit.random_split,
+        "random_split": first.at_random,
         "data": first.data,
         "ids_sha256": hashlib.sha256("\n".join(table["id"]).encode()).hexdigest(),
         "patches": judged.patches,

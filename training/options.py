@@ -16,6 +16,7 @@ from core.settings import Device
 from training.recipes.recipe import Recipe, load_recipe, recipe_names
 
 DEFAULT_RECIPE: Final = "ours_lite0"
+COURSE_RECIPE: Final = "ours_lite0_course"
 Orientations = Literal["none", "d4"]
 
 
@@ -24,8 +25,8 @@ def _named_recipe(_: object, tokens: tuple[Token, ...]) -> Recipe:
 
 
 @cache
-def _default_recipe() -> Recipe:
-    return load_recipe(DEFAULT_RECIPE)
+def _default_recipe(name: str = DEFAULT_RECIPE) -> Recipe:
+    return load_recipe(name)
 
 
 NamedRecipe = Annotated[
@@ -35,7 +36,8 @@ NamedRecipe = Annotated[
         accepts_keys=False,
         n_tokens=1,
         show_default=False,
-        help=f"{', '.join(recipe_names())}, or a .toml file (default: {DEFAULT_RECIPE}).",
+        help=f"{', '.join(recipe_names())}, or a .toml file (default: {DEFAULT_RECIPE}; course: "
+        f"{COURSE_RECIPE}).",
     ),
 ]
 InstalledDevice = Annotated[Device, Parameter(show_default=False)]
@@ -247,6 +249,62 @@ class DistillOptions:
     teacher_tta: Orientations = "none"
     weight: float | None = None
     temperature: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The stages of a course; steps are of one batch for each network.
+
+    Attributes:
+        trunk_steps: At 96 px.
+        branch_steps: Of each branch, at the recipe's size.
+        branches: Networks that each student follows.
+        student_steps: Of each student, at most.
+        students: For each student its share of transplants; they are averaged.
+        small: Input sizes of further students, which follow the best.
+        small_steps: Of each small student.
+        seconds: Time of the whole course; the students' steps are cut to fit.
+    """
+
+    trunk_steps: int = 1400
+    branch_steps: int = 1000
+    branches: int = 3
+    student_steps: int = 1500
+    students: Annotated[tuple[float, ...], Parameter(consume_multiple=True)] = (0.0,)
+    small: Annotated[tuple[int, ...], Parameter(consume_multiple=True)] = ()
+    small_steps: int = 1500
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        counts = (self.trunk_steps, self.branch_steps, self.branches, self.student_steps)
+        if min(*counts, self.small_steps, len(self.students)) < 1:
+            raise RunError("Found steps, branches or students of 0; expected 1 or more.")
+        if not all(0 <= share < 1 for share in self.students):
+            raise RunError("Found a share of transplants beyond 0 to 1. Correct --students.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CourseOptions(MachineOptions):
+    """What `course` is asked to do.
+
+    Attributes:
+        data: As for `fit`; known slides make five folds.
+        out: New folder for folds, refit and scores.
+        recipe: Of the students; trunk and branches take its variation, transplants and batches.
+        init: As for `fit`.
+        seed: Of folds, order and variation.
+        plan: How many steps of what.
+    """
+
+    data: Path
+    out: Path
+    recipe: NamedRecipe = field(default_factory=lambda: _default_recipe(COURSE_RECIPE))
+    init: str = ""
+    seed: int = 0
+    plan: Annotated[Plan, Flat] = field(default_factory=Plan)
+
+    def __post_init__(self) -> None:
+        require_seed(self.seed)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from training.commands.judge import (
     measure,
     predict,
 )
-from training.commands.learn import average, crossval, curve, distill, fetch, fit, search
+from training.commands.learn import average, course, crossval, curve, distill, fetch, fit, search
 
 PROGRAM: Final = Program(
     "python -m training",
@@ -32,6 +32,7 @@ PROGRAM: Final = Program(
         ensemble,
         average,
         distill,
+        course,
         export,
         measure,
         domain,

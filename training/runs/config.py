@@ -181,7 +181,7 @@ def require_same(recorded: Mapping[str, Any], current: Mapping[str, Any]) -> Non
     Raises:
         RunError: They are not; names the fields that differ.
     """
-    differing = sorted(_differences(recorded, current))
+    differing = sorted(differences(recorded, current))
     if differing:
         raise RunError(
             f"The run folder holds another run: {', '.join(differing)} differ. "
@@ -189,13 +189,13 @@ def require_same(recorded: Mapping[str, Any], current: Mapping[str, Any]) -> Non
         )
 
 
-def _differences(recorded: Mapping[str, Any], current: Mapping[str, Any], at: str = "") -> set[str]:
+def differences(recorded: Mapping[str, Any], current: Mapping[str, Any], at: str = "") -> set[str]:
     """Paths of the values that differ, such as recipe.schedule.epochs."""
     paths: set[str] = set()
     for name in recorded.keys() | current.keys():
         old, new = recorded.get(name), current.get(name)
         if isinstance(old, dict) and isinstance(new, dict):
-            paths |= _differences(old, new, f"{at}{name}.")
+            paths |= differences(old, new, f"{at}{name}.")
         elif old != new:
             paths.add(at + name)
     return paths

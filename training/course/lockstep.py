@@ -24,9 +24,9 @@ from core.bundle import (
     tumour_logit,
 )
 from core.engine.pytorch import full_precision
-from training.gpu.variation import Strength, Variator
+from training.course.variation import Variator
 from training.learning.optimiser import build_adamw
-from training.recipes.recipe import Schedule
+from training.recipes.recipe import Recipe
 from training.recipes.schedule import learning_rate
 
 Weights = Mapping[str, Tensor]
@@ -36,35 +36,17 @@ TEACHER_VIEWS: Final = (0, 5, 3, 6, 1, 4, 2, 7)
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage of a course: so many steps at one size.
+    """One stage of a course: so many steps of a recipe.
 
     Attributes:
         name: Of the stage, in files and words.
-        size_px: The patch is enlarged to this.
         steps: Of each network.
-        rate: Largest learning rate; it warms up and falls by half a cosine.
-        strength: Of the variation.
-        batch_size: Of each network.
-        teacher_share: Of the target that is the teachers', where they are followed.
-        average_share: The kept weights are the mean over this last share of the steps.
-        warmup_share: Of the steps.
-        final_share: Of the rate, at the end.
-        label_smoothing: Of the labels.
-        weight_decay: Of matrices and kernels.
+        recipe: Its distillation's weight counts where teachers are followed, its epochs nowhere.
     """
 
     name: str
-    size_px: int
     steps: int
-    rate: float
-    strength: Strength
-    batch_size: int = 64
-    teacher_share: float = 0.7
-    average_share: float = 0.34
-    warmup_share: float = 0.05
-    final_share: float = 0.01
-    label_smoothing: float = 0.02
-    weight_decay: float = 0.02
+    recipe: Recipe
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,14 +54,12 @@ class Learners:
     """What is trained side by side.
 
     Attributes:
-        architecture: Of all networks, teachers too.
         images_rgb_u8: (N, 96, 96, 3) uint8 on the device.
         labels: (N,) float32 on the device.
         rows: For each network the rows that train it, on the device.
         seeds: For each network its own.
     """
 
-    architecture: Architecture
     images_rgb_u8: Tensor
     labels: Tensor
     rows: tuple[Tensor, ...]
@@ -103,20 +83,13 @@ class _FixedPool(nn.Module):
         return torch.einsum("nchw,khw->nkc", features, weights).flatten(1)
 
 
-class _Teacher:
-    """A network that is only asked."""
-
-    def __init__(self, network: nn.Module, transform: InputTransform) -> None:
-        self.network, self.transform = network, transform
-
-
 def train_stage(
     stage: Stage,
     learners: Learners,
     start: Sequence[Weights],
     teachers: Sequence[Sequence[Weights]] = (),
-    teacher_px: int | None = None,
     *,
+    teacher_px: int | None = None,
     say: Callable[[str], None],
 ) -> list[dict[str, Tensor]]:
     """Train every network through a stage and return the kept weights, on the device.
@@ -129,7 +102,9 @@ def train_stage(
         teacher_px: The size at which the teachers look; None: the stage's own.
         say: Told of progress.
     """
-    kept = _Step(stage, learners, start, teachers, teacher_px or stage.size_px).run(say)
+    size_px = teacher_px or stage.recipe.preprocessing.input_size_px
+    look = stage.recipe.preprocessing.model_copy(update={"input_size_px": size_px})
+    kept = _Step(stage, learners, start, teachers, look).run(say)
     if learners.device.type == "cuda":
         torch.cuda.empty_cache()  # a graph holds the memory of its step
     return kept
@@ -139,21 +114,21 @@ class _Branch:
     """One network with all that its step touches."""
 
     def __init__(self, stage: Stage, learners: Learners, weights: Weights) -> None:
-        device = learners.device
-        self.network = _network(learners.architecture, stage.size_px, weights, device)
+        device, recipe = learners.device, stage.recipe
+        self.network = _network(recipe.network, recipe.preprocessing, weights, device)
         self.network.train()
-        self.optimiser = build_adamw(self.network, stage.weight_decay)
+        self.optimiser = build_adamw(self.network, recipe.schedule.weight_decay)
         self.rate = torch.zeros((), device=device)
         for group in self.optimiser.param_groups:
             if device.type == "cuda":
                 group["capturable"] = True
                 group["lr"] = self.rate
-        self.picked = torch.zeros(stage.batch_size, dtype=torch.long, device=device)
+        self.picked = torch.zeros(recipe.batch_size, dtype=torch.long, device=device)
         self.loss_sum = torch.zeros((), device=device)
         state = self.network.state_dict()
         self.learnt = [v for v in state.values() if v.is_floating_point()]
         self.mean = [v.detach().clone() for v in self.learnt]
-        self.teachers: list[_Teacher] = []
+        self.teachers: list[nn.Module] = []
 
 
 class _Step:
@@ -165,18 +140,17 @@ class _Step:
         learners: Learners,
         start: Sequence[Weights],
         teachers: Sequence[Sequence[Weights]],
-        teacher_px: int,
+        look: Preprocessing,
     ) -> None:
         self.stage, self.learners = stage, learners
         self.device = learners.device
         self.variator = Variator(self.device)
-        self.transform = _transform(stage.size_px, self.device)
+        self.transform = InputTransform(stage.recipe.preprocessing).to(self.device)
+        self.teachers_transform = InputTransform(look).to(self.device)
         self.branches = [_Branch(stage, learners, weights) for weights in start]
         for branch, followed in zip(self.branches, teachers, strict=False):
-            look = _transform(teacher_px, self.device)
             branch.teachers = [
-                _Teacher(_network(learners.architecture, teacher_px, w, self.device).eval(), look)
-                for w in followed
+                _network(stage.recipe.network, look, w, self.device).eval() for w in followed
             ]
         self.graph: torch.cuda.CUDAGraph | None = None
         self.streams = (
@@ -189,15 +163,15 @@ class _Step:
         """Train all steps and return the kept weights of each network."""
         stage = self.stage
         orders = [
-            _endless(rows, stage.batch_size, seed)
+            _endless(rows, stage.recipe.batch_size, seed)
             for rows, seed in zip(self.learners.rows, self.learners.seeds, strict=True)
         ]
         torch.manual_seed(self.learners.seeds[0])
         if self.device.type == "cuda":
             self._capture()
-        began = stage.steps - max(1, round(stage.average_share * stage.steps))
+        began = stage.steps - max(1, round(stage.recipe.swa_share * stage.steps))
         for number in range(stage.steps):
-            rate = _rate(stage, number)
+            rate = learning_rate(stage.recipe.schedule, number, stage.steps)
             for branch, order in zip(self.branches, orders, strict=True):
                 branch.rate.fill_(rate)
                 branch.picked.copy_(next(order))
@@ -251,14 +225,14 @@ class _Step:
             here.wait_stream(stream)
 
     def _one(self, branch: _Branch) -> None:
-        stage, learners = self.stage, self.learners
-        labels = learners.labels[branch.picked]
-        planes, moved = self.variator.varied(learners.images_rgb_u8[branch.picked], stage.strength)
-        targets = labels * (1 - stage.label_smoothing) + stage.label_smoothing / 2
+        recipe, learners = self.stage.recipe, self.learners
+        images, labels = learners.images_rgb_u8[branch.picked], learners.labels[branch.picked]
+        planes, moved = self.variator.varied(images, recipe.augmentation, recipe.transplant_share)
+        targets = labels * (1 - recipe.label_smoothing) + recipe.label_smoothing / 2
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             if branch.teachers:
                 # A transplant has no teacher: its label is the centre's, its surroundings lie.
-                share = stage.teacher_share * (~moved).float()
+                share = recipe.distillation.weight * (~moved).float()
                 targets = torch.lerp(targets, self._followed(branch, planes), share)
             logits = tumour_logit(branch.network(_inputs(self.transform, planes))).float()
         loss = functional.binary_cross_entropy_with_logits(logits, targets)
@@ -272,7 +246,7 @@ class _Step:
         """Return the teachers' probabilities (N,), each of an orientation of its own."""
         logits = [
             tumour_logit(
-                teacher.network(_inputs(teacher.transform, self.variator.view(planes, view)))
+                teacher(_inputs(self.teachers_transform, self.variator.view(planes, view)))
             ).float()
             for teacher, view in zip(branch.teachers, TEACHER_VIEWS, strict=False)
         ]
@@ -292,18 +266,17 @@ class _Step:
 
 
 def predict(
-    architecture: Architecture,
+    recipe: Recipe,
     weights: Weights,
     images_rgb_u8: Tensor,
-    size_px: int,
     *,
     views: Sequence[int] = (0,),
     batch_size: int = 512,
 ) -> Tensor:
     """Return tumour logits (N, views) float32 in full precision (no TensorFloat-32)."""
     device = images_rgb_u8.device
-    network = _network(architecture, size_px, weights, device).eval()
-    transform, variator = _transform(size_px, device), Variator(device)
+    network = _network(recipe.network, recipe.preprocessing, weights, device).eval()
+    transform, variator = InputTransform(recipe.preprocessing).to(device), Variator(device)
     parts = []
     with torch.inference_mode(), full_precision():
         for first in range(0, len(images_rgb_u8), batch_size):
@@ -321,38 +294,23 @@ def predict(
 
 
 def _network(
-    architecture: Architecture, size_px: int, weights: Weights, device: torch.device
+    architecture: Architecture, look: Preprocessing, weights: Weights, device: torch.device
 ) -> nn.Module:
     network = copy.deepcopy(build_network(architecture))
     network.load_state_dict(dict(weights))
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if architecture.pooling == "centre-and-context":
         with torch.no_grad():
-            probe = torch.zeros(1, 3, size_px, size_px, device=device)
+            probe = torch.zeros(1, 3, look.input_size_px, look.input_size_px, device=device)
             cells = network.eval().forward_features(probe).shape[-1]  # type: ignore[operator]
         network.global_pool = _FixedPool(cells, device)
     return network
-
-
-def _transform(size_px: int, device: torch.device) -> InputTransform:
-    half = (0.5, 0.5, 0.5)
-    return InputTransform(Preprocessing(input_size_px=size_px, mean=half, std=half)).to(device)
 
 
 def _inputs(transform: InputTransform, planes: Tensor) -> Tensor:
     side = math.isqrt(planes.shape[2])
     inputs: Tensor = transform(planes.view(len(planes), 3, side, side).permute(0, 2, 3, 1))
     return inputs
-
-
-def _rate(stage: Stage, number: int) -> float:
-    schedule = Schedule(
-        epochs=1,
-        learning_rate=stage.rate,
-        warmup_share=stage.warmup_share,
-        final_share=stage.final_share,
-    )
-    return learning_rate(schedule, number, stage.steps)
 
 
 def _endless(rows: Tensor, batch_size: int, seed: int) -> Iterator[Tensor]:

@@ -4,8 +4,6 @@ The same kinds as `training.variation`: orientation, stain, light, transplants; 
 statistics of another patch. Nothing here waits for the device.
 """
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
@@ -14,21 +12,6 @@ from core.patches import PATCH_SIZE_PX
 from training.recipes.recipe import Augmentation
 from training.variation.augment import GREY_WEIGHTS, RGB_FROM_HED, swap_stain
 from training.variation.transplant import MARGIN_PX, SEAM_PX, blend_shares, recoloured
-
-
-@dataclass(frozen=True)
-class Strength:
-    """How strongly a batch is varied.
-
-    Attributes:
-        colour: Limits of stain and light.
-        transplants: Share of the patches that get the surroundings of another.
-        stain_swaps: Share of the patches that take on the stain statistics of another.
-    """
-
-    colour: Augmentation
-    transplants: float = 0.0
-    stain_swaps: float = 0.0
 
 
 class Variator:
@@ -58,26 +41,29 @@ class Variator:
         """Return planes (N, 3, 9216) in one orientation, 0 the given one."""
         return planes[:, :, self._places[number]]
 
-    def varied(self, images_rgb_u8: Tensor, strength: Strength) -> tuple[Tensor, Tensor]:
+    def varied(
+        self, images_rgb_u8: Tensor, augmentation: Augmentation, transplants: float = 0.0
+    ) -> tuple[Tensor, Tensor]:
         """Return varied planes and which rows are transplants.
 
         Args:
             images_rgb_u8: (N, 96, 96, 3) in random order: the partner of a row is a neighbour.
-            strength: What is done.
+            augmentation: Orientation, stain and light; no other part is done.
+            transplants: Share of the patches that get the surroundings of another.
 
         Returns:
             (N, 3, 9216) float32, 0..255; (N,) bool.
         """
         count = len(images_rgb_u8)
         images = images_rgb_u8.float()
-        moved = torch.rand(count, device=self._device) < strength.transplants
-        if strength.transplants:
+        moved = torch.rand(count, device=self._device) < transplants
+        if transplants:
             images = self._transplanted(images, moved)
         planes = images.permute(0, 3, 1, 2).flatten(2)
-        if strength.stain_swaps:
-            planes = self._swapped(planes, strength.stain_swaps)
-        planes = self._coloured(planes, strength.colour)
-        return (self.oriented(planes) if strength.colour.d4 else planes), moved
+        if augmentation.stain_swap:
+            planes = self._swapped(planes, augmentation.stain_swap)
+        planes = self._coloured(planes, augmentation)
+        return (self.oriented(planes) if augmentation.d4 else planes), moved
 
     def _transplanted(self, images: Tensor, moved: Tensor) -> Tensor:
         margin, seam, matching = torch.rand(3, len(images), device=self._device)

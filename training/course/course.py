@@ -1,0 +1,297 @@
+"""The course of a model: trunk, branches, their mean, and a student that follows them.
+
+The same course is run for five folds by whole slides and once on all patches, side by side. Every
+teacher of a fold's student was trained on that fold's own training patches, so no score out of fold
+comes from a network, or from a teacher of one, that saw the slide. Patches of unknown slide only
+train.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+from torch import Tensor
+
+from training.average import mean_weights
+from training.bundling.serving import swapped
+from training.course.lockstep import Learners, Stage, Weights, predict, train_stage
+from training.data.pack import Pack
+from training.data.split import IntArray, PatchTable, Split, split_fold, split_none
+from training.options import Fold, Plan
+from training.recipes.recipe import Distillation, Recipe
+
+FOLDS: Final = 5
+TRUNK_PX: Final = 96
+"""The first stage sees patches as they are, at a quarter of the cost."""
+TRUNK_RATE: Final = 1e-3
+BRANCH_RATE: Final = 5e-4
+SMALL_RATE: Final = 1e-3
+LEAST_CENTRE_AUROC: Final = 0.40
+"""A network below this follows the surroundings; it ships only if all are."""
+CHOSEN: Final = "chosen"
+Logits = NDArray[np.float32]
+
+
+def affordable_steps(plan: Plan, spent_seconds: float, branch_seconds: float) -> int:
+    """Return the steps of each student: the plan's, or as many as are left time for.
+
+    Args:
+        plan: Its `seconds`, if any, are those of the whole course.
+        spent_seconds: Until the first student starts.
+        branch_seconds: Of one branch; a student's step, with its teachers', takes about twice
+            that of a branch, a small student's about 0.7 of it.
+    """
+    if plan.seconds is None or not branch_seconds:
+        return plan.student_steps
+    step = branch_seconds / plan.branch_steps
+    left = plan.seconds - spent_seconds - len(plan.small) * plan.small_steps * 0.7 * step
+    affordable = int(left / (2 * step * len(plan.students)) / 50) * 50
+    return min(plan.student_steps, max(200, affordable))
+
+
+@dataclass(frozen=True, eq=False)
+class Cohort:
+    """Patches on a device, with their folds.
+
+    Attributes:
+        table: What is known of the N patches.
+        images_rgb_u8: (N, 96, 96, 3) on the device.
+        splits: Of each fold, and of the refit behind them.
+    """
+
+    table: PatchTable
+    images_rgb_u8: Tensor
+    splits: tuple[Split, ...]
+
+    @staticmethod
+    def of(pack: Pack, device: torch.device, *, seed: int) -> "Cohort":
+        """Put patches on a device and their known slides into folds.
+
+        Raises:
+            RunError: Slides are too few or unknown, or a side lacks a class.
+        """
+        splits = [split_fold(pack.table, Fold(k, FOLDS), seed=seed) for k in range(FOLDS)]
+        images = torch.from_numpy(pack.images_rgb_u8[pack.image_rows]).to(device)
+        return Cohort(pack.table, images, (*splits, split_none(pack.table)))
+
+    @property
+    def folds(self) -> IntArray:
+        """(N,) from 1, 0 where no fold validates on the patch."""
+        folds = np.zeros(len(self.table), np.int64)
+        for number, split in enumerate(self.splits, start=1):
+            folds[split.val] = number
+        return folds
+
+    def learners(self, *, seed: int) -> Learners:
+        """Return a learner for each fold, and one of all patches behind them."""
+        device = self.images_rgb_u8.device
+        return Learners(
+            self.images_rgb_u8,
+            torch.from_numpy(self.table.labels).float().to(device),
+            tuple(torch.from_numpy(split.train).to(device) for split in self.splits),
+            tuple(seed + number for number in range(len(self.splits))),
+        )
+
+    def out_of_fold(
+        self, recipe: Recipe, networks: Sequence[Weights], *, views: Sequence[int] = (0,)
+    ) -> Logits:
+        """Return tumour logits (N, views); NaN where no fold validates."""
+        logits = np.full((len(self.table), len(views)), np.nan, np.float32)
+        for split, weights in zip(self.splits[:FOLDS], networks, strict=False):
+            images = self.images_rgb_u8[torch.from_numpy(split.val).to(self.images_rgb_u8.device)]
+            logits[split.val] = predict(recipe, weights, images, views=views).cpu().numpy()
+        return logits
+
+    def auroc(self, logits: Logits, rows: IntArray | None = None) -> float:
+        """Return the AUROC of logits (N,) of some rows, or pooled of all patches in folds."""
+        rows = np.flatnonzero(self.folds) if rows is None else rows
+        return float(roc_auc_score(self.table.labels[rows], logits[rows]))
+
+    def centre_auroc(self, recipe: Recipe, networks: Sequence[Weights]) -> float:
+        """Return the out-of-fold AUROC of the centre's label in surroundings of the other one."""
+        labels, scores = [], []
+        for split, weights in zip(self.splits[:FOLDS], networks, strict=False):
+            own = self.table.labels[split.val]
+            rows = torch.from_numpy(split.val).to(self.images_rgb_u8.device)
+            mixed = swapped(self.images_rgb_u8[rows].cpu().numpy(), own, other=True)
+            images = torch.from_numpy(mixed).to(self.images_rgb_u8.device)
+            labels.append(own)
+            scores.append(predict(recipe, weights, images)[:, 0].cpu().numpy())
+        return float(roc_auc_score(np.concatenate(labels), np.concatenate(scores)))
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Networks that may ship: one of each fold, and the refit behind them.
+
+    Attributes:
+        stage: Which stage, or mean of stages, they are of.
+        recipe: How they were trained last.
+        networks: Their weights.
+        logits: (N,) out of fold, NaN where no fold validates.
+        auroc: Pooled, out of fold.
+        centre: Out-of-fold AUROC of the centre's label in surroundings of the other one.
+    """
+
+    stage: str
+    recipe: Recipe
+    networks: Sequence[Weights]
+    logits: Logits
+    auroc: float
+    centre: float
+
+
+def choose(candidates: Mapping[str, Candidate]) -> str:
+    """Return the name of the best out of fold among those that heed the centre."""
+    heeding = {n: c for n, c in candidates.items() if c.centre >= LEAST_CENTRE_AUROC}
+    return max(heeding or candidates, key=lambda name: candidates[name].auroc)
+
+
+class Keep(Protocol):
+    """Writes networks that may ship."""
+
+    def __call__(self, name: str, candidate: Candidate, course: "Course", /) -> None:
+        """Write a candidate under a name, and what the course has reached."""
+
+
+@dataclass
+class Course:
+    """A course on its way.
+
+    Attributes:
+        cohort: With what.
+        recipe: Of the students.
+        plan: How many steps.
+        start: Weights that all networks start from.
+        say: Told of progress.
+        seed: Of order and variation.
+        keep: Called whenever a candidate is the best so far, and for each small student.
+        began: When, by the monotonic clock.
+        scores: Out-of-fold logits by name: (N,) or (N, 8).
+        table: A line of what each stage reached.
+        candidates: What may ship, by name.
+        chosen: The name of the best of them so far.
+    """
+
+    cohort: Cohort
+    recipe: Recipe
+    plan: Plan
+    start: Weights
+    say: Callable[[str], None]
+    seed: int = 0
+    keep: Keep | None = None
+    began: float = field(default_factory=time.monotonic)
+    scores: dict[str, Logits] = field(default_factory=dict)
+    table: list[dict[str, float | str]] = field(default_factory=list)
+    candidates: dict[str, Candidate] = field(default_factory=dict)
+    chosen: str = ""
+
+    def run(self) -> None:
+        """Run all stages.
+
+        Candidates are the mean of the branches' weights, each student, the mean of the students,
+        and the mean of that and of the branches' mean.
+        """
+        plan, say, patches = self.plan, self.say, len(self.cohort.splits[-1].train)
+        size_px = self.recipe.preprocessing.input_size_px
+        learners = self.cohort.learners(seed=self.seed)
+        alone = replace(self.recipe, distillation=Distillation())
+        stage = Stage("trunk", plan.trunk_steps, at(alone, size_px=TRUNK_PX, rate=TRUNK_RATE))
+        trunk = train_stage(stage, learners, [self.start] * len(learners.rows), say=say)
+        self.judge("trunk", stage.recipe, trunk)
+        branches, branch_seconds = [], 0.0
+        recipe = lasting(at(alone, rate=BRANCH_RATE), plan.branch_steps, patches)
+        for number in range(1, plan.branches + 1):
+            began = time.monotonic()
+            stage = Stage(f"branch-{number}", plan.branch_steps, recipe)
+            branches.append(train_stage(stage, self._seeded(learners, number), trunk, say=say))
+            branch_seconds = time.monotonic() - began
+            self.judge(stage.name, recipe, branches[-1])
+        together = np.mean([self.scores[f"branch-{n + 1}"] for n in range(plan.branches)], axis=0)
+        self._note("branches, mean of logits", together)
+        soup = [mean_weights(parts) for parts in zip(*branches, strict=True)]
+        self.nominate("soup", recipe, soup)
+        teachers = list(zip(*branches, strict=True))
+        steps = affordable_steps(plan, time.monotonic() - self.began, branch_seconds)
+        say(f"{steps} steps a student")
+        students = []
+        for number, transplants in enumerate(plan.students, start=1):
+            recipe = lasting(replace(self.recipe, transplant_share=transplants), steps, patches)
+            stage = Stage(f"student-{number}", steps, recipe)
+            seeded = self._seeded(learners, 10 + number)
+            students.append(train_stage(stage, seeded, soup, teachers, say=say))
+            self.nominate(stage.name, recipe, students[-1])
+        if len(students) > 1:
+            together = [mean_weights(parts) for parts in zip(*students, strict=True)]
+            self.nominate("students", recipe, together)
+        else:
+            together = students[0]
+        mean = [mean_weights(pair) for pair in zip(soup, together, strict=True)]
+        self.nominate("all", recipe, mean)
+        say(f"chosen: {self.chosen}")
+        best = [[weights] for weights in self.candidates[self.chosen].networks]
+        for small_px in plan.small:
+            recipe = at(self.recipe, size_px=small_px, rate=SMALL_RATE)
+            recipe = lasting(recipe, plan.small_steps, patches)
+            stage = Stage(f"small-{small_px}", plan.small_steps, recipe)
+            seeded = self._seeded(learners, 20 + small_px)
+            start = trunk if small_px == TRUNK_PX else soup
+            small = train_stage(stage, seeded, start, best, teacher_px=size_px, say=say)
+            self._keep(stage.name, self.judge(stage.name, recipe, small, every_view=True))
+
+    def nominate(self, name: str, recipe: Recipe, networks: Sequence[Weights]) -> None:
+        """Judge networks of the recipe's size as some that may ship; the best so far is kept."""
+        self.candidates[name] = self.judge(name, recipe, networks, every_view=True)
+        if (best := choose(self.candidates)) != self.chosen:
+            # At once: a borrowed machine may be gone before the course ends.
+            self.chosen = best
+            self._keep(CHOSEN, self.candidates[best])
+
+    def judge(
+        self, name: str, recipe: Recipe, networks: Sequence[Weights], *, every_view: bool = False
+    ) -> Candidate:
+        """Score networks out of fold and note what they are worth."""
+        logits = self.cohort.out_of_fold(recipe, networks, views=range(8 if every_view else 1))
+        self.scores[name] = logits[:, 0]
+        centre = self.cohort.centre_auroc(recipe, networks)
+        auroc = self._note(name, logits[:, 0], centre=centre)
+        if every_view:
+            self.scores[f"{name}-d4"] = logits
+            self._note(f"{name}, mean of eight orientations", logits.mean(axis=1))
+        return Candidate(name, recipe, networks, logits[:, 0], auroc, centre)
+
+    def _note(self, name: str, logits: Logits, **more: float) -> float:
+        auroc = self.cohort.auroc(logits)
+        line: dict[str, float | str] = {"stage": name, "auroc": auroc, **more}
+        line["seconds"] = round(time.monotonic() - self.began, 1)
+        self.table.append(line)
+        self.say(
+            "  ".join(f"{k} {v:.5f}" if isinstance(v, float) else f"{v}" for k, v in line.items())
+        )
+        return auroc
+
+    def _keep(self, name: str, candidate: Candidate) -> None:
+        if self.keep is not None:
+            self.keep(name, candidate, self)
+
+    def _seeded(self, learners: Learners, number: int) -> Learners:
+        return replace(learners, seeds=tuple(seed + 100 * number for seed in learners.seeds))
+
+
+def at(recipe: Recipe, *, size_px: int | None = None, rate: float | None = None) -> Recipe:
+    """Return a recipe at another input size or largest learning rate."""
+    size_px = size_px or recipe.preprocessing.input_size_px
+    preprocessing = recipe.preprocessing.model_copy(update={"input_size_px": size_px})
+    schedule = replace(recipe.schedule, learning_rate=rate or recipe.schedule.learning_rate)
+    return replace(recipe, preprocessing=preprocessing, schedule=schedule)
+
+
+def lasting(recipe: Recipe, steps: int, patches: int) -> Recipe:
+    """Return a recipe whose epochs are as many, to the nearest, as its steps are."""
+    epochs = max(1, round(steps * recipe.batch_size / patches))
+    return replace(recipe, schedule=replace(recipe.schedule, epochs=epochs))

@@ -1,1 +1,0 @@
-"""The shipped model's course on one GPU: folds and a refit trained side by side."""
