@@ -96,6 +96,11 @@ def what_differs(was: "DataclassInstance", now: "DataclassInstance") -> str:
     )
 
 
+def in_a_line(error: object, most: int = 160) -> str:
+    """Return what an error of a library says, in one line; its kind where it says nothing."""
+    return " ".join(str(error).split())[:most] or type(error).__name__
+
+
 class ReviewError(NodelensError, ValueError):
     """A verdict, worklist or comparison that the review does not allow."""
 

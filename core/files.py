@@ -221,6 +221,11 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def key_of(*parts: str) -> str:
+    """Return 32 hexadecimal digits that tell what some parts decide from what others do."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+
 def no_formula(text: str) -> str:
     """Return text with a leading apostrophe if a spreadsheet would run it as a formula.
 

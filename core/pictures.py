@@ -24,18 +24,6 @@ def thumbnail_uri(image_rgb_u8: ImageU8) -> str:
     return _uri(small)
 
 
-def turned(image_rgb_u8: ImageU8, orientation: int) -> ImageU8:
-    """Return a patch (96, 96, 3) turned.
-
-    Args:
-        image_rgb_u8: The patch.
-        orientation: 0 to 7; `orientation % 4` quarter turns counter-clockwise, after a left-right
-            mirror from 4 on.
-    """
-    mirrored = image_rgb_u8[:, ::-1] if orientation >= 4 else image_rgb_u8
-    return np.ascontiguousarray(np.rot90(mirrored, orientation % 4))
-
-
 def png_uri(image_rgb_u8: ImageU8) -> str:
     """Return a patch (96, 96, 3) as it is, as PNG in a data URI; the page enlarges it."""
     return _uri(Image.fromarray(image_rgb_u8))

@@ -11,6 +11,7 @@ from core.audit.classes import ClassLook, class_looks
 from core.audit.store import AuditStore
 from core.jobs import Job
 from core.patches import Patch, PatchSource
+from core.patches.patch import turn
 from core.settings import SAMPLES_TABLE, Settings
 
 
@@ -97,7 +98,7 @@ def audit_picture(source: PatchSource, row: int, sha256: str, orientation: int =
     item = source.read(row) if sha256 and row < len(source) else None
     if not isinstance(item, Patch) or item.sha256 != sha256:
         return None
-    return pictures.png_uri(pictures.turned(item.image_rgb_u8, orientation))
+    return pictures.png_uri(turn(item.image_rgb_u8[None], orientation)[0])
 
 
 def forget_audits() -> None:

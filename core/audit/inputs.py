@@ -110,7 +110,7 @@ def with_tables(
     Raises:
         SourceError: A table holds a label that is none, or two tables give labels.
     """
-    tables = dict(_read(_readers(source, files)))
+    tables = dict(_tables(source, files))
     labels = [table for table in tables.values() if "label" in table.rows]
     if len(labels) > 1:
         raise SourceError(
@@ -128,7 +128,7 @@ def with_tables(
     told: dict[str, dict[str, str]] = {}
     faults = list(_table_faults(source))
     notes = list(source.notes)
-    for table in (*tables.values(), *dict(_read(_readers(None, added))).values()):
+    for table in (*tables.values(), *dict(_tables(None, added)).values()):
         known = known_by_id(table, ("label", *SLIDE_COLUMNS, "split"))
         for key, row in known.rows.items():
             parse_label(row.get("label", ""), table.name)
@@ -144,19 +144,14 @@ def with_tables(
     return Inputs(source, fault_table(faults))
 
 
-def _readers(
-    source: PatchSource | None, files: Sequence[NamedFile]
-) -> Iterator[tuple[str, Callable[[], Table]]]:
-    """Yield each CSV by the path that it has among the inputs, with what reads it."""
+def _tables(source: PatchSource | None, files: Sequence[NamedFile]) -> Iterator[tuple[str, Table]]:
+    """Yield the tables that tell something of patches by ids, with their paths among the inputs."""
+    readers: list[tuple[str, Callable[[], Table]]] = []
     if isinstance(source, ZipSource) and not source.has_labels:
-        yield from ((name, partial(source.table, name)) for name in source.tables())
+        readers = [(name, partial(source.table, name)) for name in source.tables()]
     for name, path in files:
         if is_table(name):
-            yield name, partial(read_table, path, name=PurePosixPath(name).name)
-
-
-def _read(readers: Iterator[tuple[str, Callable[[], Table]]]) -> Iterator[tuple[str, Table]]:
-    """Yield the tables that tell something of patches by their ids."""
+            readers.append((name, partial(read_table, path, name=PurePosixPath(name).name)))
     for name, read in readers:
         try:
             table = replace(read(), name=PurePosixPath(name).name)

@@ -89,6 +89,8 @@ def quality_flags(patches: pd.DataFrame, limits: QualityLimits) -> pd.DataFrame:
     }
     flat = column["channel_sd"] < limits.flat_sd
     dark = column["grey_mean"] < limits.dark_mean
+    haematoxylin = _robust_z(column["whole_haematoxylin_mean"])
+    stain = np.maximum(haematoxylin, _robust_z(column["whole_eosin_mean"]))
     flags = {
         "flat": flat,
         "blank": (column["white_share"] >= limits.blank_white_share)
@@ -100,16 +102,10 @@ def quality_flags(patches: pd.DataFrame, limits: QualityLimits) -> pd.DataFrame:
         & (column["grey_sd"] >= limits.blur_guard_sd)
         & ~dark,
         "pen": (column["ink_share"] >= limits.ink_share) & ~dark,
-        "extreme_stain": (_stain_z(column) >= limits.stain_z) & ~dark,
+        "extreme_stain": (stain >= limits.stain_z) & ~dark,
         "grey_image": (column["colour_spread"] == 0) & ~flat,
     }
     return pd.DataFrame({name: flags[name] & readable for name in FLAGS}, index=patches.index)
-
-
-def _stain_z(column: dict[str, NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Return how extreme the stronger of the two stains' deviations is."""
-    haematoxylin = _robust_z(column["whole_haematoxylin_mean"])
-    return np.maximum(haematoxylin, _robust_z(column["whole_eosin_mean"]))
 
 
 def _robust_z(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -32,19 +32,6 @@ Result = dict[str, pd.DataFrame] | Skip | None
 """The tables that a step leaves, why it was left out, or None where it was stopped."""
 
 
-@dataclass(frozen=True)
-class GivenScores:
-    """Scores of the same patches, for labels worth a second look.
-
-    Attributes:
-        file: Output of `python -m core score`, or any CSV with `id` and `prob_tumour`.
-        out_of_fold: Whether no score is of a model that was trained on the patch.
-    """
-
-    file: Path
-    out_of_fold: bool = False
-
-
 @dataclass(frozen=True, eq=False)
 class Watch:
     """Who is told of progress and asked whether to stop.
@@ -98,7 +85,8 @@ def run_audit(
     folder: AuditFolder,
     *,
     watch: Watch | None = None,
-    scores: GivenScores | None = None,
+    scores: Path | None = None,
+    out_of_fold: bool = False,
 ) -> bool:
     """Do the steps that are not done yet; return whether the audit is complete.
 
@@ -106,11 +94,13 @@ def run_audit(
         inputs: As they were given to `prepare`.
         folder: From `prepare`.
         watch: Progress and stop.
-        scores: For the step "labels"; given to a finished audit, that step and the report follow.
+        scores: Output of `python -m core score`, or any table with `id` and `prob_tumour`, for the
+            step "labels"; given to a finished audit, that step and the report follow.
+        out_of_fold: Whether no score is of a model that was trained on the patch.
     """
     if scores is not None:
         folder.undo("labels")
-    run = _Run(inputs, folder, watch or Watch(), scores)
+    run = _Run(inputs, folder, watch or Watch(), scores, out_of_fold=out_of_fold)
     return all(run.step(name) for name in STEPS)
 
 
@@ -118,12 +108,19 @@ class _Run:
     """One run over the steps."""
 
     def __init__(
-        self, inputs: Inputs, folder: AuditFolder, watch: Watch, scores: GivenScores | None
+        self,
+        inputs: Inputs,
+        folder: AuditFolder,
+        watch: Watch,
+        scores: Path | None,
+        *,
+        out_of_fold: bool,
     ) -> None:
         self.inputs = inputs
         self.folder = folder
         self.watch = watch
         self.scores = scores
+        self.out_of_fold = out_of_fold
         self.progress = folder.read_progress()
         self._told = 0.0
         self._steps: dict[str, Callable[[Audit], Result]] = {
@@ -131,7 +128,7 @@ class _Run:
             "relations": self._relations,
             "splits": self._splits,
             "statistics": self._statistics,
-            "probes": self._probes,
+            "probes": lambda audit: {"probes": probe_table(audit.patches)},
             "embedding": self._embedding,
             "labels": self._labels,
             "report": self._report,
@@ -209,9 +206,6 @@ class _Run:
             return None
         return {"contrasts": contrasts(audit.patches), "associations": table}
 
-    def _probes(self, audit: Audit) -> Result:
-        return {"probes": probe_table(audit.patches)}
-
     def _embedding(self, audit: Audit) -> Result:
         table = embedding_table(audit.patches)
         return Skip.TOO_FEW if table is None else {"embedding": table}
@@ -219,8 +213,8 @@ class _Run:
     def _labels(self, audit: Audit) -> Result:
         scores = audit.table("scores")
         if self.scores is not None:
-            table = read_table(self.scores.file)
-            scores = scores_of(audit.patches, table, out_of_fold=self.scores.out_of_fold)
+            table = read_table(self.scores)
+            scores = scores_of(audit.patches, table, out_of_fold=self.out_of_fold)
         if scores is None:
             return Skip.NO_SCORES
         candidates = candidate_table(audit.patches, aligned(audit.patches, scores))
@@ -247,16 +241,19 @@ def audit_command(options: AuditOptions) -> int:
         NodelensError: Wrong usage; nothing is written then.
     """
     out = options.out
-    scores = None
-    if options.scores is not None:
-        if not options.scores.is_file():
-            raise RunError(f"There is no file of scores {options.scores}. Check the path.")
-        scores = GivenScores(options.scores, options.out_of_fold)
+    if options.scores is not None and not options.scores.is_file():
+        raise RunError(f"There is no file of scores {options.scores}. Check the path.")
     own = [path for path in out.rglob("*") if path.is_file()] if out.is_dir() else []
     inputs = open_inputs(options.source, ignore=own)
     with inputs.source, Bars() as bars:
         folder = prepare(inputs, out, resume=options.resume)
-        run_audit(inputs, folder, watch=Watch(on_progress=bars.show), scores=scores)
+        run_audit(
+            inputs,
+            folder,
+            watch=Watch(on_progress=bars.show),
+            scores=options.scores,
+            out_of_fold=options.out_of_fold,
+        )
     found = open_audit(out).findings()
     for finding in found[:_MOST_PRINTED]:
         sys.stdout.write(f"{finding.severity}: {finding.headline}\n")

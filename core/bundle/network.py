@@ -13,7 +13,7 @@ from core.bundle.card import Architecture, Preprocessing
 from core.bundle.head import TwoStreams, replace_with_mlp
 from core.bundle.pooling import replace_pooling
 from core.bundle.stain import normalise_stains
-from core.errors import BundleError
+from core.errors import BundleError, in_a_line
 
 SIMPLE_CNN: Final = "nodelens_simple_cnn"
 """The name that a card gives it; timm knows no such name."""
@@ -106,8 +106,8 @@ def _create(name: str, arguments: Mapping[str, Any], outputs: int) -> nn.Module:
         network: nn.Module = timm.create_model(name, pretrained=False, **complete)
     except (RuntimeError, TypeError, ValueError, AssertionError, KeyError) as error:
         raise BundleError(
-            f"timm {timm.__version__} cannot build {name!r} "
-            f"({' '.join(str(error).split())[:160]}). Install the version named in the card."
+            f"timm {timm.__version__} cannot build {name!r} ({in_a_line(error)}). Install the "
+            "version named in the card."
         ) from None
     return network
 
@@ -192,7 +192,7 @@ def load_weights(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
         )
     except RuntimeError as error:
         raise BundleError(
-            f"The weights do not fit the network ({' '.join(str(error).split())[:200]}). "
+            f"The weights do not fit the network ({in_a_line(error)}). "
             "Card and weights must come from one export."
         ) from None
 

@@ -23,7 +23,7 @@ from core.engine.openvino_cpu import (
     import_openvino,
 )
 from core.engine.served import ServedNetwork, probe_patches, serve
-from core.errors import NodelensError, RunError
+from core.errors import NodelensError, RunError, in_a_line
 from core.patches import PATCH_SIZE_PX
 
 _TRACING: Final = threading.Lock()
@@ -60,9 +60,7 @@ def write_graph(folder: Path, to: Path) -> None:
                 input=[openvino.PartialShape([-1, PATCH_SIZE_PX, PATCH_SIZE_PX, 3])],
             )
     except Exception as error:  # noqa: BLE001 - the converter raises errors of many kinds
-        raise RunError(
-            f"The network cannot be converted ({' '.join(str(error).split())[:160]})."
-        ) from None
+        raise RunError(f"The network cannot be converted ({in_a_line(error)}).") from None
     for output, name in zip(model.outputs, names, strict=True):
         output.get_tensor().set_names({name})
     if served.last_layer is not None:
@@ -95,8 +93,8 @@ def write_onnx(folder: Path, to: Path) -> None:
             )
     except Exception as error:  # noqa: BLE001 - the exporter raises errors of many kinds
         raise RunError(
-            f"The network cannot be written as ONNX ({' '.join(str(error).split())[:160]}). "
-            "Install onnx, or use the bundle."
+            f"The network cannot be written as ONNX ({in_a_line(error)}). Install onnx, or use "
+            "the bundle."
         ) from None
 
 

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from core.errors import RunError
 from core.patches import PATCH_SIZE_PX, ImageU8
+from core.patches.patch import ORIENTATIONS, turn
 
 if TYPE_CHECKING:
     from core.engine.pytorch import TorchEngine
 
-D4_VIEWS: Final = 8
-"""Rotations by 90 degrees of the patch and of its mirror image."""
+D4_VIEWS: Final = ORIENTATIONS
 FAST_TOLERANCE_LOGIT: Final = 0.4
 """Bfloat16 keeps 8 bits of a factor; measured on the shipped model's golden patches: 0.15."""
 
@@ -184,12 +184,7 @@ class Engine(ABC):
 
 def d4_views(images_rgb_u8: ImageU8) -> list[ImageU8]:
     """Return the eight orientations of square images (N, H, H, C): 4 rotations, 4 of the mirror."""
-    mirrored = images_rgb_u8[:, :, ::-1]
-    return [
-        np.ascontiguousarray(np.rot90(images, turns, axes=(1, 2)))
-        for images in (images_rgb_u8, mirrored)
-        for turns in range(4)
-    ]
+    return [np.ascontiguousarray(turn(images_rgb_u8, view)) for view in range(D4_VIEWS)]
 
 
 def in_passes(

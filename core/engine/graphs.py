@@ -1,6 +1,5 @@
 """Converted networks, made once for each set of weights and kept in the installation's data."""
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -12,6 +11,7 @@ from typing import Final
 
 from core.bundle.bundle import Bundle
 from core.errors import RunError
+from core.files import key_of
 from core.settings import PROJECT
 
 _GRAPH_FORMAT: Final = 3
@@ -66,7 +66,7 @@ def forget_graph(bundle: Bundle, folder: Path) -> None:
 def graph_key(bundle: Bundle) -> str:
     """Return what a graph is found by: weights, network, input, and the converter's version."""
     card = bundle.card
-    parts = (
+    return key_of(
         str(_GRAPH_FORMAT),
         version("openvino"),
         card.weights_sha256,
@@ -74,7 +74,6 @@ def graph_key(bundle: Bundle) -> str:
         card.preprocessing.model_dump_json(),
         *card.domain_layers,
     )
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
 def _put(made: Path, place: Path) -> None:

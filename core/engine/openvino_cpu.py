@@ -28,7 +28,7 @@ from core.engine.engine import (
     UnderWay,
     check_patches,
 )
-from core.errors import RunError
+from core.errors import RunError, in_a_line
 from core.patches import PATCH_SIZE_PX, ImageU8
 
 if TYPE_CHECKING:
@@ -110,9 +110,8 @@ class OpenVinoEngine(Engine):
                 self.last_layer = _layer(str(model.get_rt_info(LAST_LAYER).value))
             self._compiled = runtime.compile_model(model, "CPU", settings)
         except RuntimeError as error:
-            raise RunError(
-                f"OpenVINO cannot run the converted network ({' '.join(str(error).split())[:160]})."
-            ) from None
+            said = in_a_line(error)
+            raise RunError(f"OpenVINO cannot run the converted network ({said}).") from None
         self._outputs = {
             name: number
             for number, output in enumerate(self._compiled.outputs)
@@ -209,7 +208,7 @@ class _Batch:
         for slot in reversed(slots):  # the last first: one sleep, not one for each patch
             slot.finish(self)
         if self.error is not None:
-            raise RunError(f"OpenVINO failed ({' '.join(str(self.error).split())[:160]}).")
+            raise RunError(f"OpenVINO failed ({in_a_line(self.error)}).")
 
 
 class _Request:

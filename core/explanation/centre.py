@@ -51,8 +51,9 @@ def measure_centre(cam: CamMap) -> CentreMeasures:
     share, peak = None, None
     if total > 0:
         share = float((positive * inside).sum() / total)
-        middles = _middles_inside(rows, columns, cam.span_px)
-        peak = bool(middles[values == values.max()].all())
+        y, x = np.nonzero(values == values.max())
+        inside_y, inside_x = (_middle_inside(cells, cam.span_px) for cells in (rows, columns))
+        peak = bool((inside_y[y] & inside_x[x]).all())
     return CentreMeasures(
         share=share,
         expected_share=float(inside.mean()),
@@ -77,10 +78,6 @@ def _overlap(cells: int, span_px: tuple[int, int]) -> NDArray[np.float64]:
     lengths = np.minimum(edges[1:], CENTRE.stop) - np.maximum(edges[:-1], CENTRE.start)
     overlap: NDArray[np.float64] = np.maximum(lengths, 0.0) / np.diff(edges)
     return overlap
-
-
-def _middles_inside(rows: int, columns: int, span_px: tuple[int, int]) -> NDArray[np.bool_]:
-    return np.logical_and.outer(_middle_inside(rows, span_px), _middle_inside(columns, span_px))
 
 
 def _middle_inside(cells: int, span_px: tuple[int, int]) -> NDArray[np.bool_]:

@@ -117,7 +117,9 @@ class Explainer:
         else:
             self.layer = self._layer_of_network(method, layer)
             if self.method is not Method.CAM:
-                self._library = self._of_library()
+                from core.explanation import library  # noqa: PLC0415 - loads PyTorch
+
+                self._library = library.LibraryCam(self.network, self.method)
 
     def _has_closed_form(self, last: Layer, method: Method | None, layer: str | None) -> bool:
         """Return whether a pass gives the maps, without PyTorch.
@@ -132,11 +134,6 @@ class Explainer:
             return False
         fine = is_fine(last.grid, self._side_px) or method is not None
         return fine and self.classifier.engine.exact() is not None
-
-    def _of_library(self) -> "LibraryCam":
-        from core.explanation.library import LibraryCam  # noqa: PLC0415 - loads PyTorch
-
-        return LibraryCam(self.network, self.method)
 
     def _layer_of_network(self, method: Method | None, name: str | None) -> Layer:
         from core.explanation import network as found_in  # noqa: PLC0415 - loads PyTorch

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from core.engine import check_patches
 from core.errors import RunError
-from core.explanation.cam import SMALLEST_EFFECT_LOGIT, CamBatch, Method
+from core.explanation.cam import SMALLEST_EFFECT_LOGIT, CamBatch, Method, Unit, unit_of
 from core.explanation.explainer import Explainer
 from core.explanation.fillers import blurred
 from core.patches import ImageU8
@@ -24,7 +24,6 @@ RELIABLE_SHARE: Final = 0.9
 _BLOCKS: Final = 6
 """Occlusion blocks per side at most: 36 passes a patch."""
 _BLUR_SIGMA_PX: Final = 8.0
-_WITHOUT_GRADIENTS: Final = {Method.EIGEN_CAM, Method.SCORE_CAM, Method.ABLATION_CAM}
 
 
 @dataclass(frozen=True)
@@ -79,14 +78,18 @@ class TwinTester:
             RunError: The network has no linear last layer to draw anew, or the method asks it no
                 gradients.
         """
-        if explainer.method in _WITHOUT_GRADIENTS:
+        if unit_of(explainer.method) is Unit.ACTIVATION:
             raise RunError(
                 f"Maps by {explainer.method} use no gradients of the decision, so they are not "
                 "tested against randomised twins. Use grad-cam for a tested map."
             )
         self._explainer = explainer
         brought = explainer.brings_controls and twins is None and not seed
-        self._controls = None if brought else _control_heads(explainer, twins, seed)
+        self._controls: ControlHeads | None = None
+        if not brought:
+            from core.explanation import library  # noqa: PLC0415 - loads PyTorch
+
+            self._controls = library.ControlHeads(explainer, twins, seed)
 
     @staticmethod
     def of(explainer: Explainer) -> "tuple[TwinTester | None, str]":
@@ -143,12 +146,6 @@ class TwinTester:
             logits = self._explainer.classifier.engine.logits(pictures)
             effects[number] = batch.target.sign * (float(batch.logits[number]) - logits)
         return effects
-
-
-def _control_heads(explainer: Explainer, twins: int | None, seed: int) -> "ControlHeads":
-    from core.explanation.library import ControlHeads  # noqa: PLC0415 - loads PyTorch
-
-    return ControlHeads(explainer, twins, seed)
 
 
 def _block_count(cells: int) -> int:

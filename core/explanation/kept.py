@@ -4,7 +4,6 @@ They are found by what decides them: weights, patch, method, settings, donors. W
 operating point is worked out anew, so another threshold makes none of them wrong.
 """
 
-import hashlib
 import json
 import threading
 from collections.abc import Callable
@@ -20,7 +19,7 @@ from core.explanation.fillers import DonorPool, FillerKind
 from core.explanation.reliance import CentreTestSettings, FillerResult, reliance_of
 from core.explanation.rows import ExplanationRow
 from core.explanation.views import views_of
-from core.files import append_record, read_records, replacing
+from core.files import append_record, key_of, read_records, replacing
 from core.scoring import ScoreRow
 
 MOST_BYTES: Final = 32 * 1024 * 1024
@@ -51,7 +50,17 @@ class KeptMeasures:
         self._path = path
         self._explainer = explainer
         self._writable = writable
-        self._way = _way(explainer, donors)
+        classifier = explainer.classifier
+        self._way = key_of(
+            str(_FORMAT),
+            classifier.bundle.card.weights_sha256,
+            classifier.engine.description,
+            explainer.method,
+            explainer.layer.name,
+            explainer.target,
+            repr(CentreTestSettings()),
+            "" if donors is None else donors.digest,
+        )
         self._known = {
             line["sha256"]: line["measures"]
             for line in read_records(path)
@@ -110,21 +119,6 @@ class KeptMeasures:
             views_of(np.array([views], np.float32), classifier)[0] if views else None,
             TwinTest(twins[0], tuple(twins[1]), twins[2]) if twins else None,
         )
-
-
-def _way(explainer: Explainer, donors: DonorPool | None) -> str:
-    engine = explainer.classifier.engine
-    parts = (
-        str(_FORMAT),
-        explainer.classifier.bundle.card.weights_sha256,
-        engine.description,
-        explainer.method,
-        explainer.layer.name,
-        explainer.target,
-        repr(CentreTestSettings()),
-        "" if donors is None else donors.digest,
-    )
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
 def _written(row: ExplanationRow) -> str:

@@ -58,14 +58,6 @@ class ExplainedNetwork:
             network = copy.deepcopy(self.network)
         return ExplainedNetwork(network, self.transform, self.device, threading.RLock())
 
-    @property
-    def span_px(self) -> tuple[int, int]:
-        """Rows (and columns) of the patch that the network sees: first, and one past the last."""
-        if self.transform.crop_px is None:
-            return 0, PATCH_SIZE_PX
-        margin = (PATCH_SIZE_PX - self.transform.crop_px) // 2
-        return margin, margin + self.transform.crop_px
-
     def inputs(self, images_rgb_u8: ImageU8) -> Tensor:
         """Return the network's input (N, 3, S, S) for patches (N, 96, 96, 3)."""
         check_patches(images_rgb_u8)

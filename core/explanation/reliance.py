@@ -271,9 +271,7 @@ class CentreTest:
         """Take the shipped drawings as donors where none are given."""
         self.classifier = classifier
         self.settings = settings or CentreTestSettings()
-        self.donors = donors or (
-            shipped_donors() if self.settings.donors else DonorPool.of([], _no_patches())
-        )
+        self.donors = donors or shipped_donors()
 
     def fillers(self, image_rgb_u8: ImageU8) -> list[Filler]:
         """Return the fillers for one patch (96, 96, 3): blur, mean colour, nearest donors."""
@@ -347,7 +345,3 @@ class CentreTest:
 
     def _scored(self, pictures: Sequence[ImageU8]) -> NDArray[np.float32]:
         return in_passes(np.stack(pictures), self.classifier.engine.logits, _PASS)
-
-
-def _no_patches() -> ImageU8:
-    return np.empty((0, 96, 96, 3), np.uint8)

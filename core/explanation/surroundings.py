@@ -4,7 +4,6 @@ The rule is that of the centre-against-ring test, with its donors and its seam, 
 answer. Two pictures a donor suffice: the centre kept, and the surroundings kept.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import Final
 
 from core.explanation.explained import PatchCollection
 from core.explanation.reliance import CentreTest, CentreTestSettings, Decisive, decisive
-from core.files import append_record, read_records
+from core.files import append_record, key_of, read_records
 from core.jobs import Job, JobStore
 from core.jobs.runner import BackgroundTask, Runner
 from core.patches import Patch
@@ -130,10 +129,9 @@ def _read(path: Path, way: str) -> dict[str, Halves]:
 def _way(collection: PatchCollection, classifier: Classifier) -> str:
     """Return what decides the answer beside the patch and the operating point."""
     donors = collection.donors
-    parts = (
+    return key_of(
         classifier.bundle.card.weights_sha256,
         classifier.engine.description,
         repr(_SETTINGS),
         "" if donors is None else donors.digest,
     )
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]

@@ -51,7 +51,7 @@ class Places:
         """Wait for a place; False if asked to stop before there was one."""
         with self._changed:
             owner = self._waiting[ticket]
-            while not (self._free and self._next() == ticket):
+            while not (self._free and min(self._waiting, key=self._turn) == ticket):
                 if stop.is_set():
                     del self._waiting[ticket]
                     self._changed.notify_all()
@@ -77,44 +77,6 @@ class Places:
 
     def _turn(self, ticket: int) -> tuple[int, int]:
         return self._having[self._waiting[ticket]], ticket
-
-    def _next(self) -> int:
-        return min(self._waiting, key=self._turn)
-
-
-class Place:
-    """The place that one job has, or waits for."""
-
-    def __init__(self, places: Places, owner: str) -> None:
-        """Have none yet."""
-        self._places, self._owner = places, owner
-        self._since = 0.0
-        self._ticket = -1
-        self.held = False
-
-    @property
-    def before(self) -> int | None:
-        """How many jobs have their turn before this one; None while it does not wait."""
-        return self._places.before(self._ticket)
-
-    def take(self, stop: threading.Event) -> bool:
-        """Wait for the place; False if asked to stop before there was one."""
-        self._ticket = self._places.queue(self._owner)
-        self.held = self._places.take(self._ticket, stop)
-        self._since = time.monotonic()
-        return self.held
-
-    def give_way(self, stop: threading.Event) -> None:
-        """Let another job have the place and wait for the next, if its time is over."""
-        if self._places.wanted and time.monotonic() - self._since > SLICE_S:
-            self.leave()
-            self.take(stop)
-
-    def leave(self) -> None:
-        """Give the place back, if there is one."""
-        if self.held:
-            self._places.leave(self._owner)
-        self.held = False
 
 
 PLACES: Final = Places(max(3, (os.cpu_count() or 2) // 2))
@@ -186,17 +148,18 @@ class BackgroundTask(threading.Thread):
         self.error, self.finished = "", False
         self.step, self.done, self.total = "", 0, 0
         self._kept, self._clock = 0, 0.0
-        self._place = Place(places, owner)
+        self._places, self._owner = places, owner
+        self._ticket, self._has_place, self._since = -1, False, 0.0
         self._work = work
 
     @property
     def before(self) -> int | None:
         """How many jobs have their turn before it; None while it does not wait."""
-        return self._place.before
+        return self._places.before(self._ticket)
 
     def run(self) -> None:
         """Do the work once there is a place for it, and keep what goes wrong."""
-        if not self._place.take(self.stop):
+        if not self._take_place():
             return
         clock = time.monotonic()
         event("job.began", job=self.name)
@@ -207,8 +170,20 @@ class BackgroundTask(threading.Thread):
             event("job.broke", job=self.name, error=where(error))
         finally:
             _give_back_memory()
-            self._place.leave()
+            self._leave_place()
             event("job.ended", job=self.name, seconds=round(time.monotonic() - clock, 3))
+
+    def _take_place(self) -> bool:
+        """Wait for a place; False if asked to stop before there was one."""
+        self._ticket = self._places.queue(self._owner)
+        self._has_place = self._places.take(self._ticket, self.stop)
+        self._since = time.monotonic()
+        return self._has_place
+
+    def _leave_place(self) -> None:
+        if self._has_place:
+            self._places.leave(self._owner)
+        self._has_place = False
 
     def count_from(self, kept: int, total: int = 0, step: str = "") -> None:
         """Note where the work begins, with what was done before; the rate counts from here."""
@@ -218,7 +193,9 @@ class BackgroundTask(threading.Thread):
     def advance(self, done: int, total: int | None = None) -> None:
         """Note how far the work is, and let another task have a turn if one waits."""
         self.done, self.total = done, self.total if total is None else total
-        self._place.give_way(self.stop)
+        if self._places.wanted and time.monotonic() - self._since > SLICE_S:
+            self._leave_place()
+            self._take_place()
 
     @property
     def rate_per_s(self) -> float:

@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from core.errors import Fault, PatchError, SourceError
+from core.errors import Fault, PatchError, SourceError, in_a_line
 from core.patches.decoding import MAX_PATCH_BYTES
 from core.patches.kaggle import LABELS_CSV, KaggleData, table_of_layout
 from core.patches.naming import is_hidden, require_patch_suffix, shown_path, stem
@@ -73,7 +73,7 @@ class ZipSource(PatchSource):
             raise
         except Exception as error:  # noqa: BLE001 - a hostile archive fails in any way
             raise SourceError(
-                f"{self.name} is not a readable ZIP ({_in_a_line(error)}). "
+                f"{self.name} is not a readable ZIP ({in_a_line(error)}). "
                 "Make the archive again, without splitting it."
             ) from None
         try:
@@ -194,8 +194,7 @@ class ZipSource(PatchSource):
                 return bytes(data)
         except Exception as error:  # noqa: BLE001 - a hostile member fails in any way
             raise PatchError(
-                f"The archive is damaged at this file ({_in_a_line(error)}). "
-                "Make the archive again."
+                f"The archive is damaged at this file ({in_a_line(error)}). Make the archive again."
             ) from None
 
     def close(self) -> None:
@@ -223,10 +222,6 @@ def _name(info: zipfile.ZipInfo) -> str:
 
 def _slashes(name: str) -> str:
     return name.replace("\\", "/")
-
-
-def _in_a_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:120] or type(error).__name__
 
 
 def _kaggle_root(names: list[str]) -> str | None:

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageOps, ImagePalette, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
-from core.errors import Fault, PatchError
+from core.errors import Fault, PatchError, in_a_line
 from core.patches.jpeg import END, check_jpeg, tells_ycbcr
 from core.patches.patch import PATCH_SIZE_PX, DecodedImage, ImageU8
 from core.patches.refusals import (
@@ -79,8 +79,7 @@ def decode_patch(data: bytes) -> DecodedImage:
     except UnidentifiedImageError:
         raise _unknown(data) from None
     except Exception as error:  # noqa: BLE001 - decoders of hostile files fail in any way
-        detail = " ".join(str(error).split())[:120]
-        raise damaged(detail or type(error).__name__) from None
+        raise damaged(in_a_line(error)) from None
 
 
 def decode_plain(data: bytes) -> DecodedImage | None:

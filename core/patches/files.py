@@ -16,25 +16,6 @@ from core.patches.patch import PATCH_SIZE_PX, ImageU8, Patch, PatchEntry, Unread
 from core.patches.source import PatchSource
 from core.tables import SLIDE_COLUMNS, counted, id_key, parse_label, read_table, spelled
 
-_MISSING: Final = "The file is missing. Check the table or copy the file again."
-
-
-def read_file(path: Path) -> bytes:
-    """Return a file's bytes, refusing one too large to be a patch before reading it.
-
-    Raises:
-        PatchError: It is missing, no plain file, not readable, or too large.
-    """
-    try:
-        if not path.is_file():
-            raise PatchError(_MISSING, Fault.MISSING)
-        with path.open("rb") as file:
-            return file.read(MAX_PATCH_BYTES + 1)
-    except OSError as error:
-        raise PatchError(
-            f"The file cannot be read ({error.strerror or error}). Check its permissions."
-        ) from None
-
 
 def list_files(
     root: Path, ignore: frozenset[Path] = frozenset(), *, confine_to: Path | None = None
@@ -106,17 +87,25 @@ class FilesSource(PatchSource):
         self._confine_to = confine_to.resolve() if confine_to else None
 
     def read_bytes(self, index: int) -> bytes:
-        """Return the bytes of input `index`; see the base class."""
+        """Return the bytes of input `index`; of a file too large no more than tell so."""
         require_patch_suffix(self.entries[index].path)
         file = self._files[index]
-        if file is None:
-            raise PatchError(_MISSING, Fault.MISSING)
-        if self._confine_to and not is_inside(file, self._confine_to):
+        if self._confine_to and file and not is_inside(file, self._confine_to):
             raise PatchError(
                 "The file lies outside the folders that this installation may read. "
                 "Move it there, or ask the operator to allow its folder."
             )
-        return read_file(file)
+        try:
+            if file is None or not file.is_file():
+                raise PatchError(
+                    "The file is missing. Check the table or copy the file again.", Fault.MISSING
+                )
+            with file.open("rb") as opened:
+                return opened.read(MAX_PATCH_BYTES + 1)
+        except OSError as error:
+            raise PatchError(
+                f"The file cannot be read ({error.strerror or error}). Check its permissions."
+            ) from None
 
 
 def is_inside(file: Path, folder: Path) -> bool:

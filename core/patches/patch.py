@@ -1,7 +1,7 @@
 """What a patch is, once read: pixels with their origin, or the reason why there are none."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,21 @@ CENTRE: Final = slice(32, 64)
 """Rows and columns of the centre 32 x 32, the only region that decides the label."""
 SPACING_UM_PX: Final = 0.97
 """Micrometres per pixel at CAMELYON16's level 2, about 10x."""
+ORIENTATIONS: Final = 8
+"""Rotations by 90 degrees of a patch and of its mirror image; none means anything in pathology."""
+T = TypeVar("T", bound=np.generic)
+
+
+def turn(planes: NDArray[T], orientation: int) -> NDArray[T]:
+    """Return planes (N, S, S, ...) in one orientation.
+
+    Args:
+        planes: Square in axes 1 and 2.
+        orientation: 0 to 7; `orientation % 4` quarter turns counter-clockwise, after a left-right
+            mirror from 4 on. 0 leaves the planes as they are.
+    """
+    mirrored = planes[:, :, ::-1] if orientation >= ORIENTATIONS // 2 else planes
+    return np.rot90(mirrored, orientation % 4, axes=(1, 2))
 
 
 @dataclass(frozen=True, slots=True)

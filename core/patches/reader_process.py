@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, Final
 
 import numpy as np
 
-from core.errors import PatchError, SourceError
+from core.errors import PatchError, SourceError, in_a_line
 from core.patches.decoding import decode_patch
 from core.patches.hdf5_file import Hdf5File
 
@@ -70,8 +70,7 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
         except SourceError as error:
             reply, payload = {"closed": str(error)}, b""
         except Exception as error:  # noqa: BLE001 - a foreign file fails in any way
-            said = " ".join(str(error).split())[:120] or type(error).__name__
-            reply, payload = {"failed": said}, b""
+            reply, payload = {"failed": in_a_line(error)}, b""
         head_bytes = json.dumps(reply).encode()
         sink.write(LENGTHS.pack(len(head_bytes), len(payload)))
         sink.write(head_bytes)

@@ -1,4 +1,7 @@
-"""What an image says of its own pixels' size, and what is said where that contradicts the model."""
+"""What an image says of its own pixels' size, and what is said where that contradicts the model.
+
+Patches and slides ask here what OME's XML and ImageJ write into the description of a TIFF.
+"""
 
 import html
 import re
@@ -14,8 +17,7 @@ _ROOM: Final = 0.15
 _UM_PER_UNIT: Final[Mapping[str, float]] = MappingProxyType(
     {"nm": 0.001, "µm": 1.0, "um": 1.0, "micron": 1.0, "microns": 1.0, "mm": 1_000.0}
 )
-_OME: Final = re.compile(r"""PhysicalSizeX=["']([0-9.eE+-]+)""")
-_OME_UNIT: Final = re.compile(r"""PhysicalSizeXUnit=["']([^"']*)""")
+_OME: Final = re.compile(r"""\bPhysicalSize([XY](?:Unit)?)=["']([^"']*)""")
 _APERIO: Final = re.compile(r"\bMPP\s*=\s*([0-9.]+)")
 _APERIO_LENS: Final = re.compile(r"\bAppMag\s*=\s*([0-9.]+)")
 _UM_PX_AT_ONE: Final = 10.0
@@ -36,16 +38,33 @@ def described_um_px(description: str, per_unit: float) -> float | None:
         per_unit: The tag of the horizontal resolution; ImageJ counts it in a unit of its own.
     """
     um = 0.0
-    if ome := _OME.search(description):
-        unit = _OME_UNIT.search(description)
-        um = _number(ome[1]) * _um(unit[1] if unit else "µm")
+    if "PhysicalSizeX=" in description:
+        um = ome_um_px(description)[0]
     elif aperio := _APERIO.search(description):
         um = _number(aperio[1])
     elif (lens := _APERIO_LENS.search(description)) and _number(lens[1]):
         um = _UM_PX_AT_ONE / _number(lens[1])
-    elif description.startswith("ImageJ=") and (unit := _IMAGEJ_UNIT.search(description)):
-        um = _um(unit[1]) / per_unit if per_unit > 0 else 0.0
+    elif per_unit > 0:
+        um = imagej_um(description) / per_unit
     return spacing_um_px(um)
+
+
+def ome_um_px(description: str) -> tuple[float, float]:
+    """Return the spacing along a row and down a column that OME's XML tells, 0 where it does not.
+
+    QuPath and Bio-Formats write it into the description of a TIFF.
+    """
+    found: dict[str, str] = {}
+    for name, text in _OME.findall(description):
+        found.setdefault(name, text)  # of several pictures the first
+    x, y = (_number(found.get(a, "")) * _um(found.get(f"{a}Unit", "µm")) for a in "XY")
+    return x, y
+
+
+def imagej_um(description: str) -> float:
+    """Return the unit in which ImageJ counts a TIFF's resolution, 0 where it names none."""
+    unit = _IMAGEJ_UNIT.search(description) if description.startswith("ImageJ=") else None
+    return _um(unit[1]) if unit else 0.0
 
 
 def stacked(description: str) -> int:

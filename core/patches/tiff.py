@@ -178,7 +178,7 @@ def check_tiff(data: bytes) -> TiffFacts:
     start = file.first()
     tags, following = file.directory(start)
     values = {tag: file.values(place) for tag, place in tags.items() if tag in _NEEDED}
-    _check_size(values)
+    require_patch_size(int(_one(values, WIDTH, 0)), int(_one(values, HEIGHT, 0)))
     _check_number(file, start, following)
     _check_depth(values)
     compression = int(_one(values, COMPRESSION, 1))
@@ -224,10 +224,6 @@ def _is_plain(values: Mapping[int, Sequence[float]], parts: Sequence[tuple[int, 
 def _one(values: Mapping[int, Sequence[float]], tag: int, default: float) -> float:
     found = values.get(tag)
     return found[0] if found else default
-
-
-def _check_size(values: Mapping[int, Sequence[float]]) -> None:
-    require_patch_size(int(_one(values, WIDTH, 0)), int(_one(values, HEIGHT, 0)))
 
 
 def _check_number(file: _File, start: int, following: int) -> None:

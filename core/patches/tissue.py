@@ -16,11 +16,6 @@ BLACK_TO: Final = 30
 """Greatest of the three up to which a pixel is ink, a fold or the rim of the scan."""
 
 
-def is_flat(image_rgb_u8: ImageU8) -> bool:
-    """Return whether a patch (H, W, 3) holds one flat colour: every channel's SD below 0.5."""
-    return bool(are_flat(image_rgb_u8[None])[0])
-
-
 def are_flat(images_rgb_u8: ImageU8) -> NDArray[np.bool_]:
     """Return which patches (N, H, W, 3) hold one flat colour: every channel's SD below 0.5, (N,).
 
@@ -38,7 +33,7 @@ def are_flat(images_rgb_u8: ImageU8) -> NDArray[np.bool_]:
 
 def can_be_judged(item: Patch | UnreadablePatch) -> TypeGuard[Patch]:
     """Return whether an input is scored; a flat patch is withheld, an unreadable one failed."""
-    return isinstance(item, Patch) and not is_flat(item.image_rgb_u8)
+    return isinstance(item, Patch) and not are_flat(item.image_rgb_u8[None]).item()
 
 
 def tissue_mask(image_rgb_u8: ImageU8) -> NDArray[np.bool_]:

@@ -13,7 +13,7 @@ from scipy.special import expit
 
 from core.bundle import Bundle, OperatingPoint, read_bundle
 from core.engine import Engine, EngineKind, Precision, open_engine
-from core.errors import BundleError, NodelensError, RunError
+from core.errors import BundleError, NodelensError, RunError, in_a_line
 from core.patches import Patch, UnreadablePatch, are_flat
 from core.scoring.orientations import LogitsUnderWay, Scored, TestTimeAugmentation
 from core.scoring.rows import ScoreRow, Status, is_unlike
@@ -217,9 +217,9 @@ def open_classifier(
     except NodelensError:
         raise
     except Exception as error:  # noqa: BLE001 - a card can ask a network for anything
-        said = " ".join(str(error).split())[:200] or type(error).__name__
         raise BundleError(
-            f"The model cannot be built or run as its card says ({said}). Export the bundle again."
+            f"The model cannot be built or run as its card says ({in_a_line(error)}). Export the "
+            "bundle again."
         ) from None
     if not self_test.passed:
         raise BundleError(

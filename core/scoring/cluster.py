@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final
 
-from core.errors import NodelensError, RunError
+from core.errors import NodelensError, RunError, in_a_line
 from core.options import ScoreOptions
 from core.patches import open_source
 from core.scoring.command import chosen_classifier, own_files, score_into
@@ -79,7 +79,7 @@ def score_on_cluster(
         ray.init(address=address, include_dashboard=None, log_to_driver=False)
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise RunError(
-            f"There is no Ray cluster at {address} ({' '.join(str(error).split())[:120]}). Start "
+            f"There is no Ray cluster at {address} ({in_a_line(error)}). Start "
             "one (`ray start --head`), or give --cluster local."
         ) from None
     try:

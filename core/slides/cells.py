@@ -63,14 +63,15 @@ class CellResult:
             row,
             column,
             _STATES[scored.status],
-            _number(scored.logit),
-            _number(scored.prob_tumour),
+            or_nan(scored.logit),
+            or_nan(scored.prob_tumour),
             NO_CALL if scored.predicted_label is None else scored.predicted_label,
-            _number(scored.domain_distance),
+            or_nan(scored.domain_distance),
         )
 
 
-def _number(value: float | None) -> float:
+def or_nan(value: float | None) -> float:
+    """Return a number; NaN where there is none."""
     return float("nan") if value is None else value
 
 

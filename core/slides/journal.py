@@ -3,7 +3,7 @@
 import hashlib
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, astuple, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Self
@@ -12,7 +12,7 @@ from core.bundle import same_model
 from core.errors import RunError, what_differs
 from core.files import journal_line, read_journal_line, take_lock
 from core.scoring import Classifier
-from core.slides.cells import CellResult, CellState
+from core.slides.cells import CellResult, CellState, or_nan
 from core.slides.tissue import TissueRule
 from core.slides.view import SlideView
 
@@ -135,13 +135,19 @@ class SlideJournal:
             content = read_journal_line(line)
             if content is None:
                 break
-            self.kept += _results(content)
+            self.kept += [
+                CellResult(
+                    row, column, CellState(state), or_nan(logit), or_nan(prob), call, or_nan(far)
+                )
+                for row, column, state, logit, prob, call, far in content["cells"]
+            ]
             end += len(line)
         return end
 
     def append(self, results: Sequence[CellResult]) -> None:
         """Add a batch; when this returns, the batch is on disk."""
-        self._write({"cells": [[_plain(value) for value in astuple(one)] for one in results]})
+        rows = [[None if math.isnan(value) else value for value in astuple(r)] for r in results]
+        self._write({"cells": rows})
 
     def _write(self, content: dict[str, Any]) -> None:
         self._file.write(journal_line(content))
@@ -157,19 +163,3 @@ class SlideJournal:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _plain(value: float) -> float | int | None:
-    return None if value != value else value  # noqa: PLR0124 - NaN is not itself
-
-
-def _float(value: float | None) -> float:
-    return math.nan if value is None else value
-
-
-def _results(content: dict[str, Any]) -> Iterator[CellResult]:
-    for values in content["cells"]:
-        row, column, state, logit, prob, call, distance = values
-        yield CellResult(
-            row, column, CellState(state), _float(logit), _float(prob), call, _float(distance)
-        )

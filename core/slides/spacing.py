@@ -1,11 +1,11 @@
 """How many micrometres a pixel of a slide is: what the file says if plausible, else asked for."""
 
-import re
 from dataclasses import dataclass
 from typing import Final
 
 from core.errors import SpacingError
 from core.patches import SPACING_UM_PX
+from core.patches.spacing import imagej_um, ome_um_px
 
 SPACING_TOLERANCE: Final = 0.03
 """Share by which a spacing may differ from 0.97 µm/px and be judged as it is, not resampled."""
@@ -17,10 +17,6 @@ _POWER_TIMES_SPACING: Final = 10.0
 """µm: 40x objectives give about 0.25 µm/px, 20x about 0.5."""
 _POWER_TOLERANCE: Final = 0.4
 _UM_PER_UNIT: Final = {"inch": 25_400.0, "centimeter": 10_000.0}
-_UM_PER_OME_UNIT: Final = {"nm": 0.001, "µm": 1.0, "μm": 1.0, "um": 1.0, "mm": 1000.0, "": 1.0}
-_OME_PIXELS: Final = re.compile(r"<(?:\w+:)?Pixels\b[^>]*>")
-_OME_SIZE: Final = re.compile(r'\b(PhysicalSize[XY](?:Unit)?)="([^"]*)"')
-_IMAGEJ_MICRONS: Final = re.compile(r"^unit=(?:micron|um|µm|\\u00B5m)\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -54,27 +50,16 @@ def tiff_spacing(
     """Return µm per pixel, x and y, by a TIFF's tags: those of resolution, OME's or ImageJ's.
 
     Args:
-        description: The tag ImageDescription; QuPath and Bio-Formats write OME's XML there.
+        description: The tag ImageDescription.
         unit: Of the resolution: "inch", "centimeter" or another.
         dots: Pixels per unit, x and y.
     """
-    pixels = _OME_PIXELS.search(description)
-    if pixels is not None:
-        found = dict(_OME_SIZE.findall(pixels[0]))
-        sizes = [_ome_um(found, axis) for axis in "XY"]
-        if None not in sizes:
-            return sizes[0], sizes[1]
-    um = _UM_PER_UNIT.get(unit, 1.0 if _IMAGEJ_MICRONS.search(description) else 0.0)
+    told = ome_um_px(description)
+    if all(told):
+        return told
+    um = _UM_PER_UNIT.get(unit) or imagej_um(description)
     x, y = (um / one if one and um else None for one in dots)
     return x, y
-
-
-def _ome_um(found: dict[str, str], axis: str) -> float | None:
-    unit = _UM_PER_OME_UNIT.get(found.get(f"PhysicalSize{axis}Unit", ""))
-    try:
-        return float(found[f"PhysicalSize{axis}"]) * unit if unit else None
-    except (KeyError, ValueError):
-        return None
 
 
 @dataclass(frozen=True)

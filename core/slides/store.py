@@ -250,7 +250,9 @@ class SlideStore(Runner[BackgroundTask]):
         found: list[Cells] = []
 
         def begin(cells: Cells, kept: int) -> None:
-            self.keep_share(job, cells)
+            # How much of each cell is tissue: the tables say it of scored cells only.
+            with replacing(self.result(job) / _SHARE) as temporary, temporary.open("wb") as file:
+                np.save(file, cells.tissue_share)
             found.append(cells)
             task.count_from(kept, step="scoring")
             advance(0)
@@ -317,11 +319,6 @@ class SlideStore(Runner[BackgroundTask]):
         """Return the summary of a finished slide."""
         content: dict[str, Any] = json.loads((self.result(job) / SUMMARY).read_text("utf-8"))
         return content
-
-    def keep_share(self, job: Job, cells: Cells) -> None:
-        """Keep how much of each cell is tissue, which the tables say of scored cells only."""
-        with replacing(self.result(job) / _SHARE) as temporary, temporary.open("wb") as file:
-            np.save(file, cells.tissue_share)
 
     def cells(self, job: Job) -> Cells:
         """Return the cells of a finished slide."""

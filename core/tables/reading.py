@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from core.errors import SourceError
+from core.errors import SourceError, in_a_line
 from core.files import unguarded
 from core.tables.text import MAX_TABLE_BYTES, clean, counted, decoded
 
@@ -243,8 +243,7 @@ def _parse_parquet(name: str, data: bytes, called: Mapping[str, str]) -> Table:
         found = pd.read_parquet(io.BytesIO(data))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SourceError(
-            f"{name} is not a readable Parquet file ({' '.join(str(error).split())[:120]}). "
-            "Write it again."
+            f"{name} is not a readable Parquet file ({in_a_line(error)}). Write it again."
         ) from None
     if any(found.index.names):
         found = found.reset_index()

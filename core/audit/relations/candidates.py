@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.audit.relations.anchors import MARGIN_PX, Anchors
-from core.audit.relations.signatures import ORIENTATIONS, turn, turn_points
+from core.audit.relations.signatures import turn_points
+from core.patches.patch import ORIENTATIONS, turn
 
 LEAST_SHARE = 0.15  # of the patch's area that both must show
 _LEAST_NORM = 0.5  # grey levels: flatter patches have no outline

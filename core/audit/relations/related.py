@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from core.audit.relations.anchors import ANCHORS
 from core.audit.relations.candidates import alike, placements
 from core.audit.relations.relation import Match, RelationKind, Relations, relate
-from core.audit.relations.signatures import ORIENTATIONS, SIDE_PX, turn
+from core.audit.relations.signatures import SIDE_PX
 from core.errors import Fault, RunError
 from core.patches import ImageU8, Patch, PatchSource
+from core.patches.patch import ORIENTATIONS, turn
 
 Load = Callable[[Sequence[int]], NDArray[np.uint8]]
 Progress = Callable[[int, int], None]

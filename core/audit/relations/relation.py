@@ -28,7 +28,7 @@ class Match:
         row_a: position in the table.
         row_b: position in the table, greater than `row_a`.
         kind: the closest relation that holds.
-        orientation: 0 to 7, how b is turned to lie as a does (see `orientation.turn`).
+        orientation: 0 to 7, how b is turned to lie as a does (see `core.patches.patch.turn`).
         shift_x_px: where the left edge of the turned b lies in a.
         shift_y_px: where the top edge of the turned b lies in a.
         score: normalised cross-correlation of the detail that both show, 1 for the same pixels.

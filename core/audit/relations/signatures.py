@@ -1,13 +1,13 @@
 """What is kept of each patch, so that related patches can be found without its pixels."""
 
 from functools import cache
-from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.audit.relations.anchors import basis, find_anchors, invariant
 from core.errors import PatchError
+from core.patches.patch import ORIENTATIONS, turn
 
 SIDE_PX = 96
 _CELLS = 8  # the outline sees the patch as 8 x 8 cells of 12 px
@@ -83,23 +83,6 @@ def _weights(side_px: int) -> NDArray[np.float64]:
     plane = rng.integers(1, 2**_WEIGHT_BITS, size=(1, side_px, side_px, 3))
     turned = [turn(plane, orientation)[0].ravel() for orientation in range(ORIENTATIONS)]
     return np.stack(turned, axis=1).astype(np.float64)
-
-
-ORIENTATIONS: Final = 8
-
-T = TypeVar("T", bound=np.generic)
-
-
-def turn(planes: NDArray[T], orientation: int) -> NDArray[T]:
-    """Return planes (N, S, S, ...) in one orientation.
-
-    Args:
-        planes: square in axes 1 and 2.
-        orientation: 0 to 7; `orientation % 4` quarter turns counter-clockwise, after a left-right
-            mirror from 4 on. 0 leaves the planes as they are.
-    """
-    mirrored = planes[:, :, ::-1] if orientation >= ORIENTATIONS // 2 else planes
-    return np.rot90(mirrored, orientation % 4, axes=(1, 2))
 
 
 def turn_points(

@@ -10,8 +10,9 @@ from PIL import Image
 
 from core.audit.relations.related import find_relations
 from core.audit.relations.relation import Relations
-from core.audit.relations.signatures import signatures, turn
+from core.audit.relations.signatures import signatures
 from core.patches import ImageU8
+from core.patches.patch import turn
 from tools.drawing import TissueKind, draw_stain
 from tools.drawing.noise import smooth_noise
 from tools.drawing.scene import draw_scene, plan_regions

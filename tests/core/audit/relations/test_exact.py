@@ -3,8 +3,9 @@ import hashlib
 import numpy as np
 import pytest
 
-from core.audit.relations.signatures import ORIENTATIONS, signatures, turn
+from core.audit.relations.signatures import signatures
 from core.errors import PatchError
+from core.patches.patch import ORIENTATIONS, turn
 from tests.core.audit.relations.planted import search
 from tests.toys import noise_patches
 

@@ -1,0 +1,15 @@
+from .by_id import KnownById as KnownById
+from .by_id import id_key as id_key
+from .by_id import known_by_id as known_by_id
+from .by_id import parse_label as parse_label
+from .by_id import shortened as shortened
+from .by_id import spelled as spelled
+from .by_id import split_name as split_name
+from .reading import SLIDE_COLUMNS as SLIDE_COLUMNS
+from .reading import TABLE_SUFFIXES as TABLE_SUFFIXES
+from .reading import Table as Table
+from .reading import is_table as is_table
+from .reading import parse_table as parse_table
+from .reading import read_table as read_table
+from .text import counted as counted
+from .text import plain_text as plain_text
