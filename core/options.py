@@ -174,14 +174,12 @@ class VerifyOptions:
         anchor: An end of the chain that was noted earlier, as N:HASH.
         anchors: File of noted anchors; without it review_anchors.txt beside the store, if there is
             one.
-        json: Write the outcome as JSON.
     """
 
     path: Path
     _: KW_ONLY
     anchor: str | None = None
     anchors: Path | None = None
-    json: bool = False
 
 
 @dataclass(frozen=True)

@@ -25,12 +25,6 @@ if TYPE_CHECKING:
 WRITTEN: Final = 0
 
 
-def _map_maker(settings: Settings) -> "MapMaker":
-    from core.review.maps import MapMaker  # noqa: PLC0415 - only who has maps to draw loads PyTorch
-
-    return MapMaker(open_classifier(settings.model_dir, device=settings.device))
-
-
 def record_until(store: ReviewStore, sequence: int | None) -> Record:
     """Return the record as it was after an event; as it is if None.
 
@@ -66,12 +60,13 @@ def report_command(options: ReportOptions) -> int:
     plan = ReportPlan(options.case, hide=hide, point=point)
     kept = PatchFolder(settings.review_patches_dir)
     report = report_of(record, plan)
-    maps = report_maps(
-        report.hashes,
-        record.case(options.case).model_id,
-        lambda: _map_maker(settings),
-        kept.image,
-    )
+
+    def maker() -> "MapMaker":
+        from core.review.maps import MapMaker  # noqa: PLC0415 - who has no maps loads no PyTorch
+
+        return MapMaker(open_classifier(settings.model_dir, device=settings.device))
+
+    maps = report_maps(report.hashes, record.case(options.case).model_id, maker, kept.image)
     content = report_pdf(report, kept.image, maps)
     with replacing(options.out) as temporary:
         temporary.write_bytes(content)

@@ -11,6 +11,7 @@ from core.local import (
     unlike_sentence,
 )
 from core.local.findings import Claim, LocalPoint
+from core.local.sentences import NAMES
 from core.report.sheets import Sheets
 from core.statistics import Measured
 from core.wording import NOTHING, interval_text, number, percent, percent_interval
@@ -18,7 +19,6 @@ from core.wording import NOTHING, interval_text, number, percent, percent_interv
 _CLAIM_WIDTHS: Final = (34, 25, 45, 25, 45)
 _CLAIM_ALIGN: Final = ("LEFT", "RIGHT", "LEFT", "RIGHT", "LEFT")
 _CLAIM_COLUMNS: Final = ("", "Here", "95 % interval", "Claimed", "95 % interval")
-_NAMES: Final = {"auroc": "AUROC", "sensitivity": "Sensitivity", "specificity": "Specificity"}
 _NOTES: Final = (
     "The numbers hold for the labelled patches above. They say nothing about a slide, a patient or "
     "a population, and nothing about tissue, scanners or stains that are not among them.",
@@ -89,7 +89,7 @@ def _claim(claim: Claim) -> tuple[str, ...]:
     claimed = (NOTHING, NOTHING)
     if claim.claimed is not None:
         claimed = _value(claim.claimed, percents=percents)
-    return (_NAMES[claim.name], *here, *claimed)
+    return (NAMES[claim.name], *here, *claimed)
 
 
 def _value(one: Measured, *, percents: bool) -> tuple[str, str]:

@@ -1,6 +1,5 @@
 from .agreement import Agreement as Agreement
 from .agreement import between_readers as between_readers
-from .agreement import repeat_pairs as repeat_pairs
 from .agreement import with_model as with_model
 from .agreement import within_reader as within_reader
 from .chain import Anchor as Anchor

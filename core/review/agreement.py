@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from core.review.disagreement import Pair, paired_verdicts
+from core.review.disagreement import paired_verdicts
 from core.review.record import CurrentVerdict, Record, current_verdicts
 from core.review.vocabulary import Verdict
 from core.statistics import Measured, wilson_interval
@@ -136,20 +136,12 @@ def within_reader(record: Record, case: str, reader: str) -> Agreement:
 
     First verdicts, because the score would pull both to the same side.
     """
-    return agreement(
-        [
-            (one.first.reading.verdict, again.first.reading.verdict)
-            for one, again in repeat_pairs(record, case, reader)
-        ]
-    )
-
-
-def repeat_pairs(record: Record, case: str, reader: str) -> tuple[Pair, ...]:
-    """Return the verdicts on each repeated patch: the first showing, and the repeat."""
     verdicts = current_verdicts(record, case, reader)
     originals = {verdict.patch.sha256: verdict for verdict in verdicts if not verdict.is_repeat}
-    return tuple(
-        (originals[again.patch.sha256], again)
-        for again in verdicts
-        if again.is_repeat and again.patch.sha256 in originals
+    return agreement(
+        [
+            (originals[again.patch.sha256].first.reading.verdict, again.first.reading.verdict)
+            for again in verdicts
+            if again.is_repeat and again.patch.sha256 in originals
+        ]
     )

@@ -1,12 +1,12 @@
 """The record as JSON lines: one event per line, and a last line that seals the file."""
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from core.errors import StoreError
+from core.files import replacing
 from core.review.anchors import NotedAnchors
 from core.review.chain import Anchor, Link, canonical_json
 from core.review.findings import Breach, Verification, end_of, record_findings
@@ -21,18 +21,11 @@ _CHECKED: Final = (
 
 def export_log(path: Path, links: Sequence[Link]) -> Anchor:
     """Write all entries of a store to a file that `verify` can check; return the chain's end."""
-    temporary = path.with_name(f".{path.name}.part")
     end = end_of(links)
-    try:
-        with temporary.open("w", encoding="ascii", newline="\n") as file:
-            file.writelines(_line(link) for link in links)
-            file.write(_seal(end))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        sync_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as temporary, temporary.open("w", encoding="ascii", newline="\n") as file:
+        file.writelines(_line(link) for link in links)
+        file.write(_seal(end))
+    sync_folder(path.parent)
     return end
 
 

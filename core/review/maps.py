@@ -153,12 +153,11 @@ class PreparedMaps:
         with self._lock:
             future = self._known.get(sha256)
             if future is None:
-                future = self._thread.submit(self._make, sha256)
+                future = self._thread.submit(
+                    lambda: next(self.maker.maps(self._image(sha256)[None]))
+                )
                 self._known[sha256] = future
             self._known.move_to_end(sha256)
             while len(self._known) > KEPT_MAPS:
                 self._known.popitem(last=False)
             return future
-
-    def _make(self, sha256: str) -> PatchMap:
-        return next(self.maker.maps(self._image(sha256)[None]))

@@ -38,11 +38,6 @@ def _lost(path: Path, what: str, noted: Anchor) -> StoreError:
     )
 
 
-def utc_now() -> datetime:
-    """Return the time now, aware."""
-    return datetime.now(UTC)
-
-
 class ReviewStore:
     """Events in a file; each write is one transaction on a connection of its own.
 
@@ -58,7 +53,7 @@ class ReviewStore:
         self,
         path: Path,
         *,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         connect: Connect = connect,
         migrations: Sequence[schema.Statements] = schema.MIGRATIONS,
         anchors: AnchorFile | None = None,

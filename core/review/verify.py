@@ -5,13 +5,12 @@ refuse changes, is compared with that of a new store. Bytes of the file that hol
 nor the schema may differ between versions of SQLite and are left to SQLite's own check.
 """
 
-import json
 import os
 import sqlite3
 import sys
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import astuple
 from pathlib import Path
 from typing import Final
 
@@ -56,7 +55,10 @@ def verify_store(
     try:
         with closing(_opened(path)) as connection:
             connection.execute("BEGIN")  # file and events as of one moment
-            findings += _damage(connection)
+            damage = [row[0] for row in connection.execute("PRAGMA integrity_check(5)")]
+            findings += [
+                Breach("File", f"SQLite's own check says: {one}") for one in damage if one != "ok"
+            ]
             schema = _schema_findings(connection, migrations)
             links, unreadable = _links(connection)
             findings += unreadable
@@ -75,11 +77,6 @@ def _opened(path: Path) -> sqlite3.Connection:
     )
     connection.execute("PRAGMA query_only = ON")
     return connection
-
-
-def _damage(connection: sqlite3.Connection) -> list[Breach]:
-    rows = connection.execute("PRAGMA integrity_check(5)").fetchall()
-    return [Breach("File", f"SQLite's own check says: {row[0]}") for row in rows if row[0] != "ok"]
 
 
 def _schema_findings(
@@ -110,13 +107,9 @@ def _links(connection: sqlite3.Connection) -> tuple[list[Link], list[Breach]]:
         "SELECT sequence, previous, payload, hash FROM events NOT INDEXED ORDER BY sequence"
     )
     links = [Link(*row) for row in rows]
-    if any(_types(link) != (int, str, str, str) for link in links):
+    if any([*map(type, astuple(link))] != [int, str, str, str] for link in links):
         return [], [Breach("File", "an event holds bytes where text belongs")]
     return links, []
-
-
-def _types(link: Link) -> tuple[type, ...]:
-    return tuple(type(value) for value in (link.sequence, link.previous, link.payload, link.hash))
 
 
 UNBROKEN: Final = 0
@@ -135,10 +128,5 @@ def verify_command(options: VerifyOptions) -> int:
     file = options.anchors or (beside if beside.is_file() else None)
     noted = None if file is None else read_anchors(file)
     outcome = check(options.path, anchor, noted=noted)
-    sys.stdout.write(_as_json(outcome) if options.json else outcome.report())
+    sys.stdout.write(outcome.report())
     return UNBROKEN if outcome.ok else BROKEN
-
-
-def _as_json(outcome: Verification) -> str:
-    content = {**asdict(outcome), "head": str(outcome.head), "ok": outcome.ok}
-    return json.dumps(content, ensure_ascii=True) + "\n"
