@@ -239,7 +239,8 @@ class DistillOptions:
         fit: How the student is trained.
         teacher: A cross-validation (its out-of-fold scores), a table of scores (id, label,
             prob_tumour), a bundle, a run or an ensemble.
-        teacher_tta: Of a model that teaches; d4: mean logit over the eight orientations.
+        teacher_tta: Of a model that teaches; d4: mean logit over the eight orientations. A run of
+            `fit --all-slides` teaches without a temperature: nothing validated it.
         weight: Share of the loss that follows the teacher, 0..1 (default: the recipe's, or 0.5).
         temperature: Both logits are divided by it (default: the recipe's).
     """

@@ -2,10 +2,15 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+import torch
+from PIL import Image
 
+from core.bundle import InputTransform, build_network, load_weights, tumour_logit
 from training.commands import main
+from training.runs.folder import read_finished
 
 
 def command(data: Path, teacher: Path, out: Path) -> list[str]:
@@ -87,3 +92,26 @@ def test_a_teacher_and_data_may_both_name_files_with_their_suffix(
     labels.assign(id=names, prob_tumour=0.4).to_csv(tmp_path / "teacher.csv", index=False)
     asked = command(tmp_path / "data.csv", tmp_path / "teacher.csv", tmp_path / "student")
     assert main(asked) == 0
+
+
+def test_a_run_that_validated_nothing_teaches_with_its_eight_orientations(
+    kaggle: Path, tmp_path: Path
+) -> None:
+    teacher = tmp_path / "teacher"
+    everything = ["--data", str(kaggle), "--recipe", "tiny", "--all-slides", "--device", "cpu"]
+    assert main(["fit", *everything, "--out", str(teacher)]) == 0
+    asked = command(kaggle, teacher, tmp_path / "student")
+    assert main([*asked, "--all-slides", "--teacher-tta", "d4"]) == 0
+
+    run = read_finished(teacher)
+    recipe = run.recorded.config.recipe
+    network = build_network(recipe.network).eval()
+    load_weights(network, run.weights)
+    picture = np.asarray(Image.open(kaggle / "train" / "p007.tif"))
+    turned = [np.rot90(one, turns) for one in (picture, picture[:, ::-1]) for turns in range(4)]
+    with torch.inference_mode():
+        inputs = InputTransform(recipe.preprocessing)(torch.from_numpy(np.stack(turned)))
+        expected = torch.sigmoid(tumour_logit(network(inputs)).mean())
+    scores = pd.read_csv(tmp_path / "student.teacher" / "teacher_scores.csv").set_index("id")
+    assert len(scores) == 60
+    assert scores.loc["p007", "prob_tumour"] == pytest.approx(float(expected), abs=1e-5)
