@@ -1,8 +1,10 @@
 """The errors that reach a reader: found, expected, what to do, in the reader's words."""
 
+import errno
+import re
 from dataclasses import fields
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -71,6 +73,37 @@ class SettingsError(NodelensError, ValueError):
 
 class DiskError(NodelensError, OSError):
     """The disk is full, read-only or broken, or may not be written; nobody did anything wrong."""
+
+
+_RUST_ERROR: Final = re.compile(r"\(os error (\d+)\)")
+_WHY: Final = {
+    errno.ENOENT: "it is not there",
+    errno.EACCES: "this user has no permission",
+    errno.EPERM: "this user has no permission",
+    errno.ENOSPC: "the disk is full",
+    getattr(errno, "EDQUOT", 122): "this user's share of the disk is full",
+    errno.EFBIG: "no file may be so large here",
+    errno.EROFS: "the disk may only be read",
+    errno.EIO: "the disk has a fault",
+    errno.EISDIR: "it is a folder",
+    errno.ENOTDIR: "a folder in its path is a file",
+    errno.ENAMETOOLONG: "its name is too long",
+    errno.ELOOP: "its links lead back to themselves",
+    errno.EMFILE: "too many files are open",
+}
+
+
+def system_number(error: Exception) -> int | None:
+    """Return the number of the system's error, that of a library in Rust too; None without one."""
+    told = _RUST_ERROR.search(str(error))
+    number: int | None = int(told[1]) if told else getattr(error, "errno", None)
+    return number
+
+
+def why(error: Exception) -> str:
+    """Return what the system has against a file in plain words; any other error in its own."""
+    number, text = system_number(error) or 0, getattr(error, "strerror", None)
+    return _WHY.get(number, text or in_a_line(error))
 
 
 def first_fault(error: "ValidationError") -> str:

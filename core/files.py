@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
-from core.errors import DiskError, RunError
+from core.errors import DiskError, RunError, system_number, why
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +27,6 @@ _OF_DISK: Final = frozenset(
     {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG}
     | {getattr(errno, "EDQUOT", 122)}
 )
-_RUST_ERROR: Final = re.compile(r"\(os error (\d+)\)")
 _FORMULA: Final = re.compile(r"'*\s*[=+\-@＝＋－＠\t\r]")  # noqa: RUF001 - full-width on purpose
 
 
@@ -54,13 +53,11 @@ def told_of_disk(path: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        told = _RUST_ERROR.search(str(error))  # libraries in Rust have errors of their own
-        number = int(told[1]) if told else getattr(error, "errno", None)
-        if number not in _OF_DISK:
+        if system_number(error) not in _OF_DISK:
             raise
         raise DiskError(
-            f"{path.name} could not be written: {os.strerror(number)}. What is there stays as it "
-            "was; check the free space and the permissions of its folder, then try again."
+            f"{path.name} could not be written: {why(error)}. What is there stays as it was; check "
+            "the free space and the permissions of its folder, then try again."
         ) from None
 
 

@@ -10,12 +10,12 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from core.command_line import device, no_flag, settings
+from core.command_line import Whole, device, no_flag, settings
 from core.settings import Device, PrecisionName
 
 InstalledDevice = Annotated[Device, Parameter(show_default=False)]
 InstalledModel = Annotated[Path, Parameter(show_default=False)]
-Count = Annotated[int, Parameter(validator=Number(gte=1))]
+Count = Annotated[Whole, Parameter(validator=Number(gte=1))]
 MethodName = Literal[
     "replacement",
     "cam",
@@ -139,10 +139,10 @@ class ExplainOptions:
     donors: Path | None = None
     quick: bool = False
     overlays: Annotated[bool, no_flag("--no-overlays")] = True
-    zoom: int = 4
+    zoom: Whole = 4
     smooth: Annotated[bool, no_flag("--no-smooth")] = True
     shared_scale: bool = False
-    batch_size: int = 64
+    batch_size: Whole = 64
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ class ReportOptions:
     _: KW_ONLY
     out: Path
     data: Path | None = None
-    until: int | None = None
+    until: Whole | None = None
     pseudonymised: bool = False
 
 

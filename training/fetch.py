@@ -12,7 +12,7 @@ from typing import Final
 from torchvision.datasets import PCAM
 from tqdm import tqdm
 
-from core.errors import RunError
+from core.errors import RunError, why
 from core.files import sha256_of, write_json
 from core.tables import read_table
 from training.options import FetchOptions
@@ -121,7 +121,9 @@ def _unpack(archive: Path, root: Path) -> None:
                     continue
                 packed.extract(member, root)  # checks the CRC and stays inside root
     except (OSError, zipfile.BadZipFile) as error:
-        raise RunError(f"{archive.name} is damaged ({error}). Delete it and fetch again.") from None
+        raise RunError(
+            f"{archive.name} is damaged ({why(error)}). Delete it and fetch again."
+        ) from None
 
 
 def _record(folder: Path, files: Sequence[Path], source: str) -> None:

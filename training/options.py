@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal
 
 from cyclopts import Parameter, Token
 
-from core.command_line import Flat, Internal, device, no_flag
+from core.command_line import Flat, Internal, Whole, device, no_flag
 from core.errors import RunError
 from core.settings import Device
 from training.recipes.recipe import Recipe, load_recipe, recipe_names
@@ -73,7 +73,7 @@ class MachineOptions:
     """
 
     device: InstalledDevice = field(default_factory=device)
-    threads: int | None = None
+    threads: Whole | None = None
     cache: Path | None = None
 
 
@@ -98,9 +98,9 @@ class RunOptions(MachineOptions):
     recipe: NamedRecipe = field(default_factory=_default_recipe)
     init: str = ""
     accept_licence: bool = False
-    seed: int = 0
+    seed: Whole = 0
     checkpoint_minutes: float = 2.0
-    checkpoint_steps: int | None = None
+    checkpoint_steps: Whole | None = None
     deterministic: bool = False
     tensorboard: Annotated[bool, no_flag("--no-tensorboard")] = True
 
@@ -137,7 +137,7 @@ class FitOptions(RunOptions):
     random_split: bool = False
     all_slides: bool = False
     val_share: float = 0.1
-    train_patches: int | None = None
+    train_patches: Whole | None = None
     teacher_scores: Annotated[Path | None, Internal] = None
     fold: Annotated[Fold | None, Internal] = None
     teach_unknown: Annotated[bool, Internal] = False
@@ -182,8 +182,8 @@ class CrossvalOptions:
     """
 
     fit: Annotated[FitOptions, Flat]
-    folds: int = 5
-    fold: int | None = None
+    folds: Whole = 5
+    fold: Whole | None = None
     teach_unknown: bool = False
     go_on: Annotated[Path | None, Parameter("--from")] = None
     follow: float = 0.0
@@ -214,8 +214,8 @@ class SearchOptions:
     fit: Annotated[FitOptions, Flat]
     vary: tuple[str, ...] = ()
     sampler: Literal["tpe", "grid"] = "tpe"
-    trials: int | None = None
-    folds: int | None = None
+    trials: Whole | None = None
+    folds: Whole | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -326,7 +326,7 @@ class ScoringOptions:
     split: str = ""
     tta: Orientations = "none"
     device: InstalledDevice = field(default_factory=device)
-    batch_size: int | None = None
+    batch_size: Whole | None = None
 
 
 @dataclass(frozen=True)
@@ -368,10 +368,10 @@ class DomainOptions:
     model: Path
     _: KW_ONLY
     data: Path
-    patches: int = 3000
+    patches: Whole = 3000
     share: float = 0.01
     layers: tuple[str, ...] = ()
-    seed: int = 0
+    seed: Whole = 0
 
 
 @dataclass(frozen=True)
@@ -496,7 +496,7 @@ class PredictOptions:
     sample_submission: Path | None = None
     tta: Orientations | None = None
     device: InstalledDevice = field(default_factory=device)
-    batch_size: int | None = None
+    batch_size: Whole | None = None
 
     def __post_init__(self) -> None:
         if self.out.suffix != ".csv":

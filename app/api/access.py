@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.problems import REQUEST_ID, send_problem
 from app.hosts import THIS_MACHINE, host_name, is_own_origin
-from core.errors import SettingsError
+from core.errors import SettingsError, why
 from core.log import event
 
 MOST_BYTES: Final = 64 * 1024 * 1024
@@ -64,7 +64,9 @@ class Access:
         try:
             lines = Path(file).read_text("utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"NODELENS_API_TOKENS: {error}. Name a readable file.") from None
+            raise SettingsError(
+                f"NODELENS_API_TOKENS: {why(error)}. Name a readable file."
+            ) from None
         tokens = tuple(line.strip() for line in lines if line.strip())
         if not tokens or min(map(len, tokens)) < _SHORTEST_TOKEN:
             raise SettingsError(

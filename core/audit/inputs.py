@@ -129,14 +129,15 @@ def with_tables(
     faults = list(_table_faults(source))
     notes = list(source.notes)
     for table in (*tables.values(), *dict(_tables(None, added)).values()):
-        known = known_by_id(table, ("label", *SLIDE_COLUMNS, "split"))
+        own = known_by_id(table, ("label", *SLIDE_COLUMNS, "split"))
+        known = own.placed(entry.path for entry in source.entries)
         for key, row in known.rows.items():
             parse_label(row.get("label", ""), table.name)
             told.setdefault(key, {}).update({name: cell for name, cell in row.items() if cell})
         faults += repeated_ids(table, ("label",))
         if complete and "label" in table.rows:
             faults += _unknown_ids(known, source.entries, table.name, "label-without-patch")
-        notes += known.notes
+        notes += known.notes + known.contradictions[len(own.contradictions) :]
     everything = KnownById(told)
     by_folder = not any("label" in row for row in told.values())
     source.entries = [_told(entry, everything, by_folder) for entry in source.entries]
@@ -188,9 +189,8 @@ def _table_faults(source: PatchSource) -> Iterator[tuple[str, str, str, str]]:
         columns = ("label", *SLIDE_COLUMNS, "split")
         yield from repeated_ids(table, columns)
         if "label" not in table.rows:
-            yield from _unknown_ids(
-                known_by_id(table, ()), source.entries, table.name, "unknown-id"
-            )
+            known = known_by_id(table, ()).placed(entry.path for entry in source.entries)
+            yield from _unknown_ids(known, source.entries, table.name, "unknown-id")
 
 
 def _unknown_ids(

@@ -29,7 +29,7 @@ def scores_of(patches: pd.DataFrame, table: Table, *, out_of_fold: bool) -> pd.D
         SourceError: It is no such table, gives an id two scores, or none is of a patch.
     """
     columns = ("prob_tumour", "predicted_label", "sha256")
-    known = known_by_id(table.require("id", "prob_tumour"), columns)
+    known = known_by_id(table.require("id", "prob_tumour"), columns).placed(patches["path"])
     if known.contradictions:
         raise SourceError(f"{known.contradictions[0]} Leave one row for each id.")
     rows: list[ScoreOf] = []

@@ -89,7 +89,8 @@ class AuditStore(Runner[BackgroundTask]):
         for row in known.rows.values():
             parse_label(row.get("label", ""), table.name)
         with self.jobs.open(job) as source:
-            if not any(known.of(entry.id, entry.path) for entry in source.entries):
+            placed = known.placed(entry.path for entry in source.entries)
+            if not any(placed.of(entry.id, entry.path) for entry in source.entries):
                 raise SourceError(
                     f"None of the {len(known.rows):,} ids of {table.name} is of a patch here. The "
                     "column id must hold the file names."

@@ -22,7 +22,7 @@ from safetensors import SafetensorError
 from core.bundle.card import Card, GoldenPatch
 from core.bundle.card_v1 import upgraded
 from core.bundle.domain import DOMAIN_FILE, Domain, domain_of
-from core.errors import BundleError, PatchError, first_fault
+from core.errors import BundleError, PatchError, first_fault, why
 from core.files import told_of_disk
 from core.patches import ImageU8, decode_patch
 from core.tables import read_table
@@ -105,7 +105,7 @@ def read_card(folder: Path) -> Card:
         text = (folder / CARD_FILE).read_text(encoding="utf-8")
     except OSError as error:
         raise BundleError(
-            f"No model in {folder}: {CARD_FILE} cannot be read ({error.strerror}). "
+            f"No model in {folder}: {CARD_FILE} cannot be read ({why(error)}). "
             "Name a folder made by `python -m training export`."
         ) from None
     try:
@@ -164,7 +164,7 @@ def _checked(path: Path, sha256: str | None) -> bytes:
         data = path.read_bytes()
     except OSError as error:
         raise BundleError(
-            f"The bundle lacks {path.name} ({error.strerror}). Copy the whole folder again."
+            f"The bundle lacks {path.name} ({why(error)}). Copy the whole folder again."
         ) from None
     found = hashlib.sha256(data).hexdigest()
     if sha256 is not None and found != sha256:

@@ -15,7 +15,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
-from core.errors import BundleError
+from core.errors import BundleError, why
 from core.files import told_of_disk
 
 DOMAIN_FILE: Final = "domain.safetensors"
@@ -111,7 +111,9 @@ def domain_of(data: bytes) -> Domain:
         tensors = safetensors.numpy.load(data)
         domain = Domain(tensors["mean"], tensors["whitening"])
     except (SafetensorError, KeyError) as error:
-        raise BundleError(f"{DOMAIN_FILE} cannot be read ({error}). Export it again.") from None
+        raise BundleError(
+            f"{DOMAIN_FILE} cannot be read ({why(error)}). Export it again."
+        ) from None
     width = len(domain.mean)
     if domain.whitening.shape != (width, width) or not (
         np.isfinite(domain.mean).all() and np.isfinite(domain.whitening).all()

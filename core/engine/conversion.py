@@ -23,7 +23,7 @@ from core.engine.openvino_cpu import (
     import_openvino,
 )
 from core.engine.served import ServedNetwork, probe_patches, serve
-from core.errors import NodelensError, RunError, in_a_line
+from core.errors import NodelensError, RunError, in_a_line, why
 from core.patches import PATCH_SIZE_PX
 
 _TRACING: Final = threading.Lock()
@@ -68,7 +68,7 @@ def write_graph(folder: Path, to: Path) -> None:
     try:
         openvino.save_model(model, to, compress_to_fp16=False)
     except RuntimeError as error:
-        raise OSError(f"The converted network cannot be written ({error}).") from None
+        raise OSError(f"The converted network cannot be written ({why(error)}).") from None
 
 
 def write_onnx(folder: Path, to: Path) -> None:

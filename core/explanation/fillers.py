@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from core.engine import check_patches
-from core.errors import RunError, SourceError
+from core.errors import RunError, SourceError, why
 from core.patches import (
     CENTRE,
     PATCH_SIZE_PX,
@@ -123,7 +123,7 @@ def shipped_donors(samples: Path = SHIPPED_SAMPLES) -> DonorPool:
             rows = [row for row in csv.DictReader(file) if row["place"] == "none"]
     except (OSError, KeyError) as error:
         raise SourceError(
-            f"The drawn samples cannot be read ({error}). "
+            f"The drawn samples cannot be read ({why(error)}). "
             "Draw them again with `python -m tools.drawing`, or give donors of your own."
         ) from None
     source = files_source(samples.name, [(row["path"], samples / row["path"]) for row in rows])

@@ -19,7 +19,7 @@ from typing import Any, Final, Protocol
 from pydantic import TypeAdapter
 
 from core.bundle import OperatingPoint
-from core.errors import RunError, SourceError
+from core.errors import RunError, SourceError, why
 from core.files import replacing, write_json
 from core.jobs.label_tables import tables_in_zip, why_no_labels
 from core.patches import PatchSource, ZipSource, files_source, open_source
@@ -177,7 +177,7 @@ class JobFolder:
             shutil.rmtree(folder, ignore_errors=True)
             if isinstance(error, OSError) and not isinstance(error, SourceError):
                 raise SourceError(
-                    f"The upload could not be stored ({error.strerror or error}). Tell the "
+                    f"The upload could not be stored ({why(error)}). Tell the "
                     "operator: the disk may be full or the data folder read-only."
                 ) from None
             raise
@@ -386,7 +386,8 @@ class JobFolder:
         path = self.journal(job)
         if not path.exists():
             return []
-        rows = labelled(read_rows(path, start), self.labels(job))
+        labels = self.labels(job).placed(row.path for row in read_rows(path))
+        rows = labelled(read_rows(path, start), labels)
         applied = self.applied(job)
         return list(rows if applied is None else applied.call(rows))
 
@@ -419,8 +420,11 @@ class JobFolder:
         Raises:
             SourceError: It is no such table, or none of its ids is of a patch of this job.
         """
-        known = labels_in(parse_table(shown_path(name), data))
-        if not any(known.of(row.id, row.path) for row in self.rows(job)):
+        rows = self.rows(job)
+        known = labels_in(parse_table(shown_path(name), data)).placed(row.path for row in rows)
+        if known.contradictions:
+            raise SourceError(f"{known.contradictions[0]} Write the names of the files here.")
+        if not any(known.of(row.id, row.path) for row in rows):
             raise SourceError(
                 f"None of the {len(known.rows):,} ids of {shown_path(name)} is of a patch in this "
                 "batch. The column id must hold the file names."

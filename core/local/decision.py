@@ -9,7 +9,7 @@ from typing import Final, Literal
 from pydantic import Field, ValidationError
 
 from core.bundle import Card
-from core.errors import RunError, first_fault
+from core.errors import RunError, first_fault, why
 from core.files import append_record, read_records, sha256_of, write_once
 from core.local.findings import Findings, LocalPoint, Part
 from core.local.study import point_at
@@ -83,7 +83,7 @@ class DecisionStore:
             except ValidationError as error:
                 yield f"{file.name} is no recorded decision ({first_fault(error)})."
             except OSError as error:
-                yield f"{file.name} cannot be read ({error.strerror})."
+                yield f"{file.name} cannot be read ({why(error)})."
 
     @staticmethod
     def _numbers(folder: Path) -> list[int]:
@@ -109,7 +109,7 @@ class DecisionStore:
                     return kept
         except OSError as error:
             raise RunError(
-                f"The decision could not be recorded ({error.strerror or error}). Tell the "
+                f"The decision could not be recorded ({why(error)}). Tell the "
                 "operator: the disk may be full or the data folder read-only."
             ) from None
 

@@ -1,20 +1,19 @@
-"""Patches in files: a folder, uploads under other names, a CSV of paths, one packed array."""
+"""Patches in files: a folder, uploads under other names, one packed array."""
 
 import hashlib
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from core.errors import Fault, PatchError, SourceError
+from core.errors import Fault, PatchError, SourceError, why
 from core.patches.decoding import MAX_PATCH_BYTES
 from core.patches.naming import is_hidden, require_patch_suffix, shown_path, stem
 from core.patches.patch import PATCH_SIZE_PX, ImageU8, Patch, PatchEntry, UnreadablePatch
 from core.patches.source import PatchSource
-from core.tables import SLIDE_COLUMNS, counted, id_key, parse_label, read_table, spelled
 
 
 def list_files(
@@ -35,7 +34,7 @@ def list_files(
 
     def refuse(error: OSError) -> None:
         raise SourceError(
-            f"The folder {shown_path(str(error.filename))} cannot be listed ({error.strerror}). "
+            f"The folder {shown_path(str(error.filename))} cannot be listed ({why(error)}). "
             "Check its permissions."
         )
 
@@ -104,7 +103,7 @@ class FilesSource(PatchSource):
                 return opened.read(MAX_PATCH_BYTES + 1)
         except OSError as error:
             raise PatchError(
-                f"The file cannot be read ({error.strerror or error}). Check its permissions."
+                f"The file cannot be read ({why(error)}). Check its permissions."
             ) from None
 
 
@@ -144,73 +143,6 @@ def files_source(name: str, files: Sequence[tuple[str, Path]]) -> FilesSource:
             if not is_hidden(path)
         ],
     )
-
-
-def csv_source(table: Path, *, confine_to: Path | None = None) -> FilesSource:
-    """Return the files that a CSV lists, in its order.
-
-    Args:
-        table: CSV with a column `path` (relative to the CSV's folder, or absolute), optional
-            `id`, `label` (0 or 1), `slide` or `wsi`, `split`.
-        confine_to: If given, files outside are refused row by row.
-
-    Raises:
-        SourceError: The CSV cannot be read or has no column `path`.
-    """
-    rows = read_table(table, required=["path"])
-    known, said = spelled(rows, ("path", "id", "label", *SLIDE_COLUMNS, "split"))
-    nothing = [""] * len(rows.rows)
-    slides = next((known[name] for name in SLIDE_COLUMNS if name in known), nothing)
-    columns = (known["path"], *(known.get(name, nothing) for name in ("id", "label", "split")))
-    files: list[tuple[PatchEntry, Path | None]] = []
-    backslashes = 0
-    told: dict[str, list[PatchEntry]] = {}
-    for path, patch_id, label, split, slide in zip(*columns, slides, strict=True):
-        shown = shown_path(path)
-        entry = PatchEntry(
-            id=patch_id or stem(shown),
-            path=shown,
-            label=parse_label(label, table.name),
-            slide=slide or None,
-            split=split or None,
-        )
-        file = table.parent / path
-        if "\\" in path and not file.exists():  # written on Windows
-            file = table.parent / path.replace("\\", "/")
-            backslashes += 1
-        told.setdefault(os.path.normpath(file), []).append(entry)
-        files.append((entry, file))
-    source = FilesSource(table.name, "csv", files, confine_to=confine_to)
-    repeated = len(files) - len(told)
-    source.notes = (*rows.notes, *said, *_path_notes(table.name, backslashes, repeated))
-    by_id: dict[str, list[PatchEntry]] = {}
-    for entry, _ in files:
-        by_id.setdefault(id_key(entry.id), []).append(entry)
-    source.contradictions = (
-        *_contradictions(table.name, "path", told),
-        *(_contradictions(table.name, "id", by_id) if "id" in known else ()),
-    )
-    return source
-
-
-def _path_notes(name: str, backslashes: int, repeated: int) -> Iterator[str]:
-    if backslashes:
-        yield f"{name}: {counted(backslashes, 'path')} with backslashes read as folders."
-    if repeated:
-        yield f"{name}: {counted(repeated, 'row')} with a path listed before."
-
-
-def _contradictions(
-    name: str, what: str, rows: Mapping[str, Sequence[PatchEntry]]
-) -> Iterator[str]:
-    """What a table says in two ways of one path or one id."""
-    for column in ("label", "slide", "split"):
-        both = [same[0] for same in rows.values() if len({getattr(e, column) for e in same}) > 1]
-        if both:
-            yield (
-                f"{name} gives {counted(len(both), what)} more than one {column} "
-                f"({getattr(both[0], what)})."
-            )
 
 
 _SHAPE: Final = (PATCH_SIZE_PX, PATCH_SIZE_PX, 3)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from core.errors import PatchError, SourceError
+from core.errors import PatchError, SourceError, why
 from core.patches.patch import PATCH_SIZE_PX, ImageU8, Patch, PatchEntry, UnreadablePatch
 from core.patches.reader import HDF5_S, Reader, ReaderEndedError
 from core.patches.source import PatchSource
@@ -162,6 +162,6 @@ def require_unpacked(file: Path) -> None:
         with file.open("rb") as raw:
             magic = raw.read(2)
     except OSError as error:
-        raise SourceError(f"{file.name} cannot be read ({error.strerror}).") from None
+        raise SourceError(f"{file.name} cannot be read ({why(error)}).") from None
     if magic == b"\x1f\x8b":
         raise SourceError(f"{file.name} is still gzip-compressed. Unpack it (gunzip) first.")

@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import PatchError, SourceError
+from core.errors import PatchError, SourceError, why
 from core.patches.patch import PATCH_SIZE_PX, ImageU8
 
 _DEFLATE, _SHUFFLE, _FLETCHER32, _LZF = 1, 2, 3, 32000
@@ -58,7 +58,7 @@ class Hdf5File:
             self._file = h5py.File(path, "r")
         except OSError as error:
             raise SourceError(
-                f"{path.name} is not a readable HDF5 file ({str(error)[:120]}). Download it again."
+                f"{path.name} is not a readable HDF5 file ({why(error)}). Download it again."
             ) from None
         self.rows = 0
         if name:

@@ -64,7 +64,10 @@ class KaggleData:
             SourceError: A table is malformed, or there are two of a kind.
         """
         tables = _tables(paths, read)
+        here = [shown_path(path) for path in paths if not table_of_layout(path)]
         labels, slides, splits = (_known(tables, name) for name in _COLUMNS)
+        labels = labels.placed(path for path in here if path.startswith("train/"))
+        slides, splits = slides.placed(here), splits.placed(here)
         entries: list[tuple[PatchEntry, str | None]] = []
         present: dict[str, list[str]] = {}
         unlabelled: list[str] = []
@@ -99,15 +102,11 @@ class KaggleData:
         unmet = tuple(_unmet(labels, missing, unlabelled))
         nothing = not present and bool(missing and unlabelled)
         ids = [entry.id for entry, path in entries if path]
-        lost = (
-            note
-            for name, known in ((LABELS_CSV, labels), (SLIDES_CSV, slides), (SPLIT_CSV, splits))
-            for note in known.without_zeros(name, ids)
-        )
+        lost = (note for known in (labels, slides, splits) for note in known.without_zeros(ids))
         return cls(
             entries,
             tuple(tables.values()),
-            (
+            _once(
                 *lost,
                 *_unread(paths),
                 *labels.notes,
@@ -116,7 +115,7 @@ class KaggleData:
                 *(() if nothing else unmet),
                 *(_partly_listed(splits, entries) if SPLIT_CSV in tables else ()),
             ),
-            (
+            _once(
                 *labels.contradictions,
                 *_ambiguous(present),
                 *(unmet if nothing else ()),
@@ -126,6 +125,11 @@ class KaggleData:
                 *_of_no_patch(SPLIT_CSV, splits, entries),
             ),
         )
+
+
+def _once(*sentences: str) -> tuple[str, ...]:
+    """Sentences without repeats: slides and splits may stand in the table of labels."""
+    return tuple(dict.fromkeys(sentences))
 
 
 def _tables(paths: Sequence[str], read: Callable[[str], Table]) -> dict[str, Table]:

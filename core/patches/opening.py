@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Final
 from unicodedata import normalize
 
-from core.errors import SourceError
+from core.errors import SourceError, why
 from core.patches.archives import ZipSource
 from core.patches.decoding import PATCH_SUFFIXES
-from core.patches.files import PackedSource, csv_source, files_source, folder_source, is_inside
+from core.patches.files import PackedSource, files_source, folder_source, is_inside
 from core.patches.hdf5 import HDF5_SUFFIXES, Hdf5Source, read_labels, require_unpacked
 from core.patches.kaggle import is_kaggle_layout, kaggle_source, layout_tables
+from core.patches.listed import csv_source
 from core.patches.naming import shown_path, suffix_of
 from core.patches.source import ChainedSource, PatchSource
 from core.tables import counted, is_table, read_table, spelled, split_name
@@ -50,7 +51,7 @@ def open_source(
         raise
     except OSError as error:
         raise SourceError(
-            f"{shown_path(path.name)} may not be read ({error.strerror or error}). Check the path "
+            f"{shown_path(path.name)} may not be read ({why(error)}). Check the path "
             "and its permissions."
         ) from None
     require_some(source, shown_path(path.name))

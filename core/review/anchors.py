@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
-from core.errors import ReviewError, StoreError
+from core.errors import ReviewError, StoreError, why
 from core.review.chain import Anchor, Link
 from core.review.events import read_payload
 
@@ -64,7 +64,7 @@ class AnchorFile:
                 os.close(descriptor)
         except OSError as error:
             raise StoreError(
-                f"The anchors file {self.path.name} cannot be written: {error}. Verdicts are "
+                f"The anchors file {self.path.name} cannot be written: {why(error)}. Verdicts are "
                 "still recorded; until this is fixed, removed events cannot be detected."
             ) from error
         self._last = end

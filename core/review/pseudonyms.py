@@ -12,7 +12,7 @@ import secrets
 from pathlib import Path
 from typing import Final
 
-from core.errors import StoreError
+from core.errors import StoreError, why
 
 _KEY_BYTES: Final = 32
 _SHOWN: Final = 16
@@ -57,5 +57,5 @@ def stored_pseudonyms(path: Path) -> Pseudonyms:
         return Pseudonyms(key)
     except (OSError, ValueError) as error:
         raise StoreError(
-            f"The key of the pseudonyms, {path.name}, cannot be used: {error}. Restore it."
+            f"The key of the pseudonyms, {path.name}, cannot be used: {why(error)}. Restore it."
         ) from error

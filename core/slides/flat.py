@@ -10,7 +10,7 @@ import numpy as np
 import tifffile
 from PIL import Image, UnidentifiedImageError
 
-from core.errors import Fault, PatchError, SourceError
+from core.errors import Fault, PatchError, SourceError, why
 from core.patches import ImageU8
 from core.slides.slide_file import Level, SlideFile, on_white, padded
 from core.slides.spacing import ClaimedSpacing, tiff_spacing
@@ -74,8 +74,8 @@ class FlatPicture(SlideFile):
             ) from None
         except _DAMAGED as error:
             raise SourceError(
-                f"{path.name} cannot be read as a region of a slide ({error}). Copy it again, or "
-                "save it as a tiled TIFF (8-bit RGB)."
+                f"{path.name} cannot be read as a region of a slide ({why(error)}). Copy it again, "
+                "or save it as a tiled TIFF (8-bit RGB)."
             ) from None
         height, width = self._image_rgb_u8.shape[:2]
         self.levels = (Level(width, height, 1.0),)
@@ -106,7 +106,7 @@ class FlatTiff(SlideFile):
         try:
             self._file = tifffile.TiffFile(path)
         except Exception as error:  # noqa: BLE001 - broken tags break whatever they are used for
-            raise SourceError(f"{path.name} cannot be read ({error}). {_SAVE_AGAIN}") from None
+            raise SourceError(f"{path.name} cannot be read ({why(error)}). {_SAVE_AGAIN}") from None
         try:
             self._page: Any = self._file.pages[0]
             self._check()
@@ -117,7 +117,7 @@ class FlatTiff(SlideFile):
             self._mapped = tifffile.memmap(path, page=0, mode="r") if mapped else None
         except Exception as error:  # noqa: BLE001 - likewise
             self._file.close()
-            raise SourceError(f"{path.name} cannot be read ({error}). {_SAVE_AGAIN}") from None
+            raise SourceError(f"{path.name} cannot be read ({why(error)}). {_SAVE_AGAIN}") from None
         self._strips: OrderedDict[int, ImageU8] = OrderedDict()
         self._held_bytes = 0
 
@@ -183,7 +183,7 @@ class FlatTiff(SlideFile):
                 found = page.decode(data, index, jpegtables=page.jpegtables)[0]
             except Exception as error:  # noqa: BLE001 - each decoder has errors of its own
                 raise PatchError(
-                    f"{self.path.name} is damaged in strip {index} ({error}).", Fault.DAMAGED
+                    f"{self.path.name} is damaged in strip {index} ({why(error)}).", Fault.DAMAGED
                 ) from None
             if found is None:  # nothing was stored: TIFF's word for an empty tile
                 found = np.full((1, *page.chunks[:2], 3), 255, np.uint8)

@@ -1,8 +1,11 @@
 from .by_id import KnownById as KnownById
+from .by_id import endings as endings
 from .by_id import id_key as id_key
 from .by_id import known_by_id as known_by_id
+from .by_id import matched_by_ending as matched_by_ending
 from .by_id import parse_label as parse_label
 from .by_id import shortened as shortened
+from .by_id import slide_key as slide_key
 from .by_id import spelled as spelled
 from .by_id import split_name as split_name
 from .reading import SLIDE_COLUMNS as SLIDE_COLUMNS

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from core.errors import SourceError
@@ -121,36 +121,78 @@ class KnownById:
         ids: The id as the table has it, by `id_key`.
         notes: What was mended, left out or repeated, each with its number.
         contradictions: Ids with two values, in sentences; nobody can say which one is right.
+        name: The table's, for messages.
     """
 
     rows: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     ids: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     contradictions: tuple[str, ...] = ()
+    name: str = "the table"
+
+    def placed(self, paths: Iterable[str]) -> "KnownById":
+        """Return the same with ids that are paths in another folder brought to the patches' own.
+
+        Such an id ends in the whole path of a patch, but for a folder that all patches are in; of
+        two that do the longer ending is meant. Two that end alike are a contradiction.
+
+        Args:
+            paths: Of all patches; looked at only where an id has folders.
+        """
+        foreign = {key: None for key in self.rows if "/" in key}
+        own = [id_key(path) for path in paths] if foreign else []
+        met = {tail for path in own for tail in endings(path)}
+        here = {path: path for path in own}
+        if len({path.partition("/")[0] for path in own}) == 1:
+            here = {path.partition("/")[2]: path for path in own} | here
+        claims: dict[str, dict[int, list[str]]] = {}
+        for key in foreign.keys() - met if own else ():
+            if tail := next((tail for tail in endings(key) if tail in here), ""):
+                claims.setdefault(here[tail], {}).setdefault(len(tail), []).append(key)
+        ends: dict[str, str] = {}
+        unclear: list[str] = []
+        for path, by_length in claims.items():
+            best = by_length[max(by_length)]
+            if len(best) > 1 or self.key_of(path.rpartition("/")[2], path):
+                unclear += best
+            else:
+                ends[best[0]] = path
+        if not (ends or unclear):
+            return self
+        notes, contradictions = self.notes, self.contradictions
+        if ends:
+            key, path = min(ends.items())
+            notes += (matched_by_ending(self.name, len(ends), self.ids.get(key, key), path),)
+        if unclear:
+            contradictions += (
+                f"{self.name}: {counted(len(unclear), 'path')} in another folder that may be of "
+                f"one patch ({self.ids.get(min(unclear), '')}).",
+            )
+        return replace(
+            self,
+            rows={ends.get(key, key): row for key, row in self.rows.items()},
+            ids={ends.get(key, key): written for key, written in self.ids.items()},
+            notes=notes,
+            contradictions=contradictions,
+        )
 
     def key_of(self, patch_id: str, path: str) -> str | None:
         """Return under which key a patch is listed, by its id or the end of its path; else None."""
-        own = id_key(patch_id)
-        if own in self.rows or patch_id in self.rows:
-            return own if own in self.rows else patch_id
-        if own.isdecimal() and own[0] == "0" and (bare := own.lstrip("0") or "0") in self.rows:
-            return bare  # a spreadsheet took the id for a number
-        parts = id_key(path).split("/")
-        tails = ("/".join(parts[start:]) for start in range(len(parts) - 1, -1, -1))
+        own, tails = id_key(patch_id), endings(id_key(path))
+        if own != tails[-1] or len(tails) == 1:
+            tails = [own, patch_id, *tails]
+        bare = own.lstrip("0") or "0"  # a spreadsheet took the id for a number
+        if own.isdecimal() and own[0] == "0":
+            tails.append(bare)
         return next((tail for tail in tails if tail in self.rows), None)
 
-    def without_zeros(self, name: str, ids: Sequence[str]) -> tuple[str, ...]:
-        """Return a note on the patches whose ids lost the zeros before them in a table.
-
-        Args:
-            name: The table's.
-            ids: Of the patches.
-        """
+    def without_zeros(self, ids: Sequence[str]) -> tuple[str, ...]:
+        """Return a note on the patches, by their ids, that lost the zeros before them here."""
         found = [one for one in map(id_key, ids) if one not in self.rows and self.key_of(one, "")]
         if not found:
             return ()
         return (
-            f"{name}: {counted(len(found), 'id')} without the zeros before the number "
+            f"{self.name}: {counted(len(found), 'id')} without the zeros before the number "
             f"({self.key_of(found[0], '')} is {found[0]}), as spreadsheets write them; matched.",
         )
 
@@ -158,6 +200,20 @@ class KnownById:
         """Return what is known of a patch, nothing if it is not listed."""
         key = self.key_of(patch_id, path)
         return {} if key is None else self.rows[key]
+
+
+def endings(path: str) -> list[str]:
+    """Return a path with forward slashes and all its endings, the longest first."""
+    parts = path.split("/")
+    return ["/".join(parts[start:]) for start in range(len(parts))]
+
+
+def matched_by_ending(name: str, count: int, there: str, here: str) -> str:
+    """Return a note on paths of another folder or machine, with one of them and where it is."""
+    return (
+        f"{name}: {counted(count, 'path')} in another folder matched by the ending ({there} is "
+        f"{here})."
+    )
 
 
 def spelled(table: Table, columns: Sequence[str]) -> tuple[dict[str, list[str]], tuple[str, ...]]:
@@ -234,4 +290,4 @@ def known_by_id(table: Table, columns: Sequence[str]) -> KnownById:
         if keys
     )
     said = (*table.notes, *said, *notes, *shortened(table.name, ids))
-    return KnownById(rows, written, said, contradictions)
+    return KnownById(rows, written, said, contradictions, table.name)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from core.errors import SourceError, in_a_line
+from core.errors import SourceError, in_a_line, why
 from core.files import unguarded
 from core.tables.text import MAX_TABLE_BYTES, clean, counted, decoded
 
@@ -97,8 +97,7 @@ def read_table(file: Path, *, name: str = "", required: Sequence[str] = ()) -> T
         raise
     except OSError as error:
         raise SourceError(
-            f"{name} cannot be read ({error.strerror or error}). Check that it is there and "
-            "its permissions."
+            f"{name} cannot be read ({why(error)}). Check that it is there and its permissions."
         ) from None
     return parse_table(name, data).require(*required)
 

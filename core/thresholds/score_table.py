@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.bundle import distinct_models
-from core.errors import SourceError
+from core.errors import SourceError, why
 from core.statistics import Evidence, auroc
 from core.tables import (
     SLIDE_COLUMNS,
@@ -87,7 +87,7 @@ def run_scores(folder: Path) -> ScoreSet:
         data = path.read_bytes()
     except OSError as error:
         raise SourceError(
-            f"{folder.name} holds no {RUN_SCORES_FILE} ({error.strerror}). Name the folder of a "
+            f"{folder.name} holds no {RUN_SCORES_FILE} ({why(error)}). Name the folder of a "
             "training run, made by `python -m training fit`."
         ) from None
     found = read_scores_csv(f"{folder.name}/{RUN_SCORES_FILE}", data)

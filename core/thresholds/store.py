@@ -9,7 +9,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from core.bundle.card import SHIPPED
-from core.errors import RunError, first_fault
+from core.errors import RunError, first_fault, why
 from core.files import append_record, read_records, sha256_of, write_once
 from core.thresholds.record import Decision, LockedPoint
 
@@ -30,7 +30,7 @@ def read_locked_point(path: Path) -> LockedPoint:
         return LockedPoint.model_validate_json(path.read_text("utf-8"))
     except OSError as error:
         raise RunError(
-            f"The operating point {path.name} cannot be read ({error.strerror}). "
+            f"The operating point {path.name} cannot be read ({why(error)}). "
             "Name a file that the app wrote when a threshold was locked."
         ) from None
     except (ValidationError, UnicodeDecodeError) as error:

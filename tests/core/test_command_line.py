@@ -5,7 +5,7 @@ from typing import Annotated, get_args, get_type_hints
 import pytest
 
 from core.__main__ import main
-from core.command_line import Flat, Program, run_program
+from core.command_line import Flat, Program, Whole, run_program
 from core.errors import RunError
 from core.explanation import EXPLAIN_BATCH, Method, OverlayStyle, Target
 from core.explanation.picture import TABLE_NAME
@@ -24,7 +24,7 @@ class Inner:
     """
 
     data: Path
-    seed: int = 3
+    seed: Whole = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,10 +78,17 @@ def test_a_dataclass_gives_the_options_and_its_docstring_their_help(
         (["wrok"], 2, 'Did you mean "work"?'),
         (["work"], 2, "--data must be given. See toy work --help."),
         (["work", "--data"], 2, "--data"),
-        (["work", "--data", "d", "--seed", "x"], 2, "--seed"),
+        *(
+            (["work", "--data", "d", "--seed", one], 2, f"found {one}; expected a whole number.")
+            for one in ("x", "2.5", "2.0", "1e1", "nan", "")
+        ),
         (["work", "--data", "d", "--colour", "x"], 2, "Unknown option: --colour"),
         (["work", "--data", "d", "--name", "wrong"], 2, "toy: Found wrong; expected right.\n"),
-        (["work", "--data", "d", "--name", "full"], 70, "No space left on device"),
+        (
+            ["work", "--data", "d", "--name", "full"],
+            70,
+            "file.bin cannot be used: the disk is full.",
+        ),
         (["work", "--data", "d", "--name", "broken"], 70, "a fault of the program"),
     ],
 )

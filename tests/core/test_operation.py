@@ -144,7 +144,7 @@ def test_a_full_disk_is_a_sentence_of_its_own_and_no_wrong_usage(
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", fsync)
         assert main(asked) == 70
-    assert "s.csv could not be written: No space left on device" in capsys.readouterr().err
+    assert "s.csv could not be written: the disk is full." in capsys.readouterr().err
     assert out.read_text() == "what was there before"
     assert main([*asked, "--resume"]) == 0
     assert out.read_bytes() == (tmp_path / "first.csv").read_bytes()

@@ -1,8 +1,16 @@
+from dataclasses import is_dataclass
 from pathlib import Path
+from types import ModuleType
+from typing import get_args, get_type_hints
 
 import pytest
 
+import core.options
+import training.options
+from core.command_line import Whole
 from training.commands import main
+from training.options import Fold
+from training.recipes import changes
 
 
 @pytest.mark.parametrize(
@@ -28,6 +36,20 @@ def test_wrong_options_are_told_in_a_sentence(
     assert said in told
     assert "Traceback" not in told
     assert not out.exists()
+
+
+@pytest.mark.parametrize("module", [core.options, training.options, changes])
+def test_every_whole_number_among_the_options_is_refused_if_it_is_none(module: ModuleType) -> None:
+    of_commands = [
+        one
+        for one in vars(module).values()
+        if is_dataclass(one) and one.__module__ == module.__name__ and one is not Fold
+    ]
+    assert of_commands
+    for one in of_commands:
+        for name, hint in get_type_hints(one, include_extras=True).items():
+            marked = hasattr(hint, "__metadata__")
+            assert marked or int not in {hint, *get_args(hint)}, f"{name}: expected {Whole}"
 
 
 def test_missing_data_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

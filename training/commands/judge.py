@@ -42,8 +42,12 @@ def evaluate(options: Annotated[EvaluateOptions, Flat]) -> int:
         lines.append(f"{point.name}, threshold {point.threshold:.4f}: {rates}")
     if contest is not None and evaluation.against is not None:
         lines += [
-            f"{name}, difference from {evaluation.against.name}: {shown(one.difference, 4)}"
-            for name, one in contest.metrics.items()
+            f"Compared on the {contest.patches:,} patches of {contest.slides:,} known slides that "
+            "both scored:",
+            *(
+                f"{name}, difference from {evaluation.against.name}: {shown(one.difference, 4)}"
+                for name, one in contest.metrics.items()
+            ),
         ]
     notes = [*evaluation.subject.scores.notes, *performance.notes]
     if contest is not None and evaluation.against is not None:

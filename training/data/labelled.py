@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import RunError
+from core.errors import RunError, why
 from core.patches import PatchSource, open_source
 from core.patches.naming import told_by_folders
 from core.scoring.outputs import scores_by_id
@@ -78,7 +78,7 @@ def read_teacher(path: Path, table: PatchTable, train: IntArray) -> Teacher:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise RunError(
-            f"The teacher's scores {path.name} cannot be read ({error.strerror}). Check the path."
+            f"The teacher's scores {path.name} cannot be read ({why(error)}). Check the path."
         ) from None
     known = scores_by_id(path)
     scores = np.array([known.get(id_key(name), np.nan) for name in table.ids.tolist()], np.float64)

@@ -1,6 +1,6 @@
 """Two models on the same patches: their differences, with intervals that resample slides."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,7 @@ from core.statistics import (
     paired_auroc,
     reliability,
 )
+from core.tables import KnownById, counted, slide_key
 from core.thresholds.scores import ScoreSet
 from training.bundling.performance import RATES, brier_over_slides, ece_over_slides
 from training.judging.subject import Subject
@@ -129,7 +130,9 @@ def matched(a: ScoreSet, b: ScoreSet) -> tuple[Evidence, Evidence, tuple[str, ..
                 f"{one.name} has patch ids more than once; a paired comparison needs each once. "
                 "Leave the repeats out."
             )
-    shared, rows_a, rows_b = np.intersect1d(a.ids, b.ids, assume_unique=True, return_indices=True)
+    ids_b, spelt_b = _as_spelt(b, set(a.ids.tolist()))
+    ids_a, spelt_a = _as_spelt(a, set(ids_b.tolist()))
+    shared, rows_a, rows_b = np.intersect1d(ids_a, ids_b, assume_unique=True, return_indices=True)
     if not len(shared):
         raise EvidenceError(
             f"{a.name} and {b.name} have no patch in common; a paired comparison is on the same "
@@ -142,23 +145,72 @@ def matched(a: ScoreSet, b: ScoreSet) -> tuple[Evidence, Evidence, tuple[str, ..
             f"{differing:,} of {len(shared):,} patches have another label in {b.name} than in "
             f"{a.name}; expected the same. Take the labels from one table."
         )
-    slides = _slides(a, b, rows_a, rows_b)
+    slides, said = _slides(a, b, rows_a, rows_b)
     first = Evidence.of(labels, a.evidence.scores[rows_a].astype(np.float64), slides)
     second = Evidence.of(labels, b.evidence.scores[rows_b].astype(np.float64), slides)
-    notes = tuple(
-        f"{len(one.ids) - len(shared):,} patches of {one.name} are not in the other and left out."
-        for one in (a, b)
-        if len(one.ids) > len(shared)
+    left = (_left_out(one, rows) for one, rows in ((a, rows_a), (b, rows_b)))
+    return first, second, (*filter(None, left), *spelt_a, *spelt_b, *said)
+
+
+def _as_spelt(one: ScoreSet, others: Set[str]) -> tuple[NDArray[np.str_], tuple[str, ...]]:
+    """The ids of a set as another spells them, and how many had to be changed for that.
+
+    A spreadsheet takes the zeros off a number; paths of two machines are alike in their ends only.
+    """
+    own = KnownById({key: {} for key in one.ids.tolist()}, name=one.name)
+    known = own.placed(others)
+    if known.contradictions:
+        raise EvidenceError(f"{known.contradictions[0]} Write the same ids in both tables.")
+    written = dict(zip(known.rows, own.rows, strict=True))
+    found: dict[str, list[str]] = {}
+    for other in others - own.rows.keys():
+        if key := known.key_of(other, other):
+            found.setdefault(written[key], []).append(other)
+    alone = {key: theirs[0] for key, theirs in found.items() if len(theirs) == 1}
+    changed = {key: other for key, other in alone.items() if key not in others}
+    notes = (
+        (
+            f"{one.name}: {counted(len(changed), 'id')} spelt otherwise than in the other, matched "
+            f"({min(changed)} is {changed[min(changed)]}).",
+        )
+        if changed
+        else ()
     )
-    return first, second, notes
+    ids = np.array([changed.get(key, key) for key in own.rows], np.str_)
+    return ids, notes
+
+
+def _left_out(one: ScoreSet, rows: NDArray[np.intp]) -> str:
+    """Say how many patches of a set the other does not have, and of how many slides it has none."""
+    missing = len(one.ids) - len(rows)
+    if not missing:
+        return ""
+    slides = ""
+    if one.evidence.slides is not None:
+        lost = len(one.slides) - len(np.unique(one.evidence.slides[rows]))
+        slides = f", among them all of {lost:,} of its {len(one.slides):,} slides" if lost else ""
+    return (
+        f"{missing:,} of {len(one.ids):,} patches of {one.name} are not in the other and left out"
+        f"{slides}."
+    )
 
 
 def _slides(
     a: ScoreSet, b: ScoreSet, rows_a: NDArray[np.intp], rows_b: NDArray[np.intp]
-) -> NDArray[np.str_] | None:
-    if a.evidence.slides is not None:
-        return a.evidence.slides[rows_a]
-    return None if b.evidence.slides is None else b.evidence.slides[rows_b]
+) -> tuple[NDArray[np.str_] | None, tuple[str, ...]]:
+    """Slides of the first set that knows them, and how many patches the other has elsewhere."""
+    of_a, of_b = a.evidence.slides, b.evidence.slides
+    if of_a is None or of_b is None:
+        return (of_a[rows_a] if of_a is not None else None if of_b is None else of_b[rows_b]), ()
+    first = of_a[rows_a]
+    pairs = zip(first.tolist(), of_b[rows_b].tolist(), strict=True)
+    other = sum(slide_key(one) != slide_key(its) for one, its in pairs)
+    if not other:
+        return first, ()
+    return first, (
+        f"{other:,} of {len(first):,} patches are of another slide in {b.name} than in {a.name}, "
+        "whose slides were taken; the intervals rest on them. Give both tables the same slides.",
+    )
 
 
 def _paired(slides: SlideBootstrap, a: Resampled, b: Resampled) -> Difference:

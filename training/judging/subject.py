@@ -1,6 +1,7 @@
 """What is judged: the scores of a bundle, run, ensemble or table, with labels and slides."""
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, get_args
@@ -15,7 +16,7 @@ from core.errors import EvidenceError, SourceError
 from core.files import sha256_of
 from core.patches import PatchSource
 from core.statistics import Evidence
-from core.tables import SLIDE_COLUMNS, Table, id_key, is_table, read_table
+from core.tables import SLIDE_COLUMNS, Table, id_key, is_table, known_by_id, read_table
 from core.thresholds.score_table import read_scores_csv, run_scores, scores_of_table
 from core.thresholds.scores import ScoreSet, bundle_scores
 from training.bundling.calibration import calibrate
@@ -224,43 +225,50 @@ def _table(path: Path, options: ScoringOptions) -> Subject:
 
 def _with_labels(table: Table, data: Path, split: str) -> Table:
     """A table of scores with the labels and slides that a data set knows, matched by id."""
-    rows = table.require("id").rows
+    rows, own = table.require("id").rows, known_by_id(table, ())
     with labelled_source(data, split) as source:
-        entries = {id_key(entry.id): entry for entry in source.entries}
-        notes = source.notes
-        _require_same_files(table, source)
+        entries = source.entries
+        known = own.placed(entry.path for entry in entries)
+        if known.contradictions:
+            raise SourceError(f"{known.contradictions[0]} Write the names of the files here.")
+        to_key = {id_key(written): key for key, written in known.ids.items()}
+        keys = rows["id"].map(lambda cell: to_key.get(id_key(cell), ""))
+        of_entry = [known.key_of(entry.id, entry.path) for entry in entries]
+        _require_same_files(table, source, dict(zip(keys, rows.index, strict=True)), of_entry)
+        lost = known.without_zeros([entry.id for entry in entries])
+        notes = (*source.notes, *known.notes[len(own.notes) :], *lost)
     if not {"score", "prob_tumour"} & set(rows.columns):
         # A Kaggle submission names its probabilities `label`.
         rows = rows.rename(columns={"label": "score"})
-    keys = rows["id"].map(id_key)
-    known = keys.isin(entries.keys())
-    if int(keys[known].nunique()) < len(entries):
+    by_key = {key: entry for key, entry in zip(of_entry, entries, strict=True) if key}
+    scored = keys.isin(by_key)
+    if len(by_key) < len(entries):
         raise SourceError(
-            f"{table.name} has scores for {int(known.sum()):,} of the {len(entries):,} labelled "
+            f"{table.name} has scores for {int(scored.sum()):,} of the {len(entries):,} labelled "
             f"patches of {data.name}; expected all of them, so that no hard patch is left out "
             "unseen. Score the others, or name the part that was scored with --split."
         )
-    labelled = [entries[key] for key in keys[known]]
-    rows = rows[known].drop(columns=["label", *SLIDE_COLUMNS], errors="ignore")
+    labelled = [by_key[key] for key in keys[scored]]
+    rows = rows[scored].drop(columns=["label", *SLIDE_COLUMNS], errors="ignore")
     rows["label"] = [str(entry.label) for entry in labelled]
     rows["slide"] = [entry.slide or "" for entry in labelled]
     return Table(table.name, rows, (*table.notes, *notes))
 
 
-def _require_same_files(table: Table, source: PatchSource) -> None:
+def _require_same_files(
+    table: Table, source: PatchSource, lines: Mapping[str, int], keys: Sequence[str | None]
+) -> None:
     """Raise if a table of scores tells of what contents they are, and the files have others."""
-    rows = table.rows
-    if "sha256" not in rows:
+    if "sha256" not in table.rows:
         return
-    scored = dict(zip(rows["id"].map(id_key), rows["sha256"], strict=True))
     chosen = source.sample()
     for index, digest in zip(chosen, source.digests(chosen), strict=True):
-        entry = source.entries[index]
-        if scored.get(id_key(entry.id)) not in {None, "", digest}:
+        line = lines.get(keys[index] or "")
+        if line is not None and table.rows["sha256"][line] not in {"", digest}:
             raise SourceError(
                 f"{table.name} has scores of other files than those of the same names in "
-                f"{source.name} (first: {entry.path}). Score these files, or name the data that "
-                "were scored."
+                f"{source.name} (first: {source.entries[index].path}). Score these files, or name "
+                "the data that were scored."
             )
 
 

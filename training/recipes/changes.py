@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from core.command_line import Whole
 from core.errors import RunError
 from training.recipes.recipe import Recipe, recipe_of, recipe_values
 
@@ -25,9 +26,9 @@ class RecipeChanges:
     """
 
     set: tuple[str, ...] = ()
-    epochs: int | None = None
+    epochs: Whole | None = None
     lr: float | None = None
-    batch_size: int | None = None
+    batch_size: Whole | None = None
     model: str | None = None
 
     def applied(self, recipe: Recipe) -> Recipe:

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_vali
 from pydantic.dataclasses import dataclass
 
 from core.bundle import Architecture, Preprocessing
-from core.errors import RunError, first_fault
+from core.errors import RunError, first_fault, why
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -270,7 +270,7 @@ def load_recipe(name: str) -> Recipe:
             text = file.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise RunError(
-                f"The recipe {file.name} cannot be read ({error}). Check the path."
+                f"The recipe {file.name} cannot be read ({why(error)}). Check the path."
             ) from None
         return parse_recipe(file.stem, text)
     if name not in recipe_names():

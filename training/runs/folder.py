@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from scipy.special import expit
 
-from core.errors import RunError
+from core.errors import RunError, why
 from core.files import Below, replacing, write_json, write_table
 from training.data.split import IntArray, PatchTable
 from training.runs.config import RunConfig, values_digest
@@ -178,7 +178,7 @@ def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
             return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118 - no dict
     except (OSError, SafetensorError, ValueError, KeyError) as error:
         raise RunError(
-            f"{path} cannot be read ({error}). Train again into another folder."
+            f"{path} cannot be read ({why(error)}). Train again into another folder."
         ) from None
 
 

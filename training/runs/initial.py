@@ -23,7 +23,7 @@ from core.bundle import (
     classifier_names,
     head_names,
 )
-from core.errors import RunError
+from core.errors import RunError, why
 from training.runs.hub import PREFIX, fetch_weights
 
 IMAGENET: Final = "imagenet"
@@ -169,7 +169,7 @@ def _from_file(network: nn.Module, architecture: Architecture, file: Path) -> In
         tensors = safetensors.torch.load(data)
     except OSError as error:
         raise RunError(
-            f"The initial weights {file.name} cannot be read ({error.strerror}). Check --init."
+            f"The initial weights {file.name} cannot be read ({why(error)}). Check --init."
         ) from None
     except SafetensorError as error:
         raise RunError(

@@ -47,7 +47,8 @@ def before_start(store: JobStore, job: Job, classifier: Classifier | None) -> No
     if report is None:
         return
     section("What you added", _looked_at(report))
-    known, entries = store.labels(job), resources.source(store, job).entries
+    entries = resources.source(store, job).entries
+    known = store.labels(job).placed(entry.path for entry in entries)
     input_report(report, sum(bool(known.of(entry.id, entry.path)) for entry in entries))
     _first_pictures(store, job, report)
     if report.contradictions:

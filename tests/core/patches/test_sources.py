@@ -281,7 +281,7 @@ def test_files_that_the_split_does_not_list_and_ids_of_no_file_are_counted(tmp_p
         assert "split.csv: 1 id of 4 of no file here (0O2)." in source.notes
 
 
-@pytest.mark.parametrize("spoilt", [lambda i: f"b{i}", lambda i: f"C:\\set\\{i}.tif"])
+@pytest.mark.parametrize("spoilt", [lambda i: f"b{i}", lambda i: f"C:\\set\\b{i}.tif"])
 def test_labels_of_no_file_at_all_are_a_fault_that_shows_both_spellings(
     tmp_path: Path, spoilt: Callable[[str], str]
 ) -> None:
@@ -390,6 +390,25 @@ def test_a_csv_of_paths_keeps_its_order_and_may_be_confined(tmp_path: Path) -> N
     linked = read_all(open_source(inside, confine_to=inside))
     reasons = [i.reason for i in linked if isinstance(i, UnreadablePatch)]
     assert any("outside the folders" in reason for reason in reasons)
+
+
+@pytest.mark.parametrize("root", ["/home/a/data/", "C:\\data\\", "\\\\server\\share\\"])
+def test_a_csv_of_paths_of_another_machine_finds_the_files_beside_it(
+    tmp_path: Path, root: str
+) -> None:
+    write_patches(tmp_path / "set", 2)
+    table = tmp_path / "list.csv"
+    table.write_text(f"path\n{root}set/patch-001.png\n{root}set/patch-000.png\n", "utf-8")
+    with open_source(table) as source:
+        assert [source.read(row).sha256 for row in (0, 1)] == [
+            hashlib.sha256((tmp_path / "set" / f"patch-00{n}.png").read_bytes()).hexdigest()
+            for n in (1, 0)
+        ]
+        assert "2 paths in another folder matched by the ending" in " ".join(source.notes)
+    table.write_text(f"path\n{root}a/patch-001.png\n{root}b/patch-001.png\n", "utf-8")
+    (tmp_path / "set" / "patch-001.png").rename(tmp_path / "patch-001.png")
+    with open_source(table) as source, pytest.raises(SourceError, match="more than one path"):
+        source.require_consistent()
 
 
 @pytest.mark.parametrize("path", ["a\0b.png", "loop.png", "x" * 5000 + ".png", "../" * 40 + "a"])

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +11,15 @@ import pytest
 
 from core.errors import SourceError
 from core.files import no_formula, unguarded
-from core.tables import id_key, known_by_id, parse_label, parse_table, read_table, split_name
+from core.tables import (
+    KnownById,
+    id_key,
+    known_by_id,
+    parse_label,
+    parse_table,
+    read_table,
+    split_name,
+)
 
 PLAIN = {"id": ["a1", "b2"], "label": ["0", "1"], "slide": ["s1", ""]}
 
@@ -170,6 +179,49 @@ def test_ids_meet_files_whatever_their_spelling() -> None:
     assert known.of("x", "set/other/x.png") == {}
     assert known.of("y.v2", "y.v2.tif") == {"label": "1"}
     assert any("2 ids matched without the suffix" in note for note in known.notes)
+
+
+def labels(*ids: str) -> KnownById:
+    rows = "".join(f"{patch_id},{number % 2}\n" for number, patch_id in enumerate(ids))
+    return known_by_id(parse_table("t.csv", f"id,label\n{rows}".encode()), ["label"])
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ("train/x.tif", "train/y.tif", "z.tif"),
+        ("mine/train/x.tif", "mine/train/y.tif"),
+        ("x.tif", "y.tif"),
+    ],
+)
+@pytest.mark.parametrize("root", ["/home/a/data/", "C:\\data\\", "data/"])
+def test_ids_that_are_paths_of_another_machine_meet_files_by_their_ending(
+    root: str, paths: Sequence[str]
+) -> None:
+    known = labels(f"{root}train/x.tif", f"{root}train/y.tif").placed(paths)
+    assert [known.of(Path(path).stem, path).get("label") for path in paths[:2]] == ["0", "1"]
+    assert any("2 paths in another folder matched by the ending" in one for one in known.notes)
+    assert not known.contradictions
+
+
+def test_of_paths_of_another_machine_the_longest_ending_counts_and_a_doubtful_one_is_refused() -> (
+    None
+):
+    both = labels("/a/s1/x.tif", "/a/s2/x.tif")
+    apart = both.placed(["s1/x.tif", "s2/x.tif"])
+    assert [apart.of("x", f"s{n}/x.tif")["label"] for n in (1, 2)] == ["0", "1"]
+    alone = both.placed(["x.tif"])
+    assert not alone.of("x", "x.tif")
+    assert "2 paths in another folder that may be of one patch (/a/s1/x.tif)" in (
+        " ".join(alone.contradictions)
+    )
+    elsewhere = labels("/a/s1/x.tif").placed(["s2/x.tif", "s3/y.tif"])
+    assert not elsewhere.of("x", "s2/x.tif")
+
+
+def test_a_path_says_more_than_a_name() -> None:
+    known = labels("x", "b/x")
+    assert [known.of("x", path)["label"] for path in ("x.tif", "b/x.tif")] == ["0", "1"]
 
 
 def test_repeats_are_counted_and_contradictions_named() -> None:

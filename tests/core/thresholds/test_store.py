@@ -71,7 +71,7 @@ def test_a_lock_that_a_full_disk_stopped_is_no_lock(
 
     with monkeypatch.context() as patched:
         patched.setattr("core.files.os.fsync", fsync)
-        with pytest.raises(DiskError, match="could not be written: No space left"):
+        with pytest.raises(DiskError, match="could not be written: the disk is full"):
             store.lock(decision(toy_classifier, threshold=0.4), by="Dr B")
     assert store.in_force(weights) == first
     assert (store.versions(weights), store.faults(weights)) == ([first], [])

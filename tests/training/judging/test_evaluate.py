@@ -133,7 +133,67 @@ def test_only_the_patches_that_both_scored_are_compared(tmp_path: Path) -> None:
     )
     found = contest(one, other)
     assert found.patches == 300
-    assert any("100 patches of b.csv" in note for note in found.notes)
+    assert any("100 of 400 patches of b" in note for note in found.notes)
+
+
+def test_what_a_comparison_leaves_out_is_said_with_its_numbers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = write_scores(tmp_path / "a.csv", 1, 1.5)
+    other = write_scores(tmp_path / "b.csv", 2, 1.5).iloc[50:].copy()
+    other.loc[other.index[:10], "slide"] = "elsewhere"
+    other.to_csv(tmp_path / "b.csv", index=False)
+    command = ["evaluate", str(tmp_path / "a.csv"), "--against", str(tmp_path / "b.csv")]
+    assert main([*command, "--out", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr().out
+    assert "Compared on the 350 patches of 18 known slides that both scored" in said
+    assert "50 of 400 patches of a.csv are not in the other" in said
+    assert "among them all of 2 of its 20 slides" in said
+    assert "10 of 350 patches are of another slide in b.csv than in a.csv" in said
+    assert len(table) == 400
+
+
+@pytest.mark.parametrize("lost", ["zeros", "folders"])
+def test_ids_that_two_tables_spell_otherwise_are_paired_and_counted(
+    tmp_path: Path, lost: str
+) -> None:
+    table = write_scores(tmp_path / "a.csv", 1, 1.5)
+    kept = [f"{n:04d}" for n in range(400)] if lost == "zeros" else table["id"]
+    bare = range(400) if lost == "zeros" else [f"C:\\d\\{one}.tif" for one in table["id"]]
+    table.assign(id=kept).to_csv(tmp_path / "a.csv", index=False)
+    table.assign(id=bare).to_csv(tmp_path / "b.csv", index=False)
+    one, other = (
+        open_subject(tmp_path / name, ScoringOptions(), tmp_path) for name in ("a.csv", "b.csv")
+    )
+    for first, second in ((one, other), (other, one)):
+        found = contest(first, second)
+        assert (found.patches, found.metrics["auroc"].difference.value) == (400, 0.0)
+        assert any("400 ids spelt otherwise" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("root", ["", "/home/a/"])
+def test_scores_meet_a_data_set_though_their_ids_are_spelt_otherwise(
+    kaggle: Path, tmp_path: Path, root: str
+) -> None:
+    data = shutil.copytree(kaggle, tmp_path / "data")
+    for number, file in enumerate(sorted((data / "train").iterdir())):
+        for name in ("train_labels.csv", "patch_id_wsi.csv", "split.csv"):
+            text = (data / name).read_text("utf-8")
+            (data / name).write_text(text.replace(file.stem, f"{number:05d}"), "utf-8")
+        file.rename(file.with_stem(f"{number:05d}"))
+    count = len(list((data / "train").iterdir()))
+    ids = [f"{root}train/{n:05d}.tif" if root else f"{n}" for n in range(count)]
+    scores = tmp_path / "scores.csv"
+    lines = (f"{one},{n / count}\n" for n, one in enumerate(ids))
+    scores.write_text("id,prob_tumour\n" + "".join(lines))
+    options = ScoringOptions(data=data, split="all")
+    found = open_subject(scores, options, tmp_path).scores
+    labels = pd.read_csv(data / "train_labels.csv", dtype=str).set_index("id")["label"]
+    rows = np.rint(found.evidence.scores * count).astype(int)
+    assert len(rows) == count
+    assert found.evidence.labels.tolist() == [int(labels[f"{row:05d}"]) for row in rows]
+    said = "matched by the ending" if root else "without the zeros"
+    assert any(f"{count} " in note and said in note for note in found.notes)
 
 
 def test_other_labels_for_the_same_patches_are_no_comparison(tmp_path: Path) -> None:

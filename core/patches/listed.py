@@ -1,0 +1,123 @@
+"""A table that lists the files of patches, written here, on Windows or on another machine."""
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from core.patches.files import FilesSource
+from core.patches.naming import shown_path, stem
+from core.patches.patch import PatchEntry
+from core.tables import (
+    SLIDE_COLUMNS,
+    counted,
+    endings,
+    id_key,
+    matched_by_ending,
+    parse_label,
+    read_table,
+    spelled,
+)
+
+_FROM_THE_ROOT: Final = re.compile(r"[\\/]|[A-Za-z]:[\\/]")
+
+
+def csv_source(table: Path, *, confine_to: Path | None = None) -> FilesSource:
+    """Return the files that a CSV lists, in its order.
+
+    Args:
+        table: CSV with a column `path` (relative to the CSV's folder, or absolute; one of another
+            machine is found below that folder by its longest ending, unless confined), optional
+            `id`, `label` (0 or 1), `slide` or `wsi`, `split`.
+        confine_to: If given, files outside are refused row by row.
+
+    Raises:
+        SourceError: The CSV cannot be read or has no column `path`.
+    """
+    rows = read_table(table, required=["path"])
+    known, said = spelled(rows, ("path", "id", "label", *SLIDE_COLUMNS, "split"))
+    nothing = [""] * len(rows.rows)
+    slides = next((known[name] for name in SLIDE_COLUMNS if name in known), nothing)
+    columns = (known["path"], *(known.get(name, nothing) for name in ("id", "label", "split")))
+    files: list[tuple[PatchEntry, Path | None]] = []
+    backslashes = 0
+    told: dict[str, list[PatchEntry]] = {}
+    moved: dict[str, str] = {}
+    for path, patch_id, label, split, slide in zip(*columns, slides, strict=True):
+        shown = shown_path(path)
+        entry = PatchEntry(
+            id=patch_id or stem(shown),
+            path=shown,
+            label=parse_label(label, table.name),
+            slide=slide or None,
+            split=split or None,
+        )
+        file = table.parent / path
+        if "\\" in path and not file.exists():  # written on Windows
+            file = table.parent / path.replace("\\", "/")
+            backslashes += 1
+        absolute = confine_to is None and _FROM_THE_ROOT.match(path)
+        if absolute and not os.path.exists(file):  # noqa: PTH110 - never raises
+            found = _moved(path, table.parent)
+            if found is not None:
+                file = found
+                moved[os.path.normpath(file)] = shown
+        told.setdefault(os.path.normpath(file), []).append(entry)
+        files.append((entry, file))
+    source = FilesSource(table.name, "csv", files, confine_to=confine_to)
+    repeated = len(files) - len(told)
+    source.notes = (*rows.notes, *said, *_path_notes(table.name, backslashes, repeated))
+    if moved:
+        place = min(moved)
+        here = shown_path(os.path.relpath(place, table.parent))
+        source.notes += (matched_by_ending(table.name, len(moved), moved[place], here),)
+    by_id: dict[str, list[PatchEntry]] = {}
+    for entry, _ in files:
+        by_id.setdefault(id_key(entry.id), []).append(entry)
+    source.contradictions = (
+        *_contradictions(table.name, "path", told),
+        *_one_for_two(table.name, moved, told),
+        *(_contradictions(table.name, "id", by_id) if "id" in known else ()),
+    )
+    return source
+
+
+def _moved(path: str, folder: Path) -> Path | None:
+    """The file below a folder whose path ends most like one that was written on another machine."""
+    tails = endings(path.replace("\\", "/"))[1:]
+    there = (folder / tail for tail in tails if tail and ".." not in tail.split("/"))
+    return next((file for file in there if os.path.isfile(file)), None)  # noqa: PTH113 - likewise
+
+
+def _one_for_two(
+    name: str, moved: Iterable[str], told: Mapping[str, Sequence[PatchEntry]]
+) -> Iterator[str]:
+    """Say which file several paths end in: nobody can say of which it is."""
+    both = [place for place in moved if len({entry.path for entry in told[place]}) > 1]
+    if both:
+        paths = sorted({entry.path for entry in told[both[0]]})
+        yield (
+            f"{name} has {counted(len(both), 'file')} that more than one path ends in "
+            f"({paths[0]} and {paths[1]})."
+        )
+
+
+def _path_notes(name: str, backslashes: int, repeated: int) -> Iterator[str]:
+    if backslashes:
+        yield f"{name}: {counted(backslashes, 'path')} with backslashes read as folders."
+    if repeated:
+        yield f"{name}: {counted(repeated, 'row')} with a path listed before."
+
+
+def _contradictions(
+    name: str, what: str, rows: Mapping[str, Sequence[PatchEntry]]
+) -> Iterator[str]:
+    """What a table says in two ways of one path or one id."""
+    for column in ("label", "slide", "split"):
+        both = [same[0] for same in rows.values() if len({getattr(e, column) for e in same}) > 1]
+        if both:
+            yield (
+                f"{name} gives {counted(len(both), what)} more than one {column} "
+                f"({getattr(both[0], what)})."
+            )
