@@ -267,13 +267,13 @@ class Plan:
         seconds: Time of the whole course; the students' steps are cut to fit.
     """
 
-    trunk_steps: int = 1400
-    branch_steps: int = 1000
-    branches: int = 3
-    student_steps: int = 1500
+    trunk_steps: Whole = 1400
+    branch_steps: Whole = 1000
+    branches: Whole = 3
+    student_steps: Whole = 1500
     students: Annotated[tuple[float, ...], Parameter(consume_multiple=True)] = (0.0,)
-    small: Annotated[tuple[int, ...], Parameter(consume_multiple=True)] = ()
-    small_steps: int = 1500
+    small: Annotated[tuple[Whole, ...], Parameter(consume_multiple=True)] = ()
+    small_steps: Whole = 1500
     seconds: float | None = None
 
     def __post_init__(self) -> None:
@@ -301,7 +301,7 @@ class CourseOptions(MachineOptions):
     out: Path
     recipe: NamedRecipe = field(default_factory=lambda: _default_recipe(COURSE_RECIPE))
     init: str = ""
-    seed: int = 0
+    seed: Whole = 0
     plan: Annotated[Plan, Flat] = field(default_factory=Plan)
 
     def __post_init__(self) -> None:
