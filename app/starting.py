@@ -8,13 +8,12 @@ import os
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import streamlit as st
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.guard import HTTP_ONLY, Guard
@@ -29,6 +28,8 @@ _FIRST_PAGE_S: Final = 1.0
 
 def parts() -> dict[str, Any]:
     """Return what `st.App` is given beside the script of the pages."""
+    from app.resources.addresses import routes  # noqa: PLC0415 - light; no library is loaded
+
     spare_the_garbage_collector()
     try:
         log.begin(os.environ)
@@ -38,16 +39,8 @@ def parts() -> dict[str, Any]:
     return {
         "lifespan": _getting_ready,
         "middleware": [Middleware(Guard, api=_ApiLater())],
-        "routes": _routes(),
+        "routes": routes(),
     }
-
-
-def _routes() -> Sequence[BaseRoute]:
-    """Return what is served beside the pages, in the same process and on the same port."""
-    from app.resources.desks import desk_routes  # noqa: PLC0415 - light; no library is loaded
-    from app.resources.tiles import tile_routes  # noqa: PLC0415 - light; no library is loaded
-
-    return [*tile_routes(), *desk_routes()]
 
 
 class _ApiLater:
@@ -63,21 +56,11 @@ class _ApiLater:
         await self._made[0](scope, receive, send)
 
     def _make(self) -> None:
-        from app import resources  # noqa: PLC0415 - the model brings the libraries
-        from app.api import create_api  # noqa: PLC0415
-        from app.api.served import Served, open_slides  # noqa: PLC0415
-        from app.api.work import Jobs, Kind, of_stores  # noqa: PLC0415
-
-        chosen = resources.settings()
-
-        def jobs() -> Mapping[Kind, Jobs]:
-            slides = open_slides(lambda: resources.slide_store(chosen))
-            return of_stores(resources.job_store(chosen), slides)
+        from app.api import create_api  # noqa: PLC0415 - the model brings the libraries
 
         with self._making:
             if not self._made:
-                works = Served(chosen, lambda: resources.classifier(chosen), jobs)
-                self._made.append(create_api(works))
+                self._made.append(create_api())
 
 
 @asynccontextmanager

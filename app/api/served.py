@@ -4,24 +4,20 @@ import asyncio
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from fastapi import Request
 from starlette.exceptions import HTTPException
 
+from app import resources
 from app.api.access import CALLER
 from app.api.batching import Batcher, ModelKey
 from app.api.work import Jobs, Kind, of_stores
-from app.resources.installation import guard_jobs
-from core.engine import Precision
 from core.errors import NodelensError
 from core.explanation import Explainer
-from core.jobs import JobStore
-from core.scoring import Classifier, apply_locked_point, open_classifier
+from core.scoring import Classifier
 from core.settings import Settings
-from core.thresholds import OperatingPointStore
 
 if TYPE_CHECKING:
     from core.slides.store import SlideStore
@@ -78,49 +74,17 @@ def caller(request: Request) -> str:
     return str(request.scope[CALLER])
 
 
-def open_slides(opened: Callable[[], "SlideStore"]) -> "SlideStore | None":
-    """Return a store of slides, None where the extra `slides` is not installed."""
-    try:
-        return opened()
-    except ImportError:
-        return None
-
-
-def _slides(settings: Settings) -> "SlideStore":
-    from core.slides.store import SlideStore  # noqa: PLC0415 - needs the extra `slides`
-
-    settings.slides_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    store = SlideStore(settings.slides_dir, server_roots=settings.server_roots)
-    guard_jobs(store.jobs, settings.keep_days)
-    return store
-
-
 def of_this_installation(settings: Settings) -> Served:
-    """Return a service that opens model and jobs by itself, for a process of its own."""
-    opening = threading.Lock()
+    """Return a service with the model and the jobs of the pages: opened once for both."""
 
-    @cache
-    def opened() -> Classifier:
-        return open_classifier(
-            settings.model_dir,
-            device=settings.device,
-            precision=Precision(settings.precision),
-            graphs=settings.graphs_dir,
-        )
-
-    def current() -> Classifier:
-        with opening:  # two requests must not open it twice
-            shipped = opened()
-        points = OperatingPointStore(settings.operating_points_dir)
-        locked = points.in_force(shipped.bundle.card.weights_sha256)
-        return shipped if locked is None else apply_locked_point(shipped, locked)
-
-    @cache
     def jobs() -> Mapping[Kind, Jobs]:
-        settings.jobs_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        store = JobStore(settings.jobs_dir, server_roots=settings.server_roots)
-        guard_jobs(store, settings.keep_days)
-        slides = open_slides(lambda: _slides(settings))
-        return of_stores(store, slides)
+        return of_stores(resources.job_store(settings), _slides(settings))
 
-    return Served(settings, current, jobs)
+    return Served(settings, lambda: resources.classifier(settings), jobs)
+
+
+def _slides(settings: Settings) -> "SlideStore | None":
+    try:
+        return resources.slide_store(settings)
+    except ImportError:  # without the extra `slides`
+        return None

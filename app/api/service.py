@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import HTMLResponse
 from fastapi.security import HTTPBearer
 from pydantic import BaseModel
+from streamlit import logger as streamlit_log
 
 from app.api.access import Access, Gate
 from app.api.jobs import jobs
@@ -161,6 +162,7 @@ def _name_problems(api: FastAPI) -> None:
 async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
     """Open the model while nobody waits yet; what goes wrong is told to whoever asks."""
     log.begin(os.environ)
+    streamlit_log.set_log_level("ERROR")  # its caches remark that there is no page
     service: Served = api.state.served
     opening = asyncio.create_task(service.classifier())
     opening.add_done_callback(lambda task: task.cancelled() or task.exception())

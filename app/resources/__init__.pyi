@@ -1,3 +1,6 @@
+from .addresses import OpenDesk as OpenDesk
+from .addresses import hide_slide as hide_slide
+from .addresses import open_desk as open_desk
 from .audits import audit_distribution as audit_distribution
 from .audits import audit_looks as audit_looks
 from .audits import audit_picture as audit_picture
@@ -17,8 +20,6 @@ from .batches import rows as rows
 from .batches import scored_batch as scored_batch
 from .batches import source as source
 from .batches import thumbnails as thumbnails
-from .desks import OpenDesk as OpenDesk
-from .desks import open_desk as open_desk
 from .explanations import explained as explained
 from .explanations import explainer as explainer
 from .explanations import halves as halves
@@ -56,4 +57,3 @@ from .thresholds import csv_study as csv_study
 from .thresholds import labelled_patches as labelled_patches
 from .thresholds import run_study as run_study
 from .thresholds import stability as stability
-from .tiles import hide_slide as hide_slide

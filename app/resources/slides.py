@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from app.resources import tiles
+from app.resources.addresses import ShownSlide, show_slide
 from app.resources.caching import cached_by, file_stamp
 from app.resources.installation import guard_jobs
 from core.errors import SourceError
@@ -95,11 +95,11 @@ def slide_summary(store: SlideStore, job: Job) -> dict[str, Any]:
 
 def slide_address(store: SlideStore, job: Job) -> str:
     """Return where the page of its owner fetches a slide's tiles and cells."""
-    shown = tiles.ShownSlide(
+    shown = ShownSlide(
         lambda level, column, row: _tile(store, job, level, column, row),
         lambda: cells_for_viewer(slide_cells(store, job)),
     )
-    return tiles.show_slide(job.id, shown)
+    return show_slide(job.id, shown)
 
 
 def cells_for_viewer(cells: Cells) -> bytes:

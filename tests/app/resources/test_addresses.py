@@ -6,7 +6,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from app.resources.tiles import ShownSlide, hide_slide, show_slide, tile_routes
+from app.resources.addresses import ShownSlide, hide_slide, routes, show_slide
 from core.errors import SourceError
 
 
@@ -24,7 +24,7 @@ def address() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def client() -> TestClient:
-    return TestClient(Starlette(routes=tile_routes()))
+    return TestClient(Starlette(routes=routes()))
 
 
 def test_whoever_was_told_the_address_gets_tiles_and_cells(
