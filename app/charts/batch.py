@@ -1,13 +1,13 @@
-"""Figures of a batch and of the model's validation; no Streamlit in here."""
+"""The histogram of a batch; no Streamlit in here."""
 
 from itertools import pairwise
 from typing import Final
 
 import plotly.graph_objects as go
 
-from app.charts.palette import Colours, dress, guide, outcome_colours
+from app.charts.palette import Colours, dress, outcome_colours
 from core.scoring import Outcome
-from core.statistics import Curve, Histogram
+from core.statistics import Histogram
 
 _STRIP_PX: Final = 84
 """A strip above the picture: the patch has to fit below it on a small screen."""
@@ -72,39 +72,3 @@ _CALLED: Final = {
     Outcome.GREY_ZONE: "grey zone, no call",
     Outcome.TUMOUR: "called tumour",
 }
-
-
-def roc(
-    curve: Curve, *, point: tuple[float, float] | None, colours: Colours, height_px: int = 300
-) -> go.Figure:
-    """Return a ROC curve with the operating point (false-positive rate, sensitivity) on it."""
-    figure = go.Figure()
-    guide(figure, [0, 1], [0, 1], "chance", colours)
-    figure.add_scatter(
-        x=curve.x,
-        y=curve.y,
-        mode="lines",
-        line={"color": colours.accent, "width": 2.5},
-        hovertemplate="Sensitivity %{y:.3f}<br>False-positive rate %{x:.3f}<extra></extra>",
-        name="ROC",
-    )
-    if point is not None:
-        figure.add_scatter(
-            x=[point[0]],
-            y=[point[1]],
-            mode="markers",
-            marker={
-                "color": colours.tumour,
-                "size": 11,
-                "symbol": "diamond",
-                "line": {"color": colours.ink, "width": 1},
-            },
-            hovertemplate="Threshold: sensitivity %{y:.3f}, false-positive rate %{x:.3f}"
-            "<extra></extra>",
-            name="threshold",
-        )
-    dress(figure, colours, height_px=height_px)
-    figure.update_layout(showlegend=False)
-    figure.update_xaxes(title_text="False-positive rate (1 − specificity)", range=[-0.01, 1.01])
-    figure.update_yaxes(title_text="Sensitivity", range=[-0.01, 1.02])
-    return figure

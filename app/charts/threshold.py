@@ -114,8 +114,23 @@ def histogram(found: Histogram[int], *, in_force: float | None, colours: Colours
     return figure
 
 
-def roc(curve: Curve, *, in_force: Confusion | None, colours: Colours) -> go.Figure:
-    """Return the ROC curve, thinned for drawing, with the operating point in force."""
+def roc(
+    curve: Curve,
+    *,
+    point: tuple[float, float] | None,
+    colours: Colours,
+    named: str = _LOCKED,
+    height_px: int = HEIGHT_PX,
+) -> go.Figure:
+    """Return a ROC curve, thinned for drawing, with an operating point on it.
+
+    Args:
+        curve: False-positive rate and sensitivity.
+        point: The same two of the operating point; None for none.
+        colours: Of the page.
+        named: What the operating point is.
+        height_px: Of the figure.
+    """
     figure = go.Figure()
     guide(figure, [0, 1], [0, 1], "chance", colours)
     _curve(
@@ -124,9 +139,10 @@ def roc(curve: Curve, *, in_force: Confusion | None, colours: Colours) -> go.Fig
         "Threshold %{customdata[0]:.4f}<br>sensitivity %{y:.3f}, false-positive rate %{x:.3f}",
         colours,
     )
-    if in_force is not None:
-        _point_in_force(figure, 1 - in_force.specificity, in_force.sensitivity, colours)
+    if point is not None:
+        _mark_point(figure, *point, named, colours)
     _dress(figure, colours, x="False-positive rate (1 − specificity)", y="Sensitivity")
+    figure.update_layout(height=height_px)
     return figure
 
 
@@ -143,7 +159,7 @@ def precision_recall(
         colours,
     )
     if in_force is not None:
-        _point_in_force(figure, in_force.sensitivity, in_force.ppv, colours)
+        _mark_point(figure, in_force.sensitivity, in_force.ppv, _LOCKED, colours)
     _dress(figure, colours, x="Sensitivity (recall)", y="Precision (PPV)")
     return figure
 
@@ -242,19 +258,19 @@ def _curve(figure: go.Figure, curve: Curve, hover: str, colours: Colours) -> Non
     figure.update_yaxes(range=[-0.02, 1.03])
 
 
-def _point_in_force(figure: go.Figure, x: float, y: float, colours: Colours) -> None:
+def _mark_point(figure: go.Figure, x: float, y: float, name: str, colours: Colours) -> None:
     figure.add_scatter(
         x=[x],
         y=[y],
         mode="markers",
-        name=_LOCKED,
+        name=name,
         marker={
             "symbol": "diamond-open",
             "size": 12,
             "color": colours.ink,
             "line": {"width": 1.5},
         },
-        hovertemplate=f"{_LOCKED}<extra></extra>",
+        hovertemplate=f"{name}<extra></extra>",
     )
 
 

@@ -5,13 +5,12 @@ from typing import Final
 
 import streamlit as st
 
-from app import charts, resources
+from app import resources
 from app.screens.batch import words
 from app.screens.batch.browser import browser
 from app.screens.shared.pager import page_of, pager
-from app.screens.shared.parts import chart, empty, section, table, with_small
+from app.screens.shared.parts import empty, roc_chart, section, table, with_small
 from app.screens.shared.sources import add_labels
-from app.state import widgets
 from core.explanation import Decisive
 from core.jobs import Job, JobStore
 from core.scoring import LabelCheck, ScoreRow
@@ -26,7 +25,6 @@ _NAMES: Final = {
     "npv": "NPV, at this batch's mix",
     "accuracy": "Accuracy",
 }
-_ROC_PX: Final = 220
 
 
 def against_labels(
@@ -54,14 +52,14 @@ def against_labels(
     with numbers:
         _rates(check)
     with curve:
-        false_alarms = 1 - check.rates["specificity"].value
-        figure = charts.roc(
+        roc_chart(
             check.roc,
-            point=(false_alarms, check.rates["sensitivity"].value),
-            colours=charts.palette(dark=widgets.is_dark()),
-            height_px=_ROC_PX,
+            sensitivity=check.rates["sensitivity"].value,
+            specificity=check.rates["specificity"].value,
+            named="threshold of the batch",
+            key=f"roc-{job.id}",
+            alt="ROC curve of the batch, with its threshold",
         )
-        chart(figure, f"roc-{job.id}", "ROC curve of the batch, with its threshold")
     _calls(check)
     st.caption(_said(check, rows))
     wrong = [*check.missed, *check.false_alarms]

@@ -5,15 +5,13 @@ import streamlit as st
 from app import charts
 from app.charts import threshold as figures
 from app.screens.here import words
-from app.screens.shared.parts import bullets, chart, plain, section, table, with_small
+from app.screens.shared.parts import bullets, chart, plain, roc_chart, section, table, with_small
 from app.state import widgets
 from core.local import Claim, Findings, calibration_sentences, suffices_sentence, unlike_sentence
 from core.local.sentences import NAMES
 from core.statistics import Measured
 from core.thresholds import ThresholdStudy
 from core.wording import NOTHING, interval_text, number, percent, percent_interval
-
-_ROC_PX = 240
 
 
 def rates(study: ThresholdStudy, found: Findings) -> None:
@@ -36,13 +34,14 @@ def rates(study: ThresholdStudy, found: Findings) -> None:
             st.info(enough, icon=":material/straighten:")
     with curve:
         shipped = found.shipped
-        figure = charts.roc(
+        roc_chart(
             study.roc,
-            point=(1 - shipped.specificity.value, shipped.sensitivity.value),
-            colours=charts.palette(dark=widgets.is_dark()),
-            height_px=_ROC_PX,
+            sensitivity=shipped.sensitivity.value,
+            specificity=shipped.specificity.value,
+            named="shipped threshold",
+            key="here-roc",
+            alt=words.ROC_ALT,
         )
-        chart(figure, "here-roc", words.ROC_ALT)
 
 
 def transfer(study: ThresholdStudy, found: Findings) -> None:

@@ -7,23 +7,23 @@ from typing import Final
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import charts, resources
+from app import resources
 from app.screens.overview import words
-from app.screens.shared.model import architecture_words, latest_decision
+from app.screens.shared.model import latest_decision
 from app.screens.shared.parts import (
     Stat,
     bullets,
-    chart,
     facts,
     page_title,
     patch_picture,
+    roc_chart,
     section,
     show_problem,
     stat_strip,
     table,
 )
 from app.screens.shared.sources import try_samples
-from app.state import address, widgets
+from app.state import address
 from core.bundle import Card, OperatingPoint, metric_name
 from core.bundle.card import TrainingDomain
 from core.engine import Engine
@@ -140,7 +140,7 @@ class ByTheCard:
                     ("Model ID", classifier.model_id),
                     (
                         "Network",
-                        f"{architecture_words(card)}; {parameters / 1e6:.1f} million parameters",
+                        f"{card.architecture.name}, {parameters / 1e6:.1f} million parameters",
                     ),
                     (
                         "Self-test",
@@ -242,10 +242,9 @@ def _roc(folder: Path, card: Card, point: OperatingPoint) -> None:
         return
     curve, patches = roc_curve(counts).thinned(300), counts.positives + counts.negatives
     confusion = counts.confusion(point.threshold)
-    place = (1 - confusion.value("specificity"), confusion.value("sensitivity"))
-    figure = charts.roc(curve, point=place, colours=charts.palette(dark=widgets.is_dark()))
-    chart(figure, "overview-roc", words.ROC_ALT)
-    st.caption(words.ROC.format(patches=patches, sensitivity=place[1], specificity=1 - place[0]))
+    rates = {name: confusion.value(name) for name in ("sensitivity", "specificity")}
+    roc_chart(curve, **rates, named="current threshold", key="overview-roc", alt=words.ROC_ALT)
+    st.caption(words.ROC.format(patches=patches, **rates))
 
 
 def what_it_is_not_for(card: Card) -> None:

@@ -1,7 +1,5 @@
 """The current model, or why there is none, and what was decided on whether it is used here."""
 
-from typing import Final
-
 import streamlit as st
 
 from app import resources
@@ -13,22 +11,6 @@ from core.errors import NodelensError
 from core.local import LocalDecision
 from core.scoring import Classifier
 from core.settings import Settings
-
-_FAMILIES: Final = {
-    "resnet": "a residual convolutional network",
-    "resnext": "a residual convolutional network",
-    "wide_resnet": "a residual convolutional network",
-    "densenet": "a densely connected convolutional network",
-    "efficientnet": "a compact convolutional network",
-    "tf_efficientnet": "a compact convolutional network",
-    "test_efficientnet": "a tiny convolutional network for tests",
-    "mobilenet": "a small convolutional network",
-    "convnext": "a modern convolutional network",
-    "regnet": "a convolutional network",
-    "vit": "a vision transformer",
-    "deit": "a vision transformer",
-    "swin": "a vision transformer with shifted windows",
-}
 
 
 def settings_or_stop() -> Settings:
@@ -48,15 +30,6 @@ def classifier_or_problem(settings: Settings) -> Classifier | None:
         show_problem(error)
         st.info(words.NO_MODEL, icon=":material/info:")
         return None
-
-
-def architecture_words(card: Card) -> str:
-    """Return what kind of network a card describes, in plain words."""
-    name = card.architecture.name
-    family = next(
-        (words for start, words in _FAMILIES.items() if name.startswith(start)), "a neural network"
-    )
-    return f"{name}, {family}"
 
 
 def decision_text(decision: LocalDecision) -> str:

@@ -9,8 +9,11 @@ import plotly.graph_objects as go
 import streamlit as st
 from markupsafe import Markup, escape
 
+from app import charts
+from app.state import widgets
 from core.errors import NodelensError
 from core.scoring.results import Outcome
+from core.statistics import Curve
 
 if TYPE_CHECKING:  # slides need their extra
     from core.jobs import JobProgress
@@ -25,6 +28,7 @@ TONES: Final[dict[Outcome, Tone]] = {
 }
 """Which colour marks an outcome."""
 _SHORT_NAME: Final = 60
+_ROC_PX: Final = 240
 
 
 @dataclass(frozen=True)
@@ -268,3 +272,26 @@ def chart(figure: go.Figure, key: str, alt: str, **more: Any) -> None:  # noqa: 
     """
     config = {"displayModeBar": False}
     st.plotly_chart(figure, theme=None, key=key, alt=alt, **({"config": config} | more))
+
+
+def roc_chart(
+    curve: Curve, *, sensitivity: float, specificity: float, named: str, key: str, alt: str
+) -> None:
+    """Draw a ROC curve with one threshold on it.
+
+    Args:
+        curve: Of the patches.
+        sensitivity: At the threshold, like the specificity.
+        specificity: Likewise.
+        named: What the threshold is.
+        key: Of the chart.
+        alt: What it shows, read out.
+    """
+    figure = charts.roc(
+        curve,
+        point=(1 - specificity, sensitivity),
+        colours=charts.palette(dark=widgets.is_dark()),
+        named=named,
+        height_px=_ROC_PX,
+    )
+    chart(figure, key, alt)

@@ -38,7 +38,7 @@ def batch_part(scene: Scene, snapshot: Snapshot, *, pictures: bool) -> None:
     point = scene.current
     if scene.batch is None or scene.batch.versions in {(), (point.name,)}:
         return
-    applied = scene.point_for_batch(scene.classifier)
+    applied = scene.point_for_batch
     if applied is None or scene.job is None:
         return
     with st.container(horizontal=True, vertical_alignment="center", key="nl-follow"):

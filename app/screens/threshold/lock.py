@@ -80,7 +80,7 @@ def _dialog(scene: Scene) -> None:
         st.checkbox(words.LOCK_OWN.format(model=scene.card.model_id), key="lock-own")
     who.name_field(words.LOCK_NAME, "lock-name", max_chars=_NAME_CHARS)
     st.checkbox("Use it for new scores from now on", value=True, key="lock-use")
-    if scene.batch is not None and scene.point_for_batch(scene.classifier):
+    if scene.batch is not None and scene.point_for_batch:
         st.checkbox(words.LOCK_APPLY.format(name=plain(scene.batch.name)), True, key="lock-apply")
     own = bool(scores.model_id) or bool(widgets.chosen("lock-own"))
     st.button(

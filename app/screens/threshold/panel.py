@@ -128,23 +128,30 @@ def standing(scene: Scene, threshold: float, lower: float | None) -> Markup:
     """Return whether this threshold is only tried, or locked, or in use."""
     point = scene.current
     by = chosen_by(scene.study, scene.assumptions)
-    # Thresholds that read the same are the same to whoever reads them: a rule's lies at the score
-    # itself, the shipped one a trifle below it.
-    tried = numbers.place(threshold, lower)
+    tried = _rounded(threshold, lower)
     current = numbers.place(point.threshold, point.lower_threshold)
     now = Markup("<b>{}</b> at {}.").format(point.name, current)
     if not scene.comparable:
         kind = "training run" if scene.study.scores.source is Source.RUN else "other scores"
         return _standing("exploring", f"exploring, {kind}", f"{by} {words.NOT_COMPARABLE}")
-    if tried == current:
+    if tried == _rounded(point.threshold, point.lower_threshold):
         lock = "" if point.version == SHIPPED else "🔒 "
         return _standing("locked", f"{lock}{point.name}", f"{words.IS_CURRENT} {point.rule}")
     for locked in reversed(scene.versions):
-        if tried == numbers.place(locked.threshold, locked.lower_threshold):
+        if tried == _rounded(locked.threshold, locked.lower_threshold):
             text = Markup("Locked by {}, {} {}").format(locked.locked_by, words.NOT_IN_USE, now)
             return _standing("locked", f"🔒 {locked.operating_point.name}", text)
     text = Markup("{} {} {}").format(by, words.NOT_LOCKED, now)
     return _standing("exploring", "exploring", text)
+
+
+def _rounded(threshold: float, lower: float | None) -> tuple[float, float | None]:
+    """Return an operating point as the page shows it.
+
+    Points that read the same are the same to whoever reads them: a rule's threshold lies at a
+    score itself, the shipped one a trifle below it.
+    """
+    return round(threshold, 4), None if lower is None else round(lower, 4)
 
 
 def _standing(kind: str, badge: str, text: str) -> Markup:
@@ -158,6 +165,7 @@ def essential_figures(scene: Scene) -> None:
     study, point = scene.study, scene.current
     colours = charts.palette(dark=widgets.is_dark())
     at_point = study.table.confusion(point.threshold) if scene.comparable else None
+    place = None if at_point is None else (1 - at_point.specificity, at_point.sensitivity)
     area = study.auroc
     roc, recall, histogram = st.columns(3, gap="medium")
     with roc:
@@ -167,7 +175,7 @@ def essential_figures(scene: Scene) -> None:
             f"ROC, area {area.value:.3f}",
             f"95 % {'over slides' if area.by_slides else 'by patches'} "
             f"{numbers.span(area, digits=3)}",
-            figures.roc(study.roc, in_force=at_point, colours=colours),
+            figures.roc(study.roc, point=place, colours=colours),
         )
     with recall:
         _figure(

@@ -78,11 +78,12 @@ class Scene:
         temperature = self.study.scores.temperature or self.classifier.temperature
         return resources.scored_batch(self.jobs, self.job, temperature)
 
-    def point_for_batch(self, classifier: Classifier) -> AppliedPoint | None:
-        """Return the point of a model if the rows of the batch can be called at it, else None."""
+    @property
+    def point_for_batch(self) -> AppliedPoint | None:
+        """The current point if the rows of the batch can be called at it, else None."""
         if self.job is None:
             return None
-        point = AppliedPoint.of(classifier)
+        point = AppliedPoint.of(self.classifier)
         rows = resources.rows(self.jobs, self.job)
         return point if rows and point.fits(rows) else None
 

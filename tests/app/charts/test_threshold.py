@@ -25,7 +25,9 @@ def drawn(study: ThresholdStudy) -> dict[str, go.Figure]:
     scores = study.scores_for(curve.probabilities, 0.05)
     return {
         "histogram": figures.histogram(study.histogram, in_force=0.4, colours=colours),
-        "roc": figures.roc(study.roc, in_force=at_point, colours=colours),
+        "roc": figures.roc(
+            study.roc, point=(1 - at_point.specificity, at_point.sensitivity), colours=colours
+        ),
         "precision-recall": figures.precision_recall(
             study.precision_recall, prevalence=0.5, in_force=at_point, colours=colours
         ),
