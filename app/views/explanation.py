@@ -1,13 +1,137 @@
 """Explanation: what a score reacted to, whether the map can be trusted, what the centre did."""
 
-from app import resources
-from app.screens.explanation import words
-from app.screens.explanation.page import explanation
-from app.screens.shared import model, parts
+from pathlib import Path
 
+import streamlit as st
+
+from app import resources
+from app.screens.explanation import patch_list, words
+from app.screens.explanation.choice import (
+    patches_in_url,
+    patches_to_explain,
+    way_in_url,
+    way_to_explain,
+)
+from app.screens.explanation.gallery import explain_all, gallery
+from app.screens.explanation.look import MEASURED_SCALE, OWN_SCALE, Scale, look_of_maps
+from app.screens.explanation.patch import patch_explained, prepare
+from app.screens.explanation.patch_list import (
+    GALLERY,
+    ONE_PATCH,
+    filters_in_use,
+    key,
+    limits,
+    order_in_use,
+    walk,
+)
+from app.screens.shared import model, parts
+from app.screens.shared.url import keep_in_url
+from app.screens.shared.ways import BATCH, REVIEW, THRESHOLD, ways_on
+from app.state import address
+from core.bundle import same_model
+from core.explanation import Explainer, Method
+from core.explanation.explained import PatchCollection
+from core.explanation.listing import ORDERS, listed
+from core.scoring import Classifier
+
+
+def page(classifier: Classifier) -> None:
+    """Draw the choice of patches and method, and what they come to."""
+    patches_part, way_part = st.columns([2.6, 1], vertical_alignment="bottom")
+    with patches_part:
+        collection = patches_to_explain(resources.job_store(settings), settings)
+    if collection is None:
+        return
+    if not collection.positions:
+        parts.empty(*words.NOTHING_TO_EXPLAIN)
+        return
+    patch_list.begin(collection, linked=address.shown("job") == collection.job)
+    with way_part:
+        chosen = way_to_explain(classifier, collection)
+    if chosen is not None:
+        explained(collection, classifier, chosen)
+
+
+def explained(collection: PatchCollection, classifier: Classifier, chosen: Explainer) -> None:
+    """Draw one patch of a collection, or the gallery of all."""
+    by_this = same_model(collection.scored_by, classifier.model_id)
+    if collection.scored_by and not by_this:
+        model, current = collection.scored_by, classifier.model_id
+        st.warning(words.OTHER_MODEL.format(model=model, current=current))
+    if not by_this:
+        collection = resources.scored_here(classifier, collection)
+    known = resources.explained(chosen, collection)
+    measured = chosen.method is Method.REPLACEMENT
+    if collection.left_out:
+        shown, more = len(collection.positions), collection.left_out
+        st.caption(words.LEFT_OUT.format(shown=shown, more=more))
+    row = st.container(horizontal=True, vertical_alignment="center", key="nl-look")
+    with row:
+        view = view_of(collection)
+        look = look_of_maps()
+        find = patch_list.search(collection)
+    order, filters = order_in_use(collection), filters_in_use(collection)
+    named = collection.named(find)
+    as_scored = (
+        look.own and view != GALLERY and not filters and order is next(iter(ORDERS.values()))
+    )
+    # The place of the other view is emptied: it would stand here until all is drawn.
+    if view == GALLERY:
+        st.empty()
+    body = st.container()
+    if view != GALLERY:
+        st.empty()
+    with body:
+        # They are in this order already, and the other patches can wait; those of maps by
+        # replacement always do.
+        if not (as_scored or measured):
+            explain_all(known, collection)
+        scale = OWN_SCALE
+        if not look.own and measured:
+            scale = MEASURED_SCALE
+        elif not look.own and len(collection.positions) > 1:
+            scale = Scale(known.scale(collection.positions), words.COMMON_SCALE)
+        if view == GALLERY:
+            share(collection, chosen)
+            gallery(known, collection, look, scale)
+            return
+        if not as_scored:
+            named = listed(known.listed(named), filters, order)
+        with row:
+            position, following = walk(collection, named, limits(collection), order.name)
+        share(collection, chosen)
+        patch_explained(known, collection, position, look, scale)
+    if collection.job:
+        ways_on(BATCH, REVIEW, THRESHOLD, job=collection.job, key="explanation")
+    if following is not None:
+        prepare(known, collection, following)
+
+
+def share(collection: PatchCollection, chosen: Explainer) -> None:
+    """Bring what is looked at into the URL."""
+    patches = patches_in_url(collection)
+    keep_in_url("explanation", patches | way_in_url(chosen) | patch_list.in_url(collection))
+
+
+def view_of(collection: PatchCollection) -> str:
+    """Draw the choice between one patch and the gallery, where there are several."""
+    if len(collection.positions) == 1:
+        return ONE_PATCH
+    return str(
+        st.segmented_control(
+            "View",
+            [ONE_PATCH, GALLERY],
+            key=key("view", collection),
+            persist_state="session",
+            required=True,
+            label_visibility="collapsed",
+        )
+    )
+
+
+parts.style(Path(words.__file__).with_name("explanation.css"))
 parts.page_title(words.TITLE, words.LEAD)
 settings = model.settings_or_stop()
-store = resources.job_store(settings)
-classifier = model.classifier_or_problem(settings)
-if classifier is not None:
-    explanation(store, settings, classifier)
+loaded = model.classifier_or_problem(settings)
+if loaded is not None:
+    page(loaded)

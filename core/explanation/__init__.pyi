@@ -22,7 +22,6 @@ from .overlay import draw_scale_bar as draw_scale_bar
 from .overlay import drawn_map as drawn_map
 from .overlay import own_scale as own_scale
 from .overlay import shared_scale as shared_scale
-from .picture import archive_bytes as archive_bytes
 from .picture import explained_picture as explained_picture
 from .picture import picture_name as picture_name
 from .picture import table_csv as table_csv

@@ -1,7 +1,7 @@
 """Explanations of a collection of patches as they come in; no Streamlit in here."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -18,19 +18,14 @@ from core.explanation import (
     ExplanationRow,
     MapState,
     Measurement,
-    OverlayStyle,
     TwinTester,
-    archive_bytes,
     explain_batch,
-    explained_picture,
-    picture_name,
     score_views,
     shared_scale,
 )
 from core.explanation.kept import KeptMeasures
 from core.explanation.listing import is_tested
 from core.patches import ImageU8, Patch, PatchSource
-from core.pictures import png_bytes
 from core.scoring import AppliedPoint, ScoreRow, path_matches
 
 _PASS: Final = 64
@@ -252,45 +247,3 @@ def _merged(known: ExplanationRow | None, found: ExplanationRow) -> ExplanationR
         and (value := getattr(found, part.name)) is not None
     }
     return replace(known, **changes)
-
-
-def zipped(
-    known: ExplainedPatches,
-    collection: PatchCollection,
-    positions: Sequence[int],
-    *,
-    scale: float | None,
-    style: OverlayStyle,
-) -> bytes:
-    """Return a ZIP file of pictures and the table of some patches; maps that failed are left out.
-
-    Maps that were not made or not tested are so first: no picture leaves without its state.
-
-    Args:
-        known: The rows.
-        collection: The patches.
-        positions: Which, in the order of the table.
-        scale: The value that gets full colour; None gives each map its own.
-        style: How to draw.
-    """
-    missing = known.missing(positions)
-    for start in range(0, len(missing), _PASS):
-        known.measure(collection.source, missing[start : start + _PASS], Measurement())
-    untested = known.untested_maps(positions)
-    for start in range(0, len(untested), _PASS):
-        known.test_maps(collection.source, untested[start : start + _PASS])
-    rows = known.rows(positions)
-    named = {
-        at: replace(row, overlay=picture_name(at, row.score.id))
-        for at, row in rows.items()
-        if row.explanation is not None
-    }
-
-    def pictures() -> Iterator[tuple[str, bytes]]:
-        for at, row in named.items():
-            image = collection.image(at)
-            if image is not None and row.explanation is not None:
-                picture = explained_picture(image, row, scale=scale, style=style)
-                yield row.overlay, png_bytes(picture)
-
-    return archive_bytes(pictures(), [named.get(at, row) for at, row in rows.items()])

@@ -1,10 +1,9 @@
-"""Pictures that leave the program: a patch beside its map with its words, alone or in a ZIP."""
+"""Pictures that leave the program: a patch beside its map with its words."""
 
 import csv
 import io
 import re
-import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -98,9 +97,6 @@ def _wrapped(
 TABLE_NAME: Final = "explanations.csv"
 PICTURES: Final = "pictures"
 _SAFE_ID_LENGTH: Final = 64
-_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
-_UNIX: Final = 3
-_READABLE: Final = 0o644 << 16
 
 
 def picture_name(index: int, patch_id: str) -> str:
@@ -116,21 +112,3 @@ def table_csv(rows: Sequence[ExplanationRow]) -> bytes:
     writer.writerow(EXPLANATION_COLUMNS)
     writer.writerows(row.cells() for row in rows)
     return text.getvalue().encode("utf-8", "replace")
-
-
-def archive_bytes(pictures: Iterable[tuple[str, bytes]], rows: Sequence[ExplanationRow]) -> bytes:
-    """Return a ZIP file of named pictures below `pictures/` and the table of their rows."""
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        _add(archive, TABLE_NAME, table_csv(rows), zipfile.ZIP_DEFLATED)
-        for name, png in pictures:  # a PNG does not get smaller, so it is stored
-            _add(archive, f"{PICTURES}/{name}", png, zipfile.ZIP_STORED)
-    return file.getvalue()
-
-
-def _add(archive: zipfile.ZipFile, name: str, data: bytes, compression: int) -> None:
-    member = zipfile.ZipInfo(name, _EPOCH)
-    member.compress_type = compression
-    member.create_system = _UNIX  # or the bytes would depend on who writes them
-    member.external_attr = _READABLE
-    archive.writestr(member, data)

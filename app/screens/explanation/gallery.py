@@ -1,7 +1,6 @@
 """Many patches with their maps, sorted by a measure; a click looks at one."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from functools import partial
 from html import escape
 from typing import Final
@@ -26,36 +25,57 @@ from app.screens.shared.pager import page_of, pager
 from app.screens.shared.parts import download, empty, show_problem
 from core.errors import NodelensError
 from core.explanation import ExplanationRow, Measurement, Method, OverlayStyle, table_csv
-from core.explanation.explained import ExplainedPatches, PatchCollection, zipped
+from core.explanation.explained import ExplainedPatches, PatchCollection
 from core.explanation.listing import FILTERS, NEED_MAPS, NEED_TESTS, ORDERS, is_tested, listed
 
 _TILES: Final = 24
 _SCORES_PASS: Final = 16
 _MAPS_PASS: Final = 2
-_MOST_MADE_FOR_ZIP: Final = 48
-_EXPORT_ZOOM: Final = 3
 
 
 def explain_all(known: ExplainedPatches, collection: PatchCollection) -> None:
     """Explain what is not explained yet, pass by pass, with progress."""
-    place = st.empty()
-    missing = known.missing(collection.positions)
-    if not missing:
-        return
-    total = len(collection.positions)
-    bar = place.progress(1 - len(missing) / total, _so_far("Explained", len(missing), total))
+
+    def explain(left: list[int]) -> None:
+        known.measure(collection.source, left[:_SCORES_PASS], Measurement())
+
+    missing = partial(known.missing, collection.positions)
+    _work(st.empty(), "Explained", len(collection.positions), missing, explain)
+
+
+def _work(
+    place: DeltaGenerator,
+    done: str,
+    total: int,
+    lacking: Callable[[], list[int]],
+    measure: Callable[[list[int]], None],
+) -> bool:
+    """Measure pass by pass until nothing is lacking.
+
+    Args:
+        place: Where the progress is drawn.
+        done: What was done to a patch, in a word.
+        total: How many patches there are.
+        lacking: Gives the positions that are left.
+        measure: Measures the first of them.
+
+    Returns:
+        Whether anything was measured, and nothing failed.
+    """
+    left = lacking()
+    worked = bool(left)
     try:
-        while missing:
-            known.measure(collection.source, missing[:_SCORES_PASS], Measurement())
-            missing = known.missing(collection.positions)
-            bar.progress(1 - len(missing) / total, _so_far("Explained", len(missing), total))
+        while left:
+            text = f"{done} {total - len(left):,} of {total:,} patches"
+            place.progress(1 - len(left) / total, text)
+            measure(left)
+            left = lacking()
     except NodelensError as error:
-        show_problem(error)
-    bar.empty()
-
-
-def _so_far(done: str, left: int, total: int) -> str:
-    return f"{done} {total - left:,} of {total:,} patches"
+        with place.container():
+            show_problem(error)
+        return False
+    place.empty()
+    return worked
 
 
 def gallery(
@@ -101,40 +121,14 @@ def _list(
             tiles.draw(position, rows[position])
     with st.container(horizontal=True, vertical_alignment="center"):
         pager(page)
-        style = replace(look.style, zoom=_EXPORT_ZOOM)
-        _downloads(shown, collection, positions, rows=rows, style=style, scale=scale)
+        download(
+            "This list as CSV",
+            partial(table_csv, [rows[at] for at in positions]),
+            f"explanations-{collection.key[:8]}.csv",
+            "explain-list-csv",
+            help=words.LIST_CSV_HELP,
+        )
     return tiles
-
-
-def _downloads(
-    shown: ExplainedPatches,
-    collection: PatchCollection,
-    positions: Sequence[int],
-    *,
-    rows: dict[int, ExplanationRow],
-    style: OverlayStyle,
-    scale: Scale,
-) -> None:
-    name = f"explanations-{collection.key[:8]}"
-    listed_rows = [rows[at] for at in positions]
-    download(
-        "This list as CSV",
-        partial(table_csv, listed_rows),
-        f"{name}.csv",
-        "explain-list-csv",
-        help=words.LIST_CSV_HELP,
-    )
-    waiting = len(shown.missing(positions)) + len(shown.untested_maps(positions))
-    many = waiting > _MOST_MADE_FOR_ZIP
-    download(
-        "Pictures and table as ZIP",
-        partial(zipped, shown, collection, positions, scale=scale.value, style=style),
-        f"{name}.zip",
-        "explain-list-zip",
-        icon=":material/folder_zip:",
-        disabled=many,
-        help=words.ZIP_WAITS.format(maps=waiting) if many else words.ZIP_HELP,
-    )
 
 
 def _legend(shown: ExplainedPatches, scale: Scale, style: OverlayStyle) -> str:
@@ -165,30 +159,23 @@ def _no_match(collection: PatchCollection, rows: dict[int, ExplanationRow]) -> N
 def _make_maps(
     shown: ExplainedPatches, collection: PatchCollection, tiles: Tiles, place: DeltaGenerator
 ) -> None:
-    """Make and test the maps of the open page; each is drawn as soon as its test is passed."""
-    missing = shown.missing(list(tiles.places))
-    untested = [] if missing else shown.untested_maps(list(tiles.places))
-    waiting = missing or untested
-    total = len(waiting)
-    if not total:
-        return
-    try:
-        for start in range(0, total, _MAPS_PASS):
-            text = _so_far("Making and testing the maps on this page:", total - start, total)
-            place.progress(start / total, text)
-            some = waiting[start : start + _MAPS_PASS]
-            if missing:
-                shown.measure(collection.source, some, Measurement())
-            else:
-                shown.test_maps(collection.source, some)
-            for position in some:
-                if (row := shown.row(position)) is not None:
-                    tiles.redraw(position, row)
-    except NodelensError as error:
-        with place.container():
-            show_problem(error)
-        return
-    st.rerun()  # the counts and the order may have changed
+    """Make the maps of the open page, or test them; each is drawn anew as soon as that is done."""
+    here = list(tiles.places)
+    made = not shown.missing(here)
+
+    def one_pass(left: list[int]) -> None:
+        some = left[:_MAPS_PASS]
+        if made:
+            shown.test_maps(collection.source, some)
+        else:
+            shown.measure(collection.source, some, Measurement())
+        for position in some:
+            if (row := shown.row(position)) is not None:
+                tiles.redraw(position, row)
+
+    lacking = partial(shown.untested_maps if made else shown.missing, here)
+    if _work(place, "Making and testing the maps on this page:", len(here), lacking, one_pass):
+        st.rerun()  # the counts and the order may have changed
 
 
 def _list_controls(collection: PatchCollection, rows: dict[int, ExplanationRow]) -> None:
@@ -235,16 +222,9 @@ def _measure_button(shown: ExplainedPatches, collection: PatchCollection) -> boo
 
 
 def _test_all(shown: ExplainedPatches, collection: PatchCollection, place: DeltaGenerator) -> None:
-    lacking = _lacking(shown, collection)
-    total = len(collection.positions)
-    try:
-        while lacking:
-            left = len(lacking)
-            place.progress(1 - left / total, _so_far("Measured", left, total))
-            shown.measure(collection.source, lacking[:_MAPS_PASS], shown.tests())
-            lacking = _lacking(shown, collection)
-    except NodelensError as error:
-        with place.container():
-            show_problem(error)
-        return
-    st.rerun()
+    def test(left: list[int]) -> None:
+        shown.measure(collection.source, left[:_MAPS_PASS], shown.tests())
+
+    lacking = partial(_lacking, shown, collection)
+    if _work(place, "Measured", len(collection.positions), lacking, test):
+        st.rerun()

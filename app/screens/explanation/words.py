@@ -48,14 +48,6 @@ ZOOM_HELP: Final = "Enlarges the patch smoothly instead of in squares."
 SHARED_HELP: Final = "Draws all maps on one scale, so that they can be compared."
 CONTOUR_HELP: Final = "The line lies where the map falls to half of its highest value."
 LIST_CSV_HELP: Final = "Measures that were not taken are left empty."
-ZIP_HELP: Final = (
-    "Each patch of this list beside its map, with the scale and whether the map passed its test. "
-    "Missing maps are made first."
-)
-ZIP_WAITS: Final = (
-    "{maps:,} maps of this list have not been made or tested yet. Use the button above to measure "
-    "the patches first."
-)
 MEASURED_SO_FAR: Final = (
     "{done:,} of {total:,} fully measured: the map and its test, centre against surroundings, "
     "eight orientations; about 80 scores per patch."

@@ -9,7 +9,6 @@ from core.explanation import (
     MapState,
     OverlayStyle,
     TwinTest,
-    archive_bytes,
     draw_pair,
     explained_picture,
 )
@@ -65,8 +64,3 @@ def test_a_measured_map_is_not_said_to_have_beaten_random_networks(row: Explanat
     ]
     np.testing.assert_array_equal(pictures[0][TISSUE], pictures[1][TISSUE])
     assert not np.array_equal(pictures[0][192:], pictures[1][192:])
-
-
-def test_the_same_rows_make_the_same_archive(row: ExplanationRow) -> None:
-    pictures = [("000000-p0.png", b"one"), ("000001-p1.png", b"two")]
-    assert archive_bytes(pictures, [row]) == archive_bytes(pictures, [row])
