@@ -45,7 +45,12 @@ def measure_histogram(
     Each bar's customdata is [label, low, high, patches].
     """
     labels = list(counts)
-    figure = make_subplots(rows=max(len(labels), 1), shared_xaxes=True, vertical_spacing=0.16)
+    figure = make_subplots(
+        rows=max(len(labels), 1),
+        shared_xaxes=True,
+        vertical_spacing=0.16,
+        subplot_titles=[call_text(label) for label in labels],
+    )
     middles = (edges[:-1] + edges[1:]) / 2
     for place, label in enumerate(labels):
         count = counts[label]
@@ -64,19 +69,9 @@ def measure_histogram(
             row=place + 1,
             col=1,
         )
-        figure.add_annotation(
-            text=call_text(label),
-            xref="x domain" if place == 0 else f"x{place + 1} domain",
-            yref="y domain" if place == 0 else f"y{place + 1} domain",
-            x=0,
-            y=1,
-            xanchor="left",
-            yanchor="bottom",
-            showarrow=False,
-            font={"color": colours.ink, "size": 12},
-        )
     dress(figure, colours, height_px=90 + 130 * max(len(labels), 1))
     figure.update_layout(showlegend=False, bargap=0, margin={"t": 24})
+    figure.update_annotations(x=0, xanchor="left", font={"size": 12, "color": colours.ink})
     figure.update_yaxes(tickformat=".0%", rangemode="tozero", nticks=4)
     figure.update_xaxes(title_text=title, row=max(len(labels), 1), col=1)
     figure.update_layout(**CLICKED)
@@ -111,69 +106,6 @@ def association_dots(
     dress(figure, colours, height_px=70 + 21 * max(len(shown), 4))
     figure.update_xaxes(title_text="AUROC of the measure alone (0.5: no information)")
     figure.update_layout(showlegend=False, **CLICKED)
-    return figure
-
-
-_PANELS: Final = (
-    ("Colour, 0–255", ("red", "green", "blue")),
-    ("Saturation and value, 0–1", ("saturation", "value")),
-    ("Optical density", ("haematoxylin", "eosin")),
-)
-
-
-def contrast_dots(table: pd.DataFrame, *, colours: Colours) -> go.Figure:
-    """Return centre minus ring of each channel and class, with intervals; units have own panels.
-
-    Each point's customdata is [channel, label in words].
-    """
-    figure = make_subplots(
-        rows=3,
-        row_heights=[3, 2, 2],
-        vertical_spacing=0.13,
-        subplot_titles=[title for title, _ in _PANELS],
-    )
-    for place, (_, channels) in enumerate(_PANELS, start=1):
-        figure.add_vline(
-            x=0, line={"color": colours.grey_zone, "width": 1.5, "dash": "dash"}, row=place, col=1
-        )
-        for label, words, shift in ((1, "tumour", 0.16), (0, "no tumour", -0.16)):
-            of_class = table[(table["label"] == label) & table["channel"].isin(channels)]
-            heights = [len(channels) - 1 - channels.index(c) + shift for c in of_class["channel"]]
-            figure.add_scatter(
-                x=of_class["difference"],
-                y=heights,
-                mode="markers",
-                name=words,
-                legendgroup=words,
-                showlegend=place == 1,
-                marker={
-                    "color": label_colours(colours)[words],
-                    "symbol": _SYMBOLS[words],
-                    "size": 10,
-                },
-                error_x=error_bars(
-                    *(of_class[name] for name in ("difference", "low", "high")), **_BARS
-                ),
-                customdata=[[c, words] for c in of_class["channel"]],
-                hovertemplate="%{customdata[0]}: centre − surroundings %{x:.4g}"
-                "<extra>%{fullData.name}</extra>",
-                row=place,
-                col=1,
-            )
-        figure.update_yaxes(
-            tickvals=list(range(len(channels))),
-            ticktext=list(reversed(channels)),
-            range=[-0.6, len(channels) - 0.4],
-            row=place,
-            col=1,
-        )
-    dress(figure, colours, height_px=450)
-    figure.update_annotations(font={"size": 12, "color": colours.muted})
-    figure.update_layout(
-        legend={"orientation": "h", "y": 1.08, "yanchor": "bottom", "x": 0},
-        margin={"t": 66}, **CLICKED,
-    )  # fmt: skip
-    figure.update_xaxes(title_text="Centre minus surroundings, mean over patches", row=3, col=1)
     return figure
 
 

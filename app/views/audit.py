@@ -11,7 +11,6 @@ from app.screens.audit import (
     classes,
     findings,
     labels,
-    limits,
     pairs,
     patch,
     patches,
@@ -44,7 +43,7 @@ def look_at(store: AuditStore, job: Job) -> None:
         store.folder(job).table("patches").is_file() or store.folder(job).part_files()
     ):
         return
-    view = resources.audit_view(store, job, limits.limits_now())
+    view = resources.audit_view(store, job, findings.limits_now())
     st.fragment(result)(store, job, view.audit.spec.inputs)
     audits.skipped_steps(state.progress)
 
@@ -59,7 +58,7 @@ def progress(store: AuditStore, job: Job, finished: tuple[str, ...]) -> None:
 
 def result(store: AuditStore, job: Job, inputs: int) -> None:
     """Draw what there is of the result."""
-    view = resources.audit_view(store, job, limits.limits_now())
+    view = resources.audit_view(store, job, findings.limits_now())
     findings.headline_numbers(view, inputs)
     draw_part(store, job, view, tabs.part_choice(job.id))
     patch.patch_dialog(store, job, view)

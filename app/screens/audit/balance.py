@@ -38,17 +38,6 @@ def balance_panel(view: AuditView) -> None:
             on_select=partial(_select, by),
             selection_mode="points",
         )
-        st.dataframe(
-            _table(table, slides=by == "slide"),
-            hide_index=True,
-            height=min(36 + 35 * len(table), 320),
-            column_config={
-                "Tumour share": st.column_config.ProgressColumn(
-                    format="%.0f %%", min_value=0, max_value=100
-                )
-            },
-            key=f"audit-table-{by}",
-        )
     _leaks(view)
 
 
@@ -59,18 +48,6 @@ def _slide_notes(table: pd.DataFrame, view: AuditView) -> None:
     if unknown:
         note += f" {unknown:,} patches have no slide ID and are not shown in the bars."
     st.caption(note)
-
-
-def _table(table: pd.DataFrame, *, slides: bool) -> pd.DataFrame:
-    shown = table.sort_values("patches", ascending=False)
-    names = {"name": "Slide" if slides else "Split", "patches": "Patches", "positives": "Tumour",
-             "prevalence": "Tumour share", "unreadable": "Unreadable"}  # fmt: skip
-    if slides:
-        names["splits"] = "In splits"
-    shown = shown.assign(
-        unreadable=shown["patches"] - shown["readable"], prevalence=100 * shown["prevalence"]
-    )
-    return shown[list(names)].rename(columns=names)
 
 
 def _select(kind: str) -> None:

@@ -101,12 +101,11 @@ def _select(view: AuditView) -> None:
 
 _HISTOGRAM: Final = "audit-histogram"
 _DOTS: Final = "audit-dots"
-_CONTRASTS: Final = "audit-contrasts"
 _FIRST: Final = 15
 
 
 def measures_panel(view: AuditView) -> None:
-    """Draw distributions, contrasts and associations; a selection in each chooses patches."""
+    """Draw distributions and associations; a selection in each chooses patches."""
     colours = charts.palette(dark=widgets.is_dark())
     measure = st.selectbox(
         "Measure", MEASURES, format_func=measure_text, key="audit-measure",
@@ -134,7 +133,6 @@ def measures_panel(view: AuditView) -> None:
         outside = f" {bins.outside:,} values lie beyond the ends." if bins.outside else ""
         st.caption(f"Share of the class in each of {len(bins.edges) - 1} bins.{outside}")
     _associations(view, colours)
-    _contrasts(view, colours)
 
 
 def _select_bins(measure: str) -> None:
@@ -147,8 +145,10 @@ def _select_bins(measure: str) -> None:
 
 def _associations(view: AuditView, colours: charts.Colours) -> None:
     section("How well single image measures predict the label", "click a point")
-    found = _table_or_reason(view, view.audit.table("associations"), "labels of both classes")
-    if found is None:
+    found = view.audit.table("associations")
+    if found is None or found.empty:
+        reason = view.audit.progress.why_not("statistics", words.NOT_YET)
+        st.caption(words.NO_ASSOCIATIONS if found is not None else f"Not available: {reason}.")
         return
     whole = st.toggle(f"Show all {len(found)} measures", key="audit-all-measures")
     shown = found if whole else found.head(_FIRST)
@@ -190,39 +190,3 @@ def _select_dot(key: str) -> None:
     points = widgets.points(key)
     if points:
         patches.show(PatchChoice("measure", str(points[0]["customdata"][0])))
-
-
-def _contrasts(view: AuditView, colours: charts.Colours) -> None:
-    section("Centre against surroundings", "click a point to see the patches that differ most")
-    found = _table_or_reason(view, view.audit.table("contrasts"), "labels")
-    if found is None:
-        return
-    chart(
-        audit_charts.contrast_dots(found, colours=colours),
-        _CONTRASTS,
-        "Mean difference between centre and surroundings of each channel and class, with intervals",
-        on_select=_select_contrast,
-        selection_mode="points",
-    )
-    st.caption(words.CONTRASTS)
-
-
-def _select_contrast() -> None:
-    points = widgets.points(_CONTRASTS)
-    if points:
-        channel, label = points[0]["customdata"]
-        patches.show(PatchChoice("contrast", f"{channel}|{label}"))
-
-
-def _table_or_reason(
-    view: AuditView, found: pd.DataFrame | None, needs: str
-) -> pd.DataFrame | None:
-    """Return a table of the statistics step that has rows, else say why there is none."""
-    if found is None:
-        reason = view.audit.progress.why_not("statistics", words.NOT_YET)
-        st.caption(f"Not available: {reason}.")
-        return None
-    if found.empty:
-        st.caption(f"This needs {needs}.")
-        return None
-    return found

@@ -35,13 +35,10 @@ from core.errors import NodelensError
 from core.jobs import Job
 from core.patches import PatchSource
 
-_SIZES: Final = {"Small": 96, "Medium": 192, "Large": 288}
-_MEDIUM: Final = "Medium"
-_LOOK: Final = "audit-look"
 _SEED: Final = "audit-seed"
-_TILES: Final = {96: 60, 192: 36, 288: 16}
+_ALONE: Final = 192
 _BESIDE: Final = 96
-_TILES_BESIDE: Final = 36
+_A_PAGE: Final = 36
 _PAGE: Final = "show-page"
 _FILES: Final[tuple[tuple[str, str, Callable[[AuditView, Rows], bytes]], ...]] = (
     ("CSV", "csv", lambda view, rows: csv_bytes(exported(view, rows))),
@@ -79,17 +76,8 @@ def patches_beside(store: AuditStore, job: Job, view: AuditView) -> None:
     """Draw the patches that are looked at in a narrow place."""
     chosen = choose(view, shown_now())
     headline(chosen)
-    order = st.pills(
-        "Order",
-        [PatchOrder.AS_FOUND, PatchOrder.RANDOM],
-        format_func=lambda each: _order_text(chosen, each),
-        default=PatchOrder.AS_FOUND,
-        required=True,
-        key="audit-order-beside",
-        label_visibility="collapsed",
-    )
-    rows = listed(view, chosen, PatchFilter(order=order or PatchOrder.AS_FOUND))
-    _page(store, job, view, rows, chosen.measure, side=_BESIDE, a_page=_TILES_BESIDE)
+    rows = listed(view, chosen, PatchFilter())
+    _page(store, job, view, rows, chosen.measure, side=_BESIDE)
 
 
 def patches_alone(store: AuditStore, job: Job, view: AuditView) -> None:
@@ -98,10 +86,9 @@ def patches_alone(store: AuditStore, job: Job, view: AuditView) -> None:
     headline(chosen)
     wanted = _filters(view, chosen)
     rows = listed(view, chosen, wanted)
-    look = str(widgets.chosen(_LOOK, _MEDIUM))
     by_measure = wanted.order in {PatchOrder.HIGHEST, PatchOrder.LOWEST}
     measure = wanted.measure if by_measure else chosen.measure
-    _page(store, job, view, rows, measure, side=_SIZES[look], a_page=_TILES[_SIZES[look]])
+    _page(store, job, view, rows, measure, side=_ALONE)
     with st.container(horizontal=True, vertical_alignment="center"):
         for label, suffix, make in _FILES:
             download(
@@ -141,9 +128,7 @@ def _order_text(chosen: Chosen, order: PatchOrder) -> str:
 
 
 def _filters(view: AuditView, chosen: Chosen) -> PatchFilter:
-    text_part, order_part, more_part, look_part = st.columns(
-        [1.2, 0.9, 0.9, 1.3], vertical_alignment="bottom"
-    )
+    text_part, order_part, more_part = st.columns([1.2, 1, 1], vertical_alignment="bottom")
     kept: dict[str, Any] = {"persist_state": "session"}
     text = text_part.text_input(
         "Search ID, path or slide",
@@ -162,9 +147,6 @@ def _filters(view: AuditView, chosen: Chosen) -> PatchFilter:
         measure = more_part.selectbox(
             "Measure", MEASURES, format_func=measure_text, key="audit-order-measure", **kept
         )
-    look_part.segmented_control(
-        "Show", list(_SIZES), default=_MEDIUM, required=True, key=_LOOK, **kept
-    )
     options = {"Label": list(pd.unique(view.label_words)), "Split": view.splits,
                "Quality": list(FLAGS)}  # fmt: skip
     labels, splits, flags = (
@@ -199,12 +181,11 @@ def _page(
     measure: str,
     *,
     side: int,
-    a_page: int,
 ) -> None:
     if not len(rows):
         empty(*words.NO_PATCH)
         return
-    page = page_of(len(rows), a_page, key=_PAGE)
+    page = page_of(len(rows), _A_PAGE, key=_PAGE)
     source = source_or_none(store, job)
     cards = [
         TileCard((tile(view, source, int(row), why=_why(view, int(row), measure)),))

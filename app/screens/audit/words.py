@@ -173,10 +173,7 @@ BASELINE: Final = (
     "is not an error in itself. If the slide can be predicted far above chance, stain can stand in "
     "for the slide."
 )
-CONTRASTS: Final = (
-    "The label refers only to the centre (32 × 32 px); the surroundings are the tissue around it. "
-    "95 % intervals are over slides if at least two are known."
-)
+NO_ASSOCIATIONS: Final = "This needs labels of both classes."
 RELATIONS_SKIPPED: Final = "Duplicates and overlaps were not searched for."
 NO_PAIRS: Final = ("No related patches found.", "No copies, turned copies or overlapping crops.")
 NO_PAIR_MATCH: Final = "No pair matches these filters."

@@ -22,9 +22,7 @@ DECIDED_BY: Final = {
 }
 """The measure that a quality flag goes by, and whether a high value is what is flagged."""
 _LABELS: Final = {"tumour": 1, "no tumour": 0}
-_IN_URL: Final = frozenset(
-    {"all", "finding", "label", "slide", "split", "bins", "measure", "contrast"}
-)
+_IN_URL: Final = frozenset({"all", "finding", "label", "slide", "split", "bins", "measure"})
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class PatchChoice:
     """What is looked at.
 
     Attributes:
-        kind: "all", "finding", "label", "slide", "split", "bins", "measure", "contrast" or "rows".
+        kind: "all", "finding", "label", "slide", "split", "bins", "measure" or "rows".
         value: Which one; for bins, `measure|region of bins`.
         rows: The rows of a selection by hand; empty for every other kind.
     """
@@ -138,20 +136,6 @@ def _of_measure(view: AuditView, shown: PatchChoice) -> Chosen | None:
     return Chosen(rows, f"All patches, highest {shown.value} first", shown.value)
 
 
-def _of_contrast(view: AuditView, shown: PatchChoice) -> Chosen | None:
-    """Take `channel|label`: that class, the largest difference between centre and ring first."""
-    channel, _, label = shown.value.partition("|")
-    centre = f"centre_{channel}_mean"
-    if centre not in MEASURES or label not in _LABELS:
-        return None
-    patches = view.patches
-    values = np.abs(patches[centre].to_numpy(float) - patches[f"ring_{channel}_mean"].to_numpy())
-    rows = np.flatnonzero((view.label_words == label) & np.isfinite(values))
-    rows = rows[np.argsort(-values[rows], kind="stable")]
-    words = f"Label {label}: centre and ring differ most in {channel}"
-    return Chosen(rows, words, centre)
-
-
 def _of_rows(view: AuditView, shown: PatchChoice) -> Chosen | None:
     rows = np.array([row for row in shown.rows if 0 <= row < len(view.patches)], np.int64)
     return Chosen(rows, shown.value or "Selected") if len(rows) else None
@@ -164,7 +148,6 @@ _CHOOSERS: Final = {
     "split": _of_column,
     "bins": _of_bins,
     "measure": _of_measure,
-    "contrast": _of_contrast,
     "rows": _of_rows,
 }
 

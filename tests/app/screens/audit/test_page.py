@@ -184,8 +184,8 @@ def test_every_measure_is_drawn_when_it_is_unfolded(look_at: Callable[..., AppTe
     page.session_state["audit-measures"] = True
     page.run()
     assert not page.exception
-    assert "Centre against surroundings" in html(page)
-    assert "Centre against surroundings" not in folded
+    assert "How well single image measures predict the label" in html(page)
+    assert "How well single image measures predict the label" not in folded
 
 
 def test_nobody_else_sees_an_audit(look_at: Callable[..., AppTest]) -> None:
