@@ -1,7 +1,6 @@
 import csv
 import io
 import time
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,10 +13,9 @@ from core.explanation import (
     MapState,
     Measurement,
     Method,
-    OverlayStyle,
     table_csv,
 )
-from core.explanation.explained import ExplainedPatches, PatchCollection, zipped
+from core.explanation.explained import ExplainedPatches, PatchCollection
 from core.explanation.listing import ORDERS, listed
 from core.patches import open_source
 from core.scoring import Classifier
@@ -29,21 +27,6 @@ def collection(tmp_path: Path) -> PatchCollection:
     """Six noise patches."""
     write_patches(tmp_path / "noise", 6)
     return PatchCollection("key", "noise", open_source(tmp_path / "noise"), tuple(range(6)))
-
-
-def test_an_archive_holds_the_table_and_pictures_of_tested_maps_only(
-    collection: PatchCollection, toy_classifier: Classifier
-) -> None:
-    known = ExplainedPatches(Explainer(toy_classifier), collection)
-    known.measure(collection.source, collection.positions, Measurement())
-    style = OverlayStyle(zoom=1)
-    data = zipped(known, collection, collection.positions, scale=0.1, style=style)
-    assert data == zipped(known, collection, collection.positions, scale=0.1, style=style)
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        table = list(csv.DictReader(io.StringIO(archive.read("explanations.csv").decode())))
-        pictures = [f"pictures/{row['overlay']}" for row in table]
-        assert archive.namelist() == ["explanations.csv", *pictures]
-    assert all(row["reliable"] in {"0", "1"} for row in table)
 
 
 def test_tests_are_kept_beside_the_map(
