@@ -18,11 +18,11 @@ from app.screens.audit import (
     tabs,
     words,
 )
-from app.screens.shared import listing, model, sources
-from app.screens.shared.parts import page_title, section, style
+from app.screens.shared import jobs, model, sources
+from app.screens.shared.parts import section, style
 from app.screens.shared.ways import SCORE, ways_on
 from app.screens.shared.words import ANOTHER_TAB
-from app.state import address, identity, widgets
+from app.state import address, widgets
 from core.audit.browse import AuditView
 from core.audit.store import AuditStore
 from core.jobs import Job
@@ -90,7 +90,6 @@ def draw_part(store: AuditStore, job: Job, view: AuditView, part: str) -> None:
 
 def start_page(store: AuditStore) -> None:
     """Draw the ways to bring a data set, and the audits there are."""
-    page_title(words.TITLE, words.LEAD)
     section("Choose a data set")
     st.caption(words.LABELS_TOO)
     sources.new_batch(store.jobs, settings, lambda job: audits.begin(store, job))
@@ -105,11 +104,7 @@ scheme = "dark" if widgets.is_dark() else "light"
 st.html(f'<style>[data-testid="stDialog"]{{color-scheme:{scheme}}}</style>')
 settings = model.settings_or_stop()
 kept = resources.audit_store(settings)
-looked_at = address.audit.now()
-current = kept.jobs.job(identity.owner(), looked_at) if looked_at else None
-if looked_at and current is None:
-    address.audit.look_at(None)
-    listing.not_here("data set")
+current = jobs.current_job(address.audit, kept.jobs, "data set", words.TITLE, words.LEAD)
 if current is None:
     start_page(kept)
 else:

@@ -16,9 +16,9 @@ from app.screens.batch import (
     surroundings,
     words,
 )
-from app.screens.shared import listing, model, parts, sources, url
+from app.screens.shared import jobs, model, parts, sources, url
 from app.screens.shared.words import ANOTHER_TAB
-from app.state import address, identity, widgets
+from app.state import address, widgets
 from core.errors import NodelensError
 from core.jobs import Job, JobStore
 from core.scoring import Classifier
@@ -96,19 +96,13 @@ def start_page(store: JobStore, classifier: Classifier | None) -> None:
 
 parts.style(Path(browser.__file__).with_name("batch.css"))
 settings = model.settings_or_stop()
-jobs = resources.job_store(settings)
-looked_at = address.job.now()
-current = jobs.job(identity.owner(), looked_at) if looked_at else None
-if current is None:
-    parts.page_title(words.TITLE, words.LEAD)
-if looked_at and current is None:
-    address.job.look_at(None)
-    listing.not_here("batch")
+kept = resources.job_store(settings)
+current = jobs.current_job(address.job, kept, "batch", words.TITLE, words.LEAD)
 with st.container():  # always there, see `look_at`
     if notice := widgets.pop_notice():
         parts.show_problem(NodelensError(notice))
     loaded = model.classifier_or_problem(settings)
 if current is None:
-    start_page(jobs, loaded)
+    start_page(kept, loaded)
 else:
-    look_at(jobs, current, loaded)
+    look_at(kept, current, loaded)

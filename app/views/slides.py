@@ -6,10 +6,10 @@ from pathlib import Path
 import streamlit as st
 
 from app import resources
-from app.screens.shared import listing, model, parts
+from app.screens.shared import jobs, model, parts
 from app.screens.shared.words import ANOTHER_TAB
 from app.screens.slides import words
-from app.state import address, identity, widgets
+from app.state import address, widgets
 from core.errors import NodelensError
 
 LIVE_EVERY_S = 1.0
@@ -70,13 +70,7 @@ def scored(store: SlideStore, job: Job, classifier: Classifier | None) -> None:
 
 settings = model.settings_or_stop()
 kept = resources.slide_store(settings)
-asked = address.slide.now()
-current = kept.jobs.job(identity.owner(), asked) if asked else None
-if current is None:
-    parts.page_title(words.TITLE, words.LEAD)
-if asked and current is None:
-    address.slide.look_at(None)
-    listing.not_here("slide")
+current = jobs.current_job(address.slide, kept.jobs, "slide", words.TITLE, words.LEAD)
 if notice := widgets.pop_notice():
     parts.show_problem(NodelensError(notice))
 loaded = model.classifier_or_problem(settings)

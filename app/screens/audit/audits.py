@@ -6,14 +6,12 @@ import streamlit as st
 
 from app import resources
 from app.screens.audit import words
-from app.screens.shared.listing import delete_button, job_list, marks, when
+from app.screens.shared.jobs import delete_button, job_line, job_list, marks, stopped, when
 from app.screens.shared.parts import (
     bullets,
     download,
     empty,
     head_line,
-    job_line,
-    show_problem,
     way_back,
 )
 from app.screens.shared.sources import labels_field
@@ -21,7 +19,6 @@ from app.state import address, identity
 from core.audit import STEPS, AuditProgress
 from core.audit.folder import Skip
 from core.audit.store import AuditState, AuditStore
-from core.errors import NodelensError
 from core.jobs import Job, JobFolder, JobProgress
 
 
@@ -113,18 +110,13 @@ def _step_text(progress: AuditProgress) -> str:
 
 def after_stop(store: AuditStore, job: Job, state: AuditState) -> None:
     """Draw why an audit has stopped, and how to resume it."""
-    if state.name == "broken":
-        show_problem(NodelensError(state.error))
-    else:
-        done = words.STOPPED.format(done=len(state.progress.finished), steps=len(STEPS))
-        text = done if state.name == "stopped" else words.NOT_BEGUN
-        st.info(text, icon=":material/pause_circle:")
-    st.button(
-        "Try again" if state.name == "broken" else "Continue",
-        type="primary",
-        icon=":material/play_arrow:",
-        on_click=store.start,
-        args=(job,),
+    done = words.STOPPED.format(done=len(state.progress.finished), steps=len(STEPS))
+    stopped(
+        state.error,
+        done if state.name == "stopped" else words.NOT_BEGUN,
+        partial(store.start, job),
+        writable=store.jobs.is_writable,
+        label="Try again" if state.name == "broken" else "Continue",
         key="continue-audit",
     )
 

@@ -11,7 +11,7 @@ from app.screens.audit import words
 from app.screens.audit.patches import source_or_none
 from app.screens.audit.tiles import TileCard, tile, tiles
 from app.screens.shared import model
-from app.screens.shared.listing import when
+from app.screens.shared.jobs import when
 from app.screens.shared.pager import page_of, pager
 from app.screens.shared.parts import download, empty, section, show_problem
 from app.state import identity, widgets

@@ -9,7 +9,7 @@ import streamlit as st
 from app import resources
 from app.screens.batch import words
 from app.screens.batch.steps import next_steps
-from app.screens.shared.listing import job_list, marks
+from app.screens.shared.jobs import job_list, marks
 from app.screens.shared.parts import download, empty, head_line, way_back
 from app.state import address, identity, widgets
 from core.jobs import Job, JobProgress, JobStore

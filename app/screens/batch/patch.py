@@ -9,9 +9,9 @@ import streamlit as st
 
 from app import resources
 from app.screens.batch import words
-from app.screens.shared.listing import badge, is_drawn
+from app.screens.shared.jobs import is_drawn
 from app.screens.shared.pager import step_button
-from app.screens.shared.parts import TONES, facts
+from app.screens.shared.parts import TONES, badge, facts
 from app.screens.shared.words import CENTRE_ONLY
 from app.state import address, widgets
 from core.bundle import same_model

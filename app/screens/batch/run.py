@@ -10,17 +10,15 @@ import streamlit as st
 
 from app import resources
 from app.screens.batch import words
-from app.screens.shared.listing import is_drawn
-from app.screens.shared.looking import looked_at
-from app.screens.shared.parts import (
-    Stat,
-    duration,
+from app.screens.shared.jobs import (
+    is_drawn,
     job_line,
-    section,
-    show_problem,
+    looked_at,
+    so_far,
     start_button,
-    stat_strip,
+    stopped,
 )
+from app.screens.shared.parts import Stat, section, show_problem, stat_strip
 from app.state import address, widgets
 from core.engine import Precision
 from core.errors import NodelensError
@@ -84,8 +82,7 @@ def before_start(store: JobStore, job: Job, classifier: Classifier | None) -> No
             )
         start_button(
             f"Start scoring {_to_score(report)}",
-            _start,
-            (store, job, classifier),
+            partial(_start, store, job, classifier),
             disabled=not store.is_writable,
         )
     notes = [_views_note(views or TestTimeAugmentation.NONE, classifier)]
@@ -198,41 +195,20 @@ def _line(sign: str, text: str, tone: str) -> str:
 
 def progress_line(store: JobStore, job: Job, progress: JobProgress) -> None:
     """Draw how far a running batch is, with the way to stop it."""
-    stop = partial(store.cancel, job)
-    text = words.STOPPING if progress.stopping else _progress_text(progress)
-    job_line(progress, text, stop)
-
-
-def _progress_text(progress: JobProgress) -> str:
-    if not progress.total:
-        return "Opening the source …"
-    count = f"{progress.done:,} of {progress.total:,}"
-    left = progress.seconds_left
-    if left is None:
-        return count
-    return f"{count} · {progress.rate_per_s:,.0f} patches per second · {duration(left)} left"
+    text = words.STOPPING if progress.stopping else so_far(progress, "patches")
+    job_line(progress, text, partial(store.cancel, job))
 
 
 def after_stop(
     store: JobStore, job: Job, progress: JobProgress, classifier: Classifier | None
 ) -> None:
     """Draw why a batch has stopped, and how to resume it."""
-    if progress.state == "broken":
-        show_problem(NodelensError(progress.error))
-    else:
-        text = words.STOPPED.format(done=progress.done, total=progress.total)
-        st.info(text, icon=":material/pause_circle:")
+    text = words.STOPPED.format(done=progress.done, total=progress.total)
     if classifier is None:
+        stopped(progress.error, text, None, writable=False)
         return
-    with st.container(horizontal=True):
-        if progress.state in {"stopped", "broken"}:
-            start_button(
-                "Continue",
-                _score,
-                (store, job, classifier),
-                key="continue",
-                disabled=not store.is_writable,
-            )
+    go_on = partial(_score, store, job, classifier)
+    with stopped(progress.error, text, go_on, writable=store.is_writable):
         _again_button("Start again from the beginning", store, job, classifier, "anew")
 
 

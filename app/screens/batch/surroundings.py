@@ -8,7 +8,7 @@ import streamlit as st
 from app import resources
 from app.screens.batch import words
 from app.screens.batch.results import only
-from app.screens.shared.listing import is_drawn
+from app.screens.shared.jobs import is_drawn
 from app.screens.shared.parts import plain
 from core.bundle import same_model
 from core.explanation import Decisive

@@ -8,7 +8,7 @@ import streamlit as st
 
 from app import resources
 from app.screens.explanation import patch_list, words
-from app.screens.shared.listing import is_drawn, when
+from app.screens.shared.jobs import is_drawn, when
 from app.screens.shared.parts import empty, show_problem
 from app.state import address, identity, widgets
 from core.errors import NodelensError, RunError

@@ -13,8 +13,7 @@ from app.screens.explanation import words
 from app.screens.explanation.look import ZOOM, MapLook, Scale, scale_bar
 from app.screens.explanation.measures import of_map, of_map_test
 from app.screens.explanation.tests import centre_strip, draw_measures, orientations
-from app.screens.shared.listing import badge
-from app.screens.shared.parts import TONES, Stat, download, plain, show_problem, stat_strip
+from app.screens.shared.parts import TONES, Stat, badge, download, plain, show_problem, stat_strip
 from core.errors import NodelensError
 from core.explanation import (
     ExplanationRow,

@@ -6,9 +6,8 @@ import streamlit as st
 
 from app import resources
 from app.screens.here import words
-from app.screens.shared.listing import badge, marks, when
-from app.screens.shared.looking import looked_at
-from app.screens.shared.parts import head_line, job_line, plain, section, way_back
+from app.screens.shared.jobs import job_line, looked_at, marks, so_far, stopped, when
+from app.screens.shared.parts import badge, head_line, plain, section, way_back
 from app.screens.shared.sources import add_labels, new_batch
 from app.state import address, identity
 from core.jobs import Job, JobStore
@@ -91,17 +90,9 @@ def _scored(store: JobStore, job: Job, classifier: Classifier) -> bool:
         st.fragment(_progress, run_every=_LIVE_EVERY_S)(store, job)
         return False
     if progress.state in {"stopped", "broken"}:
-        stopped = words.STOPPED.format(done=progress.done, total=progress.total)
-        st.warning(plain(progress.error or stopped))
-        st.button(
-            "Continue",
-            type="primary",
-            icon=":material/play_arrow:",
-            on_click=store.start,
-            args=(job, classifier),
-            disabled=not store.is_writable,
-            key="here-continue",
-        )
+        text = words.STOPPED.format(done=progress.done, total=progress.total)
+        go_on = partial(store.start, job, classifier)
+        stopped(progress.error, text, go_on, writable=store.is_writable, key="here-continue")
         return False
     if resources.label_check(store, job) is None:
         st.info(words.NOT_LABELLED, icon=":material/label:")
@@ -115,9 +106,7 @@ def _progress(store: JobStore, job: Job) -> None:
     progress = resources.progress(store, job)
     if progress.state != "running":
         st.rerun()
-    text = f"{progress.done:,} of {progress.total:,}" if progress.total else "Opening the source …"
-    stop = partial(store.cancel, job)
-    job_line(progress, text, stop)
+    job_line(progress, so_far(progress, "patches"), partial(store.cancel, job))
 
 
 def _refused(store: JobStore, job: Job) -> None:

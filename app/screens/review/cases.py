@@ -7,8 +7,8 @@ import streamlit as st
 from markupsafe import Markup
 
 from app.screens.review import words
-from app.screens.shared.listing import badge, entry
-from app.screens.shared.parts import empty, head_line, way_back
+from app.screens.shared.jobs import entry
+from app.screens.shared.parts import badge, empty, head_line, way_back
 from app.state import address, widgets
 from core.errors import NodelensError
 from core.review import (

@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import resources
 from app.screens.review import words
-from app.screens.shared.listing import is_drawn
+from app.screens.shared.jobs import is_drawn
 from app.state import widgets
 from core.bundle import same_model
 from core.errors import ReviewError

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -14,9 +14,6 @@ from app.state import widgets
 from core.errors import NodelensError
 from core.scoring.results import Outcome
 from core.statistics import Curve
-
-if TYPE_CHECKING:  # slides need their extra
-    from core.jobs import JobProgress
 
 Tone = Literal["plain", "tumour", "no-tumour", "grey-zone", "quiet"]
 TONES: Final[dict[Outcome, Tone]] = {
@@ -75,58 +72,10 @@ def way_back(label: str, key: str, look_at: Callable[[None], None]) -> None:
     st.button(label, icon=":material/arrow_back:", on_click=look_at, args=(None,), key=key)
 
 
-def waiting(before: int) -> str:
-    """Return what is said of a job that waits until so many others have had their turn."""
-    jobs = f"{before} job{'s' * (before > 1)} before yours" if before else "yours is next"
-    return f"Waiting for its turn: {jobs}"
-
-
-def job_line(progress: "JobProgress", text: str, stop: Callable[[], None]) -> None:
-    """Draw how far a job is, or how many are before it, with the way to stop it.
-
-    Args:
-        progress: Of the job.
-        text: What to say of it.
-        stop: Asks it to stop.
-    """
-    share = progress.done / progress.total if progress.total else 0.0
-    stopping, before = progress.stopping, progress.before
-    if before is not None and not stopping:
-        text = f"{waiting(before)} · {text}" if progress.done else waiting(before)
-    with st.container(horizontal=True, vertical_alignment="center", key="nl-progress"):
-        st.progress(min(share, 1.0), text=text)
-        label = "Stopping …" if stopping else "Stop"
-        st.button(label, icon=":material/stop:", on_click=stop, key="stop", disabled=stopping)
-
-
-def start_button(
-    label: str,
-    start: Callable[..., None],
-    arguments: tuple[object, ...],
-    *,
-    key: str = "start",
-    disabled: bool = False,
-) -> None:
-    """Draw the button that begins or continues what runs in the background."""
-    icon = ":material/play_arrow:"
-    st.button(
-        label,
-        type="primary",
-        icon=icon,
-        on_click=start,
-        args=arguments,
-        key=key,
-        disabled=disabled,
-    )
-
-
-def duration(seconds: float) -> str:
-    """Return a time span in words, coarse enough to be true."""
-    if seconds < 60:
-        return f"{max(1, round(seconds))} s"
-    if seconds < 3600:
-        return f"{round(seconds / 60)} min"
-    return f"{seconds / 3600:.1f} h"
+def badge(text: str, tone: str = "") -> Markup:
+    """Return a word in a frame; the tone is one of the style sheet's `nl-badge-…`."""
+    kind = f"nl-badge nl-badge-{tone}" if tone else "nl-badge"
+    return Markup('<span class="{}">{}</span>').format(kind, text)
 
 
 def section_html(title: str, note: str = "") -> Markup:

@@ -7,8 +7,7 @@ from markupsafe import escape
 
 from app import resources
 from app.screens.shared import words
-from app.screens.shared.listing import badge
-from app.screens.shared.parts import empty
+from app.screens.shared.parts import badge, empty
 from app.state import identity, widgets
 from core.review import Permission, Person, person
 from core.settings import Settings

@@ -6,14 +6,8 @@ from typing import Final
 
 import streamlit as st
 
-from app.screens.shared.parts import (
-    duration,
-    job_line,
-    section,
-    show_problem,
-    start_button,
-    waiting,
-)
+from app.screens.shared.jobs import job_line, so_far, start_button, stopped, waiting
+from app.screens.shared.parts import section, show_problem
 from app.screens.slides import words
 from app.screens.slides.viewer import viewer
 from app.state import widgets
@@ -159,46 +153,26 @@ def _start(store: SlideStore, job: Job, classifier: Classifier) -> None:
         on_change=lambda: _choose(store, job, all_cells=bool(widgets.chosen(key))),
     )
     st.caption(words.WHICH_NOTES[bool(all_cells)])
-    start_button(
-        "Score this slide", store.start, (job, classifier), disabled=not store.jobs.is_writable
-    )
+    start = partial(store.start, job, classifier)
+    start_button("Score this slide", start, disabled=not store.jobs.is_writable)
 
 
 def progress_line(store: SlideStore, job: Job, progress: JobProgress) -> None:
     """Draw how far a running slide is, with the way to stop it."""
-    text = "Stopping …" if progress.stopping else _progress_text(progress)
-    stop = partial(store.cancel, job)
-    job_line(progress, text, stop)
-
-
-def _progress_text(progress: JobProgress) -> str:
-    if progress.step == "looking":
-        return f"{words.LOOKING} …"
-    text = f"{progress.done:,} of about {progress.total:,} cells"
-    if not (progress.done and progress.rate_per_s):
-        return f"{text} · reading the first ones …"
-    left = duration((progress.total - progress.done) / progress.rate_per_s)
-    return f"{text} · {progress.rate_per_s:,.0f} cells per second · about {left} left"
+    text = so_far(progress, "cells", "about ")
+    if progress.stopping or progress.step == "looking":
+        text = "Stopping …" if progress.stopping else f"{words.LOOKING} …"
+    job_line(progress, text, partial(store.cancel, job))
 
 
 def after_stop(
     store: SlideStore, job: Job, progress: JobProgress, classifier: Classifier | None
 ) -> None:
     """Draw why scoring has stopped, and how it goes on."""
-    if progress.state == "broken":
-        show_problem(NodelensError(progress.error))
-    else:
-        done = f"{progress.done:,} cells" if progress.done else "The cells"
-        st.info(words.STOPPED.format(done=done), icon=":material/pause_circle:")
-    with st.container(horizontal=True):
-        if classifier is not None:
-            start_button(
-                "Continue",
-                store.start,
-                (job, classifier),
-                key="continue",
-                disabled=not store.jobs.is_writable,
-            )
+    done = f"{progress.done:,} cells" if progress.done else "The cells"
+    text = words.STOPPED.format(done=done)
+    go_on = None if classifier is None else partial(store.start, job, classifier)
+    with stopped(progress.error, text, go_on, writable=store.jobs.is_writable):
         again_button(store, job)
 
 

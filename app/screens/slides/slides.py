@@ -8,8 +8,8 @@ import streamlit as st
 from markupsafe import Markup
 
 from app import resources
-from app.screens.shared.listing import badge, job_list, marks
-from app.screens.shared.parts import empty, head_line, show_problem, way_back
+from app.screens.shared.jobs import job_list, marks
+from app.screens.shared.parts import badge, empty, head_line, show_problem, way_back
 from app.screens.shared.sources import path_on_server
 from app.screens.slides import words
 from app.screens.slides.before import again_button

@@ -1,0 +1,243 @@
+"""Batches, audits and slides as jobs: their lists and marks, how far one is, stop and continue."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+import streamlit as st
+from markupsafe import Markup, escape
+from streamlit.delta_generator import DeltaGenerator
+
+from app import resources
+from app.screens.shared import words
+from app.screens.shared.parts import badge, page_title, show_problem
+from app.state import address, identity, widgets
+from core.errors import NodelensError
+from core.jobs import InputReport, Job, JobFolder, JobProgress, JobStore, Look
+from core.settings import SAMPLES_TABLE
+
+_LISTED: Final = 12
+_LOOK_EVERY_S: Final = 0.5
+_STATES: Final = {
+    "new": ("not started", "quiet"),
+    "running": ("running", "accent"),
+    "stopped": ("stopped", "quiet"),
+    "done": ("finished", "good"),
+    "broken": ("cannot continue", "bad"),
+}
+
+
+def current_job(
+    place: address.AddressedValue, jobs: JobFolder, what: str, title: str, lead: str
+) -> Job | None:
+    """Return the job that is looked at; without one, draw the title of the page and return None.
+
+    Args:
+        place: Where its id stands.
+        jobs: Where it is.
+        what: "batch", "slide".
+        title: Of the page.
+        lead: The sentence below it.
+    """
+    ident = place.now()
+    job = jobs.job(identity.owner(), ident) if ident else None
+    if job is None:
+        page_title(title, lead)
+        if ident:
+            place.look_at(None)
+            st.info(words.NOT_HERE.format(what=what), icon=":material/visibility_off:")
+    return job
+
+
+def is_drawn(job: Job) -> bool:
+    """Return whether a job is of the drawn samples."""
+    return job.server_path == str(SAMPLES_TABLE)
+
+
+def marks(job: Job, state: str, note: str = "") -> Markup:
+    """Return state, origin and date of a batch or an audit, and what else is said of it."""
+    drawn = badge("drawn, not tissue", "drawn") if is_drawn(job) else ""
+    line = f"{when(job)} · {note}" if note else when(job)
+    return badge(*_STATES[state]) + drawn + Markup("<span>{}</span>").format(line)
+
+
+def when(job: Job) -> str:
+    """Return when a batch was made, in the reader's time zone as far as the browser tells it."""
+    return widgets.local_time(datetime.fromisoformat(job.created))
+
+
+def entry(
+    name: str,
+    about: str,
+    look_at: Callable[[str | None], None],
+    ident: str,
+    *,
+    key: str,
+    label: str = "Open",
+    urgent: bool = False,
+) -> None:
+    """Draw a line of a list with the button that opens it.
+
+    Args:
+        name: As its owner calls it.
+        about: HTML that follows the name.
+        look_at: Takes the id.
+        ident: The id.
+        key: Of the button.
+        label: On the button.
+        urgent: Whether the button is the one to press.
+    """
+    with st.container(horizontal=True, vertical_alignment="center", key=f"nl-{key}"):
+        st.html(f'<div class="nl-batch"><b>{escape(name)}</b>{about}</div>')
+        st.button(
+            label,
+            key=key,
+            on_click=look_at,
+            args=(ident,),
+            type="primary" if urgent else "secondary",
+        )
+
+
+def job_list(
+    jobs: Sequence[Job],
+    status: Callable[[Job], tuple[str, str]],
+    look_at: Callable[[str | None], None],
+    key: str,
+) -> None:
+    """Draw batches or audits, newest first; older ones on demand.
+
+    Args:
+        jobs: Newest first.
+        status: Gives the name of a job's state, and a note on it.
+        look_at: Takes the id of the one that is opened.
+        key: Of the buttons.
+    """
+    shown = jobs
+    if len(jobs) > _LISTED and not st.toggle(f"Show all {len(jobs)}", key=f"all-{key}"):
+        shown = jobs[:_LISTED]
+    with st.container(key="nl-batches", gap=None):
+        for job in shown:
+            entry(job.name, marks(job, *status(job)), look_at, job.id, key=f"{key}-{job.id}")
+
+
+def delete_button(what: str, warning: str, delete: Callable[[], None], key: str) -> None:
+    """Draw the way to delete what is looked at; it asks once more.
+
+    Args:
+        what: "batch", "audit".
+        warning: What will be gone.
+        delete: Does it.
+        key: Of the button that does it.
+    """
+    with st.popover("Delete", icon=":material/delete:", key=f"{key}-open"):
+        st.write(warning)
+        st.button(f"Delete this {what}", type="primary", on_click=delete, key=key)
+
+
+def waiting(before: int) -> str:
+    """Return what is said of a job that waits until so many others have had their turn."""
+    jobs = f"{before} job{'s' * (before > 1)} before yours" if before else "yours is next"
+    return f"Waiting for its turn: {jobs}"
+
+
+def job_line(progress: JobProgress, text: str, stop: Callable[[], None]) -> None:
+    """Draw how far a job is, or how many are before it, with the way to stop it.
+
+    Args:
+        progress: Of the job.
+        text: What to say of it.
+        stop: Asks it to stop.
+    """
+    share = progress.done / progress.total if progress.total else 0.0
+    stopping, before = progress.stopping, progress.before
+    if before is not None and not stopping:
+        text = f"{waiting(before)} · {text}" if progress.done else waiting(before)
+    with st.container(horizontal=True, vertical_alignment="center", key="nl-progress"):
+        st.progress(min(share, 1.0), text=text)
+        label = "Stopping …" if stopping else "Stop"
+        st.button(label, icon=":material/stop:", on_click=stop, key="stop", disabled=stopping)
+
+
+def so_far(progress: JobProgress, what: str, about: str = "") -> str:
+    """Return how far a job is, how fast, and how long the rest takes, as far as that is known.
+
+    Args:
+        progress: Of the job.
+        what: It counts, such as "patches".
+        about: What stands before a total that may still change, such as "about ".
+    """
+    if not progress.total:
+        return "Opening the source …"
+    count, left = f"{progress.done:,} of {about}{progress.total:,}", progress.seconds_left
+    if left is None or not progress.done:
+        return f"{count} {what}"
+    rate = f"{progress.rate_per_s:,.0f} {what} per second"
+    return f"{count} · {rate} · about {duration(left)} left"
+
+
+def stopped(
+    error: str,
+    text: str,
+    go_on: Callable[[], None] | None,
+    *,
+    writable: bool,
+    label: str = "Continue",
+    key: str = "continue",
+) -> DeltaGenerator:
+    """Draw why a job has stopped and how it goes on; return where other ways on may stand.
+
+    Args:
+        error: What broke it; "" if somebody stopped it.
+        text: What is said then.
+        go_on: Goes on; None if nothing can.
+        writable: Whether this process may change the job.
+        label: On the button.
+        key: Of the button.
+    """
+    if error:
+        show_problem(NodelensError(error))
+    else:
+        st.info(text, icon=":material/pause_circle:")
+    row = st.container(horizontal=True)
+    if go_on is not None:
+        with row:
+            start_button(label, go_on, key=key, disabled=not writable)
+    return row
+
+
+def start_button(
+    label: str, start: Callable[[], None], *, key: str = "start", disabled: bool = False
+) -> None:
+    """Draw the button that begins or continues what runs in the background."""
+    icon = ":material/play_arrow:"
+    st.button(label, type="primary", icon=icon, on_click=start, key=key, disabled=disabled)
+
+
+def looked_at(store: JobStore, job: Job) -> InputReport | None:
+    """Return what the input contains; while that is not known, draw how far the look at it is."""
+    try:
+        look = store.look(job, partial(resources.source, store, job))
+    except NodelensError as error:
+        show_problem(error)
+        return None
+    if look.report is None:
+        st.fragment(_looking, run_every=_LOOK_EVERY_S)(look)
+    return look.report
+
+
+def _looking(look: Look) -> None:
+    if not look.is_alive():
+        st.rerun()
+    progress = look.progress()
+    text = words.STOPPING_LOOK if progress.stopping else words.LOOKING.format(done=look.done)
+    job_line(progress, text, look.stop.set)
+
+
+def duration(seconds: float) -> str:
+    """Return a time span in words, coarse enough to be true."""
+    if seconds < 60:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 3600:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h"
