@@ -16,8 +16,6 @@ from app.hosts import THIS_MACHINE, host_name, is_own_origin
 from app.state.identity import COOKIE
 from core.log import event
 
-HTTP_ONLY: Final = "NODELENS_COOKIE_HTTP_ONLY"
-"""Set in the environment where this guard keeps the cookie, so that no script does."""
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _YEAR_S: Final = 31_536_000
 _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -16,7 +16,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.guard import HTTP_ONLY, Guard
+from app.guard import Guard
 from core import log
 from core.errors import NodelensError, SettingsError
 
@@ -35,7 +35,6 @@ def parts() -> dict[str, Any]:
         log.begin(os.environ)
     except SettingsError as error:
         sys.exit(str(error))
-    os.environ[HTTP_ONLY] = "1"  # the guard keeps the cookie of the workspace, no script does
     return {
         "lifespan": _getting_ready,
         "middleware": [Middleware(Guard, api=_ApiLater())],

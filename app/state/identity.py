@@ -5,7 +5,6 @@ else sees them. Whoever is logged in has the workspace of their identity instead
 never part of a URL, a log or a file.
 """
 
-import os
 import re
 import secrets
 from typing import Final
@@ -34,16 +33,6 @@ def owner() -> str:
         st.session_state[_WORKSPACE] = token
     token = st.session_state[_WORKSPACE]
     return str(token)
-
-
-def token_to_keep() -> str | None:
-    """Return the token that the browser is to keep for a year from now.
-
-    None if logged in, or where the server keeps it in a cookie that no script reads.
-    """
-    if os.environ.get("NODELENS_COOKIE_HTTP_ONLY") or _identity() is not None:
-        return None
-    return owner()
 
 
 def login_name() -> str | None:

@@ -20,7 +20,7 @@ if not (find_spec("openslide") and find_spec("tifffile")):
     st.info(words.NO_READER, icon=":material/extension:")
     st.stop()
 
-from app.screens.slides import before, cell, results, slides, viewer  # noqa: E402 - needs them
+from app.screens.slides import before, results, slides, viewer  # noqa: E402 - needs them
 from core.jobs import Job  # noqa: E402
 from core.scoring import Classifier  # noqa: E402
 from core.slides.store import SlideStore  # noqa: E402
@@ -64,7 +64,7 @@ def scored(store: SlideStore, job: Job, classifier: Classifier | None) -> None:
         viewer.viewer(store, job, threshold=threshold, scored=True)
         st.caption(words.KEYS)
     with looked_at:
-        cell.cell_panel(store, job, classifier)
+        viewer.cell_panel(store, job, classifier)
         results.numbers(store, job)
 
 

@@ -95,7 +95,7 @@ def of_centre_test(test: CentreReliance, donors: str) -> list[MeasureLine]:
     no_call = test.decisive is Decisive.NO_CALL
     doubt = test.spread > _DISAGREEING
     span = f"{percent(test.low, 0)} to {percent(test.high, 0)}"
-    lines = [
+    return [
         MeasureLine(
             "Region that decides the call",
             value,
@@ -117,10 +117,6 @@ def of_centre_test(test: CentreReliance, donors: str) -> list[MeasureLine]:
             words.AROUND,
         ),
     ]
-    if test.centre_part is not None:
-        share = percent(test.centre_part, 0)
-        lines.append(MeasureLine("Centre's share of the joint effect", share, "11\u00a0% by area"))
-    return lines
 
 
 def of_views(views: D4Views) -> MeasureLine:

@@ -9,8 +9,7 @@ import streamlit as st
 
 from app import resources
 from app.screens.review import words
-from app.screens.review.again import earlier_verdicts
-from app.screens.review.ends import end_of_case
+from app.screens.review.ends import earlier_verdicts, end_of_case
 from app.screens.review.seat import Seat
 from app.state import reading, widgets
 from core.review import (

@@ -1,18 +1,11 @@
-"""What stands beside a patch that is read: the question, and the evidence that the mode allows."""
+"""What stands beside a patch that is read: the evidence that the mode allows."""
 
 from html import escape
-
-import streamlit as st
 
 from app.screens.review import words
 from core.review import CaseOpened, CasePatch, ReadingMode, Record, current_verdicts
 from core.review.patches import PatchMap
 from core.wording import call_of, call_text, score_text
-
-
-def question(text: str, note: str) -> None:
-    """Draw what the reader is asked, with a line below it."""
-    st.html(f'<div class="nl-read-question"><b>{text}</b><span>{note}</span></div>')
 
 
 def evidence_html(record: Record, case: CaseOpened, patch: CasePatch | None) -> str:

@@ -1,4 +1,4 @@
-"""What surrounds every page: the look, the notice, and the cookies of workspace and name."""
+"""What surrounds every page: the look, the notice, and the cookie of the reader's name."""
 
 import json
 from dataclasses import asdict
@@ -16,18 +16,6 @@ from core.jobs.folder import ANOTHER_APP
 _HERE: Final = Path(__file__).parent
 _STYLE: Final = _HERE / "theme.css"
 _ICON: Final = _HERE / "icon.svg"
-_KEEP_WORKSPACE: Final = """
-<script>
-(() => {
-  const name = %(name)s, token = %(token)s;
-  const found = document.cookie.split("; ").find((part) => part.startsWith(name + "="));
-  const value = found ? found.slice(name.length + 1) : "";
-  if (/^[A-Za-z0-9_-]{43}$/.test(value) && value !== token) { location.reload(); return; }
-  const secure = location.protocol === "https:" ? "; Secure" : "";
-  document.cookie = `${name}=${token}; Path=/; Max-Age=31536000; SameSite=Strict${secure}`;
-})();
-</script>
-"""
 _KEEP_NAME: Final = """
 <script>
 (() => {
@@ -43,16 +31,8 @@ def shell() -> None:
     st.html(f"<style>:root{{{_colour_variables()}}}</style>")
     st.html(_STYLE)
     st.logo(str(_ICON), size="large")
-    # Another tab may have named the workspace first: then its name is taken, by loading again.
-    token = identity.token_to_keep()
-    keep = ""
-    if token is not None:
-        keep = _KEEP_WORKSPACE % {"name": json.dumps(identity.COOKIE), "token": json.dumps(token)}
     with st.container(key="nl-shell"):
-        st.html(
-            f'<div class="nl-notice" role="note">{words.NOTICE}</div>{keep}',
-            unsafe_allow_javascript=token is not None,
-        )
+        st.html(f'<div class="nl-notice" role="note">{words.NOTICE}</div>')
     name = identity.reader_cookie()
     if name is not None:
         with st.container(key="nl-keep-name"):

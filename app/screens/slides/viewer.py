@@ -1,23 +1,37 @@
-"""The slide with its scores laid over it, in the browser."""
+"""The slide with its scores laid over it, in the browser, and the cell that is looked at."""
 
+import hashlib
+import math
 from collections.abc import Callable
 from functools import cache
+from html import escape
 from pathlib import Path
 from typing import Any, Final
 
 import streamlit as st
 
 from app import resources
+from app.screens.shared.parts import TONES, empty, facts
 from app.screens.slides import words
 from app.state import address, widgets
+from core.bundle import same_model
+from core.errors import NodelensError
+from core.explanation import OverlayStyle, draw_overlay
 from core.jobs import Job
-from core.slides.cells import Cells
+from core.patches import ImageU8
+from core.pictures import png_bytes, png_uri
+from core.scoring import Classifier
+from core.scoring.results import Outcome
+from core.slides.cells import Cells, CellState
 from core.slides.outlines import find_regions
 from core.slides.store import SlideStore
 from core.slides.tiles import TILE_PX
 from core.slides.tissue import CELL_PX
+from core.wording import call_text, number, percent, score_text
 
 _HERE: Final = Path(__file__).parent
+_MAP: Final = "slide-map"
+_STYLE: Final = OverlayStyle(zoom=4, smooth_patch=True, centre_box=False)
 
 
 @cache
@@ -82,3 +96,87 @@ def viewer(store: SlideStore, job: Job, *, threshold: float, scored: bool) -> No
         on_cell_change=clicked,
         height="content",
     )
+
+
+def cell_panel(store: SlideStore, job: Job, classifier: Classifier | None) -> None:
+    """Draw the cell that is looked at."""
+    cells = resources.slide_cells(store, job)
+    at = chosen_cell(cells)
+    if at is None:
+        empty(*words.CHOOSE_CELL)
+        return
+    row, column = at
+    scored = cells.state[at] == CellState.SCORED
+    st.html(_line(cells, at))
+    try:
+        patch, around = resources.slide_patch(store, job, row, column)
+    except NodelensError as error:
+        st.warning(str(error))
+        return
+    shown = png_uri(patch)
+    if scored and classifier is not None:
+        scored_by = resources.slide_summary(store, job)["spec"]["model_id"]
+        other = not same_model(scored_by, classifier.model_id)
+        about = words.MAP_OTHER_MODEL if other else words.MAP_HELP
+        on = st.toggle(words.MAP, key=_MAP, help=about, disabled=other, persist_state="session")
+        if on and not other:
+            shown = _map(classifier, patch) or shown
+    st.html(
+        f'<div class="nl-cell"><figure><img src="{shown}" alt="Patch of the cell"><i></i></figure>'
+        f'<figure class="nl-around"><img src="{png_uri(around)}" '
+        f'alt="What lies around the patch"><i></i></figure></div>'
+    )
+    st.caption(words.SURROUNDINGS)
+    if scored:
+        facts(_facts(store, job, cells, at))
+
+
+def _line(cells: Cells, at: tuple[int, int]) -> str:
+    row, column = at
+    where = f"<small>row {row + 1:,}, column {column + 1:,}</small>"
+    if cells.state[at] != CellState.SCORED:
+        tissue, done = bool(cells.tissue[at]), bool((cells.state != CellState.UNSCORED).any())
+        why = words.PASSED_OVER if tissue and done else words.NOT_STARTED
+        if not tissue:
+            why = words.NOT_TISSUE
+        if cells.state[at] == CellState.FAILED:
+            why = call_text(Outcome.FAILED)
+        return f'<div class="nl-patchline"><span>{escape(why)}</span>{where}</div>'
+    called = {1: Outcome.TUMOUR, 0: Outcome.NO_TUMOUR}.get(int(cells.call[at]), Outcome.GREY_ZONE)
+    unlike = cells.domain_distance[at] > 1
+    badge = f'<span class="nl-badge nl-badge-bad">{words.UNLIKE}</span>' if unlike else ""
+    return (
+        f'<div class="nl-patchline"><b>{score_text(float(cells.prob_tumour[at]))}</b>'
+        f'<span class="nl-called nl-{TONES[called]}">{call_text(called)}</span>{badge}{where}</div>'
+    )
+
+
+def _facts(store: SlideStore, job: Job, cells: Cells, at: tuple[int, int]) -> list[tuple[str, str]]:
+    side = store.cell_px(job)
+    distance = float(cells.domain_distance[at])
+    pairs = [
+        ("Place", f"x {at[1] * side:,.0f}, y {at[0] * side:,.0f} px of the full resolution"),
+        ("Tissue", percent(float(cells.tissue_share[at]), 0)),
+    ]
+    if math.isfinite(distance):
+        text = f"{number(distance, 2)} (above 1: unlike)"
+        pairs.append(("Distance from the training data", text))
+    return pairs
+
+
+def _map(classifier: Classifier, patch: ImageU8) -> str | None:
+    """Return the patch under its Grad-CAM as a data URI, None if it cannot be made."""
+    explainer = resources.explainer(classifier)
+
+    def draw() -> bytes:
+        (explained,) = explainer.explain(patch[None])
+        return png_bytes(
+            draw_overlay(patch, explained.cam, style=_STYLE, strength=explained.strength)
+        )
+
+    try:
+        pixels = hashlib.sha256(patch.tobytes()).hexdigest()
+        return resources.picture_uri(draw, f"slide-map {classifier.model_id} {pixels}")
+    except NodelensError as error:
+        widgets.notify(str(error))
+        return None

@@ -78,6 +78,9 @@ SURROUNDINGS: Final = (
 )
 MAP: Final = "Heat map"
 MAP_HELP: Final = "Grad-CAM: the places that the network's last layers take as evidence for tumour."
+MAP_OTHER_MODEL: Final = (
+    "This slide was scored by a different model; a map would explain a different score."
+)
 UNLIKE: Final = "unlike the training data"
 UNLIKE_MANY: Final = (
     "{share} of the scored cells are unlike the training data. Do not rely on their scores; "

@@ -22,6 +22,7 @@ from core.settings import Settings
 from core.thresholds import (
     Assumptions,
     LockedPoint,
+    OperatingPointStore,
     Snapshot,
     ThresholdStudy,
     decision_of,
@@ -145,18 +146,17 @@ def spent_test_set(scene: Scene) -> None:
         st.warning(words.SPENT.format(version=entry["version"]), icon=":material/warning:")
 
 
-def _use(scene: Scene, version: str, by: str) -> bool:
+def _use(store: OperatingPointStore, weights: str, version: str, by: str) -> bool:
     """Use a version for new scores and return True, or draw why not."""
     if not by:
         st.warning(words.NAME_NEEDED)
         return False
     try:
         require_lead(by)
-        scene.store.put_in_force(scene.weights, version, by=by)
+        store.put_in_force(weights, version, by=by)
     except NodelensError as error:
         show_problem(error)
         return False
-    widgets.notify(words.IN_USE.format(version=version))
     return True
 
 
@@ -179,7 +179,8 @@ def versions(scene: Scene) -> None:
         )
         by = who.name_field("Your name", "force-name", width=220)
         pressed = st.button("Use", disabled=chosen == now, key="force")
-        if pressed and _use(scene, chosen, by):
+        if pressed and _use(scene.store, scene.weights, chosen, by):
+            widgets.notify(words.IN_USE.format(version=chosen))
             st.rerun()
     for fault in scene.store.faults(scene.weights):
         st.warning(plain(fault), icon=":material/warning:")
@@ -204,18 +205,9 @@ def offer_shipped(settings: Settings) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         by = who.name_field("Your name", "recover-name", width=220)
-        if not st.button("Use the shipped operating point", type="primary", key="recover"):
-            return
-    if not by:
-        st.warning(words.NAME_NEEDED)
-        return
-    try:
-        require_lead(by)
-        resources.operating_points(settings).put_in_force(weights, SHIPPED, by=by)
-    except NodelensError as error:
-        show_problem(error)
-        return
-    st.rerun()
+        pressed = st.button("Use the shipped operating point", type="primary", key="recover")
+    if pressed and _use(resources.operating_points(settings), weights, SHIPPED, by):
+        st.rerun()
 
 
 def _table(scene: Scene) -> pd.DataFrame:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Final, cast
 
+import numpy as np
 from markupsafe import Markup
 
 from app.screens.shared.parts import Cell, empty_html, table_html
@@ -129,27 +130,21 @@ def in_use(snapshot: Snapshot) -> Markup:
 def matrix(snapshot: Snapshot, *, in_use: bool = False) -> Markup:
     """Return what was called against what is labelled: in this set, or of 1,000 patches in use."""
     counts, zone = snapshot.confusion, snapshot.deferral
-    ones, zeros = counts.tp + counts.fn, counts.fp + counts.tn
     grey = (0.0, 0.0) if zone is None else (zone.tumour, zone.deferred - zone.tumour)
-    tumour = (counts.tp, grey[0], counts.fn - grey[0])
-    none = (counts.fp, grey[1], counts.tn - grey[1])
+    tumour = np.array([counts.tp, grey[0], counts.fn - grey[0]], float)
+    none = np.array([counts.fp, grey[1], counts.tn - grey[1]], float)
     title, digits = "Patches in this set", 0
     if in_use:
         share, digits = snapshot.assumptions.prevalence, 1
         title = f"Of 1,000 patches, {percent(share)} with tumour"
-        tumour = _scaled(tumour, 1000 * share / ones if ones else math.nan)
-        none = _scaled(none, 1000 * (1 - share) / zeros if zeros else math.nan)
+        tumour *= 1000 * share / (tumour.sum() or math.nan)
+        none *= 1000 * (1 - share) / (none.sum() or math.nan)
     return _matrix(
         title,
         [f"{count:,.{digits}f}" for count in tumour],
         [f"{count:,.{digits}f}" for count in none],
         grey=zone is not None,
     )
-
-
-def _scaled(counts: tuple[float, float, float], by: float) -> tuple[float, float, float]:
-    called, grey, left = counts
-    return called * by, grey * by, left * by
 
 
 def _matrix(title: str, tumour: Sequence[str], none: Sequence[str], *, grey: bool) -> Markup:
