@@ -16,6 +16,7 @@ from app.screens.batch import (
     surroundings,
     words,
 )
+from app.screens.batch.scored import BatchRows
 from app.screens.shared import jobs, model, parts, sources, url
 from app.screens.shared.words import ANOTHER_TAB
 from app.state import address, widgets
@@ -40,9 +41,10 @@ def look_at(store: JobStore, job: Job, classifier: Classifier | None) -> None:
             run.after_stop(store, job, progress, classifier)
         rows = resources.rows(store, job)
         if rows:
-            results.scored_by(job, rows, classifier)
+            scored = BatchRows(store, job, rows, classifier)
+            results.scored_by(scored)
             if progress.state == "done" and classifier is not None:
-                surroundings.what_calls_rest_on(store, job, rows, classifier)
+                surroundings.what_calls_rest_on(scored, classifier)
                 run.outdated(store, job, rows, classifier)
     running = progress.state == "running"
     st.fragment(result, run_every=LIVE_EVERY_S if running else None)(
@@ -60,25 +62,20 @@ def result(store: JobStore, job: Job, classifier: Classifier | None, *, was_runn
     rows = resources.rows(store, job)
     if not rows:
         return
-    halves = surroundings.known_halves(store, job, classifier)
-    margins = surroundings.margins(halves, classifier)
-    rests_on = surroundings.rests_on(halves, classifier)
+    scored = BatchRows(store, job, rows, classifier)
     listed, viewed = st.columns([1.25, 1], gap="medium")
     with listed:
-        positions = results.result_filter(store, job, rows, margins)
+        positions = results.result_filter(scored)
         address.take_steps(positions)
         steps.picked_bar(job, rows)
         if results.view_of(job) == results.LABELS:
-            positions = against.against_labels(store, job, rows, positions, rests_on)
+            positions = against.against_labels(scored, positions)
         else:
-            results.result_list(store, job, rows, positions, rests_on)
+            results.result_list(scored, positions)
     with viewed, st.container(gap="xsmall", key="nl-viewer"):
         if any(row.prob_tumour is not None for row in rows):
-            results.result_histogram(store, job)
-        done = progress.state == "done"
-        position = patch.patch_detail(
-            store, job, rows, positions, classifier, done=done, rests_on=rests_on
-        )
+            results.result_histogram(scored)
+        position = patch.patch_detail(scored, positions, done=progress.state == "done")
     if position is not None:
         shown = {"row": str(position), **results.shown_as(job)}
         url.keep_in_url("batch", shown, job=job.id)

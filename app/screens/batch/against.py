@@ -1,6 +1,6 @@
 """A batch against its labels: rates, curve, table of calls, and each patch that is called wrong."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import streamlit as st
@@ -8,11 +8,10 @@ import streamlit as st
 from app import resources
 from app.screens.batch import words
 from app.screens.batch.browser import browser
+from app.screens.batch.scored import BatchRows
 from app.screens.shared.pager import page_of, pager
 from app.screens.shared.parts import empty, roc_chart, section, table, with_small
 from app.screens.shared.sources import add_labels
-from core.explanation import Decisive
-from core.jobs import Job, JobStore
 from core.scoring import LabelCheck, ScoreRow
 from core.thresholds.scores import too_perfect
 from core.wording import call_of, call_text, interval_text, number, percent, percent_interval
@@ -27,22 +26,14 @@ _NAMES: Final = {
 }
 
 
-def against_labels(
-    store: JobStore,
-    job: Job,
-    rows: Sequence[ScoreRow],
-    positions: Sequence[int],
-    rests_on: Mapping[int, Decisive],
-) -> list[int]:
+def against_labels(batch: BatchRows, positions: Sequence[int]) -> list[int]:
     """Draw the batch against its labels and return the positions of what was called wrong.
 
     Args:
-        store: Of the batch.
-        job: The batch.
-        rows: All of them.
+        batch: The batch.
         positions: Those that the filters leave; without labels they stay the list.
-        rests_on: What tumour calls rest on, by position, as far as it is known.
     """
+    store, job = batch.store, batch.job
     check = resources.label_check(store, job)
     if check is None:
         empty(*words.NO_LABELS)
@@ -61,13 +52,13 @@ def against_labels(
             alt="ROC curve of the batch, with its threshold",
         )
     _calls(check)
-    st.caption(_said(check, rows))
+    st.caption(_said(check, batch.rows))
     wrong = [*check.missed, *check.false_alarms]
     missed, alarms = len(check.missed), len(check.false_alarms)
     if wrong:
         section("Called wrong", words.ERRORS.format(missed=missed, alarms=alarms))
         page = page_of(len(wrong), _ERRORS_A_PAGE, key=f"wrong-{job.id}")
-        browser(store, job, rows, wrong[page.part], rests_on=rests_on, sheet=True)
+        browser(batch, wrong[page.part], sheet=True)
         pager(page)
     else:
         empty("", words.NO_ERRORS)

@@ -15,10 +15,10 @@ import streamlit as st
 
 from app import resources
 from app.screens.batch import words
+from app.screens.batch.scored import BatchRows
 from app.screens.shared.parts import TONES
 from app.state import address, widgets
 from core.explanation import Decisive
-from core.jobs import Job, JobStore
 from core.scoring import Order, ScoreRow, TestTimeAugmentation, outcome
 from core.wording import SIGNS, call_text, label_text, number, score_text
 
@@ -57,25 +57,15 @@ def _browser() -> Callable[..., Any]:
     )
 
 
-def browser(
-    store: JobStore,
-    job: Job,
-    rows: Sequence[ScoreRow],
-    shown: Sequence[int],
-    *,
-    rests_on: Mapping[int, Decisive],
-    sheet: bool,
-) -> None:
+def browser(batch: BatchRows, shown: Sequence[int], *, sheet: bool) -> None:
     """Draw some rows; a click looks at one, a box picks it, a head sorts, J and K step on and back.
 
     Args:
-        store: Of the batch.
-        job: The batch.
-        rows: All of them.
+        batch: Whose rows.
         shown: Positions on this page, in order.
-        rests_on: What tumour calls rest on, by position, as far as it is known.
         sheet: Whether as a contact sheet.
     """
+    store, job, rows, rests_on = batch.store, batch.job, batch.rows, batch.rests_on
     key = f"rows-{job.id}"
     order = Order(str(widgets.chosen(f"order-{job.id}", Order.HIGHEST)))
 

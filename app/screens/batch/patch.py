@@ -1,6 +1,6 @@
 """One patch of a batch, enlarged: with its heat map at once, and with what is known of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from html import escape
 from typing import Final
@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import resources
 from app.screens.batch import words
-from app.screens.shared.jobs import is_drawn
+from app.screens.batch.scored import BatchRows
 from app.screens.shared.pager import step_button
 from app.screens.shared.parts import TONES, badge, facts
 from app.screens.shared.words import CENTRE_ONLY
@@ -17,9 +17,8 @@ from app.state import address, widgets
 from core.bundle import same_model
 from core.errors import NodelensError
 from core.explanation import Decisive, MapState, Measurement, OverlayStyle, draw_overlay
-from core.explanation.explained import ExplainedPatches, PatchCollection
+from core.explanation.explained import ExplainedPatches
 from core.explanation.words import badge_text, plain_line
-from core.jobs import Job, JobStore
 from core.pictures import png_bytes
 from core.scoring import Classifier, ScoreRow, Status, outcome
 from core.wording import NOTHING, call_text, label_text, score_text
@@ -28,27 +27,15 @@ _SMOOTH: Final = "batch-smooth"
 _OUTLINE: Final = "batch-outline"
 
 
-def patch_detail(
-    store: JobStore,
-    job: Job,
-    rows: Sequence[ScoreRow],
-    positions: Sequence[int],
-    classifier: Classifier | None,
-    *,
-    done: bool,
-    rests_on: Mapping[int, Decisive],
-) -> int | None:
+def patch_detail(batch: BatchRows, positions: Sequence[int], *, done: bool) -> int | None:
     """Draw the patch that is looked at, or the first of the list, and return its position.
 
     Args:
-        store: Of the batch.
-        job: The batch.
-        rows: Those that are there.
+        batch: The batch.
         positions: The list.
-        classifier: The current model; None without one.
         done: Whether the batch is finished, so that maps ahead take nothing from its scoring.
-        rests_on: What tumour calls rest on, by position, as far as it is known.
     """
+    rows, classifier = batch.rows, batch.classifier
     position = address.row()
     if position is None or position >= len(rows):
         position = positions[0] if positions else None
@@ -66,11 +53,12 @@ def patch_detail(
             st.toggle("Smooth zoom", value=True, key=_SMOOTH, persist_state="session")
             st.toggle("Outline the centre", value=True, key=_OUTLINE, persist_state="session")
     where = f"{place + 1:,} of {len(positions):,}" if place >= 0 else "not in this list"
-    st.html(_line(row, where, around=rests_on.get(position) is Decisive.RING))
+    decides = batch.rests_on.get(position)
+    st.html(_line(row, where, around=decides is Decisive.RING))
     found = None
     if mapped and classifier is not None:
-        found = map_of(store, job, classifier, position)
-    picture = resources.patch_uri(store, job, position)
+        found = map_of(batch, classifier, position)
+    picture = resources.patch_uri(batch.store, batch.job, position)
     with st.container(key="nl-view"):
         if picture is None:
             st.html(f'<div class="nl-nopicture">{words.NO_PICTURE}</div>')
@@ -79,12 +67,12 @@ def patch_detail(
             if st.button("Enlarge", key="enlarge", shortcut="Z", help=words.ENLARGE_HELP):
                 _enlarged([picture, *([found] if found else [])], row)
     if found is not None and classifier is not None:
-        badge_below(store, job, classifier, position, rests_on.get(position))
+        badge_below(batch, classifier, position, decides)
     if done and classifier is not None and can_be_mapped(row, classifier):
         near = [at for at in (position, after, before) if at is not None]
-        prepare_maps(store, job, classifier, near)
+        _AHEAD.submit(_prepare, batch, classifier, near)  # this one first, then its neighbours
     st.caption(" ".join([words.MAP_HELP] * (found is not None) + [words.SIZE, CENTRE_ONLY]))
-    with st.expander("Details", key=f"details-{job.id}"):
+    with st.expander("Details", key=f"details-{batch.job.id}"):
         patch_facts(row)
     return position
 
@@ -185,25 +173,21 @@ def map_toggle(row: ScoreRow, classifier: Classifier | None) -> bool:
     return on and possible
 
 
-def _known(
-    store: JobStore, job: Job, classifier: Classifier
-) -> tuple[ExplainedPatches, PatchCollection]:
-    collection = resources.job_collection(store, job, drawn=is_drawn(job))
-    chosen = resources.explainer(classifier)
-    return resources.explained(chosen, collection), collection
+def _known(batch: BatchRows, classifier: Classifier) -> ExplainedPatches:
+    return resources.explained(resources.explainer(classifier), batch.collection)
 
 
-def map_of(store: JobStore, job: Job, classifier: Classifier, position: int) -> str | None:
+def map_of(batch: BatchRows, classifier: Classifier, position: int) -> str | None:
     """Return a patch under its map as a data URI, made unless it was; None if it cannot be."""
     try:
-        return _map_of(store, job, classifier, position)
+        return _map_of(batch, classifier, position)
     except NodelensError as error:
         st.warning(str(error))
         return None
 
 
-def _map_of(store: JobStore, job: Job, classifier: Classifier, position: int) -> str | None:
-    known, collection = _known(store, job, classifier)
+def _map_of(batch: BatchRows, classifier: Classifier, position: int) -> str | None:
+    known, collection = _known(batch, classifier), batch.collection
     known.measure(collection.source, [position], Measurement())
     row, image = known.row(position), collection.image(position)
     if row is None or row.explanation is None or image is None:
@@ -217,49 +201,32 @@ def _map_of(store: JobStore, job: Job, classifier: Classifier, position: int) ->
     return resources.picture_uri(draw, key)
 
 
-def prepare_maps(
-    store: JobStore, job: Job, classifier: Classifier, positions: Sequence[int]
-) -> None:
-    """Have maps drawn meanwhile: of the patch that is looked at first, then of its neighbours."""
-    _AHEAD.submit(_prepare, store, job, classifier, positions)
-
-
-def _prepare(store: JobStore, job: Job, classifier: Classifier, positions: Sequence[int]) -> None:
+def _prepare(batch: BatchRows, classifier: Classifier, positions: Sequence[int]) -> None:
+    """Have maps drawn meanwhile."""
     for position in positions:
-        _map_of(store, job, classifier, position)
+        _map_of(batch, classifier, position)
 
 
 def badge_below(
-    store: JobStore,
-    job: Job,
-    classifier: Classifier,
-    position: int,
-    decides: Decisive | None,
+    batch: BatchRows, classifier: Classifier, position: int, decides: Decisive | None
 ) -> None:
     """Draw how far the map can be trusted; the check begins once the reader stays at the patch."""
-    known, _ = _known(store, job, classifier)
+    known = _known(batch, classifier)
     row = known.row(position)
     waits = row is not None and row.map_state is MapState.UNTESTED and not known.untestable
     widgets.choose(_STAYED, None)
-    st.fragment(_badge, run_every=_LOOK_EVERY_S if waits else None)(
-        store, job, classifier, position, decides
-    )
+    st.fragment(_badge, run_every=_LOOK_EVERY_S if waits else None)(known, batch, position, decides)
 
 
 def _badge(
-    store: JobStore,
-    job: Job,
-    classifier: Classifier,
-    position: int,
-    decides: Decisive | None,
+    known: ExplainedPatches, batch: BatchRows, position: int, decides: Decisive | None
 ) -> None:
-    known, collection = _known(store, job, classifier)
     row = known.row(position)
     if row is None or row.explanation is None:
         return
     if row.map_state is MapState.UNTESTED and not known.untestable:
         if widgets.chosen(_STAYED) == position and known.twins is not None:
-            known.prepare(collection.source, [position], Measurement(twins=known.twins))
+            known.prepare(batch.collection.source, [position], Measurement(twins=known.twins))
         widgets.choose(_STAYED, position)
     turned = bool(row.explanation.cam.values.max() <= 0)
     line = plain_line(row, decides) + f" {words.MAP_TURNED}" * turned

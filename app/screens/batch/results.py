@@ -1,6 +1,6 @@
 """The results of a batch: who scored it, how the scores spread, which of them are listed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -8,13 +8,12 @@ import streamlit as st
 from app import charts, resources
 from app.screens.batch import words
 from app.screens.batch.browser import browser
+from app.screens.batch.scored import BatchRows
 from app.screens.shared.pager import page_of, pager
 from app.screens.shared.parts import chart, empty
 from app.state import address, widgets
-from core.explanation import Decisive
-from core.jobs import Job, JobStore
+from core.jobs import Job
 from core.scoring import (
-    Classifier,
     Filter,
     Order,
     Outcome,
@@ -37,16 +36,16 @@ _ONLY = ("unlike", "around")
 """Filters that are on or off."""
 
 
-def scored_by(job: Job, rows: Sequence[ScoreRow], classifier: Classifier | None) -> None:
+def scored_by(batch: BatchRows) -> None:
     """Draw which threshold made the calls, and how many patches are unlike the training data.
 
     Those are told loudly where chance does not allow as many.
     """
-    row = rows[0]
+    job, rows, row = batch.job, batch.rows, batch.rows[0]
     text = words.SCORED_BY.format(threshold=row.threshold, version=row.operating_point)
     if job.precision:
         text += f" {words.FAST_SCORED}"
-    domain = classifier.bundle.card.domain if classifier else None
+    domain = batch.classifier.bundle.card.domain if batch.classifier else None
     found = None if domain is None else unlike_training(rows, domain.share)
     if found is None or not found.unlike:
         st.caption(text)
@@ -88,11 +87,11 @@ def _show_only(job_id: str, name: str) -> None:
             widgets.give(f"view-{job_id}", TABLE)
 
 
-def result_histogram(store: JobStore, job: Job) -> None:
+def result_histogram(batch: BatchRows) -> None:
     """Draw how the scores spread around the threshold."""
     chart(
-        resources.from_rows(store, job, _histogram, widgets.is_dark()),
-        f"histogram-{job.id}",
+        resources.from_rows(batch.store, batch.job, _histogram, widgets.is_dark()),
+        f"histogram-{batch.job.id}",
         "Histogram of the scores, coloured by call, with the threshold as a dashed line",
     )
 
@@ -106,17 +105,9 @@ def _histogram(rows: Sequence[ScoreRow], dark: bool) -> go.Figure:
     )
 
 
-def result_filter(
-    store: JobStore, job: Job, rows: Sequence[ScoreRow], margins: Mapping[int, float]
-) -> list[int]:
-    """Draw the filters and return the positions of the rows to show, in order.
-
-    Args:
-        store: Of the batch.
-        job: The batch.
-        rows: All of them.
-        margins: By how much the surroundings decide, see `core.scoring.select`.
-    """
+def result_filter(batch: BatchRows) -> list[int]:
+    """Draw the filters and return the positions of the rows to show, in order."""
+    store, job, rows, margins = batch.store, batch.job, batch.rows, batch.margins
     counts = resources.from_rows(store, job, outcome_counts)
     kinds = [kind for kind in Outcome if counts[kind]]
     order_key, calls_key, view_key = (f"{name}-{job.id}" for name in ("order", "outcomes", "view"))
@@ -218,14 +209,9 @@ def shown_as(job: Job) -> dict[str, str]:
     }
 
 
-def result_list(
-    store: JobStore,
-    job: Job,
-    rows: Sequence[ScoreRow],
-    positions: Sequence[int],
-    rests_on: Mapping[int, Decisive],
-) -> None:
+def result_list(batch: BatchRows, positions: Sequence[int]) -> None:
     """Draw one page of rows, that of the patch that was stepped to."""
+    job = batch.job
     if not positions:
         empty(words.NO_MATCH)
         st.button("Clear filters", on_click=_clear_filters, args=(job.id,), key="clear")
@@ -233,7 +219,7 @@ def result_list(
     _follow(job, positions)
     page = page_of(len(positions), ROWS_A_PAGE, key=widgets.kept(f"page-{job.id}"))
     sheet = view_of(job) == SHEET
-    browser(store, job, rows, positions[page.part], rests_on=rests_on, sheet=sheet)
+    browser(batch, positions[page.part], sheet=sheet)
     with st.container(horizontal=True, vertical_alignment="center"):
         pager(page)
 

@@ -1,0 +1,53 @@
+"""The rows that a batch has by now, and what its tumour calls rest on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app import resources
+from app.screens.shared.jobs import is_drawn
+from core.explanation import Decisive
+from core.explanation.explained import PatchCollection
+from core.explanation.reliance import threshold_logit
+from core.explanation.surroundings import Halves
+from core.jobs import Job, JobStore
+from core.scoring import Classifier, ScoreRow
+
+
+@dataclass(frozen=True, eq=False)
+class BatchRows:
+    """A batch as one run of the page sees it.
+
+    Attributes:
+        store: Of the batch.
+        job: The batch.
+        rows: All that there are by now.
+        classifier: The current model; None without one.
+    """
+
+    store: JobStore
+    job: Job
+    rows: Sequence[ScoreRow]
+    classifier: Classifier | None
+
+    @property
+    def collection(self) -> PatchCollection:
+        """The scored patches, to be explained."""
+        return resources.job_collection(self.store, self.job, drawn=is_drawn(self.job))
+
+    @property
+    def rests_on(self) -> dict[int, Decisive]:
+        """What the tumour calls rest on, by position, as far as it is known."""
+        return {at: one.decides(least) for at, one, least in self._halves()}
+
+    @property
+    def margins(self) -> dict[int, float]:
+        """By how many logits the surroundings decide a call, by position; below 0 they do not."""
+        return {at: one.margin(least) for at, one, least in self._halves()}
+
+    def _halves(self) -> list[tuple[int, Halves, float]]:
+        """What is known of each call, and the threshold; nothing of another model's scores."""
+        if self.classifier is None or not self.store.surroundings(self.job).is_file():
+            return []
+        least = threshold_logit(self.classifier)
+        known = resources.halves(self.store, self.job, self.collection, self.classifier)
+        return [(at, one, least) for at, one in known.items()]
