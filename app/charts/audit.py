@@ -19,7 +19,6 @@ _CATEGORIES: Final = (
 """Okabe and Ito's, the yellow darkened, and a violet: eight that can be told apart."""
 CLICKED: Final = {"clickmode": "event+select", "dragmode": False}
 """Streamlit takes a click for a choice only while dragging chooses nothing."""
-_ERRORS: Final = ("called right", "missed tumour", "false alarm", "no label or call")
 _BARS: Final = {"thickness": 1.5, "width": 3}
 _SYMBOLS: Final = {"tumour": "triangle-up", "no tumour": "triangle-down", "unknown": "circle"}
 
@@ -219,25 +218,22 @@ def _coloured(
         yield "score", {"color": groups[known].astype(np.float32), **scale}, known
         return
     names, counts = np.unique(groups.astype(str), return_counts=True)
-    marker: dict[str, object]
-    if set(names) <= set(_SYMBOLS):
-        for name in ("no tumour", "tumour", "unknown"):
-            if name in names:
-                marker = {"color": label_colours(colours)[name], "symbol": _SYMBOLS[name]}
-                yield name, marker, groups == name
-        return
     grey: dict[str, object] = {"color": colours.grey_zone}
-    if set(names) <= set(_ERRORS):
-        tones: tuple[dict[str, object], ...] = (
-            {**grey, "symbol": "circle-open"},
-            {"color": colours.tumour, "symbol": "x"},
-            {"color": colours.no_tumour, "symbol": "cross"},
-            {"color": colours.faint},
-        )
-        for name, tone in zip(_ERRORS, tones, strict=True):
-            if name in names:
-                yield name, tone, groups == name
-        return
+    colour_of = label_colours(colours)
+    labels: dict[str, dict[str, object]] = {
+        name: {"color": colour_of[name], "symbol": _SYMBOLS[name]}
+        for name in ("no tumour", "tumour", "unknown")
+    }
+    errors: dict[str, dict[str, object]] = {
+        "called right": {**grey, "symbol": "circle-open"},
+        "missed tumour": {"color": colours.tumour, "symbol": "x"},
+        "false alarm": {"color": colours.no_tumour, "symbol": "cross"},
+        "no label or call": {"color": colours.faint},
+    }
+    for fixed in (labels, errors):
+        if set(names) <= set(fixed):
+            yield from ((name, fixed[name], groups == name) for name in fixed if name in names)
+            return
     quiet = [name for name in ("none", "unknown") if name in names]
     own = [name for name in names[np.argsort(-counts, kind="stable")] if name not in quiet]
     others = own[len(_CATEGORIES) :]

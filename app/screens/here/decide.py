@@ -12,7 +12,7 @@ from app.screens.shared.who import name_field, require_lead
 from app.state import widgets
 from core.bundle import Card
 from core.errors import NodelensError
-from core.local import Findings, LocalDecision, do_not_use, point_at, use_here
+from core.local import Findings, do_not_use, point_at, use_here
 from core.local.decision import MOST_REASON_CHARS
 from core.report import local_pdf
 from core.settings import Settings
@@ -40,7 +40,8 @@ def decide(study: ThresholdStudy, found: Findings, card: Card, settings: Setting
         key="here-use",
         label_visibility="collapsed",
     )
-    rule, share, in_use = None, 0.0, False
+    rule: Rule | None = None
+    share, in_use = 0.0, False
     if use:
         rule, share = _rule(card)
         try:
@@ -62,10 +63,26 @@ def decide(study: ThresholdStudy, found: Findings, card: Card, settings: Setting
         )
     if not pressed:
         return
+    decisions = resources.local_decisions(settings)
     try:
-        kept = _record(
-            study, found, card, settings, rule, share=share, name=name, reason=reason, in_use=in_use
-        )
+        if not name:
+            raise NodelensError(words.NAME_NEEDED)
+        require_lead(name)
+        if rule is None:
+            kept = do_not_use(found, by=name, reason=reason, decisions=decisions)
+        else:
+            kept = use_here(
+                study,
+                found,
+                card,
+                rule,
+                prevalence=share,
+                by=name,
+                reason=reason,
+                in_use=in_use,
+                points=resources.operating_points(settings),
+                decisions=decisions,
+            )
     except NodelensError as error:
         show_problem(error)
         return
@@ -123,43 +140,6 @@ def _point(snapshot: Snapshot, *, chosen_here: bool) -> None:
         called=thousand.tp + thousand.fp, tp=thousand.tp, missed=thousand.fn
     )
     st.caption(f"{said} {words.OPTIMISTIC}" if chosen_here else said)
-
-
-def _record(
-    study: ThresholdStudy,
-    found: Findings,
-    card: Card,
-    settings: Settings,
-    rule: Rule | None,
-    *,
-    share: float,
-    name: str,
-    reason: str,
-    in_use: bool,
-) -> LocalDecision:
-    """Record the decision, with its lock where there is a rule.
-
-    Raises:
-        NodelensError: No name, no right to decide, or nothing can be written.
-    """
-    if not name:
-        raise NodelensError(words.NAME_NEEDED)
-    require_lead(name)
-    decisions = resources.local_decisions(settings)
-    if rule is None:
-        return do_not_use(found, by=name, reason=reason, decisions=decisions)
-    return use_here(
-        study,
-        found,
-        card,
-        rule,
-        prevalence=share,
-        by=name,
-        reason=reason,
-        in_use=in_use,
-        points=resources.operating_points(settings),
-        decisions=decisions,
-    )
 
 
 def decided(card: Card, settings: Settings) -> None:
