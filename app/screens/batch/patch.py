@@ -12,7 +12,7 @@ from app.screens.batch import words
 from app.screens.batch.scored import BatchRows
 from app.screens.shared.pager import step_button
 from app.screens.shared.parts import TONES, badge, facts
-from app.screens.shared.words import CENTRE_ONLY
+from app.screens.shared.words import CENTRE_ONLY, MAP_HELP
 from app.state import address, widgets
 from core.bundle import same_model
 from core.errors import NodelensError
@@ -71,7 +71,7 @@ def patch_detail(batch: BatchRows, positions: Sequence[int], *, done: bool) -> i
     if done and classifier is not None and can_be_mapped(row, classifier):
         near = [at for at in (position, after, before) if at is not None]
         _AHEAD.submit(_prepare, batch, classifier, near)  # this one first, then its neighbours
-    st.caption(" ".join([words.MAP_HELP] * (found is not None) + [words.SIZE, CENTRE_ONLY]))
+    st.caption(" ".join([MAP_HELP] * (found is not None) + [words.SIZE, CENTRE_ONLY]))
     with st.expander("Details", key=f"details-{batch.job.id}"):
         patch_facts(row)
     return position

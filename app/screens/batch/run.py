@@ -11,6 +11,7 @@ import streamlit as st
 from app import resources
 from app.screens.batch import words
 from app.screens.shared.jobs import (
+    apply_button,
     is_drawn,
     job_line,
     looked_at,
@@ -163,16 +164,6 @@ def input_report(report: InputReport, in_tables: int) -> None:
             *known,
         ]
     )
-    parts = (
-        ("ok", report.readable),
-        ("flat", report.flat),
-        ("bad", report.unreadable),
-    )
-    st.html(
-        '<div class="nl-bar" aria-hidden="true">'
-        + "".join(f'<i class="nl-bar-{kind}" style="flex:{n}"></i>' for kind, n in parts if n)
-        + "</div>"
-    )
     lines = [_problem(problem, "×", "bad") for problem in report.problems]
     lines += [_line("!", escape(note), "ok") for note in report.notes]
     lines += [_problem(note, "✓", "ok") for note in report.converted]
@@ -232,24 +223,10 @@ def outdated(store: JobStore, job: Job, rows: Sequence[ScoreRow], classifier: Cl
     with st.container(horizontal=True, vertical_alignment="center", key="nl-outdated"):
         st.html(f"<span>{escape(text)}</span>")
         if applied.fits(rows):
-            st.button(
-                words.APPLY.format(version=point.name),
-                icon=":material/done_all:",
-                type="primary",
-                on_click=_apply,
-                args=(store, job, applied),
-                key="apply-point",
-                help=words.APPLY_HELP,
-            )
+            if apply_button(store, job, applied, point.name):
+                st.rerun()
         else:
             _again_button("Score again with the current model", store, job, classifier, "anew-now")
-
-
-def _apply(store: JobStore, job: Job, applied: AppliedPoint) -> None:
-    try:
-        store.apply(job, applied)
-    except NodelensError as error:
-        widgets.notify(str(error))
 
 
 def _again_button(label: str, store: JobStore, job: Job, classifier: Classifier, key: str) -> None:

@@ -72,7 +72,6 @@ UNLIKE_BADGE: Final = "unlike the training data"
 SEARCH: Final = "Search the list"
 TABLE_NAME: Final = "Scored patches of this batch"
 ENLARGE_HELP: Final = "Shows the picture larger."
-MAP_HELP: Final = "Grad-CAM: the places that the network's last layers take as evidence for tumour."
 MAP_OTHER_MODEL: Final = (
     "This batch was scored by a different model; a map would explain a different score."
 )
@@ -101,8 +100,6 @@ FILES: Final = {
 }
 NOTHING_SCORED: Final = "Nothing has been scored yet. Start the batch first."
 CHANGED_SINCE: Final = "{file} is gone or has changed since it was scored. Re-score the batch."
-APPLY: Final = "Apply {version} to this batch"
-APPLY_HELP: Final = "The scores stay; only the calls change. Each row says which version called it."
 NO_LABELS: Final = (
     "No labels for this batch.",
     "Add a CSV with the columns id (the file name) and label (1 or tumour, 0 or normal). "

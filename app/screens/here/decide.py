@@ -9,6 +9,7 @@ from app.screens.here import words
 from app.screens.shared.model import decision_text
 from app.screens.shared.parts import Stat, download, empty, plain, section, show_problem, stat_strip
 from app.screens.shared.who import name_field, require_lead
+from app.screens.shared.words import NAME_NEEDED
 from app.state import widgets
 from core.bundle import Card
 from core.errors import NodelensError
@@ -66,7 +67,7 @@ def decide(study: ThresholdStudy, found: Findings, card: Card, settings: Setting
     decisions = resources.local_decisions(settings)
     try:
         if not name:
-            raise NodelensError(words.NAME_NEEDED)
+            raise NodelensError(NAME_NEEDED)
         require_lead(name)
         if rule is None:
             kept = do_not_use(found, by=name, reason=reason, decisions=decisions)

@@ -80,7 +80,6 @@ OPTIMISTIC: Final = (
 )
 REASON: Final = "Reason (optional; without patient names)"
 NAME: Final = "Your name, as it will appear in the record"
-NAME_NEEDED: Final = "Enter your name: the record shows who decided."
 IN_USE: Final = "Use this threshold for new scores from now on"
 RECORD: Final = "Lock and record"
 RECORD_NOT: Final = "Record the decision"

@@ -15,6 +15,7 @@ from app.screens.shared.parts import badge, page_title, show_problem
 from app.state import address, identity, widgets
 from core.errors import NodelensError
 from core.jobs import InputReport, Job, JobFolder, JobProgress, JobStore, Look
+from core.scoring import AppliedPoint
 from core.settings import SAMPLES_TABLE
 
 _LISTED: Final = 12
@@ -232,6 +233,24 @@ def _looking(look: Look) -> None:
     progress = look.progress()
     text = words.STOPPING_LOOK if progress.stopping else words.LOOKING.format(done=look.done)
     job_line(progress, text, look.stop.set)
+
+
+def apply_button(store: JobStore, job: Job, point: AppliedPoint, version: str) -> bool:
+    """Draw the button that calls a scored batch at another point; return whether that is done."""
+    if not st.button(
+        words.APPLY.format(version=version),
+        icon=":material/done_all:",
+        type="primary",
+        key="apply-point",
+        help=words.APPLY_HELP,
+    ):
+        return False
+    try:
+        store.apply(job, point)
+    except NodelensError as error:
+        show_problem(error)
+        return False
+    return True
 
 
 def duration(seconds: float) -> str:

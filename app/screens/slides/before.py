@@ -18,7 +18,12 @@ from core.slides.store import SlideChoices, SlidePreview, SlideStore
 from core.slides.tissue import TissueRule
 
 _LOOK_EVERY_S: Final = 1.0
-_SATURATION, _DENSITY, _SHARE = "tissue-saturation", "tissue-density", "tissue-share"
+_SLIDERS: Final[tuple[tuple[str, str, str, tuple[float, float, float], int, str], ...]] = (
+    ("saturation", "least_saturation", "Least colour", (0.0, 0.4, 0.01), 1, words.SATURATION_HELP),
+    ("density", "least_optical_density", "Least density", (0.0, 0.4, 0.01), 1, words.DENSITY_HELP),
+    ("share", "least_share", "Least tissue in a cell", (5, 100, 5), 100, words.SHARE_HELP),
+)
+"""Key, field of the rule, label, ends and step, how much of the slider is 1, and its help."""
 _WHICH: Final = "which-cells"
 
 
@@ -100,41 +105,19 @@ def _tissue(store: SlideStore, job: Job, preview: SlidePreview) -> None:
     section(words.TISSUE)
     st.caption(words.TISSUE_NOTE)
     rule = store.choices(job).rule
-    for key, value in (
-        (_SATURATION, rule.least_saturation),
-        (_DENSITY, rule.least_optical_density),
-        (_SHARE, round(100 * rule.least_share)),
-    ):
-        widgets.start(f"{key}-{job.id}", value)
 
     def moved() -> None:
-        saturation, density, share = (
-            float(str(widgets.chosen(f"{key}-{job.id}"))) for key in (_SATURATION, _DENSITY, _SHARE)
-        )
-        new = replace(
-            rule,
-            least_saturation=saturation,
-            least_optical_density=density,
-            least_share=share / 100,
-        )
-        _choose(store, job, rule=new)
+        values = {
+            field: float(str(widgets.chosen(f"tissue-{key}-{job.id}"))) / per
+            for key, field, _, _, per, _ in _SLIDERS
+        }
+        _choose(store, job, rule=replace(rule, **values))
 
-    for label, key, about in (
-        ("Least colour", _SATURATION, words.SATURATION_HELP),
-        ("Least density", _DENSITY, words.DENSITY_HELP),
-    ):
-        name = f"{key}-{job.id}"
-        st.slider(label, 0.0, 0.4, step=0.01, key=name, on_change=moved, help=about)
-    st.slider(
-        "Least tissue in a cell",
-        5,
-        100,
-        step=5,
-        format="%d %%",
-        key=f"{_SHARE}-{job.id}",
-        on_change=moved,
-        help=words.SHARE_HELP,
-    )
+    for key, field, label, (least, most, step), per, about in _SLIDERS:
+        name = f"tissue-{key}-{job.id}"
+        widgets.start(name, type(step)(round(per * getattr(rule, field), 6)))
+        form = "%d %%" if per == 100 else None
+        st.slider(label, least, most, step=step, format=form, key=name, on_change=moved, help=about)
     if not preview.is_exact:
         st.caption(words.MASK_NEAR)
 

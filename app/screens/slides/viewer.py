@@ -12,6 +12,7 @@ import streamlit as st
 
 from app import resources
 from app.screens.shared.parts import TONES, empty, facts
+from app.screens.shared.words import MAP_HELP
 from app.screens.slides import words
 from app.state import address, widgets
 from core.bundle import same_model
@@ -117,7 +118,7 @@ def cell_panel(store: SlideStore, job: Job, classifier: Classifier | None) -> No
     if scored and classifier is not None:
         scored_by = resources.slide_summary(store, job)["spec"]["model_id"]
         other = not same_model(scored_by, classifier.model_id)
-        about = words.MAP_OTHER_MODEL if other else words.MAP_HELP
+        about = words.MAP_OTHER_MODEL if other else MAP_HELP
         on = st.toggle(words.MAP, key=_MAP, help=about, disabled=other, persist_state="session")
         if on and not other:
             shown = _map(classifier, patch) or shown

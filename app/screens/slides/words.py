@@ -76,8 +76,7 @@ SURROUNDINGS: Final = (
     "Left: the patch that the score was made from; the outlined centre is the cell. "
     "Right: what lies around it."
 )
-MAP: Final = "Heat map"
-MAP_HELP: Final = "Grad-CAM: the places that the network's last layers take as evidence for tumour."
+MAP: Final = "Grad-CAM"
 MAP_OTHER_MODEL: Final = (
     "This slide was scored by a different model; a map would explain a different score."
 )

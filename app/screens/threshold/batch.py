@@ -6,7 +6,8 @@ import streamlit as st
 from markupsafe import Markup
 
 from app import resources
-from app.screens.shared.parts import empty_html, show_problem
+from app.screens.shared.jobs import apply_button
+from app.screens.shared.parts import empty_html
 from app.screens.shared.ways import BATCH, REVIEW, SCORE, ways_on
 from app.screens.threshold import numbers, words
 from app.screens.threshold.scene import Scene
@@ -47,17 +48,7 @@ def batch_part(scene: Scene, snapshot: Snapshot, *, pictures: bool) -> None:
                 words.FOLLOWS.format(version=", ".join(scene.batch.versions))
             )
         )
-        if st.button(
-            words.APPLY.format(version=point.name),
-            icon=":material/done_all:",
-            key="apply-point",
-            help=words.APPLY_HELP,
-        ):
-            try:
-                scene.jobs.apply(scene.job, applied)
-            except NodelensError as error:
-                show_problem(error)
-                return
+        if apply_button(scene.jobs, scene.job, applied, point.name):
             widgets.notify(words.APPLIED.format(batch=scene.batch.name, version=point.name))
             st.rerun()
 

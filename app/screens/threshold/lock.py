@@ -11,6 +11,7 @@ from app import resources
 from app.screens.shared import who
 from app.screens.shared.parts import Stat, download, empty, plain, show_problem, stat_strip
 from app.screens.shared.who import require_lead
+from app.screens.shared.words import NAME_NEEDED
 from app.screens.threshold import numbers, words
 from app.screens.threshold.scene import Scene
 from app.screens.threshold.sources import csv_study, kept_csv
@@ -106,7 +107,7 @@ def _dialog(scene: Scene) -> None:
 def _lock(scene: Scene, snapshot: Snapshot, rule: str) -> None:
     name = identity.login_name() or str(widgets.chosen("lock-name", "")).strip()
     if not name:
-        widgets.choose("lock-problem", words.NAME_NEEDED)
+        widgets.choose("lock-problem", NAME_NEEDED)
         return
     try:
         require_lead(name)
@@ -149,7 +150,7 @@ def spent_test_set(scene: Scene) -> None:
 def _use(store: OperatingPointStore, weights: str, version: str, by: str) -> bool:
     """Use a version for new scores and return True, or draw why not."""
     if not by:
-        st.warning(words.NAME_NEEDED)
+        st.warning(NAME_NEEDED)
         return False
     try:
         require_lead(by)

@@ -124,8 +124,6 @@ UNCHANGED: Final = "No call of its {patches:,} patches would change"
 NEAREST: Final = "Nearest to the threshold, the first to change sides if it moves:"
 COMPARED: Final = "against {name}, {place}"
 FOLLOWS: Final = "Its calls are still by {version}."
-APPLY: Final = "Apply {version} to this batch"
-APPLY_HELP: Final = "The scores stay; only the calls change."
 APPLIED: Final = "{version} is applied to {batch}."
 NO_BATCH: Final = (
     "No finished batch.",
@@ -157,7 +155,6 @@ LOCK_OWN: Final = "These scores come from the model {model}. The file does not s
 LOCK_CONFIRM: Final = "First confirm above that the scores come from this model."
 LOCK_APPLY: Final = "Apply it to my batch {name} now (the scores stay)"
 LOCK_NAME: Final = "Your name, as it will appear in the file"
-NAME_NEEDED: Final = "Enter your name: the record shows who decided."
 NAME_NEEDED_TEST: Final = "Enter your name: the record shows who opened a test set."
 LOCKED: Final = "Locked as {version} at {threshold:.4f}."
 IN_USE: Final = "New scores now use {version}."
