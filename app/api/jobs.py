@@ -26,7 +26,7 @@ jobs = APIRouter(
     tags=["jobs"],
     responses=documented(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
 )
-JobId = Annotated[str, InPath(pattern="^[0-9a-f]{32}$", description="As the job was told.")]
+JobId = Annotated[str, InPath(pattern="^[0-9a-f]{32}$", description="Of the job, as returned.")]
 Key = Annotated[
     str | None,
     Header(

@@ -68,12 +68,12 @@ def explained(collection: PatchCollection, classifier: Classifier, chosen: Expla
     row = st.container(horizontal=True, vertical_alignment="center", key="nl-look")
     with row:
         view = view_of(collection)
-        look = look_of_maps()
+        style, shared = look_of_maps()
         find = patch_list.search(collection)
     order, filters = order_in_use(collection), filters_in_use(collection)
     named = collection.named(find)
     as_scored = (
-        look.own and view != GALLERY and not filters and order is next(iter(ORDERS.values()))
+        not shared and view != GALLERY and not filters and order is next(iter(ORDERS.values()))
     )
     # The place of the other view is emptied: it would stand here until all is drawn.
     if view == GALLERY:
@@ -87,20 +87,20 @@ def explained(collection: PatchCollection, classifier: Classifier, chosen: Expla
         if not (as_scored or measured):
             explain_all(known, collection)
         scale = OWN_SCALE
-        if not look.own and measured:
+        if shared and measured:
             scale = MEASURED_SCALE
-        elif not look.own and len(collection.positions) > 1:
+        elif shared and len(collection.positions) > 1:
             scale = Scale(known.scale(collection.positions), words.COMMON_SCALE)
         if view == GALLERY:
             share(collection, chosen)
-            gallery(known, collection, look, scale)
+            gallery(known, collection, style, scale)
             return
         if not as_scored:
             named = listed(known.listed(named), filters, order)
         with row:
             position, following = walk(collection, named, limits(collection), order.name)
         share(collection, chosen)
-        patch_explained(known, collection, position, look, scale)
+        patch_explained(known, collection, position, style, scale)
     if collection.job:
         ways_on(BATCH, REVIEW, THRESHOLD, job=collection.job, key="explanation")
     if following is not None:

@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app.screens.explanation import words
 from app.screens.explanation.choice import way_in_words
-from app.screens.explanation.look import MapLook, Scale, scale_bar
+from app.screens.explanation.look import Scale, scale_bar
 from app.screens.explanation.patch_list import (
     clear_filters,
     filter_names,
@@ -79,14 +79,14 @@ def _work(
 
 
 def gallery(
-    shown: ExplainedPatches, collection: PatchCollection, look: MapLook, scale: Scale
+    shown: ExplainedPatches, collection: PatchCollection, style: OverlayStyle, scale: Scale
 ) -> None:
     """Draw the list's controls, its tiles and its downloads; maps come when they are made.
 
     Args:
         shown: Whose maps the tiles show.
         collection: The patches.
-        look: How maps are drawn.
+        style: How maps are drawn.
         scale: What value gets the full colour.
     """
     named = collection.named(text_in_use(collection))
@@ -94,7 +94,7 @@ def gallery(
     _list_controls(collection, rows)
     pressed = _measure_button(shown, collection)
     place = st.empty()
-    tiles = _list(shown, collection, rows, look, scale)
+    tiles = _list(shown, collection, rows, style, scale)
     if pressed:  # last, so that the tiles stay on the page and can be clicked meanwhile
         _test_all(shown, collection, place)
     else:
@@ -105,17 +105,17 @@ def _list(
     shown: ExplainedPatches,
     collection: PatchCollection,
     rows: dict[int, ExplanationRow],
-    look: MapLook,
+    style: OverlayStyle,
     scale: Scale,
 ) -> Tiles:
     order = order_in_use(collection)
     positions = listed(rows, filters_in_use(collection), order)
-    tiles = Tiles(shown, collection, order, look.style, scale.value)
+    tiles = Tiles(shown, collection, order, style, scale.value)
     if not positions:
         _no_match(collection, rows)
         return tiles
     page = page_of(len(positions), _TILES, key=key("page", collection))
-    st.html(_legend(shown, scale, look.style))
+    st.html(_legend(shown, scale, style))
     with st.container(horizontal=True, key="nl-tiles"):
         for position in positions[page.part]:
             tiles.draw(position, rows[position])

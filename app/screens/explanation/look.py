@@ -33,21 +33,8 @@ OWN_SCALE: Final = Scale(None, words.OWN_SCALE)
 MEASURED_SCALE: Final = Scale(MEASURED_SCALE_LOGIT, words.MEASURED_SCALE)
 
 
-@dataclass(frozen=True)
-class MapLook:
-    """How maps are drawn.
-
-    Attributes:
-        style: Opacity, zoom, box.
-        own: Each map has a scale of its own.
-    """
-
-    style: OverlayStyle
-    own: bool
-
-
-def look_of_maps() -> MapLook:
-    """Draw the settings of the picture, folded, and return them."""
+def look_of_maps() -> tuple[OverlayStyle, bool]:
+    """Draw the settings of the picture, folded; return them, and whether all maps share a scale."""
     with st.popover("Display", icon=":material/palette:"):
         box = _toggle("Mark the centre", "box", words.BOX_HELP, value=True)
         smooth = _toggle("Smooth map", "interpolate", words.SMOOTH_HELP, value=True)
@@ -65,7 +52,7 @@ def look_of_maps() -> MapLook:
         smooth_patch=pixels,
         centre_box=box,
     )
-    return MapLook(style, own=not shared)
+    return style, shared
 
 
 def _toggle(label: str, name: str, meaning: str, *, value: bool = False) -> bool:

@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app.screens.explanation import words
-from app.screens.explanation.look import ZOOM, MapLook, Scale, scale_bar
+from app.screens.explanation.look import ZOOM, Scale, scale_bar
 from app.screens.explanation.measures import of_map, of_map_test
 from app.screens.explanation.tests import centre_strip, draw_measures, orientations
 from app.screens.shared.parts import TONES, Stat, badge, download, plain, show_problem, stat_strip
@@ -46,7 +46,7 @@ def patch_explained(
     known: ExplainedPatches,
     collection: PatchCollection,
     position: int,
-    look: MapLook,
+    style: OverlayStyle,
     scale: Scale,
 ) -> None:
     """Draw a patch, then its map, then what takes longer: each as soon as it is there.
@@ -55,7 +55,7 @@ def patch_explained(
         known: The rows.
         collection: The patches.
         position: Which of them.
-        look: How maps are drawn.
+        style: How maps are drawn.
         scale: What value gets the full colour.
     """
     image = collection.image(position)
@@ -65,7 +65,7 @@ def patch_explained(
     if image is not None:
         with left:
             _titled("The patch")
-            _picture(draw_patch_box(image, look.style), look.style, "patch", "The patch")
+            _picture(draw_patch_box(image, style), style, "patch", "The patch")
             st.caption(words.SIZE.format(zoom=ZOOM))
     try:
         if known.missing([position]):
@@ -75,7 +75,7 @@ def patch_explained(
         if image is None or row is None or row.explanation is None:
             _without_score(places, image, row)
             return
-        drawn = Drawing(image, look.style, scale)
+        drawn = Drawing(image, style, scale)
         if known.untested([position]):
             _map_and_line(places, drawn, row, checked=False)
             with places[2].container(), st.spinner(words.CHECKING):

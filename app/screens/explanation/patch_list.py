@@ -181,6 +181,6 @@ def _place_text(place: int, count: int, filters: Sequence[str], order: str) -> s
     names = filter_names(filters)
     if not count:
         return words.SHOWN_ANYWAY.format(filters=names)
-    where = f"{place + 1:,} of {count:,}" if place >= 0 else f"not one of the {count:,} of the list"
+    where = f"{place + 1:,} of {count:,}" if place >= 0 else f"not in this list of {count:,}"
     only = f", only {names}" if filters else ""
     return f"{where} · {order[:1].lower()}{order[1:]}{only}"

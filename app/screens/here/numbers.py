@@ -48,7 +48,7 @@ def transfer(study: ThresholdStudy, found: Findings) -> None:
     """Draw the claims of the card beside what was found, calibration, and what is unlike."""
     section(words.STEPS[2])
     table(
-        ("", "Here", "What the model claims", "So here it is"),
+        ("", "Here", "What the model claims", "Compared with the claim"),
         [
             (
                 NAMES[claim.name],

@@ -29,9 +29,9 @@ SAMPLE: Final = (
 )
 LOCAL: Final = "nothing is sent to other computers"
 TRAINED: Final = "trained on {patches:,} patches of lymph node"
-PASSED: Final = ("passed", "it scores here as it did where it was made")
-OPENING: Final = ("…", "told once the model is open")
-FAILED: Final = ("failed", "it does not score here as it did where it was made")
+PASSED: Final = ("passed", "it gives the same scores here as where it was built")
+OPENING: Final = ("…", "shown once the model is open")
+FAILED: Final = ("failed", "its scores here differ from those where it was built")
 FROM_HERE: Final = "called tumour from here on"
 TECHNICAL: Final = "Technical details of the model"
 NUMBERS: Final = "What these numbers do not tell you"

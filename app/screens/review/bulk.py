@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 from html import escape
+from itertools import islice
 from typing import Final
 
 import streamlit as st
@@ -10,6 +11,7 @@ import streamlit as st
 from app import resources
 from app.screens.review import words
 from app.screens.review.ends import end_of_case
+from app.screens.review.seat import unread
 from app.screens.shared.parts import show_problem
 from app.state import reading, widgets
 from core.errors import NodelensError
@@ -19,7 +21,6 @@ from core.review import (
     ReviewStore,
     ShownTask,
     Verdict,
-    next_position,
     screen_of,
     shown_now,
     verdict_event,
@@ -36,14 +37,7 @@ def page_of_patches(store: ReviewStore, kept: PatchFolder, case_id: str, reader:
     """Draw the next unread patches of a case in the mode AI_FIRST, and what can be done to all."""
     record = store.record()
     case = record.case(case_id)
-    positions: list[int] = []
-    after = -1
-    while len(positions) < PATCHES_A_PAGE:
-        position = next_position(record, case_id, reader, after=after)
-        if position is None or position <= after:
-            break
-        positions.append(position)
-        after = position
+    positions = list(islice(unread(record, case, reader), PATCHES_A_PAGE))
     st.caption(str(progress(record, case_id, reader)))
     if not positions:
         end_of_case(store, record, case, reader)

@@ -164,7 +164,7 @@ class Seat:
         record = self.store.record()
         case = record.case(self.case)
         if asked.again is None:
-            places = list(islice(self._unread(record, case, after), READ_AHEAD))
+            places = list(islice(unread(record, case, self.reader, after), READ_AHEAD))
         else:
             places = [asked.again] * may_correct(record, case, self.reader, asked.again)
         if places and awaits_ai(record, case, self.reader, places[0]):
@@ -190,11 +190,6 @@ class Seat:
             "undo": None if back is None else f"{back.position + 1}{sign}",
             "earlier": record.has_read(self.case, self.reader),
         }
-
-    def _unread(self, record: Record, case: CaseOpened, after: int) -> Iterator[int]:
-        total = len(case.tasks)
-        around = ((after + 1 + step) % total for step in range(total))
-        return (at for at in around if not record.state(case.case, self.reader, at).done(case.mode))
 
     def _screen(
         self, record: Record, case: CaseOpened, position: int, asked: Asked
@@ -297,6 +292,13 @@ class Seat:
             return after
         self.store.append(back.event)
         return back.position - 1
+
+
+def unread(record: Record, case: CaseOpened, reader: str, after: int = -1) -> Iterator[int]:
+    """Yield the places that a reader has not read, those after a place first."""
+    total = len(case.tasks)
+    around = ((after + 1 + step) % total for step in range(total))
+    return (at for at in around if not record.state(case.case, reader, at).done(case.mode))
 
 
 def _twice(case: CaseOpened, stage: ReadingStage) -> bool:

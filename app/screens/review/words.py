@@ -65,7 +65,7 @@ CONTROLS_HELP: Final = (
 )
 REPEATS_HELP: Final = (
     "Part of the readings: patches that come a second time later, unannounced, to measure how well "
-    "readers agree with themselves. Until a reader is through, no count tells them apart."
+    "readers agree with themselves. Until a reader has finished, no count tells them apart."
 )
 READINGS_HELP: Final = "Hidden repeats are among them, so the count gives none away."
 
@@ -170,7 +170,7 @@ CHANGES: Final = (
     "from it, {otherwise} otherwise."
 )
 GALLERY: Final = ("Look again", "the outlined centre is what was judged")
-NOTHING_AGAIN: Final = "No patch calls for another look: nobody differs from model or readers."
+NOTHING_AGAIN: Final = "No patch needs another look: readers and model agree on all of them."
 VERDICTS: Final = ("All verdicts", "click a column to sort")
 RECORD_NOTE: Final = "append-only; each event contains the hash of the one before"
 DAMAGED: Final = (

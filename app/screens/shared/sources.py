@@ -132,9 +132,18 @@ def _server_path(store: JobFolder, settings: Settings, take: TakeJob) -> None:
     text = path_on_server(settings, words.SERVER, "Open this source", key="server-path")
     if text is None:
         return
-    try:
+
+    def add() -> Job:
         path = settings.server_source(text)
-        job = store.add_server_path(identity.owner(), path.name, path)
+        return store.add_server_path(identity.owner(), path.name, path)
+
+    take_new(add, take)
+
+
+def take_new(add: Callable[[], Job], take: TakeJob) -> None:
+    """Take a job that is made of what someone brought, or say why none can be."""
+    try:
+        job = add()
     except NodelensError as error:
         show_problem(error)
         return

@@ -20,7 +20,7 @@ KEPT_DAYS: Final = (
     "and scores. Download what you want to keep."
 )
 FOLDER: Final = (
-    "Choose a folder; subfolders are included. Dropping files here does for a few hundred only. "
+    "Choose a folder; subfolders are included. Dropping files here works for a few hundred only. "
     "Every file is listed, including files that turn out not to be patches."
 )
 FILES: Final = (

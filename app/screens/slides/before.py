@@ -162,7 +162,7 @@ def after_stop(
 def again_button(store: SlideStore, job: Job) -> None:
     """Draw the way back to what is chosen before scoring."""
     st.button(
-        "Choose anew",
+        "Start over",
         icon=":material/restart_alt:",
         on_click=store.restart,
         args=(job,),

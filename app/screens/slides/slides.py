@@ -9,12 +9,12 @@ from markupsafe import Markup
 
 from app import resources
 from app.screens.shared.jobs import job_list, marks
-from app.screens.shared.parts import badge, empty, head_line, show_problem, way_back
-from app.screens.shared.sources import path_on_server
+from app.screens.shared.parts import badge, empty, head_line, way_back
+from app.screens.shared.sources import path_on_server, take_new
 from app.screens.slides import words
 from app.screens.slides.before import again_button
 from app.state import address, identity, widgets
-from core.errors import NodelensError, SourceError
+from core.errors import SourceError
 from core.jobs import Job
 from core.settings import Settings
 from core.slides.store import SlideStore
@@ -82,13 +82,7 @@ def _server_path(store: SlideStore, settings: Settings) -> None:
 
 
 def _open(add: Callable[[], Job]) -> None:
-    try:
-        job = add()
-    except NodelensError as error:
-        show_problem(error)
-        return
-    address.slide.look_at(job.id)
-    st.rerun()
+    take_new(add, lambda job: address.slide.look_at(job.id))
 
 
 def slide_list(store: SlideStore) -> None:

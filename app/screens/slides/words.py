@@ -24,7 +24,7 @@ DRAWING: Final = "Drawing it. This happens once and takes a few seconds …"
 SPACING: Final = "How large are the pixels?"
 SPACING_ASKED: Final = (
     "The scores depend on it, so it is not guessed. The scanner's report or the person who "
-    "exported the file knows. It is noted with the results."
+    "exported the file knows. It is recorded with the results."
 )
 SPACINGS: Final = {0.25: "0.25 µm (40×)", 0.5: "0.5 µm (20×)", 1.0: "1.0 µm (10×)"}
 LOOKING: Final = "Looking for tissue"
@@ -41,7 +41,7 @@ NO_COLOUR: Final = (
     "again as RGB."
 )
 SATURATION_HELP: Final = "Glass, dust and grey ink have less colour than stained tissue."
-DENSITY_HELP: Final = "Glass lets through more light than tissue."
+DENSITY_HELP: Final = "Glass lets more light through than tissue."
 SHARE_HELP: Final = "How much of a cell must be tissue for the cell to be scored."
 WHICH: Final = {
     False: "Where it matters",
@@ -54,7 +54,7 @@ WHICH_NOTES: Final = {
     True: "Scores every cell of tissue.",
 }
 STOPPED: Final = "Stopped. {done} scored so far are kept; scoring goes on from there."
-AGAIN_HELP: Final = "Deletes these scores and lets you choose anew what is scored."
+AGAIN_HELP: Final = "Deletes these scores, so that you can choose again what is scored."
 DELETE: Final = "Permanently deletes this slide's scores, and the file if you uploaded it."
 PARTLY: Final = (
     "Below the model's threshold some cells have no score: score all cells to see every one."
