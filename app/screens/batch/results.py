@@ -168,7 +168,8 @@ def result_filter(batch: BatchRows) -> list[int]:
             words.ONLY_AROUND, key=widgets.kept(f"around-{job.id}")
         )
     wanted = Filter(frozenset(chosen), low, high, text or "", unlike, around)
-    return resources.from_rows(store, job, _listed, wanted, order, tuple(margins.items()))
+    listed = resources.from_rows(store, job, _listed, wanted, order, tuple(margins.items()))
+    return [at for at in listed if at < len(rows)]  # a batch that runs may have more since
 
 
 def _listed(

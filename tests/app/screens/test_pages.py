@@ -155,6 +155,14 @@ def test_the_result_holds_every_input_with_its_reason(open_page: OpenPage, done:
     assert broken["Score"] == ""
 
 
+def test_rows_that_come_while_the_page_is_drawn_wait_for_the_next_time(
+    open_page: OpenPage, done: Job, store: JobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = tuple(store.rows(done))
+    monkeypatch.setattr(resources, "rows", lambda *_: rows[:3])  # and the filter finds seven
+    assert len(shown(open_page("batch", job=done))) == 3
+
+
 def test_sorting_and_filtering_apply_to_the_whole_batch(
     open_page: OpenPage, store: JobStore, roots: Path, toy_classifier: Classifier
 ) -> None:
