@@ -271,6 +271,7 @@ def _mark_point(figure: go.Figure, x: float, y: float, name: str, colours: Colou
             "line": {"width": 1.5},
         },
         hovertemplate=f"{name}<extra></extra>",
+        cliponaxis=False,
     )
 
 
@@ -289,8 +290,8 @@ def _dress(figure: go.Figure, colours: Colours, *, x: str, y: str) -> None:
         hoverdistance=_REACH_PX,
         margin={"l": 8, "r": 12, "t": 10, "b": 8},
     )
-    figure.update_xaxes(title=x)
-    figure.update_yaxes(title=y)
+    figure.update_xaxes(title_text=x)
+    figure.update_yaxes(title_text=y)
 
 
 def _short(count: float) -> str:
