@@ -24,6 +24,7 @@ from core.patches.refusals import (
 )
 from core.patches.spacing import spacing_note, spacing_um_px
 from core.patches.tiff import JPEG, RGB, YCBCR, TiffFacts, check_tiff
+from core.patches.tissue import cut_off
 
 PATCH_SUFFIXES: Final = frozenset({".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".webp"})
 MAX_PATCH_BYTES: Final = 8 * 1024 * 1024
@@ -97,7 +98,7 @@ def decode_plain(data: bytes) -> DecodedImage | None:
         return None
     pixels = np.frombuffer(data, np.uint8, PATCH_SIZE_PX**2 * 3, tiff.parts[0][0])
     image = pixels.reshape(PATCH_SIZE_PX, PATCH_SIZE_PX, 3).copy()  # the bytes are read-only
-    return DecodedImage(image, _without_colour(image))
+    return DecodedImage(image, "; ".join(filter(None, (_without_colour(image), cut_off(image)))))
 
 
 def _decode(data: bytes) -> DecodedImage:
@@ -135,7 +136,7 @@ def _finished(image: Image.Image, tiff: TiffFacts | None) -> DecodedImage:
     if bands > 0 and not converted:
         converted = f"{bands} further band{'s' * (bands > 1)} left out"
     profile = _profile_note(image)
-    notes = (converted or grey, turned, profile, spacing_note(spacing))
+    notes = (converted or grey, turned, profile, spacing_note(spacing), cut_off(pixels))
     return DecodedImage(pixels, "; ".join(filter(None, notes)))
 
 

@@ -15,6 +15,7 @@ from core.errors import PatchError, SourceError, why
 from core.patches.patch import PATCH_SIZE_PX, ImageU8, Patch, PatchEntry, UnreadablePatch
 from core.patches.reader import HDF5_S, Reader, ReaderEndedError
 from core.patches.source import PatchSource
+from core.patches.tissue import cut_off
 
 HDF5_SUFFIXES: Final = frozenset({".h5", ".hdf5"})
 _BLOCK: Final = 256
@@ -90,7 +91,9 @@ class Hdf5Source(PatchSource):
             image = self._row(index)
         except PatchError as error:
             return UnreadablePatch(index, entry, str(error), kind=error.kind)
-        return Patch(index, entry, image, hashlib.sha256(image.tobytes()).hexdigest())
+        return Patch(
+            index, entry, image, hashlib.sha256(image.tobytes()).hexdigest(), cut_off(image)
+        )
 
     def _row(self, index: int) -> ImageU8:
         start = index - index % _BLOCK

@@ -4,6 +4,7 @@ TIFF 6.0 (1992) and BigTIFF. A decoder fills what a wrong table of strips leaves
 with its neighbours' bytes; so the table must say exactly what size and samples demand.
 """
 
+import re
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -73,6 +74,11 @@ _COMPRESSIONS: Final = {
     50002: "JPEG XL",
     52546: "JPEG XL",
 }
+_ZEROS: Final = re.compile(rb"\0{2304,}")
+"""Eight rows of 96 pixels or more."""
+_PAGE: Final = 4096
+"""Bytes that a system writes at once: where a copy broke off, zeros begin at a multiple of it."""
+_NOT_DARK: Final = 64
 _UM_PER_UNIT: Final = {2: 25_400.0, 3: 10_000.0}
 
 
@@ -193,6 +199,8 @@ def check_tiff(data: bytes) -> TiffFacts:
         raise _uncovered()  # the header itself as pixels
     if compression == PACKBITS:
         _check_packbits(data, parts, _expected_bytes(values))
+    if compression == NONE and TILE_WIDTH not in values and _is_rgb(values):
+        _check_zeros(data, parts)
     described = file.text(tags.get(DESCRIPTION))
     if (stack := stacked(described)) > 1:
         raise too_many_images(str(stack))
@@ -211,14 +219,19 @@ def check_tiff(data: bytes) -> TiffFacts:
 
 def _is_plain(values: Mapping[int, Sequence[float]], parts: Sequence[tuple[int, int]]) -> bool:
     """Return whether a decoder would do no more than copy one strip."""
-    single = (COMPRESSION, 1, NONE), (PHOTOMETRIC, 1, RGB), (PLANAR, 1, 1), (ORIENTATION, 1, 1)
+    single = (COMPRESSION, 1, NONE), (PHOTOMETRIC, 1, RGB), (ORIENTATION, 1, 1)
     return (
-        tuple(values.get(BITS, ())) == (8, 8, 8)
+        _is_rgb(values)
         and all(_one(values, tag, default) == value for tag, default, value in single)
         and (_one(values, SAMPLES, 1), _one(values, FILL_ORDER, 1)) == (3, 1)
         and len(parts) == 1
         and TILE_WIDTH not in values
     )
+
+
+def _is_rgb(values: Mapping[int, Sequence[float]]) -> bool:
+    """Return whether three bytes after each other are a pixel."""
+    return tuple(values.get(BITS, ())) == (8, 8, 8) and _one(values, PLANAR, 1) == 1
 
 
 def _one(values: Mapping[int, Sequence[float]], tag: int, default: float) -> float:
@@ -301,6 +314,23 @@ def _parts(
 
 def _uncovered() -> PatchError:
     return damaged("its strips or tiles do not cover it, so a part would be black or shifted")
+
+
+def _check_zeros(data: bytes, parts: Sequence[tuple[int, int]]) -> None:
+    """Refuse rows of zeros that begin or end in a pixel, or in a row where a copy breaks off.
+
+    Black of a picture begins and ends between two pixels, and softly where it does not.
+    """
+    for offset, length in parts:
+        for run in _ZEROS.finditer(data, offset, offset + length):
+            for edge, beside in ((run.start(), run.start() - 3), (run.end(), run.end())):
+                within = (edge - offset) % (3 * PATCH_SIZE_PX)
+                broken = within % 3 or edge % _PAGE == 0
+                if within and broken and max(data[beside : beside + 3], default=0) >= _NOT_DARK:
+                    raise damaged(
+                        f"{run.end() - run.start():,} bytes of its pixels are zeros from within a "
+                        "row on, as a copy that broke off leaves"
+                    )
 
 
 def _check_packbits(data: bytes, parts: Sequence[tuple[int, int]], expected: Sequence[int]) -> None:

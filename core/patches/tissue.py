@@ -31,6 +31,14 @@ def are_flat(images_rgb_u8: ImageU8) -> NDArray[np.bool_]:
     return flat
 
 
+def cut_off(image_rgb_u8: ImageU8) -> str:
+    """Return a note on a patch (H, W, 3) whose first or last rows are all zeros, else ""."""
+    for rows in (image_rgb_u8[-_STEP:], image_rgb_u8[:_STEP]):
+        if not rows[-1].any() and not rows.any() and image_rgb_u8.any():
+            return "its first or last rows are pure black, as a file copied in part has them"
+    return ""
+
+
 def can_be_judged(item: Patch | UnreadablePatch) -> TypeGuard[Patch]:
     """Return whether an input is scored; a flat patch is withheld, an unreadable one failed."""
     return isinstance(item, Patch) and not are_flat(item.image_rgb_u8[None]).item()

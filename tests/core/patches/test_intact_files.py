@@ -14,7 +14,7 @@ from PIL import Image, ImageCms
 
 from core.errors import Fault, PatchError
 from core.jobs import inspect_source
-from core.patches import decode_patch, open_source
+from core.patches import ImageU8, decode_patch, open_source
 from core.patches.colours import SWAPPED, look_swapped
 from core.patches.decoding import decode_plain
 from tests.core.patches.tiffs import LONG, RATIONAL, SHORT, ramp, saved, tiff_of
@@ -368,6 +368,47 @@ def test_strips_and_tiles_that_do_not_cover_the_picture_are_refused(
     assert decode_plain(data) is None
     with pytest.raises(PatchError, match="damaged"):
         decode_patch(data)
+
+
+def half_copied(image: ImageU8, start: int, stop: int | None = None) -> bytes:
+    data = bytearray(tiff_of(image))
+    stop = 8 + image.size if stop is None else stop
+    data[start:stop] = bytes(stop - start)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("start", [4096, 13_000, 13_830, 13_833, 16_384, 20_001, 8 + 288 * 48])
+def test_a_tiff_whose_second_half_is_zeros_is_told(start: int) -> None:
+    bright = np.random.default_rng(1).integers(90, 250, (96, 96, 3), np.uint8)
+    data = half_copied(bright, start)
+    within = (start - 8) % 288
+    if within and (within % 3 or start % 4096 == 0):
+        with pytest.raises(PatchError, match="zeros from within a row on, as a copy"):
+            decode_patch(data)
+    else:
+        assert decode_patch(data).note.startswith("its first or last rows are pure black")
+
+
+def test_a_hole_in_a_tiff_is_refused() -> None:
+    bright = np.random.default_rng(1).integers(90, 250, (96, 96, 3), np.uint8)
+    with pytest.raises(PatchError, match="4,096 bytes of its pixels are zeros"):
+        decode_patch(half_copied(bright, 8192, 12_288))
+
+
+def test_black_of_a_picture_is_never_called_damaged() -> None:
+    random = np.random.default_rng(2)
+    rows, columns = np.mgrid[:96, :96]
+    for _ in range(200):
+        image = random.integers(90, 250, (96, 96, 3), np.uint8)
+        y, x, slope = random.integers(0, 96), random.integers(0, 96), random.normal()
+        edge = (rows - y) + slope * (columns - x)
+        soft = np.clip(edge / random.integers(1, 9), 0, 1)[..., None]
+        dark = (image * soft).astype(np.uint8)
+        hard = np.where(edge[..., None] > 0, image, 0).astype(np.uint8)
+        for picture in (dark, dark[::-1], hard, hard[::-1]):
+            if len(np.unique(picture)) > 2:
+                decoded = decode_patch(tiff_of(np.ascontiguousarray(picture)))
+                assert np.array_equal(decoded.image_rgb_u8, picture)
 
 
 def test_pixels_in_the_header_are_refused() -> None:
