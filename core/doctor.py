@@ -56,26 +56,23 @@ class Check:
 
 def examine(settings: Settings) -> Iterator[Check]:
     """Yield the checks of an installation; nothing is changed."""
-    yield _versions()
-    yield _model(settings)
-    yield _reader()
+    yield Check("versions", *_versions())
+    yield Check("model", *_model(settings))
+    yield Check("reader process", *_reader())
     yield from _data_folder(settings)
-    yield _record(settings)
+    yield Check("record of verdicts", *_record(settings))
     yield from _thresholds(settings)
     yield from _torn(settings)
     if settings.leads:
-        yield Check(
-            "leads",
-            Grade.WARNING,
-            f"{len(settings.leads)} named; they are leads only where a login vouches for the name.",
-        )
+        said = "they are leads only where a login vouches for the name."
+        yield Check("leads", Grade.WARNING, f"{len(settings.leads)} named; {said}")
     for root in settings.server_roots:
         readable = os.access(root, os.R_OK | os.X_OK)
         level = Grade.FINE if readable else Grade.BROKEN
         yield Check("server root", level, f"{root} {'can' if readable else 'cannot'} be read.")
 
 
-def _versions() -> Check:
+def _versions() -> tuple[Grade, str]:
     differ = []
     pinned = _PINNED.read_text("utf-8") if _PINNED.is_file() else ""
     for name, wanted in re.findall(r"^([\w.-]+)==(\S+)$", pinned, re.MULTILINE):
@@ -88,34 +85,32 @@ def _versions() -> Check:
             differ.append(f"{name} {found} instead of {wanted}")
     here = f"Python {sys.version.split()[0]}"
     if differ:
-        return Check("versions", Grade.WARNING, f"{here}; not the tested set: {', '.join(differ)}.")
-    return Check("versions", Grade.FINE, f"{here}, the set that was tested together.")
+        return Grade.WARNING, f"{here}; not the tested set: {', '.join(differ)}."
+    return Grade.FINE, f"{here}, the set that was tested together."
 
 
-def _model(settings: Settings) -> Check:
+def _model(settings: Settings) -> tuple[Grade, str]:
     try:
         found = open_classifier(settings.model_dir, device=settings.device)
     except NodelensError as error:
-        return Check("model", Grade.BROKEN, str(error))
+        return Grade.BROKEN, str(error)
     test = found.self_test
-    return Check(
-        "model",
-        Grade.FINE,
+    return Grade.FINE, (
         f"{found.model_id} on {found.engine.device} ({found.engine.name}); self-test differs by "
-        f"{test.largest_difference_logit:.2g} logits, {test.tolerance_logit:g} allowed.",
+        f"{test.largest_difference_logit:.2g} logits, {test.tolerance_logit:g} allowed."
     )
 
 
-def _reader() -> Check:
+def _reader() -> tuple[Grade, str]:
     out = io.BytesIO()
     image = np.random.default_rng(0).integers(0, 256, (96, 96, 3), np.uint8)
     Image.fromarray(image).save(out, "PNG")
     try:
         same = bool((read_image(out.getvalue()).image_rgb_u8 == image).all())
     except NodelensError as error:
-        return Check("reader process", Grade.BROKEN, str(error))
-    level = Grade.FINE if same else Grade.BROKEN
-    return Check("reader process", level, "Foreign images are read in a process of their own.")
+        return Grade.BROKEN, str(error)
+    said = "Foreign images are read in a process of their own."
+    return Grade.FINE if same else Grade.BROKEN, said
 
 
 def _data_folder(settings: Settings) -> Iterator[Check]:
@@ -135,11 +130,8 @@ def _data_folder(settings: Settings) -> Iterator[Check]:
             yield Check("data folder", Grade.BROKEN, found)
     mode = stat.S_IMODE(folder.stat().st_mode)
     if os.name == "posix" and mode & 0o077:
-        yield Check(
-            "data folder",
-            Grade.WARNING,
-            f"{folder} is open to other accounts of this machine ({mode:o}). chmod 700 it.",
-        )
+        found = f"{folder} is open to other accounts of this machine ({mode:o}). chmod 700 it."
+        yield Check("data folder", Grade.WARNING, found)
     else:
         yield Check("data folder", Grade.FINE, str(folder))
     free = shutil.disk_usage(folder).free
@@ -150,31 +142,28 @@ def _data_folder(settings: Settings) -> Iterator[Check]:
         level = Grade.FINE if free > _LOW_BYTES else Grade.WARNING
         yield Check("free disk", level, f"{free / 1024**3:,.1f} GiB.")
     lock = FolderLock(folder)
-    yield Check(
-        "in use",
-        Grade.FINE,
-        "No app works in the data folder." if lock.held() else "An app works in the data folder.",
-    )
+    who = "No" if lock.held() else "An"
+    yield Check("in use", Grade.FINE, f"{who} app works in the data folder.")
     lock.release()
 
 
-def _record(settings: Settings) -> Check:
+def _record(settings: Settings) -> tuple[Grade, str]:
     path, anchors = settings.review_store, settings.review_anchors
     try:
         if not path.is_file():
             last = AnchorFile(anchors).last()
             if last is None:
-                return Check("record of verdicts", Grade.FINE, "None has been begun.")
+                return Grade.FINE, "None has been begun."
             ReviewStore(path, anchors=AnchorFile(anchors))
         noted = read_anchors(anchors) if anchors.is_file() else None
         verdict = verify_store(path, noted=noted)
     except NodelensError as error:
-        return Check("record of verdicts", Grade.BROKEN, str(error))
+        return Grade.BROKEN, str(error)
     if not verdict.ok:
-        return Check("record of verdicts", Grade.BROKEN, "Changed: run `python -m core verify`.")
+        return Grade.BROKEN, "Changed: run `python -m core verify`."
     if verdict.remarks:
-        return Check("record of verdicts", Grade.WARNING, " ".join(verdict.remarks))
-    return Check("record of verdicts", Grade.FINE, "Its chain of hashes is unbroken.")
+        return Grade.WARNING, " ".join(verdict.remarks)
+    return Grade.FINE, "Its chain of hashes is unbroken."
 
 
 def _thresholds(settings: Settings) -> Iterator[Check]:

@@ -21,12 +21,12 @@ def thumbnail_uri(image_rgb_u8: ImageU8) -> str:
     small = Image.fromarray(image_rgb_u8).resize(
         (THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.LANCZOS
     )
-    return _uri(small)
+    return png_uri(np.asarray(small))
 
 
 def png_uri(image_rgb_u8: ImageU8) -> str:
     """Return a patch (96, 96, 3) as it is, as PNG in a data URI; the page enlarges it."""
-    return _uri(Image.fromarray(image_rgb_u8))
+    return f"data:image/png;base64,{base64.b64encode(png_bytes(image_rgb_u8)).decode()}"
 
 
 def enlarged_png(image_rgb_u8: ImageU8, *, scale: int = DETAIL_SCALE) -> bytes:
@@ -58,14 +58,6 @@ def enlarged_file(path: Path) -> bytes:
 
 def png_bytes(picture_rgb_u8: ImageU8) -> bytes:
     """Return a picture (H, W, 3) as a PNG file, without loss."""
-    return _png(Image.fromarray(picture_rgb_u8))
-
-
-def _uri(image: Image.Image) -> str:
-    return f"data:image/png;base64,{base64.b64encode(_png(image)).decode()}"
-
-
-def _png(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=3)
+    Image.fromarray(picture_rgb_u8).save(buffer, "PNG", compress_level=3)
     return buffer.getvalue()

@@ -58,17 +58,19 @@ class QualityLimits:
                 )
 
 
-FLAGS: Final = (
-    "flat",
-    "blank",
-    "dark",
-    "low_saturation",
-    "low_tissue",
-    "blurred",
-    "pen",
-    "extreme_stain",
-    "grey_image",
-)
+DECIDED_BY: Final = {
+    "flat": ("channel_sd", False),
+    "blank": ("white_share", True),
+    "dark": ("grey_mean", False),
+    "low_saturation": ("saturation_max", False),
+    "low_tissue": ("tissue_share", False),
+    "blurred": ("detail_share", False),
+    "pen": ("ink_share", True),
+    "extreme_stain": ("whole_haematoxylin_mean", True),
+    "grey_image": ("colour_spread", False),
+}
+"""The measure that a quality flag goes by, and whether a high value is what is flagged."""
+FLAGS: Final = tuple(DECIDED_BY)
 """Columns of `quality_flags`."""
 
 

@@ -134,9 +134,7 @@ def _contrast(grey: NDArray[Any]) -> float:
     )
 
 
-def _full(degrees: float) -> int:
-    return round(degrees * 256 / 360)
-
-
-_INK_FROM: Final = np.array([_full(INK_HUES_DEGREES[0]), INK_SATURATION, INK_VALUE], np.float64)
-_INK_TO: Final = np.array([_full(INK_HUES_DEGREES[1]), 255, 255], np.float64)
+_INK_FROM, _INK_TO = (  # as OpenCV counts hues: 256 to a turn
+    np.array([round(hue * 256 / 360), *others], np.float64)
+    for hue, others in zip(INK_HUES_DEGREES, ((INK_SATURATION, INK_VALUE), (255, 255)), strict=True)
+)

@@ -1,6 +1,6 @@
 """Scores of audited patches: from a table, a batch or a network; known again by their contents."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import numpy as np
@@ -11,7 +11,7 @@ from core.errors import Fault, SourceError
 from core.patches import PatchSource, can_be_judged
 from core.patches.source import SelectedSource
 from core.scoring import Classifier, ScoreRow
-from core.tables import Table, known_by_id, parse_label
+from core.tables import Table, known_by_id, parse_label, parse_probability
 
 ScoreOf = tuple[str, str, float, int | None]
 
@@ -36,28 +36,19 @@ def scores_of(patches: pd.DataFrame, table: Table, *, out_of_fold: bool) -> pd.D
     for patch in patches[patches["fault"] == Fault.NONE][["id", "path", "sha256"]].itertuples():
         given = known.of(str(patch.id), str(patch.path))
         if given.get("prob_tumour") and given.get("sha256", patch.sha256) in {"", patch.sha256}:
-            rows.append((str(patch.id), str(patch.sha256), *_score(given, table.name)))
+            score = parse_probability(given["prob_tumour"], table.name)
+            call = (
+                int(score >= 0.5)
+                if "predicted_label" not in given
+                else parse_label(given["predicted_label"], table.name)
+            )
+            rows.append((str(patch.id), str(patch.sha256), score, call))
     if not rows:
         raise SourceError(
             f"{table.name} has a score for none of the patches as they are now; expected their ids "
             "in its column 'id', and the same contents. Score this data set first."
         )
     return score_table(rows, out_of_fold=out_of_fold)
-
-
-def _score(given: Mapping[str, str], name: str) -> tuple[float, int | None]:
-    try:
-        probability = float(given["prob_tumour"])
-    except ValueError:
-        probability = np.nan
-    if not 0 <= probability <= 1:
-        raise SourceError(
-            f"{name} has the score {given['prob_tumour'][:20]!r}; expected a probability from 0 "
-            "to 1. Correct the table."
-        )
-    if "predicted_label" not in given:
-        return probability, int(probability >= 0.5)
-    return probability, parse_label(given["predicted_label"], name)
 
 
 def score_table(

@@ -66,17 +66,12 @@ def open_engine(
 
 def _has_cuda() -> bool:
     """Return whether PyTorch finds a GPU; without the driver's device PyTorch is not asked."""
-    if "torch" not in sys.modules and not _driver_is_there():
+    drivers = ("C:/Windows/System32/nvcuda.dll", "/dev/nvidiactl", "/dev/dxg")
+    if "torch" not in sys.modules and not any(Path(one).exists() for one in drivers):
         return False
     import torch  # noqa: PLC0415 - where there is no GPU, it is not needed
 
     return torch.cuda.is_available()
-
-
-def _driver_is_there() -> bool:
-    if sys.platform == "win32":
-        return Path("C:/Windows/System32/nvcuda.dll").exists()
-    return Path("/dev/nvidiactl").exists() or Path("/dev/dxg").exists()
 
 
 def _openvino(bundle: Bundle, precision: Precision, graphs: Path) -> Engine:

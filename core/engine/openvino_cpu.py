@@ -95,7 +95,7 @@ class OpenVinoEngine(Engine):
         self.crop_px = crop_px
         openvino = import_openvino()
         runtime = openvino.Core()
-        self.offers_fast = "BF16" in _capabilities(runtime)
+        self.offers_fast = "BF16" in runtime.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         if precision is Precision.FAST and self.offers_fast:
             self.precision, self.arithmetic = Precision.FAST, "bfloat16"
             self.tolerance_logit = FAST_TOLERANCE_LOGIT
@@ -107,7 +107,8 @@ class OpenVinoEngine(Engine):
             model = runtime.read_model(graph)
             model.reshape([1, *model.inputs[0].partial_shape.get_max_shape()[1:]])
             if model.has_rt_info(LAST_LAYER):
-                self.last_layer = _layer(str(model.get_rt_info(LAST_LAYER).value))
+                known = json.loads(str(model.get_rt_info(LAST_LAYER).value))
+                self.last_layer = Layer(known["name"], tuple(known["grid"]), known["channels"])
             self._compiled = runtime.compile_model(model, "CPU", settings)
         except RuntimeError as error:
             said = in_a_line(error)
@@ -248,14 +249,3 @@ class _Request:
                 batch.found[name][self._place] = output[0]
         except RuntimeError as error:
             batch.error = error
-
-
-def _layer(written: str) -> Layer:
-    """Return the layer that the conversion wrote into its graph."""
-    known = json.loads(written)
-    return Layer(known["name"], tuple(known["grid"]), known["channels"])
-
-
-def _capabilities(core: Any) -> Sequence[str]:  # noqa: ANN401 - OpenVINO's core
-    found: Sequence[str] = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    return found

@@ -68,7 +68,10 @@ class TorchEngine(Engine):
         self.last_layer = served.last_layer
         self.crop_px = preprocessing.crop_px
         self.transform = served.transform
-        self.device = device_name(self.torch_device)
+        self.device = "cpu"
+        if self.torch_device.type == "cuda":
+            name = torch.cuda.get_device_name(self.torch_device)
+            self.device = f"cuda:{torch.cuda.current_device()} {name}"
         self._worker: ThreadPoolExecutor | None = None
 
     def submit(self, images_rgb_u8: ImageU8) -> UnderWay:
@@ -110,13 +113,6 @@ class TorchEngine(Engine):
     def _on_device(self, images_rgb_u8: ImageU8) -> torch.Tensor:
         images = np.ascontiguousarray(images_rgb_u8)
         return torch.from_numpy(images).to(self.torch_device, non_blocking=True)
-
-
-def device_name(device: torch.device) -> str:
-    """Return a device in words ("cpu", "cuda:0 NVIDIA H200")."""
-    if device.type != "cuda":
-        return "cpu"
-    return f"cuda:{torch.cuda.current_device()} {torch.cuda.get_device_name(device)}"
 
 
 def as_array(values: torch.Tensor) -> NDArray[np.float32]:

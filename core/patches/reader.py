@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import struct
 import subprocess
 import sys
 import threading
@@ -20,6 +21,8 @@ from core.patches.refusals import damaged
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _SHAPE: Final = (PATCH_SIZE_PX, PATCH_SIZE_PX, 3)
+LENGTHS: Final = struct.Struct("<II")
+"""Of a message's header and bytes."""
 DECODING_S: Final = 2.0
 """Of the processor's time, for one image; the largest real one takes a hundredth."""
 HDF5_S: Final = 10.0
@@ -105,14 +108,10 @@ def _exchange(
 ) -> tuple[dict[str, Any], bytes]:
     if process.stdin is None or process.stdout is None:  # pragma: no cover - both are pipes
         raise ValueError
-    process.stdin.write(
-        len(request).to_bytes(4, "little") + len(data).to_bytes(4, "little") + request
-    )
+    process.stdin.write(LENGTHS.pack(len(request), len(data)) + request)
     process.stdin.write(data)
     process.stdin.flush()
-    lengths = _exactly(process, 8)
-    head = int.from_bytes(lengths[:4], "little")
-    body = int.from_bytes(lengths[4:], "little")
+    head, body = LENGTHS.unpack(_exactly(process, LENGTHS.size))
     reply: dict[str, Any] = json.loads(_exactly(process, head))
     return reply, _exactly(process, body)
 

@@ -10,7 +10,6 @@ A message is two lengths (of a JSON header and of bytes), the header, and the by
 import contextlib
 import json
 import os
-import struct
 import sys
 import time
 from collections.abc import Callable
@@ -22,8 +21,8 @@ import numpy as np
 from core.errors import PatchError, SourceError, in_a_line
 from core.patches.decoding import decode_patch
 from core.patches.hdf5_file import Hdf5File
+from core.patches.reader import LENGTHS
 
-LENGTHS: Final = struct.Struct("<II")
 _MORE_BYTES: Final = 1024 * 1024 * 1024
 _PAUSE_S: Final = 1
 """The clock of the processor's time has whole seconds."""

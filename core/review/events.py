@@ -16,8 +16,6 @@ from core.review.vocabulary import (
     Verdict,
 )
 
-_STRICT: Final = ConfigDict(extra="forbid")
-
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
 Text = Annotated[str, Field(max_length=10_000)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -28,7 +26,14 @@ Sequence = Annotated[int, Field(ge=1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CasePatch:
+class _Strict:
+    """What is recorded; an unknown field is an error."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CasePatch(_Strict):
     """A patch of a case and what was known of it when the case was opened.
 
     Attributes:
@@ -40,7 +45,6 @@ class CasePatch:
         slide: Slide, where known.
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     sha256: Sha256
     id: Text
     prob_tumour: Share | None = None
@@ -50,7 +54,7 @@ class CasePatch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class Task(_Strict):
     """One place in a worklist: a patch to be read.
 
     Attributes:
@@ -58,13 +62,12 @@ class Task:
         origin: Why it stands here; not to be shown to the reader.
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     patch: Position
     origin: Origin = Origin.ORDERED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MapShown:
+class MapShown(_Strict):
     """The model's map as the reader met it, at any time before the verdict.
 
     Attributes:
@@ -75,7 +78,6 @@ class MapShown:
         drawn: Whether it lay over the patch; else the words "no reliable explanation" stood there.
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     model_id: Text
     method: Name
     layer: Text
@@ -84,7 +86,7 @@ class MapShown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(_Strict):
     """A verdict with all that was said and seen with it.
 
     Attributes:
@@ -98,7 +100,6 @@ class Reading:
         map: The map that was asked for; None if none was.
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     verdict: Verdict
     screen: tuple[OnScreen, ...]
     seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -115,16 +116,15 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoreMigrated:
+class StoreMigrated(_Strict):
     """The store has had a schema version since here; the first event of every store."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     version: Sequence
     kind: Literal["store migrated"] = "store migrated"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CaseOpened:
+class CaseOpened(_Strict):
     """A batch to be read in a fixed order.
 
     Attributes:
@@ -141,7 +141,6 @@ class CaseOpened:
         of: Earlier cases: the first reading of a second reading; both of an adjudication.
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     case: Name
     reader: Name
     name: Name
@@ -157,7 +156,7 @@ class CaseOpened:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CaseFiled:
+class CaseFiled(_Strict):
     """How a case is listed from here on; what was recorded in it stays as it is.
 
     Attributes:
@@ -167,7 +166,6 @@ class CaseFiled:
         archived: Whether it is put away: not listed, and closed for verdicts until it is back.
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     case: Name
     reader: Name
     name: Name
@@ -176,7 +174,7 @@ class CaseFiled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _OnTask:
+class _OnTask(_Strict):
     """An event on one task of a case, by one reader.
 
     Attributes:
@@ -186,7 +184,6 @@ class _OnTask:
         sha256: Of the patch there.
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     case: Name
     reader: Name
     task: Position
@@ -251,7 +248,7 @@ Event = StoreMigrated | CaseOpened | CaseFiled | TaskEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Payload:
+class Payload(_Strict):
     """What is written down of an event, and covered by its hash.
 
     Attributes:
@@ -261,7 +258,6 @@ class Payload:
         event: What happened.
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     action: Name
     at: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00$")]
     written_by: Annotated[str, Field(pattern=r"^SQLite \d+\.\d+\.\d+$")]

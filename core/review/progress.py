@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from statistics import median
+from typing import Any
 
 from core.errors import ReviewError
 from core.review.events import (
@@ -152,10 +153,7 @@ def verdict_event(
     """Return the first verdict, or the one after the AI where that has been shown."""
     kind = VerdictAfterAi if record.state(case.case, reader, position).ai_shown else VerdictGiven
     return kind(
-        case=case.case,
-        reader=reader,
-        task=position,
-        sha256=patch_at(case, position).sha256,
+        **_on_task(case, reader, position),
         model_id=case.model_id,
         operating_point=case.operating_point,
         reading=reading,
@@ -179,20 +177,19 @@ def correction_event(
     standing = record.state(case.case, reader, position).final
     if standing is None:
         raise ReviewError("There is no verdict on this patch to correct. Read it first.")
-    return Corrected(
-        case=case.case,
-        reader=reader,
-        task=position,
-        sha256=patch_at(case, position).sha256,
-        corrects=standing.sequence,
-        reading=reading,
-    )
+    place = _on_task(case, reader, position)
+    return Corrected(**place, corrects=standing.sequence, reading=reading)
 
 
 def ai_shown_event(case: CaseOpened, reader: str, position: int) -> AiShown:
     """Return that score and map are about to be drawn."""
+    return AiShown(**_on_task(case, reader, position))
+
+
+def _on_task(case: CaseOpened, reader: str, position: int) -> dict[str, Any]:
+    """Return what every event on a task says of it."""
     sha256 = patch_at(case, position).sha256
-    return AiShown(case=case.case, reader=reader, task=position, sha256=sha256)
+    return {"case": case.case, "reader": reader, "task": position, "sha256": sha256}
 
 
 def renamed(record: Record, case: CaseOpened, reader: str, name: str) -> CaseFiled:
@@ -252,8 +249,7 @@ def undoable(record: Record, case: CaseOpened, reader: str) -> Undoable | None:
     if not steps:
         return None
     last, position, state = max(steps, key=lambda step: step[0])
-    sha256 = patch_at(case, position).sha256
-    event = Undone(case=case.case, reader=reader, task=position, sha256=sha256, undoes=last)
+    event = Undone(**_on_task(case, reader, position), undoes=last)
     standing = state.final
     told = standing if standing is not None and standing.sequence == last else None
     return Undoable(position, event, told)

@@ -24,6 +24,10 @@ MOST_TOLERANCE_LOGIT: Final = 0.05
 """Float32 differs by about 1e-4 logits between processors; a card cannot ask for more than this."""
 
 
+FLAT: Final = (
+    "The patch is one flat colour: there is no tissue to judge. Check the export if you expected "
+    "a picture."
+)
 GREY_ZONE: Final = "In the grey zone between the two thresholds: no call, a person decides."
 
 
@@ -119,7 +123,7 @@ class Classifier:
     def row(self, item: Patch | UnreadablePatch, logit: Scored | None) -> ScoreRow:
         """Return the row of one input; without a logit, the one that says why it has none."""
         if logit is None:
-            return self._unscored(item, _why_not(item))
+            return self._unscored(item, item.reason if isinstance(item, UnreadablePatch) else FLAT)
         if not math.isfinite(logit.logit):
             return self._unscored(item, "The model returned no valid score for this patch.")
         call = self.operating_point.call(logit.prob_tumour)
@@ -175,15 +179,6 @@ class RowsUnderWay:
             number = self.positions.get(item.index)
             rows.append(self.classifier.row(item, None if number is None else scored[number]))
         return rows
-
-
-def _why_not(item: Patch | UnreadablePatch) -> str:
-    if isinstance(item, UnreadablePatch):
-        return item.reason
-    return (
-        "The patch is one flat colour: there is no tissue to judge. "
-        "Check the export if you expected a picture."
-    )
 
 
 def open_classifier(

@@ -69,7 +69,9 @@ def score_command(options: ScoreOptions) -> int:
             say(f"Note: {note}")
         whole.require_consistent()
         classifier = chosen_classifier(options)
-        batch_size = _batch_size(options, journal_path, classifier)
+        batch_size = options.batch_size or classifier.engine.batch_size
+        if options.batch_size is None and options.resume and journal_path.exists():
+            batch_size = read_spec(journal_path).batch_size
         source = whole if shard is None else shard.of_source(whole, batch_size)
         tta = TestTimeAugmentation(options.tta)
         spec = specify(source, classifier, tta=tta, batch_size=batch_size)
@@ -154,14 +156,6 @@ def _remarks(journal_path: Path) -> Iterator[str]:
             f"{unlike:,} patch{'es' if unlike > 1 else ''}: unlike the training data, so the "
             "score means little."
         )
-
-
-def _batch_size(options: ScoreOptions, journal_path: Path, classifier: Classifier) -> int:
-    if options.batch_size is not None:
-        return options.batch_size
-    if options.resume and journal_path.exists():
-        return read_spec(journal_path).batch_size
-    return classifier.engine.batch_size
 
 
 def finished_before(out: Path, spec: RunSpec, source: PatchSource) -> dict[str, int] | None:

@@ -1,7 +1,6 @@
 """Finished rows as CSV, Parquet, Kaggle submission, and the run's metadata beside them."""
 
 import csv
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Set
 from itertools import chain, islice
@@ -14,7 +13,7 @@ import pyarrow.parquet as pq
 from core.errors import RunError, SourceError
 from core.files import no_formula, replacing, sha256_of, unguarded, write_json
 from core.scoring.rows import COLUMNS, TYPES, ScoreRow, Status
-from core.tables import counted, known_by_id, read_table
+from core.tables import counted, known_by_id, parse_probability, read_table
 
 OUTPUT_SUFFIXES: Final = (".csv", ".parquet")
 _TEXT_COLUMNS: Final = frozenset({"id", "path", "reason", "note", "slide", "split"})
@@ -137,20 +136,11 @@ def scores_by_id(path: Path) -> dict[str, float]:
     known = known_by_id(table, ["prob_tumour"])
     if known.contradictions:
         raise SourceError(f"{known.contradictions[0]} Leave one row for each id.")
-    found: dict[str, float] = {}
-    for key, row in known.rows.items():
-        if not row["prob_tumour"]:
-            continue
-        try:
-            found[key] = float(row["prob_tumour"])
-        except ValueError:
-            found[key] = math.nan
-        if not 0 <= found[key] <= 1:
-            raise SourceError(
-                f"{path.name} has the score {row['prob_tumour'][:20]!r} for {known.ids[key]}; "
-                "expected a probability from 0 to 1."
-            )
-    return found
+    return {
+        key: parse_probability(row["prob_tumour"], path.name)
+        for key, row in known.rows.items()
+        if row["prob_tumour"]
+    }
 
 
 def ids_in_order(ids: Set[str], sample_submission: Path) -> list[str]:

@@ -71,7 +71,8 @@ class SlideCounts:
         """
         if name == "f1":
             jaccard = slide_rate(self.tp, self.tp + self.fp + self.fn)
-            value, low, high = map(_f1, (jaccard.value, jaccard.low, jaccard.high))
+            values = (jaccard.value, jaccard.low, jaccard.high)
+            value, low, high = (2 * one / (1 + one) for one in values)
             return replace(jaccard, value=value, low=low, high=high)
         hits, trials = ratio_parts(name, self.tp, self.fp, self.fn, self.tn)
         return slide_rate(hits, trials)
@@ -129,7 +130,3 @@ def metrics_at(confusion: Confusion, slides: ResampledCounts | None) -> dict[Met
             over_slides = slides.resampled(name).measured
             metrics[name] = replace(over_slides, value=metrics[name].value, notes=())
     return metrics
-
-
-def _f1(jaccard: float) -> float:
-    return 2 * jaccard / (1 + jaccard)

@@ -79,7 +79,11 @@ class Evidence:
                     "Pass one value per patch, in the same order."
                 )
             column.setflags(write=False)
-        _require_finite("scores", self.scores)
+        if bad := int(np.count_nonzero(~np.isfinite(self.scores))):
+            raise EvidenceError(
+                f"Found {bad} scores that are NaN or infinite; expected finite numbers. "
+                "Score these patches again or leave them out."
+            )
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -195,12 +199,3 @@ def _slides_as_text(slides: ArrayLike) -> NDArray[np.str_]:
                 "Complete the map from patch to slide, or leave slides out altogether."
             )
     return np.array([str(slide) for slide in rows], dtype=np.str_)
-
-
-def _require_finite(name: str, column: NDArray[np.floating]) -> None:
-    bad = int(np.count_nonzero(~np.isfinite(column)))
-    if bad:
-        raise EvidenceError(
-            f"Found {bad} {name} that are NaN or infinite; expected finite numbers. "
-            "Score these patches again or leave them out."
-        )

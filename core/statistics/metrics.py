@@ -4,6 +4,7 @@ Own code, because a resampled table needs the same formula on arrays of 2,000 x 
 against scikit-learn in the tests. A rate whose denominator is zero is NaN, never 0 or 1.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -27,15 +28,16 @@ MetricName = Literal[
 ]
 METRIC_NAMES: tuple[MetricName, ...] = get_args(MetricName)
 
-RATIO_METRICS: tuple[MetricName, ...] = (
-    "sensitivity",
-    "specificity",
-    "ppv",
-    "npv",
-    "f1",
-    "accuracy",
-    "flagged_share",
-)
+_RATIOS: dict[MetricName, Callable[..., tuple[FloatArray, FloatArray]]] = {
+    "sensitivity": lambda tp, fp, fn, tn: (tp, tp + fn),
+    "specificity": lambda tp, fp, fn, tn: (tn, tn + fp),
+    "ppv": lambda tp, fp, fn, tn: (tp, tp + fp),
+    "npv": lambda tp, fp, fn, tn: (tn, tn + fn),
+    "f1": lambda tp, fp, fn, tn: (2 * tp, 2 * tp + fp + fn),
+    "accuracy": lambda tp, fp, fn, tn: (tp + tn, tp + fp + fn + tn),
+    "flagged_share": lambda tp, fp, fn, tn: (tp + fp, tp + fp + fn + tn),
+}
+RATIO_METRICS: tuple[MetricName, ...] = tuple(_RATIOS)
 """Metrics that are one sum of counts over another."""
 
 PROPORTIONS: tuple[MetricName, ...] = tuple(name for name in RATIO_METRICS if name != "f1")
@@ -50,16 +52,7 @@ def ratio_parts(
     Raises:
         KeyError: the metric is not a ratio of sums (balanced accuracy, MCC, likelihood ratios).
     """
-    everything = tp + fp + fn + tn
-    return {
-        "sensitivity": (tp, tp + fn),
-        "specificity": (tn, tn + fp),
-        "ppv": (tp, tp + fp),
-        "npv": (tn, tn + fn),
-        "f1": (2 * tp, 2 * tp + fp + fn),
-        "accuracy": (tp + tn, everything),
-        "flagged_share": (tp + fp, everything),
-    }[name]
+    return _RATIOS[name](tp, fp, fn, tn)
 
 
 def measure(

@@ -4,6 +4,7 @@ from .by_id import id_key as id_key
 from .by_id import known_by_id as known_by_id
 from .by_id import matched_by_ending as matched_by_ending
 from .by_id import parse_label as parse_label
+from .by_id import parse_probability as parse_probability
 from .by_id import shortened as shortened
 from .by_id import slide_key as slide_key
 from .by_id import spelled as spelled

@@ -1,5 +1,6 @@
 """What tables say of each patch: ids in one spelling, splits and slides by one name."""
 
+import contextlib
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -58,6 +59,25 @@ def parse_label(text: str, name: str) -> int | None:
             "0 or normal, or an empty cell. Correct the table."
         )
     return label
+
+
+def parse_probability(text: str, name: str) -> float:
+    """Return the probability in a cell, 0..1.
+
+    Args:
+        text: The cell.
+        name: The table's, for the message.
+
+    Raises:
+        SourceError: The cell holds something else.
+    """
+    with contextlib.suppress(ValueError):
+        if 0 <= (value := float(text)) <= 1:
+            return value
+    raise SourceError(
+        f"{name} has the score {text[:20]!r}; expected a probability from 0 to 1. Correct the "
+        "table."
+    )
 
 
 def id_key(text: str) -> str:

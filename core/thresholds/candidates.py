@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from core.statistics.evidence import FloatArray
+from core.statistics.metrics import MetricName, measure
 from core.statistics.operating import OperatingTable, SlideGrid
 
 
@@ -53,12 +54,6 @@ class Candidates:
             slide_negatives=negatives,
         )
 
-    @property
-    def fn(self) -> FloatArray:
-        """(..., B) tumour patches not flagged."""
-        return self.positives - self.tp
-
-    @property
-    def tn(self) -> FloatArray:
-        """(..., B) tumour-free patches not flagged."""
-        return self.negatives - self.fp
+    def value(self, name: MetricName) -> FloatArray:
+        """(..., B) one metric at every candidate; see `measure`."""
+        return measure(name, self.tp, self.fp, self.positives - self.tp, self.negatives - self.fp)

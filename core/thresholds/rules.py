@@ -15,7 +15,6 @@ from core.errors import EvidenceError
 from core.statistics.evidence import BoolArray, FloatArray, IntArray
 from core.statistics.intervals import QUANTILE, wilson_bounds
 from core.statistics.measured import LEVEL
-from core.statistics.metrics import MetricName, measure
 from core.statistics.slide_rates import slide_rate_bounds
 from core.thresholds.candidates import Candidates
 from core.thresholds.decision import Assumptions
@@ -82,7 +81,7 @@ class YoudenIndex(Rule):
 
     def rows(self, candidates: Candidates) -> IntArray:
         """(...) row of the largest index; -1 with one class only."""
-        return _best(_metric("balanced_accuracy", candidates))
+        return _best(candidates.value("balanced_accuracy"))
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ class BestF1(Rule):
 
     def rows(self, candidates: Candidates) -> IntArray:
         """(...) row of the largest F1; -1 without tumour patches."""
-        f1 = _metric("f1", candidates)
+        f1 = candidates.value("f1")
         return _best(np.where(candidates.positives > 0, f1, np.nan))
 
 
@@ -209,8 +208,8 @@ class LeastExpectedCost(Rule):
     def rows(self, candidates: Candidates) -> IntArray:
         """(...) row of the least cost; -1 with one class only."""
         assumed = self.assumed
-        missed = 1 - _metric("sensitivity", candidates)
-        alarmed = 1 - _metric("specificity", candidates)
+        missed = 1 - candidates.value("sensitivity")
+        alarmed = 1 - candidates.value("specificity")
         return _best(
             -(assumed.prevalence * assumed.miss_cost * missed)
             - (1 - assumed.prevalence) * assumed.false_alarm_cost * alarmed
@@ -241,16 +240,12 @@ class FlagTopShare(Rule):
 
     def rows(self, candidates: Candidates) -> IntArray:
         """(...) the last row within the share; -1 where the top score alone exceeds it."""
-        return _last(_metric("flagged_share", candidates) <= self.share, candidates)
+        return _last(candidates.value("flagged_share") <= self.share, candidates)
 
     def attainable(self, candidates: Candidates) -> str:
         """The smallest share that an observed score flags."""
-        least = float(_metric("flagged_share", candidates)[..., 0].min())
+        least = float(candidates.value("flagged_share")[..., 0].min())
         return f"At the highest score {least:.4g} are called already; ask for at least that share."
-
-
-def _metric(name: MetricName, found: Candidates) -> FloatArray:
-    return measure(name, found.tp, found.fp, found.fn, found.tn)
 
 
 def _best(merit: FloatArray) -> IntArray:

@@ -30,6 +30,8 @@ RUN_SCORES_FILE: Final = "validation_scores.csv"
 _NAMED: Final = 3  # rows that an error names
 _REVERSED: Final = 0.4
 _NAMELESS: Final = "The table has no column id, so it can be paired with no other."
+_SILENT: Final = "The table does not state a temperature; the scores are taken to have the model's."
+_TWO: Final = "The columns score and prob_tumour differ; score was read. Delete the wrong one."
 _LABEL: Final = "1 or tumour (in the centre), 0 or normal"
 _SCORE: Final = "a probability from 0 to 1, no logit and no per cent"
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
@@ -139,14 +141,14 @@ def scores_of_table(read: Table, sha256: str, *, good_rows: bool = False) -> Sco
     slides, slide_notes = next(
         (named_slides(np.array(v, np.str_)) for v in values.values()), (None, ())
     )
-    named = "id" in table
+    named, two = "id" in table, {"score", "prob_tumour"} <= set(table)
     ids = pd.Series([id_key(cell) for cell in (table["id"] if named else table.index.astype(str))])
     doubts = (
         *((f"{rows} are left out. {bad}",) if bad else ()),
         *_implausible(labels, scores),
         *(_repeats(name, ids, table.assign(label=labels)) if named else ()),
         *(shortened(name, table["id"].tolist()) if named else ()),
-        *_two_scores(table),
+        *((_TWO,) if two and (table["score"] != table["prob_tumour"]).any() else ()),
     )
     return ScoreSet(
         source=Source.UPLOAD,
@@ -165,7 +167,7 @@ def scores_of_table(read: Table, sha256: str, *, good_rows: bool = False) -> Sco
             *said,
             *slide_notes,
             *(() if named else (_NAMELESS,)),
-            *_silence(table),
+            *((_SILENT,) if "model_id" in table and "temperature" not in table else ()),
         ),
     )
 
@@ -257,12 +259,6 @@ def _implausible(labels: NDArray[np.float64], scores: NDArray[np.float64]) -> It
         )
 
 
-def _two_scores(table: pd.DataFrame) -> Iterator[str]:
-    """Say which column was read where a table has scores of both names."""
-    if {"score", "prob_tumour"} <= set(table) and (table["score"] != table["prob_tumour"]).any():
-        yield "The columns score and prob_tumour differ; score was read. Delete the wrong one."
-
-
 def _repeats(name: str, ids: "pd.Series[str]", table: pd.DataFrame) -> Iterator[str]:
     """Count the ids that come again; SourceError where one has two labels.
 
@@ -301,13 +297,6 @@ def _temperature(table: pd.DataFrame, name: str) -> float | None:
             "expected one. Give one file for each."
         )
     return float(found[0])
-
-
-def _silence(table: pd.DataFrame) -> tuple[str, ...]:
-    """A note where a table of a model's scores does not say which temperature they have."""
-    if "model_id" not in table or "temperature" in table:
-        return ()
-    return ("The table does not state a temperature; the scores are taken to have the model's.",)
 
 
 def _model(table: pd.DataFrame, name: str) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -56,20 +57,18 @@ class OperatingPointStore:
 
     def versions(self, weights_sha256: str) -> list[LockedPoint]:
         """Return a model's locked operating points that are as they were locked, oldest first."""
-        return list(self._sorted_out(weights_sha256)[0])
+        return [one for one in self._read(weights_sha256) if isinstance(one, LockedPoint)]
 
     def faults(self, weights_sha256: str) -> list[str]:
         """Say which files of locked operating points were damaged or changed."""
-        return list(self._sorted_out(weights_sha256)[1])
+        return [one for one in self._read(weights_sha256) if isinstance(one, str)]
 
-    def _sorted_out(self, weights_sha256: str) -> tuple[list[LockedPoint], list[str]]:
-        points, faults = [], []
+    def _read(self, weights_sha256: str) -> Iterator[LockedPoint | str]:
         for number in self._numbers(weights_sha256):
             try:
-                points.append(self.version(weights_sha256, f"v{number}"))
+                yield self.version(weights_sha256, f"v{number}")
             except RunError as error:
-                faults.append(str(error))
-        return points, faults
+                yield str(error)
 
     def _numbers(self, weights_sha256: str) -> list[int]:
         """Of the versions there are, damaged ones included; other files are nobody's."""

@@ -152,13 +152,10 @@ class ThresholdStudy:
 
         See `probability_in_use` for what shifting assumes.
         """
-        return decision_curve(
-            self._table_in_use(assumptions.prevalence), _PROBABILITIES, assumptions.prevalence
-        )
-
-    def _table_in_use(self, prevalence: float) -> OperatingTable:
-        shifted = _shifted(self.table.thresholds.astype(np.float64), self.prevalence, prevalence)
-        return OperatingTable(shifted, self.table.tp, self.table.fp)
+        prevalence, scores = assumptions.prevalence, self.table.thresholds.astype(np.float64)
+        in_use = _shifted(scores, self.prevalence, prevalence)
+        table = OperatingTable(in_use, self.table.tp, self.table.fp)
+        return decision_curve(table, _PROBABILITIES, prevalence)
 
     def at(
         self, threshold: float, assumptions: Assumptions, lower: float | None = None

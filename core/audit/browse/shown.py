@@ -8,19 +8,8 @@ import numpy as np
 
 from core.audit import FLAGS, MEASURES
 from core.audit.browse.view import AuditView, Rows, by_measure
+from core.audit.limits import DECIDED_BY
 
-DECIDED_BY: Final = {
-    "flat": ("channel_sd", False),
-    "blank": ("white_share", True),
-    "dark": ("grey_mean", False),
-    "low_saturation": ("saturation_max", False),
-    "low_tissue": ("tissue_share", False),
-    "blurred": ("detail_share", False),
-    "pen": ("ink_share", True),
-    "extreme_stain": ("whole_haematoxylin_mean", True),
-    "grey_image": ("colour_spread", False),
-}
-"""The measure that a quality flag goes by, and whether a high value is what is flagged."""
 _LABELS: Final = {"tumour": 1, "no tumour": 0}
 _IN_URL: Final = frozenset({"all", "finding", "label", "slide", "split", "bins", "measure"})
 
