@@ -36,6 +36,7 @@ SAMPLES_TABLE: Final = PROJECT / "assets" / "samples" / "samples.csv"
 Device = Literal["auto", "cpu", "cuda"]
 PrecisionName = Literal["exact", "fast"]
 T = TypeVar("T", bound=str)
+D = TypeVar("D", Path, None)
 _MAX_UPLOAD_FILES: Final = 5_000
 _MAX_UPLOAD_MIB: Final = 1_024
 _MIB: Final = 1024 * 1024
@@ -97,12 +98,10 @@ class Settings:
         Raises:
             SettingsError: A variable holds something that cannot be done.
         """
-        anchors = environment.get("NODELENS_REVIEW_ANCHORS", "")
-        engines = environment.get("NODELENS_ENGINES_DIR", "")
         mib = _positive(environment, "NODELENS_MAX_UPLOAD_MIB", _MAX_UPLOAD_MIB)
         return cls(
-            data_dir=_folder(environment, "NODELENS_DATA_DIR", default_data_dir(environment)),
-            model_dir=_folder(environment, "NODELENS_MODEL", SHIPPED_MODEL),
+            data_dir=_path(environment, "NODELENS_DATA_DIR", default_data_dir(environment)),
+            model_dir=_path(environment, "NODELENS_MODEL", SHIPPED_MODEL),
             device=_choice(environment, "NODELENS_DEVICE", get_args(Device)),
             precision=_choice(environment, "NODELENS_PRECISION", get_args(PrecisionName)),
             server_roots=_roots(environment.get("NODELENS_SERVER_ROOTS", "")),
@@ -111,8 +110,8 @@ class Settings:
             leads=frozenset(
                 filter(None, map(str.strip, environment.get("NODELENS_LEADS", "").split(",")))
             ),
-            anchors_file=Path(anchors).expanduser().absolute() if anchors else None,
-            engines_dir=Path(engines).expanduser().absolute() if engines else None,
+            anchors_file=_path(environment, "NODELENS_REVIEW_ANCHORS", None),
+            engines_dir=_path(environment, "NODELENS_ENGINES_DIR", None),
             quota_bytes=_limit(environment, "NODELENS_QUOTA_MIB", _MIB),
             keep_days=_limit(environment, "NODELENS_KEEP_DAYS", 1),
         )
@@ -200,7 +199,7 @@ def default_data_dir(environment: Mapping[str, str], platform: str = sys.platfor
     return (Path(base) if base else home / ".local" / "share") / "nodelens"
 
 
-def _folder(environment: Mapping[str, str], name: str, default: Path) -> Path:
+def _path(environment: Mapping[str, str], name: str, default: D) -> Path | D:
     text = environment.get(name, "")
     return Path(text).expanduser().absolute() if text else default
 

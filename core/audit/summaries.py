@@ -63,20 +63,9 @@ def contrasts(patches: pd.DataFrame) -> pd.DataFrame:
             if not len(centre):
                 continue
             low, high, slides = _mean_interval(centre - ring, of_class["slide"], rng)
-            rows.append(
-                {
-                    "channel": channel,
-                    "label": label,
-                    "patches": len(centre),
-                    "centre": centre.mean(),
-                    "ring": ring.mean(),
-                    "difference": (centre - ring).mean(),
-                    "sd": (centre - ring).std(),
-                    "slides": slides,
-                    "low": low,
-                    "high": high,
-                }
-            )
+            gap = centre - ring
+            means = centre.mean(), ring.mean(), gap.mean()
+            rows.append((channel, label, len(gap), *means, gap.std(), slides, low, high))
     return pd.DataFrame(rows, columns=list(_CONTRAST))
 
 
@@ -138,7 +127,7 @@ def associations(
 _ASSOCIATION: Final = ("measure", "patches", "auroc", "low", "high", "method", "slides", "notes")
 
 
-def _associations(known: pd.DataFrame, by_slide: bool) -> Iterator[dict[str, object]]:
+def _associations(known: pd.DataFrame, by_slide: bool) -> Iterator[tuple[object, ...]]:
     if known["label"].nunique() < 2:
         return
     labels = known["label"].to_numpy(int)
@@ -155,17 +144,10 @@ def _associations(known: pd.DataFrame, by_slide: bool) -> Iterator[dict[str, obj
             values[kept].astype(np.float32),
             None if slides is None else slides[kept],
         )
-        row: dict[str, object] = {"measure": measure, "patches": len(evidence)}
         if slides is None:
             area, count = auroc(evidence), 0
         else:
             area = SlideBootstrap.of(evidence, np.random.default_rng(_SEED)).auroc().measured
             count = len(evidence.slide_names)
-        yield row | {
-            "auroc": area.value,
-            "low": area.low,
-            "high": area.high,
-            "method": area.method or "none",
-            "slides": count,
-            "notes": " ".join(area.notes),
-        }
+        found = area.value, area.low, area.high, area.method or "none"
+        yield measure, len(evidence), *found, count, " ".join(area.notes)

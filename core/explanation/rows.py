@@ -81,12 +81,7 @@ def _of_twins(get: Callable[[TwinTest], Value]) -> Callable[[ExplanationRow], Va
     return lambda row: None if row.twins is None else get(row.twins)
 
 
-_RELIABLE: Final = {
-    MapState.NONE: None,
-    MapState.UNTESTED: None,
-    MapState.RELIABLE: True,
-    MapState.UNRELIABLE: False,
-}
+_RELIABLE: Final = {MapState.RELIABLE: True, MapState.UNRELIABLE: False}
 _VALUES: Final[dict[str, Callable[[ExplanationRow], Value]]] = {
     "method": _of_map(lambda e: str(e.cam.method)),
     "layer": _of_map(lambda e: e.cam.layer),
@@ -117,7 +112,7 @@ _VALUES: Final[dict[str, Callable[[ExplanationRow], Value]]] = {
     "twin_faithfulness": _of_twins(lambda t: t.faithfulness),
     "twins_beaten": _of_twins(lambda t: t.beaten),
     "donor_agreement": _of_map(lambda e: e.cam.agreement),
-    "reliable": lambda row: _RELIABLE[row.map_state],
+    "reliable": lambda row: _RELIABLE.get(row.map_state),
     "overlay": lambda row: row.overlay or None,
 }
 

@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -38,16 +38,13 @@ MIGRATIONS: Final[tuple[Statements, ...]] = (
 def migrate(
     connection: sqlite3.Connection,
     path: Path,
-    *,
-    on_step: Callable[[int], None],
     migrations: Sequence[Statements] = MIGRATIONS,
-) -> None:
-    """Bring the schema up to date inside the caller's write transaction.
+) -> Iterator[int]:
+    """Bring the schema up to date inside the caller's write transaction; yield each new version.
 
     Args:
         connection: In a transaction that holds the write lock, so that nobody else migrates.
         path: The store's file; an older one is copied beside it first.
-        on_step: Called with each version reached, to put it on the record.
         migrations: The statements of version 1, 2, ….
 
     Raises:
@@ -59,7 +56,7 @@ def migrate(
         back_up(path, path.with_name(f"{path.stem}.before-v{version + 1}{path.suffix}"))
     for number in range(version, len(migrations)):
         apply(connection, number + 1, migrations[number])
-        on_step(number + 1)
+        yield number + 1
 
 
 def apply(connection: sqlite3.Connection, version: int, statements: Statements) -> None:

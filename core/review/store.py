@@ -203,16 +203,12 @@ class ReviewStore:
         return entry
 
     def _migrate(self, connection: sqlite3.Connection, steps: Sequence[schema.Statements]) -> None:
-        def note(version: int) -> None:
+        for version in schema.migrate(connection, self.path, steps):
             ends = connection.execute(
                 "SELECT sequence, hash FROM events ORDER BY sequence DESC LIMIT 1"
             ).fetchone()
-            end = Anchor(*ends) if ends else Record().end
-            self._insert(
-                connection, end, StoreMigrated(version=version), f"schema version {version}"
-            )
-
-        schema.migrate(connection, self.path, on_step=note, migrations=steps)
+            end, event = Anchor(*ends) if ends else Record().end, StoreMigrated(version=version)
+            self._insert(connection, end, event, f"schema version {version}")
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
