@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, get_args
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,6 +14,7 @@ from core.scoring import ScoreRow, unlike_training
 from core.statistics import Measured, SlideCounts, further_patches, further_slides
 from core.statistics.evidence import FEW_SLIDES, SMALL_CLASS_N
 from core.statistics.measured import Unit
+from core.statistics.metrics import ratio_parts
 from core.thresholds import Assumptions, Snapshot, ThresholdStudy
 
 WANTED_WIDTH: Final = 0.10
@@ -249,23 +250,18 @@ def findings_of(
 
 def _needed(study: ThresholdStudy, snapshot: Snapshot) -> Iterator[Needed]:
     """Yield what sensitivity and specificity need, over slides where these are known."""
-    evidence, table = study.scores.evidence, snapshot.confusion
-    cells: dict[Rate, tuple[float, float]] = {
-        "sensitivity": (table.tp, table.fn),
-        "specificity": (table.tn, table.fp),
-    }
-    by_slide = evidence.slides is not None and SlideCounts.of(evidence, snapshot.threshold)
-    for name, (right, wrong) in cells.items():
+    evidence = study.scores.evidence
+    slides = evidence.slides is not None and SlideCounts.of(evidence, snapshot.threshold)
+    for name in get_args(Rate):
         rate = snapshot.metrics[name]
-        if by_slide:
-            hits = by_slide.tp if name == "sensitivity" else by_slide.tn
-            trials = hits + (by_slide.fn if name == "sensitivity" else by_slide.fp)
+        if slides:
+            hits, trials = ratio_parts(name, slides.tp, slides.fp, slides.fn, slides.tn)
             more = further_slides(hits, trials, WANTED_WIDTH)
             have = int(np.count_nonzero(trials))
             yield Needed(name=name, rate=rate, by="slides", have=have, more=more)
         else:
-            more = further_patches(right, right + wrong, WANTED_WIDTH)
-            yield Needed(name=name, rate=rate, by="patches", have=int(right + wrong), more=more)
+            more = further_patches(rate.hits, rate.trials, WANTED_WIDTH)
+            yield Needed(name=name, rate=rate, by="patches", have=int(rate.trials), more=more)
 
 
 def _calibration(study: ThresholdStudy, card: Card) -> LocalCalibration:

@@ -17,7 +17,7 @@ from core.statistics import (
     OperatingTable,
     SlideBootstrap,
     SlideCounts,
-    auroc,
+    auroc_over_slides,
     roc_curve,
     wilson_of,
 )
@@ -60,11 +60,7 @@ class LabelCheck:
     @cached_property
     def auroc(self) -> Measured:
         """Area under the ROC curve, with an interval over slides where there are several."""
-        area = auroc(self.evidence)
-        slides = SlideBootstrap.seeded(self.evidence)
-        if slides is None:
-            return area
-        return slides.auroc(patch_error=area.standard_error).measured.over(area)
+        return auroc_over_slides(self.evidence, SlideBootstrap.seeded(self.evidence))
 
     @cached_property
     def rates(self) -> dict[MetricName, Measured]:

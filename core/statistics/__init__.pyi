@@ -14,6 +14,7 @@ from .cluster import REPLICATES as REPLICATES
 from .cluster import Comparison as Comparison
 from .cluster import Resampled as Resampled
 from .cluster import SlideBootstrap as SlideBootstrap
+from .cluster import auroc_over_slides as auroc_over_slides
 from .cluster import compare_auroc as compare_auroc
 from .curves import Curve as Curve
 from .curves import Histogram as Histogram

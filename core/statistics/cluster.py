@@ -24,7 +24,7 @@ from core.statistics.evidence import Evidence, FloatArray
 from core.statistics.intervals import TAILS, UPPER
 from core.statistics.measured import Measured
 from core.statistics.operating import slide_totals
-from core.statistics.ranking import AurocDifference, paired_auroc, require_same_patches
+from core.statistics.ranking import AurocDifference, auroc, paired_auroc, require_same_patches
 
 REPLICATES = 2000
 """Replicates of a bootstrap unless another number is asked for."""
@@ -214,6 +214,14 @@ class SlideBootstrap:
         method = f"slide bootstrap, {scale} scale, t"
         measured = replace(bare, low=bounds[0], high=bounds[1], method=method)
         return Resampled(measured, percentile, kept)
+
+
+def auroc_over_slides(evidence: Evidence, bootstrap: SlideBootstrap | None) -> Measured:
+    """AUROC with its interval over slides where these can tell, DeLong's beside or instead."""
+    by_patches = auroc(evidence)
+    if bootstrap is None:
+        return by_patches
+    return bootstrap.auroc(patch_error=by_patches.standard_error).measured.over(by_patches)
 
 
 _SCALES: dict[Scale, tuple[Callable[..., FloatArray], Callable[..., FloatArray]]] = {

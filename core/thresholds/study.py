@@ -18,8 +18,8 @@ from core.statistics import (
     SlideBootstrap,
     SlideCounts,
     SlideRow,
-    auroc,
     auroc_by_slide,
+    auroc_over_slides,
     average_precision,
     calibration_line,
     metrics_at,
@@ -89,11 +89,7 @@ class ThresholdStudy:
     @cached_property
     def auroc(self) -> Measured:
         """Area under the ROC curve, over slides where these can tell, DeLong's interval beside."""
-        naive = auroc(self.scores.evidence)
-        if self.bootstrap is None:
-            return naive
-        over_slides = self.bootstrap.auroc(patch_error=naive.standard_error).measured
-        return over_slides.over(naive)
+        return auroc_over_slides(self.scores.evidence, self.bootstrap)
 
     @cached_property
     def average_precision(self) -> float:

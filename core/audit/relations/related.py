@@ -21,8 +21,10 @@ Progress = Callable[[int, int], None]
 _BLOCK = 256  # pairs whose pixels are in memory at once: at most 14 MB
 
 
-Compare = Callable[[int, int, ImageU8, ImageU8], Match | None]
-"""Gives the match of two rows from their pixels; None if they do not show the same tissue."""
+How = tuple[RelationKind, int, int, int, float]
+"""Of a `Match` its kind, orientation, shifts and score."""
+Compare = Callable[[ImageU8, ImageU8], How | None]
+"""Gives how two patches (S, S, 3) match; None if they do not show the same tissue."""
 
 
 def related_patches(
@@ -106,9 +108,8 @@ def find_relations(
         rows = sorted({row for one in block for row in one[:2]})
         images = dict(zip(rows, load(rows), strict=True))
         for a, b, compare in block:
-            match = None if (a, b) in seen else compare(a, b, images[a], images[b])
-            if match is not None:
-                matches.append(match)
+            if (a, b) not in seen and (how := compare(images[a], images[b])) is not None:
+                matches.append(Match(a, b, *how))
                 seen.add((a, b))
         progress(min(start + _BLOCK, len(candidates)), len(candidates))
     return relate(matches, table)
@@ -184,16 +185,16 @@ def _grey(image_rgb_u8: ImageU8) -> NDArray[np.float32]:
     return image_rgb_u8.astype(np.float32) @ _GREY
 
 
-def _same_views(row_a: int, row_b: int, image_a: ImageU8, image_b: ImageU8) -> Match | None:
-    """Return the match of two patches (S, S, 3) that are equal in one of the eight views."""
+def _same_views(image_a: ImageU8, image_b: ImageU8) -> How | None:
+    """Return the match of two patches that are equal in one of the eight views."""
     for orientation in range(ORIENTATIONS):
         if np.array_equal(image_a, turn(image_b[np.newaxis], orientation)[0]):
             kind = RelationKind.SAME_UNDER_ORIENTATION if orientation else RelationKind.SAME_PIXELS
-            return Match(row_a, row_b, kind, orientation, 0, 0, 1.0)
+            return kind, orientation, 0, 0, 1.0
     return None
 
 
-def _match_near(row_a: int, row_b: int, image_a: ImageU8, image_b: ImageU8) -> Match | None:
+def _match_near(image_a: ImageU8, image_b: ImageU8) -> How | None:
     """Return the match of two whole patches in the orientation that fits best, if it fits."""
     grey_a, grey_b = _grey(image_a), _grey(image_b)
     turned = [turn(grey_b[np.newaxis], orientation)[0] for orientation in range(ORIENTATIONS)]
@@ -201,18 +202,12 @@ def _match_near(row_a: int, row_b: int, image_a: ImageU8, image_b: ImageU8) -> M
     best = int(np.argmax(scores))
     if scores[best] < LEAST_SCORE:
         return None
-    return Match(row_a, row_b, RelationKind.NEAR, best, 0, 0, scores[best])
+    return RelationKind.NEAR, best, 0, 0, scores[best]
 
 
 def _match_placed(
-    row_a: int,
-    row_b: int,
-    image_a: ImageU8,
-    image_b: ImageU8,
-    *,
-    orientation: int,
-    shift_px: tuple[int, int],
-) -> Match | None:
+    image_a: ImageU8, image_b: ImageU8, *, orientation: int, shift_px: tuple[int, int]
+) -> How | None:
     """Return the match of b, turned, at a shift (down, right) or a pixel beside it, if it fits."""
     grey_a, turned = _grey(image_a), turn(_grey(image_b)[np.newaxis], orientation)[0]
     best, best_y, best_x = -1.0, 0, 0
@@ -224,7 +219,7 @@ def _match_placed(
     kind = RelationKind.OVERLAP if best_y or best_x else RelationKind.NEAR
     if best < (LEAST_OVERLAP_SCORE if kind is RelationKind.OVERLAP else LEAST_SCORE):
         return None
-    return Match(row_a, row_b, kind, orientation, best_x, best_y, best)
+    return kind, orientation, best_x, best_y, best
 
 
 def correlation(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
