@@ -18,6 +18,7 @@ from core.patches.refusals import (
     damaged,
     no_image,
     not_read,
+    require_no_zeros_behind,
     require_patch_size,
     too_many_images,
     wrong_depth,
@@ -218,7 +219,9 @@ def _check_parts(data: bytes) -> None:
         chunks = list(_chunks(data, 8, "big"))
         _check_rows(data, b"".join(content for kind, content in chunks if kind == b"IDAT"))
     elif data[:4] == b"RIFF":
-        _ = list(_chunks(data, 12, "little"))
+        for kind, content in _chunks(data, 12, "little"):
+            if kind in {b"VP8 ", b"VP8L"}:
+                require_no_zeros_behind(content)
 
 
 def _chunks(
@@ -233,7 +236,16 @@ def _chunks(
         first, second = data[position : position + 4], data[position + 4 : position + 8]
         kind, length = (second, first) if order == "big" else (first, second)
         size = int.from_bytes(length, order)
-        yield kind, data[position + 8 : position + 8 + size]
+        content = data[position + 8 : position + 8 + size]
+        told = data[position + 8 + size : position + 12 + size]
+        # A decoder does not look at the last one, and zeros unpack to pixels.
+        if (
+            kind == b"IDAT"
+            and len(told) == 4
+            and zlib.crc32(kind + content) != int.from_bytes(told)
+        ):
+            raise damaged("its pixels have another checksum than it says")
+        yield kind, content
         position += 12 + size if order == "big" else 8 + size + size % 2
 
 

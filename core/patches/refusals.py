@@ -27,6 +27,7 @@ _MAGIC: Final = (
     (0, b"P5", "a PGM image"),
     (0, b"P6", "a PPM image"),
 )
+_ZEROS: Final = 32
 _TEXT: Final = bytes([9, 10, 13, *range(32, 127)])
 
 
@@ -67,6 +68,16 @@ def not_read(found: str, remedy: str = "Export it as TIFF or PNG.") -> PatchErro
 def damaged(detail: str) -> PatchError:
     """Return the refusal of a file whose contents are not what its format demands."""
     return PatchError(f"The image is damaged or cut off ({detail}). Export or copy it again.")
+
+
+def require_no_zeros_behind(packed: bytes) -> None:
+    """Raise if packed pixels end in many zeros: no packer writes such, a copy that broke off does.
+
+    Raises:
+        PatchError: They do.
+    """
+    if packed.endswith(bytes(_ZEROS)):
+        raise damaged("its data end in zeros, as a copy that broke off leaves")
 
 
 def no_image(data: bytes) -> PatchError:

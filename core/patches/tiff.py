@@ -16,6 +16,7 @@ from core.patches.patch import PATCH_SIZE_PX
 from core.patches.refusals import (
     damaged,
     not_read,
+    require_no_zeros_behind,
     require_patch_size,
     too_many_images,
     wrong_depth,
@@ -201,6 +202,9 @@ def check_tiff(data: bytes) -> TiffFacts:
         _check_packbits(data, parts, _expected_bytes(values))
     if compression == NONE and TILE_WIDTH not in values and _is_rgb(values):
         _check_zeros(data, parts)
+    if compression not in {NONE, JPEG}:
+        for offset, length in parts:
+            require_no_zeros_behind(data[offset : offset + length])
     described = file.text(tags.get(DESCRIPTION))
     if (stack := stacked(described)) > 1:
         raise too_many_images(str(stack))

@@ -201,9 +201,9 @@ class KnownById:
         own, tails = id_key(patch_id), endings(id_key(path))
         if own != tails[-1] or len(tails) == 1:
             tails = [own, patch_id, *tails]
-        bare = own.lstrip("0") or "0"  # a spreadsheet took the id for a number
-        if own.isdecimal() and own[0] == "0":
-            tails.append(bare)
+        if own.isdecimal():  # a spreadsheet took the id for a number
+            bare = own.lstrip("0") or "0"
+            tails += [bare, f"{bare}.0"]
         return next((tail for tail in tails if tail in self.rows), None)
 
     def without_zeros(self, ids: Sequence[str]) -> tuple[str, ...]:
@@ -212,8 +212,8 @@ class KnownById:
         if not found:
             return ()
         return (
-            f"{self.name}: {counted(len(found), 'id')} without the zeros before the number "
-            f"({self.key_of(found[0], '')} is {found[0]}), as spreadsheets write them; matched.",
+            f"{self.name}: {counted(len(found), 'id')} that a spreadsheet took for a number "
+            f"({self.key_of(found[0], '')} is {found[0]}); matched.",
         )
 
     def of(self, patch_id: str, path: str) -> Mapping[str, str]:

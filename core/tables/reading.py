@@ -33,6 +33,8 @@ _NUMBERS: Final = frozenset({"label", "score", "prob_tumour", "logit", "temperat
 _READ: Final = frozenset({*_NAMES, *_NUMBERS, *SLIDE_COLUMNS, "split"})
 _DELIMITERS: Final = (",", ";", "\t")
 _DECIMAL_COMMA: Final = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
+_AS_TEXT: Final = re.compile(r"=\"([^\"]*)\"|'(\d+)")
+"""How people keep a spreadsheet from taking a number for one."""
 _WHOLE: Final = 2.0**53
 _PARQUET: Final = b"PAR1"
 _SHOWN: Final = 3
@@ -277,11 +279,14 @@ def _mended(
 
     said = []
     for column, cells in rows.items():
-        unknown = commas = 0
+        unknown = commas = texts = 0
         for place, cell in enumerate(cells):
             if not cell:
                 continue
-            if cell[0] == "'":
+            if text := _AS_TEXT.fullmatch(cell):
+                cells[place] = text[1] or text[2] or ""
+                texts += 1
+            elif cell[0] == "'":
                 cells[place] = unguarded(cell)
             elif column not in _NAMES and cell.lower() in (
                 UNKNOWN_WORDS | _NO_SLIDE if column in SLIDE_COLUMNS else UNKNOWN_WORDS
@@ -293,6 +298,10 @@ def _mended(
                 commas += 1
         if unknown:
             said.append(f"{name}: {counted(unknown, 'cell')} in {column!r} count as unknown.")
+        if texts:
+            said.append(
+                f"{name}: {counted(texts, 'cell')} in {column!r} marked as text for a spreadsheet."
+            )
         if commas:
             said.append(f"{name}: {counted(commas, 'number')} in {column!r} with a decimal comma.")
     table = pd.DataFrame(rows, index=pd.Index(numbers, dtype="int64"), dtype=str)

@@ -395,6 +395,36 @@ def test_a_hole_in_a_tiff_is_refused() -> None:
         decode_patch(half_copied(bright, 8192, 12_288))
 
 
+@pytest.mark.parametrize(
+    ("form", "how"),
+    [
+        ("JPEG", {}),
+        ("PNG", {}),
+        ("WEBP", {"lossless": True}),
+        ("WEBP", {}),
+        ("TIFF", {"compression": "lzw", "predictor": True}),
+        ("TIFF", {"compression": "zlib"}),
+        ("TIFF", {"compression": "packbits"}),
+    ],
+)
+def test_a_packed_picture_that_was_copied_in_part_is_refused(
+    form: str, how: dict[str, Any]
+) -> None:
+    picture, file = ramp(), io.BytesIO()
+    if form == "TIFF":
+        tifffile.imwrite(file, picture, photometric="rgb", **how)
+    else:
+        Image.fromarray(picture).save(file, form, **how)
+    data = file.getvalue()
+    assert decode_patch(data).image_rgb_u8.shape == (96, 96, 3)
+    for share in (0.5, 0.7, 0.9):
+        kept = int(len(data) * share)
+        with pytest.raises(PatchError):
+            decode_patch(data[:kept] + bytes(len(data) - kept))
+    padded = data + bytes(600)
+    assert np.array_equal(decode_patch(padded).image_rgb_u8, decode_patch(data).image_rgb_u8)
+
+
 def test_black_of_a_picture_is_never_called_damaged() -> None:
     random = np.random.default_rng(2)
     rows, columns = np.mgrid[:96, :96]

@@ -100,7 +100,7 @@ def test_ids_that_a_spreadsheet_took_for_numbers_meet_their_files(
     lost = folder(tmp_path / "lost", **{f"{name}__csv": text for name, text in texts.items()})
     assert facts(lost) == facts(kept)
     with open_source(lost) as source:
-        assert f"{table}.csv: 3 ids without the zeros before the number (0 is 00000)" in (
+        assert f"{table}.csv: 3 ids that a spreadsheet took for a number (0 is 00000)" in (
             " ".join(source.notes)
         )
 

@@ -142,6 +142,13 @@ def test_a_guarded_id_is_read_as_the_file_name() -> None:
     assert rows(out.getvalue().encode()) == {"id": ["-1a.x"]}
 
 
+@pytest.mark.parametrize("form", ['="{}"', '"=""{}"""', "'{}"])
+def test_a_number_that_was_kept_as_text_for_a_spreadsheet_is_that_text(form: str) -> None:
+    table = parse_table("t.csv", f"id,label\n{form.format('00012')},1\n".encode())
+    assert table.rows["id"].tolist() == ["00012"]
+    assert table.notes == ("t.csv: 1 cell in 'id' marked as text for a spreadsheet.",)
+
+
 def test_an_index_called_id_in_parquet_is_a_column(tmp_path: Path) -> None:
     frame = pd.DataFrame({"label": [1.0, 0.0], "score": [0.5, 0.125], "slide": ["s", None]})
     frame.set_axis(pd.Index(["a", "b"], name="id")).to_parquet(tmp_path / "t.parquet")

@@ -192,7 +192,7 @@ def test_scores_meet_a_data_set_though_their_ids_are_spelt_otherwise(
     rows = np.rint(found.evidence.scores * count).astype(int)
     assert len(rows) == count
     assert found.evidence.labels.tolist() == [int(labels[f"{row:05d}"]) for row in rows]
-    said = "matched by the ending" if root else "without the zeros"
+    said = "matched by the ending" if root else "took for a number"
     assert any(f"{count} " in note and said in note for note in found.notes)
 
 
