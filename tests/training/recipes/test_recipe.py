@@ -44,6 +44,7 @@ PARAMETERS = {
     "ours_lite0_course": 4_652_008 - 1281 * 1000 + 2 * 1280 + 1,
     "ours_lite0_base": 4_652_008 - 1281 * 1000 + 2 * 1280 + 1,
     "ours_lite0_base_192": 4_652_008 - 1281 * 1000 + 2 * 1280 + 1,
+    "ours_lite0_base_student": 4_652_008 - 1281 * 1000 + 2 * 1280 + 1,
     "ours_lite0_progressive": 4_652_008 - 1281 * 1000 + 2 * 1280 + 1,
     "ours_lite0_shipped": 4_652_008 - 1281 * 1000 + 2 * 1280 + 1,
     "ours_lite0_settle": 4_652_008 - 1281 * 1000 + 2 * 1280 + 1,
