@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from app import resources
 from app.screens.shared.jobs import is_drawn
@@ -34,16 +35,17 @@ class BatchRows:
         """The scored patches, to be explained."""
         return resources.job_collection(self.store, self.job, drawn=is_drawn(self.job))
 
-    @property
+    @cached_property
     def rests_on(self) -> dict[int, Decisive]:
-        """What the tumour calls rest on, by position, as far as it is known."""
-        return {at: one.decides(least) for at, one, least in self._halves()}
+        """What the tumour calls rest on, by position, as far as it was known when first asked."""
+        return {at: one.decides(least) for at, one, least in self._halves}
 
     @property
     def margins(self) -> dict[int, float]:
         """By how many logits the surroundings decide a call, by position; below 0 they do not."""
-        return {at: one.margin(least) for at, one, least in self._halves()}
+        return {at: one.margin(least) for at, one, least in self._halves}
 
+    @cached_property  # filter, list and patch ask in each run
     def _halves(self) -> list[tuple[int, Halves, float]]:
         """What is known of each call, and the threshold; nothing of another model's scores."""
         if self.classifier is None or not self.store.surroundings(self.job).is_file():

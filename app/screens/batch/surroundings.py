@@ -1,5 +1,6 @@
 """What the tumour calls of a batch rest on: measured by itself after scoring, told in one line."""
 
+from dataclasses import replace
 from typing import Final
 
 import streamlit as st
@@ -42,7 +43,7 @@ def _line(batch: BatchRows, classifier: Classifier, called: int, *, was_running:
             st.caption(words.AROUND_RUNNING.format(done=task.done, total=task.total))
             st.button("Stop", key="around-stop", on_click=measuring.cancel, args=(batch.job,))
             return
-        found = batch.margins
+        found = replace(batch).margins  # known by now: the page may have begun before
         if found:
             around = sum(margin >= 0 for margin in found.values())
             text = words.AROUND if around else words.AROUND_NONE
