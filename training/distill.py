@@ -104,8 +104,7 @@ def write_teacher_scores(options: DistillOptions, table: Path) -> None:
 
 def _scores(options: DistillOptions, table: Path) -> tuple[pd.DataFrame, bool]:
     """Return the teacher's id and prob_tumour, and whether they are a model's on these patches."""
-    run = RunFolder(options.teacher)
-    recorded = read_config(run) if run.config.is_file() else None
+    recorded = read_config(RunFolder(options.teacher))
     if recorded is not None and not recorded.config.val.patches:
         return _plain_scores(options), True
     of_table = is_table(options.teacher.name)

@@ -54,6 +54,16 @@ def affordable_steps(plan: Plan, spent_seconds: float, branch_seconds: float) ->
     return min(plan.student_steps, max(200, affordable))
 
 
+def splits_of(table: PatchTable, seed: int) -> tuple[Split, ...]:
+    """Return the split of each fold by whole slides, and that of the refit behind them.
+
+    Raises:
+        RunError: Slides are too few or unknown, or a side lacks a class.
+    """
+    folds = [split_fold(table, Fold(number, FOLDS), seed=seed) for number in range(FOLDS)]
+    return (*folds, split_none(table))
+
+
 @dataclass(frozen=True, eq=False)
 class Cohort:
     """Patches on a device, with their folds.
@@ -75,9 +85,8 @@ class Cohort:
         Raises:
             RunError: Slides are too few or unknown, or a side lacks a class.
         """
-        splits = [split_fold(pack.table, Fold(k, FOLDS), seed=seed) for k in range(FOLDS)]
         images = torch.from_numpy(pack.images_rgb_u8[pack.image_rows]).to(device)
-        return Cohort(pack.table, images, (*splits, split_none(pack.table)))
+        return Cohort(pack.table, images, splits_of(pack.table, seed))
 
     @property
     def folds(self) -> IntArray:

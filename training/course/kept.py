@@ -12,11 +12,11 @@ import torch
 from core.command_line import say
 from core.errors import RunError
 from core.files import replacing, write_json
-from training.course.course import Candidate, Cohort, Course
+from training.course.course import Candidate, Cohort, Course, splits_of
 from training.course.lockstep import Weights
 from training.crossval import fold_folder, gather
 from training.data.labelled import open_labelled
-from training.data.pack import Pack, open_pack
+from training.data.pack import Pack, open_pack, require_labels
 from training.data.split import Split
 from training.fitting import require_own_folder
 from training.learning.randomness import seed_start
@@ -61,11 +61,14 @@ def run_course(options: CourseOptions) -> Course:
     require_course(options.recipe)
     require_own_folder(RunFolder(options.out))
     device = prepare_device(options.device, options.threads)
-    seed_start(options.seed)
-    network, initial = initial_network(options.recipe.network, options.init or options.recipe.init)
     with open_labelled(options.data) as source:
         for note in source.notes:
             say(f"Note: {note}")
+        # What can be told without decoding or fetching anything is told first.
+        splits_of(require_labels(source), options.seed)
+        seed_start(options.seed)
+        init = options.init or options.recipe.init
+        network, initial = initial_network(options.recipe.network, init)
         pack = open_pack(source, options.cache or RunFolder(options.out).pack)
     cohort = Cohort.of(pack, device, seed=options.seed)
     start = {name: value.to(device) for name, value in network.state_dict().items()}

@@ -10,7 +10,7 @@ import torch
 
 from core.bundle import build_network, read_card
 from core.errors import RunError
-from tests.training.toys import toy_patches, toy_recipe, toy_table
+from tests.training.toys import toy_patches, toy_recipe, toy_table, write_toy_kaggle
 from training.average import mean_weights
 from training.commands import main
 from training.course.course import CHOSEN, Candidate, Cohort, Course, affordable_steps, choose
@@ -177,3 +177,13 @@ def test_what_a_course_keeps_is_exported_with_its_folds_as_evidence(
     assert read_card(bundle).validation.data.patches == 60
     scores = np.load(out / "scores.npz")
     assert set(scores["folds"]) == {1, 2, 3, 4, 5}
+
+
+def test_data_that_cannot_be_split_leave_nothing_behind(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_toy_kaggle(tmp_path / "data", known=False, split=False)
+    asked = ["course", "--data", str(data), "--out", str(tmp_path / "out"), "--init", "none"]
+    assert main([*asked, "--device", "cpu"]) == 2
+    assert "Found 0 known slides" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
