@@ -11,12 +11,12 @@ ways = overview.where_to_go()
 store = resources.job_store(settings)
 opening = st.container()
 whole = st.empty()
-# Drawn by now: a visitor reads what this is while the model opens.
+# Drawn by now: a visitor reads what this is, and can go on, while the model opens.
 by_the_card = overview.by_the_card(settings, whole)
+with ways:
+    overview.ways_to_go(store, can_score=by_the_card is not None)
 with opening:
     classifier = model.classifier_or_problem(settings)
-with ways:
-    overview.ways_to_go(store, can_score=classifier is not None)
 if classifier is None:
     whole.empty()
 elif by_the_card is not None:
