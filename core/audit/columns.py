@@ -94,18 +94,14 @@ TABLES: Final = {
     "table_faults": "one row per fault of the tables beside the patches: kind, table, id, detail",
     "balance": "patches and tumour share: by ('all', 'split' or 'slide'), name, patches, readable, "
     "labelled, positives, splits (how many splits the slide is in)",
-    "contrasts": "centre minus ring by label: channel, label, patches, centre, ring, difference, "
-    "sd, slides, low, high (interval over slides, NaN without them)",
     "associations": "each measure alone as a score for the label: measure, patches, auroc, low, "
     "high, method, slides, notes; an AUROC below 0.5 speaks for 'no tumour'",
     "pairs": "row_a, row_b, kind, orientation, shift_x_px, shift_y_px, score, label_conflict, "
     "across_splits, across_slides: related patches, by row; see `relation.Relations`",
     "groups": "row, group, size, label_conflict: their connected groups",
-    "splits": "kind, a, b, detail, count, of, distance. common-slide: slide a is in the splits "
-    "`detail`; crossing: `count` pairs of kind `detail` between splits a and b; touched: `count` "
-    "patches of split a, `of` all, have relatives in another; split-stain: `distance` of splits a "
-    "and b; slide-stain: `distance` of slide a from the mean (see `relations.split_audit`)",
-    "probes": "what a logistic regression tells from plain statistics; see `relations.Probe`",
+    "splits": "kind, a, b, detail, count, of. common-slide: slide a is in the splits `detail`; "
+    "crossing: `count` pairs of kind `detail` between splits a and b; touched: `count` patches of "
+    "split a, `of` all, have relatives in another",
     "embedding": "row, x, y, share_x, share_y, method: readable patches on two axes",
     "scores": "id, sha256, prob_tumour, predicted_label (null: grey zone), out_of_fold (whether "
     "no score is of a model trained on its patch); x, y, share_x, share_y: the patch on the two "

@@ -35,7 +35,6 @@ STEPS: Final = (
     "relations",
     "splits",
     "statistics",
-    "probes",
     "embedding",
     "labels",
     "report",

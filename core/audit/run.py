@@ -15,12 +15,11 @@ from core.audit.folder import STEPS, Audit, AuditFolder, AuditProgress, Skip, op
 from core.audit.inputs import Inputs, fault_table, open_inputs
 from core.audit.measuring import join_blocks, measure_source
 from core.audit.relations.doubtful import candidate_table
-from core.audit.relations.probes import embedding_table, probe_table
 from core.audit.relations.related import related_patches
 from core.audit.relations.splits import split_table
 from core.audit.report import write_report
 from core.audit.scores import aligned, scores_of
-from core.audit.summaries import associations, balance, contrasts
+from core.audit.summaries import associations, balance, embedding_table
 from core.command_line import Bars, say
 from core.errors import RunError, what_differs
 from core.files import write_json
@@ -128,7 +127,6 @@ class _Run:
             "relations": self._relations,
             "splits": self._splits,
             "statistics": self._statistics,
-            "probes": lambda audit: {"probes": probe_table(audit.patches)},
             "embedding": self._embedding,
             "labels": self._labels,
             "report": self._report,
@@ -202,9 +200,7 @@ class _Run:
 
     def _statistics(self, audit: Audit) -> Result:
         table = associations(audit.patches, self.tell, self.watch.should_stop)
-        if table is None:
-            return None
-        return {"contrasts": contrasts(audit.patches), "associations": table}
+        return None if table is None else {"associations": table}
 
     def _embedding(self, audit: Audit) -> Result:
         table = embedding_table(audit.patches)

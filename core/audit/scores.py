@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from core.audit.relations.probes import main_axes
+from core.audit.summaries import main_axes
 from core.errors import Fault, SourceError
 from core.patches import PatchSource, can_be_judged
 from core.patches.source import SelectedSource

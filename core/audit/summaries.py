@@ -1,4 +1,4 @@
-"""Statistics of a measured data set: balance, centre against ring, associations."""
+"""Statistics of a measured data set: balance, associations, and a map of its patches."""
 
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -6,8 +6,9 @@ from typing import Final
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.decomposition import PCA
 
-from core.audit.columns import CHANNELS, MEASURES
+from core.audit.columns import MEASURES, STATISTICS
 from core.errors import Fault
 from core.statistics import Evidence, SlideBootstrap, auroc
 
@@ -43,54 +44,6 @@ def balance(patches: pd.DataFrame) -> pd.DataFrame:
     table = pd.concat(parts, ignore_index=True)
     table["prevalence"] = table["positives"] / table["labelled"].replace(0, np.nan)
     return table[["by", "name", *columns, "prevalence", "splits"]].astype({"name": str})
-
-
-def contrasts(patches: pd.DataFrame) -> pd.DataFrame:
-    """Return centre minus ring of each channel by class, with intervals over slides.
-
-    Hue is left out: a difference of angles has no sign to speak of.
-    """
-    rng = np.random.default_rng(_SEED)
-    known = readable(patches)
-    rows = []
-    for channel in CHANNELS:
-        if channel == "hue":
-            continue
-        for label in (0, 1):
-            of_class = known[(known["label"] == label).fillna(value=False)]
-            centre = of_class[f"centre_{channel}_mean"].to_numpy(np.float64)
-            ring = of_class[f"ring_{channel}_mean"].to_numpy(np.float64)
-            if not len(centre):
-                continue
-            low, high, slides = _mean_interval(centre - ring, of_class["slide"], rng)
-            gap = centre - ring
-            means = centre.mean(), ring.mean(), gap.mean()
-            rows.append((channel, label, len(gap), *means, gap.std(), slides, low, high))
-    return pd.DataFrame(rows, columns=list(_CONTRAST))
-
-
-_CONTRAST: Final = (
-    "channel", "label", "patches", "centre", "ring", "difference", "sd", "slides", "low", "high"
-)  # fmt: skip
-
-
-def _mean_interval(
-    values: NDArray[np.float64], slides: "pd.Series[str]", rng: np.random.Generator
-) -> tuple[float, float, int]:
-    """Return the interval of a mean from resampled slides, and how many slides; NaN below two."""
-    named = slides.notna().to_numpy()
-    codes, names = pd.factorize(slides[named])
-    if len(names) < 2:
-        return np.nan, np.nan, len(names)
-    evidence = Evidence.of(np.zeros(named.sum()), values[named], slides[named].to_numpy(str))
-    bootstrap = SlideBootstrap.of(evidence, rng)
-    codes = evidence.slide_codes
-    sums = np.bincount(codes, values[named], minlength=len(names))
-    counts = np.bincount(codes, minlength=len(names))
-    replicates = (bootstrap.draws @ sums) / (bootstrap.draws @ counts)
-    value = float(values[named].mean())
-    found = bootstrap.estimate(value, replicates, freedom=len(names) - 1, scale="plain")
-    return found.measured.low, found.measured.high, len(names)
 
 
 def associations(
@@ -151,3 +104,30 @@ def _associations(known: pd.DataFrame, by_slide: bool) -> Iterator[tuple[object,
             count = len(evidence.slide_names)
         found = area.value, area.low, area.high, area.method or "none"
         yield measure, len(evidence), *found, count, " ".join(area.notes)
+
+
+def embedding_table(patches: pd.DataFrame) -> pd.DataFrame | None:
+    """Return the readable patches on the two main axes of their plain statistics.
+
+    Columns row, x, y, share_x, share_y (of the variance that the axis shows), method. None with
+    fewer than three patches.
+    """
+    known = readable(patches)
+    if len(known) < 3:
+        return None
+    names = [name for name in STATISTICS if "hue" not in name]
+    values = known[names].to_numpy(np.float32)
+    values = (values - values.mean(axis=0)) / np.maximum(values.std(axis=0), 1e-6)
+    axes = main_axes(values).assign(method="PCA of plain statistics")
+    axes.insert(0, "row", known["row"].to_numpy())
+    return axes
+
+
+def main_axes(values: NDArray[np.float32]) -> pd.DataFrame:
+    """Return x, y, share_x, share_y of rows of values (N, F) on their two main axes, N >= 3."""
+    pca = PCA(n_components=2, svd_solver="covariance_eigh").fit(values)
+    xy = pca.transform(values).astype(np.float32)
+    share = pca.explained_variance_ratio_
+    return pd.DataFrame(
+        {"x": xy[:, 0], "y": xy[:, 1], "share_x": float(share[0]), "share_y": float(share[1])}
+    )

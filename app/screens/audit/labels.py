@@ -15,7 +15,7 @@ from app.screens.shared.jobs import when
 from app.screens.shared.pager import page_of, pager
 from app.screens.shared.parts import download, empty, section, show_problem
 from app.state import identity, widgets
-from core.audit.browse import AuditView, csv_bytes, review_table
+from core.audit.browse import AuditView, csv_bytes
 from core.audit.folder import Skip
 from core.audit.scores import batch_scores
 from core.audit.store import AuditStore
@@ -61,18 +61,16 @@ def _candidates(store: AuditStore, job: Job, view: AuditView, candidates: pd.Dat
     with st.container(horizontal=True, vertical_alignment="center"):
         pager(page)
         download(
-            "List for review, CSV",
+            "This list as CSV",
             partial(_csv, view, candidates),
             f"doubtful-labels-{job.name}.csv",
             "audit-doubtful-csv",
-            icon=":material/rate_review:",
         )
 
 
 def _csv(view: AuditView, candidates: pd.DataFrame) -> bytes:
-    named = review_table(view, candidates["row"].tolist()).reset_index(drop=True)
-    columns = ["prob_tumour", "self_confidence", "rank", "reason"]
-    return csv_bytes(pd.concat([named, candidates[columns].reset_index(drop=True)], axis=1))
+    known = view.patches[["path", "sha256", "split"]]
+    return csv_bytes(candidates.join(known, on="row"))
 
 
 def ask_for_scores(store: AuditStore, job: Job, view: AuditView, settings: Settings) -> None:

@@ -27,7 +27,6 @@ from core.audit.browse import (
     exported,
     listed,
     parquet_bytes,
-    review_table,
 )
 from core.audit.columns import measure_text
 from core.audit.store import AuditStore
@@ -43,7 +42,6 @@ _PAGE: Final = "show-page"
 _FILES: Final[tuple[tuple[str, str, Callable[[AuditView, Rows], bytes]], ...]] = (
     ("CSV", "csv", lambda view, rows: csv_bytes(exported(view, rows))),
     ("Parquet", "parquet", lambda view, rows: parquet_bytes(exported(view, rows))),
-    ("List for review", "review.csv", lambda view, rows: csv_bytes(review_table(view, rows))),
 )
 
 

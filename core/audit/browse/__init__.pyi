@@ -11,4 +11,3 @@ from .view import csv_bytes as csv_bytes
 from .view import distribution as distribution
 from .view import exported as exported
 from .view import parquet_bytes as parquet_bytes
-from .view import review_table as review_table

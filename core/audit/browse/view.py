@@ -1,7 +1,6 @@
 """An audit under some limits, as the page shows it, and rows of it as they are downloaded."""
 
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -153,9 +152,3 @@ def parquet_bytes(frame: pd.DataFrame) -> bytes:
     buffer = io.BytesIO()
     frame.to_parquet(buffer, index=False)
     return buffer.getvalue()
-
-
-def review_table(view: AuditView, rows: Rows | Sequence[int]) -> pd.DataFrame:
-    """Return what names patches to a reader: id, path, hash, label, slide, split."""
-    columns = ["id", "path", "sha256", "label", "slide", "split"]
-    return view.patches.iloc[list(rows)][columns]
