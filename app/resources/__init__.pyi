@@ -25,7 +25,6 @@ from .explanations import explainer as explainer
 from .explanations import halves as halves
 from .explanations import job_collection as job_collection
 from .explanations import picture_uri as picture_uri
-from .explanations import sample_collection as sample_collection
 from .explanations import scored_here as scored_here
 from .explanations import surroundings as surroundings
 from .installation import folder_lock as folder_lock

@@ -13,13 +13,11 @@ from core.explanation.explained import ExplainedPatches, PatchCollection
 from core.explanation.listing import worth_explaining
 from core.explanation.surroundings import Halves, Surroundings
 from core.jobs import Job, JobStore
-from core.patches import open_source
 from core.scoring import Classifier
-from core.settings import SAMPLES_TABLE
 
 
-@cached_by(lambda store, job, *, drawn: (of_rows(store, job), drawn), entries=8)
-def job_collection(store: JobStore, job: Job, *, drawn: bool) -> PatchCollection:
+@cached_by(of_rows, entries=8)
+def job_collection(store: JobStore, job: Job) -> PatchCollection:
     """Return the scored patches of a finished job, as a collection to be explained.
 
     Raises:
@@ -31,37 +29,19 @@ def job_collection(store: JobStore, job: Job, *, drawn: bool) -> PatchCollection
     digest = hashlib.sha256(job.id.encode())
     for position in positions:
         digest.update(f"{position} {scored[position].sha256}\n".encode())
-    donors = None if drawn else choose_donors(opened, scored)
+    donors = None if job.is_drawn else choose_donors(opened, scored)
     return PatchCollection(
         f"{job.id}-{digest.hexdigest()[:16]}",
         job.name,
         opened,
         positions,
         left_out,
-        drawn,
         donors,
         scored[0].model_id if scored else "",
         job.id,
         {position: scored[position] for position in positions},
         store.explanations(job),
         lambda: store.is_writable,
-    )
-
-
-@cached_by(lambda: "samples", entries=1)
-def sample_collection() -> PatchCollection:
-    """Return the drawn samples as a collection to be explained.
-
-    Raises:
-        SourceError: They are missing.
-    """
-    opened = open_source(SAMPLES_TABLE)
-    return PatchCollection(
-        f"samples-{opened.fingerprint()}",
-        "Drawn samples",
-        opened,
-        tuple(range(len(opened))),
-        drawn=True,
     )
 
 

@@ -1,5 +1,6 @@
 """Explanation: what a score reacted to, whether the map can be trusted, what the centre did."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -7,7 +8,6 @@ import streamlit as st
 from app import resources
 from app.screens.explanation import patch_list, words
 from app.screens.explanation.choice import (
-    patches_in_url,
     patches_to_explain,
     way_in_url,
     way_to_explain,
@@ -20,7 +20,6 @@ from app.screens.explanation.patch_list import (
     ONE_PATCH,
     filters_in_use,
     key,
-    limits,
     order_in_use,
     walk,
 )
@@ -39,7 +38,7 @@ def page(classifier: Classifier) -> None:
     """Draw the choice of patches and method, and what they come to."""
     patches_part, way_part = st.columns([2.6, 1], vertical_alignment="bottom")
     with patches_part:
-        collection = patches_to_explain(resources.job_store(settings), settings)
+        collection = patches_to_explain(resources.job_store(settings))
     if collection is None:
         return
     if not collection.positions:
@@ -69,9 +68,7 @@ def explained(collection: PatchCollection, classifier: Classifier, chosen: Expla
     with row:
         view = view_of(collection)
         style, shared = look_of_maps()
-        find = patch_list.search(collection)
     order, filters = order_in_use(collection), filters_in_use(collection)
-    named = collection.named(find)
     as_scored = (
         not shared and view != GALLERY and not filters and order is next(iter(ORDERS.values()))
     )
@@ -95,22 +92,22 @@ def explained(collection: PatchCollection, classifier: Classifier, chosen: Expla
             share(collection, chosen)
             gallery(known, collection, style, scale)
             return
+        positions: Sequence[int] = collection.positions
         if not as_scored:
-            named = listed(known.listed(named), filters, order)
+            positions = listed(known.listed(positions), filters, order)
         with row:
-            position, following = walk(collection, named, limits(collection), order.name)
+            position, following = walk(collection, positions, filters, order.name)
         share(collection, chosen)
         patch_explained(known, collection, position, style, scale)
-    if collection.job:
-        ways_on(BATCH, REVIEW, THRESHOLD, job=collection.job, key="explanation")
+    ways_on(BATCH, REVIEW, THRESHOLD, job=collection.job, key="explanation")
     if following is not None:
         prepare(known, collection, following)
 
 
 def share(collection: PatchCollection, chosen: Explainer) -> None:
     """Bring what is looked at into the URL."""
-    patches = patches_in_url(collection)
-    keep_in_url("explanation", patches | way_in_url(chosen) | patch_list.in_url(collection))
+    of_batch = {"job": collection.job}
+    keep_in_url("explanation", of_batch | way_in_url(chosen) | patch_list.in_url(collection))
 
 
 def view_of(collection: PatchCollection) -> str:

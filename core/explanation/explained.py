@@ -26,7 +26,7 @@ from core.explanation import (
 from core.explanation.kept import KeptMeasures
 from core.explanation.listing import is_tested
 from core.patches import ImageU8, Patch, PatchSource
-from core.scoring import AppliedPoint, ScoreRow, path_matches
+from core.scoring import AppliedPoint, ScoreRow
 
 _PASS: Final = 64
 
@@ -41,7 +41,6 @@ class PatchCollection:
         source: Where the patches are.
         positions: Which of them, in the order in which they are explained.
         left_out: Scored patches that are too many.
-        drawn: Whether these are drawings.
         donors: Tissue for the centre test; None takes the shipped drawings.
         scored_by: The model that scored them before, "" if none did.
         job: Id of the batch that they are; "" for others.
@@ -55,18 +54,12 @@ class PatchCollection:
     source: PatchSource
     positions: tuple[int, ...]
     left_out: int = 0
-    drawn: bool = False
     donors: DonorPool | None = None
     scored_by: str = ""
     job: str = ""
     scores: Mapping[int, ScoreRow] = field(default_factory=dict)
     kept_in: Path | None = None
     writable: Callable[[], bool] = lambda: True
-
-    def named(self, text: str) -> list[int]:
-        """Return the positions of the files whose name holds a text, in either case."""
-        entries = self.source.entries
-        return [at for at in self.positions if path_matches(entries[at].path, text)]
 
     def image(self, position: int) -> ImageU8 | None:
         """Return a patch (96, 96, 3), None where it cannot be read."""

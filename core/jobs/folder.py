@@ -34,7 +34,7 @@ from core.scoring import (
     labels_in,
     read_rows,
 )
-from core.settings import resolved_below
+from core.settings import SAMPLES_TABLE, resolved_below
 from core.tables import KnownById, is_table, parse_table
 
 _JOB_FILE: Final = "job.json"
@@ -105,6 +105,11 @@ class Job:
     precision: str = ""
     source_name: str = ""
     tables: tuple[StoredFile, ...] = ()
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether it is of the drawn samples, which are not tissue."""
+        return self.server_path == str(SAMPLES_TABLE)
 
 
 _JOB: Final = TypeAdapter(Job)

@@ -24,9 +24,8 @@ class CaseOrder(StrEnum):
 
     NEAREST_TO_THRESHOLD goes by the distance on log-odds, D4_SPREAD by the score's standard
     deviation over the eight orientations. RING_DECIDED goes by how clearly the surroundings
-    decide, among patches called tumour. LABEL_ERROR takes the listed candidates by rank, then the
-    others by how little probability the model gives their label. The largest first; patches
-    without the measure last.
+    decide, among patches called tumour. LABEL_ERROR goes by how little probability the model gives
+    the label. The largest first; patches without the measure last.
     """
 
     AS_LISTED = "as listed"
@@ -46,13 +45,11 @@ class Candidate:
         d4_sd_logit: See `ScoreRow`.
         ring_margin: By how many logits the surroundings decide a tumour call, below 0 where they
             do not; see `core.explanation.surroundings.Halves`.
-        label_rank: On a list of doubtful labels, 1 the most doubtful.
     """
 
     patch: CasePatch
     d4_sd_logit: float | None = None
     ring_margin: float | None = None
-    label_rank: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,8 +218,6 @@ def _nearness(found: Candidate, threshold: float) -> float | None:
 
 
 def _label_doubt(found: Candidate, _: float) -> float | None:
-    if found.label_rank is not None:
-        return 1 + 1 / found.label_rank  # before all that are not listed
     label, probability = found.patch.label, found.patch.prob_tumour
     if label is None or probability is None:
         return None

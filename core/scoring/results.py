@@ -153,18 +153,14 @@ def select(
     return sorted(kept, key=lambda position: _rank(rows[position], order))
 
 
-def path_matches(path: str, text: str) -> bool:
-    """Return whether a file is searched for by a part of its name, in either case.
+def _matches(row: ScoreRow, text: str) -> bool:
+    """Return whether a text stands in what is known of a row, in either case.
 
     Its folders count only for a text with a slash, or a folder's name would find all of it.
     """
-    searched = path if "/" in text else path.rpartition("/")[2]
-    return text.strip().casefold() in searched.casefold()
-
-
-def _matches(row: ScoreRow, text: str) -> bool:
-    others = "\n".join((row.slide or "", row.reason, row.note)).casefold()
-    return path_matches(row.path, text) or text in others
+    file = row.path if "/" in text else row.path.rpartition("/")[2]
+    known = "\n".join((file, row.slide or "", row.reason, row.note))
+    return text in known.casefold()
 
 
 def _rank(row: ScoreRow, order: Order) -> tuple[bool, float]:

@@ -12,7 +12,6 @@ from app import resources
 from app.screens.batch import words
 from app.screens.shared.jobs import (
     apply_button,
-    is_drawn,
     job_line,
     looked_at,
     so_far,
@@ -39,7 +38,7 @@ _PICTURES: Final = 16
 
 def before_start(store: JobStore, job: Job, classifier: Classifier | None) -> None:
     """Draw what the input contains, and the start; the drawn samples start by themselves."""
-    if is_drawn(job) and classifier is not None and store.is_writable:
+    if job.is_drawn and classifier is not None and store.is_writable:
         store.start(job, classifier)
         st.rerun()
     report = looked_at(store, job)

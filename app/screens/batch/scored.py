@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from app import resources
-from app.screens.shared.jobs import is_drawn
 from core.explanation import Decisive
 from core.explanation.explained import PatchCollection
 from core.explanation.reliance import threshold_logit
@@ -33,7 +32,7 @@ class BatchRows:
     @property
     def collection(self) -> PatchCollection:
         """The scored patches, to be explained."""
-        return resources.job_collection(self.store, self.job, drawn=is_drawn(self.job))
+        return resources.job_collection(self.store, self.job)
 
     @cached_property
     def rests_on(self) -> dict[int, Decisive]:

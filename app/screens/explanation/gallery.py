@@ -16,9 +16,7 @@ from app.screens.explanation.patch_list import (
     filter_names,
     filters_in_use,
     key,
-    limits,
     order_in_use,
-    text_in_use,
 )
 from app.screens.explanation.tiles import Tiles
 from app.screens.shared.pager import page_of, pager
@@ -89,8 +87,7 @@ def gallery(
         style: How maps are drawn.
         scale: What value gets the full colour.
     """
-    named = collection.named(text_in_use(collection))
-    rows = shown.listed(named)
+    rows = shown.listed(collection.positions)
     _list_controls(collection, rows)
     pressed = _measure_button(shown, collection)
     place = st.empty()
@@ -147,7 +144,7 @@ def _legend(shown: ExplainedPatches, scale: Scale, style: OverlayStyle) -> str:
 
 
 def _no_match(collection: PatchCollection, rows: dict[int, ExplanationRow]) -> None:
-    filters = limits(collection)
+    filters = filters_in_use(collection)
     unknown = sum(row.explanation is None or not is_tested(row) for row in rows.values())
     needs = unknown and (NEED_TESTS | NEED_MAPS).intersection(filters)
     note = words.NOT_MEASURED.format(unknown=unknown, total=len(rows)) if needs else ""

@@ -21,7 +21,7 @@ def key(name: str, collection: PatchCollection) -> str:
     """Return what a setting of a collection's list is kept under.
 
     Args:
-        name: "order", "filter", "find", "at" (the patch that is looked at), "view" or "page".
+        name: "order", "filter", "at" (the patch that is looked at), "view" or "page".
         collection: Whose list.
     """
     return f"explain-{name}-{collection.key}"
@@ -42,7 +42,6 @@ def begin(collection: PatchCollection, *, linked: bool) -> None:
     widgets.start(key("at", collection), at if at in collection.positions else None)
     widgets.start(key("order", collection), orders.get(shown("order"), next(iter(ORDERS))))
     widgets.start(key("filter", collection), [n for n in FILTERS if slug(n) in filters])
-    widgets.start(key("find", collection), shown("find"))
     widgets.start(key("view", collection), GALLERY if shown("view") == "gallery" else ONE_PATCH)
 
 
@@ -53,7 +52,6 @@ def in_url(collection: PatchCollection) -> dict[str, str]:
         "row": "" if at is None else str(at),
         "order": "" if order.name == next(iter(ORDERS)) else slug(order.name),
         "only": ",".join(map(slug, filters_in_use(collection))),
-        "find": text_in_use(collection),
         "view": "gallery" if widgets.chosen(key("view", collection)) == GALLERY else "",
     }
 
@@ -69,36 +67,6 @@ def look_at(collection: PatchCollection, position: int | None) -> None:
     widgets.choose(key("view", collection), ONE_PATCH)
 
 
-def search(collection: PatchCollection) -> str:
-    """Draw the search by name and return what is searched for; the first match is looked at."""
-    if len(collection.positions) == 1:
-        return ""
-    name = key("find", collection)
-
-    def first() -> None:
-        found = collection.named(str(widgets.chosen(name) or ""))
-        if found and widgets.chosen(key("at", collection)) not in found:
-            widgets.choose(key("at", collection), found[0])
-
-    return str(
-        st.text_input(
-            "Search",
-            key=name,
-            persist_state="session",
-            icon=":material/search:",
-            placeholder=words.SEARCH,
-            label_visibility="collapsed",
-            on_change=first,
-        )
-        or ""
-    )
-
-
-def text_in_use(collection: PatchCollection) -> str:
-    """Return what is searched for."""
-    return str(widgets.chosen(key("find", collection)) or "")
-
-
 def order_in_use(collection: PatchCollection) -> MeasureOrder:
     """Return how the list is sorted."""
     name = str(widgets.chosen(key("order", collection)))
@@ -111,20 +79,9 @@ def filters_in_use(collection: PatchCollection) -> list[str]:
     return [str(name) for name in names] if isinstance(names, list) else []
 
 
-def limits(collection: PatchCollection) -> list[str]:
-    """Return what makes the list shorter, as a reader reads it: filters, and the search."""
-    text = text_in_use(collection)
-    return [*filters_in_use(collection), *([text] if text else [])]
-
-
 def filter_names(filters: Sequence[str]) -> str:
     """Return the filters as a reader reads them."""
     return " and ".join(f"“{name}”" for name in filters)
-
-
-def _clear(collection: PatchCollection) -> None:
-    widgets.choose(key("filter", collection), [])
-    widgets.choose(key("find", collection), "")
 
 
 def clear_filters(collection: PatchCollection, place: str) -> None:
@@ -138,8 +95,8 @@ def clear_filters(collection: PatchCollection, place: str) -> None:
         "Clear filters",
         key=f"explain-clear-{place}",
         icon=":material/filter_alt_off:",
-        on_click=_clear,
-        args=(collection,),
+        on_click=widgets.choose,
+        args=(key("filter", collection), []),
     )
 
 

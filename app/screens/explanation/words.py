@@ -26,16 +26,10 @@ METHOD_HELP: Final = (
     "Replacement puts tissue from other patches into each of nine squares and scores the patch "
     "again: it measures."
 )
-SEARCH: Final = "Search names"
-NO_BATCH: Final = ("No finished batch.", "Score some patches first, or use the drawn samples.")
-UPLOAD: Final = "One patch, 96 × 96 px; it is not stored"
-NO_UPLOAD: Final = (
-    "No patch yet.",
-    "Upload one H&E patch of 96 × 96 px, cut as the training patches were: 0.97 µm per pixel, with "
-    "the area in question in the centre 32 × 32 px.",
+NO_BATCH: Final = (
+    "No finished batch.",
+    "Score some patches first, or open the drawn samples on that page.",
 )
-NO_SAMPLES: Final = "The drawn samples are missing. Install the assets folder with the app."
-SAMPLES: Final = "{patches} patches drawn by a program: not tissue, from no patient."
 OWN_SCALE: Final = "on its own scale; weak evidence is drawn faintly"
 TURNED: Final = "Where nothing speaks for tumour, the map shows what speaks against it."
 MEASURED_SCALE: Final = "one scale for every patch: full colour changes the odds about 20-fold"

@@ -53,8 +53,8 @@ def new_case(
         "Name of the case", value=source.name, max_chars=120, key=f"new-name-{mode}-{source.name}"
     )
     try:
-        planned = plan_of(jobs, source, mode)
-        made = build_worklist(planned.candidates, planned.plan, threshold=source.threshold)
+        plan, candidates = plan_of(jobs, source, mode)
+        made = build_worklist(candidates, plan, threshold=source.threshold)
     except NodelensError as error:
         show_problem(error)
         return
@@ -76,7 +76,7 @@ def new_case(
         model_id=source.model_id,
         operating_point=source.operating_point,
         threshold=source.threshold,
-        order=planned.in_words,
+        order=str(plan),
         patches=made.patches,
         tasks=made.tasks,
         of=source.of,

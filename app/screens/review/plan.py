@@ -9,7 +9,6 @@ import streamlit as st
 
 from app import resources
 from app.screens.review import words
-from app.screens.shared.jobs import is_drawn
 from app.state import widgets
 from core.bundle import same_model
 from core.errors import ReviewError
@@ -23,7 +22,6 @@ from core.review import (
     WorklistPlan,
     patches_and_repeats,
 )
-from core.review.label_candidates import COLUMNS, read_label_candidates, with_label_candidates
 from core.wording import call_of, call_text
 
 MOST_PATCHES: Final = 2_000
@@ -53,23 +51,10 @@ class PatchesOfCase:
     job: Job | None = None
 
 
-@dataclass(frozen=True)
-class CasePlan:
-    """A plan with the patches that it is for.
-
-    Attributes:
-        plan: What was set.
-        candidates: With what the order goes by.
-        in_words: The plan, as it goes on the record.
-    """
-
-    plan: WorklistPlan
-    candidates: Sequence[Candidate]
-    in_words: str
-
-
-def plan_of(jobs: JobStore, source: PatchesOfCase, mode: ReadingMode) -> CasePlan:
-    """Draw what can be set about a worklist and return it.
+def plan_of(
+    jobs: JobStore, source: PatchesOfCase, mode: ReadingMode
+) -> tuple[WorklistPlan, Sequence[Candidate]]:
+    """Draw what can be set about a worklist; return it, and the patches with what it sorts by.
 
     Raises:
         NodelensError: What the order goes by cannot be measured.
@@ -78,7 +63,7 @@ def plan_of(jobs: JobStore, source: PatchesOfCase, mode: ReadingMode) -> CasePla
     with order_part:
         order = st.selectbox(
             "Sort by",
-            orders(jobs, source, mode),
+            _orders(jobs, source, mode),
             format_func=str,
             key=f"new-order-{mode}",
         )
@@ -104,7 +89,6 @@ def plan_of(jobs: JobStore, source: PatchesOfCase, mode: ReadingMode) -> CasePla
     patches, repeat_share = patches_and_repeats(int(readings), repeats / 100)
     order = order or CaseOrder.AS_LISTED
     st.caption(words.ORDERS[order])
-    candidates, note = ranked(jobs, source, order)
     plan = WorklistPlan(
         order=order,
         filters=Filters() if source.of else _filters(source, mode),
@@ -113,7 +97,7 @@ def plan_of(jobs: JobStore, source: PatchesOfCase, mode: ReadingMode) -> CasePla
         repeat_share=repeat_share,
         seed=seed(),
     )
-    return CasePlan(plan, candidates, f"{plan}{note}")
+    return plan, _ranked(jobs, source, order)
 
 
 def seed() -> int:
@@ -147,7 +131,7 @@ def _filters(source: PatchesOfCase, mode: ReadingMode) -> Filters:
     )
 
 
-def orders(jobs: JobStore, source: PatchesOfCase, mode: ReadingMode) -> list[CaseOrder]:
+def _orders(jobs: JobStore, source: PatchesOfCase, mode: ReadingMode) -> list[CaseOrder]:
     """Return the orders that fit; those that would tell a blinded reader the call do not."""
     if mode is ReadingMode.SECOND_READER:  # an order by the score would tell the score
         return [CaseOrder.AS_LISTED]
@@ -160,55 +144,22 @@ def orders(jobs: JobStore, source: PatchesOfCase, mode: ReadingMode) -> list[Cas
     job = source.job
     if job is not None and not blind and jobs.surroundings(job).is_file():
         fitting.append(CaseOrder.RING_DECIDED)  # its first patches are all called tumour
-    if job is not None or any(one.patch.label is not None for one in source.candidates):
+    if any(one.patch.label is not None for one in source.candidates):
         fitting.append(CaseOrder.LABEL_ERROR)
     return [*fitting, CaseOrder.AS_LISTED]
 
 
-def ranked(
-    jobs: JobStore, source: PatchesOfCase, order: CaseOrder
-) -> tuple[Sequence[Candidate], str]:
-    """Return the candidates with what an order goes by, and what is to be recorded of it.
-
-    Raises:
-        NodelensError: Patches, model or list cannot be used.
-    """
-    if order is CaseOrder.LABEL_ERROR:
-        return _doubted(source.candidates)
-    if source.job is None or order is not CaseOrder.RING_DECIDED:
-        return source.candidates, ""
-    margins = _ring_margins(jobs, source.job)
-    return [
-        replace(one, ring_margin=margins.get(one.patch.sha256)) for one in source.candidates
-    ], ""
-
-
-def _ring_margins(jobs: JobStore, job: Job) -> dict[str, float]:
-    """Return by how many logits the surroundings decide each tumour call, as the batch has it."""
+def _ranked(jobs: JobStore, source: PatchesOfCase, order: CaseOrder) -> Sequence[Candidate]:
+    """Return the patches; for `RING_DECIDED` with what the batch has measured of its calls."""
+    job = source.job
+    if job is None or order is not CaseOrder.RING_DECIDED:
+        return source.candidates
     classifier = resources.classifier(resources.settings())
-    collection = resources.job_collection(jobs, job, drawn=is_drawn(job))
+    collection = resources.job_collection(jobs, job)
     if not same_model(collection.scored_by, classifier.model_id):
         model, current = collection.scored_by, classifier.model_id
         raise ReviewError(words.BATCH_OTHER_MODEL.format(model=model, current=current))
     rows, at_least = resources.rows(jobs, job), threshold_logit(classifier)
     known = resources.halves(jobs, job, collection, classifier)
-    return {rows[at].sha256: one.margin(at_least) for at, one in known.items()}
-
-
-def _doubted(candidates: Sequence[Candidate]) -> tuple[Sequence[Candidate], str]:
-    file = st.file_uploader(
-        words.LABEL_LIST,
-        type=["csv"],
-        key="new-label-list",
-        help=words.LABEL_LIST_HELP.format(columns=", ".join(COLUMNS)),
-    )
-    if file is None:
-        if not any(one.patch.label is not None for one in candidates):
-            raise ReviewError(words.NO_LABELS)
-        return candidates, ""
-    resources.settings().check_upload([file.size])
-    doubtful = read_label_candidates("The list", file.getvalue())
-    made = with_label_candidates(candidates, doubtful)
-    listed = sum(one.label_rank is not None for one in made)
-    st.caption(words.LISTED.format(listed=listed, total=len(doubtful)))
-    return made, f"; ranks from a list of {len(doubtful)} doubtful labels"
+    margins = {rows[at].sha256: one.margin(at_least) for at, one in known.items()}
+    return [replace(one, ring_margin=margins.get(one.patch.sha256)) for one in source.candidates]

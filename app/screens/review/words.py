@@ -92,16 +92,6 @@ BATCH_OTHER_MODEL: Final = (
     "This batch was scored by {model}; the current model is {current}. Score it again to sort it "
     "by what the current model relies on."
 )
-LABEL_LIST: Final = "List of doubtful labels, CSV"
-LABEL_LIST_HELP: Final = (
-    "As exported from the data-set audit: {columns}. Patches on the list come first."
-)
-NO_LABELS: Final = (
-    "This batch has no labels. Add the list of doubtful labels, or choose a different order."
-)
-LISTED: Final = (
-    "{listed:,} of the {total:,} patches on the list are in this batch; they come first."
-)
 QUESTIONS: Final = {
     "first": ("Is there tumour in the centre?", "One key gives the verdict and moves on."),
     "after": ("Now with the score: keep or change?", "Your blind verdict: {verdict}"),

@@ -16,7 +16,6 @@ from app.state import address, identity, widgets
 from core.errors import NodelensError
 from core.jobs import InputReport, Job, JobFolder, JobProgress, JobStore, Look
 from core.scoring import AppliedPoint
-from core.settings import SAMPLES_TABLE
 
 _LISTED: Final = 12
 _LOOK_EVERY_S: Final = 0.5
@@ -51,14 +50,9 @@ def current_job(
     return job
 
 
-def is_drawn(job: Job) -> bool:
-    """Return whether a job is of the drawn samples."""
-    return job.server_path == str(SAMPLES_TABLE)
-
-
 def marks(job: Job, state: str, note: str = "") -> Markup:
     """Return state, origin and date of a batch or an audit, and what else is said of it."""
-    drawn = badge("drawn, not tissue", "drawn") if is_drawn(job) else ""
+    drawn = badge("drawn, not tissue", "drawn") if job.is_drawn else ""
     line = f"{when(job)} · {note}" if note else when(job)
     return badge(*_STATES[state]) + drawn + Markup("<span>{}</span>").format(line)
 

@@ -43,7 +43,7 @@ def test_nothing_of_one_job_is_ever_returned_for_another(
         assert resources.thumbnails(store, first, [1]) != resources.thumbnails(store, second, [1])
         large = [resources.patch_uri(store, job, 1) for job in two]
         assert large[0] != large[1]
-        of_jobs = [resources.job_collection(store, job, drawn=False) for job in two]
+        of_jobs = [resources.job_collection(store, job) for job in two]
         assert of_jobs[0].key != of_jobs[1].key
 
 
@@ -93,7 +93,7 @@ def test_another_model_in_the_same_folder_is_opened_anew(data_dir: Path, tmp_pat
 def test_each_way_to_explain_is_kept_apart(
     store: JobStore, toy_classifier: Classifier, two: tuple[Job, Job]
 ) -> None:
-    collections = [resources.job_collection(store, job, drawn=False) for job in two]
+    collections = [resources.job_collection(store, job) for job in two]
     ways = [
         resources.explainer(toy_classifier, method)
         for method in (None, Method.REPLACEMENT, Method.GRAD_CAM)

@@ -295,7 +295,7 @@ def test_one_button_shows_only_the_calls_decided_by_the_surroundings_and_then_al
 ) -> None:
     rows, measured = store.rows(done), store.surroundings(done)
     measuring = resources.surroundings(store)
-    opened = partial(resources.job_collection, store, done, drawn=False)
+    opened = partial(resources.job_collection, store, done)
     measuring.start(done, rows, opened, toy_classifier)
     measuring.wait(done, timeout_s=60)
     (line,) = read_records(measured)

@@ -182,36 +182,10 @@ def test_measuring_the_list_counts_what_the_filters_find(
     assert f"Orientations flip the call  {flipped}" in _filters(page)
 
 
-def test_without_a_batch_the_drawn_samples_are_explained(open_page: OpenPage) -> None:
-    page = open_page("explanation")
-    assert "drawn-" in html(page)
-    assert any("not tissue" in found.value for found in page.caption)
-
-
 def test_without_a_finished_batch_the_page_says_so(open_page: OpenPage) -> None:
     page = open_page("explanation")
-    choice = next(group for group in page.button_group if "A batch" in group.options)
-    choice.set_value("A batch").run()
     assert not page.exception
     assert "No finished batch" in html(page)
-
-
-def test_an_uploaded_patch_is_explained_and_a_damaged_one_is_refused(
-    open_page: OpenPage, done: Job, folder: Path
-) -> None:
-    page = open_page("explanation")
-    choice = next(group for group in page.button_group if "An upload" in group.options)
-    choice.set_value("An upload").run()
-    data = (folder / "patch-002.png").read_bytes()
-    page.file_uploader[0].set_value(("mine.png", data, "image/png")).run()
-    assert not page.exception
-    assert "mine.png" in html(page)
-    assert "Centre against surroundings" in html(page)
-    page.file_uploader[0].set_value(("bad.png", b"not an image", "image/png")).run()
-    assert not page.exception
-    assert page.warning
-    assert "Measuring" not in html(page)
-    assert "Centre against surroundings" not in html(page)
 
 
 def test_nobody_sees_the_batch_of_another(open_page: OpenPage, done: Job) -> None:
@@ -256,7 +230,7 @@ def _kept_url(page: AppTest) -> dict[str, str]:
     return values
 
 
-def test_patch_method_filters_order_and_search_stand_in_the_url_and_a_reload_finds_them(
+def test_patch_method_filters_and_order_stand_in_the_url_and_a_reload_finds_them(
     open_page: OpenPage, done: Job, collection: PatchCollection
 ) -> None:
     at = collection.positions[2]
@@ -267,7 +241,6 @@ def test_patch_method_filters_order_and_search_stand_in_the_url_and_a_reload_fin
         "method": "grad-cam++",
         "order": "least-evidence-in-the-centre",
         "only": "weak-evidence",
-        "find": name,
     }
     page = open_page("explanation", query=said)
     assert not page.exception
@@ -275,16 +248,3 @@ def test_patch_method_filters_order_and_search_stand_in_the_url_and_a_reload_fin
     assert next(box for box in page.selectbox if box.label == "Method").value == "grad-cam++"
     kept = _kept_url(page)
     assert {key: value for key, value in kept.items() if value} == said
-
-
-@pytest.mark.usefixtures("done")
-def test_a_name_that_is_searched_for_is_looked_at(
-    open_page: OpenPage, collection: PatchCollection
-) -> None:
-    page = open_page("explanation")
-    name = collection.source.entries[collection.positions[-1]].path
-    box = next(found for found in page.text_input if found.label == "Search")
-    box.set_value(name[:-4].upper()).run()
-    assert not page.exception
-    assert name in html(page)
-    assert any("1 of 1" in found.value for found in page.caption)
