@@ -179,12 +179,7 @@ def _app(program: Program, wanted: str) -> App:
 
 
 def run_program(program: Program, arguments: Sequence[str] | None) -> int:
-    """Run the command that the arguments name and return the exit status; errors are sentences.
-
-    Args:
-        program: The commands.
-        arguments: The arguments; None takes those of the process.
-    """
+    """Run the command that the arguments name and return the exit status; errors are sentences."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     name = program.name
     try:

@@ -109,13 +109,7 @@ def association_dots(
 
 
 def group_bars(table: pd.DataFrame, *, colours: Colours, name: str) -> go.Figure:
-    """Return patches per slide or split, stacked by label; customdata is the group's name.
-
-    Args:
-        table: Rows of `balance` of one kind.
-        colours: Of the page.
-        name: What the groups are, for the axis.
-    """
+    """Return patches per slide or split, stacked by label; customdata is the group's name."""
     table = table.sort_values("patches", ascending=False)
     parts = (
         ("no tumour", table["labelled"] - table["positives"]),

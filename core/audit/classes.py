@@ -43,14 +43,7 @@ class ClassLook:
 def class_looks(
     patches: pd.DataFrame, source: PatchSource, *, most: int = MOST_PER_CLASS, seed: int = 0
 ) -> tuple[ClassLook, ...]:
-    """Return each class that has a readable patch, no tumour first.
-
-    Args:
-        patches: Rows of `patches`.
-        source: Where the pixels are.
-        most: Patches read of each class, drawn at random.
-        seed: Of the draw.
-    """
+    """Return each class that has a readable patch, no tumour first."""
     looks = []
     for label in (0, 1):
         of_class = (patches["fault"] == Fault.NONE) & (patches["label"] == label).fillna(False)

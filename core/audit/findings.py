@@ -122,13 +122,7 @@ _CAUTION: Final = " The scores may come from training patches, which hides most 
 def find(
     patches: pd.DataFrame, table: Callable[[str], pd.DataFrame | None], limits: QualityLimits
 ) -> tuple[Finding, ...]:
-    """Return the findings, errors first, then in the order of `Area`, the largest count first.
-
-    Args:
-        patches: Rows of `patches`.
-        table: Gives any other table of the audit, None while it is not there.
-        limits: Of the quality measures.
-    """
+    """Return the findings, errors first, then in the order of `Area`, the largest count first."""
     if patches.empty:
         return ()
     found = [*_unreadable(patches), *_labels(patches)]

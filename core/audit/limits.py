@@ -78,10 +78,6 @@ def quality_flags(patches: pd.DataFrame, limits: QualityLimits) -> pd.DataFrame:
     """Return one column of booleans for each of `FLAGS`, indexed like `patches`.
 
     An unreadable input has no flag. The stain limit is relative to the readable rows given.
-
-    Args:
-        patches: Rows of `patches.parquet`.
-        limits: To apply.
     """
     readable = (patches["fault"] == Fault.NONE).to_numpy()
     column = {

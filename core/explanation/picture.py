@@ -95,7 +95,6 @@ def _wrapped(
 
 
 TABLE_NAME: Final = "explanations.csv"
-PICTURES: Final = "pictures"
 _SAFE_ID_LENGTH: Final = 64
 
 

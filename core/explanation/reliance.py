@@ -233,23 +233,19 @@ def threshold_logit(classifier: Classifier) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Counterfactual:
-    """The two pictures of one filler, to look at.
+    """The pictures that one filler makes of a patch, (96, 96, 3) each.
 
     Attributes:
-        name: The filler's name.
-        kind: The filler's kind.
-        centre_kept_rgb_u8: (96, 96, 3), ring replaced.
-        ring_kept_rgb_u8: (96, 96, 3), centre replaced.
-        neither_rgb_u8: (96, 96, 3), the filler alone.
-        donor: Id of the patch that lends its tissue; "" without one.
+        filler: What is put in.
+        centre_kept_rgb_u8: Ring replaced.
+        ring_kept_rgb_u8: Centre replaced.
+        neither_rgb_u8: The filler alone.
     """
 
-    name: str
-    kind: FillerKind
+    filler: Filler
     centre_kept_rgb_u8: ImageU8
     ring_kept_rgb_u8: ImageU8
     neither_rgb_u8: ImageU8
-    donor: str = ""
 
 
 class CentreTest:
@@ -287,12 +283,10 @@ class CentreTest:
         edge = self.settings.edge_px
         return [
             Counterfactual(
-                filler.name,
-                filler.kind,
+                filler,
                 keep_centre(image_rgb_u8, filler, edge),
                 keep_ring(image_rgb_u8, filler, edge),
                 keep_nothing(filler),
-                filler.donor,
             )
             for filler in self.fillers(image_rgb_u8)
         ]
@@ -324,7 +318,7 @@ class CentreTest:
             ]
         ).reshape(-1, 3)
         results = [
-            FillerResult(one.name, one.kind, logit, *map(float, three))
+            FillerResult(one.filler.name, one.filler.kind, logit, *map(float, three))
             for one, three in zip(pictures, found, strict=True)
         ]
         return reliance_of(results, self.classifier)

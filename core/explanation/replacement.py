@@ -55,12 +55,7 @@ class ReplacementMaps:
             )
 
     def per_donor(self, image_rgb_u8: ImageU8, logit: float) -> NDArray[np.float32]:
-        """Return the map by each donor, (D, 3, 3) in tumour logits; 19 passes a donor.
-
-        Args:
-            image_rgb_u8: (96, 96, 3).
-            logit: Its tumour logit.
-        """
+        """Return the map by each donor, (D, 3, 3) in tumour logits; 19 passes a donor."""
         donors = self.donors.nearest(image_rgb_u8, DONORS)
         pictures = [picture for donor in donors for picture in _pictures(image_rgb_u8, donor)]
         logits = in_passes(np.stack(pictures), self._engine.logits, _PASS)

@@ -62,14 +62,7 @@ class _RecordingEngine(Engine):
 def explain_source(
     source: PatchSource, explainer: Explainer, measurement: Measurement, *, batch_size: int = 64
 ) -> Iterator[ExplanationRow]:
-    """Yield one row per input, in order; inputs without a score have a row that says why.
-
-    Args:
-        source: The inputs.
-        explainer: Makes the maps.
-        measurement: What else is measured.
-        batch_size: Inputs per pass.
-    """
+    """Yield one row per input, in order; inputs without a score have a row that says why."""
     inputs = source.stream()
     try:
         while batch := list(islice(inputs, batch_size)):

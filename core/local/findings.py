@@ -198,15 +198,7 @@ class Findings(Part):
 def findings_of(
     study: ThresholdStudy, rows: Sequence[ScoreRow], card: Card, *, batch: str, batch_id: str = ""
 ) -> Findings:
-    """Return what the labelled patches of a batch say of the installed model.
-
-    Args:
-        study: `local_study` of them.
-        rows: All rows of the batch.
-        card: Of the model.
-        batch: Name of the batch.
-        batch_id: Its id.
-    """
+    """Return what the labelled patches of a batch say of the installed model."""
     evidence, point = study.scores.evidence, card.operating_point
     snapshot = study.at(point.threshold, Assumptions(), point.lower_threshold)
     kept = [row for row in rows if row.label is not None and row.prob_tumour is not None]

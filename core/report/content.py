@@ -288,11 +288,6 @@ def _notes(mode: ReadingMode, plan: ReportPlan) -> tuple[str, ...]:
 def point_of(case: CaseOpened, card: Card, locked: OperatingPointStore) -> OperatingPoint | None:
     """Return the operating point of a case; None if this installation does not know it.
 
-    Args:
-        case: The case.
-        card: Of the model that is installed.
-        locked: The locked operating points.
-
     Raises:
         RunError: A locked operating point was damaged.
     """

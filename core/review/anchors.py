@@ -27,12 +27,7 @@ class AnchorFile:
     """An append-only text file, one anchor a line with its time."""
 
     def __init__(self, path: Path, *, every: int = EVERY) -> None:
-        """Note anchors in `path`, which is made at need.
-
-        Args:
-            path: The file.
-            every: Events between two anchors.
-        """
+        """Note anchors in `path`, which is made at need."""
         self.path = path
         self.every = every
         self._last: Anchor | None = None

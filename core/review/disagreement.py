@@ -79,11 +79,7 @@ class ReadPatch:
 
 
 def read_patches(verdicts: Sequence[CurrentVerdict]) -> tuple[ReadPatch, ...]:
-    """Return what was read, patch by patch, in the order of the case.
-
-    Args:
-        verdicts: Standing ones of a single case.
-    """
+    """Return what was read, patch by patch, in the order of the case."""
     by_patch: dict[str, list[CurrentVerdict]] = {}
     for verdict in verdicts:
         by_patch.setdefault(verdict.patch.sha256, []).append(verdict)

@@ -17,13 +17,7 @@ _MODULES: Final = {"pillow": "PIL"}
 def run_metadata(
     classifier: Classifier, spec: RunSpec, counts: Mapping[str, int]
 ) -> dict[str, Any]:
-    """Return what a reader needs to trust or repeat the run, without times.
-
-    Args:
-        classifier: What scored.
-        spec: What was asked.
-        counts: Rows of each status.
-    """
+    """Return what a reader needs to trust or repeat the run, without times."""
     return {
         "research_use_only": True,
         "spec": asdict(spec),

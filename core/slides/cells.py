@@ -140,11 +140,6 @@ class Cells:
         that is not called free of tumour, until there is none. Every square of 2 × 2 cells holds
         one of the first kind, so whatever region of flagged cells holds such a square is found
         and scored whole.
-
-        Args:
-            rows: Of the window.
-            columns: Of the window.
-            all_cells: Every cell of tissue is wanted.
         """
         top, bottom, _ = rows.indices(self.tissue.shape[0])
         left, right, _ = columns.indices(self.tissue.shape[1])

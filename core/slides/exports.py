@@ -100,12 +100,7 @@ def cell_tables(cells: Cells, placing: Placing) -> Iterator[pa.RecordBatch]:
 
 
 def _column(values: Any, kind: pa.DataType) -> pa.Array:  # noqa: ANN401 - an array or names
-    """Return values as a column; NaN is null. `pa.array` would load pandas, for longer than this.
-
-    Args:
-        values: Numbers, or texts.
-        kind: Of the column.
-    """
+    """Return values as a column; NaN is null. `pa.array` would load pandas, which takes longer."""
     if kind == pa.string():
         texts = [text.encode() for text in values]
         ends = np.cumsum([0, *map(len, texts)], dtype=np.int32)

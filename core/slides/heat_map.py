@@ -42,11 +42,6 @@ def write_heat_map(path: Path, cells: Cells, cell_um: float) -> None:
 
     Its resolution tags say its own spacing, so that viewers lay it over the slide. Cells that
     coarse to fine passed over are grey, glass is white.
-
-    Args:
-        path: Where to.
-        cells: The cells.
-        cell_um: Height and width of a cell.
     """
     colours = coloured(cells.prob_tumour)
     colours[cells.tissue & (cells.state != CellState.SCORED)] = _NOT_SCORED

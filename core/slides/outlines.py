@@ -71,10 +71,6 @@ def find_regions(cells: Cells, cell_um: float) -> list[Region]:
     has too little of the evidence inside, and goes through the middles of the outermost others;
     where these are one cell wide, it takes the middle half. An area is that of a region of flagged
     cells, not the size of a tumour.
-
-    Args:
-        cells: The scored cells.
-        cell_um: Height and width of a cell.
     """
     flagged = cells.flagged.astype(np.uint8)
     count, labels, facts, _ = cv2.connectedComponentsWithStats(flagged, connectivity=4)

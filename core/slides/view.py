@@ -54,11 +54,7 @@ class Sampled:
         self.height_px = math.ceil(file.levels[0].height_px / full_px - _SAME)
 
     def level_for(self, coarsening: int) -> tuple[int, float]:
-        """Return the coarsest level that is fine enough, and its pixels per coarse pixel.
-
-        Args:
-            coarsening: Pixels per coarse pixel.
-        """
+        """Return the coarsest level that is fine enough, and its pixels per coarse pixel."""
         wanted = self.full_px * coarsening
         enough = [
             number

@@ -135,10 +135,6 @@ def average_precision_over_slides(bootstrap: SlideBootstrap, table: OperatingTab
     Exact up to 2,000 distinct scores. Beyond, replicates are summed over 2,000 thresholds at equal
     steps of rank, with tumour spread evenly inside each step, and shifted by the difference that
     this makes on the evidence itself (about 1e-5 at 220,025 rows). The value is always exact.
-
-    Args:
-        bootstrap: of the slides.
-        table: of the same evidence.
     """
     grid = SlideGrid.of(bootstrap.evidence, grid_thresholds(table, _GRID_POINTS))
     exact = len(grid.thresholds) == len(table.thresholds)

@@ -58,13 +58,7 @@ def _browser() -> Callable[..., Any]:
 
 
 def browser(batch: BatchRows, shown: Sequence[int], *, sheet: bool) -> None:
-    """Draw some rows; a click looks at one, a box picks it, a head sorts, J and K step on and back.
-
-    Args:
-        batch: Whose rows.
-        shown: Positions on this page, in order.
-        sheet: Whether as a contact sheet.
-    """
+    """Draw some rows; a click looks at one, a box picks it, a head sorts, J and K step."""
     store, job, rows, rests_on = batch.store, batch.job, batch.rows, batch.rests_on
     key = f"rows-{job.id}"
     order = Order(str(widgets.chosen(f"order-{job.id}", Order.HIGHEST)))

@@ -132,13 +132,7 @@ def picked_bar(job: Job, rows: Sequence[ScoreRow]) -> None:
 
 
 def report_button(store: JobStore, job: Job, name: str) -> None:
-    """Draw the way to the report; made of the rows that there are then.
-
-    Args:
-        store: Where the batch is.
-        job: The batch.
-        name: Of the file.
-    """
+    """Draw the way to the report; made of the rows that there are then."""
     rows = resources.rows(store, job)
     state = f"{len(rows)}-{rows[0].operating_point}" if rows else "0"
     pdf_button("PDF", name, partial(_report, store, job), f"batch-pdf-{job.id}-{state}")

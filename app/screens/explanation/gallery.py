@@ -50,13 +50,6 @@ def _work(
 ) -> bool:
     """Measure pass by pass until nothing is lacking.
 
-    Args:
-        place: Where the progress is drawn.
-        done: What was done to a patch, in a word.
-        total: How many patches there are.
-        lacking: Gives the positions that are left.
-        measure: Measures the first of them.
-
     Returns:
         Whether anything was measured, and nothing failed.
     """
@@ -79,14 +72,7 @@ def _work(
 def gallery(
     shown: ExplainedPatches, collection: PatchCollection, style: OverlayStyle, scale: Scale
 ) -> None:
-    """Draw the list's controls, its tiles and its downloads; maps come when they are made.
-
-    Args:
-        shown: Whose maps the tiles show.
-        collection: The patches.
-        style: How maps are drawn.
-        scale: What value gets the full colour.
-    """
+    """Draw the list's controls, its tiles and its downloads; maps come when they are made."""
     rows = shown.listed(collection.positions)
     _list_controls(collection, rows)
     pressed = _measure_button(shown, collection)

@@ -61,14 +61,7 @@ def _toggle(label: str, name: str, meaning: str, *, value: bool = False) -> bool
 
 
 def scale_bar(target: Target, most: str, whose: str, style: OverlayStyle) -> str:
-    """Return the colours with what they mean, as HTML.
-
-    Args:
-        target: What the map speaks for.
-        most: The value of the full colour, as text.
-        whose: Whose scale it is.
-        style: How maps are drawn.
-    """
+    """Return the colours with what they mean, as HTML."""
     bar = png_bytes(draw_scale_bar(opacity=style.opacity))
     high = f"for {words.TARGETS[target]}"
     most = f"+{most} " if most else ""

@@ -85,12 +85,7 @@ def _of_strength(explanation: Explanation, *, called: bool) -> MeasureLine:
 
 
 def of_centre_test(test: CentreReliance, donors: str) -> list[MeasureLine]:
-    """Return what replacing the centre and the surroundings did.
-
-    Args:
-        test: The test.
-        donors: Whose tissue was put in, in words.
-    """
+    """Return what replacing the centre and the surroundings did."""
     value, sentence = words.DECISIVE[test.decisive]
     no_call = test.decisive is Decisive.NO_CALL
     doubt = test.spread > _DISAGREEING

@@ -49,15 +49,7 @@ def patch_explained(
     style: OverlayStyle,
     scale: Scale,
 ) -> None:
-    """Draw a patch, then its map, then what takes longer: each as soon as it is there.
-
-    Args:
-        known: The rows.
-        collection: The patches.
-        position: Which of them.
-        style: How maps are drawn.
-        scale: What value gets the full colour.
-    """
+    """Draw a patch, then its map, then what takes longer: each as soon as it is there."""
     image = collection.image(position)
     left, right, beside = st.columns([1, 1, 1.05], gap="medium")
     # Emptied before anything is measured: nothing of the patch before may stand beside this one.

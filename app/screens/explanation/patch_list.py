@@ -28,12 +28,7 @@ def key(name: str, collection: PatchCollection) -> str:
 
 
 def begin(collection: PatchCollection, *, linked: bool) -> None:
-    """Look at a list as the URL says, unless this visit has looked at it otherwise.
-
-    Args:
-        collection: Whose list.
-        linked: Whether the URL is of this collection.
-    """
+    """Look at a list as the URL says, unless this visit has looked at it otherwise."""
     shown = address.shown if linked else lambda _: ""
     orders = {slug(name): name for name in ORDERS}
     filters = shown("only").split(",")
@@ -104,12 +99,6 @@ def walk(
     collection: PatchCollection, positions: Sequence[int], filters: Sequence[str], order: str
 ) -> tuple[int, int | None]:
     """Draw the way to the patches before and after.
-
-    Args:
-        collection: The patches.
-        positions: The list that is walked through.
-        filters: What made the list.
-        order: What it is sorted by.
 
     Returns:
         The position that is looked at and the next one of the list, None at its end.

@@ -94,13 +94,13 @@ def _strip(known: ExplainedPatches, image: ImageU8, row: ExplanationRow, key: st
     scores = known.explainer.classifier.probability(logits)  # (fillers, 3)
     heads, rows, number = [], [list[str](), list[str](), list[str]()], 0
     for picture, of_one in zip(known.centre_test.counterfactuals(image), scores, strict=True):
-        name, below = _FILLERS[picture.kind], ""
-        if picture.kind is FillerKind.DONOR:
+        filler = picture.filler
+        name = _FILLERS[filler.kind]
+        if filler.kind is FillerKind.DONOR:
             number += 1
-            name, below = f"{name} {number}", picture.donor
-        heads.append(
-            f'<strong title="{escape(picture.name)}">{name}<small>{escape(below)}</small></strong>'
-        )
+            name = f"{name} {number}"
+        small = f"<small>{escape(filler.donor)}</small>"
+        heads.append(f'<strong title="{escape(filler.name)}">{name}{small}</strong>')
         pictures = (picture.centre_kept_rgb_u8, picture.ring_kept_rgb_u8, picture.neither_rgb_u8)
         for line, what, drawn, score in zip(rows, _KEPT, pictures, of_one.tolist(), strict=True):
             uri = resources.picture_uri(partial(_boxed_png, drawn), f"{key} {len(heads)} {what}")

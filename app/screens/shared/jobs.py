@@ -31,15 +31,7 @@ _STATES: Final = {
 def current_job(
     place: address.AddressedValue, jobs: JobFolder, what: str, title: str, lead: str
 ) -> Job | None:
-    """Return the job that is looked at; without one, draw the title of the page and return None.
-
-    Args:
-        place: Where its id stands.
-        jobs: Where it is.
-        what: "batch", "slide".
-        title: Of the page.
-        lead: The sentence below it.
-    """
+    """Return the job that is looked at; without one, draw the title of the page and return None."""
     ident = place.now()
     job = jobs.job(identity.owner(), ident) if ident else None
     if job is None:
@@ -117,14 +109,7 @@ def job_list(
 
 
 def delete_button(what: str, warning: str, delete: Callable[[], None], key: str) -> None:
-    """Draw the way to delete what is looked at; it asks once more.
-
-    Args:
-        what: "batch", "audit".
-        warning: What will be gone.
-        delete: Does it.
-        key: Of the button that does it.
-    """
+    """Draw the way to delete what is looked at; it asks once more."""
     with st.popover("Delete", icon=":material/delete:", key=f"{key}-open"):
         st.write(warning)
         st.button(f"Delete this {what}", type="primary", on_click=delete, key=key)
@@ -137,13 +122,7 @@ def waiting(before: int) -> str:
 
 
 def job_line(progress: JobProgress, text: str, stop: Callable[[], None]) -> None:
-    """Draw how far a job is, or how many are before it, with the way to stop it.
-
-    Args:
-        progress: Of the job.
-        text: What to say of it.
-        stop: Asks it to stop.
-    """
+    """Draw how far a job is, or how many are before it, with the way to stop it."""
     share = progress.done / progress.total if progress.total else 0.0
     stopping, before = progress.stopping, progress.before
     if before is not None and not stopping:

@@ -63,16 +63,7 @@ def step_button(
     *,
     forward: bool = False,
 ) -> None:
-    """Draw the way to the entry before or after.
-
-    Args:
-        label: On the button.
-        look_at: Takes the position.
-        position: Where it leads; None if it leads nowhere.
-        key: Of the button.
-        shortcut: On the keyboard.
-        forward: Whether it leads on.
-    """
+    """Draw the way to the entry before or after."""
     st.button(
         label,
         icon=":material/chevron_right:" if forward else ":material/chevron_left:",

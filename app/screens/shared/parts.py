@@ -57,13 +57,7 @@ def page_title(title: str, lead: str) -> None:
 
 
 def head_line(name: str, marks: str, *, level: int = 1) -> None:
-    """Draw the name of the one thing that is looked at, with its badges.
-
-    Args:
-        name: As its owner calls it.
-        marks: HTML that follows it.
-        level: Of the heading, 1 to 6.
-    """
+    """Draw the name of the one thing that is looked at, with its badges."""
     st.html(f'<div class="nl-batch"><h{level}>{escape(name)}</h{level}>{marks}</div>')
 
 
@@ -211,14 +205,7 @@ def download(
 
 
 def chart(figure: go.Figure, key: str, alt: str, **more: Any) -> None:  # noqa: ANN401 - likewise
-    """Draw a figure as `app.charts` dressed it.
-
-    Args:
-        figure: What to draw.
-        key: Of the chart.
-        alt: What it shows, read out.
-        more: What a selection does, and which kinds there are.
-    """
+    """Draw a figure as `app.charts` dressed it."""
     config = {"displayModeBar": False}
     st.plotly_chart(figure, theme=None, key=key, alt=alt, **({"config": config} | more))
 
@@ -226,16 +213,7 @@ def chart(figure: go.Figure, key: str, alt: str, **more: Any) -> None:  # noqa: 
 def roc_chart(
     curve: Curve, *, sensitivity: float, specificity: float, named: str, key: str, alt: str
 ) -> None:
-    """Draw a ROC curve with one threshold on it.
-
-    Args:
-        curve: Of the patches.
-        sensitivity: At the threshold, like the specificity.
-        specificity: Likewise.
-        named: What the threshold is.
-        key: Of the chart.
-        alt: What it shows, read out.
-    """
+    """Draw a ROC curve with one threshold on it."""
     figure = charts.roc(
         curve,
         point=(1 - specificity, sensitivity),

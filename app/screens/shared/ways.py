@@ -30,13 +30,7 @@ THRESHOLD: Final = Way("Threshold", "tune", "views/threshold.py")
 
 
 def ways_on(*ways: Way, job: str = "", key: str) -> None:
-    """Draw buttons that lead on.
-
-    Args:
-        ways: Where to.
-        job: Id of the batch that goes along; "" for none.
-        key: Of the page.
-    """
+    """Draw buttons that lead on."""
     with st.container(horizontal=True, width="content", key=f"nl-ways-{key}"):
         for way in ways:
             name = f"{key}-{way.icon}"

@@ -70,11 +70,6 @@ def name_field(label: str, key: str, **more: Any) -> str:  # noqa: ANN401 - what
     """Draw the field for the name of whoever decides something; return what it holds.
 
     It holds the name that was given anywhere before, so that nobody is asked twice.
-
-    Args:
-        label: Of the field.
-        key: Of the field.
-        more: Width and the like.
     """
     login = identity.login_name()
     if login or not widgets.chosen(key):

@@ -47,13 +47,7 @@ def settle(threshold: float, settled: bool) -> None:
 
 @st.fragment
 def moving_part(scene: Scene, places: Places, shown: Collection[FigureName]) -> None:
-    """Draw the slider and all that it moves; a move runs this again and nothing else.
-
-    Args:
-        scene: What surrounds the threshold.
-        places: Where the numbers of open folds go.
-        shown: Figures that the page draws.
-    """
+    """Draw the slider and all that it moves; a move runs this again and nothing else."""
     now, study = tuning.current(), scene.study
     snapshot = study.at(now.threshold, scene.assumptions, now.lower)
     moving = bool(widgets.chosen("threshold-moving", False))

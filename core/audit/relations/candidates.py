@@ -148,12 +148,7 @@ class Placements:
 
 
 def placements(anchors: Anchors, side_px: int) -> Placements:
-    """Return the pairs of patches whose anchors agree on how one lies on the other.
-
-    Args:
-        anchors: of N patches.
-        side_px: of a patch.
-    """
+    """Return the pairs of patches whose anchors agree on how one lies on the other."""
     patch, slot = np.nonzero(anchors["contrast"])
     vectors = _vectors(anchors, patch, slot)
     one, other, distance = close_pairs(

@@ -36,13 +36,6 @@ def related_patches(
 ) -> tuple[pd.DataFrame, pd.DataFrame] | None:
     """Return the tables `pairs` and `groups`, by row of the source; None if stopped.
 
-    Args:
-        patches: Rows of `patches`.
-        signatures: Theirs.
-        source: Where the pixels are.
-        on_progress: As in `find_relations`, likewise the next.
-        should_stop: Asked between blocks.
-
     Raises:
         RunError: A patch that was read before cannot be read any more.
     """

@@ -21,13 +21,7 @@ Row = dict[str, Any]
 def split_table(
     patches: pd.DataFrame, pairs: pd.DataFrame, groups: pd.DataFrame
 ) -> pd.DataFrame | None:
-    """Return what the splits have in common; see `columns.TABLES`. None without splits.
-
-    Args:
-        patches: Rows of `patches`, in input order.
-        pairs: Related patches by row.
-        groups: Their groups.
-    """
+    """Return what the splits have in common; see `columns.TABLES`. None without splits."""
     if not patches["split"].notna().any():
         return None
     rows = [

@@ -489,7 +489,7 @@ def test_a_case_is_ordered_by_what_is_known_of_its_patches(
     store = resources.job_store(resources.settings())
     (job,) = store.jobs(OWNER)
     measuring = resources.surroundings(store)
-    opened = partial(resources.job_collection, store, job, drawn=False)
+    opened = partial(resources.job_collection, store, job)
     measuring.start(job, store.rows(job), opened, toy_classifier)
     measuring.wait(job, timeout_s=60)
     found = page("review", reader="Ann")
