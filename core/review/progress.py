@@ -1,5 +1,6 @@
 """How far a reader is in a case, where to go on, and each step as events that a page writes."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
@@ -84,22 +85,17 @@ def seconds_spent(verdict: CurrentVerdict) -> float:
     return verdict.first.reading.seconds + (after.reading.seconds if after else 0.0)
 
 
-def next_position(record: Record, case: str, reader: str, *, after: int = -1) -> int | None:
-    """Return the first task that a reader is not through with; None if all are done.
-
-    Args:
-        record: The record.
-        case: The case.
-        reader: Who.
-        after: Look behind this position first, then from the start: for a task left for later.
-    """
+def unread(record: Record, case: str, reader: str, *, after: int = -1) -> Iterator[int]:
+    """Yield the tasks that a reader is not through with: those behind a position, then the rest."""
     opened = record.case(case)
     total = len(opened.tasks)
-    for step in range(total):
-        position = (after + 1 + step) % total
-        if not record.state(case, reader, position).done(opened.mode):
-            return position
-    return None
+    around = ((after + 1 + step) % total for step in range(total))
+    return (at for at in around if not record.state(case, reader, at).done(opened.mode))
+
+
+def next_position(record: Record, case: str, reader: str) -> int | None:
+    """Return the first task that a reader is not through with; None if all are done."""
+    return next(unread(record, case, reader), None)
 
 
 @dataclass(frozen=True, slots=True)

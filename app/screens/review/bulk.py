@@ -11,7 +11,6 @@ import streamlit as st
 from app import resources
 from app.screens.review import words
 from app.screens.review.ends import end_of_case
-from app.screens.review.seat import unread
 from app.screens.shared.parts import show_problem
 from app.state import reading, widgets
 from core.errors import NodelensError
@@ -26,7 +25,7 @@ from core.review import (
     verdict_event,
 )
 from core.review.patches import PatchFolder
-from core.review.progress import progress
+from core.review.progress import progress, unread
 from core.wording import call_of, call_text, score_text
 
 PATCHES_A_PAGE: Final = 12
@@ -37,7 +36,7 @@ def page_of_patches(store: ReviewStore, kept: PatchFolder, case_id: str, reader:
     """Draw the next unread patches of a case in the mode AI_FIRST, and what can be done to all."""
     record = store.record()
     case = record.case(case_id)
-    positions = list(islice(unread(record, case, reader), PATCHES_A_PAGE))
+    positions = list(islice(unread(record, case_id, reader), PATCHES_A_PAGE))
     st.caption(str(progress(record, case_id, reader)))
     if not positions:
         end_of_case(store, record, case, reader)

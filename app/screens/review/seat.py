@@ -4,7 +4,7 @@ The browser's side is `desk.js`. It has the next patches ready and shows one at 
 key is for the patch that is seen; what was said follows in order, each with its place.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
@@ -40,7 +40,7 @@ from core.review import (
 )
 from core.review.maps import PreparedMaps
 from core.review.patches import PatchFolder
-from core.review.progress import progress
+from core.review.progress import progress, unread
 from core.wording import SIGNS, call_text
 
 READ_AHEAD: Final = 12
@@ -164,7 +164,7 @@ class Seat:
         record = self.store.record()
         case = record.case(self.case)
         if asked.again is None:
-            places = list(islice(unread(record, case, self.reader, after), READ_AHEAD))
+            places = list(islice(unread(record, self.case, self.reader, after=after), READ_AHEAD))
         else:
             places = [asked.again] * may_correct(record, case, self.reader, asked.again)
         if places and awaits_ai(record, case, self.reader, places[0]):
@@ -292,13 +292,6 @@ class Seat:
             return after
         self.store.append(back.event)
         return back.position - 1
-
-
-def unread(record: Record, case: CaseOpened, reader: str, after: int = -1) -> Iterator[int]:
-    """Yield the places that a reader has not read, those after a place first."""
-    total = len(case.tasks)
-    around = ((after + 1 + step) % total for step in range(total))
-    return (at for at in around if not record.state(case.case, reader, at).done(case.mode))
 
 
 def _twice(case: CaseOpened, stage: ReadingStage) -> bool:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from core.review.progress import CaseProgress, next_position, progress, shown_now
+from core.review.progress import CaseProgress, next_position, progress, shown_now, unread
 from core.review.store import ReviewStore
 from core.review.vocabulary import ReadingMode, Verdict
 from tests.core.review.toys import after_ai, given, shown, toy_case, undone
@@ -33,7 +33,7 @@ def test_progress_counts_overrides_and_goes_on_where_the_reader_stopped(
     assert next_position(again.record(), "c1", "Bob") == 0
     again.append(undone(case, "Ann", 1, last.sequence))
     assert next_position(again.record(), "c1", "Ann") == 1
-    assert next_position(again.record(), "c1", "Ann", after=1) == 2
+    assert next(unread(again.record(), "c1", "Ann", after=1)) == 2
 
 
 def test_a_task_of_blind_first_is_done_only_after_the_second_verdict(store: ReviewStore) -> None:
