@@ -10,17 +10,16 @@ from app.screens.review import cases as cases_shown
 from app.screens.review import gallery, numbers, record, words
 from app.screens.shared import model, parts, who
 from app.screens.shared.ways import REVIEW, THRESHOLD, ways_on
-from app.state import address
+from app.state import address, widgets
 from core.errors import NodelensError
 from core.review import (
     CaseOpened,
-    Permission,
-    Person,
     Record,
     ReviewStore,
     unfinished_blind_reading,
 )
 from core.review.exports import pseudonyms
+from core.roles import Permission, Person
 from core.settings import Settings
 
 _CHOSEN: Final = "results-case"
@@ -51,6 +50,11 @@ def results(
     ways_on(REVIEW, THRESHOLD, key="results")
 
 
+def _look_at() -> None:
+    case = widgets.chosen(_CHOSEN)
+    address.case.look_at(case.case if isinstance(case, CaseOpened) else None)
+
+
 parts.style(Path(numbers.__file__).with_name("review.css"))
 parts.page_title(words.RESULTS_TITLE, words.RESULTS_LEAD)
 settings = model.settings_or_stop()
@@ -69,7 +73,7 @@ if reader is not None:
     else:
         looked_at = address.case.now()
         at = next((case for case in cases if case.case == looked_at), cases[0])
-        st.session_state[_CHOSEN] = at  # the URL decides, after Back as well
+        widgets.choose(_CHOSEN, at)  # the URL decides, after Back as well
         st.selectbox(
             "Case",
             cases,
@@ -82,6 +86,6 @@ if reader is not None:
                 )
             ),
             key=_CHOSEN,
-            on_change=lambda: address.case.look_at(st.session_state[_CHOSEN].case),
+            on_change=_look_at,
         )
         results(settings, verdicts, on_record, at, reader)

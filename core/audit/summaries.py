@@ -8,11 +8,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
-from core.audit.columns import MEASURES, STATISTICS
+from core.audit.columns import MEASURES, REGIONS, STATISTICS
 from core.errors import Fault
 from core.statistics import Evidence, SlideBootstrap, auroc
 
 _SEED: Final = 20_180_601
+_HUES: Final = {f"{region}_hue_mean" for region in REGIONS}
 _LEAST_HUE_DEGREES: Final = 120.0
 """Hues are cut open at green, where neither stain lies, before they are ranked."""
 
@@ -87,7 +88,7 @@ def _associations(known: pd.DataFrame, by_slide: bool) -> Iterator[tuple[object,
     slides = known["slide"].to_numpy(str) if by_slide else None
     for measure in MEASURES:
         values = known[measure].to_numpy(np.float64)
-        if measure.endswith("hue_mean"):
+        if measure in _HUES:
             values = (values - _LEAST_HUE_DEGREES) % 360
         kept = np.isfinite(values)
         if not 0 < labels[kept].sum() < kept.sum():

@@ -52,10 +52,6 @@ from .record import Record as Record
 from .record import RecordEntry as RecordEntry
 from .record import TaskState as TaskState
 from .record import current_verdicts as current_verdicts
-from .roles import Permission as Permission
-from .roles import Person as Person
-from .roles import Role as Role
-from .roles import person as person
 from .rules import unfinished_blind_reading as unfinished_blind_reading
 from .store import ReviewStore as ReviewStore
 from .verify import verify_store as verify_store

@@ -14,8 +14,6 @@ from core.errors import NodelensError
 from core.review import (
     CaseFiled,
     CaseOpened,
-    Permission,
-    Person,
     ReadingMode,
     Record,
     ReviewStore,
@@ -23,6 +21,7 @@ from core.review import (
     renamed,
 )
 from core.review.progress import progress
+from core.roles import Permission, Person
 
 _ARCHIVED: Final = "list-archived"
 

@@ -19,7 +19,6 @@ from core.report import ReportPlan, point_of, report_maps, report_of, report_pdf
 from core.review import (
     CaseOpened,
     CurrentVerdict,
-    Permission,
     Record,
     ReviewStore,
     Verdict,
@@ -28,6 +27,7 @@ from core.review import (
     unfinished_blind_reading,
 )
 from core.review.pseudonyms import Pseudonyms, stored_pseudonyms
+from core.roles import Permission
 from core.settings import Settings
 from core.wording import call_text
 

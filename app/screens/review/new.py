@@ -17,7 +17,6 @@ from core.jobs import Job, JobStore
 from core.review import (
     Candidate,
     CaseOpened,
-    Person,
     ReadingMode,
     Record,
     ReviewStore,
@@ -26,6 +25,7 @@ from core.review import (
     disputed_patches,
 )
 from core.review.patches import PatchFolder
+from core.roles import Person
 from core.scoring import ScoreRow
 
 _FROM_BATCH: Final = (ReadingMode.AI_FIRST, ReadingMode.BLIND_FIRST)

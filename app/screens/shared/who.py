@@ -9,7 +9,7 @@ from app import resources
 from app.screens.shared import words
 from app.screens.shared.parts import badge, empty
 from app.state import identity, widgets
-from core.review import Permission, Person, person
+from core.roles import Permission, Person, person
 from core.settings import Settings
 
 _NAME: Final = "reader-name"

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import ReviewError
-from core.review.roles import Permission, Person, Role, person
+from core.roles import Permission, Person, Role, person
 from core.settings import Settings
 
 
