@@ -80,13 +80,7 @@ def measure_histogram(
 def association_dots(
     table: pd.DataFrame, names: Callable[[str], str], *, colours: Colours
 ) -> go.Figure:
-    """Return the AUROC of each measure alone with its interval, the strongest at the top.
-
-    Args:
-        table: Rows of `associations`, strongest first.
-        names: A measure in words.
-        colours: Of the page.
-    """
+    """Return the AUROC of each measure alone with its interval, the strongest at the top."""
     shown = table.iloc[::-1]
     figure = go.Figure()
     figure.add_vline(x=0.5, line={"color": colours.grey_zone, "width": 1.5, "dash": "dash"})

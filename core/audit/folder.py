@@ -125,11 +125,7 @@ class AuditProgress:
 
 @dataclass(frozen=True)
 class AuditFolder:
-    """The files of one audit.
-
-    Attributes:
-        path: The folder.
-    """
+    """The files of one audit."""
 
     path: Path
 
@@ -236,12 +232,7 @@ _DEFAULTS = QualityLimits()
 
 @dataclass(frozen=True)
 class Audit:
-    """One audit. A table is read once and kept; open again to see what came since.
-
-    Attributes:
-        folder: Its files.
-        spec: What was audited.
-    """
+    """One audit. A table is read once and kept; open again to see what came since."""
 
     folder: AuditFolder
     spec: AuditSpec

@@ -40,11 +40,7 @@ FloatArray = NDArray[np.float64]
 
 
 def measure(images_rgb_u8: ImageU8) -> NDArray[np.float32]:
-    """Return the measures (N, len(MEASURES)) of patches, in the order of `MEASURES`.
-
-    Args:
-        images_rgb_u8: (N, 96, 96, 3).
-    """
+    """Return `MEASURES` of patches (N, 96, 96, 3), one per column of (N, len(MEASURES))."""
     count = len(images_rgb_u8)
     quality = np.empty((count, len(QUALITY)))
     whole = np.empty((count, 2, 8))  # mean and SD of R, G, B, H', S, V, haematoxylin, eosin

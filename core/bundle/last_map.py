@@ -80,16 +80,12 @@ class LinearHead:
         return (torch.einsum("nchw,kc->nkhw", features, self.weights) * self.cells).sum(dim=1)
 
     def grad_cams(self, features: Tensor) -> Tensor:
-        """Return Grad-CAM, raw and signed, of this head and then of its controls.
+        """Return raw, signed Grad-CAM (N, 1 + CONTROLS, h, w) of features (N, C, h, w).
+
+        That of this head comes first, then those of its controls.
 
         The gradient of a linear head does not depend on the features: its mean over the cells,
         with which Grad-CAM weighs a channel, is that of the cells' shares times the weights.
-
-        Args:
-            features: (N, C, h, w).
-
-        Returns:
-            (N, 1 + CONTROLS, h, w).
         """
         heads = torch.cat([self.weights[None], self.controls])
         channels = torch.einsum("tkc,k->tc", heads, self.cells.mean(dim=(1, 2)))

@@ -154,13 +154,7 @@ class Engine(ABC):
         return self if self.precision is Precision.EXACT else None
 
     def logits(self, images_rgb_u8: ImageU8) -> NDArray[np.float32]:
-        """Return the tumour logits of patches.
-
-        Args:
-            images_rgb_u8: (N, 96, 96, 3), 0..255.
-
-        Returns:
-            (N,) float32 before temperature; positive means tumour is likelier than not.
+        """Return the tumour logits (N,) of patches (N, 96, 96, 3), float32 before temperature.
 
         Raises:
             RunError: These are no patches.

@@ -30,10 +30,6 @@ def converted_graph(bundle: Bundle, folder: Path) -> Path:
     Conversion needs PyTorch and runs in a process of its own, unless PyTorch is loaded already.
     Two processes that convert the same network at once both succeed; one result stays.
 
-    Args:
-        bundle: The model.
-        folder: Where graphs are kept.
-
     Raises:
         RunError: The network cannot be converted; that is remembered, too.
         OSError: The folder cannot be written.

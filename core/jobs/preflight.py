@@ -12,13 +12,7 @@ from core.patches.colours import SAMPLE, SWAPPED, look_swapped
 
 @dataclass(frozen=True)
 class InputProblem:
-    """One kind of obstacle among the inputs.
-
-    Attributes:
-        reason: In words.
-        count: How many inputs.
-        examples: Paths of the first few.
-    """
+    """One kind of obstacle among the inputs."""
 
     reason: str
     count: int

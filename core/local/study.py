@@ -23,11 +23,6 @@ _SAME: Final = 1e-12
 def local_study(name: str, rows: Sequence[ScoreRow], card: Card) -> ThresholdStudy:
     """Return the study of a batch's labelled patches.
 
-    Args:
-        name: Of the batch.
-        rows: All of them.
-        card: Of the installed model.
-
     Raises:
         EvidenceError: No label, or labels of one class only.
         RunError: Another model made the scores, or this one at another temperature.

@@ -24,14 +24,11 @@ SWAPPED: Final = (
 
 
 def red_rises(image_rgb_u8: ImageU8) -> float | None:
-    """Return the correlation of (red - blue) with brightness over the coloured pixels of a patch.
+    """Return the correlation of (red - blue) with brightness over a patch's coloured pixels.
 
     In H&E dark pixels are nuclei, blue, and pale ones eosin, pink: it is above 0 in four patches
     of five and in the mean of every slide; swapping the channels turns its sign. None where too
     little is coloured.
-
-    Args:
-        image_rgb_u8: (96, 96, 3).
     """
     pixels = image_rgb_u8[::_STEP, ::_STEP].reshape(-1, 3).astype(np.float64)
     pixels = pixels[pixels.max(axis=1) - pixels.min(axis=1) > _LEAST_CHROMA]

@@ -37,11 +37,7 @@ _PIXELS: Final = (PATCH_SIZE_PX, PATCH_SIZE_PX, 3)
 
 
 class Hdf5File:
-    """A file with one dataset of patches (N, 96, 96, 3) uint8 and perhaps their labels.
-
-    Attributes:
-        rows: How many patches.
-    """
+    """A file with one dataset of patches (N, 96, 96, 3) uint8 and perhaps their labels."""
 
     def __init__(self, path: Path, name: str) -> None:
         """Open a file and check its dataset.

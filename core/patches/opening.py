@@ -166,10 +166,6 @@ def _pcam_images(root: Path) -> Iterator[tuple[Path, bool]]:
 def data_set_below(root: Path, paths: Sequence[str]) -> Path | None:
     """Return the data set that a folder without images holds: a folder, or one HDF5 file.
 
-    Args:
-        root: The folder.
-        paths: Of the files below it.
-
     Raises:
         SourceError: There are several, or they are still compressed.
     """

@@ -233,11 +233,7 @@ class Corrected(_OnTask):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undone(_OnTask):
-    """The reader's last step on this task is taken back.
-
-    Attributes:
-        undoes: Sequence of that step.
-    """
+    """The reader's last step on this task is taken back."""
 
     undoes: Sequence
     kind: Literal["undone"] = "undone"

@@ -26,12 +26,7 @@ NO_ANCHORS: Final = "No noted anchor was compared: a cut of the last events woul
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """Something that is not as its writer left it.
-
-    Attributes:
-        place: Where, in words.
-        problem: What.
-    """
+    """Something that is not as its writer left it."""
 
     place: str
     problem: str

@@ -110,9 +110,6 @@ class PreparedMaps:
 
     One thread makes them one by one, so that scoring gets its turn at the model in between.
     Nobody waits for a map: a patch is drawn at once, and its map when it is there.
-
-    Attributes:
-        maker: Makes the maps.
     """
 
     def __init__(self, maker: MapMaker, image: Callable[[str], ImageU8]) -> None:

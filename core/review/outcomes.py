@@ -126,14 +126,7 @@ def flip_matrix(verdicts: Sequence[CurrentVerdict]) -> FlipMatrix:
 
 @dataclass(frozen=True, slots=True)
 class ReadingTime:
-    """Seconds per patch.
-
-    Attributes:
-        patches: How many.
-        median_s: Median.
-        lower_quartile_s: 25th percentile.
-        upper_quartile_s: 75th percentile.
-    """
+    """Seconds per patch: median and quartiles over `patches`."""
 
     patches: int
     median_s: float

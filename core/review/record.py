@@ -91,16 +91,7 @@ NOT_BEGUN: Final = TaskState()
 
 @dataclass(frozen=True, slots=True)
 class CurrentVerdict:
-    """The verdict of one reader on one task as it stands now.
-
-    Attributes:
-        case: The case.
-        reader: Who.
-        position: In the worklist.
-        task: The task there.
-        patch: The patch there.
-        state: The readings that stand.
-    """
+    """The verdict of one reader on one task as it stands now."""
 
     case: CaseOpened
     reader: str

@@ -110,10 +110,6 @@ def check_labels(rows: Sequence[ScoreRow]) -> LabelCheck | None:
 def batch_scores(name: str, rows: Sequence[ScoreRow]) -> ScoreSet:
     """Return the scores of a batch's patches that have a label; as its CSV would be read.
 
-    Args:
-        name: Of the batch.
-        rows: All of them.
-
     Raises:
         EvidenceError: No scored patch has a label.
         SourceError: The rows mix models or temperatures.

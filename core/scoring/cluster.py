@@ -25,12 +25,7 @@ _MOST_INPUTS: Final = 8192
 
 
 class ShardScorer:
-    """Scores shards on one machine of the cluster, which must see source and model by their paths.
-
-    Attributes:
-        options: Of the whole run.
-        of: How many shards it has.
-    """
+    """Scores shards on one machine of the cluster, which sees source and model by their paths."""
 
     def __init__(self, options: ScoreOptions, of: int) -> None:
         self.options, self.of = options, of

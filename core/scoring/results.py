@@ -83,12 +83,7 @@ _RARE: Final = 0.01
 
 
 def unlike_training(rows: Sequence[ScoreRow], expected: float) -> Unlike:
-    """Return how many of the rows with a distance are unlike the training data.
-
-    Args:
-        rows: Of a batch.
-        expected: The card's `domain.share`.
-    """
+    """Return how many rows are unlike the training data; `expected` is the card's share."""
     compared = [row.unlike_training for row in rows if row.unlike_training is not None]
     return Unlike(sum(compared), len(compared), expected)
 

@@ -40,10 +40,6 @@ def split_name(text: str) -> str:
 def parse_label(text: str, name: str) -> int | None:
     """Return 1 (tumour in the centre), 0, or None for an empty cell; words are read as well.
 
-    Args:
-        text: The cell.
-        name: The table's, for the message.
-
     Raises:
         SourceError: The cell holds something else.
     """
@@ -63,10 +59,6 @@ def parse_label(text: str, name: str) -> int | None:
 
 def parse_probability(text: str, name: str) -> float:
     """Return the probability in a cell, 0..1.
-
-    Args:
-        text: The cell.
-        name: The table's, for the message.
 
     Raises:
         SourceError: The cell holds something else.
@@ -271,10 +263,6 @@ def spelled(table: Table, columns: Sequence[str]) -> tuple[dict[str, list[str]],
 
 def known_by_id(table: Table, columns: Sequence[str]) -> KnownById:
     """Return some columns of a table by id; see `spelled`.
-
-    Args:
-        table: With a column `id`.
-        columns: Which columns.
 
     Raises:
         SourceError: It has no column `id`.

@@ -24,11 +24,7 @@ By = Literal["estimate", "wilson", "slides"]
 
 
 class Rule(ABC):
-    """A rule that chooses one of the candidates.
-
-    Attributes:
-        name: Short name for a menu.
-    """
+    """A rule that chooses one of the candidates."""
 
     name: ClassVar[str]
 

@@ -46,11 +46,7 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 
 
 class BadRowsError(SourceError):
-    """Some rows of a table of scores cannot be used.
-
-    Attributes:
-        good: How many can.
-    """
+    """Some rows of a table of scores cannot be used; `good` is how many can."""
 
     def __init__(self, message: str, good: int) -> None:
         super().__init__(message)

@@ -10,13 +10,7 @@ from app.state import address, widgets
 
 @dataclass(frozen=True)
 class Way:
-    """A way on.
-
-    Attributes:
-        label: On its button.
-        icon: Likewise.
-        page: Where it leads.
-    """
+    """A way on."""
 
     label: str
     icon: str

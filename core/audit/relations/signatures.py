@@ -18,12 +18,9 @@ Column = NDArray[np.int64] | NDArray[np.object_]
 
 
 def signatures(images_rgb_u8: NDArray[np.uint8]) -> dict[str, Column]:
-    """Return one-dimensional columns of length N: `pandas.DataFrame(...)` takes them as they are.
+    """Return columns of length N, for `pandas.DataFrame(...)`, of patches (N, 96, 96, 3).
 
     About 1 kB a patch. A patch's row does not depend on the batch that it came in.
-
-    Args:
-        images_rgb_u8: (N, 96, 96, 3).
 
     Returns:
         pixel_hash: int64, equal for equal pixels.
@@ -61,14 +58,11 @@ def _bytes(rows: NDArray[np.generic]) -> NDArray[np.object_]:
 
 
 def pixel_hashes(images_rgb_u8: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return (hash as it lies, least hash of the eight views) of each patch, both (N,).
+    """Return (hash as it lies, least hash of eight views), both (N,), of patches (N, 96, 96, 3).
 
     A random linear hash: turning the patch and turning the weights give the same sum, so all
     eight views cost one matrix product. It is not cryptographic; whoever finds two equal hashes
     compares the pixels.
-
-    Args:
-        images_rgb_u8: (N, 96, 96, 3).
     """
     count, side_px = images_rgb_u8.shape[:2]
     flat = images_rgb_u8.reshape(count, side_px * side_px * 3).astype(np.float64)
