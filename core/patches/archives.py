@@ -11,7 +11,7 @@ from typing import Final
 
 from core.errors import Fault, PatchError, SourceError, in_a_line
 from core.patches.decoding import MAX_PATCH_BYTES
-from core.patches.kaggle import LABELS_CSV, KaggleData, table_of_layout
+from core.patches.kaggle import LABELS_CSV, TRAIN, KaggleData, part_of, table_of_layout
 from core.patches.naming import is_hidden, require_patch_suffix, shown_path, stem
 from core.patches.patch import PatchEntry
 from core.patches.source import PatchSource
@@ -232,7 +232,10 @@ def _kaggle_root(names: list[str]) -> str | None:
         root = "/".join(parts[:-1]) + "/" if len(parts) > 1 else ""
         if (
             table_of_layout(parts[-1]) == LABELS_CSV
-            and any(other.startswith(f"{root}train/") for other in paths)
+            and any(
+                other.startswith(root) and part_of(other.removeprefix(root)) == TRAIN
+                for other in paths
+            )
             and all(other.startswith(root) for other in paths if not table_of_layout(other))
         ):
             return root

@@ -1,6 +1,7 @@
 """Bytes of one image file in, 96 x 96 RGB pixels out, or a clear refusal; never a silent squash."""
 
 import io
+import struct
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -18,13 +19,13 @@ from core.patches.refusals import (
     damaged,
     no_image,
     not_read,
-    require_no_zeros_behind,
     require_patch_size,
+    require_whole,
     too_many_images,
     wrong_depth,
 )
 from core.patches.spacing import spacing_note, spacing_um_px
-from core.patches.tiff import JPEG, RGB, YCBCR, TiffFacts, check_tiff
+from core.patches.tiff import JPEG, RGB, YCBCR, TiffFacts, check_tiff, check_zeros
 from core.patches.tissue import cut_off
 
 PATCH_SUFFIXES: Final = frozenset({".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".webp"})
@@ -38,6 +39,10 @@ _SIDE: Final = PATCH_SIZE_PX.to_bytes(4, "big")
 _CHANNELS: Final = {2: 3, 4: 2, 6: 4}
 """Of a PNG by its colour type; the other types have one."""
 _TIFF: Final = frozenset({b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"})
+_PLAIN_BMP: Final = [
+    struct.pack("<iiHHI", PATCH_SIZE_PX, height, 1, 24, 0)
+    for height in (PATCH_SIZE_PX, -PATCH_SIZE_PX)  # from the top down
+]
 _ORIENTATION, _COLOUR_TABLE = 274, 320
 _USUAL_GAMMA, _GAMMA_ROOM = 1 / 2.2, 0.02
 _UM_PER_INCH: Final = 25_400.0
@@ -221,7 +226,9 @@ def _check_parts(data: bytes) -> None:
     elif data[:4] == b"RIFF":
         for kind, content in _chunks(data, 12, "little"):
             if kind in {b"VP8 ", b"VP8L"}:
-                require_no_zeros_behind(content)
+                require_whole(content)
+    elif data[:2] == b"BM" and data[18:34] in _PLAIN_BMP:
+        check_zeros(data, [(int.from_bytes(data[10:14], "little"), PATCH_SIZE_PX**2 * 3)])
 
 
 def _chunks(

@@ -15,6 +15,7 @@ from core.errors import PatchError, SourceError, why
 from core.patches.patch import PATCH_SIZE_PX, ImageU8, Patch, PatchEntry, UnreadablePatch
 from core.patches.reader import HDF5_S, Reader, ReaderEndedError
 from core.patches.source import PatchSource
+from core.patches.tiff import check_zeros
 from core.patches.tissue import cut_off
 
 HDF5_SUFFIXES: Final = frozenset({".h5", ".hdf5"})
@@ -89,11 +90,11 @@ class Hdf5Source(PatchSource):
         entry = self.entries[index]
         try:
             image = self._row(index)
+            pixels = image.tobytes()
+            check_zeros(pixels, [(0, len(pixels))])
         except PatchError as error:
             return UnreadablePatch(index, entry, str(error), kind=error.kind)
-        return Patch(
-            index, entry, image, hashlib.sha256(image.tobytes()).hexdigest(), cut_off(image)
-        )
+        return Patch(index, entry, image, hashlib.sha256(pixels).hexdigest(), cut_off(image))
 
     def _row(self, index: int) -> ImageU8:
         start = index - index % _BLOCK

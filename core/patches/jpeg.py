@@ -1,6 +1,7 @@
 """A JPEG's own account of itself: its parts, its colours, and whether all of its picture is there.
 
-ITU-T T.81 (1992). A decoder paints what is missing at the end of a JPEG in grey, without a word.
+ITU-T T.81 (1992). A decoder paints what is missing at the end of a JPEG in grey, without a word,
+and what follows a damaged part in any colours.
 """
 
 import io
@@ -9,10 +10,10 @@ from typing import Final
 
 from PIL import Image
 
-from core.patches.refusals import damaged, not_read, wrong_depth
+from core.patches.refusals import damaged, not_read, require_no_hole, wrong_depth
 
 END: Final = b"\xff\xd9"
-_SCAN: Final = 0xDA
+_SCAN, _END = 0xDA, 0xD9
 _ALONE: Final = frozenset({0x01, *range(0xD0, 0xDA)})
 """Markers without a length."""
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -21,39 +22,47 @@ _FIRST_ARITHMETIC: Final = 0xC9
 _MOST_PARTS: Final = 2_000
 _FILLER: Final = bytes(range(1, 251)) * 2
 """Coded data of no meaning: pixels change only where a decoder still lacks some."""
+_LAST, _LEAST = 8, 4
+"""Bytes of coded data whose change must show: those of the last blocks, of 1,920 intact JPEGs."""
 
 
-def segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield the marker and the content of each segment, those between and behind scans too.
+def segments(data: bytes) -> Iterator[tuple[int, bytes, slice]]:
+    """Yield marker and content of each segment up to the end of the picture.
+
+    Also where the coded data behind it are: those of a scan, of other segments none.
 
     Raises:
-        PatchError: There are very many; each costs a decoder time.
+        PatchError: There are very many; each costs a decoder time. Or one does not end where the
+            next begins.
     """
     position, count = 2, 0
-    while 0 <= position < len(data) - 1:
+    while position < len(data) - 1:
         if data[position] != 0xFF:
-            return
+            raise damaged("its parts do not follow one another")
         marker = data[position + 1]
+        if marker == _END:
+            return
         if marker in _ALONE or marker == 0xFF:
             position += 1 if marker == 0xFF else 2
             continue
         if (count := count + 1) > _MOST_PARTS:
             raise damaged(f"it has more than {_MOST_PARTS:,} parts")
         length = max(2, int.from_bytes(data[position + 2 : position + 4], "big"))
-        yield marker, data[position + 4 : position + 2 + length]
-        position += 2 + length
+        content = data[position + 4 : position + 2 + length]
+        begin = position = min(position + 2 + length, len(data))
         if marker == _SCAN:
             position = _behind_scan(data, position)
+        yield marker, content, slice(begin, position)
 
 
 def _behind_scan(data: bytes, position: int) -> int:
-    """Where the next marker is, -1 without one; a stuffed 0xFF and restarts belong to a scan."""
+    """Where the next marker is; a stuffed 0xFF and restarts belong to a scan."""
     while (position := data.find(b"\xff", position)) >= 0:
         following = data[position + 1 : position + 2]
         if following != b"\0" and not b"\xd0" <= following <= b"\xd7":
             return position
         position += 2
-    return position
+    return len(data.rstrip(b"\0"))
 
 
 def check_jpeg(data: bytes) -> None:
@@ -63,7 +72,8 @@ def check_jpeg(data: bytes) -> None:
         PatchError: It is one.
     """
     frame, components, missing = 0, b"", dict[tuple[int, int], int]()
-    for marker, content in segments(data):
+    scan = slice(0, 0)
+    for marker, content, coded in segments(data):
         if marker in _FRAMES and len(content) > 5:
             if content[0] > 8:
                 raise wrong_depth(f"The image has {content[0]} bits per channel")
@@ -72,6 +82,8 @@ def check_jpeg(data: bytes) -> None:
             frame, components = marker, content[6::3]
             missing = {(one, place): 1 for one in components for place in range(64)}
         elif marker == _SCAN and content and len(content) >= 4 + 2 * content[0]:
+            scan = coded
+            require_no_hole(data[coded])
             first, last, precision = content[1 + 2 * content[0] :][:3]
             for one in content[1 : 1 + 2 * content[0] : 2]:
                 for place in range(first, min(last, 63) + 1):
@@ -80,11 +92,13 @@ def check_jpeg(data: bytes) -> None:
         raise damaged("some of its scans are missing, so it would be blurred")
     if not frame or frame >= _FIRST_ARITHMETIC:
         return
-    end = data.rfind(END, data.rfind(b"\xff\xda"))  # that of a thumbnail comes before
-    if end < 0:
-        end = len(data.rstrip(b"\0"))
-    if _pixels(data[:end] + END) != _pixels(data[:end] + _FILLER + END):
+    picture = data[: scan.stop]
+    pixels = _pixels(picture + END)
+    if pixels != _pixels(picture + _FILLER + END):
         raise damaged("its data end before its last rows, which would be grey")
+    last = min(_LAST, scan.stop - scan.start)
+    if last >= _LEAST and pixels == _pixels(picture[:-last] + _FILLER[:last] + END):
+        raise damaged("its picture ends before its data, as one with a damaged part does")
 
 
 def _pixels(data: bytes) -> bytes:
@@ -99,7 +113,7 @@ def tells_ycbcr(data: bytes) -> bool | None:
     Of three channels only.
     """
     told = None
-    for marker, content in segments(data):
+    for marker, content, _ in segments(data):
         if marker == 0xE0 and content[:5] == b"JFIF\0":
             told = True
         elif marker == 0xEE and content[:5] == b"Adobe" and len(content) >= 12:

@@ -26,6 +26,15 @@ _COLUMNS: Final = {LABELS_CSV: ("label",), SLIDES_CSV: SLIDE_COLUMNS, SPLIT_CSV:
 _TABLES: Final = (*_COLUMNS, "sample_submission.csv")
 
 
+TRAIN: Final = "train"
+
+
+def part_of(path: str) -> str:
+    """Return the folder at the top that a path is in, in small letters; "" without one."""
+    folder, slash, _ = path.partition("/")
+    return folder.lower() if slash else ""
+
+
 def table_of_layout(name: str) -> str:
     """Return which table of the layout a file at the top is, in any capitals and form; "" if none.
 
@@ -66,7 +75,7 @@ class KaggleData:
         tables = _tables(paths, read)
         here = [shown_path(path) for path in paths if not table_of_layout(path)]
         labels, slides, splits = (_known(tables, name) for name in _COLUMNS)
-        labels = labels.placed(path for path in here if path.startswith("train/"))
+        labels = labels.placed(path for path in here if part_of(path) == TRAIN)
         slides, splits = slides.placed(here), splits.placed(here)
         entries: list[tuple[PatchEntry, str | None]] = []
         present: dict[str, list[str]] = {}
@@ -86,14 +95,14 @@ class KaggleData:
                 continue
             shown, label = shown_path(path), ""
             patch_id = stem(shown)
-            if path.startswith("train/"):
+            if part_of(path) == TRAIN:
                 key = labels.key_of(patch_id, shown)
                 if key is None:
                     unlabelled.append(shown)
                 else:
                     present.setdefault(key, []).append(shown)
                     label = labels.rows[key]["label"]
-            part = path.split("/", maxsplit=1)[0]
+            part = part_of(path) or path
             entries.append((entry(patch_id, shown, label, part), path))
         for key in (missing := [key for key in labels.rows if key not in present]):
             path = shown_path(f"train/{key}.tif")  # an id may read like a path; it opens nothing
@@ -209,7 +218,7 @@ def _partly_listed(
 ) -> Iterator[str]:
     """Files without a declared part and ids without a file: a misspelt id lets a patch train."""
     keys = {path: splits.key_of(entry.id, entry.path) for entry, path in entries if path}
-    unlisted = [path for path, key in keys.items() if key is None and path.startswith("train/")]
+    unlisted = [path for path, key in keys.items() if key is None and part_of(path) == TRAIN]
     lost = splits.rows.keys() - set(keys.values())
     if unlisted and any(keys.values()):
         yield (
@@ -225,8 +234,8 @@ def _partly_listed(
 
 def is_kaggle_layout(root: Path) -> bool:
     """Return whether a folder is laid out like the Kaggle competition's data."""
-    return (root / "train").is_dir() and any(
-        table_of_layout(file.name) == LABELS_CSV for file in layout_tables(root)
+    return any(table_of_layout(file.name) == LABELS_CSV for file in layout_tables(root)) and any(
+        child.name.lower() == TRAIN and child.is_dir() for child in root.iterdir()
     )
 
 

@@ -3,16 +3,17 @@
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
 from core.patches.files import FilesSource
-from core.patches.naming import shown_path, stem
+from core.patches.naming import is_hidden, shown_path, stem
 from core.patches.patch import PatchEntry
 from core.tables import (
     SLIDE_COLUMNS,
     counted,
-    endings,
     id_key,
     matched_by_ending,
     parse_label,
@@ -41,7 +42,7 @@ def csv_source(table: Path, *, confine_to: Path | None = None) -> FilesSource:
     slides = next((known[name] for name in SLIDE_COLUMNS if name in known), nothing)
     columns = (known["path"], *(known.get(name, nothing) for name in ("id", "label", "split")))
     files: list[tuple[PatchEntry, Path | None]] = []
-    backslashes = 0
+    backslashes, below = 0, _Below(table.parent)
     told: dict[str, list[PatchEntry]] = {}
     moved: dict[str, str] = {}
     for path, patch_id, label, split, slide in zip(*columns, slides, strict=True):
@@ -59,7 +60,7 @@ def csv_source(table: Path, *, confine_to: Path | None = None) -> FilesSource:
             backslashes += 1
         absolute = confine_to is None and _FROM_THE_ROOT.match(path)
         if absolute and not os.path.exists(file):  # noqa: PTH110 - never raises
-            found = _moved(path, table.parent)
+            found = below.like(path)
             if found is not None:
                 file = found
                 moved[os.path.normpath(file)] = shown
@@ -72,6 +73,11 @@ def csv_source(table: Path, *, confine_to: Path | None = None) -> FilesSource:
         place = min(moved)
         here = shown_path(os.path.relpath(place, table.parent))
         source.notes += (matched_by_ending(table.name, len(moved), moved[place], here),)
+    if below.unclear:
+        source.notes += (
+            f"{table.name}: {counted(len(below.unclear), 'path')} of another machine that may be "
+            f"of more than one file here ({shown_path(below.unclear[0])}); not read.",
+        )
     by_id: dict[str, list[PatchEntry]] = {}
     for entry, _ in files:
         by_id.setdefault(id_key(entry.id), []).append(entry)
@@ -83,11 +89,38 @@ def csv_source(table: Path, *, confine_to: Path | None = None) -> FilesSource:
     return source
 
 
-def _moved(path: str, folder: Path) -> Path | None:
-    """The file below a folder whose path ends most like one that was written on another machine."""
-    tails = endings(path.replace("\\", "/"))[1:]
-    there = (folder / tail for tail in tails if tail and ".." not in tail.split("/"))
-    return next((file for file in there if os.path.isfile(file)), None)  # noqa: PTH113 - likewise
+class _Below:
+    """The files below a folder, to find those whose paths were written on another machine."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.unclear: list[str] = []
+
+    @cached_property
+    def _named(self) -> dict[str, list[list[str]]]:
+        """The parts of the paths of all files by their names, as far as folders can be listed."""
+        found: dict[str, list[list[str]]] = {}
+        for place, folders, names in os.walk(self._folder):
+            folders[:] = [name for name in folders if not is_hidden(name)]
+            parts = Path(place).relative_to(self._folder).parts
+            for name in names:
+                found.setdefault(name, []).append([*parts, name])
+        return found
+
+    def like(self, path: str) -> Path | None:
+        """Return the file whose path ends most like another one, None where two do alike."""
+        wanted = path.replace("\\", "/").split("/")[::-1]
+        if ".." in wanted:
+            return None
+        best: dict[tuple[int, bool], list[list[str]]] = {}
+        for parts in self._named.get(wanted[0], ()):
+            pairs = zip(parts[::-1], wanted, strict=False)
+            alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+            best.setdefault((alike, alike == len(parts)), []).append(parts)
+        found = best[max(best)] if best else []
+        if len(found) > 1:
+            self.unclear.append(path)
+        return self._folder.joinpath(*found[0]) if len(found) == 1 else None
 
 
 def _one_for_two(

@@ -21,6 +21,10 @@ _LITTER_ENDS: Final = (
     *(".aux.xml", "~"),
 )
 """Windows' and Apple's remarks on downloads as they arrive elsewhere, sidecars, editors' copies."""
+PACKED_SUFFIXES: Final = frozenset(
+    {".zip", ".7z", ".rar", ".tar", ".tgz", ".gz", ".xz", ".bz2", ".zst", ".iso", ".dmg"}
+)
+"""Of archives; a ZIP is read where it is named itself, the others are not."""
 _LONGEST_PATH: Final = 1024
 _KEPT_END: Final = 512
 _SPLITS: Final = frozenset({"train", "valid", "val", "validation", "test"})
@@ -79,6 +83,8 @@ def require_patch_suffix(path: str) -> None:
         remedy = "Leave it out, or export the patch as an image."
         if suffix in {".h5", ".hdf5"}:
             remedy = "Patches in HDF5 are read if that file is named itself."
+        elif suffix in PACKED_SUFFIXES:
+            remedy = "Unpack it, so that the patches are files of their own."
         raise PatchError(
             f"Not a patch image: found {found}, expected .tif, .png, .jpg, .bmp or .webp. "
             + remedy,

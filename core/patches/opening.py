@@ -14,7 +14,7 @@ from core.patches.files import PackedSource, files_source, folder_source, is_ins
 from core.patches.hdf5 import HDF5_SUFFIXES, Hdf5Source, read_labels, require_unpacked
 from core.patches.kaggle import is_kaggle_layout, kaggle_source, layout_tables
 from core.patches.listed import csv_source
-from core.patches.naming import shown_path, suffix_of
+from core.patches.naming import PACKED_SUFFIXES, shown_path, suffix_of
 from core.patches.source import ChainedSource, PatchSource
 from core.tables import counted, is_table, read_table, spelled, split_name
 
@@ -112,6 +112,11 @@ def _open_file(path: Path, confine_to: Path | None) -> PatchSource:
         return PackedSource(path)
     if suffix in PATCH_SUFFIXES:
         return files_source(path.name, [(path.name, path)])
+    if suffix in PACKED_SUFFIXES:
+        raise SourceError(
+            f"{shown_path(path.name)} is an archive of a kind that is not read. Unpack it and name "
+            "the folder, or pack the patches as .zip."
+        )
     raise SourceError(
         f"{shown_path(path.name)} is no source of patches: expected a folder, a .zip, a PCam .h5, "
         "an .npy of bytes (N, 96, 96, 3), a .csv with a column 'path', or one image."

@@ -28,6 +28,8 @@ _MAGIC: Final = (
     (0, b"P6", "a PPM image"),
 )
 _ZEROS: Final = 32
+_SECTOR: Final = bytes(512)
+"""What a disk loses at once."""
 _TEXT: Final = bytes([9, 10, 13, *range(32, 127)])
 
 
@@ -70,14 +72,25 @@ def damaged(detail: str) -> PatchError:
     return PatchError(f"The image is damaged or cut off ({detail}). Export or copy it again.")
 
 
-def require_no_zeros_behind(packed: bytes) -> None:
-    """Raise if packed pixels end in many zeros: no packer writes such, a copy that broke off does.
+def require_whole(packed: bytes) -> None:
+    """Raise if packed pixels end in zeros or hold many: no packer writes such, a lost part does.
 
     Raises:
         PatchError: They do.
     """
     if packed.endswith(bytes(_ZEROS)):
         raise damaged("its data end in zeros, as a copy that broke off leaves")
+    require_no_hole(packed)
+
+
+def require_no_hole(packed: bytes) -> None:
+    """Raise if packed pixels hold many zeros in a row.
+
+    Raises:
+        PatchError: They do.
+    """
+    if _SECTOR in packed:
+        raise damaged("a part of its data is nothing but zeros, as a broken disk leaves")
 
 
 def no_image(data: bytes) -> PatchError:

@@ -6,6 +6,7 @@ with its neighbours' bytes; so the table must say exactly what size and samples 
 
 import re
 import struct
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,8 +17,8 @@ from core.patches.patch import PATCH_SIZE_PX
 from core.patches.refusals import (
     damaged,
     not_read,
-    require_no_zeros_behind,
     require_patch_size,
+    require_whole,
     too_many_images,
     wrong_depth,
 )
@@ -59,6 +60,7 @@ _NEEDED: Final = frozenset({
 })  # fmt: skip
 NONE, JPEG, PACKBITS = 1, 7, 32773
 RGB, YCBCR = 2, 6
+_DEFLATE: Final = frozenset({8, 32946})
 _READABLE: Final = frozenset({NONE, 2, 3, 4, 5, JPEG, 8, PACKBITS, 32946, 34925, 50000})
 _COMPRESSIONS: Final = {
     6: "old-style JPEG",
@@ -202,10 +204,12 @@ def check_tiff(data: bytes) -> TiffFacts:
     if compression == PACKBITS:
         _check_packbits(data, parts, _expected_bytes(values))
     if compression == NONE and TILE_WIDTH not in values and _is_rgb(values):
-        _check_zeros(data, parts)
+        check_zeros(data, parts)
     if compression not in {NONE, JPEG}:
-        for offset, length in parts:
-            require_no_zeros_behind(data[offset : offset + length])
+        for (offset, length), whole in zip(parts, _expected_bytes(values), strict=True):
+            require_whole(data[offset : offset + length])
+            if compression in _DEFLATE:
+                _check_deflate(data[offset : offset + length], whole)
     described = file.text(tags.get(DESCRIPTION))
     if (stack := stacked(described)) > 1:
         raise too_many_images(str(stack))
@@ -321,23 +325,49 @@ def _uncovered() -> PatchError:
     return damaged("its strips or tiles do not cover it, so a part would be black or shifted")
 
 
-def _check_zeros(data: bytes, parts: Sequence[tuple[int, int]]) -> None:
+def check_zeros(data: bytes, parts: Sequence[tuple[int, int]]) -> None:
     """Refuse rows of zeros that begin or end in a pixel, or in a row where a copy breaks off.
 
-    Black of a picture begins and ends between two pixels, and softly where it does not.
+    Black of a picture begins and ends between two pixels, and softly where it does not. Beside
+    black, a colour that lacks a channel (pure red) seems to end in a pixel; the pixel on its
+    other side lacks the channel too then.
+
+    Args:
+        data: The whole file.
+        parts: Offset and bytes of pixels of three bytes each, in rows of 96.
+
+    Raises:
+        PatchError: There are such rows.
     """
     if _MANY_ZEROS not in data:  # a twentieth of the time that the pattern takes
         return
     for offset, length in parts:
         for run in _ZEROS.finditer(data, offset, offset + length):
-            for edge, beside in ((run.start(), run.start() - 3), (run.end(), run.end())):
-                within = (edge - offset) % (3 * PATCH_SIZE_PX)
-                broken = within % 3 or edge % _PAGE == 0
-                if within and broken and max(data[beside : beside + 3], default=0) >= _NOT_DARK:
+            for edge, side in ((run.start(), -1), (run.end(), 1)):
+                pixel, kept = offset + (edge - offset) // 3 * 3, (edge - offset) % 3
+                whole = pixel + 3 * side if kept or side < 0 else pixel
+                beside = data[max(whole, offset) : min(whole + 3, offset + length)]
+                lost = beside[kept:] if side < 0 else beside[:kept]
+                broken = any(lost) if kept else edge % _PAGE == 0
+                in_a_row = (edge - offset) % (3 * PATCH_SIZE_PX)
+                if in_a_row and broken and max(beside, default=0) >= _NOT_DARK:
                     raise damaged(
                         f"{run.end() - run.start():,} bytes of its pixels are zeros from within a "
                         "row on, as a copy that broke off leaves"
                     )
+
+
+def _check_deflate(packed: bytes, whole: int) -> None:
+    """A decoder stops once it has its pixels, and never comes to the checksum behind them."""
+    unpacker = zlib.decompressobj()
+    try:
+        found = len(unpacker.decompress(packed, whole + 1))
+        if found == whole and not unpacker.eof:
+            unpacker.decompress(unpacker.unconsumed_tail, 1)
+    except zlib.error as error:
+        raise damaged(f"its pixels cannot be unpacked: {error}") from None
+    if found < whole or not unpacker.eof:
+        raise damaged("its pixels unpack to another size")
 
 
 def _check_packbits(data: bytes, parts: Sequence[tuple[int, int]], expected: Sequence[int]) -> None:

@@ -89,9 +89,12 @@ def read_table(file: Path, *, name: str = "", required: Sequence[str] = ()) -> T
     """
     name = name or file.name
     try:
-        if file.stat().st_size > MAX_TABLE_BYTES:
+        size = file.stat().st_size
+        if not file.is_file():
+            raise SourceError(f"{name} is no file (a folder or a pipe). Name the table itself.")
+        if size > MAX_TABLE_BYTES:
             raise SourceError(
-                f"{name} has {file.stat().st_size / 2**20:,.0f} MiB; a table has at most "
+                f"{name} has {size / 2**20:,.0f} MiB; a table has at most "
                 f"{MAX_TABLE_BYTES // 2**20} MiB. Split it."
             )
         data = file.read_bytes()

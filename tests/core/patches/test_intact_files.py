@@ -441,6 +441,35 @@ def test_black_of_a_picture_is_never_called_damaged() -> None:
                 assert np.array_equal(decoded.image_rgb_u8, picture)
 
 
+@pytest.mark.parametrize("colour", [(255, 0, 0), (255, 128, 0), (0, 0, 255), (0, 200, 255)])
+@pytest.mark.parametrize("form", ["TIFF", "BMP"])
+def test_a_colour_that_lacks_a_channel_ends_whole_beside_black(
+    colour: tuple[int, int, int], form: str
+) -> None:
+    drawn = np.zeros((96, 96, 3), np.uint8)
+    drawn[30:60] = colour
+    np.testing.assert_array_equal(decode_patch(saved(drawn, form)).image_rgb_u8, drawn)
+
+
+def test_a_hole_in_a_bmp_or_in_packed_pixels_is_refused() -> None:
+    image = np.random.default_rng(1).integers(90, 250, (96, 96, 3), np.uint8)
+    for data, size in (
+        (saved(image, "BMP"), 4096),
+        (saved(image, "WEBP", lossless=True), 512),
+        (by_tifffile(image, photometric="rgb", compression="zlib"), 512),
+    ):
+        with pytest.raises(PatchError, match="damaged or cut off"):
+            decode_patch(data[:9001] + bytes(size) + data[9001 + size :])
+
+
+def test_deflated_pixels_are_checked_against_their_checksum() -> None:
+    data = bytearray(by_tifffile(ramp(), photometric="rgb", compression="zlib"))
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        data[file.pages[0].dataoffsets[0] + file.pages[0].databytecounts[0] - 1] ^= 1
+    with pytest.raises(PatchError, match="incorrect data check"):
+        decode_patch(bytes(data))
+
+
 def test_pixels_in_the_header_are_refused() -> None:
     shifted = tiff_of(ramp(), {273: (LONG, [108])})
     assert decode_plain(shifted) is None

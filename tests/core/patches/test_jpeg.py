@@ -1,6 +1,7 @@
 """JPEGs that lack a part of their picture, and JPEGs in TIFFs whose tag says other colours."""
 
 import struct
+from collections.abc import Callable
 
 import imagecodecs
 import numpy as np
@@ -41,6 +42,34 @@ def test_a_jpeg_that_ends_early_is_refused_though_it_has_an_end(share: float, fo
     cut = jpeg[: begin + 20 + int((len(jpeg) - begin - 40) * share)].rstrip(b"\xff") + END
     with pytest.raises(PatchError, match="damaged or cut off"):
         decode_patch(in_tiff(cut, 6) if "TIFF" in form else cut)
+
+
+def carried_as_text(jpeg: bytes) -> bytes:
+    """What a transfer in text mode makes of a file."""
+    return jpeg.replace(b"\n", b"\r\n")
+
+
+def with_a_lost_sector(jpeg: bytes) -> bytes:
+    middle = (jpeg.find(b"\xff\xda") + len(jpeg)) // 2
+    return jpeg[:middle] + bytes(512) + jpeg[middle + 512 :]
+
+
+@pytest.mark.parametrize("break_it", [carried_as_text, with_a_lost_sector])
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 2}])
+def test_a_jpeg_with_a_damaged_part_is_refused_though_a_decoder_paints_it(
+    break_it: Callable[[bytes], bytes], options: dict[str, int]
+) -> None:
+    broken = break_it(saved(PATCH, "JPEG", quality=90, **options))
+    with pytest.raises(PatchError, match="damaged or cut off"):
+        decode_patch(broken)
+
+
+def test_zeros_beside_the_picture_make_no_jpeg_worse() -> None:
+    padding = b"\xff\xe1" + struct.pack(">H", 3002) + bytes(3000)
+    flat = saved(np.full((96, 96, 3), 255, np.uint8), "JPEG", optimize=True)
+    for jpeg in (JFIF, flat):
+        found = decode_patch(jpeg[:2] + padding + jpeg[2:-2] + padding + END + bytes(999) + jpeg)
+        np.testing.assert_array_equal(found.image_rgb_u8, independent(jpeg))
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}])

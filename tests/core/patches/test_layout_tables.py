@@ -1,6 +1,8 @@
 """Tables of a data set under other names, in other forms and beside each other: read, or told."""
 
 import gzip
+import hashlib
+import os
 import struct
 import zipfile
 from collections.abc import Callable
@@ -10,9 +12,10 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from core.errors import SourceError
-from core.patches import open_source
+from core.patches import Patch, open_source
 from tests.toys import noise_patches, write_patches
 
 IDS = ("00000", "00001", "00002", "12345")
@@ -55,6 +58,24 @@ def test_a_declared_split_is_read_in_any_form_and_capitals(
     table = gzip.compress(text.encode()) if name.endswith("gz") else text.encode()
     root = folder(tmp_path / "set", train_labels__csv=LABELS, **{name: table})
     assert [part for *_, part in facts(place(root))] == ["train", "val", "test", "test"]
+
+
+@pytest.mark.parametrize("place", [lambda root: root, packed], ids=["folder", "zip"])
+def test_a_layout_in_capitals_is_the_same_layout(
+    tmp_path: Path, place: Callable[[Path], Path]
+) -> None:
+    root = folder(tmp_path / "set", TRAIN_LABELS__CSV=LABELS)
+    (root / "train").rename(root / "TRAIN")
+    assert [(label, part) for _, label, _, part in facts(place(root))] == [
+        *((0, "train"), (1, "train"), (0, "train"), (1, "train"))
+    ]
+
+
+def test_a_pipe_in_the_place_of_a_table_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    root = folder(tmp_path / "set", train_labels__csv=LABELS)
+    os.mkfifo(root / "split.csv")
+    with pytest.raises(SourceError, match="a pipe"):
+        open_source(root)
 
 
 def test_labels_in_parquet_are_labels(tmp_path: Path) -> None:
@@ -212,3 +233,52 @@ def test_rows_that_were_never_written_are_told_as_that(tmp_path: Path) -> None:
         found = [getattr(source.read(row), "reason", "") for row in range(6)]
     assert found[:4] == [""] * 4
     assert all("none were ever written" in reason for reason in found[4:])
+
+
+def listed(root: Path, paths: list[str], here: list[str]) -> tuple[list[int | None], str]:
+    """Which of the files here each path of a table is read as, and what is said of it."""
+    for image, path in zip(noise_patches(len(here)), here, strict=True):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(root / path)
+    (root / "list.csv").write_text("\n".join(["path", *paths]))
+    own = [hashlib.sha256((root / path).read_bytes()).hexdigest() for path in here]
+    with open_source(root / "list.csv") as source:
+        digests = [source.read(row).sha256 for row in range(len(source))]
+        return [own.index(one) if one else None for one in digests], " ".join(source.notes)
+
+
+@pytest.mark.parametrize(
+    ("path", "here", "read"),
+    [
+        ("C:\\d\\tumor\\1.tif", ["set A/tumor/1.tif", "set A/normal/1.tif"], 0),
+        ("C:\\d\\tumor\\1.tif", ["1.tif", "b/tumor/1.tif"], 1),
+        ("/home/x/tumor/1.tif", ["tumor/1.tif", "copy/tumor/1.tif"], 0),
+        ("/home/x/1.tif", ["a/1.tif", "b/1.tif"], None),
+        ("/home/x/1.tif", ["a/2.tif"], None),
+        ("/home/../1.tif", ["1.tif"], None),
+    ],
+)
+def test_a_path_of_another_machine_is_the_file_that_ends_most_like_it(
+    tmp_path: Path, path: str, here: list[str], read: int | None
+) -> None:
+    found, said = listed(tmp_path, [path], here)
+    assert found == [read]
+    assert ("matched by the ending" in said) is (read is not None)
+    assert ("may be of more than one file here" in said) is (here == ["a/1.tif", "b/1.tif"])
+
+
+def test_a_hole_in_stored_hdf5_rows_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "x.h5"
+    with h5py.File(file, "w") as out:
+        out["x"] = np.random.default_rng(1).integers(90, 250, (4, 96, 96, 3), np.uint8)
+        begin = out["x"].id.get_offset()
+    data = bytearray(file.read_bytes())
+    data[begin + 40_001 : begin + 44_097] = bytes(4096)
+    file.write_bytes(data)
+    with open_source(file) as source:
+        assert [isinstance(source.read(row), Patch) for row in range(4)] == [
+            True,
+            False,
+            True,
+            True,
+        ]
