@@ -102,7 +102,6 @@ TABLES: Final = {
     "splits": "kind, a, b, detail, count, of. common-slide: slide a is in the splits `detail`; "
     "crossing: `count` pairs of kind `detail` between splits a and b; touched: `count` patches of "
     "split a, `of` all, have relatives in another",
-    "embedding": "row, x, y, share_x, share_y, method: readable patches on two axes",
     "scores": "id, sha256, prob_tumour, predicted_label (null: grey zone), out_of_fold (whether "
     "no score is of a model trained on its patch); x, y, share_x, share_y: the patch on the two "
     "main axes of the network's features, NaN where they are not known",

@@ -35,7 +35,6 @@ STEPS: Final = (
     "relations",
     "splits",
     "statistics",
-    "embedding",
     "labels",
     "report",
 )
@@ -68,7 +67,6 @@ class Skip(StrEnum):
     NO_SIGNATURES = "no-signatures"
     NO_RELATIONS = "no-relations"
     NO_SPLITS = "no-splits"
-    TOO_FEW = "too-few"
     ONE_CLASS = "one-class"
 
     @property
@@ -82,7 +80,6 @@ _REASONS: Final = {
     Skip.NO_SIGNATURES: "the patches were measured without signatures",
     Skip.NO_RELATIONS: "related patches were not searched",
     Skip.NO_SPLITS: "the data names no splits",
-    Skip.TOO_FEW: "fewer than three patches can be read",
     Skip.ONE_CLASS: "the data has no labels of both classes",
 }
 _WRITTEN: Final = {skip.value: skip for skip in Skip} | {

@@ -19,7 +19,7 @@ from core.audit.relations.related import related_patches
 from core.audit.relations.splits import split_table
 from core.audit.report import write_report
 from core.audit.scores import aligned, scores_of
-from core.audit.summaries import associations, balance, embedding_table
+from core.audit.summaries import associations, balance
 from core.command_line import Bars, say
 from core.errors import RunError, what_differs
 from core.files import write_json
@@ -127,7 +127,6 @@ class _Run:
             "relations": self._relations,
             "splits": self._splits,
             "statistics": self._statistics,
-            "embedding": self._embedding,
             "labels": self._labels,
             "report": self._report,
         }
@@ -201,10 +200,6 @@ class _Run:
     def _statistics(self, audit: Audit) -> Result:
         table = associations(audit.patches, self.tell, self.watch.should_stop)
         return None if table is None else {"associations": table}
-
-    def _embedding(self, audit: Audit) -> Result:
-        table = embedding_table(audit.patches)
-        return Skip.TOO_FEW if table is None else {"embedding": table}
 
     def _labels(self, audit: Audit) -> Result:
         scores = audit.table("scores")

@@ -5,8 +5,9 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
 
-from core.audit.summaries import main_axes
 from core.errors import Fault, SourceError
 from core.patches import PatchSource, can_be_judged
 from core.patches.source import SelectedSource
@@ -149,5 +150,15 @@ def judge(
         batches.close()
     if len(places) < 3:
         return score_table(found)
-    axes = main_axes(np.concatenate(features)).set_axis(places).reindex(range(len(found)))
+    axes = _main_axes(np.concatenate(features)).set_axis(places).reindex(range(len(found)))
     return score_table(found, axes)
+
+
+def _main_axes(values: NDArray[np.float32]) -> pd.DataFrame:
+    """Return x, y, share_x, share_y of rows of values (N, F) on their two main axes, N >= 3."""
+    pca = PCA(n_components=2, svd_solver="covariance_eigh").fit(values)
+    xy = pca.transform(values).astype(np.float32)
+    share = pca.explained_variance_ratio_
+    return pd.DataFrame(
+        {"x": xy[:, 0], "y": xy[:, 1], "share_x": float(share[0]), "share_y": float(share[1])}
+    )

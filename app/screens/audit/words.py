@@ -16,7 +16,6 @@ STEPS: Final = {
     "relations": "Looking for duplicates and overlaps",
     "splits": "Checking the splits for leaks",
     "statistics": "Comparing classes and slides",
-    "embedding": "Drawing the map of patches",
     "network": "Scoring the patches",
     "labels": "Looking for doubtful labels",
     "report": "Writing the report",
@@ -115,7 +114,7 @@ SCORE_NOW: Final = (
     "as fast as scoring a batch."
 )
 NO_SCORED_BATCH: Final = "No scored batch of yours holds any of these patches."
-NO_FEATURES: Final = "Adds a map of the network's features, and colours for score and error."
+NO_FEATURES: Final = "Draws the map: patches that look alike to the network lie together."
 NO_DATA_SET: Final = (
     "No data set yet.",
     "Choose one above, or open the drawn samples to see what this page shows.",
@@ -173,13 +172,10 @@ PAIRS: Final = (
 MOVED: Final = "It is missing, or it has changed since it was checked."
 LABEL_CENTRE: Final = "96 × 96 px; the label refers only to the outlined centre (32 × 32 px)."
 NO_PATCH: Final = ("No patch.", "None matches these filters.")
-LASSO: Final = "Drag a lasso around points to see their patches; double-click to clear."
-MAPS: Final = {
-    "Network features": " Neighbouring points look alike to the network; two axes cannot show "
-    "everything.",
-    "Colour and stain": " Neighbouring points have similar colours and stains; two axes cannot "
-    "show everything.",
-}
+LASSO: Final = (
+    "Drag a lasso around points to see their patches; double-click to clear. Neighbouring points "
+    "look alike to the network; two axes cannot show everything."
+)
 DOWNLOADS: Final = (
     "The downloads contain all {measures} measures, {quality} of them for quality, and {flags} "
     "quality flags at the current limits."
