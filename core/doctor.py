@@ -41,13 +41,7 @@ class Grade(StrEnum):
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at.
-
-    Attributes:
-        name: What.
-        level: How it ended.
-        detail: What was found, and what to do.
-    """
+    """One thing that was looked at."""
 
     name: str
     level: Grade

@@ -36,12 +36,7 @@ _ALLOWED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody at the app.
-
-    Attributes:
-        name: As it stands in the record.
-        role: What they may do.
-    """
+    """Somebody at the app."""
 
     name: str
     role: Role = Role.READER

@@ -166,10 +166,6 @@ class Settings:
 def resolved_below(text: str, roots: tuple[Path, ...]) -> Path:
     """Return a path with every link in it followed, if it lies at or below one of the roots.
 
-    Args:
-        text: Path as a user typed it.
-        roots: Resolved folders.
-
     Raises:
         SourceError: It does not.
     """

@@ -12,11 +12,7 @@ _NAMED_BY_PAGE: Final = "named-by-page"
 
 
 def arrive(page: str) -> None:
-    """Follow the browser: what the open page had in its URL and has no more was gone back from.
-
-    Args:
-        page: The page that is drawn next.
-    """
+    """Follow the browser: what the open page had in its URL and has no more was gone back from."""
     if st.session_state.get(_PAGE) == page:
         for name in st.session_state[_NAMED_BY_PAGE] - set(st.query_params):
             st.session_state.pop(name, None)

@@ -85,11 +85,7 @@ class Finished:
 
 @dataclass(frozen=True, eq=False)
 class UnderWay:
-    """Logits that an engine works on.
-
-    Attributes:
-        wait: Waits for them, however often it is called.
-    """
+    """Logits that an engine works on; `wait` may be called more than once."""
 
     wait: Callable[[], Finished]
 

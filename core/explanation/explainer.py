@@ -67,14 +67,7 @@ class Explanation:
 
 
 class Explainer:
-    """A classifier with a method, a layer and a target.
-
-    Attributes:
-        classifier: Whose decisions are explained.
-        method: How maps are made.
-        layer: The layer whose activations are weighed.
-        target: What positive values speak for.
-    """
+    """A classifier with a method, a layer and a target."""
 
     def __init__(
         self,

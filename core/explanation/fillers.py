@@ -238,10 +238,6 @@ def choose_donors(source: PatchSource, rows: Sequence[ScoreRow]) -> DonorPool | 
     the lowest scores below 0.1 that are not labelled tumour, at least four fifths of them tissue,
     at most 40. Without labels it is the model that calls them tumour-free, in the centre; their
     ring may hold some.
-
-    Args:
-        source: The patches.
-        rows: Their scores, in the order of the source.
     """
     low = sorted(
         (score, position)

@@ -15,14 +15,7 @@ from core.scoring import Classifier, ScoreRow
 
 @dataclass(frozen=True, eq=False)
 class BatchRows:
-    """A batch as one run of the page sees it.
-
-    Attributes:
-        store: Of the batch.
-        job: The batch.
-        rows: All that there are by now.
-        classifier: The current model; None without one.
-    """
+    """A batch as one run of the page sees it."""
 
     store: JobStore
     job: Job

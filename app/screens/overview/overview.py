@@ -99,14 +99,7 @@ def by_the_card(settings: Settings, whole: DeltaGenerator) -> "ByTheCard | None"
 
 @dataclass(frozen=True)
 class ByTheCard:
-    """What is drawn of a model that may not be open yet.
-
-    Attributes:
-        card: Its card.
-        point: The operating point in force.
-        strip: Where its numbers stand in a row.
-        technical: Where its details go.
-    """
+    """What is drawn of a model that may not be open yet."""
 
     card: Card
     point: OperatingPoint

@@ -30,14 +30,7 @@ _ROC_PX: Final = 240
 
 @dataclass(frozen=True)
 class Stat:
-    """A number with its name.
-
-    Attributes:
-        label: What it is.
-        value: As it is to be shown.
-        note: A line below it.
-        tone: Which colour marks it.
-    """
+    """A number with its name."""
 
     label: str
     value: str
