@@ -23,7 +23,7 @@ _BETWEEN_MM: Final = 2.0
 _GAP_MM: Final = 5.0
 _COUNT_WIDTHS: Final = (30, 13, 16, 16, 16, 19, 34, 30)
 _COUNT_ALIGN: Final = ("LEFT", *["RIGHT"] * 5, "LEFT", "LEFT")
-_TABLE_WIDTHS: Final = (8, 58, 30, 26, 30, 19, 12)
+_TABLE_WIDTHS: Final = (8, 55, 30, 26, 30, 22, 12)
 _TABLE_ALIGN: Final = ("RIGHT", *["LEFT"] * 5, "RIGHT")
 _Pictures = Callable[[str], ImageU8]
 

@@ -41,8 +41,7 @@ class ReportMaps:
         return (
             f"{shown.method} at {shown.layer} of {shown.model_id} ({self.engine}), each on its own "
             "scale: yellow raised the score most, the line lies at half of the highest value. A "
-            "map is not a "
-            "finding."
+            "map is not a finding."
         )
 
 

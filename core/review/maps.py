@@ -97,7 +97,8 @@ def _place(explanation: Explanation) -> list[str]:
     return [
         f"{centre.share:.0%} of the {what} lies in the centre; {centre.expected_share:.0%} would "
         f"by area. Its strongest place lies {where} the centre.",
-        "A cell has seen more than its own square, so this does not prove which part decided.",
+        "Each square of the map has seen tissue beyond itself, so this does not prove which part "
+        "decided.",
     ]
 
 

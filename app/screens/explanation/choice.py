@@ -88,6 +88,6 @@ def way_in_url(explainer: Explainer) -> dict[str, str]:
 
 
 def way_in_words(explainer: Explainer) -> str:
-    """Return method and cells of an explainer."""
+    """Return method and grid of an explainer."""
     rows, columns = explainer.layer.grid
-    return f"{METHODS[explainer.method]} at {rows} × {columns} cells"
+    return f"{METHODS[explainer.method]} at {rows} × {columns} squares"

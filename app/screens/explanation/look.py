@@ -69,5 +69,5 @@ def scale_bar(target: Target, most: str, whose: str, style: OverlayStyle) -> str
         f'<div class="nl-scale"><img alt="Colours from nothing to {high}" '
         f'src="data:image/png;base64,{base64.b64encode(bar).decode()}">'
         f"<div><span>0</span><span>{most}{high}</span></div>"
-        f"logits per cell · {escape(whose)}</div>"
+        f"logits per square · {escape(whose)}</div>"
     )

@@ -22,7 +22,7 @@ OTHER_MODEL: Final = (
 LEFT_OUT: Final = "Explains the {shown:,} highest-scoring patches; {more:,} others are left out."
 METHOD_HELP: Final = (
     "Grad-CAM weighs the network's last map by its gradients and estimates. Exact CAM divides the "
-    "score exactly among the cells of the last map, which see more than their own square. "
+    "score exactly among the squares of the last map, each of which has seen tissue beyond itself. "
     "Replacement puts tissue from other patches into each of nine squares and scores the patch "
     "again: it measures."
 )
@@ -36,7 +36,8 @@ MEASURED_SCALE: Final = "one scale for every patch: full colour changes the odds
 COMMON_SCALE: Final = "one scale for all patches here"
 BOX_HELP: Final = "The centre 32 × 32 px is the only region that the question is about."
 SMOOTH_HELP: Final = (
-    "Blends the cells. When off, the map shows the actual cells: the network has no finer detail."
+    "Blends the map's squares. When off, it shows them as they are: the network has no finer "
+    "detail."
 )
 ZOOM_HELP: Final = "Enlarges the patch smoothly instead of in squares."
 SHARED_HELP: Final = "Draws all maps on one scale, so that they can be compared."
@@ -103,7 +104,7 @@ DECISIVE: Final = {
     Decisive.NO_CALL: ("No call", "Not called tumour, so there is no call to change."),
 }
 LARGE_CELLS: Final = (
-    "Each cell of a map has seen more than its own square: the test below is the stronger measure."
+    "Each square of a map has seen tissue beyond itself: the test below is the stronger measure."
 )
 NO_POSITIVE: Final = "Nothing in the map is evidence for it."
 SQUARES: Final = (

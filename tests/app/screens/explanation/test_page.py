@@ -146,7 +146,7 @@ def test_the_gallery_says_what_its_colours_mean(open_page: OpenPage) -> None:
     assert words.NOT_A_FINDING in unescape(said)
     next(found for found in page.toggle if found.label == "One scale for all").set_value(True).run()
     assert words.COMMON_SCALE in html(page)
-    assert "logits per cell" in html(page)
+    assert "logits per square" in html(page)
 
 
 @pytest.mark.usefixtures("done")
