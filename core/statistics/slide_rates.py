@@ -69,8 +69,8 @@ def slide_rate(hits: ArrayLike, trials: ArrayLike) -> Measured:
     notes: tuple[str, ...] = ()
     if informative < FEW_INFORMATIVE_SLIDES:
         notes = (
-            f"Only {informative} slides hold hits, or misses: the interval hangs on them "
-            f"(fewer than {FEW_INFORMATIVE_SLIDES}).",
+            f"Only {informative} slides have hits, or misses; with fewer than "
+            f"{FEW_INFORMATIVE_SLIDES} the interval is itself uncertain.",
         )
     return Measured(
         float(bounds.value),

@@ -42,8 +42,7 @@ CENTRE_ONLY: Final = (
 )
 WHO: Final = (
     "Who is reading?",
-    "Every verdict is recorded under a name. Nobody checks the name you type; where readers must "
-    "be identified, the operator can set up a login.",
+    "Every verdict is recorded under a name. Nobody checks the name you type.",
 )
 BAD_NAME: Final = "Enter a name with visible characters."
 LOOKING: Final = "Looking at the input … {done:,} read"
