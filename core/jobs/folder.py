@@ -430,10 +430,7 @@ class JobFolder:
         if known.contradictions:
             raise SourceError(f"{known.contradictions[0]} Write the names of the files here.")
         if not any(known.of(row.id, row.path) for row in rows):
-            raise SourceError(
-                f"None of the {len(known.rows):,} ids of {shown_path(name)} is of a patch in this "
-                "batch. The column id must hold the file names."
-            )
+            raise SourceError(f"{known.of_no_patch()} The column id must hold the file names.")
         self.require_writable()
         with replacing(self.added_labels(job)) as temporary:
             temporary.write_bytes(data)

@@ -72,6 +72,8 @@ class ZipSource(PatchSource):
         except SourceError:
             raise
         except Exception as error:  # noqa: BLE001 - a hostile archive fails in any way
+            if not archive.stat().st_size:
+                raise SourceError(f"{self.name} is empty (0 bytes). Copy it again.") from None
             raise SourceError(
                 f"{self.name} is not a readable ZIP ({in_a_line(error)}). "
                 "Make the archive again, without splitting it."

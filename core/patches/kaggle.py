@@ -130,8 +130,8 @@ class KaggleData:
                 *(unmet if nothing else ()),
                 *slides.contradictions,
                 *splits.contradictions,
-                *_of_no_patch(SLIDES_CSV, slides, entries),
-                *_of_no_patch(SPLIT_CSV, splits, entries),
+                *_of_no_patch(slides, entries),
+                *_of_no_patch(splits, entries),
             ),
         )
 
@@ -207,10 +207,10 @@ def _ambiguous(files: Mapping[str, Sequence[str]]) -> Iterator[str]:
 
 
 def _of_no_patch(
-    name: str, known: KnownById, entries: Sequence[tuple[PatchEntry, str | None]]
+    known: KnownById, entries: Sequence[tuple[PatchEntry, str | None]]
 ) -> Iterator[str]:
     if known.rows and not any(known.of(entry.id, entry.path) for entry, _ in entries):
-        yield f"None of the {len(known.rows):,} ids of {name} is of a patch here."
+        yield known.of_no_patch()
 
 
 def _partly_listed(

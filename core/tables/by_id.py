@@ -208,6 +208,12 @@ class KnownById:
             f"({self.key_of(found[0], '')} is {found[0]}); matched.",
         )
 
+    def of_no_patch(self) -> str:
+        """Return that none of its ids is of a patch here, or that it lists none."""
+        if not self.rows:
+            return f"{self.name} lists no patch below its first line."
+        return f"None of the {len(self.rows):,} ids of {self.name} is of a patch here."
+
     def of(self, patch_id: str, path: str) -> Mapping[str, str]:
         """Return what is known of a patch, nothing if it is not listed."""
         key = self.key_of(patch_id, path)

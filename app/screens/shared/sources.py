@@ -156,7 +156,8 @@ def path_on_server(settings: Settings, caption: str, button: str, *, key: str) -
     st.caption(caption.format(roots=", ".join(f"`{root}`" for root in settings.server_roots)))
     with st.form(key, border=False):
         text = st.text_input("Path", placeholder=f"{settings.server_roots[0]}/…")
-        return text if st.form_submit_button(button, icon=":material/folder_open:") else None
+        pressed = st.form_submit_button(button, icon=":material/folder_open:")
+        return text.strip() or None if pressed else None
 
 
 def labels_field(name: str, keep: Callable[[str, bytes], None]) -> None:

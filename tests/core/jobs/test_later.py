@@ -48,8 +48,10 @@ def test_labels_that_are_added_later_win(
     rows = store.rows(job)
     assert [row.label for row in rows] == [1, 1, None, None, 0]
     assert [row.slide for row in rows] == [None, "s1", None, None, "s2"]
-    with pytest.raises(SourceError, match="is of a patch in this batch"):
+    with pytest.raises(SourceError, match=r"None of the 1 ids of other\.csv is of a patch here"):
         store.add_labels(job, "other.csv", b"id,label\nelsewhere,1\n")
+    with pytest.raises(SourceError, match=r"head\.csv lists no patch"):
+        store.add_labels(job, "head.csv", b"id,label\n")
 
 
 def test_another_point_changes_calls_without_the_network(

@@ -138,6 +138,9 @@ def test_what_is_no_zip_is_refused(tmp_path: Path) -> None:
     (tmp_path / "no.zip").write_bytes(b"PK but no")
     with pytest.raises(SourceError, match="not a readable ZIP"):
         open_source(tmp_path / "no.zip")
+    (tmp_path / "nothing.zip").touch()
+    with pytest.raises(SourceError, match=r"nothing\.zip is empty \(0 bytes\)"):
+        open_source(tmp_path / "nothing.zip")
 
 
 def pcam_file(folder: Path, split: str, images: np.ndarray, labels: np.ndarray) -> Path:
