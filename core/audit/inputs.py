@@ -140,7 +140,11 @@ def with_tables(
         notes += known.notes + known.contradictions[len(own.contradictions) :]
     everything = KnownById(told)
     by_folder = not any("label" in row for row in told.values())
-    source.entries = [_told(entry, everything, by_folder) for entry in source.entries]
+    by_path = told_by_folders([entry.path for entry in source.entries])
+    source.entries = [
+        _told(entry, everything, label if by_folder else None, split)
+        for entry, (label, split) in zip(source.entries, by_path, strict=True)
+    ]
     faults += [("mended", source.name, "", note) for note in notes]
     return Inputs(source, fault_table(faults))
 
@@ -163,12 +167,12 @@ def _tables(source: PatchSource | None, files: Sequence[NamedFile]) -> Iterator[
             yield shown_path(name), table
 
 
-def _told(entry: PatchEntry, known: KnownById, by_folder: bool) -> PatchEntry:
-    label, split = told_by_folders(entry.path)
+def _told(entry: PatchEntry, known: KnownById, label: int | None, split: str | None) -> PatchEntry:
+    """An entry with what tables know of it, else itself, else its folders."""
     row = known.of(entry.id, entry.path)
     if "label" in row:
         label = parse_label(row["label"], "the table")
-    elif not by_folder or entry.label is not None:
+    elif entry.label is not None:
         label = entry.label
     return replace(
         entry,

@@ -65,6 +65,11 @@ def _behind_scan(data: bytes, position: int) -> int:
     return len(data.rstrip(b"\0"))
 
 
+def has_end(data: bytes) -> bool:
+    """Return whether the mark of its end follows the last scan; zeros decode to grey without it."""
+    return data.find(END, data.rfind(b"\xff\xda")) >= 0
+
+
 def check_jpeg(data: bytes) -> None:
     """Refuse a JPEG of another depth, of a kind that is not read, or of which a part is missing.
 

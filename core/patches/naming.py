@@ -1,5 +1,6 @@
 """Names of inputs: which count as inputs, and how hostile text is made safe to show."""
 
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -30,6 +31,7 @@ _KEPT_END: Final = 512
 _SPLITS: Final = frozenset({"train", "valid", "val", "validation", "test"})
 _NO_TUMOUR: Final = ("0", "normal", "negative", "no_tumor", "no_tumour", "non_tumor", "non_tumour")
 _TUMOUR: Final = ("1", "tumor", "tumour", "positive", "metastasis")
+_BOTH: Final = frozenset({"0", "1"})
 _LABELS: Final = {**dict.fromkeys(_NO_TUMOUR, 0), **dict.fromkeys(_TUMOUR, 1)}
 
 
@@ -63,12 +65,28 @@ def suffix_of(path: str) -> str:
     return PurePosixPath(path).suffix.lower()
 
 
-def told_by_folders(path: str) -> tuple[int | None, str | None]:
-    """Return the label and the split that the folders of a path name, None where they do not."""
-    folders = [part.lower().replace("-", "_") for part in PurePosixPath(path).parts[:-1]]
-    labels = [_LABELS[name] for name in folders if name in _LABELS]
-    splits = [name for name in folders if name in _SPLITS]
-    return labels[-1] if labels else None, splits[0] if splits else None
+def told_by_folders(paths: Sequence[str]) -> list[tuple[int | None, str | None]]:
+    """Return the label and the split that the folders of each path name, None where they do not.
+
+    The numbers 0 and 1 are labels where both are, and no other number is, so far above the files;
+    else they count slides, folds or patients.
+    """
+    folders = [PurePosixPath(path.lower().replace("-", "_")).parts[-2::-1] for path in paths]
+    numbers: dict[int, set[str]] = {}
+    for names in folders:
+        for place, name in enumerate(names):
+            if name.isdecimal():
+                numbers.setdefault(place, set()).add(name)
+    told: list[tuple[int | None, str | None]] = []
+    for names in folders:
+        labels = (
+            _LABELS[name]
+            for place, name in enumerate(names)
+            if name in _LABELS and (name not in _BOTH or numbers[place] == _BOTH)
+        )
+        splits = [name for name in names if name in _SPLITS]
+        told.append((next(labels, None), splits[-1] if splits else None))
+    return told
 
 
 def require_patch_suffix(path: str) -> None:

@@ -3,6 +3,8 @@
 import threading
 import warnings
 from collections import OrderedDict
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +14,7 @@ from PIL import Image, UnidentifiedImageError
 
 from core.errors import Fault, PatchError, SourceError, why
 from core.patches import ImageU8
+from core.patches.jpeg import has_end
 from core.slides.slide_file import Level, SlideFile, on_white, padded
 from core.slides.spacing import ClaimedSpacing, tiff_spacing
 
@@ -33,9 +36,12 @@ _KNOWN: Final = {
 """Photometric interpretation and samples per pixel of what can be read in parts."""
 _JPEG: Final = (tifffile.COMPRESSION.JPEG, tifffile.COMPRESSION.OJPEG)
 _MULTIPLIED: Final = tifffile.EXTRASAMPLE.ASSOCALPHA
-_KNOWN_MODES: Final = frozenset({"L", "LA", "RGB", "RGBA", "P", "PA", "CMYK", "YCbCr"})
+_FORMATS: Final = ("PNG", "JPEG", "TIFF")
+"""What such a name may hold; other formats that the library knows call other programs."""
+_KNOWN_MODES: Final = frozenset({"L", "LA", "RGB", "RGBA", "P", "PA"})
 _CLEAR_MODES: Final = frozenset({"LA", "RGBA", "PA"})
 _ORIENTATION: Final = 274
+_PAGES: Final = 32
 _TURNED: Final = "its rows are stored turned or mirrored (orientation {})"
 """Programs that show outlines over a region differ in whether they turn it."""
 _SAVE_AGAIN: Final = "Save it as a tiled TIFF (8-bit RGB)."
@@ -55,12 +61,16 @@ class FlatPicture(SlideFile):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of sizes and metadata; what fails is an error
-                picture = Image.open(path)
+                picture = Image.open(path, formats=_FORMATS)
             with picture:
                 self.format = picture.format or "picture"
                 dots = picture.info.get("dpi", (0, 0))
                 if picture.mode not in _KNOWN_MODES:
                     raise ValueError(f"found {picture.mode} pixels; expected 8-bit colours")
+                if self.format == "JPEG" and not has_end(path.read_bytes()):
+                    raise ValueError("its end is missing, so a part of it would be grey")
+                if (images := getattr(picture, "n_frames", 1)) > 1:
+                    raise ValueError(f"it holds {images} images, and a region is one")
                 if (turned := picture.getexif().get(_ORIENTATION, 1)) != 1:
                     raise ValueError(_TURNED.format(turned))
                 if picture.mode in _CLEAR_MODES or "transparency" in picture.info:
@@ -140,6 +150,8 @@ class FlatTiff(SlideFile):
         sides = [int(side) for side in (*page.chunks[:2], page.imagewidth, page.imagelength)]
         if min(sides) < 1:
             raise ValueError("a side of it, or of its strips, has no pixels")
+        if larger_behind(self._file):
+            raise ValueError("a picture behind the first is larger: which is the slide?")
         strip = int(np.prod(page.chunks)) if not page.is_memmappable else 0
         if strip > _LARGEST_STRIP_BYTES:
             raise ValueError(f"its strips hold {strip / 2**30:.1f} GiB each")
@@ -207,6 +219,19 @@ class FlatTiff(SlideFile):
     def close(self) -> None:
         """Release the file."""
         self._file.close()
+
+
+def larger_behind(file: tifffile.TiffFile) -> bool:
+    """Return whether one of the next pages of a TIFF has more pixels than the first.
+
+    Only the first few are looked at, as far as they are whole; a file can hold very many.
+    """
+    first: Any = file.pages[0]
+    with suppress(Exception):
+        for page in islice(file.pages, 1, _PAGES):
+            if page.imagewidth * page.imagelength > first.imagewidth * first.imagelength:
+                return True
+    return False
 
 
 def _claimed(page: Any) -> ClaimedSpacing:  # noqa: ANN401 - tifffile's page

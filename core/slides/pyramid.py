@@ -13,6 +13,7 @@ import tifffile
 
 from core.errors import Fault, PatchError, SourceError
 from core.patches import ImageU8
+from core.slides.flat import larger_behind
 from core.slides.slide_file import Level, SlideFile, on_white
 from core.slides.spacing import ClaimedSpacing, tiff_spacing
 
@@ -20,6 +21,9 @@ _CACHE_BYTES: Final = 128 * 1024 * 1024
 _LARGEST_TILE_PX: Final = 8192 * 8192
 _GENERIC: Final = "generic-tiff"
 _UPRIGHT: Final = 1
+_COLOURS: Final = frozenset(
+    {tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.RGB, tifffile.PHOTOMETRIC.YCBCR}
+)
 _SHAPE: Final = 0.05
 
 
@@ -126,14 +130,18 @@ class Pyramid(SlideFile):
 def _is_read_as_meant(path: Path, width: int, height: int) -> bool:
     """Return whether OpenSlide reads a generic TIFF, and as what it is.
 
-    It turns each tile of a picture that is stored turned, but not the whole; a fourth sample of
-    unknown meaning is opacity to it; and some tiles that are whole it takes for broken.
+    It may take another picture than the first for the slide; it turns each tile of a picture that
+    is stored turned, but not the whole; it takes the upper half of 16 bits, which often hold
+    12; inks are colours of light to it, and a fourth sample of unknown meaning opacity; and some
+    tiles that are whole it takes for broken.
     """
     try:
         with tifffile.TiffFile(path) as file:
             page: Any = file.pages[0]
             turned = page.tags.valueof("Orientation", _UPRIGHT) != _UPRIGHT
-            if turned or tifffile.EXTRASAMPLE.UNSPECIFIED in page.extrasamples:
+            colours = page.dtype == np.uint8 and page.photometric in _COLOURS
+            unknown = tifffile.EXTRASAMPLE.UNSPECIFIED in page.extrasamples
+            if turned or unknown or not colours or larger_behind(file):
                 return False
     except Exception:  # noqa: BLE001 - what only OpenSlide knows is its own
         return True

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from core.files import replacing, sha256_of, write_json
+from core.patches import ImageU8
 from core.scoring import Classifier
 from core.scoring.metadata import engine_facts
 from core.slides.cells import Cells, CellState
@@ -21,7 +22,7 @@ from core.slides.heat_map import overview, write_heat_map
 from core.slides.journal import SlideJournal, SlideSpec, specify_slide
 from core.slides.outlines import Region, find_regions
 from core.slides.run import score_slide
-from core.slides.tissue import Tissue, TissueRule, find_tissue, has_no_colour
+from core.slides.tissue import Tissue, TissueRule, black_share, find_tissue, has_no_colour
 from core.slides.view import SlideView
 from core.wording import percent, score_text
 
@@ -39,6 +40,7 @@ COARSE_TO_FINE: Final = (
     "is not called free of tumour; every region with 2 × 2 flagged cells is found and scored whole"
 )
 JOURNAL: Final = "cells.journal"
+_MUCH_BLACK: Final = 0.01
 
 
 @dataclass(frozen=True)
@@ -120,8 +122,8 @@ def score_into(
         "seconds_scoring": round(scored_at - found_at, 3),
         "cells_per_second": round((scored - kept) / (scored_at - found_at), 1),
     }
-    grey = has_no_colour(tissue.overview_rgb_u8)
-    summary = _summary(view, classifier, spec, cells, regions, grey=grey) | times
+    picture = tissue.overview_rgb_u8
+    summary = _summary(view, classifier, spec, cells, regions, picture=picture) | times
     summary["files_sha256"] = {name: sha256_of(out / name) for name in FILES}
     write_json(out / SUMMARY, summary)
     (out / JOURNAL).unlink()
@@ -175,7 +177,7 @@ def _summary(
     cells: Cells,
     regions: list[Region],
     *,
-    grey: bool,
+    picture: ImageU8,
 ) -> dict[str, Any]:
     counts = {
         "tissue": int(cells.tissue.sum()),
@@ -189,7 +191,7 @@ def _summary(
     level = view.file.levels[0]
     return {
         "research_use_only": True,
-        "in_words": _in_words(counts, highest, grey=grey),
+        "in_words": _in_words(counts, highest, picture),
         "spec": vars(spec),
         "slide": {
             "file": view.file.path.name,
@@ -216,12 +218,12 @@ def _summary(
     }
 
 
-def _in_words(counts: dict[str, int], highest: float | None, *, grey: bool) -> str:
-    if not counts["tissue"] and grey:
-        return "No tissue was found: the picture has no colour. Export it as RGB."
-    if not counts["tissue"]:
-        return "No tissue was found."
+def _in_words(counts: dict[str, int], highest: float | None, picture: ImageU8) -> str:
     words = f"{counts['flagged']:,} of {counts['tissue']:,} cells of tissue flagged"
+    if not counts["tissue"]:
+        words = "No tissue was found"
+        if has_no_colour(picture):
+            words += ": the picture has no colour. Export it as RGB"
     if highest is not None:
         words += f", highest score {score_text(highest)}"
     if counts["unlike_training"]:
@@ -231,4 +233,6 @@ def _in_words(counts: dict[str, int], highest: float | None, *, grey: bool) -> s
         words += f"; {counts['scored']:,} scored"
     if counts["failed"]:
         words += f"; {counts['failed']:,} could not be read"
+    if (black := black_share(picture)) >= _MUCH_BLACK:
+        words += f"; {percent(black, 0)} of it is pure black, as a file copied in part has it"
     return words + "."

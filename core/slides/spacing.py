@@ -12,6 +12,8 @@ SPACING_TOLERANCE: Final = 0.03
 COARSEST_UM_PX: Final = SPACING_UM_PX * (1 + SPACING_TOLERANCE)
 _PLAUSIBLE_UM_PX: Final = (0.05, 20.0)
 """Outside are the dots per inch of screens and printers, written where nothing is known."""
+_FINEST_OF_SCANNERS_UM_PX: Final = 0.11
+"""80x objectives give 0.12; a file that says less has its unit or its point in the wrong place."""
 _SQUARE: Final = 0.02
 _POWER_TIMES_SPACING: Final = 10.0
 """µm: 40x objectives give about 0.25 µm/px, 20x about 0.5."""
@@ -109,7 +111,7 @@ def settle_spacing(name: str, claimed: ClaimedSpacing, given_um_px: float | None
 
 def _believed(name: str, claimed: ClaimedSpacing) -> float:
     x, y = claimed.x_um_px, claimed.y_um_px
-    low, high = _PLAUSIBLE_UM_PX
+    low, high = _FINEST_OF_SCANNERS_UM_PX, _PLAUSIBLE_UM_PX[1]
     if x is None or y is None:
         why = "says nothing of its spacing"
         if claimed.power:
@@ -118,7 +120,7 @@ def _believed(name: str, claimed: ClaimedSpacing) -> float:
             why = f"says only that its objective is {claimed.power:g}x"
             why += f" (usually {usual:.2g} µm/px{coarse})"
     elif not (low <= x <= high and low <= y <= high):
-        why = f"says {claimed}, which no microscope gives"
+        why = f"says {claimed}, which no slide scanner gives"
     elif abs(y / x - 1) > _SQUARE:
         why = f"says {claimed}: its pixels would not be square"
     elif claimed.power and abs(x * claimed.power / _POWER_TIMES_SPACING - 1) > _POWER_TOLERANCE:

@@ -184,6 +184,11 @@ def has_no_colour(pixels: ImageU8) -> bool:
     return shows and int((pixels.max(axis=2) - pixels.min(axis=2)).max(initial=0)) <= _GREY_TO
 
 
+def black_share(pixels: ImageU8) -> float:
+    """Return the share of pixels (H, W, 3) that are pure black, 0..1, as lost parts of a file."""
+    return float((pixels.max(axis=2) == 0).mean())
+
+
 def looks_like_tissue(pixels: ImageU8, rule: TissueRule) -> NDArray[np.bool_]:
     """Return which pixels (H, W, 3) of about 8 µm are coloured and dense enough, (H, W)."""
     most = pixels.max(axis=2).astype(np.float32)

@@ -37,6 +37,8 @@ _AS_TEXT: Final = re.compile(r"=\"([^\"]*)\"|'(\d+)")
 """How people keep a spreadsheet from taking a number for one."""
 _WHOLE: Final = 2.0**53
 _PARQUET: Final = b"PAR1"
+_MOST_CELLS, _OF_A_ROW = 25_000_000, 3
+"""A million rows of 22 columns; each cell takes some 60 bytes, and a row as much as three."""
 _SHOWN: Final = 3
 
 
@@ -200,7 +202,8 @@ def _cells(
     numbers: list[int] = []
     read = [place for place, column in enumerate(columns) if column in _READ]
     blank = headers = trailing = short = trimmed = replaced = 0
-    for line, raw in lines:
+    for count, (line, raw) in enumerate(lines, start=1):
+        _refuse_many_rows(name, count, width)
         row = [clean(cell) for cell in raw]
         if not any(row):
             blank += 1
@@ -240,12 +243,27 @@ def _cells(
     return cells, numbers, notes
 
 
+def _refuse_many_rows(name: str, rows: int, columns: int) -> None:
+    """Refuse what would fill the memory, however well the file is packed."""
+    most = _MOST_CELLS // (columns + _OF_A_ROW)
+    if rows > most:
+        raise SourceError(
+            f"{name} has more than {most:,} rows of {counted(columns, 'column')}; no more are "
+            "read. Split the table, or leave out columns."
+        )
+
+
 def _parse_parquet(name: str, data: bytes, called: Mapping[str, str]) -> Table:
     import pandas as pd  # noqa: PLC0415 - the process that reads images does without
+    import pyarrow.parquet as pq  # noqa: PLC0415 - likewise
 
     try:
+        told = pq.read_metadata(io.BytesIO(data))
+        _refuse_many_rows(name, told.num_rows, told.num_columns)
         found = pd.read_parquet(io.BytesIO(data))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except SourceError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a hostile file fails in any way
         raise SourceError(
             f"{name} is not a readable Parquet file ({in_a_line(error)}). Write it again."
         ) from None

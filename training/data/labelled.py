@@ -13,7 +13,7 @@ from core.errors import RunError, why
 from core.patches import PatchSource, open_source
 from core.patches.naming import told_by_folders
 from core.scoring.outputs import scores_by_id
-from core.tables import id_key
+from core.tables import counted, id_key
 from training.data.split import IntArray, PatchTable
 
 
@@ -21,7 +21,7 @@ def open_labelled(data: Path) -> PatchSource:
     """Return a source whose labels are from its tables or, without any, from its class folders.
 
     In a plain folder or .zip the folders 0 and 1, or normal and tumour, give the label, and train,
-    val and test the split. Patches in folders of other names have no label.
+    val and test the split; see `told_by_folders`. Patches in folders of other names have no label.
 
     Raises:
         SourceError: There is nothing there, or it is not what its name says.
@@ -29,7 +29,7 @@ def open_labelled(data: Path) -> PatchSource:
     source = open_source(data)
     if any(entry.label is not None for entry in source.entries):
         return source
-    named = [(entry, *told_by_folders(entry.path)) for entry in source.entries]
+    told = told_by_folders([entry.path for entry in source.entries])
     # Two class folders may hold files of one name; then only the path tells them apart.
     names = Counter(entry.id for entry in source.entries)
     source.entries = [
@@ -39,8 +39,10 @@ def open_labelled(data: Path) -> PatchSource:
             label=label,
             split=split or entry.split,
         )
-        for entry, label, split in named
+        for entry, (label, split) in zip(source.entries, told, strict=True)
     ]
+    if none := sum(label is None for label, _ in told):
+        source.notes += (f"{counted(none, 'file')} in folders that name no class left out.",)
     return source
 
 

@@ -1,6 +1,6 @@
 // Cuts the annotated tissue of the open slide into patches of 96 × 96 px at 0.97 µm per pixel.
 // For QuPath: Automate > Script editor > Run. "Run for project" does every slide of the project.
-// Patches lie edge to edge; one is written if its middle lies in an annotation.
+// Patches lie edge to edge; one is written if its middle lies in an object, such as an annotation.
 
 int patchPx = 96
 double spacingUmPx = 0.97
@@ -18,9 +18,13 @@ if (slideUmPx > coarsestUmPx) {
     return
 }
 double downsample = spacingUmPx / slideUmPx
+if (downsample < 1.05) {
+    downsample = 1 // near enough; by a factor near 1 QuPath would write some of 95 or 97 px
+}
 long slidePx = Math.round(patchPx * downsample)
 
-String name = GeneralTools.getNameWithoutExtension(server.getMetadata().getName())
+String name = GeneralTools.stripInvalidFilenameChars(
+    GeneralTools.getNameWithoutExtension(server.getMetadata().getName()))
 String folder = buildFilePath(PROJECT_BASE_DIR, 'patches', name)
 mkdirs(folder)
 new TileExporter(imageData)

@@ -16,6 +16,7 @@ from PIL import Image
 
 from core.errors import SourceError
 from core.patches import Patch, open_source
+from core.patches.naming import told_by_folders
 from tests.toys import noise_patches, write_patches
 
 IDS = ("00000", "00001", "00002", "12345")
@@ -282,3 +283,21 @@ def test_a_hole_in_stored_hdf5_rows_is_refused(tmp_path: Path) -> None:
             True,
             True,
         ]
+
+
+@pytest.mark.parametrize(
+    ("paths", "labels"),
+    [
+        (["0/a.tif", "1/b.tif"], [0, 1]),
+        (["train/1/a.tif", "valid/0/b.tif"], [1, 0]),
+        (["10253/0/a.png", "10253/1/b.png", "0/1/c.png"], [0, 1, 1]),
+        (["1/a.tif", "2/b.tif", "0/c.tif"], [None, None, None]),
+        (["1/a.tif", "1/b.tif"], [None, None]),
+        (["normal/1/a.tif", "Tumor/2/b.tif", "tumor/normal/c.tif"], [0, 1, 0]),
+        (["a.tif", "other/b.tif"], [None, None]),
+    ],
+)
+def test_numbers_of_folders_are_labels_only_where_they_can_be_nothing_else(
+    paths: list[str], labels: list[int | None]
+) -> None:
+    assert [label for label, _ in told_by_folders(paths)] == labels

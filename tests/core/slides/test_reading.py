@@ -29,7 +29,9 @@ def noise(height: int, width: int, seed: int = 0) -> ImageU8:
     ("claimed", "why"),
     [
         (ClaimedSpacing(), "says nothing"),
-        (ClaimedSpacing(25_400 / 72, 25_400 / 72), "no microscope"),
+        (ClaimedSpacing(25_400 / 72, 25_400 / 72), "no slide scanner"),
+        (ClaimedSpacing(0.097, 0.097), "no slide scanner"),
+        (ClaimedSpacing(0.05, 0.05), "no slide scanner"),
         (ClaimedSpacing(0.5, 0.25), "square"),
         (ClaimedSpacing(0.5, 0.5, 40), "contradict"),
         (ClaimedSpacing(4.0, 4.0), "judges 0.97"),
@@ -154,7 +156,14 @@ def test_broken_files_are_sentences(tmp_path: Path, name: str, content: bytes) -
 
 @pytest.mark.parametrize(
     ("mode", "suffix"),
-    [("CMYK", ".tif"), ("P", ".tif"), ("1", ".tif"), ("I;16", ".tif"), ("I;16", ".png")],
+    [
+        ("CMYK", ".tif"),
+        ("CMYK", ".jpg"),
+        ("P", ".tif"),
+        ("1", ".tif"),
+        ("I;16", ".tif"),
+        ("I;16", ".png"),
+    ],
 )
 def test_colours_that_would_be_misread_are_refused(tmp_path: Path, mode: str, suffix: str) -> None:
     path = tmp_path / f"a{suffix}"
@@ -164,9 +173,10 @@ def test_colours_that_would_be_misread_are_refused(tmp_path: Path, mode: str, su
     picture.save(path)
     with pytest.raises(SourceError, match=r"a\.\w+ cannot be read.*ave it as a tiled TIFF"):
         open_slide(path, um_per_px=0.97)
-    tifffile.imwrite(tmp_path / "w.tif", grey, photometric="miniswhite", rowsperstrip=8)
-    with pytest.raises(SourceError, match="MINISWHITE"):
-        open_slide(tmp_path / "w.tif", um_per_px=0.97)
+    for layout in ({"rowsperstrip": 8}, {"tile": (64, 64)}):
+        tifffile.imwrite(tmp_path / "w.tif", grey, photometric="miniswhite", **layout)
+        with pytest.raises(SourceError, match="MINISWHITE"):
+            open_slide(tmp_path / "w.tif", um_per_px=0.97)
 
 
 @pytest.mark.parametrize("layout", [{"tile": (64, 64)}, {"rowsperstrip": 16}])
@@ -322,6 +332,26 @@ def test_another_picture_is_no_level_of_the_slide(tmp_path: Path) -> None:
     file.close()
 
 
+@pytest.mark.parametrize("layout", [{"tile": (64, 64)}, {"rowsperstrip": 16}])
+def test_a_larger_picture_behind_the_first_is_not_taken_for_the_slide(
+    tmp_path: Path, layout: dict[str, Any]
+) -> None:
+    with tifffile.TiffWriter(tmp_path / "a.tif") as tiff:
+        for side in (300, 900):
+            tiff.write(noise(side, side), photometric="rgb", **layout)
+    with pytest.raises(SourceError, match="a picture behind the first is larger"):
+        open_slide(tmp_path / "a.tif", um_per_px=0.97)
+
+
+def test_a_jpeg_of_which_half_is_zeros_is_no_region(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    Image.fromarray(noise(300, 300)).save(path)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2] + bytes(len(data) - len(data) // 2))
+    with pytest.raises(SourceError, match="its end is missing"):
+        open_slide(path, um_per_px=0.97)
+
+
 def test_a_picture_without_colour_is_told_from_empty_glass() -> None:
     grey = noise(64, 64)[..., :1].repeat(3, axis=2)
     assert has_no_colour(grey)
@@ -330,7 +360,12 @@ def test_a_picture_without_colour_is_told_from_empty_glass() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pixel", "layout"), [(np.uint16, {"rowsperstrip": 8}), (np.float32, {"tile": (64, 64)})]
+    ("pixel", "layout"),
+    [
+        (np.uint16, {"rowsperstrip": 8}),
+        (np.uint16, {"tile": (64, 64)}),
+        (np.float32, {"tile": (64, 64)}),
+    ],
 )
 def test_tiffs_of_other_bits_are_refused_with_what_to_do(
     tmp_path: Path, pixel: type[np.generic], layout: dict[str, Any]

@@ -311,3 +311,15 @@ def test_a_label_is_read_in_the_words_that_people_write(one: str, none: str) -> 
 def test_a_label_that_may_mean_anything_is_refused(text: str) -> None:
     with pytest.raises(SourceError, match="has the label"):
         parse_label(text, "t")
+
+
+def test_a_table_that_would_fill_the_memory_is_refused_however_well_it_is_packed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("core.tables.reading._MOST_CELLS", 60)
+    out = io.BytesIO()
+    pd.DataFrame({"id": ["a"] * 11, "label": 1, "score": 0.5}).to_parquet(out)
+    for data in (b"id,label,score\n" + b"a,1,0.5\n" * 11, out.getvalue()):
+        with pytest.raises(SourceError, match="more than 10 rows of 3 columns"):
+            parse_table("t", data)
+    assert len(rows(b"id,label,score\n" + b"a,1,0.5\n" * 10)["id"]) == 10

@@ -40,6 +40,12 @@ def test_a_patch_covers_the_same_tissue_whatever_the_scanner(slide_um_px: float)
     assert side_um == pytest.approx(PATCH_SIZE_PX * SPACING_UM_PX, abs=slide_um_px / 2 + 1e-9)
 
 
+@pytest.mark.parametrize("slide_um_px", [0.93, 0.96, 0.97, 1.01])
+def test_a_scan_that_is_near_enough_is_not_resampled(slide_um_px: float) -> None:
+    assert "if (downsample < 1.05) {\n    downsample = 1 //" in TEXT
+    assert computed(slide_um_px)["downsample"] < 1.05
+
+
 @pytest.mark.parametrize(("slide_um_px", "refused"), [(0.25, False), (1.0, False), (1.94, True)])
 def test_a_scan_that_is_too_coarse_is_not_blown_up(slide_um_px: float, refused: bool) -> None:
     assert "if (slideUmPx > coarsestUmPx)" in TEXT
