@@ -3,6 +3,7 @@
 import threading
 import warnings
 from collections import OrderedDict
+from collections.abc import Iterable
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -226,12 +227,13 @@ def larger_behind(file: tifffile.TiffFile) -> bool:
 
     Only the first few are looked at, as far as they are whole; a file can hold very many.
     """
-    first: Any = file.pages[0]
+    pages: Iterable[Any] = islice(file.pages, _PAGES)
+    first, most = 0, 0
     with suppress(Exception):
-        for page in islice(file.pages, 1, _PAGES):
-            if page.imagewidth * page.imagelength > first.imagewidth * first.imagelength:
-                return True
-    return False
+        for page in pages:
+            most = max(most, page.imagewidth * page.imagelength)
+            first = first or most
+    return most > first
 
 
 def _claimed(page: Any) -> ClaimedSpacing:  # noqa: ANN401 - tifffile's page
