@@ -93,7 +93,7 @@ def audit_picture(source: PatchSource, row: int, sha256: str, orientation: int =
         source: From `audit_source`.
         row: Which input.
         sha256: Of it, when it was audited; "" for an input that could not be read.
-        orientation: 0 to 7, see `core.audit.relations.signatures.turn`.
+        orientation: 0 to 7, see `core.patches.patch.turn`.
     """
     item = source.read(row) if sha256 and row < len(source) else None
     if not isinstance(item, Patch) or item.sha256 != sha256:

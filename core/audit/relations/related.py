@@ -77,7 +77,7 @@ def find_relations(
 
     Of patches that are equal in one of the eight views, only the first is searched for near
     duplicates and overlaps; `Relations.groups` carries them over to the others. Flat patches
-    (see `confirm.LEAST_TEXTURE`) are compared for equality only.
+    (see `LEAST_TEXTURE`) are compared for equality only.
 
     Memory: about 5 kB a patch, beside the table itself.
 
