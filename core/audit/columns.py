@@ -105,8 +105,8 @@ TABLES: Final = {
     "scores": "id, sha256, prob_tumour, predicted_label (null: grey zone), out_of_fold (whether "
     "no score is of a model trained on its patch); x, y, share_x, share_y: the patch on the two "
     "main axes of the network's features, NaN where they are not known",
-    "label_candidates": "id, row, label, prob_tumour, self_confidence, rank, slide, reason, "
-    "out_of_fold: labels worth a second look, from `relations.doubtful`",
+    "label_candidates": "id, row, label, prob_tumour, self_confidence, rank, confident, slide, "
+    "reason, out_of_fold: labels worth a second look, from `doubtful`",
 }
 """Each table's name (its file is NAME.parquet in the audit folder) and what its rows are."""
 

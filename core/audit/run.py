@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from core.audit.doubtful import candidate_table
 from core.audit.findings import Severity
 from core.audit.folder import STEPS, Audit, AuditFolder, AuditProgress, Skip, open_audit
 from core.audit.inputs import Inputs, fault_table, open_inputs
 from core.audit.measuring import join_blocks, measure_source
-from core.audit.relations.doubtful import candidate_table
 from core.audit.relations.related import related_patches
 from core.audit.relations.splits import split_table
 from core.audit.report import write_report

@@ -1,7 +1,8 @@
 import numpy as np
+import pandas as pd
 import pytest
 
-from core.audit.relations.doubtful import label_candidates
+from core.audit.doubtful import candidate_table
 
 
 def test_swapped_labels_lead_the_candidates_for_review() -> None:
@@ -11,8 +12,11 @@ def test_swapped_labels_lead_the_candidates_for_review() -> None:
     labels = truth.copy()
     swapped = rng.choice(1000, 30, replace=False)
     labels[swapped] ^= 1
-    ids = np.array([f"p{k}" for k in range(1000)])
-    frame = label_candidates(ids, labels, prob)
+    ids = [f"p{k}" for k in range(1000)]
+    patches = pd.DataFrame({"id": ids, "label": labels, "slide": None, "row": np.arange(1000)})
+    frame = candidate_table(patches, pd.DataFrame({"prob_tumour": prob, "out_of_fold": True}))
+    assert frame is not None
+    assert frame["out_of_fold"].all()
     assert set(frame["id"][:30]) == {f"p{k}" for k in swapped}
     assert frame["rank"].tolist() == list(range(1, len(frame) + 1))
     own = np.where(frame["label"] == 1, frame["prob_tumour"], 1 - frame["prob_tumour"])
