@@ -102,7 +102,7 @@ def patches_alone(store: AuditStore, job: Job, view: AuditView) -> None:
 
 def headline(chosen: Chosen) -> None:
     """Draw what is looked at and how many, with the way back to all."""
-    sentence = _in_words(chosen.sentence).rstrip(".")
+    sentence = chosen.sentence.rstrip(".")
     count = f"{len(chosen.rows):,} {'patch' if len(chosen.rows) == 1 else 'patches'}"
     if chosen.of > len(chosen.rows):
         count = f"{count}, the first of {chosen.of:,}"
@@ -111,12 +111,6 @@ def headline(chosen: Chosen) -> None:
         st.markdown(f"**{plain(sentence)}**{note}")
         if shown_now() != PatchChoice():
             st.button("Show all", icon=":material/close:", on_click=show_all, key="audit-show-all")
-
-
-def _in_words(sentence: str) -> str:
-    """Return a sentence with measures as they are called on the page."""
-    text = " ".join(measure_text(w) if w in MEASURES else w for w in sentence.split(" "))
-    return text[:1].upper() + text[1:]
 
 
 def _order_text(chosen: Chosen, order: PatchOrder) -> str:

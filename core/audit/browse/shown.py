@@ -8,6 +8,7 @@ import numpy as np
 
 from core.audit import FLAGS, MEASURES
 from core.audit.browse.view import AuditView, Rows, by_measure
+from core.audit.columns import measure_text
 from core.audit.limits import DECIDED_BY
 
 _LABELS: Final = {"tumour": 1, "no tumour": 0}
@@ -114,7 +115,8 @@ def _of_bins(view: AuditView, shown: PatchChoice) -> Chosen | None:
     except ValueError:
         return None
     rows = by_measure(view, np.flatnonzero(chosen), measure, high=True)
-    return Chosen(rows, f"{measure} from {min(lows):.4g} to {max(highs):.4g}", measure)
+    said = measure_text(measure).capitalize()
+    return Chosen(rows, f"{said} from {min(lows):.4g} to {max(highs):.4g}", measure)
 
 
 def _of_measure(view: AuditView, shown: PatchChoice) -> Chosen | None:
@@ -122,7 +124,7 @@ def _of_measure(view: AuditView, shown: PatchChoice) -> Chosen | None:
         return None
     known = np.flatnonzero(np.isfinite(view.patches[shown.value].to_numpy(np.float64)))
     rows = by_measure(view, known, shown.value, high=True)
-    return Chosen(rows, f"All patches, highest {shown.value} first", shown.value)
+    return Chosen(rows, f"All patches, highest {measure_text(shown.value)} first", shown.value)
 
 
 def _of_rows(view: AuditView, shown: PatchChoice) -> Chosen | None:
