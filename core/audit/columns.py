@@ -99,9 +99,11 @@ TABLES: Final = {
     "pairs": "row_a, row_b, kind, orientation, shift_x_px, shift_y_px, score, label_conflict, "
     "across_splits, across_slides: related patches, by row; see `relation.Relations`",
     "groups": "row, group, size, label_conflict: their connected groups",
-    "splits": "kind, a, b, detail, count, of. common-slide: slide a is in the splits `detail`; "
-    "crossing: `count` pairs of kind `detail` between splits a and b; touched: `count` patches of "
-    "split a, `of` all, have relatives in another",
+    "splits": "kind, a, b, detail, count, of, distance. common-slide: slide a is in the splits "
+    "`detail`; crossing: `count` pairs of kind `detail` between splits a and b; touched: `count` "
+    "patches of split a, `of` all, have relatives in another; split-stain: `distance` of splits a "
+    "and b; slide-stain: `distance` of slide a from the mean (see `relations.splits`)",
+    "probes": "what a logistic regression tells from plain statistics; see `relations.probes`",
     "scores": "id, sha256, prob_tumour, predicted_label (null: grey zone), out_of_fold (whether "
     "no score is of a model trained on its patch); x, y, share_x, share_y: the patch on the two "
     "main axes of the network's features, NaN where they are not known",

@@ -247,6 +247,22 @@ def _splits(splits: pd.DataFrame) -> Iterator[Finding]:
         yield from finding("split-touched", int(row["count"]), ids=[split], split=split, of=of)
 
 
+def _probes(probes: pd.DataFrame) -> Iterator[Finding]:
+    for row in probes.to_dict("records"):
+        if np.isnan(row["score"]) or row["seen"] != "ring" or row["told"] == "label":
+            continue
+        telling = row["told"] == "split" and row["score"] - row["chance"] > _BALANCE_GAP
+        yield from finding(
+            f"{row['told']}-told-from-colour",
+            int(row["patches"]),
+            severity=Severity.WARNING if telling else None,
+            told=row["told"],
+            measure=row["measure"],
+            score=f"{row['score']:.2f}",
+            chance=f"{row['chance']:.2f}",
+        )
+
+
 def _doubtful(candidates: pd.DataFrame) -> Iterator[Finding]:
     own = bool(candidates["out_of_fold"].iloc[0])
     return _of_rows("doubtful-label", candidates["row"], caution="" if own else _CAUTION)
@@ -258,5 +274,6 @@ _OF_TABLES: Final[Mapping[str, Callable[[pd.DataFrame], Iterator[Finding]]]] = {
     "pairs": _pairs,
     "splits": _splits,
     "associations": _associations,
+    "probes": _probes,
     "label_candidates": _doubtful,
 }

@@ -35,6 +35,7 @@ STEPS: Final = (
     "relations",
     "splits",
     "statistics",
+    "probes",
     "labels",
     "report",
 )

@@ -16,7 +16,7 @@ from core.audit.summaries import readable
 from core.files import replacing
 from core.patches import Patch, PatchSource
 from core.pictures import png_uri
-from core.wording import percent
+from core.wording import number, percent
 
 _TEMPLATE: Final = Path(__file__).with_name("report.html.j2")
 _THUMBNAILS: Final = 12
@@ -57,12 +57,14 @@ def write_report(audit: Audit, source: PatchSource, path: Path) -> None:
             for one in audit.findings()
         ],
         balance=_records(audit, "balance"),
+        probes=_records(audit, "probes"),
         slides=slides,
         distributions={} if known.empty else dict(_distributions(known)),
         associations=None if associations is None else _associations(associations),
         most_slides=0 if associations is None else int(associations["slides"].max()),
         pairs=[] if pairs is None else list(_pairs(pairs, audit, source)),
         skipped=[f"{step}: {skip.reason}" for step, skip in audit.progress.skipped.items()],
+        number=number,
         percent=percent,
     )
     with replacing(path) as temporary:

@@ -15,6 +15,7 @@ from core.audit.findings import Severity
 from core.audit.folder import STEPS, Audit, AuditFolder, AuditProgress, Skip, open_audit
 from core.audit.inputs import Inputs, fault_table, open_inputs
 from core.audit.measuring import join_blocks, measure_source
+from core.audit.relations.probes import probe_table
 from core.audit.relations.related import related_patches
 from core.audit.relations.splits import split_table
 from core.audit.report import write_report
@@ -127,6 +128,7 @@ class _Run:
             "relations": self._relations,
             "splits": self._splits,
             "statistics": self._statistics,
+            "probes": lambda audit: {"probes": probe_table(audit.patches)},
             "labels": self._labels,
             "report": self._report,
         }

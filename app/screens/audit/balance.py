@@ -79,6 +79,15 @@ def _leaks(view: AuditView) -> None:
             "Relation": [words.KINDS.get(detail, detail) for detail in details],
             "Number": shown["count"],
             "Of": shown["of"],
+            "SD apart": shown["distance"],
         }
     ).dropna(axis=1, how="all")
-    st.dataframe(frame, hide_index=True, key="audit-leaks")
+    st.dataframe(frame, hide_index=True, key="audit-leaks", column_config={
+        "SD apart": st.column_config.NumberColumn(format="%.2f")
+    })  # fmt: skip
+    stained = splits[splits["kind"] == "slide-stain"].head(8)
+    if len(stained):
+        names = ", ".join(
+            f"{row['a']} ({row['distance']:.1f})" for row in stained.to_dict("records")
+        )
+        st.caption(words.STAIN.format(names=names))

@@ -3,6 +3,7 @@
 from typing import Final
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from app import charts, resources
@@ -11,14 +12,14 @@ from app.charts import classes as class_charts
 from app.screens.audit import patches, tabs, words
 from app.screens.audit.tiles import TileCard, tile, tiles
 from app.screens.audit.words import unit_text
-from app.screens.shared.parts import chart, empty, section
+from app.screens.shared.parts import chart, empty, section, table, with_small
 from app.state import widgets
 from core.audit import MEASURES, QUALITY
 from core.audit.browse import AuditView, PatchChoice
 from core.audit.columns import measure_text
 from core.audit.store import AuditStore
 from core.jobs import Job
-from core.wording import call_text
+from core.wording import call_text, number
 
 _EXAMPLES: Final = 12
 _SEED: Final = "audit-examples-seed"
@@ -162,6 +163,27 @@ def _associations(view: AuditView, colours: charts.Colours) -> None:
     slides = int(found["slides"].max())
     how = words.SLIDE_INTERVALS.format(slides=slides) if slides else words.PATCH_INTERVALS
     st.caption(words.ASSOCIATIONS.format(intervals=how))
+    probes = view.audit.table("probes")
+    if probes is not None and probes["score"].notna().any():
+        _probes(probes)
+
+
+def _probes(probes: pd.DataFrame) -> None:
+    """Draw how well baseline models predict, where they predict anything."""
+    section("Baseline model on colour alone", "logistic regression, out of fold")
+    rows = [
+        (
+            row["told"],
+            {"ring": "surroundings"}.get(row["seen"], row["seen"]),
+            with_small(number(row["score"], 3), f"chance {number(row['chance'], 3)}"),
+            row["measure"],
+            f"{row['patches']:,}",
+            "; ".join(filter(None, (row["folds"], row["note"]))),
+        )
+        for row in probes[probes["score"].notna()].to_dict("records")
+    ]
+    table(("Predicts", "From the", "Score", "Measure", "Patches", "Folds"), rows)
+    st.caption(words.BASELINE)
 
 
 def _select_dot(key: str) -> None:

@@ -16,6 +16,7 @@ STEPS: Final = {
     "relations": "Looking for duplicates and overlaps",
     "splits": "Checking the splits for leaks",
     "statistics": "Comparing classes and slides",
+    "probes": "Training baseline models",
     "network": "Scoring the patches",
     "labels": "Looking for doubtful labels",
     "report": "Writing the report",
@@ -42,6 +43,7 @@ LEAKS: Final = {
     "touched": "Patches with a relative in another split",
     "common-slide": "Slide in several splits",
     "crossing": "Related pairs across splits",
+    "split-stain": "Mean stains",
 }
 _UNITS: Final = {
     "red": "0–255",
@@ -131,6 +133,10 @@ NOT_BEGUN: Final = "Checking has not started."
 SCORES_NEEDED: Final = "no scores were given; see the tab “Doubtful labels”"
 NOT_YET: Final = "this step has not run yet"
 BALANCE_NOT_YET: Final = ("Not ready yet.", "It becomes available after the measurements.")
+STAIN: Final = (
+    "Slides whose stain is furthest from the mean of all slides: {names}. A distance of 1 is about "
+    "one SD of the patches within a slide."
+)
 NOTHING_FOUND: Final = "No findings so far."
 FIRST_ROWS: Final = "The first {rows:,} of {count:,}; quality findings show all."
 NO_DOUBTFUL: Final = "The scores contradict no label."
@@ -160,6 +166,11 @@ PATCH_INTERVALS: Final = (
 ASSOCIATIONS: Final = (
     "Below 0.5, a low value suggests tumour. A model that does no better than the best of these "
     "measures may have learned nothing else. {intervals}"
+)
+BASELINE: Final = (
+    "Tumour in the centre often extends into the surroundings, so predicting the label from them "
+    "is not an error in itself. If the slide can be predicted far above chance, stain can stand in "
+    "for the slide."
 )
 NO_ASSOCIATIONS: Final = "This needs labels of both classes."
 RELATIONS_SKIPPED: Final = "Duplicates and overlaps were not searched for."

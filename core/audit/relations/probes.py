@@ -1,0 +1,165 @@
+"""Light probes: what plain statistics of the ring or the centre tell."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import recall_score, roc_auc_score
+from sklearn.model_selection import GroupKFold, StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from core.audit.columns import STATISTICS_OF
+from core.errors import Fault
+
+_FOLDS = 5
+_LEAST_PER_CLASS = 10
+_MOST_PATCHES = 20_000  # more change the third decimal and cost minutes
+
+
+@dataclass(frozen=True)
+class Probe:
+    """How well a logistic regression tells one thing from plain statistics, out of fold.
+
+    Attributes:
+        told: "slide", "split" or "label".
+        seen: "ring" or "centre".
+        measure: "balanced accuracy", or "AUROC" for labels and for two splits.
+        score: out of fold; NaN where it could not be computed (see `note`).
+        chance: the score of guessing: 1 / classes, or 0.5.
+        patches: how many were used.
+        classes: how many were told apart.
+        folds: "slides apart" (no slide in two folds) or "patches at random".
+        note: what limits the probe, empty if nothing.
+    """
+
+    told: str
+    seen: str
+    measure: str
+    score: float
+    chance: float
+    patches: int
+    classes: int
+    folds: str
+    note: str
+
+
+def probe_table(patches: pd.DataFrame) -> pd.DataFrame:
+    """Return what a logistic regression tells from plain colours; one row a `Probe`."""
+    known = patches[patches["fault"] == Fault.NONE].reset_index(drop=True)
+    ring, centre = (
+        known[[name for name in STATISTICS_OF[region] if "hue" not in name]].to_numpy(np.float32)
+        for region in ("ring", "centre")
+    )
+    found = probes(ring, centre, known["slide"], known["split"], known["label"])
+    return pd.DataFrame([asdict(probe) for probe in found])
+
+
+def probes(
+    features_ring: NDArray[np.float32],
+    features_centre: NDArray[np.float32],
+    slide: pd.Series,
+    split: pd.Series,
+    label: pd.Series,
+    *,
+    seed: int = 0,
+) -> tuple[Probe, ...]:
+    """Return slide and split told from ring and from centre, and label told from the ring.
+
+    A label told from the ring above chance is no error by itself: tumour in the centre often
+    reaches the ring. A slide told far above chance means that stain or scanner can stand in for
+    whatever the slides differ in.
+
+    Args:
+        features_ring: (N, D) plain statistics of the ring around the centre 32 x 32.
+        features_centre: (N, E) of the centre.
+        slide: (N,), NA where not known. Slides of fewer than 10 patches are left out.
+        split: (N,), NA where not known.
+        label: (N,), 1 tumour in the centre, NA where not known.
+        seed: of the folds and of the sample of at most 20,000 patches.
+    """
+    features = {"ring": features_ring, "centre": features_centre}
+    targets = {"slide": slide, "split": split, "label": label}
+    return tuple(
+        _probe(told, seen, x, target, slide=slide, seed=seed)
+        for told, target in targets.items()
+        for seen, x in features.items()
+        if (told, seen) != ("label", "centre")
+    )
+
+
+def _probe(
+    told: str,
+    seen: str,
+    features: NDArray[np.float32],
+    target: pd.Series,
+    *,
+    slide: pd.Series,
+    seed: int,
+) -> Probe:
+    known = target.notna().to_numpy() & np.isfinite(features).all(axis=1)
+    codes, names = pd.factorize(target)
+    counts = np.bincount(codes[known], minlength=len(names))
+    known[known] = counts[codes[known]] >= _LEAST_PER_CLASS
+    slides = pd.factorize(slide)[0]
+    # A slide cannot be told from slides kept apart; a label must be. A split that holds whole
+    # slides can be told only through them, so it too is scored on slides never seen.
+    apart = told != "slide" and bool((slides[known] >= 0).all()) and known.any()
+    rows = np.flatnonzero(known)
+    if len(rows) > _MOST_PATCHES:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, _MOST_PATCHES, replace=False))
+    x, y, groups = features[rows], np.unique(codes[rows], return_inverse=True)[1], slides[rows]
+    classes = int(y.max()) + 1 if len(y) else 0
+    binary = classes == 2 and told != "slide"
+    note = ""
+    if classes < 2:
+        note = f"fewer than two values with {_LEAST_PER_CLASS} patches each"
+    elif apart and len(np.unique(groups)) < _FOLDS:
+        apart, note = False, f"fewer than {_FOLDS} slides: folds at random, so slides leak"
+    elif told != "slide" and not apart:
+        note = "slides are not known for all patches: folds at random, so slides leak"
+    score = np.nan if classes < 2 else _score(x, y, groups if apart else None, binary, seed)
+    if classes >= 2 and np.isnan(score):
+        note = "no fold had every value on both sides"
+    return Probe(
+        told=told,
+        seen=seen,
+        measure="AUROC" if binary else "balanced accuracy",
+        score=score,
+        chance=0.5 if binary else 1 / classes if classes else np.nan,
+        patches=len(rows),
+        classes=classes,
+        folds="slides apart" if apart else "patches at random",
+        note=note,
+    )
+
+
+def _score(
+    x: NDArray[np.float32],
+    y: NDArray[np.intp],
+    groups: NDArray[np.intp] | None,
+    binary: bool,
+    seed: int,
+) -> float:
+    if groups is None:
+        folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=seed).split(x, y)
+    else:
+        folds = GroupKFold(_FOLDS).split(x, y, groups)
+    scores = []
+    for train, test in folds:
+        if len(np.unique(y[train])) < len(np.unique(y)) or len(np.unique(y[test])) < 2:
+            continue
+        model = make_pipeline(
+            StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000, tol=1e-3)
+        ).fit(x[train], y[train])
+        if binary:
+            scores.append(roc_auc_score(y[test], model.decision_function(x[test])))
+        else:
+            # Over the values that this fold holds: a mean of their sensitivities.
+            sensitivities = recall_score(
+                y[test], model.predict(x[test]), labels=np.unique(y[test]), average="macro"
+            )
+            scores.append(sensitivities)
+    return float(np.mean(scores)) if scores else np.nan
