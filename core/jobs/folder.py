@@ -23,8 +23,10 @@ from core.errors import RunError, SourceError, why
 from core.files import replacing, write_json
 from core.jobs.label_tables import tables_in_zip, why_no_labels
 from core.patches import PatchSource, ZipSource, files_source, open_source
+from core.patches.files import is_inside
+from core.patches.kaggle import is_kaggle_layout
 from core.patches.naming import shown_path
-from core.patches.opening import require_some
+from core.patches.opening import is_pcam_layout, require_some
 from core.patches.source import ChainedSource
 from core.scoring import (
     AppliedPoint,
@@ -92,7 +94,7 @@ class Job:
         tta: Test-time augmentation.
         precision: "fast" if so chosen; "" as the installation is set.
         source_name: What its source is called in records: its first name; "" if it has had one.
-        tables: Uploaded tables of labels, which are no patches.
+        tables: Tables of labels that came with the patches and are none, copied here.
     """
 
     id: str
@@ -240,8 +242,23 @@ class JobFolder:
         """Return a new job that scores a source on the server; the caller has allowed the path."""
         self.require_writable()
         job_id = secrets.token_hex(16)
-        (self.folder / job_id).mkdir(parents=True)
-        return self._new_job(job_id, owner, name, server_path=str(path))
+        kept = self.folder / job_id / _INPUT_FOLDER
+        kept.mkdir(parents=True)
+        tables = []
+        with contextlib.suppress(OSError):  # whoever opens the folder is told
+            for file in self._tables_beside(path):
+                tables.append(StoredFile(f"{len(tables):06d}", shown_path(file.name)))
+                shutil.copyfile(file, kept / tables[-1].stored)
+        return self._new_job(job_id, owner, name, server_path=str(path), tables=tables)
+
+    def _tables_beside(self, folder: Path) -> Iterator[Path]:
+        """Yield the tables of labels at the top of a folder; known layouts open with their own."""
+        if folder.is_dir() and not is_kaggle_layout(folder) and not is_pcam_layout(folder):
+            roots = self._server_roots
+            for file in sorted(filter(Path.is_file, folder.iterdir())):
+                allowed = roots is None or any(is_inside(file, root) for root in roots)
+                if allowed and not why_no_labels(file.name, file):
+                    yield file
 
     def adopt(self, owner: str, other: "JobFolder", job: Job) -> Job:
         """Return a new job here of what a job elsewhere holds: files and labels, no rows.
@@ -330,7 +347,8 @@ class JobFolder:
         """
         if job.server_path is not None:
             path, confine_to = self.place_on_server(job.server_path)
-            return open_source(path, confine_to=confine_to)
+            read = [path / table.name for table in job.tables]
+            return open_source(path, confine_to=confine_to, ignore=read)
         folder, name = self.folder / job.id / _INPUT_FOLDER, job.source_name or job.name
         archives = [file for file in job.uploads if file.name.lower().endswith(".zip")]
         images = [file for file in job.uploads if file not in archives]

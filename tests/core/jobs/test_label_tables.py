@@ -54,3 +54,22 @@ def test_a_table_that_cannot_be_used_is_told_with_its_reason(tmp_path: Path) -> 
     assert "'id'" in store.refused_tables(beside)[0]
     with store.open(inside) as source:
         assert "ours/labels.csv" in [entry.path for entry in source.entries]
+
+
+def test_labels_in_a_folder_on_the_server_are_read_and_are_no_patch(tmp_path: Path) -> None:
+    root = (tmp_path / "root").resolve()
+    write_patches(root / "ours", 2)
+    (root / "ours" / "labels.csv").write_text("id,label,slide\npatch-000.png,tumour,A\n")
+    (root / "ours" / "notes.csv").write_text("a\n1\n")
+    (tmp_path / "elsewhere.csv").write_text("id,label\npatch-001.png,1\n")
+    (root / "ours" / "secret.csv").symlink_to(tmp_path / "elsewhere.csv")
+    store = JobStore(tmp_path / "jobs", server_roots=[root])
+    job = store.add_server_path("t" * 43, "ours", root / "ours")
+    with store.open(job) as source:
+        inputs = [entry.path for entry in source.entries]
+        known = store.labels(job)
+        told = {entry.path: known.of(entry.id, entry.path) for entry in source.entries}
+    assert "labels.csv" not in inputs
+    assert {"notes.csv", "secret.csv"} <= set(inputs)
+    assert told["patch-000.png"] == {"label": "tumour", "slide": "A"}
+    assert not told["patch-001.png"], "a link that leads out is not read"
