@@ -76,7 +76,8 @@ def result(store: JobStore, job: Job, classifier: Classifier | None, *, was_runn
         if any(row.prob_tumour is not None for row in rows):
             results.result_histogram(scored)
         position = patch.patch_detail(scored, positions, done=progress.state == "done")
-    if position is not None:
+    # While rows arrive, the first one is only where nobody has chosen another.
+    if position is not None and not (was_running and address.row() is None):
         shown = {"row": str(position), **results.shown_as(job)}
         url.keep_in_url("batch", shown, job=job.id)
 

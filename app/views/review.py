@@ -53,8 +53,9 @@ else:
     reader = who.person_or_ask(settings)
     if reader is not None:
         who.who_line(reader)
-        parts.section("Cases")
-        cases.case_list(on_record, reader)
+        if on_record.cases:
+            parts.section("Cases")
+            cases.case_list(on_record, reader)
         parts.section("New case")
         new.new_case(
             verdicts,

@@ -43,6 +43,7 @@ def results(
     if not on_record.readers(case.case):
         parts.empty(words.NO_VERDICT)
     else:
+        numbers.case_head(on_record, case)
         record.exports(settings, store, on_record, case, may_name=may_name)
         gallery.pictures(on_record, case, resources.review_patches(settings), names)
         numbers.case_numbers(on_record, case, names)

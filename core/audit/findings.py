@@ -101,11 +101,12 @@ def finding(
     if not count:
         return
     about = kinds()[kind]
+    n = counted(count, "file", "files") if about.get("of") == "files" else counted(count)
     yield Finding(
         kind,
         Area(about["area"]),
         severity or Severity(about["severity"]),
-        about["headline"].format(**{"n": counted(count), **said}),
+        about["headline"].format(**{"n": n, **said}),
         about["action"],
         count,
         tuple(map(int, rows))[:MOST_ROWS],

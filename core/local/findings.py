@@ -281,16 +281,19 @@ def _cautions(study: ThresholdStudy, kept: Sequence[ScoreRow], card: Card) -> It
             yield f"Only {count} patches {kind} tumour: one patch moves the rate by over 10 %."
     if slides and len(slides) < FEW_SLIDES:
         yield f"Only {len(slides)} slides: intervals over so few slides are rough."
+    uses: dict[tuple[str, ...], list[str]] = {}
     for known, use in (
-        (card.training.slides_sha256, "was trained on"),
-        (card.validation.data.slides_sha256, "was validated on, and its threshold chosen on"),
+        (card.training.slides_sha256, "the model was trained on"),
+        (card.validation.data.slides_sha256, "its threshold was chosen on"),
     ):
         if seen := known_slides(slides, known):
-            named = ", ".join(seen[:_NAMED]) + (", …" if len(seen) > _NAMED else "")
-            yield (
-                f"{len(seen)} of {len(slides)} slides ({named}) have the names of slides that the "
-                f"model {use}. If they are the same slides, these numbers are too good."
-            )
+            uses.setdefault(tuple(seen), []).append(use)
+    for seen, used in uses.items():
+        named = ", ".join(seen[:_NAMED]) + (", …" if len(seen) > _NAMED else "")
+        yield (
+            f"{len(seen)} of {len(slides)} slides ({named}) have the names of slides that "
+            f"{' and '.join(used)}. If they are the same slides, these numbers are too good."
+        )
     yield from _copies(kept)
     yield from study.scores.notes
 

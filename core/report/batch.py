@@ -104,7 +104,7 @@ def _facts(batch: ScoredBatch, when: str) -> list[tuple[str, str]]:
         ("Inputs", f"{len(batch.rows):,}: {called}"),
         ("Called tumour", f"{percent(share)} of the {scored:,} that have a score"),
         ("Model", first.model_id),
-        ("Operating point", f"{first.operating_point}: tumour from {first.threshold:.4f}"),
+        ("Threshold", f"{first.operating_point}: tumour from {first.threshold:.4f}"),
         *([("Unlike training", f"{unlike:,} of {len(compared):,} patches")] if compared else []),
     ]
 

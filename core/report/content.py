@@ -148,7 +148,7 @@ def report_of(record: Record, plan: ReportPlan) -> Report:
         ("Worklist", case.order),
         ("Patches", f"{len(case.patches)}, shown {len(case.tasks)} times"),
         ("Model", case.model_id),
-        ("Operating point", f"{case.operating_point}: tumour from a score of {case.threshold:.4f}"),
+        ("Threshold", f"{case.operating_point}: tumour from a score of {case.threshold:.4f}"),
         *_error_rates(plan.point),
         ("Readers", ", ".join(plan.name("reader", reader) for reader in by_reader)),
         ("First verdict", _when(times[0])),

@@ -23,7 +23,7 @@ _NOTES: Final = (
     "The numbers hold for the labelled patches above. They say nothing about a slide, a patient or "
     "a population, and nothing about tissue, scanners or stains that are not among them.",
     "The labels are taken as true. The score is about the centre 32 × 32 px of a patch only.",
-    "An operating point that was chosen on these patches does somewhat worse on new ones.",
+    "A threshold that was chosen on these patches does somewhat worse on new ones.",
 )
 
 
@@ -63,6 +63,12 @@ def _first(sheets: Sheets, found: Findings, decided: str) -> None:
     sheets.ln(3)
     sheets.heading("Unlike the training data", size=12)
     sheets.notes((unlike_sentence(found),))
+    sheets.ln(3)
+    sheets.heading("Read with care", size=12)
+    cautions = [_cut(one, 260) for one in found.cautions]
+    sheets.notes_that_fit(
+        (*cautions, *_NOTES), lambda left: f"{left} further remarks stand in the record."
+    )
 
 
 def _data(found: Findings) -> list[tuple[str, str]]:
@@ -122,18 +128,12 @@ def _second(sheets: Sheets, decision: LocalDecision, when: str) -> None:
     sheets.heading("Decision", size=12)
     for name, value in _decided(decision, when):
         sheets.fact(name, value)
-    sheets.ln(3)
-    sheets.heading("Read with care", size=12)
-    cautions = [_cut(one, 260) for one in found.cautions]
-    sheets.notes_that_fit(
-        (*_NOTES, *cautions), lambda left: f"{left} further remarks stand in the record."
-    )
 
 
 def _verdict(decision: LocalDecision) -> str:
     if decision.point is None:
         return "The model is not to be used here."
-    return f"The model is used here, at the operating point {decision.version}."
+    return f"The model is used here, at the threshold {decision.version}."
 
 
 def _decided(decision: LocalDecision, when: str) -> list[tuple[str, str]]:
@@ -152,7 +152,7 @@ def _decided(decision: LocalDecision, when: str) -> list[tuple[str, str]]:
     use = "In use for new scores." if decision.in_use else "Not in use for new scores yet."
     return [
         ("Decision", f"{_verdict(decision)} {use}"),
-        ("Operating point", _point(point)),
+        ("Threshold", _point(point)),
         ("On these patches", "; ".join(rates)),
         ("Assumed", f"{percent(decision.prevalence or 0)} of the patches in use contain tumour"),
         *by,

@@ -132,7 +132,7 @@ def parse_table(name: str, data: bytes, *, called: Mapping[str, str] | None = No
         _, header = next(lines, (0, [""]))
         columns = _renamed([clean(cell).lower() for cell in header], called or {})
         if any("\ufffd" in column for column in columns):
-            raise SourceError(f"{name} is no text. Save it as comma-separated UTF-8 text.")
+            raise SourceError(f"{name} is not text. Save it as comma-separated UTF-8 text.")
         if not any(columns):
             raise SourceError(f"{name} names no column. Name the columns in its first line.")
         _refuse_double_columns(name, columns)

@@ -36,7 +36,7 @@ def decoded(name: str, data: bytes) -> tuple[str, tuple[str, ...]]:
         text = data.decode("cp1252", errors="replace")
         notes += (f"{name} is not UTF-8; its letters are read as Windows-1252.",)
     if text.count("\0", 0, 4096) > min(len(text), 4096) // 8:
-        raise SourceError(f"{name} is no text. Save it as comma-separated UTF-8 text.")
+        raise SourceError(f"{name} is not text. Save it as comma-separated UTF-8 text.")
     text = text.rstrip("\x1a")  # DOS ends a text so
     if not text.strip():
         raise SourceError(f"{name} is empty. Name the columns in its first line.")

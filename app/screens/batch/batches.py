@@ -32,8 +32,8 @@ def _status(store: JobStore, job: Job) -> tuple[str, str]:
         called = outcome_counts(resources.rows(store, job))[Outcome.TUMOUR]
         return progress.state, f"{progress.total:,} patches, {called:,} called tumour"
     if progress.total:
-        return progress.state, f"{progress.done:,} of {progress.total:,} inputs"
-    return progress.state, "not opened yet"
+        return progress.state, f"{progress.done:,} of {progress.total:,} files"
+    return progress.state, ""
 
 
 def batch_head(

@@ -9,6 +9,7 @@ from app import charts, resources
 from app.screens.batch import words
 from app.screens.batch.browser import browser
 from app.screens.batch.scored import BatchRows
+from app.screens.shared.jobs import is_drawn
 from app.screens.shared.pager import page_of, pager
 from app.screens.shared.parts import chart, empty
 from app.state import address, widgets
@@ -39,7 +40,7 @@ _ONLY = ("unlike", "around")
 def scored_by(batch: BatchRows) -> None:
     """Draw which threshold made the calls, and how many patches are unlike the training data.
 
-    Those are told loudly where chance does not allow as many.
+    Those are told loudly where chance does not allow as many, unless the patches are drawn.
     """
     job, rows, row = batch.job, batch.rows, batch.rows[0]
     text = words.SCORED_BY.format(threshold=row.threshold, version=row.operating_point)
@@ -52,10 +53,11 @@ def scored_by(batch: BatchRows) -> None:
         return
     unlike = words.UNLIKE.format(unlike=found.unlike, compared=found.compared)
     many = words.UNLIKE_MANY.format(expected=found.expected)
-    if found.more_than_chance:
+    loud = found.more_than_chance and not is_drawn(job)  # whose badge says that they are no tissue
+    if loud:
         st.caption(text)
     with st.container(horizontal=True, vertical_alignment="center", key="nl-unlike"):
-        if found.more_than_chance:
+        if loud:
             st.warning(f"{unlike} {many}")
         else:
             st.caption(f"{text} {unlike}", width="content")

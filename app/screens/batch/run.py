@@ -113,7 +113,7 @@ def _looked_at(report: InputReport) -> str:
 
 def _to_score(report: InputReport) -> str:
     if report.looked_at < report.inputs:
-        return f"{report.inputs:,} inputs"
+        return f"{report.inputs:,} files"
     return f"{report.readable:,} patch{'es' * (report.readable != 1)}"
 
 

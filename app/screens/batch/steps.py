@@ -35,6 +35,8 @@ def next_steps(
     classifier: Classifier | None,
 ) -> None:
     """Draw the ways on from a batch; each opens its page with this batch chosen."""
+    if progress.state == "new":
+        return
     rows = resources.rows(store, job)
     done = progress.state == "done"
     scored = any(row.status is Status.SCORED for row in rows)
@@ -86,9 +88,7 @@ def _downloads(
         training = classifier.bundle.card.training
         fill = training.positives / training.patches
     no_submission = why_no_submission(rows, progress.total)
-    with st.popover(
-        "Download", icon=":material/download:", disabled=progress.state == "new", key="downloads"
-    ):
+    with st.popover("Download", icon=":material/download:", key="downloads"):
         if not complete:
             st.caption(words.PART_SO_FAR)
         for kind, label in _FILES.items():

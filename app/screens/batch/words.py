@@ -15,7 +15,8 @@ DELETE: Final = "Permanently deletes the uploaded files and the scores of this b
 PART_SO_FAR: Final = "The batch is not finished: the files contain the scores so far."
 CONTRADICTORY: Final = "Correct the table, then add the batch again; nothing was scored."
 NOTHING_READABLE: Final = (
-    "None of these inputs can be scored, for the reasons listed above, so scoring was not started."
+    "None of these files can be scored, for the reasons listed above. Correct them and add them "
+    "again; the menu ⋮ deletes this batch."
 )
 VIEWS_ONE: Final = "Each patch is scored once."
 VIEWS_EIGHT: Final = (
@@ -103,7 +104,7 @@ CHANGED_SINCE: Final = "{file} is gone or has changed since it was scored. Re-sc
 NO_LABELS: Final = (
     "No labels for this batch.",
     "Add a CSV with the columns id (the file name) and label (1 or tumour, 0 or normal). "
-    "A column slide makes the intervals valid. A labels.csv among the uploaded files is read too.",
+    "A column slide makes the intervals valid. A labels.csv beside the patches is read too.",
 )
 LABELLED: Final = "{labelled:,} of {scored:,} scored patches have a label."
 BY_PATCHES: Final = "Intervals by patches: too narrow where several patches are from one slide."

@@ -51,9 +51,10 @@ def patch_explained(
 ) -> None:
     """Draw a patch, then its map, then what takes longer: each as soon as it is there."""
     image = collection.image(position)
+    line = st.empty()
     left, right, beside = st.columns([1, 1, 1.05], gap="medium")
     # Emptied before anything is measured: nothing of the patch before may stand beside this one.
-    places = (right.empty(), beside.empty(), st.empty())
+    places = (right.empty(), beside.empty(), st.empty(), line)
     if image is not None:
         with left:
             _titled("The patch")
@@ -119,8 +120,8 @@ def _map_and_line(
     """Draw the map with how far it can be trusted, and the line that says what it amounts to."""
     with places[0].container():
         _map(drawn, row, "checked" if checked else "first")
+    places[3].html(f'<p class="nl-plain-line">{escape(plain_line(row))}</p>')
     with places[1].container():
-        st.html(f'<p class="nl-plain-line">{escape(plain_line(row))}</p>')
         _head(row)
         untestable = checked and row.map_state is MapState.UNTESTED
         st.caption(plain(words.UNTESTABLE) if untestable else plain(f"{badge_text(row)}."))

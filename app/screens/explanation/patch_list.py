@@ -114,8 +114,8 @@ def walk(
 
     before = positions[place - 1] if place > 0 else None
     step = partial(look_at, collection)
-    step_button("Previous", step, before, "explain-Previous", "Left")
-    step_button("Next", step, following, "explain-Next", "Right", forward=True)
+    step_button("Previous", step, before, "explain-Previous", "K")
+    step_button("Next", step, following, "explain-Next", "J", forward=True)
     st.caption(plain(_place_text(place, len(positions), filters, order)))
     if filters:
         clear_filters(collection, "walk")

@@ -36,11 +36,14 @@ def decide(study: ThresholdStudy, found: Findings, card: Card, settings: Setting
     use = st.radio(
         "Decision",
         list(words.CHOICES),
+        index=None,  # the reader decides, not the page
         format_func=lambda choice: words.CHOICES[choice],
         horizontal=True,
         key="here-use",
         label_visibility="collapsed",
     )
+    if use is None:
+        return
     rule: Rule | None = None
     share, in_use = 0.0, False
     if use:

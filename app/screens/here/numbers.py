@@ -32,6 +32,8 @@ def rates(study: ThresholdStudy, found: Findings) -> None:
             st.success(enough, icon=":material/check:")
         else:
             st.info(enough, icon=":material/straighten:")
+        for caution in found.cautions:
+            st.warning(plain(caution), icon=":material/warning:")
     with curve:
         shipped = found.shipped
         roc_chart(
@@ -63,8 +65,6 @@ def transfer(study: ThresholdStudy, found: Findings) -> None:
     with said:
         bullets("Calibration", calibration_sentences(found.calibration))
         bullets("Tissue", [unlike_sentence(found)])
-        if found.cautions:
-            bullets(words.CAUTIONS, found.cautions)
     with curve:
         figure = figures.calibration(
             study.calibration, in_force=None, colours=charts.palette(dark=widgets.is_dark())

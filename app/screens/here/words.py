@@ -52,7 +52,6 @@ AT_SHIPPED: Final = "At the shipped threshold, {threshold:.4f}."
 GREY: Final = " A patch in the grey zone counts as not called tumour."
 ROC_ALT: Final = "ROC curve of these patches, with the shipped threshold"
 CALIBRATION_ALT: Final = "Mean score against the share of patches with tumour, in ten bins"
-CAUTIONS: Final = "Read with care"
 CHOICES: Final = {
     True: "Use the model here",
     False: "Do not use it here",

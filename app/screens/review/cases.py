@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from app.screens.review import words
 from app.screens.shared.jobs import entry
-from app.screens.shared.parts import badge, empty, head_line, way_back
+from app.screens.shared.parts import badge, head_line, way_back
 from app.state import address, widgets
 from core.errors import NodelensError
 from core.review import (
@@ -32,9 +32,6 @@ def case_list(record: Record, who: Person) -> None:
     listed = [case for case in record.cases.values() if case.case not in archived]
     if archived and st.toggle(words.SHOW_ARCHIVED.format(count=len(archived)), key=_ARCHIVED):
         listed = list(record.cases.values())
-    if not listed:
-        empty(*words.NO_CASE)
-        return
     with st.container(key="nl-batches", gap=None):
         for case in reversed(listed):
             _entry(record, case, who)

@@ -46,12 +46,14 @@ def new_case(
     )
     mode = mode or ReadingMode.BLIND_FIRST
     st.caption(words.MODE_NOTES[mode])
-    source = _from_batch(jobs) if mode in _FROM_BATCH else _from_cases(record, mode, who)
+    of_what, called = st.columns(2)
+    with of_what:
+        source = _from_batch(jobs) if mode in _FROM_BATCH else _from_cases(record, mode, who)
     if source is None:
         return
-    name = st.text_input(
-        "Name of the case", value=source.name, max_chars=120, key=f"new-name-{mode}-{source.name}"
-    )
+    with called:
+        key = f"new-name-{mode}-{source.name}"
+        name = st.text_input("Name of the case", value=source.name, max_chars=120, key=key)
     try:
         plan, candidates = plan_of(jobs, source, mode)
         made = build_worklist(candidates, plan, threshold=source.threshold)

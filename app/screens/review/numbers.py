@@ -42,8 +42,8 @@ FEW_PAIRS: Final = 30
 _NO_WIDTH: Final = 1e-9
 
 
-def case_numbers(record: Record, case: CaseOpened, names: Mapping[str, str]) -> None:
-    """Draw every number of a case that has verdicts."""
+def case_head(record: Record, case: CaseOpened) -> None:
+    """Draw how much of a case is read, by how many, and how often against the model."""
     verdicts = current_verdicts(record, case.case)
     overrides = sum(verdict.overrides_model for verdict in verdicts)
     readers = record.readers(case.case)
@@ -57,10 +57,14 @@ def case_numbers(record: Record, case: CaseOpened, names: Mapping[str, str]) -> 
                 f"of {len(case.tasks) * len(readers):,}; {words.MODES[case.mode]}",
             ),
             Stat("Readers", str(len(readers))),
-            Stat("Worklist", f"{len(case.tasks):,}", case.order),
             Stat("Against the model", str(overrides), f"{share} of verdicts; {point}"),
         ]
     )
+
+
+def case_numbers(record: Record, case: CaseOpened, names: Mapping[str, str]) -> None:
+    """Draw agreement, what seeing the AI changed, and the time of a case that has verdicts."""
+    verdicts = current_verdicts(record, case.case)
     _agreements(record, case, verdicts, names)
     if case.mode is ReadingMode.BLIND_FIRST:
         _flips(verdicts)
@@ -102,6 +106,7 @@ def _agreements(
             )
             for name, one in rows
         ],
+        "nl-table nl-agreement",
     )
     notes = {
         words.INFLUENCED: case.mode is ReadingMode.AI_FIRST,

@@ -43,10 +43,6 @@ ORDERS: Final[Mapping[CaseOrder, str]] = MappingProxyType(
         CaseOrder.AS_LISTED: "In the order of the batch.",
     }
 )
-NO_CASE: Final = (
-    "No case yet.",
-    "Start one below. Everyone who uses this installation can then read it.",
-)
 NOT_ON_RECORD: Final = "This case is not on the record of this installation."
 NO_BATCH: Final = (
     "No scored batch yet.",

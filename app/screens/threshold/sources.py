@@ -76,7 +76,10 @@ def _sources(classifier: Classifier, settings: Settings) -> dict[str, str]:
             continue
         labelled = resources.labelled_patches(jobs, job)
         if labelled:
-            fixed[f"batch:{job.id}"] = words.BATCH.format(name=job.name, patches=labelled)
+            made = widgets.local_time(datetime.fromisoformat(job.created))
+            fixed[f"batch:{job.id}"] = words.BATCH.format(
+                name=job.name, when=made, patches=labelled
+            )
     reader = identity.reader_name() or ""
     if record is not None:
         for case in reversed(list(record.cases.values())):

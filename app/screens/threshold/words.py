@@ -12,7 +12,7 @@ SOURCES: Final = {
     "csv": "A table of mine (CSV)",
 }
 SOURCE_LABEL: Final = "Patches with known labels"
-BATCH: Final = "Batch {name} ({patches:,} with labels)"
+BATCH: Final = "Batch {name}, {when} ({patches:,} with labels)"
 REVIEW: Final = "Review {name}, opened {when}"
 GONE: Final = "These scores are gone, or belong to someone else. Choose others."
 RUN_PLACEHOLDER: Final = "a folder that contains validation_scores.csv"
@@ -32,7 +32,10 @@ COLUMNS: Final = {
     "id": "Patch (optional)",
     "slide": "Slide (optional)",
 }
-CHOOSE_COLUMNS: Final = "Which columns of this table hold what? Label and score are needed."
+CHOOSE_COLUMNS: Final = (
+    "Which columns of this table hold what? Label and score are needed. Labels without scores "
+    "belong to a batch: add them there, in “Against labels”."
+)
 NO_COLUMN: Final = "none"
 GOOD_ROWS: Final = "Use the {good:,} good rows"
 CSV_WANTED: Final = (

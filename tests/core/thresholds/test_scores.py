@@ -49,7 +49,7 @@ def test_the_apps_own_table_is_taken_and_unscored_inputs_are_counted() -> None:
     ("data", "said"),
     [
         (b"", "is empty"),
-        (b"\xff\xfe\x00", "is no text"),
+        (b"\xff\xfe\x00", "is not text"),
         (b"id,score\na,0.5\n", "expected label among them"),
         (b"label,score\n", "no rows"),
         (b"label,score\n0,0.5\n2,0.5\n", r"1 of 2 rows .*line 3: '2'.*expected 1 or tumour"),

@@ -25,5 +25,5 @@ def test_the_keys_walk_on_after_a_method_was_chosen(tmp_path: Path, toy_bundle: 
         page.get_by_role("option", name="Grad-CAM++").click()
         expect(page.get_by_text("Grad-CAM++ ").first).to_be_visible()
         idle.wait_for()
-        page.keyboard.press("ArrowRight")
+        page.keyboard.press("j")
         expect(page.get_by_text("2 of 24 ·")).to_be_visible()

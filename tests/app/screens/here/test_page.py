@@ -89,6 +89,9 @@ def test_using_it_locks_a_threshold_chosen_on_these_patches(
     open_page: OpenPage, data_dir: Path, labelled: Job, toy_bundle: Path
 ) -> None:
     page = open_page("here", job=labelled, reader="Dr Ann Example")
+    assert page.radio(key="here-use").value is None, "nothing is decided beforehand"
+    assert not [one for one in page.button if one.key == "here-record"]
+    page.radio(key="here-use").set_value(True).run()
     page.button_group(key="here-rule").set_value("youden").run()
     page.button(key="here-record").click().run()
     assert not page.exception
@@ -104,6 +107,7 @@ def test_only_a_lead_decides_where_leads_are_named(
 ) -> None:
     monkeypatch.setenv("NODELENS_LEADS", "Dr Lead")
     page = open_page("here", job=labelled, reader="Dr Lead")  # a name without a login is a claim
+    page.radio(key="here-use").set_value(True).run()
     page.button(key="here-record").click().run()
     assert page.error
     assert not (data_dir / "local_decisions").exists()
