@@ -53,14 +53,18 @@ else:
     reader = who.person_or_ask(settings)
     if reader is not None:
         who.who_line(reader)
+        above, below = st.container(), st.container()
+        listed, started = (above, below) if cases.waiting(on_record, reader) else (below, above)
         if on_record.cases:
-            parts.section("Cases")
-            cases.case_list(on_record, reader)
-        parts.section("New case")
-        new.new_case(
-            verdicts,
-            resources.review_patches(settings),
-            resources.job_store(settings),
-            on_record,
-            reader,
-        )
+            with listed:
+                parts.section("Cases")
+                cases.case_list(on_record, reader)
+        with started:
+            parts.section("New case")
+            new.new_case(
+                verdicts,
+                resources.review_patches(settings),
+                resources.job_store(settings),
+                on_record,
+                reader,
+            )

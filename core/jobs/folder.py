@@ -445,8 +445,6 @@ class JobFolder:
         """
         rows = self.rows(job)
         known = labels_in(parse_table(shown_path(name), data)).placed(row.path for row in rows)
-        if not known.rows:
-            raise SourceError(f"{shown_path(name)} names no patch. Write one line for each.")
         if known.contradictions:
             raise SourceError(f"{known.contradictions[0]} Write the names of the files here.")
         if not any(known.of(row.id, row.path) for row in rows):

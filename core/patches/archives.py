@@ -67,8 +67,6 @@ class ZipSource(PatchSource):
         self._without = without
         self._lock = threading.Lock()
         try:
-            if not archive.stat().st_size:
-                raise SourceError(f"{self.name} is empty (0 bytes). Copy or download it again.")
             _require_few_members(archive, self.name)
             self._zip = zipfile.ZipFile(archive)
         except SourceError:

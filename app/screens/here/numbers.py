@@ -27,13 +27,13 @@ def rates(study: ThresholdStudy, found: Findings) -> None:
         by = words.INTERVALS["patches" if found.slides is None else "slides"]
         grey = words.GREY if found.shipped.lower_threshold is not None else ""
         st.caption(by + grey)
+        for caution in found.cautions:
+            st.warning(plain(caution), icon=":material/warning:")
         enough = plain(suffices_sentence(found))
         if found.suffices and found.slides is not None:
             st.success(enough, icon=":material/check:")
         else:
             st.info(enough, icon=":material/straighten:")
-        for caution in found.cautions:
-            st.warning(plain(caution), icon=":material/warning:")
     with curve:
         shipped = found.shipped
         roc_chart(

@@ -37,6 +37,15 @@ def case_list(record: Record, who: Person) -> None:
             _entry(record, case, who)
 
 
+def waiting(record: Record, who: Person) -> bool:
+    """Return whether a case waits for the reader."""
+    return any(
+        not record.filings[case].archived
+        and (mine := progress(record, case, who.name)).done != mine.total
+        for case in record.cases
+    )
+
+
 def _entry(record: Record, case: CaseOpened, who: Person) -> None:
     mine = progress(record, case.case, who.name)
     begun = record.has_read(case.case, who.name)

@@ -7,7 +7,7 @@ from typing import Final
 from core.review import CaseOrder, ReadingMode
 
 TITLE: Final = "Review"
-LEAD: Final = "Read patches one by one. Every verdict is recorded; later changes are detected."
+LEAD: Final = "Read patches one by one; every verdict is recorded."
 RESULTS_TITLE: Final = "Review results"
 RESULTS_LEAD: Final = (
     "Where readers and the model differ, how well they agree, and the record of every verdict."

@@ -121,7 +121,7 @@ RUN_NO_BATCH: Final = (
     "These scores come from a training run. They say nothing about a batch scored by the current "
     "model."
 )
-BATCH_TITLE: Final = "My batch at this threshold"
+BATCH_TITLE: Final = "My batch"
 CHANGED: Final = "{changed:,} of {patches:,} patches would be called differently"
 UNCHANGED: Final = "No call of its {patches:,} patches would change"
 NEAREST: Final = "Nearest to the threshold, the first to change sides if it moves:"
