@@ -244,7 +244,7 @@ class JobFolder:
         job_id = secrets.token_hex(16)
         kept = self.folder / job_id / _INPUT_FOLDER
         kept.mkdir(parents=True)
-        tables = []
+        tables: list[StoredFile] = []
         with contextlib.suppress(OSError):  # whoever opens the folder is told
             for file in self._tables_beside(path):
                 tables.append(StoredFile(f"{len(tables):06d}", shown_path(file.name)))

@@ -288,10 +288,10 @@ def _cautions(study: ThresholdStudy, kept: Sequence[ScoreRow], card: Card) -> It
     ):
         if seen := known_slides(slides, known):
             uses.setdefault(tuple(seen), []).append(use)
-    for seen, used in uses.items():
-        named = ", ".join(seen[:_NAMED]) + (", …" if len(seen) > _NAMED else "")
+    for names, used in uses.items():
+        named = ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
         yield (
-            f"{len(seen)} of {len(slides)} slides ({named}) have the names of slides that "
+            f"{len(names)} of {len(slides)} slides ({named}) have the names of slides that "
             f"{' and '.join(used)}. If they are the same slides, these numbers are too good."
         )
     yield from _copies(kept)

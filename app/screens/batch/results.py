@@ -9,7 +9,6 @@ from app import charts, resources
 from app.screens.batch import words
 from app.screens.batch.browser import browser
 from app.screens.batch.scored import BatchRows
-from app.screens.shared.jobs import is_drawn
 from app.screens.shared.pager import page_of, pager
 from app.screens.shared.parts import chart, empty
 from app.state import address, widgets
@@ -53,7 +52,7 @@ def scored_by(batch: BatchRows) -> None:
         return
     unlike = words.UNLIKE.format(unlike=found.unlike, compared=found.compared)
     many = words.UNLIKE_MANY.format(expected=found.expected)
-    loud = found.more_than_chance and not is_drawn(job)  # whose badge says that they are no tissue
+    loud = found.more_than_chance and not job.is_drawn  # whose badge says that they are no tissue
     if loud:
         st.caption(text)
     with st.container(horizontal=True, vertical_alignment="center", key="nl-unlike"):
