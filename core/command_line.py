@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, Self
 from cyclopts import App, CycloptsError, MissingArgumentError, Parameter, Token
 from cyclopts.argument import Argument
 
-from core.errors import DiskError, NodelensError, why
+from core.errors import DiskError, NodelensError, RunError, why
 from core.settings import Device, Settings
 
 if TYPE_CHECKING:
@@ -183,6 +183,8 @@ def run_program(program: Program, arguments: Sequence[str] | None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     name = program.name
     try:
+        if "" in given[1:]:  # which would name the folder one is in
+            raise RunError("Found an empty argument. Is a variable of the shell not set?")
         app = _app(program, given[0] if given else "")
         status = app(given or ["--help"], exit_on_error=False, print_error=False)
         return int(status or 0) if given else WRONG_USAGE

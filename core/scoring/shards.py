@@ -85,7 +85,7 @@ def merge_shards(parts: Sequence[Path], out: Path) -> dict[str, int]:
         else:
             _join_lines([path for path, _ in found], temporary)
     counts = {
-        status: sum(int(metadata["counts"][status]) for _, metadata in found)
+        status: sum(int(metadata["counts"].get(status, 0)) for _, metadata in found)
         for status in found[0][1]["counts"]
     }
     spec = {**found[0][1]["spec"], **{name: whole[name] for name in _OF_A_PART}}
@@ -102,12 +102,15 @@ def _metadata(path: Path) -> dict[str, Any]:
     try:
         metadata: dict[str, Any] = json.loads(metadata_path(path).read_text("utf-8"))
         shard = metadata["shard"]
-        if metadata["output_sha256"] == sha256_of(path) and isinstance(shard, dict):
+        numbers = (*metadata["counts"].values(), shard["number"], shard["of"])
+        if not (set(_OF_A_PART) <= set(shard) and all(isinstance(one, int) for one in numbers)):
+            raise TypeError
+        if metadata["output_sha256"] == sha256_of(path) and dict(metadata["spec"]):
             return metadata
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise RunError(
             f"{path.name} is no output of `score --shard`, or {metadata_path(path).name} is not "
-            "beside it. Name the files that --out named."
+            "beside it as it was written. Name the files that --out named."
         ) from None
     raise RunError(f"{path.name} was altered after it was written. Score this shard again.")
 

@@ -31,6 +31,7 @@ _NO_SLIDE: Final = frozenset({"?", "-", "--", "missing", "unspecified", "not ava
 TABLE_SUFFIXES: Final = (".csv.gz", ".csv", ".tsv.gz", ".tsv", ".parquet")
 _NUMBERS: Final = frozenset({"label", "score", "prob_tumour", "logit", "temperature"})
 _READ: Final = frozenset({*_NAMES, *_NUMBERS, *SLIDE_COLUMNS, "split"})
+_LONGEST_HEADER: Final = 100_000
 _DELIMITERS: Final = (",", ";", "\t")
 _DECIMAL_COMMA: Final = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
 _AS_TEXT: Final = re.compile(r"=\"([^\"]*)\"|'(\d+)")
@@ -160,6 +161,11 @@ def _renamed(columns: list[str], called: Mapping[str, str]) -> list[str]:
 def _lines(name: str, text: str) -> tuple[str, Iterator[tuple[int, list[str]]]]:
     """The delimiter, and each row that is not blank with its line in the file."""
     first, declared = re.split(r"[\r\n]", text.lstrip(), maxsplit=1)[0].strip().lower(), ""
+    if len(first) > _LONGEST_HEADER:
+        raise SourceError(
+            f"{name} has a first line of {len(first):,} characters; expected the names of columns. "
+            "Save it as comma-separated UTF-8 text with line breaks."
+        )
     if first.startswith("sep=") and first[4:] in _DELIMITERS:  # Excel says it so
         declared = first[4:]
     unquoted = re.sub(r'"[^"]*"', "", first)

@@ -80,7 +80,7 @@ def test_a_dataclass_gives_the_options_and_its_docstring_their_help(
         (["work", "--data"], 2, "--data"),
         *(
             (["work", "--data", "d", "--seed", one], 2, f"found {one}; expected a whole number.")
-            for one in ("x", "2.5", "2.0", "1e1", "nan", "")
+            for one in ("x", "2.5", "2.0", "1e1", "nan")
         ),
         (["work", "--data", "d", "--colour", "x"], 2, "Unknown option: --colour"),
         (["work", "--data", "d", "--name", "wrong"], 2, "toy: Found wrong; expected right.\n"),
@@ -89,6 +89,7 @@ def test_a_dataclass_gives_the_options_and_its_docstring_their_help(
             70,
             "file.bin cannot be used: the disk is full.",
         ),
+        (["work", "--data", ""], 2, "Found an empty argument"),
         (["work", "--data", "d", "--name", "broken"], 70, "a fault of the program"),
     ],
 )

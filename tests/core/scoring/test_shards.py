@@ -1,9 +1,13 @@
+import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from core.__main__ import main
+from core.scoring.outputs import metadata_path
 from tests.toys import write_patches
 
 
@@ -74,6 +78,33 @@ def test_a_shard_is_named_by_its_number_and_their_count(
     given = ["score", str(patches), "--model", str(toy_bundle), "--out", str(out)]
     assert main([*given, f"--shard={text}"]) == 2
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda told: [told],
+        lambda told: {**told, "counts": "many"},
+        lambda told: {**told, "shard": {**told["shard"], "number": "two"}},
+        lambda told: {**told, "shard": {"number": 2, "of": 2}},
+        lambda told: {name: value for name, value in told.items() if name != "spec"},
+    ],
+)
+def test_a_shard_whose_account_was_edited_is_refused(
+    patches: Path,
+    toy_bundle: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    edit: Callable[[Any], object],
+) -> None:
+    parts = [
+        score(patches, toy_bundle, tmp_path / f"{number}.csv", "--shard", f"{number}/2")
+        for number in (1, 2)
+    ]
+    account = metadata_path(parts[1])
+    account.write_text(json.dumps(edit(json.loads(account.read_text("utf-8")))), "utf-8")
+    assert main(["merge", *map(str, parts), "--out", str(tmp_path / "all.csv")]) == 2
+    assert "no output of `score --shard`" in capsys.readouterr().err
 
 
 def test_shards_of_other_files_under_the_same_names_are_not_merged(

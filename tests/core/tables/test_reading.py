@@ -323,3 +323,5 @@ def test_a_table_that_would_fill_the_memory_is_refused_however_well_it_is_packed
         with pytest.raises(SourceError, match="more than 10 rows of 3 columns"):
             parse_table("t", data)
     assert len(rows(b"id,label,score\n" + b"a,1,0.5\n" * 10)["id"]) == 10
+    with pytest.raises(SourceError, match="first line of 200,000 characters"):
+        parse_table("t", b"a," * 100_000)
