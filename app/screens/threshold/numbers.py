@@ -236,9 +236,8 @@ def _list(lines: Sequence[str]) -> Markup:
 
 
 def caveats(snapshot: Snapshot, study: ThresholdStudy) -> Markup:
-    """Return what must not be trusted, one line each; empty if there is nothing."""
-    fragile = (*snapshot.metrics["sensitivity"].notes, *snapshot.metrics["specificity"].notes)
-    notes = dict.fromkeys((*study.scores.notes, *snapshot.notes, *fragile))
+    """Return what else must not be trusted, one line each, below `metrics` with its own notes."""
+    notes = dict.fromkeys((*study.scores.notes, *snapshot.notes))
     return _list(list(notes)) if notes else Markup()
 
 
