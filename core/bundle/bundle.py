@@ -22,7 +22,7 @@ from safetensors import SafetensorError
 from core.bundle.card import Card, GoldenPatch
 from core.bundle.card_v1 import upgraded
 from core.bundle.domain import DOMAIN_FILE, Domain, domain_of
-from core.errors import BundleError, PatchError, first_fault, why
+from core.errors import BundleError, PatchError, first_fault, in_a_line, why
 from core.files import told_of_disk
 from core.patches import ImageU8, decode_patch
 from core.tables import read_table
@@ -102,7 +102,7 @@ def read_card(folder: Path) -> Card:
         BundleError: There is none, or it does not follow the schema.
     """
     try:
-        text = (folder / CARD_FILE).read_text(encoding="utf-8")
+        text = (folder / CARD_FILE).read_bytes()
     except OSError as error:
         raise BundleError(
             f"No model in {folder}: {CARD_FILE} cannot be read ({why(error)}). "
@@ -110,20 +110,18 @@ def read_card(folder: Path) -> Card:
         ) from None
     try:
         content = json.loads(text)
-        if content.get("schema_version") == 1:
-            text = json.dumps(upgraded(content))
+        if isinstance(content, dict) and content.get("schema_version") == 1:
+            text = json.dumps(upgraded(content)).encode()
         return Card.model_validate_json(text)
-    except (AttributeError, KeyError, TypeError, json.JSONDecodeError) as error:
-        raise BundleError(
-            f"The model card does not follow the schema ({error!r}). Export the bundle again."
-        ) from None
     except ValidationError as error:
         raise BundleError(
             f"The model card does not follow the schema: {first_fault(error)}. "
             "Export the bundle again."
         ) from None
-    except UnicodeDecodeError:
-        raise BundleError("The model card is not UTF-8 text. Export the bundle again.") from None
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise BundleError(
+            f"The model card is no JSON of a card ({in_a_line(error)}). Export the bundle again."
+        ) from None
 
 
 def read_bundle(folder: Path) -> Bundle:

@@ -348,7 +348,7 @@ class Card(_Part):
     architecture: Architecture
     preprocessing: Preprocessing
     class_order: tuple[Literal["no tumour in the centre"], Literal["tumour in the centre"]]
-    temperature: float = Field(gt=0, default=1.0)
+    temperature: float = Field(gt=0)
     temperature_fitted_on: str
     operating_point: OperatingPoint
     training: DataSummary

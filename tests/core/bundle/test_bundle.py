@@ -84,6 +84,25 @@ def test_a_card_off_the_schema_is_refused_by_the_name_of_the_field(
         read_card(bundle)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"[]", b"null", b"{", b"[" * 100_000, "{}".encode("utf-16"), b"\xff\xfe\xff", b"\0" * 99],
+    ids=["nothing", "a list", "null", "torn", "deep", "UTF-16", "no text", "zeros"],
+)
+def test_a_card_that_is_none_is_a_sentence(bundle: Path, content: bytes) -> None:
+    (bundle / "card.json").write_bytes(content)
+    with pytest.raises(BundleError, match=r"The model card .*Export the bundle again\."):
+        read_card(bundle)
+
+
+def test_no_temperature_is_taken_for_granted(bundle: Path) -> None:
+    card = json.loads((bundle / "card.json").read_text())
+    del card["temperature"]
+    (bundle / "card.json").write_text(json.dumps(card))
+    with pytest.raises(BundleError, match="temperature: Field required"):
+        read_card(bundle)
+
+
 def test_a_card_of_schema_1_still_opens_and_says_what_it_says_in_schema_2(tmp_path: Path) -> None:
     for version in ("v1", "v2"):
         (tmp_path / version).mkdir()
