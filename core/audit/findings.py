@@ -14,6 +14,7 @@ import pandas as pd
 from core.audit.columns import STATISTICS_OF, measure_text
 from core.audit.limits import FLAGS, QualityLimits, quality_flags
 from core.errors import Fault
+from core.wording import percent
 
 _SENTENCES: Final = Path(__file__).with_name("findings.toml")
 MOST_ROWS: Final = 1000
@@ -188,12 +189,14 @@ def _balance(balance: pd.DataFrame) -> Iterator[Finding]:
     yield from finding("slide-in-two-splits", len(shared), ids=shared, n=slides)
     whole = balance[balance["by"] == "all"].iloc[0]
     labels = int(whole["labelled"])
-    share = f"{whole['prevalence']:.1%}"
+    share = percent(whole["prevalence"])
     yield from finding("class-balance", labels, share=share, n=counted(labels, "label", "labels"))
     splits = balance[(balance["by"] == "split") & (balance["labelled"] > 0)]
     shares = splits["prevalence"]
     if len(splits) > 1 and shares.max() - shares.min() > _BALANCE_GAP:
-        parts = [f"{name} {part:.0%}" for name, part in zip(splits["name"], shares, strict=True)]
+        parts = [
+            f"{name} {percent(part, 0)}" for name, part in zip(splits["name"], shares, strict=True)
+        ]
         yield from finding(
             "splits-differ-in-balance", len(splits), ids=splits["name"], parts=", ".join(parts)
         )

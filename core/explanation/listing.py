@@ -7,6 +7,7 @@ from typing import Final
 from core.explanation.reliance import Decisive
 from core.explanation.rows import ExplanationRow, MapState, number
 from core.scoring import Filter, Order, Outcome, ScoreRow, Status, outcome, select
+from core.wording import percent
 
 MOST_EXPLAINED: Final = 1_000
 """Of a larger batch, the patches with the highest scores."""
@@ -55,7 +56,7 @@ class MeasureOrder:
         if value is None:
             made = row.explanation is not None and (not self.tested or is_tested(row))
             return "none" if made else "not measured"
-        return f"{value:.0%}" if self.percent else f"{value:.2f}"
+        return percent(value, 0) if self.percent else f"{value:.2f}"
 
 
 _ORDERS: Final = (

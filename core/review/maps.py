@@ -25,6 +25,7 @@ from core.patches import ImageU8
 from core.review.events import MapShown
 from core.review.patches import PatchMap
 from core.scoring import Classifier
+from core.wording import percent
 
 _STYLE: Final = OverlayStyle(zoom=3, smooth_patch=True, centre_box=False)
 """Whoever draws it marks the centre as on the patch beside it."""
@@ -95,7 +96,7 @@ def _place(explanation: Explanation) -> list[str]:
     what = "evidence for tumour" if explanation.cam.unit is Unit.LOGIT else "map's positive values"
     where = "in" if centre.peak_in_centre else "outside"
     return [
-        f"{centre.share:.0%} of the {what} lies in the centre; {centre.expected_share:.0%} would "
+        f"{percent(centre.share, 0)} of the {what} lies in the centre; {percent(centre.expected_share, 0)} would "
         f"by area. Its strongest place lies {where} the centre.",
         "Each square of the map has seen tissue beyond itself, so this does not prove which part "
         "decided.",

@@ -17,7 +17,7 @@ from core.audit.store import AuditStore
 from core.jobs import Job
 from core.patches import Patch, PatchSource
 from core.pictures import enlarged_png
-from core.wording import NOTHING, call_text
+from core.wording import NOTHING, call_text, percent
 
 _MOST_RELATED = 12
 
@@ -79,7 +79,9 @@ def _facts(view: AuditView, row: int) -> None:
             value = float(patch[name])
             below = float((view.patches[name] < value).mean())
             text = "not defined" if isnan(value) else f"{value:.3g}"
-            pairs.append((measure_text(name).capitalize(), f"{text}, above {below:.0%} of patches"))
+            pairs.append(
+                (measure_text(name).capitalize(), f"{text}, above {percent(below, 0)} of patches")
+            )
     pairs.append(("SHA-256", f"{patch['sha256'][:16]}…" if patch["sha256"] else NOTHING))
     facts(pairs)
 

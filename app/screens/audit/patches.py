@@ -148,6 +148,7 @@ def _filters(view: AuditView, chosen: Chosen) -> PatchFilter:
             selection_mode="multi",
             format_func=lambda name: words.FLAGS.get(name, name),
             key=f"audit-{label}-{view.job_id}",
+            wrap=True,
             **kept,
         )
         if options[label]

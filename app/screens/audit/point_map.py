@@ -17,6 +17,7 @@ from core.audit.browse import AuditView, PatchChoice
 from core.audit.store import AuditStore
 from core.jobs import Job
 from core.settings import Settings
+from core.wording import percent
 
 _KEY: Final = "audit-scatter"
 _LABEL: Final = "Label"
@@ -37,7 +38,8 @@ def map_panel(store: AuditStore, job: Job, view: AuditView, settings: Settings) 
     points = view.scores[view.scores["x"].notna()]
     rows, x, y = points.index.to_numpy(int), points["x"].to_numpy(), points["y"].to_numpy()
     first, second = (
-        f"axis ({points[share].iloc[0]:.0%} of the variance)" for share in ("share_x", "share_y")
+        f"axis ({percent(points[share].iloc[0], 0)} of the variance)"
+        for share in ("share_x", "share_y")
     )
     titles = f"First {first}, PCA of network features", f"Second {second}"
     if len(rows) > _MOST_POINTS:

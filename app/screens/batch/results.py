@@ -24,7 +24,7 @@ from core.scoring import (
     select,
     unlike_training,
 )
-from core.wording import call_text
+from core.wording import call_text, percent
 
 ROWS_A_PAGE = 50
 TABLE = "List"
@@ -51,7 +51,7 @@ def scored_by(batch: BatchRows) -> None:
         st.caption(text)
         return
     unlike = words.UNLIKE.format(unlike=found.unlike, compared=found.compared)
-    many = words.UNLIKE_MANY.format(expected=found.expected)
+    many = words.UNLIKE_MANY.format(expected=percent(found.expected, 0))
     loud = found.more_than_chance and not job.is_drawn  # whose badge says that they are no tissue
     if loud:
         st.caption(text)

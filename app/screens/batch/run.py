@@ -24,6 +24,7 @@ from core.engine import Precision
 from core.errors import NodelensError
 from core.jobs import InputProblem, InputReport, Job, JobProgress, JobStore
 from core.scoring import AppliedPoint, Classifier, ScoreRow, TestTimeAugmentation
+from core.wording import percent
 
 _VIEWS: Final = {
     TestTimeAugmentation.NONE: "Once",
@@ -88,7 +89,7 @@ def before_start(store: JobStore, job: Job, classifier: Classifier | None) -> No
     notes = [_views_note(views or TestTimeAugmentation.NONE, classifier)]
     if speed is Precision.FAST and fast is not None:
         changed, of = fast.changed_calls, fast.patches
-        notes.append(words.FAST.format(changed=changed, patches=of, share=changed / of))
+        notes.append(words.FAST.format(changed=changed, patches=of, share=percent(changed / of, 2)))
     st.caption(" ".join(notes))
 
 
@@ -101,7 +102,7 @@ def _offered(classifier: Classifier) -> list[TestTimeAugmentation]:
 def _views_note(views: TestTimeAugmentation, classifier: Classifier) -> str:
     measured = classifier.bundle.card.orientations
     if views is TestTimeAugmentation.D4_NEAR and measured is not None:
-        return words.VIEWS_NEAR.format(band=measured.band_logit, share=measured.share)
+        return words.VIEWS_NEAR.format(band=measured.band_logit, share=percent(measured.share, 0))
     return words.VIEWS_EIGHT if views is TestTimeAugmentation.D4 else words.VIEWS_ONE
 
 

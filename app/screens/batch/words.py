@@ -26,11 +26,11 @@ VIEWS_EIGHT: Final = (
 VIEWS_NEAR: Final = (
     "Each patch is scored once. Within {band:.1f} logits of the threshold, where the orientation "
     "can change the call, the average of all eight rotations and mirror images is used. On the "
-    "validation patches, no call further away changed; {share:.0%} of them were within this range."
+    "validation patches, no call further away changed; {share} of them were within this range."
 )
 FAST: Final = (
     "Fast rounds the arithmetic: on {patches:,} validation patches it changed {changed:,} calls "
-    "({share:.2%}). Use Exact where each call counts."
+    "({share}). Use Exact where each call counts."
 )
 FAST_SCORED: Final = "Scored fast, with rounded arithmetic."
 STOPPED: Final = (
@@ -46,7 +46,7 @@ OTHER_THRESHOLD: Final = (
 UNLIKE: Final = "{unlike:,} of {compared:,} patches are unlike the training data."
 UNLIKE_MANY: Final = (
     "That is more than chance allows: of patches cut like the training data from other slides, "
-    "about {expected:.0%} are. Do not rely on their scores; check organ, stain, focus and pixel "
+    "about {expected} are. Do not rely on their scores; check organ, stain, focus and pixel "
     "size."
 )
 RESTS_ON: Final = {

@@ -154,7 +154,9 @@ class ByTheCard:
 
 
 def _domain_words(domain: TrainingDomain) -> str:
-    return words.DOMAIN.format(patches=domain.patches, judged=domain.judged_on, share=domain.share)
+    return words.DOMAIN.format(
+        patches=domain.patches, judged=domain.judged_on, share=percent(domain.share, 0)
+    )
 
 
 def _engine_words(engine: Engine) -> str:

@@ -50,6 +50,6 @@ SURROUNDINGS: Final = (
 )
 DOMAIN: Final = (
     "Patches unlike its {patches:,} reference training patches are marked; of {judged}, "
-    "{share:.0%} are."
+    "{share} are."
 )
 LIMITS: Final = "what the model is not for"
