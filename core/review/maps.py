@@ -96,8 +96,9 @@ def _place(explanation: Explanation) -> list[str]:
     what = "evidence for tumour" if explanation.cam.unit is Unit.LOGIT else "map's positive values"
     where = "in" if centre.peak_in_centre else "outside"
     return [
-        f"{percent(centre.share, 0)} of the {what} lies in the centre; {percent(centre.expected_share, 0)} would "
-        f"by area. Its strongest place lies {where} the centre.",
+        f"{percent(centre.share, 0)} of the {what} lies in the centre; "
+        f"{percent(centre.expected_share, 0)} would by area. Its strongest place lies {where} the "
+        "centre.",
         "Each square of the map has seen tissue beyond itself, so this does not prove which part "
         "decided.",
     ]
