@@ -17,6 +17,7 @@ class Rests(StrEnum):
 
     CENTRE = "centre"
     AROUND = "around"
+    EITHER = "either"
     BOTH = "both"
     NOTHING = "nothing"
 
@@ -43,7 +44,7 @@ class PlainFacts:
 _REGIONS = {
     Decisive.CENTRE: Rests.CENTRE,
     Decisive.RING: Rests.AROUND,
-    Decisive.EITHER: Rests.BOTH,
+    Decisive.EITHER: Rests.EITHER,
     Decisive.TOGETHER: Rests.BOTH,
 }
 
@@ -95,6 +96,8 @@ _TESTED: Final[dict[Rests | None, str]] = {
     Rests.CENTRE: "Exchanging the tissue shows that the call rests on the centre.",
     Rests.AROUND: "Exchanging the tissue shows that the call rests on the surroundings: "
     f"{_READ_IT}.",
+    Rests.EITHER: "Exchanging the tissue shows that the call rests on the centre or the "
+    "surroundings: either of them keeps it.",
     Rests.BOTH: "Exchanging the tissue shows that the call rests on centre and surroundings.",
 }
 _MAPPED: Final[dict[Rests | None, str]] = {
@@ -132,7 +135,7 @@ def line_of(facts: PlainFacts) -> str:
         sentences.append(_MAPPED.get(facts.lies, ""))
     else:
         sentences.append(_TESTED[facts.rests])
-        if Rests.BOTH is not facts.rests is not facts.lies:
+        if facts.rests not in {Rests.EITHER, Rests.BOTH, facts.lies}:
             sentences.append(_DISAGREE.get(facts.lies, ""))
     return " ".join(filter(None, sentences))
 

@@ -38,6 +38,11 @@ def facts(
             "surroundings.",
         ),
         (
+            facts(Outcome.TUMOUR, 0.7, Rests.EITHER, Rests.CENTRE),
+            "Tumour, 0.70. Exchanging the tissue shows that the call rests on the centre or the "
+            "surroundings: either of them keeps it.",
+        ),
+        (
             facts(Outcome.TUMOUR, 0.6, None, Rests.AROUND),
             "Tumour, 0.60. The map lies mostly around the centre: read this patch yourself.",
         ),
