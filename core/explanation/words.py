@@ -29,7 +29,7 @@ class PlainFacts:
     Attributes:
         outcome: What the model made of the patch.
         score: Calibrated probability of tumour in the centre, 0..1; None without a score.
-        rests: What the call rests on, by exchanging centre and ring; None where not tested.
+        rests: What the call rests on, by replacing centre and ring; None where not tested.
         lies: Where the map lies, which is another measurement; None without a map.
         map_state: How far the map can be trusted.
     """
@@ -93,12 +93,11 @@ _OUTCOMES: Final = {
 }
 _READ_IT: Final = "read this patch yourself"
 _TESTED: Final[dict[Rests | None, str]] = {
-    Rests.CENTRE: "Exchanging the tissue shows that the call rests on the centre.",
-    Rests.AROUND: "Exchanging the tissue shows that the call rests on the surroundings: "
-    f"{_READ_IT}.",
-    Rests.EITHER: "Exchanging the tissue shows that the call rests on the centre or the "
-    "surroundings: either of them keeps it.",
-    Rests.BOTH: "Exchanging the tissue shows that the call rests on centre and surroundings.",
+    Rests.CENTRE: "Replacing tissue shows that the call rests on the centre.",
+    Rests.AROUND: f"Replacing tissue shows that the call rests on the surroundings: {_READ_IT}.",
+    Rests.EITHER: "Replacing tissue shows that the centre alone or the surroundings alone would "
+    "keep the call.",
+    Rests.BOTH: "Replacing tissue shows that the call rests on both centre and surroundings.",
 }
 _MAPPED: Final[dict[Rests | None, str]] = {
     Rests.CENTRE: "The map lies mostly on the centre.",

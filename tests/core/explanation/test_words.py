@@ -24,23 +24,23 @@ def facts(
     [
         (
             facts(Outcome.TUMOUR, 0.94, Rests.AROUND, Rests.AROUND),
-            "Tumour, 0.94. Exchanging the tissue shows that the call rests on the surroundings: "
+            "Tumour, 0.94. Replacing tissue shows that the call rests on the surroundings: "
             "read this patch yourself.",
         ),
         (
             facts(Outcome.TUMOUR, 0.9991, Rests.CENTRE, Rests.AROUND),
-            "Tumour, more than 0.99. Exchanging the tissue shows that the call rests on the "
+            "Tumour, more than 0.99. Replacing tissue shows that the call rests on the "
             "centre. The map, another measurement, lies mostly around it: here the two disagree.",
         ),
         (
             facts(Outcome.TUMOUR, 0.7, Rests.BOTH, Rests.CENTRE),
-            "Tumour, 0.70. Exchanging the tissue shows that the call rests on centre and "
+            "Tumour, 0.70. Replacing tissue shows that the call rests on both centre and "
             "surroundings.",
         ),
         (
             facts(Outcome.TUMOUR, 0.7, Rests.EITHER, Rests.CENTRE),
-            "Tumour, 0.70. Exchanging the tissue shows that the call rests on the centre or the "
-            "surroundings: either of them keeps it.",
+            "Tumour, 0.70. Replacing tissue shows that the centre alone or the surroundings alone "
+            "would keep the call.",
         ),
         (
             facts(Outcome.TUMOUR, 0.6, None, Rests.AROUND),
