@@ -2,14 +2,18 @@
 
 import struct
 from collections.abc import Callable
+from itertools import product
+from pathlib import Path
 
 import imagecodecs
 import numpy as np
 import pytest
+from PIL import Image
 
 from core.errors import PatchError
 from core.patches import decode_patch
 from core.patches.jpeg import END
+from core.settings import SAMPLES_TABLE
 from tests.core.patches.tiffs import LONG, SHORT, saved, tiff_of
 from tests.toys import noise_patches
 
@@ -80,6 +84,14 @@ def test_a_whole_jpeg_is_read_as_an_independent_decoder_reads_it(
     jpeg = saved(PATCH, "JPEG", quality=quality, **options)
     for data in (jpeg, jpeg + b"behind its end", jpeg[:2] + COMMENT * 30 + jpeg[2:]):
         np.testing.assert_array_equal(decode_patch(data).image_rgb_u8, independent(jpeg))
+
+
+@pytest.mark.parametrize("sample", sorted(SAMPLES_TABLE.parent.glob("patches/*.png")))
+def test_where_a_decoder_starts_anew_in_each_block_no_intact_jpeg_is_refused(sample: Path) -> None:
+    with Image.open(sample) as image:
+        for quality, blocks in product((30, 50, 75, 90), (1, 3)):
+            options = {"quality": quality, "restart_marker_blocks": blocks}
+            decode_patch(saved(image.convert("RGB"), "JPEG", progressive=True, **options))
 
 
 @pytest.mark.parametrize(
