@@ -49,11 +49,11 @@ def _ask() -> None:
 
 
 def who_line(who: Person) -> None:
-    """Draw who reads, in which role, and the way to read under another name."""
+    """Draw who reads, in which role where there are two, and the way to read under another name."""
+    role = badge(str(who.role)) if resources.settings().leads else ""
     with st.container(horizontal=True, vertical_alignment="center", key="nl-who"):
         st.html(
-            f'<div class="nl-batch"><span>Reading as</span><b>{escape(who.name)}</b>'
-            f"{badge(str(who.role))}</div>"
+            f'<div class="nl-batch"><span>Reading as</span><b>{escape(who.name)}</b>{role}</div>'
         )
         if identity.login_name() is None:
             st.button(
