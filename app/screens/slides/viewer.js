@@ -79,6 +79,7 @@ class SlideViewer {
       showNavigator: true,
       navigatorPosition: "TOP_RIGHT",
       navigatorSizeRatio: 0.16,
+      navigatorBackground: "#f3f3f3",
       animationTime: 0.35,
       springStiffness: 9,
       maxZoomPixelRatio: 4,
