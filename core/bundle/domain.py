@@ -7,6 +7,7 @@ al. 2018, divided by a limit: beyond 1 lie as few patches of other slides as the
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -36,12 +37,16 @@ class Domain:
     mean: NDArray[np.float32]
     whitening: NDArray[np.float32]
 
+    @cached_property
+    def _whitening_f64(self) -> NDArray[np.float64]:
+        return self.whitening.astype(np.float64)
+
     def distances(self, statistics: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the distances (N,) of statistics (N, F); above 1 is unlike the training data."""
         moved = (statistics - self.mean).astype(np.float64)
         # Not `@`: BLAS would wake threads that then spin against the engine's, at a third of what
         # a score costs; and each row is the same bits whatever stands beside it.
-        moved = np.einsum("nf,fg->ng", moved, self.whitening.astype(np.float64))
+        moved = np.einsum("nf,fg->ng", moved, self._whitening_f64)
         found: NDArray[np.float64] = np.sqrt((moved * moved).mean(axis=1))
         return found
 
