@@ -255,9 +255,9 @@ class JobFolder:
         """Yield the tables of labels at the top of a folder; known layouts open with their own."""
         if folder.is_dir() and not is_kaggle_layout(folder) and not is_pcam_layout(folder):
             roots = self._server_roots
-            for file in sorted(filter(Path.is_file, folder.iterdir())):
+            for file in sorted(one for one in folder.iterdir() if is_table(one.name)):
                 allowed = roots is None or any(is_inside(file, root) for root in roots)
-                if allowed and not why_no_labels(file.name, file):
+                if allowed and file.is_file() and not why_no_labels(file.name, file):
                     yield file
 
     def adopt(self, owner: str, other: "JobFolder", job: Job) -> Job:
