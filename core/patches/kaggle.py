@@ -24,8 +24,6 @@ from core.tables import (
 LABELS_CSV, SLIDES_CSV, SPLIT_CSV = "train_labels.csv", "patch_id_wsi.csv", "split.csv"
 _COLUMNS: Final = {LABELS_CSV: ("label",), SLIDES_CSV: SLIDE_COLUMNS, SPLIT_CSV: ("split",)}
 _TABLES: Final = (*_COLUMNS, "sample_submission.csv")
-
-
 TRAIN: Final = "train"
 
 

@@ -20,7 +20,7 @@ from core.review import (
     filed,
     renamed,
 )
-from core.review.progress import progress
+from core.review.progress import next_position, progress
 from core.roles import Permission, Person
 
 _ARCHIVED: Final = "list-archived"
@@ -40,8 +40,7 @@ def case_list(record: Record, who: Person) -> None:
 def waiting(record: Record, who: Person) -> bool:
     """Return whether a case waits for the reader."""
     return any(
-        not record.filings[case].archived
-        and (mine := progress(record, case, who.name)).done != mine.total
+        not record.filings[case].archived and next_position(record, case, who.name) is not None
         for case in record.cases
     )
 
