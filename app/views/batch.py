@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app import resources
 from app.screens.batch import (
@@ -82,14 +83,16 @@ def result(store: JobStore, job: Job, classifier: Classifier | None, *, was_runn
         url.keep_in_url("batch", shown, job=job.id)
 
 
-def start_page(store: JobStore, classifier: Classifier | None) -> None:
-    """Draw the ways to bring patches, and the batches there are."""
-    if classifier is not None:
+def start_page(store: JobStore) -> DeltaGenerator:
+    """Draw the batches there are below the ways to bring patches, and return what holds these."""
+    ways = st.empty()
+    with ways.container():
         parts.section("New batch")
         sources.new_batch(store, settings)
         batches.how_to_cut_patches()
     parts.section("Your batches", ANOTHER_TAB)
-    batches.batch_list(store, can_score=classifier is not None)
+    batches.batch_list(store)
+    return ways
 
 
 parts.style(Path(browser.__file__).with_name("batch.css"))
@@ -99,8 +102,12 @@ current = jobs.current_job(address.job, kept, "batch", words.TITLE, words.LEAD)
 with st.container():  # always there, see `look_at`
     if notice := widgets.pop_notice():
         parts.show_problem(NodelensError(notice))
+    opening = st.container()
+# Drawn by now: patches can be brought while the model opens.
+start = start_page(kept) if current is None else None
+with opening:
     loaded = model.classifier_or_problem(settings)
-if current is None:
-    start_page(kept, loaded)
-else:
+if current is not None:
     look_at(kept, current, loaded)
+elif start is not None and loaded is None:
+    start.empty()

@@ -11,10 +11,11 @@ ways = overview.where_to_go()
 store = resources.job_store(settings)
 opening = st.container()
 whole = st.empty()
-# Drawn by now: a visitor reads what this is, and can go on, while the model opens.
-by_the_card = overview.by_the_card(settings, whole)
+known = overview.known_of_the_model(settings)
 with ways:
-    overview.ways_to_go(store, can_score=by_the_card is not None)
+    overview.ways_to_go(store, can_score=known is not None)
+# Drawn by now: a visitor reads what this is, and can go on, while the model opens.
+by_the_card = known and overview.by_the_card(settings, *known, whole)
 with opening:
     classifier = model.classifier_or_problem(settings)
 if classifier is None:

@@ -40,7 +40,7 @@ def test_what_made_a_collection_slow_is_not_looked_at_again_and_garbage_still_is
     frozen, later = gc.get_freeze_count(), weakref.ref(Ring())
     gc.collect()
     assert later() is None
-    assert gc.get_freeze_count() == frozen, "a quick collection changes nothing"
+    assert gc.get_freeze_count() <= frozen, "a quick collection freezes nothing more"
 
 
 @pytest.mark.usefixtures("sparing")

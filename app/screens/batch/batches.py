@@ -16,11 +16,11 @@ from core.jobs import Job, JobProgress, JobStore
 from core.scoring import Classifier, Outcome, TestTimeAugmentation, outcome_counts
 
 
-def batch_list(store: JobStore, *, can_score: bool) -> None:
+def batch_list(store: JobStore) -> None:
     """Draw the workspace's batches, newest first."""
     jobs = store.jobs(identity.owner())
     if not jobs:
-        empty(*(words.NO_BATCH if can_score else words.NO_BATCH_NO_MODEL))
+        empty(*words.NO_BATCH)
         return
     job_list(jobs, partial(_status, store), address.job.look_at, "open")
 

@@ -8,9 +8,8 @@ TITLE: Final = "Batch scoring"
 LEAD: Final = "Score many patches at once, look at each of them, and download the scores."
 NO_BATCH: Final = (
     "No batch yet.",
-    "Add patches above, or open the drawn samples to see what a result looks like.",
+    "Each folder, ZIP or set of files that you add becomes one, and so do the drawn samples.",
 )
-NO_BATCH_NO_MODEL: Final = ("No batch yet.", "Nothing can be scored at the moment.")
 DELETE: Final = "Permanently deletes the uploaded files and the scores of this batch."
 PART_SO_FAR: Final = "The batch is not finished: the files contain the scores so far."
 CONTRADICTORY: Final = "Correct the table, then add the batch again; nothing was scored."

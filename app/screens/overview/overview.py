@@ -74,17 +74,25 @@ def ways_to_go(store: JobStore, *, can_score: bool) -> None:
         st.switch_page("views/here.py")
 
 
-def by_the_card(settings: Settings, whole: DeltaGenerator) -> "ByTheCard | None":
-    """Draw what is known before the model is open; nothing where there is no usable card.
+def known_of_the_model(settings: Settings) -> tuple[Card, OperatingPoint] | None:
+    """Return what is known before the model is open, None where there is no usable card."""
+    try:
+        return resources.card_in_force(settings)
+    except NodelensError:
+        return None  # whoever opens the model says so
+
+
+def by_the_card(
+    settings: Settings, card: Card, point: OperatingPoint, whole: DeltaGenerator
+) -> "ByTheCard":
+    """Draw what is known before the model is open.
 
     Args:
         settings: Where the model is.
+        card: What the model says of itself.
+        point: The operating point in force.
         whole: Takes all of it as one element, so that it can be taken back.
     """
-    try:
-        card, point = resources.card_in_force(settings)
-    except NodelensError:
-        return None  # whoever opens the model says so
     with whole.container():
         latest_decision(settings, card)
         section("Model")

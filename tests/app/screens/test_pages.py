@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block
 
@@ -84,6 +85,16 @@ def test_without_a_model_the_pages_say_why_and_what_to_do(
     assert "No model in" in page.error[0].value.replace("\\", "")
     assert "NODELENS_MODEL" in page.info[0].value
     assert not page.get("file_uploader")
+
+
+@pytest.mark.parametrize(("view", "way"), [("", "overview-samples"), ("batch", "try-samples")])
+def test_patches_can_be_brought_while_the_model_opens(
+    open_page: OpenPage, monkeypatch: pytest.MonkeyPatch, view: str, way: str
+) -> None:
+    monkeypatch.setattr(resources, "classifier", lambda _: st.stop())
+    page = open_page(view)
+    assert not page.button(key=way).disabled
+    assert len(page.get("file_uploader")) == (2 if view else 0)
 
 
 def test_a_model_that_fails_its_self_test_scores_nothing(
