@@ -1,5 +1,6 @@
 """Batch scoring: bring patches, look at the input, score, read the result."""
 
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -28,13 +29,16 @@ from core.scoring import Classifier
 LIVE_EVERY_S = 1.5
 
 
-def look_at(store: JobStore, job: Job, classifier: Classifier | None) -> None:
+def look_at(store: JobStore, job: Job, opening: DeltaGenerator) -> None:
     """Draw the batch that is looked at, in whatever state it is."""
     progress = resources.progress(store, job)
-    batches.batch_head(store, job, progress, classifier)
     if progress.state == "new":
-        run.before_start(store, job, classifier)
+        batches.batch_head(store, job, progress, None)
+        run.before_start(store, job, partial(model.classifier_or_problem, settings))
         return
+    with opening:
+        classifier = model.classifier_or_problem(settings)
+    batches.batch_head(store, job, progress, classifier)
     # Always there: the browser names a fragment by its place, and a click on one that has moved is
     # lost, so the result below stays where it is when the batch finishes.
     with st.container():
@@ -99,15 +103,16 @@ parts.style(Path(browser.__file__).with_name("batch.css"))
 settings = model.settings_or_stop()
 kept = resources.job_store(settings)
 current = jobs.current_job(address.job, kept, "batch", words.TITLE, words.LEAD)
-with st.container():  # always there, see `look_at`
+opening = st.container()  # always there, see `look_at`
+with opening:
     if notice := widgets.pop_notice():
         parts.show_problem(NodelensError(notice))
-    opening = st.container()
-# Drawn by now: patches can be brought while the model opens.
-start = start_page(kept) if current is None else None
-with opening:
-    loaded = model.classifier_or_problem(settings)
 if current is not None:
-    look_at(kept, current, loaded)
-elif start is not None and loaded is None:
-    start.empty()
+    look_at(kept, current, opening)
+else:
+    # Drawn by now: patches can be brought while the model opens.
+    start = start_page(kept)
+    with opening:
+        loaded = model.classifier_or_problem(settings)
+    if loaded is None:
+        start.empty()

@@ -1,6 +1,6 @@
 """A batch before and while it is scored: what the input contains, start, progress, stop."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from html import escape
@@ -37,9 +37,15 @@ _SPEED: Final = "speed"
 _PICTURES: Final = 16
 
 
-def before_start(store: JobStore, job: Job, classifier: Classifier | None) -> None:
-    """Draw what the input contains, and the start; the drawn samples start by themselves."""
-    if job.is_drawn and classifier is not None and store.is_writable:
+def before_start(store: JobStore, job: Job, opened: Callable[[], Classifier | None]) -> None:
+    """Draw what the input contains, and the start; the drawn samples start by themselves.
+
+    Args:
+        store: Holds the batch.
+        job: The batch.
+        opened: Opens the model, which may take its time, or says why it cannot.
+    """
+    if job.is_drawn and store.is_writable and (classifier := opened()) is not None:
         store.start(job, classifier)
         st.rerun()
     report = looked_at(store, job)
@@ -56,6 +62,7 @@ def before_start(store: JobStore, job: Job, classifier: Classifier | None) -> No
     if report.readable == 0 and report.looked_at == report.inputs:
         st.warning(words.NOTHING_READABLE, icon=":material/block:")
         return
+    classifier = opened()
     if classifier is None:
         return
     point, card = classifier.operating_point, classifier.bundle.card
