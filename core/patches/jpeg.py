@@ -6,10 +6,12 @@ and what follows a damaged part in any colours.
 
 import io
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import Final
 
 from PIL import Image
 
+from core.errors import PatchError
 from core.patches.refusals import damaged, not_read, require_no_hole, wrong_depth
 
 END: Final = b"\xff\xd9"
@@ -77,45 +79,63 @@ def check_jpeg(data: bytes) -> None:
     Raises:
         PatchError: It is one.
     """
-    frame, components, missing = 0, b"", dict[tuple[int, int], int]()
-    scan, restarts = slice(0, 0), False
     for marker, content, coded in segments(data):
         if marker in _FRAMES and len(content) > 5:
             if content[0] > 8:
                 raise wrong_depth(f"The image has {content[0]} bits per channel")
             if marker in _LOSSLESS:
                 raise not_read("The image is a lossless JPEG")
+        elif marker == _SCAN:
+            require_no_hole(data[coded])
+    if lost := lost_part(data):
+        raise damaged(lost)
+
+
+def lost_part(data: bytes) -> str:
+    """Return why a part of a JPEG's picture is missing or damaged, "" where nothing is amiss."""
+    try:
+        return _lost_part(data)
+    except PatchError:
+        return "its parts do not follow one another"
+
+
+def _lost_part(data: bytes) -> str:
+    frame, components, missing = 0, b"", dict[tuple[int, int], int]()
+    scan, restarts = slice(0, 0), False
+    for marker, content, coded in segments(data):
+        if marker in _FRAMES and len(content) > 5:
             frame, components = marker, content[6::3]
             missing = {(one, place): 1 for one in components for place in range(64)}
         elif marker == _RESTARTS:
             restarts = any(content)
         elif marker == _SCAN and content and len(content) >= 4 + 2 * content[0]:
             scan = coded
-            require_no_hole(data[coded])
             first, last, precision = content[1 + 2 * content[0] :][:3]
             for one in content[1 : 1 + 2 * content[0] : 2]:
                 for place in range(first, min(last, 63) + 1):
                     missing[one, place] = precision & 15
     if frame and any(missing.values()):
-        raise damaged("some of its scans are missing, so it would be blurred")
+        return "some of its scans are missing, so it would be blurred"
     if not frame or frame >= _FIRST_ARITHMETIC:
-        return
+        return ""
     picture = data[: scan.stop]
-    pixels = _pixels(picture + END)
-    if pixels != _pixels(picture + _FILLER + END):
-        raise damaged("its data end before its last rows, which would be grey")
+    pixels = _digest(picture + END)
+    if pixels != _digest(picture + _FILLER + END):
+        return "its data end before its last rows, which would be grey"
     last = min(_LAST, scan.stop - scan.start)
     if (
         last >= _LEAST
         and not restarts
-        and pixels == _pixels(picture[:-last] + _FILLER[:last] + END)
+        and pixels == _digest(picture[:-last] + _FILLER[:last] + END)
     ):
-        raise damaged("its picture ends before its data, as one with a damaged part does")
+        return "its picture ends before its data, as one with a damaged part does"
+    return ""
 
 
-def _pixels(data: bytes) -> bytes:
+def _digest(data: bytes) -> bytes:
+    """Return a hash of a picture's pixels; three large pictures would not fit into memory."""
     with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
-        return image.tobytes()
+        return sha256(image.tobytes()).digest()
 
 
 def tells_ycbcr(data: bytes) -> bool | None:

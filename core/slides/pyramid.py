@@ -1,35 +1,28 @@
-"""Slides of scanners and tiled TIFFs, read by OpenSlide."""
+"""Slides of scanners, read by OpenSlide."""
 
 import math
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import openslide
-import tifffile
 
 from core.errors import Fault, PatchError, SourceError
 from core.patches import ImageU8
-from core.slides.flat import larger_behind
-from core.slides.slide_file import Level, SlideFile, on_white
+from core.slides.slide_file import Level, SlideFile, on_white, same_shape
 from core.slides.spacing import ClaimedSpacing, tiff_spacing
 
 _CACHE_BYTES: Final = 128 * 1024 * 1024
 _LARGEST_TILE_PX: Final = 8192 * 8192
-_GENERIC: Final = "generic-tiff"
-_UPRIGHT: Final = 1
-_COLOURS: Final = frozenset(
-    {tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.RGB, tifffile.PHOTOMETRIC.YCBCR}
-)
-_SHAPE: Final = 0.05
+PLAIN: Final = "generic-tiff"
 
 
-def is_pyramid(path: Path) -> bool:
-    """Return whether OpenSlide knows the format of a file."""
-    return openslide.OpenSlide.detect_format(path) is not None
+def vendor_of(path: Path) -> str | None:
+    """Return by whose scanner OpenSlide takes a file to be, `PLAIN` for a tiled TIFF."""
+    return openslide.OpenSlide.detect_format(path)
 
 
 def dicom_series(path: Path) -> str | None:
@@ -55,11 +48,6 @@ class Pyramid(SlideFile):
         self._slide = self._open()
         properties = self._slide.properties
         self.format = properties.get(openslide.PROPERTY_NAME_VENDOR, "slide")
-        if self.format == _GENERIC and not _is_read_as_meant(path, *self._slide.dimensions):
-            self._slide.close()
-            raise SourceError(
-                f"{path.name} is a TIFF of a rare kind. Save it as a tiled TIFF (8-bit RGB)."
-            )
         self.claimed = _claimed(properties)
         tile_px = max(_tile_px(properties, level) for level in range(self._slide.level_count))
         if tile_px > _LARGEST_TILE_PX:  # OpenSlide ends the process when it has no memory for one
@@ -77,7 +65,7 @@ class Pyramid(SlideFile):
         self._numbers, self.levels = [], ()
         for number, downsample in enumerate(self._slide.level_downsamples):
             whole = self._slide.level_dimensions[number]
-            if not _same_shape(whole, self._slide.dimensions):
+            if not same_shape(whole, self._slide.dimensions):
                 continue  # a macro image or a label that is marked as a level
             wide, high = (round(side / downsample) or 1 for side in (width, height))
             self._numbers.append(number)
@@ -125,36 +113,6 @@ class Pyramid(SlideFile):
     def close(self) -> None:
         """Release the file."""
         self._slide.close()
-
-
-def _is_read_as_meant(path: Path, width: int, height: int) -> bool:
-    """Return whether OpenSlide reads a generic TIFF, and as what it is.
-
-    It may take another picture than the first for the slide; it turns each tile of a picture that
-    is stored turned, but not the whole; it takes the upper half of 16 bits, which often hold
-    12; inks are colours of light to it, and a fourth sample of unknown meaning opacity; and some
-    tiles that are whole it takes for broken.
-    """
-    try:
-        with tifffile.TiffFile(path) as file:
-            page: Any = file.pages[0]
-            turned = page.tags.valueof("Orientation", _UPRIGHT) != _UPRIGHT
-            colours = page.dtype == np.uint8 and page.photometric in _COLOURS
-            unknown = tifffile.EXTRASAMPLE.UNSPECIFIED in page.extrasamples
-            if turned or unknown or not colours or larger_behind(file):
-                return False
-    except Exception:  # noqa: BLE001 - what only OpenSlide knows is its own
-        return True
-    with openslide.OpenSlide(path) as slide, suppress(openslide.OpenSlideError):
-        slide.read_region((width // 2, height // 2), 0, (1, 1))
-        return True
-    return False
-
-
-def _same_shape(level: tuple[int, int], full: tuple[int, int]) -> bool:
-    """Return whether a level (width, height) may show the whole of the full resolution."""
-    high = level[0] * full[1] / full[0]
-    return abs(level[1] - high) <= max(_SHAPE * high, 2 * full[1] / full[0], 2)
 
 
 def _tile_px(properties: Mapping[str, str], level: int) -> int:

@@ -13,6 +13,7 @@ from core.slides.spacing import ClaimedSpacing
 
 WHITE: Final = 255
 """What lies beyond the edge of a slide and where a scanner took no picture."""
+_SHAPE: Final = 0.05
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,12 @@ class SlideFile(ABC):
 
     def close(self) -> None:  # noqa: B027 - what is in memory holds nothing open
         """Release the file."""
+
+
+def same_shape(level: tuple[int, int], full: tuple[int, int]) -> bool:
+    """Return whether a level (width, height) may show the whole of the full resolution."""
+    high = level[0] * full[1] / full[0]
+    return abs(level[1] - high) <= max(_SHAPE * high, 2 * full[1] / full[0], 2)
 
 
 def on_white(pixels: NDArray[np.uint8], *, premultiplied: bool = False) -> ImageU8:

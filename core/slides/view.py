@@ -9,10 +9,11 @@ from scipy.sparse import csr_array
 
 from core.errors import SourceError
 from core.patches import SPACING_UM_PX, ImageU8
-from core.slides.flat import FlatPicture, FlatTiff
-from core.slides.pyramid import Pyramid, is_pyramid
+from core.slides.picture import FlatPicture
+from core.slides.pyramid import PLAIN, Pyramid, vendor_of
 from core.slides.slide_file import SlideFile
 from core.slides.spacing import SPACING_TOLERANCE, Spacing, settle_spacing
+from core.slides.tiff import PlainTiff
 
 _TIFF_SUFFIXES: Final = (".tif", ".tiff", ".btf")
 _OF_SCANNERS: Final = (
@@ -158,14 +159,15 @@ def open_file(path: Path) -> SlideFile:
     if not path.is_file():
         raise SourceError(f"There is no file {path}. Check the path.")
     suffix = path.suffix.lower()
-    if is_pyramid(path):
+    vendor = vendor_of(path)
+    if vendor not in {None, PLAIN}:
         try:
             return Pyramid(path)
         except SourceError:
             if suffix not in _TIFF_SUFFIXES:
                 raise
             # tifffile knows more compressions, such as JPEG 2000 outside Aperio's files
-    elif suffix in _OF_SCANNERS:
+    elif vendor is None and suffix in _OF_SCANNERS:
         raise SourceError(
             f"{path.name} is not a whole {suffix} file: part of it may be lost, or it is something "
             "else by that name. Copy it again from the scanner, with its folder if the format has "
@@ -173,7 +175,7 @@ def open_file(path: Path) -> SlideFile:
         )
     with path.open("rb") as opened:
         is_tiff = opened.read(4) in _TIFF_BEGINS
-    return FlatTiff(path) if is_tiff else FlatPicture(path)
+    return PlainTiff(path) if is_tiff else FlatPicture(path)
 
 
 def _area_weights(start: float, factor: float, count: int, length: int) -> csr_array:

@@ -1,5 +1,6 @@
 """What a slide's file says, and its pixels at the spacing of the model."""
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,10 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.errors import NodelensError, SourceError, SpacingError
+from core.errors import NodelensError, PatchError, SourceError, SpacingError
 from core.patches import ImageU8
 from core.slides import ClaimedSpacing, TissueRule, find_tissue, open_slide, settle_spacing
-from core.slides.flat import FlatTiff
+from core.slides.tiff import PlainTiff
 from core.slides.tissue import has_no_colour
 from core.slides.view import open_file
 from tests.core.slides.toys import green_cells, slide_of, tissue_image
@@ -114,7 +115,7 @@ def test_flat_tiffs_are_read_strip_by_strip(
     )
     pixels = tifffile.imread(path)
     with open_slide(path, um_per_px=0.97) as view:
-        assert isinstance(view.file, FlatTiff)
+        assert isinstance(view.file, PlainTiff)
         np.testing.assert_array_equal(view.read(50, 90, 96, 96), pixels[90:186, 50:146])
         beyond = view.read(-32, 270, 96, 96)
         np.testing.assert_array_equal(beyond[:30, 32:], pixels[270:, :64])
@@ -352,6 +353,151 @@ def test_a_jpeg_of_which_half_is_zeros_is_no_region(tmp_path: Path) -> None:
         open_slide(path, um_per_px=0.97)
 
 
+Options = dict[str, Any]
+PARTS: list[Options] = [{"tile": (64, 64)}, {"rowsperstrip": 64}]
+DEFLATE: Options = {"compression": "deflate"}
+JPEG: Options = {"compression": "jpeg"}
+PACKBITS: Options = {"compression": "packbits"}
+
+
+@pytest.mark.parametrize("layout", PARTS)
+@pytest.mark.parametrize(
+    ("packing", "fault"),
+    [
+        *((packing, fault) for packing in (DEFLATE, JPEG, PACKBITS) for fault in ("tail", "hole")),
+        (JPEG, "end"),
+    ],
+)
+def test_a_damaged_part_is_refused_and_not_painted(
+    tmp_path: Path, layout: Options, packing: Options, fault: str
+) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, noise(256, 256), photometric="rgb", **packing, **layout)
+    with tifffile.TiffFile(path) as file:
+        start, length = file.pages.first.dataoffsets[1], file.pages.first.databytecounts[1]
+    before, data = tifffile.imread(path), bytearray(path.read_bytes())
+    wrong = {"tail": bytes(length - length // 2), "hole": bytes(300), "end": b"\xff\xd9"}[fault]
+    data[start + length // 2 : start + length // 2 + len(wrong)] = wrong
+    path.write_bytes(data)
+    with open_slide(path, um_per_px=0.97) as view:
+        np.testing.assert_array_equal(view.read(0, 128, 256, 128), before[128:])  # others are read
+        with pytest.raises(PatchError, match="damaged in part 1"):
+            view.read(0, 0, 256, 128)
+
+
+def test_a_jpeg_in_which_a_part_was_lost_is_no_region(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    Image.fromarray(noise(300, 300)).save(path)
+    data = path.read_bytes()
+    middle = len(data) // 2
+    path.write_bytes(data[:middle] + bytes(600) + data[middle + 600 :])
+    with pytest.raises(SourceError, match=r"cannot be read as a region.*Copy it again"):
+        open_slide(path, um_per_px=0.97)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("name", ["a.jpg", "a.tif"])
+def test_glass_packed_to_nothing_but_zeros_is_whole(
+    tmp_path: Path, name: str, progressive: bool
+) -> None:
+    pixels = np.full((512, 512, 3), 243, np.uint8)
+    pixels[:64] = noise(64, 512)
+    packed = io.BytesIO()
+    Image.fromarray(pixels).save(packed, "JPEG", optimize=True, progressive=progressive)
+    path = tmp_path / name
+    if name == "a.jpg":
+        path.write_bytes(packed.getvalue())
+    else:
+        tifffile.imwrite(
+            path, iter([packed.getvalue()]), shape=pixels.shape, dtype=np.uint8, tile=(512, 512),
+            photometric="ycbcr", subsampling=(2, 2), compression="jpeg",
+        )  # fmt: skip
+    with open_slide(path, um_per_px=0.97) as view:
+        assert (view.read(0, 128, 512, 384) == 243).all()
+
+
+@pytest.mark.parametrize("at", [0.3, 0.6, 0.9])
+def test_a_png_with_a_changed_bit_is_no_region(tmp_path: Path, at: float) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray(noise(200, 200)).save(path, compress_level=0)
+    data = bytearray(path.read_bytes())
+    data[int(len(data) * at)] ^= 4
+    path.write_bytes(data)
+    with pytest.raises(SourceError, match=r"checksum.*Copy it again"):
+        open_slide(path, um_per_px=0.97)
+
+
+@pytest.mark.parametrize("sub_ifds", [True, False])
+@pytest.mark.parametrize("big_endian", [True, False])
+def test_smaller_levels_are_read_wherever_they_stand(
+    tmp_path: Path, sub_ifds: bool, big_endian: bool
+) -> None:
+    levels = [noise(901, 700), noise(450, 350), noise(225, 175)]
+    with tifffile.TiffWriter(tmp_path / "a.tif", byteorder=">" if big_endian else "<") as tiff:
+        for number, pixels in enumerate(levels):
+            first: Options = {"subifds": 2} if sub_ifds and number == 0 else {}
+            tiff.write(
+                pixels, photometric="rgb", tile=(64, 64), subfiletype=int(number > 0), **first
+            )
+    file = open_file(tmp_path / "a.tif")
+    assert [level.downsample for level in file.levels] == [1, 2, 4]
+    for number, pixels in enumerate(levels):
+        np.testing.assert_array_equal(file.read(number, 0, 0, *pixels.shape[1::-1]), pixels)
+    file.close()
+
+
+@pytest.mark.parametrize("layout", [*PARTS, {}])
+@pytest.mark.parametrize("packing", [DEFLATE, {}])
+def test_planes_of_colour_are_put_together(
+    tmp_path: Path, layout: Options, packing: Options
+) -> None:
+    pixels = noise(300, 200)
+    planes = np.ascontiguousarray(pixels.transpose(2, 0, 1))
+    tifffile.imwrite(
+        tmp_path / "a.tif", planes, photometric="rgb", planarconfig="separate", **packing, **layout
+    )
+    with open_slide(tmp_path / "a.tif", um_per_px=0.97) as view:
+        np.testing.assert_array_equal(view.read(0, 0, 200, 300), pixels)
+
+
+@pytest.mark.parametrize("axes", ["ZYXS", "CYX"])
+@pytest.mark.parametrize("layout", [*PARTS, {"imagej": True}])
+def test_of_several_depths_or_channels_none_is_picked(
+    tmp_path: Path, axes: str, layout: Options
+) -> None:
+    pixels = np.stack([noise(256, 256, seed) for seed in range(3)])
+    kind: Options = {"ome": "imagej" not in layout, "metadata": {"axes": axes}}
+    if axes == "CYX":
+        pixels, kind = pixels[..., 0], kind | {"photometric": "minisblack"}
+    tifffile.imwrite(tmp_path / "a.tif", pixels, **kind, **layout)
+    with pytest.raises(SourceError, match=r"several pictures of that size.*which is the slide"):
+        open_slide(tmp_path / "a.tif", um_per_px=0.97)
+
+
+def test_a_tiff_that_was_cut_off_is_to_be_copied_again(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, noise(256, 256), photometric="rgb", rowsperstrip=8)
+    data = path.read_bytes()
+    start = int.from_bytes(data[4:8], "little")
+    path.write_bytes(data[:4] + (len(data) * 2).to_bytes(4, "little") + data[8:])
+    assert start < len(data)
+    with pytest.raises(SourceError, match=r"cut off.*Copy it again"):
+        open_slide(path, um_per_px=0.97)
+    path.write_bytes(data[: len(data) * 2 // 3])  # its pixels end, what they are is known
+    with open_slide(path, um_per_px=0.97) as view:
+        np.testing.assert_array_equal(view.read(0, 0, 256, 128), noise(256, 256)[:128])
+        with pytest.raises(PatchError, match="the file ends before it"):
+            view.read(0, 192, 256, 64)
+
+
+def test_jpeg_2000_whose_colours_only_aperio_says_is_refused_elsewhere(tmp_path: Path) -> None:
+    tifffile.imwrite(
+        tmp_path / "a.tif", noise(256, 256), tile=(256, 256), compression="aperio_jp2000_ycbc"
+    )
+    with pytest.raises(SourceError, match=r"APERIO_JP2000_YCBC.*Save it as a tiled TIFF"):
+        open_slide(tmp_path / "a.tif", um_per_px=0.97)
+
+
 def test_a_picture_without_colour_is_told_from_empty_glass() -> None:
     grey = noise(64, 64)[..., :1].repeat(3, axis=2)
     assert has_no_colour(grey)
@@ -368,7 +514,7 @@ def test_a_picture_without_colour_is_told_from_empty_glass() -> None:
     ],
 )
 def test_tiffs_of_other_bits_are_refused_with_what_to_do(
-    tmp_path: Path, pixel: type[np.generic], layout: dict[str, Any]
+    tmp_path: Path, pixel: type[np.generic], layout: Options
 ) -> None:
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((64, 64, 3), pixel), photometric="rgb", **layout)
     with pytest.raises(SourceError, match="8 bits"):

@@ -1,0 +1,92 @@
+"""Regions in one piece: PNG and JPEG."""
+
+import warnings
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from core.errors import PatchError, SourceError, why
+from core.patches import ImageU8
+from core.patches.jpeg import has_end, lost_part
+from core.slides.slide_file import Level, SlideFile, on_white, padded
+from core.slides.spacing import ClaimedSpacing
+
+_UM_PER_INCH: Final = 25_400.0
+_FORMATS: Final = ("PNG", "JPEG", "TIFF")
+"""What such a name may hold; other formats that the library knows call other programs."""
+_KNOWN_MODES: Final = frozenset({"L", "LA", "RGB", "RGBA", "P", "PA"})
+_CLEAR_MODES: Final = frozenset({"LA", "RGBA", "PA"})
+_ORIENTATION: Final = 274
+TURNED: Final = "its rows are stored turned or mirrored (orientation {})"
+"""Programs that show outlines over a region differ in whether they turn it."""
+_DAMAGED: Final = (OSError, Image.DecompressionBombError, SyntaxError, ValueError, PatchError)
+
+
+class FlatPicture(SlideFile):
+    """A PNG or JPEG region, decoded whole: neither format can be entered in the middle."""
+
+    def __init__(self, path: Path) -> None:
+        """Decode the file.
+
+        Raises:
+            SourceError: It is no picture, damaged or too large to hold.
+        """
+        self.path = path
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of sizes and metadata; what fails is an error
+                picture = Image.open(path, formats=_FORMATS)
+                with picture:
+                    self._image_rgb_u8 = self._decoded(picture)
+        except UnidentifiedImageError:  # its words would tell where the file lies
+            raise SourceError(
+                f"{path.name} is no picture, whatever its name says. Expected a slide of a "
+                "scanner, a TIFF, PNG or JPEG; check the file."
+            ) from None
+        except _DAMAGED as error:
+            raise SourceError(
+                f"{path.name} cannot be read as a region of a slide ({why(error)}). Copy it again, "
+                "or save it as a tiled TIFF (8-bit RGB)."
+            ) from None
+        height, width = self._image_rgb_u8.shape[:2]
+        self.levels = (Level(width, height, 1.0),)
+        dots = picture.info.get("dpi", (0, 0))
+        known = all(dots)
+        self.claimed = ClaimedSpacing(
+            *((_UM_PER_INCH / float(dots[0]), _UM_PER_INCH / float(dots[1])) if known else ())
+        )
+
+    def _decoded(self, picture: Image.Image) -> ImageU8:
+        self.format, path = picture.format or "picture", self.path
+        if picture.mode not in _KNOWN_MODES:
+            raise ValueError(f"found {picture.mode} pixels; expected 8-bit colours")
+        if self.format == "JPEG":
+            data = path.read_bytes()
+            if not has_end(data):
+                raise ValueError("its end is missing, so a part of it would be grey")
+            if lost := lost_part(data):
+                raise ValueError(lost)
+        elif self.format == "PNG":
+            _check_sums(path)
+        if (images := getattr(picture, "n_frames", 1)) > 1:
+            raise ValueError(f"it holds {images} images, and a region is one")
+        if (turned := picture.getexif().get(_ORIENTATION, 1)) != 1:
+            raise ValueError(TURNED.format(turned))
+        if picture.mode in _CLEAR_MODES or "transparency" in picture.info:
+            return on_white(np.asarray(picture.convert("RGBA")))
+        return np.asarray(picture.convert("RGB"))
+
+    def read(self, level: int, x: int, y: int, width: int, height: int) -> ImageU8:
+        """Return pixels; there is one level."""
+        del level
+        left, top = max(x, 0), max(y, 0)
+        part = self._image_rgb_u8[top : max(y + height, 0), left : max(x + width, 0)]
+        return padded(part, left - x, top - y, width, height)
+
+
+def _check_sums(path: Path) -> None:
+    """Refuse a PNG with a part that is not as it was written; not every decoder looks."""
+    with Image.open(path, formats=("PNG",)) as picture:
+        picture.verify()
