@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from html import escape
 from typing import Final
 
@@ -25,6 +26,7 @@ from core.wording import NOTHING, call_text, label_text, score_text
 
 _SMOOTH: Final = "batch-smooth"
 _OUTLINE: Final = "batch-outline"
+_LARGE: Final = "batch-large"
 
 
 def patch_detail(batch: BatchRows, positions: Sequence[int], *, done: bool) -> int | None:
@@ -64,7 +66,16 @@ def patch_detail(batch: BatchRows, positions: Sequence[int], *, done: bool) -> i
             st.html(f'<div class="nl-nopicture">{words.NO_PICTURE}</div>')
         else:
             st.html(_figure(found or picture, row.path))
-            if st.button("Enlarge", key="enlarge", shortcut="Z", help=words.ENLARGE_HELP):
+            st.button(
+                "Enlarge",
+                key="enlarge",
+                shortcut="Z",
+                help=words.ENLARGE_HELP,
+                on_click=widgets.choose,
+                args=(_LARGE, batch.job.id),
+            )
+            # Not by the click: while the dialog is open, keys walk on and the page is drawn anew.
+            if widgets.chosen(_LARGE) == batch.job.id:
                 _enlarged([picture, *([found] if found else [])], row)
     if found is not None and classifier is not None:
         badge_below(batch, classifier, position, decides)
@@ -104,7 +115,7 @@ def _figure(source: str, path: str) -> str:
     )
 
 
-@st.dialog("Patch", width="large")
+@st.dialog("Patch", width="large", on_dismiss=partial(widgets.forget, _LARGE))
 def _enlarged(pictures: Sequence[str], row: ScoreRow) -> None:
     with st.container(key="nl-large"):
         st.html("".join(_figure(picture, row.path) for picture in pictures))
