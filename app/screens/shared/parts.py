@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 
 from app import charts
 from app.state import widgets
+from app.state.downloads import kept_a_while
 from core.errors import NodelensError
 from core.scoring.results import Outcome
 from core.statistics import Curve
@@ -192,6 +193,8 @@ def download(
     usual = {"mime": "application/octet-stream", "icon": ":material/download:"}
     stem, dot, suffix = file_name.rpartition(".")
     name = f"{stem[:_SHORT_NAME]}{dot}{suffix}"
+    if callable(data):
+        data = kept_a_while(data, (usual | more)["mime"], name)
     st.download_button(
         label, data=data, file_name=name, on_click="ignore", key=key, **(usual | more)
     )
