@@ -32,7 +32,7 @@ class ScoredBatch:
 
     Attributes:
         name: As its owner calls it.
-        made_at: When it was brought, aware.
+        made_at: When it was uploaded, aware.
         rows: Of all its inputs, at least one.
     """
 
@@ -61,7 +61,7 @@ def batch_pdf(batch: ScoredBatch, picture: Callable[[str], ImageU8], maps: Repor
         maps: Of the pictured patches.
     """
     when = f"{batch.made_at:%Y-%m-%d %H:%M} UTC"
-    foot = f"{batch.name[:60]} · brought {when} · not reviewed"
+    foot = f"{batch.name[:60]} · uploaded {when} · not reviewed"
     sheets = Sheets(f"Scored batch: {batch.name}", batch.made_at, foot=foot)
     sheets.add_page()
     sheets.kind("SCORED BATCH, NOT REVIEWED")
@@ -100,7 +100,7 @@ def _facts(batch: ScoredBatch, when: str) -> list[tuple[str, str]]:
     called = ", ".join(f"{counts[kind]:,} {kind}" for kind in Outcome if counts[kind])
     share = counts[Outcome.TUMOUR] / scored if scored else 0.0
     return [
-        ("Brought", when),
+        ("Uploaded", when),
         ("Inputs", f"{len(batch.rows):,}: {called}"),
         ("Called tumour", f"{percent(share)} of the {scored:,} that have a score"),
         ("Model", first.model_id),

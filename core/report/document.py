@@ -108,7 +108,7 @@ def picture_beside(
     """
     pictures = _PICTURE_MM * (1 if found is None else 2) + (0 if found is None else _BETWEEN_MM)
     left = MARGIN_MM + pictures + _GAP_MM
-    height = max(_PICTURE_MM, _text_height(sheets, lines, sheets.epw - pictures - _GAP_MM))
+    height = max(_PICTURE_MM, _text_height(sheets, title, lines, sheets.epw - pictures - _GAP_MM))
     if sheets.get_y() + height > sheets.page_break_trigger:
         sheets.add_page()
     top = sheets.get_y()
@@ -120,7 +120,7 @@ def picture_beside(
     sheets.set_xy(left, top)
     sheets.set_text_color(*INK)
     sheets.set_font(FONT, style="B", size=9)
-    sheets.cell(0, 4.6, title, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+    sheets.multi_cell(0, 4.6, title, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
     for name, value in lines:
         sheets.set_font(FONT, size=_size(name))
         sheets.set_text_color(*(INK if name else MUTED))
@@ -152,14 +152,18 @@ def _picture(sheets: Sheets, image_rgb_u8: ImageU8, left: float, top: float, tol
     _box(sheets, left + _PICTURE_MM / 3, top + _PICTURE_MM / 3, _PICTURE_MM / 3)
 
 
-def _text_height(sheets: Sheets, lines: Sequence[tuple[str, str]], width: float) -> float:
-    total = 4.6
+def _text_height(
+    sheets: Sheets, title: str, lines: Sequence[tuple[str, str]], width: float
+) -> float:
+    def wrapped(text: str) -> int:
+        found = sheets.multi_cell(width, 4.2, text, dry_run=True, output=MethodReturnValue.LINES)
+        return len(cast("list[str]", found))
+
+    sheets.set_font(FONT, style="B", size=9)
+    total = 4.6 * wrapped(title)
     for name, value in lines:
         sheets.set_font(FONT, size=_size(name))
-        wrapped = sheets.multi_cell(
-            width, 4.2, _line(name, value), dry_run=True, output=MethodReturnValue.LINES
-        )
-        total += 4.2 * len(cast("list[str]", wrapped))
+        total += 4.2 * wrapped(_line(name, value))
     return total
 
 

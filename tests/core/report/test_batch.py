@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from core.jobs import JobStore
@@ -10,7 +11,7 @@ from core.patches import ImageU8, Patch
 from core.report import ReportMaps, ScoredBatch, batch_pdf, report_maps
 from core.review.maps import MapMaker
 from core.scoring import Classifier
-from tests.toys import write_patches
+from tests.toys import toy_row, write_patches
 
 pypdf = pytest.importorskip("pypdf")
 
@@ -59,3 +60,12 @@ def test_a_batch_that_nobody_reviewed_is_reported_with_every_input_and_maps_of_t
     assert said.count("Grad-CAM") >= 24
     assert "Grad-CAM." not in text_of(batch_pdf(batch, picture, ReportMaps(why_none="No model.")))
     assert hashlib.sha256(paths[0].read_bytes()).hexdigest() in places
+
+
+def test_the_longest_name_of_a_file_stays_on_the_page() -> None:
+    row = toy_row(path=f"{'W' * 56}.tif")
+    grey = np.full((96, 96, 3), 128, np.uint8)
+    batch = ScoredBatch("Node 7", datetime(2026, 1, 2, 3, 4, tzinfo=UTC), (row,))
+    said = text_of(batch_pdf(batch, lambda _: grey, ReportMaps()))
+    assert row.path not in said
+    assert said.replace("\n", "").count(row.path) == 2
