@@ -18,6 +18,7 @@ from .batches import patch_uri as patch_uri
 from .batches import progress as progress
 from .batches import rows as rows
 from .batches import scored_batch as scored_batch
+from .batches import seen_patches as seen_patches
 from .batches import source as source
 from .batches import thumbnails as thumbnails
 from .explanations import explained as explained

@@ -11,14 +11,15 @@ from typing import TypeVar, cast
 from app.resources.caching import cached_by, file_stamp
 from app.resources.installation import guard_jobs
 from core import pictures
-from core.bundle import Card
-from core.errors import SourceError
+from core.bundle import Bundle
+from core.errors import NodelensError, SourceError
 from core.jobs import Job, JobProgress, JobStore
 from core.local import Findings, findings_of, local_study
 from core.patches import Patch, PatchSource
 from core.scoring import Batch, LabelCheck, ScoreRow, check_labels
 from core.settings import SAMPLES_TABLE, Settings
-from core.thresholds import ThresholdStudy
+from core.thresholds import ThresholdStudy, bundle_scores
+from core.thresholds.scores import seen_before
 
 T = TypeVar("T")
 
@@ -142,19 +143,33 @@ def label_check(store: JobStore, job: Job) -> LabelCheck | None:
 
 
 @cached_by(
-    lambda store, job, card: (of_rows(store, job), job.name, card.model_dump_json()),
+    lambda store, job, bundle: (of_rows(store, job), job.name, bundle.card.model_dump_json()),
     entries=8,
     spinner="Comparing the scores with your labels …",
 )
-def local_findings(store: JobStore, job: Job, card: Card) -> tuple[ThresholdStudy, Findings]:
+def local_findings(store: JobStore, job: Job, bundle: Bundle) -> tuple[ThresholdStudy, Findings]:
     """Return the study of a batch's labelled patches, and what it says of the installed model.
 
     Raises:
         NodelensError: No labels, one class only, or another model's scores.
     """
-    found = rows(store, job)
-    study = local_study(job.name, found, card)
-    return study, findings_of(study, found, card, batch=job.name, batch_id=job.id)
+    found, card = rows(store, job), bundle.card
+    study, validation = local_study(job.name, found, card), bundle_scores(bundle.folder, card)
+    return study, findings_of(study, found, card, validation, batch=job.name, batch_id=job.id)
+
+
+@cached_by(
+    lambda store, job, bundle: (of_rows(store, job), bundle.card.model_dump_json()), entries=8
+)
+def seen_patches(store: JobStore, job: Job, bundle: Bundle) -> tuple[str, ...]:
+    """Say which labelled patches of a batch the model knows, or why that cannot be known."""
+    kept = [row for row in rows(store, job) if row.label is not None]
+    slides = {row.slide for row in kept if row.slide}
+    try:
+        validation = bundle_scores(bundle.folder, bundle.card)
+    except NodelensError as error:
+        return (str(error),)
+    return seen_before([row.id for row in kept], slides, validation, bundle.card)
 
 
 def forget_jobs() -> None:
@@ -163,6 +178,7 @@ def forget_jobs() -> None:
         kept.clear()
     label_check.clear()
     local_findings.clear()
+    seen_patches.clear()
     scored_batch.clear()
     if _EXPLANATIONS in sys.modules:  # else nothing of it is kept, and PyTorch is not loaded
         from app.resources.explanations import forget_explanations  # noqa: PLC0415

@@ -25,7 +25,7 @@ found = job = None
 try:
     job = bring.labelled_batch(store, settings, classifier)
     if job is not None:
-        study, found = resources.local_findings(store, job, card)
+        study, found = resources.local_findings(store, job, classifier.bundle)
 except NodelensError as error:
     show_problem(error)
 if found is None:

@@ -8,18 +8,18 @@ from typing import Annotated, Final, Literal, get_args
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.bundle import Card, known_slides
+from core.bundle import Card
 from core.bundle.card import Sha256, Share
 from core.scoring import ScoreRow, unlike_training
 from core.statistics import Measured, SlideCounts, further_patches, further_slides
 from core.statistics.evidence import FEW_SLIDES, SMALL_CLASS_N
 from core.statistics.measured import Unit
 from core.statistics.metrics import ratio_parts
-from core.thresholds import Assumptions, Snapshot, ThresholdStudy
+from core.thresholds import Assumptions, ScoreSet, Snapshot, ThresholdStudy
+from core.thresholds.scores import seen_before
 
 WANTED_WIDTH: Final = 0.10
 """Of a 95 % interval, from which a rate counts as known: 10 percentage points from end to end."""
-_NAMED: Final = 3
 Rate = Literal["sensitivity", "specificity"]
 Count = Annotated[int, Field(ge=0)]
 
@@ -196,9 +196,15 @@ class Findings(Part):
 
 
 def findings_of(
-    study: ThresholdStudy, rows: Sequence[ScoreRow], card: Card, *, batch: str, batch_id: str = ""
+    study: ThresholdStudy,
+    rows: Sequence[ScoreRow],
+    card: Card,
+    validation: ScoreSet,
+    *,
+    batch: str,
+    batch_id: str = "",
 ) -> Findings:
-    """Return what the labelled patches of a batch say of the installed model."""
+    """Return what the labelled patches of a batch say of the model that ships `validation`."""
     evidence, point = study.scores.evidence, card.operating_point
     snapshot = study.at(point.threshold, Assumptions(), point.lower_threshold)
     kept = [row for row in rows if row.label is not None and row.prob_tumour is not None]
@@ -236,7 +242,7 @@ def findings_of(
         unlike=None if unlike is None or not unlike.compared else unlike.unlike,
         expected_unlike=None if unlike is None else unlike.expected,
         unlike_is_rare=unlike is not None and unlike.more_than_chance,
-        cautions=tuple(_cautions(study, kept, card)),
+        cautions=tuple(_cautions(study, kept, card, validation)),
     )
 
 
@@ -273,27 +279,17 @@ def _calibration(study: ThresholdStudy, card: Card) -> LocalCalibration:
     )
 
 
-def _cautions(study: ThresholdStudy, kept: Sequence[ScoreRow], card: Card) -> Iterator[str]:
-    """Yield what limits the numbers: few patches, slides that the model knows, copies, notes."""
+def _cautions(
+    study: ThresholdStudy, kept: Sequence[ScoreRow], card: Card, validation: ScoreSet
+) -> Iterator[str]:
+    """Yield what limits the numbers: few patches, those that the model knows, copies, notes."""
     evidence, slides = study.scores.evidence, study.scores.slides
     for count, kind in ((evidence.n_positive, "with"), (evidence.n_negative, "without")):
         if count < SMALL_CLASS_N:
             yield f"Only {count} patches {kind} tumour: one patch moves the rate by over 10 %."
     if slides and len(slides) < FEW_SLIDES:
         yield f"Only {len(slides)} slides: intervals over so few slides are rough."
-    uses: dict[tuple[str, ...], list[str]] = {}
-    for known, use in (
-        (card.training.slides_sha256, "the model was trained on"),
-        (card.validation.data.slides_sha256, "its threshold was chosen on"),
-    ):
-        if seen := known_slides(slides, known):
-            uses.setdefault(tuple(seen), []).append(use)
-    for names, used in uses.items():
-        named = ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
-        yield (
-            f"{len(names)} of {len(slides)} slides ({named}) have the names of slides that "
-            f"{' and '.join(used)}. If they are the same slides, these numbers are too good."
-        )
+    yield from seen_before(study.scores.ids.tolist(), slides, validation, card)
     yield from _copies(kept)
     yield from study.scores.notes
 

@@ -1,5 +1,6 @@
 """Scores with their labels, wherever they come from; those that a bundle ships."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -9,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from core.bundle import Card, ValidationScores, read_validation
+from core.bundle import Card, ValidationScores, known_slides, read_validation
 from core.errors import EvidenceError
 from core.statistics import Evidence
 
@@ -18,6 +19,7 @@ UNKNOWN_SLIDE: Final = "(slide unknown)"
 _FEWEST_PERFECT: Final = 50
 _FEWEST_OF_A_CLASS: Final = 10
 """From so many patches on, no exception at all is more than a good model and chance explain."""
+_NAMED: Final = 3
 _HALVED: Final = (
     "The temperature was fitted on half of these slides, so calibration may look too good."
 )
@@ -106,6 +108,43 @@ def bundle_scores(folder: Path, card: Card) -> ScoreSet:
             *card.validation.notes,
         ),
     )
+
+
+def seen_before(
+    ids: Collection[str], slides: Collection[str], validation: ScoreSet, card: Card
+) -> tuple[str, ...]:
+    """Say which patches a model knows, by the names of their slides or their own; else nothing.
+
+    Args:
+        ids: Of the patches.
+        slides: Of the patches, as far as they are known.
+        validation: The scores that the model ships.
+        card: Of the model.
+    """
+    trained, chosen = "the model was trained on", "its threshold was chosen on"
+    training = card.training.slides_sha256
+    uses: dict[tuple[str, ...], list[str]] = {}
+    for known, use in ((training, trained), (card.validation.data.slides_sha256, chosen)):
+        if seen := known_slides(slides, known):
+            uses.setdefault(tuple(seen), []).append(use)
+    said = [
+        (f"{len(names)} of {len(slides)} slides ({_some(names)}) have the names of slides", used)
+        for names, used in uses.items()
+    ]
+    same, theirs = np.isin(validation.ids, list(ids)), validation.evidence.slides
+    if not said and same.any():
+        both = theirs is not None and known_slides(set(theirs[same].tolist()), training)
+        count = np.isin(list(ids), validation.ids).sum()
+        what = f"{count:,} of {len(ids):,} patches have the names of patches"
+        said = [(what, [trained, chosen] if both else [chosen])]
+    return tuple(
+        f"{what} that {' and '.join(used)}. If they are the same, these numbers are too good."
+        for what, used in said
+    )
+
+
+def _some(names: Collection[str]) -> str:
+    return ", ".join([*list(names)[:_NAMED], *["…"] * (len(names) > _NAMED)])
 
 
 def too_perfect(evidence: Evidence) -> str:

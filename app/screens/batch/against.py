@@ -10,7 +10,7 @@ from app.screens.batch import words
 from app.screens.batch.browser import browser
 from app.screens.batch.scored import BatchRows
 from app.screens.shared.pager import page_of, pager
-from app.screens.shared.parts import empty, roc_chart, section, table, with_small
+from app.screens.shared.parts import empty, plain, roc_chart, section, table, with_small
 from app.screens.shared.sources import add_labels
 from core.scoring import LabelCheck, ScoreRow
 from core.thresholds.scores import too_perfect
@@ -53,6 +53,8 @@ def against_labels(batch: BatchRows, positions: Sequence[int]) -> list[int]:
         )
     _calls(check)
     st.caption(_said(check, batch.rows))
+    for caution in _cautions(batch, check):
+        st.warning(plain(caution), icon=":material/warning:")
     wrong = [*check.missed, *check.false_alarms]
     missed, alarms = len(check.missed), len(check.false_alarms)
     if wrong:
@@ -99,5 +101,11 @@ def _said(check: LabelCheck, rows: Sequence[ScoreRow]) -> str:
     )
     if check.counts[1, None] + check.counts[0, None]:
         parts.append(words.GREY_COUNTS)
-    parts.append(too_perfect(evidence))
     return " ".join(parts)
+
+
+def _cautions(batch: BatchRows, check: LabelCheck) -> list[str]:
+    """What makes the numbers better than they are."""
+    classifier, doubt = batch.classifier, too_perfect(check.evidence)
+    seen = classifier and resources.seen_patches(batch.store, batch.job, classifier.bundle)
+    return [*([doubt] if doubt else []), *(seen or ())]

@@ -21,9 +21,11 @@ from core.thresholds import (
     Assumptions,
     BadRowsError,
     HowToRead,
+    Source,
     ThresholdStudy,
     guessed_columns,
 )
+from core.thresholds.scores import seen_before
 
 _HASH_DIGITS: Final = 16
 _LISTED: Final = 12
@@ -56,11 +58,11 @@ def study_or_none(chosen: str, classifier: Classifier, settings: Settings) -> Th
     """Draw what a choice of scores needs and return their study; None while there is none."""
     try:
         study = _study(chosen, classifier, settings)
+        if study is not None:
+            _say_what_they_are(study, classifier)
     except NodelensError as error:
         show_problem(error)
         return None
-    if study is not None:
-        _say_what_they_are(study)
     return study
 
 
@@ -122,10 +124,15 @@ def _study(chosen: str, classifier: Classifier, settings: Settings) -> Threshold
     return resources.bundle_study(classifier.bundle.folder, classifier.bundle.card)
 
 
-def _say_what_they_are(study: ThresholdStudy) -> None:
+def _say_what_they_are(study: ThresholdStudy, classifier: Classifier) -> None:
     """Say which patches the numbers are of, and what should be settled before they are used."""
-    scores = study.scores
-    doubts = numbers.JOIN(Markup("<p>⚠ {}</p>").format(doubt) for doubt in scores.doubts)
+    scores, bundle = study.scores, classifier.bundle
+    said = scores.doubts
+    if scores.source not in {Source.BUNDLE, Source.RUN}:
+        shipped = resources.bundle_study(bundle.folder, bundle.card).scores
+        ids = scores.ids.tolist() if scores.named else []
+        said += seen_before(ids, scores.slides, shipped, bundle.card)
+    doubts = numbers.JOIN(Markup("<p>⚠ {}</p>").format(doubt) for doubt in said)
     st.html(Markup('{}<div class="nl-doubts">{}</div>').format(numbers.measured_on(scores), doubts))
 
 

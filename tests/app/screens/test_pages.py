@@ -15,7 +15,8 @@ from core.bundle import read_card
 from core.files import append_record, read_records
 from core.jobs import Job, JobStore
 from core.scoring import Classifier
-from tests.app.conftest import html, markup, scored_folder
+from core.thresholds import bundle_scores
+from tests.app.conftest import TOKEN, html, markup, scored_folder
 from tests.toys import write_patches
 
 OpenPage = Callable[..., AppTest]
@@ -301,6 +302,24 @@ def test_a_batch_with_labels_is_set_against_them(
     assert any("6 of 6 scored patches" in caption.value for caption in page.caption)
     wrong = [*check.missed, *check.false_alarms]
     assert [row["at"] for row in listed(page)] == wrong
+    assert not page.warning
+
+
+def test_a_batch_of_patches_that_the_model_knows_is_said_to_be(
+    open_page: OpenPage, store: JobStore, roots: Path, toy_classifier: Classifier
+) -> None:
+    bundle = toy_classifier.bundle
+    known = bundle_scores(bundle.folder, bundle.card).ids[:6]
+    for path, name in zip(write_patches(roots / "known", 6), known, strict=True):
+        path.rename(path.with_stem(str(name)))
+    job = store.add_server_path(TOKEN, "known", roots / "known")
+    store.start(job, toy_classifier)
+    store.wait(job, timeout_s=60)
+    table = "".join(f"{name},{n % 2}\n" for n, name in enumerate(known))
+    store.add_labels(job, "labels.csv", f"id,label\n{table}".encode())
+    page = open_page("batch", job=job)
+    page.segmented_control(key=f"view-{job.id}-0").select("Against labels").run()
+    assert "6 of 6 patches have the names of patches that" in page.warning[0].value
 
 
 def test_one_button_shows_only_the_calls_decided_by_the_surroundings_and_then_all(

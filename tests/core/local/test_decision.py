@@ -26,6 +26,7 @@ from core.thresholds import (
     Rule,
     SensitivityAtLeast,
     ThresholdStudy,
+    bundle_scores,
 )
 from core.wording import percent, percent_interval
 from tests.core.local.toys import local_rows
@@ -43,7 +44,8 @@ def study(card: Card) -> ThresholdStudy:
 
 @pytest.fixture(scope="module")
 def found(card: Card, study: ThresholdStudy) -> Findings:
-    return findings_of(study, local_rows(card), card, batch="Ward 7", batch_id="a" * 32)
+    validation = bundle_scores(SHIPPED_MODEL, card)
+    return findings_of(study, local_rows(card), card, validation, batch="Ward 7", batch_id="a" * 32)
 
 
 def decided(

@@ -21,6 +21,7 @@ from core.local.findings import WANTED_WIDTH, Claim
 from core.scoring import ScoreRow
 from core.settings import SHIPPED_MODEL
 from core.statistics import Measured
+from core.thresholds import bundle_scores
 from tests.core.local.toys import local_rows
 
 
@@ -30,7 +31,8 @@ def card() -> Card:
 
 
 def found_in(rows: list[ScoreRow], card: Card) -> Findings:
-    return findings_of(local_study("ours", rows, card), rows, card, batch="ours")
+    study, validation = local_study("ours", rows, card), bundle_scores(SHIPPED_MODEL, card)
+    return findings_of(study, rows, card, validation, batch="ours")
 
 
 def test_labels_that_follow_the_scores_without_exception_are_doubted(card: Card) -> None:
@@ -141,6 +143,15 @@ def test_known_slides_and_copies_are_said(card: Card) -> None:
     assert "1 patches are exact copies" in said
     assert "different labels" in said
     assert "L03" not in " ".join(found_in(rows, card).cautions)
+
+
+def test_patches_that_the_model_knows_are_said_where_no_slide_is_known(card: Card) -> None:
+    known = bundle_scores(SHIPPED_MODEL, card).ids.tolist()
+    rows = local_rows(card, slides=None)
+    taken = [replace(row, id=known[n] if n < 250 else row.id) for n, row in enumerate(rows)]
+    said = "250 of 300 patches have the names of patches that the model was trained on and its"
+    assert said in " ".join(found_in(taken, card).cautions)
+    assert "have the names" not in " ".join(found_in(rows, card).cautions)
 
 
 def hashes(slide: str) -> tuple[str, ...]:

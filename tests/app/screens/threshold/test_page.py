@@ -270,6 +270,15 @@ def test_a_table_of_mine_is_read_and_stays_for_the_visit() -> None:
     assert "Measured on mine.csv" in html(page)
 
 
+def test_a_table_of_patches_that_the_model_knows_is_said_to_be(study: ThresholdStudy) -> None:
+    page = opened(scores="csv", threshold="0.5")
+    ids = study.scores.ids[:30].tolist() + [f"mine-{n}" for n in range(10)]
+    rows = "\n".join(f"{name},{n % 2},{(n % 2 + n % 5) / 6}" for n, name in enumerate(ids))
+    data = f"id,label,score\n{rows}\n".encode()
+    page.file_uploader(key="threshold-csv-uploader").upload("known.csv", data, "text/csv").run()
+    assert "30 of 40 patches have the names of patches that" in html(page)
+
+
 def test_an_uploaded_table_is_asked_for_by_its_hash() -> None:
     page = opened(scores="csv", at="abc123", threshold="0.5")
     assert "SHA-256 begins with abc123" in page.info[0].value
