@@ -20,7 +20,7 @@ from core.tables import Table, is_table, parse_table
 MAX_MEMBERS: Final = 1_000_000
 _MAX_DIRECTORY_BYTES: Final = 256 * 1024 * 1024
 _MAX_TABLE_BYTES: Final = 64 * 1024 * 1024
-_ENCRYPTED, _MARKED_UTF_8 = 0x1, 0x800
+_ENCRYPTED, _MARKED_UTF_8, _FOLDER = 0x1, 0x800, 0x10
 _UNICODE_PATH: Final = 0x7075
 _METHODS: Final = {
     1: "Shrink",
@@ -94,7 +94,7 @@ class ZipSource(PatchSource):
             info
             for info in infos
             if info.filename
-            and not _slashes(info.filename).endswith("/")
+            and not _is_folder(info)
             and not is_hidden(shown_path(info.filename))
             and shown_path(info.filename) not in self._without
         ]
@@ -220,6 +220,12 @@ def _name(info: zipfile.ZipInfo) -> str:
         with contextlib.suppress(UnicodeError):
             return info.filename.encode("cp437").decode("utf-8")
     return info.filename
+
+
+def _is_folder(info: zipfile.ZipInfo) -> bool:
+    """Some programs mark a folder as Windows does, and leave out the slash behind its name."""
+    marked = info.external_attr & _FOLDER and not info.file_size
+    return bool(marked) or _slashes(info.filename).endswith("/")
 
 
 def _slashes(name: str) -> str:

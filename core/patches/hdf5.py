@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from core.errors import PatchError, SourceError, why
+from core.patches.naming import shown_path
 from core.patches.patch import PATCH_SIZE_PX, ImageU8, Patch, PatchEntry, UnreadablePatch
 from core.patches.reader import HDF5_S, Reader, ReaderEndedError
 from core.patches.source import PatchSource
@@ -20,6 +21,8 @@ from core.patches.tissue import cut_off
 
 HDF5_SUFFIXES: Final = frozenset({".h5", ".hdf5"})
 _BLOCK: Final = 256
+_LONGEST: Final = 200
+"""Of names of datasets in a note."""
 _PIXELS: Final = (PATCH_SIZE_PX, PATCH_SIZE_PX, 3)
 
 
@@ -59,6 +62,11 @@ class Hdf5Source(PatchSource):
                 raise SourceError(
                     f"{file.name} holds other labels than the file beside it. Leave one of them "
                     "out."
+                )
+            if own is None and labels is None and found["others"]:
+                self.notes = (
+                    f"{file.name}: {shown_path(', '.join(found['others']))[:_LONGEST]} not read; "
+                    "labels are read from the dataset y, as in PatchCamelyon.",
                 )
             labels = own if labels is None else labels
             for what, given in (("labels", labels), ("slides", slides)):

@@ -97,6 +97,10 @@ class Hdf5File:
             raise SourceError(f"{self._shown} has labels other than 0 and 1.")
         return [int(value) for value in values]
 
+    def others(self, *known: str) -> list[str]:
+        """Return the names of what the file holds beside some datasets."""
+        return sorted(set(self._file) - set(known))
+
     def _own_dataset(self, name: str) -> h5py.Dataset:
         """A dataset stored in the file itself.
 

@@ -1,5 +1,6 @@
 """Names of inputs: which count as inputs, and how hostile text is made safe to show."""
 
+import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Final
@@ -17,11 +18,10 @@ _LITTER: Final = frozenset({
 })  # fmt: skip
 """What operating systems, network drives and programs leave in folders."""
 _LITTER_STARTS: Final = (".", "~$")
-_LITTER_ENDS: Final = (
-    *(":zone.identifier", ":smartscreen", "\uf03azone.identifier", ":com.apple.quarantine"),
-    *(".aux.xml", "~"),
-)
-"""Windows' and Apple's remarks on downloads as they arrive elsewhere, sidecars, editors' copies."""
+_LITTER_ENDS: Final = (".aux.xml", "~")
+"""Sidecars and editors' copies."""
+_STREAM: Final = re.compile(r"\.[a-z][a-z0-9]{1,4}[:\uf03a]|[:\uf03a]zone\.identifier$")
+"""What Windows and macOS keep with a file, such as where it came from, as it arrives elsewhere."""
 PACKED_SUFFIXES: Final = frozenset(
     {".zip", ".7z", ".rar", ".tar", ".tgz", ".gz", ".xz", ".bz2", ".zst", ".iso", ".dmg"}
 )
@@ -39,7 +39,10 @@ def is_hidden(path: str) -> bool:
     """Return whether a relative path is a hidden file, or litter that an operating system left."""
     parts = (part.lower() for part in path.split("/") if part not in {"", ".", ".."})
     return any(
-        part in _LITTER or part.startswith(_LITTER_STARTS) or part.endswith(_LITTER_ENDS)
+        part in _LITTER
+        or part.startswith(_LITTER_STARTS)
+        or part.endswith(_LITTER_ENDS)
+        or (_STREAM.search(part) and suffix_of(part) not in PATCH_SUFFIXES)
         for part in parts
     )
 

@@ -227,7 +227,7 @@ def pcam_file_source(file: Path, *, confine_to: Path | None = None) -> Hdf5Sourc
             values, said = spelled(table, ["wsi"])
             slides, notes = values["wsi"], (*table.notes, *said)
     source = Hdf5Source(file, labels=labels, slides=slides, split=split)
-    source.notes = notes
+    source.notes += notes
     return source
 
 

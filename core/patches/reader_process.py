@@ -42,9 +42,11 @@ class _Requests:
         return {"note": found.note}, found.image_rgb_u8.tobytes()
 
     def open(self, header: dict[str, Any], _: bytes) -> Reply:
-        """Open an HDF5 file; how many patches it holds, and the labels in it if there are any."""
-        self.file = Hdf5File(Path(header["path"]), header["images"])
-        return {"rows": self.file.rows, "labels": self.file.labels(header["wanted"])}, b""
+        """Open an HDF5 file; how many patches it holds, its labels if there are any, what else."""
+        file = self.file = Hdf5File(Path(header["path"]), header["images"])
+        others = file.others(header["images"], header["wanted"])
+        labels = file.labels(header["wanted"])
+        return {"rows": file.rows, "labels": labels, "others": others}, b""
 
     def rows(self, header: dict[str, Any], _: bytes) -> Reply:
         """Pixels of some rows of the open file."""

@@ -335,6 +335,8 @@ def test_a_table_of_paths_is_read_in_every_form(tmp_path: Path, name: str) -> No
 LITTER = [
     *("~$x.tif", "Icon\r", "x.tif~", "x.tif.aux.xml", ".directory", "ehthumbs_vista.db"),
     *("@Recycle/x.tif", "CVS/Entries", "x.tif:com.apple.quarantine", "sync.ffs_db"),
+    *("x.tif:AFP_AfpInfo", "x.tif:SmartScreen:$DATA", "x.png:com.apple.metadata:kMDItem"),
+    *("a.csv:Zone.Identifier", "README:Zone.Identifier", "x.tif\uf03acom.dropbox.attributes"),
     *("Network Trash Folder/x.tif", "found.000/x.tif", "__pycache__/x.pyc", "Picasa.ini"),
 ]
 
@@ -351,9 +353,31 @@ def test_litter_is_no_input(tmp_path: Path, form: str) -> None:
     assert [one.entry.path for one in read_all(open_source(root))] == ["patch-000.png"]
 
 
-@pytest.mark.parametrize("name", ["x.part", "x.crdownload", "README.txt", "copy of x.png"])
+@pytest.mark.parametrize(
+    "name", ["x.part", "x.crdownload", "README.txt", "copy of x.png", "x.tif:2.tif"]
+)
 def test_what_may_have_been_meant_as_an_input_is_not_called_litter(name: str) -> None:
     assert not is_hidden(name)
+
+
+def test_a_folder_in_a_zip_that_only_windows_marks_as_one_is_no_input(tmp_path: Path) -> None:
+    folder = zipfile.ZipInfo("test")
+    folder.external_attr = 0x10
+    (patch,) = write_patches(tmp_path, 1)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(folder, b"")
+        archive.write(patch, "test/a.png")
+    assert [one.entry.path for one in read_all(open_source(tmp_path / "a.zip"))] == ["test/a.png"]
+
+
+def test_labels_under_another_name_in_an_hdf5_file_are_said_not_to_be_read(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "s.h5", "w") as file:
+        file["x"], file["labels"] = np.full((2, 96, 96, 3), 200, np.uint8), [0, 1]
+    source = open_source(tmp_path / "s.h5")
+    assert source.notes == (
+        "s.h5: labels not read; labels are read from the dataset y, as in PatchCamelyon.",
+    )
+    assert [entry.label for entry in source.entries] == [None, None]
 
 
 def test_a_link_in_a_zip_is_told_as_one(tmp_path: Path) -> None:
