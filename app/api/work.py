@@ -122,8 +122,7 @@ class Jobs(ABC):
 
     def notes(self, job: Job) -> Sequence[str]:
         """Return what is to be said of a finished job's input as a whole."""
-        notes: Sequence[str] = (self.folder.read_run(job) or {}).get("notes", ())
-        return notes
+        return self.folder.run_notes(job)
 
     @abstractmethod
     def result(self, job: Job, form: ResultForm) -> tuple[str, bytes]:

@@ -27,7 +27,7 @@ from core.patches.files import is_inside
 from core.patches.kaggle import is_kaggle_layout
 from core.patches.naming import shown_path
 from core.patches.opening import is_pcam_layout, require_some
-from core.patches.source import ChainedSource
+from core.patches.source import ChainedSource, RefusedSource
 from core.scoring import (
     AppliedPoint,
     ScoreRow,
@@ -352,18 +352,17 @@ class JobFolder:
         folder, name = self.folder / job.id / _INPUT_FOLDER, job.source_name or job.name
         archives = [file for file in job.uploads if file.name.lower().endswith(".zip")]
         images = [file for file in job.uploads if file not in archives]
-        parts: list[PatchSource] = [
-            ZipSource(
-                folder / file.stored,
-                name=file.name,
-                without=frozenset(
-                    table.name.removeprefix(f"{file.name}/")
-                    for table in job.tables
-                    if table.name.startswith(f"{file.name}/")
-                ),
-            )
-            for file in archives
-        ]
+        parts: list[PatchSource] = []
+        for file in archives:
+            within = f"{file.name}/"
+            own = (one.name for one in job.tables if one.name.startswith(within))
+            without = frozenset(one.removeprefix(within) for one in own)
+            try:
+                parts.append(ZipSource(folder / file.stored, name=file.name, without=without))
+            except SourceError as error:
+                if len(job.uploads) == 1:
+                    raise
+                parts.append(RefusedSource(file.name, str(error)))
         if images:
             parts.append(files_source(name, [(file.name, folder / file.stored) for file in images]))
         source = parts[0] if len(parts) == 1 else ChainedSource(name, "files", parts)
@@ -492,6 +491,10 @@ class JobFolder:
             return None
         content: dict[str, Any] = json.loads(path.read_text("utf-8"))
         return content
+
+    def run_notes(self, job: Job) -> list[str]:
+        """Return what is to be said of the input of the job's last run as a whole."""
+        return list((self.read_run(job) or {}).get("notes", ()))
 
     def forget_rows(self, job: Job) -> None:
         """Delete the job's rows and what is known of its run; labels that were added stay."""

@@ -29,7 +29,8 @@ class InputReport:
         readable: Patches that will be scored.
         flat: Patches of one flat colour, which will be withheld.
         copies: Inputs whose bytes came before.
-        converted: Patches converted without loss, by note.
+        noted: Patches that were converted without loss, or whose file contradicts that they are
+            such patches, by note.
         problems: Unreadable inputs, most frequent reason first.
         labelled: Inputs with a label.
         slides: Slides that are known.
@@ -43,7 +44,7 @@ class InputReport:
     readable: int
     flat: int
     copies: int
-    converted: tuple[InputProblem, ...]
+    noted: tuple[InputProblem, ...]
     problems: tuple[InputProblem, ...]
     labelled: int
     slides: int
@@ -113,7 +114,7 @@ def inspect_source(
         readable=readable,
         flat=flat,
         copies=copies,
-        converted=_ranked(notes, examples),
+        noted=_ranked(notes, examples),
         problems=_ranked(problems, examples),
         labelled=sum(entry.label is not None for entry in source.entries),
         slides=len({entry.slide for entry in source.entries if entry.slide}),

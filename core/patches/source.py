@@ -220,6 +220,21 @@ class ChainedSource(PatchSource):
             part.close()
 
 
+class RefusedSource(PatchSource):
+    """One input among others that cannot be opened, as a row that says why."""
+
+    kind = "files"
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name = name
+        self.entries = [PatchEntry(id=name, path=name)]
+        self._reason = reason
+
+    def read_bytes(self, index: int) -> bytes:
+        """Raise why not."""
+        raise PatchError(self._reason)
+
+
 class SelectedSource(PatchSource):
     """Some inputs of another source, in its order."""
 

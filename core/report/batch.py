@@ -9,7 +9,17 @@ from core.patches import ImageU8
 from core.report.document import picture_beside
 from core.report.maps import ReportMaps
 from core.report.sheets import Sheets
-from core.scoring import Filter, Order, Outcome, ScoreRow, Status, outcome, outcome_counts, select
+from core.scoring import (
+    Filter,
+    Order,
+    Outcome,
+    ScoreRow,
+    Status,
+    outcome,
+    outcome_counts,
+    remarks,
+    select,
+)
 from core.wording import call_text, label_text, percent
 
 PICTURED: Final = 24
@@ -34,11 +44,13 @@ class ScoredBatch:
         name: As its owner calls it.
         made_at: When it was uploaded, aware.
         rows: Of all its inputs, at least one.
+        notes: What is to be said of its input as a whole.
     """
 
     name: str
     made_at: datetime
     rows: Sequence[ScoreRow]
+    notes: Sequence[str] = ()
 
     @property
     def order(self) -> list[int]:
@@ -70,7 +82,7 @@ def batch_pdf(batch: ScoredBatch, picture: Callable[[str], ImageU8], maps: Repor
         sheets.fact(name, value)
     sheets.ln(5)
     sheets.heading("Read with care", size=12)
-    sheets.notes(NOTES)
+    sheets.notes((*NOTES, *batch.notes, *remarks(batch.rows)))
     sheets.add_page()
     sheets.heading(f"Highest scores: {len(batch.pictured)}", size=14)
     for at in batch.pictured:

@@ -24,6 +24,7 @@ from .results import Order as Order
 from .results import Outcome as Outcome
 from .results import outcome as outcome
 from .results import outcome_counts as outcome_counts
+from .results import remarks as remarks
 from .results import score_histogram as score_histogram
 from .results import select as select
 from .results import unlike_training as unlike_training

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
@@ -32,6 +31,7 @@ from core.scoring.outputs import (
     write_metadata,
     write_rows,
 )
+from core.scoring.results import remarks
 from core.scoring.rows import ScoreRow
 from core.scoring.run import open_journal, run_scoring, specify
 from core.scoring.shards import Shard, merge_shards
@@ -144,13 +144,8 @@ def _told(counts: Mapping[str, int], where: str) -> int:
 
 def _remarks(journal_path: Path) -> Iterator[str]:
     """What was said of patches that were scored, with their number."""
-    counts: Counter[str] = Counter()
-    unlike = 0
-    for row in read_rows(journal_path):
-        counts[row.note] += bool(row.note)
-        unlike += row.unlike_training or 0
-    for note, count in (+counts).most_common():
-        yield f"{count:,} patch{'es' if count > 1 else ''}: {note}."
+    yield from remarks(read_rows(journal_path))
+    unlike = sum(row.unlike_training or 0 for row in read_rows(journal_path))
     if unlike:
         yield (
             f"{unlike:,} patch{'es' if unlike > 1 else ''}: unlike the training data, so the "

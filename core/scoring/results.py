@@ -1,7 +1,7 @@
 """A job's rows as a reader looks at them: what was called, filtered, ordered and counted."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -103,6 +103,15 @@ def outcome_counts(rows: Sequence[ScoreRow]) -> dict[Outcome, int]:
     """Return how many inputs ended as each, zeros included."""
     found = Counter(outcome(row) for row in rows)
     return {kind: found[kind] for kind in Outcome}
+
+
+def remarks(rows: Iterable[ScoreRow]) -> list[str]:
+    """Return what is to be said of images that were read, the most frequent first."""
+    counts = Counter(row.note for row in rows if row.note)
+    return [
+        f"{count:,} patch{'es' if count > 1 else ''}: {note}."
+        for note, count in counts.most_common()
+    ]
 
 
 def select(

@@ -36,7 +36,8 @@ class ScoreRow:
         model_id: Name and weights' hash of the model.
         sha256: Of the input's bytes, "" if they could not be read.
         reason: Why it was not scored or got no label, "" otherwise.
-        note: How the image was converted without loss, "" otherwise.
+        note: How the image was converted without loss, and what in its file contradicts that it
+            is such a patch; "" otherwise.
         d4_sd_logit: Standard deviation of the logit over the eight orientations; None without
             test-time augmentation.
         label: Reference standard where the source knows it.

@@ -69,7 +69,7 @@ def _facts(view: AuditView, row: int) -> None:
         ("File", str(patch["path"])),
         ("Row", f"{row:,}"),
     ]
-    for name, label in (("reason", "Unreadable"), ("note", "Converted")):
+    for name, label in (("reason", "Unreadable"), ("note", "Note")):
         if patch[name]:
             pairs.append((label, str(patch[name])))
     if flags := view.flags_of[row]:

@@ -133,7 +133,7 @@ def patch_facts(row: ScoreRow) -> None:
     spread, label = row.d4_sd_logit, row.label
     known = {
         "Remark": row.reason,
-        "Converted": row.note,
+        "Note": row.note,
         "Orientations": "" if spread is None else f"SD of the logits {spread:.2f}",
         "Reference label": "" if label is None else label_text(label),
         "Slide": row.slide,

@@ -13,6 +13,7 @@ from app.screens.shared.pager import page_of, pager
 from app.screens.shared.parts import chart, empty
 from app.state import address, widgets
 from core.jobs import Job
+from core.patches.colours import SWAPPED
 from core.scoring import (
     Filter,
     Order,
@@ -20,6 +21,7 @@ from core.scoring import (
     ScoreRow,
     TestTimeAugmentation,
     outcome_counts,
+    remarks,
     score_histogram,
     select,
     unlike_training,
@@ -42,6 +44,10 @@ def scored_by(batch: BatchRows) -> None:
     Those are told loudly where chance does not allow as many, unless the patches are drawn.
     """
     job, rows, row = batch.job, batch.rows, batch.rows[0]
+    for note in batch.store.run_notes(job):
+        (st.warning if note == SWAPPED else st.caption)(note)
+    if noted := resources.from_rows(batch.store, job, remarks):
+        st.caption(" ".join(noted))
     text = words.SCORED_BY.format(threshold=row.threshold, version=row.operating_point)
     if job.precision:
         text += f" {words.FAST_SCORED}"

@@ -156,12 +156,12 @@ def input_report(report: InputReport, in_tables: int) -> None:
         known.append(Stat("With a reference label", f"{labelled:,}"))
     if report.slides:
         known.append(Stat("Slides known", f"{report.slides:,}"))
-    converted = sum(problem.count for problem in report.converted)
+    noted = sum(problem.count for problem in report.noted)
     exceptions = (
         ("One flat colour", report.flat, "no score: no tissue to judge"),
         ("Unreadable", report.unreadable, "listed below"),
         ("Copies", report.copies, "identical to an earlier file"),
-        ("Converted", converted, "without loss"),
+        ("With a note", noted, "listed below"),
     )
     stat_strip(
         [
@@ -173,7 +173,7 @@ def input_report(report: InputReport, in_tables: int) -> None:
     )
     lines = [_problem(problem, "×", "bad") for problem in report.problems]
     lines += [_line("!", escape(note), "ok") for note in report.notes]
-    lines += [_problem(note, "✓", "ok") for note in report.converted]
+    lines += [_problem(note, "!", "ok") for note in report.noted]
     if lines:
         st.html(f'<ul class="nl-problems">{"".join(lines)}</ul>')
 

@@ -142,7 +142,8 @@ def _report(store: JobStore, job: Job, on_progress: Callable[[float], None]) -> 
     rows, source = resources.rows(store, job), resources.source(store, job)
     if not rows:
         raise RunError(words.NOTHING_SCORED)
-    batch = ScoredBatch(job.name, datetime.fromisoformat(job.created), rows)
+    made_at, notes = datetime.fromisoformat(job.created), store.run_notes(job)
+    batch = ScoredBatch(job.name, made_at, rows, notes)
     places = {rows[at].sha256: at for at in batch.pictured}
 
     def picture(sha256: str) -> ImageU8:

@@ -1,12 +1,17 @@
+import io
 import json
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pypdf
 import pytest
 import streamlit as st
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block
 
@@ -14,6 +19,7 @@ from app import resources
 from core.bundle import read_card
 from core.files import append_record, read_records
 from core.jobs import Job, JobStore
+from core.report import ReportMaps, ScoredBatch, batch_pdf
 from core.scoring import Classifier
 from core.thresholds import bundle_scores
 from tests.app.conftest import TOKEN, html, markup, scored_folder
@@ -165,6 +171,33 @@ def test_the_result_holds_every_input_with_its_reason(open_page: OpenPage, done:
     assert broken["Call"] == "× unreadable"
     assert "Not a readable image" in broken["Remark"]
     assert broken["Score"] == ""
+
+
+def test_scores_that_must_not_be_trusted_say_so_beside_the_scores_and_in_the_report(
+    open_page: OpenPage, store: JobStore, roots: Path, toy_classifier: Classifier
+) -> None:
+    """Drawn as H&E is with red and blue swapped; one file says another magnification."""
+    rng = np.random.default_rng(0)
+    (roots / "bgr").mkdir()
+    for number in range(14):
+        dark = rng.random((96, 96, 1)) < 0.4
+        image = np.where(dark, (150, 60, 90), (200, 170, 230)) + rng.integers(-9, 9, (96, 96, 3))
+        dpi = (101_600, 101_600) if number == 3 else (72, 72)  # 0.25 µm/px
+        Image.fromarray(image.astype(np.uint8)).save(roots / "bgr" / f"{number}.png", dpi=dpi)
+    job = store.add_server_path("t" * 43, "bgr", roots / "bgr")
+    store.start(job, toy_classifier)
+    store.wait(job, timeout_s=60)
+    page = open_page("batch", job=job)
+    assert "Red and blue look swapped" in "".join(one.value for one in page.warning)
+    remark = "1 patch: the file says 0.25 µm/px"
+    assert any(one.value.startswith(remark) for one in page.caption)
+    batch = ScoredBatch("bgr", datetime.now(UTC), store.rows(job), store.run_notes(job))
+    pdf = batch_pdf(
+        batch, lambda _: np.zeros((96, 96, 3), np.uint8), ReportMaps(why_none="No model.")
+    )
+    said = " ".join(pypdf.PdfReader(io.BytesIO(pdf)).pages[0].extract_text().split())
+    assert "Red and blue look swapped" in said
+    assert remark in said
 
 
 def test_rows_that_come_while_the_page_is_drawn_wait_for_the_next_time(

@@ -169,7 +169,23 @@ def test_the_report_before_scoring_counts_every_kind_of_input(tmp_path: Path) ->
     assert (report.inputs, report.looked_at) == (10, 10)
     assert (report.readable, report.flat, report.copies, report.unreadable) == (6, 1, 1, 3)
     assert report.problems[0].examples == ("bad-1.png", "bad-2.png")
-    assert [(note.count, note.examples) for note in report.converted] == [(1, ("grey.png",))]
+    assert [(note.count, note.examples) for note in report.noted] == [(1, ("grey.png",))]
+
+
+def test_a_damaged_archive_costs_its_own_row_and_not_the_upload(
+    tmp_path: Path, toy_classifier: Classifier
+) -> None:
+    store = JobStore(tmp_path / "jobs")
+    (patch,) = write_patches(tmp_path / "in", 1)
+    files = [Upload("a.zip", b"PK\x03\x04 cut off"), Upload("b.png", patch.read_bytes())]
+    job = store.add_upload("a", "both", files)
+    store.start(job, toy_classifier)
+    store.wait(job, timeout_s=60)
+    refused, scored = store.rows(job)
+    assert (refused.path, str(refused.status), str(scored.status)) == ("a.zip", "failed", "scored")
+    assert "not a readable ZIP" in refused.reason
+    with pytest.raises(SourceError, match="not a readable ZIP"):
+        store.open(store.add_upload("a", "one", [Upload("a.zip", b"PK\x03\x04 cut off")]))
 
 
 def test_one_process_changes_a_data_folder_and_others_only_read(
