@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.errors import NodelensError
+from core.explanation import Method
+from core.explanation.words import METHODS
 from core.patches import ImageU8
 from core.review.patches import PatchMap
 
@@ -39,9 +41,9 @@ class ReportMaps:
             return "none, because no patch calls for one"
         shown = next(iter(self.of_patch.values())).shown
         return (
-            f"{shown.method} at {shown.layer} of {shown.model_id} ({self.engine}), each on its own "
-            "scale: yellow raised the score most, the line lies at half of the highest value. A "
-            "map is not a finding."
+            f"{METHODS[Method(shown.method)]} at {shown.layer} of {shown.model_id} "
+            f"({self.engine}), each on its own scale: yellow raised the score most, the line lies "
+            "at half of the highest value. A map is not a finding."
         )
 
 
