@@ -223,12 +223,13 @@ def decisive(centre_kept: float, ring_kept: float, threshold_logit: float) -> De
 
 def reliance_of(fillers: Sequence[FillerResult], classifier: Classifier) -> CentreReliance:
     """Return what fillers showed, at the operating point in force."""
-    return CentreReliance(tuple(fillers), threshold_logit(classifier), classifier.temperature)
+    least = threshold_logit(classifier.operating_point.threshold, classifier.temperature)
+    return CentreReliance(tuple(fillers), least, classifier.temperature)
 
 
-def threshold_logit(classifier: Classifier) -> float:
+def threshold_logit(threshold: float, temperature: float) -> float:
     """Return the logit, before temperature, from which a patch is called tumour."""
-    return float(log_odds(classifier.operating_point.threshold)) * classifier.temperature
+    return float(log_odds(threshold)) * temperature
 
 
 @dataclass(frozen=True, eq=False)

@@ -39,9 +39,11 @@ class BatchRows:
 
     @cached_property  # filter, list and patch ask in each run
     def _halves(self) -> list[tuple[int, Halves, float]]:
-        """What is known of each call, and the threshold; nothing of another model's scores."""
+        """What is known of each call, and its threshold; nothing of another model's scores."""
         if self.classifier is None or not self.store.surroundings(self.job).is_file():
             return []
-        least = threshold_logit(self.classifier)
+        rows, temperature = self.rows, self.classifier.temperature
         known = resources.halves(self.store, self.job, self.collection, self.classifier)
-        return [(at, one, least) for at, one in known.items()]
+        return [
+            (at, one, threshold_logit(rows[at].threshold, temperature)) for at, one in known.items()
+        ]

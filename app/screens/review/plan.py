@@ -159,7 +159,9 @@ def _ranked(jobs: JobStore, source: PatchesOfCase, order: CaseOrder) -> Sequence
     if not same_model(collection.scored_by, classifier.model_id):
         model, current = collection.scored_by, classifier.model_id
         raise ReviewError(words.BATCH_OTHER_MODEL.format(model=model, current=current))
-    rows, at_least = resources.rows(jobs, job), threshold_logit(classifier)
-    known = resources.halves(jobs, job, collection, classifier)
-    margins = {rows[at].sha256: one.margin(at_least) for at, one in known.items()}
+    rows, known = resources.rows(jobs, job), resources.halves(jobs, job, collection, classifier)
+    margins = {
+        rows[at].sha256: one.margin(threshold_logit(rows[at].threshold, classifier.temperature))
+        for at, one in known.items()
+    }
     return [replace(one, ring_margin=margins.get(one.patch.sha256)) for one in source.candidates]

@@ -374,6 +374,25 @@ def test_one_button_shows_only_the_calls_decided_by_the_surroundings_and_then_al
     assert len(listed(page)) == len(rows)
 
 
+def test_what_a_call_rests_on_is_judged_at_the_threshold_that_the_call_was_made_at(
+    open_page: OpenPage, store: JobStore, roots: Path, toy_classifier: Classifier
+) -> None:
+    point = toy_classifier.operating_point.model_copy(update={"threshold": 0.001, "version": "old"})
+    job = scored_folder(store, toy_classifier.at(point), roots / "case 1")
+    rows, measured = store.rows(job), store.surroundings(job)
+    measuring = resources.surroundings(store)
+    opened = partial(resources.job_collection, store, job)
+    measuring.start(job, rows, opened, toy_classifier)
+    measuring.wait(job, timeout_s=60)
+    line, *_ = read_records(measured)
+    called = {row.sha256: (-3.0, 9.0) for row in rows if row.predicted_label == 1}
+    append_record(measured, {**line, "halves": json.dumps(called)})
+    page = open_page("batch", job=job)
+    assert "made at a different threshold" in html(page)
+    said = f"None of {len(called)} tumour calls is decided by the surroundings."
+    assert said in [caption.value for caption in page.caption]
+
+
 def test_a_filter_that_nothing_passes_says_so_and_can_be_cleared(
     open_page: OpenPage, done: Job
 ) -> None:

@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from core.explanation import CentreTest, Decisive
 from core.explanation.explained import PatchCollection
-from core.explanation.reliance import threshold_logit
 from core.explanation.surroundings import Halves, Surroundings, lacking
 from core.jobs import Job, JobStore
 from core.patches import CENTRE, ImageU8, Patch
@@ -66,7 +65,7 @@ def test_every_tumour_call_rests_on_what_the_centre_test_says(
         (reliance,) = test.run(item.image_rgb_u8[None])
         halves, logit = known[rows[at].sha256], rows[at].logit
         assert logit is not None
-        assert halves.decides(threshold_logit(classifier)) is reliance.decisive
+        assert halves.decides(reliance.threshold_logit) is reliance.decisive
         expected = logit + reliance.delta_centre_kept
         assert halves.centre_kept == pytest.approx(expected, abs=1e-4)
 
