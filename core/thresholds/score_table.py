@@ -46,7 +46,11 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 
 
 class BadRowsError(SourceError):
-    """Some rows of a table of scores cannot be used; `good` is how many can."""
+    """Some rows of a table of scores cannot be used.
+
+    Attributes:
+        good: How many can; 0 where these have labels of one class only.
+    """
 
     def __init__(self, message: str, good: int) -> None:
         super().__init__(message)
@@ -128,10 +132,10 @@ def scores_of_table(read: Table, sha256: str, *, good_rows: bool = False) -> Sco
     )
     rows = f"{int((~good).sum()):,} of {counted(len(table), 'row')}"
     if bad and not (good_rows and good.any()):
-        raise BadRowsError(
-            f"{name}: {rows} cannot be used. {bad} Correct these rows or leave them out.",
-            int(good.sum()),
-        )
+        enough = {0, 1} <= set(labels[good])
+        advice = "Correct these rows" + (" or leave them out." if enough else ".")
+        refused = f"{name}: {rows} cannot be used. {bad} {advice}"
+        raise BadRowsError(refused, int(good.sum()) if enough else 0)
     table, labels, scores = table[good], labels[good], scores[good]
     values, said = spelled(Table(name, table), SLIDE_COLUMNS)
     slides, slide_notes = next(

@@ -1,6 +1,7 @@
 """Locking a threshold, the versions that were locked, and test sets that open only after that."""
 
 import hashlib
+from datetime import datetime
 from typing import Final
 
 import pandas as pd
@@ -242,7 +243,16 @@ def test_set(scene: Scene) -> None:
     openings = scene.store.openings(scene.weights)
     if openings:
         st.caption(f"Openings so far: {len(openings)}")
-        st.dataframe(pd.DataFrame(openings), hide_index=True, key="openings")
+        st.dataframe(pd.DataFrame(map(_opening, openings)), hide_index=True, key="openings")
+
+
+def _opening(entry: dict[str, str]) -> dict[str, str]:
+    return {
+        "Opened at": widgets.local_time(datetime.fromisoformat(entry["opened_at"])),
+        "Opened by": entry["opened_by"],
+        "Version": entry["version"],
+        "SHA-256 of the file": entry["scores_sha256"],
+    }
 
 
 def _opened(scene: Scene, file: widgets.KeptFile) -> None:

@@ -106,7 +106,8 @@ def in_use(snapshot: Snapshot) -> Markup:
         if math.isnan(share):
             continue
         base, count = _of(share)
-        text = Markup("Of {} {}, <b>{}</b> contain tumour").format(base, which, count)
+        verb = "contains" if count == "1" else "contain"
+        text = Markup("Of {} {}, <b>{}</b> {} tumour").format(base, which, count, verb)
         lines.append(_SAY.format(text, f"{name} {percent(estimate.value)}, {_interval(estimate)}"))
     cheapest = min(cost.model, cost.flag_all, cost.flag_none)
     verdict = (

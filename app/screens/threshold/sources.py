@@ -1,7 +1,8 @@
 """Where the scores of the threshold page come from, and what is assumed of their use."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 import streamlit as st
@@ -150,7 +151,8 @@ def _run(settings: Settings) -> ThresholdStudy | None:
 
 
 def _csv(settings: Settings) -> ThresholdStudy | None:
-    file = kept_csv("threshold-csv", words.CSV_LABEL)
+    replaced = partial(tuning.change, place="")
+    file = kept_csv("threshold-csv", words.CSV_LABEL, replaced)
     expected = tuning.current().place
     if file is None:
         if expected:
@@ -167,7 +169,7 @@ def _csv(settings: Settings) -> ThresholdStudy | None:
     if not expected:
         tuning.change(place=digest)
     elif expected != digest:
-        st.warning(words.CSV_OTHER.format(digest=expected), icon=":material/compare_arrows:")
+        st.warning(words.CSV_OTHER, icon=":material/compare_arrows:")
     return study
 
 
@@ -223,10 +225,23 @@ def _columns(key: str, there: Sequence[str]) -> tuple[tuple[str, str], ...] | No
     )
 
 
-def kept_csv(key: str, label: str) -> widgets.KeptFile | None:
-    """Draw an uploader for one CSV and return it; it stays for the visit, on other pages too."""
+def kept_csv(
+    key: str, label: str, replaced: Callable[[], None] = lambda: None
+) -> widgets.KeptFile | None:
+    """Draw an uploader for one CSV and return it; it stays for the visit, on other pages too.
+
+    Args:
+        key: Of its widgets.
+        label: What it asks for.
+        replaced: Called when the file makes way for another one or for none.
+    """
 
     def changed() -> None:
+        if widgets.kept_file(key) is not None:
+            replaced()
+        for column in (f"{key}-column-{role}" for role in COLUMNS):
+            if widgets.chosen(column) is None:
+                st.session_state.pop(column, None)  # the next table is guessed anew
         widgets.keep_file(key, widgets.uploaded(f"{key}-uploader"))
 
     uploaded = st.file_uploader(label, type="csv", key=f"{key}-uploader", on_change=changed)

@@ -39,10 +39,10 @@ CHOOSE_COLUMNS: Final = (
 NO_COLUMN: Final = "none"
 GOOD_ROWS: Final = "Use the {good:,} good rows"
 CSV_WANTED: Final = (
-    "This setting was made on a file whose SHA-256 begins with {digest}. Upload that file to see "
-    "the same numbers."
+    "This setting was made on a file that is not stored here (its SHA-256 begins with {digest}). "
+    "Upload that file to see the same numbers."
 )
-CSV_OTHER: Final = "This is not the file that the setting was made on ({digest}…)."
+CSV_OTHER: Final = "This link was made on a different file; the numbers below are of this one."
 PREVALENCE_HELP: Final = (
     "Proportion of tumour patches where the model will be used. The proportion in a validation set "
     "is not a clinical prevalence: such sets are enriched with tumour."

@@ -134,6 +134,12 @@ def test_a_table_without_a_good_row_is_refused_however_it_is_asked_for() -> None
     assert refused.value.good == 0
 
 
+def test_rows_of_one_class_are_not_offered_for_the_whole_table() -> None:
+    with pytest.raises(BadRowsError, match=r"2 of 3 rows .* Correct these rows\.$") as refused:
+        read_scores_csv("t.csv", b"label,score\nTumor,0.9\nKein Tumor,0.1\nKein Tumor,0.2\n")
+    assert refused.value.good == 0
+
+
 def test_copies_are_counted_and_an_id_with_two_labels_is_refused() -> None:
     table = pd.DataFrame({"id": ["a", "b", "a", "a.tif", "c"], "label": [1, 0, 1, 1, 1]})
     table = table.assign(score=0.5)

@@ -268,6 +268,12 @@ def test_a_table_of_mine_is_read_and_stays_for_the_visit() -> None:
     page.switch_page("views/overview.py").run()
     page.switch_page("views/threshold.py").run()
     assert "Measured on mine.csv" in html(page)
+    page.file_uploader(key=key).upload("next.csv", data + b"1,0.9,s1\n", "text/csv").run()
+    assert "Measured on next.csv: 41 patches" in html(page)
+    assert not page.warning  # another file is no news to whoever uploads it
+    shared = opened(scores="csv", at="abc123", threshold="0.5")
+    shared.file_uploader(key=key).upload("mine.csv", data, "text/csv").run()
+    assert "made on a different file" in shared.warning[0].value
 
 
 def test_a_table_of_patches_that_the_model_knows_is_said_to_be(study: ThresholdStudy) -> None:
@@ -327,6 +333,8 @@ def test_a_test_set_opens_after_a_lock_and_each_opening_is_recorded(
     store = OperatingPointStore(data_dir / "operating_points")
     openings = store.openings(read_card(toy_bundle).weights_sha256)
     assert [(one["opened_by"], one["version"]) for one in openings] == [("Dr B", "v1")]
+    listed = page.dataframe[-1].value
+    assert listed[["Opened by", "Version"]].to_numpy().tolist() == [["Dr B", "v1"]]
 
 
 def test_a_table_with_other_names_asks_for_its_columns_and_its_good_rows_can_be_used() -> None:
