@@ -46,6 +46,7 @@ _LABELS_FILE: Final = "labels.csv"
 _POINT_FILE: Final = "applied-point.json"
 _SURROUNDINGS_FILE: Final = "surroundings.jsonl"
 _EXPLANATIONS_FILE: Final = "explanations.jsonl"
+_DRAWN_SAMPLES: Final = "drawn samples"
 _INPUT_FOLDER: Final = "input"
 _JOB_ID: Final = re.compile(r"^[0-9a-f]{32}$")
 ANOTHER_APP: Final = (
@@ -89,7 +90,8 @@ class Job:
         owner: SHA-256 of the owner's token; the token itself is not stored.
         name: What the owner calls it.
         created: When, UTC, ISO 8601.
-        server_path: Source on the server, or None for an upload.
+        server_path: Source on the server, or None for an upload. What the installation draws has
+            a name instead of a path, so that installation and data can be moved.
         uploads: The uploaded files, in order.
         tta: Test-time augmentation.
         precision: "fast" if so chosen; "" as the installation is set.
@@ -111,7 +113,7 @@ class Job:
     @property
     def is_drawn(self) -> bool:
         """Whether it is of the drawn samples, which are not tissue."""
-        return self.server_path == str(SAMPLES_TABLE)
+        return self.server_path in {_DRAWN_SAMPLES, str(SAMPLES_TABLE)}
 
 
 _JOB: Final = TypeAdapter(Job)
@@ -249,7 +251,8 @@ class JobFolder:
             for file in self._tables_beside(path):
                 tables.append(StoredFile(f"{len(tables):06d}", shown_path(file.name)))
                 shutil.copyfile(file, kept / tables[-1].stored)
-        return self._new_job(job_id, owner, name, server_path=str(path), tables=tables)
+        named = _DRAWN_SAMPLES if path == SAMPLES_TABLE else str(path)
+        return self._new_job(job_id, owner, name, server_path=named, tables=tables)
 
     def _tables_beside(self, folder: Path) -> Iterator[Path]:
         """Yield the tables of labels at the top of a folder; known layouts open with their own."""
@@ -375,6 +378,8 @@ class JobFolder:
         Raises:
             SourceError: It is outside the allowed folders.
         """
+        if text == _DRAWN_SAMPLES:
+            return SAMPLES_TABLE, SAMPLES_TABLE.parent
         if self._server_roots is None:
             return Path(text), None
         path = resolved_below(text, self._server_roots)

@@ -42,6 +42,8 @@ _RESULT: Final = "result"
 _OVERVIEW: Final = "overview.png"
 _OVERVIEW_FACTS: Final = "overview.json"
 _SHARE: Final = "tissue-share.npy"
+_DRAWN_SLIDE: Final = "drawn slide"
+"""Instead of a path: data can be moved."""
 _NAME: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -146,11 +148,11 @@ class SlideStore(Runner[BackgroundTask]):
             self.jobs.require_writable()
             self._drawn.parent.mkdir(parents=True, exist_ok=True)
             write_drawn_slide(self._drawn, on_part)
-        return self.jobs.add_server_path(owner, name, self._drawn.resolve())
+        return self.jobs.add_server_path(owner, name, Path(_DRAWN_SLIDE))
 
     def is_drawn(self, job: Job) -> bool:
         """Return whether it is the drawn slide."""
-        return job.server_path == str(self._drawn.resolve())
+        return job.server_path in {_DRAWN_SLIDE, str(self._drawn.resolve())}
 
     def path(self, job: Job) -> Path:
         """Return the slide's file.
@@ -160,6 +162,8 @@ class SlideStore(Runner[BackgroundTask]):
         """
         if job.server_path is None:
             return self.jobs.uploaded_files(job)[0][1]
+        if self.is_drawn(job):
+            return self._drawn
         return self.jobs.place_on_server(job.server_path)[0]
 
     def open(self, job: Job) -> SlideView:

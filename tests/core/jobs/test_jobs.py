@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import shutil
 import time
 import zipfile
 from collections.abc import Callable
@@ -12,11 +13,13 @@ from PIL import Image
 from core.errors import SourceError
 from core.files import FolderLock
 from core.jobs import JobStore, inspect_source
+from core.jobs import folder as job_folder
 from core.jobs import store as store_module
 from core.patches import DecodedImage, open_source
 from core.patches import source as source_module
 from core.patches.decoding import decode_patch
 from core.scoring import Classifier, Status, TestTimeAugmentation
+from core.settings import SAMPLES_TABLE
 from tests.toys import write_patches
 
 
@@ -120,6 +123,21 @@ def test_a_source_that_vanished_breaks_the_job_in_words(
     progress = store.progress(job)
     assert progress.state == "broken"
     assert "no file or folder" in progress.error
+
+
+def test_drawn_samples_are_found_when_the_installation_or_its_data_are_moved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = JobStore(tmp_path / "data", server_roots=()).add_server_path("me", "s", SAMPLES_TABLE)
+    assert job.is_drawn
+    new_place = tmp_path / "new place" / "samples"
+    shutil.copytree(SAMPLES_TABLE.parent, new_place)
+    (tmp_path / "data").rename(tmp_path / "restored")
+    monkeypatch.setattr(job_folder, "SAMPLES_TABLE", new_place / SAMPLES_TABLE.name)
+    store = JobStore(tmp_path / "restored", server_roots=())
+    (kept,) = store.jobs("me")
+    assert kept.is_drawn
+    assert store.open(kept).read(23).entry.id == "drawn-23"
 
 
 def test_an_upload_of_nothing_is_refused_and_leaves_nothing(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from core.errors import SourceError, SpacingError
 from core.jobs.folder import Job
 from core.scoring import Classifier
 from core.slides import TissueRule, find_tissue, open_slide, score_into
+from core.slides import store as slide_store
 from core.slides.store import SlideChoices, SlidePreview, SlideStore
 from tests.core.slides.toys import green_cells, green_finder, slide_of, tissue_image
 
@@ -160,3 +161,19 @@ def test_another_choice_forgets_the_scores(
     assert json.loads((store.result(job) / "summary.json").read_text())["spec"]["all_cells"]
     store.remove(job)
     assert store.jobs.jobs(OWNER) == []
+
+
+def test_the_drawn_slide_is_found_when_the_data_are_moved(
+    store: SlideStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(path: Path, _: object) -> None:
+        path.write_bytes(b"drawn")
+
+    monkeypatch.setattr(slide_store, "write_drawn_slide", write)
+    job = store.add_drawn("me", "drawn")
+    moved = store.jobs.folder.rename(store.jobs.folder.with_name("restored"))
+    restored = SlideStore(moved)
+    (kept,) = restored.jobs.jobs("me")
+    assert kept == job
+    assert restored.is_drawn(kept)
+    assert restored.path(kept).read_bytes() == b"drawn"
