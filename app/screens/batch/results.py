@@ -10,7 +10,7 @@ from app.screens.batch import words
 from app.screens.batch.browser import browser
 from app.screens.batch.scored import BatchRows
 from app.screens.shared.pager import page_of, pager
-from app.screens.shared.parts import chart, empty
+from app.screens.shared.parts import chart, empty, plain
 from app.state import address, widgets
 from core.jobs import Job
 from core.patches.colours import SWAPPED
@@ -45,9 +45,9 @@ def scored_by(batch: BatchRows) -> None:
     """
     job, rows, row = batch.job, batch.rows, batch.rows[0]
     for note in batch.store.run_notes(job):
-        (st.warning if note == SWAPPED else st.caption)(note)
+        (st.warning if note == SWAPPED else st.caption)(plain(note))
     if noted := resources.from_rows(batch.store, job, remarks):
-        st.caption(" ".join(noted))
+        st.caption(plain(" ".join(noted)))
     text = words.SCORED_BY.format(threshold=row.threshold, version=row.operating_point)
     if job.precision:
         text += f" {words.FAST_SCORED}"

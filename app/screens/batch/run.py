@@ -19,6 +19,7 @@ from app.screens.shared.jobs import (
     stopped,
 )
 from app.screens.shared.parts import Stat, section, show_problem, stat_strip
+from app.screens.shared.sources import refused_tables
 from app.state import address, widgets
 from core.engine import Precision
 from core.errors import NodelensError
@@ -55,6 +56,7 @@ def before_start(store: JobStore, job: Job, opened: Callable[[], Classifier | No
     entries = resources.source(store, job).entries
     known = store.labels(job).placed(entry.path for entry in entries)
     input_report(report, sum(bool(known.of(entry.id, entry.path)) for entry in entries))
+    refused_tables(store, job)
     _first_pictures(store, job, report)
     if report.contradictions:
         show_problem(NodelensError(" ".join((*report.contradictions, words.CONTRADICTORY))))

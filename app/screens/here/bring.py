@@ -8,7 +8,7 @@ from app import resources
 from app.screens.here import words
 from app.screens.shared.jobs import job_line, looked_at, marks, so_far, stopped, when
 from app.screens.shared.parts import badge, head_line, plain, section, way_back
-from app.screens.shared.sources import add_labels, new_batch
+from app.screens.shared.sources import add_labels, new_batch, refused_tables
 from app.state import address, identity
 from core.jobs import Job, JobStore
 from core.scoring import Classifier
@@ -82,7 +82,7 @@ def _scored(store: JobStore, job: Job, classifier: Classifier) -> bool:
         if not report.readable and report.looked_at == report.inputs:
             reason = report.problems[0].reason if report.problems else ""
             st.warning(plain(words.NOTHING_READABLE.format(reason=reason)))
-            _refused(store, job)
+            refused_tables(store, job)
             return False
         store.start(job, classifier)
         st.rerun()
@@ -96,7 +96,7 @@ def _scored(store: JobStore, job: Job, classifier: Classifier) -> bool:
         return False
     if resources.label_check(store, job) is None:
         st.info(words.NOT_LABELLED, icon=":material/label:")
-        _refused(store, job)
+        refused_tables(store, job)
         add_labels(store, job)
         return False
     return True
@@ -107,9 +107,3 @@ def _progress(store: JobStore, job: Job) -> None:
     if progress.state != "running":
         st.rerun()
     job_line(progress, so_far(progress, "patches"), partial(store.cancel, job))
-
-
-def _refused(store: JobStore, job: Job) -> None:
-    """Say why tables among the upload were not taken as labels."""
-    for reason in store.refused_tables(job):
-        st.warning(plain(words.NOT_TAKEN.format(reason=reason)), icon=":material/label_off:")

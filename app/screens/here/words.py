@@ -39,7 +39,6 @@ NOT_LABELLED: Final = (
     "These patches have no labels yet. Add a CSV with the columns id (the file name) and label; "
     "a column slide makes the intervals valid."
 )
-NOT_TAKEN: Final = "Not used as labels: {reason}"
 NOTHING_READABLE: Final = "None of these files can be scored: {reason}"
 STOPPED: Final = "Scoring stopped at {done:,} of {total:,}."
 INTERVALS: Final = {

@@ -10,7 +10,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from app.screens.shared import words
 from app.screens.shared.folder import ChosenFile, chosen_files, pack_folders
-from app.screens.shared.parts import show_problem
+from app.screens.shared.parts import plain, show_problem
 from app.state import address, identity, widgets
 from core.errors import NodelensError
 from core.jobs import Job, JobFolder
@@ -172,6 +172,12 @@ def labels_field(name: str, keep: Callable[[str, bytes], None]) -> None:
         return
     widgets.renew(name)
     st.rerun()
+
+
+def refused_tables(store: JobFolder, job: Job) -> None:
+    """Say why tables among the upload were not taken as labels."""
+    for reason in store.refused_tables(job):
+        st.warning(plain(words.NOT_TAKEN.format(reason=reason)), icon=":material/label_off:")
 
 
 def add_labels(store: JobFolder, job: Job) -> None:

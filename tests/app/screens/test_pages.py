@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block
 
 from app import resources
+from app.api.work import Upload
 from core.bundle import read_card
 from core.files import append_record, read_records
 from core.jobs import Job, JobStore
@@ -164,6 +165,18 @@ def test_a_batch_starts_from_a_look_at_its_input(
     assert len(listed(page)) == 4
 
 
+def test_a_table_that_is_not_used_as_labels_is_told_with_the_reason(
+    open_page: OpenPage, store: JobStore, tmp_path: Path
+) -> None:
+    (patch,) = write_patches(tmp_path / "in", 1)
+    table = io.BytesIO(b"id,label\npatch-000,0\npatch-000,1\n")
+    with patch.open("rb") as file:
+        uploads = [Upload("patch-000.png", file), Upload("labels.csv", table)]
+        job = store.add_upload("t" * 43, "case", uploads)
+    (told,) = open_page("batch", job=job).warning
+    assert "labels.csv gives 1 id more than one label" in told.value.replace("\\", "")
+
+
 def test_the_result_holds_every_input_with_its_reason(open_page: OpenPage, done: Job) -> None:
     page = open_page("batch", job=done)
     assert len(shown(page)) == 7
@@ -190,7 +203,7 @@ def test_scores_that_must_not_be_trusted_say_so_beside_the_scores_and_in_the_rep
     page = open_page("batch", job=job)
     assert "Red and blue look swapped" in "".join(one.value for one in page.warning)
     remark = "1 patch: the file says 0.25 µm/px"
-    assert any(one.value.startswith(remark) for one in page.caption)
+    assert any(one.value.replace("\\", "").startswith(remark) for one in page.caption)
     batch = ScoredBatch("bgr", datetime.now(UTC), store.rows(job), store.run_notes(job))
     pdf = batch_pdf(
         batch, lambda _: np.zeros((96, 96, 3), np.uint8), ReportMaps(why_none="No model.")
