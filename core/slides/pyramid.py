@@ -1,6 +1,7 @@
 """Slides of scanners, read by OpenSlide."""
 
 import math
+import os
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -16,6 +17,9 @@ from core.slides.slide_file import Level, SlideFile, on_white, same_shape
 from core.slides.spacing import ClaimedSpacing, tiff_spacing
 
 _CACHE_BYTES: Final = 128 * 1024 * 1024
+_IMPLICIT: Final = " 1.2.840.10008.1.2"
+"""DICOM's Implicit VR Little Endian, which OpenSlide does not read."""
+_OR_EXPLICIT: Final = ", or as DICOM in Explicit VR Little Endian"
 _LARGEST_TILE_PX: Final = 8192 * 8192
 PLAIN: Final = "generic-tiff"
 
@@ -75,17 +79,23 @@ class Pyramid(SlideFile):
         try:
             slide = openslide.OpenSlide(self.path)
         except openslide.OpenSlideError as error:
+            found = self._plain(error)
             to_do = (
-                "Export it as another format, such as a tiled TIFF (8-bit RGB)."
-                if "nsupported" in str(error)
+                "Export it as another format, such as a tiled TIFF (8-bit RGB)"
+                f"{_OR_EXPLICIT * found.endswith(_IMPLICIT)}."
+                if "nsupported" in found
                 else "Copy it again from the scanner; formats of several files need their folder "
                 "beside them."
             )
             raise SourceError(
-                f"{self.path.name} cannot be opened as a slide ({error}). {to_do}"
+                f"{self.path.name} cannot be opened as a slide ({found}). {to_do}"
             ) from None
         slide.set_cache(openslide.OpenSlideCache(_CACHE_BYTES))
         return slide
+
+    def _plain(self, error: Exception) -> str:
+        """Return what OpenSlide says, without the folder: a reader is not told where files lie."""
+        return str(error).replace(f"{self.path.parent}{os.sep}", "")
 
     def read(self, level: int, x: int, y: int, width: int, height: int) -> ImageU8:
         """Return pixels of a level."""
@@ -100,7 +110,8 @@ class Pyramid(SlideFile):
         except openslide.OpenSlideError as error:
             self._reopen(slide)
             raise PatchError(
-                f"{self.path.name} is damaged near x {at[0]}, y {at[1]} ({error}).", Fault.DAMAGED
+                f"{self.path.name} is damaged near x {at[0]}, y {at[1]} ({self._plain(error)}).",
+                Fault.DAMAGED,
             ) from None
         return on_white(rgba)
 

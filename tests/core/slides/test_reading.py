@@ -15,6 +15,7 @@ from PIL import Image
 from core.errors import NodelensError, PatchError, SourceError, SpacingError
 from core.patches import ImageU8
 from core.slides import ClaimedSpacing, TissueRule, find_tissue, open_slide, settle_spacing
+from core.slides.pyramid import Pyramid
 from core.slides.tiff import PlainTiff
 from core.slides.tissue import has_no_colour
 from core.slides.view import open_file
@@ -264,6 +265,20 @@ def test_a_scanners_file_that_is_none_is_to_be_copied_again(tmp_path: Path, suff
     path.write_text("This is a letter.")
     with pytest.raises(SourceError, match="Copy it again") as error:
         open_slide(path, um_per_px=0.5)
+    assert str(tmp_path) not in str(error.value)
+
+
+def test_dicom_in_implicit_vr_is_to_be_stored_otherwise_and_no_folder_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> None:
+        said = f"Reading {path}: Unsupported transfer syntax 1.2.840.10008.1.2"
+        raise openslide.OpenSlideUnsupportedFormatError(said)
+
+    monkeypatch.setattr(openslide, "OpenSlide", refuse)
+    (tmp_path / "a.dcm").touch()
+    with pytest.raises(SourceError, match=r"Reading a\.dcm.*Explicit VR Little Endian") as error:
+        Pyramid(tmp_path / "a.dcm")
     assert str(tmp_path) not in str(error.value)
 
 
