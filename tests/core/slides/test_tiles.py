@@ -4,15 +4,17 @@ import hashlib
 import io
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 from core.__main__ import main
 from core.jobs import JobStore
-from core.patches import open_source
+from core.patches import Patch, PatchEntry, open_source
 from core.review.patches import PatchFolder
-from core.scoring import Classifier
+from core.scoring import Classifier, open_classifier
+from core.settings import SHIPPED_MODEL
 from core.slides import command, open_slide
 from core.slides.drawn import draw_slide, write_pyramid
 from core.slides.review import cells_as_patches
@@ -69,6 +71,25 @@ def test_the_drawn_slide_has_its_islands_and_says_its_scale(tmp_path: Path) -> N
     with open_slide(tmp_path / "drawn.tif") as view:
         assert view.spacing.origin == "file"
         np.testing.assert_array_equal(view.read(0, 0, 1024, 1024), image)
+
+
+def test_the_shipped_model_tells_the_islands_of_the_drawn_slide_from_what_is_around() -> None:
+    classifier = open_classifier(SHIPPED_MODEL)
+    image, tumour = draw_slide(1024)
+    around = np.ones((97, 97), np.uint8)
+    tissue = cv2.morphologyEx((image.min(axis=2) < 235).astype(np.uint8), cv2.MORPH_CLOSE, around)
+    free = (cv2.erode(tissue, around) > 0) & (cv2.dilate(tumour.astype(np.uint8), around) == 0)
+    called = []
+    for middle in (tumour, free):
+        rows, columns = np.nonzero(cv2.erode(middle.astype(np.uint8), np.ones((33, 33), np.uint8)))
+        chosen = np.random.default_rng(0).choice(len(rows), 40, replace=False)
+        patches = [
+            Patch(number, PatchEntry(str(number), ""), image[y - 48 : y + 48, x - 48 : x + 48], "")
+            for number, (y, x) in enumerate(zip(rows[chosen], columns[chosen], strict=True))
+        ]
+        called.append(np.mean([row.predicted_label for row in classifier.score(patches)]))
+    assert called[0] > 0.9
+    assert called[1] < 0.1
 
 
 def test_cells_for_a_review_score_like_the_slide(
