@@ -216,7 +216,7 @@ def _columns(key: str, there: Sequence[str]) -> tuple[tuple[str, str], ...] | No
                     options,
                     index=options.index(chosen[role]),
                     format_func=lambda name: name or words.NO_COLUMN,
-                    key=f"{key}-column-{role}",
+                    key=f"{key}-{role} in {there}",  # a table of other columns is guessed anew
                 )
     if not all(chosen[role] for role in _NEEDED):
         return None
@@ -239,9 +239,6 @@ def kept_csv(
     def changed() -> None:
         if widgets.kept_file(key) is not None:
             replaced()
-        for column in (f"{key}-column-{role}" for role in COLUMNS):
-            if widgets.chosen(column) is None:
-                st.session_state.pop(column, None)  # the next table is guessed anew
         widgets.keep_file(key, widgets.uploaded(f"{key}-uploader"))
 
     uploaded = st.file_uploader(label, type="csv", key=f"{key}-uploader", on_change=changed)

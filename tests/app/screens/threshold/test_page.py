@@ -1,10 +1,12 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Selectbox
 
 from core.bundle import read_card
 from core.jobs import Job, JobStore
@@ -344,15 +346,29 @@ def test_a_table_with_other_names_asks_for_its_columns_and_its_good_rows_can_be_
     data = "\r\n".join(["Datei;Befund;Wert", *rows, rows[0]]).encode("cp1252")
     page.file_uploader(key="threshold-csv-uploader").upload("de.csv", data, "text/csv").run()
     assert "Which columns of this table hold what?" in page.info[0].value
-    page.selectbox(key="threshold-csv-column-label").set_value("befund").run()
-    page.selectbox(key="threshold-csv-column-score").set_value("wert").run()
-    page.selectbox(key="threshold-csv-column-id").set_value("datei").run()
+    for place, column in ((0, "befund"), (1, "wert"), (2, "datei")):
+        column_choices(page)[place].set_value(column).run()
     assert "1 by their label (line 9: 'vielleicht')" in page.error[0].value.replace("\\", "")
     press(page, "threshold-csv-use-good")
     shown = html(page)
     assert "Measured on de.csv: 40 patches, 19 with tumour" in shown
     assert "⚠ 1 of 41 rows are left out" in shown
     assert "⚠ 1 row with an id that appeared before (p0)" in shown
+
+
+def test_the_columns_of_the_next_table_are_guessed_whatever_was_chosen_before() -> None:
+    page = opened(scores="csv", threshold="0.5")
+    uploader = "threshold-csv-uploader"
+    page.file_uploader(key=uploader).upload("de.csv", b"Datei;Befund\na;1\n", "text/csv").run()
+    assert [box.value for box in column_choices(page)] == [None] * 4
+    rows = "".join(f"p{n},{n % 2},{(n % 2 + n % 5) / 6}\n" for n in range(40))
+    data = f"file,y,prob\n{rows}".encode()
+    page.file_uploader(key=uploader).upload("next.csv", data, "text/csv").run()
+    assert "Measured on next.csv: 40 patches" in html(page)
+
+
+def column_choices(page: AppTest) -> list[Selectbox[Any]]:
+    return [box for box in page.selectbox if box.key and box.key.startswith("threshold-csv-")]
 
 
 @pytest.fixture
