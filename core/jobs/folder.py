@@ -501,6 +501,10 @@ class JobFolder:
         """Return what is to be said of the input of the job's last run as a whole."""
         return list((self.read_run(job) or {}).get("notes", ()))
 
+    def looks_swapped(self, job: Job) -> bool:
+        """Return whether red and blue looked swapped in the job's last run, as its notes say."""
+        return bool((self.read_run(job) or {}).get("colours_swapped"))
+
     def forget_rows(self, job: Job) -> None:
         """Delete the job's rows and what is known of its run; labels that were added stay."""
         self.journal(job).unlink(missing_ok=True)

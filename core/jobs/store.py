@@ -114,6 +114,7 @@ class JobStore(JobFolder, Runner[BackgroundTask]):
                     on_rows=lambda rows: task.advance(task.done + len(rows)),
                     stop=task.stop,
                 )
+            colours = colour_notes(source) if finished else ()
             self.write_run(
                 job,
                 run_metadata(classifier, spec, {})
@@ -123,7 +124,8 @@ class JobStore(JobFolder, Runner[BackgroundTask]):
                     "resumed_at_row": resumed_at,
                     "seconds": round(time.perf_counter() - clock, 3),
                     "patches_per_second": round(task.rate_per_s, 1),
-                    "notes": [*source.notes, *(colour_notes(source) if finished else ())],
+                    "notes": [*source.notes, *colours],
+                    "colours_swapped": bool(colours),
                 },
             )
         return finished

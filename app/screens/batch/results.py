@@ -13,7 +13,6 @@ from app.screens.shared.pager import page_of, pager
 from app.screens.shared.parts import chart, empty, plain
 from app.state import address, widgets
 from core.jobs import Job
-from core.patches.colours import SWAPPED
 from core.scoring import (
     Filter,
     Order,
@@ -44,8 +43,9 @@ def scored_by(batch: BatchRows) -> None:
     Those are told loudly where chance does not allow as many, unless the patches are drawn.
     """
     job, rows, row = batch.job, batch.rows, batch.rows[0]
-    for note in batch.store.run_notes(job):
-        (st.warning if note == SWAPPED else st.caption)(plain(note))
+    if notes := batch.store.run_notes(job):
+        loud = batch.store.looks_swapped(job)
+        (st.warning if loud else st.caption)(plain(" ".join(notes)))
     if noted := resources.from_rows(batch.store, job, remarks):
         st.caption(plain(" ".join(noted)))
     text = words.SCORED_BY.format(threshold=row.threshold, version=row.operating_point)
