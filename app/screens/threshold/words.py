@@ -33,8 +33,8 @@ COLUMNS: Final = {
     "slide": "Slide (optional)",
 }
 CHOOSE_COLUMNS: Final = (
-    "Which columns of this table hold what? Label and score are needed. Labels without scores "
-    "belong to a batch: add them there, in “Against labels”."
+    "What does each column of this table contain? Label and score are needed. Labels without "
+    "scores belong to a batch: add them there, in “Against labels”."
 )
 NO_COLUMN: Final = "none"
 GOOD_ROWS: Final = "Use the {good:,} good rows"
@@ -144,7 +144,7 @@ FOLDS: Final = {
     "measures": "All measures with their 95 % intervals",
     "use": "In use: prevalence, costs, decision curve",
     "calibration": "Calibration: is a score of 0.8 tumour in 8 of 10?",
-    "slides": "Slide by slide, and how steady the choice is",
+    "slides": "Slide by slide, and how stable the choice is",
     "versions": "Locked thresholds",
     "test": "Test set",
 }
@@ -199,9 +199,9 @@ RATIOS: Final = (
     ("lr_minus", "Likelihood ratio of a no-tumour call", "lowers them by this factor"),
 )
 INTERVALS: Final = (
-    "Rely on the interval over slides: whole slides are the random unit. The one by patches takes "
-    "patches as independent and is too narrow; the spread factor (design effect) says how many "
-    "times larger the variance is because patches share slides."
+    "Rely on the interval over slides: whole slides are the random unit. The one by patches "
+    "treats patches as independent and is too narrow; the spread factor (design effect) says how "
+    "many times larger the variance is because patches share slides."
 )
 SLIDES: Final = (
     "AUROC: area under the ROC curve within the slide, the same at every threshold. † Fewer "

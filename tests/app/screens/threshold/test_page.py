@@ -345,7 +345,7 @@ def test_a_table_with_other_names_asks_for_its_columns_and_its_good_rows_can_be_
     rows[7] = "p7;vielleicht;0,5"
     data = "\r\n".join(["Datei;Befund;Wert", *rows, rows[0]]).encode("cp1252")
     page.file_uploader(key="threshold-csv-uploader").upload("de.csv", data, "text/csv").run()
-    assert "Which columns of this table hold what?" in page.info[0].value
+    assert "What does each column of this table contain?" in page.info[0].value
     for place, column in ((0, "befund"), (1, "wert"), (2, "datei")):
         column_choices(page)[place].set_value(column).run()
     assert "1 by their label (line 9: 'vielleicht')" in page.error[0].value.replace("\\", "")
