@@ -49,7 +49,8 @@ class BadRowsError(SourceError):
     """Some rows of a table of scores cannot be used.
 
     Attributes:
-        good: How many can; 0 where these have labels of one class only.
+        good: How many can; 0 where these have labels of one class only, or where half of the
+            scores or more lie beyond 0 and 1: the others are on that scale too.
     """
 
     def __init__(self, message: str, good: int) -> None:
@@ -132,7 +133,8 @@ def scores_of_table(read: Table, sha256: str, *, good_rows: bool = False) -> Sco
     )
     rows = f"{int((~good).sum()):,} of {counted(len(table), 'row')}"
     if bad and not (good_rows and good.any()):
-        enough = {0, 1} <= set(labels[good])
+        beyond = int(((scores < 0) | (scores > 1)).sum())  # per cent or logits have some within
+        enough = {0, 1} <= set(labels[good]) and 2 * beyond < len(table)
         advice = "Correct these rows" + (" or leave them out." if enough else ".")
         refused = f"{name}: {rows} cannot be used. {bad} {advice}"
         raise BadRowsError(refused, int(good.sum()) if enough else 0)

@@ -128,6 +128,13 @@ def test_the_good_rows_are_used_if_asked_and_the_others_counted_with_their_reaso
     assert found.doubts[0] in found.notes
 
 
+def test_rows_within_0_and_1_of_scores_on_another_scale_are_not_offered() -> None:
+    per_cent = b"label,score\n" + b"".join(b"%d,%d\n" % (n % 2, n) for n in range(40))
+    with pytest.raises(BadRowsError) as refused:
+        read_scores_csv("t.csv", per_cent)
+    assert refused.value.good == 0
+
+
 def test_a_table_without_a_good_row_is_refused_however_it_is_asked_for() -> None:
     with pytest.raises(BadRowsError) as refused:
         read_scores_csv("t.csv", b"label,score\n7,0.1\n", HowToRead(good_rows=True))
