@@ -110,7 +110,7 @@ job: Final = AddressedValue(
     beside=(_ROW, "order", "calls", "view", "find", "only"),
 )
 """Id of the batch."""
-case: Final = AddressedValue("case", on_change=reading.leave_desk)
+case: Final = AddressedValue("case", on_change=reading.leave_desk, beside=("twelve", "marks"))
 """Id of the review case."""
 audit: Final = AddressedValue("audit", on_change=_forget_audit)
 """Id of the audit."""

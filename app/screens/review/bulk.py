@@ -1,5 +1,6 @@
 """Twelve patches at a time: a click marks an exception, one button agrees to the rest."""
 
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from html import escape
@@ -12,7 +13,8 @@ from app import resources
 from app.screens.review import words
 from app.screens.review.ends import end_of_case
 from app.screens.shared.parts import show_problem
-from app.state import reading, widgets
+from app.screens.shared.url import keep_in_url
+from app.state import address, reading, widgets
 from core.errors import NodelensError
 from core.review import (
     CaseOpened,
@@ -29,6 +31,9 @@ from core.review.progress import progress, unread
 from core.wording import call_of, call_text, score_text
 
 PATCHES_A_PAGE: Final = 12
+BY_PAGE: Final = "twelve"
+MARKS: Final = "marks"
+"""In the URL, where a reload finds what has not been recorded yet."""
 _VERDICTS: Final = {1: Verdict.TUMOUR, 0: Verdict.NO_TUMOUR}
 
 
@@ -50,8 +55,8 @@ def page_of_patches(store: ReviewStore, kept: PatchFolder, case_id: str, reader:
         show_problem(error)
         return
     st.caption(words.AGREE)
-    marks = f"marks-{drawn.action}"
-    marked = _marked(marks)
+    marks = f"{MARKS}-{case_id}-{reader}"
+    marked = {at: clicks for at, clicks in _marked(marks).items() if at in positions}
     with st.container(key="nl-read-grid"):
         for shown in page:
             said = _said(shown, marked)
@@ -66,12 +71,20 @@ def page_of_patches(store: ReviewStore, kept: PatchFolder, case_id: str, reader:
                         args=(marks, shown.position),
                     )
     _agree(partial(_write, store, case, reader), page, drawn, marked)
+    told = "-".join(f"{at}.{clicks}" for at, clicks in sorted(marked.items()) if clicks)
+    keep_in_url("review", {BY_PAGE: "1", MARKS: told})
 
 
 def _marked(marks: str) -> dict[int, int]:
-    """Return how often each place was clicked: 1 disagrees, 2 cannot judge."""
+    """Return how often each place was clicked, as this visit or the URL says.
+
+    1 disagrees, 2 cannot judge.
+    """
     held = widgets.chosen(marks)
-    return dict(held) if isinstance(held, dict) else {}
+    if not isinstance(held, dict):
+        found = re.findall(r"(\d{1,9})\.([12])", address.shown(MARKS), re.ASCII)
+        held = {int(at): int(clicks) for at, clicks in found}
+    return dict(held)
 
 
 def _mark(marks: str, position: int) -> None:

@@ -7,6 +7,7 @@ import streamlit as st
 from markupsafe import Markup
 
 from app.screens.review import words
+from app.screens.review.bulk import BY_PAGE
 from app.screens.shared.jobs import entry
 from app.screens.shared.parts import badge, head_line, way_back
 from app.state import address, widgets
@@ -86,7 +87,14 @@ def case_head(store: ReviewStore, record: Record, case: CaseOpened, who: Person)
         way_back("All cases", "all-cases", address.case.look_at)
         opened = Markup("<span>{}</span>").format(when(filing.opened_at))
         head_line(case.name, badge(words.MODES[case.mode]) + opened, level=2)
-        by_page = case.mode is ReadingMode.AI_FIRST and st.toggle("Twelve at a time", key="by-page")
+        by_page = case.mode is ReadingMode.AI_FIRST
+        if by_page:
+            widgets.start("by-page", bool(address.shown(BY_PAGE)))
+            by_page = st.toggle(
+                "Twelve at a time",
+                key="by-page",
+                on_change=_leave_pages,
+            )
         st.page_link(
             "views/review_results.py",
             label="Results",
@@ -96,6 +104,10 @@ def case_head(store: ReviewStore, record: Record, case: CaseOpened, who: Person)
         if case.reader == who.name or who.may(Permission.FILE_CASES):
             _filing(store, record, case, who)
     return by_page
+
+
+def _leave_pages() -> None:
+    st.query_params.pop(BY_PAGE, None)
 
 
 def _filing(store: ReviewStore, record: Record, case: CaseOpened, who: Person) -> None:

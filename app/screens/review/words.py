@@ -127,7 +127,7 @@ AGREE_REST: Final = "“{button}” records, in your name:"
 AGREE_NOTES: Final = (
     "each verdict is a separate event, given with the score shown, without confidence or reasons; "
     "the time since this page appeared is shared among them",
-    "each can be undone, one at a time, the last one first, or corrected under Earlier verdicts",
+    "turn off “Twelve at a time” to undo the last verdict or to correct any under Earlier verdicts",
 )
 AGAINST: Final = "{count} of these against the model, as marked in the grid"
 NO_CALL: Final = "nothing on {count} without a call; read these one by one"

@@ -219,6 +219,12 @@ def test_reading_goes_on_where_it_stopped(data: Path, toy_classifier: Classifier
     assert Hand(data, "Ben").screen["title"] == "Patch 1 of 10"
 
 
+def told_url(found: AppTest) -> dict[str, str]:
+    protos = (one.proto for one in found.get("bidi_component"))
+    (told,) = (one.json for one in protos if one.component_name.endswith("_url"))
+    return dict(json.loads(told)["values"])
+
+
 def test_a_click_marks_an_exception_and_the_rest_is_agreed_to(
     data: Path, toy_classifier: Classifier
 ) -> None:
@@ -227,9 +233,12 @@ def test_a_click_marks_an_exception_and_the_rest_is_agreed_to(
     found.toggle(key="by-page").set_value(True).run()
     for place in (1, 3, 3):
         found.button(key=f"mark-{place}").click().run()
+    # A reload, which finds what the page has written into the URL.
+    found = page("review", case="toycase", **told_url(found))
     agree = next(button for button in found.button if button.label.startswith("Agree to"))
     assert agree.label == "Agree to the rest (10)"
     agree.click().run()
+    assert told_url(found) == {"twelve": "1", "marks": ""}
     given = current_verdicts(ReviewStore(data / "review.sqlite").record(), "toycase", "Ann")
     assert [one.position for one in given] == list(range(12))
     assert [one.position for one in given if one.overrides_model] == [1]
