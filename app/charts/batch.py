@@ -43,7 +43,8 @@ def score_histogram(
     side = "left" if threshold <= 0.5 or lower_threshold is not None else "right"
     _mark(figure, threshold, f"Called tumour from {threshold:.4f}", side, colours)
     dress(figure, colours, height_px=_STRIP_PX)
-    figure.update_layout(barmode="stack", bargap=0.05, showlegend=False)
+    # A bar of a single patch is too low to be hit: what lies above it counts, too.
+    figure.update_layout(barmode="stack", bargap=0.05, showlegend=False, hovermode="x")
     figure.update_layout(margin={"l": 4, "r": 4, "t": 18, "b": 18})
     figure.update_xaxes(range=[0, 1], tickvals=[0, 0.25, 0.5, 0.75, 1])
     figure.update_yaxes(rangemode="tozero", visible=False)

@@ -43,7 +43,8 @@ class ReportMaps:
         return (
             f"{METHODS[Method(shown.method)]} at {shown.layer} of {shown.model_id} "
             f"({self.engine}), each on its own scale: yellow raised the score most, the line lies "
-            "at half of the highest value. A map is not a finding."
+            "at half of the highest value. Each square of a map has seen tissue beyond itself, so "
+            "it does not prove which part decided. A map is not a finding."
         )
 
 

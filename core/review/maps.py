@@ -99,8 +99,6 @@ def _place(explanation: Explanation) -> list[str]:
         f"{percent(centre.share, 0)} of the {what} lies in the centre; "
         f"{percent(centre.expected_share, 0)} would by area. Its strongest place lies {where} the "
         "centre.",
-        "Each square of the map has seen tissue beyond itself, so this does not prove which part "
-        "decided.",
     ]
 
 

@@ -1,6 +1,7 @@
 """The results of a batch: who scored it, how the scores spread, which of them are listed."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -33,6 +34,7 @@ SHEET = "Contact sheet"
 LABELS = "Against labels"
 _VIEWS = {"sheet": SHEET, "labels": LABELS}
 """By name in the URL; the list goes without."""
+_ALL = (0.0, 1.0)
 _ONLY = ("unlike", "around")
 """Filters that are on or off."""
 
@@ -95,12 +97,25 @@ def _show_only(job_id: str, name: str) -> None:
 
 
 def result_histogram(batch: BatchRows) -> None:
-    """Draw how the scores spread around the threshold."""
+    """Draw how the scores spread around the threshold; a click on a bar lists its patches."""
     chart(
         resources.from_rows(batch.store, batch.job, _histogram, widgets.is_dark()),
         f"histogram-{batch.job.id}",
         "Histogram of the scores, coloured by call, with the threshold as a dashed line",
+        on_select=partial(_show_bar, batch.job.id),
+        selection_mode="points",
     )
+
+
+def _show_bar(job_id: str) -> None:
+    bars = [bar["customdata"] for bar in widgets.points(f"histogram-{job_id}")]
+    low, high = (min(low for low, _ in bars), max(high for _, high in bars)) if bars else _ALL
+    _show_scores(job_id, (round(low, 2), round(high, 2)))
+
+
+def _show_scores(job_id: str, within: tuple[float, float]) -> None:
+    address.step(0)
+    widgets.give(f"scores-{job_id}", within)
 
 
 def _histogram(rows: Sequence[ScoreRow], dark: bool) -> go.Figure:
@@ -118,6 +133,7 @@ def result_filter(batch: BatchRows) -> list[int]:
     counts = resources.from_rows(store, job, outcome_counts)
     kinds = [kind for kind in Outcome if counts[kind]]
     order_key, calls_key, view_key = (f"{name}-{job.id}" for name in ("order", "outcomes", "view"))
+    scores_key = widgets.kept(f"scores-{job.id}")
     compared = any(row.domain_distance is not None for row in rows)
     senseless = {
         Order.UNSTEADY: job.tta == TestTimeAugmentation.NONE,
@@ -142,6 +158,16 @@ def result_filter(batch: BatchRows) -> list[int]:
             required=True,
             label_visibility="collapsed",
         )
+        within = widgets.chosen(f"scores-{job.id}")
+        if isinstance(within, tuple) and within != _ALL and view_of(job) != LABELS:
+            st.button(
+                f"{within[0]:.2f} to {within[1]:.2f}",
+                icon=":material/close:",
+                help=words.ALL_SCORES,
+                on_click=_show_scores,
+                args=(job.id, _ALL),
+                key="all-scores",
+            )
     if view_of(job) == LABELS:
         return select(rows, Filter(frozenset(chosen)), Order.HIGHEST)
     text_part, order_part, score_part = st.columns([1.3, 1.5, 0.8], vertical_alignment="center")
@@ -166,9 +192,9 @@ def result_filter(batch: BatchRows) -> list[int]:
             "Score range",
             0.0,
             1.0,
-            (0.0, 1.0),
+            _ALL,
             0.01,
-            key=widgets.kept(f"scores-{job.id}"),
+            key=scores_key,
         )
         unlike = compared and st.toggle(words.ONLY_UNLIKE, key=widgets.kept(f"unlike-{job.id}"))
         around = bool(margins) and st.toggle(

@@ -63,6 +63,7 @@ AROUND_NONE: Final = "None of {measured:,} tumour calls is decided by the surrou
 AROUND_RUNNING: Final = "Checking what the tumour calls rest on: {done:,} of {total:,}"
 AROUND_MEASURE: Final = "Check what {calls:,} tumour calls rest on"
 AROUND_HELP: Final = "Scores each patch six more times, with its centre or surroundings replaced."
+ALL_SCORES: Final = "Show all scores again."
 ONLY_AROUND: Final = "Only calls decided by the surroundings"
 AROUND_BADGE: Final = "decided by the surroundings"
 SHOW_THESE: Final = "Show these"
