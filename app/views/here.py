@@ -17,8 +17,6 @@ classifier = model.classifier_or_problem(settings)
 if classifier is None:
     st.stop()
 card = classifier.bundle.card
-if notice := widgets.pop_notice():
-    st.success(plain(notice), icon=":material/task_alt:")
 latest_decision(settings, card)
 store = resources.job_store(settings)
 found = job = None
@@ -37,4 +35,6 @@ else:
     decide.decide(study, found, card, settings)
 if job is not None:
     ways_on(BATCH, REVIEW, THRESHOLD, job=job.id, key="here")
+if notice := widgets.pop_notice():
+    st.success(plain(notice), icon=":material/task_alt:")
 decide.decided(card, settings)

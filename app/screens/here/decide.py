@@ -39,7 +39,7 @@ def decide(study: ThresholdStudy, found: Findings, card: Card, settings: Setting
         index=None,  # the reader decides, not the page
         format_func=lambda choice: words.CHOICES[choice],
         horizontal=True,
-        key="here-use",
+        key=widgets.fresh_key("here-use"),
         label_visibility="collapsed",
     )
     if use is None:
@@ -91,6 +91,7 @@ def decide(study: ThresholdStudy, found: Findings, card: Card, settings: Setting
         show_problem(error)
         return
     widgets.notify(words.RECORDED.format(number=kept.number))
+    widgets.renew("here-use")  # a second press would record the same once more
     st.rerun()
 
 

@@ -71,7 +71,7 @@ def test_not_to_use_it_is_recorded_and_found_again(
     open_page: OpenPage, data_dir: Path, labelled: Job, toy_bundle: Path
 ) -> None:
     page = open_page("here", job=labelled)
-    page.radio(key="here-use").set_value(False).run()
+    page.radio(key="here-use-0").set_value(False).run()
     page.button(key="here-record").click().run()
     assert "Enter your name" in page.error[0].value
     page.text_input(key="here-name").set_value("Dr Ann Example").run()
@@ -89,12 +89,14 @@ def test_using_it_locks_a_threshold_chosen_on_these_patches(
     open_page: OpenPage, data_dir: Path, labelled: Job, toy_bundle: Path
 ) -> None:
     page = open_page("here", job=labelled, reader="Dr Ann Example")
-    assert page.radio(key="here-use").value is None, "nothing is decided beforehand"
+    assert page.radio(key="here-use-0").value is None, "nothing is decided beforehand"
     assert not [one for one in page.button if one.key == "here-record"]
-    page.radio(key="here-use").set_value(True).run()
+    page.radio(key="here-use-0").set_value(True).run()
     page.button_group(key="here-rule").set_value("youden").run()
     page.button(key="here-record").click().run()
     assert not page.exception
+    assert "Decision 1" in page.success[0].value
+    assert not [one for one in page.button if one.key == "here-record"], "not recorded twice"
     weights = read_card(toy_bundle).weights_sha256
     locked = OperatingPointStore(data_dir / "operating_points").in_force(weights)
     assert locked is not None
@@ -107,7 +109,7 @@ def test_only_a_lead_decides_where_leads_are_named(
 ) -> None:
     monkeypatch.setenv("NODELENS_LEADS", "Dr Lead")
     page = open_page("here", job=labelled, reader="Dr Lead")  # a name without a login is a claim
-    page.radio(key="here-use").set_value(True).run()
+    page.radio(key="here-use-0").set_value(True).run()
     page.button(key="here-record").click().run()
     assert page.error
     assert not (data_dir / "local_decisions").exists()
