@@ -26,15 +26,16 @@ def score_histogram(
     figure = go.Figure()
     for outcome, colour in outcome_colours(colours).items():
         counts = histogram.counts[outcome]
-        if not counts.any():
+        some = counts > 0
+        if not some.any():
             continue
         figure.add_bar(
-            x=middles,
-            y=counts,
+            x=middles[some],
+            y=counts[some],
             name=_CALLED[outcome],
             marker={"color": colour, "line": {"width": 0}},
             width=(edges[1] - edges[0]) * 0.92,
-            customdata=list(pairwise(edges)),
+            customdata=[pair for pair, drawn in zip(pairwise(edges), some, strict=True) if drawn],
             hovertemplate="Score %{customdata[0]:.2f} to %{customdata[1]:.2f}: %{y} patches"
             "<extra>%{fullData.name}</extra>",
         )

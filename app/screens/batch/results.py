@@ -110,12 +110,8 @@ def result_histogram(batch: BatchRows) -> None:
 def _show_bar(job_id: str) -> None:
     bars = [bar["customdata"] for bar in widgets.points(f"histogram-{job_id}")]
     low, high = (min(low for low, _ in bars), max(high for _, high in bars)) if bars else _ALL
-    _show_scores(job_id, (round(low, 2), round(high, 2)))
-
-
-def _show_scores(job_id: str, within: tuple[float, float]) -> None:
     address.step(0)
-    widgets.give(f"scores-{job_id}", within)
+    widgets.give(f"scores-{job_id}", (round(low, 2), round(high, 2)))
 
 
 def _histogram(rows: Sequence[ScoreRow], dark: bool) -> go.Figure:
@@ -158,16 +154,6 @@ def result_filter(batch: BatchRows) -> list[int]:
             required=True,
             label_visibility="collapsed",
         )
-        within = widgets.chosen(f"scores-{job.id}")
-        if isinstance(within, tuple) and within != _ALL and view_of(job) != LABELS:
-            st.button(
-                f"{within[0]:.2f} to {within[1]:.2f}",
-                icon=":material/close:",
-                help=words.ALL_SCORES,
-                on_click=_show_scores,
-                args=(job.id, _ALL),
-                key="all-scores",
-            )
     if view_of(job) == LABELS:
         return select(rows, Filter(frozenset(chosen)), Order.HIGHEST)
     text_part, order_part, score_part = st.columns([1.3, 1.5, 0.8], vertical_alignment="center")
@@ -187,7 +173,11 @@ def result_filter(batch: BatchRows) -> list[int]:
             key=widgets.kept(order_key),
             label_visibility="collapsed",
         )
-    with score_part, st.popover("Filter", icon=":material/filter_alt:", width="stretch"):
+    within = widgets.chosen(f"scores-{job.id}")
+    label, icon = words.FILTER, ":material/filter_alt:"
+    if isinstance(within, tuple) and within != _ALL:
+        label, icon = f"{within[0]:.2f} to {within[1]:.2f}", ""
+    with score_part, st.popover(label, icon=icon or None, width="stretch", key="nl-filter"):
         low, high = st.slider(
             "Score range",
             0.0,

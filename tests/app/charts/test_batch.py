@@ -35,6 +35,8 @@ def test_the_histogram_counts_every_score_under_its_own_call() -> None:
     )
     drawn = {bar.marker.color: sum(bar.y) for bar in figure.data}
     assert drawn == {charts.LIGHT.no_tumour: 1, charts.LIGHT.tumour: 3}
+    ranges = [tuple(ends) for bar in figure.data for ends in bar.customdata]
+    assert ranges == [(0.48, 0.5), (0.5, 0.52), (0.98, 1.0)], "a bar for each, and none of nothing"
     assert [shape.x0 for shape in figure.layout.shapes] == [0.5]
 
 

@@ -29,6 +29,8 @@ PRESS_J_ONCE_SORTED = """() => {
 """An impatient reader's key: the list is drawn in its new order, but not yet the box of orders."""
 
 pytestmark = needs_chromium
+BARS, MARGIN_PX = 50, 4
+"""Of the histogram of a batch."""
 
 
 class Reader:
@@ -186,6 +188,18 @@ def test_a_head_sorts_once_a_key_draws_the_map_and_back_leads_to_the_list(
         page.reload()
         expect(line).to_contain_text("2 of 8", timeout=SLOW_MS)
         expect(score).to_have_text(looked_at, timeout=SLOW_MS)
+
+        wanted = [score for score in expected(folder, toy_classifier).values() if score is not None]
+        bins = [int(score * BARS) for score in wanted]
+        plot = page.locator(".js-plotly-plot").first
+        for shown in (bins.count(max(bins)), 8):  # a second click on the bar shows all again
+            page.locator('[data-test-script-state="notRunning"]').wait_for()
+            box = plot.bounding_box()
+            assert box is not None
+            across = (max(bins) + 0.5) / BARS * (box["width"] - 2 * MARGIN_PX) + MARGIN_PX
+            page.mouse.move(box["x"] + across - 1, box["y"] + 0.5 * box["height"])
+            page.mouse.click(box["x"] + across, box["y"] + 0.5 * box["height"])
+            expect(line).to_contain_text(f" of {shown}", timeout=SLOW_MS)
         page.get_by_text("Against labels").click()
         expect(page.locator(".nl-matrix")).to_contain_text("called", timeout=SLOW_MS)
 
