@@ -9,9 +9,7 @@ from tests.browsing import browser, needs_chromium, served
 pytestmark = needs_chromium
 
 
-def test_a_click_anywhere_on_the_patch_enlarges_it_and_keys_walk_on(
-    tmp_path: Path, toy_bundle: Path
-) -> None:
+def test_a_click_anywhere_on_the_patch_enlarges_it(tmp_path: Path, toy_bundle: Path) -> None:
     with served(tmp_path / "data", toy_bundle) as address, browser() as opened:
         page = opened.new_page(viewport={"width": 1366, "height": 768})
         expect.set_options(timeout=120_000)
@@ -22,10 +20,4 @@ def test_a_click_anywhere_on_the_patch_enlarges_it_and_keys_walk_on(
         box = page.locator(".nl-picture img").bounding_box()
         assert box is not None
         page.mouse.click(box["x"] + 90, box["y"] + 0.8 * box["height"])
-        dialog = page.get_by_role("dialog")
-        expect(dialog).to_be_visible()
-        first = dialog.locator("img").get_attribute("alt")
-        page.keyboard.press("j")
-        expect(dialog.locator("img")).not_to_have_attribute("alt", first or "")
-        page.keyboard.press("Escape")
-        expect(dialog).to_have_count(0)
+        expect(page.get_by_role("dialog")).to_be_visible()
