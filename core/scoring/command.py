@@ -144,8 +144,15 @@ def _told(counts: Mapping[str, int], where: str) -> int:
 
 def _remarks(journal_path: Path) -> Iterator[str]:
     """What was said of patches that were scored, with their number."""
-    yield from remarks(read_rows(journal_path))
-    unlike = sum(row.unlike_training or 0 for row in read_rows(journal_path))
+    unlike = 0
+
+    def counted() -> Iterator[ScoreRow]:
+        nonlocal unlike
+        for row in read_rows(journal_path):  # once, and never all at once: there may be 200,000
+            unlike += row.unlike_training or 0
+            yield row
+
+    yield from remarks(counted())
     if unlike:
         yield (
             f"{unlike:,} patch{'es' if unlike > 1 else ''}: unlike the training data, so the "
