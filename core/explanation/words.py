@@ -95,8 +95,8 @@ _READ_IT: Final = "read this patch yourself"
 _TESTED: Final[dict[Rests | None, str]] = {
     Rests.CENTRE: "Replacing tissue shows that the call rests on the centre.",
     Rests.AROUND: f"Replacing tissue shows that the call rests on the surroundings: {_READ_IT}.",
-    Rests.EITHER: "Replacing tissue shows that the centre alone or the surroundings alone would "
-    "keep the call.",
+    Rests.EITHER: "Replacing tissue shows that either the centre or the surroundings alone keeps "
+    "the call.",
     Rests.BOTH: "Replacing tissue shows that the call rests on both centre and surroundings.",
 }
 _MAPPED: Final[dict[Rests | None, str]] = {
@@ -105,13 +105,13 @@ _MAPPED: Final[dict[Rests | None, str]] = {
     Rests.NOTHING: f"No single place stands out on the map: {_READ_IT}.",
 }
 _DISAGREE: Final[dict[Rests | None, str]] = {
-    Rests.CENTRE: "The map, another measurement, lies mostly on the centre: here the two disagree.",
-    Rests.AROUND: "The map, another measurement, lies mostly around it: here the two disagree.",
+    Rests.CENTRE: "The map, a separate measurement, disagrees: it lies mostly on the centre.",
+    Rests.AROUND: "The map, a separate measurement, disagrees: it lies mostly around the centre.",
 }
 _OTHERS: Final[dict[Rests | None, str]] = {
-    Rests.CENTRE: "What little speaks for tumour lies in the centre.",
-    Rests.AROUND: "What little speaks for tumour lies around the centre.",
-    Rests.NOTHING: "Nothing in the patch speaks clearly for tumour.",
+    Rests.CENTRE: "What little evidence for tumour there is lies in the centre.",
+    Rests.AROUND: "What little evidence for tumour there is lies around the centre.",
+    Rests.NOTHING: "Nothing in the patch is clear evidence for tumour.",
 }
 
 

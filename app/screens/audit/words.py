@@ -35,12 +35,12 @@ FLAGS: Final = {
 KINDS: Final = {
     "same-bytes": "same file",
     "same-pixels": "same pixels",
-    "same-under-orientation": "same, turned or mirrored",
+    "same-under-orientation": "same, rotated or mirrored",
     "near": "nearly the same",
     "overlap": "overlapping crops",
 }
 LEAKS: Final = {
-    "touched": "Patches with a relative in another split",
+    "touched": "Patches related to one in another split",
     "common-slide": "Slide in several splits",
     "crossing": "Related pairs across splits",
     "split-stain": "Mean stains",
@@ -77,7 +77,7 @@ def orientation_text(orientation: int, shift_x_px: int, shift_y_px: int) -> str:
     if orientation >= 4:
         words.append("mirrored")
     if orientation % 4:
-        words.append(f"turned {90 * (orientation % 4)}°")
+        words.append(f"rotated {90 * (orientation % 4)}°")
     for shift, ahead, back in (
         (shift_x_px, "right", "left"),
         (shift_y_px, "down", "up"),
@@ -89,8 +89,7 @@ def orientation_text(orientation: int, shift_x_px: int, shift_y_px: int) -> str:
 
 TITLE: Final = "Data set"
 LEAD: Final = (
-    "Before you train or score anything: see which patches, labels or splits are faulty, and how "
-    "many."
+    "Before you train or score: see which patches, labels or splits are faulty, and how many."
 )
 LABELS_TOO: Final = (
     "Include a CSV with the columns id (the file name) and label, if you have one; slide and split "
@@ -105,18 +104,18 @@ EXAMPLES: Final = "Drawn at random. Click a patch to enlarge it."
 NO_EXAMPLE: Final = "No readable patch of this class."
 NO_LABELS: Final = ("No labels yet.", "Add a CSV with the button “Labels” above.")
 LOOKS: Final = (
-    "Up to 1,000 patches of each class, drawn at random. A difference only inside the outline is "
-    "about the label; a difference everywhere is about the slides or the stain."
+    "Up to 1,000 patches of each class, drawn at random. A difference only inside the outline "
+    "points to the label; a difference everywhere, to the slides or the stain."
 )
-ALL_MEASURES: Final = "All {measures} measures by class, and what they alone predict"
+ALL_MEASURES: Final = "All {measures} measures by class, and what each alone predicts"
 LIMITS_FOLD: Final = "Limits of the quality checks"
 NOT_SEARCHED: Final = "Doubtful labels were not searched for."
 SCORE_NOW: Final = (
-    "Scores every patch once and places it by what the network's last layer reads. This is about "
-    "as fast as scoring a batch."
+    "Scores every patch once and maps it by the network's last layer. This takes about as long as "
+    "scoring a batch."
 )
-NO_SCORED_BATCH: Final = "No scored batch of yours holds any of these patches."
-NO_FEATURES: Final = "Draws the map: patches that look alike to the network lie together."
+NO_SCORED_BATCH: Final = "None of your scored batches contains these patches."
+NO_FEATURES: Final = "Draws a map on which patches that look alike to the network lie together."
 NO_DATA_SET: Final = (
     "No data set yet.",
     "Choose one above, or open the drawn samples to see what this page shows.",
@@ -153,34 +152,35 @@ SCORES_CSV: Final = (
 )
 OUT_OF_FOLD: Final = "No score comes from a model that was trained on that patch"
 LIMITS: Final = (
-    "The limits decide which patches are called blurred, blank or dark. Nothing is measured again "
-    "and the findings update at once. The report uses the default limits."
+    "The limits decide which patches are called blurred, blank or dark. Nothing is measured "
+    "again; the findings update immediately. The report uses the default limits."
 )
 NO_LIMIT: Final = "No limit: red, green and blue are identical everywhere."
 SLIDE_INTERVALS: Final = (
     "Intervals resample {slides} slides; patches without a slide ID are left out."
 )
 PATCH_INTERVALS: Final = (
-    "Intervals treat patches as independent because slides are unknown, so they are too narrow."
+    "Slides are unknown, so intervals treat patches as independent and are too narrow."
 )
 ASSOCIATIONS: Final = (
     "Below 0.5, a low value suggests tumour. A model that does no better than the best of these "
     "measures may have learned nothing else. {intervals}"
 )
 BASELINE: Final = (
-    "Tumour in the centre often extends into the surroundings, so predicting the label from them "
-    "is not an error in itself. If the slide can be predicted far above chance, stain can stand in "
-    "for the slide."
+    "Tumour in the centre often extends into the surroundings, so it is no error in itself if "
+    "they predict the label. If colour predicts the slide far better than chance, stain can stand "
+    "in for the slide."
 )
 NO_ASSOCIATIONS: Final = "This needs labels of both classes."
 RELATIONS_SKIPPED: Final = "Duplicates and overlaps were not searched for."
-NO_PAIRS: Final = ("No related patches found.", "No copies, turned copies or overlapping crops.")
+NO_PAIRS: Final = ("No related patches found.", "No copies, rotated copies or overlapping crops.")
 NO_PAIR_MATCH: Final = "No pair matches these filters."
 PAIRS: Final = (
-    "The right patch is shown turned to match the left one. The dashed frame marks the area shown "
-    "in both. Overlapping crops have different centres, so their labels can correctly differ."
+    "The right patch is rotated to match the left one. The dashed frame marks the area that both "
+    "show. Overlapping crops have different centres, so both labels can be right even if they "
+    "differ."
 )
-MOVED: Final = "It is missing, or it has changed since it was checked."
+MOVED: Final = "It is missing or has changed since it was checked."
 LABEL_CENTRE: Final = "96 × 96 px; the label refers only to the outlined centre (32 × 32 px)."
 NO_PATCH: Final = ("No patch.", "None matches these filters.")
 LASSO: Final = (

@@ -8,19 +8,19 @@ TITLE: Final = "Batch scoring"
 LEAD: Final = "Score many patches at once, look at each of them, and download the scores."
 NO_BATCH: Final = (
     "No batch yet.",
-    "Each folder, ZIP or set of files that you add becomes one, and so do the drawn samples.",
+    "Add a folder, a ZIP or files, or open the drawn samples.",
 )
 DELETE: Final = "Permanently deletes the uploaded files and the scores of this batch."
 PART_SO_FAR: Final = "The batch is not finished: the files contain the scores so far."
 CONTRADICTORY: Final = "Correct the table, then add the batch again; nothing was scored."
 NOTHING_READABLE: Final = (
     "None of these files can be scored, for the reasons listed above. Correct them and add them "
-    "again; the menu ⋮ deletes this batch."
+    "again. To delete this batch, use the menu ⋮."
 )
 VIEWS_ONE: Final = "Each patch is scored once."
 VIEWS_EIGHT: Final = (
-    "Each patch is scored in all eight rotations and mirror images. This is steadier and shows how "
-    "far the orientations agree, but takes eight times as long."
+    "Each patch is scored in all eight rotations and mirror images. This is more stable and shows "
+    "how far the orientations agree, but takes eight times as long."
 )
 VIEWS_NEAR: Final = (
     "Each patch is scored once. Within {band:.1f} logits of the threshold, where the orientation "
@@ -56,8 +56,8 @@ RESTS_ON: Final = {
     Decisive.NO_CALL: "",
 }
 AROUND: Final = (
-    "{around:,} of {measured:,} tumour calls are decided by the surroundings: the call remains "
-    "when the centre is replaced, and falls when the surroundings are. Read these patches yourself."
+    "{around:,} of {measured:,} tumour calls are decided by the surroundings: the call stays with "
+    "another centre, but not with other surroundings. Read these patches yourself."
 )
 AROUND_NONE: Final = "None of {measured:,} tumour calls is decided by the surroundings."
 AROUND_RUNNING: Final = "Checking what the tumour calls rest on: {done:,} of {total:,}"
@@ -76,12 +76,12 @@ ENLARGE_HELP: Final = "Shows the picture larger."
 MAP_OTHER_MODEL: Final = (
     "This batch was scored by a different model; a map would explain a different score."
 )
-MAP_TURNED: Final = "The map shows what speaks against tumour."
+MAP_TURNED: Final = "The map shows evidence against tumour."
 MORE: Final = "Rename or delete"
 FINISH_FIRST: Final = "Available once the batch is finished and contains a score."
 TO_REVIEW: Final = "Read these patches yourself, one by one, and record your verdicts."
 TO_THRESHOLD: Final = "Move the threshold and see which calls of these patches change."
-TO_EXPLAIN: Final = "Show what the score of the patch on the screen is based on."
+TO_EXPLAIN: Final = "See what the score of this patch is based on."
 HERE: Final = "Does it work here?"
 TO_HERE: Final = (
     "Compare these labelled patches with what the model claims, and decide whether to use it."
@@ -91,13 +91,13 @@ NO_MATCH: Final = "No patch matches these filters."
 SIZE: Final = "96 × 96 px, about 93 × 93 µm."
 NO_PICTURE: Final = "No picture: this input could not be read."
 FILES: Final = {
-    "CSV": "One line per file, in the order of the upload, with the reason if there is no score.",
+    "CSV": "One line per file, in upload order, with the reason if there is no score.",
     "PARQUET": "The same rows with their data types, for analysis.",
     "KAGGLE": "ID and score. Files without a score get the proportion of tumour patches in the "
     "training data.",
     "RUN": "Model, threshold, self-test, software versions, and the hashes of the CSV and Parquet "
     "files.",
-    "PDF": "Summary, the 24 highest scores with their Grad-CAM, all calls; nothing reviewed.",
+    "PDF": "Summary, the 24 highest scores with their Grad-CAM, all calls. Not reviewed.",
 }
 NOTHING_SCORED: Final = "Nothing has been scored yet. Start the batch first."
 CHANGED_SINCE: Final = "{file} is gone or has changed since it was scored. Re-score the batch."
@@ -107,10 +107,12 @@ NO_LABELS: Final = (
     "A column slide makes the intervals valid. A labels.csv beside the patches is read too.",
 )
 LABELLED: Final = "{labelled:,} of {scored:,} scored patches have a label."
-BY_PATCHES: Final = "Intervals by patches: too narrow where several patches are from one slide."
-BY_SLIDES: Final = "Intervals over slides, {slides} of them."
+BY_PATCHES: Final = (
+    "Intervals treat patches as independent: too narrow if several come from one slide."
+)
+BY_SLIDES: Final = "Intervals resample {slides} slides."
 GREY_COUNTS: Final = "A patch in the grey zone counts as not called tumour."
-NO_ERRORS: Final = "Every labelled patch is called as its label says."
+NO_ERRORS: Final = "Every call matches its label."
 ERRORS: Final = "{missed:,} missed and {alarms:,} false alarms, the most wrong first"
 STOPPING: Final = "Stopping after the patches in progress …"
 CUT_STEPS: Final = (

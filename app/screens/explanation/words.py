@@ -8,7 +8,7 @@ from core.patches import CENTRE, PATCH_SIZE_PX, SPACING_UM_PX
 
 TITLE: Final = "Explanation"
 LEAD: Final = (
-    "Which parts of a patch raised or lowered its score, and whether that map can be trusted."
+    "Which parts of a patch raised or lowered its score, and whether the map can be trusted."
 )
 NOT_A_FINDING: Final = (
     "A map is not a finding. It shows which places raised or lowered the model's score, not what "
@@ -19,30 +19,30 @@ OTHER_MODEL: Final = (
     "This batch was scored by {model}. The scores and explanations on this page come from the "
     "current model, {current}."
 )
-LEFT_OUT: Final = "Explains the {shown:,} highest-scoring patches; {more:,} others are left out."
+LEFT_OUT: Final = "Shows the {shown:,} highest-scoring patches; {more:,} others are left out."
 METHOD_HELP: Final = (
-    "Grad-CAM weighs the network's last map by its gradients and estimates. Exact CAM divides the "
-    "score exactly among the squares of the last map, each of which has seen tissue beyond itself. "
-    "Replacement puts tissue from other patches into each of nine squares and scores the patch "
-    "again: it measures."
+    "Grad-CAM estimates, from the network's last map and its gradients. Exact CAM divides the "
+    "score exactly among the squares of that map, but each square has also seen tissue around it. "
+    "Replacement measures: it puts tissue from other patches into each of nine squares and scores "
+    "the patch again."
 )
 NO_BATCH: Final = (
     "No finished batch.",
     "Score some patches first, or open the drawn samples on that page.",
 )
 OWN_SCALE: Final = "on its own scale; weak evidence is drawn faintly"
-TURNED: Final = "Where nothing speaks for tumour, the map shows what speaks against it."
+TURNED: Final = "Without evidence for tumour, the map shows the evidence against it."
 MEASURED_SCALE: Final = "one scale for every patch: full colour changes the odds about 20-fold"
 COMMON_SCALE: Final = "one scale for all patches here"
-BOX_HELP: Final = "The centre 32 × 32 px is the only region that the question is about."
+BOX_HELP: Final = "Only the centre 32 × 32 px counts."
 SMOOTH_HELP: Final = (
     "Blends the map's squares. When off, it shows them as they are: the network has no finer "
     "detail."
 )
 ZOOM_HELP: Final = "Enlarges the patch smoothly instead of in squares."
 SHARED_HELP: Final = "Draws all maps on one scale, so that they can be compared."
-CONTOUR_HELP: Final = "The line lies where the map falls to half of its highest value."
-LIST_CSV_HELP: Final = "Measures that were not taken are left empty."
+CONTOUR_HELP: Final = "The line marks half of the map's highest value."
+LIST_CSV_HELP: Final = "Measures not taken are left empty."
 MEASURED_SO_FAR: Final = (
     "{done:,} of {total:,} fully measured: the map and its test, centre against surroundings, "
     "eight orientations; about 80 scores per patch."
@@ -56,7 +56,7 @@ SIZE: Final = (
     f"{PATCH_SIZE_PX} × {PATCH_SIZE_PX} px, enlarged {{zoom}} times; "
     f"{PATCH_SIZE_PX * SPACING_UM_PX:.0f} µm wide if cut at {SPACING_UM_PX} µm per pixel. The box "
     f"is the centre {CENTRE.stop - CENTRE.start} × {CENTRE.stop - CENTRE.start} px, the only part "
-    "that the question is about."
+    "that counts."
 )
 MEASURING: Final = "Measuring …"
 CHECKING: Final = "Checking the map, replacing centre and surroundings, rotating the patch …"
@@ -90,8 +90,8 @@ DECISIVE: Final = {
     ),
     Decisive.RING: (
         "Surroundings",
-        "The call remains when the centre is replaced and changes when the surroundings are. They "
-        "do not count for the question.",
+        "The call remains when the centre is replaced and changes when the surroundings are. Only "
+        "the centre counts.",
     ),
     Decisive.EITHER: (
         "Centre or surroundings",
@@ -104,24 +104,24 @@ DECISIVE: Final = {
     Decisive.NO_CALL: ("No call", "Not called tumour, so there is no call to change."),
 }
 LARGE_CELLS: Final = (
-    "Each square of a map has seen tissue beyond itself: the test below is the stronger measure."
+    "Each square of a map has also seen tissue around it, so the test below is stronger evidence."
 )
 NO_POSITIVE: Final = "Nothing in the map is evidence for it."
 SQUARES: Final = (
     "Logits for {target}. Squares interact, so their effects do not add up to the score."
 )
 FILLERS: Final = (
-    "{span}, depending on the replacement tissue. Here: {donors}. The same patch in another batch "
-    "gets other tissue and another number."
+    "{span}, depending on the replacement tissue. Here: {donors}. In another batch the same patch "
+    "gets different tissue and a different number."
 )
 FILLERS_DISAGREE: Final = " The replacements disagree: the result depends on the tissue used."
-AROUND: Final = "The surroundings do not count for the question. Both shares can be high."
+AROUND: Final = "Only the centre counts. Both shares can be high."
 FLIPS: Final = " {flips} of the 7 other orientations get a different call from the original."
 TWINS: Final = (
     "About half would be expected by chance. Correlation of the map with the effect of blurring "
     "each place: {faithfulness}."
 )
 AGREEMENT: Final = (
-    "Measured, not estimated: each square replaced by tissue from other patches, and placed alone "
-    "into it. The maximum is 1."
+    "Measured, not estimated: each square is replaced by tissue from other patches, then placed "
+    "alone in it. The maximum is 1."
 )

@@ -4,8 +4,8 @@ from typing import Final
 
 TITLE: Final = "Does it work here?"
 LEAD: Final = (
-    "Try the model on patches of your own laboratory whose labels you know, before you rely on it. "
-    "Four steps; the result is a decision with your name and two pages to print."
+    "Before you rely on the model, try it on labelled patches from your own laboratory. Four "
+    "steps lead to a decision in your name and a two-page PDF."
 )
 STEPS: Final = (
     "1 · Your labelled patches",
@@ -17,12 +17,12 @@ STEP_NOTES: Final = (
     "",
     "AUROC, sensitivity and specificity, and whether there are enough patches",
     "the model's claims beside your results; calibration; patches unlike the training data",
-    "lock a local threshold, or do not use the model; recorded with your name",
+    "lock a local threshold, or do not use the model; recorded in your name",
 )
 BRING: Final = (
     "200 to 500 patches, about half of them with tumour in the centre, from as many slides as "
     "possible. Put a CSV into the folder or ZIP, or select it together with the images: one line "
-    "per patch with the file name, your label and, if known, the slide."
+    "per patch with the file name, your label and, if you know it, the slide."
 )
 EXAMPLE: Final = "id,label,slide\npatch-0001.png,1,S24-117\npatch-0002.png,0,S24-117"
 EXAMPLE_NOTE: Final = (
@@ -34,7 +34,7 @@ SCORED_NONE: Final = "No batch with labels yet."
 ADD_NEW: Final = "Add patches"
 READY: Final = "{patches:,} labelled patches, {positives:,} with tumour, {slides}"
 SLIDES: Final = "{slides:,} slides"
-NO_SLIDES: Final = "slides not known"
+NO_SLIDES: Final = "slides unknown"
 NOT_LABELLED: Final = (
     "These patches have no labels yet. Add a CSV with the columns id (the file name) and label; "
     "a column slide makes the intervals valid."
@@ -42,9 +42,9 @@ NOT_LABELLED: Final = (
 NOTHING_READABLE: Final = "None of these files can be scored: {reason}"
 STOPPED: Final = "Scoring stopped at {done:,} of {total:,}."
 INTERVALS: Final = {
-    "slides": "95 % intervals; whole slides are resampled, because patches of one slide resemble "
-    "each other.",
-    "patches": "95 % intervals; slides are not known, so every patch counts as independent. The "
+    "slides": "95 % intervals; whole slides are resampled, because patches from one slide are "
+    "alike.",
+    "patches": "95 % intervals; slides are unknown, so patches are treated as independent. The "
     "true intervals are wider.",
 }
 AT_SHIPPED: Final = "At the shipped threshold, {threshold:.4f}."
@@ -74,7 +74,7 @@ THOUSAND: Final = (
     "tumour; {missed:,.0f} with tumour are missed."
 )
 OPTIMISTIC: Final = (
-    "This threshold was chosen on these same patches: expect somewhat lower rates on new ones."
+    "This threshold was chosen on these patches: expect slightly lower rates on new ones."
 )
 REASON: Final = "Reason (optional; without patient names)"
 NAME: Final = "Your name, as it will appear in the record"
@@ -83,5 +83,5 @@ RECORD: Final = "Lock and record"
 RECORD_NOT: Final = "Record the decision"
 RECORDED: Final = "Decision {number} is recorded."
 DECIDED: Final = "Decisions so far"
-DECIDED_NOTE: Final = "of this installation, about the current model; never changed afterwards"
+DECIDED_NOTE: Final = "on this installation, for the current model; never changed afterwards"
 NO_DECISION: Final = "No decision yet."

@@ -14,7 +14,7 @@ STEPS: Final = (
     ),
     (
         "Set the threshold.",
-        "See which of your patches change sides, then lock the value you choose.",
+        "See which calls change on your patches, then lock the value you choose.",
     ),
     (
         "Review them.",
@@ -29,12 +29,12 @@ SAMPLE: Final = (
 )
 LOCAL: Final = "nothing is sent to other computers"
 TRAINED: Final = "trained on {patches:,} patches of lymph node"
-PASSED: Final = ("passed", "it gives the same scores here as where it was built")
+PASSED: Final = ("passed", "same scores as where it was built")
 OPENING: Final = ("…", "shown once the model is open")
-FAILED: Final = ("failed", "its scores here differ from those where it was built")
-FROM_HERE: Final = "called tumour from here on"
+FAILED: Final = ("failed", "its scores differ from those where it was built")
+FROM_HERE: Final = "called tumour at this score and above"
 TECHNICAL: Final = "Technical details of the model"
-NUMBERS: Final = "What these numbers do not tell you"
+NUMBERS: Final = "What these numbers do not show"
 NOT_CLINICAL: Final = "in this set; not a clinical prevalence"
 ALL_MEASURES: Final = "All measures, and how their intervals were calculated"
 ROC_ALT: Final = "ROC curve of the validation scores with the threshold marked"
@@ -43,13 +43,12 @@ ROC: Final = (
     "sensitivity {sensitivity:.3f}, specificity {specificity:.3f} on these patches."
 )
 SURROUNDINGS: Final = (
-    "**This model leans on the tissue around the centre.** With each centre of the validation "
-    "patches put into the surroundings of a patch with the other label, its AUROC for the centre "
-    "falls to {auroc:.2f} (0.5 is chance). Read patches called tumour yourself; the Grad-CAM shows "
-    "where its evidence lies."
+    "**This model relies on the tissue around the centre.** When each centre is put into "
+    "surroundings with the other label, its AUROC for the centre falls to {auroc:.2f} (0.5 is "
+    "chance; validation patches). Read patches called tumour yourself; the Grad-CAM shows where "
+    "its evidence lies."
 )
 DOMAIN: Final = (
-    "Patches unlike its {patches:,} reference training patches are marked; of {judged}, "
-    "{share} are."
+    "Patches unlike {patches:,} training patches are marked. That is {share} of {judged}."
 )
 LIMITS: Final = "what the model is not for"

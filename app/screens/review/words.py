@@ -20,10 +20,10 @@ MODES: Final = {
 }
 MODE_NOTES: Final = {
     ReadingMode.AI_FIRST: "The score is shown with the patch. This is the fastest mode, but the "
-    "score influences you: agreement with the model then says little.",
+    "score influences you, so agreement with the model says little.",
     ReadingMode.BLIND_FIRST: "You judge the patch alone and that verdict is frozen. Then the score "
     "is shown and you keep or change your verdict. Shows how the AI changes your verdicts.",
-    ReadingMode.SECOND_READER: "The patches of an earlier case, read by another reader who sees "
+    ReadingMode.SECOND_READER: "Another reader reads the patches of an earlier case and sees "
     "neither the score nor the first verdicts.",
     ReadingMode.ADJUDICATION: "Only patches on which readers disagree, with the score and all "
     "verdicts shown, to settle them.",
@@ -33,11 +33,11 @@ ORDERS: Final[Mapping[CaseOrder, str]] = MappingProxyType(
         CaseOrder.NEAREST_TO_THRESHOLD: "Patches with scores closest to the threshold, where a "
         "small change would change the call.",
         CaseOrder.SCORE: "The highest scores first.",
-        CaseOrder.D4_SPREAD: "Patches whose score changes most when they are rotated or mirrored, "
-        "although orientation has no meaning in tissue.",
-        CaseOrder.RING_DECIDED: "Among patches called tumour, those that the surroundings decide "
-        "most clearly: the call stays with other tissue in the centre. Only the centre counts, so "
-        "these calls may be right for the wrong reason. The other patches follow.",
+        CaseOrder.D4_SPREAD: "Patches whose score changes most when rotated or mirrored, although "
+        "orientation has no meaning in tissue.",
+        CaseOrder.RING_DECIDED: "Tumour calls that the surroundings decide most clearly: the call "
+        "stays with other tissue in the centre. Only the centre counts, so these calls may be "
+        "right for the wrong reason. The other patches follow.",
         CaseOrder.LABEL_ERROR: "Patches whose label the model doubts most. A doubted label is not "
         "necessarily wrong; the reader decides.",
         CaseOrder.AS_LISTED: "In the order of the batch.",
@@ -46,7 +46,7 @@ ORDERS: Final[Mapping[CaseOrder, str]] = MappingProxyType(
 NOT_ON_RECORD: Final = "This case is not on the record of this installation."
 NO_BATCH: Final = (
     "No scored batch yet.",
-    "First score patches, or open the drawn samples on the batch page. Then start a case from "
+    "Score patches first, or open the drawn samples on the batch page. Then start a case from "
     "them.",
 )
 NEED_A_CASE: Final = "Finish one first."
@@ -56,14 +56,14 @@ OPENING: Final = (
     "the batch is deleted later. Everyone who uses this installation can read it."
 )
 CONTROLS_HELP: Final = (
-    "Drawn at random from all patches and mixed in, so that the worklist does not consist only of "
-    "difficult patches. The reader is not told which they are."
+    "Drawn at random from all patches and mixed in, so that not every patch is difficult. The "
+    "reader is not told which they are."
 )
 REPEATS_HELP: Final = (
-    "Part of the readings: patches that come a second time later, unannounced, to measure how well "
-    "readers agree with themselves. Until a reader has finished, no count tells them apart."
+    "Patches shown a second time, unannounced, to measure how well readers agree with themselves. "
+    "Until a reader has finished, no count gives them away."
 )
-READINGS_HELP: Final = "Hidden repeats are among them, so the count gives none away."
+READINGS_HELP: Final = "Includes hidden repeats, so the count gives none away."
 
 
 def readings(tasks: int, patches: int) -> str:
@@ -79,27 +79,28 @@ def readings(tasks: int, patches: int) -> str:
 SHOW_ARCHIVED: Final = "Show archived ({count})"
 CASE_MORE: Final = "Rename or archive"
 ARCHIVE: Final = (
-    "Archiving takes a case off the list and closes it for verdicts. Nothing is deleted: the "
-    "record is a chain of hashes that no event can be taken out of, so verdicts and patches stay, "
-    "and the case can be restored."
+    "Archiving takes a case off the list and closes it to new verdicts. Nothing is deleted: its "
+    "verdicts and patches stay on the record, and you can restore the case."
 )
-ARCHIVED: Final = "This case is archived: off the list, closed for verdicts, its record whole."
+ARCHIVED: Final = (
+    "This case is archived: off the list and closed to new verdicts. Its record is complete."
+)
 BATCH_OTHER_MODEL: Final = (
-    "This batch was scored by {model}; the current model is {current}. Score it again to sort it "
-    "by what the current model relies on."
+    "This batch was scored by {model}; the current model is {current}. Re-score it to sort by "
+    "what the current model relies on."
 )
 QUESTIONS: Final = {
     "first": ("Is there tumour in the centre?", "One key gives the verdict and moves on."),
     "after": ("Now with the score: keep or change?", "Your blind verdict: {verdict}"),
     "again": (
         "What should the verdict be?",
-        "On record: {verdict}. The earlier verdict stays on the record beside the new one.",
+        "On record: {verdict}. The earlier verdict stays on the record.",
     ),
 }
 SIZE: Final = "96 × 96 px, about 93 × 93 µm. Only the outlined centre, about 31 × 31 µm, counts."
 DESK: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "soon": "Too soon: nobody can have seen this patch yet. Not recorded.",
+        "soon": "Too fast: you cannot have seen this patch yet. Not recorded.",
         "wait": "One moment. Not recorded.",
         "offline": "No connection. Your verdicts are kept here and will be saved.",
         "noPicture": "This patch cannot be shown. Reload the page.",
@@ -134,7 +135,7 @@ NO_CALL: Final = "nothing on {count} without a call; read these one by one"
 HIDDEN: Final = "Score and map are hidden until your verdict is on record."
 HIDDEN_SECOND: Final = "Second reader: no score, no map, no other verdicts."
 WITHHELD: Final = "No score: the model withheld one."
-MAP_LAYER: Final = "Made at the layer {layer}."
+MAP_LAYER: Final = "Layer: {layer}."
 MAP_COLOURS: Final = "Yellow raised the score most."
 NOT_A_FINDING: Final = "A map is not a finding."
 BLIND_PENDING: Final = (
@@ -152,19 +153,19 @@ NO_KAPPA: Final = "Kappa is not defined (–) where both gave the same call for 
 CHANGED: Final = ("What seeing the AI changed", "first verdict against the one with the score")
 NO_CHANGE_YET: Final = "No patch has been read before and after the AI yet."
 CHANGES: Final = (
-    "{changed} of {read} verdicts changed: {to_model} to what the model says, {from_model} away "
-    "from it, {otherwise} otherwise."
+    "{changed} of {read} verdicts changed: {to_model} towards the model, {from_model} away from "
+    "it, {otherwise} otherwise."
 )
-GALLERY: Final = ("Look again", "the outlined centre is what was judged")
+GALLERY: Final = ("Look again", "only the outlined centre was judged")
 NOTHING_AGAIN: Final = "No patch needs another look: readers and model agree on all of them."
 VERDICTS: Final = ("All verdicts", "click a column to sort")
 RECORD_NOTE: Final = "append-only; each event contains the hash of the one before"
 DAMAGED: Final = (
-    "The record is damaged: {findings} findings. Keep the file as it is, restore a backup, and do "
-    "not continue reading in it."
+    "The record is damaged: {findings} findings. Keep the file as it is, restore a backup and do "
+    "not read on in this one."
 )
 CHAIN_END: Final = (
-    "End of the chain. Note it elsewhere; it shows later whether events were removed:"
+    "End of the chain. Keep a copy elsewhere: it shows later whether events were removed."
 )
 UNKNOWN_READER: Final = "a lead or a reader without verdicts"
 PSEUDONYMS_HELP: Final = (
@@ -177,8 +178,8 @@ FILES: Final = {
     "Verdicts, Parquet": "The same, for analysis",
     "Corrected labels": "ID, label and its source; training accepts it unless IDs are hidden",
     "Report, PDF": "Summary, every patch to look at again with its Grad-CAM, all verdicts. The "
-    "same record, patches and model give an identical file.",
+    "same record, patches and model give the same file.",
     "Whole record": "Every event of every case with its hash, including names; check it with "
     "`python -m core verify`",
 }
-ONLY_PICKED: Final = "Only the {picked:,} patches that were selected in the batch"
+ONLY_PICKED: Final = "Only the {picked:,} patches selected in the batch"

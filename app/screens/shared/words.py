@@ -16,12 +16,12 @@ NO_MODEL: Final = (
     "app. You can still read earlier results."
 )
 KEPT_DAYS: Final = (
-    "This installation deletes a batch {days} days after anyone last worked on it, with its files "
-    "and scores. Download what you want to keep."
+    "This installation deletes a batch, with its files and scores, {days} days after anyone last "
+    "worked on it. Download what you want to keep."
 )
 FOLDER: Final = (
     "Choose a folder; subfolders are included. Dropping files here works for a few hundred only. "
-    "Every file is listed, including files that turn out not to be patches."
+    "Files that are not patches are listed too."
 )
 FILES: Final = (
     "Single images (.tif, .png, .jpg, .bmp, .webp), or one ZIP for thousands of patches. "
@@ -45,14 +45,16 @@ WHO: Final = (
     "Every verdict is recorded under a name. Nobody checks the name you type.",
 )
 BAD_NAME: Final = "Enter a name with visible characters."
-LOOKING: Final = "Looking at the input … {done:,} read"
+LOOKING: Final = "Checking the input … {done:,} read"
 STOPPING_LOOK: Final = "Stopping …"
 ADD_LABELS: Final = "Labels, CSV"
 NOT_TAKEN: Final = "Not used as labels: {reason}"
 USED_HERE: Final = "the model is used here at {version}, threshold {threshold:.4f}"
 NOT_USED_HERE: Final = "the model is not to be used here"
 LATEST_DECISION: Final = "Latest decision: {decision}."
-MAP_HELP: Final = "Grad-CAM: the places that the network's last layers take as evidence for tumour."
+MAP_HELP: Final = "Grad-CAM: where the network's last layers find evidence for tumour."
 APPLY: Final = "Apply {version} to this batch"
-APPLY_HELP: Final = "The scores stay; only the calls change. Each row says which version called it."
+APPLY_HELP: Final = (
+    "The scores stay; only the calls change. Each row names the version that made its call."
+)
 NAME_NEEDED: Final = "Enter your name: the record shows who decided."

@@ -3,7 +3,7 @@
 from typing import Final
 
 TITLE: Final = "Slides"
-LEAD: Final = "Score the tissue of a slide square by square, and see the scores on the slide."
+LEAD: Final = "Score the tissue of a slide square by square and see the scores on the slide."
 NO_READER: Final = (
     "Slides need two more libraries on this server. The operator installs them with "
     "`pip install -e '.[slides]'` and restarts the app."
@@ -17,64 +17,62 @@ UPLOAD: Final = (
 SERVER: Final = "A slide is read where it is. Allowed folders: {roots}"
 DRAWN_NAME: Final = "Drawn lymph node (not tissue)"
 DRAWN: Final = (
-    "About 3 × 3 mm, put together by a computer program, with four islands that imitate tumour. It "
-    "is not tissue, comes from no patient, and its scores say nothing about real slides."
+    "About 3 × 3 mm, drawn by a computer program, with four islands that imitate tumour. It is "
+    "not tissue, comes from no patient, and its scores say nothing about real slides."
 )
 DRAWING: Final = "Drawing it. This happens once and takes a few seconds …"
 SPACING: Final = "How large are the pixels?"
 SPACING_ASKED: Final = (
-    "The scores depend on it, so it is not guessed. The scanner's report or the person who "
-    "exported the file knows. It is recorded with the results."
+    "The scores depend on this, so it is not guessed. Look in the scanner's report, or ask "
+    "whoever exported the file. It is recorded with the results."
 )
 SPACINGS: Final = {0.25: "0.25 µm (40×)", 0.5: "0.5 µm (20×)", 1.0: "1.0 µm (10×)"}
 LOOKING: Final = "Looking for tissue"
 TISSUE: Final = "Tissue"
 TISSUE_NOTE: Final = (
     "Each cell of the grid is a square of 32 × 32 px at 0.97 µm/px, about 31 µm; it is not a "
-    "biological cell. It is scored when enough of it is tissue. The rest is greyed: adjust this if "
-    "tissue is greyed, or glass is not."
+    "biological cell. It is scored if enough of it is tissue. The rest is greyed out: adjust the "
+    "limits if tissue is greyed out or glass is not."
 )
-MASK_NEAR: Final = "On a slide of this size the picture shows the tissue roughly."
-NO_TISSUE: Final = "No tissue is found. Lower the limits until the tissue is marked."
+MASK_NEAR: Final = "On a slide this large, the picture shows the tissue only roughly."
+NO_TISSUE: Final = "No tissue found. Lower the limits until the tissue is marked."
 NO_COLOUR: Final = (
-    "This picture has no colour. The model judges sections stained with H&E, in colour: export it "
-    "again as RGB."
+    "This picture has no colour. The model judges H&E sections in colour: export it again as RGB."
 )
 SATURATION_HELP: Final = "Glass, dust and grey ink have less colour than stained tissue."
-DENSITY_HELP: Final = "Glass lets more light through than tissue."
+DENSITY_HELP: Final = "Glass lets more light through than tissue does."
 SHARE_HELP: Final = "How much of a cell must be tissue for the cell to be scored."
 WHICH: Final = {
     False: "Where it matters",
     True: "All cells",
 }
 WHICH_NOTES: Final = {
-    False: "Scores one of every 2 × 2 cells first, then the neighbours of each cell that is not "
-    "called free of tumour. No region with 2 × 2 flagged cells is missed, and a slide "
-    "with little tumour takes about a third of the time.",
+    False: "Scores one of every 2 × 2 cells first, then the neighbours of each cell not called "
+    "free of tumour. No region with 2 × 2 flagged cells is missed, and a slide with little tumour "
+    "takes about a third of the time.",
     True: "Scores every cell of tissue.",
 }
-STOPPED: Final = "Stopped. {done} scored so far are kept; scoring goes on from there."
-AGAIN_HELP: Final = "Deletes these scores, so that you can choose again what is scored."
+STOPPED: Final = "Stopped. {done} scored so far are kept; scoring resumes from there."
+AGAIN_HELP: Final = "Deletes these scores, so that you can choose other cells to score."
 DELETE: Final = "Permanently deletes this slide's scores, and the file if you uploaded it."
 PARTLY: Final = (
-    "Below the model's threshold some cells have no score: score all cells to see every one."
+    "Some cells below the model's threshold have no score. Score all cells to see every one."
 )
 NAME: Final = (
-    "Slide. Arrow keys move, plus and minus zoom, 0 shows all, N and P go through the flagged "
-    "cells, Enter looks at the cell in the middle."
+    "Slide. Arrow keys move, plus and minus zoom, 0 shows all, N and P step through the flagged "
+    "cells, Enter opens the cell in the middle."
 )
 KEYS: Final = (
     "Orange cells score above the threshold, blue ones below, pale ones near it. Click a cell to "
-    "see its patch. Keys: arrows move, + and − zoom, 0 shows all, N and P go through the flagged "
-    "cells from the highest score down, Enter takes the cell in the middle."
+    "see its patch. Keys: arrows move, + and − zoom, 0 shows all, N and P step through the "
+    "flagged cells from the highest score down, Enter opens the cell in the middle."
 )
 CHOOSE_CELL: Final = ("No cell chosen.", "Click a cell in the slide, or press N for the highest.")
 NOT_TISSUE: Final = "This cell has too little tissue and was not scored."
-PASSED_OVER: Final = "This cell was passed over: none of its neighbours was flagged."
+PASSED_OVER: Final = "This cell was skipped: none of its neighbours was flagged."
 NOT_STARTED: Final = "This cell will be scored."
 SURROUNDINGS: Final = (
-    "Left: the patch that the score was made from; the outlined centre is the cell. "
-    "Right: what lies around it."
+    "Left: the patch that was scored; the outlined centre is the cell. Right: its surroundings."
 )
 MAP: Final = "Grad-CAM"
 MAP_OTHER_MODEL: Final = (
@@ -88,12 +86,12 @@ UNLIKE_MANY: Final = (
 REVIEW: Final = "Read cells yourself, one by one, and record your verdicts."
 REVIEW_NOTE: Final = (
     "Cuts the patches of these cells into a batch and opens a new review of it. The batch is "
-    "scored again, which gives the same scores."
+    "scored again, with the same scores."
 )
 FLAGGED: Final = "flagged, highest score first"
 DOUBTFUL: Final = "nearest to the threshold first"
 FILES: Final = {
-    "cells.csv": "Cells as CSV: place in pixels and µm, score, call.",
+    "cells.csv": "Cells as CSV: position in pixels and µm, score, call.",
     "cells.parquet": "Cells as Parquet.",
     "cells.geojson.gz": "Cells as tiles for QuPath.",
     "regions.geojson": "Outlines of the regions of flagged cells, for QuPath.",
@@ -103,6 +101,6 @@ FILES: Final = {
 }
 ALL_FILES: Final = "All of these as ZIP"
 NO_TUMOUR_SIZE: Final = (
-    "Outlines leave out flagged cells whose neighbours score low, and go through the middles of "
-    "the outermost others. Their area is that of flagged cells, not the size of a tumour."
+    "Outlines omit flagged cells whose neighbours score low, and run through the centres of the "
+    "outermost of the rest. Their area is that of flagged cells, not of a tumour."
 )

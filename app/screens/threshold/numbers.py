@@ -207,7 +207,7 @@ def metrics(snapshot: Snapshot) -> Markup:
         _row(name, why, known[cast("MetricName", key)], notes, digits=2)
         for key, name, why in words.RATIOS
     ]
-    head = ("At this threshold", "estimate", "95 % over slides", "95 % by patches", "spread factor")
+    head = ("At this threshold", "estimate", "95 % over slides", "95 % by patches", "design effect")
     foot = [words.INTERVALS, *(f"{number}: {note}" for note, number in notes.items())]
     return table_html(head, rows, "nl-metrics") + _list(foot)
 

@@ -5,11 +5,11 @@ from typing import Final
 from markupsafe import Markup
 
 TITLE: Final = "Threshold"
-LEAD: Final = "Try one on patches with known labels, see what it misses, then lock it."
+LEAD: Final = "Try a threshold on patches with known labels, see what it misses, then lock it."
 SOURCES: Final = {
     "part": "Validation patches of this model",
     "run": "A training run on the server",
-    "csv": "A table of mine (CSV)",
+    "csv": "My own table (CSV)",
 }
 SOURCE_LABEL: Final = "Patches with known labels"
 BATCH: Final = "Batch {name}, {when} ({patches:,} with labels)"
@@ -24,7 +24,7 @@ CSV_FORMAT: Final = (
     "label: 1, tumour or yes; 0, normal or no. score: probability from 0 to 1. slide: needed for "
     "valid intervals. Tables saved by Excel with semicolons and decimal commas are read too, and "
     "columns with other names can be chosen. The results of a batch can be used as they are if "
-    "its patches have labels. The file stays in memory for this session and is not stored on disk."
+    "its patches have labels. The file stays in memory for this session and is never stored."
 )
 COLUMNS: Final = {
     "label": "Label",
@@ -42,7 +42,7 @@ CSV_WANTED: Final = (
     "This setting was made on a file that is not stored here (its SHA-256 begins with {digest}). "
     "Upload that file to see the same numbers."
 )
-CSV_OTHER: Final = "This link was made on a different file; the numbers below are of this one."
+CSV_OTHER: Final = "This link was made on a different file; the numbers below are for this one."
 PREVALENCE_HELP: Final = (
     "Proportion of tumour patches where the model will be used. The proportion in a validation set "
     "is not a clinical prevalence: such sets are enriched with tumour."
@@ -91,8 +91,8 @@ WITHOUT_TUMOUR: Final = Markup(
     'Of {base} patches without tumour, <b class="nl-no-tumour-ink">{count}</b> are false alarms'
 )
 WORKLOAD: Final = Markup(
-    "Where {prevalence:g} % have tumour: of {base} patches <b>{count}</b> are called tumour, "
-    "{hits} of them with tumour"
+    "If {prevalence:g} % have tumour: of {base} patches, <b>{count}</b> are called tumour, {hits} "
+    "of them with tumour"
 )
 WORKLOAD_FROM: Final = "assumed"
 NO_SUCH_PATCH: Final = {
@@ -115,7 +115,7 @@ NOT_LOCKED: Final = "Not locked: new scores use"
 NOT_IN_USE: Final = "but not in use; new scores use"
 NO_SLIDES: Final = (
     "Slides unknown.",
-    "Add a column “slide” to the table of scores to see which slides the errors come from.",
+    "Add a column “slide” to the table of scores to see which slides the errors are on.",
 )
 RUN_NO_BATCH: Final = (
     "These scores come from a training run. They say nothing about a batch scored by the current "
@@ -124,9 +124,9 @@ RUN_NO_BATCH: Final = (
 BATCH_TITLE: Final = "My batch"
 CHANGED: Final = "{changed:,} of {patches:,} patches would be called differently"
 UNCHANGED: Final = "No call of its {patches:,} patches would change"
-NEAREST: Final = "Nearest to the threshold, the first to change sides if it moves:"
+NEAREST: Final = "Nearest to the threshold; their calls change first if it moves:"
 COMPARED: Final = "against {name}, {place}"
-FOLLOWS: Final = "Its calls are still by {version}."
+FOLLOWS: Final = "Its calls still use {version}."
 APPLIED: Final = "{version} is applied to {batch}."
 NO_BATCH: Final = (
     "No finished batch.",
@@ -162,18 +162,18 @@ NAME_NEEDED_TEST: Final = "Enter your name: the record shows who opened a test s
 LOCKED: Final = "Locked as {version} at {threshold:.4f}."
 IN_USE: Final = "New scores now use {version}."
 SPENT: Final = (
-    "These scores were opened as a test set at {version}. They can no longer be used to test a "
-    "threshold that is chosen on them."
+    "These scores were opened as a test set at {version}. They can no longer test a threshold "
+    "chosen on them."
 )
 KEPT_VERSIONS: Final = (
-    "Batches that are already scored keep their calls until the new version is applied to them."
+    "Batches already scored keep their calls until you apply the new version to them."
 )
 COMMAND: Final = "Command line: `python -m core score … --operating-point FILE`, with this file."
-TEST_NOTE: Final = "opens only after a lock; each opening is recorded"
+TEST_NOTE: Final = "opens only once a threshold is locked; each opening is recorded"
 TEST_CLOSED: Final = (
     "Closed.",
-    "If you look at a test set while you are still choosing the threshold, it is no longer a test. "
-    "Lock a threshold first.",
+    "A test set that you see before you have chosen the threshold is no longer a test. Lock a "
+    "threshold first.",
 )
 TEST_CSV: Final = "CSV of the test set: label and score of this model, with id and slide"
 TEST_HELP: Final = "Shows how the locked threshold performs on it and records that you looked."
@@ -188,7 +188,7 @@ SHARES: Final = (
     ("specificity", "Specificity", "patches without tumour that are not called tumour"),
     ("ppv", "PPV in this set", f"{PPV_WHY}; not at a clinical prevalence"),
     ("npv", "NPV in this set", f"{NPV_WHY}; not at a clinical prevalence"),
-    ("accuracy", "Accuracy in this set", "patches called as labelled"),
+    ("accuracy", "Accuracy in this set", "calls that match the label"),
     ("balanced_accuracy", "Balanced accuracy", "mean of sensitivity and specificity"),
     ("f1", "F1 in this set", "harmonic mean of PPV and sensitivity"),
     ("flagged_share", "Share called tumour", "of all patches in this set"),
@@ -199,12 +199,12 @@ RATIOS: Final = (
     ("lr_minus", "Likelihood ratio of a no-tumour call", "lowers them by this factor"),
 )
 INTERVALS: Final = (
-    "Rely on the interval over slides: whole slides are the random unit. The one by patches "
-    "treats patches as independent and is too narrow; the spread factor (design effect) says how "
-    "many times larger the variance is because patches share slides."
+    "Rely on the interval over slides, which resamples whole slides. The interval by patches "
+    "treats them as independent and is too narrow. The design effect is the factor by which "
+    "sharing slides raises the variance."
 )
 SLIDES: Final = (
-    "AUROC: area under the ROC curve within the slide, the same at every threshold. † Fewer "
-    "than 10 patches of a class: its rate is coarse."
+    "AUROC: area under the ROC curve within the slide, the same at every threshold. † Fewer than "
+    "10 patches of a class: its rate is imprecise."
 )
 CALIBRATED: Final = "if the scores are calibrated and only the prevalence differs"

@@ -30,7 +30,7 @@ def facts(
         (
             facts(Outcome.TUMOUR, 0.9991, Rests.CENTRE, Rests.AROUND),
             "Tumour, more than 0.99. Replacing tissue shows that the call rests on the "
-            "centre. The map, another measurement, lies mostly around it: here the two disagree.",
+            "centre. The map, a separate measurement, disagrees: it lies mostly around the centre.",
         ),
         (
             facts(Outcome.TUMOUR, 0.7, Rests.BOTH, Rests.CENTRE),
@@ -39,8 +39,8 @@ def facts(
         ),
         (
             facts(Outcome.TUMOUR, 0.7, Rests.EITHER, Rests.CENTRE),
-            "Tumour, 0.70. Replacing tissue shows that the centre alone or the surroundings alone "
-            "would keep the call.",
+            "Tumour, 0.70. Replacing tissue shows that either the centre or the surroundings alone "
+            "keeps the call.",
         ),
         (
             facts(Outcome.TUMOUR, 0.6, None, Rests.AROUND),
@@ -48,7 +48,7 @@ def facts(
         ),
         (
             facts(Outcome.NO_TUMOUR, 0.001, None, Rests.NOTHING),
-            "No tumour, less than 0.01. Nothing in the patch speaks clearly for tumour.",
+            "No tumour, less than 0.01. Nothing in the patch is clear evidence for tumour.",
         ),
         (
             facts(Outcome.GREY_ZONE, 0.3, Rests.CENTRE),

@@ -260,7 +260,7 @@ def test_the_end_of_a_case_leads_to_results_in_pictures_and_to_a_report(
     assert found.button(key="see-results").label == "See results"
     assert [one.label for one in found.button if "PDF" in one.label] == ["Report, PDF"]
     results = page("review_results", case="toycase")
-    assert "1 of 3 verdicts changed: 1 to what the model says" in html(results)
+    assert "1 of 3 verdicts changed: 1 towards the model" in html(results)
     assert html(results).count('class="nl-read"') == 1
     table = next(one.value for one in results.dataframe if "Picture" in one.value)
     assert table["Patch"].tolist() == [1, 2, 3]
