@@ -1,6 +1,6 @@
 """One patch of a batch, enlarged: with its heat map at once, and with what is known of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from html import escape
@@ -60,6 +60,9 @@ def patch_detail(batch: BatchRows, positions: Sequence[int], *, done: bool) -> i
     found = None
     if mapped and classifier is not None:
         found = map_of(batch, classifier, position)
+    below = None
+    if found is not None and classifier is not None:
+        below = partial(badge_below, batch, classifier, position, decides)
     picture = resources.patch_uri(batch.store, batch.job, position)
     with st.container(key="nl-view"):
         if picture is None:
@@ -76,9 +79,9 @@ def patch_detail(batch: BatchRows, positions: Sequence[int], *, done: bool) -> i
             )
             # Not by the click: while the dialog is open, keys walk on and the page is drawn anew.
             if widgets.chosen(_LARGE) == batch.job.id:
-                _enlarged([picture, *([found] if found else [])], row)
-    if found is not None and classifier is not None:
-        badge_below(batch, classifier, position, decides)
+                _enlarged([picture, *([found] if found else [])], row, below)
+    if below is not None:
+        below()
     if done and classifier is not None and can_be_mapped(row, classifier):
         near = [at for at in (position, after, before) if at is not None]
         _AHEAD.submit(_prepare, batch, classifier, near)  # this one first, then its neighbours
@@ -116,10 +119,14 @@ def _figure(source: str, path: str) -> str:
 
 
 @st.dialog("Patch", width="large", on_dismiss=partial(widgets.forget, _LARGE))
-def _enlarged(pictures: Sequence[str], row: ScoreRow) -> None:
+def _enlarged(
+    pictures: Sequence[str], row: ScoreRow, below: Callable[[], None] | None = None
+) -> None:
     with st.container(key="nl-large"):
         st.html("".join(_figure(picture, row.path) for picture in pictures))
     st.html(_line(row, escape(row.path)))
+    if below is not None:
+        below()
 
 
 def patch_facts(row: ScoreRow) -> None:
