@@ -121,6 +121,7 @@ def roc(
     colours: Colours,
     named: str = _LOCKED,
     height_px: int = HEIGHT_PX,
+    clicked: bool = False,
 ) -> go.Figure:
     """Return a ROC curve, thinned for drawing, with an operating point on it.
 
@@ -130,6 +131,7 @@ def roc(
         colours: Of the page.
         named: What the operating point is.
         height_px: Of the figure.
+        clicked: Whether Streamlit is told of a click on the curve.
     """
     figure = go.Figure()
     guide(figure, [0, 1], [0, 1], "chance", colours)
@@ -143,6 +145,13 @@ def roc(
         _mark_point(figure, *point, named, colours)
     _dress(figure, colours, x="False-positive rate (1 − specificity)", y="Sensitivity")
     figure.update_layout(height=height_px)
+    if clicked:
+        unseen = {"marker": {"opacity": 0}}  # a line alone has no points to select
+        figure.update_traces(
+            {"mode": "lines+markers", "selected": unseen, "unselected": unseen, **unseen},
+            selector={"name": "curve"},
+        )
+        figure.update_layout(clickmode="event+select", dragmode=False)
     return figure
 
 
@@ -251,7 +260,7 @@ def _curve(figure: go.Figure, curve: Curve, hover: str, colours: Colours) -> Non
         mode="lines",
         name="curve",
         line={"color": colours.accent, "width": 2.5},
-        customdata=thresholds[:, np.newaxis],
+        customdata=thresholds[:, np.newaxis].tolist(),  # an array reaches Streamlit as a mapping
         hovertemplate=f"{hover}<extra></extra>",
     )
     figure.update_xaxes(range=[-0.02, 1.02])

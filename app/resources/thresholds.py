@@ -56,13 +56,14 @@ def _digest(data: bytes) -> str:
 
 
 @cached_by(lambda name, data: (name, _digest(data)), entries=4, copied=True)
-def csv_columns(name: str, data: bytes) -> list[str]:
-    """Return the names of an uploaded table's columns.
+def csv_columns(name: str, data: bytes) -> dict[str, str]:
+    """Return the names of an uploaded table's columns, with their spelling in the file.
 
     Raises:
         SourceError: It is no table.
     """
-    return list(parse_table(name, data).rows.columns)
+    table = parse_table(name, data)
+    return dict(zip(table.rows.columns, table.spellings(), strict=True))
 
 
 @cached_by(

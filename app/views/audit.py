@@ -20,7 +20,6 @@ from app.screens.audit import (
 )
 from app.screens.shared import jobs, model, sources
 from app.screens.shared.parts import section, style
-from app.screens.shared.ways import SCORE, ways_on
 from app.screens.shared.words import ANOTHER_TAB
 from app.state import address, widgets
 from core.audit.browse import AuditView
@@ -62,7 +61,7 @@ def result(store: AuditStore, job: Job, inputs: int) -> None:
     findings.headline_numbers(view, inputs)
     draw_part(store, job, view, tabs.part_choice(job.id))
     patch.patch_dialog(store, job, view)
-    ways_on(SCORE, key="audit")
+    audits.to_batch(store, job, resources.job_store(settings))
 
 
 def draw_part(store: AuditStore, job: Job, view: AuditView, part: str) -> None:

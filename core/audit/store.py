@@ -3,7 +3,7 @@
 The data set is kept as any batch is, as a job; the audit's tables lie in a folder of that job.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -75,14 +75,22 @@ class AuditStore(Runner[BackgroundTask]):
         path, confine_to = self.jobs.place_on_server(job.server_path)
         return open_inputs(path, confine_to=confine_to, added=added)
 
-    def add_labels(self, job: Job, name: str, data: bytes) -> None:
+    def add_labels(
+        self, job: Job, name: str, data: bytes, called: Mapping[str, str] | None = None
+    ) -> None:
         """Keep a table of labels, slides or splits of the patches; `start` audits them anew.
+
+        Args:
+            job: The audit.
+            name: Of the table, for messages.
+            data: Its bytes.
+            called: See `parse_table`; such a table is kept under our names.
 
         Raises:
             SourceError: It is no such table, or none of its ids is of a patch.
         """
         self.jobs.require_writable()
-        table = parse_table(shown_path(name), data).require("id")
+        table = parse_table(shown_path(name), data, called=called).require("id")
         known = known_by_id(table, ("label", *SLIDE_COLUMNS, "split"))
         if not known.rows or not any(known.rows.values()):
             table.require("label")
@@ -93,7 +101,7 @@ class AuditStore(Runner[BackgroundTask]):
             if not any(placed.of(entry.id, entry.path) for entry in source.entries):
                 raise SourceError(f"{known.of_no_patch()} The column id must hold the file names.")
         with replacing(self.jobs.added_labels(job)) as temporary:
-            temporary.write_bytes(data)
+            temporary.write_bytes(table.to_csv() if called else data)
 
     def use_batch(self, owner: str, batches: JobFolder, batch: Job) -> Job:
         """Return a new audit of the patches of a batch, with its labels and scores."""

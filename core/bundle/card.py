@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -168,6 +169,11 @@ class DataSummary(_Part):
     slides: int = Field(ge=0)
     patches_without_slide: int = Field(default=0, ge=0)
     slides_sha256: tuple[Sha256, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """What the set is, with a data set that everyone knows called by its full name."""
+        return re.sub(r"^pcam\b", "PatchCamelyon", self.name)
 
 
 def known_slides(slides: Collection[str], slides_sha256: Collection[str]) -> list[str]:

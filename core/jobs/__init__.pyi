@@ -6,6 +6,7 @@ from .folder import Job as Job
 from .folder import JobFolder as JobFolder
 from .folder import NamedBytes as NamedBytes
 from .folder import StoredFile as StoredFile
+from .packed import as_files as as_files
 from .preflight import InputProblem as InputProblem
 from .preflight import InputReport as InputReport
 from .preflight import inspect_source as inspect_source

@@ -97,6 +97,7 @@ class Job:
         precision: "fast" if so chosen; "" as the installation is set.
         source_name: What its source is called in records: its first name; "" if it has had one.
         tables: Tables of labels that came with the patches and are none, copied here.
+        twin: Id of the job elsewhere that has the same files, of an audit the batch; "" for none.
     """
 
     id: str
@@ -109,6 +110,7 @@ class Job:
     precision: str = ""
     source_name: str = ""
     tables: tuple[StoredFile, ...] = ()
+    twin: str = ""
 
     @property
     def is_drawn(self) -> bool:
@@ -266,21 +268,23 @@ class JobFolder:
     def adopt(self, owner: str, other: "JobFolder", job: Job) -> Job:
         """Return a new job here of what a job elsewhere holds: files and labels, no rows.
 
-        Files are linked, not copied; either job can be deleted without the other.
+        Files are linked, not copied; either job can be deleted without the other. A later table
+        that tells no labels stays behind.
         """
         self.require_writable()
         job_id = secrets.token_hex(16)
         was, folder = other.folder / job.id, self.folder / job_id
         folder.mkdir(parents=True)
-        for file in (*(was / _INPUT_FOLDER).glob("*"), was / _LABELS_FILE):
-            if file.is_file():
+        later = was / _LABELS_FILE
+        for file in (*(was / _INPUT_FOLDER).glob("*"), later):
+            if file.is_file() and not (file == later and why_no_labels(later.name, later)):
                 to = folder / file.relative_to(was)
                 to.parent.mkdir(exist_ok=True)
                 try:
                     to.hardlink_to(file)
                 except OSError:  # another disk
                     shutil.copyfile(file, to)
-        mine = replace(job, id=job_id, owner=_digest(owner), source_name="")
+        mine = replace(job, id=job_id, owner=_digest(owner), source_name="", twin=job.id)
         return self.write(replace(mine, created=datetime.now(UTC).isoformat(timespec="seconds")))
 
     def added_labels(self, job: Job) -> Path:
@@ -441,21 +445,29 @@ class JobFolder:
                 said += [reason for _, _, reason in tables_in_zip(kept)]
         return [reason for reason in said if reason]
 
-    def add_labels(self, job: Job, name: str, data: bytes) -> None:
+    def add_labels(
+        self, job: Job, name: str, data: bytes, called: Mapping[str, str] | None = None
+    ) -> None:
         """Keep a table of labels for the job's patches, instead of one that was added before.
+
+        Args:
+            job: The job.
+            name: Of the table, for messages.
+            data: Its bytes.
+            called: See `parse_table`; such a table is kept under our names.
 
         Raises:
             SourceError: It is no such table, or none of its ids is of a patch of this job.
         """
-        rows = self.rows(job)
-        known = labels_in(parse_table(shown_path(name), data)).placed(row.path for row in rows)
+        rows, table = self.rows(job), parse_table(shown_path(name), data, called=called)
+        known = labels_in(table).placed(row.path for row in rows)
         if known.contradictions:
             raise SourceError(f"{known.contradictions[0]} Write the names of the files here.")
         if not any(known.of(row.id, row.path) for row in rows):
             raise SourceError(f"{known.of_no_patch()} The column id must hold the file names.")
         self.require_writable()
         with replacing(self.added_labels(job)) as temporary:
-            temporary.write_bytes(data)
+            temporary.write_bytes(table.to_csv() if called else data)
 
     def applied(self, job: Job) -> AppliedPoint | None:
         """Return the operating point that was applied to the finished rows; None for their own."""
@@ -536,7 +548,7 @@ def _unpacked_tables(archive: Path, place: StoredFile) -> list[StoredFile]:
     for member, table, _ in tables_in_zip(archive):
         if table is not None:
             one = StoredFile(f"{place.stored}-{len(found)}", f"{place.name}/{shown_path(member)}")
-            table.rows.to_csv(archive.with_name(one.stored), index=False)
+            archive.with_name(one.stored).write_bytes(table.to_csv())
             found.append(one)
     return found
 

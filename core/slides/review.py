@@ -1,14 +1,13 @@
 """Cells of a slide as patches in a batch, so that they can be read one by one."""
 
-import csv
 import hashlib
 import io
 from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from core.jobs import as_files
 from core.patches import ImageU8
 from core.slides.run import cell_id, cell_patch, cell_surroundings
 from core.slides.view import SlideView
@@ -29,21 +28,14 @@ def cells_as_patches(
     Raises:
         PatchError: A part of the file is damaged.
     """
-    table = io.StringIO()
-    rows = csv.writer(table, lineterminator="\n")
-    rows.writerow(["id", "label", "slide"])  # a table without labels would be taken for a patch
-    for row, column in places.tolist():
-        name = cell_id(row, column)
-        rows.writerow([name, "", view.file.path.name])
-        packed = io.BytesIO()
-        Image.fromarray(cell_patch(view, row, column)).save(packed, "PNG")
-        data = packed.getvalue()
-        on_around(hashlib.sha256(data).hexdigest(), cell_surroundings(view, row, column))
-        yield _named(data, f"{name}.png")
-    yield _named(table.getvalue().encode(), "slides.csv")
-
-
-def _named(data: bytes, name: str) -> io.BytesIO:
-    file = io.BytesIO(data)
-    file.name = name
-    return file
+    name = view.file.path.name
+    patches = (
+        (cell_id(row, column), cell_patch(view, row, column), "", name)
+        for row, column in places.tolist()
+    )
+    files = as_files(patches)
+    for (row, column), file in zip(places.tolist(), files, strict=False):  # the table is left
+        sha256 = hashlib.sha256(file.getvalue()).hexdigest()
+        on_around(sha256, cell_surroundings(view, row, column))
+        yield file
+    yield from files

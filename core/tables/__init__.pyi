@@ -9,9 +9,11 @@ from .by_id import shortened as shortened
 from .by_id import slide_key as slide_key
 from .by_id import spelled as spelled
 from .by_id import split_name as split_name
+from .reading import COLUMNS as COLUMNS
 from .reading import SLIDE_COLUMNS as SLIDE_COLUMNS
 from .reading import TABLE_SUFFIXES as TABLE_SUFFIXES
 from .reading import Table as Table
+from .reading import guessed_columns as guessed_columns
 from .reading import is_table as is_table
 from .reading import parse_table as parse_table
 from .reading import read_table as read_table

@@ -8,9 +8,10 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from core.errors import SourceError, in_a_line, why
@@ -27,6 +28,16 @@ UNKNOWN_WORDS: Final = frozenset(
 _NAMES: Final = frozenset({"id", "path"})
 """Columns in which such a word is a name like any other."""
 SLIDE_COLUMNS: Final = ("slide", "wsi")
+COLUMNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "label": ("label", "y", "y_true", "target", "truth", "class", "tumour", "tumor"),
+        "score": ("score", "prob_tumour", "prob", "probability", "y_prob", "y_score", "p", "pred"),
+        "id": ("id", "file", "filename", "file_name", "path", "name", "image", "patch"),
+        "slide": (*SLIDE_COLUMNS, "slide_id", "slide_name"),
+        "split": ("split", "subset", "partition", "set"),
+    }
+)
+"""Names that each column goes by elsewhere, the first being the one that is read without a word."""
 _NO_SLIDE: Final = frozenset({"?", "-", "--", "missing", "unspecified", "not available", "n.a."})
 TABLE_SUFFIXES: Final = (".csv.gz", ".csv", ".tsv.gz", ".tsv", ".parquet")
 _NUMBERS: Final = frozenset({"label", "score", "prob_tumour", "logit", "temperature"})
@@ -52,11 +63,13 @@ class Table:
         rows: Cells as text, "" where unknown; columns lower-case; the index is the line in the
             file (the row, where the file has no lines).
         notes: What was mended or left out, each with its number.
+        spelt: The columns as the file spells them, by their names here.
     """
 
     name: str
     rows: "pd.DataFrame"
     notes: tuple[str, ...] = ()
+    spelt: Mapping[str, str] = field(default_factory=dict)
 
     def require(self, *columns: str) -> "Table":
         """Return the table if it has these columns.
@@ -67,11 +80,26 @@ class Table:
         missing = [column for column in columns if column not in self.rows.columns]
         if missing:
             raise SourceError(
-                f"{self.name} has the columns {', '.join(map(repr, self.rows.columns))}; "
+                f"{self.name} has the columns {', '.join(map(repr, self.spellings()))}; "
                 f"expected also {', '.join(map(repr, missing))}. Name the columns in its first "
                 "line."
             )
         return self
+
+    def to_csv(self) -> bytes:
+        """Return it as a CSV whose columns are called as here."""
+        return self.rows.to_csv(index=False).encode()
+
+    def spellings(self) -> list[str]:
+        """Return the names of its columns as the file spells them."""
+        return [self.spelt.get(column, column) for column in self.rows.columns]
+
+
+def guessed_columns(columns: Sequence[str], wanted: Iterable[str]) -> dict[str, str | None]:
+    """Return which column of a table each wanted one of `COLUMNS` may be; None where none is."""
+    return {
+        role: next((name for name in COLUMNS[role] if name in columns), None) for role in wanted
+    }
 
 
 def is_table(name: str) -> bool:
@@ -131,7 +159,8 @@ def parse_table(name: str, data: bytes, *, called: Mapping[str, str] | None = No
     delimiter, lines = _lines(name, text)
     try:
         _, header = next(lines, (0, [""]))
-        columns = _renamed([clean(cell).lower() for cell in header], called or {})
+        spelt = [clean(cell) for cell in header]
+        columns = _renamed([cell.lower() for cell in spelt], called or {})
         if any("\ufffd" in column for column in columns):
             raise SourceError(f"{name} is not text. Save it as comma-separated UTF-8 text.")
         if not any(columns):
@@ -150,7 +179,7 @@ def parse_table(name: str, data: bytes, *, called: Mapping[str, str] | None = No
     ]
     if nameless:
         said += (f"{name}: {counted(len(nameless), 'column')} without a name left out.",)
-    return _mended(name, rows, numbers, (*notes, *said))
+    return _mended(name, rows, numbers, (*notes, *said), dict(zip(columns, spelt, strict=True)))
 
 
 def _renamed(columns: list[str], called: Mapping[str, str]) -> list[str]:
@@ -275,10 +304,12 @@ def _parse_parquet(name: str, data: bytes, called: Mapping[str, str]) -> Table:
         ) from None
     if any(found.index.names):
         found = found.reset_index()
-    found.columns = _renamed([clean(str(column)).lower() for column in found.columns], called)
+    spelt = [clean(str(column)) for column in found.columns]
+    found.columns = _renamed([column.lower() for column in spelt], called)
     _refuse_double_columns(name, list(found.columns))
     rows = {str(column): _as_text(found[column]) for column in found if column}
-    return _mended(name, rows, list(range(len(found))), ())
+    names = dict(zip(found.columns, spelt, strict=True))
+    return _mended(name, rows, list(range(len(found))), (), names)
 
 
 def _as_text(column: "pd.Series[Any]") -> list[str]:
@@ -299,7 +330,11 @@ def _spelt(cell: object) -> str:
 
 
 def _mended(
-    name: str, rows: dict[str, list[str]], numbers: list[int], notes: tuple[str, ...]
+    name: str,
+    rows: dict[str, list[str]],
+    numbers: list[int],
+    notes: tuple[str, ...],
+    spelt: Mapping[str, str],
 ) -> Table:
     """Undo guards and decimal commas; empty the cells that say "unknown"."""
     import pandas as pd  # noqa: PLC0415 - likewise
@@ -332,4 +367,4 @@ def _mended(
         if commas:
             said.append(f"{name}: {counted(commas, 'number')} in {column!r} with a decimal comma.")
     table = pd.DataFrame(rows, index=pd.Index(numbers, dtype="int64"), dtype=str)
-    return Table(name, table, (*notes, *said))
+    return Table(name, table, (*notes, *said), spelt)

@@ -24,11 +24,9 @@ from .rules import Rule as Rule
 from .rules import SensitivityAtLeast as SensitivityAtLeast
 from .rules import SpecificityAtLeast as SpecificityAtLeast
 from .rules import YoudenIndex as YoudenIndex
-from .score_table import COLUMNS as COLUMNS
 from .score_table import RUN_SCORES_FILE as RUN_SCORES_FILE
 from .score_table import BadRowsError as BadRowsError
 from .score_table import HowToRead as HowToRead
-from .score_table import guessed_columns as guessed_columns
 from .score_table import read_scores_csv as read_scores_csv
 from .score_table import run_scores as run_scores
 from .scores import UNKNOWN_SLIDE as UNKNOWN_SLIDE

@@ -1,10 +1,9 @@
 """Tables of labels and scores: of a training run, of this app, or of anybody's spreadsheet."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -34,15 +33,6 @@ _SILENT: Final = "The table does not state a temperature; the scores are taken t
 _TWO: Final = "The columns score and prob_tumour differ; score was read. Delete the wrong one."
 _LABEL: Final = "1 or tumour (in the centre), 0 or normal"
 _SCORE: Final = "a probability from 0 to 1, no logit and no per cent"
-COLUMNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {
-        "label": ("label", "y", "y_true", "target", "truth", "class", "tumour", "tumor"),
-        "score": ("score", "prob_tumour", "prob", "probability", "y_prob", "y_score", "p", "pred"),
-        "id": ("id", "file", "filename", "file_name", "path", "name", "image", "patch"),
-        "slide": (*SLIDE_COLUMNS, "slide_id", "slide_name"),
-    }
-)
-"""Names that each column goes by elsewhere, the first being the one that is read without a word."""
 
 
 class BadRowsError(SourceError):
@@ -63,20 +53,13 @@ class HowToRead:
     """How a table of scores is to be read.
 
     Attributes:
-        columns: By the names in `COLUMNS`, what the table calls them; those left out are called so.
+        columns: By the names in `core.tables.COLUMNS`, what the table calls them; those left out
+            are called so.
         good_rows: Leave out the rows that cannot be used, and count them, instead of refusing all.
     """
 
     columns: tuple[tuple[str, str], ...] = ()
     good_rows: bool = False
-
-
-def guessed_columns(columns: Sequence[str]) -> dict[str, str | None]:
-    """Return which column of a table each of `COLUMNS` may be; None where no name is known."""
-    return {
-        role: next((name for name in names if name in columns), None)
-        for role, names in COLUMNS.items()
-    }
 
 
 def run_scores(folder: Path) -> ScoreSet:
@@ -179,7 +162,7 @@ def _column(read: Table, *wanted: str) -> str:
         if column in read.rows.columns:
             return column
     raise SourceError(
-        f"{read.name} has the columns {', '.join(read.rows.columns[:12])}; expected "
+        f"{read.name} has the columns {', '.join(read.spellings()[:12])}; expected "
         f"{' or '.join(wanted)} among them. Name the columns in the first line: id, label, score "
         "and, if known, slide."
     )

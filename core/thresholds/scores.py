@@ -73,16 +73,15 @@ class ScoreSet:
     def _ids(self) -> frozenset[str]:
         return frozenset(self.ids.tolist())
 
-    def shared_with(self, other: "ScoreSet") -> tuple[str, ...]:
-        """Say in sentences which slides and patches two sets have in common; empty if none."""
-        said = []
+    def shared_with(self, other: "ScoreSet") -> str:
+        """Say in a sentence which slides and patches two sets have in common; "" if none."""
         slides = sorted((set(self.slides) & set(other.slides)) - {UNKNOWN_SLIDE})
-        if slides:
-            said.append(f"{len(slides)} slides, such as {slides[0]}, are in both sets.")
         patches = len(self._ids & other._ids)
-        if patches:
-            said.append(f"{patches:,} patches are in both sets.")
-        return tuple(said)
+        said = [f"{patches:,} patch{'es' * (patches > 1)}"] if patches else []
+        if slides:
+            said.append(f"{len(slides):,} slide{'s' * (len(slides) > 1)} ({_some(slides)})")
+        are = "is" if patches + len(slides) == 1 else "are"
+        return f"{' and '.join(said)} {are} in both sets." if said else ""
 
 
 def bundle_scores(folder: Path, card: Card) -> ScoreSet:
@@ -95,7 +94,7 @@ def bundle_scores(folder: Path, card: Card) -> ScoreSet:
     slides, notes = named_slides(found.slides)
     return ScoreSet(
         source=Source.BUNDLE,
-        name=card.validation.data.name,
+        name=card.validation.data.title,
         ids=found.ids,
         evidence=Evidence.of(found.labels, found.scores, slides),
         sha256=found.sha256,

@@ -1,11 +1,13 @@
 """The audits of a workspace: their list, their head line, progress, stop, continue, delete."""
 
+from dataclasses import replace
 from functools import partial
 
 import streamlit as st
 
 from app import resources
 from app.screens.audit import words
+from app.screens.shared.columns import Called
 from app.screens.shared.jobs import delete_button, job_line, job_list, marks, stopped, when
 from app.screens.shared.parts import (
     bullets,
@@ -15,6 +17,7 @@ from app.screens.shared.parts import (
     way_back,
 )
 from app.screens.shared.sources import labels_field
+from app.screens.shared.ways import BATCH, SCORE, ways_on
 from app.state import address, identity
 from core.audit import STEPS, AuditProgress
 from core.audit.folder import Skip
@@ -60,11 +63,12 @@ def _add_labels(store: AuditStore, job: Job, *, running: bool) -> None:
     """Draw the field for a table of labels that the data set came without, or with a wrong one."""
     with st.popover("Labels", icon=":material/label:", disabled=running, key="audit-labels"):
         st.caption(words.ADD_LABELS)
-        labels_field(f"audit-labels-{job.id}", partial(_relabel, store, job))
+        relabel = partial(_relabel, store, job)
+        labels_field(f"audit-labels-{job.id}", relabel, ("label", "slide", "split"))
 
 
-def _relabel(store: AuditStore, job: Job, name: str, data: bytes) -> None:
-    store.add_labels(job, name, data)
+def _relabel(store: AuditStore, job: Job, name: str, data: bytes, called: Called) -> None:
+    store.add_labels(job, name, data, called)
     store.start(job)
 
 
@@ -85,6 +89,18 @@ def use_batch(store: AuditStore, batches: JobFolder) -> None:
     if pressed and chosen is not None:
         begin(store, store.use_batch(identity.owner(), batches, jobs[chosen]))
         st.rerun()
+
+
+def to_batch(store: AuditStore, job: Job, batches: JobFolder) -> None:
+    """Draw the way to the batch of the same patches; it is made where there is none."""
+    batch = batches.job(identity.owner(), job.twin) if job.twin else None
+    if batch is not None:
+        ways_on(BATCH, job=batch.id, key="audit")
+    elif st.button(SCORE.label, icon=f":material/{SCORE.icon}:", key="audit-to-batch",
+                   disabled=not store.jobs.is_writable):  # fmt: skip
+        made = batches.adopt(identity.owner(), store.jobs, job)
+        store.jobs.write(replace(job, twin=made.id))
+        st.switch_page(SCORE.page, query_params={"job": made.id})
 
 
 def _delete(store: AuditStore, job: Job) -> None:

@@ -1,5 +1,6 @@
 """Labels that scores contradict, the most doubtful first, and the scores that this needs."""
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Final
 
@@ -14,18 +15,23 @@ from app.screens.shared import model
 from app.screens.shared.jobs import when
 from app.screens.shared.pager import page_of, pager
 from app.screens.shared.parts import download, empty, section, show_problem
+from app.screens.shared.ways import to_review
 from app.state import identity, widgets
 from core.audit.browse import AuditView, csv_bytes
 from core.audit.folder import Skip
 from core.audit.scores import batch_scores
 from core.audit.store import AuditStore
-from core.errors import NodelensError
-from core.jobs import Job
+from core.errors import NodelensError, SourceError
+from core.jobs import Job, as_files
+from core.patches import ImageU8, PatchSource, UnreadablePatch
 from core.settings import Settings
+from core.tables import id_key
 from core.wording import score_text
 
 _A_PAGE: Final = 30
+_MOST_READ: Final = 500
 _UPLOADER: Final = "audit-scores"
+_MADE: Final = "audit-doubtful-batch"
 
 
 def labels_panel(store: AuditStore, job: Job, view: AuditView, settings: Settings) -> None:
@@ -40,31 +46,94 @@ def labels_panel(store: AuditStore, job: Job, view: AuditView, settings: Setting
         ask_for_scores(store, job, view, settings)
     else:
         if len(candidates):
-            _candidates(store, job, view, candidates)
+            _candidates(store, job, view, candidates, settings)
         else:
             empty(words.NO_DOUBTFUL)
         with st.expander("Other scores"):
             ask_for_scores(store, job, view, settings)
 
 
-def _candidates(store: AuditStore, job: Job, view: AuditView, candidates: pd.DataFrame) -> None:
+def _candidates(
+    store: AuditStore, job: Job, view: AuditView, candidates: pd.DataFrame, settings: Settings
+) -> None:
     section("Labels worth a second look", f"{len(candidates):,}, the most doubtful first")
     own = bool(candidates["out_of_fold"].iloc[0])
     st.caption(words.DOUBTFUL + ("" if own else words.IN_SAMPLE))
-    page = page_of(len(candidates), _A_PAGE, key="labels-page")
-    source = source_or_none(store, job)
-    cards = []
-    for row in candidates.iloc[page.part].to_dict("records"):
-        why = f"score {score_text(float(row['prob_tumour']))}"
-        cards.append(TileCard((tile(view, source, int(row["row"]), why=why),)))
-    tiles(cards, key="audit-doubtful", side=192)
+    chosen = candidates.head(_MOST_READ)
     with st.container(horizontal=True, vertical_alignment="center"):
-        pager(page)
+        read = st.button(
+            words.REVIEW_THESE if len(chosen) == len(candidates)
+            else words.REVIEW_FIRST.format(most=len(chosen)),
+            icon=":material/rate_review:", type="primary", key="audit-doubtful-review",
+            disabled=not store.jobs.is_writable, help=words.REVIEW_HELP,
+        )  # fmt: skip
         download(
             "This list as CSV",
             partial(_csv, view, candidates),
             f"doubtful-labels-{job.name}.csv",
             "audit-doubtful-csv",
+        )
+    source = source_or_none(store, job)
+    if read and source is not None:
+        try:
+            _review(job, view, source, chosen, settings)
+        except NodelensError as error:
+            show_problem(error)
+    page = page_of(len(candidates), _A_PAGE, key="labels-page")
+    cards = []
+    for row in candidates.iloc[page.part].to_dict("records"):
+        why = f"score {score_text(float(row['prob_tumour']))}"
+        cards.append(TileCard((tile(view, source, int(row["row"]), why=why),)))
+    tiles(cards, key="audit-doubtful", side=192)
+    pager(page)
+
+
+def _review(
+    job: Job, view: AuditView, source: PatchSource, candidates: pd.DataFrame, settings: Settings
+) -> None:
+    """Go to a review of doubtful patches: of a scored batch that has them with these labels.
+
+    Where there is none, they become one.
+    """
+    batches = resources.job_store(settings)
+    known = view.patches.iloc[candidates["row"].to_numpy()]
+    wanted = list(zip(known["sha256"], candidates["label"], strict=True))
+    for batch in batches.jobs(identity.owner()):
+        if resources.progress(batches, batch).state != "done":
+            continue
+        rows = enumerate(resources.rows(batches, batch))
+        there = {(row.sha256, row.label): at for at, row in rows if row.prob_tumour is not None}
+        if there.keys() >= set(wanted):
+            to_review([there[each] for each in wanted], batch.id)
+        if batch.id == widgets.chosen(f"{_MADE}-{view.key}"):
+            to_review((), batch.id)
+    classifier = model.classifier_or_problem(settings)
+    if classifier is None:
+        return
+    with st.spinner(words.SCORING_DOUBTFUL):
+        name = f"{job.name}, {len(wanted)} doubtful labels"
+        files = as_files(_labelled(source, known, candidates["label"]))
+        made = batches.add_upload(identity.owner(), name, files)
+        batches.start(made, classifier)
+        batches.wait(made, timeout_s=120)
+    widgets.choose(f"{_MADE}-{view.key}", made.id)
+    to_review((), made.id)
+
+
+def _labelled(
+    source: PatchSource, known: pd.DataFrame, labels: "pd.Series[int]"
+) -> Iterator[tuple[str, ImageU8, str, str]]:
+    """Yield each patch as it was checked, with its label and slide."""
+    for (row, patch), label in zip(known.iterrows(), labels, strict=True):
+        found = source.read(int(str(row)))
+        if isinstance(found, UnreadablePatch) or found.sha256 != patch["sha256"]:
+            raise SourceError(words.CHANGED.format(file=patch["path"]))
+        slide = patch["slide"]
+        yield (
+            id_key(str(patch["path"])),
+            found.image_rgb_u8,
+            str(label),
+            str(slide) if isinstance(slide, str) else "",
         )
 
 
@@ -98,10 +167,16 @@ def ask_for_scores(store: AuditStore, job: Job, view: AuditView, settings: Setti
         st.rerun()
 
 
-def score_now(store: AuditStore, job: Job, settings: Settings, key: str) -> None:
+def score_now(
+    store: AuditStore,
+    job: Job,
+    settings: Settings,
+    key: str,
+    label: str = "Score with the current model",
+) -> None:
     """Draw the button that has the current model score the patches."""
     if st.button(
-        "Score with the current model",
+        label,
         icon=":material/play_arrow:",
         type="primary",
         key=f"audit-score-{key}",

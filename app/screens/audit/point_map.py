@@ -31,7 +31,7 @@ def map_panel(store: AuditStore, job: Job, view: AuditView, settings: Settings) 
     """Draw the scatter; a box or a lasso chooses patches."""
     if view.scores is None or view.scores["x"].isna().all():
         with st.container(horizontal=True, vertical_alignment="center"):
-            score_now(store, job, settings, "map")
+            score_now(store, job, settings, "map", words.DRAW_MAP)
             st.caption(words.NO_FEATURES)
         return
     colour = st.selectbox("Colour by", _COLOURS, key="audit-map-colour", persist_state="session")

@@ -115,7 +115,11 @@ SCORE_NOW: Final = (
     "scoring a batch."
 )
 NO_SCORED_BATCH: Final = "None of your scored batches contains these patches."
-NO_FEATURES: Final = "Draws a map on which patches that look alike to the network lie together."
+DRAW_MAP: Final = "Draw the map"
+NO_FEATURES: Final = (
+    "Patches that look alike to the network lie together. The network reads every patch once more, "
+    "because a batch keeps only its scores."
+)
 NO_DATA_SET: Final = (
     "No data set yet.",
     "Choose one above, or open the drawn samples to see what this page shows.",
@@ -142,6 +146,14 @@ NO_DOUBTFUL: Final = "The scores contradict no label."
 DOUBTFUL: Final = (
     "The scores contradict these labels. Either may be wrong; only a reader can decide."
 )
+REVIEW_THESE: Final = "Review these"
+REVIEW_FIRST: Final = "Review the first {most:,}"
+REVIEW_HELP: Final = (
+    "Read these patches one by one. Your verdicts become a CSV of corrected labels, which can be "
+    "added here."
+)
+SCORING_DOUBTFUL: Final = "Preparing the patches for the review …"
+CHANGED: Final = "{file} is gone or has changed since it was checked. Check the data set again."
 IN_SAMPLE: Final = (
     " These scores may come from a model that was trained on these patches. If so, most wrong "
     "labels stay hidden."

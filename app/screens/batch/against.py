@@ -11,7 +11,8 @@ from app.screens.batch.browser import browser
 from app.screens.batch.scored import BatchRows
 from app.screens.shared.pager import page_of, pager
 from app.screens.shared.parts import empty, plain, roc_chart, section, table, with_small
-from app.screens.shared.sources import add_labels
+from app.screens.shared.sources import add_labels, refused_tables
+from app.screens.shared.ways import try_threshold
 from core.scoring import LabelCheck, ScoreRow
 from core.thresholds.scores import too_perfect
 from core.wording import call_of, call_text, interval_text, number, percent, percent_interval
@@ -37,20 +38,24 @@ def against_labels(batch: BatchRows, positions: Sequence[int]) -> list[int]:
     check = resources.label_check(store, job)
     if check is None:
         empty(*words.NO_LABELS)
+        refused_tables(store, job)
         add_labels(store, job)
         return list(positions)
     numbers, curve = st.columns([1.2, 1], gap="small")
     with numbers:
         _rates(check)
     with curve:
-        roc_chart(
+        tried = roc_chart(
             check.roc,
             sensitivity=check.rates["sensitivity"].value,
             specificity=check.rates["specificity"].value,
             named="threshold of the batch",
             key=f"roc-{job.id}",
             alt="ROC curve of the batch, with its threshold",
+            clicked=True,
         )
+    if tried is not None:
+        try_threshold(tried, "batch", job.id)
     _calls(check)
     st.caption(_said(check, batch.rows))
     for caution in _cautions(batch, check):

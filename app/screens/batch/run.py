@@ -56,7 +56,8 @@ def before_start(store: JobStore, job: Job, opened: Callable[[], Classifier | No
     entries = resources.source(store, job).entries
     known = store.labels(job).placed(entry.path for entry in entries)
     input_report(report, sum(bool(known.of(entry.id, entry.path)) for entry in entries))
-    refused_tables(store, job)
+    if refused_tables(store, job):
+        st.caption(words.LABELS_LATER)
     _first_pictures(store, job, report)
     if report.contradictions:
         show_problem(NodelensError(" ".join((*report.contradictions, words.CONTRADICTORY))))

@@ -11,7 +11,7 @@ from app import resources
 from app.screens.batch import words
 from app.screens.shared.parts import download as download_button
 from app.screens.shared.pdf import pdf_button
-from app.screens.shared.ways import REVIEW, start_review
+from app.screens.shared.ways import to_review
 from app.state import address
 from core.errors import RunError
 from core.jobs import Download, Job, JobProgress, JobStore, download, rows_csv, why_no_submission
@@ -65,13 +65,6 @@ def _step(label: str, icon: str, possible: bool, meaning: str) -> bool:
         disabled=not possible,
         help=meaning if possible else words.FINISH_FIRST,
     )
-
-
-def to_review(positions: Sequence[int]) -> None:
-    """Go to a new review of this batch, of some of its patches only unless there are none."""
-    address.pick(positions)
-    start_review()
-    st.switch_page(REVIEW.page)
 
 
 def _downloads(

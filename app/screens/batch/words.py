@@ -106,6 +106,10 @@ NO_LABELS: Final = (
     "Add a CSV with the columns id (the file name) and label (1 or tumour, 0 or normal). "
     "A column slide makes the intervals valid. A labels.csv beside the patches is read too.",
 )
+LABELS_LATER: Final = (
+    "The patches can be scored without it. Then add the table under “Against labels”, where its "
+    "columns can be chosen."
+)
 LABELLED: Final = "{labelled:,} of {scored:,} scored patches have a label."
 BY_PATCHES: Final = (
     "Intervals treat patches as independent: too narrow if several come from one slide."

@@ -23,6 +23,7 @@ from app.screens.shared.parts import (
     table,
 )
 from app.screens.shared.sources import try_samples
+from app.screens.shared.ways import try_threshold
 from app.state import address
 from core.bundle import Card, OperatingPoint, metric_name
 from core.bundle.card import TrainingDomain
@@ -152,7 +153,7 @@ class ByTheCard:
                     ("Computed by", _engine_words(engine)),
                     (
                         "Trained on",
-                        f"{training.name}: {training.patches:,} patches, "
+                        f"{training.title}: {training.patches:,} patches, "
                         f"{training.positives:,} with tumour in the centre",
                     ),
                     ("Licence of the weights", card.licence),
@@ -182,7 +183,7 @@ def how_validated(folder: Path, card: Card, point: OperatingPoint) -> None:
     share = percent(data.positives / data.patches) if data.patches else NOTHING
     held_out = not set(data.slides_sha256) & set(card.training.slides_sha256)
     unseen = "; none of these patches was used for training" if held_out else ""
-    section("Validation", f"on {data.name}{unseen}")
+    section("Validation", f"on {data.title}{unseen}")
     numbers, curve = st.columns([1.6, 1], gap="large")
     with numbers:
         stat_strip(
@@ -246,8 +247,17 @@ def _roc(folder: Path, card: Card, point: OperatingPoint) -> None:
     curve, patches = roc_curve(counts).thinned(300), counts.positives + counts.negatives
     confusion = counts.confusion(point.threshold)
     rates = {name: confusion.value(name) for name in ("sensitivity", "specificity")}
-    roc_chart(curve, **rates, named="current threshold", key="overview-roc", alt=words.ROC_ALT)
+    tried = roc_chart(
+        curve,
+        **rates,
+        named="current threshold",
+        key="overview-roc",
+        alt=words.ROC_ALT,
+        clicked=True,
+    )
     st.caption(words.ROC.format(patches=patches, **rates))
+    if tried is not None:
+        try_threshold(tried, "part")
 
 
 def what_it_is_not_for(card: Card) -> None:

@@ -40,7 +40,8 @@ ALL_MEASURES: Final = "All measures, and how their intervals were calculated"
 ROC_ALT: Final = "ROC curve of the validation scores with the threshold marked"
 ROC: Final = (
     "ROC curve of the {patches:,} validation scores. The diamond marks the current threshold: "
-    "sensitivity {sensitivity:.3f}, specificity {specificity:.3f} on these patches."
+    "sensitivity {sensitivity:.3f}, specificity {specificity:.3f} on these patches. Click the "
+    "curve to try another threshold."
 )
 SURROUNDINGS: Final = (
     "**This model relies on the tissue around the centre.** When each centre is put into "

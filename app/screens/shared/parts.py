@@ -207,14 +207,27 @@ def chart(figure: go.Figure, key: str, alt: str, **more: Any) -> None:  # noqa: 
 
 
 def roc_chart(
-    curve: Curve, *, sensitivity: float, specificity: float, named: str, key: str, alt: str
-) -> None:
-    """Draw a ROC curve with one threshold on it."""
+    curve: Curve,
+    *,
+    sensitivity: float,
+    specificity: float,
+    named: str,
+    key: str,
+    alt: str,
+    clicked: bool = False,
+) -> float | None:
+    """Draw a ROC curve with one threshold on it; return the threshold of a click on it, if any."""
     figure = charts.roc(
         curve,
         point=(1 - specificity, sensitivity),
         colours=charts.palette(dark=widgets.is_dark()),
         named=named,
         height_px=_ROC_PX,
+        clicked=clicked,
     )
-    chart(figure, key, alt)
+    if not clicked:
+        chart(figure, key, alt)
+        return None
+    chart(figure, key, alt, on_select="rerun", selection_mode="points")
+    cells = [point["customdata"][-1] for point in widgets.points(key) if "customdata" in point]
+    return float(cells[0]) if cells else None

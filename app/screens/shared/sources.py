@@ -8,7 +8,9 @@ from typing import Final, Literal
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from app import resources
 from app.screens.shared import words
+from app.screens.shared.columns import Called, chosen_columns
 from app.screens.shared.folder import ChosenFile, chosen_files, pack_folders
 from app.screens.shared.parts import plain, show_problem
 from app.state import address, identity, widgets
@@ -18,6 +20,7 @@ from core.patches import PATCH_SUFFIXES
 from core.settings import SAMPLES_TABLE, Settings
 
 SAMPLES_NAME: Final = "Drawn samples (not tissue)"
+_TOLD: Final = ("id", "label", "slide", "split")
 TakeJob = Callable[[Job], None]
 """Takes a job that was just made of what someone brought."""
 
@@ -160,13 +163,30 @@ def path_on_server(settings: Settings, caption: str, button: str, *, key: str) -
         return text.strip() or None if pressed else None
 
 
-def labels_field(name: str, keep: Callable[[str, bytes], None]) -> None:
-    """Draw the field for a CSV of labels; its name and bytes are kept at once."""
+def labels_field(
+    name: str,
+    keep: Callable[[str, bytes, Called], None],
+    about_patches: Sequence[str] = ("label",),
+) -> None:
+    """Draw the field for a CSV of labels; kept at once, or when its columns have been chosen.
+
+    Args:
+        name: Of the widgets.
+        keep: Takes the file's name, its bytes and what its columns are to be called.
+        about_patches: Columns of which one is needed.
+    """
     file = st.file_uploader(words.ADD_LABELS, type="csv", key=widgets.fresh_key(name))
     if file is None:
         return
+    data, needed = file.getvalue(), (("id",), about_patches)
     try:
-        keep(file.name, file.getvalue())
+        there = resources.csv_columns(file.name, data)
+        called, drawn = chosen_columns(name, there, _TOLD, needed, words.LABEL_COLUMNS)
+        if drawn:
+            pressed = st.button(words.USE_COLUMNS, disabled=called is None, key=f"{name}-columns")
+        if called is None or (drawn and not pressed):
+            return
+        keep(file.name, data, called)
     except NodelensError as error:
         show_problem(error)
         return
@@ -174,10 +194,12 @@ def labels_field(name: str, keep: Callable[[str, bytes], None]) -> None:
     st.rerun()
 
 
-def refused_tables(store: JobFolder, job: Job) -> None:
-    """Say why tables among the upload were not taken as labels."""
-    for reason in store.refused_tables(job):
+def refused_tables(store: JobFolder, job: Job) -> bool:
+    """Say why tables among the upload were not taken as labels, and return whether any was not."""
+    reasons = store.refused_tables(job)
+    for reason in reasons:
         st.warning(plain(words.NOT_TAKEN.format(reason=reason)), icon=":material/label_off:")
+    return bool(reasons)
 
 
 def add_labels(store: JobFolder, job: Job) -> None:

@@ -48,6 +48,20 @@ BAD_NAME: Final = "Enter a name with visible characters."
 LOOKING: Final = "Checking the input … {done:,} read"
 STOPPING_LOOK: Final = "Stopping …"
 ADD_LABELS: Final = "Labels, CSV"
+COLUMNS: Final = {
+    "id": "File name or ID",
+    "label": "Label",
+    "score": "Score",
+    "slide": "Slide",
+    "split": "Split",
+}
+OPTIONAL: Final = " (optional)"
+NO_COLUMN: Final = "none"
+COLUMN_TWICE: Final = "One column is chosen twice. Choose another one, or “none”."
+LABEL_COLUMNS: Final = (
+    "The columns of this table have other names. Say which column contains what, then use them."
+)
+USE_COLUMNS: Final = "Use these columns"
 NOT_TAKEN: Final = "Not used as labels: {reason}"
 USED_HERE: Final = "the model is used here at {version}, threshold {threshold:.4f}"
 NOT_USED_HERE: Final = "the model is not to be used here"

@@ -10,8 +10,9 @@ import streamlit as st
 
 from app import resources
 from app.screens.shared.parts import download, facts
+from app.screens.shared.ways import to_review
 from app.screens.slides import words
-from app.state import address, identity, widgets
+from app.state import identity
 from core.errors import NodelensError
 from core.jobs import Job
 from core.patches import ImageU8
@@ -109,11 +110,7 @@ def _to_review(store: SlideStore, job: Job, classifier: Classifier, which: str, 
         )
         batches.start(batch, classifier)
         batches.wait(batch, timeout_s=120)
-    address.job.look_at(batch.id)
-    address.pick(())
-    address.case.look_at(None)
-    widgets.forget("new-batch")
-    st.switch_page("views/review.py")
+    to_review((), batch.id)
 
 
 def _downloads(store: SlideStore, job: Job) -> None:

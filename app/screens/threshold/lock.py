@@ -15,7 +15,7 @@ from app.screens.shared.who import require_lead
 from app.screens.shared.words import NAME_NEEDED
 from app.screens.threshold import numbers, words
 from app.screens.threshold.scene import Scene
-from app.screens.threshold.sources import csv_study, kept_csv
+from app.screens.threshold.sources import csv_study, kept_csv, known_to_model
 from app.state import identity, tuning, widgets
 from core.bundle import SHIPPED, same_model
 from core.errors import NodelensError
@@ -288,8 +288,10 @@ def _opened(scene: Scene, file: widgets.KeptFile) -> None:
     except NodelensError as error:
         show_problem(error)
         return
-    for sentence in study.scores.shared_with(scene.study.scores):
-        st.warning(f"{sentence} {words.NOT_VALID}", icon=":material/warning:")
+    shared = study.scores.shared_with(scene.study.scores)
+    known = (shared,) if shared else known_to_model(study.scores, scene.classifier.bundle)
+    if known:
+        st.warning(plain(" ".join((*known, words.NOT_VALID))), icon=":material/warning:")
     head = Markup(
         '<div class="nl-standing nl-locked"><span class="nl-badge">🔒 locked {}</span><p>Test set '
         "at {:.4f}; the area under its ROC curve is {:.3f}.</p></div>"

@@ -1,6 +1,6 @@
 """Where the scores of the threshold page come from, and what is assumed of their use."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -9,30 +9,29 @@ import streamlit as st
 from markupsafe import Markup
 
 from app import resources
+from app.screens.shared.columns import chosen_columns
 from app.screens.shared.parts import plain, show_problem
 from app.screens.threshold import numbers, words
 from app.state import identity, tuning, widgets
+from core.bundle import Bundle
 from core.errors import NodelensError
 from core.review import Record, unfinished_blind_reading
 from core.review.outcomes import is_finished
 from core.scoring import Classifier
 from core.settings import Settings
 from core.thresholds import (
-    COLUMNS,
     Assumptions,
     BadRowsError,
     HowToRead,
+    ScoreSet,
     Source,
     ThresholdStudy,
-    guessed_columns,
 )
 from core.thresholds.scores import seen_before
 
 _HASH_DIGITS: Final = 16
 _LISTED: Final = 12
-_NEEDED: Final = ("label", "score")
-_AS_THEY_ARE: Final = frozenset({"prob_tumour", "wsi"})
-"""Names besides those of `COLUMNS` that a table of scores is read with."""
+_WANTED: Final = ("label", "score", "id", "slide")
 
 
 def choose_source(classifier: Classifier, settings: Settings) -> str:
@@ -127,14 +126,19 @@ def _study(chosen: str, classifier: Classifier, settings: Settings) -> Threshold
 
 def _say_what_they_are(study: ThresholdStudy, classifier: Classifier) -> None:
     """Say which patches the numbers are of, and what should be settled before they are used."""
-    scores, bundle = study.scores, classifier.bundle
-    said = scores.doubts
-    if scores.source not in {Source.BUNDLE, Source.RUN}:
-        shipped = resources.bundle_study(bundle.folder, bundle.card).scores
-        ids = scores.ids.tolist() if scores.named else []
-        said += seen_before(ids, scores.slides, shipped, bundle.card)
+    scores = study.scores
+    said = scores.doubts + known_to_model(scores, classifier.bundle)
     doubts = numbers.JOIN(Markup("<p>⚠ {}</p>").format(doubt) for doubt in said)
     st.html(Markup('{}<div class="nl-doubts">{}</div>').format(numbers.measured_on(scores), doubts))
+
+
+def known_to_model(scores: ScoreSet, bundle: Bundle) -> tuple[str, ...]:
+    """Say which patches the model was trained or its threshold chosen on; nothing of its own."""
+    if scores.source in {Source.BUNDLE, Source.RUN}:
+        return ()
+    shipped = resources.bundle_study(bundle.folder, bundle.card).scores
+    ids = scores.ids.tolist() if scores.named else []
+    return seen_before(ids, scores.slides, shipped, bundle.card)
 
 
 def _run(settings: Settings) -> ThresholdStudy | None:
@@ -181,12 +185,14 @@ def csv_study(key: str, file: widgets.KeptFile) -> ThresholdStudy | None:
     Raises:
         NodelensError: It cannot be used at all.
     """
-    columns = _columns(key, resources.csv_columns(file.name, file.data))
-    if columns is None:
+    there = resources.csv_columns(file.name, file.data)
+    called, _ = chosen_columns(key, there, _WANTED, (("label",), ("score",)))
+    if called is None:
         st.info(words.CHOOSE_COLUMNS, icon=":material/view_column:")
         return None
     good = f"{key}-good-{hash(file.data)}"
     try:
+        columns = tuple((ours, theirs) for theirs, ours in called.items())
         how = HowToRead(columns, good_rows=bool(widgets.chosen(good)))
         return resources.csv_study(file.name, file.data, how)
     except BadRowsError as error:
@@ -200,29 +206,6 @@ def csv_study(key: str, file: widgets.KeptFile) -> ThresholdStudy | None:
                 args=(good, True),
             )
         return None
-
-
-def _columns(key: str, there: Sequence[str]) -> tuple[tuple[str, str], ...] | None:
-    """What the columns are called that have other names, chosen where need be; None till then."""
-    chosen: dict[str, str | None] = guessed_columns(there)
-    usual = {role for role, name in chosen.items() if name in {role, *_AS_THEY_ARE}}
-    odd = [role for role in COLUMNS if role not in usual and (chosen[role] or role in _NEEDED)]
-    if odd:
-        for role, place in zip(COLUMNS, st.columns(len(COLUMNS)), strict=True):
-            options = [None, *there]
-            with place:
-                chosen[role] = st.selectbox(
-                    words.COLUMNS[role],
-                    options,
-                    index=options.index(chosen[role]),
-                    format_func=lambda name: name or words.NO_COLUMN,
-                    key=f"{key}-{role} in {there}",  # a table of other columns is guessed anew
-                )
-    if not all(chosen[role] for role in _NEEDED):
-        return None
-    return tuple(
-        (role, name) for role, name in chosen.items() if name and name not in {role, *_AS_THEY_ARE}
-    )
 
 
 def kept_csv(

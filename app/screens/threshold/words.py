@@ -26,17 +26,10 @@ CSV_FORMAT: Final = (
     "columns with other names can be chosen. The results of a batch can be used as they are if "
     "its patches have labels. The file stays in memory for this session and is never stored."
 )
-COLUMNS: Final = {
-    "label": "Label",
-    "score": "Score",
-    "id": "Patch (optional)",
-    "slide": "Slide (optional)",
-}
 CHOOSE_COLUMNS: Final = (
     "What does each column of this table contain? Label and score are needed. Labels without "
     "scores belong to a batch: add them there, in “Against labels”."
 )
-NO_COLUMN: Final = "none"
 GOOD_ROWS: Final = "Use the {good:,} good rows"
 CSV_WANTED: Final = (
     "This setting was made on a file that is not stored here (its SHA-256 begins with {digest}). "

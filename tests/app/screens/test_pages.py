@@ -351,6 +351,30 @@ def test_a_batch_with_labels_is_set_against_them(
     assert not page.warning
 
 
+def test_labels_whose_columns_have_other_names_are_added_once_the_columns_are_chosen(
+    open_page: OpenPage, store: JobStore, done: Job
+) -> None:
+    rows = [row for row in store.rows(done) if row.prob_tumour is not None]
+    table = "Datei;Target\n" + "".join(f"{row.path};{n % 2}\n" for n, row in enumerate(rows))
+    page = open_page("batch", job=done)
+    page.segmented_control(key=f"view-{done.id}-0").select("Against labels").run()
+    page.file_uploader(key=f"labels-{done.id}-0").upload("de.csv", table.encode(), "text/csv").run()
+    chosen = [box for box in page.selectbox if box.key and " in [" in box.key]
+    assert [(box.label, box.value) for box in chosen[:2]] == [
+        ("File name or ID", None),
+        ("Label", "target"),
+    ]
+    assert chosen[0].options == ["none", "Datei", "Target"]
+    assert page.button(key=f"labels-{done.id}-columns").disabled
+    chosen[0].set_value("datei").run()
+    page.button(key=f"labels-{done.id}-columns").click().run()
+    assert not page.exception
+    assert any("6 of 6 scored patches" in caption.value for caption in page.caption)
+    assert [row.label for row in store.rows(done) if row.prob_tumour is not None] == [
+        n % 2 for n in range(6)
+    ]
+
+
 def test_a_batch_of_patches_that_the_model_knows_is_said_to_be(
     open_page: OpenPage, store: JobStore, roots: Path, toy_classifier: Classifier
 ) -> None:

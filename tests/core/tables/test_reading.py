@@ -13,6 +13,7 @@ from core.errors import SourceError
 from core.files import no_formula, unguarded
 from core.tables import (
     KnownById,
+    guessed_columns,
     id_key,
     known_by_id,
     parse_label,
@@ -325,3 +326,24 @@ def test_a_table_that_would_fill_the_memory_is_refused_however_well_it_is_packed
     assert len(rows(b"id,label,score\n" + b"a,1,0.5\n" * 10)["id"]) == 10
     with pytest.raises(SourceError, match="first line of 200,000 characters"):
         parse_table("t", b"a," * 100_000)
+
+
+def test_the_names_that_scripts_use_are_guessed_and_others_are_not() -> None:
+    wanted = ("label", "score", "id", "slide")
+    assert guessed_columns(["file", "y", "prob", "wsi"], wanted) == {
+        "label": "y",
+        "score": "prob",
+        "id": "file",
+        "slide": "wsi",
+    }
+    assert guessed_columns(["befund", "wert"], wanted)["label"] is None
+    assert guessed_columns(["y", "label"], wanted)["label"] == "label"
+
+
+def test_columns_are_named_as_the_file_spells_them_and_read_in_any_capitals() -> None:
+    table = parse_table("t.csv", b"Datei,Befund\na,1\n", called={"befund": "label"})
+    assert table.spellings() == ["Datei", "Befund"]
+    assert table.rows.to_dict("list") == {"datei": ["a"], "label": ["1"]}
+    with pytest.raises(SourceError, match=r"the columns 'Datei', 'Befund'; expected also 'id'"):
+        table.require("id")
+    assert parse_table("t.csv", table.to_csv()).rows.to_dict("list") == table.rows.to_dict("list")

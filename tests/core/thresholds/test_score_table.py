@@ -11,7 +11,6 @@ from core.thresholds import (
     BadRowsError,
     HowToRead,
     ThresholdStudy,
-    guessed_columns,
     read_scores_csv,
 )
 
@@ -87,17 +86,6 @@ def test_every_dialect_gives_scikit_learns_numbers_to_the_last_bit(dialect: str)
     assert study.average_precision == pytest.approx(
         average_precision_score(LABELS, SCORES), abs=1e-15
     )
-
-
-def test_the_names_that_scripts_use_are_guessed_and_others_are_not() -> None:
-    assert guessed_columns(["file", "y", "prob", "wsi"]) == {
-        "label": "y",
-        "score": "prob",
-        "id": "file",
-        "slide": "wsi",
-    }
-    assert guessed_columns(["befund", "wert"])["label"] is None
-    assert guessed_columns(["y", "label"])["label"] == "label"
 
 
 def test_a_chosen_column_stands_in_for_one_that_has_the_name_already() -> None:

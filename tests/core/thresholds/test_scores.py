@@ -90,3 +90,12 @@ def test_a_run_folder_gives_its_validation_scores(tmp_path: Path) -> None:
     assert run_scores(tmp_path).source is Source.RUN
     with pytest.raises(SourceError, match="holds no validation_scores"):
         run_scores(tmp_path / "none")
+
+
+def test_what_two_sets_share_is_said_once() -> None:
+    mine = read_scores_csv("a.csv", b"id,slide,label,score\na,s1,0,0.1\nb,s2,1,0.3\n")
+    test = read_scores_csv("b.csv", b"id,slide,label,score\na,s1,0,0.1\nc,s3,1,0.3\n")
+    assert mine.shared_with(test) == "1 patch and 1 slide (s1) are in both sets."
+    assert mine.shared_with(mine) == "2 patches and 2 slides (s1, s2) are in both sets."
+    other = read_scores_csv("c.csv", b"id,slide,label,score\nd,s4,0,0.1\ne,s5,1,0.3\n")
+    assert mine.shared_with(other) == ""

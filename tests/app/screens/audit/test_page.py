@@ -13,7 +13,8 @@ from core.audit import FLAGS, MEASURES, QualityLimits, open_audit
 from core.audit.browse import AuditView
 from core.audit.columns import measure_text
 from core.audit.store import AuditStore
-from core.jobs import Job
+from core.jobs import Job, JobStore
+from core.scoring import Classifier
 from tests.app.conftest import TOKEN, html
 from tests.audited_toys import audited, write_data_set
 
@@ -192,6 +193,65 @@ def test_nobody_else_sees_an_audit(look_at: Callable[..., AppTest]) -> None:
     page = look_at(token="o" * 43)
     assert "not in your workspace" in page.info[0].value
     assert "set" not in [button.label for button in page.button]
+
+
+@pytest.fixture
+def doubtful(audits: AuditStore, roots: Path) -> tuple[Job, list[int]]:
+    """An audit whose scores contradict two labels and that of a copy, and the labels of these."""
+    write_data_set(roots / "set")
+    job = audits.jobs.add_server_path(TOKEN, "set", (roots / "set").resolve())
+    audits.start(job)
+    audits.wait(job, timeout_s=120)
+    patches = open_audit(audits.folder(job).path).patches
+    given = patches.dropna(subset=["label"]).iloc[:12]
+    wrong = given.index[[2, 5]]
+    score = [
+        (1 - label if row in wrong else label) * 0.9 + 0.05 for row, label in given["label"].items()
+    ]
+    lines = (f"{one},{value}" for one, value in zip(given["id"], score, strict=True))
+    table = "\n".join(["id,prob_tumour", *lines])
+    audits.keep_scores_in(job, "s.csv", table.encode(), out_of_fold=False)
+    audits.start(job)
+    audits.wait(job, timeout_s=120)
+    return job, [*(int(given["label"][row]) for row in wrong), 0]
+
+
+@pytest.mark.parametrize("scored", [True, False])
+def test_doubtful_labels_go_to_a_review_of_the_scored_batch_or_of_one_made_of_them(
+    open_page: OpenPage,
+    doubtful: tuple[Job, list[int]],
+    store: JobStore,
+    toy_classifier: Classifier,
+    scored: bool,
+) -> None:
+    job, labels = doubtful
+    if scored:
+        batch = store.add_server_path(TOKEN, "scored", Path(str(job.server_path)))
+        store.start(batch, toy_classifier)
+        store.wait(batch, timeout_s=60)
+    page = open_page("audit", reader="Dr A", query={"audit": job.id, "part": "Doubtful labels"})
+    page.button(key="audit-doubtful-review").click().run()
+    assert not page.exception
+    assert page.button(key="start-case").label.startswith("Start reading 3")
+    (chosen, *_) = store.jobs(TOKEN)
+    assert chosen.name == ("scored" if scored else "set, 3 doubtful labels")
+    assert page.selectbox(key="new-batch").value == chosen
+    if not scored:
+        assert sorted(str(row.label) for row in store.rows(chosen)) == sorted(map(str, labels))
+
+
+def test_a_data_set_is_scored_without_another_upload_and_its_batch_is_found_again(
+    look_at: Callable[..., AppTest], store: JobStore
+) -> None:
+    page = look_at()
+    page.button(key="audit-to-batch").click().run()
+    assert not page.exception
+    (batch,) = store.jobs(TOKEN)
+    assert batch.name in html(page)
+    assert any("Start scoring" in button.label for button in page.button)
+    page = look_at()
+    assert page.button(key="audit-grid_view").label == "To the batch"
+    assert store.jobs(TOKEN) == [batch]
 
 
 def test_a_path_outside_the_roots_is_refused(

@@ -108,3 +108,29 @@ def test_a_threshold_is_dragged_clicked_chosen_locked_and_shared(address: str) -
         page.go_back()
         page.wait_for_url(f"{address}/")
         page.wait_for_selector(".nl-steps")
+
+
+def test_a_click_on_the_curve_of_the_overview_tries_that_threshold(address: str) -> None:
+    with browser() as opened:
+        page = opened.new_page(viewport={"width": 1366, "height": 768})
+        page.set_default_timeout(120_000)
+        page.goto(address)
+        page.get_by_text("passed", exact=True).wait_for()
+        page.locator(".js-plotly-plot").scroll_into_view_if_needed()
+        page.locator('[data-test-script-state="notRunning"]').wait_for()
+        x, y, threshold = page.evaluate(
+            """() => {
+              const figure = document.querySelector(".js-plotly-plot");
+              const { xaxis, yaxis } = figure._fullLayout;
+              const curve = figure._fullData.find((one) => one.name === "curve");
+              const at = Math.floor(curve.x.length / 2);
+              const { left, top } = figure.querySelector(".nsewdrag").getBoundingClientRect();
+              return [left + xaxis.d2p(curve.x[at]), top + yaxis.d2p(curve.y[at]),
+                      curve.customdata[at][0]];
+            }"""
+        )
+        page.mouse.move(x - 3, y)
+        page.mouse.click(x, y)
+        marks = page.locator(".st-key-nl-figure-roc svg.nl-marks")
+        marks.wait_for(state="attached")
+        assert float(marks.get_attribute("data-threshold") or "nan") == pytest.approx(threshold)
