@@ -30,6 +30,7 @@ from core.files import Below
 
 PROJECT: Final = Path(__file__).resolve().parents[1]
 SHIPPED_MODEL: Final = PROJECT / "assets" / "model"
+SHIPPED_GRAPHS: Final = PROJECT / "assets" / "graphs"
 SAMPLES_TABLE: Final = PROJECT / "assets" / "samples" / "samples.csv"
 """Drawn patches: they show no tissue and come from no patient."""
 

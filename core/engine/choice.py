@@ -77,22 +77,22 @@ def _has_cuda() -> bool:
 def _openvino(bundle: Bundle, precision: Precision, graphs: Path) -> Engine:
     if find_spec("openvino") is None:
         raise ImportError("OpenVINO is not installed.")
-    from core.engine.graphs import converted_graph, forget_graph  # noqa: PLC0415
+    from core.engine.graphs import converted_graph, forget_graph, shipped_graph  # noqa: PLC0415
     from core.engine.openvino_cpu import OpenVinoEngine  # noqa: PLC0415
 
-    def opened() -> OpenVinoEngine:
+    def opened(graph: Path) -> OpenVinoEngine:
         return OpenVinoEngine(
-            converted_graph(bundle, graphs),
+            graph,
             precision=precision,
             crop_px=bundle.card.preprocessing.crop_px,
             pytorch=lambda: _pytorch(bundle),
         )
 
     try:
-        return opened()
+        return opened(shipped_graph(bundle) or converted_graph(bundle, graphs))
     except RunError:
         forget_graph(bundle, graphs)  # damaged on disk; the next attempt makes it anew
-        return opened()
+        return opened(converted_graph(bundle, graphs))
 
 
 def _pytorch(bundle: Bundle) -> "TorchEngine":

@@ -1,4 +1,8 @@
-"""Converted networks, made once for each set of weights and kept in the installation's data."""
+"""Converted networks, made once for each set of weights and kept in the installation's data.
+
+The shipped model's comes with the program, so that a first start neither converts nor loads
+PyTorch. No other bundle brings its own: OpenVINO's reader is not made for files of strangers.
+"""
 
 import os
 import shutil
@@ -12,7 +16,7 @@ from typing import Final
 from core.bundle.bundle import Bundle
 from core.errors import RunError
 from core.files import key_of
-from core.settings import PROJECT
+from core.settings import PROJECT, SHIPPED_GRAPHS
 
 _GRAPH_FORMAT: Final = 3
 """Of what a graph takes and gives; another number makes every graph anew."""
@@ -22,6 +26,15 @@ _REFUSED_FILE: Final = "not_convertible.txt"
 _LONGEST_S: Final = 600
 NOT_WRITTEN: Final = 74
 """The converter's exit status for a disk that is full or read-only (sysexits' EX_IOERR)."""
+
+
+def shipped_graph(bundle: Bundle) -> Path | None:
+    """Return a bundle's converted network that came with the program, None if none did.
+
+    It is made by `converted_graph(bundle, SHIPPED_GRAPHS)` when the model or OpenVINO changes.
+    """
+    place = SHIPPED_GRAPHS / graph_key(bundle)
+    return place / _GRAPH_FILE if _is_whole(place) else None
 
 
 def converted_graph(bundle: Bundle, folder: Path) -> Path:
@@ -38,7 +51,7 @@ def converted_graph(bundle: Bundle, folder: Path) -> Path:
     refused = place / _REFUSED_FILE
     if refused.is_file():
         raise RunError(refused.read_text("utf-8"))
-    if all((place / part).is_file() for part in _PARTS):
+    if _is_whole(place):
         return place / _GRAPH_FILE
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".converting-", dir=folder) as temporary:
@@ -72,6 +85,10 @@ def graph_key(bundle: Bundle) -> str:
     )
 
 
+def _is_whole(place: Path) -> bool:
+    return all((place / part).is_file() for part in _PARTS)
+
+
 def _put(made: Path, place: Path) -> None:
     for part in made.iterdir():
         with part.open("rb") as file:
@@ -79,9 +96,7 @@ def _put(made: Path, place: Path) -> None:
     try:
         made.rename(place)
     except OSError:  # another process was faster, or half a graph lies there
-        if not (place / _REFUSED_FILE).exists() and not all(
-            (place / part).is_file() for part in _PARTS
-        ):
+        if not (place / _REFUSED_FILE).exists() and not _is_whole(place):
             shutil.rmtree(place, ignore_errors=True)
             made.rename(place)
 

@@ -11,7 +11,7 @@ import pytest
 
 from core.bundle import Architecture, Bundle, Preprocessing, read_bundle
 from core.engine import EngineKind, Precision, TorchEngine, open_engine
-from core.engine.graphs import converted_graph, graph_key
+from core.engine.graphs import converted_graph, graph_key, shipped_graph
 from core.engine.openvino_cpu import OpenVinoEngine
 from core.errors import RunError
 from core.scoring import Classifier, open_classifier
@@ -53,16 +53,13 @@ def test_several_batches_under_way_keep_their_logits(engine: OpenVinoEngine) -> 
         np.testing.assert_array_equal(logits.result(), engine.logits(batch))
 
 
-def test_the_shipped_model_makes_the_same_calls_as_pytorch_and_fast_stays_near(
-    engines_folder: Path,
-) -> None:
+def test_the_shipped_model_makes_the_same_calls_as_pytorch_and_fast_stays_near() -> None:
     exact = open_classifier(SHIPPED_MODEL, device="cpu")
     fast = open_classifier(SHIPPED_MODEL, device="cpu", precision=Precision.FAST)
     images = exact.bundle.golden_images
     reference = exact.bundle.golden_logits
     assert np.abs(exact.engine.logits(images) - reference).max() < 1e-4
     assert np.abs(fast.engine.logits(images) - reference).max() < 0.4
-    assert any(engines_folder.iterdir())
     evidence = exact.engine.details(images).evidence
     assert evidence is not None
     head = exact.engine.pytorch().served.head
@@ -89,11 +86,30 @@ assert "torch" not in sys.modules
 """
 
 
-def test_maps_of_a_fast_engine_are_the_exact_ones_beside_its_own_scores_without_pytorch(
-    engines_folder: Path,
-) -> None:
-    converted_graph(read_bundle(SHIPPED_MODEL), engines_folder)
+def test_maps_of_a_fast_engine_are_the_exact_ones_beside_its_own_scores_without_pytorch() -> None:
     subprocess.run([sys.executable, "-c", _MAPS_OF_FAST], check=True, cwd=PROJECT)
+
+
+def test_the_shipped_model_comes_with_the_graph_that_its_conversion_gives(tmp_path: Path) -> None:
+    bundle = read_bundle(SHIPPED_MODEL)
+    assert shipped_graph(bundle), "converted_graph(bundle, SHIPPED_GRAPHS) makes it; remove the old"
+    shipped = open_engine(bundle, device="cpu", kind=EngineKind.OPENVINO, graphs=tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+    converted = OpenVinoEngine(converted_graph(bundle, tmp_path), pytorch=shipped.pytorch)
+    images = bundle.golden_images
+    np.testing.assert_allclose(shipped.logits(images), converted.logits(images), atol=1e-5)
+
+
+def test_a_shipped_graph_that_is_damaged_is_made_anew_elsewhere(
+    toy_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = read_bundle(toy_bundle)
+    shipped, graphs = tmp_path / "shipped", tmp_path / "graphs"
+    converted_graph(bundle, shipped).write_text("<net", "utf-8")
+    monkeypatch.setattr("core.engine.graphs.SHIPPED_GRAPHS", shipped)
+    assert shipped_graph(bundle)
+    assert isinstance(open_engine(bundle, device="cpu", graphs=graphs), OpenVinoEngine)
+    assert [place.name for place in graphs.iterdir()] == [graph_key(bundle)]
 
 
 def test_a_damaged_graph_is_made_anew(toy_bundle: Path, tmp_path: Path) -> None:
