@@ -138,7 +138,7 @@ def backup(folder: Path, *, jobs: bool = False) -> int:
     from core.backup import back_up
 
     copied = back_up(settings(), folder, jobs=jobs)
-    sys.stdout.write(f"{', '.join(copied) or 'Nothing was there to copy'}: {folder}\n")
+    sys.stdout.write(f"{', '.join(copied) or 'Nothing to copy'}: {folder}\n")
     return 0
 
 
@@ -164,8 +164,8 @@ def regions(options: Annotated[RegionsOptions, Flat]) -> int:
 PROGRAM: Final = Program(
     "python -m core",
     "Score 96 × 96 lymph-node patches for tumour in the centre 32 × 32. Research software, not a "
-    "medical device. Exit status: 0 done, 1 something could not be scored or was found, 2 wrong "
-    "usage, 70 a fault of the program or the machine.",
+    "medical device. Exit status: 0 done, 1 something could not be scored or a fault was found, 2 "
+    "wrong usage, 70 an error of the program or the machine.",
     (score, merge, regions, export, card, verify, explain, report, audit, doctor, backup),
     stopped="Stopped. `score`, `regions` and `audit` continue with --resume.",
 )

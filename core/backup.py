@@ -29,7 +29,7 @@ def back_up(settings: Settings, target: Path, *, jobs: bool = False) -> list[str
         RunError: The target exists, or there is nothing to copy.
     """
     if target.exists():
-        raise RunError(f"{target} exists already. Name a new folder for each backup.")
+        raise RunError(f"{target} already exists. Name a new folder for each backup.")
     if not settings.data_dir.is_dir():
         raise RunError(f"There is no data folder {settings.data_dir}. Check NODELENS_DATA_DIR.")
     target.mkdir(parents=True, mode=0o700)

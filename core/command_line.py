@@ -184,7 +184,7 @@ def run_program(program: Program, arguments: Sequence[str] | None) -> int:
     name = program.name
     try:
         if "" in given[1:]:  # which would name the folder one is in
-            raise RunError("Found an empty argument. Is a variable of the shell not set?")
+            raise RunError("Found an empty argument. Is a shell variable not set?")
         app = _app(program, given[0] if given else "")
         status = app(given or ["--help"], exit_on_error=False, print_error=False)
         return int(status or 0) if given else WRONG_USAGE
@@ -209,7 +209,7 @@ def run_program(program: Program, arguments: Sequence[str] | None) -> int:
         return WRONG_USAGE if is_file else UNEXPECTED
     except Exception:  # noqa: BLE001 - the last frame: whatever it is must not look like status 1
         traceback.print_exc()
-        say(f"{name}: this is a fault of the program. Report it with the lines above.")
+        say(f"{name}: this is an error of the program. Report it with the lines above.")
         return UNEXPECTED
 
 

@@ -58,7 +58,7 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield from _thresholds(settings)
     yield from _torn(settings)
     if settings.leads:
-        said = "they are leads only where a login vouches for the name."
+        said = "they are leads only if a login confirms the name."
         yield Check("leads", Grade.WARNING, f"{len(settings.leads)} named; {said}")
     for root in settings.server_roots:
         readable = os.access(root, os.R_OK | os.X_OK)
@@ -103,7 +103,7 @@ def _reader() -> tuple[Grade, str]:
         same = bool((read_image(out.getvalue()).image_rgb_u8 == image).all())
     except NodelensError as error:
         return Grade.BROKEN, str(error)
-    said = "Foreign images are read in a process of their own."
+    said = "Foreign images are read in a separate process."
     return Grade.FINE if same else Grade.BROKEN, said
 
 
@@ -112,10 +112,10 @@ def _data_folder(settings: Settings) -> Iterator[Check]:
     if not folder.is_dir():
         above = next((one for one in (folder, *folder.parents) if one.exists()), folder)
         if above.is_dir() and os.access(above, os.W_OK | os.X_OK):
-            found = f"{folder} is not there; the app will make it."
+            found = f"{folder} does not exist yet; the app will create it."
             yield Check("data folder", Grade.WARNING, found)
         else:
-            found = f"{folder} cannot be made: {above} is no folder that may be written."
+            found = f"{folder} cannot be created: {above} is not a writable folder."
             yield Check("data folder", Grade.BROKEN, found)
         return
     for one in (folder, *sorted(folder.iterdir() if os.access(folder, os.R_OK) else ())):
@@ -147,7 +147,7 @@ def _record(settings: Settings) -> tuple[Grade, str]:
         if not path.is_file():
             last = AnchorFile(anchors).last()
             if last is None:
-                return Grade.FINE, "None has been begun."
+                return Grade.FINE, "None yet."
             ReviewStore(path, anchors=AnchorFile(anchors))
         noted = read_anchors(anchors) if anchors.is_file() else None
         verdict = verify_store(path, noted=noted)
@@ -157,7 +157,7 @@ def _record(settings: Settings) -> tuple[Grade, str]:
         return Grade.BROKEN, "Changed: run `python -m core verify`."
     if verdict.remarks:
         return Grade.WARNING, " ".join(verdict.remarks)
-    return Grade.FINE, "Its chain of hashes is unbroken."
+    return Grade.FINE, "The chain of hashes is unbroken."
 
 
 def _thresholds(settings: Settings) -> Iterator[Check]:
@@ -169,7 +169,7 @@ def _thresholds(settings: Settings) -> Iterator[Check]:
     for fault in faults:
         yield Check("locked thresholds", Grade.BROKEN, fault)
     if not faults:
-        yield Check("locked thresholds", Grade.FINE, "All are as they were locked.")
+        yield Check("locked thresholds", Grade.FINE, "All unchanged since they were locked.")
 
 
 def _torn(settings: Settings) -> Iterator[Check]:
@@ -182,7 +182,9 @@ def _torn(settings: Settings) -> Iterator[Check]:
     for folder in (settings.jobs_dir, settings.audits_dir, settings.slides_dir):
         if lost := JobFolder(folder).unreadable():
             found = f"{counted(len(lost), 'job')} of {folder} cannot be read ({lost[0]})."
-            what = "Nobody sees them; they go when they expire, or delete their folders."
+            what = (
+                "No one can see them. They are deleted when they expire; or delete their folders."
+            )
             yield Check("jobs", Grade.WARNING, f"{found} {what}")
 
 

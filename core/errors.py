@@ -77,13 +77,13 @@ class DiskError(NodelensError, OSError):
 
 _RUST_ERROR: Final = re.compile(r"\(os error (\d+)\)")
 _WHY: Final = {
-    errno.ENOENT: "it is not there",
+    errno.ENOENT: "it does not exist",
     errno.EACCES: "this user has no permission",
     errno.EPERM: "this user has no permission",
     errno.ENOSPC: "the disk is full",
     getattr(errno, "EDQUOT", 122): "this user's share of the disk is full",
-    errno.EFBIG: "no file may be so large here",
-    errno.EROFS: "the disk may only be read",
+    errno.EFBIG: "the file is too large for this disk",
+    errno.EROFS: "the disk is read-only",
     errno.EIO: "the disk has a fault",
     errno.EISDIR: "it is a folder",
     errno.ENOTDIR: "a folder in its path is a file",
@@ -129,9 +129,9 @@ def what_differs(was: "DataclassInstance", now: "DataclassInstance") -> str:
     )
 
 
-def in_a_line(error: object, most: int = 160) -> str:
+def in_a_line(error: object) -> str:
     """Return what an error of a library says, in one line; its kind where it says nothing."""
-    return " ".join(str(error).split())[:most] or type(error).__name__
+    return " ".join(str(error).split())[:160] or type(error).__name__
 
 
 class ReviewError(NodelensError, ValueError):

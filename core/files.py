@@ -56,8 +56,8 @@ def told_of_disk(path: Path) -> Iterator[None]:
         if system_number(error) not in _OF_DISK:
             raise
         raise DiskError(
-            f"{path.name} could not be written: {why(error)}. What is there stays as it was; check "
-            "the free space and the permissions of its folder, then try again."
+            f"{path.name} could not be written: {why(error)}. The existing content is unchanged. "
+            "Check the free space and the permissions of its folder, then try again."
         ) from None
 
 

@@ -63,7 +63,7 @@ def begin(environment: Mapping[str, str]) -> None:
     """
     form = environment.get("NODELENS_LOG", "")
     if form not in {"", "text", "json"}:
-        raise SettingsError(f"NODELENS_LOG is {form!r}; expected text or json, or nothing.")
+        raise SettingsError(f"NODELENS_LOG is {form!r}; expected text, json or nothing.")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json() if form == "json" else _Text())
     _LOGGER.handlers[:] = [handler]

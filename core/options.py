@@ -37,17 +37,17 @@ class ScoreOptions:
         source: Folder, .zip, PCam .h5, .csv with a column 'path', or one image.
         out: FILE.csv or FILE.parquet.
         model: Model bundle (default: NODELENS_MODEL, else the shipped one).
-        tta: d4: mean logit over the eight orientations; d4-near: only where that can change the
-            call, within the band around the threshold that the model's card gives.
+        tta: d4: mean logit over eight orientations; d4-near: only within the card's band around the
+            threshold, where it can change the call.
         operating_point: A locked operating point (default: the model's shipped one).
         device: Where to compute (default: NODELENS_DEVICE, else a GPU where PyTorch finds one).
-        precision: fast: 16-bit arithmetic where the device has it (default: NODELENS_PRECISION,
-            else exact); the card says what it changed on the validation patches.
+        precision: fast: 16-bit arithmetic if the device has it; the card says what it changed on
+            the validation patches (default: NODELENS_PRECISION, else exact).
         engine: Default: OpenVINO on the processor, else PyTorch.
-        batch_size: Inputs per pass (default: what suits the engine, or that of the resumed run).
-        shard: i/n: score the i-th of n equal parts only; `merge` joins them.
-        cluster: Score on the Ray cluster at this address; "auto" is the one that this machine is
-            part of, "local" this machine. All its machines must see source and model.
+        batch_size: Inputs per pass (default: chosen for the engine, or that of the resumed run).
+        shard: i/n: score only the i-th of n equal parts; `merge` joins them.
+        cluster: Score on the Ray cluster at this address; "auto": the cluster of this machine,
+            "local": this machine alone. All machines must see source and model.
         resume: Continue an interrupted run.
         kaggle: Also write a Kaggle submission to this file.
         sample_submission: Check the submission's ids against this file.
@@ -111,17 +111,17 @@ class ExplainOptions:
         source: Folder, .zip, PCam .h5, .csv with a column 'path', or one image.
         out: Folder for the pictures.
         csv: The table (default: explanations.csv in the folder).
-        method: Default: grad-cam; cam is exact where the network ends in a mean and a linear layer;
-            replacement measures instead of estimating, at 57 passes a patch.
+        method: Default: grad-cam. cam is exact if the network ends in a mean and a linear layer;
+            replacement measures instead of estimating, at 57 passes per patch.
         layer: Name of a layer (default: the last map).
-        target: What positive values speak for.
+        target: What positive values are evidence for.
         model: Model bundle (default: NODELENS_MODEL, else the shipped one).
         device: Where to compute (default: NODELENS_DEVICE, else a GPU where PyTorch finds one).
-        donors: Patches without tumour whose tissue the centre test puts in, best of the same
-            laboratory (default: the drawn samples).
-        quick: Maps only and untested: no centre test, no eight orientations, no random twins.
+        donors: Patches without tumour, as replacement tissue for the centre test; best from the
+            same laboratory (default: the drawn samples).
+        quick: Maps only, untested: no centre test, no eight orientations, no randomised maps.
         overlays: Write the table only.
-        zoom: Whole factor, 1 to 32.
+        zoom: Enlargement, 1 to 32.
         smooth: Show the cells of the map as they are.
         shared_scale: Draw all maps on one scale, so that they can be compared.
         batch_size: Inputs per pass.
@@ -153,8 +153,8 @@ class AuditOptions:
         source: Folder (Kaggle, PCam or plain), .zip, PCam .h5, or .csv.
         out: Folder for the results.
         resume: Continue an interrupted audit.
-        scores: File of scores of these patches (from `score`), to find labels worth a second look.
-        out_of_fold: No score is of a model that was trained on its patch.
+        scores: Scores of these patches, from `score`, to find labels worth a second look.
+        out_of_fold: No score comes from a model that was trained on that patch.
     """
 
     source: Path
@@ -171,9 +171,9 @@ class VerifyOptions:
 
     Attributes:
         path: Review store, or exported log ending in .jsonl.
-        anchor: An end of the chain that was noted earlier, as N:HASH.
-        anchors: File of noted anchors; without it review_anchors.txt beside the store, if there is
-            one.
+        anchor: End of the chain noted earlier, as N:HASH.
+        anchors: File of noted anchors (default: review_anchors.txt beside the store, if there is
+            one).
     """
 
     path: Path
@@ -190,7 +190,7 @@ class ReportOptions:
         case: Id of the case, as in the page's address.
         out: PDF to write.
         data: The app's data folder (default: NODELENS_DATA_DIR, else the user's own).
-        until: Leave out what came after event number N.
+        until: Leave out everything after event number N.
         pseudonymised: Hide names, files and slides.
     """
 
@@ -209,10 +209,10 @@ class RegionsOptions:
     Attributes:
         source: Slide (SVS, NDPI, MRXS, SCN, BIF, Philips, DICOM, TIFF, PNG, JPEG), or a folder of
             slides.
-        out: Folder to write into; with a folder of slides it gets one folder for each.
-        um_per_px: Micrometres per full-resolution pixel, where the file does not say or is wrong.
-        all_cells: Score every cell of tissue, not coarse to fine.
-        shard: i/n: of a folder, every n-th slide from the i-th on, for n machines side by side.
+        out: Folder to write into; for a folder of slides, one folder per slide.
+        um_per_px: Micrometres per full-resolution pixel, if the file does not state it or is wrong.
+        all_cells: Score every cell of tissue instead of coarse to fine.
+        shard: i/n: of a folder, every n-th slide starting with the i-th, for n parallel machines.
         operating_point: A locked operating point (default: the model's shipped one).
         model: Model bundle (default: NODELENS_MODEL, else the shipped one).
         device: Where to compute (default: NODELENS_DEVICE, else a GPU where PyTorch finds one).

@@ -159,8 +159,8 @@ class Settings:
         if total > self.max_upload_bytes:
             raise SourceError(
                 f"The upload has {total / _MIB:,.0f} MiB; at most "
-                f"{self.max_upload_bytes // _MIB:,} MiB are taken. Split it, or ask the "
-                "operator to put the patches on the server."
+                f"{self.max_upload_bytes // _MIB:,} MiB are allowed. Split it, or ask the operator "
+                "to put the patches on the server."
             )
 
 

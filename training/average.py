@@ -98,9 +98,9 @@ def _require_alike(first: FinishedRun, other: FinishedRun) -> None:
     same_split = (one.train, one.val) == (two.train, two.val)
     if what := one.unlike(two) or ("" if same_split else "split"):
         raise RunError(
-            f"{other.folder.root.name} has another {what} than {first.folder.root.name}; the mean "
-            "of their weights is no network. Average runs of one network on one split, or use "
-            "`ensemble`, which averages scores."
+            f"{other.folder.root.name} and {first.folder.root.name} differ in their {what}; the "
+            "mean of their weights is not a working network. Average runs of one network on one "
+            "split, or use `ensemble`, which averages scores."
         )
 
 
@@ -108,7 +108,7 @@ def _validation_rows(member: FinishedRun, pack: Pack) -> IntArray:
     """Return the rows of the patches that validated a run."""
     if pack.pixels_sha256 != member.recorded.config.pixels_sha256:
         raise RunError(
-            f"{pack.source} is not what {member.folder.root.name} was trained on: its pixels "
+            f"{pack.source} is not the data {member.folder.root.name} was trained on: the pixels "
             "differ. Check --data."
         )
     row_of = {patch: row for row, patch in enumerate(pack.table.ids.tolist())}

@@ -113,9 +113,8 @@ def _require_same_fold(fit: FitOptions, before: RunFolder) -> None:
     seen = set(table.ids[split.val].tolist()) - unseen
     if len(seen) > config.unreadable:  # what could not be read has trained nothing
         raise RunError(
-            f"{len(seen):,} patches of {fit.out.name} are none of those that {before.root} was "
-            "validated on, so it may have trained on them. Name a cross-validation of the same "
-            "data, folds and seed."
+            f"{before.root} was not validated on {len(seen):,} patches of {fit.out.name}, so it "
+            "may have trained on them. Name a cross-validation of the same data, folds and seed."
         )
 
 
@@ -130,8 +129,8 @@ def _require_fresh_or_crossval(root: Path) -> None:
     ]
     if strange:
         raise RunError(
-            f"{root} holds something else than a cross-validation ({sorted(strange)[0]}). "
-            "Name a new folder."
+            f"{root} is not a cross-validation: it contains {sorted(strange)[0]}. Name a new "
+            "folder."
         )
 
 

@@ -87,7 +87,7 @@ def write_teacher_scores(options: DistillOptions, table: Path) -> None:
     if scores.empty:
         raise RunError(
             f"{options.teacher} has no score for any patch of {options.fit.data.name}. Name a "
-            "teacher of these patches."
+            "teacher for these patches."
         )
     if (again := scores["id"].duplicated()).any():
         raise RunError(
@@ -96,8 +96,8 @@ def write_teacher_scores(options: DistillOptions, table: Path) -> None:
         )
     if surer:
         say(
-            "Note: where the teacher trained on these very patches, its scores are surer than "
-            "they would be on new ones. Out-of-fold scores (`crossval`) teach better."
+            "Note: if the teacher was trained on these patches, its scores are more extreme than "
+            "on new ones. Out-of-fold scores (`crossval`) teach better."
         )
     write_table(table, scores)
 

@@ -43,12 +43,11 @@ def next_step(folder: Path) -> str:
     if any(folder.glob("camelyonpatch_*.h5")):
         return f"Next: python -m training fit --data {folder} --out RUN"
     return (
-        "The competition publishes no table of slides, so patches cannot be kept apart by slide. "
-        f"With {folder / 'patch_id_wsi.csv'} (id,wsi) from elsewhere: python -m training fit "
-        f"--data {folder} --out RUN\n"
-        "Without it, only a random split is possible, whose scores are too good (0.99 where new "
-        f"slides give 0.84 to 0.92): python -m training fit --data {folder} --out RUN "
-        "--random-split"
+        "The competition publishes no table of slides, so patches cannot be split by slide. With "
+        f"{folder / 'patch_id_wsi.csv'} (id,wsi) from elsewhere: python -m training fit --data "
+        f"{folder} --out RUN\nWithout it, only a random split is possible, whose scores are too "
+        f"good (0.99 where new slides give 0.84 to 0.92): python -m training fit --data {folder} "
+        "--out RUN --random-split"
     )
 
 
@@ -88,7 +87,7 @@ def _fetch_kaggle(root: Path) -> Path:
     if labels != KAGGLE_LABELS or patches != labels:
         raise RunError(
             f"Found {labels:,} labels and {patches:,} training patches; the competition has "
-            f"{KAGGLE_LABELS:,} of both. Delete {archive.name} and fetch again."
+            f"{KAGGLE_LABELS:,} of each. Delete {archive.name} and fetch again."
         )
     _record(root, [archive, root / "train_labels.csv"], f"Kaggle competition {COMPETITION}")
     return root
@@ -98,8 +97,8 @@ def _download_from_kaggle(root: Path) -> None:
     client = shutil.which("kaggle")
     if client is None:
         raise RunError(
-            "Found no Kaggle client. `pip install kaggle`, put your token where its guide says, "
-            f"accept the rules of {COMPETITION} on its page, and fetch again; or download the "
+            "Found no Kaggle client. `pip install kaggle`, set up your token as its guide says, "
+            f"accept the rules of {COMPETITION} on its page and fetch again. Or download the "
             f"archive there and put it into {root}."
         )
     command = [client, "competitions", "download", "-c", COMPETITION, "-p", str(root)]

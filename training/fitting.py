@@ -79,7 +79,7 @@ def require_own_folder(folder: RunFolder) -> None:
         RunError: It holds something else.
     """
     if folder.root.is_dir() and any(path != folder.pack for path in folder.root.iterdir()):
-        raise RunError(f"{folder.root} is not empty and holds no run. Name a new folder.")
+        raise RunError(f"{folder.root} is not empty and contains no run. Name a new folder.")
 
 
 def _fit(options: FitOptions, team: Team, should_stop: Callable[[], bool]) -> RunFolder:
@@ -116,7 +116,7 @@ def _fit(options: FitOptions, team: Team, should_stop: Callable[[], bool]) -> Ru
     now = sitting(device, precision, team.size)
     say_what_is_run(config, f"{now['device']}, {precision}, {now['threads']} threads")
     if folder.outcome.is_file():
-        say(f"This run has finished already; {folder.outcome} says how.")
+        say(f"This run has already finished; see {folder.outcome}.")
         return folder
     values = recorded.values if recorded else config.values()
     digest = values_digest(values)
@@ -134,7 +134,7 @@ def _fit(options: FitOptions, team: Team, should_stop: Callable[[], bool]) -> Ru
     )
     if folder.checkpoint.is_file():
         restore_checkpoint(folder.checkpoint, state, config_digest=digest)
-        say(f"Going on at epoch {state.epoch + 1}, step {state.step}.")
+        say(f"Resuming at epoch {state.epoch + 1}, step {state.step}.")
     run = Run(
         config=config,
         digest=digest,
@@ -214,13 +214,13 @@ def _noting_start(split: Split, table: PatchTable, initial: InitialWeights) -> S
     slides = set(table.slides[split.val].tolist()) - {""}
     if seen := known_slides(slides, initial.slides_sha256):
         notes.append(
-            f"{len(seen)} of {len(slides)} validation slides are among those that the initial "
-            "weights were pre-trained on, without labels; the scores may be too good."
+            f"{len(seen)} of {len(slides)} validation slides were used to pre-train the initial "
+            "weights, without labels; the scores may be too good."
         )
     if initial.has_seen_pcam:
         notes.append(
             "The initial weights were trained on PCam or CAMELYON, so they may have seen these "
-            "very slides; the scores may be too good."
+            "slides; the scores may be too good."
         )
     return replace(split, warnings=(*split.warnings, *notes))
 
@@ -236,7 +236,7 @@ def _start(options: FitOptions, recorded: RunConfig | None) -> tuple[nn.Module, 
 def _finish(folder: RunFolder, config: RunConfig, state: TrainingState) -> None:
     best = state.best
     if best is None:
-        raise RunError("The run ended without an epoch. Set schedule.epochs to 1 or more.")
+        raise RunError("The run ended before its first epoch. Set schedule.epochs to 1 or more.")
     planned = config.recipe.schedule.epochs
     write_json(
         folder.outcome,
@@ -286,6 +286,6 @@ def say_what_is_run(config: RunConfig, device: str) -> None:
         say(f"Note: {warning}")
     if config.recipe.schedule.freezes and config.initial.at_chance:
         say(
-            "Warning: the recipe freezes layers, and they start at random and stay so. The result "
-            "says nothing about the recipe; name trained weights with --init."
+            "Warning: the recipe freezes layers that start from random weights. The result says "
+            "nothing about the recipe; name trained weights with --init."
         )

@@ -100,14 +100,14 @@ def _feasible(options: CurveOptions) -> list[int | None]:
     too_large = [size for size in sizes if size is not None and size > available]
     if too_large:
         say(
-            f"Note: {available:,} patches can train, so the sizes "
+            f"Note: only {available:,} patches can train, so the sizes "
             f"{', '.join(f'{size:,}' for size in too_large)} are left out."
         )
     feasible = [size for size in sizes if size not in too_large]
     if not feasible:
         raise RunError(
             f"Found --sizes {options.sizes} and {available:,} patches that can train; expected a "
-            "size that there is. Add all."
+            "size within that number. Add all."
         )
     return feasible
 
@@ -115,7 +115,7 @@ def _feasible(options: CurveOptions) -> list[int | None]:
 def _point(folder: RunFolder) -> CurvePoint:
     recorded = read_config(folder)
     if recorded is None:  # pragma: no cover - the run was just finished
-        raise RunError(f"{folder.root} holds no run.")
+        raise RunError(f"{folder.root} contains no run.")
     config = recorded.config
     epochs = len(pd.read_csv(folder.metrics))
     judged = measure_performance(run_scores(folder.root).evidence, ())

@@ -58,7 +58,8 @@ class Fold:
     def __post_init__(self) -> None:
         if self.of < 2 or not 0 <= self.number < self.of:
             raise RunError(
-                f"Found fold {self.number + 1} of {self.of}; expected two or more, and one of them."
+                f"Found fold {self.number + 1} of {self.of}; expected 2 or more folds, and one of "
+                "them."
             )
 
 
@@ -84,12 +85,12 @@ class RunOptions(MachineOptions):
     Attributes:
         recipe: How to train.
         init: Initial weights: a .safetensors file in timm's naming, imagenet (from timm's hub),
-            hf-hub:OWNER/NAME (safetensors of a timm network) or none (from chance); default: the
+            hf-hub:OWNER/NAME (safetensors of a timm network) or none (random); default: the
             recipe's.
         accept_licence: Take weights from a hub whose licence is not permissive.
-        seed: Of order, augmentation, dropout, random weights and split.
-        checkpoint_minutes: A kill costs at most this much.
-        checkpoint_steps: Likewise, in steps.
+        seed: Random seed for order, augmentation, dropout, initial weights and split.
+        checkpoint_minutes: Minutes between checkpoints, at most: what a kill can cost.
+        checkpoint_steps: Steps between checkpoints, at most.
         deterministic: Fail rather than run an operation that is not repeatable on this device;
             slower on a GPU.
         tensorboard: Write no TensorBoard event files.
@@ -116,15 +117,15 @@ class FitOptions(RunOptions):
     """What `fit`, and every run of a command that trains with labels, is asked to do.
 
     Attributes:
-        data: Kaggle's layout (train/, train_labels.csv; patch_id_wsi.csv and split.csv where
-            given), PCam's .h5 files, or a .csv with the columns path and label, and slide and
-            split where known.
-        out: Folder for what is trained; what stopped there goes on.
-        random_split: Split without regard to slides; validation scores are then too good.
-        all_slides: Train on every patch that is not declared as test, for all epochs of the
-            recipe; nothing validates. `export --calibrate-from` takes a cross-validation for it.
-        val_share: Share of the patches of known slide that validates where no split is given.
-        train_patches: Train on this many patches only; fewer are a part of what more would be.
+        data: Kaggle's layout (train/, train_labels.csv; optionally patch_id_wsi.csv and split.csv),
+            PCam's .h5 files, or a .csv with the columns path and label, optionally slide and split.
+        out: Folder for the results; a run that stopped there resumes.
+        random_split: Split regardless of slides; validation scores are then too good.
+        all_slides: Train on every patch not declared as test, for all epochs of the recipe, without
+            validation. For its card, name a cross-validation with `export --calibrate-from`.
+        val_share: Share of the patches of known slide to validate on if no split is given.
+        train_patches: Train on only this many patches; a smaller set is always part of a larger
+            one.
         teacher_scores: CSV or Parquet with `id` and `prob_tumour` of the training patches, which
             the recipe's distillation follows.
         fold: Part of a cross-validation that validates; None means one split.
@@ -155,7 +156,7 @@ class FitOptions(RunOptions):
         if self.all_slides and (self.random_split or self.fold or self.train_patches):
             raise RunError(
                 "Found --all-slides beside --random-split, --train-patches or folds; expected it "
-                "alone, because no patch is left to validate. Leave one out."
+                "alone, because no patch is left to validate on. Leave one out."
             )
         if self.all_slides and self.recipe.schedule.shape == "plateau":
             raise RunError(
@@ -171,14 +172,14 @@ class CrossvalOptions:
 
     Attributes:
         fit: How each fold is trained; `out` is the folder that holds the folds.
-        folds: How many, 2 or more.
-        fold: Train this one only, from 1, so that several machines can share the folds; once all
-            are there, the same command without it gathers them.
-        teach_unknown: Give patches of unknown slide folds at random too, so that each has a score
-            for `distill` (OUT/teaching.csv); they are judged by nobody.
+        folds: Number of folds, 2 or more.
+        fold: Train only this fold (from 1), so that several machines can share the work. Then run
+            the command without it to gather the folds.
+        teach_unknown: Also put patches of unknown slide into random folds, so that each has a score
+            for `distill` (OUT/teaching.csv). They are never used to judge.
         go_on: A finished cross-validation in the same folds: each fold starts from its model there.
-        follow: With --from: share of the loss that follows what that model says of each training
-            patch, as the mean over its eight orientations; 0 follows the labels alone.
+        follow: With --from: share of the loss that follows that model's mean score over eight
+            orientations of each training patch; 0 follows the labels alone.
     """
 
     fit: Annotated[FitOptions, Flat]
@@ -205,10 +206,10 @@ class SearchOptions:
             they vary.
         vary: A recipe field with LOW..HIGH, LOW..HIGH:log or A,B,C, such as
             schedule.learning_rate=1e-4..1e-2:log or batch_size=32,64; may be given again.
-        sampler: tpe learns from the trials before, grid tries every combination of choices.
-        trials: How many (default: 20; with grid: all combinations).
-        folds: Judge each trial by the pooled out-of-fold AUROC of this many folds, which trains as
-            many runs (default: one split).
+        sampler: tpe learns from earlier trials; grid tries every combination.
+        trials: Number of trials (default: 20; with grid: all combinations).
+        folds: Judge each trial by the pooled out-of-fold AUROC of this many folds, each a run of
+            its own (default: one split).
     """
 
     fit: Annotated[FitOptions, Flat]
@@ -224,7 +225,7 @@ class CurveOptions:
 
     Attributes:
         fit: How each point is trained; `out` is the folder that holds the runs.
-        sizes: Numbers of training patches, with commas between them; all means all.
+        sizes: Numbers of training patches, separated by commas; "all" for all of them.
     """
 
     fit: Annotated[FitOptions, Flat]
@@ -239,10 +240,10 @@ class DistillOptions:
         fit: How the student is trained.
         teacher: A cross-validation (its out-of-fold scores), a table of scores (id, label,
             prob_tumour), a bundle, a run or an ensemble.
-        teacher_tta: Of a model that teaches; d4: mean logit over the eight orientations. A run of
-            `fit --all-slides` teaches without a temperature: nothing validated it.
+        teacher_tta: How a teacher model scores; d4: mean logit over eight orientations. A run of
+            `fit --all-slides` has no temperature, because nothing validated it.
         weight: Share of the loss that follows the teacher, 0..1 (default: the recipe's, or 0.5).
-        temperature: Both logits are divided by it (default: the recipe's).
+        temperature: Divides both logits (default: the recipe's).
     """
 
     fit: Annotated[FitOptions, Flat]
@@ -257,14 +258,14 @@ class Plan:
     """The stages of a course; steps are of one batch for each network.
 
     Attributes:
-        trunk_steps: At 96 px.
-        branch_steps: Of each branch, at the recipe's size.
-        branches: Networks that each student follows.
-        student_steps: Of each student, at most.
-        students: For each student its share of transplants; they are averaged.
+        trunk_steps: Steps of the trunk, at 96 px.
+        branch_steps: Steps of each branch, at the recipe's size.
+        branches: Number of networks that each student follows.
+        student_steps: Steps of each student, at most.
+        students: Share of transplants of each student; the students are averaged.
         small: Input sizes of further students, which follow the best.
-        small_steps: Of each small student.
-        seconds: Time of the whole course; the students' steps are cut to fit.
+        small_steps: Steps of each small student.
+        seconds: Time limit of the whole course in seconds; the students' steps are cut to fit.
     """
 
     trunk_steps: Whole = 1400
@@ -281,7 +282,7 @@ class Plan:
         if min(*counts, self.small_steps, len(self.students)) < 1:
             raise RunError("Found steps, branches or students of 0; expected 1 or more.")
         if not all(0 <= share < 1 for share in self.students):
-            raise RunError("Found a share of transplants beyond 0 to 1. Correct --students.")
+            raise RunError("Found a share of transplants outside 0 to 1. Correct --students.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -293,7 +294,7 @@ class CourseOptions(MachineOptions):
         out: New folder for folds, refit and scores.
         recipe: Of the students; trunk and branches take its variation, transplants and batches.
         init: As for `fit`.
-        seed: Of folds, order and variation.
+        seed: Random seed for folds, order and variation.
         plan: How many steps of what.
     """
 
@@ -336,7 +337,7 @@ class MeasureOptions:
     Attributes:
         model: A bundle; its card is rewritten.
         data: Labelled patches that it was not trained on.
-        split: Which part of them (default: what the data declare as validation, else all).
+        split: Part of the data (default: what the data declare as validation, else all).
         crossval: Cross-validation of the same recipe, for a model that was trained on every patch:
             its folds' models are judged, each on the slides that it did not see.
         device: Where to compute.
@@ -357,12 +358,12 @@ class DomainOptions:
     Attributes:
         model: A bundle; its card is rewritten and `domain.safetensors` added.
         data: The patches that it was trained and validated on, with their splits.
-        patches: At most so many training patches, drawn at random; of a model that was trained on
-            every patch, so many besides those of its folds.
-        share: Of the validation patches that the limit leaves outside.
-        layers: Of the network (default: what timm lists at a quarter, an eighth and a sixteenth
-            of the input's side).
-        seed: Of the draw.
+        patches: Most training patches to use, drawn at random; for a model trained on every patch,
+            that many besides those of its folds.
+        share: Share of the validation patches beyond the limit.
+        layers: Layers of the network (default: those that timm lists at a quarter, an eighth and a
+            sixteenth of the input's side).
+        seed: Random seed of the draw.
     """
 
     model: Path
@@ -440,7 +441,7 @@ class AverageOptions:
         runs: Finished run folders, two or more; the first lends its recipe.
         data: The data set that they were trained on, to score its validation patches.
         out: The run folder to write.
-        shares: Of each run, above 0, summing to 1 (default: equal).
+        shares: Share of each run, above 0, summing to 1 (default: equal).
         machine: Where to compute.
     """
 
@@ -510,15 +511,15 @@ class ExportOptions:
     Attributes:
         run: Folder of a finished run.
         to: The bundle's folder.
-        name: Of the model (default: the recipe's).
-        licence: Of the weights.
+        name: Name of the model (default: the recipe's).
+        licence: Licence of the weights.
         init_source: Origin and licence of the weights that --init FILE named, for the card.
-        rule: How the threshold is chosen: sensitivity:SHARE or specificity:SHARE (at least),
+        rule: How to choose the threshold: sensitivity:SHARE or specificity:SHARE (at least),
             youden, or f1 (default: sensitivity:0.95).
         calibrate_from: Cross-validation of the same recipe, whose out-of-fold scores temperature,
             threshold and metrics rest on (default: the run's own validation).
         note: What else limits this validation, one sentence; may be given again.
-        replace: Replace the bundle that is there already.
+        replace: Replace an existing bundle.
     """
 
     run: Path
@@ -539,8 +540,8 @@ class FetchOptions:
 
     Attributes:
         data_set: pcam (by torchvision, CC0) or kaggle (by the competition's client and rules).
-        to: Folder for it.
-        split: Of PCam; may be given again (default: all three).
+        to: Folder for the data.
+        split: Part of PCam; may be given again (default: all three).
     """
 
     data_set: Literal["pcam", "kaggle"]
@@ -554,10 +555,10 @@ class LeaderboardOptions:
     """What `leaderboard` is asked to do.
 
     Attributes:
-        runs: Folder that holds the runs.
+        runs: Folder with the runs.
         to: FILE.md: put the table between its lines <!-- leaderboard --> and <!-- /leaderboard -->.
-        csv: Also write every column to this file.
-        json: Likewise as JSON.
+        csv: Also write every column to this CSV file.
+        json: Also write every column to this JSON file.
     """
 
     runs: Path

@@ -29,7 +29,7 @@ BEST_FILE: Final = "best.toml"
 DEFAULT_TRIALS: Final = 20
 BY_LUCK: Final = (
     "The best of several trials on the same validation patches is too good by luck: judge it on "
-    "slides that no trial saw."
+    "slides that no trial used."
 )
 _STUDY: Final = "search"
 _SETTINGS: Final = "settings"
@@ -56,7 +56,7 @@ class TrialPlan:
 
     def __post_init__(self) -> None:
         if self.sampler == "tpe" and (self.trials is None or self.trials < 1):
-            raise RunError("Found no number of trials; give --trials N, 1 or more, or a grid.")
+            raise RunError("Found no number of trials; use --trials N, 1 or more, or a grid.")
         if self.sampler == "grid":
             self.space.grid()
         else:
@@ -110,7 +110,7 @@ def run_search(options: TrialPlan, *, should_stop: Callable[[], bool]) -> optuna
     require_one_process("search")
     root = options.fit.out
     if root.is_dir() and any(root.iterdir()) and not (root / STUDY_FILE).is_file():
-        raise RunError(f"{root} is not empty and holds no search. Name a new folder.")
+        raise RunError(f"{root} is not empty and contains no search. Name a new folder.")
     root.mkdir(parents=True, exist_ok=True)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = _open_study(root / STUDY_FILE, options)
@@ -152,8 +152,8 @@ def _open_study(path: Path, options: TrialPlan) -> optuna.Study:
     elif recorded != settings:
         differing = [name for name, value in settings.items() if recorded.get(name) != value]
         raise RunError(
-            f"{path.parent} holds another search: {', '.join(differing)} differ. Give the same "
-            "options to go on (only --trials may grow), or another --out."
+            f"{path.parent} contains a different search: {', '.join(differing)} differ. Use the "
+            "same options to resume (only --trials may grow), or another --out."
         )
     return study
 
@@ -200,7 +200,7 @@ def _value(fit: FitOptions, folds: int | None, should_stop: Callable[[], bool]) 
         return float(json.loads(outcome.read_text("utf-8"))["validation_auc"])
     crossval = run_crossval(CrossvalOptions(fit=fit, folds=folds), should_stop=should_stop)
     if crossval is None:  # pragma: no cover - all folds were asked for
-        raise RunError(f"{fit.out} lacks folds. Give the same command again.")
+        raise RunError(f"Folds are missing from {fit.out}. Repeat the same command.")
     return crossval.judged.metrics["auroc"].value
 
 

@@ -26,7 +26,7 @@ jobs = APIRouter(
     tags=["jobs"],
     responses=documented(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
 )
-JobId = Annotated[str, InPath(pattern="^[0-9a-f]{32}$", description="Of the job, as returned.")]
+JobId = Annotated[str, InPath(pattern="^[0-9a-f]{32}$", description="Id of the job, as returned.")]
 Key = Annotated[
     str | None,
     Header(
@@ -87,7 +87,12 @@ async def create_job(  # noqa: PLR0917 - FastAPI names them
     name: Annotated[str, Form(max_length=200, description="What to call the job.")] = "",
     kind: Annotated[Kind, Form(description="Patches, or the regions of one slide.")] = Kind.PATCHES,
     um_per_px: Annotated[
-        float | None, Form(gt=0, le=100, description="Of a slide whose file does not say it.")
+        float | None,
+        Form(
+            gt=0,
+            le=100,
+            description=("Micrometres per pixel, if the slide's file does not state it."),
+        ),
     ] = None,
     idempotency_key: Key = None,
 ) -> JobState:
@@ -184,7 +189,7 @@ def _job_for(service: Served, jobs: Jobs, owner: str, asked: Asked) -> Job:
         if told == content:
             return job
         if told.get("key_sha256") == content["key_sha256"]:
-            used = "This Idempotency-Key was used for another request. Take a new one."
+            used = "This Idempotency-Key was used for another request. Use a new one."
             raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, used)
     settings = service.settings
     place = None if asked.path is None else settings.server_source(asked.path)
@@ -231,9 +236,7 @@ def _own(request: Request, job_id: str) -> tuple[Kind, Jobs, Job]:
         job = jobs.folder.job(owner, job_id)
         if job is not None:
             return kind, jobs, job
-    raise HTTPException(
-        HTTPStatus.NOT_FOUND, "There is no such job of yours. GET /api/v1/jobs lists them."
-    )
+    raise HTTPException(HTTPStatus.NOT_FOUND, "You have no such job. GET /api/v1/jobs lists them.")
 
 
 def _state(kind: Kind, jobs: Jobs, job: Job) -> JobState:

@@ -77,9 +77,9 @@ def _refusal(request: Request, error: HTTPException) -> str:
     said, allowed = str(error.detail), (error.headers or {}).get("Allow")
     if error.status_code == HTTPStatus.BAD_REQUEST:
         return (
-            f"The body cannot be taken apart ({said.rstrip('.')}). Expected multipart/form-data "
-            "with a part `files` for each file and its name; let a library build it. More than "
-            "1,000 files go in a ZIP."
+            f"The body cannot be parsed ({said.rstrip('.')}). Expected multipart/form-data with a "
+            "part `files` for each file and its name; let a library build it. More than 1,000 "
+            "files go in a ZIP."
         )
     if allowed:
         return f"Found {request.method}; this route takes {allowed}."

@@ -49,7 +49,9 @@ QUALITY: Final = {
     "white_share": "share of pixels whose red, green and blue are all at least 220",
     "black_share": "share of pixels whose red, green and blue are all at most 30",
     "tissue_share": "share of pixels neither glass (mean of the channels 215 or more) nor black",
-    "saturation_max": "largest saturation after a 3 × 3 mean, 0..1: PCam left out below 0.07",
+    "saturation_max": (
+        "largest saturation after a 3 × 3 mean, 0..1; PCam left out patches below 0.07"
+    ),
     "laplacian_rms": "root mean square of the Laplacian of the luma; low without fine detail",
     "detail_share": "share of the contrast between neighbouring pixels (squared differences of the "
     "luma) that a 3 × 3 mean removes, 0..1; low in a blurred patch, whatever its contrast; NaN "
@@ -95,7 +97,7 @@ TABLES: Final = {
     "balance": "patches and tumour share: by ('all', 'split' or 'slide'), name, patches, readable, "
     "labelled, positives, splits (how many splits the slide is in)",
     "associations": "each measure alone as a score for the label: measure, patches, auroc, low, "
-    "high, method, slides, notes; an AUROC below 0.5 speaks for 'no tumour'",
+    "high, method, slides, notes; an AUROC below 0.5 points to 'no tumour'",
     "pairs": "row_a, row_b, kind, orientation, shift_x_px, shift_y_px, score, label_conflict, "
     "across_splits, across_slides: related patches, by row; see `relation.Relations`",
     "groups": "row, group, size, label_conflict: their connected groups",
@@ -103,7 +105,7 @@ TABLES: Final = {
     "`detail`; crossing: `count` pairs of kind `detail` between splits a and b; touched: `count` "
     "patches of split a, `of` all, have relatives in another; split-stain: `distance` of splits a "
     "and b; slide-stain: `distance` of slide a from the mean (see `relations.splits`)",
-    "probes": "what a logistic regression tells from plain statistics; see `relations.probes`",
+    "probes": "what a logistic regression predicts from plain statistics; see `relations.probes`",
     "scores": "id, sha256, prob_tumour, predicted_label (null: grey zone), out_of_fold (whether "
     "no score is of a model trained on its patch); x, y, share_x, share_y: the patch on the two "
     "main axes of the network's features, NaN where they are not known",

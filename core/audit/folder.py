@@ -79,8 +79,8 @@ class Skip(StrEnum):
 _REASONS: Final = {
     Skip.NO_SCORES: "no scores were given (--scores)",
     Skip.NO_SIGNATURES: "the patches were measured without signatures",
-    Skip.NO_RELATIONS: "related patches were not searched",
-    Skip.NO_SPLITS: "the data names no splits",
+    Skip.NO_RELATIONS: "related patches were not searched for",
+    Skip.NO_SPLITS: "the data have no splits",
     Skip.ONE_CLASS: "the data has no labels of both classes",
 }
 _WRITTEN: Final = {skip.value: skip for skip in Skip} | {
@@ -186,7 +186,7 @@ class AuditFolder:
             return AuditSpec(**content)
         except (OSError, ValueError, TypeError):
             raise RunError(
-                f"{self.path.name} holds no audit. Run `python -m core audit SOURCE --out "
+                f"{self.path.name} contains no audit. Run `python -m core audit SOURCE --out "
                 f"{self.path.name}` first."
             ) from None
 

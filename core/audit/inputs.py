@@ -120,8 +120,8 @@ def with_tables(
     rows = [at for at, entry in enumerate(source.entries) if entry.path not in tables]
     if not rows:
         raise SourceError(
-            f"No patches found in {source.name}. Choose a folder, ZIP, PCam .h5 file or CSV that "
-            "holds patches."
+            f"No patches found in {source.name}. Choose a folder, ZIP, PCam .h5 file or CSV with "
+            "patches."
         )
     source = SelectedSource(source, rows) if len(rows) < len(source) else source
     complete = source.kind != "files"  # somebody may upload a part of what a table lists

@@ -140,7 +140,7 @@ def _distributions(known: pd.DataFrame) -> Iterator[tuple[str, go.Figure]]:
                 name=name,
                 marker_color=colour,
             )
-        title = f"{region.capitalize()}: whiskers hold 5 to 95 % of the patches"
+        title = f"{region.capitalize()}: whiskers span 5 to 95 % of the patches"
         figure.update_layout(title=title, boxmode="group", yaxis_title="mean optical density")
         yield region, pages.dressed(figure, 450)
 
@@ -158,7 +158,7 @@ def _associations(associations: pd.DataFrame) -> go.Figure:
     )
     figure.add_vline(x=0.5, line_dash="dot")
     figure.update_layout(
-        title="The 25 most telling measures", xaxis_title="AUROC with 95 % interval"
+        title="The 25 most informative measures", xaxis_title="AUROC with 95 % interval"
     )
     return pages.dressed(figure, 640)
 

@@ -65,8 +65,8 @@ def prepare(inputs: Inputs, path: Path, *, resume: bool) -> AuditFolder:
         if resume:
             if different := what_differs(found, spec):
                 raise RunError(
-                    f"The audit in {path.name} cannot be continued: it had {different}. "
-                    "Give the same source, or start anew elsewhere."
+                    f"The audit in {path.name} cannot be resumed: it had {different}. Name the "
+                    "same source, or start a new audit elsewhere."
                 )
             measured = folder.read("patches", ["row", "sha256"])
             if measured is None:
@@ -235,7 +235,7 @@ def audit_command(options: AuditOptions) -> int:
     """
     out = options.out
     if options.scores is not None and not options.scores.is_file():
-        raise RunError(f"There is no file of scores {options.scores}. Check the path.")
+        raise RunError(f"There is no scores file {options.scores}. Check the path.")
     own = [path for path in out.rglob("*") if path.is_file()] if out.is_dir() else []
     inputs = open_inputs(options.source, ignore=own)
     with inputs.source, Bars() as bars:

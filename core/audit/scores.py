@@ -47,7 +47,7 @@ def scores_of(patches: pd.DataFrame, table: Table, *, out_of_fold: bool) -> pd.D
     if not rows:
         raise SourceError(
             f"{table.name} has a score for none of the patches as they are now; expected their ids "
-            "in its column 'id', and the same contents. Score this data set first."
+            "in the column 'id', and the same contents. Score this data set first."
         )
     return score_table(rows, out_of_fold=out_of_fold)
 

@@ -99,7 +99,9 @@ class AuditStore(Runner[BackgroundTask]):
         with self.jobs.open(job) as source:
             placed = known.placed(entry.path for entry in source.entries)
             if not any(placed.of(entry.id, entry.path) for entry in source.entries):
-                raise SourceError(f"{known.of_no_patch()} The column id must hold the file names.")
+                raise SourceError(
+                    f"{known.of_no_patch()} The column id must contain the file names."
+                )
         with replacing(self.jobs.added_labels(job)) as temporary:
             temporary.write_bytes(table.to_csv() if called else data)
 

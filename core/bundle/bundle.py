@@ -120,7 +120,7 @@ def read_card(folder: Path) -> Card:
         ) from None
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise BundleError(
-            f"The model card is no JSON of a card ({in_a_line(error)}). Export the bundle again."
+            f"The model card is not valid JSON ({in_a_line(error)}). Export the bundle again."
         ) from None
 
 
@@ -162,7 +162,7 @@ def _checked(path: Path, sha256: str | None) -> bytes:
         data = path.read_bytes()
     except OSError as error:
         raise BundleError(
-            f"The bundle lacks {path.name} ({why(error)}). Copy the whole folder again."
+            f"{path.name} is missing from the bundle ({why(error)}). Copy the whole folder again."
         ) from None
     found = hashlib.sha256(data).hexdigest()
     if sha256 is not None and found != sha256:
@@ -192,7 +192,7 @@ def read_validation(folder: Path, sha256: str | None = None) -> ValidationScores
         folds = np.array([int(cell) for cell in table["fold"]]) if "fold" in table else None
     except ValueError as error:
         raise BundleError(
-            f"{VALIDATION_FILE} holds a label, score or fold that is no number ({error})."
+            f"{VALIDATION_FILE} contains a label, score or fold that is not a number ({error})."
         ) from None
     if not (np.isin(labels, (0, 1)).all() and ((scores >= 0) & (scores <= 1)).all()):
         raise BundleError(

@@ -123,5 +123,5 @@ def domain_of(data: bytes) -> Domain:
     if domain.whitening.shape != (width, width) or not (
         np.isfinite(domain.mean).all() and np.isfinite(domain.whitening).all()
     ):
-        raise BundleError(f"{DOMAIN_FILE} holds no usable reference. Export it again.")
+        raise BundleError(f"{DOMAIN_FILE} contains no usable reference. Export it again.")
     return domain

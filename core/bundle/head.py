@@ -46,8 +46,8 @@ class TwoStreams(nn.Module):
         super().__init__()
         if hasattr(context, "patch_embed"):
             raise BundleError(
-                f"{type(context).__name__} sees tokens; the network that a centre stream joins "
-                "must be convolutional. Take a ResNet or an EfficientNet."
+                f"{type(context).__name__} works on tokens; a centre stream needs a convolutional "
+                "network. Use a ResNet or an EfficientNet."
             )
         widths = [drop_classifier(network) for network in (context, centre)]
         self.context = context
@@ -108,7 +108,7 @@ def drop_classifier(network: nn.Module) -> int:
     if not isinstance(last, nn.Linear):
         raise BundleError(
             f"{type(network).__name__} ends in a {type(last).__name__}; another head needs one "
-            "that ends in a linear layer. Take a ResNet or an EfficientNet."
+            "that ends in a linear layer. Use a ResNet or an EfficientNet."
         )
     _replace(network, nn.Identity())
     return last.in_features

@@ -117,8 +117,8 @@ def linear_head(network: nn.Module, inputs: Tensor) -> LinearHead:
     classifier = getattr(network, "get_classifier", lambda: None)()
     if not isinstance(classifier, nn.Linear):
         raise RunError(
-            f"The network ends in a {type(classifier).__name__}, not in a linear layer: "
-            "the closed form does not hold. Use the method grad-cam."
+            f"The network ends in a {type(classifier).__name__}, not in a linear layer, so no "
+            "exact map exists. Use the method grad-cam."
         )
     features = as_grid(network, network.forward_features(inputs))  # type: ignore[operator]
     cells = None if features is None else _cells(network, features)
@@ -128,8 +128,8 @@ def linear_head(network: nn.Module, inputs: Tensor) -> LinearHead:
         or classifier.in_features != len(cells) * features.shape[1]
     ):
         raise RunError(
-            "The network's last features are no map that its linear layer reads: the "
-            "closed form does not hold. Use the method grad-cam."
+            "The network's linear layer does not read its last map, so no exact map exists. Use "
+            "the method grad-cam."
         )
     weights, bias = _tumour_row(classifier)
     controls = control_heads(classifier).reshape(CONTROLS, len(cells), -1)
@@ -139,8 +139,8 @@ def linear_head(network: nn.Module, inputs: Tensor) -> LinearHead:
     difference = float((summed - logits).abs().max())
     if difference > _EXACT_LOGIT * max(1.0, float(logits.abs().max())):
         raise RunError(
-            "The network does more than average and weigh its last map (the closed form "
-            f"is off by {difference:.3g} logits). Use the method grad-cam."
+            "The network does more than average and weight its last map (the exact map is off by "
+            f"{difference:.3g} logits). Use the method grad-cam."
         )
     return head
 

@@ -134,14 +134,14 @@ def _check_arguments(arguments: Mapping[str, Any]) -> None:
     for argument, value in arguments.items():
         if argument in {"pretrained", "checkpoint_path"}:
             raise BundleError(
-                "The card asks timm to load other weights; a bundle brings its own. "
-                "Export the bundle again."
+                "The card asks timm to load other weights; a bundle has its own. Export the "
+                "bundle again."
             )
         allowed = _ARGUMENTS.get(argument)
         if allowed is None or not allowed(value):
             known = ", ".join(sorted(_ARGUMENTS))
             raise BundleError(
-                f"The card gives the network {argument} = {value!r}; a card may give {known}, "
+                f"The card sets the network's {argument} = {value!r}; a card may give {known}, "
                 "each with a value of its kind. Export the bundle again."
             )
 
@@ -183,8 +183,8 @@ def load_weights(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
     ]
     if broken:
         raise BundleError(
-            f"The weights hold values that are no numbers (first in {broken[0]!r}). "
-            "Export the bundle again."
+            f"The weights contain values that are not numbers (first in {broken[0]!r}). Export the "
+            "bundle again."
         )
     try:
         network.load_state_dict(

@@ -62,8 +62,8 @@ def card_table(card: Card) -> str:
         rows.append(
             (
                 "Unlike the training data",
-                f"compared with {card.domain.patches:,} training patches; {card.domain.share:.0%} "
-                f"of {card.domain.judged_on} are beyond the limit",
+                f"compared with {card.domain.patches:,} training patches; beyond the limit: "
+                f"{card.domain.share:.0%} of {card.domain.judged_on}",
             )
         )
     lines = ["| | |", "|---|---|", *(f"| {name} | {text} |" for name, text in rows)]

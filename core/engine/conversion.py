@@ -93,8 +93,8 @@ def write_onnx(folder: Path, to: Path) -> None:
             )
     except Exception as error:  # noqa: BLE001 - the exporter raises errors of many kinds
         raise RunError(
-            f"The network cannot be written as ONNX ({in_a_line(error)}). Install onnx, or use "
-            "the bundle."
+            f"The network cannot be written as ONNX ({in_a_line(error)}). Install onnx, or use the "
+            "bundle."
         ) from None
 
 

@@ -109,8 +109,8 @@ def _say_others(out: Path, drawn: Drawn) -> None:
     others = {file.name for file in out.glob("[0-9]*-*.png")} - mine
     if others:
         say(
-            f"Note: {counted(len(others), 'other picture')} in {out}, of an earlier run "
-            f"({min(others)}); the column overlay of the table names those of this one."
+            f"Note: {out} also contains {counted(len(others), 'picture')} of an earlier run "
+            f"({min(others)}). The table's column overlay names those of this run."
         )
 
 

@@ -137,8 +137,8 @@ class Explainer:
             # The closed form reads the network's last features, whatever module makes them.
             if name is not None and found_in.find_layer(layers, name) not in (last, layers[-1]):
                 raise RunError(
-                    f"The closed form exists at the last map only, not at {name!r}. "
-                    "Leave the layer out, or use hires-cam there."
+                    f"Exact maps exist only at the last map, not at {name!r}. Leave the layer out, "
+                    "or use hires-cam there."
                 )
             self.network.require_linear_head()
             return layers[-1]

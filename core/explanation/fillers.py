@@ -109,7 +109,7 @@ class DonorPool:
         return fillers
 
 
-def shipped_donors(samples: Path = SHIPPED_SAMPLES) -> DonorPool:
+def shipped_donors() -> DonorPool:
     """Return the drawn samples that hold no tumour at all.
 
     They are drawings: for real patches, negatives of the same laboratory are better donors.
@@ -117,20 +117,24 @@ def shipped_donors(samples: Path = SHIPPED_SAMPLES) -> DonorPool:
     Raises:
         SourceError: The samples are not there.
     """
-    table = samples / "samples.csv"
+    table = SHIPPED_SAMPLES / "samples.csv"
     try:
         with table.open(newline="", encoding="utf-8") as file:
             rows = [row for row in csv.DictReader(file) if row["place"] == "none"]
     except (OSError, KeyError) as error:
         raise SourceError(
-            f"The drawn samples cannot be read ({why(error)}). "
-            "Draw them again with `python -m tools.drawing`, or give donors of your own."
+            f"The drawn samples cannot be read ({why(error)}). Draw them again with `python -m "
+            "tools.drawing`, or use your own patches (--donors)."
         ) from None
-    source = files_source(samples.name, [(row["path"], samples / row["path"]) for row in rows])
+    source = files_source(
+        SHIPPED_SAMPLES.name, [(row["path"], SHIPPED_SAMPLES / row["path"]) for row in rows]
+    )
     patches = [source.read(index) for index in range(len(source))]
     readable = [patch for patch in patches if isinstance(patch, Patch)]
     if not readable:
-        raise SourceError("There are no drawn samples without tumour. Give donors of your own.")
+        raise SourceError(
+            "There are no drawn samples without tumour. Use your own patches (--donors)."
+        )
     return DonorPool.of(
         [patch.entry.id for patch in readable], np.stack([p.image_rgb_u8 for p in readable])
     )
@@ -264,7 +268,8 @@ def read_donors(path: Path) -> DonorPool:
         patches = [item for i in free if isinstance(item := source.read(i), Patch)]
     if not patches:
         raise RunError(
-            f"Found no readable patch without tumour in {path.name}. Give a folder of negatives."
+            f"Found no readable patch without tumour in {path.name}. Name a folder of patches "
+            "without tumour."
         )
     return _pool([one for one in patches if is_full(one.image_rgb_u8)] or patches)
 

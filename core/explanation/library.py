@@ -109,8 +109,8 @@ class ControlHeads:
         head = self._network.network.get_classifier()  # type: ignore[operator]
         if not isinstance(head, nn.Linear):
             raise RunError(
-                f"The network ends in a {type(head).__name__}; twins need a linear last layer. "
-                "Show the map without this test, and say so."
+                f"The network ends in a {type(head).__name__}; this test needs a linear last "
+                "layer, so the map is not tested."
             )
         self.weights = control_heads(head, count or CONTROLS, seed)
         head.weight = nn.Parameter(self.weights, requires_grad=False)

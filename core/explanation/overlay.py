@@ -149,15 +149,15 @@ def draw_pair(
     return np.concatenate([left, gap, right], axis=1)
 
 
-def draw_scale_bar(*, opacity: float = 1.0, width_px: int = 256, height_px: int = 16) -> ImageU8:
+def draw_scale_bar(*, opacity: float = 1.0) -> ImageU8:
     """Return the colours from nothing (left) to full "for" the target, over pale tissue.
 
     They lie over it as they do over a patch: on white, the light end would be lost.
     """
-    colour, cover = _tint(np.linspace(0, 1, width_px, dtype=np.float32)[None])
+    colour, cover = _tint(np.linspace(0, 1, 256, dtype=np.float32)[None])
     cover *= opacity
     bar = np.rint(np.array(PALE_TISSUE, np.float32) * (1 - cover) + colour * cover)
-    return np.repeat(bar.astype(np.uint8), height_px, axis=0)
+    return np.repeat(bar.astype(np.uint8), 16, axis=0)
 
 
 def _zoomed(image_rgb_u8: ImageU8, style: OverlayStyle) -> ImageU8:

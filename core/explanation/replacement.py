@@ -50,8 +50,8 @@ class ReplacementMaps:
         self.donors = donors or shipped_donors()
         if len(self.donors.ids) < 2:
             raise RunError(
-                f"Found {len(self.donors.ids)} donors; replacing needs at least 2 to see whether "
-                "they agree. Give more patches without tumour, or use another method."
+                f"Found {len(self.donors.ids)} donors; replacement needs at least 2 to see whether "
+                "they agree. Add patches without tumour, or use another method."
             )
 
     def per_donor(self, image_rgb_u8: ImageU8, logit: float) -> NDArray[np.float32]:

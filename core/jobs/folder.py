@@ -50,8 +50,8 @@ _DRAWN_SAMPLES: Final = "drawn samples"
 _INPUT_FOLDER: Final = "input"
 _JOB_ID: Final = re.compile(r"^[0-9a-f]{32}$")
 ANOTHER_APP: Final = (
-    "Another NodeLens works in this data folder. Here everything can be read, and nothing started "
-    "or deleted. Use the other one, or close it and reload this page."
+    "Another NodeLens works in this data folder. Here you can read everything but start or delete "
+    "nothing. Use the other one, or close it and reload this page."
 )
 SPARE_BYTES: Final = 256 * 1024 * 1024
 """Left free for rows, verdicts and everybody else."""
@@ -182,7 +182,7 @@ class JobFolder:
                 if place.name.lower().endswith(".zip"):
                     tables += _unpacked_tables(kept, place)
             if not stored:
-                raise SourceError("There is nothing to score: no file was chosen.")
+                raise SourceError("Nothing to score: no file was chosen.")
             return self._new_job(job_id, owner, name, uploads=stored, tables=tables)
         except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)
@@ -215,9 +215,9 @@ class JobFolder:
         used = sum(map(self.size, self.jobs(owner)))
         if used + size > quota:
             raise SourceError(
-                f"Your batches fill {used / 2**20:,.0f} MiB and this upload has "
-                f"{size / 2**20:,.0f} MiB; you may use {quota / 2**20:,.0f} MiB. Delete batches "
-                "that you no longer need."
+                f"Your batches take up {used / 2**20:,.0f} MiB and this upload {size / 2**20:,.0f} "
+                f"MiB; your limit is {quota / 2**20:,.0f} MiB. Delete batches that you no longer "
+                "need."
             )
 
     def size(self, job: Job) -> int:
@@ -225,13 +225,13 @@ class JobFolder:
         files = (self.folder / job.id).rglob("*")
         return sum(file.lstat().st_size for file in files if file.is_file())
 
-    def expire(self, days: int, *, now: datetime | None = None) -> int:
+    def expire(self, days: int) -> int:
         """Delete every owner's jobs that nobody worked on for so many days; return how many.
 
         A folder whose manifest is damaged, or whose owner's cookie is lost, goes the same way.
         """
         self.require_writable()
-        before = (now or datetime.now(UTC)) - timedelta(days=days)
+        before = datetime.now(UTC) - timedelta(days=days)
         old = []
         for folder in self.folder.iterdir() if self.folder.is_dir() else ():
             if _JOB_ID.match(folder.name):
@@ -464,7 +464,7 @@ class JobFolder:
         if known.contradictions:
             raise SourceError(f"{known.contradictions[0]} Write the names of the files here.")
         if not any(known.of(row.id, row.path) for row in rows):
-            raise SourceError(f"{known.of_no_patch()} The column id must hold the file names.")
+            raise SourceError(f"{known.of_no_patch()} The column id must contain the file names.")
         self.require_writable()
         with replacing(self.added_labels(job)) as temporary:
             temporary.write_bytes(table.to_csv() if called else data)
@@ -486,8 +486,8 @@ class JobFolder:
         path = self.journal(job)
         if not path.exists() or not applied.fits(read_rows(path)):
             raise RunError(
-                f"These scores are not {applied.model_id}'s, so its threshold means nothing for "
-                "them. Score the batch again."
+                f"These scores are not from {applied.model_id}, so its threshold does not apply to "
+                "them. Re-score the batch."
             )
         content = {
             "point": applied.point.model_dump(mode="json"),

@@ -15,7 +15,7 @@ MOST_TABLE_BYTES: Final = 64 * 1024 * 1024
 def why_no_labels(name: str, file: Path) -> str:
     """Return why an uploaded file is no table of labels that can be used; "" if it is one."""
     if not is_table(name):
-        return f"{name} is no table."
+        return f"{name} is not a table."
     if file.stat().st_size > MOST_TABLE_BYTES:
         return f"{name} has more than {MOST_TABLE_BYTES // 2**20} MiB. Leave other columns out."
     try:

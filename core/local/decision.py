@@ -81,7 +81,7 @@ class DecisionStore:
                     continue
                 yield LocalDecision.model_validate_json(file.read_bytes())
             except ValidationError as error:
-                yield f"{file.name} is no recorded decision ({first_fault(error)})."
+                yield f"{file.name} is not a recorded decision ({first_fault(error)})."
             except OSError as error:
                 yield f"{file.name} cannot be read ({why(error)})."
 

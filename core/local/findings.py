@@ -288,7 +288,7 @@ def _cautions(
         if count < SMALL_CLASS_N:
             yield f"Only {count} patches {kind} tumour: one patch moves the rate by over 10 %."
     if slides and len(slides) < FEW_SLIDES:
-        yield f"Only {len(slides)} slides: intervals over so few slides are rough."
+        yield f"Only {len(slides)} slides: intervals over so few slides are imprecise."
     yield from seen_before(study.scores.ids.tolist(), slides, validation, card)
     yield from _copies(kept)
     yield from study.scores.notes
@@ -303,4 +303,4 @@ def _copies(kept: Sequence[ScoreRow]) -> Iterator[str]:
     if copies := sum(count - 1 for count in counts.values()):
         yield f"{copies:,} patches are exact copies of others; each counts."
     if both := sum(len(found) > 1 for found in labels.values()):
-        yield f"{both:,} patches come twice with different labels; at least one label is wrong."
+        yield f"{both:,} patches appear twice with different labels; at least one label is wrong."

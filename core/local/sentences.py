@@ -32,15 +32,15 @@ def suffices_sentence(found: Findings) -> str:
         )
     return (
         f"{counted} are enough only if each is from a different slide: then the intervals of "
-        f"sensitivity and specificity span at most {_POINTS}. The slides are not known; patches of "
-        "one slide resemble each other, so the true intervals are wider."
+        f"sensitivity and specificity span at most {_POINTS}. The slides are not known; patches "
+        "from one slide are alike, so the true intervals are wider."
     )
 
 
 def _needed_sentence(one: Needed) -> str:
     name, kind = NAMES[one.name], _KIND[one.name, one.by]
     if one.more == 0:
-        return f"{name} is known well enough: its interval spans at most {_POINTS}."
+        return f"{name} is precise enough: its interval spans at most {_POINTS}."
     if one.by == "slides" and one.have < 2:
         return (
             f"{name} cannot be judged from {one.have} of the {kind}: add patches from other slides."
@@ -111,7 +111,7 @@ def calibration_sentences(found: LocalCalibration) -> tuple[str, ...]:
     if reference is not None and abs(reference - found.tumour_share) > _MIX:
         said.append(
             f"The mix differs: {percent(reference)} of the card's validation patches contain "
-            "tumour. That alone shifts how scores and shares compare."
+            "tumour. That alone shifts scores against shares."
         )
     return tuple(said)
 
@@ -119,7 +119,7 @@ def calibration_sentences(found: LocalCalibration) -> tuple[str, ...]:
 def unlike_sentence(found: Findings) -> str:
     """Say how many of the local patches are unlike the training data."""
     if found.unlike is None or found.expected_unlike is None:
-        return "This model cannot tell which patches are unlike its training data."
+        return "This model cannot recognise patches unlike its training data."
     share = percent(found.unlike / found.patches)
     said = (
         f"{found.unlike:,} of {found.patches:,} patches ({share}) are unlike the training data; "

@@ -176,14 +176,14 @@ class ZipSource(PatchSource):
             )
         if stat.S_ISLNK(member.external_attr >> 16):
             raise PatchError(
-                "The file is a link to another one, which is not followed. Pack the file itself.",
+                "The file is a link, and links are not followed. Pack the file itself.",
                 Fault.UNSUPPORTED,
             )
         if member.compress_type not in _READABLE:
             method = _METHODS.get(member.compress_type, f"method {member.compress_type}")
             raise PatchError(
-                f"The file is compressed with {method}, which is not read here. Make the archive "
-                "with ordinary Deflate compression.",
+                f"The file is compressed with {method}, which cannot be read here. Make the "
+                "archive with ordinary Deflate compression.",
                 Fault.UNSUPPORTED,
             )
         try:

@@ -136,7 +136,7 @@ def _finished(image: Image.Image, tiff: TiffFacts | None) -> DecodedImage:
         upright = ImageOps.exif_transpose(image) if 2 <= orientation <= 8 else image
         upright.info.update(image.info)
     pixels, converted = _to_rgb(upright)
-    turned = "turned as its orientation tag says" if 2 <= orientation <= 8 else ""
+    turned = "rotated as its orientation tag says" if 2 <= orientation <= 8 else ""
     grey = _without_colour(pixels)
     bands = tiff.bands - 3 if tiff is not None and tiff.photometric == RGB else 0
     if bands > 0 and not converted:
@@ -157,7 +157,7 @@ def _profile_note(image: Image.Image) -> str:
     """Say that colours are meant otherwise than they are stored; the network is fed those."""
     profile, gamma = image.info.get("icc_profile") or b"", image.info.get("gamma")
     if profile and not any("sRGB".encode(one) in profile for one in ("ascii", "utf-16-be")):
-        return "has a colour profile of its own, which is not applied"
+        return "has its own colour profile, which is not applied"
     if gamma and abs(gamma - _USUAL_GAMMA) > _GAMMA_ROOM and not profile:
         return f"asks for a gamma of {gamma:.3g}, which is not applied"
     return ""
@@ -267,7 +267,7 @@ def _check_rows(data: bytes, packed: bytes) -> None:
     except zlib.error:
         return  # the decoder says so
     if found < row * PATCH_SIZE_PX:
-        raise damaged(f"it holds {found // row} of its {PATCH_SIZE_PX} rows")
+        raise damaged(f"it contains {found // row} of its {PATCH_SIZE_PX} rows")
 
 
 def _check_header(image: Image.Image, data: bytes) -> None:
@@ -327,5 +327,5 @@ def _without_colour(image: ImageU8) -> str:
     if image.std() < 1:
         return ""
     if len(np.unique(image[..., 0])) == 2:
-        raise wrong_depth("The image has two values only, as 1 bit per pixel gives")
+        raise wrong_depth("The image has only two values, as with 1 bit per pixel")
     return "grey image, without any colour"

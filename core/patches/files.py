@@ -91,8 +91,8 @@ class FilesSource(PatchSource):
         file = self._files[index]
         if self._confine_to and file and not is_inside(file, self._confine_to):
             raise PatchError(
-                "The file lies outside the folders that this installation may read. "
-                "Move it there, or ask the operator to allow its folder."
+                "The file lies outside the folders that this installation may read. Move it into "
+                "one, or ask the operator to allow its folder."
             )
         try:
             if file is None or not file.is_file():
@@ -167,7 +167,7 @@ class PackedSource(PatchSource):
             mapped: np.memmap[Any, Any] = np.load(file, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError, SyntaxError, OverflowError) as error:
             raise SourceError(
-                f"{file.name} is no readable array ({str(error)[:120]}). Write it again."
+                f"{file.name} is not a readable array ({str(error)[:120]}). Write it again."
             ) from None
         as_wanted = mapped.shape[1:] == _SHAPE and mapped.dtype == np.uint8
         if not as_wanted or not mapped.flags.c_contiguous:
@@ -214,5 +214,5 @@ class PackedSource(PatchSource):
             return found.reshape(len(indices), *_SHAPE)
         except (OSError, ValueError):
             raise PatchError(
-                f"{self.name} was cut short or taken away. Copy it again.", Fault.MISSING
+                f"{self.name} was cut short or removed. Copy it again.", Fault.MISSING
             ) from None

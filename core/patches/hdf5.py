@@ -60,8 +60,8 @@ class Hdf5Source(PatchSource):
             self._rows, own = int(found["rows"]), found["labels"]
             if labels is not None and own is not None and list(labels) != list(own):
                 raise SourceError(
-                    f"{file.name} holds other labels than the file beside it. Leave one of them "
-                    "out."
+                    f"The labels in {file.name} differ from those in the file beside it. Remove "
+                    "one of the two."
                 )
             if own is None and labels is None and found["others"]:
                 self.notes = (
@@ -122,8 +122,7 @@ class Hdf5Source(PatchSource):
             _, pixels = self._reader.ask("rows", seconds=HDF5_S, start=start, stop=stop)
         except (ReaderEndedError, SourceError):
             raise PatchError(
-                f"The HDF5 file is damaged near row {start}: reading it was given up. "
-                "Copy it again."
+                f"The HDF5 file is damaged near row {start} and could not be read. Copy it again."
             ) from None
         rows: ImageU8 = np.frombuffer(pixels, np.uint8).reshape(stop - start, *_PIXELS).copy()
         return rows
@@ -157,7 +156,7 @@ def _open(reader: Reader, file: Path, *, images: str, wanted: str) -> dict[str, 
         )
     except ReaderEndedError:
         raise SourceError(
-            f"{file.name} is damaged so badly that reading it was given up. Download it again."
+            f"{file.name} is too badly damaged to be read. Download it again."
         ) from None
     except PatchError as error:
         raise SourceError(f"{file.name} is not a readable HDF5 file: {error}") from None

@@ -87,7 +87,7 @@ class Hdf5File:
             return None
         dataset = self._own_dataset(name)
         if dataset.dtype.kind not in "iubf" or dataset.dtype.itemsize > 8 or not dataset.shape:
-            raise SourceError(f"Dataset '{name}' of {self._shown} holds no labels.")
+            raise SourceError(f"Dataset '{name}' of {self._shown} contains no labels.")
         self._check_layout(dataset)
         try:
             values = self._read(dataset, 0, dataset.shape[0]).reshape(-1)
@@ -116,7 +116,7 @@ class Hdf5File:
         dataset = self._file[name]
         if dataset.external or dataset.is_virtual:
             raise SourceError(
-                f"Dataset '{name}' of {self._shown} lies in another file. Copy the data into one "
+                f"Dataset '{name}' of {self._shown} is in a different file. Copy the data into one "
                 "file."
             )
         return dataset
@@ -147,7 +147,7 @@ class Hdf5File:
         if foreign:
             raise SourceError(
                 f"Dataset '{name}' of {self._shown} is compressed with "
-                f"{_FILTERS.get(foreign[0], f'filter {foreign[0]}')}, which is not read here. "
+                f"{_FILTERS.get(foreign[0], f'filter {foreign[0]}')}, which cannot be read here. "
                 "Write it with gzip or without compression."
             )
 
@@ -194,7 +194,7 @@ class Hdf5File:
             else:
                 data = _inflated(data, expected, offset[0])
         if len(data) != expected:
-            raise _damaged(offset[0], f"it holds {len(data):,} bytes instead of {expected:,}")
+            raise _damaged(offset[0], f"it contains {len(data):,} bytes instead of {expected:,}")
         return np.frombuffer(data, dataset.dtype).reshape(dataset.chunks)
 
 
@@ -222,7 +222,7 @@ def _inflated(data: bytes, expected: int, row: int) -> bytes:
     except zlib.error as error:
         raise _damaged(row, str(error)) from None
     if not unpacker.eof:
-        raise _damaged(row, "it unpacks to another size")
+        raise _damaged(row, "it unpacks to a different size")
     return found
 
 

@@ -128,7 +128,7 @@ def _lost_part(data: bytes) -> str:
         and not restarts
         and pixels == _digest(picture[:-last] + _FILLER[:last] + END)
     ):
-        return "its picture ends before its data, as one with a damaged part does"
+        return "its picture ends before its data, so a part of it is damaged"
     return ""
 
 

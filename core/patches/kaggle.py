@@ -175,7 +175,7 @@ def _unread(paths: Sequence[str]) -> Iterator[str]:
     others = [path for path in others if not table_of_layout(path)]
     if others:
         yield (
-            f"{counted(len(others), 'table')} beside the known ones not read ({others[0]}); "
+            f"{counted(len(others), 'table')} besides the known ones not read ({others[0]}); "
             f"expected {', '.join(_COLUMNS)}."
         )
 
@@ -184,8 +184,8 @@ def _unmet(labels: KnownById, missing: Sequence[str], unlabelled: Sequence[str])
     """Labels without a file and files without a label; an example of each shows why."""
     if missing:
         yield (
-            f"{LABELS_CSV}: {counted(len(missing), 'id')} of {len(labels.rows):,} of no file in "
-            f"train ({labels.ids[missing[0]]})."
+            f"{LABELS_CSV}: {counted(len(missing), 'id')} of {len(labels.rows):,} without a file "
+            f"in train ({labels.ids[missing[0]]})."
         )
     if unlabelled:
         yield (
@@ -225,7 +225,7 @@ def _partly_listed(
         )
     if lost and any(keys.values()):
         yield (
-            f"{SPLIT_CSV}: {counted(len(lost), 'id')} of {len(splits.rows):,} of no file here "
+            f"{SPLIT_CSV}: {counted(len(lost), 'id')} of {len(splits.rows):,} without a file here "
             f"({splits.ids[min(lost)]})."
         )
 

@@ -75,8 +75,8 @@ def csv_source(table: Path, *, confine_to: Path | None = None) -> FilesSource:
         source.notes += (matched_by_ending(table.name, len(moved), moved[place], here),)
     if below.unclear:
         source.notes += (
-            f"{table.name}: {counted(len(below.unclear), 'path')} of another machine that may be "
-            f"of more than one file here ({shown_path(below.unclear[0])}); not read.",
+            f"{table.name}: {counted(len(below.unclear), 'path')} from another machine that could "
+            f"be more than one file here ({shown_path(below.unclear[0])}); not read.",
         )
     by_id: dict[str, list[PatchEntry]] = {}
     for entry, _ in files:
@@ -140,7 +140,7 @@ def _path_notes(name: str, backslashes: int, repeated: int) -> Iterator[str]:
     if backslashes:
         yield f"{name}: {counted(backslashes, 'path')} with backslashes read as folders."
     if repeated:
-        yield f"{name}: {counted(repeated, 'row')} with a path listed before."
+        yield f"{name}: {counted(repeated, 'row')} with a path that was already listed."
 
 
 def _contradictions(

@@ -103,9 +103,9 @@ def require_patch_suffix(path: str) -> None:
         found = f"a {suffix} file" if suffix else "a file without a suffix"
         remedy = "Leave it out, or export the patch as an image."
         if suffix in {".h5", ".hdf5"}:
-            remedy = "Patches in HDF5 are read if that file is named itself."
+            remedy = "To read patches from HDF5, name that file itself."
         elif suffix in PACKED_SUFFIXES:
-            remedy = "Unpack it, so that the patches are files of their own."
+            remedy = "Unpack it, so that each patch is a file."
         raise PatchError(
             f"Not a patch image: found {found}, expected .tif, .png, .jpg, .bmp or .webp. "
             + remedy,

@@ -51,8 +51,8 @@ def open_source(
         raise
     except OSError as error:
         raise SourceError(
-            f"{shown_path(path.name)} may not be read ({why(error)}). Check the path "
-            "and its permissions."
+            f"{shown_path(path.name)} cannot be read ({why(error)}). Check the path and its "
+            "permissions."
         ) from None
     require_some(source, shown_path(path.name))
     source.notes = (*source.notes, *_shared_ids(source))
@@ -68,7 +68,7 @@ def require_some(source: PatchSource, name: str) -> None:
     if not len(source):
         source.close()
         raise SourceError(
-            f"No patches found in {name}. Name a folder, ZIP, HDF5 file or table that holds some."
+            f"No patches found in {name}. Name a folder, ZIP, HDF5 file or table with patches."
         )
 
 
@@ -77,7 +77,7 @@ def _shared_ids(source: PatchSource) -> Iterator[str]:
     shared = [patch_id for patch_id, count in counts.items() if count > 1]
     if shared:
         yield (
-            f"{counted(len(source) - len(counts), 'input')} with the id of another one "
+            f"{counted(len(source) - len(counts), 'input')} with the same id as another "
             f"({shared[0]}); tables and submissions cannot tell them apart."
         )
 
@@ -114,12 +114,12 @@ def _open_file(path: Path, confine_to: Path | None) -> PatchSource:
         return files_source(path.name, [(path.name, path)])
     if suffix in PACKED_SUFFIXES:
         raise SourceError(
-            f"{shown_path(path.name)} is an archive of a kind that is not read. Unpack it and name "
-            "the folder, or pack the patches as .zip."
+            f"{shown_path(path.name)} is an archive of a kind that cannot be read. Unpack it and "
+            "name the folder, or pack the patches as .zip."
         )
     raise SourceError(
-        f"{shown_path(path.name)} is no source of patches: expected a folder, a .zip, a PCam .h5, "
-        "an .npy of bytes (N, 96, 96, 3), a .csv with a column 'path', or one image."
+        f"{shown_path(path.name)} is not a source of patches: expected a folder, a .zip, a PCam "
+        ".h5, an .npy of bytes (N, 96, 96, 3), a .csv with a column 'path', or one image."
     )
 
 
@@ -145,8 +145,8 @@ def require_inside(files: Iterable[Path], confine_to: Path) -> None:
     for file in files:
         if not is_inside(file, confine_to.resolve()):
             raise SourceError(
-                f"{shown_path(file.name)} is a link to a place that this installation may not "
-                "read. Put the file itself into the folder."
+                f"{shown_path(file.name)} links to a place that this installation may not read. "
+                "Put the file itself into the folder."
             )
 
 
@@ -185,7 +185,7 @@ def data_set_below(root: Path, paths: Sequence[str]) -> Path | None:
     if len(found) > 1:
         names = ", ".join(shown_path(one.name) for one in found[:3])
         raise SourceError(
-            f"{shown_path(root.name)} holds {len(found)} data sets ({names}). Name one of them."
+            f"{shown_path(root.name)} contains {len(found)} data sets ({names}). Name one of them."
         )
     for path in paths:
         if not found and path.lower().endswith((".h5.gz", ".hdf5.gz")):

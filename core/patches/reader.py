@@ -157,8 +157,8 @@ def read_image(data: bytes) -> DecodedImage:
         reply, pixels = reader.ask("decode", data, seconds=DECODING_S)
     except ReaderEndedError:
         raise PatchError(
-            f"Reading the image took more than {DECODING_S:g} seconds or too much memory, so it "
-            "was given up. Export it again as an ordinary TIFF or PNG."
+            f"Reading the image took more than {DECODING_S:g} seconds or too much memory. Export "
+            "it again as an ordinary TIFF or PNG."
         ) from None
     finally:
         _READERS.put(reader)

@@ -50,7 +50,7 @@ def require_patch_size(width: int, height: int) -> None:
 def too_many_images(count: str) -> PatchError:
     """Return the refusal of a file with more than one image."""
     return PatchError(
-        f"The file holds {count} images; a patch file holds 1. Save each image on its own.",
+        f"The file contains {count} images; a patch file contains 1. Save each image on its own.",
         Fault.WRONG_MODE,
     )
 
@@ -64,7 +64,7 @@ def wrong_depth(found: str) -> PatchError:
 
 def not_read(found: str, remedy: str = "Export it as TIFF or PNG.") -> PatchError:
     """Return the refusal of an intact file in a form that is not read here."""
-    return PatchError(f"{found}, which is not read here. {remedy}", Fault.UNSUPPORTED)
+    return PatchError(f"{found}, which cannot be read here. {remedy}", Fault.UNSUPPORTED)
 
 
 def damaged(detail: str) -> PatchError:
@@ -79,7 +79,7 @@ def require_whole(packed: bytes) -> None:
         PatchError: They do.
     """
     if packed.endswith(bytes(_ZEROS)):
-        raise damaged("its data end in zeros, as a copy that broke off leaves")
+        raise damaged("its data end in zeros, as after an interrupted copy")
     require_no_hole(packed)
 
 
@@ -90,7 +90,7 @@ def require_no_hole(packed: bytes) -> None:
         PatchError: They do.
     """
     if _SECTOR in packed:
-        raise damaged("a part of its data is nothing but zeros, as a broken disk leaves")
+        raise damaged("a part of its data is all zeros, as from a failing disk")
 
 
 def no_image(data: bytes) -> PatchError:
@@ -99,13 +99,13 @@ def no_image(data: bytes) -> PatchError:
         if data[offset : offset + len(magic)] == magic:
             return not_read(f"The file is {what}")
     if not any(data):
-        return damaged("it holds nothing but zeros, as a copy that broke off leaves")
+        return damaged("it contains only zeros, as after an interrupted copy")
     head = data[:256]
     if head.lstrip()[:1] == b"<":
         return not_read("The file is a web page or other text", "Download the image itself.")
     if not head.translate(None, _TEXT):
         return PatchError(
-            "Not a readable image: the file holds text. Download or export the image itself.",
+            "Not a readable image: the file contains text. Download or export the image itself.",
             Fault.NOT_AN_IMAGE,
         )
     return PatchError(

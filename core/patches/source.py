@@ -108,7 +108,7 @@ class PatchSource(ABC):
         if self.contradictions:
             raise SourceError(
                 " ".join(self.contradictions)
-                + " Nothing is trained on or judged by such tables. Correct them; `python -m core "
+                + " Nothing is trained or judged with such tables. Correct them; `python -m core "
                 "audit` lists the ids."
             )
 
@@ -142,9 +142,9 @@ class PatchSource(ABC):
         except PatchError:
             return ""
 
-    def digests(self, indices: Iterable[int], *, workers: int = 4) -> Generator[str]:
+    def digests(self, indices: Iterable[int]) -> Generator[str]:
         """Yield the `digest` of some inputs in order, read by threads a bounded way ahead."""
-        yield from ahead(self.digest, indices, workers)
+        yield from ahead(self.digest, indices, workers=4)
 
     def first_change(self, known: Mapping[int, str]) -> int | None:
         """Return the first input that has another `digest` than the known one, None if none has."""

@@ -154,7 +154,7 @@ class _File:
         kind, count, offset = place
         pattern = _FORMATS.get(kind)
         if pattern is None or pattern == "c" or not 0 < count <= _MOST_VALUES:
-            raise damaged("its header holds values of no kind")
+            raise damaged("its header contains values of no known type")
         whole = struct.Struct(f"{self.order}{count * len(pattern)}{pattern[0]}")
         if not 0 <= offset <= len(self.data) - whole.size:
             raise _cut_off()
@@ -262,16 +262,16 @@ def _check_depth(values: Mapping[int, Sequence[float]]) -> None:
     bits = max(int(one) for one in values.get(BITS, (1,)))
     kind = max(int(one) for one in values.get(SAMPLE_FORMAT, (1,)))
     if kind == 3:
-        raise wrong_depth(f"The image holds {bits}-bit floating-point numbers")
+        raise wrong_depth(f"The image has {bits}-bit floating-point numbers")
     if kind == 2:
-        raise wrong_depth(f"The image holds signed {bits}-bit numbers")
+        raise wrong_depth(f"The image has signed {bits}-bit numbers")
     if bits == 1:
         raise wrong_depth("The image has 1 bit per pixel, black and white")
     if bits != 8 and not (bits in {2, 4} and int(_one(values, PHOTOMETRIC, 1)) != RGB):
         raise wrong_depth(f"The image has {bits} bits per channel")
     bands = int(_one(values, SAMPLES, 1))
     if bands >= 3 and int(_one(values, PHOTOMETRIC, 1)) in {0, 1}:
-        raise wrong_depth(f"The image has {bands} bands, and its header calls them grey")
+        raise wrong_depth(f"The image has {bands} bands, but its header says grey")
 
 
 def _planes(values: Mapping[int, Sequence[float]]) -> tuple[int, int]:
@@ -353,7 +353,7 @@ def check_zeros(data: bytes, parts: Sequence[tuple[int, int]]) -> None:
                 if in_a_row and broken and max(beside, default=0) >= _NOT_DARK:
                     raise damaged(
                         f"{run.end() - run.start():,} bytes of its pixels are zeros from within a "
-                        "row on, as a copy that broke off leaves"
+                        "row on, as after an interrupted copy"
                     )
 
 
@@ -367,7 +367,7 @@ def _check_deflate(packed: bytes, whole: int) -> None:
     except zlib.error as error:
         raise damaged(f"its pixels cannot be unpacked: {error}") from None
     if found < whole or not unpacker.eof:
-        raise damaged("its pixels unpack to another size")
+        raise damaged("its pixels unpack to a different size")
 
 
 def _check_packbits(data: bytes, parts: Sequence[tuple[int, int]], expected: Sequence[int]) -> None:

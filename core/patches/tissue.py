@@ -35,7 +35,7 @@ def cut_off(image_rgb_u8: ImageU8) -> str:
     """Return a note on a patch (H, W, 3) whose first or last rows are all zeros, else ""."""
     for rows in (image_rgb_u8[-_STEP:], image_rgb_u8[:_STEP]):
         if not rows[-1].any() and not rows.any() and image_rgb_u8.any():
-            return "its first or last rows are pure black, as a file copied in part has them"
+            return "its first or last rows are pure black, as in a partly copied file"
     return ""
 
 

@@ -29,10 +29,9 @@ _WIDTHS: Final = (9, 77, 30, 16, 24, 22)
 _ALIGN: Final = ("RIGHT", "LEFT", "LEFT", "RIGHT", "LEFT", "LEFT")
 _FILE_CHARS: Final = 60
 NOTES: Final = (
-    "Nobody has reviewed these calls. A score is the model's estimate for the centre 32 × 32 px of "
-    "a patch; it says nothing about the slide or the patient.",
-    "The pictures are the highest scores, chosen by the model. Proportions among them mean "
-    "nothing.",
+    "No one has reviewed these calls. A score is the model's estimate for the centre 32 × 32 px "
+    "of a patch. It says nothing about the slide or the patient.",
+    "The pictures show the highest scores. Proportions among them mean nothing.",
 )
 
 
@@ -92,14 +91,14 @@ def batch_pdf(batch: ScoredBatch, picture: Callable[[str], ImageU8], maps: Repor
         if found:
             lines.append(("Map", " ".join(found.sentences)))
         if row.unlike_training:
-            lines.append(("Caution", "unlike the training data; the score rests on nothing seen"))
+            lines.append(("Caution", "unlike the training data; do not rely on the score"))
         picture_beside(sheets, _file(row), [*lines, ("", row.sha256)], picture(row.sha256), found)
     sheets.add_page()
     listed = batch.order[:LISTED]
     more = len(batch.rows) - len(listed)
     sheets.heading(f"Inputs: {len(batch.rows):,}", size=14)
     if more:
-        sheets.notes((f"The first {LISTED:,} by score; the other {more:,} stand in the CSV file.",))
+        sheets.notes((f"The first {LISTED:,} by score; the other {more:,} are in the CSV file.",))
     sheets.rows((_COLUMNS, *(_row(batch.rows[at], at) for at in listed)), _WIDTHS, _ALIGN)
     return bytes(sheets.output())
 
@@ -114,7 +113,7 @@ def _facts(batch: ScoredBatch, when: str) -> list[tuple[str, str]]:
     return [
         ("Uploaded", when),
         ("Inputs", f"{len(batch.rows):,}: {called}"),
-        ("Called tumour", f"{percent(share)} of the {scored:,} that have a score"),
+        ("Called tumour", f"{percent(share)} of the {scored:,} with a score"),
         ("Model", first.model_id),
         ("Threshold", f"{first.operating_point}: tumour from {first.threshold:.4f}"),
         *([("Unlike training", f"{unlike:,} of {len(compared):,} patches")] if compared else []),

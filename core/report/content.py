@@ -26,7 +26,7 @@ from core.thresholds import OperatingPointStore
 from core.wording import call_of, call_text, interval_text, number
 
 LEFT_OUT: Final = (
-    "Names and patches are pseudonymised, the same in every export from this installation; file "
+    "Readers and patches have pseudonyms, the same in every export from this installation. File "
     "names, slides and comments are left out."
 )
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from io import BytesIO
-from pathlib import Path
 from typing import Final, cast
 
 from fpdf.enums import MethodReturnValue, XPos, YPos
@@ -28,16 +27,13 @@ _TABLE_ALIGN: Final = ("RIGHT", *["LEFT"] * 5, "RIGHT")
 _Pictures = Callable[[str], ImageU8]
 
 
-def report_pdf(
-    report: Report, picture: _Pictures, maps: ReportMaps, *, fonts: Path = FONTS
-) -> bytes:
+def report_pdf(report: Report, picture: _Pictures, maps: ReportMaps) -> bytes:
     """Return a report as PDF: the batch, the flagged patches, then every verdict.
 
     Args:
         report: What it says.
         picture: Gives a patch (96, 96, 3) by its SHA-256.
         maps: Of the flagged patches.
-        fonts: Folder with the fonts.
 
     Raises:
         StoreError: A flagged patch is not among the kept ones.
@@ -46,7 +42,7 @@ def report_pdf(
         f"Review report: {report.title}",
         datetime.fromisoformat(report.last_at),
         foot=f"{report.title} · record {report.made_of[:24]}…",
-        fonts=fonts,
+        fonts=FONTS,
     )
     _batch_page(sheets, report, maps)
     if report.flagged:

@@ -20,10 +20,11 @@ _CLAIM_WIDTHS: Final = (34, 25, 45, 25, 45)
 _CLAIM_ALIGN: Final = ("LEFT", "RIGHT", "LEFT", "RIGHT", "LEFT")
 _CLAIM_COLUMNS: Final = ("", "Here", "95 % interval", "Claimed", "95 % interval")
 _NOTES: Final = (
-    "The numbers hold for the labelled patches above. They say nothing about a slide, a patient or "
-    "a population, and nothing about tissue, scanners or stains that are not among them.",
-    "The labels are taken as true. The score is about the centre 32 × 32 px of a patch only.",
-    "A threshold that was chosen on these patches does somewhat worse on new ones.",
+    "The numbers apply to the labelled patches above. They say nothing about a slide, a patient "
+    "or a population, or about other tissue, scanners or stains.",
+    "The labels are assumed to be right. The score refers only to the centre 32 × 32 px of a "
+    "patch.",
+    "A threshold chosen on these patches does slightly worse on new ones.",
 )
 
 
@@ -67,17 +68,17 @@ def _first(sheets: Sheets, found: Findings, decided: str) -> None:
     sheets.heading("Read with care", size=12)
     cautions = [_cut(one, 260) for one in found.cautions]
     sheets.notes_that_fit(
-        (*cautions, *_NOTES), lambda left: f"{left} further remarks stand in the record."
+        (*cautions, *_NOTES), lambda left: f"{left} further remarks are in the record."
     )
 
 
 def _data(found: Findings) -> list[tuple[str, str]]:
     tumour = f"{found.positives:,} with tumour, {found.patches - found.positives:,} without"
-    known = "slides not known" if found.slides is None else f"{found.slides:,} slides"
+    known = "slides unknown" if found.slides is None else f"{found.slides:,} slides"
     left_out = f"{found.unlabelled:,} scored without a label, {found.unscored:,} without a score"
     by = "whole slides resampled"
     if found.slides is None:
-        by = "patches as if independent, too narrow if several are from one slide"
+        by = "patches treated as independent; too narrow if several are from one slide"
     methods = sorted({claim.here.method for claim in found.claims if claim.here.method})
     return [
         ("Patches", f"{found.patches:,} labelled: {tumour}; {known}"),

@@ -38,12 +38,12 @@ class ReportMaps:
         if self.why_none:
             return f"none. {self.why_none}"
         if not self.of_patch:
-            return "none, because no patch calls for one"
+            return "none: no patch needs one"
         shown = next(iter(self.of_patch.values())).shown
         return (
             f"{METHODS[Method(shown.method)]} at {shown.layer} of {shown.model_id} "
-            f"({self.engine}), each on its own scale: yellow raised the score most, the line lies "
-            "at half of the highest value. Each square of a map has seen tissue beyond itself, so "
+            f"({self.engine}), each on its own scale: yellow raised the score most, the line marks "
+            "half of the highest value. Each square of a map has also seen tissue around it, so "
             "it does not prove which part decided. A map is not a finding."
         )
 

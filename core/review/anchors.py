@@ -84,8 +84,8 @@ class NotedAnchors:
         last = max((anchor.sequence for anchor in self.anchors), default=0)
         later = max(0, len(links) - last)
         return (
-            f"{len(self.anchors)} anchors of {self.name} were compared, the last one at event "
-            f"{last}; {later} later events could be cut unnoticed"
+            f"{len(self.anchors)} anchors of {self.name} were compared, the last at event {last}; "
+            f"{later} later events could be removed unnoticed"
         )
 
 
@@ -128,10 +128,10 @@ def clock_remarks(links: Sequence[Link]) -> tuple[str, ...]:
         return ()
     back = [(one, two) for one, two in pairwise(times) if two[1] < one[1] - _SLACK]
     told = [
-        f"Event {number} is dated {at:%Y-%m-%d %H:%M}, before the event that it follows "
-        f"({before:%Y-%m-%d %H:%M}): the clock was set back, or had been wrong."
+        f"Event {number} is dated {at:%Y-%m-%d %H:%M}, before the preceding event "
+        f"({before:%Y-%m-%d %H:%M}): the clock was set back or had been wrong."
         for (_, before), (number, at) in back[:_SHOWN]
     ]
     if len(back) > _SHOWN:
-        told.append(f"So are {len(back) - _SHOWN} further events.")
+        told.append(f"The same applies to {len(back) - _SHOWN} further events.")
     return tuple(told)

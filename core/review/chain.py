@@ -86,9 +86,9 @@ def _problems(end: Anchor, link: Link) -> Iterator[str]:
     if link.sequence != end.sequence + 1:
         yield f"it follows event {end.sequence}: one or more events between them are missing"
     if link.previous != end.hash:
-        yield "it does not carry the hash of the event before it"
+        yield "it does not contain the hash of the event before it"
     if link.hash != link_hash(link.previous, link.payload):
-        yield "its content does not give its hash: content or hash was changed"
+        yield "its content does not match its hash: one of them was changed"
     if not _is_canonical(link.payload):
         yield "its content is not in the form in which it was written"
 

@@ -12,16 +12,16 @@ from core.review.record import Filing, Record, RecordEntry, TaskKey, TaskState, 
 from core.review.rules import require_allowed
 
 LIMITS: Final = (
-    "What a chain cannot show: someone who can write the file can also write a whole new chain, "
-    "or restore an older copy, or drop the last events. The app notes anchors in a file of its "
-    "own against that; someone who can write that file too can change both. Keep it elsewhere, or "
-    "note the anchor above (on paper, in an e-mail) and verify with --anchor later: everything up "
-    "to it is then fixed.",
-    "It does not show who sat at the screen either, nor that the clock was right.",
+    "What a chain cannot show: anyone who can write the file can write a whole new chain, restore "
+    "an older copy or drop the last events. The app therefore notes anchors in a separate file, "
+    "but anyone who can write both can change both. Keep that file elsewhere, or note the anchor "
+    "above (on paper, in an e-mail) and verify with --anchor later: nothing up to it can then "
+    "change unnoticed.",
+    "It does not show who sat at the screen, or that the clock was right.",
 )
 
 
-NO_ANCHORS: Final = "No noted anchor was compared: a cut of the last events would not be seen"
+NO_ANCHORS: Final = "No noted anchor was compared: removed last events would not be noticed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Verification:
         verdict = (
             f"OK: {self.checked}"
             if self.ok
-            else f"BROKEN: {len(self.findings)} findings, the first is where to look"
+            else f"BROKEN: {len(self.findings)} findings; start with the first"
         )
         lines = [f"{self.name}: {self.events} events", verdict]
         lines += [f"  {finding}" for finding in self.findings]
@@ -102,7 +102,7 @@ def record_findings(
     if noted is not None:
         findings += _anchor_findings(links, noted.anchors)
         findings += [
-            Breach(f"{noted.name}, line {number}", "it is no anchor, and so fixes nothing")
+            Breach(f"{noted.name}, line {number}", "it is not an anchor, so it proves nothing")
             for number in noted.unreadable
         ]
     return findings
@@ -118,7 +118,9 @@ def _anchor_findings(links: Sequence[Link], anchors: Iterable[Anchor]) -> list[B
         if anchor.sequence not in held:
             problem = f"the record ends at event {len(links)}; the events up to the anchor are gone"
         else:
-            problem = "the event there has another hash than was noted; the record was rewritten"
+            problem = (
+                "the event there has a different hash from the one noted; the record was rewritten"
+            )
         return [Breach(place, problem)]
     return []
 

@@ -14,8 +14,8 @@ from core.review.migrations import sync_folder
 
 _FIELDS: Final = ["hash", "payload", "previous", "sequence"]
 _CHECKED: Final = (
-    "the chain is unbroken, every event could follow the ones before it, and every byte of the "
-    "log is as it was written"
+    "the chain is unbroken, every event could follow those before it, and every byte of the log "
+    "is as written"
 )
 
 
@@ -64,7 +64,10 @@ def verify_log(
         link = _read_line(line)
         if link is None:
             findings.append(
-                Breach(f"Line {number}", "it is not an entry in the form in which it was written")
+                Breach(
+                    f"Line {number}",
+                    ("it is not an entry in the form in which entries are written"),
+                )
             )
         else:
             links.append(link)

@@ -55,8 +55,8 @@ class MapMaker:
         """Do nothing if this is the model; ReviewError otherwise."""
         if not same_model(model_id, self._model_id):
             raise ReviewError(
-                f"The patches were scored by {model_id}; installed is {self._model_id}. A map of "
-                "another model would explain another score."
+                f"The patches were scored by {model_id}, but the current model is "
+                f"{self._model_id}. Its map would explain a different score."
             )
 
     def maps(self, images_rgb_u8: ImageU8) -> Iterator[PatchMap]:
@@ -92,13 +92,13 @@ class MapMaker:
 def _place(explanation: Explanation) -> list[str]:
     centre = explanation.centre
     if centre.share is None:
-        return ["Nothing is evidence for tumour: the map shows what speaks against it."]
+        return ["No evidence for tumour: the map shows the evidence against it."]
     what = "evidence for tumour" if explanation.cam.unit is Unit.LOGIT else "map's positive values"
     where = "in" if centre.peak_in_centre else "outside"
     return [
         f"{percent(centre.share, 0)} of the {what} lies in the centre; "
-        f"{percent(centre.expected_share, 0)} would by area. Its strongest place lies {where} the "
-        "centre.",
+        f"{percent(centre.expected_share, 0)} is expected by area. Its strongest place is {where} "
+        "the centre.",
     ]
 
 

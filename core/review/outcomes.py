@@ -137,7 +137,7 @@ class ReadingTime:
 def reading_time(verdicts: Sequence[CurrentVerdict]) -> ReadingTime:
     """Return the seconds per patch, both readings together where there are two."""
     if not verdicts:
-        raise ReviewError("There are no verdicts to take the time of.")
+        raise ReviewError("There are no verdicts to time.")
     seconds = [seconds_spent(verdict) for verdict in verdicts]
     low, middle, high = np.percentile(seconds, [25, 50, 75])
     return ReadingTime(len(seconds), float(middle), float(low), float(high))
@@ -145,9 +145,9 @@ def reading_time(verdicts: Sequence[CurrentVerdict]) -> ReadingTime:
 
 _SEEN: Final = (
     "The readers saw the score before they judged, so their verdicts lean towards the model and "
-    "its rates look better than they are."
+    "make its rates look better than they are."
 )
-_BLIND: Final = "Of each patch the verdict counts that was given before the score was shown."
+_BLIND: Final = "For each patch, the verdict given before the score was shown counts."
 
 
 def is_finished(record: Record, case: str) -> bool:
@@ -194,8 +194,8 @@ def case_scores(record: Record, case: str) -> ScoreSet:
     blind_first = opened.mode is ReadingMode.BLIND_FIRST
     doubts = (
         *((_SEEN,) if seen else ()),
-        f"The patches were chosen for reading ({opened.order}); these rates hold "
-        "only for patches chosen like that.",
+        f"The patches were chosen for reading ({opened.order}); these rates apply only to patches "
+        "chosen this way.",
         *(f"{count:,} patches are left out: they {why}." for count, why in left_out if count),
     )
     return ScoreSet(

@@ -85,7 +85,7 @@ class PatchFolder:
 
     def _path(self, sha256: str) -> Path:
         if not _SHA256.fullmatch(sha256):
-            raise ReviewError(f"{sha256[:20]!r} is no SHA-256.")
+            raise ReviewError(f"{sha256[:20]!r} is not a SHA-256.")
         return self.folder / sha256[:2] / sha256
 
 

@@ -30,7 +30,7 @@ class Pseudonyms:
         if len(key) != _KEY_BYTES:
             raise StoreError(
                 f"The key of the pseudonyms has {len(key)} bytes; expected {_KEY_BYTES}. Restore "
-                "it from a backup, or remove it: exports then have other pseudonyms than before."
+                "it from a backup, or delete it: exports then get new pseudonyms."
             )
         self._key = key
 

@@ -43,7 +43,7 @@ def require_allowed(record: Record, event: Event) -> None:
     if isinstance(event, CaseFiled):
         return
     if record.filings[event.case].archived:
-        raise ReviewError(f"The case {case.name} is archived. Restore it to read on.")
+        raise ReviewError(f"The case {case.name} is archived. Restore it to continue.")
     if event.task >= len(case.tasks):
         raise ReviewError(
             f"Found task {event.task}; the case {case.name} has {len(case.tasks)}, from 0."
@@ -69,12 +69,14 @@ def require_allowed(record: Record, event: Event) -> None:
 
 def _case_may_open(record: Record, event: CaseOpened) -> None:
     if event.case in record.cases:
-        raise ReviewError(f"The case {event.case} is open already. Give a new one another id.")
+        raise ReviewError(
+            f"The case {event.case} is already open. Give the new one a different id."
+        )
     if not event.tasks:
         raise ReviewError("The worklist is empty; loosen the filters.")
     hashes = [patch.sha256 for patch in event.patches]
     if len(set(hashes)) != len(hashes):
-        raise ReviewError("A patch comes twice in the case; list each once, repeats as tasks.")
+        raise ReviewError("A patch appears twice in the case; list each once, repeats as tasks.")
     if any(task.patch >= len(event.patches) for task in event.tasks):
         raise ReviewError("A task of the worklist names a patch that the case does not have.")
     for earlier in event.of:
@@ -90,27 +92,26 @@ def _case_may_open(record: Record, event: CaseOpened) -> None:
         agreed = set(hashes) - disputed_patches(record, event.of)
         if agreed:
             raise ReviewError(
-                f"{len(agreed)} of {len(hashes)} patches are not in dispute in the earlier "
-                "cases. Adjudicate only what is on the disagreement queue."
+                f"{len(agreed)} of {len(hashes)} patches are not in dispute in the earlier cases. "
+                "Adjudicate only the disputed patches."
             )
 
 
 def _require_screen(case: CaseOpened, reading: Reading, *, after_ai: bool) -> None:
     screen = set(reading.screen)
     if len(screen) != len(reading.screen):
-        raise ReviewError("Something stands twice in the list of what was on the screen.")
+        raise ReviewError("Something appears twice in the list of what was on the screen.")
     screen.discard(OnScreen.SURROUNDINGS)  # they tell nothing of the model or of others
     drawn = reading.map is not None and reading.map.drawn
     if drawn != (OnScreen.CAM in screen):
-        raise ReviewError(
-            "A map on the screen and what is said of it belong together: name method and layer of "
-            "a map that was drawn, and of no other."
-        )
+        raise ReviewError("Name method and layer of every map that was drawn, and of no other.")
     blinded = case.mode is ReadingMode.SECOND_READER or (
         case.mode is ReadingMode.BLIND_FIRST and not after_ai
     )
     if blinded and reading.map is not None and not screen:
-        raise ReviewError(f"The mode '{case.mode}' takes this verdict without a word on any map.")
+        raise ReviewError(
+            f"The mode '{case.mode}' takes this verdict without any information on a map."
+        )
     if blinded and screen:
         raise ReviewError(
             f"The mode '{case.mode}' takes this verdict on the bare patch; found on the screen: "
@@ -119,14 +120,14 @@ def _require_screen(case: CaseOpened, reading: Reading, *, after_ai: bool) -> No
     if after_ai and not screen & {OnScreen.SCORE, OnScreen.CAM}:
         raise ReviewError("A verdict after the AI needs score or map on the screen.")
     if OnScreen.OTHER_VERDICTS in screen and case.mode is not ReadingMode.ADJUDICATION:
-        raise ReviewError("Other readers' verdicts are shown in an adjudication only.")
+        raise ReviewError("Other readers' verdicts are shown only in an adjudication.")
 
 
 def _verdict(record: Record, case: CaseOpened, state: TaskState, event: VerdictGiven) -> None:
     if state.first is not None:
         raise ReviewError(
-            f"{event.reader} has given a verdict on task {event.task} already "
-            f"(event {state.first.sequence}). Correct it, or undo it."
+            f"{event.reader} has already given a verdict on task {event.task} (event "
+            f"{state.first.sequence}). Correct it, or undo it."
         )
     _require_screen(case, event.reading, after_ai=False)
     if case.mode is ReadingMode.SECOND_READER and record.has_read(case.of[0], event.reader):
@@ -141,11 +142,11 @@ def _ai_shown(case: CaseOpened, state: TaskState, event: AiShown) -> None:
         raise ReviewError(f"The mode '{case.mode}' has no step at which the AI is shown.")
     if state.first is None:
         raise ReviewError(
-            f"{event.reader} has not given the blinded verdict on task {event.task} yet; it comes "
+            f"{event.reader} has not yet given the blinded verdict on task {event.task}; it comes "
             "before score and map."
         )
     if state.ai_shown:
-        raise ReviewError("Score and map have been shown already.")
+        raise ReviewError("Score and map have already been shown.")
 
 
 def _after_ai(case: CaseOpened, state: TaskState, event: VerdictAfterAi) -> None:
@@ -155,20 +156,21 @@ def _after_ai(case: CaseOpened, state: TaskState, event: VerdictAfterAi) -> None
             f"task {event.task} is not there yet."
         )
     if state.after_ai is not None:
-        raise ReviewError("The verdict after the AI has been given already. Correct it.")
+        raise ReviewError("The verdict after the AI has already been given. Correct it.")
     _require_screen(case, event.reading, after_ai=True)
 
 
 def _correction(case: CaseOpened, state: TaskState, event: Corrected) -> None:
     if state.ai_shown and state.after_ai is None:
         raise ReviewError(
-            "The blinded verdict is frozen since the AI was shown; give the verdict after the AI."
+            "The blinded verdict has been frozen since the AI was shown; give the verdict after "
+            "the AI."
         )
     standing = state.final
     if standing is None or standing.sequence != event.corrects:
         found = "none" if standing is None else f"event {standing.sequence}"
         raise ReviewError(
-            f"The correction is of event {event.corrects}; the verdict that stands is {found}. "
+            f"The correction refers to event {event.corrects}, but the current verdict is {found}. "
             "Reload, then correct that one."
         )
     _require_screen(case, event.reading, after_ai=state.after_ai is not None)
@@ -178,8 +180,8 @@ def _undo(state: TaskState, event: Undone) -> None:
     if state.last_step != event.undoes:
         possible = "none" if state.last_step is None else f"event {state.last_step}"
         raise ReviewError(
-            f"Event {event.undoes} cannot be undone; the reader's last step on this task that can "
-            f"be is {possible}. What came before the AI was shown is frozen."
+            f"Event {event.undoes} cannot be undone; the only step of this reader on this task "
+            f"that can be undone is {possible}. Anything before the AI was shown is frozen."
         )
 
 

@@ -32,9 +32,9 @@ INSERT: Final = "INSERT INTO events (sequence, previous, payload, hash) VALUES (
 
 def _lost(path: Path, what: str, noted: Anchor) -> StoreError:
     return StoreError(
-        f"The record of verdicts is not whole: its anchors know event {noted.sequence}, and "
-        f"{path.name} {what}. Restore {path.name} from a backup. To begin a new record instead, "
-        "move the anchors file away and keep it."
+        f"The record of verdicts is not whole: its anchors include event {noted.sequence}, but "
+        f"{path.name} {what}. Restore {path.name} from a backup. To start a new record instead, "
+        "move the anchors file elsewhere and keep it."
     )
 
 
@@ -88,7 +88,7 @@ class ReviewStore:
                 with _write_lock(connection):
                     self._migrate(connection, migrations)
             if noted is not None and not _holds(connection, noted):
-                raise _lost(path, "does not hold this event", noted)
+                raise _lost(path, "does not contain this event", noted)
 
     def append(self, event: Event, *then: Event, action: str | None = None) -> RecordEntry:
         """Write an event, all that follows or nothing, and return its entry; it is on disk then.
@@ -170,8 +170,8 @@ class ReviewStore:
         end = self._record.end
         if end.sequence and not _holds(connection, end):
             raise StoreError(
-                f"{self.path.name} no longer holds event {end.sequence} as it was read: the file "
-                "was replaced or changed. Run `python -m core verify` on it."
+                f"{self.path.name} no longer contains event {end.sequence} as it was read: the "
+                "file was replaced or changed. Run `python -m core verify` on it."
             )
         new = [_entry(link) for link in _links(connection, end.sequence + 1)]
         if new:
@@ -198,7 +198,7 @@ class ReviewStore:
         if entry.payload.event != event:
             raise ReviewError(
                 f"The action {entry.payload.action} was recorded as another event ({sequence}). "
-                "Give each action a token of its own."
+                "Give each action its own token."
             )
         return entry
 
@@ -217,8 +217,8 @@ class ReviewStore:
                 yield connection
         except sqlite3.Error as error:
             raise StoreError(
-                f"The review store {self.path.name} cannot be used: {error}. What was "
-                "acknowledged before is not affected; free the disk or the file and try again."
+                f"The review store {self.path.name} cannot be used: {error}. Earlier verdicts are "
+                "not affected; free the disk or the file and try again."
             ) from error
 
     def _open(self) -> sqlite3.Connection:
@@ -228,7 +228,7 @@ class ReviewStore:
             try:
                 return self._connect(self.path)
             except sqlite3.OperationalError as error:
-                busy = "locked" in str(error) or "busy" in str(error)
+                busy = error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
                 if not busy or time.monotonic() > deadline:
                     raise
                 time.sleep(0.005)

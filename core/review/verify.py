@@ -23,8 +23,8 @@ from core.review.log import verify_log
 from core.review.migrations import BUSY_S, MIGRATIONS, Statements, apply
 
 _CHECKED: Final = (
-    "the chain is unbroken, every event could follow the ones before it, the schema is the one of "
-    "this version, and SQLite finds no damage in the file"
+    "the chain is unbroken, every event could follow those before it, the schema is this "
+    "version's, and SQLite finds no damage in the file"
 )
 
 
@@ -87,7 +87,7 @@ def _schema_findings(
             apply(new, version, statements)
         stored, expected = _schema(connection), _schema(new)
     return [
-        Breach("Schema", f"{name} is not as this version of the program makes it")
+        Breach("Schema", f"{name} is not as this version of the program creates it")
         for name in sorted(stored.keys() | expected.keys())
         if stored.get(name) != expected.get(name)
     ]
@@ -108,7 +108,7 @@ def _links(connection: sqlite3.Connection) -> tuple[list[Link], list[Breach]]:
     )
     links = [Link(*row) for row in rows]
     if any([*map(type, astuple(link))] != [int, str, str, str] for link in links):
-        return [], [Breach("File", "an event holds bytes where text belongs")]
+        return [], [Breach("File", "an event contains bytes instead of text")]
     return links, []
 
 

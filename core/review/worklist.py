@@ -165,7 +165,7 @@ def build_worklist(
     rng = np.random.default_rng(plan.seed)
     eligible = [found for found in candidates if plan.filters.let_pass(found.patch)]
     if not eligible:
-        raise ReviewError(f"None of {len(candidates)} patches passes the filters. Loosen them.")
+        raise ReviewError(f"None of {len(candidates)} patches matches the filters. Loosen them.")
     ranked = _ranked(eligible, plan.order, threshold)
     size = min(plan.limit or len(ranked), len(ranked))
     controls = round(plan.control_share * size)
@@ -199,8 +199,8 @@ def _ranked(candidates: Sequence[Candidate], order: CaseOrder, threshold: float)
     measured = [(urgency(found, threshold), found) for found in candidates]
     if all(value is None for value, _ in measured):
         raise ReviewError(
-            f"No patch has what the order '{order}' goes by. Choose another order, or score with "
-            "what it needs."
+            f"No patch has the measure for the order '{order}'. Choose another order, or score "
+            "with that measure."
         )
     known = [pair for pair in measured if pair[0] is not None]
     known.sort(key=lambda pair: (-(pair[0] or 0.0), pair[1].patch.sha256))

@@ -28,7 +28,7 @@ FLAT: Final = (
     "The patch is one flat colour: there is no tissue to judge. Check the export if you expected "
     "a picture."
 )
-GREY_ZONE: Final = "In the grey zone between the two thresholds: no call, a person decides."
+GREY_ZONE: Final = "In the grey zone between the two thresholds: no call, a reader decides."
 
 
 @dataclass(frozen=True)
@@ -219,9 +219,9 @@ def open_classifier(
     if not self_test.passed:
         raise BundleError(
             f"Self-test failed: the {self_test.patches} golden patches differ by up to "
-            f"{self_test.largest_difference_logit:.4g} logits from the card; allowed are "
-            f"{self_test.tolerance_logit:.4g}. Nothing is scored with this model on this machine. "
-            "Install the pinned versions, or export the bundle again."
+            f"{self_test.largest_difference_logit:.4g} logits from the card; "
+            f"{self_test.tolerance_logit:.4g} are allowed. Nothing is scored with this model on "
+            "this machine. Install the pinned versions, or export the bundle again."
         )
     return Classifier(bundle, opened, self_test, card.operating_point, card.temperature)
 

@@ -61,7 +61,7 @@ def score_command(options: ScoreOptions) -> int:
     journal_path = _journal_path(out)
     shard = None if options.shard is None else Shard.parse(options.shard)
     if shard is not None and options.kaggle is not None:
-        raise RunError("A submission has every input; merge the shards first, without --kaggle.")
+        raise RunError("A submission needs every input; merge the shards first, without --kaggle.")
     if options.cluster is not None:
         return _cluster_command(options, options.cluster)
     with open_source(options.source, ignore=own_files(options)) as whole:
@@ -78,7 +78,7 @@ def score_command(options: ScoreOptions) -> int:
         finished = finished_before(out, spec, source) if options.resume else None
         if finished is None:
             if not options.resume and journal_path.exists():
-                say(f"An unfinished run was here and is started anew ({journal_path.name}).")
+                say(f"An unfinished run ({journal_path.name}) is started again from the beginning.")
             journal = open_journal(journal_path, spec, source, resume=options.resume)
             of_whole = {} if shard is None else {"shard": shard.facts(whole)}
             counts = score_into(out, source, classifier, journal, of_whole)
@@ -97,7 +97,7 @@ def _cluster_command(options: ScoreOptions, address: str) -> int:
     from core.scoring.cluster import score_on_cluster  # noqa: PLC0415 - an extra
 
     if options.resume or options.shard is not None:
-        raise RunError("--cluster starts a whole run; give neither --resume nor --shard.")
+        raise RunError("--cluster starts a whole run; leave out --resume and --shard.")
     card = read_bundle(options.model).card
     counts = score_on_cluster(options, address)
     if options.kaggle is not None:
@@ -174,7 +174,7 @@ def finished_before(out: Path, spec: RunSpec, source: PatchSource) -> dict[str, 
             return None
         changed = source.first_change(dict(enumerate(read_digests(out))))
         if changed is not None:
-            say(f"{source.entries[changed].path} has changed since; all inputs are scored anew.")
+            say(f"{source.entries[changed].path} has changed since; all inputs are scored again.")
             return None
         return {str(status): int(count) for status, count in metadata["counts"].items()}
     except (OSError, ValueError, KeyError, TypeError):
@@ -232,6 +232,6 @@ def _kaggle(file: Path, options: ScoreOptions, training: DataSummary) -> None:
     filled = write_kaggle(file, scores, fill=fill, sample_submission=options.sample_submission)
     if filled:
         say(
-            f"{filled} inputs without a score stand in {file.name} with {fill:.3f}, "
-            "the share of tumour patches in the training data."
+            f"{filled} inputs without a score got {fill:.3f} in {file.name}, the share of tumour "
+            "patches in the training data."
         )

@@ -128,8 +128,8 @@ class Journal:
         """
         if different := spec.differs_from(read_spec(path)):
             raise RunError(
-                f"The interrupted run in {path.name} cannot be continued: it had {different}. "
-                "Give the same source, model and options, or start anew."
+                f"The interrupted run in {path.name} cannot be resumed: it had {different}. Use "
+                "the same source, model and options, or start a new run."
             )
         journal = cls(path, spec)
         journal.keep(None)
@@ -185,7 +185,7 @@ def read_spec(path: Path) -> RunSpec:
             return _SPEC.validate_python(content["spec"])
     except (OSError, KeyError, ValidationError):
         pass
-    raise RunError(f"{path.name} is no record of a scoring run. Start the run anew.")
+    raise RunError(f"{path.name} is not the journal of a scoring run. Start a new run.")
 
 
 def read_rows(path: Path, start: int = 0) -> Iterator[ScoreRow]:

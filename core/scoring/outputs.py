@@ -192,8 +192,8 @@ def write_kaggle(
     for patch_id, probability in scores:
         if patch_id in probabilities:
             raise RunError(
-                f"The id {patch_id} comes twice; a submission has each once. "
-                "Score one folder of the competition's data."
+                f"The id {patch_id} appears twice; a submission has each once. Score one folder of "
+                "the competition's data."
             )
         filled += probability is None
         probabilities[patch_id] = fill if probability is None else probability

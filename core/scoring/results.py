@@ -181,7 +181,7 @@ def _rank(row: ScoreRow, order: Order) -> tuple[bool, float]:
     return (False, -(row.d4_sd_logit or 0.0))
 
 
-def score_histogram(rows: Sequence[ScoreRow], bins: int = 50) -> Histogram[Outcome]:
+def score_histogram(rows: Sequence[ScoreRow]) -> Histogram[Outcome]:
     """Return the spread of the scores in equal bins; the calls are counted, not guessed by bin."""
     scores: dict[Outcome, list[float]] = {
         kind: [] for kind in (Outcome.NO_TUMOUR, Outcome.GREY_ZONE, Outcome.TUMOUR)
@@ -190,4 +190,4 @@ def score_histogram(rows: Sequence[ScoreRow], bins: int = 50) -> Histogram[Outco
         of_kind = scores.get(outcome(row))
         if row.prob_tumour is not None and of_kind is not None:
             of_kind.append(row.prob_tumour)
-    return Histogram.of(scores, bins)
+    return Histogram.of(scores, 50)

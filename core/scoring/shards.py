@@ -109,8 +109,8 @@ def _metadata(path: Path) -> dict[str, Any]:
             return metadata
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise RunError(
-            f"{path.name} is no output of `score --shard`, or {metadata_path(path).name} is not "
-            "beside it as it was written. Name the files that --out named."
+            f"{path.name} is not an output of `score --shard`, or {metadata_path(path).name} "
+            "beside it is missing or changed. Name the files that --out named."
         ) from None
     raise RunError(f"{path.name} was altered after it was written. Score this shard again.")
 
@@ -121,17 +121,20 @@ def _check(found: Sequence[tuple[Path, dict[str, Any]]], out: Path) -> None:
         if path.resolve() == out.resolve():
             raise RunError(f"{out.name} is one of the shards. Name another file with --out.")
         if path.suffix != out.suffix:
-            raise RunError(f"{path.name} and {out.name} differ in kind; expected one of both.")
+            raise RunError(
+                f"{path.name} and {out.name} are of different types; expected the same type for "
+                "both."
+            )
         if _identity(metadata) != first:
             raise RunError(
-                f"{path.name} is of another run than {found[0][0].name}: source, model or options "
-                "differ. Merge the shards of one run."
+                f"{path.name} and {found[0][0].name} are from different runs: source, model or "
+                "options differ. Merge the shards of one run."
             )
     of = int(found[0][1]["shard"]["of"])
     numbers = [int(metadata["shard"]["number"]) for _, metadata in found]
     if numbers != list(range(1, of + 1)):
         missing = sorted(set(range(1, of + 1)) - set(numbers))
-        told = f"missing: {', '.join(map(str, missing))}" if missing else "one comes twice"
+        told = f"missing: {', '.join(map(str, missing))}" if missing else "one appears twice"
         raise RunError(f"Found {len(numbers)} of {of} shards ({told}). Name each one once.")
 
 

@@ -28,7 +28,9 @@ def regions_command(options: RegionsOptions) -> int:
     source, shard = options.source, Shard.parse(options.shard or "1/1")
     slides = _slides_in(source)[shard.number - 1 :: shard.of] if source.is_dir() else [source]
     if options.shard and not source.is_dir():
-        raise SourceError("--shard divides a folder of slides; this is one slide. Leave it out.")
+        raise SourceError(
+            "--shard divides a folder of slides, but this is one slide. Leave it out."
+        )
     classifier = open_classifier(options.model, device=options.device)
     if options.operating_point is not None:
         classifier = apply_locked_point(classifier, read_locked_point(options.operating_point))

@@ -122,13 +122,15 @@ class SlideJournal:
         try:
             before = SlideSpec(**head["spec"])
         except (KeyError, TypeError):
-            raise RunError(f"{self.path.name} is no record of a slide's run. Start anew.") from None
+            raise RunError(
+                f"{self.path.name} is not the journal of a slide's run. Start a new run."
+            ) from None
         if same_model(before.model_id, spec.model_id):
             before = replace(before, model_id=spec.model_id)
         if different := what_differs(before, spec):
             raise RunError(
-                f"The interrupted run in {self.path.name} cannot be continued: it had {different}. "
-                "Give the same slide, model and options, or start anew."
+                f"The interrupted run in {self.path.name} cannot be resumed: it had {different}. "
+                "Use the same slide, model and options, or start a new run."
             )
         end = self._file.tell()
         for line in self._file:

@@ -19,7 +19,7 @@ _FORMATS: Final = ("PNG", "JPEG", "TIFF")
 _KNOWN_MODES: Final = frozenset({"L", "LA", "RGB", "RGBA", "P", "PA"})
 _CLEAR_MODES: Final = frozenset({"LA", "RGBA", "PA"})
 _ORIENTATION: Final = 274
-TURNED: Final = "its rows are stored turned or mirrored (orientation {})"
+TURNED: Final = "its rows are stored rotated or mirrored (orientation {})"
 """Programs that show outlines over a region differ in whether they turn it."""
 _DAMAGED: Final = (OSError, Image.DecompressionBombError, SyntaxError, ValueError, PatchError)
 
@@ -42,8 +42,8 @@ class FlatPicture(SlideFile):
                     self._image_rgb_u8 = self._decoded(picture)
         except UnidentifiedImageError:  # its words would tell where the file lies
             raise SourceError(
-                f"{path.name} is no picture, whatever its name says. Expected a slide of a "
-                "scanner, a TIFF, PNG or JPEG; check the file."
+                f"{path.name} is not a picture, despite its name. Expected a scanned slide, a "
+                "TIFF, PNG or JPEG; check the file."
             ) from None
         except _DAMAGED as error:
             raise SourceError(
@@ -65,13 +65,13 @@ class FlatPicture(SlideFile):
         if self.format == "JPEG":
             data = path.read_bytes()
             if not has_end(data):
-                raise ValueError("its end is missing, so a part of it would be grey")
+                raise ValueError("its end is missing, so part of it would be grey")
             if lost := lost_part(data):
                 raise ValueError(lost)
         elif self.format == "PNG":
             _check_sums(path)
         if (images := getattr(picture, "n_frames", 1)) > 1:
-            raise ValueError(f"it holds {images} images, and a region is one")
+            raise ValueError(f"it contains {images} images; expected one")
         if (turned := picture.getexif().get(_ORIENTATION, 1)) != 1:
             raise ValueError(TURNED.format(turned))
         if picture.mode in _CLEAR_MODES or "transparency" in picture.info:

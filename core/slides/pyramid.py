@@ -57,7 +57,7 @@ class Pyramid(SlideFile):
         if tile_px > _LARGEST_TILE_PX:  # OpenSlide ends the process when it has no memory for one
             self._slide.close()
             raise SourceError(
-                f"{path.name} says that it has tiles of {tile_px:,} px; expected at most "
+                f"{path.name} claims tiles of {tile_px:,} px; expected at most "
                 f"{_LARGEST_TILE_PX:,}. Save it as a tiled TIFF with tiles of 256 × 256."
             )
         width, height = self._slide.dimensions

@@ -36,8 +36,8 @@ FILES: Final = (
     "overview.png",
 )
 COARSE_TO_FINE: Final = (
-    "one of every 2 × 2 cells, then every neighbour, across an edge, of a cell that "
-    "is not called free of tumour; every region with 2 × 2 flagged cells is found and scored whole"
+    "one of every 2 × 2 cells, then every edge neighbour of a cell not called free of tumour; "
+    "every region with 2 × 2 flagged cells is found and scored whole"
 )
 JOURNAL: Final = "cells.journal"
 _MUCH_BLACK: Final = 0.01
@@ -234,5 +234,5 @@ def _in_words(counts: dict[str, int], highest: float | None, picture: ImageU8) -
     if counts["failed"]:
         words += f"; {counts['failed']:,} could not be read"
     if (black := black_share(picture)) >= _MUCH_BLACK:
-        words += f"; {percent(black, 0)} of it is pure black, as a file copied in part has it"
+        words += f"; {percent(black, 0)} of it is pure black, as in a partly copied file"
     return words + "."

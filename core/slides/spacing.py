@@ -102,8 +102,8 @@ def settle_spacing(name: str, claimed: ClaimedSpacing, given_um_px: float | None
         )
     if um_px > COARSEST_UM_PX:
         raise SpacingError(
-            f"{name} has {um_px:.4g} µm/px; this model judges {SPACING_UM_PX} µm/px and finer "
-            "pixels can be made coarser, not the other way.",
+            f"{name} has {um_px:.4g} µm/px; this model judges {SPACING_UM_PX} µm/px. Finer pixels "
+            "can be made coarser, but not the other way round.",
             "Export the slide at 10x or higher, or give --um-per-px if the file is wrong.",
         )
     return Spacing(um_px, origin, str(claimed))
@@ -113,14 +113,14 @@ def _believed(name: str, claimed: ClaimedSpacing) -> float:
     x, y = claimed.x_um_px, claimed.y_um_px
     low, high = _FINEST_OF_SCANNERS_UM_PX, _PLAUSIBLE_UM_PX[1]
     if x is None or y is None:
-        why = "says nothing of its spacing"
+        why = "does not state its spacing"
         if claimed.power:
             usual = _POWER_TIMES_SPACING / claimed.power
             coarse = ", too coarse for this model" * (usual > COARSEST_UM_PX)
-            why = f"says only that its objective is {claimed.power:g}x"
+            why = f"states only an objective of {claimed.power:g}x"
             why += f" (usually {usual:.2g} µm/px{coarse})"
     elif not (low <= x <= high and low <= y <= high):
-        why = f"says {claimed}, which no slide scanner gives"
+        why = f"says {claimed}, which no slide scanner produces"
     elif abs(y / x - 1) > _SQUARE:
         why = f"says {claimed}: its pixels would not be square"
     elif claimed.power and abs(x * claimed.power / _POWER_TIMES_SPACING - 1) > _POWER_TOLERANCE:

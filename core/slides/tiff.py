@@ -106,7 +106,7 @@ class PlainTiff(SlideFile):
     def _find_levels(self) -> None:
         pages = self._file.pages
         if not len(pages):
-            raise ValueError("it was cut off before it says what it contains")
+            raise ValueError("it was cut off within its header")
         first: Any = pages[0]
         others: list[Any] = []
         with suppress(Exception):  # a chain that breaks off behind the first picture
@@ -229,10 +229,11 @@ def _check(first: Any, others: list[Any]) -> None:  # noqa: ANN401 - tifffile's 
     full = sides[2] * sides[3]
     rivals = [page.imagewidth * page.imagelength for page in others if not _is_aside(page)]
     if max(rivals, default=0) > full:
-        raise _UnknownKindError("a picture behind the first is larger: which is the slide?")
+        raise _UnknownKindError("a picture after the first is larger: which is the slide?")
     if full in rivals or stacked(first.description) > 1:
         raise _UnknownKindError(
-            "it holds several pictures of that size, as depths or channels are: which is the slide?"
+            "it contains several pictures of that size, such as depths or channels: which is the "
+            "slide?"
         )
 
 

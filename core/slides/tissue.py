@@ -93,7 +93,7 @@ def find_tissue(
         raise SourceError(
             f"{view.file.path.name} has {width} × {height} px at {view.spacing_um_px:.2f} µm/px, "
             f"no more than one patch ({PATCH_SIZE_PX} × {PATCH_SIZE_PX}). Score patches as a "
-            "batch; a slide or a region of one is larger."
+            "batch; a slide or region is larger."
         )
     rows, columns = -(-view.height_px // CELL_PX), -(-view.width_px // CELL_PX)
     if rows * columns > _MOST_CELLS:
@@ -127,7 +127,7 @@ def find_tissue(
             overview[at_y : at_y + len(small), at_x : at_x + small.shape[1]] = small
         on_part(number, len(parts))
     if not decoded:
-        raise SourceError(f"No part of it can be read: {failure} Copy it again from the scanner.")
+        raise SourceError(f"None of it can be read: {failure} Copy it again from the scanner.")
     _tidy(mask, rule, (view.spacing_um_px * MASK_COARSENING / 1000) ** 2)
     share: NDArray[np.float32] = mask.reshape(rows, MASK_PER_CELL, columns, MASK_PER_CELL).mean(
         axis=(1, 3), dtype=np.float32

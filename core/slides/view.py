@@ -169,9 +169,9 @@ def open_file(path: Path) -> SlideFile:
             # tifffile knows more compressions, such as JPEG 2000 outside Aperio's files
     elif vendor is None and suffix in _OF_SCANNERS:
         raise SourceError(
-            f"{path.name} is not a whole {suffix} file: part of it may be lost, or it is something "
-            "else by that name. Copy it again from the scanner, with its folder if the format has "
-            "one."
+            f"{path.name} is not a complete {suffix} file: part of it may be missing, or it is a "
+            "different kind of file. Copy it again from the scanner, with its folder if the "
+            "format has one."
         )
     with path.open("rb") as opened:
         is_tiff = opened.read(4) in _TIFF_BEGINS

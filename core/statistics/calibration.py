@@ -186,12 +186,12 @@ def fit_temperature(evidence: Evidence) -> float:
 
     if slope(0.0) >= 0:
         raise EvidenceError(
-            "The scores do not rise with tumour around 0.5; no temperature helps. Check the "
+            "The scores do not increase with tumour around 0.5; no temperature helps. Check the "
             "labels, or recalibrate with an intercept."
         )
     if slope(_COLDEST) <= 0:
         raise EvidenceError(
-            "The scores have every patch on the right side of 0.5; the best temperature is 0. Use "
+            "Every patch is on the right side of 0.5, so no temperature can be fitted. Use "
             "patches with at least one error."
         )
     from scipy.optimize import brentq  # noqa: PLC0415 - slow to load

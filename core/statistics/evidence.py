@@ -153,15 +153,15 @@ class Evidence:
         for count, name in ((self.n_positive, "positive"), (self.n_negative, "negative")):
             if count < SMALL_CLASS_N:
                 said.append(
-                    f"Only {count} {name} patches: rates over them are coarse "
-                    f"(fewer than {SMALL_CLASS_N})."
+                    f"Only {count} {name} patches: rates over them are imprecise (fewer than "
+                    f"{SMALL_CLASS_N})."
                 )
         if self.slides is None:
             said.append("Slides unknown: patch-level intervals are too narrow for clustered data.")
         elif len(self.slide_names) < FEW_SLIDES:
             said.append(
-                f"Only {len(self.slide_names)} slides: intervals over slides are rough "
-                f"(fewer than {FEW_SLIDES})."
+                f"Only {len(self.slide_names)} slides: intervals over slides are imprecise (fewer "
+                f"than {FEW_SLIDES})."
             )
         return tuple(said)
 

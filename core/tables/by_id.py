@@ -119,8 +119,8 @@ def shortened(name: str, ids: Sequence[str]) -> tuple[str, ...]:
     if not found:
         return ()
     return (
-        f"{name}: {counted(len(found), 'id')} that a spreadsheet seems to have shortened as a "
-        f"number ({found[0]}); such ids meet no patch. Import the column as text.",
+        f"{name}: a spreadsheet seems to have shortened {counted(len(found), 'id')} as a number "
+        f"({found[0]}); such ids match no patch. Import the column as text.",
     )
 
 
@@ -177,8 +177,8 @@ class KnownById:
             notes += (matched_by_ending(self.name, len(ends), self.ids.get(key, key), path),)
         if unclear:
             contradictions += (
-                f"{self.name}: {counted(len(unclear), 'path')} in another folder that may be of "
-                f"one patch ({self.ids.get(min(unclear), '')}).",
+                f"{self.name}: {counted(len(unclear), 'path')} in another folder that may belong "
+                f"to one patch ({self.ids.get(min(unclear), '')}).",
             )
         return replace(
             self,
@@ -212,7 +212,7 @@ class KnownById:
         """Return that none of its ids is of a patch here, or that it lists none."""
         if not self.rows:
             return f"{self.name} lists no patch below its first line."
-        return f"None of the {len(self.rows):,} ids of {self.name} is of a patch here."
+        return f"None of the {len(self.rows):,} ids in {self.name} matches a patch here."
 
     def of(self, patch_id: str, path: str) -> Mapping[str, str]:
         """Return what is known of a patch, nothing if it is not listed."""
@@ -252,15 +252,15 @@ def spelled(table: Table, columns: Sequence[str]) -> tuple[dict[str, list[str]],
             changed = [first.setdefault(slide_key(cell), cell) for cell in cells]
             if alike := look_alike(first.values()):
                 notes.append(
-                    f"{table.name}: {counted(alike[2], 'name')} in {column!r} much like another "
-                    f"({alike[0]!r} and {alike[1]!r}). If they are one slide, give it one name."
+                    f"{table.name}: {counted(alike[2], 'name')} in {column!r} very similar to "
+                    f"another ({alike[0]!r} and {alike[1]!r}). If they are one slide, use one name."
                 )
         else:
             continue
         different = [(old, new) for old, new in zip(cells, changed, strict=True) if old != new]
         if different:
             notes.append(
-                f"{table.name}: {counted(len(different), 'cell')} in {column!r} spelt anew "
+                f"{table.name}: {counted(len(different), 'cell')} in {column!r} respelt "
                 f"({different[0][0]!r} is {different[0][1]!r})."
             )
         values[column] = changed

@@ -122,7 +122,9 @@ def read_table(file: Path, *, name: str = "", required: Sequence[str] = ()) -> T
     try:
         size = file.stat().st_size
         if not file.is_file():
-            raise SourceError(f"{name} is no file (a folder or a pipe). Name the table itself.")
+            raise SourceError(
+                f"{name} is not a file (but a folder or a pipe). Name the table itself."
+            )
         if size > MAX_TABLE_BYTES:
             raise SourceError(
                 f"{name} has {size / 2**20:,.0f} MiB; a table has at most "
@@ -250,7 +252,7 @@ def _cells(
             if any(row[width:]):
                 raise SourceError(
                     f"{name}, line {line}: found {len(row)} cells, expected {width} as in the "
-                    "first line. Put text that holds a separator in quotation marks."
+                    "first line. Put text that contains a separator in quotation marks."
                 )
             trailing += 1
             row = row[:width]
@@ -259,19 +261,19 @@ def _cells(
             row += [""] * (width - len(row))
         if any("�" in row[place] and len(raw[place].strip().splitlines()) > 1 for place in read):
             raise SourceError(
-                f"{name}, line {line}: found a cell that goes on over the end of the line, so that "
-                "the rows below are text in it. Take out the quotation mark that opens it."
+                f"{name}, line {line}: found a cell that does not end with its line, so it "
+                "swallows the rows below. Remove the quotation mark that opens it."
             )
         trimmed += sum(cell != cell.strip() for cell in raw)
         replaced += sum("�" in cell for cell in row)
         cells.append(row)
         numbers.append(line)
     said = (
-        (trailing, "row", "ending in a separator too many"),
+        (trailing, "row", "ending in one separator too many"),
         (short, "row", "with fewer cells than the first line; the rest counts as empty"),
         (blank, "row", "without any content left out"),
         (headers, "row", "that repeats the first line left out"),
-        (trimmed, "cell", "with spaces around the text, which were taken off"),
+        (trimmed, "cell", "with spaces around the text, which were removed"),
         (replaced, "cell", "with characters that cannot be shown, which were replaced"),
     )
     notes = tuple(f"{name}: {counted(n, what)} {how}." for n, what, how in said if n)
@@ -283,8 +285,8 @@ def _refuse_many_rows(name: str, rows: int, columns: int) -> None:
     most = _MOST_CELLS // (columns + _OF_A_ROW)
     if rows > most:
         raise SourceError(
-            f"{name} has more than {most:,} rows of {counted(columns, 'column')}; no more are "
-            "read. Split the table, or leave out columns."
+            f"{name} has more than {most:,} rows of {counted(columns, 'column')}, the most that "
+            "can be read. Split the table, or leave out columns."
         )
 
 

@@ -25,7 +25,7 @@ def decoded(name: str, data: bytes) -> tuple[str, tuple[str, ...]]:
     """
     notes: tuple[str, ...] = ()
     if data.startswith(_GZIP):
-        data, notes = _unpacked(name, data), (f"{name} was packed by gzip.",)
+        data, notes = _unpacked(name, data), (f"{name} was compressed with gzip.",)
     for magic, what in _OTHERS:
         if data.startswith(magic):
             raise SourceError(f"{name} is {what}. Save it as comma-separated UTF-8 text.")

@@ -41,7 +41,7 @@ class Assumptions:
         if not (self.miss_cost > 0 and self.false_alarm_cost > 0):
             raise EvidenceError(
                 f"Found costs of {self.miss_cost:g} (miss) and {self.false_alarm_cost:g} (false "
-                "alarm); expected both above 0. State what each is worth to you."
+                "alarm); expected both above 0."
             )
 
     @property

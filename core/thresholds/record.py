@@ -106,12 +106,12 @@ def obstacle_to_lock(study: "ThresholdStudy", card: Card) -> str:
     scores = study.scores
     if scores.source is Source.RUN:
         return (
-            "These are scores of a training run, not of the model in this app. Export the run with "
-            "`python -m training export`, open the app with it, and lock there."
+            "These scores are from a training run, not from the model in this app. Export the run "
+            "with `python -m training export`, open the app with that model, and lock there."
         )
     if scores.model_id and not same_model(scores.model_id, card.model_id):
         return (
-            f"These scores are of the model {scores.model_id}; this app runs {card.model_id}. "
+            f"These scores are from the model {scores.model_id}; this app runs {card.model_id}. "
             "Score the patches with this model, then lock."
         )
     return ""

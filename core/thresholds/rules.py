@@ -47,7 +47,7 @@ class Rule(ABC):
         return (
             f"Found {float(candidates.positives.max()):g} tumour and "
             f"{float(candidates.negatives.max()):g} tumour-free patches; add patches of both "
-            "classes, and at least 2 slides where slides are asked for."
+            "classes, and for rules over slides at least 2 slides."
         )
 
 
@@ -136,7 +136,7 @@ class _RateAtLeast(Rule):
         if np.isnan(reached).all():
             return super().attainable(candidates)
         most = np.floor(float(np.nanmax(reached)) * 1e4) / 1e4  # rounded down, so it can be had
-        return f"The most to be had is {most:.4f}; ask for no more than that."
+        return f"The highest possible is {most:.4f}; ask for no more."
 
     @property
     def _what(self) -> str:
@@ -241,7 +241,7 @@ class FlagTopShare(Rule):
     def attainable(self, candidates: Candidates) -> str:
         """The smallest share that an observed score flags."""
         least = float(candidates.value("flagged_share")[..., 0].min())
-        return f"At the highest score {least:.4g} are called already; ask for at least that share."
+        return f"Even at the highest score, {least:.4g} are called; ask for at least that share."
 
 
 def _best(merit: FloatArray) -> IntArray:

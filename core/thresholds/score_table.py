@@ -28,11 +28,11 @@ from core.thresholds.scores import ScoreSet, Source, named_slides, too_perfect
 RUN_SCORES_FILE: Final = "validation_scores.csv"
 _NAMED: Final = 3  # rows that an error names
 _REVERSED: Final = 0.4
-_NAMELESS: Final = "The table has no column id, so it can be paired with no other."
-_SILENT: Final = "The table does not state a temperature; the scores are taken to have the model's."
+_NAMELESS: Final = "The table has no column id, so it cannot be paired with another."
+_SILENT: Final = "The table states no temperature; the model's is assumed."
 _TWO: Final = "The columns score and prob_tumour differ; score was read. Delete the wrong one."
 _LABEL: Final = "1 or tumour (in the centre), 0 or normal"
-_SCORE: Final = "a probability from 0 to 1, no logit and no per cent"
+_SCORE: Final = "a probability from 0 to 1, not a logit or per cent"
 
 
 class BadRowsError(SourceError):
@@ -73,7 +73,7 @@ def run_scores(folder: Path) -> ScoreSet:
         data = path.read_bytes()
     except OSError as error:
         raise SourceError(
-            f"{folder.name} holds no {RUN_SCORES_FILE} ({why(error)}). Name the folder of a "
+            f"{folder.name} contains no {RUN_SCORES_FILE} ({why(error)}). Name the folder of a "
             "training run, made by `python -m training fit`."
         ) from None
     found = read_scores_csv(f"{folder.name}/{RUN_SCORES_FILE}", data)
@@ -178,7 +178,7 @@ def _scored(read: Table, score_column: str) -> tuple[pd.DataFrame, tuple[str, ..
             notes = (f"{int((~scored).sum()):,} inputs without a score are left out.",)
             table = table[scored]
     if table.empty:
-        raise SourceError(f"{read.name} has no rows with a score. Give one patch a line.")
+        raise SourceError(f"{read.name} has no rows with a score. Use one line per patch.")
     return table, notes
 
 
@@ -229,7 +229,7 @@ def _implausible(labels: NDArray[np.float64], scores: NDArray[np.float64]) -> It
     if values <= 2 < len(scores):
         yield (
             f"The scores have {values} distinct value{'s' if values > 1 else ''}: they look like "
-            "labels, not probabilities. A curve, a threshold and a calibration need probabilities."
+            "labels, but probabilities are needed."
         )
     positive = labels == 1
     if not 0 < positive.sum() < len(labels):
@@ -239,8 +239,8 @@ def _implausible(labels: NDArray[np.float64], scores: NDArray[np.float64]) -> It
     value = float(auroc(Evidence.of(labels.astype(np.int8), scores)).value)
     if value < _REVERSED:
         yield (
-            f"The AUROC is {value:.3f}, far below chance: the scores look reversed, as if they "
-            "were of no tumour. Check which class the column is of."
+            f"The AUROC is {value:.3f}, far below chance: the scores look reversed, as if for no "
+            "tumour. Check which class the column is for."
         )
 
 
@@ -262,8 +262,8 @@ def _repeats(name: str, ids: "pd.Series[str]", table: pd.DataFrame) -> Iterator[
             f"({both.index[both.to_numpy()][0][0]}). Leave one row for each id."
         )
     yield (
-        f"{counted(int(again.sum()), 'row')} with an id that appeared before ({ids[again].iloc[0]})"
-        ". Each counts as a patch of its own; delete copies from the file."
+        f"{counted(int(again.sum()), 'row')} with an id that appeared before "
+        f"({ids[again].iloc[0]}). Each counts as a separate patch; delete copies from the file."
     )
 
 

@@ -156,10 +156,9 @@ def too_perfect(evidence: Evidence) -> str:
     if tumour.min() <= normal.max():
         return ""
     return (
-        f"All {len(tumour):,} patches labelled tumour score above all {len(normal):,} others: the "
-        "labels look as if they had been made from these scores, or as if the model had been "
-        "trained on these patches. Check where the labels come from; they must be somebody's own "
-        "reading."
+        f"All {len(tumour):,} patches labelled tumour score above all {len(normal):,} others: "
+        "either the labels were made from these scores, or the model was trained on these "
+        "patches. Check where the labels come from; they must be someone's own reading."
     )
 
 
@@ -172,7 +171,7 @@ def named_slides(slides: NDArray[np.str_]) -> tuple[NDArray[np.str_] | None, tup
         return None, ()
     return (
         np.where(unknown, UNKNOWN_SLIDE, slides).astype(np.str_),
-        (f"{int(unknown.sum()):,} patches without a slide count as one slide together.",),
+        (f"{int(unknown.sum()):,} patches without a slide are treated as one slide.",),
     )
 
 

@@ -31,13 +31,13 @@ def read_locked_point(path: Path) -> LockedPoint:
         return LockedPoint.model_validate_json(path.read_text("utf-8"))
     except OSError as error:
         raise RunError(
-            f"The operating point {path.name} cannot be read ({why(error)}). "
-            "Name a file that the app wrote when a threshold was locked."
+            f"The operating point {path.name} cannot be read ({why(error)}). Name a file that the "
+            "app wrote when locking a threshold."
         ) from None
     except (ValidationError, UnicodeDecodeError) as error:
         fault = first_fault(error) if isinstance(error, ValidationError) else "not UTF-8 text"
         raise RunError(
-            f"{path.name} is no locked operating point ({fault}). Lock the threshold again."
+            f"{path.name} is not a locked operating point ({fault}). Lock the threshold again."
         ) from None
 
 
@@ -86,8 +86,8 @@ class OperatingPointStore:
         point = read_locked_point(path)
         if point.version != version:
             raise RunError(
-                f"{path.name} holds the operating point {point.version}; expected {version}. Lock "
-                "the threshold again."
+                f"{path.name} contains the operating point {point.version}; expected {version}. "
+                "Lock the threshold again."
             )
         known = [
             entry["sha256"]
@@ -97,8 +97,8 @@ class OperatingPointStore:
         ]
         if known and sha256_of(path) not in known:
             raise RunError(
-                f"{path.name} was changed after it was locked. Lock the threshold again, or put "
-                "another operating point in force."
+                f"{path.name} was changed after it was locked. Lock the threshold again, or use "
+                "another operating point."
             )
         return point
 
@@ -126,7 +126,7 @@ class OperatingPointStore:
         if version != SHIPPED:
             if not self.path(weights_sha256, version).is_file():
                 raise RunError(
-                    f"There is no locked operating point {version[:20]}. Choose one of the list."
+                    f"There is no locked operating point {version[:20]}. Choose one from the list."
                 )
             self.version(weights_sha256, version)
             entry["sha256"] = sha256_of(self.path(weights_sha256, version))

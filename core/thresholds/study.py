@@ -230,9 +230,7 @@ class ThresholdStudy:
 
 def _check(threshold: float, lower: float | None) -> None:
     if not 0 <= threshold <= 1:
-        raise EvidenceError(
-            f"Found a threshold of {threshold:g}; expected a score from 0 to 1. Move it there."
-        )
+        raise EvidenceError(f"Found a threshold of {threshold:g}; expected a score from 0 to 1.")
     if lower is not None and not 0 <= lower < threshold:
         raise EvidenceError(
             f"Found a grey zone from {lower:g} to {threshold:g}; expected its start to be 0 or "

@@ -90,7 +90,7 @@ def test_a_dataclass_gives_the_options_and_its_docstring_their_help(
             "file.bin cannot be used: the disk is full.",
         ),
         (["work", "--data", ""], 2, "Found an empty argument"),
-        (["work", "--data", "d", "--name", "broken"], 70, "a fault of the program"),
+        (["work", "--data", "d", "--name", "broken"], 70, "an error of the program"),
     ],
 )
 def test_wrong_usage_is_2_and_the_unexpected_70(
@@ -114,7 +114,7 @@ def test_the_options_of_explain_are_those_of_the_engine() -> None:
 
 def test_help_names_the_engine_s_defaults(capsys: pytest.CaptureFixture[str]) -> None:
     main(["score", "--help"])
-    assert "default: what suits the engine, or" in " ".join(capsys.readouterr().out.split())
+    assert "default: chosen for the engine, or" in " ".join(capsys.readouterr().out.split())
     main(["explain", "--help"])
     assert f"default: {TABLE_NAME} in" in capsys.readouterr().out
 

@@ -79,7 +79,7 @@ def test_runs_of_different_splits_are_refused(
     other = resigned(finished_runs / "b", tmp_path / "other", "train", "ids_sha256", "0" * 64)
     arguments = ["average", str(finished_runs / "a"), str(other), "--data", str(kaggle)]
     assert main([*arguments, "--out", str(tmp_path / "mean")]) == 2
-    assert "other has another split than a" in capsys.readouterr().err
+    assert "other and a differ in their split" in capsys.readouterr().err
     assert not (tmp_path / "mean").exists()
 
 

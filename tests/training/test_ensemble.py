@@ -123,7 +123,7 @@ def test_members_that_know_other_labels_are_not_averaged(
         (tmp_path / f"{name}.csv").write_text(table)
     models = [str(tmp_path / "a.csv"), str(tmp_path / "b.csv")]
     assert main(["ensemble", *models, "--out", str(tmp_path / "mean")]) == 2
-    assert "1 of 3 patches have another label in b" in capsys.readouterr().err
+    assert "1 of 3 patches have different labels in a" in capsys.readouterr().err
 
 
 def test_a_submission_holds_the_test_folder_in_the_samples_order(

@@ -165,7 +165,7 @@ def test_all_slides_train_and_the_card_rests_on_the_cross_validation(
     # What serving changes, and what is unlike the training data, is told by slides left out too.
     data = ["--data", str(unknown)]
     assert main(["measure", str(model), *data, "--crossval", str(tmp_path)]) == 2
-    assert "no finished cross-validation" in capsys.readouterr().err
+    assert "not a finished cross-validation" in capsys.readouterr().err
     assert main(["measure", str(model), *data, "--crossval", str(crossval)]) == 0
     assert main(["domain", str(model), *data, "--layers", "blocks.0"]) == 0
     card = read_card(model)
@@ -189,10 +189,10 @@ def test_an_ensemble_on_slides_that_trained_a_member_says_so_and_ranks_apart(
     members = [str(finished_runs / name) for name in ("a", "b")]
     data = ["--data", str(kaggle), "--split", "all"]
     assert main(["ensemble", *members, "--out", str(runs / "seen"), *data]) == 0
-    assert "trained this model" in capsys.readouterr().out
+    assert "used to train this model" in capsys.readouterr().out
     assert main(["ensemble", *members, "--out", str(runs / "honest")]) == 0
     assert main(["evaluate", str(runs / "seen"), "--out", str(tmp_path / "e")]) == 0
-    assert "trained this model" in capsys.readouterr().out
+    assert "used to train this model" in capsys.readouterr().out
     assert main(["leaderboard", str(runs)]) == 0
     table = capsys.readouterr().out
     assert table.index("| honest |") < table.index("on which members were trained")

@@ -68,8 +68,8 @@ def early_layers(architecture: Architecture) -> tuple[str, ...]:
     found = [str(one["module"]) for one in listed if one["reduction"] in _REDUCTIONS]
     if not found:
         raise RunError(
-            f"timm lists no layers of {architecture.name}. Name some with --layers, e.g. "
-            "--layers blocks.1 --layers blocks.2."
+            f"timm lists no layers of {architecture.name}. Name some with --layers, e.g. --layers "
+            "blocks.1 --layers blocks.2."
         )
     return tuple(found)
 
@@ -114,7 +114,7 @@ def _of_rows(engine: TorchEngine, source: PatchSource, rows: Sequence[int]) -> N
     def statistics(batch: ImageU8) -> NDArray[np.float32]:
         found = engine.submit(batch).statistics()
         if found is None:
-            raise RunError("The network gave no statistics of its layers.")
+            raise RunError("The network has no statistics of its layers.")
         return found
 
     return in_passes(np.stack(images), statistics, _PASS)

@@ -58,13 +58,13 @@ def run_export(options: ExportOptions) -> Card:
     taken = to.exists() and (not to.is_dir() or any(to.iterdir()))
     if taken and not (options.replace and (to / CARD_FILE).is_file()):
         raise RunError(
-            f"{to} is there already. Name a new folder, or add --replace if it is a bundle."
+            f"{to} already exists. Name a new folder, or add --replace if it is a bundle."
         )
     for name, what in ((ENSEMBLE_FILE, "an ensemble"), (CROSSVAL_FILE, "a cross-validation")):
         if (options.run / name).is_file():
             raise RunError(
-                f"{options.run} is {what}, and a bundle holds one network. `average` makes one of "
-                "runs with one start, `distill` teaches one what several know."
+                f"{options.run} is {what}, but a bundle contains one network. `average` makes one "
+                "from runs with the same start; `distill` trains one on the scores of several."
             )
     run = read_finished(options.run)
     part = options.to.with_name(f".{options.to.name}.part")

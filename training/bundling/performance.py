@@ -87,7 +87,7 @@ def measure_performance(evidence: Evidence, thresholds: Sequence[Threshold]) -> 
     if not evidence.n_positive or not evidence.n_negative:
         raise EvidenceError(
             f"Found {evidence.n_positive:,} patches with tumour and {evidence.n_negative:,} "
-            "without; judging needs both. Add the missing kind."
+            "without; judging needs both. Add the missing class."
         )
     table = OperatingTable.of(evidence)
     bootstrap = SlideBootstrap.seeded(evidence)

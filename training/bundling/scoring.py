@@ -61,7 +61,7 @@ def open_model(folder: Path, device: str) -> Classifier:
         return open_classifier(folder, device=device)
     if not (folder / CONFIG_FILE).is_file():
         raise RunError(
-            f"{folder} is no model: expected a bundle (with {CARD_FILE}) or the folder of a "
+            f"{folder} is not a model: expected a bundle (with {CARD_FILE}) or the folder of a "
             f"finished run (with {CONFIG_FILE}). Check the path."
         )
     with tempfile.TemporaryDirectory() as temporary:

@@ -86,7 +86,7 @@ def run_measure(options: MeasureOptions) -> Card:
 def _of_folds(crossval: Path, data: Path, folder: Path) -> list[Judge]:
     """Return each fold's model, as a bundle in a folder, with the patches that it did not see."""
     if not (crossval / CROSSVAL_FILE).is_file():
-        raise RunError(f"{crossval} is no finished cross-validation. Name one, or finish it.")
+        raise RunError(f"{crossval} is not a finished cross-validation. Name one, or finish it.")
     images, labels, ids = _patches(data, ALL)
     row_of = {one: row for row, one in enumerate(ids)}
     judges = []

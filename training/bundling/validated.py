@@ -99,14 +99,14 @@ def out_of_fold(run: FinishedRun, crossval: Path) -> Validated:
         RunError: It is none, or of another network or other patches.
     """
     if not (crossval / CROSSVAL_FILE).is_file():
-        raise RunError(f"{crossval} is no finished cross-validation. Name one, or finish it.")
+        raise RunError(f"{crossval} is not a finished cross-validation. Name one, or finish it.")
     content = json.loads((crossval / CROSSVAL_FILE).read_text("utf-8"))
     folders = [crossval / f"fold-{number + 1}" for number in range(int(content["folds"]))]
     own = run.recorded.config
     for folder in folders:
         if what := own.unlike(read_finished(folder).recorded.config):
             raise RunError(
-                f"{folder} has another {what} than {run.folder.root.name}; expected the same "
+                f"{folder} and {run.folder.root.name} differ in their {what}; expected the same "
                 "recipe on the same data. Cross-validate what was trained."
             )
     parts = [read_validation_logits(RunFolder(folder).scores) for folder in folders]

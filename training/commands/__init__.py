@@ -39,7 +39,7 @@ PROGRAM: Final = Program(
         predict,
         leaderboard,
     ),
-    stopped="Stopped at once; the same command goes on from what was saved last.",
+    stopped="Stopped; the same command resumes from the last checkpoint.",
 )
 
 

@@ -19,11 +19,11 @@ from training.options import (
 def evaluate(options: Annotated[EvaluateOptions, Flat]) -> int:
     """Judge a model or a table of scores, alone or against another.
 
-    Write every metric with an interval that resamples slides to OUT/evaluation.json, and curves
-    and tables to OUT/evaluation.html. WHAT is a bundle, a run folder, an ensemble, a
-    cross-validation, or a .csv or .parquet file with the columns id, label, score or prob_tumour,
-    and slide where known. Without --data the scores that WHAT holds are judged; with it a model
-    scores those data (killed, it goes on), and a table gets its labels and slides from them.
+    Write every metric with an interval that resamples slides to OUT/evaluation.json, and curves and
+    tables to OUT/evaluation.html. WHAT is a bundle, a run folder, an ensemble, a cross-validation,
+    or a .csv or .parquet file with the columns id, label, score or prob_tumour, and slide where
+    known. Without --data, the scores in WHAT are judged. With it, a model scores that data (after a
+    kill, it resumes), and a table takes its labels and slides from it.
     """
     say_loading()
     from training.judging.evaluate import run_evaluate, shown
@@ -86,7 +86,7 @@ def measure(options: Annotated[MeasureOptions, Flat]) -> int:
     """Measure what eight orientations and 16-bit arithmetic change, and write it to the card.
 
     The app then scores eight orientations where they can change a call, and says what the fast
-    precision costs. Weights and scores of the bundle stay as they are.
+    precision costs. Weights and scores of the bundle do not change.
     """
     say_loading()
     from training.bundling.serving import run_measure
@@ -97,7 +97,7 @@ def measure(options: Annotated[MeasureOptions, Flat]) -> int:
         one = card.orientations
         lines.append(
             f"Eight orientations move a logit by up to {one.band_logit:.3f} and change "
-            f"{one.changed_calls} of {one.patches:,} calls; {one.share:.1%} lie within that band."
+            f"{one.changed_calls} of {one.patches:,} calls; {one.share:.1%} are within that band."
         )
     if card.fast is not None:
         fast = card.fast
@@ -111,17 +111,17 @@ def measure(options: Annotated[MeasureOptions, Flat]) -> int:
 
 
 def domain(options: Annotated[DomainOptions, Flat]) -> int:
-    """Let a bundle tell patches unlike its training data, and write that to its card.
+    """Let a bundle recognise patches unlike its training data, and write that to its card.
 
-    Weights and scores of the bundle stay as they are; its rows get a distance beside them.
+    Weights and scores of the bundle do not change; its rows get an added distance.
     """
     say_loading()
     from training.bundling.domain import run_domain
 
     reference = run_domain(options)
     sys.stdout.write(
-        f"Compared with {reference.patches:,} training patches; beyond the limit lie "
-        f"{reference.share:.1%} of {reference.judged_on}.\n"
+        f"Compared with {reference.patches:,} training patches; {reference.share:.1%} of "
+        f"{reference.judged_on} are beyond the limit.\n"
     )
     return 0
 
@@ -131,7 +131,7 @@ def export(options: Annotated[ExportOptions, Flat]) -> int:
 
     Fit the temperature on the validation slides, choose the threshold by --rule, judge both on
     slides that had no part in them (cross-fitted), and write weights, card, golden patches and
-    validation scores. A run of `fit --all-slides` has none of its own and takes those of
+    validation scores. A run of `fit --all-slides` has no validation scores and takes those of
     --calibrate-from.
     """
     say_loading()
@@ -156,15 +156,15 @@ def predict(options: Annotated[PredictOptions, Flat]) -> int:
     """Write a Kaggle submission.
 
     Score the test folder and write `id,label` with probabilities. The rows of every model are kept
-    in OUT.scores/, so the same command goes on after a kill. A patch that cannot be scored gets
-    the share of tumour in the training data, because a submission must be complete.
+    in OUT.scores/, so the same command resumes after a kill. A patch that cannot be scored gets the
+    share of tumour in the training data, because a submission must be complete.
     """
     say_loading()
     from training.predict import run_predict
 
     filled = run_predict(options)
     if filled:
-        sys.stderr.write(f"{filled:,} patches have no score and stand with the share of tumour.\n")
+        sys.stderr.write(f"{filled:,} patches have no score and got the share of tumour.\n")
     sys.stdout.write(f"{options.out}\n")
     return 0
 

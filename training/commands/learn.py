@@ -35,8 +35,8 @@ def fetch(options: Annotated[FetchOptions, Flat]) -> int:
 
     Download a data set from where it is published, check it, and record its SHA-256 in
     fetched.json. pcam: by torchvision, about 8 GB, needs `pip install gdown`. kaggle: by Kaggle's
-    own client with your token, once you accepted the competition's rules. No other command asks the
-    network, except fit with --init imagenet or hf-hub:...
+    own client with your token, once you accepted the competition's rules. Only this command uses
+    the network, and fit with --init imagenet or hf-hub:...
     """
     say_loading()
     from training.fetch import next_step, run_fetch
@@ -49,8 +49,8 @@ def fetch(options: Annotated[FetchOptions, Flat]) -> int:
 def fit(options: Annotated[FitOptions, Flat], *, changes: Changes = NO_CHANGES) -> int:
     """Train a network into a run folder.
 
-    Train, validating on slides that do not train. Killed at any moment, the same command goes on
-    and ends with the same weights.
+    Validate on slides that are not trained on. After a kill, the same command resumes and ends with
+    the same weights.
     """
     say_loading()
     from training.fitting import run_fit
@@ -66,12 +66,12 @@ def crossval(
 ) -> int:
     """Train k folds by whole slides and keep every out-of-fold score.
 
-    Train one run for each fold (OUT/fold-1, ...), stratified by label and grouped by slide, and
-    write the score that each patch got from the model that did not see its slide to
-    OUT/out_of_fold.csv and .parquet (id, label, slide, fold, prob_tumour), which the data audit's
-    search for label errors and the Threshold page read. Patches of unknown slide train in every
-    fold and are never scored (but see --teach-unknown); patches declared as test take no part.
-    Killed at any moment, the same command goes on.
+    Train one run per fold (OUT/fold-1, ...), stratified by label and grouped by slide. Write each
+    patch's score, from the model that did not see its slide, to OUT/out_of_fold.csv and .parquet
+    (id, label, slide, fold, prob_tumour). The data audit's search for label errors and the
+    Threshold page read them. Patches of unknown slide train in every fold and are never scored (but
+    see --teach-unknown); patches declared as test are left out. After a kill, the same command
+    resumes.
     """
     say_loading()
     from training.crossval import run_crossval

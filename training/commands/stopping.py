@@ -28,7 +28,7 @@ def until_stopped(work: Callable[[Callable[[], bool]], object]) -> int:
         try:
             work(lambda: bool(requests))
         except Stopped:
-            sys.stderr.write("Stopped; the same command goes on from here.\n")
+            sys.stderr.write("Stopped; the same command resumes from here.\n")
             return STOPPED
     return 0
 

@@ -110,8 +110,8 @@ def require_course(recipe: Recipe) -> None:
     )
     if more := sorted(differences(recipe_values(done), recipe_values(recipe))):
         raise RunError(
-            f"The recipe {recipe.name!r} sets {', '.join(more)} in a way that a course does not "
-            "train. Start from ours_lite0_course, or use `crossval` and `fit`."
+            f"The recipe {recipe.name!r} sets {', '.join(more)} in a way that `course` does not "
+            "support. Start from ours_lite0_course, or use `crossval` and `fit`."
         )
 
 

@@ -32,6 +32,7 @@ from training.recipes.schedule import learning_rate
 Weights = Mapping[str, Tensor]
 TEACHER_VIEWS: Final = (0, 5, 3, 6, 1, 4, 2, 7)
 """Orientations, of eight: each teacher in turn sees the student's patch in another one."""
+_PER_PASS: Final = 512
 
 
 @dataclass(frozen=True)
@@ -271,7 +272,6 @@ def predict(
     images_rgb_u8: Tensor,
     *,
     views: Sequence[int] = (0,),
-    batch_size: int = 512,
 ) -> Tensor:
     """Return tumour logits (N, views) float32 in full precision (no TensorFloat-32)."""
     device = images_rgb_u8.device
@@ -279,11 +279,11 @@ def predict(
     transform, variator = InputTransform(recipe.preprocessing).to(device), Variator(device)
     parts = []
     with torch.inference_mode(), full_precision():
-        for first in range(0, len(images_rgb_u8), batch_size):
-            images = images_rgb_u8[first : first + batch_size]
+        for first in range(0, len(images_rgb_u8), _PER_PASS):
+            images = images_rgb_u8[first : first + _PER_PASS]
             count = len(images)
             if device.type == "cuda":  # a batch of another size would be planned anew
-                images = functional.pad(images, (0, 0, 0, 0, 0, 0, 0, batch_size - count))
+                images = functional.pad(images, (0, 0, 0, 0, 0, 0, 0, _PER_PASS - count))
             planes = images.permute(0, 3, 1, 2).flatten(2).float()
             logits = [
                 tumour_logit(network(_inputs(transform, variator.view(planes, view))))

@@ -87,8 +87,8 @@ def read_teacher(path: Path, table: PatchTable, train: IntArray) -> Teacher:
     taught = int(np.isfinite(scores[train]).sum())
     if not taught:
         raise RunError(
-            f"The teacher's scores {path.name} are of none of the {len(train):,} training patches. "
-            "Name a teacher of these patches."
+            f"The teacher's scores {path.name} match none of the {len(train):,} training patches. "
+            "Name a teacher for these patches."
         )
     clipped = np.clip(scores, _LEAST, 1 - _LEAST)
     logits = np.log(clipped / (1 - clipped)).astype(np.float32)

@@ -135,8 +135,8 @@ def _read_pack(source: PatchSource, chosen: list[int], folder: Path) -> Pack:
         raise RunError(f"The pack {folder} is damaged ({error}). Delete that folder.") from None
     if images.shape != (len(chosen), *_SHAPE):
         raise RunError(
-            f"The pack {folder} holds {images.shape}; expected {(len(chosen), *_SHAPE)}. "
-            "Delete that folder."
+            f"The pack {folder} contains {images.shape}; expected {(len(chosen), *_SHAPE)}. Delete "
+            "that folder."
         )
     unreadable = read_table(folder / UNREADABLE_FILE, required=["row"]).rows
     bad = unreadable["row"].astype(int).to_numpy()

@@ -19,7 +19,7 @@ TRAIN_NAME: Final = "train"
 TEST_NAME: Final = "test"
 RANDOM_WARNING: Final = (
     "The split is random: patches of one slide train and validate, so the validation scores are "
-    "too good. Peers report 0.99 that falls to 0.84 to 0.92 on other slides."
+    "too good. Others report an AUC of 0.99 that falls to 0.84 to 0.92 on other slides."
 )
 _SHOWN: Final = 3
 _SUBSET: Final = 3
@@ -177,8 +177,8 @@ def limit_training(table: PatchTable, split: Split, patches: int, *, seed: int) 
     """
     if not 2 <= patches <= len(split.train):
         raise RunError(
-            f"Found --train-patches {patches:,}; expected 2 to {len(split.train):,}, the training "
-            "patches that there are."
+            f"Found --train-patches {patches:,}; expected 2 to {len(split.train):,}, the number of "
+            "training patches."
         )
     order = np.random.default_rng([seed, _SUBSET]).permutation(len(split.train))
     origin = f"{split.origin}; {patches:,} of {len(split.train):,} training patches, seed {seed}"
@@ -210,8 +210,8 @@ def _declared(table: PatchTable) -> Split:
     warnings = []
     if unknown := int((table.slides[val] == "").sum()):
         warnings.append(
-            f"{unknown:,} of {len(val):,} validation patches have no known slide; whether their "
-            "slides are in training cannot be checked."
+            f"{unknown:,} of {len(val):,} validation patches have no known slide, so it cannot be "
+            "checked whether their slides are in training."
         )
     return Split(train, val, "as the data declare it", (*warnings, *_unknown_slides(table, train)))
 
@@ -244,8 +244,8 @@ def _usable(table: PatchTable) -> IntArray:
     usable = np.flatnonzero(table.splits != TEST_NAME)
     if not len(usable):
         raise RunError(
-            f"All {len(table):,} patches are declared test, and those take no part. Correct "
-            "split.csv, or name data with a part to train on."
+            f"All {len(table):,} patches are declared test and left out. Correct split.csv, or "
+            "name data with a part to train on."
         )
     return usable
 
@@ -256,8 +256,8 @@ def _require_slides(table: PatchTable, known: IntArray, least: int, what: str) -
         raise RunError(
             f"Found {slides} known slides; {what} at least {least}. Put patch_id_wsi.csv (id,wsi) "
             "or split.csv (id,split) beside train_labels.csv, or a column wsi into PCam's meta "
-            "tables, or ask for fewer folds. --random-split goes on without, but validation on "
-            "slides that were trained on says 0.99 where new slides give 0.84 to 0.92."
+            "tables, or ask for fewer folds. --random-split works without, but validation on "
+            "training slides reports 0.99 where new slides give 0.84 to 0.92."
         )
 
 
@@ -285,7 +285,7 @@ def _test_slides(table: PatchTable, used: IntArray) -> tuple[str, ...]:
     test = table.splits == TEST_NAME
     if not test.any():
         return ()
-    notes = [f"{int(test.sum()):,} patches are declared test: they neither train nor validate."]
+    notes = [f"{int(test.sum()):,} patches are declared test and neither train nor validate."]
     shared = np.intersect1d(table.slides[test], table.slides[used])
     if count := int((shared != "").sum()):
         notes.append(

@@ -123,7 +123,7 @@ def matched(a: ScoreSet, b: ScoreSet) -> tuple[Evidence, Evidence, tuple[str, ..
         if not one.named:
             raise EvidenceError(
                 f"{one.name} has no column id, so its patches cannot be paired with others; rows "
-                "in the same order may be of different patches. Name the column of the ids id."
+                "in the same order may be different patches. Name the column of ids “id”."
             )
         if len(set(one.ids.tolist())) != len(one.ids):
             raise EvidenceError(
@@ -142,8 +142,8 @@ def matched(a: ScoreSet, b: ScoreSet) -> tuple[Evidence, Evidence, tuple[str, ..
     differing = int((labels != b.evidence.labels[rows_b]).sum())
     if differing:
         raise EvidenceError(
-            f"{differing:,} of {len(shared):,} patches have another label in {b.name} than in "
-            f"{a.name}; expected the same. Take the labels from one table."
+            f"{differing:,} of {len(shared):,} patches have different labels in {a.name} and "
+            f"{b.name}; expected the same. Take the labels from one table."
         )
     slides, said = _slides(a, b, rows_a, rows_b)
     first = Evidence.of(labels, a.evidence.scores[rows_a].astype(np.float64), slides)
@@ -170,7 +170,7 @@ def _as_spelt(one: ScoreSet, others: Set[str]) -> tuple[NDArray[np.str_], tuple[
     changed = {key: other for key, other in alone.items() if key not in others}
     notes = (
         (
-            f"{one.name}: {counted(len(changed), 'id')} spelt otherwise than in the other, matched "
+            f"{one.name}: {counted(len(changed), 'id')} spelt differently from the other, matched "
             f"({min(changed)} is {changed[min(changed)]}).",
         )
         if changed
@@ -190,8 +190,8 @@ def _left_out(one: ScoreSet, rows: NDArray[np.intp]) -> str:
         lost = len(one.slides) - len(np.unique(one.evidence.slides[rows]))
         slides = f", among them all of {lost:,} of its {len(one.slides):,} slides" if lost else ""
     return (
-        f"{missing:,} of {len(one.ids):,} patches of {one.name} are not in the other and left out"
-        f"{slides}."
+        f"{missing:,} of {len(one.ids):,} patches of {one.name} are not in the other and were left "
+        f"out{slides}."
     )
 
 
@@ -208,8 +208,8 @@ def _slides(
     if not other:
         return first, ()
     return first, (
-        f"{other:,} of {len(first):,} patches are of another slide in {b.name} than in {a.name}, "
-        "whose slides were taken; the intervals rest on them. Give both tables the same slides.",
+        f"{other:,} of {len(first):,} patches have different slides in {a.name} and {b.name}; the "
+        f"intervals use those of {a.name}. Give both tables the same slides.",
     )
 
 

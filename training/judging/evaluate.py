@@ -79,8 +79,8 @@ def _thresholds(subject: Subject, options: EvaluateOptions) -> list[Threshold]:
         scored_by = subject.scores.model_id
         if scored_by and not same_model(locked.model_id, scored_by):
             raise RunError(
-                f"{path.name} was locked for {locked.model_id}; these scores are of "
-                f"{scored_by}. Name a threshold that was locked for this model."
+                f"{path.name} was locked for {locked.model_id}; these scores are from {scored_by}. "
+                "Name a threshold that was locked for this model."
             )
         thresholds.append(Threshold(locked.version, locked.operating_point.threshold, "locked"))
     thresholds += [Threshold(f"at {value:g}", value, "as asked") for value in options.threshold]
@@ -95,11 +95,11 @@ def _thresholds(subject: Subject, options: EvaluateOptions) -> list[Threshold]:
                 Threshold(
                     "chosen here",
                     chosen.threshold,
-                    f"{chosen.description.rstrip('.')}; chosen on these very patches, so its "
-                    "rates are too good",
+                    f"{chosen.description.rstrip('.')}; chosen on these patches, so its rates are "
+                    "too good",
                 )
             )
-        thresholds.append(Threshold("at 0.5", 0.5, "by convention, chosen by nobody"))
+        thresholds.append(Threshold("at 0.5", 0.5, "by convention, not chosen on data"))
     return thresholds
 
 

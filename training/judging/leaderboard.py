@@ -99,7 +99,7 @@ def read_entries(root: Path) -> list[Entry]:
         RunError: There is no folder, or nothing finished in it.
     """
     if not root.is_dir():
-        raise RunError(f"There is no folder {root}. Name the folder that holds the runs.")
+        raise RunError(f"There is no folder {root}. Name the folder with the runs.")
     entries = [_entry(root, folder) for folder in _finished(root)]
     if not entries:
         raise RunError(
@@ -248,7 +248,7 @@ def markdown_table(entries: Sequence[Entry]) -> str:
     if any(entry.seen_pcam for entry in entries):
         lines.append(
             "‡ Started from weights that were trained on PCam or CAMELYON: they may have seen "
-            "these very slides, so the scores may be too good."
+            "these slides, so the scores may be too good."
         )
     if any(entry.random_split for entry in entries):
         lines.append(

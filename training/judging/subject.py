@@ -65,8 +65,8 @@ def open_subject(path: Path, options: ScoringOptions, work: Path) -> Subject:
     if (path / CROSSVAL_FILE).is_file():
         if options.data is not None:
             raise SourceError(
-                f"{path} is a cross-validation: its out-of-fold scores are of its own data. Leave "
-                "out --data, or make an ensemble of its folds."
+                f"{path} is a cross-validation, so its out-of-fold scores are on its own data. "
+                "Leave out --data, or make an ensemble of its folds."
             )
         return _named(path.name, _table(path / OUT_OF_FOLD_SCORES, options))
     if (path / ENSEMBLE_FILE).is_file():
@@ -79,7 +79,7 @@ def open_subject(path: Path, options: ScoringOptions, work: Path) -> Subject:
     if (path / CONFIG_FILE).is_file():
         return _run(path)
     raise SourceError(
-        f"{path} holds nothing to judge; expected a bundle, a run folder, an ensemble, a "
+        f"{path} contains nothing to judge; expected a bundle, a run folder, an ensemble, a "
         "cross-validation, or a table of scores (.csv, .tsv, .parquet, .csv.gz). Check the path."
     )
 
@@ -132,7 +132,8 @@ def _scored(path: Path, options: ScoringOptions, work: Path) -> Subject:
         patches = int(np.isin(scores.evidence.slides, slides).sum())
         note = (
             f"{len(slides)} of {len(scores.slides)} slides ({patches:,} of {len(scores.ids):,} "
-            "patches) trained this model: these numbers are too good. Judge it on other slides."
+            "patches) were used to train this model, so these numbers are too good. Judge it on "
+            "other slides."
         )
         scores = replace(scores, notes=(*scores.notes, note))
     scores = replace(scores, name=options.data.name)
@@ -174,7 +175,7 @@ def mean_subject(members: list[Path], options: ScoringOptions, work: Path, name:
     if nameless is not None:
         raise EvidenceError(
             f"{nameless.name} has no column id, so its patches cannot be paired with those of the "
-            "others. Name the column of the ids id."
+            "others. Name the column of ids “id”."
         )
     first = subjects[0].scores
     total = np.zeros(len(first.ids))
@@ -206,8 +207,8 @@ def _in_order(first: ScoreSet, other: ScoreSet) -> NDArray[np.float64]:
     own = zip(first.ids.tolist(), first.evidence.labels.tolist(), strict=True)
     if differing := sum(labels[patch] != label for patch, label in own):
         raise EvidenceError(
-            f"{differing:,} of {len(labels):,} patches have another label in {other.name} than in "
-            f"{first.name}; expected the same. Take the labels from one table."
+            f"{differing:,} of {len(labels):,} patches have different labels in {first.name} and "
+            f"{other.name}; expected the same. Take the labels from one table."
         )
     return np.array([by_id[patch] for patch in first.ids.tolist()], np.float64)
 
@@ -245,8 +246,8 @@ def _with_labels(table: Table, data: Path, split: str) -> Table:
     if len(by_key) < len(entries):
         raise SourceError(
             f"{table.name} has scores for {int(scored.sum()):,} of the {len(entries):,} labelled "
-            f"patches of {data.name}; expected all of them, so that no hard patch is left out "
-            "unseen. Score the others, or name the part that was scored with --split."
+            f"patches of {data.name}; expected all of them, so that no difficult patch is left out "
+            "unnoticed. Score the others, or name the part that was scored with --split."
         )
     labelled = [by_key[key] for key in keys[scored]]
     rows = rows[scored].drop(columns=["label", *SLIDE_COLUMNS], errors="ignore")
@@ -266,7 +267,7 @@ def _require_same_files(
         line = lines.get(keys[index] or "")
         if line is not None and table.rows["sha256"][line] not in {"", digest}:
             raise SourceError(
-                f"{table.name} has scores of other files than those of the same names in "
+                f"{table.name} has scores of different files with the same names as in "
                 f"{source.name} (first: {source.entries[index].path}). Score these files, or name "
                 "the data that were scored."
             )

@@ -289,8 +289,8 @@ def _validate(
     )
     if not (math.isfinite(train_loss) and np.isfinite(logits).all()):
         raise RunError(
-            f"Training went astray in epoch {epoch + 1}: the loss is {train_loss:g} and "
-            f"{int((~np.isfinite(logits)).sum())} validation scores are no numbers. Start again "
+            f"Training diverged in epoch {epoch + 1}: the loss is {train_loss:g} and "
+            f"{int((~np.isfinite(logits)).sum())} validation scores are not numbers. Start again "
             "with a smaller learning rate, or float32."
         )
     return logits, steer(run.table.labels[rows], logits)

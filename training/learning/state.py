@@ -163,7 +163,7 @@ def restore_checkpoint(path: Path, state: TrainingState, *, config_digest: str) 
     tensors, facts = read_tensors(path)
     if facts.get("config_sha256") != config_digest:
         raise RunError(
-            f"{path} belongs to another run than config.json beside it. Use another run folder."
+            f"{path} and config.json beside it belong to different runs. Use another run folder."
         )
     try:
         state.restore(tensors)

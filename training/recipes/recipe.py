@@ -239,8 +239,8 @@ class Recipe:
         if not (self.balance_classes and self.weighted_sampling):
             return ()
         return (
-            "balance_classes and weighted_sampling are both on: tumour patches come as often as "
-            "the others and then count more as well, so scores lean towards tumour.",
+            "balance_classes and weighted_sampling are both on: tumour patches are drawn as often "
+            "as the others and also count more, so scores lean towards tumour.",
         )
 
     @property

@@ -72,7 +72,7 @@ def parse_space(spellings: Sequence[str]) -> Space:
         spelling[name] = values
         distributions[name] = _distribution(text, values)
     if not spelling:
-        raise RunError(f"Nothing varies: give --vary at least once; {_SPELLING}.")
+        raise RunError(f"Nothing varies: use --vary at least once; {_SPELLING}.")
     return Space(spelling, distributions)
 
 

@@ -184,8 +184,8 @@ def require_same(recorded: Mapping[str, Any], current: Mapping[str, Any]) -> Non
     differing = sorted(differences(recorded, current))
     if differing:
         raise RunError(
-            f"The run folder holds another run: {', '.join(differing)} differ. "
-            "Give the same options to resume it, or another --out to start anew."
+            f"The run folder contains a different run: {', '.join(differing)} differ. Use the same "
+            "options to resume it, or another --out to start again."
         )
 
 

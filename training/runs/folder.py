@@ -104,12 +104,12 @@ def read_finished(root: Path) -> FinishedRun:
     recorded = read_config(folder)
     if recorded is None or not folder.outcome.is_file():
         raise RunError(
-            f"{root} holds no finished run. Give the `fit` command again; it goes on where "
-            "it stopped."
+            f"{root} contains no finished run. Repeat the `fit` command; it resumes where it "
+            "stopped."
         )
     weights, facts = read_tensors(folder.best)
     if facts.get("config_sha256") != recorded.digest:
-        raise RunError(f"{folder.best} is of another run than config.json. Train again.")
+        raise RunError(f"{folder.best} and config.json are from different runs. Train again.")
     return FinishedRun(folder, recorded, json.loads(folder.outcome.read_text("utf-8")), weights)
 
 
@@ -152,8 +152,8 @@ def read_facts(folder: Path) -> dict[str, Any]:
         return dict(json.loads(path.read_text("utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise RunError(
-            f"{path} is damaged ({' '.join(str(error).split())[:160]}). Give the command that made "
-            "it again."
+            f"{path} is damaged ({' '.join(str(error).split())[:160]}). Repeat the command that "
+            "made it."
         ) from None
 
 

@@ -77,7 +77,7 @@ _TAGS: Final = {
     "raw_ap": "average precision/validation, raw weights",
     "ema_ap": "average precision/validation, averaged weights",
     "learning_rate": "learning rate",
-    "seconds": "seconds an epoch",
+    "seconds": "seconds per epoch",
 }
 
 

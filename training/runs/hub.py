@@ -71,16 +71,16 @@ def fetch_weights(init: str, *, accept_licence: bool) -> HubWeights:
         info = huggingface_hub.model_info(repository)
     except Exception as error:  # noqa: BLE001 - hub, HTTP and DNS errors share no base class
         raise RunError(
-            f"{repository} could not be had from the hub ({type(error).__name__}). Check the name "
-            "and the network, and sign in where the model asks for it."
+            f"{repository} could not be downloaded from the hub ({type(error).__name__}). Check "
+            "the name and the network, and sign in if the model requires it."
         ) from None
     card = info.card_data
     licence = str((card and card.get("license")) or "not stated")
     if licence.lower() not in PERMISSIVE and not accept_licence:
         link = (card and card.get("license_link")) or f"https://huggingface.co/{repository}"
         raise RunError(
-            f"{repository} has the licence {licence}, which may limit what a model trained from it "
-            f"may be used for. Read it ({link}); then add --accept-licence."
+            f"{repository} has the licence {licence}, which may limit the use of a model trained "
+            f"from it. Read it ({link}), then add --accept-licence."
         )
     names = {sibling.rfilename for sibling in info.siblings or []}
     if not {WEIGHTS_FILE, CONFIG_FILE} <= names:

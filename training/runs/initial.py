@@ -102,7 +102,7 @@ def require_known_network(name: str) -> None:
     near = difflib.get_close_matches(name, timm.list_models(), n=3)
     raise RunError(
         f"Found no network {name!r} in timm {timm.__version__}; "
-        + (f"near it are {', '.join(near)}. " if near else "")
+        + (f"similar names are {', '.join(near)}. " if near else "")
         + "Name one of timm's models."
     )
 
@@ -136,16 +136,16 @@ def _stream_from_hub(network: nn.Module, name: str, architecture: Architecture) 
     if name == SIMPLE_CNN:
         raise RunError(
             f"There are no ImageNet weights of {SIMPLE_CNN}. Name a file with "
-            "--init FILE.safetensors, or start from chance with --init none."
+            "--init FILE.safetensors, or start from random weights with --init none."
         )
     arguments: dict[str, Any] = {**architecture.arguments, "num_classes": architecture.outputs}
     try:
         hub: nn.Module = timm.create_model(name, pretrained=True, **arguments)
     except Exception as error:  # noqa: BLE001 - hub, HTTP and DNS errors share no base class
         raise RunError(
-            f"The ImageNet weights of {name} could not be had from timm's hub "
+            f"The ImageNet weights of {name} could not be downloaded from timm's hub "
             f"({type(error).__name__}). Connect this machine to the network, name a file with "
-            "--init FILE.safetensors, or start from chance with --init none."
+            "--init FILE.safetensors, or start from random weights with --init none."
         ) from None
     configuration: dict[str, Any] = getattr(hub, "pretrained_cfg", {})
     weights = hub.state_dict()

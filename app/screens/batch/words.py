@@ -5,7 +5,7 @@ from typing import Final
 from core.explanation import Decisive
 
 TITLE: Final = "Batch scoring"
-LEAD: Final = "Score many patches at once, look at each of them, and download the scores."
+LEAD: Final = "Score many patches, view each one, and download the scores."
 NO_BATCH: Final = (
     "No batch yet.",
     "Add a folder, a ZIP or files, or open the drawn samples.",

@@ -343,7 +343,7 @@ class Desk {
       if (fresh) stage.querySelector("img")?.remove();
       picture.decode().then(put, () => this.problem(this.data.words.noPicture));
     }
-    const what = { "-map": " under its Grad-CAM", "-around": " and what lies around it" };
+    const what = { "-map": " under its Grad-CAM", "-around": " and its surroundings" };
     picture.alt = `${screen.title}${what[kind] ?? ""}`;
   }
 

@@ -42,7 +42,7 @@ def numbers(store: SlideStore, job: Job) -> None:
     counts, regions, slide = found["cells"], found["regions_of_flagged_cells"], found["slide"]
     largest = regions["greatest_diameter_mm"]
     diameter = "" if largest is None else f", greatest diameter {number(largest, 2)} mm"
-    given = "as given" if slide["spacing_origin"] == "given" else "as the file says"
+    given = "as given" if slide["spacing_origin"] == "given" else "as the file states"
     with st.expander("Numbers"):
         facts(
             [

@@ -123,9 +123,9 @@ def cell_panel(store: SlideStore, job: Job, classifier: Classifier | None) -> No
         if on and not other:
             shown = _map(classifier, patch) or shown
     st.html(
-        f'<div class="nl-cell"><figure><img src="{shown}" alt="Patch of the cell"><i></i></figure>'
-        f'<figure class="nl-around"><img src="{png_uri(around)}" '
-        f'alt="What lies around the patch"><i></i></figure></div>'
+        f'<div class="nl-cell"><figure><img src="{shown}" alt="Patch of the '
+        f'cell"><i></i></figure><figure class="nl-around"><img src="{png_uri(around)}" '
+        'alt="Surroundings of the patch"><i></i></figure></div>'
     )
     st.caption(words.SURROUNDINGS)
     if scored:

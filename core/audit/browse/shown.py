@@ -146,7 +146,7 @@ _CHOOSERS: Final = {
 class PatchOrder(StrEnum):
     """What comes first among the patches that are shown."""
 
-    AS_FOUND = "most telling first"
+    AS_FOUND = "most informative first"
     RANDOM = "random"
     LISTED = "as in the data set"
     HIGHEST = "highest measure"

@@ -63,8 +63,6 @@ def probes(
     slide: pd.Series,
     split: pd.Series,
     label: pd.Series,
-    *,
-    seed: int = 0,
 ) -> tuple[Probe, ...]:
     """Return slide and split told from ring and from centre, and label told from the ring.
 
@@ -78,12 +76,11 @@ def probes(
         slide: (N,), NA where not known. Slides of fewer than 10 patches are left out.
         split: (N,), NA where not known.
         label: (N,), 1 tumour in the centre, NA where not known.
-        seed: of the folds and of the sample of at most 20,000 patches.
     """
     features = {"ring": features_ring, "centre": features_centre}
     targets = {"slide": slide, "split": split, "label": label}
     return tuple(
-        _probe(told, seen, x, target, slide=slide, seed=seed)
+        _probe(told, seen, x, target, slide=slide)
         for told, target in targets.items()
         for seen, x in features.items()
         if (told, seen) != ("label", "centre")
@@ -97,7 +94,6 @@ def _probe(
     target: pd.Series,
     *,
     slide: pd.Series,
-    seed: int,
 ) -> Probe:
     known = target.notna().to_numpy() & np.isfinite(features).all(axis=1)
     codes, names = pd.factorize(target)
@@ -109,7 +105,7 @@ def _probe(
     apart = told != "slide" and bool((slides[known] >= 0).all()) and known.any()
     rows = np.flatnonzero(known)
     if len(rows) > _MOST_PATCHES:
-        rows = np.sort(np.random.default_rng(seed).choice(rows, _MOST_PATCHES, replace=False))
+        rows = np.sort(np.random.default_rng(0).choice(rows, _MOST_PATCHES, replace=False))
     x, y, groups = features[rows], np.unique(codes[rows], return_inverse=True)[1], slides[rows]
     classes = int(y.max()) + 1 if len(y) else 0
     binary = classes == 2 and told != "slide"
@@ -120,7 +116,7 @@ def _probe(
         apart, note = False, f"fewer than {_FOLDS} slides: folds at random, so slides leak"
     elif told != "slide" and not apart:
         note = "slides are not known for all patches: folds at random, so slides leak"
-    score = np.nan if classes < 2 else _score(x, y, groups if apart else None, binary, seed)
+    score = np.nan if classes < 2 else _score(x, y, groups if apart else None, binary)
     if classes >= 2 and np.isnan(score):
         note = "no fold had every value on both sides"
     return Probe(
@@ -141,10 +137,9 @@ def _score(
     y: NDArray[np.intp],
     groups: NDArray[np.intp] | None,
     binary: bool,
-    seed: int,
 ) -> float:
     if groups is None:
-        folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=seed).split(x, y)
+        folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=0).split(x, y)
     else:
         folds = GroupKFold(_FOLDS).split(x, y, groups)
     scores = []

@@ -62,7 +62,7 @@ def _pixels(source: PatchSource, row: int) -> ImageU8:
     if not isinstance(item, Patch):
         raise RunError(
             f"{item.entry.path} could be read before and cannot be now: {item.reason} "
-            "Leave the data alone while it is audited, and start anew."
+            "Leave the data alone while it is audited, and start again."
         )
     return item.image_rgb_u8
 

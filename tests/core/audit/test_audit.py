@@ -186,7 +186,7 @@ def test_scores_that_are_given_again_replace_the_first_ones(
 def test_an_audit_does_not_continue_on_other_data(clean_set: Path, tmp_path: Path) -> None:
     audited(clean_set, tmp_path / "out")
     (clean_set / "train" / "p000.tif").rename(clean_set / "train" / "q000.tif")
-    with pytest.raises(RunError, match="cannot be continued"):
+    with pytest.raises(RunError, match="cannot be resumed"):
         audited(clean_set, tmp_path / "out", resume=True)
 
 
@@ -194,7 +194,7 @@ def test_a_folder_that_holds_something_else_is_left_alone(clean_set: Path, tmp_p
     (tmp_path / "out").mkdir()
     precious = tmp_path / "out" / "notes.txt"
     precious.write_text("mine")
-    with pytest.raises(RunError, match="holds no audit"):
+    with pytest.raises(RunError, match="contains no audit"):
         audited(clean_set, tmp_path / "out")
     assert precious.read_text() == "mine"
 

@@ -13,7 +13,7 @@ def test_progress_comes_back_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_the_reasons_of_audits_before_0_2_are_still_known(tmp_path: Path) -> None:
-    said = {"labels": "no scores were given (--scores)", "splits": "the data names no splits"}
+    said = {"labels": "no scores were given (--scores)", "splits": "the data have no splits"}
     said |= {"probes": "nobody knows why"}
     (tmp_path / "progress.json").write_text(json.dumps({"skipped": said}))
     progress = AuditFolder(tmp_path).read_progress()

@@ -63,7 +63,7 @@ def test_a_transformer_takes_no_centre_stream() -> None:
     tokens = Architecture(
         name="vit_tiny_patch16_224", arguments={"img_size": 96}, centre_stream="test_resnet"
     )
-    with pytest.raises(BundleError, match="must be convolutional"):
+    with pytest.raises(BundleError, match="needs a convolutional network"):
         build_network(tokens)
 
 

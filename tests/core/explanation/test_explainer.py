@@ -201,7 +201,7 @@ def test_the_closed_form_is_refused_where_it_would_be_wrong(open_random: OpenRan
     for network in (("convnext_atto",), VIT):
         with pytest.raises(RunError, match="Use the method grad-cam"):
             Explainer(open_random(*network), method=Method.CAM)
-    with pytest.raises(RunError, match="at the last map only"):
+    with pytest.raises(RunError, match="only at the last map"):
         Explainer(open_random("resnet18"), method=Method.CAM, layer="layer2")
 
 

@@ -105,5 +105,5 @@ def test_files_that_a_data_set_opens_by_name_may_not_be_links_to_outside(
     (tmp_path / "secret").write_text("id,label\n")
     (root / name).symlink_to(tmp_path / "secret")
     store = JobStore(tmp_path / "jobs", server_roots=(root,))
-    with pytest.raises(SourceError, match="is a link to a place"):
+    with pytest.raises(SourceError, match="links to a place"):
         store.open(store.add_server_path("a", "in", root))

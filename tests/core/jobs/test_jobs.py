@@ -234,7 +234,7 @@ def test_uploads_have_a_quota_and_leave_the_disk_some_room(tmp_path: Path) -> No
     store.add_upload("alice", "first", [Upload("a.png", bytes(3 * 2**20))])
     store.require_room("alice", 2**20, quota=5 * 2**20)
     store.require_room("bob", 4 * 2**20, quota=5 * 2**20)
-    with pytest.raises(SourceError, match="Your batches fill 3 MiB"):
+    with pytest.raises(SourceError, match="Your batches take up 3 MiB"):
         store.require_room("alice", 3 * 2**20, quota=5 * 2**20)
     with pytest.raises(SourceError, match="not enough free space"):
         store.require_room("alice", 2**60)

@@ -48,7 +48,7 @@ def test_labels_that_are_added_later_win(
     rows = store.rows(job)
     assert [row.label for row in rows] == [1, 1, None, None, 0]
     assert [row.slide for row in rows] == [None, "s1", None, None, "s2"]
-    with pytest.raises(SourceError, match=r"None of the 1 ids of other\.csv is of a patch here"):
+    with pytest.raises(SourceError, match=r"None of the 1 ids in other\.csv matches a patch here"):
         store.add_labels(job, "other.csv", b"id,label\nelsewhere,1\n")
     with pytest.raises(SourceError, match=r"head\.csv lists no patch"):
         store.add_labels(job, "head.csv", b"id,label\n")
@@ -83,7 +83,7 @@ def test_a_point_of_another_model_is_not_applied(
 ) -> None:
     job = finished(store, tmp_path, toy_classifier)
     foreign = AppliedPoint(toy_classifier.operating_point, "another", 1.0)
-    with pytest.raises(RunError, match="Score the batch again"):
+    with pytest.raises(RunError, match="Re-score the batch"):
         store.apply(job, foreign)
 
 

@@ -157,4 +157,4 @@ def test_the_same_decision_gives_the_same_two_pages_however_much_is_said(
     pages = text_of(pdf)
     assert len(pages) == 2
     assert "not to be used here" in pages[1]
-    assert "further remarks stand in the record" in pages[0]
+    assert "further remarks are in the record" in pages[0]

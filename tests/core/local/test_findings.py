@@ -160,7 +160,7 @@ def hashes(slide: str) -> tuple[str, ...]:
 
 def test_scores_of_another_model_or_temperature_and_one_class_are_refused(card: Card) -> None:
     rows = local_rows(card)
-    with pytest.raises(RunError, match="of the model other"):
+    with pytest.raises(RunError, match="from the model other"):
         local_study("ours", [replace(row, model_id="other") for row in rows], card)
     with pytest.raises(RunError, match="temperature 2"):
         local_study("ours", [replace(row, temperature=2.0) for row in rows], card)

@@ -104,7 +104,7 @@ def test_colour_modes_that_would_change_are_refused(mode: str) -> None:
 def test_a_file_of_two_images_is_refused() -> None:
     frames = [Image.fromarray(RGB), Image.fromarray(RGB[::-1])]
     data = encoded(frames[0], "TIFF", save_all=True, append_images=frames[1:])
-    with pytest.raises(PatchError, match="holds 2 images"):
+    with pytest.raises(PatchError, match="contains 2 images"):
         decode_patch(data)
 
 

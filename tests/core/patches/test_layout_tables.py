@@ -101,7 +101,7 @@ def test_slides_and_splits_may_stand_beside_the_labels(tmp_path: Path) -> None:
 def test_two_tables_of_a_kind_are_refused_and_another_table_is_told(tmp_path: Path) -> None:
     root = folder(tmp_path, train_labels__csv=LABELS, splits__csv=SPLIT)
     with open_source(root) as source:
-        assert "1 table beside the known ones not read (splits.csv)" in " ".join(source.notes)
+        assert "1 table besides the known ones not read (splits.csv)" in " ".join(source.notes)
     (root / "split.tsv").write_text(SPLIT.replace(",", "\t"))
     (root / "Split.csv").write_text(SPLIT)
     with pytest.raises(SourceError, match=r"two tables split\.csv"):
@@ -204,7 +204,7 @@ def test_hdf5_labels_that_are_packed_or_contradict_each_other_are_told(tmp_path:
             if name == "a_x":
                 file["x"] = images
             file["y"] = values
-    with pytest.raises(SourceError, match="other labels than the file beside it"):
+    with pytest.raises(SourceError, match="differ from those in the file beside it"):
         open_source(tmp_path / "a_x.h5")
     (tmp_path / "a_y.h5.gz").write_bytes(gzip.compress((tmp_path / "a_y.h5").read_bytes()))
     (tmp_path / "a_y.h5").unlink()
@@ -221,7 +221,7 @@ def test_a_table_in_any_form_may_not_be_a_link_to_outside(tmp_path: Path, name: 
     if "Labels" in name:
         (root / "train_labels.csv").unlink()
     (root / name).symlink_to(tmp_path / "secret.env")
-    with pytest.raises(SourceError, match="is a link to a place") as refusal:
+    with pytest.raises(SourceError, match="links to a place") as refusal:
         open_source(root / "a_x.h5" if name.startswith("a_y") else root, confine_to=root)
     assert "hunter2" not in str(refusal.value)
 
@@ -265,7 +265,7 @@ def test_a_path_of_another_machine_is_the_file_that_ends_most_like_it(
     found, said = listed(tmp_path, [path], here)
     assert found == [read]
     assert ("matched by the ending" in said) is (read is not None)
-    assert ("may be of more than one file here" in said) is (here == ["a/1.tif", "b/1.tif"])
+    assert ("could be more than one file here" in said) is (here == ["a/1.tif", "b/1.tif"])
 
 
 def test_a_hole_in_stored_hdf5_rows_is_refused(tmp_path: Path) -> None:

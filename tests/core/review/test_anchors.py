@@ -66,7 +66,7 @@ def test_an_older_copy_that_went_on_is_found_by_the_anchors_file(tmp_path: Path)
 
 def test_without_anchors_the_report_says_what_it_cannot_see(tmp_path: Path) -> None:
     store = ReviewStore(tmp_path / "review.sqlite")
-    assert "a cut of the last events would not be seen" in verify_store(store.path).report()
+    assert "removed last events would not be noticed" in verify_store(store.path).report()
 
 
 def test_a_garbled_anchors_file_is_a_finding(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_record_that_is_gone_is_told_by_its_anchors_and_none_is_begun(
     if left is not None:
         store.path.write_bytes(left)
     for _ in range(2):
-        with pytest.raises(StoreError, match="its anchors know event 4"):
+        with pytest.raises(StoreError, match="its anchors include event 4"):
             ReviewStore(store.path, anchors=AnchorFile(tmp_path / ANCHORS_NAME))
     assert not store.path.exists() or store.path.stat().st_size == 0
 
@@ -121,5 +121,5 @@ def test_another_record_in_its_place_is_told_by_the_anchors(tmp_path: Path) -> N
     for file in tmp_path.glob("review.sqlite*"):
         file.unlink()
     ReviewStore(store.path)
-    with pytest.raises(StoreError, match="does not hold this event"):
+    with pytest.raises(StoreError, match="does not contain this event"):
         ReviewStore(store.path, anchors=AnchorFile(tmp_path / ANCHORS_NAME))

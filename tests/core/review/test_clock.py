@@ -29,7 +29,7 @@ def test_a_clock_set_back_eight_years_is_told_and_breaks_no_chain(tmp_path: Path
     found = verify_store(tmp_path / "review.sqlite")
     assert found.ok
     (remark,) = found.remarks
-    assert remark.startswith("Event 4 is dated 2017-12-13 12:00, before the event that it follows")
+    assert remark.startswith("Event 4 is dated 2017-12-13 12:00, before the preceding event")
     assert remark in found.report()
     checks = {check.name: check for check in examine(Settings(data_dir=tmp_path))}
     assert checks["record of verdicts"].level is Grade.WARNING

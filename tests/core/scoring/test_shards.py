@@ -44,10 +44,10 @@ def test_merged_shards_are_the_bytes_of_one_run(
     "refused",
     [
         (("1", "2"), "2 of 3 shards (missing: 3)"),
-        (("1", "2", "3", "3"), "one comes twice"),
-        (("1", "2", "3", "other"), "of another run"),
+        (("1", "2", "3", "3"), "one appears twice"),
+        (("1", "2", "3", "other"), "from different runs"),
         (("1", "2", "altered"), "was altered"),
-        (("1", "2", "whole"), "no output of `score --shard`"),
+        (("1", "2", "whole"), "not an output of `score --shard`"),
     ],
 )
 def test_what_is_not_all_the_shards_of_one_run_is_refused(
@@ -104,7 +104,7 @@ def test_a_shard_whose_account_was_edited_is_refused(
     account = metadata_path(parts[1])
     account.write_text(json.dumps(edit(json.loads(account.read_text("utf-8")))), "utf-8")
     assert main(["merge", *map(str, parts), "--out", str(tmp_path / "all.csv")]) == 2
-    assert "no output of `score --shard`" in capsys.readouterr().err
+    assert "not an output of `score --shard`" in capsys.readouterr().err
 
 
 def test_shards_of_other_files_under_the_same_names_are_not_merged(
@@ -114,7 +114,7 @@ def test_shards_of_other_files_under_the_same_names_are_not_merged(
     (patches / "patch-009.png").write_bytes((patches / "patch-001.png").read_bytes())
     second = score(patches, toy_bundle, tmp_path / "2.csv", "--shard", "2/2")
     assert main(["merge", str(first), str(second), "--out", str(tmp_path / "all.csv")]) == 2
-    assert "of another run" in capsys.readouterr().err
+    assert "are from different runs" in capsys.readouterr().err
     assert not (tmp_path / "all.csv").exists()
 
 

@@ -244,7 +244,7 @@ def test_a_folder_gives_a_folder_for_each_slide_and_tells_of_those_it_cannot_rea
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"a.tif"}
     told = capsys.readouterr().err
     assert "b.svs" in told
-    assert "c.tif says nothing of its spacing" in told
+    assert "c.tif does not state its spacing" in told
     assert regions(folder / "c.tif", "--out", tmp_path / "c", "--model", toy_bundle) == 2
     assert "--um-per-px" in capsys.readouterr().err
     arguments = (folder / "c.tif", "--out", tmp_path / "c", "--model", toy_bundle)

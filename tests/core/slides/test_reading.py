@@ -30,14 +30,14 @@ def noise(height: int, width: int, seed: int = 0) -> ImageU8:
 @pytest.mark.parametrize(
     ("claimed", "why"),
     [
-        (ClaimedSpacing(), "says nothing"),
+        (ClaimedSpacing(), "does not state"),
         (ClaimedSpacing(25_400 / 72, 25_400 / 72), "no slide scanner"),
         (ClaimedSpacing(0.097, 0.097), "no slide scanner"),
         (ClaimedSpacing(0.05, 0.05), "no slide scanner"),
         (ClaimedSpacing(0.5, 0.25), "square"),
         (ClaimedSpacing(0.5, 0.5, 40), "contradict"),
         (ClaimedSpacing(4.0, 4.0), "judges 0.97"),
-        (ClaimedSpacing(power=40), r"objective is 40x \(usually 0.25"),
+        (ClaimedSpacing(power=40), r"objective of 40x \(usually 0.25"),
         (ClaimedSpacing(power=5), "5x .usually 2 µm/px, too coarse"),
     ],
 )
@@ -330,7 +330,7 @@ def test_a_slide_of_which_nothing_can_be_read_says_so(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:start].ljust(path.stat().st_size, b"x"))
     with (
         open_slide(path, um_per_px=0.97) as view,
-        pytest.raises(SourceError, match=r"No part of it can be read.*Copy it again"),
+        pytest.raises(SourceError, match=r"None of it can be read.*Copy it again"),
     ):
         find_tissue(view, TissueRule())
 
@@ -355,7 +355,7 @@ def test_a_larger_picture_behind_the_first_is_not_taken_for_the_slide(
     with tifffile.TiffWriter(tmp_path / "a.tif") as tiff:
         for side in (300, 900):
             tiff.write(noise(side, side), photometric="rgb", **layout)
-    with pytest.raises(SourceError, match="a picture behind the first is larger"):
+    with pytest.raises(SourceError, match="a picture after the first is larger"):
         open_slide(tmp_path / "a.tif", um_per_px=0.97)
 
 

@@ -103,7 +103,7 @@ def test_a_spacing_that_the_file_lacks_is_asked_for_and_noted(
 ) -> None:
     path = slide_of(tmp_path / "in" / "bare.tif", tissue_image(green_cells(8, 8)), None)
     job = uploaded(store, path)
-    with pytest.raises(SpacingError, match="says nothing of its spacing"):
+    with pytest.raises(SpacingError, match="does not state its spacing"):
         store.look(job)
     store.choose(job, SlideChoices(um_per_px=0.97))
     preview_of(store, job)

@@ -123,5 +123,5 @@ def test_the_temperature_is_the_minimum_that_a_blind_search_finds(evidence: Evid
 
 
 def test_scores_that_point_the_wrong_way_have_no_temperature() -> None:
-    with pytest.raises(EvidenceError, match="do not rise"):
+    with pytest.raises(EvidenceError, match="do not increase"):
         fit_temperature(Evidence.of([1, 0, 1, 0], [0.1, 0.9, 0.2, 0.6]))

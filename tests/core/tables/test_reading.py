@@ -60,7 +60,7 @@ def test_the_same_table_is_read_however_it_is_written(data: bytes) -> None:
 @pytest.mark.parametrize(
     ("data", "note"),
     [
-        (b"id,label\na,1,\nb,0,\n", "2 rows ending in a separator too many"),
+        (b"id,label\na,1,\nb,0,\n", "2 rows ending in one separator too many"),
         (b"id,label\na,1\nb\n", "1 row with fewer cells"),
         (b"id,label\n a,1\nb,0 \n", "2 cells with spaces"),
         (b"id,slide\na,nan\nb,NA\n", "2 cells in 'slide' count as unknown"),
@@ -101,7 +101,7 @@ def test_a_plain_table_needs_no_word() -> None:
         (b"\0" * 100, "is not text"),
         (b'id,label\n"a\n' + b"x" * 200_000, "not a readable CSV"),
         (b'id,split\na,train\n"b,train\nc,test\n', "not a readable CSV"),
-        (b'id,split\n"a,train\nb,test\nc",train\n', "line 2: found a cell that goes on over"),
+        (b'id,split\n"a,train\nb,test\nc",train\n', "line 2: found a cell that does not end"),
     ],
 )
 def test_what_could_mean_two_things_is_refused(data: bytes, refusal: str) -> None:
@@ -220,7 +220,7 @@ def test_of_paths_of_another_machine_the_longest_ending_counts_and_a_doubtful_on
     assert [apart.of("x", f"s{n}/x.tif")["label"] for n in (1, 2)] == ["0", "1"]
     alone = both.placed(["x.tif"])
     assert not alone.of("x", "x.tif")
-    assert "2 paths in another folder that may be of one patch (/a/s1/x.tif)" in (
+    assert "2 paths in another folder that may belong to one patch (/a/s1/x.tif)" in (
         " ".join(alone.contradictions)
     )
     elsewhere = labels("/a/s1/x.tif").placed(["s2/x.tif", "s3/y.tif"])
@@ -247,7 +247,7 @@ def test_one_slide_is_one_slide_however_it_is_spelt(cells: str) -> None:
     text = "id,wsi\n" + "".join(f"{n},{cell}\n" for n, cell in enumerate(cells.split("|")))
     known = known_by_id(parse_table("t.csv", text.encode()), ["wsi"])
     assert len({row["wsi"] for row in known.rows.values()}) == 1
-    assert "in 'wsi' spelt anew" in " ".join(known.notes)
+    assert "in 'wsi' respelt" in " ".join(known.notes)
 
 
 @pytest.mark.parametrize("cells", ["b1|b10|b1.5", "3|30|3.5", "a.1|a.10|a.svs.1"])
@@ -274,7 +274,7 @@ def test_slides_that_may_be_one_are_told_and_stay_two(cells: str, told: bool) ->
     text = "id,wsi\n" + "".join(f"{n},{cell}\n" for n, cell in enumerate(cells.split("|")))
     known = known_by_id(parse_table("t.csv", text.encode()), ["wsi"])
     assert [row["wsi"] for row in known.rows.values()] == cells.split("|")
-    assert any("1 name in 'wsi' much like another" in note for note in known.notes) is told
+    assert any("1 name in 'wsi' very similar to another" in note for note in known.notes) is told
 
 
 @pytest.mark.parametrize("word", ["?", "-", "missing", "N.A."])
@@ -292,7 +292,7 @@ def test_parquet_is_read_by_its_contents_with_text_in_bytes_and_whole_numbers_wh
 def test_slides_that_differ_in_capitals_are_one() -> None:
     known = known_by_id(parse_table("t.csv", b"id,wsi\na,B03\nb,b03\nc,b04\n"), ["wsi"])
     assert [row["wsi"] for row in known.rows.values()] == ["B03", "B03", "b04"]
-    assert any("1 cell in 'wsi' spelt anew" in note for note in known.notes)
+    assert any("1 cell in 'wsi' respelt" in note for note in known.notes)
 
 
 @pytest.mark.parametrize(

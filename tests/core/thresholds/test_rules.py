@@ -112,14 +112,14 @@ def test_a_bound_asks_for_a_lower_threshold_than_the_estimate(evidence: Evidence
 
 
 def test_what_cannot_be_had_is_refused_with_what_can() -> None:
-    with pytest.raises(EvidenceError, match=r"most to be had is 0\.5655"):
+    with pytest.raises(EvidenceError, match=r"highest possible is 0\.5655"):
         choose(SensitivityAtLeast(0.9, by="wilson"), TOY)
-    with pytest.raises(EvidenceError, match=r"highest score 0\.1 are called"):
+    with pytest.raises(EvidenceError, match=r"highest score, 0\.1 are called"):
         choose(FlagTopShare(0.05), TOY)
     with pytest.raises(EvidenceError, match="no slide names"):
         choose(SensitivityAtLeast(0.9, by="slides"), TOY)
     tied = Evidence.of([1, 0], [0.5, 0.5])
-    with pytest.raises(EvidenceError, match=r"most to be had is 0\.0000"):
+    with pytest.raises(EvidenceError, match=r"highest possible is 0\.0000"):
         choose(SpecificityAtLeast(0.9), tied)
 
 

@@ -30,7 +30,7 @@ def test_the_temperature_is_the_one_that_is_written() -> None:
         read_scores_csv("a.csv", data.replace(b"0.9,1.7", b"0.9,0.0"))
     old = read_scores_csv("a.csv", b"label,score,model_id\n0,0.1,m-1\n1,0.9,m-1\n")
     assert old.temperature is None
-    assert any("does not state a temperature" in note for note in old.notes)
+    assert any("states no temperature" in note for note in old.notes)
 
 
 def test_the_apps_own_table_is_taken_and_unscored_inputs_are_counted() -> None:
@@ -54,7 +54,7 @@ def test_the_apps_own_table_is_taken_and_unscored_inputs_are_counted() -> None:
         (b"label,score\n", "no rows"),
         (b"label,score\n0,0.5\n2,0.5\n", r"1 of 2 rows .*line 3: '2'.*expected 1 or tumour"),
         (b"label,score\n0,0.5\n1,\n", r"line 3: empty.*probability from 0 to 1"),
-        (b"label,score\n0,-3.5\n1,4\n", r"2 of 2 rows .*line 2.*no logit"),
+        (b"label,score\n0,-3.5\n1,4\n", r"2 of 2 rows .*line 2.*not a logit"),
         (b"label,score\n\n0,x\n", r"line 3: 'x'"),
         (b"label,score,model_id\n0,0.1,a\n1,0.2,b\n", "2 models"),
     ],
@@ -88,7 +88,7 @@ def test_scores_whose_temperature_was_fitted_on_half_of_them_say_so(toy_bundle: 
 def test_a_run_folder_gives_its_validation_scores(tmp_path: Path) -> None:
     (tmp_path / "validation_scores.csv").write_text("id,slide,label,logit,score\na,s,1,0.0,0.5\n")
     assert run_scores(tmp_path).source is Source.RUN
-    with pytest.raises(SourceError, match="holds no validation_scores"):
+    with pytest.raises(SourceError, match="contains no validation_scores"):
         run_scores(tmp_path / "none")
 
 

@@ -135,7 +135,7 @@ def test_a_lock_for_other_weights_is_refused(tmp_path: Path, toy_classifier: Cla
 
 def test_a_file_that_is_no_lock_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text('{"threshold": 0.5}')
-    with pytest.raises(RunError, match="no locked operating point"):
+    with pytest.raises(RunError, match="not a locked operating point"):
         read_locked_point(tmp_path / "x.json")
     with pytest.raises(RunError, match="cannot be read"):
         read_locked_point(tmp_path / "none.json")

@@ -39,9 +39,9 @@ def data(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("rule", "note"),
     [
-        (lambda line: line + ",", "60 rows ending in a separator too many"),
+        (lambda line: line + ",", "60 rows ending in one separator too many"),
         (lambda line: line.replace("train", "Train").replace("val", "Val"), "60 cells in 'split'"),
-        (lambda line: line.replace("val", "VALID"), "20 cells in 'split' spelt anew"),
+        (lambda line: line.replace("val", "VALID"), "20 cells in 'split' respelt"),
         (lambda line: line.replace(",", " , "), "120 cells with spaces"),
         (lambda line: line.replace(",", ".tif,"), "60 ids matched without the suffix"),
         (lambda line: line + "\r", ""),
@@ -103,7 +103,7 @@ def test_an_id_that_a_table_gives_two_values_stops_the_training(
 
 def test_a_split_of_other_ids_is_no_split(data: Path) -> None:
     write_table(data / "split.csv", ("id", "split"), [("x1", "train"), ("x2", "val")])
-    with pytest.raises(SourceError, match=r"None of the 2 ids of split\.csv is of a patch here"):
+    with pytest.raises(SourceError, match=r"None of the 2 ids in split\.csv matches a patch here"):
         pack_of(data)
 
 

@@ -149,7 +149,7 @@ def test_what_a_comparison_leaves_out_is_said_with_its_numbers(
     assert "Compared on the 350 patches of 18 known slides that both scored" in said
     assert "50 of 400 patches of a.csv are not in the other" in said
     assert "among them all of 2 of its 20 slides" in said
-    assert "10 of 350 patches are of another slide in b.csv than in a.csv" in said
+    assert "10 of 350 patches have different slides in a.csv and b.csv" in said
     assert len(table) == 400
 
 
@@ -168,7 +168,7 @@ def test_ids_that_two_tables_spell_otherwise_are_paired_and_counted(
     for first, second in ((one, other), (other, one)):
         found = contest(first, second)
         assert (found.patches, found.metrics["auroc"].difference.value) == (400, 0.0)
-        assert any("400 ids spelt otherwise" in note for note in found.notes)
+        assert any("400 ids spelt differently" in note for note in found.notes)
 
 
 @pytest.mark.parametrize("root", ["", "/home/a/"])
@@ -202,7 +202,7 @@ def test_other_labels_for_the_same_patches_are_no_comparison(tmp_path: Path) -> 
     subjects: list[Subject] = [
         open_subject(tmp_path / name, ScoringOptions(), tmp_path) for name in ("a.csv", "b.csv")
     ]
-    with pytest.raises(EvidenceError, match="another label"):
+    with pytest.raises(EvidenceError, match="different labels"):
         contest(*subjects)
 
 
@@ -225,7 +225,8 @@ def test_a_run_scores_a_data_set_and_says_where_it_trained_on_it(
         EvaluateOptions(finished_runs / "a", out=tmp_path / "all", scoring=everything)
     )
     assert seen.performance.patches == 60
-    assert any("4 of 6 slides (40 of 60 patches) trained" in n for n in seen.subject.scores.notes)
+    notes = seen.subject.scores.notes
+    assert any("4 of 6 slides (40 of 60 patches) were used to train" in note for note in notes)
 
 
 def test_a_submission_gets_its_labels_from_the_data(kaggle: Path, tmp_path: Path) -> None:
@@ -266,7 +267,7 @@ def test_scores_of_other_files_under_the_same_names_are_not_judged(
     scores.to_csv(tmp_path / "s.csv", index=False)
     assert run_evaluate(options).performance.patches == 20
     scores.assign(sha256="0" * 64).to_csv(tmp_path / "s.csv", index=False)
-    with pytest.raises(NodelensError, match="scores of other files than those of the same names"):
+    with pytest.raises(NodelensError, match="scores of different files with the same names"):
         run_evaluate(options)
 
 

@@ -257,7 +257,7 @@ def test_another_run_in_the_same_folder_is_refused(
 
 def test_a_folder_of_something_else_is_not_written_into(kaggle: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine", "utf-8")
-    with pytest.raises(RunError, match="holds no run"):
+    with pytest.raises(RunError, match="contains no run"):
         run_fit(options(kaggle, tmp_path, write_recipe(tmp_path)), should_stop=lambda: False)
 
 

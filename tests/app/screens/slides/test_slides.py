@@ -44,7 +44,7 @@ def test_a_missing_spacing_is_asked_for_by_buttons(
 ) -> None:
     job = a_slide(kept, tmp_path / "in", None)
     page = open_page("slides", query={"slide": job.id})
-    assert "says nothing of its spacing" in page.warning[0].value
+    assert "does not state its spacing" in page.warning[0].value
     assert "--um-per-px" not in page.warning[0].value
     assert [button.label for button in page.button if button.key and "spacing" in button.key] == [
         "0.25 µm (40×)",

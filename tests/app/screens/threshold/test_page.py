@@ -134,7 +134,7 @@ def test_a_rule_that_cannot_be_met_says_what_can() -> None:
     page = rule(opened(), "sensitivity")
     page.checkbox(key="threshold-rule-sensitivity-by").check().run()
     page.number_input(key="threshold-rule-sensitivity-0").set_value(99.9).run()
-    assert "The most to be had is" in " ".join(info.value for info in page.info)
+    assert "The highest possible is" in " ".join(info.value for info in page.info)
     assert page.number_input(key="threshold-rule-sensitivity-0").value == 99.9
 
 
