@@ -56,20 +56,31 @@ class Placing:
     Attributes:
         cell_px: Height and width of a cell in full-resolution pixels.
         um_px: Micrometres per full-resolution pixel.
+        width_px: Of the slide; cells at its right and lower edge reach beyond.
+        height_px: Of the slide.
     """
 
     cell_px: float
     um_px: float
+    width_px: int
+    height_px: int
 
     @classmethod
     def on(cls, view: SlideView) -> "Placing":
         """Return the placing of the cells of a view."""
-        return cls(CELL_PX * view.full_px, view.spacing.um_px)
+        whole = view.file.levels[0]
+        cell_px = CELL_PX * view.full_px
+        return cls(cell_px, view.spacing.um_px, whole.width_px, whole.height_px)
 
     @property
     def cell_um(self) -> float:
         """Height and width of a cell in micrometres."""
         return self.cell_px * self.um_px
+
+    @property
+    def extent(self) -> tuple[float, float]:
+        """Rows and columns of cells that the slide reaches, the last ones in part."""
+        return self.height_px / self.cell_px, self.width_px / self.cell_px
 
 
 def cell_tables(cells: Cells, placing: Placing) -> Iterator[pa.RecordBatch]:
@@ -160,7 +171,7 @@ def write_cell_features(
     ):
         for batch in cell_tables(cells, placing):
             for row in batch.to_pylist():
-                write(_tile(row, metadata))
+                write(_tile(row, placing, metadata))
 
 
 def write_region_features(
@@ -201,10 +212,11 @@ class _Collection:
         self._file.write(text.encode())
 
 
-def _tile(row: Mapping[str, Any], metadata: Mapping[str, str]) -> dict[str, Any]:
+def _tile(row: Mapping[str, Any], placing: Placing, metadata: Mapping[str, str]) -> dict[str, Any]:
     left, top, size = row["x_px"], row["y_px"], row["size_px"]
-    corners = [(0, 0), (1, 0), (1, 1), (0, 1), (0, 0)]
-    ring = [[round(left + x * size, 2), round(top + y * size, 2)] for x, y in corners]
+    right, bottom = min(left + size, placing.width_px), min(top + size, placing.height_px)
+    corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
+    ring = [[round(x, 2), round(y, 2)] for x, y in corners]
     measured = {
         "Score": row["prob_tumour"],
         "Logit": row["logit"],

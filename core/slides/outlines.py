@@ -1,13 +1,12 @@
 """Regions of flagged cells: what each encloses, its area and its greatest diameter.
 
-Two things make flagged cells reach further than the tumour. A score rests on all 96 × 96 px around
-a cell and the threshold is low, so cells beside tumour are flagged that hold none. The mean of the
-3 × 3 log-odds around a cell tells them: the scores of single cells vary, and their log-odds fall
-evenly across a rim, where scores fall in a step whose height differs from island to island. And a
-cell counts as tumour as soon as any tumour lies in it, so cells at the rim are on average half
-full: the outline goes through their middles, not along their outer edges. On drawn slides whose
-cells are called without error, the area within is that of the tumour to a few per cent; for the
-model's own calls, which miss a rim here and there, see docs/slides.md.
+A cell counts as tumour as soon as any tumour lies in it, and a score rests on all 96 × 96 px around
+it, so flagged cells reach further than the tumour. The outline estimates where it ends. Each cell's
+log-odds are a share of the way from cells free of tumour to the region's median; the first three
+tenths count as none, for a model that sees tumour beside a cell goes a part of the way there. The
+mean over 3 × 3 cells, interpolated between their middles, is followed at seven tenths: so much
+have, at a straight rim and with calls that make no error, the middles of the outermost flagged
+cells, which lie on the rim in the mean. How near it comes on drawn slides: docs/slides.md.
 """
 
 from collections.abc import Iterator
@@ -22,19 +21,20 @@ from scipy.special import logit
 
 from core.slides.cells import Cells, CellState
 
-_OF_THE_WAY: Final = 0.55
-"""From the log-odds of cells free of tumour to those of a region: below, a flagged cell lies
-outside of the outline. About there a score is half of the inside's. Twelve drawn slides chose it;
-on eight others the mean error is the same."""
+_NONE_TO: Final = 0.3
+_OUTLINE_AT: Final = 0.7
+"""Eight drawn slides chose both and the weights of the mean, together with calls without error."""
+_OF_THE_BEST: Final = 0.9
+"""A region too small or thin to come so far is outlined where its mean is near its highest."""
 _LEAST: Final = 0.01
 """Scores nearer to 0 or 1 tell no more: no outline hangs on how sure a model is of glass."""
 _CONTEXT_CELLS: Final = (3, 3)
+_WEIGHT_SD_CELLS: Final = 1.0
+_MARGIN: Final = 2
+"""Cells around a region that its averages and their interpolation look at."""
+_SAME: Final = 1e-6
 _FINE: Final = 4
-"""Pixels per cell while contours are followed: OpenCV follows the middles of pixels, and with four
-a cell the nearest quarter of a cell is the right one."""
-_HALF_A_CELL: Final = np.ones((5, 5), np.uint8)
-_ACROSS_EDGES: Final = cv2.getStructuringElement(cv2.MORPH_CROSS, (5, 5))
-_QUARTER_OF_A_CELL: Final = np.ones((3, 3), np.uint8)
+"""Pixels per cell of an outline."""
 
 Ring = NDArray[np.float64]
 """Corners (N, 2) as (column, row) on the grid of cells, not closed."""
@@ -64,73 +64,96 @@ class Region:
         return [ring for polygon in self.polygons for ring in polygon]
 
 
-def find_regions(cells: Cells, cell_um: float) -> list[Region]:
+def find_regions(
+    cells: Cells, cell_um: float, extent: tuple[float, float] | None = None
+) -> list[Region]:
     """Return the regions of flagged cells, those of most cells first.
 
-    Cells that touch at a corner only are two regions. The outline leaves out cells whose context
-    has too little of the evidence inside, and goes through the middles of the outermost others;
-    where these are one cell wide, it takes the middle half. An area is that of a region of flagged
+    Cells that touch at a corner only are two regions. An area is that of a region of flagged
     cells, not the size of a tumour.
+
+    Args:
+        cells: The cells.
+        cell_um: Height and width of a cell.
+        extent: Rows and columns that the slide reaches, the last ones in part; None takes all.
     """
-    flagged = cells.flagged.astype(np.uint8)
-    count, labels, facts, _ = cv2.connectedComponentsWithStats(flagged, connectivity=4)
-    odds, evidence, free = _evidence(cells)
+    count, labels, facts, _ = cv2.connectedComponentsWithStats(
+        np.pad(cells.flagged, _MARGIN).astype(np.uint8), connectivity=4
+    )
+    odds, free = _odds(cells)
+    ends = np.array(extent or cells.tissue.shape)
     regions = []
     for label in range(1, count):
         left, top, width, height, size = (int(fact) for fact in facts[label])
-        window = np.s_[top : top + height, left : left + width]
-        inside = labels[window] == label
-        level = free + _OF_THE_WAY * (float(np.median(odds[window][inside])) - free)
-        level = min(level, float(evidence[window][inside].max()))  # a speck has its best cell
-        enclosed = _enclosed(inside & (evidence[window] >= level))
-        at = np.array([left - 1, top - 1])  # the margin of `_enclosed`
-        polygons = tuple(tuple(ring + at for ring in polygon) for polygon in _polygons(enclosed))
+        begins = np.array([top, left]) - _MARGIN
+        around = tuple(map(slice, begins, begins + (height, width) + 2 * _MARGIN))
+        inside = labels[around] == label
+        at = begins - _MARGIN  # on the grid, which has no margin
+        own = np.where(inside | (labels[around] == 0), odds[around], free)
+        enclosed = _enclosed(inside, own, free, ends - at)
+        # What lies beyond the slide in part ends with it.
+        polygons = tuple(
+            tuple(np.minimum(ring + at[::-1], ends[::-1]) for ring in polygon)
+            for polygon in _polygons(enclosed)
+        )
         regions.append(
             Region(
                 polygons,
                 size,
-                float(enclosed.sum()) * (cell_um / _FINE / 1000) ** 2,
+                sum(map(_area, polygons)) * (cell_um / 1000) ** 2,
                 _diameter([polygon[0] for polygon in polygons]) * cell_um / 1000,
-                float(cells.prob_tumour[window][inside].max()),
+                float(cells.prob_tumour[tuple((np.argwhere(inside) + at).T)].max()),
             )
         )
     return sorted(regions, key=lambda region: -region.cells)
 
 
-def _evidence(cells: Cells) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """Return the log-odds of cells, their means over 3 × 3, and what cells free of tumour have.
+def _odds(cells: Cells) -> tuple[NDArray[np.float64], float]:
+    """Return the log-odds of cells, with a margin, and what cells free of tumour have.
 
     Glass and what coarse to fine passed over (its neighbours were called free of tumour) count as
-    free of tumour.
+    free of tumour; beyond the grid it goes on as at its edge.
     """
     scored = cells.tissue & (cells.state == CellState.SCORED)
     odds = logit(np.clip(np.nan_to_num(cells.prob_tumour), _LEAST, 1 - _LEAST))
     free = odds[scored & ~cells.flagged]
     usual = float(np.median(free)) if free.size else float(logit(_LEAST))
     odds[~scored] = usual
-    means = cv2.blur(odds, _CONTEXT_CELLS, borderType=cv2.BORDER_REPLICATE)
-    return odds, np.asarray(means, np.float64), usual
+    return np.pad(odds, _MARGIN, mode="edge"), usual
 
 
-def _enclosed(inside: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Return what the middles of cells (rows, columns) enclose, four pixels a cell.
+def _enclosed(
+    inside: NDArray[np.bool_], odds: NDArray[np.float64], free: float, ends: NDArray[np.float64]
+) -> NDArray[np.uint8]:
+    """Return what the outline of a region encloses, four pixels a cell.
 
-    It has a margin of a cell.
+    Args:
+        inside: Which cells of a window are flagged and of the region.
+        odds: Log-odds of the cells of the window, but for those of other regions.
+        free: Log-odds of cells free of tumour.
+        ends: Rows and columns that the slide reaches in the window.
     """
-    cells = np.pad(inside.astype(np.uint8), 1)
-    fine = cells.repeat(_FINE, axis=0).repeat(_FINE, axis=1)
-    broad = cv2.erode(fine, _HALF_A_CELL)
-    narrow = fine - cv2.dilate(broad, _HALF_A_CELL)  # what is one cell wide
-    # It reaches half a cell into what is broader, which begins there.
-    reach = cv2.min(cv2.dilate(narrow, _ACROSS_EDGES), cv2.erode(fine, _QUARTER_OF_A_CELL))
-    enclosed: NDArray[np.uint8] = cv2.max(broad, reach).astype(np.uint8)
-    # What would touch at a corner only is joined: no ring meets itself.
+    way = float(np.median(odds[inside])) - free
+    share = (odds - free) / way if way > 0 else inside.astype(np.float64)
+    counted = np.clip((share - _NONE_TO) / (1 - _NONE_TO), 0, 1)
+    mean = cv2.GaussianBlur(
+        counted, _CONTEXT_CELLS, _WEIGHT_SD_CELLS, None, 0, cv2.BORDER_REPLICATE
+    )
+    fine: Any = cv2.resize(mean, None, fx=_FINE, fy=_FINE, interpolation=cv2.INTER_LINEAR)
+    fine[~inside.repeat(_FINE, axis=0).repeat(_FINE, axis=1)] = 0
+    rows, columns = np.ceil(ends * _FINE - _SAME).astype(np.int64)
+    fine[rows:] = fine[:, columns:] = 0
+    level = min(_OUTLINE_AT, _OF_THE_BEST * float(fine.max()))
+    enclosed: NDArray[np.uint8] = (fine >= level).astype(np.uint8)
+    # What would touch at a corner only is parted: no ring meets itself.
     corners = enclosed[:-1, :-1], enclosed[:-1, 1:], enclosed[1:, :-1], enclosed[1:, 1:]
-    falls, rises = corners[0] & corners[3], corners[1] & corners[2]
-    joined = falls | rises
-    for corner in corners:
-        np.maximum(corner, joined, out=corner)
-    return enclosed
+    while True:
+        falls = corners[0] & corners[3] & ~(corners[1] | corners[2])
+        rises = corners[1] & corners[2] & ~(corners[0] | corners[3])
+        if not (falls | rises).any():
+            return enclosed
+        corners[3][falls > 0] = 0
+        corners[2][rises > 0] = 0
 
 
 def _polygons(enclosed: NDArray[np.uint8]) -> Iterator[tuple[Ring, ...]]:
@@ -152,6 +175,14 @@ def _on_edges(contour: NDArray[Any]) -> Ring:
     turns = before[:, 0] * after[:, 1] != before[:, 1] * after[:, 0]
     ring: Ring = corners[turns] / _FINE
     return ring
+
+
+def _area(polygon: tuple[Ring, ...]) -> float:
+    """Return the area of a polygon, in cells."""
+    outer, *holes = (
+        abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2 for x, y in (r.T for r in polygon)
+    )
+    return outer - sum(holes)
 
 
 def _diameter(outlines: list[Ring]) -> float:

@@ -111,7 +111,7 @@ def score_into(
             return None
         scored_at = time.perf_counter()
     placing = Placing.on(view)
-    regions = find_regions(cells, placing.cell_um)
+    regions = find_regions(cells, placing.cell_um, placing.extent)
     _export(out, placing, _metadata(view, classifier), cells=cells, tissue=tissue, regions=regions)
     scored = int((cells.state != CellState.UNSCORED).sum())
     times = {

@@ -189,13 +189,18 @@ class SlideViewer {
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, width, height);
     const first = this.onScreen(0, 0), last = this.onScreen(data.columns, data.rows);
-    const cell = (last.x - first.x) / data.columns;
+    const cell = (last.x - first.x) / data.columns, perPx = cell / data.cellPx;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.imageSmoothingEnabled = false;
+    context.save();
+    context.beginPath();
+    context.rect(first.x, first.y, data.width * perPx, data.height * perPx);
+    context.clip(); // the last cells reach beyond the slide
     context.globalAlpha = this.part("opacity").valueAsNumber / 100;
     context.drawImage(this.layer, first.x, first.y, last.x - first.x, last.y - first.y);
     context.globalAlpha = 1;
     if (this.part("grid").checked && cell >= LEAST_GRID_PX) this.drawGrid(context, first, cell);
+    context.restore();
     if (this.part("outlines").checked) this.drawOutlines(context, first, cell);
     if (this.selected) this.drawSelected(context, first, cell);
     this.drawScale();

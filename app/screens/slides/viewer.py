@@ -24,10 +24,10 @@ from core.pictures import png_bytes, png_uri
 from core.scoring import Classifier
 from core.scoring.results import Outcome
 from core.slides.cells import Cells, CellState
+from core.slides.exports import Placing
 from core.slides.outlines import find_regions
 from core.slides.store import SlideStore
 from core.slides.tiles import TILE_PX
-from core.slides.tissue import CELL_PX
 from core.wording import call_text, number, percent, score_text
 
 _HERE: Final = Path(__file__).parent
@@ -71,8 +71,8 @@ def viewer(store: SlideStore, job: Job, *, threshold: float, scored: bool) -> No
 
     tiles, cells = resources.slide_tiles(store, job), resources.slide_cells(store, job)
     view = resources.slide_view(store, job)
-    cell_um = CELL_PX * view.spacing_um_px
-    outlines = find_regions(cells, cell_um) if scored else []
+    placing = Placing.on(view)
+    outlines = find_regions(cells, placing.cell_um, placing.extent) if scored else []
     _viewer()(
         key=key,
         data={
@@ -86,8 +86,8 @@ def viewer(store: SlideStore, job: Job, *, threshold: float, scored: bool) -> No
             "tile": TILE_PX,
             "rows": cells.tissue.shape[0],
             "columns": cells.tissue.shape[1],
-            "cellPx": CELL_PX * view.full_px,
-            "umPerPx": view.spacing.um_px,
+            "cellPx": placing.cell_px,
+            "umPerPx": placing.um_px,
             "threshold": threshold,
             "scored": scored,
             "partly": "" if store.choices(job).all_cells else words.PARTLY,

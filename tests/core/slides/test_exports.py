@@ -132,12 +132,28 @@ def test_regions_are_annotations_with_the_area_of_their_outlines(out: Path) -> N
         assert area_mm2 == pytest.approx(feature["properties"]["measurements"]["Area mm²"])
 
 
+def test_what_qupath_reads_lies_on_the_slide(toy_bundle: Path, tmp_path: Path) -> None:
+    image = tissue_image(np.ones((6, 8), np.bool_))[: 6 * CELL - 20, : 8 * CELL - 9]
+    out = tmp_path / "o"
+    assert regions(slide_of(tmp_path / "a.tif", image), "--out", out, "--model", toy_bundle) == 0
+    with gzip.open(out / "cells.geojson.gz", "rt") as file:
+        features = json.load(file)["features"]
+    features += json.loads((out / "regions.geojson").read_text())["features"]
+    shapes = [feature["geometry"] for feature in features]
+    polygons = [
+        s["coordinates"] if s["type"] == "MultiPolygon" else [s["coordinates"]] for s in shapes
+    ]
+    corners = np.array([c for many in polygons for rings in many for ring in rings for c in ring])
+    assert corners.min() >= 0
+    assert tuple(corners.max(axis=0)) == (8 * CELL - 9, 6 * CELL - 20)
+
+
 def cells_flagged(flagged: NDArray[np.bool_]) -> Cells:
     cells = Cells(np.ones(flagged.shape, np.float32), np.ones(flagged.shape, np.bool_))
     cells.put(
         [
-            CellResult(r, c, CellState.SCORED, 0.0, 0.5, int(flagged[r, c]), float("nan"))
-            for r, c in np.ndindex(*flagged.shape)
+            CellResult(r, c, CellState.SCORED, 0.0, 0.9 if on else 0.1, int(on), float("nan"))
+            for (r, c), on in np.ndenumerate(flagged)
         ]
     )
     return cells
@@ -205,9 +221,27 @@ def test_flagged_cells_beside_tumour_lie_outside_of_its_outline() -> None:
 
 
 def test_a_diameter_is_the_greatest_distance() -> None:
-    flagged = green_cells(8, 8, *((row, column) for row in (1, 2) for column in (1, 2, 3, 4)))
-    region = find_regions(cells_flagged(flagged), 1000.0)[0]
-    assert region.diameter_mm == pytest.approx(np.hypot(1, 3))
+    flagged = np.zeros((16, 16), np.bool_)
+    flagged[3:7, 2:14] = True  # of tumour 3 cells wide and 11 long
+    (region,) = find_regions(cells_flagged(flagged), 1000.0)
+    corners = np.concatenate(region.rings)
+    farthest = max(np.hypot(*(a - b)) for a in corners for b in corners)
+    assert region.diameter_mm == pytest.approx(farthest)
+    assert farthest == pytest.approx(np.hypot(3, 11), rel=0.05)
+
+
+def test_a_region_ends_with_the_slide() -> None:
+    flagged = np.zeros((6, 8), np.bool_)
+    flagged[1:, 5:] = flagged[0, 7] = True
+    cells, extent = cells_flagged(flagged), (5.25 + 1 / 32, 7.25)  # in the last row and column
+    (whole,), (region,) = find_regions(cells, 1000.0), find_regions(cells, 1000.0, extent)
+    outer = region.polygons[0][0]
+    assert tuple(outer.max(axis=0)) == (7.25, 5.25 + 1 / 32)
+    assert ring_area(outer) == pytest.approx(region.area_mm2)
+    assert tuple(whole.polygons[0][0].max(axis=0)) == (8, 6)
+    for at in ((5, 3), (3, 7), (5, 7)):  # of a cell at the edge, no less than its part on the slide
+        (one,) = find_regions(cells_flagged(green_cells(6, 8, at)), 1000.0, extent)
+        assert 0 < one.area_mm2 <= 0.75
 
 
 def test_the_heat_map_is_a_pyramid_of_the_right_scale(toy_bundle: Path, tmp_path: Path) -> None:
