@@ -147,8 +147,8 @@ def regions(options: Annotated[RegionsOptions, Flat]) -> int:
 
     Each cell of 32 × 32 px at 0.97 µm/px is judged by its own 96 × 96. Write cells (Parquet, CSV,
     GeoJSON for QuPath), regions, a heat map and a summary. Coarse to fine by default: one of every
-    2 × 2 cells, then all around those that are not called free of tumour. Exit status: 0 all
-    scored, 1 some places or slides could not be read, 2 wrong usage or no usable model. A region
+    2 × 2 cells, then what could complete a square of flagged ones. Exit status: 0 all scored,
+    1 some places or slides could not be read, 2 wrong usage or no usable model. A region
     of flagged cells is no measured tumour.
     """
     try:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import cv2
 import numpy as np
@@ -15,7 +15,9 @@ from core.scoring import ScoreRow, Status
 NO_CALL: Final = -1
 _SMALL: Final = 1e-6
 _ALL: Final = slice(None)
-_ACROSS_EDGES: Final = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+_SIDES: Final = np.array([[1, 0, 1]], np.uint8)
+_AT_A_CORNER: Final = np.array([[0, 1, 0], [0, 1, 1], [0, 0, 0]], np.uint8)
+_TO_ITS_CELL: Final = np.array([[0, 0, 0], [0, 0, 0], [1, 0, 0]], np.uint8)
 
 
 class CellState(IntEnum):
@@ -136,10 +138,11 @@ class Cells:
     ) -> NDArray[np.bool_]:
         """Return which cells of tissue in a window are still to be scored.
 
-        Coarse to fine wants `first`, and then every neighbour, across an edge, of a scored cell
-        that is not called free of tumour, until there is none. Every square of 2 × 2 cells holds
-        one of the first kind, so whatever region of flagged cells holds such a square is found
-        and scored whole.
+        Coarse to fine wants `first`, and then what could complete a square of 2 × 2 cells none of
+        which is called free of tumour: left and right of a first one; where one of these is not
+        called free of tumour either, above and below the first one; then the cell between two such.
+        Every square of 2 × 2 cells holds one of the first kind, so that of every flagged one all
+        four are scored, whatever the order. Flagged cells in no such square may be passed over.
         """
         top, bottom, _ = rows.indices(self.tissue.shape[0])
         left, right, _ = columns.indices(self.tissue.shape[1])
@@ -147,15 +150,27 @@ class Cells:
         still: NDArray[np.bool_] = self.tissue[window] & (self.state[window] == CellState.UNSCORED)
         if all_cells:
             return still
-        up, before = max(top - 1, 0), max(left - 1, 0)
-        around = np.s_[up : bottom + 1, before : right + 1]
+        up, before = max(top - 2, 0), max(left - 2, 0)
+        around = np.s_[up : bottom + 2, before : right + 2]
         doubtful = (self.state[around] == CellState.SCORED) & (self.call[around] != 0)
-        beside = cv2.dilate(doubtful.astype(np.uint8), _ACROSS_EDGES)
-        chosen: NDArray[np.uint8] = beside.astype(np.uint8)[top - up :, left - before :][
-            : bottom - top, : right - left
-        ]
+        chosen = _completing(doubtful.astype(np.uint8), self.first[around].astype(np.uint8))[
+            top - up :, left - before :
+        ][: bottom - top, : right - left]
         wanted: NDArray[np.bool_] = still & (self.first[window] | (chosen > 0))
         return wanted
+
+
+def _completing(doubtful: NDArray[np.uint8], first: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return which cells, known or not, could complete a square of doubtful ones."""
+    begun = doubtful & first
+    beside: Any = begun & np.asarray(cv2.dilate(doubtful, _SIDES))
+    found: Any = cv2.bitwise_or(cv2.dilate(begun, _SIDES), cv2.dilate(beside, _SIDES.T))
+    for turn in range(4):
+        corner, cell = (np.rot90(one, turn).copy() for one in (_AT_A_CORNER, _TO_ITS_CELL))
+        whole = begun & np.asarray(cv2.erode(doubtful, corner, borderValue=[0]), np.uint8)
+        found |= np.asarray(cv2.dilate(whole, cell))
+    completing: NDArray[np.uint8] = found
+    return completing
 
 
 def _one_of_each_square(tissue: NDArray[np.bool_], start: int) -> NDArray[np.bool_]:

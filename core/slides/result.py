@@ -36,8 +36,8 @@ FILES: Final = (
     "overview.png",
 )
 COARSE_TO_FINE: Final = (
-    "one of every 2 × 2 cells, then every edge neighbour of a cell not called free of tumour; "
-    "every region with 2 × 2 flagged cells is found and scored whole"
+    "one of every 2 × 2 cells, then what could complete a square of 2 × 2 cells none of which is "
+    "called free of tumour; of every flagged square all four cells are scored"
 )
 JOURNAL: Final = "cells.journal"
 _MUCH_BLACK: Final = 0.01

@@ -5,6 +5,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
+from itertools import product
 from typing import Final
 
 import numpy as np
@@ -145,7 +146,7 @@ class _CellScoring:
                 (column + across) // BLOCK_CELLS * BLOCK_CELLS,
             )
             for row, column in places
-            for down, across in ((-1, 0), (1, 0), (0, -1), (0, 1))
+            for down, across in product((-1, 0, 1), repeat=2)
         }
         for block in [block for block in self._open if follow and block in near]:
             self._want(block)

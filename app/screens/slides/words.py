@@ -47,9 +47,9 @@ WHICH: Final = {
     True: "All cells",
 }
 WHICH_NOTES: Final = {
-    False: "Scores one of every 2 × 2 cells first, then the neighbours of each cell not called "
-    "free of tumour. No region with 2 × 2 flagged cells is missed, and a slide with little tumour "
-    "takes about a third of the time.",
+    False: "Scores one of every 2 × 2 cells first, then those that could complete a square of "
+    "2 × 2 flagged cells. No such square is missed; single flagged cells and lines one cell wide "
+    "may be. A slide with little tumour takes about a third of the time.",
     True: "Scores every cell of tissue.",
 }
 STOPPED: Final = "Stopped. {done} scored so far are kept; scoring resumes from there."

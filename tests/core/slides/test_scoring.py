@@ -12,7 +12,6 @@ import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy.ndimage import label
 
 from core.errors import RunError
 from core.patches import Patch, PatchEntry
@@ -89,6 +88,15 @@ def run_to_the_end(cells: Cells, flagged: NDArray[np.bool_]) -> None:
         )
 
 
+def of_squares(flagged: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which cells are of a square of 2 × 2 flagged ones."""
+    found = np.zeros_like(flagged)
+    for row, column in np.ndindex(flagged.shape[0] - 1, flagged.shape[1] - 1):
+        square = np.s_[row : row + 2, column : column + 2]
+        found[square] |= flagged[square].all()
+    return found
+
+
 @settings(max_examples=60)
 @given(st.integers(0, 2**32 - 1), st.floats(0.01, 0.6))
 def test_coarse_to_fine_loses_no_flagged_square_of_two(seed: int, share: float) -> None:
@@ -98,11 +106,32 @@ def test_coarse_to_fine_loses_no_flagged_square_of_two(seed: int, share: float) 
     flagged &= tissue
     cells = Cells(tissue.astype(np.float32), tissue)
     run_to_the_end(cells, flagged)
-    regions, _ = label(flagged)  # cells that share edges
-    squares = flagged[:-1, :-1] & flagged[1:, :-1] & flagged[:-1, 1:] & flagged[1:, 1:]
-    must = np.isin(regions, regions[:-1, :-1][squares]) & flagged
-    assert cells.flagged[must].all()
+    assert cells.flagged[of_squares(flagged)].all()
     assert not cells.flagged[~flagged].any()
+    one_by_one = Cells(tissue.astype(np.float32), tissue)
+    while (wanted := np.argwhere(one_by_one.wanted(all_cells=False))).size:
+        row, column = wanted[rng.integers(len(wanted))]
+        call = int(flagged[row, column])
+        one_by_one.put([CellResult(row, column, CellState.SCORED, 0.0, 0.5, call, float("nan"))])
+    np.testing.assert_array_equal(one_by_one.state, cells.state)
+
+
+def test_a_square_is_found_wherever_it_lies_and_whatever_lies_around_it() -> None:
+    tissue = np.ones((3, 4), np.bool_)
+    for number in range(2 ** (3 * 4)):
+        flagged = (number >> np.arange(3 * 4) & 1).astype(np.bool_).reshape(3, 4)
+        if (must := of_squares(flagged)).any():
+            cells = Cells(tissue.astype(np.float32), tissue)
+            run_to_the_end(cells, flagged)
+            assert cells.flagged[must].all()
+    for row, column in np.ndindex(8, 9):
+        flagged = np.zeros((9, 10), np.bool_)
+        flagged[row : row + 2, column : column + 2] = True
+        cells = Cells(np.ones((9, 10), np.float32), np.ones((9, 10), np.bool_))
+        begun = cells.first.sum()
+        run_to_the_end(cells, flagged)
+        assert cells.flagged.sum() == 4
+        assert (cells.state != CellState.UNSCORED).sum() <= begun + 8
 
 
 @settings(max_examples=40)
