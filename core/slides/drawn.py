@@ -1,7 +1,7 @@
 """A slide for newcomers, put together from the drawn samples: it shows no tissue."""
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -56,7 +56,11 @@ class _Piece:
 
 
 def draw_slide(
-    side_px: int = SIDE_PX, *, seed: int = 3, on_part: Callable[[float], None] = lambda _: None
+    side_px: int = SIDE_PX,
+    *,
+    seed: int = 3,
+    islands: Iterable[tuple[float, float, float]] = ISLANDS,
+    on_part: Callable[[float], None] = lambda _: None,
 ) -> tuple[ImageU8, NDArray[np.bool_]]:
     """Return a drawn lymph node on glass (H, W, 3), and where it is tumour (H, W).
 
@@ -66,6 +70,7 @@ def draw_slide(
     Args:
         side_px: Height and width.
         seed: Of the drawing.
+        islands: As `ISLANDS`.
         on_part: Told which share is drawn, 0..1.
     """
     on_part(0.0)
@@ -76,7 +81,7 @@ def draw_slide(
     on_part(_QUILTS_FROM / 2)
     node = np.hypot((rows - 0.5) / 0.92, columns - 0.5) + 3 * rough < _NODE_RADIUS
     tumour = np.zeros_like(node)
-    for x, y, radius in ISLANDS:
+    for x, y, radius in islands:
         tumour |= np.hypot(rows - y, columns - x) + rough < radius
     tumour &= node
     image = np.full((side_px, side_px, 3), _GLASS, np.float32)

@@ -23,7 +23,7 @@ from core.slides.cells import Cells, CellState
 
 _NONE_TO: Final = 0.3
 _OUTLINE_AT: Final = 0.7
-"""Eight drawn slides chose both and the weights of the mean, together with calls without error."""
+"""Drawn slides chose both and the weights of the mean, with the model's calls and without error."""
 _OF_THE_BEST: Final = 0.9
 """A region too small or thin to come so far is outlined where its mean is near its highest."""
 _LEAST: Final = 0.01
