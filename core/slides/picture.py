@@ -18,6 +18,7 @@ _FORMATS: Final = ("PNG", "JPEG", "TIFF")
 """What such a name may hold; other formats that the library knows call other programs."""
 _KNOWN_MODES: Final = frozenset({"L", "LA", "RGB", "RGBA", "P", "PA"})
 _CLEAR_MODES: Final = frozenset({"LA", "RGBA", "PA"})
+_BAND_ROWS: Final = 512
 _ORIENTATION: Final = 274
 TURNED: Final = "its rows are stored rotated or mirrored (orientation {})"
 """Programs that show outlines over a region differ in whether they turn it."""
@@ -74,9 +75,13 @@ class FlatPicture(SlideFile):
             raise ValueError(f"it contains {images} images; expected one")
         if (turned := picture.getexif().get(_ORIENTATION, 1)) != 1:
             raise ValueError(TURNED.format(turned))
-        if picture.mode in _CLEAR_MODES or "transparency" in picture.info:
-            return on_white(np.asarray(picture.convert("RGBA")))
-        return np.asarray(picture.convert("RGB"))
+        clear = picture.mode in _CLEAR_MODES or "transparency" in picture.info
+        pixels = np.empty((picture.height, picture.width, 3), np.uint8)
+        for top in range(0, picture.height, _BAND_ROWS):  # whole, there would be several copies
+            band = picture.crop((0, top, picture.width, min(top + _BAND_ROWS, picture.height)))
+            shown = np.asarray(band.convert("RGBA" if clear else "RGB"))
+            pixels[top : top + _BAND_ROWS] = on_white(shown) if clear else shown
+        return pixels
 
     def read(self, level: int, x: int, y: int, width: int, height: int) -> ImageU8:
         """Return pixels; there is one level."""

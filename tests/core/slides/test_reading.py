@@ -431,6 +431,23 @@ def test_glass_packed_to_nothing_but_zeros_is_whole(
         assert (view.read(0, 128, 512, 384) == 243).all()
 
 
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "P"])
+def test_a_tall_picture_is_read_as_it_is_to_its_last_row(tmp_path: Path, mode: str) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (1100, 130, 4), np.uint8)
+    picture = (
+        Image.fromarray(noise).convert(mode) if mode != "P" else Image.fromarray(noise[..., 0])
+    )
+    if mode == "P":
+        picture.putpalette(np.random.default_rng(2).integers(0, 256, 768).astype(np.uint8).tolist())
+    picture.save(tmp_path / "a.png", transparency=7 if mode == "P" else None)
+    white = Image.new("RGBA", picture.size, "white")
+    with Image.open(tmp_path / "a.png") as again:
+        expected = np.asarray(Image.alpha_composite(white, again.convert("RGBA")).convert("RGB"))
+    with open_slide(tmp_path / "a.png", um_per_px=0.97) as view:
+        found = view.read(0, 0, 130, 1100)
+    assert np.abs(found.astype(int) - expected).max() <= 1  # of rounding
+
+
 @pytest.mark.parametrize("at", [0.3, 0.6, 0.9])
 def test_a_png_with_a_changed_bit_is_no_region(tmp_path: Path, at: float) -> None:
     path = tmp_path / "a.png"
