@@ -51,6 +51,8 @@ class ScoreOptions:
         resume: Continue an interrupted run.
         kaggle: Also write a Kaggle submission to this file.
         sample_submission: Check the submission's ids against this file.
+        labels: Table with id and label, slide or split of the patches, instead of the tables that
+            lie beside them.
     """
 
     source: Path
@@ -72,6 +74,7 @@ class ScoreOptions:
     resume: bool = False
     kaggle: Path | None = None
     sample_submission: Path | None = None
+    labels: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,7 @@ def _fit(options: FitOptions, team: Team, should_stop: Callable[[], bool]) -> Ru
         require_own_folder(folder)
     require_known_network(options.recipe.network.name)
     with open_labelled(options.data) as source:
-        for note in source.notes:
+        for note in source.remarks:
             say(f"Note: {note}")
         # What can be told without decoding or fetching anything is told first.
         _split(options, require_labels(source))

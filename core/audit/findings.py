@@ -172,7 +172,11 @@ def _labels(patches: pd.DataFrame) -> Iterator[Finding]:
 
 def _table_faults(faults: pd.DataFrame) -> Iterator[Finding]:
     """Yield what was said of the tables and of the colours, then the faults by kind and table."""
-    own = {"colours": "red-and-blue-swapped", "mended": "table-mended"}
+    own = {
+        "colours": "red-and-blue-swapped",
+        "mended": "table-mended",
+        "contradicts": "tables-contradict",
+    }
     for mark, name in own.items():
         for note in faults.loc[faults["kind"] == mark, "detail"]:
             yield from finding(name, 1, note=note)

@@ -13,7 +13,7 @@ import pandas as pd
 from core.audit.doubtful import candidate_table
 from core.audit.findings import Severity
 from core.audit.folder import STEPS, Audit, AuditFolder, AuditProgress, Skip, open_audit
-from core.audit.inputs import Inputs, fault_table, open_inputs
+from core.audit.inputs import Inputs, fault_table, inputs_of
 from core.audit.measuring import join_blocks, measure_source
 from core.audit.relations.probes import probe_table
 from core.audit.relations.related import related_patches
@@ -25,6 +25,7 @@ from core.command_line import Bars, say
 from core.errors import RunError, what_differs
 from core.files import write_json
 from core.options import AuditOptions
+from core.patches import open_source
 from core.patches.colours import colour_notes
 from core.tables import read_table
 
@@ -237,7 +238,7 @@ def audit_command(options: AuditOptions) -> int:
     if options.scores is not None and not options.scores.is_file():
         raise RunError(f"There is no scores file {options.scores}. Check the path.")
     own = [path for path in out.rglob("*") if path.is_file()] if out.is_dir() else []
-    inputs = open_inputs(options.source, ignore=own)
+    inputs = inputs_of(open_source(options.source, ignore=own))
     with inputs.source, Bars() as bars:
         folder = prepare(inputs, out, resume=options.resume)
         run_audit(

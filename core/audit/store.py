@@ -13,7 +13,7 @@ import pandas as pd
 
 from core.audit import AuditFolder, AuditProgress
 from core.audit.folder import open_audit
-from core.audit.inputs import Inputs, open_inputs, with_tables
+from core.audit.inputs import Inputs, inputs_of
 from core.audit.run import Watch, prepare, run_audit
 from core.audit.scores import batch_scores, judge, scores_of
 from core.errors import RunError, SourceError
@@ -22,7 +22,7 @@ from core.jobs.folder import Job, JobFolder
 from core.jobs.runner import BackgroundTask, Runner, State
 from core.patches.naming import shown_path
 from core.scoring import Classifier
-from core.tables import SLIDE_COLUMNS, known_by_id, parse_label, parse_table
+from core.tables import labels_in, parse_table
 
 _AUDIT_FOLDER: Final = "audit"
 
@@ -70,10 +70,7 @@ class AuditStore(Runner[BackgroundTask]):
         """
         later = self.jobs.added_labels(job)
         added = [(later.name, later)] if later.is_file() else []
-        if job.server_path is None:
-            return with_tables(self.jobs.open(job), self.jobs.uploaded_files(job), added)
-        path, confine_to = self.jobs.place_on_server(job.server_path)
-        return open_inputs(path, confine_to=confine_to, added=added)
+        return inputs_of(self.jobs.open(job, added))
 
     def add_labels(
         self, job: Job, name: str, data: bytes, called: Mapping[str, str] | None = None
@@ -90,12 +87,8 @@ class AuditStore(Runner[BackgroundTask]):
             SourceError: It is no such table, or none of its ids is of a patch.
         """
         self.jobs.require_writable()
-        table = parse_table(shown_path(name), data, called=called).require("id")
-        known = known_by_id(table, ("label", *SLIDE_COLUMNS, "split"))
-        if not known.rows or not any(known.rows.values()):
-            table.require("label")
-        for row in known.rows.values():
-            parse_label(row.get("label", ""), table.name)
+        table = parse_table(shown_path(name), data, called=called)
+        known = labels_in(table)
         with self.jobs.open(job) as source:
             placed = known.placed(entry.path for entry in source.entries)
             if not any(placed.of(entry.id, entry.path) for entry in source.entries):

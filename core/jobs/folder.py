@@ -21,23 +21,20 @@ from pydantic import TypeAdapter
 from core.bundle import OperatingPoint
 from core.errors import RunError, SourceError, why
 from core.files import replacing, write_json
-from core.jobs.label_tables import tables_in_zip, why_no_labels
 from core.patches import PatchSource, ZipSource, files_source, open_source
-from core.patches.files import is_inside
-from core.patches.kaggle import is_kaggle_layout
+from core.patches.beside import NamedFile
 from core.patches.naming import shown_path
-from core.patches.opening import is_pcam_layout, require_some
+from core.patches.opening import complete
 from core.patches.source import ChainedSource, RefusedSource
 from core.scoring import (
     AppliedPoint,
     ScoreRow,
     TestTimeAugmentation,
     labelled,
-    labels_in,
     read_rows,
 )
 from core.settings import SAMPLES_TABLE, resolved_below
-from core.tables import KnownById, is_table, parse_table
+from core.tables import KnownById, labels_in, parse_table, read_table
 
 _JOB_FILE: Final = "job.json"
 _JOURNAL_FILE: Final = "scores.jsonl"
@@ -96,7 +93,7 @@ class Job:
         tta: Test-time augmentation.
         precision: "fast" if so chosen; "" as the installation is set.
         source_name: What its source is called in records: its first name; "" if it has had one.
-        tables: Tables of labels that came with the patches and are none, copied here.
+        tables: Tables of labels that were copied here, by versions that did so.
         twin: Id of the job elsewhere that has the same files, of an audit the batch; "" for none.
     """
 
@@ -169,7 +166,6 @@ class JobFolder:
         job_id = secrets.token_hex(16)
         folder = self.folder / job_id
         stored: list[StoredFile] = []
-        tables: list[StoredFile] = []
         try:
             (folder / _INPUT_FOLDER).mkdir(parents=True)
             for number, file in enumerate(files):
@@ -177,13 +173,10 @@ class JobFolder:
                 with (folder / _INPUT_FOLDER / place.stored).open("wb") as target:
                     while block := file.read(_COPY_BYTES):
                         target.write(block)
-                kept = folder / _INPUT_FOLDER / place.stored
-                (stored if why_no_labels(place.name, kept) else tables).append(place)
-                if place.name.lower().endswith(".zip"):
-                    tables += _unpacked_tables(kept, place)
+                stored.append(place)
             if not stored:
                 raise SourceError("Nothing to score: no file was chosen.")
-            return self._new_job(job_id, owner, name, uploads=stored, tables=tables)
+            return self._new_job(job_id, owner, name, uploads=stored)
         except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)
             if isinstance(error, OSError) and not isinstance(error, SourceError):
@@ -246,24 +239,9 @@ class JobFolder:
         """Return a new job that scores a source on the server; the caller has allowed the path."""
         self.require_writable()
         job_id = secrets.token_hex(16)
-        kept = self.folder / job_id / _INPUT_FOLDER
-        kept.mkdir(parents=True)
-        tables: list[StoredFile] = []
-        with contextlib.suppress(OSError):  # whoever opens the folder is told
-            for file in self._tables_beside(path):
-                tables.append(StoredFile(f"{len(tables):06d}", shown_path(file.name)))
-                shutil.copyfile(file, kept / tables[-1].stored)
+        (self.folder / job_id).mkdir(parents=True)
         named = _DRAWN_SAMPLES if path == SAMPLES_TABLE else str(path)
-        return self._new_job(job_id, owner, name, server_path=named, tables=tables)
-
-    def _tables_beside(self, folder: Path) -> Iterator[Path]:
-        """Yield the tables of labels at the top of a folder; known layouts open with their own."""
-        if folder.is_dir() and not is_kaggle_layout(folder) and not is_pcam_layout(folder):
-            roots = self._server_roots
-            for file in sorted(one for one in folder.iterdir() if is_table(one.name)):
-                allowed = roots is None or any(is_inside(file, root) for root in roots)
-                if allowed and file.is_file() and not why_no_labels(file.name, file):
-                    yield file
+        return self._new_job(job_id, owner, name, server_path=named)
 
     def adopt(self, owner: str, other: "JobFolder", job: Job) -> Job:
         """Return a new job here of what a job elsewhere holds: files and labels, no rows.
@@ -277,7 +255,7 @@ class JobFolder:
         folder.mkdir(parents=True)
         later = was / _LABELS_FILE
         for file in (*(was / _INPUT_FOLDER).glob("*"), later):
-            if file.is_file() and not (file == later and why_no_labels(later.name, later)):
+            if file.is_file() and (file != later or _tells_labels(later)):
                 to = folder / file.relative_to(was)
                 to.parent.mkdir(exist_ok=True)
                 try:
@@ -299,7 +277,6 @@ class JobFolder:
         *,
         server_path: str | None = None,
         uploads: Sequence[StoredFile] = (),
-        tables: Sequence[StoredFile] = (),
     ) -> Job:
         job = Job(
             id=job_id,
@@ -308,7 +285,6 @@ class JobFolder:
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             server_path=server_path,
             uploads=tuple(uploads),
-            tables=tuple(tables),
         )
         return self.write(job)
 
@@ -346,35 +322,37 @@ class JobFolder:
             except (OSError, ValueError):
                 continue  # half made when the process died, or being removed
 
-    def open(self, job: Job) -> PatchSource:
-        """Return the job's source.
+    def open(self, job: Job, added: Sequence[NamedFile] = ()) -> PatchSource:
+        """Return the job's source, with what the tables that came with it tell.
+
+        Args:
+            job: The job.
+            added: Tables that came later and are believed rather.
 
         Raises:
             SourceError: It is gone, not what it claims to be, or outside the allowed folders.
         """
+        files = self.uploaded_files(job)
+        added = [*files[len(job.uploads) :], *added]
         if job.server_path is not None:
             path, confine_to = self.place_on_server(job.server_path)
             read = [path / table.name for table in job.tables]
-            return open_source(path, confine_to=confine_to, ignore=read)
-        folder, name = self.folder / job.id / _INPUT_FOLDER, job.source_name or job.name
-        archives = [file for file in job.uploads if file.name.lower().endswith(".zip")]
-        images = [file for file in job.uploads if file not in archives]
+            return open_source(path, confine_to=confine_to, ignore=read, added=added)
+        name = job.source_name or job.name
+        archives = [file for file in files[: len(job.uploads)] if file[0].lower().endswith(".zip")]
+        images = [file for file in files[: len(job.uploads)] if file not in archives]
         parts: list[PatchSource] = []
-        for file in archives:
-            within = f"{file.name}/"
-            own = (one.name for one in job.tables if one.name.startswith(within))
-            without = frozenset(one.removeprefix(within) for one in own)
+        for called, place in archives:
             try:
-                parts.append(ZipSource(folder / file.stored, name=file.name, without=without))
+                parts.append(ZipSource(place, name=called))
             except SourceError as error:
                 if len(job.uploads) == 1:
                     raise
-                parts.append(RefusedSource(file.name, str(error)))
+                parts.append(RefusedSource(called, str(error)))
         if images:
-            parts.append(files_source(name, [(file.name, folder / file.stored) for file in images]))
+            parts.append(files_source(name, images))
         source = parts[0] if len(parts) == 1 else ChainedSource(name, "files", parts)
-        require_some(source, name)
-        return source
+        return complete(source, added, name=name)
 
     def place_on_server(self, text: str) -> tuple[Path, Path | None]:
         """Return a source on the server, and the folder that nothing it names may lead out of.
@@ -423,7 +401,7 @@ class JobFolder:
         return list(rows if applied is None else applied.call(rows))
 
     def labels(self, job: Job) -> KnownById:
-        """Return what the uploaded tables, and the one that was added later, say of each patch."""
+        """Return what the copied tables, and the one that was added later, say of each patch."""
         given = self.uploaded_files(job)[len(job.uploads) :]
         later = self.added_labels(job)
         if later.is_file():
@@ -433,17 +411,6 @@ class JobFolder:
             told = labels_in(parse_table(name, path.read_bytes()))
             known |= {key: {**known.get(key, {}), **row} for key, row in told.rows.items()}
         return KnownById(known)
-
-    def refused_tables(self, job: Job) -> list[str]:
-        """Say why uploaded tables were not taken as labels; empty where there are none such."""
-        said = []
-        for file in job.uploads:
-            kept, name = self.folder / job.id / _INPUT_FOLDER / file.stored, file.name.lower()
-            if is_table(name):
-                said.append(why_no_labels(file.name, kept))
-            elif name.endswith(".zip"):
-                said += [reason for _, _, reason in tables_in_zip(kept)]
-        return [reason for reason in said if reason]
 
     def add_labels(
         self, job: Job, name: str, data: bytes, called: Mapping[str, str] | None = None
@@ -542,15 +509,12 @@ def _checked(manifest: bytes) -> Job:
     return job
 
 
-def _unpacked_tables(archive: Path, place: StoredFile) -> list[StoredFile]:
-    """Write the tables of labels in an uploaded ZIP beside it, and return what they are called."""
-    found: list[StoredFile] = []
-    for member, table, _ in tables_in_zip(archive):
-        if table is not None:
-            one = StoredFile(f"{place.stored}-{len(found)}", f"{place.name}/{shown_path(member)}")
-            archive.with_name(one.stored).write_bytes(table.to_csv())
-            found.append(one)
-    return found
+def _tells_labels(file: Path) -> bool:
+    try:
+        table = read_table(file)
+        return "label" in table.rows and bool(labels_in(table).rows)
+    except SourceError:
+        return False
 
 
 def _digest(token: str) -> str:

@@ -37,6 +37,7 @@ class InputReport:
         notes: What was mended or left out in the source's tables; whether red and blue of its
             patches look swapped.
         contradictions: What they say in two ways; nothing is scored by such tables.
+        unused_tables: Why tables among the inputs are not used as labels.
     """
 
     inputs: int
@@ -50,6 +51,7 @@ class InputReport:
     slides: int
     notes: tuple[str, ...] = ()
     contradictions: tuple[str, ...] = ()
+    unused_tables: tuple[str, ...] = ()
 
     @property
     def unreadable(self) -> int:
@@ -118,8 +120,12 @@ def inspect_source(
         problems=_ranked(problems, examples),
         labelled=sum(entry.label is not None for entry in source.entries),
         slides=len({entry.slide for entry in source.entries if entry.slide}),
-        notes=(*source.notes, *((SWAPPED,) if look_swapped(pictures) else ())),
+        notes=(
+            *(note for note in source.remarks if note not in source.unused_tables),
+            *((SWAPPED,) if look_swapped(pictures) else ()),
+        ),
         contradictions=source.contradictions,
+        unused_tables=source.unused_tables,
     )
 
 

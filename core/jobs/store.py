@@ -124,7 +124,7 @@ class JobStore(JobFolder, Runner[BackgroundTask]):
                     "resumed_at_row": resumed_at,
                     "seconds": round(time.perf_counter() - clock, 3),
                     "patches_per_second": round(task.rate_per_s, 1),
-                    "notes": [*source.notes, *colours],
+                    "notes": [*source.remarks, *colours],
                     "colours_swapped": bool(colours),
                 },
             )

@@ -6,6 +6,8 @@ import struct
 import threading
 import zipfile
 import zlib
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -14,12 +16,11 @@ from core.patches.decoding import MAX_PATCH_BYTES
 from core.patches.kaggle import LABELS_CSV, TRAIN, KaggleData, part_of, table_of_layout
 from core.patches.naming import is_hidden, require_patch_suffix, shown_path, stem
 from core.patches.patch import PatchEntry
-from core.patches.source import PatchSource
-from core.tables import Table, is_table, parse_table
+from core.patches.source import MAX_TABLE_BYTES, PatchSource
+from core.tables import Table, lies_beside, parse_table
 
 MAX_MEMBERS: Final = 1_000_000
 _MAX_DIRECTORY_BYTES: Final = 256 * 1024 * 1024
-_MAX_TABLE_BYTES: Final = 64 * 1024 * 1024
 _ENCRYPTED, _MARKED_UTF_8, _FOLDER = 0x1, 0x800, 0x10
 _UNICODE_PATH: Final = 0x7075
 _METHODS: Final = {
@@ -49,22 +50,18 @@ class ZipSource(PatchSource):
 
     kind = "zip"
 
-    def __init__(
-        self, archive: Path, *, name: str | None = None, without: frozenset[str] = frozenset()
-    ) -> None:
+    def __init__(self, archive: Path, *, name: str | None = None) -> None:
         """Open the archive and read its table of contents.
 
         Args:
             archive: The file.
             name: What to call it.
-            without: Members that are no inputs, by the path that is shown: tables read already.
 
         Raises:
             SourceError: It is no ZIP, is damaged, lists more than a million members, or is built
                 so that its members overlap.
         """
         self.name = name or archive.name
-        self._without = without
         self._lock = threading.Lock()
         try:
             _require_few_members(archive, self.name)
@@ -93,12 +90,10 @@ class ZipSource(PatchSource):
         inputs = [
             info
             for info in infos
-            if info.filename
-            and not _is_folder(info)
-            and not is_hidden(shown_path(info.filename))
-            and shown_path(info.filename) not in self._without
+            if info.filename and not _is_folder(info) and not is_hidden(shown_path(info.filename))
         ]
         root = _kaggle_root([info.filename for info in inputs])
+        self._has_layout = root is not None
         if root is None:
             paths = [shown_path(info.filename) for info in inputs]
             self.entries = [PatchEntry(id=stem(path), path=path) for path in paths]
@@ -119,37 +114,23 @@ class ZipSource(PatchSource):
         self.notes, self.contradictions = data.notes, data.contradictions
         self.tables_read = data.tables
 
-    @property
-    def has_labels(self) -> bool:
-        """Whether it is laid out like the competition's data."""
-        return any(entry.label is not None for entry in self.entries)
-
-    def tables(self) -> list[str]:
-        """Return the members that are tables at the top or one folder below."""
-        names = (info.filename for info in self._members if info is not None)
-        return [
-            name
-            for name in names
-            if is_table(name) and len(PurePosixPath(_slashes(name)).parts) <= 2
-        ]
-
-    def table(self, member: str) -> Table:
-        """Return a member read as a table.
-
-        Raises:
-            SourceError: It cannot be read.
-        """
-        return self._table(next(one for one in self._members if one and one.filename == member))
+    def tables(self) -> Mapping[int, Callable[[], Table]]:
+        """Return the members that are tables; those of the competition's layout are read."""
+        return {
+            at: partial(self._table, member)
+            for at, member in enumerate(self._members)
+            if member is not None and not self._has_layout and lies_beside(self.entries[at].path)
+        }
 
     def _table(self, info: zipfile.ZipInfo) -> Table:
         name = PurePosixPath(shown_path(info.filename)).name
-        if info.file_size > _MAX_TABLE_BYTES:
+        if info.file_size > MAX_TABLE_BYTES:
             raise SourceError(
                 f"{name} in {self.name} unpacks to {info.file_size / 2**20:.0f} MiB; a table in a "
-                f"ZIP has at most {_MAX_TABLE_BYTES // 2**20} MiB. Unpack the archive."
+                f"ZIP has at most {MAX_TABLE_BYTES // 2**20} MiB. Unpack the archive."
             )
         try:
-            return parse_table(name, self._bytes(info, _MAX_TABLE_BYTES))
+            return parse_table(name, self._bytes(info, MAX_TABLE_BYTES))
         except PatchError as error:
             raise SourceError(f"{name} in {self.name}: {error}") from None
 

@@ -3,8 +3,9 @@
 import hashlib
 import math
 import os
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 import numpy as np
@@ -13,7 +14,8 @@ from core.errors import Fault, PatchError, SourceError, why
 from core.patches.decoding import MAX_PATCH_BYTES
 from core.patches.naming import is_hidden, require_patch_suffix, shown_path, stem
 from core.patches.patch import PATCH_SIZE_PX, ImageU8, Patch, PatchEntry, UnreadablePatch
-from core.patches.source import PatchSource
+from core.patches.source import MAX_TABLE_BYTES, PatchSource
+from core.tables import Table, lies_beside, read_table
 
 
 def list_files(
@@ -84,6 +86,29 @@ class FilesSource(PatchSource):
         self.entries = [entry for entry, _ in files]
         self._files = [file for _, file in files]
         self._confine_to = confine_to.resolve() if confine_to else None
+
+    def tables(self) -> Mapping[int, Callable[[], Table]]:
+        """Return the tables in a plain folder or an upload."""
+        if self.kind not in {"folder", "files"}:
+            return {}
+        found = zip(self.entries, self._files, strict=True)
+        return {
+            at: partial(self._table, entry.path, file)
+            for at, (entry, file) in enumerate(found)
+            if file is not None and lies_beside(entry.path)
+        }
+
+    def _table(self, path: str, file: Path) -> Table:
+        if self._confine_to and not is_inside(file, self._confine_to):
+            raise SourceError(
+                f"{path} links to a place that this installation may not read. Put the file "
+                "itself into the folder."
+            )
+        if file.is_file() and file.stat().st_size > MAX_TABLE_BYTES:
+            raise SourceError(
+                f"{path} has more than {MAX_TABLE_BYTES // 2**20} MiB. Leave other columns out."
+            )
+        return read_table(file, name=PurePosixPath(path).name)
 
     def read_bytes(self, index: int) -> bytes:
         """Return the bytes of input `index`; of a file too large no more than tell so."""

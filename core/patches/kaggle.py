@@ -15,15 +15,16 @@ from core.tables import (
     KnownById,
     Table,
     counted,
-    is_table,
     known_by_id,
+    lies_beside,
     parse_label,
     read_table,
 )
 
 LABELS_CSV, SLIDES_CSV, SPLIT_CSV = "train_labels.csv", "patch_id_wsi.csv", "split.csv"
+SAMPLE_CSV: Final = "sample_submission.csv"
 _COLUMNS: Final = {LABELS_CSV: ("label",), SLIDES_CSV: SLIDE_COLUMNS, SPLIT_CSV: ("split",)}
-_TABLES: Final = (*_COLUMNS, "sample_submission.csv")
+_TABLES: Final = (*_COLUMNS, SAMPLE_CSV)
 TRAIN: Final = "train"
 
 
@@ -71,7 +72,8 @@ class KaggleData:
             SourceError: A table is malformed, or there are two of a kind.
         """
         tables = _tables(paths, read)
-        here = [shown_path(path) for path in paths if not table_of_layout(path)]
+        files = [path for path in paths if not lies_beside(path)]
+        here = [shown_path(path) for path in files]
         labels, slides, splits = (_known(tables, name) for name in _COLUMNS)
         labels = labels.placed(path for path in here if part_of(path) == TRAIN)
         slides, splits = slides.placed(here), splits.placed(here)
@@ -88,9 +90,7 @@ class KaggleData:
                 split=splits.of(patch_id, path).get("split") or part,
             )
 
-        for path in paths:
-            if table_of_layout(path):
-                continue
+        for path in files:
             shown, label = shown_path(path), ""
             patch_id = stem(shown)
             if part_of(path) == TRAIN:
@@ -171,8 +171,7 @@ def _known(tables: Mapping[str, Table], name: str) -> KnownById:
 
 
 def _unread(paths: Sequence[str]) -> Iterator[str]:
-    others = [path for path in paths if "/" not in path and is_table(path)]
-    others = [path for path in others if not table_of_layout(path)]
+    others = [path for path in paths if lies_beside(path) and not table_of_layout(path)]
     if others:
         yield (
             f"{counted(len(others), 'table')} besides the known ones not read ({others[0]}); "

@@ -16,6 +16,7 @@ from core.tables import (
     counted,
     id_key,
     matched_by_ending,
+    matched_in_capitals,
     parse_label,
     read_table,
     spelled,
@@ -45,6 +46,7 @@ def csv_source(table: Path, *, confine_to: Path | None = None) -> FilesSource:
     backslashes, below = 0, _Below(table.parent)
     told: dict[str, list[PatchEntry]] = {}
     moved: dict[str, str] = {}
+    capitals: dict[str, str] = {}
     for path, patch_id, label, split, slide in zip(*columns, slides, strict=True):
         shown = shown_path(path)
         entry = PatchEntry(
@@ -58,12 +60,16 @@ def csv_source(table: Path, *, confine_to: Path | None = None) -> FilesSource:
         if "\\" in path and not file.exists():  # written on Windows
             file = table.parent / path.replace("\\", "/")
             backslashes += 1
-        absolute = confine_to is None and _FROM_THE_ROOT.match(path)
-        if absolute and not os.path.exists(file):  # noqa: PTH110 - never raises
-            found = below.like(path)
-            if found is not None:
-                file = found
-                moved[os.path.normpath(file)] = shown
+        from_the_root = _FROM_THE_ROOT.match(path)
+        if not os.path.exists(file):  # noqa: PTH110 - never raises
+            found = None
+            if not from_the_root:
+                found = below.spelt_like(path)
+                capitals |= {} if found is None else {os.path.normpath(found): shown}
+            elif confine_to is None:
+                found = below.like(path)
+                moved |= {} if found is None else {os.path.normpath(found): shown}
+            file = found or file
         told.setdefault(os.path.normpath(file), []).append(entry)
         files.append((entry, file))
     source = FilesSource(table.name, "csv", files, confine_to=confine_to)
@@ -73,17 +79,22 @@ def csv_source(table: Path, *, confine_to: Path | None = None) -> FilesSource:
         place = min(moved)
         here = shown_path(os.path.relpath(place, table.parent))
         source.notes += (matched_by_ending(table.name, len(moved), moved[place], here),)
+    if capitals:
+        place = min(capitals)
+        here = shown_path(os.path.relpath(place, table.parent))
+        source.notes += (matched_in_capitals(table.name, len(capitals), capitals[place], here),)
     if below.unclear:
         source.notes += (
-            f"{table.name}: {counted(len(below.unclear), 'path')} from another machine that could "
-            f"be more than one file here ({shown_path(below.unclear[0])}); not read.",
+            f"{table.name}: {counted(len(below.unclear), 'path')} from another machine, or in "
+            "other capitals, that could be more than one file here "
+            f"({shown_path(below.unclear[0])}); not read. Write the paths as the files have them.",
         )
     by_id: dict[str, list[PatchEntry]] = {}
     for entry, _ in files:
         by_id.setdefault(id_key(entry.id), []).append(entry)
     source.contradictions = (
         *_contradictions(table.name, "path", told),
-        *_one_for_two(table.name, moved, told),
+        *_one_for_two(table.name, moved | capitals, told),
         *(_contradictions(table.name, "id", by_id) if "id" in known else ()),
     )
     return source
@@ -106,6 +117,22 @@ class _Below:
             for name in names:
                 found.setdefault(name, []).append([*parts, name])
         return found
+
+    @cached_property
+    def _folded(self) -> dict[str, list[list[str]]]:
+        """The parts of the paths of all files by the whole path without capitals."""
+        found: dict[str, list[list[str]]] = {}
+        for parts in (one for same in self._named.values() for one in same):
+            found.setdefault("/".join(parts).casefold(), []).append(parts)
+        return found
+
+    def spelt_like(self, path: str) -> Path | None:
+        """Return the file at a path in other capitals, None if there are two or none."""
+        wanted = os.path.normpath(path.replace("\\", "/"))
+        found = self._folded.get(wanted.casefold(), [])
+        if len(found) > 1:
+            self.unclear.append(path)
+        return self._folder.joinpath(*found[0]) if len(found) == 1 else None
 
     def like(self, path: str) -> Path | None:
         """Return the file whose path ends most like another one, None where two do alike."""

@@ -9,6 +9,7 @@ from unicodedata import normalize
 
 from core.errors import SourceError, why
 from core.patches.archives import ZipSource
+from core.patches.beside import NamedFile, with_tables
 from core.patches.decoding import PATCH_SUFFIXES
 from core.patches.files import PackedSource, files_source, folder_source, is_inside
 from core.patches.hdf5 import HDF5_SUFFIXES, Hdf5Source, read_labels, require_unpacked
@@ -20,17 +21,24 @@ from core.tables import counted, is_table, read_table, spelled, split_name
 
 
 def open_source(
-    path: Path, *, confine_to: Path | None = None, ignore: Collection[Path] = ()
+    path: Path,
+    *,
+    confine_to: Path | None = None,
+    ignore: Collection[Path] = (),
+    added: Sequence[NamedFile] = (),
+    beside: bool = True,
 ) -> PatchSource:
     """Return the source at a path: folder, ZIP, HDF5, CSV, one image, or a known data set.
 
     A folder in the layout of the Kaggle competition or of PCam opens with its labels, splits and
-    slides; any other folder is read recursively.
+    slides; any other folder is read recursively, with the tables that lie in it.
 
     Args:
         path: What to open.
         confine_to: If given, inputs that resolve to a place outside are refused row by row.
         ignore: Files in a folder that are no inputs, such as the output of the run itself.
+        added: Tables of labels; see `with_tables`.
+        beside: Whether tables among the patches are read.
 
     Raises:
         SourceError: There is nothing there, nothing in it, or it is not what its name says.
@@ -54,22 +62,35 @@ def open_source(
             f"{shown_path(path.name)} cannot be read ({why(error)}). Check the path and its "
             "permissions."
         ) from None
-    require_some(source, shown_path(path.name))
-    source.notes = (*source.notes, *_shared_ids(source))
-    return source
+    return complete(source, added, beside=beside, name=shown_path(path.name))
 
 
-def require_some(source: PatchSource, name: str) -> None:
-    """Raise unless a source has inputs, and close it.
+def complete(
+    source: PatchSource, added: Sequence[NamedFile] = (), *, beside: bool = True, name: str = ""
+) -> PatchSource:
+    """Return a source that was just opened with what its tables tell, or close it.
+
+    Args:
+        source: The source.
+        added: Tables of labels; see `with_tables`.
+        beside: Whether tables among the patches are read.
+        name: What to call it in a message.
 
     Raises:
-        SourceError: It has none.
+        SourceError: It has no patches, or see `with_tables`.
     """
-    if not len(source):
+    try:
+        found = with_tables(source, added, beside=beside)
+        if not len(found):
+            raise SourceError(
+                f"No patches found in {name or source.name}. Name a folder, ZIP, HDF5 file or "
+                "table with patches."
+            )
+    except SourceError:
         source.close()
-        raise SourceError(
-            f"No patches found in {name}. Name a folder, ZIP, HDF5 file or table with patches."
-        )
+        raise
+    found.notes = (*found.notes, *_shared_ids(found))
+    return found
 
 
 def _shared_ids(source: PatchSource) -> Iterator[str]:

@@ -21,6 +21,8 @@ _Result = TypeVar("_Result")
 
 READ_AHEAD: Final = 512
 """Patches decoded ahead of the consumer at most; bounds the memory to about 15 MB."""
+MAX_TABLE_BYTES: Final = 64 * 1024 * 1024
+"""Of a table among patches."""
 _SAMPLE: Final = 256
 """Inputs whose contents stand for all where reading all of them would cost too much."""
 
@@ -33,7 +35,12 @@ class PatchSource(ABC):
         kind: "folder", "zip", "hdf5", "packed", "csv", "files", "kaggle" or "pcam".
         entries: The inputs in their order.
         notes: What was mended or left out in its tables, each with its number.
-        tables_read: The tables that it was opened by.
+        tables_read: The tables that it was opened by, and those beside its patches.
+        coverage: How many inputs each table beside the patches labels, and of which ids there is
+            none.
+        refused_tables: Why tables of labels beside the patches cannot be used, in sentences that
+            are among the notes as well.
+        unused_tables: The same of all tables among the patches that are not used as labels.
         contradictions: What its tables say in two ways, in sentences; nothing may be trained on
             or judged by such labels.
     """
@@ -43,7 +50,15 @@ class PatchSource(ABC):
     entries: Sequence[PatchEntry]
     notes: tuple[str, ...] = ()
     tables_read: tuple[Table, ...] = ()
+    coverage: tuple[str, ...] = ()
+    refused_tables: tuple[str, ...] = ()
+    unused_tables: tuple[str, ...] = ()
     contradictions: tuple[str, ...] = ()
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """All that a reader is told of its tables."""
+        return (*self.notes, *self.coverage)
 
     @abstractmethod
     def read_bytes(self, index: int) -> bytes:
@@ -52,6 +67,10 @@ class PatchSource(ABC):
         Raises:
             PatchError: The bytes cannot be had.
         """
+
+    def tables(self) -> Mapping[int, Callable[[], Table]]:
+        """Return the inputs that are tables beside the patches, and what reads each of them."""
+        return {}
 
     def read(self, index: int) -> Patch | UnreadablePatch:
         """Return input `index` decoded, or why it cannot be; never raises for a bad input."""
@@ -111,6 +130,15 @@ class PatchSource(ABC):
                 + " Nothing is trained or judged with such tables. Correct them; `python -m core "
                 "audit` lists the ids."
             )
+
+    def require_tables(self) -> None:
+        """Raise if a table of labels beside the patches cannot be used.
+
+        Raises:
+            SourceError: It cannot; what is known of the patches is not what was meant.
+        """
+        if self.refused_tables:
+            raise SourceError(" ".join(self.refused_tables) + " Correct the table, or move it out.")
 
     def fingerprint(self) -> str:
         """Return a SHA-256 over the inputs' paths in order; it says nothing of their contents."""
@@ -200,6 +228,11 @@ class ChainedSource(PatchSource):
         self._parts = parts
         self._starts = [0, *accumulate(len(part) for part in parts)]
 
+    def tables(self) -> Mapping[int, Callable[[], Table]]:
+        """Return the tables of every part."""
+        found = zip(self._starts, self._parts, strict=False)
+        return {first + at: read for first, part in found for at, read in part.tables().items()}
+
     def _locate(self, index: int) -> tuple[PatchSource, int]:
         part = bisect_right(self._starts, index) - 1
         return self._parts[part], index - self._starts[part]
@@ -212,7 +245,7 @@ class ChainedSource(PatchSource):
     def read(self, index: int) -> Patch | UnreadablePatch:
         """Return the input under its position in the whole chain."""
         part, within = self._locate(index)
-        return replace(part.read(within), index=index)
+        return replace(part.read(within), index=index, entry=self.entries[index])
 
     def close(self) -> None:
         """Close every part."""
@@ -242,7 +275,8 @@ class SelectedSource(PatchSource):
         self.name = base.name
         self.kind = base.kind
         self.notes, self.contradictions = base.notes, base.contradictions
-        self.tables_read = base.tables_read
+        self.tables_read, self.refused_tables = base.tables_read, base.refused_tables
+        self.coverage, self.unused_tables = base.coverage, base.unused_tables
         self.entries = [base.entries[row] for row in rows]
         self._base = base
         self._rows = rows
@@ -253,7 +287,8 @@ class SelectedSource(PatchSource):
 
     def read(self, index: int) -> Patch | UnreadablePatch:
         """Return the input under its position in the selection."""
-        return replace(self._base.read(self._rows[index]), index=index)
+        found = self._base.read(self._rows[index])
+        return replace(found, index=index, entry=self.entries[index])
 
     def read_many(self, indices: range) -> list[Patch | UnreadablePatch]:
         """Return neighbouring inputs, at once where they are neighbours in the base as well."""
@@ -261,7 +296,10 @@ class SelectedSource(PatchSource):
         if not isinstance(rows, range):
             return super().read_many(indices)
         found = self._base.read_many(rows)
-        return [replace(item, index=index) for item, index in zip(found, indices, strict=True)]
+        return [
+            replace(item, index=index, entry=self.entries[index])
+            for item, index in zip(found, indices, strict=True)
+        ]
 
     def close(self) -> None:
         """Close the source that was selected from."""

@@ -3,7 +3,6 @@ from .against_labels import batch_scores as batch_scores
 from .against_labels import check_labels as check_labels
 from .amended import AppliedPoint as AppliedPoint
 from .amended import labelled as labelled
-from .amended import labels_in as labels_in
 from .classifier import Classifier as Classifier
 from .classifier import RowsUnderWay as RowsUnderWay
 from .classifier import SelfTest as SelfTest

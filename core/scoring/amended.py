@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from core.bundle import OperatingPoint, same_model
-from core.errors import SourceError
 from core.scoring.classifier import GREY_ZONE, Classifier
 from core.scoring.rows import ScoreRow
-from core.tables import SLIDE_COLUMNS, KnownById, Table, known_by_id, parse_label
+from core.tables import SLIDE_COLUMNS, KnownById, parse_label
 
 
 @dataclass(frozen=True)
@@ -57,20 +56,6 @@ class AppliedPoint:
                 predicted_label=call,
                 reason=row.reason if row.prob_tumour is None else GREY_ZONE * grey,
             )
-
-
-def labels_in(table: Table) -> KnownById:
-    """Return what a table says of each patch: label, slide and split, as far as it does.
-
-    Raises:
-        SourceError: It has no columns `id` and `label`, a label that is none, or two for one id.
-    """
-    known = known_by_id(table.require("id", "label"), ("label", *SLIDE_COLUMNS, "split"))
-    for row in known.rows.values():
-        parse_label(row["label"], table.name)
-    if known.contradictions:
-        raise SourceError(f"{known.contradictions[0]} Leave one row for each id.")
-    return known
 
 
 def labelled(rows: Iterable[ScoreRow], known: KnownById) -> Iterator[ScoreRow]:

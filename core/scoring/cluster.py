@@ -11,8 +11,7 @@ from typing import Any, Final
 
 from core.errors import NodelensError, RunError, in_a_line
 from core.options import ScoreOptions
-from core.patches import open_source
-from core.scoring.command import chosen_classifier, own_files, score_into
+from core.scoring.command import chosen_classifier, opened, score_into
 from core.scoring.orientations import TestTimeAugmentation
 from core.scoring.outputs import metadata_path
 from core.scoring.run import open_journal, specify
@@ -29,7 +28,7 @@ class ShardScorer:
 
     def __init__(self, options: ScoreOptions, of: int) -> None:
         self.options, self.of = options, of
-        self._source = open_source(options.source, ignore=own_files(options))
+        self._source = opened(options)
         self._classifier = chosen_classifier(options)
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
@@ -62,7 +61,7 @@ def score_on_cluster(
     Raises:
         RunError: Ray is not installed or not there, or an actor cannot score.
     """
-    with open_source(options.source, ignore=own_files(options)) as source:
+    with opened(options) as source:
         inputs = len(source)
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # nothing is told to anybody
     try:

@@ -56,7 +56,7 @@ def score_command(options: ScoreOptions) -> int:
         raise RunError(f"There is no sample submission {options.sample_submission}.")
     require_apart(
         (out, options.kaggle),
-        (options.source, options.sample_submission, options.operating_point),
+        (options.source, options.sample_submission, options.operating_point, options.labels),
     )
     journal_path = _journal_path(out)
     shard = None if options.shard is None else Shard.parse(options.shard)
@@ -64,8 +64,8 @@ def score_command(options: ScoreOptions) -> int:
         raise RunError("A submission needs every input; merge the shards first, without --kaggle.")
     if options.cluster is not None:
         return _cluster_command(options, options.cluster)
-    with open_source(options.source, ignore=own_files(options)) as whole:
-        for note in whole.notes:
+    with opened(options) as whole:
+        for note in whole.remarks:
             say(f"Note: {note}")
         whole.require_consistent()
         classifier = chosen_classifier(options)
@@ -105,10 +105,12 @@ def _cluster_command(options: ScoreOptions, address: str) -> int:
     return _told(counts, f"by {card.model_id}: {options.out}")
 
 
-def own_files(options: ScoreOptions) -> list[Path]:
-    """Return what a run writes, which is no input even where it lies in the source."""
-    out = options.out
-    return [out, _journal_path(out), metadata_path(out), *filter(None, [options.kaggle])]
+def opened(options: ScoreOptions) -> PatchSource:
+    """Return the source of a run, with its labels; what the run writes is no input."""
+    out, given = options.out, options.labels
+    own = [out, _journal_path(out), metadata_path(out), *filter(None, [options.kaggle, given])]
+    added = [] if given is None else [(given.name, given)]
+    return open_source(options.source, ignore=own, added=added, beside=given is None)
 
 
 def chosen_classifier(options: ScoreOptions) -> Classifier:

@@ -2,7 +2,9 @@ from .by_id import KnownById as KnownById
 from .by_id import endings as endings
 from .by_id import id_key as id_key
 from .by_id import known_by_id as known_by_id
+from .by_id import labels_in as labels_in
 from .by_id import matched_by_ending as matched_by_ending
+from .by_id import matched_in_capitals as matched_in_capitals
 from .by_id import parse_label as parse_label
 from .by_id import parse_probability as parse_probability
 from .by_id import shortened as shortened
@@ -15,6 +17,7 @@ from .reading import TABLE_SUFFIXES as TABLE_SUFFIXES
 from .reading import Table as Table
 from .reading import guessed_columns as guessed_columns
 from .reading import is_table as is_table
+from .reading import lies_beside as lies_beside
 from .reading import parse_table as parse_table
 from .reading import read_table as read_table
 from .text import counted as counted

@@ -3,7 +3,7 @@
 import contextlib
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -146,11 +146,16 @@ class KnownById:
         """Return the same with ids that are paths in another folder brought to the patches' own.
 
         Such an id ends in the whole path of a patch, but for a folder that all patches are in; of
-        two that do the longer ending is meant. Two that end alike are a contradiction.
+        two that do the longer ending is meant. Two that end alike are a contradiction. What is of
+        no patch then is compared whatever its capitals are.
 
         Args:
-            paths: Of all patches; looked at only where an id has folders.
+            paths: Of all patches.
         """
+        paths = list(paths)
+        return self._by_ending(paths)._in_other_capitals(paths)
+
+    def _by_ending(self, paths: Sequence[str]) -> "KnownById":
         foreign = {key: None for key in self.rows if "/" in key}
         own = [id_key(path) for path in paths] if foreign else []
         met = {tail for path in own for tail in endings(path)}
@@ -169,16 +174,54 @@ class KnownById:
                 unclear += best
             else:
                 ends[best[0]] = path
+        return self._respelled(ends, unclear, "in another folder", matched_by_ending)
+
+    def _in_other_capitals(self, paths: Sequence[str]) -> "KnownById":
+        own = [id_key(path) for path in paths]
+        met = {tail for path in own for tail in endings(path)}
+        unmet = [key for key in self.rows if key not in met] if own else []
+        whole: dict[str, set[str]] = {}
+        names: dict[str, set[str]] = {}
+        shared = len({path.partition("/")[0] for path in own}) == 1
+        for path in own if unmet else ():
+            for tail in {path, path.partition("/")[2] if shared else path}:
+                whole.setdefault(tail.casefold(), set()).add(path)
+            name = path.rpartition("/")[2]
+            names.setdefault(name.casefold(), set()).add(name)
+        claims: dict[str, list[str]] = {}
+        for key in unmet:
+            folded = key.casefold()
+            tails, here = (endings(folded), whole) if "/" in key else ([folded], names)
+            if tail := next((tail for tail in tails if tail in here), ""):
+                claims.setdefault(tail, []).append(key)
+        ends: dict[str, str] = {}
+        unclear: list[str] = []
+        for tail, keys in claims.items():
+            found = (whole if "/" in keys[0] else names)[tail]
+            free = [one for one in found if not self.key_of(one.rpartition("/")[2], one)]
+            if len(keys) == len(free) == 1:
+                ends[keys[0]] = free[0]
+            elif free:
+                unclear += keys
+        return self._respelled(ends, unclear, "in other capitals", matched_in_capitals)
+
+    def _respelled(
+        self,
+        ends: Mapping[str, str],
+        unclear: Sequence[str],
+        how: str,
+        told: Callable[[str, int, str, str], str],
+    ) -> "KnownById":
         if not (ends or unclear):
             return self
         notes, contradictions = self.notes, self.contradictions
         if ends:
             key, path = min(ends.items())
-            notes += (matched_by_ending(self.name, len(ends), self.ids.get(key, key), path),)
+            notes += (told(self.name, len(ends), self.ids.get(key, key), path),)
         if unclear:
             contradictions += (
-                f"{self.name}: {counted(len(unclear), 'path')} in another folder that may belong "
-                f"to one patch ({self.ids.get(min(unclear), '')}).",
+                f"{self.name}: {counted(len(unclear), 'path')} {how} that may belong to one patch "
+                f"({self.ids.get(min(unclear), '')}).",
             )
         return replace(
             self,
@@ -220,6 +263,23 @@ class KnownById:
         return {} if key is None else self.rows[key]
 
 
+def labels_in(table: Table) -> KnownById:
+    """Return what a table says of each patch: label, slide and split, as far as it does.
+
+    Raises:
+        SourceError: It has no column `id`, or none of the others; a label that is none, or two
+            values for one id.
+    """
+    columns = ("label", *SLIDE_COLUMNS, "split")
+    table.require("id", *(() if set(columns[1:]) & set(table.rows.columns) else ("label",)))
+    known = known_by_id(table, columns)
+    for row in known.rows.values():
+        parse_label(row.get("label", ""), table.name)
+    if known.contradictions:
+        raise SourceError(f"{known.contradictions[0]} Leave one row for each id.")
+    return known
+
+
 def endings(path: str) -> list[str]:
     """Return a path with forward slashes and all its endings, the longest first."""
     parts = path.split("/")
@@ -232,6 +292,11 @@ def matched_by_ending(name: str, count: int, there: str, here: str) -> str:
         f"{name}: {counted(count, 'path')} in another folder matched by the ending ({there} is "
         f"{here})."
     )
+
+
+def matched_in_capitals(name: str, count: int, there: str, here: str) -> str:
+    """Return a note on paths that are written in other capitals than the files."""
+    return f"{name}: {counted(count, 'path')} in other capitals matched ({there} is {here})."
 
 
 def spelled(table: Table, columns: Sequence[str]) -> tuple[dict[str, list[str]], tuple[str, ...]]:

@@ -40,6 +40,7 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 """Names that each column goes by elsewhere, the first being the one that is read without a word."""
 _NO_SLIDE: Final = frozenset({"?", "-", "--", "missing", "unspecified", "not available", "n.a."})
 TABLE_SUFFIXES: Final = (".csv.gz", ".csv", ".tsv.gz", ".tsv", ".parquet")
+_SPREADSHEETS: Final = (".xlsx", ".xls", ".ods")
 _NUMBERS: Final = frozenset({"label", "score", "prob_tumour", "logit", "temperature"})
 _READ: Final = frozenset({*_NAMES, *_NUMBERS, *SLIDE_COLUMNS, "split"})
 _LONGEST_HEADER: Final = 100_000
@@ -105,6 +106,11 @@ def guessed_columns(columns: Sequence[str], wanted: Iterable[str]) -> dict[str, 
 def is_table(name: str) -> bool:
     """Return whether a file of this name is read as a table."""
     return name.lower().endswith(TABLE_SUFFIXES)
+
+
+def lies_beside(name: str) -> bool:
+    """Return whether a file among patches is a table, one that must be saved as text included."""
+    return is_table(name) or name.lower().endswith(_SPREADSHEETS)
 
 
 def read_table(file: Path, *, name: str = "", required: Sequence[str] = ()) -> Table:

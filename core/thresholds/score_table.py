@@ -27,6 +27,8 @@ from core.thresholds.scores import ScoreSet, Source, named_slides, too_perfect
 
 RUN_SCORES_FILE: Final = "validation_scores.csv"
 _NAMED: Final = 3  # rows that an error names
+_FEW_VALUES, _PATCHES_A_VALUE = 11, 3
+"""Steps of a tenth from 0 to 1; a model's own scores are nearly all distinct."""
 _REVERSED: Final = 0.4
 _NAMELESS: Final = "The table has no column id, so it cannot be paired with another."
 _SILENT: Final = "The table states no temperature; the model's is assumed."
@@ -230,6 +232,12 @@ def _implausible(labels: NDArray[np.float64], scores: NDArray[np.float64]) -> It
         yield (
             f"The scores have {values} distinct value{'s' if values > 1 else ''}: they look like "
             "labels, but probabilities are needed."
+        )
+    elif values <= _FEW_VALUES and values * _PATCHES_A_VALUE <= len(scores):
+        yield (
+            f"The scores have only {values} distinct values, as grades or rounded scores have: no "
+            "threshold can be chosen between them, and patches of one value are not ranked. Use "
+            "the model's own scores, not rounded."
         )
     positive = labels == 1
     if not 0 < positive.sum() < len(labels):

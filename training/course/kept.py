@@ -62,7 +62,7 @@ def run_course(options: CourseOptions) -> Course:
     require_own_folder(RunFolder(options.out))
     device = prepare_device(options.device, options.threads)
     with open_labelled(options.data) as source:
-        for note in source.notes:
+        for note in source.remarks:
             say(f"Note: {note}")
         # What can be told without decoding or fetching anything is told first.
         splits_of(require_labels(source), options.seed)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from core.errors import RunError, why
 from core.patches import PatchSource, open_source
-from core.patches.naming import told_by_folders
+from core.patches.beside import told_by_their_folders
 from core.scoring.outputs import scores_by_id
 from core.tables import counted, id_key
 from training.data.split import IntArray, PatchTable
@@ -24,24 +24,22 @@ def open_labelled(data: Path) -> PatchSource:
     val and test the split; see `told_by_folders`. Patches in folders of other names have no label.
 
     Raises:
-        SourceError: There is nothing there, or it is not what its name says.
+        SourceError: There is nothing there, or it is not what its name says; or a table beside
+            the patches cannot be used, so that nobody knows what their labels are.
     """
     source = open_source(data)
-    if any(entry.label is not None for entry in source.entries):
+    source.require_tables()
+    by_table = any(entry.label is not None for entry in source.entries)
+    if by_table and source.kind not in {"folder", "zip"}:
         return source
-    told = told_by_folders([entry.path for entry in source.entries])
     # Two class folders may hold files of one name; then only the path tells them apart.
     names = Counter(entry.id for entry in source.entries)
     source.entries = [
-        replace(
-            entry,
-            id=entry.id if names[entry.id] == 1 else entry.path,
-            label=label,
-            split=split or entry.split,
-        )
-        for entry, (label, split) in zip(source.entries, told, strict=True)
+        entry if names[entry.id] == 1 else replace(entry, id=entry.path)
+        for entry in told_by_their_folders(source)
     ]
-    if none := sum(label is None for label, _ in told):
+    none = sum(entry.label is None for entry in source.entries)
+    if none and not by_table:
         source.notes += (f"{counted(none, 'file')} in folders that name no class left out.",)
     return source
 

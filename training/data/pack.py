@@ -11,17 +11,21 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from tqdm import tqdm
 
+from core.command_line import say
 from core.errors import RunError
 from core.files import told_of_disk, write_json
 from core.patches import PATCH_SIZE_PX, ImageU8, PatchEntry, PatchSource, UnreadablePatch
-from core.tables import read_table, split_name
+from core.tables import counted, read_table, split_name
 from training.data.split import IntArray, PatchTable
 
 IMAGES_FILE: Final = "images.npy"
+DIGESTS_FILE: Final = "pixels.npy"
 UNREADABLE_FILE: Final = "unreadable.csv"
 FACTS_FILE: Final = "pack.json"
+_DIGEST_BYTES: Final = 16
 _SHAPE: Final = (PATCH_SIZE_PX, PATCH_SIZE_PX, 3)
 
 
@@ -68,9 +72,16 @@ def open_pack(source: PatchSource, cache: Path) -> Pack:
         path = source.entries[index].path.encode("utf-8", "surrogatepass")
         digest.update(path + b"\n" + contents.encode() + b"\n")
     folder = cache / digest.hexdigest()[:16]
-    if not (folder / FACTS_FILE).is_file():
+    if not all((folder / name).is_file() for name in (FACTS_FILE, DIGESTS_FILE)):
         _write_pack(source, chosen, folder)
-    return _read_pack(source, chosen, folder)
+    pack = _read_pack(source, chosen, folder)
+    if twins := _unlike_twins(pack, np.load(folder / DIGESTS_FILE, allow_pickle=False)):
+        say(
+            f"Note: {counted(len(twins), 'labelled file')} with the pixels of another one and the "
+            f"opposite label ({' and '.join(twins[:2])}); no network can learn both. `python -m "
+            "core audit` lists them."
+        )
+    return pack
 
 
 def require_labels(source: PatchSource) -> PatchTable:
@@ -101,6 +112,7 @@ def _write_pack(source: PatchSource, chosen: list[int], folder: Path) -> None:
     unreadable: list[tuple[int, str, str]] = []
     pixels = hashlib.sha256()
     row_of = {index: row for row, index in enumerate(chosen)}
+    digests = np.zeros((len(chosen), _DIGEST_BYTES), np.uint8)
     stream = source.stream(chosen[0], chosen[-1] + 1)
     header = {"descr": "|u1", "fortran_order": False, "shape": (len(chosen), *_SHAPE)}
     # Not mapped: where the disk is full, a mapped file ends the process without a word.
@@ -117,13 +129,30 @@ def _write_pack(source: PatchSource, chosen: list[int], folder: Path) -> None:
             image = patch.image_rgb_u8.tobytes()
             file.write(image)
             pixels.update(image)
+            digests[row] = _digest(image)
     pd.DataFrame(unreadable, columns=["row", "path", "reason"]).to_csv(
         part / UNREADABLE_FILE, index=False
     )
+    with told_of_disk(folder):
+        np.save(part / DIGESTS_FILE, digests)
     facts = {"source": source.name, "patches": len(chosen), "pixels_sha256": pixels.hexdigest()}
     write_json(part / FACTS_FILE, facts)
     shutil.rmtree(folder, ignore_errors=True)
     part.rename(folder)
+
+
+def _digest(image: bytes) -> NDArray[np.uint8]:
+    return np.frombuffer(hashlib.blake2b(image, digest_size=_DIGEST_BYTES).digest(), np.uint8)
+
+
+def _unlike_twins(pack: Pack, digests: NDArray[np.uint8]) -> list[str]:
+    """The ids of patches that have the same pixels as one with the other label, twins together."""
+    by_pixels: dict[bytes, list[int]] = {}
+    for row, digest in enumerate(digests[pack.image_rows]):
+        by_pixels.setdefault(digest.tobytes(), []).append(row)
+    labels = pack.table.labels
+    twins = [rows for rows in by_pixels.values() if len({*labels[rows].tolist()}) > 1]
+    return [str(pack.table.ids[row]) for rows in twins for row in rows]
 
 
 def _read_pack(source: PatchSource, chosen: list[int], folder: Path) -> Pack:

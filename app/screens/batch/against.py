@@ -11,7 +11,7 @@ from app.screens.batch.browser import browser
 from app.screens.batch.scored import BatchRows
 from app.screens.shared.pager import page_of, pager
 from app.screens.shared.parts import empty, plain, roc_chart, section, table, with_small
-from app.screens.shared.sources import add_labels, refused_tables
+from app.screens.shared.sources import add_labels
 from app.screens.shared.ways import try_threshold
 from core.scoring import LabelCheck, ScoreRow
 from core.thresholds.scores import too_perfect
@@ -38,7 +38,6 @@ def against_labels(batch: BatchRows, positions: Sequence[int]) -> list[int]:
     check = resources.label_check(store, job)
     if check is None:
         empty(*words.NO_LABELS)
-        refused_tables(store, job)
         add_labels(store, job)
         return list(positions)
     numbers, curve = st.columns([1.2, 1], gap="small")

@@ -19,7 +19,7 @@ from app.screens.shared.jobs import (
     stopped,
 )
 from app.screens.shared.parts import Stat, section, show_problem, stat_strip
-from app.screens.shared.sources import refused_tables
+from app.screens.shared.sources import said_of_tables
 from app.state import address, widgets
 from core.engine import Precision
 from core.errors import NodelensError
@@ -53,10 +53,8 @@ def before_start(store: JobStore, job: Job, opened: Callable[[], Classifier | No
     if report is None:
         return
     section("What you added", _looked_at(report))
-    entries = resources.source(store, job).entries
-    known = store.labels(job).placed(entry.path for entry in entries)
-    input_report(report, sum(bool(known.of(entry.id, entry.path)) for entry in entries))
-    if refused_tables(store, job):
+    input_report(report)
+    if said_of_tables(report.unused_tables):
         st.caption(words.LABELS_LATER)
     _first_pictures(store, job, report)
     if report.contradictions:
@@ -152,11 +150,11 @@ def _score(store: JobStore, job: Job, classifier: Classifier) -> None:
         widgets.notify(str(error))
 
 
-def input_report(report: InputReport, in_tables: int) -> None:
-    """Draw the quality of an input, of which so many stand in an uploaded table of labels."""
+def input_report(report: InputReport) -> None:
+    """Draw the quality of an input."""
     known = []
-    if labelled := max(report.labelled, in_tables):
-        known.append(Stat("With a reference label", f"{labelled:,}"))
+    if report.labelled:
+        known.append(Stat("With a reference label", f"{report.labelled:,}"))
     if report.slides:
         known.append(Stat("Slides known", f"{report.slides:,}"))
     noted = sum(problem.count for problem in report.noted)

@@ -8,7 +8,7 @@ from app import resources
 from app.screens.here import words
 from app.screens.shared.jobs import job_line, looked_at, marks, so_far, stopped, when
 from app.screens.shared.parts import badge, head_line, plain, section, way_back
-from app.screens.shared.sources import add_labels, new_batch, refused_tables
+from app.screens.shared.sources import add_labels, new_batch, said_of_tables
 from app.state import address, identity
 from core.jobs import Job, JobStore
 from core.scoring import Classifier
@@ -82,7 +82,7 @@ def _scored(store: JobStore, job: Job, classifier: Classifier) -> bool:
         if not report.readable and report.looked_at == report.inputs:
             reason = report.problems[0].reason if report.problems else ""
             st.warning(plain(words.NOTHING_READABLE.format(reason=reason)))
-            refused_tables(store, job)
+            said_of_tables(report.unused_tables)
             return False
         store.start(job, classifier)
         st.rerun()
@@ -96,7 +96,7 @@ def _scored(store: JobStore, job: Job, classifier: Classifier) -> bool:
         return False
     if resources.label_check(store, job) is None:
         st.info(words.NOT_LABELLED, icon=":material/label:")
-        refused_tables(store, job)
+        said_of_tables(store.run_notes(job))
         add_labels(store, job)
         return False
     return True

@@ -194,12 +194,11 @@ def labels_field(
     st.rerun()
 
 
-def refused_tables(store: JobFolder, job: Job) -> bool:
-    """Say why tables among the upload were not taken as labels, and return whether any was not."""
-    reasons = store.refused_tables(job)
-    for reason in reasons:
-        st.warning(plain(words.NOT_TAKEN.format(reason=reason)), icon=":material/label_off:")
-    return bool(reasons)
+def said_of_tables(notes: Sequence[str]) -> bool:
+    """Show what was said of tables, such as why one is not used; return whether anything was."""
+    for note in notes:
+        st.warning(plain(note), icon=":material/label_off:")
+    return bool(notes)
 
 
 def add_labels(store: JobFolder, job: Job) -> None:

@@ -62,7 +62,6 @@ LABEL_COLUMNS: Final = (
     "The columns of this table have other names. Say which column contains what, then use them."
 )
 USE_COLUMNS: Final = "Use these columns"
-NOT_TAKEN: Final = "Not used as labels: {reason}"
 USED_HERE: Final = "the model is used here at {version}, threshold {threshold:.4f}"
 NOT_USED_HERE: Final = "the model is not to be used here"
 LATEST_DECISION: Final = "Latest decision: {decision}."

@@ -23,17 +23,17 @@ from core.audit import (
     open_audit,
     quality_flags,
 )
-from core.audit.inputs import open_inputs
+from core.audit.inputs import inputs_of
 from core.audit.measures import measure
 from core.audit.run import Watch, prepare, run_audit
 from core.errors import RunError
-from core.patches import ImageU8
+from core.patches import ImageU8, open_source
 from tests.core.audit.conftest import CLEAN, Planted, clean_rows, write_kaggle
 from tests.toys import write_patches
 
 
 def audited(source: Path, out: Path, watch: Watch | None = None, *, resume: bool = False) -> Audit:
-    inputs = open_inputs(source)
+    inputs = inputs_of(open_source(source))
     with inputs.source:
         folder = prepare(inputs, out, resume=resume)
         run_audit(inputs, folder, watch=watch)
@@ -107,10 +107,11 @@ _KILLED = """
 import os, signal, sys
 from pathlib import Path
 from core.audit import measuring
-from core.audit.inputs import open_inputs
+from core.audit.inputs import inputs_of
 from core.audit.run import Watch, prepare, run_audit
+from core.patches import open_source
 measuring.BLOCK, measuring.PIECE = 16, 8
-inputs = open_inputs(Path(sys.argv[1]))
+inputs = inputs_of(open_source(Path(sys.argv[1])))
 def die(step, done, total):
     if done > 24:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -216,14 +217,14 @@ def test_labels_come_from_folders_or_from_a_table_beside(tmp_path: Path, drawn: 
     for number, place in enumerate(["train/0", "train/1", "test/1"]):
         (tmp_path / "set" / place).mkdir(parents=True)
         Image.fromarray(drawn[number]).save(tmp_path / "set" / place / f"x{number}.png")
-    entries = open_inputs(tmp_path / "set").source.entries
+    entries = inputs_of(open_source(tmp_path / "set")).source.entries
     assert [(each.label, each.split) for each in entries] == [
         (1, "test"),
         (0, "train"),
         (1, "train"),
     ]
     (tmp_path / "set" / "labels.csv").write_text("id,label,slide\nx0,1,s1\nx9,0,s2\n")
-    inputs = open_inputs(tmp_path / "set")
+    inputs = inputs_of(open_source(tmp_path / "set"))
     known = {each.id: (each.label, each.slide) for each in inputs.source.entries}
     assert known["x0"] == (1, "s1")
     assert known["x1"] == (None, None)
@@ -271,7 +272,7 @@ def test_hostile_names_are_text_in_the_report(tmp_path: Path) -> None:
 
 
 def test_real_patches_are_seldom_blamed_and_their_blurred_copies_are(pcam_dir: Path) -> None:
-    source = open_inputs(pcam_dir).source
+    source = inputs_of(open_source(pcam_dir)).source
     step = max(1, len(source) // 500)
     images = np.stack(
         [source.read(index).image_rgb_u8 for index in range(0, step * 500, step)]  # type: ignore[union-attr]

@@ -152,9 +152,10 @@ def test_a_table_that_was_read_is_no_patch(tmp_path: Path) -> None:
         OWNER, "set", [table, *uploads(["set/a.png", "set/b.png"]), foreign]
     )
     patches = finished(store, job).patches
-    assert patches["path"].tolist() == ["set/a.png", "set/b.png", "set/notes.csv"]
-    assert patches["fault"].tolist() == ["", "", "not-an-image"]
-    assert patches["slide"].tolist()[:2] == ["s1", "s2"]
+    assert patches["path"].tolist() == ["set/a.png", "set/b.png"]
+    assert patches["fault"].tolist() == ["", ""]
+    assert patches["slide"].tolist() == ["s1", "s2"]
+    assert "notes.csv is not used as labels" in str(finished(store, job).findings())
 
 
 def test_labels_that_come_later_are_those_of_the_patches(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ import pytest
 
 from core.bundle import OperatingPoint
 from core.errors import SourceError
-from core.scoring import AppliedPoint, labelled, labels_in
-from core.tables import parse_table
+from core.scoring import AppliedPoint, labelled
+from core.tables import labels_in, parse_table
 from tests.core.scoring.test_results import FAILED, scored
 
 POINT = OperatingPoint(

@@ -57,6 +57,23 @@ def test_every_input_has_its_row_in_order_and_the_exit_status_tells_of_failures(
     assert metadata["self_test"]["passed"] is True
 
 
+def test_a_table_beside_the_patches_labels_the_rows_and_is_no_row(
+    toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out, kaggle = tmp_path / "set", tmp_path / "scores.csv", tmp_path / "kaggle.csv"
+    write_patches(folder, 3)
+    (folder / "labels.csv").write_text("id,label\npatch-000,1\npatch-001,0\n")
+    assert score(folder, "--out", out, "--kaggle", kaggle, "--model", toy_bundle) == 0
+    assert pd.read_csv(out)["label"].tolist()[:2] == [1, 0]
+    assert pd.read_csv(kaggle)["id"].tolist() == ["patch-000", "patch-001", "patch-002"]
+    assert "labels.csv: 2 of 3 inputs with a label" in "".join(capsys.readouterr())
+    given = tmp_path / "given.csv"
+    given.write_text("id,label\npatch-002,1\n")
+    assert score(folder, "--labels", given, "--out", out, "--model", toy_bundle) == 0
+    labels = pd.read_csv(out)["label"]
+    assert labels.isna().tolist() == [True, True, False]
+
+
 def test_parquet_holds_the_same_rows_as_csv(mixed: Path, toy_bundle: Path, tmp_path: Path) -> None:
     for name in ("a.csv", "a.parquet"):
         score(mixed, "--out", tmp_path / name, "--model", toy_bundle)

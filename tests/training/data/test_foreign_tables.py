@@ -8,8 +8,10 @@ import pytest
 
 from core.errors import RunError, SourceError
 from core.patches import open_source
+from tests.toys import write_patches
 from tests.training.toys import toy_table, write_table, write_toy_kaggle
 from training.commands import main
+from training.data.labelled import open_labelled
 from training.data.pack import Pack, open_pack
 from training.data.split import Split, split_fold, split_patches
 from training.options import Fold
@@ -144,3 +146,17 @@ def test_too_few_patches_of_a_class_are_told_with_their_numbers() -> None:
     labels, slides = [1] * 8 + [0] * 9, [f"s{number % 12}" for number in range(17)]
     with pytest.raises(RunError, match="17 patches of known slide, 8 with tumour and 9 without"):
         split_patches(toy_table(labels, slides), seed=0)
+
+
+def test_folders_declare_the_split_of_patches_that_a_table_labels(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        write_patches(tmp_path / part, 2)
+        (tmp_path / part / "labels.csv").write_text("id,label\npatch-000,0\npatch-001,1\n")
+    entries = open_labelled(tmp_path).entries
+    assert [(entry.label, entry.split) for entry in entries] == [
+        (0, "test"),
+        (1, "test"),
+        (0, "train"),
+        (1, "train"),
+    ]
+    assert len({entry.id for entry in entries}) == 4

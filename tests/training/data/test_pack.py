@@ -10,7 +10,9 @@ from PIL import Image
 
 from core.errors import DiskError, RunError
 from core.patches import Patch, open_source
+from tests.toys import write_patches
 from tests.training.toys import write_toy_kaggle
+from training.data.labelled import open_labelled
 from training.data.pack import open_pack
 from training.runs.folder import write_tensors
 
@@ -38,6 +40,22 @@ def test_a_pack_is_decoded_once_and_labels_are_read_anew(tmp_path: Path) -> None
     assert {file: file.stat().st_mtime_ns for file in (tmp_path / "cache").rglob("*.*")} == files
     np.testing.assert_array_equal(first.images_rgb_u8, again.images_rgb_u8)
     assert again.table.labels[0] == 1
+
+
+def test_the_same_pixels_with_both_labels_are_told_before_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    patches = write_patches(tmp_path / "0", 3)
+    (tmp_path / "1").mkdir()
+    for number, patch in enumerate(patches[:2]):
+        Image.open(patch).save(tmp_path / "1" / f"other-{number}.bmp")  # other bytes, same pixels
+    write_patches(tmp_path / "1", 5)[4].rename(tmp_path / "1" / "mine.png")
+    for copy in ("0/patch-002.png", "1/patch-000.png", "1/patch-001.png", "1/patch-002.png"):
+        (tmp_path / copy).unlink()
+    for _ in range(2):  # decoded, then from the cache
+        with open_labelled(tmp_path) as source:
+            open_pack(source, tmp_path.parent / "cache")
+        assert "4 labelled files with the pixels of another one" in "".join(capsys.readouterr())
 
 
 def test_data_sets_with_the_same_names_never_share_a_pack(tmp_path: Path) -> None:

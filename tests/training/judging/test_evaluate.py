@@ -299,6 +299,7 @@ def test_tables_without_ids_are_paired_with_nothing(tmp_path: Path) -> None:
         ((0.9, 0.8, 0.2, 0.1), "AUROC is 0.000, far below chance: the scores look reversed"),
         ((0.0, 1.0, 1.0, 1.0), "2 distinct values: they look like labels"),
         ((0.5, 0.5, 0.5, 0.5), "1 distinct value: they look like labels"),
+        ((0.0, 0.0, 0.5, 1.0) * 3, "only 3 distinct values, as grades or rounded scores have"),
     ],
 )
 def test_implausible_scores_are_told_before_their_numbers(

@@ -1,0 +1,227 @@
+"""Tables of labels that lie beside patches or come with them: read, and never taken for patches."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from core.errors import SourceError
+from core.patches.kaggle import SAMPLE_CSV, table_of_layout
+from core.patches.naming import told_by_folders
+from core.patches.patch import PatchEntry
+from core.patches.source import PatchSource, SelectedSource
+from core.tables import (
+    SLIDE_COLUMNS,
+    KnownById,
+    Table,
+    counted,
+    is_table,
+    labels_in,
+    parse_label,
+    read_table,
+    slide_key,
+)
+
+_MOST_TABLES: Final = 100
+"""Read beside one set of patches; more say something of each patch, not labels of all."""
+_OF_SCORES: Final = frozenset({"prob_tumour", "model_id"})
+_TELLING: Final = frozenset({"label", *SLIDE_COLUMNS, "split"})
+NamedFile = tuple[str, Path]
+"""What its owner calls a file, and where its bytes are."""
+
+
+def with_tables(
+    source: PatchSource, added: Sequence[NamedFile] = (), *, beside: bool = True
+) -> PatchSource:
+    """Return patches with label, slide and split as far as tables beside them tell.
+
+    A table with the column `id` tells `label`, `slide` (or `wsi`) and `split` of the patches with
+    that id, file name or path, in its own folder or the next one above that has patches. No table
+    is an input; why one is not used is said in the notes.
+
+    Args:
+        source: The patches, with the tables among them.
+        added: Tables that were named for themselves, and are believed rather.
+        beside: Whether the tables among the patches are read; if not, those that were added must
+            be of use.
+
+    Raises:
+        SourceError: They are not.
+    """
+    readers = source.tables()
+    if not (readers or added):
+        return source
+    found = SelectedSource(source, [at for at in range(len(source)) if at not in readers])
+    told = _Told(found.entries)
+    if readers and not (beside and len(readers) <= _MOST_TABLES):
+        why = f"expected at most {_MOST_TABLES}" if beside else "other labels are given"
+        first = source.entries[min(readers)].path
+        told.notes.append(f"{counted(len(readers), 'table')} not read ({first}): {why}.")
+        readers = {}
+    names = Counter(PurePosixPath(source.entries[at].path).name for at in readers)
+    for at, read in readers.items():
+        path = source.entries[at].path
+        name = PurePosixPath(path).name
+        try:
+            table = replace(read(), name=name if names[name] == 1 else path)
+        except SourceError as error:
+            told.refuse(str(error), meant=is_table(path))
+            continue
+        if why := _no_labels(table):
+            told.unused.append(why)
+            continue
+        if "id" in table.rows:
+            told.tables.append(table)
+        try:
+            told.take(labels_in(table), told.folder_of(path))
+        except SourceError as error:
+            told.refuse(str(error))
+    for name, file in added:
+        try:
+            told.take(labels_in(read_table(file, name=name)), believed=True)
+        except SourceError as error:
+            if not beside:
+                raise
+            told.refuse(str(error))
+    found.entries = told.entries()
+    found.notes += (*told.notes, *told.unused)
+    found.coverage += tuple(told.coverage)
+    found.tables_read += tuple(told.tables)
+    found.refused_tables += tuple(told.refused)
+    found.unused_tables += tuple(told.unused)
+    found.contradictions += tuple(told.contradictions())
+    return found
+
+
+def told_by_their_folders(source: PatchSource) -> list[PatchEntry]:
+    """Return the entries with the label that their folders name, if nothing else labels any.
+
+    Folders named train, valid or test give the split where no table does; see `told_by_folders`.
+    """
+    unlabelled = all(entry.label is None for entry in source.entries)
+    told = told_by_folders([entry.path for entry in source.entries])
+    return [
+        replace(entry, label=label if unlabelled else entry.label, split=entry.split or split)
+        for entry, (label, split) in zip(source.entries, told, strict=True)
+    ]
+
+
+def _no_labels(table: Table) -> str:
+    """Why a table is none of labels; "" where it is meant as one."""
+    columns, why = set(table.rows.columns), ""
+    if columns >= _OF_SCORES:
+        why = "it has the scores of a model"
+    elif table_of_layout(table.name.rpartition("/")[2]) == SAMPLE_CSV:
+        why = "its labels are placeholders"
+    elif not columns & _TELLING:
+        why = "it has no column 'label', 'slide' or 'split'"
+    return why and f"{table.name} is not used as labels: {why}."
+
+
+class _Told:
+    """What tables tell of some patches, and how well they do."""
+
+    def __init__(self, entries: Sequence[PatchEntry]) -> None:
+        self._entries = entries
+        self._rows = [_row_of(entry) for entry in entries]
+        self._unlike: dict[str, dict[str, str]] = {}
+        self.notes: list[str] = []
+        self.coverage: list[str] = []
+        self.tables: list[Table] = []
+        self.refused: list[str] = []
+        self.unused: list[str] = []
+
+    def refuse(self, why: str, *, meant: bool = True) -> None:
+        """Note why a table, or what may be one, is not used."""
+        self.unused.append(f"Not used as labels: {why}")
+        self.refused += self.unused[-1:] if meant else []
+
+    def folder_of(self, path: str) -> str:
+        """Return the nearest folder above a table that has patches below it; "" for all."""
+        while path := path.rpartition("/")[0]:
+            if any(entry.path.startswith(f"{path}/") for entry in self._entries):
+                return f"{path}/"
+        return ""
+
+    def take(self, known: KnownById, folder: str = "", *, believed: bool = False) -> None:
+        """Take what a table tells of the patches in a folder.
+
+        Raises:
+            SourceError: It tells nothing of any of them.
+        """
+        here = [at for at, entry in enumerate(self._entries) if entry.path.startswith(folder)]
+        known = known.placed(self._entries[at].path for at in here)
+        if known.contradictions:
+            raise SourceError(f"{known.contradictions[0]} Write the names of the files here.")
+        met: dict[str, list[int]] = {}
+        for at in here:
+            key = known.key_of(self._entries[at].id, self._entries[at].path)
+            if key is not None:
+                met.setdefault(key, []).append(at)
+        if not met:
+            raise SourceError(f"{known.of_no_patch()} The column id must hold the file names.")
+        labelled, unclear = 0, []
+        for key, places in met.items():
+            paths = list(dict.fromkeys(self._entries[at].path for at in places))
+            if len(paths) > 1:
+                unclear.append(f"{paths[0]} and {paths[1]}")
+                continue
+            row = _plain(known.rows[key])
+            labelled += len(places) * ("label" in row)
+            for at in places:
+                self._keep(at, row, known.name, believed=believed)
+        ids = [self._entries[at].id for at in here]
+        self.notes += [*known.notes, *known.without_zeros(ids)]
+        if unclear:
+            self.notes.append(
+                f"{known.name}: {counted(len(unclear), 'id')} of more than one patch, which get "
+                f"nothing from it ({unclear[0]}). Write their paths in the column id."
+            )
+        lost = [known.ids[key] for key in known.rows if key not in met]
+        self.coverage.append(
+            f"{known.name}: {labelled:,} of {counted(len(here), 'input')} with a label"
+            + (f"; {counted(len(lost), 'id')} of no input here ({lost[0]})." if lost else ".")
+        )
+
+    def _keep(self, at: int, row: Mapping[str, str], name: str, *, believed: bool) -> None:
+        for column, cell in row.items():
+            before = self._rows[at].get(column, cell)
+            alike = slide_key(before) == slide_key(cell) if column == "slide" else before == cell
+            if not (alike or believed):
+                self._unlike.setdefault(column, {})[self._entries[at].path] = name
+            self._rows[at][column] = before if alike else cell
+
+    def contradictions(self) -> Iterator[str]:
+        """Yield what two tables say differently of the same patches."""
+        for column, paths in self._unlike.items():
+            path, name = next(iter(paths.items()))
+            yield (
+                f"{name} gives {counted(len(paths), 'input')} another {column} than the table "
+                f"before it ({path})."
+            )
+
+    def entries(self) -> list[PatchEntry]:
+        """Return the entries with all that is told of them."""
+        return [
+            replace(
+                entry,
+                label=int(row["label"]) if "label" in row else None,
+                slide=row.get("slide"),
+                split=row.get("split"),
+            )
+            for entry, row in zip(self._entries, self._rows, strict=True)
+        ]
+
+
+def _row_of(entry: PatchEntry) -> dict[str, str]:
+    known = {"label": entry.label, "slide": entry.slide, "split": entry.split}
+    return {column: str(value) for column, value in known.items() if value not in {None, ""}}
+
+
+def _plain(row: Mapping[str, str]) -> dict[str, str]:
+    """What a table says of a patch, by the names of an entry's fields."""
+    label = parse_label(row.get("label", ""), "the table")
+    slide = next(filter(None, (row.get(column) for column in SLIDE_COLUMNS)), "")
+    told = {"label": "" if label is None else str(label), "slide": slide, "split": row.get("split")}
+    return {column: cell for column, cell in told.items() if cell}
