@@ -180,7 +180,7 @@ def test_outlines_are_simple_rings_within_the_flagged_cells(seed: int, share: fl
                 cv2.fillPoly(painted, [(ring * 16 * 16 - 8).astype(np.int32)], value, shift=4)
             assert (painted[quarters] <= flagged.repeat(4, axis=0).repeat(4, axis=1)).all()
         assert region.area_mm2 == pytest.approx(area)
-        assert 0 < area < region.cells
+        assert 0 < area <= region.cells  # all of them where tumour runs on beyond the slide
 
 
 @pytest.mark.parametrize("radius_cells", [2.0, 3.5, 6.0])
