@@ -21,7 +21,7 @@ from app.screens.audit import (
 from app.screens.shared import jobs, model, sources
 from app.screens.shared.parts import section, style
 from app.screens.shared.words import ANOTHER_TAB
-from app.state import address, widgets
+from app.state import address
 from core.audit.browse import AuditView
 from core.audit.store import AuditStore
 from core.jobs import Job
@@ -98,9 +98,6 @@ def start_page(store: AuditStore) -> None:
 
 
 style(Path(audits.__file__).with_name("audit.css"))
-# Dialogs lie outside of what Streamlit gives the theme's colour scheme to.
-scheme = "dark" if widgets.is_dark() else "light"
-st.html(f'<style>[data-testid="stDialog"]{{color-scheme:{scheme}}}</style>')
 settings = model.settings_or_stop()
 kept = resources.audit_store(settings)
 current = jobs.current_job(address.audit, kept.jobs, "data set", words.TITLE, words.LEAD)

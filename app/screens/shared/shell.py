@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import charts, resources
 from app.screens.shared import words
-from app.state import identity
+from app.state import identity, widgets
 from core.errors import NodelensError
 from core.jobs.folder import ANOTHER_APP
 
@@ -28,7 +28,10 @@ _KEEP_NAME: Final = """
 
 def shell() -> None:
     """Draw what every page has; called once by the router."""
-    st.html(f"<style>:root{{{_colour_variables()}}}</style>")
+    # Dialogs and popovers lie outside of what Streamlit gives the theme's colour scheme to.
+    scheme = "dark" if widgets.is_dark() else "light"
+    above = f':is([data-testid="stDialog"],[data-testid="stPopoverBody"]){{color-scheme:{scheme}}}'
+    st.html(f"<style>:root{{{_colour_variables()}}}{above}</style>")
     st.html(_STYLE)
     st.logo(str(_ICON), size="large")
     with st.container(key="nl-shell"):

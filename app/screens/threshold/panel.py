@@ -168,7 +168,9 @@ def essential_figures(scene: Scene) -> None:
             "roc",
             f"ROC, area {area.value:.3f}",
             f"95 % {'over slides' if area.by_slides else 'by patches'} "
-            f"{numbers.span(area, digits=3)}",
+            f"{numbers.span(area, digits=3)}"
+            if area.has_interval
+            else words.NO_INTERVAL,
             figures.roc(study.roc, point=place, colours=colours),
         )
     with recall:

@@ -129,6 +129,7 @@ NO_SCORED_PATCH: Final = "No patch in this batch has a score."
 BATCH_OTHER_MODEL: Final = (
     "This batch was scored by {model}, not by the current model. Score it again to compare."
 )
+NO_INTERVAL: Final = "no interval can be computed"
 FIGURES: Final = (
     "Circle and line: the threshold you are trying; ◇ and dots: the current one. Click a curve, "
     "bar or point to try its threshold."

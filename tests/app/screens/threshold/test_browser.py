@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from app.charts.palette import DARK
 from tests.browsing import browser, needs_chromium, served
 
 pytestmark = needs_chromium
@@ -134,3 +135,18 @@ def test_a_click_on_the_curve_of_the_overview_tries_that_threshold(address: str)
         marks = page.locator(".st-key-nl-figure-roc svg.nl-marks")
         marks.wait_for(state="attached")
         assert float(marks.get_attribute("data-threshold") or "nan") == pytest.approx(threshold)
+
+
+def test_a_dialog_is_readable_on_a_dark_page(address: str) -> None:
+    with browser() as opened:
+        page = opened.new_page(viewport={"width": 1366, "height": 768}, color_scheme="dark")
+        page.set_default_timeout(120_000)
+        page.goto(f"{address}/threshold")
+        page.get_by_role("button", name="Lock …").click()
+        number = page.get_by_role("dialog").locator(".nl-stat dd").first
+        assert number.evaluate("one => getComputedStyle(one).color") == _rgb(DARK.ink)
+
+
+def _rgb(colour: str) -> str:
+    red, green, blue = bytes.fromhex(colour.removeprefix("#"))
+    return f"rgb({red}, {green}, {blue})"
