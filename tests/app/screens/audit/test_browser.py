@@ -46,7 +46,7 @@ def test_samples_are_audited_a_box_around_points_and_a_tile_lead_to_patches(addr
         map_part = page.get_by_role("radio", name="Map", exact=True)
         expect(map_part).to_have_count(1)
         map_part.click()
-        page.get_by_role("button", name="Score with the current model").click()
+        page.get_by_role("button", name="Draw the map").click()
         expect(page.locator(".st-key-nl-audit-shown")).to_contain_text("All patches")
         plot = page.locator(".js-plotly-plot .nsewdrag").first
         page.locator("[data-attr=dragmode][data-val=select]").first.click()
