@@ -30,9 +30,9 @@ def look_at(job: Job) -> None:
     address.job.look_at(job.id)
 
 
-def try_samples(store: JobFolder) -> None:
+def try_samples(store: JobFolder, take: TakeJob = look_at) -> None:
     """Make a batch of the drawn samples and look at it."""
-    look_at(store.add_server_path(identity.owner(), SAMPLES_NAME, SAMPLES_TABLE))
+    take(store.add_server_path(identity.owner(), SAMPLES_NAME, SAMPLES_TABLE))
 
 
 def new_batch(store: JobFolder, settings: Settings, take: TakeJob = look_at) -> None:
