@@ -69,7 +69,10 @@ KEYS: Final = (
 )
 CHOOSE_CELL: Final = ("No cell chosen.", "Click a cell in the slide, or press N for the highest.")
 NOT_TISSUE: Final = "This cell has too little tissue and was not scored."
-PASSED_OVER: Final = "This cell was skipped: none of its neighbours was flagged."
+PASSED_OVER: Final = (
+    "This cell was skipped: given the cells around it, it cannot belong to a square of 2 × 2 "
+    "flagged cells."
+)
 NOT_STARTED: Final = "This cell will be scored."
 SURROUNDINGS: Final = (
     "Left: the patch that was scored; the outlined centre is the cell. Right: its surroundings."
@@ -101,6 +104,6 @@ FILES: Final = {
 }
 ALL_FILES: Final = "All of these as ZIP"
 NO_TUMOUR_SIZE: Final = (
-    "Outlines omit flagged cells whose neighbours score low, and run through the centres of the "
-    "outermost of the rest. Their area is that of flagged cells, not of a tumour."
+    "Outlines follow the scores within the flagged cells and omit cells whose neighbours score "
+    "low. Their area is that of flagged cells, not of a tumour."
 )
