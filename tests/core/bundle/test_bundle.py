@@ -133,7 +133,7 @@ def test_weights_that_are_no_numbers_or_do_not_fit_are_refused(bundle: Path) -> 
     state = safetensors.torch.load_file(bundle / "weights.safetensors")
     name = next(name for name, value in state.items() if value.is_floating_point())
     for value, complaint in [
-        (torch.full_like(state[name], torch.nan), "no numbers"),
+        (torch.full_like(state[name], torch.nan), "not numbers"),
         (torch.zeros(1, 2, 3), "do not fit"),
     ]:
         safetensors.torch.save_file(state | {name: value}, bundle / "weights.safetensors")

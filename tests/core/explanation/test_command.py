@@ -77,7 +77,7 @@ def test_pictures_that_an_earlier_run_left_are_told(
         explain(
             tmp_path / f"in-{count}", "--out", tmp_path / "out", "--model", toy_bundle, "--quick"
         )
-        told = "2 other pictures in" in capsys.readouterr().err
+        told = "contains 2 pictures of an earlier run" in capsys.readouterr().err
         assert told is (count == 1)
 
 
