@@ -80,7 +80,7 @@ def batch_page(page: Page, address: str, source: Path) -> None:
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Start scoring").click(timeout=SLOW_MS)
     expect(page.locator(".nl-badge-good")).to_have_text("finished", timeout=SLOW_MS)
-    expect(page.locator(".nl-patchline")).to_contain_text(re.compile(" of "), timeout=SLOW_MS)
+    expect(page.locator(".nl-patchline").first).to_contain_text(re.compile(" of "), timeout=SLOW_MS)
     page.wait_for_timeout(5000)
 
 
