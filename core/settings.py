@@ -91,6 +91,8 @@ class Settings:
     """The key under which exports hide names, files and slides."""
     review_patches_dir = Below("data_dir", "review_patches")
     """Where the patches of opened cases are kept, by hash."""
+    map_checks = Below("data_dir", "map_checks.jsonl")
+    """What came of the check of each map in a review or a report, by hash of the patch."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":

@@ -46,4 +46,5 @@ def review_maps(chosen: Settings) -> PreparedMaps:
     Raises:
         NodelensError: There is no usable model, or it cannot be explained; nothing is cached then.
     """
-    return PreparedMaps(MapMaker(shipped_classifier(chosen)), review_patches(chosen).image)
+    maker = MapMaker(shipped_classifier(chosen), chosen.map_checks)
+    return PreparedMaps(maker, review_patches(chosen).image)

@@ -5,7 +5,7 @@ to, not why this model decided (Adebayo et al. 2018, "Sanity checks for saliency
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,12 @@ class TwinTest:
     faithfulness: float
     twins: tuple[float, ...]
     largest_effect_logit: float
+
+    @classmethod
+    def of(cls, values: Any) -> "TwinTest":  # noqa: ANN401 - what JSON gave
+        """Return the test with these values; TypeError or ValueError if they are none."""
+        faithfulness, twins, effect = values
+        return cls(float(faithfulness), tuple(map(float, twins)), float(effect))
 
     @property
     def beaten(self) -> float:

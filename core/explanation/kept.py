@@ -7,6 +7,7 @@ operating point is worked out anew, so another threshold makes none of them wron
 import json
 import threading
 from collections.abc import Callable
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +29,46 @@ _FORMAT: Final = 1
 _WRITING: Final = threading.Lock()
 
 
+class KeptLines:
+    """What is known of patches in one way to explain them: a text for each, in a file."""
+
+    def __init__(self, path: Path, explainer: Explainer, *more: str) -> None:
+        """Read what is there; `more` decides the texts beside the explainer."""
+        self.path = path
+        classifier = explainer.classifier
+        self._way = key_of(
+            str(_FORMAT),
+            classifier.bundle.card.weights_sha256,
+            classifier.engine.description,
+            explainer.method,
+            explainer.layer.name,
+            explainer.target,
+            *more,
+        )
+        self._known = {
+            line["sha256"]: line["measures"]
+            for line in read_records(path)
+            if line.get("way") == self._way and {"sha256", "measures"} <= line.keys()
+        }
+
+    def get(self, sha256: str) -> str | None:
+        """Return what is known of a patch."""
+        return self._known.get(sha256)
+
+    def put(self, sha256: str, text: str) -> None:
+        """Keep what is known of a patch, unless it is nothing new."""
+        with _WRITING:
+            if self._known.get(sha256) == text:
+                return
+            self._known[sha256] = text
+            try:
+                append_record(self.path, {"way": self._way, "sha256": sha256, "measures": text})
+                if self.path.stat().st_size > MOST_BYTES:
+                    _halve(self.path)
+            except OSError:
+                return  # a full disk or a batch that is being deleted: measured again next time
+
+
 class KeptMeasures:
     """What one way to explain has measured of the patches of one collection."""
 
@@ -47,29 +88,14 @@ class KeptMeasures:
             donors: Of the centre test and of maps by replacement; None for the shipped drawings.
             writable: Whether the file may be changed now.
         """
-        self._path = path
         self._explainer = explainer
         self._writable = writable
-        classifier = explainer.classifier
-        self._way = key_of(
-            str(_FORMAT),
-            classifier.bundle.card.weights_sha256,
-            classifier.engine.description,
-            explainer.method,
-            explainer.layer.name,
-            explainer.target,
-            repr(CentreTestSettings()),
-            "" if donors is None else donors.digest,
-        )
-        self._known = {
-            line["sha256"]: line["measures"]
-            for line in read_records(path)
-            if line.get("way") == self._way and {"sha256", "measures"} <= line.keys()
-        }
+        lent = "" if donors is None else donors.digest
+        self._lines = KeptLines(path, explainer, repr(CentreTestSettings()), lent)
 
     def row(self, score: ScoreRow) -> ExplanationRow | None:
         """Return what is known of a scored patch; None for nothing, or what cannot be read."""
-        text = self._known.get(score.sha256)
+        text = self._lines.get(score.sha256)
         if text is None:
             return None
         try:
@@ -81,21 +107,8 @@ class KeptMeasures:
         """Keep a row's measures unless there is no map, no hash, or nothing new."""
         if row.explanation is None or not row.score.sha256 or not self._writable():
             return
-        if not self._path.parent.is_dir():
-            return  # the batch was deleted meanwhile, and must not come back
-        text = _written(row)
-        with _WRITING:
-            if self._known.get(row.score.sha256) == text:
-                return
-            self._known[row.score.sha256] = text
-            try:
-                append_record(
-                    self._path, {"way": self._way, "sha256": row.score.sha256, "measures": text}
-                )
-                if self._path.stat().st_size > MOST_BYTES:
-                    _halve(self._path)
-            except OSError:
-                return  # a full disk or a batch that is being deleted: measured again next time
+        if self._lines.path.parent.is_dir():  # else the batch was deleted, and must not come back
+            self._lines.put(row.score.sha256, _written(row))
 
     def _read(self, score: ScoreRow, held: dict[str, Any]) -> ExplanationRow:
         explainer = self._explainer
@@ -117,7 +130,7 @@ class KeptMeasures:
             explanation,
             reliance_of(results, classifier) if results else None,
             views_of(np.array([views], np.float32), classifier)[0] if views else None,
-            TwinTest(twins[0], tuple(twins[1]), twins[2]) if twins else None,
+            TwinTest.of(twins) if twins else None,
         )
 
 
@@ -133,7 +146,7 @@ def _written(row: ExplanationRow) -> str:
             "agreement": cam.agreement,
             "fillers": [] if test is None else [_cells(one) for one in test.fillers],
             "views": [] if row.views is None else row.views.logits.tolist(),
-            "twins": twins and [twins.faithfulness, twins.twins, twins.largest_effect_logit],
+            "twins": twins and astuple(twins),
         }
     )
 

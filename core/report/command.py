@@ -64,7 +64,8 @@ def report_command(options: ReportOptions) -> int:
     def maker() -> "MapMaker":
         from core.review.maps import MapMaker  # noqa: PLC0415 - who has no maps loads no PyTorch
 
-        return MapMaker(open_classifier(settings.model_dir, device=settings.device))
+        opened = open_classifier(settings.model_dir, device=settings.device)
+        return MapMaker(opened, settings.map_checks)
 
     maps = report_maps(report.hashes, record.case(options.case).model_id, maker, kept.image)
     content = report_pdf(report, kept.image, maps)

@@ -1,6 +1,6 @@
 """The report of a reviewed case drawn as PDF."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from io import BytesIO
 from typing import Final, cast
@@ -20,6 +20,7 @@ _MAP_QUALITY: Final = 90
 """Of JPEG; pixels of real patches under their maps move by 1 of 255 in the mean."""
 _BETWEEN_MM: Final = 2.0
 _GAP_MM: Final = 5.0
+_SMALL_PT: Final = 5.5
 _COUNT_WIDTHS: Final = (30, 13, 16, 16, 16, 19, 34, 30)
 _COUNT_ALIGN: Final = ("LEFT", *["RIGHT"] * 5, "LEFT", "LEFT")
 _TABLE_WIDTHS: Final = (8, 55, 30, 26, 30, 22, 12)
@@ -104,7 +105,9 @@ def picture_beside(
     """
     pictures = _PICTURE_MM * (1 if found is None else 2) + (0 if found is None else _BETWEEN_MM)
     left = MARGIN_MM + pictures + _GAP_MM
-    height = max(_PICTURE_MM, _text_height(sheets, title, lines, sheets.epw - pictures - _GAP_MM))
+    width = sheets.epw - pictures - _GAP_MM
+    wrapped = list(_wrapped(sheets, title, lines, width))
+    height = max(_PICTURE_MM, sum(high for _, _, high, _ in wrapped))
     if sheets.get_y() + height > sheets.page_break_trigger:
         sheets.add_page()
     top = sheets.get_y()
@@ -114,25 +117,12 @@ def picture_beside(
         _picture(sheets, found.picture_rgb_u8, beside, top, f"{title} under its map")
     sheets.set_left_margin(left)
     sheets.set_xy(left, top)
-    sheets.set_text_color(*INK)
-    sheets.set_font(FONT, style="B", size=9)
-    sheets.multi_cell(0, 4.6, title, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
-    for name, value in lines:
-        sheets.set_font(FONT, size=_size(name))
-        sheets.set_text_color(*(INK if name else MUTED))
-        sheets.multi_cell(
-            0, 4.2, _line(name, value), align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT
-        )
+    for style, size, high, text in wrapped:
+        sheets.set_font(FONT, style=style, size=size)
+        sheets.set_text_color(*(INK if size > _SMALL_PT else MUTED))
+        sheets.cell(0, high, text, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
     sheets.set_left_margin(MARGIN_MM)
     sheets.set_xy(MARGIN_MM, top + height + _GAP_MM)
-
-
-def _size(name: str) -> float:
-    return 8 if name else 5.5
-
-
-def _line(name: str, value: str) -> str:
-    return f"{name}: {value}" if name else value
 
 
 def _picture(sheets: Sheets, image_rgb_u8: ImageU8, left: float, top: float, told: str) -> None:
@@ -148,19 +138,25 @@ def _picture(sheets: Sheets, image_rgb_u8: ImageU8, left: float, top: float, tol
     _box(sheets, left + _PICTURE_MM / 3, top + _PICTURE_MM / 3, _PICTURE_MM / 3)
 
 
-def _text_height(
+def _wrapped(
     sheets: Sheets, title: str, lines: Sequence[tuple[str, str]], width: float
-) -> float:
-    def wrapped(text: str) -> int:
-        found = sheets.multi_cell(width, 4.2, text, dry_run=True, output=MethodReturnValue.LINES)
-        return len(cast("list[str]", found))
+) -> Iterator[tuple[str, float, float, str]]:
+    """Yield style, size in points, height in mm and text of each line on the page.
 
-    sheets.set_font(FONT, style="B", size=9)
-    total = 4.6 * wrapped(title)
-    for name, value in lines:
-        sheets.set_font(FONT, size=_size(name))
-        total += 4.2 * wrapped(_line(name, value))
-    return total
+    fpdf2 takes its time to wrap, so it does that once, and not once more where it draws.
+    """
+    small = "", _SMALL_PT, 4.2
+    paragraphs = [
+        ("B", 9.0, 4.6, title),
+        *(("", 8.0, 4.2, f"{name}: {value}") if name else (*small, value) for name, value in lines),
+    ]
+    for style, size, high, text in paragraphs:
+        sheets.set_font(FONT, style=style, size=size)
+        found = sheets.multi_cell(
+            width, high, text, align="L", dry_run=True, output=MethodReturnValue.LINES
+        )
+        for line in cast("list[str]", found):
+            yield style, size, high, line
 
 
 def _box(sheets: Sheets, left: float, top: float, side: float) -> None:

@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from core.errors import NodelensError
 from core.explanation import Method
 from core.explanation.words import METHODS
@@ -75,9 +73,9 @@ def report_maps(
         found = maker()
         found.require_model(model_id)
         made = []
-        for number, one in enumerate(found.maps(np.stack(images)), start=1):
-            made.append(one)
-            on_progress(number / len(images))
+        for image, sha256 in zip(images, hashes, strict=True):
+            made.append(found.map(image, sha256))
+            on_progress(len(made) / len(images))
     except NodelensError as error:
         return ReportMaps(why_none=str(error))
     return ReportMaps(dict(zip(hashes, made, strict=True)), engine=found.engine)

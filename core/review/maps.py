@@ -3,15 +3,20 @@
 Not among the exports of `core.review`, because it loads the explanation room and PyTorch with it.
 """
 
+import json
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import astuple
+from pathlib import Path
 from typing import Final
 
 from core.bundle import same_model
 from core.errors import ReviewError
 from core.explanation import (
+    CamBatch,
     Explainer,
     Explanation,
     OverlayStyle,
@@ -20,6 +25,7 @@ from core.explanation import (
     Unit,
     draw_overlay,
 )
+from core.explanation.kept import KeptLines
 from core.explanation.words import METHODS, twins_text
 from core.patches import ImageU8
 from core.review.events import MapShown
@@ -29,19 +35,21 @@ from core.wording import percent
 
 _STYLE: Final = OverlayStyle(zoom=3, smooth_patch=True, centre_box=False)
 """Whoever draws it marks the centre as on the patch beside it."""
-_PASS: Final = 32
 
 
 class MapMaker:
     """Makes the maps of one model by Grad-CAM, each on its own scale, each with its check.
 
     The check is whether a map tells more about the score than those of networks with a random last
-    layer do; the map is drawn whatever it says. The same patches in the same order give the same
-    pictures on the same machine.
+    layer do; the map is drawn whatever it says. A patch gives the same picture on the same machine.
     """
 
-    def __init__(self, classifier: Classifier) -> None:
+    def __init__(self, classifier: Classifier, checks: Path) -> None:
         """Look the network over once.
+
+        Args:
+            classifier: The model.
+            checks: File that keeps what came of each check, the 10 to 50 passes of a patch.
 
         Raises:
             RunError: The model cannot be explained.
@@ -50,6 +58,7 @@ class MapMaker:
         self._model_id = classifier.model_id
         self.engine = classifier.engine.description
         self._twins, self._untested = TwinTester.of(self._explainer)
+        self._checks = KeptLines(checks, self._explainer)
 
     def require_model(self, model_id: str) -> None:
         """Do nothing if this is the model; ReviewError otherwise."""
@@ -59,20 +68,11 @@ class MapMaker:
                 f"{self._model_id}. Its map would explain a different score."
             )
 
-    def maps(self, images_rgb_u8: ImageU8) -> Iterator[PatchMap]:
-        """Yield what may be shown of each patch (N, 96, 96, 3); some 10 to 50 passes a patch."""
-        for start in range(0, len(images_rgb_u8), _PASS):
-            images = images_rgb_u8[start : start + _PASS]
-            batch = self._explainer.maps(images)
-            tests = self._twins.run(images, batch) if self._twins else [None] * len(images)
-            for image, explanation, test in zip(
-                images, self._explainer.measured(batch), tests, strict=True
-            ):
-                yield self._patch_map(image, explanation, test)
-
-    def _patch_map(
-        self, image_rgb_u8: ImageU8, explanation: Explanation, test: TwinTest | None
-    ) -> PatchMap:
+    def map(self, image_rgb_u8: ImageU8, sha256: str) -> PatchMap:
+        """Return what may be shown of a patch (96, 96, 3)."""
+        batch = self._explainer.maps(image_rgb_u8[None])
+        (explanation,) = self._explainer.measured(batch)
+        test = self._test(image_rgb_u8, batch, sha256)
         cam = explanation.cam
         shown = MapShown(
             model_id=self._model_id,
@@ -87,6 +87,15 @@ class MapMaker:
         if explanation.weak:
             sentences.append("The evidence is weak: on its own it does not even double the odds.")
         return PatchMap(shown, picture, tuple(sentences))
+
+    def _test(self, image_rgb_u8: ImageU8, batch: CamBatch, sha256: str) -> TwinTest | None:
+        if self._twins is None:
+            return None
+        with suppress(TypeError, ValueError):  # not kept, or garbled
+            return TwinTest.of(json.loads(self._checks.get(sha256) or ""))
+        (test,) = self._twins.run(image_rgb_u8[None], batch)
+        self._checks.put(sha256, json.dumps(astuple(test)))
+        return test
 
 
 def _place(explanation: Explanation) -> list[str]:
@@ -151,9 +160,7 @@ class PreparedMaps:
         with self._lock:
             future = self._known.get(sha256)
             if future is None:
-                future = self._thread.submit(
-                    lambda: next(self.maker.maps(self._image(sha256)[None]))
-                )
+                future = self._thread.submit(lambda: self.maker.map(self._image(sha256), sha256))
                 self._known[sha256] = future
             self._known.move_to_end(sha256)
             while len(self._known) > KEPT_MAPS:

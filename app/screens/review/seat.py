@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
+from threading import Thread
 from typing import Annotated, Any, Final
 
 from pydantic import Field, TypeAdapter
@@ -280,6 +281,9 @@ class Seat:
         # One wait for the disk, not two: the reader waits for the score.
         then = [ai_shown_event(case, self.reader, said.position)] * _twice(case, said.stage)
         self.store.append(event, *then, action=said.action)
+        if said.verdict.label != patch_at(case, said.position).predicted_label:
+            # Its map will stand in the report: made now, nobody waits for it at the end.
+            Thread(target=self._prepare, args=(case, [said.position])).start()
 
     def _seen(self, case: CaseOpened, shown: ShownTask) -> MapShown:
         """Return what goes on the record of a map that was seen; made again if it is gone."""

@@ -44,7 +44,7 @@ def test_a_batch_that_nobody_reviewed_is_reported_with_every_input_and_maps_of_t
     maps = report_maps(
         [rows[at].sha256 for at in batch.pictured],
         toy_classifier.model_id,
-        lambda: MapMaker(toy_classifier),
+        lambda: MapMaker(toy_classifier, tmp_path / "checks.jsonl"),
         picture,
         on_progress=told.append,
     )

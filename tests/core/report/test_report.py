@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from core.errors import ReviewError, RunError, StoreError
+from core.explanation import TwinTester
 from core.report import Report, ReportMaps, ReportPlan, report_maps, report_of, report_pdf
 from core.report.command import record_until
 from core.review import CaseOpened, CasePatch, OnScreen, ReviewStore
@@ -127,22 +128,27 @@ def test_kept_patches_are_checked_against_their_hash(tmp_path: Path) -> None:
 
 
 def test_a_report_with_maps_is_rebuilt_byte_for_byte(
-    tmp_path: Path, toy_classifier: Classifier
+    tmp_path: Path, toy_classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, folder = read_case(tmp_path)
     case = replace(store.record().case("c1"), model_id=toy_classifier.model_id)
+    checks = tmp_path / "checks.jsonl"
     report = report_of(store.record(), ReportPlan("c1"))
 
     def built() -> bytes:
         maps = report_maps(
-            report.hashes, case.model_id, lambda: MapMaker(toy_classifier), folder.image
+            report.hashes, case.model_id, lambda: MapMaker(toy_classifier, checks), folder.image
         )
         assert [found.shown.drawn for found in maps.of_patch.values()] == [True] * 5
         return report_pdf(report, folder.image, maps)
 
     first = built()
-    assert built() == first
     assert first != report_pdf(report, folder.image, NONE)
+    lines = checks.read_text().splitlines()
+    checks.write_text("\n".join([lines[0][:90], lines[1].replace("[", "{"), *lines[2:]]))
+    assert built() == first  # what is torn or garbled is checked again
+    monkeypatch.setattr(TwinTester, "run", None)
+    assert built() == first  # and what was checked is not
 
 
 def test_a_report_says_why_there_are_no_maps(tmp_path: Path, toy_classifier: Classifier) -> None:
@@ -150,7 +156,10 @@ def test_a_report_says_why_there_are_no_maps(tmp_path: Path, toy_classifier: Cla
     report = report_of(store.record(), ReportPlan("c1"))
     case = store.record().case("c1")
     other = report_maps(
-        report.hashes, case.model_id, lambda: MapMaker(toy_classifier), folder.image
+        report.hashes,
+        case.model_id,
+        lambda: MapMaker(toy_classifier, tmp_path / "checks.jsonl"),
+        folder.image,
     )
     assert "The patches were scored by toy-1" in other.told()
 

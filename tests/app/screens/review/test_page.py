@@ -416,6 +416,20 @@ def test_the_map_comes_when_asked_and_goes_on_the_record_as_it_was_shown(
     assert second.map is None
 
 
+def test_maps_that_the_report_will_have_are_checked_while_reading_goes_on(
+    data: Path, toy_classifier: Classifier
+) -> None:
+    case = scored_case(data, toy_classifier, mode=ReadingMode.BLIND_FIRST)
+    ann = Hand(data)
+    ann.give("no tumour" if case.patches[0].predicted_label else "tumour")
+    ann.keep()
+    kept = data / "map_checks.jsonl"
+    until = time.monotonic() + 60
+    while not (kept.exists() and kept.stat().st_size) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert case.patches[0].sha256 in kept.read_text()
+
+
 def test_blind_first_sends_no_map_before_the_verdict_is_on_record(
     data: Path, toy_classifier: Classifier
 ) -> None:
