@@ -96,8 +96,7 @@ _WHY: Final = {
 def system_number(error: Exception) -> int | None:
     """Return the number of the system's error, that of a library in Rust too; None without one."""
     told = _RUST_ERROR.search(str(error))
-    number: int | None = int(told[1]) if told else getattr(error, "errno", None)
-    return number
+    return int(told[1]) if told else getattr(error, "errno", None)
 
 
 def why(error: Exception) -> str:

@@ -104,8 +104,7 @@ def keep_file(key: str, file: KeptFile | None) -> None:
 
 def kept_file(key: str) -> KeptFile | None:
     """Return the file that was kept under a key."""
-    file: KeptFile | None = st.session_state.get(f"kept-{key}")
-    return file
+    return st.session_state.get(f"kept-{key}")
 
 
 def selected_rows(key: str) -> tuple[int, ...]:

@@ -59,8 +59,7 @@ class Bundle:
         """The network's state, by timm's names; PyTorch is loaded when first asked for."""
         import safetensors.torch  # noqa: PLC0415 - a converted network does without
 
-        weights: dict[str, torch.Tensor] = safetensors.torch.load(self.safetensors)
-        return weights
+        return safetensors.torch.load(self.safetensors)
 
     @property
     def parameters(self) -> int:

@@ -83,5 +83,4 @@ def _overlap(cells: int, span_px: tuple[int, int]) -> NDArray[np.float64]:
 def _middle_inside(cells: int, span_px: tuple[int, int]) -> NDArray[np.bool_]:
     edges = np.linspace(*span_px, cells + 1)
     middles = (edges[1:] + edges[:-1]) / 2
-    inside: NDArray[np.bool_] = (middles > CENTRE.start) & (middles < CENTRE.stop)
-    return inside
+    return (middles > CENTRE.start) & (middles < CENTRE.stop)

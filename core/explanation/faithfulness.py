@@ -169,8 +169,7 @@ def _blocks(values: NDArray[np.float32]) -> NDArray[np.float64]:
     sums = np.add.reduceat(np.add.reduceat(values, starts_y, axis=1), starts_x, axis=2)
     ones = np.ones_like(values[:1])
     areas = np.add.reduceat(np.add.reduceat(ones, starts_y, axis=1), starts_x, axis=2)
-    means: NDArray[np.float64] = (sums / areas).astype(np.float64).reshape(len(values), -1)
-    return means
+    return (sums / areas).astype(np.float64).reshape(len(values), -1)
 
 
 def _correlations(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:

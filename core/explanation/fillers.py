@@ -222,8 +222,7 @@ def keep(image_rgb_u8: ImageU8, filler: Filler, mask: Mask) -> ImageU8:
     """Return the patch where a mask (96, 96) is 1 and the filler where it is 0."""
     weight = mask[..., None]
     mixed = image_rgb_u8 * weight + filler.image_rgb * (1 - weight)
-    blended: ImageU8 = np.rint(mixed).astype(np.uint8)
-    return blended
+    return np.rint(mixed).astype(np.uint8)
 
 
 FEWEST_DONORS: Final = 12

@@ -39,8 +39,7 @@ class D4Views:
     @property
     def calls(self) -> NDArray[np.bool_]:
         """Which orientations are called tumour, (8,)."""
-        called: NDArray[np.bool_] = self.prob_tumour >= self.threshold
-        return called
+        return self.prob_tumour >= self.threshold
 
     @property
     def flips(self) -> int:

@@ -124,8 +124,7 @@ class Hdf5Source(PatchSource):
             raise PatchError(
                 f"The HDF5 file is damaged near row {start} and could not be read. Copy it again."
             ) from None
-        rows: ImageU8 = np.frombuffer(pixels, np.uint8).reshape(stop - start, *_PIXELS).copy()
-        return rows
+        return np.frombuffer(pixels, np.uint8).reshape(stop - start, *_PIXELS).copy()
 
     def close(self) -> None:
         """Close the file."""

@@ -74,8 +74,7 @@ class Hdf5File:
         Raises:
             PatchError: A chunk is missing or damaged.
         """
-        found: ImageU8 = self._read(self._images, start, stop)
-        return found
+        return self._read(self._images, start, stop)
 
     def labels(self, name: str) -> list[int] | None:
         """Return a dataset of labels, None if there is none of this name.

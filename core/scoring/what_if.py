@@ -100,8 +100,7 @@ class Batch:
         """Return (M,) 1 tumour, 0 none, `GREY`; as `OperatingPoint.call` decides for one."""
         above = self.probabilities >= threshold
         cleared = self.probabilities < (threshold if lower is None else lower)
-        calls: Calls = np.where(above, 1, np.where(cleared, 0, GREY)).astype(np.int8)
-        return calls
+        return np.where(above, 1, np.where(cleared, 0, GREY)).astype(np.int8)
 
     def effect(
         self,

@@ -156,8 +156,7 @@ class Cells:
         chosen = _completing(doubtful.astype(np.uint8), self.first[around].astype(np.uint8))[
             top - up :, left - before :
         ][: bottom - top, : right - left]
-        wanted: NDArray[np.bool_] = still & (self.first[window] | (chosen > 0))
-        return wanted
+        return still & (self.first[window] | (chosen > 0))
 
 
 def _completing(doubtful: NDArray[np.uint8], first: NDArray[np.uint8]) -> NDArray[np.uint8]:

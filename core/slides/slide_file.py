@@ -86,8 +86,7 @@ def on_white(pixels: NDArray[np.uint8], *, premultiplied: bool = False) -> Image
         return np.ascontiguousarray(rgb)
     share = alpha.astype(np.float32) / WHITE
     colours = rgb if premultiplied else rgb * share
-    found: ImageU8 = np.clip(np.rint(colours + WHITE * (1 - share)), 0, 255).astype(np.uint8)
-    return found
+    return np.clip(np.rint(colours + WHITE * (1 - share)), 0, 255).astype(np.uint8)
 
 
 def padded(image_rgb_u8: ImageU8, left: int, top: int, width: int, height: int) -> ImageU8:

@@ -68,8 +68,7 @@ class Tissue:
     @property
     def cells(self) -> NDArray[np.bool_]:
         """Which cells (rows, columns) have enough tissue to be judged."""
-        enough: NDArray[np.bool_] = self.share >= self.rule.least_share
-        return enough
+        return self.share >= self.rule.least_share
 
 
 def find_tissue(
@@ -174,8 +173,7 @@ def share_on_overview(
     whole = np.zeros((rows, columns), np.float32)
     whole[: mask.shape[0], : mask.shape[1]] = mask[:rows, :columns]
     share = cv2.resize(whole, shape[::-1], interpolation=cv2.INTER_AREA)
-    found: NDArray[np.float32] = share.astype(np.float32)
-    return found
+    return share.astype(np.float32)
 
 
 def has_no_colour(pixels: ImageU8) -> bool:

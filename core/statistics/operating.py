@@ -74,8 +74,7 @@ class OperatingTable:
 
     @cached_property
     def _ascending(self) -> ScoreArray:
-        ascending: ScoreArray = np.flip(self.thresholds).copy()
-        return ascending
+        return np.flip(self.thresholds).copy()
 
     @cached_property
     def _ascending_list(self) -> list[float]:
@@ -171,5 +170,4 @@ def grid_thresholds(table: OperatingTable, points: int) -> ScoreArray:
     if distinct <= points:
         return table.thresholds
     rows = np.unique(np.linspace(0, distinct - 1, points).round().astype(np.int64))
-    grid: ScoreArray = table.thresholds[rows]
-    return grid
+    return table.thresholds[rows]

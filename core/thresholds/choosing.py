@@ -229,8 +229,7 @@ def _chosen(
     rows = _rows_over_slides if rule.over_slides else _rows
     found = rows(rule, grid, totals, draws)
     scores = np.append(grid.thresholds.astype(np.float64), np.nan)
-    picked: FloatArray = scores[found]  # row -1 is the NaN at the end
-    return picked
+    return scores[found]  # row -1 is the NaN at the end
 
 
 def _rows(

@@ -242,8 +242,7 @@ def _shifted(scores: FloatArray, found: float, wanted: float) -> FloatArray:
     """Probabilities moved from one prevalence to another; 0 and 1 stay."""
     up = scores * (wanted / found)
     down = (1 - scores) * ((1 - wanted) / (1 - found))
-    moved: FloatArray = up / (up + down)
-    return moved
+    return up / (up + down)
 
 
 def _net_benefit(true_per_thousand: float, false_per_thousand: float, probability: float) -> float:

@@ -132,8 +132,7 @@ def _filtered(pairs: pd.DataFrame, crossings: dict[str, Mask], job_id: str) -> N
 
 
 def _true(pairs: pd.DataFrame, column: str) -> Mask:
-    found: Mask = pairs[column].astype("boolean").fillna(value=False).to_numpy(bool)
-    return found
+    return pairs[column].astype("boolean").fillna(value=False).to_numpy(bool)
 
 
 def _card(view: AuditView, source: PatchSource | None, pair: pd.Series) -> TileCard:

@@ -95,8 +95,7 @@ class AuditView:
 def by_measure(view: AuditView, rows: Rows, measure: str, *, high: bool) -> Rows:
     """Return rows in the order of a measure, NaN last."""
     values = view.patches[measure].to_numpy(np.float64)[rows]
-    ordered: Rows = rows[np.argsort(-values if high else values, kind="stable")]
-    return ordered
+    return rows[np.argsort(-values if high else values, kind="stable")]
 
 
 @dataclass(frozen=True, eq=False)
