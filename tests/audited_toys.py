@@ -38,5 +38,5 @@ def audited(root: Path) -> tuple[AuditStore, Job]:
     job = store.jobs.add_server_path(OWNER, "set", (root / "set").resolve())
     store.start(job)
     store.wait(job, timeout_s=120)
-    assert store.state(job).name == "done", store.state(job).error
+    assert store.progress(job).state == "done", store.progress(job).error
     return store, job

@@ -31,28 +31,28 @@ LIVE_EVERY_S = 1.5
 
 def look_at(store: AuditStore, job: Job) -> None:
     """Draw the audit that is looked at, in whatever state it is."""
-    state = store.state(job)
-    audits.audit_head(store, job, state)
+    now, audited = store.progress(job), store.folder(job).read_progress()
+    audits.audit_head(store, job, now.state)
     with st.container():  # always there, so that what is below stays where it is
-        if state.name == "running":
-            st.fragment(progress, run_every=LIVE_EVERY_S)(store, job, state.progress.finished)
-        elif state.name != "done":
-            audits.after_stop(store, job, state)
-    if state.name == "new" or not (
+        if now.state == "running":
+            st.fragment(progress, run_every=LIVE_EVERY_S)(store, job, audited.finished)
+        elif now.state != "done":
+            audits.after_stop(store, job, now)
+    if now.state == "new" or not (
         store.folder(job).table("patches").is_file() or store.folder(job).part_files()
     ):
         return
     view = resources.audit_view(store, job, findings.limits_now())
     st.fragment(result)(store, job, view.audit.spec.inputs)
-    audits.skipped_steps(state.progress)
+    audits.skipped_steps(audited)
 
 
 def progress(store: AuditStore, job: Job, finished: tuple[str, ...]) -> None:
     """Draw how far the audit is; draw the page anew when a step is done."""
-    state = store.state(job)
-    if state.name != "running" or state.progress.finished != finished:
+    now = store.progress(job)
+    if now.state != "running" or store.folder(job).read_progress().finished != finished:
         st.rerun()
-    audits.progress_line(store, job, state)
+    audits.progress_line(store, job, now)
 
 
 def result(store: AuditStore, job: Job, inputs: int) -> None:

@@ -142,6 +142,7 @@ class _Run:
             return False
         started = time.perf_counter()
         self._write(replace(self.progress, step=name, done=0, total=0))
+        self.watch.on_progress(name, 0, 0)
         result = self._steps[name](Audit(self.folder, self.folder.read_spec()))
         seconds = self.progress.seconds.get(name, 0.0) + time.perf_counter() - started
         done = replace(self.progress, seconds=self.progress.seconds | {name: round(seconds, 3)})

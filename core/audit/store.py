@@ -4,44 +4,25 @@ The data set is kept as any batch is, as a job; the audit's tables lie in a fold
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 import pandas as pd
 
-from core.audit import AuditFolder, AuditProgress
+from core.audit import AuditFolder
 from core.audit.folder import open_audit
 from core.audit.inputs import Inputs, inputs_of
 from core.audit.run import Watch, prepare, run_audit
 from core.audit.scores import batch_scores, judge, scores_of
-from core.errors import RunError, SourceError
-from core.files import replacing
+from core.errors import RunError
 from core.jobs.folder import Job, JobFolder
-from core.jobs.runner import BackgroundTask, Runner, State
+from core.jobs.runner import BackgroundTask, JobProgress, Runner
 from core.patches.naming import shown_path
 from core.scoring import Classifier
-from core.tables import labels_in, parse_table
+from core.tables import parse_table
 
 _AUDIT_FOLDER: Final = "audit"
-
-
-@dataclass(frozen=True)
-class AuditState:
-    """How far an audit is.
-
-    Attributes:
-        name: Of the state.
-        progress: Its steps.
-        error: Why it is broken, in words.
-        before: How many jobs have their turn before it; None while it does not wait.
-    """
-
-    name: State
-    progress: AuditProgress
-    error: str = ""
-    before: int | None = None
 
 
 class AuditStore(Runner[BackgroundTask]):
@@ -86,17 +67,8 @@ class AuditStore(Runner[BackgroundTask]):
         Raises:
             SourceError: It is no such table, or none of its ids is of a patch.
         """
-        self.jobs.require_writable()
-        table = parse_table(shown_path(name), data, called=called)
-        known = labels_in(table)
         with self.jobs.open(job) as source:
-            placed = known.placed(entry.path for entry in source.entries)
-            if not any(placed.of(entry.id, entry.path) for entry in source.entries):
-                raise SourceError(
-                    f"{known.of_no_patch()} The column id must contain the file names."
-                )
-        with replacing(self.jobs.added_labels(job)) as temporary:
-            temporary.write_bytes(table.to_csv() if called else data)
+            self.jobs.add_labels(job, name, data, called, entries=source.entries)
 
     def use_batch(self, owner: str, batches: JobFolder, batch: Job) -> Job:
         """Return a new audit of the patches of a batch, with its labels and scores."""
@@ -165,20 +137,15 @@ class AuditStore(Runner[BackgroundTask]):
         self.forget(job)
         self.jobs.delete(job)
 
-    def state(self, job: Job) -> AuditState:
+    def progress(self, job: Job) -> JobProgress:
         """Return how far the audit is; also for audits of a process that is gone."""
         task = self.task(job)
-        progress = self.folder(job).read_progress()
-        if task is not None and task.is_alive():
-            fresh = replace(progress, done=task.done, total=task.total, updated="")
-            now = fresh if task.step == progress.step else progress
-            return AuditState("running", now, before=task.before)
-        if task is not None and task.error:
-            return AuditState("broken", progress, task.error)
-        if progress.complete:
-            return AuditState("done", progress)
+        if task is not None and (task.is_alive() or task.error):
+            return task.progress()
+        if self.folder(job).read_progress().complete:
+            return JobProgress("done")
         try:
             self.folder(job).read_spec()
         except RunError:
-            return AuditState("new", progress)
-        return AuditState("stopped", progress)
+            return JobProgress("new")
+        return JobProgress("stopped")

@@ -21,7 +21,7 @@ from pydantic import TypeAdapter
 from core.bundle import OperatingPoint
 from core.errors import RunError, SourceError, why
 from core.files import replacing, write_json
-from core.patches import PatchSource, ZipSource, files_source, open_source
+from core.patches import PatchEntry, PatchSource, ZipSource, files_source, open_source
 from core.patches.beside import NamedFile
 from core.patches.naming import shown_path
 from core.patches.opening import complete
@@ -413,7 +413,13 @@ class JobFolder:
         return KnownById(known)
 
     def add_labels(
-        self, job: Job, name: str, data: bytes, called: Mapping[str, str] | None = None
+        self,
+        job: Job,
+        name: str,
+        data: bytes,
+        called: Mapping[str, str] | None = None,
+        *,
+        entries: Sequence[PatchEntry] | None = None,
     ) -> None:
         """Keep a table of labels for the job's patches, instead of one that was added before.
 
@@ -422,17 +428,19 @@ class JobFolder:
             name: Of the table, for messages.
             data: Its bytes.
             called: See `parse_table`; such a table is kept under our names.
+            entries: What is audited, which makes findings of contradictions; None: what is scored.
 
         Raises:
             SourceError: It is no such table, or none of its ids is of a patch of this job.
         """
-        rows, table = self.rows(job), parse_table(shown_path(name), data, called=called)
-        known = labels_in(table).placed(row.path for row in rows)
-        if known.contradictions:
-            raise SourceError(f"{known.contradictions[0]} Write the names of the files here.")
-        if not any(known.of(row.id, row.path) for row in rows):
-            raise SourceError(f"{known.of_no_patch()} The column id must contain the file names.")
         self.require_writable()
+        table = parse_table(shown_path(name), data, called=called)
+        patches = self.rows(job) if entries is None else entries
+        known = labels_in(table).placed(patch.path for patch in patches)
+        if known.contradictions and entries is None:
+            raise SourceError(f"{known.contradictions[0]} Write the names of the files here.")
+        if not any(known.of(patch.id, patch.path) for patch in patches):
+            raise SourceError(f"{known.of_no_patch()} The column id must contain the file names.")
         with replacing(self.added_labels(job)) as temporary:
             temporary.write_bytes(table.to_csv() if called else data)
 

@@ -21,7 +21,7 @@ from app.screens.shared.ways import BATCH, SCORE, ways_on
 from app.state import address, identity
 from core.audit import STEPS, AuditProgress
 from core.audit.folder import Skip
-from core.audit.store import AuditState, AuditStore
+from core.audit.store import AuditStore
 from core.jobs import Job, JobFolder, JobProgress
 
 
@@ -35,17 +35,19 @@ def audit_list(store: AuditStore) -> None:
     """Draw the workspace's audits, newest first."""
     jobs = store.jobs.jobs(identity.owner())
     if jobs:
-        job_list(jobs, lambda job: (store.state(job).name, ""), address.audit.look_at, "open-audit")
+        job_list(
+            jobs, lambda job: (store.progress(job).state, ""), address.audit.look_at, "open-audit"
+        )
     else:
         empty(*words.NO_DATA_SET)
 
 
-def audit_head(store: AuditStore, job: Job, state: AuditState) -> None:
+def audit_head(store: AuditStore, job: Job, state: str) -> None:
     """Draw the name of the audit that is looked at, the way back, the report, the way out."""
     with st.container(horizontal=True, vertical_alignment="center", key="nl-batch-head"):
         way_back("All data sets", "all-of-audits", address.audit.look_at)
-        head_line(job.name, marks(job, state.name))
-        _add_labels(store, job, running=state.name == "running")
+        head_line(job.name, marks(job, state))
+        _add_labels(store, job, running=state == "running")
         report = store.folder(job).report
         if report.is_file():
             download(
@@ -109,30 +111,31 @@ def _delete(store: AuditStore, job: Job) -> None:
     resources.forget_audits()
 
 
-def progress_line(store: AuditStore, job: Job, state: AuditState) -> None:
+def progress_line(store: AuditStore, job: Job, progress: JobProgress) -> None:
     """Draw how far a running audit is, with the way to stop it."""
-    audited = state.progress
-    progress = JobProgress("running", audited.done, audited.total, before=state.before)
-    job_line(progress, _step_text(audited), partial(store.cancel, job))
+    job_line(progress, _step_text(progress), partial(store.cancel, job))
 
 
-def _step_text(progress: AuditProgress) -> str:
+def _step_text(progress: JobProgress) -> str:
     if not progress.step:
         return "Opening the data set …"
-    number = STEPS.index(progress.step) + 1 if progress.step in STEPS else 0
-    text = f"Step {number} of {len(STEPS)}: {words.STEPS.get(progress.step, progress.step)}"
+    text = words.STEPS[progress.step]
+    if progress.step in STEPS:
+        text = f"Step {STEPS.index(progress.step) + 1} of {len(STEPS)}: {text}"
     return f"{text}, {progress.done:,} of {progress.total:,}" if progress.total else text
 
 
-def after_stop(store: AuditStore, job: Job, state: AuditState) -> None:
+def after_stop(store: AuditStore, job: Job, progress: JobProgress) -> None:
     """Draw why an audit has stopped, and how to resume it."""
-    done = words.STOPPED.format(done=len(state.progress.finished), steps=len(STEPS))
+    finished = store.folder(job).read_progress().finished
     stopped(
-        state.error,
-        done if state.name == "stopped" else words.NOT_BEGUN,
+        progress.error,
+        words.STOPPED.format(done=len(finished), steps=len(STEPS))
+        if progress.state == "stopped"
+        else words.NOT_BEGUN,
         partial(store.start, job),
         writable=store.jobs.is_writable,
-        label="Try again" if state.name == "broken" else "Continue",
+        label="Try again" if progress.state == "broken" else "Continue",
         key="continue-audit",
     )
 

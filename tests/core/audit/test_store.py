@@ -105,25 +105,25 @@ def test_a_stopped_audit_goes_on_to_the_same_tables(tmp_path: Path) -> None:
     root = (tmp_path / "allowed").resolve()
     store = AuditStore(tmp_path / "audits", server_roots=(root,))
     job = store.jobs.add_server_path(OWNER, "set", root / "set")
-    assert store.state(job).name == "new"
+    assert store.progress(job).state == "new"
     store.start(job)
     store.cancel(job)
     store.wait(job, timeout_s=60)
-    assert store.state(job).name == "stopped"
+    assert store.progress(job).state == "stopped"
 
     # Another process goes on with it.
     later = AuditStore(tmp_path / "audits", server_roots=(root,))
-    assert later.state(job).name == "stopped"
+    assert later.progress(job).state == "stopped"
     later.start(job)
     later.wait(job, timeout_s=60)
-    assert later.state(job).name == "done"
+    assert later.progress(job).state == "done"
     assert len(open_audit(later.folder(job).path).patches) == 12
 
 
 def finished(store: AuditStore, job: Job) -> Audit:
     store.start(job)
     store.wait(job, timeout_s=120)
-    assert store.state(job).name == "done", store.state(job).error
+    assert store.progress(job).state == "done", store.progress(job).error
     return open_audit(store.folder(job).path)
 
 
@@ -136,7 +136,7 @@ def test_scores_of_other_patches_are_refused_and_the_audit_stays(tmp_path: Path)
         store.keep_scores_in(job, "s.csv", b"id,prob_tumour\nnobody,0.5\n", out_of_fold=False)
     with pytest.raises(SourceError, match="probability from 0 to 1"):
         store.keep_scores_in(job, "s.csv", b"id,prob_tumour\np1,7\n", out_of_fold=False)
-    assert store.state(job).name == "done"
+    assert store.progress(job).state == "done"
     lines = ["id;prob_tumour", *(f"p{n};{'0,9' if n in {1, 2, 3, 5} else '0,1'}" for n in range(8))]
     store.keep_scores_in(job, "s.csv", "\n".join(lines).encode(), out_of_fold=True)
     found = finished(store, job).table("label_candidates")

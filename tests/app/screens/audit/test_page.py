@@ -90,7 +90,7 @@ def test_the_drawn_samples_are_audited_in_one_click_and_called_drawn(
     page_until_done(page, job)
     assert ">finished</span>" in html(page)
     assert "all measured" in html(page)
-    assert store.state(job).progress.complete
+    assert store.folder(job).read_progress().complete
 
 
 def page_until_done(page: AppTest, job: Job) -> None:
