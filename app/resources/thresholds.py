@@ -1,6 +1,7 @@
 """Studies of scores that thresholds are chosen on; keyed by the hash or the stamp of the scores."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 from app.resources.batches import of_rows, rows
@@ -13,7 +14,6 @@ from core.scoring import batch_scores
 from core.tables import parse_table
 from core.thresholds import (
     RUN_SCORES_FILE,
-    HowToRead,
     Rule,
     Stability,
     ThresholdStudy,
@@ -67,17 +67,17 @@ def csv_columns(name: str, data: bytes) -> dict[str, str]:
 
 
 @cached_by(
-    lambda name, data, how: (name, _digest(data), how),
+    lambda name, data, called, good_rows: (name, _digest(data), *called.items(), good_rows),
     entries=4,
     spinner="Reading and sorting the scores …",
 )
-def csv_study(name: str, data: bytes, how: HowToRead) -> ThresholdStudy:
+def csv_study(name: str, data: bytes, called: Mapping[str, str], good_rows: bool) -> ThresholdStudy:
     """Return the study of an uploaded table of scores.
 
     Raises:
         NodelensError: It cannot be used; the message names the rows.
     """
-    return ThresholdStudy.of(read_scores_csv(name, data, how))
+    return ThresholdStudy.of(read_scores_csv(name, data, called, good_rows=good_rows))
 
 
 @cached_by(of_rows, entries=256, copied=True)

@@ -39,6 +39,3 @@ from .run import explain_batch as explain_batch
 from .run import explain_source as explain_source
 from .views import D4Views as D4Views
 from .views import score_views as score_views
-from .words import PlainFacts as PlainFacts
-from .words import Rests as Rests
-from .words import plain_facts as plain_facts

@@ -1,6 +1,5 @@
 """What an explanation amounts to, as facts and in the sentences that all share."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
@@ -12,64 +11,22 @@ from core.scoring import Outcome, outcome
 from core.wording import number
 
 
-class Rests(StrEnum):
-    """Where a score's evidence is."""
+class MapLies(StrEnum):
+    """Where a map's evidence for tumour lies."""
 
     CENTRE = "centre"
     AROUND = "around"
-    EITHER = "either"
-    BOTH = "both"
-    NOTHING = "nothing"
+    NOWHERE = "nowhere"
 
 
-@dataclass(frozen=True)
-class PlainFacts:
-    """The few facts that a reader needs first.
-
-    Attributes:
-        outcome: What the model made of the patch.
-        score: Calibrated probability of tumour in the centre, 0..1; None without a score.
-        rests: What the call rests on, by replacing centre and ring; None where not tested.
-        lies: Where the map lies, which is another measurement; None without a map.
-        map_state: How far the map can be trusted.
-    """
-
-    outcome: Outcome
-    score: float | None
-    rests: Rests | None
-    lies: Rests | None
-    map_state: MapState
-
-
-_REGIONS = {
-    Decisive.CENTRE: Rests.CENTRE,
-    Decisive.RING: Rests.AROUND,
-    Decisive.EITHER: Rests.EITHER,
-    Decisive.TOGETHER: Rests.BOTH,
-}
-
-
-def plain_facts(row: ExplanationRow, decides: Decisive | None = None) -> PlainFacts:
-    """Return the facts of a row.
-
-    Args:
-        row: Of a patch.
-        decides: What its call hangs on, where that was found without the row's own test.
-    """
-    found, score = outcome(row.score), row.score.prob_tumour
-    hangs_on = decides if row.reliance is None else row.reliance.decisive
-    region = None if hangs_on is None else _REGIONS.get(hangs_on)
-    return PlainFacts(found, score, region, _by_map(row), row.map_state)
-
-
-def _by_map(row: ExplanationRow) -> Rests | None:
-    """Return where more than half of the map's evidence for tumour lies."""
+def map_lies(row: ExplanationRow) -> MapLies | None:
+    """Return where more than half of the map's evidence for tumour lies; None without a map."""
     if row.explanation is None:
         return None
     share = row.explanation.centre.share
     if share is None or row.explanation.weak:
-        return Rests.NOTHING
-    return Rests.CENTRE if share > 0.5 else Rests.AROUND
+        return MapLies.NOWHERE
+    return MapLies.CENTRE if share > 0.5 else MapLies.AROUND
 
 
 METHODS: Final = {
@@ -92,50 +49,63 @@ _OUTCOMES: Final = {
     Outcome.GREY_ZONE: "No call",
 }
 _READ_IT: Final = "read this patch yourself"
-_TESTED: Final[dict[Rests | None, str]] = {
-    Rests.CENTRE: "Replacing tissue shows that the call rests on the centre.",
-    Rests.AROUND: f"Replacing tissue shows that the call rests on the surroundings: {_READ_IT}.",
-    Rests.EITHER: "Replacing tissue shows that either the centre or the surroundings alone keeps "
-    "the call.",
-    Rests.BOTH: "Replacing tissue shows that the call rests on both centre and surroundings.",
+_TESTED: Final = {
+    Decisive.CENTRE: "Replacing tissue shows that the call rests on the centre.",
+    Decisive.RING: f"Replacing tissue shows that the call rests on the surroundings: {_READ_IT}.",
+    Decisive.EITHER: "Replacing tissue shows that either the centre or the surroundings alone "
+    "keeps the call.",
+    Decisive.TOGETHER: "Replacing tissue shows that the call rests on both centre and "
+    "surroundings.",
 }
-_MAPPED: Final[dict[Rests | None, str]] = {
-    Rests.CENTRE: "The map lies mostly on the centre.",
-    Rests.AROUND: f"The map lies mostly around the centre: {_READ_IT}.",
-    Rests.NOTHING: f"No single place stands out on the map: {_READ_IT}.",
+_MAPPED: Final[dict[MapLies | None, str]] = {
+    MapLies.CENTRE: "The map lies mostly on the centre.",
+    MapLies.AROUND: f"The map lies mostly around the centre: {_READ_IT}.",
+    MapLies.NOWHERE: f"No single place stands out on the map: {_READ_IT}.",
 }
-_DISAGREE: Final[dict[Rests | None, str]] = {
-    Rests.CENTRE: "The map, a separate measurement, disagrees: it lies mostly on the centre.",
-    Rests.AROUND: "The map, a separate measurement, disagrees: it lies mostly around the centre.",
+_DISAGREE: Final[dict[tuple[Decisive, MapLies | None], str]] = {
+    (
+        Decisive.RING,
+        MapLies.CENTRE,
+    ): "The map, a separate measurement, disagrees: it lies mostly on the centre.",
+    (
+        Decisive.CENTRE,
+        MapLies.AROUND,
+    ): "The map, a separate measurement, disagrees: it lies mostly around the centre.",
 }
-_OTHERS: Final[dict[Rests | None, str]] = {
-    Rests.CENTRE: "What little evidence for tumour there is lies in the centre.",
-    Rests.AROUND: "What little evidence for tumour there is lies around the centre.",
-    Rests.NOTHING: "Nothing in the patch is clear evidence for tumour.",
+_OTHERS: Final[dict[MapLies | None, str]] = {
+    MapLies.CENTRE: "What little evidence for tumour there is lies in the centre.",
+    MapLies.AROUND: "What little evidence for tumour there is lies around the centre.",
+    MapLies.NOWHERE: "Nothing in the patch is clear evidence for tumour.",
 }
 
 
 def plain_line(row: ExplanationRow, decides: Decisive | None = None) -> str:
-    """Return what the model says, on what it rests, and what to do; see `plain_facts`."""
-    return line_of(plain_facts(row, decides))
+    """Return what the model says, on what it rests, and what to do.
+
+    Args:
+        row: Of a patch.
+        decides: What its call hangs on, where that was found without the row's own test.
+    """
+    rests = decides if row.reliance is None else row.reliance.decisive
+    return line_of(outcome(row.score), row.score.prob_tumour, rests, map_lies(row))
 
 
-def line_of(facts: PlainFacts) -> str:
-    """Return the line of some facts."""
-    call = _OUTCOMES.get(facts.outcome)
-    if call is None or facts.score is None:
+def line_of(
+    found: Outcome, score: float | None, rests: Decisive | None, lies: MapLies | None
+) -> str:
+    """Return the line of a call, what it rests on if tested, and where the map lies."""
+    call = _OUTCOMES.get(found)
+    if call is None or score is None:
         return "No score, so there is nothing to explain."
-    sentences = [f"{call}, {_short(facts.score)}."]
-    if facts.outcome is Outcome.GREY_ZONE:
+    sentences = [f"{call}, {_short(score)}."]
+    if found is Outcome.GREY_ZONE:
         sentences.append("Between the two thresholds: read this patch yourself.")
-    elif facts.outcome is not Outcome.TUMOUR:
-        sentences.append(_OTHERS.get(facts.lies, ""))
-    elif facts.rests is None:
-        sentences.append(_MAPPED.get(facts.lies, ""))
+    elif found is not Outcome.TUMOUR:
+        sentences.append(_OTHERS.get(lies, ""))
+    elif rests is None or rests is Decisive.NO_CALL:
+        sentences.append(_MAPPED.get(lies, ""))
     else:
-        sentences.append(_TESTED[facts.rests])
-        if facts.rests not in {Rests.EITHER, Rests.BOTH, facts.lies}:
-            sentences.append(_DISAGREE.get(facts.lies, ""))
+        sentences += [_TESTED[rests], _DISAGREE.get((rests, lies), "")]
     return " ".join(filter(None, sentences))
 
 

@@ -26,7 +26,6 @@ from .rules import SpecificityAtLeast as SpecificityAtLeast
 from .rules import YoudenIndex as YoudenIndex
 from .score_table import RUN_SCORES_FILE as RUN_SCORES_FILE
 from .score_table import BadRowsError as BadRowsError
-from .score_table import HowToRead as HowToRead
 from .score_table import read_scores_csv as read_scores_csv
 from .score_table import run_scores as run_scores
 from .scores import UNKNOWN_SLIDE as UNKNOWN_SLIDE

@@ -1,8 +1,8 @@
 """Tables of labels and scores: of a training run, of this app, or of anybody's spreadsheet."""
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -50,20 +50,6 @@ class BadRowsError(SourceError):
         self.good = good
 
 
-@dataclass(frozen=True)
-class HowToRead:
-    """How a table of scores is to be read.
-
-    Attributes:
-        columns: By the names in `core.tables.COLUMNS`, what the table calls them; those left out
-            are called so.
-        good_rows: Leave out the rows that cannot be used, and count them, instead of refusing all.
-    """
-
-    columns: tuple[tuple[str, str], ...] = ()
-    good_rows: bool = False
-
-
 def run_scores(folder: Path) -> ScoreSet:
     """Return the validation scores of a training run folder.
 
@@ -82,7 +68,9 @@ def run_scores(folder: Path) -> ScoreSet:
     return replace(found, source=Source.RUN, name=f"training run {folder.name}")
 
 
-def read_scores_csv(name: str, data: bytes, how: HowToRead | None = None) -> ScoreSet:
+def read_scores_csv(
+    name: str, data: bytes, called: Mapping[str, str] | None = None, *, good_rows: bool = False
+) -> ScoreSet:
     """Return the scores in a CSV: `label` and `score`, optionally `id`, `slide`, `temperature`.
 
     The app's own result tables are taken too: their `prob_tumour` is the score, rows without one
@@ -91,16 +79,15 @@ def read_scores_csv(name: str, data: bytes, how: HowToRead | None = None) -> Sco
     Args:
         name: The file's name, for messages.
         data: Its bytes.
-        how: What its columns are called, and whether rows that cannot be used are left out.
+        called: See `parse_table`.
+        good_rows: Leave out the rows that cannot be used, and count them, instead of refusing all.
 
     Raises:
         BadRowsError: Rows hold what cannot be used; the message names the first.
         SourceError: It is no CSV, or lacks a column.
     """
-    how = how or HowToRead()
-    read = parse_table(name, data, called={theirs: ours for ours, theirs in how.columns})
-    sha256 = hashlib.sha256(data).hexdigest()
-    return scores_of_table(read, sha256, good_rows=how.good_rows)
+    read, sha256 = parse_table(name, data, called=called), hashlib.sha256(data).hexdigest()
+    return scores_of_table(read, sha256, good_rows=good_rows)
 
 
 def scores_of_table(read: Table, sha256: str, *, good_rows: bool = False) -> ScoreSet:

@@ -22,7 +22,6 @@ from core.settings import Settings
 from core.thresholds import (
     Assumptions,
     BadRowsError,
-    HowToRead,
     ScoreSet,
     Source,
     ThresholdStudy,
@@ -192,9 +191,7 @@ def csv_study(key: str, file: widgets.KeptFile) -> ThresholdStudy | None:
         return None
     good = f"{key}-good-{hash(file.data)}"
     try:
-        columns = tuple((ours, theirs) for theirs, ours in called.items())
-        how = HowToRead(columns, good_rows=bool(widgets.chosen(good)))
-        return resources.csv_study(file.name, file.data, how)
+        return resources.csv_study(file.name, file.data, called, bool(widgets.chosen(good)))
     except BadRowsError as error:
         show_problem(error)
         if error.good:

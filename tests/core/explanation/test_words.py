@@ -3,9 +3,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.explanation import Explainer, ExplanationRow, PlainFacts, Rests, TwinTest, plain_facts
-from core.explanation.rows import MapState
-from core.explanation.words import badge_text, line_of, plain_line, twins_text
+from core.explanation import Explainer, ExplanationRow, TwinTest
+from core.explanation.reliance import Decisive
+from core.explanation.words import (
+    MapLies,
+    badge_text,
+    line_of,
+    map_lies,
+    plain_line,
+    twins_text,
+)
 from core.scoring import Classifier, Outcome
 from tests.core.explanation.conftest import patch_of
 from tests.toys import noise_patches
@@ -13,54 +20,48 @@ from tests.toys import noise_patches
 IMAGE = noise_patches(1)[0]
 
 
-def facts(
-    outcome: Outcome, score: float, rests: Rests | None, lies: Rests | None = None
-) -> PlainFacts:
-    return PlainFacts(outcome, score, rests, lies, map_state=MapState.RELIABLE)
-
-
 @pytest.mark.parametrize(
     ("what", "line"),
     [
         (
-            facts(Outcome.TUMOUR, 0.94, Rests.AROUND, Rests.AROUND),
+            (Outcome.TUMOUR, 0.94, Decisive.RING, MapLies.AROUND),
             "Tumour, 0.94. Replacing tissue shows that the call rests on the surroundings: "
             "read this patch yourself.",
         ),
         (
-            facts(Outcome.TUMOUR, 0.9991, Rests.CENTRE, Rests.AROUND),
+            (Outcome.TUMOUR, 0.9991, Decisive.CENTRE, MapLies.AROUND),
             "Tumour, more than 0.99. Replacing tissue shows that the call rests on the "
             "centre. The map, a separate measurement, disagrees: it lies mostly around the centre.",
         ),
         (
-            facts(Outcome.TUMOUR, 0.7, Rests.BOTH, Rests.CENTRE),
+            (Outcome.TUMOUR, 0.7, Decisive.TOGETHER, MapLies.CENTRE),
             "Tumour, 0.70. Replacing tissue shows that the call rests on both centre and "
             "surroundings.",
         ),
         (
-            facts(Outcome.TUMOUR, 0.7, Rests.EITHER, Rests.CENTRE),
+            (Outcome.TUMOUR, 0.7, Decisive.EITHER, MapLies.CENTRE),
             "Tumour, 0.70. Replacing tissue shows that either the centre or the surroundings alone "
             "keeps the call.",
         ),
         (
-            facts(Outcome.TUMOUR, 0.6, None, Rests.AROUND),
+            (Outcome.TUMOUR, 0.6, None, MapLies.AROUND),
             "Tumour, 0.60. The map lies mostly around the centre: read this patch yourself.",
         ),
         (
-            facts(Outcome.NO_TUMOUR, 0.001, None, Rests.NOTHING),
+            (Outcome.NO_TUMOUR, 0.001, None, MapLies.NOWHERE),
             "No tumour, less than 0.01. Nothing in the patch is clear evidence for tumour.",
         ),
         (
-            facts(Outcome.GREY_ZONE, 0.3, Rests.CENTRE),
+            (Outcome.GREY_ZONE, 0.3, Decisive.CENTRE, None),
             "No call, 0.30. Between the two thresholds: read this patch yourself.",
         ),
-        (facts(Outcome.TUMOUR, 0.5, None), "Tumour, 0.50."),
+        ((Outcome.TUMOUR, 0.5, None, None), "Tumour, 0.50."),
     ],
 )
 def test_one_line_says_the_call_what_it_rests_on_and_what_to_do(
-    what: PlainFacts, line: str
+    what: tuple[Outcome, float, Decisive | None, MapLies | None], line: str
 ) -> None:
-    assert line_of(what) == line
+    assert line_of(*what) == line
 
 
 @pytest.fixture
@@ -74,12 +75,11 @@ def test_a_map_lies_where_more_than_half_of_it_does(
 ) -> None:
     assert row.explanation is not None
     explanation = replace(row.explanation, odds_factor=10.0)
-    for share, lies in ((0.51, Rests.CENTRE), (0.49, Rests.AROUND), (None, Rests.NOTHING)):
+    for share, lies in ((0.51, MapLies.CENTRE), (0.49, MapLies.AROUND), (None, MapLies.NOWHERE)):
         centre = replace(explanation.centre, share=share)
-        found = plain_facts(replace(row, explanation=replace(explanation, centre=centre)))
-        assert (found.rests, found.lies) == (None, lies)
+        assert map_lies(replace(row, explanation=replace(explanation, centre=centre))) is lies
     weak = replace(row, explanation=replace(explanation, odds_factor=1.1))
-    assert plain_facts(weak).lies is Rests.NOTHING
+    assert map_lies(weak) is MapLies.NOWHERE
 
 
 def test_an_input_without_a_score_has_nothing_to_explain(row: ExplanationRow) -> None:

@@ -9,7 +9,6 @@ from core.errors import SourceError
 from core.thresholds import (
     Assumptions,
     BadRowsError,
-    HowToRead,
     ThresholdStudy,
     read_scores_csv,
 )
@@ -59,20 +58,14 @@ DIALECTS = {
     "script's names": written(names="file y prob wsi").encode(),
 }
 OWN_NAMES = {
-    "its own names": (
-        ("id", "datei"),
-        ("label", "befund"),
-        ("score", "wert"),
-        ("slide", "schnitt"),
-    ),
-    "script's names": (("id", "file"), ("label", "y"), ("score", "prob")),
+    "its own names": {"datei": "id", "befund": "label", "wert": "score", "schnitt": "slide"},
+    "script's names": {"file": "id", "y": "label", "prob": "score"},
 }
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_every_dialect_gives_scikit_learns_numbers_to_the_last_bit(dialect: str) -> None:
-    how = HowToRead(OWN_NAMES.get(dialect, ()))
-    found = read_scores_csv("t.csv", DIALECTS[dialect], how)
+    found = read_scores_csv("t.csv", DIALECTS[dialect], OWN_NAMES.get(dialect))
     evidence = found.evidence
     assert evidence.scores.tolist() == SCORES.tolist()
     assert evidence.labels.tolist() == (LABELS == 1).tolist()
@@ -90,8 +83,8 @@ def test_every_dialect_gives_scikit_learns_numbers_to_the_last_bit(dialect: str)
 
 def test_a_chosen_column_stands_in_for_one_that_has_the_name_already() -> None:
     data = b"label,reference,score\n0,1,0.9\n1,0,0.1\n"
-    how = HowToRead((("label", "reference"),))
-    assert read_scores_csv("t.csv", data, how).evidence.labels.tolist() == [True, False]
+    called = {"reference": "label"}
+    assert read_scores_csv("t.csv", data, called).evidence.labels.tolist() == [True, False]
 
 
 def test_the_good_rows_are_used_if_asked_and_the_others_counted_with_their_reasons() -> None:
@@ -109,7 +102,7 @@ def test_the_good_rows_are_used_if_asked_and_the_others_counted_with_their_reaso
     for said in ("3 by their label (line 6: 'vielleicht'; line 10: empty; line 12: '2')",):
         assert said in str(refused.value)
     assert "2 by their score (line 12: '-3.5'; line 21: '93 %')" in str(refused.value)
-    found = read_scores_csv("t.csv", data, HowToRead(good_rows=True))
+    found = read_scores_csv("t.csv", data, good_rows=True)
     kept = np.delete(np.arange(120), [4, 8, 10, 19])
     assert found.evidence.scores.tolist() == SCORES[kept].tolist()
     assert found.doubts[0].startswith("4 of 120 rows are left out. 3 by their label")
@@ -125,7 +118,7 @@ def test_rows_within_0_and_1_of_scores_on_another_scale_are_not_offered() -> Non
 
 def test_a_table_without_a_good_row_is_refused_however_it_is_asked_for() -> None:
     with pytest.raises(BadRowsError) as refused:
-        read_scores_csv("t.csv", b"label,score\n7,0.1\n", HowToRead(good_rows=True))
+        read_scores_csv("t.csv", b"label,score\n7,0.1\n", good_rows=True)
     assert refused.value.good == 0
 
 
