@@ -5,22 +5,20 @@ Own component, because sixty pictures with sixty buttons over them are slow in S
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-import streamlit as st
-
 from app import resources
 from app.screens.audit.words import MOVED
+from app.screens.shared.component import component
 from app.state import address, widgets
 from core.audit.browse import AuditView
 from core.patches import PatchSource
 from core.wording import call_text
 
-_HERE: Final = Path(__file__).parent
+_SCRIPT: Final = Path(__file__).with_name("tiles.js")
 _TONES: Final = {"tumour": "tumour", "no tumour": "no-tumour", "unknown": ""}
 
 
@@ -59,16 +57,6 @@ class TileCard:
     tiles: tuple[Tile, ...]
     title: str = ""
     words: str = ""
-
-
-@cache
-def _component() -> Callable[..., Any]:
-    return st.components.v2.component(
-        "nodelens_tiles",
-        html='<section class="tiles"></section>',
-        css=(_HERE / "tiles.css").read_text("utf-8"),
-        js=(_HERE / "tiles.js").read_text("utf-8"),
-    )
 
 
 def tile(
@@ -132,4 +120,6 @@ def tiles(cards: Sequence[TileCard], *, key: str, side: int = 96, followed: bool
         "pairs": any(len(card.tiles) > 1 for card in cards),
     }
     data["stamp"] = hashlib.sha256(json.dumps(data).encode()).hexdigest()
-    _component()(key=key, data=data, on_picked_change=picked, height="content")
+    component("nodelens_tiles", _SCRIPT)(
+        key=key, data=data, on_picked_change=picked, height="content"
+    )

@@ -7,22 +7,21 @@ and tells a click on a head again at each run.
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, partial
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
-
-import streamlit as st
 
 from app import resources
 from app.screens.batch import words
 from app.screens.batch.scored import BatchRows
+from app.screens.shared.component import component
 from app.screens.shared.parts import TONES
 from app.state import address, widgets
 from core.explanation import Decisive
 from core.scoring import Order, ScoreRow, TestTimeAugmentation, outcome
 from core.wording import SIGNS, call_text, label_text, number, score_text
 
-_HERE: Final = Path(__file__).parent
+_SCRIPT: Final = Path(__file__).with_name("browser.js")
 _HIGH_LOW: Final = (Order.HIGHEST, Order.LOWEST)
 _PATHS: Final = (Order.PATH, Order.PATH_BACKWARDS)
 _SORTED_BY: Final = {
@@ -45,16 +44,6 @@ _DESCENDING: Final = {
 _KINDS: Final = {"Patch": "thumb", "Score": "number", "Call": "call", "Spread": "number"}
 _BESIDE: Final = {"Call": "Score", "Folder": "File"}
 """Heads that sort like another one, which has the arrow."""
-
-
-@cache
-def _browser() -> Callable[..., Any]:
-    return st.components.v2.component(
-        "nodelens_batch",
-        html="<section></section>",
-        css=(_HERE / "browser.css").read_text("utf-8"),
-        js=(_HERE / "browser.js").read_text("utf-8"),
-    )
 
 
 def browser(batch: BatchRows, shown: Sequence[int], *, sheet: bool) -> None:
@@ -93,7 +82,7 @@ def browser(batch: BatchRows, shown: Sequence[int], *, sheet: bool) -> None:
     }
     data["stamp"] = hashlib.sha256(json.dumps(data).encode()).hexdigest()
     data["heard"] = widgets.chosen(f"{key}-heard", 0)
-    _browser()(
+    component("nodelens_batch", _SCRIPT)(
         key=key,
         data=data,
         on_acts_change=partial(_hear, key, does),

@@ -1,9 +1,7 @@
 """The desk: one patch large, its verdict by one key, and the ways back, past and around."""
 
-from collections.abc import Callable
-from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import streamlit as st
 
@@ -11,6 +9,7 @@ from app import resources
 from app.screens.review import words
 from app.screens.review.ends import earlier_verdicts, end_of_case
 from app.screens.review.seat import Seat
+from app.screens.shared.component import component
 from app.state import reading, widgets
 from core.review import (
     CaseOpened,
@@ -24,17 +23,7 @@ from core.review import (
 )
 from core.review.patches import PatchFolder
 
-_HERE: Final = Path(__file__).parent
-
-
-@cache
-def _component() -> Callable[..., Any]:
-    return st.components.v2.component(
-        "nodelens_desk",
-        html=(_HERE / "desk.html").read_text("utf-8"),
-        js=(_HERE / "desk.js").read_text("utf-8"),
-        isolate_styles=False,
-    )
+_SCRIPT: Final = Path(__file__).with_name("desk.js")
 
 
 def desk(store: ReviewStore, kept: PatchFolder, case_id: str, reader: str) -> None:
@@ -71,7 +60,7 @@ def _mount(record: Record, case: CaseOpened, reader: str, seat: Seat, again: int
             reading.correct(None)
 
     standing = None if again is None else record.state(case.case, reader, again).final
-    _component()(
+    component("nodelens_desk", _SCRIPT, isolate_styles=False)(
         key=key,
         data={
             "address": _address(seat),

@@ -4,19 +4,15 @@ Streamlit's own way adds an entry to the browser's history with each change, so 
 through every patch that was looked at before it leaves the page.
 """
 
-from collections.abc import Callable, Mapping
-from functools import cache
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import streamlit as st
 
+from app.screens.shared.component import component
+
 _SCRIPT: Final = Path(__file__).with_name("url.js")
-
-
-@cache
-def _component() -> Callable[..., Any]:
-    return st.components.v2.component("nodelens_url", js=_SCRIPT.read_text("utf-8"))
 
 
 def keep_in_url(page: str, values: Mapping[str, str], *, job: str = "") -> None:
@@ -28,7 +24,7 @@ def keep_in_url(page: str, values: Mapping[str, str], *, job: str = "") -> None:
         job: Only while the URL is of this batch; "" always.
     """
     with st.container(key="nl-keep-url"):
-        _component()(
+        component("nodelens_url", _SCRIPT)(
             key=f"url-{page}",
             data={"page": page, "job": job, "values": dict(values)},
             height="content",

@@ -2,15 +2,14 @@
 
 import hashlib
 import math
-from collections.abc import Callable
-from functools import cache
 from html import escape
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import streamlit as st
 
 from app import resources
+from app.screens.shared.component import component
 from app.screens.shared.parts import TONES, empty, facts
 from app.screens.shared.words import MAP_HELP
 from app.screens.slides import words
@@ -30,19 +29,9 @@ from core.slides.store import SlideStore
 from core.slides.tiles import TILE_PX
 from core.wording import call_text, number, percent, score_text
 
-_HERE: Final = Path(__file__).parent
+_SCRIPT: Final = Path(__file__).with_name("viewer.js")
 _MAP: Final = "slide-map"
 _STYLE: Final = OverlayStyle(zoom=4, smooth_patch=True, centre_box=False)
-
-
-@cache
-def _viewer() -> Callable[..., Any]:
-    return st.components.v2.component(
-        "nodelens_slide",
-        html=(_HERE / "viewer.html").read_text("utf-8"),
-        css=(_HERE / "viewer.css").read_text("utf-8"),
-        js=(_HERE / "viewer.js").read_text("utf-8"),
-    )
 
 
 def chosen_cell(cells: Cells) -> tuple[int, int] | None:
@@ -73,7 +62,7 @@ def viewer(store: SlideStore, job: Job, *, threshold: float, scored: bool) -> No
     view = resources.slide_view(store, job)
     placing = Placing.on(view)
     outlines = find_regions(cells, placing.cell_um, placing.extent) if scored else []
-    _viewer()(
+    component("nodelens_slide", _SCRIPT)(
         key=key,
         data={
             "name": words.NAME,
