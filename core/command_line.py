@@ -277,6 +277,12 @@ class Bars:
             self._told = time.monotonic()
             say(f"{step}: {done:,}" + (f" of {total:,}." if total else "."))
 
+    def say(self, line: str) -> None:
+        """Write a line for the person who waits, above the bar if there is one."""
+        from tqdm import tqdm  # noqa: PLC0415 - likewise
+
+        tqdm.write(line, file=sys.stderr)
+
     def __enter__(self) -> Self:
         return self
 

@@ -25,10 +25,9 @@ from training.data.split import (
     split_none,
     split_patches,
 )
-from training.learning.loop import Run, fit
+from training.learning.loop import Pauses, Run, fit
 from training.learning.randomness import seed_start
 from training.learning.state import TrainingState, restore_checkpoint
-from training.learning.stepping import Pauses
 from training.learning.team import Team, open_team, synchronised
 from training.learning.validation import predict
 from training.options import FitOptions

@@ -22,7 +22,7 @@ def until_stopped(work: Callable[[Callable[[], bool]], object]) -> int:
     Args:
         work: Called with the question; raises `Stopped` once it has stopped.
     """
-    from training.learning.stepping import Stopped
+    from training.learning.loop import Stopped
 
     with _stop_requests() as requests:
         try:

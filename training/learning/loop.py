@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.bundle import InputTransform, tumour_logit
+from core.command_line import Bars
 from core.errors import RunError
 from training.data.feed import Feed, to_device
 from training.data.split import IntArray, PatchTable, Split
@@ -20,7 +21,6 @@ from training.learning.loss import follow_teacher, tumour_losses
 from training.learning.optimiser import freeze, set_learning_rate
 from training.learning.randomness import balanced_order, epoch_order, step_generator
 from training.learning.state import TrainingState, save_checkpoint
-from training.learning.stepping import EpochBar, Pauses, steps_in, take_steps
 from training.learning.team import Team
 from training.learning.validation import NOTHING_VALIDATES, Steering, predict, steer
 from training.recipes.recipe import Precision
@@ -31,6 +31,25 @@ from training.runs.folder import RunFolder, write_scores, write_tensors
 from training.runs.history import EpochRecord, write_metrics
 from training.variation.augment import augment, draw_variation
 from training.variation.transplant import draw_mixture, draw_transplants
+
+
+class Stopped(Exception):  # noqa: N818 - no error: the reader asked for it
+    """The run was asked to stop and has saved where it stands."""
+
+
+@dataclass(frozen=True)
+class Pauses:
+    """When the steps of an epoch are interrupted.
+
+    Attributes:
+        minutes: Between checkpoints.
+        steps: Likewise, in steps; None means by minutes only.
+        should_stop: Asked after every step.
+    """
+
+    minutes: float = 2.0
+    steps: int | None = None
+    should_stop: Callable[[], bool] = lambda: False
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -76,8 +95,8 @@ class Run:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Steps of an epoch."""
-        return steps_in(len(self.split.train), self.config.recipe.batch_size)
+        """Steps of an epoch: whole batches, as normalisation over a few patches would be noise."""
+        return max(1, len(self.split.train) // self.config.recipe.batch_size)
 
     @property
     def patches_per_epoch(self) -> int:
@@ -93,22 +112,24 @@ def fit(run: Run, state: TrainingState) -> None:
         RunError: The loss or the scores are no longer finite.
     """
     schedule = run.config.recipe.schedule
-    batch = run.config.recipe.batch_size
-    done = state.epoch * run.patches_per_epoch + state.step * batch
-    with EpochBar(
-        epochs=schedule.epochs, patches_per_epoch=run.patches_per_epoch, done=done
-    ) as progress:
+    with Bars() as bars:
+
+        def show() -> None:
+            epochs = state.epoch + state.step / run.steps_per_epoch
+            whole = schedule.epochs * run.patches_per_epoch
+            bars.show("Training", round(epochs * run.patches_per_epoch), whole, "patch")
+
+        show()
         phase, front = -1, None
         while (position := next_epoch(schedule, state.aucs, state.accuracies)) is not None:
-            progress.start_epoch(state.epoch)
             started = time.monotonic() - state.seconds
             freeze(state.network, position.frozen)
             if position.phase != phase:
                 phase, front = position.phase, _front(run, state, position)
-            _train_epoch(run, state, position, front, progress)
+            _train_epoch(run, state, position, front, show)
             record = _validate_epoch(run, state, position, started)
-            judged = len(run.split.val) > 0
-            progress.finish_epoch(record, best=judged and state.best is record)
+            best = ", best so far" * (len(run.split.val) > 0 and state.best is record)
+            bars.say(f"epoch {record.epoch + 1}/{schedule.epochs}: {record.summary}{best}")
             state.next_epoch()
             write_metrics(run.folder.metrics, state.history)
             run.checkpoint(state, 0.0)
@@ -131,22 +152,31 @@ def _train_epoch(
     state: TrainingState,
     position: Position,
     front: Front | None,
-    progress: EpochBar,
+    show: Callable[[], None],
 ) -> None:
-    started = time.monotonic() - state.seconds
+    """Take the steps that are left of an epoch; `show` is called after each of them.
 
-    def anyone_stops() -> bool:
-        return run.team.any(wish=run.pauses.should_stop(), device=run.device)
-
-    take_steps(
-        state,
-        run.split.train[_order(run, state.epoch)],
-        run.config.recipe.batch_size,
-        lambda rows: train_step(run, state, position, rows, front),
-        pauses=replace(run.pauses, should_stop=anyone_stops),
-        save=lambda: run.checkpoint(state, time.monotonic() - started),
-        progress=progress,
-    )
+    Raises:
+        Stopped: `run.pauses.should_stop` said so; the checkpoint is written.
+    """
+    order, batch = run.split.train[_order(run, state.epoch)], run.config.recipe.batch_size
+    saved, pauses = time.monotonic(), run.pauses
+    started = saved - state.seconds
+    while state.step < run.steps_per_epoch:
+        rows = order[state.step * batch : (state.step + 1) * batch]
+        train_step(run, state, position, rows, front)
+        state.step += 1
+        show()
+        stop = run.team.any(wish=pauses.should_stop(), device=run.device)
+        if (
+            stop
+            or (pauses.steps is not None and state.step % pauses.steps == 0)
+            or time.monotonic() - saved > pauses.minutes * 60
+        ):
+            run.checkpoint(state, time.monotonic() - started)
+            saved = time.monotonic()
+        if stop:
+            raise Stopped
 
 
 def _order(run: Run, epoch: int) -> IntArray:

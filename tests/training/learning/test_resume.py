@@ -17,7 +17,7 @@ from core.errors import RunError
 from tests.training.toys import write_toy_kaggle
 from training.commands import main
 from training.fitting import run_fit
-from training.learning.stepping import Stopped
+from training.learning.loop import Stopped
 from training.options import FitOptions
 from training.recipes.recipe import load_recipe
 from training.runs.folder import RunFolder, read_tensors
