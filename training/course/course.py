@@ -9,7 +9,7 @@ train.
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 import torch
@@ -161,11 +161,8 @@ def choose(candidates: Mapping[str, Candidate]) -> str:
     return max(heeding or candidates, key=lambda name: candidates[name].auroc)
 
 
-class Keep(Protocol):
-    """Writes networks that may ship."""
-
-    def __call__(self, name: str, candidate: Candidate, course: "Course", /) -> None:
-        """Write a candidate under a name, and what the course has reached."""
+Keep = Callable[[str, Candidate, "Course"], None]
+"""Writes a candidate under a name, and what the course has reached."""
 
 
 @dataclass
