@@ -6,7 +6,8 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -77,6 +78,14 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def bytes_written(name: str, write: Callable[[Path], object]) -> bytes:
+    """Return what a function writes to a file of some name."""
+    with tempfile.TemporaryDirectory(prefix="nodelens-") as folder:
+        path = Path(folder) / name
+        write(path)
+        return path.read_bytes()
 
 
 def write_json(path: Path, content: object, *, indent: int | None = 2) -> None:

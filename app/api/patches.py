@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import hashlib
 from http import HTTPStatus
 from typing import Annotated, Final
 
@@ -13,7 +12,6 @@ from starlette.exceptions import HTTPException
 from app.api.batching import BusyError
 from app.api.problems import documented
 from app.api.served import Served, served
-from core.errors import PatchError
 from core.explanation import (
     ExplanationRow,
     Measurement,
@@ -23,7 +21,7 @@ from core.explanation import (
 )
 from core.patches import Patch, PatchEntry, UnreadablePatch, stem
 from core.patches.naming import shown_path
-from core.patches.reader import read_image
+from core.patches.source import patch_of
 from core.pictures import png_bytes
 from core.scoring import Classifier, ScoreRow
 
@@ -140,9 +138,4 @@ async def _read_all(files: list[UploadFile]) -> list[Patch | UnreadablePatch]:
 
 def _read(index: int, name: str | None, data: bytes) -> Patch | UnreadablePatch:
     path = shown_path(name or f"patch-{index}")
-    entry, digest = PatchEntry(stem(path) or path, path), hashlib.sha256(data).hexdigest()
-    try:
-        decoded = read_image(data)
-    except PatchError as error:
-        return UnreadablePatch(index, entry, str(error), digest, error.kind)
-    return Patch(index, entry, decoded.image_rgb_u8, digest, decoded.note)
+    return patch_of(index, PatchEntry(stem(path) or path, path), data)

@@ -1,16 +1,15 @@
 """A job's rows as the files that its owner takes home."""
 
+import hashlib
 import json
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from enum import StrEnum
-from pathlib import Path
 
 from core.errors import RunError
-from core.files import sha256_of
+from core.files import bytes_written
 from core.jobs.folder import Job, JobFolder
-from core.scoring import ScoreRow, read_spec, write_kaggle, write_rows
+from core.scoring import ScoreRow, Status, read_spec, write_kaggle, write_rows
 
 
 class Download(StrEnum):
@@ -46,35 +45,27 @@ def download(store: JobFolder, job: Job, kind: Download, *, kaggle_fill: float =
     rows = store.rows(job)
     if not rows:
         raise RunError("Nothing has been scored yet. Start the batch first.")
-    with tempfile.TemporaryDirectory(prefix="nodelens-") as folder:
-        out = Path(folder) / kind.value
-        if kind is Download.RUN:
-            return _run_record(store, job, rows, Path(folder))
-        if kind is Download.KAGGLE:
-            if reason := why_no_submission(rows, read_spec(store.journal(job)).inputs):
-                raise RunError(reason)
-            scores = ((row.id, row.prob_tumour) for row in rows)
-            write_kaggle(out, scores, fill=kaggle_fill)
-        else:
-            write_rows(out, rows)
-        return out.read_bytes()
+    if kind is Download.RUN:
+        return _run_record(store, job, rows)
+    if kind is not Download.KAGGLE:
+        return bytes_written(kind.value, lambda path: write_rows(path, rows))
+    if reason := why_no_submission(rows, read_spec(store.journal(job)).inputs):
+        raise RunError(reason)
+    scores = ((row.id, row.prob_tumour) for row in rows)
+    return bytes_written(kind.value, lambda path: write_kaggle(path, scores, fill=kaggle_fill))
 
 
 def rows_csv(rows: Sequence[ScoreRow]) -> bytes:
     """Return some rows as the CSV that a whole batch would give."""
-    with tempfile.TemporaryDirectory(prefix="nodelens-") as folder:
-        out = Path(folder) / Download.CSV.value
-        write_rows(out, rows)
-        return out.read_bytes()
+    return bytes_written(Download.CSV.value, lambda path: write_rows(path, rows))
 
 
-def _run_record(store: JobFolder, job: Job, rows: Sequence[ScoreRow], folder: Path) -> bytes:
+def _run_record(store: JobFolder, job: Job, rows: Sequence[ScoreRow]) -> bytes:
     """Return what was run on what, with the hashes of the files that the same rows make."""
-    outputs = {}
-    counts: dict[str, int] = {}
-    for kind in (Download.CSV, Download.PARQUET):
-        counts = write_rows(folder / kind.value, rows)
-        outputs[kind.value] = sha256_of(folder / kind.value)
+    outputs = {
+        name: hashlib.sha256(bytes_written(name, lambda path: write_rows(path, rows))).hexdigest()
+        for name in (Download.CSV.value, Download.PARQUET.value)
+    }
     spec = read_spec(store.journal(job))
     run = store.read_run(job) or {"research_use_only": True, "spec": asdict(spec)}
     applied = store.applied(job)
@@ -83,7 +74,7 @@ def _run_record(store: JobFolder, job: Job, rows: Sequence[ScoreRow], folder: Pa
         "batch": job.name,
         "batch_id": job.id,
         "complete": len(rows) == spec.inputs,
-        "counts": counts,
+        "counts": {str(status): sum(row.status is status for row in rows) for status in Status},
         "output_sha256": outputs,
     }
     return json.dumps(record, indent=2, ensure_ascii=False).encode() + b"\n"

@@ -75,14 +75,10 @@ class PatchSource(ABC):
     def read(self, index: int) -> Patch | UnreadablePatch:
         """Return input `index` decoded, or why it cannot be; never raises for a bad input."""
         entry = self.entries[index]
-        digest = ""
         try:
-            data = self.read_bytes(index)
-            digest = hashlib.sha256(data).hexdigest()
-            decoded = read_image(data)
+            return patch_of(index, entry, self.read_bytes(index))
         except PatchError as error:
-            return UnreadablePatch(index, entry, str(error), digest, error.kind)
-        return Patch(index, entry, decoded.image_rgb_u8, digest, decoded.note)
+            return UnreadablePatch(index, entry, str(error), "", error.kind)
 
     def read_many(self, indices: range) -> list[Patch | UnreadablePatch]:
         """Return some neighbouring inputs; sources that hold them in one piece read it once."""
@@ -193,6 +189,16 @@ class PatchSource(ABC):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def patch_of(index: int, entry: PatchEntry, data: bytes) -> Patch | UnreadablePatch:
+    """Return the bytes of an input decoded, or why they cannot be."""
+    digest = hashlib.sha256(data).hexdigest()
+    try:
+        decoded = read_image(data)
+    except PatchError as error:
+        return UnreadablePatch(index, entry, str(error), digest, error.kind)
+    return Patch(index, entry, decoded.image_rgb_u8, digest, decoded.note)
 
 
 def ahead(

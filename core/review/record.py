@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Final
 
 from core.errors import ReviewError
@@ -160,10 +159,10 @@ class Record:
     """
 
     end: Anchor = START
-    cases: Mapping[str, CaseOpened] = field(default_factory=lambda: MappingProxyType({}))
-    tasks: Mapping[TaskKey, TaskState] = field(default_factory=lambda: MappingProxyType({}))
-    actions: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
-    filings: Mapping[str, Filing] = field(default_factory=lambda: MappingProxyType({}))
+    cases: Mapping[str, CaseOpened] = field(default_factory=dict)
+    tasks: Mapping[TaskKey, TaskState] = field(default_factory=dict)
+    actions: Mapping[str, int] = field(default_factory=dict)
+    filings: Mapping[str, Filing] = field(default_factory=dict)
 
     def extended(self, entries: Iterable[RecordEntry]) -> "Record":
         """Return the record after further events, which must have been admitted."""
@@ -172,13 +171,7 @@ class Record:
         for entry in entries:
             apply(entry, cases, tasks, actions, filings)
             end = Anchor(entry.sequence, entry.hash)
-        return Record(
-            end,
-            MappingProxyType(cases),
-            MappingProxyType(tasks),
-            MappingProxyType(actions),
-            MappingProxyType(filings),
-        )
+        return Record(end, cases, tasks, actions, filings)
 
     def case(self, case: str) -> CaseOpened:
         """Return a case by its id. ReviewError if there is none."""

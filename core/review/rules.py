@@ -1,7 +1,6 @@
 """What the store lets happen, and who must not see results yet: blinding, freezing, no proxies."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Final
 
 from core.errors import ReviewError
@@ -22,9 +21,10 @@ from core.review.progress import next_position
 from core.review.record import Record, TaskState
 from core.review.vocabulary import OnScreen, ReadingMode
 
-_EARLIER_CASES: Final[Mapping[ReadingMode, str]] = MappingProxyType(
-    {ReadingMode.SECOND_READER: "one", ReadingMode.ADJUDICATION: "one or more"}
-)
+_EARLIER_CASES: Final[Mapping[ReadingMode, str]] = {
+    ReadingMode.SECOND_READER: "one",
+    ReadingMode.ADJUDICATION: "one or more",
+}
 
 
 def require_allowed(record: Record, event: Event) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from math import log
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -224,15 +223,13 @@ def _label_doubt(found: Candidate, _: float) -> float | None:
     return 1 - probability if label == 1 else probability
 
 
-_URGENCY: Final[Mapping[CaseOrder, Callable[[Candidate, float], float | None]]] = MappingProxyType(
-    {
-        CaseOrder.NEAREST_TO_THRESHOLD: _nearness,
-        CaseOrder.D4_SPREAD: lambda found, _: found.d4_sd_logit,
-        CaseOrder.SCORE: lambda found, _: found.patch.prob_tumour,
-        CaseOrder.RING_DECIDED: lambda found, _: found.ring_margin,
-        CaseOrder.LABEL_ERROR: _label_doubt,
-    }
-)
+_URGENCY: Final[Mapping[CaseOrder, Callable[[Candidate, float], float | None]]] = {
+    CaseOrder.NEAREST_TO_THRESHOLD: _nearness,
+    CaseOrder.D4_SPREAD: lambda found, _: found.d4_sd_logit,
+    CaseOrder.SCORE: lambda found, _: found.patch.prob_tumour,
+    CaseOrder.RING_DECIDED: lambda found, _: found.ring_margin,
+    CaseOrder.LABEL_ERROR: _label_doubt,
+}
 
 
 def _mixed_in(

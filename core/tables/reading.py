@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from core.errors import SourceError, in_a_line, why
@@ -28,15 +27,13 @@ UNKNOWN_WORDS: Final = frozenset(
 _NAMES: Final = frozenset({"id", "path"})
 """Columns in which such a word is a name like any other."""
 SLIDE_COLUMNS: Final = ("slide", "wsi")
-COLUMNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {
-        "label": ("label", "y", "y_true", "target", "truth", "class", "tumour", "tumor"),
-        "score": ("score", "prob_tumour", "prob", "probability", "y_prob", "y_score", "p", "pred"),
-        "id": ("id", "file", "filename", "file_name", "path", "name", "image", "patch"),
-        "slide": (*SLIDE_COLUMNS, "slide_id", "slide_name"),
-        "split": ("split", "subset", "partition", "set"),
-    }
-)
+COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
+    "label": ("label", "y", "y_true", "target", "truth", "class", "tumour", "tumor"),
+    "score": ("score", "prob_tumour", "prob", "probability", "y_prob", "y_score", "p", "pred"),
+    "id": ("id", "file", "filename", "file_name", "path", "name", "image", "patch"),
+    "slide": (*SLIDE_COLUMNS, "slide_id", "slide_name"),
+    "split": ("split", "subset", "partition", "set"),
+}
 """Names that each column goes by elsewhere, the first being the one that is read without a word."""
 _NO_SLIDE: Final = frozenset({"?", "-", "--", "missing", "unspecified", "not available", "n.a."})
 TABLE_SUFFIXES: Final = (".csv.gz", ".csv", ".tsv.gz", ".tsv", ".parquet")

@@ -1,10 +1,8 @@
 """The record of a case: its history, its verification, and the files made from it."""
 
-import tempfile
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 import pandas as pd
@@ -16,6 +14,7 @@ from app.screens.review.ends import report_pdf_button
 from app.screens.shared.parts import download, section, show_problem
 from app.state import widgets
 from core.errors import NodelensError
+from core.files import bytes_written
 from core.review import (
     CaseFiled,
     CaseOpened,
@@ -163,24 +162,19 @@ def exports(
             download(label, make, name, f"file-{label}", help=words.FILES[label])
 
 
-def _made(write: Callable[[Path], object], name: str) -> bytes:
-    with tempfile.TemporaryDirectory(prefix="nodelens-") as folder:
-        path = Path(folder) / name
-        write(path)
-        return path.read_bytes()
-
-
 def _verdicts(record: Record, case: CaseOpened, hide: Pseudonyms | None, suffix: str) -> bytes:
     rows = verdict_table(record, case.case, hide=hide)
-    return _made(lambda path: write_verdicts(path, rows, head=record.end), f"verdicts{suffix}")
+    return bytes_written(
+        f"verdicts{suffix}", lambda path: write_verdicts(path, rows, head=record.end)
+    )
 
 
 def _labels(record: Record, case: CaseOpened, hide: Pseudonyms | None) -> bytes:
     rows = corrected_labels(record, (case.case, *case.of), hide=hide)
-    return _made(
-        lambda path: write_corrected_labels(path, rows, head=record.end), "labels_corrected.csv"
+    return bytes_written(
+        "labels_corrected.csv", lambda path: write_corrected_labels(path, rows, head=record.end)
     )
 
 
 def _log(store: ReviewStore) -> bytes:
-    return _made(lambda path: export_log(path, store.links()), "review-log.jsonl")
+    return bytes_written("review-log.jsonl", lambda path: export_log(path, store.links()))
