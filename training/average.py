@@ -1,32 +1,36 @@
-"""Several runs of one network as one: the mean of their weights, judged like a run of its own.
+"""Several models as one: `average`, of their weights; `ensemble`, of their probabilities.
 
 Source: Wortsman et al. 2022 ("model soups"). It serves one that was fine-tuned from the other, or
 all from the same start: the mean of unrelated networks is worth nothing.
 """
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
 from core.bundle import InputTransform, Parent, build_network, load_weights
 from core.command_line import say
 from core.errors import RunError
-from core.files import write_json
+from core.files import write_json, write_table
 from core.tables import read_table
 from training.data.feed import Feed
 from training.data.labelled import open_labelled
 from training.data.pack import Pack, open_pack
 from training.data.split import IntArray
+from training.judging.subject import ENSEMBLE_SCORES, Subject, mean_subject
 from training.learning.validation import predict, steer
-from training.options import AverageOptions
+from training.options import AverageOptions, EnsembleOptions
 from training.runs.device import prepare_device, sitting
 from training.runs.folder import (
+    ENSEMBLE_FILE,
     FinishedRun,
     RunFolder,
     read_finished,
@@ -155,3 +159,43 @@ def _outcome(members: Sequence[FinishedRun], shares: Sequence[float], auc: float
             for member, share in zip(members, shares, strict=True)
         ],
     }
+
+
+def run_ensemble(options: EnsembleOptions) -> Subject:
+    """Write the ensemble's mean scores and its members, and return what is to be judged.
+
+    Killed while the members score, the same call goes on.
+
+    Raises:
+        NodelensError: A member cannot score, or they judge different patches.
+    """
+    options.out.mkdir(parents=True, exist_ok=True)
+    members = [member.resolve() for member in options.models]
+    subject = mean_subject(members, options.scoring, options.out, options.out.name)
+    scores = subject.scores
+    slides = scores.evidence.slides
+    table = pd.DataFrame(
+        {
+            "id": scores.ids,
+            "label": scores.evidence.labels.astype("int8"),
+            "slide": "" if slides is None else slides,
+            "prob_tumour": scores.evidence.scores,
+        }
+    )
+    write_table(options.out / ENSEMBLE_SCORES, table)
+    write_json(
+        options.out / ENSEMBLE_FILE,
+        {
+            "schema_version": 1,
+            # Relative, so that the runs and their ensemble can be moved together.
+            "members": [os.path.relpath(member, options.out.resolve()) for member in members],
+            "mean_of": "calibrated probabilities",
+            "tta": options.scoring.tta,
+            "data": options.scoring.data.name if options.scoring.data else "own validation scores",
+            "split": options.scoring.split,
+            "ids_sha256": hashlib.sha256("\n".join(table["id"]).encode()).hexdigest(),
+            "trained_patches": subject.trained_patches,
+            "notes": list(scores.notes),
+        },
+    )
+    return subject

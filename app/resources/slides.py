@@ -17,8 +17,7 @@ from core.slides.cells import Cells, CellState
 from core.slides.result import SUMMARY
 from core.slides.run import cell_patch, cell_surroundings
 from core.slides.store import SlidePreview, SlideStore
-from core.slides.tiles import SlideTiles
-from core.slides.view import SlideView, open_file
+from core.slides.view import SlideTiles, SlideView, open_file
 
 _OPEN_FILES: Final = 2
 """Slides kept open, each with what was decoded of it lately: up to half a gigabyte."""

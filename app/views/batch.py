@@ -15,11 +15,11 @@ from app.screens.batch import (
     results,
     run,
     steps,
-    surroundings,
     words,
 )
 from app.screens.batch.scored import BatchRows
-from app.screens.shared import jobs, model, parts, sources, url
+from app.screens.shared import jobs, model, parts, sources
+from app.screens.shared.component import keep_in_url
 from app.screens.shared.words import ANOTHER_TAB
 from app.state import address, widgets
 from core.errors import NodelensError
@@ -49,7 +49,7 @@ def look_at(store: JobStore, job: Job, opening: DeltaGenerator) -> None:
             scored = BatchRows(store, job, rows, classifier)
             results.scored_by(scored)
             if progress.state == "done" and classifier is not None:
-                surroundings.what_calls_rest_on(scored, classifier)
+                results.what_calls_rest_on(scored, classifier)
                 run.outdated(store, job, rows, classifier)
     running = progress.state == "running"
     st.fragment(result, run_every=LIVE_EVERY_S if running else None)(
@@ -84,7 +84,7 @@ def result(store: JobStore, job: Job, classifier: Classifier | None, *, was_runn
     # While rows arrive, the first one is only where nobody has chosen another.
     if position is not None and not (was_running and address.row() is None):
         shown = {"row": str(position), **results.shown_as(job)}
-        url.keep_in_url("batch", shown, job=job.id)
+        keep_in_url("batch", shown, job=job.id)
 
 
 def start_page(store: JobStore) -> DeltaGenerator:

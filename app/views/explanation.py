@@ -24,7 +24,7 @@ from app.screens.explanation.patch_list import (
     walk,
 )
 from app.screens.shared import model, parts
-from app.screens.shared.url import keep_in_url
+from app.screens.shared.component import keep_in_url
 from app.screens.shared.ways import BATCH, REVIEW, THRESHOLD, ways_on
 from app.state import address
 from core.bundle import same_model

@@ -7,8 +7,8 @@ import streamlit as st
 
 from app.charts.threshold import FigureName
 from app.screens.shared import model
+from app.screens.shared.component import keep_in_url
 from app.screens.shared.parts import page_title, style
-from app.screens.shared.url import keep_in_url
 from app.screens.threshold import lock, panel, sources, words
 from app.screens.threshold.scene import Scene, scene_of
 from app.state import tuning, widgets

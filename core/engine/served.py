@@ -1,18 +1,56 @@
-"""The network as it is served: uint8 patches in; logit, evidence and features out, in one graph."""
+"""The network as it is served, uint8 patches in, one graph; and its layers that have a map."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 
+from core.bundle import CENTRE_STREAM, TwoStreams
 from core.bundle.card import Architecture, Preprocessing
-from core.bundle.last_map import LinearHead, as_grid, linear_head, token_grid
+from core.bundle.last_map import LinearHead, as_grid, channels_last, linear_head, token_grid
 from core.bundle.network import InputTransform, build_network, load_weights, tumour_logit
 from core.engine.engine import Layer
-from core.engine.layers import trace_layers
 from core.errors import BundleError, RunError
 from core.patches import PATCH_SIZE_PX
+
+
+def trace_layers(network: nn.Module, inputs: Tensor) -> list[Layer]:
+    """Return the layers that have a map, in the order in which they finish.
+
+    Args:
+        network: In evaluation mode; the caller holds its lock.
+        inputs: (N, 3, S, S) any input.
+    """
+    found: dict[str, Layer] = {}
+
+    def note(name: str) -> Any:  # noqa: ANN401 - torch leaves the type of a hook open
+        def hook(_module: nn.Module, _inputs: object, output: object) -> None:
+            grid = as_grid(network, output)
+            if grid is not None:
+                found.pop(name, None)
+                found[name] = Layer(name, (grid.shape[2], grid.shape[3]), grid.shape[1])
+
+        return hook
+
+    handles = [
+        module.register_forward_hook(note(name))
+        for name, module in network.named_modules()
+        if name
+        and not isinstance(module, nn.Identity)
+        # Maps of a stream that sees the centre alone would be drawn over the whole patch.
+        and not (isinstance(network, TwoStreams) and name.split(".")[0] == CENTRE_STREAM)
+        # The patch embedding of a channels-last transformer is a convolution, channels first.
+        and not (channels_last(network) and isinstance(module, nn.Conv2d))
+    ]
+    try:
+        with torch.inference_mode():
+            network(inputs)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return list(found.values())
+
 
 _PROBE_SEED: Final = 0
 

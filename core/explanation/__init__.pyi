@@ -1,10 +1,10 @@
 from .cam import CamBatch as CamBatch
 from .cam import CamMap as CamMap
+from .cam import CentreMeasures as CentreMeasures
 from .cam import Method as Method
 from .cam import Target as Target
 from .cam import Unit as Unit
-from .centre import CentreMeasures as CentreMeasures
-from .centre import measure_centre as measure_centre
+from .cam import measure_centre as measure_centre
 from .explainer import EXPLAIN_BATCH as EXPLAIN_BATCH
 from .explainer import Explainer as Explainer
 from .explainer import Explanation as Explanation

@@ -10,8 +10,16 @@ from numpy.typing import NDArray
 
 from core.engine import Layer, check_patches, in_passes
 from core.errors import RunError
-from core.explanation.cam import CamBatch, CamMap, Method, Target, Unit, is_fine
-from core.explanation.centre import CentreMeasures, measure_centre
+from core.explanation.cam import (
+    CamBatch,
+    CamMap,
+    CentreMeasures,
+    Method,
+    Target,
+    Unit,
+    is_fine,
+    measure_centre,
+)
 from core.explanation.fillers import DonorPool
 from core.explanation.replacement import SQUARES, ReplacementMaps
 from core.patches import PATCH_SIZE_PX, ImageU8

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from core.bundle import InputTransform, tumour_logit
 from core.bundle.last_map import as_grid, linear_head, token_grid
 from core.engine import Engine, Layer, check_patches, full_precision
-from core.engine.layers import trace_layers
+from core.engine.served import trace_layers
 from core.errors import RunError
 from core.explanation.cam import is_fine
 from core.patches import PATCH_SIZE_PX, ImageU8

@@ -1,6 +1,8 @@
 from .decision import DecisionStore as DecisionStore
 from .decision import LocalDecision as LocalDecision
 from .decision import do_not_use as do_not_use
+from .decision import local_study as local_study
+from .decision import point_at as point_at
 from .decision import use_here as use_here
 from .findings import Claim as Claim
 from .findings import Findings as Findings
@@ -13,5 +15,3 @@ from .sentences import calibration_sentences as calibration_sentences
 from .sentences import claim_sentence as claim_sentence
 from .sentences import suffices_sentence as suffices_sentence
 from .sentences import unlike_sentence as unlike_sentence
-from .study import local_study as local_study
-from .study import point_at as point_at

@@ -23,8 +23,6 @@ from .events import VerdictAfterAi as VerdictAfterAi
 from .events import VerdictGiven as VerdictGiven
 from .findings import Breach as Breach
 from .findings import Verification as Verification
-from .log import export_log as export_log
-from .log import verify_log as verify_log
 from .outcomes import AiChanges as AiChanges
 from .outcomes import FlipMatrix as FlipMatrix
 from .outcomes import ReadingTime as ReadingTime
@@ -54,6 +52,8 @@ from .record import TaskState as TaskState
 from .record import current_verdicts as current_verdicts
 from .rules import unfinished_blind_reading as unfinished_blind_reading
 from .store import ReviewStore as ReviewStore
+from .verify import export_log as export_log
+from .verify import verify_log as verify_log
 from .verify import verify_store as verify_store
 from .vocabulary import Confidence as Confidence
 from .vocabulary import OnScreen as OnScreen

@@ -1,5 +1,7 @@
 """A slide through the model: each cell of tissue judged by its own 96 × 96 px."""
 
+import hashlib
+import io
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
@@ -12,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import Fault, PatchError
+from core.jobs import as_files
 from core.patches import PATCH_SIZE_PX, ImageU8, Patch, PatchEntry, UnreadablePatch
 from core.patches.source import ahead
 from core.scoring import Classifier, RowsUnderWay
@@ -216,3 +219,31 @@ def _input(index: int, place: Place, patch: ImageU8 | PatchError) -> Patch | Unr
 def cell_id(row: int, column: int) -> str:
     """Return the name of a cell, unique in its slide."""
     return f"r{row}c{column}"
+
+
+def cells_as_patches(
+    view: SlideView,
+    places: NDArray[np.int64],
+    on_around: Callable[[str, ImageU8], None] = lambda _, __: None,
+) -> Iterator[io.BytesIO]:
+    """Yield files of a batch: the patch of each cell as PNG, and a table that names the slide.
+
+    Args:
+        view: The slide.
+        places: Rows and columns of cells (N, 2), in order.
+        on_around: Given the SHA-256 of each file with the 288 × 288 px around its patch.
+
+    Raises:
+        PatchError: A part of the file is damaged.
+    """
+    name = view.file.path.name
+    patches = (
+        (cell_id(row, column), cell_patch(view, row, column), "", name)
+        for row, column in places.tolist()
+    )
+    files = as_files(patches)
+    for (row, column), file in zip(places.tolist(), files, strict=False):  # the table is left
+        sha256 = hashlib.sha256(file.getvalue()).hexdigest()
+        on_around(sha256, cell_surroundings(view, row, column))
+        yield file
+    yield from files

@@ -1,6 +1,3 @@
-from .at_threshold import ResampledCounts as ResampledCounts
-from .at_threshold import SlideCounts as SlideCounts
-from .at_threshold import metrics_at as metrics_at
 from .calibration import BINS as BINS
 from .calibration import CalibrationLine as CalibrationLine
 from .calibration import Reliability as Reliability
@@ -41,6 +38,9 @@ from .ranking import AurocDifference as AurocDifference
 from .ranking import auroc as auroc
 from .ranking import paired_auroc as paired_auroc
 from .slide_rates import slide_rate as slide_rate
+from .slides import ResampledCounts as ResampledCounts
+from .slides import SlideCounts as SlideCounts
 from .slides import SlideRow as SlideRow
 from .slides import auroc_by_slide as auroc_by_slide
+from .slides import metrics_at as metrics_at
 from .slides import slide_table as slide_table

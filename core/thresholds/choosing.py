@@ -11,8 +11,14 @@ from core.statistics.intervals import TAILS
 from core.statistics.measured import Measured
 from core.statistics.metrics import Confusion
 from core.statistics.operating import OperatingTable, SlideGrid, grid_thresholds, slide_totals
-from core.thresholds.candidates import Candidates
-from core.thresholds.rules import By, FixedThreshold, Rule, SensitivityAtLeast, SpecificityAtLeast
+from core.thresholds.rules import (
+    By,
+    Candidates,
+    FixedThreshold,
+    Rule,
+    SensitivityAtLeast,
+    SpecificityAtLeast,
+)
 
 _GRID_POINTS = 1000
 

@@ -18,10 +18,9 @@ from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr
 from pathlib import Path
 
-from core.review.log import export_log, verify_log
 from core.review.record import current_verdicts
 from core.review.store import ReviewStore
-from core.review.verify import verify_store
+from core.review.verify import export_log, verify_log, verify_store
 from tests.core.review.toys import filled_store, given, toy_case, toy_patch
 
 TASKS = 50

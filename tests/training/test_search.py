@@ -14,8 +14,7 @@ from training.commands import main
 from training.options import FitOptions
 from training.recipes.changes import vary_recipe
 from training.recipes.recipe import load_recipe, recipe_names, recipe_of, recipe_values
-from training.recipes.space import parse_space, recipe_toml
-from training.search import TrialPlan
+from training.search import TrialPlan, parse_space, recipe_toml
 
 
 def command(data: Path, out: Path, *further: str, trials: int = 3) -> list[str]:

@@ -66,8 +66,8 @@ def ensemble(options: Annotated[EnsembleOptions, Flat]) -> int:
     patches.
     """
     say_loading()
+    from training.average import run_ensemble
     from training.bundling.performance import measure_performance
-    from training.ensemble import run_ensemble
     from training.judging.evaluate import shown
 
     subject = run_ensemble(options)

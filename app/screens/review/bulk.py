@@ -12,8 +12,8 @@ import streamlit as st
 from app import resources
 from app.screens.review import words
 from app.screens.review.ends import end_of_case
+from app.screens.shared.component import keep_in_url
 from app.screens.shared.parts import show_problem
-from app.screens.shared.url import keep_in_url
 from app.state import address, reading, widgets
 from core.errors import NodelensError
 from core.review import (

@@ -17,7 +17,7 @@ from core.errors import NodelensError
 from core.jobs import Job
 from core.patches import ImageU8
 from core.scoring import Classifier
-from core.slides.review import cells_as_patches
+from core.slides.run import cells_as_patches
 from core.slides.store import SlideStore
 from core.wording import number, percent
 

@@ -26,7 +26,7 @@ from core.slides.cells import Cells, CellState
 from core.slides.exports import Placing
 from core.slides.outlines import find_regions
 from core.slides.store import SlideStore
-from core.slides.tiles import TILE_PX
+from core.slides.view import TILE_PX
 from core.wording import call_text, number, percent, score_text
 
 _SCRIPT: Final = Path(__file__).with_name("viewer.js")

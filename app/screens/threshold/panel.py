@@ -1,6 +1,7 @@
 """What the slider moves, drawn as few and light elements, and the figures that stay."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 from typing import Final
 
 import plotly.graph_objects as go
@@ -10,19 +11,59 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app import charts
 from app.charts import threshold as figures
-from app.charts.threshold import FigureName
+from app.charts.threshold import FigureName, Mark
+from app.screens.shared.component import component, keep_in_url
 from app.screens.shared.parts import chart
-from app.screens.shared.url import keep_in_url
 from app.screens.threshold import numbers, words
 from app.screens.threshold.batch import batch_part
 from app.screens.threshold.lock import chosen_by, lock_button
 from app.screens.threshold.rules import forget_problem, rules, stability_words
 from app.screens.threshold.scene import Scene
-from app.screens.threshold.slider import threshold_slider
 from app.state import tuning, widgets
 from core.bundle import SHIPPED
 from core.thresholds import Snapshot, Source, ThresholdStudy
 from core.wording import percent
+
+_KEY: Final = "nl-slider"
+_SCRIPT: Final = Path(__file__).with_name("slider.js")
+Moved = Callable[[float, bool], None]
+"""Takes a threshold, and whether the hand has let go."""
+
+
+def threshold_slider(
+    threshold: float, lower: float | None, marks: Sequence[Mark], on_moved: Moved
+) -> None:
+    """Draw the slider at a threshold and the marks on the figures.
+
+    Own component, because Streamlit's slider (1.67) tells the server only when the hand lets go,
+    and because Plotly needs longer to draw its figures again than a reader should wait.
+
+    Args:
+        threshold: Where it stands.
+        lower: Start of a grey zone; None without one.
+        marks: Where the threshold lies on each figure that the page shows.
+        on_moved: Called before the next run with the threshold that was chosen.
+    """
+
+    def moved() -> None:
+        found = widgets.component_value(_KEY, "moved")
+        if found:
+            widgets.choose(f"{_KEY}-count", int(found["count"]))
+            on_moved(float(found["threshold"]), bool(found["settled"]))
+
+    component("nodelens_threshold", _SCRIPT)(
+        key=_KEY,
+        data={
+            "threshold": threshold,
+            "lower": lower,
+            "marks": [mark.as_dict() for mark in marks],
+            "figures": [mark.figure for mark in marks],
+            "count": widgets.chosen(f"{_KEY}-count", 0),
+        },
+        on_moved_change=moved,
+        height="content",
+    )
+
 
 ESSENTIAL: Final[tuple[FigureName, ...]] = ("roc", "precision-recall", "histogram")
 """Figures that are always there; the others stand in folds."""

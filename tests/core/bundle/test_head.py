@@ -6,7 +6,7 @@ from torch import nn
 
 from core.bundle import SIMPLE_CNN, Architecture, TwoStreams, build_network, head_names
 from core.bundle.head import replace_with_mlp
-from core.engine.layers import trace_layers
+from core.engine.served import trace_layers
 from core.errors import BundleError
 
 INPUTS = torch.randn(2, 3, 96, 96, generator=torch.Generator().manual_seed(0))

@@ -5,9 +5,8 @@ import pytest
 from core.__main__ import main
 from core.errors import StoreError
 from core.review.anchors import ANCHORS_NAME, AnchorFile, read_anchors
-from core.review.log import export_log, verify_log
 from core.review.store import ReviewStore
-from core.review.verify import verify_store
+from core.review.verify import export_log, verify_log, verify_store
 from core.review.vocabulary import Verdict
 from core.settings import Settings
 from tests.core.review.toys import given, toy_case, toy_patch

@@ -10,9 +10,8 @@ import pytest
 
 from core.__main__ import main
 from core.review.chain import Anchor, Link, canonical_json, next_link
-from core.review.log import export_log, verify_log
 from core.review.store import ReviewStore
-from core.review.verify import verify_store
+from core.review.verify import export_log, verify_log, verify_store
 from tests.core.review.toys import filled_store, given, toy_case, toy_patch
 
 SIDE_FILES = ("", "-wal")

@@ -17,10 +17,8 @@ from core.scoring import Classifier, open_classifier
 from core.settings import SHIPPED_MODEL
 from core.slides import command, open_slide
 from core.slides.drawn import draw_slide, write_pyramid
-from core.slides.review import cells_as_patches
-from core.slides.run import cell_patch, cell_surroundings
-from core.slides.tiles import TILE_PX, SlideTiles
-from core.slides.view import open_file
+from core.slides.run import cell_patch, cell_surroundings, cells_as_patches
+from core.slides.view import TILE_PX, SlideTiles, open_file
 from tests.core.slides.toys import green_cells, slide_of, tissue_image
 
 

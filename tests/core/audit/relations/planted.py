@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from core.audit.relations.related import find_relations
-from core.audit.relations.relation import Relations
+from core.audit.relations.related import Relations, find_relations
 from core.audit.relations.signatures import signatures
 from core.patches import ImageU8
 from core.patches.patch import turn

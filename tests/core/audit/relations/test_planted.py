@@ -2,8 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.audit.relations.related import find_relations
-from core.audit.relations.relation import Relations
+from core.audit.relations.related import Relations, find_relations
 from core.audit.relations.signatures import signatures
 from core.patches import ImageU8
 from tests.core.audit.relations.planted import recompressed, search, shifted, turned
