@@ -11,8 +11,8 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
+from urllib.parse import urlsplit
 
-from app.hosts import THIS_MACHINE, host_name, is_own_origin
 from app.state.identity import COOKIE
 from core.log import event
 
@@ -163,3 +163,23 @@ async def _refuse(scope: Scope, send: Send, reason: str) -> None:
     headers = [(b"content-type", b"text/plain; charset=utf-8"), *_HEADERS]
     await send({"type": "http.response.start", "status": 403, "headers": headers})
     await send({"type": "http.response.body", "body": reason.encode()})
+
+
+THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")
+
+
+def host_name(host: str) -> str:
+    """Return a Host header without its port and brackets, in small letters; "" where it is none."""
+    try:
+        parts = urlsplit(f"//{host}")
+        return (parts.hostname or "") if parts.netloc == host and "@" not in host else ""
+    except ValueError:  # a bracket without its other half
+        return ""
+
+
+def is_own_origin(origin: str, host: str) -> bool:
+    """Return whether an Origin header is of the very host and port that a request goes to."""
+    try:
+        return urlsplit(origin).netloc.lower() == host.lower()
+    except ValueError:
+        return False

@@ -21,9 +21,8 @@ from core.command_line import say
 from core.errors import RunError
 from core.files import write_json, write_table
 from core.tables import read_table
-from training.data.feed import Feed
 from training.data.labelled import open_labelled
-from training.data.pack import Pack, open_pack
+from training.data.pack import Feed, Pack, open_pack
 from training.data.split import IntArray
 from training.judging.subject import ENSEMBLE_SCORES, Subject, mean_subject
 from training.learning.validation import predict, steer

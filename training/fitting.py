@@ -14,9 +14,8 @@ from core.bundle import InputTransform, build_network, known_slides, load_weight
 from core.command_line import say
 from core.errors import NodelensError, RunError
 from core.files import write_json
-from training.data.feed import Feed
 from training.data.labelled import Teacher, open_labelled, read_teacher
-from training.data.pack import open_pack, require_labels
+from training.data.pack import Feed, open_pack, require_labels
 from training.data.split import (
     PatchTable,
     Split,

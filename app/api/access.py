@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.problems import REQUEST_ID, send_problem
-from app.hosts import THIS_MACHINE, host_name, is_own_origin
+from app.guard import THIS_MACHINE, host_name, is_own_origin
 from core.errors import SettingsError, why
 from core.log import event
 

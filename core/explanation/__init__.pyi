@@ -32,10 +32,10 @@ from .reliance import Counterfactual as Counterfactual
 from .reliance import Decisive as Decisive
 from .reliance import FillerResult as FillerResult
 from .rows import EXPLANATION_COLUMNS as EXPLANATION_COLUMNS
+from .rows import D4Views as D4Views
 from .rows import ExplanationRow as ExplanationRow
 from .rows import MapState as MapState
+from .rows import score_views as score_views
 from .run import Measurement as Measurement
 from .run import explain_batch as explain_batch
 from .run import explain_source as explain_source
-from .views import D4Views as D4Views
-from .views import score_views as score_views

@@ -18,8 +18,7 @@ from core.explanation.explainer import Explainer
 from core.explanation.faithfulness import TwinTest
 from core.explanation.fillers import DonorPool, FillerKind
 from core.explanation.reliance import CentreTestSettings, FillerResult, reliance_of
-from core.explanation.rows import ExplanationRow
-from core.explanation.views import views_of
+from core.explanation.rows import ExplanationRow, views_of
 from core.files import append_record, key_of, read_records, replacing
 from core.scoring import ScoreRow
 

@@ -12,8 +12,7 @@ from core.explanation.cam import CamBatch
 from core.explanation.explainer import Explainer
 from core.explanation.faithfulness import TwinTester
 from core.explanation.reliance import CentreTest
-from core.explanation.rows import ExplanationRow
-from core.explanation.views import score_views
+from core.explanation.rows import ExplanationRow, score_views
 from core.patches import ImageU8, Patch, PatchSource, UnreadablePatch, can_be_judged
 from core.scoring import Status
 

@@ -32,8 +32,7 @@ from core.bundle import InputTransform
 from core.patches import open_source
 from tests.training.toys import write_table
 from tools.drawing import draw_set
-from training.data.feed import Feed
-from training.data.pack import open_pack
+from training.data.pack import Feed, open_pack
 from training.data.split import split_patches
 from training.learning.loop import Run, train_step
 from training.learning.randomness import epoch_order

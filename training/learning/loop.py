@@ -13,14 +13,13 @@ from torch import Tensor
 from core.bundle import InputTransform, tumour_logit
 from core.command_line import Bars
 from core.errors import RunError
-from training.data.feed import Feed, to_device
+from training.data.pack import Feed, to_device
 from training.data.split import IntArray, PatchTable, Split
-from training.learning.ema import average_decay
 from training.learning.front import Front, cut_front
 from training.learning.loss import follow_teacher, tumour_losses
 from training.learning.optimiser import freeze, set_learning_rate
 from training.learning.randomness import balanced_order, epoch_order, step_generator
-from training.learning.state import TrainingState, save_checkpoint
+from training.learning.state import TrainingState, average_decay, save_checkpoint
 from training.learning.team import Team
 from training.learning.validation import NOTHING_VALIDATES, Steering, predict, steer
 from training.recipes.recipe import Precision

@@ -11,7 +11,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from torch import nn
 
 from core.bundle import InputTransform, tumour_logit
-from training.data.feed import Feed
+from training.data.pack import Feed
 from training.data.split import IntArray
 
 

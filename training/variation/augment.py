@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from core.engine import D4_VIEWS
-from training.data.feed import to_device
+from training.data.pack import to_device
 from training.recipes.recipe import Augmentation
 
 RGB_FROM_HED: Final = ((0.65, 0.70, 0.29), (0.07, 0.99, 0.11), (0.27, 0.57, 0.78))

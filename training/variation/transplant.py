@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from core.patches import CENTRE
-from training.data.feed import to_device
+from training.data.pack import to_device
 
 MARGIN_PX: Final = 8.0
 """At most this much around the centre comes with it."""

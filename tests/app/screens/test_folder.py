@@ -6,7 +6,7 @@ import pytest
 from streamlit.proto.Common_pb2 import FileURLs
 from streamlit.runtime.uploaded_file_manager import UploadedFile, UploadedFileRec
 
-from app.screens.shared.folder import chosen_files
+from app.screens.shared.sources import chosen_files
 from core.errors import SourceError
 
 FILES = {"case/a.png": b"first\n[]", "case/b/empty.tif": b"", "case/c.folder": b"\0last"}

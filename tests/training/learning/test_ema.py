@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from tests.training.toys import toy_recipe
-from training.learning.ema import WeightAverage, average_decay, ema_decay
+from training.learning.state import WeightAverage, average_decay, ema_decay
 
 
 def test_the_decay_warms_up() -> None:

@@ -9,8 +9,7 @@ from core.bundle import Architecture, InputTransform, Preprocessing, build_netwo
 from core.errors import RunError
 from core.patches import open_source
 from tests.training.toys import write_toy_kaggle
-from training.data.feed import Feed
-from training.data.pack import open_pack
+from training.data.pack import Feed, open_pack
 from training.learning.optimiser import freeze
 from training.learning.validation import predict
 from training.recipes.recipe import load_recipe
