@@ -12,7 +12,7 @@ from typing import Final
 from torchvision.datasets import PCAM
 from tqdm import tqdm
 
-from core.errors import RunError, why
+from core.errors import RunError, in_a_line, why
 from core.files import sha256_of, write_json
 from core.tables import read_table
 from training.options import FetchOptions
@@ -68,7 +68,7 @@ def _fetch_pcam(root: Path, splits: Sequence[str]) -> Path:
         except Exception as error:  # noqa: BLE001 - gdown, HTTP and DNS errors share no base class
             raise RunError(
                 f"PCam's split {split} could not be downloaded ({type(error).__name__}: "
-                f"{' '.join(str(error).split())[:160]}). Connect this machine to the network and "
+                f"{in_a_line(error)}). Connect this machine to the network and "
                 "`pip install gdown`, or copy camelyonpatch_level_2_split_*.h5 into "
                 f"{root / 'pcam'} by hand."
             ) from None

@@ -40,8 +40,13 @@ from training.runs.folder import (
     write_scores,
 )
 from training.runs.history import open_event_log
-from training.runs.hub import PREFIX
-from training.runs.initial import IMAGENET, InitialWeights, initial_network, require_known_network
+from training.runs.initial import (
+    IMAGENET,
+    PREFIX,
+    InitialWeights,
+    initial_network,
+    require_known_network,
+)
 
 
 def run_fit(options: FitOptions, *, should_stop: Callable[[], bool]) -> RunFolder:

@@ -9,7 +9,7 @@ from typing import Literal, Self
 import torch
 from torch import Tensor, nn
 
-from core.errors import RunError
+from core.errors import RunError, in_a_line
 from training.learning.optimiser import build_adamw, optimiser_tensors, restore_optimiser
 from training.recipes.recipe import Precision, Recipe
 from training.runs.folder import read_tensors, write_tensors
@@ -221,8 +221,7 @@ def restore_checkpoint(path: Path, state: TrainingState, *, config_digest: str) 
         state.history = [EpochRecord(**values) for values in facts["history"]]
     except (RuntimeError, KeyError, TypeError) as error:
         raise RunError(
-            f"{path} does not fit this run ({' '.join(str(error).split())[:160]}). "
-            "Use another run folder."
+            f"{path} does not fit this run ({in_a_line(error)}). Use another run folder."
         ) from None
 
 

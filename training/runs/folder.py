@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from scipy.special import expit
 
-from core.errors import RunError, why
+from core.errors import RunError, in_a_line, why
 from core.files import Below, replacing, write_json, write_table
 from training.data.split import IntArray, PatchTable
 from training.runs.config import RunConfig, values_digest
@@ -134,9 +134,8 @@ def read_config(folder: RunFolder) -> RecordedRun | None:
         values = dict(content["config"])
         return RecordedRun(RunConfig.of_values(values), values, list(content["sittings"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        detail = " ".join(str(error).split())[:160]
         raise RunError(
-            f"{path} is not the config of such a run ({detail}). Use another --out."
+            f"{path} is not the config of such a run ({in_a_line(error)}). Use another --out."
         ) from None
 
 
@@ -152,8 +151,7 @@ def read_facts(folder: Path) -> dict[str, Any]:
         return dict(json.loads(path.read_text("utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise RunError(
-            f"{path} is damaged ({' '.join(str(error).split())[:160]}). Repeat the command that "
-            "made it."
+            f"{path} is damaged ({in_a_line(error)}). Repeat the command that made it."
         ) from None
 
 

@@ -3,10 +3,12 @@
 import difflib
 import hashlib
 import json
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+import huggingface_hub
 import safetensors.torch
 import timm
 import torch
@@ -24,10 +26,10 @@ from core.bundle import (
     head_names,
 )
 from core.errors import RunError, why
-from training.runs.hub import PREFIX, fetch_weights
 
 IMAGENET: Final = "imagenet"
 NONE: Final = "none"
+PREFIX: Final = "hf-hub:"
 CHANCE: Final = "random"
 """How weights that nothing was loaded into are described."""
 METADATA_KEY: Final = "json"
@@ -35,6 +37,23 @@ METADATA_KEY: Final = "json"
 _HEAD_STD: Final = 0.01
 _LONGEST: Final = 400
 """Characters of a file's own description that are believed."""
+_WEIGHTS_FILE: Final = "model.safetensors"
+_CONFIG_FILE: Final = "config.json"
+_PERMISSIVE: Final = frozenset(
+    {
+        "apache-2.0",
+        "mit",
+        "bsd",
+        "bsd-2-clause",
+        "bsd-3-clause",
+        "cc0-1.0",
+        "cc-by-4.0",
+        "unlicense",
+        "isc",
+    }
+)
+_SEEN: Final = re.compile(r"pcam|patch[-_ ]?camelyon|camelyon", re.IGNORECASE)
+"""A model whose card does not say what it was trained on cannot be told."""
 
 
 @dataclass(frozen=True)
@@ -110,14 +129,55 @@ def require_known_network(name: str) -> None:
 def _from_card(
     network: nn.Module, architecture: Architecture, init: str, *, accept_licence: bool
 ) -> InitialWeights:
-    weights = fetch_weights(init, accept_licence=accept_licence)
-    if weights.architecture != architecture.name:
+    """Load another's weights, downloaded once: safetensors, their licence permissive or accepted.
+
+    They have seen PCam if the name, the tags or the card name it or CAMELYON as training data.
+    """
+    repository = init.removeprefix(PREFIX)
+    try:
+        info = huggingface_hub.model_info(repository)
+    except Exception as error:  # noqa: BLE001 - hub, HTTP and DNS errors share no base class
         raise RunError(
-            f"{weights.repository} is a {weights.architecture} and the recipe's network a "
-            f"{architecture.name}. Add --model {weights.architecture}."
+            f"{repository} could not be downloaded from the hub ({type(error).__name__}). Check "
+            "the name and the network, and sign in if the model requires it."
+        ) from None
+    card = info.card_data
+    licence = str((card and card.get("license")) or "not stated")
+    if licence.lower() not in _PERMISSIVE and not accept_licence:
+        link = (card and card.get("license_link")) or f"https://huggingface.co/{repository}"
+        raise RunError(
+            f"{repository} has the licence {licence}, which may limit the use of a model trained "
+            f"from it. Read it ({link}), then add --accept-licence."
         )
-    loaded = _from_file(network, architecture, weights.file)
-    return replace(loaded, description=weights.description, has_seen_pcam=weights.has_seen_pcam)
+    names = {sibling.rfilename for sibling in info.siblings or []}
+    if not {_WEIGHTS_FILE, _CONFIG_FILE} <= names:
+        raise RunError(
+            f"{repository} has no {_WEIGHTS_FILE} with a {_CONFIG_FILE}; expected a timm network "
+            "in safetensors. Pickled weights are not read, because they can run code."
+        )
+    name = _architecture(repository)
+    if name != architecture.name:
+        raise RunError(
+            f"{repository} is a {name} and the recipe's network a {architecture.name}. "
+            f"Add --model {name}."
+        )
+    # Tags repeat the card's data sets, as "dataset:NAME".
+    seen = bool(_SEEN.search(" ".join([repository, *map(str, info.tags or [])])))
+    said = f"{init}, licence {licence}{'; trained on PCam or CAMELYON' if seen else ''}"
+    file = Path(huggingface_hub.hf_hub_download(repository, _WEIGHTS_FILE))
+    loaded = _from_file(network, architecture, file)
+    return replace(loaded, description=said, has_seen_pcam=seen)
+
+
+def _architecture(repository: str) -> str:
+    config = Path(huggingface_hub.hf_hub_download(repository, _CONFIG_FILE))
+    try:
+        return str(json.loads(config.read_text("utf-8"))["architecture"])
+    except (ValueError, KeyError, TypeError):
+        raise RunError(
+            f"The {_CONFIG_FILE} of {repository} names no timm architecture. Name weights of a "
+            "timm network."
+        ) from None
 
 
 def _from_hub(network: nn.Module, architecture: Architecture) -> InitialWeights:

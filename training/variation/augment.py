@@ -72,7 +72,12 @@ def draw_variation(augmentation: Augmentation, count: int, generator: torch.Gene
     if augmentation.turns and not augmentation.d4:
         variation = replace(variation, views=_draw_flips(augmentation, count, generator))
     if augmentation.warps:
-        variation = replace(variation, warps=draw_warps(augmentation, count, generator))
+        drawn = warps(
+            angle=around(0, math.radians(augmentation.rotation_degrees), 1)[:, 0],
+            zoom=around(1, augmentation.zoom, 1)[:, 0],
+            shear=around(0, math.radians(augmentation.shear_degrees), 1)[:, 0],
+        )
+        variation = replace(variation, warps=drawn)
     if augmentation.stain_swap:
         chosen, reach = torch.rand(2, count, 1, generator=generator)
         variation = replace(variation, towards=reach * (chosen < augmentation.stain_swap))
@@ -213,21 +218,14 @@ def vary_light(pixels: Tensor, variation: Variation) -> Tensor:
     return torch.baddbmm(shift, packed[:, :, :3], pixels).clamp_(0, 255)
 
 
-def draw_warps(augmentation: Augmentation, count: int, generator: torch.Generator) -> Tensor:
-    """Return (N, 2, 3) float32 on the CPU: from a place in the new patch to that in the old."""
-
-    def around(reach: float) -> Tensor:
-        return reach * (2 * torch.rand(count, generator=generator) - 1)
-
-    return warps(
-        angle=around(math.radians(augmentation.rotation_degrees)),
-        zoom=1 + around(augmentation.zoom),
-        shear=around(math.radians(augmentation.shear_degrees)),
-    )
-
-
 def warps(*, angle: Tensor, zoom: Tensor, shear: Tensor) -> Tensor:
-    """Return (N, 2, 3) of angles (N,) (radians, counter-clockwise), zooms (N,) and shears (N,)."""
+    """Return (N, 2, 3) on the CPU: from a place in the new patch to that in the old.
+
+    Args:
+        angle: (N,) in radians, counter-clockwise.
+        zoom: (N,).
+        shear: (N,) in radians.
+    """
     cos, sin, none = torch.cos(angle), torch.sin(angle), torch.zeros_like(angle)
     slope = torch.tan(shear)
     # Rotation after shear; the y axis of an image points down.
