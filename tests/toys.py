@@ -26,7 +26,7 @@ from core.bundle import (
     write_validation,
     write_weights,
 )
-from core.engine import Details, Engine, Finished, TorchEngine
+from core.engine import Details, Engine, Finished, Pending, TorchEngine
 from core.patches import ImageU8
 from core.scoring import ScoreRow, Status
 from core.statistics import Measured
@@ -46,8 +46,9 @@ class ToyEngine(Engine):
     def forward(self, images_rgb_u8: ImageU8) -> NDArray[np.float32]:
         raise NotImplementedError
 
-    def submit(self, images_rgb_u8: ImageU8) -> Finished:
-        return Finished(self.forward(images_rgb_u8))
+    def submit(self, images_rgb_u8: ImageU8) -> Pending:
+        logits = self.forward(images_rgb_u8)
+        return lambda: Finished(logits)
 
     def details(self, images_rgb_u8: ImageU8) -> Details:
         return Details(self.logits(images_rgb_u8), None, None)

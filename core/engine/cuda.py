@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from core.bundle.card import Architecture, Preprocessing
-from core.engine.engine import FAST_TOLERANCE_LOGIT, Details, Finished, Precision, UnderWay
+from core.engine.engine import FAST_TOLERANCE_LOGIT, Details, Finished, Pending, Precision
 from core.engine.pytorch import TorchEngine, full_precision
 from core.patches import PATCH_SIZE_PX, ImageU8
 
@@ -113,7 +113,7 @@ class CudaEngine(TorchEngine):
         self._compute = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         self._copy = torch.cuda.Stream()  # type: ignore[no-untyped-call]
 
-    def submit(self, images_rgb_u8: ImageU8) -> UnderWay:
+    def submit(self, images_rgb_u8: ImageU8) -> Pending:
         """Start on patches; waits only for a slot that a batch under way still holds."""
         logits = np.empty(len(images_rgb_u8), np.float32)
         parts: list[tuple[_Slot, NDArray[np.float32]]] = []
@@ -138,11 +138,11 @@ class CudaEngine(TorchEngine):
             statistics = [one for batch in found for one in batch]
             return Finished(logits, np.concatenate(statistics) if statistics else None)
 
-        return UnderWay(wait)
+        return wait
 
     def forward(self, images_rgb_u8: ImageU8) -> NDArray[np.float32]:
         """Return tumour logits (N,) before temperature."""
-        return self.submit(images_rgb_u8).result()
+        return self.submit(images_rgb_u8)().logits
 
     def details(self, images_rgb_u8: ImageU8) -> Details:
         """Return logits with their evidence and features; the logits are those of `logits`."""

@@ -69,36 +69,19 @@ class Details:
 
 @dataclass(frozen=True, eq=False)
 class Finished:
-    """Logits that are there already."""
+    """What a pass for scores gave.
+
+    Attributes:
+        logits: (N,) float32 before temperature.
+        statistics: (N, F) what `core.bundle.domain` compares; None where nothing is.
+    """
 
     logits: NDArray[np.float32]
-    found: NDArray[np.float32] | None = None
-
-    def result(self) -> NDArray[np.float32]:
-        """Return them."""
-        return self.logits
-
-    def statistics(self) -> NDArray[np.float32] | None:
-        """Return the statistics that came with them."""
-        return self.found
+    statistics: NDArray[np.float32] | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class UnderWay:
-    """Logits that an engine works on; `wait` may be called more than once."""
-
-    wait: Callable[[], Finished]
-
-    def result(self) -> NDArray[np.float32]:
-        """Wait for the logits and return them, (N,) float32."""
-        return self.wait().logits
-
-    def statistics(self) -> NDArray[np.float32] | None:
-        """Wait, and return what `core.bundle.domain` compares, (N, F); None where nothing is."""
-        return self.wait().found
-
-
-Pending = UnderWay | Finished
+Pending = Callable[[], Finished]
+"""Waits for a pass that an engine works on; may be called more than once."""
 
 
 class Engine(ABC):
@@ -158,7 +141,7 @@ class Engine(ABC):
         check_patches(images_rgb_u8)
         if len(images_rgb_u8) == 0:
             return np.empty(0, np.float32)
-        return self.submit(images_rgb_u8).result()
+        return self.submit(images_rgb_u8)().logits
 
     def d4_logits(self, images_rgb_u8: ImageU8) -> NDArray[np.float32]:
         """Return the logits of the eight orientations, (N, 8) float32, the given one first."""

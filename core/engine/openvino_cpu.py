@@ -24,8 +24,8 @@ from core.engine.engine import (
     Engine,
     Finished,
     Layer,
+    Pending,
     Precision,
-    UnderWay,
     check_patches,
 )
 from core.errors import RunError, in_a_line
@@ -134,7 +134,7 @@ class OpenVinoEngine(Engine):
         slot.start(_Batch(blank, dict(self._outputs), self._room(1, self._outputs)), 0)
         slot.finish()
 
-    def submit(self, images_rgb_u8: ImageU8) -> UnderWay:
+    def submit(self, images_rgb_u8: ImageU8) -> Pending:
         """Start on patches."""
         names = [name for name in (LOGITS, STATISTICS) if name in self._outputs]
         batch, slots = self._start(images_rgb_u8, names)
@@ -143,7 +143,7 @@ class OpenVinoEngine(Engine):
             batch.finish(slots)
             return Finished(batch.found[LOGITS], batch.found.get(STATISTICS))
 
-        return UnderWay(wait)
+        return wait
 
     def details(self, images_rgb_u8: ImageU8) -> Details:
         """Return logits with their evidence and features, of one pass."""

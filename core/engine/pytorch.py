@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from core.bundle.card import Architecture, Preprocessing
-from core.engine.engine import Details, Engine, Finished, UnderWay, check_patches
+from core.engine.engine import Details, Engine, Finished, Pending, check_patches
 from core.engine.served import serve
 from core.errors import RunError
 from core.patches import ImageU8
@@ -74,11 +74,11 @@ class TorchEngine(Engine):
             self.device = f"cuda:{torch.cuda.current_device()} {name}"
         self._worker: ThreadPoolExecutor | None = None
 
-    def submit(self, images_rgb_u8: ImageU8) -> UnderWay:
+    def submit(self, images_rgb_u8: ImageU8) -> Pending:
         """Start on patches in a thread of the engine's own."""
         if self._worker is None:
             self._worker = ThreadPoolExecutor(1, thread_name_prefix="engine")
-        return UnderWay(self._worker.submit(self._scored, images_rgb_u8).result)
+        return self._worker.submit(self._scored, images_rgb_u8).result
 
     def logits(self, images_rgb_u8: ImageU8) -> NDArray[np.float32]:
         """Return the tumour logits (N,) of patches, computed in the caller's thread."""

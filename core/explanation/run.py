@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.engine import Details, Engine, Finished
+from core.engine import Details, Engine, Finished, Pending
 from core.explanation.cam import CamBatch
 from core.explanation.explainer import Explainer
 from core.explanation.faithfulness import TwinTester
@@ -47,9 +47,9 @@ class _RecordingEngine(Engine):
         self.batch: CamBatch | None = None
         self._explainer = explainer
 
-    def submit(self, images_rgb_u8: ImageU8) -> Finished:
-        self.batch = self._explainer.maps(images_rgb_u8)
-        return Finished(self.batch.logits)
+    def submit(self, images_rgb_u8: ImageU8) -> Pending:
+        batch = self.batch = self._explainer.maps(images_rgb_u8)
+        return lambda: Finished(batch.logits)
 
     def details(self, images_rgb_u8: ImageU8) -> Details:
         return self._explainer.classifier.engine.details(images_rgb_u8)

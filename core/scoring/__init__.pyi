@@ -4,7 +4,6 @@ from .against_labels import check_labels as check_labels
 from .amended import AppliedPoint as AppliedPoint
 from .amended import labelled as labelled
 from .classifier import Classifier as Classifier
-from .classifier import RowsUnderWay as RowsUnderWay
 from .classifier import SelfTest as SelfTest
 from .classifier import apply_locked_point as apply_locked_point
 from .classifier import open_classifier as open_classifier

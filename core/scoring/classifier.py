@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Self
@@ -96,14 +96,14 @@ class Classifier:
         tta: TestTimeAugmentation = TestTimeAugmentation.NONE,
     ) -> list[ScoreRow]:
         """Return one row per input, in order; the patches among them are scored as one batch."""
-        return self.begin(inputs, tta).result()
+        return self.begin(inputs, tta)()
 
     def begin(
         self,
         inputs: Sequence[Patch | UnreadablePatch],
         tta: TestTimeAugmentation = TestTimeAugmentation.NONE,
-    ) -> "RowsUnderWay":
-        """Start scoring inputs and return what will be their rows; several may be under way.
+    ) -> Callable[[], list[ScoreRow]]:
+        """Start scoring inputs; what is returned waits for their rows. Several may be under way.
 
         Raises:
             RunError: The card has no band for D4_NEAR.
@@ -116,9 +116,17 @@ class Classifier:
             if len(judged) < len(patches):
                 images = images[judged]
         positions = {patches[place].index: number for number, place in enumerate(judged)}
-        if images is None or not judged:
-            return RowsUnderWay(self, inputs, {}, None)
-        return RowsUnderWay(self, inputs, positions, LogitsUnderWay(self, images, tta))
+        waiting = None if images is None or not judged else LogitsUnderWay(self, images, tta)
+
+        def rows() -> list[ScoreRow]:
+            scored = [] if waiting is None else waiting.result()
+            numbers = [positions.get(item.index) for item in inputs]
+            return [
+                self.row(item, None if number is None else scored[number])
+                for item, number in zip(inputs, numbers, strict=True)
+            ]
+
+        return rows
 
     def row(self, item: Patch | UnreadablePatch, logit: Scored | None) -> ScoreRow:
         """Return the row of one input; without a logit, the one that says why it has none."""
@@ -160,25 +168,6 @@ class Classifier:
             slide=item.entry.slide,
             split=item.entry.split,
         )
-
-
-@dataclass(frozen=True, eq=False)
-class RowsUnderWay:
-    """Inputs whose patches are being scored."""
-
-    classifier: Classifier
-    inputs: Sequence[Patch | UnreadablePatch]
-    positions: dict[int, int]
-    logits: LogitsUnderWay | None
-
-    def result(self) -> list[ScoreRow]:
-        """Wait for the scores and return one row per input, in order."""
-        scored = [] if self.logits is None else self.logits.result()
-        rows = []
-        for item in self.inputs:
-            number = self.positions.get(item.index)
-            rows.append(self.classifier.row(item, None if number is None else scored[number]))
-        return rows
 
 
 def open_classifier(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logit as logit_of
 
-from core.engine import D4_VIEWS, Pending, d4_views
+from core.engine import D4_VIEWS, d4_views
 from core.errors import RunError
 from core.patches import ImageU8
 
@@ -70,19 +70,19 @@ class LogitsUnderWay:
         self._band = _band_logit(classifier) if tta is TestTimeAugmentation.D4_NEAR else 0.0
         views = tta is TestTimeAugmentation.D4
         images = np.concatenate(d4_views(images_rgb_u8)) if views else images_rgb_u8
-        self._pending: Pending = classifier.engine.submit(images)
+        self._wait = classifier.engine.submit(images)
 
     def result(self) -> list[Scored]:
         """Wait for the logits and return one `Scored` per patch."""
-        scored = self._logits()
-        domain, statistics = self._classifier.bundle.domain, self._pending.statistics()
+        done = self._wait()
+        scored = self._of(done.logits)
+        domain, statistics = self._classifier.bundle.domain, done.statistics
         if domain is None or statistics is None:
             return scored
         distances = domain.distances(statistics[: len(self._images)]).tolist()
         return [replace(one, distance=d) for one, d in zip(scored, distances, strict=True)]
 
-    def _logits(self) -> list[Scored]:
-        found = self._pending.result()
+    def _of(self, found: NDArray[np.float32]) -> list[Scored]:
         count = len(self._images)
         if self._tta is TestTimeAugmentation.D4:
             return self._scored(found.reshape(D4_VIEWS, count).T, [_EIGHT] * count)

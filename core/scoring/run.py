@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from core.patches import PatchSource
-from core.scoring.classifier import Classifier, RowsUnderWay
+from core.scoring.classifier import Classifier
 from core.scoring.journal import Journal, RunSpec, read_rows
 from core.scoring.orientations import TestTimeAugmentation
 from core.scoring.rows import ScoreRow
@@ -90,17 +90,17 @@ def run_scoring(
     """
     tta = TestTimeAugmentation(journal.spec.tta)
     batches = source.batches(journal.spec.batch_size, start=journal.rows_done)
-    under_way: deque[RowsUnderWay] = deque()
+    under_way: deque[Callable[[], list[ScoreRow]]] = deque()
     record = _Writing(journal, on_rows)
     try:
         for batch in batches:
             under_way.append(classifier.begin(batch, tta))
             if len(under_way) > _BATCHES_UNDER_WAY:
-                record.write(under_way.popleft().result())
+                record.write(under_way.popleft()())
             if stop is not None and stop.is_set():
                 break
         while under_way:
-            record.write(under_way.popleft().result())
+            record.write(under_way.popleft()())
     finally:
         batches.close()
         record.close()

@@ -17,7 +17,7 @@ from core.errors import Fault, PatchError
 from core.jobs import as_files
 from core.patches import PATCH_SIZE_PX, ImageU8, Patch, PatchEntry, UnreadablePatch
 from core.patches.source import ahead
-from core.scoring import Classifier, RowsUnderWay
+from core.scoring import Classifier, ScoreRow
 from core.slides.cells import CellResult, Cells
 from core.slides.journal import SlideJournal
 from core.slides.tissue import CELL_PX
@@ -97,7 +97,7 @@ class _CellScoring:
         self._asked = np.zeros(cells.tissue.shape, np.bool_)
         self._open: OrderedDict[Block, ImageU8 | PatchError] = OrderedDict()
         self._waiting: list[tuple[Place, ImageU8 | PatchError]] = []
-        self._under_way: deque[tuple[list[Place], RowsUnderWay]] = deque()
+        self._under_way: deque[tuple[list[Place], Callable[[], list[ScoreRow]]]] = deque()
 
     def add(self, block: Block, context: ImageU8 | PatchError) -> None:
         """Begin with a block, and take results so that no more than a few batches wait."""
@@ -135,10 +135,10 @@ class _CellScoring:
         self._under_way.append(([place for place, _ in part], batch))
 
     def _take(self, *, follow: bool) -> None:
-        places, batch = self._under_way.popleft()
+        places, rows = self._under_way.popleft()
         results = [
             CellResult.of(row, column, scored)
-            for (row, column), scored in zip(places, batch.result(), strict=True)
+            for (row, column), scored in zip(places, rows(), strict=True)
         ]
         self._journal.append(results)
         self._cells.put(results)

@@ -112,7 +112,7 @@ def _of_rows(engine: TorchEngine, source: PatchSource, rows: Sequence[int]) -> N
     images = [item.image_rgb_u8 for item in chosen if isinstance(item, Patch)]
 
     def statistics(batch: ImageU8) -> NDArray[np.float32]:
-        found = engine.submit(batch).statistics()
+        found = engine.submit(batch)().statistics
         if found is None:
             raise RunError("The network has no statistics of its layers.")
         return found

@@ -49,8 +49,8 @@ def test_a_logit_is_the_same_bits_whatever_stands_beside_it(engine: OpenVinoEngi
 def test_several_batches_under_way_keep_their_logits(engine: OpenVinoEngine) -> None:
     batches = [noise_patches(count, seed) for seed, count in enumerate((1, 7, 4, 12))]
     pending = [engine.submit(batch) for batch in batches]
-    for batch, logits in reversed(list(zip(batches, pending, strict=True))):
-        np.testing.assert_array_equal(logits.result(), engine.logits(batch))
+    for batch, wait in reversed(list(zip(batches, pending, strict=True))):
+        np.testing.assert_array_equal(wait().logits, engine.logits(batch))
 
 
 def test_the_shipped_model_makes_the_same_calls_as_pytorch_and_fast_stays_near() -> None:
