@@ -66,7 +66,7 @@ def marks(snapshot: Snapshot) -> tuple[Mark, ...]:
     return (
         Mark("histogram", start, until=until),
         Mark("roc", 1 - found.specificity, found.sensitivity),
-        Mark("precision-recall", found.sensitivity, found.ppv),
+        Mark("precision-recall", found.sensitivity, found.value("ppv")),
         Mark("calibration", start, until=until),
         Mark("decision", snapshot.probability_in_use, snapshot.net_benefit),
     )
@@ -168,7 +168,7 @@ def precision_recall(
         colours,
     )
     if in_force is not None:
-        _mark_point(figure, in_force.sensitivity, in_force.ppv, _LOCKED, colours)
+        _mark_point(figure, in_force.sensitivity, in_force.value("ppv"), _LOCKED, colours)
     _dress(figure, colours, x="Sensitivity (recall)", y="Precision (PPV)")
     return figure
 

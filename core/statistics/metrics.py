@@ -132,16 +132,6 @@ class Confusion:
         """Unflagged share of the patches without tumour, 0..1."""
         return self.value("specificity")
 
-    @property
-    def ppv(self) -> float:
-        """Tumour share of the flagged, 0..1, at this set's own prevalence, not a clinic's."""
-        return self.value("ppv")
-
-    @property
-    def npv(self) -> float:
-        """Tumour-free share of the unflagged, 0..1, at this set's own prevalence."""
-        return self.value("npv")
-
 
 @dataclass(frozen=True, eq=False)
 class Confusions:

@@ -63,7 +63,7 @@ def test_the_diamonds_stand_at_the_current_threshold(
     at_point = study.table.confusion(0.4)
     roc, pr = drawn["roc"].data[-1], drawn["precision-recall"].data[-1]
     assert (roc.x[0], roc.y[0]) == (1 - at_point.specificity, at_point.sensitivity)
-    assert (pr.x[0], pr.y[0]) == (at_point.sensitivity, at_point.ppv)
+    assert (pr.x[0], pr.y[0]) == (at_point.sensitivity, at_point.value("ppv"))
 
 
 def test_marks_stand_where_core_says(study: ThresholdStudy) -> None:

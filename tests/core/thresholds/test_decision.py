@@ -28,7 +28,7 @@ def test_hand_worked_predictive_values() -> None:
 
 def test_at_its_own_prevalence_the_values_are_those_of_the_table() -> None:
     ppv, npv = predictive_values(TABLE, prevalence=1 / 3)
-    assert (ppv.value, npv.value) == pytest.approx((TABLE.ppv, TABLE.npv))
+    assert (ppv.value, npv.value) == pytest.approx((TABLE.value("ppv"), TABLE.value("npv")))
 
 
 def test_the_interval_is_the_published_logit_delta_form() -> None:
