@@ -20,8 +20,12 @@ _SPLIT_WORDS: Final = {
 _LABEL_WORDS: Final = {
     # Spreadsheets write a logical value in the language of their owner.
     **dict.fromkeys(("tumour", "tumor", "metastasis", "positive", "pos", "yes", "y"), 1),
+    **dict.fromkeys(("malignant", "metastatic", "bösartig", "maligne", "tumeur", "ja", "oui"), 1),
+    **dict.fromkeys(("positiv", "positif", "métastase", "metastase"), 1),
     **dict.fromkeys(("true", "t", "wahr", "vrai", "verdadero", "vero"), 1),
     **dict.fromkeys(("normal", "no tumour", "no tumor", "non tumour", "non tumor", "no", "n"), 0),
+    **dict.fromkeys(("benign", "gutartig", "bénin", "kein tumor", "pas de tumeur"), 0),
+    **dict.fromkeys(("negativ", "négatif", "nein", "non"), 0),
     **dict.fromkeys(("negative", "neg", "false", "f", "falsch", "faux", "falso"), 0),
 }
 _LABEL_NUMBER: Final = re.compile(r"([01])(?:\.0*)?(?:e[+-]?0+)?", re.IGNORECASE)

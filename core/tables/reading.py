@@ -28,10 +28,19 @@ _NAMES: Final = frozenset({"id", "path"})
 """Columns in which such a word is a name like any other."""
 SLIDE_COLUMNS: Final = ("slide", "wsi")
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
-    "label": ("label", "y", "y_true", "target", "truth", "class", "tumour", "tumor"),
-    "score": ("score", "prob_tumour", "prob", "probability", "y_prob", "y_score", "p", "pred"),
-    "id": ("id", "file", "filename", "file_name", "path", "name", "image", "patch"),
-    "slide": (*SLIDE_COLUMNS, "slide_id", "slide_name"),
+    "label": (
+        *("label", "y", "y_true", "target", "truth", "class", "tumour", "tumor", "diagnosis"),
+        *("befund", "diagnose", "klasse", "étiquette", "etiquette", "diagnostic", "classe"),
+    ),
+    "score": (
+        *("score", "prob_tumour", "prob", "probability", "y_prob", "y_score", "p", "pred"),
+        *("wahrscheinlichkeit", "probabilité", "probabilite"),
+    ),
+    "id": (
+        *("id", "file", "filename", "file_name", "path", "name", "image", "patch"),
+        *("patch_id", "image_id", "datei", "dateiname", "bild", "fichier", "nom_fichier"),
+    ),
+    "slide": (*SLIDE_COLUMNS, "slide_id", "slide_name", "schnitt", "objektträger", "lame"),
     "split": ("split", "subset", "partition", "set"),
 }
 """Names that each column goes by elsewhere, the first being the one that is read without a word."""
@@ -363,7 +372,7 @@ def _mended(
             elif column in _NUMBERS and "," in cell and _DECIMAL_COMMA.fullmatch(cell):
                 cells[place] = cell.replace(",", ".")
                 commas += 1
-        if unknown:
+        if unknown and column in _READ:
             said.append(f"{name}: {counted(unknown, 'cell')} in {column!r} count as unknown.")
         if texts:
             said.append(

@@ -245,6 +245,7 @@ def labels_field(
     if file is None:
         return
     data, needed = file.getvalue(), (("id",), about_patches)
+    problem = st.container()  # above the columns: below them nobody would see it
     try:
         there = resources.csv_columns(file.name, data)
         called, drawn = chosen_columns(name, there, _TOLD, needed, words.LABEL_COLUMNS)
@@ -254,7 +255,8 @@ def labels_field(
             return
         keep(file.name, data, called)
     except NodelensError as error:
-        show_problem(error)
+        with problem:
+            show_problem(error)
         return
     widgets.renew(name)
     st.rerun()

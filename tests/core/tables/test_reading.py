@@ -78,6 +78,10 @@ def test_what_is_mended_is_said_with_its_number(data: bytes, note: str) -> None:
     assert any(note in said for said in parse_table("t.csv", data).notes)
 
 
+def test_unknown_cells_of_a_column_that_nobody_reads_are_not_worth_a_note() -> None:
+    assert parse_table("t.csv", b"id,place\na,none\n").notes == ()
+
+
 def test_a_plain_table_needs_no_word() -> None:
     assert parse_table("t.csv", b"id,label\na,1\nb,0\n").notes == ()
 
@@ -302,6 +306,7 @@ def test_slides_that_differ_in_capitals_are_one() -> None:
         *(("Tumor", "Normal"), ("tumour", "non-tumour"), ("Positive", "NEGATIVE"), ("T", "F")),
         *(("tumor", "no_tumor"), (" yes ", "No"), ("WAHR", "FALSCH"), ("1e0", "0E+00")),
         ("1.000000000000000000e+00", "0.000000000000000000e+00"),
+        *(("tumeur", "pas de tumeur"), ("Bösartig", "gutartig"), ("Tumor", "kein Tumor")),
     ],
 )
 def test_a_label_is_read_in_the_words_that_people_write(one: str, none: str) -> None:
@@ -336,7 +341,16 @@ def test_the_names_that_scripts_use_are_guessed_and_others_are_not() -> None:
         "id": "file",
         "slide": "wsi",
     }
-    assert guessed_columns(["befund", "wert"], wanted)["label"] is None
+    assert guessed_columns(["svar", "wert"], wanted)["label"] is None
+    assert guessed_columns(["dateiname", "befund", "schnitt"], ("id", "label", "slide")) == {
+        "id": "dateiname",
+        "label": "befund",
+        "slide": "schnitt",
+    }
+    assert guessed_columns(["fichier", "étiquette", "lame"], ("id", "label")) == {
+        "id": "fichier",
+        "label": "étiquette",
+    }
     assert guessed_columns(["y", "label"], wanted)["label"] == "label"
 
 
