@@ -123,6 +123,7 @@ def judge(
     found: list[ScoreOf] = []
     places: list[int] = []
     features = []
+    on_progress(0, len(rows))
     batches = SelectedSource(source, rows).batches(_BATCH)
     try:
         for batch in batches:

@@ -10,6 +10,7 @@ from PIL import Image
 from sklearn.decomposition import PCA
 
 from core.audit import Audit, open_audit
+from core.audit.scores import judge
 from core.audit.store import AuditStore
 from core.errors import SourceError
 from core.jobs import Job, JobStore
@@ -231,3 +232,7 @@ def test_scores_of_now_are_those_of_scoring_and_their_map_is_the_features_pca(
     expected = PCA(2).fit_transform(features)
     np.testing.assert_allclose(np.abs(scores[["x", "y"]]), np.abs(expected), atol=1e-3)
     assert audit.table("label_candidates") is not None
+    told: list[tuple[int, int]] = []
+    with store.inputs(job).source as source:
+        judge(audit.patches, source, toy_classifier, lambda *counts: told.append(counts))
+    assert (told[0], told[-1]) == ((0, 10), (10, 10))  # before the first patch, too
