@@ -5,6 +5,7 @@ ways. Nothing in here is HTML; whoever draws a page escapes it.
 """
 
 import math
+import re
 from typing import Final
 
 SIGNS: Final = {
@@ -20,6 +21,12 @@ SIGNS: Final = {
 NOTHING: Final = "–"
 """Stands where there is no number."""
 _SPACE: Final = "\u00a0"  # a number and its unit stay on one line
+_FORMS: Final = re.compile(r"\[([^\[\]|]*)\|([^\[\]|]*)\]")
+
+
+def agreeing(text: str, count: int) -> str:
+    """Return a sentence about a count with the right one of its forms, as in "[is|are]"."""
+    return _FORMS.sub(lambda forms: forms[1 if count == 1 else 2], text)
 
 
 def call_text(call: str) -> str:

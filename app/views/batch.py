@@ -34,7 +34,8 @@ def look_at(store: JobStore, job: Job, opening: DeltaGenerator) -> None:
     progress = resources.progress(store, job)
     if progress.state == "new":
         batches.batch_head(store, job, progress, None)
-        run.before_start(store, job, partial(model.classifier_or_problem, settings))
+        opened = partial(model.classifier_or_problem, settings)
+        run.before_start(store, job, opened, partial(batches.delete, store, job))
         return
     with opening:
         classifier = model.classifier_or_problem(settings)

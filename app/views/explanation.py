@@ -32,6 +32,7 @@ from core.explanation import Explainer, Method
 from core.explanation.explained import PatchCollection
 from core.explanation.listing import ORDERS, listed
 from core.scoring import Classifier
+from core.wording import agreeing
 
 
 def page(classifier: Classifier) -> None:
@@ -63,7 +64,7 @@ def explained(collection: PatchCollection, classifier: Classifier, chosen: Expla
     measured = chosen.method is Method.REPLACEMENT
     if collection.left_out:
         shown, more = len(collection.positions), collection.left_out
-        st.caption(words.LEFT_OUT.format(shown=shown, more=more))
+        st.caption(agreeing(words.LEFT_OUT, more).format(shown=shown, more=more))
     row = st.container(horizontal=True, vertical_alignment="center", key="nl-look")
     with row:
         view = view_of(collection)

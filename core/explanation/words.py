@@ -8,7 +8,7 @@ from core.explanation.faithfulness import RELIABLE_SHARE, TwinTest
 from core.explanation.reliance import Decisive
 from core.explanation.rows import ExplanationRow, MapState
 from core.scoring import Outcome, outcome
-from core.wording import number
+from core.wording import number, score_text
 
 
 class MapLies(StrEnum):
@@ -44,8 +44,8 @@ NOT_CHECKED: Final = "Not checked yet"
 PASSED: Final = "Passed its check"
 DONORS_AGREE: Final = "Measured by replacement; the replacements agree"
 _OUTCOMES: Final = {
-    Outcome.TUMOUR: "Tumour",
-    Outcome.NO_TUMOUR: "No tumour",
+    Outcome.TUMOUR: "Called tumour",
+    Outcome.NO_TUMOUR: "Called no tumour",
     Outcome.GREY_ZONE: "No call",
 }
 _READ_IT: Final = "read this patch yourself"
@@ -97,7 +97,7 @@ def line_of(
     call = _OUTCOMES.get(found)
     if call is None or score is None:
         return "No score, so there is nothing to explain."
-    sentences = [f"{call}, {_short(score)}."]
+    sentences = [f"{call}, score {score_text(score)}."]
     if found is Outcome.GREY_ZONE:
         sentences.append("Between the two thresholds: read this patch yourself.")
     elif found is not Outcome.TUMOUR:
@@ -107,15 +107,6 @@ def line_of(
     else:
         sentences += [_TESTED[rests], _DISAGREE.get((rests, lies), "")]
     return " ".join(filter(None, sentences))
-
-
-def _short(score: float) -> str:
-    """Return a score with two digits; never 0.00 or 1.00 for one that is neither."""
-    if 0 < score < 0.005:
-        return "less than 0.01"
-    if 0.995 <= score < 1:
-        return "more than 0.99"
-    return f"{score:.2f}"
 
 
 def badge_text(row: ExplanationRow) -> str:

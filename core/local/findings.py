@@ -17,6 +17,7 @@ from core.statistics.measured import Unit
 from core.statistics.metrics import ratio_parts
 from core.thresholds import Assumptions, ScoreSet, Snapshot, ThresholdStudy
 from core.thresholds.scores import seen_before
+from core.wording import agreeing
 
 WANTED_WIDTH: Final = 0.10
 """Of a 95 % interval, from which a rate counts as known: 10 percentage points from end to end."""
@@ -286,9 +287,18 @@ def _cautions(
     evidence, slides = study.scores.evidence, study.scores.slides
     for count, kind in ((evidence.n_positive, "with"), (evidence.n_negative, "without")):
         if count < SMALL_CLASS_N:
-            yield f"Only {count} patches {kind} tumour: one patch moves the rate by over 10 %."
+            yield agreeing(
+                f"Only {count} [patch|patches] {kind} tumour: one patch moves the rate by over "
+                "10 %.",
+                count,
+            )
     if slides and len(slides) < FEW_SLIDES:
         yield f"Only {len(slides)} slides: intervals over so few slides are imprecise."
+    if slides and study.auroc.by == "patches":
+        yield (
+            "The interval of the AUROC treats patches as independent, because these slides do not "
+            "suffice for one over slides: it is too narrow."
+        )
     yield from seen_before(study.scores.ids.tolist(), slides, validation, card)
     yield from _copies(kept)
     yield from study.scores.notes
@@ -301,6 +311,14 @@ def _copies(kept: Sequence[ScoreRow]) -> Iterator[str]:
     labels.pop("", None)
     counts = Counter(row.sha256 for row in kept if row.sha256)
     if copies := sum(count - 1 for count in counts.values()):
-        yield f"{copies:,} patches are exact copies of others; each counts."
+        yield agreeing(
+            f"{copies:,} [patch is an exact copy of another|patches are exact copies of others]; "
+            "each counts.",
+            copies,
+        )
     if both := sum(len(found) > 1 for found in labels.values()):
-        yield f"{both:,} patches appear twice with different labels; at least one label is wrong."
+        yield agreeing(
+            f"{both:,} [patch appears|patches appear] twice with different labels; at least one "
+            "label is wrong.",
+            both,
+        )

@@ -5,7 +5,7 @@ from typing import Final
 
 from core.local.findings import WANTED_WIDTH, Claim, Findings, LocalCalibration, Needed, Standing
 from core.statistics import MOST_TIMES
-from core.wording import interval_text, number, percent, percent_interval
+from core.wording import agreeing, interval_text, number, percent, percent_interval
 
 _DIGITS: Final = 2
 _MIX: Final = 0.1
@@ -110,8 +110,8 @@ def calibration_sentences(found: LocalCalibration) -> tuple[str, ...]:
     reference = found.reference_share
     if reference is not None and abs(reference - found.tumour_share) > _MIX:
         said.append(
-            f"The mix differs: {percent(reference)} of the card's validation patches contain "
-            "tumour. That alone shifts scores against shares."
+            f"The mix differs: {percent(reference)} of the model's validation patches contain "
+            "tumour. That alone makes mean score and tumour share differ."
         )
     return tuple(said)
 
@@ -122,9 +122,10 @@ def unlike_sentence(found: Findings) -> str:
         return "This model cannot recognise patches unlike its training data."
     share = percent(found.unlike / found.patches)
     said = (
-        f"{found.unlike:,} of {found.patches:,} patches ({share}) are unlike the training data; "
-        f"about {percent(found.expected_unlike)} is usual."
+        f"{found.unlike:,} of {found.patches:,} patches ({share}) [is|are] unlike the training "
+        f"data; about {percent(found.expected_unlike)} is usual."
     )
+    said = agreeing(said, found.unlike)
     if found.unlike_is_rare:
         return f"{said} That is more than chance allows: check organ, stain, focus and pixel size."
     return said

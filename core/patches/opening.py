@@ -83,8 +83,8 @@ def complete(
         found = with_tables(source, added, beside=beside)
         if not len(found):
             raise SourceError(
-                f"No patches found in {name or source.name}. Name a folder, ZIP, HDF5 file or "
-                "table with patches."
+                f"No patches found in {name or source.name}. Give a folder, ZIP, HDF5 file or "
+                "table that contains patches."
             )
     except SourceError:
         source.close()

@@ -13,6 +13,7 @@ from core.review.vocabulary import ReadingMode, Verdict
 from core.statistics import Evidence, Measured, wilson_interval
 from core.tables import id_key
 from core.thresholds import ScoreSet, Source, named_slides
+from core.wording import agreeing
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +188,8 @@ def case_scores(record: Record, case: str) -> ScoreSet:
     evidence = Evidence.of([label for _, label, _ in kept], [score for _, _, score in kept], slides)
     left_out = (
         (len(read - labels.keys()), "could not be judged"),
-        (len(labels) - len(agreed), "are called differently by different readers"),
-        (sum(p.sha256 in agreed for p in opened.patches) - len(kept), "have no score"),
+        (len(labels) - len(agreed), "called differently by different readers"),
+        (sum(p.sha256 in agreed for p in opened.patches) - len(kept), "no score"),
     )
     seen = opened.mode in {ReadingMode.AI_FIRST, ReadingMode.ADJUDICATION}
     blind_first = opened.mode is ReadingMode.BLIND_FIRST
@@ -196,7 +197,11 @@ def case_scores(record: Record, case: str) -> ScoreSet:
         *((_SEEN,) if seen else ()),
         f"The patches were chosen for reading ({opened.order}); these rates apply only to patches "
         "chosen this way.",
-        *(f"{count:,} patches are left out: they {why}." for count, why in left_out if count),
+        *(
+            agreeing(f"{count:,} [patch|patches] not counted: {why}.", count)
+            for count, why in left_out
+            if count
+        ),
     )
     return ScoreSet(
         source=Source.REVIEW,

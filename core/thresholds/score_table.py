@@ -24,6 +24,7 @@ from core.tables import (
     spelled,
 )
 from core.thresholds.scores import ScoreSet, Source, named_slides, too_perfect
+from core.wording import agreeing
 
 RUN_SCORES_FILE: Final = "validation_scores.csv"
 _NAMED: Final = 3  # rows that an error names
@@ -203,7 +204,8 @@ def _bad(table: pd.DataFrame, *columns: tuple[str, NDArray[np.bool_], str]) -> s
             found[_NAMED:] = [f"and {len(found) - _NAMED:,} more"]
         if found:
             said.append(
-                f"{len(rows):,} by their {column} ({'; '.join(found)}); expected {expected}."
+                f"{len(rows):,} for {agreeing('[its|their]', len(rows))} {column} "
+                f"({'; '.join(found)}); expected {expected}."
             )
     return " ".join(said)
 

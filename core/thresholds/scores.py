@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from core.bundle import Card, ValidationScores, known_slides, read_validation
 from core.errors import EvidenceError
 from core.statistics import Evidence
+from core.wording import agreeing
 
 UNKNOWN_SLIDE: Final = "(slide unknown)"
 """Patches without a slide count as one slide together, which is wide rather than narrow."""
@@ -120,6 +121,7 @@ def seen_before(
         validation: The scores that the model ships.
         card: Of the model.
     """
+    slides = set(slides) - {UNKNOWN_SLIDE}
     trained, chosen = "the model was trained on", "its threshold was chosen on"
     training = card.training.slides_sha256
     uses: dict[tuple[str, ...], list[str]] = {}
@@ -127,14 +129,22 @@ def seen_before(
         if seen := known_slides(slides, known):
             uses.setdefault(tuple(seen), []).append(use)
     said = [
-        (f"{len(names)} of {len(slides)} slides ({_some(names)}) have the names of slides", used)
+        (
+            f"{len(names)} of {len(slides)} slides ({_some(names)}) "
+            + agreeing("[has the name of a slide|have the names of slides]", len(names)),
+            used,
+        )
         for names, used in uses.items()
     ]
     same, theirs = np.isin(validation.ids, list(ids)), validation.evidence.slides
     if not said and same.any():
         both = theirs is not None and known_slides(set(theirs[same].tolist()), training)
         count = np.isin(list(ids), validation.ids).sum()
-        what = f"{count:,} of {len(ids):,} patches have the names of patches"
+        what = agreeing(
+            f"{count:,} of {len(ids):,} patches [has the name of a patch|have the names of "
+            "patches]",
+            int(count),
+        )
         said = [(what, [trained, chosen] if both else [chosen])]
     return tuple(
         f"{what} that {' and '.join(used)}. If they are the same, these numbers are too good."
@@ -169,10 +179,9 @@ def named_slides(slides: NDArray[np.str_]) -> tuple[NDArray[np.str_] | None, tup
         return slides, ()
     if unknown.all():
         return None, ()
-    return (
-        np.where(unknown, UNKNOWN_SLIDE, slides).astype(np.str_),
-        (f"{int(unknown.sum()):,} patches without a slide are treated as one slide.",),
-    )
+    count = int(unknown.sum())
+    note = f"{count:,} [patch|patches] without a slide [is|are] treated as one slide."
+    return np.where(unknown, UNKNOWN_SLIDE, slides).astype(np.str_), (agreeing(note, count),)
 
 
 def require_both_classes(scores: ScoreSet) -> None:

@@ -8,6 +8,7 @@ from core.review import Verdict
 from core.scoring.results import Outcome
 from core.wording import (
     SIGNS,
+    agreeing,
     call_of,
     call_text,
     interval_text,
@@ -48,6 +49,12 @@ def test_a_label_and_a_call_are_written_alike_and_nothing_known_is_said() -> Non
 )
 def test_a_share_is_never_rounded_to_none_or_all(share: float, digits: int, text: str) -> None:
     assert percent(share, digits).replace("\u00a0", " ") == text
+
+
+def test_a_sentence_agrees_with_its_count() -> None:
+    text = "of 60 [patch|patches] [is|are] new"
+    assert agreeing(text, 1) == "of 60 patch is new"
+    assert agreeing(text, 0) == agreeing(text, 2) == "of 60 patches are new"
 
 
 @given(st.floats(0, 1))

@@ -12,6 +12,7 @@ from app.screens.audit import patches, words
 from app.screens.shared.parts import chart, empty, section
 from app.state import widgets
 from core.audit.browse import AuditView, PatchChoice
+from core.wording import agreeing
 
 _MOST_LEAKS: Final = 30
 
@@ -44,9 +45,14 @@ def balance_panel(view: AuditView) -> None:
 def _slide_notes(table: pd.DataFrame, view: AuditView) -> None:
     unknown = int(view.patches["slide"].isna().sum())
     one_class = int(((table["positives"] == 0) | (table["positives"] == table["labelled"])).sum())
-    note = f"{one_class} of {len(table)} slides have patches of one class only."
+    note = agreeing(
+        f"{one_class} of {len(table)} slides [has|have] patches of one class only.", one_class
+    )
     if unknown:
-        note += f" {unknown:,} patches have no slide ID and are not shown in the bars."
+        note += agreeing(
+            f" {unknown:,} [patch has|patches have] no slide ID and [is|are] not in the bars.",
+            unknown,
+        )
     st.caption(note)
 
 

@@ -15,7 +15,15 @@ from app.screens.shared.sources import add_labels
 from app.screens.shared.ways import try_threshold
 from core.scoring import LabelCheck, ScoreRow
 from core.thresholds.scores import too_perfect
-from core.wording import call_of, call_text, interval_text, number, percent, percent_interval
+from core.wording import (
+    agreeing,
+    call_of,
+    call_text,
+    interval_text,
+    number,
+    percent,
+    percent_interval,
+)
 
 _ERRORS_A_PAGE: Final = 30
 _NAMES: Final = {
@@ -62,7 +70,7 @@ def against_labels(batch: BatchRows, positions: Sequence[int]) -> list[int]:
     wrong = [*check.missed, *check.false_alarms]
     missed, alarms = len(check.missed), len(check.false_alarms)
     if wrong:
-        section("Called wrong", words.ERRORS.format(missed=missed, alarms=alarms))
+        section("Called wrong", agreeing(words.ERRORS, alarms).format(missed=missed, alarms=alarms))
         page = page_of(len(wrong), _ERRORS_A_PAGE, key=f"wrong-{job.id}")
         browser(batch, wrong[page.part], sheet=True)
         pager(page)
@@ -96,7 +104,7 @@ def _calls(check: LabelCheck) -> None:
 def _said(check: LabelCheck, rows: Sequence[ScoreRow]) -> str:
     evidence = check.evidence
     scored = sum(row.prob_tumour is not None for row in rows)
-    parts = [words.LABELLED.format(labelled=len(evidence), scored=scored)]
+    parts = [agreeing(words.LABELLED, len(evidence)).format(labelled=len(evidence), scored=scored)]
     slides = evidence.slides
     parts.append(
         words.BY_PATCHES

@@ -56,8 +56,13 @@ def batch_head(
             )
             st.divider()
             st.write(words.DELETE)
-            delete = partial(_delete, store, job)
-            st.button("Delete this batch", on_click=delete, key="del", icon=":material/delete:")
+            st.button(
+                "Delete this batch",
+                on_click=delete,
+                args=(store, job),
+                key="del",
+                icon=":material/delete:",
+            )
 
 
 def _rename(store: JobStore, job: Job, name: str) -> None:
@@ -65,7 +70,8 @@ def _rename(store: JobStore, job: Job, name: str) -> None:
         store.rename(job, name)
 
 
-def _delete(store: JobStore, job: Job) -> None:
+def delete(store: JobStore, job: Job) -> None:
+    """Delete a batch with all that is known of it, and show the list."""
     address.job.look_at(None)
     resources.surroundings(store).forget(job)
     store.remove(job)

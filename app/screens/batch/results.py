@@ -31,7 +31,7 @@ from core.scoring import (
     select,
     unlike_training,
 )
-from core.wording import call_text, percent
+from core.wording import agreeing, call_text, percent
 
 ROWS_A_PAGE = 50
 TABLE = "List"
@@ -64,7 +64,9 @@ def scored_by(batch: BatchRows) -> None:
     if found is None or not found.unlike:
         st.caption(text)
         return
-    unlike = words.UNLIKE.format(unlike=found.unlike, compared=found.compared)
+    unlike = agreeing(words.UNLIKE, found.unlike).format(
+        unlike=found.unlike, compared=found.compared
+    )
     many = words.UNLIKE_MANY.format(expected=percent(found.expected, 0))
     loud = found.more_than_chance and not job.is_drawn  # whose badge says that they are no tissue
     if loud:
@@ -255,11 +257,12 @@ def result_list(batch: BatchRows, positions: Sequence[int]) -> None:
 
 
 def _follow(job: Job, positions: Sequence[int]) -> None:
-    """Turn to the page of the patch that is looked at, once for each patch."""
+    """Turn to the page of the patch that is looked at, once for each patch and each order."""
     looked_at, key = address.row(), f"followed-{job.id}"
-    if looked_at != widgets.chosen(key) and looked_at in positions:
+    now = (looked_at, *shown_as(job).values())
+    if now != widgets.chosen(key) and looked_at in positions:
         widgets.give(f"page-{job.id}", positions.index(looked_at) // ROWS_A_PAGE + 1)
-    widgets.choose(key, looked_at)
+    widgets.choose(key, now)
 
 
 def _clear_filters(job_id: str) -> None:
@@ -302,14 +305,15 @@ def _line(batch: BatchRows, classifier: Classifier, called: int, *, was_running:
         found = replace(batch).margins  # known by now: the page may have begun before
         if found:
             around = sum(margin >= 0 for margin in found.values())
-            text = words.AROUND if around else words.AROUND_NONE
+            text = agreeing(words.AROUND, around) if around else words.AROUND_NONE
             st.caption(text.format(around=around, measured=len(found)), width="content")
             if around and only(batch.job, "around"):
                 st.rerun()
         if task is not None and task.error:
             st.caption(plain(task.error))
         if len(found) < called and batch.store.is_writable:
-            label = words.AROUND_MEASURE.format(calls=called - len(found))
+            left = called - len(found)
+            label = agreeing(words.AROUND_MEASURE, left).format(calls=left)
             if st.button(label, key="around-measure", help=words.AROUND_HELP):
                 _begin(batch, classifier)
                 st.rerun()  # the whole page: how far that is shows only there

@@ -38,18 +38,28 @@ _SPEED: Final = "speed"
 _PICTURES: Final = 16
 
 
-def before_start(store: JobStore, job: Job, opened: Callable[[], Classifier | None]) -> None:
+def before_start(
+    store: JobStore,
+    job: Job,
+    opened: Callable[[], Classifier | None],
+    delete: Callable[[], None],
+) -> None:
     """Draw what the input contains, and the start; the drawn samples start by themselves.
 
     Args:
         store: Holds the batch.
         job: The batch.
         opened: Opens the model, which may take its time, or says why it cannot.
+        delete: Deletes the batch.
     """
     if job.is_drawn and store.is_writable and (classifier := opened()) is not None:
         store.start(job, classifier)
         st.rerun()
-    report = looked_at(store, job)
+
+    def way_out() -> None:
+        st.button(words.OTHER_FILES, on_click=delete, key="other-files")
+
+    report = looked_at(store, job, way_out)
     if report is None:
         return
     section("What you added", _looked_at(report))
@@ -62,6 +72,7 @@ def before_start(store: JobStore, job: Job, opened: Callable[[], Classifier | No
         return
     if report.readable == 0 and report.looked_at == report.inputs:
         st.warning(words.NOTHING_READABLE, icon=":material/block:")
+        way_out()
         return
     classifier = opened()
     if classifier is None:
@@ -117,7 +128,7 @@ def _views_note(views: TestTimeAugmentation, classifier: Classifier) -> str:
 def _looked_at(report: InputReport) -> str:
     if report.looked_at < report.inputs:
         return f"based on the first {report.looked_at:,} of {report.inputs:,} files"
-    return "every file was read"
+    return "every file was checked"
 
 
 def _to_score(report: InputReport) -> str:

@@ -15,8 +15,9 @@ PART_SO_FAR: Final = "The batch is not finished: the files contain the scores so
 CONTRADICTORY: Final = "Correct the table, then add the batch again; nothing was scored."
 NOTHING_READABLE: Final = (
     "None of these files can be scored, for the reasons listed above. Correct them and add them "
-    "again. To delete this batch, use the menu ⋮."
+    "again."
 )
+OTHER_FILES: Final = "Delete this batch and add other files"
 VIEWS_ONE: Final = "Each patch is scored once."
 VIEWS_EIGHT: Final = (
     "Each patch is scored in all eight rotations and mirror images. This is more stable and shows "
@@ -42,7 +43,7 @@ OTHER_THRESHOLD: Final = (
     "These calls were made at a different threshold. The current one is {threshold:.4f} "
     "({version})."
 )
-UNLIKE: Final = "{unlike:,} of {compared:,} patches are unlike the training data."
+UNLIKE: Final = "{unlike:,} of {compared:,} patches [is|are] unlike the training data."
 UNLIKE_MANY: Final = (
     "That is more than chance allows: of patches cut like the training data from other slides, "
     "about {expected} are. Do not rely on their scores; check organ, stain, focus and pixel "
@@ -56,12 +57,13 @@ RESTS_ON: Final = {
     Decisive.NO_CALL: "",
 }
 AROUND: Final = (
-    "{around:,} of {measured:,} tumour calls are decided by the surroundings: the call stays with "
-    "another centre, but not with other surroundings. Read these patches yourself."
+    "{around:,} of {measured:,} tumour calls [is|are] decided by the surroundings: the call stays "
+    "with another centre, but not with other surroundings. Read [this patch|these patches] "
+    "yourself."
 )
 AROUND_NONE: Final = "None of {measured:,} tumour calls is decided by the surroundings."
 AROUND_RUNNING: Final = "Checking what the tumour calls rest on: {done:,} of {total:,}"
-AROUND_MEASURE: Final = "Check what {calls:,} tumour calls rest on"
+AROUND_MEASURE: Final = "Check what {calls:,} tumour [call rests|calls rest] on"
 AROUND_HELP: Final = "Scores each patch six more times, with its centre or surroundings replaced."
 FILTER: Final = "Filter"
 ONLY_AROUND: Final = "Only calls decided by the surroundings"
@@ -110,14 +112,14 @@ LABELS_LATER: Final = (
     "The patches can be scored without it. Then add the table under “Against labels”, where its "
     "columns can be chosen."
 )
-LABELLED: Final = "{labelled:,} of {scored:,} scored patches have a label."
+LABELLED: Final = "{labelled:,} of {scored:,} scored patches [has|have] a label."
 BY_PATCHES: Final = (
     "Intervals treat patches as independent: too narrow if several come from one slide."
 )
 BY_SLIDES: Final = "Intervals resample {slides} slides."
 GREY_COUNTS: Final = "A patch in the grey zone counts as not called tumour."
 NO_ERRORS: Final = "Every call matches its label."
-ERRORS: Final = "{missed:,} missed and {alarms:,} false alarms, the most wrong first"
+ERRORS: Final = "{missed:,} missed and {alarms:,} false [alarm|alarms], the most wrong first"
 STOPPING: Final = "Stopping after the patches in progress …"
 CUT_STEPS: Final = (
     "Open the slide in QuPath as part of a project, and check in the Image tab that its pixel size "

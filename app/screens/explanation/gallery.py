@@ -46,7 +46,7 @@ from core.explanation.listing import (
 )
 from core.pictures import png_bytes
 from core.scoring import Status, outcome
-from core.wording import call_text, score_text
+from core.wording import agreeing, call_text, score_text
 
 _TILE_ZOOM: Final = 2
 
@@ -237,7 +237,7 @@ def _legend(shown: ExplainedPatches, scale: Scale, style: OverlayStyle) -> str:
     return (
         f'<div class="nl-legend">{bar}<ul><li>{escape(way_in_words(explainer))}, for '
         f"{words.TARGETS[explainer.target]}.</li>"
-        f"<li>▲ called tumour at {point:.3f} or above, ▽ below.</li>"
+        f"<li>▲ called tumour at {point:.4f} or above, ▽ below.</li>"
         f"<li>The box is the centre 32 × 32 px.</li>"
         f"{turned}<li>{words.NOT_A_FINDING}</li></ul></div>"
     )
@@ -247,7 +247,8 @@ def _no_match(collection: PatchCollection, rows: dict[int, ExplanationRow]) -> N
     filters = filters_in_use(collection)
     unknown = sum(row.explanation is None or not is_tested(row) for row in rows.values())
     needs = unknown and (NEED_TESTS | NEED_MAPS).intersection(filters)
-    note = words.NOT_MEASURED.format(unknown=unknown, total=len(rows)) if needs else ""
+    note = agreeing(words.NOT_MEASURED, unknown) if needs else ""
+    note = note.format(unknown=unknown, total=len(rows))
     empty(f"No patch matches {filter_names(filters) or 'this list'}.", note)
     if filters:
         clear_filters(collection, "gallery")
@@ -276,14 +277,16 @@ def _make_maps(
 
 
 def _list_controls(collection: PatchCollection, rows: dict[int, ExplanationRow]) -> None:
-    counts = {name: sum(map(passes, rows.values())) for name, passes in FILTERS.items()}
+    counts = {name: f"{sum(map(passes, rows.values())):,}" for name, passes in FILTERS.items()}
+    if any(row.explanation is None or not is_tested(row) for row in rows.values()):
+        counts |= {name: words.SO_FAR.format(counts[name]) for name in NEED_TESTS | NEED_MAPS}
     filter_part, order_part = st.columns([2.4, 1], vertical_alignment="bottom")
     with filter_part:
         st.pills(
             "Only",
             list(FILTERS),
             selection_mode="multi",
-            format_func=lambda name: f"{name}  {counts[name]:,}",
+            format_func=lambda name: f"{name}  {counts[name]}",
             key=key("filter", collection),
             persist_state="session",
             wrap=True,

@@ -19,7 +19,9 @@ OTHER_MODEL: Final = (
     "This batch was scored by {model}. The scores and explanations on this page come from the "
     "current model, {current}."
 )
-LEFT_OUT: Final = "Shows the {shown:,} highest-scoring patches; {more:,} others are left out."
+LEFT_OUT: Final = (
+    "Shows the {shown:,} highest-scoring patches; {more:,} [other is|others are] not shown."
+)
 METHOD_HELP: Final = (
     "Grad-CAM estimates, from the network's last map and its gradients. Exact CAM divides the "
     "score exactly among the squares of that map, but each square has also seen tissue around it. "
@@ -49,8 +51,10 @@ MEASURED_SO_FAR: Final = (
 )
 REST_LAST: Final = " Patches that have not been measured match no such filter and come last."
 NOT_MEASURED: Final = (
-    "{unknown:,} of {total:,} have not been measured and match no filter that needs measuring."
+    "{unknown:,} of {total:,} [has not been measured and matches|have not been measured and match] "
+    "no filter that needs measuring."
 )
+SO_FAR: Final = "{} so far"
 SHOWN_ANYWAY: Final = "No patch matches {filters}. Showing this patch anyway."
 SIZE: Final = (
     f"{PATCH_SIZE_PX} × {PATCH_SIZE_PX} px, enlarged {{zoom}} times; "

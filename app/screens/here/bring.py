@@ -38,7 +38,8 @@ def _about(store: JobStore, job: Job) -> str:
     if check is None:
         return ""
     evidence = check.evidence
-    known = words.NO_SLIDES
+    some = any(row.slide for row in resources.rows(store, job))
+    known = words.SOME_SLIDES if some else words.NO_SLIDES
     if evidence.slides is not None:
         known = words.SLIDES.format(slides=len(evidence.slide_names))
     return badge(

@@ -188,12 +188,21 @@ def start_button(
     st.button(label, type="primary", icon=icon, on_click=start, key=key, disabled=disabled)
 
 
-def looked_at(store: JobStore, job: Job) -> InputReport | None:
-    """Return what the input contains; while that is not known, draw how far the look at it is."""
+def looked_at(
+    store: JobStore, job: Job, way_out: Callable[[], None] = lambda: None
+) -> InputReport | None:
+    """Return what the input contains; while that is not known, draw how far the look at it is.
+
+    Args:
+        store: Holds the job.
+        job: The job.
+        way_out: Draws what to do below the reason why nothing can be known.
+    """
     try:
         look = store.look(job, partial(resources.source, store, job))
     except NodelensError as error:
         show_problem(error)
+        way_out()
         return None
     if look.report is None:
         st.fragment(_looking, run_every=_LOOK_EVERY_S)(look)

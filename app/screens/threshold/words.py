@@ -118,8 +118,8 @@ BATCH_TITLE: Final = "My batch"
 CHANGED: Final = "{changed:,} of {patches:,} patches would be called differently"
 UNCHANGED: Final = "No call of its {patches:,} patches would change"
 NEAREST: Final = "Nearest to the threshold; their calls change first if it moves:"
-COMPARED: Final = "against {name}, {place}"
-FOLLOWS: Final = "Its calls still use {version}."
+COMPARED: Final = "compared with {name}, {place}"
+FOLLOWS: Final = "The batch still uses {version}."
 APPLIED: Final = "{version} is applied to {batch}."
 NO_BATCH: Final = (
     "No finished batch.",

@@ -1,6 +1,7 @@
 import io
 import json
 import shutil
+import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -237,6 +238,31 @@ def test_sorting_and_filtering_apply_to_the_whole_batch(
     assert sorted(shown(page)) == [f"patch-01{digit}.png" for digit in range(10)]
 
 
+def test_the_list_turns_to_the_patch_on_screen_when_its_order_changes(
+    open_page: OpenPage, store: JobStore, roots: Path, toy_classifier: Classifier
+) -> None:
+    job = scored_folder(store, toy_classifier, roots / "many", count=60)
+    page = open_page("batch", job=job)
+    viewed = shown(page)[1]
+    page.button(key="next").click().run()
+    page.selectbox(key=f"order-{job.id}-0").select("Lowest score first").run()
+    assert viewed in shown(page)
+
+
+def test_files_that_cannot_be_scored_are_deleted_on_the_way_to_others(
+    open_page: OpenPage, store: JobStore, data_dir: Path
+) -> None:
+    empty = io.BytesIO()
+    zipfile.ZipFile(empty, "w").close()
+    text = io.BytesIO(b"no picture")
+    for upload in (Upload("empty.zip", io.BytesIO(empty.getvalue())), Upload("notes.tif", text)):
+        job = store.add_upload("t" * 43, upload.name, [upload])
+        page = open_page("batch", job=job)
+        page.button(key="other-files").click().run()
+        assert not (data_dir / "jobs" / job.id).exists()
+        assert "No batch yet" in html(page)
+
+
 def test_the_detail_walks_through_the_list(open_page: OpenPage, done: Job) -> None:
     page = open_page("batch", job=done)
     first, second = shown(page)[:2]
@@ -355,7 +381,7 @@ def test_labels_whose_columns_have_other_names_are_added_once_the_columns_are_ch
     open_page: OpenPage, store: JobStore, done: Job
 ) -> None:
     rows = [row for row in store.rows(done) if row.prob_tumour is not None]
-    table = "Datei;Target\n" + "".join(f"{row.path};{n % 2}\n" for n, row in enumerate(rows))
+    table = "Kuva;Target\n" + "".join(f"{row.path};{n % 2}\n" for n, row in enumerate(rows))
     page = open_page("batch", job=done)
     page.segmented_control(key=f"view-{done.id}-0").select("Against labels").run()
     page.file_uploader(key=f"labels-{done.id}-0").upload("de.csv", table.encode(), "text/csv").run()
@@ -364,9 +390,9 @@ def test_labels_whose_columns_have_other_names_are_added_once_the_columns_are_ch
         ("File name or ID", None),
         ("Label", "target"),
     ]
-    assert chosen[0].options == ["none", "Datei", "Target"]
+    assert chosen[0].options == ["none", "Kuva", "Target"]
     assert page.button(key=f"labels-{done.id}-columns").disabled
-    chosen[0].set_value("datei").run()
+    chosen[0].set_value("kuva").run()
     page.button(key=f"labels-{done.id}-columns").click().run()
     assert not page.exception
     assert any("6 of 6 scored patches" in caption.value for caption in page.caption)

@@ -25,37 +25,38 @@ IMAGE = noise_patches(1)[0]
     [
         (
             (Outcome.TUMOUR, 0.94, Decisive.RING, MapLies.AROUND),
-            "Tumour, 0.94. Replacing tissue shows that the call rests on the surroundings: "
-            "read this patch yourself.",
+            "Called tumour, score 0.940. Replacing tissue shows that the call rests on the "
+            "surroundings: read this patch yourself.",
         ),
         (
             (Outcome.TUMOUR, 0.9991, Decisive.CENTRE, MapLies.AROUND),
-            "Tumour, more than 0.99. Replacing tissue shows that the call rests on the "
+            "Called tumour, score 0.999. Replacing tissue shows that the call rests on the "
             "centre. The map, a separate measurement, disagrees: it lies mostly around the centre.",
         ),
         (
             (Outcome.TUMOUR, 0.7, Decisive.TOGETHER, MapLies.CENTRE),
-            "Tumour, 0.70. Replacing tissue shows that the call rests on both centre and "
-            "surroundings.",
+            "Called tumour, score 0.700. Replacing tissue shows that the call rests on both "
+            "centre and surroundings.",
         ),
         (
             (Outcome.TUMOUR, 0.7, Decisive.EITHER, MapLies.CENTRE),
-            "Tumour, 0.70. Replacing tissue shows that either the centre or the surroundings alone "
-            "keeps the call.",
+            "Called tumour, score 0.700. Replacing tissue shows that either the centre or "
+            "the surroundings alone keeps the call.",
         ),
         (
             (Outcome.TUMOUR, 0.6, None, MapLies.AROUND),
-            "Tumour, 0.60. The map lies mostly around the centre: read this patch yourself.",
+            "Called tumour, score 0.600. The map lies mostly around the centre: "
+            "read this patch yourself.",
         ),
         (
             (Outcome.NO_TUMOUR, 0.001, None, MapLies.NOWHERE),
-            "No tumour, less than 0.01. Nothing in the patch is clear evidence for tumour.",
+            "Called no tumour, score 0.001. Nothing in the patch is clear evidence for tumour.",
         ),
         (
             (Outcome.GREY_ZONE, 0.3, Decisive.CENTRE, None),
-            "No call, 0.30. Between the two thresholds: read this patch yourself.",
+            "No call, score 0.300. Between the two thresholds: read this patch yourself.",
         ),
-        ((Outcome.TUMOUR, 0.5, None, None), "Tumour, 0.50."),
+        ((Outcome.TUMOUR, 0.5, None, None), "Called tumour, score 0.500."),
     ],
 )
 def test_one_line_says_the_call_what_it_rests_on_and_what_to_do(

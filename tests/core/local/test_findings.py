@@ -139,10 +139,30 @@ def test_known_slides_and_copies_are_said(card: Card) -> None:
         update={"training": card.training.model_copy(update={"slides_sha256": hashes("L03")})}
     )
     said = " ".join(found_in(rows, known).cautions)
-    assert "1 of 12 slides (L03) have the names of slides that the model was trained on" in said
-    assert "1 patches are exact copies" in said
+    assert "1 of 12 slides (L03) has the name of a slide that the model was trained on" in said
+    assert "1 patch is an exact copy of another" in said
     assert "different labels" in said
     assert "L03" not in " ".join(found_in(rows, card).cautions)
+
+
+def test_patches_without_a_slide_are_no_slide_that_the_model_may_know(card: Card) -> None:
+    rows = [
+        replace(row, slide=None) if n % 3 == 0 else row for n, row in enumerate(local_rows(card))
+    ]
+    known = card.model_copy(
+        update={"training": card.training.model_copy(update={"slides_sha256": hashes("L04")})}
+    )
+    assert "1 of 8 slides (L04) has the name" in " ".join(found_in(rows, known).cautions)
+
+
+def test_an_auroc_whose_interval_is_not_over_slides_says_so(card: Card) -> None:
+    def said(rows: list[ScoreRow]) -> bool:
+        return "AUROC treats patches as independent" in " ".join(found_in(rows, card).cautions)
+
+    apart = [replace(row, slide=f"{row.slide} {row.label}") for row in local_rows(card, slides=1)]
+    assert said(apart)
+    assert not said(local_rows(card))
+    assert not said(local_rows(card, slides=None))  # there the caption says it of all
 
 
 def test_patches_that_the_model_knows_are_said_where_no_slide_is_known(card: Card) -> None:

@@ -30,7 +30,7 @@ def test_labels_are_what_all_readers_who_could_judge_say(store: ReviewStore) -> 
     assert found.evidence.labels.tolist() == [True, False, False]
     assert found.evidence.scores.tolist() == [0.1, 0.1, 0.1]
     assert (found.model_id, found.slides) == ("toy-1", ("s0", "s1", "s2"))
-    assert "1 patches are left out: they could not be judged." in found.doubts
+    assert "1 patch not counted: could not be judged." in found.doubts
     assert any("called differently" in doubt for doubt in found.doubts)
     assert found.doubts[0].startswith("The readers saw the score")
 

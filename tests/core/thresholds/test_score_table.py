@@ -99,13 +99,13 @@ def test_the_good_rows_are_used_if_asked_and_the_others_counted_with_their_reaso
     with pytest.raises(BadRowsError, match=r"t.csv: 4 of 120 rows cannot be used") as refused:
         read_scores_csv("t.csv", data)
     assert refused.value.good == 116
-    for said in ("3 by their label (line 6: 'vielleicht'; line 10: empty; line 12: '2')",):
+    for said in ("3 for their label (line 6: 'vielleicht'; line 10: empty; line 12: '2')",):
         assert said in str(refused.value)
-    assert "2 by their score (line 12: '-3.5'; line 21: '93 %')" in str(refused.value)
+    assert "2 for their score (line 12: '-3.5'; line 21: '93 %')" in str(refused.value)
     found = read_scores_csv("t.csv", data, good_rows=True)
     kept = np.delete(np.arange(120), [4, 8, 10, 19])
     assert found.evidence.scores.tolist() == SCORES[kept].tolist()
-    assert found.doubts[0].startswith("4 of 120 rows are left out. 3 by their label")
+    assert found.doubts[0].startswith("4 of 120 rows are left out. 3 for their label")
     assert found.doubts[0] in found.notes
 
 
@@ -124,7 +124,7 @@ def test_a_table_without_a_good_row_is_refused_however_it_is_asked_for() -> None
 
 def test_rows_of_one_class_are_not_offered_for_the_whole_table() -> None:
     with pytest.raises(BadRowsError, match=r"2 of 3 rows .* Correct these rows\.$") as refused:
-        read_scores_csv("t.csv", b"label,score\nTumor,0.9\nKein Tumor,0.1\nKein Tumor,0.2\n")
+        read_scores_csv("t.csv", b"label,score\nTumor,0.9\nEi kasvainta,0.1\nEi kasvainta,0.2\n")
     assert refused.value.good == 0
 
 

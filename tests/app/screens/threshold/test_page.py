@@ -348,7 +348,7 @@ def test_a_table_with_other_names_asks_for_its_columns_and_its_good_rows_can_be_
     assert "What does each column of this table contain?" in page.info[0].value
     for place, column in ((0, "befund"), (1, "wert"), (2, "datei")):
         column_choices(page)[place].set_value(column).run()
-    assert "1 by their label (line 9: 'vielleicht')" in page.error[0].value.replace("\\", "")
+    assert "1 for its label (line 9: 'vielleicht')" in page.error[0].value.replace("\\", "")
     press(page, "threshold-csv-use-good")
     shown = html(page)
     assert "Measured on de.csv: 40 patches, 19 with tumour" in shown
@@ -359,7 +359,7 @@ def test_a_table_with_other_names_asks_for_its_columns_and_its_good_rows_can_be_
 def test_the_columns_of_the_next_table_are_guessed_whatever_was_chosen_before() -> None:
     page = opened(scores="csv", threshold="0.5")
     uploader = "threshold-csv-uploader"
-    page.file_uploader(key=uploader).upload("de.csv", b"Datei;Befund\na;1\n", "text/csv").run()
+    page.file_uploader(key=uploader).upload("fi.csv", b"Kuva;Tulos\na;1\n", "text/csv").run()
     assert [box.value for box in column_choices(page)] == [None] * 4
     rows = "".join(f"p{n},{n % 2},{(n % 2 + n % 5) / 6}\n" for n in range(40))
     data = f"file,y,prob\n{rows}".encode()
