@@ -48,6 +48,10 @@ READ_AHEAD: Final = 12
 """Screens that the browser has ready: two seconds of reading as fast as anybody can."""
 
 
+_UNHURRIED_S: Final = 1.0
+"""Whoever reads faster gets the whole processor for the next patches."""
+
+
 class ReadingStage(StrEnum):
     """Which verdict on a patch: the first, the one after the AI, or a correction."""
 
@@ -281,9 +285,10 @@ class Seat:
         # One wait for the disk, not two: the reader waits for the score.
         then = [ai_shown_event(case, self.reader, said.position)] * _twice(case, said.stage)
         self.store.append(event, *then, action=said.action)
-        if said.verdict.label != patch_at(case, said.position).predicted_label:
+        against = said.verdict.label != patch_at(case, said.position).predicted_label
+        if against and said.seconds >= _UNHURRIED_S:
             # Its map will stand in the report: made now, nobody waits for it at the end.
-            Thread(target=self._prepare, args=(case, [said.position])).start()
+            Thread(target=self._prepare, args=(case, [said.position]), daemon=True).start()
 
     def _seen(self, case: CaseOpened, shown: ShownTask) -> MapShown:
         """Return what goes on the record of a map that was seen; made again if it is gone."""

@@ -421,8 +421,7 @@ def test_maps_that_the_report_will_have_are_checked_while_reading_goes_on(
 ) -> None:
     case = scored_case(data, toy_classifier, mode=ReadingMode.BLIND_FIRST)
     ann = Hand(data)
-    ann.give("no tumour" if case.patches[0].predicted_label else "tumour")
-    ann.keep()
+    ann.give("no tumour" if case.patches[0].predicted_label else "tumour", seconds=3.0)
     kept = data / "map_checks.jsonl"
     until = time.monotonic() + 60
     while not (kept.exists() and kept.stat().st_size) and time.monotonic() < until:
