@@ -35,10 +35,10 @@ _UM_PER_CM: Final = 10_000
 _GLASS: Final = 243
 _QUILTS_FROM, _QUILTS_TO = 0.4, 0.8
 """Shares of the time at which laying patches begins and ends; before it the rims are made."""
-_BACKGROUND: Final = ("drawn-03", "drawn-01")
-_TUMOUR: Final = ("drawn-06", "drawn-02")
-"""Samples that the shipped model calls rightly when they are laid side by side; drawn germinal
-centres it takes for tumour."""
+_BACKGROUND: Final = ("drawn-03", "drawn-00")
+_TUMOUR: Final = ("drawn-06", "drawn-10")
+"""Samples whose cells the shipped model calls rightly, all of them, when one is laid side by side
+with itself; drawn germinal centres it takes for tumour."""
 _NEAR_TUMOUR_PX: Final = 7
 
 

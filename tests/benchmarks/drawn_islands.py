@@ -87,14 +87,19 @@ def painted(region: Region, shape: tuple[int, ...]) -> Bools:
     return mask > 0
 
 
-def ratios(regions: list[Region], tumour: Bools) -> list[float]:
-    """Return the areas of the outlines over those of the islands, 0 for one that was missed."""
+def ratios(regions: list[Region], tumour: Bools) -> tuple[list[float], int]:
+    """Return the areas of the outlines over those of the islands, 0 for one that was missed.
+
+    And how many regions of more than one cell are where no island is.
+    """
     count, labels, facts, _ = cv2.connectedComponentsWithStats(tumour.astype(np.uint8))
     covers: list[tuple[Region, set[int]]] = []
+    elsewhere = 0
     for region in regions:
         if region.cells > 1:
             found = set(np.unique(labels[painted(region, tumour.shape)]).tolist()) - {0}
             covers += [(region, found)] if found else []
+            elsewhere += not found
     answer = []
     for island in range(1, count):
         if facts[island, cv2.CC_STAT_AREA] < LEAST_PX:
@@ -104,7 +109,7 @@ def ratios(regions: list[Region], tumour: Bools) -> list[float]:
         area = sum(region.area_mm2 for region, _ in own)  # cells, as a cell counts as 1 mm
         drawn = float(facts[sorted(islands), cv2.CC_STAT_AREA].sum()) / CELL_PX**2
         answer.append(area / drawn)
-    return answer
+    return answer, elsewhere
 
 
 def main() -> int:
@@ -121,7 +126,7 @@ def main() -> int:
             write_pyramid(Path(folder) / "drawn.tif", image)
             whole = scored(Path(folder) / "drawn.tif", classifier)
         fewer = coarse_to_fine(whole)
-        found = ratios(find_regions(fewer, 1000.0), tumour)
+        found, elsewhere = ratios(find_regions(fewer, 1000.0), tumour)
         tissue, tried = int(whole.tissue.sum()), int((fewer.state != CellState.UNSCORED).sum())
         lost = lost_squares(whole, fewer)
         wrong |= bool(lost) or not all(found)
@@ -129,7 +134,7 @@ def main() -> int:
         areas = " ".join(f"{ratio:.2f}" for ratio in sorted(found))
         sys.stdout.write(
             f"seed {seed}: {tried:,} of {tissue:,} cells, {tissue / tried:.2f} times fewer, "
-            f"{lost} squares lost; areas over drawn ones {areas}\n"
+            f"{lost} squares lost; {elsewhere} regions elsewhere; areas over drawn ones {areas}\n"
         )
     near = [ratio for ratio in every if abs(ratio - 1) <= NEAR]
     median = float(np.median(every))
