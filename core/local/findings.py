@@ -293,7 +293,10 @@ def _cautions(
                 count,
             )
     if slides and len(slides) < FEW_SLIDES:
-        yield f"Only {len(slides)} slides: intervals over so few slides are imprecise."
+        yield agreeing(
+            f"Only {len(slides)} [slide|slides]: intervals over so few slides are imprecise.",
+            len(slides),
+        )
     if slides and study.auroc.by == "patches":
         yield (
             "The interval of the AUROC treats patches as independent, because these slides do not "

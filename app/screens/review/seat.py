@@ -32,6 +32,7 @@ from core.review import (
     ai_shown_event,
     awaits_ai,
     correction_event,
+    current_verdicts,
     may_correct,
     patch_at,
     screen_of,
@@ -46,10 +47,6 @@ from core.wording import SIGNS, call_text
 
 READ_AHEAD: Final = 12
 """Screens that the browser has ready: two seconds of reading as fast as anybody can."""
-
-
-_UNHURRIED_S: Final = 1.0
-"""Whoever reads faster gets the whole processor for the next patches."""
 
 
 class ReadingStage(StrEnum):
@@ -182,6 +179,10 @@ class Seat:
             if awaits_ai(record, case, self.reader, place):
                 break  # its score is shown when it is the next one, and not before
             screens.append(self._screen(record, case, place, asked))
+        if not places and asked.said is not None:
+            # After the last verdict, so that nobody waits for the report, and not while patches are
+            # read: a check takes dozens of passes of the model.
+            Thread(target=self._check_maps, args=(record, case), daemon=True).start()
         so_far = progress(record, self.case, self.reader)
         back = undoable(record, case, self.reader)
         told = None if back is None else back.taken_back
@@ -254,6 +255,17 @@ class Seat:
         except NodelensError:
             return  # told beside the patch
 
+    def _check_maps(self, record: Record, case: CaseOpened) -> None:
+        """Make the maps of verdicts against the model; what came of each check is kept."""
+        try:
+            maps = self._maps(case)
+            for one in current_verdicts(record, self.case, self.reader):
+                patch = patch_at(case, one.position)
+                if one.final.reading.verdict.label != patch.predicted_label:
+                    maps.wait(patch.sha256)
+        except NodelensError:
+            return  # told in the report
+
     def _write(self, said: Said) -> None:
         record = self.store.record()
         if said.action in record.actions:
@@ -285,10 +297,6 @@ class Seat:
         # One wait for the disk, not two: the reader waits for the score.
         then = [ai_shown_event(case, self.reader, said.position)] * _twice(case, said.stage)
         self.store.append(event, *then, action=said.action)
-        against = said.verdict.label != patch_at(case, said.position).predicted_label
-        if against and said.seconds >= _UNHURRIED_S:
-            # Its map will stand in the report: made now, nobody waits for it at the end.
-            Thread(target=self._prepare, args=(case, [said.position]), daemon=True).start()
 
     def _seen(self, case: CaseOpened, shown: ShownTask) -> MapShown:
         """Return what goes on the record of a map that was seen; made again if it is gone."""

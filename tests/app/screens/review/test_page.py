@@ -416,17 +416,26 @@ def test_the_map_comes_when_asked_and_goes_on_the_record_as_it_was_shown(
     assert second.map is None
 
 
-def test_maps_that_the_report_will_have_are_checked_while_reading_goes_on(
+def test_maps_that_the_report_will_have_are_checked_once_reading_ends_and_not_before(
     data: Path, toy_classifier: Classifier
 ) -> None:
     case = scored_case(data, toy_classifier, mode=ReadingMode.BLIND_FIRST)
     ann = Hand(data)
-    ann.give("no tumour" if case.patches[0].predicted_label else "tumour", seconds=3.0)
     kept = data / "map_checks.jsonl"
-    until = time.monotonic() + 60
-    while not (kept.exists() and kept.stat().st_size) and time.monotonic() < until:
+    against = []
+    while not ann.answer["done"]:
+        assert not kept.exists()
+        patch = case.patches[ann.screen["position"]]
+        ann.give("no tumour" if patch.predicted_label else "tumour")
+        if not ann.answer["done"] and ann.screen["keep"]:
+            ann.keep()
+        against.append(patch.sha256)
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
+        if kept.exists() and kept.read_text().count("\n") == len(set(against)):
+            break
         time.sleep(0.05)
-    assert case.patches[0].sha256 in kept.read_text()
+    assert {json.loads(line)["sha256"] for line in kept.read_text().splitlines()} == set(against)
 
 
 def test_blind_first_sends_no_map_before_the_verdict_is_on_record(
