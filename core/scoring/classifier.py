@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final, Self
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from core.bundle import Bundle, OperatingPoint, read_bundle
 from core.engine import Engine, EngineKind, Precision, open_engine
@@ -87,7 +87,9 @@ class Classifier:
 
     def probability(self, logits: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return calibrated probabilities of tumour for logits of the same shape, float64."""
-        calibrated: NDArray[np.float64] = expit(logits.astype(np.float64) / self.temperature)
+        calibrated: NDArray[np.float64] = scipy.special.expit(
+            logits.astype(np.float64) / self.temperature
+        )
         return calibrated
 
     def score(

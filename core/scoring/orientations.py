@@ -5,8 +5,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import logit as logit_of
 
 from core.engine import D4_VIEWS, d4_views
 from core.errors import RunError
@@ -131,5 +131,5 @@ def _threshold_logits(classifier: "Classifier") -> NDArray[np.float64]:
     """Return the thresholds in force as logits before temperature, (1,) or (2,)."""
     point = classifier.operating_point
     thresholds = [t for t in (point.threshold, point.lower_threshold) if t is not None]
-    found: NDArray[np.float64] = logit_of(np.array(thresholds)) * classifier.temperature
+    found: NDArray[np.float64] = scipy.special.logit(np.array(thresholds)) * classifier.temperature
     return found

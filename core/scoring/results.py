@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 import numpy as np
-from scipy.special import bdtrc
+import scipy
 
 from core.scoring.rows import ScoreRow, Status
 from core.statistics.curves import Histogram
@@ -76,7 +76,7 @@ class Unlike:
     @property
     def more_than_chance(self) -> bool:
         """Whether so many would come of such patches less often than once in a hundred batches."""
-        return bool(bdtrc(self.unlike - 1, self.compared, self.expected) < _RARE)
+        return bool(scipy.special.bdtrc(self.unlike - 1, self.compared, self.expected) < _RARE)
 
 
 _RARE: Final = 0.01

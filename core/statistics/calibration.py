@@ -7,7 +7,7 @@ against scikit-learn and statsmodels in the tests.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit, logit, stdtrit, xlog1py, xlogy
+import scipy
 
 from core.errors import EvidenceError
 from core.statistics.evidence import Evidence, FloatArray, IntArray
@@ -111,7 +111,9 @@ def reliability(evidence: Evidence, bins: int = BINS) -> Reliability:
 def log_loss(evidence: Evidence) -> float:
     """Mean negative log-likelihood in nats; scores 0..1, moved `EDGE` off the ends."""
     scores = np.clip(probabilities(evidence), EDGE, 1 - EDGE)
-    losses = -xlogy(evidence.labels, scores) - xlog1py(~evidence.labels, -scores)
+    losses = -scipy.special.xlogy(evidence.labels, scores) - scipy.special.xlog1py(
+        ~evidence.labels, -scores
+    )
     return float(losses.mean())
 
 
@@ -140,12 +142,12 @@ def calibration_line(evidence: Evidence) -> CalibrationLine:
     covariance, method = inverse, "likelihood, patches as if independent"
     if evidence.slides is not None and len(evidence.slide_names) >= 2:
         slides = len(evidence.slide_names)
-        residual = evidence.labels - expit(design @ line)
+        residual = evidence.labels - scipy.special.expit(design @ line)
         pulls = np.column_stack(
             [np.bincount(evidence.slide_codes, residual * column) for column in design.T]
         )
         covariance = inverse @ (pulls.T @ pulls) @ inverse * slides / (slides - 1)
-        quantile = float(stdtrit(slides - 1, UPPER))
+        quantile = float(scipy.special.stdtrit(slides - 1, UPPER))
         method = "slide-cluster sandwich, t"
     half = quantile * float(np.sqrt(covariance[1, 1]))
     return CalibrationLine(
@@ -182,7 +184,7 @@ def fit_temperature(evidence: Evidence) -> float:
         )
 
     def slope(inverse: float) -> float:
-        return float(np.sum((expit(inverse * odds) - evidence.labels) * odds))
+        return float(np.sum((scipy.special.expit(inverse * odds) - evidence.labels) * odds))
 
     if slope(0.0) >= 0:
         raise EvidenceError(
@@ -212,7 +214,7 @@ def probabilities(evidence: Evidence) -> FloatArray:
 
 def score_log_odds(evidence: Evidence) -> FloatArray:
     """(N,) log odds of the scores, moved `EDGE` off 0 and 1."""
-    odds: FloatArray = logit(np.clip(probabilities(evidence), EDGE, 1 - EDGE))
+    odds: FloatArray = scipy.special.logit(np.clip(probabilities(evidence), EDGE, 1 - EDGE))
     return odds
 
 
@@ -242,7 +244,7 @@ def _fit(
     """Logistic regression of the labels on a design (N, D) with an offset; and its information."""
     line = np.zeros(design.shape[1])
     for _ in range(_STEPS):
-        fitted = expit(design @ line + offset)
+        fitted = scipy.special.expit(design @ line + offset)
         slopes = design.T @ (evidence.labels - fitted)
         information = (design.T * (fitted * (1 - fitted))) @ design
         if np.linalg.cond(information) > _SINGULAR:

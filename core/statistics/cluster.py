@@ -16,8 +16,8 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
-from scipy import sparse
-from scipy.special import expit, logit, stdtr, stdtrit
+import scipy
+from numpy.typing import ArrayLike
 
 from core.errors import EvidenceError
 from core.statistics.evidence import Evidence, FloatArray
@@ -59,8 +59,8 @@ class WinMatrix:
         distinct, group = np.unique(evidence.scores, return_inverse=True)
         shape = (len(distinct), slides)
         at = (group, evidence.slide_codes)
-        positive = sparse.csr_array((evidence.labels.astype(np.float64), at), shape=shape)
-        negative = sparse.csr_array(((~evidence.labels).astype(np.float64), at), shape=shape)
+        positive = scipy.sparse.csr_array((evidence.labels.astype(np.float64), at), shape=shape)
+        negative = scipy.sparse.csr_array(((~evidence.labels).astype(np.float64), at), shape=shape)
         wins = np.zeros((slides, slides))
         below = np.zeros(slides)
         step = max(1, _CELLS // slides)
@@ -224,8 +224,18 @@ def auroc_over_slides(evidence: Evidence, bootstrap: SlideBootstrap | None) -> M
     return bootstrap.auroc(patch_error=by_patches.standard_error).measured.over(by_patches)
 
 
+def _log_odds(share: ArrayLike) -> FloatArray:
+    found: FloatArray = scipy.special.logit(share)
+    return found
+
+
+def _share(log_odds: ArrayLike) -> FloatArray:
+    found: FloatArray = scipy.special.expit(log_odds)
+    return found
+
+
 _SCALES: dict[Scale, tuple[Callable[..., FloatArray], Callable[..., FloatArray]]] = {
-    "share": (logit, expit),
+    "share": (_log_odds, _share),
     "ratio": (np.log, np.exp),
     "signed": (np.arctanh, np.tanh),
     "plain": (np.asarray, np.asarray),
@@ -241,7 +251,7 @@ def _t_bounds(
     spread = spread[np.isfinite(spread)]
     if not np.isfinite(centre) or len(spread) < 2 or freedom < 1:
         return None
-    half = float(stdtrit(freedom, UPPER)) * float(np.std(spread, ddof=1))
+    half = float(scipy.special.stdtrit(freedom, UPPER)) * float(np.std(spread, ddof=1))
     return float(from_line(centre - half)), float(from_line(centre + half))
 
 
@@ -303,7 +313,7 @@ def compare_auroc(
     error = by_slides.measured.standard_error
     if error > 0 and freedom >= 1:
         t = abs(by_patches.difference.value) / error
-        p_value = float(2 * stdtr(freedom, -t))
+        p_value = float(2 * scipy.special.stdtr(freedom, -t))
     kept = by_slides.replicates
     ahead = float(np.mean((kept > 0) + (kept == 0) / 2)) if len(kept) else np.nan
     return Comparison(by_patches, by_slides, p_value, ahead)

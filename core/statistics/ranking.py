@@ -8,7 +8,7 @@ placements (midranks).
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import expit, logit, ndtr
+import scipy
 
 from core.errors import EvidenceError
 from core.statistics.evidence import Evidence, FloatArray
@@ -72,8 +72,8 @@ def auroc(evidence: Evidence) -> Measured:
     half = QUANTILE * error / (area * (1 - area))
     return Measured(
         area,
-        float(expit(logit(area) - half)),
-        float(expit(logit(area) + half)),
+        float(scipy.special.expit(scipy.special.logit(area) - half)),
+        float(scipy.special.expit(scipy.special.logit(area) + half)),
         "DeLong on the logit scale, patches as if independent",
         "patches",
         standard_error=error,
@@ -104,7 +104,7 @@ def paired_auroc(a: Evidence, b: Evidence) -> AurocDifference:
             method="paired DeLong, patches as if independent",
             by="patches",
         )
-        p_value = float(2 * ndtr(-abs(difference) / error))
+        p_value = float(2 * scipy.special.ndtr(-abs(difference) / error))
     return AurocDifference(float(areas[0]), float(areas[1]), measured, p_value)
 
 

@@ -27,8 +27,8 @@ slides of 0.05 to 0.4 (tests/core/statistics/test_slide_coverage.py repeats it):
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy.special import stdtrit
 
 from core.statistics.evidence import FloatArray
 from core.statistics.intervals import UPPER, wilson_bounds
@@ -114,9 +114,9 @@ def slide_rate_bounds(hits: ArrayLike, trials: ArrayLike) -> SlideRateBounds:
         spread = binomial > 0
         freedom = np.where(spread, np.minimum(of_slides, np.maximum(informative / 2, 1)), of_slides)
         size = np.where(spread, total / np.maximum(design_effect, 1), effective_slides)
-        low, high = wilson_bounds(value * size, size, stdtrit(freedom, UPPER))
+        low, high = wilson_bounds(value * size, size, scipy.special.stdtrit(freedom, UPPER))
         widest = wilson_bounds(
-            value * effective_slides, effective_slides, stdtrit(of_slides, UPPER)
+            value * effective_slides, effective_slides, scipy.special.stdtrit(of_slides, UPPER)
         )
         low, high = np.maximum(low, widest[0]), np.minimum(high, widest[1])
     enough = slides >= 2

@@ -7,8 +7,8 @@ Neither the 50 % of PatchCamelyon nor the 40.5 % of its Kaggle form is a clinica
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy.special import expit, logit
 
 from core.errors import EvidenceError
 from core.statistics.evidence import FloatArray
@@ -96,7 +96,9 @@ def predictive_values(confusion: Confusion, prevalence: float) -> tuple[Measured
         if not (0 < value < 1 and 0 < sensitivity < 1 and 0 < specificity < 1):
             return Measured(value)
         half = QUANTILE * np.sqrt(variance)
-        low, high = (float(expit(logit(value) + step)) for step in (-half, half))
+        low, high = (
+            float(scipy.special.expit(scipy.special.logit(value) + step)) for step in (-half, half)
+        )
         method = "logit delta, patches as if independent"
         return Measured(value, low, high, method, "patches")
 

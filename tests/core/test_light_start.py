@@ -57,3 +57,13 @@ def test_help_loads_neither_pandas_nor_pytorch(command: str) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "Parameters:" in done.stdout
+
+
+def test_the_first_page_does_not_wait_for_scipys_functions() -> None:
+    code = (
+        "import sys\nfrom app.screens.shared import model, shell\n"
+        "from app.screens.overview import overview\n"
+        "sys.exit(bool({'scipy.special', 'scipy.sparse', 'pandas', 'torch'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

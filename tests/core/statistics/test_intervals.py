@@ -2,11 +2,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import ndtri
 from scipy.stats import binomtest
 from statsmodels.stats.proportion import proportion_confint
 
 from core.statistics import Confusion, Evidence, OperatingTable, wilson_interval, wilson_of
-from core.statistics.intervals import QUANTILE, wilson_bounds
+from core.statistics.intervals import QUANTILE, UPPER, wilson_bounds
 
 
 @given(st.integers(1, 100_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
@@ -40,3 +41,7 @@ def test_only_shares_of_patches_get_a_wilson_interval() -> None:
         assert not bare.has_interval
     nothing = OperatingTable.of(Evidence.of([1], [0.5])).confusion(0.5)
     assert np.isnan(wilson_of("specificity", nothing).value)
+
+
+def test_the_quantile_that_is_written_out_is_scipys() -> None:
+    assert float(ndtri(UPPER)) == QUANTILE
