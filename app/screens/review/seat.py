@@ -35,6 +35,7 @@ from core.review import (
     current_verdicts,
     may_correct,
     patch_at,
+    read_patches,
     screen_of,
     shown_now,
     undoable,
@@ -256,13 +257,12 @@ class Seat:
             return  # told beside the patch
 
     def _check_maps(self, record: Record, case: CaseOpened) -> None:
-        """Make the maps of verdicts against the model; what came of each check is kept."""
+        """Make the maps that a report of the case draws; what came of each check is kept."""
         try:
             maps = self._maps(case)
-            for one in current_verdicts(record, self.case, self.reader):
-                patch = patch_at(case, one.position)
-                if one.final.reading.verdict.label != patch.predicted_label:
-                    maps.wait(patch.sha256)
+            for read in read_patches(current_verdicts(record, self.case)):
+                if read.reasons:
+                    maps.wait(read.patch.sha256)
         except NodelensError:
             return  # told in the report
 
