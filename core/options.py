@@ -122,7 +122,7 @@ class ExplainOptions:
         device: Where to compute (default: NODELENS_DEVICE, else a GPU where PyTorch finds one).
         donors: Patches without tumour, as replacement tissue for the centre test; best from the
             same laboratory (default: the drawn samples).
-        quick: Maps only, untested: no centre test, no eight orientations, no randomised maps.
+        quick: Maps only, untested: no centre test, no eight orientations, no control networks.
         overlays: Write the table only.
         zoom: Enlargement, 1 to 32.
         smooth: Show the cells of the map as they are.

@@ -1,6 +1,7 @@
 """An audit as the page shows it: which rows are looked at, why, in which order; no Streamlit."""
 
 import io
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -136,8 +137,9 @@ def distribution(view: AuditView, measure: str) -> Distribution | None:
 
 
 def exported(view: AuditView, rows: Rows) -> pd.DataFrame:
-    """Return rows with everything that is known of them, as they are taken home."""
+    """Return rows with everything that is known of them, as they are downloaded."""
     part = view.patches.iloc[rows].assign(flags=[", ".join(view.flags_of[row]) for row in rows])
+    part = part.rename(columns=lambda name: re.sub("^ring_", "surroundings_", name))
     if view.scores is None:
         return part
     known = view.scores.iloc[rows]

@@ -110,7 +110,7 @@ class CamMap:
     def measured(self) -> bool | None:
         """Whether a map by replacement may be shown: donors agree and there is an effect.
 
-        None for other methods, which estimate and are tested against randomised twins.
+        None for other methods, which estimate and are tested against control networks.
         """
         if self.agreement is None:
             return None

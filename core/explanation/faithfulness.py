@@ -87,7 +87,7 @@ class TwinTester:
         if unit_of(explainer.method) is Unit.ACTIVATION:
             raise RunError(
                 f"Maps by {explainer.method} use no gradients of the decision, so they cannot be "
-                "tested against randomised maps. Use grad-cam for a tested map."
+                "tested against control networks. Use grad-cam for a tested map."
             )
         self._explainer = explainer
         brought = explainer.brings_controls and twins is None and not seed

@@ -92,7 +92,7 @@ _ORDERS: Final = (
         for name, key, lowest in (
             ("Lowest centre reliance", "centre_reliance", True),
             ("Highest centre reliance", "centre_reliance", False),
-            ("Highest reliance on the surroundings", "ring_reliance", False),
+            ("Highest reliance on the surroundings", "surroundings_reliance", False),
             ("Orientations disagree most", "d4_spread_logit", False),
         )
     ),

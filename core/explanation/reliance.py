@@ -92,7 +92,7 @@ class Decisive(StrEnum):
     """Which region a tumour call hangs on, by what stays called when parts are replaced."""
 
     CENTRE = "centre"
-    RING = "ring"
+    RING = "surroundings"
     EITHER = "either alone"
     TOGETHER = "only together"
     NO_CALL = "not called tumour"

@@ -1,4 +1,4 @@
-"""A job's rows as the files that its owner takes home."""
+"""A job's rows as the files that its owner downloads."""
 
 import hashlib
 import json

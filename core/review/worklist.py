@@ -11,6 +11,7 @@ import numpy as np
 from core.errors import ReviewError
 from core.review.events import CasePatch, Task
 from core.review.vocabulary import Origin
+from core.wording import percent
 
 if TYPE_CHECKING:  # the scoring room loads PyTorch, which a worklist does not need
     from core.scoring.rows import ScoreRow
@@ -31,7 +32,7 @@ class CaseOrder(StrEnum):
     NEAREST_TO_THRESHOLD = "nearest to the threshold"
     D4_SPREAD = "spread over orientations"
     SCORE = "score"
-    RING_DECIDED = "decided by the ring"
+    RING_DECIDED = "decided by the surroundings"
     LABEL_ERROR = "label-error candidates"
 
 
@@ -117,8 +118,8 @@ class WorklistPlan:
     def __str__(self) -> str:
         """Return the plan in words, as it goes on the record."""
         return (
-            f"{self.order}; limit {self.limit or 'none'}; {self.control_share:.0%} random "
-            f"controls; {self.repeat_share:.0%} hidden repeats; seed {self.seed}"
+            f"{self.order}; limit {self.limit or 'none'}; {percent(self.control_share, 0)} random "
+            f"controls; {percent(self.repeat_share, 0)} hidden repeats; seed {self.seed}"
         )
 
 

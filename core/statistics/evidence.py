@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from core.errors import EvidenceError
+from core.wording import agreeing
 
 BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float64]
@@ -152,17 +153,13 @@ class Evidence:
         said = []
         for count, name in ((self.n_positive, "positive"), (self.n_negative, "negative")):
             if count < SMALL_CLASS_N:
-                said.append(
-                    f"Only {count} {name} patches: rates over them are imprecise (fewer than "
-                    f"{SMALL_CLASS_N})."
-                )
+                few = f"Only {count} {name} [patch|patches]: rates over them are imprecise"
+                said.append(agreeing(f"{few} (fewer than {SMALL_CLASS_N}).", count))
         if self.slides is None:
             said.append("Slides unknown: patch-level intervals are too narrow for clustered data.")
-        elif len(self.slide_names) < FEW_SLIDES:
-            said.append(
-                f"Only {len(self.slide_names)} slides: intervals over slides are imprecise (fewer "
-                f"than {FEW_SLIDES})."
-            )
+        elif (slides := len(self.slide_names)) < FEW_SLIDES:
+            few = f"Only {slides} [slide|slides]: intervals over slides are imprecise"
+            said.append(agreeing(f"{few} (fewer than {FEW_SLIDES}).", slides))
         return tuple(said)
 
 

@@ -33,6 +33,7 @@ from numpy.typing import ArrayLike
 from core.statistics.evidence import FloatArray
 from core.statistics.intervals import UPPER, wilson_bounds
 from core.statistics.measured import Measured
+from core.wording import agreeing
 
 FEW_INFORMATIVE_SLIDES = 8
 """With fewer slides than this that hold hits, or misses, an interval deserves a note."""
@@ -69,8 +70,11 @@ def slide_rate(hits: ArrayLike, trials: ArrayLike) -> Measured:
     notes: tuple[str, ...] = ()
     if informative < FEW_INFORMATIVE_SLIDES:
         notes = (
-            f"Only {informative} slides have hits, or misses; with fewer than "
-            f"{FEW_INFORMATIVE_SLIDES} the interval is itself uncertain.",
+            agreeing(
+                f"Only {informative} [slide has|slides have] hits, or misses; with fewer than "
+                f"{FEW_INFORMATIVE_SLIDES} the interval is itself uncertain.",
+                informative,
+            ),
         )
     return Measured(
         float(bounds.value),

@@ -119,7 +119,7 @@ def scores_of_table(read: Table, sha256: str, *, good_rows: bool = False) -> Sco
     named, two = "id" in table, {"score", "prob_tumour"} <= set(table)
     ids = pd.Series([id_key(cell) for cell in (table["id"] if named else table.index.astype(str))])
     doubts = (
-        *((f"{rows} are left out. {bad}",) if bad else ()),
+        *((f"{rows} {agreeing('[is|are]', int((~good).sum()))} left out. {bad}",) if bad else ()),
         *_implausible(labels, scores),
         *(_repeats(name, ids, table.assign(label=labels)) if named else ()),
         *(shortened(name, table["id"].tolist()) if named else ()),
@@ -164,8 +164,9 @@ def _scored(read: Table, score_column: str) -> tuple[pd.DataFrame, tuple[str, ..
     notes: tuple[str, ...] = ()
     if score_column == "prob_tumour" and "status" in table:
         scored = table["status"].astype(str) == "scored"
-        if not scored.all():
-            notes = (f"{int((~scored).sum()):,} inputs without a score are left out.",)
+        if without := int((~scored).sum()):
+            left_out = f"{without:,} [input|inputs] without a score [is|are] left out."
+            notes = (agreeing(left_out, without),)
             table = table[scored]
     if table.empty:
         raise SourceError(f"{read.name} has no rows with a score. Use one line per patch.")

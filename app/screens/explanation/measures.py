@@ -128,7 +128,7 @@ def of_views(views: D4Views) -> MeasureLine:
 
 
 def of_map_test(row: ExplanationRow) -> list[MeasureLine]:
-    """Return how the map did in its test: against randomised maps, or between donors."""
+    """Return how the map did in its test: against control networks, or between donors."""
     if row.twins is not None:
         return [_of_twins(row.twins)]
     cam = None if row.explanation is None else row.explanation.cam
@@ -148,7 +148,7 @@ def of_map_test(row: ExplanationRow) -> list[MeasureLine]:
 def _of_twins(twins: TwinTest) -> MeasureLine:
     count = len(twins.twins)
     return MeasureLine(
-        "Randomised maps that this map beats",
+        "Control networks that this map beats",
         f"{round(twins.beaten * count)}\u00a0of\u00a0{count}",
         f"{math.ceil(RELIABLE_SHARE * count)} or more",
         words.TWINS.format(faithfulness=number(twins.faithfulness, 2)),

@@ -94,7 +94,7 @@ def test_the_table_may_stand_elsewhere_and_methods_layers_and_targets_be_chosen(
     rows = pd.read_csv(table)
     assert rows["layer"].tolist() == ["blocks.2"] * 2
     assert rows["target"].tolist() == ["no-tumour"] * 2
-    assert rows[["twins_beaten", "reliable"]].notna().all(axis=None)
+    assert rows[["control_networks_beaten", "reliable"]].notna().all(axis=None)
     assert not list((tmp_path / "o").glob("*.png"))
 
 

@@ -72,9 +72,10 @@ def test_slides_are_coded_in_alphabetical_order() -> None:
 
 def test_small_groups_are_said_to_be_small() -> None:
     notes = " ".join(Evidence.of([0, 1], [0.1, 0.9], ["a", "b"]).notes())
-    assert "Only 1 positive" in notes
-    assert "Only 1 negative" in notes
+    assert "Only 1 positive patch:" in notes
+    assert "Only 1 negative patch:" in notes
     assert "Only 2 slides" in notes
+    assert "Only 1 slide:" in Evidence.of([0, 1], [0.1, 0.9], ["a", "a"]).notes()[-1]
     assert "Slides unknown" in Evidence.of([0, 1], [0.1, 0.9]).notes()[-1]
     many = Evidence.of([0, 1] * 40, np.linspace(0, 1, 80), [f"s{n % 20}" for n in range(80)])
     assert many.notes() == ()

@@ -107,6 +107,10 @@ def test_the_good_rows_are_used_if_asked_and_the_others_counted_with_their_reaso
     assert found.evidence.scores.tolist() == SCORES[kept].tolist()
     assert found.doubts[0].startswith("4 of 120 rows are left out. 3 for their label")
     assert found.doubts[0] in found.notes
+    one = read_scores_csv(
+        "t.csv", GERMAN.replace(";1;", ";vielleicht;", 1).encode(), good_rows=True
+    )
+    assert one.doubts[0].startswith("1 of 120 rows is left out. 1 for its label")
 
 
 def test_rows_within_0_and_1_of_scores_on_another_scale_are_not_offered() -> None:

@@ -203,7 +203,7 @@ def test_the_page_offers_the_methods_that_are_tested_and_names_grad_cam_so(
     box.select("Grad-CAM++").run()
     assert not page.exception
     assert not page.error
-    assert "Randomised maps that this map beats" in html(page)
+    assert "Control networks that this map beats" in html(page)
 
 
 def test_without_a_model_the_page_says_why(

@@ -79,3 +79,9 @@ def test_an_exported_cell_is_never_a_formula(view: AuditView) -> None:
     text = csv_bytes(table).decode()
     assert "'=1+1" in text
     assert "'@x" in text
+
+
+def test_downloaded_columns_are_named_as_pages_name_the_surroundings(view: AuditView) -> None:
+    names = [str(name) for name in exported(view, np.array([0]))]
+    assert {"centre_red_mean", "surroundings_red_mean"} <= {*names}
+    assert not [name for name in names if name.startswith("ring")]
