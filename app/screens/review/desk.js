@@ -7,6 +7,8 @@
 // key was pressed twice or meant for the patch before. At five keys a second there are 200 ms.
 const LOOKED_MS = 150;
 const RETRY_MS = 1000;
+// At once: with the longest comments still below the 64 KiB that outlive a closed page.
+const MOST_SENT = 8;
 const MAP_LOOK_MS = 250;
 const REMARK_MS = 1500;
 const PROBLEM_MS = 6000;
@@ -164,16 +166,18 @@ class Desk {
     this.send();
   }
 
-  // One after another, so that the record has them in the order in which they were given.
+  // One request after another, so that the record has them in the order in which they were given;
+  // what was said while an answer was on its way goes together, or a slow line would set the pace.
   async send() {
     if (this.sending) return;
     this.sending = true;
     while (this.kept.said.length || this.wish) {
-      const [first] = this.kept.said;
-      const undo = !first && Boolean(this.wish.undo);
-      if (!first) this.wish = null;
-      const body = { after: first?.after ?? this.kept.after, map: this.kept.map, undo };
-      if (first) body.said = first.said;
+      const sent = this.kept.said.slice(0, MOST_SENT);
+      const last = sent.at(-1);
+      const undo = !last && Boolean(this.wish.undo);
+      if (!last) this.wish = null;
+      const body = { after: last?.after ?? this.kept.after, map: this.kept.map, undo };
+      body.said = sent.map((one) => one.said);
       if (this.data.again !== null) body.again = this.data.again;
       let answer = null;
       try {
@@ -193,16 +197,16 @@ class Desk {
         await new Promise((again) => setTimeout(again, RETRY_MS));
         continue;
       }
-      if (first) this.kept.said.shift();
-      this.take(answer, first);
+      this.kept.said.splice(0, sent.length);
+      this.take(answer, last);
     }
     this.sending = false;
   }
 
-  take(answer, first) {
+  take(answer, last) {
     this.problem(answer.problem);
     const behind = this.kept.said;
-    if (!behind.length && !first) this.kept.after = answer.after;
+    if (!behind.length && !last) this.kept.after = answer.after;
     this.keep();
     if (behind.some((one) => one.holds) || this.wish?.moves) return; // another answer is to come
     this.queue = answer.screens.filter((screen) => !behind.some((one) => one.id === screen.id));
@@ -210,8 +214,8 @@ class Desk {
     this.told = answer;
     this.draw();
     if (behind.length) return;
-    if (first?.said.stage === "again" && !answer.problem) {
-      this.tell("corrected", { number: first.said.position + 1 });
+    if (last?.said.stage === "again" && !answer.problem) {
+      this.tell("corrected", { number: last.said.position + 1 });
     } else if (answer.done && !this.ended) {
       this.ended = true;
       this.tell("ended");

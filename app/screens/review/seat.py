@@ -46,8 +46,9 @@ from core.review.patches import PatchFolder
 from core.review.progress import progress, unread
 from core.wording import SIGNS, call_text
 
-READ_AHEAD: Final = 12
-"""Screens that the browser has ready: two seconds of reading as fast as anybody can."""
+READ_AHEAD: Final = 24
+"""Screens that the browser has ready: as many as are read, as fast as anybody can, until over a
+slow line the answer to a verdict and then the pictures have come."""
 
 
 class ReadingStage(StrEnum):
@@ -98,14 +99,14 @@ class Asked:
         map: Whether maps are wanted.
         again: Place of the verdict that is to be corrected.
         undo: Whether to take back the last step.
-        said: A verdict.
+        said: Verdicts, in the order in which they were given.
     """
 
     after: Annotated[int, Field(ge=-1)] = -1
     map: bool = False
     again: int | None = None
     undo: bool = False
-    said: Said | None = None
+    said: tuple[Said, ...] = ()
 
 
 _ASKED: Final = TypeAdapter(Asked)
@@ -135,16 +136,19 @@ class Seat:
 
     def answer(self, asked: Asked) -> dict[str, Any]:
         """Record what was said and return what is to be shown next, and what went wrong."""
-        after, problem = asked.after, ""
+        after, problems = asked.after, list[str]()
+        for said in asked.said:
+            try:
+                self._write(said)
+            except NodelensError as error:
+                problems.append(str(error))
         try:
-            if asked.said is not None:
-                self._write(asked.said)
             if asked.undo:
                 after = self._undo(after)
         except NodelensError as error:
-            problem = str(error)
+            problems.append(str(error))
         try:
-            return self._next(asked, after) | {"problem": problem}
+            return self._next(asked, after) | {"problem": " ".join(problems)}
         except NodelensError as error:
             return {"screens": [], "after": after, "done": False, "problem": str(error)}
 
@@ -180,7 +184,7 @@ class Seat:
             if awaits_ai(record, case, self.reader, place):
                 break  # its score is shown when it is the next one, and not before
             screens.append(self._screen(record, case, place, asked))
-        if not places and asked.said is not None:
+        if not places and asked.said:
             # After the last verdict, so that nobody waits for the report, and not while patches are
             # read: a check takes dozens of passes of the model.
             Thread(target=self._check_maps, args=(record, case), daemon=True).start()

@@ -97,6 +97,38 @@ def test_fifty_patches_are_read_blind_first_by_keyboard_alone_beside_another_rea
     assert verify_store(store.path).ok
 
 
+def test_over_a_slow_line_verdicts_are_given_as_fast_as_over_a_quick_one(
+    tmp_path: Path, toy_bundle: Path, toy_classifier: Classifier
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    scored_case(data, toy_classifier, mode=ReadingMode.AI_FIRST, patches=40)
+    with served(data, toy_bundle) as address, browser() as opened:
+        page = reader_at(opened, address, "Ann", 40).page
+        page.locator("[data-part=stage] img").wait_for()
+        slow = {"offline": False, "latency": 800, "downloadThroughput": -1, "uploadThroughput": -1}
+        page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", slow)
+        page.evaluate(_AT_FIVE_A_SECOND, "tnx")
+        page.get_by_text("You have read every patch").wait_for(timeout=PATIENCE_MS)
+        refused = page.evaluate("window.refused")
+    said = current_verdicts(ReviewStore(data / "review.sqlite").record(), "toycase", "Ann")
+    assert [_VERDICTS["tnx"[at % 3]] for at in range(40)] == [
+        one.final.reading.verdict for one in said
+    ]
+    assert min(one.final.reading.seconds for one in said) >= 0.15
+    assert len(refused) < 5, refused  # this machine may be slow to draw a patch
+
+
+_AT_FIVE_A_SECOND = """(keys) => {
+  const text = (name) => document.querySelector(`[data-part=${name}]`)?.textContent ?? "";
+  window.refused = [];
+  const beat = setInterval(() => {
+    const [number, all] = text("title").match(/\\d+/g).map(Number);
+    window.dispatchEvent(new KeyboardEvent("keydown", { key: keys[(number - 1) % keys.length] }));
+    if (text("remark")) window.refused.push(`${number} ${text("remark")}`);
+    else if (number === all) clearInterval(beat);
+  }, 200);
+}"""
 _SEEN = """() => {
   const text = (name) => document.querySelector(`[data-part=${name}]`)?.textContent ?? "";
   const scored = document.querySelector(".nl-read-score") !== null;

@@ -100,8 +100,8 @@ class Hand:
         """Give a verdict; what comes next is shown then."""
         shown = self.screen
         said = self.says(verdict, **more)
-        self.ask(after=shown["position"] - shown["twice"], said=said)
-        self.asked = replace(self.asked, said=None)
+        self.ask(after=shown["position"] - shown["twice"], said=(said,))
+        self.asked = replace(self.asked, said=())
 
     def keep(self, **more: Any) -> None:  # noqa: ANN401 - likewise
         """Stay with the blind verdict."""
