@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
+import numpy as np
+
 from core.errors import EvidenceError
 from core.scoring.rows import ScoreRow
 from core.statistics import (
@@ -22,7 +24,7 @@ from core.statistics import (
     wilson_of,
 )
 from core.tables import Table
-from core.thresholds import ScoreSet, Source
+from core.thresholds import ScoreSet, Source, named_slides
 
 RATES: Final[tuple[MetricName, ...]] = ("sensitivity", "specificity", "ppv", "npv", "accuracy")
 
@@ -32,11 +34,12 @@ class LabelCheck:
     """Calls and scores of the patches of a batch that have a label.
 
     Attributes:
-        evidence: Their labels and scores, with slides where each has one.
+        evidence: Their labels and scores, with slides where any is known.
         threshold: From which they are called tumour.
         counts: How many have this label (0, 1) and this call (0, 1, None for the grey zone).
         missed: Positions of rows with tumour that are not called so, lowest score first.
         false_alarms: Positions of rows without that are called tumour, highest score first.
+        notes: What limits the intervals, in words.
     """
 
     evidence: Evidence
@@ -44,6 +47,7 @@ class LabelCheck:
     counts: dict[tuple[int, int | None], int]
     missed: tuple[int, ...]
     false_alarms: tuple[int, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def confusion(self) -> Confusion:
@@ -91,19 +95,20 @@ def check_labels(rows: Sequence[ScoreRow]) -> LabelCheck | None:
     }
     for _, label, _, row in kept:
         counts[label, row.predicted_label] += 1
-    slides = [row.slide for _, _, _, row in kept if row.slide]
+    slides, notes = named_slides(np.array([row.slide or "" for _, _, _, row in kept], np.str_))
     missed = [(score, at) for at, label, score, row in kept if label == 1 != row.predicted_label]
     alarms = [(-score, at) for at, label, score, row in kept if label == 0 and row.predicted_label]
     return LabelCheck(
         evidence=Evidence.of(
             [label for _, label, _, _ in kept],
             [score for _, _, score, _ in kept],
-            slides if len(slides) == len(kept) else None,
+            slides,
         ),
         threshold=kept[0][3].threshold,
         counts=counts,
         missed=tuple(at for _, at in sorted(missed)),
         false_alarms=tuple(at for _, at in sorted(alarms)),
+        notes=notes,
     )
 
 

@@ -14,7 +14,7 @@ from app.screens.shared.parts import empty, plain, roc_chart, section, table, wi
 from app.screens.shared.sources import add_labels
 from app.screens.shared.ways import try_threshold
 from core.scoring import LabelCheck, ScoreRow
-from core.thresholds.scores import too_perfect
+from core.thresholds.scores import slides_of, too_perfect
 from core.wording import (
     agreeing,
     call_of,
@@ -105,12 +105,11 @@ def _said(check: LabelCheck, rows: Sequence[ScoreRow]) -> str:
     evidence = check.evidence
     scored = sum(row.prob_tumour is not None for row in rows)
     parts = [agreeing(words.LABELLED, len(evidence)).format(labelled=len(evidence), scored=scored)]
-    slides = evidence.slides
+    slides = len(slides_of(evidence))
     parts.append(
-        words.BY_PATCHES
-        if slides is None
-        else words.BY_SLIDES.format(slides=len(evidence.slide_names))
+        agreeing(words.BY_SLIDES, slides).format(slides=slides) if slides else words.BY_PATCHES
     )
+    parts += check.notes
     if check.counts[1, None] + check.counts[0, None]:
         parts.append(words.GREY_COUNTS)
     return " ".join(parts)

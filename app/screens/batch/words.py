@@ -116,7 +116,7 @@ LABELLED: Final = "{labelled:,} of {scored:,} scored patches [has|have] a label.
 BY_PATCHES: Final = (
     "Intervals treat patches as independent: too narrow if several come from one slide."
 )
-BY_SLIDES: Final = "Intervals resample {slides} slides."
+BY_SLIDES: Final = "Intervals resample {slides} [slide|slides]."
 GREY_COUNTS: Final = "A patch in the grey zone counts as not called tumour."
 NO_ERRORS: Final = "Every call matches its label."
 ERRORS: Final = "{missed:,} missed and {alarms:,} false [alarm|alarms], the most wrong first"

@@ -13,6 +13,7 @@ from app.state import address, identity
 from core.jobs import Job, JobStore
 from core.scoring import Classifier
 from core.settings import Settings
+from core.thresholds.scores import slides_of
 
 _LISTED = 12
 _LIVE_EVERY_S = 1.5
@@ -38,10 +39,8 @@ def _about(store: JobStore, job: Job) -> str:
     if check is None:
         return ""
     evidence = check.evidence
-    some = any(row.slide for row in resources.rows(store, job))
-    known = words.SOME_SLIDES if some else words.NO_SLIDES
-    if evidence.slides is not None:
-        known = words.SLIDES.format(slides=len(evidence.slide_names))
+    slides = slides_of(evidence)
+    known = words.SLIDES.format(slides=len(slides)) if slides else words.NO_SLIDES
     return badge(
         words.READY.format(patches=len(evidence), positives=evidence.n_positive, slides=known)
     )
@@ -80,7 +79,7 @@ def _scored(store: JobStore, job: Job, classifier: Classifier) -> bool:
         report = looked_at(store, job)
         if report is None:
             return False
-        if not report.readable and report.looked_at == report.inputs:
+        if report.nothing_readable:
             reason = report.problems[0].reason if report.problems else ""
             st.warning(plain(words.NOTHING_READABLE.format(reason=reason)))
             said_of_tables(report.unused_tables)

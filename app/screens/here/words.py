@@ -35,7 +35,6 @@ ADD_NEW: Final = "Add patches"
 READY: Final = "{patches:,} labelled patches, {positives:,} with tumour, {slides}"
 SLIDES: Final = "{slides:,} slides"
 NO_SLIDES: Final = "slides unknown"
-SOME_SLIDES: Final = "slides known for some"
 NOT_LABELLED: Final = (
     "These patches have no labels yet. Add a CSV with the columns id (the file name) and label; "
     "a column slide makes the intervals valid."

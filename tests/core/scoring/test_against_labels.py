@@ -11,7 +11,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from core.scoring import LabelCheck, ScoreRow, check_labels
+from core.scoring import LabelCheck, ScoreRow, batch_scores, check_labels
 from core.statistics import Evidence
 from tests.core.scoring.test_results import FAILED, WITHHELD, scored
 
@@ -72,10 +72,18 @@ def test_a_patch_in_the_grey_zone_is_counted_and_not_called_tumour() -> None:
     assert check.missed == (0,)
 
 
-def test_one_unknown_slide_takes_the_intervals_back_to_patches() -> None:
+def test_patches_of_unknown_slide_count_as_one_slide_as_on_every_page() -> None:
     rows = batch()
-    assert checked(rows).evidence.slides is not None
-    assert checked([replace(rows[0], slide=None), *rows[1:]]).evidence.slides is None
+    some = [*rows[:100], *(replace(row, slide=None) for row in rows[100:])]
+    unknown = [replace(row, slide=None) for row in rows]
+    known, mixed, none = checked(rows), checked(some), checked(unknown)
+    assert (known.notes, none.notes, none.evidence.slides) == ((), (), None)
+    assert mixed.notes == ("100 patches without a slide are treated as one more slide.",)
+    named = [replace(row, id=f"p{at}") for at, row in enumerate(some)]
+    assert mixed.evidence.digest == batch_scores("b", named).evidence.digest
+    for name, rate in mixed.rates.items():
+        assert rate.by_slides is not None
+        assert rate.width > none.rates[name].width
 
 
 def test_a_batch_without_labels_has_nothing_to_check() -> None:

@@ -41,8 +41,9 @@ def test_the_apps_own_table_is_taken_and_unscored_inputs_are_counted() -> None:
     found = read_scores_csv("scores.csv", data)
     assert found.ids.tolist() == ["a", "c"]
     assert found.model_id == "m-1"
-    assert found.slides == (UNKNOWN_SLIDE, "s1")
-    assert "1 inputs without a score" in found.notes[0]
+    assert found.slides == ("s1",)
+    assert found.evidence.slide_names == (UNKNOWN_SLIDE, "s1")
+    assert "1 input without a score is left out." in found.notes
 
 
 @pytest.mark.parametrize(

@@ -352,7 +352,7 @@ def test_a_table_with_other_names_asks_for_its_columns_and_its_good_rows_can_be_
     press(page, "threshold-csv-use-good")
     shown = html(page)
     assert "Measured on de.csv: 40 patches, 19 with tumour" in shown
-    assert "⚠ 1 of 41 rows are left out" in shown
+    assert "⚠ 1 of 41 rows is left out" in shown
     assert "⚠ 1 row with an id that appeared before (p0)" in shown
 
 
