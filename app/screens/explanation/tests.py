@@ -108,7 +108,7 @@ def _strip(known: ExplainedPatches, image: ImageU8, row: ExplanationRow, key: st
     lines = "".join(
         f"<span>{what}</span>{''.join(line)}" for what, line in zip(_KEPT, rows, strict=True)
     )
-    columns = f"grid-template-columns:5.8rem repeat({len(heads)},max-content)"
+    columns = f"grid-template-columns:5.8rem repeat({len(heads)},minmax(96px,136px))"
     st.html(
         f'<div class="nl-strip" style="{columns}" tabindex="0" role="group" '
         'aria-label="The patch with its centre or its surroundings replaced, and its score; '

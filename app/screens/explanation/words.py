@@ -7,9 +7,7 @@ from core.explanation.fillers import DONOR_SCORE, FEWEST_DONORS
 from core.patches import CENTRE, PATCH_SIZE_PX, SPACING_UM_PX
 
 TITLE: Final = "Explanation"
-LEAD: Final = (
-    "Which parts of a patch raised or lowered its score, and whether the map can be trusted."
-)
+LEAD: Final = "What a patch's score rests on, and whether its map can be trusted."
 NOT_A_FINDING: Final = (
     "A map is not a finding. It shows which places raised or lowered the model's score, not what "
     "the tissue is."
