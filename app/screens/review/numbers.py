@@ -36,7 +36,7 @@ from core.review import (
     within_reader,
 )
 from core.statistics import Measured
-from core.wording import call_text, interval_text, number, percent, percent_interval
+from core.wording import call_text, interval_text, number, percent_interval
 
 FEW_PAIRS: Final = 30
 _NO_WIDTH: Final = 1e-9
@@ -45,9 +45,9 @@ _NO_WIDTH: Final = 1e-9
 def case_head(record: Record, case: CaseOpened) -> None:
     """Draw how much of a case is read, by how many, and how often against the model."""
     verdicts = current_verdicts(record, case.case)
-    overrides = sum(verdict.overrides_model for verdict in verdicts)
+    against = [verdict.patch.sha256 for verdict in verdicts if verdict.overrides_model]
     readers = record.readers(case.case)
-    share = percent(overrides / len(verdicts))
+    given = f"{len(against):,} of {len(verdicts):,} verdicts"
     point = f"threshold {case.threshold:.4f} ({case.operating_point})"
     stat_strip(
         [
@@ -57,7 +57,7 @@ def case_head(record: Record, case: CaseOpened) -> None:
                 f"of {len(case.tasks) * len(readers):,}; {words.MODES[case.mode]}",
             ),
             Stat("Readers", str(len(readers))),
-            Stat("Against the model", str(overrides), f"{share} of verdicts; {point}"),
+            Stat("Patches against the model", f"{len(set(against)):,}", f"{given}; {point}"),
         ]
     )
 
