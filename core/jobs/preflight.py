@@ -58,6 +58,11 @@ class InputReport:
         """Inputs that will fail."""
         return sum(problem.count for problem in self.problems)
 
+    @property
+    def nothing_readable(self) -> bool:
+        """Whether every input was read and none can be scored."""
+        return not self.readable and self.looked_at == self.inputs
+
 
 def inspect_source(
     source: PatchSource,

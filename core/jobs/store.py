@@ -88,6 +88,11 @@ class JobStore(JobFolder, Runner[BackgroundTask]):
             raise SourceError(look.error if look is not None else "The batch was deleted.")
         return look
 
+    def nothing_readable(self, job: Job) -> bool:
+        """Return whether a look at the job's input has ended and found nothing to score."""
+        look = self._looks.task(job)
+        return look is not None and look.report is not None and look.report.nothing_readable
+
     def start(self, job: Job, classifier: Classifier) -> None:
         """Score the job, or what it still lacks, in a thread of its own; once at a time."""
         self.require_writable()

@@ -125,7 +125,7 @@ class SlideStore(Runner[BackgroundTask]):
         if suffix not in SLIDE_SUFFIXES:
             raise SourceError(
                 f"Found a file ending in {suffix or 'nothing'}; expected a slide or a region of "
-                f"one: {', '.join(sorted(SLIDE_SUFFIXES))}."
+                f"one: {', '.join(sorted(SLIDE_SUFFIXES))}. Export it as one of these."
             )
         job = self.jobs.add_upload(owner, file.name, [file])
         (name, path), *_ = self.jobs.uploaded_files(job)

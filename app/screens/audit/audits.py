@@ -16,7 +16,7 @@ from app.screens.shared.parts import (
     head_line,
     way_back,
 )
-from app.screens.shared.sources import labels_field
+from app.screens.shared.sources import labels_field, samples_button
 from app.screens.shared.ways import BATCH, SCORE, ways_on
 from app.state import address, identity
 from core.audit import STEPS, AuditProgress
@@ -40,6 +40,7 @@ def audit_list(store: AuditStore) -> None:
         )
     else:
         empty(*words.NO_DATA_SET)
+        samples_button(store.jobs, partial(begin, store), "first-samples")
 
 
 def audit_head(store: AuditStore, job: Job, state: str) -> None:

@@ -150,7 +150,7 @@ def ask_for_scores(store: AuditStore, job: Job, view: AuditView, settings: Setti
         st.caption(words.SCORES_CSV)
         own = st.toggle(words.OUT_OF_FOLD, key="audit-out-of-fold")
         file = st.file_uploader(
-            "Scores", type=["csv"], key=widgets.fresh_key(_UPLOADER),
+            "Scores", key=widgets.fresh_key(_UPLOADER),
             label_visibility="collapsed",
         )  # fmt: skip
         if file is None:

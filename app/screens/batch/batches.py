@@ -11,6 +11,7 @@ from app.screens.batch import words
 from app.screens.batch.steps import next_steps
 from app.screens.shared.jobs import job_list, marks
 from app.screens.shared.parts import download, empty, head_line, way_back
+from app.screens.shared.sources import samples_button
 from app.state import address, identity, widgets
 from core.jobs import Job, JobProgress, JobStore
 from core.scoring import Classifier, Outcome, TestTimeAugmentation, outcome_counts
@@ -21,6 +22,7 @@ def batch_list(store: JobStore) -> None:
     jobs = store.jobs(identity.owner())
     if not jobs:
         empty(*words.NO_BATCH)
+        samples_button(store, key="first-samples")
         return
     job_list(jobs, partial(_status, store), address.job.look_at, "open")
 
@@ -33,7 +35,7 @@ def _status(store: JobStore, job: Job) -> tuple[str, str]:
         return progress.state, f"{progress.total:,} patches, {called:,} called tumour"
     if progress.total:
         return progress.state, f"{progress.done:,} of {progress.total:,} files"
-    return progress.state, ""
+    return "unusable" if store.nothing_readable(job) else progress.state, ""
 
 
 def batch_head(

@@ -70,7 +70,7 @@ def before_start(
     if report.contradictions:
         show_problem(NodelensError(" ".join((*report.contradictions, words.CONTRADICTORY))))
         return
-    if report.readable == 0 and report.looked_at == report.inputs:
+    if report.nothing_readable:
         st.warning(words.NOTHING_READABLE, icon=":material/block:")
         way_out()
         return

@@ -21,6 +21,7 @@ _LISTED: Final = 12
 _LOOK_EVERY_S: Final = 0.5
 _STATES: Final = {
     "new": ("not started", "quiet"),
+    "unusable": ("nothing to score", "bad"),
     "running": ("running", "accent"),
     "stopped": ("stopped", "quiet"),
     "done": ("finished", "good"),

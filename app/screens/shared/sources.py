@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Final, Literal
+from typing import Final
 
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -17,7 +17,6 @@ from app.screens.shared.parts import plain, show_problem
 from app.state import address, identity, widgets
 from core.errors import NodelensError, SourceError
 from core.jobs import Job, JobFolder
-from core.patches import PATCH_SUFFIXES
 from core.settings import SAMPLES_TABLE, Settings
 
 _SCRIPT: Final = Path(__file__).with_name("folder.js")
@@ -101,6 +100,18 @@ def try_samples(store: JobFolder, take: TakeJob = look_at) -> None:
     take(store.add_server_path(identity.owner(), SAMPLES_NAME, SAMPLES_TABLE))
 
 
+def samples_button(store: JobFolder, take: TakeJob = look_at, key: str = "try-samples") -> None:
+    """Draw the button that opens the drawn samples."""
+    st.button(
+        "Open the drawn samples",
+        icon=":material/draw:",
+        on_click=try_samples,
+        args=(store, take),
+        disabled=not (SAMPLES_TABLE.is_file() and store.is_writable),
+        key=key,
+    )
+
+
 def new_batch(store: JobFolder, settings: Settings, take: TakeJob = look_at) -> None:
     """Draw the ways to bring patches; whichever is used makes a job.
 
@@ -113,40 +124,22 @@ def new_batch(store: JobFolder, settings: Settings, take: TakeJob = look_at) -> 
     folder, files, *server, samples = st.tabs(
         ["Folder", "Files or ZIP", *on_server, "Drawn samples"]
     )
-    suffixes = ["zip", "csv", *sorted(suffix[1:] for suffix in PATCH_SUFFIXES)]
     if settings.keep_days is not None:
         st.caption(words.KEPT_DAYS.format(days=settings.keep_days))
     with folder:
         st.caption(words.FOLDER)
         pack_folders()
-        _upload(
-            store, settings, take, name="folder", label="Folder of patches", several="directory"
-        )
+        _upload(store, settings, take, name="folder", label="Folder of patches")
     with files:
         mib = settings.max_upload_bytes // 2**20
         st.caption(words.FILES.format(files=settings.max_upload_files, mib=mib))
-        _upload(
-            store,
-            settings,
-            take,
-            name="files",
-            label="Images or ZIP",
-            several=True,
-            suffixes=suffixes,
-        )
+        _upload(store, settings, take, name="files", label="Images or ZIP")
     for place in server:
         with place:
             _server_path(store, settings, take)
     with samples:
         st.caption(words.SAMPLES)
-        st.button(
-            "Open the drawn samples",
-            icon=":material/draw:",
-            on_click=try_samples,
-            args=(store, take),
-            disabled=not (SAMPLES_TABLE.is_file() and store.is_writable),
-            key="try-samples",
-        )
+        samples_button(store, take)
 
 
 def _upload(
@@ -156,14 +149,15 @@ def _upload(
     *,
     name: str,
     label: str,
-    several: Literal[True, "directory"],
-    suffixes: list[str] | None = None,
 ) -> None:
-    """Draw an uploader; what it brings becomes a job."""
+    """Draw an uploader; what it brings becomes a job.
+
+    Every type is taken: what cannot be scored is told with its reason, where Streamlit's own filter
+    only says that it is not allowed.
+    """
     uploaded: list[UploadedFile] = st.file_uploader(
         label,
-        type=suffixes,
-        accept_multiple_files=several,
+        accept_multiple_files="directory" if name == "folder" else True,
         key=widgets.fresh_key(name),
         label_visibility="collapsed",
     )
@@ -241,7 +235,7 @@ def labels_field(
         keep: Takes the file's name, its bytes and what its columns are to be called.
         about_patches: Columns of which one is needed.
     """
-    file = st.file_uploader(words.ADD_LABELS, type="csv", key=widgets.fresh_key(name))
+    file = st.file_uploader(words.ADD_LABELS, key=widgets.fresh_key(name))
     if file is None:
         return
     data, needed = file.getvalue(), (("id",), about_patches)

@@ -18,7 +18,6 @@ from core.errors import SourceError
 from core.jobs import Job
 from core.settings import Settings
 from core.slides.store import SlideStore
-from core.slides.view import SLIDE_SUFFIXES
 
 _UPLOADER: Final = "slide-file"
 
@@ -35,22 +34,21 @@ def new_slide(store: SlideStore, settings: Settings) -> None:
             _server_path(store, settings)
     with drawn:
         st.caption(words.DRAWN)
-        if st.button("Open the drawn slide", icon=":material/draw:", key="try-slide"):
-            bar = st.empty()
+        _drawn_button(store, "try-slide")
 
-            def show(share: float) -> None:
-                bar.progress(share, text=words.DRAWING)
 
-            _open(partial(store.add_drawn, identity.owner(), words.DRAWN_NAME, show))
+def _drawn_button(store: SlideStore, key: str) -> None:
+    if st.button("Open the drawn slide", icon=":material/draw:", key=key):
+        bar = st.empty()
+
+        def show(share: float) -> None:
+            bar.progress(share, text=words.DRAWING)
+
+        _open(partial(store.add_drawn, identity.owner(), words.DRAWN_NAME, show))
 
 
 def _upload(store: SlideStore, settings: Settings) -> None:
-    file = st.file_uploader(
-        "Slide",
-        type=sorted(suffix[1:] for suffix in SLIDE_SUFFIXES),
-        key=widgets.fresh_key(_UPLOADER),
-        label_visibility="collapsed",
-    )
+    file = st.file_uploader("Slide", key=widgets.fresh_key(_UPLOADER), label_visibility="collapsed")
     if file is None:
         return
 
@@ -90,6 +88,7 @@ def slide_list(store: SlideStore) -> None:
     jobs = store.jobs.jobs(identity.owner())
     if not jobs:
         empty(*words.NO_SLIDE)
+        _drawn_button(store, "first-slide")
         return
     job_list(jobs, partial(_status, store), address.slide.look_at, "slide")
 

@@ -221,7 +221,7 @@ def kept_csv(
             replaced()
         widgets.keep_file(key, widgets.uploaded(f"{key}-uploader"))
 
-    uploaded = st.file_uploader(label, type="csv", key=f"{key}-uploader", on_change=changed)
+    uploaded = st.file_uploader(label, key=f"{key}-uploader", on_change=changed)
     kept = widgets.kept_file(key)
     if uploaded is None and kept is not None:
         with st.container(horizontal=True, vertical_alignment="center"):

@@ -130,7 +130,17 @@ def test_a_wrong_setting_is_named_and_nothing_else_is_shown(
 
 
 def test_the_batch_page_starts_empty_and_says_what_to_do(open_page: OpenPage) -> None:
-    assert "No batch yet" in html(open_page("batch"))
+    page = open_page("batch")
+    assert "No batch yet" in html(page)
+    assert page.button(key="first-samples").label == "Open the drawn samples"
+
+
+@pytest.mark.parametrize("view", ["batch", "audit", "slides"])
+def test_files_of_any_type_are_taken_so_that_a_wrong_one_is_told_with_its_reason(
+    open_page: OpenPage, view: str
+) -> None:
+    fields = open_page(view).get("file_uploader")
+    assert [list(field.proto.type) for field in fields] == [[]] * len(fields) != []
 
 
 def test_the_drawn_samples_are_scored_in_one_click_and_called_drawn(

@@ -308,3 +308,16 @@ def test_nothing_is_scored_by_labels_that_contradict_each_other(
     progress = store.progress(job)
     assert progress.state == "broken"
     assert "more than one label" in progress.error
+
+
+def test_a_batch_of_files_that_are_no_patches_is_known_to_have_nothing_to_score(
+    tmp_path: Path,
+) -> None:
+    store = JobStore(tmp_path)
+    wrong = store.add_upload("me", "letter.docx", [Upload("letter.docx", b"PK")])
+    assert not store.nothing_readable(wrong)  # nobody has looked yet
+    store.look(wrong).join(10)
+    assert store.nothing_readable(wrong)
+    right = store.add_upload("me", "in", uploads(tmp_path / "in", 1))
+    store.look(right).join(10)
+    assert not store.nothing_readable(right)

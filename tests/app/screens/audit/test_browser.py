@@ -23,7 +23,6 @@ def test_samples_are_audited_a_box_around_points_and_a_tile_lead_to_patches(addr
         page.set_default_timeout(90_000)
         expect.set_options(timeout=90_000)
         page.goto(f"{address}/audit")
-        page.get_by_role("tab", name="Drawn samples").click()
         page.get_by_role("button", name="Open the drawn samples").click()
         expect(page.locator(".nl-badge-good")).to_have_text("finished")
 
