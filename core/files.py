@@ -191,6 +191,26 @@ def take_lock(fd: int) -> bool:
     return True
 
 
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Make a folder and keep other runs out of it until the block ends.
+
+    Raises:
+        RunError: Another run writes into it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    fd = None if fcntl is None else os.open(folder, os.O_RDONLY)
+    try:
+        if fd is not None and not take_lock(fd):
+            raise RunError(
+                f"{folder.name} is being written by another run. Wait for it, or stop it first."
+            )
+        yield
+    finally:
+        if fd is not None:
+            os.close(fd)
+
+
 class FolderLock:
     """Which process may change a folder: the first that asks, until it ends."""
 

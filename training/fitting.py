@@ -13,7 +13,7 @@ from torch import nn
 from core.bundle import InputTransform, build_network, known_slides, load_weights
 from core.command_line import say
 from core.errors import NodelensError, RunError
-from core.files import write_json
+from core.files import alone_in, write_json
 from training.data.labelled import Teacher, open_labelled, read_teacher
 from training.data.pack import Feed, open_pack, require_labels
 from training.data.split import (
@@ -152,7 +152,7 @@ def _fit(options: FitOptions, team: Team, should_stop: Callable[[], bool]) -> Ru
         teacher_logits=torch.from_numpy(teacher.logits).to(device) if teacher else None,
         pauses=Pauses(options.checkpoint_minutes, options.checkpoint_steps, should_stop),
     )
-    with open_event_log(own, state.history, enabled=options.tensorboard) as log:
+    with alone_in(own.root), open_event_log(own, state.history, enabled=options.tensorboard) as log:
         fit(replace(run, on_epoch=log), state)
     if len(split.teach):
         _write_teaching(run)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from core.command_line import say
 from core.errors import SourceError
 from core.files import require_apart
 from core.patches import PatchSource, open_source
@@ -32,8 +33,10 @@ def run_predict(options: PredictOptions) -> int:
     beside = options.data / SAMPLE_FILE
     sample = options.sample_submission or (beside if beside.is_file() else None)
     require_apart((options.out,), (sample, options.data))
-    if sample is not None:
-        with _test_source(options.data) as source:  # before an hour of scoring
+    with _test_source(options.data) as source:  # before an hour of scoring
+        for note in source.remarks:
+            say(f"Note: {note}")
+        if sample is not None:
             ids_in_order({entry.id for entry in source.entries}, sample)
     work = options.out.with_name(options.out.name + ".scores")
     tables = []

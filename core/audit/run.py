@@ -23,7 +23,7 @@ from core.audit.scores import aligned, scores_of
 from core.audit.summaries import associations, balance
 from core.command_line import Bars, say
 from core.errors import RunError, what_differs
-from core.files import write_json
+from core.files import alone_in, write_json
 from core.options import AuditOptions
 from core.patches import open_source
 from core.patches.colours import colour_notes
@@ -240,7 +240,7 @@ def audit_command(options: AuditOptions) -> int:
         raise RunError(f"There is no scores file {options.scores}. Check the path.")
     own = [path for path in out.rglob("*") if path.is_file()] if out.is_dir() else []
     inputs = inputs_of(open_source(options.source, ignore=own))
-    with inputs.source, Bars() as bars:
+    with inputs.source, alone_in(out), Bars() as bars:
         folder = prepare(inputs, out, resume=options.resume)
         run_audit(
             inputs,

@@ -24,7 +24,7 @@ from core.explanation.picture import TABLE_NAME, explained_picture, picture_name
 from core.explanation.reliance import CentreTest
 from core.explanation.rows import EXPLANATION_COLUMNS, ExplanationRow
 from core.explanation.run import Measurement, explain_source
-from core.files import replacing, require_apart
+from core.files import alone_in, replacing, require_apart
 from core.options import ExplainOptions
 from core.patches import Patch, PatchSource, open_source
 from core.pictures import png_bytes
@@ -49,7 +49,12 @@ def explain_command(options: ExplainOptions) -> int:
     table: Path = options.csv or out / TABLE_NAME
     _check_usage(options, out, table)
     style = OverlayStyle(zoom=options.zoom, smooth=options.smooth)
-    with open_source(options.source) as source:
+    same = out.resolve() == options.source.resolve()
+    own = [] if same or not out.is_dir() else list(out.iterdir())
+    with open_source(options.source, ignore=own) as source:
+        for note in source.remarks:
+            say(f"Note: {note}")
+        source.require_consistent()
         classifier = open_classifier(options.model, device=options.device)
         donors = None if options.donors is None else read_donors(options.donors)
         explainer = Explainer(
@@ -60,22 +65,21 @@ def explain_command(options: ExplainOptions) -> int:
             donors=donors,
         )
         measurement = _measurement(options, explainer, donors)
-        out.mkdir(parents=True, exist_ok=True)
         started, clock = datetime.now(UTC), time.perf_counter()
-        counts, drawn = _write_table(
-            table,
-            source,
-            explain_source(source, explainer, measurement, batch_size=options.batch_size),
-            overlays=options.overlays,
-        )
-        scale = (
-            shared_scale(row.explanation.cam for row in drawn.values() if row.explanation)
-            if options.shared_scale
-            else None
-        )
-        pictures = _pictures(source, drawn, scale=scale, style=style)
-        for name, png in pictures:
-            (out / name).write_bytes(png)
+        with alone_in(out):
+            counts, drawn = _write_table(
+                table,
+                source,
+                explain_source(source, explainer, measurement, batch_size=options.batch_size),
+                overlays=options.overlays,
+            )
+            scale = (
+                shared_scale(row.explanation.cam for row in drawn.values() if row.explanation)
+                if options.shared_scale
+                else None
+            )
+            for name, png in _pictures(source, drawn, scale=scale, style=style):
+                (out / name).write_bytes(png)
         seconds = time.perf_counter() - clock
     write_metadata(
         table,

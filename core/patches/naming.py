@@ -18,8 +18,8 @@ _LITTER: Final = frozenset({
 })  # fmt: skip
 """What operating systems, network drives and programs leave in folders."""
 _LITTER_STARTS: Final = (".", "~$")
-_LITTER_ENDS: Final = (".aux.xml", "~")
-"""Sidecars and editors' copies."""
+_LITTER_ENDS: Final = (".aux.xml", "~", ".csv.run.json", ".parquet.run.json")
+"""Sidecars, those of our own tables included, and editors' copies."""
 _STREAM: Final = re.compile(r"\.[a-z][a-z0-9]{1,4}[:\uf03a]|[:\uf03a]zone\.identifier$")
 """What Windows and macOS keep with a file, such as where it came from, as it arrives elsewhere."""
 PACKED_SUFFIXES: Final = frozenset(

@@ -189,6 +189,15 @@ def test_a_competition_without_a_test_folder_is_told(
     assert not out.exists()
 
 
+def test_tables_beside_the_patches_that_are_not_read_are_told(
+    bundle: Path, competition: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (competition / "test" / "other.csv").write_text("a,b\n1,2\n", "utf-8")
+    out = str(tmp_path / "s.csv")
+    assert main(["predict", str(bundle), "--data", str(competition), "--out", out]) == 0
+    assert "other.csv is not used as labels" in capsys.readouterr().err
+
+
 def test_ids_that_do_not_match_the_sample_are_told_before_anything_is_scored(
     bundle: Path, competition: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

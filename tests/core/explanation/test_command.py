@@ -9,6 +9,7 @@ from PIL import Image
 from core.__main__ import main
 from core.explanation import EXPLANATION_COLUMNS
 from core.explanation.picture import picture_name
+from core.files import alone_in
 from core.scoring import COLUMNS
 from tests.toys import write_patches
 
@@ -115,6 +116,37 @@ def test_wrong_usage_writes_nothing_and_says_what_to_do(
         assert explain(tmp_path / "in", "--out", out, "--model", toy_bundle, *options) == 2
         assert complaint in capsys.readouterr().err
         assert not out.exists()
+
+
+def test_a_folder_of_results_takes_one_run_at_a_time(
+    tmp_path: Path, toy_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_patches(tmp_path / "in", 2)
+    out = tmp_path / "out"
+    audit = ["audit", str(tmp_path / "in"), "--out", str(out)]
+    maps = ["explain", *audit[1:], "--model", str(toy_bundle), "--quick"]
+    with alone_in(out):
+        for command in (audit, maps):
+            assert main(command) == 2
+            assert "out is being written by another run" in capsys.readouterr().err
+        assert not list(out.iterdir())
+    assert main(audit) == 0
+
+
+def test_pictures_of_a_run_below_its_patches_are_no_inputs_of_the_next_and_tables_are_told(
+    tmp_path: Path, toy_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "in"
+    paths = write_patches(folder, 2)
+    (folder / "labels.csv").write_text(f"id,label\n{paths[0].stem},1\n")
+    (folder / "other.csv").write_text("a,b\n1,2\n")
+    for _ in range(2):
+        arguments = ["--out", folder / "maps", "--model", toy_bundle, "--quick"]
+        assert explain(folder, *arguments) == 0
+        told = capsys.readouterr().err
+        assert "labels.csv: 1 of 2 inputs with a label" in told
+        assert "other.csv is not used as labels" in told
+    assert pd.read_csv(folder / "maps" / "explanations.csv")["label"].notna().tolist() == [1, 0]
 
 
 def test_names_of_pictures_are_safe_and_never_collide() -> None:

@@ -334,6 +334,7 @@ def test_a_table_of_paths_is_read_in_every_form(tmp_path: Path, name: str) -> No
 
 LITTER = [
     *("~$x.tif", "Icon\r", "x.tif~", "x.tif.aux.xml", ".directory", "ehthumbs_vista.db"),
+    *("scores.csv.run.json", "scores.parquet.run.json"),
     *("@Recycle/x.tif", "CVS/Entries", "x.tif:com.apple.quarantine", "sync.ffs_db"),
     *("x.tif:AFP_AfpInfo", "x.tif:SmartScreen:$DATA", "x.png:com.apple.metadata:kMDItem"),
     *("a.csv:Zone.Identifier", "README:Zone.Identifier", "x.tif\uf03acom.dropbox.attributes"),

@@ -14,6 +14,7 @@ import torch
 
 from core.bundle import read_bundle
 from core.errors import RunError
+from core.files import alone_in
 from tests.training.toys import write_toy_kaggle
 from training.commands import main
 from training.fitting import run_fit
@@ -215,6 +216,15 @@ def test_the_run_with_every_option_on_went_through_phases_and_a_plateau(
     better = told["ema_accuracy"][4] > told["ema_accuracy"][3]
     last = 1e-3 if better else 5e-4
     assert told["learning_rate"].tolist() == pytest.approx([1e-2, 1e-3, 1e-3, 1e-3, 1e-3, last])
+
+
+def test_two_runs_never_write_one_folder(tmp_path: Path) -> None:
+    data = write_toy_kaggle(tmp_path / "data")
+    wanted = options(data, tmp_path / "run", write_recipe(tmp_path))
+    tmp_path.joinpath("run").mkdir()
+    with alone_in(tmp_path / "run"), pytest.raises(RunError, match="written by another run"):
+        run_fit(wanted, should_stop=lambda: False)
+    assert not RunFolder(tmp_path / "run").checkpoint.exists()
 
 
 def test_another_teacher_makes_another_run(
