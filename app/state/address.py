@@ -74,6 +74,7 @@ class AddressedValue:
         self._on_change()
         for name in self._beside:
             st.query_params.pop(name, None)
+            st.session_state.get(_NAMED_BY_PAGE, set()).discard(name)  # kept for this visit
         if value is None:
             st.session_state.pop(self._name, None)
             st.query_params.pop(self._name, None)
@@ -110,7 +111,9 @@ job: Final = AddressedValue(
     beside=(_ROW, "order", "calls", "view", "find", "only"),
 )
 """Id of the batch."""
-case: Final = AddressedValue("case", on_change=reading.leave_desk, beside=("twelve", "marks"))
+case: Final = AddressedValue(
+    "case", on_change=reading.leave_desk, beside=("twelve", "marks", "job")
+)
 """Id of the review case."""
 audit: Final = AddressedValue("audit", on_change=_forget_audit)
 """Id of the audit."""

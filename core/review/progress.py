@@ -44,10 +44,10 @@ class CaseProgress:
         return None if self.median_s is None else self.median_s * (self.total - self.done)
 
     def __str__(self) -> str:
-        """Return "37 of 212, 12 overrides, about 9 minutes left"."""
+        """Return "37 of 212, 12 against the model, about 9 minutes left"."""
         parts = [f"{self.done} of {self.total}"]
         if self.overrides is not None:
-            parts.append(f"{self.overrides} override{'' if self.overrides == 1 else 's'}")
+            parts.append(f"{self.overrides} against the model")
         if self.seconds_left is not None and self.done < self.total:
             parts.append(_time_left(self.seconds_left))
         return ", ".join(parts)

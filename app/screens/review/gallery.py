@@ -149,7 +149,7 @@ def _line(
         "Model": call_text(call_of(patch.predicted_label)),
         "Verdict": call_text(final.verdict),
         "Blind verdict": call_text(blind) if blind else "",
-        "Differs": ", ".join(found.reasons),
+        "Look again": ", ".join(found.reasons),
         "Reader": names.get(verdict.reader, verdict.reader),
         "Confidence": str(final.confidence or ""),
         "Reasons": ", ".join(final.tags),

@@ -148,7 +148,7 @@ INDEPENDENT: Final = "95 % intervals; patches are treated as independent"
 INFLUENCED: Final = (
     "The score was shown before each verdict, so agreement may be biased by the model."
 )
-FEW_PAIRS: Final = "With fewer than {pairs} patches, use percent agreement instead of kappa."
+FEW_PAIRS: Final = "With fewer than {pairs} patches, go by “Same call” instead of kappa."
 NO_KAPPA: Final = "Kappa is not defined (–) where both gave the same call for every patch."
 CHANGED: Final = ("What seeing the AI changed", "first verdict against the one with the score")
 NO_CHANGE_YET: Final = "No patch has been read before and after the AI yet."

@@ -14,9 +14,10 @@ def store(tmp_path: Path) -> ReviewStore:
 
 
 def test_progress_reads_as_a_sentence() -> None:
-    assert str(CaseProgress(37, 212, 12, 3.1)) == "37 of 212, 12 overrides, about 9 minutes left"
-    assert str(CaseProgress(1, 2, 1, 3.0)) == "1 of 2, 1 override, less than a minute left"
-    assert str(CaseProgress(0, 212, 0, None)) == "0 of 212, 0 overrides"
+    under_way = "37 of 212, 12 against the model, about 9 minutes left"
+    assert str(CaseProgress(37, 212, 12, 3.1)) == under_way
+    assert str(CaseProgress(1, 2, 1, 3.0)) == "1 of 2, 1 against the model, less than a minute left"
+    assert str(CaseProgress(0, 212, 0, None)) == "0 of 212, 0 against the model"
     assert str(CaseProgress(212, 212, None, 3.0)) == "212 of 212"
 
 

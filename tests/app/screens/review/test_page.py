@@ -386,6 +386,9 @@ def test_a_case_is_started_from_a_scored_batch_and_a_second_reading_from_the_cas
     case = list(record.cases.values())[-1]
     assert case.mode is ReadingMode.BLIND_FIRST
     assert found.get("bidi_component")
+    # The address is of the case alone; the batch stays the one that other pages begin with.
+    assert dict(found.query_params) == {"case": case.case}
+    assert found.session_state["job"]
     Hand(data, case=case.case).give("tumour")
     again = page("review", reader="Ben")
     again.segmented_control(key="new-mode").set_value(ReadingMode.SECOND_READER).run()
