@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from core.bundle import Card
 from core.bundle.card import Sha256, Share
 from core.scoring import ScoreRow, unlike_training
+from core.scoring.against_labels import AREA_BY_PATCHES
 from core.statistics import Measured, SlideCounts, further_patches, further_slides
 from core.statistics.evidence import FEW_SLIDES, SMALL_CLASS_N
 from core.statistics.measured import Unit
@@ -298,10 +299,7 @@ def _cautions(
             len(slides),
         )
     if slides and study.auroc.by == "patches":
-        yield (
-            "The interval of the AUROC treats patches as independent, because these slides do not "
-            "suffice for one over slides: it is too narrow."
-        )
+        yield AREA_BY_PATCHES
     yield from seen_before(study.scores.ids.tolist(), slides, validation, card)
     yield from _copies(kept)
     yield from study.scores.notes

@@ -26,6 +26,10 @@ from core.statistics import (
 from core.tables import Table
 from core.thresholds import ScoreSet, Source, named_slides
 
+AREA_BY_PATCHES: Final = (
+    "The interval of the AUROC treats patches as independent, because these slides do not suffice "
+    "for one over slides: it is too narrow."
+)
 RATES: Final[tuple[MetricName, ...]] = ("sensitivity", "specificity", "ppv", "npv", "accuracy")
 
 

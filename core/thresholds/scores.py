@@ -135,7 +135,8 @@ def seen_before(
             uses.setdefault(tuple(seen), []).append(use)
     said = [
         (
-            f"{len(names)} of {len(slides)} slides ({_some(names)}) "
+            agreeing(f"{len(names)} of {len(slides)} [slide|slides]", len(slides))
+            + f" ({_some(names)}) "
             + agreeing("[has the name of a slide|have the names of slides]", len(names)),
             used,
         )
@@ -193,6 +194,15 @@ def slides_of(evidence: Evidence) -> tuple[str, ...]:
     """Return the names of the slides that are known, sorted."""
     names = () if evidence.slides is None else evidence.slide_names
     return tuple(name for name in names if name != UNKNOWN_SLIDE)
+
+
+def slides_text(evidence: Evidence) -> str:
+    """Return how many slides are known, "9 slides", and whether that is all: "9 known slides"."""
+    names = slides_of(evidence)
+    if not names:
+        return "slides unknown"
+    some = "known " if len(names) < len(evidence.slide_names) else ""
+    return agreeing(f"{len(names):,} {some}[slide|slides]", len(names))
 
 
 def require_both_classes(scores: ScoreSet) -> None:

@@ -14,6 +14,7 @@ from app.screens.shared.parts import empty, plain, roc_chart, section, table, wi
 from app.screens.shared.sources import add_labels
 from app.screens.shared.ways import try_threshold
 from core.scoring import LabelCheck, ScoreRow
+from core.scoring.against_labels import AREA_BY_PATCHES
 from core.thresholds.scores import slides_of, too_perfect
 from core.wording import (
     agreeing,
@@ -110,6 +111,8 @@ def _said(check: LabelCheck, rows: Sequence[ScoreRow]) -> str:
         agreeing(words.BY_SLIDES, slides).format(slides=slides) if slides else words.BY_PATCHES
     )
     parts += check.notes
+    if slides and check.auroc.by == "patches":
+        parts.append(AREA_BY_PATCHES)
     if check.counts[1, None] + check.counts[0, None]:
         parts.append(words.GREY_COUNTS)
     return " ".join(parts)

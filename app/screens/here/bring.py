@@ -13,7 +13,7 @@ from app.state import address, identity
 from core.jobs import Job, JobStore
 from core.scoring import Classifier
 from core.settings import Settings
-from core.thresholds.scores import slides_of
+from core.thresholds.scores import slides_text
 
 _LISTED = 12
 _LIVE_EVERY_S = 1.5
@@ -39,10 +39,10 @@ def _about(store: JobStore, job: Job) -> str:
     if check is None:
         return ""
     evidence = check.evidence
-    slides = slides_of(evidence)
-    known = words.SLIDES.format(slides=len(slides)) if slides else words.NO_SLIDES
     return badge(
-        words.READY.format(patches=len(evidence), positives=evidence.n_positive, slides=known)
+        words.READY.format(
+            patches=len(evidence), positives=evidence.n_positive, slides=slides_text(evidence)
+        )
     )
 
 

@@ -33,8 +33,6 @@ SCORED: Final = "A batch that is already scored"
 SCORED_NONE: Final = "No batch with labels yet."
 ADD_NEW: Final = "Add patches"
 READY: Final = "{patches:,} labelled patches, {positives:,} with tumour, {slides}"
-SLIDES: Final = "{slides:,} slides"
-NO_SLIDES: Final = "slides unknown"
 NOT_LABELLED: Final = (
     "These patches have no labels yet. Add a CSV with the columns id (the file name) and label; "
     "a column slide makes the intervals valid."

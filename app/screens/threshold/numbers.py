@@ -11,6 +11,7 @@ from app.screens.shared.parts import Cell, empty_html, table_html
 from app.screens.threshold import words
 from core.statistics import Measured, MetricName, SlideRow
 from core.thresholds import Deferral, ScoreSet, Snapshot, ThresholdStudy
+from core.thresholds.scores import slides_text
 from core.wording import NOTHING, interval_text, number, percent, percent_interval
 
 SLIDES_SHOWN: Final = 8
@@ -259,8 +260,8 @@ def everything(snapshot: Snapshot, study: ThresholdStudy) -> Markup:
 
 def measured_on(scores: ScoreSet) -> Markup:
     """Return which patches the numbers are of."""
-    evidence, slides = scores.evidence, len(scores.slides)
-    of_slides = f", of {slides:,} slide{'s' * (slides != 1)}" if slides else ", slides unknown"
+    evidence = scores.evidence
+    of_slides = f", {'of ' * bool(scores.slides)}{slides_text(evidence)}"
     return Markup(
         '<p class="nl-from">Measured on {}: {:,} patches, {:,} with tumour{}.</p>'
     ).format(scores.name, len(evidence), evidence.n_positive, of_slides)

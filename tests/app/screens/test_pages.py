@@ -23,6 +23,7 @@ from core.files import append_record, read_records
 from core.jobs import Job, JobStore
 from core.report import ReportMaps, ScoredBatch, batch_pdf
 from core.scoring import Classifier
+from core.scoring.against_labels import AREA_BY_PATCHES
 from core.thresholds import bundle_scores
 from tests.app.conftest import TOKEN, html, markup, scored_folder
 from tests.toys import write_patches
@@ -372,7 +373,7 @@ def test_a_batch_with_labels_is_set_against_them(
     open_page: OpenPage, store: JobStore, done: Job
 ) -> None:
     rows = [row for row in store.rows(done) if row.prob_tumour is not None]
-    table = "id,label\n" + "".join(f"{row.id},{n % 2}\n" for n, row in enumerate(rows))
+    table = "id,label,slide\n" + "".join(f"{row.id},{n % 2},s1\n" for n, row in enumerate(rows))
     store.add_labels(done, "labels.csv", table.encode())
     page = open_page("batch", job=done)
     page.segmented_control(key=f"view-{done.id}-0").select("Against labels").run()
@@ -381,7 +382,9 @@ def test_a_batch_with_labels_is_set_against_them(
     check = resources.label_check(store, done)
     assert check is not None
     assert f"<b>{check.auroc.value:.3f}</b>" in said
-    assert any("6 of 6 scored patches" in caption.value for caption in page.caption)
+    (counted,) = (one.value for one in page.caption if "6 of 6 scored patches" in one.value)
+    assert "Intervals resample 1 slide." in counted
+    assert AREA_BY_PATCHES in counted
     wrong = [*check.missed, *check.false_alarms]
     assert [row["at"] for row in listed(page)] == wrong
     assert not page.warning

@@ -12,6 +12,7 @@ from core.thresholds import (
     read_scores_csv,
     run_scores,
 )
+from core.thresholds.scores import slides_text
 
 
 def test_a_csv_of_labels_and_scores_is_enough() -> None:
@@ -42,6 +43,7 @@ def test_the_apps_own_table_is_taken_and_unscored_inputs_are_counted() -> None:
     assert found.ids.tolist() == ["a", "c"]
     assert found.model_id == "m-1"
     assert found.slides == ("s1",)
+    assert slides_text(found.evidence) == "1 known slide"
     assert found.evidence.slide_names == (UNKNOWN_SLIDE, "s1")
     assert "1 input without a score is left out." in found.notes
 
