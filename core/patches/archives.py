@@ -73,7 +73,8 @@ class ZipSource(PatchSource):
                 raise SourceError(f"{self.name} is empty (0 bytes). Copy it again.") from None
             raise SourceError(
                 f"{self.name} is not a readable ZIP ({in_a_line(error)}). "
-                "Make the archive again, without splitting it."
+                "It may be cut off, split or of another kind: copy it again, or pack the patches "
+                "as one .zip."
             ) from None
         try:
             self._members: list[zipfile.ZipInfo | None] = []

@@ -25,6 +25,8 @@ from core.tables import (
 
 _MOST_TABLES: Final = 100
 """Read beside one set of patches; more say something of each patch, not labels of all."""
+_SHOWN, _LONGEST = 6, 160
+"""Columns that a note names, and its characters for them."""
 _OF_SCORES: Final = frozenset({"prob_tumour", "model_id"})
 _TELLING: Final = frozenset({"label", *SLIDE_COLUMNS, "split"})
 NamedFile = tuple[str, Path]
@@ -115,7 +117,11 @@ def _no_labels(table: Table) -> str:
     elif table_of_layout(table.name.rpartition("/")[2]) == SAMPLE_CSV:
         why = "its labels are placeholders"
     elif not columns & _TELLING:
-        why = "it has no column 'label', 'slide' or 'split'"
+        found = ", ".join(map(repr, table.spellings()[:_SHOWN]))
+        why = (
+            f"it has the columns {found[:_LONGEST]}; expected 'label', 'slide' or 'split' among "
+            "them, and 'id'. Rename the columns if it labels these patches"
+        )
     return why and f"{table.name} is not used as labels: {why}."
 
 

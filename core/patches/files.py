@@ -87,6 +87,11 @@ class FilesSource(PatchSource):
         self._files = [file for _, file in files]
         self._confine_to = confine_to.resolve() if confine_to else None
 
+    def selected(self, rows: Sequence[int]) -> "FilesSource":
+        """Return some of the files, as what they are."""
+        files = [(self.entries[row], self._files[row]) for row in rows]
+        return FilesSource(self.name, self.kind, files, confine_to=self._confine_to)
+
     def tables(self) -> Mapping[int, Callable[[], Table]]:
         """Return the tables in a plain folder or an upload."""
         if self.kind not in {"folder", "files"}:

@@ -143,7 +143,10 @@ def read_labels(file: Path) -> list[int]:
     finally:
         reader.close()
     if found is None:
-        raise SourceError(f"{file.name} has no dataset 'y' of labels, as PatchCamelyon has.")
+        raise SourceError(
+            f"{file.name} has no dataset 'y'; expected the labels of the file beside it, as in "
+            "PatchCamelyon. Exchange the two if their names are swapped, or move this one away."
+        )
     return [int(label) for label in found]
 
 

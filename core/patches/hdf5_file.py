@@ -24,6 +24,8 @@ _MOST_CHUNK_BYTES: Final = 64 * 1024 * 1024
 _MOST_ROWS: Final = 1_000_000
 _MOST_RATIO: Final = 1_100
 """Deflate packs 1,032 to 1 at most; a file that holds less than that says more than it has."""
+_LONGEST: Final = 200
+"""Of names of datasets in a sentence."""
 _FILTERS: Final = {
     5: "N-bit packing",
     6: "scale and offset",
@@ -63,7 +65,8 @@ class Hdf5File:
             if shape[1:] != _PIXELS or self._images.dtype != np.uint8:
                 raise SourceError(
                     f"Dataset '{name}' of {path.name} is {shape} {self._images.dtype}; expected "
-                    "(N, 96, 96, 3) uint8 as in PatchCamelyon. Choose a file of patches."
+                    "(N, 96, 96, 3) uint8 as in PatchCamelyon. Choose a file of patches, or write "
+                    "them so: bytes from 0 to 255, red, green, blue last."
                 )
             self._check_layout(self._images)
             self.rows = int(shape[0])
@@ -85,15 +88,24 @@ class Hdf5File:
         if not name or name not in self._file:
             return None
         dataset = self._own_dataset(name)
-        if dataset.dtype.kind not in "iubf" or dataset.dtype.itemsize > 8 or not dataset.shape:
-            raise SourceError(f"Dataset '{name}' of {self._shown} contains no labels.")
+        shape = tuple(dataset.shape)
+        numbers = dataset.dtype.kind in "iubf" and dataset.dtype.itemsize <= 8
+        if not numbers or not shape or prod(shape) != shape[0]:
+            raise SourceError(
+                f"Dataset '{name}' of {self._shown} is {shape} {dataset.dtype}; expected labels, "
+                "one number for each patch: 1 with tumour in its centre, 0 without. Write it so."
+            )
         self._check_layout(dataset)
         try:
             values = self._read(dataset, 0, dataset.shape[0]).reshape(-1)
         except PatchError as error:
             raise SourceError(f"Dataset '{name}' of {self._shown}: {error}") from None
         if not np.isin(values, (0, 1)).all():
-            raise SourceError(f"{self._shown} has labels other than 0 and 1.")
+            strange = values[~np.isin(values, (0, 1))]
+            raise SourceError(
+                f"{self._shown} has labels other than 0 and 1 ({len(strange):,}, first "
+                f"{strange[0]:g}); expected 1 with tumour in the centre, 0 without. Correct them."
+            )
         return [int(value) for value in values]
 
     def others(self, *known: str) -> list[str]:
@@ -109,8 +121,8 @@ class Hdf5File:
         link = self._file.get(name, getlink=True) if name in self._file else None
         if not isinstance(link, h5py.HardLink) or not isinstance(self._file[name], h5py.Dataset):
             raise SourceError(
-                f"{self._shown} has the datasets {sorted(self._file)}; expected '{name}' as in "
-                "PatchCamelyon."
+                f"{self._shown} has the datasets {str(sorted(self._file))[:_LONGEST]}; expected "
+                f"'{name}' as in PatchCamelyon. Choose another file, or rename the dataset."
             )
         dataset = self._file[name]
         if dataset.external or dataset.is_virtual:

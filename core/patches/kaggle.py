@@ -95,11 +95,11 @@ class KaggleData:
             patch_id = stem(shown)
             if part_of(path) == TRAIN:
                 key = labels.key_of(patch_id, shown)
-                if key is None:
-                    unlabelled.append(shown)
-                else:
+                if key is not None:
                     present.setdefault(key, []).append(shown)
                     label = labels.rows[key]["label"]
+                if not label:
+                    unlabelled.append(shown)
             part = part_of(path) or path
             entries.append((entry(patch_id, shown, label, part), path))
         for key in (missing := [key for key in labels.rows if key not in present]):

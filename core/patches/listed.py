@@ -89,6 +89,11 @@ def csv_source(table: Path, *, confine_to: Path | None = None) -> FilesSource:
             "other capitals, that could be more than one file here "
             f"({shown_path(below.unclear[0])}); not read. Write the paths as the files have them.",
         )
+    labelled = sum(entry.label is not None for entry, _ in files)
+    if 0 < labelled < len(files):
+        source.coverage = (
+            f"{table.name}: {labelled:,} of {counted(len(files), 'input')} with a label.",
+        )
     by_id: dict[str, list[PatchEntry]] = {}
     for entry, _ in files:
         by_id.setdefault(id_key(entry.id), []).append(entry)

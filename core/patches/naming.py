@@ -102,8 +102,8 @@ def require_patch_suffix(path: str) -> None:
     if suffix not in PATCH_SUFFIXES:
         found = f"a {suffix} file" if suffix else "a file without a suffix"
         remedy = "Leave it out, or export the patch as an image."
-        if suffix in {".h5", ".hdf5"}:
-            remedy = "To read patches from HDF5, name that file itself."
+        if suffix in {".h5", ".hdf5", ".npy"}:
+            remedy = "To read patches from it, name that file itself."
         elif suffix in PACKED_SUFFIXES:
             remedy = "Unpack it, so that each patch is a file."
         raise PatchError(

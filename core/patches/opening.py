@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 from unicodedata import normalize
@@ -11,13 +12,13 @@ from core.errors import SourceError, why
 from core.patches.archives import ZipSource
 from core.patches.beside import NamedFile, with_tables
 from core.patches.decoding import PATCH_SUFFIXES
-from core.patches.files import PackedSource, files_source, folder_source, is_inside
+from core.patches.files import FilesSource, PackedSource, files_source, folder_source, is_inside
 from core.patches.hdf5 import HDF5_SUFFIXES, Hdf5Source, read_labels, require_unpacked
 from core.patches.kaggle import is_kaggle_layout, kaggle_source, layout_tables
 from core.patches.listed import csv_source
 from core.patches.naming import PACKED_SUFFIXES, shown_path, suffix_of
 from core.patches.source import ChainedSource, PatchSource
-from core.tables import counted, is_table, read_table, spelled, split_name
+from core.tables import counted, is_table, parse_label, read_table, spelled, split_name
 
 
 def open_source(
@@ -55,6 +56,7 @@ def open_source(
             source = _open_folder(path, confine_to, own)
         else:
             source = _open_file(path, confine_to)
+            source.notes += tuple(_unread_beside(path, source, [file for _, file in added]))
     except SourceError:
         raise
     except OSError as error:
@@ -93,6 +95,21 @@ def complete(
     return found
 
 
+def _unread_beside(file: Path, source: PatchSource, added: Collection[Path]) -> Iterator[str]:
+    """What looks like the labels of patches in one file, and lies beside it instead of within."""
+    if source.kind not in {"zip", "hdf5", "packed"}:
+        return
+    with suppress(OSError):
+        for table in sorted(file.parent.iterdir()):
+            if is_table(table.name) and "label" in table.name.lower() and table not in added:
+                yield (
+                    f"{shown_path(table.name)} beside {shown_path(file.name)} is not read. If it "
+                    "has the labels of these patches, name it as their table, or put it into a "
+                    "folder or archive with them."
+                )
+                return
+
+
 def _shared_ids(source: PatchSource) -> Iterator[str]:
     counts = Counter(normalize("NFC", entry.id) for entry in source.entries)
     shared = [patch_id for patch_id, count in counts.items() if count > 1]
@@ -116,7 +133,16 @@ def _open_folder(path: Path, confine_to: Path | None, ignore: frozenset[Path]) -
         return source
     if found.is_dir():
         return _open_folder(found, confine_to, ignore)
-    return pcam_file_source(found, confine_to=confine_to)
+    return _with_its_tables(source, pcam_file_source(found, confine_to=confine_to))
+
+
+def _with_its_tables(folder: FilesSource, patches: PatchSource) -> PatchSource:
+    """Return patches in one file of a folder with the tables in that folder; PCam's is read."""
+    tables = [at for at in folder.tables() if not folder.entries[at].path.endswith("_meta.csv")]
+    if not tables:
+        return patches
+    beside = folder.selected(tables)
+    return ChainedSource(folder.name, patches.kind, [patches, beside])
 
 
 def _open_file(path: Path, confine_to: Path | None) -> PatchSource:
@@ -146,6 +172,8 @@ def _open_file(path: Path, confine_to: Path | None) -> PatchSource:
 
 _PCAM: Final = "camelyonpatch_level_2_split_"
 _PCAM_IMAGES: Final = re.compile(_PCAM + r"([a-z]+)_x\.(?:h5|hdf5)(\.gz)?", re.IGNORECASE)
+_META_LABEL: Final = "center_tumor_patch"
+"""PCam's own column of the label, beside the slide."""
 _PARTS: Final = ("train", "val", "test")
 
 
@@ -245,8 +273,19 @@ def pcam_file_source(file: Path, *, confine_to: Path | None = None) -> Hdf5Sourc
             labels = read_labels(labels_file)
         if meta.is_file():
             table = read_table(meta, required=["wsi"])
-            values, said = spelled(table, ["wsi"])
+            values, said = spelled(table, ["wsi", _META_LABEL])
             slides, notes = values["wsi"], (*table.notes, *said)
+            told = [parse_label(cell, meta.name) for cell in values.get(_META_LABEL, ())]
+            if labels is None and told and None not in told:
+                labels = [int(bool(label)) for label in told]
+                notes += (f"{file.name}: labels from {_META_LABEL} in {meta.name}.",)
+            elif labels is not None and len(told) == len(labels):
+                unlike = sum(a != b for a, b in zip(told, labels, strict=True))
+                if unlike:
+                    notes += (
+                        f"{meta.name}: {counted(unlike, 'row')} in {_META_LABEL} of {len(told):,} "
+                        "unlike the labels in y. Check that the files belong together.",
+                    )
     source = Hdf5Source(file, labels=labels, slides=slides, split=split)
     source.notes += notes
     return source

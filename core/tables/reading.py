@@ -46,7 +46,7 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
 """Names that each column goes by elsewhere, the first being the one that is read without a word."""
 _NO_SLIDE: Final = frozenset({"?", "-", "--", "missing", "unspecified", "not available", "n.a."})
 TABLE_SUFFIXES: Final = (".csv.gz", ".csv", ".tsv.gz", ".tsv", ".parquet")
-_SPREADSHEETS: Final = (".xlsx", ".xls", ".ods")
+_SPREADSHEETS: Final = (".xlsx", ".xls", ".ods", ".csv.zip")  # the last as Kaggle sends tables
 _NUMBERS: Final = frozenset({"label", "score", "prob_tumour", "logit", "temperature"})
 _READ: Final = frozenset({*_NAMES, *_NUMBERS, *SLIDE_COLUMNS, "split"})
 _LONGEST_HEADER: Final = 100_000

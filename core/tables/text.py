@@ -28,7 +28,9 @@ def decoded(name: str, data: bytes) -> tuple[str, tuple[str, ...]]:
         data, notes = _unpacked(name, data), (f"{name} was compressed with gzip.",)
     for magic, what in _OTHERS:
         if data.startswith(magic):
-            raise SourceError(f"{name} is {what}. Save it as comma-separated UTF-8 text.")
+            raise SourceError(
+                f"{name} is {what}. Unpack it, or save it as comma-separated UTF-8 text."
+            )
     encoding = "utf-16" if data[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
     try:
         text = data.decode(encoding)

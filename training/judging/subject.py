@@ -16,11 +16,20 @@ from core.errors import EvidenceError, SourceError
 from core.files import sha256_of
 from core.patches import PatchSource
 from core.statistics import Evidence
-from core.tables import SLIDE_COLUMNS, Table, id_key, is_table, known_by_id, read_table
+from core.tables import (
+    SLIDE_COLUMNS,
+    Table,
+    counted,
+    id_key,
+    is_table,
+    known_by_id,
+    read_table,
+    split_name,
+)
 from core.thresholds.score_table import read_scores_csv, run_scores, scores_of_table
 from core.thresholds.scores import ScoreSet, bundle_scores
 from training.bundling.calibration import calibrate
-from training.bundling.scoring import CONFIG_FILE, labelled_source, open_model, score_patches
+from training.bundling.scoring import ALL, CONFIG_FILE, labelled_source, open_model, score_patches
 from training.bundling.validated import read_validation_logits
 from training.options import Orientations, ScoringOptions
 from training.runs.folder import CROSSVAL_FILE, ENSEMBLE_FILE, RunFolder, read_facts
@@ -62,6 +71,11 @@ def open_subject(path: Path, options: ScoringOptions, work: Path) -> Subject:
     """
     if is_table(path.name):
         return _table(path, options)
+    if options.split and options.data is None:
+        raise SourceError(
+            f"Found --split {options.split} without --data, but the scores in {path.name} are of "
+            "one part. Name the data, or leave out --split."
+        )
     if (path / CROSSVAL_FILE).is_file():
         if options.data is not None:
             raise SourceError(
@@ -125,7 +139,9 @@ def _scored(path: Path, options: ScoringOptions, work: Path) -> Subject:
     out = work / f"{path.name}.scores.csv"
     with labelled_source(options.data, options.split) as source:
         score_patches(source, classifier, out, tta=options.tta, batch_size=options.batch_size)
+        told = source.remarks
     scores = read_scores_csv(out.name, out.read_bytes())
+    scores = replace(scores, notes=(*told, *scores.notes))
     slides = known_slides(scores.slides, classifier.bundle.card.training.slides_sha256)
     patches = 0
     if slides and scores.evidence.slides is not None:
@@ -221,7 +237,35 @@ def _table(path: Path, options: ScoringOptions) -> Subject:
         table = _with_labels(table, options.data, options.split)
         cells = "\n".join(map(repr, table.rows.to_numpy(str).tolist()))
         sha256 = hashlib.sha256(f"{sha256}{cells}".encode()).hexdigest()
+    else:
+        table = _part_of(table, options.split)
     return Subject(path.stem, scores_of_table(table, sha256))
+
+
+def _part_of(table: Table, split: str) -> Table:
+    """Return the rows of one part of a table that knows parts; without a name, all, and say so."""
+    if "split" not in table.rows:
+        if split in {"", ALL}:
+            return table
+        raise SourceError(
+            f"{table.name} has no column 'split', so --split {split} selects nothing. Leave it "
+            "out, or name the data with --data."
+        )
+    parts = table.rows["split"].map(split_name)
+    counts = [f"{part or 'no name'} {count:,}" for part, count in parts.value_counts().items()]
+    if split in {"", ALL}:
+        trained = "train" in parts.to_numpy()
+        said = f"{table.name}: all rows are judged, whatever their part ({', '.join(counts)})."
+        if trained:
+            said += " Judged on patches that trained it, a model looks too good: see --split."
+        return replace(table, notes=(*table.notes, said)) if trained or len(counts) > 1 else table
+    chosen = table.rows[parts == split_name(split)]
+    if chosen.empty:
+        raise SourceError(
+            f"{table.name} has no row of the part {split!r}; it has {', '.join(counts)}. Name one "
+            "of these with --split."
+        )
+    return replace(table, rows=chosen)
 
 
 def _with_labels(table: Table, data: Path, split: str) -> Table:
@@ -237,7 +281,7 @@ def _with_labels(table: Table, data: Path, split: str) -> Table:
         of_entry = [known.key_of(entry.id, entry.path) for entry in entries]
         _require_same_files(table, source, dict(zip(keys, rows.index, strict=True)), of_entry)
         lost = known.without_zeros([entry.id for entry in entries])
-        notes = (*source.notes, *known.notes[len(own.notes) :], *lost)
+        notes = (*source.remarks, *known.notes[len(own.notes) :], *lost)
     if not {"score", "prob_tumour"} & set(rows.columns):
         # A Kaggle submission names its probabilities `label`.
         rows = rows.rename(columns={"label": "score"})
@@ -248,6 +292,11 @@ def _with_labels(table: Table, data: Path, split: str) -> Table:
             f"{table.name} has scores for {int(scored.sum()):,} of the {len(entries):,} labelled "
             f"patches of {data.name}; expected all of them, so that no difficult patch is left out "
             "unnoticed. Score the others, or name the part that was scored with --split."
+        )
+    if not scored.all():
+        notes += (
+            f"{table.name}: {counted(int((~scored).sum()), 'row')} of no labelled patch that is "
+            f"judged here left out ({rows['id'][~scored].iloc[0]}).",
         )
     labelled = [by_key[key] for key in keys[scored]]
     rows = rows[scored].drop(columns=["label", *SLIDE_COLUMNS], errors="ignore")

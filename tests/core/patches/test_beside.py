@@ -3,11 +3,12 @@
 import zipfile
 from pathlib import Path
 
+import h5py
 import pytest
 
 from core.errors import SourceError
-from core.patches import PatchSource, open_source
-from tests.toys import write_patches
+from core.patches import Patch, PatchSource, open_source
+from tests.toys import noise_patches, write_patches
 
 
 def labels_of(source: PatchSource) -> dict[str, int | None]:
@@ -50,12 +51,13 @@ def test_a_table_is_of_its_own_folder_where_there_are_patches(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("notes.csv", "day,who\n1,me\n", "no column 'label'"),
+        ("notes.csv", "day,who\n1,me\n", "it has the columns 'day', 'who'; expected 'label'"),
         ("labels.csv", "id,label\npatch-000,perhaps\n", "'perhaps'"),
         ("labels.csv", "file,label\npatch-000,1\n", "expected also 'id'"),
         ("labels.csv", "id,label\nother,1\n", "None of the 1 ids"),
         ("labels.csv", "id,label\npatch-000,1\npatch-000,0\n", "1 id more than one label"),
-        ("labels.xlsx", "PK\x03\x04", "Save it as comma-separated"),
+        ("labels.xlsx", "PK\x03\x04", "save it as comma-separated"),
+        ("train_labels.csv.zip", "PK\x03\x04", "Unpack it, or save it"),
         ("sample_submission.csv", "id,label\npatch-000,0\n", "placeholders"),
         ("before.csv", "id,label,prob_tumour,model_id\npatch-000,0,0.1,m\n", "scores of a model"),
     ],
@@ -68,6 +70,24 @@ def test_a_table_that_is_of_no_use_is_told_and_is_no_patch(
     source = open_source(tmp_path)
     assert labels_of(source) == {"patch-000.png": None}
     assert any(said in note for note in source.notes)
+
+
+def test_labels_beside_patches_in_one_file_are_read_in_their_folder_and_else_told(
+    tmp_path: Path,
+) -> None:
+    with h5py.File(tmp_path / "d.h5", "w") as file:
+        file["x"] = noise_patches(2)
+    (tmp_path / "labels.csv").write_text("id,label\nd_000001,1\n")
+    with open_source(tmp_path) as source:
+        assert labels_of(source) == {"d.h5/000000": None, "d.h5/000001": 1}
+        assert isinstance(source.read(1), Patch)
+    with open_source(tmp_path / "d.h5") as source:
+        assert set(labels_of(source).values()) == {None}
+        assert "labels.csv beside d.h5 is not read" in source.notes[0]
+    given = [("labels.csv", tmp_path / "labels.csv")]
+    with open_source(tmp_path / "d.h5", added=given) as source:
+        assert labels_of(source)["d.h5/000001"] == 1
+        assert not source.notes
 
 
 def test_two_values_for_one_patch_are_a_contradiction_and_named_labels_win(tmp_path: Path) -> None:

@@ -212,6 +212,51 @@ def test_hdf5_labels_that_are_packed_or_contradict_each_other_are_told(tmp_path:
         open_source(tmp_path / "a_x.h5")
 
 
+def test_labels_of_pcam_s_own_table_are_read_without_y_and_compared_with_it(
+    tmp_path: Path,
+) -> None:
+    base = "camelyonpatch_level_2_split_valid_"
+    with h5py.File(tmp_path / f"{base}x.h5", "w") as file:
+        file["x"] = noise_patches(3)
+    meta = ",tumor_patch,center_tumor_patch,wsi\n0,True,True,a\n1,True,False,a\n2,True,True,b\n"
+    (tmp_path / f"{base}meta.csv").write_text(meta)
+    with open_source(tmp_path) as source:
+        assert [entry.label for entry in source.entries] == [1, 0, 1]
+        assert "labels from center_tumor_patch" in source.notes[1]
+    for labels, said in (([1, 0, 1], False), ([0, 0, 1], True)):
+        with h5py.File(tmp_path / f"{base}y.h5", "w") as file:
+            file["y"] = np.array(labels).reshape(-1, 1, 1, 1)
+        with open_source(tmp_path) as source:
+            assert [entry.label for entry in source.entries] == labels
+            assert any("1 row in center_tumor_patch of 3 unlike" in n for n in source.notes) == said
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        ([0, 255], r"1, first 255\); expected 1 with tumour"),
+        ([[1, 0], [0, 1]], r"is \(2, 2\) int64; expected labels, one number for each patch"),
+    ],
+)
+def test_labels_in_hdf5_that_are_none_are_told_with_what_was_found(
+    tmp_path: Path, labels: list[object], said: str
+) -> None:
+    with h5py.File(tmp_path / "d.h5", "w") as file:
+        file["x"], file["y"] = noise_patches(2), np.array(labels)
+    with pytest.raises(SourceError, match=said):
+        open_source(tmp_path / "d.h5")
+
+
+def test_cells_without_a_label_are_told_with_their_number(tmp_path: Path) -> None:
+    root = folder(tmp_path / "set", train_labels__csv=LABELS.replace("00001,1", "00001,"))
+    with open_source(root) as source:
+        said = "1 file in train without a label in train_labels.csv (train/00001.tif)."
+        assert said in source.notes
+    (root / "list.csv").write_text("path,label\ntrain/00000.tif,0\ntrain/00001.tif,\n")
+    with open_source(root / "list.csv") as source:
+        assert source.coverage == ("list.csv: 1 of 2 inputs with a label.",)
+
+
 @pytest.mark.parametrize("name", ["Split.tsv", "Train_Labels.csv", "a_y.h5.gz"])
 def test_a_table_in_any_form_may_not_be_a_link_to_outside(tmp_path: Path, name: str) -> None:
     root = folder(tmp_path / "root", train_labels__csv=LABELS)

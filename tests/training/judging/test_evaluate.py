@@ -15,6 +15,7 @@ from sklearn.metrics import (
 
 from core.errors import EvidenceError, NodelensError
 from core.settings import SHIPPED_MODEL
+from core.statistics import auroc
 from tests.training.toys import write_toy_kaggle
 from training.commands import main
 from training.judging.contest import contest
@@ -251,6 +252,44 @@ def test_a_table_is_judged_in_every_form_that_tables_have(suffix: str, tmp_path:
         table.to_csv(path, index=False, sep="\t" if "tsv" in suffix else ",")
     found = run_evaluate(EvaluateOptions(path, out=tmp_path / "out")).performance
     assert found.metrics["auroc"].value == 0.75
+
+
+def test_a_part_of_a_table_is_judged_by_its_name_and_all_parts_together_are_told(
+    tmp_path: Path, finished_runs: Path
+) -> None:
+    path = tmp_path / "s.csv"
+    table = write_scores(path, 1, 1.5).assign(split=["Train", "test"] * 200)
+    table.to_csv(path, index=False)
+
+    def judged(split: str, what: Path = path) -> Subject:
+        options = EvaluateOptions(what, out=tmp_path / "out", scoring=ScoringOptions(split=split))
+        return run_evaluate(options).subject
+
+    test = table[table["split"] == "test"]
+    found = judged("test").scores.evidence
+    assert len(found.scores) == 200
+    assert auroc(found).value == pytest.approx(roc_auc_score(test["label"], test["prob_tumour"]))
+    whole = judged("").scores
+    assert len(whole.ids) == 400
+    assert any("train 200, test 200" in note for note in whole.notes)
+    with pytest.raises(NodelensError, match="no row of the part 'val'; it has train 200"):
+        judged("val")
+    with pytest.raises(NodelensError, match="without --data"):
+        judged("test", finished_runs / "a")
+
+
+def test_what_is_left_out_of_labels_and_scores_is_told(finished_runs: Path, tmp_path: Path) -> None:
+    data = write_toy_kaggle(tmp_path / "data", split=False)
+    labels = pd.read_csv(data / "train_labels.csv")
+    labels.assign(prob_tumour=0.5).drop(columns="label").to_csv(tmp_path / "s.csv", index=False)
+    labels.assign(label=labels["label"].astype("Int64").where(labels.index > 1)).to_csv(
+        data / "train_labels.csv", index=False
+    )
+    for what in (tmp_path / "s.csv", finished_runs / "a"):
+        options = EvaluateOptions(what, out=tmp_path / "out", scoring=ScoringOptions(data=data))
+        notes = " ".join(run_evaluate(options).subject.scores.notes)
+        assert "2 files in train without a label" in notes
+        assert ("2 rows of no labelled patch" in notes) == (what.suffix == ".csv")
 
 
 def test_scores_of_other_files_under_the_same_names_are_not_judged(
