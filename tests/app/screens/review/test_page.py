@@ -378,7 +378,8 @@ def test_a_case_is_started_from_a_scored_batch_and_a_second_reading_from_the_cas
 ) -> None:
     scored_case(data, toy_classifier, mode=ReadingMode.AI_FIRST)
     monkeypatch.setenv("NODELENS_SERVER_ROOTS", str(data.parent))
-    found = page("review", reader="Ann")
+    (job,) = resources.job_store(resources.settings()).jobs(OWNER)
+    found = page("review", reader="Ann", job=job.id)
     found.button(key="start-case").click().run()
     assert not found.exception
     assert not found.error
@@ -388,7 +389,7 @@ def test_a_case_is_started_from_a_scored_batch_and_a_second_reading_from_the_cas
     assert found.get("bidi_component")
     # The address is of the case alone; the batch stays the one that other pages begin with.
     assert dict(found.query_params) == {"case": case.case}
-    assert found.session_state["job"]
+    assert found.session_state["job"] == job.id
     Hand(data, case=case.case).give("tumour")
     again = page("review", reader="Ben")
     again.segmented_control(key="new-mode").set_value(ReadingMode.SECOND_READER).run()
