@@ -87,17 +87,15 @@ _STEPS: Final = "steps"
 _PICKED: Final = "picked"
 _TO_EXPLAIN: Final = "row-to-explain"
 _AUDIT_ROWS: Final = "audit-rows"
-audit_part: Final = AddressedValue("part")
-"""Name of the part of an audit."""
 audit_patch: Final = AddressedValue("patch")
 """Row of the patch of an audit that is enlarged."""
-_audit_shown: Final = AddressedValue("show")
+_AUDIT_PART, _AUDIT_SHOWN = "part", "show"
 
 
 def _forget_audit() -> None:
-    for place in (audit_part, _audit_shown, audit_patch):
-        place.look_at(None)
-    st.session_state.pop(_AUDIT_ROWS, None)
+    audit_patch.look_at(None)
+    for key in (_AUDIT_PART, _AUDIT_SHOWN, _AUDIT_ROWS):
+        st.session_state.pop(key, None)
 
 
 def _forget_rows() -> None:
@@ -115,7 +113,7 @@ case: Final = AddressedValue(
     "case", on_change=reading.leave_desk, beside=("twelve", "marks", "job")
 )
 """Id of the review case."""
-audit: Final = AddressedValue("audit", on_change=_forget_audit)
+audit: Final = AddressedValue("audit", on_change=_forget_audit, beside=(_AUDIT_PART, _AUDIT_SHOWN))
 """Id of the audit."""
 slide_cell: Final = AddressedValue("cell")
 """Row and column of the cell of a slide that is looked at, such as "12-34"."""
@@ -182,13 +180,24 @@ def to_explain() -> int | None:
     return position
 
 
+def audit_part() -> str:
+    """Return the name of the part of the audit that is looked at; "" for none yet."""
+    return str(st.session_state.get(_AUDIT_PART) or shown(_AUDIT_PART))
+
+
+def look_at_audit_part(part: str) -> None:
+    """Look at a part of the audit; the page brings it into the URL."""
+    st.session_state[_AUDIT_PART] = part
+
+
 def audit_shown() -> tuple[str, tuple[int, ...]]:
     """Return what the patches of the audit are chosen by, and the rows of a choice by hand."""
-    return _audit_shown.now() or "", st.session_state.get(_AUDIT_ROWS, ())
+    by = st.session_state.get(_AUDIT_SHOWN, shown(_AUDIT_SHOWN))
+    return str(by), st.session_state.get(_AUDIT_ROWS, ())
 
 
-def show_in_audit(shown: str | None, rows: tuple[int, ...] = ()) -> None:
+def show_in_audit(by: str, rows: tuple[int, ...] = ()) -> None:
     """Choose the patches of the audit; a choice by hand is too long for a URL."""
     st.session_state[_AUDIT_ROWS] = rows
-    _audit_shown.look_at(shown)
+    st.session_state[_AUDIT_SHOWN] = by
     st.session_state["show-page"] = 1

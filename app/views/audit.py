@@ -19,6 +19,7 @@ from app.screens.audit import (
     words,
 )
 from app.screens.shared import jobs, model, sources
+from app.screens.shared.component import keep_in_url
 from app.screens.shared.parts import section, style
 from app.screens.shared.words import ANOTHER_TAB
 from app.state import address
@@ -59,7 +60,9 @@ def result(store: AuditStore, job: Job, inputs: int) -> None:
     """Draw what there is of the result."""
     view = resources.audit_view(store, job, findings.limits_now())
     findings.headline_numbers(view, inputs)
-    draw_part(store, job, view, tabs.part_choice(job.id))
+    part = tabs.part_choice(job.id)
+    draw_part(store, job, view, part)
+    keep_in_url("audit", {"part": part, "show": address.audit_shown()[0]})
     patch.patch_dialog(store, job, view)
     audits.to_batch(store, job, resources.job_store(settings))
 

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable, Iterator, Mapping
 from html import unescape
 from pathlib import Path
@@ -97,3 +98,10 @@ def scored_folder(
     store.wait(job, timeout_s=60)
     assert store.progress(job).state == "done"
     return job
+
+
+def told_url(found: AppTest) -> dict[str, str]:
+    """Return what a page brings into its URL where Back does not count it."""
+    protos = (one.proto for one in found.get("bidi_component"))
+    (told,) = (one.json for one in protos if one.component_name.endswith("_url"))
+    return dict(json.loads(told)["values"])

@@ -53,7 +53,7 @@ def shown_now() -> PatchChoice:
 
 def show(shown: PatchChoice) -> None:
     """Look at other patches."""
-    address.show_in_audit(None if shown.kind in {"all", "rows"} else str(shown), shown.rows)
+    address.show_in_audit("" if shown.kind in {"all", "rows"} else str(shown), shown.rows)
 
 
 def show_all() -> None:

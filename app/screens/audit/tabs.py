@@ -22,7 +22,7 @@ def part_choice(job_id: str) -> str:
     """Draw the choice of a part and return it; it stands in the URL."""
     key = _key(job_id)
     if widgets.chosen(key) is None:
-        named = address.audit_part.now()
+        named = address.audit_part()
         widgets.choose(key, named if named in PARTS else FINDINGS)
     part = st.segmented_control(
         "Part",
@@ -32,7 +32,7 @@ def part_choice(job_id: str) -> str:
         label_visibility="collapsed",
         on_change=partial(_turned, key),
     )
-    address.audit_part.look_at(part or FINDINGS)
+    address.look_at_audit_part(part or FINDINGS)
     return part or FINDINGS
 
 

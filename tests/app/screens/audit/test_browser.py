@@ -70,3 +70,12 @@ def test_samples_are_audited_a_box_around_points_and_a_tile_lead_to_patches(addr
         dialog.get_by_role("button", name="Close").click()
         expect(dialog).to_have_count(0)
         page.wait_for_function("!location.search.includes('patch=')")
+
+        # Whatever part was looked at: Back leads to the list, as on the other pages.
+        page.get_by_role("button", name="All data sets").click()
+        page.get_by_role("button", name="Open", exact=True).click()
+        for part in ("Classes", "Slides and splits"):
+            page.get_by_role("radio", name=part, exact=True).click()
+            page.wait_for_function("part => location.search.includes(part)", arg=part.split()[0])
+        page.go_back()
+        expect(page.get_by_text("Your data sets")).to_be_visible()

@@ -29,7 +29,7 @@ from core.review.anchors import read_anchors
 from core.review.exports import verdict_table
 from core.scoring import Classifier
 from core.wording import call_of
-from tests.app.conftest import html, open_view
+from tests.app.conftest import html, open_view, told_url
 from tests.app.screens.review.toys import OWNER, Hand, scored_case
 from tests.toys import write_toy_bundle
 
@@ -242,12 +242,6 @@ def test_reading_goes_on_where_it_stopped(data: Path, toy_classifier: Classifier
     Hand(data).give("tumour")
     assert Hand(data).screen["title"] == "Patch 2 of 10"
     assert Hand(data, "Ben").screen["title"] == "Patch 1 of 10"
-
-
-def told_url(found: AppTest) -> dict[str, str]:
-    protos = (one.proto for one in found.get("bidi_component"))
-    (told,) = (one.json for one in protos if one.component_name.endswith("_url"))
-    return dict(json.loads(told)["values"])
 
 
 def test_a_click_marks_an_exception_and_the_rest_is_agreed_to(
