@@ -11,7 +11,7 @@ from plotly.subplots import make_subplots
 
 from app.charts.palette import Colours, dress
 from core.pages import error_bars
-from core.wording import call_text
+from core.wording import call_text, percent
 
 _CATEGORIES: Final = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8F7A00", "#6A51A3",
@@ -55,7 +55,7 @@ def measure_histogram(
         count = counts[label]
         figure.add_bar(
             x=middles,
-            y=count / max(count.sum(), 1),
+            y=100 * count / max(count.sum(), 1),
             width=(edges[1] - edges[0]) * 0.95,
             name=call_text(label),
             marker={"color": label_colours(colours)[label], "line": {"width": 0}},
@@ -71,7 +71,7 @@ def measure_histogram(
     dress(figure, colours, height_px=90 + 130 * max(len(labels), 1))
     figure.update_layout(showlegend=False, bargap=0, margin={"t": 24})
     figure.update_annotations(x=0, xanchor="left", font={"size": 12, "color": colours.ink})
-    figure.update_yaxes(tickformat=".0%", rangemode="tozero", nticks=4)
+    figure.update_yaxes(ticksuffix="\u00a0%", rangemode="tozero", nticks=4)
     figure.update_xaxes(title_text=title, row=max(len(labels), 1), col=1)
     figure.update_layout(**CLICKED)
     return figure
@@ -111,7 +111,9 @@ def group_bars(table: pd.DataFrame, *, colours: Colours, name: str) -> go.Figure
         ("unknown", table["patches"] - table["labelled"]),
     )
     figure = go.Figure()
-    share = table["prevalence"].map(lambda value: "no label" if np.isnan(value) else f"{value:.0%}")
+    share = table["prevalence"].map(
+        lambda value: "no label" if np.isnan(value) else percent(value, 0)
+    )
     for label, count in parts:
         if not count.any():
             continue

@@ -12,7 +12,7 @@ from app.charts.palette import Colours, dress
 from core.audit.classes import EDGES, ClassLook
 from core.patches import CENTRE
 from core.pictures import png_uri
-from core.wording import call_text
+from core.wording import call_text, percent
 
 _NAMES: Final = ("no tumour", "tumour")
 _ROW_PX: Final = 230
@@ -26,7 +26,7 @@ def class_bars(counts: Mapping[str, int], *, colours: Colours) -> go.Figure:
         go.Bar(
             x=[call_text(label) for label in labels],
             y=[counts[label] for label in labels],
-            text=[f"{counts[label]:,} ({counts[label] / whole:.0%})" for label in labels],
+            text=[f"{counts[label]:,} ({percent(counts[label] / whole, 0)})" for label in labels],
             marker_color=[label_colours(colours)[label] for label in labels],
             customdata=[[label] for label in labels],
             hovertemplate="%{y:,} patches<extra></extra>",
@@ -98,20 +98,20 @@ def pixel_histograms(looks: Sequence[ClassLook], *, colours: Colours) -> go.Figu
             edges = EDGES[channel]
             figure.add_scatter(
                 x=(edges[:-1] + edges[1:]) / 2,
-                y=look.histograms[channel],
+                y=100 * look.histograms[channel],
                 mode="lines",
                 line={"color": label_colours(colours)[name], "width": 2,
                       "dash": "solid" if look.label else "dash"},
                 name=call_text(name),
                 legendgroup=name,
                 showlegend=channel == "red",
-                hovertemplate="%{x:.3g}: %{y:.1%} of pixels<extra>%{fullData.name}</extra>",
+                hovertemplate="%{x:.3g}: %{y:.1f}\u00a0% of pixels<extra>%{fullData.name}</extra>",
                 row=row,
                 col=col,
             )  # fmt: skip
     dress(figure, colours, height_px=2 * _ROW_PX + 40)
     figure.update_annotations(font={"size": 12, "color": colours.muted})
-    figure.update_yaxes(tickformat=".0%", rangemode="tozero", nticks=4)
+    figure.update_yaxes(ticksuffix="\u00a0%", rangemode="tozero", nticks=4)
     figure.update_xaxes(title_text="grey level", row=3, col=1)
     figure.update_xaxes(title_text="optical density", row=2, col=2)
     figure.update_layout(

@@ -15,6 +15,7 @@ from app.charts.palette import Colours, dress, guide
 from core.pages import error_bars
 from core.statistics import Confusion, Curve, Histogram, Reliability
 from core.thresholds import DecisionCurve, Snapshot
+from core.wording import percent, percent_interval
 
 FigureName = Literal["histogram", "roc", "precision-recall", "calibration", "decision"]
 HEIGHT_PX: Final = 190
@@ -198,11 +199,11 @@ def calibration(found: Reliability, *, in_force: float | None, colours: Colours)
             width=3,
         ),
         customdata=[
-            (bin_.n, interval.low, interval.high, bin_.low)
-            for bin_, interval in zip(bins, intervals, strict=True)
+            (bin_.n, percent(share.value), percent_interval(share.low, share.high), bin_.low)
+            for bin_, share in zip(bins, intervals, strict=True)
         ],
-        hovertemplate="Mean score %{x:.3f}: %{y:.1%} of %{customdata[0]:,} patches contain tumour"
-        "<br>95 % interval %{customdata[1]:.1%} to %{customdata[2]:.1%}<extra></extra>",
+        hovertemplate="Mean score %{x:.3f}: %{customdata[1]} of %{customdata[0]:,} patches contain "
+        "tumour<br>95 % interval %{customdata[2]}<extra></extra>",
         name="found",
         cliponaxis=False,
     )

@@ -7,6 +7,7 @@ import streamlit as st
 from app.screens.shared.parts import download, show_problem
 from app.state import widgets
 from core.errors import NodelensError
+from core.wording import percent
 
 MakePdf = Callable[[Callable[[float], None]], bytes]
 """Makes it; tells the share that is done, 0..1."""
@@ -55,5 +56,5 @@ def pdf_button(label: str, name: str, make: MakePdf, key: str, *, help: str = ""
 
 
 def _tell(bar: "st.delta_generator.DeltaGenerator", share: float) -> None:
-    text = f"Drawing the Grad-CAMs, {share:.0%}" if share < 1 else "Setting the pages …"
+    text = f"Drawing the Grad-CAMs, {percent(share, 0)}" if share < 1 else "Setting the pages …"
     bar.progress(share, text=text)
