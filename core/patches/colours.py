@@ -18,7 +18,7 @@ _FEWEST_PIXELS: Final = 60
 _ERRORS: Final = 3.0
 SWAPPED: Final = (
     "Red and blue look swapped: in this set the dark parts are redder than the pale ones; in H&E "
-    "they are bluer. Save the patches with their channels in the order red, green, blue. Do not "
+    "they are bluer. Save the pictures with their channels in the order red, green, blue. Do not "
     "trust these scores."
 )
 

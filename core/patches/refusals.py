@@ -93,11 +93,16 @@ def require_no_hole(packed: bytes) -> None:
         raise damaged("a part of its data is all zeros, as from a failing disk")
 
 
+def known_kind(data: bytes) -> str:
+    """Return what a file is that is intact and not read, by how it begins; "" if not known."""
+    found = (what for at, magic, what in _MAGIC if data[at : at + len(magic)] == magic)
+    return next(found, "")
+
+
 def no_image(data: bytes) -> PatchError:
     """Return the refusal of a file that is none of the images that are read, by what it is."""
-    for offset, magic, what in _MAGIC:
-        if data[offset : offset + len(magic)] == magic:
-            return not_read(f"The file is {what}")
+    if what := known_kind(data):
+        return not_read(f"The file is {what}")
     if not any(data):
         return damaged("it contains only zeros, as after an interrupted copy")
     head = data[:256]

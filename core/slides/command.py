@@ -6,12 +6,14 @@ from typing import Final
 from core.command_line import Bars, say
 from core.errors import NodelensError, SourceError
 from core.options import RegionsOptions
+from core.patches.naming import is_hidden
 from core.scoring import Classifier, apply_locked_point, open_classifier
 from core.scoring.shards import Shard
 from core.slides.cells import Cells
 from core.slides.pyramid import dicom_series
 from core.slides.result import SlideWatch, score_into
 from core.slides.view import SLIDE_SUFFIXES, open_slide
+from core.tables import counted
 from core.thresholds import read_locked_point
 
 ALL_SCORED: Final = 0
@@ -57,6 +59,13 @@ def _slides_in(folder: Path) -> list[Path]:
         raise SourceError(
             f"Found no slide in {folder}; expected files ending in "
             f"{', '.join(sorted(SLIDE_SUFFIXES))}."
+        )
+    below = [path for path in folder.glob("*/**/*") if path.suffix.lower() in SLIDE_SUFFIXES]
+    below = [path for path in below if not is_hidden(path.relative_to(folder).as_posix())]
+    if below:
+        say(
+            f"Note: {counted(len(below), 'file')} of slides in folders below not read "
+            f"({min(below).relative_to(folder)}). Name those folders."
         )
     series: dict[str, Path] = {}  # a slide in DICOM has a file for each of its levels
     for slide in slides:

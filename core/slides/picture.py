@@ -10,6 +10,7 @@ from PIL import Image, UnidentifiedImageError
 from core.errors import PatchError, SourceError, why
 from core.patches import ImageU8
 from core.patches.jpeg import has_end, lost_part
+from core.patches.refusals import known_kind
 from core.slides.slide_file import Level, SlideFile, on_white, padded
 from core.slides.spacing import ClaimedSpacing
 
@@ -18,11 +19,12 @@ _FORMATS: Final = ("PNG", "JPEG", "TIFF")
 """What such a name may hold; other formats that the library knows call other programs."""
 _KNOWN_MODES: Final = frozenset({"L", "LA", "RGB", "RGBA", "P", "PA"})
 _CLEAR_MODES: Final = frozenset({"LA", "RGBA", "PA"})
+_HEAD_BYTES: Final = 256
 _BAND_ROWS: Final = 512
 _ORIENTATION: Final = 274
 TURNED: Final = "its rows are stored rotated or mirrored (orientation {})"
 """Programs that show outlines over a region differ in whether they turn it."""
-_DAMAGED: Final = (OSError, Image.DecompressionBombError, SyntaxError, ValueError, PatchError)
+_DAMAGED: Final = (OSError, SyntaxError, ValueError, PatchError)
 
 
 class FlatPicture(SlideFile):
@@ -42,9 +44,18 @@ class FlatPicture(SlideFile):
                 with picture:
                     self._image_rgb_u8 = self._decoded(picture)
         except UnidentifiedImageError:  # its words would tell where the file lies
+            with path.open("rb") as file:
+                found = known_kind(file.read(_HEAD_BYTES))
             raise SourceError(
-                f"{path.name} is not a picture, despite its name. Expected a scanned slide, a "
-                "TIFF, PNG or JPEG; check the file."
+                f"{path.name} is {found or 'not a picture, despite its name'}. Expected a scanned "
+                "slide, a TIFF, PNG or JPEG; "
+                + ("export it as one." if found else "check the file.")
+            ) from None
+        except Image.DecompressionBombError:
+            most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+            raise SourceError(
+                f"{path.name} has more than {most:,} pixels, the most of a PNG or JPEG, which must "
+                "be held whole. Save it as a tiled TIFF (8-bit RGB), which is read in parts."
             ) from None
         except _DAMAGED as error:
             raise SourceError(

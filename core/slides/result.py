@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from PIL import Image
 
 from core.files import replacing, sha256_of, write_json
 from core.patches import ImageU8
+from core.patches.colours import SAMPLE, SWAPPED, look_swapped
 from core.scoring import Classifier
 from core.scoring.metadata import engine_facts
 from core.slides.cells import Cells, CellState
@@ -21,7 +22,8 @@ from core.slides.exports import Placing, write_cell_features, write_region_featu
 from core.slides.heat_map import overview, write_heat_map
 from core.slides.journal import SlideJournal, SlideSpec, specify_slide
 from core.slides.outlines import Region, find_regions
-from core.slides.run import score_slide
+from core.slides.run import cell_patch, score_slide
+from core.slides.spacing import SPACING_TOLERANCE
 from core.slides.tissue import Tissue, TissueRule, black_share, find_tissue, has_no_colour
 from core.slides.view import SlideView
 from core.wording import percent, score_text
@@ -191,7 +193,7 @@ def _summary(
     level = view.file.levels[0]
     return {
         "research_use_only": True,
-        "in_words": _in_words(counts, highest, picture),
+        "in_words": " ".join((_in_words(counts, highest, picture), *_doubts(view, cells))),
         "spec": vars(spec),
         "slide": {
             "file": view.file.path.name,
@@ -216,6 +218,20 @@ def _summary(
         },
         **engine_facts(classifier),
     }
+
+
+def _doubts(view: SlideView, cells: Cells) -> Iterator[str]:
+    """Yield what the file has against being judged so."""
+    claimed, given = view.file.claimed.x_um_px, view.spacing.um_px
+    if claimed and abs(given / claimed - 1) > SPACING_TOLERANCE:
+        yield f"It is judged at {given:.4g} µm/px as given; the file says {view.spacing.in_file}."
+    missing, parts = view.file.unstored_parts
+    if missing:
+        yield f"{missing:,} of {parts:,} parts of it are not in the file and count as glass."
+    scored = np.argwhere(cells.state == CellState.SCORED)
+    chosen = scored[:: max(1, len(scored) // SAMPLE)].tolist()
+    if look_swapped(cell_patch(view, row, column) for row, column in chosen):
+        yield SWAPPED
 
 
 def _in_words(counts: dict[str, int], highest: float | None, picture: ImageU8) -> str:

@@ -41,6 +41,7 @@ class SlideFile(ABC):
         levels: Its resolutions, full resolution first.
         offset_px: Where the scanned part that `levels` describe begins, (x, y) in the
             full-resolution pixels of the file; (0, 0) for all but sparse formats.
+        unstored_parts: How many strips or tiles of how many are not in the file, as far as known.
     """
 
     path: Path
@@ -48,6 +49,7 @@ class SlideFile(ABC):
     claimed: ClaimedSpacing
     levels: tuple[Level, ...]
     offset_px: tuple[int, int] = (0, 0)
+    unstored_parts: tuple[int, int] = (0, 0)
 
     @abstractmethod
     def read(self, level: int, x: int, y: int, width: int, height: int) -> ImageU8:

@@ -94,6 +94,8 @@ class PlainTiff(SlideFile):
             self._file.close()
             raise self._unreadable(error) from None
         weakref.finalize(self, self._file.close)  # caches let go of it without closing
+        sizes = self._pictures[0].page.databytecounts
+        self.unstored_parts = (sum(size == 0 for size in sizes), len(sizes))
         tiled = self._pictures[0].page.is_tiled
         self._most_bytes = _TILE_CACHE_BYTES if tiled else _STRIP_CACHE_BYTES
         self._parts: OrderedDict[tuple[int, int], ImageU8] = OrderedDict()

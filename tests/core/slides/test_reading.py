@@ -145,6 +145,21 @@ def test_label_and_macro_are_never_asked_for(
         view.read(0, 0, 96, 96)
 
 
+def test_a_picture_too_large_for_its_format_is_to_be_saved_in_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.fromarray(noise(200, 300)).save(tmp_path / "a.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 200 * 300 // 2 - 1)
+    with pytest.raises(SourceError, match=r"more than 59,998 pixels.* Save it as a tiled TIFF"):
+        open_slide(tmp_path / "a.png", um_per_px=0.97)
+
+
+def test_an_intact_picture_of_another_format_is_called_what_it_is(tmp_path: Path) -> None:
+    Image.fromarray(noise(200, 300)).save(tmp_path / "a.jp2")
+    with pytest.raises(SourceError, match=r"is a JPEG 2000 image.*; export it as one"):
+        open_slide(tmp_path / "a.jp2", um_per_px=0.97)
+
+
 @pytest.mark.parametrize("name", ["a.svs", "a.tif", "a.png", "a.dcm", "a.txt"])
 @pytest.mark.parametrize("content", [b"", b"broken", b"II*\x00\x08\x00\x00\x00\xff\xff"])
 def test_broken_files_are_sentences(tmp_path: Path, name: str, content: bytes) -> None:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from core.__main__ import main
 from core.errors import RunError
 from core.patches import Patch, PatchEntry
 from core.scoring import Classifier
@@ -25,6 +26,7 @@ from core.slides import (
     TissueRule,
     find_tissue,
     open_slide,
+    score_into,
     score_slide,
     specify_slide,
 )
@@ -229,6 +231,60 @@ def test_damaged_places_fail_alone(toy_classifier: Classifier, tmp_path: Path) -
     assert (cells.state[:8, :8] == CellState.FAILED).all()
     assert (cells.state[20:, 20:] == CellState.SCORED).all()
     assert np.isnan(cells.prob_tumour[:8, :8]).all()
+
+
+def said(path: Path, classifier: Classifier, out: Path, um_per_px: float | None = None) -> str:
+    with open_slide(path, um_per_px=um_per_px) as view:
+        summary = score_into(out, view, classifier, all_cells=True)
+    assert summary is not None
+    return str(summary["in_words"])
+
+
+def test_what_speaks_against_a_slide_s_own_file_is_said_in_its_summary(
+    toy_classifier: Classifier, tmp_path: Path
+) -> None:
+    classifier, _ = green_finder(toy_classifier)
+    path = slide_of(tmp_path / "a.tif", tissue_image(green_cells(40, 40)))
+    plain = said(path, classifier, tmp_path / "plain")
+    assert "file says" not in plain
+    assert "glass" not in plain
+    given = said(path, classifier, tmp_path / "given", 0.5)
+    assert "judged at 0.5 µm/px as given; the file says 0.97 µm/px." in given
+    with tifffile.TiffFile(path) as file:
+        page = file.pages[0]
+        assert isinstance(page, tifffile.TiffPage)
+        count, parts = page.tags["TileByteCounts"], len(page.databytecounts)
+    content = bytearray(path.read_bytes())
+    size = count.valuebytecount // parts
+    content[count.valueoffset : count.valueoffset + size] = bytes(size)
+    path.write_bytes(content)
+    sparse = said(path, classifier, tmp_path / "sparse")
+    assert f"1 of {parts} parts of it are not in the file and count as glass." in sparse
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_slide_with_red_and_blue_swapped_is_told(
+    toy_classifier: Classifier, tmp_path: Path, swapped: bool
+) -> None:
+    eosin, nuclei = (230, 150, 190), (110, 70, 150)
+    dark = np.random.default_rng(3).random((1280, 1280, 1)) < 0.3
+    image = np.where(dark, nuclei, eosin).astype(np.uint8)
+    path = slide_of(tmp_path / "a.tif", np.ascontiguousarray(image[..., :: -1 if swapped else 1]))
+    told = said(path, toy_classifier, tmp_path / "out")
+    assert ("Red and blue look swapped" in told) is swapped
+
+
+def test_slides_in_folders_below_are_told(
+    toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = tissue_image(green_cells(8, 8))
+    (tmp_path / "in" / "more").mkdir(parents=True)
+    slide_of(tmp_path / "in" / "a.tif", image)
+    slide_of(tmp_path / "in" / "more" / "b.tif", image)
+    out = str(tmp_path / "out")
+    arguments = ["regions", str(tmp_path / "in"), "--out", out, "--model", str(toy_bundle)]
+    assert main(arguments) == 0
+    assert "1 file of slides in folders below not read (more/b.tif)" in capsys.readouterr().err
 
 
 def sparse_tiles(tile: int, filled: set[tuple[int, int]]) -> Iterator[bytes]:
