@@ -21,6 +21,17 @@ def test_the_keys_walk_on_after_a_method_was_chosen(tmp_path: Path, toy_bundle: 
         idle.wait_for()
         page.get_by_role("button", name="Explain").click()
         expect(page.get_by_text("1 of 24 ·")).to_be_visible()
+        # The whole map stands in the first screen.
+        drawn, notice = (
+            page.get_by_role("img", name="The patch under its"),
+            page.locator(".nl-notice"),
+        )
+        expect(drawn.first).to_be_visible()
+        seen, foot = drawn.first.bounding_box(), notice.bounding_box()
+        assert seen is not None
+        assert foot is not None
+        assert seen["width"] > 300
+        assert seen["y"] + seen["height"] <= foot["y"]
         page.get_by_role("combobox", name="Method").click()
         page.get_by_role("option", name="Grad-CAM++").click()
         expect(page.get_by_text("Grad-CAM++ ").first).to_be_visible()
