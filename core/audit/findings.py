@@ -229,8 +229,11 @@ def _pairs(pairs: pd.DataFrame) -> Iterator[Finding]:
 
 
 def _associations(associations: pd.DataFrame) -> Iterator[Finding]:
-    ring = associations[associations["measure"].isin(STATISTICS_OF["ring"])]
-    for kind, table in (("plain-measure-tells-label", associations), ("ring-tells-label", ring)):
+    in_ring = associations["measure"].isin(STATISTICS_OF["ring"])
+    best_in_ring = bool(in_ring.head(1).any())  # then it is said once
+    whole = associations[:0] if best_in_ring else associations
+    ring = associations[in_ring]
+    for kind, table in (("plain-measure-tells-label", whole), ("ring-tells-label", ring)):
         if table.empty:
             continue
         best = table.iloc[0]

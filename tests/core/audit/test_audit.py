@@ -23,6 +23,7 @@ from core.audit import (
     open_audit,
     quality_flags,
 )
+from core.audit.findings import find
 from core.audit.inputs import inputs_of
 from core.audit.measures import measure
 from core.audit.run import Watch, prepare, run_audit
@@ -211,6 +212,18 @@ def test_associations_are_the_auroc_of_scikit_learn(clean_set: Path, tmp_path: P
             continue
         expected = roc_auc_score(labels, audit.patches[row["measure"]])
         assert row["auroc"] == pytest.approx(expected, abs=1e-9)
+
+
+def test_no_finding_is_said_twice(clean_set: Path, tmp_path: Path) -> None:
+    audit = audited(clean_set, tmp_path / "out")
+    table = audit.table("associations")
+    assert table is not None
+    for first in ("ring_saturation_mean", "centre_saturation_mean"):
+        is_first = table["measure"] == first
+        rows = pd.concat([table[is_first], table[~is_first]])
+        found = find(audit.patches, {"associations": rows}.get, QualityLimits())
+        telling = [one.headline for one in found if one.kind.endswith("tells-label")]
+        assert len(set(telling)) == len(telling) == (1 if first.startswith("ring") else 2)
 
 
 def test_labels_come_from_folders_or_from_a_table_beside(tmp_path: Path, drawn: ImageU8) -> None:
