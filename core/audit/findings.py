@@ -53,6 +53,7 @@ class Finding:
         count: How many patches, slides, ids or pairs, as the headline says; exact.
         rows: Rows of `patches` that show it, at most `MOST_ROWS`; empty where it is not of rows.
         ids: Ids or slide names that show it where there is no row, at most `MOST_ROWS`.
+        of_measure: The measure that it is about; "" where it is about none.
     """
 
     kind: str
@@ -63,6 +64,7 @@ class Finding:
     count: int
     rows: tuple[int, ...] = ()
     ids: tuple[str, ...] = ()
+    of_measure: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the finding as JSON content."""
@@ -87,6 +89,7 @@ def finding(
     rows: Iterable[int] = (),
     ids: Iterable[str] = (),
     severity: Severity | None = None,
+    of_measure: str = "",
     **said: str,
 ) -> Iterator[Finding]:
     """Yield the finding of a kind unless its count is 0.
@@ -97,6 +100,7 @@ def finding(
         rows: That show it.
         ids: That show it.
         severity: Instead of the usual one.
+        of_measure: That it is about.
         said: What else stands in the headline; `n` is the count unless given.
     """
     if not count:
@@ -112,6 +116,7 @@ def finding(
         count,
         tuple(map(int, rows))[:MOST_ROWS],
         tuple(map(str, ids))[:MOST_ROWS],
+        of_measure,
     )
 
 
@@ -246,6 +251,7 @@ def _associations(associations: pd.DataFrame) -> Iterator[Finding]:
             kind,
             int(best["patches"]),
             severity=Severity.WARNING if strength >= _TELLING_AUROC else None,
+            of_measure=str(best["measure"]),
             measure=measure_text(str(best["measure"])).capitalize(),
             strength=f"{strength:.2f}{interval}",
             direction="lower" if less else "higher",

@@ -86,7 +86,7 @@ def _finding_list(view: AuditView) -> None:
     looked_at = patches.shown_now()
     with st.container(key="nl-findings", gap=None):
         for place, finding in enumerate(view.findings):
-            _finding(finding, place, view, chosen=looked_at == PatchChoice("finding", finding.kind))
+            _finding(finding, place, view, chosen=looked_at == _patches_of(finding))
 
 
 def _finding(finding: Finding, place: int, view: AuditView, *, chosen: bool) -> None:
@@ -109,6 +109,12 @@ def _finding(finding: Finding, place: int, view: AuditView, *, chosen: bool) -> 
         )
 
 
+def _patches_of(finding: Finding) -> PatchChoice:
+    """Return the choice of what shows a finding: its patches, or all by its measure."""
+    measure = finding.of_measure
+    return PatchChoice("measure", measure) if measure else PatchChoice("finding", finding.kind)
+
+
 def _show(finding: Finding, view: AuditView) -> None:
     """Choose a finding's patches, or go to the part of the page that shows it."""
     filters = pairs.pairs_of(finding.kind)
@@ -121,8 +127,8 @@ def _show(finding: Finding, view: AuditView) -> None:
         kind = "split" if set(finding.ids) <= set(view.splits) else "slide"
         patches.show(PatchChoice(kind, "|".join(finding.ids)))
         tabs.go_to(view.job_id, tabs.BALANCE)
-    elif finding.rows or finding.ids:
-        patches.show(PatchChoice("finding", finding.kind))
+    elif finding.rows or finding.ids or finding.of_measure:
+        patches.show(_patches_of(finding))
     else:
         tabs.go_to(view.job_id, tabs.CLASSES)
 

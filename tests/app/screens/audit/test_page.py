@@ -125,6 +125,16 @@ def test_show_me_chooses_the_patches_of_a_finding(
     assert told_url(page)["show"] == ""
 
 
+def test_show_me_of_a_telling_measure_orders_the_patches_by_it(
+    look_at: Callable[..., AppTest], view: AuditView
+) -> None:
+    place, found = next((n, one) for n, one in enumerate(view.findings) if one.of_measure)
+    page = look_at()
+    page.button(key=f"show-{place}-{found.kind}").click().run()
+    assert told_url(page) == {"part": "Findings", "show": f"measure:{found.of_measure}"}
+    assert any("All patches, highest" in line.value for line in page.markdown)
+
+
 def test_show_me_of_conflicting_pairs_leads_to_the_pairs(
     look_at: Callable[..., AppTest], view: AuditView
 ) -> None:
