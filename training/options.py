@@ -316,8 +316,8 @@ class ScoringOptions:
     Attributes:
         data: Labelled patches to judge on: Kaggle's layout, PCam's .h5 files, or a .csv of paths
             (default: the scores that the model's folder holds).
-        split: Part of the data, such as val or test; all for every labelled patch (default: what
-            the data declare as validation, else all).
+        split: Part of the data, or of a table with that column, such as val or test; all for
+            every labelled patch (default: what the data declare as validation, else all).
         tta: d4: mean logit over the eight orientations, at eight times the cost.
         device: Where to compute (default: NODELENS_DEVICE, else a GPU where PyTorch finds one).
         batch_size: Patches per pass (default: 32).
