@@ -11,7 +11,7 @@ import numpy as np
 from core.errors import ReviewError
 from core.review.events import CasePatch, Task
 from core.review.vocabulary import Origin
-from core.wording import percent
+from core.wording import agreeing, percent
 
 if TYPE_CHECKING:  # the scoring room loads PyTorch, which a worklist does not need
     from core.scoring.rows import ScoreRow
@@ -117,9 +117,11 @@ class WorklistPlan:
 
     def __str__(self) -> str:
         """Return the plan in words, as it goes on the record."""
+        size = "all" if self.limit is None else f"{self.limit:,}"
         return (
-            f"{self.order}; limit {self.limit or 'none'}; {percent(self.control_share, 0)} random "
-            f"controls; {percent(self.repeat_share, 0)} hidden repeats; seed {self.seed}"
+            f"{self.order}; {size} {agreeing('[patch|patches]', self.limit or 2)}, "
+            f"{percent(self.control_share, 0)} of them random controls; "
+            f"{percent(self.repeat_share, 0)} hidden repeats on top; random seed {self.seed}"
         )
 
 

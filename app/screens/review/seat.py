@@ -51,6 +51,10 @@ READ_AHEAD: Final = 24
 slow line the answer to a verdict and then the pictures have come."""
 
 
+CHECKING: Final = "map-checks"
+"""Name of the thread that checks maps once reading has ended."""
+
+
 class ReadingStage(StrEnum):
     """Which verdict on a patch: the first, the one after the AI, or a correction."""
 
@@ -187,7 +191,7 @@ class Seat:
         if not places and asked.said:
             # After the last verdict, so that nobody waits for the report, and not while patches are
             # read: a check takes dozens of passes of the model.
-            Thread(target=self._check_maps, args=(record, case), daemon=True).start()
+            Thread(target=self._check_maps, args=(record, case), name=CHECKING, daemon=True).start()
         so_far = progress(record, self.case, self.reader)
         back = undoable(record, case, self.reader)
         told = None if back is None else back.taken_back

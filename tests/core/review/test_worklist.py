@@ -74,7 +74,7 @@ def test_controls_are_drawn_from_all_other_candidates_filtered_out_or_not() -> N
     ordered = [t for t in worklist.tasks if t.origin is Origin.ORDERED]
     assert all(worklist.patches[task.patch].predicted_label == 1 for task in ordered)
     assert {worklist.patches[task.patch].predicted_label for task in controls} == {0, 1}
-    assert "; 25\u00a0% random controls; 0\u00a0% hidden repeats; " in str(plan)
+    assert ", 25\u00a0% of them random controls; 0\u00a0% hidden repeats on top; " in str(plan)
 
 
 def test_repeats_come_after_their_originals_with_a_gap() -> None:

@@ -2,12 +2,13 @@
 
 import hashlib
 import secrets
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from app import resources
-from app.screens.review.seat import Asked, Said, Seat
+from app.screens.review.seat import CHECKING, Asked, Said, Seat
 from core.jobs import JobStore
 from core.review import (
     CaseOpened,
@@ -111,6 +112,9 @@ class Hand:
         """Ask for something else."""
         self.asked = replace(self.asked, **more)
         self.answer = self.seat.answer(self.asked)
+        for thread in threading.enumerate():
+            if thread.name == CHECKING:
+                thread.join()  # it needs Streamlit's runtime, which a page in a test takes away
         self.asked = replace(self.asked, undo=False, after=self.answer["after"])
 
     def verdicts(self) -> list[Verdict]:
