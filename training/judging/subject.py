@@ -71,7 +71,7 @@ def open_subject(path: Path, options: ScoringOptions, work: Path) -> Subject:
     """
     if is_table(path.name):
         return _table(path, options)
-    if options.split and options.data is None:
+    if options.split not in {"", ALL} and options.data is None:
         raise SourceError(
             f"Found --split {options.split} without --data, but the scores in {path.name} are of "
             "one part. Name the data, or leave out --split."
