@@ -49,8 +49,8 @@ from core.wording import SIGNS, call_text
 READ_AHEAD: Final = 24
 """Screens that the browser has ready: as many as are read, as fast as anybody can, until over a
 slow line the answer to a verdict and then the pictures have come."""
-
-
+_READ_AHEAD_BLIND_FIRST: Final = 12
+"""Where each verdict waits for its answer, which is the quicker the less it holds."""
 CHECKING: Final = "map-checks"
 """Name of the thread that checks maps once reading has ended."""
 
@@ -175,7 +175,9 @@ class Seat:
         record = self.store.record()
         case = record.case(self.case)
         if asked.again is None:
-            places = list(islice(unread(record, self.case, self.reader, after=after), READ_AHEAD))
+            waits = case.mode is ReadingMode.BLIND_FIRST
+            ahead = _READ_AHEAD_BLIND_FIRST if waits else READ_AHEAD
+            places = list(islice(unread(record, self.case, self.reader, after=after), ahead))
         else:
             places = [asked.again] * may_correct(record, case, self.reader, asked.again)
         if places and awaits_ai(record, case, self.reader, places[0]):
