@@ -4,7 +4,7 @@ Job ids are only ever taken from jobs that the owner's token opened.
 """
 
 import sys
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -93,7 +93,8 @@ def _from_rows(
     return make(rows(store, job), *more)
 
 
-def thumbnails(store: JobStore, job: Job, positions: list[int]) -> list[str | None]:
+@cached_by(lambda store, job, positions: (job.id, tuple(positions)), entries=32)
+def thumbnails(store: JobStore, job: Job, positions: Sequence[int]) -> list[str | None]:
     """Return small pictures of some rows as data URIs, None where there is no picture."""
     return [_thumbnail(store, job, position) for position in positions]
 
@@ -174,7 +175,7 @@ def seen_patches(store: JobStore, job: Job, bundle: Bundle) -> tuple[str, ...]:
 
 def forget_jobs() -> None:
     """Forget everything kept of any job, pictures included, because one is being removed."""
-    for kept in (source, rows, _progress_on_disk, _from_rows, _thumbnail, patch_uri):
+    for kept in (source, rows, _progress_on_disk, _from_rows, thumbnails, _thumbnail, patch_uri):
         kept.clear()
     label_check.clear()
     local_findings.clear()

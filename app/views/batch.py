@@ -74,18 +74,25 @@ def result(store: JobStore, job: Job, classifier: Classifier | None, *, was_runn
         positions = results.result_filter(scored)
         address.take_steps(positions)
         steps.picked_bar(job, rows)
-        if results.view_of(job) == results.LABELS:
+        labelled = results.view_of(job) == results.LABELS
+        if labelled:
             positions = against.against_labels(scored, positions)
-        else:
-            results.result_list(scored, positions)
+    # First what a step changes: the rows and the histogram beside the patch mostly stay.
     with viewed, st.container(gap="xsmall", key="nl-viewer"):
-        if any(row.prob_tumour is not None for row in rows):
-            results.result_histogram(scored)
+        spread = st.container()
         position = patch.patch_detail(scored, positions, done=progress.state == "done")
+    if not labelled:
+        with listed:
+            results.result_list(scored, positions)
+    if any(row.prob_tumour is not None for row in rows):
+        with spread:
+            results.result_histogram(scored)
     # While rows arrive, the first one is only where nobody has chosen another.
-    if position is not None and not (was_running and address.row() is None):
+    if position is None or (was_running and address.row() is None):
+        shown = {}
+    else:
         shown = {"row": str(position), **results.shown_as(job)}
-        keep_in_url("batch", shown, job=job.id)
+    keep_in_url("batch", shown, job=job.id, heard=browser.heard(job))
 
 
 def start_page(store: JobStore) -> DeltaGenerator:

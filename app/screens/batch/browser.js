@@ -9,10 +9,13 @@ export default function (component) {
   const held = drawn.get(home) ?? { anchor: null, acts: [], count: 0, patience: FIRST_WAIT_MS };
   // A click that falls into a run of the page may not reach it: each is sent until it was heard,
   // at ever longer intervals, because what is sent begins a run anew.
-  held.send = () => {
-    setTriggerValue("acts", { acts: held.acts });
+  held.wait = () => {
     clearTimeout(held.again);
     held.again = setTimeout(() => held.acts.length && held.send(), (held.patience *= 2));
+  };
+  held.send = () => {
+    setTriggerValue("acts", { acts: held.acts });
+    held.wait();
   };
   held.tell = (what, value) => {
     held.count = Math.max(held.count + 1, Date.now());
@@ -20,9 +23,12 @@ export default function (component) {
     held.patience = FIRST_WAIT_MS;
     held.send();
   };
-  held.acts = held.acts.filter((act) => act.count > data.heard);
-  if (held.acts.length) held.send();
-  else held.patience = FIRST_WAIT_MS;
+  held.shown = ({ row, heard = 0 } = {}) => {
+    held.acts = held.acts.filter((act) => act.count > heard);
+    if (held.acts.length) held.send();
+    else held.patience = FIRST_WAIT_MS;
+    mark(home, row);
+  };
   held.draw = () => {
     if (held.stamp === data.stamp) return;
     held.stamp = data.stamp;
@@ -34,7 +40,6 @@ export default function (component) {
     if (focused) home.querySelector(focused)?.focus({ preventScroll: true });
   };
   if (!held.pressed) held.draw(); // what is being clicked stays until the click is done
-  held.mark = (event) => mark(home, event.detail.row);
   drawn.set(home, held);
   if (!held.listens) {
     held.listens = true;
@@ -50,11 +55,12 @@ export default function (component) {
         }),
       );
     }
-    window.addEventListener("nodelens-shown", (event) => drawn.get(home)?.mark(event));
+    window.addEventListener("nodelens-shown", (event) => drawn.get(home)?.shown(event.detail));
     held.onKey = (event) => key(event, held);
   }
   window.addEventListener("keydown", held.onKey, true);
   mark(home, window.nodelensShown?.row);
+  if (held.acts.length) held.wait(); // what is heard comes apart, a moment later
   return () => {
     window.removeEventListener("keydown", held.onKey, true);
     clearTimeout(held.again);

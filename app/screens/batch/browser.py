@@ -18,6 +18,7 @@ from app.screens.shared.component import component
 from app.screens.shared.parts import TONES
 from app.state import address, widgets
 from core.explanation import Decisive
+from core.jobs import Job
 from core.scoring import Order, ScoreRow, TestTimeAugmentation, outcome
 from core.wording import SIGNS, call_text, label_text, number, score_text
 
@@ -49,7 +50,6 @@ _BESIDE: Final = {"Call": "Score", "Folder": "File"}
 def browser(batch: BatchRows, shown: Sequence[int], *, sheet: bool) -> None:
     """Draw some rows; a click looks at one, a box picks it, a head sorts, J and K step."""
     store, job, rows, rests_on = batch.store, batch.job, batch.rows, batch.rests_on
-    key = f"rows-{job.id}"
     order = Order(str(widgets.chosen(f"order-{job.id}", Order.HIGHEST)))
 
     def looked(at: Any) -> None:  # noqa: ANN401 - what the browser sent
@@ -69,7 +69,7 @@ def browser(batch: BatchRows, shown: Sequence[int], *, sheet: bool) -> None:
 
     does = {"looked": looked, "stepped": step, "sorted": sort, "picked": pick}
     columns = resources.from_rows(store, job, _columns, job.tta, bool(rests_on))
-    pictures = resources.thumbnails(store, job, list(shown))
+    pictures = resources.thumbnails(store, job, shown)
     data: dict[str, Any] = {
         "name": words.TABLE_NAME,
         "sheet": sheet,
@@ -81,22 +81,31 @@ def browser(batch: BatchRows, shown: Sequence[int], *, sheet: bool) -> None:
         "picked": address.picked(),
     }
     data["stamp"] = hashlib.sha256(json.dumps(data).encode()).hexdigest()
-    data["heard"] = widgets.chosen(f"{key}-heard", 0)
     component("nodelens_batch", _SCRIPT)(
-        key=key,
+        key=_key(job),
         data=data,
-        on_acts_change=partial(_hear, key, does),
+        on_acts_change=partial(_hear, job, does),
         height="content",
     )
 
 
-def _hear(key: str, does: Mapping[str, Callable[[Any], None]]) -> None:
+def _key(job: Job) -> str:
+    return f"rows-{job.id}"
+
+
+def heard(job: Job) -> int:
+    """Return the last click that was done; it goes to the browser apart from the long rows."""
+    last = widgets.chosen(f"{_key(job)}-heard", 0)
+    return last if isinstance(last, int) else 0
+
+
+def _hear(job: Job, does: Mapping[str, Callable[[Any], None]]) -> None:
     """Do what was clicked, each click once: the browser sends it again until it was heard."""
-    heard = widgets.chosen(f"{key}-heard", 0)
-    acts = (widgets.component_value(key, "acts") or {}).get("acts", ())
-    new = [act for act in acts if act["count"] > heard]
+    last = heard(job)
+    acts = (widgets.component_value(_key(job), "acts") or {}).get("acts", ())
+    new = [act for act in acts if act["count"] > last]
     if new:
-        widgets.choose(f"{key}-heard", new[-1]["count"])
+        widgets.choose(f"{_key(job)}-heard", new[-1]["count"])
     for act in new:
         does[act["what"]](act["value"])
 

@@ -28,7 +28,7 @@ def component(name: str, script: Path, *, isolate_styles: bool = True) -> Any:  
 _SCRIPT: Final = Path(__file__).with_name("url.js")
 
 
-def keep_in_url(page: str, values: Mapping[str, str], *, job: str = "") -> None:
+def keep_in_url(page: str, values: Mapping[str, str], *, job: str = "", heard: int = 0) -> None:
     """Bring values into the URL of the open page; Back does not count it.
 
     Streamlit's own way adds an entry to the browser's history with each change, so that Back would
@@ -38,10 +38,11 @@ def keep_in_url(page: str, values: Mapping[str, str], *, job: str = "") -> None:
         page: The end of its path, such as "threshold".
         values: By name in the URL; "" takes one out.
         job: Only while the URL is of this batch; "" always.
+        heard: The last click that was done, for the component that sends each until it was heard.
     """
     with st.container(key="nl-keep-url"):
         component("nodelens_url", _SCRIPT)(
             key=f"url-{page}",
-            data={"page": page, "job": job, "values": dict(values)},
+            data={"page": page, "job": job, "values": dict(values), "heard": heard},
             height="content",
         )

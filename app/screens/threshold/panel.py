@@ -12,6 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from app import charts
 from app.charts import threshold as figures
 from app.charts.threshold import FigureName, Mark
+from app.resources.caching import cached_by
 from app.screens.shared.component import component, keep_in_url
 from app.screens.shared.parts import chart
 from app.screens.threshold import numbers, words
@@ -197,11 +198,8 @@ def _standing(kind: str, badge: str, text: str) -> Markup:
 
 def essential_figures(scene: Scene) -> None:
     """Draw the figures that are always there; they stay while the slider moves marks over them."""
-    study, point = scene.study, scene.current
-    colours = charts.palette(dark=widgets.is_dark())
-    at_point = study.table.confusion(point.threshold) if scene.comparable else None
-    place = None if at_point is None else (1 - at_point.specificity, at_point.sensitivity)
-    area = study.auroc
+    study, area = scene.study, scene.study.auroc
+    drawn = _drawn(study, scene.line, widgets.is_dark())
     roc, recall, histogram = st.columns(3, gap="medium")
     with roc:
         _figure(
@@ -212,7 +210,7 @@ def essential_figures(scene: Scene) -> None:
             f"{numbers.span(area, digits=3)}"
             if area.has_interval
             else words.NO_INTERVAL,
-            figures.roc(study.roc, point=place, colours=colours),
+            drawn["roc"],
         )
     with recall:
         _figure(
@@ -220,12 +218,7 @@ def essential_figures(scene: Scene) -> None:
             "precision-recall",
             f"Precision–recall, average precision {study.average_precision:.3f}",
             f"{percent(study.prevalence)} tumour here, not clinical",
-            figures.precision_recall(
-                study.precision_recall,
-                prevalence=study.prevalence,
-                in_force=at_point,
-                colours=colours,
-            ),
+            drawn["precision-recall"],
         )
     with histogram:
         _figure(
@@ -233,9 +226,27 @@ def essential_figures(scene: Scene) -> None:
             "histogram",
             "Scores by class",
             "square-root scale; dotted: current threshold",
-            figures.histogram(study.histogram, in_force=scene.line, colours=colours),
+            drawn["histogram"],
         )
     st.caption(words.FIGURES)
+
+
+@cached_by(lambda study, line, dark: (study.scores.evidence.digest, line, dark), entries=16)
+def _drawn(study: ThresholdStudy, line: float | None, dark: bool) -> dict[FigureName, go.Figure]:
+    """Return the figures with the current threshold on them; Plotly needs long to make them."""
+    colours = charts.palette(dark=dark)
+    at_line = None if line is None else study.table.confusion(line)
+    place = None if at_line is None else (1 - at_line.specificity, at_line.sensitivity)
+    return {
+        "roc": figures.roc(study.roc, point=place, colours=colours),
+        "precision-recall": figures.precision_recall(
+            study.precision_recall,
+            prevalence=study.prevalence,
+            in_force=at_line,
+            colours=colours,
+        ),
+        "histogram": figures.histogram(study.histogram, in_force=line, colours=colours),
+    }
 
 
 def calibration_figure(scene: Scene) -> None:

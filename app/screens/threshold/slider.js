@@ -3,6 +3,7 @@
 // so a fast hand never starves the numbers of an answer.
 
 const ANSWER_WITHIN_MS = 3000;
+const RESTS_AFTER_MS = 250;
 const FIGURE_APPEARS_WITHIN_MS = 120000;
 const SVG = "http://www.w3.org/2000/svg";
 const CURVES = new Set(["roc", "precision-recall"]); // nothing is drawn in their bottom right
@@ -13,18 +14,30 @@ export default function (component) {
   const range = parentElement.querySelector("input");
   let slider = sliders.get(range);
   if (!slider) {
-    slider = { range, count: 0, waiting: false, next: null, held: false, figures: new Map() };
+    slider = { range, count: 0, waiting: false, next: null, held: false, resting: null };
+    slider.figures = new Map();
     sliders.set(range, slider);
     const value = () => Number(range.value);
     range.addEventListener("input", () => {
       slider.held = true;
+      clearTimeout(slider.resting);
+      slider.resting = null;
       paint(slider, value());
+      for (const name of slider.data.figures) draw(slider, name);
       ask(slider, value(), false);
     });
+    const rest = () => {
+      if (slider.resting === null) return;
+      clearTimeout(slider.resting);
+      slider.resting = null;
+      ask(slider, value(), true);
+    };
+    // Each arrow key is a change: the longer answer, with the pictures, follows the last of them.
     range.addEventListener("change", () => {
       slider.held = false;
-      ask(slider, value(), true);
+      slider.resting = setTimeout(rest, RESTS_AFTER_MS);
     });
+    range.addEventListener("blur", rest); // before what is pressed next is heard
   }
   slider.set = setTriggerValue;
   slider.data = data;
@@ -85,6 +98,23 @@ function aside(figure) {
   label.setAttribute("transform", `translate(${left},${yaxis._offset + yaxis._length - y - height})`);
 }
 
+// Where a threshold lies on a figure by the points that are drawn there, until the answer says it.
+function placed(slider, figure) {
+  const threshold = Number(slider.range.value);
+  const curve = figure._fullData.find((trace) => trace.name === "curve" || trace.name === "model");
+  if (!curve) {
+    const { lower } = slider.data;
+    const grey = lower !== null && lower < threshold;
+    return [grey ? { x: lower, until: threshold } : { x: threshold, until: null }];
+  }
+  // Called tumour is what has at least the threshold: the lowest score of the curve that does.
+  let at = -1;
+  curve.customdata.forEach(([score], i) => {
+    if (score >= threshold && (at < 0 || score < curve.customdata[at][0])) at = i;
+  });
+  return at < 0 ? [] : [{ point: true, x: curve.x[at], y: curve.y[at] }];
+}
+
 function draw(slider, name) {
   const figure = document.querySelector(`.st-key-nl-figure-${name} .js-plotly-plot`);
   const home = figure?.querySelector(".svg-container");
@@ -113,7 +143,9 @@ function draw(slider, name) {
   const top = yaxis._offset;
   const bottom = top + yaxis._length;
   const shapes = [];
-  for (const mark of slider.data.marks.filter((one) => one.figure === name && one.x !== null)) {
+  const told = slider.data.marks.filter((one) => one.figure === name && one.x !== null);
+  const moving = slider.held || slider.waiting || slider.next !== null;
+  for (const mark of moving ? placed(slider, figure) : told) {
     if (mark.point) {
       if (mark.y === null) continue;
       const height = Math.min(bottom, Math.max(top, yaxis._offset + yaxis.d2p(mark.y)));

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Download, Page, Request, expect
 
 from core.patches import open_source
+from core.pictures import THUMBNAIL_PX
 from core.scoring import Classifier
 from tests.browsing import browser, needs_chromium, served
 from tests.toys import write_patches
@@ -29,6 +30,8 @@ PRESS_J_ONCE_SORTED = """() => {
 """An impatient reader's key: the list is drawn in its new order, but not yet the box of orders."""
 
 pytestmark = needs_chromium
+NOISY_THUMBNAIL_BYTES = THUMBNAIL_PX**2 * 3
+"""At least: noise does not compress."""
 BARS, MARGIN_PX = 50, 4
 """Of the histogram of a batch."""
 
@@ -229,3 +232,28 @@ def test_keys_count_each_once_and_in_the_moment_of_a_new_order_walk_by_it(
         for key in "jjjjjkkk":  # faster than the page is drawn
             page.keyboard.press(key)
         expect(line).to_contain_text("4 of 8", timeout=SLOW_MS)
+
+
+def test_a_step_to_the_next_patch_does_not_send_the_pictures_of_the_list_again(
+    tmp_path: Path, toy_bundle: Path
+) -> None:
+    folder = tmp_path / "case 10"
+    write_patches(folder, 8, seed=4)
+    received: list[int] = []
+    with served(tmp_path / "data", toy_bundle) as address, browser() as opened:
+        reader = Reader(opened, address)
+        reader.page.on(
+            "websocket",
+            lambda socket: socket.on("framereceived", lambda frame: received.append(len(frame))),
+        )
+        page = reader.page_of(folder)
+        expect(page.get_by_role("row")).to_have_count(9, timeout=SLOW_MS)
+        page.keyboard.press("j")
+        expect(page.locator(".nl-patchline")).to_contain_text("2 of 8", timeout=SLOW_MS)
+        page.wait_for_timeout(2_000)
+        assert sum(received) > 8 * NOISY_THUMBNAIL_BYTES
+        received.clear()
+        page.keyboard.press("j")
+        expect(page.locator(".nl-patchline")).to_contain_text("3 of 8", timeout=SLOW_MS)
+        page.wait_for_timeout(2_000)
+        assert 0 < sum(received) < 8 * NOISY_THUMBNAIL_BYTES

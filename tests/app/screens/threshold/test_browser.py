@@ -11,6 +11,16 @@ from app.charts.palette import DARK
 from tests.browsing import browser, needs_chromium, served
 
 pytestmark = needs_chromium
+FOLLOWED = """(range, value) => {
+  const marks = document.querySelector(".st-key-nl-figure-histogram svg.nl-marks");
+  const place = () => marks.querySelector("line").getAttribute("x1");
+  const before = place();
+  range.value = value;
+  range.dispatchEvent(new Event("input"));
+  const seen = [marks.dataset.threshold, before, place()];
+  range.dispatchEvent(new Event("change"));
+  return seen;
+}"""
 
 
 @pytest.fixture
@@ -52,6 +62,14 @@ def test_a_threshold_is_dragged_clicked_chosen_locked_and_shared(address: str) -
         page.keyboard.press("ArrowRight")
         assert moved(0.4) == 0.401
         expect(standing).to_contain_text("exploring")
+
+        # The marks follow the hand at once, before any answer.
+        told, before, after = slider.evaluate(FOLLOWED, "0.43")
+        assert told == "0.401"
+        assert before != after
+        assert moved(0.401) == 0.43
+        slider.evaluate(FOLLOWED, "0.401")
+        assert moved(0.43) == 0.401
 
         # A drag ends where the hand lets go, at once; the URL then holds it.
         box = slider.bounding_box()
