@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, Self
 from cyclopts import App, CycloptsError, MissingArgumentError, Parameter, Token
 from cyclopts.argument import Argument
 
-from core.errors import DiskError, NodelensError, RunError, why
+from core.errors import DiskError, NodelensError, RunError, not_allowed, why
 from core.settings import Device, Settings
 
 if TYPE_CHECKING:
@@ -200,13 +200,17 @@ def run_program(program: Program, arguments: Sequence[str] | None) -> int:
         say(f"\n{program.stopped}")
         return INTERRUPTED
     except OSError as error:
-        is_file = isinstance(error, FileExistsError | NotADirectoryError)
-        said = f"{error.filename or 'A file'} cannot be used: {why(error)}. Check the path, its "
-        said += "permissions and the free space."
-        if is_file:
+        said = f"{error.filename or 'A file'} cannot be used: {why(error)}. "
+        status = WRONG_USAGE
+        if isinstance(error, FileExistsError | NotADirectoryError):
             said = f"{error.filename} is a file; expected a folder. Give it another name."
+        elif not_allowed(error):
+            said += "Name another place, or have its permissions changed."
+        else:
+            said += "Check the path, its permissions and the free space."
+            status = UNEXPECTED
         say(f"{name}: {said}")
-        return WRONG_USAGE if is_file else UNEXPECTED
+        return status
     except Exception:  # noqa: BLE001 - the last frame: whatever it is must not look like status 1
         traceback.print_exc()
         say(f"{name}: this is an error of the program. Report it with the lines above.")

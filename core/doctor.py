@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from core.errors import NodelensError
-from core.files import FolderLock, torn_records
+from core.files import FolderLock, existing_above, torn_records
 from core.jobs.folder import SPARE_BYTES, JobFolder
 from core.patches.reader import read_image
 from core.review import ReviewStore
@@ -110,7 +110,7 @@ def _reader() -> tuple[Grade, str]:
 def _data_folder(settings: Settings) -> Iterator[Check]:
     folder = settings.data_dir
     if not folder.is_dir():
-        above = next((one for one in (folder, *folder.parents) if one.exists()), folder)
+        above = existing_above(folder)
         if above.is_dir() and os.access(above, os.W_OK | os.X_OK):
             found = f"{folder} does not exist yet; the app will create it."
             yield Check("data folder", Grade.WARNING, found)

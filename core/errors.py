@@ -72,7 +72,11 @@ class SettingsError(NodelensError, ValueError):
 
 
 class DiskError(NodelensError, OSError):
-    """The disk is full, read-only or broken, or may not be written; nobody did anything wrong."""
+    """The disk is full or broken; nobody did anything wrong."""
+
+
+class PlaceError(NodelensError, OSError):
+    """A place that was named for results may not be written by whoever runs the program."""
 
 
 _RUST_ERROR: Final = re.compile(r"\(os error (\d+)\)")
@@ -91,6 +95,11 @@ _WHY: Final = {
     errno.ELOOP: "its links lead back to themselves",
     errno.EMFILE: "too many files are open",
 }
+
+
+def not_allowed(error: Exception) -> bool:
+    """Return whether the system refuses a place to this user, or to all: another one is needed."""
+    return system_number(error) in {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def system_number(error: Exception) -> int | None:

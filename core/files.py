@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
-from core.errors import DiskError, RunError, system_number, why
+from core.errors import DiskError, PlaceError, RunError, not_allowed, system_number, why
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,10 +24,7 @@ try:
 except ImportError:  # Windows
     fcntl = None
 
-_OF_DISK: Final = frozenset(
-    {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG}
-    | {getattr(errno, "EDQUOT", 122)}
-)
+_OF_DISK: Final = frozenset({errno.ENOSPC, errno.EIO, errno.EFBIG, getattr(errno, "EDQUOT", 122)})
 _FORMULA: Final = re.compile(r"'*\s*[=+\-@＝＋－＠\t\r]")  # noqa: RUF001 - full-width on purpose
 
 
@@ -49,14 +46,16 @@ def told_of_disk(path: Path) -> Iterator[None]:
     """Turn what the disk has against writing `path` into a sentence.
 
     Raises:
-        DiskError: It is full, read-only or broken, or may not be written.
+        DiskError: It is full or broken.
+        PlaceError: `path` may not be written.
     """
     try:
         yield
     except Exception as error:
-        if system_number(error) not in _OF_DISK:
+        if not not_allowed(error) and system_number(error) not in _OF_DISK:
             raise
-        raise DiskError(
+        kind = PlaceError if not_allowed(error) else DiskError
+        raise kind(
             f"{path.name} could not be written: {why(error)}. The existing content is unchanged. "
             "Check the free space and the permissions of its folder, then try again."
         ) from None
@@ -67,7 +66,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path` and move it there, whole and on disk, at the end.
 
     Raises:
-        DiskError: See `told_of_disk`.
+        NodelensError: See `told_of_disk`.
     """
     temporary = path.with_name(f".{path.name}.part")
     try:
@@ -197,7 +196,9 @@ def alone_in(folder: Path) -> Iterator[None]:
 
     Raises:
         RunError: Another run writes into it.
+        PlaceError: It may not be written.
     """
+    require_writable(folder)
     folder.mkdir(parents=True, exist_ok=True)
     fd = None if fcntl is None else os.open(folder, os.O_RDONLY)
     try:
@@ -280,6 +281,7 @@ def require_apart(written: Iterable[Path | None], read: Iterable[Path | None]) -
 
     Raises:
         RunError: It is; nothing was written yet.
+        PlaceError: Its folder may not be written.
     """
     places = [path.resolve() for path in written if path is not None]
     inputs = {path.resolve() for path in read if path is not None}
@@ -291,3 +293,35 @@ def require_apart(written: Iterable[Path | None], read: Iterable[Path | None]) -
             )
         if place.is_dir():
             raise RunError(f"{place} is a folder; expected the name of a file. Add one.")
+        require_writable(place.parent)
+
+
+def require_folder_of(*files: Path | None) -> None:
+    """Raise if a file that is to be written has no folder to stand in.
+
+    Raises:
+        RunError: It has none; nothing was written yet.
+    """
+    for file in files:
+        if file is not None and not file.parent.is_dir():
+            raise RunError(f"There is no folder {file.parent} to write to. Make it first.")
+
+
+def existing_above(path: Path) -> Path:
+    """Return a path, or the nearest above it that is there."""
+    found = (one for one in (path, *path.parents) if os.path.exists(one))  # noqa: PTH110 - no raise
+    return next(found, path)
+
+
+def require_writable(folder: Path) -> None:
+    """Raise if a folder may not be written, or not be made.
+
+    Raises:
+        PlaceError: It may not; nothing was written yet.
+    """
+    above = existing_above(folder.absolute())
+    if above.is_dir() and not os.access(above, os.W_OK | os.X_OK):
+        raise PlaceError(
+            f"{above} may not be written by this user. Name another place, or have its "
+            "permissions changed."
+        )

@@ -24,6 +24,7 @@ from core.engine.openvino_cpu import (
 )
 from core.engine.served import ServedNetwork, probe_patches, serve
 from core.errors import NodelensError, RunError, in_a_line, why
+from core.files import require_apart, require_folder_of
 from core.patches import PATCH_SIZE_PX
 
 _TRACING: Final = threading.Lock()
@@ -77,7 +78,10 @@ def write_onnx(folder: Path, to: Path) -> None:
     Raises:
         BundleError: The bundle is damaged.
         RunError: ONNX is not installed, or cannot hold the network.
+        NodelensError: `to` may not be written.
     """
+    require_folder_of(to)
+    require_apart((to,), ())
     served, names = _served(folder)
     try:
         with _TRACING, warnings.catch_warnings(), torch.inference_mode():

@@ -24,7 +24,7 @@ from core.explanation.picture import TABLE_NAME, explained_picture, picture_name
 from core.explanation.reliance import CentreTest
 from core.explanation.rows import EXPLANATION_COLUMNS, ExplanationRow
 from core.explanation.run import Measurement, explain_source
-from core.files import alone_in, replacing, require_apart
+from core.files import alone_in, replacing, require_apart, require_folder_of
 from core.options import ExplainOptions
 from core.patches import Patch, PatchSource, open_source
 from core.pictures import png_bytes
@@ -123,8 +123,8 @@ def _check_usage(options: ExplainOptions, out: Path, table: Path) -> None:
         raise RunError(f"Found a file at --out {out.name}; expected a folder or nothing there.")
     if table.suffix != ".csv":
         raise RunError(f"Found --csv {table.name}; expected a name ending in .csv.")
-    if options.csv is not None and not table.parent.is_dir() and table.parent != out:
-        raise RunError(f"There is no folder {table.parent} to write to. Make it first.")
+    if table.parent != out:
+        require_folder_of(table)
     require_apart((table,), (options.source,))
     if options.batch_size < 1:
         raise RunError(f"Found --batch-size {options.batch_size}; expected 1 or more.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from core.bundle import read_card
 from core.errors import ReviewError
-from core.files import replacing
+from core.files import replacing, require_apart, require_folder_of
 from core.options import ReportOptions
 from core.report.content import ReportPlan, point_of, report_of
 from core.report.document import report_pdf
@@ -43,8 +43,10 @@ def report_command(options: ReportOptions) -> int:
     """Run the command and return the exit status.
 
     Raises:
-        NodelensError: No such store, case or patch.
+        NodelensError: No such store, case or patch; nothing is written then.
     """
+    require_folder_of(options.out)
+    require_apart((options.out,), ())
     settings = Settings.from_environment(os.environ)
     if options.data is not None:
         settings = replace(settings, data_dir=options.data.absolute())

@@ -13,7 +13,7 @@ from core.bundle import DataSummary, read_bundle
 from core.command_line import Bars, say
 from core.engine import EngineKind, Precision
 from core.errors import RunError
-from core.files import require_apart, sha256_of
+from core.files import require_apart, require_folder_of, sha256_of
 from core.options import MergeOptions, ScoreOptions
 from core.patches import PatchSource, open_source
 from core.patches.colours import colour_notes
@@ -50,8 +50,7 @@ def score_command(options: ScoreOptions) -> int:
     out = options.out
     if out.suffix not in OUTPUT_SUFFIXES:
         raise RunError(f"Found --out {out.name}; expected a name ending in .csv or .parquet.")
-    if not out.parent.is_dir():
-        raise RunError(f"There is no folder {out.parent} to write to. Make it first.")
+    require_folder_of(out, options.kaggle)
     if options.sample_submission is not None and not options.sample_submission.is_file():
         raise RunError(f"There is no sample submission {options.sample_submission}.")
     require_apart(
@@ -134,8 +133,10 @@ def merge_command(options: MergeOptions) -> int:
     """Run the command and return the exit status.
 
     Raises:
-        RunError: The parts are not all the shards of one run.
+        NodelensError: The parts are not all the shards of one run, or cannot be put together
+            there.
     """
+    require_folder_of(options.out)
     return _told(merge_shards(options.parts, options.out), f"together: {options.out}")
 
 

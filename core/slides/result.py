@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image
 
-from core.files import replacing, sha256_of, write_json
+from core.files import replacing, require_writable, sha256_of, write_json
 from core.patches import ImageU8
 from core.patches.colours import SAMPLE, SWAPPED, look_swapped
 from core.scoring import Classifier
@@ -93,6 +93,7 @@ def score_into(
     spec = specify_slide(view, classifier, rule, all_cells=all_cells)
     if resume and (before := _finished(out, spec)) is not None:
         return before
+    require_writable(out)
     out.mkdir(parents=True, exist_ok=True)
     (out / SUMMARY).unlink(missing_ok=True)
     started, clock = datetime.now(UTC), time.perf_counter()

@@ -48,8 +48,8 @@ def work(options: Annotated[Outer, Flat]) -> int:
     """
     if options.name == "wrong":
         raise RunError("Found wrong; expected right.")
-    if options.name == "full":
-        raise OSError(28, "No space left on device", "file.bin")
+    if options.name in {"full", "kept"}:
+        raise OSError(28 if options.name == "full" else 13, "No", "file.bin")
     if options.name == "broken":
         raise ZeroDivisionError
     return options.inner.seed
@@ -88,6 +88,11 @@ def test_a_dataclass_gives_the_options_and_its_docstring_their_help(
             ["work", "--data", "d", "--name", "full"],
             70,
             "file.bin cannot be used: the disk is full.",
+        ),
+        (
+            ["work", "--data", "d", "--name", "kept"],
+            2,
+            "file.bin cannot be used: this user has no permission. Name another place",
         ),
         (["work", "--data", ""], 2, "Found an empty argument"),
         (["work", "--data", "d", "--name", "broken"], 70, "an error of the program"),

@@ -124,6 +124,41 @@ def test_a_backup_taken_while_somebody_writes_is_whole(data: Path, tmp_path: Pat
     assert list((tmp_path / "all" / "jobs").iterdir())
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "score {} --out {}/s.csv",
+        "score {} --out s.csv --kaggle {}/k.csv",
+        "explain {} --out {} --quick",
+        "explain {} --out maps --csv {}/m.csv --quick",
+        "audit {} --out {}/audit",
+        "regions {}/patch-000.png --um-per-px 0.97 --out {}",
+        "export --onnx {}{}/m.onnx",
+        "report a --out {}{}/a.pdf",
+    ],
+)
+def test_a_place_that_may_not_be_written_is_wrong_usage_told_before_any_work(
+    command: str,
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_patches(tmp_path / "patches", 3)
+    place = tmp_path / "kept"
+    place.mkdir()
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    asked = os.access
+    monkeypatch.setattr(  # whoever runs the tests may be allowed everything
+        "core.files.os.access", lambda path, mode: path != place and asked(path, mode)
+    )
+    patches = "" if "{}{}" in command else tmp_path / "patches"
+    assert main(command.format(patches, place).split()) == 2
+    assert f"{place} may not be written by this user. Name another" in capsys.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_a_full_disk_is_a_sentence_of_its_own_and_no_wrong_usage(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

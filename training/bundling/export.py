@@ -23,6 +23,7 @@ from core.bundle import (
 from core.bundle.bundle import CARD_FILE
 from core.engine import TorchEngine
 from core.errors import RunError
+from core.files import require_writable
 from core.scoring import open_classifier
 from core.settings import SHIPPED_MODEL
 from training.bundling.calibration import Calibration, calibrate, clear_of_rounding, rule_named
@@ -67,6 +68,7 @@ def run_export(options: ExportOptions) -> Card:
                 "from runs with the same start; `distill` trains one on the scores of several."
             )
     run = read_finished(options.run)
+    require_writable(to.parent)
     part = options.to.with_name(f".{options.to.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     try:
