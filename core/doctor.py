@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from core.errors import NodelensError
+from core.errors import NodelensError, why
 from core.files import FolderLock, existing_above, torn_records
 from core.jobs.folder import SPARE_BYTES, JobFolder
 from core.patches.reader import read_image
@@ -53,10 +53,13 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield Check("versions", *_versions())
     yield Check("model", *_model(settings))
     yield Check("reader process", *_reader())
-    yield from _data_folder(settings)
-    yield Check("record of verdicts", *_record(settings))
-    yield from _thresholds(settings)
-    yield from _torn(settings)
+    for looked_at in (_data_folder, _record, _thresholds, _torn):
+        try:
+            yield from looked_at(settings)
+        except OSError as error:
+            found = f"{error.filename} cannot be used by this account: {why(error)}."
+            yield Check("data folder", Grade.BROKEN, found)
+            break  # what else cannot be used is as good as named
     if settings.leads:
         said = "they are leads only if a login confirms the name."
         yield Check("leads", Grade.WARNING, f"{len(settings.leads)} named; {said}")
@@ -135,13 +138,18 @@ def _data_folder(settings: Settings) -> Iterator[Check]:
     else:
         level = Grade.FINE if free > _LOW_BYTES else Grade.WARNING
         yield Check("free disk", level, f"{free / 1024**3:,.1f} GiB.")
-    lock = FolderLock(folder)
-    who = "No" if lock.held() else "An"
-    yield Check("in use", Grade.FINE, f"{who} app works in the data folder.")
-    lock.release()
+    if os.access(folder, os.W_OK | os.X_OK):
+        lock = FolderLock(folder)
+        who = "No" if lock.held() else "An"
+        yield Check("in use", Grade.FINE, f"{who} app works in the data folder.")
+        lock.release()
 
 
-def _record(settings: Settings) -> tuple[Grade, str]:
+def _record(settings: Settings) -> Iterator[Check]:
+    yield Check("record of verdicts", *_state_of_record(settings))
+
+
+def _state_of_record(settings: Settings) -> tuple[Grade, str]:
     path, anchors = settings.review_store, settings.review_anchors
     try:
         if not path.is_file():

@@ -41,10 +41,12 @@ def verify_store(
         migrations: Of the schema.
 
     Raises:
-        StoreError: There is no such file.
+        StoreError: There is no such file, or this user may not read it: nothing is known then.
     """
     if not path.is_file():
         raise StoreError(f"There is no review store {path}. Check the path.")
+    if not os.access(path, os.R_OK):
+        raise StoreError(f"{path} may not be read by this user. Use the account of the app.")
     links: list[Link] = []
     findings: list[Breach] = []
     schema: list[Breach] = []

@@ -110,6 +110,31 @@ def test_a_data_folder_that_cannot_be_is_broken(
     assert details == [f"{kept / 'jobs'} cannot be read and written by this account."]
 
 
+def test_a_data_folder_of_another_account_is_broken_and_not_in_use_or_changed(
+    data: Path, toy_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever runs the tests may be allowed everything, so the system's answers are made up."""
+    settings = Settings(data_dir=data, model_dir=toy_bundle, device="cpu")
+    monkeypatch.setattr("os.access", lambda at, _: data not in (Path(at), *Path(at).parents))
+    monkeypatch.setattr("core.files.os.open", None)  # nobody asks whether it is in use
+    found = {check.name: check for check in examine(settings)}
+    assert "in use" not in found
+    assert found["record of verdicts"].detail.endswith("Use the account of the app.")
+    told = os.stat
+
+    def sealed(path: str, **further: object) -> os.stat_result:
+        if data in (Path(path), *Path(path).parents):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return told(path, **further)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("os.stat", sealed)
+    checks = list(examine(settings))
+    assert (
+        checks[-1].detail == f"{data} cannot be used by this account: this user has no permission."
+    )
+    assert checks[-1].level is Grade.BROKEN
+
+
 def test_a_backup_taken_while_somebody_writes_is_whole(data: Path, tmp_path: Path) -> None:
     JobStore(data / "jobs").add_server_path("alice", "x", tmp_path)
     target = tmp_path / "copy"
