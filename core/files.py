@@ -142,16 +142,17 @@ def append_record(path: Path, entry: Mapping[str, str]) -> None:
 
     A line that a power cut left torn before it stays a line of its own.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with told_of_disk(path), path.open("ab+") as file:
-        size = file.seek(0, os.SEEK_END)
-        torn = False
-        if size:
-            file.seek(size - 1)
-            torn = file.read(1) != b"\n"
-        file.write((b"\n" if torn else b"") + json.dumps(entry).encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+    with told_of_disk(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab+") as file:
+            size = file.seek(0, os.SEEK_END)
+            torn = False
+            if size:
+                file.seek(size - 1)
+                torn = file.read(1) != b"\n"
+            file.write((b"\n" if torn else b"") + json.dumps(entry).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def read_records(path: Path) -> list[dict[str, str]]:
@@ -225,7 +226,7 @@ class FolderLock:
         if self._fd is not None:
             return True
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
+            self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             fd = os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError:  # a folder that nobody can write
             return False

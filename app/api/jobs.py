@@ -17,7 +17,7 @@ from app.api.work import MEDIA_TYPES, Asked, Jobs, Kind, ResultForm, Upload
 from core.errors import RunError
 from core.files import write_json
 from core.jobs import Job
-from core.jobs.folder import ANOTHER_APP
+from core.jobs.folder import why_unchanged
 from core.jobs.runner import State
 
 _REQUEST_FILE: Final = "request.json"
@@ -227,7 +227,7 @@ def _of_kind(service: Served, kind: Kind) -> Jobs:
 
 def _require_writable(jobs: Jobs) -> None:
     if not jobs.folder.is_writable:
-        raise HTTPException(HTTPStatus.CONFLICT, ANOTHER_APP)
+        raise HTTPException(HTTPStatus.CONFLICT, why_unchanged(jobs.folder.folder.parent))
 
 
 def _own(request: Request, job_id: str) -> tuple[Kind, Jobs, Job]:

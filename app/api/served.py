@@ -14,7 +14,7 @@ from app import resources
 from app.api.access import CALLER
 from app.api.batching import Batcher, ModelKey
 from app.api.work import Jobs, Kind, of_stores
-from core.errors import NodelensError
+from core.errors import NodelensError, why
 from core.explanation import Explainer
 from core.scoring import Classifier
 from core.settings import Settings
@@ -54,6 +54,9 @@ class Served:
             return await asyncio.to_thread(self.current)
         except NodelensError as error:
             raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from None
+        except OSError as error:
+            told = f"The data folder cannot be used: {why(error)}. Tell whoever runs NodeLens."
+            raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, told) from None
 
     def explainer(self, classifier: Classifier) -> Explainer:
         """Return what explains a model by the default method; held under `explaining`."""

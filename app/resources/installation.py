@@ -23,8 +23,10 @@ def folder_lock(data_dir: Path) -> FolderLock:
 
 def guard_jobs(jobs: JobFolder, keep_days: int | None) -> None:
     """Make a folder of jobs, let one process change it, and delete those past their time."""
-    jobs.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     lock = folder_lock(jobs.folder.parent)
     jobs.only_while(lock.held)
-    if keep_days is not None and lock.held():
+    if not lock.held():
+        return
+    jobs.folder.mkdir(exist_ok=True, mode=0o700)
+    if keep_days is not None:
         jobs.expire(keep_days)

@@ -1,5 +1,7 @@
 """The record of verdicts, the patches that it is about, and their maps."""
 
+from contextlib import suppress
+
 from app.resources.caching import cached_by
 from app.resources.model import model_key, shipped_classifier
 from core import pictures
@@ -18,7 +20,8 @@ def review_store(chosen: Settings) -> ReviewStore:
         StoreError: The file is none, or cannot be written; nothing is cached then.
     """
     path = chosen.review_store
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with suppress(OSError):  # the store says that the folder is missing
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     return ReviewStore(path, anchors=AnchorFile(chosen.review_anchors))
 
 

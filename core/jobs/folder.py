@@ -7,6 +7,7 @@ us; the names of uploads are text in a manifest only.
 import contextlib
 import hashlib
 import json
+import os
 import re
 import secrets
 import shutil
@@ -20,7 +21,7 @@ from pydantic import TypeAdapter
 
 from core.bundle import OperatingPoint
 from core.errors import RunError, SourceError, why
-from core.files import replacing, write_json
+from core.files import existing_above, replacing, write_json
 from core.patches import PatchEntry, PatchSource, ZipSource, files_source, open_source
 from core.patches.beside import NamedFile
 from core.patches.naming import shown_path
@@ -46,9 +47,13 @@ _EXPLANATIONS_FILE: Final = "explanations.jsonl"
 _DRAWN_SAMPLES: Final = "drawn samples"
 _INPUT_FOLDER: Final = "input"
 _JOB_ID: Final = re.compile(r"^[0-9a-f]{32}$")
-ANOTHER_APP: Final = (
+_ANOTHER_APP: Final = (
     "Another NodeLens works in this data folder. Here you can read everything but start or delete "
     "nothing. Use the other one, or close it and reload this page."
+)
+_NOT_WRITABLE: Final = (
+    "NodeLens may not write its data folder. Here you can start or delete nothing, and no verdict "
+    "is recorded. Tell whoever runs it; `python -m core doctor` says what is wrong."
 )
 SPARE_BYTES: Final = 256 * 1024 * 1024
 """Left free for rows, verdicts and everybody else."""
@@ -118,6 +123,13 @@ class Job:
 _JOB: Final = TypeAdapter(Job)
 
 
+def why_unchanged(data_dir: Path) -> str:
+    """Return why a process that does not have the lock of a data folder cannot have it."""
+    above = existing_above(data_dir)
+    writable = above.is_dir() and os.access(above, os.W_OK | os.X_OK)
+    return _ANOTHER_APP if writable else _NOT_WRITABLE
+
+
 class JobFolder:
     """The jobs of every owner in one folder; safe to use from several threads."""
 
@@ -146,10 +158,10 @@ class JobFolder:
         """Raise unless this process may change the folder.
 
         Raises:
-            SourceError: Another one works in it.
+            SourceError: Another one works in it, or none may.
         """
         if not self._writable():
-            raise SourceError(ANOTHER_APP)
+            raise SourceError(why_unchanged(self.folder.parent))
 
     def add_upload(self, owner: str, name: str, files: Iterable[NamedBytes]) -> Job:
         """Keep uploaded files as a new job and return it.
@@ -195,8 +207,10 @@ class JobFolder:
             quota: What all uploads of one owner may fill, bytes; None is no limit.
 
         Raises:
-            SourceError: The disk is nearly full, or the owner's uploads would fill too much.
+            SourceError: The disk is nearly full, the owner's uploads would fill too much, or this
+                process may not change the folder.
         """
+        self.require_writable()
         self.folder.mkdir(parents=True, exist_ok=True)
         if shutil.disk_usage(self.folder).free < size + SPARE_BYTES:
             raise SourceError(

@@ -79,7 +79,7 @@ class ReviewStore:
         self._record = Record()
         self._lock = threading.Lock()
         if not path.parent.is_dir():
-            raise StoreError(f"There is no folder {path.parent} for the review store. Make it.")
+            raise StoreError("There is no folder for the review store. Tell the operator.")
         noted = anchors.last() if anchors is not None else None
         if noted is not None and (not path.exists() or not path.stat().st_size):
             raise _lost(path, "is gone or empty", noted)

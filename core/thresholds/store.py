@@ -161,10 +161,9 @@ class OperatingPointStore:
             now: Aware time; the clock's if not given.
 
         Raises:
-            DiskError: The disk is full or read-only; nothing is locked then.
+            NodelensError: The disk is full or may not be written; nothing is locked then.
         """
         folder = self._of(decision.weights_sha256)
-        folder.mkdir(parents=True, exist_ok=True)
         while True:
             numbers = self._numbers(decision.weights_sha256)
             number = numbers[-1] + 1 if numbers else 1

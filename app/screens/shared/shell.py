@@ -1,6 +1,7 @@
 """What surrounds every page: the look, the notice, and the cookie of the reader's name."""
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
@@ -11,7 +12,8 @@ from app import charts, resources
 from app.screens.shared import words
 from app.state import identity, widgets
 from core.errors import NodelensError
-from core.jobs.folder import ANOTHER_APP
+from core.files import existing_above
+from core.jobs.folder import why_unchanged
 
 _HERE: Final = Path(__file__).parent
 _STYLE: Final = _HERE / "theme.css"
@@ -55,7 +57,9 @@ def _installation() -> None:
     if chosen.leads and identity.login_name() is None:
         st.warning(words.LEADS_WITHOUT_LOGIN, icon=":material/badge:")
     if not resources.folder_lock(chosen.data_dir).held():
-        st.warning(ANOTHER_APP, icon=":material/lock:")
+        st.warning(why_unchanged(chosen.data_dir), icon=":material/lock:")
+        if not os.access(existing_above(chosen.data_dir), os.R_OK | os.X_OK):
+            st.stop()
 
 
 def _colour_variables() -> str:

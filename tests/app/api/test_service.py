@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import errno
 import io
 import json
 import re
@@ -171,6 +172,16 @@ def test_a_model_that_fails_its_self_test_is_told_by_readyz() -> None:
         assert service.get("/healthz").status_code == 200
         assert check_problem(service.get("/readyz"), 503) == "Self-test failed."
         check_problem(service.post("/api/v1/score", files=upload(b"x")), 503)
+
+
+def test_a_data_folder_that_may_not_be_read_is_told_by_readyz_without_its_path() -> None:
+    def sealed() -> Classifier:
+        raise PermissionError(errno.EACCES, "Permission denied", "/srv/data/operating_points")
+
+    with asked_by(api_of(sealed)) as service:
+        said = check_problem(service.get("/readyz"), 503)
+    assert said.startswith("The data folder cannot be used: this user has no permission.")
+    assert "/srv" not in said
 
 
 def test_the_page_of_the_routes_loads_nothing_from_anywhere(client: TestClient) -> None:

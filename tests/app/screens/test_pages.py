@@ -25,7 +25,7 @@ from core.report import ReportMaps, ScoredBatch, batch_pdf
 from core.scoring import Classifier
 from core.scoring.against_labels import AREA_BY_PATCHES
 from core.thresholds import bundle_scores
-from tests.app.conftest import TOKEN, html, markup, scored_folder
+from tests.app.conftest import HOME, TOKEN, html, markup, scored_folder
 from tests.toys import write_patches
 
 OpenPage = Callable[..., AppTest]
@@ -128,6 +128,20 @@ def test_a_wrong_setting_is_named_and_nothing_else_is_shown(
     page = open_page("batch")
     assert "NODELENS_DEVICE" in page.error[0].value.replace("\\", "")
     assert not page.button
+
+
+@pytest.mark.parametrize("view", ["", *(path.stem for path in HOME.parent.glob("views/[a-z]*.py"))])
+def test_a_data_folder_that_cannot_be_written_is_said_on_each_page_and_breaks_none(
+    open_page: OpenPage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, view: str
+) -> None:
+    """Below a file nobody may write; not even whoever may write everywhere."""
+    file = tmp_path / "file"
+    file.touch(mode=0o755)
+    monkeypatch.setenv("NODELENS_DATA_DIR", str(file / "data"))
+    page = open_page(view)
+    assert page.warning[0].value.startswith("NodeLens may not write its data folder")
+    file.chmod(0o600)  # nor read
+    assert not open_page(view).button
 
 
 def test_the_batch_page_starts_empty_and_says_what_to_do(open_page: OpenPage) -> None:

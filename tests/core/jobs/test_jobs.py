@@ -207,7 +207,7 @@ def test_a_damaged_archive_costs_its_own_row_and_not_the_upload(
 
 
 def test_one_process_changes_a_data_folder_and_others_only_read(
-    tmp_path: Path, toy_classifier: Classifier
+    tmp_path: Path, toy_classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = FolderLock(tmp_path), FolderLock(tmp_path)
     assert first.held()
@@ -222,9 +222,14 @@ def test_one_process_changes_a_data_folder_and_others_only_read(
         lambda: store.add_upload("alice", "second", uploads(tmp_path / "in")),
         lambda: store.restart(job),
         lambda: store.remove(job),
+        lambda: store.require_room("alice", 1),
     )
     for change in changes:
         with pytest.raises(SourceError, match="Another NodeLens works in this data folder"):
+            change()
+    monkeypatch.setattr("os.access", lambda *_: False)
+    for change in changes:
+        with pytest.raises(SourceError, match="NodeLens may not write its data folder"):
             change()
     assert store.jobs("alice") == [job]
 
