@@ -66,11 +66,11 @@ def follow(recipe: Recipe, weight: float | None, temperature: float | None) -> R
         RunError: A number is out of range.
     """
     own = recipe.distillation
-    asked = {
+    parameters = {
         "distillation.weight": (own.weight or DEFAULT_WEIGHT) if weight is None else weight,
         "distillation.temperature": own.temperature if temperature is None else temperature,
     }
-    return vary_recipe(recipe, asked)
+    return vary_recipe(recipe, parameters)
 
 
 def write_teacher_scores(options: DistillOptions, table: Path) -> None:
@@ -82,8 +82,8 @@ def write_teacher_scores(options: DistillOptions, table: Path) -> None:
     """
     scores, surer = _scores(options, table)
     with open_labelled(options.fit.data) as source:
-        wanted = {id_key(entry.id) for entry in source.entries if entry.label is not None}
-    scores = scores[scores["id"].map(id_key).isin(wanted)].drop_duplicates()
+        ids = {id_key(entry.id) for entry in source.entries if entry.label is not None}
+    scores = scores[scores["id"].map(id_key).isin(ids)].drop_duplicates()
     if scores.empty:
         raise RunError(
             f"{options.teacher} has no score for any patch of {options.fit.data.name}. Name a "

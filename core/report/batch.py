@@ -86,13 +86,15 @@ def batch_pdf(batch: ScoredBatch, picture: Callable[[str], ImageU8], maps: Repor
     sheets.heading(f"Highest scores: {len(batch.pictured)}", size=14)
     for at in batch.pictured:
         row = batch.rows[at]
-        found = maps.of_patch.get(row.sha256)
+        patch_map = maps.of_patch.get(row.sha256)
         lines = [("Model", f"{call_text(outcome(row))}, score {row.prob_tumour:.4f}")]
-        if found:
-            lines.append(("Map", " ".join(found.sentences)))
+        if patch_map:
+            lines.append(("Map", " ".join(patch_map.sentences)))
         if row.unlike_training:
             lines.append(("Caution", "unlike the training data; do not rely on the score"))
-        picture_beside(sheets, _file(row), [*lines, ("", row.sha256)], picture(row.sha256), found)
+        picture_beside(
+            sheets, _file(row), [*lines, ("", row.sha256)], picture(row.sha256), patch_map
+        )
     sheets.add_page()
     listed = batch.order[:LISTED]
     more = len(batch.rows) - len(listed)

@@ -160,9 +160,13 @@ def report_of(record: Record, plan: ReportPlan) -> Report:
         made_of=str(record.end),
         last_at=times[-1],
         facts=tuple(facts),
-        counts=tuple(_counts(plan.name("reader", who), found) for who, found in by_reader.items()),
-        flagged=tuple(_flagged(found, plan) for found in read if found.reasons),
-        table=tuple(_table_row(found, one, plan) for found in read for one in found.verdicts),
+        counts=tuple(
+            _counts(plan.name("reader", who), readings) for who, readings in by_reader.items()
+        ),
+        flagged=tuple(_flagged(read_patch, plan) for read_patch in read if read_patch.reasons),
+        table=tuple(
+            _table_row(read_patch, one, plan) for read_patch in read for one in read_patch.verdicts
+        ),
         notes=_notes(case.mode, plan),
     )
 
@@ -178,23 +182,23 @@ def _error_rates(point: OperatingPoint | None) -> list[tuple[str, str]]:
         ("Sensitivity", point.sensitivity),
         ("Specificity", point.specificity),
     ]
-    found = [
+    phrases = [
         f"{name.lower()} {value.value:.3f} ({interval_text(value.low, value.high)}; {value.method})"
         for name, value in rates
         if value is not None
     ]
-    rates_text = "; ".join(found) or "not stated"
+    rates_text = "; ".join(phrases) or "not stated"
     return [("Error rates", f"{rates_text}. Chosen on {point.chosen_on}")]
 
 
 def _counts(name: str, verdicts: Sequence[CurrentVerdict]) -> tuple[str, ...]:
-    found = [verdict.final.reading.verdict for verdict in verdicts]
+    calls = [verdict.final.reading.verdict for verdict in verdicts]
     agreed = with_model(verdicts)
     time = reading_time(verdicts)
     return (
         name,
         str(len(verdicts)),
-        *(str(found.count(kind)) for kind in Verdict),
+        *(str(calls.count(kind)) for kind in Verdict),
         str(sum(verdict.overrides_model for verdict in verdicts)),
         _share(agreed.percent),
         f"{time.median_s:.1f} ({time.lower_quartile_s:.1f} to {time.upper_quartile_s:.1f})",
@@ -206,32 +210,32 @@ def _share(share: Measured) -> str:
     return f"{value} ({interval_text(share.low, share.high, 2)})" if share.has_interval else value
 
 
-def _flagged(found: ReadPatch, plan: ReportPlan) -> FlaggedPatch:
-    patch = found.patch
+def _flagged(read_patch: ReadPatch, plan: ReportPlan) -> FlaggedPatch:
+    patch = read_patch.patch
     slide = f", slide {patch.slide}" if patch.slide else ""
     return FlaggedPatch(
         sha256=patch.sha256,
         mark=plan.hide.of("patch", patch.sha256) if plan.hide else f"SHA-256 {patch.sha256}",
-        title=f"Patch {found.number}",
+        title=f"Patch {read_patch.number}",
         source="" if plan.hide else f"{patch.id}{slide}",
-        why=", ".join(found.reasons),
+        why=", ".join(read_patch.reasons),
         model=_model_words(patch),
         label=_LABELS[patch.label],
-        readings=tuple(_reading_line(verdict, plan) for verdict in found.verdicts),
+        readings=tuple(_reading_line(verdict, plan) for verdict in read_patch.verdicts),
     )
 
 
-def _table_row(found: ReadPatch, verdict: CurrentVerdict, plan: ReportPlan) -> tuple[str, ...]:
-    first, final = verdict.first.reading, verdict.final.reading
-    said = call_text(final.verdict)
+def _table_row(read_patch: ReadPatch, verdict: CurrentVerdict, plan: ReportPlan) -> tuple[str, ...]:
+    patch, first, final = read_patch.patch, verdict.first.reading, verdict.final.reading
+    call = call_text(final.verdict)
     if first.verdict is not final.verdict:
-        said = f"{said} (blind: {first.verdict})"
+        call = f"{call} (blind: {first.verdict})"
     return (
-        str(found.number),
-        (plan.hide.of("patch", found.patch.sha256) if plan.hide else found.patch.id)[:_ID_CHARS],
-        _model_words(found.patch).replace(", score", ""),
+        str(read_patch.number),
+        (plan.hide.of("patch", patch.sha256) if plan.hide else patch.id)[:_ID_CHARS],
+        _model_words(patch).replace(", score", ""),
         plan.name("reader", verdict.reader),
-        f"{said}, shown again" if verdict.is_repeat else said,
+        f"{call}, shown again" if verdict.is_repeat else call,
         str(final.confidence or ""),
         str(verdict.final.sequence),
     )
@@ -264,10 +268,10 @@ def _reading_line(verdict: CurrentVerdict, plan: ReportPlan) -> str:
         parts.append(" and ".join(final.tags))
     if final.quality:
         parts.append(f"quality {final.quality}")
-    said = f"“{verdict.comment}”" if plan.hide is None and verdict.comment else ""
+    comment = f"“{verdict.comment}”" if plan.hide is None and verdict.comment else ""
     event = f"event {verdict.final.sequence}"
     who = plan.name("reader", verdict.reader)
-    return f"{who}: {', '.join(parts)} ({event}). {said}".strip()
+    return f"{who}: {', '.join(parts)} ({event}). {comment}".strip()
 
 
 def _notes(mode: ReadingMode, plan: ReportPlan) -> tuple[str, ...]:

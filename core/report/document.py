@@ -72,19 +72,19 @@ def _batch_page(sheets: Sheets, report: Report, maps: ReportMaps) -> None:
 
 
 def _flagged_patch(
-    sheets: Sheets, patch: FlaggedPatch, image_rgb_u8: ImageU8, found: PatchMap | None
+    sheets: Sheets, patch: FlaggedPatch, image_rgb_u8: ImageU8, patch_map: PatchMap | None
 ) -> None:
     """Draw a patch and its map beside what was said of it."""
     lines = [
         *([("File", patch.source)] if patch.source else []),
         ("Why", patch.why),
         ("Model", patch.model),
-        *([("Map", " ".join(found.sentences))] if found else []),
+        *([("Map", " ".join(patch_map.sentences))] if patch_map else []),
         ("Reference label", patch.label),
         *(("Reading", line) for line in patch.readings),
         ("", patch.mark),
     ]
-    picture_beside(sheets, patch.title, lines, image_rgb_u8, found)
+    picture_beside(sheets, patch.title, lines, image_rgb_u8, patch_map)
 
 
 def picture_beside(
@@ -92,7 +92,7 @@ def picture_beside(
     title: str,
     lines: Sequence[tuple[str, str]],
     image_rgb_u8: ImageU8,
-    found: PatchMap | None,
+    patch_map: PatchMap | None,
 ) -> None:
     """Draw a patch and its map beside some lines; never over the end of a page.
 
@@ -101,9 +101,9 @@ def picture_beside(
         title: Of the patch.
         lines: Names and values; without a name in small print.
         image_rgb_u8: (96, 96, 3) the patch.
-        found: Its map; None draws none.
+        patch_map: Its map; None draws none.
     """
-    pictures = _PICTURE_MM * (1 if found is None else 2) + (0 if found is None else _BETWEEN_MM)
+    pictures = _PICTURE_MM if patch_map is None else 2 * _PICTURE_MM + _BETWEEN_MM
     left = MARGIN_MM + pictures + _GAP_MM
     width = sheets.epw - pictures - _GAP_MM
     wrapped = list(_wrapped(sheets, title, lines, width))
@@ -112,9 +112,9 @@ def picture_beside(
         sheets.add_page()
     top = sheets.get_y()
     _picture(sheets, image_rgb_u8, MARGIN_MM, top, title)
-    if found is not None:
+    if patch_map is not None:
         beside = MARGIN_MM + _PICTURE_MM + _BETWEEN_MM
-        _picture(sheets, found.picture_rgb_u8, beside, top, f"{title} under its map")
+        _picture(sheets, patch_map.picture_rgb_u8, beside, top, f"{title} under its map")
     sheets.set_left_margin(left)
     sheets.set_xy(left, top)
     for style, size, high, text in wrapped:
@@ -125,7 +125,7 @@ def picture_beside(
     sheets.set_xy(MARGIN_MM, top + height + _GAP_MM)
 
 
-def _picture(sheets: Sheets, image_rgb_u8: ImageU8, left: float, top: float, told: str) -> None:
+def _picture(sheets: Sheets, image_rgb_u8: ImageU8, left: float, top: float, caption: str) -> None:
     """Draw a patch without loss; a map, which is enlarged already, as JPEG of a tenth its size."""
     factor = ENLARGED * PATCH_SIZE_PX // len(image_rgb_u8)
     drawn: Image.Image | BytesIO
@@ -134,7 +134,7 @@ def _picture(sheets: Sheets, image_rgb_u8: ImageU8, left: float, top: float, tol
     else:
         drawn = BytesIO()
         Image.fromarray(image_rgb_u8).save(drawn, "JPEG", quality=_MAP_QUALITY)
-    sheets.image(drawn, left, top, _PICTURE_MM, _PICTURE_MM, alt_text=told)
+    sheets.image(drawn, left, top, _PICTURE_MM, _PICTURE_MM, alt_text=caption)
     _box(sheets, left + _PICTURE_MM / 3, top + _PICTURE_MM / 3, _PICTURE_MM / 3)
 
 
@@ -152,10 +152,10 @@ def _wrapped(
     ]
     for style, size, high, text in paragraphs:
         sheets.set_font(FONT, style=style, size=size)
-        found = sheets.multi_cell(
+        text_lines = sheets.multi_cell(
             width, high, text, align="L", dry_run=True, output=MethodReturnValue.LINES
         )
-        for line in cast("list[str]", found):
+        for line in cast("list[str]", text_lines):
             yield style, size, high, line
 
 

@@ -33,59 +33,63 @@ def local_pdf(decision: LocalDecision) -> bytes:
 
     The same record gives the same bytes. Text that would need a third page is cut short.
     """
-    found = decision.findings
+    findings = decision.findings
     when = f"{decision.decided_at:%Y-%m-%d %H:%M} UTC"
     sheets = Sheets(
-        f"Does it work here? {found.batch}",
+        f"Does it work here? {findings.batch}",
         decision.decided_at,
-        foot=f"Decision {decision.number} on {found.model_id} · {when}",
+        foot=f"Decision {decision.number} on {findings.model_id} · {when}",
     )
     sheets.set_auto_page_break(auto=False)
-    _first(sheets, found, f"{_verdict(decision)} {decision.decided_by}, {when}; see page 2")
+    _first(sheets, findings, f"{_verdict(decision)} {decision.decided_by}, {when}; see page 2")
     _second(sheets, decision, when)
     return bytes(sheets.output())
 
 
-def _first(sheets: Sheets, found: Findings, decided: str) -> None:
+def _first(sheets: Sheets, findings: Findings, decided: str) -> None:
     sheets.add_page()
     sheets.kind("DOES IT WORK HERE?")
-    sheets.heading(_cut(found.batch, 120), size=18)
-    for name, value in (("Decision", decided), *_data(found)):
+    sheets.heading(_cut(findings.batch, 120), size=18)
+    for name, value in (("Decision", decided), *_data(findings)):
         sheets.fact(name, value)
     sheets.ln(3)
     sheets.heading("At the shipped threshold", size=12)
-    table = [_CLAIM_COLUMNS, *map(_claim, found.claims)]
+    table = [_CLAIM_COLUMNS, *map(_claim, findings.claims)]
     sheets.rows(table, _CLAIM_WIDTHS, _CLAIM_ALIGN)
     sheets.ln(3)
-    sheets.notes(tuple(map(claim_sentence, found.claims)))
+    sheets.notes(tuple(map(claim_sentence, findings.claims)))
     sheets.ln(3)
     sheets.heading("Is this enough?", size=12)
-    sheets.notes((suffices_sentence(found),))
+    sheets.notes((suffices_sentence(findings),))
     sheets.ln(3)
     sheets.heading("Unlike the training data", size=12)
-    sheets.notes((unlike_sentence(found),))
+    sheets.notes((unlike_sentence(findings),))
     sheets.ln(3)
     sheets.heading("Read with care", size=12)
-    cautions = [_cut(one, 260) for one in found.cautions]
+    cautions = [_cut(one, 260) for one in findings.cautions]
     sheets.notes_that_fit(
         (*cautions, *_NOTES), lambda left: f"{left} further remarks are in the record."
     )
 
 
-def _data(found: Findings) -> list[tuple[str, str]]:
-    tumour = f"{found.positives:,} with tumour, {found.patches - found.positives:,} without"
-    known = "slides unknown" if found.slides is None else f"{found.slides:,} slides"
-    left_out = f"{found.unlabelled:,} scored without a label, {found.unscored:,} without a score"
+def _data(findings: Findings) -> list[tuple[str, str]]:
+    tumour = (
+        f"{findings.positives:,} with tumour, {findings.patches - findings.positives:,} without"
+    )
+    known = "slides unknown" if findings.slides is None else f"{findings.slides:,} slides"
+    left_out = (
+        f"{findings.unlabelled:,} scored without a label, {findings.unscored:,} without a score"
+    )
     by = "whole slides resampled"
-    if found.slides is None:
+    if findings.slides is None:
         by = "patches treated as independent; too narrow if several are from one slide"
-    methods = sorted({claim.here.method for claim in found.claims if claim.here.method})
+    methods = sorted({claim.here.method for claim in findings.claims if claim.here.method})
     return [
-        ("Patches", f"{found.patches:,} labelled: {tumour}; {known}"),
-        ("Not counted", f"of {found.inputs:,} inputs: {left_out}"),
-        ("Evidence", f"SHA-256 {found.evidence_sha256}"),
-        ("Model", found.model_id),
-        ("Threshold", _point(found.shipped)),
+        ("Patches", f"{findings.patches:,} labelled: {tumour}; {known}"),
+        ("Not counted", f"of {findings.inputs:,} inputs: {left_out}"),
+        ("Evidence", f"SHA-256 {findings.evidence_sha256}"),
+        ("Model", findings.model_id),
+        ("Threshold", _point(findings.shipped)),
         ("Intervals", f"95 %, {by} ({'; '.join(methods)})"),
     ]
 
@@ -113,12 +117,12 @@ def _point(point: LocalPoint) -> str:
 
 
 def _second(sheets: Sheets, decision: LocalDecision, when: str) -> None:
-    found = decision.findings
+    findings = decision.findings
     sheets.add_page()
     sheets.heading("Calibration", size=12)
-    sheets.notes(calibration_sentences(found.calibration))
+    sheets.notes(calibration_sentences(findings.calibration))
     sheets.ln(1)
-    bins = found.calibration.bins
+    bins = findings.calibration.bins
     rows = (
         ("Mean score", *(percent(mean, 0) for mean, _, _ in bins)),
         ("With tumour", *(percent(share, 0) for _, share, _ in bins)),

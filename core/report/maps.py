@@ -70,12 +70,12 @@ def report_maps(
     if not images:
         return ReportMaps()
     try:
-        found = maker()
-        found.require_model(model_id)
+        map_maker = maker()
+        map_maker.require_model(model_id)
         made = []
         for image, sha256 in zip(images, hashes, strict=True):
-            made.append(found.map(image, sha256))
+            made.append(map_maker.map(image, sha256))
             on_progress(len(made) / len(images))
     except NodelensError as error:
         return ReportMaps(why_none=str(error))
-    return ReportMaps(dict(zip(hashes, made, strict=True)), engine=found.engine)
+    return ReportMaps(dict(zip(hashes, made, strict=True)), engine=map_maker.engine)

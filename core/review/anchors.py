@@ -102,11 +102,11 @@ def read_anchors(path: Path) -> NotedAnchors:
     anchors: list[Anchor] = []
     unreadable: list[int] = []
     for number, line in enumerate(lines[:-1] if not lines[-1] else lines, start=1):
-        found = _LINE.fullmatch(line.decode("ascii", "replace"))
-        if found is None:
+        match = _LINE.fullmatch(line.decode("ascii", "replace"))
+        if match is None:
             unreadable.append(number)
         else:
-            anchors.append(Anchor.parse(found[1]))
+            anchors.append(Anchor.parse(match[1]))
     return NotedAnchors(path.name, tuple(anchors), tuple(unreadable))
 
 
@@ -127,11 +127,11 @@ def clock_remarks(links: Sequence[Link]) -> tuple[str, ...]:
     except (ReviewError, ValueError):  # the findings say so
         return ()
     back = [(one, two) for one, two in pairwise(times) if two[1] < one[1] - _SLACK]
-    told = [
+    remarks = [
         f"Event {number} is dated {at:%Y-%m-%d %H:%M}, before the preceding event "
         f"({before:%Y-%m-%d %H:%M}): the clock was set back or had been wrong."
         for (_, before), (number, at) in back[:_SHOWN]
     ]
     if len(back) > _SHOWN:
-        told.append(f"The same applies to {len(back) - _SHOWN} further events.")
-    return tuple(told)
+        remarks.append(f"The same applies to {len(back) - _SHOWN} further events.")
+    return tuple(remarks)

@@ -44,13 +44,13 @@ class Anchor:
     @classmethod
     def parse(cls, text: str) -> "Anchor":
         """Return the anchor that a text names. ReviewError if it names none."""
-        found = _ANCHOR.match(text.strip())
-        if found is None:
+        match = _ANCHOR.match(text.strip())
+        if match is None:
             raise ReviewError(
                 f"Found the anchor {text!r}; expected SEQUENCE:HASH, such as 120: and 64 "
                 "hexadecimal digits, as `verify` prints it."
             )
-        return cls(int(found[1]), found[2])
+        return cls(int(match[1]), match[2])
 
 
 def canonical_json(value: object) -> str:

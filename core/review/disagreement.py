@@ -47,7 +47,7 @@ def disputed_patches(record: Record, cases: tuple[str, ...]) -> frozenset[str]:
         for verdict in current_verdicts(record, case):
             if not verdict.is_repeat:
                 calls.setdefault(verdict.patch.sha256, set()).add(verdict.final.reading.verdict)
-    return frozenset(sha256 for sha256, found in calls.items() if len(found) > 1)
+    return frozenset(sha256 for sha256, verdicts in calls.items() if len(verdicts) > 1)
 
 
 class Reason(StrEnum):
@@ -85,9 +85,9 @@ def read_patches(verdicts: Sequence[CurrentVerdict]) -> tuple[ReadPatch, ...]:
         by_patch.setdefault(verdict.patch.sha256, []).append(verdict)
     patches = verdicts[0].case.patches if verdicts else ()
     return tuple(
-        ReadPatch(number, patch, tuple(found), _reasons(found))
+        ReadPatch(number, patch, tuple(readings), _reasons(readings))
         for number, patch in enumerate(patches, start=1)
-        if (found := by_patch.get(patch.sha256))
+        if (readings := by_patch.get(patch.sha256))
     )
 
 

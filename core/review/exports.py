@@ -76,7 +76,7 @@ def _hidden(row: Mapping[str, Any], hide: Pseudonyms) -> dict[str, str | None]:
 
 def _row(verdict: CurrentVerdict) -> dict[str, Any]:
     first, final, patch = verdict.first, verdict.final, verdict.patch
-    told = final.reading
+    reading = final.reading
     return {
         "case": verdict.case.case,
         "case_name": verdict.case.name,
@@ -90,16 +90,16 @@ def _row(verdict: CurrentVerdict) -> dict[str, Any]:
         "label": patch.label,
         "prob_tumour": patch.prob_tumour,
         "predicted_label": patch.predicted_label,
-        "verdict": str(told.verdict),
+        "verdict": str(reading.verdict),
         "first_verdict": str(first.reading.verdict),
         "overrides_model": verdict.overrides_model,
-        "confidence": None if told.confidence is None else str(told.confidence),
-        "tags": "; ".join(told.tags),
-        "quality": None if told.quality is None else str(told.quality),
+        "confidence": None if reading.confidence is None else str(reading.confidence),
+        "tags": "; ".join(reading.tags),
+        "quality": None if reading.quality is None else str(reading.quality),
         "comment": verdict.comment,
         "on_screen": _screen(final),
         "first_on_screen": _screen(first),
-        "map_shown": _map(told.map),
+        "map_shown": _map(reading.map),
         "seconds": seconds_spent(verdict),
         "model_id": final.model_id,
         "operating_point": final.operating_point,
@@ -181,12 +181,12 @@ def _corrected(
 ) -> dict[str, Any] | None:
     settling = [v for v in verdicts if v.case.mode is ReadingMode.ADJUDICATION]
     deciding = settling or verdicts
-    found = {verdict.final.reading.verdict.label for verdict in deciding}
+    labels = {verdict.final.reading.verdict.label for verdict in deciding}
     label, status = patch.label, LabelStatus.KEPT
-    if len(found) > 1:
+    if len(labels) > 1:
         status = LabelStatus.DISPUTED
-    elif found and found != {patch.label}:
-        label = found.pop()
+    elif labels and labels != {patch.label}:
+        label = labels.pop()
         status = LabelStatus.NEW if patch.label is None else LabelStatus.CORRECTED
     if label is None:
         return None

@@ -173,7 +173,7 @@ def case_scores(record: Record, case: str) -> ScoreSet:
         if label is not None:
             labels.setdefault(verdict.patch.sha256, set()).add(label)
     read = {verdict.patch.sha256 for verdict in verdicts}
-    agreed = {sha256: found.pop() for sha256, found in labels.items() if len(found) == 1}
+    agreed = {sha256: calls.pop() for sha256, calls in labels.items() if len(calls) == 1}
     kept = [
         (patch, agreed[patch.sha256], patch.prob_tumour)
         for patch in opened.patches
@@ -184,7 +184,9 @@ def case_scores(record: Record, case: str) -> ScoreSet:
             f"No patch of the review {opened.name} has both a score and a verdict that its readers "
             "agree on. Read the case first."
         )
-    slides, said = named_slides(np.array([patch.slide or "" for patch, _, _ in kept], np.str_))
+    slides, slide_notes = named_slides(
+        np.array([patch.slide or "" for patch, _, _ in kept], np.str_)
+    )
     evidence = Evidence.of([label for _, label, _ in kept], [score for _, _, score in kept], slides)
     left_out = (
         (len(read - labels.keys()), "could not be judged"),
@@ -211,7 +213,7 @@ def case_scores(record: Record, case: str) -> ScoreSet:
         sha256=evidence.digest,
         model_id=opened.model_id,
         doubts=doubts,
-        notes=(*doubts, *((_BLIND,) if blind_first else ()), *said),
+        notes=(*doubts, *((_BLIND,) if blind_first else ()), *slide_notes),
     )
 
 

@@ -31,10 +31,10 @@ class PatchFolder:
         Raises:
             ReviewError: They are not the bytes that were scored.
         """
-        found = hashlib.sha256(data).hexdigest()
-        if found != sha256:
+        digest = hashlib.sha256(data).hexdigest()
+        if digest != sha256:
             raise ReviewError(
-                f"A patch has SHA-256 {found[:12]}…; the one that was scored has {sha256[:12]}…. "
+                f"A patch has SHA-256 {digest[:12]}…; the one that was scored has {sha256[:12]}…. "
                 "The file has changed since then. Re-score the batch."
             )
         path = self._path(sha256)
@@ -78,10 +78,10 @@ class PatchFolder:
         """Return what lies around a patch, None if that is not known. It is to look at only."""
         try:
             with Image.open(self._path(sha256).with_suffix(_AROUND)) as picture:
-                found: ImageU8 = np.asarray(picture.convert("RGB"))
+                surroundings: ImageU8 = np.asarray(picture.convert("RGB"))
         except OSError:
             return None
-        return found
+        return surroundings
 
     def _path(self, sha256: str) -> Path:
         if not _SHA256.fullmatch(sha256):

@@ -247,5 +247,5 @@ def undoable(record: Record, case: CaseOpened, reader: str) -> Undoable | None:
     last, position, state = max(steps, key=lambda step: step[0])
     event = Undone(**_on_task(case, reader, position), undoes=last)
     standing = state.final
-    told = standing if standing is not None and standing.sequence == last else None
-    return Undoable(position, event, told)
+    reading = standing if standing is not None and standing.sequence == last else None
+    return Undoable(position, event, reading)

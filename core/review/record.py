@@ -175,10 +175,10 @@ class Record:
 
     def case(self, case: str) -> CaseOpened:
         """Return a case by its id. ReviewError if there is none."""
-        found = self.cases.get(case)
-        if found is None:
+        opened_case = self.cases.get(case)
+        if opened_case is None:
             raise ReviewError(f"There is no case {case} in this store. Open it first.")
-        return found
+        return opened_case
 
     def state(self, case: str, reader: str, position: int) -> TaskState:
         """Return what a reader has done on a task."""
@@ -186,12 +186,12 @@ class Record:
 
     def readers(self, case: str) -> tuple[str, ...]:
         """Return the readers who have a standing verdict in a case, by name."""
-        found = {
+        names = {
             reader
             for (held, reader, _), state in self.tasks.items()
             if held == case and state.first is not None
         }
-        return tuple(sorted(found))
+        return tuple(sorted(names))
 
     def has_read(self, case: str, reader: str) -> bool:
         """Whether a reader has begun a case."""
@@ -258,14 +258,14 @@ def _standing(
     state: TaskState, entry: RecordEntry, event: VerdictGiven | VerdictAfterAi | Corrected
 ) -> StandingReading:
     """Return the reading of an event; a correction keeps model and operating point."""
-    told = event if not isinstance(event, Corrected) else state.final
-    if told is None:
+    verdict = event if not isinstance(event, Corrected) else state.final
+    if verdict is None:
         raise ReviewError("There is no verdict to correct.")
     return StandingReading(
         sequence=entry.sequence,
         hash=entry.hash,
         at=entry.payload.at,
-        model_id=told.model_id,
-        operating_point=told.operating_point,
+        model_id=verdict.model_id,
+        operating_point=verdict.operating_point,
         reading=event.reading,
     )

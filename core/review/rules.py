@@ -168,10 +168,10 @@ def _correction(case: CaseOpened, state: TaskState, event: Corrected) -> None:
         )
     standing = state.final
     if standing is None or standing.sequence != event.corrects:
-        found = "none" if standing is None else f"event {standing.sequence}"
+        verdict = "none" if standing is None else f"event {standing.sequence}"
         raise ReviewError(
-            f"The correction refers to event {event.corrects}, but the current verdict is {found}. "
-            "Reload, then correct that one."
+            f"The correction refers to event {event.corrects}, but the current verdict is "
+            f"{verdict}. Reload, then correct that one."
         )
     _require_screen(case, event.reading, after_ai=state.after_ai is not None)
 
@@ -194,13 +194,13 @@ def unfinished_blind_reading(record: Record, case: str, reader: str) -> str | No
     Results of a case tell about itself, and about every case that shares a patch with it. None if
     the reader may look. A reader who looks first and begins afterwards is not caught by this.
     """
-    told = {patch.sha256 for patch in record.case(case).patches}
+    hashes = {patch.sha256 for patch in record.case(case).patches}
     for other, opened in record.cases.items():
         if (
             opened.mode in _BLIND
             and record.has_read(other, reader)
             and next_position(record, other, reader) is not None
-            and not told.isdisjoint(patch.sha256 for patch in opened.patches)
+            and not hashes.isdisjoint(patch.sha256 for patch in opened.patches)
         ):
             return other
     return None

@@ -247,8 +247,8 @@ def _write_lock(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def _holds(connection: sqlite3.Connection, anchor: Anchor) -> bool:
-    found = connection.execute("SELECT hash FROM events WHERE sequence = ?", (anchor.sequence,))
-    return bool(found.fetchone() == (anchor.hash,))
+    cursor = connection.execute("SELECT hash FROM events WHERE sequence = ?", (anchor.sequence,))
+    return bool(cursor.fetchone() == (anchor.hash,))
 
 
 def _links(connection: sqlite3.Connection, start: int) -> list[Link]:

@@ -140,9 +140,9 @@ class Worklist:
 
 def candidates_of(rows: Iterable["ScoreRow"]) -> list[Candidate]:
     """Return the candidates among scored rows: each distinct image once, none unreadable."""
-    found: dict[str, Candidate] = {}
+    candidates: dict[str, Candidate] = {}
     for row in rows:
-        if row.status == "failed" or row.sha256 in found:
+        if row.status == "failed" or row.sha256 in candidates:
             continue
         patch = CasePatch(
             sha256=row.sha256,
@@ -152,8 +152,8 @@ def candidates_of(rows: Iterable["ScoreRow"]) -> list[Candidate]:
             label=row.label,
             slide=row.slide,
         )
-        found[row.sha256] = Candidate(patch=patch, d4_sd_logit=row.d4_sd_logit)
-    return list(found.values())
+        candidates[row.sha256] = Candidate(patch=patch, d4_sd_logit=row.d4_sd_logit)
+    return list(candidates.values())
 
 
 def build_worklist(
@@ -165,17 +165,17 @@ def build_worklist(
         ReviewError: No candidate passes the filters, or none has what the order goes by.
     """
     rng = np.random.default_rng(plan.seed)
-    eligible = [found for found in candidates if plan.filters.let_pass(found.patch)]
+    eligible = [candidate for candidate in candidates if plan.filters.let_pass(candidate.patch)]
     if not eligible:
         raise ReviewError(f"None of {len(candidates)} patches matches the filters. Loosen them.")
     ranked = _ranked(eligible, plan.order, threshold)
     size = min(plan.limit or len(ranked), len(ranked))
     controls = round(plan.control_share * size)
     leading = ranked[: size - controls]
-    chosen = {found.patch.sha256 for found in leading}
-    others = [found for found in candidates if found.patch.sha256 not in chosen]
+    chosen = {candidate.patch.sha256 for candidate in leading}
+    others = [candidate for candidate in candidates if candidate.patch.sha256 not in chosen]
     drawn = rng.choice(len(others), size=min(controls, len(others)), replace=False)
-    patches = [found.patch for found in leading] + [others[index].patch for index in drawn]
+    patches = [candidate.patch for candidate in leading] + [others[index].patch for index in drawn]
     queue = _mixed_in(
         [Task(patch=index) for index in range(len(leading))],
         [Task(patch=len(leading) + k, origin=Origin.CONTROL) for k in range(len(drawn))],
@@ -198,7 +198,7 @@ def _ranked(candidates: Sequence[Candidate], order: CaseOrder, threshold: float)
     if order is CaseOrder.AS_LISTED:
         return list(candidates)
     urgency = _URGENCY[order]
-    measured = [(urgency(found, threshold), found) for found in candidates]
+    measured = [(urgency(candidate, threshold), candidate) for candidate in candidates]
     if all(value is None for value, _ in measured):
         raise ReviewError(
             f"No patch has the measure for the order '{order}'. Choose another order, or score "
@@ -206,7 +206,9 @@ def _ranked(candidates: Sequence[Candidate], order: CaseOrder, threshold: float)
         )
     known = [pair for pair in measured if pair[0] is not None]
     known.sort(key=lambda pair: (-(pair[0] or 0.0), pair[1].patch.sha256))
-    return [found for _, found in known] + [found for value, found in measured if value is None]
+    return [candidate for _, candidate in known] + [
+        candidate for value, candidate in measured if value is None
+    ]
 
 
 def _log_odds(probability: float) -> float:
@@ -214,13 +216,13 @@ def _log_odds(probability: float) -> float:
     return log(inside / (1 - inside))
 
 
-def _nearness(found: Candidate, threshold: float) -> float | None:
-    probability = found.patch.prob_tumour
+def _nearness(candidate: Candidate, threshold: float) -> float | None:
+    probability = candidate.patch.prob_tumour
     return None if probability is None else -abs(_log_odds(probability) - _log_odds(threshold))
 
 
-def _label_doubt(found: Candidate, _: float) -> float | None:
-    label, probability = found.patch.label, found.patch.prob_tumour
+def _label_doubt(candidate: Candidate, _: float) -> float | None:
+    label, probability = candidate.patch.label, candidate.patch.prob_tumour
     if label is None or probability is None:
         return None
     return 1 - probability if label == 1 else probability
@@ -228,9 +230,9 @@ def _label_doubt(found: Candidate, _: float) -> float | None:
 
 _URGENCY: Final[Mapping[CaseOrder, Callable[[Candidate, float], float | None]]] = {
     CaseOrder.NEAREST_TO_THRESHOLD: _nearness,
-    CaseOrder.D4_SPREAD: lambda found, _: found.d4_sd_logit,
-    CaseOrder.SCORE: lambda found, _: found.patch.prob_tumour,
-    CaseOrder.RING_DECIDED: lambda found, _: found.ring_margin,
+    CaseOrder.D4_SPREAD: lambda candidate, _: candidate.d4_sd_logit,
+    CaseOrder.SCORE: lambda candidate, _: candidate.patch.prob_tumour,
+    CaseOrder.RING_DECIDED: lambda candidate, _: candidate.ring_margin,
     CaseOrder.LABEL_ERROR: _label_doubt,
 }
 

@@ -142,6 +142,6 @@ def batch_scores(name: str, rows: Sequence[ScoreRow]) -> ScoreSet:
 
     from core.thresholds.score_table import scores_of_table  # noqa: PLC0415 - likewise
 
-    found = scores_of_table(Table(name, pd.DataFrame(cells, dtype=str)), "")
-    digest = hashlib.sha256("\n".join([found.evidence.digest, *found.ids]).encode())
-    return replace(found, source=Source.BATCH, sha256=digest.hexdigest())
+    scores = scores_of_table(Table(name, pd.DataFrame(cells, dtype=str)), "")
+    digest = hashlib.sha256("\n".join([scores.evidence.digest, *scores.ids]).encode())
+    return replace(scores, source=Source.BATCH, sha256=digest.hexdigest())

@@ -61,15 +61,15 @@ class AppliedPoint:
 def labelled(rows: Iterable[ScoreRow], known: KnownById) -> Iterator[ScoreRow]:
     """Yield rows with the label, slide and split that a table gives them."""
     for row in rows:
-        told = known.of(row.id, row.path)
-        if not told:
+        cells = known.of(row.id, row.path)
+        if not cells:
             yield row
             continue
-        label = parse_label(told.get("label", ""), "the table of labels")
-        slide = next(filter(None, (told.get(column) for column in SLIDE_COLUMNS)), None)
+        label = parse_label(cells.get("label", ""), "the table of labels")
+        slide = next(filter(None, (cells.get(column) for column in SLIDE_COLUMNS)), None)
         yield replace(
             row,
             label=row.label if label is None else label,
             slide=slide or row.slide,
-            split=told.get("split") or row.split,
+            split=cells.get("split") or row.split,
         )

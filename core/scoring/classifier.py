@@ -234,8 +234,8 @@ def apply_locked_point(classifier: Classifier, locked: LockedPoint) -> Classifie
 
 def run_self_test(bundle: Bundle, engine: Engine) -> SelfTest:
     """Return how far the golden patches, scored now, are from the card's expectation."""
-    found = engine.logits(bundle.golden_images)
-    difference = np.abs(found - bundle.golden_logits)
+    logits = engine.logits(bundle.golden_images)
+    difference = np.abs(logits - bundle.golden_logits)
     largest = float(difference.max()) if np.isfinite(difference).all() else float("inf")
     exact = min(bundle.card.golden.tolerance_logit, MOST_TOLERANCE_LOGIT)
-    return SelfTest(len(found), largest, max(exact, engine.tolerance_logit))
+    return SelfTest(len(logits), largest, max(exact, engine.tolerance_logit))

@@ -118,9 +118,9 @@ def _parts(
 
 def _reason(error: BaseException | None) -> str:
     """Return the sentence of ours that an error on another machine began with, else its own."""
-    said = " ".join(str(error).split())[-300:]
+    message = " ".join(str(error).split())[-300:]
     while error is not None:
         if isinstance(error, NodelensError):
             return str(error)
         error = getattr(error, "cause", None) or error.__cause__
-    return f"The cluster could not score ({said})."
+    return f"The cluster could not score ({message})."

@@ -82,11 +82,11 @@ class LogitsUnderWay:
         distances = domain.distances(statistics[: len(self._images)]).tolist()
         return [replace(one, distance=d) for one, d in zip(scored, distances, strict=True)]
 
-    def _of(self, found: NDArray[np.float32]) -> list[Scored]:
+    def _of(self, logits: NDArray[np.float32]) -> list[Scored]:
         count = len(self._images)
         if self._tta is TestTimeAugmentation.D4:
-            return self._scored(found.reshape(D4_VIEWS, count).T, [_EIGHT] * count)
-        views = found[:, None]
+            return self._scored(logits.reshape(D4_VIEWS, count).T, [_EIGHT] * count)
+        views = logits[:, None]
         if self._tta is TestTimeAugmentation.NONE:
             return self._scored(views, [_ONE] * count)
         near = np.abs(views - _threshold_logits(self._classifier)).min(axis=1) <= self._band
@@ -131,5 +131,5 @@ def _threshold_logits(classifier: "Classifier") -> NDArray[np.float64]:
     """Return the thresholds in force as logits before temperature, (1,) or (2,)."""
     point = classifier.operating_point
     thresholds = [t for t in (point.threshold, point.lower_threshold) if t is not None]
-    found: NDArray[np.float64] = scipy.special.logit(np.array(thresholds)) * classifier.temperature
-    return found
+    logits: NDArray[np.float64] = scipy.special.logit(np.array(thresholds)) * classifier.temperature
+    return logits

@@ -101,8 +101,8 @@ def outcome(row: ScoreRow) -> Outcome:
 
 def outcome_counts(rows: Sequence[ScoreRow]) -> dict[Outcome, int]:
     """Return how many inputs ended as each, zeros included."""
-    found = Counter(outcome(row) for row in rows)
-    return {kind: found[kind] for kind in Outcome}
+    counts = Counter(outcome(row) for row in rows)
+    return {kind: counts[kind] for kind in Outcome}
 
 
 def remarks(rows: Iterable[ScoreRow]) -> list[str]:
@@ -116,7 +116,7 @@ def remarks(rows: Iterable[ScoreRow]) -> list[str]:
 
 def select(
     rows: Sequence[ScoreRow],
-    wanted: Filter,
+    criteria: Filter,
     order: Order,
     margins: Mapping[int, float] | None = None,
 ) -> list[int]:
@@ -124,24 +124,25 @@ def select(
 
     Args:
         rows: Of a batch.
-        wanted: The filter.
+        criteria: The filter.
         order: The order.
         margins: By how much the surroundings decide a tumour call, by position, as far as that is
             known; below 0 they do not.
     """
     margins = margins or {}
-    text = wanted.text.strip().casefold()
-    bounded = wanted.score_low > 0 or wanted.score_high < 1
+    text = criteria.text.strip().casefold()
+    bounded = criteria.score_low > 0 or criteria.score_high < 1
     kept = []
     for position, row in enumerate(rows):
-        if wanted.outcomes and outcome(row) not in wanted.outcomes:
+        if criteria.outcomes and outcome(row) not in criteria.outcomes:
             continue
-        if wanted.unlike and row.unlike_training != 1:
+        if criteria.unlike and row.unlike_training != 1:
             continue
-        if wanted.around and not margins.get(position, -1.0) >= 0:
+        if criteria.around and not margins.get(position, -1.0) >= 0:
             continue
         if bounded and (
-            row.prob_tumour is None or not wanted.score_low <= row.prob_tumour <= wanted.score_high
+            row.prob_tumour is None
+            or not criteria.score_low <= row.prob_tumour <= criteria.score_high
         ):
             continue
         if text and not _matches(row, text):

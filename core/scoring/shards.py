@@ -75,24 +75,24 @@ def merge_shards(parts: Sequence[Path], out: Path) -> dict[str, int]:
     Raises:
         RunError: A part is missing, doubled, altered, of another run, or what is to be written.
     """
-    found = [(path, _metadata(path)) for path in parts]
-    found.sort(key=lambda pair: int(pair[1]["shard"]["number"]))
-    whole = found[0][1]["shard"]
-    _check(found, out)
+    outputs = [(path, _metadata(path)) for path in parts]
+    outputs.sort(key=lambda pair: int(pair[1]["shard"]["number"]))
+    whole = outputs[0][1]["shard"]
+    _check(outputs, out)
     with replacing(out) as temporary:
         if out.suffix == ".parquet":
-            _join_tables([path for path, _ in found], temporary)
+            _join_tables([path for path, _ in outputs], temporary)
         else:
-            _join_lines([path for path, _ in found], temporary)
+            _join_lines([path for path, _ in outputs], temporary)
     counts = {
-        status: sum(int(metadata["counts"].get(status, 0)) for _, metadata in found)
-        for status in found[0][1]["counts"]
+        status: sum(int(metadata["counts"].get(status, 0)) for _, metadata in outputs)
+        for status in outputs[0][1]["counts"]
     }
-    spec = {**found[0][1]["spec"], **{name: whole[name] for name in _OF_A_PART}}
-    kept = {name: value for name, value in found[0][1].items() if name not in {"shard", "output"}}
+    spec = {**outputs[0][1]["spec"], **{name: whole[name] for name in _OF_A_PART}}
+    kept = {name: value for name, value in outputs[0][1].items() if name not in {"shard", "output"}}
     shards = [
         {name: metadata.get(name) for name in ("started", "finished", "seconds", "device")}
-        for _, metadata in found
+        for _, metadata in outputs
     ]
     write_metadata(out, {**kept, "spec": spec, "counts": counts, "shards": shards})
     return counts
@@ -115,9 +115,9 @@ def _metadata(path: Path) -> dict[str, Any]:
     raise RunError(f"{path.name} was altered after it was written. Score this shard again.")
 
 
-def _check(found: Sequence[tuple[Path, dict[str, Any]]], out: Path) -> None:
-    first = _identity(found[0][1])
-    for path, metadata in found:
+def _check(outputs: Sequence[tuple[Path, dict[str, Any]]], out: Path) -> None:
+    first = _identity(outputs[0][1])
+    for path, metadata in outputs:
         if path.resolve() == out.resolve():
             raise RunError(f"{out.name} is one of the shards. Name another file with --out.")
         if path.suffix != out.suffix:
@@ -127,15 +127,15 @@ def _check(found: Sequence[tuple[Path, dict[str, Any]]], out: Path) -> None:
             )
         if _identity(metadata) != first:
             raise RunError(
-                f"{path.name} and {found[0][0].name} are from different runs: source, model or "
+                f"{path.name} and {outputs[0][0].name} are from different runs: source, model or "
                 "options differ. Merge the shards of one run."
             )
-    of = int(found[0][1]["shard"]["of"])
-    numbers = [int(metadata["shard"]["number"]) for _, metadata in found]
+    of = int(outputs[0][1]["shard"]["of"])
+    numbers = [int(metadata["shard"]["number"]) for _, metadata in outputs]
     if numbers != list(range(1, of + 1)):
         missing = sorted(set(range(1, of + 1)) - set(numbers))
-        told = f"missing: {', '.join(map(str, missing))}" if missing else "one appears twice"
-        raise RunError(f"Found {len(numbers)} of {of} shards ({told}). Name each one once.")
+        problem = f"missing: {', '.join(map(str, missing))}" if missing else "one appears twice"
+        raise RunError(f"Found {len(numbers)} of {of} shards ({problem}). Name each one once.")
 
 
 def _identity(metadata: dict[str, Any]) -> dict[str, Any]:

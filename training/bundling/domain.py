@@ -65,13 +65,13 @@ def early_layers(architecture: Architecture) -> tuple[str, ...]:
         RunError: timm lists none for this network.
     """
     listed = getattr(build_network(architecture), "feature_info", None) or []
-    found = [str(one["module"]) for one in listed if one["reduction"] in _REDUCTIONS]
-    if not found:
+    layers = [str(one["module"]) for one in listed if one["reduction"] in _REDUCTIONS]
+    if not layers:
         raise RunError(
             f"timm lists no layers of {architecture.name}. Name some with --layers, e.g. --layers "
             "blocks.1 --layers blocks.2."
         )
-    return tuple(found)
+    return tuple(layers)
 
 
 def fold_of_patch(scores: ValidationScores) -> dict[str, int]:
@@ -112,9 +112,9 @@ def _of_rows(engine: TorchEngine, source: PatchSource, rows: Sequence[int]) -> N
     images = [item.image_rgb_u8 for item in chosen if isinstance(item, Patch)]
 
     def statistics(batch: ImageU8) -> NDArray[np.float32]:
-        found = engine.submit(batch)().statistics
-        if found is None:
+        layer_statistics = engine.submit(batch)().statistics
+        if layer_statistics is None:
             raise RunError("The network has no statistics of its layers.")
-        return found
+        return layer_statistics
 
     return in_passes(np.stack(images), statistics, _PASS)

@@ -48,13 +48,13 @@ def labelled_source(data: Path, split: str = "") -> SelectedSource:
             + (f"it has {', '.join(known)}. " if known else "it has no labels at all. ")
             + "Name one of its splits with --split, or give a folder with train_labels.csv."
         )
-    found = SelectedSource(source, rows)
+    selection = SelectedSource(source, rows)
     if split == "" and len(rows) < len(labelled):
-        found.notes += (
+        selection.notes += (
             f"Judged: the declared validation part, {len(rows):,} of {len(labelled):,} labelled "
             "patches.",
         )
-    return found
+    return selection
 
 
 def open_model(folder: Path, device: str) -> Classifier:

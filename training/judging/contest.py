@@ -145,11 +145,11 @@ def matched(a: ScoreSet, b: ScoreSet) -> tuple[Evidence, Evidence, tuple[str, ..
             f"{differing:,} of {len(shared):,} patches have different labels in {a.name} and "
             f"{b.name}; expected the same. Take the labels from one table."
         )
-    slides, said = _slides(a, b, rows_a, rows_b)
+    slides, slide_notes = _slides(a, b, rows_a, rows_b)
     first = Evidence.of(labels, a.evidence.scores[rows_a].astype(np.float64), slides)
     second = Evidence.of(labels, b.evidence.scores[rows_b].astype(np.float64), slides)
     left = (_left_out(one, rows) for one, rows in ((a, rows_a), (b, rows_b)))
-    return first, second, (*filter(None, left), *spelt_a, *spelt_b, *said)
+    return first, second, (*filter(None, left), *spelt_a, *spelt_b, *slide_notes)
 
 
 def _as_spelt(one: ScoreSet, others: Set[str]) -> tuple[NDArray[np.str_], tuple[str, ...]]:
@@ -162,11 +162,11 @@ def _as_spelt(one: ScoreSet, others: Set[str]) -> tuple[NDArray[np.str_], tuple[
     if known.contradictions:
         raise EvidenceError(f"{known.contradictions[0]} Write the same ids in both tables.")
     written = dict(zip(known.rows, own.rows, strict=True))
-    found: dict[str, list[str]] = {}
+    spellings: dict[str, list[str]] = {}
     for other in others - own.rows.keys():
         if key := known.key_of(other, other):
-            found.setdefault(written[key], []).append(other)
-    alone = {key: theirs[0] for key, theirs in found.items() if len(theirs) == 1}
+            spellings.setdefault(written[key], []).append(other)
+    alone = {key: theirs[0] for key, theirs in spellings.items() if len(theirs) == 1}
     changed = {key: other for key, other in alone.items() if key not in others}
     notes = (
         (

@@ -139,9 +139,9 @@ def _scored(path: Path, options: ScoringOptions, work: Path) -> Subject:
     out = work / f"{path.name}.scores.csv"
     with labelled_source(options.data, options.split) as source:
         score_patches(source, classifier, out, tta=options.tta, batch_size=options.batch_size)
-        told = source.remarks
+        remarks = source.remarks
     scores = read_scores_csv(out.name, out.read_bytes())
-    scores = replace(scores, notes=(*told, *scores.notes))
+    scores = replace(scores, notes=(*remarks, *scores.notes))
     slides = known_slides(scores.slides, classifier.bundle.card.training.slides_sha256)
     patches = 0
     if slides and scores.evidence.slides is not None:
@@ -255,10 +255,10 @@ def _part_of(table: Table, split: str) -> Table:
     counts = [f"{part or 'no name'} {count:,}" for part, count in parts.value_counts().items()]
     if split in {"", ALL}:
         trained = "train" in parts.to_numpy()
-        said = f"{table.name}: all rows are judged, whatever their part ({', '.join(counts)})."
+        note = f"{table.name}: all rows are judged, whatever their part ({', '.join(counts)})."
         if trained:
-            said += " Judged on patches that trained it, a model looks too good: see --split."
-        return replace(table, notes=(*table.notes, said)) if trained or len(counts) > 1 else table
+            note += " Judged on patches that trained it, a model looks too good: see --split."
+        return replace(table, notes=(*table.notes, note)) if trained or len(counts) > 1 else table
     chosen = table.rows[parts == split_name(split)]
     if chosen.empty:
         raise SourceError(

@@ -163,10 +163,10 @@ def _from_card(
         )
     # Tags repeat the card's data sets, as "dataset:NAME".
     seen = bool(_SEEN.search(" ".join([repository, *map(str, info.tags or [])])))
-    said = f"{init}, licence {licence}{'; trained on PCam or CAMELYON' if seen else ''}"
+    description = f"{init}, licence {licence}{'; trained on PCam or CAMELYON' if seen else ''}"
     file = Path(huggingface_hub.hf_hub_download(repository, _WEIGHTS_FILE))
     loaded = _from_file(network, architecture, file)
-    return replace(loaded, description=said, has_seen_pcam=seen)
+    return replace(loaded, description=description, has_seen_pcam=seen)
 
 
 def _architecture(repository: str) -> str:
