@@ -163,11 +163,11 @@ def _checked(path: Path, sha256: str | None) -> bytes:
         raise BundleError(
             f"{path.name} is missing from the bundle ({why(error)}). Copy the whole folder again."
         ) from None
-    found = hashlib.sha256(data).hexdigest()
-    if sha256 is not None and found != sha256:
+    checksum = hashlib.sha256(data).hexdigest()
+    if sha256 is not None and checksum != sha256:
         raise BundleError(
-            f"{path.name} was altered: its SHA-256 is {found[:12]}…, the card says {sha256[:12]}…. "
-            "Copy the whole folder again."
+            f"{path.name} was altered: its SHA-256 is {checksum[:12]}…, the card says "
+            f"{sha256[:12]}…. Copy the whole folder again."
         )
     return data
 
@@ -183,7 +183,7 @@ def read_validation(folder: Path, sha256: str | None = None) -> ValidationScores
         BundleError: The file is missing, altered or malformed.
     """
     path = folder / VALIDATION_FILE
-    found = hashlib.sha256(_checked(path, sha256)).hexdigest()
+    checksum = hashlib.sha256(_checked(path, sha256)).hexdigest()
     table = read_table(path, required=["id", "slide", "label", "score"]).rows
     try:
         labels = np.array([int(cell) for cell in table["label"]], np.int8)
@@ -203,7 +203,7 @@ def read_validation(folder: Path, sha256: str | None = None) -> ValidationScores
         slides=table["slide"].to_numpy(np.str_),
         labels=labels,
         scores=scores,
-        sha256=found,
+        sha256=checksum,
         folds=folds,
     )
 

@@ -87,8 +87,8 @@ class Preprocessing(_Part):
     std: Channels
 
 
-def _read_measured(found: object) -> object:
-    return found if isinstance(found, Measured) else _Published.model_validate(found).measured
+def _read_measured(number: object) -> object:
+    return number if isinstance(number, Measured) else _Published.model_validate(number).measured
 
 
 class _Published(_Part):
@@ -398,6 +398,6 @@ class Card(_Part):
         card: one that was rewritten is told from the one that scored. What is as the schema's
         default does not count, so a later schema gives the same id.
         """
-        said = self.model_dump(mode="json", exclude_defaults=True)
-        whole = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+        content = self.model_dump(mode="json", exclude_defaults=True)
+        whole = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
         return f"{self.name}-{self.weights_sha256[:12]}.{whole[:8]}"

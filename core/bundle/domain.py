@@ -47,8 +47,8 @@ class Domain:
         # Not `@`: BLAS would wake threads that then spin against the engine's, at a third of what
         # a score costs; and each row is the same bits whatever stands beside it.
         moved = np.einsum("nf,fg->ng", moved, self._whitening_f64)
-        found: NDArray[np.float64] = np.sqrt((moved * moved).mean(axis=1))
-        return found
+        distances: NDArray[np.float64] = np.sqrt((moved * moved).mean(axis=1))
+        return distances
 
 
 def fit_domain(train: NDArray[np.float32], others: NDArray[np.float32], *, share: float) -> Domain:

@@ -15,5 +15,5 @@ def same_model(one: str, other: str) -> bool:
 
 def distinct_models(ids: Iterable[str]) -> list[str]:
     """Return the models that ids are of, sorted; of two ids of one model the longer."""
-    found = sorted(set(ids) - {""})
-    return [one for one in found if not any(other.startswith(f"{one}.") for other in found)]
+    models = sorted(set(ids) - {""})
+    return [one for one in models if not any(other.startswith(f"{one}.") for other in models)]

@@ -117,7 +117,7 @@ class CudaEngine(TorchEngine):
         """Start on patches; waits only for a slot that a batch under way still holds."""
         logits = np.empty(len(images_rgb_u8), np.float32)
         parts: list[tuple[_Slot, NDArray[np.float32]]] = []
-        found: list[list[NDArray[np.float32]]] = []
+        batch_statistics: list[list[NDArray[np.float32]]] = []
         with self.lock, torch.inference_mode(), full_precision():
             if not self._slots:
                 self._slots = [self._new_slot() for _ in range(_SLOTS)]
@@ -127,7 +127,7 @@ class CudaEngine(TorchEngine):
                 part = logits[start : start + self.batch_size]
                 self._start(slot, images_rgb_u8[start : start + self.batch_size], part)
                 slot.statistics_to = []
-                found.append(slot.statistics_to)
+                batch_statistics.append(slot.statistics_to)
                 parts.append((slot, part))
 
         def wait() -> Finished:
@@ -135,7 +135,7 @@ class CudaEngine(TorchEngine):
                 for slot, part in parts:
                     if slot.to is part:  # else a later batch in the slot has handed it over
                         slot.finish()
-            statistics = [one for batch in found for one in batch]
+            statistics = [one for batch in batch_statistics for one in batch]
             return Finished(logits, np.concatenate(statistics) if statistics else None)
 
         return wait
@@ -148,8 +148,8 @@ class CudaEngine(TorchEngine):
         """Return logits with their evidence and features; the logits are those of `logits`."""
         logits = self.logits(images_rgb_u8)
         with self._autocast():
-            found = super().details(images_rgb_u8)
-        return replace(found, logits=logits)
+            details = super().details(images_rgb_u8)
+        return replace(details, logits=logits)
 
     def _start(self, slot: _Slot, images_rgb_u8: ImageU8, to: NDArray[np.float32]) -> None:
         slot.finish()

@@ -111,8 +111,8 @@ class OpenVinoEngine(Engine):
                 self.last_layer = Layer(known["name"], tuple(known["grid"]), known["channels"])
             self._compiled = runtime.compile_model(model, "CPU", settings)
         except RuntimeError as error:
-            said = in_a_line(error)
-            raise RunError(f"OpenVINO cannot run the converted network ({said}).") from None
+            reason = in_a_line(error)
+            raise RunError(f"OpenVINO cannot run the converted network ({reason}).") from None
         self._outputs = {
             name: number
             for number, output in enumerate(self._compiled.outputs)

@@ -22,14 +22,14 @@ def trace_layers(network: nn.Module, inputs: Tensor) -> list[Layer]:
         network: In evaluation mode; the caller holds its lock.
         inputs: (N, 3, S, S) any input.
     """
-    found: dict[str, Layer] = {}
+    layers: dict[str, Layer] = {}
 
     def note(name: str) -> Any:  # noqa: ANN401 - torch leaves the type of a hook open
         def hook(_module: nn.Module, _inputs: object, output: object) -> None:
             grid = as_grid(network, output)
             if grid is not None:
-                found.pop(name, None)
-                found[name] = Layer(name, (grid.shape[2], grid.shape[3]), grid.shape[1])
+                layers.pop(name, None)
+                layers[name] = Layer(name, (grid.shape[2], grid.shape[3]), grid.shape[1])
 
         return hook
 
@@ -49,7 +49,7 @@ def trace_layers(network: nn.Module, inputs: Tensor) -> list[Layer]:
     finally:
         for handle in handles:
             handle.remove()
-    return list(found.values())
+    return list(layers.values())
 
 
 _PROBE_SEED: Final = 0

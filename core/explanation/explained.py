@@ -176,9 +176,9 @@ class ExplainedPatches:
                 if isinstance(item, Patch):
                     self._keep(position, self._tested(row, item.image_rgb_u8, measurement))
 
-    def _keep(self, position: int, found: ExplanationRow) -> None:
+    def _keep(self, position: int, update: ExplanationRow) -> None:
         with self._lock:
-            row = self._rows[position] = _merged(self._rows.get(position), found)
+            row = self._rows[position] = _merged(self._rows.get(position), update)
         if self._kept is not None:
             self._kept.put(row)
 
@@ -230,13 +230,13 @@ def _has(row: ExplanationRow | None, measurement: Measurement) -> bool:
     )
 
 
-def _merged(known: ExplanationRow | None, found: ExplanationRow) -> ExplanationRow:
+def _merged(known: ExplanationRow | None, update: ExplanationRow) -> ExplanationRow:
     if known is None:
-        return found
+        return update
     changes = {
         part.name: value
-        for part in fields(found)
+        for part in fields(update)
         if part.name not in {"score", "explanation", "overlay"}
-        and (value := getattr(found, part.name)) is not None
+        and (value := getattr(update, part.name)) is not None
     }
     return replace(known, **changes)

@@ -90,9 +90,9 @@ class TwinTester:
                 "tested against control networks. Use grad-cam for a tested map."
             )
         self._explainer = explainer
-        brought = explainer.brings_controls and twins is None and not seed
+        own_controls = explainer.brings_controls and twins is None and not seed
         self._controls: ControlHeads | None = None
-        if not brought:
+        if not own_controls:
             from core.explanation import library  # noqa: PLC0415 - loads PyTorch
 
             self._controls = library.ControlHeads(explainer, twins, seed)
@@ -157,8 +157,8 @@ class TwinTester:
 def _block_count(cells: int) -> int:
     """Return the largest number of blocks, at most six, that divides the cells evenly."""
     fitting = (count for count in range(min(_BLOCKS, cells), 0, -1) if cells % count == 0)
-    found = next(fitting)
-    return found if found > 1 else min(_BLOCKS, cells)
+    blocks = next(fitting)
+    return blocks if blocks > 1 else min(_BLOCKS, cells)
 
 
 def _blocks(values: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -68,8 +68,8 @@ class LibraryCam:
             sign: Of the target.
         """
         if not self._scores_itself:
-            found = self._network.activations_and_gradients(images_rgb_u8, layer, sign)
-            return self.weigh(*found)
+            pair = self._network.activations_and_gradients(images_rgb_u8, layer, sign)
+            return self.weigh(*pair)
 
         def target(output: Tensor) -> Tensor:
             return sign * tumour_logit(output[None])[0]
@@ -125,8 +125,8 @@ class ControlHeads:
         """Return the maps (count, N, h, w) of patches under each head, from one forward pass."""
         parts = []
         for start in range(0, len(images_rgb_u8), _PASS):
-            found = self._network.gradients_by_output(
+            pairs = self._network.gradients_by_output(
                 images_rgb_u8[start : start + _PASS], self._layer
             )
-            parts.append(np.stack([self._weigh(a, self._sign * g) for a, g in found]))
+            parts.append(np.stack([self._weigh(a, self._sign * g) for a, g in pairs]))
         return np.concatenate(parts, axis=1)

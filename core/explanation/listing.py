@@ -115,10 +115,10 @@ NEED_MAPS: Final = frozenset({"Weak evidence", "Map did not pass its check"})
 
 
 def listed(
-    rows: dict[int, ExplanationRow], wanted: Sequence[str], order: MeasureOrder
+    rows: dict[int, ExplanationRow], filters: Sequence[str], order: MeasureOrder
 ) -> list[int]:
     """Return the positions whose rows pass every filter, sorted; unknown measures come last."""
-    kept = [at for at, row in rows.items() if all(FILTERS[name](row) for name in wanted)]
+    kept = [at for at, row in rows.items() if all(FILTERS[name](row) for name in filters)]
 
     def rank(position: int) -> tuple[bool, float]:
         value = order.get(rows[position])

@@ -311,7 +311,7 @@ class CentreTest:
 
     def _run_one(self, image_rgb_u8: ImageU8, logit: float) -> CentreReliance:
         pictures = self.counterfactuals(image_rgb_u8)
-        found = self._scored(
+        logits = self._scored(
             [
                 picture
                 for one in pictures
@@ -320,7 +320,7 @@ class CentreTest:
         ).reshape(-1, 3)
         results = [
             FillerResult(one.filler.name, one.filler.kind, logit, *map(float, three))
-            for one, three in zip(pictures, found, strict=True)
+            for one, three in zip(pictures, logits, strict=True)
         ]
         return reliance_of(results, self.classifier)
 

@@ -59,9 +59,9 @@ class ReplacementMaps:
         donors = self.donors.nearest(image_rgb_u8, DONORS)
         pictures = [picture for donor in donors for picture in _pictures(image_rgb_u8, donor)]
         logits = in_passes(np.stack(pictures), self._engine.logits, _PASS)
-        found = logits.reshape(len(donors), -1)
-        lost = logit - found[:, 0:-1:2]  # (D, 9)
-        gained = found[:, 1:-1:2] - found[:, -1:]
+        donor_logits = logits.reshape(len(donors), -1)
+        lost = logit - donor_logits[:, 0:-1:2]  # (D, 9)
+        gained = donor_logits[:, 1:-1:2] - donor_logits[:, -1:]
         maps: NDArray[np.float32] = ((lost + gained) / 2).astype(np.float32)
         return maps.reshape(len(donors), SQUARES, SQUARES)
 

@@ -102,16 +102,16 @@ def _measure(
     todo = lacking(rows, _read(path, way))
     task.count_from(total - len(todo), total)
     for start in range(0, len(todo), _LINE):
-        found: dict[str, tuple[float, float]] = {}
+        halves: dict[str, tuple[float, float]] = {}
         for at in todo[start : start + _LINE]:
             if task.stop.is_set():
                 break
             item = collection.source.read(at)
             if isinstance(item, Patch):
-                found[rows[at].sha256] = test.halves(item.image_rgb_u8)
+                halves[rows[at].sha256] = test.halves(item.image_rgb_u8)
             task.done += 1
-        if found and path.parent.is_dir():
-            append_record(path, {"way": way, "halves": json.dumps(found)})
+        if halves and path.parent.is_dir():
+            append_record(path, {"way": way, "halves": json.dumps(halves)})
         if task.stop.is_set():
             break
         task.advance(task.done)

@@ -91,16 +91,16 @@ def plain_line(row: ExplanationRow, decides: Decisive | None = None) -> str:
 
 
 def line_of(
-    found: Outcome, score: float | None, rests: Decisive | None, lies: MapLies | None
+    patch_outcome: Outcome, score: float | None, rests: Decisive | None, lies: MapLies | None
 ) -> str:
     """Return the line of a call, what it rests on if tested, and where the map lies."""
-    call = _OUTCOMES.get(found)
+    call = _OUTCOMES.get(patch_outcome)
     if call is None or score is None:
         return "No score, so there is nothing to explain."
     sentences = [f"{call}, score {score_text(score)}."]
-    if found is Outcome.GREY_ZONE:
+    if patch_outcome is Outcome.GREY_ZONE:
         sentences.append("Between the two thresholds: read this patch yourself.")
-    elif found is not Outcome.TUMOUR:
+    elif patch_outcome is not Outcome.TUMOUR:
         sentences.append(_OTHERS.get(lies, ""))
     elif rests is None or rests is Decisive.NO_CALL:
         sentences.append(_MAPPED.get(lies, ""))

@@ -422,8 +422,8 @@ class JobFolder:
             given.append((later.name, later))
         known: dict[str, Mapping[str, str]] = {}
         for name, path in given:
-            told = labels_in(parse_table(name, path.read_bytes()))
-            known |= {key: {**known.get(key, {}), **row} for key, row in told.rows.items()}
+            labels = labels_in(parse_table(name, path.read_bytes()))
+            known |= {key: {**known.get(key, {}), **row} for key, row in labels.rows.items()}
         return KnownById(known)
 
     def add_labels(

@@ -51,14 +51,13 @@ def local_study(name: str, rows: Sequence[ScoreRow], card: Card) -> ThresholdStu
 
 
 def point_at(
-    study: ThresholdStudy, wanted: Rule, card: Card, *, prevalence: float
+    study: ThresholdStudy, rule: Rule, card: Card, *, prevalence: float
 ) -> tuple[str, Snapshot]:
     """Return in words how a rule chooses on the local patches, and everything at its threshold.
 
     Args:
         study: Of the local patches.
-        wanted: The rule; a fixed threshold that equals the shipped one keeps that, with its grey
-            zone.
+        rule: A fixed threshold that equals the shipped one keeps that, with its grey zone.
         card: Of the model.
         prevalence: Share of tumour patches where the model will be used, between 0 and 1.
 
@@ -67,10 +66,12 @@ def point_at(
     """
     assumptions = Assumptions(prevalence=prevalence)
     shipped = card.operating_point
-    if isinstance(wanted, FixedThreshold) and abs(wanted.threshold - shipped.threshold) < _SAME:
-        rule = f"The shipped threshold is kept. {shipped.rule} It was chosen on {shipped.chosen_on}"
-        return rule, study.at(shipped.threshold, assumptions, shipped.lower_threshold)
-    choice = study.choose(wanted)
+    if isinstance(rule, FixedThreshold) and abs(rule.threshold - shipped.threshold) < _SAME:
+        description = (
+            f"The shipped threshold is kept. {shipped.rule} It was chosen on {shipped.chosen_on}"
+        )
+        return description, study.at(shipped.threshold, assumptions, shipped.lower_threshold)
+    choice = study.choose(rule)
     return (
         f"{choice.rule}: {choice.description} Chosen on these local patches.",
         study.at(choice.threshold, assumptions, choice.lower),
@@ -180,7 +181,7 @@ def use_here(
     study: ThresholdStudy,
     findings: Findings,
     card: Card,
-    wanted: Rule,
+    rule: Rule,
     *,
     prevalence: float,
     by: str,
@@ -195,7 +196,7 @@ def use_here(
         study: Of the local patches.
         findings: On them.
         card: Of the model.
-        wanted: The rule that chooses the threshold.
+        rule: Chooses the threshold.
         prevalence: Assumed share of tumour patches in use, between 0 and 1.
         by: Who decides; the caller has checked that they may.
         reason: In their words.
@@ -206,12 +207,12 @@ def use_here(
     Raises:
         NodelensError: Nothing satisfies the rule, or nothing can be written.
     """
-    rule, snapshot = point_at(study, wanted, card, prevalence=prevalence)
+    description, snapshot = point_at(study, rule, card, prevalence=prevalence)
     locked_before = points.in_force(card.weights_sha256)
     before = "shipped" if locked_before is None else locked_before.version
     # None of these rules reads a cost, so the lock states none.
     stated = {"cost_missed": None, "cost_false_alarm": None}
-    decision = decision_of(study, snapshot, card, rule=rule).model_copy(update=stated)
+    decision = decision_of(study, snapshot, card, rule=description).model_copy(update=stated)
     locked = points.lock(decision, by=by)
     points.put_in_force(card.weights_sha256, locked.version if in_use else before, by=by)
     return decisions.record(
@@ -219,7 +220,7 @@ def use_here(
             number=1,
             findings=findings,
             use=True,
-            point=LocalPoint.of(snapshot, rule),
+            point=LocalPoint.of(snapshot, description),
             version=locked.version,
             prevalence=prevalence,
             in_use=in_use,

@@ -265,19 +265,19 @@ def _needed(study: ThresholdStudy, snapshot: Snapshot) -> Iterator[Needed]:
 
 
 def _calibration(study: ThresholdStudy, card: Card) -> LocalCalibration:
-    line, found, data = study.calibration_line, study.calibration, card.validation.data
+    line, calibration, data = study.calibration_line, study.calibration, card.validation.data
     fitted = None if isinstance(line, str) else line
     return LocalCalibration(
         mean_score=float(np.mean(study.scores.evidence.scores, dtype=np.float64)),
         tumour_share=study.prevalence,
         reference_share=data.positives / data.patches if data.patches else None,
-        ece=found.ece,
-        brier=found.brier,
+        ece=calibration.ece,
+        brier=calibration.brier,
         slope=fitted and fitted.slope,
         intercept=fitted and fitted.intercept,
         intercept_at_slope_1=fitted and fitted.intercept_at_slope_1,
         obstacle=line if isinstance(line, str) else "",
-        bins=tuple((one.mean_score, one.tumour_share.value, one.n) for one in found.bins),
+        bins=tuple((one.mean_score, one.tumour_share.value, one.n) for one in calibration.bins),
     )
 
 
@@ -317,7 +317,7 @@ def _copies(kept: Sequence[ScoreRow]) -> Iterator[str]:
             "each counts.",
             copies,
         )
-    if both := sum(len(found) > 1 for found in labels.values()):
+    if both := sum(len(patch_labels) > 1 for patch_labels in labels.values()):
         yield agreeing(
             f"{both:,} [patch appears|patches appear] twice with different labels; at least one "
             "label is wrong.",

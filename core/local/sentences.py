@@ -20,14 +20,14 @@ _POINTS: Final = f"{100 * WANTED_WIDTH:g} percentage points"
 """The whole interval, from end to end."""
 
 
-def suffices_sentence(found: Findings) -> str:
+def suffices_sentence(findings: Findings) -> str:
     """Say whether so many patches and slides are enough, and how many more would be."""
-    if not found.suffices:
-        return " ".join(["More patches are needed.", *map(_needed_sentence, found.needed)])
-    counted = f"{found.patches:,} patches"
-    if found.slides is not None:
+    if not findings.suffices:
+        return " ".join(["More patches are needed.", *map(_needed_sentence, findings.needed)])
+    counted = f"{findings.patches:,} patches"
+    if findings.slides is not None:
         return (
-            f"This is enough: with {counted} of {found.slides:,} slides, the intervals of "
+            f"This is enough: with {counted} of {findings.slides:,} slides, the intervals of "
             f"sensitivity and specificity span at most {_POINTS}."
         )
     return (
@@ -75,57 +75,61 @@ def claim_sentence(claim: Claim) -> str:
     value = number if claim.name == "auroc" else percent
     interval = interval_text if claim.name == "auroc" else percent_interval
     claimed = value(claim.claimed.value)
-    found = interval(claim.here.low, claim.here.high)
+    bounds = interval(claim.here.low, claim.here.high)
     return {
         Standing.AS_CLAIMED: f"{name} is compatible with the claimed {claimed}.",
-        Standing.LOWER: f"{name} is lower here than the claimed {claimed}: the interval {found} "
+        Standing.LOWER: f"{name} is lower here than the claimed {claimed}: the interval {bounds} "
         "lies below it.",
-        Standing.HIGHER: f"{name} is higher here than the claimed {claimed}: the interval {found} "
+        Standing.HIGHER: f"{name} is higher here than the claimed {claimed}: the interval {bounds} "
         "lies above it.",
         Standing.TOO_WIDE: f"{name}: the claimed {claimed} is not contradicted, but the interval "
-        f"{found} is too wide to confirm it.",
+        f"{bounds} is too wide to confirm it.",
         Standing.UNKNOWN: f"{name} has no interval here, so it cannot be compared with the claimed "
         f"{claimed}.",
     }[claim.reading]
 
 
-def calibration_sentences(found: LocalCalibration) -> tuple[str, ...]:
+def calibration_sentences(calibration: LocalCalibration) -> tuple[str, ...]:
     """Say how far the scores can be read as probabilities on the local patches."""
-    said = [
-        f"On average the scores say {percent(found.mean_score)} tumour; "
-        f"{percent(found.tumour_share)} of these patches contain it. Expected calibration error "
-        f"{number(found.ece)}."
+    sentences = [
+        f"On average the scores say {percent(calibration.mean_score)} tumour; "
+        f"{percent(calibration.tumour_share)} of these patches contain it. Expected calibration "
+        f"error {number(calibration.ece)}."
     ]
-    if found.slope is None:
-        said.append(f"No calibration line: {found.obstacle}")
+    if calibration.slope is None:
+        sentences.append(f"No calibration line: {calibration.obstacle}")
     else:
-        slope = found.slope
+        slope = calibration.slope
         text = f"{number(slope.value, 2)} ({interval_text(slope.low, slope.high, 2)})"
         if slope.high < 1:
-            said.append(f"Calibration slope {text}, below 1: high and low scores are too extreme.")
+            sentences.append(
+                f"Calibration slope {text}, below 1: high and low scores are too extreme."
+            )
         elif slope.low > 1:
-            said.append(f"Calibration slope {text}, above 1: the scores are too cautious.")
+            sentences.append(f"Calibration slope {text}, above 1: the scores are too cautious.")
         else:
-            said.append(f"Calibration slope {text}: compatible with 1, the ideal.")
-    reference = found.reference_share
-    if reference is not None and abs(reference - found.tumour_share) > _MIX:
-        said.append(
+            sentences.append(f"Calibration slope {text}: compatible with 1, the ideal.")
+    reference = calibration.reference_share
+    if reference is not None and abs(reference - calibration.tumour_share) > _MIX:
+        sentences.append(
             f"The mix differs: {percent(reference)} of the model's validation patches contain "
             "tumour. That alone makes mean score and tumour share differ."
         )
-    return tuple(said)
+    return tuple(sentences)
 
 
-def unlike_sentence(found: Findings) -> str:
+def unlike_sentence(findings: Findings) -> str:
     """Say how many of the local patches are unlike the training data."""
-    if found.unlike is None or found.expected_unlike is None:
+    if findings.unlike is None or findings.expected_unlike is None:
         return "This model cannot recognise patches unlike its training data."
-    share = percent(found.unlike / found.patches)
-    said = (
-        f"{found.unlike:,} of {found.patches:,} patches ({share}) [is|are] unlike the training "
-        f"data; about {percent(found.expected_unlike)} is usual."
+    share = percent(findings.unlike / findings.patches)
+    sentence = (
+        f"{findings.unlike:,} of {findings.patches:,} patches ({share}) [is|are] unlike the "
+        f"training data; about {percent(findings.expected_unlike)} is usual."
     )
-    said = agreeing(said, found.unlike)
-    if found.unlike_is_rare:
-        return f"{said} That is more than chance allows: check organ, stain, focus and pixel size."
-    return said
+    sentence = agreeing(sentence, findings.unlike)
+    if findings.unlike_is_rare:
+        return (
+            f"{sentence} That is more than chance allows: check organ, stain, focus and pixel size."
+        )
+    return sentence

@@ -225,13 +225,13 @@ def auroc_over_slides(evidence: Evidence, bootstrap: SlideBootstrap | None) -> M
 
 
 def _log_odds(share: ArrayLike) -> FloatArray:
-    found: FloatArray = scipy.special.logit(share)
-    return found
+    log_odds: FloatArray = scipy.special.logit(share)
+    return log_odds
 
 
 def _share(log_odds: ArrayLike) -> FloatArray:
-    found: FloatArray = scipy.special.expit(log_odds)
-    return found
+    share: FloatArray = scipy.special.expit(log_odds)
+    return share
 
 
 _SCALES: dict[Scale, tuple[Callable[..., FloatArray], Callable[..., FloatArray]]] = {

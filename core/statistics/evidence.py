@@ -150,40 +150,40 @@ class Evidence:
 
     def notes(self) -> tuple[str, ...]:
         """Sentences on what is too small here to be trusted; empty when nothing is."""
-        said = []
+        notes = []
         for count, name in ((self.n_positive, "positive"), (self.n_negative, "negative")):
             if count < SMALL_CLASS_N:
                 few = f"Only {count} {name} [patch|patches]: rates over them are imprecise"
-                said.append(agreeing(f"{few} (fewer than {SMALL_CLASS_N}).", count))
+                notes.append(agreeing(f"{few} (fewer than {SMALL_CLASS_N}).", count))
         if self.slides is None:
-            said.append("Slides unknown: patch-level intervals are too narrow for clustered data.")
+            notes.append("Slides unknown: patch-level intervals are too narrow for clustered data.")
         elif (slides := len(self.slide_names)) < FEW_SLIDES:
             few = f"Only {slides} [slide|slides]: intervals over slides are imprecise"
-            said.append(agreeing(f"{few} (fewer than {FEW_SLIDES}).", slides))
-        return tuple(said)
+            notes.append(agreeing(f"{few} (fewer than {FEW_SLIDES}).", slides))
+        return tuple(notes)
 
 
-def _labels_as_bool(found: NDArray[np.generic]) -> BoolArray:
-    if found.dtype == np.bool_:
-        return np.array(found, dtype=np.bool_)
-    if found.dtype.kind not in "iuf" or not bool(np.isin(found, (0, 1)).all()):
-        strange = [value for value in np.unique(found).tolist() if value not in (0, 1)][:3]
+def _labels_as_bool(labels: NDArray[np.generic]) -> BoolArray:
+    if labels.dtype == np.bool_:
+        return np.array(labels, dtype=np.bool_)
+    if labels.dtype.kind not in "iuf" or not bool(np.isin(labels, (0, 1)).all()):
+        strange = [value for value in np.unique(labels).tolist() if value not in (0, 1)][:3]
         raise EvidenceError(
             f"Found labels such as {strange}; expected only 0 (no tumour in the centre) and "
             "1 (tumour). Check which column was read as the label."
         )
-    return found.astype(np.bool_)
+    return labels.astype(np.bool_)
 
 
-def _scores_as_float(found: NDArray[np.generic]) -> ScoreArray:
-    if found.dtype.kind not in "iufb":
+def _scores_as_float(scores: NDArray[np.generic]) -> ScoreArray:
+    if scores.dtype.kind not in "iufb":
         raise EvidenceError(
-            f"Found scores of type {found.dtype}; expected numbers. "
+            f"Found scores of type {scores.dtype}; expected numbers. "
             "Check which column was read as the score."
         )
-    if found.dtype in (np.float32, np.float16):
-        return found.astype(np.float32)
-    return found.astype(np.float64)
+    if scores.dtype in (np.float32, np.float16):
+        return scores.astype(np.float32)
+    return scores.astype(np.float64)
 
 
 def _slides_as_text(slides: ArrayLike) -> NDArray[np.str_]:

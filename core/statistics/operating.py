@@ -95,11 +95,11 @@ class OperatingTable:
 
     def confusions(self, thresholds: ArrayLike) -> Confusions:
         """The 2 x 2 tables of M thresholds at once; the same numbers as `confusion`, vectorised."""
-        wanted = np.atleast_1d(np.asarray(thresholds))
-        if np.isnan(wanted).any():
+        unrounded = np.atleast_1d(np.asarray(thresholds))
+        if np.isnan(unrounded).any():
             raise EvidenceError("Found a threshold that is NaN; expected numbers. Leave it out.")
         with np.errstate(over="ignore", under="ignore"):
-            rounded = wanted.astype(self.thresholds.dtype)
+            rounded = unrounded.astype(self.thresholds.dtype)
         rows = len(self.thresholds) - np.searchsorted(self._ascending, rounded)
         tp = np.append(0.0, self.tp)[rows]
         fp = np.append(0.0, self.fp)[rows]

@@ -119,12 +119,12 @@ def _loosely(slide: str) -> str:
 
 def shortened(name: str, ids: Sequence[str]) -> tuple[str, ...]:
     """Return a warning if a spreadsheet took ids for numbers and wrote them as 1.23E+45."""
-    found = [patch_id for patch_id in ids if _SHORTENED.fullmatch(patch_id)]
-    if not found:
+    numbers = [patch_id for patch_id in ids if _SHORTENED.fullmatch(patch_id)]
+    if not numbers:
         return ()
     return (
-        f"{name}: a spreadsheet seems to have shortened {counted(len(found), 'id')} as a number "
-        f"({found[0]}); such ids match no patch. Import the column as text.",
+        f"{name}: a spreadsheet seems to have shortened {counted(len(numbers), 'id')} as a number "
+        f"({numbers[0]}); such ids match no patch. Import the column as text.",
     )
 
 
@@ -201,8 +201,8 @@ class KnownById:
         ends: dict[str, str] = {}
         unclear: list[str] = []
         for tail, keys in claims.items():
-            found = (whole if "/" in keys[0] else names)[tail]
-            free = [one for one in found if not self.key_of(one.rpartition("/")[2], one)]
+            candidates = (whole if "/" in keys[0] else names)[tail]
+            free = [one for one in candidates if not self.key_of(one.rpartition("/")[2], one)]
             if len(keys) == len(free) == 1:
                 ends[keys[0]] = free[0]
             elif free:
@@ -214,14 +214,14 @@ class KnownById:
         ends: Mapping[str, str],
         unclear: Sequence[str],
         how: str,
-        told: Callable[[str, int, str, str], str],
+        note: Callable[[str, int, str, str], str],
     ) -> "KnownById":
         if not (ends or unclear):
             return self
         notes, contradictions = self.notes, self.contradictions
         if ends:
             key, path = min(ends.items())
-            notes += (told(self.name, len(ends), self.ids.get(key, key), path),)
+            notes += (note(self.name, len(ends), self.ids.get(key, key), path),)
         if unclear:
             contradictions += (
                 f"{self.name}: {counted(len(unclear), 'path')} {how} that may belong to one patch "
@@ -247,12 +247,14 @@ class KnownById:
 
     def without_zeros(self, ids: Sequence[str]) -> tuple[str, ...]:
         """Return a note on the patches, by their ids, that lost the zeros before them here."""
-        found = [one for one in map(id_key, ids) if one not in self.rows and self.key_of(one, "")]
-        if not found:
+        matched_ids = [
+            one for one in map(id_key, ids) if one not in self.rows and self.key_of(one, "")
+        ]
+        if not matched_ids:
             return ()
         return (
-            f"{self.name}: {counted(len(found), 'id')} that a spreadsheet took for a number "
-            f"({self.key_of(found[0], '')} is {found[0]}); matched.",
+            f"{self.name}: {counted(len(matched_ids), 'id')} that a spreadsheet took for a number "
+            f"({self.key_of(matched_ids[0], '')} is {matched_ids[0]}); matched.",
         )
 
     def of_no_patch(self) -> str:
@@ -343,7 +345,7 @@ def known_by_id(table: Table, columns: Sequence[str]) -> KnownById:
         SourceError: It has no column `id`.
     """
     ids = table.require("id").rows["id"].tolist()
-    values, said = spelled(table, columns)
+    values, notes = spelled(table, columns)
     rows: dict[str, Mapping[str, str]] = {}
     written: dict[str, str] = {}
     repeated: set[str] = set()
@@ -365,12 +367,12 @@ def known_by_id(table: Table, columns: Sequence[str]) -> KnownById:
         (ids.count(""), "row", "without an id left out"),
         (len(repeated), "id", "more than once; the first row counts"),
     )
-    notes = [f"{table.name}: {counted(n, what)} {how}." for n, what, how in counts if n]
+    id_notes = [f"{table.name}: {counted(n, what)} {how}." for n, what, how in counts if n]
     contradictions = tuple(
         f"{table.name} gives {counted(len(keys), 'id')} more than one {column} "
         f"({', '.join(written[key] for key in list(keys)[:_SHOWN])})."
         for column, keys in contradictory.items()
         if keys
     )
-    said = (*table.notes, *said, *notes, *shortened(table.name, ids))
-    return KnownById(rows, written, said, contradictions, table.name)
+    notes = (*table.notes, *notes, *id_notes, *shortened(table.name, ids))
+    return KnownById(rows, written, notes, contradictions, table.name)

@@ -102,11 +102,9 @@ class Table:
         return [self.spelt.get(column, column) for column in self.rows.columns]
 
 
-def guessed_columns(columns: Sequence[str], wanted: Iterable[str]) -> dict[str, str | None]:
-    """Return which column of a table each wanted one of `COLUMNS` may be; None where none is."""
-    return {
-        role: next((name for name in COLUMNS[role] if name in columns), None) for role in wanted
-    }
+def guessed_columns(columns: Sequence[str], roles: Iterable[str]) -> dict[str, str | None]:
+    """Return which column of a table each of the roles in `COLUMNS` may be; None where none is."""
+    return {role: next((name for name in COLUMNS[role] if name in columns), None) for role in roles}
 
 
 def is_table(name: str) -> bool:
@@ -180,7 +178,7 @@ def parse_table(name: str, data: bytes, *, called: Mapping[str, str] | None = No
         if not any(columns):
             raise SourceError(f"{name} names no column. Name the columns in its first line.")
         _refuse_double_columns(name, columns)
-        cells, numbers, said = _cells(name, columns, lines)
+        cells, numbers, table_notes = _cells(name, columns, lines)
     except csv.Error as error:
         raise SourceError(
             f"{name} is not a readable CSV ({error}). Save it as comma-separated UTF-8 text."
@@ -192,8 +190,10 @@ def parse_table(name: str, data: bytes, *, called: Mapping[str, str] | None = No
         place for place, column in enumerate(columns) if not column and any(c[place] for c in cells)
     ]
     if nameless:
-        said += (f"{name}: {counted(len(nameless), 'column')} without a name left out.",)
-    return _mended(name, rows, numbers, (*notes, *said), dict(zip(columns, spelt, strict=True)))
+        table_notes += (f"{name}: {counted(len(nameless), 'column')} without a name left out.",)
+    return _mended(
+        name, rows, numbers, (*notes, *table_notes), dict(zip(columns, spelt, strict=True))
+    )
 
 
 def _renamed(columns: list[str], called: Mapping[str, str]) -> list[str]:
@@ -280,7 +280,7 @@ def _cells(
         replaced += sum("�" in cell for cell in row)
         cells.append(row)
         numbers.append(line)
-    said = (
+    counts = (
         (trailing, "row", "ending in one separator too many"),
         (short, "row", "with fewer cells than the first line; the rest counts as empty"),
         (blank, "row", "without any content left out"),
@@ -288,7 +288,7 @@ def _cells(
         (trimmed, "cell", "with spaces around the text, which were removed"),
         (replaced, "cell", "with characters that cannot be shown, which were replaced"),
     )
-    notes = tuple(f"{name}: {counted(n, what)} {how}." for n, what, how in said if n)
+    notes = tuple(f"{name}: {counted(n, what)} {how}." for n, what, how in counts if n)
     return cells, numbers, notes
 
 
@@ -307,23 +307,23 @@ def _parse_parquet(name: str, data: bytes, called: Mapping[str, str]) -> Table:
     import pyarrow.parquet as pq  # noqa: PLC0415 - likewise
 
     try:
-        told = pq.read_metadata(io.BytesIO(data))
-        _refuse_many_rows(name, told.num_rows, told.num_columns)
-        found = pd.read_parquet(io.BytesIO(data))
+        metadata = pq.read_metadata(io.BytesIO(data))
+        _refuse_many_rows(name, metadata.num_rows, metadata.num_columns)
+        table = pd.read_parquet(io.BytesIO(data))
     except SourceError:
         raise
     except Exception as error:  # noqa: BLE001 - a hostile file fails in any way
         raise SourceError(
             f"{name} is not a readable Parquet file ({in_a_line(error)}). Write it again."
         ) from None
-    if any(found.index.names):
-        found = found.reset_index()
-    spelt = [clean(str(column)) for column in found.columns]
-    found.columns = _renamed([column.lower() for column in spelt], called)
-    _refuse_double_columns(name, list(found.columns))
-    rows = {str(column): _as_text(found[column]) for column in found if column}
-    names = dict(zip(found.columns, spelt, strict=True))
-    return _mended(name, rows, list(range(len(found))), (), names)
+    if any(table.index.names):
+        table = table.reset_index()
+    spelt = [clean(str(column)) for column in table.columns]
+    table.columns = _renamed([column.lower() for column in spelt], called)
+    _refuse_double_columns(name, list(table.columns))
+    rows = {str(column): _as_text(table[column]) for column in table if column}
+    names = dict(zip(table.columns, spelt, strict=True))
+    return _mended(name, rows, list(range(len(table))), (), names)
 
 
 def _as_text(column: "pd.Series[Any]") -> list[str]:
@@ -353,7 +353,7 @@ def _mended(
     """Undo guards and decimal commas; empty the cells that say "unknown"."""
     import pandas as pd  # noqa: PLC0415 - likewise
 
-    said = []
+    cell_notes = []
     for column, cells in rows.items():
         unknown = commas = texts = 0
         for place, cell in enumerate(cells):
@@ -373,12 +373,14 @@ def _mended(
                 cells[place] = cell.replace(",", ".")
                 commas += 1
         if unknown and column in _READ:
-            said.append(f"{name}: {counted(unknown, 'cell')} in {column!r} count as unknown.")
+            cell_notes.append(f"{name}: {counted(unknown, 'cell')} in {column!r} count as unknown.")
         if texts:
-            said.append(
+            cell_notes.append(
                 f"{name}: {counted(texts, 'cell')} in {column!r} marked as text for a spreadsheet."
             )
         if commas:
-            said.append(f"{name}: {counted(commas, 'number')} in {column!r} with a decimal comma.")
+            cell_notes.append(
+                f"{name}: {counted(commas, 'number')} in {column!r} with a decimal comma."
+            )
     table = pd.DataFrame(rows, index=pd.Index(numbers, dtype="int64"), dtype=str)
-    return Table(name, table, (*notes, *said), spelt)
+    return Table(name, table, (*notes, *cell_notes), spelt)

@@ -48,14 +48,14 @@ def decoded(name: str, data: bytes) -> tuple[str, tuple[str, ...]]:
 def _unpacked(name: str, data: bytes) -> bytes:
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
-            found = file.read(MAX_TABLE_BYTES + 1)
+            content = file.read(MAX_TABLE_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise SourceError(f"{name} is damaged ({error}). Pack it again.") from None
-    if len(found) > MAX_TABLE_BYTES:
+    if len(content) > MAX_TABLE_BYTES:
         raise SourceError(
             f"{name} unpacks to more than {MAX_TABLE_BYTES // 2**20} MiB. Split the table."
         )
-    return found
+    return content
 
 
 def plain_text(text: str) -> str:

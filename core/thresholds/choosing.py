@@ -233,9 +233,9 @@ def _chosen(
 ) -> FloatArray:
     """(R,) thresholds chosen under slide counts draws (R, S); NaN where unattainable."""
     rows = _rows_over_slides if rule.over_slides else _rows
-    found = rows(rule, grid, totals, draws)
+    chosen_rows = rows(rule, grid, totals, draws)
     scores = np.append(grid.thresholds.astype(np.float64), np.nan)
-    return scores[found]  # row -1 is the NaN at the end
+    return scores[chosen_rows]  # row -1 is the NaN at the end
 
 
 def _rows(
@@ -259,10 +259,10 @@ def _rows(
 def _rows_over_slides(
     rule: Rule, grid: SlideGrid, totals: tuple[FloatArray, FloatArray], draws: FloatArray
 ) -> IntArray:
-    found = []
+    rows = []
     for draw in draws.astype(np.int64):
         slides = np.repeat(np.arange(len(draw)), draw)
         resampled = SlideGrid(grid.thresholds, grid.tp[:, slides], grid.fp[:, slides])
         candidates = Candidates.of_grid(resampled, totals[0][slides], totals[1][slides])
-        found.append(int(rule.rows(candidates)))
-    return np.array(found, dtype=np.int64)
+        rows.append(int(rule.rows(candidates)))
+    return np.array(rows, dtype=np.int64)

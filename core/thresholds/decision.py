@@ -152,15 +152,15 @@ def decision_curve(
         probabilities: (M,) thresholds, 0 <= p < 1.
         prevalence: of the use, 0..1.
     """
-    asked = np.atleast_1d(np.asarray(probabilities, dtype=np.float64))
-    odds = asked / (1 - asked)
-    counts = table.confusions(asked)
+    thresholds = np.atleast_1d(np.asarray(probabilities, dtype=np.float64))
+    odds = thresholds / (1 - thresholds)
+    counts = table.confusions(thresholds)
     gained = prevalence * counts.value("sensitivity")
     lost = (1 - prevalence) * (1 - counts.value("specificity")) * odds
     return DecisionCurve(
-        probabilities=asked,
+        probabilities=thresholds,
         model=gained - lost,
         flag_all=prevalence - (1 - prevalence) * odds,
-        flag_none=np.zeros_like(asked),
+        flag_none=np.zeros_like(thresholds),
         prevalence=prevalence,
     )

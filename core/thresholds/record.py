@@ -127,8 +127,8 @@ def comparable(study: "ThresholdStudy", card: Card, temperature: float) -> bool:
     """
     if obstacle_to_lock(study, card):
         return False
-    found = study.scores.temperature
-    return found is None or found == temperature
+    score_temperature = study.scores.temperature
+    return score_temperature is None or score_temperature == temperature
 
 
 def decision_of(

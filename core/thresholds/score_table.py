@@ -65,8 +65,8 @@ def run_scores(folder: Path) -> ScoreSet:
             f"{folder.name} contains no {RUN_SCORES_FILE} ({why(error)}). Name the folder of a "
             "training run, made by `python -m training fit`."
         ) from None
-    found = read_scores_csv(f"{folder.name}/{RUN_SCORES_FILE}", data)
-    return replace(found, source=Source.RUN, name=f"training run {folder.name}")
+    scores = read_scores_csv(f"{folder.name}/{RUN_SCORES_FILE}", data)
+    return replace(scores, source=Source.RUN, name=f"training run {folder.name}")
 
 
 def read_scores_csv(
@@ -112,7 +112,7 @@ def scores_of_table(read: Table, sha256: str, *, good_rows: bool = False) -> Sco
         refused = f"{name}: {rows} cannot be used. {bad} {advice}"
         raise BadRowsError(refused, int(good.sum()) if enough else 0)
     table, labels, scores = table[good], labels[good], scores[good]
-    values, said = spelled(Table(name, table), SLIDE_COLUMNS)
+    values, column_notes = spelled(Table(name, table), SLIDE_COLUMNS)
     slides, slide_notes = next(
         (named_slides(np.array(v, np.str_)) for v in values.values()), (None, ())
     )
@@ -139,7 +139,7 @@ def scores_of_table(read: Table, sha256: str, *, good_rows: bool = False) -> Sco
             *doubts,
             *read.notes,
             *unscored,
-            *said,
+            *column_notes,
             *slide_notes,
             *(() if named else (_NAMELESS,)),
             *((_SILENT,) if "model_id" in table and "temperature" not in table else ()),
@@ -147,13 +147,13 @@ def scores_of_table(read: Table, sha256: str, *, good_rows: bool = False) -> Sco
     )
 
 
-def _column(read: Table, *wanted: str) -> str:
-    for column in wanted:
+def _column(read: Table, *names: str) -> str:
+    for column in names:
         if column in read.rows.columns:
             return column
     raise SourceError(
         f"{read.name} has the columns {', '.join(read.spellings()[:12])}; expected "
-        f"{' or '.join(wanted)} among them. Name the columns in the first line: id, label, score "
+        f"{' or '.join(names)} among them. Name the columns in the first line: id, label, score "
         "and, if known, slide."
     )
 
@@ -197,18 +197,18 @@ def _bad(table: pd.DataFrame, *columns: tuple[str, NDArray[np.bool_], str]) -> s
         table: The rows.
         columns: Name, (N,) whether its cell cannot be used, and what was expected.
     """
-    said = []
+    sentences = []
     for column, wrong, expected in columns:
         rows = np.flatnonzero(wrong).tolist()
-        found = [f"line {table.index[row]}: {_shown(table[column].iloc[row])}" for row in rows]
-        if len(found) > _NAMED:
-            found[_NAMED:] = [f"and {len(found) - _NAMED:,} more"]
-        if found:
-            said.append(
+        cells = [f"line {table.index[row]}: {_shown(table[column].iloc[row])}" for row in rows]
+        if len(cells) > _NAMED:
+            cells[_NAMED:] = [f"and {len(cells) - _NAMED:,} more"]
+        if cells:
+            sentences.append(
                 f"{len(rows):,} for {agreeing('[its|their]', len(rows))} {column} "
-                f"({'; '.join(found)}); expected {expected}."
+                f"({'; '.join(cells)}); expected {expected}."
             )
-    return " ".join(said)
+    return " ".join(sentences)
 
 
 def _shown(cell: object) -> str:
@@ -274,21 +274,21 @@ def _temperature(table: pd.DataFrame, name: str) -> float | None:
     wrong = ~(np.isfinite(temperatures) & (temperatures > 0))
     if bad := _bad(table, ("temperature", wrong, expected)):
         raise SourceError(f"{name} has rows that cannot be used: {bad} Correct these rows.")
-    if len(found := np.unique(temperatures)) > 1:
+    if len(distinct := np.unique(temperatures)) > 1:
         raise SourceError(
-            f"{name} mixes scores of {len(found)} temperatures ({found[0]:g} to {found[-1]:g}); "
-            "expected one. Give one file for each."
+            f"{name} mixes scores of {len(distinct)} temperatures ({distinct[0]:g} to "
+            f"{distinct[-1]:g}); expected one. Give one file for each."
         )
-    return float(found[0])
+    return float(distinct[0])
 
 
 def _model(table: pd.DataFrame, name: str) -> str:
     if "model_id" not in table:
         return ""
-    found = distinct_models(table["model_id"])
-    if len(found) > 1:
+    models = distinct_models(table["model_id"])
+    if len(models) > 1:
         raise SourceError(
-            f"{name} mixes scores of {len(found)} models ({', '.join(found[:3])}); expected one. "
+            f"{name} mixes scores of {len(models)} models ({', '.join(models[:3])}); expected one. "
             "Give one file for each model."
         )
-    return found[0] if found else ""
+    return models[0] if models else ""

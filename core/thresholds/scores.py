@@ -83,11 +83,11 @@ class ScoreSet:
         """Say in a sentence which slides and patches two sets have in common; "" if none."""
         slides = sorted(set(self.slides) & set(other.slides))
         patches = len(self._ids & other._ids)
-        said = [f"{patches:,} patch{'es' * (patches > 1)}"] if patches else []
+        counts = [f"{patches:,} patch{'es' * (patches > 1)}"] if patches else []
         if slides:
-            said.append(f"{len(slides):,} slide{'s' * (len(slides) > 1)} ({_some(slides)})")
+            counts.append(f"{len(slides):,} slide{'s' * (len(slides) > 1)} ({_some(slides)})")
         are = "is" if patches + len(slides) == 1 else "are"
-        return f"{' and '.join(said)} {are} in both sets." if said else ""
+        return f"{' and '.join(counts)} {are} in both sets." if counts else ""
 
 
 def bundle_scores(folder: Path, card: Card) -> ScoreSet:
@@ -96,14 +96,14 @@ def bundle_scores(folder: Path, card: Card) -> ScoreSet:
     Raises:
         BundleError: They are missing, altered or malformed.
     """
-    found: ValidationScores = read_validation(folder, card.validation.scores_sha256)
-    slides, notes = named_slides(found.slides)
+    validation: ValidationScores = read_validation(folder, card.validation.scores_sha256)
+    slides, notes = named_slides(validation.slides)
     return ScoreSet(
         source=Source.BUNDLE,
         name=card.validation.data.title,
-        ids=found.ids,
-        evidence=Evidence.of(found.labels, found.scores, slides),
-        sha256=found.sha256,
+        ids=validation.ids,
+        evidence=Evidence.of(validation.labels, validation.scores, slides),
+        sha256=validation.sha256,
         temperature=card.temperature,
         model_id=card.model_id,
         notes=(
@@ -133,7 +133,7 @@ def seen_before(
     for known, use in ((training, trained), (card.validation.data.slides_sha256, chosen)):
         if seen := known_slides(slides, known):
             uses.setdefault(tuple(seen), []).append(use)
-    said = [
+    matches = [
         (
             agreeing(f"{len(names)} of {len(slides)} [slide|slides]", len(slides))
             + f" ({_some(names)}) "
@@ -143,7 +143,7 @@ def seen_before(
         for names, used in uses.items()
     ]
     same, theirs = np.isin(validation.ids, list(ids)), validation.evidence.slides
-    if not said and same.any():
+    if not matches and same.any():
         both = theirs is not None and known_slides(set(theirs[same].tolist()), training)
         count = np.isin(list(ids), validation.ids).sum()
         what = agreeing(
@@ -151,10 +151,10 @@ def seen_before(
             "patches]",
             int(count),
         )
-        said = [(what, [trained, chosen] if both else [chosen])]
+        matches = [(what, [trained, chosen] if both else [chosen])]
     return tuple(
         f"{what} that {' and '.join(used)}. If they are the same, these numbers are too good."
-        for what, used in said
+        for what, used in matches
     )
 
 

@@ -200,22 +200,22 @@ class ThresholdStudy:
             return ()
         return slide_table(evidence, threshold, self._areas)
 
-    def choose(self, wanted: Wanted) -> Choice:
+    def choose(self, rule: Wanted) -> Choice:
         """Return what a rule chooses on these scores.
 
         Raises:
             EvidenceError: Nothing satisfies it; the message says what would.
         """
         evidence = self.scores.evidence
-        if isinstance(wanted, GreyZoneTargets):
+        if isinstance(rule, GreyZoneTargets):
             return grey_zone(
                 evidence,
-                miss_rate=wanted.miss_rate,
-                false_alarm_rate=wanted.false_alarm_rate,
-                by=wanted.by,
+                miss_rate=rule.miss_rate,
+                false_alarm_rate=rule.false_alarm_rate,
+                by=rule.by,
                 table=self.table,
             )
-        return choose(wanted, evidence, self.table)
+        return choose(rule, evidence, self.table)
 
     def stability(self, rule: Rule) -> Stability | None:
         """Return how far a rule's threshold moves with other slides; None without slides.
@@ -238,10 +238,10 @@ def _check(threshold: float, lower: float | None) -> None:
         )
 
 
-def _shifted(scores: FloatArray, found: float, wanted: float) -> FloatArray:
+def _shifted(scores: FloatArray, source_prevalence: float, target_prevalence: float) -> FloatArray:
     """Probabilities moved from one prevalence to another; 0 and 1 stay."""
-    up = scores * (wanted / found)
-    down = (1 - scores) * ((1 - wanted) / (1 - found))
+    up = scores * (target_prevalence / source_prevalence)
+    down = (1 - scores) * ((1 - target_prevalence) / (1 - source_prevalence))
     return up / (up + down)
 
 

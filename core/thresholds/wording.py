@@ -70,7 +70,7 @@ def rule_of(text: str, assumptions: Assumptions) -> Wanted:
 
 
 def _by(text: str = "estimate") -> By:
-    found = next((by for by in _BYS if by == text), None)
-    if found is None:
+    basis = next((by for by in _BYS if by == text), None)
+    if basis is None:
         raise ValueError(f"found {text[:20]!r}, expected one of {', '.join(_BYS)}")
-    return found
+    return basis
