@@ -103,31 +103,31 @@ class Guard:
             return "Requests of other origins are not answered."
         path = scope["path"]
         address = _ADDRESS.match(path.encode(), 1)
-        told = (address[0], token) in self._told if address else not path.startswith(_MEDIA)
-        if path.startswith(_CLOSED) and not (token and told):
+        allowed = (address[0], token) in self._told if address else not path.startswith(_MEDIA)
+        if path.startswith(_CLOSED) and not (token and allowed):
             return "This is for the browser that it was made for."
         return ""
 
     def _note(self, sent: bytes, token: str | None) -> None:
         """Remember which workspace's stream was told of which address: no other may ask there."""
-        for found in _ADDRESS.findall(sent):
-            self._told[found, token] = None
-            self._told.move_to_end((found, token))
+        for address in _ADDRESS.findall(sent):
+            self._told[address, token] = None
+            self._told.move_to_end((address, token))
         while len(self._told) > _MOST_TOLD:
             self._told.popitem(last=False)
 
     def _further(self, scope: Scope, token: str | None) -> list[tuple[bytes, bytes]]:
-        found = list(_HEADERS)
+        headers = list(_HEADERS)
         if scope["path"].startswith(_KEPT_NOWHERE):
-            found.append((b"cache-control", b"no-store"))
+            headers.append((b"cache-control", b"no-store"))
         elif scope["method"] == "GET" and "/static/" not in scope["path"]:
             secure = "; Secure" if scope.get("scheme") == "https" else ""
             kept = (
                 f"{COOKIE}={token or secrets.token_urlsafe(32)}; Path=/; Max-Age={_YEAR_S}; "
                 f"HttpOnly; SameSite=Strict{secure}"
             )
-            found.append((b"set-cookie", kept.encode()))
-        return found
+            headers.append((b"set-cookie", kept.encode()))
+        return headers
 
 
 def _token(cookies: str) -> str | None:

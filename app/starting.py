@@ -78,11 +78,11 @@ def spare_the_garbage_collector() -> None:
     """
     began, thawed = 0.0, time.monotonic()
 
-    def collected(phase: str, found: dict[str, int]) -> None:
+    def collected(phase: str, collection: dict[str, int]) -> None:
         nonlocal began, thawed
         if phase == "start":
             began = time.thread_time()
-        elif found["generation"] == 2 and time.thread_time() - began > _SLOW_S:
+        elif collection["generation"] == 2 and time.thread_time() - began > _SLOW_S:
             if time.monotonic() - thawed < _LOOK_AGAIN_AFTER_S:
                 gc.freeze()
             else:  # what was given up since is found by the next collection

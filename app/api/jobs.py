@@ -102,20 +102,20 @@ async def create_job(  # noqa: PLR0917 - FastAPI names them
     service, owner = served(request), caller(request)
     classifier = await service.classifier()
     uploads = [Upload(file.filename or "patches", file.file) for file in files]
-    asked = Asked(kind, uploads, path, name, um_per_px, idempotency_key)
+    job_request = Asked(kind, uploads, path, name, um_per_px, idempotency_key)
 
     def create() -> JobState:
         jobs = _of_kind(service, kind)
         _require_writable(jobs)
         with service.creating:
-            job = _job_for(service, jobs, owner, asked)
+            job = _job_for(service, jobs, owner, job_request)
             if jobs.store.progress(job).state == "new":
                 jobs.store.start(job, classifier)
         return _state(kind, jobs, job)
 
-    told = await asyncio.to_thread(create)
-    response.headers["Location"] = f"/api/v1/jobs/{told.id}"
-    return told
+    state = await asyncio.to_thread(create)
+    response.headers["Location"] = f"/api/v1/jobs/{state.id}"
+    return state
 
 
 @jobs.get("")
@@ -153,9 +153,9 @@ def read_results(
     _, jobs, job = _own(request, job_id)
     state = jobs.store.progress(job)
     if state.state != "done":
-        told = f"The job is {state.state}, {state.done:,} of {state.total:,} parts are done. "
-        told += state.error or "Ask again once it is done."
-        raise HTTPException(HTTPStatus.CONFLICT, told)
+        detail = f"The job is {state.state}, {state.done:,} of {state.total:,} parts are done. "
+        detail += state.error or "Ask again once it is done."
+        raise HTTPException(HTTPStatus.CONFLICT, detail)
     try:
         name, content = jobs.result(job, form)
     except RunError as error:
@@ -176,28 +176,28 @@ def delete_job(request: Request, job_id: JobId) -> None:
     jobs.store.remove(job)
 
 
-def _job_for(service: Served, jobs: Jobs, owner: str, asked: Asked) -> Job:
+def _job_for(service: Served, jobs: Jobs, owner: str, job_request: Asked) -> Job:
     """Return the job of a request, made unless its key made it before.
 
     Raises:
         HTTPException: The key was used for something else.
         SourceError: The upload or the path cannot be taken.
     """
-    content = asked.record()
+    content = job_request.record()
     for job in jobs.folder.jobs(owner) if content else ():
-        told = _request_of(jobs.folder.folder / job.id / _REQUEST_FILE)
-        if told == content:
+        earlier_request = _request_of(jobs.folder.folder / job.id / _REQUEST_FILE)
+        if earlier_request == content:
             return job
-        if told.get("key_sha256") == content["key_sha256"]:
+        if earlier_request.get("key_sha256") == content["key_sha256"]:
             used = "This Idempotency-Key was used for another request. Use a new one."
             raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, used)
     settings = service.settings
-    place = None if asked.path is None else settings.server_source(asked.path)
+    place = None if job_request.path is None else settings.server_source(job_request.path)
     if place is None:
-        sizes = [_size(upload.file) for upload in asked.uploads]
+        sizes = [_size(upload.file) for upload in job_request.uploads]
         settings.check_upload(sizes)
         jobs.folder.require_room(owner, sum(sizes), quota=settings.quota_bytes)
-    made = jobs.add(owner, asked, place)
+    made = jobs.add(owner, job_request, place)
     if content:
         write_json(jobs.folder.folder / made.id / _REQUEST_FILE, content, indent=None)
     return made
@@ -218,11 +218,11 @@ def _size(file: BinaryIO) -> int:
 
 
 def _of_kind(service: Served, kind: Kind) -> Jobs:
-    found = service.jobs().get(kind)
-    if found is None:
+    jobs = service.jobs().get(kind)
+    if jobs is None:
         lacking = "This installation reads no slides: it lacks the extra `slides`."
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, lacking)
-    return found
+    return jobs
 
 
 def _require_writable(jobs: Jobs) -> None:
@@ -240,15 +240,15 @@ def _own(request: Request, job_id: str) -> tuple[Kind, Jobs, Job]:
 
 
 def _state(kind: Kind, jobs: Jobs, job: Job) -> JobState:
-    found = jobs.store.progress(job)
+    progress = jobs.store.progress(job)
     return JobState(
         id=job.id,
         kind=kind,
         name=job.name,
         created=job.created,
-        state=found.state,
-        done=found.done,
-        total=found.total,
-        error=found.error,
-        notes=list(jobs.notes(job)) if found.state == "done" else [],
+        state=progress.state,
+        done=progress.done,
+        total=progress.total,
+        error=progress.error,
+        notes=list(jobs.notes(job)) if progress.state == "done" else [],
     )

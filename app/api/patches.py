@@ -108,17 +108,17 @@ def _explain(
     service: Served, classifier: Classifier, inputs: list[Patch | UnreadablePatch]
 ) -> list[Explained]:
     with service.explaining:
-        found = explain_batch(inputs, service.explainer(classifier), Measurement())
-    return [_told(item, row) for item, row in zip(inputs, found, strict=True)]
+        explanations = explain_batch(inputs, service.explainer(classifier), Measurement())
+    return [_told(item, row) for item, row in zip(inputs, explanations, strict=True)]
 
 
 def _told(item: Patch | UnreadablePatch, row: ExplanationRow) -> Explained:
-    told = Explained(row=row.score, map_state=str(row.map_state))
+    reply = Explained(row=row.score, map_state=str(row.map_state))
     if row.explanation is None or not isinstance(item, Patch):
-        return told
+        return reply
     cam = row.explanation.cam
     picture = png_bytes(explained_picture(item.image_rgb_u8, row, style=OverlayStyle()))
-    return told.model_copy(
+    return reply.model_copy(
         update={
             "method": str(cam.method),
             "values": cam.values.astype(float).tolist(),

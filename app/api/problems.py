@@ -49,14 +49,14 @@ def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
 
 def problem(scope: Scope, status: HTTPStatus, detail: str) -> dict[str, object]:
     """Return the body of a problem."""
-    told = Problem(
+    body = Problem(
         type="about:blank",
         title=status.phrase,
         status=int(status),
         detail=detail,
         request_id=str(scope.get(REQUEST_ID, "")),
     )
-    return told.model_dump()
+    return body.model_dump()
 
 
 async def send_problem(scope: Scope, send: Send, status: HTTPStatus, detail: str) -> None:
@@ -74,31 +74,31 @@ async def send_problem(scope: Scope, send: Send, status: HTTPStatus, detail: str
 
 def _refusal(request: Request, error: HTTPException) -> str:
     """Return a refusal in words that say what to do, also where the libraries say little."""
-    said, allowed = str(error.detail), (error.headers or {}).get("Allow")
+    detail, allowed = str(error.detail), (error.headers or {}).get("Allow")
     if error.status_code == HTTPStatus.BAD_REQUEST:
         return (
-            f"The body cannot be parsed ({said.rstrip('.')}). Expected multipart/form-data with a "
-            "part `files` for each file and its name; let a library build it. More than 1,000 "
+            f"The body cannot be parsed ({detail.rstrip('.')}). Expected multipart/form-data with "
+            "a part `files` for each file and its name; let a library build it. More than 1,000 "
             "files go in a ZIP."
         )
     if allowed:
         return f"Found {request.method}; this route takes {allowed}."
-    if error.status_code == HTTPStatus.NOT_FOUND and said == HTTPStatus.NOT_FOUND.phrase:
+    if error.status_code == HTTPStatus.NOT_FOUND and detail == HTTPStatus.NOT_FOUND.phrase:
         return "There is no such route. /api/v1/docs lists them."
-    return said
+    return detail
 
 
 def _wrong(fault: Mapping[str, Any]) -> str:
     """Return what a request lacks or has wrong, with what was found where that is short."""
-    where, found = ".".join(str(part) for part in fault["loc"]), fault.get("input")
+    where, entry = ".".join(str(part) for part in fault["loc"]), fault.get("input")
     if "files" in fault["loc"] and fault["type"] in {"missing", "value_error"}:
-        what = "nothing" if found is None else "text"
+        what = "nothing" if entry is None else "text"
         return (
             f"{where}: found {what}; expected files. Send each as a part `files` with a file "
             "name, in multipart/form-data."
         )
-    short = isinstance(found, str) and len(found) <= _SHOWN
-    return f"{where}: {fault['msg']}" + (f", found {found!r}." if short else ".")
+    short = isinstance(entry, str) and len(entry) <= _SHOWN
+    return f"{where}: {fault['msg']}" + (f", found {entry!r}." if short else ".")
 
 
 def tell_problems(api: FastAPI) -> None:
@@ -110,9 +110,9 @@ def tell_problems(api: FastAPI) -> None:
 
     @api.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> JSONResponse:
-        told = answer(request, HTTPStatus(error.status_code), _refusal(request, error))
-        told.headers.update(error.headers or {})
-        return told
+        response = answer(request, HTTPStatus(error.status_code), _refusal(request, error))
+        response.headers.update(error.headers or {})
+        return response
 
     @api.exception_handler(RequestValidationError)
     async def wrong(request: Request, error: RequestValidationError) -> JSONResponse:

@@ -55,8 +55,8 @@ class Served:
         except NodelensError as error:
             raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from None
         except OSError as error:
-            told = f"The data folder cannot be used: {why(error)}. Tell whoever runs NodeLens."
-            raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, told) from None
+            detail = f"The data folder cannot be used: {why(error)}. Tell whoever runs NodeLens."
+            raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, detail) from None
 
     def explainer(self, classifier: Classifier) -> Explainer:
         """Return what explains a model by the default method; held under `explaining`."""
@@ -68,8 +68,8 @@ class Served:
 
 def served(request: Request) -> Served:
     """Return what a request works with."""
-    found: Served = request.app.state.served
-    return found
+    service: Served = request.app.state.served
+    return service
 
 
 def caller(request: Request) -> str:

@@ -150,10 +150,10 @@ def _name_problems(api: FastAPI) -> None:
     made = api.openapi
 
     def schema() -> dict[str, Any]:
-        found = made()
+        document = made()
         problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-        found["components"]["schemas"]["Problem"] = problem
-        return found
+        document["components"]["schemas"]["Problem"] = problem
+        return document
 
     api.openapi = schema  # type: ignore[method-assign]
 

@@ -113,7 +113,7 @@ class Jobs(ABC):
     store: "JobStore | SlideStore"
 
     @abstractmethod
-    def add(self, owner: str, asked: Asked, place: Path | None) -> Job:
+    def add(self, owner: str, job_request: Asked, place: Path | None) -> Job:
         """Return a new job of a caller, of a place on the server or else of what was uploaded.
 
         Raises:
@@ -136,12 +136,12 @@ class PatchJobs(Jobs):
         """Keep them in a store."""
         self.store = self.folder = store
 
-    def add(self, owner: str, asked: Asked, place: Path | None) -> Job:
+    def add(self, owner: str, job_request: Asked, place: Path | None) -> Job:
         """Return a new batch."""
         if place is not None:
-            return self.folder.add_server_path(owner, asked.name or place.name, place)
-        name = asked.name or shown_path(asked.uploads[0].name)
-        return self.folder.add_upload(owner, name, asked.uploads)
+            return self.folder.add_server_path(owner, job_request.name or place.name, place)
+        name = job_request.name or shown_path(job_request.uploads[0].name)
+        return self.folder.add_upload(owner, name, job_request.uploads)
 
     def result(self, job: Job, form: ResultForm) -> tuple[str, bytes]:
         """Return a file's name and content."""
@@ -159,18 +159,20 @@ class RegionJobs(Jobs):
         """Keep them in a store."""
         self.store, self.folder = store, store.jobs
 
-    def add(self, owner: str, asked: Asked, place: Path | None) -> Job:
+    def add(self, owner: str, job_request: Asked, place: Path | None) -> Job:
         """Return a new slide."""
         from core.slides.store import SlideChoices  # noqa: PLC0415 - needs the extra `slides`
 
         if place is not None:
-            job = self.folder.add_server_path(owner, asked.name or place.name, place)
-        elif len(asked.uploads) == 1:
-            job = self.store.add_upload(owner, asked.uploads[0])
+            job = self.folder.add_server_path(owner, job_request.name or place.name, place)
+        elif len(job_request.uploads) == 1:
+            job = self.store.add_upload(owner, job_request.uploads[0])
         else:
-            raise SourceError(f"Found {len(asked.uploads)} files; a job of regions has one slide.")
+            raise SourceError(
+                f"Found {len(job_request.uploads)} files; a job of regions has one slide."
+            )
         try:
-            self.store.choose(job, SlideChoices(um_per_px=asked.um_per_px))
+            self.store.choose(job, SlideChoices(um_per_px=job_request.um_per_px))
             self.store.open(job).close()  # what is wrong with it is said at once
         except SpacingError as error:
             self.store.remove(job)
@@ -194,7 +196,7 @@ class RegionJobs(Jobs):
 
 def of_stores(jobs: JobStore, slides: "SlideStore | None") -> Mapping[Kind, Jobs]:
     """Return the kinds of job that an installation takes; slides only with the extra `slides`."""
-    found: dict[Kind, Jobs] = {Kind.PATCHES: PatchJobs(jobs)}
+    kinds: dict[Kind, Jobs] = {Kind.PATCHES: PatchJobs(jobs)}
     if slides is not None:
-        found[Kind.REGIONS] = RegionJobs(slides)
-    return found
+        kinds[Kind.REGIONS] = RegionJobs(slides)
+    return kinds

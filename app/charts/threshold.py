@@ -60,31 +60,33 @@ class Mark:
 
 def marks(snapshot: Snapshot) -> tuple[Mark, ...]:
     """Return where a threshold lies on each figure."""
-    found = snapshot.confusion
+    confusion = snapshot.confusion
     lower = None if snapshot.deferral is None else snapshot.deferral.lower
     start = snapshot.threshold if lower is None else lower
     until = None if lower is None else snapshot.threshold
     return (
         Mark("histogram", start, until=until),
-        Mark("roc", 1 - found.specificity, found.sensitivity),
-        Mark("precision-recall", found.sensitivity, found.value("ppv")),
+        Mark("roc", 1 - confusion.specificity, confusion.sensitivity),
+        Mark("precision-recall", confusion.sensitivity, confusion.value("ppv")),
         Mark("calibration", start, until=until),
         Mark("decision", snapshot.probability_in_use, snapshot.net_benefit),
     )
 
 
-def histogram(found: Histogram[int], *, in_force: float | None, colours: Colours) -> go.Figure:
+def histogram(
+    distribution: Histogram[int], *, in_force: float | None, colours: Colours
+) -> go.Figure:
     """Return the scores by class, tumour upwards and no tumour downwards, on a root scale.
 
     The root keeps the few patches on the wrong side visible beside the thousands at the ends;
     ticks and hover show plain counts.
     """
-    edges = found.edges
+    edges = distribution.edges
     middles = (edges[:-1] + edges[1:]) / 2
     figure = go.Figure()
     for name, counts, colour, sign in (
-        ("tumour", found.counts[1], colours.tumour, 1),
-        ("no tumour", found.counts[0], colours.no_tumour, -1),
+        ("tumour", distribution.counts[1], colours.tumour, 1),
+        ("no tumour", distribution.counts[0], colours.no_tumour, -1),
     ):
         figure.add_bar(
             x=middles,
@@ -97,7 +99,7 @@ def histogram(found: Histogram[int], *, in_force: float | None, colours: Colours
             f"%{{customdata[2]:,}} patches, {name}<extra></extra>",
         )
     _dress(figure, colours, x="Score: probability of tumour in the centre", y="Patches")
-    most = int(max(1, *(counts.max() for counts in found.counts.values())))
+    most = int(max(1, *(counts.max() for counts in distribution.counts.values())))
     ticks = [tick for tick in _TICKS if 0.03 * most <= tick <= most]
     values = [-(tick**0.5) for tick in reversed(ticks)] + [0.0] + [tick**0.5 for tick in ticks]
     names = [f"{tick:,}" for tick in reversed(ticks)] + ["0"] + [f"{tick:,}" for tick in ticks]
@@ -174,9 +176,9 @@ def precision_recall(
     return figure
 
 
-def calibration(found: Reliability, *, in_force: float | None, colours: Colours) -> go.Figure:
+def calibration(reliability: Reliability, *, in_force: float | None, colours: Colours) -> go.Figure:
     """Return what the scores say against what was found, with counts and intervals."""
-    bins = found.bins
+    bins = reliability.bins
     intervals = [bin_.tumour_share for bin_ in bins]
     shares = np.array([share.value for share in intervals])
     figure = go.Figure()

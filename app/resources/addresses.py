@@ -165,21 +165,21 @@ async def _say(request: Request) -> Response:
     desk = _desks.asked(request)
     if desk is None:
         return _missing()
-    said = b""
+    body = b""
     async for part in request.stream():
-        said += part
-        if len(said) > _MOST_BYTES:
+        body += part
+        if len(body) > _MOST_BYTES:
             return Response("More than a verdict has.", 413, _NOT_KEPT, "text/plain")
     held = ExitStack()
     let_go = BackgroundTask(held.close)
     try:
-        answer = await run_in_threadpool(_answer, desk, said, held)
+        answer = await run_in_threadpool(_answer, desk, body, held)
     except ValueError:
         return Response("This is not understood.", 400, _NOT_KEPT, "text/plain", let_go)
     return JSONResponse(answer, headers=_NOT_KEPT, background=let_go)
 
 
-def _answer(desk: OpenDesk, said: bytes, held: ExitStack) -> dict[str, Any]:
+def _answer(desk: OpenDesk, body: bytes, held: ExitStack) -> dict[str, Any]:
     with suppress(NodelensError):  # the answer says what is wrong
         held.enter_context(desk.held())
-    return desk.answer(said)
+    return desk.answer(body)

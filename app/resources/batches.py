@@ -154,9 +154,9 @@ def local_findings(store: JobStore, job: Job, bundle: Bundle) -> tuple[Threshold
     Raises:
         NodelensError: No labels, one class only, or another model's scores.
     """
-    found, card = rows(store, job), bundle.card
-    study, validation = local_study(job.name, found, card), bundle_scores(bundle.folder, card)
-    return study, findings_of(study, found, card, validation, batch=job.name, batch_id=job.id)
+    score_rows, card = rows(store, job), bundle.card
+    study, validation = local_study(job.name, score_rows, card), bundle_scores(bundle.folder, card)
+    return study, findings_of(study, score_rows, card, validation, batch=job.name, batch_id=job.id)
 
 
 @cached_by(

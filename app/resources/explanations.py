@@ -122,8 +122,8 @@ def halves(
 
 def _of_explained(chosen: Explainer, collection: PatchCollection) -> Hashable:
     way = (chosen.method, chosen.layer.name)
-    told = tuple((row.label, row.slide) for row in collection.scores.values())
-    return collection.key, model_key(chosen.classifier), way, told
+    metadata = tuple((row.label, row.slide) for row in collection.scores.values())
+    return collection.key, model_key(chosen.classifier), way, metadata
 
 
 @cached_by(_of_explained, entries=12)

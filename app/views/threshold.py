@@ -24,8 +24,8 @@ def page(scene: Scene) -> None:
     def in_use() -> None:
         shown.append("decision")
         sources.assumption_inputs()
-        said, curve = st.columns([1.2, 1], gap="large")
-        places["use"] = said.empty()
+        sentences, curve = st.columns([1.2, 1], gap="large")
+        places["use"] = sentences.empty()
         with curve:
             panel.decision_figure(scene)
 

@@ -145,13 +145,15 @@ def _select_bins(measure: str) -> None:
 
 def _associations(view: AuditView, colours: charts.Colours) -> None:
     section("How well single image measures predict the label", "click a point")
-    found = view.audit.table("associations")
-    if found is None or found.empty:
+    associations = view.audit.table("associations")
+    if associations is None or associations.empty:
         reason = view.audit.progress.why_not("statistics", words.NOT_YET)
-        st.caption(words.NO_ASSOCIATIONS if found is not None else f"Not available: {reason}.")
+        st.caption(
+            words.NO_ASSOCIATIONS if associations is not None else f"Not available: {reason}."
+        )
         return
-    whole = st.toggle(f"Show all {len(found)} measures", key="audit-all-measures")
-    shown = found if whole else found.head(_FIRST)
+    whole = st.toggle(f"Show all {len(associations)} measures", key="audit-all-measures")
+    shown = associations if whole else associations.head(_FIRST)
     key = f"{_DOTS}-{len(shown)}"
     chart(
         audit_charts.association_dots(shown, measure_text, colours=colours),
@@ -160,7 +162,7 @@ def _associations(view: AuditView, colours: charts.Colours) -> None:
         on_select=lambda: _select_dot(key),
         selection_mode="points",
     )
-    slides = int(found["slides"].max())
+    slides = int(associations["slides"].max())
     how = words.SLIDE_INTERVALS.format(slides=slides) if slides else words.PATCH_INTERVALS
     st.caption(words.ASSOCIATIONS.format(intervals=how))
     probes = view.audit.table("probes")

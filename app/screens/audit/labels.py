@@ -97,21 +97,21 @@ def _review(
     """
     batches = resources.job_store(settings)
     known = view.patches.iloc[candidates["row"].to_numpy()]
-    wanted = list(zip(known["sha256"], candidates["label"], strict=True))
+    doubtful_labels = list(zip(known["sha256"], candidates["label"], strict=True))
     for batch in batches.jobs(identity.owner()):
         if resources.progress(batches, batch).state != "done":
             continue
         rows = enumerate(resources.rows(batches, batch))
         there = {(row.sha256, row.label): at for at, row in rows if row.prob_tumour is not None}
-        if there.keys() >= set(wanted):
-            to_review([there[each] for each in wanted], batch.id)
+        if there.keys() >= set(doubtful_labels):
+            to_review([there[each] for each in doubtful_labels], batch.id)
         if batch.id == widgets.chosen(f"{_MADE}-{view.key}"):
             to_review((), batch.id)
     classifier = model.classifier_or_problem(settings)
     if classifier is None:
         return
     with st.spinner(words.SCORING_DOUBTFUL):
-        name = f"{job.name}, {len(wanted)} doubtful labels"
+        name = f"{job.name}, {len(doubtful_labels)} doubtful labels"
         files = as_files(_labelled(source, known, candidates["label"]))
         made = batches.add_upload(identity.owner(), name, files)
         batches.start(made, classifier)
@@ -125,13 +125,13 @@ def _labelled(
 ) -> Iterator[tuple[str, ImageU8, str, str]]:
     """Yield each patch as it was checked, with its label and slide."""
     for (row, patch), label in zip(known.iterrows(), labels, strict=True):
-        found = source.read(int(str(row)))
-        if isinstance(found, UnreadablePatch) or found.sha256 != patch["sha256"]:
+        source_patch = source.read(int(str(row)))
+        if isinstance(source_patch, UnreadablePatch) or source_patch.sha256 != patch["sha256"]:
             raise SourceError(words.CHANGED.format(file=patch["path"]))
         slide = patch["slide"]
         yield (
             id_key(str(patch["path"])),
-            found.image_rgb_u8,
+            source_patch.image_rgb_u8,
             str(label),
             str(slide) if isinstance(slide, str) else "",
         )

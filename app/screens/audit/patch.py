@@ -90,12 +90,12 @@ def _related(view: AuditView, source: PatchSource | None, row: int) -> None:
     pairs = view.audit.table("pairs")
     if pairs is None:
         return
-    found = pairs[(pairs["row_a"] == row) | (pairs["row_b"] == row)]
-    if found.empty:
+    related_pairs = pairs[(pairs["row_a"] == row) | (pairs["row_b"] == row)]
+    if related_pairs.empty:
         return
-    section("Related patches", f"{len(found):,}, each confirmed pixel by pixel")
+    section("Related patches", f"{len(related_pairs):,}, each confirmed pixel by pixel")
     cards = []
-    for pair in found.head(_MOST_RELATED).to_dict("records"):
+    for pair in related_pairs.head(_MOST_RELATED).to_dict("records"):
         other = int(pair["row_b"] if pair["row_a"] == row else pair["row_a"])
         where = orientation_text(
             int(pair["orientation"]), int(pair["shift_x_px"]), int(pair["shift_y_px"])

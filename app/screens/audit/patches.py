@@ -82,10 +82,10 @@ def patches_alone(store: AuditStore, job: Job, view: AuditView) -> None:
     """Draw the patches that are looked at with filters, order and downloads."""
     chosen = choose(view, shown_now())
     headline(chosen)
-    wanted = _filters(view, chosen)
-    rows = listed(view, chosen, wanted)
-    by_measure = wanted.order in {PatchOrder.HIGHEST, PatchOrder.LOWEST}
-    measure = wanted.measure if by_measure else chosen.measure
+    filters = _filters(view, chosen)
+    rows = listed(view, chosen, filters)
+    by_measure = filters.order in {PatchOrder.HIGHEST, PatchOrder.LOWEST}
+    measure = filters.measure if by_measure else chosen.measure
     _page(store, job, view, rows, measure, side=_ALONE)
     with st.container(horizontal=True, vertical_alignment="center"):
         for label, suffix, make in _FILES:

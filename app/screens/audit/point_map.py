@@ -70,10 +70,10 @@ def _groups(view: AuditView, by: str) -> NDArray[np.object_] | NDArray[np.float6
         return view.patches[by.lower()].fillna("unknown").to_numpy(object)
     if by == _LABEL:
         return view.label_words
-    found = np.full(len(view.flags), "none", dtype=object)
+    groups = np.full(len(view.flags), "none", dtype=object)
     for name in reversed(FLAGS):
-        found[view.flags[name].to_numpy(bool)] = words.FLAGS[name]
-    return found
+        groups[view.flags[name].to_numpy(bool)] = words.FLAGS[name]
+    return groups
 
 
 def _select(key: str) -> None:

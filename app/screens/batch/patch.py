@@ -57,18 +57,18 @@ def patch_detail(batch: BatchRows, positions: Sequence[int], *, done: bool) -> i
     where = f"{place + 1:,} of {len(positions):,}" if place >= 0 else "not in this list"
     decides = batch.rests_on.get(position)
     st.html(_line(row, where, around=decides is Decisive.RING))
-    found = None
+    map_picture = None
     if mapped and classifier is not None:
-        found = map_of(batch, classifier, position)
+        map_picture = map_of(batch, classifier, position)
     below = None
-    if found is not None and classifier is not None:
+    if map_picture is not None and classifier is not None:
         below = partial(badge_below, batch, classifier, position, decides)
     picture = resources.patch_uri(batch.store, batch.job, position)
     with st.container(key="nl-view"):
         if picture is None:
             st.html(f'<div class="nl-nopicture">{words.NO_PICTURE}</div>')
         else:
-            st.html(_figure(found or picture, row.path))
+            st.html(_figure(map_picture or picture, row.path))
             st.button(
                 "Enlarge",
                 key="enlarge",
@@ -79,13 +79,13 @@ def patch_detail(batch: BatchRows, positions: Sequence[int], *, done: bool) -> i
             )
             # Not by the click: while the dialog is open, keys walk on and the page is drawn anew.
             if widgets.chosen(_LARGE) == batch.job.id:
-                _enlarged([picture, *([found] if found else [])], row, below)
+                _enlarged([picture, *([map_picture] if map_picture else [])], row, below)
     if below is not None:
         below()
     if done and classifier is not None and can_be_mapped(row, classifier):
         near = [at for at in (position, after, before) if at is not None]
         _AHEAD.submit(_prepare, batch, classifier, near)  # this one first, then its neighbours
-    st.caption(" ".join([MAP_HELP] * (found is not None) + [words.SIZE, CENTRE_ONLY]))
+    st.caption(" ".join([MAP_HELP] * (map_picture is not None) + [words.SIZE, CENTRE_ONLY]))
     with st.expander("Details", key=f"details-{batch.job.id}"):
         patch_facts(row)
     return position

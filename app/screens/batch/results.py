@@ -60,15 +60,15 @@ def scored_by(batch: BatchRows) -> None:
     if job.precision:
         text += f" {words.FAST_SCORED}"
     domain = batch.classifier.bundle.card.domain if batch.classifier else None
-    found = None if domain is None else unlike_training(rows, domain.share)
-    if found is None or not found.unlike:
+    shift = None if domain is None else unlike_training(rows, domain.share)
+    if shift is None or not shift.unlike:
         st.caption(text)
         return
-    unlike = agreeing(words.UNLIKE, found.unlike).format(
-        unlike=found.unlike, compared=found.compared
+    unlike = agreeing(words.UNLIKE, shift.unlike).format(
+        unlike=shift.unlike, compared=shift.compared
     )
-    many = words.UNLIKE_MANY.format(expected=percent(found.expected, 0))
-    loud = found.more_than_chance and not job.is_drawn  # whose badge says that they are no tissue
+    many = words.UNLIKE_MANY.format(expected=percent(shift.expected, 0))
+    loud = shift.more_than_chance and not job.is_drawn  # whose badge says that they are no tissue
     if loud:
         st.caption(text)
     with st.container(horizontal=True, vertical_alignment="center", key="nl-unlike"):
@@ -198,15 +198,15 @@ def result_filter(batch: BatchRows) -> list[int]:
         around = bool(margins) and st.toggle(
             words.ONLY_AROUND, key=widgets.kept(f"around-{job.id}")
         )
-    wanted = Filter(frozenset(chosen), low, high, text or "", unlike, around)
-    listed = resources.from_rows(store, job, _listed, wanted, order, tuple(margins.items()))
+    filters = Filter(frozenset(chosen), low, high, text or "", unlike, around)
+    listed = resources.from_rows(store, job, _listed, filters, order, tuple(margins.items()))
     return [at for at in listed if at < len(rows)]  # a batch that runs may have more since
 
 
 def _listed(
-    rows: Sequence[ScoreRow], wanted: Filter, order: Order, margins: tuple[tuple[int, float], ...]
+    rows: Sequence[ScoreRow], filters: Filter, order: Order, margins: tuple[tuple[int, float], ...]
 ) -> list[int]:
-    return select(rows, wanted, order, dict(margins))
+    return select(rows, filters, order, dict(margins))
 
 
 def _start_by_url(job: Job, kinds: Sequence[Outcome], orders: Sequence[Order]) -> None:
@@ -302,17 +302,17 @@ def _line(batch: BatchRows, classifier: Classifier, called: int, *, was_running:
             st.caption(words.AROUND_RUNNING.format(done=task.done, total=task.total))
             st.button("Stop", key="around-stop", on_click=measuring.cancel, args=(batch.job,))
             return
-        found = replace(batch).margins  # known by now: the page may have begun before
-        if found:
-            around = sum(margin >= 0 for margin in found.values())
+        margins = replace(batch).margins  # known by now: the page may have begun before
+        if margins:
+            around = sum(margin >= 0 for margin in margins.values())
             text = agreeing(words.AROUND, around) if around else words.AROUND_NONE
-            st.caption(text.format(around=around, measured=len(found)), width="content")
+            st.caption(text.format(around=around, measured=len(margins)), width="content")
             if around and only(batch.job, "around"):
                 st.rerun()
         if task is not None and task.error:
             st.caption(plain(task.error))
-        if len(found) < called and batch.store.is_writable:
-            left = called - len(found)
+        if len(margins) < called and batch.store.is_writable:
+            left = called - len(margins)
             label = agreeing(words.AROUND_MEASURE, left).format(calls=left)
             if st.button(label, key="around-measure", help=words.AROUND_HELP):
                 _begin(batch, classifier)

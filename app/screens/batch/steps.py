@@ -140,10 +140,10 @@ def _report(store: JobStore, job: Job, on_progress: Callable[[float], None]) -> 
     places = {rows[at].sha256: at for at in batch.pictured}
 
     def picture(sha256: str) -> ImageU8:
-        found = source.read(places[sha256])
-        if isinstance(found, UnreadablePatch) or found.sha256 != sha256:
+        patch = source.read(places[sha256])
+        if isinstance(patch, UnreadablePatch) or patch.sha256 != sha256:
             raise RunError(words.CHANGED_SINCE.format(file=rows[places[sha256]].path))
-        return found.image_rgb_u8
+        return patch.image_rgb_u8
 
     maps = report_maps(
         list(places),

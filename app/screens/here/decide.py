@@ -30,7 +30,7 @@ from core.wording import percent, percent_interval
 _NAME_CHARS = 200
 
 
-def decide(study: ThresholdStudy, found: Findings, card: Card, settings: Settings) -> None:
+def decide(study: ThresholdStudy, findings: Findings, card: Card, settings: Settings) -> None:
     """Draw the choice, what it would do here, and the button that records it."""
     section(words.STEPS[3])
     use = st.radio(
@@ -73,11 +73,11 @@ def decide(study: ThresholdStudy, found: Findings, card: Card, settings: Setting
             raise NodelensError(NAME_NEEDED)
         require_lead(name)
         if rule is None:
-            kept = do_not_use(found, by=name, reason=reason, decisions=decisions)
+            kept = do_not_use(findings, by=name, reason=reason, decisions=decisions)
         else:
             kept = use_here(
                 study,
-                found,
+                findings,
                 card,
                 rule,
                 prevalence=share,
@@ -141,10 +141,10 @@ def _point(snapshot: Snapshot, *, chosen_here: bool) -> None:
         stats.append(Stat(label, percent(rate.value), f"95 % interval {interval}"))
     stat_strip(stats)
     thousand = snapshot.per_thousand
-    said = words.THOUSAND.format(
+    sentence = words.THOUSAND.format(
         called=thousand.tp + thousand.fp, tp=thousand.tp, missed=thousand.fn
     )
-    st.caption(f"{said} {words.OPTIMISTIC}" if chosen_here else said)
+    st.caption(f"{sentence} {words.OPTIMISTIC}" if chosen_here else sentence)
 
 
 def decided(card: Card, settings: Settings) -> None:

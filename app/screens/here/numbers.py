@@ -14,28 +14,28 @@ from core.thresholds import ThresholdStudy
 from core.wording import NOTHING, interval_text, number, percent, percent_interval
 
 
-def rates(study: ThresholdStudy, found: Findings) -> None:
+def rates(study: ThresholdStudy, findings: Findings) -> None:
     """Draw AUROC and rates with their intervals, and whether so many patches are enough."""
-    section(words.STEPS[1], words.AT_SHIPPED.format(threshold=found.shipped.threshold))
+    section(words.STEPS[1], words.AT_SHIPPED.format(threshold=findings.shipped.threshold))
     values, curve = st.columns([1.5, 1], gap="large")
     with values:
         table(
             ("", "With 95 % interval"),
-            [(NAMES[claim.name], _value(claim.here, claim)) for claim in found.claims],
+            [(NAMES[claim.name], _value(claim.here, claim)) for claim in findings.claims],
             "nl-table nl-rates",
         )
-        by = words.INTERVALS["patches" if found.slides is None else "slides"]
-        grey = words.GREY if found.shipped.lower_threshold is not None else ""
+        by = words.INTERVALS["patches" if findings.slides is None else "slides"]
+        grey = words.GREY if findings.shipped.lower_threshold is not None else ""
         st.caption(by + grey)
-        for caution in found.cautions:
+        for caution in findings.cautions:
             st.warning(plain(caution), icon=":material/warning:")
-        enough = plain(suffices_sentence(found))
-        if found.suffices and found.slides is not None:
+        enough = plain(suffices_sentence(findings))
+        if findings.suffices and findings.slides is not None:
             st.success(enough, icon=":material/check:")
         else:
             st.info(enough, icon=":material/straighten:")
     with curve:
-        shipped = found.shipped
+        shipped = findings.shipped
         roc_chart(
             study.roc,
             sensitivity=shipped.sensitivity.value,
@@ -46,7 +46,7 @@ def rates(study: ThresholdStudy, found: Findings) -> None:
         )
 
 
-def transfer(study: ThresholdStudy, found: Findings) -> None:
+def transfer(study: ThresholdStudy, findings: Findings) -> None:
     """Draw the claims of the card beside what was found, calibration, and what is unlike."""
     section(words.STEPS[2])
     table(
@@ -58,13 +58,13 @@ def transfer(study: ThresholdStudy, found: Findings) -> None:
                 NOTHING if claim.claimed is None else _value(claim.claimed, claim),
                 str(claim.reading),
             )
-            for claim in found.claims
+            for claim in findings.claims
         ],
     )
-    said, curve = st.columns([1.5, 1], gap="large")
-    with said:
-        bullets("Calibration", calibration_sentences(found.calibration))
-        bullets("Tissue", [unlike_sentence(found)])
+    sentences, curve = st.columns([1.5, 1], gap="large")
+    with sentences:
+        bullets("Calibration", calibration_sentences(findings.calibration))
+        bullets("Tissue", [unlike_sentence(findings)])
     with curve:
         figure = figures.calibration(
             study.calibration, in_force=None, colours=charts.palette(dark=widgets.is_dark())

@@ -59,20 +59,20 @@ def page_of_patches(store: ReviewStore, kept: PatchFolder, case_id: str, reader:
     marked = {at: clicks for at, clicks in _marked(marks).items() if at in positions}
     with st.container(key="nl-read-grid"):
         for shown in page:
-            said = _said(shown, marked)
+            verdict = _said(shown, marked)
             with st.container(key=f"nl-cell-{shown.position}", gap=None):
                 picture = resources.review_picture(kept, shown.sha256)
-                st.html(_cell(shown, picture, said))
+                st.html(_cell(shown, picture, verdict))
                 if shown.patch and shown.patch.predicted_label is not None:
                     st.button(
-                        f"Patch {shown.position + 1}: {said}",
+                        f"Patch {shown.position + 1}: {verdict}",
                         key=f"mark-{shown.position}",
                         on_click=_mark,
                         args=(marks, shown.position),
                     )
     _agree(partial(_write, store, case, reader), page, drawn, marked)
-    told = "-".join(f"{at}.{clicks}" for at, clicks in sorted(marked.items()) if clicks)
-    keep_in_url("review", {BY_PAGE: "1", MARKS: told})
+    encoded_marks = "-".join(f"{at}.{clicks}" for at, clicks in sorted(marked.items()) if clicks)
+    keep_in_url("review", {BY_PAGE: "1", MARKS: encoded_marks})
 
 
 def _marked(marks: str) -> dict[int, int]:
@@ -82,8 +82,8 @@ def _marked(marks: str) -> dict[int, int]:
     """
     held = widgets.chosen(marks)
     if not isinstance(held, dict):
-        found = re.findall(r"(\d{1,9})\.([12])", address.shown(MARKS), re.ASCII)
-        held = {int(at): int(clicks) for at, clicks in found}
+        url_marks = re.findall(r"(\d{1,9})\.([12])", address.shown(MARKS), re.ASCII)
+        held = {int(at): int(clicks) for at, clicks in url_marks}
     return dict(held)
 
 
@@ -102,12 +102,12 @@ def _said(shown: ShownTask, marked: Mapping[int, int]) -> Verdict | None:
     return (_VERDICTS[call], other, Verdict.CANNOT_JUDGE)[marked.get(shown.position, 0)]
 
 
-def _cell(shown: ShownTask, picture: str, said: Verdict | None) -> str:
+def _cell(shown: ShownTask, picture: str, verdict: Verdict | None) -> str:
     patch = shown.patch
     score = score_text(patch.prob_tumour if patch else None)
     call = call_of(patch.predicted_label if patch else None)
-    differs = said is not None and str(said) != call
-    mark = f"<u>you: {escape(call_text(said))}</u>" if said is not None and differs else ""
+    differs = verdict is not None and str(verdict) != call
+    mark = f"<u>you: {escape(call_text(verdict))}</u>" if verdict is not None and differs else ""
     return (
         f'<figure class="nl-read{" nl-differs" * differs}"><div><img src="{picture}" '
         f'alt="Patch {shown.position + 1}"><i></i>{mark}</div><figcaption>'
@@ -121,14 +121,16 @@ def _agree(
     drawn: reading.Display,
     marked: Mapping[int, int],
 ) -> None:
-    said = {shown.position: _said(shown, marked) for shown in page}
-    given = [shown for shown in page if said[shown.position] is not None]
+    verdicts = {shown.position: _said(shown, marked) for shown in page}
+    given = [shown for shown in page if verdicts[shown.position] is not None]
     differ = sum(bool(marked.get(shown.position)) for shown in given)
     rest = len(given) - differ
     label = f"Agree to the rest ({rest})" if differ else f"Agree to all {len(given)} on this page"
     lines = []
     for verdict in Verdict:
-        numbers = [str(shown.position + 1) for shown in given if said[shown.position] is verdict]
+        numbers = [
+            str(shown.position + 1) for shown in given if verdicts[shown.position] is verdict
+        ]
         if numbers:
             lines.append(f"verdict “{verdict}” on {', '.join(numbers)}")
     if differ:
@@ -142,7 +144,7 @@ def _agree(
         icon=":material/done_all:",
         disabled=not given,
         on_click=write,
-        args=([(shown, said[shown.position]) for shown in given], drawn),
+        args=([(shown, verdicts[shown.position]) for shown in given], drawn),
         key=f"agree-{drawn.action[:6]}",
     )
     head = words.AGREE_REST.format(button=label)

@@ -49,14 +49,14 @@ def _mount(record: Record, case: CaseOpened, reader: str, seat: Seat, again: int
     key = f"desk-{case.case}"
 
     def told() -> None:
-        said = widgets.component_value(key, "told") or {}
-        if said.get("what") == "earlier":
+        message = widgets.component_value(key, "told") or {}
+        if message.get("what") == "earlier":
             reading.look_back(True)
-        elif said.get("what") == "corrected":
-            text = words.CORRECTED.format(number=int(said["number"]))
+        elif message.get("what") == "corrected":
+            text = words.CORRECTED.format(number=int(message["number"]))
             widgets.mention(text, ":material/edit:")
             reading.correct(None)
-        elif said.get("what") == "left":
+        elif message.get("what") == "left":
             reading.correct(None)
 
     standing = None if again is None else record.state(case.case, reader, again).final

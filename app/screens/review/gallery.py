@@ -76,14 +76,14 @@ def _gallery(
         pager(page)
 
 
-def _figure(found: ReadPatch, kept: PatchFolder, names: Mapping[str, str]) -> Markup:
-    patch = found.patch
-    lines = [_said(verdict, names) for verdict in found.verdicts]
+def _figure(read_patch: ReadPatch, kept: PatchFolder, names: Mapping[str, str]) -> Markup:
+    patch = read_patch.patch
+    lines = [_said(verdict, names) for verdict in read_patch.verdicts]
     if patch.label is not None:
         lines.append(Markup("<span>label: {}</span>").format(label_text(patch.label)))
     picture = _picture(kept, patch.sha256)
     image = (
-        Markup('<div><img src="{}" alt="Patch {}"><i></i></div>').format(picture, found.number)
+        Markup('<div><img src="{}" alt="Patch {}"><i></i></div>').format(picture, read_patch.number)
         if picture
         else Markup('<div class="nl-nopicture">picture missing</div>')
     )
@@ -91,7 +91,7 @@ def _figure(found: ReadPatch, kept: PatchFolder, names: Mapping[str, str]) -> Ma
         '<figure class="nl-read">{}<figcaption><b>{} · model {} {}</b>{}</figcaption></figure>'
     ).format(
         image,
-        found.number,
+        read_patch.number,
         call_text(call_of(patch.predicted_label)),
         score_text(patch.prob_tumour),
         Markup("").join(lines),
@@ -138,18 +138,18 @@ def _table(read: Sequence[ReadPatch], kept: PatchFolder, names: Mapping[str, str
 
 
 def _line(
-    found: ReadPatch, verdict: CurrentVerdict, kept: PatchFolder, names: Mapping[str, str]
+    read_patch: ReadPatch, verdict: CurrentVerdict, kept: PatchFolder, names: Mapping[str, str]
 ) -> dict[str, object]:
-    patch, final = found.patch, verdict.final.reading
+    patch, final = read_patch.patch, verdict.final.reading
     blind = verdict.first.reading.verdict if verdict.state.after_ai is not None else None
     return {
         "Picture": _picture(kept, patch.sha256),
-        "Patch": found.number,
+        "Patch": read_patch.number,
         "Score": patch.prob_tumour,
         "Model": call_text(call_of(patch.predicted_label)),
         "Verdict": call_text(final.verdict),
         "Blind verdict": call_text(blind) if blind else "",
-        "Look again": ", ".join(found.reasons),
+        "Look again": ", ".join(read_patch.reasons),
         "Reader": names.get(verdict.reader, verdict.reader),
         "Confidence": str(final.confidence or ""),
         "Reasons": ", ".join(final.tags),

@@ -146,17 +146,17 @@ def _flips(verdicts: Sequence[CurrentVerdict]) -> None:
     if not changes.read:
         empty("", words.NO_CHANGE_YET)
         return
-    said = {
+    tallies = {
         name: getattr(changes, name)
         for name in ("read", "changed", "to_model", "from_model", "otherwise")
     }
-    counts, told = st.columns([1.1, 1], gap="large", vertical_alignment="center")
+    counts, sentence = st.columns([1.1, 1], gap="large", vertical_alignment="center")
     rows = [
         (f"{call_text(first)} before", *map(str, counted))
         for first, counted in zip(Verdict, changes.table, strict=True)
     ]
     counts.html(table_html(("", *(f"{call_text(after)} after" for after in Verdict)), rows))
-    told.html(f'<div class="nl-lines"><p>{words.CHANGES.format(**said)}</p></div>')
+    sentence.html(f'<div class="nl-lines"><p>{words.CHANGES.format(**tallies)}</p></div>')
     flips = flip_matrix(verdicts)
     right = flips.right_right + flips.right_wrong
     wrong = flips.wrong_right + flips.wrong_wrong

@@ -134,25 +134,25 @@ class Seat:
     reader: str
     maps: Callable[[], PreparedMaps]
 
-    def answer_json(self, asked: bytes) -> dict[str, Any]:
+    def answer_json(self, request: bytes) -> dict[str, Any]:
         """Return the answer to what a browser sent; ValueError if that is not understood."""
-        return self.answer(_ASKED.validate_json(asked))
+        return self.answer(_ASKED.validate_json(request))
 
-    def answer(self, asked: Asked) -> dict[str, Any]:
+    def answer(self, request: Asked) -> dict[str, Any]:
         """Record what was said and return what is to be shown next, and what went wrong."""
-        after, problems = asked.after, list[str]()
-        for said in asked.said:
+        after, problems = request.after, list[str]()
+        for entry in request.said:
             try:
-                self._write(said)
+                self._write(entry)
             except NodelensError as error:
                 problems.append(str(error))
         try:
-            if asked.undo:
+            if request.undo:
                 after = self._undo(after)
         except NodelensError as error:
             problems.append(str(error))
         try:
-            return self._next(asked, after) | {"problem": " ".join(problems)}
+            return self._next(request, after) | {"problem": " ".join(problems)}
         except NodelensError as error:
             return {"screens": [], "after": after, "done": False, "problem": str(error)}
 
@@ -171,33 +171,33 @@ class Seat:
         ready = self._maps(case).ready(shown.sha256)
         return None if ready is None else png_bytes(ready.picture_rgb_u8)
 
-    def _next(self, asked: Asked, after: int) -> dict[str, Any]:
+    def _next(self, request: Asked, after: int) -> dict[str, Any]:
         record = self.store.record()
         case = record.case(self.case)
-        if asked.again is None:
+        if request.again is None:
             waits = case.mode is ReadingMode.BLIND_FIRST
             ahead = _READ_AHEAD_BLIND_FIRST if waits else READ_AHEAD
             places = list(islice(unread(record, self.case, self.reader, after=after), ahead))
         else:
-            places = [asked.again] * may_correct(record, case, self.reader, asked.again)
+            places = [request.again] * may_correct(record, case, self.reader, request.again)
         if places and awaits_ai(record, case, self.reader, places[0]):
             self.store.append(ai_shown_event(case, self.reader, places[0]))
             record = self.store.record()
-        if asked.map and case.mode is not ReadingMode.SECOND_READER:
+        if request.map and case.mode is not ReadingMode.SECOND_READER:
             self._prepare(case, places)
         screens = []
         for place in places:
             if awaits_ai(record, case, self.reader, place):
                 break  # its score is shown when it is the next one, and not before
-            screens.append(self._screen(record, case, place, asked))
-        if not places and asked.said:
+            screens.append(self._screen(record, case, place, request))
+        if not places and request.said:
             # After the last verdict, so that nobody waits for the report, and not while patches are
             # read: a check takes dozens of passes of the model.
             Thread(target=self._check_maps, args=(record, case), name=CHECKING, daemon=True).start()
         so_far = progress(record, self.case, self.reader)
         back = undoable(record, case, self.reader)
-        told = None if back is None else back.taken_back
-        sign = "" if told is None else f" {SIGNS[told.reading.verdict]}"
+        undone_reading = None if back is None else back.taken_back
+        sign = "" if undone_reading is None else f" {SIGNS[undone_reading.reading.verdict]}"
         return {
             "after": after,
             "screens": screens,
@@ -209,18 +209,18 @@ class Seat:
         }
 
     def _screen(
-        self, record: Record, case: CaseOpened, position: int, asked: Asked
+        self, record: Record, case: CaseOpened, position: int, request: Asked
     ) -> dict[str, Any]:
         """Return what is shown of a place: nothing that the record does not allow by now."""
         shown = shown_now(record, self.case, self.reader, position)
-        stage = _stage(shown, asked.again)
+        stage = _stage(shown, request.again)
         standing = record.state(self.case, self.reader, position).final
         before = None if standing is None or stage is ReadingStage.FIRST else standing.reading
         question, note = words.QUESTIONS[stage]
         turn = (
             f"-{standing.sequence}" if standing is not None and stage is ReadingStage.AGAIN else ""
         )
-        mapped, map_words = self._map(case, shown) if asked.map else (False, "")
+        mapped, map_words = self._map(case, shown) if request.map else (False, "")
         return {
             "id": f"{position}-{stage}{turn}",
             "position": position,
@@ -276,37 +276,37 @@ class Seat:
         except NodelensError:
             return  # told in the report
 
-    def _write(self, said: Said) -> None:
+    def _write(self, entry: Said) -> None:
         record = self.store.record()
-        if said.action in record.actions:
+        if entry.action in record.actions:
             return  # the answer to it was lost on its way
         case = record.case(self.case)
-        shown = shown_now(record, self.case, self.reader, said.position)
-        again = said.position if said.stage is ReadingStage.AGAIN else None
-        done = record.state(self.case, self.reader, said.position).done(case.mode)
-        if _stage(shown, again) is not said.stage or done is not (again is not None):
-            raise ReviewError(words.READ_ELSEWHERE.format(number=said.position + 1))
-        seen = self._seen(case, shown) if said.map else None
+        shown = shown_now(record, self.case, self.reader, entry.position)
+        again = entry.position if entry.stage is ReadingStage.AGAIN else None
+        done = record.state(self.case, self.reader, entry.position).done(case.mode)
+        if _stage(shown, again) is not entry.stage or done is not (again is not None):
+            raise ReviewError(words.READ_ELSEWHERE.format(number=entry.position + 1))
+        seen = self._seen(case, shown) if entry.map else None
         reading = Reading(
-            verdict=said.verdict,
+            verdict=entry.verdict,
             screen=screen_of(
                 shown.patch,
                 with_map=seen is not None and seen.drawn,
                 adjudicated=case.mode is ReadingMode.ADJUDICATION,
-                around=said.around,
+                around=entry.around,
             ),
-            seconds=round(said.seconds, 3),
-            confidence=said.confidence,
-            tags=tuple(tag for tag in ReasonTag if tag in said.tags),
-            quality=said.quality,
-            comment=said.comment.strip(),
+            seconds=round(entry.seconds, 3),
+            confidence=entry.confidence,
+            tags=tuple(tag for tag in ReasonTag if tag in entry.tags),
+            quality=entry.quality,
+            comment=entry.comment.strip(),
             map=seen,
         )
         make = verdict_event if again is None else correction_event
-        event = make(record, case, self.reader, said.position, reading)
+        event = make(record, case, self.reader, entry.position, reading)
         # One wait for the disk, not two: the reader waits for the score.
-        then = [ai_shown_event(case, self.reader, said.position)] * _twice(case, said.stage)
-        self.store.append(event, *then, action=said.action)
+        then = [ai_shown_event(case, self.reader, entry.position)] * _twice(case, entry.stage)
+        self.store.append(event, *then, action=entry.action)
 
     def _seen(self, case: CaseOpened, shown: ShownTask) -> MapShown:
         """Return what goes on the record of a map that was seen; made again if it is gone."""

@@ -17,7 +17,7 @@ Called = dict[str, str]
 def chosen_columns(
     key: str,
     there: Mapping[str, str],
-    wanted: Sequence[str],
+    roles: Sequence[str],
     needed: Sequence[Sequence[str]],
     about: str = "",
 ) -> tuple[Called | None, bool]:
@@ -28,11 +28,11 @@ def chosen_columns(
     Args:
         key: Of the widgets.
         there: The columns of the table, with their spelling in the file.
-        wanted: Names in `core.tables.COLUMNS`.
+        roles: Names in `core.tables.COLUMNS`.
         needed: Groups of these, of each of which one is needed.
         about: Said above the choice.
     """
-    chosen: dict[str, str | None] = guessed_columns(list(there), wanted)
+    chosen: dict[str, str | None] = guessed_columns(list(there), roles)
     usual = {role for role, name in chosen.items() if name in {role, *_AS_THEY_ARE}}
     odd = any(chosen[role] for role in chosen.keys() - usual)
     if drawn := odd or not _met(chosen, needed):
@@ -40,7 +40,7 @@ def chosen_columns(
             st.caption(about)
         must = {group[0] for group in needed}
         with st.container(horizontal=True):
-            for role in wanted:
+            for role in roles:
                 options = [None, *there]
                 chosen[role] = st.selectbox(
                     words.COLUMNS[role] + ("" if role in must else words.OPTIONAL),

@@ -45,11 +45,11 @@ def decision_text(decision: LocalDecision) -> str:
 
 def latest_decision(settings: Settings, card: Card) -> None:
     """Draw the latest decision about a model, loudly if it is not to be used; nothing without."""
-    found = resources.local_decisions(settings).decisions(card.weights_sha256)
-    if not found:
+    decisions = resources.local_decisions(settings).decisions(card.weights_sha256)
+    if not decisions:
         return
-    text = plain(words.LATEST_DECISION.format(decision=decision_text(found[-1])))
-    if found[-1].use:
+    text = plain(words.LATEST_DECISION.format(decision=decision_text(decisions[-1])))
+    if decisions[-1].use:
         st.caption(text)
     else:
         st.warning(text, icon=":material/do_not_disturb_on:")

@@ -72,13 +72,13 @@ def chosen_files(uploaded: Iterable[UploadedFile]) -> list[ChosenFile]:
 
 def _members(head: bytes, data: memoryview) -> list[ChosenFile]:
     try:
-        told = [(str(name), int(size)) for name, size in json.loads(head)]
+        entries = [(str(name), int(size)) for name, size in json.loads(head)]
     except (ValueError, TypeError, RecursionError):
         raise SourceError(_BROKEN) from None
-    if any(size < 0 for _, size in told) or len(head) + sum(s for _, s in told) != len(data):
+    if any(size < 0 for _, size in entries) or len(head) + sum(s for _, s in entries) != len(data):
         raise SourceError(_BROKEN)
     members, start = [], len(head)
-    for name, size in told:
+    for name, size in entries:
         members.append(ChosenFile(name, data[start : start + size]))
         start += size
     return members

@@ -91,13 +91,13 @@ def before_start(store: SlideStore, job: Job, classifier: Classifier | None) -> 
 
 def _looking(store: SlideStore, job: Job) -> None:
     try:
-        found = store.look(job)
+        progress = store.look(job)
     except NodelensError:
         st.rerun()
-    if isinstance(found, SlidePreview):
+    if isinstance(progress, SlidePreview):
         st.rerun()
-    share = found.done / found.total if found.total else 0.0
-    text = f"{words.LOOKING} …" if found.before is None else waiting(found.before)
+    share = progress.done / progress.total if progress.total else 0.0
+    text = f"{words.LOOKING} …" if progress.before is None else waiting(progress.before)
     st.progress(min(share, 1.0), text=text)
 
 

@@ -28,9 +28,9 @@ _MOST: Final = 500
 
 def summary(store: SlideStore, job: Job) -> None:
     """Draw what was found, in a sentence and in numbers."""
-    found = resources.slide_summary(store, job)
-    counts = found["cells"]
-    st.html(f'<p class="nl-inwords">{found["in_words"]}</p>')
+    report = resources.slide_summary(store, job)
+    counts = report["cells"]
+    st.html(f'<p class="nl-inwords">{report["in_words"]}</p>')
     unlike = counts["unlike_training"] / max(counts["scored"], 1)
     if unlike > _MANY:
         st.warning(words.UNLIKE_MANY.format(share=percent(unlike, 0)), icon=":material/warning:")
@@ -38,8 +38,8 @@ def summary(store: SlideStore, job: Job) -> None:
 
 def numbers(store: SlideStore, job: Job) -> None:
     """Draw what was scored with what, and the regions, folded."""
-    found = resources.slide_summary(store, job)
-    counts, regions, slide = found["cells"], found["regions_of_flagged_cells"], found["slide"]
+    report = resources.slide_summary(store, job)
+    counts, regions, slide = report["cells"], report["regions_of_flagged_cells"], report["slide"]
     largest = regions["greatest_diameter_mm"]
     diameter = "" if largest is None else f", greatest diameter {number(largest, 2)} mm"
     given = "as given" if slide["spacing_origin"] == "given" else "as the file states"
@@ -48,12 +48,12 @@ def numbers(store: SlideStore, job: Job) -> None:
             [
                 ("Cells", f"{counts['tissue']:,} of tissue, {counts['scored']:,} scored"),
                 ("Regions", f"{regions['count']:,}, {regions['area_mm2']:.3f} mm²{diameter}"),
-                ("Scored", found["which_cells"]),
+                ("Scored", report["which_cells"]),
                 ("Pixels", f"{slide['um_per_px']:.4g} µm, {given}"),
-                ("Model", found["spec"]["model_id"]),
+                ("Model", report["spec"]["model_id"]),
                 (
                     "Threshold",
-                    f"{found['spec']['threshold']:.4f} ({found['spec']['operating_point']})",
+                    f"{report['spec']['threshold']:.4f} ({report['spec']['operating_point']})",
                 ),
             ]
         )

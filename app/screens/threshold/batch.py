@@ -65,10 +65,10 @@ def _effect(scene: Scene, snapshot: Snapshot, *, pictures: bool) -> Markup:
         return empty_html("", words.BATCH_OTHER_MODEL.format(model=model))
     lower = None if snapshot.deferral is None else snapshot.deferral.lower
     effect = scene.batch.effect(snapshot.threshold, lower, scene.calls, at_most=PICTURES)
-    said = words.CHANGED if effect.changed else words.UNCHANGED
+    sentence = words.CHANGED if effect.changed else words.UNCHANGED
     point = scene.current
     lead = Markup("<p><b>{}</b> <small>{}</small></p>").format(
-        said.format(changed=effect.changed, patches=effect.patches),
+        sentence.format(changed=effect.changed, patches=effect.patches),
         words.COMPARED.format(
             name=point.name, place=numbers.place(point.threshold, point.lower_threshold)
         ),

@@ -70,11 +70,11 @@ def _sentence(snapshot: Snapshot, metric: MetricName, text: Markup) -> Markup:
         return Markup("<p>{}</p>").format(words.NO_SUCH_PATCH[metric])
     right = estimate.value
     base, count = _of(right if metric == "sensitivity" else 1 - right)
-    said = text.format(base=base, count=count)
+    sentence = text.format(base=base, count=count)
     over = estimate.by_slides or estimate.by_patches
     where = "on other slides" if estimate.by_slides else "by patches"
     interval = "" if over is None else f", {where} {span(over)}"
-    return _SAY.format(said, f"{metric} {percent(right)}{interval}")
+    return _SAY.format(sentence, f"{metric} {percent(right)}{interval}")
 
 
 def _workload(snapshot: Snapshot) -> Markup:

@@ -47,10 +47,10 @@ def threshold_slider(
     """
 
     def moved() -> None:
-        found = widgets.component_value(_KEY, "moved")
-        if found:
-            widgets.choose(f"{_KEY}-count", int(found["count"]))
-            on_moved(float(found["threshold"]), bool(found["settled"]))
+        move = widgets.component_value(_KEY, "moved")
+        if move:
+            widgets.choose(f"{_KEY}-count", int(move["count"]))
+            on_moved(float(move["threshold"]), bool(move["settled"]))
 
     component("nodelens_threshold", _SCRIPT)(
         key=_KEY,
@@ -102,8 +102,8 @@ def moving_part(scene: Scene, places: Places, shown: Collection[FigureName]) -> 
             threshold_slider(now.threshold, now.lower, marks, settle)
         with box:
             _typed(now.threshold)
-        said = numbers.sentences(snapshot), numbers.grey_zone(snapshot.deferral, now.threshold)
-        st.html(numbers.JOIN(said))
+        sentences = numbers.sentences(snapshot), numbers.grey_zone(snapshot.deferral, now.threshold)
+        st.html(numbers.JOIN(sentences))
         status, action = st.columns([4.2, 1], vertical_alignment="center")
         with status:
             st.html(standing(scene, now.threshold, now.lower))

@@ -47,8 +47,8 @@ _WAYS: Final = {
 def rules(study: ThresholdStudy, assumptions: Assumptions) -> None:
     """Draw the rules; a press chooses a threshold on the scores of the page."""
     problem = str(widgets.chosen(_PROBLEM, ""))
-    asked = str(widgets.chosen(_ASKED, "")) if problem else tuning.current().rule
-    kind = asked.split(":")[0]
+    rule = str(widgets.chosen(_ASKED, "")) if problem else tuning.current().rule
+    kind = rule.split(":")[0]
     widgets.choose(_PRESSED, kind if kind in _WAYS else None)
     st.pills(
         "Choose the threshold by a rule",
@@ -61,7 +61,7 @@ def rules(study: ThresholdStudy, assumptions: Assumptions) -> None:
         wrap=True,
     )
     if kind in _WAYS:
-        _numbers(asked, study, assumptions)
+        _numbers(rule, study, assumptions)
     if problem:
         st.info(problem, icon=":material/info:")
 
@@ -71,8 +71,8 @@ def forget_problem() -> None:
     widgets.choose(_PROBLEM, "")
 
 
-def _numbers(asked: str, study: ThresholdStudy, assumptions: Assumptions) -> None:
-    kind, *given = asked.split(":")
+def _numbers(rule: str, study: ThresholdStudy, assumptions: Assumptions) -> None:
+    kind, *given = rule.split(":")
     way = _WAYS[kind]
     keys = [f"{_PRESSED}-{kind}-{place}" for place in range(len(way.before))]
     by = f"{_PRESSED}-{kind}-by"

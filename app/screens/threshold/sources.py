@@ -37,9 +37,9 @@ def choose_source(classifier: Classifier, settings: Settings) -> str:
     """Draw the choice of scores and return its key, such as "part" or "batch:ID"."""
     now = tuning.current()
     sources = _sources(classifier, settings)
-    asked = now.source if now.source in words.SOURCES else f"{now.source}:{now.place}"
-    gone = asked not in sources
-    widgets.choose("threshold-source", "part" if gone else asked)
+    source = now.source if now.source in words.SOURCES else f"{now.source}:{now.place}"
+    gone = source not in sources
+    widgets.choose("threshold-source", "part" if gone else source)
     chosen = st.selectbox(
         words.SOURCE_LABEL,
         list(sources),
@@ -126,8 +126,8 @@ def _study(chosen: str, classifier: Classifier, settings: Settings) -> Threshold
 def _say_what_they_are(study: ThresholdStudy, classifier: Classifier) -> None:
     """Say which patches the numbers are of, and what should be settled before they are used."""
     scores = study.scores
-    said = scores.doubts + known_to_model(scores, classifier.bundle)
-    doubts = numbers.JOIN(Markup("<p>⚠ {}</p>").format(doubt) for doubt in said)
+    all_doubts = scores.doubts + known_to_model(scores, classifier.bundle)
+    doubts = numbers.JOIN(Markup("<p>⚠ {}</p>").format(doubt) for doubt in all_doubts)
     st.html(Markup('{}<div class="nl-doubts">{}</div>').format(numbers.measured_on(scores), doubts))
 
 
