@@ -82,18 +82,18 @@ class AuditView:
     @cached_property
     def errors(self) -> NDArray[np.object_]:
         """How the call of each scored patch compares with its label, in words."""
-        found = np.full(len(self.patches), "no label or call", dtype=object)
+        outcomes = np.full(len(self.patches), "no label or call", dtype=object)
         if self.scores is not None:
             label = self.patches["label"].to_numpy(float, na_value=np.nan)
             call = self.scores["predicted_label"].to_numpy(float, na_value=np.nan)
-            found[label == call] = "called right"
-            found[(label == 1) & (call == 0)] = "missed tumour"
-            found[(label == 0) & (call == 1)] = "false alarm"
-        return found
+            outcomes[label == call] = "called right"
+            outcomes[(label == 1) & (call == 0)] = "missed tumour"
+            outcomes[(label == 0) & (call == 1)] = "false alarm"
+        return outcomes
 
     def finding(self, kind: str) -> Finding | None:
         """Return the finding of a kind."""
-        return next((found for found in self.findings if found.kind == kind), None)
+        return next((finding for finding in self.findings if finding.kind == kind), None)
 
 
 def by_measure(view: AuditView, rows: Rows, measure: str, *, high: bool) -> Rows:
@@ -206,8 +206,8 @@ class Chosen:
 
 def choose(view: AuditView, shown: PatchChoice) -> Chosen:
     """Return the rows that are looked at; all of them if what was named is not there any more."""
-    found = _CHOOSERS.get(shown.kind, _all)(view, shown)
-    return found if found is not None else _all(view, shown)
+    selection = _CHOOSERS.get(shown.kind, _all)(view, shown)
+    return selection if selection is not None else _all(view, shown)
 
 
 def _all(view: AuditView, _: PatchChoice) -> Chosen:
@@ -215,28 +215,28 @@ def _all(view: AuditView, _: PatchChoice) -> Chosen:
 
 
 def _of_finding(view: AuditView, shown: PatchChoice) -> Chosen | None:
-    found = view.finding(shown.value)
-    if found is None:
+    finding = view.finding(shown.value)
+    if finding is None:
         if shown.value not in FLAGS:
             return None
         return Chosen(np.empty(0, np.int64), "None at these limits")
     if shown.value in FLAGS:
         measure, high = DECIDED_BY[shown.value]
         rows = np.flatnonzero(view.flags[shown.value].to_numpy(bool))
-        return Chosen(by_measure(view, rows, measure, high=high), found.headline, measure)
-    if found.rows:
-        return Chosen(np.array(found.rows, np.int64), found.headline, of=found.count)
-    names = set(found.ids)
+        return Chosen(by_measure(view, rows, measure, high=high), finding.headline, measure)
+    if finding.rows:
+        return Chosen(np.array(finding.rows, np.int64), finding.headline, of=finding.count)
+    names = set(finding.ids)
     patches = view.patches
     rows = np.flatnonzero((patches["id"].isin(names) | patches["slide"].isin(names)).to_numpy())
-    return Chosen(rows, found.headline) if len(rows) else None
+    return Chosen(rows, finding.headline) if len(rows) else None
 
 
 def _of_column(view: AuditView, shown: PatchChoice) -> Chosen | None:
     names = shown.value.split("|")
     rows = np.flatnonzero(view.patches[shown.kind].isin(names).to_numpy())
-    said = shown.kind.capitalize() + "s" * (len(names) > 1)
-    return Chosen(rows, f"{said} {', '.join(names)}") if len(rows) else None
+    subject = shown.kind.capitalize() + "s" * (len(names) > 1)
+    return Chosen(rows, f"{subject} {', '.join(names)}") if len(rows) else None
 
 
 def _of_label(view: AuditView, shown: PatchChoice) -> Chosen | None:
@@ -262,8 +262,8 @@ def _of_bins(view: AuditView, shown: PatchChoice) -> Chosen | None:
     except ValueError:
         return None
     rows = by_measure(view, np.flatnonzero(chosen), measure, high=True)
-    said = measure_text(measure).capitalize()
-    return Chosen(rows, f"{said} from {min(lows):.4g} to {max(highs):.4g}", measure)
+    subject = measure_text(measure).capitalize()
+    return Chosen(rows, f"{subject} from {min(lows):.4g} to {max(highs):.4g}", measure)
 
 
 def _of_measure(view: AuditView, shown: PatchChoice) -> Chosen | None:
@@ -323,27 +323,27 @@ class PatchFilter:
     seed: int = 0
 
 
-def listed(view: AuditView, chosen: Chosen, wanted: PatchFilter) -> Rows:
+def listed(view: AuditView, chosen: Chosen, criteria: PatchFilter) -> Rows:
     """Return the chosen rows that pass a filter, in its order."""
     rows = chosen.rows
     patches = view.patches
-    if wanted.labels:
-        rows = rows[np.isin(view.label_words[rows].astype(str), list(wanted.labels))]
-    if wanted.splits:
-        rows = rows[patches["split"].isin(wanted.splits).to_numpy()[rows]]
-    if wanted.flags:
-        rows = rows[view.flags[list(wanted.flags)].any(axis=1).to_numpy(bool)[rows]]
-    if wanted.text:
+    if criteria.labels:
+        rows = rows[np.isin(view.label_words[rows].astype(str), list(criteria.labels))]
+    if criteria.splits:
+        rows = rows[patches["split"].isin(criteria.splits).to_numpy()[rows]]
+    if criteria.flags:
+        rows = rows[view.flags[list(criteria.flags)].any(axis=1).to_numpy(bool)[rows]]
+    if criteria.text:
         part = patches.iloc[rows]
         inside = np.zeros(len(part), bool)
         for column in ("id", "path", "slide"):
             text = part[column].fillna("").astype(str)
-            inside |= text.str.contains(wanted.text, case=False, regex=False).to_numpy(bool)
+            inside |= text.str.contains(criteria.text, case=False, regex=False).to_numpy(bool)
         rows = rows[inside]
-    if wanted.order is PatchOrder.RANDOM:
-        return np.random.default_rng(wanted.seed).permutation(rows)
-    if wanted.order is PatchOrder.LISTED:
+    if criteria.order is PatchOrder.RANDOM:
+        return np.random.default_rng(criteria.seed).permutation(rows)
+    if criteria.order is PatchOrder.LISTED:
         return np.sort(rows)
-    if wanted.order in {PatchOrder.HIGHEST, PatchOrder.LOWEST}:
-        return by_measure(view, rows, wanted.measure, high=wanted.order is PatchOrder.HIGHEST)
+    if criteria.order in {PatchOrder.HIGHEST, PatchOrder.LOWEST}:
+        return by_measure(view, rows, criteria.measure, high=criteria.order is PatchOrder.HIGHEST)
     return rows

@@ -90,7 +90,7 @@ def finding(
     ids: Iterable[str] = (),
     severity: Severity | None = None,
     of_measure: str = "",
-    **said: str,
+    **fields: str,
 ) -> Iterator[Finding]:
     """Yield the finding of a kind unless its count is 0.
 
@@ -101,7 +101,7 @@ def finding(
         ids: That show it.
         severity: Instead of the usual one.
         of_measure: That it is about.
-        said: What else stands in the headline; `n` is the count unless given.
+        fields: What else stands in the headline; `n` is the count unless given.
     """
     if not count:
         return
@@ -111,7 +111,7 @@ def finding(
         kind,
         Area(about["area"]),
         severity or Severity(about["severity"]),
-        about["headline"].format(**{"n": n, **said}),
+        about["headline"].format(**{"n": n, **fields}),
         about["action"],
         count,
         tuple(map(int, rows))[:MOST_ROWS],
@@ -132,25 +132,25 @@ def find(
     """Return the findings, errors first, then in the order of `Area`, the largest count first."""
     if patches.empty:
         return ()
-    found = [*_unreadable(patches), *_labels(patches)]
+    findings = [*_unreadable(patches), *_labels(patches)]
     flags = quality_flags(patches, limits)
     for flag in FLAGS:
-        found += _of_rows(flag, patches.loc[flags[flag], "row"])
+        findings += _of_rows(flag, patches.loc[flags[flag], "row"])
     for name, findings_of in _OF_TABLES.items():
         rows = table(name)
         if rows is not None and len(rows):
-            found += findings_of(rows)
+            findings += findings_of(rows)
     severities, areas, order = list(Severity), list(Area), list(kinds())
 
     def place(one: Finding) -> tuple[int, ...]:
         weight, area = severities.index(one.severity), areas.index(one.area)
         return weight, area, -one.count, order.index(one.kind)
 
-    return tuple(sorted(found, key=place))
+    return tuple(sorted(findings, key=place))
 
 
-def _of_rows(kind: str, rows: "pd.Series[int]", **said: str) -> Iterator[Finding]:
-    return finding(kind, len(rows), rows=rows, severity=None, **said)
+def _of_rows(kind: str, rows: "pd.Series[int]", **fields: str) -> Iterator[Finding]:
+    return finding(kind, len(rows), rows=rows, severity=None, **fields)
 
 
 def _unreadable(patches: pd.DataFrame) -> Iterator[Finding]:
@@ -213,10 +213,10 @@ def _balance(balance: pd.DataFrame) -> Iterator[Finding]:
 
 def _pairs(pairs: pd.DataFrame) -> Iterator[Finding]:
     def of(kind: str, chosen: "pd.Series[bool]", one: str, many: str) -> Iterator[Finding]:
-        found = pairs[chosen]
-        both = found[["row_a", "row_b"]].to_numpy(np.int64).ravel().tolist()
+        chosen_pairs = pairs[chosen]
+        both = chosen_pairs[["row_a", "row_b"]].to_numpy(np.int64).ravel().tolist()
         rows = dict.fromkeys(both)  # each once, pairs side by side
-        return finding(kind, len(found), rows=rows, n=counted(len(found), one, many))
+        return finding(kind, len(chosen_pairs), rows=rows, n=counted(len(chosen_pairs), one, many))
 
     def true(column: str) -> "pd.Series[bool]":
         return pairs[column].astype("boolean").fillna(value=False).astype(bool)

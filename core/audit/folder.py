@@ -155,21 +155,21 @@ class AuditFolder:
     def read(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame | None:
         """Return a table, None if it is not there yet; `patches` as far as it is measured."""
         file = self.table(name)
-        wanted = None if columns is None else list(columns)
+        column_names = None if columns is None else list(columns)
         if name != "patches":
-            return pd.read_parquet(file, columns=wanted) if file.is_file() else None
-        wanted = wanted or [*IDENTITY.names, *MEASURES]
+            return pd.read_parquet(file, columns=column_names) if file.is_file() else None
+        column_names = column_names or [*IDENTITY.names, *MEASURES]
         parts = [] if file.is_file() else self.part_files()
         if not parts and not file.is_file():
             return None
         try:
             table = pd.concat(
-                [pd.read_parquet(part, columns=wanted) for part in parts or [file]],
+                [pd.read_parquet(part, columns=column_names) for part in parts or [file]],
                 ignore_index=True,
             )
         except FileNotFoundError:  # the audit has just moved the blocks into their table
-            table = pd.read_parquet(file, columns=wanted)
-        return table.astype({"label": "Int8"}) if "label" in wanted else table
+            table = pd.read_parquet(file, columns=column_names)
+        return table.astype({"label": "Int8"}) if "label" in column_names else table
 
     def write(self, name: str, table: pd.DataFrame) -> None:
         """Write a table, whole or not at all."""

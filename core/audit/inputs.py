@@ -96,6 +96,6 @@ def repeated_ids(table: Table, columns: Sequence[str]) -> Iterator[tuple[str, st
         twice = keys.duplicated(keep=False) & (keys != "")
         cell = pd.Series(cells)
         for key, rows in keys[twice].groupby(keys[twice]).groups.items():
-            found = sorted(set(cell[rows]))
-            kind = "repeated-id" if len(found) == 1 else "conflicting-rows"
-            yield kind, table.name, str(key), f"{len(rows)} rows: {column} {', '.join(found)}"
+            variants = sorted(set(cell[rows]))
+            kind = "repeated-id" if len(variants) == 1 else "conflicting-rows"
+            yield kind, table.name, str(key), f"{len(rows)} rows: {column} {', '.join(variants)}"

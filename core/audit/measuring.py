@@ -75,14 +75,14 @@ def join_blocks(folder: AuditFolder) -> None:
     """Move all blocks into the tables `patches` and `signatures`, one block in memory at a time."""
     own = [*IDENTITY.names, *MEASURES]
     files = folder.part_files()
-    for table, wanted in (("signatures", False), ("patches", True)):
+    for table, with_identity in (("signatures", False), ("patches", True)):
         with replacing(folder.table(table)) as temporary:
             writer: pq.ParquetWriter | None = None
             try:
                 for file in files:
                     block = pq.read_table(file)
-                    names = [name for name in block.column_names if (name in own) is wanted]
-                    block = block.select(names if wanted else ["row", *names])
+                    names = [name for name in block.column_names if (name in own) is with_identity]
+                    block = block.select(names if with_identity else ["row", *names])
                     writer = writer or pq.ParquetWriter(temporary, block.schema)
                     writer.write_table(block)
             finally:
@@ -109,8 +109,10 @@ def _measure_piece(source: PatchSource, start: int) -> pa.RecordBatch:
     for place, name in enumerate(MEASURES):
         columns[name] = pa.array(measures[:, place])
     # A piece without one readable patch needs the columns all the same.
-    found = signatures(images if len(images) else np.zeros_like(images, shape=(1, 96, 96, 3)))
-    for name, values in found.items():
+    signature_columns = signatures(
+        images if len(images) else np.zeros_like(images, shape=(1, 96, 96, 3))
+    )
+    for name, values in signature_columns.items():
         columns[name] = _spread(values, readable, len(inputs))
     return pa.RecordBatch.from_pydict(columns)
 

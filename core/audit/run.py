@@ -62,9 +62,9 @@ def prepare(inputs: Inputs, path: Path, *, resume: bool) -> AuditFolder:
     spec = inputs.spec()
     path.mkdir(parents=True, exist_ok=True)
     if any(file != folder.table("scores") for file in path.iterdir()):
-        found = folder.read_spec()
+        old_spec = folder.read_spec()
         if resume:
-            if different := what_differs(found, spec):
+            if different := what_differs(old_spec, spec):
                 raise RunError(
                     f"The audit in {path.name} cannot be resumed: it had {different}. Name the "
                     "same source, or start a new audit elsewhere."
@@ -189,10 +189,10 @@ class _Run:
         kept = self.folder.read("signatures")
         if kept is None or len(kept.columns) == 1:
             return Skip.NO_SIGNATURES
-        found = related_patches(
+        relations = related_patches(
             audit.patches, kept, self.inputs.source, self.tell, self.watch.should_stop
         )
-        return None if found is None else dict(zip(("pairs", "groups"), found, strict=True))
+        return None if relations is None else dict(zip(("pairs", "groups"), relations, strict=True))
 
     def _splits(self, audit: Audit) -> Result:
         pairs, groups = audit.table("pairs"), audit.table("groups")
@@ -249,11 +249,11 @@ def audit_command(options: AuditOptions) -> int:
             scores=options.scores,
             out_of_fold=options.out_of_fold,
         )
-    found = open_audit(out).findings()
-    for finding in found[:_MOST_PRINTED]:
+    findings = open_audit(out).findings()
+    for finding in findings[:_MOST_PRINTED]:
         sys.stdout.write(f"{finding.severity}: {finding.headline}\n")
-    if len(found) > _MOST_PRINTED:
-        sys.stdout.write(f"and {len(found) - _MOST_PRINTED} more.\n")
+    if len(findings) > _MOST_PRINTED:
+        sys.stdout.write(f"and {len(findings) - _MOST_PRINTED} more.\n")
     say(f"Report: {folder.report}")
-    errors = any(finding.severity is Severity.ERROR for finding in found)
+    errors = any(finding.severity is Severity.ERROR for finding in findings)
     return ERRORS_FOUND if errors else NOTHING_WRONG

@@ -120,7 +120,7 @@ def judge(
     """
     rows = patches.loc[patches["fault"] == Fault.NONE, "row"].tolist()
     on_map = np.random.default_rng(0).permutation(len(rows)) < _MOST_ON_MAP
-    found: list[ScoreOf] = []
+    scores: list[ScoreOf] = []
     places: list[int] = []
     features = []
     on_progress(0, len(rows))
@@ -133,9 +133,9 @@ def judge(
                 probabilities = classifier.probability(details.logits).tolist()
                 if details.features is not None:
                     kept = on_map[[item.index for item in items]]
-                    places += (len(found) + np.flatnonzero(kept)).tolist()
+                    places += (len(scores) + np.flatnonzero(kept)).tolist()
                     features.append(details.features[kept])
-                found += [
+                scores += [
                     (
                         item.entry.id,
                         item.sha256,
@@ -150,9 +150,9 @@ def judge(
     finally:
         batches.close()
     if len(places) < 3:
-        return score_table(found)
-    axes = _main_axes(np.concatenate(features)).set_axis(places).reindex(range(len(found)))
-    return score_table(found, axes)
+        return score_table(scores)
+    axes = _main_axes(np.concatenate(features)).set_axis(places).reindex(range(len(scores)))
+    return score_table(scores, axes)
 
 
 def _main_axes(values: NDArray[np.float32]) -> pd.DataFrame:

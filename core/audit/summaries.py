@@ -101,5 +101,5 @@ def _associations(known: pd.DataFrame, by_slide: bool) -> Iterator[tuple[object,
         else:
             area = SlideBootstrap.of(evidence, np.random.default_rng(_SEED)).auroc().measured
             count = len(evidence.slide_names)
-        found = area.value, area.low, area.high, area.method or "none"
-        yield measure, len(evidence), *found, count, " ".join(area.notes)
+        estimate = area.value, area.low, area.high, area.method or "none"
+        yield measure, len(evidence), *estimate, count, " ".join(area.notes)

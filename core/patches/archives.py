@@ -238,11 +238,11 @@ def _require_few_members(archive: Path, name: str) -> None:
         size = file.seek(0, 2)
         file.seek(max(0, size - 66_000))
         tail = file.read()
-    found = tail.rfind(_END)
-    if found < 0 or len(tail) < found + 22:
+    end = tail.rfind(_END)
+    if end < 0 or len(tail) < end + 22:
         return  # zipfile says what is wrong
-    members, directory = struct.unpack("<HI", tail[found + 10 : found + 16])
-    end64 = tail.rfind(_END64, 0, found)
+    members, directory = struct.unpack("<HI", tail[end + 10 : end + 16])
+    end64 = tail.rfind(_END64, 0, end)
     if end64 >= 0 and len(tail) >= end64 + 48 and (members == 0xFFFF or directory == 0xFFFFFFFF):
         members, directory = struct.unpack("<QQ", tail[end64 + 32 : end64 + 48])
     if members > MAX_MEMBERS or directory > _MAX_DIRECTORY_BYTES:

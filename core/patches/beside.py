@@ -54,12 +54,12 @@ def with_tables(
     readers = source.tables()
     if not (readers or added):
         return source
-    found = SelectedSource(source, [at for at in range(len(source)) if at not in readers])
-    told = _Told(found.entries)
+    patches = SelectedSource(source, [at for at in range(len(source)) if at not in readers])
+    annotations = _Told(patches.entries)
     if readers and not (beside and len(readers) <= _MOST_TABLES):
         why = f"expected at most {_MOST_TABLES}" if beside else "other labels are given"
         first = source.entries[min(readers)].path
-        told.notes.append(f"{counted(len(readers), 'table')} not read ({first}): {why}.")
+        annotations.notes.append(f"{counted(len(readers), 'table')} not read ({first}): {why}.")
         readers = {}
     names = Counter(PurePosixPath(source.entries[at].path).name for at in readers)
     for at, read in readers.items():
@@ -68,32 +68,32 @@ def with_tables(
         try:
             table = replace(read(), name=name if names[name] == 1 else path)
         except SourceError as error:
-            told.refuse(str(error), meant=is_table(path))
+            annotations.refuse(str(error), meant=is_table(path))
             continue
         if why := _no_labels(table):
-            told.unused.append(why)
+            annotations.unused.append(why)
             continue
         if "id" in table.rows:
-            told.tables.append(table)
+            annotations.tables.append(table)
         try:
-            told.take(labels_in(table), told.folder_of(path))
+            annotations.take(labels_in(table), annotations.folder_of(path))
         except SourceError as error:
-            told.refuse(str(error))
+            annotations.refuse(str(error))
     for name, file in added:
         try:
-            told.take(labels_in(read_table(file, name=name)), believed=True)
+            annotations.take(labels_in(read_table(file, name=name)), believed=True)
         except SourceError as error:
             if not beside:
                 raise
-            told.refuse(str(error))
-    found.entries = told.entries()
-    found.notes += (*told.notes, *told.unused)
-    found.coverage += tuple(told.coverage)
-    found.tables_read += tuple(told.tables)
-    found.refused_tables += tuple(told.refused)
-    found.unused_tables += tuple(told.unused)
-    found.contradictions += tuple(told.contradictions())
-    return found
+            annotations.refuse(str(error))
+    patches.entries = annotations.entries()
+    patches.notes += (*annotations.notes, *annotations.unused)
+    patches.coverage += tuple(annotations.coverage)
+    patches.tables_read += tuple(annotations.tables)
+    patches.refused_tables += tuple(annotations.refused)
+    patches.unused_tables += tuple(annotations.unused)
+    patches.contradictions += tuple(annotations.contradictions())
+    return patches
 
 
 def told_by_their_folders(source: PatchSource) -> list[PatchEntry]:
@@ -102,10 +102,10 @@ def told_by_their_folders(source: PatchSource) -> list[PatchEntry]:
     Folders named train, valid or test give the split where no table does; see `told_by_folders`.
     """
     unlabelled = all(entry.label is None for entry in source.entries)
-    told = told_by_folders([entry.path for entry in source.entries])
+    annotations = told_by_folders([entry.path for entry in source.entries])
     return [
         replace(entry, label=label if unlabelled else entry.label, split=entry.split or split)
-        for entry, (label, split) in zip(source.entries, told, strict=True)
+        for entry, (label, split) in zip(source.entries, annotations, strict=True)
     ]
 
 
@@ -117,9 +117,9 @@ def _no_labels(table: Table) -> str:
     elif table_of_layout(table.name.rpartition("/")[2]) == SAMPLE_CSV:
         why = "its labels are placeholders"
     elif not columns & _TELLING:
-        found = ", ".join(map(repr, table.spellings()[:_SHOWN]))
+        headings = ", ".join(map(repr, table.spellings()[:_SHOWN]))
         why = (
-            f"it has the columns {found[:_LONGEST]}; expected 'label', 'slide' or 'split' among "
+            f"it has the columns {headings[:_LONGEST]}; expected 'label', 'slide' or 'split' among "
             "them, and 'id'. Rename the columns if it labels these patches"
         )
     return why and f"{table.name} is not used as labels: {why}."
@@ -229,5 +229,9 @@ def _plain(row: Mapping[str, str]) -> dict[str, str]:
     """What a table says of a patch, by the names of an entry's fields."""
     label = parse_label(row.get("label", ""), "the table")
     slide = next(filter(None, (row.get(column) for column in SLIDE_COLUMNS)), "")
-    told = {"label": "" if label is None else str(label), "slide": slide, "split": row.get("split")}
-    return {column: cell for column, cell in told.items() if cell}
+    cells = {
+        "label": "" if label is None else str(label),
+        "slide": slide,
+        "split": row.get("split"),
+    }
+    return {column: cell for column, cell in cells.items() if cell}

@@ -45,10 +45,10 @@ def look_swapped(images: Iterable[ImageU8]) -> bool:
     from 2,400 patches of PatchCamelyon: found in 70 % of swapped sets of 12, 96 % of 24 and all of
     48; a false alarm in none of 6,000 sets of several slides and in 1 of 1,800 of one slide.
     """
-    found = np.array([value for image in images if (value := red_rises(image)) is not None])
-    if len(found) < _FEWEST:
+    rises = np.array([value for image in images if (value := red_rises(image)) is not None])
+    if len(rises) < _FEWEST:
         return False
-    return bool(found.mean() + _ERRORS * found.std(ddof=1) / np.sqrt(len(found)) < 0)
+    return bool(rises.mean() + _ERRORS * rises.std(ddof=1) / np.sqrt(len(rises)) < 0)
 
 
 def colour_notes(source: PatchSource) -> tuple[str, ...]:

@@ -182,13 +182,13 @@ def _mislabelled_jpeg(data: bytes, tiff: TiffFacts) -> bytes | None:
     jpegs = [tables + data[at + 2 : at + length] for at, length in tiff.parts]
     for jpeg in jpegs:
         check_jpeg(jpeg)
-    told = tells_ycbcr(jpegs[0])
-    if told is None or tiff.photometric != (RGB if told else YCBCR):
+    is_ycbcr = tells_ycbcr(jpegs[0])
+    if is_ycbcr is None or tiff.photometric != (RGB if is_ycbcr else YCBCR):
         return None
     if len(jpegs) > 1:
         raise not_read(
-            f"The tag of the image says {'RGB' if told else 'YCbCr'}, the JPEG in it "
-            f"{'YCbCr' if told else 'RGB'}, in several strips",
+            f"The tag of the image says {'RGB' if is_ycbcr else 'YCbCr'}, the JPEG in it "
+            f"{'YCbCr' if is_ycbcr else 'RGB'}, in several strips",
             "Export it as PNG.",
         )
     return jpegs[0]
@@ -198,11 +198,13 @@ def _decode_mislabelled(jpeg: bytes, tiff: TiffFacts) -> DecodedImage:
     with Image.open(io.BytesIO(jpeg), formats=("JPEG",)) as image:
         require_patch_size(*image.size)
         image.getexif()[_ORIENTATION] = tiff.orientation
-        found = _finished(image, None)
-    tag, told = ("YCbCr", "RGB") if tiff.photometric == YCBCR else ("RGB", "YCbCr")
-    said = f"the JPEG in the TIFF is {told} though its tag says {tag}, and was read as {told}"
-    notes = (said, found.note, spacing_note(tiff.spacing_um_px))
-    return DecodedImage(found.image_rgb_u8, "; ".join(filter(None, notes)))
+        patch_image = _finished(image, None)
+    tag, marker = ("YCbCr", "RGB") if tiff.photometric == YCBCR else ("RGB", "YCbCr")
+    mismatch_note = (
+        f"the JPEG in the TIFF is {marker} though its tag says {tag}, and was read as {marker}"
+    )
+    notes = (mismatch_note, patch_image.note, spacing_note(tiff.spacing_um_px))
+    return DecodedImage(patch_image.image_rgb_u8, "; ".join(filter(None, notes)))
 
 
 def _unknown(data: bytes) -> PatchError:
@@ -244,12 +246,12 @@ def _chunks(
         kind, length = (second, first) if order == "big" else (first, second)
         size = int.from_bytes(length, order)
         content = data[position + 8 : position + 8 + size]
-        told = data[position + 8 + size : position + 12 + size]
+        checksum = data[position + 8 + size : position + 12 + size]
         # A decoder does not look at the last one, and zeros unpack to pixels.
         if (
             kind == b"IDAT"
-            and len(told) == 4
-            and zlib.crc32(kind + content) != int.from_bytes(told)
+            and len(checksum) == 4
+            and zlib.crc32(kind + content) != int.from_bytes(checksum)
         ):
             raise damaged("its pixels have another checksum than it says")
         yield kind, content
@@ -263,11 +265,11 @@ def _check_rows(data: bytes, packed: bytes) -> None:
         return
     row = 1 + (PATCH_SIZE_PX * depth * _CHANNELS.get(colour, 1) + 7) // 8
     try:
-        found = len(zlib.decompressobj().decompress(packed, row * PATCH_SIZE_PX))
+        length = len(zlib.decompressobj().decompress(packed, row * PATCH_SIZE_PX))
     except zlib.error:
         return  # the decoder says so
-    if found < row * PATCH_SIZE_PX:
-        raise damaged(f"it contains {found // row} of its {PATCH_SIZE_PX} rows")
+    if length < row * PATCH_SIZE_PX:
+        raise damaged(f"it contains {length // row} of its {PATCH_SIZE_PX} rows")
 
 
 def _check_header(image: Image.Image, data: bytes) -> None:

@@ -40,7 +40,7 @@ def list_files(
             "Check its permissions."
         )
 
-    found: list[str] = []
+    paths: list[str] = []
     visited: set[str] = set()
     for folder, folders, names in os.walk(root, onerror=refuse, followlinks=True):
         real = os.path.realpath(folder)
@@ -50,12 +50,12 @@ def list_files(
         visited.add(real)
         relative = Path(folder).relative_to(root)
         folders[:] = [name for name in folders if not is_hidden(name)]
-        found += [
+        paths += [
             (relative / name).as_posix()
             for name in names
             if not is_hidden(name) and Path(real, name) not in ignore
         ]
-    return sorted(found, key=lambda path: path.split("/"))
+    return sorted(paths, key=lambda path: path.split("/"))
 
 
 class FilesSource(PatchSource):
@@ -96,10 +96,10 @@ class FilesSource(PatchSource):
         """Return the tables in a plain folder or an upload."""
         if self.kind not in {"folder", "files"}:
             return {}
-        found = zip(self.entries, self._files, strict=True)
+        pairs = zip(self.entries, self._files, strict=True)
         return {
             at: partial(self._table, entry.path, file)
-            for at, (entry, file) in enumerate(found)
+            for at, (entry, file) in enumerate(pairs)
             if file is not None and lies_beside(entry.path)
         }
 
@@ -240,8 +240,8 @@ class PackedSource(PatchSource):
         """
         size, begin = math.prod(_SHAPE), self._begin + indices.start * math.prod(_SHAPE)
         try:
-            found = np.fromfile(self._file, np.uint8, len(indices) * size, offset=begin)
-            return found.reshape(len(indices), *_SHAPE)
+            pixels = np.fromfile(self._file, np.uint8, len(indices) * size, offset=begin)
+            return pixels.reshape(len(indices), *_SHAPE)
         except (OSError, ValueError):
             raise PatchError(
                 f"{self.name} was cut short or removed. Copy it again.", Fault.MISSING

@@ -56,16 +56,16 @@ class Hdf5Source(PatchSource):
         self._block: ImageU8 = np.empty((0, *_PIXELS), np.uint8)
         self._reader = Reader()
         try:
-            found = _open(self._reader, file, images="x", wanted="y")
-            self._rows, own = int(found["rows"]), found["labels"]
+            reply = _open(self._reader, file, images="x", wanted="y")
+            self._rows, own = int(reply["rows"]), reply["labels"]
             if labels is not None and own is not None and list(labels) != list(own):
                 raise SourceError(
                     f"The labels in {file.name} differ from those in the file beside it. Remove "
                     "one of the two."
                 )
-            if own is None and labels is None and found["others"]:
+            if own is None and labels is None and reply["others"]:
                 self.notes = (
-                    f"{file.name}: {shown_path(', '.join(found['others']))[:_LONGEST]} not read; "
+                    f"{file.name}: {shown_path(', '.join(reply['others']))[:_LONGEST]} not read; "
                     "labels are read from the dataset y, as in PatchCamelyon.",
                 )
             labels = own if labels is None else labels
@@ -139,21 +139,21 @@ def read_labels(file: Path) -> list[int]:
     """
     reader = Reader()
     try:
-        found = _open(reader, file, images="", wanted="y")["labels"]
+        labels = _open(reader, file, images="", wanted="y")["labels"]
     finally:
         reader.close()
-    if found is None:
+    if labels is None:
         raise SourceError(
             f"{file.name} has no dataset 'y'; expected the labels of the file beside it, as in "
             "PatchCamelyon. Exchange the two if their names are swapped, or move this one away."
         )
-    return [int(label) for label in found]
+    return [int(label) for label in labels]
 
 
 def _open(reader: Reader, file: Path, *, images: str, wanted: str) -> dict[str, Any]:
     require_unpacked(file)
     try:
-        found, _ = reader.ask(
+        reply, _ = reader.ask(
             "open", seconds=HDF5_S, path=str(file.absolute()), images=images, wanted=wanted
         )
     except ReaderEndedError:
@@ -162,7 +162,7 @@ def _open(reader: Reader, file: Path, *, images: str, wanted: str) -> dict[str, 
         ) from None
     except PatchError as error:
         raise SourceError(f"{file.name} is not a readable HDF5 file: {error}") from None
-    return found
+    return reply
 
 
 def require_unpacked(file: Path) -> None:

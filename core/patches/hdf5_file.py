@@ -165,7 +165,7 @@ class Hdf5File:
     def _read(self, dataset: h5py.Dataset, start: int, stop: int) -> NDArray[Any]:
         if dataset.chunks is None:
             return np.asarray(dataset[start:stop])
-        wanted = np.empty((stop - start, *dataset.shape[1:]), dataset.dtype)
+        rows = np.empty((stop - start, *dataset.shape[1:]), dataset.dtype)
         for offset in _grid(dataset, start, stop):
             chunk = self._chunk(dataset, offset)
             first, last = max(offset[0], start), min(offset[0] + dataset.chunks[0], stop)
@@ -175,8 +175,8 @@ class Hdf5File:
                 size = min(dataset.chunks[axis], dataset.shape[axis] - offset[axis])
                 place.append(slice(offset[axis], offset[axis] + size))
                 part.append(slice(0, size))
-            wanted[tuple(place)] = chunk[tuple(part)]
-        return wanted
+            rows[tuple(place)] = chunk[tuple(part)]
+        return rows
 
     def _chunk(self, dataset: h5py.Dataset, offset: tuple[int, ...]) -> NDArray[Any]:
         """One chunk, unpacked into exactly its size."""
@@ -229,12 +229,12 @@ def _inflated(data: bytes, expected: int, row: int) -> bytes:
     """At most a checksum more than the chunk: what comes behind that is never unpacked."""
     unpacker = zlib.decompressobj()
     try:
-        found = unpacker.decompress(data, expected + 5)
+        content = unpacker.decompress(data, expected + 5)
     except zlib.error as error:
         raise _damaged(row, str(error)) from None
     if not unpacker.eof:
         raise _damaged(row, "it unpacks to a different size")
-    return found
+    return content
 
 
 def _damaged(row: int, detail: str) -> PatchError:

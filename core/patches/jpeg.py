@@ -144,14 +144,14 @@ def tells_ycbcr(data: bytes) -> bool | None:
     JFIF demands YCbCr, Adobe's marker names one of the two, and no RGB has channels of two sizes.
     Of three channels only.
     """
-    told = None
+    is_ycbcr = None
     for marker, content, _ in segments(data):
         if marker == 0xE0 and content[:5] == b"JFIF\0":
-            told = True
+            is_ycbcr = True
         elif marker == 0xEE and content[:5] == b"Adobe" and len(content) >= 12:
-            told = content[11] != 0
+            is_ycbcr = content[11] != 0
         elif marker in _FRAMES:
             if len(content) != 6 + 3 * 3:
                 return None
-            return True if len(set(content[7::3])) > 1 else told
+            return True if len(set(content[7::3])) > 1 else is_ycbcr
     return None

@@ -141,18 +141,18 @@ def _once(*sentences: str) -> tuple[str, ...]:
 
 def _tables(paths: Sequence[str], read: Callable[[str], Table]) -> dict[str, Table]:
     """The tables of the layout by their usual names."""
-    found: dict[str, Table] = {}
+    tables: dict[str, Table] = {}
     for path in paths:
         name = "" if "/" in path else table_of_layout(path)
         if name not in _COLUMNS:
             continue
-        if name in found:
+        if name in tables:
             raise SourceError(
-                f"There are two tables {name} ({found[name].name} and {path}); expected one. Move "
+                f"There are two tables {name} ({tables[name].name} and {path}); expected one. Move "
                 "the other one out."
             )
-        found[name] = replace(read(path), name=path)
-    return found
+        tables[name] = replace(read(path), name=path)
+    return tables
 
 
 def _known(tables: Mapping[str, Table], name: str) -> KnownById:

@@ -38,13 +38,13 @@ def csv_source(table: Path, *, confine_to: Path | None = None) -> FilesSource:
         SourceError: The CSV cannot be read or has no column `path`.
     """
     rows = read_table(table, required=["path"])
-    known, said = spelled(rows, ("path", "id", "label", *SLIDE_COLUMNS, "split"))
+    known, spelling_notes = spelled(rows, ("path", "id", "label", *SLIDE_COLUMNS, "split"))
     nothing = [""] * len(rows.rows)
     slides = next((known[name] for name in SLIDE_COLUMNS if name in known), nothing)
     columns = (known["path"], *(known.get(name, nothing) for name in ("id", "label", "split")))
     files: list[tuple[PatchEntry, Path | None]] = []
     backslashes, below = 0, _Below(table.parent)
-    told: dict[str, list[PatchEntry]] = {}
+    by_file: dict[str, list[PatchEntry]] = {}
     moved: dict[str, str] = {}
     capitals: dict[str, str] = {}
     for path, patch_id, label, split, slide in zip(*columns, slides, strict=True):
@@ -62,19 +62,19 @@ def csv_source(table: Path, *, confine_to: Path | None = None) -> FilesSource:
             backslashes += 1
         from_the_root = _FROM_THE_ROOT.match(path)
         if not os.path.exists(file):  # noqa: PTH110 - never raises
-            found = None
+            match = None
             if not from_the_root:
-                found = below.spelt_like(path)
-                capitals |= {} if found is None else {os.path.normpath(found): shown}
+                match = below.spelt_like(path)
+                capitals |= {} if match is None else {os.path.normpath(match): shown}
             elif confine_to is None:
-                found = below.like(path)
-                moved |= {} if found is None else {os.path.normpath(found): shown}
-            file = found or file
-        told.setdefault(os.path.normpath(file), []).append(entry)
+                match = below.like(path)
+                moved |= {} if match is None else {os.path.normpath(match): shown}
+            file = match or file
+        by_file.setdefault(os.path.normpath(file), []).append(entry)
         files.append((entry, file))
     source = FilesSource(table.name, "csv", files, confine_to=confine_to)
-    repeated = len(files) - len(told)
-    source.notes = (*rows.notes, *said, *_path_notes(table.name, backslashes, repeated))
+    repeated = len(files) - len(by_file)
+    source.notes = (*rows.notes, *spelling_notes, *_path_notes(table.name, backslashes, repeated))
     if moved:
         place = min(moved)
         here = shown_path(os.path.relpath(place, table.parent))
@@ -98,8 +98,8 @@ def csv_source(table: Path, *, confine_to: Path | None = None) -> FilesSource:
     for entry, _ in files:
         by_id.setdefault(id_key(entry.id), []).append(entry)
     source.contradictions = (
-        *_contradictions(table.name, "path", told),
-        *_one_for_two(table.name, moved | capitals, told),
+        *_contradictions(table.name, "path", by_file),
+        *_one_for_two(table.name, moved | capitals, by_file),
         *(_contradictions(table.name, "id", by_id) if "id" in known else ()),
     )
     return source
@@ -115,53 +115,53 @@ class _Below:
     @cached_property
     def _named(self) -> dict[str, list[list[str]]]:
         """The parts of the paths of all files by their names, as far as folders can be listed."""
-        found: dict[str, list[list[str]]] = {}
+        parts_by_name: dict[str, list[list[str]]] = {}
         for place, folders, names in os.walk(self._folder):
             folders[:] = [name for name in folders if not is_hidden(name)]
             parts = Path(place).relative_to(self._folder).parts
             for name in names:
-                found.setdefault(name, []).append([*parts, name])
-        return found
+                parts_by_name.setdefault(name, []).append([*parts, name])
+        return parts_by_name
 
     @cached_property
     def _folded(self) -> dict[str, list[list[str]]]:
         """The parts of the paths of all files by the whole path without capitals."""
-        found: dict[str, list[list[str]]] = {}
+        parts_by_path: dict[str, list[list[str]]] = {}
         for parts in (one for same in self._named.values() for one in same):
-            found.setdefault("/".join(parts).casefold(), []).append(parts)
-        return found
+            parts_by_path.setdefault("/".join(parts).casefold(), []).append(parts)
+        return parts_by_path
 
     def spelt_like(self, path: str) -> Path | None:
         """Return the file at a path in other capitals, None if there are two or none."""
-        wanted = os.path.normpath(path.replace("\\", "/"))
-        found = self._folded.get(wanted.casefold(), [])
-        if len(found) > 1:
+        normal_path = os.path.normpath(path.replace("\\", "/"))
+        matches = self._folded.get(normal_path.casefold(), [])
+        if len(matches) > 1:
             self.unclear.append(path)
-        return self._folder.joinpath(*found[0]) if len(found) == 1 else None
+        return self._folder.joinpath(*matches[0]) if len(matches) == 1 else None
 
     def like(self, path: str) -> Path | None:
         """Return the file whose path ends most like another one, None where two do alike."""
-        wanted = path.replace("\\", "/").split("/")[::-1]
-        if ".." in wanted:
+        reversed_parts = path.replace("\\", "/").split("/")[::-1]
+        if ".." in reversed_parts:
             return None
         best: dict[tuple[int, bool], list[list[str]]] = {}
-        for parts in self._named.get(wanted[0], ()):
-            pairs = zip(parts[::-1], wanted, strict=False)
+        for parts in self._named.get(reversed_parts[0], ()):
+            pairs = zip(parts[::-1], reversed_parts, strict=False)
             alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
             best.setdefault((alike, alike == len(parts)), []).append(parts)
-        found = best[max(best)] if best else []
-        if len(found) > 1:
+        matches = best[max(best)] if best else []
+        if len(matches) > 1:
             self.unclear.append(path)
-        return self._folder.joinpath(*found[0]) if len(found) == 1 else None
+        return self._folder.joinpath(*matches[0]) if len(matches) == 1 else None
 
 
 def _one_for_two(
-    name: str, moved: Iterable[str], told: Mapping[str, Sequence[PatchEntry]]
+    name: str, moved: Iterable[str], by_file: Mapping[str, Sequence[PatchEntry]]
 ) -> Iterator[str]:
     """Say which file several paths end in: nobody can say of which it is."""
-    both = [place for place in moved if len({entry.path for entry in told[place]}) > 1]
+    both = [place for place in moved if len({entry.path for entry in by_file[place]}) > 1]
     if both:
-        paths = sorted({entry.path for entry in told[both[0]]})
+        paths = sorted({entry.path for entry in by_file[both[0]]})
         yield (
             f"{name} has {counted(len(both), 'file')} that more than one path ends in "
             f"({paths[0]} and {paths[1]})."

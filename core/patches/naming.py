@@ -80,7 +80,7 @@ def told_by_folders(paths: Sequence[str]) -> list[tuple[int | None, str | None]]
         for place, name in enumerate(names):
             if name.isdecimal():
                 numbers.setdefault(place, set()).add(name)
-    told: list[tuple[int | None, str | None]] = []
+    annotations: list[tuple[int | None, str | None]] = []
     for names in folders:
         labels = (
             _LABELS[name]
@@ -88,8 +88,8 @@ def told_by_folders(paths: Sequence[str]) -> list[tuple[int | None, str | None]]
             if name in _LABELS and (name not in _BOTH or numbers[place] == _BOTH)
         )
         splits = [name for name in names if name in _SPLITS]
-        told.append((next(labels, None), splits[-1] if splits else None))
-    return told
+        annotations.append((next(labels, None), splits[-1] if splits else None))
+    return annotations
 
 
 def require_patch_suffix(path: str) -> None:
@@ -100,14 +100,13 @@ def require_patch_suffix(path: str) -> None:
     """
     suffix = suffix_of(path)
     if suffix not in PATCH_SUFFIXES:
-        found = f"a {suffix} file" if suffix else "a file without a suffix"
+        kind = f"a {suffix} file" if suffix else "a file without a suffix"
         remedy = "Leave it out, or export the patch as an image."
         if suffix in {".h5", ".hdf5", ".npy"}:
             remedy = "To read patches from it, name that file itself."
         elif suffix in PACKED_SUFFIXES:
             remedy = "Unpack it, so that each patch is a file."
         raise PatchError(
-            f"Not a patch image: found {found}, expected .tif, .png, .jpg, .bmp or .webp. "
-            + remedy,
+            f"Not a patch image: found {kind}, expected .tif, .png, .jpg, .bmp or .webp. " + remedy,
             Fault.NOT_AN_IMAGE,
         )

@@ -82,8 +82,8 @@ def complete(
         SourceError: It has no patches, or see `with_tables`.
     """
     try:
-        found = with_tables(source, added, beside=beside)
-        if not len(found):
+        patches = with_tables(source, added, beside=beside)
+        if not len(patches):
             raise SourceError(
                 f"No patches found in {name or source.name}. Give a folder, ZIP, HDF5 file or "
                 "table that contains patches."
@@ -91,8 +91,8 @@ def complete(
     except SourceError:
         source.close()
         raise
-    found.notes = (*found.notes, *_shared_ids(found))
-    return found
+    patches.notes = (*patches.notes, *_shared_ids(patches))
+    return patches
 
 
 def _unread_beside(file: Path, source: PatchSource, added: Collection[Path]) -> Iterator[str]:
@@ -128,12 +128,14 @@ def _open_folder(path: Path, confine_to: Path | None, ignore: frozenset[Path]) -
     source = folder_source(path, confine_to=confine_to, ignore=ignore)
     if any(suffix_of(entry.path) in PATCH_SUFFIXES for entry in source.entries):
         return source
-    found = data_set_below(path, [entry.path for entry in source.entries])
-    if found is None or (confine_to is not None and not is_inside(found, confine_to.resolve())):
+    data_set = data_set_below(path, [entry.path for entry in source.entries])
+    if data_set is None or (
+        confine_to is not None and not is_inside(data_set, confine_to.resolve())
+    ):
         return source
-    if found.is_dir():
-        return _open_folder(found, confine_to, ignore)
-    return _with_its_tables(source, pcam_file_source(found, confine_to=confine_to))
+    if data_set.is_dir():
+        return _open_folder(data_set, confine_to, ignore)
+    return _with_its_tables(source, pcam_file_source(data_set, confine_to=confine_to))
 
 
 def _with_its_tables(folder: FilesSource, patches: PatchSource) -> PatchSource:
@@ -206,12 +208,12 @@ def is_pcam_layout(root: Path) -> bool:
 
 def _pcam_images(root: Path) -> Iterator[tuple[Path, bool]]:
     """PCam's files of images, train, valid and test, and whether they are packed as a whole."""
-    found = [
+    numbered_files = [
         (_PARTS.index(part) if (part := split_name(match[1])) in _PARTS else len(_PARTS), file)
         for file in sorted(root.iterdir())
         if (match := _PCAM_IMAGES.fullmatch(file.name)) and file.is_file()
     ]
-    for _, file in sorted(found):
+    for _, file in sorted(numbered_files):
         packed = file.suffix.lower() == ".gz"
         if not packed or not file.with_suffix("").is_file():
             yield file, packed
@@ -230,16 +232,17 @@ def data_set_below(root: Path, paths: Sequence[str]) -> Path | None:
     ]
     files = [] if folders else [root / path for path in paths if suffix_of(path) in HDF5_SUFFIXES]
     images = [file for file in files if not file.stem.endswith("_y")]
-    found = folders or images
-    if len(found) > 1:
-        names = ", ".join(shown_path(one.name) for one in found[:3])
+    data_sets = folders or images
+    if len(data_sets) > 1:
+        names = ", ".join(shown_path(one.name) for one in data_sets[:3])
         raise SourceError(
-            f"{shown_path(root.name)} contains {len(found)} data sets ({names}). Name one of them."
+            f"{shown_path(root.name)} contains {len(data_sets)} data sets ({names}). "
+            "Name one of them."
         )
     for path in paths:
-        if not found and path.lower().endswith((".h5.gz", ".hdf5.gz")):
+        if not data_sets and path.lower().endswith((".h5.gz", ".hdf5.gz")):
             require_unpacked(root / path)
-    return found[0] if found else None
+    return data_sets[0] if data_sets else None
 
 
 def pcam_file_source(file: Path, *, confine_to: Path | None = None) -> Hdf5Source:
@@ -273,18 +276,19 @@ def pcam_file_source(file: Path, *, confine_to: Path | None = None) -> Hdf5Sourc
             labels = read_labels(labels_file)
         if meta.is_file():
             table = read_table(meta, required=["wsi"])
-            values, said = spelled(table, ["wsi", _META_LABEL])
-            slides, notes = values["wsi"], (*table.notes, *said)
-            told = [parse_label(cell, meta.name) for cell in values.get(_META_LABEL, ())]
-            if labels is None and told and None not in told:
-                labels = [int(bool(label)) for label in told]
+            values, spelling_notes = spelled(table, ["wsi", _META_LABEL])
+            slides, notes = values["wsi"], (*table.notes, *spelling_notes)
+            meta_labels = [parse_label(cell, meta.name) for cell in values.get(_META_LABEL, ())]
+            if labels is None and meta_labels and None not in meta_labels:
+                labels = [int(bool(label)) for label in meta_labels]
                 notes += (f"{file.name}: labels from {_META_LABEL} in {meta.name}.",)
-            elif labels is not None and len(told) == len(labels):
-                unlike = sum(a != b for a, b in zip(told, labels, strict=True))
+            elif labels is not None and len(meta_labels) == len(labels):
+                unlike = sum(a != b for a, b in zip(meta_labels, labels, strict=True))
                 if unlike:
                     notes += (
-                        f"{meta.name}: {counted(unlike, 'row')} in {_META_LABEL} of {len(told):,} "
-                        "unlike the labels in y. Check that the files belong together.",
+                        f"{meta.name}: {counted(unlike, 'row')} in {_META_LABEL} of "
+                        f"{len(meta_labels):,} unlike the labels in y. "
+                        "Check that the files belong together.",
                     )
     source = Hdf5Source(file, labels=labels, slides=slides, split=split)
     source.notes += notes

@@ -38,8 +38,8 @@ class _Requests:
 
     def decode(self, _: dict[str, Any], data: bytes) -> Reply:
         """Pixels of one image file."""
-        found = decode_patch(data)
-        return {"note": found.note}, found.image_rgb_u8.tobytes()
+        patch_image = decode_patch(data)
+        return {"note": patch_image.note}, patch_image.image_rgb_u8.tobytes()
 
     def open(self, header: dict[str, Any], _: bytes) -> Reply:
         """Open an HDF5 file; how many patches it holds, its labels if there are any, what else."""

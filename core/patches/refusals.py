@@ -55,16 +55,16 @@ def too_many_images(count: str) -> PatchError:
     )
 
 
-def wrong_depth(found: str) -> PatchError:
+def wrong_depth(reason: str) -> PatchError:
     """Return the refusal of an image of another depth."""
     return PatchError(
-        f"{found}; this model judges 8-bit RGB. Export it as 8-bit RGB.", Fault.WRONG_MODE
+        f"{reason}; this model judges 8-bit RGB. Export it as 8-bit RGB.", Fault.WRONG_MODE
     )
 
 
-def not_read(found: str, remedy: str = "Export it as TIFF or PNG.") -> PatchError:
+def not_read(reason: str, remedy: str = "Export it as TIFF or PNG.") -> PatchError:
     """Return the refusal of an intact file in a form that is not read here."""
-    return PatchError(f"{found}, which cannot be read here. {remedy}", Fault.UNSUPPORTED)
+    return PatchError(f"{reason}, which cannot be read here. {remedy}", Fault.UNSUPPORTED)
 
 
 def damaged(detail: str) -> PatchError:
@@ -95,8 +95,8 @@ def require_no_hole(packed: bytes) -> None:
 
 def known_kind(data: bytes) -> str:
     """Return what a file is that is intact and not read, by how it begins; "" if not known."""
-    found = (what for at, magic, what in _MAGIC if data[at : at + len(magic)] == magic)
-    return next(found, "")
+    kinds = (what for at, magic, what in _MAGIC if data[at : at + len(magic)] == magic)
+    return next(kinds, "")
 
 
 def no_image(data: bytes) -> PatchError:

@@ -236,8 +236,8 @@ class ChainedSource(PatchSource):
 
     def tables(self) -> Mapping[int, Callable[[], Table]]:
         """Return the tables of every part."""
-        found = zip(self._starts, self._parts, strict=False)
-        return {first + at: read for first, part in found for at, read in part.tables().items()}
+        pairs = zip(self._starts, self._parts, strict=False)
+        return {first + at: read for first, part in pairs for at, read in part.tables().items()}
 
     def _locate(self, index: int) -> tuple[PatchSource, int]:
         part = bisect_right(self._starts, index) - 1
@@ -293,18 +293,18 @@ class SelectedSource(PatchSource):
 
     def read(self, index: int) -> Patch | UnreadablePatch:
         """Return the input under its position in the selection."""
-        found = self._base.read(self._rows[index])
-        return replace(found, index=index, entry=self.entries[index])
+        patch = self._base.read(self._rows[index])
+        return replace(patch, index=index, entry=self.entries[index])
 
     def read_many(self, indices: range) -> list[Patch | UnreadablePatch]:
         """Return neighbouring inputs, at once where they are neighbours in the base as well."""
         rows = self._rows[indices.start : indices.stop]
         if not isinstance(rows, range):
             return super().read_many(indices)
-        found = self._base.read_many(rows)
+        patches = self._base.read_many(rows)
         return [
             replace(item, index=index, entry=self.entries[index])
-            for item, index in zip(found, indices, strict=True)
+            for item, index in zip(patches, indices, strict=True)
         ]
 
     def close(self) -> None:

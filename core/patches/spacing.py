@@ -54,10 +54,10 @@ def ome_um_px(description: str) -> tuple[float, float]:
 
     QuPath and Bio-Formats write it into the description of a TIFF.
     """
-    found: dict[str, str] = {}
+    attributes: dict[str, str] = {}
     for name, text in _OME.findall(description):
-        found.setdefault(name, text)  # of several pictures the first
-    x, y = (_number(found.get(a, "")) * _um(found.get(f"{a}Unit", "µm")) for a in "XY")
+        attributes.setdefault(name, text)  # of several pictures the first
+    x, y = (_number(attributes.get(a, "")) * _um(attributes.get(f"{a}Unit", "µm")) for a in "XY")
     return x, y
 
 
@@ -69,8 +69,8 @@ def imagej_um(description: str) -> float:
 
 def stacked(description: str) -> int:
     """Return of how many images ImageJ says that it put them behind one header, 1 without it."""
-    found = _IMAGEJ_STACK.match(description)
-    return int(found[1]) if found else 1
+    match = _IMAGEJ_STACK.match(description)
+    return int(match[1]) if match else 1
 
 
 def _um(unit: str) -> float:

@@ -158,11 +158,11 @@ class _File:
         whole = struct.Struct(f"{self.order}{count * len(pattern)}{pattern[0]}")
         if not 0 <= offset <= len(self.data) - whole.size:
             raise _cut_off()
-        found = whole.unpack_from(self.data, offset)
+        numbers = whole.unpack_from(self.data, offset)
         if len(pattern) == 2:
-            pairs = zip(found[::2], found[1::2], strict=True)
+            pairs = zip(numbers[::2], numbers[1::2], strict=True)
             return tuple(a / b if b else 0.0 for a, b in pairs)
-        return tuple(found)
+        return tuple(numbers)
 
     def text(self, place: tuple[int, int, int] | None) -> str:
         """The text of a tag as far as it is there; an odd remark makes no picture worse."""
@@ -244,8 +244,8 @@ def _is_rgb(values: Mapping[int, Sequence[float]]) -> bool:
 
 
 def _one(values: Mapping[int, Sequence[float]], tag: int, default: float) -> float:
-    found = values.get(tag)
-    return found[0] if found else default
+    numbers = values.get(tag)
+    return numbers[0] if numbers else default
 
 
 def _check_number(file: _File, start: int, following: int) -> None:
@@ -361,12 +361,12 @@ def _check_deflate(packed: bytes, whole: int) -> None:
     """A decoder stops once it has its pixels, and never comes to the checksum behind them."""
     unpacker = zlib.decompressobj()
     try:
-        found = len(unpacker.decompress(packed, whole + 1))
-        if found == whole and not unpacker.eof:
+        length = len(unpacker.decompress(packed, whole + 1))
+        if length == whole and not unpacker.eof:
             unpacker.decompress(unpacker.unconsumed_tail, 1)
     except zlib.error as error:
         raise damaged(f"its pixels cannot be unpacked: {error}") from None
-    if found < whole or not unpacker.eof:
+    if length < whole or not unpacker.eof:
         raise damaged("its pixels unpack to a different size")
 
 

@@ -163,12 +163,12 @@ def _completing(doubtful: NDArray[np.uint8], first: NDArray[np.uint8]) -> NDArra
     """Return which cells, known or not, could complete a square of doubtful ones."""
     begun = doubtful & first
     beside: Any = begun & np.asarray(cv2.dilate(doubtful, _SIDES))
-    found: Any = cv2.bitwise_or(cv2.dilate(begun, _SIDES), cv2.dilate(beside, _SIDES.T))
+    mask: Any = cv2.bitwise_or(cv2.dilate(begun, _SIDES), cv2.dilate(beside, _SIDES.T))
     for turn in range(4):
         corner, cell = (np.rot90(one, turn).copy() for one in (_AT_A_CORNER, _TO_ITS_CELL))
         whole = begun & np.asarray(cv2.erode(doubtful, corner, borderValue=[0]), np.uint8)
-        found |= np.asarray(cv2.dilate(whole, cell))
-    completing: NDArray[np.uint8] = found
+        mask |= np.asarray(cv2.dilate(whole, cell))
+    completing: NDArray[np.uint8] = mask
     return completing
 
 
@@ -198,5 +198,5 @@ def _one_of_each_square(tissue: NDArray[np.bool_], start: int) -> NDArray[np.boo
 def _least(values: NDArray[np.float64], count: int) -> NDArray[np.int64]:
     """Return where the least of an array are, (N, 2); NaN is never among them."""
     order = np.argsort(values, axis=None, kind="stable")
-    found = order[: min(count, int(np.isfinite(values).sum()))]
-    return np.stack(np.unravel_index(found, values.shape), axis=1)
+    indices = order[: min(count, int(np.isfinite(values).sum()))]
+    return np.stack(np.unravel_index(indices, values.shape), axis=1)

@@ -86,13 +86,13 @@ def draw_slide(
     tumour &= node
     image = np.full((side_px, side_px, 3), _GLASS, np.float32)
     background = node & ~tumour
-    for names, inside, wanted in ((_BACKGROUND, False, background), (_TUMOUR, True, tumour)):
+    for names, inside, region in ((_BACKGROUND, False, background), (_TUMOUR, True, tumour)):
 
         def on_row(share: float, before: float = inside) -> None:
             on_part(_QUILTS_FROM + (_QUILTS_TO - _QUILTS_FROM) * (before + share) / 2)
 
-        quilt = _quilt(_pieces(names, in_tumour=inside), wanted, rng, on_row)
-        image[wanted] = quilt[wanted]
+        quilt = _quilt(_pieces(names, in_tumour=inside), region, rng, on_row)
+        image[region] = quilt[region]
     return np.clip(np.rint(image), 0, 255).astype(np.uint8), tumour
 
 
@@ -147,20 +147,20 @@ def _like(piece: _Piece, model: _Piece) -> _Piece:
 
 def _quilt(
     pieces: list[_Piece],
-    wanted: NDArray[np.bool_],
+    region: NDArray[np.bool_],
     rng: np.random.Generator,
     on_row: Callable[[float], None],
 ) -> NDArray[np.float32]:
-    """Return pieces laid side by side wherever something is wanted, (H, W, 3)."""
-    whole = np.full((*wanted.shape, 3), _GLASS, np.float32)
-    best = np.full(wanted.shape, -np.inf, np.float32)
+    """Return pieces laid side by side wherever the region is, (H, W, 3)."""
+    whole = np.full((*region.shape, 3), _GLASS, np.float32)
+    best = np.full(region.shape, -np.inf, np.float32)
     across = np.abs(np.arange(PATCH_SIZE_PX) - _REACH_PX + 0.5, dtype=np.float32)
     nearness = -np.hypot(across[:, None], across[None, :])
-    for y in range(0, wanted.shape[0] - PATCH_SIZE_PX + 1, _STEP_PX):
-        on_row(y / wanted.shape[0])
-        for x in range(0, wanted.shape[1] - PATCH_SIZE_PX + 1, _STEP_PX):
+    for y in range(0, region.shape[0] - PATCH_SIZE_PX + 1, _STEP_PX):
+        on_row(y / region.shape[0])
+        for x in range(0, region.shape[1] - PATCH_SIZE_PX + 1, _STEP_PX):
             at = np.s_[y : y + PATCH_SIZE_PX, x : x + PATCH_SIZE_PX]
-            if not wanted[at].any():
+            if not region[at].any():
                 continue
             piece = pieces[int(rng.integers(len(pieces)))]
             turns, mirrored = int(rng.integers(4)), bool(rng.integers(2))
@@ -181,5 +181,5 @@ def _quilt(
 def _noise(rng: np.random.Generator, side_px: int, scale_px: int) -> NDArray[np.float32]:
     knots = rng.normal(size=(side_px // scale_px + 2,) * 2).astype(np.float32)
     field: Any = cv2.resize(knots, (side_px, side_px), interpolation=cv2.INTER_CUBIC)
-    found: NDArray[np.float32] = field.astype(np.float32)
-    return found
+    noise: NDArray[np.float32] = field.astype(np.float32)
+    return noise

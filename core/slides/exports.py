@@ -260,8 +260,8 @@ def _annotation(
 def _closed(ring: Ring, cell_px: float) -> list[list[float]]:
     """Return a ring in pixels, its end its beginning, and turned as RFC 7946 wants it."""
     corners = np.concatenate([ring, ring[:1]])[::-1] * cell_px  # OpenCV goes the other way round
-    found: list[list[float]] = corners.round(2).tolist()
-    return found
+    coordinates: list[list[float]] = corners.round(2).tolist()
+    return coordinates
 
 
 def _feature(

@@ -33,8 +33,8 @@ def coloured(prob_tumour: NDArray[np.float64]) -> ImageU8:
     filled = np.nan_to_num(prob_tumour, nan=0.5)
     colours = np.stack([np.interp(filled, _STOPS, channel) for channel in _COLOURS.T], axis=-1)
     colours[np.isnan(prob_tumour)] = _GLASS
-    found: ImageU8 = np.rint(colours).astype(np.uint8)
-    return found
+    image: ImageU8 = np.rint(colours).astype(np.uint8)
+    return image
 
 
 def write_heat_map(path: Path, cells: Cells, cell_um: float) -> None:

@@ -45,11 +45,11 @@ class FlatPicture(SlideFile):
                     self._image_rgb_u8 = self._decoded(picture)
         except UnidentifiedImageError:  # its words would tell where the file lies
             with path.open("rb") as file:
-                found = known_kind(file.read(_HEAD_BYTES))
+                kind = known_kind(file.read(_HEAD_BYTES))
             raise SourceError(
-                f"{path.name} is {found or 'not a picture, despite its name'}. Expected a scanned "
+                f"{path.name} is {kind or 'not a picture, despite its name'}. Expected a scanned "
                 "slide, a TIFF, PNG or JPEG; "
-                + ("export it as one." if found else "check the file.")
+                + ("export it as one." if kind else "check the file.")
             ) from None
         except Image.DecompressionBombError:
             most = 2 * (Image.MAX_IMAGE_PIXELS or 0)

@@ -79,16 +79,16 @@ class Pyramid(SlideFile):
         try:
             slide = openslide.OpenSlide(self.path)
         except openslide.OpenSlideError as error:
-            found = self._plain(error)
+            message = self._plain(error)
             to_do = (
                 "Export it as another format, such as a tiled TIFF (8-bit RGB)"
-                f"{_OR_EXPLICIT * found.endswith(_IMPLICIT)}."
-                if "nsupported" in found
+                f"{_OR_EXPLICIT * message.endswith(_IMPLICIT)}."
+                if "nsupported" in message
                 else "Copy it again from the scanner; formats of several files need their folder "
                 "beside them."
             )
             raise SourceError(
-                f"{self.path.name} cannot be opened as a slide ({found}). {to_do}"
+                f"{self.path.name} cannot be opened as a slide ({message}). {to_do}"
             ) from None
         slide.set_cache(openslide.OpenSlideCache(_CACHE_BYTES))
         return slide
@@ -135,10 +135,10 @@ def _tile_px(properties: Mapping[str, str], level: int) -> int:
 def _claimed(properties: Mapping[str, str]) -> ClaimedSpacing:
     def number(name: str) -> float | None:
         try:
-            found = float(properties[name])
+            quantity = float(properties[name])
         except (KeyError, ValueError):
             return None
-        return found if found > 0 else None
+        return quantity if quantity > 0 else None
 
     x, y = number(openslide.PROPERTY_NAME_MPP_X), number(openslide.PROPERTY_NAME_MPP_Y)
     if x is None or y is None:

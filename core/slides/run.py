@@ -119,10 +119,10 @@ class _CellScoring:
     def _want(self, block: Block) -> None:
         """Put what is wanted of an open block in line, and begin with full batches."""
         row, column = block
-        asked = self._asked[row : row + BLOCK_CELLS, column : column + BLOCK_CELLS]
-        wanted = _wanted(self._cells, block, self._all_cells) & ~asked
-        asked |= wanted
-        for down, across in np.argwhere(wanted).tolist():
+        queued_cells = self._asked[row : row + BLOCK_CELLS, column : column + BLOCK_CELLS]
+        new_cells = _wanted(self._cells, block, self._all_cells) & ~queued_cells
+        queued_cells |= new_cells
+        for down, across in np.argwhere(new_cells).tolist():
             patch = _within(self._open[block], down, across)
             self._waiting.append(((row + down, column + across), patch))
         while len(self._waiting) >= self._classifier.engine.batch_size:

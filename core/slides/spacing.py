@@ -56,9 +56,9 @@ def tiff_spacing(
         unit: Of the resolution: "inch", "centimeter" or another.
         dots: Pixels per unit, x and y.
     """
-    told = ome_um_px(description)
-    if all(told):
-        return told
+    ome_spacing = ome_um_px(description)
+    if all(ome_spacing):
+        return ome_spacing
     um = _UM_PER_UNIT.get(unit) or imagej_um(description)
     x, y = (um / one if one and um else None for one in dots)
     return x, y

@@ -251,19 +251,19 @@ class SlideStore(Runner[BackgroundTask]):
     def _score(
         self, job: Job, classifier: Classifier, choices: SlideChoices, task: BackgroundTask
     ) -> bool:
-        found: list[Cells] = []
+        slide_cells: list[Cells] = []
 
         def begin(cells: Cells, kept: int) -> None:
             # How much of each cell is tissue: the tables say it of scored cells only.
             with replacing(self.result(job) / _SHARE) as temporary, temporary.open("wb") as file:
                 np.save(file, cells.tissue_share)
-            found.append(cells)
+            slide_cells.append(cells)
             task.count_from(kept, step="scoring")
             advance(0)
 
         def advance(count: int) -> None:
             """Note cells; coarse to fine, the total goes by what was found so far."""
-            done, cells = task.done + count, found[0]
+            done, cells = task.done + count, slide_cells[0]
             total = done + int(cells.wanted(all_cells=choices.all_cells).sum())
             if not choices.all_cells:
                 total = max(total, round(done / max(cells.share_begun(), 0.02)))

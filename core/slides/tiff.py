@@ -210,8 +210,8 @@ class PlainTiff(SlideFile):
                 raise ValueError(lost)
         elif page.compression == tifffile.COMPRESSION.WEBP:
             require_whole(data)
-        found: NDArray[np.uint8] = page.decode(data, index, jpegtables=tables)[0][0]
-        return found
+        pixels: NDArray[np.uint8] = page.decode(data, index, jpegtables=tables)[0][0]
+        return pixels
 
     def close(self) -> None:
         """Release the file."""

@@ -192,19 +192,19 @@ def looks_like_tissue(pixels: ImageU8, rule: TissueRule) -> NDArray[np.bool_]:
     most = pixels.max(axis=2).astype(np.float32)
     spread = most - pixels.min(axis=2)
     density = -np.log10(np.maximum(pixels, 1) / np.float32(WHITE)).mean(axis=2)
-    found: NDArray[np.bool_] = (
+    mask: NDArray[np.bool_] = (
         (spread >= rule.least_saturation * most)
         & (density >= rule.least_optical_density)
         & (most > BLACK_TO)
     )
-    return found
+    return mask
 
 
 def _tidy(mask: NDArray[np.uint8], rule: TissueRule, pixel_mm2: float) -> None:
     """Fill small holes and drop small islands, in place."""
     for value, largest_mm2 in ((0, rule.largest_hole_mm2), (1, rule.least_island_mm2)):
-        wanted = (mask == value).astype(np.uint8)
-        _, labels, facts, _ = cv2.connectedComponentsWithStats(wanted, connectivity=4)
+        regions = (mask == value).astype(np.uint8)
+        _, labels, facts, _ = cv2.connectedComponentsWithStats(regions, connectivity=4)
         small = facts[:, cv2.CC_STAT_AREA] * pixel_mm2 < largest_mm2
         small[0] = False  # the background of this pass
         mask[small[labels]] = 1 - value

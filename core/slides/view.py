@@ -58,14 +58,14 @@ class Sampled:
 
     def level_for(self, coarsening: int) -> tuple[int, float]:
         """Return the coarsest level that is fine enough, and its pixels per coarse pixel."""
-        wanted = self.full_px * coarsening
+        factor = self.full_px * coarsening
         enough = [
             number
             for number, level in enumerate(self.file.levels)
-            if level.downsample <= wanted * (1 + _SAME)
+            if level.downsample <= factor * (1 + _SAME)
         ]
         best = max(enough, key=lambda number: self.file.levels[number].downsample, default=0)
-        return best, wanted / self.file.levels[best].downsample
+        return best, factor / self.file.levels[best].downsample
 
     def read(self, x: int, y: int, width: int, height: int, *, coarsening: int = 1) -> ImageU8:
         """Return part of it, (height, width, 3); white beyond the slide.
@@ -123,13 +123,13 @@ class SlideView(Sampled):
     def __init__(self, file: SlideFile, spacing: Spacing) -> None:
         """See a file at 0.97 µm/px."""
         self.spacing = spacing
-        wanted = SPACING_UM_PX / spacing.um_px
+        factor = SPACING_UM_PX / spacing.um_px
         near = [
             level.downsample
             for level in file.levels
-            if abs(level.downsample / wanted - 1) <= SPACING_TOLERANCE
+            if abs(level.downsample / factor - 1) <= SPACING_TOLERANCE
         ]
-        super().__init__(file, min(near, key=lambda one: abs(one / wanted - 1)) if near else wanted)
+        super().__init__(file, min(near, key=lambda one: abs(one / factor - 1)) if near else factor)
         self.spacing_um_px = self.full_px * spacing.um_px
 
 
@@ -205,8 +205,8 @@ def _resampled(pixels: ImageU8, down: csr_array, across: csr_array) -> ImageU8:
     lines = (down @ pixels.reshape(height, -1)).reshape(-1, width, channels)  # (h, W, 3)
     turned = np.ascontiguousarray(lines.transpose(1, 0, 2)).reshape(width, -1)  # (W, h * 3)
     means = (across @ turned).reshape(across.shape[0], -1, channels).transpose(1, 0, 2)
-    found: ImageU8 = np.clip(np.rint(means), 0, 255).astype(np.uint8)
-    return np.ascontiguousarray(found)
+    image: ImageU8 = np.clip(np.rint(means), 0, 255).astype(np.uint8)
+    return np.ascontiguousarray(image)
 
 
 TILE_PX: Final = 256

@@ -87,10 +87,10 @@ def _anchors(plane: NDArray[np.float32]) -> Anchors:
         "grey": np.rint(mean),
         "shape": np.rint(shape / np.maximum(contrast, 1)[:, None] * 127),
     }
-    found = np.zeros(len(plane), ANCHORS)
+    anchors = np.zeros(len(plane), ANCHORS)
     for name, values in columns.items():
-        found[name][of, rank] = values[order]
-    return found
+        anchors[name][of, rank] = values[order]
+    return anchors
 
 
 def _counted(group: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -64,7 +64,7 @@ def close_pairs(
         seed: of the projections.
     """
     rng = np.random.default_rng(seed)
-    found: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
+    batches: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
     for _ in range(plan.tables):
         keys = _keys(vectors, kind, plan, rng)
         order = np.argsort(keys, kind="stable")
@@ -82,12 +82,12 @@ def close_pairs(
                 distance = np.sqrt(np.einsum("nd,nd->n", gap, gap))
                 near = distance <= plan.radius
                 low, high = np.minimum(one, other)[near], np.maximum(one, other)[near]
-                found.append((low * len(vectors) + high, distance[near]))
-    if not found:
+                batches.append((low * len(vectors) + high, distance[near]))
+    if not batches:
         none = np.empty(0, dtype=np.int64)
         return none, none, np.empty(0, dtype=np.float32)
-    pair, place = np.unique(np.concatenate([pairs for pairs, _ in found]), return_index=True)
-    distances = np.concatenate([distance for _, distance in found])[place]
+    pair, place = np.unique(np.concatenate([pairs for pairs, _ in batches]), return_index=True)
+    distances = np.concatenate([distance for _, distance in batches])[place]
     return pair // len(vectors), pair % len(vectors), distances
 
 

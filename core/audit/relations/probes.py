@@ -53,8 +53,8 @@ def probe_table(patches: pd.DataFrame) -> pd.DataFrame:
         known[[name for name in STATISTICS_OF[region] if "hue" not in name]].to_numpy(np.float32)
         for region in ("ring", "centre")
     )
-    found = probes(ring, centre, known["slide"], known["split"], known["label"])
-    return pd.DataFrame([asdict(probe) for probe in found])
+    colour_probes = probes(ring, centre, known["slide"], known["split"], known["label"])
+    return pd.DataFrame([asdict(probe) for probe in colour_probes])
 
 
 def probes(
@@ -80,15 +80,15 @@ def probes(
     features = {"ring": features_ring, "centre": features_centre}
     targets = {"slide": slide, "split": split, "label": label}
     return tuple(
-        _probe(told, seen, x, target, slide=slide)
-        for told, target in targets.items()
+        _probe(target_name, seen, x, target, slide=slide)
+        for target_name, target in targets.items()
         for seen, x in features.items()
-        if (told, seen) != ("label", "centre")
+        if (target_name, seen) != ("label", "centre")
     )
 
 
 def _probe(
-    told: str,
+    target_name: str,
     seen: str,
     features: NDArray[np.float32],
     target: pd.Series,
@@ -102,25 +102,25 @@ def _probe(
     slides = pd.factorize(slide)[0]
     # A slide cannot be told from slides kept apart; a label must be. A split that holds whole
     # slides can be told only through them, so it too is scored on slides never seen.
-    apart = told != "slide" and bool((slides[known] >= 0).all()) and known.any()
+    apart = target_name != "slide" and bool((slides[known] >= 0).all()) and known.any()
     rows = np.flatnonzero(known)
     if len(rows) > _MOST_PATCHES:
         rows = np.sort(np.random.default_rng(0).choice(rows, _MOST_PATCHES, replace=False))
     x, y, groups = features[rows], np.unique(codes[rows], return_inverse=True)[1], slides[rows]
     classes = int(y.max()) + 1 if len(y) else 0
-    binary = classes == 2 and told != "slide"
+    binary = classes == 2 and target_name != "slide"
     note = ""
     if classes < 2:
         note = f"fewer than two values with {_LEAST_PER_CLASS} patches each"
     elif apart and len(np.unique(groups)) < _FOLDS:
         apart, note = False, f"fewer than {_FOLDS} slides: folds at random, so slides leak"
-    elif told != "slide" and not apart:
+    elif target_name != "slide" and not apart:
         note = "slides are not known for all patches: folds at random, so slides leak"
     score = np.nan if classes < 2 else _score(x, y, groups if apart else None, binary)
     if classes >= 2 and np.isnan(score):
         note = "no fold had every value on both sides"
     return Probe(
-        told=told,
+        told=target_name,
         seen=seen,
         measure="AUROC" if binary else "balanced accuracy",
         score=score,

@@ -146,10 +146,10 @@ def related_patches(
     def load(places: Sequence[int]) -> ImageU8:
         return np.stack([_pixels(source, row) for row in rows[list(places)].tolist()])
 
-    found = find_relations(table, load, on_progress, should_stop)
-    if found is None:
+    relations = find_relations(table, load, on_progress, should_stop)
+    if relations is None:
         return None
-    pairs, groups = found.pairs, found.groups
+    pairs, groups = relations.pairs, relations.groups
     return (
         pairs.assign(row_a=rows[pairs["row_a"]], row_b=rows[pairs["row_b"]]),
         groups.assign(row=rows[groups["row"]]),
