@@ -47,12 +47,12 @@ class SpacingError(SourceError):
     """A slide does not say, or not believably, how large its pixels are, or they are too coarse.
 
     Attributes:
-        found: What is wrong, without what to do: a page has its own way to give a spacing.
+        fault: What is wrong, without what to do: a page has its own way to give a spacing.
     """
 
-    def __init__(self, found: str, what_to_do: str) -> None:
-        super().__init__(f"{found} {what_to_do}")
-        self.found = found
+    def __init__(self, fault: str, what_to_do: str) -> None:
+        super().__init__(f"{fault} {what_to_do}")
+        self.fault = fault
 
 
 class BundleError(NodelensError, ValueError):

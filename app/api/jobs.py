@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from app.api.problems import documented
 from app.api.served import Served, caller, served
-from app.api.work import MEDIA_TYPES, Asked, Jobs, Kind, ResultForm, Upload
+from app.api.work import MEDIA_TYPES, JobRequest, Jobs, Kind, ResultForm, Upload
 from core.errors import RunError
 from core.files import write_json
 from core.jobs import Job
@@ -102,7 +102,7 @@ async def create_job(  # noqa: PLR0917 - FastAPI names them
     service, owner = served(request), caller(request)
     classifier = await service.classifier()
     uploads = [Upload(file.filename or "patches", file.file) for file in files]
-    job_request = Asked(kind, uploads, path, name, um_per_px, idempotency_key)
+    job_request = JobRequest(kind, uploads, path, name, um_per_px, idempotency_key)
 
     def create() -> JobState:
         jobs = _of_kind(service, kind)
@@ -176,7 +176,7 @@ def delete_job(request: Request, job_id: JobId) -> None:
     jobs.store.remove(job)
 
 
-def _job_for(service: Served, jobs: Jobs, owner: str, job_request: Asked) -> Job:
+def _job_for(service: Served, jobs: Jobs, owner: str, job_request: JobRequest) -> Job:
     """Return the job of a request, made unless its key made it before.
 
     Raises:

@@ -109,10 +109,10 @@ def _explain(
 ) -> list[Explained]:
     with service.explaining:
         explanations = explain_batch(inputs, service.explainer(classifier), Measurement())
-    return [_told(item, row) for item, row in zip(inputs, explanations, strict=True)]
+    return [_reply(item, row) for item, row in zip(inputs, explanations, strict=True)]
 
 
-def _told(item: Patch | UnreadablePatch, row: ExplanationRow) -> Explained:
+def _reply(item: Patch | UnreadablePatch, row: ExplanationRow) -> Explained:
     reply = Explained(row=row.score, map_state=str(row.map_state))
     if row.explanation is None or not isinstance(item, Patch):
         return reply

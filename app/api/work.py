@@ -71,7 +71,7 @@ class Upload:
 
 
 @dataclass(frozen=True)
-class Asked:
+class JobRequest:
     """What a request asks to be scored.
 
     Attributes:
@@ -113,7 +113,7 @@ class Jobs(ABC):
     store: "JobStore | SlideStore"
 
     @abstractmethod
-    def add(self, owner: str, job_request: Asked, place: Path | None) -> Job:
+    def add(self, owner: str, job_request: JobRequest, place: Path | None) -> Job:
         """Return a new job of a caller, of a place on the server or else of what was uploaded.
 
         Raises:
@@ -136,7 +136,7 @@ class PatchJobs(Jobs):
         """Keep them in a store."""
         self.store = self.folder = store
 
-    def add(self, owner: str, job_request: Asked, place: Path | None) -> Job:
+    def add(self, owner: str, job_request: JobRequest, place: Path | None) -> Job:
         """Return a new batch."""
         if place is not None:
             return self.folder.add_server_path(owner, job_request.name or place.name, place)
@@ -159,7 +159,7 @@ class RegionJobs(Jobs):
         """Keep them in a store."""
         self.store, self.folder = store, store.jobs
 
-    def add(self, owner: str, job_request: Asked, place: Path | None) -> Job:
+    def add(self, owner: str, job_request: JobRequest, place: Path | None) -> Job:
         """Return a new slide."""
         from core.slides.store import SlideChoices  # noqa: PLC0415 - needs the extra `slides`
 
@@ -177,7 +177,7 @@ class RegionJobs(Jobs):
         except SpacingError as error:
             self.store.remove(job)
             raise SourceError(
-                f"{error.found} Send its micrometres per pixel as um_per_px if you know them."
+                f"{error.fault} Send its micrometres per pixel as um_per_px if you know them."
             ) from None
         except BaseException:
             self.store.remove(job)

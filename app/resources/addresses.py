@@ -61,7 +61,7 @@ class Addresses(Generic[T]):
         """Let nobody ask any more."""
         self._told.pop(self._token(name), None)
 
-    def asked(self, request: Request) -> T | None:
+    def subject(self, request: Request) -> T | None:
         """Return what a request of this page is about; None if it is of another, or unknown."""
         if request.headers.get("sec-fetch-site", "") not in _THIS_PAGE:
             return None
@@ -71,7 +71,7 @@ class Addresses(Generic[T]):
         self, request: Request, fetch: Callable[[T], bytes | None], media_type: str
     ) -> Response:
         """Return what is fetched of what a request is about, or that there is no such thing."""
-        thing = self.asked(request)
+        thing = self.subject(request)
         content = None
         if thing is not None:
             with suppress(NodelensError):  # the page says why, when it is drawn again
@@ -162,7 +162,7 @@ def _picture(request: Request, *, kind: str) -> Response:
 
 
 async def _say(request: Request) -> Response:
-    desk = _desks.asked(request)
+    desk = _desks.subject(request)
     if desk is None:
         return _missing()
     body = b""

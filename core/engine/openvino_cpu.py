@@ -141,7 +141,7 @@ class OpenVinoEngine(Engine):
 
         def wait() -> Finished:
             batch.finish(slots)
-            return Finished(batch.found[LOGITS], batch.found.get(STATISTICS))
+            return Finished(batch.outputs[LOGITS], batch.outputs.get(STATISTICS))
 
         return wait
 
@@ -150,8 +150,8 @@ class OpenVinoEngine(Engine):
         check_patches(images_rgb_u8)
         batch, slots = self._start(images_rgb_u8, list(self._outputs))
         batch.finish(slots)
-        others = (batch.found.get(name) for name in (EVIDENCE, FEATURES, GRAD_CAMS))
-        return Details(batch.found[LOGITS], *others)
+        others = (batch.outputs.get(name) for name in (EVIDENCE, FEATURES, GRAD_CAMS))
+        return Details(batch.outputs[LOGITS], *others)
 
     def pytorch(self) -> "TorchEngine":
         """Return the same network in PyTorch and float32, made when first asked for."""
@@ -191,13 +191,13 @@ class _Batch:
     Attributes:
         images: (N, 96, 96, 3), in one piece.
         numbers: Which outputs are wanted.
-        found: Them, as far as they were handed over.
+        outputs: Them, as far as they were handed over.
         error: What OpenVINO said when it could not.
     """
 
     images: ImageU8
     numbers: Mapping[str, int]
-    found: dict[str, NDArray[np.float32]]
+    outputs: dict[str, NDArray[np.float32]]
     error: RuntimeError | None = None
 
     def finish(self, slots: "Sequence[_Request]") -> None:
@@ -246,6 +246,6 @@ class _Request:
             self._request.wait()
             for name, number in batch.numbers.items():
                 output = self._request.get_output_tensor(number).data
-                batch.found[name][self._place] = output[0]
+                batch.outputs[name][self._place] = output[0]
         except RuntimeError as error:
             batch.error = error

@@ -71,7 +71,7 @@ class Places:
             self._changed.notify_all()
 
     @property
-    def wanted(self) -> bool:
+    def has_waiting(self) -> bool:
         """Whether somebody waits for a place."""
         return bool(self._waiting)
 
@@ -193,7 +193,7 @@ class BackgroundTask(threading.Thread):
     def advance(self, done: int, total: int | None = None) -> None:
         """Note how far the work is, and let another task have a turn if one waits."""
         self.done, self.total = done, self.total if total is None else total
-        if self._places.wanted and time.monotonic() - self._since > SLICE_S:
+        if self._places.has_waiting and time.monotonic() - self._since > SLICE_S:
             self._leave_place()
             self._take_place()
 

@@ -55,7 +55,7 @@ def with_tables(
     if not (readers or added):
         return source
     patches = SelectedSource(source, [at for at in range(len(source)) if at not in readers])
-    annotations = _Told(patches.entries)
+    annotations = _Annotations(patches.entries)
     if readers and not (beside and len(readers) <= _MOST_TABLES):
         why = f"expected at most {_MOST_TABLES}" if beside else "other labels are given"
         first = source.entries[min(readers)].path
@@ -125,7 +125,7 @@ def _no_labels(table: Table) -> str:
     return why and f"{table.name} is not used as labels: {why}."
 
 
-class _Told:
+class _Annotations:
     """What tables tell of some patches, and how well they do."""
 
     def __init__(self, entries: Sequence[PatchEntry]) -> None:

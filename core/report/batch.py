@@ -77,7 +77,7 @@ def batch_pdf(batch: ScoredBatch, picture: Callable[[str], ImageU8], maps: Repor
     sheets.add_page()
     sheets.kind("SCORED BATCH, NOT REVIEWED")
     sheets.heading(batch.name, size=20)
-    for name, value in (*_facts(batch, when), ("Maps", maps.told())):
+    for name, value in (*_facts(batch, when), ("Maps", maps.summary())):
         sheets.fact(name, value)
     sheets.ln(5)
     sheets.heading("Read with care", size=12)

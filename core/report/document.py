@@ -61,7 +61,7 @@ def _batch_page(sheets: Sheets, report: Report, maps: ReportMaps) -> None:
     sheets.add_page()
     sheets.kind("REVIEW REPORT")
     sheets.heading(report.title, size=20)
-    for name, value in (*report.facts, ("Maps", maps.told())):
+    for name, value in (*report.facts, ("Maps", maps.summary())):
         sheets.fact(name, value)
     sheets.ln(5)
     sheets.heading("Verdicts", size=12)

@@ -31,7 +31,7 @@ class ReportMaps:
     why_none: str = ""
     engine: str = ""
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """Return how the maps were made, or why there are none, for the page on the batch."""
         if self.why_none:
             return f"none. {self.why_none}"

@@ -79,7 +79,7 @@ class NotedAnchors:
     anchors: tuple[Anchor, ...]
     unreadable: tuple[int, ...]
 
-    def told(self, links: Sequence[Link]) -> str:
+    def summary(self, links: Sequence[Link]) -> str:
         """Return which part of a record they fix, in words."""
         last = max((anchor.sequence for anchor in self.anchors), default=0)
         later = max(0, len(links) - last)

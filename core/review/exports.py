@@ -191,7 +191,7 @@ def _corrected(
     if label is None:
         return None
 
-    def told(kind: str, name: str) -> str:
+    def shown_name(kind: str, name: str) -> str:
         return name if hide is None else hide.of(kind, name)
 
     return {
@@ -200,8 +200,8 @@ def _corrected(
         "original_label": patch.label,
         "status": status,
         "sha256": patch.sha256 if hide is None else "",
-        "readers": "; ".join(sorted({told("reader", v.reader) for v in deciding})),
-        "cases": "; ".join(dict.fromkeys(told("case", v.case.case) for v in deciding)),
+        "readers": "; ".join(sorted({shown_name("reader", v.reader) for v in deciding})),
+        "cases": "; ".join(dict.fromkeys(shown_name("case", v.case.case) for v in deciding)),
         "events": "; ".join(str(v.final.sequence) for v in deciding),
         "event_hashes": "" if hide else "; ".join(v.final.hash for v in deciding),
         "model_id": "; ".join(sorted({v.final.model_id for v in deciding})),

@@ -68,7 +68,7 @@ class Verification:
         noted: NotedAnchors | None,
     ) -> "Verification":
         """Return the outcome for some entries of a file."""
-        compared = NO_ANCHORS if noted is None else noted.told(links)
+        compared = NO_ANCHORS if noted is None else noted.summary(links)
         remarks = clock_remarks(links)
         end = end_of(links)
         return cls(name, len(links), end, tuple(findings), checked, compared, remarks)

@@ -89,7 +89,7 @@ def score_command(options: ScoreOptions) -> int:
         if options.kaggle is not None:
             _kaggle(options.kaggle, options, classifier.bundle.card.training)
         journal_path.unlink(missing_ok=True)
-    return _told(counts, f"by {classifier.model_id} ({classifier.engine.description}): {out}")
+    return _say_counts(counts, f"by {classifier.model_id} ({classifier.engine.description}): {out}")
 
 
 def _cluster_command(options: ScoreOptions, address: str) -> int:
@@ -101,7 +101,7 @@ def _cluster_command(options: ScoreOptions, address: str) -> int:
     counts = score_on_cluster(options, address)
     if options.kaggle is not None:
         _kaggle(options.kaggle, options, card.training)
-    return _told(counts, f"by {card.model_id}: {options.out}")
+    return _say_counts(counts, f"by {card.model_id}: {options.out}")
 
 
 def opened(options: ScoreOptions) -> PatchSource:
@@ -137,10 +137,10 @@ def merge_command(options: MergeOptions) -> int:
             there.
     """
     require_folder_of(options.out)
-    return _told(merge_shards(options.parts, options.out), f"together: {options.out}")
+    return _say_counts(merge_shards(options.parts, options.out), f"together: {options.out}")
 
 
-def _told(counts: Mapping[str, int], where: str) -> int:
+def _say_counts(counts: Mapping[str, int], where: str) -> int:
     say(", ".join(f"{count} {status}" for status, count in counts.items()) + f" {where}")
     return ALL_SCORED if counts["scored"] == sum(counts.values()) else SOME_NOT_SCORED
 

@@ -133,7 +133,7 @@ class Cells:
         done = self.first & (self.state != CellState.UNSCORED)
         return float(done.sum() / max(self.first.sum(), 1))
 
-    def wanted(
+    def still_to_score(
         self, rows: slice = _ALL, columns: slice = _ALL, *, all_cells: bool
     ) -> NDArray[np.bool_]:
         """Return which cells of tissue in a window are still to be scored.

@@ -79,7 +79,7 @@ def score_into(
         view: The slide.
         classifier: The model.
         rule: What counts as tissue.
-        all_cells: See `Cells.wanted`.
+        all_cells: See `Cells.still_to_score`.
         resume: Continue an interrupted run, or take a finished one of the same as it is.
         watch: Who follows.
 

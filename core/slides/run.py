@@ -59,13 +59,15 @@ def score_slide(
         cells: Takes the results; those of the journal are put in first.
         classifier: The model.
         journal: Takes the results; they are on disk before `on_cells` hears of them.
-        all_cells: See `Cells.wanted`.
+        all_cells: See `Cells.still_to_score`.
         on_cells: Told how many cells were added.
         stop: Set by another thread to stop after the block under way.
     """
     cells.put(journal.kept)
     while True:
-        blocks = [block for block in _blocks(cells) if _wanted(cells, block, all_cells).any()]
+        blocks = [
+            block for block in _blocks(cells) if _still_to_score(cells, block, all_cells).any()
+        ]
         if not blocks:
             return True
         scoring = _CellScoring(cells, classifier, journal, all_cells, on_cells)
@@ -120,7 +122,7 @@ class _CellScoring:
         """Put what is wanted of an open block in line, and begin with full batches."""
         row, column = block
         queued_cells = self._asked[row : row + BLOCK_CELLS, column : column + BLOCK_CELLS]
-        new_cells = _wanted(self._cells, block, self._all_cells) & ~queued_cells
+        new_cells = _still_to_score(self._cells, block, self._all_cells) & ~queued_cells
         queued_cells |= new_cells
         for down, across in np.argwhere(new_cells).tolist():
             patch = _within(self._open[block], down, across)
@@ -162,9 +164,9 @@ def _blocks(cells: Cells) -> Iterator[Block]:
             yield row, column
 
 
-def _wanted(cells: Cells, block: Block, all_cells: bool) -> NDArray[np.bool_]:
+def _still_to_score(cells: Cells, block: Block, all_cells: bool) -> NDArray[np.bool_]:
     row, column = block
-    return cells.wanted(
+    return cells.still_to_score(
         slice(row, row + BLOCK_CELLS), slice(column, column + BLOCK_CELLS), all_cells=all_cells
     )
 

@@ -264,7 +264,7 @@ class SlideStore(Runner[BackgroundTask]):
         def advance(count: int) -> None:
             """Note cells; coarse to fine, the total goes by what was found so far."""
             done, cells = task.done + count, slide_cells[0]
-            total = done + int(cells.wanted(all_cells=choices.all_cells).sum())
+            total = done + int(cells.still_to_score(all_cells=choices.all_cells).sum())
             if not choices.all_cells:
                 total = max(total, round(done / max(cells.share_begun(), 0.02)))
             task.advance(done, total)

@@ -64,7 +64,7 @@ def scored(path: Path, classifier: Classifier) -> Cells:
 def coarse_to_fine(whole: Cells) -> Cells:
     """Return what coarse to fine would have scored of the same cells."""
     cells = Cells(whole.tissue_share, whole.tissue)
-    while (wanted := cells.wanted(all_cells=False)).any():
+    while (wanted := cells.still_to_score(all_cells=False)).any():
         for own, other in ((cells.state, whole.state), (cells.call, whole.call)):
             own[wanted] = other[wanted]
         cells.prob_tumour[wanted] = whole.prob_tumour[wanted]

@@ -135,7 +135,7 @@ class Cohort:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class CourseCandidate:
     """Networks that may ship: one of each fold, and the refit behind them.
 
     Attributes:
@@ -155,13 +155,13 @@ class Candidate:
     centre: float
 
 
-def choose(candidates: Mapping[str, Candidate]) -> str:
+def choose(candidates: Mapping[str, CourseCandidate]) -> str:
     """Return the name of the best out of fold among those that heed the centre."""
     heeding = {n: c for n, c in candidates.items() if c.centre >= LEAST_CENTRE_AUROC}
     return max(heeding or candidates, key=lambda name: candidates[name].auroc)
 
 
-Keep = Callable[[str, Candidate, "Course"], None]
+Keep = Callable[[str, CourseCandidate, "Course"], None]
 """Writes a candidate under a name, and what the course has reached."""
 
 
@@ -194,7 +194,7 @@ class Course:
     began: float = field(default_factory=time.monotonic)
     scores: dict[str, Logits] = field(default_factory=dict)
     table: list[dict[str, float | str]] = field(default_factory=list)
-    candidates: dict[str, Candidate] = field(default_factory=dict)
+    candidates: dict[str, CourseCandidate] = field(default_factory=dict)
     chosen: str = ""
 
     def run(self) -> None:
@@ -260,7 +260,7 @@ class Course:
 
     def judge(
         self, name: str, recipe: Recipe, networks: Sequence[Weights], *, every_view: bool = False
-    ) -> Candidate:
+    ) -> CourseCandidate:
         """Score networks out of fold and note what they are worth."""
         logits = self.cohort.out_of_fold(recipe, networks, views=range(8 if every_view else 1))
         self.scores[name] = logits[:, 0]
@@ -269,7 +269,7 @@ class Course:
         if every_view:
             self.scores[f"{name}-d4"] = logits
             self._note(f"{name}, mean of eight orientations", logits.mean(axis=1))
-        return Candidate(name, recipe, networks, logits[:, 0], auroc, centre)
+        return CourseCandidate(name, recipe, networks, logits[:, 0], auroc, centre)
 
     def _note(self, name: str, logits: Logits, **more: float) -> float:
         auroc = self.cohort.auroc(logits)
@@ -281,7 +281,7 @@ class Course:
         )
         return auroc
 
-    def _keep(self, name: str, candidate: Candidate) -> None:
+    def _keep(self, name: str, candidate: CourseCandidate) -> None:
         if self.keep is not None:
             self.keep(name, candidate, self)
 

@@ -12,7 +12,7 @@ import torch
 from core.command_line import say
 from core.errors import RunError
 from core.files import replacing, write_json
-from training.course.course import Candidate, Cohort, Course, splits_of
+from training.course.course import Cohort, Course, CourseCandidate, splits_of
 from training.course.lockstep import Weights
 from training.crossval import fold_folder, gather
 from training.data.labelled import open_labelled
@@ -131,7 +131,7 @@ class Keeper:
     initial: InitialWeights
     device: torch.device
 
-    def keep(self, name: str, candidate: Candidate, course: Course) -> None:
+    def keep(self, name: str, candidate: CourseCandidate, course: Course) -> None:
         """Write a candidate's folds and refit under OUT/name, over those of one before."""
         root = self.options.out / name
         *folds, refit = course.cohort.splits
@@ -158,7 +158,12 @@ class Keeper:
         return sitting(self.device, "bfloat16" if self.device.type == "cuda" else "float32")
 
     def _write(
-        self, run: RunFolder, split: Split, weights: Weights, candidate: Candidate, course: Course
+        self,
+        run: RunFolder,
+        split: Split,
+        weights: Weights,
+        candidate: CourseCandidate,
+        course: Course,
     ) -> None:
         run.root.mkdir(parents=True, exist_ok=True)
         config = RunConfig.of(

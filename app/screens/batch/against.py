@@ -65,7 +65,7 @@ def against_labels(batch: BatchRows, positions: Sequence[int]) -> list[int]:
     if tried is not None:
         try_threshold(tried, "batch", job.id)
     _calls(check)
-    st.caption(_said(check, batch.rows))
+    st.caption(_basis(check, batch.rows))
     for caution in _cautions(batch, check):
         st.warning(plain(caution), icon=":material/warning:")
     wrong = [*check.missed, *check.false_alarms]
@@ -102,7 +102,7 @@ def _calls(check: LabelCheck) -> None:
     table(head, rows, "nl-table nl-matrix")
 
 
-def _said(check: LabelCheck, rows: Sequence[ScoreRow]) -> str:
+def _basis(check: LabelCheck, rows: Sequence[ScoreRow]) -> str:
     evidence = check.evidence
     scored = sum(row.prob_tumour is not None for row in rows)
     parts = [agreeing(words.LABELLED, len(evidence)).format(labelled=len(evidence), scored=scored)]

@@ -59,7 +59,7 @@ def page_of_patches(store: ReviewStore, kept: PatchFolder, case_id: str, reader:
     marked = {at: clicks for at, clicks in _marked(marks).items() if at in positions}
     with st.container(key="nl-read-grid"):
         for shown in page:
-            verdict = _said(shown, marked)
+            verdict = _verdict_of(shown, marked)
             with st.container(key=f"nl-cell-{shown.position}", gap=None):
                 picture = resources.review_picture(kept, shown.sha256)
                 st.html(_cell(shown, picture, verdict))
@@ -93,7 +93,7 @@ def _mark(marks: str, position: int) -> None:
     widgets.choose(marks, marked)
 
 
-def _said(shown: ShownTask, marked: Mapping[int, int]) -> Verdict | None:
+def _verdict_of(shown: ShownTask, marked: Mapping[int, int]) -> Verdict | None:
     """Return the verdict that a place will get; None without a call to agree with."""
     if shown.patch is None or shown.patch.predicted_label is None:
         return None
@@ -121,7 +121,7 @@ def _agree(
     drawn: reading.Display,
     marked: Mapping[int, int],
 ) -> None:
-    verdicts = {shown.position: _said(shown, marked) for shown in page}
+    verdicts = {shown.position: _verdict_of(shown, marked) for shown in page}
     given = [shown for shown in page if verdicts[shown.position] is not None]
     differ = sum(bool(marked.get(shown.position)) for shown in given)
     rest = len(given) - differ

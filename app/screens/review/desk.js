@@ -177,7 +177,7 @@ class Desk {
       const undo = !last && Boolean(this.wish.undo);
       if (!last) this.wish = null;
       const body = { after: last?.after ?? this.kept.after, map: this.kept.map, undo };
-      body.said = sent.map((one) => one.said);
+      body.verdicts = sent.map((one) => one.said);
       if (this.data.again !== null) body.again = this.data.again;
       let answer = null;
       try {

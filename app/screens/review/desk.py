@@ -48,7 +48,7 @@ def desk(store: ReviewStore, kept: PatchFolder, case_id: str, reader: str) -> No
 def _mount(record: Record, case: CaseOpened, reader: str, seat: Seat, again: int | None) -> None:
     key = f"desk-{case.case}"
 
-    def told() -> None:
+    def take_message() -> None:
         message = widgets.component_value(key, "told") or {}
         if message.get("what") == "earlier":
             reading.look_back(True)
@@ -72,7 +72,7 @@ def _mount(record: Record, case: CaseOpened, reader: str, seat: Seat, again: int
             "quality": list(Quality),
             "words": dict(words.DESK),
         },
-        on_told_change=told,
+        on_told_change=take_message,
         height="content",
     )
 

@@ -78,7 +78,7 @@ def _gallery(
 
 def _figure(read_patch: ReadPatch, kept: PatchFolder, names: Mapping[str, str]) -> Markup:
     patch = read_patch.patch
-    lines = [_said(verdict, names) for verdict in read_patch.verdicts]
+    lines = [_verdict_line(verdict, names) for verdict in read_patch.verdicts]
     if patch.label is not None:
         lines.append(Markup("<span>label: {}</span>").format(label_text(patch.label)))
     picture = _picture(kept, patch.sha256)
@@ -98,7 +98,7 @@ def _figure(read_patch: ReadPatch, kept: PatchFolder, names: Mapping[str, str]) 
     )
 
 
-def _said(verdict: CurrentVerdict, names: Mapping[str, str]) -> Markup:
+def _verdict_line(verdict: CurrentVerdict, names: Mapping[str, str]) -> Markup:
     first, final = verdict.first.reading.verdict, verdict.final.reading.verdict
     before = f", blind: {first}" if first is not final else ""
     again = ", shown again" if verdict.is_repeat else ""

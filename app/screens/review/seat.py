@@ -64,7 +64,7 @@ class ReadingStage(StrEnum):
 
 
 @dataclass(frozen=True)
-class Said:
+class SentVerdict:
     """A verdict as the browser sends it.
 
     Attributes:
@@ -95,7 +95,7 @@ class Said:
 
 
 @dataclass(frozen=True)
-class Asked:
+class DeskRequest:
     """What the browser asks, and says before.
 
     Attributes:
@@ -103,17 +103,17 @@ class Asked:
         map: Whether maps are wanted.
         again: Place of the verdict that is to be corrected.
         undo: Whether to take back the last step.
-        said: Verdicts, in the order in which they were given.
+        verdicts: Those that were given, in the order in which they were given.
     """
 
     after: Annotated[int, Field(ge=-1)] = -1
     map: bool = False
     again: int | None = None
     undo: bool = False
-    said: tuple[Said, ...] = ()
+    verdicts: tuple[SentVerdict, ...] = ()
 
 
-_ASKED: Final = TypeAdapter(Asked)
+_REQUEST: Final = TypeAdapter(DeskRequest)
 
 
 @dataclass(frozen=True)
@@ -136,12 +136,12 @@ class Seat:
 
     def answer_json(self, request: bytes) -> dict[str, Any]:
         """Return the answer to what a browser sent; ValueError if that is not understood."""
-        return self.answer(_ASKED.validate_json(request))
+        return self.answer(_REQUEST.validate_json(request))
 
-    def answer(self, request: Asked) -> dict[str, Any]:
+    def answer(self, request: DeskRequest) -> dict[str, Any]:
         """Record what was said and return what is to be shown next, and what went wrong."""
         after, problems = request.after, list[str]()
-        for entry in request.said:
+        for entry in request.verdicts:
             try:
                 self._write(entry)
             except NodelensError as error:
@@ -171,7 +171,7 @@ class Seat:
         ready = self._maps(case).ready(shown.sha256)
         return None if ready is None else png_bytes(ready.picture_rgb_u8)
 
-    def _next(self, request: Asked, after: int) -> dict[str, Any]:
+    def _next(self, request: DeskRequest, after: int) -> dict[str, Any]:
         record = self.store.record()
         case = record.case(self.case)
         if request.again is None:
@@ -190,7 +190,7 @@ class Seat:
             if awaits_ai(record, case, self.reader, place):
                 break  # its score is shown when it is the next one, and not before
             screens.append(self._screen(record, case, place, request))
-        if not places and request.said:
+        if not places and request.verdicts:
             # After the last verdict, so that nobody waits for the report, and not while patches are
             # read: a check takes dozens of passes of the model.
             Thread(target=self._check_maps, args=(record, case), name=CHECKING, daemon=True).start()
@@ -209,7 +209,7 @@ class Seat:
         }
 
     def _screen(
-        self, record: Record, case: CaseOpened, position: int, request: Asked
+        self, record: Record, case: CaseOpened, position: int, request: DeskRequest
     ) -> dict[str, Any]:
         """Return what is shown of a place: nothing that the record does not allow by now."""
         shown = shown_now(record, self.case, self.reader, position)
@@ -276,7 +276,7 @@ class Seat:
         except NodelensError:
             return  # told in the report
 
-    def _write(self, entry: Said) -> None:
+    def _write(self, entry: SentVerdict) -> None:
         record = self.store.record()
         if entry.action in record.actions:
             return  # the answer to it was lost on its way

@@ -29,7 +29,7 @@ _WHICH: Final = "which-cells"
 
 def ask_spacing(store: SlideStore, job: Job, error: SpacingError) -> None:
     """Draw what is wrong with the spacing, and the ways to give it."""
-    st.warning(error.found, icon=":material/straighten:")
+    st.warning(error.fault, icon=":material/straighten:")
     section(words.SPACING, "micrometres per pixel at full resolution")
     st.caption(words.SPACING_ASKED)
     with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -161,12 +161,12 @@ def test_a_report_says_why_there_are_no_maps(tmp_path: Path, toy_classifier: Cla
         lambda: MapMaker(toy_classifier, tmp_path / "checks.jsonl"),
         folder.image,
     )
-    assert "The patches were scored by toy-1" in other.told()
+    assert "The patches were scored by toy-1" in other.summary()
 
     def no_model() -> MapMaker:
         raise RunError("There is no model here.")
 
-    assert report_maps(report.hashes, case.model_id, no_model, folder.image).told() == (
+    assert report_maps(report.hashes, case.model_id, no_model, folder.image).summary() == (
         "none. There is no model here."
     )
     assert not other.of_patch

@@ -81,7 +81,7 @@ def test_only_tissue_is_judged_and_small_things_are_put_right(tmp_path: Path) ->
 
 
 def run_to_the_end(cells: Cells, flagged: NDArray[np.bool_]) -> None:
-    while (wanted := cells.wanted(all_cells=False)).any():
+    while (wanted := cells.still_to_score(all_cells=False)).any():
         cells.put(
             [
                 CellResult(r, c, CellState.SCORED, 0.0, 0.5, int(flagged[r, c]), float("nan"))
@@ -111,7 +111,7 @@ def test_coarse_to_fine_loses_no_flagged_square_of_two(seed: int, share: float) 
     assert cells.flagged[of_squares(flagged)].all()
     assert not cells.flagged[~flagged].any()
     one_by_one = Cells(tissue.astype(np.float32), tissue)
-    while (wanted := np.argwhere(one_by_one.wanted(all_cells=False))).size:
+    while (wanted := np.argwhere(one_by_one.still_to_score(all_cells=False))).size:
         row, column = wanted[rng.integers(len(wanted))]
         call = int(flagged[row, column])
         one_by_one.put([CellResult(row, column, CellState.SCORED, 0.0, 0.5, call, float("nan"))])
@@ -161,11 +161,13 @@ def test_windows_want_what_the_whole_wants() -> None:
             for r, c in rng.integers(0, 20, (60, 2)).tolist()
         ]
     )
-    whole = cells.wanted(all_cells=False)
+    whole = cells.still_to_score(all_cells=False)
     for row in range(0, 20, 7):
         for column in range(0, 20, 5):
             window = slice(row, row + 7), slice(column, column + 5)
-            np.testing.assert_array_equal(cells.wanted(*window, all_cells=False), whole[window])
+            np.testing.assert_array_equal(
+                cells.still_to_score(*window, all_cells=False), whole[window]
+            )
 
 
 def test_coarse_to_fine_is_thrifty_and_finds_regions_across_blocks(

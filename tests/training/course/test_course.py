@@ -13,7 +13,7 @@ from core.errors import RunError
 from tests.training.toys import toy_patches, toy_recipe, toy_table, write_toy_kaggle
 from training.average import mean_weights
 from training.commands import main
-from training.course.course import CHOSEN, Candidate, Cohort, Course, affordable_steps, choose
+from training.course.course import CHOSEN, Cohort, Course, CourseCandidate, affordable_steps, choose
 from training.course.kept import require_course
 from training.data.pack import Pack
 from training.options import COURSE_RECIPE, Plan
@@ -76,9 +76,9 @@ def test_the_refit_trains_on_all_patches(cohort: Cohort) -> None:
 def test_a_course_scores_every_stage_and_keeps_the_candidate_it_chose(cohort: Cohort) -> None:
     torch.manual_seed(0)
     start = build_network(RECIPE.network).state_dict()
-    kept: dict[str, Candidate] = {}
+    kept: dict[str, CourseCandidate] = {}
 
-    def keep(name: str, candidate: Candidate, _: Course) -> None:
+    def keep(name: str, candidate: CourseCandidate, _: Course) -> None:
         kept[name] = candidate
 
     course = Course(cohort, RECIPE, PLAN, start, lambda _: None, keep=keep)
@@ -108,7 +108,7 @@ def test_the_best_out_of_fold_ships_unless_it_follows_the_surroundings(
     others = 0.5 if centre_of_best is not None else 0.1
     no_scores = np.empty(0, np.float32)
     candidates = {
-        name: Candidate(name, RECIPE, [], no_scores, auroc, centre)
+        name: CourseCandidate(name, RECIPE, [], no_scores, auroc, centre)
         for name, auroc, centre in (
             ("worst", 0.95, others),
             ("best", 0.97, centre_of_best or 0.1),

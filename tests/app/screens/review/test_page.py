@@ -82,7 +82,7 @@ def test_a_verdict_that_was_sent_twice_is_recorded_once(
     ann = Hand(data)
     said = ann.says("tumour")
     for _ in range(2):  # the second time the score is shown already, and the first word counts
-        ann.ask(after=-1, said=(said,))
+        ann.ask(after=-1, verdicts=(said,))
         assert ann.answer["problem"] == ""
         assert ann.screen["stage"] == "after"
     task = ann.store.record().state("toycase", "Ann", 0)
@@ -104,7 +104,7 @@ def test_verdicts_sent_together_are_recorded_in_order_once_and_each_for_its_own_
         replace(here.says(verdict), position=shown["position"]) for verdict, shown in given
     )
     for sent in (said[:2], said):  # the answer to the first two was lost on its way
-        here.ask(after=3, said=sent)
+        here.ask(after=3, verdicts=sent)
     assert here.answer["problem"].count("Patch 3 was read in another window") == 1
     assert here.screen["position"] == 4
     kinds = [entry.payload.event.kind for entry in here.store.entries()]
@@ -129,7 +129,14 @@ def test_a_verdict_on_a_patch_that_another_window_has_read_is_refused(
 
 @pytest.mark.parametrize(
     "sent",
-    [b"", b"[]", b"{", b'{"after": -2}', b'{"said": [{"verdict": "tumour"}]}', b'{"after": "x"}'],
+    [
+        b"",
+        b"[]",
+        b"{",
+        b'{"after": -2}',
+        b'{"verdicts": [{"verdict": "tumour"}]}',
+        b'{"after": "x"}',
+    ],
 )
 def test_what_no_desk_says_is_not_understood(
     data: Path, toy_classifier: Classifier, sent: bytes
@@ -226,7 +233,7 @@ def test_what_is_said_goes_on_the_record_with_the_verdict(
     ann = Hand(data)
     said = {"confidence": "unsure", "tags": ["pen", "blur"], "quality": "limited"}
     spoken = replace(ann.says("tumour"), comment=" large nuclei ", seconds=1.23456)
-    sent = {"said": [asdict(spoken) | said]}
+    sent = {"verdicts": [asdict(spoken) | said]}
     answer = ann.seat.answer_json(json.dumps(sent).encode())
     assert answer["problem"] == ""
     (given,) = current_verdicts(ann.store.record())

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from app import resources
-from app.screens.review.seat import CHECKING, Asked, Said, Seat
+from app.screens.review.seat import CHECKING, DeskRequest, Seat, SentVerdict
 from core.jobs import JobStore
 from core.review import (
     CaseOpened,
@@ -80,7 +80,7 @@ class Hand:
             reader,
             lambda: resources.review_maps(resources.settings()),
         )
-        self.asked = Asked()
+        self.asked = DeskRequest()
         self.answer = self.seat.answer(self.asked)
 
     @property
@@ -89,11 +89,11 @@ class Hand:
         shown: dict[str, Any] = self.answer["screens"][0]
         return shown
 
-    def says(self, verdict: str | Verdict, **more: Any) -> Said:  # noqa: ANN401 - fields of Said
+    def says(self, verdict: str | Verdict, **more: Any) -> SentVerdict:  # noqa: ANN401 - fields of SentVerdict
         """Return a verdict on what is shown, with what was said before on the same patch."""
         shown = self.screen
         said = {"seconds": 0.2, **(shown["before"] or {}), **more}
-        return Said(
+        return SentVerdict(
             secrets.token_hex(16), shown["position"], shown["stage"], Verdict(verdict), **said
         )
 
@@ -101,14 +101,14 @@ class Hand:
         """Give a verdict; what comes next is shown then."""
         shown = self.screen
         said = self.says(verdict, **more)
-        self.ask(after=shown["position"] - shown["twice"], said=(said,))
-        self.asked = replace(self.asked, said=())
+        self.ask(after=shown["position"] - shown["twice"], verdicts=(said,))
+        self.asked = replace(self.asked, verdicts=())
 
     def keep(self, **more: Any) -> None:  # noqa: ANN401 - likewise
         """Stay with the blind verdict."""
         self.give(self.screen["keep"], **more)
 
-    def ask(self, **more: Any) -> None:  # noqa: ANN401 - the fields of Asked
+    def ask(self, **more: Any) -> None:  # noqa: ANN401 - the fields of DeskRequest
         """Ask for something else."""
         self.asked = replace(self.asked, **more)
         self.answer = self.seat.answer(self.asked)
