@@ -3,6 +3,7 @@
 import hashlib
 import math
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -16,6 +17,9 @@ from core.patches.naming import is_hidden, require_patch_suffix, shown_path, ste
 from core.patches.patch import PATCH_SIZE_PX, ImageU8, Patch, PatchEntry, UnreadablePatch
 from core.patches.source import MAX_TABLE_BYTES, PatchSource
 from core.tables import Table, lies_beside, read_table
+
+_WEB: Final = re.compile(r"[A-Za-z][\w+.-]+://")
+_OF_A_SHELL: Final = re.compile(r"~|\$\w|\$\{|%\w+%")
 
 
 def list_files(
@@ -117,8 +121,10 @@ class FilesSource(PatchSource):
 
     def read_bytes(self, index: int) -> bytes:
         """Return the bytes of input `index`; of a file too large no more than tell so."""
-        require_patch_suffix(self.entries[index].path)
-        file = self._files[index]
+        path, file = self.entries[index].path, self._files[index]
+        if not path:
+            raise PatchError("This row has no path. Fill it in, or leave it out.", Fault.MISSING)
+        require_patch_suffix(path)
         if self._confine_to and file and not is_inside(file, self._confine_to):
             raise PatchError(
                 "The file lies outside the folders that this installation may read. Move it into "
@@ -126,15 +132,21 @@ class FilesSource(PatchSource):
             )
         try:
             if file is None or not file.is_file():
-                raise PatchError(
-                    "The file is missing. Check the table or copy the file again.", Fault.MISSING
-                )
+                raise PatchError(_why_missing(path), Fault.MISSING)
             with file.open("rb") as opened:
                 return opened.read(MAX_PATCH_BYTES + 1)
         except OSError as error:
             raise PatchError(
                 f"The file cannot be read ({why(error)}). Check its permissions."
             ) from None
+
+
+def _why_missing(path: str) -> str:
+    if _WEB.match(path):
+        return "The path is an address on a network. Download the file and name it here."
+    if _OF_A_SHELL.match(path):
+        return "The path has ~ or a variable, which is not filled in here. Write the whole path."
+    return "The file is missing. Check the table or copy the file again."
 
 
 def is_inside(file: Path, folder: Path) -> bool:

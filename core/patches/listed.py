@@ -7,6 +7,8 @@ from functools import cached_property
 from itertools import takewhile
 from pathlib import Path
 from typing import Final
+from unicodedata import normalize
+from urllib.parse import unquote
 
 from core.patches.files import FilesSource
 from core.patches.naming import is_hidden, shown_path, stem
@@ -23,6 +25,7 @@ from core.tables import (
 )
 
 _FROM_THE_ROOT: Final = re.compile(r"[\\/]|[A-Za-z]:[\\/]")
+_URL_OF_A_FILE: Final = re.compile(r"file:(?://(?P<host>[^/]*))?(?P<path>/.*)", re.IGNORECASE)
 
 
 def csv_source(table: Path, *, confine_to: Path | None = None) -> FilesSource:
@@ -43,11 +46,13 @@ def csv_source(table: Path, *, confine_to: Path | None = None) -> FilesSource:
     slides = next((known[name] for name in SLIDE_COLUMNS if name in known), nothing)
     columns = (known["path"], *(known.get(name, nothing) for name in ("id", "label", "split")))
     files: list[tuple[PatchEntry, Path | None]] = []
-    backslashes, below = 0, _Below(table.parent)
+    backslashes, respelt, below = 0, 0, _Below(table.parent)
     by_file: dict[str, list[PatchEntry]] = {}
     moved: dict[str, str] = {}
     capitals: dict[str, str] = {}
-    for path, patch_id, label, split, slide in zip(*columns, slides, strict=True):
+    for cell, patch_id, label, split, slide in zip(*columns, slides, strict=True):
+        path = _as_path(cell)
+        respelt += path != cell
         shown = shown_path(path)
         entry = PatchEntry(
             id=patch_id or stem(shown),
@@ -65,24 +70,23 @@ def csv_source(table: Path, *, confine_to: Path | None = None) -> FilesSource:
             match = None
             if not from_the_root:
                 match = below.spelt_like(path)
-                capitals |= {} if match is None else {os.path.normpath(match): shown}
+                if match is not None and not below.is_same(match, path):
+                    capitals[os.path.normpath(match)] = shown
             elif confine_to is None:
                 match = below.like(path)
                 moved |= {} if match is None else {os.path.normpath(match): shown}
             file = match or file
-        by_file.setdefault(os.path.normpath(file), []).append(entry)
+        if path:
+            by_file.setdefault(os.path.normpath(file), []).append(entry)
         files.append((entry, file))
     source = FilesSource(table.name, "csv", files, confine_to=confine_to)
-    repeated = len(files) - len(by_file)
-    source.notes = (*rows.notes, *spelling_notes, *_path_notes(table.name, backslashes, repeated))
-    if moved:
-        place = min(moved)
-        here = shown_path(os.path.relpath(place, table.parent))
-        source.notes += (matched_by_ending(table.name, len(moved), moved[place], here),)
-    if capitals:
-        place = min(capitals)
-        here = shown_path(os.path.relpath(place, table.parent))
-        source.notes += (matched_in_capitals(table.name, len(capitals), capitals[place], here),)
+    repeated = sum(len(same) - 1 for same in by_file.values())
+    source.notes = (*rows.notes, *spelling_notes, *_path_notes(table.name, backslashes, respelt, repeated))
+    for matched, note in ((moved, matched_by_ending), (capitals, matched_in_capitals)):
+        if matched:
+            place = min(matched)
+            here = shown_path(os.path.relpath(place, table.parent))
+            source.notes += (note(table.name, len(matched), matched[place], here),)
     if below.unclear:
         source.notes += (
             f"{table.name}: {counted(len(below.unclear), 'path')} from another machine, or in "
@@ -95,7 +99,7 @@ def csv_source(table: Path, *, confine_to: Path | None = None) -> FilesSource:
             f"{table.name}: {labelled:,} of {counted(len(files), 'input')} with a label.",
         )
     by_id: dict[str, list[PatchEntry]] = {}
-    for entry, _ in files:
+    for entry in (entry for entry, _ in files if entry.id):
         by_id.setdefault(id_key(entry.id), []).append(entry)
     source.contradictions = (
         *_contradictions(table.name, "path", by_file),
@@ -103,6 +107,19 @@ def csv_source(table: Path, *, confine_to: Path | None = None) -> FilesSource:
         *(_contradictions(table.name, "id", by_id) if "id" in known else ()),
     )
     return source
+
+
+def _as_path(cell: str) -> str:
+    """Return the path in a cell that may have it in quotes, or as the URL of a file."""
+    while len(cell) > 2 and cell[0] == cell[-1] and cell[0] in "\"'":
+        cell = cell[1:-1]
+    url = _URL_OF_A_FILE.fullmatch(cell)
+    if url is None:
+        return cell
+    path, host = unquote(url["path"]), url["host"] or "localhost"
+    if _FROM_THE_ROOT.match(path[1:]):  # a drive of Windows
+        return path[1:]
+    return path if host == "localhost" else f"//{host}{path}"
 
 
 class _Below:
@@ -120,39 +137,50 @@ class _Below:
             folders[:] = [name for name in folders if not is_hidden(name)]
             parts = Path(place).relative_to(self._folder).parts
             for name in names:
-                parts_by_name.setdefault(name, []).append([*parts, name])
-        return parts_by_name
+                match.setdefault(normalize("NFC", name), []).append([*parts, name])
+        return match
 
     @cached_property
-    def _folded(self) -> dict[str, list[list[str]]]:
-        """The parts of the paths of all files by the whole path without capitals."""
-        parts_by_path: dict[str, list[list[str]]] = {}
+    def _by_path(self) -> dict[str, list[list[str]]]:
+        """The parts of the paths of all files by the whole path, see `_folded`."""
+        match: dict[str, list[list[str]]] = {}
         for parts in (one for same in self._named.values() for one in same):
-            parts_by_path.setdefault("/".join(parts).casefold(), []).append(parts)
-        return parts_by_path
+            match.setdefault(_folded("/".join(parts)), []).append(parts)
+        return match
+
+    def is_same(self, found: Path, path: str) -> bool:
+        """Return whether a path differs from a file's in nothing but how marks are encoded."""
+        here = normalize("NFC", str(found.relative_to(self._folder)))
+        return here == os.path.normpath(path.replace("\\", "/"))
 
     def spelt_like(self, path: str) -> Path | None:
-        """Return the file at a path in other capitals, None if there are two or none."""
-        normal_path = os.path.normpath(path.replace("\\", "/"))
-        matches = self._folded.get(normal_path.casefold(), [])
-        if len(matches) > 1:
+        """Return the file at a path in other capitals or characters, None if two or none."""
+        wanted = os.path.normpath(path.replace("\\", "/"))
+        match = self._by_path.get(_folded(wanted), [])
+        if len(match) > 1:
             self.unclear.append(path)
         return self._folder.joinpath(*matches[0]) if len(matches) == 1 else None
 
     def like(self, path: str) -> Path | None:
         """Return the file whose path ends most like another one, None where two do alike."""
-        reversed_parts = path.replace("\\", "/").split("/")[::-1]
-        if ".." in reversed_parts:
+        wanted = normalize("NFC", path.replace("\\", "/")).split("/")[::-1]
+        if ".." in wanted:
             return None
         best: dict[tuple[int, bool], list[list[str]]] = {}
-        for parts in self._named.get(reversed_parts[0], ()):
-            pairs = zip(parts[::-1], reversed_parts, strict=False)
-            alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        for parts in self._named.get(wanted[0], ()):
+            pairs = zip(parts[::-1], wanted, strict=False)
+            same = takewhile(lambda pair: normalize("NFC", pair[0]) == pair[1], pairs)
+            alike = sum(1 for _ in same)
             best.setdefault((alike, alike == len(parts)), []).append(parts)
         matches = best[max(best)] if best else []
         if len(matches) > 1:
             self.unclear.append(path)
         return self._folder.joinpath(*matches[0]) if len(matches) == 1 else None
+
+
+def _folded(path: str) -> str:
+    """Return a path without capitals, its letters with their marks as one character each."""
+    return normalize("NFC", path).casefold()
 
 
 def _one_for_two(
@@ -168,7 +196,9 @@ def _one_for_two(
         )
 
 
-def _path_notes(name: str, backslashes: int, repeated: int) -> Iterator[str]:
+def _path_notes(name: str, backslashes: int, respelt: int, repeated: int) -> Iterator[str]:
+    if respelt:
+        yield f"{name}: {counted(respelt, 'path')} in quotes or with file: before it."
     if backslashes:
         yield f"{name}: {counted(backslashes, 'path')} with backslashes read as folders."
     if repeated:

@@ -71,6 +71,7 @@ class RunSpec:
             before = replace(before, facts_sha256=self.facts_sha256)
         if not before.card_sha256:
             before = replace(before, card_sha256=self.card_sha256)
+        before = replace(before, source=self.source)  # whatever the folder is called now
         if same_model(before.model_id, self.model_id):
             before = replace(before, model_id=self.model_id)
         return what_differs(before, self)

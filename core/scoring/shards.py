@@ -15,9 +15,16 @@ from core.files import replacing, sha256_of
 from core.patches import PatchSource, SelectedSource
 from core.scoring.outputs import ROWS_PER_GROUP, metadata_path, write_metadata
 
-_SAME: Final = ("spec", "operating_point", "engine", "arithmetic")
 _OF_A_PART: Final = ("source_fingerprint", "facts_sha256", "inputs")
 """What of a specification is a part's own."""
+_HASHES: Final = {
+    "source_fingerprint": "paths of the files",
+    "facts_sha256": "ids, labels, slides or splits",
+    "sample_sha256": "contents of the files",
+    "card_sha256": "card of the model",
+}
+"""What is compared by a hash, in words."""
+_OF_A_HASH: Final = 12
 
 
 @dataclass(frozen=True)
@@ -116,7 +123,7 @@ def _metadata(path: Path) -> dict[str, Any]:
 
 
 def _check(outputs: Sequence[tuple[Path, dict[str, Any]]], out: Path) -> None:
-    first = _identity(outputs[0][1])
+    first_path, first = outputs[0]
     for path, metadata in outputs:
         if path.resolve() == out.resolve():
             raise RunError(f"{out.name} is one of the shards. Name another file with --out.")
@@ -125,10 +132,10 @@ def _check(outputs: Sequence[tuple[Path, dict[str, Any]]], out: Path) -> None:
                 f"{path.name} and {out.name} are of different types; expected the same type for "
                 "both."
             )
-        if _identity(metadata) != first:
+        if different := _differences(metadata, first):
             raise RunError(
-                f"{path.name} and {outputs[0][0].name} are from different runs: source, model or "
-                "options differ. Merge the shards of one run."
+                f"{path.name} and {first_path.name} are from different runs: {different}. Merge "
+                "the shards of one run."
             )
     of = int(outputs[0][1]["shard"]["of"])
     numbers = [int(metadata["shard"]["number"]) for _, metadata in outputs]
@@ -138,11 +145,31 @@ def _check(outputs: Sequence[tuple[Path, dict[str, Any]]], out: Path) -> None:
         raise RunError(f"Found {len(numbers)} of {of} shards ({problem}). Name each one once.")
 
 
+def _differences(one: dict[str, Any], other: dict[str, Any]) -> str:
+    """Return what of two parts should be the same and is not, with both values; "" if nothing."""
+    was, now = _identity(one), _identity(other)
+    return "; ".join(
+        f"{_HASHES.get(name, name)} {_shown(name, was.get(name))} and {_shown(name, now.get(name))}"
+        for name in {**was, **now}
+        if was.get(name) != now.get(name)
+    )
+
+
+def _shown(name: str, value: object) -> str:
+    return str(value)[:_OF_A_HASH] if name in _HASHES else str(value)
+
+
 def _identity(metadata: dict[str, Any]) -> dict[str, Any]:
-    """Return what must be the same in every part."""
-    same = {name: metadata.get(name) for name in _SAME}
-    same["spec"] = {k: v for k, v in metadata["spec"].items() if k not in _OF_A_PART}
-    return {**same, **{k: v for k, v in metadata["shard"].items() if k != "number"}}
+    """Return what must be the same in every part: all that decides the rows of the whole.
+
+    What the folder of the patches was called on each machine decides none.
+    """
+    spec = {k: v for k, v in metadata["spec"].items() if k not in {"source", *_OF_A_PART}}
+    shard = {k: v for k, v in metadata["shard"].items() if k != "number"}
+    told: dict[str, Any] = {**spec, **shard, "arithmetic": metadata.get("arithmetic")}
+    for name, value in dict(metadata.get("operating_point") or {}).items():
+        told[f"{name} of the operating point"] = value
+    return told
 
 
 def _join_lines(parts: Sequence[Path], to: Path) -> None:

@@ -10,6 +10,10 @@ from core.errors import SourceError
 
 MAX_TABLE_BYTES: Final = 512 * 1024 * 1024
 _UNSHOWABLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_UNSEEN_AROUND: Final = (
+    "\ufeff\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+)
+"""Marks that programs put around text, as Windows does where a path is copied from Properties."""
 _GZIP: Final = b"\x1f\x8b"
 _OTHERS: Final = (
     (b"PK\x03\x04", "an Excel file or a ZIP"),
@@ -67,7 +71,7 @@ def plain_text(text: str) -> str:
 
 def clean(cell: str) -> str:
     """Return a cell without spaces around it, its letters composed, as `plain_text`."""
-    cell = cell.strip().strip("\ufeff\u200b").strip()
+    cell = cell.strip().strip(_UNSEEN_AROUND).strip()
     if cell.isascii() and cell.isprintable():
         return cell
     return plain_text(unicodedata.normalize("NFC", cell))

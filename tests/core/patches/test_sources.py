@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 from unicodedata import normalize
+from urllib.parse import quote
 
 import h5py
 import numpy as np
@@ -19,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from core.errors import SourceError
+from core.errors import Fault, SourceError
 from core.patches import Patch, PatchSource, UnreadablePatch, files_source, open_source
 from core.patches import source as source_module
 from core.patches.naming import is_hidden, shown_path
@@ -457,6 +458,49 @@ def test_a_label_for_a_path_instead_of_an_id_opens_nothing(tmp_path: Path) -> No
     assert [isinstance(item, Patch) for item in read] == [True, False]
     assert isinstance(read[1], UnreadablePatch)
     assert "missing" in read[1].reason
+
+
+@pytest.mark.parametrize(
+    ("cell", "reason"),
+    [
+        ("file://{url}", ""),
+        ("file://localhost{url}", ""),
+        ("file:{url}", ""),
+        ("file:///C:/Data/sub%20dir/a%20%C3%A9.png", ""),
+        ('"sub dir/a é.png"', ""),
+        ("'sub dir/a é.png'", ""),
+        ("\u202aC:\\Data\\sub dir\\a é.png", ""),
+        ("sub dir/a é.png", ""),
+        ("", "This row has no path."),
+        ("https://host/a.png", "The path is an address on a network."),
+        ("s3://bucket/a.png", "The path is an address on a network."),
+        ("~/a.png", "The path has ~ or a variable"),
+        ("$SCRATCH/a.png", "The path has ~ or a variable"),
+        ("${SCRATCH}/a.png", "The path has ~ or a variable"),
+        ("%TEMP%\\a.png", "The path has ~ or a variable"),
+        ("sub dir/b.png", "The file is missing."),
+    ],
+)
+def test_a_path_is_read_however_programs_copy_it_or_refused_with_its_reason(
+    tmp_path: Path, cell: str, reason: str
+) -> None:
+    """The file is named as macOS does it: the accent is a character of its own."""
+    folder = tmp_path / "sub dir"
+    folder.mkdir()
+    file = folder / normalize("NFD", "a é.png")
+    write_patches(tmp_path, 1)[0].rename(file)
+    table = tmp_path / "list.csv"
+    with table.open("w", newline="", encoding="utf-8") as opened:
+        rows = csv.writer(opened)
+        rows.writerows([("path", "label"), (cell.replace("{url}", quote(str(file))), 1), ("", 0)])
+    source = open_source(table)
+    assert source.contradictions == ()
+    assert "capitals" not in " ".join(source.notes)
+    found = source.read(0)
+    assert isinstance(found, UnreadablePatch) == bool(reason)
+    if isinstance(found, UnreadablePatch):
+        assert found.reason.startswith(reason)
+        assert found.kind is Fault.MISSING
 
 
 def test_sources_that_are_none_say_what_was_expected(tmp_path: Path) -> None:

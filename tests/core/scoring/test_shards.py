@@ -1,4 +1,5 @@
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ def test_merged_shards_are_the_bytes_of_one_run(
     [
         (("1", "2"), "2 of 3 shards (missing: 3)"),
         (("1", "2", "3", "3"), "one appears twice"),
-        (("1", "2", "3", "other"), "from different runs"),
+        (("1", "2", "3", "other"), "from different runs: tta d4 and none. Merge"),
         (("1", "2", "altered"), "was altered"),
         (("1", "2", "whole"), "not an output of `score --shard`"),
     ],
@@ -114,8 +115,24 @@ def test_shards_of_other_files_under_the_same_names_are_not_merged(
     (patches / "patch-009.png").write_bytes((patches / "patch-001.png").read_bytes())
     second = score(patches, toy_bundle, tmp_path / "2.csv", "--shard", "2/2")
     assert main(["merge", str(first), str(second), "--out", str(tmp_path / "all.csv")]) == 2
-    assert "are from different runs" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "2.csv and 1.csv are from different runs: contents of the files " in said
+    assert "paths" not in said
     assert not (tmp_path / "all.csv").exists()
+
+
+def test_copies_of_one_set_in_folders_of_other_names_are_one_source(
+    patches: Path, toy_bundle: Path, tmp_path: Path
+) -> None:
+    whole = score(patches, toy_bundle, tmp_path / "whole.csv")
+    copy = shutil.copytree(patches, tmp_path / "copy on another machine")
+    first = score(patches, toy_bundle, tmp_path / "1.csv", "--shard", "1/2")
+    second = score(copy, toy_bundle, tmp_path / "2.csv", "--shard", "2/2")
+    assert main(["merge", str(first), str(second), "--out", str(tmp_path / "all.csv")]) == 1
+    assert (tmp_path / "all.csv").read_bytes() == whole.read_bytes()
+    assert main(["score", str(copy), "--model", str(toy_bundle), "--out", str(whole),
+                 "--batch-size", "3", "--resume"]) == 1  # fmt: skip
+    assert metadata_path(whole).read_text("utf-8").count("copy on another") == 0
 
 
 def test_a_shard_is_not_overwritten_by_the_whole(
