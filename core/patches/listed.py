@@ -81,7 +81,11 @@ def csv_source(table: Path, *, confine_to: Path | None = None) -> FilesSource:
         files.append((entry, file))
     source = FilesSource(table.name, "csv", files, confine_to=confine_to)
     repeated = sum(len(same) - 1 for same in by_file.values())
-    source.notes = (*rows.notes, *spelling_notes, *_path_notes(table.name, backslashes, respelt, repeated))
+    source.notes = (
+        *rows.notes,
+        *spelling_notes,
+        *_path_notes(table.name, backslashes, respelt, repeated),
+    )
     for matched, note in ((moved, matched_by_ending), (capitals, matched_in_capitals)):
         if matched:
             place = min(matched)
@@ -137,27 +141,27 @@ class _Below:
             folders[:] = [name for name in folders if not is_hidden(name)]
             parts = Path(place).relative_to(self._folder).parts
             for name in names:
-                match.setdefault(normalize("NFC", name), []).append([*parts, name])
-        return match
+                parts_by_name.setdefault(normalize("NFC", name), []).append([*parts, name])
+        return parts_by_name
 
     @cached_property
     def _by_path(self) -> dict[str, list[list[str]]]:
         """The parts of the paths of all files by the whole path, see `_folded`."""
-        match: dict[str, list[list[str]]] = {}
+        parts_by_path: dict[str, list[list[str]]] = {}
         for parts in (one for same in self._named.values() for one in same):
-            match.setdefault(_folded("/".join(parts)), []).append(parts)
-        return match
+            parts_by_path.setdefault(_folded("/".join(parts)), []).append(parts)
+        return parts_by_path
 
-    def is_same(self, found: Path, path: str) -> bool:
+    def is_same(self, match: Path, path: str) -> bool:
         """Return whether a path differs from a file's in nothing but how marks are encoded."""
-        here = normalize("NFC", str(found.relative_to(self._folder)))
+        here = normalize("NFC", str(match.relative_to(self._folder)))
         return here == os.path.normpath(path.replace("\\", "/"))
 
     def spelt_like(self, path: str) -> Path | None:
         """Return the file at a path in other capitals or characters, None if two or none."""
         wanted = os.path.normpath(path.replace("\\", "/"))
-        match = self._by_path.get(_folded(wanted), [])
-        if len(match) > 1:
+        matches = self._by_path.get(_folded(wanted), [])
+        if len(matches) > 1:
             self.unclear.append(path)
         return self._folder.joinpath(*matches[0]) if len(matches) == 1 else None
 

@@ -226,6 +226,8 @@ def _doubts(view: SlideView, cells: Cells) -> Iterator[str]:
     claimed, given = view.file.claimed.x_um_px, view.spacing.um_px
     if claimed and abs(given / claimed - 1) > SPACING_TOLERANCE:
         yield f"It is judged at {given:.4g} µm/px as given; the file says {view.spacing.in_file}."
+    if view.file.is_cut_off:
+        yield "The file was cut off, as by an interrupted copy: copy it again."
     missing, parts = view.file.unstored_parts
     if missing:
         yield f"{missing:,} of {parts:,} parts of it are not in the file and count as glass."

@@ -42,6 +42,7 @@ class SlideFile(ABC):
         offset_px: Where the scanned part that `levels` describe begins, (x, y) in the
             full-resolution pixels of the file; (0, 0) for all but sparse formats.
         unstored_parts: How many strips or tiles of how many are not in the file, as far as known.
+        is_cut_off: The file is known to end before some of what it names.
     """
 
     path: Path
@@ -50,6 +51,7 @@ class SlideFile(ABC):
     levels: tuple[Level, ...]
     offset_px: tuple[int, int] = (0, 0)
     unstored_parts: tuple[int, int] = (0, 0)
+    is_cut_off: bool = False
 
     @abstractmethod
     def read(self, level: int, x: int, y: int, width: int, height: int) -> ImageU8:

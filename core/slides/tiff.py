@@ -1,6 +1,8 @@
 """TIFFs that no scanner wrote, read tile by tile or strip by strip with their smaller levels."""
 
+import logging
 import math
+import struct
 import threading
 import weakref
 from collections import OrderedDict
@@ -48,6 +50,8 @@ _MULTIPLIED: Final = tifffile.EXTRASAMPLE.ASSOCALPHA
 _REDUCED: Final = 1
 _MASK: Final = 4
 _PAGES: Final = 32
+logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it finds is said in our words
+_NO_HEADER: Final = "it was cut off within its header"
 _SAVE_AGAIN: Final = "Save it as a tiled TIFF (8-bit RGB)."
 _COPY_AGAIN: Final = "Copy it again, or save it as a tiled TIFF (8-bit RGB)."
 
@@ -103,12 +107,13 @@ class PlainTiff(SlideFile):
 
     def _unreadable(self, error: Exception) -> SourceError:
         to_do = _SAVE_AGAIN if isinstance(error, _UnknownKindError) else _COPY_AGAIN
-        return SourceError(f"{self.path.name} cannot be read ({why(error)}). {to_do}")
+        found = _NO_HEADER if isinstance(error, struct.error) else why(error)
+        return SourceError(f"{self.path.name} cannot be read ({found}). {to_do}")
 
     def _find_levels(self) -> None:
         pages = self._file.pages
         if not len(pages):
-            raise ValueError("it was cut off within its header")
+            raise ValueError(_NO_HEADER)
         first: Any = pages[0]
         others: list[Any] = []
         with suppress(Exception):  # a chain that breaks off behind the first picture
@@ -116,6 +121,11 @@ class PlainTiff(SlideFile):
         _check(first, others)
         self.claimed = _claimed(first)
         self._add_level(first, 1.0)
+        size = self._file.filehandle.size
+        with suppress(Exception):  # likewise
+            self.is_cut_off = max(first.subifds or [0]) >= size or any(
+                _end_of_data(page) > size for page in (first, *(first.pages or ()), *others)
+            )
         with suppress(Exception):  # a level that cannot be read is done without
             for page in (*(first.pages or ()), *others):
                 shape = int(page.imagewidth), int(page.imagelength)
@@ -131,8 +141,7 @@ class PlainTiff(SlideFile):
             or not int(page.subfiletype) & _REDUCED
             or shape[0] >= last.width_px
             or not same_shape(shape, (full.width_px, full.height_px))
-            or max(map(sum, zip(page.dataoffsets, page.databytecounts, strict=True)))
-            > self._file.filehandle.size
+            or _end_of_data(page) > self._file.filehandle.size
         ):
             return 0.0
         _check_kind(page)
@@ -237,6 +246,11 @@ def _check(first: Any, others: list[Any]) -> None:  # noqa: ANN401 - tifffile's 
             "it contains several pictures of that size, such as depths or channels: which is the "
             "slide?"
         )
+
+
+def _end_of_data(page: Any) -> int:  # noqa: ANN401 - tifffile's page
+    """Return where in the file the last of a picture's strips or tiles ends."""
+    return max(map(sum, zip(page.dataoffsets, page.databytecounts, strict=True)), default=0)
 
 
 def _is_aside(page: Any) -> bool:  # noqa: ANN401 - tifffile's page

@@ -5,6 +5,7 @@ import tracemalloc
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -262,6 +263,24 @@ def test_what_speaks_against_a_slide_s_own_file_is_said_in_its_summary(
     path.write_bytes(content)
     sparse = said(path, classifier, tmp_path / "sparse")
     assert f"1 of {parts} parts of it are not in the file and count as glass." in sparse
+
+
+@pytest.mark.parametrize("share", [0.55, 0.85, 0.999, 1.0])
+def test_a_slide_that_was_cut_off_is_told_in_our_words_only_whatever_of_it_can_be_scored(
+    toy_classifier: Classifier, tmp_path: Path, capfd: pytest.CaptureFixture[str], share: float
+) -> None:
+    image, path = tissue_image(green_cells(12, 12)), tmp_path / "a.tif"
+    per_cm = 10_000 / 0.97
+    kind: dict[str, Any] = {"photometric": "rgb", "tile": (64, 64), "resolutionunit": "CENTIMETER"}
+    with tifffile.TiffWriter(path) as file:
+        file.write(image, subifds=1, resolution=(per_cm, per_cm), **kind)
+        file.write(image[::2, ::2], subfiletype=1, resolution=(per_cm / 2, per_cm / 2), **kind)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(share * len(whole))])
+    told = said(path, toy_classifier, tmp_path / "out")
+    assert ("The file was cut off" in told) is (share < 1)
+    assert ("could not be read" in told) is (share == 0.55)
+    assert "tifffile" not in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("swapped", [False, True])
