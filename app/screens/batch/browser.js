@@ -2,6 +2,7 @@
 
 const drawn = new WeakMap();
 const FIRST_WAIT_MS = 1000;
+const FOLLOWED_BELOW_PX = 640;
 
 export default function (component) {
   const { parentElement, data, setTriggerValue } = component;
@@ -99,6 +100,13 @@ function reveal(home, one) {
   if (bottom > home.scrollTop + home.clientHeight) home.scrollTop = bottom - home.clientHeight;
 }
 
+// On a narrow screen the patch lies below the list.
+function look(at, held) {
+  held.tell("looked", at);
+  if (window.innerWidth >= FOLLOWED_BELOW_PX) return;
+  document.querySelector(".st-key-nl-viewer")?.scrollIntoView({ behavior: "smooth" });
+}
+
 // Where the keyboard stands, so that it stands there again in the list that is drawn anew.
 function path(element) {
   if (element?.dataset?.head) return `[data-head="${element.dataset.head}"]`;
@@ -141,7 +149,7 @@ function table(data, held) {
 function line(row, data, held) {
   const made = element("tr");
   made.dataset.at = String(row.at);
-  made.addEventListener("click", () => held.tell("looked", row.at));
+  made.addEventListener("click", () => look(row.at, held));
   const first = element("td");
   first.append(box(row, held));
   made.append(first);
@@ -178,7 +186,7 @@ function picture(row, held) {
   button.setAttribute("aria-label", `Look at ${row.path}, score ${row.score}`);
   button.addEventListener("click", (event) => {
     event.stopPropagation();
-    held.tell("looked", row.at);
+    look(row.at, held);
   });
   if (row.src) {
     const image = element("img");

@@ -203,6 +203,12 @@ def test_a_head_sorts_once_a_key_draws_the_map_and_back_leads_to_the_list(
             page.mouse.move(box["x"] + across - 1, box["y"] + 0.5 * box["height"])
             page.mouse.click(box["x"] + across, box["y"] + 0.5 * box["height"])
             expect(line).to_contain_text(f" of {shown}", timeout=SLOW_MS)
+        page.set_viewport_size({"width": 420, "height": 860})
+        expect(page.locator(".nl-picture")).not_to_be_in_viewport()
+        page.locator("tbody tr").nth(2).click()  # the patch lies below the list here
+        expect(line).to_contain_text("3 of 8", timeout=SLOW_MS)
+        expect(page.locator(".nl-picture")).to_be_in_viewport(ratio=0.9)
+        page.set_viewport_size({"width": 1400, "height": 1000})
         page.get_by_text("Against labels").click()
         expect(page.locator(".nl-matrix")).to_contain_text("called", timeout=SLOW_MS)
 
