@@ -1,5 +1,6 @@
 """Scoring jobs that outlive a page, a browser tab and the process that started them."""
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -86,12 +87,23 @@ class JobStore(JobFolder, Runner[BackgroundTask]):
         if look is None or look.error:
             self._looks.forget(job)  # the next visit looks again
             raise SourceError(look.error if look is not None else "The batch was deleted.")
+        if look.report is not None and self.is_writable:
+            with contextlib.suppress(OSError):  # deleted meanwhile, or no room: known until then
+                if look.report.nothing_readable:
+                    self._in_vain(job).touch()
+                else:
+                    self._in_vain(job).unlink(missing_ok=True)
         return look
 
     def nothing_readable(self, job: Job) -> bool:
-        """Return whether a look at the job's input has ended and found nothing to score."""
+        """Return whether the last look at the job's input found nothing to score."""
         look = self._looks.task(job)
-        return look is not None and look.report is not None and look.report.nothing_readable
+        if look is not None and look.report is not None:
+            return look.report.nothing_readable
+        return self._in_vain(job).exists()
+
+    def _in_vain(self, job: Job) -> Path:
+        return self.folder / job.id / "nothing-readable"
 
     def start(self, job: Job, classifier: Classifier) -> None:
         """Score the job, or what it still lacks, in a thread of its own; once at a time."""

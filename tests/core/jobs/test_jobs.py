@@ -326,3 +326,5 @@ def test_a_batch_of_files_that_are_no_patches_is_known_to_have_nothing_to_score(
     right = store.add_upload("me", "in", uploads(tmp_path / "in", 1))
     store.look(right).join(10)
     assert not store.nothing_readable(right)
+    later = JobStore(tmp_path)  # after a restart nobody has looked again
+    assert (later.nothing_readable(wrong), later.nothing_readable(right)) == (True, False)
