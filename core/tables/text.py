@@ -16,8 +16,10 @@ _UNSEEN_AROUND: Final = (
 """Marks that programs put around text, as Windows does where a path is copied from Properties."""
 _GZIP: Final = b"\x1f\x8b"
 _OTHERS: Final = (
-    (b"PK\x03\x04", "an Excel file or a ZIP"),
-    (b"\xd0\xcf\x11\xe0", "an Excel file"),
+    (b"PK\x03\x04", "an Excel file or a ZIP. Unpack it, or save it"),
+    (b"\xd0\xcf\x11\xe0", "an Excel file. Save it"),
+    (b"%PDF", "a PDF, not a table. Save the table"),
+    (b"{\\rtf", "formatted text (RTF), not a table. Save the table"),
 )
 
 
@@ -32,9 +34,7 @@ def decoded(name: str, data: bytes) -> tuple[str, tuple[str, ...]]:
         data, notes = _unpacked(name, data), (f"{name} was compressed with gzip.",)
     for magic, what in _OTHERS:
         if data.startswith(magic):
-            raise SourceError(
-                f"{name} is {what}. Unpack it, or save it as comma-separated UTF-8 text."
-            )
+            raise SourceError(f"{name} is {what} as comma-separated UTF-8 text.")
     encoding = "utf-16" if data[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
     try:
         text = data.decode(encoding)

@@ -97,6 +97,8 @@ def test_a_plain_table_needs_no_word() -> None:
         (gzip.compress(b"id,label\na,1\n" * 99)[:40], "is damaged"),
         (b"PK\x03\x04" + b"x" * 99, "is an Excel file"),
         (b"\xd0\xcf\x11\xe0" + b"x" * 99, "is an Excel file"),
+        (b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n1 0 obj\n", "is a PDF, not a table"),
+        (b"{\\rtf1\\ansi id;label\\par}", "RTF.*, not a table"),
         (b"PAR1" + b"x" * 99, "not a readable Parquet file"),
         (b"i\x01d,lab\x02el\na,1\n", "is not text"),
         (b"", "is empty"),
