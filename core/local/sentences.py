@@ -27,8 +27,8 @@ def suffices_sentence(findings: Findings) -> str:
     counted = f"{findings.patches:,} patches"
     if findings.slides is not None:
         return (
-            f"This is enough: with {counted} of {findings.slides:,} slides, the intervals of "
-            f"sensitivity and specificity span at most {_POINTS}."
+            f"This is enough: with {counted}, the intervals of sensitivity and specificity over "
+            f"slides span at most {_POINTS}."
         )
     return (
         f"{counted} are enough only if each is from a different slide: then the intervals of "
@@ -43,7 +43,7 @@ def _needed_sentence(one: Needed) -> str:
         return f"{name} is precise enough: its interval spans at most {_POINTS}."
     if one.by == "slides" and one.have < 2:
         return (
-            f"{name} cannot be judged from {one.have} of the {kind}: add patches from other slides."
+            f"{name} cannot be judged from fewer than two {kind}: add patches from other slides."
         )
     where = "no interval can be computed"
     if one.rate.has_interval:
@@ -56,8 +56,8 @@ def _needed_sentence(one: Needed) -> str:
         )
     about = _rounded_up(one.more)
     return (
-        f"{name}: {where}; about {about:,} more {kind}, similar to these "
-        f"{one.have:,}, would narrow it to {_POINTS}."
+        f"{name}: {where}; about {about:,} more {kind}, similar to yours, would narrow it to "
+        f"{_POINTS}."
     )
 
 

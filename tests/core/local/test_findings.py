@@ -102,7 +102,18 @@ def test_tumour_from_one_slide_only_cannot_tell(card: Card) -> None:
     found = found_in(rows, card)
     sensitivity = found.needed[0]
     assert (sensitivity.by, sensitivity.have, sensitivity.more) == ("slides", 1, None)
-    assert "Sensitivity cannot be judged from 1 of the slides" in suffices_sentence(found)
+    said = suffices_sentence(found)
+    assert "Sensitivity cannot be judged from fewer than two slides with tumour patches" in said
+
+
+def test_patches_of_unknown_slide_are_not_said_to_be_a_slide(card: Card) -> None:
+    rows = local_rows(card)
+    rows = [replace(row, slide=row.slide if n % 5 else None) for n, row in enumerate(rows)]
+    found = found_in(rows, card)
+    assert (found.slides, [one.have for one in found.needed]) == (12, [13, 13])
+    said = suffices_sentence(found)
+    assert "more slides with tumour patches, similar to yours, would" in said
+    assert "13" not in said
 
 
 @pytest.mark.parametrize(
