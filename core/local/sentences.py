@@ -42,9 +42,7 @@ def _needed_sentence(one: Needed) -> str:
     if one.more == 0:
         return f"{name} is precise enough: its interval spans at most {_POINTS}."
     if one.by == "slides" and one.have < 2:
-        return (
-            f"{name} cannot be judged from fewer than two {kind}: add patches from other slides."
-        )
+        return f"{name} cannot be judged from fewer than two {kind}: add patches from other slides."
     where = "no interval can be computed"
     if one.rate.has_interval:
         between = percent_interval(one.rate.low, one.rate.high)

@@ -72,12 +72,12 @@ def _of_strength(explanation: Explanation, *, called: bool) -> MeasureLine:
         note = words.SQUARES.format(target=target)
         return MeasureLine("Strongest square", strongest, f"above {SMALLEST_EFFECT_LOGIT}", note)
     factor = explanation.odds_factor or 1.0  # every method of this page is in logits
-    times = f"{factor:,.1f}" if factor < 1000 else "> 1,000"
+    times = f"{factor:,.{int(factor < 10)}f}" if factor < 1000 else "over 1,000"
     evidence = f"{number(centre.evidence_for, 2, signed=True)} logits for"
     return MeasureLine(
         f"Evidence for {target}",
-        f"odds × {times}",
-        f"× {WEAK_ODDS:.0f} or more",
+        f"raises the odds {times}-fold",
+        f"{WEAK_ODDS:.0f}-fold or more",
         f"{'Weak. ' * bool(explanation.weak)}{evidence}, "
         f"{number(centre.evidence_against, 2)} against.",
         alert=bool(explanation.weak) and called,

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
@@ -77,6 +78,17 @@ def test_the_first_patch_has_the_numbers_that_the_engine_gives(
         measures.of_views(views),
     ):
         assert f"{one.name}</th><td>{one.value}</td><td>{one.expected}</td>" in said
+
+
+def test_the_strength_of_evidence_is_said_as_what_it_does_to_the_odds(
+    folder: Path, done: Job, store: JobStore, toy_classifier: Classifier
+) -> None:
+    first = next(row for row in store.rows(done) if row.prob_tumour is not None)
+    (explained,) = Explainer(toy_classifier).explain(image_of(folder, first.path)[None])
+    for factor, said in ((1.44, "1.4-fold"), (376.04, "376-fold"), (5e4, "over 1,000-fold")):
+        row = ExplanationRow(first, replace(explained, odds_factor=factor))
+        strength = measures.of_map(row)[-1]
+        assert (strength.value, strength.expected) == (f"raises the odds {said}", "2-fold or more")
 
 
 @pytest.mark.usefixtures("done")
