@@ -65,10 +65,12 @@ def explained(collection: PatchCollection, classifier: Classifier, chosen: Expla
     if collection.left_out:
         shown, more = len(collection.positions), collection.left_out
         st.caption(agreeing(words.LEFT_OUT, more).format(shown=shown, more=more))
-    row = st.container(horizontal=True, vertical_alignment="center", key="nl-look")
-    with row:
+    with st.container(horizontal=True, vertical_alignment="center", key="nl-look"):
         view = view_of(collection)
         style, shared = look_of_maps()
+        steps = st.container(horizontal=True, vertical_alignment="center", width="content")
+        st.space("stretch")
+        ways_on(BATCH, REVIEW, THRESHOLD, job=collection.job, key="explanation")
     order, filters = order_in_use(collection), filters_in_use(collection)
     as_scored = (
         not shared and view != GALLERY and not filters and order is next(iter(ORDERS.values()))
@@ -96,11 +98,10 @@ def explained(collection: PatchCollection, classifier: Classifier, chosen: Expla
         positions: Sequence[int] = collection.positions
         if not as_scored:
             positions = listed(known.listed(positions), filters, order)
-        with row:
+        with steps:
             position, following = walk(collection, positions, filters, order.name)
         share(collection, chosen)
         patch_explained(known, collection, position, style, scale)
-    ways_on(BATCH, REVIEW, THRESHOLD, job=collection.job, key="explanation")
     if following is not None:
         prepare(known, collection, following)
 

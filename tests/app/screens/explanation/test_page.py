@@ -100,6 +100,14 @@ def test_a_map_is_called_no_finding_and_nothing_clinical_is_said(open_page: Open
 
 
 @pytest.mark.usefixtures("done")
+def test_the_ways_on_lead_from_a_patch_and_from_the_gallery(open_page: OpenPage) -> None:
+    page = open_page("explanation")
+    ways = ["To the batch", "Review", "Threshold"]
+    for view in (page, gallery(page)):
+        assert [one.label for one in view.button if one.label in ways] == ways
+
+
+@pytest.mark.usefixtures("done")
 def test_the_map_of_every_patch_is_drawn_whatever_its_check_says(
     open_page: OpenPage, collection: PatchCollection
 ) -> None:
