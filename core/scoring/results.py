@@ -1,5 +1,6 @@
 """A job's rows as a reader looks at them: what was called, filtered, ordered and counted."""
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -46,7 +47,8 @@ class Filter:
         outcomes: Only these; empty shows all.
         score_low: Only scores from here; 0 also keeps inputs without a score.
         score_high: Only scores up to here; 1 also keeps inputs without a score.
-        text: Only rows whose file name, slide, reason or note holds it, in either case.
+        text: Only rows whose path, slide, reason or note holds it, in either case; the folders that
+            all rows share count only for a text with a slash.
         unlike: Only patches unlike the training data.
         around: Only tumour calls that the surroundings decide.
     """
@@ -131,6 +133,11 @@ def select(
     """
     margins = margins or {}
     text = criteria.text.strip().casefold()
+    # A search for the name of the folder that was chosen would find all of it.
+    shared = 0
+    if text and "/" not in text:
+        folders = {row.path[: row.path.rfind("/") + 1] for row in rows}
+        shared = os.path.commonprefix(list(folders)).rfind("/") + 1  # noqa: RUF071 - cut at a slash
     bounded = criteria.score_low > 0 or criteria.score_high < 1
     kept = []
     for position, row in enumerate(rows):
@@ -145,8 +152,10 @@ def select(
             or not criteria.score_low <= row.prob_tumour <= criteria.score_high
         ):
             continue
-        if text and not _matches(row, text):
-            continue
+        if text:
+            known = (row.path[shared:], row.slide or "", row.reason, row.note)
+            if text not in "\n".join(known).casefold():
+                continue
         kept.append(position)
     if order in {Order.INPUT, Order.INPUT_BACKWARDS}:
         return kept if order is Order.INPUT else kept[::-1]
@@ -156,16 +165,6 @@ def select(
     if order is Order.AROUND:
         return sorted(kept, key=lambda position: -margins.get(position, -np.inf))
     return sorted(kept, key=lambda position: _rank(rows[position], order))
-
-
-def _matches(row: ScoreRow, text: str) -> bool:
-    """Return whether a text stands in what is known of a row, in either case.
-
-    Its folders count only for a text with a slash, or a folder's name would find all of it.
-    """
-    file = row.path if "/" in text else row.path.rpartition("/")[2]
-    known = "\n".join((file, row.slide or "", row.reason, row.note))
-    return text in known.casefold()
 
 
 def _rank(row: ScoreRow, order: Order) -> tuple[bool, float]:

@@ -83,6 +83,13 @@ def test_filters_keep_what_they_name(wanted: Filter, expected: list[int]) -> Non
     assert select(ROWS, wanted, Order.INPUT) == expected
 
 
+def test_a_folder_below_the_chosen_one_is_found_by_its_name() -> None:
+    rows = [scored(0.9, f"case 7/block {n // 2}/{n}.png") for n in range(4)]
+    for text, found in (("Block 1", [2, 3]), ("case", []), ("7/", [0, 1, 2, 3])):
+        assert select(rows, Filter(text=text), Order.INPUT) == found
+    assert select([scored(0.9, "a.png")], Filter(text="a"), Order.INPUT) == [0]
+
+
 @given(st.lists(st.floats(0, 1), max_size=60), st.sampled_from(Order))
 def test_no_row_is_lost_or_doubled_by_sorting(scores: list[float], order: Order) -> None:
     rows = [scored(score) for score in scores]
