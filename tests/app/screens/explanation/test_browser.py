@@ -27,6 +27,7 @@ def test_the_keys_walk_on_after_a_method_was_chosen(tmp_path: Path, toy_bundle: 
             page.locator(".nl-notice"),
         )
         expect(drawn.first).to_be_visible()
+        idle.wait_for()  # it is drawn again once it is checked
         seen, foot = drawn.first.bounding_box(), notice.bounding_box()
         assert seen is not None
         assert foot is not None
