@@ -120,8 +120,9 @@ def _table(read: Sequence[ReadPatch], kept: PatchFolder, names: Mapping[str, str
     section(*words.VERDICTS)
     rows = [(patch, verdict) for patch in read for verdict in patch.verdicts]
     page = page_of(len(rows), _ROWS_A_PAGE, key=f"verdicts-{len(rows)}")
+    lines = pd.DataFrame([_line(*row, kept, names) for row in rows[page.part]])
     st.dataframe(
-        pd.DataFrame([_line(*row, kept, names) for row in rows[page.part]]),
+        lines.loc[:, (lines != "").any()],  # no column that nobody filled
         hide_index=True,
         row_height=56,
         height=min(56 * (page.part.stop - page.part.start) + 40, 500),
@@ -129,6 +130,7 @@ def _table(read: Sequence[ReadPatch], kept: PatchFolder, names: Mapping[str, str
             "Picture": st.column_config.ImageColumn(width=64),
             "Patch": st.column_config.NumberColumn(width=60),
             "Score": st.column_config.NumberColumn(format="%.3f", width=70),
+            "Look again": st.column_config.TextColumn(width=140),
         },
         alt="Every verdict of this case with its patch",
         key="all-verdicts",

@@ -19,6 +19,7 @@ from core.review import (
     CaseFiled,
     CaseOpened,
     Corrected,
+    OnScreen,
     Record,
     RecordEntry,
     ReviewStore,
@@ -88,7 +89,8 @@ def _line(entry: RecordEntry, names: Mapping[str, str]) -> dict[str, object]:
     content = ""
     if isinstance(event, VerdictGiven | VerdictAfterAi | Corrected):
         given = event.reading
-        seen = ", ".join([*["blind"] * given.blinded, *given.screen])
+        screen = ("map" if one is OnScreen.CAM else one for one in given.screen)
+        seen = ", ".join([*["blind"] * given.blinded, *screen])
         parts = [str(given.verdict), seen, f"{given.seconds:.1f} s", ", ".join(given.tags)]
         content = " · ".join(filter(None, parts))
     elif isinstance(event, CaseOpened):

@@ -290,6 +290,8 @@ def test_the_end_of_a_case_leads_to_results_in_pictures_and_to_a_report(
     assert html(results).count('class="nl-read"') == 1
     table = next(one.value for one in results.dataframe if "Picture" in one.value)
     assert table["Patch"].tolist() == [1, 2, 3]
+    assert "Blind verdict" in table
+    assert "Comment" not in table  # nobody made one
     assert all(picture.startswith("data:image/png") for picture in table["Picture"])
     report = next(one for one in results.button if one.label == "Report, PDF")
     report.click().run(timeout=60)
