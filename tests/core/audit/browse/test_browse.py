@@ -33,6 +33,10 @@ def test_a_selection_in_the_histogram_is_the_rows_in_its_bins(view: AuditView) -
     assert len(expected) > 2
     assert set(chosen.rows) == set(expected["row"])
     assert list(values.iloc[chosen.rows]) == sorted(expected["grey_mean"], reverse=True)
+    assert chosen.sentence.endswith(f" from {low:.4g} to {high:.4g}, tumour")
+    both = f"bins:grey_mean|tumour:{low!r}:{high!r}|no tumour:{low!r}:{high!r}"
+    two = choose(view, PatchChoice.parse(both))
+    assert two.sentence.endswith(", no tumour, tumour, 2 bars")
 
 
 def test_every_readable_patch_is_counted_in_a_histogram_once(view: AuditView) -> None:
