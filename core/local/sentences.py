@@ -111,7 +111,7 @@ def calibration_sentences(calibration: LocalCalibration) -> tuple[str, ...]:
     if reference is not None and abs(reference - calibration.tumour_share) > _MIX:
         sentences.append(
             f"The mix differs: {percent(reference)} of the model's validation patches contain "
-            "tumour. That alone makes mean score and tumour share differ."
+            "tumour. That alone can make mean score and tumour share differ."
         )
     return tuple(sentences)
 

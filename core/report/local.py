@@ -76,7 +76,7 @@ def _data(findings: Findings) -> list[tuple[str, str]]:
     tumour = (
         f"{findings.positives:,} with tumour, {findings.patches - findings.positives:,} without"
     )
-    known = "slides unknown" if findings.slides is None else f"{findings.slides:,} slides"
+    known = "slides unknown" if findings.slides is None else f"{findings.slides:,} slides known"
     left_out = (
         f"{findings.unlabelled:,} scored without a label, {findings.unscored:,} without a score"
     )

@@ -129,7 +129,7 @@ def test_the_pdf_has_two_pages_and_states_data_numbers_decision_and_who(
     first, second = text_of(local_pdf(decision))
     assert "Ward 7" in first
     assert f"{found.patches} labelled" in first
-    assert "12 slides" in first
+    assert "12 slides known" in first
     assert card.model_id in first
     assert found.evidence_sha256 in first
     for claim in found.claims[1:]:
