@@ -37,6 +37,8 @@ _UNBOUNDED: Final = frozenset({zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA})
 """The library unpacks all it was given of these at once; so it is given little."""
 _STEP_BYTES: Final = 4096
 _READABLE: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, *_UNBOUNDED})
+_LONGEST_END: Final = 66_000
+"""Bytes of the last record of a ZIP with its comment, and a little more."""
 _END: Final = b"PK\x05\x06"
 _END64: Final = b"PK\x06\x06"
 _LOCAL_HEADER_BYTES: Final = 30
@@ -79,6 +81,7 @@ class ZipSource(PatchSource):
         try:
             self._members: list[zipfile.ZipInfo | None] = []
             self.entries = []
+            _require_one(archive, self._zip.infolist(), self.name)
             self._take(self._zip.infolist())
         except SourceError:
             self._zip.close()
@@ -236,7 +239,7 @@ def _require_few_members(archive: Path, name: str) -> None:
     """Refuse an archive by what its end says, before its table of contents fills the memory."""
     with archive.open("rb") as file:
         size = file.seek(0, 2)
-        file.seek(max(0, size - 66_000))
+        file.seek(max(0, size - _LONGEST_END))
         tail = file.read()
     end = tail.rfind(_END)
     if end < 0 or len(tail) < end + 22:
@@ -249,6 +252,22 @@ def _require_few_members(archive: Path, name: str) -> None:
         raise SourceError(
             f"{name} lists {members:,} files; at most {MAX_MEMBERS:,} are read. "
             "Split the patches over several archives."
+        )
+
+
+def _require_one(archive: Path, infos: list[zipfile.ZipInfo], name: str) -> None:
+    """Refuse an archive with another right in front of it, whose files nobody would miss."""
+    begin = max(0, min((info.header_offset for info in infos), default=0))
+    with archive.open("rb") as file:
+        file.seek(max(0, begin - _LONGEST_END))
+        before = file.read(min(begin, _LONGEST_END))
+    end = before.rfind(_END)
+    if 0 <= end <= len(before) - 22 and (
+        end + 22 + int.from_bytes(before[end + 20 : end + 22], "little") == len(before)
+    ):
+        raise SourceError(
+            f"{name} is several archives joined into one file, of which only the last would be "
+            "read. Unpack each, and pack all patches as one .zip."
         )
 
 

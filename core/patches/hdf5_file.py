@@ -89,10 +89,12 @@ class Hdf5File:
             return None
         dataset = self._own_dataset(name)
         shape = tuple(dataset.shape)
-        numbers = dataset.dtype.kind in "iubf" and dataset.dtype.itemsize <= 8
+        names = h5py.check_enum_dtype(dataset.dtype)  # which need not mean what the numbers would
+        numbers = dataset.dtype.kind in "iubf" and dataset.dtype.itemsize <= 8 and names is None
         if not numbers or not shape or prod(shape) != shape[0]:
+            kind = dataset.dtype if names is None else f"of named values {names}"[:_LONGEST]
             raise SourceError(
-                f"Dataset '{name}' of {self._shown} is {shape} {dataset.dtype}; expected labels, "
+                f"Dataset '{name}' of {self._shown} is {shape} {kind}; expected labels, "
                 "one number for each patch: 1 with tumour in its centre, 0 without. Write it so."
             )
         self._check_layout(dataset)
@@ -119,7 +121,12 @@ class Hdf5File:
         foreign file must not be able to read others through us.
         """
         link = self._file.get(name, getlink=True) if name in self._file else None
-        if not isinstance(link, h5py.HardLink) or not isinstance(self._file[name], h5py.Dataset):
+        if link is not None and not isinstance(link, h5py.HardLink):
+            raise SourceError(
+                f"{self._shown} has a link for a dataset; expected '{name}' itself. Copy what it "
+                "leads to into the file."
+            )
+        if link is None or not isinstance(self._file[name], h5py.Dataset):
             raise SourceError(
                 f"{self._shown} has the datasets {str(sorted(self._file))[:_LONGEST]}; expected "
                 f"'{name}' as in PatchCamelyon. Choose another file, or rename the dataset."

@@ -382,6 +382,48 @@ def test_labels_under_another_name_in_an_hdf5_file_are_said_not_to_be_read(tmp_p
     assert [entry.label for entry in source.entries] == [None, None]
 
 
+def test_archives_joined_into_one_file_are_refused_and_other_bytes_before_one_are_not(
+    tmp_path: Path,
+) -> None:
+    """A ZIP is read from its end, so that the files of the first would be lost without a word."""
+    packed = []
+    for number in range(2):
+        data = io.BytesIO()
+        with zipfile.ZipFile(data, "w") as archive:
+            archive.writestr(f"{number}.png", png(noise_patches(2)[number]))
+            archive.comment = b"made by a program"
+        packed.append(data.getvalue())
+    joined = tmp_path / "joined.zip"
+    joined.write_bytes(b"".join(packed))
+    with pytest.raises(SourceError, match="several archives joined into one file"):
+        open_source(joined)
+    joined.write_bytes(b"MZ, a program that unpacks what follows" + packed[1])
+    assert [entry.path for entry in open_source(joined).entries] == ["1.png"]
+
+
+def test_labels_in_hdf5_whose_numbers_have_names_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "a.h5"
+    kind = h5py.enum_dtype({"tumour": 0, "normal": 1}, basetype="u1")
+    with h5py.File(file, "w") as written:
+        written["x"] = noise_patches(2)
+        written.create_dataset("y", data=[0, 1], dtype=kind)
+    with pytest.raises(SourceError, match=r"of named values .*'tumour': 0.*expected labels"):
+        open_source(file)
+    with h5py.File(file, "r+") as written:
+        del written["y"]
+        written["y"] = np.array([True, False])  # kept as named values as well
+    assert [entry.label for entry in open_source(file).entries] == [1, 0]
+
+
+def test_a_link_in_hdf5_is_told_as_one(tmp_path: Path) -> None:
+    file = tmp_path / "a.h5"
+    with h5py.File(file, "w") as written:
+        written["data"] = noise_patches(2)
+        written["x"] = h5py.SoftLink("/data")
+    with pytest.raises(SourceError, match=r"a link for a dataset; expected 'x' itself\. Copy"):
+        open_source(file)
+
+
 def test_a_link_in_a_zip_is_told_as_one(tmp_path: Path) -> None:
     link = zipfile.ZipInfo("link.tif")
     link.external_attr = 0o120777 << 16
