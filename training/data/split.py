@@ -21,6 +21,8 @@ RANDOM_WARNING: Final = (
     "The split is random: patches of one slide train and validate, so the validation scores are "
     "too good. Others report an AUC of 0.99 that falls to 0.84 to 0.92 on other slides."
 )
+WHERE_PARTS_ARE: Final = "the column split (in split.csv or in the table of labels)"
+"""What declares the parts, in words."""
 _SHOWN: Final = 3
 _SUBSET: Final = 3
 """Keeps the draw of a subset apart from the other draws of a seed."""
@@ -199,7 +201,7 @@ def require_disjoint_slides(table: PatchTable, split: Split) -> None:
         raise RunError(
             f"Found {len(shared)} slides both in training and in validation "
             f"({', '.join(shared[:_SHOWN])}); expected none, because scores on a slide that was "
-            "trained on are too good. Correct split.csv or patch_id_wsi.csv."
+            f"trained on are too good. Correct {WHERE_PARTS_ARE}, or the slides."
         )
 
 
@@ -244,8 +246,8 @@ def _usable(table: PatchTable) -> IntArray:
     usable = np.flatnonzero(table.splits != TEST_NAME)
     if not len(usable):
         raise RunError(
-            f"All {len(table):,} patches are declared test and left out. Correct split.csv, or "
-            "name data with a part to train on."
+            f"All {len(table):,} patches are declared test and left out. Correct "
+            f"{WHERE_PARTS_ARE}, or name data with a part to train on."
         )
     return usable
 
@@ -303,7 +305,8 @@ def _require_known_parts(table: PatchTable) -> None:
     if foreign:
         named = ", ".join(f"{name!r} ({parts[name]:,} patches)" for name in foreign[:_SHOWN])
         raise RunError(
-            f"The data declare the parts {named}; expected train, val or test. Correct split.csv."
+            f"The data declare the parts {named}; expected train, val or test. Correct "
+            f"{WHERE_PARTS_ARE}."
         )
 
 
@@ -323,5 +326,5 @@ def _require_both_classes(table: PatchTable, split: Split) -> None:
         if positives in {0, len(rows)} and not (name == "validation" and rows is _NOBODY):
             raise RunError(
                 f"Found {len(rows):,} {name} patches, {positives:,} of them with tumour; expected "
-                "both classes. Add patches or correct split.csv."
+                f"both classes. Add patches, or correct {WHERE_PARTS_ARE}."
             )

@@ -15,7 +15,7 @@ from pydantic.dataclasses import dataclass
 
 from core.errors import RunError, first_fault
 from training.data.pack import Pack
-from training.data.split import IntArray, PatchTable, Split, TextArray
+from training.data.split import WHERE_PARTS_ARE, IntArray, PatchTable, Split, TextArray
 from training.recipes.recipe import CHECKED, Recipe
 from training.runs.initial import InitialWeights
 
@@ -89,7 +89,9 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         if self.train.ids_sha256 == self.val.ids_sha256:
-            raise RunError("Training and validation are the same patches. Correct split.csv.")
+            raise RunError(
+                f"Training and validation are the same patches. Correct {WHERE_PARTS_ARE}."
+            )
 
     @classmethod
     def of(

@@ -74,7 +74,7 @@ def test_a_random_split_warns() -> None:
 
 def test_a_side_with_one_class_is_refused() -> None:
     table = toy_table([0, 1, 0, 0], ["a", "a", "b", "b"], ["train", "train", "val", "val"])
-    with pytest.raises(RunError, match="both classes"):
+    with pytest.raises(RunError, match=r"both classes\. Add patches, or correct the column split"):
         split_patches(table, seed=0)
 
 
