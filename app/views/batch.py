@@ -75,14 +75,22 @@ def result(store: JobStore, job: Job, classifier: Classifier | None, *, was_runn
         address.take_steps(positions)
         steps.picked_bar(job, rows)
         labelled = results.view_of(job) == results.LABELS
+        # The place of the other view is emptied: another fragment that runs at the end of this one
+        # keeps the browser from clearing what was there before.
         if labelled:
+            st.empty()
+        body = st.container()
+        if not labelled:
+            st.empty()
+    if labelled:
+        with body:
             positions = against.against_labels(scored, positions)
     # First what a step changes: the rows and the histogram beside the patch mostly stay.
     with viewed, st.container(gap="xsmall", key="nl-viewer"):
         spread = st.container()
         position = patch.patch_detail(scored, positions, done=progress.state == "done")
     if not labelled:
-        with listed:
+        with body:
             results.result_list(scored, positions)
     if any(row.prob_tumour is not None for row in rows):
         with spread:

@@ -163,6 +163,7 @@ def result_filter(batch: BatchRows) -> list[int]:
             label_visibility="collapsed",
         )
     if view_of(job) == LABELS:
+        st.empty()  # where the other views have more
         return select(rows, Filter(frozenset(chosen)), Order.HIGHEST)
     text_part, order_part, score_part = st.columns([1.3, 1.5, 0.8], vertical_alignment="center")
     with text_part:

@@ -211,6 +211,7 @@ def test_a_head_sorts_once_a_key_draws_the_map_and_back_leads_to_the_list(
         page.set_viewport_size({"width": 1400, "height": 1000})
         page.get_by_text("Against labels").click()
         expect(page.locator(".nl-matrix")).to_contain_text("called", timeout=SLOW_MS)
+        expect(page.get_by_role("button", name="Filter")).to_have_count(0)  # of the list
 
         page.get_by_role("button", name="All batches").click()
         expect(page.get_by_text("Your batches")).to_be_visible(timeout=SLOW_MS)
