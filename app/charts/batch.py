@@ -42,7 +42,7 @@ def score_histogram(
     if lower_threshold is not None:
         _mark(figure, lower_threshold, f"Grey zone from {lower_threshold:.4f}", "right", colours)
     side = "left" if threshold <= 0.5 or lower_threshold is not None else "right"
-    _mark(figure, threshold, f"Called tumour from {threshold:.4f}", side, colours)
+    _mark(figure, threshold, f"Called tumour at {threshold:.4f} or above", side, colours)
     dress(figure, colours, height_px=_STRIP_PX)
     # A bar of a single patch is too low to be hit: what lies above it counts, too.
     figure.update_layout(barmode="stack", bargap=0.05, showlegend=False, hovermode="x")

@@ -209,7 +209,7 @@ def calibration(reliability: Reliability, *, in_force: float | None, colours: Co
         name="found",
         cliponaxis=False,
     )
-    _dress(figure, colours, x="Mean score of the bin", y="Tumour found in it")
+    _dress(figure, colours, x="Mean score of the bin", y="Proportion with tumour")
     _line_in_force(figure, in_force, colours)
     return figure
 
@@ -243,7 +243,7 @@ def decision(
             "<br>score %{customdata[0]:.4f}<extra></extra>",
         )
     figure.add_vline(x=fair_probability, line={"color": colours.grey_zone, "width": 1.5})
-    _dress(figure, colours, x="Probability of tumour in use", y="Net benefit")
+    _dress(figure, colours, x="Probability of tumour at this prevalence", y="Net benefit")
     top = float(max(np.nanmax(curve.model), curve.prevalence, 1e-3))
     figure.update_xaxes(range=[0, 1])
     figure.update_yaxes(range=[-0.25 * top, 1.12 * top])

@@ -1,1 +1,1 @@
-"""The only modules that touch session state, URL and cookies."""
+"""What pages keep: in the session, in the URL and in cookies; a widget names its own key."""

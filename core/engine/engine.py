@@ -92,7 +92,8 @@ class Engine(ABC):
         precision: EXACT, or FAST where that is what it computes in.
         offers_fast: Whether FAST is another arithmetic here.
         arithmetic: The precision in words ("float32", "bfloat16").
-        device: Where it runs, in words ("cpu", "cuda:0 NVIDIA H200").
+        place: Where it runs ("cpu", "cuda:0").
+        device_name: What the maker calls that ("NVIDIA H200"); "" for a processor.
         batch_size: Patches in one `submit` that keep it busy.
         tolerance_logit: Largest difference from float32 on the golden patches that its precision
             explains; the card's own tolerance holds for EXACT.
@@ -106,7 +107,8 @@ class Engine(ABC):
     precision: Precision = Precision.EXACT
     offers_fast: bool = False
     arithmetic: str = "float32"
-    device: str
+    place: str = "cpu"
+    device_name: str = ""
     batch_size: int = 32
     tolerance_logit: float = 0.0
     lock: threading.RLock
@@ -148,6 +150,11 @@ class Engine(ABC):
         check_patches(images_rgb_u8)
         views = d4_views(images_rgb_u8)
         return self.logits(np.concatenate(views)).reshape(D4_VIEWS, -1).T
+
+    @property
+    def device(self) -> str:
+        """Where it runs, in words: "cpu", "cuda:0 NVIDIA H200"."""
+        return f"{self.place} {self.device_name}".rstrip()
 
     @property
     def description(self) -> str:

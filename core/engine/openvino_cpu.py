@@ -70,7 +70,6 @@ class OpenVinoEngine(Engine):
     """
 
     name = "openvino"
-    device = "cpu"
 
     def __init__(
         self,

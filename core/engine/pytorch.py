@@ -68,10 +68,9 @@ class TorchEngine(Engine):
         self.last_layer = served.last_layer
         self.crop_px = preprocessing.crop_px
         self.transform = served.transform
-        self.device = "cpu"
         if self.torch_device.type == "cuda":
-            name = torch.cuda.get_device_name(self.torch_device)
-            self.device = f"cuda:{torch.cuda.current_device()} {name}"
+            self.place = f"cuda:{torch.cuda.current_device()}"
+            self.device_name = torch.cuda.get_device_name(self.torch_device)
         self._worker: ThreadPoolExecutor | None = None
 
     def submit(self, images_rgb_u8: ImageU8) -> Pending:

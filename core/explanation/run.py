@@ -43,7 +43,8 @@ class _RecordingEngine(Engine):
     """
 
     def __init__(self, explainer: Explainer) -> None:
-        self.device = explainer.classifier.engine.device
+        engine = explainer.classifier.engine
+        self.place, self.device_name = engine.place, engine.device_name
         self.batch: CamBatch | None = None
         self._explainer = explainer
 

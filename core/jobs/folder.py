@@ -48,11 +48,11 @@ _DRAWN_SAMPLES: Final = "drawn samples"
 _INPUT_FOLDER: Final = "input"
 _JOB_ID: Final = re.compile(r"^[0-9a-f]{32}$")
 _ANOTHER_APP: Final = (
-    "Another NodeLens works in this data folder. Here you can read everything but start or delete "
-    "nothing. Use the other one, or close it and reload this page."
+    "Another NodeLens is using this data folder. Here you can view everything but cannot start or "
+    "delete anything. Use the other one, or close it and reload this page."
 )
 _NOT_WRITABLE: Final = (
-    "NodeLens may not write its data folder. Here you can start or delete nothing, and no verdict "
+    "NodeLens cannot write to its data folder. You cannot start or delete anything, and no verdict "
     "is recorded. Tell whoever runs it; `python -m core doctor` says what is wrong."
 )
 SPARE_BYTES: Final = 256 * 1024 * 1024

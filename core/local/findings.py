@@ -290,7 +290,7 @@ def _cautions(
         if count < SMALL_CLASS_N:
             yield agreeing(
                 f"Only {count} [patch|patches] {kind} tumour: one patch moves the rate by over "
-                "10 %.",
+                "10 percentage points.",
                 count,
             )
     if slides and len(slides) < FEW_SLIDES:

@@ -90,9 +90,9 @@ def claim_sentence(claim: Claim) -> str:
 def calibration_sentences(calibration: LocalCalibration) -> tuple[str, ...]:
     """Say how far the scores can be read as probabilities on the local patches."""
     sentences = [
-        f"On average the scores say {percent(calibration.mean_score)} tumour; "
-        f"{percent(calibration.tumour_share)} of these patches contain it. Expected calibration "
-        f"error {number(calibration.ece)}."
+        f"On average, the scores predict tumour in {percent(calibration.mean_score)} of patches; "
+        f"{percent(calibration.tumour_share)} of these patches contain tumour. Expected "
+        f"calibration error {number(calibration.ece)}."
     ]
     if calibration.slope is None:
         sentences.append(f"No calibration line: {calibration.obstacle}")
@@ -110,8 +110,9 @@ def calibration_sentences(calibration: LocalCalibration) -> tuple[str, ...]:
     reference = calibration.reference_share
     if reference is not None and abs(reference - calibration.tumour_share) > _MIX:
         sentences.append(
-            f"The mix differs: {percent(reference)} of the model's validation patches contain "
-            "tumour. That alone can make mean score and tumour share differ."
+            f"The proportion of tumour differs: {percent(reference)} of the model's validation "
+            "patches contain tumour. That alone can make mean score and tumour "
+            "share differ."
         )
     return tuple(sentences)
 
@@ -128,6 +129,7 @@ def unlike_sentence(findings: Findings) -> str:
     sentence = agreeing(sentence, findings.unlike)
     if findings.unlike_is_rare:
         return (
-            f"{sentence} That is more than chance allows: check organ, stain, focus and pixel size."
+            f"{sentence} That is more than expected by chance: check organ, stain, focus and pixel "
+            "size."
         )
     return sentence

@@ -70,7 +70,7 @@ def decode_patch(data: bytes) -> DecodedImage:
         raise PatchError("The file is empty (0 bytes). Export or copy it again.")
     if len(data) > MAX_PATCH_BYTES:
         raise PatchError(
-            f"The file has {len(data) / 2**20:.1f} MiB; a patch has at most "
+            f"The file is {len(data) / 2**20:.1f} MiB; a patch may be at most "
             f"{MAX_PATCH_BYTES // 2**20} MiB. Whole slides must be cut into 96 × 96 patches first.",
             Fault.WRONG_SIZE,
         )
@@ -302,7 +302,7 @@ def _to_rgb(image: Image.Image) -> tuple[ImageU8, str]:
         rgba = np.array(image.convert("RGBA"), dtype=np.uint8)
         if mode != "RGBX" and rgba[..., 3].min() != 255:
             raise PatchError(
-                "The image has transparent pixels, whose colour is not defined; this model judges "
+                "The image has transparent pixels, whose colour is not defined; this model needs "
                 "8-bit RGB. Export it without an alpha channel.",
                 Fault.WRONG_MODE,
             )
@@ -311,7 +311,7 @@ def _to_rgb(image: Image.Image) -> tuple[ImageU8, str]:
     if mode == "P":
         return _pixels(image), "palette image expanded to RGB"
     raise PatchError(
-        f"The image is in colour mode {mode}; this model judges 8-bit RGB, and the conversion "
+        f"The image is in colour mode {mode}; this model needs 8-bit RGB, and the conversion "
         "would change its colours. Export it as 8-bit RGB.",
         Fault.WRONG_MODE,
     )

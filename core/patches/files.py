@@ -115,7 +115,7 @@ class FilesSource(PatchSource):
             )
         if file.is_file() and file.stat().st_size > MAX_TABLE_BYTES:
             raise SourceError(
-                f"{path} has more than {MAX_TABLE_BYTES // 2**20} MiB. Leave other columns out."
+                f"{path} is larger than {MAX_TABLE_BYTES // 2**20} MiB. Leave other columns out."
             )
         return read_table(file, name=PurePosixPath(path).name)
 

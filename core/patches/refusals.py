@@ -41,7 +41,7 @@ def require_patch_size(width: int, height: int) -> None:
     """
     if (width, height) != (PATCH_SIZE_PX, PATCH_SIZE_PX):
         raise PatchError(
-            f"Patch is {width} × {height} px; this model judges {PATCH_SIZE_PX} × {PATCH_SIZE_PX}. "
+            f"Patch is {width} × {height} px; this model needs {PATCH_SIZE_PX} × {PATCH_SIZE_PX}. "
             f"Cut patches at {SPACING_UM_PX} µm/px, do not resize them.",
             Fault.WRONG_SIZE,
         )
@@ -58,7 +58,7 @@ def too_many_images(count: str) -> PatchError:
 def wrong_depth(reason: str) -> PatchError:
     """Return the refusal of an image of another depth."""
     return PatchError(
-        f"{reason}; this model judges 8-bit RGB. Export it as 8-bit RGB.", Fault.WRONG_MODE
+        f"{reason}; this model needs 8-bit RGB. Export it as 8-bit RGB.", Fault.WRONG_MODE
     )
 
 

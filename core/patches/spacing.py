@@ -89,4 +89,4 @@ def spacing_note(um: float | None) -> str:
     """Return what to say of a spacing that contradicts the model's, "" if it does not."""
     if um is None or abs(um / SPACING_UM_PX - 1) <= _ROOM:
         return ""
-    return f"the file says {um:.3g} µm/px; this model judges {SPACING_UM_PX} µm/px"
+    return f"the file says {um:.3g} µm/px; this model needs {SPACING_UM_PX} µm/px"

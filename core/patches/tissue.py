@@ -1,4 +1,4 @@
-"""What a patch shows: one flat colour, or tissue, and where. Every room asks here."""
+"""What a patch shows: one flat colour, or tissue, and where; of a slide see `core.slides`."""
 
 from typing import Final, TypeGuard
 

@@ -117,7 +117,7 @@ def _facts(batch: ScoredBatch, when: str) -> list[tuple[str, str]]:
         ("Inputs", f"{len(batch.rows):,}: {called}"),
         ("Called tumour", f"{percent(share)} of the {scored:,} with a score"),
         ("Model", first.model_id),
-        ("Threshold", f"{first.operating_point}: tumour from {first.threshold:.4f}"),
+        ("Threshold", f"{first.operating_point}: tumour at {first.threshold:.4f} or above"),
         *([("Unlike training", f"{unlike:,} of {len(compared):,} patches")] if compared else []),
     ]
 

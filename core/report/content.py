@@ -148,7 +148,10 @@ def report_of(record: Record, plan: ReportPlan) -> Report:
         ("Worklist", case.order),
         ("Patches", f"{len(case.patches)}, shown {len(case.tasks)} times"),
         ("Model", case.model_id),
-        ("Threshold", f"{case.operating_point}: tumour from a score of {case.threshold:.4f}"),
+        (
+            "Threshold",
+            f"{case.operating_point}: tumour at a score of {case.threshold:.4f} or above",
+        ),
         *_error_rates(plan.point),
         ("Readers", ", ".join(plan.name("reader", reader) for reader in by_reader)),
         ("First verdict", _when(times[0])),
@@ -233,7 +236,7 @@ def _table_row(read_patch: ReadPatch, verdict: CurrentVerdict, plan: ReportPlan)
     return (
         str(read_patch.number),
         (plan.hide.of("patch", patch.sha256) if plan.hide else patch.id)[:_ID_CHARS],
-        _model_words(patch).replace(", score", ""),
+        _model_words(patch, " "),
         plan.name("reader", verdict.reader),
         f"{call}, shown again" if verdict.is_repeat else call,
         str(final.confidence or ""),
@@ -241,11 +244,11 @@ def _table_row(read_patch: ReadPatch, verdict: CurrentVerdict, plan: ReportPlan)
     )
 
 
-def _model_words(patch: CasePatch) -> str:
+def _model_words(patch: CasePatch, between: str = ", score ") -> str:
     if patch.prob_tumour is None:
         return "no score"
     call = call_text(call_of(patch.predicted_label))
-    return f"{call}, score {patch.prob_tumour:.4f}"
+    return f"{call}{between}{patch.prob_tumour:.4f}"
 
 
 def _reading_line(verdict: CurrentVerdict, plan: ReportPlan) -> str:

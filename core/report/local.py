@@ -113,7 +113,7 @@ def _point(point: LocalPoint) -> str:
     grey = ""
     if point.lower_threshold is not None:
         grey = f", grey zone from {point.lower_threshold:.4f}"
-    return f"tumour from a score of {point.threshold:.4f}{grey}. {_cut(point.rule, 300)}"
+    return f"tumour at a score of {point.threshold:.4f} or above{grey}. {_cut(point.rule, 300)}"
 
 
 def _second(sheets: Sheets, decision: LocalDecision, when: str) -> None:

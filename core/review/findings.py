@@ -21,7 +21,7 @@ LIMITS: Final = (
 )
 
 
-NO_ANCHORS: Final = "No noted anchor was compared: removed last events would not be noticed"
+NO_ANCHORS: Final = "No saved anchor was compared: removal of the last events would go unnoticed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from core.review.findings import Breach, Verification, end_of, record_findings
 from core.review.migrations import BUSY_S, MIGRATIONS, Statements, apply, sync_folder
 
 _CHECKED: Final = (
-    "the chain is unbroken, every event could follow those before it, the schema is this "
+    "the chain is unbroken, every event is valid after those before it, the schema is this "
     "version's, and SQLite finds no damage in the file"
 )
 
@@ -132,7 +132,7 @@ def verify_command(options: VerifyOptions) -> int:
 
 _FIELDS: Final = ["hash", "payload", "previous", "sequence"]
 _LOG_CHECKED: Final = (
-    "the chain is unbroken, every event could follow those before it, and every byte of the log "
+    "the chain is unbroken, every event is valid after those before it, and every byte of the log "
     "is as written"
 )
 

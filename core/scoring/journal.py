@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from core.bundle import same_model
 from core.errors import RunError, what_differs
-from core.files import journal_line, read_journal_line, take_lock
+from core.files import journal_line, read_journal_line, replacing, take_lock
 from core.scoring.rows import COLUMNS, TYPES, ScoreRow, Status, is_unlike
 
 _FORMAT: Final = 1
@@ -112,12 +112,9 @@ class Journal:
         """
         if path.exists():
             cls(path, spec).close()
-        temporary = path.with_name(path.name + ".new")
-        with temporary.open("wb") as file:
-            file.write(journal_line({"format": _FORMAT, "spec": asdict(spec), "columns": _KEPT}))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        head = {"format": _FORMAT, "spec": asdict(spec), "columns": _KEPT}
+        with replacing(path) as temporary:
+            temporary.write_bytes(journal_line(head))
         return cls(path, spec)
 
     @classmethod

@@ -40,7 +40,7 @@ def specify(
         lower_threshold=classifier.operating_point.lower_threshold,
         tta=str(tta),
         batch_size=batch_size,
-        device_kind=classifier.engine.device.split(":")[0],
+        device_kind=classifier.engine.place.partition(":")[0],
         facts_sha256=source.facts_sha256(),
         card_sha256=classifier.bundle.card.scoring_sha256,
         engine=classifier.engine.name,

@@ -225,12 +225,15 @@ def _doubts(view: SlideView, cells: Cells) -> Iterator[str]:
     """Yield what the file has against being judged so."""
     claimed, given = view.file.claimed.x_um_px, view.spacing.um_px
     if claimed and abs(given / claimed - 1) > SPACING_TOLERANCE:
-        yield f"It is judged at {given:.4g} µm/px as given; the file says {view.spacing.in_file}."
+        yield (
+            f"The slide is scored at {given:.4g} µm/px, as entered; the file says "
+            f"{view.spacing.in_file}."
+        )
     if view.file.is_cut_off:
         yield "The file was cut off, as by an interrupted copy: copy it again."
     missing, parts = view.file.unstored_parts
     if missing:
-        yield f"{missing:,} of {parts:,} parts of it are not in the file and count as glass."
+        yield f"{missing:,} of {parts:,} parts of the slide are not in the file and count as glass."
     scored = np.argwhere(cells.state == CellState.SCORED)
     chosen = scored[:: max(1, len(scored) // SAMPLE)].tolist()
     if look_swapped(cell_patch(view, row, column) for row, column in chosen):
@@ -253,5 +256,5 @@ def _in_words(counts: dict[str, int], highest: float | None, picture: ImageU8) -
     if counts["failed"]:
         words += f"; {counts['failed']:,} could not be read"
     if (black := black_share(picture)) >= _MUCH_BLACK:
-        words += f"; {percent(black, 0)} of it is pure black, as in a partly copied file"
+        words += f"; {percent(black, 0)} of the slide is pure black, as in a partly copied file"
     return words + "."

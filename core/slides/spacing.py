@@ -102,7 +102,7 @@ def settle_spacing(name: str, claimed: ClaimedSpacing, given_um_px: float | None
         )
     if um_px > COARSEST_UM_PX:
         raise SpacingError(
-            f"{name} has {um_px:.4g} µm/px; this model judges {SPACING_UM_PX} µm/px. Finer pixels "
+            f"{name} has {um_px:.4g} µm/px; this model needs {SPACING_UM_PX} µm/px. Finer pixels "
             "can be made coarser, but not the other way round.",
             "Export the slide at 10x or higher, or give --um-per-px if the file is wrong.",
         )

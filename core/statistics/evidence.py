@@ -156,7 +156,9 @@ class Evidence:
                 few = f"Only {count} {name} [patch|patches]: rates over them are imprecise"
                 notes.append(agreeing(f"{few} (fewer than {SMALL_CLASS_N}).", count))
         if self.slides is None:
-            notes.append("Slides unknown: patch-level intervals are too narrow for clustered data.")
+            notes.append(
+                "Slides unknown: intervals treat patches as independent and are too narrow."
+            )
         elif (slides := len(self.slide_names)) < FEW_SLIDES:
             few = f"Only {slides} [slide|slides]: intervals over slides are imprecise"
             notes.append(agreeing(f"{few} (fewer than {FEW_SLIDES}).", slides))

@@ -364,7 +364,7 @@ def known_by_id(table: Table, columns: Sequence[str]) -> KnownById:
                 contradictory[column][key] = None
     counts = (
         (sum(_IMAGE_SUFFIX.search(i) is not None for i in ids), "id", "matched without the suffix"),
-        (ids.count(""), "row", "without an id left out"),
+        (ids.count(""), "row", "with no id, skipped"),
         (len(repeated), "id", "more than once; the first row counts"),
     )
     id_notes = [f"{table.name}: {counted(n, what)} {how}." for n, what, how in counts if n]

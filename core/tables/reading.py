@@ -137,7 +137,7 @@ def read_table(file: Path, *, name: str = "", required: Sequence[str] = ()) -> T
             )
         if size > MAX_TABLE_BYTES:
             raise SourceError(
-                f"{name} has {size / 2**20:,.0f} MiB; a table has at most "
+                f"{name} is {size / 2**20:,.0f} MiB; a table may be at most "
                 f"{MAX_TABLE_BYTES // 2**20} MiB. Split it."
             )
         data = file.read_bytes()
@@ -283,8 +283,8 @@ def _cells(
     counts = (
         (trailing, "row", "ending in one separator too many"),
         (short, "row", "with fewer cells than the first line; the rest counts as empty"),
-        (blank, "row", "without any content left out"),
-        (headers, "row", "that repeats the first line left out"),
+        (blank, "row", "with no content, skipped"),
+        (headers, "row", "repeating the first line, skipped"),
         (trimmed, "cell", "with spaces around the text, which were removed"),
         (replaced, "cell", "with characters that cannot be shown, which were replaced"),
     )

@@ -241,14 +241,14 @@ class LeastExpectedCost(Rule):
     """
 
     assumed: Assumptions
-    name = "Least expected cost"
+    name = "Lowest expected cost"
 
     @property
     def description(self) -> str:
         """With the costs and the prevalence."""
         assumed = self.assumed
         return (
-            f"The highest score at which the expected cost is least, with a miss at "
+            f"The highest score at which the expected cost is lowest, with a miss at "
             f"{assumed.miss_cost:g}, a false alarm at {assumed.false_alarm_cost:g} and a "
             f"prevalence of {assumed.prevalence:g}."
         )

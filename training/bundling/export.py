@@ -162,7 +162,7 @@ def _notes(shown: Validated, calibration: Calibration) -> tuple[str, ...]:
     if (crossfitted := calibration.crossfitted) is not None:
         low, high = min(crossfitted.thresholds), max(crossfitted.thresholds)
         rates += (
-            "; the cross-fitted ones are free of that. Without one of the folds the same rule "
+            "; the cross-fitted ones do not have this bias. Without one of the folds the same rule "
             f"would have chosen {low:.3f} to {high:.3f}"
         )
     facts = shown.facts
@@ -170,7 +170,7 @@ def _notes(shown: Validated, calibration: Calibration) -> tuple[str, ...]:
         f"Validation patches come from {len(facts.slides)} slides or slide groups only.",
         f"{rates}.",
         f"{facts.positives / facts.patches:.1%} of the patches have tumour, by how the set was "
-        "made; this is no clinical prevalence, so predictive values do not carry over.",
+        "made; this is not a clinical prevalence, so predictive values do not carry over.",
         *shown.notes,
         *calibration.notes,
     )

@@ -131,7 +131,7 @@ def _notes_of_folds(own: RunConfig, folds: list[RunConfig]) -> tuple[str, ...]:
     notes = [
         f"Each score is of one of {len(folds)} models of this recipe, which did not see the "
         "patch's slide. The shipped weights were trained on all these patches, so the numbers are "
-        "those of the recipe, not of the very weights.",
+        "those of the recipe, not of these exact weights.",
         epochs_note(own.recipe.schedule),
     ]
     if unknown := own.train.without_slide:

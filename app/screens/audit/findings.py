@@ -17,7 +17,7 @@ _KEY: Final = "audit-limits"
 _DEFAULTS: Final = QualityLimits()
 _SLIDERS: Final[dict[str, tuple[str, str, float, float, str]]] = {
     "flat_sd": ("flat", "SD of every channel below", 10.0, 0.1, "%.1f"),
-    "blank_white_share": ("blank", "Share of white pixels from", 1.0, 0.01, "%.2f"),
+    "blank_white_share": ("blank", "Share of white pixels at least", 1.0, 0.01, "%.2f"),
     "blank_sd": ("blank", "… and SD of every channel below", 20.0, 0.5, "%.1f"),
     "dark_mean": ("dark", "Mean grey level below", 150.0, 1.0, "%.0f"),
     "low_saturation": (
@@ -26,8 +26,8 @@ _SLIDERS: Final[dict[str, tuple[str, str, float, float, str]]] = {
     "low_tissue_share": ("low_tissue", "Share of tissue below", 1.0, 0.01, "%.2f"),
     "blur_detail_share": ("blurred", "Share of fine detail below", 1.0, 0.01, "%.2f"),
     "blur_guard_sd": ("blurred", "… unless the grey levels' SD is below", 30.0, 0.5, "%.1f"),
-    "ink_share": ("pen", "Share of ink pixels from", 0.5, 0.005, "%.3f"),
-    "stain_z": ("extreme_stain", "Robust SDs from the median, from", 12.0, 0.1, "%.1f"),
+    "ink_share": ("pen", "Share of ink pixels at least", 0.5, 0.005, "%.3f"),
+    "stain_z": ("extreme_stain", "Robust SDs from the median, at least", 12.0, 0.1, "%.1f"),
 }  # fmt: skip
 
 

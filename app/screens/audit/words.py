@@ -179,9 +179,9 @@ ASSOCIATIONS: Final = (
     "measures may have learned nothing else. {intervals}"
 )
 BASELINE: Final = (
-    "Tumour in the centre often extends into the surroundings, so it is no error in itself if "
-    "they predict the label. If colour predicts the slide far better than chance, stain can stand "
-    "in for the slide."
+    "Tumour in the centre often extends into the surroundings, so it is not in itself an error "
+    "if the surroundings predict the label. If colour predicts the slide far better than chance, "
+    "stain can stand in for the slide."
 )
 NO_ASSOCIATIONS: Final = "This needs labels of both classes."
 RELATIONS_SKIPPED: Final = "Duplicates and overlaps were not searched for."

@@ -30,8 +30,8 @@ _ERRORS_A_PAGE: Final = 30
 _NAMES: Final = {
     "sensitivity": "Sensitivity",
     "specificity": "Specificity",
-    "ppv": "PPV, at this batch's mix",
-    "npv": "NPV, at this batch's mix",
+    "ppv": "PPV in this batch",
+    "npv": "NPV in this batch",
     "accuracy": "Accuracy",
 }
 

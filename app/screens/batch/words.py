@@ -37,7 +37,7 @@ STOPPED: Final = (
     "Stopped at {done:,} of {total:,}. The scores so far are kept; scoring resumes from here."
 )
 RESCORE_HELP: Final = "Replaces the scores shown here. Download them first if you need them."
-SCORED_BY: Final = "Called tumour from a score of {threshold:.4f} ({version})."
+SCORED_BY: Final = "Called tumour at a score of {threshold:.4f} or above ({version})."
 OTHER_MODEL: Final = "These scores come from a different model. The current model is {model}."
 OTHER_THRESHOLD: Final = (
     "These calls were made at a different threshold. The current one is {threshold:.4f} "
@@ -45,9 +45,9 @@ OTHER_THRESHOLD: Final = (
 )
 UNLIKE: Final = "{unlike:,} of {compared:,} patches [is|are] unlike the training data."
 UNLIKE_MANY: Final = (
-    "That is more than chance allows: of patches cut like the training data from other slides, "
-    "about {expected} are. Do not rely on their scores; check organ, stain, focus and pixel "
-    "size."
+    "That is more than expected by chance: of patches from other slides, cut like the training "
+    "data, about {expected} are unlike it. Do not rely on their scores; check organ, stain, "
+    "focus and pixel size."
 )
 RESTS_ON: Final = {
     Decisive.CENTRE: "centre",

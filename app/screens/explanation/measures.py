@@ -60,7 +60,7 @@ def _of_place(explanation: Explanation) -> list[MeasureLine]:
     where = "in the centre" if centre.peak_in_centre else "in the surroundings"
     return [
         MeasureLine(name, percent(centre.share, 0), expected, note),
-        MeasureLine("Highest cell", where, f"centre: {expected}"),
+        MeasureLine("Strongest square", where, f"centre: {expected}"),
     ]
 
 
@@ -136,7 +136,7 @@ def of_map_test(row: ExplanationRow) -> list[MeasureLine]:
         return []
     return [
         MeasureLine(
-            "Agreement between donors on the nine squares",
+            "Agreement between replacements on the nine squares",
             number(cam.agreement, 2),
             f"{LEAST_AGREEMENT} or more",
             words.AGREEMENT,

@@ -45,7 +45,7 @@ CONTOUR_HELP: Final = "The line marks half of the map's highest value."
 LIST_CSV_HELP: Final = "Measures not taken are left empty."
 MEASURED_SO_FAR: Final = (
     "{done:,} of {total:,} fully measured: the map and its test, centre against surroundings, "
-    "eight orientations; about 80 scores per patch."
+    "eight orientations; each patch is scored about 80 times."
 )
 REST_LAST: Final = " Patches that have not been measured match no such filter and come last."
 NOT_MEASURED: Final = (
@@ -93,7 +93,7 @@ DECISIVE: Final = {
     Decisive.RING: (
         "Surroundings",
         "The call remains when the centre is replaced and changes when the surroundings are. Only "
-        "the centre counts.",
+        "the centre should count.",
     ),
     Decisive.EITHER: (
         "Centre or surroundings",
@@ -117,13 +117,13 @@ FILLERS: Final = (
     "gets different tissue and a different number."
 )
 FILLERS_DISAGREE: Final = " The replacements disagree: the result depends on the tissue used."
-AROUND: Final = "Only the centre counts. Both shares can be high."
-FLIPS: Final = " {flips} of the 7 other orientations get a different call from the original."
+AROUND: Final = "Only the centre should count. Both shares can be high."
+FLIPS: Final = " The call differs from the original in {flips} of the 7 other orientations."
 TWINS: Final = (
     "About half would be expected by chance. Correlation of the map with the effect of blurring "
     "each place: {faithfulness}."
 )
 AGREEMENT: Final = (
     "Measured, not estimated: each square is replaced by tissue from other patches, then placed "
-    "alone in it. The maximum is 1."
+    "on its own in such tissue. The maximum is 1."
 )

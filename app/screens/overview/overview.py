@@ -133,9 +133,13 @@ class ByTheCard:
         """Draw what the open model tells: the device, the self-test and the details."""
         card, test, engine = self.card, classifier.self_test, classifier.engine
         tested = words.PASSED if test.passed else words.FAILED
-        self.facts_of_the_model((_device_words(engine.device), words.LOCAL), tested)
+        self.facts_of_the_model((engine.device_name or "CPU", words.LOCAL), tested)
         parameters, training = classifier.bundle.parameters, card.training
-        tissue = [] if card.domain is None else [("Other tissue", _domain_words(card.domain))]
+        tissue = (
+            []
+            if card.domain is None
+            else [("Unlike the training data", _domain_words(card.domain))]
+        )
         with self.technical.expander(words.TECHNICAL, key="overview-technical"):
             facts(
                 [
@@ -171,10 +175,6 @@ def _domain_words(domain: TrainingDomain) -> str:
 def _engine_words(engine: Engine) -> str:
     name = {"openvino": "OpenVINO", "cuda": "CUDA", "pytorch": "PyTorch"}[engine.name]
     return f"{name}, {engine.arithmetic}"
-
-
-def _device_words(device: str) -> str:
-    return "CPU" if device == "cpu" else device.split(" ", maxsplit=1)[-1]
 
 
 def how_validated(folder: Path, card: Card, point: OperatingPoint) -> None:

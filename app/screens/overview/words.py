@@ -49,7 +49,5 @@ SURROUNDINGS: Final = (
     "chance; validation patches). Read patches called tumour yourself; the Grad-CAM shows where "
     "its evidence lies."
 )
-DOMAIN: Final = (
-    "Patches unlike {patches:,} training patches are marked. That is {share} of {judged}."
-)
+DOMAIN: Final = "Patches unlike the {patches:,} training patches are marked: {share} of {judged}."
 LIMITS: Final = "what the model is not for"

@@ -26,7 +26,7 @@ MODE_NOTES: Final = {
     ReadingMode.SECOND_READER: "Another reader reads the patches of an earlier case and sees "
     "neither the score nor the first verdicts.",
     ReadingMode.ADJUDICATION: "Only patches on which readers disagree, with the score and all "
-    "verdicts shown, to settle them.",
+    "verdicts shown, to settle the disagreements.",
 }
 ORDERS: Final[Mapping[CaseOrder, str]] = MappingProxyType(
     {
@@ -35,7 +35,7 @@ ORDERS: Final[Mapping[CaseOrder, str]] = MappingProxyType(
         CaseOrder.SCORE: "The highest scores first.",
         CaseOrder.D4_SPREAD: "Patches whose score changes most when rotated or mirrored, although "
         "orientation has no meaning in tissue.",
-        CaseOrder.RING_DECIDED: "Tumour calls that the surroundings decide most clearly: the call "
+        CaseOrder.RING_DECIDED: "Tumour calls most clearly decided by the surroundings: the call "
         "stays with other tissue in the centre. Only the centre counts, so these calls may be "
         "right for the wrong reason. The other patches follow.",
         CaseOrder.LABEL_ERROR: "Patches whose label the model doubts most. A doubted label is not "
@@ -131,7 +131,7 @@ AGREE_NOTES: Final = (
     "turn off “Twelve at a time” to undo the last verdict or to correct any under Earlier verdicts",
 )
 AGAINST: Final = "{count} of these against the model, as marked in the grid"
-NO_CALL: Final = "nothing on {count} without a call; read these one by one"
+NO_CALL: Final = "no verdict for {count} without a call; read these one by one"
 HIDDEN: Final = "Score and map are hidden until your verdict is on record."
 HIDDEN_SECOND: Final = "Second reader: no score, no map, no other verdicts."
 WITHHELD: Final = "No score: the model withheld one."
@@ -161,11 +161,11 @@ NOTHING_AGAIN: Final = "No patch needs another look: readers and model agree on 
 VERDICTS: Final = ("All verdicts", "click a column to sort")
 RECORD_NOTE: Final = "append-only; each event contains the hash of the one before"
 DAMAGED: Final = (
-    "The record is damaged: {findings} findings. Keep the file as it is, restore a backup and do "
-    "not read on in this one."
+    "The record is damaged (problems found: {findings}). Keep the file as it is, restore a backup "
+    "and record no more verdicts in the damaged file."
 )
 CHAIN_END: Final = (
-    "End of the chain. Keep a copy elsewhere: it shows later whether events were removed."
+    "End of the chain. Keep a copy elsewhere: it lets you check later whether events were removed."
 )
 UNKNOWN_READER: Final = "a lead or a reader without verdicts"
 PSEUDONYMS_HELP: Final = (

@@ -118,7 +118,7 @@ def delete_button(what: str, warning: str, delete: Callable[[], None], key: str)
 
 def waiting(before: int) -> str:
     """Return what is said of a job that waits until so many others have had their turn."""
-    jobs = f"{before} job{'s' * (before > 1)} before yours" if before else "yours is next"
+    jobs = f"{before} job{'s' * (before > 1)} ahead of yours" if before else "yours is next"
     return f"Waiting for its turn: {jobs}"
 
 

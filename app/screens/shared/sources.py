@@ -21,7 +21,7 @@ from core.settings import SAMPLES_TABLE, Settings
 
 _SCRIPT: Final = Path(__file__).with_name("folder.js")
 _PACK: Final = ".folder"
-_BROKEN: Final = "The folder did not arrive whole. Choose it again, or put it into a ZIP."
+_BROKEN: Final = "The folder was not uploaded completely. Choose it again, or put it into a ZIP."
 
 
 @dataclass

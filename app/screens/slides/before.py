@@ -19,9 +19,23 @@ from core.slides.tissue import TissueRule
 
 _LOOK_EVERY_S: Final = 1.0
 _SLIDERS: Final[tuple[tuple[str, str, str, tuple[float, float, float], int, str], ...]] = (
-    ("saturation", "least_saturation", "Least colour", (0.0, 0.4, 0.01), 1, words.SATURATION_HELP),
-    ("density", "least_optical_density", "Least density", (0.0, 0.4, 0.01), 1, words.DENSITY_HELP),
-    ("share", "least_share", "Least tissue in a cell", (5, 100, 5), 100, words.SHARE_HELP),
+    (
+        "saturation",
+        "least_saturation",
+        "Minimum colour",
+        (0.0, 0.4, 0.01),
+        1,
+        words.SATURATION_HELP,
+    ),
+    (
+        "density",
+        "least_optical_density",
+        "Minimum density",
+        (0.0, 0.4, 0.01),
+        1,
+        words.DENSITY_HELP,
+    ),
+    ("share", "least_share", "Minimum tissue in a cell", (5, 100, 5), 100, words.SHARE_HELP),
 )
 """Key, field of the rule, label, ends and step, how much of the slider is 1, and its help."""
 _WHICH: Final = "which-cells"
@@ -37,7 +51,7 @@ def ask_spacing(store: SlideStore, job: Job, error: SpacingError) -> None:
             give = partial(_choose, store, job, um_per_px=um_px)
             st.button(label, key=f"spacing-{um_px}", on_click=give)
         other = st.number_input(
-            "Another, µm per pixel", 0.05, 20.0, None, 0.01, format="%.4f", width=190
+            "Other value, µm per pixel", 0.05, 20.0, None, 0.01, format="%.4f", width=190
         )
         if st.button("Use it", key="spacing-other", disabled=other is None) and other:
             _choose(store, job, um_per_px=float(other))

@@ -74,9 +74,11 @@ def _review(store: SlideStore, job: Job, classifier: Classifier | None) -> None:
         "Review", icon=":material/rate_review:", key="to-review", disabled=classifier is None
     ):
         st.write(words.REVIEW)
-        choices = [words.FLAGGED, words.DOUBTFUL] if flagged else [words.DOUBTFUL]
-        which = st.radio("Cells", choices, key=f"review-which-{job.id}")
-        most = min(_MOST, flagged if which == words.FLAGGED else int((cells.state == 1).sum()))
+        choices = ["flagged", "doubtful"] if flagged else ["doubtful"]
+        which = st.radio(
+            "Cells", choices, key=f"review-which-{job.id}", format_func=words.CELLS.__getitem__
+        )
+        most = min(_MOST, flagged if which == "flagged" else int((cells.state == 1).sum()))
         count = st.number_input(
             "How many", 1, max(most, 1), min(_USUAL, max(most, 1)), key=f"review-count-{which}"
         )
@@ -92,9 +94,7 @@ def _to_review(store: SlideStore, job: Job, classifier: Classifier, which: str, 
     cells, view = resources.slide_cells(store, job), resources.slide_view(store, job)
     threshold = classifier.operating_point.threshold
     places = (
-        cells.flagged_first(count)
-        if which == words.FLAGGED
-        else cells.doubtful_first(count, threshold)
+        cells.flagged_first(count) if which == "flagged" else cells.doubtful_first(count, threshold)
     )
     settings = resources.settings()
     batches, kept = resources.job_store(settings), resources.review_patches(settings)

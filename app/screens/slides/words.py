@@ -37,7 +37,7 @@ TISSUE_NOTE: Final = (
 MASK_NEAR: Final = "On a slide this large, the picture shows the tissue only roughly."
 NO_TISSUE: Final = "No tissue found. Lower the limits until the tissue is marked."
 NO_COLOUR: Final = (
-    "This picture has no colour. The model judges H&E sections in colour: export it again as RGB."
+    "This picture has no colour. The model needs H&E sections in colour: export it again as RGB."
 )
 SATURATION_HELP: Final = "Glass, dust and grey ink have less colour than stained tissue."
 DENSITY_HELP: Final = "Glass lets more light through than tissue does."
@@ -56,7 +56,7 @@ STOPPED: Final = "Stopped. {done} scored so far are kept; scoring resumes from t
 AGAIN_HELP: Final = "Deletes these scores, so that you can choose other cells to score."
 DELETE: Final = "Permanently deletes this slide's scores, and the file if you uploaded it."
 PARTLY: Final = (
-    "Some cells below the model's threshold have no score. Score all cells to see every one."
+    "Below the model's threshold, some cells were not scored. Score all cells to see every one."
 )
 NAME: Final = (
     "Slide. Arrow keys move, plus and minus zoom, 0 shows all, N and P step through the flagged "
@@ -91,8 +91,11 @@ REVIEW_NOTE: Final = (
     "Cuts the patches of these cells into a batch and opens a new review of it. The batch is "
     "scored again, with the same scores."
 )
-FLAGGED: Final = "flagged, highest score first"
-DOUBTFUL: Final = "nearest to the threshold first"
+CELLS: Final = {
+    "flagged": "flagged, highest score first",
+    "doubtful": "nearest to the threshold first",
+}
+"""Which cells go to a review."""
 FILES: Final = {
     "cells.csv": "Cells as CSV: position in pixels and µm, score, call.",
     "cells.parquet": "Cells as Parquet.",

@@ -97,7 +97,7 @@ def in_use(snapshot: Snapshot) -> Markup:
     stated, cost = snapshot.assumptions, snapshot.cost
     meaning = (
         f"A score of {snapshot.threshold:.4f} means a {percent(snapshot.probability_in_use)} "
-        "probability of tumour there"
+        "probability of tumour at this prevalence"
     )
     lines = [_SAY.format(meaning, words.CALIBRATED)]
     for name, which, estimate, share in (
@@ -124,7 +124,7 @@ def in_use(snapshot: Snapshot) -> Markup:
     )
     terms = (
         f"every patch {1000 * cost.flag_all:,.1f}, none {1000 * cost.flag_none:,.1f}; a miss "
-        f"counts {stated.miss_cost:g}, a false alarm {stated.false_alarm_cost:g}{grey}"
+        f"costs {stated.miss_cost:g}, a false alarm {stated.false_alarm_cost:g}{grey}"
     )
     return _say(*lines, _SAY.format(expected, terms))
 

@@ -51,8 +51,8 @@ RULES: Final[tuple[tuple[str, str, tuple[str, ...], str], ...]] = (
     (
         "specificity:0.95:estimate",
         "Specificity",
-        ("Leave at least",),
-        "% of tumour-free patches alone",
+        ("Call at least",),
+        "% of tumour-free patches no tumour",
     ),
     ("top:0.1", "Workload", ("Call the top",), "% of all patches tumour"),
     (
@@ -69,13 +69,14 @@ RULES: Final[tuple[tuple[str, str, tuple[str, ...], str], ...]] = (
         "F1, the mean of sensitivity and positive predictive value; depends on how common tumour "
         "is in this set",
     ),
-    ("cost", "Least cost", (), "At the prevalence and the costs stated below"),
+    ("cost", "Lowest cost", (), "At the prevalence and the costs stated below"),
     ("fixed:0.5", "0.5", (), "Not chosen on any data"),
 )
 """Text of the rule to start with, name, what stands before each number, what stands behind."""
 ON_SLIDES: Final = "also on other slides"
 ON_SLIDES_HELP: Final = (
-    "The lower end of the 95 % interval over slides must reach the target, not only the estimate."
+    "Not only the estimate but also the lower end of the 95 % interval over slides must reach the "
+    "target."
 )
 WITH_TUMOUR: Final = Markup(
     'Of {base} patches with tumour, <b class="nl-tumour-ink">{count}</b> are called tumour'
@@ -94,15 +95,16 @@ NO_SUCH_PATCH: Final = {
 }
 STABILITY_OF_RULES: Final = "Choose the threshold by a rule to see how far it would move."
 STABILITY: Final = (
-    "On other slides, the same rule would choose between {low} (95 % of {draws:,} slide-bootstrap "
-    "draws). Without slide {slide}, the most influential one, it would choose {without:.4f}."
+    "On other slides, the same rule would choose a threshold between {low} (95 % of {draws:,} "
+    "slide-bootstrap draws). Without slide {slide}, the most influential one, it would choose "
+    "{without:.4f}."
 )
 NO_STABILITY_GREY: Final = "For a grey zone this cannot be estimated."
 TOO_FEW_SLIDES: Final = "There are too few slides to estimate this."
 BY_HAND: Final = "Chosen by hand."
 IS_CURRENT: Final = "This is the current threshold."
 NOT_COMPARABLE: Final = (
-    "The current threshold does not mean the same on these scores, so it is not marked."
+    "The current threshold does not mean the same thing for these scores, so it is not marked."
 )
 NOT_LOCKED: Final = "Not locked: new scores use"
 NOT_IN_USE: Final = "but not in use; new scores use"
@@ -189,8 +191,12 @@ SHARES: Final = (
 )
 RATIOS: Final = (
     ("mcc", "Matthews correlation", "of call and label, −1 to 1"),
-    ("lr_plus", "Likelihood ratio of a tumour call", "raises the odds of tumour by this factor"),
-    ("lr_minus", "Likelihood ratio of a no-tumour call", "lowers them by this factor"),
+    (
+        "lr_plus",
+        "Likelihood ratio of a tumour call",
+        "multiplies the odds of tumour by this factor",
+    ),
+    ("lr_minus", "Likelihood ratio of a no-tumour call", "multiplies them by this factor"),
 )
 INTERVALS: Final = (
     "Rely on the interval over slides, which resamples whole slides. The interval by patches "

@@ -139,7 +139,7 @@ def test_a_data_folder_that_cannot_be_written_is_said_on_each_page_and_breaks_no
     file.touch(mode=0o755)
     monkeypatch.setenv("NODELENS_DATA_DIR", str(file / "data"))
     page = open_page(view)
-    assert page.warning[0].value.startswith("NodeLens may not write its data folder")
+    assert page.warning[0].value.startswith("NodeLens cannot write to its data folder")
     file.chmod(0o600)  # nor read
     assert not open_page(view).button
 

@@ -225,11 +225,11 @@ def test_one_process_changes_a_data_folder_and_others_only_read(
         lambda: store.require_room("alice", 1),
     )
     for change in changes:
-        with pytest.raises(SourceError, match="Another NodeLens works in this data folder"):
+        with pytest.raises(SourceError, match="Another NodeLens is using this data folder"):
             change()
     monkeypatch.setattr("os.access", lambda *_: False)
     for change in changes:
-        with pytest.raises(SourceError, match="NodeLens may not write its data folder"):
+        with pytest.raises(SourceError, match="NodeLens cannot write to its data folder"):
             change()
     assert store.jobs("alice") == [job]
 

@@ -291,7 +291,7 @@ def test_resolution_tags_of_another_magnification_are_noted(
         296: (SHORT, [unit]),
     }
     found = decode_patch(tiff_of(ramp(), tags))
-    assert f"the file says {um:.3g} µm/px; this model judges 0.97" in found.note
+    assert f"the file says {um:.3g} µm/px; this model needs 0.97" in found.note
     np.testing.assert_array_equal(found.image_rgb_u8, ramp())
 
 

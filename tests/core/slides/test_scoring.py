@@ -252,7 +252,7 @@ def test_what_speaks_against_a_slide_s_own_file_is_said_in_its_summary(
     assert "file says" not in plain
     assert "glass" not in plain
     given = said(path, classifier, tmp_path / "given", 0.5)
-    assert "judged at 0.5 µm/px as given; the file says 0.97 µm/px." in given
+    assert "scored at 0.5 µm/px, as entered; the file says 0.97 µm/px." in given
     with tifffile.TiffFile(path) as file:
         page = file.pages[0]
         assert isinstance(page, tifffile.TiffPage)
@@ -262,7 +262,7 @@ def test_what_speaks_against_a_slide_s_own_file_is_said_in_its_summary(
     content[count.valueoffset : count.valueoffset + size] = bytes(size)
     path.write_bytes(content)
     sparse = said(path, classifier, tmp_path / "sparse")
-    assert f"1 of {parts} parts of it are not in the file and count as glass." in sparse
+    assert f"1 of {parts} parts of the slide are not in the file and count as glass." in sparse
 
 
 @pytest.mark.parametrize("share", [0.55, 0.85, 0.999, 1.0])

@@ -70,7 +70,7 @@ def test_the_same_table_is_read_however_it_is_written(data: bytes) -> None:
         (b"id,slide\na,M\xfcller\n", "not UTF-8"),
         (b",id\n0,a\n", "1 column without a name left out"),
         (b"id,slide\na,x\x1b[31m\n", "1 cell with characters that cannot be shown"),
-        (b"id,label\na,1\nID,Label\nb,0\n", "1 row that repeats the first line left out"),
+        (b"id,label\na,1\nID,Label\nb,0\n", "1 row repeating the first line, skipped"),
         (b"id,slide\na,#REF!\nb,#N/A\n", "2 cells in 'slide' count as unknown"),
     ],
 )
