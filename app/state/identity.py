@@ -36,10 +36,19 @@ def owner() -> str:
 
 
 def login_name() -> str | None:
-    """Return the name that a login vouches for; None where nobody is logged in."""
+    """Return the name that a login vouches for; None where nobody is logged in.
+
+    An address that the provider has not verified, and a name, may be of one's own choosing, even
+    those of a lead: with them goes what the provider itself calls the person.
+    """
     if _identity() is None:
         return None
-    return str(st.user.get("email") or st.user.get("name") or st.user.get("sub"))[:200]
+    user, email = st.user, st.user.get("email")
+    if email and user.get("email_verified") is not False:
+        return str(email)[:200]
+    return " · ".join(str(part) for part in (email or user.get("name"), user.get("sub")) if part)[
+        :200
+    ]
 
 
 def reader_name() -> str | None:

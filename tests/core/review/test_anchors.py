@@ -65,7 +65,7 @@ def test_an_older_copy_that_went_on_is_found_by_the_anchors_file(tmp_path: Path)
 
 def test_without_anchors_the_report_says_what_it_cannot_see(tmp_path: Path) -> None:
     store = ReviewStore(tmp_path / "review.sqlite")
-    assert "removed last events would not be noticed" in verify_store(store.path).report()
+    assert "removal of the last events would go unnoticed" in verify_store(store.path).report()
 
 
 def test_a_garbled_anchors_file_is_a_finding(tmp_path: Path) -> None:

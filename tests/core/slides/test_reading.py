@@ -36,7 +36,7 @@ def noise(height: int, width: int, seed: int = 0) -> ImageU8:
         (ClaimedSpacing(0.05, 0.05), "no slide scanner"),
         (ClaimedSpacing(0.5, 0.25), "square"),
         (ClaimedSpacing(0.5, 0.5, 40), "contradict"),
-        (ClaimedSpacing(4.0, 4.0), "judges 0.97"),
+        (ClaimedSpacing(4.0, 4.0), "needs 0.97"),
         (ClaimedSpacing(power=40), r"objective of 40x \(usually 0.25"),
         (ClaimedSpacing(power=5), "5x .usually 2 µm/px, too coarse"),
     ],

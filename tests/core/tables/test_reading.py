@@ -66,7 +66,7 @@ def test_the_same_table_is_read_however_it_is_written(data: bytes) -> None:
         (b"id,slide\na,nan\nb,NA\n", "2 cells in 'slide' count as unknown"),
         (b"id;score\na;0,25\nb;0,5\n", "2 numbers in 'score' with a decimal comma"),
         (b"id;label\na;1\n", "separated by semicolons"),
-        (b"id,label\n,,\na,1\n", "1 row without any content"),
+        (b"id,label\n,,\na,1\n", "1 row with no content, skipped"),
         (b"id,slide\na,M\xfcller\n", "not UTF-8"),
         (b",id\n0,a\n", "1 column without a name left out"),
         (b"id,slide\na,x\x1b[31m\n", "1 cell with characters that cannot be shown"),
@@ -243,7 +243,7 @@ def test_repeats_are_counted_and_contradictions_named() -> None:
     known = known_by_id(parse_table("t.csv", data), ["label", "slide"])
     assert known.contradictions == ("t.csv gives 1 id more than one label (b).",)
     assert any("2 ids more than once" in note for note in known.notes)
-    assert any("1 row without an id" in note for note in known.notes)
+    assert any("1 row with no id" in note for note in known.notes)
 
 
 @pytest.mark.parametrize(
