@@ -34,10 +34,10 @@ def test_files_of_packs_and_files_alone_are_read_in_their_order() -> None:
     [[["a", 9]], [["a", 7]], [["a", 9], ["b", -1]], [["a"]], 7, {"a": 8}, [[1, None]], "[[8, 8"],
 )
 def test_a_pack_that_is_not_what_it_says_is_refused(head: object) -> None:
-    with pytest.raises(SourceError, match="did not arrive whole"):
+    with pytest.raises(SourceError, match="was not uploaded completely"):
         chosen_files([pack(head, b"8 bytes.")])
 
 
 def test_a_pack_that_nests_without_end_is_refused() -> None:
-    with pytest.raises(SourceError, match="did not arrive whole"):
+    with pytest.raises(SourceError, match="was not uploaded completely"):
         chosen_files([uploaded("1 files.folder", b"[" * 100_000)])
