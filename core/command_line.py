@@ -109,11 +109,11 @@ Internal: Final = Parameter(parse=False)
 
 def _whole(_: object, tokens: Sequence[Token]) -> int:
     """Cyclopts alone would round: 2.5 folds were two."""
-    found = tokens[0].value
+    text = tokens[0].value
     try:
-        return int(found)
+        return int(text)
     except ValueError:
-        raise ValueError(f"found {found[:40]}; expected a whole number.") from None
+        raise ValueError(f"found {text[:40]}; expected a whole number.") from None
 
 
 Whole = Annotated[int, Parameter(converter=_whole)]
@@ -157,7 +157,7 @@ class Program:
     stopped: str = "Stopped."
 
 
-def _app(program: Program, wanted: str) -> App:
+def _app(program: Program, chosen: str) -> App:
     app = App(
         name=program.name,
         help=program.about,
@@ -169,7 +169,7 @@ def _app(program: Program, wanted: str) -> App:
     )
     for order, command in enumerate(program.commands):
         name = command.__name__
-        if name == wanted:
+        if name == chosen:
             app.command(command, name=name, sort_key=order)
         else:  # only its first line is shown, so its options need not be looked at
             first_line = (command.__doc__ or "").partition("\n")[0]
@@ -200,16 +200,16 @@ def run_program(program: Program, arguments: Sequence[str] | None) -> int:
         say(f"\n{program.stopped}")
         return INTERRUPTED
     except OSError as error:
-        said = f"{error.filename or 'A file'} cannot be used: {why(error)}. "
+        sentence = f"{error.filename or 'A file'} cannot be used: {why(error)}. "
         status = WRONG_USAGE
         if isinstance(error, FileExistsError | NotADirectoryError):
-            said = f"{error.filename} is a file; expected a folder. Give it another name."
+            sentence = f"{error.filename} is a file; expected a folder. Give it another name."
         elif not_allowed(error):
-            said += "Name another place, or have its permissions changed."
+            sentence += "Name another place, or have its permissions changed."
         else:
-            said += "Check the path, its permissions and the free space."
+            sentence += "Check the path, its permissions and the free space."
             status = UNEXPECTED
-        say(f"{name}: {said}")
+        say(f"{name}: {sentence}")
         return status
     except Exception:  # noqa: BLE001 - the last frame: whatever it is must not look like status 1
         traceback.print_exc()

@@ -57,12 +57,12 @@ def examine(settings: Settings) -> Iterator[Check]:
         try:
             yield from looked_at(settings)
         except OSError as error:
-            found = f"{error.filename} cannot be used by this account: {why(error)}."
-            yield Check("data folder", Grade.BROKEN, found)
+            problem = f"{error.filename} cannot be used by this account: {why(error)}."
+            yield Check("data folder", Grade.BROKEN, problem)
             break  # what else cannot be used is as good as named
     if settings.leads:
-        said = "they are leads only if a login confirms the name."
-        yield Check("leads", Grade.WARNING, f"{len(settings.leads)} named; {said}")
+        condition = "they are leads only if a login confirms the name."
+        yield Check("leads", Grade.WARNING, f"{len(settings.leads)} named; {condition}")
     for root in settings.server_roots:
         readable = os.access(root, os.R_OK | os.X_OK)
         level = Grade.FINE if readable else Grade.BROKEN
@@ -72,14 +72,14 @@ def examine(settings: Settings) -> Iterator[Check]:
 def _versions() -> tuple[Grade, str]:
     differ = []
     pinned = _PINNED.read_text("utf-8") if _PINNED.is_file() else ""
-    for name, wanted in re.findall(r"^([\w.-]+)==(\S+)$", pinned, re.MULTILINE):
+    for name, tested in re.findall(r"^([\w.-]+)==(\S+)$", pinned, re.MULTILINE):
         try:
-            found = version(name)
+            installed = version(name)
         except PackageNotFoundError:
             differ.append(f"{name} is missing")
             continue
-        if found.split("+")[0] != wanted:
-            differ.append(f"{name} {found} instead of {wanted}")
+        if installed.split("+")[0] != tested:
+            differ.append(f"{name} {installed} instead of {tested}")
     here = f"Python {sys.version.split()[0]}"
     if differ:
         return Grade.WARNING, f"{here}; not the tested set: {', '.join(differ)}."
@@ -88,13 +88,14 @@ def _versions() -> tuple[Grade, str]:
 
 def _model(settings: Settings) -> tuple[Grade, str]:
     try:
-        found = open_classifier(settings.model_dir, device=settings.device)
+        classifier = open_classifier(settings.model_dir, device=settings.device)
     except NodelensError as error:
         return Grade.BROKEN, str(error)
-    test = found.self_test
+    test = classifier.self_test
     return Grade.FINE, (
-        f"{found.model_id} on {found.engine.device} ({found.engine.name}); self-test differs by "
-        f"{test.largest_difference_logit:.2g} logits, {test.tolerance_logit:g} allowed."
+        f"{classifier.model_id} on {classifier.engine.device} ({classifier.engine.name}); "
+        f"self-test differs by {test.largest_difference_logit:.2g} logits, "
+        f"{test.tolerance_logit:g} allowed."
     )
 
 
@@ -106,8 +107,8 @@ def _reader() -> tuple[Grade, str]:
         same = bool((read_image(out.getvalue()).image_rgb_u8 == image).all())
     except NodelensError as error:
         return Grade.BROKEN, str(error)
-    said = "Foreign images are read in a separate process."
-    return Grade.FINE if same else Grade.BROKEN, said
+    sentence = "Foreign images are read in a separate process."
+    return Grade.FINE if same else Grade.BROKEN, sentence
 
 
 def _data_folder(settings: Settings) -> Iterator[Check]:
@@ -115,26 +116,26 @@ def _data_folder(settings: Settings) -> Iterator[Check]:
     if not folder.is_dir():
         above = existing_above(folder)
         if above.is_dir() and os.access(above, os.W_OK | os.X_OK):
-            found = f"{folder} does not exist yet; the app will create it."
-            yield Check("data folder", Grade.WARNING, found)
+            problem = f"{folder} does not exist yet; the app will create it."
+            yield Check("data folder", Grade.WARNING, problem)
         else:
-            found = f"{folder} cannot be created: {above} is not a writable folder."
-            yield Check("data folder", Grade.BROKEN, found)
+            problem = f"{folder} cannot be created: {above} is not a writable folder."
+            yield Check("data folder", Grade.BROKEN, problem)
         return
     for one in (folder, *sorted(folder.iterdir() if os.access(folder, os.R_OK) else ())):
         if not os.access(one, os.R_OK | os.W_OK | (os.X_OK if one.is_dir() else 0)):
-            found = f"{one} cannot be read and written by this account."
-            yield Check("data folder", Grade.BROKEN, found)
+            problem = f"{one} cannot be read and written by this account."
+            yield Check("data folder", Grade.BROKEN, problem)
     mode = stat.S_IMODE(folder.stat().st_mode)
     if os.name == "posix" and mode & 0o077:
-        found = f"{folder} is open to other accounts of this machine ({mode:o}). chmod 700 it."
-        yield Check("data folder", Grade.WARNING, found)
+        problem = f"{folder} is open to other accounts of this machine ({mode:o}). chmod 700 it."
+        yield Check("data folder", Grade.WARNING, problem)
     else:
         yield Check("data folder", Grade.FINE, str(folder))
     free = shutil.disk_usage(folder).free
     if free < SPARE_BYTES:
-        found = f"{free / 1024**2:,.0f} MiB; nothing can be uploaded, and writing may fail."
-        yield Check("free disk", Grade.BROKEN, f"{found} Delete batches or make room.")
+        problem = f"{free / 1024**2:,.0f} MiB; nothing can be uploaded, and writing may fail."
+        yield Check("free disk", Grade.BROKEN, f"{problem} Delete batches or make room.")
     else:
         level = Grade.FINE if free > _LOW_BYTES else Grade.WARNING
         yield Check("free disk", level, f"{free / 1024**3:,.1f} GiB.")
@@ -185,15 +186,15 @@ def _torn(settings: Settings) -> Iterator[Check]:
     for folder in (settings.operating_points_dir, settings.local_decisions_dir):
         for file in sorted(folder.rglob("*.jsonl")) if folder.is_dir() else ():
             if torn := torn_records(file):
-                found = f"{counted(torn, 'line')} of {file} torn; the others count."
-                yield Check("records", Grade.WARNING, found)
+                problem = f"{counted(torn, 'line')} of {file} torn; the others count."
+                yield Check("records", Grade.WARNING, problem)
     for folder in (settings.jobs_dir, settings.audits_dir, settings.slides_dir):
         if lost := JobFolder(folder).unreadable():
-            found = f"{counted(len(lost), 'job')} of {folder} cannot be read ({lost[0]})."
+            problem = f"{counted(len(lost), 'job')} of {folder} cannot be read ({lost[0]})."
             what = (
                 "No one can see them. They are deleted when they expire; or delete their folders."
             )
-            yield Check("jobs", Grade.WARNING, f"{found} {what}")
+            yield Check("jobs", Grade.WARNING, f"{problem} {what}")
 
 
 def report(settings: Settings) -> int:

@@ -104,8 +104,8 @@ def not_allowed(error: Exception) -> bool:
 
 def system_number(error: Exception) -> int | None:
     """Return the number of the system's error, that of a library in Rust too; None without one."""
-    told = _RUST_ERROR.search(str(error))
-    return int(told[1]) if told else getattr(error, "errno", None)
+    number = _RUST_ERROR.search(str(error))
+    return int(number[1]) if number else getattr(error, "errno", None)
 
 
 def why(error: Exception) -> str:

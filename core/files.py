@@ -310,8 +310,8 @@ def require_folder_of(*files: Path | None) -> None:
 
 def existing_above(path: Path) -> Path:
     """Return a path, or the nearest above it that is there."""
-    found = (one for one in (path, *path.parents) if os.path.exists(one))  # noqa: PTH110 - no raise
-    return next(found, path)
+    existing = (one for one in (path, *path.parents) if os.path.exists(one))  # noqa: PTH110 - no raise
+    return next(existing, path)
 
 
 def require_writable(folder: Path) -> None:

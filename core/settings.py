@@ -178,12 +178,12 @@ def resolved_below(text: str, roots: tuple[Path, ...]) -> Path:
     )
     try:
         path = Path(text.strip().strip("\"'"))
-        found = path.resolve() if path.is_absolute() else None
+        resolved = path.resolve() if path.is_absolute() else None
     except (OSError, ValueError, RuntimeError):  # a zero byte, a loop of links, a name too long
         raise refusal from None
-    if found is None or not any(found.is_relative_to(root) for root in roots):
+    if resolved is None or not any(resolved.is_relative_to(root) for root in roots):
         raise refusal
-    return found
+    return resolved
 
 
 def default_data_dir(environment: Mapping[str, str], platform: str = sys.platform) -> Path:

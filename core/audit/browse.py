@@ -263,9 +263,9 @@ def _of_bins(view: AuditView, shown: PatchChoice) -> Chosen | None:
         return None
     rows = by_measure(view, np.flatnonzero(chosen), measure, high=True)
     subject = measure_text(measure).capitalize()
-    said = [f"{subject} from {min(lows):.4g} to {max(highs):.4g}"]
-    said += sorted(set(view.label_words[rows])) + [f"{len(parts)} bars"] * (len(parts) > 1)
-    return Chosen(rows, ", ".join(said), measure)
+    phrases = [f"{subject} from {min(lows):.4g} to {max(highs):.4g}"]
+    phrases += sorted(set(view.label_words[rows])) + [f"{len(parts)} bars"] * (len(parts) > 1)
+    return Chosen(rows, ", ".join(phrases), measure)
 
 
 def _of_measure(view: AuditView, shown: PatchChoice) -> Chosen | None:

@@ -159,20 +159,20 @@ class _Below:
 
     def spelt_like(self, path: str) -> Path | None:
         """Return the file at a path in other capitals or characters, None if two or none."""
-        wanted = os.path.normpath(path.replace("\\", "/"))
-        matches = self._by_path.get(_folded(wanted), [])
+        normal_path = os.path.normpath(path.replace("\\", "/"))
+        matches = self._by_path.get(_folded(normal_path), [])
         if len(matches) > 1:
             self.unclear.append(path)
         return self._folder.joinpath(*matches[0]) if len(matches) == 1 else None
 
     def like(self, path: str) -> Path | None:
         """Return the file whose path ends most like another one, None where two do alike."""
-        wanted = normalize("NFC", path.replace("\\", "/")).split("/")[::-1]
-        if ".." in wanted:
+        reversed_parts = normalize("NFC", path.replace("\\", "/")).split("/")[::-1]
+        if ".." in reversed_parts:
             return None
         best: dict[tuple[int, bool], list[list[str]]] = {}
-        for parts in self._named.get(wanted[0], ()):
-            pairs = zip(parts[::-1], wanted, strict=False)
+        for parts in self._named.get(reversed_parts[0], ()):
+            pairs = zip(parts[::-1], reversed_parts, strict=False)
             same = takewhile(lambda pair: normalize("NFC", pair[0]) == pair[1], pairs)
             alike = sum(1 for _ in same)
             best.setdefault((alike, alike == len(parts)), []).append(parts)

@@ -166,10 +166,10 @@ def _identity(metadata: dict[str, Any]) -> dict[str, Any]:
     """
     spec = {k: v for k, v in metadata["spec"].items() if k not in {"source", *_OF_A_PART}}
     shard = {k: v for k, v in metadata["shard"].items() if k != "number"}
-    told: dict[str, Any] = {**spec, **shard, "arithmetic": metadata.get("arithmetic")}
+    identity: dict[str, Any] = {**spec, **shard, "arithmetic": metadata.get("arithmetic")}
     for name, value in dict(metadata.get("operating_point") or {}).items():
-        told[f"{name} of the operating point"] = value
-    return told
+        identity[f"{name} of the operating point"] = value
+    return identity
 
 
 def _join_lines(parts: Sequence[Path], to: Path) -> None:

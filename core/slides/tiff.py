@@ -107,8 +107,8 @@ class PlainTiff(SlideFile):
 
     def _unreadable(self, error: Exception) -> SourceError:
         to_do = _SAVE_AGAIN if isinstance(error, _UnknownKindError) else _COPY_AGAIN
-        found = _NO_HEADER if isinstance(error, struct.error) else why(error)
-        return SourceError(f"{self.path.name} cannot be read ({found}). {to_do}")
+        fault = _NO_HEADER if isinstance(error, struct.error) else why(error)
+        return SourceError(f"{self.path.name} cannot be read ({fault}). {to_do}")
 
     def _find_levels(self) -> None:
         pages = self._file.pages

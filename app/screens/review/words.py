@@ -22,7 +22,8 @@ MODE_NOTES: Final = {
     ReadingMode.AI_FIRST: "The score is shown with the patch. This is the fastest mode, but the "
     "score influences you, so agreement with the model says little.",
     ReadingMode.BLIND_FIRST: "You judge the patch alone and that verdict is frozen. Then the score "
-    "is shown and you keep or change your verdict. Shows how the AI changes your verdicts.",
+    "is shown and you keep or change your verdict. Shows how the AI changes your verdicts, "
+    "provided that you have not seen the scores of these patches before.",
     ReadingMode.SECOND_READER: "Another reader reads the patches of an earlier case and sees "
     "neither the score nor the first verdicts.",
     ReadingMode.ADJUDICATION: "Only patches on which readers disagree, with the score and all "
