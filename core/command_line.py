@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, Self
 from cyclopts import App, CycloptsError, MissingArgumentError, Parameter, Token
 from cyclopts.argument import Argument
 
-from core.errors import DiskError, NodelensError, RunError, not_allowed, why
+from core.errors import ANOTHER_PLACE, DiskError, NodelensError, RunError, not_allowed, why
 from core.settings import Device, Settings
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ def run_program(program: Program, arguments: Sequence[str] | None) -> int:
         if isinstance(error, FileExistsError | NotADirectoryError):
             sentence = f"{error.filename} is a file; expected a folder. Give it another name."
         elif not_allowed(error):
-            sentence += "Name another place, or have its permissions changed."
+            sentence += ANOTHER_PLACE
         else:
             sentence += "Check the path, its permissions and the free space."
             status = UNEXPECTED

@@ -97,6 +97,10 @@ _WHY: Final = {
 }
 
 
+ANOTHER_PLACE: Final = "Name another place, or have its permissions changed."
+"""What to do where `not_allowed`."""
+
+
 def not_allowed(error: Exception) -> bool:
     """Return whether the system refuses a place to this user, or to all: another one is needed."""
     return system_number(error) in {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -104,8 +108,8 @@ def not_allowed(error: Exception) -> bool:
 
 def system_number(error: Exception) -> int | None:
     """Return the number of the system's error, that of a library in Rust too; None without one."""
-    number = _RUST_ERROR.search(str(error))
-    return int(number[1]) if number else getattr(error, "errno", None)
+    match = _RUST_ERROR.search(str(error))
+    return int(match[1]) if match else getattr(error, "errno", None)
 
 
 def why(error: Exception) -> str:

@@ -13,7 +13,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
-from core.errors import DiskError, PlaceError, RunError, not_allowed, system_number, why
+from core.errors import (
+    ANOTHER_PLACE,
+    DiskError,
+    PlaceError,
+    RunError,
+    not_allowed,
+    system_number,
+    why,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -322,7 +330,4 @@ def require_writable(folder: Path) -> None:
     """
     above = existing_above(folder.absolute())
     if above.is_dir() and not os.access(above, os.W_OK | os.X_OK):
-        raise PlaceError(
-            f"{above} may not be written by this user. Name another place, or have its "
-            "permissions changed."
-        )
+        raise PlaceError(f"{above} may not be written by this user. {ANOTHER_PLACE}")

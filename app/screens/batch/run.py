@@ -138,7 +138,7 @@ def _to_score(report: InputReport) -> str:
 
 
 def _first_pictures(store: JobStore, job: Job, report: InputReport) -> None:
-    thumbnails = resources.thumbnails(store, job, list(range(min(_PICTURES, report.inputs))))
+    thumbnails = resources.thumbnails(store, job, range(min(_PICTURES, report.inputs)))
     pictures = "".join(f'<img src="{picture}" alt="">' for picture in thumbnails if picture)
     st.html(f'<div class="nl-first" aria-hidden="true">{pictures}</div>')
 

@@ -103,7 +103,7 @@ class DeskRequest:
         map: Whether maps are wanted.
         again: Place of the verdict that is to be corrected.
         undo: Whether to take back the last step.
-        verdicts: Those that were given, in the order in which they were given.
+        verdicts: In the order in which they were given.
     """
 
     after: Annotated[int, Field(ge=-1)] = -1

@@ -143,9 +143,9 @@ function draw(slider, name) {
   const top = yaxis._offset;
   const bottom = top + yaxis._length;
   const shapes = [];
-  const told = slider.data.marks.filter((one) => one.figure === name && one.x !== null);
+  const answered = slider.data.marks.filter((one) => one.figure === name && one.x !== null);
   const moving = slider.held || slider.waiting || slider.next !== null;
-  for (const mark of moving ? placed(slider, figure) : told) {
+  for (const mark of moving ? placed(slider, figure) : answered) {
     if (mark.point) {
       if (mark.y === null) continue;
       const height = Math.min(bottom, Math.max(top, yaxis._offset + yaxis.d2p(mark.y)));
