@@ -26,7 +26,7 @@ from core.patches.refusals import (
 )
 from core.patches.spacing import spacing_note, spacing_um_px
 from core.patches.tiff import JPEG, RGB, YCBCR, TiffFacts, check_tiff, check_zeros
-from core.patches.tissue import cut_off
+from core.patches.tissue import pixel_note
 
 PATCH_SUFFIXES: Final = frozenset({".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".webp"})
 MAX_PATCH_BYTES: Final = 8 * 1024 * 1024
@@ -104,7 +104,7 @@ def decode_plain(data: bytes) -> DecodedImage | None:
         return None
     pixels = np.frombuffer(data, np.uint8, PATCH_SIZE_PX**2 * 3, tiff.parts[0][0])
     image = pixels.reshape(PATCH_SIZE_PX, PATCH_SIZE_PX, 3).copy()  # the bytes are read-only
-    return DecodedImage(image, "; ".join(filter(None, (_without_colour(image), cut_off(image)))))
+    return DecodedImage(image, pixel_note(image))
 
 
 def _decode(data: bytes) -> DecodedImage:
@@ -137,12 +137,11 @@ def _finished(image: Image.Image, tiff: TiffFacts | None) -> DecodedImage:
         upright.info.update(image.info)
     pixels, converted = _to_rgb(upright)
     turned = "rotated as its orientation tag says" if 2 <= orientation <= 8 else ""
-    grey = _without_colour(pixels)
     bands = tiff.bands - 3 if tiff is not None and tiff.photometric == RGB else 0
     if bands > 0 and not converted:
         converted = f"{bands} further band{'s' * (bands > 1)} left out"
     profile = _profile_note(image)
-    notes = (converted or grey, turned, profile, spacing_note(spacing), cut_off(pixels))
+    notes = (converted, turned, profile, spacing_note(spacing), pixel_note(pixels))
     return DecodedImage(pixels, "; ".join(filter(None, notes)))
 
 
@@ -295,7 +294,7 @@ def _to_rgb(image: Image.Image) -> tuple[ImageU8, str]:
     if mode == "RGB" and "transparency" not in image.info:
         return np.array(image, dtype=np.uint8), ""
     if mode == "L" and "transparency" not in image.info:
-        return _pixels(image), "grey image repeated in the three colour channels"
+        return _pixels(image), ""
     if mode in {"RGBA", "LA", "PA", "RGBX"} or (
         mode in {"P", "RGB", "L"} and "transparency" in image.info
     ):
@@ -319,15 +318,3 @@ def _to_rgb(image: Image.Image) -> tuple[ImageU8, str]:
 
 def _pixels(image: Image.Image) -> ImageU8:
     return np.array(image.convert("RGB"), dtype=np.uint8)
-
-
-def _without_colour(image: ImageU8) -> str:
-    """Say that a picture has no colour; a flat one has no picture, one of two greys no depth."""
-    for row in (image[:1], image):  # the first row spares the others in all but grey images
-        if (row[..., 0] != row[..., 1]).any() or (row[..., 1] != row[..., 2]).any():
-            return ""
-    if image.std() < 1:
-        return ""
-    if len(np.unique(image[..., 0])) == 2:
-        raise wrong_depth("The image has only two values, as with 1 bit per pixel")
-    return "grey image, without any colour"

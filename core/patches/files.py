@@ -1,6 +1,5 @@
 """Patches in files: a folder, uploads under other names, one packed array."""
 
-import hashlib
 import math
 import os
 import re
@@ -15,7 +14,7 @@ from core.errors import Fault, PatchError, SourceError, why
 from core.patches.decoding import MAX_PATCH_BYTES
 from core.patches.naming import is_hidden, require_patch_suffix, shown_path, stem
 from core.patches.patch import PATCH_SIZE_PX, ImageU8, Patch, PatchEntry, UnreadablePatch
-from core.patches.source import MAX_TABLE_BYTES, PatchSource
+from core.patches.source import MAX_TABLE_BYTES, PatchSource, patch_of_pixels
 from core.tables import Table, lies_beside, read_table
 
 _WEB: Final = re.compile(r"[A-Za-z][\w+.-]+://")
@@ -240,7 +239,7 @@ class PackedSource(PatchSource):
                 UnreadablePatch(i, self.entries[i], str(error), "", error.kind) for i in indices
             ]
         return [
-            Patch(index, self.entries[index], image, hashlib.sha256(image.data).hexdigest())
+            patch_of_pixels(index, self.entries[index], image)
             for index, image in zip(indices, images, strict=True)
         ]
 

@@ -3,7 +3,6 @@
 The files are read by a process of their own, because the library crashes on damaged ones.
 """
 
-import hashlib
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,9 +14,7 @@ from core.errors import PatchError, SourceError, why
 from core.patches.naming import shown_path
 from core.patches.patch import PATCH_SIZE_PX, ImageU8, Patch, PatchEntry, UnreadablePatch
 from core.patches.reader import HDF5_S, Reader, ReaderEndedError
-from core.patches.source import PatchSource
-from core.patches.tiff import check_zeros
-from core.patches.tissue import cut_off
+from core.patches.source import PatchSource, patch_of_pixels
 
 HDF5_SUFFIXES: Final = frozenset({".h5", ".hdf5"})
 _BLOCK: Final = 256
@@ -98,11 +95,9 @@ class Hdf5Source(PatchSource):
         entry = self.entries[index]
         try:
             image = self._row(index)
-            pixels = image.tobytes()
-            check_zeros(pixels, [(0, len(pixels))])
         except PatchError as error:
             return UnreadablePatch(index, entry, str(error), kind=error.kind)
-        return Patch(index, entry, image, hashlib.sha256(pixels).hexdigest(), cut_off(image))
+        return patch_of_pixels(index, entry, image)
 
     def _row(self, index: int) -> ImageU8:
         start = index - index % _BLOCK

@@ -5,6 +5,8 @@ behind its buffer, so other data of the process become pixels; here every chunk 
 zlib into exactly its size, or refused.
 """
 
+import contextlib
+import re
 import zlib
 from collections.abc import Iterator
 from itertools import product
@@ -35,6 +37,16 @@ _FILTERS: Final = {
     32015: "Zstandard",
     4: "SZIP",
 }
+_NO_CHANGE: Final = {
+    "scale_factor": {"1", "1.0", str(1 / 255), str(float(np.float32(1 / 255)))},
+    "add_offset": {"0", "0.0"},
+}
+"""Of the attributes by which CF turns bytes into values; a 255th makes 0 to 1 of 0 to 255."""
+_PRIMARIES: Final = frozenset({"r", "g", "b", "red", "green", "blue"})
+_OTHER_COLOURS: Final = frozenset({
+    "bgr", "brg", "gbr", "grb", "rbg", "bgra", "abgr", "argb", "yuv", "ycbcr", "ycrcb", "cmy",
+    "cmyk", "hsv", "hsl", "hls", "hed", "cielab",
+})  # fmt: skip
 _PIXELS: Final = (PATCH_SIZE_PX, PATCH_SIZE_PX, 3)
 
 
@@ -69,6 +81,7 @@ class Hdf5File:
                     "them so: bytes from 0 to 255, red, green, blue last."
                 )
             self._check_layout(self._images)
+            self._check_meaning(self._file, self._images)
             self.rows = int(shape[0])
 
     def images(self, start: int, stop: int) -> ImageU8:
@@ -169,6 +182,21 @@ class Hdf5File:
                 "Write it with gzip or without compression."
             )
 
+    def _check_meaning(self, *holders: h5py.HLObject) -> None:
+        """Refuse bytes of which an attribute says that they are other than red, green and blue."""
+        for name, text in (pair for holder in holders for pair in _attributes(holder)):
+            words = re.findall(r"[a-z]+", text.lower())
+            order = "".join(word[0] for word in words if word in _PRIMARIES)
+            if (_OTHER_COLOURS & {*words} and "rgb" not in words) or (
+                (len(order) == 3 and order != "rgb")
+                or text not in _NO_CHANGE.get(name.lower(), {text})
+            ):
+                raise SourceError(
+                    f"Attribute '{name[:_LONGEST]}' of {self._shown} is '{text[:_LONGEST]}'; "
+                    "expected bytes from 0 to 255, red, green, blue last. Write the patches so, "
+                    "and leave the attribute out."
+                )
+
     def _read(self, dataset: h5py.Dataset, start: int, stop: int) -> NDArray[Any]:
         if dataset.chunks is None:
             return np.asarray(dataset[start:stop])
@@ -214,6 +242,18 @@ class Hdf5File:
         if len(data) != expected:
             raise _damaged(offset[0], f"it contains {len(data):,} bytes instead of {expected:,}")
         return np.frombuffer(data, dataset.dtype).reshape(dataset.chunks)
+
+
+def _attributes(holder: h5py.HLObject) -> Iterator[tuple[str, str]]:
+    """Names and texts of attributes, as far as they can be read."""
+    for name in holder.attrs:
+        values: list[object] = []
+        with contextlib.suppress(Exception):
+            values = np.ravel(holder.attrs[name]).tolist()
+        texts = (
+            one.decode("utf-8", "replace") if isinstance(one, bytes) else one for one in values
+        )
+        yield name, " ".join(map(str, texts))
 
 
 def _filters(dataset: h5py.Dataset) -> list[int]:

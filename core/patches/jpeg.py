@@ -18,8 +18,8 @@ END: Final = b"\xff\xd9"
 _SCAN, _END, _RESTARTS = 0xDA, 0xD9, 0xDD
 _ALONE: Final = frozenset({0x01, *range(0xD0, 0xDA)})
 """Markers without a length."""
-_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_LOSSLESS: Final = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
+_LOSSLESS: Final = {**dict.fromkeys((0xC3, 0xC7, 0xCB, 0xCF), "lossless JPEG"), 0xF7: "JPEG-LS"}
+_FRAMES: Final = (frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}) | _LOSSLESS.keys()
 _FIRST_ARITHMETIC: Final = 0xC9
 _MOST_PARTS: Final = 2_000
 _FILLER: Final = bytes(range(1, 251)) * 2
@@ -84,7 +84,7 @@ def check_jpeg(data: bytes) -> None:
             if content[0] > 8:
                 raise wrong_depth(f"The image has {content[0]} bits per channel")
             if marker in _LOSSLESS:
-                raise not_read("The image is a lossless JPEG")
+                raise not_read(f"The image is a {_LOSSLESS[marker]}")
         elif marker == _SCAN:
             require_no_hole(data[coded])
     if lost := lost_part(data):

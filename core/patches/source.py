@@ -12,8 +12,10 @@ from itertools import accumulate
 from typing import Final, TypeVar
 
 from core.errors import PatchError, SourceError
-from core.patches.patch import Patch, PatchEntry, UnreadablePatch
+from core.patches.patch import ImageU8, Patch, PatchEntry, UnreadablePatch
 from core.patches.reader import READERS, read_image
+from core.patches.tiff import check_zeros
+from core.patches.tissue import pixel_note
 from core.tables import Table
 
 _Input = TypeVar("_Input")
@@ -199,6 +201,19 @@ def patch_of(index: int, entry: PatchEntry, data: bytes) -> Patch | UnreadablePa
     except PatchError as error:
         return UnreadablePatch(index, entry, str(error), digest, error.kind)
     return Patch(index, entry, decoded.image_rgb_u8, digest, decoded.note)
+
+
+def patch_of_pixels(
+    index: int, entry: PatchEntry, image_rgb_u8: ImageU8
+) -> Patch | UnreadablePatch:
+    """Return an input that needs no decoding, or why it is no patch; the hash is of its pixels."""
+    pixels = image_rgb_u8.tobytes()
+    digest = hashlib.sha256(pixels).hexdigest()
+    try:
+        check_zeros(pixels, [(0, len(pixels))])
+        return Patch(index, entry, image_rgb_u8, digest, pixel_note(image_rgb_u8))
+    except PatchError as error:
+        return UnreadablePatch(index, entry, str(error), digest, error.kind)
 
 
 def ahead(

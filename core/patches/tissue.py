@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.patches.patch import ImageU8, Patch, UnreadablePatch
+from core.patches.refusals import wrong_depth
 
 FLAT_SD: Final = 0.5
 """Grey levels; a patch whose every channel varies less holds one colour and no picture."""
@@ -14,6 +15,9 @@ GLASS_FROM: Final = 215
 """Mean of red, green and blue, 0..255, from which a pixel is glass or fat."""
 BLACK_TO: Final = 30
 """Greatest of the three up to which a pixel is ink, a fold or the rim of the scan."""
+_PICTURE_SD: Final = 5
+"""Grey levels; what varies less may be glass, of which some channel is 255 in every pixel."""
+_CHANNELS: Final = ("red", "green", "blue")
 
 
 def are_flat(images_rgb_u8: ImageU8) -> NDArray[np.bool_]:
@@ -31,8 +35,38 @@ def are_flat(images_rgb_u8: ImageU8) -> NDArray[np.bool_]:
     return flat
 
 
-def cut_off(image_rgb_u8: ImageU8) -> str:
-    """Return a note on a patch (H, W, 3) whose first or last rows are all zeros, else ""."""
+def pixel_note(image_rgb_u8: ImageU8) -> str:
+    """Return what the pixels of a patch (H, W, 3) say of the way it was stored, "" if nothing.
+
+    Raises:
+        PatchError: A channel is missing, or there are only two values.
+    """
+    notes = (_without_colour(image_rgb_u8), _cut_off(image_rgb_u8))
+    return "; ".join(filter(None, notes))
+
+
+def _without_colour(image: ImageU8) -> str:
+    """Say that a picture has no colour; a flat one has no picture, one of two greys no depth."""
+    for row in (image[:1], image):  # the first row spares the others in all but such images
+        grey = (row[..., 0] == row[..., 1]).all() and (row[..., 1] == row[..., 2]).all()
+        same = np.ptp(row, axis=(0, 1)) == 0
+        if not (grey or same.any()):
+            return ""
+    if image.std(axis=(0, 1)).max() < (1 if grey else _PICTURE_SD):
+        return ""
+    if not grey:
+        channel = int(same.argmax())
+        raise wrong_depth(
+            f"The {_CHANNELS[channel]} channel is {image[0, 0, channel]} in every pixel, as where "
+            "the channels have another order or one is missing"
+        )
+    if len(np.unique(image[..., 0])) == 2:
+        raise wrong_depth("The image has only two values, as with 1 bit per pixel")
+    return "grey image, without any colour"
+
+
+def _cut_off(image_rgb_u8: ImageU8) -> str:
+    """Say that the first or last rows are all zeros."""
     for rows in (image_rgb_u8[-_STEP:], image_rgb_u8[:_STEP]):
         if not rows[-1].any() and not rows.any() and image_rgb_u8.any():
             return "its first or last rows are pure black, as in a partly copied file"

@@ -7,14 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
 from PIL import Image, ImageCms
 
-from core.errors import Fault, PatchError
+from core.errors import Fault, PatchError, SourceError
 from core.jobs import inspect_source
-from core.patches import ImageU8, decode_patch, open_source
+from core.patches import ImageU8, Patch, decode_patch, open_source
 from core.patches.colours import SWAPPED, look_swapped
 from core.patches.decoding import decode_plain
 from tests.core.patches.tiffs import LONG, RATIONAL, SHORT, ramp, saved, tiff_of
@@ -90,6 +92,32 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str, Fault]] = {
     "bands called grey": (
         lambda: by_tifffile(ramp(), photometric="minisblack", planarconfig="contig"),
         "3 bands, but its header says grey",
+        Fault.WRONG_MODE,
+    ),
+    "JPEG-LS": (
+        lambda: bytes(imagecodecs.jpegls_encode(ramp())),
+        "a JPEG-LS",
+        Fault.UNSUPPORTED,
+    ),
+    "JPEG XR": (lambda: bytes(imagecodecs.jpegxr_encode(ramp())), "JPEG XR", Fault.UNSUPPORTED),
+    "QOI": (lambda: bytes(imagecodecs.qoi_encode(ramp())), "a QOI image", Fault.UNSUPPORTED),
+    "several AVIF": (
+        lambda: saved(ramp(), "AVIF", save_all=True, append_images=[Image.fromarray(ramp())]),
+        "an AVIF image",
+        Fault.UNSUPPORTED,
+    ),
+    "alpha first": (
+        lambda: by_tifffile(
+            np.dstack([np.full((96, 96), 255, np.uint8), ramp()]),
+            photometric="rgb",
+            extrasamples=["unspecified"],
+        ),
+        "The red channel is 255 in every pixel",
+        Fault.WRONG_MODE,
+    ),
+    "a channel missing": (
+        lambda: saved(ramp() * np.array([1, 1, 0], np.uint8), "PNG"),
+        "The blue channel is 0 in every pixel",
         Fault.WRONG_MODE,
     ),
     "web page": (lambda: b"<!DOCTYPE html><html>", "a web page", Fault.UNSUPPORTED),
@@ -446,6 +474,7 @@ def test_a_colour_that_lacks_a_channel_ends_whole_beside_black(
 ) -> None:
     drawn = np.zeros((96, 96, 3), np.uint8)
     drawn[30:60] = colour
+    drawn[:4] = 200
     np.testing.assert_array_equal(decode_patch(saved(drawn, form)).image_rgb_u8, drawn)
 
 
@@ -501,3 +530,59 @@ def test_a_look_tells_swapped_red_and_blue(tmp_path: Path, swapped: bool) -> Non
         Image.fromarray(np.ascontiguousarray(pixels)).save(tmp_path / f"{number:02d}.png")
     with open_source(tmp_path) as source:
         assert (SWAPPED in inspect_source(source).notes) is swapped
+
+
+_GREY = np.array(Image.fromarray(ramp()).convert("L").convert("RGB"))
+
+
+@pytest.mark.parametrize("stored", [_GREY, _GREY * np.array([1, 1, 0], np.uint8)])
+def test_rows_of_arrays_are_looked_at_as_files_are(tmp_path: Path, stored: ImageU8) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["x"] = stored[None]
+    np.save(tmp_path / "a.npy", stored[None])
+    Image.fromarray(stored).save(tmp_path / "a.png")
+    said = {_said(tmp_path / name) for name in ("a.h5", "a.npy", "a.png")}
+    assert len(said) == 1
+    assert "".join(said).startswith(("grey image", "The blue channel"))
+
+
+def _said(path: Path) -> str:
+    with open_source(path) as source:
+        item = source.read(0)
+    return item.note if isinstance(item, Patch) else item.reason
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value"),
+    [
+        ("channel_order", "BGR"),
+        ("channels", ["blue", "green", "red"]),
+        ("IMAGE_COLORMODEL", np.bytes_("YCbCr")),
+        ("scale_factor", 2.0),
+        ("add_offset", np.array([-20.0])),
+    ],
+)
+def test_hdf5_whose_attributes_say_that_its_bytes_mean_otherwise_is_refused(
+    tmp_path: Path, attribute: str, value: object
+) -> None:
+    for place in ("/", "x"):
+        with h5py.File(tmp_path / "a.h5", "w") as file:
+            file["x"] = noise_patches(2)
+            file[place].attrs[attribute] = value
+        with pytest.raises(SourceError, match=f"Attribute '{attribute}' of a.h5 is"):
+            open_source(tmp_path / "a.h5")
+
+
+def test_attributes_of_hdf5_that_change_nothing_are_no_reason(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["x"] = noise_patches(2)
+        for name, value in (
+            ("scale_factor", np.float32(1 / 255)),
+            ("add_offset", 0),
+            ("channels", ["red", "green", "blue"]),
+            ("history", "read as BGR, written as RGB"),
+            ("note", h5py.Empty("f")),
+        ):
+            file["x"].attrs[name] = value
+    with open_source(tmp_path / "a.h5") as source:
+        assert isinstance(source.read(1), Patch)
