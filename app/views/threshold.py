@@ -46,6 +46,7 @@ def page(scene: Scene) -> None:
         _fold("slides", slides)
         _fold("versions", lambda: lock.versions(scene))
         _fold("test", lambda: lock.test_set(scene))
+    panel.numbers_by_step(scene)
     with first:
         panel.moving_part(scene, places, shown)
 

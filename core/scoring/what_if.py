@@ -122,14 +122,35 @@ class Batch:
         changed = np.flatnonzero(before != after)
         return BatchEffect(
             patches=len(self.positions),
-            before=_by_call(before),
-            after=_by_call(after),
+            before=by_call(before),
+            after=by_call(after),
             changed=len(changed),
             changes=self._nearest(changed, threshold, before, after, at_most),
             nearest=self._nearest(
                 np.arange(len(self.positions)), threshold, before, after, at_most
             ),
         )
+
+    def counts(
+        self, thresholds: Sequence[float], before: Calls
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return what many thresholds without a grey zone would do; see `effect` for one.
+
+        Args:
+            thresholds: K of them.
+            before: (M,) what the patches are called now.
+
+        Returns:
+            (K,) patches called tumour, and (K,) calls that would differ.
+        """
+        tumour, same = np.zeros((2, len(thresholds)), np.int64)
+        for call in (1, 0, GREY):
+            scores = np.sort(self.probabilities[before == call])
+            below = np.searchsorted(scores, thresholds)
+            tumour += len(scores) - below
+            if call != GREY:
+                same += below if call == 0 else len(scores) - below
+        return tumour, len(before) - same
 
     def _nearest(
         self, rows: NDArray[np.int64], threshold: float, before: Calls, after: Calls, at_most: int
@@ -150,6 +171,7 @@ class Batch:
         )
 
 
-def _by_call(calls: Calls) -> tuple[int, int, int]:
+def by_call(calls: Calls) -> tuple[int, int, int]:
+    """Return how many patches are called tumour, no tumour, and neither."""
     tumour, none = np.count_nonzero(calls == 1), np.count_nonzero(calls == 0)
     return int(tumour), int(none), len(calls) - int(tumour) - int(none)

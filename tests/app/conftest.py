@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from html import unescape
 from pathlib import Path
@@ -85,6 +86,11 @@ def markup(page: AppTest) -> str:
 def html(page: AppTest) -> str:
     """Everything that a page draws in its own markup, as a reader reads its characters."""
     return unescape(markup(page))
+
+
+def plain(page: AppTest) -> str:
+    """The same without its markup, as a reader reads its words."""
+    return unescape(re.sub("<[^>]*>", "", markup(page)))
 
 
 def scored_folder(

@@ -8,12 +8,14 @@ is above its limit. Times depend on what else runs.
 """
 
 import argparse
+import math
 import os
 import re
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +26,7 @@ from tests.benchmarks.scoring import decoded
 from tests.browsing import browser, served
 from tests.toys import noise_patches
 
-LIMITS_MS = {"slider": 100.0, "page switch": 500.0, "patch detail": 200.0}
+LIMITS_MS = {"slider": 100.0, "page switch": 500.0, "patch detail": 200.0, "intervals": math.inf}
 FIRST_PAGE_S = 3.0
 SLOW_MS = 400_000
 _HEAR = """for (const kind of ["keydown", "click"])
@@ -47,6 +49,8 @@ _WATCH = """([event, expression]) => {
   };
 }"""
 _SLIDER = "document.querySelector('.st-key-nl-figure-roc svg.nl-marks').dataset.threshold"
+_NUMBERS = """[...document.querySelectorAll("[data-at] [data-live]")]
+  .map((place) => place.textContent).join()"""
 _PATCH = "document.querySelector('.nl-patchline').innerText"
 _PAGES = {  # what only this page has
     "Overview": "document.querySelector('.nl-steps') && 'overview'",
@@ -99,9 +103,18 @@ def latencies(page: Page, steps: int) -> dict[str, list[float]]:
         switch.append(waited(page, "click", _PAGES[name], link.click))
     page.get_by_role("link", name="Threshold").click()
     page.get_by_role("slider", name="Threshold").first.focus()
-    slider = [waited(page, "keydown", _SLIDER, lambda: press("ArrowRight")) for _ in range(steps)]
+    slider, intervals = [], []
+    for step in range(steps):
+        key = "PageUp" if step % 10 < 5 else "PageDown"
+        slider.append(waited(page, "keydown", _NUMBERS, partial(press, key)))
+        intervals.append(waited(page, "keydown", _SLIDER, lambda: press("ArrowRight")))
+        at_once = page.evaluate(_NUMBERS)
+        expect(page.locator("body.nl-moving")).to_have_count(0)
+        if page.evaluate(_NUMBERS) != at_once:
+            raise ValueError(f"At once: {at_once}; answered: {page.evaluate(_NUMBERS)}.")
     # The first switch to a page loads its libraries, once for each process.
-    return {"slider": slider, "page switch": switch[len(_PAGES) :], "patch detail": detail}
+    found = {"slider": slider, "intervals": intervals, "patch detail": detail}
+    return found | {"page switch": switch[len(_PAGES) :]}
 
 
 def main() -> int:

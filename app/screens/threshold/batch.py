@@ -1,5 +1,6 @@
 """What the threshold that is tried does to the batch at hand."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import streamlit as st
@@ -16,6 +17,7 @@ from core.bundle import same_model
 from core.errors import NodelensError
 from core.jobs import Job
 from core.scoring import GREY, BatchEffect, Change
+from core.scoring.what_if import by_call
 from core.thresholds import Snapshot, Source
 from core.wording import call_of, call_text, number
 
@@ -65,30 +67,64 @@ def _effect(scene: Scene, snapshot: Snapshot, *, pictures: bool) -> Markup:
         return empty_html("", words.BATCH_OTHER_MODEL.format(model=model))
     lower = None if snapshot.deferral is None else snapshot.deferral.lower
     effect = scene.batch.effect(snapshot.threshold, lower, scene.calls, at_most=PICTURES)
-    sentence = words.CHANGED if effect.changed else words.UNCHANGED
+    texts = _texts(effect.before, effect.after[0], effect.after[1], effect.changed)
+    # The steps of the slider are told without a grey zone.
+    changed, *calls = texts if lower is not None else numbers.live("batch", texts)
     point = scene.current
     lead = Markup("<p><b>{}</b> <small>{}</small></p>").format(
-        sentence.format(changed=effect.changed, patches=effect.patches),
+        words.CHANGED.format(changed=changed, patches=effect.patches),
         words.COMPARED.format(
             name=point.name, place=numbers.place(point.threshold, point.lower_threshold)
         ),
     )
     shown = _pictures(scene, scene.job, effect) if pictures else Markup()
-    return Markup('<div class="nl-say">{}{}</div>{}').format(lead, _calls(effect), shown)
+    return numbers.answer(snapshot.threshold, lead + _calls(effect, calls)) + shown
 
 
 def _call(call: int) -> str:
     return call_text(call_of(None if call == GREY else call))
 
 
-def _calls(effect: BatchEffect) -> Markup:
-    """How many patches have each call now and here."""
-    parts = numbers.JOIN(
-        Markup("<span>{} <b>{:,}</b> → <b>{:,}</b> <small>{}</small></span>").format(
-            _call(call), before, after, number(after - before, 0, signed=True)
+def _texts(before: tuple[int, int, int], tumour: int, none: int, changed: int) -> tuple[str, ...]:
+    """Return how many calls differ, and the patches called tumour and not, each with its change."""
+    counts = [
+        text
+        for now, after in zip(before, (tumour, none), strict=False)
+        for text in (f"{after:,}", number(after - now, 0, signed=True))
+    ]
+    return f"{changed:,}" if changed else words.NONE, *counts
+
+
+def batch_by_step(scene: Scene) -> dict[str, str]:
+    """Return what is said of the batch at each step of the slider; empty without a batch."""
+    if scene.batch is None or scene.calls is None:
+        return {}
+    before = by_call(scene.calls)
+    tumour, changed = scene.batch.counts(numbers.STEPS, scene.calls)
+    patches = sum(before)
+    return {
+        "batch": numbers.by_step(
+            _texts(before, called, patches - called, other)
+            for called, other in zip(tumour.tolist(), changed.tolist(), strict=True)
         )
-        for call, before, after in zip(_CALLS, effect.before, effect.after, strict=True)
-        if before or after or call != GREY
+    }
+
+
+def _calls(effect: BatchEffect, texts: Sequence[str]) -> Markup:
+    """How many patches have each call now and here."""
+    grey = f"{effect.after[2]:,}", number(effect.after[2] - effect.before[2], 0, signed=True)
+    parts = numbers.JOIN(
+        Markup("<span>{} <b>{:,}</b> → <b>{}</b> <small>{}</small></span>").format(
+            _call(call), before, after, change
+        )
+        for call, before, after, change in zip(
+            _CALLS,
+            effect.before,
+            (texts[0], texts[2], grey[0]),
+            (texts[1], texts[3], grey[1]),
+            strict=True,
+        )
+        if call != GREY or effect.before[2] or effect.after[2]
     )
     return Markup('<p class="nl-calls">{}</p>').format(parts)
 

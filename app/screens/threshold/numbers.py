@@ -1,20 +1,23 @@
 """The numbers of one threshold in plain words and tables, as HTML that is cheap to replace."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, cast
 
 import numpy as np
 from markupsafe import Markup
 
+from app.resources.caching import cached_by
 from app.screens.shared.parts import Cell, empty_html, table_html
 from app.screens.threshold import words
-from core.statistics import Measured, MetricName, SlideRow
-from core.thresholds import Deferral, ScoreSet, Snapshot, ThresholdStudy
+from core.statistics import Confusion, Measured, MetricName, SlideRow
+from core.thresholds import Deferral, ScoreSet, Snapshot, ThresholdStudy, per_thousand
 from core.thresholds.scores import slides_text
-from core.wording import NOTHING, interval_text, number, percent, percent_interval
+from core.wording import NOTHING, agreeing, interval_text, number, percent, percent_interval
 
 SLIDES_SHOWN: Final = 8
+STEPS: Final = tuple(step / 1000 for step in range(1001))
+"""Where the slider can stand when a hand moves it."""
 JOIN: Final = Markup("").join
 _SAY: Final = Markup("<p>{} <small>({})</small></p>")
 
@@ -53,11 +56,21 @@ def _of(share: float) -> tuple[str, str]:
 
 def sentences(snapshot: Snapshot) -> Markup:
     """Return what the threshold does, in three sentences that a pathologist would say."""
-    return _say(
-        _sentence(snapshot, "sensitivity", words.WITH_TUMOUR),
-        _sentence(snapshot, "specificity", words.WITHOUT_TUMOUR),
-        _workload(snapshot),
+    return JOIN(
+        (
+            _sentence(snapshot, "sensitivity", words.WITH_TUMOUR),
+            _sentence(snapshot, "specificity", words.WITHOUT_TUMOUR),
+            _workload(snapshot),
+        )
     )
+
+
+def answer(threshold: float, said: Markup) -> Markup:
+    """Return what is said of the threshold that is tried, for the script of the slider to follow.
+
+    Only in here does the script replace what `live` marks: the sentences about a test set stay.
+    """
+    return Markup('<div class="nl-say" data-at="{!r}">{}</div>').format(threshold, said)
 
 
 def _say(*lines: Markup, kind: str = "nl-say") -> Markup:
@@ -68,25 +81,78 @@ def _sentence(snapshot: Snapshot, metric: MetricName, text: Markup) -> Markup:
     estimate = snapshot.metrics[metric]
     if math.isnan(estimate.value):
         return Markup("<p>{}</p>").format(words.NO_SUCH_PATCH[metric])
-    right = estimate.value
-    base, count = _of(right if metric == "sensitivity" else 1 - right)
-    sentence = text.format(base=base, count=count)
+    base, count, verb, rate = live(metric, _rate_texts(metric, estimate.value))
     over = estimate.by_slides or estimate.by_patches
     where = "on other slides" if estimate.by_slides else "by patches"
     interval = "" if over is None else f", {where} {span(over)}"
-    return _SAY.format(sentence, f"{metric} {percent(right)}{interval}")
+    measured = Markup("{} {}<span>{}</span>").format(metric, rate, interval)
+    return _SAY.format(text.format(base=base, count=count, verb=verb), measured)
+
+
+def _rate_texts(metric: MetricName, right: float) -> tuple[str, ...]:
+    return *_counted(metric, right if metric == "sensitivity" else 1 - right), percent(right)
+
+
+def _counted(series: str, share: float) -> tuple[str, str, str]:
+    base, count = _of(share)
+    return base, count, agreeing(words.VERBS[series], 1 if count == "1" else 2)
 
 
 def _workload(snapshot: Snapshot) -> Markup:
     """Return how many patches are called tumour in use, and how many of these have it."""
-    thousand = snapshot.per_thousand
-    flagged = (thousand.tp + thousand.fp) / 1000
-    base, count = _of(flagged)
-    hits = round(int(base.replace(",", "")) * thousand.tp / 1000)
+    base, count, verb, hits = live("workload", _workload_texts(snapshot.per_thousand))
     text = words.WORKLOAD.format(
-        prevalence=100 * snapshot.assumptions.prevalence, base=base, count=count, hits=f"{hits:,}"
+        prevalence=100 * snapshot.assumptions.prevalence,
+        base=base,
+        count=count,
+        verb=verb,
+        hits=hits,
     )
     return _SAY.format(text, words.WORKLOAD_FROM)
+
+
+def _workload_texts(thousand: Confusion) -> tuple[str, ...]:
+    base, *count = _counted("workload", thousand.flagged / 1000)
+    hits = round(int(base.replace(",", "")) * thousand.tp / 1000)
+    return base, *count, f"{hits:,}"
+
+
+def live(series: str, texts: Sequence[str]) -> tuple[Markup, ...]:
+    """Return texts that the script of the slider replaces as soon as it is moved.
+
+    Args:
+        series: Names them in `by_step`.
+        texts: As they are now.
+    """
+    return tuple(
+        Markup('<span data-live="{}.{}">{}</span>').format(series, place, text)
+        for place, text in enumerate(texts, start=1)
+    )
+
+
+def by_step(texts: Iterable[Sequence[str]]) -> str:
+    """Return the texts of each step of the slider in turn, for its script: those that differ.
+
+    Rows are parted by semicolons; the parts of a row, of which the first is the step, by bars.
+    """
+    rows: list[str] = []
+    before: Sequence[str] = ()
+    for step, now in enumerate(texts):
+        if now != before:
+            rows.append("|".join((str(step), *now)))
+        before = now
+    return ";".join(rows)
+
+
+@cached_by(lambda study, prevalence: (study.scores.evidence.digest, prevalence), entries=16)
+def sentences_by_step(study: ThresholdStudy, prevalence: float) -> dict[str, str]:
+    """Return what `sentences` says of each step of the slider, without the intervals."""
+    tables = [study.table.confusion(threshold) for threshold in STEPS]
+    return {
+        "sensitivity": by_step(_rate_texts("sensitivity", one.sensitivity) for one in tables),
+        "specificity": by_step(_rate_texts("specificity", one.specificity) for one in tables),
+        "workload": by_step(_workload_texts(per_thousand(one, prevalence)) for one in tables),
+    }
 
 
 def in_use(snapshot: Snapshot) -> Markup:
@@ -249,7 +315,7 @@ def everything(snapshot: Snapshot, study: ThresholdStudy) -> Markup:
     return JOIN(
         (
             measured_on(study.scores),
-            sentences(snapshot),
+            _say(sentences(snapshot)),
             grey_zone(snapshot.deferral, snapshot.threshold),
             pair,
             metrics(snapshot),

@@ -16,7 +16,7 @@ from app.resources.caching import cached_by
 from app.screens.shared.component import component, keep_in_url
 from app.screens.shared.parts import chart
 from app.screens.threshold import numbers, words
-from app.screens.threshold.batch import batch_part
+from app.screens.threshold.batch import batch_by_step, batch_part
 from app.screens.threshold.lock import chosen_by, lock_button
 from app.screens.threshold.rules import forget_problem, rules, stability_words
 from app.screens.threshold.scene import Scene
@@ -102,8 +102,8 @@ def moving_part(scene: Scene, places: Places, shown: Collection[FigureName]) -> 
             threshold_slider(now.threshold, now.lower, marks, settle)
         with box:
             _typed(now.threshold)
-        sentences = numbers.sentences(snapshot), numbers.grey_zone(snapshot.deferral, now.threshold)
-        st.html(numbers.JOIN(sentences))
+        said = numbers.answer(now.threshold, numbers.sentences(snapshot))
+        st.html(said + numbers.grey_zone(snapshot.deferral, now.threshold))
         status, action = st.columns([4.2, 1], vertical_alignment="center")
         with status:
             st.html(standing(scene, now.threshold, now.lower))
@@ -114,6 +114,18 @@ def moving_part(scene: Scene, places: Places, shown: Collection[FigureName]) -> 
     for name, place in places.items():
         place.html(_IN_FOLDS[name](scene, snapshot))
     keep_in_url("threshold", tuning.shared() | ({"job": scene.job.id} if scene.job else {}))
+
+
+def numbers_by_step(scene: Scene) -> None:
+    """Send what the numbers are at each step of the slider, so that they follow the hand at once.
+
+    An answer takes longer than a reader should wait (Streamlit runs a fragment and sends it); it
+    follows with all that is not in here, such as the intervals.
+    """
+    prevalence = scene.assumptions.prevalence
+    texts = numbers.sentences_by_step(scene.study, prevalence) | batch_by_step(scene)
+    parts = (Markup(' data-{}="{}"').format(series, rows) for series, rows in texts.items())
+    st.html(Markup('<div class="nl-by-step"{}></div>').format(numbers.JOIN(parts)))
 
 
 def _typed(threshold: float) -> None:

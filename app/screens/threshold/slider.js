@@ -1,4 +1,5 @@
-// The slider of the threshold page, and the marks that it moves over the page's Plotly figures.
+// The slider of the threshold page, and what it moves at once: the marks over the page's Plotly
+// figures, and the numbers that the page has sent for each of its steps.
 // At most one value is on its way to the server; while it is, only the newest of the others waits,
 // so a fast hand never starves the numbers of an answer.
 
@@ -8,6 +9,7 @@ const FIGURE_APPEARS_WITHIN_MS = 120000;
 const SVG = "http://www.w3.org/2000/svg";
 const CURVES = new Set(["roc", "precision-recall"]); // nothing is drawn in their bottom right
 const sliders = new WeakMap();
+const tables = new WeakMap();
 
 export default function (component) {
   const { parentElement, data, setTriggerValue } = component;
@@ -15,16 +17,18 @@ export default function (component) {
   let slider = sliders.get(range);
   if (!slider) {
     slider = { range, count: 0, waiting: false, next: null, held: false, resting: null };
+    slider.by_hand = false; // whether what is on its way is where the hand has put the slider
     slider.figures = new Map();
     sliders.set(range, slider);
     const value = () => Number(range.value);
     range.addEventListener("input", () => {
-      slider.held = true;
+      slider.held = slider.by_hand = true;
       clearTimeout(slider.resting);
       slider.resting = null;
       paint(slider, value());
       for (const name of slider.data.figures) draw(slider, name);
       ask(slider, value(), false);
+      keep(slider);
     });
     const rest = () => {
       if (slider.resting === null) return;
@@ -60,7 +64,59 @@ export default function (component) {
   };
   slider.looking = setInterval(look, 100);
   look();
-  return () => clearInterval(slider.looking);
+  return () => {
+    clearInterval(slider.looking);
+    settle(slider);
+  };
+}
+
+function moving(slider) {
+  return slider.held || slider.waiting || slider.next !== null;
+}
+
+// The rows of numbers that the page has sent, by series: from which step on, and its texts.
+function numbers() {
+  const home = document.querySelector(".nl-by-step");
+  if (home && !tables.has(home)) {
+    const rows = (text) => text.split(";").map((row) => row.split("|"));
+    const read = Object.entries(home.dataset).map(([series, text]) => [series, rows(text)]);
+    tables.set(home, Object.fromEntries(read));
+  }
+  return tables.get(home) ?? {};
+}
+
+// Before each painting, because React puts in the numbers of answers that the hand has left behind.
+function keep(slider) {
+  cancelAnimationFrame(slider.frame);
+  const said = [...document.querySelectorAll("[data-at]")];
+  const answered = said.every((one) => Number(one.dataset.at) === slider.data.threshold);
+  if (!slider.by_hand || (answered && !moving(slider))) return settle(slider);
+  follow(slider);
+  slider.frame = requestAnimationFrame(() => keep(slider));
+}
+
+function follow(slider) {
+  const table = numbers();
+  const step = Math.round(1000 * Number(slider.range.value));
+  document.body.classList.add("nl-moving");
+  for (const place of document.querySelectorAll("[data-at] [data-live]")) {
+    const [series, part] = place.dataset.live.split(".");
+    const row = table[series]?.findLast(([first]) => Number(first) <= step);
+    if (!row) continue;
+    place.dataset.answered ??= place.textContent;
+    place.textContent = row[part];
+  }
+}
+
+// What React has not replaced is as the last answer said it: the hand came back to where it was.
+function settle(slider) {
+  cancelAnimationFrame(slider.frame);
+  slider.by_hand = false;
+  document.body.classList.remove("nl-moving");
+  for (const place of document.querySelectorAll("[data-answered]")) {
+    place.textContent = place.dataset.answered;
+    delete place.dataset.answered;
+  }
 }
 
 function ask(slider, threshold, settled) {
@@ -125,7 +181,9 @@ function draw(slider, name) {
     figure.on("plotly_afterplot", () => draw(slider, name));
     figure.on("plotly_click", (event) => {
       const told = event.points.map((point) => point.customdata).find((cell) => cell?.length);
-      if (told) ask(slider, Math.min(1, Math.max(0, told[told.length - 1])), true);
+      if (!told) return;
+      slider.by_hand = false;
+      ask(slider, Math.min(1, Math.max(0, told[told.length - 1])), true);
     });
     const labels = CURVES.has(name) && figure.querySelector(".hoverlayer");
     if (labels) new MutationObserver(() => aside(figure)).observe(labels, { childList: true });
@@ -144,8 +202,7 @@ function draw(slider, name) {
   const bottom = top + yaxis._length;
   const shapes = [];
   const answered = slider.data.marks.filter((one) => one.figure === name && one.x !== null);
-  const moving = slider.held || slider.waiting || slider.next !== null;
-  for (const mark of moving ? placed(slider, figure) : answered) {
+  for (const mark of moving(slider) ? placed(slider, figure) : answered) {
     if (mark.point) {
       if (mark.y === null) continue;
       const height = Math.min(bottom, Math.max(top, yaxis._offset + yaxis.d2p(mark.y)));

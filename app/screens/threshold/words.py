@@ -79,15 +79,20 @@ ON_SLIDES_HELP: Final = (
     "target."
 )
 WITH_TUMOUR: Final = Markup(
-    'Of {base} patches with tumour, <b class="nl-tumour-ink">{count}</b> are called tumour'
+    'Of {base} patches with tumour, <b class="nl-tumour-ink">{count}</b> {verb} called tumour'
 )
 WITHOUT_TUMOUR: Final = Markup(
-    'Of {base} patches without tumour, <b class="nl-no-tumour-ink">{count}</b> are false alarms'
+    'Of {base} patches without tumour, <b class="nl-no-tumour-ink">{count}</b> {verb}'
 )
 WORKLOAD: Final = Markup(
-    "If {prevalence:g} % have tumour: of {base} patches, <b>{count}</b> are called tumour, {hits} "
-    "of them with tumour"
+    "If {prevalence:g} % have tumour: of {base} patches, <b>{count}</b> {verb} called tumour, "
+    "{hits} of them with tumour"
 )
+VERBS: Final = {
+    "sensitivity": "[is|are]",
+    "specificity": "[is a false alarm|are false alarms]",
+    "workload": "[is|are]",
+}
 WORKLOAD_FROM: Final = "assumed"
 NO_SUCH_PATCH: Final = {
     "sensitivity": "There are no patches with tumour, so there is no sensitivity.",
@@ -117,8 +122,8 @@ RUN_NO_BATCH: Final = (
     "model."
 )
 BATCH_TITLE: Final = "My batch"
-CHANGED: Final = "{changed:,} of {patches:,} patches would be called differently"
-UNCHANGED: Final = "No call of its {patches:,} patches would change"
+CHANGED: Final = Markup("{changed} of {patches:,} patches would be called differently")
+NONE: Final = "None"
 NEAREST: Final = "Nearest to the threshold; their calls change first if it moves:"
 COMPARED: Final = "compared with {name}, {place}"
 FOLLOWS: Final = "The batch still uses {version}."

@@ -83,3 +83,17 @@ def test_the_patches_nearest_to_the_threshold_are_named_whether_they_change_or_n
     found = effect(Batch.of("b", many), 0.5, None, at_most=3)
     assert [change.probability for change in found.nearest] == [0.5, 0.49, 0.51]
     assert (found.changed, found.changes) == (0, ())
+
+
+@pytest.mark.parametrize("lower", [None, 0.3])
+def test_many_thresholds_at_once_are_each_of_them_alone(
+    rows: list[ScoreRow], lower: float | None
+) -> None:
+    scores = np.random.default_rng(5).random(300).round(3)
+    batch = Batch.of("b", [replace(rows[0], prob_tumour=score) for score in scores])
+    before = batch.calls(0.6, lower)
+    thresholds = [0.0, *np.random.default_rng(6).random(40).round(3), 1.0]
+    alone = [batch.effect(threshold, None, before) for threshold in thresholds]
+    tumour, changed = batch.counts(thresholds, before)
+    assert tumour.tolist() == [one.after[0] for one in alone]
+    assert changed.tolist() == [one.changed for one in alone]

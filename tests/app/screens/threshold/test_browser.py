@@ -17,10 +17,13 @@ FOLLOWED = """(range, value) => {
   const before = place();
   range.value = value;
   range.dispatchEvent(new Event("input"));
-  const seen = [marks.dataset.threshold, before, place()];
+  const said = document.querySelectorAll("[data-at] [data-live]");
+  const numbers = [...said].map((one) => one.textContent);
+  const seen = [marks.dataset.threshold, before, place(), numbers];
   range.dispatchEvent(new Event("change"));
   return seen;
 }"""
+NUMBERS = '[...document.querySelectorAll("[data-at] [data-live]")].map((one) => one.textContent)'
 
 
 @pytest.fixture
@@ -48,6 +51,10 @@ def test_a_threshold_is_dragged_clicked_chosen_locked_and_shared(address: str) -
             )
             return threshold()
 
+        def answered(at: float) -> None:
+            expect(page.locator(f'.nl-say[data-at="{at}"]').first).to_be_attached()
+            expect(page.locator("body.nl-moving")).to_have_count(0)
+
         page.goto(address)
         page.get_by_role("link", name="Threshold").click()
         page.wait_for_selector(".st-key-nl-figure-roc svg.nl-marks circle", state="attached")
@@ -63,13 +70,24 @@ def test_a_threshold_is_dragged_clicked_chosen_locked_and_shared(address: str) -
         assert moved(0.4) == 0.401
         expect(standing).to_contain_text("exploring")
 
-        # The marks follow the hand at once, before any answer.
-        told, before, after = slider.evaluate(FOLLOWED, "0.43")
+        # The marks and the numbers follow the hand at once, before any answer, which agrees.
+        at_first = page.evaluate(NUMBERS)
+        told, before, after, said_at_once = slider.evaluate(FOLLOWED, "0.73")
         assert told == "0.401"
         assert before != after
-        assert moved(0.401) == 0.43
+        assert moved(0.401) == 0.73
+        answered(0.73)
+        assert page.evaluate(NUMBERS) == said_at_once != at_first
+
+        # A hand that comes back before the answer finds the numbers that it left.
+        slider.evaluate(FOLLOWED, "0.2")
+        slider.evaluate(FOLLOWED, "0.73")
+        answered(0.73)
+        assert page.evaluate(NUMBERS) == said_at_once
         slider.evaluate(FOLLOWED, "0.401")
-        assert moved(0.43) == 0.401
+        assert moved(0.73) == 0.401
+        answered(0.401)
+        assert page.evaluate(NUMBERS) == at_first
 
         # A drag ends where the hand lets go, at once; the URL then holds it.
         box = slider.bounding_box()

@@ -1,5 +1,7 @@
 import json
+import re
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Selectbox
 
+from app.screens.threshold import numbers
 from core.bundle import read_card
 from core.jobs import Job, JobStore
 from core.review import ReviewStore, Verdict
@@ -22,7 +25,7 @@ from core.thresholds import (
     choose,
     read_scores_csv,
 )
-from tests.app.conftest import TOKEN, html, open_view
+from tests.app.conftest import TOKEN, html, open_view, plain
 from tests.core.review.toys import given, toy_case, toy_patch
 from tests.toys import write_patches
 
@@ -77,7 +80,7 @@ def test_the_page_starts_at_the_threshold_in_force_and_shows_cores_numbers(
     assert (
         f"sensitivity {sensitivity.value:.1%}".replace("%", " %")
         + f", on other slides {100 * low:.1f} to {100 * high:.1f} %"
-    ) in shown.replace("\u00a0", " ")
+    ) in plain(page).replace("\u00a0", " ")
     assert f"{snapshot.confusion.tp:,.0f} of" in shown
     assert "Only 6 slides" in shown
     assert "toy noise: 60 patches" in shown
@@ -88,7 +91,7 @@ def test_a_typed_threshold_changes_the_numbers_and_the_url(study: ThresholdStudy
     page.number_input(key="threshold-box").set_value(0.7).run()
     found = study.at(0.7, Assumptions())
     of_100 = round(100 * found.confusion.sensitivity)
-    assert f'Of 100 patches with tumour, <b class="nl-tumour-ink">{of_100}</b>' in html(page)
+    assert f"Of 100 patches with tumour, {of_100} are called tumour" in plain(page)
     assert "exploring" in html(page)
     assert float(query(page, "threshold")) == 0.7
 
@@ -309,8 +312,25 @@ def test_the_batch_at_hand_shows_what_would_change(
     expected = batch.effect(middle, None, batch.calls(0.4, None))
     assert expected.changed > 0
     shown = html(page)
-    assert f"<b>{expected.changed} of 12 patches would be called differently</b>" in shown
+    assert f"{expected.changed} of 12 patches would be called differently" in plain(page)
     assert shown.count("data:image/png;base64") == len(expected.changes)
+
+
+@pytest.mark.parametrize("prevalence", [0.001, 0.05, 0.5])
+def test_what_follows_the_hand_is_what_the_answer_says(
+    study: ThresholdStudy, prevalence: float
+) -> None:
+    assumed = Assumptions(prevalence=prevalence)
+    sent = {
+        series: dict(row.split("|", 1) for row in text.split(";"))
+        for series, text in numbers.sentences_by_step(study, prevalence).items()
+    }
+    for step in range(0, 1001, 7):
+        answered = numbers.sentences(study.at(step / 1000, assumed))
+        for series, rows in sent.items():
+            said = re.findall(rf'data-live="{series}\.\d">([^<]*)<', answered)
+            latest = rows[str(max(int(first) for first in rows if int(first) <= step))]
+            assert [unescape(text) for text in said] == latest.split("|")
 
 
 def test_a_test_set_opens_after_a_lock_and_each_opening_is_recorded(
@@ -330,7 +350,7 @@ def test_a_test_set_opens_after_a_lock_and_each_opening_is_recorded(
     press(page, "open-test")
     assert "Test set at 0.5500" in html(page)
     expected = ThresholdStudy.of(read_scores_csv("test.csv", data)).at(0.55, Assumptions())
-    shown = html(page).replace("\u00a0", " ")
+    shown = plain(page).replace("\u00a0", " ")
     assert f"sensitivity {100 * expected.confusion.sensitivity:.1f} %" in shown
     store = OperatingPointStore(data_dir / "operating_points")
     openings = store.openings(read_card(toy_bundle).weights_sha256)
