@@ -26,7 +26,6 @@ from core.thresholds import (
     LockedPoint,
     OperatingPointStore,
     Snapshot,
-    ThresholdStudy,
     decision_of,
     obstacle_to_lock,
     rule_of,
@@ -36,16 +35,19 @@ from core.wording import percent
 _NAME_CHARS: Final = 200
 
 
-def chosen_by(study: ThresholdStudy, assumptions: Assumptions) -> str:
+def chosen_by(scene: Scene) -> str:
     """Return how the threshold was chosen, in words that let a reader repeat it."""
-    now = tuning.current()
+    now, point = tuning.current(), scene.current
     if now.rule:
         try:
-            choice = study.choose(rule_of(now.rule, assumptions))
+            choice = scene.study.choose(rule_of(now.rule, scene.assumptions))
         except NodelensError:
             return words.BY_HAND
         if (choice.threshold, choice.lower) == (now.threshold, now.lower):
             return f"{choice.rule}: {choice.description}"
+    here = numbers.place(now.threshold, now.lower)
+    if scene.comparable and here == numbers.place(point.threshold, point.lower_threshold):
+        return point.rule
     return words.BY_HAND
 
 
@@ -68,7 +70,7 @@ def lock_button(scene: Scene) -> None:
 def _dialog(scene: Scene) -> None:
     now, scores = tuning.current(), scene.study.scores
     snapshot = scene.study.at(now.threshold, scene.assumptions, now.lower)
-    rule = chosen_by(scene.study, scene.assumptions)
+    rule = chosen_by(scene)
     stat_strip(_summary(snapshot))
     st.markdown(
         words.LOCK_POINTS.format(

@@ -173,33 +173,27 @@ _IN_FOLDS: Final[dict[str, Callable[[Scene, Snapshot], Markup]]] = {
 
 
 def standing(scene: Scene, threshold: float, lower: float | None) -> Markup:
-    """Return whether this threshold is only tried, or locked, or in use."""
-    point = scene.current
-    by = chosen_by(scene.study, scene.assumptions)
-    tried = _rounded(threshold, lower)
+    """Return whether this threshold is only tried, or locked, or in use.
+
+    Points that read the same are the same to whoever reads them: a rule's threshold lies at a
+    score itself, the shipped one a trifle below it.
+    """
+    point, by = scene.current, chosen_by(scene)
+    tried = numbers.place(threshold, lower)
     current = numbers.place(point.threshold, point.lower_threshold)
     now = Markup("<b>{}</b> at {}.").format(point.name, current)
     if not scene.comparable:
         kind = "training run" if scene.study.scores.source is Source.RUN else "other scores"
         return _standing("exploring", f"exploring, {kind}", f"{by} {words.NOT_COMPARABLE}")
-    if tried == _rounded(point.threshold, point.lower_threshold):
+    if tried == current:
         lock = "" if point.version == SHIPPED else "🔒 "
         return _standing("locked", f"{lock}{point.name}", f"{words.IS_CURRENT} {point.rule}")
     for locked in reversed(scene.versions):
-        if tried == _rounded(locked.threshold, locked.lower_threshold):
+        if tried == numbers.place(locked.threshold, locked.lower_threshold):
             text = Markup("Locked by {}, {} {}").format(locked.locked_by, words.NOT_IN_USE, now)
             return _standing("locked", f"🔒 {locked.operating_point.name}", text)
     text = Markup("{} {} {}").format(by, words.NOT_LOCKED, now)
     return _standing("exploring", "exploring", text)
-
-
-def _rounded(threshold: float, lower: float | None) -> tuple[float, float | None]:
-    """Return an operating point as the page shows it.
-
-    Points that read the same are the same to whoever reads them: a rule's threshold lies at a
-    score itself, the shipped one a trifle below it.
-    """
-    return round(threshold, 4), None if lower is None else round(lower, 4)
 
 
 def _standing(kind: str, badge: str, text: str) -> Markup:
