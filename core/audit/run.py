@@ -189,10 +189,9 @@ class _Run:
         kept = self.folder.read("signatures")
         if kept is None or len(kept.columns) == 1:
             return Skip.NO_SIGNATURES
-        relations = related_patches(
+        return related_patches(
             audit.patches, kept, self.inputs.source, self.tell, self.watch.should_stop
         )
-        return None if relations is None else dict(zip(("pairs", "groups"), relations, strict=True))
 
     def _splits(self, audit: Audit) -> Result:
         pairs, groups = audit.table("pairs"), audit.table("groups")

@@ -16,9 +16,8 @@ import numpy as np
 import pandas as pd
 
 from core.audit.relations.related import find_relations
-from core.audit.relations.signatures import signatures
 from core.patches import ImageU8, Patch, open_source
-from tests.core.audit.relations.planted import recompressed, shifted, turned
+from tests.core.audit.relations.planted import recompressed, shifted, signed, turned
 
 PLANTED, BATCH, TILE_PX, GRID_PX = 100, 256, 32, 16
 
@@ -32,7 +31,7 @@ def table_of(images: ImageU8) -> pd.DataFrame:
     """The signatures of images, batch by batch."""
     starts = range(0, len(images), BATCH)
     return pd.concat(
-        [pd.DataFrame(signatures(images[start : start + BATCH])) for start in starts],
+        [signed(images[start : start + BATCH]) for start in starts],
         ignore_index=True,
     )
 

@@ -5,10 +5,11 @@ Pairs of nearby vectors among millions are found by random projections: Datar et
 is that of the vectors and of one column of keys.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from core.audit.relations.anchors import MARGIN_PX, Anchors
@@ -23,6 +24,8 @@ _GREY_STEP = 0.3  # of a grey level against a step of the shape
 _BRIGHT_BIT = 3
 _KEYS_BLOCK = 1 << 18
 _BLOCK = 1 << 13
+_PAIR = ["row_a", "row_b"]
+_PLACEMENT = [*_PAIR, "orientation", "shift_y_px", "shift_x_px"]
 
 
 @dataclass(frozen=True)
@@ -124,31 +127,13 @@ def alike(outlines: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.
     return rows[first], rows[second]
 
 
-@dataclass(frozen=True, eq=False)
-class Placements:
-    """Candidate pairs, the best placement of each, all (C,).
+def placements(anchors: Anchors, side_px: int) -> pd.DataFrame:
+    """Return the pairs of patches whose anchors agree on how one lies on the other.
 
-    Attributes:
-        row_a: position in the table.
-        row_b: position in the table, greater than `row_a`.
-        orientation: how b is turned.
-        shift_y_px: where the top edge of the turned b lies in a.
-        shift_x_px: where its left edge lies.
+    Returns:
+        One row a pair, its best placement: row_a < row_b, positions in the table; orientation, how
+        b is turned; shift_y_px and shift_x_px, where the top left corner of the turned b lies in a.
     """
-
-    row_a: NDArray[np.int64]
-    row_b: NDArray[np.int64]
-    orientation: NDArray[np.int64]
-    shift_y_px: NDArray[np.int64]
-    shift_x_px: NDArray[np.int64]
-
-    def take(self, rows: NDArray[np.generic]) -> "Placements":
-        """Return some of them."""
-        return Placements(*(getattr(self, column.name)[rows] for column in fields(self)))
-
-
-def placements(anchors: Anchors, side_px: int) -> Placements:
-    """Return the pairs of patches whose anchors agree on how one lies on the other."""
     patch, slot = np.nonzero(anchors["contrast"])
     vectors = _vectors(anchors, patch, slot)
     one, other, distance = close_pairs(
@@ -166,15 +151,14 @@ def placements(anchors: Anchors, side_px: int) -> Placements:
         orientation,
         side_px,
     )
-    candidates = Placements(
-        a, b, orientation, anchors["y"][a, slot_a] - y.astype(np.int64), anchors["x"][a, slot_a] - x
-    )
-    candidates = _voted(candidates, distance, len(anchors), side_px)
-    agreement = _agreement(candidates, anchors, side_px)
-    order = np.lexsort((-agreement, candidates.row_b, candidates.row_a))
-    order = order[agreement[order] > 0]
-    pair = candidates.row_a[order] * len(anchors) + candidates.row_b[order]
-    return candidates.take(order[np.unique(pair, return_index=True)[1]])
+    shift_y = anchors["y"][a, slot_a] - y.astype(np.int64)
+    shift_x = anchors["x"][a, slot_a] - x.astype(np.int64)
+    columns = zip(_PLACEMENT, (a, b, orientation, shift_y, shift_x), strict=True)
+    candidates = _voted(pd.DataFrame(dict(columns)).assign(distance=distance), side_px)
+    candidates = candidates.assign(agreement=_agreement(candidates, anchors, side_px))
+    agreeing = candidates[candidates["agreement"] > 0]
+    best = agreeing.sort_values("agreement", ascending=False, kind="stable")
+    return best.drop_duplicates(_PAIR).sort_values(_PAIR, ignore_index=True)[_PLACEMENT]
 
 
 def _vectors(anchors: Anchors, patch: NDArray[np.intp], slot: NDArray[np.intp]) -> NDArray[np.int8]:
@@ -186,40 +170,31 @@ def _vectors(anchors: Anchors, patch: NDArray[np.intp], slot: NDArray[np.intp]) 
     return vectors
 
 
-def _voted(
-    candidates: Placements, distance: NDArray[np.float32], count: int, side_px: int
-) -> Placements:
+def _voted(matches: pd.DataFrame, side_px: int) -> pd.DataFrame:
     """Return each placement once, if two matches agree on it or one is very close."""
-    span = 2 * side_px
-    key = (candidates.row_a * count + candidates.row_b) * ORIENTATIONS + candidates.orientation
-    key = (key * span + candidates.shift_y_px + side_px) * span + candidates.shift_x_px + side_px
-    _, first, votes = np.unique(key, return_index=True, return_counts=True)
-    order = np.lexsort((distance, key))
-    closest = (
-        distance[order[np.concatenate([[0], np.cumsum(votes)[:-1]])]] if len(key) else distance
-    )
-    height = side_px - np.abs(candidates.shift_y_px[first])
-    width = side_px - np.abs(candidates.shift_x_px[first])
+    votes = matches.groupby(_PLACEMENT)["distance"].agg(["size", "min"]).reset_index()
+    height = side_px - votes["shift_y_px"].abs()
+    width = side_px - votes["shift_x_px"].abs()
     wide = height * width >= LEAST_SHARE * side_px**2
-    return candidates.take(first[wide & ((votes > 1) | (closest <= _SURE))])
+    return votes.loc[wide & ((votes["size"] > 1) | (votes["min"] <= _SURE)), _PLACEMENT]
 
 
-def _agreement(candidates: Placements, anchors: Anchors, side_px: int) -> NDArray[np.int64]:
+def _agreement(candidates: pd.DataFrame, anchors: Anchors, side_px: int) -> NDArray[np.int64]:
     """Return how many anchors of a lie on one of b, (C,); 0 where too few do."""
-    out = np.zeros(len(candidates.row_a), dtype=np.int64)
+    out = np.zeros(len(candidates), dtype=np.int64)
+    columns = candidates[_PLACEMENT].to_numpy()
     for start in range(0, len(out), _BLOCK):
         block = slice(start, start + _BLOCK)
-        a, b = candidates.row_a[block], candidates.row_b[block]
+        a, b, orientation, shift_y, shift_x = columns[block].T
         used_a, used_b = anchors["contrast"][a] > 0, anchors["contrast"][b] > 0
         ya, xa = anchors["y"][a].astype(np.int16), anchors["x"][a].astype(np.int16)
         yb, xb = turn_points(
             anchors["y"][b].astype(np.int16),
             anchors["x"][b].astype(np.int16),
-            candidates.orientation[block, None],
+            orientation[:, None],
             side_px,
         )
-        shift_y = candidates.shift_y_px[block, None].astype(np.int16)
-        shift_x = candidates.shift_x_px[block, None].astype(np.int16)
+        shift_y, shift_x = shift_y[:, None].astype(np.int16), shift_x[:, None].astype(np.int16)
         yb, xb = yb + shift_y, xb + shift_x
         # The anchors that the other patch had room to find.
         in_b = used_a & _inside(ya - shift_y, side_px) & _inside(xa - shift_x, side_px)

@@ -1,9 +1,10 @@
 """The search for related patches: candidates from the signatures, confirmed on pixels."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -29,39 +30,20 @@ class RelationKind(StrEnum):
     OVERLAP = "overlap"
 
 
-@dataclass(frozen=True)
-class Match:
-    """Two patches that were compared on pixels and show the same tissue.
-
-    Attributes:
-        row_a: position in the table.
-        row_b: position in the table, greater than `row_a`.
-        kind: the closest relation that holds.
-        orientation: 0 to 7, how b is turned to lie as a does (see `core.patches.patch.turn`).
-        shift_x_px: where the left edge of the turned b lies in a.
-        shift_y_px: where the top edge of the turned b lies in a.
-        score: normalised cross-correlation of the detail that both show, 1 for the same pixels.
-    """
-
-    row_a: int
-    row_b: int
-    kind: RelationKind
-    orientation: int
-    shift_x_px: int
-    shift_y_px: int
-    score: float
-
-
 @dataclass(frozen=True, eq=False)
 class Relations:
     """Every relation that was found and confirmed.
 
     Attributes:
-        pairs: one row a pair: row_a, row_b, kind, orientation, shift_x_px, shift_y_px, score
-            (see `Match`), label_conflict, across_splits, across_slides (pandas "boolean"; NA where
-            a label, split or slide is not known). Of k patches with the same bytes, pixels or
-            views, the first is paired with each of the others: k - 1 pairs, not k (k - 1) / 2.
-        groups: one row a patch that has a relation: row, group (0, 1, ...: patches that hang
+        pairs: One row a pair, the closest kinds first. row_a and row_b: positions in the table,
+            row_a < row_b. kind: the closest `RelationKind` that holds. orientation: 0 to 7, how b
+            is turned to lie as a does (see `core.patches.patch.turn`). shift_x_px and shift_y_px:
+            where the left and the top edge of the turned b lie in a. score: normalised
+            cross-correlation of the detail that both show, 1 for the same pixels. label_conflict,
+            across_splits, across_slides: pandas "boolean", NA where a label, split or slide is not
+            known. Of k patches with the same bytes, pixels or views, the first is paired with each
+            of the others: k - 1 pairs, not k (k - 1) / 2.
+        groups: One row a patch that has a relation: row, group (0, 1, ...: patches that hang
             together), size, and label_conflict for the whole group.
     """
 
@@ -69,48 +51,39 @@ class Relations:
     groups: pd.DataFrame
 
 
-def relate(matches: list[Match], table: pd.DataFrame) -> Relations:
-    """Return matches with the conflicts and crossings that the table's columns show on top.
+_PAIR: Final = {
+    **dict.fromkeys(("row_a", "row_b"), "int64"),
+    "kind": "str",
+    **dict.fromkeys(("orientation", "shift_x_px", "shift_y_px"), "int64"),
+    "score": "float64",
+}
+Match = tuple[int, int, RelationKind, int, int, int, float]
+"""The columns `_PAIR` of two patches that show the same tissue."""
 
-    Args:
-        matches: confirmed pairs.
-        table: one row a patch; `label`, `split` and `slide` are used where they are there.
-    """
+
+def _relate(matches: list[Match], table: pd.DataFrame) -> Relations:
+    """Return matches with the conflicts and crossings that the table's columns show on top."""
     order = {kind: place for place, kind in enumerate(RelationKind)}
-    matches = sorted(matches, key=lambda match: (order[match.kind], match.row_a, match.row_b))
-    types = {one.name: "int64" for one in fields(Match)} | {"kind": "str", "score": "float64"}
-    pairs = pd.DataFrame(list(map(astuple, matches)), columns=list(types)).astype(types)
+    matches = sorted(matches, key=lambda match: (order[match[2]], *match[:2]))
+    pairs = pd.DataFrame(matches, columns=list(_PAIR)).astype(_PAIR)
     first, second = pairs["row_a"].to_numpy(), pairs["row_b"].to_numpy()
-    pairs["label_conflict"] = _differ(table, "label", first, second)
-    pairs["across_splits"] = _differ(table, "split", first, second)
-    pairs["across_slides"] = _differ(table, "slide", first, second)
-    return Relations(pairs=pairs, groups=_groups(len(table), pairs, table))
+    columns = {"label_conflict": "label", "across_splits": "split", "across_slides": "slide"}
+    for name, column in columns.items():
+        code, _ = pd.factorize(table[column])  # -1 where not known
+        differ = pd.Series(code[first] != code[second], dtype="boolean")
+        pairs[name] = differ.mask((code[first] < 0) | (code[second] < 0))
+    return Relations(pairs=pairs, groups=_groups(pairs, table))
 
 
-def _differ(
-    table: pd.DataFrame, column: str, first: NDArray[np.int64], second: NDArray[np.int64]
-) -> pd.Series:
-    if column not in table.columns:
-        return pd.Series(pd.NA, index=range(len(first)), dtype="boolean")
-    code, _ = pd.factorize(table[column])  # -1 where not known
-    differ = pd.Series(code[first] != code[second], dtype="boolean")
-    return differ.mask((code[first] < 0) | (code[second] < 0))
-
-
-def _groups(count: int, pairs: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+def _groups(pairs: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     first, second = pairs["row_a"].to_numpy(), pairs["row_b"].to_numpy()
-    graph = coo_array((np.ones(len(first), dtype=np.int8), (first, second)), shape=(count, count))
+    graph = coo_array((np.ones(len(first), dtype=np.int8), (first, second)), shape=[len(table)] * 2)
     _, component = connected_components(graph, directed=False)
     rows = np.unique(np.concatenate([first, second]))
-    names, group = np.unique(component[rows], return_inverse=True)
-    groups = pd.DataFrame({"row": rows, "group": group.astype(np.int64)})
-    groups["size"] = np.bincount(group, minlength=len(names))[group].astype(np.int64)
-    if "label" in table.columns:
-        label = table["label"].iloc[rows].reset_index(drop=True)
-        different = label.groupby(groups["group"]).transform("nunique") > 1
-        groups["label_conflict"] = different.astype("boolean")
-    else:
-        groups["label_conflict"] = pd.Series(pd.NA, index=groups.index, dtype="boolean")
+    group = np.unique(component[rows], return_inverse=True)[1].astype(np.int64)
+    label = table["label"].iloc[rows].reset_index(drop=True).groupby(group)
+    groups = pd.DataFrame({"row": rows, "group": group, "size": np.bincount(group)[group]})
+    groups["label_conflict"] = (label.transform("nunique") > 1).astype("boolean")
     return groups.sort_values(["group", "row"], ignore_index=True)
 
 
@@ -121,7 +94,7 @@ _BLOCK = 256  # pairs whose pixels are in memory at once: at most 14 MB
 
 
 How = tuple[RelationKind, int, int, int, float]
-"""Of a `Match` its kind, orientation, shifts and score."""
+"""A `Match` without its rows."""
 Compare = Callable[[ImageU8, ImageU8], How | None]
 """Gives how two patches (S, S, 3) match; None if they do not show the same tissue."""
 
@@ -132,7 +105,7 @@ def related_patches(
     source: PatchSource,
     on_progress: Progress,
     should_stop: Callable[[], bool],
-) -> tuple[pd.DataFrame, pd.DataFrame] | None:
+) -> dict[str, pd.DataFrame] | None:
     """Return the tables `pairs` and `groups`, by row of the source; None if stopped.
 
     Raises:
@@ -150,10 +123,10 @@ def related_patches(
     if relations is None:
         return None
     pairs, groups = relations.pairs, relations.groups
-    return (
-        pairs.assign(row_a=rows[pairs["row_a"]], row_b=rows[pairs["row_b"]]),
-        groups.assign(row=rows[groups["row"]]),
-    )
+    return {
+        "pairs": pairs.assign(row_a=rows[pairs["row_a"]], row_b=rows[pairs["row_b"]]),
+        "groups": groups.assign(row=rows[groups["row"]]),
+    }
 
 
 def _pixels(source: PatchSource, row: int) -> ImageU8:
@@ -181,17 +154,17 @@ def find_relations(
     Memory: about 5 kB a patch, beside the table itself.
 
     Args:
-        table: one row a patch with the columns of `signatures`; also `file_sha256`, `label`,
-            `slide` and `split` where they are known (NA where not).
+        table: one row a patch with the columns of `signatures`, and `file_sha256`, `label`, `slide`
+            and `split`, NA where they are not known.
         load: the pixels (n, 96, 96, 3) of the patches at n positions of the table; asked for at
             most 512 at a time, in ascending order.
         progress: called with (pairs compared, pairs to compare).
         should_stop: asked between blocks of pairs.
     """
     if table.empty:
-        return relate([], table)
+        return _relate([], table)
     matches = _same_bytes(table)
-    seen = {(match.row_a, match.row_b) for match in matches}
+    seen = {match[:2] for match in matches}
     candidates = [one for one in _candidates(table) if one[:2] not in seen]
     for start in range(0, len(candidates), _BLOCK):
         if should_stop():
@@ -201,21 +174,19 @@ def find_relations(
         images = dict(zip(rows, load(rows), strict=True))
         for a, b, compare in block:
             if (a, b) not in seen and (how := compare(images[a], images[b])) is not None:
-                matches.append(Match(a, b, *how))
+                matches.append((a, b, *how))
                 seen.add((a, b))
         progress(min(start + _BLOCK, len(candidates)), len(candidates))
-    return relate(matches, table)
+    return _relate(matches, table)
 
 
 def _same_bytes(table: pd.DataFrame) -> list[Match]:
-    """Return the pairs with equal `file_sha256`, where that column is there and known."""
-    if "file_sha256" not in table.columns:
-        return []
-    known = np.flatnonzero(table["file_sha256"].notna().to_numpy())
-    values = table["file_sha256"].to_numpy(dtype=object)[known]
+    """Return the pairs with equal `file_sha256`."""
+    code, _ = pd.factorize(table["file_sha256"])  # -1 where not known
+    known = np.flatnonzero(code >= 0)
     return [
-        Match(int(known[a]), int(known[b]), RelationKind.SAME_BYTES, 0, 0, 0, 1.0)
-        for a, b in _equal_pairs(pd.factorize(values)[0])
+        (int(known[a]), int(known[b]), RelationKind.SAME_BYTES, 0, 0, 0, 1.0)
+        for a, b in _equal_pairs(code[known])
     ]
 
 
@@ -245,18 +216,9 @@ def _candidates(table: pd.DataFrame) -> Iterator[tuple[int, int, Compare]]:
     for a, b in zip(*alike(outlines), strict=True):
         yield int(first[a]), int(first[b]), _match_near
     placed = placements(np.frombuffer(joined("anchors"), ANCHORS), SIDE_PX)
-    for a, b, orientation, shift_y, shift_x in zip(
-        first[placed.row_a],
-        first[placed.row_b],
-        placed.orientation,
-        placed.shift_y_px,
-        placed.shift_x_px,
-        strict=True,
-    ):
-        at = partial(
-            _match_placed, orientation=int(orientation), shift_px=(int(shift_y), int(shift_x))
-        )
-        yield int(a), int(b), at
+    for a, b, orientation, shift_y, shift_x in placed.itertuples(index=False, name=None):
+        at = partial(_match_placed, orientation=orientation, shift_px=(shift_y, shift_x))
+        yield int(first[a]), int(first[b]), at
 
 
 # Measured on real patches: copies recompressed to JPEG quality 70 score 0.97 and more, flat ones

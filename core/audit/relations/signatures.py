@@ -80,27 +80,13 @@ def _weights(side_px: int) -> NDArray[np.float64]:
 
 
 def turn_points(
-    y: NDArray[np.int16], x: NDArray[np.int16], orientation: NDArray[np.intp], side_px: int
+    y: NDArray[np.int16], x: NDArray[np.int16], orientation: NDArray[np.int64], side_px: int
 ) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
     """Return where pixels (y, x) lie once their patch is turned; the three arrays broadcast."""
-    matrix, corner = _steps()
-    ax, bx = matrix[orientation, 0, 0], matrix[orientation, 0, 1]
-    ay, by = matrix[orientation, 1, 0], matrix[orientation, 1, 1]
     last = np.int16(side_px - 1)
-    return ax * y + bx * x + corner[orientation, 0] * last, ay * y + by * x + corner[
-        orientation, 1
-    ] * last
-
-
-@cache
-def _steps() -> tuple[NDArray[np.int16], NDArray[np.int16]]:
-    # Read off a square of 2 pixels a side: where its corners go is all there is to know.
-    square = np.arange(4).reshape(1, 2, 2)
-    matrix = np.zeros((ORIENTATIONS, 2, 2), dtype=np.int16)
-    corner = np.zeros((ORIENTATIONS, 2), dtype=np.int16)
-    for orientation in range(ORIENTATIONS):
-        turned = turn(square, orientation)[0]
-        origin, down, right = (np.argwhere(turned == value)[0] for value in (0, 2, 1))
-        corner[orientation] = origin
-        matrix[orientation] = np.stack([down - origin, right - origin], axis=1)
-    return matrix, corner
+    x = np.where(orientation >= ORIENTATIONS // 2, last - x, x)
+    quarter = orientation % 4
+    return (
+        np.choose(quarter, (y, last - x, last - y, x)),
+        np.choose(quarter, (x, y, last - x, last - y)),
+    )

@@ -19,12 +19,17 @@ from tools.drawing.scene import draw_scene, plan_regions
 STEPS_PX = (0, 8, 13, 16, 24, 31, 40, 48)
 
 
+def signed(images: ImageU8, **columns: Sequence[Any]) -> pd.DataFrame:
+    """Signatures of images (N, 96, 96, 3) with what is known of them, nothing unless given."""
+    table = pd.DataFrame(signatures(images))
+    for name in ("file_sha256", "label", "slide", "split"):
+        table[name] = pd.Series(list(columns.get(name, [None] * len(images))), dtype="object")
+    return table
+
+
 def search(images: ImageU8, **columns: Sequence[Any]) -> Relations:
     """Search images (N, 96, 96, 3) for relations, with columns such as `label` beside them."""
-    table = pd.DataFrame(signatures(images))
-    for name, values in columns.items():
-        table[name] = pd.Series(list(values), dtype="object")
-    found = find_relations(table, lambda rows: images[list(rows)])
+    found = find_relations(signed(images, **columns), lambda rows: images[list(rows)])
     assert found is not None
     return found
 

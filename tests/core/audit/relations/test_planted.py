@@ -1,11 +1,9 @@
 import numpy as np
-import pandas as pd
 import pytest
 
 from core.audit.relations.related import Relations, find_relations
-from core.audit.relations.signatures import signatures
 from core.patches import ImageU8
-from tests.core.audit.relations.planted import recompressed, search, shifted, turned
+from tests.core.audit.relations.planted import recompressed, search, shifted, signed, turned
 from tools.drawing import TissueKind, TumourPlace, draw_patch, draw_set
 
 SEEDS = range(24)
@@ -103,7 +101,7 @@ def test_patches_that_share_only_their_shading_are_not_near() -> None:
     shade = np.linspace(30, 220, 96)[:, None, None]
     images = np.clip(shade + rng.normal(0, 3, (12, 96, 96, 3)), 0, 255).astype(np.uint8)
     compared: list[int] = []
-    table = pd.DataFrame(signatures(images))
+    table = signed(images)
     relations = find_relations(
         table, lambda rows: images[list(rows)], lambda done, _: compared.append(done)
     )
@@ -114,7 +112,7 @@ def test_patches_that_share_only_their_shading_are_not_near() -> None:
 
 def test_a_stopped_search_says_so(drawn: ImageU8) -> None:
     images = np.concatenate([drawn[:5], drawn[:5]])
-    table = pd.DataFrame(signatures(images))
+    table = signed(images)
     stopped = find_relations(table, lambda rows: images[list(rows)], should_stop=lambda: True)
     assert stopped is None
 
