@@ -101,40 +101,36 @@ def run_audit(
     """
     if scores is not None:
         folder.undo("labels")
-    run = _Run(inputs, folder, watch or Watch(), scores, out_of_fold=out_of_fold)
-    return all(run.step(name) for name in STEPS)
+    progress = folder.read_progress()
+    return _Run(inputs, folder, watch or Watch(), scores, out_of_fold, progress).whole()
 
 
+@dataclass
 class _Run:
-    """One run over the steps."""
+    """One run over the steps; see `run_audit`."""
 
-    def __init__(
-        self,
-        inputs: Inputs,
-        folder: AuditFolder,
-        watch: Watch,
-        scores: Path | None,
-        *,
-        out_of_fold: bool,
-    ) -> None:
-        self.inputs = inputs
-        self.folder = folder
-        self.watch = watch
-        self.scores = scores
-        self.out_of_fold = out_of_fold
-        self.progress = folder.read_progress()
-        self._told = 0.0
-        self._steps: dict[str, Callable[[Audit], Result]] = {
-            "measure": self._measure,
-            "relations": self._relations,
-            "splits": self._splits,
-            "statistics": self._statistics,
-            "probes": lambda audit: {"probes": probe_table(audit.patches)},
-            "labels": self._labels,
-            "report": self._report,
-        }
+    inputs: Inputs
+    folder: AuditFolder
+    watch: Watch
+    scores: Path | None
+    out_of_fold: bool
+    progress: AuditProgress
+    _told: float = 0.0
 
-    def step(self, name: str) -> bool:
+    def whole(self) -> bool:
+        """Do the steps until one is stopped; return whether none was."""
+        work = (
+            self._measure,
+            self._relations,
+            self._splits,
+            self._statistics,
+            lambda audit: {"probes": probe_table(audit.patches)},
+            self._labels,
+            self._report,
+        )
+        return all(self._step(name, do) for name, do in zip(STEPS, work, strict=True))
+
+    def _step(self, name: str, work: Callable[[Audit], Result]) -> bool:
         """Do a step unless it is done; return False if it was stopped."""
         if name in self.progress.finished or name in self.progress.skipped:
             return True
@@ -143,7 +139,7 @@ class _Run:
         started = time.perf_counter()
         self._write(replace(self.progress, step=name, done=0, total=0))
         self.watch.on_progress(name, 0, 0)
-        result = self._steps[name](Audit(self.folder, self.folder.read_spec()))
+        result = work(Audit(self.folder, self.folder.read_spec()))
         seconds = self.progress.seconds.get(name, 0.0) + time.perf_counter() - started
         done = replace(self.progress, seconds=self.progress.seconds | {name: round(seconds, 3)})
         if isinstance(result, Skip):

@@ -56,7 +56,7 @@ _ANCHORS = SearchPlan(radius=16, width=70, projections=10, tables=6)
 
 
 def close_pairs(
-    vectors: NDArray[np.int8], kind: NDArray[np.int64], plan: SearchPlan, seed: int = 0
+    vectors: NDArray[np.int8], kind: NDArray[np.int64], plan: SearchPlan
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
     """Return (first, second, distance) of close pairs, first < second, each pair once.
 
@@ -64,9 +64,8 @@ def close_pairs(
         vectors: (M, D).
         kind: (M,); only vectors of the same kind are compared.
         plan: what to look for.
-        seed: of the projections.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     batches: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
     for _ in range(plan.tables):
         keys = _keys(vectors, kind, plan, rng)

@@ -47,59 +47,34 @@ class Probe:
 
 
 def probe_table(patches: pd.DataFrame) -> pd.DataFrame:
-    """Return what a logistic regression tells from plain colours; one row a `Probe`."""
-    known = patches[patches["fault"] == Fault.NONE].reset_index(drop=True)
-    ring, centre = (
-        known[[name for name in STATISTICS_OF[region] if "hue" not in name]].to_numpy(np.float32)
-        for region in ("ring", "centre")
-    )
-    colour_probes = probes(ring, centre, known["slide"], known["split"], known["label"])
-    return pd.DataFrame([asdict(probe) for probe in colour_probes])
+    """Return what tells slide and split, from ring and from centre, and label, from the ring.
 
-
-def probes(
-    features_ring: NDArray[np.float32],
-    features_centre: NDArray[np.float32],
-    slide: pd.Series,
-    split: pd.Series,
-    label: pd.Series,
-) -> tuple[Probe, ...]:
-    """Return slide and split told from ring and from centre, and label told from the ring.
-
-    A label told from the ring above chance is no error by itself: tumour in the centre often
-    reaches the ring. A slide told far above chance means that stain or scanner can stand in for
-    whatever the slides differ in.
+    One row a `Probe`. A label told from the ring above chance is no error by itself: tumour in the
+    centre often reaches the ring. A slide told far above chance means that stain or scanner can
+    stand in for whatever the slides differ in. Slides of fewer than 10 patches are left out.
 
     Args:
-        features_ring: (N, D) plain statistics of the ring around the centre 32 x 32.
-        features_centre: (N, E) of the centre.
-        slide: (N,), NA where not known. Slides of fewer than 10 patches are left out.
-        split: (N,), NA where not known.
-        label: (N,), 1 tumour in the centre, NA where not known.
+        patches: Rows of `patches`; the colours are `STATISTICS_OF` a region, without hue.
     """
-    features = {"ring": features_ring, "centre": features_centre}
-    targets = {"slide": slide, "split": split, "label": label}
-    return tuple(
-        _probe(target_name, seen, x, target, slide=slide)
-        for target_name, target in targets.items()
-        for seen, x in features.items()
-        if (target_name, seen) != ("label", "centre")
+    known = patches[patches["fault"] == Fault.NONE].reset_index(drop=True)
+    return pd.DataFrame(
+        [
+            asdict(_probe(known, target, seen))
+            for target in ("slide", "split", "label")
+            for seen in ("ring", "centre")
+            if (target, seen) != ("label", "centre")
+        ]
     )
 
 
-def _probe(
-    target_name: str,
-    seen: str,
-    features: NDArray[np.float32],
-    target: pd.Series,
-    *,
-    slide: pd.Series,
-) -> Probe:
+def _probe(patches: pd.DataFrame, target_name: str, seen: str) -> Probe:
+    columns = [name for name in STATISTICS_OF[seen] if "hue" not in name]
+    features, target = patches[columns].to_numpy(np.float32), patches[target_name]
     known = target.notna().to_numpy() & np.isfinite(features).all(axis=1)
     codes, names = pd.factorize(target)
     counts = np.bincount(codes[known], minlength=len(names))
     known[known] = counts[codes[known]] >= _LEAST_PER_CLASS
-    slides = pd.factorize(slide)[0]
+    slides = pd.factorize(patches["slide"])[0]
     # A slide cannot be told from slides kept apart; a label must be. A split that holds whole
     # slides can be told only through them, so it too is scored on slides never seen.
     apart = target_name != "slide" and bool((slides[known] >= 0).all()) and known.any()
