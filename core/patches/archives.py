@@ -13,7 +13,7 @@ from typing import Final
 
 from core.errors import Fault, PatchError, SourceError, in_a_line
 from core.patches.decoding import MAX_PATCH_BYTES
-from core.patches.kaggle import LABELS_CSV, TRAIN, KaggleData, part_of, table_of_layout
+from core.patches.kaggle import LABELS_CSV, TRAIN, part_of, table_of_layout, take_layout
 from core.patches.naming import is_hidden, require_patch_suffix, shown_path, stem
 from core.patches.patch import PatchEntry
 from core.patches.source import MAX_TABLE_BYTES, PatchSource
@@ -112,11 +112,8 @@ class ZipSource(PatchSource):
                     "of the two."
                 )
             below[path] = info
-        data = KaggleData.of(list(below), lambda path: self._table(below[path]))
-        self.entries = [entry for entry, _ in data.entries]
-        self._members = [below[path] if path else None for _, path in data.entries]
-        self.notes, self.contradictions = data.notes, data.contradictions
-        self.tables_read = data.tables
+        places = take_layout(self, list(below), lambda path: self._table(below[path]))
+        self._members = [below[path] if path else None for path in places]
 
     def tables(self) -> Mapping[int, Callable[[], Table]]:
         """Return the members that are tables; those of the competition's layout are read."""

@@ -87,19 +87,19 @@ class FilesSource(PatchSource):
         self.name = name
         self.kind = kind
         self.entries = [entry for entry, _ in files]
-        self._files = [file for _, file in files]
+        self.files = [file for _, file in files]
         self._confine_to = confine_to.resolve() if confine_to else None
 
     def selected(self, rows: Sequence[int]) -> "FilesSource":
         """Return some of the files, as what they are."""
-        files = [(self.entries[row], self._files[row]) for row in rows]
+        files = [(self.entries[row], self.files[row]) for row in rows]
         return FilesSource(self.name, self.kind, files, confine_to=self._confine_to)
 
     def tables(self) -> Mapping[int, Callable[[], Table]]:
         """Return the tables in a plain folder or an upload."""
         if self.kind not in {"folder", "files"}:
             return {}
-        pairs = zip(self.entries, self._files, strict=True)
+        pairs = zip(self.entries, self.files, strict=True)
         return {
             at: partial(self._table, entry.path, file)
             for at, (entry, file) in enumerate(pairs)
@@ -120,7 +120,7 @@ class FilesSource(PatchSource):
 
     def read_bytes(self, index: int) -> bytes:
         """Return the bytes of input `index`; of a file too large no more than tell so."""
-        path, file = self.entries[index].path, self._files[index]
+        path, file = self.entries[index].path, self.files[index]
         if not path:
             raise PatchError("This row has no path. Fill it in, or leave it out.", Fault.MISSING)
         require_patch_suffix(path)

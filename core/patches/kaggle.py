@@ -1,7 +1,7 @@
 """The layout of the Kaggle competition, in a folder or in a ZIP: patches with labels by id."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -9,6 +9,7 @@ from core.errors import SourceError
 from core.patches.files import FilesSource, list_files
 from core.patches.naming import shown_path, stem
 from core.patches.patch import PatchEntry
+from core.patches.source import PatchSource
 from core.tables import (
     SLIDE_COLUMNS,
     TABLE_SUFFIXES,
@@ -44,94 +45,78 @@ def table_of_layout(name: str) -> str:
     return f"{stem}.csv" if f"{stem}.csv" in _TABLES else ""
 
 
-@dataclass(frozen=True, eq=False)
-class KaggleData:
-    """Every file of the layout and every labelled id without one, with what the tables say.
+def take_layout(
+    source: PatchSource, paths: Sequence[str], read: Callable[[str], Table]
+) -> list[str | None]:
+    """Give a source all that a layout holds: entries, and what its tables say of them.
 
-    Attributes:
-        entries: Each with its path below the root; None where a labelled id has no file.
-        tables: Those that were read.
-        notes: What was mended in the tables.
-        contradictions: What they say in two ways, or of no patch at all.
+    Args:
+        source: Gets an entry for every file of the layout and every labelled id without one.
+        paths: Of all files below the root, tables included.
+        read: Reads the table at a path.
+
+    Returns:
+        The path of each entry below the root; None where a labelled id has no file.
+
+    Raises:
+        SourceError: A table is malformed, or there are two of a kind.
     """
+    tables = _tables(paths, read)
+    files = [path for path in paths if not lies_beside(path)]
+    here = [shown_path(path) for path in files]
+    labels, slides, splits = (_known(tables, name) for name in _COLUMNS)
+    labels = labels.placed(path for path in here if part_of(path) == TRAIN)
+    slides, splits = slides.placed(here), splits.placed(here)
+    present: dict[str, list[str]] = {}
+    unlabelled: list[str] = []
 
-    entries: list[tuple[PatchEntry, str | None]]
-    tables: tuple[Table, ...]
-    notes: tuple[str, ...]
-    contradictions: tuple[str, ...]
-
-    @classmethod
-    def of(cls, paths: Sequence[str], read: Callable[[str], Table]) -> "KaggleData":
-        """Return what a layout holds.
-
-        Args:
-            paths: Of all files below the root, tables included.
-            read: Reads the table at a path.
-
-        Raises:
-            SourceError: A table is malformed, or there are two of a kind.
-        """
-        tables = _tables(paths, read)
-        files = [path for path in paths if not lies_beside(path)]
-        here = [shown_path(path) for path in files]
-        labels, slides, splits = (_known(tables, name) for name in _COLUMNS)
-        labels = labels.placed(path for path in here if part_of(path) == TRAIN)
-        slides, splits = slides.placed(here), splits.placed(here)
-        entries: list[tuple[PatchEntry, str | None]] = []
-        present: dict[str, list[str]] = {}
-        unlabelled: list[str] = []
-
-        def entry(patch_id: str, path: str, label: str, part: str) -> PatchEntry:
-            return PatchEntry(
-                id=patch_id,
-                path=path,
-                label=parse_label(label, LABELS_CSV),
-                slide=next(filter(None, slides.of(patch_id, path).values()), None),
-                split=splits.of(patch_id, path).get("split") or part,
-            )
-
-        for path in files:
-            shown, label = shown_path(path), ""
-            patch_id = stem(shown)
-            if part_of(path) == TRAIN:
-                key = labels.key_of(patch_id, shown)
-                if key is not None:
-                    present.setdefault(key, []).append(shown)
-                    label = labels.rows[key]["label"]
-                if not label:
-                    unlabelled.append(shown)
-            part = part_of(path) or path
-            entries.append((entry(patch_id, shown, label, part), path))
-        for key in (missing := [key for key in labels.rows if key not in present]):
-            path = shown_path(f"train/{key}.tif")  # an id may read like a path; it opens nothing
-            cell = labels.rows[key]["label"]
-            entries.append((entry(shown_path(key), path, cell, "train"), None))
-        unmet = tuple(_unmet(labels, missing, unlabelled))
-        nothing = not present and bool(missing and unlabelled)
-        ids = [entry.id for entry, path in entries if path]
-        lost = (note for known in (labels, slides, splits) for note in known.without_zeros(ids))
-        return cls(
-            entries,
-            tuple(tables.values()),
-            _once(
-                *lost,
-                *_unread(paths),
-                *labels.notes,
-                *slides.notes,
-                *splits.notes,
-                *(() if nothing else unmet),
-                *(_partly_listed(splits, entries) if SPLIT_CSV in tables else ()),
-            ),
-            _once(
-                *labels.contradictions,
-                *_ambiguous(present),
-                *(unmet if nothing else ()),
-                *slides.contradictions,
-                *splits.contradictions,
-                *_of_no_patch(slides, entries),
-                *_of_no_patch(splits, entries),
-            ),
+    def entry(patch_id: str, path: str, label: str, part: str) -> PatchEntry:
+        return PatchEntry(
+            id=patch_id,
+            path=path,
+            label=parse_label(label, LABELS_CSV),
+            slide=next(filter(None, slides.of(patch_id, path).values()), None),
+            split=splits.of(patch_id, path).get("split") or part,
         )
+
+    entries: list[PatchEntry] = []
+    for path, shown in zip(files, here, strict=True):
+        patch_id, label = stem(shown), ""
+        if part_of(path) == TRAIN:
+            key = labels.key_of(patch_id, shown)
+            if key is not None:
+                present.setdefault(key, []).append(shown)
+                label = labels.rows[key]["label"]
+            if not label:
+                unlabelled.append(shown)
+        entries.append(entry(patch_id, shown, label, part_of(path) or path))
+    missing = [key for key in labels.rows if key not in present]
+    for key in missing:
+        path = shown_path(f"train/{key}.tif")  # an id may read like a path; it opens nothing
+        entries.append(entry(shown_path(key), path, labels.rows[key]["label"], "train"))
+    unmet = tuple(_unmet(labels, missing, unlabelled))
+    nothing = not present and bool(missing and unlabelled)
+    ids = [stem(path) for path in here]
+    source.entries, source.tables_read = entries, tuple(tables.values())
+    source.notes = _once(
+        *(note for known in (labels, slides, splits) for note in known.without_zeros(ids)),
+        *_unread(paths),
+        *labels.notes,
+        *slides.notes,
+        *splits.notes,
+        *(() if nothing else unmet),
+        *(_partly_listed(splits, files, here) if SPLIT_CSV in tables else ()),
+    )
+    source.contradictions = _once(
+        *labels.contradictions,
+        *_ambiguous(present),
+        *(unmet if nothing else ()),
+        *slides.contradictions,
+        *splits.contradictions,
+        *_of_no_patch(slides, entries),
+        *_of_no_patch(splits, entries),
+    )
+    return [*files, *[None] * len(missing)]
 
 
 def _once(*sentences: str) -> tuple[str, ...]:
@@ -203,26 +188,26 @@ def _ambiguous(files: Mapping[str, Sequence[str]]) -> Iterator[str]:
         )
 
 
-def _of_no_patch(
-    known: KnownById, entries: Sequence[tuple[PatchEntry, str | None]]
-) -> Iterator[str]:
-    if known.rows and not any(known.of(entry.id, entry.path) for entry, _ in entries):
+def _of_no_patch(known: KnownById, entries: Sequence[PatchEntry]) -> Iterator[str]:
+    if known.rows and not any(known.of(entry.id, entry.path) for entry in entries):
         yield known.of_no_patch()
 
 
-def _partly_listed(
-    splits: KnownById, entries: Sequence[tuple[PatchEntry, str | None]]
-) -> Iterator[str]:
+def _partly_listed(splits: KnownById, files: Sequence[str], shown: Sequence[str]) -> Iterator[str]:
     """Files without a declared part and ids without a file: a misspelt id lets a patch train."""
-    keys = {path: splits.key_of(entry.id, entry.path) for entry, path in entries if path}
-    unlisted = [path for path, key in keys.items() if key is None and part_of(path) == TRAIN]
-    lost = splits.rows.keys() - set(keys.values())
-    if unlisted and any(keys.values()):
+    keys = [splits.key_of(stem(path), path) for path in shown]
+    unlisted = [
+        path
+        for path, file, key in zip(shown, files, keys, strict=True)
+        if key is None and part_of(file) == TRAIN
+    ]
+    lost = splits.rows.keys() - set(keys)
+    if unlisted and any(keys):
         yield (
             f"{SPLIT_CSV}: {counted(len(unlisted), 'file')} in train not listed "
-            f"({shown_path(unlisted[0])}); they count as train."
+            f"({unlisted[0]}); they count as train."
         )
-    if lost and any(keys.values()):
+    if lost and any(keys):
         yield (
             f"{SPLIT_CSV}: {counted(len(lost), 'id')} of {len(splits.rows):,} without a file here "
             f"({splits.ids[min(lost)]})."
@@ -260,12 +245,8 @@ def kaggle_source(
     Raises:
         SourceError: A table is malformed.
     """
-    data = KaggleData.of(
-        list_files(root, ignore, confine_to=confine_to and confine_to.resolve()),
-        lambda path: read_table(root / path),
-    )
-    files = [(entry, root / path if path else None) for entry, path in data.entries]
-    source = FilesSource(root.name, "kaggle", files, confine_to=confine_to)
-    source.tables_read = data.tables
-    source.notes, source.contradictions = data.notes, data.contradictions
+    source = FilesSource(root.name, "kaggle", [], confine_to=confine_to)
+    paths = list_files(root, ignore, confine_to=confine_to and confine_to.resolve())
+    places = take_layout(source, paths, lambda path: read_table(root / path))
+    source.files = [root / path if path else None for path in places]
     return source
