@@ -55,11 +55,11 @@ def with_tables(
     if not (readers or added):
         return source
     patches = SelectedSource(source, [at for at in range(len(source)) if at not in readers])
-    annotations = _Annotations(patches.entries)
+    annotations = _Annotations(patches)
     if readers and not (beside and len(readers) <= _MOST_TABLES):
         why = f"expected at most {_MOST_TABLES}" if beside else "other labels are given"
         first = source.entries[min(readers)].path
-        annotations.notes.append(f"{counted(len(readers), 'table')} not read ({first}): {why}.")
+        patches.notes += (f"{counted(len(readers), 'table')} not read ({first}): {why}.",)
         readers = {}
     names = Counter(PurePosixPath(source.entries[at].path).name for at in readers)
     for at, read in readers.items():
@@ -71,10 +71,10 @@ def with_tables(
             annotations.refuse(str(error), meant=is_table(path))
             continue
         if why := _no_labels(table):
-            annotations.unused.append(why)
+            patches.unused_tables += (why,)
             continue
         if "id" in table.rows:
-            annotations.tables.append(table)
+            patches.tables_read += (table,)
         try:
             annotations.take(labels_in(table), annotations.folder_of(path))
         except SourceError as error:
@@ -87,11 +87,7 @@ def with_tables(
                 raise
             annotations.refuse(str(error))
     patches.entries = annotations.entries()
-    patches.notes += (*annotations.notes, *annotations.unused)
-    patches.coverage += tuple(annotations.coverage)
-    patches.tables_read += tuple(annotations.tables)
-    patches.refused_tables += tuple(annotations.refused)
-    patches.unused_tables += tuple(annotations.unused)
+    patches.notes += patches.unused_tables
     patches.contradictions += tuple(annotations.contradictions())
     return patches
 
@@ -126,22 +122,18 @@ def _no_labels(table: Table) -> str:
 
 
 class _Annotations:
-    """What tables tell of some patches, and how well they do."""
+    """What tables tell of some patches; how well they do goes into the source."""
 
-    def __init__(self, entries: Sequence[PatchEntry]) -> None:
-        self._entries = entries
-        self._rows = [_row_of(entry) for entry in entries]
+    def __init__(self, patches: PatchSource) -> None:
+        self._patches, self._entries = patches, patches.entries
+        self._rows = [_row_of(entry) for entry in patches.entries]
         self._unlike: dict[str, dict[str, str]] = {}
-        self.notes: list[str] = []
-        self.coverage: list[str] = []
-        self.tables: list[Table] = []
-        self.refused: list[str] = []
-        self.unused: list[str] = []
 
     def refuse(self, why: str, *, meant: bool = True) -> None:
         """Note why a table, or what may be one, is not used."""
-        self.unused.append(f"Not used as labels: {why}")
-        self.refused += self.unused[-1:] if meant else []
+        reason = f"Not used as labels: {why}"
+        self._patches.unused_tables += (reason,)
+        self._patches.refused_tables += (reason,) * meant
 
     def folder_of(self, path: str) -> str:
         """Return the nearest folder above a table that has patches below it; "" for all."""
@@ -178,16 +170,16 @@ class _Annotations:
             for at in places:
                 self._keep(at, row, known.name, believed=believed)
         ids = [self._entries[at].id for at in here]
-        self.notes += [*known.notes, *known.without_zeros(ids)]
+        self._patches.notes += (*known.notes, *known.without_zeros(ids))
         if unclear:
-            self.notes.append(
+            self._patches.notes += (
                 f"{known.name}: {counted(len(unclear), 'id')} of more than one patch, which get "
-                f"nothing from it ({unclear[0]}). Write their paths in the column id."
+                f"nothing from it ({unclear[0]}). Write their paths in the column id.",
             )
         lost = [known.ids[key] for key in known.rows if key not in met]
-        self.coverage.append(
+        self._patches.coverage += (
             f"{known.name}: {labelled:,} of {counted(len(here), 'input')} with a label"
-            + (f"; {counted(len(lost), 'id')} of no input here ({lost[0]})." if lost else ".")
+            + (f"; {counted(len(lost), 'id')} of no input here ({lost[0]})." if lost else "."),
         )
 
     def _keep(self, at: int, row: Mapping[str, str], name: str, *, believed: bool) -> None:

@@ -9,7 +9,6 @@ import contextlib
 import re
 import zlib
 from collections.abc import Iterator
-from itertools import product
 from math import prod
 from pathlib import Path
 from typing import Any, Final
@@ -201,16 +200,17 @@ class Hdf5File:
         if dataset.chunks is None:
             return np.asarray(dataset[start:stop])
         rows = np.empty((stop - start, *dataset.shape[1:]), dataset.dtype)
-        for offset in _grid(dataset, start, stop):
-            chunk = self._chunk(dataset, offset)
-            first, last = max(offset[0], start), min(offset[0] + dataset.chunks[0], stop)
-            place = [slice(first - start, last - start)]
-            part = [slice(first - offset[0], last - offset[0])]
-            for axis in range(1, dataset.ndim):
-                size = min(dataset.chunks[axis], dataset.shape[axis] - offset[axis])
-                place.append(slice(offset[axis], offset[axis] + size))
-                part.append(slice(0, size))
-            rows[tuple(place)] = chunk[tuple(part)]
+        wanted = (slice(start, stop), *(slice(0, size) for size in dataset.shape[1:]))
+        for piece in dataset.iter_chunks(wanted) if rows.size else ():
+            offset = tuple(
+                part.start // size * size for part, size in zip(piece, dataset.chunks, strict=True)
+            )
+            within = tuple(
+                slice(part.start - begin, part.stop - begin)
+                for part, begin in zip(piece, offset, strict=True)
+            )
+            place = slice(piece[0].start - start, piece[0].stop - start)
+            rows[place, *piece[1:]] = self._chunk(dataset, offset)[within]
         return rows
 
     def _chunk(self, dataset: h5py.Dataset, offset: tuple[int, ...]) -> NDArray[Any]:
@@ -259,17 +259,6 @@ def _attributes(holder: h5py.HLObject) -> Iterator[tuple[str, str]]:
 def _filters(dataset: h5py.Dataset) -> list[int]:
     pipeline = dataset.id.get_create_plist()
     return [int(pipeline.get_filter(place)[0]) for place in range(pipeline.get_nfilters())]
-
-
-def _grid(dataset: h5py.Dataset, start: int, stop: int) -> Iterator[tuple[int, ...]]:
-    """Offsets of the chunks that hold some rows."""
-    first = start - start % dataset.chunks[0]
-    axes = [range(first, stop, dataset.chunks[0])]
-    axes += [
-        range(0, size, step)
-        for size, step in zip(dataset.shape[1:], dataset.chunks[1:], strict=True)
-    ]
-    return iter(product(*axes))
 
 
 def _inflated(data: bytes, expected: int, row: int) -> bytes:

@@ -3,11 +3,11 @@
 import contextlib
 import json
 import os
-import struct
 import subprocess
 import sys
 import threading
 import weakref
+from collections.abc import Mapping
 from pathlib import Path
 from queue import LifoQueue
 from typing import Any, Final
@@ -21,8 +21,6 @@ from core.patches.refusals import damaged
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _SHAPE: Final = (PATCH_SIZE_PX, PATCH_SIZE_PX, 3)
-LENGTHS: Final = struct.Struct("<II")
-"""Of a message's header and bytes."""
 DECODING_S: Final = 2.0
 """Of the processor's time, for one image; the largest real one takes a hundredth."""
 HDF5_S: Final = 10.0
@@ -58,13 +56,13 @@ class Reader:
             SourceError: The file was refused.
             ReaderEndedError: The process did not outlive the request.
         """
-        request = json.dumps({"do": what, "seconds": seconds, **header}).encode()
+        request = message({"do": what, "seconds": seconds, **header}, data)
         with self._lock:
             process = self._running()
             watch = threading.Timer(seconds * _PATIENCE, process.kill)
             watch.start()
             try:
-                reply, payload = _exchange(process, request, data)
+                reply, payload = _exchange(process, request)
             except (OSError, ValueError):
                 self._stop()
                 raise ReaderEndedError from None
@@ -103,24 +101,21 @@ class Reader:
             self._stop()
 
 
-def _exchange(
-    process: "subprocess.Popen[bytes]", request: bytes, data: bytes
-) -> tuple[dict[str, Any], bytes]:
+def message(header: Mapping[str, object], data: bytes) -> bytes:
+    """Return a line of JSON with its number of further bytes, and those."""
+    return json.dumps({**header, "bytes": len(data)}).encode() + b"\n" + data
+
+
+def _exchange(process: "subprocess.Popen[bytes]", request: bytes) -> tuple[dict[str, Any], bytes]:
     if process.stdin is None or process.stdout is None:  # pragma: no cover - both are pipes
         raise ValueError
-    process.stdin.write(LENGTHS.pack(len(request), len(data)) + request)
-    process.stdin.write(data)
+    process.stdin.write(request)
     process.stdin.flush()
-    head, body = LENGTHS.unpack(_exactly(process, LENGTHS.size))
-    reply: dict[str, Any] = json.loads(_exactly(process, head))
-    return reply, _exactly(process, body)
-
-
-def _exactly(process: "subprocess.Popen[bytes]", size: int) -> bytes:
-    data = process.stdout.read(size) if process.stdout else b""
-    if len(data) < size:
+    reply: dict[str, Any] = json.loads(process.stdout.readline())
+    data = process.stdout.read(reply["bytes"])
+    if len(data) < reply["bytes"]:
         raise ValueError("cut off")
-    return data
+    return reply, data
 
 
 def _ended(process: "subprocess.Popen[bytes]") -> None:

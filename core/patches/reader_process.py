@@ -4,7 +4,7 @@ It runs as `python -m core.patches.reader_process`, started by `core.patches.rea
 that read foreign files crash on some of them; here that costs one file and not the program. The
 process may take little memory and little time, writes no file, and ends with its parent.
 
-A message is two lengths (of a JSON header and of bytes), the header, and the bytes; both ways.
+A message is a line of JSON that tells how many bytes follow, and those; both ways.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ import numpy as np
 from core.errors import PatchError, SourceError, in_a_line
 from core.patches.decoding import decode_patch
 from core.patches.hdf5_file import Hdf5File
-from core.patches.reader import LENGTHS
+from core.patches.reader import message
 
 _MORE_BYTES: Final = 1024 * 1024 * 1024
 _PAUSE_S: Final = 1
@@ -58,10 +58,9 @@ class _Requests:
 def serve(source: BinaryIO, sink: BinaryIO) -> None:
     """Answer requests until there are no more."""
     requests = _Requests()
-    while len(lengths := source.read(LENGTHS.size)) == LENGTHS.size:
-        head, body = LENGTHS.unpack(lengths)
-        header: dict[str, Any] = json.loads(source.read(head))
-        data = source.read(body)
+    while line := source.readline():
+        header: dict[str, Any] = json.loads(line)
+        data = source.read(header["bytes"])
         answer: Callable[[dict[str, Any], bytes], Reply] = getattr(requests, header["do"])
         _limit_time(header["seconds"])
         try:
@@ -72,10 +71,7 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
             reply, payload = {"closed": str(error)}, b""
         except Exception as error:  # noqa: BLE001 - a foreign file fails in any way
             reply, payload = {"failed": in_a_line(error)}, b""
-        head_bytes = json.dumps(reply).encode()
-        sink.write(LENGTHS.pack(len(head_bytes), len(payload)))
-        sink.write(head_bytes)
-        sink.write(payload)
+        sink.write(message(reply, payload))
         sink.flush()
 
 

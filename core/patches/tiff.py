@@ -28,24 +28,9 @@ _MOST_TAGS: Final = 512
 _MOST_VALUES: Final = 65_536
 _MOST_IMAGES: Final = 4
 _MOST_LETTERS: Final = 65_536
-_FORMATS: Final = {
-    1: "B",
-    2: "c",
-    3: "H",
-    4: "I",
-    5: "II",
-    6: "b",
-    7: "c",
-    8: "h",
-    9: "i",
-    10: "ii",
-    11: "f",
-    12: "d",
-    13: "I",
-    16: "Q",
-    17: "q",
-    18: "Q",
-}
+_FIRST: Final = ("B", "c", "H", "I", "II", "b", "c", "h", "i", "ii", "f", "d", "I")
+_FORMATS: Final = {**dict(enumerate(_FIRST, start=1)), 16: "Q", 17: "q", 18: "Q"}
+"""How `struct` reads each type of value; a fraction is two numbers."""
 _SIZES: Final = {kind: struct.calcsize(f"={pattern}") for kind, pattern in _FORMATS.items()}
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
 FILL_ORDER, STRIP_OFFSETS, ORIENTATION, SAMPLES = 266, 273, 274, 277
