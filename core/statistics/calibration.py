@@ -12,7 +12,7 @@ import scipy
 from core.errors import EvidenceError
 from core.statistics.evidence import Evidence, FloatArray, IntArray
 from core.statistics.intervals import QUANTILE, UPPER, wilson_interval
-from core.statistics.measured import Measured
+from core.statistics.measured import Measured, Unit
 from core.statistics.slide_rates import slide_rate
 
 BINS = 10
@@ -29,18 +29,14 @@ _COLDEST = 1e6
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """The patches whose score falls into one bin.
+    """The patches whose score falls into one bin; its lower edge belongs to it.
 
     Attributes:
-        low: lower edge, included.
-        high: upper edge, excluded except in the last bin.
         n: patches.
         mean_score: what the model says, 0..1.
         tumour_share: what was found, 0..1, over slides where these are known.
     """
 
-    low: float
-    high: float
     n: int
     mean_score: float
     tumour_share: Measured
@@ -55,13 +51,11 @@ class Reliability:
         ece: expected calibration error, mean of |tumour share - mean score| over patches,
             0..1 (Guo et al. 2017). It grows with the number of bins and is biased up by noise.
         brier: mean squared error of the scores, 0..1.
-        log_loss: mean negative log-likelihood in nats, scores moved `EDGE` off 0 and 1.
     """
 
     bins: tuple[ReliabilityBin, ...]
     ece: float
     brier: float
-    log_loss: float
 
 
 @dataclass(frozen=True)
@@ -73,13 +67,11 @@ class CalibrationLine:
             by slides where they are known, else by patches.
         intercept: of the same line; 0 is ideal.
         intercept_at_slope_1: calibration in the large; above 0 the scores are too low.
-        slide_count: slides behind the interval, 0 where unknown.
     """
 
     slope: Measured
     intercept: float
     intercept_at_slope_1: float
-    slide_count: int
 
 
 def reliability(evidence: Evidence, bins: int = BINS) -> Reliability:
@@ -93,18 +85,12 @@ def reliability(evidence: Evidence, bins: int = BINS) -> Reliability:
         raise EvidenceError(f"Found {bins} bins; expected at least 1. Ask for 10.")
     edges = np.linspace(0, 1, bins + 1)
     inside = np.searchsorted(edges[1:-1], scores, side="right")
-    kept = []
-    for number in range(bins):
-        rows = inside == number
-        if rows.any():
-            kept.append(
-                _bin(evidence, scores, rows.nonzero()[0], (edges[number], edges[number + 1]))
-            )
+    members = ((inside == number).nonzero()[0] for number in range(bins))
+    kept = [_bin(evidence, scores, rows) for rows in members if len(rows)]
     return Reliability(
         bins=tuple(kept),
         ece=sum(b.n * abs(b.tumour_share.value - b.mean_score) for b in kept) / len(evidence),
         brier=float(np.mean((scores - evidence.labels) ** 2)),
-        log_loss=log_loss(evidence),
     )
 
 
@@ -138,8 +124,9 @@ def calibration_line(evidence: Evidence) -> CalibrationLine:
     line, information = _fit(design, np.zeros_like(log_odds), evidence)
     large, _ = _fit(design[:, :1], log_odds, evidence)
     inverse = np.linalg.inv(information)
-    slides, quantile = 0, QUANTILE
-    covariance, method = inverse, "likelihood, patches as if independent"
+    covariance, quantile = inverse, QUANTILE
+    by: Unit = "patches"
+    method = "likelihood, patches as if independent"
     if evidence.slides is not None and len(evidence.slide_names) >= 2:
         slides = len(evidence.slide_names)
         residual = evidence.labels - scipy.special.expit(design @ line)
@@ -148,19 +135,12 @@ def calibration_line(evidence: Evidence) -> CalibrationLine:
         )
         covariance = inverse @ (pulls.T @ pulls) @ inverse * slides / (slides - 1)
         quantile = float(scipy.special.stdtrit(slides - 1, UPPER))
-        method = "slide-cluster sandwich, t"
-    half = quantile * float(np.sqrt(covariance[1, 1]))
+        by, method = "slides", "slide-cluster sandwich, t"
+    slope, half = float(line[1]), quantile * float(np.sqrt(covariance[1, 1]))
     return CalibrationLine(
-        slope=Measured(
-            float(line[1]),
-            float(line[1]) - half,
-            float(line[1]) + half,
-            method,
-            "slides" if slides else "patches",
-        ),
+        slope=Measured(slope, slope - half, slope + half, method, by),
         intercept=float(line[0]),
         intercept_at_slope_1=float(large[0]),
-        slide_count=slides,
     )
 
 
@@ -218,24 +198,13 @@ def score_log_odds(evidence: Evidence) -> FloatArray:
     return odds
 
 
-def _bin(
-    evidence: Evidence,
-    scores: FloatArray,
-    rows: IntArray,
-    edges: tuple[float, float],
-) -> ReliabilityBin:
+def _bin(evidence: Evidence, scores: FloatArray, rows: IntArray) -> ReliabilityBin:
     labels = evidence.labels[rows]
     share = wilson_interval(int(labels.sum()), len(rows))
     if evidence.slides is not None:
         codes = evidence.slide_codes[rows]
         share = slide_rate(np.bincount(codes, labels), np.bincount(codes)).over(share)
-    return ReliabilityBin(
-        low=float(edges[0]),
-        high=float(edges[1]),
-        n=len(rows),
-        mean_score=float(scores[rows].mean()),
-        tumour_share=share,
-    )
+    return ReliabilityBin(len(rows), float(scores[rows].mean()), share)
 
 
 def _fit(

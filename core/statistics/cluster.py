@@ -17,14 +17,13 @@ from typing import Literal
 
 import numpy as np
 import scipy
-from numpy.typing import ArrayLike
 
 from core.errors import EvidenceError
 from core.statistics.evidence import Evidence, FloatArray
 from core.statistics.intervals import TAILS, UPPER
 from core.statistics.measured import Measured
 from core.statistics.operating import slide_totals
-from core.statistics.ranking import AurocDifference, auroc, paired_auroc, require_same_patches
+from core.statistics.ranking import AurocDifference, auroc, paired_auroc
 
 REPLICATES = 2000
 """Replicates of a bootstrap unless another number is asked for."""
@@ -150,7 +149,7 @@ class SlideBootstrap:
 
     @cached_property
     def degrees_of_freedom(self) -> float:
-        """Effective slides of the class that is on fewer, less one: it limits what slides tell."""
+        """Effective slides of the class that is on fewer, less one; below 1: no interval."""
         return min(_effective(sums) for sums in slide_totals(self.evidence)) - 1
 
     @cached_property
@@ -159,27 +158,17 @@ class SlideBootstrap:
         return WinMatrix.of(self.evidence)
 
     def auroc(self, *, patch_error: float = np.nan) -> Resampled:
-        """AUROC with its slide-bootstrap interval.
-
-        Args:
-            patch_error: DeLong's standard error, for the design effect.
-        """
+        """AUROC with its slide-bootstrap interval; DeLong's error is for the design effect."""
         matrix = self.win_matrix
         value = float(matrix.auroc(np.ones((1, len(self.evidence.slide_names))))[0])
-        return self.estimate(
-            value,
-            matrix.auroc(self.draws),
-            freedom=self.degrees_of_freedom,
-            patch_error=patch_error,
-        )
+        return self.estimate(value, matrix.auroc(self.draws), patch_error=patch_error)
 
     def estimate(
         self,
         value: float,
         replicates: FloatArray,
-        *,
-        freedom: float,
         scale: Scale = "share",
+        *,
         patch_error: float = np.nan,
     ) -> Resampled:
         """Intervals from replicates (R,) of any statistic, on its natural scale.
@@ -187,7 +176,6 @@ class SlideBootstrap:
         Args:
             value: the statistic on the evidence itself.
             replicates: (R,) with NaN where undefined.
-            freedom: degrees of freedom of the t quantile; below 1 gives no interval.
             scale: "share" (0..1), "ratio" (0..inf), "signed" (-1..1) or "plain".
             patch_error: standard error if patches were independent.
         """
@@ -208,7 +196,7 @@ class SlideBootstrap:
         percentile = replace(
             bare, low=float(low), high=float(high), method="slide bootstrap, percentile"
         )
-        bounds = _t_bounds(value, kept, freedom, scale)
+        bounds = _t_bounds(value, kept, self.degrees_of_freedom, scale)
         if bounds is None:
             return Resampled(bare, percentile, kept)
         method = f"slide bootstrap, {scale} scale, t"
@@ -224,28 +212,16 @@ def auroc_over_slides(evidence: Evidence, bootstrap: SlideBootstrap | None) -> M
     return bootstrap.auroc(patch_error=by_patches.standard_error).measured.over(by_patches)
 
 
-def _log_odds(share: ArrayLike) -> FloatArray:
-    log_odds: FloatArray = scipy.special.logit(share)
-    return log_odds
-
-
-def _share(log_odds: ArrayLike) -> FloatArray:
-    share: FloatArray = scipy.special.expit(log_odds)
-    return share
-
-
-_SCALES: dict[Scale, tuple[Callable[..., FloatArray], Callable[..., FloatArray]]] = {
-    "share": (_log_odds, _share),
-    "ratio": (np.log, np.exp),
-    "signed": (np.arctanh, np.tanh),
-    "plain": (np.asarray, np.asarray),
-}
-
-
 def _t_bounds(
     value: float, replicates: FloatArray, freedom: float, scale: Scale
 ) -> tuple[float, float] | None:
-    to_line, from_line = _SCALES[scale]
+    scales: dict[Scale, tuple[Callable[..., FloatArray], Callable[..., FloatArray]]] = {
+        "share": (scipy.special.logit, scipy.special.expit),
+        "ratio": (np.log, np.exp),
+        "signed": (np.arctanh, np.tanh),
+        "plain": (np.asarray, np.asarray),
+    }
+    to_line, from_line = scales[scale]
     with np.errstate(divide="ignore", invalid="ignore"):
         centre, spread = to_line(value), to_line(replicates)
     spread = spread[np.isfinite(spread)]
@@ -279,40 +255,20 @@ class Comparison:
     share_a_better: float
 
 
-def compare_auroc(
-    a: Evidence,
-    b: Evidence,
-    rng: np.random.Generator,
-    replicates: int = REPLICATES,
-) -> Comparison:
-    """Difference of two models' AUROC on the same patches (A minus B).
-
-    Args:
-        a: labels, slides and the scores of A.
-        b: the same patches in the same order with the scores of B.
-        rng: draws the slides.
-        replicates: of the slide bootstrap.
+def compare_auroc(of_a: SlideBootstrap, of_b: SlideBootstrap) -> Comparison:
+    """Difference of two models' AUROC on the same patches (A minus B), on the same draws.
 
     Raises:
-        EvidenceError: the patches differ, or slides are unknown or fewer than 2.
+        EvidenceError: the patches differ.
     """
-    require_same_patches(a, b)
-    by_patches = paired_auroc(a, b)
-    of_a = SlideBootstrap.of(a, rng, replicates)
-    of_b = SlideBootstrap(b, of_a.draws)
+    by_patches = paired_auroc(of_a.evidence, of_b.evidence)
     differences = of_a.win_matrix.auroc(of_a.draws) - of_b.win_matrix.auroc(of_b.draws)
-    freedom = of_a.degrees_of_freedom
-    by_slides = of_a.estimate(
-        by_patches.difference.value,
-        differences,
-        freedom=freedom,
-        scale="plain",
-        patch_error=by_patches.difference.standard_error,
-    )
-    p_value = np.nan
+    value, patch_error = by_patches.difference.value, by_patches.difference.standard_error
+    by_slides = of_a.estimate(value, differences, "plain", patch_error=patch_error)
+    p_value, freedom = np.nan, of_a.degrees_of_freedom
     error = by_slides.measured.standard_error
     if error > 0 and freedom >= 1:
-        t = abs(by_patches.difference.value) / error
+        t = abs(value) / error
         p_value = float(2 * scipy.special.stdtr(freedom, -t))
     kept = by_slides.replicates
     ahead = float(np.mean((kept > 0) + (kept == 0) / 2)) if len(kept) else np.nan

@@ -148,9 +148,8 @@ def average_precision_over_slides(bootstrap: SlideBootstrap, table: OperatingTab
             for draws in np.array_split(bootstrap.draws, max(1, len(bootstrap.draws) // _CHUNK))
         ]
     )
-    freedom = bootstrap.degrees_of_freedom
     # The shift may carry a replicate past 1 by its own tiny size.
-    return bootstrap.estimate(value, np.clip(replicates + shift, 0, 1), freedom=freedom)
+    return bootstrap.estimate(value, np.clip(replicates + shift, 0, 1))
 
 
 def _steps(tp: FloatArray, fp: FloatArray) -> FloatArray:

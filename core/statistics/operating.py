@@ -113,13 +113,7 @@ class OperatingTable:
 
     def all(self) -> Confusions:
         """The 2 x 2 tables at all K distinct scores, highest first."""
-        return Confusions(
-            thresholds=self.thresholds.astype(np.float64),
-            tp=self.tp.astype(np.float64),
-            fp=self.fp.astype(np.float64),
-            fn=np.asarray(self.positives - self.tp, dtype=np.float64),
-            tn=np.asarray(self.negatives - self.fp, dtype=np.float64),
-        )
+        return self.confusions(self.thresholds)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,20 +124,19 @@ class SlideGrid:
         thresholds: (B,) observed scores, descending, in their own dtype; the last is the lowest.
         tp: (B, S) tumour patches of each slide at or above each threshold.
         fp: (B, S) tumour-free patches likewise.
+        positives: (S,) all tumour patches of each slide.
+        negatives: (S,) all tumour-free patches of each slide.
     """
 
     thresholds: ScoreArray
     tp: FloatArray
     fp: FloatArray
+    positives: FloatArray
+    negatives: FloatArray
 
     @classmethod
     def of(cls, evidence: Evidence, thresholds: ScoreArray) -> "SlideGrid":
-        """Exact counts of `score >= t` on every slide for each t of a descending grid.
-
-        Args:
-            evidence: with slides.
-            thresholds: (B,) distinct, descending, in the dtype of the scores.
-        """
+        """Exact counts of `score >= t` on every slide for each t of a distinct, descending grid."""
         slides, rows = len(evidence.slide_names), len(thresholds)
         # The first grid threshold that a score reaches; scores below all of them fall off the end.
         reached = rows - np.searchsorted(thresholds[::-1], evidence.scores, side="right")
@@ -152,7 +145,12 @@ class SlideGrid:
         for of_class in (evidence.labels, ~evidence.labels):
             flat = np.bincount(cell, of_class, minlength=(rows + 1) * slides)
             sums.append(np.cumsum(flat.reshape(rows + 1, slides)[:rows], axis=0, dtype=np.float64))
-        return cls(thresholds=thresholds, tp=sums[0], fp=sums[1])
+        return cls(thresholds, sums[0], sums[1], *slide_totals(evidence))
+
+    def with_slides(self, slides: IntArray) -> "SlideGrid":
+        """The grid of other slides, each an index (M,) into these."""
+        of_slides = (self.tp, self.fp, self.positives, self.negatives)
+        return SlideGrid(self.thresholds, *(counts[..., slides] for counts in of_slides))
 
 
 def slide_totals(evidence: Evidence) -> tuple[FloatArray, FloatArray]:

@@ -5,7 +5,7 @@ same patches and the same differences between them. It is a plan, no promise.
 """
 
 import math
-from collections.abc import Callable
+from bisect import bisect_left
 from typing import Final
 
 import numpy as np
@@ -16,7 +16,6 @@ from core.statistics.slide_rates import slide_rate_bounds
 
 MOST_TIMES: Final = 64
 """Beyond so many times the evidence nothing is planned."""
-_HALVINGS: Final = 30
 
 
 def further_patches(hits: float, trials: float, width: float) -> int | None:
@@ -33,19 +32,13 @@ def further_patches(hits: float, trials: float, width: float) -> int | None:
     if not trials:
         return None
 
-    def width_of(times: float) -> float:
-        low, high = wilson_bounds(hits * times, trials * times, QUANTILE)
-        return float(high - low)
+    def narrow(patches: int) -> bool:
+        low, high = wilson_bounds(hits * patches / trials, patches, QUANTILE)
+        return float(high - low) <= width
 
-    if width_of(1) <= width:
-        return 0
-    if width_of(MOST_TIMES) > width:
-        return None
-    low, high = 1.0, float(MOST_TIMES)
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        low, high = (low, middle) if width_of(middle) <= width else (middle, high)
-    return math.ceil(trials * high - 1e-6) - int(trials)
+    counts = range(int(trials), MOST_TIMES * int(trials) + 1)
+    more = bisect_left(counts, True, key=narrow)
+    return more if more < len(counts) else None
 
 
 def further_slides(hits: ArrayLike, trials: ArrayLike, width: float) -> int | None:
@@ -73,24 +66,12 @@ def further_slides(hits: ArrayLike, trials: ArrayLike, width: float) -> int | No
         bounds = slide_rate_bounds(np.tile(hits, copies), np.tile(trials, copies))
         return float(bounds.high - bounds.low)
 
-    copies = _first(lambda times: width_of(times) <= width)
-    if copies is None:
-        return None
+    times = range(1, MOST_TIMES + 1)
+    copies = 1 + bisect_left(times, True, key=lambda copies: width_of(copies) <= width)
     if copies == 1:
         return 0
+    if copies > MOST_TIMES:
+        return None
     before, after = width_of(copies - 1) ** -2, width_of(copies) ** -2
     part = (width**-2 - before) / (after - before)
     return math.ceil(slides * (copies - 1 + part) - 1e-6) - slides
-
-
-def _first(holds: Callable[[int], bool]) -> int | None:
-    """Return the first whole number up to `MOST_TIMES` for which something holds from there on."""
-    low, high = 0, 1
-    while not holds(high):
-        low, high = high, high * 2
-        if high > MOST_TIMES:
-            return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if holds(middle) else (middle, high)
-    return high

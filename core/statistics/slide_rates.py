@@ -49,7 +49,6 @@ class SlideRateBounds:
         high: upper bound.
         design_effect: slide-cluster variance over the variance of as many independent patches;
             NaN at a rate of 0 or 1.
-        slides: slides with at least one patch in the denominator.
         informative_slides: slides with a hit, or slides with a miss, whichever are fewer.
         degrees_of_freedom: of the t quantile; below 5 the interval is fragile.
     """
@@ -58,7 +57,6 @@ class SlideRateBounds:
     low: FloatArray
     high: FloatArray
     design_effect: FloatArray
-    slides: FloatArray
     informative_slides: FloatArray
     degrees_of_freedom: FloatArray
 
@@ -67,15 +65,10 @@ def slide_rate(hits: ArrayLike, trials: ArrayLike) -> Measured:
     """A rate with its slide-cluster interval from per-slide sums of shape (S,)."""
     bounds = slide_rate_bounds(hits, trials)
     informative = int(bounds.informative_slides)
-    notes: tuple[str, ...] = ()
-    if informative < FEW_INFORMATIVE_SLIDES:
-        notes = (
-            agreeing(
-                f"Only {informative} [slide has|slides have] hits, or misses; with fewer than "
-                f"{FEW_INFORMATIVE_SLIDES} the interval is itself uncertain.",
-                informative,
-            ),
-        )
+    few = (
+        f"Only {informative} [slide has|slides have] hits, or misses; with fewer than "
+        f"{FEW_INFORMATIVE_SLIDES} the interval is itself uncertain."
+    )
     return Measured(
         float(bounds.value),
         float(bounds.low),
@@ -85,7 +78,7 @@ def slide_rate(hits: ArrayLike, trials: ArrayLike) -> Measured:
         design_effect=float(bounds.design_effect),
         hits=float(np.sum(hits)),
         trials=float(np.sum(trials)),
-        notes=notes,
+        notes=(agreeing(few, informative),) if informative < FEW_INFORMATIVE_SLIDES else (),
     )
 
 
@@ -101,7 +94,6 @@ def slide_rate_bounds(hits: ArrayLike, trials: ArrayLike) -> SlideRateBounds:
     """
     hits, trials = (np.asarray(sums, dtype=np.float64) for sums in (hits, trials))
     total = trials.sum(axis=-1)
-    slides = np.count_nonzero(trials > 0, axis=-1).astype(np.float64)
     informative = np.minimum(
         np.count_nonzero(hits > 0, axis=-1), np.count_nonzero(hits < trials, axis=-1)
     ).astype(np.float64)
@@ -123,13 +115,12 @@ def slide_rate_bounds(hits: ArrayLike, trials: ArrayLike) -> SlideRateBounds:
             value * effective_slides, effective_slides, scipy.special.stdtrit(of_slides, UPPER)
         )
         low, high = np.maximum(low, widest[0]), np.minimum(high, widest[1])
-    enough = slides >= 2
+    enough = np.count_nonzero(trials > 0, axis=-1) >= 2
     return SlideRateBounds(
         value=value,
         low=np.where(enough, low, np.nan),
         high=np.where(enough, high, np.nan),
         design_effect=np.where(enough, design_effect, np.nan),
-        slides=slides,
         informative_slides=informative,
         degrees_of_freedom=np.where(enough, freedom, np.nan),
     )

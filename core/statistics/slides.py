@@ -109,12 +109,8 @@ class ResampledCounts:
     def resampled(self, name: MetricName) -> Resampled:
         """A metric with its slide-bootstrap interval; that of `counts.rate` is the better one."""
         value = self.counts.total().value(name)
-        return self.estimate(value, self.replicates(name), _SCALES.get(name, "share"))
-
-    def estimate(self, value: float, replicates: FloatArray, scale: Scale = "share") -> Resampled:
-        """Any statistic of these tables with its replicates (R,)."""
-        freedom = self.bootstrap.degrees_of_freedom
-        return self.bootstrap.estimate(value, replicates, freedom=freedom, scale=scale)
+        scale = _SCALES.get(name, "share")
+        return self.bootstrap.estimate(value, self.replicates(name), scale)
 
 
 def metrics_at(confusion: Confusion, slides: ResampledCounts | None) -> dict[MetricName, Measured]:
@@ -172,12 +168,7 @@ def slide_table(
     """Every slide at a threshold: most errors first, then the highest error rate, then by name.
 
     Sorted by the number of errors, not their rate, because a slide of one patch can have a rate
-    of 1.
-
-    Args:
-        evidence: with slides.
-        threshold: flag when score >= threshold.
-        areas: `auroc_by_slide` of the same evidence, where it is already computed.
+    of 1. `areas` is `auroc_by_slide` of the same evidence, where it is already computed.
 
     Raises:
         EvidenceError: slides are unknown.

@@ -1,7 +1,6 @@
 from .choosing import Choice as Choice
 from .choosing import Stability as Stability
 from .choosing import choose as choose
-from .choosing import grey_zone as grey_zone
 from .choosing import threshold_stability as threshold_stability
 from .decision import Assumptions as Assumptions
 from .decision import DecisionCurve as DecisionCurve
@@ -19,11 +18,14 @@ from .rules import BestF1 as BestF1
 from .rules import By as By
 from .rules import FixedThreshold as FixedThreshold
 from .rules import FlagTopShare as FlagTopShare
+from .rules import GreyZoneTargets as GreyZoneTargets
 from .rules import LeastExpectedCost as LeastExpectedCost
 from .rules import Rule as Rule
 from .rules import SensitivityAtLeast as SensitivityAtLeast
 from .rules import SpecificityAtLeast as SpecificityAtLeast
+from .rules import Wanted as Wanted
 from .rules import YoudenIndex as YoudenIndex
+from .rules import rule_of as rule_of
 from .score_table import RUN_SCORES_FILE as RUN_SCORES_FILE
 from .score_table import BadRowsError as BadRowsError
 from .score_table import read_scores_csv as read_scores_csv
@@ -33,11 +35,8 @@ from .scores import ScoreSet as ScoreSet
 from .scores import Source as Source
 from .scores import bundle_scores as bundle_scores
 from .scores import named_slides as named_slides
-from .snapshot import Deferral as Deferral
-from .snapshot import Snapshot as Snapshot
 from .store import OperatingPointStore as OperatingPointStore
 from .store import read_locked_point as read_locked_point
+from .study import Deferral as Deferral
+from .study import Snapshot as Snapshot
 from .study import ThresholdStudy as ThresholdStudy
-from .wording import GreyZoneTargets as GreyZoneTargets
-from .wording import Wanted as Wanted
-from .wording import rule_of as rule_of

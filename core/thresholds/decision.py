@@ -145,12 +145,7 @@ def decision_curve(
     """Net benefit of the model, of flagging all and of flagging none (Vickers & Elkin 2006).
 
     Net benefit = p(tumour) x sensitivity - (1 - p(tumour)) x (1 - specificity) x p / (1 - p). Only
-    calibrated scores make the threshold p mean what it says.
-
-    Args:
-        table: of scores that are probabilities, 0..1, of both classes.
-        probabilities: (M,) thresholds, 0 <= p < 1.
-        prevalence: of the use, 0..1.
+    calibrated scores of both classes make the threshold p mean what it says; 0 <= p < 1.
     """
     thresholds = np.atleast_1d(np.asarray(probabilities, dtype=np.float64))
     odds = thresholds / (1 - thresholds)

@@ -13,8 +13,7 @@ from core.statistics import Measured
 from core.thresholds.scores import Source
 
 if TYPE_CHECKING:  # a point is read without what it was found with
-    from core.thresholds.snapshot import Snapshot
-    from core.thresholds.study import ThresholdStudy
+    from core.thresholds.study import Snapshot, ThresholdStudy
 
 Version = Annotated[str, Field(pattern=r"^v[1-9][0-9]{0,5}$")]
 
@@ -118,13 +117,7 @@ def obstacle_to_lock(study: "ThresholdStudy", card: Card) -> str:
 
 
 def comparable(study: "ThresholdStudy", card: Card, temperature: float) -> bool:
-    """Return whether a threshold of a model means the same on these scores.
-
-    Args:
-        study: The scores.
-        card: Of the model.
-        temperature: That the model's probabilities are meant with.
-    """
+    """Return whether a threshold of a model, meant with a temperature, says the same on scores."""
     if obstacle_to_lock(study, card):
         return False
     score_temperature = study.scores.temperature
@@ -134,13 +127,9 @@ def comparable(study: "ThresholdStudy", card: Card, temperature: float) -> bool:
 def decision_of(
     study: "ThresholdStudy", snapshot: "Snapshot", card: Card, *, rule: str
 ) -> Decision:
-    """Return what is locked when a reader decides for a threshold.
+    """Return what is locked for a model when a reader decides for the threshold of a snapshot.
 
-    Args:
-        study: The evidence.
-        snapshot: Of the threshold, under the reader's assumptions.
-        card: Of the model it is locked for.
-        rule: The rule that chose it, in words that let a reader repeat it.
+    `rule` chose it, in words that let a reader repeat it.
 
     Raises:
         RunError: The scores are not this model's.

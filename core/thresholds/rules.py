@@ -6,8 +6,8 @@ hand. Among thresholds that do equally well the highest wins: it flags the fewes
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from dataclasses import dataclass
+from typing import ClassVar, Final, Literal
 
 import numpy as np
 
@@ -31,8 +31,6 @@ class Candidates:
         positives: (..., 1) all tumour patches.
         negatives: (..., 1) all tumour-free patches.
         grid: the same by slide, for bounds over slides; None where slides play no part.
-        slide_positives: (S,) all tumour patches of each slide; empty without a grid.
-        slide_negatives: (S,) all tumour-free patches of each slide; empty without a grid.
     """
 
     tp: FloatArray
@@ -40,8 +38,6 @@ class Candidates:
     positives: FloatArray
     negatives: FloatArray
     grid: SlideGrid | None = None
-    slide_positives: FloatArray = field(default_factory=lambda: np.empty(0))
-    slide_negatives: FloatArray = field(default_factory=lambda: np.empty(0))
 
     @classmethod
     def of_table(cls, table: OperatingTable) -> "Candidates":
@@ -54,17 +50,10 @@ class Candidates:
         )
 
     @classmethod
-    def of_grid(cls, grid: SlideGrid, positives: FloatArray, negatives: FloatArray) -> "Candidates":
-        """The thresholds of a slide grid; positives and negatives are (S,) totals of the slides."""
-        return cls(
-            tp=grid.tp.sum(axis=1),
-            fp=grid.fp.sum(axis=1),
-            positives=positives.sum(keepdims=True),
-            negatives=negatives.sum(keepdims=True),
-            grid=grid,
-            slide_positives=positives,
-            slide_negatives=negatives,
-        )
+    def of_grid(cls, grid: SlideGrid) -> "Candidates":
+        """The thresholds of a slide grid."""
+        positives, negatives = grid.positives.sum(keepdims=True), grid.negatives.sum(keepdims=True)
+        return cls(grid.tp.sum(axis=1), grid.fp.sum(axis=1), positives, negatives, grid)
 
     def value(self, name: MetricName) -> FloatArray:
         """(..., B) one metric at every candidate; see `measure`."""
@@ -201,7 +190,7 @@ class _RateAtLeast(Rule):
         """(...) what is compared with the target at each threshold."""
         c, grid = candidates, candidates.grid
         if self.by == "slides" and grid is not None:
-            by_slide = self._counts(grid.tp, grid.fp, c.slide_positives, c.slide_negatives)
+            by_slide = self._counts(grid.tp, grid.fp, grid.positives, grid.negatives)
             return slide_rate_bounds(*by_slide).low
         # At quantile 0 the bound is the share.
         quantile = 0.0 if self.by == "estimate" else QUANTILE
@@ -322,3 +311,68 @@ def _require_share(name: str, value: float) -> None:
         raise EvidenceError(
             f"Found a {name} of {value:g}; expected a share between 0 and 1, such as 0.95."
         )
+
+
+_BYS: Final[tuple[By, ...]] = ("estimate", "wilson", "slides")
+
+
+@dataclass(frozen=True)
+class GreyZoneTargets:
+    """Two thresholds: no tumour below one, tumour from the other, left to a person between.
+
+    Attributes:
+        miss_rate: largest share of tumour patches that may lie below the zone, 0..1.
+        false_alarm_rate: largest share of tumour-free patches that may lie above it, 0..1.
+        by: whether estimates or bounds must meet the targets.
+    """
+
+    miss_rate: float
+    false_alarm_rate: float
+    by: By = "estimate"
+
+
+Wanted = Rule | GreyZoneTargets
+"""What a rule button asks for."""
+
+
+def rule_of(text: str, assumptions: Assumptions) -> Wanted:
+    """Return the rule that a short text names.
+
+    Raises:
+        EvidenceError: It names none, or a number in it cannot be used.
+    """
+    name, *given = text.split(":")
+    rule: Wanted | None = None
+    try:
+        match name, given:
+            case "fixed", [threshold]:
+                rule = FixedThreshold(float(threshold))
+            case "youden", []:
+                rule = YoudenIndex()
+            case "f1", []:
+                rule = BestF1()
+            case "sensitivity", [target, *by] if len(by) < 2:
+                rule = SensitivityAtLeast(float(target), _by(*by))
+            case "specificity", [target, *by] if len(by) < 2:
+                rule = SpecificityAtLeast(float(target), _by(*by))
+            case "cost", []:
+                rule = LeastExpectedCost(assumptions)
+            case "top", [share]:
+                rule = FlagTopShare(float(share))
+            case "grey", [miss, alarm, by]:
+                rule = GreyZoneTargets(float(miss), float(alarm), _by(by))
+    except ValueError as error:
+        raise EvidenceError(f"The rule {text[:40]!r} cannot be used: {error}") from None
+    if rule is None:
+        raise EvidenceError(
+            f"There is no rule {text[:40]!r}; expected one such as 'youden' or "
+            "'sensitivity:0.95:slides'. Choose one on the page."
+        )
+    return rule
+
+
+def _by(text: str = "estimate") -> By:
+    basis = next((by for by in _BYS if by == text), None)
+    if basis is None:
+        raise ValueError(f"found {text[:20]!r}, expected one of {', '.join(_BYS)}")
+    return basis

@@ -120,11 +120,7 @@ def seen_before(
 ) -> tuple[str, ...]:
     """Say which patches a model knows, by the names of their slides or their own; else nothing.
 
-    Args:
-        ids: Of the patches.
-        slides: Of the patches, as far as they are known.
-        validation: The scores that the model ships.
-        card: Of the model.
+    `validation` are the scores that the model ships.
     """
     slides = set(slides)
     trained, chosen = "the model was trained on", "its threshold was chosen on"

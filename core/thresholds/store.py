@@ -114,10 +114,7 @@ class OperatingPointStore:
     def put_in_force(self, weights_sha256: str, version: str, *, by: str) -> None:
         """Decide which operating point new scores use; who decided it, and when, is recorded.
 
-        Args:
-            weights_sha256: Of the model.
-            version: "v1", "v2", … or "shipped".
-            by: Who decides.
+        The version is "v1", "v2", … or "shipped".
 
         Raises:
             RunError: There is no such version, or it is damaged.
@@ -155,10 +152,7 @@ class OperatingPointStore:
 
         The file appears whole or not at all; two people locking at once get two versions.
 
-        Args:
-            decision: What is locked.
-            by: Who locks it.
-            now: Aware time; the clock's if not given.
+        `now` is aware; the clock's time if not given.
 
         Raises:
             NodelensError: The disk is full or may not be written; nothing is locked then.

@@ -1,6 +1,6 @@
-"""A set of scores made ready for tuning: what does not move is computed once."""
+"""Scores made ready for tuning, what does not move computed once, and all at one threshold."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -9,9 +9,11 @@ import numpy as np
 from core.errors import EvidenceError
 from core.statistics import (
     CalibrationLine,
+    Confusion,
     Curve,
     Histogram,
     Measured,
+    MetricName,
     OperatingTable,
     Reliability,
     ResampledCounts,
@@ -26,27 +28,85 @@ from core.statistics import (
     precision_recall_curve,
     reliability,
     roc_curve,
+    slide_rate,
     slide_table,
+    wilson_interval,
 )
 from core.statistics.evidence import FloatArray
-from core.thresholds.choosing import Choice, Stability, choose, grey_zone, threshold_stability
+from core.thresholds.choosing import Choice, Stability, choose, threshold_stability
 from core.thresholds.decision import (
     Assumptions,
     DecisionCurve,
+    ExpectedCost,
     decision_curve,
     expected_cost,
     per_thousand,
+    predictive_pair,
+    predictive_values,
 )
-from core.thresholds.rules import Rule
+from core.thresholds.rules import Rule, Wanted
 from core.thresholds.scores import ScoreSet, require_both_classes
-from core.thresholds.snapshot import Snapshot, deferral_of, values_in_use
-from core.thresholds.wording import GreyZoneTargets, Wanted
 
 DRAWN_POINTS: Final = 400
 """Points of a drawn curve; a panel is no wider than this in device pixels, give or take."""
 
 _BINS: Final = 40
 _PROBABILITIES: Final = np.linspace(0.0, 0.99, 199)
+
+
+@dataclass(frozen=True)
+class Deferral:
+    """The grey zone between two thresholds: nobody calls these patches but a person.
+
+    Attributes:
+        lower: Patches below it are cleared.
+        deferred: Patches in the zone.
+        share: Of all patches, with intervals.
+        tumour: Tumour patches in the zone.
+        cleared: Patches below the zone.
+        missed: Tumour patches among the cleared, of all tumour patches, with intervals.
+        errors_outside: Missed and false alarms among patches outside the zone, with intervals.
+    """
+
+    lower: float
+    deferred: float
+    share: Measured
+    tumour: float
+    cleared: float
+    missed: Measured
+    errors_outside: Measured
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One threshold on one set of scores, under stated assumptions.
+
+    Attributes:
+        threshold: A patch is flagged if its score is at least this.
+        assumptions: Prevalence and costs, as stated by the reader.
+        confusion: The 2 x 2 table at the threshold.
+        metrics: By name, in the order of `METRIC_NAMES`.
+        ppv: At the stated prevalence, likewise npv.
+        per_thousand: Expected among 1,000 patches at the stated prevalence.
+        cost: Expected per patch, beside flagging everything and nothing.
+        probability_in_use: What a score equal to the threshold means at the stated prevalence.
+        net_benefit: At that probability, in found tumour patches per patch; NaN at 1.
+        deferral: The grey zone; None without one.
+        notes: What must not be trusted.
+    """
+
+    threshold: float
+    assumptions: Assumptions
+    confusion: Confusion
+    metrics: dict[MetricName, Measured]
+    ppv: Measured
+    npv: Measured
+    per_thousand: Confusion
+    cost: ExpectedCost
+    probability_in_use: float
+    net_benefit: float
+    deferral: Deferral | None
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,12 +216,7 @@ class ThresholdStudy:
     def at(
         self, threshold: float, assumptions: Assumptions, lower: float | None = None
     ) -> Snapshot:
-        """Return everything there is to know at a threshold.
-
-        Args:
-            threshold: Flag from here, 0..1.
-            assumptions: Of the place of use.
-            lower: Start of a grey zone, below the threshold; None without one.
+        """Return all that is known of a threshold 0..1, and of a grey zone that begins at `lower`.
 
         Raises:
             EvidenceError: A threshold is outside 0..1, or the lower one is not below the other.
@@ -169,7 +224,7 @@ class ThresholdStudy:
         _check(threshold, lower)
         confusion = self.table.confusion(threshold)
         slides = None if self.bootstrap is None else ResampledCounts.of(self.bootstrap, threshold)
-        ppv, npv = values_in_use(confusion, assumptions.prevalence, slides)
+        ppv, npv = _values_in_use(confusion, assumptions.prevalence, slides)
         thousand = per_thousand(confusion, assumptions.prevalence)
         probability = self.probability_in_use(threshold, assumptions.prevalence)
         deferral = None
@@ -177,7 +232,7 @@ class ThresholdStudy:
             pair = None
             if slides is not None:
                 pair = (SlideCounts.of(self.scores.evidence, lower), slides.counts)
-            deferral = deferral_of(lower, self.table.confusion(lower), confusion, pair)
+            deferral = _deferral_of(lower, self.table.confusion(lower), confusion, pair)
         return Snapshot(
             threshold=threshold,
             assumptions=assumptions,
@@ -206,16 +261,7 @@ class ThresholdStudy:
         Raises:
             EvidenceError: Nothing satisfies it; the message says what would.
         """
-        evidence = self.scores.evidence
-        if isinstance(rule, GreyZoneTargets):
-            return grey_zone(
-                evidence,
-                miss_rate=rule.miss_rate,
-                false_alarm_rate=rule.false_alarm_rate,
-                by=rule.by,
-                table=self.table,
-            )
-        return choose(rule, evidence, self.table)
+        return choose(rule, self.scores.evidence, self.table)
 
     def stability(self, rule: Rule) -> Stability | None:
         """Return how far a rule's threshold moves with other slides; None without slides.
@@ -250,3 +296,54 @@ def _net_benefit(true_per_thousand: float, false_per_thousand: float, probabilit
         return float("nan")
     odds = probability / (1 - probability)
     return (true_per_thousand - false_per_thousand * odds) / 1000
+
+
+def _values_in_use(
+    confusion: Confusion, prevalence: float, slides: ResampledCounts | None
+) -> tuple[Measured, Measured]:
+    """Return PPV and NPV at a stated prevalence, over slides where these can tell.
+
+    A replicate resamples sensitivity and specificity together, so their dependence through
+    shared slides is kept. The prevalence is taken as known.
+    """
+    ppv, npv = predictive_values(confusion, prevalence)
+    if slides is None:
+        return ppv, npv
+    rates = slides.replicates("sensitivity"), slides.replicates("specificity")
+    over_slides = (
+        replace(slides.bootstrap.estimate(value.value, drawn).measured, notes=()).over(value)
+        for value, drawn in zip((ppv, npv), predictive_pair(*rates, prevalence), strict=True)
+    )
+    ppv, npv = over_slides
+    return ppv, npv
+
+
+def _deferral_of(
+    lower: float,
+    at_lower: Confusion,
+    at_upper: Confusion,
+    counts: tuple[SlideCounts, SlideCounts] | None,
+) -> Deferral:
+    """Return the grey zone between two thresholds; `counts` are by slide at both, if known."""
+    deferred = at_lower.flagged - at_upper.flagged
+    errors, outside = at_lower.fn + at_upper.fp, at_lower.n - deferred
+    by_slide: list[tuple[FloatArray, FloatArray] | None] = [None, None, None]
+    if counts is not None:
+        low, up = counts
+        zone = low.tp + low.fp - up.tp - up.fp
+        total = low.tp + low.fp + low.fn + low.tn
+        by_slide = [(zone, total), (low.fn, low.tp + low.fn), (low.fn + up.fp, total - zone)]
+    return Deferral(
+        lower=lower,
+        deferred=deferred,
+        share=_share(deferred, at_lower.n, by_slide[0]),
+        tumour=at_lower.tp - at_upper.tp,
+        cleared=at_lower.n - at_lower.flagged,
+        missed=_share(at_lower.fn, at_lower.tp + at_lower.fn, by_slide[1]),
+        errors_outside=_share(errors, outside, by_slide[2]),
+    )
+
+
+def _share(hits: float, trials: float, by_slide: tuple[FloatArray, FloatArray] | None) -> Measured:
+    naive = wilson_interval(hits, trials)
+    return naive if by_slide is None or not trials else slide_rate(*by_slide).over(naive)

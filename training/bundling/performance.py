@@ -182,7 +182,7 @@ def brier_over_slides(slides: SlideBootstrap) -> Resampled:
     evidence, codes = slides.evidence, slides.evidence.slide_codes
     squares = (evidence.scores.astype(np.float64) - evidence.labels) ** 2
     resampled = slides.draws @ np.bincount(codes, squares) / (slides.draws @ np.bincount(codes))
-    return slides.estimate(float(squares.mean()), resampled, freedom=slides.degrees_of_freedom)
+    return slides.estimate(float(squares.mean()), resampled)
 
 
 def ece_over_slides(slides: SlideBootstrap) -> Resampled:
@@ -194,4 +194,4 @@ def ece_over_slides(slides: SlideBootstrap) -> Resampled:
     np.add.at(gaps, (codes, bins), scores - evidence.labels)
     resampled = np.abs(slides.draws @ gaps).sum(axis=1) / (slides.draws @ np.bincount(codes))
     value = reliability(evidence, bins=_BINS).ece
-    return slides.estimate(value, resampled, freedom=slides.degrees_of_freedom)
+    return slides.estimate(value, resampled)

@@ -13,7 +13,7 @@ from core.bundle import Card, read_card, write_card
 from core.bundle.card import FastPrecision, Orientations
 from core.engine import Precision, in_passes
 from core.errors import RunError
-from core.explanation.fillers import Filler, FillerKind, keep_centre
+from core.explanation.fillers import Filler, FillerKind, centre_mask, keep
 from core.patches import ImageU8, Patch
 from core.scoring import Classifier, open_classifier
 from training.bundling.export import run_export
@@ -155,10 +155,10 @@ def swapped(
     partners = [random.choice(by_label[1 - label if other else label]) for label in labels]
     return np.stack(
         [
-            keep_centre(
+            keep(
                 image,
                 Filler("partner", FillerKind.DONOR, images[partner].astype(np.float32)),
-                seam_px,
+                centre_mask(seam_px),
             )
             for image, partner in zip(images, partners, strict=True)
         ]

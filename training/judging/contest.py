@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from core.errors import EvidenceError
 from core.statistics import (
-    BOOTSTRAP_SEED,
     Evidence,
     Measured,
     OperatingTable,
@@ -77,8 +76,8 @@ def contest(first: Subject, second: Subject) -> Contest:
     of_a = SlideBootstrap.seeded(a)
     if of_a is None:
         return _by_patches(a, b, notes)
-    compared = compare_auroc(a, b, np.random.default_rng(BOOTSTRAP_SEED))
     of_b = SlideBootstrap(b, of_a.draws)
+    compared = compare_auroc(of_a, of_b)
     patches = compared.by_patches
     metrics = {
         "auroc": Difference(
@@ -219,12 +218,8 @@ def _paired(slides: SlideBootstrap, a: Resampled, b: Resampled) -> Difference:
     Which resamples are undefined depends on labels and slides only, so the two stay aligned; a
     rate's does too, as its denominator is a class.
     """
-    difference = slides.estimate(
-        a.measured.value - b.measured.value,
-        a.replicates - b.replicates,
-        freedom=slides.degrees_of_freedom,
-        scale="plain",
-    )
+    value = a.measured.value - b.measured.value
+    difference = slides.estimate(value, a.replicates - b.replicates, "plain")
     return Difference(a.measured.value, b.measured.value, difference.best)
 
 

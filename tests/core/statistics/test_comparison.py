@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from core.errors import EvidenceError
-from core.statistics import Evidence, SlideBootstrap, compare_auroc
+from core.statistics import Comparison, Evidence, SlideBootstrap, compare_auroc
 
 
 def noisier(evidence: Evidence, noise: float, seed: int = 1) -> Evidence:
@@ -14,12 +14,17 @@ def noisier(evidence: Evidence, noise: float, seed: int = 1) -> Evidence:
     return Evidence.of(evidence.labels, scores, evidence.slides)
 
 
+def compared(a: Evidence, b: Evidence, replicates: int = 2000) -> Comparison:
+    of_a = SlideBootstrap.of(a, np.random.default_rng(0), replicates)
+    return compare_auroc(of_a, SlideBootstrap(b, of_a.draws))
+
+
 def test_replicates_of_the_difference_use_the_same_slides_for_both(
     make: Callable[..., Evidence],
 ) -> None:
     a = make()
     b = noisier(a, 0.3)
-    found = compare_auroc(a, b, np.random.default_rng(0), replicates=20)
+    found = compared(a, b, replicates=20)
     draws = SlideBootstrap.of(a, np.random.default_rng(0), replicates=20).draws
     expected = [
         roc_auc_score(a.labels, a.scores, sample_weight=row)
@@ -33,20 +38,20 @@ def test_a_clear_difference_is_found_and_none_is_not_invented(
     make: Callable[..., Evidence],
 ) -> None:
     a = make(rows=4000, slides=60)
-    clear = compare_auroc(a, noisier(a, 1.0), np.random.default_rng(0))
+    clear = compared(a, noisier(a, 1.0))
     assert clear.p_value < 0.001
     assert clear.share_a_better > 0.99
     assert clear.by_slides.measured.low > 0
-    same = compare_auroc(noisier(a, 0.1, seed=2), noisier(a, 0.1, seed=3), np.random.default_rng(0))
+    same = compared(noisier(a, 0.1, seed=2), noisier(a, 0.1, seed=3))
     assert same.p_value > 0.01
 
 
 def test_the_same_model_twice_has_no_p_value(make: Callable[..., Evidence]) -> None:
-    found = compare_auroc(make(), make(), np.random.default_rng(0), replicates=50)
+    found = compared(make(), make(), replicates=50)
     assert np.isnan(found.p_value)
     assert found.share_a_better == 0.5
 
 
 def test_other_patches_are_refused(make: Callable[..., Evidence]) -> None:
     with pytest.raises(EvidenceError, match="Match them by patch id"):
-        compare_auroc(make(), make(seed=1), np.random.default_rng(0))
+        compared(make(), make(seed=1))

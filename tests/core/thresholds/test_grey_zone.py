@@ -2,8 +2,12 @@ import numpy as np
 import pytest
 
 from core.errors import EvidenceError
-from core.statistics import Evidence
-from core.thresholds import grey_zone
+from core.statistics import Confusion, Evidence, OperatingTable
+from core.thresholds import Choice, GreyZoneTargets, choose
+
+
+def achieved(choice: Choice, evidence: Evidence) -> Confusion:
+    return OperatingTable.of(evidence).confusion(choice.threshold)
 
 
 def test_hand_worked_grey_zone() -> None:
@@ -12,16 +16,16 @@ def test_hand_worked_grey_zone() -> None:
         [1, 1, 0, 1, 0, 1, 0, 1, 0, 0],
         [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05],
     )
-    found = grey_zone(evidence, miss_rate=0.2, false_alarm_rate=0.2)
+    found = choose(GreyZoneTargets(0.2, 0.2), evidence)
     # Four of five tumours reach 0.4; one of five normals reaches 0.6.
     assert (found.lower, found.threshold) == (0.4, 0.6)
-    assert (found.achieved.fp, found.achieved.tn) == (1, 4)
+    assert (achieved(found, evidence).fp, achieved(found, evidence).tn) == (1, 4)
 
 
 def test_both_targets_hold_and_every_patch_goes_one_way(evidence: Evidence) -> None:
     for target in (0.02, 0.1, 0.3):
         try:
-            found = grey_zone(evidence, miss_rate=target, false_alarm_rate=target)
+            found = choose(GreyZoneTargets(target, target), evidence)
         except EvidenceError:
             continue  # coarse ties may not allow it
         scores, labels = evidence.scores, evidence.labels
@@ -29,20 +33,19 @@ def test_both_targets_hold_and_every_patch_goes_one_way(evidence: Evidence) -> N
         cleared, flagged = scores < lower, scores >= found.threshold
         assert np.count_nonzero(cleared & labels) / evidence.n_positive <= target + 1e-12
         assert np.count_nonzero(flagged & ~labels) / evidence.n_negative <= target + 1e-12
-        assert found.achieved.fp == np.count_nonzero(flagged & ~labels)
+        assert achieved(found, evidence).fp == np.count_nonzero(flagged & ~labels)
 
 
 def test_nothing_is_deferred_where_one_threshold_meets_both_targets() -> None:
-    found = grey_zone(
-        Evidence.of([1, 1, 0, 0], [0.9, 0.8, 0.2, 0.1]), miss_rate=0.5, false_alarm_rate=0.5
-    )
+    evidence = Evidence.of([1, 1, 0, 0], [0.9, 0.8, 0.2, 0.1])
+    found = choose(GreyZoneTargets(0.5, 0.5), evidence)
     assert found.lower is None
-    assert (found.achieved.fp, found.achieved.fn) == (0, 1)
+    assert (achieved(found, evidence).fp, achieved(found, evidence).fn) == (0, 1)
 
 
 def test_bounds_widen_the_zone(evidence: Evidence) -> None:
-    plain = grey_zone(evidence, miss_rate=0.4, false_alarm_rate=0.45)
-    bound = grey_zone(evidence, miss_rate=0.4, false_alarm_rate=0.45, by="wilson")
+    plain = choose(GreyZoneTargets(0.4, 0.45), evidence)
+    bound = choose(GreyZoneTargets(0.4, 0.45, "wilson"), evidence)
     starts = [zone.threshold if zone.lower is None else zone.lower for zone in (bound, plain)]
     assert starts[0] <= starts[1]
     assert bound.threshold - starts[0] >= plain.threshold - starts[1]
@@ -51,6 +54,6 @@ def test_bounds_widen_the_zone(evidence: Evidence) -> None:
 def test_what_cannot_be_had_is_refused() -> None:
     evidence = Evidence.of([0, 1], [0.9, 0.1])
     with pytest.raises(EvidenceError, match="specificity"):
-        grey_zone(evidence, miss_rate=0.1, false_alarm_rate=0.1)
+        choose(GreyZoneTargets(0.1, 0.1), evidence)
     with pytest.raises(EvidenceError, match="miss rate of 5"):
-        grey_zone(evidence, miss_rate=5, false_alarm_rate=0.1)
+        choose(GreyZoneTargets(5, 0.1), evidence)

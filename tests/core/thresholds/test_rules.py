@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import binomtest
 
 from core.errors import EvidenceError
-from core.statistics import Evidence, SlideCounts
+from core.statistics import Evidence, OperatingTable, SlideCounts
 from core.thresholds import (
     Assumptions,
     BestF1,
@@ -39,10 +39,11 @@ def test_hand_worked_choices() -> None:
 
 
 def test_the_threshold_is_an_observed_score(evidence: Evidence) -> None:
+    table = OperatingTable.of(evidence)
     for rule in (YoudenIndex(), BestF1(), SensitivityAtLeast(0.9), FlagTopShare(0.6)):
         chosen = choose(rule, evidence)
         assert evidence.scores.dtype.type(chosen.threshold) in evidence.scores
-        assert chosen.achieved.tp == np.count_nonzero(
+        assert table.confusion(chosen.threshold).tp == np.count_nonzero(
             evidence.labels & (evidence.scores >= chosen.threshold)
         )
 
@@ -66,10 +67,12 @@ def test_choices_equal_a_search_over_every_score(evidence: Evidence) -> None:
     wanted = [t for t, _, fp in tables if 1 - fp / negatives >= 0.8][-1]
     assert choose(SpecificityAtLeast(0.8), evidence).threshold == wanted
     cost = [0.2 * 5 * (1 - tp / positives) + 0.8 * fp / negatives for _, tp, fp in tables]
-    chosen = choose(LeastExpectedCost(Assumptions(0.2, 5, 1)), evidence).achieved
+    table = OperatingTable.of(evidence)
+    least = choose(LeastExpectedCost(Assumptions(0.2, 5, 1)), evidence)
+    chosen = table.confusion(least.threshold)
     found = 0.2 * 5 * (1 - chosen.sensitivity) + 0.8 * (1 - chosen.specificity)
     assert found == pytest.approx(min(cost))
-    youden = choose(YoudenIndex(), evidence).achieved
+    youden = table.confusion(choose(YoudenIndex(), evidence).threshold)
     best = max(tp / positives - fp / negatives for _, tp, fp in tables)
     assert youden.sensitivity + youden.specificity - 1 == pytest.approx(best)
 

@@ -19,8 +19,8 @@ from core.thresholds import (
     GreyZoneTargets,
     ThresholdStudy,
     YoudenIndex,
+    choose,
     decision_curve,
-    grey_zone,
     rule_of,
 )
 from tests.core.statistics.conftest import clustered
@@ -115,7 +115,7 @@ def test_the_histogram_counts_every_patch_once(study: ThresholdStudy) -> None:
 
 def test_a_grey_zone_has_the_numbers_of_the_engine(study: ThresholdStudy) -> None:
     choice = study.choose(GreyZoneTargets(0.02, 0.05))
-    expected = grey_zone(study.scores.evidence, miss_rate=0.02, false_alarm_rate=0.05)
+    expected = choose(GreyZoneTargets(0.02, 0.05), study.scores.evidence)
     assert (choice.lower, choice.threshold) == (expected.lower, expected.threshold)
     found = study.at(choice.threshold, Assumptions(), choice.lower).deferral
     assert found is not None
