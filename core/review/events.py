@@ -160,8 +160,6 @@ class CaseFiled(_Strict):
     """How a case is listed from here on; what was recorded in it stays as it is.
 
     Attributes:
-        case: The case.
-        reader: Who filed it.
         name: What to call it now.
         archived: Whether it is put away: not listed, and closed for verdicts until it is back.
     """
@@ -178,8 +176,6 @@ class _OnTask(_Strict):
     """An event on one task of a case, by one reader.
 
     Attributes:
-        case: The case.
-        reader: Who.
         task: Position in the case's worklist, from 0.
         sha256: Of the patch there.
     """

@@ -3,7 +3,7 @@
 Not among the exports of `core.review`, because it loads the scoring room and PyTorch with it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -20,13 +20,6 @@ from core.review.record import CurrentVerdict, Record, StandingReading, current_
 from core.review.vocabulary import ReadingMode
 from core.scoring.outputs import OUTPUT_SUFFIXES, write_metadata
 
-VERDICT_COLUMNS: Final = (
-    "case", "case_name", "mode", "reader", "position", "origin", "id", "sha256", "slide", "label",
-    "prob_tumour", "predicted_label", "verdict", "first_verdict", "overrides_model", "confidence",
-    "tags", "quality", "comment", "on_screen", "first_on_screen", "map_shown", "seconds",
-    "model_id", "operating_point", "at", "first_at", "event", "event_hash",
-)  # fmt: skip
-"""Of one standing verdict; those named `first_…` are of the reading before the AI."""
 LABEL_COLUMNS: Final = (
     "id", "label", "original_label", "status", "sha256", "readers", "cases", "events",
     "event_hashes", "model_id", "last_at",
@@ -47,17 +40,17 @@ def pseudonyms(record: Record) -> dict[str, str]:
 def verdict_table(
     record: Record, case: str | None = None, *, hide: Pseudonyms | None = None
 ) -> pd.DataFrame:
-    """Return the verdicts that stand, of one case or of all, with `VERDICT_COLUMNS`.
+    """Return the verdicts that stand, of one case or of all.
 
-    Args:
-        record: The record.
-        case: The case; None takes all.
-        hide: Replaces readers, patches, slides and cases, and leaves out what is free text.
+    `hide` replaces readers, patches, slides and cases, and leaves out what is free text.
     """
-    rows = [_row(verdict) for verdict in current_verdicts(record, case)]
+    rows = [
+        {name: get(verdict) for name, get in _VERDICT.items()}
+        for verdict in current_verdicts(record, case)
+    ]
     if hide is not None:
         rows = [row | _hidden(row, hide) for row in rows]
-    table = pd.DataFrame(rows, columns=list(VERDICT_COLUMNS))
+    table = pd.DataFrame(rows, columns=list(_VERDICT))
     return table.astype({"label": "Int8", "predicted_label": "Int8"})
 
 
@@ -74,42 +67,6 @@ def _hidden(row: Mapping[str, Any], hide: Pseudonyms) -> dict[str, str | None]:
     }
 
 
-def _row(verdict: CurrentVerdict) -> dict[str, Any]:
-    first, final, patch = verdict.first, verdict.final, verdict.patch
-    reading = final.reading
-    return {
-        "case": verdict.case.case,
-        "case_name": verdict.case.name,
-        "mode": str(verdict.case.mode),
-        "reader": verdict.reader,
-        "position": verdict.position,
-        "origin": str(verdict.task.origin),
-        "id": patch.id,
-        "sha256": patch.sha256,
-        "slide": patch.slide,
-        "label": patch.label,
-        "prob_tumour": patch.prob_tumour,
-        "predicted_label": patch.predicted_label,
-        "verdict": str(reading.verdict),
-        "first_verdict": str(first.reading.verdict),
-        "overrides_model": verdict.overrides_model,
-        "confidence": None if reading.confidence is None else str(reading.confidence),
-        "tags": "; ".join(reading.tags),
-        "quality": None if reading.quality is None else str(reading.quality),
-        "comment": verdict.comment,
-        "on_screen": _screen(final),
-        "first_on_screen": _screen(first),
-        "map_shown": _map(reading.map),
-        "seconds": seconds_spent(verdict),
-        "model_id": final.model_id,
-        "operating_point": final.operating_point,
-        "at": final.at,
-        "first_at": first.at,
-        "event": final.sequence,
-        "event_hash": final.hash,
-    }
-
-
 def _screen(standing: StandingReading) -> str:
     return "; ".join([*["blinded"] * standing.reading.blinded, *standing.reading.screen])
 
@@ -119,6 +76,44 @@ def _map(shown: MapShown | None) -> str:
         return ""
     drawn = "drawn" if shown.drawn else "called not reliable"
     return f"{shown.method} at {shown.layer} of {shown.model_id}, for {shown.target}: {drawn}"
+
+
+_VERDICT: Final[Mapping[str, Callable[[CurrentVerdict], Any]]] = {
+    "case": lambda one: one.case.case,
+    "case_name": lambda one: one.case.name,
+    "mode": lambda one: str(one.case.mode),
+    "reader": lambda one: one.reader,
+    "position": lambda one: one.position,
+    "origin": lambda one: str(one.task.origin),
+    "id": lambda one: one.patch.id,
+    "sha256": lambda one: one.patch.sha256,
+    "slide": lambda one: one.patch.slide,
+    "label": lambda one: one.patch.label,
+    "prob_tumour": lambda one: one.patch.prob_tumour,
+    "predicted_label": lambda one: one.patch.predicted_label,
+    "verdict": lambda one: str(one.final.reading.verdict),
+    "first_verdict": lambda one: str(one.first.reading.verdict),
+    "overrides_model": lambda one: one.overrides_model,
+    "confidence": lambda one: _text(one.final.reading.confidence),
+    "tags": lambda one: "; ".join(one.final.reading.tags),
+    "quality": lambda one: _text(one.final.reading.quality),
+    "comment": lambda one: one.comment,
+    "on_screen": lambda one: _screen(one.final),
+    "first_on_screen": lambda one: _screen(one.first),
+    "map_shown": lambda one: _map(one.final.reading.map),
+    "seconds": seconds_spent,
+    "model_id": lambda one: one.final.model_id,
+    "operating_point": lambda one: one.final.operating_point,
+    "at": lambda one: one.final.at,
+    "first_at": lambda one: one.first.at,
+    "event": lambda one: one.final.sequence,
+    "event_hash": lambda one: one.final.hash,
+}
+"""Columns of one standing verdict; those named `first_…` are of the reading before the AI."""
+
+
+def _text(stated: StrEnum | None) -> str | None:
+    return None if stated is None else str(stated)
 
 
 def write_verdicts(path: Path, table: pd.DataFrame, *, head: Anchor) -> None:

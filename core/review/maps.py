@@ -45,11 +45,7 @@ class MapMaker:
     """
 
     def __init__(self, classifier: Classifier, checks: Path) -> None:
-        """Look the network over once.
-
-        Args:
-            classifier: The model.
-            checks: File that keeps what came of each check, the 10 to 50 passes of a patch.
+        """Look the network over once; the file `checks` keeps what came of each check.
 
         Raises:
             RunError: The model cannot be explained.
@@ -123,12 +119,7 @@ class PreparedMaps:
     """
 
     def __init__(self, maker: MapMaker, image: Callable[[str], ImageU8]) -> None:
-        """Start with none.
-
-        Args:
-            maker: Makes the maps.
-            image: Gives a patch (96, 96, 3) by its SHA-256.
-        """
+        """Start with none; `image` gives a patch (96, 96, 3) by its SHA-256."""
         self.maker = maker
         self._image = image
         self._known: OrderedDict[str, Future[PatchMap]] = OrderedDict()

@@ -1,19 +1,157 @@
-"""What a read case tells: what seeing the AI changed, the time it took, and scores to tune on."""
+"""What a read case tells: agreement, what seeing the AI changed, the time, scores to tune on."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import sqrt
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.errors import ReviewError, SourceError
 from core.review.progress import next_position, seconds_spent
 from core.review.record import CurrentVerdict, Record, current_verdicts
 from core.review.vocabulary import ReadingMode, Verdict
 from core.statistics import Evidence, Measured, wilson_interval
+from core.statistics.intervals import QUANTILE
 from core.tables import id_key
 from core.thresholds import ScoreSet, Source, named_slides
 from core.wording import agreeing
+
+CALLS: Final = (Verdict.NO_TUMOUR, Verdict.TUMOUR)
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How far two raters agree on the same patches.
+
+    Patches that either could not judge are left out and counted. The intervals take patches as
+    independent; patches of one slide are not, so the intervals are too narrow for a claim about
+    other slides.
+
+    Attributes:
+        table: Counts (2, 2): first rater's call by second rater's, no tumour before tumour.
+        not_judged: Pairs left out.
+        percent: Share of agreeing pairs, with Wilson's interval; NaN of none.
+        kappa: Cohen's, with the interval of its large-sample standard error; NaN where chance
+            agreement is certain, as when both say one thing only.
+        pabak: Kappa at even prevalence and without bias, 2 × share − 1.
+    """
+
+    table: tuple[tuple[int, ...], ...]
+    not_judged: int
+    percent: Measured
+    kappa: Measured
+    pabak: Measured
+
+    @property
+    def pairs(self) -> int:
+        """Pairs that count."""
+        return sum(map(sum, self.table))
+
+
+def agreement(pairs: Sequence[tuple[Verdict, Verdict]]) -> Agreement:
+    """Return the agreement of pairs of verdicts on the same patches.
+
+    Kappa's standard error is that of Fleiss, Cohen and Everitt (1969), the one for intervals. It
+    is a large-sample one: below about 30 pairs read the percent agreement instead.
+    """
+    counts = Counter(pair for pair in pairs if Verdict.CANNOT_JUDGE not in pair)
+    table = np.array([[counts[a, b] for b in CALLS] for a in CALLS], dtype=np.int64)
+    total, agreed = int(table.sum()), int(np.trace(table))
+    share = wilson_interval(agreed, total)
+    kappa, error = _kappa(table)
+    half, nan = QUANTILE * error, float("nan")
+    return Agreement(
+        table=tuple(map(tuple, table.tolist())),
+        not_judged=len(pairs) - total,
+        percent=share,
+        kappa=Measured(
+            kappa,
+            max(kappa - half, -1.0) if total else nan,
+            min(kappa + half, 1.0) if total else nan,
+            "large-sample standard error of kappa, patches as if independent",
+            "patches",
+        ),
+        pabak=Measured(
+            2 * share.value - 1,
+            2 * share.low - 1,
+            2 * share.high - 1,
+            f"2 × share − 1; {share.method}",
+            "patches",
+        ),
+    )
+
+
+def _kappa(table: NDArray[np.int64]) -> tuple[float, float]:
+    """Return Cohen's kappa of a square table of counts, and its standard error."""
+    nan = float("nan")
+    total = table.sum()
+    if not total:
+        return nan, nan
+    shares = table / total
+    rows, columns = shares.sum(axis=1), shares.sum(axis=0)
+    observed, chance = float(np.trace(shares)), float(rows @ columns)
+    if chance >= 1:
+        return nan, nan
+    kappa = (observed - chance) / (1 - chance)
+    weight = rows[np.newaxis, :] + columns[:, np.newaxis]  # [i, j]: row share j + column share i
+    diagonal = np.diag(shares) * (1 - np.diag(weight) * (1 - kappa)) ** 2
+    off = shares * weight**2
+    np.fill_diagonal(off, 0)
+    variance = diagonal.sum() + (1 - kappa) ** 2 * off.sum() - (kappa - chance * (1 - kappa)) ** 2
+    return kappa, sqrt(max(float(variance), 0.0) / total) / (1 - chance)
+
+
+def between_readers(record: Record, first: tuple[str, str], second: tuple[str, str]) -> Agreement:
+    """Return the agreement of the first verdicts of two readers, each named by case and reader.
+
+    The patches that both have read count, hidden repeats left out.
+    """
+    theirs, own = (
+        {
+            verdict.patch.sha256: verdict.first.reading.verdict
+            for verdict in current_verdicts(record, *reading)
+            if not verdict.is_repeat
+        }
+        for reading in (second, first)
+    )
+    return agreement([(one, theirs[sha256]) for sha256, one in own.items() if sha256 in theirs])
+
+
+def with_model(verdicts: Sequence[CurrentVerdict], *, blinded: bool = False) -> Agreement:
+    """Return the agreement of verdicts with the model's call, hidden repeats left out.
+
+    With `blinded`, the first verdicts count, given before the score was seen in the mode
+    BLIND_FIRST. In the mode AI_FIRST agreement is inflated by having seen the score.
+    """
+    return agreement(
+        [
+            (
+                (verdict.first if blinded else verdict.final).reading.verdict,
+                CALLS[verdict.patch.predicted_label],
+            )
+            for verdict in verdicts
+            if verdict.patch.predicted_label is not None and not verdict.is_repeat
+        ]
+    )
+
+
+def within_reader(record: Record, case: str, reader: str) -> Agreement:
+    """Return the agreement of a reader's first verdicts with those on the hidden repeats.
+
+    First verdicts, because the score would pull both to the same side.
+    """
+    verdicts = current_verdicts(record, case, reader)
+    originals = {verdict.patch.sha256: verdict for verdict in verdicts if not verdict.is_repeat}
+    return agreement(
+        [
+            (originals[again.patch.sha256].first.reading.verdict, again.first.reading.verdict)
+            for again in verdicts
+            if again.is_repeat and again.patch.sha256 in originals
+        ]
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +201,9 @@ def ai_changes(verdicts: Sequence[CurrentVerdict]) -> AiChanges:
 
 def _before_and_after(verdicts: Sequence[CurrentVerdict]) -> list[CurrentVerdict]:
     return [
-        verdict
-        for verdict in verdicts
-        if verdict.case.mode is ReadingMode.BLIND_FIRST
-        and verdict.state.after_ai is not None
-        and not verdict.is_repeat
+        one
+        for one in verdicts
+        if one.case.mode is ReadingMode.BLIND_FIRST and one.state.after_ai and not one.is_repeat
     ]
 
 
@@ -84,12 +220,12 @@ class FlipMatrix:
         unlabelled: Left out for want of a label.
     """
 
-    right_right: int
-    right_wrong: int
-    wrong_right: int
-    wrong_wrong: int
-    not_judged: int
-    unlabelled: int
+    right_right: int = 0
+    right_wrong: int = 0
+    wrong_right: int = 0
+    wrong_wrong: int = 0
+    not_judged: int = 0
+    unlabelled: int = 0
 
     @property
     def led_astray(self) -> Measured:
@@ -104,25 +240,17 @@ class FlipMatrix:
 
 def flip_matrix(verdicts: Sequence[CurrentVerdict]) -> FlipMatrix:
     """Return how the AI moved the verdicts; only readings in the mode BLIND_FIRST can tell."""
-    cells = {(before, after): 0 for before in (True, False) for after in (True, False)}
-    not_judged = unlabelled = 0
+    cells: Counter[str] = Counter()
     for verdict in _before_and_after(verdicts):
         label = verdict.patch.label
-        first, final = verdict.first.reading.verdict.label, verdict.final.reading.verdict.label
+        calls = [one.reading.verdict.label for one in (verdict.first, verdict.final)]
         if label is None:
-            unlabelled += 1
-        elif first is None or final is None:
-            not_judged += 1
+            cells["unlabelled"] += 1
+        elif None in calls:
+            cells["not_judged"] += 1
         else:
-            cells[first == label, final == label] += 1
-    return FlipMatrix(
-        right_right=cells[True, True],
-        right_wrong=cells[True, False],
-        wrong_right=cells[False, True],
-        wrong_wrong=cells[False, False],
-        not_judged=not_judged,
-        unlabelled=unlabelled,
-    )
+            cells["_".join("right" if call == label else "wrong" for call in calls)] += 1
+    return FlipMatrix(**cells)
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,14 +105,12 @@ class ShownTask:
     Attributes:
         position: In the worklist.
         sha256: Of the patch.
-        id: The file's stem.
         patch: With score and call; None as long as the reader is blind to them.
         awaits_ai_verdict: Whether the blinded verdict is given and the AI shown.
     """
 
     position: int
     sha256: str
-    id: str
     patch: CasePatch | None
     awaits_ai_verdict: bool
 
@@ -122,7 +120,7 @@ def shown_now(record: Record, case: str, reader: str, position: int) -> ShownTas
 
     Score and call are left out until the record allows them, so that a page cannot draw them by
     mistake. The label is never among what may be drawn before the verdict: use
-    `core.review.agreement` afterwards.
+    `core.review.outcomes` afterwards.
     """
     opened = record.case(case)
     if not 0 <= position < len(opened.tasks):
@@ -132,7 +130,6 @@ def shown_now(record: Record, case: str, reader: str, position: int) -> ShownTas
     return ShownTask(
         position=position,
         sha256=patch.sha256,
-        id=patch.id,
         patch=replace(patch, label=None) if state.may_see_ai(opened.mode) else None,
         awaits_ai_verdict=state.ai_shown and state.after_ai is None,
     )

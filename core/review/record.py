@@ -1,7 +1,8 @@
-"""What the events amount to: cases, and for each reader and task the verdicts that stand."""
+"""What the events amount to: cases, the verdicts that stand, and where these differ."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import Final
 
 from core.errors import ReviewError
@@ -21,7 +22,7 @@ from core.review.events import (
     VerdictAfterAi,
     VerdictGiven,
 )
-from core.review.vocabulary import Origin, ReadingMode
+from core.review.vocabulary import Origin, ReadingMode, Verdict
 
 TaskKey = tuple[str, str, int]
 """Case, reader, position in the worklist."""
@@ -148,7 +149,7 @@ class Filing:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The state after all events up to `end`; never changed, `extended` gives a new one.
+    """The state after all events up to `end`; `extended` gives a new one.
 
     Attributes:
         end: The last event.
@@ -159,19 +160,33 @@ class Record:
     """
 
     end: Anchor = START
-    cases: Mapping[str, CaseOpened] = field(default_factory=dict)
-    tasks: Mapping[TaskKey, TaskState] = field(default_factory=dict)
-    actions: Mapping[str, int] = field(default_factory=dict)
-    filings: Mapping[str, Filing] = field(default_factory=dict)
+    cases: dict[str, CaseOpened] = field(default_factory=dict)
+    tasks: dict[TaskKey, TaskState] = field(default_factory=dict)
+    actions: dict[str, int] = field(default_factory=dict)
+    filings: dict[str, Filing] = field(default_factory=dict)
 
     def extended(self, entries: Iterable[RecordEntry]) -> "Record":
         """Return the record after further events, which must have been admitted."""
-        cases, tasks, actions = dict(self.cases), dict(self.tasks), dict(self.actions)
-        filings, end = dict(self.filings), self.end
+        end, actions = self.end, dict(self.actions)
+        record = Record(end, dict(self.cases), dict(self.tasks), actions, dict(self.filings))
         for entry in entries:
-            apply(entry, cases, tasks, actions, filings)
+            record.grow(entry)
             end = Anchor(entry.sequence, entry.hash)
-        return Record(end, cases, tasks, actions, filings)
+        return replace(record, end=end)
+
+    def grow(self, entry: RecordEntry) -> None:
+        """Put one admitted event on top, in place; nobody else may hold this record."""
+        self.actions[entry.payload.action] = entry.sequence
+        event = entry.payload.event
+        if isinstance(event, CaseOpened):
+            self.cases[event.case] = event
+            self.filings[event.case] = Filing(entry.payload.at)
+        elif isinstance(event, CaseFiled):
+            self.cases[event.case] = replace(self.cases[event.case], name=event.name)
+            self.filings[event.case] = replace(self.filings[event.case], archived=event.archived)
+        elif not isinstance(event, StoreMigrated):
+            key = (event.case, event.reader, event.task)
+            self.tasks[key] = _step(self.tasks.get(key, NOT_BEGUN), entry, event)
 
     def case(self, case: str) -> CaseOpened:
         """Return a case by its id. ReviewError if there is none."""
@@ -221,27 +236,6 @@ def current_verdicts(
     return tuple(verdicts)
 
 
-def apply(
-    entry: RecordEntry,
-    cases: dict[str, CaseOpened],
-    tasks: dict[TaskKey, TaskState],
-    actions: dict[str, int],
-    filings: dict[str, Filing],
-) -> None:
-    """Put one admitted event on top of what a record is made of, in place."""
-    actions[entry.payload.action] = entry.sequence
-    event = entry.payload.event
-    if isinstance(event, CaseOpened):
-        cases[event.case] = event
-        filings[event.case] = Filing(entry.payload.at)
-    elif isinstance(event, CaseFiled):
-        cases[event.case] = replace(cases[event.case], name=event.name)
-        filings[event.case] = replace(filings[event.case], archived=event.archived)
-    elif not isinstance(event, StoreMigrated):
-        key = (event.case, event.reader, event.task)
-        tasks[key] = _step(tasks.get(key, NOT_BEGUN), entry, event)
-
-
 def _step(state: TaskState, entry: RecordEntry, event: TaskEvent) -> TaskState:
     if isinstance(event, Undone):
         return state.steps[-1][1]
@@ -269,3 +263,76 @@ def _standing(
         operating_point=verdict.operating_point,
         reading=event.reading,
     )
+
+
+def disputed_patches(record: Record, cases: tuple[str, ...]) -> frozenset[str]:
+    """Return the SHA-256 of each patch on which any two readings in these cases differ."""
+    if not cases:
+        raise ReviewError("Name the cases to compare.")
+    calls: dict[str, set[str]] = {}
+    for case in cases:
+        for verdict in current_verdicts(record, case):
+            if not verdict.is_repeat:
+                calls.setdefault(verdict.patch.sha256, set()).add(verdict.final.reading.verdict)
+    return frozenset(sha256 for sha256, verdicts in calls.items() if len(verdicts) > 1)
+
+
+class Reason(StrEnum):
+    """Why a patch is flagged."""
+
+    AGAINST_MODEL = "against the model"
+    READINGS_DIFFER = "readings differ"
+    CHANGED = "changed after the AI was shown"
+    CANNOT_JUDGE = "cannot be judged"
+    AGAINST_LABEL = "against the label"
+    COMMENTED = "commented"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPatch:
+    """A patch of a case that somebody has read.
+
+    Attributes:
+        number: Among the patches of the case, from 1.
+        patch: The patch.
+        verdicts: Those that stand, by reader.
+        reasons: Why it is flagged; none if nothing calls for another look.
+    """
+
+    number: int
+    patch: CasePatch
+    verdicts: tuple[CurrentVerdict, ...]
+    reasons: tuple[Reason, ...]
+
+
+def read_patches(verdicts: Sequence[CurrentVerdict]) -> tuple[ReadPatch, ...]:
+    """Return what was read, patch by patch, in the order of the case."""
+    by_patch: dict[str, list[CurrentVerdict]] = {}
+    for verdict in verdicts:
+        by_patch.setdefault(verdict.patch.sha256, []).append(verdict)
+    patches = verdicts[0].case.patches if verdicts else ()
+    return tuple(
+        ReadPatch(number, patch, tuple(readings), _reasons(readings))
+        for number, patch in enumerate(patches, start=1)
+        if (readings := by_patch.get(patch.sha256))
+    )
+
+
+def _reasons(verdicts: Sequence[CurrentVerdict]) -> tuple[Reason, ...]:
+    final = [verdict.final.reading.verdict for verdict in verdicts]
+    tests = {
+        Reason.AGAINST_MODEL: any(verdict.overrides_model for verdict in verdicts),
+        Reason.READINGS_DIFFER: len(set(final)) > 1,
+        Reason.CHANGED: any(
+            verdict.first.reading.verdict is not verdict.final.reading.verdict
+            for verdict in verdicts
+        ),
+        Reason.CANNOT_JUDGE: Verdict.CANNOT_JUDGE in final,
+        Reason.AGAINST_LABEL: any(
+            None not in (verdict.patch.label, verdict.final.reading.verdict.label)
+            and verdict.patch.label != verdict.final.reading.verdict.label
+            for verdict in verdicts
+        ),
+        Reason.COMMENTED: any(verdict.comment for verdict in verdicts),
+    }
+    return tuple(reason for reason, holds in tests.items() if holds)

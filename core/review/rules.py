@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Final
 
 from core.errors import ReviewError
-from core.review.disagreement import disputed_patches
 from core.review.events import (
     AiShown,
     CaseFiled,
@@ -18,7 +17,7 @@ from core.review.events import (
     VerdictGiven,
 )
 from core.review.progress import next_position
-from core.review.record import Record, TaskState
+from core.review.record import Record, TaskState, disputed_patches
 from core.review.vocabulary import OnScreen, ReadingMode
 
 _EARLIER_CASES: Final[Mapping[ReadingMode, str]] = {

@@ -60,12 +60,7 @@ class ReviewStore:
     ) -> None:
         """Open the store at `path`; make it, or bring its schema up to date, if need be.
 
-        Args:
-            path: The file.
-            clock: Gives the time, aware.
-            connect: Opens the file.
-            migrations: Of the schema.
-            anchors: Where the chain's end is noted beside; None notes it nowhere.
+        `clock` gives the time, aware; the chain's end is noted in `anchors`, None notes it nowhere.
 
         Raises:
             StoreError: The folder is missing, the file is not a review store, or it lacks what its

@@ -4,19 +4,152 @@ import json
 import os
 import sqlite3
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
-from dataclasses import astuple
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from core.errors import StoreError
+from core.errors import ReviewError, StoreError
 from core.files import replacing
 from core.options import VerifyOptions
-from core.review.anchors import ANCHORS_NAME, NotedAnchors, read_anchors
-from core.review.chain import Anchor, Link, canonical_json
-from core.review.findings import Breach, Verification, end_of, record_findings
+from core.review.anchors import ANCHORS_NAME, NotedAnchors, clock_remarks, read_anchors
+from core.review.chain import START, Anchor, Link, breaks, canonical_json
+from core.review.events import read_payload
 from core.review.migrations import BUSY_S, MIGRATIONS, Statements, apply, sync_folder
+from core.review.record import Record, RecordEntry
+from core.review.rules import require_allowed
+
+LIMITS: Final = (
+    "What a chain cannot show: anyone who can write the file can write a whole new chain, restore "
+    "an older copy or drop the last events. The app therefore notes anchors in a separate file, "
+    "but anyone who can write both can change both. Keep that file elsewhere, or note the anchor "
+    "above (on paper, in an e-mail) and verify with --anchor later: nothing up to it can then "
+    "change unnoticed.",
+    "It does not show who sat at the screen, or that the clock was right.",
+)
+
+NO_ANCHORS: Final = "No saved anchor was compared: removal of the last events would go unnoticed"
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """Something that is not as its writer left it."""
+
+    place: str
+    problem: str
+
+    def __str__(self) -> str:
+        """Return place and problem as one sentence."""
+        return f"{self.place}: {self.problem}."
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The outcome.
+
+    Attributes:
+        name: Of the file.
+        events: How many events it holds.
+        head: End of the chain.
+        findings: In the order of the file; none if everything is as it was written.
+        checked: What was checked, in words.
+        noted: Which anchors were compared, in words.
+        remarks: What breaks no chain and should be known: a clock that went back.
+    """
+
+    name: str
+    events: int
+    head: Anchor
+    findings: tuple[Breach, ...]
+    checked: str
+    noted: str
+    remarks: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing was found."""
+        return not self.findings
+
+    def report(self) -> str:
+        """Return everything as text for a terminal."""
+        verdict = (
+            f"OK: {self.checked}"
+            if self.ok
+            else f"BROKEN: {len(self.findings)} findings; start with the first"
+        )
+        lines = [f"{self.name}: {self.events} events", verdict]
+        lines += [f"  {finding}" for finding in self.findings]
+        lines += self.remarks
+        lines += [f"{self.noted}.", f"Anchor: {self.head}"]
+        return "\n".join([*lines, *LIMITS]) + "\n"
+
+
+def _outcome(
+    name: str,
+    links: Sequence[Link],
+    findings: Iterable[Breach],
+    checked: str,
+    noted: NotedAnchors | None,
+) -> Verification:
+    compared = NO_ANCHORS if noted is None else noted.summary(links)
+    end, remarks = _end_of(links), clock_remarks(links)
+    return Verification(name, len(links), end, tuple(findings), checked, compared, remarks)
+
+
+def _record_findings(
+    links: Sequence[Link], anchor: Anchor | None, noted: NotedAnchors | None
+) -> list[Breach]:
+    """Return what is wrong with entries, what anchors tell against them, and with their file."""
+    findings = [Breach(f"Event {at}", problem) for at, problem in breaks(links)]
+    findings = findings or _events_that_could_not_be(links)
+    findings += _anchor_findings(links, [anchor] if anchor else [])
+    if noted is not None:
+        findings += _anchor_findings(links, noted.anchors)
+        findings += [
+            Breach(f"{noted.name}, line {number}", "it is not an anchor, so it proves nothing")
+            for number in noted.unreadable
+        ]
+    return findings
+
+
+def _anchor_findings(links: Sequence[Link], anchors: Iterable[Anchor]) -> list[Breach]:
+    """Return the first anchor that the entries contradict: those after it say the same."""
+    held = {link.sequence: link.hash for link in links}
+    for anchor in anchors:
+        place = f"Anchor {anchor.sequence}"
+        if anchor == START or held.get(anchor.sequence) == anchor.hash:
+            continue
+        if anchor.sequence not in held:
+            problem = f"the record ends at event {len(links)}; the events up to the anchor are gone"
+        else:
+            problem = (
+                "the event there has a different hash from the one noted; the record was rewritten"
+            )
+        return [Breach(place, problem)]
+    return []
+
+
+def _events_that_could_not_be(links: Sequence[Link]) -> list[Breach]:
+    """Return the first event that the store would not have accepted: the chain was forged."""
+    record = Record()
+    for link in links:
+        try:
+            entry = RecordEntry(link.sequence, link.hash, read_payload(link.payload))
+            require_allowed(record, entry.payload.event)
+            if entry.payload.action in record.actions:
+                raise ReviewError("The same action is recorded twice.")
+            record.grow(entry)
+        except ReviewError as error:
+            problem = f"the store would not have accepted it: {error}".rstrip(".")
+            return [Breach(f"Event {link.sequence}", problem)]
+    return []
+
+
+def _end_of(links: Sequence[Link]) -> Anchor:
+    """Return the anchor at the end of some entries."""
+    return Anchor(links[-1].sequence, links[-1].hash) if links else START
+
 
 _CHECKED: Final = (
     "the chain is unbroken, every event is valid after those before it, the schema is this "
@@ -33,12 +166,8 @@ def verify_store(
 ) -> Verification:
     """Return what is wrong with a store; see `Verification.ok`.
 
-    Args:
-        path: The store.
-        anchor: An end of the chain that was noted earlier.
-        noted: Those of an anchors file; to be read before this is called, or an event written
-            meanwhile is taken for a lost one.
-        migrations: Of the schema.
+    It is compared with an end of the chain that was noted earlier, and with those of an anchors
+    file; read this before, or an event written meanwhile is taken for a lost one.
 
     Raises:
         StoreError: There is no such file, or this user may not read it: nothing is known then.
@@ -62,8 +191,8 @@ def verify_store(
             findings += unreadable
     except (sqlite3.Error, UnicodeDecodeError) as error:
         findings.append(Breach("File", f"SQLite cannot read it: {error}"))
-    findings += record_findings(links, anchor, noted)
-    return Verification.of(path.name, links, [*findings, *schema], _CHECKED, noted)
+    findings += _record_findings(links, anchor, noted)
+    return _outcome(path.name, links, [*findings, *schema], _CHECKED, noted)
 
 
 def _opened(path: Path) -> sqlite3.Connection:
@@ -139,7 +268,7 @@ _LOG_CHECKED: Final = (
 
 def export_log(path: Path, links: Sequence[Link]) -> Anchor:
     """Write all entries of a store to a file that `verify` can check; return the chain's end."""
-    end = end_of(links)
+    end = _end_of(links)
     with replacing(path) as temporary, temporary.open("w", encoding="ascii", newline="\n") as file:
         file.writelines(_line(link) for link in links)
         file.write(_seal(end))
@@ -183,24 +312,17 @@ def verify_log(
         if link is None:
             findings.append(
                 Breach(
-                    f"Line {number}",
-                    ("it is not an entry in the form in which entries are written"),
+                    f"Line {number}", "it is not an entry in the form in which entries are written"
                 )
             )
         else:
             links.append(link)
     if not findings:
-        findings += record_findings(links, anchor, noted)
-    findings += _seal_findings(lines, end_of(links))
-    return Verification.of(path.name, links, findings, _LOG_CHECKED, noted)
-
-
-def _seal_findings(lines: Sequence[bytes], end: Anchor) -> Iterator[Breach]:
-    if not lines or lines[-1] + b"\n" != _seal(end).encode():
-        yield Breach(
-            f"Line {len(lines)}",
-            "the last line does not state the number of events and the hash of the last one",
-        )
+        findings += _record_findings(links, anchor, noted)
+    if not lines or lines[-1] + b"\n" != _seal(_end_of(links)).encode():
+        problem = "the last line does not state the number of events and the hash of the last one"
+        findings.append(Breach(f"Line {len(lines)}", problem))
+    return _outcome(path.name, links, findings, _LOG_CHECKED, noted)
 
 
 def _read_line(line: bytes) -> Link | None:

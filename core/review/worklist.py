@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from math import log
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -72,17 +73,18 @@ class Filters:
 
     def let_pass(self, patch: CasePatch) -> bool:
         """Whether a patch fulfils all conditions."""
-        if self.predicted_label is not None and patch.predicted_label != self.predicted_label:
-            return False
-        if self.slides and patch.slide not in self.slides:
-            return False
-        if self.label_contradicts_model and (
-            None in (patch.label, patch.predicted_label) or patch.label == patch.predicted_label
-        ):
-            return False
-        if patch.prob_tumour is None:
-            return self.least_prob <= 0 and self.most_prob >= 1
-        return self.least_prob <= patch.prob_tumour <= self.most_prob
+        probability, call = patch.prob_tumour, patch.predicted_label
+        if probability is None:
+            within = self.least_prob <= 0 and self.most_prob >= 1
+        else:
+            within = self.least_prob <= probability <= self.most_prob
+        contradicts = None not in (patch.label, call) and patch.label != call
+        return (
+            within
+            and self.predicted_label in {None, call}
+            and (not self.slides or patch.slide in self.slides)
+            and (contradicts or not self.label_contradicts_model)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,11 +206,9 @@ def _ranked(candidates: Sequence[Candidate], order: CaseOrder, threshold: float)
             f"No patch has the measure for the order '{order}'. Choose another order, or score "
             "with that measure."
         )
-    known = [pair for pair in measured if pair[0] is not None]
-    known.sort(key=lambda pair: (-(pair[0] or 0.0), pair[1].patch.sha256))
-    return [candidate for _, candidate in known] + [
-        candidate for value, candidate in measured if value is None
-    ]
+    known = [(-value, one.patch.sha256, one) for value, one in measured if value is not None]
+    known.sort(key=lambda ranked: ranked[:2])
+    return [one for *_, one in known] + [one for value, one in measured if value is None]
 
 
 def _log_odds(probability: float) -> float:
@@ -251,16 +251,13 @@ def _with_repeats(
     queue: Sequence[Task], repeats: int, gap: int, rng: np.random.Generator
 ) -> list[Task]:
     """Return the queue with some tasks a second time, each `gap` or more tasks after the first."""
-    chosen = sorted(rng.choice(len(queue), size=repeats, replace=False).tolist())
-    # Each repeat goes before the queue's task at `slot`, or to the end.
-    inserted: dict[int, list[Task]] = {}
-    for index in chosen:
+    placed: list[tuple[int, Task]] = []
+    for index in sorted(rng.choice(len(queue), size=repeats, replace=False).tolist()):
         earliest = min(index + 1 + gap, len(queue))
         slot = int(rng.integers(earliest, len(queue) + 1))
-        again = Task(patch=queue[index].patch, origin=Origin.REPEAT)
-        inserted.setdefault(slot, []).append(again)
-    result: list[Task] = []
-    for slot in range(len(queue) + 1):
-        result += inserted.get(slot, [])
-        result += queue[slot : slot + 1]
+        placed.append((slot, Task(patch=queue[index].patch, origin=Origin.REPEAT)))
+    result = list(queue)
+    # Each goes before the queue's task at its slot, or to the end; from behind, so that slots hold.
+    for slot, again in sorted(placed, key=itemgetter(0))[::-1]:
+        result.insert(slot, again)
     return result

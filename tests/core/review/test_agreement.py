@@ -6,15 +6,16 @@ import pytest
 from sklearn.metrics import cohen_kappa_score
 from statsmodels.stats.inter_rater import cohens_kappa
 
-from core.review.agreement import (
+from core.review.events import Task
+from core.review.outcomes import (
     CALLS,
     agreement,
     between_readers,
+    flip_matrix,
+    reading_time,
     with_model,
     within_reader,
 )
-from core.review.events import Task
-from core.review.outcomes import flip_matrix, reading_time
 from core.review.record import current_verdicts
 from core.review.store import ReviewStore
 from core.review.vocabulary import OnScreen, Origin, ReadingMode, Verdict

@@ -4,8 +4,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import ReviewError
-from core.review.disagreement import disputed_patches
-from core.review.record import current_verdicts
+from core.review.record import current_verdicts, disputed_patches
 from core.review.store import ReviewStore
 from core.review.vocabulary import OnScreen, ReadingMode, Verdict
 from tests.core.review.toys import (
