@@ -130,10 +130,7 @@ class CamBatch:
     Attributes:
         values: (N, h, w) float32, as in `CamMap`.
         logits: (N,) float32 tumour logits before temperature, whatever the target.
-        method: As in `CamMap`, likewise the fields below.
-        layer: Name of the layer.
-        target: What positive values speak for.
-        span_px: Rows (and columns) of the patch that the grid covers.
+        method: As in `CamMap`, likewise layer, target and span.
         agreements: (N,) of maps by replacement, else None.
         controls: (T, N, h, w) maps of control heads where they come with these, else None.
     """

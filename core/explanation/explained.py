@@ -80,15 +80,10 @@ class ExplainedPatches:
         self.explainer = explainer
         self.untestable = ""
         self._donors = collection.donors
-        self._scores = dict(
-            zip(
-                collection.scores,
-                AppliedPoint.of(explainer.classifier).call(collection.scores.values()),
-                strict=True,
-            )
-        )
-        if not same_model(collection.scored_by, explainer.classifier.model_id):
-            self._scores = {}
+        by_this = same_model(collection.scored_by, explainer.classifier.model_id)
+        scores = collection.scores if by_this else {}
+        called = AppliedPoint.of(explainer.classifier).call(scores.values())
+        self._scores = dict(zip(scores, called, strict=True))
         self._kept: KeptMeasures | None = None
         if collection.kept_in is not None:
             self._kept = KeptMeasures(
@@ -130,12 +125,9 @@ class ExplainedPatches:
 
     def listed(self, positions: Sequence[int]) -> dict[int, ExplanationRow]:
         """Return what is known of some patches, of those not measured yet their scores."""
-        known, scores = self._rows, self._scores
-        return {
-            at: known.get(at) or ExplanationRow(scores[at])
-            for at in positions
-            if at in known or at in scores
-        }
+        scored = {at: ExplanationRow(score) for at, score in self._scores.items()}
+        known = scored | self._rows
+        return {at: known[at] for at in positions if at in known}
 
     def missing(self, positions: Sequence[int]) -> list[int]:
         """Return the positions that have no row yet."""
@@ -150,10 +142,6 @@ class ExplainedPatches:
         rows = self.rows(positions)
         untested = [at for at, row in rows.items() if row.map_state is MapState.UNTESTED]
         return untested if untested and self.twins is not None else []
-
-    def test_maps(self, source: PatchSource, positions: Sequence[int]) -> None:
-        """Test maps against randomised heads, without the other tests."""
-        self.measure(source, positions, Measurement(twins=self.twins))
 
     def measure(
         self, source: PatchSource, positions: Sequence[int], measurement: Measurement

@@ -18,7 +18,7 @@ from core.explanation.fillers import blurred
 from core.patches import ImageU8
 
 if TYPE_CHECKING:
-    from core.explanation.library import ControlHeads
+    from core.explanation.network import ControlHeads
 
 RELIABLE_SHARE: Final = 0.9
 _BLOCKS: Final = 6
@@ -93,9 +93,9 @@ class TwinTester:
         own_controls = explainer.brings_controls and twins is None and not seed
         self._controls: ControlHeads | None = None
         if not own_controls:
-            from core.explanation import library  # noqa: PLC0415 - loads PyTorch
+            from core.explanation import network  # noqa: PLC0415 - loads PyTorch
 
-            self._controls = library.ControlHeads(explainer, twins, seed)
+            self._controls = network.ControlHeads(explainer, twins, seed)
 
     @staticmethod
     def of(explainer: Explainer) -> "tuple[TwinTester | None, str]":
@@ -111,11 +111,9 @@ class TwinTester:
             return None, str(error)
 
     def run(self, images_rgb_u8: ImageU8, batch: CamBatch | None = None) -> list[TwinTest]:
-        """Return the test for each patch (N, 96, 96, 3); 10 to 50 passes a patch.
+        """Return the test for each patch (N, 96, 96, 3), 10 to 50 passes a patch.
 
-        Args:
-            images_rgb_u8: The patches.
-            batch: Their maps by the explainer, where they are known already.
+        `batch` are their maps by the explainer, where they are known already.
         """
         check_patches(images_rgb_u8)
         if batch is None:

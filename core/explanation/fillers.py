@@ -97,16 +97,13 @@ class DonorPool:
         A patch is not its own donor.
         """
         distance = np.linalg.norm(self.stains - mean_stain(image_rgb_u8), axis=1)
-        fillers: list[Filler] = []
-        for number in np.argsort(distance, kind="stable"):
-            if len(fillers) == count:
-                break
-            donor = self.images_rgb_u8[number]
-            if not np.array_equal(donor, image_rgb_u8):
-                lent = donor.astype(np.float32)
-                name = self.ids[number]
-                fillers.append(Filler(f"donor {name}", FillerKind.DONOR, lent, donor=name))
-        return fillers
+        nearest = ((self.ids[at], self.images_rgb_u8[at]) for at in distance.argsort(kind="stable"))
+        fillers = (
+            Filler(f"donor {name}", FillerKind.DONOR, image.astype(np.float32), donor=name)
+            for name, image in nearest
+            if not np.array_equal(image, image_rgb_u8)
+        )
+        return list(islice(fillers, count))
 
 
 def shipped_donors() -> DonorPool:
@@ -129,15 +126,13 @@ def shipped_donors() -> DonorPool:
     source = files_source(
         SHIPPED_SAMPLES.name, [(row["path"], SHIPPED_SAMPLES / row["path"]) for row in rows]
     )
-    patches = [source.read(index) for index in range(len(source))]
-    readable = [patch for patch in patches if isinstance(patch, Patch)]
+    items = map(source.read, range(len(source)))
+    readable = [item for item in items if isinstance(item, Patch)]
     if not readable:
         raise SourceError(
             "There are no drawn samples without tumour. Use your own patches (--donors)."
         )
-    return DonorPool.of(
-        [patch.entry.id for patch in readable], np.stack([p.image_rgb_u8 for p in readable])
-    )
+    return _pool(readable)
 
 
 def mean_stain(image_rgb_u8: ImageU8) -> NDArray[np.float64]:
@@ -172,12 +167,7 @@ def square_mask(rows: tuple[int, int], columns: tuple[int, int], edge_px: float)
 
     The seam lies half inside and half outside, so that it gives neither side more area. A hard
     edge (0) is exact about the region and draws a square that the model may react to. There is no
-    seam at the border of the patch.
-
-    Args:
-        rows: First row, and one past the last.
-        columns: First column, and one past the last.
-        edge_px: Width of the seam.
+    seam at the border of the patch. Rows and columns are the first, and one past the last.
     """
     outside = np.maximum.outer(_outside(rows), _outside(columns))
     mask: Mask = (outside < 0).astype(np.float32)
@@ -201,16 +191,6 @@ def centre_mask(edge_px: float) -> Mask:
     """Return 1 in the centre 32 x 32 and 0 outside, with a seam, (96, 96)."""
     ends = (CENTRE.start, CENTRE.stop)
     return square_mask(ends, ends, edge_px)
-
-
-def keep_centre(image_rgb_u8: ImageU8, filler: Filler, edge_px: float) -> ImageU8:
-    """Return the patch's centre in the filler's ring, (96, 96, 3) uint8."""
-    return keep(image_rgb_u8, filler, centre_mask(edge_px))
-
-
-def keep_ring(image_rgb_u8: ImageU8, filler: Filler, edge_px: float) -> ImageU8:
-    """Return the patch's ring around the filler's centre, (96, 96, 3) uint8."""
-    return keep(image_rgb_u8, filler, 1 - centre_mask(edge_px))
 
 
 def keep_nothing(filler: Filler) -> ImageU8:
@@ -262,9 +242,8 @@ def read_donors(path: Path) -> DonorPool:
     """
     with open_source(path) as source:
         free = [index for index, entry in enumerate(source.entries) if entry.label != 1]
-        if len(free) > _MOST_GIVEN:
-            free = free[:: -(-len(free) // _MOST_GIVEN)]
-        patches = [item for i in free if isinstance(item := source.read(i), Patch)]
+        step = max(1, -(-len(free) // _MOST_GIVEN))
+        patches = [item for i in free[::step] if isinstance(item := source.read(i), Patch)]
     if not patches:
         raise RunError(
             f"Found no readable patch without tumour in {path.name}. Name a folder of patches "

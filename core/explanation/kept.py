@@ -79,14 +79,7 @@ class KeptMeasures:
         *,
         writable: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Read what is there.
-
-        Args:
-            path: The file; its folder is there.
-            explainer: Makes the maps.
-            donors: Of the centre test and of maps by replacement; None for the shipped drawings.
-            writable: Whether the file may be changed now.
-        """
+        """Read what is there; the donors None are the shipped drawings."""
         self._explainer = explainer
         self._writable = writable
         lent = "" if donors is None else donors.digest
@@ -95,10 +88,8 @@ class KeptMeasures:
     def row(self, score: ScoreRow) -> ExplanationRow | None:
         """Return what is known of a scored patch; None for nothing, or what cannot be read."""
         text = self._lines.get(score.sha256)
-        if text is None:
-            return None
         try:
-            return self._read(score, json.loads(text))
+            return None if text is None else self._read(score, json.loads(text))
         except (ValueError, KeyError, TypeError):
             return None  # measured anew
 

@@ -31,15 +31,10 @@ def explained_picture(
     scale: float | None = None,
     style: OverlayStyle,
 ) -> ImageU8:
-    """Return patch and map side by side above their caption, (H, W, 3).
+    """Return a patch (96, 96, 3) and its map side by side above their caption, (H, W, 3).
 
-    The caption says how far the map can be trusted. Nothing is written on tissue.
-
-    Args:
-        image_rgb_u8: (96, 96, 3).
-        row: What is known of the patch.
-        scale: The value that gets full colour, above 0; None takes the map's own.
-        style: How to draw.
+    The caption says how far the map can be trusted. Nothing is written on tissue. The value `scale`
+    gets full colour; None takes the map's own.
     """
     if row.explanation is None:
         patch = draw_patch_box(image_rgb_u8, style)

@@ -16,9 +16,9 @@ from core.explanation.fillers import (
     Filler,
     FillerKind,
     blurred,
-    keep_centre,
+    centre_mask,
+    keep,
     keep_nothing,
-    keep_ring,
     mean_coloured,
     shipped_donors,
 )
@@ -234,19 +234,15 @@ def threshold_logit(threshold: float, temperature: float) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Counterfactual:
-    """The pictures that one filler makes of a patch, (96, 96, 3) each.
+    """The pictures that one filler makes of a patch.
 
     Attributes:
         filler: What is put in.
-        centre_kept_rgb_u8: Ring replaced.
-        ring_kept_rgb_u8: Centre replaced.
-        neither_rgb_u8: The filler alone.
+        pictures: (96, 96, 3) each: ring replaced, centre replaced, the filler alone.
     """
 
     filler: Filler
-    centre_kept_rgb_u8: ImageU8
-    ring_kept_rgb_u8: ImageU8
-    neither_rgb_u8: ImageU8
+    pictures: tuple[ImageU8, ImageU8, ImageU8]
 
 
 class CentreTest:
@@ -281,13 +277,15 @@ class CentreTest:
 
     def counterfactuals(self, image_rgb_u8: ImageU8) -> list[Counterfactual]:
         """Return the pictures that `run` scores for one patch (96, 96, 3), in its order."""
-        edge = self.settings.edge_px
+        inside = centre_mask(self.settings.edge_px)
         return [
             Counterfactual(
                 filler,
-                keep_centre(image_rgb_u8, filler, edge),
-                keep_ring(image_rgb_u8, filler, edge),
-                keep_nothing(filler),
+                (
+                    keep(image_rgb_u8, filler, inside),
+                    keep(image_rgb_u8, filler, 1 - inside),
+                    keep_nothing(filler),
+                ),
             )
             for filler in self.fillers(image_rgb_u8)
         ]
@@ -295,11 +293,9 @@ class CentreTest:
     def run(
         self, images_rgb_u8: ImageU8, logits: NDArray[np.float32] | None = None
     ) -> list[CentreReliance]:
-        """Return the result for each patch (N, 96, 96, 3); about 15 passes a patch.
+        """Return the result for each patch (N, 96, 96, 3), about 15 passes a patch.
 
-        Args:
-            images_rgb_u8: The patches.
-            logits: (N,) theirs, where they are known already.
+        `logits` (N,) are theirs, where they are known already.
         """
         check_patches(images_rgb_u8)
         if logits is None:
@@ -310,17 +306,11 @@ class CentreTest:
         ]
 
     def _run_one(self, image_rgb_u8: ImageU8, logit: float) -> CentreReliance:
-        pictures = self.counterfactuals(image_rgb_u8)
-        logits = self._scored(
-            [
-                picture
-                for one in pictures
-                for picture in (one.centre_kept_rgb_u8, one.ring_kept_rgb_u8, one.neither_rgb_u8)
-            ]
-        ).reshape(-1, 3)
+        made = self.counterfactuals(image_rgb_u8)
+        logits = self._scored([picture for one in made for picture in one.pictures]).reshape(-1, 3)
         results = [
             FillerResult(one.filler.name, one.filler.kind, logit, *map(float, three))
-            for one, three in zip(pictures, logits, strict=True)
+            for one, three in zip(made, logits, strict=True)
         ]
         return reliance_of(results, self.classifier)
 
@@ -329,11 +319,11 @@ class CentreTest:
 
         Those that `CentreReliance.decisive` goes by, in two passes a filler.
         """
-        edge = self.settings.edge_px
+        inside = centre_mask(self.settings.edge_px)
         pictures = [
-            keep(image_rgb_u8, filler, edge)
+            keep(image_rgb_u8, filler, mask)
             for filler in self.fillers(image_rgb_u8)
-            for keep in (keep_centre, keep_ring)
+            for mask in (inside, 1 - inside)
         ]
         centre, ring = self._scored(pictures).reshape(-1, 2).T.astype(np.float64)
         return float(centre.mean()), float(ring.mean())

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,85 +106,78 @@ class ExplanationRow:
     overlay: str = ""
 
     @property
+    def reliable(self) -> bool | None:
+        """Whether the map passed its check; None without a map or a check."""
+        passed = None if self.explanation is None else self.explanation.cam.measured
+        return self.twins.reliable if passed is None and self.twins else passed
+
+    @property
     def map_state(self) -> MapState:
         """How far the map can be trusted."""
         if self.explanation is None:
             return MapState.NONE
-        passed = self.explanation.cam.measured
-        if passed is None and self.twins is not None:
-            passed = self.twins.reliable
-        if passed is None:
+        if self.reliable is None:
             return MapState.UNTESTED
-        return MapState.RELIABLE if passed else MapState.UNRELIABLE
+        return MapState.RELIABLE if self.reliable else MapState.UNRELIABLE
 
     def cells(self) -> list[str]:
         """Return the row's cells in the order of `EXPLANATION_COLUMNS`, empty where unknown."""
-        return csv_cells(self.score) + [_cell(get(self)) for get in _VALUES.values()]
+        return csv_cells(self.score) + [_cell(_value(self, column)) for column in _VALUES]
 
 
-def _of_map(get: Callable[[Explanation], Value]) -> Callable[[ExplanationRow], Value]:
-    return lambda row: None if row.explanation is None else get(row.explanation)
-
-
-def _of_test(get: Callable[[CentreReliance], Value]) -> Callable[[ExplanationRow], Value]:
-    return lambda row: None if row.reliance is None else get(row.reliance)
-
-
-def _of_views(get: Callable[[D4Views], Value]) -> Callable[[ExplanationRow], Value]:
-    return lambda row: None if row.views is None else get(row.views)
-
-
-def _of_twins(get: Callable[[TwinTest], Value]) -> Callable[[ExplanationRow], Value]:
-    return lambda row: None if row.twins is None else get(row.twins)
-
-
-_RELIABLE: Final = {MapState.RELIABLE: True, MapState.UNRELIABLE: False}
-_VALUES: Final[dict[str, Callable[[ExplanationRow], Value]]] = {
-    "method": _of_map(lambda e: str(e.cam.method)),
-    "layer": _of_map(lambda e: e.cam.layer),
-    "target": _of_map(lambda e: str(e.cam.target)),
-    "unit": _of_map(lambda e: str(e.cam.unit)),
-    "evidence_for": _of_map(lambda e: e.centre.evidence_for),
-    "evidence_against": _of_map(lambda e: e.centre.evidence_against),
-    "evidence_centre": _of_map(lambda e: e.centre.evidence_centre),
-    "evidence_surroundings": _of_map(lambda e: e.centre.evidence_ring),
-    "weak_evidence": _of_map(lambda e: e.weak),
-    "centre_share": _of_map(lambda e: e.centre.share),
-    "centre_share_expected": _of_map(lambda e: e.centre.expected_share),
-    "peak_in_centre": _of_map(lambda e: e.centre.peak_in_centre),
-    "centre_reliance": _of_test(lambda t: t.score),
-    "centre_reliance_low": _of_test(lambda t: t.low),
-    "centre_reliance_high": _of_test(lambda t: t.high),
-    "centre_reliance_spread": _of_test(lambda t: t.spread),
-    "surroundings_reliance": _of_test(lambda t: t.ring_score),
-    "centre_part": _of_test(lambda t: t.centre_part),
-    "centre_rise_logit": _of_test(lambda t: t.centre_rise_logit),
-    "surroundings_rise_logit": _of_test(lambda t: t.ring_rise_logit),
-    "delta_logit_centre_kept": _of_test(lambda t: t.delta_centre_kept),
-    "delta_logit_surroundings_kept": _of_test(lambda t: t.delta_ring_kept),
-    "decisive_region": _of_test(lambda t: str(t.decisive)),
-    "d4_mean_logit": _of_views(lambda v: v.mean_logit),
-    "d4_spread_logit": _of_views(lambda v: v.sd_logit),
-    "d4_flips": _of_views(lambda v: v.flips),
-    "map_faithfulness": _of_twins(lambda t: t.faithfulness),
-    "control_networks_beaten": _of_twins(lambda t: t.beaten),
-    "donor_agreement": _of_map(lambda e: e.cam.agreement),
-    "reliable": lambda row: _RELIABLE.get(row.map_state),
-    "overlay": lambda row: row.overlay or None,
+_VALUES: Final = {
+    "method": "explanation.cam.method",
+    "layer": "explanation.cam.layer",
+    "target": "explanation.cam.target",
+    "unit": "explanation.cam.unit",
+    "evidence_for": "explanation.centre.evidence_for",
+    "evidence_against": "explanation.centre.evidence_against",
+    "evidence_centre": "explanation.centre.evidence_centre",
+    "evidence_surroundings": "explanation.centre.evidence_ring",
+    "weak_evidence": "explanation.weak",
+    "centre_share": "explanation.centre.share",
+    "centre_share_expected": "explanation.centre.expected_share",
+    "peak_in_centre": "explanation.centre.peak_in_centre",
+    "centre_reliance": "reliance.score",
+    "centre_reliance_low": "reliance.low",
+    "centre_reliance_high": "reliance.high",
+    "centre_reliance_spread": "reliance.spread",
+    "surroundings_reliance": "reliance.ring_score",
+    "centre_part": "reliance.centre_part",
+    "centre_rise_logit": "reliance.centre_rise_logit",
+    "surroundings_rise_logit": "reliance.ring_rise_logit",
+    "delta_logit_centre_kept": "reliance.delta_centre_kept",
+    "delta_logit_surroundings_kept": "reliance.delta_ring_kept",
+    "decisive_region": "reliance.decisive",
+    "d4_mean_logit": "views.mean_logit",
+    "d4_spread_logit": "views.sd_logit",
+    "d4_flips": "views.flips",
+    "map_faithfulness": "twins.faithfulness",
+    "control_networks_beaten": "twins.beaten",
+    "donor_agreement": "explanation.cam.agreement",
+    "reliable": "reliable",
+    "overlay": "overlay",
 }
+"""Where the measure of each column stands in a row."""
 
 EXPLANATION_COLUMNS: Final = (*COLUMNS, *_VALUES)
 
 
-def number(key: str) -> Callable[[ExplanationRow], float | None]:
+def number(column: str) -> Callable[[ExplanationRow], float | None]:
     """Return what reads a column that holds numbers, yes or no (1 or 0)."""
-    get = _VALUES[key]
 
     def read(row: ExplanationRow) -> float | None:
-        value = get(row)
+        value = _value(row, column)
         return None if value is None else float(value)
 
     return read
+
+
+def _value(row: ExplanationRow, column: str) -> Value:
+    value: Any = row
+    for name in _VALUES[column].split("."):
+        value = None if value is None else getattr(value, name)
+    return value  # type: ignore[no-any-return]
 
 
 def _cell(value: Value) -> str:

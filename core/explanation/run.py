@@ -1,6 +1,7 @@
 """A source explained: the rows of scoring, each with its measures, in the source's order."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -63,12 +64,9 @@ def explain_source(
     source: PatchSource, explainer: Explainer, measurement: Measurement, *, batch_size: int = 64
 ) -> Iterator[ExplanationRow]:
     """Yield one row per input, in order; inputs without a score have a row that says why."""
-    inputs = source.stream()
-    try:
+    with closing(source.stream()) as inputs:
         while batch := list(islice(inputs, batch_size)):
             yield from explain_batch(batch, explainer, measurement)
-    finally:
-        inputs.close()
 
 
 def explain_batch(

@@ -82,9 +82,7 @@ _OTHERS: Final[dict[MapLies | None, str]] = {
 def plain_line(row: ExplanationRow, decides: Decisive | None = None) -> str:
     """Return what the model says, on what it rests, and what to do.
 
-    Args:
-        row: Of a patch.
-        decides: What its call hangs on, where that was found without the row's own test.
+    `decides` is what the call hangs on, where that was found without the row's own test.
     """
     rests = decides if row.reliance is None else row.reliance.decisive
     return line_of(outcome(row.score), row.score.prob_tumour, rests, map_lies(row))

@@ -264,7 +264,7 @@ def _make_maps(
     def one_pass(left: list[int]) -> None:
         some = left[:_MAPS_PASS]
         if made:
-            shown.test_maps(collection.source, some)
+            shown.measure(collection.source, some, Measurement(twins=shown.twins))
         else:
             shown.measure(collection.source, some, Measurement())
         for position in some:

@@ -101,8 +101,8 @@ def _strip(known: ExplainedPatches, image: ImageU8, row: ExplanationRow, key: st
             name = f"{name} {number}"
         small = f"<small>{escape(filler.donor)}</small>"
         heads.append(f'<strong title="{escape(filler.name)}">{name}{small}</strong>')
-        pictures = (picture.centre_kept_rgb_u8, picture.ring_kept_rgb_u8, picture.neither_rgb_u8)
-        for line, what, drawn, score in zip(rows, _KEPT, pictures, of_one.tolist(), strict=True):
+        made = zip(rows, _KEPT, picture.pictures, of_one.tolist(), strict=True)
+        for line, what, drawn, score in made:
             uri = resources.picture_uri(partial(_boxed_png, drawn), f"{key} {len(heads)} {what}")
             line.append(_figure(uri, score, threshold, f"{what}: {name}"))
     lines = "".join(

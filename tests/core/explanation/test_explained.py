@@ -118,7 +118,7 @@ def test_every_map_is_put_to_its_check(
     known = ExplainedPatches(Explainer(toy_classifier), collection)
     known.measure(collection.source, collection.positions, Measurement())
     assert known.untested_maps(collection.positions) == list(collection.positions)
-    known.test_maps(collection.source, collection.positions)
+    known.measure(collection.source, collection.positions, Measurement(twins=known.twins))
     assert known.untested_maps(collection.positions) == []
     for row in known.rows(collection.positions).values():
         assert row.twins is not None

@@ -105,10 +105,11 @@ def test_the_pictures_keep_what_they_say_and_replace_the_rest(toy_classifier: Cl
     for one in pictures:
         inside = np.zeros((96, 96), bool)
         inside[CENTRE, CENTRE] = True
-        np.testing.assert_array_equal(one.centre_kept_rgb_u8[inside], image[inside])
-        np.testing.assert_array_equal(one.centre_kept_rgb_u8[~inside], one.neither_rgb_u8[~inside])
-        np.testing.assert_array_equal(one.ring_kept_rgb_u8[~inside], image[~inside])
-        np.testing.assert_array_equal(one.ring_kept_rgb_u8[inside], one.neither_rgb_u8[inside])
+        centre_kept, ring_kept, neither = one.pictures
+        np.testing.assert_array_equal(centre_kept[inside], image[inside])
+        np.testing.assert_array_equal(centre_kept[~inside], neither[~inside])
+        np.testing.assert_array_equal(ring_kept[~inside], image[~inside])
+        np.testing.assert_array_equal(ring_kept[inside], neither[inside])
 
 
 def test_a_soft_edge_changes_only_its_own_width() -> None:
