@@ -12,8 +12,8 @@ from .journal import SlideSpec as SlideSpec
 from .journal import specify_slide as specify_slide
 from .outlines import Region as Region
 from .outlines import find_regions as find_regions
-from .result import SlideWatch as SlideWatch
 from .result import score_into as score_into
+from .run import SlideWatch as SlideWatch
 from .run import cell_patch as cell_patch
 from .run import score_slide as score_slide
 from .spacing import ClaimedSpacing as ClaimedSpacing

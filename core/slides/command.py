@@ -11,7 +11,8 @@ from core.scoring import Classifier, apply_locked_point, open_classifier
 from core.scoring.shards import Shard
 from core.slides.cells import Cells
 from core.slides.pyramid import dicom_series
-from core.slides.result import SlideWatch, score_into
+from core.slides.result import score_into
+from core.slides.run import SlideWatch
 from core.slides.view import SLIDE_SUFFIXES, open_slide
 from core.tables import counted
 from core.thresholds import read_locked_point

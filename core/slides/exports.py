@@ -4,7 +4,7 @@ import csv
 import gzip
 import json
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -156,60 +156,46 @@ def write_cell_features(
 ) -> None:
     """Write the cells as tiles for QuPath, a gzipped GeoJSON FeatureCollection, as a stream.
 
-    Args:
-        path: Where to.
-        cells: The cells.
-        placing: Where they lie.
-        metadata: Model, operating point, engine and spacing; every tile carries it.
+    Every tile carries the metadata: model, operating point, engine and spacing.
     """
+    features = (
+        _tile(row, placing, metadata)
+        for batch in cell_tables(cells, placing)
+        for row in batch.to_pylist()
+    )
     with (
         replacing(path) as temporary,
         temporary.open("wb") as raw,
         # Neither name nor time in the header: the same cells give the same bytes.
         gzip.GzipFile("", "wb", 6, raw, mtime=0) as packed,
-        _Collection(packed, metadata) as write,
     ):
-        for batch in cell_tables(cells, placing):
-            for row in batch.to_pylist():
-                write(_tile(row, placing, metadata))
+        packed.writelines(_collection(features, metadata))
 
 
 def write_region_features(
     path: Path, regions: Sequence[Region], placing: Placing, metadata: Mapping[str, str]
 ) -> None:
     """Write the regions of flagged cells as annotations for QuPath, in GeoJSON."""
-    with (
-        replacing(path) as temporary,
-        temporary.open("wb") as raw,
-        _Collection(raw, metadata) as write,
-    ):
-        for number, region in enumerate(regions, start=1):
-            write(_annotation(number, region, placing, metadata))
+    features = (
+        _annotation(number, region, placing, metadata)
+        for number, region in enumerate(regions, start=1)
+    )
+    with replacing(path) as temporary, temporary.open("wb") as raw:
+        raw.writelines(_collection(features, metadata))
 
 
-class _Collection:
-    """A FeatureCollection that is written feature by feature."""
-
-    def __init__(self, file: Any, metadata: Mapping[str, str]) -> None:  # noqa: ANN401 - a stream
-        self._file = file
-        self._metadata = metadata
-        self._separator = "\n"
-
-    def __enter__(self) -> "_Collection":
-        about = json.dumps(dict(self._metadata), ensure_ascii=False)
-        self._put(f'{{"type":"FeatureCollection","metadata":{about},"features":[')
-        return self
-
-    def __call__(self, feature: Mapping[str, Any]) -> None:
+def _collection(
+    features: Iterable[Mapping[str, Any]], metadata: Mapping[str, str]
+) -> Iterator[bytes]:
+    """Yield a FeatureCollection piece by piece, so that no more than one feature is held."""
+    about = json.dumps(dict(metadata), ensure_ascii=False)
+    yield f'{{"type":"FeatureCollection","metadata":{about},"features":['.encode()
+    separator = "\n"
+    for feature in features:
         line = json.dumps(feature, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-        self._put(self._separator + line)
-        self._separator = ",\n"
-
-    def __exit__(self, *_: object) -> None:
-        self._put("\n]}\n")
-
-    def _put(self, text: str) -> None:
-        self._file.write(text.encode())
+        yield (separator + line).encode()
+        separator = ",\n"
+    yield b"\n]}\n"
 
 
 def _tile(row: Mapping[str, Any], placing: Placing, metadata: Mapping[str, str]) -> dict[str, Any]:

@@ -31,13 +31,8 @@ class SlideSpec:
         um_per_px: Spacing of the full resolution.
         all_cells: Every cell of tissue, not coarse to fine.
         tissue: The rule for tissue, in words.
-        model_id: Which weights.
-        temperature: Of the probability.
-        operating_point: Version of the operating point.
-        threshold: Its threshold.
-        lower_threshold: Where its grey zone begins, None without one.
-        engine: Its name.
-        precision: "exact" or "fast".
+
+    The others are as in `core.scoring.journal.RunSpec`.
     """
 
     slide: str

@@ -70,12 +70,8 @@ def find_regions(
     """Return the regions of flagged cells, those of most cells first.
 
     Cells that touch at a corner only are two regions. An area is that of a region of flagged
-    cells, not the size of a tumour.
-
-    Args:
-        cells: The cells.
-        cell_um: Height and width of a cell.
-        extent: Rows and columns that the slide reaches, the last ones in part; None takes all.
+    cells, not the size of a tumour. The slide reaches `extent` rows and columns, the last ones in
+    part; None takes all.
     """
     count, labels, facts, _ = cv2.connectedComponentsWithStats(
         np.pad(cells.flagged, _MARGIN).astype(np.uint8), connectivity=4

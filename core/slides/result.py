@@ -1,10 +1,8 @@
 """A slide scored into a folder: its cells, regions and pictures, and a summary that says how."""
 
 import json
-import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +20,7 @@ from core.slides.exports import Placing, write_cell_features, write_region_featu
 from core.slides.heat_map import overview, write_heat_map
 from core.slides.journal import SlideJournal, SlideSpec, specify_slide
 from core.slides.outlines import Region, find_regions
-from core.slides.run import cell_patch, score_slide
+from core.slides.run import SlideWatch, cell_patch, score_slide
 from core.slides.spacing import SPACING_TOLERANCE
 from core.slides.tissue import Tissue, TissueRule, black_share, find_tissue, has_no_colour
 from core.slides.view import SlideView
@@ -45,23 +43,6 @@ JOURNAL: Final = "cells.journal"
 _MUCH_BLACK: Final = 0.01
 
 
-@dataclass(frozen=True)
-class SlideWatch:
-    """Who follows a run.
-
-    Attributes:
-        on_tissue: Told how many parts of how many were looked at for tissue.
-        on_start: Given the cells before the first is scored, with how many were scored before.
-        on_cells: Told how many cells were added.
-        stop: Set by another thread to stop soon.
-    """
-
-    on_tissue: Callable[[int, int], None] = lambda _, __: None
-    on_start: Callable[[Cells, int], None] = lambda _, __: None
-    on_cells: Callable[[int], None] = lambda _: None
-    stop: threading.Event = field(default_factory=threading.Event)
-
-
 def score_into(
     out: Path,
     view: SlideView,
@@ -74,17 +55,8 @@ def score_into(
 ) -> dict[str, Any] | None:
     """Score a slide, write all of `FILES` and the summary into a folder, and return the summary.
 
-    Args:
-        out: The folder; made at need.
-        view: The slide.
-        classifier: The model.
-        rule: What counts as tissue.
-        all_cells: See `Cells.still_to_score`.
-        resume: Continue an interrupted run, or take a finished one of the same as it is.
-        watch: Who follows.
-
-    Returns:
-        The summary, None if the run was stopped.
+    None is returned if the run was stopped. To resume is to continue an interrupted run, or to take
+    a finished one of the same as it is.
 
     Raises:
         RunError: The interrupted run was another, or still goes on.
@@ -102,15 +74,7 @@ def score_into(
         cells = Cells(tissue.share, tissue.cells)
         found_at, kept = time.perf_counter(), len(journal.kept)
         watch.on_start(cells, kept)
-        if not score_slide(
-            view,
-            cells,
-            classifier,
-            journal,
-            all_cells=all_cells,
-            on_cells=watch.on_cells,
-            stop=watch.stop,
-        ):
+        if not score_slide(view, cells, classifier, journal, watch, all_cells=all_cells):
             return None
         scored_at = time.perf_counter()
     placing = Placing.on(view)

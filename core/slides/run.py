@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
 from typing import Final
@@ -37,15 +38,31 @@ Place = tuple[int, int]
 """Row and column of a cell."""
 
 
+@dataclass(frozen=True)
+class SlideWatch:
+    """Who follows a run.
+
+    Attributes:
+        on_tissue: Told how many parts of how many were looked at for tissue.
+        on_start: Given the cells before the first is scored, with how many were scored before.
+        on_cells: Told how many cells were added.
+        stop: Set by another thread to stop soon.
+    """
+
+    on_tissue: Callable[[int, int], None] = lambda _, __: None
+    on_start: Callable[[Cells, int], None] = lambda _, __: None
+    on_cells: Callable[[int], None] = lambda _: None
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
 def score_slide(
     view: SlideView,
     cells: Cells,
     classifier: Classifier,
     journal: SlideJournal,
+    watch: SlideWatch | None = None,
     *,
     all_cells: bool = False,
-    on_cells: Callable[[int], None] = lambda _: None,
-    stop: threading.Event | None = None,
 ) -> bool:
     """Score what is wanted of a slide's cells and return whether that is all done.
 
@@ -58,11 +75,11 @@ def score_slide(
         view: The slide.
         cells: Takes the results; those of the journal are put in first.
         classifier: The model.
-        journal: Takes the results; they are on disk before `on_cells` hears of them.
+        journal: Takes the results; they are on disk before anyone hears of them.
+        watch: Who follows; a stop comes after the block under way.
         all_cells: See `Cells.still_to_score`.
-        on_cells: Told how many cells were added.
-        stop: Set by another thread to stop after the block under way.
     """
+    watch = watch or SlideWatch()
     cells.put(journal.kept)
     while True:
         blocks = [
@@ -70,11 +87,11 @@ def score_slide(
         ]
         if not blocks:
             return True
-        scoring = _CellScoring(cells, classifier, journal, all_cells, on_cells)
+        scoring = _CellScoring(cells, classifier, journal, all_cells, watch.on_cells)
         with closing(ahead(partial(_context, view), blocks, 1, _BLOCKS_AHEAD + 1)) as contexts:
             for block, context in zip(blocks, contexts, strict=True):
                 scoring.add(block, context)
-                if stop is not None and stop.is_set():
+                if watch.stop.is_set():
                     scoring.finish(follow=False)
                     return False
         scoring.finish()
@@ -230,10 +247,8 @@ def cells_as_patches(
 ) -> Iterator[io.BytesIO]:
     """Yield files of a batch: the patch of each cell as PNG, and a table that names the slide.
 
-    Args:
-        view: The slide.
-        places: Rows and columns of cells (N, 2), in order.
-        on_around: Given the SHA-256 of each file with the 288 × 288 px around its patch.
+    `places` are rows and columns of cells (N, 2); `on_around` is given the SHA-256 of each file
+    with the 288 × 288 px around its patch.
 
     Raises:
         PatchError: A part of the file is damaged.

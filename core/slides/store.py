@@ -26,7 +26,8 @@ from core.scoring import Classifier
 from core.slides.cells import Cells
 from core.slides.drawn import write_drawn_slide
 from core.slides.exports import read_tables
-from core.slides.result import JOURNAL, SUMMARY, SlideWatch, score_into
+from core.slides.result import JOURNAL, SUMMARY, score_into
+from core.slides.run import SlideWatch
 from core.slides.tissue import (
     CELL_PX,
     MASK_COARSENING,
@@ -103,12 +104,9 @@ class SlideStore(Runner[BackgroundTask]):
     """The slides of every owner in one folder; safe to use from several threads."""
 
     def __init__(self, folder: Path, *, server_roots: Sequence[Path] = ()) -> None:
-        """Keep slides below `folder`.
+        """Keep slides below `folder`; those on the server may lie below resolved `server_roots`.
 
-        Args:
-            folder: Where to.
-            server_roots: Resolved folders below which slides on the server may lie; checked
-                whenever one is opened.
+        That is checked whenever one is opened.
         """
         super().__init__()
         self._drawn = folder / "drawn" / "drawn-lymph-node.tif"
@@ -139,10 +137,7 @@ class SlideStore(Runner[BackgroundTask]):
     ) -> Job:
         """Return the drawn slide as a new slide of an owner; it is drawn at first use.
 
-        Args:
-            owner: Of the slide.
-            name: Of the slide.
-            on_part: Told which share is drawn, 0..1.
+        `on_part` is told which share is drawn, 0..1.
         """
         if not self._drawn.is_file():
             self.jobs.require_writable()

@@ -77,12 +77,7 @@ def find_tissue(
     """Return where a slide shows tissue.
 
     A part of the file that cannot be decoded counts as tissue, so that its cells are listed as
-    failed instead of missing.
-
-    Args:
-        view: The slide.
-        rule: What counts.
-        on_part: Told how many parts of how many are read.
+    failed instead of missing. `on_part` is told how many parts of how many are read.
 
     Raises:
         SourceError: It is no larger than a patch, or no part of the file can be decoded.
@@ -157,15 +152,8 @@ def share_on_overview(
 ) -> NDArray[np.float32]:
     """Return the share of each cell that would be tissue under another rule, (rows, columns).
 
-    It goes by the overview alone: exact where this has all pixels of the mask (up to 12 mm), else
-    near.
-
-    Args:
-        tissue_rgb_u8: The overview of `find_tissue`.
-        overview_px: Pixels of the view per pixel of it.
-        shape: Rows and columns of cells.
-        um_px: Of the view.
-        rule: What counts.
+    It goes by the overview of `find_tissue` alone: exact where this has all pixels of the mask (up
+    to 12 mm), else near. A pixel of it is `overview_px` pixels of the view, these are `um_px` wide.
     """
     mask = looks_like_tissue(tissue_rgb_u8, rule).astype(np.uint8)
     _tidy(mask, rule, (um_px * overview_px / 1000) ** 2)

@@ -24,6 +24,7 @@ from core.slides import (
     CellState,
     SlideJournal,
     SlideView,
+    SlideWatch,
     TissueRule,
     find_tissue,
     open_slide,
@@ -205,7 +206,7 @@ def test_an_interrupted_run_ends_like_an_unbroken_one(
         while True:
             cells = Cells(tissue.share, tissue.cells)
             with SlideJournal(journal_path, spec, resume=runs > 0) as journal:
-                if score_slide(view, cells, classifier, journal, stop=stop):
+                if score_slide(view, cells, classifier, journal, SlideWatch(stop=stop)):
                     break
             with journal_path.open("ab") as file:
                 file.write(b'{"cells":[[1,1,')  # torn by a kill
