@@ -66,10 +66,7 @@ class ScoredBatch:
 def batch_pdf(batch: ScoredBatch, picture: Callable[[str], ImageU8], maps: ReportMaps) -> bytes:
     """Return a scored batch as PDF: counts, the highest scores with their maps, the rows.
 
-    Args:
-        batch: What to report.
-        picture: Gives a pictured patch (96, 96, 3) by its SHA-256.
-        maps: Of the pictured patches.
+    `picture` gives a pictured patch (96, 96, 3) by its SHA-256.
     """
     when = f"{batch.made_at:%Y-%m-%d %H:%M} UTC"
     foot = f"{batch.name[:60]} · uploaded {when} · not reviewed"

@@ -124,6 +124,7 @@ COUNT_COLUMNS: Final = (
 )
 TABLE_COLUMNS: Final = ("", "Patch", "Model", "Reader", "Verdict", "Confidence", "Event")
 _ID_CHARS: Final = 40
+_BIASED: Final = "The score was shown before each verdict, so agreement may be biased by the model."
 _LABELS: Final = {1: "tumour", 0: "no tumour", None: "unknown"}
 
 
@@ -181,14 +182,11 @@ def _when(at: str) -> str:
 def _error_rates(point: OperatingPoint | None) -> list[tuple[str, str]]:
     if point is None:
         return [("Error rates", "not known to this installation")]
-    rates: list[tuple[str, Measured | None]] = [
-        ("Sensitivity", point.sensitivity),
-        ("Specificity", point.specificity),
-    ]
+    rates = {"sensitivity": point.sensitivity, "specificity": point.specificity}
     phrases = [
-        f"{name.lower()} {value.value:.3f} ({interval_text(value.low, value.high)}; {value.method})"
-        for name, value in rates
-        if value is not None
+        f"{name} {rate.value:.3f} ({interval_text(rate.low, rate.high)}; {rate.method})"
+        for name, rate in rates.items()
+        if rate is not None
     ]
     rates_text = "; ".join(phrases) or "not stated"
     return [("Error rates", f"{rates_text}. Chosen on {point.chosen_on}")]
@@ -253,43 +251,35 @@ def _model_words(patch: CasePatch, between: str = ", score ") -> str:
 
 def _reading_line(verdict: CurrentVerdict, plan: ReportPlan) -> str:
     first, final = verdict.first.reading, verdict.final.reading
-    parts = [call_text(final.verdict)]
-    if final.confidence:
-        parts.append(str(final.confidence))
+    blind = "blind" if final.blinded else ""
     if verdict.state.after_ai is not None:
         same = final.verdict is first.verdict
-        parts.append("upheld after the AI" if same else f"was {first.verdict} before the AI")
-    elif final.blinded:
-        parts.append("blind")
-    if final.screen:
-        parts.append(f"{' and '.join(_SEEN[part] for part in final.screen)} in view")
-    if final.map is not None and not final.map.drawn:
-        parts.append("map not reliable")
-    if verdict.is_repeat:
-        parts.append("shown again")
-    if final.tags:
-        parts.append(" and ".join(final.tags))
-    if final.quality:
-        parts.append(f"quality {final.quality}")
+        blind = "upheld after the AI" if same else f"was {first.verdict} before the AI"
+    seen = " and ".join(_SEEN[part] for part in final.screen)
+    parts = (
+        call_text(final.verdict),
+        final.confidence,
+        blind,
+        f"{seen} in view" if seen else "",
+        "map not reliable" if final.map is not None and not final.map.drawn else "",
+        "shown again" if verdict.is_repeat else "",
+        " and ".join(final.tags),
+        f"quality {final.quality}" if final.quality else "",
+    )
     comment = f"“{verdict.comment}”" if plan.hide is None and verdict.comment else ""
     event = f"event {verdict.final.sequence}"
     who = plan.name("reader", verdict.reader)
-    return f"{who}: {', '.join(parts)} ({event}). {comment}".strip()
+    return f"{who}: {', '.join(filter(None, parts))} ({event}). {comment}".strip()
 
 
 def _notes(mode: ReadingMode, plan: ReportPlan) -> tuple[str, ...]:
-    notes = [
+    return (
         "The patches were selected for this worklist. Proportions among them say nothing about the "
         "slide, the patient or a population.",
         "95 % intervals treat patches as independent; patches from the same slide are not.",
-    ]
-    if mode is ReadingMode.AI_FIRST:
-        notes.append(
-            "The score was shown before each verdict, so agreement may be biased by the model."
-        )
-    if plan.hide:
-        notes.append(LEFT_OUT)
-    return tuple(notes)
+        *((_BIASED,) if mode is ReadingMode.AI_FIRST else ()),
+        *((LEFT_OUT,) if plan.hide else ()),
+    )
 
 
 def point_of(case: CaseOpened, card: Card, locked: OperatingPointStore) -> OperatingPoint | None:
@@ -300,13 +290,7 @@ def point_of(case: CaseOpened, card: Card, locked: OperatingPointStore) -> Opera
     """
     if not same_model(card.model_id, case.model_id):
         return None
-    known = [card.operating_point]
-    known += [point.operating_point for point in locked.versions(card.weights_sha256)]
-    return next(
-        (
-            point
-            for point in known
-            if point.name == case.operating_point and point.threshold == case.threshold
-        ),
-        None,
-    )
+    versions = locked.versions(card.weights_sha256)
+    known = [card.operating_point, *(point.operating_point for point in versions)]
+    asked = case.operating_point, case.threshold
+    return next((point for point in known if (point.name, point.threshold) == asked), None)

@@ -11,7 +11,7 @@ from PIL import Image
 from core.patches import PATCH_SIZE_PX, ImageU8
 from core.report.content import COUNT_COLUMNS, TABLE_COLUMNS, FlaggedPatch, Report
 from core.report.maps import ReportMaps
-from core.report.sheets import FONT, FONTS, INK, MARGIN_MM, MUTED, Sheets
+from core.report.sheets import FONT, INK, MARGIN_MM, MUTED, Sheets
 from core.review.patches import PatchMap
 
 ENLARGED: Final = 4
@@ -25,16 +25,12 @@ _COUNT_WIDTHS: Final = (30, 13, 16, 16, 16, 19, 34, 30)
 _COUNT_ALIGN: Final = ("LEFT", *["RIGHT"] * 5, "LEFT", "LEFT")
 _TABLE_WIDTHS: Final = (8, 55, 30, 26, 30, 22, 12)
 _TABLE_ALIGN: Final = ("RIGHT", *["LEFT"] * 5, "RIGHT")
-_Pictures = Callable[[str], ImageU8]
 
 
-def report_pdf(report: Report, picture: _Pictures, maps: ReportMaps) -> bytes:
+def report_pdf(report: Report, picture: Callable[[str], ImageU8], maps: ReportMaps) -> bytes:
     """Return a report as PDF: the batch, the flagged patches, then every verdict.
 
-    Args:
-        report: What it says.
-        picture: Gives a patch (96, 96, 3) by its SHA-256.
-        maps: Of the flagged patches.
+    `picture` gives a patch (96, 96, 3) by its SHA-256.
 
     Raises:
         StoreError: A flagged patch is not among the kept ones.
@@ -43,7 +39,6 @@ def report_pdf(report: Report, picture: _Pictures, maps: ReportMaps) -> bytes:
         f"Review report: {report.title}",
         datetime.fromisoformat(report.last_at),
         foot=f"{report.title} · record {report.made_of[:24]}…",
-        fonts=FONTS,
     )
     _batch_page(sheets, report, maps)
     if report.flagged:
@@ -94,14 +89,9 @@ def picture_beside(
     image_rgb_u8: ImageU8,
     patch_map: PatchMap | None,
 ) -> None:
-    """Draw a patch and its map beside some lines; never over the end of a page.
+    """Draw a patch (96, 96, 3) and its map beside some lines; never over the end of a page.
 
-    Args:
-        sheets: Where.
-        title: Of the patch.
-        lines: Names and values; without a name in small print.
-        image_rgb_u8: (96, 96, 3) the patch.
-        patch_map: Its map; None draws none.
+    Lines are names and values; what has no name is in small print.
     """
     pictures = _PICTURE_MM if patch_map is None else 2 * _PICTURE_MM + _BETWEEN_MM
     left = MARGIN_MM + pictures + _GAP_MM

@@ -14,8 +14,6 @@ from core.review.patches import PatchMap
 if TYPE_CHECKING:
     from core.review.maps import MapMaker  # loads the explanation room and PyTorch with it
 
-OnProgress = Callable[[float], None]
-
 
 @dataclass(frozen=True, slots=True)
 class ReportMaps:
@@ -52,16 +50,12 @@ def report_maps(
     maker: "Callable[[], MapMaker]",
     picture: Callable[[str], ImageU8],
     *,
-    on_progress: OnProgress = lambda _: None,
+    on_progress: Callable[[float], None] = lambda _: None,
 ) -> ReportMaps:
-    """Return the maps of some patches; the same on the same machine each time.
+    """Return the maps of some patches by SHA-256; the same on the same machine each time.
 
-    Args:
-        hashes: SHA-256 of the patches.
-        model_id: Of the model that scored them.
-        maker: Opens the model that makes maps; may fail as models can.
-        picture: Gives a patch (96, 96, 3) by its SHA-256.
-        on_progress: Told the share that is made, 0..1.
+    `maker` opens the model that makes maps and may fail as models can; `picture` gives a patch
+    (96, 96, 3) by its SHA-256; `on_progress` is told the share that is made, 0..1.
 
     Raises:
         StoreError: A patch is not among the kept ones.

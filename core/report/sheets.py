@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Final, cast
 
 from fpdf import FPDF
@@ -25,15 +24,8 @@ _NOTE_MM: Final = 4.6
 class Sheets(FPDF):
     """A4 pages with our foot; no clock, no random identifier, no font from the machine."""
 
-    def __init__(self, title: str, made_at: datetime, *, foot: str, fonts: Path = FONTS) -> None:
-        """Begin a document without a page.
-
-        Args:
-            title: In its metadata.
-            made_at: Aware; the time that stands in its metadata.
-            foot: On each page, below the notice.
-            fonts: Folder with the fonts.
-        """
+    def __init__(self, title: str, made_at: datetime, *, foot: str) -> None:
+        """Begin a document without a page; `made_at` (aware) stands in its metadata."""
         super().__init__(format="A4")
         self.foot = foot
         self.set_creation_date(made_at)
@@ -43,8 +35,8 @@ class Sheets(FPDF):
         self.set_margins(MARGIN_MM, MARGIN_MM, MARGIN_MM)
         self.c_margin = 0  # text begins where pictures do
         self.set_auto_page_break(auto=True, margin=MARGIN_MM)
-        self.add_font(FONT, fname=fonts / "DejaVuSans.ttf")
-        self.add_font(FONT, style="B", fname=fonts / "DejaVuSans-Bold.ttf")
+        self.add_font(FONT, fname=FONTS / "DejaVuSans.ttf")
+        self.add_font(FONT, style="B", fname=FONTS / "DejaVuSans-Bold.ttf")
 
     def footer(self) -> None:
         """Draw the foot of a page."""
@@ -83,13 +75,7 @@ class Sheets(FPDF):
     def rows(
         self, rows: Sequence[Sequence[str]], widths: Sequence[int], align: Sequence[str]
     ) -> None:
-        """Draw a table, its head first.
-
-        Args:
-            rows: Cells.
-            widths: Of the columns, in any unit.
-            align: "LEFT" or "RIGHT" for each column.
-        """
+        """Draw a table, its head first; widths in any unit, "LEFT" or "RIGHT" for each column."""
         self.set_draw_color(*FAINT)
         self.set_text_color(*INK)
         self.set_font(FONT, size=7.5)
