@@ -9,7 +9,6 @@ import pandas as pd
 
 from core.audit.folder import AuditSpec
 from core.patches import PatchEntry, PatchSource
-from core.patches.beside import told_by_their_folders
 from core.tables import SLIDE_COLUMNS, KnownById, Table, id_key, known_by_id, spelled
 
 FAULT_COLUMNS: Final = ("kind", "table", "id", "detail")
@@ -41,16 +40,11 @@ class Inputs:
 
 
 def inputs_of(source: PatchSource) -> Inputs:
-    """Return a source to audit, with what its tables and folders tell and how well they do.
-
-    Without labels in a table, folders named 0 and 1, or normal and tumour, give the label; folders
-    named train, valid or test give the split anyhow.
+    """Return a source to audit, with how well its tables do.
 
     Raises:
         SourceError: A table of labels beside the patches cannot be used.
     """
-    if source.kind in {"folder", "zip", "files"}:
-        source.entries = told_by_their_folders(source)
     faults = list(_table_faults(source))
     if source.kind == "csv":
         faults += [("conflicting-rows", source.name, "", one) for one in source.contradictions]

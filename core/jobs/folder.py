@@ -11,9 +11,11 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -43,6 +45,7 @@ _RUN_FILE: Final = "run.json"
 _LABELS_FILE: Final = "labels.csv"
 _POINT_FILE: Final = "applied-point.json"
 _SURROUNDINGS_FILE: Final = "surroundings.jsonl"
+_LOOK_FILE: Final = ".looked-for-expired"
 _EXPLANATIONS_FILE: Final = "explanations.jsonl"
 _DRAWN_SAMPLES: Final = "drawn samples"
 _INPUT_FOLDER: Final = "input"
@@ -55,6 +58,7 @@ _NOT_WRITABLE: Final = (
     "NodeLens cannot write to its data folder. You cannot start or delete anything, and no verdict "
     "is recorded. Tell whoever runs it; `python -m core doctor` says what is wrong."
 )
+_DAY_S: Final = 86_400
 SPARE_BYTES: Final = 256 * 1024 * 1024
 """Left free for rows, verdicts and everybody else."""
 _COPY_BYTES: Final = 1024 * 1024
@@ -236,14 +240,21 @@ class JobFolder:
         """Delete every owner's jobs that nobody worked on for so many days; return how many.
 
         A folder whose manifest is damaged, or whose owner's cookie is lost, goes the same way.
+        The age is that at the look before, a day ago or more: a clock set forward is seen by then.
         """
         self.require_writable()
-        before = datetime.now(UTC) - timedelta(days=days)
+        look = self.folder / _LOOK_FILE
+        now, before = time.time(), look.stat().st_mtime if look.is_file() else inf
+        if 0 <= now - before < _DAY_S:
+            return 0
+        look.touch()
+        if before > now:
+            return 0
         old = []
-        for folder in self.folder.iterdir() if self.folder.is_dir() else ():
-            if _JOB_ID.match(folder.name):
+        for folder in map(self.folder.joinpath, self._ids()):
+            with contextlib.suppress(OSError):  # a file, or of another account
                 times = [folder.stat().st_mtime, *(f.stat().st_mtime for f in folder.iterdir())]
-                if datetime.fromtimestamp(max(times), UTC) < before:
+                if max(times) < before - days * _DAY_S:
                     old.append(folder)
         for folder in old:
             shutil.rmtree(folder, ignore_errors=True)

@@ -92,17 +92,25 @@ def with_tables(
     return patches
 
 
-def told_by_their_folders(source: PatchSource) -> list[PatchEntry]:
-    """Return the entries with the label that their folders name, if nothing else labels any.
+def read_class_folders(source: PatchSource) -> None:
+    """Give the patches the label that their folders name, if nothing else labels any.
 
     Folders named train, valid or test give the split where no table does; see `told_by_folders`.
     """
     unlabelled = all(entry.label is None for entry in source.entries)
     annotations = told_by_folders([entry.path for entry in source.entries])
-    return [
+    source.entries = [
         replace(entry, label=label if unlabelled else entry.label, split=entry.split or split)
         for entry, (label, split) in zip(source.entries, annotations, strict=True)
     ]
+    labelled = [place for place, (label, _) in enumerate(annotations) if label is not None]
+    if unlabelled and labelled:
+        folder = source.entries[labelled[0]].path.rpartition("/")[0]
+        source.coverage += (
+            f"Labels from the names of folders, such as {folder}: {len(labelled):,} of "
+            f"{counted(len(source), 'input')}. If they are of slides and not of each centre, give "
+            "a table of labels.",
+        )
 
 
 def _no_labels(table: Table) -> str:

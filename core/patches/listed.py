@@ -24,7 +24,7 @@ from core.tables import (
     spelled,
 )
 
-_FROM_THE_ROOT: Final = re.compile(r"[\\/]|[A-Za-z]:[\\/]")
+_FROM_THE_ROOT: Final = re.compile(r"[\\/]|[A-Za-z]:")
 _URL_OF_A_FILE: Final = re.compile(r"file:(?://(?P<host>[^/]*))?(?P<path>/.*)", re.IGNORECASE)
 
 
@@ -51,7 +51,7 @@ def csv_source(table: Path, *, confine_to: Path | None = None) -> FilesSource:
     moved: dict[str, str] = {}
     capitals: dict[str, str] = {}
     for cell, patch_id, label, split, slide in zip(*columns, slides, strict=True):
-        path = _as_path(cell)
+        path = _as_path(cell, table.parent)
         respelt += path != cell
         shown = shown_path(path)
         entry = PatchEntry(
@@ -113,13 +113,14 @@ def csv_source(table: Path, *, confine_to: Path | None = None) -> FilesSource:
     return source
 
 
-def _as_path(cell: str) -> str:
-    """Return the path in a cell that may have it in quotes, or as the URL of a file."""
+def _as_path(cell: str, folder: Path) -> str:
+    """Return the path in a cell that may have it in quotes, or as a URL of a file or a part."""
     while len(cell) > 2 and cell[0] == cell[-1] and cell[0] in "\"'":
         cell = cell[1:-1]
     url = _URL_OF_A_FILE.fullmatch(cell)
     if url is None:
-        return cell
+        there = "%" not in cell or os.path.exists(folder / cell)  # noqa: PTH110 - never raises
+        return cell if there else unquote(cell)
     path, host = unquote(url["path"]), url["host"] or "localhost"
     if _FROM_THE_ROOT.match(path[1:]):  # a drive of Windows
         return path[1:]
@@ -202,7 +203,7 @@ def _one_for_two(
 
 def _path_notes(name: str, backslashes: int, respelt: int, repeated: int) -> Iterator[str]:
     if respelt:
-        yield f"{name}: {counted(respelt, 'path')} in quotes or with file: before it."
+        yield f"{name}: {counted(respelt, 'path')} in quotes, with file: or with %20 for a space."
     if backslashes:
         yield f"{name}: {counted(backslashes, 'path')} with backslashes read as folders."
     if repeated:

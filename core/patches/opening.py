@@ -10,7 +10,7 @@ from unicodedata import normalize
 
 from core.errors import SourceError, why
 from core.patches.archives import ZipSource
-from core.patches.beside import NamedFile, with_tables
+from core.patches.beside import NamedFile, read_class_folders, with_tables
 from core.patches.decoding import PATCH_SUFFIXES
 from core.patches.files import FilesSource, PackedSource, files_source, folder_source, is_inside
 from core.patches.hdf5 import HDF5_SUFFIXES, Hdf5Source, read_labels, require_unpacked
@@ -32,7 +32,8 @@ def open_source(
     """Return the source at a path: folder, ZIP, HDF5, CSV, one image, or a known data set.
 
     A folder in the layout of the Kaggle competition or of PCam opens with its labels, splits and
-    slides; any other folder is read recursively, with the tables that lie in it.
+    slides; any other folder or ZIP is read recursively, with the tables that lie in it or, where
+    these label nothing, the labels that its folders name.
 
     Args:
         path: What to open.
@@ -83,6 +84,8 @@ def complete(
     """
     try:
         patches = with_tables(source, added, beside=beside)
+        if patches.kind in {"folder", "zip", "files"}:
+            read_class_folders(patches)
         if not len(patches):
             raise SourceError(
                 f"No patches found in {name or source.name}. Give a folder, ZIP, HDF5 file or "

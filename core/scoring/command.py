@@ -137,6 +137,7 @@ def merge_command(options: MergeOptions) -> int:
             there.
     """
     require_folder_of(options.out)
+    require_apart((options.out,), options.parts)
     return _say_counts(merge_shards(options.parts, options.out), f"together: {options.out}")
 
 

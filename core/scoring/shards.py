@@ -125,8 +125,6 @@ def _metadata(path: Path) -> dict[str, Any]:
 def _check(outputs: Sequence[tuple[Path, dict[str, Any]]], out: Path) -> None:
     first_path, first = outputs[0]
     for path, metadata in outputs:
-        if path.resolve() == out.resolve():
-            raise RunError(f"{out.name} is one of the shards. Name another file with --out.")
         if path.suffix != out.suffix:
             raise RunError(
                 f"{path.name} and {out.name} are of different types; expected the same type for "

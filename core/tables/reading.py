@@ -24,8 +24,7 @@ UNKNOWN_WORDS: Final = frozenset(
     {"nan", "na", "n/a", "<na>", "none", "null", "nil", "unknown"}
     | {"#n/a", "#ref!", "#value!", "#name?", "#div/0!", "#num!", "#null!"}  # of spreadsheets
 )
-_NAMES: Final = frozenset({"id", "path"})
-"""Columns in which such a word is a name like any other."""
+"""In every column but the ids, of which it may be one."""
 SLIDE_COLUMNS: Final = ("slide", "wsi")
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "label": (
@@ -48,7 +47,7 @@ _NO_SLIDE: Final = frozenset({"?", "-", "--", "missing", "unspecified", "not ava
 TABLE_SUFFIXES: Final = (".csv.gz", ".csv", ".tsv.gz", ".tsv", ".parquet")
 _SPREADSHEETS: Final = (".xlsx", ".xls", ".ods", ".csv.zip")  # the last as Kaggle sends tables
 _NUMBERS: Final = frozenset({"label", "score", "prob_tumour", "logit", "temperature"})
-_READ: Final = frozenset({*_NAMES, *_NUMBERS, *SLIDE_COLUMNS, "split"})
+_READ: Final = frozenset({"id", "path", *_NUMBERS, *SLIDE_COLUMNS, "split"})
 _LONGEST_HEADER: Final = 100_000
 _DELIMITERS: Final = (",", ";", "\t")
 _DECIMAL_COMMA: Final = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
@@ -364,7 +363,7 @@ def _mended(
                 texts += 1
             elif cell[0] == "'":
                 cells[place] = unguarded(cell)
-            elif column not in _NAMES and cell.lower() in (
+            elif column != "id" and cell.lower() in (
                 UNKNOWN_WORDS | _NO_SLIDE if column in SLIDE_COLUMNS else UNKNOWN_WORDS
             ):
                 cells[place] = ""

@@ -11,17 +11,13 @@ from numpy.typing import NDArray
 
 from core.errors import RunError, why
 from core.patches import PatchSource, open_source
-from core.patches.beside import told_by_their_folders
 from core.scoring.outputs import scores_by_id
-from core.tables import counted, id_key
+from core.tables import id_key
 from training.data.split import IntArray, PatchTable
 
 
 def open_labelled(data: Path) -> PatchSource:
-    """Return a source whose labels are from its tables or, without any, from its class folders.
-
-    In a plain folder or .zip the folders 0 and 1, or normal and tumour, give the label, and train,
-    val and test the split; see `told_by_folders`. Patches in folders of other names have no label.
+    """Return a source with ids that tell its patches apart.
 
     Raises:
         SourceError: There is nothing there, or it is not what its name says; or a table beside
@@ -29,18 +25,13 @@ def open_labelled(data: Path) -> PatchSource:
     """
     source = open_source(data)
     source.require_tables()
-    by_table = any(entry.label is not None for entry in source.entries)
-    if by_table and source.kind not in {"folder", "zip"}:
-        return source
-    # Two class folders may hold files of one name; then only the path tells them apart.
-    names = Counter(entry.id for entry in source.entries)
-    source.entries = [
-        entry if names[entry.id] == 1 else replace(entry, id=entry.path)
-        for entry in told_by_their_folders(source)
-    ]
-    none = sum(entry.label is None for entry in source.entries)
-    if none and not by_table:
-        source.notes += (f"{counted(none, 'file')} in folders that name no class left out.",)
+    if source.kind in {"folder", "zip"}:
+        # Two class folders may hold files of one name; then only the path tells them apart.
+        names = Counter(entry.id for entry in source.entries)
+        source.entries = [
+            entry if names[entry.id] == 1 else replace(entry, id=entry.path)
+            for entry in source.entries
+        ]
     return source
 
 

@@ -252,8 +252,27 @@ def test_jobs_expire_by_their_last_use_and_orphans_with_them(tmp_path: Path) -> 
     for folder in (store.folder / old.id, store.folder / ("0" * 32)):
         for path in (*folder.rglob("*"), folder):
             os.utime(path, (1_000_000, 1_000_000))
+    assert store.expire(30) == 0  # the first look: the clock may be wrong
+    assert len(store.jobs("alice")) == 2
+    a_day_ago = time.time() - 90_000
+    os.utime(store.folder / ".looked-for-expired", (a_day_ago, a_day_ago))
     assert store.expire(30) == 2
     assert store.jobs("alice") == [fresh]
+
+
+@pytest.mark.parametrize("years", [1, -1])
+def test_a_clock_set_wrong_deletes_no_job(
+    tmp_path: Path, years: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = JobStore(tmp_path / "jobs")
+    job = store.add_upload("alice", "a", uploads(tmp_path / "in"))
+    store.expire(30)
+    right = time.time()
+    for clock in (right + years * 3e7, right + years * 3e7 + 60, right, right + 100_000):
+        monkeypatch.setattr("time.time", lambda clock=clock: clock)
+        monkeypatch.setattr(Path, "touch", lambda path, clock=clock: os.utime(path, (clock, clock)))
+        store.expire(30)
+    assert store.jobs("alice") == [job]
 
 
 @pytest.mark.parametrize(

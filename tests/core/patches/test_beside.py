@@ -31,6 +31,30 @@ def test_labels_beside_patches_are_read_and_are_no_patch(tmp_path: Path, packed:
         assert source.coverage == ("labels.csv: 2 of 3 inputs with a label.",)
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_folders_of_classes_label_patches_that_no_table_labels(
+    tmp_path: Path, packed: bool
+) -> None:
+    folder = tmp_path / "set"
+    for name in ("tumour", "normal", "other"):
+        (folder / name).mkdir(parents=True)
+        write_patches(folder / name, 1)
+    place = folder
+    if packed:
+        place = tmp_path / "set.zip"
+        with zipfile.ZipFile(place, "w") as archive:
+            for file in sorted(folder.rglob("*.png")):
+                archive.write(file, file.relative_to(folder))
+    with open_source(place) as source:
+        assert [entry.label for entry in source.entries] == [0, None, 1]
+        told = [note for note in source.remarks if "the names of folders" in note]
+        assert "such as normal: 2 of 3 inputs" in told[0]
+    table = tmp_path / "labels.csv"
+    table.write_text("id,label\nother/patch-000,1\n")
+    with open_source(place, added=[("labels.csv", table)]) as source:
+        assert [entry.label for entry in source.entries] == [None, 1, None]
+
+
 def test_a_table_is_of_its_own_folder_where_there_are_patches(tmp_path: Path) -> None:
     for part, label in (("train", 0), ("test", 1)):
         write_patches(tmp_path / part, 2)
