@@ -2,7 +2,6 @@ from .batch import ScoredBatch as ScoredBatch
 from .batch import batch_pdf as batch_pdf
 from .content import FlaggedPatch as FlaggedPatch
 from .content import Report as Report
-from .content import ReportPlan as ReportPlan
 from .content import point_of as point_of
 from .content import report_of as report_of
 from .document import report_pdf as report_pdf

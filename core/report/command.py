@@ -9,7 +9,7 @@ from core.bundle import read_card
 from core.errors import ReviewError
 from core.files import replacing, require_apart, require_folder_of
 from core.options import ReportOptions
-from core.report.content import ReportPlan, point_of, report_of
+from core.report.content import point_of, report_of
 from core.report.document import report_pdf
 from core.report.maps import report_maps
 from core.review import Record, ReviewStore
@@ -59,9 +59,8 @@ def report_command(options: ReportOptions) -> int:
         OperatingPointStore(settings.operating_points_dir),
     )
     hide = stored_pseudonyms(settings.pseudonym_key) if options.pseudonymised else None
-    plan = ReportPlan(options.case, hide=hide, point=point)
     kept = PatchFolder(settings.review_patches_dir)
-    report = report_of(record, plan)
+    report = report_of(record, options.case, hide=hide, point=point)
 
     def maker() -> "MapMaker":
         from core.review.maps import MapMaker  # noqa: PLC0415 - who has no maps loads no PyTorch

@@ -20,7 +20,7 @@ from core.review import (
     reading_time,
     with_model,
 )
-from core.review.pseudonyms import Pseudonyms
+from core.review.pseudonyms import Pseudonyms, named
 from core.statistics import Measured
 from core.thresholds import OperatingPointStore
 from core.wording import call_of, call_text, interval_text, number
@@ -29,26 +29,6 @@ LEFT_OUT: Final = (
     "Readers and patches have pseudonyms, the same in every export from this installation. File "
     "names, slides and comments are left out."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ReportPlan:
-    """What to report.
-
-    Attributes:
-        case: The case.
-        hide: Replaces names of readers, files and slides, and leaves out comments; None hides
-            nothing.
-        point: The operating point in force when the case was opened, for its error rates.
-    """
-
-    case: str
-    hide: Pseudonyms | None = None
-    point: OperatingPoint | None = None
-
-    def name(self, kind: str, name: str) -> str:
-        """Return a name, or what stands for it."""
-        return name if self.hide is None else self.hide.of(kind, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +108,23 @@ _BIASED: Final = "The score was shown before each verdict, so agreement may be b
 _LABELS: Final = {1: "tumour", 0: "no tumour", None: "unknown"}
 
 
-def report_of(record: Record, plan: ReportPlan) -> Report:
+def report_of(
+    record: Record,
+    case_id: str,
+    *,
+    hide: Pseudonyms | None = None,
+    point: OperatingPoint | None = None,
+) -> Report:
     """Return what the report of a case says at the end of a record.
+
+    `hide` replaces names of readers, files and slides, and leaves out comments. The point is the
+    one in force when the case was opened, for its error rates.
 
     Raises:
         ReviewError: There is no such case, or no verdict in it yet.
     """
-    case = record.case(plan.case)
-    verdicts = current_verdicts(record, plan.case)
+    case = record.case(case_id)
+    verdicts = current_verdicts(record, case_id)
     if not verdicts:
         raise ReviewError(f"No verdict in {case.name} yet. Read some patches first.")
     by_reader: dict[str, list[CurrentVerdict]] = {}
@@ -144,7 +133,7 @@ def report_of(record: Record, plan: ReportPlan) -> Report:
     read = read_patches(verdicts)
     times = sorted(at for verdict in verdicts for at in (verdict.first.at, verdict.final.at))
     facts = [
-        ("Case", plan.name("case", case.case) if plan.hide else f"{case.name} ({case.case})"),
+        ("Case", hide.of("case", case.case) if hide else f"{case.name} ({case.case})"),
         ("Reading mode", str(case.mode)),
         ("Worklist", case.order),
         ("Patches", f"{len(case.patches)}, shown {len(case.tasks)} times"),
@@ -153,25 +142,25 @@ def report_of(record: Record, plan: ReportPlan) -> Report:
             "Threshold",
             f"{case.operating_point}: tumour at a score of {case.threshold:.4f} or above",
         ),
-        *_error_rates(plan.point),
-        ("Readers", ", ".join(plan.name("reader", reader) for reader in by_reader)),
+        *_error_rates(point),
+        ("Readers", ", ".join(named(hide, "reader", reader) for reader in by_reader)),
         ("First verdict", _when(times[0])),
         ("Last verdict", _when(times[-1])),
         ("Record", f"up to event {record.end.sequence}, hash {record.end.hash}"),
     ]
     return Report(
-        title=plan.name("case", case.case) if plan.hide else case.name,
+        title=hide.of("case", case.case) if hide else case.name,
         made_of=str(record.end),
         last_at=times[-1],
         facts=tuple(facts),
         counts=tuple(
-            _counts(plan.name("reader", who), readings) for who, readings in by_reader.items()
+            _counts(named(hide, "reader", who), readings) for who, readings in by_reader.items()
         ),
-        flagged=tuple(_flagged(read_patch, plan) for read_patch in read if read_patch.reasons),
+        flagged=tuple(_flagged(read_patch, hide) for read_patch in read if read_patch.reasons),
         table=tuple(
-            _table_row(read_patch, one, plan) for read_patch in read for one in read_patch.verdicts
+            _table_row(read_patch, one, hide) for read_patch in read for one in read_patch.verdicts
         ),
-        notes=_notes(case.mode, plan),
+        notes=_notes(case.mode, hide),
     )
 
 
@@ -211,31 +200,33 @@ def _share(share: Measured) -> str:
     return f"{value} ({interval_text(share.low, share.high, 2)})" if share.has_interval else value
 
 
-def _flagged(read_patch: ReadPatch, plan: ReportPlan) -> FlaggedPatch:
+def _flagged(read_patch: ReadPatch, hide: Pseudonyms | None) -> FlaggedPatch:
     patch = read_patch.patch
     slide = f", slide {patch.slide}" if patch.slide else ""
     return FlaggedPatch(
         sha256=patch.sha256,
-        mark=plan.hide.of("patch", patch.sha256) if plan.hide else f"SHA-256 {patch.sha256}",
+        mark=hide.of("patch", patch.sha256) if hide else f"SHA-256 {patch.sha256}",
         title=f"Patch {read_patch.number}",
-        source="" if plan.hide else f"{patch.id}{slide}",
+        source="" if hide else f"{patch.id}{slide}",
         why=", ".join(read_patch.reasons),
         model=_model_words(patch),
         label=_LABELS[patch.label],
-        readings=tuple(_reading_line(verdict, plan) for verdict in read_patch.verdicts),
+        readings=tuple(_reading_line(verdict, hide) for verdict in read_patch.verdicts),
     )
 
 
-def _table_row(read_patch: ReadPatch, verdict: CurrentVerdict, plan: ReportPlan) -> tuple[str, ...]:
+def _table_row(
+    read_patch: ReadPatch, verdict: CurrentVerdict, hide: Pseudonyms | None
+) -> tuple[str, ...]:
     patch, first, final = read_patch.patch, verdict.first.reading, verdict.final.reading
     call = call_text(final.verdict)
     if first.verdict is not final.verdict:
         call = f"{call} (blind: {first.verdict})"
     return (
         str(read_patch.number),
-        (plan.hide.of("patch", patch.sha256) if plan.hide else patch.id)[:_ID_CHARS],
+        (hide.of("patch", patch.sha256) if hide else patch.id)[:_ID_CHARS],
         _model_words(patch, " "),
-        plan.name("reader", verdict.reader),
+        named(hide, "reader", verdict.reader),
         f"{call}, shown again" if verdict.is_repeat else call,
         str(final.confidence or ""),
         str(verdict.final.sequence),
@@ -249,7 +240,7 @@ def _model_words(patch: CasePatch, between: str = ", score ") -> str:
     return f"{call}{between}{patch.prob_tumour:.4f}"
 
 
-def _reading_line(verdict: CurrentVerdict, plan: ReportPlan) -> str:
+def _reading_line(verdict: CurrentVerdict, hide: Pseudonyms | None) -> str:
     first, final = verdict.first.reading, verdict.final.reading
     blind = "blind" if final.blinded else ""
     if verdict.state.after_ai is not None:
@@ -266,19 +257,19 @@ def _reading_line(verdict: CurrentVerdict, plan: ReportPlan) -> str:
         " and ".join(final.tags),
         f"quality {final.quality}" if final.quality else "",
     )
-    comment = f"“{verdict.comment}”" if plan.hide is None and verdict.comment else ""
+    comment = f"“{verdict.comment}”" if hide is None and verdict.comment else ""
     event = f"event {verdict.final.sequence}"
-    who = plan.name("reader", verdict.reader)
+    who = named(hide, "reader", verdict.reader)
     return f"{who}: {', '.join(filter(None, parts))} ({event}). {comment}".strip()
 
 
-def _notes(mode: ReadingMode, plan: ReportPlan) -> tuple[str, ...]:
+def _notes(mode: ReadingMode, hide: Pseudonyms | None) -> tuple[str, ...]:
     return (
         "The patches were selected for this worklist. Proportions among them say nothing about the "
         "slide, the patient or a population.",
         "95 % intervals treat patches as independent; patches from the same slide are not.",
         *((_BIASED,) if mode is ReadingMode.AI_FIRST else ()),
-        *((LEFT_OUT,) if plan.hide else ()),
+        *((LEFT_OUT,) if hide else ()),
     )
 
 

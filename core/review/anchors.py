@@ -70,7 +70,6 @@ class NotedAnchors:
     """What an anchors file holds.
 
     Attributes:
-        name: Of the file.
         anchors: In the order of the file.
         unreadable: Numbers of the lines that are none.
     """

@@ -94,9 +94,7 @@ class Reading(_Strict):
         screen: What was drawn beside the patch; empty for a blinded reading.
         seconds: From the patch drawn to the verdict given.
         confidence: If stated.
-        tags: Reasons.
         quality: If stated.
-        comment: Free text.
         map: The map that was asked for; None if none was.
     """
 
@@ -137,7 +135,6 @@ class CaseOpened(_Strict):
         threshold: On the probability.
         order: How the worklist was made, in words.
         patches: The patches, each once.
-        tasks: The worklist.
         of: Earlier cases: the first reading of a second reading; both of an adjudication.
     """
 
@@ -219,7 +216,6 @@ class Corrected(_OnTask):
 
     Attributes:
         corrects: Sequence of the event whose reading is replaced.
-        reading: What stands instead.
     """
 
     corrects: Sequence
@@ -247,7 +243,6 @@ class Payload(_Strict):
         action: The caller's token for this action; the same token is never written twice.
         at: When it was accepted: UTC, ISO 8601.
         written_by: The library that wrote it, such as "SQLite 3.40.1".
-        event: What happened.
     """
 
     action: Name

@@ -10,15 +10,14 @@ from typing import Any, Final
 
 import pandas as pd
 
-from core.errors import RunError
 from core.files import guarded, write_table
 from core.review.chain import Anchor
 from core.review.events import CasePatch, MapShown
 from core.review.progress import seconds_spent
-from core.review.pseudonyms import Pseudonyms
+from core.review.pseudonyms import Pseudonyms, named
 from core.review.record import CurrentVerdict, Record, StandingReading, current_verdicts
 from core.review.vocabulary import ReadingMode
-from core.scoring.outputs import OUTPUT_SUFFIXES, write_metadata
+from core.scoring.outputs import write_metadata
 
 LABEL_COLUMNS: Final = (
     "id", "label", "original_label", "status", "sha256", "readers", "cases", "events",
@@ -120,12 +119,7 @@ def write_verdicts(path: Path, table: pd.DataFrame, *, head: Anchor) -> None:
     """Write verdicts as `.csv` or `.parquet`, by the suffix, and the chain's end beside them.
 
     In a CSV, text that a spreadsheet would run as a formula gets a leading apostrophe.
-
-    Raises:
-        RunError: The suffix is another one.
     """
-    if path.suffix not in OUTPUT_SUFFIXES:
-        raise RunError(f"Found the name {path.name}; expected one ending in .csv or .parquet.")
     write_table(path, guarded(table) if path.suffix == ".csv" else table)
     write_metadata(path, {"record_head": str(head), "verdicts": len(table)})
 
@@ -185,18 +179,14 @@ def _corrected(
         status = LabelStatus.NEW if patch.label is None else LabelStatus.CORRECTED
     if label is None:
         return None
-
-    def shown_name(kind: str, name: str) -> str:
-        return name if hide is None else hide.of(kind, name)
-
     return {
         "id": patch.id if hide is None else hide.of("patch", patch.sha256),
         "label": label,
         "original_label": patch.label,
         "status": status,
         "sha256": patch.sha256 if hide is None else "",
-        "readers": "; ".join(sorted({shown_name("reader", v.reader) for v in deciding})),
-        "cases": "; ".join(dict.fromkeys(shown_name("case", v.case.case) for v in deciding)),
+        "readers": "; ".join(sorted({named(hide, "reader", v.reader) for v in deciding})),
+        "cases": "; ".join(dict.fromkeys(named(hide, "case", v.case.case) for v in deciding)),
         "events": "; ".join(str(v.final.sequence) for v in deciding),
         "event_hashes": "" if hide else "; ".join(v.final.hash for v in deciding),
         "model_id": "; ".join(sorted({v.final.model_id for v in deciding})),

@@ -98,7 +98,11 @@ def _place(explanation: Explanation) -> list[str]:
     centre = explanation.centre
     if centre.share is None:
         return ["No evidence for tumour: the map shows the evidence against it."]
-    what = "evidence for tumour" if explanation.cam.unit is Unit.LOGIT else "map's positive values"
+    what = (
+        "evidence for tumour"
+        if explanation.cam.method.unit is Unit.LOGIT
+        else "map's positive values"
+    )
     where = "in" if centre.peak_in_centre else "outside"
     return [
         f"{percent(centre.share, 0)} of the {what} lies in the centre; "

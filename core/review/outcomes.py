@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import ReviewError, SourceError
+from core.errors import SourceError
 from core.review.progress import next_position, seconds_spent
 from core.review.record import CurrentVerdict, Record, current_verdicts
 from core.review.vocabulary import ReadingMode, Verdict
@@ -264,9 +264,7 @@ class ReadingTime:
 
 
 def reading_time(verdicts: Sequence[CurrentVerdict]) -> ReadingTime:
-    """Return the seconds per patch, both readings together where there are two."""
-    if not verdicts:
-        raise ReviewError("There are no verdicts to time.")
+    """Return the seconds per patch of one or more, both readings together where there are two."""
     seconds = [seconds_spent(verdict) for verdict in verdicts]
     low, middle, high = np.percentile(seconds, [25, 50, 75])
     return ReadingTime(len(seconds), float(middle), float(low), float(high))

@@ -40,6 +40,11 @@ class Pseudonyms:
         return f"{kind}-{digest[:_SHOWN]}"
 
 
+def named(hide: Pseudonyms | None, kind: str, name: str) -> str:
+    """Return a name, or its pseudonym where names are hidden."""
+    return name if hide is None else hide.of(kind, name)
+
+
 def stored_pseudonyms(path: Path) -> Pseudonyms:
     """Return the pseudonyms under the key in a file; a new key is made if there is none.
 

@@ -54,7 +54,6 @@ class TaskState:
     """What one reader has done on one task.
 
     Attributes:
-        first: The first verdict.
         ai_shown: Whether score and map were drawn after it; it is frozen then.
         after_ai: The verdict with the AI in view.
         steps: Steps that can be undone, the last one last: sequence, and the state before.
@@ -267,8 +266,6 @@ def _standing(
 
 def disputed_patches(record: Record, cases: tuple[str, ...]) -> frozenset[str]:
     """Return the SHA-256 of each patch on which any two readings in these cases differ."""
-    if not cases:
-        raise ReviewError("Name the cases to compare.")
     calls: dict[str, set[str]] = {}
     for case in cases:
         for verdict in current_verdicts(record, case):
@@ -294,7 +291,6 @@ class ReadPatch:
 
     Attributes:
         number: Among the patches of the case, from 1.
-        patch: The patch.
         verdicts: Those that stand, by reader.
         reasons: Why it is flagged; none if nothing calls for another look.
     """

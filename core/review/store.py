@@ -176,11 +176,10 @@ class ReviewStore:
     def _insert(
         self, connection: sqlite3.Connection, end: Anchor, event: Event, action: str
     ) -> RecordEntry:
-        version = connection.execute("SELECT sqlite_version()").fetchone()[0]
         payload = Payload(
             action=action,
             at=self._clock().astimezone(UTC).isoformat(timespec="microseconds"),
-            written_by=f"SQLite {version}",
+            written_by=f"SQLite {sqlite3.sqlite_version}",
             event=event,
         )
         link = next_link(end, canonical_json(payload_as_json(payload)))

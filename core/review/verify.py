@@ -49,7 +49,6 @@ class Verification:
     """The outcome.
 
     Attributes:
-        name: Of the file.
         events: How many events it holds.
         head: End of the chain.
         findings: In the order of the file; none if everything is as it was written.

@@ -42,7 +42,6 @@ class Candidate:
     """A patch that could be read, with the measures that order it.
 
     Attributes:
-        patch: The patch.
         d4_sd_logit: See `ScoreRow`.
         ring_margin: By how many logits the surroundings decide a tumour call, below 0 where they
             do not; see `core.explanation.surroundings.Halves`.

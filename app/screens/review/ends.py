@@ -15,7 +15,7 @@ from app.screens.shared.pdf import pdf_button
 from app.screens.shared.who import person_of
 from app.state import reading, widgets
 from core.errors import NodelensError
-from core.report import ReportPlan, point_of, report_maps, report_of, report_pdf
+from core.report import point_of, report_maps, report_of, report_pdf
 from core.review import (
     CaseOpened,
     CurrentVerdict,
@@ -90,7 +90,7 @@ def _report(
         resources.shipped_classifier(settings).bundle.card,
         resources.operating_points(settings),
     )
-    report = report_of(record, ReportPlan(case.case, hide=hide, point=point))
+    report = report_of(record, case.case, hide=hide, point=point)
     picture = resources.review_patches(settings).image
     maps = report_maps(
         report.hashes,

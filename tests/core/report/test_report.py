@@ -9,7 +9,7 @@ from PIL import Image
 
 from core.errors import ReviewError, RunError, StoreError
 from core.explanation import TwinTester
-from core.report import Report, ReportMaps, ReportPlan, report_maps, report_of, report_pdf
+from core.report import Report, ReportMaps, report_maps, report_of, report_pdf
 from core.report.command import record_until
 from core.review import CaseOpened, CasePatch, OnScreen, ReviewStore
 from core.review.maps import MapMaker
@@ -65,33 +65,33 @@ def everything(report: Report) -> str:
 
 def test_the_same_record_gives_the_same_bytes(tmp_path: Path) -> None:
     store, folder = read_case(tmp_path)
-    first = report_pdf(report_of(store.record(), ReportPlan("c1")), folder.image, NONE)
+    first = report_pdf(report_of(store.record(), "c1"), folder.image, NONE)
     again = ReviewStore(store.path)
-    assert report_pdf(report_of(again.record(), ReportPlan("c1")), folder.image, NONE) == first
+    assert report_pdf(report_of(again.record(), "c1"), folder.image, NONE) == first
     assert first.startswith(b"%PDF")
 
 
 def test_a_report_is_rebuilt_after_further_verdicts(tmp_path: Path) -> None:
     store, folder = read_case(tmp_path)
     end = store.head().sequence
-    before = report_pdf(report_of(store.record(), ReportPlan("c1")), folder.image, NONE)
+    before = report_pdf(report_of(store.record(), "c1"), folder.image, NONE)
     store.append(given(store.record().case("c1"), "Ben", 0, reading(Verdict.TUMOUR)))
-    assert report_of(store.record(), ReportPlan("c1")).made_of != ""
-    rebuilt = report_of(record_until(store, end), ReportPlan("c1"))
+    assert report_of(store.record(), "c1").made_of != ""
+    rebuilt = report_of(record_until(store, end), "c1")
     assert report_pdf(rebuilt, folder.image, NONE) == before
 
 
 def test_one_other_verdict_gives_other_bytes(tmp_path: Path) -> None:
     store, folder = read_case(tmp_path)
-    before = report_pdf(report_of(store.record(), ReportPlan("c1")), folder.image, NONE)
+    before = report_pdf(report_of(store.record(), "c1"), folder.image, NONE)
     store.append(given(store.record().case("c1"), "Ben", 0, reading(Verdict.TUMOUR)))
-    assert report_pdf(report_of(store.record(), ReportPlan("c1")), folder.image, NONE) != before
+    assert report_pdf(report_of(store.record(), "c1"), folder.image, NONE) != before
 
 
 def test_a_pseudonymised_report_holds_no_name_file_slide_or_comment(tmp_path: Path) -> None:
     store, _ = read_case(tmp_path)
-    named = everything(report_of(store.record(), ReportPlan("c1")))
-    hidden = everything(report_of(store.record(), ReportPlan("c1", hide=Pseudonyms(b"k" * 32))))
+    named = everything(report_of(store.record(), "c1"))
+    hidden = everything(report_of(store.record(), "c1", hide=Pseudonyms(b"k" * 32)))
     for told in ("Ann", "Mustermann", "B26-", "Łukasz", "toy c1"):
         assert told in named
         assert told not in hidden
@@ -101,7 +101,7 @@ def test_a_pseudonymised_report_holds_no_name_file_slide_or_comment(tmp_path: Pa
 def test_verdicts_against_the_model_are_flagged_and_others_are_not(tmp_path: Path) -> None:
     store = filled_store(tmp_path / "review.sqlite", 6)
     store.append(given(store.record().case("c1"), "Ben", 0, Verdict.TUMOUR))
-    report = report_of(store.record(), ReportPlan("c1"))
+    report = report_of(store.record(), "c1")
     assert [patch.title for patch in report.flagged] == ["Patch 1"]
     assert "against the model" in report.flagged[0].why
     assert "readings differ" in report.flagged[0].why
@@ -111,7 +111,7 @@ def test_a_case_without_verdicts_has_no_report(tmp_path: Path) -> None:
     store = ReviewStore(tmp_path / "review.sqlite")
     store.append(toy_case())
     with pytest.raises(ReviewError, match="No verdict"):
-        report_of(store.record(), ReportPlan("c1"))
+        report_of(store.record(), "c1")
 
 
 def test_kept_patches_are_checked_against_their_hash(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_a_report_with_maps_is_rebuilt_byte_for_byte(
     store, folder = read_case(tmp_path)
     case = replace(store.record().case("c1"), model_id=toy_classifier.model_id)
     checks = tmp_path / "checks.jsonl"
-    report = report_of(store.record(), ReportPlan("c1"))
+    report = report_of(store.record(), "c1")
 
     def built() -> bytes:
         maps = report_maps(
@@ -153,7 +153,7 @@ def test_a_report_with_maps_is_rebuilt_byte_for_byte(
 
 def test_a_report_says_why_there_are_no_maps(tmp_path: Path, toy_classifier: Classifier) -> None:
     store, folder = read_case(tmp_path)
-    report = report_of(store.record(), ReportPlan("c1"))
+    report = report_of(store.record(), "c1")
     case = store.record().case("c1")
     other = report_maps(
         report.hashes,
