@@ -81,7 +81,9 @@ class FlatPicture(SlideFile):
             if lost := lost_part(data):
                 raise ValueError(lost)
         elif self.format == "PNG":
-            _check_sums(path)
+            # Refuses a part that is not as it was written; not every decoder looks.
+            with Image.open(path, formats=("PNG",)) as checked:
+                checked.verify()
         if (images := getattr(picture, "n_frames", 1)) > 1:
             raise ValueError(f"it contains {images} images; expected one")
         if (turned := picture.getexif().get(_ORIENTATION, 1)) != 1:
@@ -100,9 +102,3 @@ class FlatPicture(SlideFile):
         left, top = max(x, 0), max(y, 0)
         part = self._image_rgb_u8[top : max(y + height, 0), left : max(x + width, 0)]
         return padded(part, left - x, top - y, width, height)
-
-
-def _check_sums(path: Path) -> None:
-    """Refuse a PNG with a part that is not as it was written; not every decoder looks."""
-    with Image.open(path, formats=("PNG",)) as picture:
-        picture.verify()

@@ -108,18 +108,14 @@ class Pyramid(SlideFile):
         try:
             rgba = np.asarray(slide.read_region(at, self._numbers[level], (width, height)))
         except openslide.OpenSlideError as error:
-            self._reopen(slide)
+            with self._lock:  # after an error OpenSlide's handle answers nothing but that error
+                if self._slide is slide:
+                    self._slide = self._open()
             raise PatchError(
                 f"{self.path.name} is damaged near x {at[0]}, y {at[1]} ({self._plain(error)}).",
                 Fault.DAMAGED,
             ) from None
         return on_white(rgba)
-
-    def _reopen(self, failed: openslide.OpenSlide) -> None:
-        """Replace a handle: after an error OpenSlide's answers nothing but that error."""
-        with self._lock:
-            if self._slide is failed:
-                self._slide = self._open()
 
     def close(self) -> None:
         """Release the file."""

@@ -22,7 +22,7 @@ from core.slides.journal import SlideJournal, SlideSpec, specify_slide
 from core.slides.outlines import Region, find_regions
 from core.slides.run import SlideWatch, cell_patch, score_slide
 from core.slides.spacing import SPACING_TOLERANCE
-from core.slides.tissue import Tissue, TissueRule, black_share, find_tissue, has_no_colour
+from core.slides.tissue import TissueRule, black_share, find_tissue, has_no_colour
 from core.slides.view import SlideView
 from core.wording import percent, score_text
 
@@ -79,7 +79,13 @@ def score_into(
         scored_at = time.perf_counter()
     placing = Placing.on(view)
     regions = find_regions(cells, placing.cell_um, placing.extent)
-    _export(out, placing, _metadata(view, classifier), cells=cells, tissue=tissue, regions=regions)
+    metadata = _metadata(view, classifier)
+    write_tables(out, cells, placing)
+    write_cell_features(out / "cells.geojson.gz", cells, placing, metadata)
+    write_region_features(out / "regions.geojson", regions, placing, metadata)
+    write_heat_map(out / "heatmap.tif", cells, placing.cell_um)
+    with replacing(out / "overview.png") as temporary:
+        Image.fromarray(overview(tissue, cells, regions)).save(temporary, "PNG")
     scored = int((cells.state != CellState.UNSCORED).sum())
     times = {
         "started": started.isoformat(),
@@ -106,23 +112,6 @@ def _finished(out: Path, spec: SlideSpec) -> dict[str, Any] | None:
         return summary if same and summary["files_sha256"] == hashes else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _export(
-    out: Path,
-    placing: Placing,
-    metadata: dict[str, str],
-    *,
-    cells: Cells,
-    tissue: Tissue,
-    regions: list[Region],
-) -> None:
-    write_tables(out, cells, placing)
-    write_cell_features(out / "cells.geojson.gz", cells, placing, metadata)
-    write_region_features(out / "regions.geojson", regions, placing, metadata)
-    write_heat_map(out / "heatmap.tif", cells, placing.cell_um)
-    with replacing(out / "overview.png") as temporary:
-        Image.fromarray(overview(tissue, cells, regions)).save(temporary, "PNG")
 
 
 def _metadata(view: SlideView, classifier: Classifier) -> dict[str, str]:

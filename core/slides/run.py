@@ -82,8 +82,11 @@ def score_slide(
     watch = watch or SlideWatch()
     cells.put(journal.kept)
     while True:
+        rows, columns = (range(0, side, BLOCK_CELLS) for side in cells.tissue.shape)
         blocks = [
-            block for block in _blocks(cells) if _still_to_score(cells, block, all_cells).any()
+            block
+            for block in product(rows, columns)
+            if _still_to_score(cells, block, all_cells).any()
         ]
         if not blocks:
             return True
@@ -172,13 +175,6 @@ class _CellScoring:
         }
         for block in [block for block in self._open if follow and block in near]:
             self._want(block)
-
-
-def _blocks(cells: Cells) -> Iterator[Block]:
-    rows, columns = cells.tissue.shape
-    for row in range(0, rows, BLOCK_CELLS):
-        for column in range(0, columns, BLOCK_CELLS):
-            yield row, column
 
 
 def _still_to_score(cells: Cells, block: Block, all_cells: bool) -> NDArray[np.bool_]:

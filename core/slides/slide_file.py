@@ -21,8 +21,6 @@ class Level:
     """One resolution of a slide.
 
     Attributes:
-        width_px: Its width.
-        height_px: Its height.
         downsample: Full-resolution pixels per pixel of the level.
     """
 

@@ -69,7 +69,6 @@ class Spacing:
     """Micrometres per full-resolution pixel that a slide is judged with.
 
     Attributes:
-        um_px: The number.
         origin: "file" or "given".
         in_file: What the file says, in words.
     """

@@ -238,7 +238,8 @@ def _check(first: Any, others: list[Any]) -> None:  # noqa: ANN401 - tifffile's 
         raise ValueError("a side of it, or of its strips, has no pixels")
     _check_kind(first)
     full = sides[2] * sides[3]
-    rivals = [page.imagewidth * page.imagelength for page in others if not _is_aside(page)]
+    own = (page for page in others if not int(page.subfiletype) & (_REDUCED | _MASK))
+    rivals = [page.imagewidth * page.imagelength for page in own]
     if max(rivals, default=0) > full:
         raise _UnknownKindError("a picture after the first is larger: which is the slide?")
     if full in rivals or stacked(first.description) > 1:
@@ -251,11 +252,6 @@ def _check(first: Any, others: list[Any]) -> None:  # noqa: ANN401 - tifffile's 
 def _end_of_data(page: Any) -> int:  # noqa: ANN401 - tifffile's page
     """Return where in the file the last of a picture's strips or tiles ends."""
     return max(map(sum, zip(page.dataoffsets, page.databytecounts, strict=True)), default=0)
-
-
-def _is_aside(page: Any) -> bool:  # noqa: ANN401 - tifffile's page
-    """Return whether a picture says of itself that it is none of its own."""
-    return bool(int(page.subfiletype) & (_REDUCED | _MASK))
 
 
 def _check_kind(page: Any) -> None:  # noqa: ANN401 - tifffile's page
