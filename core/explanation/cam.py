@@ -35,6 +35,12 @@ class Method(StrEnum):
     SCORE_CAM = "score-cam"
     ABLATION_CAM = "ablation-cam"
 
+    @property
+    def unit(self) -> "Unit":
+        """What the values of its maps are measured in."""
+        of_activations = {Method.EIGEN_CAM, Method.SCORE_CAM, Method.ABLATION_CAM}
+        return Unit.ACTIVATION if self in of_activations else Unit.LOGIT
+
 
 class Target(StrEnum):
     """What positive values of a map speak for.
@@ -70,12 +76,6 @@ MEASURED_SCALE_LOGIT: Final = 3.0
 """Full colour of maps by replacement, for every patch: the odds change about 20-fold."""
 FINE_CELL_PX: Final = 16.0
 """Half the centre: cells up to this size tell the centre from the ring."""
-_ACTIVATION_METHODS: Final = {Method.EIGEN_CAM, Method.SCORE_CAM, Method.ABLATION_CAM}
-
-
-def unit_of(method: Method) -> Unit:
-    """Return what the values of a method's maps are measured in."""
-    return Unit.ACTIVATION if method in _ACTIVATION_METHODS else Unit.LOGIT
 
 
 def is_fine(grid: tuple[int, int], side_px: int) -> bool:
@@ -116,11 +116,6 @@ class CamMap:
             return None
         effect = float(np.abs(self.values).max())
         return self.agreement >= LEAST_AGREEMENT and effect >= SMALLEST_EFFECT_LOGIT
-
-    @property
-    def unit(self) -> Unit:
-        """What the values are measured in."""
-        return unit_of(self.method)
 
 
 @dataclass(frozen=True, eq=False)

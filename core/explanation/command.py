@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from core.command_line import say
 from core.errors import RunError
-from core.explanation.cam import Method, Target, unit_of
+from core.explanation.cam import Method, Target
 from core.explanation.explainer import Explainer
 from core.explanation.faithfulness import TwinTester
 from core.explanation.fillers import DonorPool, read_donors
@@ -94,7 +94,7 @@ def explain_command(options: ExplainOptions) -> int:
     )
     say(", ".join(f"{count} {status}" for status, count in counts.items()) + f": {table}")
     if drawn:
-        unit = unit_of(explainer.method)
+        unit = explainer.method.unit
         full = (
             "each on its own scale"
             if scale is None

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -221,10 +221,9 @@ def _has(row: ExplanationRow | None, measurement: Measurement) -> bool:
 def _merged(known: ExplanationRow | None, update: ExplanationRow) -> ExplanationRow:
     if known is None:
         return update
-    changes = {
-        part.name: value
-        for part in fields(update)
-        if part.name not in {"score", "explanation", "overlay"}
-        and (value := getattr(update, part.name)) is not None
-    }
-    return replace(known, **changes)
+    return replace(
+        known,
+        reliance=update.reliance or known.reliance,
+        views=update.views or known.views,
+        twins=update.twins or known.twins,
+    )

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import product
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -23,7 +24,6 @@ from core.explanation.cam import (
 from core.explanation.fillers import (
     DonorPool,
     Filler,
-    Mask,
     keep,
     keep_nothing,
     shipped_donors,
@@ -50,7 +50,6 @@ class Explanation:
     """One patch explained.
 
     Attributes:
-        cam: Its map.
         logit: Tumour logit before temperature, from the same pass as the map.
         prob_tumour: Calibrated probability of tumour in the centre 32 x 32, 0..1.
         centre: Where the map lies.
@@ -140,16 +139,13 @@ class ReplacementMaps:
 
 def _pictures(image_rgb_u8: ImageU8, donor: Filler) -> list[ImageU8]:
     """Return for each square the patch without it and it alone, then the donor."""
-    pictures = []
-    for mask in _masks():
-        pictures += [keep(image_rgb_u8, donor, 1 - mask), keep(image_rgb_u8, donor, mask)]
-    return [*pictures, keep_nothing(donor)]
-
-
-def _masks() -> list[Mask]:
     side = PATCH_SIZE_PX // SQUARES
     spans = [(start, start + side) for start in range(0, PATCH_SIZE_PX, side)]
-    return [square_mask(rows, columns, _EDGE_PX) for rows in spans for columns in spans]
+    pictures = []
+    for rows, columns in product(spans, repeat=2):
+        mask = square_mask(rows, columns, _EDGE_PX)
+        pictures += [keep(image_rgb_u8, donor, 1 - mask), keep(image_rgb_u8, donor, mask)]
+    return [*pictures, keep_nothing(donor)]
 
 
 def agreement(maps: NDArray[np.float32]) -> float:
@@ -344,7 +340,7 @@ class Explainer:
         for cam, logit, probability in zip(batch, batch.logits, probabilities, strict=True):
             centre = measure_centre(cam)
             factor = None
-            if cam.unit is Unit.LOGIT:
+            if cam.method.unit is Unit.LOGIT:
                 # Beyond e^700 a double overflows; no reader needs the difference.
                 factor = math.exp(min(centre.evidence_for / temperature, 700.0))
             explanations.append(Explanation(cam, float(logit), float(probability), centre, factor))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from core.engine import check_patches
 from core.errors import RunError
-from core.explanation.cam import SMALLEST_EFFECT_LOGIT, CamBatch, Method, Unit, unit_of
+from core.explanation.cam import SMALLEST_EFFECT_LOGIT, CamBatch, Method, Unit
 from core.explanation.explainer import Explainer
 from core.explanation.fillers import blurred
 from core.patches import ImageU8
@@ -84,7 +84,7 @@ class TwinTester:
             RunError: The network has no linear last layer to draw anew, or the method asks it no
                 gradients.
         """
-        if unit_of(explainer.method) is Unit.ACTIVATION:
+        if explainer.method.unit is Unit.ACTIVATION:
             raise RunError(
                 f"Maps by {explainer.method} use no gradients of the decision, so they cannot be "
                 "tested against control networks. Use grad-cam for a tested map."

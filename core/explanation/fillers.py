@@ -52,7 +52,6 @@ class Filler:
 
     Attributes:
         name: "blur", "mean", or "donor" with the id of the patch.
-        kind: Its kind.
         image_rgb: (96, 96, 3) float32, 0..255.
         donor: Id of the patch that lends its tissue; "" without one.
     """

@@ -134,16 +134,11 @@ def _written(row: ExplanationRow) -> str:
             "logit": explanation.logit,
             "span_px": cam.span_px,
             "agreement": cam.agreement,
-            "fillers": [] if test is None else [_cells(one) for one in test.fillers],
+            "fillers": [] if test is None else [astuple(one) for one in test.fillers],
             "views": [] if row.views is None else row.views.logits.tolist(),
             "twins": twins and astuple(twins),
         }
     )
-
-
-def _cells(one: FillerResult) -> list[str | float]:
-    scores = (one.logit_original, one.logit_centre_kept, one.logit_ring_kept, one.logit_neither)
-    return [one.name, str(one.kind), *scores]
 
 
 def _halve(path: Path) -> None:

@@ -59,43 +59,31 @@ class MeasureOrder:
         return percent(value, 0) if self.percent else f"{value:.2f}"
 
 
+def _score(row: ExplanationRow) -> float | None:
+    return row.score.prob_tumour
+
+
+def _distance(row: ExplanationRow) -> float | None:
+    score = row.score.prob_tumour
+    return None if score is None else abs(score - row.score.threshold)
+
+
+_share, _evidence = number("centre_share"), number("evidence_for")
+_reliance, _around = number("centre_reliance"), number("surroundings_reliance")
 _ORDERS: Final = (
-    *(
-        MeasureOrder(
-            f"Score, {'lowest' if lowest else 'highest'} first",
-            lambda row: row.score.prob_tumour,
-            lowest_first=lowest,
-            of_score=True,
-        )
-        for lowest in (False, True)
-    ),
+    MeasureOrder("Score, highest first", _score, of_score=True),
+    MeasureOrder("Score, lowest first", _score, lowest_first=True, of_score=True),
+    MeasureOrder("Nearest to the threshold", _distance, lowest_first=True),
+    MeasureOrder("Most evidence in the centre", _share, percent=True, of_map=True),
     MeasureOrder(
-        "Nearest to the threshold",
-        lambda row: (
-            None
-            if row.score.prob_tumour is None
-            else abs(row.score.prob_tumour - row.score.threshold)
-        ),
-        lowest_first=True,
+        "Least evidence in the centre", _share, lowest_first=True, percent=True, of_map=True
     ),
-    *(
-        MeasureOrder(name, number(key), lowest_first=lowest, percent=percent, of_map=True)
-        for name, key, lowest, percent in (
-            ("Most evidence in the centre", "centre_share", False, True),
-            ("Least evidence in the centre", "centre_share", True, True),
-            ("Strongest evidence", "evidence_for", False, False),
-            ("Weakest evidence", "evidence_for", True, False),
-        )
-    ),
-    *(
-        MeasureOrder(name, number(key), tested=True, lowest_first=lowest)
-        for name, key, lowest in (
-            ("Lowest centre reliance", "centre_reliance", True),
-            ("Highest centre reliance", "centre_reliance", False),
-            ("Highest reliance on the surroundings", "surroundings_reliance", False),
-            ("Orientations disagree most", "d4_spread_logit", False),
-        )
-    ),
+    MeasureOrder("Strongest evidence", _evidence, of_map=True),
+    MeasureOrder("Weakest evidence", _evidence, lowest_first=True, of_map=True),
+    MeasureOrder("Lowest centre reliance", _reliance, tested=True, lowest_first=True),
+    MeasureOrder("Highest centre reliance", _reliance, tested=True),
+    MeasureOrder("Highest reliance on the surroundings", _around, tested=True),
+    MeasureOrder("Orientations disagree most", number("d4_spread_logit"), tested=True),
 )
 ORDERS: Final = {order.name: order for order in _ORDERS}
 

@@ -130,11 +130,7 @@ def default_layer(network: nn.Module, layers: list[Layer]) -> Layer:
             "This network has no layer with a map of more than one place, so nothing can be "
             "localised. Use a convolutional network or a ViT of timm."
         )
-    if token_grid(network) is not None:
-        names = [layer for layer in layers if _is_block_input(layer.name)]
-        if names:
-            return names[-1]
-    return layers[-1]
+    return layers[-1] if token_grid(network) is None else layer_choices(network, layers)[-1]
 
 
 def _is_block_input(name: str) -> bool:

@@ -4,7 +4,6 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -55,13 +54,13 @@ def explained_picture(
 
 def _of_scale(cam: CamMap, scale: float) -> str:
     target = "tumour" if cam.target is Target.TUMOUR else "no tumour"
-    unit = "logits" if cam.unit is Unit.LOGIT else "activations"
+    unit = "logits" if cam.method.unit is Unit.LOGIT else "activations"
     return f"{METHODS[cam.method]} for {target}; full colour: {scale:.3g} {unit} a cell, or more."
 
 
 def _caption(lines: list[str], width_px: int) -> ImageU8:
     size = int(np.clip(width_px / 44, _SMALLEST_TEXT_PX, _LARGEST_TEXT_PX))
-    font = _font(size)
+    font = ImageFont.load_default(size)
     wrapped = [part for line in lines for part in _wrapped(line, font, width_px - 2 * _MARGIN_PX)]
     step = round(1.35 * size)
     paper = Image.new("RGB", (width_px, step * len(wrapped) + 2 * _MARGIN_PX), _PAPER)
@@ -69,11 +68,6 @@ def _caption(lines: list[str], width_px: int) -> ImageU8:
     for number, line in enumerate(wrapped):
         pen.text((_MARGIN_PX, _MARGIN_PX + step * number), line, fill=_INK, font=font)
     return np.asarray(paper)
-
-
-@lru_cache(maxsize=16)
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
 
 
 def _wrapped(

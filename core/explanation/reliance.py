@@ -54,8 +54,6 @@ class FillerResult:
     """One patch with one filler; logits before temperature.
 
     Attributes:
-        name: The filler's name.
-        kind: The filler's kind.
         logit_original: The patch as it is.
         logit_centre_kept: Its ring replaced.
         logit_ring_kept: Its centre replaced.

@@ -129,7 +129,7 @@ _VALUES: Final = {
     "method": "explanation.cam.method",
     "layer": "explanation.cam.layer",
     "target": "explanation.cam.target",
-    "unit": "explanation.cam.unit",
+    "unit": "explanation.cam.method.unit",
     "evidence_for": "explanation.centre.evidence_for",
     "evidence_against": "explanation.centre.evidence_against",
     "evidence_centre": "explanation.centre.evidence_centre",

@@ -116,14 +116,12 @@ def badge_text(row: ExplanationRow) -> str:
         return NOT_CHECKED
     agreement = row.explanation.cam.agreement
     if agreement is not None:
-        return DONORS_AGREE if state is MapState.RELIABLE else _of_donors(agreement)
+        if state is MapState.RELIABLE:
+            return DONORS_AGREE
+        if agreement < LEAST_AGREEMENT:
+            return f"Depends on the replacement tissue: agreement {number(agreement, 2)} of 1"
+        return "No single place changes the score"
     return "" if row.twins is None else twins_text(row.twins)
-
-
-def _of_donors(agreement: float) -> str:
-    if agreement < LEAST_AGREEMENT:
-        return f"Depends on the replacement tissue: agreement {number(agreement, 2)} of 1"
-    return "No single place changes the score"
 
 
 def twins_text(test: TwinTest) -> str:
