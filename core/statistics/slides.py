@@ -58,13 +58,8 @@ class SlideCounts:
 
     def total(self) -> Confusion:
         """The table of all slides together."""
-        return Confusion(
-            threshold=self.threshold,
-            tp=float(self.tp.sum()),
-            fp=float(self.fp.sum()),
-            fn=float(self.fn.sum()),
-            tn=float(self.tn.sum()),
-        )
+        cells = (float(counts.sum()) for counts in (self.tp, self.fp, self.fn, self.tn))
+        return Confusion(self.threshold, *cells)
 
     def rate(self, name: MetricName) -> Measured:
         """A metric of `RATIO_METRICS` with its slide-cluster interval; KeyError for the others.
@@ -136,7 +131,6 @@ class SlideRow:
     """One slide at a threshold.
 
     Attributes:
-        slide: its name.
         n: patches.
         positives: tumour patches among them.
         missed: tumour patches not flagged.

@@ -22,7 +22,6 @@ class Decision(BaseModel):
     """What a person locks; the store adds who, when and which version.
 
     Attributes:
-        model_id: The model.
         weights_sha256: Hash of its weights; the lock holds for these only.
         threshold: A patch is called tumour if its probability is at least this.
         lower_threshold: Start of a grey zone below it, or None.
@@ -70,9 +69,7 @@ class LockedPoint(Decision):
     """A decision that was locked.
 
     Attributes:
-        schema_version: Of this file.
         version: "v1", "v2", … for each model.
-        locked_by: Who locked it.
         locked_at: When (with time zone).
         previous_sha256: Hash of the file of the version before, None for the first.
     """

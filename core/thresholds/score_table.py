@@ -116,11 +116,12 @@ def scores_of_table(read: Table, sha256: str, *, good_rows: bool = False) -> Sco
     slides, slide_notes = next(
         (named_slides(np.array(v, np.str_)) for v in values.values()), (None, ())
     )
+    evidence = Evidence.of(labels.astype(np.int8), scores, slides)
     named, two = "id" in table, {"score", "prob_tumour"} <= set(table)
     ids = pd.Series([id_key(cell) for cell in (table["id"] if named else table.index.astype(str))])
     doubts = (
         *((f"{rows} {agreeing('[is|are]', int((~good).sum()))} left out. {bad}",) if bad else ()),
-        *_implausible(labels, scores),
+        *_implausible(evidence),
         *(_repeats(name, ids, table.assign(label=labels)) if named else ()),
         *(shortened(name, table["id"].tolist()) if named else ()),
         *((_TWO,) if two and (table["score"] != table["prob_tumour"]).any() else ()),
@@ -130,7 +131,7 @@ def scores_of_table(read: Table, sha256: str, *, good_rows: bool = False) -> Sco
         name=name,
         ids=ids.to_numpy(np.str_),
         named=named,
-        evidence=Evidence.of(labels.astype(np.int8), scores, slides),
+        evidence=evidence,
         sha256=sha256,
         temperature=_temperature(table, name),
         model_id=_model(table, name),
@@ -200,7 +201,8 @@ def _bad(table: pd.DataFrame, *columns: tuple[str, NDArray[np.bool_], str]) -> s
     sentences = []
     for column, wrong, expected in columns:
         rows = np.flatnonzero(wrong).tolist()
-        cells = [f"line {table.index[row]}: {_shown(table[column].iloc[row])}" for row in rows]
+        shown = [repr(str(cell)[:20]) if cell else "empty" for cell in table[column].iloc[rows]]
+        cells = [f"line {line}: {one}" for line, one in zip(table.index[rows], shown, strict=True)]
         if len(cells) > _NAMED:
             cells[_NAMED:] = [f"and {len(cells) - _NAMED:,} more"]
         if cells:
@@ -211,31 +213,25 @@ def _bad(table: pd.DataFrame, *columns: tuple[str, NDArray[np.bool_], str]) -> s
     return " ".join(sentences)
 
 
-def _shown(cell: object) -> str:
-    return repr(str(cell)[:20]) if cell else "empty"
-
-
-def _implausible(labels: NDArray[np.float64], scores: NDArray[np.float64]) -> Iterator[str]:
+def _implausible(evidence: Evidence) -> Iterator[str]:
     """What scores look like when they are not what they should be."""
-    values = len(np.unique(scores))
-    if values <= 2 < len(scores):
+    values = len(np.unique(evidence.scores))
+    if values <= 2 < len(evidence):
         yield (
             f"The scores have {values} distinct value{'s' if values > 1 else ''}: they look like "
             "labels, but probabilities are needed."
         )
-    elif values <= _FEW_VALUES and values * _PATCHES_A_VALUE <= len(scores):
+    elif values <= _FEW_VALUES and values * _PATCHES_A_VALUE <= len(evidence):
         yield (
             f"The scores have only {values} distinct values, as grades or rounded scores have: no "
             "threshold can be chosen between them, and patches of one value are not ranked. Use "
             "the model's own scores, not rounded."
         )
-    positive = labels == 1
-    if not 0 < positive.sum() < len(labels):
+    if not (evidence.n_positive and evidence.n_negative):
         return
-    if doubt := too_perfect(Evidence.of(labels.astype(np.int8), scores)):
+    if doubt := too_perfect(evidence):
         yield doubt
-    value = float(auroc(Evidence.of(labels.astype(np.int8), scores)).value)
-    if value < _REVERSED:
+    if (value := auroc(evidence).value) < _REVERSED:
         yield (
             f"The AUROC is {value:.3f}, far below chance: the scores look reversed, as if for no "
             "tumour. Check which class the column is for."

@@ -46,8 +46,6 @@ class ScoreSet:
     """Patches with label and score, ready to be tuned on.
 
     Attributes:
-        source: Where they come from.
-        name: What to call them.
         ids: (N,) patch ids.
         evidence: Labels, scores in 0..1, slides where any is known.
         sha256: Hash of the file, or of ids and evidence where there is none.
@@ -163,9 +161,8 @@ def too_perfect(evidence: Evidence) -> str:
     tumour = evidence.scores[evidence.labels == 1]
     normal = evidence.scores[evidence.labels == 0]
     fewest = min(len(tumour), len(normal))
-    if len(evidence) < _FEWEST_PERFECT or fewest < _FEWEST_OF_A_CLASS:
-        return ""
-    if tumour.min() <= normal.max():
+    few = len(evidence) < _FEWEST_PERFECT or fewest < _FEWEST_OF_A_CLASS
+    if few or tumour.min() <= normal.max():
         return ""
     return (
         f"All {len(tumour):,} patches labelled tumour score above all {len(normal):,} others: "

@@ -117,7 +117,6 @@ class ThresholdStudy:
     takes milliseconds.
 
     Attributes:
-        scores: The patches.
         table: Every distinct threshold.
         bootstrap: Draws of the slides; None with fewer than two slides known.
     """
