@@ -22,8 +22,7 @@ from training.fitting import run_fit
 from training.judging.subject import TEACHING_SCORES, open_subject
 from training.learning.team import require_one_process
 from training.options import DistillOptions, ScoringOptions
-from training.recipes.changes import vary_recipe
-from training.recipes.recipe import Recipe
+from training.recipes.recipe import Recipe, vary_recipe
 from training.runs.folder import CROSSVAL_FILE, RunFolder, read_config, read_finished
 
 TEACHER_FILE: Final = "teacher_scores.csv"

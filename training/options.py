@@ -6,14 +6,21 @@ Nothing here loads pandas or PyTorch, so that --help does not wait for them.
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from cyclopts import Parameter, Token
 
 from core.command_line import Flat, Internal, Whole, device, no_flag
 from core.errors import RunError
 from core.settings import Device
-from training.recipes.recipe import Recipe, load_recipe, recipe_names
+from training.recipes.recipe import (
+    Choice,
+    Recipe,
+    load_recipe,
+    recipe_names,
+    value_of,
+    vary_recipe,
+)
 
 DEFAULT_RECIPE: Final = "ours_lite0"
 COURSE_RECIPE: Final = "ours_lite0_course"
@@ -110,6 +117,53 @@ class RunOptions(MachineOptions):
         steps = 1 if self.checkpoint_steps is None else self.checkpoint_steps
         if not self.checkpoint_minutes > 0 or steps < 1:
             raise RunError("Found a checkpoint interval of 0 or less; expected more than 0.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecipeChanges:
+    """What a command changes of its recipe.
+
+    Attributes:
+        set: Change a field of the recipe, as FIELD=VALUE, such as augmentation.zoom=0.1; may be
+            given again.
+        epochs: Epochs (default: the recipe's); phases share them in proportion.
+        lr: Learning rate (default: the recipe's); those of phases change in proportion.
+        batch_size: Patches a step (default: the recipe's).
+        model: Train this network of timm's with the recipe, instead of its own.
+    """
+
+    set: tuple[str, ...] = ()
+    epochs: Whole | None = None
+    lr: float | None = None
+    batch_size: Whole | None = None
+    model: str | None = None
+
+    def applied(self, recipe: Recipe) -> Recipe:
+        """Return the recipe with the changes.
+
+        Raises:
+            RunError: There is no such field, or its value is out of range.
+        """
+        changes: dict[str, Any] = dict(map(_setting, self.set))
+        if self.model is not None:
+            changes |= {"network.name": self.model, "network.arguments": {}}
+            changes |= {"network.centre_stream": None}
+        shortcuts = {
+            "schedule.epochs": self.epochs,
+            "schedule.learning_rate": self.lr,
+            "batch_size": self.batch_size,
+        }
+        changes |= {path: value for path, value in shortcuts.items() if value is not None}
+        return vary_recipe(recipe, changes) if changes else recipe
+
+
+def _setting(text: str) -> tuple[str, Choice]:
+    path, equals, value = text.partition("=")
+    if not (path and equals):
+        raise RunError(
+            f"Found --set {text}; expected FIELD=VALUE, such as schedule.learning_rate=1e-4."
+        )
+    return path, value_of(value)
 
 
 @dataclass(frozen=True, kw_only=True)

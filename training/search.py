@@ -26,8 +26,14 @@ from training.crossval import run_crossval
 from training.fitting import run_fit
 from training.learning.team import require_one_process
 from training.options import CrossvalOptions, FitOptions, SearchOptions
-from training.recipes.changes import Choice, shown_value, value_of, vary_recipe
-from training.recipes.recipe import Recipe, recipe_values
+from training.recipes.recipe import (
+    Choice,
+    Recipe,
+    recipe_values,
+    shown_value,
+    value_of,
+    vary_recipe,
+)
 from training.runs.folder import RunFolder
 
 _SPELLING: Final = (

@@ -20,7 +20,6 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 
 from core.bundle.card import Card, GoldenPatch
-from core.bundle.card_v1 import upgraded
 from core.bundle.domain import DOMAIN_FILE, Domain, domain_of
 from core.errors import BundleError, PatchError, first_fault, in_a_line, why
 from core.files import told_of_disk
@@ -29,6 +28,7 @@ from core.tables import read_table
 
 if TYPE_CHECKING:
     import torch
+import re
 
 CARD_FILE: Final = "card.json"
 WEIGHTS_FILE: Final = "weights.safetensors"
@@ -272,3 +272,33 @@ def write_card(folder: Path, card: Card) -> None:
     (folder / CARD_FILE).write_text(
         json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8"
     )
+
+
+_HALVED: Final = re.compile(
+    r"^Validation slides were halved by core\.statistics\.split_slides with seed (\d+)\.$"
+)
+
+
+def upgraded(content: dict[str, Any]) -> dict[str, Any]:
+    """Return what a card of version 1 says as a card of version 2.
+
+    The sentence among its notes that gave the seed of the halves becomes `split_seed`; where its
+    weights started stays the one sentence that it was.
+
+    Raises:
+        KeyError: It has no validation, or its parts are not where version 1 has them.
+        TypeError: Likewise.
+    """
+    validation = dict(content["validation"])
+    notes = list(validation.get("notes", ()))
+    seeds = [hit for note in notes if (hit := _HALVED.match(note))]
+    return {
+        **content,
+        "schema_version": 2,
+        "initial_weights": {"description": content["initial_weights"]},
+        "validation": {
+            **validation,
+            "notes": [note for note in notes if not _HALVED.match(note)],
+            "split_seed": int(seeds[0][1]) if seeds else None,
+        },
+    }

@@ -12,7 +12,6 @@ from .journal import Journal as Journal
 from .journal import RunSpec as RunSpec
 from .journal import read_rows as read_rows
 from .journal import read_spec as read_spec
-from .metadata import run_metadata as run_metadata
 from .orientations import TestTimeAugmentation as TestTimeAugmentation
 from .outputs import write_kaggle as write_kaggle
 from .outputs import write_metadata as write_metadata
@@ -31,6 +30,7 @@ from .rows import ScoreRow as ScoreRow
 from .rows import Status as Status
 from .run import DEFAULT_BATCH_SIZE as DEFAULT_BATCH_SIZE
 from .run import open_journal as open_journal
+from .run import run_metadata as run_metadata
 from .run import run_scoring as run_scoring
 from .run import specify as specify
 from .what_if import GREY as GREY

@@ -20,7 +20,6 @@ from core.patches.colours import colour_notes
 from core.scoring import apply_locked_point
 from core.scoring.classifier import Classifier, open_classifier
 from core.scoring.journal import Journal, RunSpec, read_rows, read_spec
-from core.scoring.metadata import run_metadata
 from core.scoring.orientations import TestTimeAugmentation
 from core.scoring.outputs import (
     OUTPUT_SUFFIXES,
@@ -33,7 +32,7 @@ from core.scoring.outputs import (
 )
 from core.scoring.results import remarks
 from core.scoring.rows import ScoreRow
-from core.scoring.run import open_journal, run_scoring, specify
+from core.scoring.run import open_journal, run_metadata, run_scoring, specify
 from core.scoring.shards import Shard, merge_shards
 from core.thresholds import read_locked_point
 

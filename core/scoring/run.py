@@ -1,11 +1,15 @@
 """A scoring run: source through model into journal, in batches that never shift."""
 
+import platform
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from core.patches import PatchSource
 from core.scoring.classifier import Classifier
@@ -136,3 +140,41 @@ class _Writing:
         done, rows = self._waiting.popleft()
         done.result()
         self._on_rows(rows)
+
+
+_PACKAGES: Final = ("torch", "timm", "openvino", "numpy", "pillow")
+_MODULES: Final = {"pillow": "PIL"}
+
+
+def run_metadata(
+    classifier: Classifier, spec: RunSpec, counts: Mapping[str, int]
+) -> dict[str, Any]:
+    """Return what a reader needs to trust or repeat the run, without times."""
+    return {
+        "research_use_only": True,
+        "spec": asdict(spec),
+        "counts": dict(counts),
+        **engine_facts(classifier),
+    }
+
+
+def engine_facts(classifier: Classifier) -> dict[str, Any]:
+    """Return where and how a model computes, its operating point and its self-test."""
+    test = classifier.self_test
+    return {
+        "device": classifier.engine.device,
+        "engine": classifier.engine.name,
+        "precision": str(classifier.engine.precision),
+        "arithmetic": classifier.engine.arithmetic,
+        "operating_point": classifier.operating_point.model_dump(mode="json"),
+        "self_test": {
+            "golden_patches": test.patches,
+            "largest_difference_logit": test.largest_difference_logit,
+            "tolerance_logit": test.tolerance_logit,
+            "passed": test.passed,
+        },
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in _PACKAGES if find_spec(_MODULES.get(name, name))},
+        },
+    }

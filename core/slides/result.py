@@ -14,7 +14,7 @@ from core.files import replacing, require_writable, sha256_of, write_json
 from core.patches import ImageU8
 from core.patches.colours import SAMPLE, SWAPPED, look_swapped
 from core.scoring import Classifier
-from core.scoring.metadata import engine_facts
+from core.scoring.run import engine_facts
 from core.slides.cells import Cells, CellState
 from core.slides.exports import Placing, write_cell_features, write_region_features, write_tables
 from core.slides.heat_map import overview, write_heat_map

@@ -10,7 +10,6 @@ import training.options
 from core.command_line import Whole
 from training.commands import main
 from training.options import Fold
-from training.recipes import changes
 
 
 @pytest.mark.parametrize(
@@ -38,7 +37,7 @@ def test_wrong_options_are_told_in_a_sentence(
     assert not out.exists()
 
 
-@pytest.mark.parametrize("module", [core.options, training.options, changes])
+@pytest.mark.parametrize("module", [core.options, training.options])
 def test_every_whole_number_among_the_options_is_refused_if_it_is_none(module: ModuleType) -> None:
     of_commands = [
         one

@@ -12,8 +12,7 @@ from core.errors import RunError
 from tests.training.toys import kill_when
 from training.commands import main
 from training.options import FitOptions
-from training.recipes.changes import vary_recipe
-from training.recipes.recipe import load_recipe, recipe_names, recipe_of, recipe_values
+from training.recipes.recipe import load_recipe, recipe_names, recipe_of, recipe_values, vary_recipe
 from training.search import TrialPlan, parse_space, recipe_toml
 
 

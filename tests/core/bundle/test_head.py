@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from core.bundle import SIMPLE_CNN, Architecture, TwoStreams, build_network, head_names
-from core.bundle.head import replace_with_mlp
+from core.bundle.network import replace_with_mlp
 from core.engine.served import trace_layers
 from core.errors import BundleError
 

@@ -13,8 +13,15 @@ from core.errors import RunError
 from tests.training.toys import toy_patches, toy_recipe, toy_table, write_toy_kaggle
 from training.average import mean_weights
 from training.commands import main
-from training.course.course import CHOSEN, Cohort, Course, CourseCandidate, affordable_steps, choose
-from training.course.kept import require_course
+from training.course.course import (
+    CHOSEN,
+    Cohort,
+    Course,
+    CourseCandidate,
+    affordable_steps,
+    choose,
+    require_course,
+)
 from training.data.pack import Pack
 from training.options import COURSE_RECIPE, Plan
 from training.recipes.recipe import Distillation, Recipe, Schedule, load_recipe

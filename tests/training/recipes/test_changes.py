@@ -1,8 +1,8 @@
 import pytest
 
 from core.errors import RunError
-from training.recipes.changes import RecipeChanges, vary_recipe
-from training.recipes.recipe import load_recipe
+from training.options import RecipeChanges
+from training.recipes.recipe import load_recipe, vary_recipe
 
 
 def test_the_short_options_change_the_fields_that_they_name() -> None:
