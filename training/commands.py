@@ -116,12 +116,10 @@ def search(options: Annotated[SearchOptions, Flat], *, changes: Changes = NO_CHA
     judge it on other slides.
     """
     say_loading()
-    from training.search import BY_LUCK, TrialPlan, run_search
-
-    plan = TrialPlan.of(_changed(options, changes))
+    from training.search import BY_LUCK, run_search
 
     def work(should_stop: Callable[[], bool]) -> None:
-        study = run_search(plan, should_stop=should_stop)
+        study = run_search(_changed(options, changes), should_stop=should_stop)
         best = study.best_trial
         settings = ", ".join(f"{name} {value}" for name, value in best.params.items())
         sys.stdout.write(

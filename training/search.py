@@ -3,10 +3,10 @@
 import itertools
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, Literal, Self
+from typing import Any, Final
 
 import numpy as np
 import optuna
@@ -40,59 +40,6 @@ _SPELLING: Final = (
     "expected FIELD=LOW..HIGH, FIELD=LOW..HIGH:log or FIELD=A,B,C, such as "
     "schedule.learning_rate=1e-4..1e-2:log"
 )
-
-
-@dataclass(frozen=True)
-class Space:
-    """The recipe fields that vary.
-
-    Attributes:
-        spelling: By field, as it was asked.
-        distributions: By field.
-    """
-
-    spelling: Mapping[str, str]
-    distributions: Mapping[str, BaseDistribution]
-
-    def grid(self) -> list[dict[str, Choice]]:
-        """Return every combination of choices, the last field fastest.
-
-        Raises:
-            RunError: A field has a range instead of choices.
-        """
-        columns = []
-        for name, one in self.distributions.items():
-            if not isinstance(one, CategoricalDistribution):
-                raise RunError(
-                    f"Found the range {name}={self.spelling[name]}; a grid needs choices, such as "
-                    f"{name}=A,B,C. List them, or use --sampler tpe."
-                )
-            columns.append(one.choices)
-        return [
-            dict(zip(self.distributions, choice, strict=True))
-            for choice in itertools.product(*columns)
-        ]
-
-
-def parse_space(spellings: Sequence[str]) -> Space:
-    """Return the space in the texts of --vary.
-
-    Raises:
-        RunError: A text is spelt otherwise, a field comes twice, or nothing varies.
-    """
-    spelling: dict[str, str] = {}
-    distributions: dict[str, BaseDistribution] = {}
-    for text in spellings:
-        name, equals, values = text.partition("=")
-        if not (name and equals and values):
-            raise RunError(f"Found --vary {text}; {_SPELLING}.")
-        if name in spelling:
-            raise RunError(f"Found --vary {name} twice; expected each field once.")
-        spelling[name] = values
-        distributions[name] = _distribution(text, values)
-    if not spelling:
-        raise RunError(f"Nothing varies: use --vary at least once; {_SPELLING}.")
-    return Space(spelling, distributions)
 
 
 def _distribution(text: str, values: str) -> BaseDistribution:
@@ -142,50 +89,54 @@ _STUDY: Final = "search"
 _SETTINGS: Final = "settings"
 
 
-@dataclass(frozen=True)
 class TrialPlan:
     """Which recipes are tried, and in which order.
 
     Attributes:
-        fit: How each trial is trained; `out` is the folder that holds the trials, `recipe` what
-            they vary.
-        space: What varies.
-        trials: How many; None means the whole grid.
-        sampler: "tpe" learns from the trials before, "grid" goes through all choices.
-        folds: Of the cross-validation that judges each trial; None is one split.
+        options: What was asked.
+        spelling: How the recipe fields vary, as it was asked.
+        space: The same for Optuna.
+        grid: Every combination of choices, the last field fastest; empty for "tpe".
+        planned: How many trials the whole search has.
     """
 
-    fit: FitOptions
-    space: Space
-    trials: int | None = None
-    sampler: Literal["tpe", "grid"] = "tpe"
-    folds: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.sampler == "tpe" and (self.trials is None or self.trials < 1):
-            raise RunError("Found no number of trials; use --trials N, 1 or more, or a grid.")
-        if self.sampler == "grid":
-            self.space.grid()
-        else:
-            vary_recipe(self.fit.recipe, self.draw([]))
-
-    @classmethod
-    def of(cls, options: SearchOptions) -> Self:
-        """Return the plan that the options ask for.
+    def __init__(self, options: SearchOptions) -> None:
+        """Read the space.
 
         Raises:
-            RunError: The space cannot be read, or does not go with the sampler.
+            RunError: A text of --vary is spelt otherwise, a field comes twice or is none of the
+                recipe's, nothing varies, or a grid has a range instead of choices.
         """
-        trials = options.trials or (DEFAULT_TRIALS if options.sampler == "tpe" else None)
-        space = parse_space(options.vary)
-        return cls(options.fit, space, trials, options.sampler, options.folds)
+        self.options = options
+        self.spelling: dict[str, str] = {}
+        self.space: dict[str, BaseDistribution] = {}
+        for text in options.vary:
+            name, equals, values = text.partition("=")
+            if not (name and equals and values):
+                raise RunError(f"Found --vary {text}; {_SPELLING}.")
+            if name in self.space:
+                raise RunError(f"Found --vary {name} twice; expected each field once.")
+            self.spelling[name], self.space[name] = values, _distribution(text, values)
+        if not self.space:
+            raise RunError(f"Nothing varies: use --vary at least once; {_SPELLING}.")
+        self.grid = self._combinations() if options.sampler == "grid" else []
+        self.planned = options.trials or len(self.grid) or DEFAULT_TRIALS
+        if self.grid:
+            self.planned = min(self.planned, len(self.grid))
+        elif self.planned < 1:
+            raise RunError("Found no number of trials; use --trials N, 1 or more, or a grid.")
+        vary_recipe(options.fit.recipe, self.draw([]))
 
-    def planned(self) -> int:
-        """How many trials the whole search has."""
-        if self.sampler == "tpe":
-            return int(self.trials or 0)
-        whole = len(self.space.grid())
-        return whole if self.trials is None else min(self.trials, whole)
+    def _combinations(self) -> list[dict[str, Any]]:
+        columns = []
+        for name, one in self.space.items():
+            if not isinstance(one, CategoricalDistribution):
+                raise RunError(
+                    f"Found the range {name}={self.spelling[name]}; a grid needs choices, such as "
+                    f"{name}=A,B,C. List them, or use --sampler tpe."
+                )
+            columns.append(one.choices)
+        return [dict(zip(self.space, row, strict=True)) for row in itertools.product(*columns)]
 
     def draw(self, before: list[FrozenTrial]) -> dict[str, Any]:
         """Return the next trial's parameters: a function of the seed and the trials before it.
@@ -193,18 +144,18 @@ class TrialPlan:
         So a search that was killed and goes on tries what the unbroken one would have tried.
         """
         number = len(before)
-        if self.sampler == "grid":
-            return dict(self.space.grid()[number])
-        seed = int(np.random.SeedSequence([self.fit.seed, number]).generate_state(1)[0])
+        if self.grid:
+            return self.grid[number]
+        seed = int(np.random.SeedSequence([self.options.fit.seed, number]).generate_state(1)[0])
         optuna.logging.set_verbosity(optuna.logging.WARNING)  # no line for every study and trial
         study = optuna.create_study(
             direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed)
         )
         study.add_trials(before)
-        return dict(study.ask(dict(self.space.distributions)).params)
+        return dict(study.ask(self.space).params)
 
 
-def run_search(options: TrialPlan, *, should_stop: Callable[[], bool]) -> optuna.Study:
+def run_search(options: SearchOptions, *, should_stop: Callable[[], bool]) -> optuna.Study:
     """Try the recipes that are still to be tried, write the results, and return the study.
 
     Only finished trials are in the study, each written in one transaction; the one under way has
@@ -212,46 +163,50 @@ def run_search(options: TrialPlan, *, should_stop: Callable[[], bool]) -> optuna
 
     Raises:
         Stopped: `should_stop` said so.
-        NodelensError: The folder holds another search, or nothing can be trained at all.
+        NodelensError: The space cannot be read, the folder holds another search, or nothing can be
+            trained at all.
     """
+    plan = TrialPlan(options)
     require_one_process("search")
     root = options.fit.out
     if root.is_dir() and any(root.iterdir()) and not (root / STUDY_FILE).is_file():
         raise RunError(f"{root} is not empty and contains no search. Name a new folder.")
     root.mkdir(parents=True, exist_ok=True)
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = _open_study(root / STUDY_FILE, options)
+    study = _open_study(root / STUDY_FILE, plan)
     started, first = time.monotonic(), len(study.trials)
-    for number in range(first, options.planned()):
-        parameters = options.draw(study.trials)
+    for number in range(first, plan.planned):
+        parameters = plan.draw(study.trials)
         changes = ", ".join(f"{name} {shown_value(value)}" for name, value in parameters.items())
-        say(f"Trial {number + 1} of {options.planned()}: {changes}")
-        study.add_trial(_try(options, number, parameters, should_stop))
-        _write_results(options, study)
-        left = options.planned() - number - 1
+        say(f"Trial {number + 1} of {plan.planned}: {changes}")
+        study.add_trial(_try(plan, number, parameters, should_stop))
+        _write_results(plan, study)
+        left = plan.planned - number - 1
         minutes = (time.monotonic() - started) / (number + 1 - first) * left / 60
-        say(f"Best so far {_best_value(study)}; about {minutes:,.0f} min left.")
-    _write_results(options, study)
+        values = [trial.value for trial in study.trials if trial.value is not None]
+        best = f"AUC {max(values):.4f}" if values else "nothing"
+        say(f"Best so far {best}; about {minutes:,.0f} min left.")
+    _write_results(plan, study)
     return study
 
 
-def _open_study(path: Path, options: TrialPlan) -> optuna.Study:
+def _open_study(path: Path, plan: TrialPlan) -> optuna.Study:
     study = optuna.create_study(
         storage=f"sqlite:///{path.absolute()}",
         study_name=_STUDY,
         direction="maximize",
         load_if_exists=True,
     )
+    fit, folds = plan.options.fit, plan.options.folds
     settings = {
-        "sampler": options.sampler,
-        "space": dict(options.space.spelling),
-        "seed": options.fit.seed,
-        "recipe": options.fit.recipe.name,
-        "data": options.fit.data.name,
-        "init": options.fit.init,
-        "random_split": options.fit.random_split,
-        "train_patches": options.fit.train_patches,
-        **({"folds": options.folds} if options.folds else {}),
+        "sampler": plan.options.sampler,
+        "space": plan.spelling,
+        "seed": fit.seed,
+        "recipe": fit.recipe.name,
+        "data": fit.data.name,
+        "init": fit.init,
+        "random_split": fit.random_split,
+        "train_patches": fit.train_patches,
+        **({"folds": folds} if folds else {}),
     }
     recorded = study.user_attrs.get(_SETTINGS)
     if recorded is None:
@@ -266,37 +221,29 @@ def _open_study(path: Path, options: TrialPlan) -> optuna.Study:
 
 
 def _try(
-    options: TrialPlan,
-    number: int,
-    parameters: dict[str, Any],
-    should_stop: Callable[[], bool],
+    plan: TrialPlan, number: int, parameters: dict[str, Any], should_stop: Callable[[], bool]
 ) -> FrozenTrial:
-    root = options.fit.out
-    folder = RunFolder(root / f"trial-{number + 1:03d}")
-    distributions: dict[str, BaseDistribution] = dict(options.space.distributions)
+    fit = plan.options.fit
+    facts, value = {"run": f"trial-{number + 1:03d}"}, None
     try:
         one = replace(
-            options.fit,
-            out=folder.root,
-            recipe=vary_recipe(options.fit.recipe, parameters),
-            cache=options.fit.cache or RunFolder(root).pack,
+            fit,
+            out=fit.out / facts["run"],
+            recipe=vary_recipe(fit.recipe, parameters),
+            cache=fit.cache or RunFolder(fit.out).pack,
         )
-        value = _value(one, options.folds, should_stop)
+        value = _value(one, plan.options.folds, should_stop)
     except RunError as error:
         if number == 0:
             raise  # most likely none can be trained: wrong data, start or device
         say(f"This trial failed: {error}")
-        return create_trial(
-            state=TrialState.FAIL,
-            params=parameters,
-            distributions=distributions,
-            user_attrs={"run": folder.root.name, "error": str(error)},
-        )
+        facts["error"] = str(error)
     return create_trial(
+        state=TrialState.FAIL if value is None else TrialState.COMPLETE,
         value=value,
         params=parameters,
-        distributions=distributions,
-        user_attrs={"run": folder.root.name},
+        distributions=plan.space,
+        user_attrs=facts,
     )
 
 
@@ -311,19 +258,20 @@ def _value(fit: FitOptions, folds: int | None, should_stop: Callable[[], bool]) 
     return crossval.judged.metrics["auroc"].value
 
 
-def _write_results(options: TrialPlan, study: optuna.Study) -> None:
-    done = [trial for trial in study.trials if trial.state is TrialState.COMPLETE]
-    ranked = sorted(done, key=lambda trial: (-float(trial.value or 0), trial.number))
-    failed = [trial for trial in study.trials if trial.state is not TrialState.COMPLETE]
-    root = options.fit.out
+def _write_results(plan: TrialPlan, study: optuna.Study) -> None:
+    fit = plan.options.fit
+    # Those that failed come last.
+    ranked = sorted(
+        study.trials, key=lambda one: (one.value is None, -(one.value or 0), one.number)
+    )
     write_json(
-        root / RESULT_FILE,
+        fit.out / RESULT_FILE,
         {
             "schema_version": 1,
-            "recipe": options.fit.recipe.name,
-            "sampler": options.sampler,
-            "seed": options.fit.seed,
-            "planned": options.planned(),
+            "recipe": fit.recipe.name,
+            "sampler": plan.options.sampler,
+            "seed": fit.seed,
+            "planned": plan.planned,
             "trials": [
                 {
                     "run": trial.user_attrs["run"],
@@ -331,17 +279,12 @@ def _write_results(options: TrialPlan, study: optuna.Study) -> None:
                     "parameters": trial.params,
                     "error": trial.user_attrs.get("error", ""),
                 }
-                for trial in [*ranked, *failed]
+                for trial in ranked
             ],
             "notes": [BY_LUCK],
         },
     )
-    if ranked:
-        best = vary_recipe(options.fit.recipe, ranked[0].params)
-        with replacing(root / BEST_FILE) as file:
+    if ranked and ranked[0].value is not None:
+        best = vary_recipe(fit.recipe, ranked[0].params)
+        with replacing(fit.out / BEST_FILE) as file:
             file.write_text(recipe_toml(best), "utf-8")
-
-
-def _best_value(study: optuna.Study) -> str:
-    values = [trial.value for trial in study.trials if trial.value is not None]
-    return f"AUC {max(values):.4f}" if values else "nothing"

@@ -1,7 +1,7 @@
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import optuna
@@ -11,9 +11,9 @@ from optuna.trial import create_trial
 from core.errors import RunError
 from tests.training.toys import kill_when
 from training.commands import main
-from training.options import FitOptions
+from training.options import FitOptions, SearchOptions
 from training.recipes.recipe import load_recipe, recipe_names, recipe_of, recipe_values, vary_recipe
-from training.search import TrialPlan, parse_space, recipe_toml
+from training.search import TrialPlan, recipe_toml
 
 
 def command(data: Path, out: Path, *further: str, trials: int = 3) -> list[str]:
@@ -69,33 +69,34 @@ def test_another_search_in_the_same_folder_is_refused(
     assert "seed differ" in capsys.readouterr().err
 
 
-def options(**changes: object) -> TrialPlan:
-    space = parse_space(["schedule.learning_rate=1e-4..1e-2:log", "ema_decay=0.5,0.9"])
-    fit = FitOptions(data=Path("data"), out=Path("out"), recipe=load_recipe("tiny"))
-    return TrialPlan(**{"fit": fit, "space": space, "trials": 30, **changes})  # type: ignore[arg-type]
+RATES = "schedule.learning_rate=1e-4..1e-2:log"
+
+
+def plan(
+    *vary: str,
+    seed: int = 0,
+    trials: int | None = 30,
+    sampler: Literal["tpe", "grid"] = "tpe",
+) -> TrialPlan:
+    fit = FitOptions(data=Path("data"), out=Path("out"), recipe=load_recipe("tiny"), seed=seed)
+    return TrialPlan(SearchOptions(fit=fit, vary=vary, trials=trials, sampler=sampler))
 
 
 def test_what_is_tried_next_follows_from_the_seed_and_the_trials_before() -> None:
-    search = options()
+    search = plan(RATES, "ema_decay=0.5,0.9")
     assert search.draw([]) == search.draw([])
-    before = [
-        create_trial(
-            params=search.draw([]), distributions=dict(search.space.distributions), value=0.9
-        )
-    ]
+    before = [create_trial(params=search.draw([]), distributions=search.space, value=0.9)]
     assert search.draw(before) == search.draw(before)
     assert search.draw(before) != search.draw([])
 
 
 def test_tpe_draws_near_the_best_of_the_trials_before() -> None:
-    first = options()
+    searches = [plan(RATES, "ema_decay=0.5,0.9", seed=seed) for seed in range(20)]
     before: list[optuna.trial.FrozenTrial] = []
     for rate in np.logspace(-4, -2, 25):
         drawn = {"schedule.learning_rate": float(rate), "ema_decay": 0.5}
         value = -abs(np.log10(rate) + 3)
-        distributions = dict(first.space.distributions)
-        before.append(create_trial(params=drawn, distributions=distributions, value=value))
-    searches = [replace(first, fit=replace(first.fit, seed=seed)) for seed in range(20)]
+        before.append(create_trial(params=drawn, distributions=searches[0].space, value=value))
     learnt, blind = (
         np.mean([abs(np.log10(one.draw(known)["schedule.learning_rate"]) + 3) for one in searches])
         for known in (before, [])
@@ -104,12 +105,11 @@ def test_tpe_draws_near_the_best_of_the_trials_before() -> None:
 
 
 def test_a_grid_goes_through_every_combination_once() -> None:
-    space = parse_space(["batch_size=8,16", "augmentation.d4=true,false"])
-    search = options(space=space, sampler="grid", trials=None)
-    assert search.planned() == 4
-    assert search.space.grid()[1] == {"batch_size": 8, "augmentation.d4": False}
+    search = plan("batch_size=8,16", "augmentation.d4=true,false", sampler="grid", trials=None)
+    assert search.planned == 4
+    assert search.grid[1] == {"batch_size": 8, "augmentation.d4": False}
     with pytest.raises(RunError, match="a grid needs choices"):
-        options(space=parse_space(["ema_decay=0.1..0.9"]), sampler="grid", trials=None)
+        plan("ema_decay=0.1..0.9", sampler="grid", trials=None)
 
 
 @pytest.mark.parametrize(
@@ -123,14 +123,14 @@ def test_a_grid_goes_through_every_combination_once() -> None:
 )
 def test_a_space_that_cannot_be_read_is_told(asked: list[str], said: str) -> None:
     with pytest.raises(RunError, match=said):
-        parse_space(asked)
+        plan(*asked)
 
 
 def test_a_field_that_no_recipe_has_is_refused_before_anything_is_trained() -> None:
     with pytest.raises(RunError, match=r"no field 'schedule\.speed'"):
-        options(space=parse_space(["schedule.speed=1,2"]))
+        plan("schedule.speed=1,2")
     with pytest.raises(RunError, match="ema_decay"):
-        options(space=parse_space(["ema_decay=2..3"]))
+        plan("ema_decay=2..3")
 
 
 @pytest.mark.parametrize("name", recipe_names())
