@@ -240,7 +240,7 @@ def evaluate(options: Annotated[EvaluateOptions, Flat]) -> int:
                 for name, one in contest.metrics.items()
             ),
         ]
-    notes = [*evaluation.subject.scores.notes, *performance.notes]
+    notes = evaluation.notes
     if contest is not None and evaluation.against is not None:
         notes += [*evaluation.against.scores.notes, *contest.notes]
     lines += [f"Note: {note}" for note in dict.fromkeys(notes)]

@@ -1,6 +1,7 @@
 """How good scores are: every metric with an interval that resamples slides; and a card's."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -91,43 +92,42 @@ def measure_performance(evidence: Evidence, thresholds: Sequence[Threshold]) -> 
         )
     table = OperatingTable.of(evidence)
     bootstrap = SlideBootstrap.seeded(evidence)
+    by_patches = auroc(evidence)
+    area = Measured(by_patches.value)
+    if bootstrap is not None:
+        area = bootstrap.auroc(patch_error=by_patches.standard_error).best
+    metrics = {"auroc": area, "auroc_by_patches": by_patches}
+    metrics |= {name: one.best for name, one in over_slides(evidence, bootstrap).items()}
+    metrics["log_loss"] = Measured(log_loss(evidence))
+    with suppress(EvidenceError):  # separable or constant scores have no line
+        line = calibration_line(evidence)
+        metrics["calibration_slope"] = line.slope
+        metrics["calibration_in_the_large"] = Measured(line.intercept_at_slope_1)
     return Performance(
         patches=len(evidence),
         positives=evidence.n_positive,
         slides=0 if evidence.slides is None else len(evidence.slide_names),
-        metrics={**_ranking(evidence, table, bootstrap), **_calibration(evidence, bootstrap)},
+        metrics=metrics,
         points=tuple(_rates(table, bootstrap, one) for one in thresholds),
         notes=evidence.notes(),
     )
 
 
-def _ranking(
-    evidence: Evidence, table: OperatingTable, bootstrap: SlideBootstrap | None
-) -> dict[str, Measured]:
-    by_patches = auroc(evidence)
-    if bootstrap is None:
-        area = Measured(by_patches.value)
-        precision = Measured(average_precision(table))
-    else:
-        area = bootstrap.auroc(patch_error=by_patches.standard_error).best
-        precision = average_precision_over_slides(bootstrap, table).best
-    return {"auroc": area, "auroc_by_patches": by_patches, "average_precision": precision}
-
-
-def _calibration(evidence: Evidence, bootstrap: SlideBootstrap | None) -> dict[str, Measured]:
-    diagram = reliability(evidence)
-    measured = {"brier": Measured(diagram.brier), "ece": Measured(diagram.ece)}
-    if bootstrap is not None:
-        measured["brier"] = brier_over_slides(bootstrap).best
-        measured["ece"] = ece_over_slides(bootstrap).best
-    measured["log_loss"] = Measured(log_loss(evidence))
-    try:
-        line = calibration_line(evidence)
-    except EvidenceError:
-        return measured  # separable or constant scores have no line
-    measured["calibration_slope"] = line.slope
-    measured["calibration_in_the_large"] = Measured(line.intercept_at_slope_1)
-    return measured
+def over_slides(evidence: Evidence, slides: SlideBootstrap | None) -> dict[str, Resampled]:
+    """Return average precision, Brier score and calibration error; without slides, the values."""
+    table = OperatingTable.of(evidence)
+    if slides is not None:
+        return {
+            "average_precision": average_precision_over_slides(slides, table),
+            "brier": _brier(slides),
+            "ece": _ece(slides),
+        }
+    bins = reliability(evidence)
+    plain = {"average_precision": average_precision(table), "brier": bins.brier, "ece": bins.ece}
+    return {
+        name: Resampled(Measured(value), Measured(value), np.empty(0))
+        for name, value in plain.items()
+    }
 
 
 def _rates(
@@ -177,7 +177,7 @@ def rate_interval(evidence: Evidence, name: MetricName, threshold: float) -> Mea
     return rate if rate.has_interval else None
 
 
-def brier_over_slides(slides: SlideBootstrap) -> Resampled:
+def _brier(slides: SlideBootstrap) -> Resampled:
     """Return the Brier score with its slide-bootstrap interval."""
     evidence, codes = slides.evidence, slides.evidence.slide_codes
     squares = (evidence.scores.astype(np.float64) - evidence.labels) ** 2
@@ -185,7 +185,7 @@ def brier_over_slides(slides: SlideBootstrap) -> Resampled:
     return slides.estimate(float(squares.mean()), resampled)
 
 
-def ece_over_slides(slides: SlideBootstrap) -> Resampled:
+def _ece(slides: SlideBootstrap) -> Resampled:
     """Return the expected calibration error in 10 bins with its slide-bootstrap interval."""
     evidence = slides.evidence
     scores, codes = evidence.scores.astype(np.float64), evidence.slide_codes

@@ -1,6 +1,6 @@
 """Two models on the same patches: their differences, with intervals that resample slides."""
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,19 +10,15 @@ from core.errors import EvidenceError
 from core.statistics import (
     Evidence,
     Measured,
-    OperatingTable,
     Resampled,
     ResampledCounts,
     SlideBootstrap,
-    average_precision,
-    average_precision_over_slides,
     compare_auroc,
     paired_auroc,
-    reliability,
 )
 from core.tables import KnownById, counted, slide_key
 from core.thresholds.scores import ScoreSet
-from training.bundling.performance import RATES, brier_over_slides, ece_over_slides
+from training.bundling.performance import RATES, over_slides
 from training.judging.subject import Subject
 
 
@@ -74,29 +70,19 @@ def contest(first: Subject, second: Subject) -> Contest:
     """
     a, b, notes = matched(first.scores, second.scores)
     of_a = SlideBootstrap.seeded(a)
-    if of_a is None:
-        return _by_patches(a, b, notes)
-    of_b = SlideBootstrap(b, of_a.draws)
-    compared = compare_auroc(of_a, of_b)
-    patches = compared.by_patches
-    metrics = {
-        "auroc": Difference(
-            patches.value_a,
-            patches.value_b,
-            compared.by_slides.best,
-            compared.p_value if np.isfinite(compared.p_value) else None,
-        )
-    }
-    statistics: dict[str, Callable[[SlideBootstrap], Resampled]] = {
-        "average_precision": lambda slides: average_precision_over_slides(
-            slides, OperatingTable.of(slides.evidence)
-        ),
-        "brier": brier_over_slides,
-        "ece": ece_over_slides,
-    }
-    for name, statistic in statistics.items():
-        metrics[name] = _paired(of_a, statistic(of_a), statistic(of_b))
-    if first.shipped is not None and second.shipped is not None:
+    of_b = None if of_a is None else SlideBootstrap(b, of_a.draws)
+    ranked = paired_auroc(a, b)
+    difference, p_value, share_first_better = ranked.difference, ranked.p_value, None
+    if of_a is not None and of_b is not None:
+        compared = compare_auroc(of_a, of_b)
+        difference, p_value = compared.by_slides.best, compared.p_value
+        share_first_better = compared.share_a_better
+    p_known = p_value if np.isfinite(p_value) else None
+    metrics = {"auroc": Difference(ranked.value_a, ranked.value_b, difference, p_known)}
+    others = over_slides(b, of_b)
+    for name, one in over_slides(a, of_a).items():
+        metrics[name] = _paired(of_a, one, others[name])
+    if of_a and of_b and first.shipped and second.shipped:
         for rate in RATES:
             metrics[rate] = _paired(
                 of_a,
@@ -105,9 +91,9 @@ def contest(first: Subject, second: Subject) -> Contest:
             )
     return Contest(
         patches=len(a),
-        slides=len(a.slide_names),
+        slides=0 if of_a is None else len(a.slide_names),
         metrics=metrics,
-        share_first_better=compared.share_a_better,
+        share_first_better=share_first_better,
         notes=(*notes, *a.notes()),
     )
 
@@ -212,32 +198,14 @@ def _slides(
     )
 
 
-def _paired(slides: SlideBootstrap, a: Resampled, b: Resampled) -> Difference:
-    """The difference of two statistics over the same resamples.
+def _paired(slides: SlideBootstrap | None, a: Resampled, b: Resampled) -> Difference:
+    """The difference of two statistics over the same resamples, if slides are resampled.
 
     Which resamples are undefined depends on labels and slides only, so the two stay aligned; a
     rate's does too, as its denominator is a class.
     """
     value = a.measured.value - b.measured.value
-    difference = slides.estimate(value, a.replicates - b.replicates, "plain")
-    return Difference(a.measured.value, b.measured.value, difference.best)
-
-
-def _by_patches(a: Evidence, b: Evidence, notes: tuple[str, ...]) -> Contest:
-    ranked = paired_auroc(a, b)
-    metrics = {
-        "auroc": Difference(
-            ranked.value_a,
-            ranked.value_b,
-            ranked.difference,
-            ranked.p_value if np.isfinite(ranked.p_value) else None,
-        )
-    }
-    pairs = {
-        "average_precision": [average_precision(OperatingTable.of(one)) for one in (a, b)],
-        "brier": [reliability(one).brier for one in (a, b)],
-        "ece": [reliability(one).ece for one in (a, b)],
-    }
-    for name, (value_a, value_b) in pairs.items():
-        metrics[name] = Difference(value_a, value_b, Measured(value_a - value_b))
-    return Contest(len(a), 0, metrics, None, (*notes, *a.notes()))
+    difference = Measured(value)
+    if slides is not None:
+        difference = slides.estimate(value, a.replicates - b.replicates, "plain").best
+    return Difference(a.measured.value, b.measured.value, difference)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
+from pydantic_core import to_jsonable_python
 
 from core import pages
 from core.bundle import metric_name, same_model
@@ -42,6 +43,11 @@ class Evaluation:
     against: Subject | None = None
     contest: Contest | None = None
 
+    @property
+    def notes(self) -> list[str]:
+        """What must not be trusted of the subject's numbers."""
+        return [*dict.fromkeys((*self.subject.scores.notes, *self.performance.notes))]
+
 
 def run_evaluate(options: EvaluateOptions) -> Evaluation:
     """Write the evaluation's JSON and page, and return it.
@@ -59,7 +65,7 @@ def run_evaluate(options: EvaluateOptions) -> Evaluation:
     evaluation = Evaluation(subject, performance, other, comparison)
     write_json(options.out / JSON_FILE, evaluation_values(evaluation))
     with replacing(options.out / PAGE_FILE) as file:
-        file.write_text(evaluation_page(subject, performance, other, comparison), "utf-8")
+        file.write_text(evaluation_page(evaluation), "utf-8")
     return evaluation
 
 
@@ -126,7 +132,7 @@ def evaluation_values(evaluation: Evaluation) -> dict[str, Any]:
             }
             for point in performance.points
         ],
-        "notes": [*dict.fromkeys((*subject.scores.notes, *performance.notes))],
+        "notes": evaluation.notes,
     }
     if evaluation.contest is not None and evaluation.against is not None:
         comparison = evaluation.contest
@@ -142,22 +148,12 @@ def evaluation_values(evaluation: Evaluation) -> dict[str, Any]:
             "share_first_better": comparison.share_first_better,
             "notes": list(comparison.notes),
         }
-    plain: dict[str, Any] = _finite(values)
+    plain: dict[str, Any] = to_jsonable_python(values, inf_nan_mode="null")
     return plain
 
 
 def _measures(measures: Mapping[str, Measured]) -> dict[str, Any]:
     return {name: one.published() for name, one in measures.items()}
-
-
-def _finite(value: Any) -> Any:  # noqa: ANN401 - JSON
-    if isinstance(value, dict):
-        return {key: _finite(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_finite(one) for one in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
 
 
 _NAMES: Final = {
@@ -178,13 +174,9 @@ _GREY: Final = {"color": "#9a9a9a", "dash": "dot"}
 _CURVE_POINTS: Final = 2000
 
 
-def evaluation_page(
-    subject: Subject,
-    performance: Performance,
-    against: Subject | None = None,
-    contest: Contest | None = None,
-) -> str:
+def evaluation_page(evaluation: Evaluation) -> str:
     """Return the page; the drawing library is inside."""
+    subject, performance = evaluation.subject, evaluation.performance
     slides = f"{performance.slides:,} slides" if performance.slides else "slides unknown"
     share = performance.positives / performance.patches
     return pages.page(
@@ -192,12 +184,9 @@ def evaluation_page(
         title=f"Evaluation of {subject.name}",
         set=f"{performance.patches:,} patches, {slides}, {share:.1%} with tumour (not a clinical "
         f"prevalence); {subject.scores.name}.",
-        curves=curves_figure([subject] if against is None else [subject, against]),
-        performance=performance,
-        notes=list(dict.fromkeys((*subject.scores.notes, *performance.notes))),
-        subject=subject,
-        against=against,
-        contest=contest if against is not None else None,
+        curves=curves_figure([one for one in (subject, evaluation.against) if one is not None]),
+        **vars(evaluation),
+        notes=evaluation.notes,
         named=_named,
         shown=shown,
     )
@@ -217,39 +206,24 @@ def curves_figure(subjects: Sequence[Subject]) -> go.Figure:
         roc = roc_curve(table).thinned(_CURVE_POINTS)
         precision = precision_recall_curve(table).thinned(_CURVE_POINTS)
         bins = reliability(evidence).bins
-        line = {"color": colour, "width": 2}
-        common = {"name": subject.name, "legendgroup": subject.name}
-        figure.add_trace(go.Scatter(x=roc.x, y=roc.y, mode="lines", line=line, **common), 1, 1)
-        figure.add_trace(
-            go.Scatter(
-                x=precision.x, y=precision.y, mode="lines", line=line, showlegend=False, **common
-            ),
-            1,
-            2,
-        )
         shares = [one.tumour_share for one in bins]
-        figure.add_trace(
-            go.Scatter(
-                x=[one.mean_score for one in bins],
-                y=[share.value for share in shares],
-                error_y=pages.error_bars(
-                    [share.value for share in shares],
-                    [share.low for share in shares],
-                    [share.high for share in shares],
-                    thickness=1,
-                ),
-                mode="lines+markers",
-                line=line,
-                showlegend=False,
-                **common,
-            ),
-            1,
-            3,
-        )
-    for column in (1, 3):
-        figure.add_trace(
-            go.Scatter(x=[0, 1], y=[0, 1], mode="lines", line=_GREY, showlegend=False), 1, column
-        )
+        rates, low, high = ([getattr(s, n) for s in shares] for n in ("value", "low", "high"))
+        bars = pages.error_bars(rates, low, high, thickness=1)
+        traces: list[dict[str, Any]] = [
+            {"x": roc.x, "y": roc.y, "mode": "lines"},
+            {"x": precision.x, "y": precision.y, "mode": "lines"},
+            {"x": [one.mean_score for one in bins], "y": rates, "error_y": bars},
+        ]
+        for column, trace in enumerate(traces, start=1):
+            figure.add_scatter(
+                row=1,
+                col=column,
+                name=subject.name,
+                legendgroup=subject.name,
+                showlegend=column == 1,
+                line={"color": colour, "width": 2},
+                **{"mode": "lines+markers", **trace},
+            )
     for column, (x, y) in enumerate(
         (
             ("1 − specificity", "sensitivity"),
@@ -258,6 +232,9 @@ def curves_figure(subjects: Sequence[Subject]) -> go.Figure:
         ),
         start=1,
     ):
+        if column != 2:
+            diagonal = {"x": [0, 1], "y": [0, 1], "mode": "lines", "showlegend": False}
+            figure.add_scatter(row=1, col=column, line=_GREY, **diagonal)
         figure.update_xaxes(title_text=x, range=[-0.01, 1.01], row=1, col=column)
         figure.update_yaxes(title_text=y, range=[-0.01, 1.01], row=1, col=column)
     return pages.dressed(figure, 420).update_layout(showlegend=len(subjects) > 1)
