@@ -24,7 +24,7 @@ from training.data.split import (
     split_none,
     split_patches,
 )
-from training.learning.loop import Pauses, Run, fit
+from training.learning.loop import Run, fit
 from training.learning.randomness import seed_start
 from training.learning.state import TrainingState, restore_checkpoint
 from training.learning.team import Team, open_team, synchronised
@@ -126,15 +126,8 @@ def _fit(options: FitOptions, team: Team, should_stop: Callable[[], bool]) -> Ru
     own = RunFolder(team.folder(folder.root))
     team.require_equal_shares(options.recipe.batch_size, len(split.train))
     write_config(own, values, [*(recorded.sittings if recorded else []), now])
-    state = TrainingState.start(
-        synchronised(network, team, device),
-        weight_decay=options.recipe.schedule.weight_decay,
-        device=device,
-        layer_decay=options.recipe.schedule.layer_decay,
-        precision=precision,
-        keeps=options.recipe.schedule.keep,
-        start_share=options.recipe.start_share,
-    )
+    network = synchronised(network, team, device)
+    state = TrainingState(network, options.recipe, device, precision)
     if folder.checkpoint.is_file():
         restore_checkpoint(folder.checkpoint, state, config_digest=digest)
         say(f"Resuming at epoch {state.epoch + 1}, step {state.step}.")
@@ -150,7 +143,9 @@ def _fit(options: FitOptions, team: Team, should_stop: Callable[[], bool]) -> Ru
         folder=own,
         team=team,
         teacher_logits=torch.from_numpy(teacher.logits).to(device) if teacher else None,
-        pauses=Pauses(options.checkpoint_minutes, options.checkpoint_steps, should_stop),
+        checkpoint_minutes=options.checkpoint_minutes,
+        checkpoint_steps=options.checkpoint_steps,
+        should_stop=should_stop,
     )
     with alone_in(own.root), open_event_log(own, state.history, enabled=options.tensorboard) as log:
         fit(replace(run, on_epoch=log), state)

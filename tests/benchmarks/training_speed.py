@@ -63,9 +63,7 @@ def our_loop(run: Run) -> Callable[[], float]:
     """Return what trains an epoch by our loop and returns its seconds."""
     recipe = run.config.recipe
     network = initial_network(recipe.network, "none")[0]
-    state = TrainingState.start(
-        network, weight_decay=recipe.schedule.weight_decay, device=run.device
-    )
+    state = TrainingState(network, recipe, run.device)
     position = next_epoch(recipe.schedule, [])
     assert position is not None
 

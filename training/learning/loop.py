@@ -36,21 +36,6 @@ class Stopped(Exception):  # noqa: N818 - no error: the reader asked for it
     """The run was asked to stop and has saved where it stands."""
 
 
-@dataclass(frozen=True)
-class Pauses:
-    """When the steps of an epoch are interrupted.
-
-    Attributes:
-        minutes: Between checkpoints.
-        steps: Likewise, in steps; None means by minutes only.
-        should_stop: Asked after every step.
-    """
-
-    minutes: float = 2.0
-    steps: int | None = None
-    should_stop: Callable[[], bool] = lambda: False
-
-
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Run:
     """What stays the same through the training of a classifier.
@@ -68,7 +53,9 @@ class Run:
         teacher_logits: By row of the table, float32 on the device, where a teacher is followed.
         team: The processes that share every batch.
         resized: The transform at other sizes, for phases that train at them.
-        pauses: When an epoch is interrupted.
+        checkpoint_minutes: Between checkpoints.
+        checkpoint_steps: Likewise, in steps; None means by minutes only.
+        should_stop: Asked after every step.
         on_epoch: Told of every finished epoch.
     """
 
@@ -84,7 +71,9 @@ class Run:
     teacher_logits: Tensor | None = None
     team: Team = field(default_factory=Team)
     resized: dict[int, InputTransform] = field(default_factory=dict)
-    pauses: Pauses = field(default_factory=Pauses)
+    checkpoint_minutes: float = 2.0
+    checkpoint_steps: int | None = None
+    should_stop: Callable[[], bool] = lambda: False
     on_epoch: Callable[[EpochRecord], None] = lambda _: None
 
     def checkpoint(self, state: TrainingState, seconds: float) -> None:
@@ -107,7 +96,7 @@ def fit(run: Run, state: TrainingState) -> None:
     """Train until the schedule ends or validation stops improving.
 
     Raises:
-        Stopped: `run.pauses.should_stop` said so; the checkpoint is written.
+        Stopped: `run.should_stop` said so; the checkpoint is written.
         RunError: The loss or the scores are no longer finite.
     """
     schedule = run.config.recipe.schedule
@@ -156,21 +145,21 @@ def _train_epoch(
     """Take the steps that are left of an epoch; `show` is called after each of them.
 
     Raises:
-        Stopped: `run.pauses.should_stop` said so; the checkpoint is written.
+        Stopped: `run.should_stop` said so; the checkpoint is written.
     """
     order, batch = run.split.train[_order(run, state.epoch)], run.config.recipe.batch_size
-    saved, pauses = time.monotonic(), run.pauses
+    saved = time.monotonic()
     started = saved - state.seconds
     while state.step < run.steps_per_epoch:
         rows = order[state.step * batch : (state.step + 1) * batch]
         train_step(run, state, position, rows, front)
         state.step += 1
         show()
-        stop = run.team.any(wish=pauses.should_stop(), device=run.device)
+        stop = run.team.any(wish=run.should_stop(), device=run.device)
         if (
             stop
-            or (pauses.steps is not None and state.step % pauses.steps == 0)
-            or time.monotonic() - saved > pauses.minutes * 60
+            or (run.checkpoint_steps is not None and state.step % run.checkpoint_steps == 0)
+            or time.monotonic() - saved > run.checkpoint_minutes * 60
         ):
             run.checkpoint(state, time.monotonic() - started)
             saved = time.monotonic()

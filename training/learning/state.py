@@ -2,9 +2,9 @@
 
 import copy
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -66,7 +66,6 @@ class WeightAverage:
             )
 
 
-@dataclass(eq=False, kw_only=True)
 class TrainingState:
     """Where the training of a classifier stands.
 
@@ -85,45 +84,28 @@ class TrainingState:
         history: Finished epochs.
     """
 
-    network: nn.Module
-    average: WeightAverage
-    optimiser: torch.optim.Optimizer
-    scaler: torch.amp.GradScaler
-    loss_sum: Tensor
-    keeps: Literal["best", "last"] = "best"
-    origin: Mapping[str, Tensor] = field(default_factory=dict)
-    start_share: float = 0.0
-    epoch: int = 0
-    step: int = 0
-    seconds: float = 0.0
-    history: list[EpochRecord] = field(default_factory=list)
-
-    @classmethod
-    def start(
-        cls,
+    def __init__(
+        self,
         network: nn.Module,
-        *,
-        weight_decay: float,
+        recipe: Recipe,
         device: torch.device,
-        layer_decay: float = 1.0,
         precision: Precision = "float32",
-        keeps: Literal["best", "last"] = "best",
-        start_share: float = 0.0,
-    ) -> Self:
-        """Return the state before the first step; moves the network to the device."""
+    ) -> None:
+        """Stand before the first step; moves the network to the device."""
         network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         network.train()
-        state = network.state_dict() if start_share else {}
-        return cls(
-            network=network,
-            average=WeightAverage(network),
-            optimiser=build_adamw(network, weight_decay, layer_decay),
-            loss_sum=torch.zeros((), dtype=torch.float64, device=device),
-            scaler=torch.amp.GradScaler(device.type, enabled=precision == "float16"),
-            keeps=keeps,
-            origin={name: weight.detach().clone() for name, weight in state.items()},
-            start_share=start_share,
-        )
+        schedule = recipe.schedule
+        self.network = network
+        self.average = WeightAverage(network)
+        self.optimiser = build_adamw(network, schedule.weight_decay, schedule.layer_decay)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "float16")
+        self.loss_sum = torch.zeros((), dtype=torch.float64, device=device)
+        self.keeps: Literal["best", "last"] = schedule.keep
+        state = network.state_dict() if recipe.start_share else {}
+        self.origin = {name: weight.detach().clone() for name, weight in state.items()}
+        self.start_share = recipe.start_share
+        self.epoch, self.step, self.seconds = 0, 0, 0.0
+        self.history: list[EpochRecord] = []
 
     def next_epoch(self) -> None:
         """Stand at the beginning of the epoch after this one."""

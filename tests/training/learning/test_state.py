@@ -6,18 +6,20 @@ from torch import nn
 
 from core.bundle import Architecture, build_network
 from core.errors import RunError
+from tests.training.toys import toy_recipe
 from training.learning.optimiser import build_adamw, optimiser_tensors, set_learning_rate
 from training.learning.state import TrainingState, restore_checkpoint, save_checkpoint
 from training.runs.folder import read_tensors
 from training.runs.history import EpochRecord
 
 CPU = torch.device("cpu")
+RECIPE = toy_recipe()
 
 
 def fresh(seed: int) -> TrainingState:
     torch.manual_seed(seed)
     network = build_network(Architecture(name="test_efficientnet"))
-    return TrainingState.start(network, weight_decay=0.1, device=CPU)
+    return TrainingState(network, RECIPE, CPU)
 
 
 def train_a_step(state: TrainingState, seed: int) -> None:
@@ -92,9 +94,7 @@ def test_a_cut_checkpoint_is_refused(tmp_path: Path) -> None:
 def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.safetensors"
     save_checkpoint(path, fresh(0), config_digest="run", seconds=0)
-    other = TrainingState.start(
-        build_network(Architecture(name="test_resnet")), weight_decay=0.1, device=CPU
-    )
+    other = TrainingState(build_network(Architecture(name="test_resnet")), RECIPE, CPU)
     with pytest.raises(RunError, match="does not fit"):
         restore_checkpoint(path, other, config_digest="run")
 
@@ -120,9 +120,7 @@ def test_the_scale_of_a_float16_run_is_restored_with_it(tmp_path: Path) -> None:
     for seed in (0, 1):
         torch.manual_seed(seed)
         network = build_network(Architecture(name="test_efficientnet"))
-        states.append(
-            TrainingState.start(network, weight_decay=0.1, device=CPU, precision="float16")
-        )
+        states.append(TrainingState(network, RECIPE, CPU, "float16"))
     state, other = states
     state.scaler.scale(torch.ones(()))  # the scale is made with the first loss
     state.scaler.update(new_scale=1024.0)
@@ -157,19 +155,16 @@ def test_the_start_has_its_share_in_the_kept_weights_and_survives_a_checkpoint(
     torch.manual_seed(1)
     network = build_network(Architecture(name="test_efficientnet"))
     start = {name: weight.clone() for name, weight in network.state_dict().items()}
-    state = TrainingState.start(network, weight_decay=0.1, device=CPU, start_share=0.25)
+    recipe = toy_recipe(start_share=0.25)
+    state = TrainingState(network, recipe, CPU)
     train_a_step(state, 2)
     kept = state.kept().state_dict()
     for name, mean in state.average.network.state_dict().items():
         expected = 0.75 * mean + 0.25 * start[name] if mean.is_floating_point() else mean
         torch.testing.assert_close(kept[name], expected)
     save_checkpoint(tmp_path / "c", state, config_digest="d", seconds=0.0)
-    other = TrainingState.start(
-        build_network(Architecture(name="test_efficientnet")),
-        weight_decay=0.1,
-        device=CPU,
-        start_share=0.25,
-    )
+    network = build_network(Architecture(name="test_efficientnet"))
+    other = TrainingState(network, recipe, CPU)
     restore_checkpoint(tmp_path / "c", other, config_digest="d")
     for name, weight in other.kept().state_dict().items():
         assert torch.equal(weight, kept[name])

@@ -32,12 +32,7 @@ def test_one_step_changes_the_layers_that_learn_and_no_other(name: str) -> None:
     recipe = load_recipe(name)
     torch.manual_seed(0)
     network, _ = initial_network(recipe.network, "none")
-    state = TrainingState.start(
-        network,
-        weight_decay=recipe.schedule.weight_decay,
-        device=torch.device("cpu"),
-        layer_decay=recipe.schedule.layer_decay,
-    )
+    state = TrainingState(network, recipe, torch.device("cpu"))
     position = next_epoch(recipe.schedule, [])
     assert position is not None
     freeze(network, position.frozen)
