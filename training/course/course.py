@@ -7,7 +7,7 @@ train. What a course leaves, a cross-validation and a refit, lies in folders tha
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -180,22 +180,14 @@ def choose(candidates: Mapping[str, CourseCandidate]) -> str:
     return max(heeding or candidates, key=lambda name: candidates[name].auroc)
 
 
-Keep = Callable[[str, CourseCandidate, "Course"], None]
-"""Writes a candidate under a name, and what the course has reached."""
-
-
 @dataclass
 class Course:
     """A course on its way.
 
     Attributes:
         cohort: With what.
-        recipe: Of the students.
-        plan: How many steps.
+        options: What was asked.
         start: Weights that all networks start from.
-        say: Told of progress.
-        seed: Of order and variation.
-        keep: Called whenever a candidate is the best so far, and for each small student.
         began: When, by the monotonic clock.
         scores: Out-of-fold logits by name: (N,) or (N, 8).
         table: A line of what each stage reached.
@@ -204,17 +196,16 @@ class Course:
     """
 
     cohort: Cohort
-    recipe: Recipe
-    plan: Plan
+    options: CourseOptions
     start: Weights
-    say: Callable[[str], None]
-    seed: int = 0
-    keep: Keep | None = None
-    began: float = field(default_factory=time.monotonic)
-    scores: dict[str, Logits] = field(default_factory=dict)
-    table: list[dict[str, float | str]] = field(default_factory=list)
-    candidates: dict[str, CourseCandidate] = field(default_factory=dict)
-    chosen: str = ""
+    began: float = field(default_factory=time.monotonic, init=False)
+    scores: dict[str, Logits] = field(default_factory=dict, init=False)
+    table: list[dict[str, float | str]] = field(default_factory=list, init=False)
+    candidates: dict[str, CourseCandidate] = field(default_factory=dict, init=False)
+    chosen: str = field(default="", init=False)
+
+    def keep(self, name: str, candidate: CourseCandidate) -> None:
+        """Do with a candidate what is to be done if it is the best so far, or a small student."""
 
     def run(self) -> None:
         """Run all stages.
@@ -222,19 +213,23 @@ class Course:
         Candidates are the mean of the branches' weights, each student, the mean of the students,
         and the mean of that and of the branches' mean.
         """
-        plan, say, patches = self.plan, self.say, len(self.cohort.splits[-1].train)
-        size_px = self.recipe.preprocessing.input_size_px
-        learners = self.cohort.learners(seed=self.seed)
-        alone = replace(self.recipe, distillation=Distillation())
+        asked, plan, patches = (
+            self.options.recipe,
+            self.options.plan,
+            len(self.cohort.splits[-1].train),
+        )
+        size_px = asked.preprocessing.input_size_px
+        learners = self.cohort.learners(seed=self.options.seed)
+        alone = replace(asked, distillation=Distillation())
         stage = Stage("trunk", plan.trunk_steps, at(alone, size_px=TRUNK_PX, rate=TRUNK_RATE))
-        trunk = train_stage(stage, learners, [self.start] * len(learners.rows), say=say)
+        trunk = train_stage(stage, learners, [self.start] * len(learners.rows))
         self.judge("trunk", stage.recipe, trunk)
         branches, branch_seconds = [], 0.0
         recipe = lasting(at(alone, rate=BRANCH_RATE), plan.branch_steps, patches)
         for number in range(1, plan.branches + 1):
             began = time.monotonic()
             stage = Stage(f"branch-{number}", plan.branch_steps, recipe)
-            branches.append(train_stage(stage, self._seeded(learners, number), trunk, say=say))
+            branches.append(train_stage(stage, self._seeded(learners, number), trunk))
             branch_seconds = time.monotonic() - began
             self.judge(stage.name, recipe, branches[-1])
         together = np.mean([self.scores[f"branch-{n + 1}"] for n in range(plan.branches)], axis=0)
@@ -246,10 +241,10 @@ class Course:
         say(f"{steps} steps a student")
         students = []
         for number, transplants in enumerate(plan.students, start=1):
-            recipe = lasting(replace(self.recipe, transplant_share=transplants), steps, patches)
+            recipe = lasting(replace(asked, transplant_share=transplants), steps, patches)
             stage = Stage(f"student-{number}", steps, recipe)
             seeded = self._seeded(learners, 10 + number)
-            students.append(train_stage(stage, seeded, soup, teachers, say=say))
+            students.append(train_stage(stage, seeded, soup, teachers))
             self.nominate(stage.name, recipe, students[-1])
         if len(students) > 1:
             together = [mean_weights(parts) for parts in zip(*students, strict=True)]
@@ -261,13 +256,13 @@ class Course:
         say(f"chosen: {self.chosen}")
         best = [[weights] for weights in self.candidates[self.chosen].networks]
         for small_px in plan.small:
-            recipe = at(self.recipe, size_px=small_px, rate=SMALL_RATE)
+            recipe = at(asked, size_px=small_px, rate=SMALL_RATE)
             recipe = lasting(recipe, plan.small_steps, patches)
             stage = Stage(f"small-{small_px}", plan.small_steps, recipe)
             seeded = self._seeded(learners, 20 + small_px)
             start = trunk if small_px == TRUNK_PX else soup
-            small = train_stage(stage, seeded, start, best, teacher_px=size_px, say=say)
-            self._keep(stage.name, self.judge(stage.name, recipe, small, every_view=True))
+            small = train_stage(stage, seeded, start, best, teacher_px=size_px)
+            self.keep(stage.name, self.judge(stage.name, recipe, small, every_view=True))
 
     def nominate(self, name: str, recipe: Recipe, networks: Sequence[Weights]) -> None:
         """Judge networks of the recipe's size as some that may ship; the best so far is kept."""
@@ -275,7 +270,7 @@ class Course:
         if (best := choose(self.candidates)) != self.chosen:
             # At once: a borrowed machine may be gone before the course ends.
             self.chosen = best
-            self._keep(CHOSEN, self.candidates[best])
+            self.keep(CHOSEN, self.candidates[best])
 
     def judge(
         self, name: str, recipe: Recipe, networks: Sequence[Weights], *, every_view: bool = False
@@ -295,14 +290,8 @@ class Course:
         line: dict[str, float | str] = {"stage": name, "auroc": auroc, **more}
         line["seconds"] = round(time.monotonic() - self.began, 1)
         self.table.append(line)
-        self.say(
-            "  ".join(f"{k} {v:.5f}" if isinstance(v, float) else f"{v}" for k, v in line.items())
-        )
+        say("  ".join(f"{k} {v:.5f}" if isinstance(v, float) else f"{v}" for k, v in line.items()))
         return auroc
-
-    def _keep(self, name: str, candidate: CourseCandidate) -> None:
-        if self.keep is not None:
-            self.keep(name, candidate, self)
 
     def _seeded(self, learners: Learners, number: int) -> Learners:
         return replace(learners, seeds=tuple(seed + 100 * number for seed in learners.seeds))
@@ -361,10 +350,9 @@ def run_course(options: CourseOptions) -> Course:
         pack = open_pack(source, options.cache or RunFolder(options.out).pack)
     cohort = Cohort.of(pack, device, seed=options.seed)
     start = {name: value.to(device) for name, value in network.state_dict().items()}
-    keeper = Keeper(options, pack, initial, device)
-    course = Course(cohort, options.recipe, options.plan, start, say, options.seed, keeper.keep)
+    course = KeptCourse(cohort, options, start, pack, initial)
     course.run()
-    keeper.note(course)
+    course.note()
     return course
 
 
@@ -404,55 +392,46 @@ def require_course(recipe: Recipe) -> None:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class Keeper:
-    """Writes what a course has reached.
+@dataclass
+class KeptCourse(Course):
+    """A course that writes what it has reached.
 
     Attributes:
-        options: Of the course.
-        pack: Its patches.
-        initial: Where its networks started.
-        device: Where it computes.
+        pack: The patches.
+        initial: Where the networks started.
     """
 
-    options: CourseOptions
     pack: Pack
     initial: InitialWeights
-    device: torch.device
 
-    def keep(self, name: str, candidate: CourseCandidate, course: Course) -> None:
+    def keep(self, name: str, candidate: CourseCandidate) -> None:
         """Write a candidate's folds and refit under OUT/name, over those of one before."""
         root = self.options.out / name
-        *folds, refit = course.cohort.splits
+        *folds, refit = self.cohort.splits
         runs = [fold_folder(root / FOLDS_FOLDER, number) for number in range(len(folds))]
         for run, split, weights in zip(runs, folds, candidate.networks, strict=False):
-            self._write(run, split, weights, candidate, course)
+            self._write(run, split, weights, candidate)
         gather(root / FOLDS_FOLDER, runs)
-        run = RunFolder(root / REFIT_FOLDER)
-        self._write(run, refit, candidate.networks[-1], candidate, course)
-        self.note(course)
+        self._write(RunFolder(root / REFIT_FOLDER), refit, candidate.networks[-1], candidate)
+        self.note()
 
-    def note(self, course: Course) -> None:
+    def note(self) -> None:
         """Write what every stage has reached, and its scores."""
-        table, out = course.cohort.table, self.options.out
+        table, out = self.cohort.table, self.options.out
         columns = {"ids": table.ids, "slides": table.slides, "labels": table.labels}
-        arrays: dict[str, Any] = {"folds": course.cohort.folds, **columns, **course.scores}
+        arrays: dict[str, Any] = {"folds": self.cohort.folds, **columns, **self.scores}
         with replacing(out / "scores.npz") as path, path.open("wb") as file:
             np.savez_compressed(file, **arrays)
         facts = {"plan": asdict(self.options.plan), "sitting": self._sitting}
-        write_json(out / "course.json", {**facts, "stages": course.table, "chosen": course.chosen})
+        write_json(out / "course.json", {**facts, "stages": self.table, "chosen": self.chosen})
 
     @cached_property
     def _sitting(self) -> dict[str, Any]:
-        return sitting(self.device, "bfloat16" if self.device.type == "cuda" else "float32")
+        device = self.cohort.images_rgb_u8.device
+        return sitting(device, "bfloat16" if device.type == "cuda" else "float32")
 
     def _write(
-        self,
-        run: RunFolder,
-        split: Split,
-        weights: Weights,
-        candidate: CourseCandidate,
-        course: Course,
+        self, run: RunFolder, split: Split, weights: Weights, candidate: CourseCandidate
     ) -> None:
         run.root.mkdir(parents=True, exist_ok=True)
         config = RunConfig.of(
@@ -467,7 +446,7 @@ class Keeper:
         auroc = None
         if len(split.val):
             write_scores(run.scores, self.pack.table, split.val, candidate.logits[split.val])
-            auroc = course.cohort.auroc(candidate.logits, split.val)
+            auroc = self.cohort.auroc(candidate.logits, split.val)
         write_json(
             run.outcome,
             {
@@ -476,7 +455,7 @@ class Keeper:
                 "stopped_early": False,
                 "best_epoch": candidate.recipe.schedule.epochs - 1,
                 "validation_auc": auroc,
-                "training_seconds": time.monotonic() - course.began,
+                "training_seconds": time.monotonic() - self.began,
                 "course": {**asdict(self.options.plan), "stage": candidate.stage},
             },
         )

@@ -7,7 +7,7 @@ for each, and played again. On a CPU the same step runs plainly, which is how it
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,6 +23,7 @@ from core.bundle import (
     build_network,
     tumour_logit,
 )
+from core.command_line import say
 from core.engine import D4_VIEWS
 from core.engine.pytorch import full_precision
 from core.patches import PATCH_SIZE_PX
@@ -179,7 +180,6 @@ def train_stage(
     teachers: Sequence[Sequence[Weights]] = (),
     *,
     teacher_px: int | None = None,
-    say: Callable[[str], None],
 ) -> list[dict[str, Tensor]]:
     """Train every network through a stage and return the kept weights, on the device.
 
@@ -189,11 +189,10 @@ def train_stage(
         start: For each network the weights that it starts from.
         teachers: For each network the weights of those that it follows; none: labels alone.
         teacher_px: The size at which the teachers look; None: the stage's own.
-        say: Told of progress.
     """
     size_px = teacher_px or stage.recipe.preprocessing.input_size_px
     look = stage.recipe.preprocessing.model_copy(update={"input_size_px": size_px})
-    kept = _Step(stage, learners, start, teachers, look).run(say)
+    kept = _Step(stage, learners, start, teachers, look).run()
     if learners.device.type == "cuda":
         torch.cuda.empty_cache()  # a graph holds the memory of its step
     return kept
@@ -248,7 +247,7 @@ class _Step:
             else []
         )
 
-    def run(self, say: Callable[[str], None]) -> list[dict[str, Tensor]]:
+    def run(self) -> list[dict[str, Tensor]]:
         """Train all steps and return the kept weights of each network."""
         stage = self.stage
         orders = [

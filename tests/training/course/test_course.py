@@ -23,7 +23,7 @@ from training.course.course import (
     require_course,
 )
 from training.data.pack import Pack
-from training.options import COURSE_RECIPE, Plan
+from training.options import COURSE_RECIPE, CourseOptions, Plan
 from training.recipes.recipe import Distillation, Recipe, Schedule, load_recipe
 from training.runs.folder import read_finished
 
@@ -85,10 +85,12 @@ def test_a_course_scores_every_stage_and_keeps_the_candidate_it_chose(cohort: Co
     start = build_network(RECIPE.network).state_dict()
     kept: dict[str, CourseCandidate] = {}
 
-    def keep(name: str, candidate: CourseCandidate, _: Course) -> None:
-        kept[name] = candidate
+    class Keeping(Course):
+        def keep(self, name: str, candidate: CourseCandidate) -> None:
+            kept[name] = candidate
 
-    course = Course(cohort, RECIPE, PLAN, start, lambda _: None, keep=keep)
+    options = CourseOptions(data=Path("data"), out=Path("out"), recipe=RECIPE, plan=PLAN)
+    course = Keeping(cohort, options, start)
     course.run()
 
     assert set(course.candidates) == {"soup", "student-1", "student-2", "students", "all"}
