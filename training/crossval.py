@@ -12,7 +12,7 @@ import pandas as pd
 from core.command_line import say
 from core.errors import RunError
 from core.files import replacing, write_json, write_table
-from core.statistics import Evidence
+from core.statistics import Evidence, auroc
 from core.tables import read_table
 from training.bundling.performance import Performance, measure_performance
 from training.bundling.validated import epochs_note, read_validation_logits
@@ -21,7 +21,13 @@ from training.fitting import planned_split, run_fit
 from training.judging.subject import OUT_OF_FOLD_PARQUET, OUT_OF_FOLD_SCORES, TEACHING_SCORES
 from training.learning.team import require_one_process
 from training.options import CrossvalOptions, DistillOptions, FitOptions, Fold
-from training.runs.folder import CROSSVAL_FILE, RunFolder, read_config, read_finished
+from training.runs.folder import (
+    CROSSVAL_FILE,
+    RunFolder,
+    fold_folder,
+    read_config,
+    read_finished,
+)
 
 
 @dataclass(frozen=True)
@@ -78,11 +84,6 @@ def run_crossval(options: CrossvalOptions, *, should_stop: Callable[[], bool]) -
         say(f"Not yet trained: {', '.join(missing)}. They are gathered once all are in {root}.")
         return None
     return gather(root, runs, teach_unknown=options.teach_unknown)
-
-
-def fold_folder(root: Path, number: int) -> RunFolder:
-    """Return where one fold of a cross-validation is, by its number from 0."""
-    return RunFolder(root / f"fold-{number + 1}")
 
 
 def _train(options: CrossvalOptions, fit: FitOptions, should_stop: Callable[[], bool]) -> None:
@@ -209,12 +210,9 @@ def _facts(
         "positives": judged.positives,
         "slides": judged.slides,
         "metrics": {name: asdict(one) for name, one in judged.metrics.items()},
-        "auroc_by_fold": [_fold_auc(run) for run in runs],
+        "auroc_by_fold": [
+            auroc(Evidence.of(rows["label"], rows["prob_tumour"])).value
+            for _, rows in table.groupby("fold")
+        ],
         "notes": notes,
     }
-
-
-def _fold_auc(run: RunFolder) -> float:
-    scores = read_table(run.scores, required=["label", "score"]).rows
-    evidence = Evidence.of(scores["label"].astype(int), scores["score"].astype(float))
-    return measure_performance(evidence, ()).metrics["auroc"].value

@@ -1,6 +1,5 @@
 """`predict`: a Kaggle submission, `id,label` with probabilities, of a test folder."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -14,7 +13,7 @@ from core.scoring import write_kaggle
 from core.scoring.outputs import ids_in_order, read_scores
 from training.bundling.scoring import open_model, score_patches
 from training.options import PredictOptions
-from training.runs.folder import CROSSVAL_FILE, ENSEMBLE_FILE
+from training.runs.folder import CROSSVAL_FILE, ENSEMBLE_FILE, folds_of, read_facts
 
 SAMPLE_FILE: Final = "sample_submission.csv"
 TEST_FOLDER: Final = "test"
@@ -57,14 +56,11 @@ def run_predict(options: PredictOptions) -> int:
 
 
 def _members(options: PredictOptions) -> tuple[list[Path], str]:
-    crossval = options.model / CROSSVAL_FILE
-    if crossval.is_file():
-        folds = range(int(json.loads(crossval.read_text("utf-8"))["folds"]))
-        return [options.model / f"fold-{one + 1}" for one in folds], options.tta or "none"
-    file = options.model / ENSEMBLE_FILE
-    if not file.is_file():
+    if (options.model / CROSSVAL_FILE).is_file():
+        return [run.root for run in folds_of(options.model)], options.tta or "none"
+    if not (options.model / ENSEMBLE_FILE).is_file():
         return [options.model], options.tta or "none"
-    content = json.loads(file.read_text("utf-8"))
+    content = read_facts(options.model)
     members = [(options.model / member).resolve() for member in content["members"]]
     return members, options.tta or str(content["tta"])
 

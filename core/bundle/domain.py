@@ -6,6 +6,7 @@ al. 2018, divided by a limit: beyond 1 lie as few patches of other slides as the
 """
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -51,34 +52,37 @@ class Domain:
         return distances
 
 
-def fit_domain(train: NDArray[np.float32], others: NDArray[np.float32], *, share: float) -> Domain:
+def fit_domain(
+    train: NDArray[np.float32],
+    judged: Iterable[tuple[NDArray[np.float32], NDArray[np.float32]]],
+    *,
+    share: float,
+) -> Domain:
     """Return the reference.
 
     Args:
-        train: (N, F) statistics of training patches.
-        others: (M, F) of patches of slides that did not train; they set the limit.
-        share: Of `others` that lie beyond the limit.
+        train: (N, F) statistics of all training patches.
+        judged: Statistics of training patches, and of those of slides that are not among them,
+            which set the limit: one such pair, or one for each fold of slides left out in turn.
+        share: Of the patches of other slides that lie beyond the limit.
     """
+    distances = [_unlimited(some).distances(others) for some, others in judged]
     plain = _unlimited(train)
-    return _limited(plain, plain.distances(others), share)
+    limit = np.quantile(np.concatenate(distances), 1 - share)
+    return Domain(plain.mean, (plain.whitening / limit).astype(np.float32))
 
 
-def fit_domain_by_folds(
-    train: NDArray[np.float32], folds: NDArray[np.int64], *, share: float
-) -> Domain:
-    """Return the reference of patches that all train; the limit is that of slides left out in turn.
+def left_out_in_turn(
+    train: NDArray[np.float32], folds: NDArray[np.int64]
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Yield the statistics without each fold of whole slides, and those of the fold.
 
     Args:
-        train: (N, F) statistics of training patches.
-        folds: (N,) of whole slides from 1; 0 where the slide is unknown, which are never left out.
-        share: Of the patches left out, each compared with those of the other folds, that lie beyond
-            the limit.
+        train: (N, F).
+        folds: (N,) from 1; 0 where the slide is unknown, which are never left out.
     """
-    left_out = [
-        _unlimited(train[folds != fold]).distances(train[folds == fold])
-        for fold in np.unique(folds[folds > 0])
-    ]
-    return _limited(_unlimited(train), np.concatenate(left_out), share)
+    for fold in np.unique(folds[folds > 0]):
+        yield train[folds != fold], train[folds == fold]
 
 
 def _unlimited(train: NDArray[np.float32]) -> Domain:
@@ -90,11 +94,6 @@ def _unlimited(train: NDArray[np.float32]) -> Domain:
     values = (1 - SHRINKAGE) * values.clip(min=0) + SHRINKAGE
     whitening = directions / np.sqrt(values) / spread[:, None]
     return Domain(mean.astype(np.float32), whitening.astype(np.float32))
-
-
-def _limited(plain: Domain, distances: NDArray[np.float64], share: float) -> Domain:
-    limit = np.quantile(distances, 1 - share)
-    return Domain(plain.mean, (plain.whitening / limit).astype(np.float32))
 
 
 def write_domain(folder: Path, domain: Domain) -> str:

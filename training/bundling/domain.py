@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from core.bundle import ValidationScores, build_network, read_bundle, read_validation, write_card
 from core.bundle.card import Architecture, TrainingDomain
-from core.bundle.domain import fit_domain, fit_domain_by_folds, write_domain
+from core.bundle.domain import fit_domain, left_out_in_turn, write_domain
 from core.engine import TorchEngine, in_passes
 from core.errors import RunError
 from core.patches import ImageU8, Patch, PatchSource, SelectedSource
@@ -36,7 +36,7 @@ def run_domain(options: DomainOptions) -> TrainingDomain:
     folds = fold_of_patch(read_validation(options.model))
     if folds:
         train, left_out = _all_statistics(engine, options, folds)
-        fitted = fit_domain_by_folds(train, left_out, share=options.share)
+        domain = fit_domain(train, left_out_in_turn(train, left_out), share=options.share)
         judged_on = (
             f"{int((left_out > 0).sum()):,} patches of known slides, each compared with patches of "
             "other slides"
@@ -44,9 +44,9 @@ def run_domain(options: DomainOptions) -> TrainingDomain:
     else:
         train = _statistics(engine, options, TRAIN_NAME, at_most=options.patches)
         others = _statistics(engine, options, VAL_NAME)
-        fitted = fit_domain(train, others, share=options.share)
+        domain = fit_domain(train, [(train, others)], share=options.share)
         judged_on = f"{len(others):,} validation patches of other slides"
-    digest = write_domain(options.model, fitted)
+    digest = write_domain(options.model, domain)
     facts = TrainingDomain(
         layers=tuple(layers),
         patches=len(train),

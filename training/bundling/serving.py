@@ -1,6 +1,5 @@
 """What serving may change about a model's calls, measured on validation patches for its card."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,22 +19,10 @@ from training.bundling.export import run_export
 from training.bundling.scoring import ALL, labelled_source
 from training.bundling.validated import read_validation_logits
 from training.options import ExportOptions, MeasureOptions
-from training.runs.folder import CROSSVAL_FILE, RunFolder
+from training.runs.folder import folds_of
 
-
-@dataclass(frozen=True, eq=False)
-class Judge:
-    """A model with labelled patches that it was not trained on.
-
-    Attributes:
-        model: Folder of its bundle.
-        images: (N, 96, 96, 3) uint8.
-        labels: (N,) 0 or 1.
-    """
-
-    model: Path
-    images: ImageU8
-    labels: NDArray[np.int8]
+Judge = tuple[Path, ImageU8, NDArray[np.int8]]
+"""A bundle's folder with labelled patches that it was not trained on: (N, 96, 96, 3), (N,)."""
 
 
 def run_measure(options: MeasureOptions) -> Card:
@@ -52,23 +39,20 @@ def run_measure(options: MeasureOptions) -> Card:
     shipped = open_classifier(options.model, device=options.device)
     with TemporaryDirectory() as folder:
         if options.crossval is None:
-            judges = [Judge(options.model, *_patches(options.data, options.split)[:2])]
+            judges = [(options.model, *_patches(options.data, options.split)[:2])]
         else:
             judges = _of_folds(options.crossval, options.data, Path(folder))
-        labels = np.concatenate([judge.labels for judge in judges])
+        labels = np.concatenate([own for _, _, own in judges])
         views, mixed, fast = [], [], []
         arithmetic = ""
-        for judge in judges:
-            exact = open_classifier(judge.model, device=options.device).engine
-            views.append(in_passes(judge.images, exact.d4_logits))
-            swaps = swapped(judge.images, judge.labels, other=True)
-            mixed.append(in_passes(swaps, exact.logits))
-            engine = open_classifier(
-                judge.model, device=options.device, precision=Precision.FAST
-            ).engine
+        for model, images, own in judges:
+            exact = open_classifier(model, device=options.device).engine
+            views.append(in_passes(images, exact.d4_logits))
+            mixed.append(in_passes(swapped(images, own, other=True), exact.logits))
+            engine = open_classifier(model, device=options.device, precision=Precision.FAST).engine
             if engine.precision is Precision.FAST:
                 arithmetic = f"{engine.name}, {engine.arithmetic}"
-                fast.append(in_passes(judge.images, engine.logits))
+                fast.append(in_passes(images, engine.logits))
     every_view = np.concatenate(views)
     card = read_card(options.model).model_copy(
         update={
@@ -85,16 +69,15 @@ def run_measure(options: MeasureOptions) -> Card:
 
 def _of_folds(crossval: Path, data: Path, folder: Path) -> list[Judge]:
     """Return each fold's model, as a bundle in a folder, with the patches that it did not see."""
-    if not (crossval / CROSSVAL_FILE).is_file():
-        raise RunError(f"{crossval} is not a finished cross-validation. Name one, or finish it.")
+    folds = folds_of(crossval)
     images, labels, ids = _patches(data, ALL)
     row_of = {one: row for row, one in enumerate(ids)}
     judges = []
-    for run in sorted(crossval.glob("fold-*")):
-        run_export(ExportOptions(run, to=folder / run.name))
-        held_out = read_validation_logits(RunFolder(run).scores).ids
-        rows = [row_of[one] for one in held_out]
-        judges.append(Judge(folder / run.name, images[rows], labels[rows]))
+    for run in folds:
+        model = folder / run.root.name
+        run_export(ExportOptions(run.root, to=model))
+        rows = [row_of[one] for one in read_validation_logits(run.scores).ids]
+        judges.append((model, images[rows], labels[rows]))
     return judges
 
 

@@ -1,6 +1,5 @@
 """What temperature, threshold and metrics rest on: a run's validation, or a cross-validation."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from core.errors import RunError
 from core.tables import read_table
 from training.recipes.recipe import Schedule
 from training.runs.config import RunConfig, SetFacts
-from training.runs.folder import CROSSVAL_FILE, FinishedRun, RunFolder, read_finished
+from training.runs.folder import FinishedRun, folds_of, read_finished
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,19 +76,12 @@ def own_validation(run: FinishedRun) -> Validated:
             f"{run.folder.root.name} trained on every patch and has no validation scores. Name a "
             "cross-validation of its recipe with --calibrate-from."
         )
-    return Validated(
-        read_validation_logits(run.folder.scores),
-        config.val,
-        f"{config.data}, validation part",
-        (
-            *(
-                ["The epoch was chosen by the AUC on these patches, so it is slightly too good."]
-                if config.recipe.schedule.keep == "best"
-                else []
-            ),
-            *config.split_warnings,
-        ),
-    )
+    notes = config.split_warnings
+    if config.recipe.schedule.keep == "best":
+        chosen = "The epoch was chosen by the AUC on these patches, so it is slightly too good."
+        notes = (chosen, *notes)
+    logits = read_validation_logits(run.folder.scores)
+    return Validated(logits, config.val, f"{config.data}, validation part", notes)
 
 
 def out_of_fold(run: FinishedRun, crossval: Path) -> Validated:
@@ -98,18 +90,15 @@ def out_of_fold(run: FinishedRun, crossval: Path) -> Validated:
     Raises:
         RunError: It is none, or of another network or other patches.
     """
-    if not (crossval / CROSSVAL_FILE).is_file():
-        raise RunError(f"{crossval} is not a finished cross-validation. Name one, or finish it.")
-    content = json.loads((crossval / CROSSVAL_FILE).read_text("utf-8"))
-    folders = [crossval / f"fold-{number + 1}" for number in range(int(content["folds"]))]
-    own = run.recorded.config
-    for folder in folders:
-        if what := own.unlike(read_finished(folder).recorded.config):
+    own, configs, parts = run.recorded.config, [], []
+    for fold in folds_of(crossval):
+        configs.append(read_finished(fold.root).recorded.config)
+        if what := own.unlike(configs[-1]):
             raise RunError(
-                f"{folder} and {run.folder.root.name} differ in their {what}; expected the same "
+                f"{fold.root} and {run.folder.root.name} differ in their {what}; expected the same "
                 "recipe on the same data. Cross-validate what was trained."
             )
-    parts = [read_validation_logits(RunFolder(folder).scores) for folder in folders]
+        parts.append(read_validation_logits(fold.scores))
     logits = ValidationLogits(
         ids=[patch for part in parts for patch in part.ids],
         slides=np.concatenate([part.slides for part in parts]),
@@ -117,11 +106,10 @@ def out_of_fold(run: FinishedRun, crossval: Path) -> Validated:
         logits=np.concatenate([part.logits for part in parts]),
         folds=np.repeat(np.arange(len(parts)) + 1, [len(part.ids) for part in parts]),
     )
-    configs = [read_finished(folder).recorded.config for folder in folders]
     unseen = "it" if any(fold.at_random for fold in configs) else "its slide"
     return Validated(
         logits,
-        SetFacts.of_columns(np.array(logits.ids), logits.labels, logits.slides),
+        SetFacts.of(np.array(logits.ids), logits.labels, logits.slides),
         f"{own.data}, each patch scored by a model that never saw {unseen}",
         _notes_of_folds(own, configs),
     )

@@ -25,7 +25,7 @@ from core.files import replacing, write_json
 from training.average import mean_weights
 from training.bundling.serving import swapped
 from training.course.lockstep import Learners, Stage, Weights, predict, train_stage
-from training.crossval import fold_folder, gather
+from training.crossval import gather
 from training.data.labelled import open_labelled
 from training.data.pack import Pack, open_pack, require_labels
 from training.data.split import IntArray, PatchTable, Split, split_fold, split_none
@@ -41,7 +41,7 @@ from training.recipes.recipe import (
 )
 from training.runs.config import RunConfig, differences
 from training.runs.device import prepare_device, sitting
-from training.runs.folder import RunFolder, write_config, write_scores, write_tensors
+from training.runs.folder import RunFolder, fold_folder, write_config, write_scores, write_tensors
 from training.runs.initial import InitialWeights, initial_network
 
 FOLDS: Final = 5

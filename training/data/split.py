@@ -49,6 +49,10 @@ class PatchTable:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def columns(self, rows: IntArray) -> tuple[TextArray, NDArray[np.int8], TextArray]:
+        """Return ids, labels and slides of some rows."""
+        return self.ids[rows], self.labels[rows], self.slides[rows]
+
 
 @dataclass(frozen=True, eq=False)
 class Split:

@@ -15,7 +15,7 @@ from pydantic.dataclasses import dataclass
 
 from core.errors import RunError, first_fault
 from training.data.pack import Pack
-from training.data.split import WHERE_PARTS_ARE, IntArray, PatchTable, Split, TextArray
+from training.data.split import WHERE_PARTS_ARE, Split, TextArray
 from training.recipes.recipe import CHECKED, Recipe
 from training.runs.initial import InitialWeights
 
@@ -39,12 +39,7 @@ class SetFacts:
     ids_sha256: str
 
     @classmethod
-    def of(cls, table: PatchTable, rows: IntArray) -> Self:
-        """Return the facts of some rows of a table."""
-        return cls.of_columns(table.ids[rows], table.labels[rows], table.slides[rows])
-
-    @classmethod
-    def of_columns(cls, ids: TextArray, labels: NDArray[np.int8], slides: TextArray) -> Self:
+    def of(cls, ids: TextArray, labels: NDArray[np.int8], slides: TextArray) -> Self:
         """Return the facts of some patches, each column (N,)."""
         return cls(
             patches=len(ids),
@@ -113,8 +108,8 @@ class RunConfig:
             unreadable=pack.unreadable,
             split=split.origin,
             split_warnings=split.warnings,
-            train=SetFacts.of(pack.table, split.train),
-            val=SetFacts.of(pack.table, split.val),
+            train=SetFacts.of(*pack.table.columns(split.train)),
+            val=SetFacts.of(*pack.table.columns(split.val)),
             initial=initial,
             teacher_sha256=teacher_sha256,
             at_random=split.at_random,
@@ -123,14 +118,12 @@ class RunConfig:
     def unlike(self, other: "RunConfig") -> str:
         """Say what of another run cannot go with this one: network, patches; "" if all can."""
         mine, theirs = self.recipe, other.recipe
-        for what, same in (
-            ("network", mine.network == theirs.network),
-            ("preprocessing", mine.preprocessing == theirs.preprocessing),
-            ("patches", self.pixels_sha256 == other.pixels_sha256),
-        ):
-            if not same:
-                return what
-        return ""
+        same = {
+            "network": mine.network == theirs.network,
+            "preprocessing": mine.preprocessing == theirs.preprocessing,
+            "patches": self.pixels_sha256 == other.pixels_sha256,
+        }
+        return next((what for what, alike in same.items() if not alike), "")
 
     def values(self) -> dict[str, Any]:
         """Return the config as plain values for JSON.

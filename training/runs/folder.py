@@ -155,6 +155,22 @@ def read_facts(folder: Path) -> dict[str, Any]:
         ) from None
 
 
+def fold_folder(crossval: Path, number: int) -> RunFolder:
+    """Return where one fold of a cross-validation is, by its number from 0."""
+    return RunFolder(crossval / f"fold-{number + 1}")
+
+
+def folds_of(crossval: Path) -> list[RunFolder]:
+    """Return the folds of a finished cross-validation.
+
+    Raises:
+        RunError: It is none.
+    """
+    if not (crossval / CROSSVAL_FILE).is_file():
+        raise RunError(f"{crossval} is not a finished cross-validation. Name one, or finish it.")
+    return [fold_folder(crossval, number) for number in range(int(read_facts(crossval)["folds"]))]
+
+
 def write_tensors(
     path: Path, tensors: Mapping[str, torch.Tensor], facts: Mapping[str, Any]
 ) -> None:

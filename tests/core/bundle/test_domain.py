@@ -9,9 +9,10 @@ from scipy.spatial.distance import mahalanobis
 
 from core.bundle.domain import (
     SHRINKAGE,
+    Domain,
     domain_of,
     fit_domain,
-    fit_domain_by_folds,
+    left_out_in_turn,
     write_domain,
 )
 from core.errors import BundleError
@@ -28,17 +29,21 @@ def _correlated(random: np.random.Generator, count: int, shift: float = 0.0) -> 
     return drawn
 
 
+def _domain(train: NDArray[np.float32], others: NDArray[np.float32], *, share: float) -> Domain:
+    return fit_domain(train, [(train, others)], share=share)
+
+
 def test_beyond_the_limit_lies_the_stated_share_of_other_slides(
     random: np.random.Generator,
 ) -> None:
     others = _correlated(random, 4000)
-    domain = fit_domain(_correlated(random, 3000), others, share=0.01)
+    domain = _domain(_correlated(random, 3000), others, share=0.01)
     assert (domain.distances(others) > 1).mean() == pytest.approx(0.01, abs=0.001)
 
 
 def test_ratios_of_distances_are_those_of_mahalanobis(random: np.random.Generator) -> None:
     train = _correlated(random, 3000).astype(np.float64)
-    domain = fit_domain(train.astype(np.float32), _correlated(random, 500), share=0.05)
+    domain = _domain(train.astype(np.float32), _correlated(random, 500), share=0.05)
     spread = train.std(axis=0)
     correlations = (1 - SHRINKAGE) * np.corrcoef(train.T) + SHRINKAGE * np.eye(6)
     inverse = np.linalg.inv(correlations * np.outer(spread, spread))
@@ -49,19 +54,19 @@ def test_ratios_of_distances_are_those_of_mahalanobis(random: np.random.Generato
 
 
 def test_a_shifted_set_is_unlike(random: np.random.Generator) -> None:
-    domain = fit_domain(_correlated(random, 3000), _correlated(random, 1000), share=0.01)
+    domain = _domain(_correlated(random, 3000), _correlated(random, 1000), share=0.01)
     assert (domain.distances(_correlated(random, 500, shift=12.0)) > 1).mean() > 0.9
 
 
 def test_a_channel_that_never_varies_in_training_harms_no_distance() -> None:
     random = np.random.default_rng(1)
     train = np.concatenate([_correlated(random, 500), np.zeros((500, 1), np.float32)], axis=1)
-    domain = fit_domain(train, train, share=0.1)
+    domain = _domain(train, train, share=0.1)
     assert np.isfinite(domain.distances(train)).all()
 
 
 def test_a_written_reference_reads_the_same(tmp_path: Path, random: np.random.Generator) -> None:
-    domain = fit_domain(_correlated(random, 300), _correlated(random, 300), share=0.02)
+    domain = _domain(_correlated(random, 300), _correlated(random, 300), share=0.02)
     write_domain(tmp_path, domain)
     again = domain_of((tmp_path / "domain.safetensors").read_bytes())
     patches = _correlated(random, 10)
@@ -78,9 +83,11 @@ def test_slides_left_out_in_turn_set_the_limit_of_patches_that_all_train(
 ) -> None:
     train = _correlated(random, 6000)
     folds = np.repeat([0, 1, 2], 2000)
-    alike = fit_domain_by_folds(train, folds, share=0.02)
+    alike = fit_domain(train, left_out_in_turn(train, folds), share=0.02)
     assert (alike.distances(train) > 1).mean() == pytest.approx(0.02, abs=0.005)
     # A slide unlike the others is far from them, so that more has to be borne.
     train[folds == 2] += 6
-    assert (fit_domain_by_folds(train, folds, share=0.02).distances(train) > 1).mean() < 0.002
-    assert (fit_domain(train, train, share=0.02).distances(train) > 1).mean() > 0.015
+    assert (
+        fit_domain(train, left_out_in_turn(train, folds), share=0.02).distances(train) > 1
+    ).mean() < 0.002
+    assert (_domain(train, train, share=0.02).distances(train) > 1).mean() > 0.015
