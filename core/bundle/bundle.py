@@ -22,7 +22,7 @@ from safetensors import SafetensorError
 from core.bundle.card import Card, GoldenPatch
 from core.bundle.domain import DOMAIN_FILE, Domain, domain_of
 from core.errors import BundleError, PatchError, first_fault, in_a_line, why
-from core.files import told_of_disk
+from core.files import sha256_of, told_of_disk
 from core.patches import ImageU8, decode_patch
 from core.tables import read_table
 
@@ -229,7 +229,7 @@ def write_validation(
     if folds is not None:
         table["fold"] = folds
     table.to_csv(path, index=False, lineterminator="\n")
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return sha256_of(path)
 
 
 def write_weights(folder: Path, weights: "Mapping[str, torch.Tensor]") -> str:
@@ -242,7 +242,7 @@ def write_weights(folder: Path, weights: "Mapping[str, torch.Tensor]") -> str:
     with told_of_disk(path):
         safetensors.torch.save_file(plain, path)
     path.chmod(0o644)  # the library leaves it readable to its maker only
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return sha256_of(path)
 
 
 def write_golden(
@@ -261,8 +261,7 @@ def write_golden(
     for number, (image, logit) in enumerate(zip(images_rgb_u8, logits, strict=True)):
         path = golden / f"drawn-{number:02d}.png"
         Image.fromarray(image).save(path, optimize=True)
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        patches.append(GoldenPatch(file=path.name, sha256=digest, logit=float(logit)))
+        patches.append(GoldenPatch(file=path.name, sha256=sha256_of(path), logit=float(logit)))
     return tuple(patches)
 
 

@@ -5,7 +5,6 @@ and texture, which the last layers learn to look past. The distance is Mahalanob
 al. 2018, divided by a limit: beyond 1 lie as few patches of other slides as the card says.
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from core.errors import BundleError, why
-from core.files import told_of_disk
+from core.files import sha256_of, told_of_disk
 
 DOMAIN_FILE: Final = "domain.safetensors"
 SHRINKAGE: Final = 0.01
@@ -102,7 +101,7 @@ def write_domain(folder: Path, domain: Domain) -> str:
     with told_of_disk(path):
         safetensors.numpy.save_file({"mean": domain.mean, "whitening": domain.whitening}, path)
     path.chmod(0o644)  # the library leaves it readable to its maker only
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return sha256_of(path)
 
 
 def domain_of(data: bytes) -> Domain:

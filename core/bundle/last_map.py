@@ -1,6 +1,6 @@
 """The last map of a network, and the head that is linear in it: what the closed form needs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import torch
@@ -70,10 +70,10 @@ class LinearHead:
 
     def to(self, device: torch.device) -> "LinearHead":
         """Return the same head on a device."""
-        weights, cells, controls = (
-            values.to(device) for values in (self.weights, self.cells, self.controls)
-        )
-        return LinearHead(weights, cells, self.bias, controls)
+        tensors = {
+            name: getattr(self, name).to(device) for name in ("weights", "cells", "controls")
+        }
+        return replace(self, **tensors)
 
     def maps(self, features: Tensor) -> Tensor:
         """Return (N, h, w) for features (N, C, h, w); a map and the bias sum to the logit."""

@@ -1,5 +1,6 @@
 """From a card's architecture to a network, and from a uint8 patch to its input."""
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any, Final
@@ -18,18 +19,6 @@ HIDDEN_LAYER: Final = "hidden"
 """Name of the hidden layer within a head that has one."""
 CENTRE_STREAM: Final = "centre"
 """Name of the stream that sees the centre alone, within two streams."""
-
-
-class MlpHead(nn.Sequential):
-    """Pooled features to outputs: dense, ReLU, dropout, batch normalisation, dense."""
-
-    def __init__(self, features: int, outputs: int, *, width: int, dropout: float) -> None:
-        super().__init__()
-        self.add_module(HIDDEN_LAYER, nn.Linear(features, width))
-        self.add_module("relu", nn.ReLU())
-        self.add_module("dropout", nn.Dropout(dropout))
-        self.add_module("norm", nn.BatchNorm1d(width))
-        self.add_module("output", nn.Linear(width, outputs))
 
 
 class TwoStreams(nn.Module):
@@ -94,7 +83,7 @@ def head_names(network: nn.Module) -> tuple[str, ...]:
 
 
 def replace_with_mlp(network: nn.Module, *, width: int, dropout: float) -> None:
-    """Put a hidden layer before the outputs of a network.
+    """Put a hidden layer with dropout and batch normalisation before the outputs of a network.
 
     Raises:
         BundleError: It does not end in a linear layer.
@@ -102,7 +91,14 @@ def replace_with_mlp(network: nn.Module, *, width: int, dropout: float) -> None:
     last = network.get_submodule(_last_name(network))
     outputs = last.out_features if isinstance(last, nn.Linear) else 1
     features = drop_classifier(network)
-    _replace(network, MlpHead(features, outputs, width=width, dropout=dropout))
+    layers = {
+        HIDDEN_LAYER: nn.Linear(features, width),
+        "relu": nn.ReLU(),
+        "dropout": nn.Dropout(dropout),
+        "norm": nn.BatchNorm1d(width),
+        "output": nn.Linear(width, outputs),
+    }
+    _replace(network, nn.Sequential(OrderedDict(layers)))
 
 
 def drop_classifier(network: nn.Module) -> int:

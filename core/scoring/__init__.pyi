@@ -5,6 +5,7 @@ from .amended import AppliedPoint as AppliedPoint
 from .amended import labelled as labelled
 from .classifier import Classifier as Classifier
 from .classifier import SelfTest as SelfTest
+from .classifier import TestTimeAugmentation as TestTimeAugmentation
 from .classifier import apply_locked_point as apply_locked_point
 from .classifier import open_classifier as open_classifier
 from .classifier import run_self_test as run_self_test
@@ -12,7 +13,6 @@ from .journal import Journal as Journal
 from .journal import RunSpec as RunSpec
 from .journal import read_rows as read_rows
 from .journal import read_spec as read_spec
-from .orientations import TestTimeAugmentation as TestTimeAugmentation
 from .outputs import write_kaggle as write_kaggle
 from .outputs import write_metadata as write_metadata
 from .outputs import write_rows as write_rows

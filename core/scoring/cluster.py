@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from core.errors import NodelensError, RunError, in_a_line
 from core.options import ScoreOptions
+from core.scoring.classifier import TestTimeAugmentation
 from core.scoring.command import chosen_classifier, opened, score_into
-from core.scoring.orientations import TestTimeAugmentation
 from core.scoring.outputs import metadata_path
 from core.scoring.run import open_journal, specify
 from core.scoring.shards import Shard, merge_shards

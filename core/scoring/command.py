@@ -18,9 +18,8 @@ from core.options import MergeOptions, ScoreOptions
 from core.patches import PatchSource, open_source
 from core.patches.colours import colour_notes
 from core.scoring import apply_locked_point
-from core.scoring.classifier import Classifier, open_classifier
+from core.scoring.classifier import Classifier, TestTimeAugmentation, open_classifier
 from core.scoring.journal import Journal, RunSpec, read_rows, read_spec
-from core.scoring.orientations import TestTimeAugmentation
 from core.scoring.outputs import (
     OUTPUT_SUFFIXES,
     metadata_path,

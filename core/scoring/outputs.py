@@ -74,23 +74,9 @@ def _cell(column: str, value: str | float | None) -> str:
 
 def _write_parquet(path: Path, rows: Iterable[ScoreRow]) -> None:
     with pq.ParquetWriter(path, _SCHEMA) as writer:
-        for group in _groups(rows):
-            columns = zip(*(row.as_dict().values() for row in group), strict=True)
-            writer.write_batch(
-                pa.record_batch(
-                    [
-                        pa.array(list(values), type=field.type)
-                        for values, field in zip(columns, _SCHEMA, strict=True)
-                    ],
-                    schema=_SCHEMA,
-                )
-            )
-
-
-def _groups(rows: Iterable[ScoreRow]) -> Iterator[list[ScoreRow]]:
-    remaining = iter(rows)
-    while group := list(islice(remaining, ROWS_PER_GROUP)):
-        yield group
+        remaining = iter(rows)
+        while group := [row.as_dict() for row in islice(remaining, ROWS_PER_GROUP)]:
+            writer.write_batch(pa.RecordBatch.from_pylist(group, schema=_SCHEMA))
 
 
 def metadata_path(out: Path) -> Path:

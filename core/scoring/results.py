@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -164,21 +164,23 @@ def select(
         return sorted(kept, key=lambda position: rows[position].path, reverse=backwards)
     if order is Order.AROUND:
         return sorted(kept, key=lambda position: -margins.get(position, -np.inf))
-    return sorted(kept, key=lambda position: _rank(rows[position], order))
+
+    def rank(position: int) -> tuple[bool, float]:
+        row = rows[position]
+        score = row.prob_tumour
+        return (True, 0.0) if score is None else (False, _RANKS[order](row, score))
+
+    return sorted(kept, key=rank)
 
 
-def _rank(row: ScoreRow, order: Order) -> tuple[bool, float]:
-    if row.prob_tumour is None:
-        return (True, 0.0)
-    if order is Order.HIGHEST:
-        return (False, -row.prob_tumour)
-    if order is Order.LOWEST:
-        return (False, row.prob_tumour)
-    if order is Order.UNLIKE:
-        return (False, -(row.domain_distance or 0.0))
-    if order is Order.NEAREST:
-        return (False, abs(row.prob_tumour - row.threshold))
-    return (False, -(row.d4_sd_logit or 0.0))
+_RANKS: Final[Mapping[Order, Callable[[ScoreRow, float], float]]] = {
+    Order.HIGHEST: lambda _, score: -score,
+    Order.LOWEST: lambda _, score: score,
+    Order.NEAREST: lambda row, score: abs(score - row.threshold),
+    Order.UNSTEADY: lambda row, _: -(row.d4_sd_logit or 0.0),
+    Order.UNLIKE: lambda row, _: -(row.domain_distance or 0.0),
+}
+"""What comes first where rows are ordered by their scores."""
 
 
 def score_histogram(rows: Sequence[ScoreRow]) -> Histogram[Outcome]:

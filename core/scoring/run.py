@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from core.patches import PatchSource
-from core.scoring.classifier import Classifier
+from core.scoring.classifier import Classifier, TestTimeAugmentation
 from core.scoring.journal import Journal, RunSpec, read_rows
-from core.scoring.orientations import TestTimeAugmentation
 from core.scoring.rows import ScoreRow
 
 DEFAULT_BATCH_SIZE: Final = 32
@@ -95,51 +94,34 @@ def run_scoring(
     tta = TestTimeAugmentation(journal.spec.tta)
     batches = source.batches(journal.spec.batch_size, start=journal.rows_done)
     under_way: deque[Callable[[], list[ScoreRow]]] = deque()
-    record = _Writing(journal, on_rows)
-    try:
-        for batch in batches:
-            under_way.append(classifier.begin(batch, tta))
-            if len(under_way) > _BATCHES_UNDER_WAY:
-                record.write(under_way.popleft()())
-            if stop is not None and stop.is_set():
-                break
-        while under_way:
-            record.write(under_way.popleft()())
-    finally:
-        batches.close()
-        record.close()
-    return journal.complete
+    unwritten: deque[tuple[Future[None], Sequence[ScoreRow]]] = deque()
 
+    def tell(most: int) -> None:
+        """Tell of batches that are on disk, and wait while more than that many are not."""
+        while unwritten and (unwritten[0][0].done() or len(unwritten) > most):
+            done, rows = unwritten.popleft()
+            done.result()
+            on_rows(rows)
 
-class _Writing:
-    """Writes batches in a thread of its own and tells of them when they are on disk."""
+    with ThreadPoolExecutor(1, thread_name_prefix="journal") as writer:
 
-    def __init__(self, journal: Journal, on_rows: Callable[[Sequence[ScoreRow]], None]) -> None:
-        self._journal = journal
-        self._on_rows = on_rows
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="journal")
-        self._waiting: deque[tuple[Future[None], Sequence[ScoreRow]]] = deque()
+        def write(rows: Sequence[ScoreRow]) -> None:
+            unwritten.append((writer.submit(journal.append, rows), rows))
+            tell(_BATCHES_UNWRITTEN)
 
-    def write(self, rows: Sequence[ScoreRow]) -> None:
-        """Hand a batch over; waits only where the disk is many batches behind."""
-        self._waiting.append((self._writer.submit(self._journal.append, rows), rows))
-        while self._waiting and (
-            self._waiting[0][0].done() or len(self._waiting) > _BATCHES_UNWRITTEN
-        ):
-            self._tell()
-
-    def close(self) -> None:
-        """Wait until everything is on disk."""
         try:
-            while self._waiting:
-                self._tell()
+            for batch in batches:
+                under_way.append(classifier.begin(batch, tta))
+                if len(under_way) > _BATCHES_UNDER_WAY:
+                    write(under_way.popleft()())
+                if stop is not None and stop.is_set():
+                    break
+            while under_way:
+                write(under_way.popleft()())
         finally:
-            self._writer.shutdown(wait=True)
-
-    def _tell(self) -> None:
-        done, rows = self._waiting.popleft()
-        done.result()
-        self._on_rows(rows)
+            batches.close()
+            tell(0)
+    return journal.complete
 
 
 _PACKAGES: Final = ("torch", "timm", "openvino", "numpy", "pillow")
