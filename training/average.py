@@ -9,14 +9,14 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
-from core.bundle import InputTransform, Parent, build_network, load_weights
+from core.bundle import Parent
 from core.command_line import say
 from core.errors import RunError
 from core.files import write_json, write_table
@@ -25,7 +25,7 @@ from training.data.labelled import open_labelled
 from training.data.pack import Feed, Pack, open_pack
 from training.data.split import IntArray
 from training.judging.subject import ENSEMBLE_SCORES, Subject, mean_subject
-from training.learning.validation import predict, steer
+from training.learning.validation import predict_with, steer
 from training.options import AverageOptions, EnsembleOptions
 from training.runs.device import prepare_device, sitting
 from training.runs.folder import (
@@ -38,8 +38,6 @@ from training.runs.folder import (
     write_tensors,
 )
 from training.runs.initial import InitialWeights
-
-_BATCH: Final = 64
 
 
 def run_average(options: AverageOptions) -> RunFolder:
@@ -60,11 +58,7 @@ def run_average(options: AverageOptions) -> RunFolder:
         pack = open_pack(source, options.machine.cache or folder.pack)
     config = replace(members[0].recorded.config, initial=_origin(members, options.weighting))
     rows = _validation_rows(members[0], pack)
-    network = build_network(config.recipe.network)
-    load_weights(network, weights)
-    network.to(device).to(memory_format=torch.channels_last)
-    transform = InputTransform(config.recipe.preprocessing).to(device)
-    logits = predict(network, transform, Feed(pack, device), rows, _BATCH)
+    logits = predict_with(config.recipe, weights, Feed(pack, device), rows, device)
     auc = steer(pack.table.labels[rows], logits).auc
     write_config(folder, config.values(), [sitting(device, "float32")])
     facts = {"config_sha256": config.digest, "epoch": 0, "auc": auc}

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from core.bundle import InputTransform, build_network, known_slides, load_weights
+from core.bundle import InputTransform, build_network, known_slides
 from core.command_line import say
 from core.errors import NodelensError, RunError
 from core.files import alone_in, write_json
@@ -28,7 +28,7 @@ from training.learning.loop import Run, fit
 from training.learning.randomness import seed_start
 from training.learning.state import TrainingState, restore_checkpoint
 from training.learning.team import Team, open_team, synchronised
-from training.learning.validation import predict
+from training.learning.validation import predict_with
 from training.options import FitOptions
 from training.runs.config import RunConfig, require_same, values_digest
 from training.runs.device import pass_precision, prepare_device, sitting
@@ -199,11 +199,9 @@ def planned_split(options: FitOptions) -> tuple[PatchTable, Split]:
 
 def _write_teaching(run: Run) -> None:
     """Write what the best weights say of the patches that only teach."""
-    network = build_network(run.config.recipe.network)
-    load_weights(network, read_tensors(run.folder.best)[0])
-    network.to(run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    logits = predict(network, run.transform, run.feed, run.split.teach, 64)
-    write_scores(run.folder.teaching, run.table, run.split.teach, logits)
+    rows, weights = run.split.teach, read_tensors(run.folder.best)[0]
+    logits = predict_with(run.config.recipe, weights, run.feed, rows, run.device)
+    write_scores(run.folder.teaching, run.table, rows, logits)
 
 
 def _noting_start(split: Split, table: PatchTable, initial: InitialWeights) -> Split:

@@ -17,7 +17,7 @@ from training.bundling.performance import measure_performance
 from training.fitting import planned_split, run_fit
 from training.learning.team import require_one_process
 from training.options import CurveOptions
-from training.runs.folder import RunFolder, read_config
+from training.runs.folder import RunFolder, read_finished
 
 TABLE_FILE: Final = "learning_curve.csv"
 PAGE_FILE: Final = "learning_curve.html"
@@ -113,13 +113,9 @@ def _feasible(options: CurveOptions) -> list[int | None]:
 
 
 def _point(folder: RunFolder) -> CurvePoint:
-    recorded = read_config(folder)
-    if recorded is None:  # pragma: no cover - the run was just finished
-        raise RunError(f"{folder.root} contains no run.")
-    config = recorded.config
-    epochs = len(pd.read_csv(folder.metrics))
-    judged = measure_performance(run_scores(folder.root).evidence, ())
-    area = judged.metrics["auroc"]
+    run = read_finished(folder.root)
+    config, epochs = run.recorded.config, int(run.outcome["epochs"])
+    area = measure_performance(run_scores(folder.root).evidence, ()).metrics["auroc"]
     return CurvePoint(
         run=folder.root.name,
         train_patches=config.train.patches,

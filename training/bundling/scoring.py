@@ -15,8 +15,8 @@ from training.bundling.export import run_export
 from training.data.labelled import open_labelled
 from training.data.split import VAL_NAME
 from training.options import ExportOptions
+from training.runs.folder import RunFolder
 
-CONFIG_FILE: Final = "config.json"
 ALL: Final = "all"
 
 
@@ -65,10 +65,10 @@ def open_model(folder: Path, device: str) -> Classifier:
     """
     if (folder / CARD_FILE).is_file():
         return open_classifier(folder, device=device)
-    if not (folder / CONFIG_FILE).is_file():
+    if not (config := RunFolder(folder).config).is_file():
         raise RunError(
             f"{folder} is not a model: expected a bundle (with {CARD_FILE}) or the folder of a "
-            f"finished run (with {CONFIG_FILE}). Check the path."
+            f"finished run (with {config.name}). Check the path."
         )
     with tempfile.TemporaryDirectory() as temporary:
         bundle = Path(temporary) / "model"

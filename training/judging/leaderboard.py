@@ -5,9 +5,9 @@ import math
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 import safetensors
@@ -15,8 +15,8 @@ from safetensors import SafetensorError
 
 from core.errors import RunError
 from core.files import replacing
-from training.bundling.performance import Performance, measure_performance
-from training.judging.subject import Subject, open_subject
+from training.bundling.performance import measure_performance
+from training.judging.subject import open_subject
 from training.options import ScoringOptions
 from training.runs.folder import (
     CROSSVAL_FILE,
@@ -128,18 +128,34 @@ def _finished(root: Path) -> list[Path]:
 
 def _entry(root: Path, folder: Path) -> Entry:
     name = folder.relative_to(root).as_posix()
-    name = folder.name if name == "." else name
     subject = open_subject(folder, ScoringOptions(), folder)
     judged = measure_performance(subject.scores.evidence, ())
-    recorded = None
-    if not (folder / CROSSVAL_FILE).is_file() and not (folder / ENSEMBLE_FILE).is_file():
-        recorded = read_config(RunFolder(folder))
-    if recorded is not None:
-        return _of_run(name, RunFolder(folder), recorded, judged)
-    return _of_several(name, folder, subject, judged)
+    ranking = judged.metrics["auroc"]
+    crossval = (folder / CROSSVAL_FILE).is_file()
+    of_several = crossval or (folder / ENSEMBLE_FILE).is_file()
+    recorded = None if of_several else read_config(RunFolder(folder))
+    facts = read_facts(folder) if recorded is None else {}
+    entry = Entry(
+        run=folder.name if name == "." else name,
+        kind="cross-validation" if crossval else "ensemble",
+        recipe=str(facts.get("recipe", "")),
+        init=_short(str(facts.get("init", ""))),
+        seed=facts.get("seed"),
+        validation_patches=judged.patches,
+        validation_slides=judged.slides,
+        validation_sha256=str(facts.get("ids_sha256", subject.scores.sha256)),
+        random_split=bool(facts.get("random_split", False)),
+        trained_patches=subject.trained_patches,
+        auroc=ranking.value,
+        auroc_low=ranking.low if ranking.has_interval else None,
+        auroc_high=ranking.high if ranking.has_interval else None,
+        average_precision=judged.metrics["average_precision"].value,
+        ece=judged.metrics["ece"].value,
+    )
+    return entry if recorded is None else _of_run(entry, RunFolder(folder), recorded)
 
 
-def _of_run(name: str, folder: RunFolder, recorded: RecordedRun, judged: Performance) -> Entry:
+def _of_run(entry: Entry, folder: RunFolder, recorded: RecordedRun) -> Entry:
     config = recorded.config
     outcome = json.loads(folder.outcome.read_text("utf-8"))
     epochs = int(outcome["epochs"])
@@ -147,8 +163,8 @@ def _of_run(name: str, folder: RunFolder, recorded: RecordedRun, judged: Perform
     patches = config.train.patches
     per_epoch = min(patches, max(1, patches // batch) * batch)
     seconds = float(outcome["training_seconds"])
-    return Entry(
-        run=name,
+    return replace(
+        entry,
         kind="run",
         recipe=config.recipe.name,
         init="mean of the weights" if "mean_of" in outcome else _short(config.initial.description),
@@ -158,41 +174,10 @@ def _of_run(name: str, folder: RunFolder, recorded: RecordedRun, judged: Perform
         seed=config.seed,
         patches_per_second=round(epochs * per_epoch / seconds, 1) if seconds else None,
         device=str(recorded.sittings[-1].get("device", "")) if recorded.sittings else "",
-        validation_patches=judged.patches,
-        validation_slides=judged.slides,
         validation_sha256=config.val.ids_sha256,
         random_split=config.at_random or bool({*config.train.slides} & {*config.val.slides}),
         seen_pcam=config.initial.has_seen_pcam,
-        **_metrics(judged),
     )
-
-
-def _of_several(name: str, folder: Path, subject: Subject, judged: Performance) -> Entry:
-    facts = read_facts(folder)
-    return Entry(
-        run=name,
-        kind="cross-validation" if (folder / CROSSVAL_FILE).is_file() else "ensemble",
-        recipe=str(facts.get("recipe", "")),
-        init=_short(str(facts.get("init", ""))),
-        seed=facts.get("seed"),
-        validation_patches=judged.patches,
-        validation_slides=judged.slides,
-        validation_sha256=str(facts.get("ids_sha256", subject.scores.sha256)),
-        random_split=bool(facts.get("random_split", False)),
-        trained_patches=subject.trained_patches,
-        **_metrics(judged),
-    )
-
-
-def _metrics(judged: Performance) -> dict[str, Any]:
-    ranking = judged.metrics["auroc"]
-    return {
-        "auroc": ranking.value,
-        "auroc_low": ranking.low if ranking.has_interval else None,
-        "auroc_high": ranking.high if ranking.has_interval else None,
-        "average_precision": judged.metrics["average_precision"].value,
-        "ece": judged.metrics["ece"].value,
-    }
 
 
 def count_parameters(weights: Path) -> int | None:
@@ -264,7 +249,6 @@ def _row(entry: Entry) -> str:
         if entry.auroc_low is None or entry.auroc_high is None
         else f" ({entry.auroc_low:.3f} to {entry.auroc_high:.3f})"
     )
-    speed = entry.patches_per_second
     cells = (
         entry.run + (" †" if entry.random_split else ""),
         entry.recipe or entry.kind,
@@ -275,13 +259,13 @@ def _row(entry: Entry) -> str:
         f"{entry.auroc:.4f}{bounds}",
         f"{entry.average_precision:.4f}",
         f"{entry.ece:.3f}",
-        "" if speed is None else f"{speed:,.0f}",
+        _whole(entry.patches_per_second),
     )
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def _whole(number: int | None) -> str:
-    return "" if number is None else f"{number:,}"
+def _whole(number: float | None) -> str:
+    return "" if number is None else f"{number:,.0f}"
 
 
 def put_between_markers(path: Path, table: str) -> bool:

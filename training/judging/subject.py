@@ -29,7 +29,7 @@ from core.tables import (
 from core.thresholds.score_table import read_scores_csv, run_scores, scores_of_table
 from core.thresholds.scores import ScoreSet, bundle_scores
 from training.bundling.calibration import calibrate
-from training.bundling.scoring import ALL, CONFIG_FILE, labelled_source, open_model, score_patches
+from training.bundling.scoring import ALL, labelled_source, open_model, score_patches
 from training.bundling.validated import read_validation_logits
 from training.options import Orientations, ScoringOptions
 from training.runs.folder import CROSSVAL_FILE, ENSEMBLE_FILE, RunFolder, read_facts
@@ -82,15 +82,16 @@ def open_subject(path: Path, options: ScoringOptions, work: Path) -> Subject:
                 f"{path} is a cross-validation, so its out-of-fold scores are on its own data. "
                 "Leave out --data, or make an ensemble of its folds."
             )
-        return _named(path.name, _table(path / OUT_OF_FOLD_SCORES, options))
+        table = _table(path / OUT_OF_FOLD_SCORES, options)
+        return replace(table, name=path.name, scores=replace(table.scores, name=path.name))
     if (path / ENSEMBLE_FILE).is_file():
         return _ensemble(path, options, work)
     if options.data is not None:
-        return _scored(path, options, work)
+        return _scored(path, options.data, options, work)
     if (path / CARD_FILE).is_file():
         card = read_card(path)
         return Subject(card.model_id, bundle_scores(path, card), card.operating_point)
-    if (path / CONFIG_FILE).is_file():
+    if RunFolder(path).config.is_file():
         return _run(path)
     raise SourceError(
         f"{path} contains nothing to judge; expected a bundle, a run folder, an ensemble, a "
@@ -131,13 +132,11 @@ def _run(path: Path) -> Subject:
     )
 
 
-def _scored(path: Path, options: ScoringOptions, work: Path) -> Subject:
+def _scored(path: Path, data: Path, options: ScoringOptions, work: Path) -> Subject:
     """Score the data with the model at a path."""
-    if options.data is None:  # pragma: no cover - callers ask first
-        raise SourceError("There is no data to score. Name it with --data.")
     classifier = open_model(path, options.device)
     out = work / f"{path.name}.scores.csv"
-    with labelled_source(options.data, options.split) as source:
+    with labelled_source(data, options.split) as source:
         score_patches(source, classifier, out, tta=options.tta, batch_size=options.batch_size)
         remarks = source.remarks
     scores = read_scores_csv(out.name, out.read_bytes())
@@ -152,7 +151,7 @@ def _scored(path: Path, options: ScoringOptions, work: Path) -> Subject:
             "other slides."
         )
         scores = replace(scores, notes=(*scores.notes, note))
-    scores = replace(scores, name=options.data.name)
+    scores = replace(scores, name=data.name)
     return Subject(classifier.model_id, scores, classifier.operating_point, patches)
 
 
@@ -320,7 +319,3 @@ def _require_same_files(
                 f"{source.name} (first: {source.entries[index].path}). Score these files, or name "
                 "the data that were scored."
             )
-
-
-def _named(name: str, subject: Subject) -> Subject:
-    return replace(subject, name=name, scores=replace(subject.scores, name=name))

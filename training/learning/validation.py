@@ -1,6 +1,7 @@
 """The tumour logits of validation patches, and the numbers that steer a run."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,11 +9,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
-from torch import nn
+from torch import Tensor, nn
 
-from core.bundle import InputTransform, tumour_logit
+from core.bundle import InputTransform, build_network, load_weights, tumour_logit
 from training.data.pack import Feed
 from training.data.split import IntArray
+from training.recipes.recipe import Recipe
+
+_BATCH: Final = 64
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,25 @@ def predict(
     for module, training in modes:  # frozen layers stay in evaluation mode while others train
         module.training = training
     return joined
+
+
+def predict_with(
+    recipe: Recipe,
+    weights: Mapping[str, Tensor],
+    feed: Feed,
+    rows: IntArray,
+    device: torch.device,
+) -> NDArray[np.float32]:
+    """Return the tumour logits (N,) that a recipe's network with some weights gives to rows.
+
+    Raises:
+        BundleError: The weights are not the network's.
+    """
+    network = build_network(recipe.network)
+    load_weights(network, weights)
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    transform = InputTransform(recipe.preprocessing).to(device)
+    return predict(network, transform, feed, rows, _BATCH)
 
 
 def steer(labels: NDArray[np.int8], logits: NDArray[np.float32]) -> Steering:
