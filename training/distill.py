@@ -40,17 +40,12 @@ def run_distill(options: DistillOptions, *, should_stop: Callable[[], bool]) -> 
         NodelensError: The teacher has no scores for these patches, or the run cannot go on.
     """
     require_one_process("distill")
-    table = teacher_table(options.fit.out)
+    table = options.fit.out.with_name(f"{options.fit.out.name}.teacher") / TEACHER_FILE
     recipe = follow(options.fit.recipe, options.weight, options.temperature)
     student = replace(options.fit, recipe=recipe, teacher_scores=table)
     table.parent.mkdir(parents=True, exist_ok=True)
     write_teacher_scores(options, table)  # anew: what lies there may be of another teacher
     return run_fit(student, should_stop=should_stop)
-
-
-def teacher_table(out: Path) -> Path:
-    """Return where the teacher's scores stand for a run folder: beside it."""
-    return out.with_name(f"{out.name}.teacher") / TEACHER_FILE
 
 
 def follow(recipe: Recipe, weight: float | None, temperature: float | None) -> Recipe:

@@ -139,20 +139,17 @@ def read_bundle(folder: Path) -> Bundle:
         raise BundleError(
             f"{WEIGHTS_FILE} is not a safetensors file ({error}). Export the bundle again."
         ) from None
-    images = [
-        _golden_image(folder / GOLDEN_FOLDER / patch.file, patch) for patch in card.golden.files
-    ]
+    images = []
+    for patch in card.golden.files:
+        picture = _checked(folder / GOLDEN_FOLDER / patch.file, patch.sha256)
+        try:
+            images.append(decode_patch(picture).image_rgb_u8)
+        except PatchError as error:
+            raise BundleError(f"Golden patch {patch.file}: {error}") from None
     domain = None
     if card.domain is not None:
         domain = domain_of(_checked(folder / DOMAIN_FILE, card.domain.sha256))
     return Bundle(folder, card, data, np.stack(images), domain)
-
-
-def _golden_image(path: Path, patch: GoldenPatch) -> ImageU8:
-    try:
-        return decode_patch(_checked(path, patch.sha256)).image_rgb_u8
-    except PatchError as error:
-        raise BundleError(f"Golden patch {patch.file}: {error}") from None
 
 
 def _checked(path: Path, sha256: str | None) -> bytes:

@@ -208,7 +208,12 @@ def build_network(architecture: Architecture) -> nn.Module:
 
 
 def _create(name: str, arguments: Mapping[str, Any], outputs: int) -> nn.Module:
-    _check_name(name)
+    # Other names than those of timm's own list lead to hubs and folders.
+    if name != SIMPLE_CNN and (":" in name or "/" in name or not timm.is_model(name)):
+        raise BundleError(
+            f"timm {timm.__version__} cannot build {name!r}: expected a name in its own list. "
+            "A card never names a hub or a folder. Install the version named in the card."
+        )
     _check_arguments(arguments)
     complete: dict[str, Any] = {**arguments, "num_classes": outputs}
     try:
@@ -221,19 +226,6 @@ def _create(name: str, arguments: Mapping[str, Any], outputs: int) -> nn.Module:
             "version named in the card."
         ) from None
     return network
-
-
-def _check_name(name: str) -> None:
-    """Refuse what is no network of timm's own list: its other names lead to hubs and folders.
-
-    Raises:
-        BundleError: It is refused.
-    """
-    if name != SIMPLE_CNN and (":" in name or "/" in name or not timm.is_model(name)):
-        raise BundleError(
-            f"timm {timm.__version__} cannot build {name!r}: expected a name in its own list. "
-            "A card never names a hub or a folder. Install the version named in the card."
-        )
 
 
 def _check_arguments(arguments: Mapping[str, Any]) -> None:

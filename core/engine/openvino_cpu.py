@@ -121,17 +121,14 @@ class OpenVinoEngine(Engine):
         with _FIRST_USE:
             for _ in range(_UNDER_WAY):
                 self._slots.append(_Request(self._compiled.create_infer_request()))
-            self._use_once(self._slots[0])
+            blank = np.zeros((1, PATCH_SIZE_PX, PATCH_SIZE_PX, 3), np.uint8)
+            self._slots[0].start(_Batch(blank, self._outputs, self._room(1, self._outputs)), 0)
+            self._slots[0].finish()
         self._turns = itertools.count()
         self._make_pytorch = pytorch
         self._pytorch: TorchEngine | None = None
         self._make_exact = partial(OpenVinoEngine, graph, crop_px=crop_px, pytorch=self.pytorch)
         self._exact = self if self.precision is Precision.EXACT else None
-
-    def _use_once(self, slot: "_Request") -> None:
-        blank = np.zeros((1, PATCH_SIZE_PX, PATCH_SIZE_PX, 3), np.uint8)
-        slot.start(_Batch(blank, dict(self._outputs), self._room(1, self._outputs)), 0)
-        slot.finish()
 
     def submit(self, images_rgb_u8: ImageU8) -> Pending:
         """Start on patches."""

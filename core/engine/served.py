@@ -1,6 +1,7 @@
 """The network as it is served, uint8 patches in, one graph; and its layers that have a map."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import torch
@@ -71,18 +72,13 @@ class ServedNetwork(nn.Module):
         super().__init__()
         self.network = network
         self.transform = transform
-        self.head = self._closed_form()
+        self.head: LinearHead | None = None
+        with suppress(RunError), torch.inference_mode():
+            self.head = linear_head(network, transform(probe_patches(2)))
         self.last_layer = self._last_layer()
         last = getattr(network, "get_classifier", lambda: None)()
         self.last = last if isinstance(last, nn.Module) else None
         self.layers = [_layer(network, name) for name in layers]
-
-    def _closed_form(self) -> LinearHead | None:
-        try:
-            with torch.inference_mode():
-                return linear_head(self.network, self.transform(probe_patches(2)))
-        except RunError:
-            return None
 
     def _last_layer(self) -> Layer | None:
         """Return the last layer with a map if that map is what the head reads.

@@ -72,7 +72,14 @@ class LogitsUnderWay:
         self._classifier = classifier
         self._images = images_rgb_u8
         self._tta = tta
-        self._band = _band_logit(classifier) if tta is TestTimeAugmentation.D4_NEAR else 0.0
+        self._band = 0.0
+        if tta is TestTimeAugmentation.D4_NEAR:
+            if (measured := classifier.bundle.card.orientations) is None:
+                raise RunError(
+                    "This model's card does not say how far eight orientations move a score. "
+                    "Score with all eight, or add it with `python -m training measure`."
+                )
+            self._band = measured.band_logit
         views = tta is TestTimeAugmentation.D4
         images = np.concatenate(d4_views(images_rgb_u8)) if views else images_rgb_u8
         self._wait = classifier.engine.submit(images)
@@ -94,7 +101,10 @@ class LogitsUnderWay:
         views = logits[:, None]
         if self._tta is TestTimeAugmentation.NONE:
             return self._scored(views, [_ONE] * count)
-        near = np.abs(views - _threshold_logits(self._classifier)).min(axis=1) <= self._band
+        point = self._classifier.operating_point
+        thresholds = [t for t in (point.threshold, point.lower_threshold) if t is not None]
+        limits = scipy.special.logit(np.array(thresholds)) * self._classifier.temperature
+        near = np.abs(views - limits).min(axis=1) <= self._band  # (N, 1) and (1,) or (2,)
         rows = self._scored(
             views, [f"{_ONE}: further than {self._band:.2f} logits from the threshold"] * count
         )
@@ -122,28 +132,8 @@ class LogitsUnderWay:
         ]
 
 
-def _band_logit(classifier: "Classifier") -> float:
-    measured = classifier.bundle.card.orientations
-    if measured is None:
-        raise RunError(
-            "This model's card does not say how far eight orientations move a score. "
-            "Score with all eight, or add it with `python -m training measure`."
-        )
-    return measured.band_logit
-
-
-def _threshold_logits(classifier: "Classifier") -> NDArray[np.float64]:
-    """Return the thresholds in force as logits before temperature, (1,) or (2,)."""
-    point = classifier.operating_point
-    thresholds = [t for t in (point.threshold, point.lower_threshold) if t is not None]
-    logits: NDArray[np.float64] = scipy.special.logit(np.array(thresholds)) * classifier.temperature
-    return logits
-
-
 MOST_TOLERANCE_LOGIT: Final = 0.05
 """Float32 differs by about 1e-4 logits between processors; a card cannot ask for more than this."""
-
-
 FLAT: Final = (
     "The patch is one flat colour: there is no tissue to judge. Check the export if you expected "
     "a picture."

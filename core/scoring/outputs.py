@@ -41,22 +41,20 @@ def write_rows(path: Path, rows: Iterable[ScoreRow]) -> dict[str, int]:
 
     with replacing(path) as temporary:
         if path.suffix == ".csv":
-            _write_csv(temporary, counted())
+            with temporary.open("w", newline="", encoding="utf-8", errors="replace") as file:
+                writer = csv.writer(file, lineterminator="\n")
+                writer.writerow(COLUMNS)
+                writer.writerows(map(csv_cells, counted()))
         elif path.suffix == ".parquet":
-            _write_parquet(temporary, counted())
+            remaining = counted()
+            with pq.ParquetWriter(temporary, _SCHEMA) as table:
+                while group := [row.as_dict() for row in islice(remaining, ROWS_PER_GROUP)]:
+                    table.write_batch(pa.RecordBatch.from_pylist(group, schema=_SCHEMA))
         else:
             raise RunError(
                 f"Found the output name {path.name}; expected one that ends in .csv or .parquet."
             )
     return dict(counts)
-
-
-def _write_csv(path: Path, rows: Iterable[ScoreRow]) -> None:
-    with path.open("w", newline="", encoding="utf-8", errors="replace") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for row in rows:
-            writer.writerow(csv_cells(row))
 
 
 def csv_cells(row: ScoreRow) -> list[str]:
@@ -70,13 +68,6 @@ def _cell(column: str, value: str | float | None) -> str:
     if isinstance(value, float):
         return repr(value)
     return no_formula(str(value)) if column in _TEXT_COLUMNS else str(value)
-
-
-def _write_parquet(path: Path, rows: Iterable[ScoreRow]) -> None:
-    with pq.ParquetWriter(path, _SCHEMA) as writer:
-        remaining = iter(rows)
-        while group := [row.as_dict() for row in islice(remaining, ROWS_PER_GROUP)]:
-            writer.write_batch(pa.RecordBatch.from_pylist(group, schema=_SCHEMA))
 
 
 def metadata_path(out: Path) -> Path:

@@ -131,7 +131,8 @@ def _write_pack(source: PatchSource, chosen: list[int], folder: Path) -> None:
             image = patch.image_rgb_u8.tobytes()
             file.write(image)
             pixels.update(image)
-            digests[row] = _digest(image)
+            short = hashlib.blake2b(image, digest_size=_DIGEST_BYTES).digest()
+            digests[row] = np.frombuffer(short, np.uint8)
     pd.DataFrame(unreadable, columns=["row", "path", "reason"]).to_csv(
         part / UNREADABLE_FILE, index=False
     )
@@ -141,10 +142,6 @@ def _write_pack(source: PatchSource, chosen: list[int], folder: Path) -> None:
     write_json(part / FACTS_FILE, facts)
     shutil.rmtree(folder, ignore_errors=True)
     part.rename(folder)
-
-
-def _digest(image: bytes) -> NDArray[np.uint8]:
-    return np.frombuffer(hashlib.blake2b(image, digest_size=_DIGEST_BYTES).digest(), np.uint8)
 
 
 def _unlike_twins(pack: Pack, digests: NDArray[np.uint8]) -> list[str]:
@@ -207,7 +204,11 @@ class Feed:
         if device.type == "cuda":
             free, _ = torch.cuda.mem_get_info(device)
             if pack.images_rgb_u8.nbytes <= free * _RESIDENT_SHARE:
-                self._resident = _upload(pack, device)
+                shape = pack.images_rgb_u8.shape
+                self._resident = torch.empty(shape, dtype=torch.uint8, device=device)
+                for start in range(0, len(self._resident), _CHUNK):
+                    chunk = np.array(pack.images_rgb_u8[start : start + _CHUNK])
+                    self._resident[start : start + _CHUNK] = torch.from_numpy(chunk).to(device)
 
     def images(self, rows: IntArray) -> Tensor:
         """Return the patches of some rows, (N, 96, 96, 3) uint8."""
@@ -220,14 +221,6 @@ class Feed:
     def labels(self, rows: IntArray) -> Tensor:
         """Return the labels of some rows, (N,) float32, 0 or 1."""
         return self._labels[to_device(torch.from_numpy(rows), self._device)]
-
-
-def _upload(pack: Pack, device: torch.device) -> Tensor:
-    images = torch.empty(pack.images_rgb_u8.shape, dtype=torch.uint8, device=device)
-    for start in range(0, len(images), _CHUNK):
-        chunk = np.array(pack.images_rgb_u8[start : start + _CHUNK])
-        images[start : start + _CHUNK] = torch.from_numpy(chunk).to(device)
-    return images
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:

@@ -147,11 +147,14 @@ def _train_epoch(
     Raises:
         Stopped: `run.should_stop` said so; the checkpoint is written.
     """
-    order, batch = run.split.train[_order(run, state.epoch)], run.config.recipe.batch_size
+    train, recipe, seed = run.split.train, run.config.recipe, run.config.seed
+    order, batch = epoch_order(seed, state.epoch, len(train)), recipe.batch_size
+    if recipe.weighted_sampling:
+        order = balanced_order(seed, state.epoch, run.table.labels[train])
     saved = time.monotonic()
     started = saved - state.seconds
     while state.step < run.steps_per_epoch:
-        rows = order[state.step * batch : (state.step + 1) * batch]
+        rows = train[order[state.step * batch : (state.step + 1) * batch]]
         train_step(run, state, position, rows, front)
         state.step += 1
         show()
@@ -165,13 +168,6 @@ def _train_epoch(
             saved = time.monotonic()
         if stop:
             raise Stopped
-
-
-def _order(run: Run, epoch: int) -> IntArray:
-    train = run.split.train
-    if run.config.recipe.weighted_sampling:
-        return balanced_order(run.config.seed, epoch, run.table.labels[train])
-    return epoch_order(run.config.seed, epoch, len(train))
 
 
 def train_step(
@@ -207,12 +203,14 @@ def train_step(
         run.device.type, dtype=DTYPES[run.precision], enabled=run.precision != "float32"
     ):
         outputs = front.outputs(inputs) if front else state.network(run.team.share(inputs))
-    logits = tumour_logit(outputs).float()
+    logits, train = tumour_logit(outputs).float(), run.config.train
     losses = tumour_losses(
         logits,
         run.team.share(labels),
         label_smoothing=recipe.label_smoothing,
-        positive_weight=_positive_weight(run),
+        positive_weight=(
+            (train.patches - train.positives) / train.positives if recipe.balance_classes else 1.0
+        ),
         focal_gamma=recipe.focal_gamma,
     )
     if teacher is not None:
@@ -256,13 +254,6 @@ def _teacher(run: Run, rows: IntArray) -> Tensor | None:
         return None
     logits = run.teacher_logits[to_device(torch.from_numpy(rows), run.device)]
     return torch.sigmoid(logits / run.config.recipe.distillation.temperature)
-
-
-def _positive_weight(run: Run) -> float:
-    if not run.config.recipe.balance_classes:
-        return 1.0
-    train = run.config.train
-    return (train.patches - train.positives) / train.positives
 
 
 def _validate_epoch(

@@ -63,7 +63,6 @@ class Position:
 
     Attributes:
         phase: Number of its phase, from 0.
-        name: Of the phase; "" where the schedule has none.
         schedule: Of this phase alone.
         frozen: Leading layers that do not learn in it.
         epoch: Within the phase, from 0.
@@ -72,7 +71,6 @@ class Position:
     """
 
     phase: int
-    name: str
     schedule: Schedule
     frozen: Frozen
     epoch: int
@@ -108,9 +106,7 @@ def next_epoch(
             rate = phase.learning_rate or schedule.learning_rate
             own = replace(schedule, epochs=phase.epochs, learning_rate=rate, phases=())
             reductions = plateaus(watched, schedule.plateau_patience_epochs)
-            return Position(
-                number, phase.name, own, phase.frozen, len(left), reductions, phase.input_size_px
-            )
+            return Position(number, own, phase.frozen, len(left), reductions, phase.input_size_px)
         left, watched = left[length:], watched[length:]
     return None
 

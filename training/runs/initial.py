@@ -95,16 +95,14 @@ def initial_network(
         BundleError: timm cannot build the network.
         RunError: The weights cannot be had or do not fit.
     """
-    if init == NONE:
-        network = build_network(architecture)
-        _calm_head(network)
-        return network, InitialWeights(CHANCE, "")
     network = build_network(architecture)
     if init == IMAGENET:
         initial = _from_hub(network, architecture)
         _calm_head(network)
         return network.eval(), initial
     _calm_head(network)
+    if init == NONE:
+        return network, InitialWeights(CHANCE, "")
     if init.startswith(PREFIX):
         return network, _from_card(network, architecture, init, accept_licence=accept_licence)
     return network, _from_file(network, architecture, Path(init))
@@ -155,7 +153,14 @@ def _from_card(
             f"{repository} has no {_WEIGHTS_FILE} with a {_CONFIG_FILE}; expected a timm network "
             "in safetensors. Pickled weights are not read, because they can run code."
         )
-    name = _architecture(repository)
+    config = Path(huggingface_hub.hf_hub_download(repository, _CONFIG_FILE))
+    try:
+        name = str(json.loads(config.read_text("utf-8"))["architecture"])
+    except (ValueError, KeyError, TypeError):
+        raise RunError(
+            f"The {_CONFIG_FILE} of {repository} names no timm architecture. Name weights of a "
+            "timm network."
+        ) from None
     if name != architecture.name:
         raise RunError(
             f"{repository} is a {name} and the recipe's network a {architecture.name}. "
@@ -167,17 +172,6 @@ def _from_card(
     file = Path(huggingface_hub.hf_hub_download(repository, _WEIGHTS_FILE))
     loaded = _from_file(network, architecture, file)
     return replace(loaded, description=description, has_seen_pcam=seen)
-
-
-def _architecture(repository: str) -> str:
-    config = Path(huggingface_hub.hf_hub_download(repository, _CONFIG_FILE))
-    try:
-        return str(json.loads(config.read_text("utf-8"))["architecture"])
-    except (ValueError, KeyError, TypeError):
-        raise RunError(
-            f"The {_CONFIG_FILE} of {repository} names no timm architecture. Name weights of a "
-            "timm network."
-        ) from None
 
 
 def _from_hub(network: nn.Module, architecture: Architecture) -> InitialWeights:
@@ -271,16 +265,6 @@ def _load(network: nn.Module, tensors: dict[str, torch.Tensor], what: str) -> No
         # A head for other classes is left out; one that fits is fine-tuned further.
         if not (name.startswith(head) and (name not in own or value.shape != own[name].shape))
     }
-    _require_fit(own, weights, head, what)
-    network.load_state_dict(weights, strict=False)
-
-
-def _require_fit(
-    own: dict[str, torch.Tensor],
-    weights: dict[str, torch.Tensor],
-    head: tuple[str, ...],
-    what: str,
-) -> None:
     missing = sorted(
         name
         for name in own.keys() - weights.keys()
@@ -302,6 +286,7 @@ def _require_fit(
                 f"The initial weights {what} {problem} {len(names)} tensors (first "
                 f"{names[0]!r}). Name weights of this architecture in timm's naming."
             )
+    network.load_state_dict(weights, strict=False)
 
 
 @torch.no_grad()

@@ -40,8 +40,8 @@ def test_a_run_ends_without_gain_or_without_epochs_left(aucs: tuple[float, ...])
 
 def test_each_phase_has_its_own_layers_rate_and_count() -> None:
     head, everything = after(PHASED, 0.5), after(PHASED, 0.5, 0.6)
-    assert (head.name, head.frozen, head.epoch) == ("head", "backbone", 1)
-    assert (everything.name, everything.frozen, everything.epoch) == ("all", 0, 0)
+    assert (head.phase, head.frozen, head.epoch) == (0, "backbone", 1)
+    assert (everything.phase, everything.frozen, everything.epoch) == (1, 0, 0)
     assert head.learning_rate(0, 10) == pytest.approx(1e-2)
     assert everything.learning_rate(0, 10) == pytest.approx(1e-4)
     assert next_epoch(PHASED, (0.5, 0.6, 0.7, 0.8, 0.9)) is None
@@ -60,7 +60,7 @@ def test_a_phase_that_stops_early_makes_room_for_the_next() -> None:
         patience_epochs=2,
         phases=(Phase("head", 10, "backbone"), Phase("all", 10)),
     )
-    assert after(long, 0.5, 0.4, 0.4).name == "all"
+    assert after(long, 0.5, 0.4, 0.4).phase == 1
     # Worse than the first phase's best, yet better and better: it goes on.
     assert after(long, 0.5, 0.4, 0.4, 0.1, 0.2, 0.3).epoch == 3
     assert next_epoch(long, (0.5, 0.4, 0.4, 0.2, 0.1, 0.1)) is None
